@@ -1,0 +1,126 @@
+"""The configuration as values, and its compiled form that a hook can read in no time.
+
+Parsing TOML costs a hook 12 ms of CPU. So the first reader leaves the values in
+``/run/netfail-hooks/config``, one ``key value`` a line, under the stat of the file they came
+from; whoever finds that stat unchanged need not parse.
+"""
+
+from __future__ import annotations
+
+import os
+
+from netfail_hooks.errors import Misuse
+from netfail_hooks.files import read_owned, write_whole
+from netfail_hooks.names import is_interface_name
+from netfail_hooks.paths import Paths
+from netfail_hooks.values import value
+
+COMPILED_FORM = "netfail-hooks config 1"
+
+
+@value
+class Uplink:
+    """A way out. Its place in ``Config.uplinks`` is its rank."""
+
+    interface: str
+    metric: int
+
+
+@value
+class Config:
+    """Everything a decision may depend on, most preferred uplink first.
+
+    ``override_metric`` is the metric of our own routes, below that of every uplink.
+    A returning uplink is held down for ``hold_down`` seconds, twice as long at each further
+    loss up to ``hold_down_max``, and again ``hold_down`` once it was well for ``quiet`` seconds.
+    ``interval`` is the seconds between two checks by the timer (0: no timer), ``log_bytes``
+    the size at which the flight recorder starts a new file.
+    """
+
+    uplinks: tuple[Uplink, ...]
+    mode: str = "routes"
+    override_metric: int = 50
+    follow_addresses: bool = True
+    end_flows: bool = True
+    hold_down: int = 10
+    hold_down_max: int = 300
+    quiet: int = 600
+    interval: int = 5
+    log_bytes: int = 1_000_000
+
+    def names(self) -> tuple[str, ...]:
+        """Return the interface names in rank order."""
+        return tuple(uplink.interface for uplink in self.uplinks)
+
+
+def load(paths: Paths) -> Config:
+    """Return the machine's configuration. Raises Misuse where it is missing or wrong."""
+    try:
+        stamp = _stamp(os.stat(paths.config))
+    except FileNotFoundError:
+        raise Misuse(f"no {paths.config}", hint="run 'netfail-hooks install'") from None
+    except OSError as error:
+        raise Misuse(f"{paths.config}: {error.strerror}") from None
+    compiled = paths.run + "/config"
+    try:
+        return parse_compiled(read_owned(compiled).decode("ascii"), stamp)
+    except (OSError, ValueError):
+        pass  # absent, stale, foreign or damaged: all mended by compiling anew
+    from netfail_hooks.config_file import read
+
+    config = read(paths.config)
+    try:
+        os.makedirs(paths.run, mode=0o755, exist_ok=True)
+        write_whole(compiled, compile_config(config, stamp).encode("ascii"))
+    except OSError:
+        pass  # an ordinary user's status, or a full /run: only slower next time
+    return config
+
+
+def _stamp(found: os.stat_result) -> str:
+    return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+
+
+# Settings in file order; each is a whole number (booleans are 0 or 1) but the mode.
+_NUMBERS = ("override_metric", "hold_down", "hold_down_max", "quiet", "interval", "log_bytes")
+_FLAGS = ("follow_addresses", "end_flows")
+
+
+def compile_config(config: Config, stamp: str) -> str:
+    """Return the compiled form of ``config`` for a source file of that ``stamp``."""
+    lines = [COMPILED_FORM, stamp, f"mode {config.mode}"]
+    lines += [f"{name} {int(getattr(config, name))}" for name in _NUMBERS + _FLAGS]
+    lines += [f"uplink {uplink.interface} {uplink.metric}" for uplink in config.uplinks]
+    return "\n".join([*lines, "end", ""])
+
+
+def parse_compiled(text: str, stamp: str) -> Config:
+    """Return the Config of a compiled form. Raises ValueError if it is stale or damaged."""
+    lines = text.split("\n")
+    if lines[:2] != [COMPILED_FORM, stamp] or lines[-2:] != ["end", ""]:
+        raise ValueError("stale or damaged")
+    settings: dict[str, str] = {}
+    uplinks = []
+    for line in lines[2:-2]:
+        key, _, rest = line.partition(" ")
+        if key == "uplink":
+            interface, _, metric = rest.partition(" ")
+            if not is_interface_name(interface):
+                raise ValueError("damaged")
+            uplinks.append(Uplink(interface, int(metric)))
+        else:
+            settings[key] = rest
+    if settings.keys() != {"mode", *_NUMBERS, *_FLAGS} or not uplinks:
+        raise ValueError("damaged")
+    return Config(
+        uplinks=tuple(uplinks),
+        mode=settings["mode"],
+        override_metric=int(settings["override_metric"]),
+        follow_addresses=settings["follow_addresses"] == "1",
+        end_flows=settings["end_flows"] == "1",
+        hold_down=int(settings["hold_down"]),
+        hold_down_max=int(settings["hold_down_max"]),
+        quiet=int(settings["quiet"]),
+        interval=int(settings["interval"]),
+        log_bytes=int(settings["log_bytes"]),
+    )

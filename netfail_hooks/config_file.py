@@ -1,0 +1,192 @@
+"""Read, check and write config.toml, the one file that a person edits.
+
+One table below is the whole grammar: the reader, the error messages and the file that
+``install`` writes all come from it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from typing import Any
+
+from netfail_hooks.config import Config, Uplink
+from netfail_hooks.errors import Misuse
+from netfail_hooks.names import is_interface_name
+from netfail_hooks.values import value
+
+METRIC_MAX = 2**32 - 1
+FIRST_METRIC = 100
+METRIC_STEP = 500
+
+
+@value
+class Setting:
+    """One key: where it stands in the file, and what it may hold."""
+
+    key: str  # "table.key", or "key" at the top
+    field: str  # of Config
+    kind: type
+    low: int
+    high: int
+    about: str
+
+
+SETTINGS = (
+    Setting("override_metric", "override_metric", int, 1, METRIC_MAX,
+            "metric of our own routes; below that of every uplink"),
+    Setting("follow_addresses", "follow_addresses", bool, 0, 1,
+            "on one subnet, a lost uplink's addresses move to the one that carries the traffic"),
+    Setting("end_flows", "end_flows", bool, 0, 1,
+            "end TCP connections that cannot survive (other subnet), rather than let them hang"),
+    Setting("hold_down.seconds", "hold_down", int, 0, 86400,
+            "seconds a returning uplink must stay well before it takes the traffic back"),
+    Setting("hold_down.max", "hold_down_max", int, 0, 86400,
+            "the hold-down doubles at each further loss, up to this"),
+    Setting("hold_down.quiet", "quiet", int, 0, 604800,
+            "seconds of health after which the hold-down starts small again"),
+    Setting("check.interval", "interval", int, 0, 3600,
+            "seconds between two checks by the timer; 0: no timer"),
+    Setting("log.max_bytes", "log_bytes", int, 10_000, 2**31,
+            "size at which the flight recorder starts a new file; one old file is kept"),
+)  # fmt: skip
+
+
+def read(path: str) -> Config:
+    """Return the configuration in ``path``. Raises Misuse with everything wrong in it."""
+    try:
+        with open(path, "rb") as file:
+            tree = tomllib.loads(file.read().decode("utf-8"))
+    except OSError as error:
+        raise Misuse(f"{path}: {error.strerror}", hint="run 'netfail-hooks install'") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Misuse(f"{path}: {_one_line(error)}") from None
+    config, wrong = parse(tree)
+    if config is None or wrong:
+        raise Misuse(f"{path}: " + "; ".join(wrong))
+    return config
+
+
+def parse(tree: dict[str, Any]) -> tuple[Config | None, list[str]]:
+    """Return the Config in a TOML tree, and all that is wrong with it, each with its key."""
+    wrong: list[str] = []
+    mode = tree.get("mode", "routes")
+    if mode != "routes":
+        wrong.append(f'mode: must be "routes", not {mode!r}')
+    values = {}
+    flat = _flatten(tree, wrong)
+    known = {setting.key: setting for setting in SETTINGS}
+    for key, found in flat.items():
+        if key not in known:
+            wrong.append(_unknown(key, [*known, "mode", "uplink"]))
+        elif problem := _misfit(known[key], found):
+            wrong.append(f"{key}: {problem}")
+        else:
+            values[known[key].field] = found
+    uplinks = _uplinks(tree.get("uplink", []), wrong)
+    config = Config(uplinks=uplinks, **values)
+    wrong += _contradictions(config)
+    return (None if wrong else config), wrong
+
+
+def render(config: Config) -> str:
+    """Return a config.toml that holds ``config``, every key explained."""
+    lines = [
+        "# netfail-hooks: which uplinks there are, and when to switch. See netfail-hooks(8).",
+        "# After a change of uplinks, metrics or interval run 'netfail-hooks install' again;",
+        "# every other change is seen by the next hook or check.",
+        "",
+        f'mode = "{config.mode}"',
+    ]
+    table = ""
+    for setting in SETTINGS:
+        place, _, key = setting.key.rpartition(".")
+        if place != table:
+            lines += ["", f"[{place}]"]
+            table = place
+        shown = str(getattr(config, setting.field)).lower()
+        lines.append(f"{key} = {shown}  # {setting.about}")
+    for uplink in config.uplinks:
+        lines += ["", "[[uplink]]  # the most preferred one first"]
+        lines += [f'interface = "{uplink.interface}"', f"metric = {uplink.metric}"]
+    return "\n".join([*lines, ""])
+
+
+def default_metrics(interfaces: tuple[str, ...]) -> tuple[Uplink, ...]:
+    """Return the interfaces as uplinks with metrics 100, 600, 1100 and so on."""
+    return tuple(
+        Uplink(name, FIRST_METRIC + rank * METRIC_STEP) for rank, name in enumerate(interfaces)
+    )
+
+
+def _flatten(tree: dict[str, Any], wrong: list[str]) -> dict[str, Any]:
+    tables = {setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key}
+    flat = {}
+    for key, found in tree.items():
+        if key in ("mode", "uplink"):
+            continue
+        if key in tables and not isinstance(found, dict):
+            wrong.append(f"{key}: must be a table, [{key}]")
+        elif isinstance(found, dict):
+            flat.update({f"{key}.{inner}": one for inner, one in found.items()})
+        else:
+            flat[key] = found
+    return flat
+
+
+def _misfit(setting: Setting, found: object) -> str:
+    if setting.kind is bool:
+        return "" if isinstance(found, bool) else f"must be true or false, not {found!r}"
+    if isinstance(found, bool) or not isinstance(found, int):
+        return f"must be a whole number, not {found!r}"
+    if not setting.low <= found <= setting.high:
+        return f"must be {setting.low} to {setting.high}, not {found}"
+    return ""
+
+
+def _uplinks(found: object, wrong: list[str]) -> tuple[Uplink, ...]:
+    if not isinstance(found, list) or not found:
+        wrong.append("uplink: name at least one, as [[uplink]] with an interface")
+        return ()
+    result = []
+    for rank, entry in enumerate(found):
+        place = f"uplink {rank + 1}"
+        if not isinstance(entry, dict):
+            wrong.append(f"{place}: must be a table, [[uplink]]")
+            continue
+        wrong += [_unknown(f"{place}: {key}", [f"{place}: interface", f"{place}: metric"])
+                  for key in entry if key not in ("interface", "metric")]  # fmt: skip
+        name, metric = entry.get("interface"), entry.get("metric", FIRST_METRIC + rank * METRIC_STEP)
+        if not isinstance(name, str) or not is_interface_name(name):
+            wrong.append(f"{place}: interface: not an interface name: {name!r}")
+        elif isinstance(metric, bool) or not isinstance(metric, int) or not 0 < metric <= METRIC_MAX:
+            wrong.append(f"{place}: metric: must be 1 to {METRIC_MAX}, not {metric!r}")
+        else:
+            result.append(Uplink(name, metric))
+    return tuple(result)
+
+
+def _contradictions(config: Config) -> list[str]:
+    wrong = []
+    names = config.names()
+    if len(set(names)) < len(names):
+        wrong.append("uplink: the same interface twice")
+    metrics = [uplink.metric for uplink in config.uplinks]
+    if any(later <= earlier for earlier, later in zip(metrics, metrics[1:], strict=False)):
+        wrong.append("uplink: metrics overlap; each must be greater than the one before it")
+    if metrics and config.override_metric >= min(metrics):
+        wrong.append("override_metric: must be below the metric of every uplink")
+    if config.hold_down_max < config.hold_down:
+        wrong.append("hold_down.max: must not be below hold_down.seconds")
+    return wrong
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0)
+    return f"{key}: unknown key, did you mean {near[0]}?"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+

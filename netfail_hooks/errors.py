@@ -1,0 +1,33 @@
+"""What can go wrong, each with the exit status it ends in.
+
+Statuses: 0 well, 1 the thing asked about is not well, 2 wrong use or config, 3 not permitted.
+Only the outermost functions (``cli.entry``, ``hook.main``) catch a :class:`Problem`.
+"""
+
+from __future__ import annotations
+
+
+class Problem(Exception):  # noqa: N818 - it is told to a person, who reads "problem"
+    """Something a person has to mend: what is wrong, and the next step, in one line."""
+
+    status = 1
+
+    def __init__(self, text: str, *, hint: str = "") -> None:
+        super().__init__(text)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = str(self.args[0])
+        return f"{text}: {self.hint}" if self.hint else text
+
+
+class Misuse(Problem):
+    """The command line, the config or the environment of a hook is wrong."""
+
+    status = 2
+
+
+class NotPermitted(Problem):
+    """The kernel or the file system refused us."""
+
+    status = 3

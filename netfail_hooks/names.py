@@ -1,0 +1,18 @@
+"""Interface names: what the kernel takes for one, and what we refuse."""
+
+from __future__ import annotations
+
+
+def is_interface_name(name: str) -> bool:
+    """Tell whether the kernel would take ``name`` (``dev_valid_name()`` in net/core/dev.c).
+
+    We are stricter in one point: printable ASCII only, since a name goes into file names,
+    sysctl paths and the journal.
+    """
+    return (
+        0 < len(name) < 16
+        and name not in (".", "..")
+        and name.isascii()
+        and name.isprintable()
+        and not any(character in "/: %" for character in name)
+    )
