@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from itertools import pairwise
 from typing import Any
 
 from netfail_hooks.config import Config, Uplink
@@ -156,10 +157,11 @@ def _uplinks(found: object, wrong: list[str]) -> tuple[Uplink, ...]:
             continue
         wrong += [_unknown(f"{place}: {key}", [f"{place}: interface", f"{place}: metric"])
                   for key in entry if key not in ("interface", "metric")]  # fmt: skip
-        name, metric = entry.get("interface"), entry.get("metric", FIRST_METRIC + rank * METRIC_STEP)
+        name = entry.get("interface")
+        metric = entry.get("metric", FIRST_METRIC + rank * METRIC_STEP)
         if not isinstance(name, str) or not is_interface_name(name):
             wrong.append(f"{place}: interface: not an interface name: {name!r}")
-        elif isinstance(metric, bool) or not isinstance(metric, int) or not 0 < metric <= METRIC_MAX:
+        elif type(metric) is not int or not 0 < metric <= METRIC_MAX:
             wrong.append(f"{place}: metric: must be 1 to {METRIC_MAX}, not {metric!r}")
         else:
             result.append(Uplink(name, metric))
@@ -172,7 +174,7 @@ def _contradictions(config: Config) -> list[str]:
     if len(set(names)) < len(names):
         wrong.append("uplink: the same interface twice")
     metrics = [uplink.metric for uplink in config.uplinks]
-    if any(later <= earlier for earlier, later in zip(metrics, metrics[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(metrics)):
         wrong.append("uplink: metrics overlap; each must be greater than the one before it")
     if metrics and config.override_metric >= min(metrics):
         wrong.append("override_metric: must be below the metric of every uplink")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_IFNAMSIZ = 16  # linux/if.h, the end of the string included
+
 
 def is_interface_name(name: str) -> bool:
     """Tell whether the kernel would take ``name`` (``dev_valid_name()`` in net/core/dev.c).
@@ -10,7 +12,7 @@ def is_interface_name(name: str) -> bool:
     sysctl paths and the journal.
     """
     return (
-        0 < len(name) < 16
+        0 < len(name) < _IFNAMSIZ
         and name not in (".", "..")
         and name.isascii()
         and name.isprintable()

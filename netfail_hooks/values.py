@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 else:
 
-    def value(cls):
+    def value(cls: Any) -> Any:  # noqa: ANN401 - any class
         """Give ``cls`` the methods of a frozen data class, from its annotations."""
         names = tuple(cls.__annotations__)
         defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
@@ -45,12 +45,12 @@ def fields(item: object) -> tuple[str, ...]:
     return names
 
 
-def replace(item: T, **changes: Any) -> T:
+def replace(item: T, **changes: object) -> T:
     """Return ``item`` with some fields changed."""
     return type(item)(**{name: getattr(item, name) for name in fields(item)} | changes)
 
 
-def plain(item: Any) -> Any:
+def plain(item: object) -> Any:  # noqa: ANN401 - JSON's own types
     """Return ``item`` as dicts, lists and scalars, ready for JSON."""
     if isinstance(item, (tuple, list)):
         return [plain(one) for one in item]
@@ -59,14 +59,14 @@ def plain(item: Any) -> Any:
     return item
 
 
-def _equal(self: Any, other: object) -> bool:
+def _equal(self: object, other: object) -> bool:
     return type(self) is type(other) and self.__dict__ == other.__dict__
 
 
-def _hash(self: Any) -> int:
+def _hash(self: object) -> int:
     return hash(tuple(self.__dict__.values()))
 
 
-def _repr(self: Any) -> str:
+def _repr(self: object) -> str:
     inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in fields(self))
     return f"{type(self).__name__}({inside})"

@@ -1,0 +1,87 @@
+"""Tell a LAN where an address is now: frames as bytes, and one socket to send them.
+
+IPv4: a gratuitous ARP request and reply (RFC 5227, section 3; Linux takes the reply as
+gratuitous only if both hardware addresses are ours, ``arp_is_garp()`` in net/ipv4/arp.c), and
+an ARP request to the gateway, which has to note its sender (RFC 826).
+IPv6: an unsolicited neighbour advertisement with the override flag (RFC 4861, section 7.2.6),
+and a solicitation to the gateway with our link-layer address.
+"""
+
+from __future__ import annotations
+
+import struct
+from _socket import AF_INET, AF_INET6, AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, inet_pton, socket
+
+from netfail_hooks.changes import Announce
+
+_ETH_ARP, _ETH_IPV6 = 0x0806, 0x86DD
+_REQUEST, _REPLY = 1, 2
+_BROADCAST = b"\xff" * 6
+_SOLICITATION, _ADVERTISEMENT, _ICMPV6 = 135, 136, 58
+_OVERRIDE = 0x20000000
+_SOURCE_LINK, _TARGET_LINK = 1, 2  # RFC 4861, section 4.6.1
+_ALL_NODES = bytes.fromhex("ff020000000000000000000000000001")
+_SOLICITED_NODE = bytes.fromhex("ff0200000000000000000001ff")
+
+
+def send(announcement: Announce) -> None:
+    """Send an announcement. Raises OSError (no such interface, no carrier, no capability)."""
+    with_packets = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
+    try:
+        with_packets.bind((announcement.interface, 0))
+        for frame in frames(announcement):
+            with_packets.send(frame)
+    finally:
+        with_packets.close()
+
+
+def frames(announcement: Announce) -> list[bytes]:
+    """Return the Ethernet frames of an announcement; none without a hardware address."""
+    mac = bytes.fromhex(announcement.mac.replace(":", ""))
+    if len(mac) != 6:
+        return []
+    kind = AF_INET if announcement.family == 4 else AF_INET6
+    address = inet_pton(kind, announcement.address)
+    gateway = inet_pton(kind, announcement.gateway) if announcement.gateway else b""
+    build = _arp if announcement.family == 4 else _neighbour
+    return build(mac, address, gateway)
+
+
+def _arp(mac: bytes, address: bytes, gateway: bytes) -> list[bytes]:
+    def frame(operation: int, target_mac: bytes, target: bytes) -> bytes:
+        ethernet = _BROADCAST + mac + struct.pack("!H", _ETH_ARP)
+        head = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)
+        return (ethernet + head + mac + address + target_mac + target).ljust(60, b"\0")
+
+    directed = [frame(_REQUEST, bytes(6), gateway)] if gateway else []
+    return [*directed, frame(_REQUEST, bytes(6), address), frame(_REPLY, mac, address)]
+
+
+def _neighbour(mac: bytes, address: bytes, gateway: bytes) -> list[bytes]:
+    advertisement = struct.pack("!BBHI", _ADVERTISEMENT, 0, 0, _OVERRIDE) + address
+    result = [_icmpv6(mac, address, _ALL_NODES, advertisement + _link_option(_TARGET_LINK, mac))]
+    if gateway:
+        question = struct.pack("!BBHI", _SOLICITATION, 0, 0, 0) + gateway
+        group = _SOLICITED_NODE + gateway[-3:]
+        result.append(_icmpv6(mac, address, group, question + _link_option(_SOURCE_LINK, mac)))
+    return result
+
+
+def _link_option(kind: int, mac: bytes) -> bytes:
+    return struct.pack("!BB", kind, 1) + mac
+
+
+def _icmpv6(mac: bytes, source: bytes, group: bytes, message: bytes) -> bytes:
+    """Wrap a message for a multicast group (RFC 2464, section 7; hop limit as RFC 4861 asks)."""
+    pseudo = source + group + struct.pack("!II", len(message), _ICMPV6)
+    message = message[:2] + struct.pack("!H", checksum(pseudo + message)) + message[4:]
+    ip = struct.pack("!IHBB", 6 << 28, len(message), _ICMPV6, 255) + source + group
+    return b"\x33\x33" + group[-4:] + mac + struct.pack("!H", _ETH_IPV6) + ip + message
+
+
+def checksum(data: bytes) -> int:
+    """Return the Internet checksum (RFC 1071)."""
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total ^ 0xFFFF

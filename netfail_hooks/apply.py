@@ -1,0 +1,116 @@
+"""Make changes in the kernel: the only writer of routes, addresses and settings.
+
+Every change can be made twice, and late: one that is there already, or whose object is gone,
+is no failure. The next look decides anew.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+from netfail_hooks import announce, sysctls
+from netfail_hooks import rtnetlink as rt
+from netfail_hooks.changes import (
+    AddAddress,
+    Announce,
+    Change,
+    DropAddress,
+    DropRoute,
+    EndFlows,
+    SetRoute,
+    SetSysctl,
+)
+from netfail_hooks.facts import PROTOCOL, Address, Observation, Route
+
+# linux/if_addr.h
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 6, 8, 11
+# No duplicate address detection: the owner is us. No prefix route: networkd has it.
+_IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
+# linux/rtnetlink.h
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 4, 5, 6, 7, 8
+_RTAX_MTU, _RTNH_F_ONLINK = 2, 0x4
+
+_GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.EEXIST)
+
+
+def apply(
+    changes: tuple[Change, ...], seen: Observation, netlink: rt.Netlink
+) -> list[tuple[Change, OSError]]:
+    """Make the changes in order; return those that failed, each with the reason.
+
+    A failure doesn't stop the rest: what comes later may be what saves the day.
+    """
+    failed = []
+    for change in changes:
+        try:
+            _make(change, seen, netlink)
+        except OSError as error:
+            if error.errno not in _GONE:
+                failed.append((change, error))
+    return failed
+
+
+def _make(change: Change, seen: Observation, netlink: rt.Netlink) -> None:
+    match change:
+        case SetRoute(route):
+            flags = rt.F_CREATE | rt.F_REPLACE
+            netlink.change(rt.NEWROUTE, flags, route_body(route, _index(seen, route.interface)))
+        case DropRoute(route):
+            netlink.change(rt.DELROUTE, 0, route_body(route, _index(seen, route.interface)))
+        case AddAddress(address):
+            body = address_body(address, _index(seen, address.interface))
+            netlink.change(rt.NEWADDR, rt.F_CREATE | rt.F_REPLACE, body)
+        case DropAddress(address):
+            body = address_body(address, _index(seen, address.interface))
+            netlink.change(rt.DELADDR, 0, body)
+        case Announce():
+            announce.send(change)
+        case SetSysctl(sysctl):
+            with open(sysctls.path(sysctl.key), "w", encoding="ascii") as file:
+                file.write(sysctl.setting)
+        case EndFlows():
+            from netfail_hooks.flows import end
+
+            end(change)
+
+
+def _index(seen: Observation, interface: str) -> int:
+    link = seen.link(interface)
+    if link is None:
+        raise OSError(errno.ENODEV, "no such interface", interface)
+    return link.index
+
+
+def route_body(route: Route, index: int) -> bytes:
+    """Return an rtmsg with its attributes (rtnetlink(7))."""
+    destination, _, length = route.destination.partition("/")
+    scope = rt.SCOPE_UNIVERSE if route.gateway or route.family == 6 else rt.SCOPE_LINK
+    body = struct.pack(
+        "=BBBBBBBBI", rt.FAMILIES[route.family], int(length or 0), 0, 0, rt.TABLE_MAIN,
+        route.protocol, scope, rt.UNICAST, _RTNH_F_ONLINK if route.onlink else 0,
+    )  # fmt: skip
+    if length:
+        body += rt.attribute(_RTA_DST, rt.packed(route.family, destination))
+    if route.gateway:
+        body += rt.attribute(_RTA_GATEWAY, rt.packed(route.family, route.gateway))
+    if route.source:
+        body += rt.attribute(_RTA_PREFSRC, rt.packed(route.family, route.source))
+    if route.mtu:
+        body += rt.attribute(_RTA_METRICS, rt.number(_RTAX_MTU, route.mtu))
+    return body + rt.number(_RTA_OIF, index) + rt.number(_RTA_PRIORITY, route.metric)
+
+
+def address_body(address: Address, index: int) -> bytes:
+    """Return an ifaddrmsg with its attributes (rtnetlink(7)), marked as ours."""
+    packed = rt.packed(address.family, address.address)
+    flags = _IFA_F_NODAD | _IFA_F_NOPREFIXROUTE if address.family == 6 else 0
+    lifetimes = struct.pack("=IIII", address.preferred, address.valid, 0, 0)
+    return (
+        struct.pack("=BBBBI", rt.FAMILIES[address.family], address.length, 0, 0, index)
+        + rt.attribute(_IFA_LOCAL, packed)
+        + rt.attribute(_IFA_ADDRESS, packed)
+        + rt.number(_IFA_FLAGS, flags)
+        + rt.attribute(_IFA_PROTO, bytes([PROTOCOL]))
+        + rt.attribute(_IFA_CACHEINFO, lifetimes)
+    )

@@ -1,0 +1,89 @@
+"""Every change that we can make to a machine, as values. ``str()`` tells a person."""
+
+from __future__ import annotations
+
+from netfail_hooks.facts import Address, Route, Sysctl
+from netfail_hooks.values import value
+
+
+@value
+class SetSysctl:
+    """Give a kernel setting its value."""
+
+    sysctl: Sysctl
+
+    def __str__(self) -> str:
+        return f"set net.{self.sysctl.key.replace('/', '.')}={self.sysctl.setting}"
+
+
+@value
+class AddAddress:
+    """Let an uplink take an address over."""
+
+    address: Address
+
+    def __str__(self) -> str:
+        return f"add {self.address.address}/{self.address.length} to {self.address.interface}"
+
+
+@value
+class DropAddress:
+    """Give an address back."""
+
+    address: Address
+
+    def __str__(self) -> str:
+        return f"drop {self.address.address}/{self.address.length} from {self.address.interface}"
+
+
+@value
+class SetRoute:
+    """Add a route of ours, or replace the one in its place, in one step."""
+
+    route: Route
+
+    def __str__(self) -> str:
+        return f"set {_route(self.route)}"
+
+
+@value
+class DropRoute:
+    """Remove a route of ours."""
+
+    route: Route
+
+    def __str__(self) -> str:
+        return f"drop {_route(self.route)}"
+
+
+@value
+class Announce:
+    """Tell the LAN where an address is now, the gateway first of all."""
+
+    interface: str
+    family: int
+    address: str
+    mac: str
+    gateway: str
+
+    def __str__(self) -> str:
+        return f"announce {self.address} from {self.interface}"
+
+
+@value
+class EndFlows:
+    """End the TCP connections of an address that can no longer be reached."""
+
+    family: int
+    address: str
+
+    def __str__(self) -> str:
+        return f"end connections of {self.address}"
+
+
+Change = SetSysctl | AddAddress | DropAddress | SetRoute | DropRoute | Announce | EndFlows
+
+
+def _route(route: Route) -> str:
+    via = f" via {route.gateway}" if route.gateway else ""
+    return f"{route.destination}{via} dev {route.interface} metric {route.metric}"

@@ -1,0 +1,77 @@
+"""``netfail-hooks check``, and the timer's one-shot: one look where no event would come."""
+
+from __future__ import annotations
+
+from netfail_hooks import journal
+from netfail_hooks.errors import Problem
+from netfail_hooks.paths import Paths
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netfail_hooks.record import Run
+
+
+def main() -> int:
+    """Look once, for the timer; return the exit status. Says nothing while all is well."""
+    from netfail_hooks.reconcile import run as reconcile
+
+    try:
+        done = reconcile(Paths(), "timer")
+    except Problem as problem:
+        journal.tell(str(problem), priority=journal.ERROR)
+        return problem.status
+    return 1 if done.failed else 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--json", action="store_true", help="print what was seen as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look once and print it. Returns 1 if an uplink is not well."""
+    from netfail_hooks.reconcile import run as reconcile
+
+    done = reconcile(Paths(), "check")
+    if args.json:
+        print(_json(done))
+    else:
+        _print(done)
+    return 0 if not done.failed and _all_well(done) else 1
+
+
+def _all_well(done: Run) -> bool:
+    well = {s.interface for s in done.after.standings if s.verdict in ("up", "held")}
+    return well == set(done.config.names())
+
+
+def _print(done: Run) -> None:
+    for name in done.config.names():
+        for standing in done.after.standings:
+            if standing.interface == name:
+                carries = done.after.carrier(standing.family) == name
+                mark = "  carries the traffic" if carries else ""
+                why = f" ({standing.trouble})" if standing.trouble else ""
+                print(f"{name}  IPv{standing.family}  {standing.verdict}{why}{mark}")
+    for change in done.changes:
+        print(f"did: {change}")
+    for failure in done.failed:
+        print(f"failed: {failure}")
+
+
+def _json(done: Run) -> str:
+    import json
+
+    from netfail_hooks.values import plain
+
+    return json.dumps(
+        {
+            "standings": plain(done.after.standings),
+            "carriers": {f"ipv{one.family}": one.interface for one in done.after.carriers},
+            "did": [str(change) for change in done.changes],
+            "failed": list(done.failed),
+        },
+        indent=2,
+    )

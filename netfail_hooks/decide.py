@@ -1,0 +1,151 @@
+"""Decide what to change. Pure: the same input gives the same changes, in the same order.
+
+The order is make before break: settings, new addresses and routes, announcements; then what
+is no longer wanted goes. A run killed anywhere between leaves a usable route.
+"""
+
+from __future__ import annotations
+
+from netfail_hooks.changes import (
+    AddAddress,
+    Announce,
+    Change,
+    DropAddress,
+    DropRoute,
+    EndFlows,
+    SetRoute,
+    SetSysctl,
+)
+from netfail_hooks.choose import is_local_to
+from netfail_hooks.config import Config
+from netfail_hooks.facts import FAMILIES, FOREVER, PROTOCOL, Address, Observation, Route, contains
+from netfail_hooks.memory import Kept, Memory
+from netfail_hooks.sysctls import wanted
+from netfail_hooks.values import replace
+
+
+def decide(
+    config: Config, seen: Observation, before: Memory, after: Memory
+) -> tuple[Change, ...]:
+    """Return the changes that make the kernel agree with what we think (``after``)."""
+    routes = [route for family in FAMILIES for route in override(config, seen, after, family)]
+    addresses = [one for family in FAMILIES for one in followers(config, seen, after, family)]
+    our_routes = [route for route in seen.routes if route.ours]
+    our_addresses = [address for address in seen.addresses if address.ours]
+    have = {(a.interface, a.address) for a in our_addresses}
+    want = {(a.interface, a.address) for a in addresses}
+    present = {_form(route) for route in our_routes}
+    places = {_place(route) for route in routes}
+    return (
+        *_settings(config, seen),
+        *(AddAddress(a) for a in addresses if (a.interface, a.address) not in have),
+        *(SetRoute(route) for route in routes if _form(route) not in present),
+        *_announcements(seen, before, after),
+        *(DropRoute(route) for route in our_routes if _place(route) not in places),
+        *(DropAddress(a) for a in our_addresses if (a.interface, a.address) not in want),
+        *_endings(config, before, after),
+    )
+
+
+def override(config: Config, seen: Observation, memory: Memory, family: int) -> list[Route]:
+    """Return the routes of our own that a family needs now: none when all is well."""
+    chosen = memory.carrier(family)
+    way_out = seen.way_out(chosen, family) if chosen else None
+    if way_out is None or not _differs(config, seen, memory, family):
+        return []
+    moved = [
+        replace(route, metric=config.override_metric, protocol=PROTOCOL, linkdown=False)
+        for route in seen.connected(chosen, family)
+        if _is_shared(route, chosen, memory)
+    ]
+    default = replace(way_out, metric=config.override_metric, protocol=PROTOCOL, linkdown=False)
+    return [*moved, default]
+
+
+def followers(config: Config, seen: Observation, memory: Memory, family: int) -> list[Address]:
+    """Return the addresses that the carrier must have on behalf of lost uplinks."""
+    chosen = memory.carrier(family)
+    if not chosen or not config.follow_addresses:
+        return []
+    own = {address.address for address in seen.own_addresses(chosen, family)}
+    result = {}
+    for kept in memory.kept:
+        standing = memory.standing(kept.interface, family)
+        lost = standing is not None and standing.verdict != "up"
+        if kept.family != family or kept.interface == chosen or kept.address in own or not lost:
+            continue
+        if is_local_to(seen, chosen, family, kept.address):
+            result[kept.address] = _moved(kept, chosen, seen.now)
+    return list(result.values())
+
+
+def _moved(kept: Kept, chosen: str, now: int) -> Address:
+    left = FOREVER if not kept.expires else max((kept.expires - now) // 1000, 1)
+    if kept.family == 4:
+        return Address(chosen, 4, kept.address, 32, ours=True, preferred=left, valid=left)
+    # Deprecated: old connections go on, new ones choose the uplink's own (RFC 6724, rule 3).
+    return Address(chosen, 6, kept.address, 128, ours=True, preferred=0, valid=left)
+
+
+def _differs(config: Config, seen: Observation, memory: Memory, family: int) -> bool:
+    """Tell whether the kernel, left alone, would use another uplink, now or on its return."""
+    chosen = memory.carrier(family)
+    names = config.names()
+    for name in names[: names.index(chosen)]:
+        standing = memory.standing(name, family)
+        if standing and standing.verdict in ("down", "held"):
+            return True
+    alive = [route for route in seen.defaults(family) if not route.linkdown]
+    best = [route.interface for route in alive if route.metric == alive[0].metric]
+    return any(name != chosen and name in names for name in best)
+
+
+def _is_shared(route: Route, chosen: str, memory: Memory) -> bool:
+    return any(
+        kept.interface != chosen
+        and kept.family == route.family
+        and contains(route.destination, kept.address)
+        for kept in memory.kept
+    )
+
+
+def _settings(config: Config, seen: Observation) -> list[Change]:
+    found = {sysctl.key: sysctl.setting for sysctl in seen.sysctls}
+    return [
+        SetSysctl(setting)
+        for name in config.names()
+        for setting in wanted(name)
+        if found.get(setting.key, setting.setting) != setting.setting
+    ]
+
+
+def _announcements(seen: Observation, before: Memory, after: Memory) -> list[Change]:
+    known = {answer.address: answer.interface for answer in before.answers}
+    result: list[Change] = []
+    for answer in after.answers:
+        link = seen.link(answer.interface)
+        if not link or known.get(answer.address) == answer.interface:
+            continue
+        way_out = seen.way_out(answer.interface, answer.family)
+        gateway = way_out.gateway if way_out else ""
+        result.append(Announce(answer.interface, answer.family, answer.address, link.mac, gateway))
+    return result
+
+
+def _endings(config: Config, before: Memory, after: Memory) -> list[Change]:
+    known = {answer.address: answer.interface for answer in before.answers}
+    return [
+        EndFlows(answer.family, answer.address)
+        for answer in after.answers
+        if config.end_flows and not answer.interface and known.get(answer.address)
+    ]
+
+
+def _place(route: Route) -> tuple[object, ...]:
+    """Name the place a route takes in the table; IPv6 keeps one for each interface."""
+    where = route.interface if route.family == 6 else ""
+    return route.family, route.destination, route.metric, where
+
+
+def _form(route: Route) -> tuple[object, ...]:
+    return (*_place(route), route.interface, route.gateway, route.source, route.onlink, route.mtu)

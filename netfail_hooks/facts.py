@@ -1,0 +1,137 @@
+"""What we know of the machine, as plain values: the whole input of a decision.
+
+Addresses and prefixes are text as iproute2 prints it ("192.168.1.252", "192.168.1.0/24",
+"default"); a family is 4 or 6; times are milliseconds of CLOCK_BOOTTIME, which counts
+suspend and never jumps (clock_gettime(2)).
+"""
+
+from __future__ import annotations
+
+from _socket import AF_INET, AF_INET6, inet_pton
+
+from netfail_hooks.values import value
+
+PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
+FAMILIES = (4, 6)
+FOREVER = 2**32 - 1  # seconds: a lifetime without end (linux/if_addr.h, ifa_cacheinfo)
+
+
+@value
+class Link:
+    """An uplink's interface. ``down_count`` counts carrier losses since it was made."""
+
+    name: str
+    index: int
+    up: bool
+    carrier: bool
+    down_count: int
+    mac: str
+
+
+@value
+class Address:
+    """A global address. ``valid`` and ``preferred`` are its lifetimes in seconds."""
+
+    interface: str
+    family: int
+    address: str
+    length: int
+    ours: bool = False
+    preferred: int = FOREVER
+    valid: int = FOREVER
+
+
+@value
+class Route:
+    """A unicast route of the main table. ``linkdown``: the kernel skips it, no carrier."""
+
+    interface: str
+    family: int
+    destination: str
+    metric: int
+    gateway: str = ""
+    source: str = ""
+    protocol: int = PROTOCOL
+    linkdown: bool = False
+    onlink: bool = False
+    mtu: int = 0
+
+    @property
+    def ours(self) -> bool:
+        """Tell whether we made it."""
+        return self.protocol == PROTOCOL
+
+
+@value
+class Sysctl:
+    """A setting below /proc/sys/net, such as ``ipv4/conf/eth0/arp_filter``."""
+
+    key: str
+    setting: str
+
+
+@value
+class Observation:
+    """The machine at one moment.
+
+    Links, addresses and connected routes are the uplinks' alone, default routes everybody's.
+    """
+
+    now: int
+    links: tuple[Link, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    routes: tuple[Route, ...] = ()
+    sysctls: tuple[Sysctl, ...] = ()
+
+    def link(self, name: str) -> Link | None:
+        """Return the interface of that name, None where there is none now."""
+        return next((link for link in self.links if link.name == name), None)
+
+    def defaults(self, family: int) -> list[Route]:
+        """Return the default routes that are not ours, lowest metric first."""
+        found = [
+            route
+            for route in self.routes
+            if route.family == family and route.destination == "default" and not route.ours
+        ]
+        return sorted(found, key=_metric)
+
+    def way_out(self, interface: str, family: int) -> Route | None:
+        """Return networkd's own default route through an interface."""
+        return next((r for r in self.defaults(family) if r.interface == interface), None)
+
+    def connected(self, interface: str, family: int) -> list[Route]:
+        """Return the prefixes that are on-link at an interface, by networkd's or kernel's word."""
+        return [
+            route
+            for route in self.routes
+            if (route.interface, route.family) == (interface, family)
+            and not (route.gateway or route.ours or route.destination == "default")
+        ]
+
+    def own_addresses(self, interface: str, family: int) -> list[Address]:
+        """Return an interface's addresses, without those that we moved there."""
+        return [
+            address
+            for address in self.addresses
+            if (address.interface, address.family) == (interface, family) and not address.ours
+        ]
+
+
+def _metric(route: Route) -> int:
+    return route.metric
+
+
+def contains(prefix: str, address: str) -> bool:
+    """Tell whether an address lies in a prefix of the same family."""
+    network, _, length = prefix.partition("/")
+    kind = AF_INET6 if ":" in address else AF_INET
+    if (":" in network) != (":" in address):
+        return False
+    bits = 128 if kind == AF_INET6 else 32
+    shift = bits - (int(length) if length else bits)
+    return _number(kind, network) >> shift == _number(kind, address) >> shift
+
+
+def _number(kind: int, address: str) -> int:
+    return int.from_bytes(inet_pton(kind, address), "big")

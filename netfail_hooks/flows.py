@@ -1,0 +1,64 @@
+"""End TCP connections that cannot survive, so that programs hear of it and dial again.
+
+The kernel resets them (SOCK_DESTROY, sock_diag(7), as ``ss --kill`` does): a program blocked
+in a read gets ECONNABORTED now rather than ETIMEDOUT after a quarter of an hour. Runs after
+the switch, so pyroute2's start-up delays nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST
+from pyroute2.netlink.diag import SOCK_DESTROY, DiagSocket, inet_diag_req
+from pyroute2.netlink.exceptions import NetlinkError
+
+from netfail_hooks.changes import EndFlows
+
+# All states but LISTEN, CLOSE and TIME_WAIT (include/net/tcp_states.h): those are no
+# connections of anybody's, and a listener serves the other uplinks.
+_CONNECTIONS = 0xFFF & ~(1 << 10 | 1 << 7 | 1 << 6)
+
+
+def end(change: EndFlows) -> int:
+    """End the connections whose own address is the change's; return how many.
+
+    Raises OSError where the kernel can't (CONFIG_INET_DIAG_DESTROY, CAP_NET_ADMIN).
+    """
+    families = [socket.AF_INET6]  # a dual-stack server's IPv4 connections are IPv6 sockets
+    addresses = {change.address, f"::ffff:{change.address}"}
+    if change.family == 4:
+        families.append(socket.AF_INET)
+    ended = 0
+    with DiagSocket() as kernel:
+        kernel.bind()
+        for family in families:
+            for found in kernel.get_sock_stats(family=family, states=_CONNECTIONS):
+                if found["idiag_src"] in addresses:
+                    ended += _destroy(kernel, family, found)
+    return ended
+
+
+def _destroy(kernel: Any, family: int, found: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
+    request = inet_diag_req()
+    request["sdiag_family"] = family
+    request["sdiag_protocol"] = socket.IPPROTO_TCP
+    request["idiag_states"] = _CONNECTIONS
+    for name in ("idiag_sport", "idiag_dport", "idiag_if", "idiag_cookie"):
+        request[name] = found[name]
+    for name in ("idiag_src", "idiag_dst"):
+        request[name] = _words(family, found[name])
+    try:
+        tuple(kernel.nlm_request(request, SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK))
+    except NetlinkError as error:
+        if error.code == errno.ENOENT:
+            return 0  # it ended by itself
+        raise OSError(error.code, "ending a connection") from error
+    return 1
+
+
+def _words(family: int, address: str) -> tuple[int, ...]:
+    data = socket.inet_pton(family, address).ljust(16, b"\0")
+    return tuple(int.from_bytes(data[at : at + 4], "big") for at in range(0, 16, 4))

@@ -1,0 +1,51 @@
+"""What networkd-dispatcher starts: a list of refusals, then one look at the uplinks.
+
+The dispatcher's ``STATE`` comes from the signal and its other variables from a later query, so
+they may disagree; we take the interface's name from it and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from netfail_hooks import journal
+from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.names import is_interface_name
+from netfail_hooks.paths import Paths
+
+
+def main() -> int:
+    """Look again because of an event; return the exit status. Never raises."""
+    try:
+        return _look(os.environ, Paths())
+    except Problem as problem:
+        journal.tell(str(problem), priority=journal.ERROR)
+        return problem.status
+    except Exception as error:  # noqa: BLE001 - a hook's traceback helps nobody at 3 a.m.
+        journal.tell(
+            f"bug: {type(error).__name__}: {error}; routes are as they were; please report it "
+            "with the output of 'netfail-hooks log --json'",
+            priority=journal.ERROR,
+        )
+        return 1
+
+
+def _look(environment: os._Environ[str], paths: Paths) -> int:
+    interface = environment.get("IFACE", "")
+    if not interface:
+        raise Misuse(
+            "IFACE is not set; networkd-dispatcher runs the hooks",
+            hint="by hand use 'netfail-hooks check' or 'netfail-hooks replay'",
+        )
+    if not is_interface_name(interface):
+        raise Misuse(f"IFACE is no interface name: {ascii(interface)[:60]}")
+    from netfail_hooks.config import load
+
+    if interface not in load(paths).names():
+        return 0
+    from netfail_hooks.reconcile import run
+
+    state = os.path.basename(sys.argv[0].removesuffix("/50-netfail-hooks"))
+    done = run(paths, f"{interface} {state.removesuffix('.d')}", interface)
+    return 1 if done.failed else 0

@@ -1,0 +1,138 @@
+"""Look at the kernel, and return plain values. Changes nothing, imports nothing heavy."""
+
+from __future__ import annotations
+
+import errno
+import struct
+import time
+
+from netfail_hooks import rtnetlink as rt
+from netfail_hooks.config import Config
+from netfail_hooks.facts import FAMILIES, PROTOCOL, Address, Link, Observation, Route, Sysctl
+from netfail_hooks.sysctls import read, wanted
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# linux/if_link.h, linux/if.h, RFC 2863
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_OPERSTATE, _IFLA_CARRIER_DOWN = 1, 3, 16, 48
+_IFF_UP, _IFF_LOWER_UP, _IFF_DORMANT, _OPER_UNKNOWN, _OPER_UP = 0x1, 0x10000, 0x20000, 0, 6
+# linux/if_addr.h
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 6, 8, 11
+_IFA_F_DADFAILED, _IFA_F_TENTATIVE = 0x08, 0x40
+_SCOPE_SITE = 200
+_FAMILY_NUMBERS = {kind: family for family, kind in rt.FAMILIES.items()}
+# linux/rtnetlink.h
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 4, 5, 6, 7, 8
+_RTAX_MTU, _RTNH_F_ONLINK, _RTNH_F_LINKDOWN = 2, 0x4, 0x10
+
+
+def now() -> int:
+    """Return the milliseconds since boot, suspend included."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+def observe(config: Config, netlink: rt.Netlink) -> Observation:
+    """Return all that a decision may depend on. Raises OSError if the kernel won't say."""
+    found = (_link(netlink, name) for name in config.names())
+    links = tuple(link for link in found if link)
+    names = {link.index: link.name for link in links}
+    carriers = {link.index for link in links if link.carrier}
+    return Observation(
+        now=now(),
+        links=links,
+        addresses=tuple(_addresses(netlink, names, carriers)),
+        routes=tuple(route for family in FAMILIES for route in _routes(netlink, names, family)),
+        sysctls=tuple(_sysctls(names.values())),
+    )
+
+
+def _link(netlink: rt.Netlink, name: str) -> Link | None:
+    body = bytes(16) + rt.attribute(_IFLA_IFNAME, name.encode() + b"\0")
+    try:
+        answer = netlink.get(rt.GETLINK, body)
+    except rt.NetlinkError as error:
+        if error.errno == errno.ENODEV:
+            return None
+        raise
+    index, flags = struct.unpack_from("=iI", answer, 4)
+    found = rt.attributes(answer, 16)
+    return Link(
+        name=name,
+        index=index,
+        up=bool(flags & _IFF_UP),
+        carrier=_has_carrier(flags, rt.whole(found.get(_IFLA_OPERSTATE))),
+        down_count=rt.whole(found.get(_IFLA_CARRIER_DOWN)),
+        mac=found.get(_IFLA_ADDRESS, b"").hex(":"),
+    )
+
+
+def _has_carrier(flags: int, operstate: int) -> bool:
+    """Judge as networkd does (netif_has_carrier() there; RFC 2863): some drivers say UNKNOWN."""
+    if operstate == _OPER_UNKNOWN:
+        return bool(flags & _IFF_LOWER_UP) and not flags & _IFF_DORMANT
+    return operstate == _OPER_UP
+
+
+def _addresses(netlink: rt.Netlink, names: dict[int, str], carriers: set[int]) -> list[Address]:
+    result = []
+    for body in netlink.dump(rt.GETADDR, bytes(8)):
+        kind, length, _, scope, index = struct.unpack_from("=BBBBI", body)
+        family = _FAMILY_NUMBERS.get(kind)
+        if family is None or index not in names or scope > _SCOPE_SITE:
+            continue
+        found = rt.attributes(body, 8)
+        flags = rt.whole(found.get(_IFA_FLAGS))
+        # Without carrier duplicate address detection can't end: tentative says nothing then.
+        if flags & _IFA_F_DADFAILED or (flags & _IFA_F_TENTATIVE and index in carriers):
+            continue
+        preferred, valid = struct.unpack_from("=II", found[_IFA_CACHEINFO])
+        result.append(
+            Address(
+                interface=names[index],
+                family=family,
+                address=rt.text(family, found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)),
+                length=length,
+                ours=rt.whole(found.get(_IFA_PROTO)) == PROTOCOL,
+                preferred=preferred,
+                valid=valid,
+            )
+        )
+    return result
+
+
+def _routes(netlink: rt.Netlink, names: dict[int, str], family: int) -> list[Route]:
+    request = struct.pack("=BBBBBBBBI", rt.FAMILIES[family], 0, 0, 0, rt.TABLE_MAIN, 0, 0, 0, 0)
+    result = []
+    for body in netlink.dump(rt.GETROUTE, request):
+        _, length, _, tos, _, protocol, _, kind, flags = struct.unpack_from("=BBBBBBBBI", body)
+        found = rt.attributes(body, 12)
+        index = rt.whole(found.get(_RTA_OIF))
+        if kind != rt.UNICAST or tos or (length and index not in names):
+            continue
+        destination = rt.text(family, found.get(_RTA_DST))
+        if destination.startswith("fe80:"):
+            continue  # link-local prefixes are on every link and never ours to move
+        metrics = rt.attributes(found.get(_RTA_METRICS, b""))
+        result.append(
+            Route(
+                interface=names.get(index, f"#{index}"),
+                family=family,
+                destination=f"{destination}/{length}" if length else "default",
+                metric=rt.whole(found.get(_RTA_PRIORITY)),
+                gateway=rt.text(family, found.get(_RTA_GATEWAY)),
+                source=rt.text(family, found.get(_RTA_PREFSRC)),
+                protocol=protocol,
+                linkdown=bool(flags & _RTNH_F_LINKDOWN),
+                onlink=bool(flags & _RTNH_F_ONLINK),
+                mtu=rt.whole(metrics.get(_RTAX_MTU)),
+            )
+        )
+    return result
+
+
+def _sysctls(interfaces: Iterable[str]) -> list[Sysctl]:
+    keys = (setting.key for interface in interfaces for setting in wanted(interface))
+    found = ((key, read(key)) for key in keys)
+    return [Sysctl(key, setting) for key, setting in found if setting is not None]

@@ -1,0 +1,99 @@
+"""The one thing that every hook and every check does: look, judge, decide, apply, record.
+
+Level-triggered: whatever woke us, the kernel's present state alone decides. So an event that
+comes twice, late, or never changes nothing about where we end.
+"""
+
+from __future__ import annotations
+
+from netfail_hooks import journal, memory, record
+from netfail_hooks.apply import apply
+from netfail_hooks.changes import Change, EndFlows
+from netfail_hooks.choose import think
+from netfail_hooks.config import Config, load
+from netfail_hooks.decide import decide
+from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.latency import since_event
+from netfail_hooks.lock import Lock
+from netfail_hooks.observe import observe
+from netfail_hooks.paths import Paths
+from netfail_hooks.rtnetlink import Netlink
+
+_LOOKS = 3  # the kernel may move under us; what is left then waits for the next run
+
+
+def run(paths: Paths, trigger: str, interface: str = "") -> record.Run:
+    """Make the machine agree with its config, once. Returns what was seen and done.
+
+    ``trigger`` says what woke us, ``interface`` whose event it was. Raises Problem.
+    """
+    config = load(paths)
+    with Lock(paths.run):
+        try:
+            done = _settle(config, paths.run + "/state", trigger, interface)
+        except PermissionError as error:
+            told = f"the kernel refused: {error.strerror}"
+            raise NotPermitted(told, hint="run as root") from None
+        except OSError as error:
+            raise Problem(f"cannot look at the kernel: {error}") from None
+        _remember(paths, done)
+        if record.is_transition(done):
+            _tell(paths, done)
+    return done
+
+
+def _settle(config: Config, state: str, trigger: str, interface: str) -> record.Run:
+    before = memory.load(state)
+    with Netlink() as netlink:
+        seen = observe(config, netlink)
+        after = think(config, seen, before)
+        changes = decide(config, seen, before, after)
+        failed = apply(_urgent(changes), seen, netlink)
+        link = seen.link(interface)
+        took = since_event(link.index if link else 0) if changes else 0
+        failed += apply(_patient(changes), seen, netlink)
+        for _ in range(_LOOKS - 1):
+            if not changes or failed:
+                break
+            look = observe(config, netlink)
+            rest = decide(config, look, after, after)
+            failed += apply(rest, look, netlink)
+            if not rest:
+                break
+            changes += rest
+    told = tuple(f"{change}: {error.strerror}" for change, error in failed)
+    return record.Run(trigger, config, seen, before, after, changes, told, took)
+
+
+def _urgent(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    return tuple(change for change in changes if not isinstance(change, EndFlows))
+
+
+def _patient(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    return tuple(change for change in changes if isinstance(change, EndFlows))
+
+
+def _remember(paths: Paths, done: record.Run) -> None:
+    if done.after == done.before:
+        return
+    try:
+        memory.save(paths.run + "/state", done.after)
+    except OSError as error:
+        journal.tell(f"cannot remember: {error}; the next run decides anew", priority=journal.ERROR)
+
+
+def _tell(paths: Paths, done: record.Run) -> None:
+    journal.tell(
+        f"{record.summary(done)} [{done.trigger}, {done.took} ms]",
+        priority=journal.NOTICE,
+        trigger=done.trigger,
+        did="; ".join(str(change) for change in done.changes),
+        took_ms=str(done.took),
+    )
+    for failure in done.failed:
+        journal.tell(f"the kernel refused to {failure}", priority=journal.ERROR)
+    try:
+        record.write(paths.log, done)
+    except OSError as error:
+        journal.tell(f"cannot record: {error}", priority=journal.WARNING)
+

@@ -1,0 +1,120 @@
+"""The flight recorder: one JSON line for each run in which something changed.
+
+A line holds the decision's whole input, so that ``replay`` can make it again. Nothing is
+written while all is well: an SD card is spared.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from netfail_hooks.changes import Change
+from netfail_hooks.config import Config
+from netfail_hooks.facts import FAMILIES, Observation
+from netfail_hooks.memory import Memory
+from netfail_hooks.values import TYPE_CHECKING, plain, value
+
+if TYPE_CHECKING:
+    from typing import Any
+
+SCHEMA = 1
+FILE = "/events.jsonl"
+
+
+@value
+class Run:
+    """One look at the machine: why, what was seen and known, what was thought and done.
+
+    ``took`` is milliseconds from the event (as networkd noted it, else from our start) to the
+    last urgent change; ``failed`` are the changes that the kernel refused, told.
+    """
+
+    trigger: str
+    config: Config
+    seen: Observation
+    before: Memory
+    after: Memory
+    changes: tuple[Change, ...]
+    failed: tuple[str, ...]
+    took: int
+
+
+def is_transition(run: Run) -> bool:
+    """Tell whether a run is worth a line: something was changed, or stands otherwise now."""
+    return bool(run.changes) or _verdicts(run.before) != _verdicts(run.after)
+
+
+def _verdicts(memory: Memory) -> list[tuple[object, ...]]:
+    return [(s.interface, s.family, s.verdict) for s in memory.standings] + [
+        (c.family, c.interface) for c in memory.carriers
+    ]
+
+
+def summary(run: Run) -> str:
+    """Return what happened in one line for people: cause, and who carries the traffic now."""
+    parts = []
+    for standing in run.after.standings:
+        old = run.before.standing(standing.interface, standing.family)
+        if (old.verdict if old else "absent") != standing.verdict:
+            why = f" ({standing.trouble})" if standing.trouble else ""
+            hold = f" for {standing.hold} s" if standing.verdict == "held" else ""
+            parts.append(f"{standing.interface} IPv{standing.family} {standing.verdict}{hold}{why}")
+    for family in FAMILIES:
+        old_way, new_way = run.before.carrier(family), run.after.carrier(family)
+        if old_way != new_way:
+            parts.append(f"IPv{family} now by {new_way or 'no uplink'}")
+    return "; ".join(parts) or ", ".join(str(change) for change in run.changes)
+
+
+def line(run: Run) -> str:
+    """Return a run as a line of the recorder, newline included."""
+    import json
+
+    names = [type(change).__name__ for change in run.changes]
+    entry: dict[str, Any] = {
+        "schema": SCHEMA,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "boot": _boot_id(),
+        "trigger": run.trigger,
+        "summary": summary(run),
+        "carriers": {f"ipv{family}": run.after.carrier(family) for family in FAMILIES},
+        "did": [str(change) for change in run.changes],
+        "failed": list(run.failed),
+        "took_ms": run.took,
+        "config": plain(run.config),
+        "seen": plain(run.seen),
+        "before": plain(run.before),
+        "after": plain(run.after),
+        "changes": [
+            {"change": name, **plain(change)}
+            for name, change in zip(names, run.changes, strict=True)
+        ],
+    }
+    return json.dumps(entry, separators=(",", ":")) + "\n"
+
+
+def write(directory: str, run: Run) -> None:
+    """Append a run. Raises OSError (full or read-only disk); a torn line can't be left."""
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    path = directory + FILE
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o640)
+    try:
+        size = os.fstat(descriptor).st_size
+        data = line(run).encode("ascii")
+        if os.write(descriptor, data) < len(data):
+            os.ftruncate(descriptor, size)
+            raise OSError(28, "no space left for the whole line", path)
+    finally:
+        os.close(descriptor)
+    if size + len(data) > run.config.log_bytes:
+        os.replace(path, path + ".1")
+
+
+def _boot_id() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,153 @@
+"""The few rtnetlink(7) messages that a hook needs, read and written with struct.
+
+pyroute2 does all this better and costs 150 ms of CPU to import (1.5 s on a Raspberry Pi 3),
+ten times the rest of a hook, while packets are lost; ``bench/startup`` shows it. It serves
+wherever nothing waits. ``_socket`` is the C half of ``socket``, whose Python half (enum,
+selectors) costs 6 ms more. Message layouts: rtnetlink(7), netlink(7), linux/if_addr.h.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from _socket import (
+    AF_INET,
+    AF_INET6,
+    AF_NETLINK,
+    SOCK_CLOEXEC,
+    SOCK_RAW,
+    inet_ntop,
+    inet_pton,
+    socket,
+)
+
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
+
+FAMILIES = {4: AF_INET, 6: AF_INET6}
+
+# linux/netlink.h
+NETLINK_ROUTE, SOL_NETLINK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 0, 270, 11, 12
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+F_REQUEST, F_ACK, F_DUMP_INTR, F_REPLACE, F_DUMP, F_CREATE = 0x1, 0x4, 0x10, 0x100, 0x300, 0x400
+F_EXCL = 0x200
+# linux/rtnetlink.h
+NEWLINK, GETLINK, NEWADDR, DELADDR, GETADDR = 16, 18, 20, 21, 22
+NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
+TABLE_MAIN, SCOPE_UNIVERSE, SCOPE_LINK, UNICAST = 254, 0, 253, 1
+
+TIMEOUT = 2.0  # seconds the kernel has for an answer; it needs a fraction of a millisecond
+_BUFFER = 1 << 17
+_DUMP_TRIES = 5
+
+Attributes = dict[int, bytes]
+
+
+class NetlinkError(OSError):
+    """The kernel refused a request; ``errno`` says why."""
+
+
+class Netlink:
+    """A conversation with the kernel's routing tables. Use it as a context manager."""
+
+    def __init__(self) -> None:
+        self._socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
+        # Strict checking makes the kernel filter a route dump by table (netlink(7)).
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
+        self._socket.settimeout(TIMEOUT)
+        self._sequence = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def dump(self, kind: int, body: bytes) -> list[bytes]:
+        """Return the bodies of all objects of a kind. Raises NetlinkError, TimeoutError."""
+        for _ in range(_DUMP_TRIES):
+            found, interrupted = self._converse(kind, F_REQUEST | F_DUMP, body)
+            if not interrupted:
+                break
+        return found
+
+    def get(self, kind: int, body: bytes) -> bytes:
+        """Return the body of one object. Raises NetlinkError (ENODEV and the like)."""
+        return self._converse(kind, F_REQUEST, body)[0][0]
+
+    def change(self, kind: int, flags: int, body: bytes) -> None:
+        """Have the kernel change something. Raises NetlinkError."""
+        self._converse(kind, F_REQUEST | F_ACK | flags, body)
+
+    def _converse(self, kind: int, flags: int, body: bytes) -> tuple[list[bytes], bool]:
+        self._sequence += 1
+        header = struct.pack("=IHHII", 16 + len(body), kind, flags, self._sequence, 0)
+        self._socket.send(header + body)
+        found: list[bytes] = []
+        interrupted = False
+        while True:
+            data = self._socket.recv(_BUFFER)
+            at = 0
+            while at < len(data):
+                size, answer, answered, sequence, _ = struct.unpack_from("=IHHII", data, at)
+                payload = data[at + 16 : at + size]
+                at += _aligned(size)
+                if sequence != self._sequence:
+                    continue  # the tail of a conversation that timed out
+                interrupted |= bool(answered & F_DUMP_INTR)
+                if answer in (NLMSG_ERROR, NLMSG_DONE):
+                    _raise_refusal(payload)
+                    return found, interrupted
+                found.append(payload)
+                if not flags & (F_DUMP | F_ACK):
+                    return found, interrupted
+
+
+def _raise_refusal(payload: bytes) -> None:
+    code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
+    if code:
+        raise NetlinkError(code, os.strerror(code))
+
+
+def _aligned(size: int) -> int:
+    return size + 3 & ~3
+
+
+def attribute(kind: int, data: bytes) -> bytes:
+    """Return one encoded attribute, padded (linux/netlink.h, struct nlattr)."""
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+
+def number(kind: int, data: int) -> bytes:
+    """Return an attribute that holds an unsigned 32-bit number."""
+    return attribute(kind, struct.pack("=I", data))
+
+
+def attributes(data: bytes, at: int = 0) -> Attributes:
+    """Return the attributes in ``data`` from offset ``at``, the last of a kind winning."""
+    found = {}
+    while at + 4 <= len(data):
+        size, kind = struct.unpack_from("=HH", data, at)
+        if size < 4:
+            break
+        found[kind & 0x3FFF] = data[at + 4 : at + size]
+        at += _aligned(size)
+    return found
+
+
+def whole(data: bytes | None) -> int:
+    """Return the unsigned number in an attribute of 1 to 8 bytes; 0 for an absent one."""
+    return int.from_bytes(data or b"", sys.byteorder)
+
+
+def text(family: int, packed: bytes | None) -> str:
+    """Return an address as people write it; "" for an absent one."""
+    return inet_ntop(FAMILIES[family], packed) if packed else ""
+
+
+def packed(family: int, address: str) -> bytes:
+    """Return an address as the kernel has it."""
+    return inet_pton(FAMILIES[family], address)
