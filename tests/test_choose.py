@@ -1,0 +1,182 @@
+"""Which uplink carries the traffic, told as stories."""
+
+from __future__ import annotations
+
+import pytest
+
+from netfail_hooks.changes import Announce, DropRoute, EndFlows, SetRoute
+from tests.world import SECOND, World, config_of
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(config_of("eth0", "wlan0"))
+    world.reconcile()
+    return world
+
+
+def test_all_well_owns_nothing(world: World) -> None:
+    assert world.routes == []
+    assert world.addresses == []
+    assert world.reconcile() == ()
+
+
+@pytest.mark.parametrize("state", ["no-carrier", "off", "missing", "degraded"])
+def test_a_lost_uplink_hands_over_at_once(world: World, state: str) -> None:
+    world.event("eth0", state)
+    world.reconcile()
+    assert [world.way(4), world.way(6)] == ["wlan0", "wlan0"]
+    assert {(a.interface, a.address) for a in world.addresses} == {
+        ("wlan0", "192.168.1.50"),
+        ("wlan0", "fd00:1::50"),
+    }
+    assert world.reconcile() == ()
+
+
+@pytest.mark.parametrize("state", ["no-carrier", "off", "missing", "degraded"])
+def test_failback_waits_for_the_hold_down(world: World, state: str) -> None:
+    world.event("eth0", state)
+    world.reconcile()
+    world.event("eth0", "routable")
+    world.reconcile()
+    assert world.way() == "wlan0"
+    world.now += 9_999
+    world.reconcile()
+    assert world.way() == "wlan0"
+    world.now += 1
+    world.reconcile()
+    assert world.way() == "eth0"
+    assert (world.routes, world.addresses) == ([], [])
+
+
+def test_failback_announces_before_it_drops_the_route(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("eth0", "routable")
+    world.reconcile()
+    world.now += 10 * SECOND
+    kinds = [type(change) for change in world.reconcile()]
+    assert kinds.index(Announce) < kinds.index(DropRoute)
+
+
+def test_losing_the_standby_changes_no_route(world: World) -> None:
+    world.event("wlan0", "no-carrier")
+    assert not [c for c in world.reconcile() if isinstance(c, SetRoute)]
+    assert world.way() == "eth0"
+    assert "192.168.1.51" in {a.address for a in world.addresses if a.interface == "eth0"}
+
+
+def test_hold_down_doubles_up_to_its_limit_and_starts_small_after_a_quiet_time() -> None:
+    world = World(config_of("eth0", "wlan0", hold_down=10, hold_down_max=35, quiet=100))
+    world.reconcile()
+    holds = []
+    for _ in range(4):
+        world.event("eth0", "no-carrier")
+        world.reconcile()
+        world.event("eth0", "routable")
+        world.reconcile()
+        standing = world.memory.standing("eth0", 4)
+        assert standing
+        holds.append(standing.hold)
+        world.now = standing.ready
+        world.reconcile()
+    assert holds == [10, 20, 35, 35]
+    world.now += 100 * SECOND
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    last = world.memory.standing("eth0", 4)
+    assert last
+    assert last.hold == 10
+
+
+def test_a_blip_between_two_looks_counts_as_a_loss(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    world.event("eth0", "routable")
+    world.reconcile()
+    standing = world.memory.standing("eth0", 4)
+    assert standing
+    assert standing.verdict == "held"
+    assert world.way() == "wlan0"
+
+
+def test_both_lost_then_the_standby_first(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("wlan0", "no-carrier")
+    world.reconcile()
+    assert world.way() == ""
+    world.event("wlan0", "routable")
+    world.reconcile()
+    assert world.way() == "wlan0"
+    world.event("eth0", "routable")
+    world.reconcile()
+    assert world.way() == "wlan0", "both are held down: the one in use stays"
+    world.now += 20 * SECOND
+    world.reconcile()
+    assert world.way() == "eth0"
+
+
+def test_an_uplink_first_seen_late_takes_over_without_hold_down() -> None:
+    world = World(config_of("eth0", "wlan0"))
+    world.event("eth0", "missing")
+    world.reconcile()
+    assert world.way() == "wlan0"
+    assert world.routes == []
+    world.event("eth0", "routable")
+    world.reconcile()
+    assert world.way() == "eth0"
+    assert world.routes == []
+
+
+def test_three_uplinks_fall_through_in_rank_order() -> None:
+    world = World(config_of("eth0", "wlan0", "usb0"))
+    world.reconcile()
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("wlan0", "missing")
+    world.reconcile()
+    assert world.way() == "usb0"
+    assert {a.address for a in world.addresses if a.family == 4} == {"192.168.1.50", "192.168.1.51"}
+    world.event("wlan0", "routable")
+    world.reconcile()
+    world.now += 10 * SECOND
+    world.reconcile()
+    assert world.way() == "wlan0"
+    assert all(a.interface == "wlan0" for a in world.addresses)
+
+
+def test_on_different_subnets_connections_end_and_addresses_stay() -> None:
+    world = World(config_of("eth0", "wlan0"), apart=("eth0", "wlan0"))
+    world.reconcile()
+    world.event("eth0", "no-carrier")
+    ended = [change for change in world.reconcile() if isinstance(change, EndFlows)]
+    assert [end.address for end in ended] == ["192.168.1.50", "fd00:1::50"]
+    assert world.addresses == []
+    assert world.way() == "wlan0"
+    assert not [change for change in world.reconcile() if isinstance(change, EndFlows)]
+
+
+def test_addresses_stay_where_the_config_says_so() -> None:
+    config = config_of("eth0", "wlan0", follow_addresses=False)
+    world = World(config)
+    world.reconcile()
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    assert world.way() == "wlan0"
+    assert world.addresses == []
+    assert not [change for change in world.trail if isinstance(change, Announce)]
+
+
+def test_a_setting_that_somebody_changed_is_set_again() -> None:
+    world = World(config_of("eth0", "wlan0"), broken=("ipv4/conf/eth0/arp_filter",))
+    assert [str(c) for c in world.reconcile()][:1] == ["set net.ipv4.conf.eth0.arp_filter=1"]
+    assert world.reconcile() == ()
+
+
+def test_our_leftovers_go_once_all_is_well(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("eth0", "routable")
+    world.memory = type(world.memory)()  # /run was emptied
+    world.reconcile()
+    assert (world.routes, world.addresses) == ([], [])

@@ -1,0 +1,133 @@
+"""config.toml: what is refused, in which words, and that reading twice is reading once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netfail_hooks.config import Config, compile_config, load, parse_compiled
+from netfail_hooks.config_file import SETTINGS, default_metrics, parse, read, render
+from netfail_hooks.errors import Misuse
+from netfail_hooks.paths import Paths
+
+names = st.text("abcdefghijklmnopqrstuvwxyz0123456789.-_@", min_size=1, max_size=15).filter(
+    lambda name: name not in (".", "..")
+)
+configs = st.builds(
+    Config,
+    uplinks=st.lists(names, min_size=1, max_size=5, unique=True).map(
+        lambda found: default_metrics(tuple(found))
+    ),
+    override_metric=st.integers(1, 99),
+    follow_addresses=st.booleans(),
+    end_flows=st.booleans(),
+    hold_down=st.integers(0, 300),
+    hold_down_max=st.integers(300, 86400),
+    quiet=st.integers(0, 604800),
+    interval=st.integers(0, 3600),
+    log_bytes=st.integers(10_000, 2**31),
+)
+
+UPLINKS = '[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n'
+WRONG = [
+    ("override_metrc = 3\n" + UPLINKS, "override_metrc: unknown key, did you mean override_metric?"),
+    (UPLINKS + "[hold_down]\nsecond = 1\n", "hold_down.second: unknown key, did you mean hold_down.seconds?"),
+    ('override_metric = "50"\n' + UPLINKS, "override_metric: must be a whole number, not '50'"),
+    ("override_metric = true\n" + UPLINKS, "override_metric: must be a whole number, not True"),
+    ("override_metric = 100\n" + UPLINKS, "override_metric: must be below the metric of every uplink"),
+    ("end_flows = 1\n" + UPLINKS, "end_flows: must be true or false, not 1"),
+    ("hold_down = 3\n" + UPLINKS, "hold_down: must be a table, [hold_down]"),
+    (UPLINKS + "[hold_down]\nseconds = -1\n", "hold_down.seconds: must be 0 to 86400, not -1"),
+    (UPLINKS + "[hold_down]\nseconds = 400\n", "hold_down.max: must not be below hold_down.seconds"),
+    ('mode = "bond"\n' + UPLINKS, "mode: must be \"routes\", not 'bond'"),
+    ("", "uplink: name at least one, as [[uplink]] with an interface"),
+    ("uplink = [3]\n", "uplink 1: must be a table, [[uplink]]"),
+    ('[[uplink]]\ninterface = "a/b"\n', "uplink 1: interface: not an interface name: 'a/b'"),
+    ("[[uplink]]\nmetric = 5\n", "uplink 1: interface: not an interface name: None"),
+    ('[[uplink]]\ninterface = "eth0"\nmetric = true\n', "uplink 1: metric: must be 1 to 4294967295, not True"),
+    ('[[uplink]]\ninterface = "eth0"\nmetrik = 5\n', "uplink 1: metrik: unknown key, did you mean uplink 1: metric?"),
+    (UPLINKS + '[[uplink]]\ninterface = "eth0"\n', "uplink: the same interface twice"),
+    (UPLINKS + '[[uplink]]\ninterface = "usb0"\nmetric = 600\n',
+     "uplink: metrics overlap; each must be greater than the one before it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "complaint"), WRONG)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(Misuse) as refusal:
+        read(str(path))
+    assert str(refusal.value) == f"{path}: {complaint}"
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    config, wrong = parse({"colour": 1, "end_flows": "no", "uplink": [{"interface": "eth0"}]})
+    assert config is None
+    assert len(wrong) == 2
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"a = ", b"[" * 5000, b"x = 1\nx = 2\n"])
+def test_no_toml_is_one_clear_line(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(data)
+    with pytest.raises(Misuse) as refusal:
+        read(str(path))
+    assert "\n" not in str(refusal.value)
+
+
+@given(configs)
+def test_what_we_write_reads_back(config: Config) -> None:
+    import tomllib
+
+    assert parse(tomllib.loads(render(config))) == (config, [])
+    assert parse_compiled(compile_config(config, "stamp"), "stamp") == config
+
+
+def test_every_setting_of_a_config_can_be_set() -> None:
+    assert {s.field for s in SETTINGS} | {"uplinks", "mode"} == set(Config.__match_args__)
+
+
+def _machine(root: Path) -> Paths:
+    paths = Paths(str(root))
+    os.makedirs(os.path.dirname(paths.config))
+    Path(paths.config).write_text(UPLINKS)
+    return paths
+
+
+def test_a_change_of_the_file_is_seen_through_the_compiled_form(tmp_path: Path) -> None:
+    paths = _machine(tmp_path)
+    assert load(paths).names() == ("eth0", "wlan0")
+    compiled = Path(paths.run) / "config"
+    assert compiled.stat().st_mode & 0o777 == 0o600
+    assert load(paths) == load(paths)
+    Path(paths.config).write_text('[[uplink]]\ninterface = "usb0"\n')
+    assert load(paths).names() == ("usb0",)
+
+
+@pytest.mark.parametrize("damage", ["", "garbage", "netfail-hooks config 1\n", "\0" * 50])
+def test_a_damaged_compiled_form_is_made_anew(tmp_path: Path, damage: str) -> None:
+    paths = _machine(tmp_path)
+    load(paths)
+    compiled = Path(paths.run) / "config"
+    compiled.write_text(damage)
+    assert load(paths).names() == ("eth0", "wlan0")
+    assert compiled.read_text() != damage
+
+
+def test_somebody_elses_compiled_form_is_not_believed(tmp_path: Path) -> None:
+    paths = _machine(tmp_path)
+    load(paths)
+    compiled = Path(paths.run) / "config"
+    compiled.write_text(compiled.read_text().replace("eth0", "evil0"))
+    compiled.chmod(0o666)
+    assert load(paths).names() == ("eth0", "wlan0")
+
+
+def test_no_config_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match="run 'netfail-hooks install'"):
+        load(Paths(str(tmp_path)))

@@ -1,0 +1,102 @@
+"""The flight recorder: whole lines, bounded size, nothing while all is well."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks import record
+from netfail_hooks.memory import Memory
+from netfail_hooks.record import Run
+from tests.world import World, config_of
+
+
+def _run(world: World, *, quiet: bool = False) -> Run:
+    before = world.memory
+    if not quiet:
+        world.event("eth0", "no-carrier")
+    seen = world.look()
+    changes = world.reconcile()
+    return Run("eth0 no-carrier", world.config, seen, before, world.memory, changes, (), 12)
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(config_of("eth0", "wlan0", log_bytes=10_000))
+    world.reconcile()
+    return world
+
+
+def test_a_healthy_run_is_no_transition(world: World) -> None:
+    assert not record.is_transition(_run(world, quiet=True))
+    assert record.is_transition(_run(world))
+
+
+def test_the_summary_tells_cause_and_carrier(world: World) -> None:
+    assert record.summary(_run(world)) == (
+        "eth0 IPv4 down (no carrier); eth0 IPv6 down (no carrier); "
+        "IPv4 now by wlan0; IPv6 now by wlan0"
+    )
+
+
+def test_a_line_holds_the_whole_input(tmp_path: Path, world: World) -> None:
+    run = _run(world)
+    record.write(str(tmp_path), run)
+    entry = json.loads((tmp_path / "events.jsonl").read_text())
+    assert entry["schema"] == 1
+    assert entry["trigger"] == "eth0 no-carrier"
+    assert entry["took_ms"] == 12
+    assert entry["carriers"] == {"ipv4": "wlan0", "ipv6": "wlan0"}
+    assert len(entry["seen"]["routes"]) == len(run.seen.routes)
+    assert [change["change"] for change in entry["changes"]][:2] == ["AddAddress", "AddAddress"]
+    assert entry["did"] == [str(change) for change in run.changes]
+
+
+def test_the_recorder_is_bounded(tmp_path: Path, world: World) -> None:
+    run = _run(world)
+    for _ in range(20):
+        record.write(str(tmp_path), run)
+    sizes = {name: os.path.getsize(tmp_path / name) for name in os.listdir(tmp_path)}
+    assert set(sizes) <= {"events.jsonl", "events.jsonl.1"}
+    assert max(sizes.values()) < 10_000 + 2 * len(record.line(run))
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
+    program = (
+        "import resource, signal, sys\n"
+        "from netfail_hooks import record\n"
+        "from tests.test_record import _run\n"
+        "from tests.world import World, config_of\n"
+        "world = World(config_of('eth0', 'wlan0'))\n"
+        "world.reconcile()\n"
+        "run = _run(world)\n"
+        "record.write(sys.argv[1], run)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "limit = len(record.line(run)) + 100\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, (limit, {resource.RLIM_INFINITY}))\n"
+        "try:\n    record.write(sys.argv[1], run)\n"
+        "except OSError as error:\n    sys.exit(error.errno)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert done.returncode == 28  # ENOSPC
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert [json.loads(one)["schema"] for one in lines] == [1]
+
+
+def test_a_link_in_the_way_is_refused(tmp_path: Path, world: World) -> None:
+    (tmp_path / "events.jsonl").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError, match="symbolic links"):
+        record.write(str(tmp_path), _run(world))
+    assert not (tmp_path / "victim").exists()
+
+
+def test_an_empty_memory_is_recorded_as_the_beginning(world: World) -> None:
+    seen = world.look()
+    run = Run("check", world.config, seen, Memory(), world.memory, (), (), 0)
+    assert record.is_transition(run)

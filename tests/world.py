@@ -1,0 +1,156 @@
+"""A model of a machine: what the kernel would show us, and what our changes would do to it."""
+
+from __future__ import annotations
+
+from netfail_hooks.changes import (
+    AddAddress,
+    Change,
+    DropAddress,
+    DropRoute,
+    SetRoute,
+    SetSysctl,
+)
+from netfail_hooks.choose import think
+from netfail_hooks.config import Config
+from netfail_hooks.config_file import default_metrics
+from netfail_hooks.decide import decide
+from netfail_hooks.facts import FAMILIES, Address, Link, Observation, Route, Sysctl
+from netfail_hooks.memory import Memory
+from netfail_hooks.sysctls import wanted
+from netfail_hooks.values import replace
+
+STATES = ("routable", "no-carrier", "off", "missing", "degraded")
+SECOND = 1000
+
+
+def config_of(*names: str, hold_down: int = 10, **more: int) -> Config:
+    return Config(uplinks=default_metrics(names), hold_down=hold_down, **more)  # type: ignore[arg-type]
+
+
+class World:
+    """Uplinks on one LAN (or, where named in ``apart``, each on its own), and our routes."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        apart: tuple[str, ...] = (),
+        families: tuple[int, ...] = FAMILIES,
+        broken: tuple[str, ...] = (),
+    ) -> None:
+        self.config = config
+        self.apart = apart
+        self.families = families
+        self.now = 1_000_000
+        self.states = dict.fromkeys(config.names(), "routable")
+        self.losses = dict.fromkeys(config.names(), 0)
+        self.routes: list[Route] = []
+        self.addresses: list[Address] = []
+        self.sysctls = {s.key: s.setting for name in config.names() for s in wanted(name)}
+        self.sysctls.update(dict.fromkeys(broken, "0"))
+        self.memory = Memory()
+        self.done: tuple[Change, ...] = ()
+        self.trail: list[Change] = []
+
+    def subnet(self, name: str, family: int) -> str:
+        rank = self.config.names().index(name) if name in self.apart else 0
+        return f"192.168.{rank + 1}." if family == 4 else f"fd00:{rank + 1}::"
+
+    def address(self, name: str, family: int) -> str:
+        return f"{self.subnet(name, family)}{50 + self.config.names().index(name)}"
+
+    def event(self, name: str, state: str) -> None:
+        """Bring an uplink into a state, as the kernel would, our routes with it."""
+        if self.states[name] == "routable" and state in ("no-carrier", "off", "missing"):
+            self.losses[name] += 1
+        if state in ("off", "missing"):
+            self.routes = [r for r in self.routes if r.interface != name]
+            self.addresses = [a for a in self.addresses if a.interface != name]
+        self.states[name] = state
+
+    def look(self) -> Observation:
+        present = [name for name in self.states if self.states[name] != "missing"]
+        return Observation(
+            now=self.now,
+            links=tuple(self._link(name) for name in present),
+            addresses=(*(a for name in present for a in self._own(name)), *self.addresses),
+            routes=(*(r for name in present for r in self._networkds(name)), *self._ours()),
+            sysctls=tuple(Sysctl(key, setting) for key, setting in self.sysctls.items()),
+        )
+
+    def reconcile(self) -> tuple[Change, ...]:
+        """Run the pure core once and make its changes, one by one."""
+        seen = self.look()
+        after = think(self.config, seen, self.memory)
+        self.done = decide(self.config, seen, self.memory, after)
+        self.memory = after
+        for change in self.done:
+            self.make(change)
+        return self.done
+
+    def make(self, change: Change) -> None:
+        match change:
+            case SetRoute(route):
+                self.routes = [r for r in self.routes if not _same_place(r, route)] + [route]
+            case DropRoute(route):
+                self.routes = [r for r in self.routes if r != route]
+            case AddAddress(address):
+                self.addresses.append(address)
+            case DropAddress(address):
+                self.addresses = [a for a in self.addresses if a != address]
+            case SetSysctl(sysctl):
+                self.sysctls[sysctl.key] = sysctl.setting
+        self.trail.append(change)
+
+    def way(self, family: int = 4) -> str:
+        """Return the uplink that the kernel would send by, "" for none."""
+        seen = self.look()
+        alive = [
+            r
+            for r in seen.routes
+            if r.family == family and r.destination == "default" and not r.linkdown
+        ]
+        return min(alive, key=lambda r: r.metric).interface if alive else ""
+
+    def _link(self, name: str) -> Link:
+        state = self.states[name]
+        index = self.config.names().index(name) + 2
+        carrier = state in ("routable", "degraded")
+        mac = f"02:00:00:00:00:{index:02x}"
+        return Link(name, index, state != "off", carrier, self.losses[name], mac)
+
+    def _own(self, name: str) -> list[Address]:
+        kept = {"routable": FAMILIES, "no-carrier": FAMILIES, "off": (4,)}
+        families = [f for f in self.families if f in kept.get(self.states[name], ())]
+        return [
+            Address(name, f, self.address(name, f), 24 if f == 4 else 64) for f in families
+        ]
+
+    def _networkds(self, name: str) -> list[Route]:
+        state = self.states[name]
+        if state == "off":
+            return []
+        metric = next(u.metric for u in self.config.uplinks if u.interface == name)
+        found = []
+        for family in self.families:
+            subnet = self.subnet(name, family)
+            prefix = subnet + ("0/24" if family == 4 else "/64")
+            down = state == "no-carrier"
+            if state != "degraded":
+                found.append(Route(name, family, prefix, metric, protocol=2, linkdown=down))
+            gateway = subnet + "1"
+            found.append(
+                Route(name, family, "default", metric, gateway, protocol=4, linkdown=down)
+            )
+        return found
+
+    def _ours(self) -> list[Route]:
+        return [replace(r, linkdown=self.states[r.interface] == "no-carrier") for r in self.routes]
+
+
+def _same_place(one: Route, other: Route) -> bool:
+    return (one.family, one.destination, one.metric) == (
+        other.family,
+        other.destination,
+        other.metric,
+    )
