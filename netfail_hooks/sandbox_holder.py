@@ -1,0 +1,241 @@
+"""A throw-away machine: private mounts, network and processes that end with their parent.
+
+``unshare`` keeps a first process in new namespaces; it reads from a pipe that only we hold, so
+it ends, and the kernel with it kills and unmounts everything inside, however we end. Nothing
+lies on the machine's own file system: ``/run``, ``/etc`` and the like are private, and the root
+is read-only in there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO
+
+from netfail_hooks.errors import NotPermitted, Problem
+
+PRIVATE = ("/run", "/var/log", "/var/lib", "/etc")
+COPIED = (
+    "alternatives",
+    "dbus-1",
+    "default/networkd-dispatcher",
+    "iproute2",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "group",
+    "nsswitch.conf",
+    "os-release",
+    "passwd",
+    "protocols",
+    "services",
+)
+SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+LOGS = "/run/lab"
+
+# "$1": the files of /etc to copy, "$2": directories to keep in sight though they lie below a
+# private one. A bind mount from a descriptor needs mount(8)'s -c, or it would resolve the name.
+# A user namespace owns neither the machine's root mount nor, in a container, a mountable sysfs.
+_MOUNTS = """
+set -e
+lenient() { "$@" 2>/dev/null || [ "$LAB_USER" = 1 ]; }
+kept=3
+for place in $2; do eval "exec $kept<$place"; kept=$((kept + 1)); done
+mount -t tmpfs -o mode=755 lab-run /run
+mkdir -p /run/etc /run/tmp /run/lock /run/lab
+mount -t tmpfs -o mode=755 lab-etc /run/etc
+cd /etc
+for file in $1; do
+    [ ! -e $file ] || cp -dR --preserve=mode,timestamps,links --parents $file /run/etc/
+done
+cd /
+mount --move /run/etc /etc
+rmdir /run/etc
+for place in /var/log /var/lib /usr/lib/networkd-dispatcher; do
+    [ ! -d $place ] || mount -t tmpfs -o mode=755 lab $place
+done
+tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
+mkdir -p /etc/systemd/network
+for state in carrier degraded dormant no-carrier off routable; do
+    mkdir -p -m 755 /etc/networkd-dispatcher/$state.d
+done
+kept=3
+for place in $2; do
+    mkdir -p $place
+    mount -c --bind /proc/self/fd/$kept $place
+    eval "exec $kept<&-"
+    kept=$((kept + 1))
+done
+lenient mount -t sysfs -o ro lab-sys /sys
+lenient mount -o remount,bind,ro /
+"""
+_STAY = "\necho ready\nexec cat >/dev/null\n"
+
+
+class Holder:
+    """The namespaces, from construction until :meth:`close`.
+
+    ``script`` is shell, run inside as root once the mounts are private. ``user`` makes a user
+    namespace too, which is how somebody without privileges gets one. Raises Problem.
+    """
+
+    def __init__(self, script: str, *, user: bool) -> None:
+        self.user = user
+        flags = ["--user", "--map-root-user"] if user else []
+        self._process = subprocess.Popen(
+            ["unshare", *flags, "--mount", "--net", "--pid", "--fork", "--kill-child",
+             "--mount-proc", "sh", "-c", _MOUNTS + script + _STAY,
+             "sh", " ".join(COPIED), " ".join(_hidden())],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=_environment({"LAB_USER": str(int(user))}), text=True,
+            start_new_session=True,  # Ctrl-C is for the one who then closes us
+        )  # fmt: skip
+        assert self._process.stdout is not None  # noqa: S101 - tells mypy what PIPE means
+        if self._process.stdout.readline() != "ready\n":
+            _, said = self._process.communicate()
+            raise _refused(" ".join(said.split()), user=user)
+        self.pid = self._process.pid
+
+    @property
+    def root(self) -> str:
+        """Return where its files are seen from outside (proc(5), ``/proc/pid/root``)."""
+        return f"/proc/{self.pid}/root"
+
+    def command(self, argv: Sequence[str], netns: str = "") -> list[str]:
+        """Return the command line that runs ``argv`` inside, in the named network if any."""
+        spaces = f"/proc/{self.pid}/ns"
+        user = [f"--user={spaces}/user", "--preserve-credentials"] if self.user else []
+        pid = f"--pid={spaces}/pid_for_children"  # the process itself stayed outside
+        inner = ["ip", "netns", "exec", netns] if netns else []
+        return ["nsenter", f"--target={self.pid}", *user, "--mount", "--net", pid, "--",
+                *inner, *argv]  # fmt: skip
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        netns: str = "",
+        seconds: float = 30,
+        stdin: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``argv`` inside to its end, killed after ``seconds`` (status 124 or 137)."""
+        limited = ["timeout", "--kill-after=1", str(seconds), *argv]
+        return subprocess.run(
+            self.command(limited, netns), input=stdin, capture_output=True, text=True,
+            check=False, env=_environment(environment or {}),
+        )  # fmt: skip
+
+    def popen(
+        self,
+        argv: Sequence[str],
+        *,
+        netns: str = "",
+        output: int | IO[bytes] = subprocess.PIPE,
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start ``argv`` inside, with pipes; a kill reaches only ``nsenter``, so tell it to end."""
+        return subprocess.Popen(
+            self.command(argv, netns), stdin=subprocess.PIPE, stdout=output,
+            stderr=None if output == subprocess.PIPE else subprocess.STDOUT,
+            env=_environment(environment or {}),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """End everything inside and wait until it is gone."""
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
+
+
+class Daemon:
+    """A long-running program inside, its output kept in a log inside."""
+
+    def __init__(
+        self, holder: Holder, name: str, argv: Sequence[str], *, netns: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self._holder = holder
+        self._pid = f"{LOGS}/{name}.pid"
+        with open(f"{holder.root}{LOGS}/{name}.log", "ab") as log:
+            self._process = holder.popen(
+                ["sh", "-c", 'echo $$ >"$1"; shift; exec "$@"', "sh", self._pid, *argv],
+                netns=netns, output=log, environment=environment,
+            )  # fmt: skip
+
+    def log(self) -> str:
+        """Return what it said so far, earlier runs included."""
+        return read_text(f"{self._holder.root}{LOGS}/{self.name}.log")
+
+    def alive(self) -> bool:
+        """Tell whether it still runs."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it as its service manager would, and wait."""
+        pid = read_text(self._holder.root + self._pid).strip()
+        self._holder.run(["kill", pid])
+        self.release()
+
+    def release(self) -> None:
+        """Wait for its end, which something else has brought about."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+
+
+def until(true: Callable[[], bool], what: str, *, seconds: float = 10) -> None:
+    """Return once ``true()`` holds. Raises Problem after ``seconds``, naming ``what``."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise Problem(f"lab: after {seconds:g} s still no {what}")
+        time.sleep(0.005)
+
+
+def read_text(path: str) -> str:
+    """Return a file's text, "" where there is none."""
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as f:
+        return f.read()
+    return ""
+
+
+def missing(programs: Mapping[str, str]) -> list[str]:
+    """Return the packages of those programs (name or path, and package) that are not there."""
+    return [package for program, package in programs.items()
+            if shutil.which(program, path=SEARCH) is None]  # fmt: skip
+
+
+def package_home() -> str:
+    """Return the directory that holds our package: what must be on a path to import it."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def _hidden() -> list[str]:
+    """Return the directories that we run from and that the private mounts would hide."""
+    wanted = {sys.prefix, sys.base_prefix, package_home()}
+    return sorted(place for place in wanted if place.startswith(tuple(f"{p}/" for p in PRIVATE)))
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    return {"PATH": SEARCH, "HOME": "/root", "LANG": "C.UTF-8", "TZ": "UTC",
+            "TMPDIR": "/run/tmp", **more}  # fmt: skip
+
+
+def _refused(said: str, *, user: bool) -> Problem:
+    if "not permitted" not in said and "denied" not in said:
+        return Problem(f"lab: could not be built: {said}")
+    hint = (
+        "this kernel forbids user namespaces to ordinary users; run it with sudo"
+        if user
+        else "root without CAP_SYS_ADMIN, as in a container; run it on a machine or a VM"
+    )
+    return NotPermitted(f"lab: {said}", hint=hint)

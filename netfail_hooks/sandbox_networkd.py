@@ -1,0 +1,93 @@
+"""The host's real network manager: dbus, systemd-networkd and networkd-dispatcher."""
+
+from __future__ import annotations
+
+import os
+
+from netfail_hooks.sandbox_holder import Daemon, Holder, read_text, until
+
+NETWORKD = "/usr/lib/systemd/systemd-networkd"
+NEEDED = {
+    "dbus-daemon": "dbus",
+    NETWORKD: "systemd",
+    "networkctl": "systemd",
+    "networkd-dispatcher": "networkd-dispatcher",
+}
+
+
+class Networkd:
+    """The three daemons in one holder."""
+
+    def __init__(self, holder: Holder) -> None:
+        self._holder = holder
+        self._bus: Daemon | None = None
+        self._networkd: Daemon | None = None
+        self._dispatcher: Daemon | None = None
+
+    def start(self, *, level: str = "info") -> None:
+        """Start all three; return once the dispatcher listens. Raises Problem after 10 s."""
+        made = self._holder.run(
+            ["sh", "-ec", "mkdir -p /run/dbus /run/systemd/netif /var/lib/systemd/network;"
+             "chown systemd-network: /run/systemd/netif /var/lib/systemd/network"]
+        )  # fmt: skip
+        made.check_returncode()
+        self._bus = Daemon(
+            self._holder, "dbus", ["dbus-daemon", "--system", "--nofork", "--nopidfile"]
+        )
+        until(lambda: os.path.exists(self._holder.root + "/run/dbus/system_bus_socket"), "bus")
+        self.start_networkd(level=level)
+        self.start_dispatcher()
+
+    def start_networkd(self, *, level: str = "info") -> None:
+        """Start systemd-networkd alone; return once it answers on the bus."""
+        self._networkd = Daemon(
+            self._holder, "networkd", [NETWORKD],
+            environment={"SYSTEMD_LOG_TARGET": "console", "SYSTEMD_LOG_LEVEL": level},
+        )  # fmt: skip
+        asked = ["networkctl", "list", "--no-legend"]
+        until(lambda: self._holder.run(asked).returncode == 0, "answer from networkd")
+
+    def start_dispatcher(self) -> None:
+        """Start networkd-dispatcher as Debian's unit does; return once it listens."""
+        self._dispatcher = Daemon(
+            self._holder, "dispatcher",
+            ["networkd-dispatcher", "--run-startup-triggers", "-v"],
+            environment={"PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        before = self._dispatcher.log().count("Startup complete")
+        until(lambda: self.log().count("Startup complete") > before, "networkd-dispatcher")
+
+    def restart_networkd(self) -> None:
+        """Do what ``systemctl restart systemd-networkd`` does."""
+        if self._networkd is not None:
+            self._networkd.stop()
+        self.start_networkd()
+
+    def stop_dispatcher(self) -> None:
+        """Stop the dispatcher: from now on events are lost."""
+        if self._dispatcher is not None:
+            self._dispatcher.stop()
+
+    def log(self) -> str:
+        """Return what the dispatcher and the hooks said."""
+        return self._dispatcher.log() if self._dispatcher is not None else ""
+
+    def states(self, interface: str) -> tuple[str, str]:
+        """Return networkd's administrative and operational state, "" where it has none.
+
+        From /run/systemd/netif/links, where sd-network(3) reads them.
+        """
+        root = self._holder.root
+        index = read_text(f"{root}/sys/class/net/{interface}/ifindex").strip()
+        if not index:
+            return "", ""
+        told = dict(line.split("=", 1) for line in
+                    read_text(f"{root}/run/systemd/netif/links/{index}").splitlines()
+                    if "=" in line)  # fmt: skip
+        return told.get("ADMIN_STATE", ""), told.get("OPER_STATE", "")
+
+    def release(self) -> None:
+        """Reap the daemons once the holder is closed."""
+        for daemon in (self._dispatcher, self._networkd, self._bus):
+            if daemon is not None:
+                daemon.release()
