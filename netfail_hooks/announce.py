@@ -19,9 +19,9 @@ _REQUEST, _REPLY = 1, 2
 _BROADCAST = b"\xff" * 6
 _SOLICITATION, _ADVERTISEMENT, _ICMPV6 = 135, 136, 58
 _OVERRIDE = 0x20000000
-_SOURCE_LINK, _TARGET_LINK = 1, 2  # RFC 4861, section 4.6.1
+SOURCE_LINK, _TARGET_LINK = 1, 2  # RFC 4861, section 4.6.1
 _ALL_NODES = bytes.fromhex("ff020000000000000000000000000001")
-_SOLICITED_NODE = bytes.fromhex("ff0200000000000000000001ff")
+SOLICITED_NODE = bytes.fromhex("ff0200000000000000000001ff")
 
 
 def send(announcement: Announce) -> None:
@@ -48,26 +48,36 @@ def frames(announcement: Announce) -> list[bytes]:
 
 
 def _arp(mac: bytes, address: bytes, gateway: bytes) -> list[bytes]:
-    def frame(operation: int, target_mac: bytes, target: bytes) -> bytes:
-        ethernet = _BROADCAST + mac + struct.pack("!H", _ETH_ARP)
-        head = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)
-        return (ethernet + head + mac + address + target_mac + target).ljust(60, b"\0")
+    directed = [arp_request(mac, address, gateway)] if gateway else []
+    reply = _arp_frame(_REPLY, mac, address, mac, address)
+    return [*directed, arp_request(mac, address, address), reply]
 
-    directed = [frame(_REQUEST, bytes(6), gateway)] if gateway else []
-    return [*directed, frame(_REQUEST, bytes(6), address), frame(_REPLY, mac, address)]
+
+def arp_request(mac: bytes, sender: bytes, target: bytes) -> bytes:
+    """Return a broadcast frame that asks who has ``target``."""
+    return _arp_frame(_REQUEST, mac, sender, bytes(6), target)
+
+
+def _arp_frame(
+    operation: int, mac: bytes, sender: bytes, target_mac: bytes, target: bytes
+) -> bytes:
+    ethernet = _BROADCAST + mac + struct.pack("!H", _ETH_ARP)
+    head = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)
+    return (ethernet + head + mac + sender + target_mac + target).ljust(60, b"\0")
 
 
 def _neighbour(mac: bytes, address: bytes, gateway: bytes) -> list[bytes]:
     advertisement = struct.pack("!BBHI", _ADVERTISEMENT, 0, 0, _OVERRIDE) + address
-    result = [_icmpv6(mac, address, _ALL_NODES, advertisement + _link_option(_TARGET_LINK, mac))]
+    result = [_icmpv6(mac, address, _ALL_NODES, advertisement + link_option(_TARGET_LINK, mac))]
     if gateway:
         question = struct.pack("!BBHI", _SOLICITATION, 0, 0, 0) + gateway
-        group = _SOLICITED_NODE + gateway[-3:]
-        result.append(_icmpv6(mac, address, group, question + _link_option(_SOURCE_LINK, mac)))
+        group = SOLICITED_NODE + gateway[-3:]
+        result.append(_icmpv6(mac, address, group, question + link_option(SOURCE_LINK, mac)))
     return result
 
 
-def _link_option(kind: int, mac: bytes) -> bytes:
+def link_option(kind: int, mac: bytes) -> bytes:
+    """Return a neighbour discovery option that tells a link-layer address."""
     return struct.pack("!BB", kind, 1) + mac
 
 

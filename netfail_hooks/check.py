@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Look once, for the timer; return the exit status. Says nothing while all is well."""
-    from netfail_hooks.reconcile import run as reconcile
-
     try:
-        done = reconcile(Paths(), "timer")
+        done = _round("timer")
     except Problem as problem:
         journal.tell(str(problem), priority=journal.ERROR)
         return problem.status
@@ -32,14 +30,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look once and print it. Returns 1 if an uplink is not well."""
-    from netfail_hooks.reconcile import run as reconcile
-
-    done = reconcile(Paths(), "check")
+    done = _round("check")
     if args.json:
         print(_json(done))
     else:
         _print(done)
     return 0 if not done.failed and _all_well(done) else 1
+
+
+def _round(trigger: str) -> Run:
+    from netfail_hooks import reconcile
+    from netfail_hooks.config import load
+
+    paths = Paths()
+    config = load(paths)
+    return reconcile.run(config, paths, trigger, probes=reconcile.ask(config))
 
 
 def _all_well(done: Run) -> bool:
@@ -54,7 +59,8 @@ def _print(done: Run) -> None:
                 carries = done.after.carrier(standing.family) == name
                 mark = "  carries the traffic" if carries else ""
                 why = f" ({standing.trouble})" if standing.trouble else ""
-                print(f"{name}  IPv{standing.family}  {standing.verdict}{why}{mark}")
+                asked = f", answered in {standing.rtt / 1000:.1f} ms" if standing.passes else ""
+                print(f"{name}  IPv{standing.family}  {standing.verdict}{why}{asked}{mark}")
     for change in done.changes:
         print(f"did: {change}")
     for failure in done.failed:
@@ -72,6 +78,7 @@ def _json(done: Run) -> str:
             "carriers": {f"ipv{one.family}": one.interface for one in done.after.carriers},
             "did": [str(change) for change in done.changes],
             "failed": list(done.failed),
+            "probes": plain(done.seen.probes),
         },
         indent=2,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from netfail_hooks.errors import Misuse
+from netfail_hooks.facts import Target
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
@@ -20,10 +21,25 @@ COMPILED_FORM = "netfail-hooks config 1"
 
 @value
 class Uplink:
-    """A way out. Its place in ``Config.uplinks`` is its rank."""
+    """A way out. Its place in ``Config.uplinks`` is its rank.
+
+    A round of probes asks the gateway (``gateway``) and the ``targets``; with policy "any" one
+    target's answer is enough, with "all" everyone must answer. ``failures`` tries in a row
+    without an answer are a failure, each round that many, the last with ``timeout`` (ms).
+    """
 
     interface: str
     metric: int
+    gateway: bool = True
+    targets: tuple[Target, ...] = ()
+    policy: str = "any"
+    failures: int = 2
+    timeout: int = 500
+
+    @property
+    def probed(self) -> bool:
+        """Tell whether there is anything to ask."""
+        return self.gateway or bool(self.targets)
 
 
 @value
@@ -33,6 +49,7 @@ class Config:
     ``override_metric`` is the metric of our own routes, below that of every uplink.
     A returning uplink is held down for ``hold_down`` seconds, twice as long at each further
     loss up to ``hold_down_max``, and again ``hold_down`` once it was well for ``quiet`` seconds.
+    ``successes`` rounds in a row must go well before it takes the traffic back.
     ``interval`` is the seconds between two checks by the timer (0: no timer), ``log_bytes``
     the size at which the flight recorder starts a new file.
     """
@@ -45,6 +62,7 @@ class Config:
     hold_down: int = 10
     hold_down_max: int = 300
     quiet: int = 600
+    successes: int = 2
     interval: int = 5
     log_bytes: int = 1_000_000
 
@@ -82,7 +100,15 @@ def _stamp(found: os.stat_result) -> str:
 
 
 # Settings in file order; each is a whole number (booleans are 0 or 1) but the mode.
-_NUMBERS = ("override_metric", "hold_down", "hold_down_max", "quiet", "interval", "log_bytes")
+_NUMBERS = (
+    "override_metric",
+    "hold_down",
+    "hold_down_max",
+    "quiet",
+    "successes",
+    "interval",
+    "log_bytes",
+)
 _FLAGS = ("follow_addresses", "end_flows")
 
 
@@ -90,7 +116,7 @@ def compile_config(config: Config, stamp: str) -> str:
     """Return the compiled form of ``config`` for a source file of that ``stamp``."""
     lines = [COMPILED_FORM, stamp, f"mode {config.mode}"]
     lines += [f"{name} {int(getattr(config, name))}" for name in _NUMBERS + _FLAGS]
-    lines += [f"uplink {uplink.interface} {uplink.metric}" for uplink in config.uplinks]
+    lines += [_compile_uplink(uplink) for uplink in config.uplinks]
     return "\n".join([*lines, "end", ""])
 
 
@@ -104,10 +130,7 @@ def parse_compiled(text: str, stamp: str) -> Config:
     for line in lines[2:-2]:
         key, _, rest = line.partition(" ")
         if key == "uplink":
-            interface, _, metric = rest.partition(" ")
-            if not is_interface_name(interface):
-                raise ValueError("damaged")
-            uplinks.append(Uplink(interface, int(metric)))
+            uplinks.append(_parse_uplink(rest.split(" ")))
         else:
             settings[key] = rest
     if settings.keys() != {"mode", *_NUMBERS, *_FLAGS} or not uplinks:
@@ -121,6 +144,34 @@ def parse_compiled(text: str, stamp: str) -> Config:
         hold_down=int(settings["hold_down"]),
         hold_down_max=int(settings["hold_down_max"]),
         quiet=int(settings["quiet"]),
+        successes=int(settings["successes"]),
         interval=int(settings["interval"]),
         log_bytes=int(settings["log_bytes"]),
+    )
+
+
+def _compile_uplink(uplink: Uplink) -> str:
+    targets = [f"{target.family},{target.address},{target.port}" for target in uplink.targets]
+    numbers = (uplink.metric, int(uplink.gateway), uplink.failures, uplink.timeout)
+    return " ".join(
+        ["uplink", uplink.interface, uplink.policy, *(str(one) for one in numbers), *targets]
+    )
+
+
+def _parse_uplink(words: list[str]) -> Uplink:
+    interface, policy, metric, gateway, failures, timeout, *targets = words
+    if not is_interface_name(interface):
+        raise ValueError("damaged")
+    found = []
+    for target in targets:
+        family, address, port = target.split(",")
+        found.append(Target(int(family), address, int(port)))
+    return Uplink(
+        interface=interface,
+        metric=int(metric),
+        gateway=gateway == "1",
+        targets=tuple(found),
+        policy=policy,
+        failures=int(failures),
+        timeout=int(timeout),
     )

@@ -12,13 +12,9 @@ from itertools import pairwise
 from typing import Any
 
 from netfail_hooks.config import Config, Uplink
+from netfail_hooks.config_uplink import KEYS, METRIC_MAX, parse_uplink, render_uplink
 from netfail_hooks.errors import Misuse
-from netfail_hooks.names import is_interface_name
 from netfail_hooks.values import value
-
-METRIC_MAX = 2**32 - 1
-FIRST_METRIC = 100
-METRIC_STEP = 500
 
 
 @value
@@ -46,6 +42,8 @@ SETTINGS = (
             "the hold-down doubles at each further loss, up to this"),
     Setting("hold_down.quiet", "quiet", int, 0, 604800,
             "seconds of health after which the hold-down starts small again"),
+    Setting("check.successes", "successes", int, 1, 100,
+            "rounds of probes in a row that must go well before an uplink is up again"),
     Setting("check.interval", "interval", int, 0, 3600,
             "seconds between two checks by the timer; 0: no timer"),
     Setting("log.max_bytes", "log_bytes", int, 10_000, 2**31,
@@ -107,17 +105,10 @@ def render(config: Config) -> str:
             table = place
         shown = str(getattr(config, setting.field)).lower()
         lines.append(f"{key} = {shown}  # {setting.about}")
+    lines += ["", "# The uplinks, the most preferred one first."]
     for uplink in config.uplinks:
-        lines += ["", "[[uplink]]  # the most preferred one first"]
-        lines += [f'interface = "{uplink.interface}"', f"metric = {uplink.metric}"]
+        lines += render_uplink(uplink)
     return "\n".join([*lines, ""])
-
-
-def default_metrics(interfaces: tuple[str, ...]) -> tuple[Uplink, ...]:
-    """Return the interfaces as uplinks with metrics 100, 600, 1100 and so on."""
-    return tuple(
-        Uplink(name, FIRST_METRIC + rank * METRIC_STEP) for rank, name in enumerate(interfaces)
-    )
 
 
 def _flatten(tree: dict[str, Any], wrong: list[str]) -> dict[str, Any]:
@@ -155,16 +146,12 @@ def _uplinks(found: object, wrong: list[str]) -> tuple[Uplink, ...]:
         if not isinstance(entry, dict):
             wrong.append(f"{place}: must be a table, [[uplink]]")
             continue
-        wrong += [_unknown(f"{place}: {key}", [f"{place}: interface", f"{place}: metric"])
-                  for key in entry if key not in ("interface", "metric")]  # fmt: skip
-        name = entry.get("interface")
-        metric = entry.get("metric", FIRST_METRIC + rank * METRIC_STEP)
-        if not isinstance(name, str) or not is_interface_name(name):
-            wrong.append(f"{place}: interface: not an interface name: {name!r}")
-        elif type(metric) is not int or not 0 < metric <= METRIC_MAX:
-            wrong.append(f"{place}: metric: must be 1 to {METRIC_MAX}, not {metric!r}")
-        else:
-            result.append(Uplink(name, metric))
+        foreign = [_unknown(key, list(KEYS)) for key in entry if key not in KEYS]
+        known = {key: one for key, one in entry.items() if key in KEYS}
+        uplink, problems = parse_uplink(rank, known)
+        wrong += [f"{place}: {problem}" for problem in foreign + problems]
+        if uplink:
+            result.append(uplink)
     return tuple(result)
 
 

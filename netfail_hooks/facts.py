@@ -71,10 +71,41 @@ class Sysctl:
 
 
 @value
+class Target:
+    """Something beyond the gateway to probe: a TCP port, or with port 0 an ICMP echo."""
+
+    family: int
+    address: str
+    port: int = 0
+
+    def __str__(self) -> str:
+        if not self.port:
+            return f"icmp:{self.address}"
+        host = f"[{self.address}]" if self.family == 6 else self.address
+        return f"tcp:{host}:{self.port}"
+
+
+@value
+class Result:
+    """How a round of probes of one uplink went: ``tries`` sent to the first good answer.
+
+    ``rtt`` is in microseconds, 0 where none was well; ``reason`` says what was wrong.
+    """
+
+    interface: str
+    family: int
+    well: bool
+    tries: int
+    rtt: int
+    reason: str
+
+
+@value
 class Observation:
     """The machine at one moment.
 
     Links, addresses and connected routes are the uplinks' alone, default routes everybody's.
+    ``probes`` are the results of a round just made, if one was.
     """
 
     now: int
@@ -82,6 +113,7 @@ class Observation:
     addresses: tuple[Address, ...] = ()
     routes: tuple[Route, ...] = ()
     sysctls: tuple[Sysctl, ...] = ()
+    probes: tuple[Result, ...] = ()
 
     def link(self, name: str) -> Link | None:
         """Return the interface of that name, None where there is none now."""

@@ -2,12 +2,13 @@
 
 Failing over is at once; failing back is gated. An uplink that was lost is held down until it
 has been well for ``hold_down`` seconds without a break, twice as long after each further loss,
-so a flapping one costs one failover and one failback.
+so a flapping one costs one failover and one failback; and until it has passed its probes,
+whatever networkd says of it.
 """
 
 from __future__ import annotations
 
-from netfail_hooks.config import Config
+from netfail_hooks.config import Config, Uplink
 from netfail_hooks.facts import FAMILIES, Observation
 from netfail_hooks.memory import Memory, Standing
 from netfail_hooks.values import replace
@@ -16,9 +17,9 @@ from netfail_hooks.values import replace
 def judge(config: Config, seen: Observation, memory: Memory) -> tuple[Standing, ...]:
     """Return how every uplink stands now in each family, in rank order."""
     return tuple(
-        _judge_one(config, seen, memory.standing(name, family), name, family)
+        _judge_one(config, seen, memory.standing(uplink.interface, family), uplink, family)
         for family in FAMILIES
-        for name in config.names()
+        for uplink in config.uplinks
     )
 
 
@@ -39,26 +40,45 @@ def trouble(seen: Observation, interface: str, family: int) -> str:
 
 
 def _judge_one(
-    config: Config, seen: Observation, old: Standing | None, interface: str, family: int
+    config: Config, seen: Observation, old: Standing | None, uplink: Uplink, family: int
 ) -> Standing:
-    ails = trouble(seen, interface, family)
+    interface = uplink.interface
     link = seen.link(interface)
     count = link.down_count if link else 0
+    known = old or Standing(interface, family, "absent", seen.now, down_count=count)
+    now = replace(_probed(known, seen, family), down_count=count)
     if old is None:
-        verdict = "absent" if ails else "up"
-        return Standing(interface, family, verdict, seen.now, down_count=count, trouble=ails)
-    now = replace(old, trouble=ails, down_count=count)
-    if ails:
+        return replace(now, verdict="absent" if now.trouble else "up")
+    if now.trouble:
         return _lost(config, now, seen.now) if old.verdict in ("up", "held") else now
-    # A carrier that went and came back between two looks was lost all the same.
-    flapped = old.verdict in ("up", "held") and count != old.down_count
     if old.verdict == "down":
         return _hold(now, seen.now)
-    if flapped:
+    # A carrier that went and came back between two looks was lost all the same.
+    if old.verdict in ("up", "held") and count != old.down_count:
         return _hold(_lost(config, now, seen.now), seen.now)
-    if old.verdict == "absent" or (old.verdict == "held" and seen.now >= old.ready):
+    proven = not uplink.probed or now.passes >= config.successes
+    if old.verdict == "absent" or (old.verdict == "held" and seen.now >= old.ready and proven):
         return replace(now, verdict="up", since=seen.now, ready=0)
     return now
+
+
+def _probed(standing: Standing, seen: Observation, family: int) -> Standing:
+    """Note what ails an uplink; a round of probes counts only while its link is well."""
+    ails = trouble(seen, standing.interface, family)
+    if ails:
+        return replace(standing, trouble=ails, fails=0, passes=0)
+    for result in seen.probes:
+        if (result.interface, result.family) == (standing.interface, family):
+            return replace(
+                standing,
+                trouble=result.reason,
+                fails=0 if result.well else standing.fails + 1,
+                passes=standing.passes + 1 if result.well else 0,
+                probed=seen.now,
+                tries=result.tries,
+                rtt=result.rtt,
+            )
+    return replace(standing, trouble=standing.trouble if standing.fails else "")
 
 
 def _lost(config: Config, standing: Standing, now: int) -> Standing:

@@ -13,6 +13,10 @@ from netfail_hooks import journal
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netfail_hooks.record import Run
 
 
 def main() -> int:
@@ -42,10 +46,24 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
         raise Misuse(f"IFACE is no interface name: {ascii(interface)[:60]}")
     from netfail_hooks.config import load
 
-    if interface not in load(paths).names():
+    config = load(paths)
+    if interface not in config.names():
         return 0
-    from netfail_hooks.reconcile import run
+    from netfail_hooks.reconcile import ask, run
 
-    state = os.path.basename(sys.argv[0].removesuffix("/50-netfail-hooks"))
-    done = run(paths, f"{interface} {state.removesuffix('.d')}", interface)
+    state = os.path.basename(os.path.dirname(sys.argv[0])).removesuffix(".d")
+    trigger = f"{interface} {state}"
+    done = run(config, paths, trigger, interface=interface)
+    if _came_up(done, interface):
+        probes = ask(config, only=interface)
+        done = run(config, paths, f"{trigger} probe", interface=interface, probes=probes)
     return 1 if done.failed else 0
+
+
+def _came_up(done: Run, interface: str) -> bool:
+    """Tell whether an uplink looks well and hasn't been asked yet: don't wait for the timer."""
+    uplink = next(one for one in done.config.uplinks if one.interface == interface)
+    return uplink.probed and any(
+        standing.interface == interface and not (standing.trouble or standing.passes)
+        for standing in done.after.standings
+    )

@@ -22,6 +22,8 @@ class Standing:
     hold-down until ``ready``). ``since`` and ``ready`` are milliseconds since boot, ``hold``
     the length of the last hold-down in seconds, ``down_count`` the link's count of carrier
     losses when last looked at, ``trouble`` what ails it now ("" for nothing).
+    ``fails`` and ``passes`` count the last rounds of probes in a row that went badly or well,
+    ``probed`` is when the last one was, ``tries`` and ``rtt`` (microseconds) how it went.
     """
 
     interface: str
@@ -31,6 +33,11 @@ class Standing:
     ready: int = 0
     hold: int = 0
     down_count: int = 0
+    fails: int = 0
+    passes: int = 0
+    probed: int = 0
+    tries: int = 0
+    rtt: int = 0
     trouble: str = ""
 
 
@@ -93,7 +100,7 @@ _KINDS: dict[str, type[Standing | Kept | Answer | Carrier]] = {
     "answer": Answer,
     "carrier": Carrier,
 }
-_NUMBERS = {"family", "since", "ready", "hold", "down_count", "length", "expires"}
+_TEXTS = {"interface", "verdict", "trouble", "address"}
 _EMPTY = "-"
 
 
@@ -144,7 +151,7 @@ def _item(
     settings: dict[str, str | int] = {}
     for name, word in zip(names, words, strict=True):
         text = "" if word == _EMPTY else word
-        if name in _NUMBERS:
+        if name not in _TEXTS:
             settings[name] = int(text)
         elif name == "interface" and text and not is_interface_name(text):
             raise ValueError("not an interface name")

@@ -10,27 +10,49 @@ from netfail_hooks import journal, memory, record
 from netfail_hooks.apply import apply
 from netfail_hooks.changes import Change, EndFlows
 from netfail_hooks.choose import think
-from netfail_hooks.config import Config, load
+from netfail_hooks.config import Config
 from netfail_hooks.decide import decide
 from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.facts import Result
 from netfail_hooks.latency import since_event
 from netfail_hooks.lock import Lock
 from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.rtnetlink import Netlink
+from netfail_hooks.values import replace
 
 _LOOKS = 3  # the kernel may move under us; what is left then waits for the next run
 
 
-def run(paths: Paths, trigger: str, interface: str = "") -> record.Run:
+def ask(config: Config, only: str = "") -> tuple[Result, ...]:
+    """Make a round of probes. It may take a second: no lock is held. Raises Problem."""
+    from netfail_hooks.probe import probe
+
+    try:
+        with Netlink() as netlink:
+            return probe(config, observe(config, netlink), only)
+    except PermissionError as error:
+        raise NotPermitted(f"cannot probe: {error.strerror}", hint="run as root") from None
+    except OSError as error:
+        raise Problem(f"cannot probe: {error}") from None
+
+
+def run(
+    config: Config,
+    paths: Paths,
+    trigger: str,
+    *,
+    interface: str = "",
+    probes: tuple[Result, ...] = (),
+) -> record.Run:
     """Make the machine agree with its config, once. Returns what was seen and done.
 
-    ``trigger`` says what woke us, ``interface`` whose event it was. Raises Problem.
+    ``trigger`` says what woke us, ``interface`` whose event it was, ``probes`` how a round of
+    probes went that was just made. Raises Problem.
     """
-    config = load(paths)
     with Lock(paths.run):
         try:
-            done = _settle(config, paths.run + "/state", trigger, interface)
+            done = _settle(config, paths.run + "/state", (trigger, interface), probes)
         except PermissionError as error:
             told = f"the kernel refused: {error.strerror}"
             raise NotPermitted(told, hint="run as root") from None
@@ -42,10 +64,13 @@ def run(paths: Paths, trigger: str, interface: str = "") -> record.Run:
     return done
 
 
-def _settle(config: Config, state: str, trigger: str, interface: str) -> record.Run:
+def _settle(
+    config: Config, state: str, cause: tuple[str, str], probes: tuple[Result, ...]
+) -> record.Run:
+    trigger, interface = cause
     before = memory.load(state)
     with Netlink() as netlink:
-        seen = observe(config, netlink)
+        seen = replace(observe(config, netlink), probes=probes)
         after = think(config, seen, before)
         changes = decide(config, seen, before, after)
         failed = apply(_urgent(changes), seen, netlink)

@@ -63,7 +63,13 @@ def summary(run: Run) -> str:
     for family in FAMILIES:
         old_way, new_way = run.before.carrier(family), run.after.carrier(family)
         if old_way != new_way:
-            parts.append(f"IPv{family} now by {new_way or 'no uplink'}")
+            well = any(
+                s.verdict in ("up", "held")
+                for s in run.after.standings
+                if (s.interface, s.family) == (new_way, family)
+            )
+            but = ", though it is not well: none is" if new_way and not well else ""
+            parts.append(f"IPv{family} now by {new_way or 'no uplink'}{but}")
     return "; ".join(parts) or ", ".join(str(change) for change in run.changes)
 
 

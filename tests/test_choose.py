@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from netfail_hooks.changes import Announce, DropRoute, EndFlows, SetRoute
+from netfail_hooks.choose import think
+from netfail_hooks.decide import decide
+from netfail_hooks.values import replace
 from tests.world import SECOND, World, config_of
 
 
@@ -171,6 +174,79 @@ def test_a_setting_that_somebody_changed_is_set_again() -> None:
     world = World(config_of("eth0", "wlan0"), broken=("ipv4/conf/eth0/arp_filter",))
     assert [str(c) for c in world.reconcile()][:1] == ["set net.ipv4.conf.eth0.arp_filter=1"]
     assert world.reconcile() == ()
+
+
+def test_a_mute_gateway_moves_the_traffic_though_the_link_is_up(world: World) -> None:
+    world.sick.add("eth0")
+    world.reconcile()
+    assert [world.way(4), world.way(6)] == ["wlan0", "wlan0"]
+    assert {r.destination for r in world.routes if r.family == 4} == {"default", "192.168.1.0/24"}
+    world.now += 1000 * SECOND
+    world.reconcile()
+    world.reconcile(probe=False)
+    assert world.way() == "wlan0", "no news is not good news"
+
+
+def test_failback_needs_good_probes_as_well_as_time(world: World) -> None:
+    world.sick.add("eth0")
+    world.reconcile()
+    world.sick.clear()
+    world.now += 1000 * SECOND
+    world.reconcile()
+    assert world.way() == "wlan0", "the hold-down begins with the first good round"
+    world.now += 10 * SECOND
+    world.reconcile(probe=False)
+    assert world.way() == "wlan0"
+    world.reconcile()
+    assert world.way() == "eth0"
+
+
+def test_a_returned_link_must_pass_its_probes(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("eth0", "routable")
+    world.sick.add("eth0")
+    for _ in range(20):
+        world.reconcile()
+        assert world.way() == "wlan0"
+        world.now += 5 * SECOND
+
+
+def test_with_every_gateway_mute_the_most_preferred_stays(world: World) -> None:
+    world.sick.update(("eth0", "wlan0"))
+    world.reconcile()
+    assert world.way() == "eth0"
+    assert world.routes == []
+
+
+def test_each_family_is_judged_on_its_own() -> None:
+    world = World(config_of("eth0", "wlan0"))
+    world.reconcile()
+    mute = [
+        replace(result, well=False, reason="mute")
+        if (result.interface, result.family) == ("eth0", 6)
+        else result
+        for result in world.results()
+    ]
+    seen = replace(world.look(), probes=tuple(mute))
+    after = think(world.config, seen, world.memory)
+    assert (after.carrier(4), after.carrier(6)) == ("eth0", "wlan0")
+    assert {r.family for c in decide(world.config, seen, world.memory, after)
+            if isinstance(c, SetRoute) for r in [c.route]} == {6}  # fmt: skip
+
+
+def test_without_probes_time_alone_is_enough() -> None:
+    config = config_of("eth0", "wlan0")
+    config = replace(config, uplinks=tuple(replace(u, gateway=False) for u in config.uplinks))
+    world = World(config)
+    world.reconcile(probe=False)
+    world.event("eth0", "no-carrier")
+    world.reconcile(probe=False)
+    world.event("eth0", "routable")
+    world.reconcile(probe=False)
+    world.now += 10 * SECOND
+    world.reconcile(probe=False)
+    assert world.way() == "eth0"
 
 
 def test_our_leftovers_go_once_all_is_well(world: World) -> None:

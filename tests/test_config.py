@@ -9,18 +9,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netfail_hooks.config import Config, compile_config, load, parse_compiled
-from netfail_hooks.config_file import SETTINGS, default_metrics, parse, read, render
+from netfail_hooks.config import Config, Uplink, compile_config, load, parse_compiled
+from netfail_hooks.config_file import SETTINGS, parse, read, render
+from netfail_hooks.config_uplink import default_metrics, parse_target
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789.-_@", min_size=1, max_size=15).filter(
     lambda name: name not in (".", "..")
 )
+targets = st.sampled_from(["icmp:192.0.2.1", "icmp:2001:db8::1", "tcp:[2001:db8::1]:443"]).map(
+    parse_target
+)
 configs = st.builds(
     Config,
-    uplinks=st.lists(names, min_size=1, max_size=5, unique=True).map(
-        lambda found: default_metrics(tuple(found))
+    uplinks=st.lists(names, min_size=1, max_size=5, unique=True).flatmap(
+        lambda found: st.tuples(*(st.builds(
+            Uplink,
+            interface=st.just(uplink.interface),
+            metric=st.just(uplink.metric),
+            gateway=st.booleans(),
+            targets=st.lists(targets, max_size=3).map(tuple),
+            policy=st.sampled_from(["any", "all"]),
+            failures=st.integers(1, 20),
+            timeout=st.integers(50, 5000),
+        ) for uplink in default_metrics(tuple(found))))
     ),
     override_metric=st.integers(1, 99),
     follow_addresses=st.booleans(),
@@ -49,7 +62,14 @@ WRONG = [
     ('[[uplink]]\ninterface = "a/b"\n', "uplink 1: interface: not an interface name: 'a/b'"),
     ("[[uplink]]\nmetric = 5\n", "uplink 1: interface: not an interface name: None"),
     ('[[uplink]]\ninterface = "eth0"\nmetric = true\n', "uplink 1: metric: must be 1 to 4294967295, not True"),
-    ('[[uplink]]\ninterface = "eth0"\nmetrik = 5\n', "uplink 1: metrik: unknown key, did you mean uplink 1: metric?"),
+    ('[[uplink]]\ninterface = "eth0"\nmetrik = 5\n', "uplink 1: metrik: unknown key, did you mean metric?"),
+    (UPLINKS + 'targets = "icmp:1.1.1.1"\n', "uplink 2: targets: must be a list, not 'icmp:1.1.1.1'"),
+    (UPLINKS + 'targets = ["icmp:dns.example"]\n',
+     "uplink 2: targets: neither icmp:ADDRESS nor tcp:ADDRESS:PORT: 'icmp:dns.example'"),
+    (UPLINKS + 'policy = "most"\n', "uplink 2: policy: must be \"any\" or \"all\", not 'most'"),
+    (UPLINKS + "failures = 0\n", "uplink 2: failures: must be 1 to 20, not 0"),
+    (UPLINKS + "timeout = 49\n", "uplink 2: timeout: must be 50 to 5000, not 49"),
+    (UPLINKS + 'gateway = "no"\n', "uplink 2: gateway: must be true or false, not 'no'"),
     (UPLINKS + '[[uplink]]\ninterface = "eth0"\n', "uplink: the same interface twice"),
     (UPLINKS + '[[uplink]]\ninterface = "usb0"\nmetric = 600\n',
      "uplink: metrics overlap; each must be greater than the one before it"),
@@ -63,6 +83,22 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, complaint: str) -> No
     with pytest.raises(Misuse) as refusal:
         read(str(path))
     assert str(refusal.value) == f"{path}: {complaint}"
+
+
+@pytest.mark.parametrize(
+    "text", ["icmp:192.0.2.1", "icmp:2001:db8::1", "tcp:192.0.2.1:53", "tcp:[2001:db8::1]:443"]
+)
+def test_targets_read_as_they_are_written(text: str) -> None:
+    assert str(parse_target(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "icmp:", "tcp:192.0.2.1", "tcp:192.0.2.1:0", "tcp:192.0.2.1:65536", "udp:::1:5",
+             "tcp:192.0.2.1:+5", "192.0.2.1"]
+)  # fmt: skip
+def test_what_is_no_target_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - ipaddress words it in its own ways
+        parse_target(text)
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

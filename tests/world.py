@@ -12,9 +12,9 @@ from netfail_hooks.changes import (
 )
 from netfail_hooks.choose import think
 from netfail_hooks.config import Config
-from netfail_hooks.config_file import default_metrics
+from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.decide import decide
-from netfail_hooks.facts import FAMILIES, Address, Link, Observation, Route, Sysctl
+from netfail_hooks.facts import FAMILIES, Address, Link, Observation, Result, Route, Sysctl
 from netfail_hooks.memory import Memory
 from netfail_hooks.sysctls import wanted
 from netfail_hooks.values import replace
@@ -48,6 +48,7 @@ class World:
         self.addresses: list[Address] = []
         self.sysctls = {s.key: s.setting for name in config.names() for s in wanted(name)}
         self.sysctls.update(dict.fromkeys(broken, "0"))
+        self.sick: set[str] = set()  # link up, nothing behind it
         self.memory = Memory()
         self.done: tuple[Change, ...] = ()
         self.trail: list[Change] = []
@@ -78,9 +79,20 @@ class World:
             sysctls=tuple(Sysctl(key, setting) for key, setting in self.sysctls.items()),
         )
 
-    def reconcile(self) -> tuple[Change, ...]:
+    def results(self) -> tuple[Result, ...]:
+        """Return what a round of probes would bring now."""
+        return tuple(
+            Result(name, family, name not in self.sick, 1, 400, "mute" if name in self.sick else "")
+            for name, state in self.states.items()
+            for family in self.families
+            if state == "routable"
+        )
+
+    def reconcile(self, *, probe: bool = True) -> tuple[Change, ...]:
         """Run the pure core once and make its changes, one by one."""
         seen = self.look()
+        if probe:
+            seen = replace(seen, probes=self.results())
         after = think(self.config, seen, self.memory)
         self.done = decide(self.config, seen, self.memory, after)
         self.memory = after

@@ -1,0 +1,154 @@
+"""One round of probes: every uplink asked at once, each through its own device.
+
+Who hasn't answered after ``SPACING`` is asked again, up to the uplink's number of tries, and
+has its ``timeout`` after the last one, so a single round is enough to be sure. A round ends as
+soon as every uplink's policy is met. With two NICs on one subnet a bound source address would
+prove nothing, since the echo leaves by the other one: every socket is bound to its device.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+
+from netfail_hooks.config import Config, Uplink
+from netfail_hooks.facts import FAMILIES, Observation, Result
+from netfail_hooks.probe_gateway import gateway_wire
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    class Wire(Protocol):
+        """A socket bound to a device, with a question to ask."""
+
+        name: str
+        events: int  # for poll(2): what to wait for
+
+        def fileno(self) -> int:
+            """Return the descriptor to wait on."""
+
+        def ask(self) -> None:
+            """Send the question, again if called again. Raises OSError."""
+
+        def answered(self) -> bool:
+            """Read what has come; tell whether the answer was among it. Raises OSError."""
+
+        def close(self) -> None:
+            """Close the socket."""
+
+
+SPACING = 0.2  # seconds between two tries
+
+
+class Subject:
+    """One uplink in one family while it is being probed."""
+
+    def __init__(self, uplink: Uplink, family: int, wires: list[Wire]) -> None:
+        self.uplink = uplink
+        self.family = family
+        self.silent = wires
+        self.total = len(wires)
+        self.tries = 0
+        self.due = 0.0  # monotonic seconds: the next try, or after the last one the end
+        self.asked = 0.0
+        self.rtt = 0  # microseconds
+        self.reason = ""
+
+    @property
+    def well(self) -> bool:
+        """Tell whether the uplink's policy is met."""
+        answers = self.total - len(self.silent)
+        return answers >= (self.total if self.uplink.policy == "all" else 1)
+
+    def is_over(self, now: float) -> bool:
+        """Ask (again) if it is time to; tell whether nothing more is to come."""
+        if self.well:
+            return True
+        if now >= self.due:
+            if self.tries == self.uplink.failures:
+                return True
+            self._ask(now)
+        return False
+
+    def _ask(self, now: float) -> None:
+        self.tries += 1
+        self.asked = now
+        last = self.tries == self.uplink.failures
+        self.due = now + (self.uplink.timeout / 1000 if last else SPACING)
+        for wire in self.silent:
+            try:
+                wire.ask()
+            except PermissionError:
+                raise
+            except OSError as error:
+                self.reason = f"{wire.name}: {error.strerror}"
+
+    def hear(self, wire: Wire) -> bool:
+        """Read from a wire; tell whether there is no more to wait for on it."""
+        try:
+            if not wire.answered():
+                return False
+        except OSError as error:
+            self.reason = f"{wire.name}: {error.strerror}"
+            return True
+        self.silent.remove(wire)
+        self.rtt = round((time.monotonic() - self.asked) * 1_000_000)
+        return True
+
+    def result(self) -> Result:
+        """Return how it went."""
+        silent = ", ".join(wire.name for wire in self.silent)
+        reason = "" if self.well else self.reason or f"no answer from {silent}"
+        name = self.uplink.interface
+        return Result(name, self.family, self.well, self.tries, self.rtt, reason)
+
+
+def probe(config: Config, seen: Observation, only: str = "") -> tuple[Result, ...]:
+    """Ask every uplink that could carry traffic (or one only); return how each did.
+
+    Raises PermissionError without CAP_NET_RAW.
+    """
+    subjects = list(_subjects(config, seen, only))
+    wires = {wire.fileno(): (subject, wire) for subject in subjects for wire in subject.silent}
+    poll = select.poll()
+    for descriptor, (_, wire) in wires.items():
+        poll.register(descriptor, wire.events)
+    try:
+        while waiting := [s for s in subjects if not s.is_over(time.monotonic())]:
+            rest = min(subject.due for subject in waiting) - time.monotonic()
+            for descriptor, _ in poll.poll(max(rest * 1000, 0)):
+                subject, wire = wires[descriptor]
+                if subject.hear(wire):
+                    poll.unregister(descriptor)
+    finally:
+        for _, wire in wires.values():
+            wire.close()
+    return tuple(subject.result() for subject in subjects)
+
+
+def _subjects(config: Config, seen: Observation, only: str) -> Iterator[Subject]:
+    for uplink in config.uplinks:
+        for family in FAMILIES:
+            route = seen.way_out(uplink.interface, family)
+            link = seen.link(uplink.interface)
+            able = link and link.carrier and seen.own_addresses(uplink.interface, family)
+            if not (route and link and able) or only not in ("", uplink.interface):
+                continue
+            wires: list[Wire] = []
+            if uplink.gateway and route.gateway and link.mac and _counts(uplink):
+                own = seen.own_addresses(uplink.interface, family)[0].address
+                wires.append(gateway_wire(link, family, route.gateway, own))
+            targets = [target for target in uplink.targets if target.family == family]
+            if targets:
+                from netfail_hooks.probe_targets import target_wire
+
+                wires += [target_wire(target, uplink.interface) for target in targets]
+            if wires:
+                yield Subject(uplink, family, wires)
+
+
+def _counts(uplink: Uplink) -> bool:
+    """Tell whether the gateway's own answer proves anything: a target's proves more."""
+    return uplink.policy == "all" or not uplink.targets
