@@ -24,6 +24,11 @@ class Paths:
         return self.at("/etc/netfail-hooks/config.toml")
 
     @property
+    def notify(self) -> str:
+        """Return the directory of other people's hooks."""
+        return self.at("/etc/netfail-hooks/notify.d")
+
+    @property
     def run(self) -> str:
         """Return the directory of what is lost at boot: lock, memory, compiled config."""
         return self.at("/run/netfail-hooks")

@@ -117,8 +117,15 @@ def _tell(paths: Paths, done: record.Run) -> None:
     )
     for failure in done.failed:
         journal.tell(f"the kernel refused to {failure}", priority=journal.ERROR)
+    from netfail_hooks import notify
+
+    line = record.line(done)
     try:
-        record.write(paths.log, done)
+        record.write(paths.log, line, done.config.log_bytes)
     except OSError as error:
         journal.tell(f"cannot record: {error}", priority=journal.WARNING)
+    try:
+        notify.start(paths, line)
+    except OSError as error:
+        journal.tell(f"cannot notify: {error}", priority=journal.WARNING)
 

@@ -100,21 +100,24 @@ def line(run: Run) -> str:
     return json.dumps(entry, separators=(",", ":")) + "\n"
 
 
-def write(directory: str, run: Run) -> None:
-    """Append a run. Raises OSError (full or read-only disk); a torn line can't be left."""
+def write(directory: str, line: str, limit: int) -> None:
+    """Append a line; past ``limit`` bytes the next one begins a new file.
+
+    Raises OSError (full or read-only disk); a torn line can't be left.
+    """
     os.makedirs(directory, mode=0o755, exist_ok=True)
     path = directory + FILE
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o640)
     try:
         size = os.fstat(descriptor).st_size
-        data = line(run).encode("ascii")
+        data = line.encode("ascii")
         if os.write(descriptor, data) < len(data):
             os.ftruncate(descriptor, size)
             raise OSError(28, "no space left for the whole line", path)
     finally:
         os.close(descriptor)
-    if size + len(data) > run.config.log_bytes:
+    if size + len(data) > limit:
         os.replace(path, path + ".1")
 
 

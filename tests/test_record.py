@@ -28,7 +28,7 @@ def _run(world: World, *, quiet: bool = False) -> Run:
 
 @pytest.fixture
 def world() -> World:
-    world = World(config_of("eth0", "wlan0", log_bytes=10_000))
+    world = World(config_of("eth0", "wlan0"))
     world.reconcile()
     return world
 
@@ -47,7 +47,7 @@ def test_the_summary_tells_cause_and_carrier(world: World) -> None:
 
 def test_a_line_holds_the_whole_input(tmp_path: Path, world: World) -> None:
     run = _run(world)
-    record.write(str(tmp_path), run)
+    record.write(str(tmp_path), record.line(run), 10_000)
     entry = json.loads((tmp_path / "events.jsonl").read_text())
     assert entry["schema"] == 1
     assert entry["trigger"] == "eth0 no-carrier"
@@ -61,7 +61,7 @@ def test_a_line_holds_the_whole_input(tmp_path: Path, world: World) -> None:
 def test_the_recorder_is_bounded(tmp_path: Path, world: World) -> None:
     run = _run(world)
     for _ in range(20):
-        record.write(str(tmp_path), run)
+        record.write(str(tmp_path), record.line(run), 10_000)
     sizes = {name: os.path.getsize(tmp_path / name) for name in os.listdir(tmp_path)}
     assert set(sizes) <= {"events.jsonl", "events.jsonl.1"}
     assert max(sizes.values()) < 10_000 + 2 * len(record.line(run))
@@ -76,11 +76,11 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
         "world = World(config_of('eth0', 'wlan0'))\n"
         "world.reconcile()\n"
         "run = _run(world)\n"
-        "record.write(sys.argv[1], run)\n"
+        "record.write(sys.argv[1], record.line(run), 10_000)\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "limit = len(record.line(run)) + 100\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, (limit, {resource.RLIM_INFINITY}))\n"
-        "try:\n    record.write(sys.argv[1], run)\n"
+        "try:\n    record.write(sys.argv[1], record.line(run), 10_000)\n"
         "except OSError as error:\n    sys.exit(error.errno)\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
@@ -92,7 +92,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
 def test_a_link_in_the_way_is_refused(tmp_path: Path, world: World) -> None:
     (tmp_path / "events.jsonl").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError, match="symbolic links"):
-        record.write(str(tmp_path), _run(world))
+        record.write(str(tmp_path), record.line(_run(world)), 10_000)
     assert not (tmp_path / "victim").exists()
 
 

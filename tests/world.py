@@ -105,7 +105,12 @@ class World:
             case SetRoute(route):
                 self.routes = [r for r in self.routes if not _same_place(r, route)] + [route]
             case DropRoute(route):
-                self.routes = [r for r in self.routes if r != route]
+                gone = (route.interface, route.family, route.destination, route.metric)
+                self.routes = [
+                    r
+                    for r in self.routes
+                    if (r.interface, r.family, r.destination, r.metric) != gone
+                ]
             case AddAddress(address):
                 self.addresses.append(address)
             case DropAddress(address):

@@ -1,0 +1,109 @@
+"""Run other people's hooks: the executables in ``/etc/netfail-hooks/notify.d``.
+
+After a transition each gets the recorder's line on standard input and the gist in its
+environment, one after another, ten seconds each. They run in a process of their own that nobody
+waits for: a transient service where systemd runs the machine (the check's own service ends with
+its main process, and takes its children along), else a forked orphan.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from netfail_hooks import journal
+from netfail_hooks.files import read_owned, write_whole
+from netfail_hooks.paths import Paths
+
+PATIENCE = 10  # seconds for each
+_START = (
+    "import sys; sys.path.append({!r}); from netfail_hooks.notify import main; sys.exit(main())"
+)
+
+
+def executables(directory: str) -> list[str]:
+    """Return the hooks in name order; whoever could be somebody else's is told and left out."""
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        return []
+    paths = [f"{directory}/{name}" for name in names if not name.startswith(".")]
+    return [path for path in paths if os.access(path, os.X_OK) and _is_safe(path)]
+
+
+def start(paths: Paths, line: str) -> None:
+    """Have the hooks run with a recorder's line. Returns at once. Raises OSError."""
+    if not executables(paths.notify):
+        return
+    event = f"{paths.run}/notify.{os.getpid()}"
+    write_whole(event, line.encode("ascii"))
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    command = [sys.executable, "-IS", "-c", _START.format(package), event]
+    if os.path.isdir("/run/systemd/system"):
+        # systemd-run(1): --collect leaves nothing behind, even of one that failed.
+        command = ["systemd-run", "--quiet", "--no-block", "--collect", *command]
+    with open(os.devnull, "r+b") as nothing:
+        subprocess.Popen(
+            command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+        )
+
+
+def main() -> int:
+    """Run the hooks for the event in the file that the command line names."""
+    paths = Paths()
+    event = sys.argv[1]
+    try:
+        line = read_owned(event)
+        os.unlink(event)
+        environment = gist(line)
+    except (OSError, ValueError) as error:
+        journal.tell(f"notify: {event}: {error}", priority=journal.ERROR)
+        return 1
+    for path in executables(paths.notify):
+        _run(path, line, environment)
+    return 0
+
+
+def gist(line: bytes) -> dict[str, str]:
+    """Return the environment that a hook finds. Raises ValueError for no recorder's line."""
+    import json
+
+    entry = json.loads(line)
+    if not isinstance(entry, dict) or "summary" not in entry:
+        raise ValueError("not an event")
+    carriers = entry.get("carriers", {})
+    return {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "NETFAIL_TRIGGER": str(entry.get("trigger", "")),
+        "NETFAIL_SUMMARY": str(entry["summary"]),
+        "NETFAIL_IPV4": str(carriers.get("ipv4", "")),
+        "NETFAIL_IPV6": str(carriers.get("ipv6", "")),
+        "NETFAIL_TOOK_MS": str(entry.get("took_ms", "")),
+    }
+
+
+def _run(path: str, line: bytes, environment: dict[str, str]) -> None:
+    try:
+        done = subprocess.run(
+            [path], input=line, env=environment, cwd="/", timeout=PATIENCE,
+            capture_output=True, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        journal.tell(f"{path}: killed after {PATIENCE} s", priority=journal.WARNING)
+    except OSError as error:
+        journal.tell(f"{path}: {error.strerror}", priority=journal.WARNING)
+    else:
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip()
+            journal.tell(f"{path}: exit status {done.returncode}: {said}", priority=journal.WARNING)
+
+
+def _is_safe(path: str) -> bool:
+    """Tell whether only root could have put this here."""
+    found = os.stat(path)
+    if found.st_uid == 0 and not found.st_mode & 0o022:
+        return True
+    mend = f"chown root {path}; chmod go-w {path}"
+    journal.tell(f"{path} is not run, others may write it: {mend}", priority=journal.WARNING)
+    return False
