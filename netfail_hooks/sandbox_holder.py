@@ -8,7 +8,6 @@ is read-only in there.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -203,15 +202,17 @@ def until(true: Callable[[], bool], what: str, *, seconds: float = 10) -> None:
 
 def read_text(path: str) -> str:
     """Return a file's text, "" where there is none."""
-    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as f:
-        return f.read()
-    return ""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
 
 
 def missing(programs: Mapping[str, str]) -> list[str]:
     """Return the packages of those programs (name or path, and package) that are not there."""
-    return [package for program, package in programs.items()
-            if shutil.which(program, path=SEARCH) is None]  # fmt: skip
+    return sorted({package for program, package in programs.items()
+                   if shutil.which(program, path=SEARCH) is None})  # fmt: skip
 
 
 def package_home() -> str:

@@ -73,7 +73,7 @@ def build(plugs: Sequence[Plug], *, dad: bool) -> str:
     lines = [
         _host_settings(dad=dad),
         "ip netns add lan; ip netns add station",
-        "in_lan() { ip netns exec lan sh -c \"$1\"; }",
+        'in_lan() { ip netns exec lan sh -c "$1"; }',
         f"in_lan '{_router_settings()}'",
         "ip link set lo up; ip -n lan link set lo up; ip -n station link set lo up",
         "ip -n lan link add dead type bridge mcast_snooping 0",
@@ -95,9 +95,10 @@ def connect(plug: Plug, *, index: int) -> list[str]:
     (``linkwatch_urgent_event()`` in net/core/link_watch.c), else up to a second late.
     """
     number = 10 + plug.rank + 10 * index
+    device = f"{plug.name} index {number} address {plug.mac}"
+    peer = f"{plug.port} index {_FIRST_PORT + number} netns lan"
     return [
-        f"ip link add {plug.name} index {number} address {plug.mac} type veth"
-        f" peer name {plug.port} index {_FIRST_PORT + number} netns lan",
+        f"ip link add {device} type veth peer name {peer}",
         f"ip -n lan link set {plug.port} addrgenmode none master lan{plug.segment} up",
     ]
 
@@ -109,9 +110,9 @@ def _segment(segment: int) -> list[str]:
     with the port.
     """
     name = f"lan{segment}"
+    mac = f"02:00:00:00:01:{segment:02x}"
     return [
-        f"ip -n lan link add {name} address 02:00:00:00:01:{segment:02x} type bridge"
-        " mcast_snooping 0",
+        f"ip -n lan link add {name} address {mac} type bridge mcast_snooping 0",
         f"ip -n lan address add {gateway(segment)}/24 dev {name}",
         f"ip -n lan address add {gateway6(segment)}/64 dev {name} nodad",
         f"ip -n lan link set {name} up",
@@ -119,9 +120,9 @@ def _segment(segment: int) -> list[str]:
 
 
 def _station() -> list[str]:
+    peer = "port-station index 900 netns lan"
     return [
-        "ip -n station link add station0 index 2 type veth peer name port-station index 900"
-        " netns lan",
+        f"ip -n station link add station0 index 2 type veth peer name {peer}",
         "ip -n lan link set port-station addrgenmode none master lan0 up",
         f"ip -n station address add {STATION}/24 dev station0",
         f"ip -n station address add {STATION6}/64 dev station0 nodad",

@@ -26,11 +26,9 @@ class Networkd:
 
     def start(self, *, level: str = "info") -> None:
         """Start all three; return once the dispatcher listens. Raises Problem after 10 s."""
-        made = self._holder.run(
-            ["sh", "-ec", "mkdir -p /run/dbus /run/systemd/netif /var/lib/systemd/network;"
-             "chown systemd-network: /run/systemd/netif /var/lib/systemd/network"]
-        )  # fmt: skip
-        made.check_returncode()
+        own = "/run/systemd/netif /var/lib/systemd/network"
+        script = f"mkdir -p /run/dbus {own}; chown systemd-network: {own}"
+        self._holder.run(["sh", "-ec", script]).check_returncode()
         self._bus = Daemon(
             self._holder, "dbus", ["dbus-daemon", "--system", "--nofork", "--nopidfile"]
         )

@@ -1,0 +1,270 @@
+"""The part of a pulse that runs in one network: sends, counts, answers and talks.
+
+A program by itself: its task is JSON in the first argument, its orders are lines on standard
+input (``go``, ``stop``, ``end``), its answers lines on standard output (``ready``, ``flowing``,
+``stopped``, then the tallies as JSON). One loop, no threads: a few streams at 200 a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import selectors
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+INTERVAL = 0.005
+TALK_INTERVAL = 0.01
+SETTLE = 1.0  # seconds that a conversation may take for its last answer
+_FORM = struct.Struct("!Q")
+
+
+class Sender:
+    """Datagrams at a fixed pace, numbered; a send that the kernel refuses is a lost one."""
+
+    def __init__(self, task: dict[str, Any]) -> None:
+        self.name = task["name"]
+        self._task = task
+        self._to = (task["to"], task["port"])
+        self._socket: socket.socket | None = None
+        self.times: list[float] = []
+
+    def due(self, now: float) -> None:
+        """Send the next one, from a socket made when its source address is there."""
+        with contextlib.suppress(OSError):
+            if self._socket is None:
+                self._socket = _socket(self._to[0], socket.SOCK_DGRAM, self._task["source"])
+            self._socket.sendto(_FORM.pack(len(self.times)), self._to)
+        self.times.append(now)
+
+    def tally(self) -> dict[str, Any]:
+        """Return when each one was sent."""
+        return {"sent": self.times}
+
+
+class Counter:
+    """Datagrams that arrive, each number once."""
+
+    def __init__(self, task: dict[str, Any]) -> None:
+        self.name = task["name"]
+        self.socket = _socket(task["at"], socket.SOCK_DGRAM, task["at"], task["port"])
+        self.got: dict[int, float] = {}
+
+    def ready(self) -> None:
+        """Take what has arrived."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                (number,) = _FORM.unpack(self.socket.recv(_FORM.size))
+                self.got.setdefault(number, time.monotonic())
+
+    def tally(self) -> dict[str, Any]:
+        """Return when each number arrived."""
+        return {"got": sorted(self.got.items())}
+
+
+class Talker:
+    """One TCP connection: a question, its answer, a pause, the next."""
+
+    def __init__(self, task: dict[str, Any]) -> None:
+        self.name = task["name"]
+        self._to = (task["to"], task["port"])
+        self._task = task
+        self._asked = 0.0  # when the open question was asked, 0 for none
+        self._next = 0.0
+        self.connected = False
+        self.error = ""
+        self.exchanges: list[tuple[float, float]] = []  # asked, answered
+        self.socket = _socket(task["to"], socket.SOCK_STREAM)
+
+    def connect(self) -> None:
+        """Begin."""
+        if self._task["source"]:
+            self._guard(lambda: self.socket.bind((self._task["source"], 0)))
+        self._guard(lambda: self.socket.connect(self._to))
+
+    def due(self, now: float) -> None:
+        """Ask, if the pause is over and no question is open."""
+        if self.connected and not self.error and not self._asked and now >= self._next:
+            self._asked = now
+            self._guard(lambda: self.socket.send(b"12345678"))
+
+    def ready(self) -> None:
+        """Take the answer, or learn that the connection stands or is dead."""
+        self._guard(self._read)
+
+    def writable(self) -> None:
+        """Learn how connecting ended."""
+        error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            self.error = f"connect: errno {error}"
+        self.connected = not error
+
+    def _read(self) -> None:
+        if not self.socket.recv(64):
+            self.error = "closed by the other side"
+        elif self._asked:
+            now = time.monotonic()
+            self.exchanges.append((self._asked, now))
+            self._asked, self._next = 0.0, self._asked + TALK_INTERVAL
+
+    def _guard(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self.error = self.error or str(error)
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether nothing is expected any more."""
+        return bool(self.error) or not self._asked
+
+    def tally(self) -> dict[str, Any]:
+        """Return each exchange, the open one with no answer, and what ended it."""
+        pending = [(self._asked, 0.0)] if self._asked else []
+        return {"exchanges": self.exchanges + pending,
+                "error": self.error or ("" if self.connected else "never connected")}  # fmt: skip
+
+
+class Agent:
+    """All roles of one network, and the loop."""
+
+    def __init__(self, task: dict[str, Any]) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.senders = [Sender(one) for one in task["send"]]
+        self.counters = [Counter(one) for one in task["count"]]
+        self.talkers = [Talker(one) for one in task["talk"]]
+        for counter in self.counters:
+            self.selector.register(counter.socket, selectors.EVENT_READ, counter.ready)
+        for one in task["serve"]:
+            listener = _socket(one["at"], socket.SOCK_STREAM, one["at"], one["port"])
+            listener.listen()
+            accept = partial(self._accept, listener)
+            self.selector.register(listener, selectors.EVENT_READ, accept)
+        self.selector.register(sys.stdin.fileno(), selectors.EVENT_READ, self._order)
+        self.phase = "waiting"
+        self.since = 0.0
+        self.flowing = False
+
+    def run(self) -> None:
+        """Serve until told to end."""
+        say("ready")
+        due = 0.0
+        while self.phase != "ended":
+            now = time.monotonic()
+            if self.phase == "going" and now >= due:
+                due = max(due + INTERVAL, now - INTERVAL)  # catch up with no more than one
+                for sender in self.senders:
+                    sender.due(now)
+            if self.phase == "going":
+                for talker in self.talkers:
+                    talker.due(now)
+            self._tell(now)
+            wait = max(0.0, due - time.monotonic()) if self.phase == "going" else 0.02
+            for key, _ in self.selector.select(wait):
+                key.data()
+        every: list[Any] = [*self.senders, *self.counters, *self.talkers]
+        print(json.dumps({one.name: one.tally() for one in every}), flush=True)
+
+    def _tell(self, now: float) -> None:
+        """Say once that all flows, and once that the last conversation is over."""
+        if self.phase != "waiting" and not self.flowing and (
+            now > self.since + 2 or self._all_flow()
+        ):  # fmt: skip
+            self.flowing = True
+            say("flowing")
+        settled = all(talker.settled for talker in self.talkers)
+        if self.phase == "stopping" and (settled or now > self.since + SETTLE):
+            self.phase = "stopped"
+            say("stopped")
+
+    def _all_flow(self) -> bool:
+        return all(counter.got for counter in self.counters) and all(
+            talker.error or talker.exchanges for talker in self.talkers
+        )
+
+    def _order(self) -> None:
+        order = sys.stdin.readline().strip()
+        self.since = time.monotonic()
+        if order == "go":
+            self.phase = "going"
+            for talker in self.talkers:
+                talker.connect()
+                if not talker.error:
+                    self.selector.register(
+                        talker.socket, selectors.EVENT_WRITE, partial(self._connected, talker)
+                    )
+        elif order == "stop":
+            self.phase = "stopping"
+        else:  # "end", or the end of the file: our parent is gone
+            self.phase = "ended"
+
+    def _connected(self, talker: Talker) -> None:
+        talker.writable()
+        self.selector.unregister(talker.socket)
+        if not talker.error:
+            self.selector.register(
+                talker.socket, selectors.EVENT_READ, partial(self._heard, talker)
+            )
+
+    def _heard(self, talker: Talker) -> None:
+        if self.phase != "stopped":  # the other side may end before us, and that is no loss
+            talker.ready()
+        if talker.error or self.phase == "stopped":
+            self.selector.unregister(talker.socket)
+
+    def _accept(self, listener: socket.socket) -> None:
+        peer, _ = listener.accept()
+        peer.settimeout(0)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.selector.register(peer, selectors.EVENT_READ, partial(self._answer, peer))
+
+    def _answer(self, peer: socket.socket) -> None:
+        try:
+            data = peer.recv(64)
+            if data:
+                peer.send(data)
+        except OSError:
+            data = b""
+        if not data:
+            self.selector.unregister(peer)
+            peer.close()
+
+
+def say(word: str) -> None:
+    """Answer our parent."""
+    print(word, flush=True)
+
+
+def _socket(
+    other: str, kind: socket.SocketKind, source: str = "", port: int = 0
+) -> socket.socket:
+    """Return a socket of the address family of ``other``, bound if there is a source or port.
+
+    Raises OSError where the source address is not ours (now).
+    """
+    family = socket.AF_INET6 if ":" in other else socket.AF_INET
+    made = socket.socket(family, kind)
+    made.settimeout(0)
+    if kind == socket.SOCK_STREAM:
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if source or port:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind((source, port))
+        except OSError:
+            made.close()
+            raise
+    return made
+
+
+if __name__ == "__main__":
+    Agent(json.loads(sys.argv[1])).run()

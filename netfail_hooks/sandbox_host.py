@@ -1,0 +1,74 @@
+"""The lab's host as one reaches it from outside: its files, and commands run on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from netfail_hooks.paths import Paths
+from netfail_hooks.sandbox_holder import LOGS, Holder, package_home, read_text
+
+
+class Host:
+    """Files and commands of the host in a holder, and commands of its neighbours."""
+
+    def __init__(self, holder: Holder) -> None:
+        self.holder = holder
+
+    @property
+    def root(self) -> str:
+        """Return where the host's files are seen from outside."""
+        return self.holder.root
+
+    @property
+    def paths(self) -> Paths:
+        """Return the host's files as the rest of the package names them."""
+        return Paths(self.root)
+
+    def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
+        """Write a file of the host, and the directories above it."""
+        inside = self.root + path
+        os.makedirs(os.path.dirname(inside), mode=0o755, exist_ok=True)
+        with open(inside, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(inside, mode)
+
+    def write_files(self, files: Mapping[str, str]) -> None:
+        """Write several files of the host, by path."""
+        for path, text in files.items():
+            self.write(path, text)
+
+    def read(self, path: str) -> str:
+        """Return the text of a file of the host, "" where there is none."""
+        return read_text(self.root + path)
+
+    def logs(self) -> str:
+        """Return all that the daemons and hooks said, for a failed test's message."""
+        names = sorted(name for name in os.listdir(self.root + LOGS) if name.endswith(".log"))
+        return "\n".join(f"--- {name}\n{self.read(f'{LOGS}/{name}')}" for name in names)
+
+    def run(
+        self,
+        *argv: str,
+        seconds: float = 30,
+        stdin: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command on the host to its end."""
+        return self.holder.run(argv, seconds=seconds, stdin=stdin, environment=environment)
+
+    def run_lan(self, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
+        """Run a command on the LAN's router."""
+        return self.holder.run(argv, netns="lan", seconds=seconds)
+
+    def run_station(self, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
+        """Run a command on the other host of the LAN."""
+        return self.holder.run(argv, netns="station", seconds=seconds)
+
+    def netfail(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run our command line on the host."""
+        command = [sys.executable, "-m", "netfail_hooks", *arguments]
+        environment = {"PYTHONPATH": package_home()}
+        return self.run(*command, seconds=seconds, environment=environment)

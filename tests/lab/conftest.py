@@ -1,0 +1,61 @@
+"""Labs for the tests: the real kernel, dbus, systemd-networkd and networkd-dispatcher.
+
+A missing part fails a test, it never skips one: a skipped lab proves nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from netfail_hooks import sandbox
+from netfail_hooks.sandbox import Lab
+
+MakeLab = Callable[..., Lab]
+_REPORT = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Remember a failure, so that the lab can then show its logs."""
+    report = yield
+    if report.when == "call":
+        item.stash[_REPORT] = report.failed
+    return report
+
+
+@pytest.fixture
+def make_lab(request: pytest.FixtureRequest) -> Iterator[MakeLab]:
+    """Make labs, taken down after the test; ``make_lab(start=False)`` leaves networkd to the test.
+
+    Takes Lab's own arguments. The host has how-to's plain files.
+    """
+    why = sandbox.why_not_real()
+    if why:
+        pytest.fail(f"the lab tests need root and the real daemons: {why}", pytrace=False)
+    with contextlib.ExitStack() as stack:
+
+        def make(*arguments: Any, start: bool = True, **options: Any) -> Lab:
+            lab = stack.enter_context(Lab(*arguments, **options))
+            stack.callback(_show_logs, lab, request.node)
+            lab.write_files(lab.howto_files())
+            if start:
+                lab.start()
+            return lab
+
+        yield make
+
+
+@pytest.fixture
+def lab(make_lab: MakeLab, request: pytest.FixtureRequest) -> Lab:
+    """Return a started lab; parametrize indirectly with a dict of Lab's arguments."""
+    return make_lab(**getattr(request, "param", {}))
+
+
+def _show_logs(lab: Lab, node: pytest.Item) -> None:
+    if node.stash.get(_REPORT, False):
+        print(lab.logs())
+        print(lab.run("sh", "-c", "ip address; ip route; ip -6 route; ip neighbour").stdout)
