@@ -1,0 +1,129 @@
+"""The command line: parse the arguments, run one command, tell its problem in one line.
+
+Only the module of the command that was asked for is imported: ``status`` must not pay for
+``install``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Collection, Sequence
+from typing import NoReturn
+
+from netfail_hooks import __version__
+from netfail_hooks.commands import COMMANDS, Command, epilog
+from netfail_hooks.errors import Misuse, NotPermitted, Problem
+
+_INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + the signal's number, as shells report it
+_ABOUT = "Wired/Wi-Fi failover for systemd-networkd: no packet lost when a cable is pulled."
+_EPILOG = """\
+examples:
+  netfail-hooks demo                                       see it work; changes nothing
+  netfail-hooks install --primary eth0 --backup wlan0 --dry-run
+  netfail-hooks status
+  netfail-hooks log --since '1 hour ago'
+  netfail-hooks COMMAND --help                             options and exit statuses
+"""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keep the examples' lines, and the names of commands on the line of what they do."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that tells what is wrong as a Misuse, in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise Misuse with the next step."""
+        raise Misuse(message, hint=f"see '{self.prog} --help'")
+
+
+def entry(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status. Never raises but for ``--help``."""
+    try:
+        status = main(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except Problem as problem:
+        return _complain(str(problem), problem.status)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output again as it ends; let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except OSError as error:
+        status = NotPermitted.status if isinstance(error, PermissionError) else Problem.status
+        hint = ": run as root" if status == NotPermitted.status and os.geteuid() else ""
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}{hint}", status)
+    except Exception as error:  # noqa: BLE001 - a traceback is no help to its reader
+        return _complain(_bug(error), Problem.status)
+    return status
+
+
+def main(argv: Sequence[str]) -> int:
+    """Parse the arguments and run their command. Raises Problem."""
+    name = next((word for word in argv if not word.startswith("-")), "")
+    _refuse_unknown(name)
+    args, unknown = parser(filled=(name,)).parse_known_args(argv)
+    if unknown:
+        hint = f"see 'netfail-hooks {name} --help'"
+        raise Misuse(f"unrecognized arguments: {' '.join(unknown)}", hint=hint)
+    module = importlib.import_module(f"netfail_hooks.{_named(args.command).module}")
+    status: int = module.run(args)
+    return status
+
+
+def parser(filled: Collection[str]) -> Parser:
+    """Return the parser of all commands, with the options of those in ``filled``."""
+    top = Parser(
+        prog="netfail-hooks", description=_ABOUT, epilog=_EPILOG, allow_abbrev=False,
+        formatter_class=_Formatter,
+    )  # fmt: skip
+    top.add_argument("--version", action="version", version=f"netfail-hooks {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        one = commands.add_parser(
+            command.name, help=command.summary, epilog=epilog(command), allow_abbrev=False,
+            description=command.summary[0].upper() + command.summary[1:] + ".",
+            formatter_class=_Formatter,
+        )  # fmt: skip
+        if command.name in filled:
+            importlib.import_module(f"netfail_hooks.{command.module}").add_arguments(one)
+    return top
+
+
+def _named(name: str) -> Command:
+    return next(command for command in COMMANDS if command.name == name)
+
+
+def _refuse_unknown(name: str) -> None:
+    """Refuse a command that there is not. Raises Misuse with the nearest right one."""
+    names = [command.name for command in COMMANDS]
+    if name and name not in names:
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0)
+        raise Misuse(f"no command {name!r}", hint=f"did you mean {near[0]!r}? See --help")
+
+
+def _bug(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code.co_filename if trace else ""
+    where = f" at {os.path.basename(code)}:{trace.tb_lineno}" if trace else ""
+    return (
+        f"bug{where}: {type(error).__name__}: {error}; please report it with the output of "
+        "'netfail-hooks --version' and 'netfail-hooks log --json -n 5'"
+    )
+
+
+def _complain(text: str, status: int) -> int:
+    print(f"netfail-hooks: {' '.join(text.split())}", file=sys.stderr)
+    return status

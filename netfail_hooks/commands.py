@@ -1,0 +1,84 @@
+"""The table of commands: what ``--help`` and the shells' completion are made of."""
+
+from __future__ import annotations
+
+from netfail_hooks.values import value
+
+
+@value
+class Command:
+    """A command: its module, what it does in a line, and what its exit statuses mean.
+
+    The module has ``add_arguments(parser)`` and ``run(args) -> int``; ``examples`` are what
+    follows the command's name.
+    """
+
+    name: str
+    module: str
+    summary: str
+    well: str
+    unwell: str
+    examples: tuple[str, ...] = ("",)
+
+
+COMMANDS = (
+    Command(
+        "install", "install",
+        "take over, or write, a systemd-networkd set-up with two or more uplinks",
+        "installed, or there was nothing to do", "something could not be put in place",
+        ("--primary eth0 --backup wlan0 --dry-run",
+         "--primary eth0 --backup wlan0 --dhcp --yes"),
+    ),
+    Command(
+        "uninstall", "uninstall", "put back, byte for byte, what was there before install",
+        "all is as it was", "something could not be put back",
+        ("--dry-run",),
+    ),
+    Command(
+        "status", "status", "show each uplink, and which one carries the traffic now",
+        "every uplink is well", "an uplink is not well, or there is no way out",
+        ("", "--json", "--watch 2"),
+    ),
+    Command(
+        "log", "log", "show past transitions, newest last",
+        "shown, even if there were none", "the log cannot be read",
+        ("-n 5", "--since '10 min ago'", "--json --follow"),
+    ),
+    Command(
+        "check", "check", "probe every uplink once now, and act on it",
+        "every uplink is well", "an uplink is not well, or the kernel refused a change",
+        ("", "--json"),
+    ),
+    Command(
+        "replay", "replay", "run the hooks for events, or make recorded decisions again",
+        "the hooks ended well; the decisions are those recorded",
+        "a hook failed; a decision differs from the recorded one",
+        ("eth0=no-carrier", "--sandbox eth0=no-carrier eth0=routable",
+         "/var/log/netfail-hooks/events.jsonl"),
+    ),
+    Command(
+        "demo", "demo", "show failovers in a throw-away network; nothing here changes",
+        "the failovers were shown", "traffic was lost, or the lab could not be built",
+        ("",),
+    ),
+    Command(
+        "completion", "completion", "print a shell's completion of this command",
+        "printed", "never",
+        ("bash >/etc/bash_completion.d/netfail-hooks",),
+    ),
+)  # fmt: skip
+
+
+def epilog(command: Command) -> str:
+    """Return what ends a command's help: examples and exit statuses."""
+    lines = ["examples:"]
+    lines += [f"  netfail-hooks {command.name} {one}".rstrip() for one in command.examples]
+    lines += [
+        "",
+        "exit status:",
+        f"  0  {command.well}",
+        f"  1  {command.unwell}",
+        "  2  wrong use, or a wrong or missing configuration",
+        "  3  not permitted",
+    ]
+    return "\n".join(lines)
