@@ -13,6 +13,10 @@ import struct
 from _socket import AF_INET, AF_INET6, AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, inet_pton, socket
 
 from netfail_hooks.changes import Announce
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
 
 _ETH_ARP, _ETH_IPV6 = 0x0806, 0x86DD
 _REQUEST, _REPLY = 1, 2
@@ -24,15 +28,29 @@ _ALL_NODES = bytes.fromhex("ff020000000000000000000000000001")
 SOLICITED_NODE = bytes.fromhex("ff0200000000000000000001ff")
 
 
-def send(announcement: Announce) -> None:
-    """Send an announcement. Raises OSError (no such interface, no carrier, no capability)."""
-    with_packets = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
-    try:
-        with_packets.bind((announcement.interface, 0))
+class Announcer:
+    """Sends announcements by one packet socket. Use it as a context manager.
+
+    One for all, closed last: the kernel takes 10 to 20 ms to close one (it waits until no
+    processor can still be using it), and the next announcement would wait for that.
+    """
+
+    def __init__(self) -> None:
+        self._socket: socket | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._socket:
+            self._socket.close()
+
+    def send(self, announcement: Announce) -> None:
+        """Send an announcement. Raises OSError (no such interface, no capability)."""
+        if self._socket is None:
+            self._socket = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
         for frame in frames(announcement):
-            with_packets.send(frame)
-    finally:
-        with_packets.close()
+            self._socket.sendto(frame, (announcement.interface, 0))
 
 
 def frames(announcement: Announce) -> list[bytes]:

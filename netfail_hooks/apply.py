@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import struct
 
-from netfail_hooks import announce, sysctls
+from netfail_hooks import neighbours, sysctls
 from netfail_hooks import rtnetlink as rt
+from netfail_hooks.announce import Announcer
 from netfail_hooks.changes import (
     AddAddress,
     Announce,
@@ -18,6 +19,7 @@ from netfail_hooks.changes import (
     DropAddress,
     DropRoute,
     EndFlows,
+    Forget,
     SetRoute,
     SetSysctl,
 )
@@ -31,11 +33,11 @@ _IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 4, 5, 6, 7, 8
 _RTAX_MTU, _RTNH_F_ONLINK = 2, 0x4
 
-_GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.EEXIST)
+_GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.EEXIST, errno.ENOENT)
 
 
 def apply(
-    changes: tuple[Change, ...], seen: Observation, netlink: rt.Netlink
+    changes: tuple[Change, ...], seen: Observation, netlink: rt.Netlink, announcer: Announcer
 ) -> list[tuple[Change, OSError]]:
     """Make the changes in order; return those that failed, each with the reason.
 
@@ -44,14 +46,16 @@ def apply(
     failed = []
     for change in changes:
         try:
-            _make(change, seen, netlink)
+            _make(change, seen, netlink, announcer)
         except OSError as error:
             if error.errno not in _GONE:
                 failed.append((change, error))
     return failed
 
 
-def _make(change: Change, seen: Observation, netlink: rt.Netlink) -> None:
+def _make(
+    change: Change, seen: Observation, netlink: rt.Netlink, announcer: Announcer
+) -> None:
     match change:
         case SetRoute(route):
             flags = rt.F_CREATE | rt.F_REPLACE
@@ -65,10 +69,12 @@ def _make(change: Change, seen: Observation, netlink: rt.Netlink) -> None:
             body = address_body(address, _index(seen, address.interface))
             netlink.change(rt.DELADDR, 0, body)
         case Announce():
-            announce.send(change)
+            announcer.send(change)
         case SetSysctl(sysctl):
             with open(sysctls.path(sysctl.key), "w", encoding="ascii") as file:
                 file.write(sysctl.setting)
+        case Forget(interface):
+            neighbours.forget(netlink, _index(seen, interface))
         case EndFlows():
             from netfail_hooks.flows import end
 

@@ -81,7 +81,17 @@ class EndFlows:
         return f"end connections of {self.address}"
 
 
-Change = SetSysctl | AddAddress | DropAddress | SetRoute | DropRoute | Announce | EndFlows
+@value
+class Forget:
+    """Forget the neighbours of a standby uplink, so that the kernel announces it when used."""
+
+    interface: str
+
+    def __str__(self) -> str:
+        return f"forget the neighbours of {self.interface}"
+
+
+Change = SetSysctl | AddAddress | DropAddress | SetRoute | DropRoute | Announce | EndFlows | Forget
 
 
 def _route(route: Route) -> str:

@@ -13,6 +13,7 @@ from netfail_hooks.changes import (
     DropAddress,
     DropRoute,
     EndFlows,
+    Forget,
     SetRoute,
     SetSysctl,
 )
@@ -44,6 +45,7 @@ def decide(
         *(DropRoute(route) for route in our_routes if _place(route) not in places),
         *(DropAddress(a) for a in our_addresses if (a.interface, a.address) not in want),
         *_endings(config, before, after),
+        *_forgettings(config, seen, after),
     )
 
 
@@ -67,12 +69,12 @@ def followers(config: Config, seen: Observation, memory: Memory, family: int) ->
     chosen = memory.carrier(family)
     if not chosen or not config.follow_addresses:
         return []
-    own = {address.address for address in seen.own_addresses(chosen, family)}
+    there = {one.address for one in seen.addresses if one.interface == chosen and not one.ours}
     result = {}
     for kept in memory.kept:
         standing = memory.standing(kept.interface, family)
         lost = standing is not None and standing.verdict != "up"
-        if kept.family != family or kept.interface == chosen or kept.address in own or not lost:
+        if kept.family != family or kept.interface == chosen or kept.address in there or not lost:
             continue
         if is_local_to(seen, chosen, family, kept.address):
             result[kept.address] = _moved(kept, chosen, seen.now)
@@ -138,6 +140,19 @@ def _endings(config: Config, before: Memory, after: Memory) -> list[Change]:
         EndFlows(answer.family, answer.address)
         for answer in after.answers
         if config.end_flows and not answer.interface and known.get(answer.address)
+    ]
+
+
+def _forgettings(config: Config, seen: Observation, after: Memory) -> list[Change]:
+    """Forget what standby uplinks know of the LAN that they share with the carrier."""
+    chosen = after.carrier(4)
+    own = [address.address for address in seen.own_addresses(chosen, 4)]
+    return [
+        Forget(name)
+        for name in config.names()
+        if name in seen.resolved
+        and name != chosen
+        and any(is_local_to(seen, name, 4, address) for address in own)
     ]
 
 

@@ -12,6 +12,7 @@ from _socket import AF_INET, AF_INET6, inet_pton
 from netfail_hooks.values import value
 
 PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
+SHARED_LABEL = "netfail"  # IFA_LABEL of another uplink's address, there for good (sharing.py)
 FAMILIES = (4, 6)
 FOREVER = 2**32 - 1  # seconds: a lifetime without end (linux/if_addr.h, ifa_cacheinfo)
 
@@ -30,13 +31,18 @@ class Link:
 
 @value
 class Address:
-    """A global address. ``valid`` and ``preferred`` are its lifetimes in seconds."""
+    """A global address. ``valid`` and ``preferred`` are its lifetimes in seconds.
+
+    ``ours``: we moved it here. ``shared``: another uplink's, which the ``.network`` file puts
+    here too.
+    """
 
     interface: str
     family: int
     address: str
     length: int
     ours: bool = False
+    shared: bool = False
     preferred: int = FOREVER
     valid: int = FOREVER
 
@@ -105,7 +111,8 @@ class Observation:
     """The machine at one moment.
 
     Links, addresses and connected routes are the uplinks' alone, default routes everybody's.
-    ``probes`` are the results of a round just made, if one was.
+    ``probes`` are the results of a round just made, if one was; ``resolved`` are the uplinks
+    with IPv4 neighbours whose hardware address the kernel knows.
     """
 
     now: int
@@ -114,6 +121,7 @@ class Observation:
     routes: tuple[Route, ...] = ()
     sysctls: tuple[Sysctl, ...] = ()
     probes: tuple[Result, ...] = ()
+    resolved: tuple[str, ...] = ()
 
     def link(self, name: str) -> Link | None:
         """Return the interface of that name, None where there is none now."""
@@ -142,11 +150,12 @@ class Observation:
         ]
 
     def own_addresses(self, interface: str, family: int) -> list[Address]:
-        """Return an interface's addresses, without those that we moved there."""
+        """Return an interface's addresses, without those of other uplinks."""
         return [
             address
             for address in self.addresses
-            if (address.interface, address.family) == (interface, family) and not address.ours
+            if (address.interface, address.family) == (interface, family)
+            and not (address.ours or address.shared)
         ]
 
 

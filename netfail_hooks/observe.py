@@ -8,7 +8,17 @@ import time
 
 from netfail_hooks import rtnetlink as rt
 from netfail_hooks.config import Config
-from netfail_hooks.facts import FAMILIES, PROTOCOL, Address, Link, Observation, Route, Sysctl
+from netfail_hooks.facts import (
+    FAMILIES,
+    PROTOCOL,
+    SHARED_LABEL,
+    Address,
+    Link,
+    Observation,
+    Route,
+    Sysctl,
+)
+from netfail_hooks.neighbours import resolved
 from netfail_hooks.sysctls import read, wanted
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -19,13 +29,14 @@ if TYPE_CHECKING:
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_OPERSTATE, _IFLA_CARRIER_DOWN = 1, 3, 16, 48
 _IFF_UP, _IFF_LOWER_UP, _IFF_DORMANT, _OPER_UNKNOWN, _OPER_UP = 0x1, 0x10000, 0x20000, 0, 6
 # linux/if_addr.h
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 6, 8, 11
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
 _IFA_F_DADFAILED, _IFA_F_TENTATIVE = 0x08, 0x40
 _SCOPE_SITE = 200
 _FAMILY_NUMBERS = {kind: family for family, kind in rt.FAMILIES.items()}
 # linux/rtnetlink.h
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 4, 5, 6, 7, 8
 _RTAX_MTU, _RTNH_F_ONLINK, _RTNH_F_LINKDOWN = 2, 0x4, 0x10
+_LABEL = SHARED_LABEL.encode() + b"\0"
 
 
 def now() -> int:
@@ -45,6 +56,7 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
         addresses=tuple(_addresses(netlink, names, carriers)),
         routes=tuple(route for family in FAMILIES for route in _routes(netlink, names, family)),
         sysctls=tuple(_sysctls(names.values())),
+        resolved=tuple(sorted({names[i] for i in resolved(netlink) if i in names})),
     )
 
 
@@ -95,6 +107,7 @@ def _addresses(netlink: rt.Netlink, names: dict[int, str], carriers: set[int]) -
                 address=rt.text(family, found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)),
                 length=length,
                 ours=rt.whole(found.get(_IFA_PROTO)) == PROTOCOL,
+                shared=found.get(_IFA_LABEL) == _LABEL,
                 preferred=preferred,
                 valid=valid,
             )

@@ -7,8 +7,9 @@ comes twice, late, or never changes nothing about where we end.
 from __future__ import annotations
 
 from netfail_hooks import journal, memory, record
+from netfail_hooks.announce import Announcer
 from netfail_hooks.apply import apply
-from netfail_hooks.changes import Change, EndFlows
+from netfail_hooks.changes import Change, EndFlows, Forget
 from netfail_hooks.choose import think
 from netfail_hooks.config import Config
 from netfail_hooks.decide import decide
@@ -21,6 +22,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.values import replace
 
+_PATIENT = (EndFlows, Forget)  # nobody's packets wait for these
 _LOOKS = 3  # the kernel may move under us; what is left then waits for the next run
 
 
@@ -69,20 +71,20 @@ def _settle(
 ) -> record.Run:
     trigger, interface = cause
     before = memory.load(state)
-    with Netlink() as netlink:
+    with Netlink() as netlink, Announcer() as announcer:
         seen = replace(observe(config, netlink), probes=probes)
         after = think(config, seen, before)
         changes = decide(config, seen, before, after)
-        failed = apply(_urgent(changes), seen, netlink)
+        failed = apply(_urgent(changes), seen, netlink, announcer)
         link = seen.link(interface)
         took = since_event(link.index if link else 0) if changes else 0
-        failed += apply(_patient(changes), seen, netlink)
+        failed += apply(_patient(changes), seen, netlink, announcer)
         for _ in range(_LOOKS - 1):
             if not changes or failed:
                 break
             look = observe(config, netlink)
             rest = decide(config, look, after, after)
-            failed += apply(rest, look, netlink)
+            failed += apply(rest, look, netlink, announcer)
             if not rest:
                 break
             changes += rest
@@ -91,11 +93,11 @@ def _settle(
 
 
 def _urgent(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    return tuple(change for change in changes if not isinstance(change, EndFlows))
+    return tuple(change for change in changes if not isinstance(change, _PATIENT))
 
 
 def _patient(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    return tuple(change for change in changes if isinstance(change, EndFlows))
+    return tuple(change for change in changes if isinstance(change, _PATIENT))
 
 
 def _remember(paths: Paths, done: record.Run) -> None:

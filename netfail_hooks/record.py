@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from netfail_hooks.changes import Change
+from netfail_hooks.changes import Change, Forget
 from netfail_hooks.config import Config
 from netfail_hooks.facts import FAMILIES, Observation
 from netfail_hooks.memory import Memory
@@ -41,8 +41,12 @@ class Run:
 
 
 def is_transition(run: Run) -> bool:
-    """Tell whether a run is worth a line: something was changed, or stands otherwise now."""
-    return bool(run.changes) or _verdicts(run.before) != _verdicts(run.after)
+    """Tell whether a run is worth a line: something was changed, or stands otherwise now.
+
+    Forgetting neighbours isn't: it is done again and again while all is well.
+    """
+    changed = any(not isinstance(change, Forget) for change in run.changes)
+    return changed or _verdicts(run.before) != _verdicts(run.after)
 
 
 def _verdicts(memory: Memory) -> list[tuple[object, ...]]:

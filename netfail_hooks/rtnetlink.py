@@ -37,6 +37,7 @@ F_EXCL = 0x200
 # linux/rtnetlink.h
 NEWLINK, GETLINK, NEWADDR, DELADDR, GETADDR = 16, 18, 20, 21, 22
 NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
+DELNEIGH, GETNEIGH = 29, 30
 TABLE_MAIN, SCOPE_UNIVERSE, SCOPE_LINK, UNICAST = 254, 0, 253, 1
 
 TIMEOUT = 2.0  # seconds the kernel has for an answer; it needs a fraction of a millisecond

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks.changes import Announce, DropRoute, EndFlows, SetRoute
+from netfail_hooks.changes import AddAddress, Announce, DropRoute, EndFlows, Forget, SetRoute
 from netfail_hooks.choose import think
 from netfail_hooks.decide import decide
 from netfail_hooks.values import replace
@@ -256,3 +256,40 @@ def test_our_leftovers_go_once_all_is_well(world: World) -> None:
     world.memory = type(world.memory)()  # /run was emptied
     world.reconcile()
     assert (world.routes, world.addresses) == ([], [])
+
+
+@pytest.mark.parametrize("state", ["no-carrier", "off", "missing", "degraded"])
+def test_a_shared_address_is_there_already_and_only_announced(state: str) -> None:
+    world = World(config_of("eth0", "wlan0"), families=(4,), shares=True)
+    world.reconcile()
+    world.event("eth0", state)
+    changes = world.reconcile()
+    assert not [change for change in changes if isinstance(change, AddAddress)]
+    announced = {(c.interface, c.address) for c in changes if isinstance(c, Announce)}
+    assert ("wlan0", "192.168.1.50") in announced
+
+
+def test_an_uplink_with_nothing_but_shared_addresses_is_lost() -> None:
+    world = World(config_of("eth0", "wlan0"), families=(4,), shares=True)
+    world.reconcile()
+    world.event("eth0", "degraded")
+    world.reconcile()
+    standing = world.memory.standing("eth0", 4)
+    assert standing
+    assert (standing.verdict, standing.trouble) == ("down", "no address")
+
+
+def test_a_standby_forgets_its_neighbours_and_the_carrier_keeps_them(world: World) -> None:
+    world.resolved = {"eth0", "wlan0"}
+    assert world.reconcile() == (Forget("wlan0"),)
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.resolved = {"wlan0"}
+    assert world.reconcile() == ()
+
+
+def test_on_another_subnet_a_standby_keeps_its_neighbours() -> None:
+    world = World(config_of("eth0", "wlan0"), apart=("eth0", "wlan0"))
+    world.reconcile()
+    world.resolved = {"eth0", "wlan0"}
+    assert world.reconcile() == ()

@@ -15,12 +15,16 @@ from tests.world import SECOND, STATES, World, config_of
 NAMES = ("eth0", "wlan0", "usb0", "wwan0")
 
 worlds = st.builds(
-    lambda count, apart, families: World(
-        config_of(*NAMES[:count]), apart=tuple(NAMES[:count][:apart]), families=families
+    lambda count, apart, families, shares: World(
+        config_of(*NAMES[:count]),
+        apart=tuple(NAMES[:count][:apart]),
+        families=families,
+        shares=shares,
     ),
     st.integers(2, 4),
     st.integers(0, 4),
     st.sampled_from([(4,), (6,), (4, 6)]),
+    st.booleans(),
 )
 events = st.lists(
     st.tuples(

@@ -38,6 +38,13 @@ def test_a_healthy_run_is_no_transition(world: World) -> None:
     assert record.is_transition(_run(world))
 
 
+def test_forgetting_neighbours_is_no_transition(world: World) -> None:
+    world.resolved = {"wlan0"}
+    run = _run(world, quiet=True)
+    assert run.changes
+    assert not record.is_transition(run)
+
+
 def test_the_summary_tells_cause_and_carrier(world: World) -> None:
     assert record.summary(_run(world)) == (
         "eth0 IPv4 down (no carrier); eth0 IPv6 down (no carrier); "

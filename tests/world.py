@@ -7,6 +7,7 @@ from netfail_hooks.changes import (
     Change,
     DropAddress,
     DropRoute,
+    Forget,
     SetRoute,
     SetSysctl,
 )
@@ -37,10 +38,13 @@ class World:
         apart: tuple[str, ...] = (),
         families: tuple[int, ...] = FAMILIES,
         broken: tuple[str, ...] = (),
+        shares: bool = False,
     ) -> None:
         self.config = config
         self.apart = apart
         self.families = families
+        self.shares = shares  # the .network files give every uplink all IPv4 addresses
+        self.resolved: set[str] = set()
         self.now = 1_000_000
         self.states = dict.fromkeys(config.names(), "routable")
         self.losses = dict.fromkeys(config.names(), 0)
@@ -77,6 +81,7 @@ class World:
             addresses=(*(a for name in present for a in self._own(name)), *self.addresses),
             routes=(*(r for name in present for r in self._networkds(name)), *self._ours()),
             sysctls=tuple(Sysctl(key, setting) for key, setting in self.sysctls.items()),
+            resolved=tuple(sorted(self.resolved)),
         )
 
     def results(self) -> tuple[Result, ...]:
@@ -117,6 +122,8 @@ class World:
                 self.addresses = [a for a in self.addresses if a != address]
             case SetSysctl(sysctl):
                 self.sysctls[sysctl.key] = sysctl.setting
+            case Forget(interface):
+                self.resolved.discard(interface)
         self.trail.append(change)
 
     def way(self, family: int = 4) -> str:
@@ -139,8 +146,16 @@ class World:
     def _own(self, name: str) -> list[Address]:
         kept = {"routable": FAMILIES, "no-carrier": FAMILIES, "off": (4,)}
         families = [f for f in self.families if f in kept.get(self.states[name], ())]
+        own = [Address(name, f, self.address(name, f), 24 if f == 4 else 64) for f in families]
+        return own + self._shared(name)
+
+    def _shared(self, name: str) -> list[Address]:
+        """Return the other uplinks' IPv4 addresses on the same LAN, which stay when ours go."""
         return [
-            Address(name, f, self.address(name, f), 24 if f == 4 else 64) for f in families
+            Address(name, 4, self.address(other, 4), 32, shared=True)
+            for other in self.config.names()
+            if self.shares and 4 in self.families and other != name
+            if self.subnet(name, 4) == self.subnet(other, 4)
         ]
 
     def _networkds(self, name: str) -> list[Route]:
