@@ -1,0 +1,98 @@
+"""Read the flight recorder: the gist of each line, and where the lines are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.record import FILE
+
+OLD_FILE = FILE + ".1"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a person wants to know of a transition.
+
+    ``carriers`` and ``before`` name each family's uplink after and before it, "" for none.
+    """
+
+    time: datetime
+    trigger: str
+    summary: str
+    did: tuple[str, ...]
+    failed: tuple[str, ...]
+    took_ms: int
+    carriers: dict[str, str]
+    before: dict[str, str]
+
+    @property
+    def is_failover(self) -> bool:
+        """Tell whether traffic moved, off an uplink that had it."""
+        return any(was and self.carriers.get(family) != was for family, was in self.before.items())
+
+
+def parse(line: str) -> Event:
+    """Return the gist of a recorder's line. Raises ValueError for a damaged or foreign one."""
+    try:
+        entry: dict[str, Any] = json.loads(line)
+        return Event(
+            time=datetime.strptime(entry["time"], _TIME).replace(tzinfo=UTC),
+            trigger=_text(entry["trigger"]),
+            summary=_text(entry["summary"]),
+            did=tuple(_text(one) for one in entry["did"]),
+            failed=tuple(_text(one) for one in entry["failed"]),
+            took_ms=int(entry["took_ms"]),
+            carriers={_text(family): _text(name) for family, name in entry["carriers"].items()},
+            before={f"ipv{one['family']}": _text(one["interface"])
+                    for one in entry["before"]["carriers"]},
+        )  # fmt: skip
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not an event: {error}") from None
+
+
+def lines(directory: str) -> Iterator[str]:
+    """Return the recorder's lines, oldest first. Raises Problem where they can't be read."""
+    yield from file_lines(directory + OLD_FILE)
+    yield from file_lines(directory + FILE)
+
+
+def file_lines(path: str) -> Iterator[str]:
+    """Return the lines of one file, none where there is no file. Raises Problem."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            yield from file
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def last_failover(directory: str) -> Event | None:
+    """Return the newest event that moved traffic. Raises Problem where the log can't be read."""
+    for line in reversed(list(lines(directory))):
+        try:
+            event = parse(line)
+        except ValueError:
+            continue
+        if event.is_failover:
+            return event
+    return None
+
+
+def unreadable(path: str, error: OSError) -> Problem:
+    """Return what to tell of a log that can't be read."""
+    if isinstance(error, PermissionError):
+        return NotPermitted(f"{path}: {error.strerror}", hint="run as root")
+    return Problem(f"{path}: {error.strerror}")
+
+
+def _text(found: object) -> str:
+    if not isinstance(found, str) or not found.isprintable():
+        raise ValueError(f"not printable text: {ascii(found)[:40]}")
+    return found

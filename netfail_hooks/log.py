@@ -1,0 +1,91 @@
+"""``netfail-hooks log``: past transitions from the flight recorder, newest last."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
+from netfail_hooks import events, since
+from netfail_hooks.events import Event
+from netfail_hooks.paths import Paths
+from netfail_hooks.record import FILE
+from netfail_hooks.tail import Tail
+
+_POLL = 0.5  # seconds between two looks for new lines
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--json", action="store_true",
+                        help="print the recorder's own lines, which are JSON")  # fmt: skip
+    parser.add_argument("--since", metavar="WHEN", type=_when,
+                        help=f"leave out what came before: {since.EXAMPLES}")  # fmt: skip
+    parser.add_argument("-n", "--lines", metavar="N", type=_count,
+                        help="show the last N transitions only")  # fmt: skip
+    parser.add_argument("-f", "--follow", action="store_true",
+                        help="go on showing new ones until Ctrl-C")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the log. Raises Problem where it can't be read."""
+    directory = Paths().log
+    tail = Tail(directory + FILE)
+    found = [*events.file_lines(directory + events.OLD_FILE), *tail.read()]
+    known, damaged = select(found, args.since)
+    if args.lines is not None:
+        known = known[max(len(known) - args.lines, 0) :]
+    _show(known, damaged + (tail.unfinished() and not args.follow), as_json=args.json)
+    if not (known or damaged or args.follow):
+        print("netfail-hooks: no transitions recorded", file=sys.stderr)
+    while args.follow:
+        time.sleep(_POLL)
+        _show(*select(tail.read(), None), as_json=args.json)
+    return 0
+
+
+def select(lines: Iterable[str], earliest: datetime | None) -> tuple[list[tuple[Event, str]], int]:
+    """Return the events not before ``earliest``, each with its line, and how many lines are bad."""
+    chosen = []
+    damaged = 0
+    for line in lines:
+        try:
+            event = events.parse(line)
+        except ValueError:
+            damaged += 1
+            continue
+        if earliest is None or event.time >= earliest:
+            chosen.append((event, line.rstrip("\n")))
+    return chosen, damaged
+
+
+def render(event: Event) -> str:
+    """Return an event as lines for people, in local time."""
+    when = event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    lines = [f"{when}  {event.trigger}: {event.summary} [{event.took_ms} ms]"]
+    lines += [f"    {one}" for one in event.did]
+    lines += [f"    REFUSED: {one}" for one in event.failed]
+    return "\n".join(lines)
+
+
+def _show(chosen: list[tuple[Event, str]], damaged: int, *, as_json: bool) -> None:
+    for event, line in chosen:
+        print(line if as_json else render(event), flush=True)
+    if damaged:
+        lines = "1 damaged line" if damaged == 1 else f"{damaged} damaged lines"
+        print(f"netfail-hooks: {lines} skipped", file=sys.stderr)
+
+
+def _when(text: str) -> datetime:
+    try:
+        return since.parse(text, datetime.now().astimezone())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"not a number of transitions: {text!r}, try 5")
+    return int(text)

@@ -1,0 +1,38 @@
+"""What networkd thinks of an interface, by ``networkctl``: its files are "private data".
+
+``/run/systemd/netif/links/*`` say so in their first line, and D-Bus would need a library;
+networkctl(1) documents these words, and networkd-dispatcher reads them there too.
+"""
+
+from __future__ import annotations
+
+import subprocess
+
+_PATIENCE = 5  # seconds
+_QUIET = ("--no-pager", "--no-legend")
+
+
+def states() -> dict[str, tuple[str, str]]:
+    """Return each interface's operational and setup state; none where networkd can't be asked."""
+    found = {}
+    for line in _ask("list", *_QUIET):
+        words = line.split()
+        if len(words) == 5:
+            _, name, _, operational, setup = words
+            found[name] = (operational, setup)
+    return found
+
+
+def status(interface: str) -> list[str]:
+    """Return the lines that ``networkctl status`` has for an interface."""
+    return _ask("status", *_QUIET, "--", interface)
+
+
+def _ask(*arguments: str) -> list[str]:
+    try:
+        done = subprocess.run(
+            ["networkctl", *arguments], capture_output=True, check=False, timeout=_PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.decode("utf-8", "replace").splitlines()
