@@ -140,6 +140,11 @@ class Observation:
         """Return networkd's own default route through an interface."""
         return next((r for r in self.defaults(family) if r.interface == interface), None)
 
+    def in_use(self, family: int) -> Route | None:
+        """Return the default route that the kernel sends by now, ours or not."""
+        alive = [r for r in self.routes if r.destination == "default" and not r.linkdown]
+        return min((r for r in alive if r.family == family), key=_metric, default=None)
+
     def connected(self, interface: str, family: int) -> list[Route]:
         """Return the prefixes that are on-link at an interface, by networkd's or kernel's word."""
         return [

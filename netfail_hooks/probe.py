@@ -4,6 +4,10 @@ Who hasn't answered after ``SPACING`` is asked again, up to the uplink's number 
 has its ``timeout`` after the last one, so a single round is enough to be sure. A round ends as
 soon as every uplink's policy is met. With two NICs on one subnet a bound source address would
 prove nothing, since the echo leaves by the other one: every socket is bound to its device.
+
+Targets are not asked through a standby that shares the carrier's gateway. The kernel would tell
+the LAN that our address is there now, and traffic would follow. Its gateway is asked instead,
+and what the carrier finds beyond that gateway holds for the standby too.
 """
 
 from __future__ import annotations
@@ -12,9 +16,9 @@ import select
 import time
 
 from netfail_hooks.config import Config, Uplink
-from netfail_hooks.facts import FAMILIES, Observation, Result
+from netfail_hooks.facts import FAMILIES, Observation, Result, Route, contains
 from netfail_hooks.probe_gateway import gateway_wire
-from netfail_hooks.values import TYPE_CHECKING
+from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,12 +47,19 @@ SPACING = 0.2  # seconds between two tries
 
 
 class Subject:
-    """One uplink in one family while it is being probed."""
+    """One uplink in one family while it is being probed.
 
-    def __init__(self, uplink: Uplink, family: int, wires: list[Wire]) -> None:
+    ``gateway`` is asked too, but its answer doesn't count: it tells where the trouble is.
+    """
+
+    def __init__(
+        self, uplink: Uplink, family: int, wires: list[Wire], gateway: Wire | None = None
+    ) -> None:
         self.uplink = uplink
         self.family = family
         self.silent = wires
+        self.gateway = gateway
+        self.gateway_answered = False
         self.total = len(wires)
         self.tries = 0
         self.due = 0.0  # monotonic seconds: the next try, or after the last one the end
@@ -77,13 +88,18 @@ class Subject:
         self.asked = now
         last = self.tries == self.uplink.failures
         self.due = now + (self.uplink.timeout / 1000 if last else SPACING)
-        for wire in self.silent:
+        for wire in self.wires():
             try:
                 wire.ask()
             except PermissionError:
                 raise
             except OSError as error:
                 self.reason = f"{wire.name}: {error.strerror}"
+
+    def wires(self) -> list[Wire]:
+        """Return what has not answered yet."""
+        aside = [self.gateway] if self.gateway and not self.gateway_answered else []
+        return [*self.silent, *aside]
 
     def hear(self, wire: Wire) -> bool:
         """Read from a wire; tell whether there is no more to wait for on it."""
@@ -92,6 +108,9 @@ class Subject:
                 return False
         except OSError as error:
             self.reason = f"{wire.name}: {error.strerror}"
+            return True
+        if wire is self.gateway:
+            self.gateway_answered = True
             return True
         self.silent.remove(wire)
         self.rtt = round((time.monotonic() - self.asked) * 1_000_000)
@@ -105,13 +124,17 @@ class Subject:
         return Result(name, self.family, self.well, self.tries, self.rtt, reason)
 
 
+class Standby(Subject):
+    """A standby whose targets are asked through the carrier alone."""
+
+
 def probe(config: Config, seen: Observation, only: str = "") -> tuple[Result, ...]:
     """Ask every uplink that could carry traffic (or one only); return how each did.
 
     Raises PermissionError without CAP_NET_RAW.
     """
     subjects = list(_subjects(config, seen, only))
-    wires = {wire.fileno(): (subject, wire) for subject in subjects for wire in subject.silent}
+    wires = {wire.fileno(): (subject, wire) for subject in subjects for wire in subject.wires()}
     poll = select.poll()
     for descriptor, (_, wire) in wires.items():
         poll.register(descriptor, wire.events)
@@ -125,7 +148,17 @@ def probe(config: Config, seen: Observation, only: str = "") -> tuple[Result, ..
     finally:
         for _, wire in wires.values():
             wire.close()
-    return tuple(subject.result() for subject in subjects)
+    return tuple(_result(subject, subjects) for subject in subjects)
+
+
+def _result(subject: Subject, subjects: list[Subject]) -> Result:
+    """Return how an uplink did; a deferring standby shares the fate of what it defers to."""
+    own = subject.result()
+    for other in subjects:
+        beyond = other.gateway_answered and not other.well
+        if isinstance(subject, Standby) and other.family == subject.family and beyond:
+            return replace(own, well=False, reason=own.reason or other.result().reason)
+    return own
 
 
 def _subjects(config: Config, seen: Observation, only: str) -> Iterator[Subject]:
@@ -133,22 +166,38 @@ def _subjects(config: Config, seen: Observation, only: str) -> Iterator[Subject]
         for family in FAMILIES:
             route = seen.way_out(uplink.interface, family)
             link = seen.link(uplink.interface)
-            able = link and link.carrier and seen.own_addresses(uplink.interface, family)
-            if not (route and link and able) or only not in ("", uplink.interface):
-                continue
-            wires: list[Wire] = []
-            if uplink.gateway and route.gateway and link.mac and _counts(uplink):
-                own = seen.own_addresses(uplink.interface, family)[0].address
-                wires.append(gateway_wire(link, family, route.gateway, own))
-            targets = [target for target in uplink.targets if target.family == family]
-            if targets:
-                from netfail_hooks.probe_targets import target_wire
-
-                wires += [target_wire(target, uplink.interface) for target in targets]
-            if wires:
-                yield Subject(uplink, family, wires)
+            own = seen.own_addresses(uplink.interface, family)
+            if route and link and link.carrier and own and only in ("", uplink.interface):
+                able = uplink.probed and route.gateway and link.mac
+                wire = gateway_wire(link, family, route.gateway, own[0].address) if able else None
+                subject = _subject(uplink, family, wire, shares=_shares_gateway(seen, route))
+                if subject.total:
+                    yield subject
 
 
-def _counts(uplink: Uplink) -> bool:
-    """Tell whether the gateway's own answer proves anything: a target's proves more."""
-    return uplink.policy == "all" or not uplink.targets
+def _subject(uplink: Uplink, family: int, gateway: Wire | None, *, shares: bool) -> Subject:
+    """Return what to ask of an uplink: a target's answer proves more than the gateway's."""
+    targets = [target for target in uplink.targets if target.family == family]
+    asked: list[Wire] = [gateway] if gateway else []
+    if not targets:
+        return Subject(uplink, family, asked if uplink.gateway else [])
+    if shares:
+        return Standby(uplink, family, asked)
+    from netfail_hooks.probe_targets import target_wire
+
+    wires: list[Wire] = [target_wire(target, uplink.interface) for target in targets]
+    if uplink.gateway and uplink.policy == "all":
+        return Subject(uplink, family, [*asked, *wires])
+    return Subject(uplink, family, wires, gateway)
+
+
+def _shares_gateway(seen: Observation, route: Route) -> bool:
+    """Tell whether another uplink carries the traffic, to the same gateway on the same LAN."""
+    in_use = seen.in_use(route.family)
+    if not in_use or in_use.interface == route.interface or in_use.gateway != route.gateway:
+        return False
+    return any(
+        contains(prefix.destination, address.address)
+        for prefix in seen.connected(route.interface, route.family)
+        for address in seen.own_addresses(in_use.interface, route.family)
+    )
