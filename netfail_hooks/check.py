@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks import journal
-from netfail_hooks.errors import Problem
+from netfail_hooks.guard import guarded
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -15,12 +14,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Look once, for the timer; return the exit status. Says nothing while all is well."""
-    try:
-        done = _round("timer")
-    except Problem as problem:
-        journal.tell(str(problem), priority=journal.ERROR)
-        return problem.status
-    return 1 if done.failed else 0
+    return guarded(lambda: 1 if _round("timer").failed else 0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

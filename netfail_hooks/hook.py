@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from netfail_hooks import journal
-from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.errors import Misuse
+from netfail_hooks.guard import guarded
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
@@ -21,18 +21,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Look again because of an event; return the exit status. Never raises."""
-    try:
-        return _look(os.environ, Paths())
-    except Problem as problem:
-        journal.tell(str(problem), priority=journal.ERROR)
-        return problem.status
-    except Exception as error:  # noqa: BLE001 - a hook's traceback helps nobody at 3 a.m.
-        journal.tell(
-            f"bug: {type(error).__name__}: {error}; routes are as they were; please report it "
-            "with the output of 'netfail-hooks log --json'",
-            priority=journal.ERROR,
-        )
-        return 1
+    return guarded(lambda: _look(os.environ, Paths()))
 
 
 def _look(environment: os._Environ[str], paths: Paths) -> int:

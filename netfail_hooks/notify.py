@@ -9,7 +9,6 @@ its main process, and takes its children along), else a forked orphan.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 
 from netfail_hooks import journal
@@ -28,6 +27,8 @@ def executables(directory: str) -> list[str]:
         names = sorted(os.listdir(directory))
     except OSError:
         return []
+    if not _is_safe(directory):
+        return []
     paths = [f"{directory}/{name}" for name in names if not name.startswith(".")]
     return [path for path in paths if os.access(path, os.X_OK) and _is_safe(path)]
 
@@ -39,20 +40,18 @@ def start(paths: Paths, line: str) -> None:
     event = f"{paths.run}/notify.{os.getpid()}"
     write_whole(event, line.encode("ascii"))
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    command = [sys.executable, "-IS", "-c", _START.format(package), event]
+    command = [sys.executable, "-IS", "-c", _START.format(package), event, paths.root]
     if os.path.isdir("/run/systemd/system"):
         # systemd-run(1): --collect leaves nothing behind, even of one that failed.
         command = ["systemd-run", "--quiet", "--no-block", "--collect", *command]
-    with open(os.devnull, "r+b") as nothing:
-        subprocess.Popen(
-            command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
-        )
+    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    os.posix_spawnp(command[0], command, os.environ, file_actions=quiet, setsid=True)
 
 
 def main() -> int:
     """Run the hooks for the event in the file that the command line names."""
-    paths = Paths()
-    event = sys.argv[1]
+    event, root = sys.argv[1:]
+    paths = Paths(root)
     try:
         line = read_owned(event)
         os.unlink(event)
@@ -84,6 +83,8 @@ def gist(line: bytes) -> dict[str, str]:
 
 
 def _run(path: str, line: bytes, environment: dict[str, str]) -> None:
+    import subprocess  # 10 ms that the hook which only starts us need not spend
+
     try:
         done = subprocess.run(
             [path], input=line, env=environment, cwd="/", timeout=PATIENCE,
@@ -100,10 +101,10 @@ def _run(path: str, line: bytes, environment: dict[str, str]) -> None:
 
 
 def _is_safe(path: str) -> bool:
-    """Tell whether only root could have put this here."""
+    """Tell whether nobody but root can have put this here."""
     found = os.stat(path)
     if found.st_uid == 0 and not found.st_mode & 0o022:
         return True
     mend = f"chown root {path}; chmod go-w {path}"
-    journal.tell(f"{path} is not run, others may write it: {mend}", priority=journal.WARNING)
+    journal.tell(f"{path} is left out, others may write it: {mend}", priority=journal.WARNING)
     return False
