@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 
 from netfail_hooks import sandbox_lan
+from netfail_hooks.facts import SHARED_LABEL
 from netfail_hooks.sandbox_holder import LOGS, Holder
 from netfail_hooks.sandbox_lan import Plug
 
@@ -45,6 +46,13 @@ class Bare:
     def _set_up(self, name: str) -> None:
         """Give the uplink its address, its metrics and the settings of a sysctl.d file."""
         plug = self._plugs[name]
+        lan = [other for other in self._plugs.values() if other.segment == plug.segment]
+        shared = "\n".join(
+            f"ip address replace {other.host}/32 dev {name} noprefixroute label {SHARED_LABEL}"
+            for other in lan
+            if other is not plug
+        )
+        source = lan[0].host
         metric = 100 + 500 * plug.rank
         via = sandbox_lan.gateway(plug.segment)
         net = f"{sandbox_lan.network(plug.segment)}.0/24"
@@ -56,8 +64,9 @@ class Bare:
             echo 1 >{six}/ignore_routes_with_linkdown
             ip link set {name} up
             ip address replace {plug.host}/24 dev {name} noprefixroute
-            ip route replace {net} dev {name} proto static src {plug.host} metric {metric}
-            ip route replace default via {via} dev {name} proto static metric {metric}
+            {shared}
+            ip route replace {net} dev {name} proto static src {source} metric {metric}
+            ip route replace default via {via} dev {name} proto static src {source} metric {metric}
         """
         self._holder.run(["sh", "-ec", script]).check_returncode()
 
