@@ -1,0 +1,67 @@
+"""The suite on a lab's host, installed as a person would, and what tests ask of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from netfail_hooks.sandbox import Lab
+
+# A fault comes this long after the pulse has begun: a neighbour that has just learnt where an
+# address is won't believe another word for a second (``locktime``, ip-sysctl.rst).
+SETTLED = 1.6
+
+
+def install(
+    lab: Lab, *arguments: str, hold_down: int = 1, interval: int = 5, targets: str = ""
+) -> None:
+    """Install for the lab's uplinks in their order, with a short hold-down (seconds)."""
+    first, *others = lab.plugs
+    asked = f"targets = {targets}\n" if targets else ""
+    uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n{asked}' for name in lab.plugs)
+    settings = f"[hold_down]\nseconds = {hold_down}\n[check]\ninterval = {interval}\n"
+    lab.write("/etc/netfail-hooks/config.toml", settings + uplinks)
+    ranks = ["--primary", first, *(word for name in others for word in ("--backup", name))]
+    done = lab.netfail("install", *ranks, "--yes", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def status(lab: Lab) -> Any:
+    """Return what ``status --json`` says."""
+    return json.loads(lab.netfail("status", "--json").stdout)
+
+
+def used(lab: Lab, family: int = 4) -> str:
+    """Return the interface that the kernel sends by, "" for none."""
+    far = "198.51.100.1" if family == 4 else "2001:db8:ffff::1"
+    words = lab.run("ip", f"-{family}", "route", "get", far).stdout.split()
+    return words[words.index("dev") + 1] if "dev" in words else ""
+
+
+def wait(what: Callable[[], bool], told: str, seconds: float = 15) -> float:
+    """Wait until ``what`` is true; return ``time.monotonic`` then."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if what():
+            return time.monotonic()
+        time.sleep(0.05)
+    raise AssertionError(f"after {seconds} s still not: {told}")
+
+
+def wait_used(lab: Lab, interface: str, family: int = 4, seconds: float = 15) -> float:
+    """Wait until the kernel sends by an interface; return ``time.monotonic`` then."""
+    return wait(lambda: used(lab, family) == interface, f"traffic by {interface}", seconds)
+
+
+def events(lab: Lab) -> list[Any]:
+    """Return the flight recorder's entries, oldest first."""
+    text = lab.read("/var/log/netfail-hooks/events.jsonl")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def switches(lab: Lab) -> list[str]:
+    """Return the uplinks that carried IPv4 one after another, as recorded."""
+    ways = [event["carriers"]["ipv4"] for event in events(lab)]
+    return [way for place, way in enumerate(ways) if place == 0 or ways[place - 1] != way]

@@ -1,0 +1,75 @@
+"""While failed over, whatever networkd and the LAN do, the sick uplink stays out of use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from netfail_hooks.sandbox import Lab
+from tests.lab.suite import SETTLED, install, used, wait_used
+
+Upset = Callable[[Lab], object]
+
+UPSETS: dict[str, Upset] = {
+    "reconfigure the sick one": lambda lab: lab.run("networkctl", "reconfigure", "eth0"),
+    "reconfigure the carrier": lambda lab: lab.run("networkctl", "reconfigure", "wlan0"),
+    "reload": lambda lab: lab.run("networkctl", "reload"),
+    "restart networkd": Lab.restart_networkd,
+    "renew": lambda lab: lab.run("networkctl", "renew", "eth0", "wlan0"),
+}
+
+
+def _stays_away(lab: Lab, upset: Upset, limit: int) -> None:
+    """Upset networkd while eth0 is sick; no traffic may return to it, little may be lost."""
+    lab.dead_gateway("eth0")
+    lab.tick()
+    wait_used(lab, "wlan0")
+    with lab.timer(1), lab.watch() as watch, lab.pulse() as beat:
+        time.sleep(SETTLED)
+        upset(lab)
+        time.sleep(3)
+    result = beat.result()
+    assert used(lab) == "wlan0"
+    assert watch.used("eth0", 4) == []
+    assert watch.gaps(4) == []
+    assert result.lost() <= limit, result
+    assert result.all_alive, result
+
+
+@pytest.mark.parametrize("upset", UPSETS.values(), ids=UPSETS)
+def test_static(lab: Lab, upset: Upset) -> None:
+    install(lab, hold_down=3)
+    _stays_away(lab, upset, 2)
+
+
+@pytest.mark.parametrize("upset", UPSETS.values(), ids=UPSETS)
+def test_dhcp(make_lab: Callable[..., Lab], upset: Upset) -> None:
+    lab = make_lab(start=False)
+    lab.start_dhcp()
+    for name in lab.plugs:
+        text = f"[Match]\nName={name}\n\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\n"
+        lab.write(f"/etc/systemd/network/20-{name}.network", text)
+    lab.start()
+    install(lab, hold_down=3)
+    _stays_away(lab, upset, 2)
+
+
+def test_router_advertisements(make_lab: Callable[..., Lab]) -> None:
+    lab = make_lab(start=False)
+    lab.start_dhcp()
+    for name in lab.plugs:
+        text = f"[Match]\nName={name}\n\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=yes\n"
+        lab.write(f"/etc/systemd/network/20-{name}.network", text)
+    lab.start()
+    install(lab, hold_down=3)
+    wait_used(lab, "eth0", 6)
+    lab.dead_gateway("eth0")
+    lab.tick()
+    wait_used(lab, "wlan0", 6)
+    with lab.timer(1), lab.watch() as watch:
+        lab.run("networkctl", "reconfigure", "eth0")
+        time.sleep(4)
+    assert used(lab, 6) == "wlan0"
+    assert watch.used("eth0", 6) == []

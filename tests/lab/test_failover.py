@@ -1,0 +1,142 @@
+"""A link goes and comes back, on a real networkd with the how-to's files taken over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from netfail_hooks.pulse import Result
+from netfail_hooks.sandbox import Lab
+from tests.lab.suite import SETTLED, events, install, used, wait_used
+
+Fault = Callable[[Lab, str], None]
+
+
+def _out_and_in(
+    lab: Lab, uplink: str, out: Fault, back: Fault
+) -> tuple[Result, Result]:
+    """Break an uplink and mend it, 2000 datagrams in all; return what each half measured."""
+    with lab.timer(0.5), lab.watch() as watch, lab.pulse() as beat:
+        time.sleep(SETTLED)
+        out(lab, uplink)
+        time.sleep(3)
+        mended = time.monotonic()
+        back(lab, uplink)
+        wait_used(lab, "eth0")
+        time.sleep(max(0.0, beat.window[0] + 10.2 - time.monotonic()))
+    assert watch.gaps(4) == []
+    first = beat.result(between=(beat.window[0], mended))
+    return first, beat.result(between=(mended, beat.window[1]))
+
+
+def test_no_packet_is_lost_when_the_cable_goes(lab: Lab) -> None:
+    install(lab)
+    out, back = _out_and_in(lab, "eth0", Lab.cable_out, Lab.cable_in)
+    assert out.lost() <= 2, out
+    assert out.all_alive, out
+    assert back.lost() == 0, back
+    assert back.all_alive, back
+    assert out.flow("in").total + back.flow("in").total >= 2000
+    ways = [event["carriers"]["ipv4"] for event in events(lab)]
+    assert "wlan0" in ways
+
+
+def test_losing_the_standby_costs_nothing(lab: Lab) -> None:
+    install(lab)
+    out, back = _out_and_in(lab, "wlan0", Lab.cable_out, Lab.cable_in)
+    assert (out.lost(), back.lost()) == (0, 0), f"{out}\n{back}"
+    assert out.all_alive
+    assert back.all_alive
+
+
+@pytest.mark.parametrize(
+    ("out", "back"), [(Lab.link_down, Lab.link_up), (Lab.remove, Lab.plug)], ids=["down", "gone"]
+)
+def test_connections_survive_a_link_that_is_down_or_gone(
+    lab: Lab, out: Fault, back: Fault
+) -> None:
+    install(lab)
+    lost, returned = _out_and_in(lab, "eth0", out, back)
+    assert lost.all_alive, lost
+    assert lost.stall_ms <= 300, lost
+    assert lost.lost() <= 2, lost
+    assert returned.lost() == 0, returned
+    assert returned.all_alive, returned
+
+
+def test_a_lost_address_is_carried_by_the_other_uplink(lab: Lab) -> None:
+    install(lab)
+    out, back = _out_and_in(lab, "eth0", Lab.drop_address, Lab.return_address)
+    assert out.all_alive, out
+    assert out.lost() <= 2, out
+    assert back.lost() <= 2, back
+
+
+def test_both_lost_and_either_back(lab: Lab) -> None:
+    install(lab)
+    with lab.timer(0.5):
+        lab.cable_out("eth0")
+        lab.cable_out("wlan0")
+        lab.cable_in("wlan0")
+        wait_used(lab, "wlan0")
+        lab.cable_out("wlan0")
+        lab.cable_in("eth0")
+        wait_used(lab, "eth0")
+        lab.cable_in("wlan0")
+        time.sleep(2)
+        assert used(lab) == "eth0"
+    assert lab.run("ip", "route", "show", "proto", "157").stdout == ""
+
+
+def test_events_that_nobody_heard_are_made_up_for(lab: Lab) -> None:
+    install(lab)
+    assert lab.networkd is not None
+    lab.networkd.stop_dispatcher()
+    lab.link_down("eth0")
+    lab.tick()
+    assert used(lab) == "wlan0"
+    assert "192.168.1.252" in lab.run("ip", "address", "show", "dev", "wlan0").stdout
+    lab.link_up("eth0")
+    with lab.timer(0.5):
+        wait_used(lab, "eth0")
+
+
+@pytest.mark.parametrize("lab", [{"uplinks": ("lan0x", "wlp3s0", "enx00e04c")}], indirect=True)
+def test_three_uplinks_of_any_name_fall_through_in_rank_order(lab: Lab) -> None:
+    install(lab)
+    lab.cable_out("lan0x")
+    wait_used(lab, "wlp3s0")
+    lab.cable_out("wlp3s0")
+    wait_used(lab, "enx00e04c")
+    with lab.timer(0.5):
+        lab.cable_in("lan0x")
+        wait_used(lab, "lan0x")
+
+
+@pytest.mark.parametrize("lab", [{"segments": {"wlan0": 1}}], indirect=True)
+def test_on_different_subnets_the_route_moves_and_old_connections_end(lab: Lab) -> None:
+    install(lab)
+    with lab.pulse() as beat:
+        time.sleep(SETTLED)
+        lab.cable_out("eth0")
+        time.sleep(1.5)
+    result = beat.result()
+    assert result.lost("out") <= 2, result
+    talk = result.talk("tcp-out")
+    assert not talk.alive
+    assert talk.error  # told at once, rather than left to hang
+    assert "192.168.1.252" not in lab.run("ip", "address", "show", "dev", "wlan0").stdout
+
+
+def test_an_uplink_plugged_in_late_takes_its_place(make_lab: Callable[..., Lab]) -> None:
+    lab = make_lab(start=False)
+    lab.remove("eth0")
+    lab.start(routable=False)
+    lab.wait_routable("wlan0")
+    install(lab)
+    assert used(lab) == "wlan0"
+    lab.plug("eth0")
+    with lab.timer(0.5):
+        wait_used(lab, "eth0")

@@ -1,0 +1,116 @@
+"""A gateway dies behind a live link: no event comes, and the traffic moves all the same."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from netfail_hooks.sandbox import Lab
+from tests.lab.suite import SETTLED, install, status, switches, used, wait_used
+
+
+@pytest.mark.parametrize(("interval", "limit"), [(5, 8.0), (1, 2.5)])
+def test_a_dead_gateway_is_left_in_time_and_returned_to_once(
+    lab: Lab, interval: int, limit: float
+) -> None:
+    install(lab, hold_down=3, interval=interval)
+    with lab.timer(interval), lab.watch() as watch, lab.pulse() as beat:
+        time.sleep(SETTLED)
+        died = time.monotonic()
+        lab.dead_gateway("eth0")
+        wait_used(lab, "wlan0")
+        time.sleep(1.5)
+        mended = time.monotonic()
+        lab.alive_gateway("eth0")
+        wait_used(lab, "eth0", seconds=40)
+        time.sleep(1)
+    assert watch.gaps(4) == []
+    sick = beat.result(between=(died, mended))
+    assert sick.flow("out").outage_ms <= limit * 1000, sick
+    assert sick.all_alive, sick
+    returned = beat.result(between=(mended, beat.window[1]))
+    assert returned.lost() == 0, returned
+    assert returned.all_alive, returned
+    assert switches(lab)[-2:] == ["wlan0", "eth0"]
+
+
+def test_a_probe_proves_its_own_uplink_though_another_reaches_the_gateway(lab: Lab) -> None:
+    install(lab)
+    lab.dead_gateway("eth0")
+    done = lab.netfail("check", "--json")
+    assert done.returncode == 1
+    probes = {p["interface"]: p for p in json.loads(done.stdout)["probes"] if p["family"] == 4}
+    assert not probes["eth0"]["well"]
+    assert "192.168.1.1" in probes["eth0"]["reason"]
+    assert probes["wlan0"]["well"]
+    assert lab.run("ping", "-c", "1", "-W", "1", "192.168.1.1").returncode == 0
+
+
+@pytest.mark.parametrize("lab", [{"uplinks": ("eth0", "wlan0", "usb0")}], indirect=True)
+def test_every_sick_uplink_is_passed_over_and_all_sick_is_told(lab: Lab) -> None:
+    install(lab)
+    lab.dead_gateway("eth0")
+    lab.dead_gateway("wlan0")
+    lab.tick()
+    assert used(lab) == "usb0"
+    lab.dead_gateway("usb0")
+    lab.tick()
+    assert used(lab) == "eth0"
+    assert "none is" in lab.netfail("log").stdout
+    assert lab.netfail("status").returncode == 1
+
+
+def test_a_link_that_goes_good_and_bad_switches_rarely(lab: Lab) -> None:
+    install(lab, hold_down=10, interval=1)
+    with lab.timer(1):
+        until = time.monotonic() + 45
+        while time.monotonic() < until:
+            lab.dead_gateway("eth0")
+            time.sleep(3)
+            lab.alive_gateway("eth0")
+            time.sleep(3)
+    assert len(switches(lab)) <= 4, switches(lab)  # the first is the beginning
+
+
+def test_status_tells_why_and_how_long(lab: Lab) -> None:
+    install(lab, hold_down=30)
+    lab.dead_gateway("eth0")
+    lab.tick()
+    lab.alive_gateway("eth0")
+    lab.tick()
+    shown = lab.netfail("status").stdout
+    assert "held" in shown
+    uplinks = {uplink["interface"]: uplink for uplink in status(lab)["uplinks"]}
+    assert list(uplinks) == ["eth0", "wlan0"]
+
+
+@pytest.mark.parametrize("targets", ['["icmp:198.51.100.1"]', '["tcp:198.51.100.1:9"]'])
+def test_targets_are_asked_without_drawing_traffic_to_a_standby(lab: Lab, targets: str) -> None:
+    install(lab, targets=targets, interval=1)
+    with lab.timer(0.3), lab.pulse() as beat:
+        time.sleep(4)
+    assert beat.result().lost() == 0, beat.result()
+    assert used(lab) == "eth0"
+    done = lab.netfail("check", "--json")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_target_beyond_a_shared_gateway_moves_nothing(lab: Lab) -> None:
+    install(lab, targets='["icmp:198.51.100.99"]', interval=1)
+    lab.tick()
+    assert used(lab) == "eth0"
+    lab.tick()
+    assert used(lab) == "eth0"
+    assert len(switches(lab)) <= 1
+
+
+@pytest.mark.parametrize("lab", [{"segments": {"wlan0": 1}}], indirect=True)
+def test_a_target_through_another_provider_is_asked_there(lab: Lab) -> None:
+    install(lab, targets='["icmp:198.51.100.1"]', interval=1)
+    with lab.timer(1):
+        lab.dead_gateway("eth0")
+        wait_used(lab, "wlan0", seconds=5)
+        lab.alive_gateway("eth0")
+        wait_used(lab, "eth0", seconds=20)

@@ -1,0 +1,55 @@
+"""The same over IPv6, whose addresses move with the hooks' neighbour advertisements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from netfail_hooks.sandbox import Lab
+from netfail_hooks.sandbox_lan import gateway6
+from tests.lab.suite import SETTLED, install, wait_used
+
+
+@pytest.fixture
+def dual(make_lab: Callable[..., Lab]) -> Lab:
+    lab = make_lab(start=False)
+    for path, text in lab.howto_files().items():
+        plug = lab.plugs[path.rpartition("-")[2].removesuffix(".network")]
+        lab.write(path, f"{text}Address={plug.host6}/64\nGateway={gateway6(plug.segment)}\n")
+    lab.start()
+    install(lab)
+    wait_used(lab, "eth0", 6)
+    return lab
+
+
+@pytest.mark.parametrize(
+    ("out", "back"),
+    [(Lab.cable_out, Lab.cable_in), (Lab.link_down, Lab.link_up)],
+    ids=["cable", "down"],
+)
+def test_connections_survive(
+    dual: Lab, out: Callable[[Lab, str], None], back: Callable[[Lab, str], None]
+) -> None:
+    with dual.timer(0.5), dual.watch() as watch, dual.pulse(ipv6=True) as beat:
+        time.sleep(SETTLED)
+        out(dual, "eth0")
+        time.sleep(2)
+        mended = time.monotonic()
+        back(dual, "eth0")
+        wait_used(dual, "eth0", 6)
+        time.sleep(1)
+    lost = beat.result(between=(beat.window[0], mended))
+    assert lost.all_alive, lost
+    assert lost.stall_ms <= 500, lost
+    returned = beat.result(between=(mended, beat.window[1]))
+    assert returned.lost() <= 2, returned
+    assert watch.gaps(4) == []
+
+
+def test_each_family_moves_on_its_own(dual: Lab) -> None:
+    dual.run_lan("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/lan0/disable_ipv6")
+    with dual.timer(1):
+        time.sleep(3)
+    assert "eth0" in dual.run("ip", "route", "get", "198.51.100.1").stdout
