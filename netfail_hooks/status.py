@@ -1,0 +1,119 @@
+"""``netfail-hooks status``: each uplink, and which one carries the traffic now.
+
+Looks, and changes nothing. An ordinary user sees all but what root alone may read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+
+from netfail_hooks import events, memory, networkctl, way
+from netfail_hooks.config import Config, load
+from netfail_hooks.errors import Problem
+from netfail_hooks.facts import FAMILIES
+from netfail_hooks.files import read_owned
+from netfail_hooks.memory import Memory
+from netfail_hooks.observe import observe
+from netfail_hooks.paths import Paths
+from netfail_hooks.rtnetlink import Netlink
+from netfail_hooks.status_report import Sources, report
+from netfail_hooks.status_text import render
+from netfail_hooks.status_values import Report
+from netfail_hooks.values import plain
+
+_CLEAR = "\033[H\033[J"  # ECMA-48: cursor home, erase to the end
+_AS_ROOT = "run as root"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--json", action="store_true", help="print it as JSON; see docs/json.md")
+    parser.add_argument("--watch", metavar="SECONDS", type=_seconds, nargs="?", const=2.0,
+                        help="again every so many seconds (2) until Ctrl-C")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report. Returns 1 if an uplink is not well or there is no way out."""
+    paths = Paths()
+    found = look(paths)
+    while args.watch is not None:
+        _show(found, as_json=args.json, clear=sys.stdout.isatty() and not args.json)
+        time.sleep(args.watch)
+        found = look(paths)
+    _show(found, as_json=args.json)
+    return 0 if found.well else 1
+
+
+def look(paths: Paths) -> Report:
+    """Return how things stand now. Raises Problem."""
+    config = load(paths)
+    unknown: list[str] = []
+    try:
+        with Netlink() as netlink:
+            seen = observe(config, netlink)
+            ways = _ways(config, netlink)
+    except OSError as error:
+        raise Problem(f"cannot look at the kernel: {error}") from None
+    states = networkctl.states()
+    if not states:
+        unknown.append("networkd's states: 'networkctl list' has no answer")
+    return report(Sources(
+        config=config,
+        seen=seen,
+        memory=_memory(paths, unknown),
+        states=states,
+        ways=ways,
+        failover=_failover(paths, unknown),
+        unknown=tuple(unknown),
+        clock=time.time(),
+    ))  # fmt: skip
+
+
+def _ways(config: Config, netlink: Netlink) -> tuple[way.Way, ...]:
+    asked = (way.ask(netlink, one, way.destination(config, one)) for one in FAMILIES)
+    return tuple(found for found in asked if found)
+
+
+def _memory(paths: Paths, unknown: list[str]) -> Memory | None:
+    """Return what the last run left; None where we may not know (``memory.load`` would guess)."""
+    path = paths.run + "/state"
+    try:
+        return memory.parse(read_owned(path).decode("ascii"))
+    except FileNotFoundError:
+        return Memory()
+    except PermissionError:
+        unknown.append(f"health ({path}): {_AS_ROOT}")
+    except (OSError, ValueError):
+        unknown.append(f"health ({path} is damaged): run 'netfail-hooks check'")
+    return None
+
+
+def _failover(paths: Paths, unknown: list[str]) -> events.Event | None:
+    try:
+        return events.last_failover(paths.log)
+    except Problem:
+        unknown.append(f"the last failover ({paths.log}): {_AS_ROOT}")
+    return None
+
+
+def _show(found: Report, *, as_json: bool, clear: bool = False) -> None:
+    if as_json:
+        print(json.dumps(plain(found)), flush=True)
+        return
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
+    text = render(found, colour=colour)
+    print(f"{_CLEAR if clear else ''}{text}", flush=True)
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0
+    if not 0.1 <= found <= 86400:
+        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}, try 2")
+    return found

@@ -1,0 +1,164 @@
+"""Make ``status``'s report of what was seen and remembered. Pure."""
+
+from __future__ import annotations
+
+import time
+
+from netfail_hooks.config import Config, Uplink
+from netfail_hooks.events import Event
+from netfail_hooks.facts import FAMILIES, Observation
+from netfail_hooks.health import trouble
+from netfail_hooks.memory import Memory, Standing
+from netfail_hooks.status_values import (
+    SCHEMA,
+    UNKNOWN,
+    Failover,
+    Family,
+    Probe,
+    Report,
+    UplinkReport,
+)
+from netfail_hooks.values import value
+from netfail_hooks.way import Way
+
+
+@value
+class Sources:
+    """What there is to report on. ``memory`` is None where we may not read it.
+
+    ``unknown`` says, a line each, what could not be found out and what would help.
+    """
+
+    config: Config
+    seen: Observation
+    memory: Memory | None
+    states: dict[str, tuple[str, str]]
+    ways: tuple[Way, ...]
+    failover: Event | None
+    unknown: tuple[str, ...]
+    clock: float  # seconds since the epoch
+
+
+def report(found: Sources) -> Report:
+    """Return the report on all there is."""
+    uplinks = tuple(
+        _uplink(found, rank, uplink) for rank, uplink in enumerate(found.config.uplinks, start=1)
+    )
+    return Report(
+        schema=SCHEMA,
+        time=_iso(found.clock),
+        well=bool(found.ways) and all(uplink.well for uplink in uplinks),
+        memory=_memory_state(found.memory),
+        uplinks=uplinks,
+        way_out=found.ways,
+        our_routes=tuple(
+            f"{r.destination}{' via ' + r.gateway if r.gateway else ''} dev {r.interface}"
+            f" metric {r.metric}"
+            for r in found.seen.routes
+            if r.ours
+        ),
+        our_addresses=tuple(
+            f"{a.address}/{a.length} dev {a.interface}" for a in found.seen.addresses if a.ours
+        ),
+        last_failover=_failover(found.failover, found.clock),
+        unknown=found.unknown,
+    )
+
+
+def _memory_state(memory: Memory | None) -> str:
+    if memory is None:
+        return UNKNOWN
+    return "known" if memory.standings else "empty"
+
+
+def _uplink(found: Sources, rank: int, uplink: Uplink) -> UplinkReport:
+    name = uplink.interface
+    link = found.seen.link(name)
+    operational, setup = found.states.get(name, ("", ""))
+    families = tuple(_family(found, uplink, family) for family in FAMILIES)
+    return UplinkReport(
+        rank=rank,
+        interface=name,
+        well=_is_well(families),
+        present=link is not None,
+        carrier=bool(link and link.carrier),
+        operational=operational,
+        setup=setup,
+        metric=uplink.metric,
+        families=families,
+    )
+
+
+def _is_well(families: tuple[Family, ...]) -> bool:
+    """Tell whether an uplink serves: in a family at least, and lost in none.
+
+    A family that it never had since boot is no fault; nor is a hold-down, all but over.
+    """
+    serves = {"up", "held", UNKNOWN}
+    return any(one.verdict in serves and not one.trouble for one in families) and not any(
+        one.verdict == "down" or (one.verdict in ("up", "held") and one.trouble)
+        for one in families
+    )
+
+
+def _family(found: Sources, uplink: Uplink, family: int) -> Family:
+    name, seen = uplink.interface, found.seen
+    standing = found.memory.standing(name, family) if found.memory else None
+    way_out = seen.way_out(name, family)
+    used = next((way for way in found.ways if (":" in way.destination) == (family == 6)), None)
+    ails = trouble(seen, name, family)
+    if standing and not ails:
+        ails = standing.trouble if standing.fails else ""
+    passed = max(seen.now - standing.since, 0) // 1000 if standing else None
+    return Family(
+        family=family,
+        carries=bool(used and used.interface == name),
+        verdict=standing.verdict if standing else UNKNOWN,
+        trouble=ails,
+        since=None if passed is None else _iso(found.clock - passed),
+        seconds=passed,
+        hold_down_left=_hold_down_left(seen.now, standing),
+        rounds_failed=standing.fails if standing else 0,
+        rounds_passed=standing.passes if standing else 0,
+        rounds_to_go=_rounds_to_go(found.config, uplink, standing),
+        probe=_probe(seen.now, standing),
+        addresses=tuple(f"{a.address}/{a.length}" for a in seen.own_addresses(name, family)),
+        gateway=way_out.gateway if way_out else "",
+        metric=way_out.metric if way_out else None,
+    )
+
+
+def _hold_down_left(now: int, standing: Standing | None) -> int:
+    if standing is None or standing.verdict != "held":
+        return 0
+    return (max(standing.ready - now, 0) + 999) // 1000
+
+
+def _rounds_to_go(config: Config, uplink: Uplink, standing: Standing | None) -> int:
+    if standing is None or not uplink.probed or standing.verdict not in ("down", "held"):
+        return 0
+    return max(config.successes - standing.passes, 0)
+
+
+def _probe(now: int, standing: Standing | None) -> Probe | None:
+    if standing is None or not standing.probed:
+        return None
+    answered = standing.rtt > 0  # a lost carrier ends the count of good rounds, not this
+    return Probe(
+        seconds_ago=max(now - standing.probed, 0) // 1000,
+        sent=standing.tries,
+        lost=standing.tries - answered,
+        rtt_ms=standing.rtt / 1000 if answered else None,
+    )
+
+
+def _failover(event: Event | None, clock: float) -> Failover | None:
+    if event is None:
+        return None
+    moment = event.time.timestamp()
+    passed = max(int(clock - moment), 0)
+    return Failover(_iso(moment), passed, event.trigger, event.summary, event.took_ms)
+
+
+def _iso(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -1,0 +1,117 @@
+"""The report of ``status`` as lines for people, within 80 columns where addresses allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netfail_hooks.status_values import UNKNOWN, Family, Report, UplinkReport
+
+_GOOD, _BAD, _DULL, _PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"  # ECMA-48, SGR
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_LABEL = 10
+_Paint = Callable[[str, str], str]
+
+
+def render(report: Report, *, colour: bool = False) -> str:
+    """Return the whole text; ``colour`` for a terminal."""
+    paint = _paint if colour else _unpainted
+    width = max(len(uplink.interface) for uplink in report.uplinks)
+    lines = [line for one in report.uplinks for line in _uplink(one, width, paint)]
+    lines += ["", *_ways(report, paint)]
+    lines += _labelled("ours", [f"route {one}" for one in report.our_routes]
+                       + [f"address {one}" for one in report.our_addresses])  # fmt: skip
+    if report.last_failover:
+        last = report.last_failover
+        told = f"{span(last.seconds_ago)} ago, {last.trigger}: {last.summary} [{last.took_ms} ms]"
+        lines += _labelled("last", [told])
+    if report.memory == "empty":
+        lines += _labelled("health", ["not looked at since boot: run 'netfail-hooks check'"])
+    lines += _labelled("unknown", list(report.unknown))
+    return "\n".join(lines)
+
+
+def span(seconds: int) -> str:
+    """Return a length of time in its two greatest units."""
+    words = []
+    for size, unit in _UNITS:
+        if seconds >= size:
+            words.append(f"{seconds // size} {unit}")
+            seconds %= size
+    return " ".join(words[:2]) or "0 s"
+
+
+def _uplink(uplink: UplinkReport, width: int, paint: _Paint) -> list[str]:
+    carrier = "carrier" if uplink.carrier else "no carrier"
+    words = [carrier if uplink.present else "interface is gone"]
+    words += [word for word in (uplink.operational, uplink.setup) if word]
+    words.append(f"metric {uplink.metric}")
+    mark = paint("ok", _GOOD) if uplink.well else paint("NOT WELL", _BAD)
+    lines = [f"{uplink.rank}. {uplink.interface:{width}}  {mark}  {', '.join(words)}"]
+    for family in uplink.families:
+        lines += [f"   {line}" for line in _family(family, paint)]
+    return lines
+
+
+def _family(family: Family, paint: _Paint) -> list[str]:
+    if family.verdict in ("absent", UNKNOWN) and not family.addresses:
+        return [paint(f"  IPv{family.family}  {family.trouble or 'nothing'}", _DULL)]
+    mark = "*" if family.carries else " "
+    lines = [f"{mark} IPv{family.family}  {_health(family, paint)}"]
+    where = ", ".join(family.addresses) or "no address"
+    if family.gateway:
+        where += f" via {family.gateway} metric {family.metric}"
+    lines.append(f"        {where}")
+    if family.probe:
+        lines.append(f"        {_probe(family)}")
+    return lines
+
+
+def _health(family: Family, paint: _Paint) -> str:
+    bad = family.verdict == "down" or family.trouble
+    text = paint(family.verdict, _BAD if bad else _GOOD)
+    if family.seconds is not None:
+        text += f" for {span(family.seconds)}"
+    if family.trouble:
+        text += f": {family.trouble}"
+    if family.verdict == "held" and family.hold_down_left:
+        text += f", hold-down {span(family.hold_down_left)} left"
+    if family.rounds_to_go:
+        rounds = "round" if family.rounds_to_go == 1 else "rounds"
+        text += f", {family.rounds_to_go} good {rounds} to go"
+    if family.carries:
+        text += ", carries the traffic"
+    return text
+
+
+def _probe(family: Family) -> str:
+    probe = family.probe
+    if probe is None:
+        return ""
+    text = f"probed {span(probe.seconds_ago)} ago: "
+    text += "no answer" if probe.rtt_ms is None else f"{probe.rtt_ms:.1f} ms"
+    text += f", {probe.lost} of {probe.sent} lost"
+    if family.rounds_failed > 1:
+        text += f", {family.rounds_failed} rounds in a row"
+    return text
+
+
+def _ways(report: Report, paint: _Paint) -> list[str]:
+    if not report.way_out:
+        return _labelled("traffic", [paint("no way out", _BAD)])
+    return _labelled("traffic", [
+        f"to {way.destination} by {way.interface}"
+        f"{' via ' + way.gateway if way.gateway else ''} from {way.source}"
+        for way in report.way_out
+    ])  # fmt: skip
+
+
+def _labelled(label: str, texts: list[str]) -> list[str]:
+    return [f"{label if not at else '':{_LABEL}}{text}" for at, text in enumerate(texts)]
+
+
+def _paint(text: str, code: str) -> str:
+    return f"{code}{text}{_PLAIN}"
+
+
+def _unpainted(text: str, _: str) -> str:
+    return text

@@ -1,0 +1,85 @@
+"""What ``status`` tells, as values: their fields are the keys of its JSON (docs/json.md)."""
+
+from __future__ import annotations
+
+from netfail_hooks.values import value
+from netfail_hooks.way import Way
+
+SCHEMA = 1
+UNKNOWN = "unknown"
+
+
+@value
+class Probe:
+    """The last round of probes: ``sent`` until the first good answer, if one came."""
+
+    seconds_ago: int
+    sent: int
+    lost: int
+    rtt_ms: float | None
+
+
+@value
+class Family:
+    """An uplink in one family. Times are seconds; None is what we cannot know.
+
+    ``rounds_failed`` and ``rounds_passed`` are the last rounds of probes in a row that did,
+    ``rounds_to_go`` how many more must go well before it takes the traffic back.
+    """
+
+    family: int
+    carries: bool
+    verdict: str
+    trouble: str
+    since: str | None
+    seconds: int | None
+    hold_down_left: int
+    rounds_failed: int
+    rounds_passed: int
+    rounds_to_go: int
+    probe: Probe | None
+    addresses: tuple[str, ...]
+    gateway: str
+    metric: int | None
+
+
+@value
+class UplinkReport:
+    """An uplink: ``operational`` and ``setup`` are networkd's words, "" where it has none."""
+
+    rank: int
+    interface: str
+    well: bool
+    present: bool
+    carrier: bool
+    operational: str
+    setup: str
+    metric: int
+    families: tuple[Family, ...]
+
+
+@value
+class Failover:
+    """The last time that traffic left an uplink."""
+
+    time: str
+    seconds_ago: int
+    trigger: str
+    summary: str
+    took_ms: int
+
+
+@value
+class Report:
+    """All of it. ``way_out`` is the kernel's answer for a real destination, by family."""
+
+    schema: int
+    time: str
+    well: bool
+    memory: str
+    uplinks: tuple[UplinkReport, ...]
+    way_out: tuple[Way, ...]
+    our_routes: tuple[str, ...]
+    our_addresses: tuple[str, ...]
+    last_failover: Failover | None
+    unknown: tuple[str, ...]
