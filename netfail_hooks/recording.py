@@ -1,0 +1,135 @@
+"""From a line of the flight recorder back to the values that a decision was made of."""
+
+from __future__ import annotations
+
+import json
+import typing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from netfail_hooks.config import Config
+from netfail_hooks.facts import FAMILIES, Observation
+from netfail_hooks.memory import VERDICTS, Memory
+from netfail_hooks.names import is_interface_name
+from netfail_hooks.record import SCHEMA
+from netfail_hooks.rtnetlink import packed
+from netfail_hooks.values import fields
+
+T = TypeVar("T")
+
+
+class DamagedError(ValueError):
+    """A line is not one that the recorder wrote."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run as it was recorded: the decision's whole input, and what came of it.
+
+    ``changes`` are as in the line; those past the decision's own were made after another look.
+    """
+
+    time: str
+    trigger: str
+    config: Config
+    seen: Observation
+    before: Memory
+    after: Memory
+    changes: list[dict[str, Any]]
+
+
+def parse(line: str) -> Recorded:
+    """Return the run that a line holds.
+
+    A key that is not there has its default, so that older lines can be read. Raises DamagedError
+    with the place of whatever else does not fit.
+    """
+    try:
+        entry = json.loads(line)
+    except (json.JSONDecodeError, RecursionError):
+        raise DamagedError("not JSON") from None
+    if not isinstance(entry, dict):
+        raise DamagedError("not an event")
+    if entry.get("schema") != SCHEMA:
+        raise DamagedError(f"schema {entry.get('schema')!r}; this version reads {SCHEMA}")
+    recorded = Recorded(
+        time=_build(str, entry.get("time"), "time"),
+        trigger=_build(str, entry.get("trigger"), "trigger"),
+        config=build(Config, entry.get("config"), "config"),
+        seen=build(Observation, entry.get("seen"), "seen"),
+        before=build(Memory, entry.get("before"), "before"),
+        after=build(Memory, entry.get("after"), "after"),
+        changes=_objects(entry.get("changes"), "changes"),
+    )
+    if not recorded.config.uplinks:
+        raise DamagedError("config.uplinks: empty")
+    return recorded
+
+
+def build(kind: type[T], data: object, place: str) -> T:
+    """Return the value of a class of ours that ``plain`` made ``data`` of. Raises DamagedError."""
+    if not isinstance(data, dict):
+        raise DamagedError(f"{place}: not an object")
+    hints = typing.get_type_hints(kind)
+    known = fields(kind)
+    for key in data:
+        if key not in known:
+            raise DamagedError(f"{place}.{key}: unknown key")
+    given = {key: _build(hints[key], one, f"{place}.{key}") for key, one in data.items()}
+    for key, one in given.items():
+        if not _fits(key, one):
+            raise DamagedError(f"{place}.{key}: {one!r} cannot be")
+    try:
+        return kind(**given)
+    except TypeError:
+        lacking = sorted(set(known) - set(given))
+        raise DamagedError(f"{place}: one of these is missing: {', '.join(lacking)}") from None
+
+
+def _build(hint: Any, data: object, place: str) -> Any:  # noqa: ANN401 - any annotation
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(data, list):
+            raise DamagedError(f"{place}: not a list")
+        inner = typing.get_args(hint)[0]
+        return tuple(_build(inner, one, f"{place}[{at}]") for at, one in enumerate(data))
+    if hint in (str, int, bool):
+        if type(data) is not hint:
+            raise DamagedError(f"{place}: not {hint.__name__}: {str(data)[:40]!r}")
+        return data
+    return build(hint, data, place)
+
+
+def _objects(data: object, place: str) -> list[dict[str, Any]]:
+    if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
+        raise DamagedError(f"{place}: not a list of objects")
+    return data
+
+
+def _fits(key: str, found: object) -> bool:
+    """Tell whether a field holds what the decision core takes for granted."""
+    match key, found:
+        case "family", _:
+            return found in FAMILIES
+        case "verdict", _:
+            return found in VERDICTS
+        case "interface" | "name", str(name):
+            return not name or is_interface_name(name)
+        case "address" | "gateway" | "source", str(address):
+            return not address or _is_address(address)
+        case "destination", str(prefix):
+            address, _, length = prefix.partition("/")
+            return prefix == "default" or (_is_address(address) and _is_length(length, address))
+    return True
+
+
+def _is_address(text: str) -> bool:
+    try:
+        packed(6 if ":" in text else 4, text)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _is_length(text: str, address: str) -> bool:
+    most = 128 if ":" in address else 32
+    return not text or (text.isascii() and text.isdigit() and int(text) <= most)

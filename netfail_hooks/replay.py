@@ -1,0 +1,145 @@
+"""``netfail-hooks replay``: events once more, through the hooks or the decision core alone."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from netfail_hooks import steps
+from netfail_hooks.config import Config, load
+from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.errors import Misuse
+from netfail_hooks.paths import Paths
+from netfail_hooks.steps import Step
+
+_EVERY_STATE = (*steps.STATES, steps.DEAD)
+_ABOUT = """\
+INTERFACE=STATE runs the installed hooks as networkd-dispatcher would: same order, same
+environment. The hooks look at the real interfaces, so where those are well nothing changes.
++12s lets 12 seconds pass.
+
+A FILE (- for standard input) is fed to the decision core alone: lines of the recorder
+(/var/log/netfail-hooks/events.jsonl), where each decision must be the recorded one; or a plain
+list of events, played on an imagined machine.
+
+--sandbox plays either on real interfaces in a throw-away network namespace; there, and in a
+plain list, INTERFACE=dead leaves the link up with nothing behind it.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.description = f"{parser.description}\n\n{_ABOUT}"
+    parser.add_argument("what", nargs="+", metavar="EVENT|FILE",
+                        help="INTERFACE=STATE or +SECONDSs, several; or one file")  # fmt: skip
+    parser.add_argument("--sandbox", action="store_true",
+                        help="on real interfaces in a throw-away network namespace")  # fmt: skip
+    parser.add_argument("--all", action="store_true", help="run other people's hooks too")
+    parser.add_argument("--dry-run", action="store_true",
+                        help="print which hooks would run, in which environment")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay. Returns 1 if a hook failed or a decision is not the recorded one."""
+    if args.sandbox and (args.all or args.dry_run):
+        raise Misuse("--sandbox goes with neither --all nor --dry-run")
+    if steps.are_words(args.what):
+        return _replay_words(args)
+    if args.all or args.dry_run:
+        raise Misuse("--all and --dry-run are about hooks, which a file doesn't run")
+    text = _read(args.what[0])
+    if not text.lstrip().startswith("{"):
+        plan = steps.read(text, states=_EVERY_STATE)
+        return _play(plan, _config(plan), sandbox=args.sandbox)
+    lines = text.splitlines()
+    if args.sandbox:
+        return _play(*_recorded(lines), sandbox=True)
+    return _again(lines)
+
+
+def _replay_words(args: argparse.Namespace) -> int:
+    if args.sandbox:
+        plan = steps.parse(args.what, states=_EVERY_STATE)
+        return _play(plan, _config(plan), sandbox=True)
+    from netfail_hooks.replay_hooks import replay
+
+    plan = steps.parse(args.what, states=steps.STATES)
+    return replay(Paths(), plan, everybodys=args.all, dry=args.dry_run)
+
+
+def _again(lines: list[str]) -> int:
+    from netfail_hooks.replay_decide import again
+
+    found = list(again(lines))
+    for one in found:
+        print(one.text)
+    differing = sum(not one.same for one in found)
+    print(f"{len(found)} decisions, {differing or 'none'} other than recorded")
+    return 1 if differing else 0
+
+
+def _play(plan: tuple[Step, ...], config: Config, *, sandbox: bool) -> int:
+    foreign = [name for name in steps.interfaces(plan) if name not in config.names()]
+    if foreign:
+        known = ", ".join(config.names())
+        raise Misuse(f"{', '.join(foreign)}: no uplink", hint=f"the configured ones are {known}")
+    if sandbox:
+        from netfail_hooks import replay_sandbox
+
+        return replay_sandbox.replay(config, plan)
+    from netfail_hooks.replay_decide import imagine
+
+    for line in imagine(config, plan):
+        print(line)
+    return 0
+
+
+def _config(plan: tuple[Step, ...]) -> Config:
+    """Return this machine's config; without one, the events' interfaces as they come."""
+    paths = Paths()
+    if os.path.exists(paths.config):
+        return load(paths)
+    names = steps.interfaces(plan)
+    if len(names) < 2:
+        names = tuple(dict.fromkeys((*names, "eth0", "wlan0")))[:2]
+    return Config(default_metrics(names))
+
+
+def _recorded(lines: list[str]) -> tuple[tuple[Step, ...], Config]:
+    """Return the events behind recorded lines, and their config.
+
+    A trigger is "eth0 no-carrier", or a check; what a check's probes found is no event of
+    networkd's, so it becomes a link with nothing behind it, and its end.
+    """
+    from netfail_hooks.recording import DamagedError, parse
+
+    try:
+        found = [parse(line) for line in lines if line.strip()]
+    except DamagedError as damage:
+        raise Misuse(f"not the recorder's: {damage}") from None
+    plan: list[Step] = []
+    dead: set[str] = set()
+    for one in found:
+        interface, _, state = one.trigger.partition(" ")
+        if state in steps.STATES:
+            plan.append(Step(interface, state))
+        for result in one.seen.probes:
+            if not result.well and result.interface not in dead:
+                plan.append(Step(result.interface, steps.DEAD))
+                dead.add(result.interface)
+            elif result.well and result.interface in dead:
+                plan.append(Step(result.interface, "routable"))
+                dead.discard(result.interface)
+    return tuple(plan), found[-1].config
+
+
+def _read(path: str) -> str:
+    try:
+        if path == "-":
+            return sys.stdin.read()
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        hint = "events are written eth0=no-carrier; see 'netfail-hooks replay --help'"
+        raise Misuse(f"no file {path!r}", hint=hint) from None

@@ -1,0 +1,82 @@
+"""``replay --sandbox``: bring real interfaces of a throw-away machine into the states asked for."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from netfail_hooks import hook_file
+from netfail_hooks.config import Config
+from netfail_hooks.config_file import render
+from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.dispatch import OURS
+from netfail_hooks.record import FILE
+from netfail_hooks.replay_hooks import tell_decisions
+from netfail_hooks.sandbox import Lab
+from netfail_hooks.sandbox_holder import package_home
+from netfail_hooks.steps import DEAD, STATES, Step
+from netfail_hooks.tail import Tail
+from netfail_hooks.values import replace
+
+# What brings an uplink into a state, and what mends it. Other states are only told.
+_FAULTS = {
+    "no-carrier": ("cable_out", "cable_in"),
+    "off": ("link_down", "link_up"),
+    "missing": ("remove", "plug"),
+    "linger": ("remove", "plug"),
+    "degraded": ("drop_address", "return_address"),
+    DEAD: ("dead_gateway", "alive_gateway"),
+}
+_WELL = ("routable", "configured")
+
+
+def replay(config: Config, steps: tuple[Step, ...]) -> int:
+    """Play the steps in a lab of the config's uplinks. Raises Problem where it can't be built."""
+    names = config.names()
+    # Its LAN has the metrics that install gives, and no targets but the gateway.
+    inside = replace(config, uplinks=default_metrics(names))
+    with Lab(names, bare=True) as lab:
+        _install(lab, inside)
+        lab.start()
+        lab.tick()
+        recorder = Tail(lab.paths.log + FILE)
+        print("a throw-away machine, all well:", flush=True)
+        tell_decisions(recorder)
+        ailing: dict[str, str] = {}
+        for step in steps:
+            print(f"{step}:", flush=True)
+            if step.wait:
+                _wait(lab, step.wait, config.interval or 5)
+            else:
+                _enter(lab, step, ailing)
+            tell_decisions(recorder)
+    return 0
+
+
+def _install(lab: Lab, config: Config) -> None:
+    lab.write("/etc/netfail-hooks/config.toml", render(config))
+    text = hook_file.hook_text(interpreter=sys.executable, package=package_home()).decode()
+    for state in STATES:
+        lab.write(f"/etc/networkd-dispatcher/{state}.d/{OURS}", text, mode=0o755)
+
+
+def _enter(lab: Lab, step: Step, ailing: dict[str, str]) -> None:
+    """Mend what ails the uplink, then break what is asked for; a check follows, as by the timer."""
+    old = ailing.get(step.interface, "")
+    if step.state in _FAULTS or step.state in _WELL:
+        ailing[step.interface] = "" if step.state in _WELL else step.state
+        if old and old != step.state:
+            getattr(lab, _FAULTS[old][1])(step.interface)
+        if step.state in _FAULTS and old != step.state:
+            getattr(lab, _FAULTS[step.state][0])(step.interface)
+    elif lab.bare is not None:
+        lab.bare.told(step.interface, step.state)
+    lab.tick()
+
+
+def _wait(lab: Lab, seconds: int, interval: int) -> None:
+    """Let time pass, with a check at each tick of the timer."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(interval, left))
+        lab.tick()
