@@ -90,8 +90,8 @@ def _play(plan: tuple[Step, ...], config: Config, *, sandbox: bool) -> int:
         return replay_sandbox.replay(config, plan)
     from netfail_hooks.replay_decide import imagine
 
-    for line in imagine(config, plan):
-        print(line)
+    for text in imagine(config, plan):
+        print(text)
     return 0
 
 

@@ -67,6 +67,7 @@ def _told(change: dict[str, object]) -> str:
 def imagine(config: Config, steps: Iterable[Step]) -> Iterator[str]:
     """Return what would be decided at each step, on an imagined machine that begins all well."""
     story = _Story(config)
+    yield "an imagined machine, all well:"
     yield from story.look("check")
     for step in steps:
         yield f"{step}:"
@@ -108,7 +109,7 @@ class _Story:
         self._memory = after
         run = Run(trigger, self._config, seen, before, after, changes, (), 0)
         if record.is_transition(run):
-            yield _told_run(run)
+            yield "    " + _told_run(run).replace("\n", "\n    ")
 
     def _do(self, changes: tuple[Change, ...]) -> None:
         for change in changes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from netfail_hooks import hook_file
@@ -13,8 +12,7 @@ from netfail_hooks.dispatch import OURS
 from netfail_hooks.record import FILE
 from netfail_hooks.replay_hooks import tell_decisions
 from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_holder import package_home
-from netfail_hooks.steps import DEAD, STATES, Step
+from netfail_hooks.steps import DEAD, Step
 from netfail_hooks.tail import Tail
 from netfail_hooks.values import replace
 
@@ -55,8 +53,8 @@ def replay(config: Config, steps: tuple[Step, ...]) -> int:
 
 def _install(lab: Lab, config: Config) -> None:
     lab.write("/etc/netfail-hooks/config.toml", render(config))
-    text = hook_file.hook_text(interpreter=sys.executable, package=package_home()).decode()
-    for state in STATES:
+    text = hook_file.hook_text().decode()
+    for state in hook_file.states():
         lab.write(f"/etc/networkd-dispatcher/{state}.d/{OURS}", text, mode=0o755)
 
 
