@@ -62,7 +62,7 @@ COMMANDS = (
         ("",),
     ),
     Command(
-        "completion", "completion", "print a shell's completion of this command",
+        "completion", "completion", "print what a shell needs to complete this command",
         "printed", "never",
         ("bash >/etc/bash_completion.d/netfail-hooks",),
     ),

@@ -20,7 +20,7 @@ _POLL = 0.5  # seconds between two looks for new lines
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--json", action="store_true",
-                        help="print the recorder's own lines, which are JSON")  # fmt: skip
+                        help="print the recorded lines themselves, which are JSON")  # fmt: skip
     parser.add_argument("--since", metavar="WHEN", type=_when,
                         help=f"leave out what came before: {since.EXAMPLES}")  # fmt: skip
     parser.add_argument("-n", "--lines", metavar="N", type=_count,
@@ -32,17 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the log. Raises Problem where it can't be read."""
     directory = Paths().log
-    tail = Tail(directory + FILE)
-    found = [*events.file_lines(directory + events.OLD_FILE), *tail.read()]
-    known, damaged = select(found, args.since)
-    if args.lines is not None:
-        known = known[max(len(known) - args.lines, 0) :]
-    _show(known, damaged + (tail.unfinished() and not args.follow), as_json=args.json)
-    if not (known or damaged or args.follow):
-        print("netfail-hooks: no transitions recorded", file=sys.stderr)
-    while args.follow:
-        time.sleep(_POLL)
-        _show(*select(tail.read(), None), as_json=args.json)
+    with Tail(directory + FILE) as tail:
+        found = [*events.file_lines(directory + events.OLD_FILE), *tail.read()]
+        known, damaged = select(found, args.since)
+        if args.lines is not None:
+            known = known[max(len(known) - args.lines, 0) :]
+        torn = tail.unfinished() and not args.follow
+        _show(known, damaged + torn, as_json=args.json)
+        if not (known or damaged or args.follow):
+            print("netfail-hooks: no transitions recorded", file=sys.stderr)
+        while args.follow:
+            time.sleep(_POLL)
+            _show(*select(tail.read(), None), as_json=args.json)
     return 0
 
 

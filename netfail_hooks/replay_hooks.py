@@ -27,19 +27,23 @@ def replay(paths: Paths, steps: tuple[Step, ...], *, everybodys: bool, dry: bool
         )
     if os.geteuid() and not dry:
         raise NotPermitted("only root can run the hooks", hint="use sudo, --dry-run or --sandbox")
-    recorder = None if dry else Tail(paths.log + FILE)
-    if recorder:
+    with Tail(paths.log + FILE) as recorder:
         recorder.read()
-    failed = False
-    for step in steps:
-        print(f"{step}:", flush=True)
-        if step.wait and not dry:
-            time.sleep(step.wait)
-        elif step.state:
-            failed |= _play(step, found[step.state], everybodys=everybodys, dry=dry)
-        if recorder:
-            tell_decisions(recorder)
-    return 1 if failed else 0
+        failed = [_step(step, found, recorder, everybodys=everybodys, dry=dry) for step in steps]
+    return 1 if any(failed) else 0
+
+
+def _step(
+    step: Step, found: dict[str, list[Script]], recorder: Tail, *, everybodys: bool, dry: bool
+) -> bool:
+    """Play one step and tell what was decided; tell whether a hook failed."""
+    print(f"{step}:", flush=True)
+    if step.wait and not dry:
+        time.sleep(step.wait)
+    failed = bool(step.state) and _play(step, found[step.state], everybodys=everybodys, dry=dry)
+    if not dry:
+        tell_decisions(recorder)
+    return failed
 
 
 def tell_decisions(recorder: Tail) -> None:

@@ -37,18 +37,22 @@ def replay(config: Config, steps: tuple[Step, ...]) -> int:
         _install(lab, inside)
         lab.start()
         lab.tick()
-        recorder = Tail(lab.paths.log + FILE)
-        print("a throw-away machine, all well:", flush=True)
-        tell_decisions(recorder)
-        ailing: dict[str, str] = {}
-        for step in steps:
-            print(f"{step}:", flush=True)
-            if step.wait:
-                _wait(lab, step.wait, config.interval or 5)
-            else:
-                _enter(lab, step, ailing)
+        with Tail(lab.paths.log + FILE) as recorder:
+            print("a throw-away machine, all well:", flush=True)
             tell_decisions(recorder)
+            _play(lab, steps, config.interval or 5, recorder)
     return 0
+
+
+def _play(lab: Lab, steps: tuple[Step, ...], interval: int, recorder: Tail) -> None:
+    ailing: dict[str, str] = {}
+    for step in steps:
+        print(f"{step}:", flush=True)
+        if step.wait:
+            _wait(lab, step.wait, interval)
+        else:
+            _enter(lab, step, ailing)
+        tell_decisions(recorder)
 
 
 def _install(lab: Lab, config: Config) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from netfail_hooks.events import unreadable
 
 
 class Tail:
-    """New whole lines of the file at ``path``, which may come later, shrink or be replaced."""
+    """New whole lines of the file at ``path``, which may come later, shrink or be replaced.
+
+    Use it as a context manager.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -22,7 +25,7 @@ class Tail:
         data = self._rest()
         if self._is_replaced():
             data += self._rest()  # written between our read and the rename
-            self.close()
+            self._close()
             self._open()
             data += self._rest()
         *whole, self._begun = (self._begun + data).split(b"\n")
@@ -32,8 +35,13 @@ class Tail:
         """Tell whether the file ends in the middle of a line."""
         return bool(self._begun)
 
-    def close(self) -> None:
-        """Let go of the file."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self._file:
             self._file.close()
             self._file = None

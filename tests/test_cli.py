@@ -1,0 +1,177 @@
+"""The command line: one line of error, the right status, and nothing imported in vain."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks import cli, completion, log
+from netfail_hooks.commands import COMMANDS
+from netfail_hooks.errors import Misuse, NotPermitted, Problem
+
+_MODULE = [sys.executable, "-m", "netfail_hooks"]
+_NAMES = [command.name for command in COMMANDS]
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        ([], "required: COMMAND: see 'netfail-hooks --help'"),
+        (["chek"], "no command 'chek': did you mean 'check'?"),
+        (["check", "--jsn"], "unrecognized arguments: --jsn: see 'netfail-hooks check --help'"),
+        (["--quiet", "check"], "unrecognized arguments: --quiet"),
+        (["log", "--since", "soon"], "not a time: 'soon', try '10 min ago'"),
+        (["log", "-n", "-1"], "not a number of transitions: '-1', try 5"),
+        (["log", "-n", "few"], "not a number of transitions: 'few', try 5"),
+        (["status", "--watch", "0"], "not a number of seconds: '0', try 2"),
+        (["replay"], "required: EVENT|FILE: see 'netfail-hooks replay --help'"),
+        (["completion", "csh"], "invalid choice: 'csh'"),
+    ],
+)
+def test_wrong_use_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], argv: list[str], told: str
+) -> None:
+    assert cli.entry(argv) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+    assert err.startswith("netfail-hooks: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_every_command_has_help_with_its_statuses(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.entry([name, "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert f"netfail-hooks {name}" in text
+    assert "exit status:\n  0  " in text
+    assert "examples:" in text
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "told"),
+    [
+        (Problem("broken", hint="mend it"), 1, "broken: mend it"),
+        (Problem("two\nlines"), 1, "two lines"),
+        (Misuse("wrong"), 2, "wrong"),
+        (NotPermitted("no", hint="run as root"), 3, "no: run as root"),
+        (PermissionError(13, "Permission denied", "/run/x"), 3, "/run/x: Permission denied"),
+        (OSError(28, "No space left on device"), 1, "No space left on device"),
+        (KeyboardInterrupt(), 130, ""),
+        (ZeroDivisionError("x"), 1, "ZeroDivisionError: x; please report it with the output of"),
+    ],
+)
+def test_whatever_happens_ends_in_a_status_and_a_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    raised: BaseException,
+    status: int,
+    told: str,
+) -> None:
+    def fail(_: object) -> int:
+        raise raised
+
+    monkeypatch.setattr(log, "run", fail)
+    assert cli.entry(["log"]) == status
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.count("\n") == (1 if told else 0)
+    assert "Traceback" not in err
+
+
+def test_a_bug_names_its_place(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "run", lambda _: 1 // 0)
+    assert cli.entry(["log"]) == 1
+    assert re.match(r"netfail-hooks: bug at test_cli\.py:\d+: ZeroDiv", capsys.readouterr().err)
+
+
+def test_only_the_command_asked_for_is_imported() -> None:
+    program = (
+        "import sys\n"
+        "from netfail_hooks.cli import main\n"
+        "try:\n    main(['status', '--help'])\n"
+        "except SystemExit:\n    pass\n"
+        "print(*(name for name in sys.modules if name.startswith(('netfail', 'pyroute'))),"
+        " file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stderr.split())
+    assert "netfail_hooks.status" in loaded
+    others = {f"netfail_hooks.{command.module}" for command in COMMANDS} - {"netfail_hooks.status"}
+    assert not loaded & (others | {"pyroute2", "netfail_hooks.sandbox"})
+
+
+def test_ctrl_c_is_quiet() -> None:
+    program = (
+        "import sys, time\n"
+        "from netfail_hooks.cli import entry\n"
+        "sleep = time.sleep\n"
+        "time.sleep = lambda seconds: (print('asleep', flush=True), sleep(60))\n"
+        "sys.exit(entry(['log', '--follow']))\n"
+    )
+    follow = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert follow.stdout is not None
+    while follow.stdout.readline() != b"asleep\n":
+        assert follow.poll() is None
+    follow.send_signal(signal.SIGINT)
+    _, err = follow.communicate(timeout=10)
+    assert follow.returncode == 130
+    assert err == b""
+
+
+def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("eth0=no-carrier\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*_MODULE, "replay", str(tmp_path / "list")], stdout=writing, stderr=subprocess.PIPE,
+        check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert done.returncode == 141
+    assert done.stderr == b""
+
+
+def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
+    script = tmp_path / "completion"
+    script.write_text("\n".join(completion.bash(completion.grammar())))
+    assert _complete(script, "netfail-hooks", "st") == ["status"]
+    assert _complete(script, "netfail-hooks", "log", "--f") == ["--follow"]
+    assert _complete(script, "netfail-hooks", "completion", "f") == ["fish"]
+    assert _complete(script, "netfail-hooks", "replay", "/et") == []  # bash's own files then
+
+
+@pytest.mark.parametrize("make", [completion.zsh, completion.fish])
+def test_every_command_and_option_is_in_every_shells_completion(make: object) -> None:
+    grammar = completion.grammar()
+    text = "\n".join(make(grammar))  # type: ignore[operator]
+    for command, words in grammar.items():
+        assert command in text
+        for word in words:
+            assert word.text.removeprefix("--") in text
+    assert text.count("'") % 2 == 0
+
+
+def _complete(script: Path, *words: str) -> list[str]:
+    program = (
+        f". {script}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+        '_netfail_hooks; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+    return done.stdout.split()
