@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         return _play(plan, _config(plan), sandbox=args.sandbox)
     lines = text.splitlines()
     if args.sandbox:
-        return _play(*_recorded(lines), sandbox=True)
+        return _play(*recorded(lines), sandbox=True)
     return _again(lines)
 
 
@@ -106,7 +106,7 @@ def _config(plan: tuple[Step, ...]) -> Config:
     return Config(default_metrics(names))
 
 
-def _recorded(lines: list[str]) -> tuple[tuple[Step, ...], Config]:
+def recorded(lines: list[str]) -> tuple[tuple[Step, ...], Config]:
     """Return the events behind recorded lines, and their config.
 
     A trigger is "eth0 no-carrier", or a check; what a check's probes found is no event of

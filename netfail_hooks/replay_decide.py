@@ -71,7 +71,7 @@ def imagine(config: Config, steps: Iterable[Step]) -> Iterator[str]:
     yield from story.look("check")
     for step in steps:
         yield f"{step}:"
-        if step.wait:
+        if not step.interface:
             yield from story.wait(step.wait)
             continue
         yield from story.enter(step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import nullcontext
 
 from netfail_hooks import dispatch, log
 from netfail_hooks.dispatch import Script
@@ -27,21 +28,23 @@ def replay(paths: Paths, steps: tuple[Step, ...], *, everybodys: bool, dry: bool
         )
     if os.geteuid() and not dry:
         raise NotPermitted("only root can run the hooks", hint="use sudo, --dry-run or --sandbox")
-    with Tail(paths.log + FILE) as recorder:
-        recorder.read()
-        failed = [_step(step, found, recorder, everybodys=everybodys, dry=dry) for step in steps]
+    with nullcontext() if dry else Tail(paths.log + FILE) as recorder:
+        if recorder:
+            recorder.read()  # what was before
+        failed = [_step(step, found, recorder, everybodys=everybodys) for step in steps]
     return 1 if any(failed) else 0
 
 
 def _step(
-    step: Step, found: dict[str, list[Script]], recorder: Tail, *, everybodys: bool, dry: bool
+    step: Step, found: dict[str, list[Script]], recorder: Tail | None, *, everybodys: bool
 ) -> bool:
-    """Play one step and tell what was decided; tell whether a hook failed."""
+    """Play one step (dry without a recorder) and print it; tell whether a hook failed."""
     print(f"{step}:", flush=True)
+    dry = recorder is None
     if step.wait and not dry:
         time.sleep(step.wait)
     failed = bool(step.state) and _play(step, found[step.state], everybodys=everybodys, dry=dry)
-    if not dry:
+    if recorder:
         tell_decisions(recorder)
     return failed
 

@@ -48,7 +48,7 @@ def _play(lab: Lab, steps: tuple[Step, ...], interval: int, recorder: Tail) -> N
     ailing: dict[str, str] = {}
     for step in steps:
         print(f"{step}:", flush=True)
-        if step.wait:
+        if not step.interface:
             _wait(lab, step.wait, interval)
         else:
             _enter(lab, step, ailing)

@@ -1,0 +1,141 @@
+"""From a recorded line back to the very values, and no further than they allow."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netfail_hooks import record, recording
+from netfail_hooks.config import Config, Uplink
+from netfail_hooks.facts import Route, Target
+from netfail_hooks.memory import Memory
+from netfail_hooks.record import Run
+from netfail_hooks.recording import DamagedError
+from netfail_hooks.values import plain, replace
+from tests.world import STATES, World, config_of
+
+
+def _runs(*events: tuple[str, str], apart: tuple[str, ...] = ()) -> list[Run]:
+    world = World(config_of("eth0", "wlan0", "usb0"), apart=apart)
+    runs = []
+    for name, state in (("eth0", "routable"), *events):
+        world.event(name, state)
+        world.now += 1000
+        before, seen = world.memory, replace(world.look(), probes=world.results())
+        changes = world.reconcile()
+        runs.append(
+            Run(f"{name} {state}", world.config, seen, before, world.memory, changes, (), 7)
+        )
+    return runs
+
+
+def _entry() -> dict[str, Any]:
+    entry: dict[str, Any] = json.loads(record.line(_runs(("eth0", "no-carrier"))[1]))
+    return entry
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(
+    events=st.lists(
+        st.tuples(st.sampled_from(["eth0", "wlan0", "usb0"]), st.sampled_from(STATES)), max_size=6
+    ),
+    apart=st.sampled_from([(), ("wlan0",)]),
+)
+def test_what_is_read_is_what_was_recorded(
+    events: list[tuple[str, str]], apart: tuple[str, ...]
+) -> None:
+    for run in _runs(*events, apart=apart):
+        found = recording.parse(record.line(run))
+        assert (found.config, found.seen) == (run.config, run.seen)
+        assert (found.before, found.after) == (run.before, run.after)
+        assert found.trigger == run.trigger
+        assert [one["change"] for one in found.changes] == [type(c).__name__ for c in run.changes]
+
+
+def test_every_key_of_a_config_comes_back() -> None:
+    targets = (Target(4, "9.9.9.9", 53), Target(6, "2620:fe::9"))
+    config = Config(
+        (Uplink("eth0", 7, gateway=False, targets=targets, policy="all", failures=3, timeout=99),),
+        follow_addresses=False,
+        interval=0,
+    )
+    assert recording.build(Config, plain(config), "config") == config
+
+
+def _set(entry: dict[str, Any], path: str, found: object) -> None:
+    *way, last = (int(one) if one.isdigit() else one for one in path.split("."))
+    at: Any = entry
+    for one in way:
+        at = at[one]
+    at[last] = found
+
+
+@pytest.mark.parametrize(
+    ("path", "found", "told"),
+    [
+        ("schema", 2, "schema 2; this version reads 1"),
+        ("schema", None, "schema None"),
+        ("time", 5, "time: not str"),
+        ("trigger", None, "trigger: not str"),
+        ("config", None, "config: not an object"),
+        ("config", [], "config: not an object"),
+        ("config.uplinks", [], "config.uplinks: empty"),
+        ("config.hold_down", "10", "config.hold_down: not int: '10'"),
+        ("config.hold_down", True, "config.hold_down: not int: 'True'"),
+        ("config.hold_down", 1.0, "config.hold_down: not int: '1.0'"),
+        ("config.holddown", 10, "config.holddown: unknown key"),
+        ("config.uplinks.0.interface", "../x", "config.uplinks[0].interface: '../x' cannot be"),
+        ("seen.links", {}, "seen.links: not a list"),
+        ("seen.links.0", 3, "seen.links[0]: not an object"),
+        ("seen.links.0", {}, "seen.links[0]: one of these is missing"),
+        ("seen.links.0.up", 1, "seen.links[0].up: not bool"),
+        ("seen.routes.0.family", 5, "seen.routes[0].family: 5 cannot be"),
+        ("seen.routes.0.destination", "x/24", "seen.routes[0].destination: 'x/24' cannot be"),
+        ("seen.routes.0.destination", "10.0.0.0/99", "destination: '10.0.0.0/99' cannot be"),
+        ("seen.routes.0.gateway", "1.2.3", "seen.routes[0].gateway: '1.2.3' cannot be"),
+        ("before.standings.0.verdict", "fine", "before.standings[0].verdict: 'fine' cannot be"),
+        ("before.kept.0.address", "a\0b", "before.kept[0].address"),
+        ("after", 0, "after: not an object"),
+        ("changes", {}, "changes: not a list of objects"),
+        ("changes.0", 1, "changes: not a list of objects"),
+    ],
+)
+def test_what_does_not_fit_is_named(path: str, found: object, told: str) -> None:
+    entry = _entry()
+    _set(entry, path, found)
+    with pytest.raises(DamagedError) as damaged:
+        recording.parse(json.dumps(entry))
+    assert told in str(damaged.value)
+
+
+@pytest.mark.parametrize("line", ["", "{", "[]", "3", '"x"', "{}", "[" * 100_000, "\0"])
+def test_what_is_no_event_is_refused(line: str) -> None:
+    with pytest.raises(DamagedError):
+        recording.parse(line)
+
+
+def test_a_line_from_before_a_key_came_has_its_default() -> None:
+    entry = _entry()
+    del entry["seen"]["resolved"]
+    del entry["config"]["log_bytes"]
+    found = recording.parse(json.dumps(entry))
+    assert found.config.log_bytes == Config(()).log_bytes
+
+
+@settings(deadline=None)
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+        ["uplinks", "interface", "standings", "family", "now", "metric"]), inner, max_size=3),
+))  # fmt: skip
+def test_no_data_gets_past_but_whole_values(data: object) -> None:
+    for kind in (Config, Memory, Route):
+        try:
+            built = recording.build(kind, data, "x")
+        except DamagedError:
+            continue
+        assert isinstance(built, kind)
