@@ -1,0 +1,80 @@
+"""The hook as it is put on a machine: which interpreter starts it, and where it finds us."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from netfail_hooks.errors import Problem
+
+_PLACEHOLDER = b'"@PACKAGE_DIRECTORY@"'
+_SHEBANG = "#!{} -IS"
+_SHEBANG_MAX = 127  # execve(2): the limit before Linux 5.1, which is twice that
+_MEND = "move netfail-hooks to a place with a plain name, such as /opt/netfail-hooks"
+_LIBRARIES = ("pyroute2", "icmplib")  # what a hook imports where nothing waits
+
+
+def hooks_directory() -> Path:
+    """Return where the hooks' templates are: in a wheel inside the package, else beside it."""
+    package = Path(__file__).resolve().parent
+    inside = package / "hooks"
+    return inside if inside.is_dir() else package.parent / "hooks"
+
+
+def states() -> tuple[str, ...]:
+    """Return networkd's states that have a hook, each in a directory ``STATE.d``."""
+    return tuple(sorted(
+        one.name for one in hooks_directory().iterdir()
+        if one.is_file() and one.suffix == "" and not one.name.startswith("_")
+    ))  # fmt: skip
+
+
+def base_python() -> str:
+    """Return the Python to run hooks with: the virtual environment's base.
+
+    By its unversioned name, if that is the same one: our libraries are pure Python, so a
+    release upgrade that takes python3.11 away breaks the environment, and not the hooks.
+    """
+    base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+    plain = os.path.join(os.path.dirname(base), "python3")
+    return plain if os.path.realpath(plain) == base else base
+
+
+def search_path() -> tuple[str, ...]:
+    """Return the directories that hold the package and its libraries. Raises Problem.
+
+    ``-S`` leaves an environment's own out. Installed, all is in one; from a checkout it isn't.
+    """
+    found = [str(Path(__file__).resolve().parent.parent)]
+    for name in _LIBRARIES:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            hint = f"{sys.executable} -m pip install {name}"
+            raise Problem(f"{name} is not installed", hint=hint)
+        found.append(os.path.dirname(os.path.dirname(os.path.realpath(spec.origin))))
+    return tuple(dict.fromkeys(found))
+
+
+def hook_text(*, interpreter: str = "", package: str = "") -> bytes:
+    """Return the hook, by default for this very Python and package. Raises Problem."""
+    places = (package,) if package else search_path()
+    program = interpreter or base_python()
+    for place in (program, *places):
+        refuse_odd(place)
+    first = _SHEBANG.format(program)
+    if len(os.fsencode(first)) > _SHEBANG_MAX:
+        raise Problem(f"{program}: too long a path to start a hook", hint=_MEND)
+    template = (hooks_directory() / "routable").read_bytes()
+    listed = ", ".join(f'"{place}"' for place in places).encode()
+    head, _, body = template.partition(b"\n")
+    if not head.startswith(b"#!") or _PLACEHOLDER not in body:
+        raise Problem(f"{hooks_directory()}/routable: damaged", hint="install the package again")
+    return first.encode() + b"\n" + body.replace(_PLACEHOLDER, listed)
+
+
+def refuse_odd(path: str) -> None:
+    """Refuse a path that a #! line or a unit would read otherwise. Raises Problem."""
+    if not path.isprintable() or any(character in path for character in " \"'\\%$"):
+        raise Problem(f"{path!r}: a hook can't be told of such a path", hint=_MEND)

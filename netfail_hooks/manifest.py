@@ -1,0 +1,115 @@
+"""What install made and what was there before: all that uninstall needs to know.
+
+It is on disk before the first change is, whole and synced, so whenever install is killed,
+uninstall finds each path either as it was or as we made it. Originals are noted once: what a
+second install finds is our own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from netfail_hooks import nodes
+from netfail_hooks.errors import Problem
+from netfail_hooks.nodes import Node
+from netfail_hooks.paths import Paths
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A path of the machine (without the root): its original, and every form we gave it."""
+
+    path: str
+    before: Node | None
+    ours: tuple[str, ...]
+
+    def is_ours(self, node: Node | None) -> bool:
+        """Tell whether that is what we put there, not what somebody made of it since."""
+        return node is not None and digest(node) in self.ours
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All entries in the order in which they were made, and original settings by key."""
+
+    entries: tuple[Entry, ...] = ()
+    sysctls: dict[str, str] = field(default_factory=dict)
+
+    def entry(self, path: str) -> Entry | None:
+        """Return what is known of a path."""
+        return next((entry for entry in self.entries if entry.path == path), None)
+
+    def noting(self, path: str, before: Node | None, after: Node) -> Manifest:
+        """Return a manifest that also knows of a change; the oldest original stays."""
+        known = self.entry(path)
+        if known is None:
+            entry = Entry(path, before, (digest(after),))
+            return replace(self, entries=(*self.entries, entry))
+        ours = tuple(dict.fromkeys((*known.ours, digest(after))))
+        entries = (replace(e, ours=ours) if e is known else e for e in self.entries)
+        return replace(self, entries=tuple(entries))
+
+
+def digest(node: Node) -> str:
+    """Return what identifies a node's kind, content and mode."""
+    text = f"{node.kind} {node.mode:o} ".encode() + node.data
+    return hashlib.sha256(text).hexdigest()
+
+
+def load(paths: Paths) -> Manifest | None:
+    """Return the machine's manifest, None where nothing is installed. Raises Problem."""
+    try:
+        with open(paths.manifest, "rb") as file:
+            return _parse(json.load(file))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        hint = "it was written by another version or damaged; nothing was changed"
+        raise Problem(f"{paths.manifest}: cannot make sense of it: {error}", hint=hint) from None
+
+
+def _parse(tree: dict[str, Any]) -> Manifest:
+    if tree["schema"] != SCHEMA:
+        raise ValueError(f"schema {tree['schema']}")
+    entries = tuple(_entry(one) for one in tree["entries"])
+    return Manifest(entries, {str(key): str(one) for key, one in tree["sysctls"].items()})
+
+
+def save(paths: Paths, manifest: Manifest) -> None:
+    """Put the manifest on disk, synced. Raises OSError."""
+    tree = {
+        "schema": SCHEMA,
+        "entries": [
+            {"path": e.path, "before": _plain(e.before), "ours": list(e.ours)}
+            for e in manifest.entries
+        ],
+        "sysctls": manifest.sysctls,
+    }
+    data = json.dumps(tree, indent=1).encode("ascii") + b"\n"
+    os.makedirs(os.path.dirname(paths.manifest), mode=0o755, exist_ok=True)
+    # Originals may hold secrets that only root could read: so may only root here.
+    nodes.put(paths.manifest, Node(nodes.FILE, data, 0o600))
+
+
+def _plain(node: Node | None) -> dict[str, Any] | None:
+    if node is None:
+        return None
+    data = base64.b64encode(node.data).decode("ascii")
+    return {"kind": node.kind, "data": data, "mode": node.mode, "owner": list(node.owner)}
+
+
+def _entry(tree: dict[str, Any]) -> Entry:
+    found = tree["before"]
+    before = None
+    if found is not None:
+        user, group = found["owner"]
+        data = base64.b64decode(found["data"], validate=True)
+        before = Node(str(found["kind"]), data, int(found["mode"]), (int(user), int(group)))
+    return Entry(str(tree["path"]), before, tuple(str(one) for one in tree["ours"]))

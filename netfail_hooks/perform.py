@@ -1,0 +1,81 @@
+"""Take the steps of a plan, and take them back if one fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from netfail_hooks import manifest as manifests
+from netfail_hooks import nodes
+from netfail_hooks.manifest import Manifest
+from netfail_hooks.paths import Paths
+from netfail_hooks.plan import Step
+
+Around = Callable[[Step], contextlib.AbstractContextManager[None]]
+
+
+def note(known: Manifest | None, todo: Sequence[Step], sysctls: dict[str, str]) -> Manifest:
+    """Return the manifest that the steps need; originals noted before stay. Pure."""
+    noted = known or Manifest()
+    noted = replace(noted, sysctls={**sysctls, **noted.sysctls})
+    for step in todo:
+        if step.after is not None:
+            noted = noted.noting(step.path, step.before, step.after)
+    return noted
+
+
+def perform(
+    paths: Paths,
+    noted: Manifest,
+    todo: Sequence[Step],
+    *,
+    begin: Callable[[], None],
+    around: Around,
+) -> None:
+    """Call ``begin``, then take every step, each within ``around(step)``.
+
+    The manifest is on disk before either. Whatever is raised on the way, an interrupt too,
+    passes on once all files are as they were, the manifest included.
+    """
+    old = nodes.look(paths.manifest)
+    done: list[Step] = []
+    try:
+        manifests.save(paths, noted)
+        begin()
+        for step in todo:
+            done.append(step)
+            with around(step):
+                place(paths, step)
+    except BaseException:
+        for step in reversed(done):
+            _take_back(paths, step)
+        if old is None:
+            forget(paths)
+        else:
+            nodes.put(paths.manifest, old)
+        raise
+
+
+def place(paths: Paths, step: Step) -> None:
+    """Make a path what the step wants it to be. Raises OSError."""
+    path = paths.at(step.path)
+    if step.after is None:
+        nodes.remove(path)
+    else:
+        nodes.put(path, step.after)
+
+
+def _take_back(paths: Paths, step: Step) -> None:
+    """Undo a step, taken or half taken. One that can't be undone doesn't keep the others."""
+    with contextlib.suppress(OSError):
+        nodes.remove(nodes.beside(paths.at(step.path)))
+        place(paths, Step(step.path, step.after, step.before))
+
+
+def forget(paths: Paths) -> None:
+    """Remove the manifest, and its directory."""
+    nodes.remove(nodes.beside(paths.manifest))
+    nodes.remove(paths.manifest)
+    nodes.remove(os.path.dirname(paths.manifest))

@@ -1,0 +1,106 @@
+"""Which steps lead from the machine as it is to the files that are wanted. Changes nothing."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from netfail_hooks import nodes
+from netfail_hooks.manifest import Manifest
+from netfail_hooks.nodes import Node
+from netfail_hooks.paths import Paths
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One path from ``before`` to ``after``; None is nothing. Paths are without the root."""
+
+    path: str
+    before: Node | None
+    after: Node | None
+
+    def __str__(self) -> str:
+        if self.after is None:
+            return f"remove {self.path}"
+        if self.after.kind == nodes.DIRECTORY:
+            return f"{'make' if self.before is None else 'set mode of'} {self.path}/"
+        return f"{'write' if self.before is None else 'change'} {self.path}"
+
+
+def steps(paths: Paths, wanted: Mapping[str, Node], manifest: Manifest) -> tuple[Step, ...]:
+    """Return what is to be done, in the order of ``wanted``, directories before what is in them.
+
+    What an earlier install made and this one doesn't want goes last. Raises OSError.
+    """
+    result = [*_wanted(paths, wanted), *_retired(paths, wanted, manifest)]
+    return tuple(result)
+
+
+def _wanted(paths: Paths, wanted: Mapping[str, Node]) -> Iterator[Step]:
+    whole: dict[str, Node] = {}
+    for path, node in wanted.items():
+        for parent in _missing_parents(paths, path):
+            whole.setdefault(parent, nodes.directory())
+        whole[path] = node
+    for path, node in whole.items():
+        before = nodes.look(paths.at(path))
+        if not nodes.same(before, node):
+            yield Step(path, before, node)
+
+
+def _missing_parents(paths: Paths, path: str) -> list[str]:
+    result: list[str] = []
+    parent = os.path.dirname(path)
+    while parent != "/" and not os.path.isdir(paths.at(parent)):
+        result.insert(0, parent)
+        parent = os.path.dirname(parent)
+    return result
+
+
+def _retired(paths: Paths, wanted: Mapping[str, Node], manifest: Manifest) -> Iterator[Step]:
+    for entry in reversed(manifest.entries):
+        if entry.path in wanted or entry.path == Paths().config or _is_directory(entry.before):
+            continue
+        now = nodes.look(paths.at(entry.path))
+        if now and now.kind != nodes.DIRECTORY and entry.is_ours(now):
+            yield Step(entry.path, now, entry.before)
+
+
+def _is_directory(node: Node | None) -> bool:
+    return node is not None and node.kind == nodes.DIRECTORY
+
+
+def diff(todo: Iterable[Step]) -> str:
+    """Return the steps as a unified diff that ``patch`` and people can read."""
+    return "".join(_diff(step) for step in todo)
+
+
+def _diff(step: Step) -> str:
+    shown = step.after or step.before
+    if shown is None:
+        return ""
+    old, new = _lines(step.before), _lines(step.after)
+    head = f"diff --git a{step.path} b{step.path}\n"
+    if step.before is None:
+        head += f"new {shown.kind} mode {shown.mode:04o}\n"
+    elif step.after is None:
+        head += f"deleted {shown.kind} mode {shown.mode:04o}\n"
+    elif step.before.mode != step.after.mode:
+        head += f"old mode {step.before.mode:04o}\nnew mode {step.after.mode:04o}\n"
+    labels = (
+        f"a{step.path}" if step.before else "/dev/null",
+        f"b{step.path}" if step.after else "/dev/null",
+    )
+    return head + "".join(difflib.unified_diff(old, new, *labels))
+
+
+def _lines(node: Node | None) -> list[str]:
+    if node is None or node.kind == nodes.DIRECTORY:
+        return []
+    text = node.data.decode("utf-8", "replace")
+    return [
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        for line in text.splitlines(keepends=True)
+    ]

@@ -1,0 +1,108 @@
+"""The systemd units of the check: a one-shot service, and the timer that starts it.
+
+``systemd-analyze security --offline=yes`` calls the service's exposure low; each concession
+that remains has its reason beside it, for whoever reads the unit on a machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netfail_hooks.hook_file import base_python, refuse_odd, search_path
+
+SERVICE, TIMER = "netfail-hooks-check.service", "netfail-hooks-check.timer"
+UNITS = "/etc/systemd/system"
+WANTED = f"{UNITS}/timers.target.wants/{TIMER}"
+
+_SERVICE = """\
+# Made by netfail-hooks install; 'systemctl edit' it rather than change it here.
+[Unit]
+Description=Look at the uplinks and probe them
+Documentation=man:netfail-hooks(8)
+After=systemd-networkd.service
+ConditionPathExists=/etc/netfail-hooks/config.toml
+
+[Service]
+Type=oneshot
+ExecStart={command}
+TimeoutStartSec=30
+# Nothing in the journal while all is well: this drops what the service manager says about the
+# unit, too (systemd.exec(5)). A switch is a notice, what goes wrong an error.
+LogLevelMax=notice
+
+RuntimeDirectory=netfail-hooks
+RuntimeDirectoryPreserve=yes
+LogsDirectory=netfail-hooks
+UMask=0077
+
+# Routes, addresses and ending connections; ARP and ICMP probes.
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
+NoNewPrivileges=yes
+# Probes use the machine's own network, and its /proc/sys/net, which alone is written below.
+ProtectKernelTunables=yes
+ReadWritePaths=/proc/sys/net
+ProtectSystem=strict
+ProtectHome={home}
+PrivateTmp={tmp}
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectProc=invisible
+# netlink; ARP; probes; the journal and, for notify.d, systemd-run
+RestrictAddressFamilies=AF_NETLINK AF_PACKET AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+KeyringMode=private
+PrivateMounts=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+"""
+
+_TIMER = """\
+# Made by netfail-hooks install from check.interval in /etc/netfail-hooks/config.toml.
+[Unit]
+Description=Look at the uplinks every {interval} s
+Documentation=man:netfail-hooks(8)
+
+[Timer]
+OnActiveSec={interval}
+OnUnitActiveSec={interval}
+# The default would gather a minute's wake-ups (systemd.timer(5)).
+AccuracySec=100ms
+
+[Install]
+WantedBy=timers.target
+"""
+
+_HOMES = ("/home/", "/root/", "/run/user/")  # what ProtectHome= hides (systemd.exec(5))
+_TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - what PrivateTmp= hides
+
+
+def service_text(*, interpreter: str = "", places: Sequence[str] = ()) -> str:
+    """Return the service, by default for this very Python and package. Raises Problem.
+
+    Run from a checkout in a home directory, it may read those.
+    """
+    program, places = interpreter or base_python(), tuple(places) or search_path()
+    for place in (program, *places):
+        refuse_odd(place)
+    listed = ", ".join(f"'{place}'" for place in places)
+    code = f"import sys; sys.path += [{listed}]; from netfail_hooks.check import main; "
+    command = f'{program} -IS -c "{code}sys.exit(main())"'
+    hidden = (program, *places)
+    home = "read-only" if any(one.startswith(_HOMES) for one in hidden) else "yes"
+    tmp = "no" if any(one.startswith(_TEMPORARY) for one in hidden) else "yes"
+    return _SERVICE.format(command=command, home=home, tmp=tmp)
+
+
+def timer_text(interval: int) -> str:
+    """Return the timer for a check every ``interval`` seconds."""
+    return _TIMER.format(interval=interval)

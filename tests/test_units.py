@@ -1,0 +1,93 @@
+"""The hook and the units start the right Python, whatever the path, and pass systemd's checks."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks import hook_file, units
+from netfail_hooks.errors import Problem
+
+
+def test_every_state_directory_has_a_hook() -> None:
+    assert {"routable", "no-carrier", "off", "degraded", "configured"} <= set(hook_file.states())
+    assert not any("." in state or "_" in state for state in hook_file.states())
+
+
+def test_a_hook_starts_the_base_python_and_finds_package_and_libraries(tmp_path: Path) -> None:
+    text = hook_file.hook_text().decode()
+    assert "@" not in text.replace("@value", "")
+    program = text.split("\n")[0].removeprefix("#!").removesuffix(" -IS")
+    assert os.path.realpath(program) == os.path.realpath(sys.executable)
+    probe = tmp_path / "hook"
+    probe.write_text(text.replace(
+        "from netfail_hooks.hook import main",
+        "import netfail_hooks.hook, pyroute2, icmplib, netfail_hooks.flows; main = lambda: 7",
+    ))  # fmt: skip
+    probe.chmod(0o755)
+    done = subprocess.run([probe], env={}, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr) == (7, "")
+
+
+def test_given_places_are_used_as_they_are() -> None:
+    text = hook_file.hook_text(interpreter="/usr/bin/python3", package="/opt/n/lib").decode()
+    assert text.startswith("#!/usr/bin/python3 -IS\n")
+    assert '["/opt/n/lib"]' in text
+
+
+@pytest.mark.parametrize(
+    "path", ["/home/a b", "/x\ny", "/it's", '/say "hi"', "/50%", "/$HOME", "/\x1b[0m", "/a\\b"]
+)
+def test_odd_paths_are_refused_with_a_way_out(path: str) -> None:
+    with pytest.raises(Problem, match="/opt/netfail-hooks"):
+        hook_file.hook_text(interpreter="/usr/bin/python3", package=path)
+    with pytest.raises(Problem, match="/opt/netfail-hooks"):
+        hook_file.hook_text(interpreter=path, package="/opt")
+    with pytest.raises(Problem, match="/opt/netfail-hooks"):
+        units.service_text(interpreter="/usr/bin/python3", places=[path])
+
+
+def test_a_shebang_too_long_for_old_kernels_is_refused() -> None:
+    with pytest.raises(Problem, match="too long"):
+        hook_file.hook_text(interpreter="/" + "x" * 125, package="/opt")
+
+
+def test_the_services_command_starts_the_check(tmp_path: Path) -> None:
+    line = next(one for one in units.service_text().split("\n") if one.startswith("ExecStart="))
+    words = shlex.split(line.removeprefix("ExecStart="))
+    words[-1] = words[-1].replace("sys.exit(main())", "print(main.__module__)")
+    done = subprocess.run(words, env={}, cwd=tmp_path, capture_output=True, check=True, text=True)
+    assert done.stdout == "netfail_hooks.check\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "home", "tmp"),
+    [("/opt/n", "yes", "yes"), ("/home/a/n", "read-only", "yes"), ("/tmp/n", "yes", "no")],
+)
+def test_what_it_runs_from_is_not_hidden_from_it(place: str, home: str, tmp: str) -> None:
+    text = units.service_text(interpreter="/usr/bin/python3", places=[place])
+    assert f"ProtectHome={home}\n" in text
+    assert f"PrivateTmp={tmp}\n" in text
+
+
+def test_systemd_takes_the_units_and_calls_the_exposure_low(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if not analyze:
+        pytest.fail("systemd-analyze is needed: install systemd")
+    service, timer = tmp_path / units.SERVICE, tmp_path / units.TIMER
+    text = units.service_text(interpreter="/usr/bin/python3", places=["/usr/lib"])
+    service.write_text(text)
+    timer.write_text(units.timer_text(5))
+    done = subprocess.run([analyze, "--man=no", "verify", service, timer],
+                          capture_output=True, check=False, text=True)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    # In tenths. What remains is root itself, the network it works on, and the root directory.
+    command = [analyze, "security", "--offline=yes", "--threshold=22", service]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stdout
