@@ -143,7 +143,8 @@ def _rounds_to_go(config: Config, uplink: Uplink, standing: Standing | None) -> 
 def _probe(now: int, standing: Standing | None) -> Probe | None:
     if standing is None or not standing.probed:
         return None
-    answered = standing.rtt > 0  # a lost carrier ends the count of good rounds, not this
+    # A lost carrier ends the count of good rounds, but not what the last one brought.
+    answered = standing.rtt > 0 and not standing.fails
     return Probe(
         seconds_ago=max(now - standing.probed, 0) // 1000,
         sent=standing.tries,
