@@ -68,7 +68,7 @@ def test_the_services_command_starts_the_check(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("place", "home", "tmp"),
-    [("/opt/n", "yes", "yes"), ("/home/a/n", "read-only", "yes"), ("/tmp/n", "yes", "no")],
+    [("/opt/n", "yes", "yes"), ("/home/a/n", "read-only", "yes"), ("/tmp/n", "yes", "no")],  # noqa: S108 - no file is made
 )
 def test_what_it_runs_from_is_not_hidden_from_it(place: str, home: str, tmp: str) -> None:
     text = units.service_text(interpreter="/usr/bin/python3", places=[place])

@@ -1,0 +1,137 @@
+"""What the command line of ``install`` asks for, as values."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from netfail_hooks.errors import Misuse
+from netfail_hooks.names import is_interface_name
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How an uplink that has no ``.network`` file of its own is to be set up."""
+
+    addresses: tuple[str, ...] = ()
+    gateways: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    dhcp: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Uplinks in rank order (none: work them out), and new set-ups by interface."""
+
+    uplinks: tuple[str, ...]
+    setups: dict[str, Setup]
+    interval: int | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that say what to install."""
+    ranked = parser.add_argument_group("uplinks, by default those of the config or of networkd")
+    ranked.add_argument("--primary", metavar="IF", help="the most preferred uplink")
+    ranked.add_argument(
+        "--backup", metavar="IF", action="append", default=[],
+        help="the next one; again for a third and so on",
+    )  # fmt: skip
+    ranked.add_argument(
+        "--uplink", metavar="IF", action="append", default=[],
+        help="each uplink in order of preference, instead of --primary and --backup",
+    )  # fmt: skip
+    new = parser.add_argument_group("a new set-up, for uplinks that networkd doesn't manage yet")
+    new.add_argument("--address", metavar="IF=CIDR", action="append", default=[],
+                     help="a static address, such as eth0=192.168.1.252/24")  # fmt: skip
+    new.add_argument("--gateway", metavar="[IF=]IP", action="append", default=[],
+                     help="the router, of one uplink or of every one that reaches it")  # fmt: skip
+    new.add_argument("--dns", metavar="[IF=]IP", action="append", default=[],
+                     help="a name server")  # fmt: skip
+    new.add_argument("--dhcp", metavar="IF", action="append", nargs="?", const="", default=[],
+                     help="ask DHCP; for one uplink, or for all without an --address")  # fmt: skip
+    parser.add_argument("--mode", choices=["routes"], default="routes",
+                        help="how to fail over (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--interval", metavar="S", type=int,
+                        help="seconds between two checks by the timer; 0: no timer")  # fmt: skip
+
+
+def parse(args: argparse.Namespace) -> Asked:
+    """Return what is asked for. Raises Misuse."""
+    if args.uplink and (args.primary or args.backup):
+        raise Misuse("--uplink and --primary exclude each other", hint="use one of the two ways")
+    if args.backup and not args.primary:
+        raise Misuse("--backup without --primary", hint="name the most preferred uplink, too")
+    uplinks = tuple(args.uplink or ([args.primary, *args.backup] if args.primary else []))
+    for name in uplinks:
+        if not is_interface_name(name):
+            raise Misuse(f"not an interface name: {name!r}", hint="'networkctl' lists them")
+    if len(set(uplinks)) < len(uplinks):
+        raise Misuse("the same uplink twice", hint="name each once, in order of preference")
+    if len(uplinks) == 1:
+        raise Misuse(f"{uplinks[0]} alone has nothing to fail over to", hint="add --backup IF")
+    if args.interval is not None and not 0 <= args.interval <= 3600:
+        raise Misuse(f"--interval {args.interval}: must be 0 to 3600")
+    return Asked(uplinks, setups(args, uplinks), args.interval)
+
+
+def setups(args: argparse.Namespace, uplinks: tuple[str, ...]) -> dict[str, Setup]:
+    """Return the new set-ups by interface. Raises Misuse."""
+    addresses = [_pair("--address", text, "IF=CIDR") for text in args.address]
+    for name, text in addresses:
+        _check("--address", text, ipaddress.ip_interface)
+        if "/" not in text:
+            raise Misuse(f"--address {name}={text}: no length", hint=f"such as {text}/24")
+    gateways = [_either("--gateway", text) for text in args.gateway]
+    servers = [_either("--dns", text) for text in args.dns]
+    static = dict.fromkeys(name for name, _ in addresses)
+    named = [name for name in args.dhcp if name]
+    dynamic = named if "" not in args.dhcp else [n for n in uplinks if n not in static]
+    if both := set(static) & set(dynamic):
+        raise Misuse(f"{min(both)}: --address and --dhcp exclude each other")
+    known = {*static, *dynamic, ""}
+    for option, pairs in (("--gateway", gateways), ("--dns", servers)):
+        for name, text in pairs:
+            if name not in known:
+                raise Misuse(f"{option} {name}={text}: {name} has neither --address nor --dhcp")
+    if (gateways or servers) and not (static or dynamic):
+        raise Misuse("--gateway or --dns without --address", hint="add --address IF=CIDR")
+    result = {}
+    for name in (*static, *dynamic):
+        if name not in uplinks:
+            raise Misuse(f"{name} is no uplink", hint="name it with --primary or --backup")
+        own = tuple(text for one, text in addresses if one == name)
+        result[name] = Setup(
+            own,
+            tuple(g for one, g in gateways if one == name or (not one and _reaches(own, g))),
+            tuple(text for one, text in servers if one in (name, "")),
+            dhcp=name in dynamic,
+        )
+    return result
+
+
+def _reaches(addresses: tuple[str, ...], gateway: str) -> bool:
+    """Tell whether a gateway is on the subnet of one of the addresses."""
+    ip = ipaddress.ip_address(gateway)
+    return any(ip in ipaddress.ip_interface(address).network for address in addresses)
+
+
+def _pair(option: str, text: str, form: str) -> tuple[str, str]:
+    name, equals, rest = text.partition("=")
+    if not equals or not is_interface_name(name):
+        raise Misuse(f"{option} {text}: must be {form}")
+    return name, rest
+
+
+def _either(option: str, text: str) -> tuple[str, str]:
+    name, rest = _pair(option, text, "IF=IP or IP") if "=" in text else ("", text)
+    _check(option, rest, ipaddress.ip_address)
+    return name, rest
+
+
+def _check(option: str, text: str, kind: Callable[[str], object]) -> None:
+    try:
+        kind(text)
+    except ValueError as error:
+        raise Misuse(f"{option} {text}: {error}") from None

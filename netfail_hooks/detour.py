@@ -1,0 +1,170 @@
+"""Lead the traffic around an uplink while networkd sets it up anew.
+
+networkd then drops the uplink's addresses and routes, and adds them again a moment later. So
+another uplink gets routes of ours ahead of all others and, on a shared subnet, the addresses;
+nothing that passes by there is lost. The lock keeps hooks and checks away meanwhile: they would
+see the uplink lost, and our routes as unwanted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from netfail_hooks import rtnetlink as rt
+from netfail_hooks.announce import Announcer
+from netfail_hooks.apply import address_body, route_body
+from netfail_hooks.changes import Announce
+from netfail_hooks.choose import is_local_to
+from netfail_hooks.config import Config
+from netfail_hooks.errors import Problem
+from netfail_hooks.facts import FAMILIES, PROTOCOL, Address, Observation, Route
+from netfail_hooks.lock import Lock
+from netfail_hooks.memory import Memory, load
+from netfail_hooks.observe import observe
+from netfail_hooks.paths import Paths
+from netfail_hooks.values import replace
+
+# Ahead of everything: an IPv4 route without NLM_F_APPEND goes before those of its own metric
+# (fib_table_insert() in net/ipv4/fib_trie.c), and 0 is the lowest; IPv6 reads 0 as 1024.
+_METRICS = {4: 0, 6: 1}
+_STEADY = 0.5  # seconds; networkd answers a reload before it has begun
+_STEP = 0.02
+
+
+@contextlib.contextmanager
+def around(config: Config, interface: str, paths: Paths, patience: float) -> Iterator[None]:
+    """Let ``interface`` be set up anew inside; return when it is as useful as it was before.
+
+    Raises Problem if it isn't after ``patience`` seconds.
+    """
+    with Lock(paths.run), rt.Netlink() as netlink, Announcer() as announcer:
+        before = observe(config, netlink)
+        led = plan(config, before, load(paths.run + "/state"), interface)
+        try:
+            _lead(netlink, announcer, before, led)
+            yield
+            _wait(lambda: observe(config, netlink), before, interface, patience)
+        finally:
+            _lead_back(netlink, announcer, observe(config, netlink), interface, led)
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """What another uplink gets meanwhile: routes, and addresses that it didn't have."""
+
+    routes: tuple[Route, ...]
+    addresses: tuple[Address, ...]
+
+
+def plan(config: Config, seen: Observation, memory: Memory, interface: str) -> Detour:
+    """Return the detour around an uplink; nothing in it where there is no other way. Pure."""
+    routes: list[Route] = []
+    addresses: list[Address] = []
+    for family in FAMILIES:
+        other = _other(config, seen, memory, interface, family)
+        way_out = seen.way_out(other, family)
+        if way_out is None:
+            continue
+        shared = {route.destination for route in seen.connected(interface, family)}
+        led = [way_out, *(r for r in seen.connected(other, family) if r.destination in shared)]
+        metric = _METRICS[family]
+        ahead = [replace(r, metric=metric, protocol=PROTOCOL, linkdown=False) for r in led]
+        routes += [*ahead[1:], ahead[0]]
+        there = {one.address for one in seen.addresses if one.interface == other}
+        addresses += [
+            replace(one, interface=other, length=32 if family == 4 else 128, ours=True)
+            for one in seen.own_addresses(interface, family)
+            if one.address not in there and is_local_to(seen, other, family, one.address)
+        ]
+    return Detour(tuple(routes), tuple(addresses))
+
+
+def _other(
+    config: Config, seen: Observation, memory: Memory, interface: str, family: int
+) -> str:
+    """Return the best other uplink with a way out, "" for none: rather one that is well."""
+    found = []
+    for name in config.names():
+        link = seen.link(name)
+        if name != interface and link and link.carrier and seen.way_out(name, family):
+            found.append(name)
+    standings = {name: memory.standing(name, family) for name in found}
+    sick = [name for name, one in standings.items() if one and one.verdict != "up"]
+    return next((name for name in found if name not in sick), next(iter(found), ""))
+
+
+def _lead(
+    netlink: rt.Netlink, announcer: Announcer, seen: Observation, led: Detour
+) -> None:
+    for address in led.addresses:
+        _change(netlink, rt.NEWADDR, rt.F_CREATE, _body(seen, address))
+    for route in led.routes:
+        _change(netlink, rt.NEWROUTE, rt.F_CREATE, _body(seen, route))
+    _announce(announcer, seen, led.addresses)
+
+
+def _lead_back(
+    netlink: rt.Netlink, announcer: Announcer, seen: Observation, interface: str, led: Detour
+) -> None:
+    for route in led.routes:
+        _change(netlink, rt.DELROUTE, 0, _body(seen, route))
+    moved = {address.address for address in led.addresses}
+    back = [one for family in FAMILIES for one in seen.own_addresses(interface, family)]
+    _announce(announcer, seen, [one for one in back if one.address in moved])
+    for address in led.addresses:
+        _change(netlink, rt.DELADDR, 0, _body(seen, address))
+
+
+def _body(seen: Observation, item: Route | Address) -> bytes:
+    link = seen.link(item.interface)
+    index = link.index if link else 0
+    return route_body(item, index) if isinstance(item, Route) else address_body(item, index)
+
+
+def _announce(announcer: Announcer, seen: Observation, addresses: Sequence[Address]) -> None:
+    for one in addresses:
+        link, way_out = seen.link(one.interface), seen.way_out(one.interface, one.family)
+        if link and link.carrier:
+            gateway = way_out.gateway if way_out else ""
+            told = Announce(one.interface, one.family, one.address, link.mac, gateway)
+            with contextlib.suppress(OSError):
+                announcer.send(told)
+
+
+def _change(netlink: rt.Netlink, kind: int, flags: int, body: bytes) -> None:
+    try:
+        netlink.change(kind, flags, body)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL):
+            raise
+
+
+def _wait(
+    look: Callable[[], Observation], before: Observation, interface: str, patience: float
+) -> None:
+    """Wait until an uplink has, for a while without a break, all that it had before."""
+    had = [family for family in FAMILIES if _is_useful(before, interface, family)]
+    until = time.monotonic() + patience
+    since = time.monotonic()
+    while time.monotonic() - since < _STEADY:
+        time.sleep(_STEP)
+        seen = look()
+        if not all(_is_useful(seen, interface, family) for family in had):
+            since = time.monotonic()
+            if since > until:
+                raise Problem(
+                    f"{interface} has no way out {patience:.0f} s after networkd was told to "
+                    "set it up",
+                    hint=f"see 'networkctl status {interface}'",
+                )
+
+
+def _is_useful(seen: Observation, interface: str, family: int) -> bool:
+    link = seen.link(interface)
+    way_out = seen.way_out(interface, family)
+    addressed = seen.own_addresses(interface, family)
+    return bool(link and link.carrier and way_out and addressed)

@@ -1,0 +1,217 @@
+"""``netfail-hooks install``: work out the files, show them, put them in place, start it all."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from netfail_hooks import asked, live, manifest, nodes, reconcile, sysctls
+from netfail_hooks.config import Config, load
+from netfail_hooks.config_choice import choose
+from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.errors import Misuse, NotPermitted, Problem
+from netfail_hooks.layout import layout
+from netfail_hooks.networks import detect, networks, refuse_foreign_managers
+from netfail_hooks.nodes import Node
+from netfail_hooks.paths import Paths
+from netfail_hooks.perform import note, perform
+from netfail_hooks.plan import Step, diff, steps
+
+if TYPE_CHECKING:
+    from netfail_hooks.manifest import Manifest
+
+_HERE = Paths()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that there is to do, and what to tell of it."""
+
+    paths: Paths
+    config: Config
+    known: Manifest | None
+    todo: tuple[Step, ...]
+    notes: tuple[str, ...]
+    live: bool
+
+    def everybody(self) -> Config:
+        """Return the uplinks, those that no longer are one after them."""
+        retired = [live.uplink_of(step.path) for step in self.todo]
+        names = dict.fromkeys((*self.config.names(), *filter(None, retired)))
+        return Config(uplinks=default_metrics(tuple(names)))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    asked.add_arguments(parser)
+    add_common_arguments(parser, "install")
+
+
+def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare the options that uninstall has, too."""
+    parser.add_argument("--root", metavar="DIR", default="",
+                        help=f"{what} below a directory: an image, a test")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true",
+                        help="print what would change as a diff, and change nothing")  # fmt: skip
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+    parser.add_argument("--no-live", action="store_true",
+                        help="only the files; the running machine stays as it is")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Install. Returns 0; raises Problem, with everything as it was."""
+    work = prepare(args)
+    if args.dry_run:
+        sys.stdout.write(diff(work.todo))
+        tell(work.notes)
+        return 0
+    refuse_powerless(args.root)
+    confirm([str(step) for step in work.todo], yes=args.yes)
+    refused = _install(work)
+    rest = _start(work) if work.live else _what_remains(work)
+    notes = (*work.notes, *refused, *rest)
+    if args.json:
+        done = [str(step) for step in work.todo]
+        print(json.dumps({"did": done, "notes": list(notes), "live": work.live}, indent=2))
+    else:
+        for step in work.todo:
+            print(step)
+        print(_summary(work))
+        tell(notes)
+    return 0
+
+
+def prepare(args: argparse.Namespace) -> Work:
+    """Work out what there is to do. Changes nothing. Raises Problem."""
+    paths = Paths(args.root.rstrip("/"))
+    if args.root and not os.path.isdir(args.root):
+        raise Misuse(f"--root {args.root}: no such directory")
+    wish = asked.parse(args)
+    known = manifest.load(paths)
+    config, text = choose(paths, wish, lambda: detect(paths))
+    refuse_foreign_managers(paths, config.names())
+    found, notes = networks(paths, config, wish.setups)
+    wanted = layout(config, text, found)
+    wanted[_HERE.config] = _as_it_is(paths, wanted[_HERE.config])
+    todo = steps(paths, wanted, known or manifest.Manifest())
+    running = not (paths.root or args.no_live) and live.networkd_answers()
+    return Work(paths, config, known, todo, tuple(notes), running)
+
+
+def _as_it_is(paths: Paths, node: Node) -> Node:
+    """Return a file with the mode and owner that it has already."""
+    now = nodes.look(paths.config)
+    return replace(node, mode=now.mode, owner=now.owner) if now else node
+
+
+def refuse_powerless(root: str) -> None:
+    """Refuse to change the running machine without being root. Raises NotPermitted."""
+    if not root and os.geteuid() != 0:
+        raise NotPermitted("only root may do this", hint="use sudo, or --dry-run to look")
+
+
+def confirm(todo: list[str], *, yes: bool) -> None:
+    """Ask a person to agree. Raises Misuse if there is nobody to ask, Problem on a no."""
+    if yes or not todo:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
+    print(*todo, sep="\n")
+    if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise Problem("nothing was changed", hint="--dry-run shows all of it")
+
+
+def tell(notes: tuple[str, ...]) -> None:
+    """Tell a person what matters beside the result."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _install(work: Work) -> list[str]:
+    """Put the files in place, the running networkd following. Returns refused settings."""
+    refused: list[str] = []
+    now = live.current_sysctls(work.everybody().names()) if work.live else {}
+
+    @contextlib.contextmanager
+    def around(step: Step) -> Iterator[None]:
+        with (
+            live.network_step(step, work.everybody(), work.paths)
+            if work.live
+            else contextlib.nullcontext()
+        ):
+            yield
+
+    def begin() -> None:
+        if work.live:
+            refused.extend(live.set_sysctls(_settings(work)))
+
+    try:
+        noted = note(work.known, work.todo, now)
+        perform(work.paths, noted, work.todo, begin=begin, around=around)
+    except BaseException:
+        if work.live:
+            live.set_sysctls(now)
+            with contextlib.suppress(Problem):
+                live.command("networkctl", "reload")
+        raise
+    return refused
+
+
+def _settings(work: Work) -> dict[str, str]:
+    """Return what the kernel's settings are to be, an uplink's that no longer is one included."""
+    wanted = {s.key: s.setting for name in work.config.names() for s in sysctls.wanted(name)}
+    return {**(work.known.sysctls if work.known else {}), **wanted}
+
+
+def _start(work: Work) -> list[str]:
+    """Start the timer and look once; return what is left to do."""
+    told = live.service_problems()
+    interval = work.config.interval
+    if live.systemd_runs():
+        with _telling(told):
+            live.start_timer(interval)
+    elif interval:
+        told.append(f"systemd does not run this machine, so nothing runs 'netfail-hooks check' "
+                    f"every {interval} s")  # fmt: skip
+    with _telling(told):
+        config = load(work.paths)
+        probes = reconcile.ask(config)
+        reconcile.run(config, work.paths, "install", probes=probes)
+    return told
+
+
+@contextlib.contextmanager
+def _telling(told: list[str]) -> Iterator[None]:
+    """Let a problem that isn't the files' be told at the end."""
+    try:
+        yield
+    except Problem as problem:
+        told.append(str(problem))
+
+
+def _what_remains(work: Work) -> list[str]:
+    """Return what a person has to do where the running machine was left alone."""
+    if work.paths.root:
+        return live.image_problems(work.paths)
+    why = "it was asked not to be touched"
+    if not live.networkd_answers():
+        why = "systemd-networkd does not answer"
+    told = (
+        f"the running machine is as it was ({why}); reboot it with systemd-networkd and "
+        "networkd-dispatcher enabled, or start these and run 'netfail-hooks install' again"
+    )
+    return [told]
+
+
+def _summary(work: Work) -> str:
+    ranked = ", then ".join(work.config.names())
+    if not work.todo:
+        return f"all files are in place: {ranked}"
+    return f"installed: {ranked}; see 'netfail-hooks status'"

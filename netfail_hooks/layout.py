@@ -1,0 +1,68 @@
+"""Every file that an installation consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netfail_hooks import nodes, sysctls, units
+from netfail_hooks.config import Config
+from netfail_hooks.facts import PROTOCOL
+from netfail_hooks.hook_file import hook_text, states
+from netfail_hooks.nodes import FILE, Node
+from netfail_hooks.paths import Paths
+
+HOOK = "50-netfail-hooks"
+_HERE = Paths()
+_SYSCTL = "/etc/sysctl.d/60-netfail-hooks.conf"
+_PROTOCOL = "/etc/iproute2/rt_protos.d/netfail-hooks.conf"
+
+
+def layout(config: Config, config_text: str, networks: Mapping[str, str]) -> dict[str, Node]:
+    """Return what is to stand at each path, in the order in which to put it there.
+
+    ``networks`` are the texts of ``.network`` files by path, the most preferred uplink's first.
+    They change last first: networkd sets one uplink up while a better one has the traffic.
+    The hooks come when all they need is there.
+    """
+    return {
+        _PROTOCOL: _text(f"# Made by netfail-hooks install.\n{PROTOCOL} netfail\n"),
+        _SYSCTL: _text(sysctl_text(config)),
+        _HERE.config: _text(config_text),
+        _HERE.notify: nodes.directory(),
+        **_units(config),
+        **{path: _text(text) for path, text in reversed(tuple(networks.items()))},
+        **_hooks(),
+    }
+
+
+def sysctl_text(config: Config) -> str:
+    """Return the sysctl.d file. A minus: no complaint where there is no such key or interface.
+
+    With slashes, since an interface's name may have a dot (sysctl.d(5)).
+    """
+    lines = ["# Made by netfail-hooks install; the reasons are in netfail-hooks(8)."]
+    for name in config.names():
+        lines += [f"-net/{one.key} = {one.setting}" for one in sysctls.wanted(name)]
+    return "\n".join([*lines, ""])
+
+
+def _units(config: Config) -> dict[str, Node]:
+    found = {f"{units.UNITS}/{units.SERVICE}": _text(units.service_text())}
+    if config.interval:
+        found[f"{units.UNITS}/{units.TIMER}"] = _text(units.timer_text(config.interval))
+        found[units.WANTED] = nodes.link(f"{units.UNITS}/{units.TIMER}")
+    return found
+
+
+def _hooks() -> dict[str, Node]:
+    """Return the hooks; the dispatcher skips what isn't root's with mode 0755, in silence."""
+    found = {_HERE.dispatcher: nodes.directory()}
+    hook = Node(FILE, hook_text(), 0o755)
+    for state in states():
+        found[f"{_HERE.dispatcher}/{state}.d"] = nodes.directory()
+        found[f"{_HERE.dispatcher}/{state}.d/{HOOK}"] = hook
+    return found
+
+
+def _text(text: str) -> Node:
+    return Node(FILE, text.encode("utf-8"))

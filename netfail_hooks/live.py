@@ -1,0 +1,140 @@
+"""Make the running machine follow the files: networkd, the service manager, the kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+
+from netfail_hooks import networkctl, sysctls
+from netfail_hooks.config import Config
+from netfail_hooks.detour import around
+from netfail_hooks.errors import Problem
+from netfail_hooks.paths import Paths
+from netfail_hooks.plan import Step
+from netfail_hooks.units import SERVICE, TIMER
+
+_PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
+_COMMAND_PATIENCE = 30
+_OURS = re.compile(r"/etc/systemd/network/\d+-netfail-([^/]+)\.network")
+
+
+def networkd_answers() -> bool:
+    """Tell whether systemd-networkd runs and can be asked."""
+    return bool(networkctl.states())
+
+
+def systemd_runs() -> bool:
+    """Tell whether the machine was booted by systemd (sd_booted(3))."""
+    return os.path.isdir("/run/systemd/system")
+
+
+def command(*argv: str) -> None:
+    """Run a command that must end well. Raises Problem with what it said."""
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, check=False, timeout=_COMMAND_PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Problem(f"{' '.join(argv)}: {error}") from None
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split())
+        raise Problem(f"{' '.join(argv)}: {said or f'exit status {done.returncode}'}")
+
+
+def uplink_of(path: str) -> str:
+    """Return whose ``.network`` file of ours that is, "" for any other path."""
+    found = _OURS.fullmatch(path)
+    return found[1] if found else ""
+
+
+@contextlib.contextmanager
+def network_step(
+    step: Step, config: Config, paths: Paths, told: list[str] | None = None
+) -> Iterator[None]:
+    """Have networkd take a changed ``.network`` file up, with no traffic lost on the way.
+
+    An uplink that doesn't come back is a Problem; with ``told`` given, a line more there.
+    """
+    interface = uplink_of(step.path)
+    if not interface:
+        yield
+        return
+    begun = False
+    try:
+        with around(config, interface, paths, _PATIENCE):
+            begun = True
+            yield
+            command("networkctl", "reload")
+    except Problem as problem:
+        if told is None or not begun:
+            raise
+        told.append(str(problem))
+
+
+def current_sysctls(names: Sequence[str]) -> dict[str, str]:
+    """Return the settings that we change, as they are now."""
+    found = {s.key: sysctls.read(s.key) for name in names for s in sysctls.wanted(name)}
+    return {key: setting for key, setting in found.items() if setting is not None}
+
+
+def set_sysctls(settings: dict[str, str]) -> list[str]:
+    """Give settings their value; return what the kernel refused. One that is gone is no matter."""
+    refused = []
+    for key, setting in settings.items():
+        if sysctls.read(key) in (None, setting):
+            continue
+        try:
+            with open(sysctls.path(key), "w", encoding="ascii") as file:
+                file.write(setting)
+        except OSError as error:
+            refused.append(f"net.{key.replace('/', '.')}={setting}: {error.strerror}")
+    return refused
+
+
+def start_timer(interval: int) -> None:
+    """Have the service manager read the units, and run the timer or not. Raises Problem."""
+    command("systemctl", "daemon-reload")
+    if interval:
+        command("systemctl", "restart", TIMER)
+
+
+def stop_timer() -> None:
+    """Stop the timer and a check that runs."""
+    with contextlib.suppress(Problem):
+        command("systemctl", "stop", TIMER, SERVICE)
+
+
+def service_problems() -> list[str]:
+    """Return what is missing for the hooks to be called, each with the next step."""
+    told = []
+    if not shutil.which("networkd-dispatcher", path=os.defpath + ":/usr/sbin:/usr/local/bin"):
+        told.append("networkd-dispatcher is not installed, so no event reaches the hooks: "
+                    "apt install networkd-dispatcher, or your distribution's like")  # fmt: skip
+    elif systemd_runs() and not _is("active", "networkd-dispatcher.service"):
+        told.append("networkd-dispatcher does not run, so no event reaches the hooks: "
+                    "systemctl enable --now networkd-dispatcher")  # fmt: skip
+    if systemd_runs() and not _is("enabled", "systemd-networkd.service"):
+        told.append("systemd-networkd does not start at boot: systemctl enable systemd-networkd")
+    return told
+
+
+def image_problems(paths: Paths) -> list[str]:
+    """Return what a machine that is not running lacks, each with the next step."""
+    wanted = paths.at("/etc/systemd/system/multi-user.target.wants/")
+    return [
+        f"{unit} is not enabled below {paths.root}: systemctl --root={paths.root} enable {unit}"
+        for unit in ("systemd-networkd.service", "networkd-dispatcher.service")
+        if not os.path.lexists(wanted + unit)
+    ]
+
+
+def _is(state: str, unit: str) -> bool:
+    try:
+        command("systemctl", "--quiet", f"is-{state}", unit)
+    except Problem:
+        return False
+    return True

@@ -1,0 +1,104 @@
+"""The uplinks' ``.network`` files: which NICs are meant, and what each file is to say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+
+from netfail_hooks import match, takeover
+from netfail_hooks.asked import Setup
+from netfail_hooks.config import Config
+from netfail_hooks.errors import Misuse
+from netfail_hooks.match import Nic, Source
+from netfail_hooks.paths import Paths
+
+_KINDS = ("ether", "wlan")  # wired ones are preferred
+
+
+def networks(
+    paths: Paths, config: Config, setups: Mapping[str, Setup]
+) -> tuple[dict[str, str], list[str]]:
+    """Return our ``.network`` files by path, in rank order, and what is to be told.
+
+    Raises Misuse for an uplink of which nobody says how it is to be set up.
+    """
+    texts, notes = {}, []
+    for rank, uplink in enumerate(config.uplinks):
+        nic = match.read_nic(uplink.interface, paths.at("/sys"))
+        setup = setups.get(uplink.interface)
+        source = None if setup else _source(paths, nic)
+        if setup:
+            text = takeover.write_new(nic, _wish(setup), uplink.metric, rank)
+        elif source:
+            text = takeover.take_over(nic, source, uplink.metric, rank)
+        else:
+            name = uplink.interface
+            raise Misuse(
+                f"no .network file says how {name} is to be set up",
+                hint=f"add --dhcp {name}, or --address {name}=IP/LENGTH and --gateway IP",
+            )
+        if not os.path.isdir(paths.at(f"/sys/class/net/{uplink.interface}")):
+            notes.append(f"there is no {uplink.interface} now; it takes its place once it is here")
+        texts[f"{Paths().network}/{takeover.file_name(nic)}"] = text
+    return texts, notes
+
+
+def detect(paths: Paths) -> tuple[str, ...]:
+    """Return the uplinks of a machine whose config nobody has written. Raises Misuse.
+
+    The physical NICs that networkd is told to set up, wired ones first, each kind by name.
+    """
+    directory = paths.at("/sys/class/net")
+    names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+    nics = [match.read_nic(name, paths.at("/sys")) for name in names]
+    found = [
+        nic.name
+        for kind in _KINDS
+        for nic in nics
+        if nic.kind == kind and _is_physical(directory, nic) and _source(paths, nic)
+    ]
+    if len(found) < 2:
+        told = f"only {found[0]} is" if found else "no NIC is"
+        raise Misuse(
+            f"{told} set up by a .network file, and failover takes two",
+            hint="name them with --primary IF --backup IF; 'networkctl' lists them",
+        )
+    return tuple(found)
+
+
+def _is_physical(directory: str, nic: Nic) -> bool:
+    """Tell whether there is a device behind it (sysfs: ABI/testing/sysfs-class-net)."""
+    return os.path.exists(f"{directory}/{nic.name}/device")
+
+
+def _source(paths: Paths, nic: Nic) -> Source | None:
+    """Return the file that networkd would use if we were not here."""
+    return match.effective(paths, nic, ignore=takeover.is_ours)
+
+
+def _wish(setup: Setup) -> takeover.Static | takeover.Dhcp:
+    if setup.dhcp:
+        return takeover.Dhcp(setup.dns)
+    return takeover.Static(setup.addresses, setup.gateways, setup.dns)
+
+
+def refuse_foreign_managers(paths: Paths, names: tuple[str, ...]) -> None:
+    """Refuse uplinks that NetworkManager has on the running machine. Raises Misuse."""
+    if paths.root:
+        return
+    try:
+        done = subprocess.run(
+            ["nmcli", "--terse", "--fields", "DEVICE,STATE", "device"], capture_output=True,
+            check=False, text=True, timeout=10, env={**os.environ, "LC_ALL": "C"},
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    for line in done.stdout.splitlines():
+        name, _, state = line.rpartition(":")
+        # nmcli(1); "connected (externally)" is somebody else's doing, ours included.
+        if name in names and not state.startswith(("unmanaged", "connected (externally)")):
+            raise Misuse(
+                f"NetworkManager has {name}, and only one can",
+                hint=f"nmcli device set {name} managed no, or uninstall NetworkManager",
+            )

@@ -1,0 +1,152 @@
+"""``netfail-hooks uninstall``: put everything back as it was before install.
+
+What somebody has changed since install is theirs and stays; each such path is told. Twice is
+the same as once, and after a kill on the way the next run does the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netfail_hooks import live, manifest, nodes
+from netfail_hooks.config import Config
+from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.install import add_common_arguments, confirm, refuse_powerless, tell
+from netfail_hooks.manifest import Entry, Manifest
+from netfail_hooks.paths import Paths
+from netfail_hooks.perform import forget, place
+from netfail_hooks.plan import Step, diff
+
+_HERE = Paths()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What there is to put back, and what stays though we put it there."""
+
+    paths: Paths
+    known: Manifest
+    todo: tuple[Step, ...]
+    notes: tuple[str, ...]
+    keep_log: bool
+    live: bool
+
+    def uplinks(self) -> Config:
+        """Return the uplinks whose files are put back."""
+        names = dict.fromkeys(live.uplink_of(entry.path) for entry in self.known.entries)
+        return Config(uplinks=default_metrics(tuple(filter(None, names))))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    add_common_arguments(parser, "uninstall")
+    parser.add_argument("--keep-config", action="store_true", help="leave /etc/netfail-hooks")
+    parser.add_argument("--keep-log", action="store_true", help="leave the flight recorder")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Uninstall. Returns 0; raises Problem, and what is left to do the next run does."""
+    paths = Paths(args.root.rstrip("/"))
+    if args.root and not os.path.isdir(args.root):
+        raise Misuse(f"--root {args.root}: no such directory")
+    if not args.dry_run:
+        refuse_powerless(args.root)
+    known = manifest.load(paths)
+    if known is None:
+        if not args.dry_run:
+            forget(paths)
+        print(json.dumps({"did": [], "notes": []}) if args.json else "nothing is installed")
+        return 0
+    work = prepare(paths, known, args)
+    if args.dry_run:
+        sys.stdout.write(diff(work.todo))
+        tell(work.notes)
+        return 0
+    confirm([str(step) for step in work.todo], yes=args.yes)
+    notes = (*work.notes, *_uninstall(work))
+    if args.json:
+        print(json.dumps({"did": [str(s) for s in work.todo], "notes": list(notes)}, indent=2))
+    else:
+        print(*work.todo, "uninstalled", sep="\n")
+        tell(notes)
+    return 0
+
+
+def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
+    """Work out what there is to put back, the last made first. Changes nothing."""
+    todo, notes = [], []
+    for entry in reversed(known.entries):
+        if args.keep_config and (entry.path + "/").startswith(os.path.dirname(_HERE.config) + "/"):
+            continue
+        step = Step(entry.path, nodes.look(paths.at(entry.path)), entry.before)
+        if nodes.same(step.before, step.after):
+            continue
+        if _is_somebody_elses(entry, step):
+            notes.append(f"{entry.path} was changed since install, so it stays as it is")
+        else:
+            todo.append(step)
+    running = not (paths.root or args.no_live)
+    return Work(paths, known, tuple(todo), tuple(notes), args.keep_log, running)
+
+
+def _is_somebody_elses(entry: Entry, step: Step) -> bool:
+    """Tell whether it is neither as we made it nor gone; an empty directory is nobody's."""
+    if step.before is None or (step.before.kind == nodes.DIRECTORY and step.after is None):
+        return False
+    return not entry.is_ours(step.before)
+
+
+def _uninstall(work: Work) -> list[str]:
+    """Put everything back; return what could not be."""
+    told: list[str] = []
+    networkd = work.live and live.networkd_answers()
+    if work.live and live.systemd_runs():
+        live.stop_timer()
+    for step in work.todo:
+        with live.network_step(step, work.uplinks(), work.paths, told) if networkd else _nothing():
+            place(work.paths, step)
+    for entry in work.known.entries:
+        nodes.remove(nodes.beside(work.paths.at(entry.path)))
+    if work.live:
+        told += _restore_kernel(work.known)
+    _remove_own_directories(work)
+    if work.live and live.systemd_runs():
+        with contextlib.suppress(Problem):
+            live.command("systemctl", "daemon-reload")
+    forget(work.paths)
+    return told
+
+
+def _nothing() -> contextlib.nullcontext[None]:
+    return contextlib.nullcontext()
+
+
+def _restore_kernel(known: Manifest) -> list[str]:
+    from netfail_hooks.residue import remove_ours
+
+    told = [f"the kernel refused {one}" for one in live.set_sysctls(known.sysctls)]
+    try:
+        remove_ours()
+    except Problem as problem:
+        told.append(str(problem))
+    return told
+
+
+def _remove_own_directories(work: Work) -> None:
+    """Remove what the hooks and checks left: the lock, their memory, and what they recorded."""
+    _empty(work.paths.run, ("lock", "state", "config"))
+    if not work.keep_log:
+        _empty(work.paths.log, ("events.jsonl", "events.jsonl.1"))
+
+
+def _empty(directory: str, names: Sequence[str]) -> None:
+    for name in names:
+        nodes.remove(f"{directory}/{name}")
+    nodes.remove(directory)
