@@ -111,7 +111,8 @@ make_venv() { # DIR WHAT...: a new virtual environment with these packages in it
     if [ -n "$pip" ]; then
         rm -f "$pip"
     else
-        "$venv/bin/python" -m pip --quiet --disable-pip-version-check uninstall --yes pip
+        "$venv/bin/python" -m pip --quiet --disable-pip-version-check uninstall --yes \
+            setuptools pip 2>/dev/null # Python 3.11 brings both, 3.12 only pip
     fi
 }
 
