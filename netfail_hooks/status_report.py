@@ -44,10 +44,12 @@ def report(found: Sources) -> Report:
     uplinks = tuple(
         _uplink(found, rank, uplink) for rank, uplink in enumerate(found.config.uplinks, start=1)
     )
+    as_chosen = _is_as_chosen(uplinks)
     return Report(
         schema=SCHEMA,
         time=_iso(found.clock),
-        well=bool(found.ways) and all(uplink.well for uplink in uplinks),
+        well=bool(found.ways) and as_chosen and all(uplink.well for uplink in uplinks),
+        as_chosen=as_chosen,
         memory=_memory_state(found.memory),
         uplinks=uplinks,
         way_out=found.ways,
@@ -101,6 +103,18 @@ def _is_well(families: tuple[Family, ...]) -> bool:
     )
 
 
+def _is_as_chosen(uplinks: tuple[UplinkReport, ...]) -> bool:
+    """Tell whether no family goes by another uplink than the chosen one; a VPN is no uplink."""
+    used = {one.family for uplink in uplinks for one in uplink.families if one.carries}
+    idle = {
+        one.family
+        for uplink in uplinks
+        for one in uplink.families
+        if one.chosen and not one.carries
+    }
+    return not used & idle
+
+
 def _family(found: Sources, uplink: Uplink, family: int) -> Family:
     name, seen = uplink.interface, found.seen
     standing = found.memory.standing(name, family) if found.memory else None
@@ -112,6 +126,7 @@ def _family(found: Sources, uplink: Uplink, family: int) -> Family:
     passed = max(seen.now - standing.since, 0) // 1000 if standing else None
     return Family(
         family=family,
+        chosen=bool(found.memory and found.memory.carrier(family) == name),
         carries=bool(used and used.interface == name),
         verdict=standing.verdict if standing else UNKNOWN,
         trouble=ails,

@@ -9,6 +9,7 @@ from netfail_hooks.status_values import UNKNOWN, Family, Report, UplinkReport
 _GOOD, _BAD, _DULL, _PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"  # ECMA-48, SGR
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _LABEL = 10
+_AT_ODDS = "the kernel sends by another uplink than was chosen: run 'netfail-hooks check'"
 _Paint = Callable[[str, str], str]
 
 
@@ -20,6 +21,8 @@ def render(report: Report, *, colour: bool = False) -> str:
     lines += ["", *_ways(report, paint)]
     lines += _labelled("ours", [f"route {one}" for one in report.our_routes]
                        + [f"address {one}" for one in report.our_addresses])  # fmt: skip
+    if not report.as_chosen:
+        lines += _labelled("at odds", [paint(_AT_ODDS, _BAD)])
     if report.last_failover:
         last = report.last_failover
         told = f"{span(last.seconds_ago)} ago, {last.trigger}: {last.summary} [{last.took_ms} ms]"
@@ -80,6 +83,8 @@ def _health(family: Family, paint: _Paint) -> str:
         text += f", {family.rounds_to_go} good {rounds} to go"
     if family.carries:
         text += ", carries the traffic"
+    elif family.chosen:
+        text += ", chosen"
     return text
 
 

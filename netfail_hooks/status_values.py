@@ -23,11 +23,13 @@ class Probe:
 class Family:
     """An uplink in one family. Times are seconds; None is what we cannot know.
 
+    ``chosen``: the last run would have it carry the traffic; ``carries``: the kernel does.
     ``rounds_failed`` and ``rounds_passed`` are the last rounds of probes in a row that did,
     ``rounds_to_go`` how many more must go well before it takes the traffic back.
     """
 
     family: int
+    chosen: bool
     carries: bool
     verdict: str
     trouble: str
@@ -71,11 +73,15 @@ class Failover:
 
 @value
 class Report:
-    """All of it. ``way_out`` is the kernel's answer for a real destination, by family."""
+    """All of it. ``way_out`` is the kernel's answer for a real destination, by family.
+
+    ``as_chosen``: it sends by no other uplink than the last run chose.
+    """
 
     schema: int
     time: str
     well: bool
+    as_chosen: bool
     memory: str
     uplinks: tuple[UplinkReport, ...]
     way_out: tuple[Way, ...]

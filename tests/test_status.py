@@ -113,6 +113,15 @@ def test_no_way_out_is_not_well() -> None:
     assert not _told(_well, ways=()).well
 
 
+def test_traffic_by_another_uplink_than_was_chosen_is_not_well() -> None:
+    other = Way("1.1.1.1", "wlan0", "192.168.1.1", "192.168.1.51")
+    found = _told(_well, ways=(other,))
+    assert not found.well
+    assert "at odds   the kernel sends by another uplink" in render(found)
+    assert "IPv4  up for 2 h, chosen\n" in render(found)
+    assert _told(_well, ways=(replace(other, interface="wg0"),)).well
+
+
 def test_without_its_memory_it_goes_by_what_it_sees() -> None:
     assert _told(_well, memory=None).memory == "unknown"
     assert _told(_well, memory=None).well
