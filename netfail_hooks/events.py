@@ -52,7 +52,7 @@ def parse(line: str) -> Event:
             before={f"ipv{one['family']}": _text(one["interface"])
                     for one in entry["before"]["carriers"]},
         )  # fmt: skip
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not an event: {error}") from None
 
 

@@ -46,7 +46,7 @@ def parse(line: str) -> Recorded:
     """
     try:
         entry = json.loads(line)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise DamagedError("not JSON") from None
     if not isinstance(entry, dict):
         raise DamagedError("not an event")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import record, recording
+from netfail_hooks import events, record, recording
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.facts import Route, Target
 from netfail_hooks.memory import Memory
 from netfail_hooks.record import Run
 from netfail_hooks.recording import DamagedError
+from netfail_hooks.replay_decide import again
 from netfail_hooks.values import plain, replace
 from tests.world import STATES, World, config_of
 
@@ -112,7 +114,7 @@ def test_what_does_not_fit_is_named(path: str, found: object, told: str) -> None
     assert told in str(damaged.value)
 
 
-@pytest.mark.parametrize("line", ["", "{", "[]", "3", '"x"', "{}", "[" * 100_000, "\0"])
+@pytest.mark.parametrize("line", ["", "{", "[]", "3", '"x"', "{}", "[" * 100_000, "\0", "1" * 5000])
 def test_what_is_no_event_is_refused(line: str) -> None:
     with pytest.raises(DamagedError):
         recording.parse(line)
@@ -124,6 +126,25 @@ def test_a_line_from_before_a_key_came_has_its_default() -> None:
     del entry["config"]["log_bytes"]
     found = recording.parse(json.dumps(entry))
     assert found.config.log_bytes == Config(()).log_bytes
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_spoilt_line_is_refused_or_decided_on_but_never_a_crash(data: st.DataObject) -> None:
+    entry = _entry()
+    at: Any = entry
+    while True:
+        keys = list(range(len(at))) if isinstance(at, list) else sorted(at)
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(at[key], (dict, list)) or not at[key]:
+            break
+        at = at[key]
+    spoilt: Any = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+    at[key] = data.draw(spoilt | st.sampled_from([[], {}, "::1", "1.2.3.4", "default", "eth0"]))
+    line = json.dumps(entry)
+    assert len(list(again([line]))) == 1
+    with contextlib.suppress(ValueError):
+        events.parse(line)
 
 
 @settings(deadline=None)
