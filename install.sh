@@ -76,14 +76,22 @@ END
 
 fetch_pip() { # FILE: for a Python without ensurepip, as Debian has it without python3-venv
     "$python" -I - "$1" <<'END'
-import hashlib, json, sys, urllib.request
-with urllib.request.urlopen("https://pypi.org/pypi/pip/json", timeout=60) as answer:
-    files = json.load(answer)["urls"]
-wheel = next(one for one in files if one["packagetype"] == "bdist_wheel")
-with urllib.request.urlopen(wheel["url"], timeout=60) as answer:
-    data = answer.read()
+import hashlib, json, sys
+from urllib.parse import urljoin
+from urllib.request import urlopen
+
+def get(url):
+    with urlopen(url, timeout=60) as answer:
+        return answer.read()
+
+try:
+    index = "https://pypi.org/pypi/pip/json"
+    wheel = next(f for f in json.loads(get(index))["urls"] if f["packagetype"] == "bdist_wheel")
+    data = get(urljoin(index, wheel["url"]))
+except OSError as error:
+    sys.exit(f"pypi.org: {error}")
 if hashlib.sha256(data).hexdigest() != wheel["digests"]["sha256"]:
-    sys.exit("damaged on the way")
+    sys.exit("pypi.org: damaged on the way")
 with open(sys.argv[1], "wb") as file:
     file.write(data)
 END
