@@ -36,7 +36,8 @@ COMMANDS = (
     ),
     Command(
         "status", "status", "show each uplink, and which one carries the traffic now",
-        "every uplink is well", "an uplink is not well, or there is no way out",
+        "every uplink is well, as far as can be known",
+        "an uplink is not well, or the traffic has no way out, or not the chosen one",
         ("", "--json", "--watch 2"),
     ),
     Command(

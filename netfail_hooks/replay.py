@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.description = f"{parser.description}\n\n{_ABOUT}"
     parser.add_argument("what", nargs="+", metavar="EVENT|FILE",
-                        help="INTERFACE=STATE or +SECONDSs, several; or one file")  # fmt: skip
+                        help="one or more of INTERFACE=STATE and +12s; or one file")  # fmt: skip
     parser.add_argument("--sandbox", action="store_true",
                         help="on real interfaces in a throw-away network namespace")  # fmt: skip
     parser.add_argument("--all", action="store_true", help="run other people's hooks too")
