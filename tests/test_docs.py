@@ -1,0 +1,118 @@
+"""What the documents say must be so: every setting, option, path and link in them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks import sysctls
+from netfail_hooks.cli import parser
+from netfail_hooks.commands import COMMANDS
+from netfail_hooks.config import Config, Uplink
+from netfail_hooks.config_file import SETTINGS, parse
+from netfail_hooks.config_uplink import KEYS, default_metrics
+from netfail_hooks.paths import Paths
+
+HERE = Path(__file__).resolve().parent.parent
+DOCUMENTS = [HERE / "README.md", HERE / "CHANGELOG.md", *sorted((HERE / "docs").glob("*.md"))]
+README = (HERE / "README.md").read_text(encoding="utf-8")
+CONFIGURATION = (HERE / "docs/configuration.md").read_text(encoding="utf-8")
+MANUAL = (HERE / "man/netfail-hooks.8").read_text(encoding="utf-8")
+
+# A row of a table: the key, its default, its range.
+ROWS = {
+    key: (default.strip(), span.strip())
+    for key, default, span in re.findall(
+        r"^\| `([a-z_.]+)` \|([^|]*)\|([^|]*)\|", CONFIGURATION, re.MULTILINE
+    )
+}
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    assert set(ROWS) == {"mode", *(setting.key for setting in SETTINGS), *KEYS}
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: str(setting.key))
+def test_a_setting_is_documented_as_it_is(setting: object) -> None:
+    one = next(known for known in SETTINGS if known is setting)
+    default, span = ROWS[one.key]
+    initial = getattr(Config(uplinks=default_metrics(("eth0",))), one.field)
+    assert default == f"`{str(initial).lower()}`"
+    assert span == ("" if one.kind is bool else f"{one.low} to {one.high}")
+    assert f"| {one.about}" in CONFIGURATION
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key not in ("interface", "metric")])
+def test_a_key_of_an_uplink_is_documented_as_it_is(key: str) -> None:
+    initial = getattr(Uplink("eth0", 100), key)
+    shown = {True: "true", (): "[]", "any": '"any"'}.get(initial, str(initial))
+    assert ROWS[key][0] == f"`{shown}`"
+
+
+def test_the_metrics_are_documented_as_they_are() -> None:
+    first = [uplink.metric for uplink in default_metrics(("a", "b", "c"))]
+    assert ROWS["metric"][0] == ", ".join(str(one) for one in first) + ", ... by rank"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
+def test_an_example_of_the_config_is_one(document: Path) -> None:
+    for text in re.findall(r"```toml\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL):
+        assert parse(tomllib.loads(text))[1] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
+def test_a_link_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
+def test_a_command_line_is_one_that_the_command_takes(document: Path) -> None:
+    text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            words = line.partition("#")[0].split()
+            if words[:1] == ["sudo"]:
+                del words[0]
+            if words[:1] == ["./install.sh"]:
+                words[0] = "install"
+                if len(words) > 1 and words[1] in ("--demo", "--uninstall"):
+                    words[:2] = [words[1].removeprefix("--")]
+            elif words[:1] == ["netfail-hooks"]:
+                del words[0]
+            else:
+                continue
+            parser(filled=(words[0],)).parse_args(words)
+
+
+def test_the_manual_has_every_command_and_path() -> None:
+    listed = re.findall(r"^\.TP\n\.B ([a-z]+)$", MANUAL, re.MULTILINE)
+    assert sorted(listed) == sorted(command.name for command in COMMANDS)
+    paths = Paths()
+    for path in (paths.config, paths.notify, paths.run, paths.log, paths.manifest, paths.network):
+        assert path in MANUAL
+
+
+def test_the_manual_uses_only_macros_that_there_are() -> None:
+    used = set(re.findall(r"^\.([A-Z]+)", MANUAL, re.MULTILINE))
+    assert used <= {"TH", "SH", "PP", "TP", "B", "I", "BR", "RI"}
+
+
+def test_the_readme_names_every_sysctl() -> None:
+    for setting in sysctls.wanted("eth0"):
+        assert setting.key.rpartition("/")[2] in README
+
+
+def test_every_dependency_earns_its_place() -> None:
+    text = (HERE / "docs/dependencies.md").read_text(encoding="utf-8")
+    with open(HERE / "pyproject.toml", "rb") as file:
+        project = tomllib.load(file)["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    for requirement in wanted:
+        name = re.match(r"[a-z0-9-]+", requirement)
+        assert name, requirement
+        assert name[0] in text, requirement
