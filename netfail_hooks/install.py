@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from netfail_hooks import asked, live, manifest, nodes, reconcile, sysctls
 from netfail_hooks.config import Config, load
@@ -17,14 +16,12 @@ from netfail_hooks.config_choice import choose
 from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.layout import layout
+from netfail_hooks.manifest import Manifest
 from netfail_hooks.networks import detect, networks, refuse_foreign_managers
 from netfail_hooks.nodes import Node
 from netfail_hooks.paths import Paths
 from netfail_hooks.perform import note, perform
 from netfail_hooks.plan import Step, diff, steps
-
-if TYPE_CHECKING:
-    from netfail_hooks.manifest import Manifest
 
 _HERE = Paths()
 
@@ -100,7 +97,7 @@ def prepare(args: argparse.Namespace) -> Work:
     found, notes = networks(paths, config, wish.setups)
     wanted = layout(config, text, found)
     wanted[_HERE.config] = _as_it_is(paths, wanted[_HERE.config])
-    todo = steps(paths, wanted, known or manifest.Manifest())
+    todo = steps(paths, wanted, known or Manifest())
     running = not (paths.root or args.no_live) and live.networkd_answers()
     return Work(paths, config, known, todo, tuple(notes), running)
 
@@ -130,8 +127,8 @@ def confirm(todo: list[str], *, yes: bool) -> None:
 
 def tell(notes: tuple[str, ...]) -> None:
     """Tell a person what matters beside the result."""
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+    for one in notes:
+        print(f"note: {one}", file=sys.stderr)
 
 
 def _install(work: Work) -> list[str]:
@@ -153,7 +150,7 @@ def _install(work: Work) -> list[str]:
             refused.extend(live.set_sysctls(_settings(work)))
 
     try:
-        noted = note(work.known, work.todo, now)
+        noted = note(_originals(work, now), work.todo)
         perform(work.paths, noted, work.todo, begin=begin, around=around)
     except BaseException:
         if work.live:
@@ -164,6 +161,14 @@ def _install(work: Work) -> list[str]:
     return refused
 
 
+def _originals(work: Work, now: dict[str, str]) -> Manifest:
+    """Return what is known of the machine before us; what an earlier install noted stays."""
+    if work.known is None:
+        ways = live.ways(work.everybody()) if work.live else ()
+        return Manifest(sysctls=now, ways=ways)
+    return replace(work.known, sysctls={**now, **work.known.sysctls})
+
+
 def _settings(work: Work) -> dict[str, str]:
     """Return what the kernel's settings are to be, an uplink's that no longer is one included."""
     wanted = {s.key: s.setting for name in work.config.names() for s in sysctls.wanted(name)}
@@ -172,7 +177,7 @@ def _settings(work: Work) -> dict[str, str]:
 
 def _start(work: Work) -> list[str]:
     """Start the timer and look once; return what is left to do."""
-    told = live.service_problems()
+    told = [*live.networkd_problems(), *live.start_dispatcher()]
     interval = work.config.interval
     if live.systemd_runs():
         with _telling(told):

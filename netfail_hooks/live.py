@@ -13,8 +13,10 @@ from netfail_hooks import networkctl, sysctls
 from netfail_hooks.config import Config
 from netfail_hooks.detour import around
 from netfail_hooks.errors import Problem
+from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.plan import Step
+from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.units import SERVICE, TIMER
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
@@ -75,6 +77,13 @@ def network_step(
         told.append(str(problem))
 
 
+def ways(config: Config) -> tuple[str, ...]:
+    """Return the uplinks in the order in which the kernel lists their IPv4 default routes."""
+    with Netlink() as netlink:
+        seen = observe(config, netlink)
+    return tuple(route.interface for route in seen.defaults(4) if seen.link(route.interface))
+
+
 def current_sysctls(names: Sequence[str]) -> dict[str, str]:
     """Return the settings that we change, as they are now."""
     found = {s.key: sysctls.read(s.key) for name in names for s in sysctls.wanted(name)}
@@ -108,18 +117,33 @@ def stop_timer() -> None:
         command("systemctl", "stop", TIMER, SERVICE)
 
 
-def service_problems() -> list[str]:
-    """Return what is missing for the hooks to be called, each with the next step."""
-    told = []
-    if not shutil.which("networkd-dispatcher", path=os.defpath + ":/usr/sbin:/usr/local/bin"):
-        told.append("networkd-dispatcher is not installed, so no event reaches the hooks: "
-                    "apt install networkd-dispatcher, or your distribution's like")  # fmt: skip
-    elif systemd_runs() and not _is("active", "networkd-dispatcher.service"):
-        told.append("networkd-dispatcher does not run, so no event reaches the hooks: "
-                    "systemctl enable --now networkd-dispatcher")  # fmt: skip
+def start_dispatcher() -> list[str]:
+    """Have networkd-dispatcher run; return what is missing for that, with the next step.
+
+    Debian's unit starts at boot only if there is a hook (its ConditionPathExistsGlob=): before
+    ours there may have been none.
+    """
+    unit = "networkd-dispatcher.service"
+    if not shutil.which("networkd-dispatcher", path="/usr/local/bin:/usr/sbin:/usr/bin"):
+        how = "install it with the distribution's package manager"
+        return [f"networkd-dispatcher is not there, so no event reaches the hooks: {how}"]
+    if not systemd_runs():
+        return []
+    if not _is("enabled", unit):
+        how = "systemctl enable --now networkd-dispatcher"
+        return [f"networkd-dispatcher is not enabled, so no event reaches the hooks: {how}"]
+    try:
+        command("systemctl", "start", unit)
+    except Problem as problem:
+        return [str(problem)]
+    return []
+
+
+def networkd_problems() -> list[str]:
+    """Return what keeps networkd from running after the next boot, with the next step."""
     if systemd_runs() and not _is("enabled", "systemd-networkd.service"):
-        told.append("systemd-networkd does not start at boot: systemctl enable systemd-networkd")
-    return told
+        return ["systemd-networkd does not start at boot: systemctl enable systemd-networkd"]
+    return []
 
 
 def image_problems(paths: Paths) -> list[str]:

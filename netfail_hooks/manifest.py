@@ -37,10 +37,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All entries in the order in which they were made, and original settings by key."""
+    """All entries in the order in which they were made, and original settings by key.
+
+    ``ways`` are the uplinks in the order of their default routes then: of several with one
+    metric the kernel uses the first.
+    """
 
     entries: tuple[Entry, ...] = ()
     sysctls: dict[str, str] = field(default_factory=dict)
+    ways: tuple[str, ...] = ()
 
     def entry(self, path: str) -> Entry | None:
         """Return what is known of a path."""
@@ -79,7 +84,8 @@ def _parse(tree: dict[str, Any]) -> Manifest:
     if tree["schema"] != SCHEMA:
         raise ValueError(f"schema {tree['schema']}")
     entries = tuple(_entry(one) for one in tree["entries"])
-    return Manifest(entries, {str(key): str(one) for key, one in tree["sysctls"].items()})
+    sysctls = {str(key): str(one) for key, one in tree["sysctls"].items()}
+    return Manifest(entries, sysctls, tuple(str(one) for one in tree["ways"]))
 
 
 def save(paths: Paths, manifest: Manifest) -> None:
@@ -91,6 +97,7 @@ def save(paths: Paths, manifest: Manifest) -> None:
             for e in manifest.entries
         ],
         "sysctls": manifest.sysctls,
+        "ways": list(manifest.ways),
     }
     data = json.dumps(tree, indent=1).encode("ascii") + b"\n"
     os.makedirs(os.path.dirname(paths.manifest), mode=0o755, exist_ok=True)

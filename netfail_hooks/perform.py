@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from netfail_hooks import manifest as manifests
 from netfail_hooks import nodes
@@ -16,14 +15,12 @@ from netfail_hooks.plan import Step
 Around = Callable[[Step], contextlib.AbstractContextManager[None]]
 
 
-def note(known: Manifest | None, todo: Sequence[Step], sysctls: dict[str, str]) -> Manifest:
-    """Return the manifest that the steps need; originals noted before stay. Pure."""
-    noted = known or Manifest()
-    noted = replace(noted, sysctls={**sysctls, **noted.sysctls})
+def note(known: Manifest, todo: Sequence[Step]) -> Manifest:
+    """Return the manifest that also knows of the steps; originals noted before stay. Pure."""
     for step in todo:
         if step.after is not None:
-            noted = noted.noting(step.path, step.before, step.after)
-    return noted
+            known = known.noting(step.path, step.before, step.after)
+    return known
 
 
 def perform(

@@ -93,7 +93,18 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
         else:
             todo.append(step)
     running = not (paths.root or args.no_live)
-    return Work(paths, known, tuple(todo), tuple(notes), args.keep_log, running)
+    ordered = _ordered(todo, known)
+    return Work(paths, known, ordered, tuple(notes), args.keep_log, running)
+
+
+def _ordered(todo: list[Step], known: Manifest) -> tuple[Step, ...]:
+    """Give the ``.network`` files the order in which the default routes were once added."""
+    places = [place for place, step in enumerate(todo) if live.uplink_of(step.path)]
+    ranks = {name: rank for rank, name in enumerate(known.ways)}
+    steps = [todo[place] for place in places]
+    steps.sort(key=lambda step: ranks.get(live.uplink_of(step.path), len(ranks)))
+    changed = dict(zip(places, steps, strict=True))
+    return tuple(changed.get(place, step) for place, step in enumerate(todo))
 
 
 def _is_somebody_elses(entry: Entry, step: Step) -> bool:

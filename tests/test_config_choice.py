@@ -83,5 +83,5 @@ def test_a_form_that_cannot_be_amended_is_written_anew(tmp_path: Path, text: str
 
 
 def test_a_wrong_file_is_told_rather_than_replaced(tmp_path: Path) -> None:
-    with pytest.raises(Misuse, match="did you mean check.interval"):
+    with pytest.raises(Misuse, match=r"did you mean check\.interval"):
         _choose(tmp_path, "check.intervall = 3\n")
