@@ -11,8 +11,8 @@ import pytest
 from netfail_hooks import cli, events, log, record, since
 from netfail_hooks.events import Event
 from netfail_hooks.paths import Paths
-from netfail_hooks.record import Run
 from netfail_hooks.tail import Tail
+from tests.runs import look
 from tests.world import World, config_of
 
 _ZONE = timezone(timedelta(hours=1))
@@ -66,13 +66,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _line(world: World, state: str = "no-carrier") -> str:
-    before = world.memory
-    world.event("eth0", state)
-    seen = world.look()
-    changes = world.reconcile()
-    return record.line(
-        Run(f"eth0 {state}", world.config, seen, before, world.memory, changes, (), 12)
-    )
+    return record.line(look(world, "eth0", state))
 
 
 def _at(line: str, moment: str) -> str:
@@ -89,7 +83,7 @@ def test_a_line_tells_cause_changes_and_time(
     local = datetime(2026, 11, 24, 18, 30, tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     assert out[0] == (
         f"{local}  eth0 no-carrier: eth0 IPv4 down (no carrier); eth0 IPv6 down (no carrier); "
-        "IPv4 now by wlan0; IPv6 now by wlan0 [12 ms]"
+        "IPv4 now by wlan0; IPv6 now by wlan0 [7 ms]"
     )
     assert "    set default via 192.168.1.1 dev wlan0 metric 50" in out
 

@@ -14,29 +14,15 @@ from netfail_hooks import events, record, recording
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.facts import Route, Target
 from netfail_hooks.memory import Memory
-from netfail_hooks.record import Run
 from netfail_hooks.recording import DamagedError
 from netfail_hooks.replay_decide import again
-from netfail_hooks.values import plain, replace
-from tests.world import STATES, World, config_of
-
-
-def _runs(*events: tuple[str, str], apart: tuple[str, ...] = ()) -> list[Run]:
-    world = World(config_of("eth0", "wlan0", "usb0"), apart=apart)
-    runs = []
-    for name, state in (("eth0", "routable"), *events):
-        world.event(name, state)
-        world.now += 1000
-        before, seen = world.memory, replace(world.look(), probes=world.results())
-        changes = world.reconcile()
-        runs.append(
-            Run(f"{name} {state}", world.config, seen, before, world.memory, changes, (), 7)
-        )
-    return runs
+from netfail_hooks.values import plain
+from tests.runs import runs
+from tests.world import STATES
 
 
 def _entry() -> dict[str, Any]:
-    entry: dict[str, Any] = json.loads(record.line(_runs(("eth0", "no-carrier"))[1]))
+    entry: dict[str, Any] = json.loads(record.line(runs(("eth0", "no-carrier"))[1]))
     return entry
 
 
@@ -50,7 +36,7 @@ def _entry() -> dict[str, Any]:
 def test_what_is_read_is_what_was_recorded(
     events: list[tuple[str, str]], apart: tuple[str, ...]
 ) -> None:
-    for run in _runs(*events, apart=apart):
+    for run in runs(*events, uplinks=("eth0", "wlan0", "usb0"), apart=apart):
         found = recording.parse(record.line(run))
         assert (found.config, found.seen) == (run.config, run.seen)
         assert (found.before, found.after) == (run.before, run.after)

@@ -13,10 +13,9 @@ from netfail_hooks import cli, record, replay, steps
 from netfail_hooks.config_file import render
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
-from netfail_hooks.record import Run
 from netfail_hooks.replay_decide import again, imagine
 from netfail_hooks.steps import DEAD, STATES, Step
-from netfail_hooks.values import replace
+from tests.runs import probe, runs
 from tests.world import World, config_of
 
 _CONFIG = config_of("eth0", "wlan0")
@@ -31,16 +30,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
 
 
 def _lines(*events: tuple[str, str]) -> list[str]:
-    world = World(_CONFIG)
-    lines = []
-    for name, state in (("eth0", "routable"), *events):
-        world.event(name, state)
-        world.now += 1000
-        before, seen = world.memory, replace(world.look(), probes=world.results())
-        changes = world.reconcile()
-        run = Run(f"{name} {state}", _CONFIG, seen, before, world.memory, changes, (), 7)
-        lines.append(record.line(run))
-    return lines
+    return [record.line(run) for run in runs(*events)]
 
 
 @pytest.mark.parametrize(
@@ -225,11 +215,7 @@ def test_events_can_be_had_from_the_record() -> None:
     lines = _lines(("eth0", "no-carrier"), ("eth0", "routable"))
     world.sick = {"wlan0"}
     for trigger in ("timer", "wlan0 routable probe"):
-        before, seen = world.memory, replace(world.look(), probes=world.results())
-        changes = world.reconcile()
-        lines.append(
-            record.line(Run(trigger, _CONFIG, seen, before, world.memory, changes, (), 0))
-        )
+        lines.append(record.line(probe(world, trigger)))
         world.sick = set()
     plan, config = replay.recorded(lines)
     assert config == _CONFIG
