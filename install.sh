@@ -247,14 +247,12 @@ put() { # PATH: standard input as that file
 }
 
 install_files() {
-    made=
-    make_directory "$lib"
-    install_venv
-    printf %s "$made" | while read -r path; do note "$path"; done
     link=$prefix/bin/netfail-hooks
     [ ! -e "$link" ] || [ "$(readlink "$link")" = "$lib/venv/bin/netfail-hooks" ] ||
         fail 1 "$link is somebody else's; move it away and try again"
     made=
+    make_directory "$lib"
+    install_venv
     make_directory "$prefix/bin"
     ln -sfn "$lib/venv/bin/netfail-hooks" "$link"
     note "$link"
