@@ -12,6 +12,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse
 from netfail_hooks.match import Nic, Source
 from netfail_hooks.paths import Paths
+from netfail_hooks.sharing import share
 
 _KINDS = ("ether", "wlan")  # wired ones are preferred
 
@@ -23,25 +24,36 @@ def networks(
 
     Raises Misuse for an uplink of which nobody says how it is to be set up.
     """
-    texts, notes = {}, []
-    for rank, uplink in enumerate(config.uplinks):
+    texts, names, notes = {}, {}, []
+    for uplink in config.uplinks:
         nic = match.read_nic(uplink.interface, paths.at("/sys"))
-        setup = setups.get(uplink.interface)
-        source = None if setup else _source(paths, nic)
-        if setup:
-            text = takeover.write_new(nic, _wish(setup), uplink.metric, rank)
-        elif source:
-            text = takeover.take_over(nic, source, uplink.metric, rank)
-        else:
-            name = uplink.interface
-            raise Misuse(
-                f"no .network file says how {name} is to be set up",
-                hint=f"add --dhcp {name}, or --address {name}=IP/LENGTH and --gateway IP",
-            )
-        if not os.path.isdir(paths.at(f"/sys/class/net/{uplink.interface}")):
-            notes.append(f"there is no {uplink.interface} now; it takes its place once it is here")
-        texts[f"{Paths().network}/{takeover.file_name(nic)}"] = text
-    return texts, notes
+        source = _source(paths, nic)
+        theirs = os.path.basename(source.path) if source else ""
+        names[nic.name] = takeover.file_name(nic, ahead_of=theirs)
+        setup = setups.get(nic.name)
+        texts[nic.name] = _text(paths, nic, setup, source, uplink.metric)
+        if not os.path.isdir(paths.at(f"/sys/class/net/{nic.name}")):
+            notes.append(f"there is no {nic.name} now; it takes its place once it is here")
+    if config.follow_addresses:
+        texts = share(texts)
+    return {f"{Paths().network}/{names[name]}": text for name, text in texts.items()}, notes
+
+
+def _text(
+    paths: Paths, nic: Nic, setup: Setup | None, source: Source | None, metric: int
+) -> str:
+    """Return our file for an uplink: as asked now, as its own file says, or as asked before."""
+    if setup:
+        return takeover.write_new(nic, _wish(setup), metric)
+    if source:
+        return takeover.take_over(nic, source, metric)
+    before = match.effective(paths, nic)
+    if before:
+        return takeover.write_new(nic, takeover.wish_of(before.text), metric)
+    raise Misuse(
+        f"no .network file says how {nic.name} is to be set up",
+        hint=f"add --dhcp {nic.name}, or --address {nic.name}=IP/LENGTH and --gateway IP",
+    )
 
 
 def detect(paths: Paths) -> tuple[str, ...]:

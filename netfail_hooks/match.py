@@ -1,0 +1,163 @@
+"""Which ``.network`` file systemd-networkd uses for a NIC (systemd.network(5)).
+
+The files of all directories are one list, sorted by name; the first whose [Match] fits is
+used. A condition that we can't judge is refused rather than guessed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from netfail_hooks import networkfile
+from netfail_hooks.errors import Misuse
+from netfail_hooks.paths import Paths
+
+# The earlier directory's file hides the later one's of the same name.
+DIRECTORIES = (
+    "/etc/systemd/network",
+    "/run/systemd/network",
+    "/usr/local/lib/systemd/network",
+    "/usr/lib/systemd/network",
+    "/lib/systemd/network",
+)
+_KINDS = {"1": "ether", "772": "loopback"}  # linux/if_arp.h
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """A NIC as far as files can choose by it; "" is what nobody knows (it isn't plugged in)."""
+
+    name: str
+    mac: str = ""
+    permanent_mac: str = ""
+    driver: str = ""
+    kind: str = ""  # as networkctl's TYPE: ether, wlan, loopback
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file and its drop-ins, each a path and its text; paths are without the root."""
+
+    path: str
+    text: str
+    dropins: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sections(self) -> tuple[networkfile.Section, ...]:
+        """Return the sections of all of it, in the order in which networkd reads them."""
+        texts = [self.text, *(text for _, text in self.dropins)]
+        return tuple(section for text in texts for section in networkfile.parse(text))
+
+
+def read_nic(name: str, sys: str = "/sys") -> Nic:
+    """Return a NIC as sysfs has it (ABI/testing/sysfs-class-net)."""
+    directory = f"{sys}/class/net/{name}"
+    mac = _line(f"{directory}/address").lower()
+    driver = ""
+    with contextlib.suppress(OSError):
+        driver = os.path.basename(os.readlink(f"{directory}/device/driver"))
+    kind = _KINDS.get(_line(f"{directory}/type"), "")
+    if any(os.path.isdir(f"{directory}/{mark}") for mark in ("phy80211", "wireless")):
+        kind = "wlan"
+    permanent = mac if _line(f"{directory}/addr_assign_type") == "0" else ""
+    return Nic(name, mac, permanent, driver, kind, os.uname().nodename)
+
+
+def effective(
+    paths: Paths, nic: Nic, ignore: Callable[[str], bool] = lambda _: False
+) -> Source | None:
+    """Return the file that networkd uses for a NIC, None for none.
+
+    ``ignore`` tells of a text whether to look past it. Raises Misuse for a file of which we
+    can't say whether it fits.
+    """
+    for path in _listed(paths, DIRECTORIES, ".network"):
+        text = _text(paths.at(path))
+        if not text.strip() or ignore(text):
+            continue
+        source = Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
+        if _fits(source, nic):
+            return source
+    return None
+
+
+def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str]:
+    """Return the files of several directories by name, the earlier one's of the same name."""
+    found: dict[str, str] = {}
+    for directory in directories:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(paths.at(directory)):
+                if name.endswith(ending):
+                    found.setdefault(name, f"{directory}/{name}")
+    return [found[name] for name in sorted(found)]
+
+
+def _dropins(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
+    directories = tuple(f"{directory}/{name}.d" for directory in DIRECTORIES)
+    for path in _listed(paths, directories, ".conf"):
+        yield path, _text(paths.at(path))
+
+
+def _fits(source: Source, nic: Nic) -> bool:
+    """Judge all conditions: each must hold. One that fails makes the rest not matter."""
+    unknown = ""
+    for section in source.sections:
+        if section.name != "Match":
+            continue
+        for key in dict.fromkeys(item.key for item in section.items if item.key):
+            words = " ".join(networkfile.settings([section], "Match", key)).split()
+            holds = _holds(key, words, nic)
+            if holds is None:
+                unknown = unknown or f"{key}={' '.join(words)}"
+            elif not holds:
+                return False
+    if unknown:
+        raise Misuse(
+            f"{source.path}: cannot tell whether [Match] {unknown} means {nic.name}",
+            hint=f"write Name={nic.name} in its stead, or plug {nic.name} in",
+        )
+    return True
+
+
+def _holds(key: str, words: list[str], nic: Nic) -> bool | None:
+    """Judge one condition; None where we can't."""
+    if not words:
+        return True
+    known = {
+        "Name": nic.name,
+        "OriginalName": nic.name,
+        "MACAddress": nic.mac,
+        "PermanentMACAddress": nic.permanent_mac,
+        "Driver": nic.driver,
+        "Type": nic.kind,
+        "Host": nic.host,
+    }.get(key, "")
+    if not known:
+        return None
+    wanted = not words[0].startswith("!")
+    patterns = [words[0].lstrip("!"), *words[1:]]
+    if key.endswith("MACAddress"):
+        return any(_mac(pattern) == _mac(known) for pattern in patterns) is wanted
+    return any(fnmatchcase(known, pattern) for pattern in patterns) is wanted
+
+
+def _mac(text: str) -> str:
+    return text.lower().translate(str.maketrans("", "", ":-."))
+
+
+def _line(path: str) -> str:
+    return _text(path).strip()
+
+
+def _text(path: str) -> str:
+    """Return a file's text, "" where there is none (or it is masked by /dev/null)."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read(1 << 20)
+    except OSError:
+        return ""

@@ -1,0 +1,133 @@
+"""A ``.network`` file as its sections and assignments, every byte kept (systemd.syntax(7))."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+_NO = ("no", "n", "false", "f", "off", "0")
+_YES = ("yes", "y", "true", "t", "on", "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An assignment with the line or lines it was written in; a comment or blank has no key."""
+
+    raw: str
+    key: str = ""
+    setting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section: its name, its header line, and what is below it.
+
+    What stands before the first header is in a section without name and header.
+    """
+
+    name: str
+    header: str
+    items: tuple[Item, ...] = ()
+
+    def get(self, key: str) -> str:
+        """Return the last value given to a key, "" for none."""
+        return next((item.setting for item in reversed(self.items) if item.key == key), "")
+
+    def set(self, key: str, setting: str) -> Section:
+        """Return the section with a key given one value, in the place of the old one or last."""
+        new = Item(f"{key}={setting}\n", key, setting)
+        kept = [new if item.key == key else item for item in self.items]
+        if new in kept:
+            first = kept.index(new)
+            after = [item for item in kept[first + 1 :] if item is not new]
+            return replace(self, items=(*kept[: first + 1], *after))
+        at = len(kept)
+        while at and not kept[at - 1].raw.strip():
+            at -= 1
+        return replace(self, items=(*_ended(kept[:at]), new, *kept[at:]))
+
+    def without(self, *keys: str) -> Section:
+        """Return the section without assignments to some keys."""
+        return replace(self, items=tuple(item for item in self.items if item.key not in keys))
+
+
+def section(name: str, *assignments: tuple[str, str]) -> Section:
+    """Return a new section, a blank line before it."""
+    items = (Item(f"{key}={setting}\n", key, setting) for key, setting in assignments)
+    return Section(name, f"\n[{name}]\n", tuple(items))
+
+
+def parse(text: str) -> tuple[Section, ...]:
+    """Return the sections of a file. Anything parses: systemd ignores what it can't read."""
+    result = [Section("", "")]
+    for raw in _logical_lines(text):
+        line = raw.strip()
+        if line.startswith("[") and line.endswith("]"):
+            result.append(Section(line[1:-1], raw))
+            continue
+        item = Item(raw)
+        if line and line[0] not in "#;":
+            key, equals, setting = _joined(raw).partition("=")
+            if equals:
+                item = Item(raw, key.strip(), setting.strip())
+        result[-1] = replace(result[-1], items=(*result[-1].items, item))
+    return tuple(result)
+
+
+def render(sections: Iterable[Section]) -> str:
+    """Return the text of a file; what was parsed and not changed is as it was."""
+    text = ""
+    for one in sections:
+        if text and not text.endswith("\n") and (one.header or one.items):
+            text += "\n"
+        text += one.header + "".join(item.raw for item in one.items)
+    return text
+
+
+def settings(sections: Iterable[Section], name: str, key: str) -> list[str]:
+    """Return a list's values over all sections of a name; an empty one resets it."""
+    result: list[str] = []
+    for one in sections:
+        for item in one.items:
+            if (one.name, item.key) == (name, key):
+                result = [*result, item.setting] if item.setting else []
+    return result
+
+
+def is_yes(setting: str) -> bool:
+    """Tell whether a boolean is true (systemd.syntax(7)); "" is not."""
+    return setting.lower() in _YES
+
+
+def is_no(setting: str) -> bool:
+    """Tell whether a boolean is false (systemd.syntax(7)); "" is not."""
+    return setting.lower() in _NO
+
+
+def _logical_lines(text: str) -> Iterator[str]:
+    """Yield lines, one that a backslash continues together with what continues it."""
+    whole = ""
+    for line in re.split(r"(?<=\n)", text):
+        comment = line.lstrip().startswith(("#", ";"))
+        goes_on = bool(whole) if comment else line.rstrip("\r\n").endswith("\\")
+        whole += line
+        if not goes_on:
+            yield whole
+            whole = ""
+    if whole:
+        yield whole
+
+
+def _joined(raw: str) -> str:
+    """Return a logical line as one: comments within it go, each backslash is a space."""
+    lines = [line.rstrip("\r") for line in raw.split("\n")]
+    lines = [line for line in lines if not line.lstrip().startswith(("#", ";"))]
+    return " ".join(line.rstrip("\\") if line.endswith("\\") else line for line in lines)
+
+
+def _ended(items: list[Item]) -> list[Item]:
+    """Return items whose last one ends its line."""
+    if items and not items[-1].raw.endswith("\n"):
+        items[-1] = replace(items[-1], raw=items[-1].raw + "\n")
+    return items

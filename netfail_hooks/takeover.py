@@ -1,0 +1,180 @@
+"""Our ``.network`` files: what the user's own say, with metrics, ahead of theirs.
+
+Each keeps the user's text, comments and all, and adds what failover needs (systemd.network(5)):
+
+- the uplink's metric on every route of its own, the connected ones included, so that the
+  kernel always knows which uplink comes first;
+- ``IgnoreCarrierLoss``: a pulled cable takes no address away, so connections survive;
+- ``ConfigureWithoutCarrier`` (static addresses): a machine booted with the cable out has them;
+- no duplicate address detection for IPv6: the duplicate would be us, on the other uplink.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from netfail_hooks.errors import Misuse
+from netfail_hooks.facts import SHARED_LABEL
+from netfail_hooks.match import Nic, Source
+from netfail_hooks.networkfile import Section, is_no, is_yes, parse, render, section, settings
+
+_MARK = "# netfail-hooks:"
+_DEFAULTS = ("", "0.0.0.0/0", "::/0", "default")
+_MAIN_TABLES = ("", "main", "254")
+_MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """A wish: addresses with their prefix length, gateways, name servers."""
+
+    addresses: tuple[str, ...]
+    gateways: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dhcp:
+    """A wish: whatever the LAN's DHCP server says; name servers of one's own if any."""
+
+    dns: tuple[str, ...] = ()
+
+
+def is_ours(text: str) -> bool:
+    """Tell whether we wrote a file."""
+    return text.startswith(_MARK)
+
+
+def file_name(nic: Nic, ahead_of: str = "") -> str:
+    """Return our file's name, one that sorts before the user's. Raises Misuse if none can."""
+    for number in ("10", "00"):
+        name = f"{number}-netfail-{nic.name}.network"
+        if not ahead_of or name < ahead_of:
+            return name
+    raise Misuse(
+        f"no name of ours sorts before {ahead_of}",
+        hint=f"rename it to begin with a higher number, such as 20-{nic.name}.network",
+    )
+
+
+def take_over(nic: Nic, source: Source, metric: int) -> str:
+    """Return our file in place of the user's. Raises Misuse for one that we can't stand in for."""
+    sections = [one for one in source.sections if one.name != "Match"]
+    _refuse(source.path, sections)
+    told = (f"{_MARK} in place of {source.path}; change that one and run 'netfail-hooks install' "
+            "again, this one is written anew")  # fmt: skip
+    return _whole(nic, told, sections, metric)
+
+
+def write_new(nic: Nic, wish: Static | Dhcp, metric: int) -> str:
+    """Return our file for an uplink that no file sets up. Raises Misuse."""
+    told = f"{_MARK} as 'netfail-hooks install' was asked; run it again for a change"
+    network = [("DNS", server) for server in wish.dns]
+    if isinstance(wish, Dhcp):
+        network.append(("DHCP", "yes"))
+    else:
+        _check(nic, wish)
+        network += [("Address", address) for address in wish.addresses]
+        network += [("Gateway", gateway) for gateway in wish.gateways]
+    return _whole(nic, told, [section("Network", *network)], metric)
+
+
+def wish_of(text: str) -> Static | Dhcp:
+    """Return the wish that one of our own files was written from."""
+    sections = list(parse(text))
+    dns = tuple(settings(sections, "Network", "DNS"))
+    if _last(sections, "DHCP"):
+        return Dhcp(dns)
+    own = [one for one in sections if one.name == "Address" and one.get("Label") != SHARED_LABEL]
+    addresses = tuple(one.get("Address") for one in own)
+    gateways = tuple(one.get("Gateway") for one in sections if one.name == "Route")
+    return Static(addresses, gateways, dns)
+
+
+def _whole(nic: Nic, told: str, sections: list[Section], metric: int) -> str:
+    addresses = settings(sections, "Network", "Address")
+    gateways = settings(sections, "Network", "Gateway")
+    kept = [_ranked(one, metric) for one in sections]
+    own = [section("Address", ("Address", a), ("RouteMetric", str(metric))) for a in addresses]
+    ways = [section("Route", ("Gateway", g), ("Metric", str(metric))) for g in gateways]
+    head = Section("", f"{told}\n", ())
+    match = section("Match", ("Name", nic.name))
+    return render([head, match, *kept, *own, *ways, *_added(sections, metric)])
+
+
+def _added(sections: list[Section], metric: int) -> Iterator[Section]:
+    """Yield what failover needs, last: of two assignments the later one counts."""
+    static = settings(sections, "Network", "Address") or any(s.name == "Address" for s in sections)
+    needed = [("IgnoreCarrierLoss", "yes"), ("IPv6DuplicateAddressDetection", "0")]
+    if static:
+        needed.append(("ConfigureWithoutCarrier", "yes"))
+    yield section("Network", *needed)
+    if _last(sections, "DHCP").lower() in ("yes", "true", "1", "on", "ipv4", "both", "v4"):
+        yield section("DHCPv4", ("RouteMetric", str(metric)))
+    if not is_no(_last(sections, "IPv6AcceptRA")):
+        yield section("IPv6AcceptRA", ("RouteMetric", str(metric)))
+
+
+def _ranked(one: Section, metric: int) -> Section:
+    """Return a section of the user's with the uplink's metric on what it says of routes."""
+    if one.name == "Network":
+        return one.without("Address", "Gateway")
+    if one.name == "Address" and not is_no(one.get("AddPrefixRoute")):
+        return one.set("RouteMetric", str(metric))
+    if one.name == "Route" and one.get("Table").lower() in _MAIN_TABLES:
+        leads_out = one.get("Destination") in _DEFAULTS or one.get("Scope") == "link"
+        if leads_out or not one.get("Metric"):
+            return one.set("Metric", str(metric))
+    return one
+
+
+def _refuse(path: str, sections: list[Section]) -> None:
+    for key in _MASTERS:
+        if _last(sections, key):
+            raise Misuse(
+                f"{path}: {key}={_last(sections, key)} makes this NIC part of another one",
+                hint="name that one as the uplink, or take the line out",
+            )
+    if is_yes(next((s.get("Unmanaged") for s in reversed(sections) if s.name == "Link"), "")):
+        raise Misuse(f"{path}: Unmanaged=yes keeps networkd from it", hint="take the line out")
+    for one in sections:
+        if one.name == "Address" and one.get("Address") and not _is_address(one):
+            raise Misuse(f"{path}: Address={one.get('Address')} is no address")
+
+
+def _last(sections: list[Section], key: str) -> str:
+    """Return the last value that [Network] sections give a key."""
+    found = [s.get(key) for s in sections if s.name == "Network" and s.get(key)]
+    return found[-1] if found else ""
+
+
+def _is_address(one: Section) -> bool:
+    try:
+        ipaddress.ip_interface(one.get("Address"))
+    except ValueError:
+        return False
+    return True
+
+
+def _check(nic: Nic, wish: Static) -> None:
+    """Refuse what cannot work, before networkd would."""
+    try:
+        own = [ipaddress.ip_interface(address) for address in wish.addresses]
+        ways = [ipaddress.ip_address(gateway) for gateway in wish.gateways]
+        for server in wish.dns:
+            ipaddress.ip_address(server)
+    except ValueError as error:
+        raise Misuse(f"{nic.name}: {error}", hint="such as 192.168.1.252/24") from None
+    for address in own:
+        if address.network.prefixlen == address.max_prefixlen:
+            raise Misuse(f"{nic.name}: {address} has no LAN around it", hint="add its length: /24")
+    for way in ways:
+        near = way.is_link_local or any(way in one.network for one in own)
+        if not near or any(way == one.ip for one in own):
+            listed = ", ".join(wish.addresses)
+            raise Misuse(
+                f"{nic.name}: gateway {way} is no neighbour of {listed}",
+                hint="a gateway is another host in the same subnet",
+            )
