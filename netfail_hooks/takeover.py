@@ -61,7 +61,7 @@ def file_name(nic: Nic, ahead_of: str = "") -> str:
 
 def take_over(nic: Nic, source: Source, metric: int) -> str:
     """Return our file in place of the user's. Raises Misuse for one that we can't stand in for."""
-    sections = [one for one in source.sections if one.name != "Match"]
+    sections = [_unmatched(one) if one.name == "Match" else one for one in source.sections]
     _refuse(source.path, sections)
     told = (f"{_MARK} in place of {source.path}; change that one and run 'netfail-hooks install' "
             "again, this one is written anew")  # fmt: skip
@@ -99,9 +99,13 @@ def _whole(nic: Nic, told: str, sections: list[Section], metric: int) -> str:
     kept = [_ranked(one, metric) for one in sections]
     own = [section("Address", ("Address", a), ("RouteMetric", str(metric))) for a in addresses]
     ways = [section("Route", ("Gateway", g), ("Metric", str(metric))) for g in gateways]
-    head = Section("", f"{told}\n", ())
-    match = section("Match", ("Name", nic.name))
-    return render([head, match, *kept, *own, *ways, *_added(sections, metric)])
+    head = Section("", f"{told}\n\n[Match]\nName={nic.name}\n")
+    return render([head, *kept, *own, *ways, *_added(sections, metric)])
+
+
+def _unmatched(one: Section) -> Section:
+    """Return what is left of the user's [Match]: comments."""
+    return Section("", "", tuple(item for item in one.items if not item.key))
 
 
 def _added(sections: list[Section], metric: int) -> Iterator[Section]:
