@@ -218,11 +218,10 @@ install_packages() {
     fi || fail 1 "not installed: $packages; install them by hand and try again"
 }
 
-start_dispatcher() { # Debian's package enables it, Arch's does not
-    if [ -d /run/systemd/system ] && ! systemctl --quiet is-active networkd-dispatcher; then
-        systemctl --quiet enable --now networkd-dispatcher ||
-            fail 1 "networkd-dispatcher does not start; see 'systemctl status networkd-dispatcher'"
-    fi
+enable_dispatcher() { # Debian's package does it, Arch's does not; 'install' then starts it
+    systemctl --quiet is-enabled networkd-dispatcher 2>/dev/null ||
+        systemctl --quiet enable networkd-dispatcher ||
+        fail 1 "cannot enable networkd-dispatcher; see 'systemctl status networkd-dispatcher'"
 }
 
 # --- the files below the prefix ---------------------------------------------------------------
@@ -307,7 +306,7 @@ do_install() {
         run_here install "$@"
     fi
     install_files
-    [ -n "$root" ] || start_dispatcher
+    [ -n "$root" ] || enable_dispatcher
     rm -rf "${sources:-}" "$lib/venv.old" # exec runs no trap
     exec "$link" install "$@"
 }
