@@ -1,0 +1,120 @@
+"""Watch a lab's default routes: whether there is one at every instant, and by which uplink.
+
+    with lab.watch() as watch:
+        lab.cable_out("eth0")
+    assert watch.gaps(4) == []
+    assert watch.used("wlan0", 4)
+
+The record is the kernel's own, event by event, so a gap of microseconds is seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from netfail_hooks import sandbox_watch_agent
+from netfail_hooks.errors import Problem
+from netfail_hooks.sandbox_holder import package_home, until
+
+if TYPE_CHECKING:
+    from netfail_hooks.sandbox import Lab
+
+Span = tuple[float, float]  # ``time.monotonic`` seconds
+Key = tuple[int, int, int]  # a default route: family, metric, interface number
+_START = "import sys; sys.path.append({!r}); from {} import main; main()"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The default routes from ``when`` on, and the interfaces that the kernel sends by."""
+
+    when: float
+    routes: frozenset[Key]
+    links: frozenset[int]
+
+    def best(self, family: int) -> int:
+        """Return the number of the interface that default routes of a family lead to, 0: none."""
+        usable = [r for r in self.routes if r[0] == family and r[2] in self.links]
+        return min(usable, key=lambda route: route[1])[2] if usable else 0
+
+
+class Watch:
+    """A record of the host's default routes, from entering the context until leaving it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._names: dict[int, str] = {}
+        self._agent: subprocess.Popen[bytes] | None = None
+        self._log = f"{lab.root}/run/lab/watch.{id(self)}"
+        self.moments: tuple[Moment, ...] = ()
+        self._end = 0.0
+
+    def __enter__(self) -> Self:
+        start = _START.format(package_home(), sandbox_watch_agent.__name__)
+        with open(self._log, "wb") as log:
+            self._agent = self._lab.holder.popen([sys.executable, "-IS", "-c", start], output=log)
+        self._note_names()
+        until(lambda: os.path.getsize(self._log) > 0, "word from the kernel")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._note_names()
+        assert self._agent is not None  # noqa: S101 - __enter__ has set it
+        self._agent.communicate()
+        with open(self._log, encoding="utf-8") as log:
+            said = log.read()
+        if self._agent.returncode:
+            raise Problem(f"lab: watch ended early: {said}")
+        entries = [json.loads(line) for line in said.splitlines()]
+        self._end = entries[-1][0]
+        self.moments = tuple(story(entries))
+
+    def gaps(self, family: int) -> list[Span]:
+        """Return the spans without any usable default route."""
+        return self._spans(family, {0})
+
+    def used(self, interface: str, family: int) -> list[Span]:
+        """Return the spans in which the default route led to an interface."""
+        return self._spans(family, {number for number, name in self._names.items()
+                                    if name == interface})  # fmt: skip
+
+    def _spans(self, family: int, numbers: set[int]) -> list[Span]:
+        ends = [moment.when for moment in self.moments[1:]] + [self._end]
+        found: list[Span] = []
+        for moment, end in zip(self.moments, ends, strict=True):
+            if moment.best(family) not in numbers:
+                continue
+            if found and found[-1][1] == moment.when:
+                found[-1] = (found[-1][0], end)
+            else:
+                found.append((moment.when, end))
+        return found
+
+    def _note_names(self) -> None:
+        shown = self._lab.run("ip", "-json", "link")
+        self._names |= {link["ifindex"]: link["ifname"] for link in json.loads(shown.stdout)}
+
+
+def story(entries: Sequence[Sequence[Any]]) -> Iterator[Moment]:
+    """Yield a moment for each entry of the agent's record. Pure."""
+    routes: frozenset[Key] = frozenset()
+    links: frozenset[int] = frozenset()
+    for when, kind, *rest in entries:
+        if kind == "all":
+            routes = frozenset((family, metric, number) for family, metric, number in rest[0])
+            links = frozenset(number for number, usable in rest[1] if usable)
+        elif kind == "link":
+            links = links | {rest[0]} if rest[1] else links - {rest[0]}
+        else:
+            new, family, metric, number, replaces = rest
+            key = (family, metric, number)
+            if new and replaces:
+                routes = frozenset(r for r in routes if r[:2] != key[:2])
+            routes = routes | {key} if new else routes - {key}
+        yield Moment(when, routes, links)

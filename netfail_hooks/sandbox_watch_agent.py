@@ -1,0 +1,104 @@
+"""Runs inside a lab: writes down every default route and link that the kernel tells of.
+
+One JSON list a line on standard output: ``[when, "route", new, family, metric, interface,
+replaces]``, ``[when, "link", interface number, usable]`` or ``[when, "all", routes, links]``.
+The kernel removes IPv4 routes without a word when their link or address goes
+(``fib_sync_down_dev()``, net/ipv4/fib_semantics.c), so those are followed by a look at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from socket import AF_INET6, AF_NETLINK, SO_RCVBUF, SOCK_RAW, SOL_SOCKET, socket
+
+from netfail_hooks import rtnetlink as rt
+
+_LINK, _ADDRESS4, _ROUTE4, _ROUTE6 = 0x1, 0x10, 0x40, 0x400  # linux/rtnetlink.h, RTMGRP_*
+_SO_RCVBUFFORCE, _ENOUGH = 33, 1 << 24
+_DELLINK = 17
+_OIF, _PRIORITY, _OPERSTATE = 4, 6, 16
+_UP, _OPER_UP = 1, 6
+
+
+def main() -> None:
+    """Write until standard input ends."""
+    kernel = socket(AF_NETLINK, SOCK_RAW, rt.NETLINK_ROUTE)
+    try:
+        kernel.setsockopt(SOL_SOCKET, _SO_RCVBUFFORCE, _ENOUGH)
+    except PermissionError:
+        kernel.setsockopt(SOL_SOCKET, SO_RCVBUF, _ENOUGH)
+    kernel.bind((0, _LINK | _ADDRESS4 | _ROUTE4 | _ROUTE6))
+    _tell(_all())
+    waiting = select.poll()
+    waiting.register(0, select.POLLIN)
+    waiting.register(kernel, select.POLLIN)
+    ended = False
+    while not ended:
+        ready = {descriptor for descriptor, _ in waiting.poll()}
+        ended = 0 in ready
+        while select.select([kernel], [], [], 0)[0]:
+            for entry in _read(kernel.recv(1 << 17)):
+                _tell(entry)
+    _tell(_all())
+
+
+def _read(data: bytes) -> Iterator[list[object]]:
+    at = 0
+    while at < len(data):
+        size, kind, flags = struct.unpack_from("=IHH", data, at)
+        body = data[at + 16 : at + size]
+        at += size + 3 & ~3
+        if kind in (rt.NEWROUTE, rt.DELROUTE):
+            route = _route(body)
+            if route:
+                yield ["route", kind == rt.NEWROUTE, *route, bool(flags & rt.F_REPLACE)]
+        elif kind in (rt.NEWLINK, _DELLINK):
+            number, usable = _link(body)
+            yield ["link", number, usable and kind != _DELLINK]
+            if not usable:
+                yield _all()
+        elif kind == rt.DELADDR:
+            yield _all()
+
+
+def _route(body: bytes) -> list[int] | None:
+    """Return family, metric and interface of a default route of the main table."""
+    family, length, _, _, table, _, _, kind, _ = struct.unpack_from("=BBBBBBBBI", body)
+    if length or table != rt.TABLE_MAIN or kind != rt.UNICAST:
+        return None
+    found = rt.attributes(body, 12)
+    return [6 if family == AF_INET6 else 4, rt.whole(found.get(_PRIORITY)),
+            rt.whole(found.get(_OIF))]  # fmt: skip
+
+
+def _link(body: bytes) -> tuple[int, bool]:
+    """Return an interface's number, and whether the kernel sends by it."""
+    number, flags = struct.unpack_from("=iI", body, 4)
+    state = rt.whole(rt.attributes(body, 16).get(_OPERSTATE))
+    return number, bool(flags & _UP) and state in (0, _OPER_UP)
+
+
+def _all() -> list[object]:
+    routes = []
+    with rt.Netlink() as kernel:
+        for kind in rt.FAMILIES.values():
+            asked = struct.pack("=BBBBBBBBI", kind, 0, 0, 0, rt.TABLE_MAIN, 0, 0, 0, 0)
+            routes += [_route(body) for body in kernel.dump(rt.GETROUTE, asked)]
+        links = [_link(body) for body in kernel.dump(rt.GETLINK, bytes(16))]
+    return ["all", [route for route in routes if route], links]
+
+
+def _tell(entry: list[object]) -> None:
+    line = json.dumps([time.monotonic(), *entry]) + "\n"
+    os.write(1, line.encode("ascii"))
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit(0)

@@ -1,0 +1,103 @@
+"""The lab itself: what it shows is what the kernel and networkd do, and nothing is left of it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from netfail_hooks.sandbox import Lab
+from tests.lab.suite import wait
+
+
+def test_a_pulled_cable_is_what_networkd_calls_no_carrier(lab: Lab) -> None:
+    lab.cable_out("eth0")
+    lab.wait_state("no-carrier", "eth0")
+    lab.cable_in("eth0")
+    lab.wait_routable("eth0")
+
+
+def test_a_dead_gateway_leaves_the_link_up_and_no_answer(lab: Lab) -> None:
+    lab.dead_gateway("eth0")
+    lab.dead_gateway("wlan0")
+    assert "state UP" in lab.run("ip", "link", "show", "eth0").stdout
+    wait(lambda: "FAILED" in lab.run("ip", "neigh").stdout or not _reaches(lab), "no answer")
+    assert not _reaches(lab)
+    lab.alive_gateway("eth0")
+    lab.alive_gateway("wlan0")
+    wait(lambda: _reaches(lab), "an answer")
+
+
+def _reaches(lab: Lab) -> bool:
+    code = (
+        "import socket\n"
+        "try: socket.create_connection(('192.168.1.1', 9), 1)\n"
+        "except ConnectionRefusedError: print('there')\n"
+        "except OSError: pass\n"
+    )
+    return "there" in lab.run(sys.executable, "-c", code).stdout
+
+
+def test_the_pulse_counts_what_is_lost(lab: Lab) -> None:
+    with lab.pulse() as beat:
+        time.sleep(1)
+        lab.cable_out("eth0")
+        lab.cable_out("wlan0")
+        time.sleep(0.5)
+        lab.cable_in("eth0")
+        lab.cable_in("wlan0")
+        time.sleep(3)
+    assert beat.result().lost("out") >= 90
+    (begin, end), *_ = lab.dark()
+    assert beat.result(between=(beat.window[0], begin)).lost("out") == 0
+    assert 0.5 <= end - begin < 1
+
+
+def test_a_gap_of_the_default_route_is_seen_and_a_replacement_is_none(
+    make_lab: Callable[..., Lab],
+) -> None:
+    lab = make_lab(start=False, bare=True)
+    lab.start()
+    with lab.watch() as watch:
+        lab.run("ip", "route", "replace", "default", "via", "192.168.1.1", "dev", "wlan0",
+                "metric", "100").check_returncode()  # fmt: skip
+        lab.run("ip", "route", "replace", "default", "via", "192.168.1.1", "dev", "eth0",
+                "metric", "100").check_returncode()  # fmt: skip
+    assert watch.gaps(4) == []
+    assert len(watch.used("wlan0", 4)) == 1
+    with lab.watch() as watch:
+        lab.run("sh", "-ec", "ip route del default; ip route del default; "
+                "ip route add default via 192.168.1.1 dev eth0").check_returncode()  # fmt: skip
+    assert len(watch.gaps(4)) == 1
+    with lab.watch() as watch:
+        lab.run("ip", "link", "set", "eth0", "down")
+        lab.run("ip", "link", "set", "wlan0", "down")
+    assert len(watch.gaps(4)) == 1
+
+
+def test_two_labs_do_not_see_each_other_and_leave_nothing() -> None:
+    before = _mine()
+    with Lab(bare=True) as one, Lab(bare=True) as other:
+        one.start()
+        other.start()
+        one.link_down("eth0")
+        assert "state UP" in other.run("ip", "link", "show", "eth0").stdout
+        assert _mine() != before
+    assert _mine() == before
+    shown = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True)
+    assert "port0" not in shown.stdout
+
+
+def _mine() -> tuple[int, int]:
+    """Count the network namespaces in use on this machine, and our own mounts."""
+    spaces = set()
+    for path in glob.glob("/proc/[0-9]*/ns/net"):
+        try:
+            spaces.add(os.readlink(path))
+        except OSError:
+            continue  # it ended, or is not ours to look at
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        return len(spaces), len(mounts.readlines())
