@@ -33,6 +33,8 @@ from netfail_hooks.values import replace
 _METRICS = {4: 0, 6: 1}
 _STEADY = 0.5  # seconds; networkd answers a reload before it has begun
 _STEP = 0.02
+_HEARD = 0.1  # seconds for neighbours to send elsewhere
+_LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's ``locktime``)
 
 
 @contextlib.contextmanager
@@ -44,43 +46,51 @@ def around(config: Config, interface: str, paths: Paths, patience: float) -> Ite
     with Lock(paths.run), rt.Netlink() as netlink, Announcer() as announcer:
         before = observe(config, netlink)
         led = plan(config, before, load(paths.run + "/state"), interface)
+        began = time.monotonic()
         try:
             _lead(netlink, announcer, before, led)
             yield
             _wait(lambda: observe(config, netlink), before, interface, patience)
+            if led.announced:
+                time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
         finally:
             _lead_back(netlink, announcer, observe(config, netlink), interface, led)
 
 
 @dataclass(frozen=True, slots=True)
 class Detour:
-    """What another uplink gets meanwhile: routes, and addresses that it didn't have."""
+    """What another uplink gets meanwhile: routes, and addresses that it didn't have.
 
-    routes: tuple[Route, ...]
-    addresses: tuple[Address, ...]
+    It announces all those that neighbours are to send to it: a NIC without any address drops
+    what comes in (``no_addr`` in __fib_validate_source(), net/ipv4/fib_frontend.c).
+    """
+
+    routes: tuple[Route, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    announced: tuple[Address, ...] = ()
 
 
 def plan(config: Config, seen: Observation, memory: Memory, interface: str) -> Detour:
     """Return the detour around an uplink; nothing in it where there is no other way. Pure."""
     routes: list[Route] = []
-    addresses: list[Address] = []
+    moved: list[Address] = []
     for family in FAMILIES:
         other = _other(config, seen, memory, interface, family)
         way_out = seen.way_out(other, family)
         if way_out is None:
             continue
         shared = {route.destination for route in seen.connected(interface, family)}
-        led = [way_out, *(r for r in seen.connected(other, family) if r.destination in shared)]
+        led = [*(r for r in seen.connected(other, family) if r.destination in shared), way_out]
         metric = _METRICS[family]
-        ahead = [replace(r, metric=metric, protocol=PROTOCOL, linkdown=False) for r in led]
-        routes += [*ahead[1:], ahead[0]]
-        there = {one.address for one in seen.addresses if one.interface == other}
-        addresses += [
+        routes += [replace(r, metric=metric, protocol=PROTOCOL, linkdown=False) for r in led]
+        moved += [
             replace(one, interface=other, length=32 if family == 4 else 128, ours=True)
             for one in seen.own_addresses(interface, family)
-            if one.address not in there and is_local_to(seen, other, family, one.address)
+            if is_local_to(seen, other, family, one.address)
         ]
-    return Detour(tuple(routes), tuple(addresses))
+    there = {(one.interface, one.address) for one in seen.addresses}
+    added = tuple(one for one in moved if (one.interface, one.address) not in there)
+    return Detour(tuple(routes), added, tuple(moved))
 
 
 def _other(
@@ -104,7 +114,9 @@ def _lead(
         _change(netlink, rt.NEWADDR, rt.F_CREATE, _body(seen, address))
     for route in led.routes:
         _change(netlink, rt.NEWROUTE, rt.F_CREATE, _body(seen, route))
-    _announce(announcer, seen, led.addresses)
+    if led.announced:
+        _announce(announcer, seen, led.announced)
+        time.sleep(_HEARD)
 
 
 def _lead_back(
@@ -112,7 +124,7 @@ def _lead_back(
 ) -> None:
     for route in led.routes:
         _change(netlink, rt.DELROUTE, 0, _body(seen, route))
-    moved = {address.address for address in led.addresses}
+    moved = {address.address for address in led.announced}
     back = [one for family in FAMILIES for one in seen.own_addresses(interface, family)]
     _announce(announcer, seen, [one for one in back if one.address in moved])
     for address in led.addresses:

@@ -157,6 +157,7 @@ def _install(work: Work) -> list[str]:
             live.set_sysctls(now)
             with contextlib.suppress(Problem):
                 live.command("networkctl", "reload")
+            live.revive(work.everybody())
         raise
     return refused
 
@@ -177,6 +178,7 @@ def _settings(work: Work) -> dict[str, str]:
 
 def _start(work: Work) -> list[str]:
     """Start the timer and look once; return what is left to do."""
+    live.revive(work.config)
     told = [*live.networkd_problems(), *live.start_dispatcher()]
     interval = work.config.interval
     if live.systemd_runs():

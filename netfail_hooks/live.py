@@ -13,9 +13,11 @@ from netfail_hooks import networkctl, sysctls
 from netfail_hooks.config import Config
 from netfail_hooks.detour import around
 from netfail_hooks.errors import Problem
+from netfail_hooks.facts import FAMILIES
 from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.plan import Step
+from netfail_hooks.readdress import forget_static
 from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.units import SERVICE, TIMER
 
@@ -70,11 +72,23 @@ def network_step(
         with around(config, interface, paths, _PATIENCE):
             begun = True
             yield
+            forget_static(config, interface)
             command("networkctl", "reload")
     except Problem as problem:
         if told is None or not begun:
             raise
         told.append(str(problem))
+
+
+def revive(config: Config) -> None:
+    """Set an uplink up that has a carrier and no address: one that a kill left so."""
+    with Netlink() as netlink:
+        seen = observe(config, netlink)
+    for link in seen.links:
+        addressed = any(seen.own_addresses(link.name, family) for family in FAMILIES)
+        if link.carrier and not addressed:
+            with contextlib.suppress(Problem):
+                command("networkctl", "reconfigure", link.name)
 
 
 def ways(config: Config) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from netfail_hooks.match import Nic, Source
 from netfail_hooks.paths import Paths
 from netfail_hooks.sharing import share
 
+_HERE = Paths()
 _KINDS = ("ether", "wlan")  # wired ones are preferred
 
 
@@ -24,36 +25,34 @@ def networks(
 
     Raises Misuse for an uplink of which nobody says how it is to be set up.
     """
-    texts, names, notes = {}, {}, []
+    texts, places, notes = {}, {}, []
     for uplink in config.uplinks:
-        nic = match.read_nic(uplink.interface, paths.at("/sys"))
+        name = uplink.interface
+        nic = match.read_nic(name, paths.at("/sys"))
         source = _source(paths, nic)
-        theirs = os.path.basename(source.path) if source else ""
-        names[nic.name] = takeover.file_name(nic, ahead_of=theirs)
-        setup = setups.get(nic.name)
-        texts[nic.name] = _text(paths, nic, setup, source, uplink.metric)
-        if not os.path.isdir(paths.at(f"/sys/class/net/{nic.name}")):
-            notes.append(f"there is no {nic.name} now; it takes its place once it is here")
-    if config.follow_addresses:
-        texts = share(texts)
-    return {f"{Paths().network}/{names[name]}": text for name, text in texts.items()}, notes
+        wish = _wish(setups[name]) if name in setups else None
+        if source and not wish:
+            texts[name] = takeover.take_over(nic, source, uplink.metric)
+        else:
+            wish = wish or _earlier_wish(paths, nic)
+            texts[name] = takeover.write_new(nic, wish, uplink.metric)
+        place = takeover.file_name(nic, os.path.basename(source.path) if source else "")
+        places[name] = f"{_HERE.network}/{place}"
+        if not os.path.isdir(paths.at(f"/sys/class/net/{name}")):
+            notes.append(f"there is no {name} now; it takes its place once it is plugged in")
+    shared = share(texts)
+    return {places[name]: text for name, text in shared.items()}, notes
 
 
-def _text(
-    paths: Paths, nic: Nic, setup: Setup | None, source: Source | None, metric: int
-) -> str:
-    """Return our file for an uplink: as asked now, as its own file says, or as asked before."""
-    if setup:
-        return takeover.write_new(nic, _wish(setup), metric)
-    if source:
-        return takeover.take_over(nic, source, metric)
-    before = match.effective(paths, nic)
-    if before:
-        return takeover.write_new(nic, takeover.wish_of(before.text), metric)
-    raise Misuse(
-        f"no .network file says how {nic.name} is to be set up",
-        hint=f"add --dhcp {nic.name}, or --address {nic.name}=IP/LENGTH and --gateway IP",
-    )
+def _earlier_wish(paths: Paths, nic: Nic) -> takeover.Static | takeover.Dhcp:
+    """Return how an earlier install was asked to set a NIC up. Raises Misuse for none."""
+    ours = match.effective(paths, nic)
+    if ours is None or not takeover.is_ours(ours.text):
+        raise Misuse(
+            f"no .network file says how {nic.name} is to be set up",
+            hint=f"add --dhcp {nic.name}, or --address {nic.name}=IP/LENGTH and --gateway IP",
+        )
+    return takeover.wish_of(ours.text)
 
 
 def detect(paths: Paths) -> tuple[str, ...]:

@@ -120,11 +120,13 @@ def _uninstall(work: Work) -> list[str]:
     networkd = work.live and live.networkd_answers()
     if work.live and live.systemd_runs():
         live.stop_timer()
+    for entry in work.known.entries:
+        nodes.remove(nodes.beside(work.paths.at(entry.path)))
     for step in work.todo:
         with live.network_step(step, work.uplinks(), work.paths, told) if networkd else _nothing():
             place(work.paths, step)
-    for entry in work.known.entries:
-        nodes.remove(nodes.beside(work.paths.at(entry.path)))
+    if networkd:
+        live.revive(work.uplinks())
     if work.live:
         told += _restore_kernel(work.known)
     _remove_own_directories(work)
