@@ -1,0 +1,155 @@
+"""install and uninstall on a running networkd: nothing is lost, and everything comes back."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from netfail_hooks.pulse import Result
+from netfail_hooks.sandbox import Lab
+from netfail_hooks.sandbox_holder import package_home
+from netfail_hooks.sandbox_lan import gateway6
+from tests.lab.suite import SETTLED, used, wait, wait_used
+
+MakeLab = Callable[..., Lab]
+PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
+# A shell that tells all that install may change; "sort" where the kernel promises no order.
+_FILES = """
+find /etc /var/lib -type f -exec sha256sum {} + | sort -k 2
+find /etc /var/lib /var/log /run/netfail-hooks -exec stat -c '%A %u:%g %F %N' {} + 2>&1 | sort
+"""
+_KERNEL = """
+ip route
+ip -6 route | sed 's/expires [0-9]*sec//' | sort
+ip -o address | sed 's/valid_lft.*//' | sort
+grep -r . /proc/sys/net/ipv[46]/conf/*/ignore_routes_with_linkdown \
+    /proc/sys/net/ipv4/conf/*/arp_filter /proc/sys/net/ipv4/conf/*/rp_filter
+"""
+
+
+def _shape(lab: Lab) -> list[str]:
+    return lab.run("sh", "-c", _FILES + _KERNEL).stdout.splitlines()
+
+
+def _run(lab: Lab, *words: str) -> None:
+    done = lab.netfail(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _quietly(lab: Lab, *words: str, ipv6: bool = False) -> Result:
+    """Run a command of ours under the pulse; the default route must never be away."""
+    with lab.watch() as watch, lab.pulse(ipv6=ipv6) as beat:
+        time.sleep(SETTLED)
+        _run(lab, *words)
+        time.sleep(1)
+    assert watch.gaps(4) == []
+    assert not ipv6 or watch.gaps(6) == []
+    return beat.result()
+
+
+def test_files_modes_and_routes_come_back_and_nothing_is_lost(lab: Lab) -> None:
+    before = _shape(lab)
+    there = _quietly(lab, "install", *PAIR)
+    installed = _shape(lab)
+    again = _quietly(lab, "install", *PAIR)
+    assert _shape(lab) == installed
+    back = _quietly(lab, "uninstall", "--yes")
+    assert _shape(lab) == before
+    for result in (there, again, back):
+        assert result.lost() <= 2, result
+        assert result.all_alive, result
+    assert again.lost() == 0, again
+
+
+def test_metrics_are_in_force_at_once_on_connected_routes_too(lab: Lab) -> None:
+    _run(lab, "install", *PAIR)
+    routes = lab.run("ip", "route").stdout
+    for name, metric in (("eth0", 100), ("wlan0", 600)):
+        for destination in ("default", "192.168.1.0/24"):
+            lines = [line for line in routes.splitlines()
+                     if line.startswith(destination) and f"dev {name}" in line]  # fmt: skip
+            assert len(lines) == 1, routes
+            assert lines[0].rstrip().endswith(f"metric {metric}"), routes
+
+
+def test_both_families(make_lab: MakeLab) -> None:
+    lab = make_lab(start=False)
+    for path, text in lab.howto_files().items():
+        plug = lab.plugs[path.rpartition("-")[2].removesuffix(".network")]
+        lab.write(path, f"{text}Address={plug.host6}/64\nGateway={gateway6(plug.segment)}\n")
+    lab.start()
+    wait(lambda: used(lab, 6) != "", "a way out for IPv6")
+    before = _shape(lab)
+    there = _quietly(lab, "install", *PAIR, ipv6=True)
+    assert used(lab, 6) == "eth0"
+    back = _quietly(lab, "uninstall", "--yes", ipv6=True)
+    assert _shape(lab) == before
+    for result in (there, back):
+        assert result.lost() <= 2, result
+        assert result.all_alive, result
+
+
+def test_addresses_from_dhcp(make_lab: MakeLab) -> None:
+    lab = make_lab(start=False)
+    lab.start_dhcp()
+    for name in lab.plugs:
+        text = f"[Match]\nName={name}\n\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\n"
+        lab.write(f"/etc/systemd/network/20-{name}.network", text)
+    lab.start()
+    there = _quietly(lab, "install", *PAIR)
+    assert used(lab) == "eth0"
+    back = _quietly(lab, "uninstall", "--yes")
+    for result in (there, back):
+        assert result.lost() <= 2, result
+        assert result.all_alive, result
+
+
+def test_a_new_set_up_where_networkd_had_none(make_lab: MakeLab) -> None:
+    lab = make_lab(start=False)
+    lab.run("sh", "-c", "rm /etc/systemd/network/*")
+    lab.start(routable=False)
+    _run(lab, "install", *PAIR, "--address", "eth0=192.168.1.252/24", "--address",
+         "wlan0=192.168.1.25/24", "--gateway", "192.168.1.1", "--dns", "192.168.1.1")  # fmt: skip
+    wait_used(lab, "eth0")
+    _run(lab, "install", "--yes")
+    assert used(lab) == "eth0"
+
+
+def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
+    before = _shape(lab)
+    text = lab.read("/etc/systemd/network/20-eth0.network")
+    lab.write("/etc/systemd/network/20-eth0.network", text.replace("Gateway", "#Gateway"))
+    mistaken = _shape(lab)
+    done = lab.netfail("install", *PAIR)
+    assert done.returncode == 1
+    assert "eth0 has no way out" in done.stderr
+    assert [line for line in _shape(lab) if "via" not in line] == [
+        line for line in mistaken if "via" not in line
+    ]
+    lab.write("/etc/systemd/network/20-eth0.network", text)
+    lab.run("networkctl", "reload")
+    wait(lambda: set(_shape(lab)) == set(before), "what was there before")
+
+
+def test_uninstall_while_failed_over_leaves_a_way_out(lab: Lab) -> None:
+    _run(lab, "install", *PAIR)
+    lab.dead_gateway("eth0")
+    lab.tick()
+    wait_used(lab, "wlan0")
+    with lab.watch() as watch:
+        _run(lab, "uninstall", "--yes")
+    assert watch.gaps(4) == []
+    assert lab.run("ip", "route", "show", "proto", "157").stdout == ""
+    assert "proto 157" not in lab.run("ip", "-details", "address").stdout
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.8, 1.2, 1.8])
+def test_killed_half_way_uninstall_gives_everything_back(lab: Lab, seconds: float) -> None:
+    before = _shape(lab)
+    command = ["timeout", "--signal=KILL", str(seconds), sys.executable, "-m", "netfail_hooks"]
+    lab.run(*command, "install", *PAIR, environment={"PYTHONPATH": package_home()})
+    _run(lab, "uninstall", "--yes")
+    wait(lambda: set(_shape(lab)) == set(before), "what was there before")
