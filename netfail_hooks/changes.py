@@ -83,7 +83,7 @@ class EndFlows:
 
 @value
 class Forget:
-    """Forget the neighbours of a standby uplink, so that the kernel announces it when used."""
+    """Forget the neighbours of an uplink not in use, and what waits for them (neighbours.py)."""
 
     interface: str
 

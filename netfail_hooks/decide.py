@@ -144,16 +144,19 @@ def _endings(config: Config, before: Memory, after: Memory) -> list[Change]:
 
 
 def _forgettings(config: Config, seen: Observation, after: Memory) -> list[Change]:
-    """Forget what standby uplinks know of the LAN that they share with the carrier."""
-    chosen = after.carrier(4)
-    own = [address.address for address in seen.own_addresses(chosen, 4)]
+    """Forget what standbys know of the carrier's LAN, and what waits on lost uplinks."""
+    idle = [name for name in config.names() if name not in map(after.carrier, FAMILIES)]
+    own = [address.address for address in seen.own_addresses(after.carrier(4), 4)]
     return [
         Forget(name)
-        for name in config.names()
-        if name in seen.resolved
-        and name != chosen
-        and any(is_local_to(seen, name, 4, address) for address in own)
+        for name in idle
+        if (name in seen.resolved and any(is_local_to(seen, name, 4, one) for one in own))
+        or (name in seen.waiting and not _is_well(after, name))
     ]
+
+
+def _is_well(after: Memory, name: str) -> bool:
+    return any(one.interface == name and one.verdict == "up" for one in after.standings)
 
 
 def _place(route: Route) -> tuple[object, ...]:

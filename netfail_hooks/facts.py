@@ -112,7 +112,8 @@ class Observation:
 
     Links, addresses and connected routes are the uplinks' alone, default routes everybody's.
     ``probes`` are the results of a round just made, if one was; ``resolved`` are the uplinks
-    with IPv4 neighbours whose hardware address the kernel knows.
+    with IPv4 neighbours whose hardware address the kernel knows, ``waiting`` those with packets
+    that wait for one.
     """
 
     now: int
@@ -122,6 +123,7 @@ class Observation:
     sysctls: tuple[Sysctl, ...] = ()
     probes: tuple[Result, ...] = ()
     resolved: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
 
     def link(self, name: str) -> Link | None:
         """Return the interface of that name, None where there is none now."""

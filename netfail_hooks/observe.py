@@ -18,7 +18,7 @@ from netfail_hooks.facts import (
     Route,
     Sysctl,
 )
-from netfail_hooks.neighbours import resolved
+from netfail_hooks.neighbours import in_the_way
 from netfail_hooks.sysctls import read, wanted
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ _SCOPE_SITE = 200
 _FAMILY_NUMBERS = {kind: family for family, kind in rt.FAMILIES.items()}
 # linux/rtnetlink.h
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 4, 5, 6, 7, 8
-_RTAX_MTU, _RTNH_F_ONLINK, _RTNH_F_LINKDOWN = 2, 0x4, 0x10
+_RTA_MULTIPATH, _RTAX_MTU, _RTNH_F_ONLINK, _RTNH_F_LINKDOWN = 9, 2, 0x4, 0x10
 _LABEL = SHARED_LABEL.encode() + b"\0"
 
 
@@ -50,13 +50,15 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
     links = tuple(link for link in found if link)
     names = {link.index: link.name for link in links}
     carriers = {link.index for link in links if link.carrier}
+    learnt, waiting = in_the_way(netlink)
     return Observation(
         now=now(),
         links=links,
         addresses=tuple(_addresses(netlink, names, carriers)),
         routes=tuple(route for family in FAMILIES for route in _routes(netlink, names, family)),
         sysctls=tuple(_sysctls(names.values())),
-        resolved=tuple(sorted({names[i] for i in resolved(netlink) if i in names})),
+        resolved=tuple(sorted(names[index] for index in learnt if index in names)),
+        waiting=tuple(sorted(names[index] for index in waiting if index in names)),
     )
 
 
@@ -121,28 +123,44 @@ def _routes(netlink: rt.Netlink, names: dict[int, str], family: int) -> list[Rou
     for body in netlink.dump(rt.GETROUTE, request):
         _, length, _, tos, _, protocol, _, kind, flags = struct.unpack_from("=BBBBBBBBI", body)
         found = rt.attributes(body, 12)
-        index = rt.whole(found.get(_RTA_OIF))
-        if kind != rt.UNICAST or tos or (length and index not in names):
-            continue
         destination = rt.text(family, found.get(_RTA_DST))
-        if destination.startswith("fe80:"):
+        if kind != rt.UNICAST or tos or destination.startswith("fe80:"):
             continue  # link-local prefixes are on every link and never ours to move
         metrics = rt.attributes(found.get(_RTA_METRICS, b""))
-        result.append(
+        result += [
             Route(
                 interface=names.get(index, f"#{index}"),
                 family=family,
                 destination=f"{destination}/{length}" if length else "default",
                 metric=rt.whole(found.get(_RTA_PRIORITY)),
-                gateway=rt.text(family, found.get(_RTA_GATEWAY)),
+                gateway=rt.text(family, gateway),
                 source=rt.text(family, found.get(_RTA_PREFSRC)),
                 protocol=protocol,
-                linkdown=bool(flags & _RTNH_F_LINKDOWN),
-                onlink=bool(flags & _RTNH_F_ONLINK),
+                linkdown=bool(marks & _RTNH_F_LINKDOWN),
+                onlink=bool(marks & _RTNH_F_ONLINK),
                 mtu=rt.whole(metrics.get(_RTAX_MTU)),
             )
-        )
+            for index, gateway, marks in _hops(found, flags)
+            if index in names or not length
+        ]
     return result
+
+
+def _hops(found: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int]]:
+    """Return where a route leads: interfaces, each with its gateway and flags.
+
+    IPv6 tells routes of one destination and metric as one with several hops (struct rtnexthop,
+    rtnetlink(7)): uplinks are like that as long as nobody gave them metrics.
+    """
+    several = found.get(_RTA_MULTIPATH)
+    if several is None:
+        return [(rt.whole(found.get(_RTA_OIF)), found.get(_RTA_GATEWAY), flags)]
+    hops = []
+    while len(several) >= 8:
+        size, marks, _, index = struct.unpack_from("=HBBi", several)
+        hops.append((index, rt.attributes(several[8:size]).get(_RTA_GATEWAY), marks))
+        several = several[max(size, 8) + 3 & ~3 :]
+    return hops
 
 
 def _sysctls(interfaces: Iterable[str]) -> list[Sysctl]:

@@ -293,3 +293,10 @@ def test_on_another_subnet_a_standby_keeps_its_neighbours() -> None:
     world.reconcile()
     world.resolved = {"eth0", "wlan0"}
     assert world.reconcile() == ()
+
+
+def test_nothing_waits_for_a_neighbour_on_a_lost_uplink(world: World) -> None:
+    world.waiting = {"eth0", "wlan0"}
+    assert world.reconcile() == ()
+    world.event("eth0", "no-carrier")
+    assert [c for c in world.reconcile() if isinstance(c, Forget)] == [Forget("eth0")]

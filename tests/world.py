@@ -45,6 +45,7 @@ class World:
         self.families = families
         self.shares = shares  # the .network files give every uplink all IPv4 addresses
         self.resolved: set[str] = set()
+        self.waiting: set[str] = set()
         self.now = 1_000_000
         self.states = dict.fromkeys(config.names(), "routable")
         self.losses = dict.fromkeys(config.names(), 0)
@@ -82,6 +83,7 @@ class World:
             routes=(*(r for name in present for r in self._networkds(name)), *self._ours()),
             sysctls=tuple(Sysctl(key, setting) for key, setting in self.sysctls.items()),
             resolved=tuple(sorted(self.resolved)),
+            waiting=tuple(sorted(self.waiting)),
         )
 
     def results(self) -> tuple[Result, ...]:
@@ -124,6 +126,7 @@ class World:
                 self.sysctls[sysctl.key] = sysctl.setting
             case Forget(interface):
                 self.resolved.discard(interface)
+                self.waiting.discard(interface)
         self.trail.append(change)
 
     def way(self, family: int = 4) -> str:

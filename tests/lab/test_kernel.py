@@ -153,3 +153,16 @@ show(failed, [r.destination for r in observe(config, netlink).routes if r.ours])
     assert len(failed) == 1
     assert "unreachable" in failed[0].lower()
     assert routes == ["10.9.0.0/16"]
+
+
+def test_what_waits_on_an_uplink_is_seen_and_dropped(lab: Lab) -> None:
+    lab.run("sh", "-c", "ip -6 address add fd00:9::2/64 dev eth0 nodad")
+    lab.dead_gateway("eth0")
+    told = _python(lab, """
+import socket
+socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b"x", ("fd00:9::9", 9))
+before = observe(config, netlink).waiting
+failed = make(Forget("eth0"))
+show(before, failed, observe(config, netlink).waiting)
+""")
+    assert told == [["eth0"], [], []]
