@@ -55,13 +55,35 @@ def override(config: Config, seen: Observation, memory: Memory, family: int) -> 
     way_out = seen.way_out(chosen, family) if chosen else None
     if way_out is None or not _differs(config, seen, memory, family):
         return []
-    moved = [
+    return [
         replace(route, metric=config.override_metric, protocol=PROTOCOL, linkdown=False)
-        for route in seen.connected(chosen, family)
-        if _is_shared(route, chosen, memory)
+        for route in (*_on_lan(config, seen, memory, chosen, family), way_out)
     ]
-    default = replace(way_out, metric=config.override_metric, protocol=PROTOCOL, linkdown=False)
-    return [*moved, default]
+
+
+def _on_lan(
+    config: Config, seen: Observation, memory: Memory, chosen: str, family: int
+) -> list[Route]:
+    """Return the connected routes of the LAN that the carrier shares with other uplinks.
+
+    What another uplink has within such a prefix would win by its length: networkd adds a route
+    to the gateway alone to what DHCP says. So the carrier needs the same.
+    """
+    near = seen.connected(chosen, family)
+    found = {r.destination: r for r in near if _is_shared(r, chosen, memory)}
+    for name in config.names():
+        for other in seen.connected(name, family) if name != chosen else ():
+            for prefix in list(found.values()):
+                if _is_within(other.destination, prefix.destination):
+                    found.setdefault(
+                        other.destination, replace(prefix, destination=other.destination)
+                    )
+    return list(found.values())
+
+
+def _is_within(inner: str, outer: str) -> bool:
+    address, _, length = inner.partition("/")
+    return contains(outer, address) and int(length) > int(outer.partition("/")[2])
 
 
 def followers(config: Config, seen: Observation, memory: Memory, family: int) -> list[Address]:

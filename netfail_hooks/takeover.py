@@ -6,6 +6,7 @@ Each keeps the user's text, comments and all, and adds what failover needs (syst
   kernel always knows which uplink comes first;
 - ``IgnoreCarrierLoss``: a pulled cable takes no address away, so connections survive;
 - ``ConfigureWithoutCarrier`` (static addresses): a machine booted with the cable out has them;
+- ``KeepConfiguration`` (DHCP): a restart of networkd takes no address away, either;
 - no duplicate address detection for IPv6: the duplicate would be us, on the other uplink.
 """
 
@@ -114,8 +115,11 @@ def _added(sections: list[Section], metric: int) -> Iterator[Section]:
     needed = [("IgnoreCarrierLoss", "yes"), ("IPv6DuplicateAddressDetection", "0")]
     if static:
         needed.append(("ConfigureWithoutCarrier", "yes"))
+    dhcp = _last(sections, "DHCP").lower() in ("yes", "true", "1", "on", "ipv4", "both", "v4")
+    if dhcp and not _last(sections, "KeepConfiguration"):
+        needed.append(("KeepConfiguration", "dhcp-on-stop"))
     yield section("Network", *needed)
-    if _last(sections, "DHCP").lower() in ("yes", "true", "1", "on", "ipv4", "both", "v4"):
+    if dhcp:
         yield section("DHCPv4", ("RouteMetric", str(metric)))
     if not is_no(_last(sections, "IPv6AcceptRA")):
         yield section("IPv6AcceptRA", ("RouteMetric", str(metric)))

@@ -300,3 +300,13 @@ def test_nothing_waits_for_a_neighbour_on_a_lost_uplink(world: World) -> None:
     assert world.reconcile() == ()
     world.event("eth0", "no-carrier")
     assert [c for c in world.reconcile() if isinstance(c, Forget)] == [Forget("eth0")]
+
+
+def test_a_finer_route_on_the_lost_uplink_moves_too(world: World) -> None:
+    world.event("eth0", "routable")
+    world.sick.add("eth0")
+    world.finer["eth0"] = ["192.168.1.1/32", "10.9.9.9/32"]
+    world.reconcile()
+    ours = {route.destination for route in world.routes if route.family == 4}
+    assert ours == {"default", "192.168.1.0/24", "192.168.1.1/32"}
+    assert all(route.interface == "wlan0" for route in world.routes)

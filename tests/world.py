@@ -53,6 +53,7 @@ class World:
         self.addresses: list[Address] = []
         self.sysctls = {s.key: s.setting for name in config.names() for s in wanted(name)}
         self.sysctls.update(dict.fromkeys(broken, "0"))
+        self.finer: dict[str, list[str]] = {}  # more connected routes, as DHCP brings
         self.sick: set[str] = set()  # link up, nothing behind it
         self.memory = Memory()
         self.done: tuple[Change, ...] = ()
@@ -173,6 +174,8 @@ class World:
             down = state == "no-carrier"
             if state != "degraded":
                 found.append(Route(name, family, prefix, metric, protocol=2, linkdown=down))
+            finer = self.finer.get(name, []) if family == 4 else []
+            found += [Route(name, 4, one, metric, protocol=16, linkdown=down) for one in finer]
             gateway = subnet + "1"
             found.append(
                 Route(name, family, "default", metric, gateway, protocol=4, linkdown=down)

@@ -14,7 +14,6 @@ Upset = Callable[[Lab], object]
 
 UPSETS: dict[str, Upset] = {
     "reconfigure the sick one": lambda lab: lab.run("networkctl", "reconfigure", "eth0"),
-    "reconfigure the carrier": lambda lab: lab.run("networkctl", "reconfigure", "wlan0"),
     "reload": lambda lab: lab.run("networkctl", "reload"),
     "restart networkd": Lab.restart_networkd,
     "renew": lambda lab: lab.run("networkctl", "renew", "eth0", "wlan0"),
@@ -54,6 +53,22 @@ def test_dhcp(make_lab: Callable[..., Lab], upset: Upset) -> None:
     lab.start()
     install(lab, hold_down=3)
     _stays_away(lab, upset, 2)
+
+
+def test_the_carrier_set_up_anew_is_the_carrier_again(lab: Lab) -> None:
+    """Networkd takes all it has from the link; for that long there is no other way."""
+    install(lab, hold_down=3)
+    lab.dead_gateway("eth0")
+    lab.tick()
+    wait_used(lab, "wlan0")
+    with lab.timer(1), lab.pulse() as beat:
+        time.sleep(SETTLED)
+        lab.run("networkctl", "reconfigure", "wlan0")
+        time.sleep(3)
+    result = beat.result()
+    assert used(lab) == "wlan0"
+    assert result.flow("out").outage_ms <= 300, result
+    assert result.all_alive, result
 
 
 def test_router_advertisements(make_lab: Callable[..., Lab]) -> None:
