@@ -181,7 +181,8 @@ class Daemon:
     def stop(self) -> None:
         """End it as its service manager would, and wait."""
         pid = read_text(self._holder.root + self._pid).strip()
-        self._holder.run(["kill", pid])
+        # The shell's own: kill(1) is a package of its own on Debian (procps).
+        self._holder.run(["sh", "-c", f"kill {pid}"])
         self.release()
 
     def release(self) -> None:
