@@ -11,6 +11,7 @@ from netfail_hooks import config_file
 from netfail_hooks.asked import Asked
 from netfail_hooks.config import Config
 from netfail_hooks.config_uplink import default_metrics, render_uplink
+from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
 
@@ -36,7 +37,12 @@ def choose(
     config = _with_interval(_with_uplinks(existing, asked.uplinks), asked)
     with open(paths.config, encoding="utf-8") as file:
         text = file.read()
-    return config, text if config == existing else amend(text, existing, config)
+    if config != existing:
+        text = amend(text, existing, config)
+        _, wrong = config_file.parse(tomllib.loads(text))
+        if wrong:
+            raise Misuse(f"{paths.config}: with other uplinks: " + "; ".join(wrong))
+    return config, text
 
 
 def _with_uplinks(config: Config, names: tuple[str, ...]) -> Config:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -55,6 +56,20 @@ def search_path() -> tuple[str, ...]:
             raise Problem(f"{name} is not installed", hint=hint)
         found.append(os.path.dirname(os.path.dirname(os.path.realpath(spec.origin))))
     return tuple(dict.fromkeys(found))
+
+
+def unsafe_places() -> list[str]:
+    """Return what a hook runs from, as root, and others may write: theirs would be the machine."""
+    return [place for place in (base_python(), *search_path()) if not _is_roots(place)]
+
+
+def _is_roots(path: str) -> bool:
+    """Tell whether only root can change what stands at a path, or any directory above it."""
+    found = os.stat(path)
+    sticky = bool(found.st_mode & stat.S_ISVTX)  # there one renames only what is one's own
+    if found.st_uid != 0 or (found.st_mode & 0o022 and not sticky):
+        return False
+    return path == "/" or _is_roots(os.path.dirname(path))
 
 
 def hook_text(*, interpreter: str = "", package: str = "") -> bytes:

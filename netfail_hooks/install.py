@@ -15,6 +15,7 @@ from netfail_hooks.config import Config, load
 from netfail_hooks.config_choice import choose
 from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
+from netfail_hooks.hook_file import unsafe_places
 from netfail_hooks.layout import layout
 from netfail_hooks.manifest import Manifest
 from netfail_hooks.networks import detect, networks, refuse_foreign_managers
@@ -66,8 +67,7 @@ def run(args: argparse.Namespace) -> int:
     """Install. Returns 0; raises Problem, with everything as it was."""
     work = prepare(args)
     if args.dry_run:
-        sys.stdout.write(diff(work.todo))
-        tell(work.notes)
+        show(work.todo, work.notes, as_json=args.json)
         return 0
     refuse_powerless(args.root)
     confirm([str(step) for step in work.todo], yes=args.yes)
@@ -95,6 +95,7 @@ def prepare(args: argparse.Namespace) -> Work:
     config, text = choose(paths, wish, lambda: detect(paths))
     refuse_foreign_managers(paths, config.names())
     found, notes = networks(paths, config, wish.setups)
+    notes += [f"root's hooks run from {place}, which others may write" for place in unsafe_places()]
     wanted = layout(config, text, found)
     wanted[_HERE.config] = _as_it_is(paths, wanted[_HERE.config])
     todo = steps(paths, wanted, known or Manifest())
@@ -106,6 +107,16 @@ def _as_it_is(paths: Paths, node: Node) -> Node:
     """Return a file with the mode and owner that it has already."""
     now = nodes.look(paths.config)
     return replace(node, mode=now.mode, owner=now.owner) if now else node
+
+
+def show(todo: tuple[Step, ...], notes: tuple[str, ...], *, as_json: bool) -> None:
+    """Print what would be done: as a diff, or as JSON."""
+    if as_json:
+        would = [str(step) for step in todo]
+        print(json.dumps({"would": would, "notes": list(notes)}, indent=2))
+    else:
+        sys.stdout.write(diff(todo))
+        tell(notes)
 
 
 def refuse_powerless(root: str) -> None:

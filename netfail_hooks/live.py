@@ -127,8 +127,16 @@ def start_timer(interval: int) -> None:
 
 def stop_timer() -> None:
     """Stop the timer and a check that runs."""
+    for unit in (TIMER, SERVICE):
+        with contextlib.suppress(Problem):
+            command("systemctl", "stop", unit)
+
+
+def forget_units() -> None:
+    """Have the service manager see that the units are gone, their failures with them."""
     with contextlib.suppress(Problem):
-        command("systemctl", "stop", TIMER, SERVICE)
+        command("systemctl", "daemon-reload")
+        command("systemctl", "reset-failed", TIMER, SERVICE)
 
 
 def start_dispatcher() -> list[str]:

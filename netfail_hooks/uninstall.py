@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,11 +17,11 @@ from netfail_hooks import live, manifest, nodes
 from netfail_hooks.config import Config
 from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.errors import Misuse, Problem
-from netfail_hooks.install import add_common_arguments, confirm, refuse_powerless, tell
+from netfail_hooks.install import add_common_arguments, confirm, refuse_powerless, show, tell
 from netfail_hooks.manifest import Entry, Manifest
 from netfail_hooks.paths import Paths
 from netfail_hooks.perform import forget, place
-from netfail_hooks.plan import Step, diff
+from netfail_hooks.plan import Step
 
 _HERE = Paths()
 
@@ -66,8 +65,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     work = prepare(paths, known, args)
     if args.dry_run:
-        sys.stdout.write(diff(work.todo))
-        tell(work.notes)
+        show(work.todo, work.notes, as_json=args.json)
         return 0
     confirm([str(step) for step in work.todo], yes=args.yes)
     notes = (*work.notes, *_uninstall(work))
@@ -131,8 +129,7 @@ def _uninstall(work: Work) -> list[str]:
         told += _restore_kernel(work.known)
     _remove_own_directories(work)
     if work.live and live.systemd_runs():
-        with contextlib.suppress(Problem):
-            live.command("systemctl", "daemon-reload")
+        live.forget_units()
     forget(work.paths)
     return told
 

@@ -26,6 +26,8 @@ ConditionPathExists=/etc/netfail-hooks/config.toml
 Type=oneshot
 ExecStart={command}
 TimeoutStartSec=30
+# Stopped on the way is no failure; a one-shot's would be (systemd.service(5)).
+SuccessExitStatus=SIGTERM
 # Nothing in the journal while all is well: this drops what the service manager says about the
 # unit, too (systemd.exec(5)). A switch is a notice, what goes wrong an error.
 LogLevelMax=notice

@@ -85,3 +85,9 @@ def test_a_form_that_cannot_be_amended_is_written_anew(tmp_path: Path, text: str
 def test_a_wrong_file_is_told_rather_than_replaced(tmp_path: Path) -> None:
     with pytest.raises(Misuse, match=r"did you mean check\.interval"):
         _choose(tmp_path, "check.intervall = 3\n")
+
+
+def test_uplinks_that_contradict_the_rest_are_told(tmp_path: Path) -> None:
+    text = "override_metric = 300\n[[uplink]]\ninterface='a'\nmetric=500\n"
+    with pytest.raises(Misuse, match="override_metric: must be below"):
+        _choose(tmp_path, text, "a", "b")

@@ -88,6 +88,15 @@ def test_systemd_takes_the_units_and_calls_the_exposure_low(tmp_path: Path) -> N
                           capture_output=True, check=False, text=True)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     # In tenths. What remains is root itself, the network it works on, and the root directory.
-    command = [analyze, "security", "--offline=yes", "--threshold=22", service]
+    command = [analyze, "security", "--offline=yes", "--threshold=22", str(service)]
     done = subprocess.run(command, capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_what_others_may_write_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    theirs.chmod(0o777)
+    monkeypatch.setattr(hook_file, "search_path", lambda: ("/usr/lib", str(theirs / "lib")))
+    (theirs / "lib").mkdir()
+    assert hook_file.unsafe_places() == [str(theirs / "lib")]

@@ -1,0 +1,76 @@
+"""The detour around an uplink: by the best other one, with what neighbours look for."""
+
+from __future__ import annotations
+
+from netfail_hooks.config import Config
+from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.detour import Detour, plan
+from netfail_hooks.facts import Address, Link, Observation, Route
+from netfail_hooks.memory import Memory, Standing
+
+CONFIG = Config(uplinks=default_metrics(("a", "b", "c")))
+NETWORKD = 4
+
+
+def _link(name: str, *, carrier: bool = True) -> Link:
+    return Link(name, ord(name), up=True, carrier=carrier, down_count=0, mac="02:00:00:00:00:01")
+
+
+def _route(name: str, destination: str = "default", gateway: str = "10.0.0.1") -> Route:
+    return Route(name, 4, destination, 0, gateway, protocol=NETWORKD)
+
+
+def _seen(*names: str, dead: str = "", far: str = "") -> Observation:
+    links = tuple(_link(name, carrier=name != dead) for name in names)
+    addresses, routes = [], []
+    for number, name in enumerate(names):
+        net = "10.9.9" if name == far else "10.0.0"
+        addresses.append(Address(name, 4, f"{net}.{number + 2}", 24))
+        routes += [_route(name, gateway=f"{net}.1"), _route(name, f"{net}.0/24", "")]
+    return Observation(now=0, links=links, addresses=tuple(addresses), routes=tuple(routes))
+
+
+def _ways(detour: Detour) -> list[tuple[str, str, int]]:
+    return [(route.interface, route.destination, route.metric) for route in detour.routes]
+
+
+def test_the_best_other_uplink_takes_over_ahead_of_all() -> None:
+    detour = plan(CONFIG, _seen("a", "b", "c"), Memory(), "a")
+    assert _ways(detour) == [("b", "10.0.0.0/24", 0), ("b", "default", 0)]
+    assert [(one.interface, one.address, one.length) for one in detour.addresses] == [
+        ("b", "10.0.0.2", 32)
+    ]
+    assert all(route.ours for route in detour.routes)
+    assert all(address.ours for address in detour.addresses)
+
+
+def test_a_standby_is_bypassed_by_the_best_one() -> None:
+    assert _ways(plan(CONFIG, _seen("a", "b"), Memory(), "b"))[-1] == ("a", "default", 0)
+
+
+def test_one_without_carrier_or_known_to_be_sick_is_no_way() -> None:
+    assert _ways(plan(CONFIG, _seen("a", "b", "c", dead="b"), Memory(), "a"))[0][0] == "c"
+    sick = Memory(standings=(Standing("b", 4, "down", 0),))
+    assert _ways(plan(CONFIG, _seen("a", "b", "c"), sick, "a"))[0][0] == "c"
+    assert _ways(plan(CONFIG, _seen("a", "b"), sick, "a"))[0][0] == "b"  # better than none
+
+
+def test_with_no_other_way_there_is_none() -> None:
+    assert plan(CONFIG, _seen("a"), Memory(), "a") == Detour()
+    assert plan(CONFIG, _seen("a", "b", dead="b"), Memory(), "a") == Detour()
+
+
+def test_another_subnet_carries_new_traffic_only() -> None:
+    detour = plan(CONFIG, _seen("a", "b", far="b"), Memory(), "a")
+    assert _ways(detour) == [("b", "default", 0)]
+    assert detour.announced == ()
+
+
+def test_an_address_that_is_shared_already_is_announced_and_stays() -> None:
+    seen = _seen("a", "b")
+    shared = Address("b", 4, "10.0.0.2", 32, shared=True)
+    both = Observation(now=0, links=seen.links, addresses=(*seen.addresses, shared),
+                       routes=seen.routes)  # fmt: skip
+    detour = plan(CONFIG, both, Memory(), "a")
+    assert detour.addresses == ()
+    assert [one.address for one in detour.announced] == ["10.0.0.2"]
