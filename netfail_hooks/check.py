@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netfail_hooks.guard import guarded
+from netfail_hooks.health import is_well
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -42,8 +43,10 @@ def _round(trigger: str) -> Run:
 
 
 def _all_well(done: Run) -> bool:
-    well = {s.interface for s in done.after.standings if s.verdict in ("up", "held")}
-    return well == set(done.config.names())
+    standings = done.after.standings
+    return all(
+        is_well(one for one in standings if one.interface == name) for name in done.config.names()
+    )
 
 
 def _print(done: Run) -> None:

@@ -11,7 +11,22 @@ from __future__ import annotations
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.facts import FAMILIES, Observation
 from netfail_hooks.memory import Memory, Standing
-from netfail_hooks.values import replace
+from netfail_hooks.values import TYPE_CHECKING, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Protocol
+
+    class Judged(Protocol):
+        """How an uplink stands in one family, as a standing or a report has it."""
+
+        @property
+        def verdict(self) -> str:
+            """Return "absent", "up", "down", "held" or "unknown"."""
+
+        @property
+        def trouble(self) -> str:
+            """Return what ails it, "" for nothing."""
 
 
 def judge(config: Config, seen: Observation, memory: Memory) -> tuple[Standing, ...]:
@@ -37,6 +52,19 @@ def trouble(seen: Observation, interface: str, family: int) -> str:
     if not seen.way_out(interface, family):
         return "no gateway"
     return ""
+
+
+def is_well(families: Iterable[Judged]) -> bool:
+    """Tell whether an uplink serves: in a family at least, and lost in none.
+
+    A family that it never had since boot is no fault; nor is a hold-down, all but over.
+    """
+    judged = list(families)
+    serves = any(one.verdict not in ("absent", "down") and not one.trouble for one in judged)
+    lost = any(
+        one.verdict == "down" or (one.verdict in ("up", "held") and one.trouble) for one in judged
+    )
+    return serves and not lost
 
 
 def _judge_one(

@@ -7,7 +7,7 @@ import time
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.events import Event
 from netfail_hooks.facts import FAMILIES, Observation
-from netfail_hooks.health import trouble
+from netfail_hooks.health import is_well, trouble
 from netfail_hooks.memory import Memory, Standing
 from netfail_hooks.status_values import (
     SCHEMA,
@@ -81,25 +81,13 @@ def _uplink(found: Sources, rank: int, uplink: Uplink) -> UplinkReport:
     return UplinkReport(
         rank=rank,
         interface=name,
-        well=_is_well(families),
+        well=is_well(families),
         present=link is not None,
         carrier=bool(link and link.carrier),
         operational=operational,
         setup=setup,
         metric=uplink.metric,
         families=families,
-    )
-
-
-def _is_well(families: tuple[Family, ...]) -> bool:
-    """Tell whether an uplink serves: in a family at least, and lost in none.
-
-    A family that it never had since boot is no fault; nor is a hold-down, all but over.
-    """
-    serves = {"up", "held", UNKNOWN}
-    return any(one.verdict in serves and not one.trouble for one in families) and not any(
-        one.verdict == "down" or (one.verdict in ("up", "held") and one.trouble)
-        for one in families
     )
 
 
