@@ -1,0 +1,102 @@
+"""A lab's host booted by systemd: real units, timers and journal, on the lab's own network.
+
+systemd is the first process of one more namespace inside, so its own tools, and install, find
+everything as on a machine. udev and what belongs to hardware is left out. It writes to /tmp
+(PrivateDevices= needs that), which is the machine's own: so that gets a layer above it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Self
+
+from netfail_hooks.sandbox import Lab
+from netfail_hooks.sandbox_holder import read_text, until
+
+_MASKED = (
+    "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",
+    "systemd-udev-trigger.service", "systemd-logind.service", "systemd-timesyncd.service",
+    "systemd-resolved.service", "systemd-modules-load.service", "systemd-sysctl.service",
+    "systemd-sysusers.service", "systemd-tmpfiles-setup-dev.service", "systemd-pstore.service",
+    "systemd-tmpfiles-setup.service", "systemd-random-seed.service", "systemd-binfmt.service",
+    "systemd-remount-fs.service", "systemd-update-utmp.service", "kmod-static-nodes.service",
+    "systemd-networkd-wait-online.service", "dev-hugepages.mount", "dev-mqueue.mount",
+    "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-fs-fuse-connections.mount",
+    "proc-sys-fs-binfmt_misc.automount",
+)  # fmt: skip
+_TARGET = """\
+[Unit]
+Requires=basic.target
+Wants=dbus.service systemd-journald.service timers.target
+AllowIsolate=yes
+"""
+_JOURNAL = """\
+[Journal]
+Storage=volatile
+ReadKMsg=no
+"""
+_BOOT = """
+set -e
+mount -t cgroup2 none /sys/fs/cgroup
+mkdir -p /run/above /run/work
+mount -t overlay -o lowerdir=/tmp,upperdir=/run/above,workdir=/run/work above /tmp
+exec env -i PATH="$PATH" container=lxc /usr/lib/systemd/systemd --system --unit=lab.target \
+    --log-target=journal-or-kmsg --show-status=no
+"""
+
+
+class Booted(Lab):
+    """A lab whose network manager is started by systemd, as a machine's is."""
+
+    def __enter__(self) -> Self:
+        """Boot. Raises Problem if it takes more than 20 s."""
+        self.write("/etc/systemd/system/lab.target", _TARGET)
+        self.write("/etc/systemd/journald.conf.d/lab.conf", _JOURNAL)
+        for unit in _MASKED:
+            self.run("ln", "-s", "/dev/null", f"/etc/systemd/system/{unit}")
+        with open(f"{self.root}/run/lab/systemd.log", "wb") as log:
+            self._systemd = self.holder.popen(
+                ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--cgroup",
+                 "--mount-proc", "sh", "-c", _BOOT], output=log,
+            )  # fmt: skip
+        self._move_in()
+        asked = ("systemctl", "is-active", "--quiet", "lab.target")
+        until(lambda: self.run(*asked).returncode == 0, "booted systemd", seconds=20)
+        return self
+
+    def _move_in(self) -> None:
+        """Have every further command run beside systemd: it answers nobody it cannot see.
+
+        That is below ``nsenter`` and ``unshare``, each of which forks for its process namespace.
+        """
+        pid = self._systemd.pid
+        until(lambda: _name(_last_below(pid)) == "systemd", "systemd")
+        self.holder.pid = _last_below(pid)
+
+    def close(self) -> None:
+        """End it all."""
+        super().close()
+        if self._systemd.stdin is not None:
+            self._systemd.stdin.close()
+        self._systemd.wait()
+
+    def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run systemctl; it must end well."""
+        done = self.run("systemctl", *words)
+        assert done.returncode == 0, f"{words}: {done.stderr}{self.journal()[-20:]}"
+        return done
+
+    def journal(self, *words: str) -> list[str]:
+        """Return journal entries, the text alone."""
+        shown = self.run("journalctl", "--no-pager", "--output=cat", "--quiet", *words)
+        return shown.stdout.splitlines()
+
+
+def _last_below(pid: int) -> int:
+    """Return the last of a chain of only children (proc(5), ``/proc/pid/task/tid/children``)."""
+    below = read_text(f"/proc/{pid}/task/{pid}/children").split()
+    return _last_below(int(below[0])) if below and _name(pid) != "systemd" else pid
+
+
+def _name(pid: int) -> str:
+    return read_text(f"/proc/{pid}/comm").strip()

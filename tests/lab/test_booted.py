@@ -1,0 +1,90 @@
+"""On a machine booted by systemd: the units, the timer, the journal, and notify.d."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from netfail_hooks import sandbox
+from tests.lab.booted import Booted
+from tests.lab.suite import used, wait, wait_used
+
+PAIR = ("--primary", "eth0", "--backup", "wlan0", "--interval", "1", "--yes")
+SERVICE, TIMER = "netfail-hooks-check.service", "netfail-hooks-check.timer"
+
+
+@pytest.fixture
+def booted() -> Iterator[Booted]:
+    why = sandbox.why_not_real()
+    if why:
+        pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
+    with Booted() as lab:
+        lab.write_files(lab.howto_files())
+        lab.systemctl("enable", "--now", "systemd-networkd.service")
+        lab.systemctl("enable", "networkd-dispatcher.service")
+        wait(lambda: used(lab) != "", "a way out")
+        yield lab
+
+
+def _run(lab: Booted, *words: str) -> str:
+    done = lab.netfail(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_install_starts_everything_and_healthy_rounds_are_silent(booted: Booted) -> None:
+    told = _run(booted, "install", *PAIR)
+    assert "note:" not in told.replace("note: root's hooks run from", "")
+    booted.systemctl("is-active", "--quiet", TIMER, "networkd-dispatcher.service")
+    wait_used(booted, "eth0")
+    since = f"@{time.time():.0f}"
+    time.sleep(4)
+    assert booted.journal("--since", since, "--unit", SERVICE) == []
+    assert booted.journal("--since", since, "--identifier", "netfail-hooks") == []
+    runs = booted.systemctl("show", "--property=ExecMainStartTimestampMonotonic", SERVICE).stdout
+    ran = int(runs.partition("=")[2]) / 1e6
+    assert time.clock_gettime(time.CLOCK_MONOTONIC) - ran < 2.5
+    assert booted.run("systemctl", "is-failed", SERVICE).stdout == "inactive\n"
+
+
+def test_the_timer_moves_traffic_from_a_dead_gateway_and_tells_notify_d(booted: Booted) -> None:
+    _run(booted, "install", *PAIR)
+    hook = '#!/bin/sh\n[ "$NETFAIL_IPV4" ] && cat >/run/told\n'
+    booted.write("/etc/netfail-hooks/notify.d/tell", hook, mode=0o755)
+    booted.run("chown", "-R", "root:root", "/etc/netfail-hooks/notify.d")
+    wait_used(booted, "eth0")
+    began = time.monotonic()
+    booted.dead_gateway("eth0")
+    wait_used(booted, "wlan0")
+    assert time.monotonic() - began < 4
+    wait(lambda: "now by wlan0" in booted.read("/run/told"), "word in notify.d")
+    assert json.loads(booted.read("/run/told"))["carriers"]["ipv4"] == "wlan0"
+    lines = booted.journal("--unit", SERVICE, "--priority=notice")
+    assert any("IPv4 now by wlan0" in line for line in lines), lines
+
+
+def test_the_hardened_service_may_do_all_that_a_check_does(booted: Booted) -> None:
+    _run(booted, "install", *PAIR)
+    booted.systemctl("stop", TIMER)
+    for key in ("ipv4/conf/eth0/arp_filter", "ipv6/conf/eth0/ignore_routes_with_linkdown"):
+        booted.run("sh", "-c", f"echo 0 >/proc/sys/net/{key}")
+    booted.link_down("eth0")
+    booted.systemctl("start", SERVICE)
+    assert booted.run("cat", "/proc/sys/net/ipv4/conf/eth0/arp_filter").stdout == "1\n"
+    assert used(booted) == "wlan0"
+    capabilities = booted.systemctl("show", "--property=CapabilityBoundingSet", SERVICE).stdout
+    assert capabilities.split("=")[1].split() == ["cap_net_admin", "cap_net_raw"]
+
+
+def test_uninstall_leaves_no_unit_behind(booted: Booted) -> None:
+    before = booted.run("find", "/etc", "-printf", "%p %m\n").stdout
+    _run(booted, "install", *PAIR)
+    time.sleep(1.5)
+    _run(booted, "uninstall", "--yes")
+    shown = ("list-units", "--all", "--plain", "--no-legend", "netfail-hooks*")
+    assert booted.systemctl(*shown).stdout == ""
+    assert booted.run("find", "/etc", "-printf", "%p %m\n").stdout == before
+    assert booted.run("ls", "/run/netfail-hooks", "/var/log/netfail-hooks").stdout == ""
