@@ -59,7 +59,8 @@ COMMANDS = (
     ),
     Command(
         "demo", "demo", "show failovers in a throw-away network; nothing here changes",
-        "the failovers were shown", "traffic was lost, or the lab could not be built",
+        "traffic moved each time and no connection died",
+        "a failover did not come, a connection died, or the lab could not be built",
         ("",),
     ),
     Command(

@@ -57,6 +57,11 @@ def _play(lab: Lab, steps: tuple[Step, ...], interval: int, recorder: Tail) -> N
 
 def _install(lab: Lab, config: Config) -> None:
     lab.write("/etc/netfail-hooks/config.toml", render(config))
+    write_hooks(lab)
+
+
+def write_hooks(lab: Lab) -> None:
+    """Put the hooks where the dispatcher would look for them."""
     text = hook_file.hook_text().decode()
     for state in hook_file.states():
         lab.write(f"/etc/networkd-dispatcher/{state}.d/{OURS}", text, mode=0o755)

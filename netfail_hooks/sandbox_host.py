@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from netfail_hooks.paths import Paths
 from netfail_hooks.sandbox_holder import LOGS, Holder, package_home, read_text
+from netfail_hooks.sandbox_lan import FAR, FAR6
 
 
 class Host:
@@ -66,6 +67,12 @@ class Host:
     def run_station(self, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
         """Run a command on the other host of the LAN."""
         return self.holder.run(argv, netns="station", seconds=seconds)
+
+    def way_out(self, family: int = 4) -> str:
+        """Return the interface by which the kernel would send beyond the router, "" for none."""
+        far = FAR if family == 4 else FAR6
+        words = self.run("ip", f"-{family}", "route", "get", far).stdout.split()
+        return words[words.index("dev") + 1] if "dev" in words else ""
 
     def netfail(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         """Run our command line on the host."""

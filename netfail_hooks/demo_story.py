@@ -1,0 +1,175 @@
+"""What happens in the demo: stories of acts, each played under the pulse and measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from netfail_hooks import log
+from netfail_hooks.pulse import Pulse
+from netfail_hooks.record import FILE
+from netfail_hooks.sandbox import Lab
+from netfail_hooks.sandbox_watch import Watch
+from netfail_hooks.tail import Tail
+
+Told = Sequence[str]
+INTERVAL = 1  # seconds between two checks, as the timer would make them
+COLUMNS = 60  # of a chapter's strips
+FLOWS = ("out", "in", "gateway")
+# A neighbour that has just learnt where an address is believes no other word for a second
+# (``locktime``, arp(7)); the pulse itself tells it, as it begins.
+_SETTLED = 1.6
+_PATIENCE = 20.0  # seconds for traffic to be where it belongs
+_LINGER = 1.5  # seconds to look on after that
+_POLL = 0.05
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something happens to uplinks; then ``way`` carries the traffic ("" for none)."""
+
+    title: str
+    faults: tuple[tuple[Callable[[Lab, str], None], str], ...]
+    way: str
+
+
+@dataclass(frozen=True)
+class Story:
+    """Acts under one pulse."""
+
+    title: str
+    acts: tuple[Act, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an act cost: datagrams lost in all streams while any uplink was sound.
+
+    ``moved_ms`` is from the act to the traffic being where it belongs, -1 if it never was;
+    ``outage_ms`` the longest silence of a stream, ``stall_ms`` that of a connection.
+    """
+
+    title: str
+    moved_ms: int
+    sent: int
+    lost: int
+    outage_ms: float
+    stall_ms: float
+    connections: int
+    alive: int
+
+    @property
+    def well(self) -> bool:
+        """Tell whether traffic moved and each connection lives."""
+        return self.moved_ms >= 0 and self.alive == self.connections
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A story as it went: its acts, and strips of equal spans of ``span_ms`` each.
+
+    ``ways`` are by uplink: whether it carried the traffic; ``losses`` datagrams lost.
+    """
+
+    title: str
+    acts: tuple[Outcome, ...]
+    span_ms: float
+    ways: dict[str, tuple[bool, ...]]
+    losses: tuple[int, ...]
+
+
+STORIES = (
+    Story("The cable is pulled, and plugged in again", (
+        Act("cable out of eth0", ((Lab.cable_out, "eth0"),), "wlan0"),
+        Act("cable in", ((Lab.cable_in, "eth0"),), "eth0"),
+    )),
+    Story("Wi-Fi is lost while the cable carries the traffic", (
+        Act("wlan0 lost", ((Lab.cable_out, "wlan0"),), "eth0"),
+        Act("wlan0 back", ((Lab.cable_in, "wlan0"),), "eth0"),
+    )),
+    Story("The router behind eth0 dies; the link stays up, and no event comes", (
+        Act("router dead", ((Lab.dead_gateway, "eth0"),), "wlan0"),
+        Act("router back", ((Lab.alive_gateway, "eth0"),), "eth0"),
+    )),
+    Story("Both are lost, and come back one after the other", (
+        Act("both lost", ((Lab.cable_out, "eth0"), (Lab.cable_out, "wlan0")), ""),
+        Act("wlan0 back", ((Lab.cable_in, "wlan0"),), "wlan0"),
+        Act("cable in", ((Lab.cable_in, "eth0"),), "eth0"),
+    )),
+)  # fmt: skip
+
+
+def play(lab: Lab, story: Story, show: Callable[[Told | Chapter], None]) -> Chapter:
+    """Play a story, showing what happens as it does; return what it cost."""
+    show(["", story.title])
+    with Tail(lab.paths.log + FILE) as recorder, lab.watch() as watch, lab.pulse() as beat:
+        recorder.read()  # what was before
+        time.sleep(_SETTLED)
+        moved = [_perform(lab, act, recorder, show) for act in story.acts]
+    found = _measure(lab, story, watch, beat, moved)
+    show(found)
+    return found
+
+
+def _perform(
+    lab: Lab, act: Act, recorder: Tail, show: Callable[[Told | Chapter], None]
+) -> tuple[float, int]:
+    """Let it happen, and look on; return when it began, and the milliseconds it took to move."""
+    began = time.monotonic()
+    show([f"   0.0 s  {act.title}"])
+    for fault, uplink in act.faults:
+        fault(lab, uplink)
+    there = 0.0
+    while time.monotonic() < (there + _LINGER if there else began + _PATIENCE):
+        for event, _ in log.select(recorder.read(), None)[0]:
+            passed = time.monotonic() - began
+            told = f"{passed:6.1f} s  {event.trigger}: {event.summary} [{event.took_ms} ms]"
+            show([told, *(f"             {one}" for one in event.did)])
+        if not there and lab.way_out() == act.way:
+            there = time.monotonic()
+        time.sleep(_POLL)
+    return began, round((there - began) * 1000) if there else -1
+
+
+def _measure(
+    lab: Lab, story: Story, watch: Watch, beat: Pulse, moved: list[tuple[float, int]]
+) -> Chapter:
+    begins = [began for began, _ in moved]
+    ends = [*begins[1:], beat.window[1]]
+    acts = tuple(
+        _outcome(lab, act, beat, (began, end), took)
+        for act, (began, took), end in zip(story.acts, moved, ends, strict=True)
+    )
+    first, last = beat.window
+    span = (last - first) / COLUMNS
+    edges = [first + span * column for column in range(COLUMNS)]
+    ways = {
+        name: tuple(
+            any(low <= edge + span / 2 < high for low, high in watch.used(name, 4))
+            for edge in edges
+        )
+        for name in lab.plugs
+    }
+    losses = tuple(
+        sum(beat.result(between=(edge, edge + span)).lost(flow) for flow in FLOWS)
+        for edge in edges
+    )
+    return Chapter(story.title, acts, round(span * 1000, 1), ways, losses)
+
+
+def _outcome(
+    lab: Lab, act: Act, beat: Pulse, between: tuple[float, float], took: int
+) -> Outcome:
+    result = beat.result(between=between, excluding=lab.dark())
+    flows = [result.flow(name) for name in FLOWS]
+    return Outcome(
+        title=act.title,
+        moved_ms=took,
+        sent=sum(flow.total for flow in flows),
+        lost=sum(flow.lost for flow in flows),
+        outage_ms=max(flow.outage_ms for flow in flows),
+        stall_ms=result.stall_ms,
+        connections=len(result.talks),
+        alive=sum(talk.alive for talk in result.talks),
+    )
