@@ -66,7 +66,7 @@ class Config:
     successes: int = 2
     interval: int = 5
     log_bytes: int = 1_000_000
-    bond: Bond = Bond()  # noqa: RUF009 - frozen
+    bond: Bond = Bond()
 
     def names(self) -> tuple[str, ...]:
         """Return the interface names in rank order."""

@@ -169,7 +169,7 @@ def netdev(
     """Return the ``.netdev`` file that makes a device of that name, None for none."""
     for path in _listed(paths, DIRECTORIES, ".netdev"):
         source = Source(path, _text(paths.at(path)), tuple(_dropins(paths, os.path.basename(path))))
-        if networkfile.settings(source.sections, "NetDev", "Name") == [name]:
-            if not ignore(source.text):
-                return source
+        named = networkfile.settings(source.sections, "NetDev", "Name") == [name]
+        if named and not ignore(source.text):
+            return source
     return None

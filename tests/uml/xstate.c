@@ -18,7 +18,7 @@ typedef long (*ptrace_call)(long, long, void *, void *);
 long ptrace(enum __ptrace_request request, ...)
 {
 	static ptrace_call real;
-	char whole[1 << 15];
+	static char whole[1 << 15]; /* kernel stacks are small; its kernel has one thread */
 	struct iovec *asked, all = { whole, sizeof whole };
 	va_list arguments;
 
