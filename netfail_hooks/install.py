@@ -170,6 +170,7 @@ def _install(work: Work) -> list[str]:
             if work.switches and step is work.todo[-1]:
                 bond_live.follow(gone)
                 bond_live.await_gateway(work.config)
+                nodes.remove(work.paths.run + "/state")  # uplinks are judged anew
 
     def begin() -> None:
         if work.live:

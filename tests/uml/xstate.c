@@ -18,7 +18,8 @@ typedef long (*ptrace_call)(long, long, void *, void *);
 long ptrace(enum __ptrace_request request, ...)
 {
 	static ptrace_call real;
-	static char whole[1 << 15]; /* kernel stacks are small; its kernel has one thread */
+	static char whole[1 << 15]; /* kernel stacks are small, and its kernel has one thread */
+	static size_t size;
 	struct iovec *asked, all = { whole, sizeof whole };
 	va_list arguments;
 
@@ -31,12 +32,15 @@ long ptrace(enum __ptrace_request request, ...)
 		real = (ptrace_call)dlsym(RTLD_NEXT, "ptrace");
 	if (request != PTRACE_SETREGSET || (long)address != NT_X86_XSTATE)
 		return real(request, pid, address, data);
+	if (!size) {
+		if (real(PTRACE_GETREGSET, pid, address, &all) < 0)
+			return -1;
+		size = all.iov_len;
+	}
 	asked = data;
-	if (real(PTRACE_GETREGSET, pid, address, &all) < 0)
-		return -1;
-	if (all.iov_len > asked->iov_len)
-		memcpy(whole, asked->iov_base, asked->iov_len);
-	else
-		all = *asked;
+	if (size <= asked->iov_len)
+		return real(request, pid, address, data);
+	memcpy(whole, asked->iov_base, asked->iov_len);
+	all.iov_len = size;
 	return real(PTRACE_SETREGSET, pid, address, &all);
 }
