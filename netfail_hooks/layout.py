@@ -26,7 +26,7 @@ def layout(config: Config, config_text: str, networks: Mapping[str, str]) -> dic
     """
     return {
         _PROTOCOL: _text(f"# Made by netfail-hooks install.\n{PROTOCOL} netfail\n"),
-        _SYSCTL: _text(sysctl_text(config)),
+        **({} if config.mode == "bond" else {_SYSCTL: _text(sysctl_text(config))}),
         _HERE.config: _text(config_text),
         _HERE.notify: nodes.directory(),
         **_units(config),
