@@ -19,10 +19,10 @@ from types import SimpleNamespace
 from typing import Any
 
 sys.path[:0] = ["/opt/vm/checkout"]
-from netfail_hooks import sandbox_lan
-from netfail_hooks.pulse import Pulse
-from netfail_hooks.sandbox_lan import Plug
-from netfail_hooks.sandbox_watch import story
+from netfail_hooks import sandbox_lan  # noqa: E402 - found by the line above
+from netfail_hooks.pulse import Pulse  # noqa: E402 - found by the line above
+from netfail_hooks.sandbox_lan import Plug  # noqa: E402 - found by the line above
+from netfail_hooks.sandbox_watch import story  # noqa: E402 - found by the line above
 
 _PORT = "/dev/virtio-ports/netfail"
 _WATCH = "/run/vm-watch.log"
@@ -87,14 +87,15 @@ class Agent:
         self._pulse.__enter__()
         return {"now": time.monotonic()}
 
-    def do_measure(self, since: float, excluding: list[Any], seconds: float) -> dict[str, Any]:  # noqa: ARG002
+    def do_measure(self, windows: list[list[float]], seconds: float) -> dict[str, Any]:  # noqa: ARG002
+        """End the pulse; return what it measured in each window of the boot clock."""
         pulse = self._pulse
         if pulse is None:
             raise RuntimeError("no pulse was started")
         self._pulse = None
         pulse.__exit__(None)
-        window = (since or pulse.window[0], pulse.window[1])
-        return asdict(pulse.result(between=window, excluding=[(a, b) for a, b in excluding]))
+        ends = [(begin, end or pulse.window[1]) for begin, end in windows]
+        return {"results": [asdict(pulse.result(between=window)) for window in ends]}
 
     def do_routes(self, since: float, seconds: float) -> dict[str, Any]:  # noqa: ARG002
         """Return the spans without an IPv4 default route since a moment, and its first one."""

@@ -19,6 +19,7 @@ from tests.vm.image import Image
 
 Answer = dict[str, Any]
 _BOOT = 150.0  # seconds; 20 to 30 on an idle machine
+_FAST = "mitigations=off systemd.show_status=no"
 _PANICS = ("Kernel panic", "BUG: unable to handle", "emergency mode")
 
 
@@ -32,7 +33,7 @@ class Machine:
     def __init__(self, image: Image, payload: str) -> None:
         self._image = image
         self._payload = payload
-        self._dir = tempfile.TemporaryDirectory(prefix="netfail-vm-", dir="/var/tmp")  # noqa: S108
+        self._dir = tempfile.TemporaryDirectory(prefix="netfail-vm-", dir="/var/tmp")
         self.console = f"{self._dir.name}/console"
         self._heard = b""
         self._number = 0
@@ -65,13 +66,13 @@ class Machine:
         nics = []
         for name, mac, number in hub:
             nics += ["-netdev", f"hubport,id=net-{name},hubid={number}",
-                     "-device", f"virtio-net-pci,id={name},netdev=net-{name},mac={mac}"]  # fmt: skip
+                     "-device", f"virtio-net-pci,id={name},netdev=net-{name},mac={mac}",
+                     ]  # fmt: skip
         return [
             "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max",
             "-m", "1024", "-display", "none", "-serial", "stdio", "-monitor", "none",
             "-kernel", self._image.kernel, "-initrd", self._image.initrd, "-append",
-            "console=ttyS0 root=/dev/vda rw quiet panic=0 net.ifnames=0 mitigations=off "
-            "systemd.show_status=no",
+            f"console=ttyS0 root=/dev/vda rw quiet net.ifnames=0 {_FAST}",
             "-drive", f"file={self._image.disk},format=raw,if=virtio,snapshot=on,cache=unsafe",
             "-drive", f"file={self._payload},format=raw,if=virtio,readonly=on",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
@@ -178,6 +179,10 @@ class Machine:
         answer = self.ask("until", script=script, seconds=seconds)
         assert answer["held"], f"no {what} within {seconds:.0f} s; {answer['out']}"
         return float(answer["took"])
+
+    def now(self) -> float:
+        """Return the machine's boot clock."""
+        return float(self.ask("now", seconds=15)["now"])
 
     def reboot(self) -> None:
         """Reboot; return when the agent is back."""

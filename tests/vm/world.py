@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 sys.path[:0] = ["/opt/vm/checkout"]
-from netfail_hooks import sandbox_lan
+from netfail_hooks import sandbox_lan  # noqa: E402 - found by the line above
 
 _SCRIPT = """
 set -e
