@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import tarfile
 
 _UNIT = """\
@@ -102,15 +101,10 @@ def files() -> dict[str, str]:
 
 
 def write(path: str, wheels: str) -> None:
-    """Write the tar file, from the checkout's tracked and new files. Raises OSError."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
+    """Write the tar file, from the checkout without caches and what is hidden. Raises OSError."""
     with tarfile.open(path, "w") as tar:
-        for name in listed:
-            if os.path.lexists(name):
-                tar.add(name, f"opt/vm/checkout/{name}", filter=_owned_by_root)
+        for name in sorted(os.listdir(".")):
+            tar.add(name, f"opt/vm/checkout/{name}", filter=_of_the_checkout)
         tar.add(wheels, "opt/vm/wheels", filter=_owned_by_root)
         link = tarfile.TarInfo("etc/systemd/system/multi-user.target.wants/vm-online.service")
         link.type, link.linkname = tarfile.SYMTYPE, "../vm-online.service"
@@ -124,6 +118,13 @@ def write(path: str, wheels: str) -> None:
 
 def _unit(what: str, start: str, *, kind: str = "exec", more: str = "") -> str:
     return _UNIT.format(what=what, start=start, kind=kind, more=more)
+
+
+def _of_the_checkout(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    name = os.path.basename(member.name)
+    if name.startswith(".") or name in ("__pycache__", "build", "dist"):
+        return None
+    return _owned_by_root(member)
 
 
 def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:

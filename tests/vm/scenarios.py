@@ -196,6 +196,7 @@ def _after_boot(bench: Bench, name: str, *, back: bool) -> None:
     machine = bench.machine
     faults: list[str] = []
     stamp = "systemctl show -P ActiveEnterTimestampMonotonic"
+    machine.until("systemctl -q is-active systemd-networkd", "systemd-networkd", seconds=120)
     up = int(machine.sh(f"{stamp} systemd-networkd")) / 1e6
     start = up
     if back:
