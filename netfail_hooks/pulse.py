@@ -95,8 +95,9 @@ class Result:
 class Pulse:
     """A measurement: flows from entering the context until leaving it.
 
-    ``interval`` are the seconds between two datagrams of a stream. ``address`` is the host's address that neighbours send to and bound sockets use, by default
-    the first uplink's. Raises Problem if a part of it does not start.
+    ``address`` is the host's address that neighbours send to and bound sockets use, by default
+    the first uplink's; ``interval`` the seconds between two datagrams of a stream.
+    Raises Problem if a part of it does not start.
     """
 
     def __init__(

@@ -160,7 +160,8 @@ class Agent:
         while self.phase != "ended":
             now = time.monotonic()
             if self.phase == "going" and now >= due:
-                due = max(due + self.interval, now - self.interval)  # catch up with no more than one
+                # Catch up with no more than one.
+                due = max(due + self.interval, now - self.interval)
                 for sender in self.senders:
                     sender.due(now)
             if self.phase == "going":

@@ -93,7 +93,7 @@ def test_systemd_takes_the_units_and_calls_the_exposure_low(tmp_path: Path) -> N
     assert done.returncode == 0, done.stdout
 
 
-def test_one_uplink_makes_the_machine_online(tmp_path: Path) -> None:
+def test_one_uplink_makes_the_machine_online() -> None:
     text = units.online_text(("eth0", "wlan0"))
     line = text.splitlines()[-1].removeprefix("ExecStart=")
     assert text.splitlines()[-2] == "ExecStart="  # an empty one takes back those before
