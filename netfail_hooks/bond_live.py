@@ -18,6 +18,7 @@ from netfail_hooks import rtnetlink as rt
 from netfail_hooks.bond_facts import ACTIVE_BACKUP
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Problem
+from netfail_hooks.facts import FAMILIES
 from netfail_hooks.observe import observe
 from netfail_hooks.plan import Step
 from netfail_hooks.values import replace
@@ -58,6 +59,35 @@ def follow(gone: Sequence[str]) -> None:
                 index = struct.unpack_from("=i", netlink.get(rt.GETLINK, body), 4)[0]
                 netlink.change(rt.DELLINK, 0, struct.pack("=BxHiII", 0, 0, index, 0, 0))
     live.command("networkctl", "reload")
+
+
+def give_back(gone: Sequence[str], config: Config) -> list[str]:
+    """Have networkd do what the user's own files say again; return what went wrong.
+
+    ``config`` names all interfaces, of mode "routes"; a bond of the user's may be among them.
+    """
+    try:
+        follow(gone)
+    except Problem as problem:
+        return [str(problem)]
+    began = time.monotonic()
+    nudged = False
+    while time.monotonic() - began < _PATIENCE:
+        if _has_way_out(config):
+            return []
+        if not nudged and time.monotonic() - began > _PATIENCE / 3:
+            nudged = True
+            for name in config.names():
+                with contextlib.suppress(Problem):
+                    live.command("networkctl", "reconfigure", name)
+        time.sleep(_STEP)
+    return [f"no way out {_PATIENCE:.0f} s after the old files came back: see 'networkctl'"]
+
+
+def _has_way_out(config: Config) -> bool:
+    with rt.Netlink() as netlink:
+        seen = observe(config, netlink)
+    return any(seen.way_out(name, family) for name in config.names() for family in FAMILIES)
 
 
 def await_gateway(config: Config, seconds: float = _PATIENCE) -> None:

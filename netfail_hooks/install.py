@@ -186,9 +186,12 @@ def _install(work: Work) -> list[str]:
     except BaseException:
         if work.live:
             live.set_sysctls(now)
-            with contextlib.suppress(Problem):
-                bond_live.follow(made)
-            live.revive(work.everybody())
+            if work.switches:
+                bond_live.give_back(made, work.everybody())
+            else:
+                with contextlib.suppress(Problem):
+                    live.command("networkctl", "reload")
+                live.revive(work.everybody())
         raise
     return refused
 

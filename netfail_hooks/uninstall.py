@@ -127,8 +127,8 @@ def _uninstall(work: Work) -> list[str]:
         with live.network_step(step, work.uplinks(), work.paths, told) if alone else _nothing():
             place(work.paths, step)
     if bulk:
-        bond_live.follow(bonds)
-    if networkd:
+        told += bond_live.give_back(bonds, work.uplinks())
+    elif networkd:
         live.revive(work.uplinks())
     if work.live:
         told += _restore_kernel(work.known)

@@ -16,8 +16,9 @@ _BY_HOOK = 120  # ms, of a machine's own speed
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Any:
     found = boot(tmp_path_factory.mktemp("uml"))
     for name, row in found.get("rows", {}).items():
+        tcp = "alive" if row["alive"] else "DEAD"
         print(f"{name:38} outage {row['outage']:4.0f} ms, {row['lost']:3} lost, "
-              f"TCP {'alive' if row['alive'] else 'DEAD'}, stall {row['stall']:4.0f} ms")  # fmt: skip
+              f"TCP {tcp}, stall {row['stall']:4.0f} ms")  # fmt: skip
     print(f"before a hook: {found['slowness']:.0f} ms in there, {slowness():.0f} ms here")
     return found
 
@@ -35,10 +36,10 @@ def test_the_kernel_alone_moves_the_traffic_in_time(seen: Any, interval: int, fa
 
 
 def test_a_hook_is_quicker_than_the_monitor(seen: Any) -> None:
-    """Here a process starts ten times as slowly as on a machine, so that much is allowed for."""
-    row = seen["rows"]["100 ms, cable out, hooks"]
+    """In there a process starts ten times as slowly as on a machine: so much is allowed for."""
+    row = seen["rows"]["250 ms, cable out, hooks"]
     assert row["outage"] <= _BY_HOOK + seen["slowness"] - slowness(), row
-    assert row["outage"] < seen["rows"]["100 ms, cable out, no hooks"]["outage"]
+    assert row["outage"] < seen["rows"]["250 ms, cable out, no hooks"]["outage"]
     done = [one for event in seen["events"] for one in event["did"]]
     assert "make wlan0 the active slave of bond0" in done
     assert "announce 192.168.1.252 from bond0" in done
@@ -46,7 +47,7 @@ def test_a_hook_is_quicker_than_the_monitor(seen: Any) -> None:
 
 
 def test_failback_loses_nothing_and_everything_survives(seen: Any) -> None:
-    assert len(seen["rows"]) == 12
+    assert len(seen["rows"]) == 14
     for name, row in seen["rows"].items():
         assert row["alive"], name
         assert row["address"], name

@@ -97,14 +97,17 @@ class Agent:
         ends = [(begin, end or pulse.window[1]) for begin, end in windows]
         return {"results": [asdict(pulse.result(between=window)) for window in ends]}
 
-    def do_routes(self, since: float, seconds: float) -> dict[str, Any]:  # noqa: ARG002
-        """Return the spans without an IPv4 default route since a moment, and its first one."""
+    def do_routes(self, since: float, table: bool, seconds: float) -> dict[str, Any]:  # noqa: ARG002, FBT001
+        """Return the spans without an IPv4 default route since a moment, and its first one.
+
+        One whose link the kernel doesn't send by is none; with ``table`` it is.
+        """
         with open(_WATCH, encoding="ascii") as log:
             moments = list(story([json.loads(line) for line in log if line.endswith("\n")]))
         gaps, first = [], 0.0
         ends = [moment.when for moment in moments[1:]] + [time.monotonic()]
         for moment, end in zip(moments, ends, strict=True):
-            if moment.best(4):
+            if moment.best(4) or (table and any(route[0] == 4 for route in moment.routes)):
                 first = first or moment.when
             elif end > since:
                 gaps.append((max(moment.when, since), end))

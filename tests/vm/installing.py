@@ -60,7 +60,7 @@ def uninstall(bench: Bench, before: str) -> None:
     machine.reboot()
     faults = _differences("reboot", before, shape(bench))
     up = int(machine.sh("systemctl show -P ActiveEnterTimestampMonotonic systemd-networkd")) / 1e6
-    answered = machine.ask("routes", since=0.0, seconds=30)["answered"]
+    answered = machine.ask("routes", since=0.0, table=False, seconds=30)["answered"]
     took = round(1000 * (answered - up)) if answered else float("inf")
     bench.row(Row(bench.suite, bench.mode, "reboot after uninstall", took, 20000, faults=faults,
                   connections="files, routes, settings as before"))  # fmt: skip

@@ -210,12 +210,12 @@ def _after_boot(bench: Bench, name: str, *, back: bool) -> None:
         machine.until(f"ip -4 route get {FAR}", "way out", seconds=60)
     except AssertionError as error:
         faults.append(str(error))
-    seen = machine.ask("routes", since=0.0, seconds=30)
+    seen = machine.ask("routes", since=0.0, table=False, seconds=30)
     for _ in range(40):
         if seen["answered"] or faults:
             break
         machine.until("sleep 0.5", "pause")
-        seen = machine.ask("routes", since=0.0, seconds=30)
+        seen = machine.ask("routes", since=0.0, table=False, seconds=30)
     online = int(machine.sh(f"{stamp} network-online.target")) / 1e6 - start
     answer = seen["answered"] - start if seen["answered"] else float("inf")
     route = max(seen["first"], start) - start
@@ -225,6 +225,9 @@ def _after_boot(bench: Bench, name: str, *, back: bool) -> None:
         faults.append(f"online after {online:.1f} s")
     if answer > _ONLINE + 5:
         faults.append(f"first answer after {answer:.1f} s")
+    if up > 60:
+        said(machine.sh("systemd-analyze critical-chain systemd-networkd.service; "
+                        "systemd-analyze blame | head -12", check=False))  # fmt: skip
     note = f"default route {route:.1f} s, network-online.target {online:.1f} s"
     bench.row(Row(bench.suite, bench.mode, name, round(answer * 1000), (_ONLINE + 5) * 1000,
                   connections=note, faults=faults))  # fmt: skip
