@@ -169,7 +169,7 @@ class Bench:
         self.row(Row(
             self.suite, self.mode, step.name, worst, step.limit_ms,
             {flow["name"]: flow["lost"] for flow in result["flows"]}, outages,
-            f"dead: {', '.join(dead)}" if dead else f"live, stall {stall:.0f} ms", faults,
+            f"TCP dead: {', '.join(dead)}" if dead else f"TCP live, stall {stall:.0f} ms", faults,
         ))  # fmt: skip
 
     def row(self, row: Row) -> None:

@@ -55,7 +55,8 @@ def uninstall(bench: Bench, before: str) -> None:
     if outage > limit:
         faults.append(f"outage {outage:.0f} ms, more than {limit:.0f}")
     bench.row(Row(bench.suite, bench.mode, "uninstall", outage, limit,
-                  {flow["name"]: flow["lost"] for flow in result["flows"]}, faults=faults,
+                  {flow["name"]: flow["lost"] for flow in result["flows"]},
+                  {flow["name"]: flow["outage_ms"] for flow in result["flows"]}, faults=faults,
                   connections="files, routes, settings as before"))  # fmt: skip
     machine.reboot()
     faults = _differences("reboot", before, shape(bench))

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from tests.vm.bench import Row
 from tests.vm.image import SUITES
 
-_HEAD = ("machine", "mode", "scenario", "outage", "limit", "lost of out/in", "connections, notes")
+_HEAD = ("machine", "mode", "scenario", "outage", "out", "in", "limit", "notes")
 
 
 def merge(path: str, rows: Sequence[Row]) -> list[Row]:
@@ -42,12 +42,15 @@ def table(rows: Sequence[Row]) -> str:
 
 def markdown(rows: Sequence[Row]) -> str:
     """Return docs/measurements-vm.md."""
+    rows = sorted(rows, key=lambda row: (list(SUITES).index(row.suite), row.mode != "routes"))
     lines = [
         "# Measured on whole machines",
         "",
         "Made by `tests/vm/run --json FILE --markdown FILE`: see [vm.md](vm.md). A datagram every",
-        "10 ms in each direction; the outage is the longest silence of any stream. The processor",
-        "is emulated, some ten times slower than a real one: hooks and checks start as much later.",
+        "10 ms each way; the outage is the longest silence of any stream: out (to beyond the",
+        "router), in (from a neighbour), and two more. The processor is emulated, some ten times",
+        "slower than a real one: hooks and checks start as much later. TCP: one connection each",
+        "way, with the longest wait for an answer.",
         "After a reboot: from networkd being up (or the return) to the first answer from beyond",
         "the router.",
         "",
@@ -60,9 +63,12 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    lost = f"{row.lost.get('out', '')}/{row.lost.get('in', '')}" if row.lost else ""
     faults = [f"FAULT {fault}" for fault in row.faults]
     notes = "; ".join(filter(None, (row.connections, row.note, *faults)))
-    limit = "none" if row.limit_ms == float("inf") else f"{row.limit_ms:.0f} ms"
-    return (SUITES[row.suite], row.mode, row.scenario, f"{row.outage_ms:.0f} ms", limit, lost,
-            notes)  # fmt: skip
+    streams = (_ms(row.outages[name]) if row.outages else "" for name in ("out", "in"))
+    return (SUITES[row.suite], row.mode, row.scenario, _ms(row.outage_ms), *streams,
+            _ms(row.limit_ms), notes)  # fmt: skip
+
+
+def _ms(time: float) -> str:
+    return "none" if time == float("inf") else f"{time:.0f} ms"
