@@ -46,7 +46,8 @@ class Row:
 class Step:
     """What to do, when it has taken effect, and the longest outage allowed.
 
-    Without ``lives``, there is no way out while it lasts: connections may wait.
+    Without ``lives``, there was no way out for seconds: connections may still wait to send again
+    at the end, as TCP's timer has doubled meanwhile (RFC 6298).
     """
 
     name: str
@@ -157,19 +158,20 @@ class Bench:
     def add(self, step: Step, result: dict[str, Any], gaps: list[Any], faults: list[str]) -> None:
         """Make a row of what was measured."""
         outages = {flow["name"]: flow["outage_ms"] for flow in result["flows"]}
-        dead = [talk["name"] for talk in result["talks"] if not talk["alive"]]
+        dead = [f"{talk['name']} {talk['error']}" for talk in result["talks"] if talk["error"]]
+        waits = [talk["name"] for talk in result["talks"] if not (talk["alive"] or talk["error"])]
         stall = max(talk["stall_ms"] for talk in result["talks"])
         worst = max(outages.values())
         if worst > step.limit_ms:
             faults.append(f"outage {worst:.0f} ms, more than {step.limit_ms:.0f}")
-        if step.lives and dead:
-            faults.append(f"dead: {', '.join(dead)}")
+        if dead or (waits and step.lives):
+            faults.append(f"TCP dead: {', '.join(dead + waits)}")
         if gaps and not step.gap:
             faults.append(f"no default route for {1000 * (gaps[0][1] - gaps[0][0]):.0f} ms")
         self.row(Row(
             self.suite, self.mode, step.name, worst, step.limit_ms,
             {flow["name"]: flow["lost"] for flow in result["flows"]}, outages,
-            f"TCP dead: {', '.join(dead)}" if dead else f"TCP live, stall {stall:.0f} ms", faults,
+            "TCP waits to send again" if waits else f"TCP live, stall {stall:.0f} ms", faults,
         ))  # fmt: skip
 
     def row(self, row: Row) -> None:

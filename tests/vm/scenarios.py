@@ -72,14 +72,16 @@ def both_out(bench: Bench) -> None:
     bench.measure(
         gone,
         Step("both out, cable back", lambda: bench.cable(plugged=True),
-             lambda: bench.uses("eth0"), _RETURN, gap=True),
-        Step("then Wi-Fi back", lambda: bench.access_point(on=True), bench.settled, _QUIET),
+             lambda: bench.uses("eth0"), _RETURN, lives=False, gap=True),
+        Step("then Wi-Fi back", lambda: bench.access_point(on=True), bench.settled, _QUIET,
+             lives=False),
     )  # fmt: skip
     bench.measure(
         gone,
         Step("both out, Wi-Fi back", lambda: bench.access_point(on=True),
-             lambda: bench.uses("wlan0"), _RETURN, gap=True),
-        Step("then the cable back", lambda: bench.cable(plugged=True), bench.settled, _ROAM),
+             lambda: bench.uses("wlan0"), _RETURN, lives=False, gap=True),
+        Step("then the cable back", lambda: bench.cable(plugged=True), bench.settled, _ROAM,
+             lives=False),
     )  # fmt: skip
 
 
@@ -265,8 +267,9 @@ def restarts(bench: Bench) -> None:
         Step("cable out before restarts", lambda: bench.cable(plugged=False),
              lambda: bench.uses("wlan0"), _KERNEL[bench.mode]),
         Step("25 access point restarts, Wi-Fi alone", lambda: restart(25),
-             lambda: bench.uses("wlan0"), _RETURN, gap=True),
-        Step("cable in after restarts", lambda: bench.cable(plugged=True), bench.settled, _ROAM),
+             lambda: bench.uses("wlan0"), _RETURN, lives=False, gap=True),
+        Step("cable in after restarts", lambda: bench.cable(plugged=True), bench.settled, _ROAM,
+             lives=False),
     )  # fmt: skip
 
 
