@@ -19,7 +19,10 @@ from netfail_hooks.changes import (
     DropAddress,
     DropRoute,
     EndFlows,
+    Enslave,
     Forget,
+    SetActive,
+    SetMonitor,
     SetRoute,
     SetSysctl,
 )
@@ -79,6 +82,24 @@ def _make(
             from netfail_hooks.flows import end
 
             end(change)
+        case SetActive() | SetMonitor() | Enslave():
+            _make_of_bond(change, seen, netlink)
+
+
+def _make_of_bond(
+    change: SetActive | SetMonitor | Enslave, seen: Observation, netlink: rt.Netlink
+) -> None:
+    from netfail_hooks import bond_apply
+
+    bond = _index(seen, change.bond)
+    match change:
+        case SetActive():
+            bond_apply.set_active(netlink, bond, _index(seen, change.interface))
+        case Enslave():
+            bond_apply.enslave(netlink, bond, _index(seen, change.interface))
+        case SetMonitor():
+            primary = _index(seen, change.primary) if change.primary else 0
+            bond_apply.set_monitor(netlink, change, bond, primary)
 
 
 def _index(seen: Observation, interface: str) -> int:

@@ -28,6 +28,8 @@ class Asked:
     uplinks: tuple[str, ...]
     setups: dict[str, Setup]
     interval: int | None
+    mode: str = ""
+    bond: Setup | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="each uplink in order of preference, instead of --primary and --backup",
     )  # fmt: skip
     new = parser.add_argument_group("a new set-up, for uplinks that networkd doesn't manage yet")
-    new.add_argument("--address", metavar="IF=CIDR", action="append", default=[],
+    new.add_argument("--address", metavar="[IF=]CIDR", action="append", default=[],
                      help="a static address, such as eth0=192.168.1.252/24")  # fmt: skip
     new.add_argument("--gateway", metavar="[IF=]IP", action="append", default=[],
                      help="the router, of one uplink or of every one that reaches it")  # fmt: skip
@@ -51,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                      help="a name server")  # fmt: skip
     new.add_argument("--dhcp", metavar="IF", action="append", nargs="?", const="", default=[],
                      help="ask DHCP; for one uplink, or for all without an --address")  # fmt: skip
-    parser.add_argument("--mode", choices=["routes"], default="routes",
-                        help="how to fail over (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--mode", choices=["routes", "bond"], default="",
+                        help="how to fail over (default: as before, else routes)")  # fmt: skip
     parser.add_argument("--interval", metavar="S", type=int,
                         help="seconds between two checks by the timer; 0: no timer")  # fmt: skip
 
@@ -73,7 +75,11 @@ def parse(args: argparse.Namespace) -> Asked:
         raise Misuse(f"{uplinks[0]} alone has nothing to fail over to", hint="add --backup IF")
     if args.interval is not None and not 0 <= args.interval <= 3600:
         raise Misuse(f"--interval {args.interval}: must be 0 to 3600")
-    return Asked(uplinks, setups(args, uplinks), args.interval)
+    if args.mode == "bond":
+        from netfail_hooks.asked_bond import bond_setup
+
+        return Asked(uplinks, {}, args.interval, args.mode, bond_setup(args, uplinks))
+    return Asked(uplinks, setups(args, uplinks), args.interval, args.mode)
 
 
 def setups(args: argparse.Namespace, uplinks: tuple[str, ...]) -> dict[str, Setup]:

@@ -91,7 +91,47 @@ class Forget:
         return f"forget the neighbours of {self.interface}"
 
 
-Change = SetSysctl | AddAddress | DropAddress | SetRoute | DropRoute | Announce | EndFlows | Forget
+@value
+class SetActive:
+    """Make a slave the active one of its bond."""
+
+    bond: str
+    interface: str
+
+    def __str__(self) -> str:
+        return f"make {self.interface} the active slave of {self.bond}"
+
+
+@value
+class SetMonitor:
+    """Set a bond's ARP monitor, and its primary."""
+
+    bond: str
+    arp_interval: int
+    targets: tuple[str, ...]
+    primary: str
+    reselect: str
+
+    def __str__(self) -> str:
+        told = f"ask {', '.join(self.targets)} every {self.arp_interval} ms"
+        return f"have {self.bond} {told}, primary {self.primary or 'none'} ({self.reselect})"
+
+
+@value
+class Enslave:
+    """Put an interface into a bond again."""
+
+    bond: str
+    interface: str
+
+    def __str__(self) -> str:
+        return f"put {self.interface} into {self.bond}"
+
+
+Change = (
+    SetSysctl | AddAddress | DropAddress | SetRoute | DropRoute | Announce | EndFlows | Forget
+    | SetActive | SetMonitor | Enslave
+)  # fmt: skip
 
 
 def _route(route: Route) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from netfail_hooks.bond_facts import Bond
 from netfail_hooks.errors import Misuse
 from netfail_hooks.facts import Target
 from netfail_hooks.files import read_owned, write_whole
@@ -16,7 +17,7 @@ from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import value
 
-COMPILED_FORM = "netfail-hooks config 1"
+COMPILED_FORM = "netfail-hooks config 2"
 
 
 @value
@@ -51,7 +52,7 @@ class Config:
     loss up to ``hold_down_max``, and again ``hold_down`` once it was well for ``quiet`` seconds.
     ``successes`` rounds in a row must go well before it takes the traffic back.
     ``interval`` is the seconds between two checks by the timer (0: no timer), ``log_bytes``
-    the size at which the flight recorder starts a new file.
+    the size at which the flight recorder starts a new file. ``bond`` counts in mode "bond" alone.
     """
 
     uplinks: tuple[Uplink, ...]
@@ -65,6 +66,7 @@ class Config:
     successes: int = 2
     interval: int = 5
     log_bytes: int = 1_000_000
+    bond: Bond = Bond()
 
     def names(self) -> tuple[str, ...]:
         """Return the interface names in rank order."""
@@ -116,6 +118,9 @@ def compile_config(config: Config, stamp: str) -> str:
     """Return the compiled form of ``config`` for a source file of that ``stamp``."""
     lines = [COMPILED_FORM, stamp, f"mode {config.mode}"]
     lines += [f"{name} {int(getattr(config, name))}" for name in _NUMBERS + _FLAGS]
+    bond = config.bond
+    words = (bond.name, str(bond.arp_interval), bond.reselect, *bond.targets)
+    lines.append(" ".join(["bond", *words]))
     lines += [_compile_uplink(uplink) for uplink in config.uplinks]
     return "\n".join([*lines, "end", ""])
 
@@ -133,7 +138,7 @@ def parse_compiled(text: str, stamp: str) -> Config:
             uplinks.append(_parse_uplink(rest.split(" ")))
         else:
             settings[key] = rest
-    if settings.keys() != {"mode", *_NUMBERS, *_FLAGS} or not uplinks:
+    if settings.keys() != {"mode", "bond", *_NUMBERS, *_FLAGS} or not uplinks:
         raise ValueError("damaged")
     return Config(
         uplinks=tuple(uplinks),
@@ -147,7 +152,15 @@ def parse_compiled(text: str, stamp: str) -> Config:
         successes=int(settings["successes"]),
         interval=int(settings["interval"]),
         log_bytes=int(settings["log_bytes"]),
+        bond=_parse_bond(settings["bond"].split(" ")),
     )
+
+
+def _parse_bond(words: list[str]) -> Bond:
+    name, interval, reselect, *targets = words
+    if not is_interface_name(name):
+        raise ValueError("damaged")
+    return Bond(name, int(interval), reselect, tuple(targets))
 
 
 def _compile_uplink(uplink: Uplink) -> str:

@@ -17,6 +17,7 @@ from netfail_hooks.values import replace
 
 _TABLE = re.compile(r"^\s*\[", re.MULTILINE)
 _UPLINK = re.compile(r"^\s*\[\[\s*uplink\s*\]\]", re.MULTILINE)
+_MODE = re.compile(r"^mode\s*=\s*\"[a-z]*\"", re.MULTILINE)
 _INTERVAL = re.compile(r"^(\[check\]\s*\n(?:[^\[]*\n)?\s*interval\s*=\s*)\d+", re.MULTILINE)
 
 
@@ -31,10 +32,10 @@ def choose(
     """
     if not os.path.exists(paths.config):
         config = Config(uplinks=default_metrics(asked.uplinks or detect()))
-        config = _with_interval(config, asked)
+        config = _with_settings(config, asked)
         return config, config_file.render(config)
     existing = config_file.read(paths.config)
-    config = _with_interval(_with_uplinks(existing, asked.uplinks), asked)
+    config = _with_settings(_with_uplinks(existing, asked.uplinks), asked)
     with open(paths.config, encoding="utf-8") as file:
         text = file.read()
     if config != existing:
@@ -55,8 +56,10 @@ def _with_uplinks(config: Config, names: tuple[str, ...]) -> Config:
     return replace(config, uplinks=uplinks)
 
 
-def _with_interval(config: Config, asked: Asked) -> Config:
-    return config if asked.interval is None else replace(config, interval=asked.interval)
+def _with_settings(config: Config, asked: Asked) -> Config:
+    mode = asked.mode or config.mode
+    interval = config.interval if asked.interval is None else asked.interval
+    return replace(config, mode=mode, interval=interval)
 
 
 def amend(text: str, old: Config, new: Config) -> str:
@@ -65,6 +68,10 @@ def amend(text: str, old: Config, new: Config) -> str:
     Rendered from its values where the text has a form that we can't amend.
     """
     amended = text
+    if old.mode != new.mode:
+        amended, count = _MODE.subn(f'mode = "{new.mode}"', amended, count=1)
+        if not count:
+            amended = f'mode = "{new.mode}"\n{amended}'
     if old.interval != new.interval:
         amended, count = _INTERVAL.subn(rf"\g<1>{new.interval}", amended, count=1)
         if not count:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from netfail_hooks.config import Config, Uplink
+from netfail_hooks.config_bond import parse_bond, render_bond
 from netfail_hooks.config_uplink import KEYS, METRIC_MAX, parse_uplink, render_uplink
 from netfail_hooks.errors import Misuse
 from netfail_hooks.values import value
@@ -50,6 +51,8 @@ SETTINGS = (
             "size at which the flight recorder starts a new file; one old file is kept"),
 )  # fmt: skip
 
+MODES = ("routes", "bond")
+
 
 def read(path: str) -> Config:
     """Return the configuration in ``path``. Raises Misuse with everything wrong in it."""
@@ -70,20 +73,22 @@ def parse(tree: dict[str, Any]) -> tuple[Config | None, list[str]]:
     """Return the Config in a TOML tree, and all that is wrong with it, each with its key."""
     wrong: list[str] = []
     mode = tree.get("mode", "routes")
-    if mode != "routes":
-        wrong.append(f'mode: must be "routes", not {mode!r}')
+    if mode not in MODES:
+        wrong.append(f'mode: must be "routes" or "bond", not {mode!r}')
     values = {}
     flat = _flatten(tree, wrong)
     known = {setting.key: setting for setting in SETTINGS}
     for key, found in flat.items():
         if key not in known:
-            wrong.append(_unknown(key, [*known, "mode", "uplink"]))
+            wrong.append(_unknown(key, [*known, "mode", "bond", "uplink"]))
         elif problem := _misfit(known[key], found):
             wrong.append(f"{key}: {problem}")
         else:
             values[known[key].field] = found
     uplinks = _uplinks(tree.get("uplink", []), wrong)
-    config = Config(uplinks=uplinks, **values)
+    bond = parse_bond(tree.get("bond", {}), wrong)
+    mode = mode if mode in MODES else "routes"
+    config = Config(uplinks=uplinks, mode=mode, bond=bond, **values)
     wrong += _contradictions(config)
     return (None if wrong else config), wrong
 
@@ -105,6 +110,8 @@ def render(config: Config) -> str:
             table = place
         shown = str(getattr(config, setting.field)).lower()
         lines.append(f"{key} = {shown}  # {setting.about}")
+    if config.mode == "bond":
+        lines += render_bond(config.bond)
     lines += ["", "# The uplinks, the most preferred one first."]
     for uplink in config.uplinks:
         lines += render_uplink(uplink)
@@ -115,7 +122,7 @@ def _flatten(tree: dict[str, Any], wrong: list[str]) -> dict[str, Any]:
     tables = {setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key}
     flat = {}
     for key, found in tree.items():
-        if key in ("mode", "uplink"):
+        if key in ("mode", "bond", "uplink"):
             continue
         if key in tables and not isinstance(found, dict):
             wrong.append(f"{key}: must be a table, [{key}]")
@@ -165,6 +172,8 @@ def _contradictions(config: Config) -> list[str]:
         wrong.append("uplink: metrics overlap; each must be greater than the one before it")
     if metrics and config.override_metric >= min(metrics):
         wrong.append("override_metric: must be below the metric of every uplink")
+    if config.bond.name in names:
+        wrong.append(f"bond.name: {config.bond.name} is an uplink")
     if config.hold_down_max < config.hold_down:
         wrong.append("hold_down.max: must not be below hold_down.seconds")
     return wrong

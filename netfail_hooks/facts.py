@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, inet_pton
 
+from netfail_hooks.bond_facts import Bonding, Slave
 from netfail_hooks.values import value
 
 PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
@@ -113,7 +114,7 @@ class Observation:
     Links, addresses and connected routes are the uplinks' alone, default routes everybody's.
     ``probes`` are the results of a round just made, if one was; ``resolved`` are the uplinks
     with IPv4 neighbours whose hardware address the kernel knows, ``waiting`` those with packets
-    that wait for one.
+    that wait for one. In mode "bond" the links are the bond and its slaves.
     """
 
     now: int
@@ -124,10 +125,20 @@ class Observation:
     probes: tuple[Result, ...] = ()
     resolved: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
+    bonds: tuple[Bonding, ...] = ()
+    slaves: tuple[Slave, ...] = ()
 
     def link(self, name: str) -> Link | None:
         """Return the interface of that name, None where there is none now."""
         return next((link for link in self.links if link.name == name), None)
+
+    def bonding(self, name: str) -> Bonding | None:
+        """Return the bond of that name, None where there is none now."""
+        return next((bond for bond in self.bonds if bond.name == name), None)
+
+    def slave(self, name: str) -> Slave | None:
+        """Return an interface as its bond sees it, None where it is in none."""
+        return next((slave for slave in self.slaves if slave.interface == name), None)
 
     def defaults(self, family: int) -> list[Route]:
         """Return the default routes that are not ours, lowest metric first."""

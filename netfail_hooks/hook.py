@@ -36,14 +36,15 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
     from netfail_hooks.config import load
 
     config = load(paths)
-    if interface not in config.names():
+    bonded = config.mode == "bond"
+    if interface not in config.names() and not (bonded and interface == config.bond.name):
         return 0
     from netfail_hooks.reconcile import ask, run
 
     state = os.path.basename(os.path.dirname(sys.argv[0])).removesuffix(".d")
     trigger = f"{interface} {state}"
     done = run(config, paths, trigger, interface=interface)
-    if _came_up(done, interface):
+    if not bonded and _came_up(done, interface):
         probes = ask(config, only=interface)
         done = run(config, paths, f"{trigger} probe", interface=interface, probes=probes)
     return 1 if done.failed else 0

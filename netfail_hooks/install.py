@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from netfail_hooks import asked, live, manifest, nodes, reconcile, sysctls
+from netfail_hooks import asked, bond_live, live, manifest, nodes, reconcile, sysctls
+from netfail_hooks.bond_files import bond_files
 from netfail_hooks.config import Config, load
 from netfail_hooks.config_choice import choose
 from netfail_hooks.config_uplink import default_metrics
@@ -23,6 +24,7 @@ from netfail_hooks.nodes import Node
 from netfail_hooks.paths import Paths
 from netfail_hooks.perform import note, perform
 from netfail_hooks.plan import Step, diff, steps
+from netfail_hooks.rollback import switching
 
 _HERE = Paths()
 
@@ -37,6 +39,11 @@ class Work:
     todo: tuple[Step, ...]
     notes: tuple[str, ...]
     live: bool
+
+    @property
+    def switches(self) -> bool:
+        """Tell whether the machine goes into a bond, or out of one, or gets another."""
+        return self.live and bond_live.concerns_bond(self.todo)
 
     def everybody(self) -> Config:
         """Return the uplinks, those that no longer are one after them."""
@@ -94,7 +101,12 @@ def prepare(args: argparse.Namespace) -> Work:
     known = manifest.load(paths)
     config, text = choose(paths, wish, lambda: detect(paths))
     refuse_foreign_managers(paths, config.names())
-    found, notes = networks(paths, config, wish.setups)
+    if config.mode == "bond":
+        if wish.setups:
+            raise Misuse("the uplinks are in a bond", hint="add --mode bond, or --mode routes")
+        found, notes = bond_files(paths, config, wish.bond)
+    else:
+        found, notes = networks(paths, config, wish.setups)
     notes += [f"root's hooks run from {place}, which others may write" for place in unsafe_places()]
     wanted = layout(config, text, found)
     wanted[_HERE.config] = _as_it_is(paths, wanted[_HERE.config])
@@ -151,24 +163,35 @@ def _install(work: Work) -> list[str]:
     def around(step: Step) -> Iterator[None]:
         with (
             live.network_step(step, work.everybody(), work.paths)
-            if work.live
+            if work.live and not work.switches
             else contextlib.nullcontext()
         ):
             yield
+            if work.switches and step is work.todo[-1]:
+                bond_live.follow(gone)
+                bond_live.await_gateway(work.config)
+                nodes.remove(work.paths.run + "/state")  # uplinks are judged anew
 
     def begin() -> None:
         if work.live:
             refused.extend(live.set_sysctls(_settings(work)))
 
+    gone = bond_live.stale(work.config, work.todo) if work.switches else ()
+    made = bond_live.bonds_of(work.todo)
+    guard = switching(work.paths, work.todo, made) if work.switches else contextlib.nullcontext()
     try:
         noted = note(_originals(work, now), work.todo)
-        perform(work.paths, noted, work.todo, begin=begin, around=around)
+        with guard:
+            perform(work.paths, noted, work.todo, begin=begin, around=around)
     except BaseException:
         if work.live:
             live.set_sysctls(now)
-            with contextlib.suppress(Problem):
-                live.command("networkctl", "reload")
-            live.revive(work.everybody())
+            if work.switches:
+                bond_live.give_back(made, work.everybody())
+            else:
+                with contextlib.suppress(Problem):
+                    live.command("networkctl", "reload")
+                live.revive(work.everybody())
         raise
     return refused
 
@@ -183,7 +206,8 @@ def _originals(work: Work, now: dict[str, str]) -> Manifest:
 
 def _settings(work: Work) -> dict[str, str]:
     """Return what the kernel's settings are to be, an uplink's that no longer is one included."""
-    wanted = {s.key: s.setting for name in work.config.names() for s in sysctls.wanted(name)}
+    names = () if work.config.mode == "bond" else work.config.names()
+    wanted = {s.key: s.setting for name in names for s in sysctls.wanted(name)}
     return {**(work.known.sysctls if work.known else {}), **wanted}
 
 

@@ -26,7 +26,7 @@ def layout(config: Config, config_text: str, networks: Mapping[str, str]) -> dic
     """
     return {
         _PROTOCOL: _text(f"# Made by netfail-hooks install.\n{PROTOCOL} netfail\n"),
-        _SYSCTL: _text(sysctl_text(config)),
+        **({} if config.mode == "bond" else {_SYSCTL: _text(sysctl_text(config))}),
         _HERE.config: _text(config_text),
         _HERE.notify: nodes.directory(),
         **_units(config),
@@ -47,7 +47,12 @@ def sysctl_text(config: Config) -> str:
 
 
 def _units(config: Config) -> dict[str, Node]:
-    found = {f"{units.UNITS}/{units.SERVICE}": _text(units.service_text())}
+    names = (config.bond.name,) if config.mode == "bond" else config.names()
+    found = {
+        f"{units.UNITS}/{units.SERVICE}": _text(units.service_text()),
+        units.ONLINE: nodes.directory(),
+        units.ONLINE_FILE: _text(units.online_text(names)),
+    }
     if config.interval:
         found[f"{units.UNITS}/{units.TIMER}"] = _text(units.timer_text(config.interval))
         found[units.WANTED] = nodes.link(f"{units.UNITS}/{units.TIMER}")

@@ -81,7 +81,12 @@ def network_step(
 
 
 def revive(config: Config) -> None:
-    """Set an uplink up that has a carrier and no address: one that a kill left so."""
+    """Set an uplink up that has a carrier and no address: one that a kill left so.
+
+    Slaves of a bond have none, and are well so.
+    """
+    if config.mode == "bond":
+        return
     with Netlink() as netlink:
         seen = observe(config, netlink)
     for link in seen.links:

@@ -30,9 +30,9 @@ class Entry:
     before: Node | None
     ours: tuple[str, ...]
 
-    def is_ours(self, node: Node | None) -> bool:
+    def is_ours(self, found: Node | None) -> bool:
         """Tell whether that is what we put there, not what somebody made of it since."""
-        return node is not None and digest(node) in self.ours
+        return found is not None and digest(found) in self.ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class Manifest:
         return replace(self, entries=tuple(entries))
 
 
-def digest(node: Node) -> str:
+def digest(one: Node) -> str:
     """Return what identifies a node's kind, content and mode."""
-    text = f"{node.kind} {node.mode:o} ".encode() + node.data
+    text = f"{one.kind} {one.mode:o} ".encode() + one.data
     return hashlib.sha256(text).hexdigest()
 
 
@@ -93,7 +93,7 @@ def save(paths: Paths, manifest: Manifest) -> None:
     tree = {
         "schema": SCHEMA,
         "entries": [
-            {"path": e.path, "before": _plain(e.before), "ours": list(e.ours)}
+            {"path": e.path, "before": plain(e.before), "ours": list(e.ours)}
             for e in manifest.entries
         ],
         "sysctls": manifest.sysctls,
@@ -105,18 +105,22 @@ def save(paths: Paths, manifest: Manifest) -> None:
     nodes.put(paths.manifest, Node(nodes.FILE, data, 0o600))
 
 
-def _plain(node: Node | None) -> dict[str, Any] | None:
-    if node is None:
+def plain(one: Node | None) -> dict[str, Any] | None:
+    """Return a node as JSON has it."""
+    if one is None:
         return None
-    data = base64.b64encode(node.data).decode("ascii")
-    return {"kind": node.kind, "data": data, "mode": node.mode, "owner": list(node.owner)}
+    data = base64.b64encode(one.data).decode("ascii")
+    return {"kind": one.kind, "data": data, "mode": one.mode, "owner": list(one.owner)}
 
 
 def _entry(tree: dict[str, Any]) -> Entry:
-    found = tree["before"]
-    before = None
-    if found is not None:
-        user, group = found["owner"]
-        data = base64.b64decode(found["data"], validate=True)
-        before = Node(str(found["kind"]), data, int(found["mode"]), (int(user), int(group)))
-    return Entry(str(tree["path"]), before, tuple(str(one) for one in tree["ours"]))
+    return Entry(str(tree["path"]), node(tree["before"]), tuple(str(one) for one in tree["ours"]))
+
+
+def node(found: dict[str, Any] | None) -> Node | None:
+    """Return the node that ``plain`` made ``found`` of. Raises ValueError, KeyError, TypeError."""
+    if found is None:
+        return None
+    user, group = found["owner"]
+    data = base64.b64decode(found["data"], validate=True)
+    return Node(str(found["kind"]), data, int(found["mode"]), (int(user), int(group)))

@@ -161,3 +161,15 @@ def _text(path: str) -> str:
             return file.read(1 << 20)
     except OSError:
         return ""
+
+
+def netdev(
+    paths: Paths, name: str, ignore: Callable[[str], bool] = lambda _: False
+) -> Source | None:
+    """Return the ``.netdev`` file that makes a device of that name, None for none."""
+    for path in _listed(paths, DIRECTORIES, ".netdev"):
+        source = Source(path, _text(paths.at(path)), tuple(_dropins(paths, os.path.basename(path))))
+        named = networkfile.settings(source.sections, "NetDev", "Name") == [name]
+        if named and not ignore(source.text):
+            return source
+    return None

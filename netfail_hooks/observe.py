@@ -46,20 +46,27 @@ def now() -> int:
 
 def observe(config: Config, netlink: rt.Netlink) -> Observation:
     """Return all that a decision may depend on. Raises OSError if the kernel won't say."""
-    found = (_link(netlink, name) for name in config.names())
+    bonded = config.mode == "bond"
+    wanted_links = (config.bond.name, *config.names()) if bonded else config.names()
+    found = (_link(netlink, name) for name in wanted_links)
     links = tuple(link for link in found if link)
     names = {link.index: link.name for link in links}
     carriers = {link.index for link in links if link.carrier}
     learnt, waiting = in_the_way(netlink)
-    return Observation(
+    seen = Observation(
         now=now(),
         links=links,
         addresses=tuple(_addresses(netlink, names, carriers)),
         routes=tuple(route for family in FAMILIES for route in _routes(netlink, names, family)),
-        sysctls=tuple(_sysctls(names.values())),
+        sysctls=() if bonded else tuple(_sysctls(names.values())),
         resolved=tuple(sorted(names[index] for index in learnt if index in names)),
         waiting=tuple(sorted(names[index] for index in waiting if index in names)),
     )
+    if bonded:
+        from netfail_hooks.bond_observe import with_bond
+
+        return with_bond(config, netlink, seen)
+    return seen
 
 
 def _link(netlink: rt.Netlink, name: str) -> Link | None:

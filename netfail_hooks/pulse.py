@@ -96,15 +96,20 @@ class Pulse:
     """A measurement: flows from entering the context until leaving it.
 
     ``address`` is the host's address that neighbours send to and bound sockets use, by default
-    the first uplink's. Raises Problem if a part of it does not start.
+    the first uplink's; ``interval`` the seconds between two datagrams of a stream.
+    Raises Problem if a part of it does not start.
     """
 
     def __init__(
-        self, lab: Lab, *, ipv6: bool = False, address: str = "", address6: str = ""
-    ) -> None:
+        self, lab: Lab, *, ipv6: bool = False, address: str = "", address6: str = "",
+        interval: float = pulse_agent.INTERVAL,
+    ) -> None:  # fmt: skip
         self._lab = lab
         first = next(iter(lab.plugs.values()))
-        self._tasks = {place: _no_task() for place in _PLACES}
+        self._interval = interval
+        self._tasks: dict[str, Any] = {
+            place: {**_no_task(), "interval": interval} for place in _PLACES
+        }
         self._names: list[str] = []
         self._plan("", sandbox_lan.FAR, sandbox_lan.gateway(first.segment), address or first.host)
         if ipv6:
@@ -193,7 +198,7 @@ class Pulse:
         flows, talks = [], []
         for name, tally in self._tallies.items():
             if name in self._names:
-                flows.append(_flow(name, tally["sent"], dict(tally["got"]), spans))
+                flows.append(_flow(name, tally, self._interval, spans))
             else:
                 talks.append(_talk(name, tally, spans, self.window[1]))
         order = {name: place for place, name in enumerate(self._names)}
@@ -215,7 +220,8 @@ def _without(whole: Window, excluded: Sequence[Window]) -> Iterator[Window]:
         yield begin, end
 
 
-def _flow(name: str, sent: list[float], got: dict[int, float], spans: list[Window]) -> Flow:
+def _flow(name: str, tally: dict[str, Any], pace: float, spans: list[Window]) -> Flow:
+    sent, got = tally["sent"], dict(tally["got"])
     total = lost = 0
     outage = 0.0
     for begin, end in spans:
@@ -226,7 +232,7 @@ def _flow(name: str, sent: list[float], got: dict[int, float], spans: list[Windo
         if numbers:
             marks = [begin, *arrivals, max(sent[numbers[-1]], *arrivals[-1:], begin)]
             silence = max(b - a for a, b in pairwise(marks))
-            outage = max(outage, silence - pulse_agent.INTERVAL)
+            outage = max(outage, silence - pace)
     return Flow(name, total, lost, round(max(0.0, outage) * 1000, 1))
 
 

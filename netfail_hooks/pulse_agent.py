@@ -137,6 +137,7 @@ class Agent:
 
     def __init__(self, task: dict[str, Any]) -> None:
         self.selector = selectors.DefaultSelector()
+        self.interval = task.get("interval", INTERVAL)
         self.senders = [Sender(one) for one in task["send"]]
         self.counters = [Counter(one) for one in task["count"]]
         self.talkers = [Talker(one) for one in task["talk"]]
@@ -159,7 +160,8 @@ class Agent:
         while self.phase != "ended":
             now = time.monotonic()
             if self.phase == "going" and now >= due:
-                due = max(due + INTERVAL, now - INTERVAL)  # catch up with no more than one
+                # Catch up with no more than one.
+                due = max(due + self.interval, now - self.interval)
                 for sender in self.senders:
                     sender.due(now)
             if self.phase == "going":

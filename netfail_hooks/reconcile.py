@@ -10,9 +10,8 @@ from netfail_hooks import journal, memory, record
 from netfail_hooks.announce import Announcer
 from netfail_hooks.apply import apply
 from netfail_hooks.changes import Change, EndFlows, Forget
-from netfail_hooks.choose import think
 from netfail_hooks.config import Config
-from netfail_hooks.decide import decide
+from netfail_hooks.core import decide, think
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.facts import Result
 from netfail_hooks.latency import since_event
@@ -27,7 +26,12 @@ _LOOKS = 3  # the kernel may move under us; what is left then waits for the next
 
 
 def ask(config: Config, only: str = "") -> tuple[Result, ...]:
-    """Make a round of probes. It may take a second: no lock is held. Raises Problem."""
+    """Make a round of probes. It may take a second: no lock is held. Raises Problem.
+
+    A bond has none: the kernel asks, all the time.
+    """
+    if config.mode == "bond":
+        return ()
     from netfail_hooks.probe import probe
 
     try:

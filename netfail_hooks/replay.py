@@ -84,6 +84,8 @@ def _play(plan: tuple[Step, ...], config: Config, *, sandbox: bool) -> int:
     if foreign:
         known = ", ".join(config.names())
         raise Misuse(f"{', '.join(foreign)}: no uplink", hint=f"the configured ones are {known}")
+    if config.mode == "bond":
+        raise Misuse("events of a bond can only be replayed as recorded, or by the real hooks")
     if sandbox:
         from netfail_hooks import replay_sandbox
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from netfail_hooks import record
 from netfail_hooks.changes import Change
-from netfail_hooks.choose import think
 from netfail_hooks.config import Config
-from netfail_hooks.decide import decide
+from netfail_hooks.core import decide, think
 from netfail_hooks.imagined import Imagined
 from netfail_hooks.memory import Memory
 from netfail_hooks.record import Run

@@ -72,17 +72,26 @@ def build(plugs: Sequence[Plug], *, dad: bool) -> str:
     segments = sorted({0, *(plug.segment for plug in plugs)})
     lines = [
         _host_settings(dad=dad),
+        "ip link set lo up",
+        surroundings(segments),
+        *(line for plug in plugs for line in connect(plug, index=0)),
+    ]
+    return "\n".join(lines)
+
+
+def surroundings(segments: Sequence[int]) -> str:
+    """Return the shell commands for all but the host and its cables."""
+    lines = [
         "ip netns add lan; ip netns add station",
         'in_lan() { ip netns exec lan sh -c "$1"; }',
         f"in_lan '{_router_settings()}'",
-        "ip link set lo up; ip -n lan link set lo up; ip -n station link set lo up",
+        "ip -n lan link set lo up; ip -n station link set lo up",
         "ip -n lan link add dead type bridge mcast_snooping 0",
         "in_lan 'echo 1 >/proc/sys/net/ipv6/conf/dead/disable_ipv6'",
         "ip -n lan link set dead up",
         f"ip -n lan address add {FAR}/32 dev lo; ip -n lan address add {FAR6}/128 dev lo nodad",
         *(line for segment in segments for line in _segment(segment)),
         *_station(),
-        *(line for plug in plugs for line in connect(plug, index=0)),
     ]
     return "\n".join(lines)
 

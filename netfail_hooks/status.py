@@ -12,6 +12,7 @@ import sys
 import time
 
 from netfail_hooks import events, memory, networkctl, way
+from netfail_hooks.bond_status import BondReport, bond_report, render_bond
 from netfail_hooks.config import Config, load
 from netfail_hooks.errors import Problem
 from netfail_hooks.facts import FAMILIES
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if found.well else 1
 
 
-def look(paths: Paths) -> Report:
+def look(paths: Paths) -> Report | BondReport:
     """Return how things stand now. Raises Problem."""
     config = load(paths)
     unknown: list[str] = []
@@ -58,6 +59,9 @@ def look(paths: Paths) -> Report:
             ways = _ways(config, netlink)
     except OSError as error:
         raise Problem(f"cannot look at the kernel: {error}") from None
+    if config.mode == "bond":
+        failover = _failover(paths, unknown)
+        return bond_report(config, seen, ways, failover, tuple(unknown))
     states = networkctl.states()
     if not states:
         unknown.append("networkd's states: 'networkctl list' has no answer")
@@ -100,12 +104,15 @@ def _failover(paths: Paths, unknown: list[str]) -> events.Event | None:
     return None
 
 
-def _show(found: Report, *, as_json: bool, clear: bool = False) -> None:
+def _show(found: Report | BondReport, *, as_json: bool, clear: bool = False) -> None:
     if as_json:
         print(json.dumps(plain(found)), flush=True)
         return
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
-    text = render(found, colour=colour)
+    if isinstance(found, BondReport):
+        text = render_bond(found, colour=colour)
+    else:
+        text = render(found, colour=colour)
     print(f"{_CLEAR if clear else ''}{text}", flush=True)
 
 

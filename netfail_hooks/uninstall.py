@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netfail_hooks import live, manifest, nodes
+from netfail_hooks import bond_live, live, manifest, nodes
 from netfail_hooks.config import Config
 from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.errors import Misuse, Problem
@@ -120,10 +120,15 @@ def _uninstall(work: Work) -> list[str]:
         live.stop_timer()
     for entry in work.known.entries:
         nodes.remove(nodes.beside(work.paths.at(entry.path)))
+    bonds = bond_live.bonds_of(work.todo)
+    bulk = networkd and bool(bonds)
     for step in work.todo:
-        with live.network_step(step, work.uplinks(), work.paths, told) if networkd else _nothing():
+        alone = networkd and not bulk
+        with live.network_step(step, work.uplinks(), work.paths, told) if alone else _nothing():
             place(work.paths, step)
-    if networkd:
+    if bulk:
+        told += bond_live.give_back(bonds, work.uplinks())
+    elif networkd:
         live.revive(work.uplinks())
     if work.live:
         told += _restore_kernel(work.known)

@@ -14,6 +14,10 @@ SERVICE, TIMER = "netfail-hooks-check.service", "netfail-hooks-check.timer"
 UNITS = "/etc/systemd/system"
 WANTED = f"{UNITS}/timers.target.wants/{TIMER}"
 
+# Named so that a drop-in of the user's own, such as override.conf, comes later and counts.
+ONLINE = f"{UNITS}/systemd-networkd-wait-online.service.d"
+ONLINE_FILE = f"{ONLINE}/10-netfail-hooks.conf"
+
 _SERVICE = """\
 # Made by netfail-hooks install; 'systemctl edit' it rather than change it here.
 [Unit]
@@ -84,6 +88,15 @@ AccuracySec=100ms
 WantedBy=timers.target
 """
 
+_ONLINE = """\
+# Made by netfail-hooks install: one uplink is enough to be online. By default each is waited for,
+# a dead one for two minutes at every boot (systemd-networkd-wait-online.service(8)).
+[Service]
+ExecStart=
+ExecStart={program} --any{interfaces}
+"""
+_ONLINE_PROGRAM = "/usr/lib/systemd/systemd-networkd-wait-online"
+
 _HOMES = ("/home/", "/root/", "/run/user/")  # what ProtectHome= hides (systemd.exec(5))
 _TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - what PrivateTmp= hides
 
@@ -108,3 +121,13 @@ def service_text(*, interpreter: str = "", places: Sequence[str] = ()) -> str:
 def timer_text(interval: int) -> str:
     """Return the timer for a check every ``interval`` seconds."""
     return _TIMER.format(interval=interval)
+
+
+def online_text(interfaces: Sequence[str]) -> str:
+    """Return the drop-in by which any one of these interfaces makes the machine online.
+
+    No state is named, so RequiredForOnline= of the ``.network`` files goes on to count, and no
+    time-out: with every uplink dead the machine is offline, and waits as it did before us.
+    """
+    listed = "".join(f" --interface={name}" for name in interfaces)
+    return _ONLINE.format(program=_ONLINE_PROGRAM, interfaces=listed.replace("%", "%%"))

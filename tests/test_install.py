@@ -17,6 +17,7 @@ from netfail_hooks.paths import Paths
 from tests.machine import HOWTO, Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
+ONLINE = "systemd-networkd-wait-online.service.d/10-netfail-hooks.conf"
 NETWORK = "/etc/systemd/network"
 
 
@@ -43,6 +44,14 @@ def test_everything_is_put_in_place(machine: Machine) -> None:
     link = f"{machine.root}/etc/systemd/system/timers.target.wants/netfail-hooks-check.timer"
     assert os.readlink(link) == "/etc/systemd/system/netfail-hooks-check.timer"
     assert os.path.isdir(machine.paths.notify)
+    online = machine.read(f"/etc/systemd/system/{ONLINE}")
+    assert online.endswith(" --any --interface=eth0 --interface=wlan0\n")
+
+
+def test_of_a_bond_only_itself_makes_the_machine_online(machine: Machine) -> None:
+    machine.install(*PAIR, "--mode", "bond")
+    online = machine.read(f"/etc/systemd/system/{ONLINE}")
+    assert online.endswith("wait-online --any --interface=bond0\n")
 
 
 def test_the_users_own_files_are_not_touched(machine: Machine) -> None:

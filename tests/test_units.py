@@ -93,6 +93,16 @@ def test_systemd_takes_the_units_and_calls_the_exposure_low(tmp_path: Path) -> N
     assert done.returncode == 0, done.stdout
 
 
+def test_one_uplink_makes_the_machine_online() -> None:
+    text = units.online_text(("eth0", "wlan0"))
+    line = text.splitlines()[-1].removeprefix("ExecStart=")
+    assert text.splitlines()[-2] == "ExecStart="  # an empty one takes back those before
+    program, *words = shlex.split(line)
+    done = subprocess.run([program, *words, "--help"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert words == ["--any", "--interface=eth0", "--interface=wlan0"]
+
+
 def test_what_others_may_write_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir()

@@ -1,0 +1,41 @@
+"""What the command line of ``install --mode bond`` asks for: one set-up, the bond's."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+
+from netfail_hooks.asked import Setup
+from netfail_hooks.errors import Misuse
+
+
+def bond_setup(args: argparse.Namespace, uplinks: tuple[str, ...]) -> Setup | None:
+    """Return the bond's new set-up, None to take over what files say. Raises Misuse."""
+    addresses = _all("--address", args.address, uplinks)
+    gateways = _all("--gateway", args.gateway, uplinks)
+    servers = _all("--dns", args.dns, uplinks)
+    if not (addresses or args.dhcp):
+        if gateways or servers:
+            raise Misuse("--gateway or --dns without --address", hint="add --address IP/LENGTH")
+        return None
+    if addresses and args.dhcp:
+        raise Misuse("--address and --dhcp exclude each other: a bond has one set-up")
+    for text in addresses:
+        if "/" not in text:
+            raise Misuse(f"--address {text}: no length", hint=f"such as {text}/24")
+    return Setup(addresses, gateways, servers, dhcp=bool(args.dhcp))
+
+
+def _all(option: str, texts: list[str], uplinks: tuple[str, ...]) -> tuple[str, ...]:
+    found = []
+    for text in texts:
+        name, equals, rest = text.rpartition("=")
+        if equals and name in uplinks:
+            raise Misuse(f"{option} {text}: in a bond {name} has no address of its own",
+                         hint=f"{option} {rest}")  # fmt: skip
+        try:
+            ipaddress.ip_interface(rest)
+        except ValueError as error:
+            raise Misuse(f"{option} {text}: {error}") from None
+        found.append(rest)
+    return tuple(found)

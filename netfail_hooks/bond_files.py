@@ -1,0 +1,177 @@
+"""The files of a bond: its ``.netdev``, its own ``.network``, and one for each slave.
+
+The bond takes over the addresses of a file for it, else those of the first uplink that has a
+set-up; the slaves' own go (systemd.netdev(5), systemd.network(5)).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+from collections.abc import Iterator
+
+from netfail_hooks import match, takeover
+from netfail_hooks.asked import Setup
+from netfail_hooks.bond_facts import Bond
+from netfail_hooks.config import Config
+from netfail_hooks.errors import Misuse
+from netfail_hooks.match import Nic, Source
+from netfail_hooks.networkfile import Section, parse, settings
+from netfail_hooks.paths import Paths
+from netfail_hooks.values import replace
+
+_HERE = Paths()
+_METRIC = 100
+_TOLD = "# netfail-hooks: as 'netfail-hooks install' was asked; run it again for a change\n"
+
+
+def bond_files(
+    paths: Paths, config: Config, setup: Setup | None
+) -> tuple[dict[str, str], list[str]]:
+    """Return our files by path, the bond's device first, and what is to be told. Raises Misuse."""
+    bond = config.bond
+    notes = [*_faults(paths, config), *_absent(paths, config)]
+    text, own = _network(paths, config, setup)
+    found = _targets(bond, text)
+    netdev = match.netdev(paths, bond.name, ignore=takeover.is_ours)
+    first = _ahead(f"netfail-{bond.name}.netdev", netdev.path if netdev else "")
+    files = {
+        f"{_HERE.network}/{first}": netdev_text(replace(bond, targets=found)),
+        f"{_HERE.network}/{takeover.file_name(Nic(bond.name), own)}": text,
+    }
+    for rank, name in enumerate(config.names()):
+        theirs = match.effective(paths, _nic(paths, name), ignore=takeover.is_ours)
+        place = takeover.file_name(Nic(name), os.path.basename(theirs.path) if theirs else "")
+        files[f"{_HERE.network}/{place}"] = slave_text(name, bond.name, primary=rank == 0)
+    if not found:
+        notes.append("the gateway is not known before DHCP has told it: until then the bond goes "
+                     "by carrier (MII) alone, then the hook sets the ARP monitor")  # fmt: skip
+    return files, notes
+
+
+def netdev_text(bond: Bond) -> str:
+    """Return the ``.netdev``; only a hook can tell the kernel of IPv6 targets (ns_ip6_target).
+
+    ``FailOverMACPolicy=active``: a Wi-Fi NIC can't take another hardware address on while it is
+    associated, so the bond takes the slave's.
+    """
+    four = [one for one in bond.targets if ":" not in one]
+    lines = [
+        "[NetDev]", f"Name={bond.name}", "Kind=bond", "",
+        "[Bond]", "Mode=active-backup", f"PrimaryReselectPolicy={bond.reselect}",
+        "FailOverMACPolicy=active",
+    ]  # fmt: skip
+    if four:
+        lines += [f"ARPIntervalSec={bond.arp_interval}ms", f"ARPIPTargets={' '.join(four)}",
+                  "ARPValidate=all", "ARPAllTargets=any"]  # fmt: skip
+    else:
+        lines.append(f"MIIMonitorSec={bond.arp_interval}ms")
+    return "\n".join([_TOLD, *lines, ""])
+
+
+def slave_text(name: str, bond: str, *, primary: bool) -> str:
+    """Return a slave's ``.network``. Only the bond is waited for at boot (RequiredForOnline=)."""
+    lines = ["[Match]", f"Name={name}", "", "[Link]", "RequiredForOnline=no", "",
+             "[Network]", f"Bond={bond}"]  # fmt: skip
+    if primary:
+        lines.append("PrimarySlave=yes")
+    lines += ["LinkLocalAddressing=no", "IPv6AcceptRA=no"]
+    return "\n".join([_TOLD, *lines, ""])
+
+
+def _network(paths: Paths, config: Config, setup: Setup | None) -> tuple[str, str]:
+    """Return the bond's ``.network`` and the name of the user's own file for it, "" for none."""
+    nic = Nic(config.bond.name, host=os.uname().nodename, kind="bond")
+    theirs = _source(paths, nic)
+    own = os.path.basename(theirs.path) if theirs else ""
+    if setup:
+        wish: takeover.Static | takeover.Dhcp = takeover.Dhcp(setup.dns)
+        if not setup.dhcp:
+            wish = takeover.Static(setup.addresses, setup.gateways, setup.dns)
+        return takeover.write_new(nic, wish, _METRIC), own
+    if theirs:
+        return takeover.take_over(nic, theirs, _METRIC), own
+    ours = match.effective(paths, nic)
+    if ours and takeover.is_ours(ours.text):
+        return takeover.write_new(nic, takeover.wish_of(ours.text), _METRIC), own
+    for name in config.names():
+        source = _source(paths, _nic(paths, name))
+        if source and not settings(source.sections, "Network", "Bond"):
+            return takeover.take_over(nic, source, _METRIC), own
+    for name in config.names():  # an earlier install in the other mode, of NICs without files
+        earlier = match.effective(paths, _nic(paths, name))
+        if earlier and takeover.is_ours(earlier.text) and "Bond=" not in earlier.text:
+            return takeover.write_new(nic, takeover.wish_of(earlier.text), _METRIC), own
+    raise Misuse(f"no .network file says how {config.bond.name} is to be set up",
+                 hint="add --dhcp, or --address IP/LENGTH and --gateway IP")  # fmt: skip
+
+
+def _source(paths: Paths, nic: Nic) -> Source | None:
+    return match.effective(paths, nic, ignore=takeover.is_ours)
+
+
+def _nic(paths: Paths, name: str) -> Nic:
+    return match.read_nic(name, paths.at("/sys"))
+
+
+def _targets(bond: Bond, text: str) -> tuple[str, ...]:
+    """Return what the monitor is to ask: what the config says, else the gateways in the file."""
+    if bond.targets:
+        return bond.targets
+    found = []
+    for one in parse(text):
+        if one.name == "Route" and not one.get("Destination"):
+            with contextlib.suppress(ValueError):
+                found.append(str(ipaddress.ip_address(one.get("Gateway"))))
+    return tuple(dict.fromkeys(found))
+
+
+def _ahead(name: str, theirs: str) -> str:
+    found = next((f"{n}-{name}" for n in ("10", "00")
+                  if not theirs or f"{n}-{name}" < os.path.basename(theirs)), "")  # fmt: skip
+    if not found:
+        raise Misuse(f"no name of ours sorts before {theirs}", hint="rename it to 20-...")
+    return found
+
+
+def _absent(paths: Paths, config: Config) -> list[str]:
+    return [
+        f"there is no {name} now; it takes its place once it is plugged in"
+        for name in config.names()
+        if not os.path.isdir(paths.at(f"/sys/class/net/{name}"))
+    ]
+
+
+def _faults(paths: Paths, config: Config) -> list[str]:
+    """Name what is wrong in a bond that the user's files make, part by part."""
+    found = match.netdev(paths, config.bond.name, ignore=takeover.is_ours)
+    if found is None:
+        return []
+    wrong = [*_wrong_settings(list(found.sections)), *_wrong_slaves(paths, config)]
+    return [f"{found.path}: {one}; ours is read in its stead" for one in wrong]
+
+
+def _wrong_settings(sections: list[Section]) -> Iterator[str]:
+    def last(key: str) -> str:
+        return next(iter(reversed(settings(sections, "Bond", key))), "")
+
+    mode = last("Mode")
+    if mode != "active-backup":
+        said = f"Mode={mode}" if mode else "no Mode=, so it is balance-rr"
+        yield f"{said}: wired and Wi-Fi take active-backup"
+    if last("FailOverMACPolicy") != "active":
+        yield ("no FailOverMACPolicy=active: a Wi-Fi NIC can't take the other one's hardware "
+               "address on while it is associated")  # fmt: skip
+    if not (last("ARPIntervalSec") and last("ARPIPTargets")):
+        seen = "MIIMonitorSec= sees a cable pulled" if last("MIIMonitorSec") else "it sees nothing"
+        yield f"no ARP monitor: {seen}, no dead gateway"
+    if not last("PrimaryReselectPolicy"):
+        yield "no PrimaryReselectPolicy="
+
+
+def _wrong_slaves(paths: Paths, config: Config) -> Iterator[str]:
+    first = config.names()[0]
+    source = _source(paths, _nic(paths, first))
+    if source and not settings(source.sections, "Network", "PrimarySlave"):
+        yield f"{source.path} makes {first} no primary (PrimarySlave=yes)"

@@ -1,0 +1,110 @@
+"""Bring a running machine into or out of a bond, or leave it as it was.
+
+networkd makes the bond from our files, but changes none that is there: of a live bond the
+kernel takes a mode, or a policy for hardware addresses, only without slaves. Such a one is
+deleted, and networkd makes it anew. For a second or two the machine is off the network; if the
+gateway then doesn't answer, the old files come back (``rollback.py``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import time
+from collections.abc import Sequence
+
+from netfail_hooks import live, reconcile
+from netfail_hooks import rtnetlink as rt
+from netfail_hooks.bond_facts import ACTIVE_BACKUP
+from netfail_hooks.config import Config, Uplink
+from netfail_hooks.errors import Problem
+from netfail_hooks.facts import FAMILIES
+from netfail_hooks.observe import observe
+from netfail_hooks.plan import Step
+from netfail_hooks.values import replace
+
+_PATIENCE = 25.0  # seconds for the gateway to answer; networkd, DHCP and Wi-Fi have theirs
+_STEP = 0.2
+_NETDEV = ".netdev"
+
+
+def concerns_bond(todo: Sequence[Step]) -> bool:
+    """Tell whether the steps make, change or take away a bond."""
+    return any(step.path.endswith(_NETDEV) for step in todo)
+
+
+def bonds_of(todo: Sequence[Step]) -> tuple[str, ...]:
+    """Return the bonds whose device files are among the steps."""
+    paths = (step.path for step in todo if step.path.endswith(_NETDEV))
+    return tuple(path.rpartition("-netfail-")[2].removesuffix(_NETDEV) for path in paths)
+
+
+def stale(config: Config, todo: Sequence[Step]) -> tuple[str, ...]:
+    """Return the live bonds that have to be made anew, or to go."""
+    names = bonds_of(todo)
+    if config.mode != "bond":
+        return names
+    with rt.Netlink() as netlink:
+        found = observe(config, netlink).bonding(config.bond.name)
+    fits = found and found.mode == ACTIVE_BACKUP and found.fail_over_mac == "active"
+    return () if found is None or fits or not names else (config.bond.name,)
+
+
+def follow(gone: Sequence[str]) -> None:
+    """Delete bonds, and have networkd do what the files say. Raises Problem."""
+    with rt.Netlink() as netlink:
+        for name in gone:
+            body = bytes(16) + rt.attribute(3, name.encode() + b"\0")  # IFLA_IFNAME
+            with contextlib.suppress(rt.NetlinkError):
+                index = struct.unpack_from("=i", netlink.get(rt.GETLINK, body), 4)[0]
+                netlink.change(rt.DELLINK, 0, struct.pack("=BxHiII", 0, 0, index, 0, 0))
+    live.command("networkctl", "reload")
+
+
+def give_back(gone: Sequence[str], config: Config) -> list[str]:
+    """Have networkd do what the user's own files say again; return what went wrong.
+
+    ``config`` names all interfaces, of mode "routes"; a bond of the user's may be among them.
+    """
+    try:
+        follow(gone)
+    except Problem as problem:
+        return [str(problem)]
+    began = time.monotonic()
+    nudged = False
+    while time.monotonic() - began < _PATIENCE:
+        if _has_way_out(config):
+            return []
+        if not nudged and time.monotonic() - began > _PATIENCE / 3:
+            nudged = True
+            for name in config.names():
+                with contextlib.suppress(Problem):
+                    live.command("networkctl", "reconfigure", name)
+        time.sleep(_STEP)
+    return [f"no way out {_PATIENCE:.0f} s after the old files came back: see 'networkctl'"]
+
+
+def _has_way_out(config: Config) -> bool:
+    with rt.Netlink() as netlink:
+        seen = observe(config, netlink)
+    return any(seen.way_out(name, family) for name in config.names() for family in FAMILIES)
+
+
+def await_gateway(config: Config, seconds: float = _PATIENCE) -> None:
+    """Return once a gateway answers through the new set-up. Raises Problem."""
+    asked = as_uplink(config)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(Problem):
+            if any(result.well for result in reconcile.ask(asked)):
+                return
+        time.sleep(_STEP)
+    how = "install with --no-live writes the files alone"
+    raise Problem(f"no gateway answered for {seconds:.0f} s, so all is as it was", hint=how)
+
+
+def as_uplink(config: Config) -> Config:
+    """Return a config of mode "routes" in which the bond is the uplink; others as they are."""
+    if config.mode != "bond":
+        return config
+    return replace(config, mode="routes", uplinks=(Uplink(config.bond.name, 100),))

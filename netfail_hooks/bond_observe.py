@@ -1,0 +1,114 @@
+"""Read a bond and its slaves from the kernel (RTM_GETLINK, IFLA_LINKINFO)."""
+
+from __future__ import annotations
+
+import struct
+
+from netfail_hooks import rtnetlink as rt
+from netfail_hooks.bond_facts import (
+    LINK_STATES,
+    MAC_POLICIES,
+    MODES,
+    RESELECT,
+    Bonding,
+    Slave,
+)
+from netfail_hooks.config import Config
+from netfail_hooks.facts import Link, Observation
+from netfail_hooks.values import TYPE_CHECKING, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# linux/if_link.h
+_IFLA_MASTER, _IFLA_LINKINFO = 10, 18
+_INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
+(MODE, ACTIVE_SLAVE, MIIMON, ARP_INTERVAL, ARP_IP_TARGET, ARP_VALIDATE, ARP_ALL_TARGETS,
+ PRIMARY, PRIMARY_RESELECT, FAIL_OVER_MAC, _MISSED_MAX, NS_IP6_TARGET) = (
+    1, 2, 3, 7, 8, 9, 10, 11, 12, 13, 30, 31)  # fmt: skip
+_SLAVE_STATE, _SLAVE_MII, _SLAVE_FAILURES, _SLAVE_HWADDR = 1, 2, 3, 4
+_KIND = b"bond"
+
+
+def with_bond(config: Config, netlink: rt.Netlink, seen: Observation) -> Observation:
+    """Return the observation with the configured bond and slaves, as far as they are there."""
+    names = {link.index: link.name for link in seen.links}
+    details = {link.name: _details(netlink, link) for link in seen.links}
+    bonds = [
+        _bonding(name, info, names)
+        for name, (_, info) in details.items()
+        if name == config.bond.name and _kind(info, _INFO_KIND) == _KIND
+    ]
+    slaves = [
+        _slave(name, names.get(master, f"#{master}"), info)
+        for name, (master, info) in details.items()
+        if name in config.names() and _kind(info, _INFO_SLAVE_KIND) == _KIND
+    ]
+    return replace(seen, bonds=tuple(bonds), slaves=tuple(slaves))
+
+
+def _details(netlink: rt.Netlink, link: Link) -> tuple[int, rt.Attributes]:
+    body = struct.pack("=BxHiII", 0, 0, link.index, 0, 0)
+    try:
+        found = rt.attributes(netlink.get(rt.GETLINK, body), 16)
+    except rt.NetlinkError:
+        return 0, {}  # gone since
+    return rt.whole(found.get(_IFLA_MASTER)), rt.attributes(found.get(_IFLA_LINKINFO, b""))
+
+
+def _kind(info: rt.Attributes, which: int) -> bytes:
+    return info.get(which, b"").rstrip(b"\0")
+
+
+def _bonding(name: str, info: rt.Attributes, names: dict[int, str]) -> Bonding:
+    data = rt.attributes(info.get(_INFO_DATA, b""))
+    four = rt.attributes(data.get(ARP_IP_TARGET, b"")).values()
+    six = rt.attributes(data.get(NS_IP6_TARGET, b"")).values()
+    return Bonding(
+        name=name,
+        mode=_word(MODES, data.get(MODE)),
+        active=names.get(rt.whole(data.get(ACTIVE_SLAVE)), ""),
+        primary=names.get(rt.whole(data.get(PRIMARY)), ""),
+        reselect=_word(RESELECT, data.get(PRIMARY_RESELECT)),
+        fail_over_mac=_word(MAC_POLICIES, data.get(FAIL_OVER_MAC)),
+        miimon=rt.whole(data.get(MIIMON)),
+        arp_interval=rt.whole(data.get(ARP_INTERVAL)),
+        targets=(*(rt.text(4, one) for one in four), *(rt.text(6, one) for one in six)),
+        validate=rt.whole(data.get(ARP_VALIDATE)),
+        all_targets=rt.whole(data.get(ARP_ALL_TARGETS)),
+        # Reported by any kernel from 5.17 on; the targets themselves only if there are some.
+        asks_ipv6=_MISSED_MAX in data,
+    )
+
+
+def _slave(name: str, bond: str, info: rt.Attributes) -> Slave:
+    data = rt.attributes(info.get(_INFO_SLAVE_DATA, b""))
+    return Slave(
+        interface=name,
+        bond=bond,
+        active=rt.whole(data.get(_SLAVE_STATE)) == 0,
+        link=_word(LINK_STATES, data.get(_SLAVE_MII)),
+        failures=rt.whole(data.get(_SLAVE_FAILURES)),
+        permanent_mac=data.get(_SLAVE_HWADDR, b"").hex(":"),
+    )
+
+
+def _word(words: Sequence[str], number: bytes | None) -> str:
+    found = rt.whole(number)
+    return words[found] if found < len(words) else f"#{found}"
+
+
+def settings_body(index: int, *settings: bytes) -> bytes:
+    """Return the message that changes settings of a bond (rtnetlink(7), RTM_NEWLINK)."""
+    data = rt.attribute(_INFO_KIND, _KIND) + rt.attribute(_INFO_DATA, b"".join(settings))
+    return struct.pack("=BxHiII", 0, 0, index, 0, 0) + rt.attribute(_IFLA_LINKINFO, data)
+
+
+def master_body(index: int, bond: int) -> bytes:
+    """Return the message that puts an interface into a bond."""
+    return struct.pack("=BxHiII", 0, 0, index, 0, 0) + rt.number(_IFLA_MASTER, bond)
+
+
+def down_body(index: int) -> bytes:
+    """Return the message that takes an interface down: no other can be enslaved."""
+    return struct.pack("=BxHiII", 0, 0, index, 0, 1)

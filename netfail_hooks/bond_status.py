@@ -1,0 +1,124 @@
+"""``status`` of a bond: its slaves as the kernel reports them, and which one is active.
+
+The kernel tells of each slave its state, the monitor's verdict, a count of failures and its
+permanent hardware address. When it last had an answer by ARP it tells nobody.
+"""
+
+from __future__ import annotations
+
+import time
+
+from netfail_hooks.bond_decide import trouble
+from netfail_hooks.config import Config
+from netfail_hooks.events import Event
+from netfail_hooks.facts import FAMILIES, Observation
+from netfail_hooks.values import value
+from netfail_hooks.way import Way
+
+SCHEMA = 1
+_GOOD, _BAD, _PLAIN = "\033[32m", "\033[31m", "\033[0m"  # ECMA-48, SGR
+
+
+@value
+class SlaveReport:
+    """A slave: ``state`` is "active" or "backup", ``link`` the monitor's verdict; "" outside."""
+
+    rank: int
+    interface: str
+    well: bool
+    trouble: str
+    state: str
+    link: str
+    failures: int
+    permanent_mac: str
+
+
+@value
+class BondReport:
+    """The bond. ``well``: it is active-backup, all its slaves are well, and there is a way out."""
+
+    schema: int
+    time: str
+    mode: str
+    well: bool
+    bond: str
+    kernel_mode: str
+    active: str
+    primary: str
+    arp_interval: int
+    targets: tuple[str, ...]
+    addresses: tuple[str, ...]
+    slaves: tuple[SlaveReport, ...]
+    way_out: tuple[Way, ...]
+    last_failover: str
+    unknown: tuple[str, ...]
+
+
+def bond_report(
+    config: Config, seen: Observation, ways: tuple[Way, ...], failover: Event | None,
+    unknown: tuple[str, ...],
+) -> BondReport:  # fmt: skip
+    """Return the report on what was seen."""
+    name = config.bond.name
+    bonding = seen.bonding(name)
+    slaves = tuple(_slave(config, seen, rank, one) for rank, one in enumerate(config.names(), 1))
+    right = bonding is not None and bonding.mode == "active-backup"
+    found = [one for family in FAMILIES for one in seen.own_addresses(name, family)]
+    return BondReport(
+        schema=SCHEMA,
+        time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        mode="bond",
+        well=right and bool(ways) and all(one.well for one in slaves),
+        bond=name,
+        kernel_mode=bonding.mode if bonding else "",
+        active=bonding.active if bonding else "",
+        primary=bonding.primary if bonding else "",
+        arp_interval=bonding.arp_interval if bonding else 0,
+        targets=bonding.targets if bonding else (),
+        addresses=tuple(f"{one.address}/{one.length}" for one in found),
+        slaves=slaves,
+        way_out=ways,
+        last_failover=f"{failover.time:%Y-%m-%dT%H:%M:%SZ} {failover.trigger}: {failover.summary}"
+        if failover
+        else "",
+        unknown=unknown,
+    )
+
+
+def _slave(config: Config, seen: Observation, rank: int, name: str) -> SlaveReport:
+    ails, found = trouble(config, seen, name), seen.slave(name)
+    if found is None:
+        return SlaveReport(rank, name, False, ails, "", "", 0, "")  # noqa: FBT003 - not well
+    state = "active" if found.active else "backup"
+    return SlaveReport(
+        rank, name, not ails, ails, state, found.link, found.failures, found.permanent_mac
+    )
+
+
+def render_bond(report: BondReport, *, colour: bool) -> str:
+    """Return the report as lines for people."""
+
+    def mark(well: bool) -> str:  # noqa: FBT001 - of one thing
+        text = "ok" if well else "NOT WELL"
+        return f"{_GOOD if well else _BAD}{text}{_PLAIN}" if colour else text
+
+    lines = []
+    for one in report.slaves:
+        words = [one.trouble or "carrier"]
+        if one.state:
+            failed = "failure" if one.failures == 1 else "failures"
+            words += [f"{one.state} slave", f"monitor says {one.link}",
+                      f"{one.failures} link {failed}", f"hardware {one.permanent_mac}"]  # fmt: skip
+        star = "*" if one.interface == report.active else " "
+        lines.append(f"{one.rank}. {one.interface} {star} {mark(one.well)}  {', '.join(words)}")
+    asked = f"asks {', '.join(report.targets)} each {report.arp_interval} ms"
+    monitor = asked if report.arp_interval and report.targets else "no ARP monitor"
+    told = [report.kernel_mode or "there is no such bond", monitor,
+            f"primary {report.primary or 'none'}"]  # fmt: skip
+    lines += ["", f"{report.bond}     {', '.join(told)}",
+              f"address   {', '.join(report.addresses) or 'none'}"]  # fmt: skip
+    lines += [f"traffic   to {way.destination} by {way.interface}, slave {report.active or 'none'}"
+              for way in report.way_out] or ["traffic   no way out"]  # fmt: skip
+    if report.last_failover:
+        lines.append(f"last      {report.last_failover}")
+    return "\n".join([*lines, *(f"unknown   {one}" for one in report.unknown)])

@@ -1,0 +1,94 @@
+"""The way back from a switch of modes that cut the machine off, or killed its installer.
+
+Before the switch the old state of every file lies in /run, and something waits: a transient
+timer where systemd runs the machine, else a process of our own. Who installs calls it off once
+the gateway answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+
+from netfail_hooks import bond_live, live, manifest, nodes
+from netfail_hooks.errors import Problem
+from netfail_hooks.hook_file import base_python, search_path
+from netfail_hooks.journal import WARNING, tell
+from netfail_hooks.nodes import Node
+from netfail_hooks.paths import Paths
+from netfail_hooks.perform import place
+from netfail_hooks.plan import Step
+
+SECONDS = 90
+_UNIT = "netfail-hooks-rollback"
+_CODE = "import sys; sys.path += {}; from netfail_hooks.rollback import main; sys.exit(main({}))"
+
+
+@contextlib.contextmanager
+def armed(paths: Paths, todo: Sequence[Step], bonds: Sequence[str]) -> Iterator[None]:
+    """Have the files restored after SECONDS unless the inside comes to an end before."""
+    before = [Step(step.path, step.after, step.before) for step in reversed(todo)]
+    before.append(Step(Paths().manifest, None, nodes.look(paths.manifest)))
+    tree = {"bonds": list(bonds), "steps": [[s.path, manifest.plain(s.after)] for s in before]}
+    os.makedirs(paths.run, mode=0o755, exist_ok=True)
+    nodes.put(_place(paths), Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
+    _wait_aside()
+    try:
+        yield
+    finally:
+        nodes.remove(_place(paths))
+        if live.systemd_runs():
+            with contextlib.suppress(Problem):
+                live.command("systemctl", "stop", f"{_UNIT}.timer")
+
+
+@contextlib.contextmanager
+def switching(paths: Paths, todo: Sequence[Step], bonds: Sequence[str]) -> Iterator[None]:
+    """Be armed, and go on though the terminal that we were started from is cut off."""
+    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with armed(paths, todo, bonds):
+            yield
+    finally:
+        signal.signal(signal.SIGHUP, old)
+
+
+def main(wait: int = 0) -> int:
+    """Restore, unless it was called off meanwhile. Returns the exit status."""
+    time.sleep(wait)
+    paths = Paths()
+    try:
+        with open(_place(paths), encoding="ascii") as file:
+            tree = json.load(file)
+    except FileNotFoundError:
+        return 0
+    for path, data in tree["steps"]:
+        with contextlib.suppress(OSError):
+            place(paths, Step(path, None, manifest.node(data)))
+    nodes.remove(_place(paths))
+    bond_live.follow(tree["bonds"])
+    tell("install did not come to its end: the old files are back", priority=WARNING)
+    return 0
+
+
+def _place(paths: Paths) -> str:
+    return paths.run + "/rollback.json"
+
+
+def _wait_aside() -> None:
+    program, places = base_python(), list(search_path())
+    if live.systemd_runs():
+        code = _CODE.format(places, 0)
+        live.command("systemd-run", "--quiet", "--collect", f"--unit={_UNIT}",
+                     f"--on-active={SECONDS}", "--timer-property=AccuracySec=100ms",
+                     program, "-IS", "-c", code)  # fmt: skip
+        return
+    code = _CODE.format(places, SECONDS)
+    subprocess.Popen([program, "-IS", "-c", code], start_new_session=True,
+                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                     stderr=subprocess.DEVNULL)  # fmt: skip

@@ -1,0 +1,144 @@
+"""What is decided for a bond: tables over the pure functions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from netfail_hooks import record
+from netfail_hooks.bond_decide import choose, decide, think, trouble
+from netfail_hooks.bond_facts import Bonding, Slave
+from netfail_hooks.changes import Announce, Change, Enslave, SetActive, SetMonitor
+from netfail_hooks.config import Config
+from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.facts import Address, Link, Observation, Route
+from netfail_hooks.memory import Memory
+from netfail_hooks.replay_decide import again
+from netfail_hooks.values import replace
+
+CONFIG = Config(uplinks=default_metrics(("eth0", "wlan0")), mode="bond")
+BOND = Bonding("bond0", "active-backup", "eth0", "eth0", "always", "active", 0, 100,
+               ("192.168.1.1",), 3, 0, asks_ipv6=True)  # fmt: skip
+
+
+def link(name: str, index: int, *, up: bool = True, carrier: bool = True) -> Link:
+    return Link(name, index, up, carrier, 0, f"02:00:00:00:00:{index:02x}")
+
+
+def slave(name: str, active: bool = False, state: str = "up") -> Slave:  # noqa: FBT001, FBT002
+    return Slave(name, "bond0", active, state, 0, f"02:00:00:00:00:{10 if name == 'eth0' else 11}")
+
+
+SEEN = Observation(
+    now=100_000,
+    links=(link("bond0", 2), link("eth0", 10), link("wlan0", 11)),
+    addresses=(Address("bond0", 4, "192.168.1.252", 24),),
+    routes=(Route("bond0", 4, "default", 100, "192.168.1.1", protocol=4),),
+    bonds=(BOND,),
+    slaves=(slave("eth0", active=True), slave("wlan0")),
+)
+CABLE_OUT = replace(SEEN, links=(*SEEN.links[:1], link("eth0", 10, carrier=False), SEEN.links[2]))
+WELL = think(CONFIG, SEEN, Memory())
+
+
+def decided(seen: Observation, before: Memory = WELL) -> tuple[Change, ...]:
+    return decide(CONFIG, seen, before, think(CONFIG, seen, before))
+
+
+def test_a_well_bond_is_left_alone() -> None:
+    assert decided(SEEN) == ()
+
+
+def test_a_pulled_cable_moves_the_traffic_and_the_lan_is_told_of_the_new_hardware_address() -> None:
+    assert decided(CABLE_OUT) == (
+        SetActive("bond0", "wlan0"),
+        Announce("bond0", 4, "192.168.1.252", "02:00:00:00:00:11", "192.168.1.1"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "chosen"),
+    [
+        (SEEN, "eth0"),
+        (CABLE_OUT, "wlan0"),
+        (replace(CABLE_OUT, slaves=(SEEN.slaves[0], slave("wlan0", state="down"))), "eth0"),
+        (replace(CABLE_OUT, slaves=SEEN.slaves[:1]), "eth0"),
+        (replace(SEEN, bonds=(replace(BOND, active=""),)), ""),
+        (replace(SEEN, bonds=(replace(BOND, active="wlan0"),)), "eth0"),
+        (replace(SEEN, bonds=(replace(BOND, active="wlan0"),),
+                 slaves=(slave("eth0", state="down"), slave("wlan0", active=True))), "wlan0"),
+        (replace(SEEN, bonds=()), ""),
+    ],
+    ids=["well", "cable out", "other one dead", "other one outside", "kernel searches",
+         "back before it was missed", "dead gateway", "no bond"],
+)  # fmt: skip
+def test_the_chosen_slave(seen: Observation, chosen: str) -> None:
+    assert choose(CONFIG, seen) == chosen
+
+
+def test_without_always_the_kernel_fails_back_not_we() -> None:
+    config = replace(CONFIG, bond=replace(CONFIG.bond, reselect="failure"))
+    assert choose(config, replace(SEEN, bonds=(replace(BOND, active="wlan0"),))) == "wlan0"
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (SEEN, ""),
+        (replace(SEEN, links=SEEN.links[:1]), "interface is gone"),
+        (replace(SEEN, slaves=()), "not in bond0"),
+        (replace(SEEN, links=(link("eth0", 10, up=False),)), "link is down"),
+        (CABLE_OUT, "no carrier"),
+        (replace(SEEN, slaves=(slave("eth0", state="down"),)), "no answer to the kernel's monitor"),
+    ],
+)
+def test_what_ails_a_slave(seen: Observation, told: str) -> None:
+    assert trouble(CONFIG, seen, "eth0") == told
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [{"arp_interval": 0, "miimon": 100}, {"targets": ()}, {"targets": ("192.168.1.9",)},
+     {"validate": 0}, {"primary": ""}, {"reselect": "failure"}, {"all_targets": 1}],
+)  # fmt: skip
+def test_a_monitor_that_is_not_as_configured_is_set(lacking: dict[str, object]) -> None:
+    seen = replace(SEEN, bonds=(replace(BOND, **lacking),))
+    assert decided(seen) == (SetMonitor("bond0", 100, ("192.168.1.1",), "eth0", "always"),)
+
+
+def test_ipv6_is_asked_where_the_kernel_can() -> None:
+    six = Route("bond0", 6, "default", 100, "fd00:1::1", protocol=4)
+    seen = replace(SEEN, routes=(*SEEN.routes, six))
+    made = [one for one in decided(seen) if isinstance(one, SetMonitor)]
+    assert made[0].targets == ("192.168.1.1", "fd00:1::1")
+    old = replace(seen, bonds=(replace(BOND, asks_ipv6=False),))
+    assert not [one for one in decided(old) if isinstance(one, SetMonitor)]
+    near = replace(SEEN, routes=(*SEEN.routes, replace(six, gateway="fe80::1")))
+    assert not [one for one in decided(near) if isinstance(one, SetMonitor)]
+
+
+def test_a_slave_that_stays_out_is_put_back_but_networkd_first() -> None:
+    out = replace(SEEN, slaves=SEEN.slaves[:1])
+    at_once = think(CONFIG, out, WELL)
+    assert decide(CONFIG, out, WELL, at_once) == ()
+    later = replace(out, now=out.now + 2000)
+    assert decided(later, at_once) == (Enslave("bond0", "wlan0"),)
+
+
+def test_a_bond_of_another_mode_is_not_meddled_with() -> None:
+    assert decided(replace(SEEN, bonds=(replace(BOND, mode="balance-rr", arp_interval=0),))) == ()
+
+
+def test_a_run_is_recorded_told_and_made_again() -> None:
+    after = think(CONFIG, CABLE_OUT, WELL)
+    changes = decide(CONFIG, CABLE_OUT, WELL, after)
+    run = record.Run("eth0 no-carrier", CONFIG, CABLE_OUT, WELL, after, changes, (), 30)
+    assert record.summary(run) == "eth0 IPv4 down (no carrier); IPv4 now by wlan0"
+    line = record.line(run)
+    (made,) = again([line])
+    assert made.same, made.text
+    other = json.loads(line)
+    other["changes"][0]["interface"] = "eth0"
+    (made,) = again([json.dumps(other)])
+    assert not made.same

@@ -1,0 +1,52 @@
+"""Boot a user-mode-linux, whose kernel has the bonding driver, on this machine's file system."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from netfail_hooks.sandbox_holder import package_home
+
+_HERE = Path(__file__).resolve().parent
+_SECONDS = 300
+
+
+def boot(directory: Path) -> Any:
+    """Run all scenarios; return their results by name. A missing part is an error, never a skip."""
+    for program in ("linux.uml", "cc", "modprobe"):
+        assert shutil.which(program, path="/usr/sbin:/sbin:/usr/bin:/bin"), f"no {program}"
+    shim, out = directory / "xstate.so", directory / "results.json"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, _HERE / "xstate.c", "-ldl"],
+                   check=True)  # fmt: skip
+    done = subprocess.run(
+        ["linux.uml", "mem=512M", "con0=fd:0,fd:1", "con=null", "root=/dev/root",
+         "rootfstype=hostfs", "rw", f"init={_HERE}/init", "quiet",
+         f"NETFAIL_CHECKOUT={package_home()}", f"NETFAIL_PYTHON={sys.executable}",
+         f"NETFAIL_OUT={out}"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(directory), "LD_PRELOAD": str(shim)},
+    )  # fmt: skip
+    assert out.exists(), done.stdout[-4000:] + done.stderr[-4000:]
+    return json.loads(out.read_text(encoding="utf-8"))
+
+
+def slowness() -> float:
+    """Return the milliseconds of what comes before a hook's first line, here.
+
+    That is the dispatcher's query of networkd, and the start of an interpreter.
+    """
+    total = 0.0
+    for command in (["networkctl", "--version"], ["/usr/bin/python3", "-IS", "-c", "pass"]):
+        took = []
+        for _ in range(7):
+            began = time.monotonic()
+            subprocess.run(command, capture_output=True, check=False)
+            took.append((time.monotonic() - began) * 1000)
+        total += sorted(took)[3]
+    return total

@@ -1,0 +1,99 @@
+"""Bonds, with the real driver: one boot of user-mode-linux, and what was seen in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.uml.boot import boot, slowness
+
+_LIMITS = {100: 3 * 100 + 50, 250: 3 * 250 + 50}  # ms
+_BY_HOOK = 120  # ms, of a machine's own speed
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    found = boot(tmp_path_factory.mktemp("uml"))
+    for name, row in found.get("rows", {}).items():
+        tcp = "alive" if row["alive"] else "DEAD"
+        print(f"{name:38} outage {row['outage']:4.0f} ms, {row['lost']:3} lost, "
+              f"TCP {tcp}, stall {row['stall']:4.0f} ms")  # fmt: skip
+    print(f"before a hook: {found['slowness']:.0f} ms in there, {slowness():.0f} ms here")
+    return found
+
+
+def test_nothing_went_wrong(seen: Any) -> None:
+    assert not seen["errors"], "\n".join(f"{k}:\n{v}" for k, v in seen["errors"].items())
+
+
+@pytest.mark.parametrize("interval", [100, 250])
+@pytest.mark.parametrize("fault", ["cable out", "dead gateway"])
+def test_the_kernel_alone_moves_the_traffic_in_time(seen: Any, interval: int, fault: str) -> None:
+    row = seen["rows"][f"{interval} ms, {fault}, no hooks"]
+    assert row["outage"] <= _LIMITS[interval], row
+    assert row["active"] == "wlan0"
+
+
+def test_a_hook_is_quicker_than_the_monitor(seen: Any) -> None:
+    """In there a process starts ten times as slowly as on a machine: so much is allowed for."""
+    row = seen["rows"]["250 ms, cable out, hooks"]
+    assert row["outage"] <= _BY_HOOK + seen["slowness"] - slowness(), row
+    assert row["outage"] < seen["rows"]["250 ms, cable out, no hooks"]["outage"]
+    done = [one for event in seen["events"] for one in event["did"]]
+    assert "make wlan0 the active slave of bond0" in done
+    assert "announce 192.168.1.252 from bond0" in done
+    assert not [one for event in seen["events"] for one in event["failed"]]
+
+
+def test_failback_loses_nothing_and_everything_survives(seen: Any) -> None:
+    assert len(seen["rows"]) == 14
+    for name, row in seen["rows"].items():
+        assert row["alive"], name
+        assert row["address"], name
+        if name.endswith("back"):
+            assert row["lost"] == 0, f"{name}: {row}"
+            assert row["active"] == "eth0"
+
+
+def test_the_bond_is_what_the_howto_meant(seen: Any) -> None:
+    for part in ("mode active-backup", "arp_interval 100", "arp_ip_target 192.168.1.1",
+                 "arp_validate all", "arp_all_targets any", "primary eth0"):  # fmt: skip
+        assert part in seen["detail"]
+    assert "every 250 ms" in seen["slower"]
+
+
+def test_a_check_sees_what_the_kernel_did_alone(seen: Any) -> None:
+    assert "wlan0  IPv4  up  carries the traffic" in seen["own accord"]
+    assert "eth0  IPv4  down (no answer to the kernel's monitor)" in seen["own accord"]
+    assert "did: announce 192.168.1.252 from bond0" in seen["own accord"]
+    assert "2. wlan0 * ok  carrier, active slave" in seen["status"]
+    slaves = {one["interface"]: one for one in seen["status json"]["slaves"]}
+    assert slaves["eth0"]["failures"] == 1
+    assert slaves["eth0"]["link"] == "down"
+    assert seen["status json"]["active"] == "wlan0"
+
+
+def test_a_missing_slave_is_put_back_and_decisions_replay(seen: Any) -> None:
+    assert seen["enslaved again"]
+    assert seen["replay"][0] == 0, seen["replay"][1]
+
+
+def test_modes_switch_both_ways_and_roll_back(seen: Any) -> None:
+    assert seen["no answer"][0] == 1
+    assert "no gateway answered" in seen["no answer"][1]
+    assert seen["after a kill"] == 0
+    assert "dev eth0" in seen["routes"]
+    assert "dev wlan0" in seen["routes"]
+    assert "bond0" not in seen["routes"]
+    assert "default via 192.168.1.1 dev bond0" in seen["bond"]
+    assert seen["bond gone"]
+
+
+def test_the_howtos_bond_is_named_wrong_set_right_and_given_back(seen: Any) -> None:
+    found = seen["howto"]
+    assert "balance-rr" in found["was"]
+    for part in ("balance-rr", "FailOverMACPolicy", "no ARP monitor", "PrimarySlave"):
+        assert part in found["notes"]
+    assert "mode active-backup" in found["now"]
+    assert "balance-rr" in found["again"]

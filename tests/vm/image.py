@@ -1,0 +1,148 @@
+"""A Debian system on a disk image, made once and kept by its content's key.
+
+The key covers the suite, the package list and this file. The cache is in ``NETFAIL_VM_CACHE``,
+by default ``~/.cache/netfail-hooks/vm``; remove it to have the newest packages.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import glob
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
+PACKAGES = (
+    "systemd-sysv", "dbus", "udev", "kmod", "initramfs-tools", "linux-image-amd64",
+    "networkd-dispatcher", "iproute2", "python3-venv",
+    "hostapd", "wpasupplicant", "iw", "wireless-regdb",
+)  # fmt: skip
+_MIRROR = "http://deb.debian.org/debian"
+_NEEDED = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "qemu-system-x86_64":
+           "qemu-system-x86"}  # fmt: skip
+_SETUP = """
+mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"
+echo MODULES=list >"$1/etc/initramfs-tools/conf.d/vm"
+printf '%s\\n' virtio_pci virtio_blk ext4 >"$1/usr/share/initramfs-tools/modules.d/vm"
+"""
+# The first boot unpacks what the run brings along; the network around the host comes before it.
+_CUSTOMIZE = r"""
+cd "$1"
+echo vm >etc/hostname
+printf '%s\n' '127.0.0.1 localhost vm' >etc/hosts
+: >etc/machine-id
+chroot . passwd -d root >/dev/null
+units=etc/systemd/system
+cat >$units/vm-world.service <<'END'
+[Unit]
+Description=The network around this machine
+DefaultDependencies=no
+After=systemd-udev-settle.service local-fs.target systemd-sysctl.service dbus.socket
+Wants=systemd-udev-settle.service network-pre.target
+Before=network-pre.target systemd-networkd.service wpa_supplicant@wlan0.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'test -e /opt/vm || tar -x -f /dev/vdb -C /; systemctl daemon-reload'
+ExecStart=/usr/bin/python3 -I /opt/vm/world.py
+END
+mkdir -p $units/multi-user.target.wants $units/sysinit.target.wants
+ln -s ../vm-world.service $units/sysinit.target.wants/
+for unit in hostapd wpa_supplicant apt-daily.timer apt-daily-upgrade.timer fstrim.timer \
+    e2scrub_reap e2scrub_all.timer getty@tty1 dpkg-db-backup.timer man-db.timer; do
+    chroot . systemctl --quiet mask "$unit"
+done
+chroot . systemctl --quiet enable systemd-networkd systemd-networkd-wait-online \
+    networkd-dispatcher wpa_supplicant@wlan0
+rm -rf var/cache/apt/*.bin var/lib/apt/lists/*
+"""
+
+
+@dataclass(frozen=True)
+class Image:
+    """Where a suite's disk, kernel and initial RAM disk are."""
+
+    suite: str
+    disk: str
+    kernel: str
+    initrd: str
+
+
+def cache() -> str:
+    """Return the directory of all images and wheels."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.environ.get("NETFAIL_VM_CACHE") or f"{home}/netfail-hooks/vm"
+
+
+def lacking() -> list[str]:
+    """Return the Debian packages of programs that are not here."""
+    return [package for program, package in _NEEDED.items() if not shutil.which(program)]
+
+
+def image(suite: str) -> Image:
+    """Return a suite's image, built if there is none. Raises RuntimeError, with what was said."""
+    with open(__file__, "rb") as own:
+        key = hashlib.sha256(" ".join((suite, *PACKAGES)).encode() + own.read()).hexdigest()[:16]
+    place = f"{cache()}/{suite}-{key}"
+    os.makedirs(cache(), exist_ok=True)
+    with open(f"{cache()}/{suite}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(place):
+            for old in glob.glob(f"{cache()}/{suite}-*"):
+                shutil.rmtree(old)
+            _build(suite, place)
+    return Image(suite, f"{place}/disk", f"{place}/vmlinuz", f"{place}/initrd")
+
+
+def wheels() -> str:
+    """Return a directory with all that ``install.sh --wheels`` needs, fetched once."""
+    with open("pyproject.toml", "rb") as project:
+        key = hashlib.sha256(project.read()).hexdigest()[:16]
+    place = f"{cache()}/wheels-{key}"
+    if not os.path.isdir(place):
+        aside = f"{place}.new-{os.getpid()}"
+        _run([sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:",
+              "--dest", aside, *_dependencies(), "setuptools>=68"])  # fmt: skip
+        os.rename(aside, place)
+    return place
+
+
+def _dependencies() -> list[str]:
+    import tomllib
+
+    with open("pyproject.toml", "rb") as file:
+        found: list[str] = tomllib.load(file)["project"]["dependencies"]
+    return found
+
+
+def _build(suite: str, place: str) -> None:
+    began = time.monotonic()
+    print(f"vm: building an image of {SUITES[suite]}", file=sys.stderr, flush=True)
+    aside = f"{place}.new"
+    shutil.rmtree(aside, ignore_errors=True)
+    os.makedirs(aside)
+    root = f"{aside}/root"
+    sources = f"deb {_MIRROR} {suite} main\ndeb {_MIRROR}-security {suite}-security main\n"
+    trims = [f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("doc", "locale", "man")]
+    _run(["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *trims,
+          f"--setup-hook={_SETUP}", f"--customize-hook={_CUSTOMIZE}", suite, root, "-"],
+         given=sources)  # fmt: skip
+    for kind, name in (("vmlinuz", "vmlinuz"), ("initrd.img", "initrd")):
+        (found,) = glob.glob(f"{root}/boot/{kind}-*")
+        shutil.copy(found, f"{aside}/{name}")
+    _run(["mke2fs", "-q", "-t", "ext4", "-d", root, f"{aside}/disk", "2G"])
+    shutil.rmtree(root)
+    os.rename(aside, place)
+    print(f"vm: built in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+def _run(argv: list[str], given: str = "") -> None:
+    done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False,
+                          timeout=540)  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"{argv[0]} failed:\n{(done.stderr or done.stdout)[-3000:]}")

@@ -1,0 +1,190 @@
+"""A machine in QEMU: start it, give it orders over virtio-serial, pull its cable, reboot it.
+
+Every wait has a deadline; a panic, an early end or silence is told with the console's tail.
+tcg rather than KVM: CI machines have none, or one that hangs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from typing import Any, Self
+
+from tests.vm.image import Image
+
+Answer = dict[str, Any]
+_BOOT = 150.0  # seconds; 20 to 30 on an idle machine
+_FAST = "mitigations=off systemd.show_status=no"
+_PANICS = ("Kernel panic", "BUG: unable to handle", "emergency mode")
+
+
+class Broken(Exception):  # noqa: N818 - what it is of the machine
+    """The machine itself failed, not what is tested on it."""
+
+
+class Machine:
+    """A booted machine, from entering the context until leaving it. Its disk forgets."""
+
+    def __init__(self, image: Image, payload: str) -> None:
+        self._image = image
+        self._payload = payload
+        self._dir = tempfile.TemporaryDirectory(prefix="netfail-vm-", dir="/var/tmp")
+        self.console = f"{self._dir.name}/console"
+        self._heard = b""
+        self._number = 0
+        self.boot = ""
+
+    def __enter__(self) -> Self:
+        with open(self.console, "wb") as console:
+            self._qemu = subprocess.Popen(
+                self._command(), stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+                env={**os.environ, "TMPDIR": self._dir.name},
+            )  # fmt: skip
+        try:
+            self._agent = self._connect("agent")
+            self._qmp = self._connect("qmp")
+            self._qmp.makefile("rb").readline()
+            self._qmp_do("qmp_capabilities")
+            self.wait_boot()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._qemu.kill()
+        self._qemu.wait()
+        self._dir.cleanup()
+
+    def _command(self) -> list[str]:
+        hub = [("eth0", "52:54:00:00:00:01", 1), ("port0", "52:54:00:00:00:02", 1)]
+        nics = []
+        for name, mac, number in hub:
+            nics += ["-netdev", f"hubport,id=net-{name},hubid={number}",
+                     "-device", f"virtio-net-pci,id={name},netdev=net-{name},mac={mac}",
+                     ]  # fmt: skip
+        return [
+            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max",
+            "-m", "1024", "-display", "none", "-serial", "stdio", "-monitor", "none",
+            "-kernel", self._image.kernel, "-initrd", self._image.initrd, "-append",
+            f"console=ttyS0 root=/dev/vda rw quiet net.ifnames=0 {_FAST}",
+            "-drive", f"file={self._image.disk},format=raw,if=virtio,snapshot=on,cache=unsafe",
+            "-drive", f"file={self._payload},format=raw,if=virtio,readonly=on",
+            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
+            "-chardev", f"socket,id=agent,path={self._dir.name}/agent,server=on,wait=off",
+            "-device", "virtserialport,chardev=agent,name=netfail",
+            "-qmp", f"unix:{self._dir.name}/qmp,server=on,wait=off", *nics,
+        ]  # fmt: skip
+
+    def _connect(self, name: str) -> socket.socket:
+        made = socket.socket(socket.AF_UNIX)
+        deadline = time.monotonic() + 15
+        while True:
+            try:
+                made.connect(f"{self._dir.name}/{name}")
+            except OSError:
+                self._check(f"QEMU offers no {name} channel", deadline)
+                time.sleep(0.05)
+            else:
+                made.settimeout(15)
+                return made
+
+    def _qmp_do(self, what: str, **arguments: Any) -> None:
+        self._qmp.sendall(json.dumps({"execute": what, "arguments": arguments}).encode())
+        deadline = time.monotonic() + 15
+        answers = self._qmp.makefile("rb")
+        while True:
+            self._check(f"QEMU does not answer {what}", deadline)
+            answer = json.loads(answers.readline())
+            if "error" in answer:
+                raise Broken(f"QEMU: {answer['error']}")
+            if "return" in answer:
+                return
+
+    def cable(self, *, plugged: bool) -> None:
+        """Plug the cable in or out: both virtio NICs see their carrier change."""
+        for name in ("eth0", "port0"):
+            self._qmp_do("set_link", name=name, up=plugged)
+
+    def _check(self, why: str, deadline: float) -> None:
+        """Raise Broken if the machine is dead or the time is up."""
+        tail = self.tail()
+        panic = next((one for one in _PANICS if one in tail), "")
+        if panic:
+            raise Broken(f"{panic!r} on the console:\n{tail}")
+        if self._qemu.poll() is not None:
+            raise Broken(f"QEMU ended with status {self._qemu.returncode}:\n{tail}")
+        if time.monotonic() > deadline:
+            raise Broken(f"{why} in time; the console's end:\n{tail}")
+
+    def tail(self) -> str:
+        """Return the end of what the console said."""
+        with open(self.console, "rb") as console:
+            return console.read()[-4000:].decode("utf-8", "replace")
+
+    def _hear(self, deadline: float, why: str) -> Answer:
+        while b"\n" not in self._heard:
+            self._check(why, deadline)
+            self._agent.settimeout(0.5)
+            with contextlib.suppress(TimeoutError):
+                data = self._agent.recv(1 << 20)
+                if not data:
+                    raise Broken(f"the agent's channel closed:\n{self.tail()}")
+                self._heard += data
+        line, _, self._heard = self._heard.partition(b"\n")
+        try:
+            answer: Answer = json.loads(line)
+        except ValueError:
+            return {}  # cut by a reboot
+        return answer
+
+    def wait_boot(self) -> None:
+        """Wait for the agent of a boot that is not the last one."""
+        deadline = time.monotonic() + _BOOT
+        while True:
+            boot = self._hear(deadline, "the machine did not boot").get("hello", "")
+            if boot and boot != self.boot:
+                self.boot = boot
+                return
+
+    def ask(self, do: str, *, seconds: float = 60.0, **more: Any) -> Answer:
+        """Have the agent do something; return its answer. Raises Broken without one."""
+        self._number += 1
+        order = {"id": self._number, "do": do, "seconds": seconds, **more}
+        self._agent.settimeout(15)
+        self._agent.sendall(json.dumps(order).encode() + b"\n")
+        deadline = time.monotonic() + seconds + 30
+        while True:
+            answer = self._hear(deadline, f"no answer to {do} {more}")
+            if answer.get("id") == self._number:
+                if "broken" in answer:
+                    raise Broken(f"agent: {do} {more}: {answer['broken']}")
+                return answer
+
+    def sh(self, script: str, *, seconds: float = 60.0, check: bool = True) -> str:
+        """Run a shell script; return what it printed. Raises AssertionError if it fails."""
+        answer = self.ask("run", argv=["sh", "-c", script], seconds=seconds)
+        assert not check or answer["status"] == 0, (
+            f"{script}: status {answer['status']}: {answer['out']}{answer['err']}"
+        )
+        return str(answer["out"])
+
+    def until(self, script: str, what: str, *, seconds: float = 30.0) -> float:
+        """Wait until a shell condition holds; return the seconds. Raises AssertionError."""
+        answer = self.ask("until", script=script, seconds=seconds)
+        assert answer["held"], f"no {what} within {seconds:.0f} s; {answer['out']}"
+        return float(answer["took"])
+
+    def now(self) -> float:
+        """Return the machine's boot clock."""
+        return float(self.ask("now", seconds=15)["now"])
+
+    def reboot(self) -> None:
+        """Reboot; return when the agent is back."""
+        self.ask("run", argv=["systemctl", "--no-block", "reboot"], seconds=30)
+        self.wait_boot()

@@ -1,0 +1,39 @@
+"""Runs in the machine at boot: builds the network around it.
+
+The lab's LAN (router, station, the empty bridge of a dead gateway), with the second virtio NIC
+as the far end of eth0's cable, and the second Wi-Fi radio as the router's access point.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+sys.path[:0] = ["/opt/vm/checkout"]
+from netfail_hooks import sandbox_lan  # noqa: E402 - found by the line above
+
+_SCRIPT = """
+set -e
+modprobe mac80211_hwsim radios=2
+until [ -e /sys/class/net/wlan1 ]; do sleep 0.05; done
+ip link set eth1 down
+ip link set eth1 netns lan name port0
+ip -n lan link set port0 addrgenmode none master lan0 up
+phy=$(cat /sys/class/net/wlan1/phy80211/name)
+echo "$phy" >/run/vm-ap-phy
+iw phy "$phy" set netns name lan
+ip -n lan link set wlan1 name port1
+systemctl start vm-watch vm-echo
+systemctl --no-block start vm-ap vm-agent
+mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
+"""
+
+
+def main() -> None:
+    """Build it, or say what did not work."""
+    text = sandbox_lan.surroundings((0,)) + _SCRIPT
+    sys.exit(subprocess.run(["sh", "-ec", text], check=False).returncode)
+
+
+if __name__ == "__main__":
+    main()
