@@ -93,7 +93,7 @@ def _network(paths: Paths, config: Config, setup: Setup | None) -> tuple[str, st
     if theirs:
         return takeover.take_over(nic, theirs, _METRIC), own
     ours = match.effective(paths, nic)
-    if ours and takeover.is_ours(ours.text):
+    if ours and takeover.was_asked(ours.text):
         return takeover.write_new(nic, takeover.wish_of(ours.text), _METRIC), own
     for name in config.names():
         source = _source(paths, _nic(paths, name))
@@ -101,7 +101,7 @@ def _network(paths: Paths, config: Config, setup: Setup | None) -> tuple[str, st
             return takeover.take_over(nic, source, _METRIC), own
     for name in config.names():  # an earlier install in the other mode, of NICs without files
         earlier = match.effective(paths, _nic(paths, name))
-        if earlier and takeover.is_ours(earlier.text) and "Bond=" not in earlier.text:
+        if earlier and takeover.was_asked(earlier.text) and "Bond=" not in earlier.text:
             return takeover.write_new(nic, takeover.wish_of(earlier.text), _METRIC), own
     raise Misuse(f"no .network file says how {config.bond.name} is to be set up",
                  hint="add --dhcp, or --address IP/LENGTH and --gateway IP")  # fmt: skip

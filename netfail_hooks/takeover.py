@@ -22,6 +22,7 @@ from netfail_hooks.match import Nic, Source
 from netfail_hooks.networkfile import Section, is_no, is_yes, parse, render, section, settings
 
 _MARK = "# netfail-hooks:"
+_ASKED = f"{_MARK} as 'netfail-hooks install' was asked; run it again for a change"
 _DEFAULTS = ("", "0.0.0.0/0", "::/0", "default")
 _MAIN_TABLES = ("", "main", "254")
 _MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
@@ -48,6 +49,11 @@ def is_ours(text: str) -> bool:
     return text.startswith(_MARK)
 
 
+def was_asked(text: str) -> bool:
+    """Tell whether a file holds what install was asked, rather than what a user's file says."""
+    return text.startswith(_ASKED)
+
+
 def file_name(nic: Nic, ahead_of: str = "") -> str:
     """Return our file's name, one that sorts before the user's. Raises Misuse if none can."""
     for number in ("10", "00"):
@@ -71,7 +77,6 @@ def take_over(nic: Nic, source: Source, metric: int) -> str:
 
 def write_new(nic: Nic, wish: Static | Dhcp, metric: int) -> str:
     """Return our file for an uplink that no file sets up. Raises Misuse."""
-    told = f"{_MARK} as 'netfail-hooks install' was asked; run it again for a change"
     network = [("DNS", server) for server in wish.dns]
     if isinstance(wish, Dhcp):
         network.append(("DHCP", "yes"))
@@ -79,7 +84,7 @@ def write_new(nic: Nic, wish: Static | Dhcp, metric: int) -> str:
         _check(nic, wish)
         network += [("Address", address) for address in wish.addresses]
         network += [("Gateway", gateway) for gateway in wish.gateways]
-    return _whole(nic, told, [section("Network", *network)], metric)
+    return _whole(nic, _ASKED, [section("Network", *network)], metric)
 
 
 def wish_of(text: str) -> Static | Dhcp:

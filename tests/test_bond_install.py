@@ -70,7 +70,8 @@ def test_the_howtos_bond_is_named_part_by_part(
 ) -> None:
     machine.write(f"{NETWORK}/05-bond0.netdev", "[NetDev]\nName=bond0\nKind=bond\n")
     machine.write(f"{NETWORK}/25-bond0.network",
-                  "[Match]\nName=bond0\n[Network]\nAddress=10.1.1.9/24\nGateway=10.1.1.1\n")  # fmt: skip
+                  "[Match]\nName=bond0\n"
+                  "[Network]\nAddress=10.1.1.9/24\nGateway=10.1.1.1\n")  # fmt: skip
     for name in ("eth0", "wlan0"):
         text = f"[Match]\nName={name}\n[Network]\nBond=bond0\n"
         machine.write(f"{NETWORK}/20-{name}.network", text)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netfail_hooks.bond_facts import RESELECT, Bond
 from netfail_hooks.config import Config, Uplink, compile_config, load, parse_compiled
 from netfail_hooks.config_file import SETTINGS, parse, read, render
 from netfail_hooks.config_uplink import default_metrics, parse_target
@@ -16,7 +17,7 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789.-_@", min_size=1, max_size=15).filter(
-    lambda name: name not in (".", "..")
+    lambda name: name not in (".", "..", "bond0")
 )
 targets = st.sampled_from(["icmp:192.0.2.1", "icmp:2001:db8::1", "tcp:[2001:db8::1]:443"]).map(
     parse_target
@@ -43,6 +44,14 @@ configs = st.builds(
     quiet=st.integers(0, 604800),
     interval=st.integers(0, 3600),
     log_bytes=st.integers(10_000, 2**31),
+    mode=st.just("bond"),  # only then the file has its table
+    bond=st.builds(
+        Bond,
+        name=st.just("bond0"),
+        arp_interval=st.integers(50, 5000),
+        reselect=st.sampled_from(RESELECT),
+        targets=st.lists(st.sampled_from(["192.0.2.1", "2001:db8::1"]), max_size=2).map(tuple),
+    ),
 )
 
 UPLINKS = '[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n'
@@ -56,7 +65,14 @@ WRONG = [
     ("hold_down = 3\n" + UPLINKS, "hold_down: must be a table, [hold_down]"),
     (UPLINKS + "[hold_down]\nseconds = -1\n", "hold_down.seconds: must be 0 to 86400, not -1"),
     (UPLINKS + "[hold_down]\nseconds = 400\n", "hold_down.max: must not be below hold_down.seconds"),
-    ('mode = "bond"\n' + UPLINKS, "mode: must be \"routes\", not 'bond'"),
+    ('mode = "bonds"\n' + UPLINKS, "mode: must be \"routes\" or \"bond\", not 'bonds'"),
+    ("bond = 1\n" + UPLINKS, "bond: must be a table, [bond]"),
+    ("[bond]\ninterval = 1\n" + UPLINKS, "bond.interval: unknown key, did you mean bond.arp_interval?"),
+    ("[bond]\narp_interval = 49\n" + UPLINKS, "bond.arp_interval: must be 50 to 5000, not 49"),
+    ('[bond]\nname = "eth0"\n' + UPLINKS, "bond.name: eth0 is an uplink"),
+    ('[bond]\nreselect = "never"\n' + UPLINKS,
+     "bond.reselect: must be one of \"always\", \"better\", \"failure\", not 'never'"),
+    ('[bond]\ntargets = ["gateway"]\n' + UPLINKS, "bond.targets: no address: 'gateway'"),
     ("", "uplink: name at least one, as [[uplink]] with an interface"),
     ("uplink = [3]\n", "uplink 1: must be a table, [[uplink]]"),
     ('[[uplink]]\ninterface = "a/b"\n', "uplink 1: interface: not an interface name: 'a/b'"),
@@ -125,7 +141,7 @@ def test_what_we_write_reads_back(config: Config) -> None:
 
 
 def test_every_setting_of_a_config_can_be_set() -> None:
-    assert {s.field for s in SETTINGS} | {"uplinks", "mode"} == set(Config.__match_args__)
+    assert {s.field for s in SETTINGS} | {"uplinks", "mode", "bond"} == set(Config.__match_args__)
 
 
 def _machine(root: Path) -> Paths:

@@ -89,7 +89,8 @@ def files() -> dict[str, str]:
             "Answer beyond the router", "/usr/sbin/ip netns exec lan python3 -IS /opt/vm/echo.py"
         ),
         f"{units}/vm-ap.service": _unit(
-            "The access point", _AP, more="StartLimitIntervalSec=0\nConditionPathExists=!/opt/vm/ap-off"
+            "The access point", _AP,
+            more="StartLimitIntervalSec=0\nConditionPathExists=!/opt/vm/ap-off",
         ),
     }
     for name, host in (("eth0", 252), ("wlan0", 25)):
