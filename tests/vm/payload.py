@@ -71,6 +71,7 @@ WantedBy=multi-user.target
 """
 _WATCH = ("/bin/sh -c 'sleep infinity | PYTHONPATH=/opt/vm/checkout exec python3 -SB -m "
           "netfail_hooks.sandbox_watch_agent >/run/vm-watch.log'")  # fmt: skip
+_AP_LIMITS = "StartLimitIntervalSec=0\nConditionPathExists=!/opt/vm/ap-off"
 _AP = "/usr/sbin/ip netns exec lan /usr/sbin/hostapd /opt/vm/hostapd.conf"
 
 
@@ -88,10 +89,7 @@ def files() -> dict[str, str]:
         f"{units}/vm-echo.service": _unit(
             "Answer beyond the router", "/usr/sbin/ip netns exec lan python3 -IS /opt/vm/echo.py"
         ),
-        f"{units}/vm-ap.service": _unit(
-            "The access point", _AP,
-            more="StartLimitIntervalSec=0\nConditionPathExists=!/opt/vm/ap-off",
-        ),
+        f"{units}/vm-ap.service": _unit("The access point", _AP, more=_AP_LIMITS),
     }
     for name, host in (("eth0", 252), ("wlan0", 25)):
         found[f"etc/systemd/network/20-{name}.network"] = _NETWORK.format(name=name, host=host)
