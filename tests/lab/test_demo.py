@@ -1,0 +1,92 @@
+"""The demo as a newcomer runs it: by root with the real daemons, and by somebody without rights."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from netfail_hooks import hook_file
+from netfail_hooks.sandbox_holder import package_home
+
+_NOBODY = 65534
+_ACTS = ["cable out of eth0", "cable in", "wlan0 lost", "wlan0 back", "router dead", "router back",
+         "both lost", "wlan0 back", "cable in"]  # fmt: skip
+
+
+def _demo(
+    *words: str, user: int = 0, python: str = sys.executable, home: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [python, "-m", "netfail_hooks", "demo", *words], capture_output=True, text=True,
+        check=False, timeout=180, user=user, group=user, extra_groups=[], cwd="/",
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": home or package_home(),
+             "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def readable() -> Iterator[str]:
+    """Yield a directory with all that the demo imports, for whoever cannot read the checkout."""
+    with tempfile.TemporaryDirectory() as home:
+        os.chmod(home, 0o755)  # noqa: S103 - that is what it is for
+        shutil.copytree(hook_file.hooks_directory(), f"{home}/hooks")
+        for name in ("netfail_hooks", "pyroute2", "icmplib"):
+            spec = importlib.util.find_spec(name)
+            assert spec is not None
+            assert spec.origin is not None
+            shutil.copytree(os.path.dirname(spec.origin), f"{home}/{name}")
+        yield home
+
+
+def _links() -> str:
+    return subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+
+
+def test_root_sees_every_failover_and_nothing_here_changes() -> None:
+    before = _links(), sorted(os.listdir("/etc"))
+    done = _demo()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (_links(), sorted(os.listdir("/etc"))) == before
+    assert "systemd-networkd and networkd-dispatcher" in done.stdout
+    assert "eth0 no-carrier: eth0 IPv4 down (no carrier); IPv4 now by wlan0" in done.stdout
+    assert "no answer from gateway 192.168.1.1 (ARP)" in done.stdout
+    assert "2 of 2 alive" in done.stdout
+    assert "\033[" not in done.stdout  # no colour but on a terminal
+
+
+def test_somebody_without_rights_sees_them_too(readable: str) -> None:
+    if _forbids_user_namespaces():
+        done = _demo(user=_NOBODY, python="/usr/bin/python3", home=readable)
+        assert done.returncode == 3
+        assert "use" in done.stderr
+        return
+    done = _demo("--json", user=_NOBODY, python="/usr/bin/python3", home=readable)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["real"] is False
+    acts = [act for chapter in told["chapters"] for act in chapter["acts"]]
+    assert [act["title"] for act in acts] == _ACTS
+    assert all(act["alive"] == act["connections"] == 2 for act in acts), acts
+    assert all(act["moved_ms"] >= 0 for act in acts), acts
+
+
+def _forbids_user_namespaces() -> bool:
+    """Tell whether this kernel keeps user namespaces from ordinary users (unshare(1))."""
+    tried = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "true"], check=False, capture_output=True,
+        user=_NOBODY, group=_NOBODY, extra_groups=[],
+    )  # fmt: skip
+    return tried.returncode != 0
+
+
+@pytest.mark.parametrize("word", ["--frobnicate", "eth0"])
+def test_wrong_use_is_refused(word: str) -> None:
+    assert _demo(word).returncode == 2

@@ -1,0 +1,47 @@
+"""What the demo prints, from what it measured."""
+
+from __future__ import annotations
+
+from netfail_hooks.demo_show import Look, chapter, head, summary
+from netfail_hooks.demo_story import COLUMNS, Chapter, Outcome
+
+_WELL = Outcome("cable out", moved_ms=12, sent=900, lost=1, outage_ms=7.2, stall_ms=3.4,
+                connections=2, alive=2)  # fmt: skip
+_HALF = COLUMNS // 2
+_TOLD = Chapter(
+    "The cable", (_WELL,), 100.0,
+    {"eth0": (True,) * _HALF + (False,) * _HALF, "wlan0": (False,) * _HALF + (True,) * _HALF},
+    (0,) * _HALF + (1,) + (0,) * (_HALF - 1),
+)  # fmt: skip
+
+
+def test_strips_show_who_carried_the_traffic_and_what_was_lost() -> None:
+    _, first, second, lost, scale = chapter(_TOLD, Look())
+    assert first.split() == ["eth0", "#" * _HALF + "." * _HALF]
+    assert second.split() == ["wlan0", "." * _HALF + "#" * _HALF]
+    assert lost.split() == ["lost", "." * _HALF + "x" + "." * (_HALF - 1)]
+    assert scale.endswith("6.0 s")
+    assert len(scale) == len(first)
+
+
+def test_blocks_and_colours_only_where_they_can_be_shown() -> None:
+    fine = "\n".join(chapter(_TOLD, Look(colour=True, unicode=True)))
+    assert "█" in fine
+    assert "\033[31m" in fine
+    plain = "\n".join(chapter(_TOLD, Look()))
+    assert plain.isascii()
+    assert "\033" not in plain
+
+
+def test_the_table_has_each_act_and_names_what_went_wrong() -> None:
+    never = Outcome("router dead", -1, 900, 900, 9000.0, 9000.0, connections=2, alive=1)
+    lines = summary([_TOLD, Chapter("The router", (never,), 1.0, {}, ())])
+    assert any("12 ms" in line and "1 of 900" in line and "2 of 2 alive" in line for line in lines)
+    assert any("never" in line and "1 of 2 alive" in line for line in lines)
+    assert lines[-1] == "NOT WELL: The router: router dead"
+    assert not [line for line in summary([_TOLD]) if line.startswith("NOT WELL")]
+
+
+def test_the_head_says_what_is_real() -> None:
+    assert "systemd-networkd and networkd-dispatcher, and the hooks" in head("", 1)[0]
+    assert "without systemd-networkd (not root)" in head("not root", 1)[0]
