@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks import sysctls
+from netfail_hooks.bond_facts import Bond
 from netfail_hooks.cli import parser
 from netfail_hooks.commands import COMMANDS
 from netfail_hooks.config import Config, Uplink
+from netfail_hooks.config_bond import BOND_KEYS, INTERVAL
 from netfail_hooks.config_file import SETTINGS, parse
 from netfail_hooks.config_uplink import KEYS, default_metrics
 from netfail_hooks.paths import Paths
@@ -32,7 +34,9 @@ ROWS = {
 
 
 def test_every_setting_is_documented_and_nothing_else() -> None:
-    assert set(ROWS) == {"mode", *(setting.key for setting in SETTINGS), *KEYS}
+    assert set(ROWS) == {
+        "mode", *(setting.key for setting in SETTINGS), *KEYS, *(f"bond.{key}" for key in BOND_KEYS)
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: str(setting.key))
@@ -43,6 +47,15 @@ def test_a_setting_is_documented_as_it_is(setting: object) -> None:
     assert default == f"`{str(initial).lower()}`"
     assert span == ("" if one.kind is bool else f"{one.low} to {one.high}")
     assert f"| {one.about}" in CONFIGURATION
+
+
+@pytest.mark.parametrize("key", BOND_KEYS)
+def test_a_key_of_a_bond_is_documented_as_it_is(key: str) -> None:
+    initial = getattr(Bond(), key)
+    shown = "[]" if initial == () else f'"{initial}"' if isinstance(initial, str) else initial
+    assert ROWS[f"bond.{key}"][0] == f"`{shown}`"
+    if key == "arp_interval":
+        assert ROWS[f"bond.{key}"][1] == "{} to {}".format(*INTERVAL)
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key not in ("interface", "metric")])
