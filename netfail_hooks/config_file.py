@@ -7,6 +7,7 @@ One table below is the whole grammar: the reader, the error messages and the fil
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from itertools import pairwise
 from typing import Any
@@ -53,6 +54,8 @@ SETTINGS = (
 
 def read(path: str) -> Config:
     """Return the configuration in ``path``. Raises Misuse with everything wrong in it."""
+    if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would hold us for ever
+        raise Misuse(f"{path}: not a file")
     try:
         with open(path, "rb") as file:
             tree = tomllib.loads(file.read().decode("utf-8"))

@@ -16,10 +16,13 @@ from typing import Any
 
 from netfail_hooks import nodes
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import read_owned
 from netfail_hooks.nodes import Node
 from netfail_hooks.paths import Paths
 
 SCHEMA = 1
+_LIMIT = 1 << 28
+_KINDS = (nodes.FILE, nodes.LINK, nodes.DIRECTORY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,13 @@ def digest(node: Node) -> str:
 def load(paths: Paths) -> Manifest | None:
     """Return the machine's manifest, None where nothing is installed. Raises Problem."""
     try:
-        with open(paths.manifest, "rb") as file:
-            return _parse(json.load(file))
+        return _parse(json.loads(read_owned(paths.manifest, limit=_LIMIT)))
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        hint = "uninstall would write what it says, so it must be root's alone"
+        raise Problem(f"{paths.manifest}: {error.strerror}", hint=hint) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         hint = "it was written by another version or damaged; nothing was changed"
         raise Problem(f"{paths.manifest}: cannot make sense of it: {error}", hint=hint) from None
 
@@ -119,4 +124,16 @@ def _entry(tree: dict[str, Any]) -> Entry:
         user, group = found["owner"]
         data = base64.b64decode(found["data"], validate=True)
         before = Node(str(found["kind"]), data, int(found["mode"]), (int(user), int(group)))
-    return Entry(str(tree["path"]), before, tuple(str(one) for one in tree["ours"]))
+        _refuse_odd(before)
+    path = str(tree["path"])
+    if not path.startswith("/") or os.path.normpath(path) != path or "\0" in path:
+        raise ValueError(f"path {path[:80]!r}")
+    return Entry(path, before, tuple(str(one) for one in tree["ours"]))
+
+
+def _refuse_odd(node: Node) -> None:
+    """Refuse what no file system could hold. Raises ValueError."""
+    ids = all(0 <= one < 1 << 32 for one in node.owner)
+    empty_link = node.kind == nodes.LINK and (not node.data or b"\0" in node.data)
+    if node.kind not in _KINDS or node.mode & ~0o7777 or not ids or empty_link:
+        raise ValueError(f"a {node.kind[:20]!r} that cannot be")
