@@ -104,6 +104,8 @@ def _make_of_bond(
 
 def _index(seen: Observation, interface: str) -> int:
     link = seen.link(interface)
+    if link is None and interface[:1] == "#":
+        return int(interface[1:])  # no uplink any more, by its number; see Observation
     if link is None:
         raise OSError(errno.ENODEV, "no such interface", interface)
     return link.index

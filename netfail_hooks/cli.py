@@ -18,6 +18,7 @@ from netfail_hooks import __version__
 from netfail_hooks.commands import COMMANDS, Command, epilog
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 
+_LONGEST = 4000  # characters of a message: what is quoted in it may be anything
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + the signal's number, as shells report it
 _ABOUT = "Wired/Wi-Fi failover for systemd-networkd: no packet lost when a cable is pulled."
 _EPILOG = """\
@@ -125,5 +126,6 @@ def _bug(error: Exception) -> str:
 
 
 def _complain(text: str, status: int) -> int:
-    print(f"netfail-hooks: {' '.join(text.split())}", file=sys.stderr)
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+    print(f"netfail-hooks: {shown[:_LONGEST]}", file=sys.stderr)
     return status

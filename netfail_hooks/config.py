@@ -11,8 +11,8 @@ import os
 
 from netfail_hooks.bond_facts import Bond
 from netfail_hooks.errors import Misuse
-from netfail_hooks.facts import Target
-from netfail_hooks.files import read_owned, write_whole
+from netfail_hooks.facts import Target, is_address
+from netfail_hooks.files import own_directory, read_owned, write_whole
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import value
@@ -90,7 +90,7 @@ def load(paths: Paths) -> Config:
 
     config = read(paths.config)
     try:
-        os.makedirs(paths.run, mode=0o755, exist_ok=True)
+        own_directory(paths.run)
         write_whole(compiled, compile_config(config, stamp).encode("ascii"))
     except OSError:
         pass  # an ordinary user's status, or a full /run: only slower next time
@@ -111,6 +111,7 @@ _NUMBERS = (
     "interval",
     "log_bytes",
 )
+MODES = ("routes", "bond")
 _FLAGS = ("follow_addresses", "end_flows")
 
 
@@ -139,6 +140,9 @@ def parse_compiled(text: str, stamp: str) -> Config:
         else:
             settings[key] = rest
     if settings.keys() != {"mode", "bond", *_NUMBERS, *_FLAGS} or not uplinks:
+        raise ValueError("damaged")
+    flags = [settings[flag] for flag in _FLAGS]
+    if settings["mode"] not in MODES or any(flag not in ("0", "1") for flag in flags):
         raise ValueError("damaged")
     return Config(
         uplinks=tuple(uplinks),
@@ -178,6 +182,8 @@ def _parse_uplink(words: list[str]) -> Uplink:
     found = []
     for target in targets:
         family, address, port = target.split(",")
+        if not is_address(int(family), address):
+            raise ValueError("damaged")
         found.append(Target(int(family), address, int(port)))
     return Uplink(
         interface=interface,

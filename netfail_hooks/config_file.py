@@ -7,11 +7,12 @@ One table below is the whole grammar: the reader, the error messages and the fil
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from itertools import pairwise
 from typing import Any
 
-from netfail_hooks.config import Config, Uplink
+from netfail_hooks.config import MODES, Config, Uplink
 from netfail_hooks.config_bond import parse_bond, render_bond
 from netfail_hooks.config_uplink import KEYS, METRIC_MAX, parse_uplink, render_uplink
 from netfail_hooks.errors import Misuse
@@ -51,11 +52,11 @@ SETTINGS = (
             "size at which the flight recorder starts a new file; one old file is kept"),
 )  # fmt: skip
 
-MODES = ("routes", "bond")
-
 
 def read(path: str) -> Config:
     """Return the configuration in ``path``. Raises Misuse with everything wrong in it."""
+    if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would hold us for ever
+        raise Misuse(f"{path}: not a file")
     try:
         with open(path, "rb") as file:
             tree = tomllib.loads(file.read().decode("utf-8"))

@@ -68,13 +68,21 @@ def parse_target(text: str) -> Target:
     """
     kind, _, rest = text.partition(":")
     if kind == "icmp":
-        address = ipaddress.ip_address(rest)
+        address = _destination(rest)
         return Target(address.version, str(address))
     host, _, port = rest.rpartition(":")
-    address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    address = _destination(host.removeprefix("[").removesuffix("]"))
     if kind != "tcp" or not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
         raise ValueError("neither icmp:ADDRESS nor tcp:ADDRESS:PORT")
     return Target(address.version, str(address), int(port))
+
+
+def _destination(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the address of one host; the uplink is named elsewhere, so no ``%eth0``."""
+    address = ipaddress.ip_address(text)
+    if "%" in text or address.is_multicast or address.is_unspecified or address.is_loopback:
+        raise ValueError("not the address of a host beyond the gateway")
+    return address
 
 
 def _targets(found: object, wrong: list[str]) -> tuple[Target, ...]:

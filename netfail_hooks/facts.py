@@ -111,7 +111,8 @@ class Result:
 class Observation:
     """The machine at one moment.
 
-    Links, addresses and connected routes are the uplinks' alone, default routes everybody's.
+    Links, addresses and connected routes are the uplinks' alone, default routes everybody's, and
+    so is whatever is ours: an interface that is no uplink (any more) is "#" and its number.
     ``probes`` are the results of a round just made, if one was; ``resolved`` are the uplinks
     with IPv4 neighbours whose hardware address the kernel knows, ``waiting`` those with packets
     that wait for one. In mode "bond" the links are the bond and its slaves.
@@ -179,6 +180,15 @@ class Observation:
 
 def _metric(route: Route) -> int:
     return route.metric
+
+
+def is_address(family: int, address: str) -> bool:
+    """Tell whether that is an address of a family, as the kernel takes it."""
+    try:
+        inet_pton(AF_INET if family == 4 else AF_INET6, address)
+    except (OSError, ValueError):
+        return False
+    return family in FAMILIES
 
 
 def contains(prefix: str, address: str) -> bool:

@@ -1,17 +1,22 @@
-"""Write a file whole or not at all, never through somebody's symlink."""
+"""Write a file whole or not at all, never through somebody's symlink; believe only our own."""
 
 from __future__ import annotations
 
 import os
 
+# stat.S_ISREG() and its like, without the import.
+_KIND, _REGULAR, _DIRECTORY = 0o170000, 0o100000, 0o040000
+
 
 def write_whole(path: str, data: bytes, *, mode: int = 0o600) -> None:
     """Replace ``path`` by ``data`` in one step; a reader sees the old bytes or the new.
 
-    Raises OSError, with the temporary file gone and ``path`` as it was (a full disk too).
+    Of two writers at once one may fail. Raises OSError, with the temporary file gone and
+    ``path`` as it was (a full disk too).
     """
     aside = f"{path}.{os.getpid()}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    _sweep(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(aside, flags, mode)
     try:
         try:
@@ -34,11 +39,64 @@ def read_owned(path: str, *, limit: int = 1 << 20) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)
+        if found.st_mode & _KIND != _REGULAR:
+            raise OSError(22, "not a regular file", path)
         if found.st_uid != os.geteuid() or found.st_mode & 0o022:
             raise PermissionError(1, "owned or writable by somebody else", path)
         return os.read(descriptor, limit)
     finally:
         os.close(descriptor)
+
+
+def own_directory(path: str) -> None:
+    """Make sure that ``path`` is a directory of ours in which nobody else can write.
+
+    Raises OSError: a symlink would send what we write to a place of somebody's choice, and
+    the owner of a directory can put a link in the place of any file in it.
+    """
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        os.makedirs(path, mode=0o755, exist_ok=True)
+        found = os.lstat(path)
+    if found.st_mode & _KIND != _DIRECTORY:
+        raise NotADirectoryError(20, "not a directory, or a link to one", path)
+    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise PermissionError(1, "owned or writable by somebody else", path)
+
+
+def only_root_can_change(path: str) -> bool:
+    """Tell whether nobody else can change what stands at a path, or a directory above it.
+
+    Where a symlink is on the way, both it and what it leads to must be so. Raises OSError.
+    """
+    for place in {os.path.abspath(path), os.path.realpath(path)}:
+        above = place
+        while above != "/":
+            if not _is_roots(above):
+                return False
+            above = os.path.dirname(above)
+    return True
+
+
+def _is_roots(path: str) -> bool:
+    found = os.lstat(path)
+    if found.st_mode & _KIND == 0o120000:  # a symlink's own mode means nothing
+        return found.st_uid == 0
+    sticky = found.st_mode & 0o1000 and found.st_mode & _KIND == _DIRECTORY
+    # In a sticky directory one renames only what is one's own.
+    return found.st_uid == 0 and not (found.st_mode & 0o022 and not sticky)
+
+
+def _sweep(path: str) -> None:
+    """Remove what a killed writer left beside ``path``."""
+    directory, _, name = path.rpartition("/")
+    for other in os.listdir(directory or "/"):
+        if other.startswith(name + ".") and other.endswith(".tmp"):
+            try:
+                os.unlink(f"{directory}/{other}")
+            except OSError:
+                continue
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import stat
 import sys
 from pathlib import Path
 
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import only_root_can_change
 
 _PLACEHOLDER = b'"@PACKAGE_DIRECTORY@"'
 _SHEBANG = "#!{} -IS"
@@ -60,16 +60,8 @@ def search_path() -> tuple[str, ...]:
 
 def unsafe_places() -> list[str]:
     """Return what a hook runs from, as root, and others may write: theirs would be the machine."""
-    return [place for place in (base_python(), *search_path()) if not _is_roots(place)]
-
-
-def _is_roots(path: str) -> bool:
-    """Tell whether only root can change what stands at a path, or any directory above it."""
-    found = os.stat(path)
-    sticky = bool(found.st_mode & stat.S_ISVTX)  # there one renames only what is one's own
-    if found.st_uid != 0 or (found.st_mode & 0o022 and not sticky):
-        return False
-    return path == "/" or _is_roots(os.path.dirname(path))
+    places = (base_python(), *search_path())
+    return [place for place in places if not only_root_can_change(place)]
 
 
 def hook_text(*, interpreter: str = "", package: str = "") -> bytes:

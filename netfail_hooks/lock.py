@@ -8,6 +8,7 @@ import os
 import time
 
 from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.files import own_directory
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,13 +28,15 @@ class Lock:
     def __enter__(self) -> Self:
         """Wait for our turn. Raises Problem after PATIENCE, NotPermitted where we may not."""
         try:
-            os.makedirs(self._directory, mode=0o755, exist_ok=True)
+            own_directory(self._directory)
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(self._directory + "/lock", flags, 0o600)
         except PermissionError as error:
-            raise NotPermitted(f"{error.filename}: {error.strerror}", hint="run as root") from None
+            mend = f"chown root {error.filename}; chmod go-w {error.filename}"
+            hint = mend if os.geteuid() == 0 else "run as root"
+            raise NotPermitted(f"{error.filename}: {error.strerror}", hint=hint) from None
         except OSError as error:
-            raise Problem(f"{self._directory}/lock: {error.strerror}") from None
+            raise Problem(f"{error.filename}: {error.strerror}") from None
         self._wait()
         return self
 

@@ -16,10 +16,13 @@ from typing import Any
 
 from netfail_hooks import nodes
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import read_owned
 from netfail_hooks.nodes import Node
 from netfail_hooks.paths import Paths
 
 SCHEMA = 1
+_LIMIT = 1 << 28
+_KINDS = (nodes.FILE, nodes.LINK, nodes.DIRECTORY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,13 @@ def digest(one: Node) -> str:
 def load(paths: Paths) -> Manifest | None:
     """Return the machine's manifest, None where nothing is installed. Raises Problem."""
     try:
-        with open(paths.manifest, "rb") as file:
-            return _parse(json.load(file))
+        return _parse(json.loads(read_owned(paths.manifest, limit=_LIMIT)))
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        hint = "uninstall would write what it says, so it must be root's alone"
+        raise Problem(f"{paths.manifest}: {error.strerror}", hint=hint) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         hint = "it was written by another version or damaged; nothing was changed"
         raise Problem(f"{paths.manifest}: cannot make sense of it: {error}", hint=hint) from None
 
@@ -114,7 +119,10 @@ def plain(one: Node | None) -> dict[str, Any] | None:
 
 
 def _entry(tree: dict[str, Any]) -> Entry:
-    return Entry(str(tree["path"]), node(tree["before"]), tuple(str(one) for one in tree["ours"]))
+    path = str(tree["path"])
+    if not path.startswith("/") or os.path.normpath(path) != path or "\0" in path:
+        raise ValueError(f"path {path[:80]!r}")
+    return Entry(path, node(tree["before"]), tuple(str(one) for one in tree["ours"]))
 
 
 def node(found: dict[str, Any] | None) -> Node | None:
@@ -123,4 +131,14 @@ def node(found: dict[str, Any] | None) -> Node | None:
         return None
     user, group = found["owner"]
     data = base64.b64decode(found["data"], validate=True)
-    return Node(str(found["kind"]), data, int(found["mode"]), (int(user), int(group)))
+    one = Node(str(found["kind"]), data, int(found["mode"]), (int(user), int(group)))
+    _refuse_odd(one)
+    return one
+
+
+def _refuse_odd(one: Node) -> None:
+    """Refuse what no file system could hold. Raises ValueError."""
+    ids = all(0 <= number < 1 << 32 for number in one.owner)
+    empty_link = one.kind == nodes.LINK and (not one.data or b"\0" in one.data)
+    if one.kind not in _KINDS or one.mode & ~0o7777 or not ids or empty_link:
+        raise ValueError(f"a {one.kind[:20]!r} that cannot be")

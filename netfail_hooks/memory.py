@@ -6,9 +6,13 @@ hook 9 ms. It is replaced whole; a damaged or foreign file is as good as none.
 
 from __future__ import annotations
 
+from netfail_hooks.facts import FAMILIES, is_address
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.names import is_interface_name
-from netfail_hooks.values import fields, value
+from netfail_hooks.values import TYPE_CHECKING, fields, value
+
+if TYPE_CHECKING:
+    from typing import Any
 
 FORM = "netfail-hooks state 1"
 VERDICTS = ("absent", "up", "down", "held")
@@ -148,17 +152,19 @@ def _item(
     names = fields(kind)
     if len(words) != len(names):
         raise ValueError("damaged line")
-    settings: dict[str, str | int] = {}
+    settings: dict[str, Any] = {}
     for name, word in zip(names, words, strict=True):
         text = "" if word == _EMPTY else word
         if name not in _TEXTS:
             settings[name] = int(text)
         elif name == "interface" and text and not is_interface_name(text):
             raise ValueError("not an interface name")
-        elif name == "verdict" and text not in VERDICTS:
+        elif name == "verdict" and word not in VERDICTS:
             raise ValueError("not a verdict")
         else:
             settings[name] = text.replace("_", " ") if name == "trouble" else text
-    if settings["family"] not in (4, 6):
+    if settings["family"] not in FAMILIES:
         raise ValueError("not a family")
-    return kind(**settings)  # type: ignore[arg-type]
+    if "address" in settings and not is_address(settings["family"], settings["address"]):
+        raise ValueError("not an address of its family")
+    return kind(**settings)

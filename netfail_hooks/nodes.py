@@ -6,6 +6,7 @@ being written has a fixed name beside its path, so that one killed on the way is
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ def look(path: str) -> Node | None:
 def put(path: str, node: Node) -> None:
     """Make ``path`` be ``node``, in one step but for a directory's mode. Raises OSError."""
     if node.kind == DIRECTORY:
+        if os.path.islink(path):  # whose target is not ours to change
+            raise OSError(errno.ENOTDIR, "a symbolic link, where a directory must be", path)
         if not os.path.isdir(path):
             os.mkdir(path, node.mode)
         os.chmod(path, node.mode)

@@ -12,7 +12,7 @@ import os
 import sys
 
 from netfail_hooks import journal
-from netfail_hooks.files import read_owned, write_whole
+from netfail_hooks.files import only_root_can_change, read_owned, write_whole
 from netfail_hooks.paths import Paths
 
 PATIENCE = 10  # seconds for each
@@ -30,7 +30,11 @@ def executables(directory: str) -> list[str]:
     if not _is_safe(directory):
         return []
     paths = [f"{directory}/{name}" for name in names if not name.startswith(".")]
-    return [path for path in paths if os.access(path, os.X_OK) and _is_safe(path)]
+    return [
+        path
+        for path in paths
+        if os.path.isfile(path) and os.access(path, os.X_OK) and _is_safe(path)
+    ]
 
 
 def start(paths: Paths, line: str) -> None:
@@ -101,10 +105,16 @@ def _run(path: str, line: bytes, environment: dict[str, str]) -> None:
 
 
 def _is_safe(path: str) -> bool:
-    """Tell whether nobody but root can have put this here."""
-    found = os.stat(path)
-    if found.st_uid == 0 and not found.st_mode & 0o022:
-        return True
-    mend = f"chown root {path}; chmod go-w {path}"
-    journal.tell(f"{path} is left out, others may write it: {mend}", priority=journal.WARNING)
+    """Tell whether nobody but root can have put this here, or what a link leads to there."""
+    try:
+        if only_root_can_change(path):
+            return True
+    except OSError as error:
+        journal.tell(f"{path} is left out: {error.strerror}", priority=journal.WARNING)
+        return False
+    journal.tell(
+        f"{path} is left out, others may change it, what it leads to or a directory above: "
+        "chown root and chmod go-w each of them",
+        priority=journal.WARNING,
+    )
     return False

@@ -101,9 +101,12 @@ def _addresses(netlink: rt.Netlink, names: dict[int, str], carriers: set[int]) -
     for body in netlink.dump(rt.GETADDR, bytes(8)):
         kind, length, _, scope, index = struct.unpack_from("=BBBBI", body)
         family = _FAMILY_NUMBERS.get(kind)
-        if family is None or index not in names or scope > _SCOPE_SITE:
+        if family is None or scope > _SCOPE_SITE:
             continue
         found = rt.attributes(body, 8)
+        ours = rt.whole(found.get(_IFA_PROTO)) == PROTOCOL
+        if index not in names and not ours:
+            continue
         flags = rt.whole(found.get(_IFA_FLAGS))
         # Without carrier duplicate address detection can't end: tentative says nothing then.
         if flags & _IFA_F_DADFAILED or (flags & _IFA_F_TENTATIVE and index in carriers):
@@ -111,11 +114,11 @@ def _addresses(netlink: rt.Netlink, names: dict[int, str], carriers: set[int]) -
         preferred, valid = struct.unpack_from("=II", found[_IFA_CACHEINFO])
         result.append(
             Address(
-                interface=names[index],
+                interface=names.get(index, f"#{index}"),
                 family=family,
                 address=rt.text(family, found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)),
                 length=length,
-                ours=rt.whole(found.get(_IFA_PROTO)) == PROTOCOL,
+                ours=ours,
                 shared=found.get(_IFA_LABEL) == _LABEL,
                 preferred=preferred,
                 valid=valid,
@@ -148,7 +151,7 @@ def _routes(netlink: rt.Netlink, names: dict[int, str], family: int) -> list[Rou
                 mtu=rt.whole(metrics.get(_RTAX_MTU)),
             )
             for index, gateway, marks in _hops(found, flags)
-            if index in names or not length
+            if index in names or not length or protocol == PROTOCOL
         ]
     return result
 

@@ -91,9 +91,7 @@ class Subject:
         for wire in self.wires():
             try:
                 wire.ask()
-            except PermissionError:
-                raise
-            except OSError as error:
+            except OSError as error:  # a firewall's or a prohibit route's EPERM and EACCES, too
                 self.reason = f"{wire.name}: {error.strerror}"
 
     def wires(self) -> list[Wire]:
@@ -169,8 +167,14 @@ def _subjects(config: Config, seen: Observation, only: str) -> Iterator[Subject]
             own = seen.own_addresses(uplink.interface, family)
             if route and link and link.carrier and own and only in ("", uplink.interface):
                 able = uplink.probed and route.gateway and link.mac
-                wire = gateway_wire(link, family, route.gateway, own[0].address) if able else None
-                subject = _subject(uplink, family, wire, shares=_shares_gateway(seen, route))
+                try:
+                    wire = (gateway_wire(link, family, route.gateway, own[0].address)
+                            if able else None)
+                    subject = _subject(uplink, family, wire, shares=_shares_gateway(seen, route))
+                except PermissionError:
+                    raise
+                except OSError:
+                    continue  # it has gone since we looked, and the next look tells
                 if subject.total:
                     yield subject
 

@@ -86,7 +86,10 @@ def _settle(
         for _ in range(_LOOKS - 1):
             if not changes or failed:
                 break
-            look = observe(config, netlink)
+            try:
+                look = observe(config, netlink)
+            except OSError:
+                break  # what was done is worth remembering all the same
             rest = decide(config, look, after, after)
             failed += apply(rest, look, netlink, announcer)
             if not rest:

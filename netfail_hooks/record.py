@@ -12,6 +12,7 @@ import time
 from netfail_hooks.changes import Change, Forget
 from netfail_hooks.config import Config
 from netfail_hooks.facts import FAMILIES, Observation
+from netfail_hooks.files import own_directory
 from netfail_hooks.memory import Memory
 from netfail_hooks.values import TYPE_CHECKING, plain, value
 
@@ -109,7 +110,7 @@ def write(directory: str, line: str, limit: int) -> None:
 
     Raises OSError (full or read-only disk); a torn line can't be left.
     """
-    os.makedirs(directory, mode=0o755, exist_ok=True)
+    own_directory(directory)
     path = directory + FILE
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o640)

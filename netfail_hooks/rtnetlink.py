@@ -21,6 +21,7 @@ from _socket import (
     inet_pton,
     socket,
 )
+from errno import ENOBUFS
 
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -69,8 +70,14 @@ class Netlink:
 
     def dump(self, kind: int, body: bytes) -> list[bytes]:
         """Return the bodies of all objects of a kind. Raises NetlinkError, TimeoutError."""
-        for _ in range(_DUMP_TRIES):
-            found, interrupted = self._converse(kind, F_REQUEST | F_DUMP, body)
+        found: list[bytes] = []
+        for left in reversed(range(_DUMP_TRIES)):
+            try:
+                found, interrupted = self._converse(kind, F_REQUEST | F_DUMP, body)
+            except OSError as error:
+                if error.errno != ENOBUFS or not left:
+                    raise
+                continue
             if not interrupted:
                 break
         return found

@@ -10,7 +10,7 @@ import argparse
 import contextlib
 import json
 import os
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 
 from netfail_hooks import bond_live, live, manifest, nodes
@@ -156,12 +156,16 @@ def _restore_kernel(known: Manifest) -> list[str]:
 
 def _remove_own_directories(work: Work) -> None:
     """Remove what the hooks and checks left: the lock, their memory, and what they recorded."""
-    _empty(work.paths.run, ("lock", "state", "config"))
+    _empty(work.paths.run, re.compile(r"lock|(state|config|notify\.\d+)(\.\d+\.tmp)?"))
     if not work.keep_log:
-        _empty(work.paths.log, ("events.jsonl", "events.jsonl.1"))
+        _empty(work.paths.log, re.compile(r"events\.jsonl(\.1)?"))
 
 
-def _empty(directory: str, names: Sequence[str]) -> None:
-    for name in names:
-        nodes.remove(f"{directory}/{name}")
+def _empty(directory: str, ours: re.Pattern[str]) -> None:
+    """Remove our files, those that a kill left behind too, and the directory if it is empty."""
+    if os.path.islink(directory) or not os.path.isdir(directory):
+        return
+    for name in os.listdir(directory):
+        if ours.fullmatch(name):
+            nodes.remove(f"{directory}/{name}")
     nodes.remove(directory)

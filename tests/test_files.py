@@ -33,13 +33,43 @@ def test_a_link_in_the_way_is_replaced_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "file").is_symlink()
 
 
-def test_a_link_for_the_temporary_file_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["link", "hard link", "fifo", "file"])
+def test_what_lies_at_the_temporary_files_place_is_not_written_to(
+    tmp_path: Path, kind: str
+) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
-    (tmp_path / f"file.{os.getpid()}.tmp").symlink_to(victim)
-    with pytest.raises(OSError, match="symbolic links"):
-        write_whole(str(tmp_path / "file"), b"data")
+    aside = tmp_path / f"file.{os.getpid()}.tmp"
+    if kind == "link":
+        aside.symlink_to(victim)
+    elif kind == "hard link":
+        aside.hardlink_to(victim)
+    elif kind == "fifo":
+        os.mkfifo(aside)
+    else:
+        aside.write_bytes(b"half")
+    write_whole(str(tmp_path / "file"), b"data")
     assert victim.read_bytes() == b"precious"
+    assert sorted(os.listdir(tmp_path)) == ["file", "victim"]
+
+
+def test_a_directory_at_the_temporary_files_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / f"file.{os.getpid()}.tmp").mkdir()
+    with pytest.raises(OSError, match="exists"):
+        write_whole(str(tmp_path / "file"), b"data")
+
+
+def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
+    (tmp_path / "file.1.tmp").write_bytes(b"half")
+    (tmp_path / "other.1.tmp").write_bytes(b"somebody's")
+    write_whole(str(tmp_path / "file"), b"data")
+    assert sorted(os.listdir(tmp_path)) == ["file", "other.1.tmp"]
+
+
+def test_a_fifo_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "file", 0o600)
+    with pytest.raises(OSError, match="not a regular file"):
+        read_owned(str(tmp_path / "file"))
 
 
 def test_a_full_disk_leaves_the_old_bytes(tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""What the tests of faults tell at the end: how much was tried, and what of it broke."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+Tried = Callable[[str, int], None]
+_KEY = "tried"
+
+
+@pytest.fixture
+def tried(request: pytest.FixtureRequest) -> Tried:
+    """Count what a test tries, for the summary: ``tried("kill points", 57)``.
+
+    Count as the attempts are made, not at the end: a failure then tells how far it got.
+    """
+
+    def count(what: str, number: int = 1) -> None:
+        # A report carries these from a worker of pytest-xdist to the terminal.
+        for at, (key, (known, before)) in enumerate(request.node.user_properties):
+            if (key, known) == (_KEY, what):
+                request.node.user_properties[at] = (_KEY, (what, before + number))
+                return
+        request.node.user_properties.append((_KEY, (what, number)))
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the sums, and how many tests that tried something failed."""
+    sums: Counter[str] = Counter()
+    broken = 0
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            found = [one for key, one in report.user_properties if key == _KEY]
+            sums.update(dict(found))
+            broken += bool(found) and outcome == "failed"
+    if sums:
+        terminalreporter.section("tried")
+        for what, number in sorted(sums.items()):
+            terminalreporter.line(f"{number:>12,}  {what}")
+        terminalreporter.line(f"{broken or 'none':>12}  broken")
