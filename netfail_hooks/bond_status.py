@@ -12,10 +12,12 @@ from netfail_hooks.bond_decide import trouble
 from netfail_hooks.config import Config
 from netfail_hooks.events import Event
 from netfail_hooks.facts import FAMILIES, Observation
+from netfail_hooks.status_report import told_failover
+from netfail_hooks.status_text import render_failover
+from netfail_hooks.status_values import SCHEMA, Failover
 from netfail_hooks.values import value
 from netfail_hooks.way import Way
 
-SCHEMA = 1
 _GOOD, _BAD, _PLAIN = "\033[32m", "\033[31m", "\033[0m"  # ECMA-48, SGR
 
 
@@ -50,7 +52,7 @@ class BondReport:
     addresses: tuple[str, ...]
     slaves: tuple[SlaveReport, ...]
     way_out: tuple[Way, ...]
-    last_failover: str
+    last_failover: Failover | None
     unknown: tuple[str, ...]
 
 
@@ -78,9 +80,7 @@ def bond_report(
         addresses=tuple(f"{one.address}/{one.length}" for one in found),
         slaves=slaves,
         way_out=ways,
-        last_failover=f"{failover.time:%Y-%m-%dT%H:%M:%SZ} {failover.trigger}: {failover.summary}"
-        if failover
-        else "",
+        last_failover=told_failover(failover, time.time()),
         unknown=unknown,
     )
 
@@ -120,5 +120,5 @@ def render_bond(report: BondReport, *, colour: bool) -> str:
     lines += [f"traffic   to {way.destination} by {way.interface}, slave {report.active or 'none'}"
               for way in report.way_out] or ["traffic   no way out"]  # fmt: skip
     if report.last_failover:
-        lines.append(f"last      {report.last_failover}")
+        lines.append(f"last      {render_failover(report.last_failover)}")
     return "\n".join([*lines, *(f"unknown   {one}" for one in report.unknown)])

@@ -62,7 +62,7 @@ def report(found: Sources) -> Report:
         our_addresses=tuple(
             f"{a.address}/{a.length} dev {a.interface}" for a in found.seen.addresses if a.ours
         ),
-        last_failover=_failover(found.failover, found.clock),
+        last_failover=told_failover(found.failover, found.clock),
         unknown=found.unknown,
     )
 
@@ -156,7 +156,8 @@ def _probe(now: int, standing: Standing | None) -> Probe | None:
     )
 
 
-def _failover(event: Event | None, clock: float) -> Failover | None:
+def told_failover(event: Event | None, clock: float) -> Failover | None:
+    """Return what to tell of the last failover; ``clock`` is now, in seconds since the epoch."""
     if event is None:
         return None
     moment = event.time.timestamp()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netfail_hooks.status_values import UNKNOWN, Family, Report, UplinkReport
+from netfail_hooks.status_values import UNKNOWN, Failover, Family, Report, UplinkReport
 
 _GOOD, _BAD, _DULL, _PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"  # ECMA-48, SGR
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -24,13 +24,16 @@ def render(report: Report, *, colour: bool = False) -> str:
     if not report.as_chosen:
         lines += _labelled("at odds", [paint(_AT_ODDS, _BAD)])
     if report.last_failover:
-        last = report.last_failover
-        told = f"{span(last.seconds_ago)} ago, {last.trigger}: {last.summary} [{last.took_ms} ms]"
-        lines += _labelled("last", [told])
+        lines += _labelled("last", [render_failover(report.last_failover)])
     if report.memory == "empty":
         lines += _labelled("health", ["not looked at since boot: run 'netfail-hooks check'"])
     lines += _labelled("unknown", list(report.unknown))
     return "\n".join(lines)
+
+
+def render_failover(last: Failover) -> str:
+    """Return when and why traffic last left an uplink."""
+    return f"{span(last.seconds_ago)} ago, {last.trigger}: {last.summary} [{last.took_ms} ms]"
 
 
 def span(seconds: int) -> str:
