@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from netfail_hooks import journal
 from netfail_hooks.files import only_root_can_change, read_owned, write_whole
 from netfail_hooks.paths import Paths
 
 PATIENCE = 10  # seconds for each
+_ASKING, _STEP = 2.0, 0.005  # seconds; it takes 10 ms
 _START = (
     "import sys; sys.path.append({!r}); from netfail_hooks.notify import main; sys.exit(main())"
 )
@@ -38,18 +40,32 @@ def executables(directory: str) -> list[str]:
 
 
 def start(paths: Paths, line: str) -> None:
-    """Have the hooks run with a recorder's line. Returns at once. Raises OSError."""
+    """Have the hooks run with a recorder's line. Doesn't wait for them. Raises OSError."""
     if not executables(paths.notify):
         return
     event = f"{paths.run}/notify.{os.getpid()}"
     write_whole(event, line.encode("ascii"))
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     command = [sys.executable, "-IS", "-c", _START.format(package), event, paths.root]
-    if os.path.isdir("/run/systemd/system"):
+    booted = os.path.isdir("/run/systemd/system")
+    if booted:
         # systemd-run(1): --collect leaves nothing behind, even of one that failed.
         command = ["systemd-run", "--quiet", "--no-block", "--collect", *command]
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
-    os.posix_spawnp(command[0], command, os.environ, file_actions=quiet, setsid=True)
+    child = os.posix_spawnp(command[0], command, os.environ, file_actions=quiet, setsid=True)
+    if booted:
+        _see_off(child)
+
+
+def _see_off(child: int) -> None:
+    """Wait until the service manager has been asked.
+
+    It kills what a service leaves behind as soon as its main process ends (KillMode=,
+    systemd.kill(5)): it would kill the one that asks.
+    """
+    until = time.monotonic() + _ASKING
+    while time.monotonic() < until and os.waitpid(child, os.WNOHANG) == (0, 0):
+        time.sleep(_STEP)
 
 
 def main() -> int:

@@ -25,6 +25,8 @@ Description=Look at the uplinks and probe them
 Documentation=man:netfail-hooks(8)
 After=systemd-networkd.service
 ConditionPathExists=/etc/netfail-hooks/config.toml
+# More starts than the default's five in ten seconds are no fault where the timer says so.
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
