@@ -76,14 +76,18 @@ def effective(
     ``ignore`` tells of a text whether to look past it. Raises Misuse for a file of which we
     can't say whether it fits.
     """
-    for path in _listed(paths, DIRECTORIES, ".network"):
-        text = _text(paths.at(path))
-        if not text.strip() or ignore(text):
-            continue
-        source = Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
-        if _fits(source, nic):
+    for source in sources(paths):
+        if not ignore(source.text) and _fits(source, nic):
             return source
     return None
+
+
+def sources(paths: Paths) -> Iterator[Source]:
+    """Give the files that are not empty or masked, in the order in which networkd tries them."""
+    for path in _listed(paths, DIRECTORIES, ".network"):
+        text = _text(paths.at(path))
+        if text.strip():
+            yield Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
 
 
 def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str]:
