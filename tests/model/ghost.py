@@ -95,6 +95,10 @@ class Ghost:
         proven = not uplink.probed or one.proofs >= self.config.successes
         return not one.lost or (proven and self.now - one.since >= hold * 1000)
 
+    def lose_track(self) -> None:
+        """Take no move after a hurt run for a return: it mends what that run left."""
+        self._way.clear()
+
     def judge(self, way: str, seen: Observation, family: int) -> None:
         """Raise BrokenError where a family's traffic goes a way that is wrong now."""
         names = self.config.names()

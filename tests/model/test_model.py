@@ -11,15 +11,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from netfail_hooks import choose
+from netfail_hooks import choose, record
 from netfail_hooks import decide as decisions
 from netfail_hooks.replay_decide import again
 from netfail_hooks.values import replace
 from tests.conftest import Tried
 from tests.model import trial as trials
 from tests.model.__main__ import first_broken
+from tests.model.ghost import BrokenError
 from tests.model.machine import Setup
 from tests.model.script import LIFE, RULES, Life, Step, draw, shrink
+from tests.model.soak import MACHINES, soak
 from tests.model.trial import Trial
 
 _BROKEN = os.path.join(tempfile.gettempdir(), "netfail-hooks-model-broken.jsonl")
@@ -121,6 +123,24 @@ def test_a_broken_life_shrinks_to_a_few_runs_that_replay_reads(
     replayed = list(again(small.recorded().splitlines()))
     assert replayed
     assert not replayed[-1].same, "the right core decides otherwise"
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("setup", MACHINES[:2])
+def test_hours_of_faults_leave_no_trace(setup: Setup, tried: Tried) -> None:
+    tried("faults in simulated hours", soak(1, 7, setup)["faults"])
+
+
+def test_a_recorder_that_loses_a_line_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    write, lines = record.write, iter(range(10_000))
+
+    def lose(directory: str, line: str, limit: int) -> None:
+        if next(lines) % 7:
+            write(directory, line, limit)
+
+    monkeypatch.setattr(record, "write", lose)
+    with pytest.raises(BrokenError, match="a transition is lost"):
+        soak(0.3, 7, MACHINES[0])
 
 
 def test_replay_decides_as_the_model_did(tried: Tried) -> None:

@@ -123,8 +123,9 @@ class Trial(Machine):
         seen = replace(seen or self.kernel.look(self.now), probes=probes)
         after = think(self.config, seen, before)
         changes = decide(self.config, seen, before, after)
+        run = Run(trigger, self.config, seen, before, after, changes, (), 0)
         if self._note:
-            self._note(Run(trigger, self.config, seen, before, after, changes, (), 0))
+            self._note(run)
         self.looks += 1
         fate = Fate(kill, refuse, race)
         if clean:
@@ -135,15 +136,21 @@ class Trial(Machine):
         try:
             self._make(changes, after, fate)
         except KilledError:
-            return
+            save = False
         if save:
-            self.memory = after
+            self.keep(run)
             self.ghost.note(seen)
             laws.bounded(self, written=self.looks % 50 == 0)
         if save and clean:
             for family in FAMILIES:
                 self.ghost.judge(self.kernel.way(family), seen, family)
                 laws.lan_follows(self, family)
+        else:
+            self.ghost.lose_track()
+
+    def keep(self, run: Run) -> None:
+        """Keep what a run remembers."""
+        self.memory = run.after
 
     def _make(self, changes: tuple[Change, ...], after: Memory, fate: Fate) -> None:
         """Make the changes, and after another look what is left, as reconcile.py does."""
