@@ -275,14 +275,14 @@ install_venv() {
     stamp=$(
         "$python" -VV
         cd "$here"
-        cat pyproject.toml netfail_hooks/*.py hooks/routable | cksum
+        cat pyproject.toml setup.py netfail_hooks/*.py hooks/routable | cksum
     )
     [ "$(cat "$lib/venv/stamp" 2>/dev/null)" != "$stamp" ] || return 0
     say "making $lib/venv"
     sources=$(mktemp -d)
     trap 'rm -rf "$sources" "$lib/venv.new" "$lib/venv.old"' EXIT
     # A copy, for setuptools leaves a build directory behind where it builds.
-    (cd "$here" && cp -R pyproject.toml README.md LICENSE netfail_hooks hooks "$sources")
+    (cd "$here" && cp -R pyproject.toml setup.py README.md LICENSE netfail_hooks hooks man "$sources")
     make_venv "$lib/venv.new" "$sources"
     script=$lib/venv.new/bin/netfail-hooks
     sed "1s|.*|#!$lib/venv/bin/python -I|" "$script" >"$script.new"

@@ -31,6 +31,7 @@ class Setting:
     about: str
 
 
+MODE_ABOUT = "how to fail over: a metric for each uplink, or a bond of them"
 SETTINGS = (
     Setting("override_metric", "override_metric", int, 1, METRIC_MAX,
             "metric of our own routes; below that of every uplink"),
@@ -101,7 +102,7 @@ def render(config: Config) -> str:
         "# After a change of uplinks, metrics or interval run 'netfail-hooks install' again;",
         "# every other change is seen by the next hook or check.",
         "",
-        f'mode = "{config.mode}"',
+        f'mode = "{config.mode}"  # {MODE_ABOUT}',
     ]
     table = ""
     for setting in SETTINGS:

@@ -38,6 +38,14 @@ class Nic:
     kind: str = ""  # as networkctl's TYPE: ether, wlan, loopback
     host: str = ""
 
+    @property
+    def wlan_type(self) -> str:
+        """Return what it does by radio: an uplink is a client, a station, of an access point.
+
+        The 80-wifi-adhoc.network that systemd brings along asks for it.
+        """
+        return "station" if self.kind in ("", "wlan") else "none"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -140,6 +148,7 @@ def _holds(key: str, words: list[str], nic: Nic) -> bool | None:
         "Driver": nic.driver,
         "Type": nic.kind,
         "Host": nic.host,
+        "WLANInterfaceType": nic.wlan_type,
     }.get(key, "")
     if not known:
         return None

@@ -7,14 +7,18 @@ device, swallows send failures and asks one after another.
 from __future__ import annotations
 
 import errno
+import itertools
+import os
 import select
 import socket
 from typing import Any
 
 from icmplib import ICMPLibError, ICMPRequest, ICMPv4Socket, ICMPv6Socket
-from icmplib.utils import unique_identifier
 
 from netfail_hooks.facts import Target
+
+# icmplib 3 counts for us and shows its socket as ``sock``; Debian 12 and 13 have 2.1.
+_identifiers = itertools.count(os.getpid())
 
 
 def target_wire(target: Target, interface: str) -> Echo | Connection:
@@ -30,18 +34,18 @@ class Echo:
     def __init__(self, target: Target, interface: str) -> None:
         self.name = str(target)
         self._target = target
-        self._identifier = unique_identifier()
+        self._identifier = next(_identifiers) & 0xFFFF
         self._requests: list[Any] = []
         kind = ICMPv4Socket if target.family == 4 else ICMPv6Socket
         try:
             self._socket = kind(privileged=True)
         except ICMPLibError as error:  # it wraps the system's refusal
             raise PermissionError(errno.EPERM, str(error)) from None
-        _bind(self._socket.sock, interface)
+        _bind(self._sock(), interface)
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
-        return int(self._socket.sock.fileno())
+        return self._sock().fileno()
 
     def ask(self) -> None:
         """Send an echo request."""
@@ -65,6 +69,11 @@ class Echo:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+    def _sock(self) -> socket.socket:
+        """Return the socket within icmplib's."""
+        found: socket.socket = self._socket._sock  # noqa: SLF001 - see above
+        return found
 
 
 class Connection:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from netfail_hooks import sysctls
+from netfail_hooks import completion, sysctls
 from netfail_hooks.bond_facts import Bond
 from netfail_hooks.cli import parser
-from netfail_hooks.commands import COMMANDS
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.config_bond import BOND_KEYS, INTERVAL
 from netfail_hooks.config_file import SETTINGS, parse
@@ -102,9 +103,25 @@ def test_a_command_line_is_one_that_the_command_takes(document: Path) -> None:
             parser(filled=(words[0],)).parse_args(words)
 
 
-def test_the_manual_has_every_command_and_path() -> None:
-    listed = re.findall(r"^\.TP\n\.B ([a-z]+)$", MANUAL, re.MULTILINE)
-    assert sorted(listed) == sorted(command.name for command in COMMANDS)
+def test_what_is_made_from_the_code_is_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, HERE / "docs/reference.py", "--check"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr + "run docs/reference.py"
+
+
+def test_the_manual_has_every_command_option_key_and_path() -> None:
+    sections = re.split(r"^\.SS ([a-z]+)\n", MANUAL.partition(".SH EXIT")[0], flags=re.MULTILINE)
+    grammar = completion.grammar()
+    assert sections[1::2] == list(grammar)
+    for name, text in zip(sections[1::2], sections[2::2], strict=True):
+        plain = text.replace("\\-", "-")
+        for word in grammar[name]:
+            assert word.text in (*re.findall(r"[\w-]+", plain), "-h", "--help")
+    settings = MANUAL.partition(".SH CONFIGURATION")[2].partition(".SH FILES")[0]
+    named = re.findall(r"^\.B (?:uplink\.)?(\S+)$", settings, re.MULTILINE)
+    assert set(ROWS) <= set(named)
     paths = Paths()
     for path in (paths.config, paths.notify, paths.run, paths.log, paths.manifest, paths.network):
         assert path in MANUAL
@@ -112,7 +129,7 @@ def test_the_manual_has_every_command_and_path() -> None:
 
 def test_the_manual_uses_only_macros_that_there_are() -> None:
     used = set(re.findall(r"^\.([A-Z]+)", MANUAL, re.MULTILINE))
-    assert used <= {"TH", "SH", "PP", "TP", "B", "I", "BR", "RI"}
+    assert used <= {"TH", "SH", "SS", "PP", "TP", "B", "I", "BI", "BR", "RI"}
 
 
 def test_the_readme_names_every_sysctl() -> None:

@@ -16,7 +16,8 @@ import pytest
 
 HERE = Path(__file__).resolve().parent.parent
 SHELL_FILES = ("install.sh", "tests/run", ".ci/run")
-SHIPPED = ("install.sh", "pyproject.toml", "README.md", "LICENSE", "netfail_hooks", "hooks", "man")
+SHIPPED = ("install.sh", "pyproject.toml", "setup.py", "README.md", "LICENSE",
+           "netfail_hooks", "hooks", "man")  # fmt: skip
 UPLINKS = ("--primary", "eth0", "--backup", "wlan0", "--dhcp", "--yes")
 PATIENCE = 240  # seconds: PyPI, and a small machine
 
