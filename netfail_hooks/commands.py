@@ -65,6 +65,11 @@ COMMANDS = (
         ("",),
     ),
     Command(
+        "metrics", "metrics", "print what is known of the uplinks for Prometheus, or write it",
+        "printed or written", "not known, or the file cannot be written",
+        ("", "--textfile /run/netfail-hooks/netfail.prom"),
+    ),
+    Command(
         "completion", "completion", "print what a shell needs to complete this command",
         "printed", "never",
         ("bash >/etc/bash_completion.d/netfail-hooks",),
