@@ -49,7 +49,7 @@ def sysctl_text(config: Config) -> str:
 def _units(config: Config) -> dict[str, Node]:
     names = (config.bond.name,) if config.mode == "bond" else config.names()
     found = {
-        f"{units.UNITS}/{units.SERVICE}": _text(units.service_text()),
+        f"{units.UNITS}/{units.SERVICE}": _text(units.service_text(textfile=config.textfile)),
         units.ONLINE: nodes.directory(),
         units.ONLINE_FILE: _text(units.online_text(names)),
     }

@@ -65,8 +65,13 @@ def run(
         except OSError as error:
             raise Problem(f"cannot look at the kernel: {error}") from None
         _remember(paths, done)
-        if record.is_transition(done):
+        changed = record.is_transition(done)
+        if changed:
             _tell(paths, done)
+    if config.textfile and (changed or not interface):
+        from netfail_hooks import metrics
+
+        metrics.update(config, paths)
     return done
 
 
@@ -126,13 +131,17 @@ def _tell(paths: Paths, done: record.Run) -> None:
     )
     for failure in done.failed:
         journal.tell(f"the kernel refused to {failure}", priority=journal.ERROR)
-    from netfail_hooks import notify
+    from netfail_hooks import notify, tally
 
     line = record.line(done)
     try:
         record.write(paths.log, line, done.config.log_bytes)
     except OSError as error:
         journal.tell(f"cannot record: {error}", priority=journal.WARNING)
+    try:
+        tally.note(paths, done.before, done.after)
+    except OSError as error:
+        journal.tell(f"cannot count: {error}", priority=journal.WARNING)
     try:
         notify.start(paths, line)
     except OSError as error:

@@ -45,8 +45,8 @@ def test_a_setting_is_documented_as_it_is(setting: object) -> None:
     one = next(known for known in SETTINGS if known is setting)
     default, span = ROWS[one.key]
     initial = getattr(Config(uplinks=default_metrics(("eth0",))), one.field)
-    assert default == f"`{str(initial).lower()}`"
-    assert span == ("" if one.kind is bool else f"{one.low} to {one.high}")
+    assert default == (f'`"{initial}"`' if one.kind is str else f"`{str(initial).lower()}`")
+    assert span == ("" if one.kind in (bool, str) else f"{one.low} to {one.high}")
     assert f"| {one.about}" in CONFIGURATION
 
 
