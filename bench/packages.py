@@ -42,7 +42,7 @@ def program(name: str, package: str) -> Program:
     path = shutil.which(name, path=places)
     if path is None:
         raise Problem(f"{package} has no {name}")
-    libraries = ":".join(sorted(glob.glob(f"{root}/usr/lib/*-linux-gnu")))  # noqa: PTH207
+    libraries = ":".join(sorted(glob.glob(f"{root}/usr/lib/*-linux-gnu")))
     return Program(path, root, {"LD_LIBRARY_PATH": libraries} if libraries else {})
 
 
