@@ -1,0 +1,141 @@
+"""What was measured as tables: for a terminal, and as Markdown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bench.faults import NAMES
+from bench.results import Outage, Results, Sample
+
+Titles = dict[str, str]
+Rows = Sequence[Sequence[str]]
+HEAD = ("", "new traffic", "its address", "lost", "TCP alive", "TCP waits")
+COSTS = ("at rest", "resident, own", "with what it needs", "CPU s/h", "wake-ups/h")
+STARTS = ("start-up", "CPU", "wall")
+# Two outages that differ by less are equal: datagrams come every 5 ms, and one that a busy
+# processor holds up looks like a short silence.
+EQUAL_MS = 30
+_ABOUT = """\
+# Measured beside what people use today
+
+Made by `bench/run`; [bench.svg](bench.svg) is the picture, [bench.json](bench.json) has each
+sample. {machine}. {made}. Medians.
+
+*New traffic* may leave with any address; *its address* is that of the uplink that broke, from and
+to which connections stand. *Lost* counts datagrams of the worst stream. *TCP alive*: of the two
+connections, one out and one in, those that still answered at the end; *TCP waits*: the longest
+wait for an answer. `> 8 s`: not over when we stopped looking, 8 s after the fault."""
+
+
+def text(results: Results, titles: Titles) -> str:
+    """Return everything, for a terminal."""
+    parts = [f"{results.machine}\n{results.made}"]
+    for name in NAMES:
+        rows = _rows(results, titles, name)
+        if rows:
+            parts.append(_aligned([(name, *HEAD[1:]), *rows]))
+    for head, rows in ((COSTS, _costs(results, titles)), (STARTS, _starts(results))):
+        if rows:
+            parts.append(_aligned([head, *rows]))
+    return "\n\n".join([*parts, *_told(results, titles)]) + "\n"
+
+
+def markdown(results: Results, titles: Titles) -> str:
+    """Return docs/bench.md."""
+    parts = [_ABOUT.format(machine=results.machine, made=results.made)]
+    for name in NAMES:
+        rows = _rows(results, titles, name)
+        if rows:
+            parts += [f"## {name[0].upper()}{name[1:]}", _piped([HEAD, *rows])]
+    for title, head, rows in (("Cost at rest", COSTS, _costs(results, titles)),
+                              ("Start-up", STARTS, _starts(results))):  # fmt: skip
+        if rows:
+            parts += [f"## {title}", _piped([("", *head[1:]), *rows])]
+    return "\n\n".join([*parts, *_told(results, titles)]) + "\n"
+
+
+def summary(results: Results, titles: Titles) -> str:
+    """Return the table for README: a row a contender, a column a fault."""
+    head = ("", *NAMES, "resident", "CPU s/h")
+    rows = []
+    for key, title in titles.items():
+        found = [results.row(key, name) for name in NAMES]
+        cost = results.cost(key)
+        if any(found):
+            paid = (_mib(cost.own_mib), f"{cost.cpu_s:.1f}") if cost else ("", "")
+            rows.append((title, *("" if row is None else _cell(row) for row in found), *paid))
+    return _piped([head, *rows]) + "\n"
+
+
+def losses(results: Results, ours: Sequence[str], titles: Titles) -> list[str]:
+    """Return, in words, where another contender has a shorter outage than the best of ours."""
+    told = []
+    for name in NAMES:
+        rows = {key: results.row(key, name) for key in titles}
+        known = {key: row for key, row in rows.items() if row is not None}
+        for field in ("new", "own"):
+            best = min((getattr(known[key], field) for key in ours if key in known), default=None)
+            for key, row in known.items():
+                other = getattr(row, field)
+                if best is not None and key not in ours and _shorter(other, best):
+                    what = "new traffic" if field == "new" else "its address"
+                    told.append(f"{name}, {what}: {titles[key]} {other}, ours {best}")
+    return told
+
+
+def _shorter(one: Outage, other: Outage) -> bool:
+    if one.over != other.over:
+        return other.over
+    return other.ms - one.ms > EQUAL_MS
+
+
+def _rows(results: Results, titles: Titles, fault: str) -> Rows:
+    found = [(title, results.row(key, fault)) for key, title in titles.items()]
+    return [
+        (title, str(row.new), str(row.own), f"{row.lost} of {row.total}",
+         f"{row.alive} of {row.connections}", str(Outage(over=False, ms=row.stall_ms)))
+        for title, row in found if row is not None
+    ]  # fmt: skip
+
+
+def _costs(results: Results, titles: Titles) -> Rows:
+    found = [(title, results.cost(key)) for key, title in titles.items()]
+    return [
+        (title, _mib(cost.own_mib),
+         _mib(cost.all_mib) + (f" ({cost.needs})" if cost.needs else ""),
+         f"{cost.cpu_s:.1f}", str(cost.wakeups))
+        for title, cost in found if cost is not None
+    ]  # fmt: skip
+
+
+def _starts(results: Results) -> Rows:
+    return [(one.name, f"{one.cpu_ms:.1f} ms", f"{one.wall_ms:.1f} ms") for one in results.startups]
+
+
+def _told(results: Results, titles: Titles) -> Iterator[str]:
+    """Yield who could not run, and why."""
+    for key, why in results.absent:
+        yield f"Not run: {titles.get(key, key)}: {why}."
+
+
+def _cell(row: Sample) -> str:
+    return f"{row.outage}, {row.lost} lost, TCP {row.alive}/{row.connections}"
+
+
+def _mib(mebibytes: float) -> str:
+    return f"{mebibytes:.1f} MiB" if mebibytes else "none"
+
+
+def _aligned(rows: Rows) -> str:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        f"{row[0]:{widths[0]}}  "
+        + "  ".join(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        for row in rows
+    )
+
+
+def _piped(rows: Rows) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(rows[0]))
+    return "\n".join(line.replace("|  |", "| |") for line in lines)
