@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent.parent
-SHELL_FILES = ("install.sh", "tests/run", ".ci/run")
+SHELL_FILES = (
+    "install.sh", "tests/run", ".ci/run", "packaging/deb", "packaging/arch/netfail-hooks.install",
+    *(f"packaging/debian/{name}" for name in ("postinst", "prerm", "postrm")),
+)  # fmt: skip
 SHIPPED = ("install.sh", "pyproject.toml", "setup.py", "README.md", "LICENSE",
            "netfail_hooks", "hooks", "man")  # fmt: skip
 UPLINKS = ("--primary", "eth0", "--backup", "wlan0", "--dhcp", "--yes")
