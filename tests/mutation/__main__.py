@@ -53,7 +53,7 @@ TARGETS = {
     "config_file": Target(("test_config", "test_config_choice")),
     "config_choice": Target(("test_config_choice", "test_install")),
     "record": Target(("test_record", "test_log")),
-    "sysctls": Target(("test_choose",)),
+    "sysctls": Target(("test_sysctls",)),
 }
 
 
