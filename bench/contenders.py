@@ -9,13 +9,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from bench import networkmanager
+from bench import bonds, networkmanager
 from bench.packages import program
 from bench.stage import NETWORK, ROUTER, Stage
 from netfail_hooks.errors import Problem
+from netfail_hooks.sandbox import Lab
 from netfail_hooks.sandbox_lan import FAR
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
+_NEEDS = ("networkd", "dispatcher")  # of ours
 _SERVICE = "/etc/systemd/system/netfail-hooks-check.service"
 
 
@@ -34,7 +36,7 @@ class Contender:
     ``prepare`` sets it up, ``work`` is what has to go on meanwhile; ``resident`` are the daemons
     that are there because of it, ``needs`` those that it only uses. Every ``period`` seconds it
     runs ``rounds`` commands such as ``a_round``, which end. Unless it ``prefers`` an uplink,
-    traffic need not return.
+    traffic need not return. ``way`` tells which one carries it.
     """
 
     key: str
@@ -47,6 +49,8 @@ class Contender:
     rounds: int = 0
     a_round: Callable[[Stage], Sequence[str]] = _no_round
     prefers: bool = True
+    way: Callable[[Lab], str] = Lab.way_out
+    bond: bool = False
     ours: bool = False
 
 
@@ -119,8 +123,7 @@ def _a_check(stage: Stage) -> Sequence[str]:
 
 
 def _routes(key: str, title: str, interval: int) -> Contender:
-    needs = ("networkd", "dispatcher")
-    return Contender(key, title, _ours(interval), _timer(interval), needs=needs,
+    return Contender(key, title, _ours(interval), _timer(interval), needs=_NEEDS,
                      period=interval, rounds=1, a_round=_a_check, ours=True)  # fmt: skip
 
 
@@ -132,6 +135,12 @@ CONTENDERS = (
     Contender("ping", "ping loop, mwan3's defaults", _ping_loop, resident=("ping-loop",),
               period=10, rounds=2, a_round=_a_ping),
     Contender("nm", "NetworkManager", networkmanager.prepare, resident=("nm",)),
+    Contender("bond", "bond as published", bonds.files(), needs=("networkd",), prefers=False,
+              way=bonds.active, bond=True),
+    Contender("mii", "bond, MII 100 ms", bonds.mii, needs=("networkd",),
+              way=bonds.active, bond=True),
     _routes("ours", "netfail-hooks", 5),
     _routes("ours1", "netfail-hooks, interval 1", 1),
+    Contender("oursbond", "netfail-hooks, mode bond", bonds.ours, _timer(5), needs=_NEEDS,
+              period=5, rounds=1, a_round=_a_check, way=bonds.active, bond=True, ours=True),
 )  # fmt: skip

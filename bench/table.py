@@ -9,7 +9,7 @@ from bench.results import Outage, Results, Sample
 
 Titles = dict[str, str]
 Rows = Sequence[Sequence[str]]
-HEAD = ("", "new traffic", "its address", "lost", "TCP alive", "TCP waits")
+HEAD = ("", "new traffic", "its address", "lost", "TCP alive", "TCP waits", "runs")
 COSTS = ("at rest", "resident, own", "with what it needs", "CPU s/h", "wake-ups/h")
 STARTS = ("start-up", "CPU", "wall")
 # Two outages that differ by less are equal: datagrams come every 5 ms, and one that a busy
@@ -90,11 +90,12 @@ def _shorter(one: Outage, other: Outage) -> bool:
 
 
 def _rows(results: Results, titles: Titles, fault: str) -> Rows:
-    found = [(title, results.row(key, fault)) for key, title in titles.items()]
+    found = [(key, title, results.row(key, fault)) for key, title in titles.items()]
     return [
         (title, str(row.new), str(row.own), f"{row.lost} of {row.total}",
-         f"{row.alive} of {row.connections}", str(Outage(over=False, ms=row.stall_ms)))
-        for title, row in found if row is not None
+         f"{row.alive} of {row.connections}", str(Outage(over=False, ms=row.stall_ms)),
+         str(results.runs(key, fault)))
+        for key, title, row in found if row is not None
     ]  # fmt: skip
 
 
@@ -113,9 +114,11 @@ def _starts(results: Results) -> Rows:
 
 
 def _told(results: Results, titles: Titles) -> Iterator[str]:
-    """Yield who could not run, and why."""
+    """Yield who could not run, and why; and what is to be known of those who did."""
     for key, why in results.absent:
         yield f"Not run: {titles.get(key, key)}: {why}."
+    for key, note in results.notes:
+        yield f"{titles.get(key, key)}: {note}."
 
 
 def _cell(row: Sample) -> str:
