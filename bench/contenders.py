@@ -144,3 +144,5 @@ CONTENDERS = (
     Contender("oursbond", "netfail-hooks, mode bond", bonds.ours, _timer(5), needs=_NEEDS,
               period=5, rounds=1, a_round=_a_check, way=bonds.active, bond=True, ours=True),
 )  # fmt: skip
+TITLES = {contender.key: contender.title for contender in CONTENDERS}
+OURS = tuple(contender.key for contender in CONTENDERS if contender.ours)

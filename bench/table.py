@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.faults import NAMES
-from bench.results import Outage, Results, Sample
+from bench.results import Cost, Outage, Results, Sample
 
 Titles = dict[str, str]
 Rows = Sequence[Sequence[str]]
@@ -42,7 +42,8 @@ def text(results: Results, titles: Titles) -> str:
 
 def markdown(results: Results, titles: Titles) -> str:
     """Return docs/bench.md."""
-    parts = [_ABOUT.format(machine=results.machine, made=results.made)]
+    about = _ABOUT.format(machine=results.machine, made=results.made)
+    parts = [about, summary(results, titles).rstrip()]
     for name in NAMES:
         rows = _rows(results, titles, name)
         if rows:
@@ -56,13 +57,13 @@ def markdown(results: Results, titles: Titles) -> str:
 
 def summary(results: Results, titles: Titles) -> str:
     """Return the table for README: a row a contender, a column a fault."""
-    head = ("", *NAMES, "resident", "CPU s/h")
+    head = ("", *NAMES, "resident, all in all", "CPU s/h")
     rows = []
     for key, title in titles.items():
         found = [results.row(key, name) for name in NAMES]
         cost = results.cost(key)
         if any(found):
-            paid = (_mib(cost.own_mib), f"{cost.cpu_s:.1f}") if cost else ("", "")
+            paid = (_whole(cost), f"{cost.cpu_s:.1f}") if cost else ("", "")
             rows.append((title, *("" if row is None else _cell(row) for row in found), *paid))
     return _piped([head, *rows]) + "\n"
 
@@ -102,9 +103,7 @@ def _rows(results: Results, titles: Titles, fault: str) -> Rows:
 def _costs(results: Results, titles: Titles) -> Rows:
     found = [(title, results.cost(key)) for key, title in titles.items()]
     return [
-        (title, _mib(cost.own_mib),
-         _mib(cost.all_mib) + (f" ({cost.needs})" if cost.needs else ""),
-         f"{cost.cpu_s:.1f}", str(cost.wakeups))
+        (title, _mib(cost.own_mib), _whole(cost), f"{cost.cpu_s:.1f}", str(cost.wakeups))
         for title, cost in found if cost is not None
     ]  # fmt: skip
 
@@ -122,7 +121,11 @@ def _told(results: Results, titles: Titles) -> Iterator[str]:
 
 
 def _cell(row: Sample) -> str:
-    return f"{row.outage}, {row.lost} lost, TCP {row.alive}/{row.connections}"
+    return f"{row.outage}, TCP {row.alive}/{row.connections}"
+
+
+def _whole(cost: Cost) -> str:
+    return _mib(cost.all_mib) + (f" ({cost.needs})" if cost.needs else "")
 
 
 def _mib(mebibytes: float) -> str:
