@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from bench import bonds, networkmanager
+from bench.faults import DEAD
 from bench.packages import program
 from bench.stage import NETWORK, ROUTER, Stage
 from netfail_hooks.errors import Problem
@@ -36,7 +37,8 @@ class Contender:
     ``prepare`` sets it up, ``work`` is what has to go on meanwhile; ``resident`` are the daemons
     that are there because of it, ``needs`` those that it only uses. Every ``period`` seconds it
     runs ``rounds`` commands such as ``a_round``, which end. Unless it ``prefers`` an uplink,
-    traffic need not return. ``way`` tells which one carries it.
+    traffic need not return. ``way`` tells which one carries it. ``only``: all but these faults
+    it meets just as another contender does.
     """
 
     key: str
@@ -50,6 +52,7 @@ class Contender:
     a_round: Callable[[Stage], Sequence[str]] = _no_round
     prefers: bool = True
     way: Callable[[Lab], str] = Lab.way_out
+    only: tuple[str, ...] = ()
     bond: bool = False
     ours: bool = False
 
@@ -122,9 +125,10 @@ def _a_check(stage: Stage) -> Sequence[str]:
     return shlex.split(command.removeprefix("ExecStart="))
 
 
-def _routes(key: str, title: str, interval: int) -> Contender:
+def _routes(key: str, title: str, interval: int, *only: str) -> Contender:
     return Contender(key, title, _ours(interval), _timer(interval), needs=_NEEDS,
-                     period=interval, rounds=1, a_round=_a_check, ours=True)  # fmt: skip
+                     period=interval, rounds=1, a_round=_a_check, only=only,
+                     ours=True)  # fmt: skip
 
 
 CONTENDERS = (
@@ -140,7 +144,7 @@ CONTENDERS = (
     Contender("mii", "bond, MII 100 ms", bonds.mii, needs=("networkd",),
               way=bonds.active, bond=True),
     _routes("ours", "netfail-hooks", 5),
-    _routes("ours1", "netfail-hooks, interval 1", 1),
+    _routes("ours1", "netfail-hooks, interval 1", 1, DEAD),
     Contender("oursbond", "netfail-hooks, mode bond", bonds.ours, _timer(5), needs=_NEEDS,
               period=5, rounds=1, a_round=_a_check, way=bonds.active, bond=True, ours=True),
 )  # fmt: skip

@@ -38,6 +38,8 @@ def results(plan: Plan) -> Results:
     for contender in plan.contenders:
         try:
             for fault in plan.faults:
+                if contender.only and fault.name not in contender.only:
+                    continue
                 samples += _repeated(plan, contender, fault)
         except Problem as problem:
             absent[contender.key] = str(problem).splitlines()[0]

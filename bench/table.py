@@ -18,13 +18,19 @@ EQUAL_MS = 30
 _ABOUT = """\
 # Measured beside what people use today
 
-Made by `bench/run`; [bench.svg](bench.svg) is the picture, [bench.json](bench.json) has each
-sample. {machine}. {made}. Medians.
+Made by `bench/run` in [the lab](lab.md); [bench.svg](bench.svg) is the picture,
+[bench.json](bench.json) has each sample. Medians, measured on {machine}, {made}.
 
-*New traffic* may leave with any address; *its address* is that of the uplink that broke, from and
-to which connections stand. *Lost* counts datagrams of the worst stream. *TCP alive*: of the two
-connections, one out and one in, those that still answered at the end; *TCP waits*: the longest
-wait for an answer. `> 8 s`: not over when we stopped looking, 8 s after the fault."""
+The fault befalls the uplink that carries the traffic. *New traffic* may leave with any address;
+*its address* is that of the uplink that broke, from and to which connections stand. *Lost* counts
+datagrams of the worst stream. *TCP alive*: of two connections, one out and one in, those that
+still answered at the end; *TCP waits*: the longest wait for an answer. `> 8.0 s`: not over when
+we stopped looking, 8 s after the fault. The first table has the worse of both outages.
+
+At rest: *resident, own* is the memory (RSS, shared pages counted in full) of daemons that are
+there for failover alone. CPU and wake-ups (context switches) are those of all daemons over a
+quiet time, and of checks or pings that come and go, run by themselves and multiplied. The system
+bus and systemd's own work for a timer are not in it."""
 
 
 def text(results: Results, titles: Titles) -> str:
