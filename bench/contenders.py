@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from bench import networkmanager
+from bench import bonds, networkmanager
+from bench.faults import DEAD
 from bench.packages import program
 from bench.stage import NETWORK, ROUTER, Stage
 from netfail_hooks.errors import Problem
+from netfail_hooks.sandbox import Lab
 from netfail_hooks.sandbox_lan import FAR
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
+_NEEDS = ("networkd", "dispatcher")  # of ours
 _SERVICE = "/etc/systemd/system/netfail-hooks-check.service"
 
 
@@ -34,7 +37,8 @@ class Contender:
     ``prepare`` sets it up, ``work`` is what has to go on meanwhile; ``resident`` are the daemons
     that are there because of it, ``needs`` those that it only uses. Every ``period`` seconds it
     runs ``rounds`` commands such as ``a_round``, which end. Unless it ``prefers`` an uplink,
-    traffic need not return.
+    traffic need not return. ``way`` tells which one carries it. ``only``: all but these faults
+    it meets just as another contender does.
     """
 
     key: str
@@ -47,6 +51,9 @@ class Contender:
     rounds: int = 0
     a_round: Callable[[Stage], Sequence[str]] = _no_round
     prefers: bool = True
+    way: Callable[[Lab], str] = Lab.way_out
+    only: tuple[str, ...] = ()
+    bond: bool = False
     ours: bool = False
 
 
@@ -118,10 +125,10 @@ def _a_check(stage: Stage) -> Sequence[str]:
     return shlex.split(command.removeprefix("ExecStart="))
 
 
-def _routes(key: str, title: str, interval: int) -> Contender:
-    needs = ("networkd", "dispatcher")
-    return Contender(key, title, _ours(interval), _timer(interval), needs=needs,
-                     period=interval, rounds=1, a_round=_a_check, ours=True)  # fmt: skip
+def _routes(key: str, title: str, interval: int, *only: str) -> Contender:
+    return Contender(key, title, _ours(interval), _timer(interval), needs=_NEEDS,
+                     period=interval, rounds=1, a_round=_a_check, only=only,
+                     ours=True)  # fmt: skip
 
 
 CONTENDERS = (
@@ -132,6 +139,14 @@ CONTENDERS = (
     Contender("ping", "ping loop, mwan3's defaults", _ping_loop, resident=("ping-loop",),
               period=10, rounds=2, a_round=_a_ping),
     Contender("nm", "NetworkManager", networkmanager.prepare, resident=("nm",)),
+    Contender("bond", "bond as published", bonds.files(), needs=("networkd",), prefers=False,
+              way=bonds.active, bond=True),
+    Contender("mii", "bond, MII 100 ms", bonds.mii, needs=("networkd",),
+              way=bonds.active, bond=True),
     _routes("ours", "netfail-hooks", 5),
-    _routes("ours1", "netfail-hooks, interval 1", 1),
+    _routes("ours1", "netfail-hooks, interval 1", 1, DEAD),
+    Contender("oursbond", "netfail-hooks, mode bond", bonds.ours, _timer(5), needs=_NEEDS,
+              period=5, rounds=1, a_round=_a_check, way=bonds.active, bond=True, ours=True),
 )  # fmt: skip
+TITLES = {contender.key: contender.title for contender in CONTENDERS}
+OURS = tuple(contender.key for contender in CONTENDERS if contender.ours)

@@ -47,11 +47,8 @@ class _Used:
     mib: float
 
 
-def measure(
-    contenders: Sequence[Contender], seconds: int
-) -> tuple[list[Cost], list[StartUp]]:
-    """Measure everybody's rest, all at once, then the start of hook and check. Raises Problem."""
-    print(f"at rest for {seconds} s", file=sys.stderr, flush=True)
+def measure(contenders: Sequence[Contender], seconds: int) -> list[Cost]:
+    """Measure everybody's rest, all at once. Raises Problem."""
     with contextlib.ExitStack() as stack:
         stages = [stack.enter_context(Stage()) for _ in contenders]
         pairs = list(zip(contenders, stages, strict=True))
@@ -60,9 +57,8 @@ def measure(
         time.sleep(_SETTLE)
         before = [_processes(contender, stage) for contender, stage in pairs]
         time.sleep(seconds)
-        costs = [_cost(contender, stage, was, seconds)
-                 for (contender, stage), was in zip(pairs, before, strict=True)]  # fmt: skip
-    return costs, _startups()
+        return [_cost(contender, stage, was, seconds)
+                for (contender, stage), was in zip(pairs, before, strict=True)]  # fmt: skip
 
 
 def _cost(
@@ -132,7 +128,7 @@ def _round(contender: Contender, stage: Stage) -> tuple[float, float]:
     return float(cpu), float(switches)
 
 
-def _startups() -> list[StartUp]:
+def startups() -> list[StartUp]:
     """Return what bench/startup tells. Raises Problem."""
     command = [sys.executable, _STARTUP, "--json", "-n", "20"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -44,7 +44,7 @@ def measure(
     """
     with Stage() as stage:
         contender.prepare(stage)
-        trial = _Trial(stage.lab, contender, stage.lab.way_out(), patience)
+        trial = _Trial(stage.lab, contender, contender.way(stage.lab), patience)
         with contender.work(stage):
             found = [trial.broken(fault, time.monotonic() + phase * contender.period)]
             if back and fault.name == CABLE:
@@ -66,14 +66,14 @@ class _Trial:
 
         If it takes rounds to see the fault, it comes whole periods after ``first``.
         """
-        with self.lab.pulse(address=self.lab.plugs[self.used].host) as pulse:
+        with self.lab.pulse(address=_address(self.lab, self.used)) as pulse:
             time.sleep(SETTLED)
             if fault.waits and self.contender.period:
                 time.sleep((first - time.monotonic()) % self.contender.period)
             broken = time.monotonic()
             fault.do(self.lab, self.used)
             limit = self.patience.untold if fault.waits else self.patience.told
-            if _moved(self.lab, broken + limit, away_from=self.used):
+            if self._moved(broken + limit, away_from=self.used):
                 # A connection asks again after twice the time it has waited (RFC 6298, 5.5).
                 waited = 2 * (time.monotonic() - broken) + _LAST
                 _until(broken + max(self.patience.least, waited))
@@ -86,19 +86,18 @@ class _Trial:
             mended = time.monotonic()
             self.lab.cable_in(self.used)
             if self.contender.prefers:
-                _moved(self.lab, mended + self.patience.back, to=self.used)
+                self._moved(mended + self.patience.back, to=self.used)
             _until(max(time.monotonic() + _LAST, mended + self.patience.least))
         return _judged(self.contender.key, BACK, pulse, mended)
 
-
-def _moved(lab: Lab, end: float, *, away_from: str = "", to: str = "") -> bool:
-    """Wait, until ``end`` at most, for the kernel to send by ``to`` or not by ``away_from``."""
-    while time.monotonic() < end:
-        way = lab.way_out()
-        if way == to or (away_from and way not in (away_from, "")):
-            return True
-        time.sleep(_POLL)
-    return False
+    def _moved(self, end: float, *, away_from: str = "", to: str = "") -> bool:
+        """Wait, until ``end`` at most, for the traffic to go by ``to`` or not by ``away_from``."""
+        while time.monotonic() < end:
+            way = self.contender.way(self.lab)
+            if way == to or (away_from and way not in (away_from, "")):
+                return True
+            time.sleep(_POLL)
+        return False
 
 
 def _until(end: float) -> None:

@@ -10,7 +10,7 @@ from bench.faults import NAMES
 from bench.results import Results, Sample
 from bench.table import Titles
 
-_WIDTH, _LEFT, _RIGHT = 860, 210, 150  # of it, of the names, of what stands beside a bar
+_WIDTH, _LEFT, _RIGHT = 860, 200, 190  # of it, of the names, of what stands beside a bar
 _BAR, _STEP, _HEAD, _GAP = 13, 21, 46, 22
 _LOWEST = 1.0  # ms: the scale's left end
 _TICKS = ((1, "1 ms"), (10, "10 ms"), (100, "0.1 s"), (1000, "1 s"), (10_000, "10 s"),
@@ -23,14 +23,14 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .other { fill: #818b98; }
 .ours { fill: #0969da; }
 .name-ours { font-weight: 600; }
-.dead { fill: #d1242f; }
+.dead, .dies { fill: #d1242f; }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc; }
   .faint { fill: #9198a1; }
   .grid { stroke: #3d444d; }
   .other { fill: #656c76; }
   .ours { fill: #4493f8; }
-  .dead { fill: #f85149; }
+  .dead, .dies { fill: #f85149; }
 }
 """
 
@@ -38,7 +38,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 def picture(results: Results, titles: Titles, ours: Sequence[str]) -> str:
     """Return the SVG: a panel a fault, a bar a contender, as long as its worst outage (log)."""
     parts: list[str] = []
-    top = 52
+    top = 70
     for name in NAMES:
         rows = [row for key in titles if (row := results.row(key, name)) is not None]
         if rows:
@@ -48,11 +48,13 @@ def picture(results: Results, titles: Titles, ours: Sequence[str]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{top + 8}" '
         f'viewBox="0 0 {_WIDTH} {top + 8}" role="img" aria-label="Outage by fault and contender">'
     )
-    about = "longest silence of any stream, logarithmic; red: not over when we stopped looking"
+    about = ("The longest silence of any stream, medians, on a logarithmic scale. "
+             "Red: not over when we stopped looking.")  # fmt: skip
     return "\n".join([
         head, f"<style>{_STYLE}</style>",
         _text(10, 22, "What a failover costs", "title"),
-        _text(10, 40, f"{about}; medians; {results.machine}", "faint"),
+        _text(10, 40, about, "faint"),
+        _text(10, 56, results.machine, "faint"),
         *parts, "</svg>", "",
     ])  # fmt: skip
 
@@ -80,12 +82,11 @@ def _bar(row: Sample, title: str, y: int, *, ours: bool) -> list[str]:
     shape = f"M{_LEFT} {y}H{end:.0f}"
     # An outage that did not end has an arrow's point.
     shape += f"L{end + 7:.0f} {y + _BAR / 2}L{end:.0f} {y + _BAR}" if outage.over else f"v{_BAR}"
-    live = f"TCP {row.alive} of {row.connections}"
-    note = f"{outage}, {live}"
+    note = f"{outage}, TCP alive: {row.alive} of {row.connections}"
     return [
         _text(_LEFT - 8, y + 11, title, "name-ours" if ours else "", anchor="end"),
         f'<path class="{kind}" d="{shape}H{_LEFT}Z"/>',
-        _text(end + 12, y + 11, note, ""),
+        _text(end + 12, y + 11, note, "" if row.alive == row.connections else "dies"),
     ]
 
 

@@ -72,7 +72,7 @@ class StartUp:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All of a run: where, how, what came of it, and who could not run for what reason."""
+    """All of a run: where, when, what came of it, who could not run and why, what to know."""
 
     machine: str
     made: str
@@ -80,6 +80,7 @@ class Results:
     costs: tuple[Cost, ...] = ()
     startups: tuple[StartUp, ...] = ()
     absent: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
 
     def row(self, contender: str, fault: str) -> Sample | None:
         """Return the medians of a contender and a fault, None if it was not tried."""
@@ -90,10 +91,9 @@ class Results:
         """Return what a contender costs, None if it was not measured."""
         return next((cost for cost in self.costs if cost.contender == contender), None)
 
-    def repeats(self) -> int:
-        """Return how often the least repeated of all was measured."""
-        pairs = [(sample.contender, sample.fault) for sample in self.samples]
-        return min((pairs.count(pair) for pair in set(pairs)), default=0)
+    def runs(self, contender: str, fault: str) -> int:
+        """Return how often a contender and a fault were measured."""
+        return sum((s.contender, s.fault) == (contender, fault) for s in self.samples)
 
 
 def median(samples: Sequence[Sample]) -> Sample:
@@ -115,11 +115,13 @@ def merged(parts: Sequence[Results]) -> Results:
     startups = {one.name: one for part in parts for one in part.startups}
     samples = tuple(sample for part in parts for sample in part.samples)
     seen = {sample.contender for sample in samples}
+    notes = {name: note for part in parts for name, note in part.notes}
     absent = {name: why for part in parts for name, why in part.absent if name not in seen}
     return Results(
         "; ".join(dict.fromkeys(part.machine for part in parts)),
         "; ".join(dict.fromkeys(part.made for part in parts)),
         samples, tuple(costs.values()), tuple(startups.values()), tuple(absent.items()),
+        tuple(notes.items()),
     )  # fmt: skip
 
 
@@ -146,6 +148,7 @@ def load(text: str) -> Results:
         tuple(Cost(**entry) for entry in whole["costs"]),
         tuple(StartUp(**entry) for entry in whole["startups"]),
         tuple((name, why) for name, why in whole["absent"]),
+        tuple((name, note) for name, note in whole["notes"]),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.faults import NAMES
-from bench.results import Outage, Results, Sample
+from bench.results import Cost, Outage, Results, Sample
 
 Titles = dict[str, str]
 Rows = Sequence[Sequence[str]]
-HEAD = ("", "new traffic", "its address", "lost", "TCP alive", "TCP waits")
+HEAD = ("", "new traffic", "its address", "lost", "TCP alive", "TCP waits", "runs")
 COSTS = ("at rest", "resident, own", "with what it needs", "CPU s/h", "wake-ups/h")
 STARTS = ("start-up", "CPU", "wall")
 # Two outages that differ by less are equal: datagrams come every 5 ms, and one that a busy
@@ -18,13 +18,19 @@ EQUAL_MS = 30
 _ABOUT = """\
 # Measured beside what people use today
 
-Made by `bench/run`; [bench.svg](bench.svg) is the picture, [bench.json](bench.json) has each
-sample. {machine}. {made}. Medians.
+Made by `bench/run` in [the lab](lab.md); [bench.svg](bench.svg) is the picture,
+[bench.json](bench.json) has each sample. Medians, measured on {machine}, {made}.
 
-*New traffic* may leave with any address; *its address* is that of the uplink that broke, from and
-to which connections stand. *Lost* counts datagrams of the worst stream. *TCP alive*: of the two
-connections, one out and one in, those that still answered at the end; *TCP waits*: the longest
-wait for an answer. `> 8 s`: not over when we stopped looking, 8 s after the fault."""
+The fault befalls the uplink that carries the traffic. *New traffic* may leave with any address;
+*its address* is that of the uplink that broke, from and to which connections stand. *Lost* counts
+datagrams of the worst stream. *TCP alive*: of two connections, one out and one in, those that
+still answered at the end; *TCP waits*: the longest wait for an answer. `> 8.0 s`: not over when
+we stopped looking, 8 s after the fault. The first table has the worse of both outages.
+
+At rest: *resident, own* is the memory (RSS, shared pages counted in full) of daemons that are
+there for failover alone. CPU and wake-ups (context switches) are those of all daemons over a
+quiet time, and of checks or pings that come and go, run by themselves and multiplied. The system
+bus and systemd's own work for a timer are not in it."""
 
 
 def text(results: Results, titles: Titles) -> str:
@@ -42,7 +48,8 @@ def text(results: Results, titles: Titles) -> str:
 
 def markdown(results: Results, titles: Titles) -> str:
     """Return docs/bench.md."""
-    parts = [_ABOUT.format(machine=results.machine, made=results.made)]
+    about = _ABOUT.format(machine=results.machine, made=results.made)
+    parts = [about, summary(results, titles).rstrip()]
     for name in NAMES:
         rows = _rows(results, titles, name)
         if rows:
@@ -56,13 +63,13 @@ def markdown(results: Results, titles: Titles) -> str:
 
 def summary(results: Results, titles: Titles) -> str:
     """Return the table for README: a row a contender, a column a fault."""
-    head = ("", *NAMES, "resident", "CPU s/h")
+    head = ("", *NAMES, "resident, all in all", "CPU s/h")
     rows = []
     for key, title in titles.items():
         found = [results.row(key, name) for name in NAMES]
         cost = results.cost(key)
         if any(found):
-            paid = (_mib(cost.own_mib), f"{cost.cpu_s:.1f}") if cost else ("", "")
+            paid = (_whole(cost), f"{cost.cpu_s:.1f}") if cost else ("", "")
             rows.append((title, *("" if row is None else _cell(row) for row in found), *paid))
     return _piped([head, *rows]) + "\n"
 
@@ -90,20 +97,19 @@ def _shorter(one: Outage, other: Outage) -> bool:
 
 
 def _rows(results: Results, titles: Titles, fault: str) -> Rows:
-    found = [(title, results.row(key, fault)) for key, title in titles.items()]
+    found = [(key, title, results.row(key, fault)) for key, title in titles.items()]
     return [
         (title, str(row.new), str(row.own), f"{row.lost} of {row.total}",
-         f"{row.alive} of {row.connections}", str(Outage(over=False, ms=row.stall_ms)))
-        for title, row in found if row is not None
+         f"{row.alive} of {row.connections}", str(Outage(over=False, ms=row.stall_ms)),
+         str(results.runs(key, fault)))
+        for key, title, row in found if row is not None
     ]  # fmt: skip
 
 
 def _costs(results: Results, titles: Titles) -> Rows:
     found = [(title, results.cost(key)) for key, title in titles.items()]
     return [
-        (title, _mib(cost.own_mib),
-         _mib(cost.all_mib) + (f" ({cost.needs})" if cost.needs else ""),
-         f"{cost.cpu_s:.1f}", str(cost.wakeups))
+        (title, _mib(cost.own_mib), _whole(cost), f"{cost.cpu_s:.1f}", str(cost.wakeups))
         for title, cost in found if cost is not None
     ]  # fmt: skip
 
@@ -113,13 +119,19 @@ def _starts(results: Results) -> Rows:
 
 
 def _told(results: Results, titles: Titles) -> Iterator[str]:
-    """Yield who could not run, and why."""
+    """Yield who could not run, and why; and what is to be known of those who did."""
     for key, why in results.absent:
         yield f"Not run: {titles.get(key, key)}: {why}."
+    for key, note in results.notes:
+        yield f"{titles.get(key, key)}: {note}."
 
 
 def _cell(row: Sample) -> str:
-    return f"{row.outage}, {row.lost} lost, TCP {row.alive}/{row.connections}"
+    return f"{row.outage}, TCP {row.alive}/{row.connections}"
+
+
+def _whole(cost: Cost) -> str:
+    return _mib(cost.all_mib) + (f" ({cost.needs})" if cost.needs else "")
 
 
 def _mib(mebibytes: float) -> str:

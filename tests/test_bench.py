@@ -25,7 +25,7 @@ def _sample(
 
 
 RESULTS = Results(
-    "a machine", "1 run of each",
+    "a machine", "2026-11-25",
     samples=(
         _sample("other", "cable out", 20, own=3000, over=True),
         _sample("ours", "cable out", 5),
@@ -68,7 +68,8 @@ def test_runs_are_merged_and_whoever_ran_once_is_not_absent() -> None:
     assert len(both.samples) == 5
     assert both.absent == ()
     assert both.machine == "a machine"
-    assert both.repeats() == 1
+    assert both.runs("gone", "cable out") == 1
+    assert merged([RESULTS, RESULTS]).runs("ours", "failback") == 2
 
 
 def test_the_tables_tell_everything() -> None:

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bench import table
+from bench.contenders import OURS, TITLES
+from bench.picture import picture
+from bench.results import load
 from netfail_hooks import completion, sysctls
 from netfail_hooks.bond_facts import Bond
 from netfail_hooks.cli import parser
@@ -135,6 +139,15 @@ def test_the_manual_uses_only_macros_that_there_are() -> None:
 def test_the_readme_names_every_sysctl() -> None:
     for setting in sysctls.wanted("eth0"):
         assert setting.key.rpartition("/")[2] in README
+
+
+def test_what_was_measured_is_told_as_it_was() -> None:
+    """After a change: bench/run --from docs/bench.json --svg docs/bench.svg --markdown ..."""
+    found = load((HERE / "docs/bench.json").read_text(encoding="utf-8"))
+    assert table.summary(found, TITLES) in README
+    assert table.markdown(found, TITLES) == (HERE / "docs/bench.md").read_text(encoding="utf-8")
+    drawn = (HERE / "docs/bench.svg").read_text(encoding="utf-8")
+    assert picture(found, TITLES, OURS) == drawn
 
 
 def test_every_dependency_earns_its_place() -> None:
