@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -37,7 +38,10 @@ class Dists:
 @pytest.fixture(scope="module")
 def dists(tmp_path_factory: pytest.TempPathFactory) -> Dists:
     place = tmp_path_factory.mktemp("dist")
-    call(sys.executable, "-m", "build", "--outdir", str(place), str(HERE))
+    checkout = place / "checkout"  # a fresh one: setuptools remembers what it once packed
+    left = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "build", "dist")
+    shutil.copytree(HERE, checkout, ignore=left)
+    call(sys.executable, "-m", "build", "--outdir", str(place), str(checkout))
     (sdist,), (wheel,) = place.glob("*.tar.gz"), place.glob("*.whl")
     return Dists(sdist, wheel)
 
