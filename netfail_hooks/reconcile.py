@@ -64,10 +64,8 @@ def run(
             raise NotPermitted(told, hint="run as root") from None
         except OSError as error:
             raise Problem(f"cannot look at the kernel: {error}") from None
-        _remember(paths, done)
         changed = record.is_transition(done)
-        if changed:
-            _tell(paths, done)
+        _conclude(paths, done, changed=changed)
     if config.textfile and (changed or not interface):
         from netfail_hooks import metrics
 
@@ -112,6 +110,23 @@ def _patient(changes: tuple[Change, ...]) -> tuple[Change, ...]:
     return tuple(change for change in changes if isinstance(change, _PATIENT))
 
 
+def _conclude(paths: Paths, done: record.Run, *, changed: bool) -> None:
+    """Record, then remember: killed between the two, the next run tells it once more.
+
+    The other way round nobody would ever tell.
+    """
+    if not changed:
+        _remember(paths, done)
+        return
+    line = ""
+    try:
+        line = _tell(paths, done)
+    finally:
+        _remember(paths, done)
+    _count(paths, done)
+    _notify(paths, line)
+
+
 def _remember(paths: Paths, done: record.Run) -> None:
     if done.after == done.before:
         return
@@ -121,7 +136,8 @@ def _remember(paths: Paths, done: record.Run) -> None:
         journal.tell(f"cannot remember: {error}; the next run decides anew", priority=journal.ERROR)
 
 
-def _tell(paths: Paths, done: record.Run) -> None:
+def _tell(paths: Paths, done: record.Run) -> str:
+    """Tell the journal and the flight recorder of a transition; return the recorder's line."""
     journal.tell(
         f"{record.summary(done)} [{done.trigger}, {done.took} ms]",
         priority=journal.NOTICE,
@@ -131,19 +147,27 @@ def _tell(paths: Paths, done: record.Run) -> None:
     )
     for failure in done.failed:
         journal.tell(f"the kernel refused to {failure}", priority=journal.ERROR)
-    from netfail_hooks import notify, tally
-
     line = record.line(done)
     try:
         record.write(paths.log, line, done.config.log_bytes)
     except OSError as error:
         journal.tell(f"cannot record: {error}", priority=journal.WARNING)
+    return line
+
+
+def _count(paths: Paths, done: record.Run) -> None:
+    from netfail_hooks import tally
+
     try:
         tally.note(paths, done.before, done.after)
     except OSError as error:
         journal.tell(f"cannot count: {error}", priority=journal.WARNING)
+
+
+def _notify(paths: Paths, line: str) -> None:
+    from netfail_hooks import notify
+
     try:
         notify.start(paths, line)
     except OSError as error:
         journal.tell(f"cannot notify: {error}", priority=journal.WARNING)
-

@@ -11,6 +11,12 @@ Tried = Callable[[str, int], None]
 _KEY = "tried"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare what is too long for every day."""
+    parser.addoption("--every-kill-point", action="store_true",
+                     help="kill install and uninstall at each of their system calls")  # fmt: skip
+
+
 @pytest.fixture
 def tried(request: pytest.FixtureRequest) -> Tried:
     """Count what a test tries, for the summary: ``tried("kill points", 57)``.
