@@ -16,7 +16,8 @@ from netfail_hooks.sandbox import Lab
 # A neighbour that has just learnt where an address is believes no other word for a second
 # (``locktime``, arp(7)); the pulse itself tells it, as it begins.
 SETTLED = 1.6
-_LAST = 0.5  # seconds at the end in which nothing gets through if the outage still lasts
+_LAST = 0.5  # seconds at the end by which we tell whether the outage still lasts
+_LOSSY = 0.1  # part lost of a stream that is not well: a bond may lose every second datagram
 _POLL = 0.1
 
 
@@ -117,15 +118,15 @@ def _judged(contender: str, fault: str, pulse: Pulse, since: float) -> Sample:
     last = pulse.result(between=(window[1] - _LAST, window[1]))
     return Sample(
         contender, fault,
-        _outage(whole, last, ("out", "gateway"), window),
-        _outage(whole, last, ("bound", "in"), window),
+        outage(whole, last, ("out", "gateway"), window),
+        outage(whole, last, ("bound", "in"), window),
         whole.lost(), max(flow.total for flow in whole.flows),
         sum(talk.alive for talk in whole.talks), len(whole.talks), whole.stall_ms,
     )  # fmt: skip
 
 
-def _outage(whole: Result, last: Result, names: Sequence[str], window: Window) -> Outage:
-    """Return the longest silence of these streams, the whole time if one has not ended."""
-    if any(last.flow(name).lost == last.flow(name).total for name in names):
+def outage(whole: Result, last: Result, names: Sequence[str], window: Window) -> Outage:
+    """Return the longest silence of these streams, the whole time if one is not well yet."""
+    if any(last.flow(name).lost >= _LOSSY * last.flow(name).total for name in names):
         return Outage(over=True, ms=round((window[1] - window[0]) * 1000))
     return Outage(over=False, ms=max(whole.flow(name).outage_ms for name in names))

@@ -19,13 +19,14 @@ _ABOUT = """\
 # Measured beside what people use today
 
 Made by `bench/run` in [the lab](lab.md); [bench.svg](bench.svg) is the picture,
-[bench.json](bench.json) has each sample. Medians, measured on {machine}, {made}.
+[bench.json](bench.json) has each sample. Medians, measured {made} on {machine}.
 
 The fault befalls the uplink that carries the traffic. *New traffic* may leave with any address;
 *its address* is that of the uplink that broke, from and to which connections stand. *Lost* counts
 datagrams of the worst stream. *TCP alive*: of two connections, one out and one in, those that
-still answered at the end; *TCP waits*: the longest wait for an answer. `> 8.0 s`: not over when
-we stopped looking, 8 s after the fault. The first table has the worse of both outages.
+answered when we stopped looking (one that waits to send again might live on); *TCP waits*: the
+longest wait for an answer. `> 8.0 s`: not over when we stopped looking, 8 s after the fault. The
+first table has the worse of both outages.
 
 At rest: *resident, own* is the memory (RSS, shared pages counted in full) of daemons that are
 there for failover alone. CPU and wake-ups (context switches) are those of all daemons over a
@@ -58,11 +59,11 @@ def markdown(results: Results, titles: Titles) -> str:
                               ("Start-up", STARTS, _starts(results))):  # fmt: skip
         if rows:
             parts += [f"## {title}", _piped([("", *head[1:]), *rows])]
-    return "\n\n".join([*parts, *_told(results, titles)]) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def summary(results: Results, titles: Titles) -> str:
-    """Return the table for README: a row a contender, a column a fault."""
+    """Return what README shows: a row a contender, a column a fault; then what to know."""
     head = ("", *NAMES, "resident, all in all", "CPU s/h")
     rows = []
     for key, title in titles.items():
@@ -71,7 +72,7 @@ def summary(results: Results, titles: Titles) -> str:
         if any(found):
             paid = (_whole(cost), f"{cost.cpu_s:.1f}") if cost else ("", "")
             rows.append((title, *("" if row is None else _cell(row) for row in found), *paid))
-    return _piped([head, *rows]) + "\n"
+    return "\n\n".join([_piped([head, *rows]), *_told(results, titles)]) + "\n"
 
 
 def losses(results: Results, ours: Sequence[str], titles: Titles) -> list[str]:
@@ -122,8 +123,9 @@ def _told(results: Results, titles: Titles) -> Iterator[str]:
     """Yield who could not run, and why; and what is to be known of those who did."""
     for key, why in results.absent:
         yield f"Not run: {titles.get(key, key)}: {why}."
-    for key, note in results.notes:
-        yield f"{titles.get(key, key)}: {note}."
+    for note in dict.fromkeys(note for _, note in results.notes):
+        names = ", ".join(titles.get(key, key) for key, other in results.notes if other == note)
+        yield f"{names}: {note}."
 
 
 def _cell(row: Sample) -> str:

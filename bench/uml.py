@@ -29,7 +29,8 @@ def bonds() -> Results:
         except AssertionError as error:
             raise Problem(f"user-mode-linux: {error}") from None
     results = load(json.dumps(found))
-    note = f"measured in user-mode-linux ({results.machine}): a process starts ten times as slowly"
+    kernel = results.machine.split(", ")[1]
+    note = f"measured in user-mode-linux ({kernel}), where a process starts ten times as slowly"
     keys = {sample.contender for sample in results.samples}
     notes = tuple((one.key, note) for one in _BONDS if one.key in keys)
     return replace(results, machine=machine(), notes=notes)

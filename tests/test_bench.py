@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from bench import table
+from bench.measure import outage
 from bench.picture import picture
 from bench.results import Cost, Outage, Results, Sample, StartUp, dump, load, median, merged
+from netfail_hooks.pulse import Flow, Result
 
 TITLES = {"other": "two <files>", "ours": "netfail-hooks", "gone": "a bond"}
 OURS = ["ours"]
@@ -51,6 +53,14 @@ def test_an_outage_that_did_not_end_is_longer_than_any_that_did() -> None:
     assert Outage(over=True, ms=8000) > Outage(over=False, ms=50_000)
     assert str(Outage(over=True, ms=8040)) == "> 8.0 s"
     assert str(Outage(over=False, ms=999)) == "999 ms"
+
+
+@pytest.mark.parametrize(("lost", "over"), [(0, False), (2, False), (50, True), (100, True)])
+def test_an_outage_lasts_as_long_as_a_part_is_lost(lost: int, over: bool) -> None:  # noqa: FBT001
+    whole = Result((Flow("out", 1000, lost, 17.0), Flow("in", 1000, 0, 4.0)), ())
+    last = Result((Flow("out", 100, lost, 0.0), Flow("in", 100, 0, 0.0)), ())
+    found = outage(whole, last, ("out", "in"), (10.0, 12.5))
+    assert found == Outage(over=over, ms=2500 if over else 17)
 
 
 def test_medians_are_taken_of_each_figure_and_half_dead_is_dead() -> None:
