@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from bench.faults import NAMES
 from bench.results import Results, Sample
-from bench.table import Titles
+from bench.table import Titles, told
 
 _WIDTH, _LEFT, _RIGHT = 860, 200, 190  # of it, of the names, of what stands beside a bar
 _BAR, _STEP, _HEAD, _GAP = 13, 21, 46, 22
@@ -44,6 +44,9 @@ def picture(results: Results, titles: Titles, ours: Sequence[str]) -> str:
         if rows:
             parts += _panel(name, rows, titles, ours, top)
             top += _HEAD + len(rows) * _STEP + _GAP
+    for line in told(results, titles):
+        parts.append(_text(10, top, line, "faint"))
+        top += 18
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{top + 8}" '
         f'viewBox="0 0 {_WIDTH} {top + 8}" role="img" aria-label="Outage by fault and contender">'

@@ -16,7 +16,7 @@ from bench.results import Results, Sample
 from netfail_hooks.errors import Problem
 
 QUICK = Patience(told=8, untold=7, back=20, least=2.5)
-THOROUGH = Patience(told=20, untold=60, back=30, least=12)
+THOROUGH = Patience(told=20, untold=80, back=30, least=12)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def text(results: Results, titles: Titles) -> str:
     for head, rows in ((COSTS, _costs(results, titles)), (STARTS, _starts(results))):
         if rows:
             parts.append(_aligned([head, *rows]))
-    return "\n\n".join([*parts, *_told(results, titles)]) + "\n"
+    return "\n\n".join([*parts, *told(results, titles)]) + "\n"
 
 
 def markdown(results: Results, titles: Titles) -> str:
@@ -72,12 +72,12 @@ def summary(results: Results, titles: Titles) -> str:
         if any(found):
             paid = (_whole(cost), f"{cost.cpu_s:.1f}") if cost else ("", "")
             rows.append((title, *("" if row is None else _cell(row) for row in found), *paid))
-    return "\n\n".join([_piped([head, *rows]), *_told(results, titles)]) + "\n"
+    return "\n\n".join([_piped([head, *rows]), *told(results, titles)]) + "\n"
 
 
 def losses(results: Results, ours: Sequence[str], titles: Titles) -> list[str]:
     """Return, in words, where another contender has a shorter outage than the best of ours."""
-    told = []
+    found = []
     for name in NAMES:
         rows = {key: results.row(key, name) for key in titles}
         known = {key: row for key, row in rows.items() if row is not None}
@@ -87,8 +87,8 @@ def losses(results: Results, ours: Sequence[str], titles: Titles) -> list[str]:
                 other = getattr(row, field)
                 if best is not None and key not in ours and _shorter(other, best):
                     what = "new traffic" if field == "new" else "its address"
-                    told.append(f"{name}, {what}: {titles[key]} {other}, ours {best}")
-    return told
+                    found.append(f"{name}, {what}: {titles[key]} {other}, ours {best}")
+    return found
 
 
 def _shorter(one: Outage, other: Outage) -> bool:
@@ -119,12 +119,12 @@ def _starts(results: Results) -> Rows:
     return [(one.name, f"{one.cpu_ms:.1f} ms", f"{one.wall_ms:.1f} ms") for one in results.startups]
 
 
-def _told(results: Results, titles: Titles) -> Iterator[str]:
+def told(results: Results, titles: Titles) -> Iterator[str]:
     """Yield who could not run, and why; and what is to be known of those who did."""
     for key, why in results.absent:
         yield f"Not run: {titles.get(key, key)}: {why}."
     for note in dict.fromkeys(note for _, note in results.notes):
-        names = ", ".join(titles.get(key, key) for key, other in results.notes if other == note)
+        names = "; ".join(titles.get(key, key) for key, other in results.notes if other == note)
         yield f"{names}: {note}."
 
 
@@ -152,4 +152,4 @@ def _aligned(rows: Rows) -> str:
 def _piped(rows: Rows) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|" + "---|" * len(rows[0]))
-    return "\n".join(line.replace("|  |", "| |") for line in lines)
+    return "\n".join(lines).replace("|  |", "| |").replace("|  |", "| |")
