@@ -45,7 +45,7 @@ TARGETS = {
     "sharing": Target(("test_sharing",)),
     "bond_decide": Target(("test_bond_decide",)),
     "bond_facts": Target(("test_bond_decide", "test_config")),
-    "facts": Target(("test_facts", "test_choose", "test_recording")),
+    "facts": Target(("test_facts", "test_bond_decide", "test_recording")),
     "memory": Target(("test_memory", "test_choose")),
     "config": Target(("test_config_edges", "test_config", "test_choose")),
     "config_bond": Target(("test_config_edges", "test_config")),
