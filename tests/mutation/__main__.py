@@ -88,6 +88,10 @@ def _warm_up() -> None:
     sys.dont_write_bytecode = True
     with open(os.devnull, "w", encoding="ascii") as silence, contextlib.redirect_stdout(silence):
         pytest.main(["--collect-only", "-q", "-n0", "-p", "no:cacheprovider", _HERE])
+    from hypothesis import Phase, settings
+
+    # To see that something fails is enough here; to shrink it takes a minute.
+    settings.register_profile("mutation", phases=(Phase.explicit, Phase.generate))
 
 
 def of(module: str) -> Iterator[Mutant]:
@@ -128,7 +132,8 @@ def _passes(module: str, tree: ast.Module) -> bool:
     _put(module, tree)
     target = TARGETS[module]
     files = [f"tests/{name}.py" for name in target.tests]
-    if pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", *files]):
+    options = ["-x", "-q", "-n0", "-p", "no:cacheprovider", "--hypothesis-profile=mutation"]
+    if pytest.main([*options, *files]):
         return False
     if target.model:
         from tests.model.__main__ import first_broken
