@@ -41,7 +41,7 @@ TARGETS = {
     "choose": Target(("test_choose", "test_answers"), model=True),
     "decide": Target(("test_decide", "test_choose"), model=True),
     "detour": Target(("test_detour",), only=("Detour", "plan", "_other", "_METRICS")),
-    "plan": Target(("test_install",)),
+    "plan": Target(("test_plan",)),
     "sharing": Target(("test_sharing",)),
     "bond_decide": Target(("test_bond_decide",)),
     "bond_facts": Target(("test_bond_decide", "test_config")),
