@@ -21,7 +21,7 @@ WEIGHTS = {
     "sicken": 6, "mend": 8, "neighbours": 2, "meddle": 2, "wait": 14, "forget": 1,
     "hook": 10, "hook_and_probe": 6, "check": 12, "begin_round": 3, "end_round": 3,
     "unlucky_round": 3, "killed": 5, "refused": 3, "unsaved": 2, "torn": 3, "raced": 4,
-    "settle": 2,
+    "settle": 2, "set_up_anew": 2,
 }  # fmt: skip
 RULES = tuple(WEIGHTS)
 LIFE = 200  # steps

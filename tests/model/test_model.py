@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from netfail_hooks import choose, record
+from netfail_hooks import choose, detour, record
 from netfail_hooks import decide as decisions
 from netfail_hooks.replay_decide import again
 from netfail_hooks.values import replace
@@ -64,12 +64,12 @@ TestMachine.settings = settings(max_examples=40, stateful_step_count=40, deadlin
 
 @pytest.mark.faults
 def test_no_life_breaks_an_invariant(tried: Tried) -> None:
-    lives = 150
+    lives = 100
     assert first_broken(range(1, 1 + lives)) is None
     tried("steps of the model", lives * LIFE)
 
 
-_think, _decide = choose.think, decisions.decide
+_think, _decide, _plan = choose.think, decisions.decide, detour.plan
 
 
 def _trusting(*args: object) -> object:
@@ -93,6 +93,13 @@ def _greedy(config: object, seen: object, before: object, after: object) -> obje
     return (*_decide(config, seen, before, after), *wrong)  # type: ignore[arg-type]
 
 
+def _late(*args: object) -> detour.Detour:
+    """Lead the traffic around an uplink by routes that come after its own."""
+    led = _plan(*args)  # type: ignore[arg-type]
+    late = tuple(replace(route, metric=9_000) for route in led.routes)
+    return detour.Detour(late, led.addresses, led.announced)
+
+
 @pytest.mark.parametrize(
     ("name", "wrong", "broken"),
     [
@@ -100,6 +107,7 @@ def _greedy(config: object, seen: object, before: object, after: object) -> obje
         ("decide", _backwards, "I1"),
         ("decide", _lazy, "I"),
         ("decide", _greedy, "I6"),
+        ("plan", _late, "I1"),
     ],
 )
 def test_a_core_that_is_wrong_is_found_out(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from netfail_hooks.changes import Change
 from netfail_hooks.core import decide, think
+from netfail_hooks.detour import plan
 from netfail_hooks.facts import FAMILIES, Observation, Result
 from netfail_hooks.memory import Memory
 from netfail_hooks.record import Run
@@ -105,6 +106,25 @@ class Trial(Machine):
         """Something happens between two of our changes."""
         acts = (self._cable, self._switch, self._unplug, self._reconfigure, self._serve)
         self.run("raced", self.results(), race=(a % 6, lambda: acts[a % 5](b, a + b)))
+
+    def _set_up_anew(self, a: int, _: int) -> None:
+        """Let an uplink be set up anew, as install does: traffic takes the detour meanwhile."""
+        name = self._name(a)
+        led = plan(self.config, self.kernel.look(self.now), self.memory, name)
+        ways = {one.family: one.interface for one in led.routes if one.destination == "default"}
+        for address in led.addresses:
+            self.kernel.add_address(address)
+        for route in led.routes:
+            self.kernel.set_route(route)
+        for act in (self.networkd.reconfigure, lambda one: self.networkd.configure(one, self.now)):
+            act(name)
+            for family, way in ways.items():
+                if self.kernel.way(family) != way:
+                    raise BrokenError(f"I1: IPv{family} leaves the detour by {way}")
+        for route in led.routes:
+            self.kernel.drop_route(route)
+        for address in led.addresses:
+            self.kernel.drop_address(address)
 
     def run(  # noqa: PLR0913 - a fate has many sides
         self,

@@ -41,11 +41,11 @@ TARGETS = {
     "choose": Target(("test_choose", "test_answers"), model=True),
     "decide": Target(("test_decide", "test_choose"), model=True),
     "detour": Target(("test_detour",), only=("Detour", "plan", "_other", "_METRICS")),
-    "plan": Target(("test_install",)),
+    "plan": Target(("test_plan",)),
     "sharing": Target(("test_sharing",)),
     "bond_decide": Target(("test_bond_decide",)),
     "bond_facts": Target(("test_bond_decide", "test_config")),
-    "facts": Target(("test_facts", "test_choose", "test_recording")),
+    "facts": Target(("test_facts", "test_bond_decide", "test_recording")),
     "memory": Target(("test_memory", "test_choose")),
     "config": Target(("test_config_edges", "test_config", "test_choose")),
     "config_bond": Target(("test_config_edges", "test_config")),
@@ -88,6 +88,10 @@ def _warm_up() -> None:
     sys.dont_write_bytecode = True
     with open(os.devnull, "w", encoding="ascii") as silence, contextlib.redirect_stdout(silence):
         pytest.main(["--collect-only", "-q", "-n0", "-p", "no:cacheprovider", _HERE])
+    from hypothesis import Phase, settings
+
+    # To see that something fails is enough here; to shrink it takes a minute.
+    settings.register_profile("mutation", phases=(Phase.explicit, Phase.generate))
 
 
 def of(module: str) -> Iterator[Mutant]:
@@ -128,7 +132,8 @@ def _passes(module: str, tree: ast.Module) -> bool:
     _put(module, tree)
     target = TARGETS[module]
     files = [f"tests/{name}.py" for name in target.tests]
-    if pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", *files]):
+    options = ["-x", "-q", "-n0", "-p", "no:cacheprovider", "--hypothesis-profile=mutation"]
+    if pytest.main([*options, *files]):
         return False
     if target.model:
         from tests.model.__main__ import first_broken
