@@ -76,6 +76,22 @@ def test_any_network_file_is_taken_over_or_refused(text: str, dropin: str, tried
     assert layout(config_of("eth0", "wlan0"), "", {"/etc/x": ours})["/etc/x"].data
 
 
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("[Network]\nDNS=192.168.1.1 \\", "\n[Network]\nIgnoreCarrierLoss=yes\n"),
+        ("[Network]\n# caf\udce9\nDHCP=yes\n", "# caf\udce9\n"),
+        ("Name=*\n[Network]\nDHCP=yes\n", "[Match]\nName=eth0\n\n[Network]\n"),
+    ],
+    ids=["an open end", "latin-1", "outside of a section"],
+)
+def test_odd_files_are_taken_over_as_networkd_reads_them(text: str, ours: str) -> None:
+    found = take_over(Nic("eth0"), Source("/etc/systemd/network/20-x.network", text), 100)
+    assert ours in found
+    placed = layout(config_of("eth0", "wlan0"), "", {"/etc/x": found})["/etc/x"].data
+    assert placed == found.encode("utf-8", "surrogateescape")
+
+
 # --- config.toml -------------------------------------------------------------------------------
 
 scalars = st.one_of(
