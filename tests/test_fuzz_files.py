@@ -81,7 +81,7 @@ def test_any_network_file_is_taken_over_or_refused(text: str, dropin: str, tried
     [
         ("[Network]\nDNS=192.168.1.1 \\", "\n[Network]\nIgnoreCarrierLoss=yes\n"),
         ("[Network]\n# caf\udce9\nDHCP=yes\n", "# caf\udce9\n"),
-        ("Name=*\n[Network]\nDHCP=yes\n", "[Match]\nName=eth0\n\n[Network]\n"),
+        ("Name=*\n[Network]\nDHCP=yes\n", "[Match]\nName=eth0\n[Network]\n"),
     ],
     ids=["an open end", "latin-1", "outside of a section"],
 )
