@@ -70,4 +70,5 @@ def _hooks() -> dict[str, Node]:
 
 
 def _text(text: str) -> Node:
-    return Node(FILE, text.encode("utf-8"))
+    # A comment in another encoding than UTF-8 stays as it is; see match.py, which reads it.
+    return Node(FILE, text.encode("utf-8", "surrogateescape"))

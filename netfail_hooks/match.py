@@ -58,7 +58,7 @@ class Source:
     @property
     def sections(self) -> tuple[networkfile.Section, ...]:
         """Return the sections of all of it, in the order in which networkd reads them."""
-        texts = [self.text, *(text for _, text in self.dropins)]
+        texts = map(networkfile.ended, [self.text, *(text for _, text in self.dropins)])
         return tuple(section for text in texts for section in networkfile.parse(text))
 
 

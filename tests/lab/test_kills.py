@@ -117,8 +117,10 @@ class Scene:
         assert done.returncode == 0, f"{at}: {done.stderr}"
         assert _standing(self.lab) == self.wanted, f"after a kill at {at}"
         assert self.move in _recorded(self.lab), f"not recorded after a kill at {at}"
-        assert not [one for one in os.listdir(f"{self.lab.root}/run/netfail-hooks")
-                    if one.endswith(".tmp")], at  # fmt: skip
+        left = [one for one in os.listdir(f"{self.lab.root}/run/netfail-hooks")
+                if one.endswith(".tmp")]  # fmt: skip
+        # What counts transitions is written, and half of it swept away, at the next one.
+        assert len(left) <= sum(one.startswith("tally.") for one in left) <= 1, f"{at}: {left}"
 
 
 def test_a_killed_hook_and_a_killed_check_are_repaired_by_the_next(dual: Lab, tried: Tried) -> None:
