@@ -65,10 +65,9 @@ def run(
         except OSError as error:
             raise Problem(f"cannot look at the kernel: {error}") from None
         _remember(paths, done)
-        changed = record.is_transition(done)
-        if changed:
+        if record.is_transition(done):
             _tell(paths, done)
-    if config.textfile and (changed or not interface):
+    if config.textfile and (record.is_transition(done) or not interface):
         from netfail_hooks import metrics
 
         metrics.update(config, paths)
