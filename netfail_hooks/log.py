@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Iterable
 from datetime import datetime
 
-from netfail_hooks import events, since
+from netfail_hooks import events, since, terminal
 from netfail_hooks.errors import Misuse
 from netfail_hooks.events import Event
+from netfail_hooks.paint import BAD, DULL, VERDICTS, painter
 from netfail_hooks.paths import Paths
 from netfail_hooks.record import FILE
 from netfail_hooks.tail import Tail
 
 _POLL = 0.5  # seconds between two looks for new lines
+_VERDICT = re.compile(r"(?<= IPv[46] )(?:up|held|down)\b")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,18 +74,21 @@ def select(lines: Iterable[str], earliest: datetime | None) -> tuple[list[tuple[
     return chosen, damaged
 
 
-def render(event: Event) -> str:
+def render(event: Event, *, colour: bool = False) -> str:
     """Return an event as lines for people, in local time."""
-    when = event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    lines = [f"{when}  {event.trigger}: {event.summary} [{event.took_ms} ms]"]
+    paint = painter(colour=colour)
+    when = paint(event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S"), DULL)
+    summary = _VERDICT.sub(lambda found: paint(found[0], VERDICTS[found[0]]), event.summary)
+    lines = [f"{when}  {event.trigger}: {summary} {paint(f'[{event.took_ms} ms]', DULL)}"]
     lines += [f"    {one}" for one in event.did]
-    lines += [f"    REFUSED: {one}" for one in event.failed]
+    lines += [f"    {paint('REFUSED', BAD)}: {one}" for one in event.failed]
     return "\n".join(lines)
 
 
 def _show(chosen: list[tuple[Event, str]], damaged: int, *, as_json: bool) -> None:
+    colour = terminal.colours()
     for event, line in chosen:
-        print(line if as_json else render(event), flush=True)
+        print(line if as_json else render(event, colour=colour), flush=True)
     _tell_damage(damaged)
 
 

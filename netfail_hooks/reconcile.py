@@ -7,22 +7,15 @@ comes twice, late, or never changes nothing about where we end.
 from __future__ import annotations
 
 from netfail_hooks import journal, memory, record
-from netfail_hooks.announce import Announcer
-from netfail_hooks.apply import apply
-from netfail_hooks.changes import Change, EndFlows, Forget
 from netfail_hooks.config import Config
 from netfail_hooks.core import decide, think
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.facts import Result
-from netfail_hooks.latency import since_event
 from netfail_hooks.lock import Lock
 from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.values import replace
-
-_PATIENT = (EndFlows, Forget)  # nobody's packets wait for these
-_LOOKS = 3  # the kernel may move under us; what is left then waits for the next run
 
 
 def ask(config: Config, only: str = "") -> tuple[Result, ...]:
@@ -78,36 +71,18 @@ def _settle(
 ) -> record.Run:
     trigger, interface = cause
     before = memory.load(state)
-    with Netlink() as netlink, Announcer() as announcer:
+    with Netlink() as netlink:
         seen = replace(observe(config, netlink), probes=probes)
         after = think(config, seen, before)
         changes = decide(config, seen, before, after)
-        failed = apply(_urgent(changes), seen, netlink, announcer)
-        link = seen.link(interface)
-        took = since_event(link.index if link else 0) if changes else 0
-        failed += apply(_patient(changes), seen, netlink, announcer)
-        for _ in range(_LOOKS - 1):
-            if not changes or failed:
-                break
-            try:
-                look = observe(config, netlink)
-            except OSError:
-                break  # what was done is worth remembering all the same
-            rest = decide(config, look, after, after)
-            failed += apply(rest, look, netlink, announcer)
-            if not rest:
-                break
-            changes += rest
-    told = tuple(f"{change}: {error.strerror}" for change, error in failed)
+        told: tuple[str, ...] = ()
+        took = 0
+        if changes:
+            from netfail_hooks.act import Plan, act  # a run with nothing to do needs none of it
+
+            plan = Plan(config, seen, after, changes)
+            changes, told, took = act(plan, interface, netlink)
     return record.Run(trigger, config, seen, before, after, changes, told, took)
-
-
-def _urgent(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    return tuple(change for change in changes if not isinstance(change, _PATIENT))
-
-
-def _patient(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    return tuple(change for change in changes if isinstance(change, _PATIENT))
 
 
 def _conclude(paths: Paths, done: record.Run, *, changed: bool) -> None:

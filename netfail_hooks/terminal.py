@@ -16,8 +16,12 @@ _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
 
 def colours() -> bool:
     """Tell whether to colour: on a terminal that can, unless NO_COLOR (no-color.org) is set."""
-    dumb = os.environ.get("TERM") == "dumb"
-    return sys.stdout.isatty() and not (os.environ.get("NO_COLOR") or dumb)
+    return is_screen() and not os.environ.get("NO_COLOR")
+
+
+def is_screen() -> bool:
+    """Tell whether standard output is a terminal that can do more than print line after line."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def utf8() -> bool:

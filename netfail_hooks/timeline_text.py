@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from itertools import groupby
 
+from netfail_hooks.paint import VERDICTS, painter
 from netfail_hooks.status_text import span
 from netfail_hooks.timeline import ABSENT, State, Timeline, Track
 from netfail_hooks.timeline_axis import marks
 
-_COLOURS = {"up": "\033[32m", "held": "\033[33m", "down": "\033[31m"}  # ECMA-48, SGR
-_PLAIN = "\033[0m"
 _NAMES = {
     State("up", carries=True): "carries the traffic",
     State("held", carries=True): "carries it while held",
@@ -81,11 +80,11 @@ def _column(moment: float, found: Timeline, room: int) -> int:
 
 
 def _row(row: Sequence[State], signs: dict[State, str], *, colour: bool) -> str:
+    paint = painter(colour=colour)
     text = ""
     for state, group in groupby(row):
         drawn = signs.get(state, " ") * len(list(group))
-        paint = _COLOURS.get(state.verdict, "") if colour else ""
-        text += f"{paint}{drawn}{_PLAIN}" if paint else drawn
+        text += paint(drawn, VERDICTS[state.verdict]) if state in signs else drawn
     return text
 
 

@@ -114,8 +114,9 @@ def service_text(
     for place in (program, *places):
         refuse_odd(place)
     listed = ", ".join(f"'{place}'" for place in places)
-    code = f"import sys; sys.path += [{listed}]; from netfail_hooks.check import main; "
-    command = f'{program} -IS -c "{code}sys.exit(main())"'
+    # os._exit for the reason that hooks/routable gives.
+    code = f"import os, sys; sys.path += [{listed}]; from netfail_hooks.check import main; "
+    command = f'{program} -IS -c "{code}os._exit(main())"'
     hidden = (program, *places)
     home = "read-only" if any(one.startswith(_HOMES) for one in hidden) else "yes"
     tmp = "no" if any(one.startswith(_TEMPORARY) for one in hidden) else "yes"
