@@ -22,6 +22,7 @@ from netfail_hooks.changes import (
     Enslave,
     Forget,
     SetActive,
+    SetMetric,
     SetMonitor,
     SetRoute,
     SetSysctl,
@@ -65,12 +66,8 @@ def _make(
             netlink.change(rt.NEWROUTE, flags, route_body(route, _index(seen, route.interface)))
         case DropRoute(route):
             netlink.change(rt.DELROUTE, 0, route_body(route, _index(seen, route.interface)))
-        case AddAddress(address):
-            body = address_body(address, _index(seen, address.interface))
-            netlink.change(rt.NEWADDR, rt.F_CREATE | rt.F_REPLACE, body)
-        case DropAddress(address):
-            body = address_body(address, _index(seen, address.interface))
-            netlink.change(rt.DELADDR, 0, body)
+        case AddAddress() | DropAddress() | SetMetric():
+            _make_of_address(change, seen, netlink)
         case Announce():
             announcer.send(change)
         case SetSysctl(sysctl):
@@ -84,6 +81,22 @@ def _make(
             end(change)
         case SetActive() | SetMonitor() | Enslave():
             _make_of_bond(change, seen, netlink)
+
+
+def _make_of_address(
+    change: AddAddress | DropAddress | SetMetric, seen: Observation, netlink: rt.Netlink
+) -> None:
+    match change:
+        case AddAddress(address):
+            body = address_body(address, _index(seen, address.interface))
+            netlink.change(rt.NEWADDR, rt.F_CREATE | rt.F_REPLACE, body)
+        case DropAddress(address):
+            body = address_body(address, _index(seen, address.interface))
+            netlink.change(rt.DELADDR, 0, body)
+        case SetMetric():
+            from netfail_hooks.metric import set_metric
+
+            set_metric(netlink, change, _index(seen, change.interface))
 
 
 def _make_of_bond(

@@ -37,6 +37,19 @@ class DropAddress:
 
 
 @value
+class SetMetric:
+    """Give an address, and so its connected route, the metric of its uplink again."""
+
+    interface: str
+    address: str
+    length: int
+    metric: int
+
+    def __str__(self) -> str:
+        return f"set metric {self.metric} of {self.address}/{self.length} on {self.interface}"
+
+
+@value
 class SetRoute:
     """Add a route of ours, or replace the one in its place, in one step."""
 
@@ -129,8 +142,8 @@ class Enslave:
 
 
 Change = (
-    SetSysctl | AddAddress | DropAddress | SetRoute | DropRoute | Announce | EndFlows | Forget
-    | SetActive | SetMonitor | Enslave
+    SetSysctl | AddAddress | DropAddress | SetMetric | SetRoute | DropRoute | Announce | EndFlows
+    | Forget | SetActive | SetMonitor | Enslave
 )  # fmt: skip
 
 

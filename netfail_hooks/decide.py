@@ -14,12 +14,22 @@ from netfail_hooks.changes import (
     DropRoute,
     EndFlows,
     Forget,
+    SetMetric,
     SetRoute,
     SetSysctl,
 )
 from netfail_hooks.choose import is_local_to
 from netfail_hooks.config import Config
-from netfail_hooks.facts import FAMILIES, FOREVER, PROTOCOL, Address, Observation, Route, contains
+from netfail_hooks.facts import (
+    FAMILIES,
+    FOREVER,
+    KERNEL,
+    PROTOCOL,
+    Address,
+    Observation,
+    Route,
+    contains,
+)
 from netfail_hooks.memory import Kept, Memory
 from netfail_hooks.sysctls import wanted
 from netfail_hooks.values import replace
@@ -40,6 +50,7 @@ def decide(
     return (
         *_settings(config, seen),
         *(AddAddress(a) for a in addresses if (a.interface, a.address) not in have),
+        *_metrics(config, seen),
         *(SetRoute(route) for route in routes if _form(route) not in present),
         *_announcements(seen, before, after),
         *(DropRoute(route) for route in our_routes if _place(route) not in places),
@@ -148,6 +159,21 @@ def _is_shared(route: Route, chosen: str, memory: Memory) -> bool:
         and contains(route.destination, kept.address)
         for kept in memory.kept
     )
+
+
+def _metrics(config: Config, seen: Observation) -> list[Change]:
+    """Give connected routes their uplink's metric where networkd forgot it.
+
+    Up to systemd 252 it does when it is restarted (github.com/systemd/systemd/issues/25843). With
+    0, the routes of all uplinks are alike, and no override of ours would come before them.
+    """
+    return [
+        SetMetric(uplink.interface, route.source, int(route.destination.partition("/")[2]),
+                  uplink.metric)
+        for uplink in config.uplinks
+        for route in seen.connected(uplink.interface, 4)
+        if route.protocol == KERNEL and route.source and route.metric != uplink.metric
+    ]  # fmt: skip
 
 
 def _settings(config: Config, seen: Observation) -> list[Change]:

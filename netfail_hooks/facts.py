@@ -13,6 +13,7 @@ from netfail_hooks.bond_facts import Bonding, Slave
 from netfail_hooks.values import value
 
 PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
+KERNEL = 2  # RTPROT_KERNEL (rtnetlink(7)): the kernel's own, such as an address's prefix
 SHARED_LABEL = "netfail"  # IFA_LABEL of another uplink's address, there for good (sharing.py)
 FAMILIES = (4, 6)
 FOREVER = 2**32 - 1  # seconds: a lifetime without end (linux/if_addr.h, ifa_cacheinfo)

@@ -6,7 +6,8 @@ Each keeps the user's text, comments and all, and adds what failover needs (syst
   kernel always knows which uplink comes first;
 - ``IgnoreCarrierLoss``: a pulled cable takes no address away, so connections survive;
 - ``ConfigureWithoutCarrier`` (static addresses): a machine booted with the cable out has them;
-- ``KeepConfiguration`` (DHCP): a restart of networkd takes no address away, either;
+- ``KeepConfiguration``: a restart of networkd takes no address away, either (systemd 252 takes
+  static ones away for a tenth of a second, and with them what a bond has of routes);
 - no duplicate address detection for IPv6: the duplicate would be us, on the other uplink.
 """
 
@@ -125,8 +126,8 @@ def _added(sections: list[Section], metric: int) -> Iterator[Section]:
     if static:
         needed.append(("ConfigureWithoutCarrier", "yes"))
     dhcp = _last(sections, "DHCP").lower() in ("yes", "true", "1", "on", "ipv4", "both", "v4")
-    if dhcp and not _last(sections, "KeepConfiguration"):
-        needed.append(("KeepConfiguration", "dhcp-on-stop"))
+    if (static or dhcp) and not _last(sections, "KeepConfiguration"):
+        needed.append(("KeepConfiguration", "dhcp-on-stop" if dhcp else "static"))
     yield section("Network", *needed)
     if dhcp:
         yield section("DHCPv4", ("RouteMetric", str(metric)))

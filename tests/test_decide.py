@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks.changes import Announce, DropRoute, Forget, SetRoute
+from netfail_hooks.changes import Announce, DropRoute, Forget, SetMetric, SetRoute
 from netfail_hooks.choose import think
 from netfail_hooks.decide import decide, followers
-from netfail_hooks.facts import FAMILIES, FOREVER, Address
+from netfail_hooks.facts import FAMILIES, FOREVER, KERNEL, Address, Route
 from netfail_hooks.values import replace
 from tests.world import World, config_of
 
@@ -47,6 +47,25 @@ def test_moved_addresses_keep_their_time_and_ipv6_ones_are_not_chosen(world: Wor
          for one in followers(world.config, bare, memory, family)] for memory in last
     ]  # fmt: skip
     assert times == [[(61, 61), (0, 61)], [(1, 1), (0, 1)], [(1, 1), (0, 1)]]
+
+
+def test_a_metric_that_networkd_forgot_is_set_again(world: World) -> None:
+    seen = world.look()
+    (right,) = seen.connected("eth0", 4)
+    right = replace(right, protocol=KERNEL, source="192.168.1.252")
+    rest = tuple(r for r in seen.routes if r not in seen.connected("eth0", 4))
+
+    def changes(route: Route) -> list[object]:
+        looked = replace(seen, routes=(route, *rest))
+        made = decide(world.config, looked, world.memory, world.memory)
+        return [change for change in made if isinstance(change, SetMetric)]
+
+    wanted = SetMetric("eth0", "192.168.1.252", 24, 100)
+    assert changes(right) == []
+    assert changes(replace(right, metric=0)) == [wanted]
+    assert changes(replace(right, metric=101)) == [wanted]
+    assert changes(replace(right, metric=0, protocol=4)) == []  # said so in a file
+    assert changes(replace(right, metric=0, source="")) == []
 
 
 def test_on_its_own_subnet_the_carrier_needs_a_default_route_alone() -> None:

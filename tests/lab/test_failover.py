@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -41,6 +42,28 @@ def test_no_packet_is_lost_when_the_cable_goes(lab: Lab) -> None:
     assert out.flow("in").total + back.flow("in").total >= 2000
     ways = [event["carriers"]["ipv4"] for event in events(lab)]
     assert "wlan0" in ways
+
+
+def test_a_metric_that_networkd_forgot_is_set_again(lab: Lab) -> None:
+    """As systemd 252 does when it is restarted; with what is left of the address's lifetime."""
+    install(lab)
+    address = ["ip", "address", "change", "192.168.1.252/24", "dev", "eth0"]
+    with lab.watch() as watch, lab.pulse() as beat:
+        time.sleep(SETTLED)
+        lab.run(*address, "valid_lft", "600", "preferred_lft", "300").check_returncode()
+        assert "metric" not in _connected(lab)
+        lab.tick()
+        time.sleep(0.3)
+    assert "metric 100" in _connected(lab)
+    told = lab.run("ip", "-4", "address", "show", "dev", "eth0").stdout
+    assert re.search(r"192.168.1.252/24 metric 100 .*\n *valid_lft (600|59\d)sec", told), told
+    assert watch.gaps(4) == []
+    assert beat.result().lost() == 0
+    assert "set metric 100 of 192.168.1.252/24 on eth0" in events(lab)[-1]["did"]
+
+
+def _connected(lab: Lab) -> str:
+    return lab.run("ip", "route", "show", "192.168.1.0/24", "dev", "eth0").stdout
 
 
 def test_losing_the_standby_costs_nothing(lab: Lab) -> None:

@@ -13,10 +13,20 @@ from netfail_hooks.changes import (
     DropRoute,
     EndFlows,
     Forget,
+    SetMetric,
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.facts import FAMILIES, FOREVER, Address, Link, Observation, Route, Sysctl
+from netfail_hooks.facts import (
+    FAMILIES,
+    FOREVER,
+    KERNEL,
+    Address,
+    Link,
+    Observation,
+    Route,
+    Sysctl,
+)
 from netfail_hooks.facts import contains as lies_in
 from netfail_hooks.sysctls import wanted
 from netfail_hooks.values import replace
@@ -168,6 +178,13 @@ class Kernel:
                                  else now + address.valid * 1000)  # fmt: skip
             case DropAddress(address):
                 self.drop_address(address)
+            case SetMetric(interface, address, _, metric):
+                self.routes = [
+                    replace(one, metric=metric)
+                    if (one.interface, one.source, one.protocol) == (interface, address, KERNEL)
+                    else one
+                    for one in self.routes
+                ]
             case SetSysctl(sysctl):
                 self.sysctls[sysctl.key] = sysctl.setting
             case Forget(interface):
