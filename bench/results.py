@@ -100,12 +100,12 @@ def median(samples: Sequence[Sample]) -> Sample:
     """Return the medians, each of its own: the higher one of an even number."""
     middle = len(samples) // 2
     new, own = (sorted(getattr(s, name) for s in samples)[middle] for name in ("new", "own"))
-    lost = sorted(sample.lost for sample in samples)[middle]
+    lost, total = (sorted(getattr(s, name) for s in samples)[middle] for name in ("lost", "total"))
     stall = sorted(sample.stall_ms for sample in samples)[middle]
     # Of connections the lower one: half of them dead is not alive.
     alive = sorted(sample.alive for sample in samples)[(len(samples) - 1) // 2]
     first = samples[0]
-    return Sample(first.contender, first.fault, new, own, lost, first.total, alive,
+    return Sample(first.contender, first.fault, new, own, lost, total, alive,
                   first.connections, stall)  # fmt: skip
 
 

@@ -30,7 +30,8 @@ def bonds() -> Results:
             raise Problem(f"user-mode-linux: {error}") from None
     results = load(json.dumps(found))
     kernel = results.machine.split(", ")[1]
-    note = f"measured in user-mode-linux ({kernel}), where a process starts ten times as slowly"
+    note = (f"measured in user-mode-linux ({kernel}), where a process starts ten times as slowly "
+            "and this machine's other load shows as silence")  # fmt: skip
     keys = {sample.contender for sample in results.samples}
     notes = tuple((one.key, note) for one in _BONDS if one.key in keys)
     return replace(results, machine=machine(), notes=notes)
