@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -387,18 +385,3 @@ def test_what_is_wrong_is_told(
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert why in err
-
-
-def test_a_run_without_the_setting_imports_none_of_it() -> None:
-    program = (
-        "import sys\n"
-        "import netfail_hooks.hook, netfail_hooks.reconcile, netfail_hooks.check\n"
-        "print(*sys.modules)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    loaded = set(done.stdout.split())
-    assert "netfail_hooks.reconcile" in loaded
-    assert not loaded & {"netfail_hooks.metrics", "netfail_hooks.metrics_text",
-                         "netfail_hooks.tally"}  # fmt: skip
