@@ -154,6 +154,17 @@ def test_a_failover_counts_for_the_uplink_and_for_the_traffic(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("left", "taken", "moved"),
+    [("eth0", "wlan0", 1), ("eth0", "eth0", 0), ("eth0", "", 0), ("", "eth0", 0), ("", "", 0)],
+)
+def test_traffic_moves_from_one_uplink_to_another(left: str, taken: str, moved: int) -> None:
+    before, after = (
+        memory.Memory(carriers=(memory.Carrier(4, name, 1),)) for name in (left, taken)
+    )
+    assert tally.changes(before, after) == (("", 4),) * moved
+
+
+@pytest.mark.parametrize(
     "text",
     ["", "x", "netfail-hooks tally 1\neth0 4 1 2\n", "netfail-hooks tally 1\neth0 5 1 2\nend\n",
      "netfail-hooks tally 1\n\x1b 4 1 2\nend\n", "netfail-hooks tally 1\neth0 4 1\nend\n",
