@@ -104,7 +104,7 @@ class Facts:
     config_wrong: str = ""
     installed: bool = True
     seen: Observation | None = None
-    networkd_answers: bool = True
+    networkd_runs: bool = True
     states: tuple[tuple[str, str, str], ...] = ()  # interface, operational, setup
     networkd_version: int = 0  # 0: unknown
     kernel: tuple[int, int] = (0, 0)

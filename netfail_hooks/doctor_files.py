@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 
 from netfail_hooks import manifest, match, nodes, takeover
 from netfail_hooks.config import Config
@@ -147,6 +148,18 @@ def ifupdown_has(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
     told = {name for text in texts for name, method in _IFACE.findall(text)
             if method not in _IDLE_METHODS}  # fmt: skip
     return tuple(name for name in names if name in told)
+
+
+def dhcpcd_leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the uplinks that dhcpcd's configuration keeps it from (dhcpcd.conf(5))."""
+    lines = [line.split() for line in _text(paths.at("/etc/dhcpcd.conf")).splitlines()]
+    denied = [word for line in lines if line[:1] == ["denyinterfaces"] for word in line[1:]]
+    allowed = [word for line in lines if line[:1] == ["allowinterfaces"] for word in line[1:]]
+    return tuple(
+        name for name in names
+        if any(fnmatchcase(name, one) for one in denied)
+        or (allowed and not any(fnmatchcase(name, one) for one in allowed))
+    )  # fmt: skip
 
 
 def bonds(paths: Paths) -> tuple[BondSeen, ...]:

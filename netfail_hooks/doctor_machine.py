@@ -18,6 +18,7 @@ _SHOWN = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", "Exec
 _TEMPLATES = ("wpa_supplicant", "wpa_supplicant-nl80211", "systemd-networkd-wait-online")
 _STUB = ("127.0.0.53", "127.0.0.54")  # systemd-resolved.service(8)
 _PATIENCE = 10  # seconds
+_HELPER = re.compile(r"dhcpcd: \[(?:\w+ proxy|BPF \w+)\]")
 _ARGV = re.compile(r"argv\[\]=(.*?) ;")
 _DNS_LINE = re.compile(r"(?:Link \d+ \(([^)]+)\)|Global):(.*)")
 
@@ -67,11 +68,13 @@ def processes() -> tuple[Process, ...]:
 def serving(process: Process, names: Iterable[str]) -> tuple[str, ...]:
     """Return which interfaces a client of DHCP sets up: those it names, else all of them.
 
-    dhcpcd writes over its command line: "dhcpcd: eth0 [ip4]", or "dhcpcd: [manager] [ip4]".
+    dhcpcd writes over its command line: "dhcpcd: eth0 [ip4]", or "dhcpcd: [manager] [ip4]"; its
+    helpers are "dhcpcd: [network proxy] eth0" and the like.
     """
-    if process.name not in _CLIENTS:
+    text = " ".join(process.words)
+    if process.name not in _CLIENTS or _HELPER.match(text):
         return ()
-    words = " ".join(process.words).split()
+    words = text.split()
     named = tuple(name for name in names if name in words or f"-i{name}" in words)
     others = set(os.listdir("/sys/class/net")) & set(words)
     return named or (() if others else tuple(names))

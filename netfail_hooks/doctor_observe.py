@@ -9,7 +9,7 @@ import shutil
 from netfail_hooks import doctor_files, doctor_machine, live, match, networkctl
 from netfail_hooks.config import Config, load
 from netfail_hooks.config_uplink import default_metrics
-from netfail_hooks.doctor_facts import NETWORK_MANAGER, Facts, Process, Unit
+from netfail_hooks.doctor_facts import NETWORK_MANAGER, NETWORKD, Facts, Process, Unit
 from netfail_hooks.errors import Misuse
 from netfail_hooks.facts import Observation
 from netfail_hooks.networks import detect, networkmanager_has
@@ -43,7 +43,7 @@ def look(paths: Paths) -> Facts:
         config_wrong=wrong,
         installed=os.path.lexists(paths.manifest) or config is not None,
         seen=_kernel(asked, unknown),
-        networkd_answers=bool(states),
+        networkd_runs=_networkd_runs(units, processes),
         states=tuple((name, *words) for name, words in states.items()),
         networkd_version=networkctl.version(),
         kernel=(int(release[1]), int(release[2])) if release else (0, 0),
@@ -83,6 +83,14 @@ def _would_be(paths: Paths, states: dict[str, tuple[str, str]]) -> tuple[str, ..
         return tuple(sorted(name for name in managed if name != "lo"))
 
 
+def _networkd_runs(units: tuple[Unit, ...], processes: tuple[Process, ...]) -> bool:
+    """Tell whether networkd does; without it networkctl calls everything unmanaged."""
+    unit = next((unit for unit in units if unit.name == NETWORKD), None)
+    return (unit is not None and unit.active == "active") or any(
+        process.name == "systemd-networkd" for process in processes
+    )
+
+
 def _kernel(config: Config, unknown: list[str]) -> Observation | None:
     try:
         with Netlink() as netlink:
@@ -98,8 +106,10 @@ def _managed(
 ) -> tuple[tuple[str, str], ...]:  # fmt: skip
     """Return who but networkd sets an uplink up, each with the uplink."""
     found = [(NETWORK_MANAGER, name) for name in networkmanager_has() if name in names]
+    left = doctor_files.dhcpcd_leaves(paths, names)
     found += [(process.name, name) for process in processes
-              for name in doctor_machine.serving(process, names)]  # fmt: skip
+              for name in doctor_machine.serving(process, names)
+              if not (process.name == "dhcpcd" and name in left)]  # fmt: skip
     networking = next((unit for unit in units if unit.name == "networking.service"), None)
     if "ifup" in programs and networking and networking.active == "active":
         found += [("ifupdown", name) for name in doctor_files.ifupdown_has(paths, names)]

@@ -25,8 +25,8 @@ _RELOAD = "systemctl daemon-reload"
 
 
 def networkd_stopped(facts: Facts) -> Iterator[Hit]:
-    """Find that nobody answers ``networkctl``."""
-    if facts.networkd_answers:
+    """Find that it does not run: ``networkctl`` lists interfaces all the same."""
+    if facts.networkd_runs:
         return
     yield Hit("systemd-networkd is not running", _start(facts, NETWORKD), safe=_is_startable(
         facts, NETWORKD))  # fmt: skip
@@ -35,7 +35,7 @@ def networkd_stopped(facts: Facts) -> Iterator[Hit]:
 def networkd_not_enabled(facts: Facts) -> Iterator[Hit]:
     """Find that it runs, and won't after the next boot."""
     unit = facts.unit(NETWORKD)
-    if facts.networkd_answers and unit and not unit.starts_at_boot:
+    if facts.networkd_runs and unit and not unit.starts_at_boot:
         yield Hit("systemd-networkd does not start at boot", (f"systemctl enable {NETWORKD}",),
                   safe=_is_startable(facts, NETWORKD))  # fmt: skip
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from netfail_hooks.doctor_facts import CHANGED, MISSING, WAIT_ONLINE, Facts, Hit
-from netfail_hooks.units import ONLINE_FILE
+from netfail_hooks.units import ONLINE_FILE, TIMER, WANTED
 
 AGAIN = "netfail-hooks install --yes"
 CONFIG = "/etc/netfail-hooks/config.toml"
@@ -65,10 +65,12 @@ def hook_broken(facts: Facts) -> Iterator[Hit]:
 
 
 def file_missing(facts: Facts) -> Iterator[Hit]:
-    """Find files of ours that are gone; other rules tell of hooks, and of what lets boots wait."""
-    told = {ONLINE_FILE, *(place.path for place in facts.hooks)}
-    if not waits_for_all(facts):
-        told.discard(ONLINE_FILE)
+    """Find files of ours that are gone, unless another rule tells of them and what follows."""
+    told = {place.path for place in facts.hooks}
+    if waits_for_all(facts):
+        told.add(ONLINE_FILE)
+    if facts.unit(TIMER):
+        told.add(WANTED)  # "not enabled" means just that
     lost = [f.path for f in facts.files if f.state == MISSING and f.path not in told]
     if lost:
         yield Hit(f"missing since install: {listed(lost)}", (AGAIN,), safe=may_write(facts))

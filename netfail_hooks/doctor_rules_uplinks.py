@@ -5,14 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from netfail_hooks.doctor_facts import NETWORK_MANAGER, Facts, Hit
+from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, Facts, Hit
 from netfail_hooks.doctor_rules_setup import AGAIN, CONFIG, listed, may_write
 from netfail_hooks.facts import FAMILIES
 from netfail_hooks.sysctls import wanted
 
 _STOP = {
     NETWORK_MANAGER: "nmcli device set {name} managed no  # and in /etc/NetworkManager, for good",
-    "dhcpcd": "systemctl disable --now dhcpcd  # or 'denyinterfaces {name}' in /etc/dhcpcd.conf",
+    "dhcpcd": "systemctl disable --now dhcpcd  # or 'denyinterfaces {names}' in /etc/dhcpcd.conf",
     "dhclient": "dhclient -x {name}  # and take it out of /etc/network/interfaces",
     "ifupdown": "editor /etc/network/interfaces  # take out 'iface {name}'",
     "connmand": "systemctl disable --now connman",
@@ -33,14 +33,14 @@ def foreign_manager(facts: Facts) -> Iterator[Hit]:
     for manager in dict.fromkeys(manager for manager, _ in facts.managed_elsewhere):
         names = [name for one, name in facts.managed_elsewhere if one == manager]
         stop = _STOP.get(manager, "systemctl disable --now " + shlex.quote(manager))
-        yield Hit(f"{manager} sets up {' and '.join(names)}, too",
-                  tuple(dict.fromkeys(stop.format(name=name) for name in names)))  # fmt: skip
+        mend = dict.fromkeys(stop.format(name=one, names=" ".join(names)) for one in names)
+        yield Hit(f"{manager} sets up {' and '.join(names)}, too", tuple(mend))
 
 
 def file_shadowed(facts: Facts) -> Iterator[Hit]:
     """Find that networkd reads another file for an uplink than ours."""
     for one in facts.networks if facts.config else ():
-        if one.path and not one.ours:
+        if one.path and not one.ours and not _lost_file(facts, one.interface):
             told = f"networkd reads {one.path} for {one.interface}, not ours"
             yield Hit(told, (f"mv {shlex.quote(one.path)} {shlex.quote(one.path)}.off",
                              "networkctl reload"))  # fmt: skip
@@ -49,7 +49,7 @@ def file_shadowed(facts: Facts) -> Iterator[Hit]:
 def uplink_unmanaged(facts: Facts) -> Iterator[Hit]:
     """Find that networkd leaves an uplink alone, and no file of somebody's says that it shall."""
     told = {one.interface for one in facts.networks if one.path and not one.ours}
-    for name in facts.uplinks if facts.networkd_answers else ():
+    for name in facts.uplinks if facts.networkd_runs else ():
         if facts.setup(name) == "unmanaged" and not (facts.config and name in told):
             mend = ("networkctl reload",) if _has_file(facts, name) else (AGAIN,)
             yield Hit(f"networkd does not manage {name}", mend,
@@ -133,6 +133,12 @@ def _leads_out(facts: Facts, name: str) -> bool:
     if not facts.seen or not link or not link.carrier:
         return False
     return any(facts.seen.way_out(name, family) for family in FAMILIES)
+
+
+def _lost_file(facts: Facts, name: str) -> bool:
+    """Tell whether our own file is gone: no wonder that another one is read then."""
+    end = f"-netfail-{name}.network"
+    return any(file.state == MISSING and file.path.endswith(end) for file in facts.files)
 
 
 def _has_file(facts: Facts, name: str) -> bool:
