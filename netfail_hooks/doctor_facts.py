@@ -76,6 +76,7 @@ class NetworkFile:
     path: str = ""
     ours: bool = True
     unmanaged: bool = False  # Unmanaged=yes in [Link]
+    gateways: tuple[str, ...] = ()  # static ones
 
 
 @value

@@ -127,10 +127,23 @@ def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[Ne
         if source is None:
             found.append(NetworkFile(name))
             continue
-        last = [one.get("Unmanaged") for one in source.sections if one.name == "Link"]
-        ours = takeover.is_ours(source.text)
-        found.append(NetworkFile(name, source.path, ours, is_yes(last[-1] if last else "")))
+        found.append(_network_file(name, source))
     return tuple(found)
+
+
+def _network_file(name: str, source: match.Source) -> NetworkFile:
+    sections = source.sections
+    last = [one.get("Unmanaged") for one in sections if one.name == "Link"]
+    ways = [one for one in sections if one.name == "Route" and not one.get("Destination")]
+    ways += [one for one in sections if one.name == "Network"]
+    named = [one.get("Gateway") for one in ways]
+    return NetworkFile(
+        interface=name,
+        path=source.path,
+        ours=takeover.is_ours(source.text),
+        unmanaged=is_yes(last[-1] if last else ""),
+        gateways=tuple(dict.fromkeys(one for one in named if one[:1].isdigit())),
+    )
 
 
 def timer_interval_kept(paths: Paths, config: Config) -> bool:

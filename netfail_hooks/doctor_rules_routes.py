@@ -50,16 +50,22 @@ def metric_wrong(facts: Facts) -> Iterator[Hit]:
 
 
 def no_gateway(facts: Facts) -> Iterator[Hit]:
-    """Find an uplink that networkd has set up without a way out."""
+    """Find an uplink that networkd has set up without a way out, or that lost it since."""
     if not facts.seen or facts.mode == "bond":
         return
     for name in facts.uplinks:
         link = facts.seen.link(name)
-        ways = any(facts.seen.way_out(name, family) for family in FAMILIES)
-        if link and link.carrier and not ways and facts.setup(name) == "configured":
-            yield Hit(f"{name} has no default route",
-                      (f"networkctl status {name}  # is there a Gateway= or a DHCP lease?",
-                       f"networkctl reconfigure {name}"))  # fmt: skip
+        if not (link and link.carrier and facts.setup(name) == "configured"):
+            continue
+        ways = [route for route in _defaults(facts) if route.interface == name]
+        meant = [one for file in facts.networks if file.interface == name for one in file.gateways]
+        lost = [one for one in meant if one not in {route.gateway for route in ways}]
+        again = f"networkctl reconfigure {name}"
+        if lost:
+            yield Hit(f"{name} has lost its default route via {' and '.join(lost)}", (again,))
+        elif not ways:
+            first = f"networkctl status {name}  # is there a Gateway= or a DHCP lease?"
+            yield Hit(f"{name} has no default route", (first, again))
 
 
 def bond_missing(facts: Facts) -> Iterator[Hit]:
