@@ -22,8 +22,11 @@ def commands(findings: Iterable[Finding]) -> tuple[str, ...]:
 def run(command: str) -> str:
     """Run one of those commands; return what went wrong, "" for nothing."""
     words = shlex.split(command, comments=True)
-    argv = [sys.executable, "-m", "netfail_hooks", *words[1:]] if words[0] == _OURS else words
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    argv, environment = words, dict(os.environ)
+    if words[0] == _OURS:  # this very program, whatever is in $PATH or in the current directory
+        argv = [sys.executable, "-P", "-m", "netfail_hooks", *words[1:]]
+        home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        environment["PYTHONPATH"] = os.pathsep.join([home, *sys.path[1:]])
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, check=False, timeout=_PATIENCE,
