@@ -52,6 +52,11 @@ COMMANDS = (
         ("", "--json"),
     ),
     Command(
+        "doctor", "doctor", "find what is wrong on this machine, and say how to mend it",
+        "nothing is wrong", "something is wrong",
+        ("", "--fix --dry-run", "--fix", "--json"),
+    ),
+    Command(
         "replay", "replay", "run the hooks for events, or make recorded decisions again",
         "the hooks ended well; the decisions are those recorded",
         "a hook failed; a decision differs from the recorded one",

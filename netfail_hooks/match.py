@@ -70,7 +70,8 @@ def read_nic(name: str, sys: str = "/sys") -> Nic:
     with contextlib.suppress(OSError):
         driver = os.path.basename(os.readlink(f"{directory}/device/driver"))
     kind = _KINDS.get(_line(f"{directory}/type"), "")
-    if any(os.path.isdir(f"{directory}/{mark}") for mark in ("phy80211", "wireless")):
+    marked = any(os.path.isdir(f"{directory}/{mark}") for mark in ("phy80211", "wireless"))
+    if marked or "DEVTYPE=wlan" in _text(f"{directory}/uevent").splitlines():
         kind = "wlan"
     permanent = mac if _line(f"{directory}/addr_assign_type") == "0" else ""
     return Nic(name, mac, permanent, driver, kind, os.uname().nodename)

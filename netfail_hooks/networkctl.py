@@ -7,6 +7,7 @@ networkctl(1) documents these words, and networkd-dispatcher reads them there to
 from __future__ import annotations
 
 import subprocess
+from itertools import takewhile
 
 _PATIENCE = 5  # seconds
 _QUIET = ("--no-pager", "--no-legend")
@@ -26,6 +27,13 @@ def states() -> dict[str, tuple[str, str]]:
 def status(interface: str) -> list[str]:
     """Return the lines that ``networkctl status`` has for an interface."""
     return _ask("status", *_QUIET, "--", interface)
+
+
+def version() -> int:
+    """Return the version of systemd that networkctl, and so networkd, belongs to; 0 if unknown."""
+    words = " ".join(_ask("--version")[:1]).split()
+    digits = "".join(takewhile(str.isdigit, words[1])) if len(words) > 1 else ""
+    return int(digits or 0)
 
 
 def _ask(*arguments: str) -> list[str]:

@@ -96,20 +96,24 @@ def _wish(setup: Setup) -> takeover.Static | takeover.Dhcp:
 
 def refuse_foreign_managers(paths: Paths, names: tuple[str, ...]) -> None:
     """Refuse uplinks that NetworkManager has on the running machine. Raises Misuse."""
-    if paths.root:
-        return
+    for name in () if paths.root else networkmanager_has():
+        if name in names:
+            raise Misuse(
+                f"NetworkManager has {name}, and only one can",
+                hint=f"nmcli device set {name} managed no, or uninstall NetworkManager",
+            )
+
+
+def networkmanager_has() -> tuple[str, ...]:
+    """Return the interfaces that NetworkManager sets up, none where it isn't there."""
     try:
         done = subprocess.run(
             ["nmcli", "--terse", "--fields", "DEVICE,STATE", "device"], capture_output=True,
             check=False, text=True, timeout=10, env={**os.environ, "LC_ALL": "C"},
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
-        return
-    for line in done.stdout.splitlines():
-        name, _, state = line.rpartition(":")
-        # nmcli(1); "connected (externally)" is somebody else's doing, ours included.
-        if name in names and not state.startswith(("unmanaged", "connected (externally)")):
-            raise Misuse(
-                f"NetworkManager has {name}, and only one can",
-                hint=f"nmcli device set {name} managed no, or uninstall NetworkManager",
-            )
+        return ()
+    found = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
+    # nmcli(1); "connected (externally)" is somebody else's doing, ours included.
+    idle = ("unmanaged", "connected (externally)")
+    return tuple(name for name, state in found if not state.startswith(idle))

@@ -6,12 +6,16 @@ A missing part fails a test, it never skips one: a skipped lab proves nothing.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from netfail_hooks import sandbox
+from netfail_hooks import hook_file, sandbox
 from netfail_hooks.sandbox import Lab
 
 MakeLab = Callable[..., Lab]
@@ -53,6 +57,20 @@ def make_lab(request: pytest.FixtureRequest) -> Iterator[MakeLab]:
 def lab(make_lab: MakeLab, request: pytest.FixtureRequest) -> Lab:
     """Return a started lab; parametrize indirectly with a dict of Lab's arguments."""
     return make_lab(**getattr(request, "param", {}))
+
+
+@pytest.fixture
+def readable() -> Iterator[str]:
+    """Yield a directory with all that our commands import, for whoever cannot read the checkout."""
+    with tempfile.TemporaryDirectory() as home:
+        os.chmod(home, 0o755)  # noqa: S103 - that is what it is for
+        shutil.copytree(hook_file.hooks_directory(), f"{home}/hooks")
+        for name in ("netfail_hooks", "pyroute2", "icmplib"):
+            spec = importlib.util.find_spec(name)
+            assert spec is not None
+            assert spec.origin is not None
+            shutil.copytree(os.path.dirname(spec.origin), f"{home}/{name}")
+        yield home
 
 
 def _show_logs(lab: Lab, node: pytest.Item) -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 
 import pytest
 
-from netfail_hooks import hook_file
 from netfail_hooks.sandbox_holder import package_home
 
 _NOBODY = 65534
@@ -30,20 +25,6 @@ def _demo(
         env={"PATH": os.environ["PATH"], "PYTHONPATH": home or package_home(),
              "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
-
-
-@pytest.fixture
-def readable() -> Iterator[str]:
-    """Yield a directory with all that the demo imports, for whoever cannot read the checkout."""
-    with tempfile.TemporaryDirectory() as home:
-        os.chmod(home, 0o755)  # noqa: S103 - that is what it is for
-        shutil.copytree(hook_file.hooks_directory(), f"{home}/hooks")
-        for name in ("netfail_hooks", "pyroute2", "icmplib"):
-            spec = importlib.util.find_spec(name)
-            assert spec is not None
-            assert spec.origin is not None
-            shutil.copytree(os.path.dirname(spec.origin), f"{home}/{name}")
-        yield home
 
 
 def _links() -> str:

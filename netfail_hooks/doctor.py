@@ -1,0 +1,70 @@
+"""``netfail-hooks doctor``: find what is wrong with this machine's failover, say how to mend it.
+
+Looks at all that failover rests on: what is installed, what runs, who else sets uplinks up, and
+what the kernel makes of it. How the uplinks fare just now is for ``status``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from netfail_hooks import doctor_fix
+from netfail_hooks.doctor_observe import look
+from netfail_hooks.doctor_report import Diagnosis, report
+from netfail_hooks.doctor_text import render
+from netfail_hooks.errors import Misuse
+from netfail_hooks.install import refuse_powerless
+from netfail_hooks.paths import Paths
+from netfail_hooks.values import plain
+
+_NO_CONFIG = ("not-installed", "config-wrong")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--fix", action="store_true",
+                        help="run the commands that can do no harm, and look again")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true",
+                        help="with --fix: print what it would run")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print it as JSON; see docs/json.md")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings. Returns 1 if there are some, 2 if none could be looked for in full."""
+    if args.dry_run and not args.fix:
+        raise Misuse("--dry-run alone says nothing", hint="add --fix")
+    paths = Paths()
+    found = report(facts := look(paths))
+    todo = doctor_fix.commands(found.findings) if args.fix else ()
+    if args.dry_run:
+        found = report(facts, would=todo)
+    elif todo:
+        refuse_powerless(paths.root)
+        ended = [(one, doctor_fix.run(one)) for one in todo]
+        did = tuple(one for one, failure in ended if not failure)
+        failed = tuple(failure for _, failure in ended if failure)
+        found = report(look(paths), did=did, failed=failed)
+    _show(found, as_json=args.json)
+    return _status(found)
+
+
+def _show(found: Diagnosis, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(plain(found)))
+        return
+    for word, texts in (("would run", found.would), ("did", found.did), ("FAILED", found.failed)):
+        for one in texts:
+            print(f"{word}: {one}")
+    if found.would or found.did or found.failed:
+        print()
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
+    print(render(found, colour=colour))
+
+
+def _status(found: Diagnosis) -> int:
+    if any(finding.code in _NO_CONFIG for finding in found.findings):
+        return Misuse.status
+    return 0 if found.well else 1

@@ -1,0 +1,170 @@
+"""What ``doctor`` knows of a machine, as plain values: the whole input of its rules.
+
+Each field's default is what a healthy machine, or nothing at all, shows.
+"""
+
+from __future__ import annotations
+
+from netfail_hooks.config import Config
+from netfail_hooks.facts import Observation
+from netfail_hooks.values import value
+
+NETWORKD = "systemd-networkd.service"
+DISPATCHER = "networkd-dispatcher.service"
+WAIT_ONLINE = "systemd-networkd-wait-online.service"
+MISSING, CHANGED = "missing", "changed"
+NETWORK_MANAGER = "NetworkManager"
+
+
+@value
+class Unit:
+    """A unit as ``systemctl show`` tells of it; words are systemd's own, "" for none.
+
+    ``command`` is what ExecStart= runs, one line each; ``stale`` means that the service manager
+    has not read the files as they are now (NeedDaemonReload).
+    """
+
+    name: str
+    load: str = "loaded"
+    active: str = "active"
+    enabled: str = "enabled"
+    stale: bool = False
+    command: str = ""
+
+    @property
+    def starts_at_boot(self) -> bool:
+        """Tell whether something may start it: "static" and the like leave that to others."""
+        return self.enabled not in ("disabled", "masked", "masked-runtime")
+
+
+@value
+class Process:
+    """A running program that may set interfaces up, or serve them; ``words`` is its command."""
+
+    name: str
+    pid: int
+    words: tuple[str, ...] = ()
+
+
+@value
+class Place:
+    """A hook, or the directory it is in: whose it is, and its mode; None where nothing is."""
+
+    path: str
+    mode: int | None = 0o755
+    owner: tuple[int, int] = (0, 0)
+
+    @property
+    def serves(self) -> bool:
+        """Tell whether networkd-dispatcher takes it: root's alone, mode 0755, or it is skipped."""
+        return self.mode == 0o755 and self.owner == (0, 0)
+
+
+@value
+class OwnFile:
+    """A file of ours that is not as install left it: "missing" or "changed"."""
+
+    path: str
+    state: str
+
+
+@value
+class NetworkFile:
+    """The ``.network`` file that networkd uses for an uplink; "" for none."""
+
+    interface: str
+    path: str = ""
+    ours: bool = True
+    unmanaged: bool = False  # Unmanaged=yes in [Link]
+    gateways: tuple[str, ...] = ()  # static ones
+
+
+@value
+class BondSeen:
+    """A bond of the machine, ours or not (Documentation/networking/bonding.rst, sysfs)."""
+
+    name: str
+    mode: str = "active-backup"
+    fail_over_mac: str = "active"
+    arp_interval: int = 100
+    targets: tuple[str, ...] = ("192.168.1.1",)
+    slaves: tuple[str, ...] = ()
+
+
+@value
+class Facts:
+    """The machine at one moment.
+
+    ``uplinks`` are those configured, else those that install would take. ``units`` and ``dns`` are
+    None where they can't be known: no systemd, no systemd-resolved. ``compared`` tells whether
+    ``files`` has the changed ones, too, which root alone can tell.
+    """
+
+    uplinks: tuple[str, ...]
+    config: Config | None = None
+    config_wrong: str = ""
+    installed: bool = True
+    seen: Observation | None = None
+    networkd_runs: bool = True
+    states: tuple[tuple[str, str, str], ...] = ()  # interface, operational, setup
+    networkd_version: int = 0  # 0: unknown
+    kernel: tuple[int, int] = (0, 0)
+    units: tuple[Unit, ...] | None = None
+    processes: tuple[Process, ...] = ()
+    programs: tuple[str, ...] = ()
+    hooks: tuple[Place, ...] = ()
+    hook_lacks: str = ""
+    files: tuple[OwnFile, ...] = ()
+    compared: bool = True
+    timer_interval_kept: bool = True
+    networks: tuple[NetworkFile, ...] = ()
+    managed_elsewhere: tuple[tuple[str, str], ...] = ()  # a manager, and an uplink that it has
+    bonds: tuple[BondSeen, ...] = ()
+    wireless: tuple[str, ...] = ()
+    wifi_config: tuple[str, ...] = ()
+    arp_ignore: tuple[tuple[str, int], ...] = ()  # the key that counts, and its setting
+    dns: tuple[tuple[str, tuple[str, ...]], ...] | None = None  # "" is resolved's global ones
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def mode(self) -> str:
+        """Return the configured mode, "" where nothing is configured."""
+        return self.config.mode if self.config else ""
+
+    def unit(self, name: str) -> Unit | None:
+        """Return a unit; None where systemd knows none, or can't be asked."""
+        found = (unit for unit in self.units or () if unit.name == name)
+        return next((unit for unit in found if unit.load != "not-found"), None)
+
+    def runs(self, program: str) -> bool:
+        """Tell whether a program runs."""
+        return any(process.name == program for process in self.processes)
+
+    def setup(self, interface: str) -> str:
+        """Return networkd's administrative state of an interface, "" for none."""
+        return next((setup for name, _, setup in self.states if name == interface), "")
+
+
+@value
+class Hit:
+    """A rule's find: what is wrong, and the shell commands that mend it.
+
+    ``safe``: --fix may run those. They then neither cut a connection off nor touch what is not
+    ours, and another run does no harm.
+    """
+
+    what: str
+    mend: tuple[str, ...]
+    safe: bool = False
+
+
+@value
+class Finding:
+    """A find with what its rule says of all such ones. The fields are JSON keys (docs/json.md)."""
+
+    code: str
+    severity: str
+    what: str
+    why: str
+    mend: tuple[str, ...]
+    safe: bool

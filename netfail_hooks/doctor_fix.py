@@ -1,0 +1,41 @@
+"""Run the commands that mend what is safe to mend."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+
+from netfail_hooks.doctor_facts import Finding
+
+_PATIENCE = 120  # seconds; install waits for uplinks to come back
+_OURS = "netfail-hooks"
+
+
+def commands(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Return what is to be run, each command once, in the order of the findings. Pure."""
+    return tuple(dict.fromkeys(one for f in findings if f.safe for one in f.mend))
+
+
+def run(command: str) -> str:
+    """Run one of those commands; return what went wrong, "" for nothing."""
+    words = shlex.split(command, comments=True)
+    argv, environment = words, dict(os.environ)
+    if words[0] == _OURS:  # this very program, whatever is in $PATH or in the current directory
+        argv = [sys.executable, "-P", "-m", "netfail_hooks", *words[1:]]
+        home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        environment["PYTHONPATH"] = os.pathsep.join([home, *sys.path[1:]])
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, check=False, timeout=_PATIENCE,
+            stdin=subprocess.DEVNULL, env=environment,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{command}: {error}"
+    # A check that finds an uplink dead has done its work all the same.
+    if done.returncode == 0 or (words[:2] == [_OURS, "check"] and not done.stderr):
+        return ""
+    said = " ".join((done.stderr or done.stdout).split())
+    return f"{command}: {said[-300:] or f'exit status {done.returncode}'}"

@@ -1,0 +1,128 @@
+"""Rules of ``doctor`` about what is installed: config, hooks, files, versions. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from netfail_hooks.doctor_facts import CHANGED, MISSING, WAIT_ONLINE, Facts, Hit
+from netfail_hooks.units import ONLINE_FILE, TIMER, WANTED
+
+AGAIN = "netfail-hooks install --yes"
+CONFIG = "/etc/netfail-hooks/config.toml"
+_NAMED = 3  # paths that a line names before it counts
+
+# What our files need of networkd (systemd's NEWS, under these numbers).
+_NEEDS = ((242, "IgnoreCarrierLoss="), (243, "KeepConfiguration="), (249, "RouteMetric="))
+_KERNEL = (5, 18)  # IFA_PROTO (linux/if_addr.h)
+
+
+def not_installed(facts: Facts) -> Iterator[Hit]:
+    """Find that neither config nor manifest is there."""
+    if facts.installed or facts.config or facts.config_wrong:
+        return
+    names = facts.uplinks or ("eth0", "wlan0")
+    ranks = ["--primary", names[0], *(word for one in names[1:] for word in ("--backup", one))]
+    yield Hit(
+        "netfail-hooks is not installed on this machine",
+        (shlex.join(["netfail-hooks", "install", *ranks, "--dry-run"]),
+         shlex.join(["netfail-hooks", "install", *ranks])),
+    )  # fmt: skip
+
+
+def config_wrong(facts: Facts) -> Iterator[Hit]:
+    """Find that it can't be read, or is gone while the rest is there."""
+    if facts.config_wrong:
+        yield Hit(facts.config_wrong, (f"editor {CONFIG}", AGAIN))
+    elif facts.installed and not facts.config:
+        yield Hit(f"{CONFIG} is gone", ("netfail-hooks install --primary IF --backup IF",))
+
+
+def hook_missing(facts: Facts) -> Iterator[Hit]:
+    """Find states for which there is no hook."""
+    lost = [place.path for place in facts.hooks if place.mode is None]
+    if lost and facts.config:
+        yield Hit(f"no hook at {listed(lost)}", (AGAIN,), safe=may_write(facts))
+
+
+def hook_skipped(facts: Facts) -> Iterator[Hit]:
+    """Find hooks and directories that the dispatcher passes over (its ``check_perms``)."""
+    odd = [place for place in facts.hooks if place.mode is not None and not place.serves]
+    if not odd:
+        return
+    told = [f"{p.path} (mode {p.mode or 0:04o}, owner {p.owner[0]}:{p.owner[1]})" for p in odd]
+    paths = shlex.join(place.path for place in odd)
+    mend = [f"chown root:root {paths}"] if any(p.owner != (0, 0) for p in odd) else []
+    mend.append(f"chmod 0755 {paths}")
+    yield Hit(f"networkd-dispatcher skips {listed(told)}", tuple(mend), safe=True)
+
+
+def hook_broken(facts: Facts) -> Iterator[Hit]:
+    """Find hooks whose Python or package is gone."""
+    if facts.hook_lacks:
+        yield Hit(f"the hooks start {facts.hook_lacks}, which is not there", (AGAIN,),
+                  safe=may_write(facts))  # fmt: skip
+
+
+def file_missing(facts: Facts) -> Iterator[Hit]:
+    """Find files of ours that are gone, unless another rule tells of them and what follows."""
+    told = {place.path for place in facts.hooks}
+    if waits_for_all(facts):
+        told.add(ONLINE_FILE)
+    if facts.unit(TIMER):
+        told.add(WANTED)  # "not enabled" means just that
+    lost = [f.path for f in facts.files if f.state == MISSING and f.path not in told]
+    if lost:
+        yield Hit(f"missing since install: {listed(lost)}", (AGAIN,), safe=may_write(facts))
+
+
+def file_changed(facts: Facts) -> Iterator[Hit]:
+    """Find files of ours that somebody has edited: theirs to decide on, so never safe."""
+    odd = [file.path for file in facts.files if file.state == CHANGED]
+    if odd:
+        yield Hit(f"changed since install: {listed(odd)}",
+                  ("netfail-hooks install --dry-run", AGAIN))  # fmt: skip
+
+
+def timer_outdated(facts: Facts) -> Iterator[Hit]:
+    """Find a timer that was written for another interval than the config's."""
+    if facts.config and not facts.timer_interval_kept:
+        yield Hit(f"the timer is not the one for check.interval = {facts.config.interval}",
+                  (AGAIN,), safe=may_write(facts))  # fmt: skip
+
+
+def old_systemd(facts: Facts) -> Iterator[Hit]:
+    """Find an option that our files use and this networkd ignores."""
+    has = facts.networkd_version
+    unknown = [option for since, option in _NEEDS if 0 < has < since]
+    if unknown:
+        told = ", ".join(unknown)
+        yield Hit(f"systemd {has} does not know {told}; 249 does",
+                  ("apt full-upgrade  # to a newer release of the distribution",))  # fmt: skip
+
+
+def old_kernel(facts: Facts) -> Iterator[Hit]:
+    """Find a kernel that can't mark an address."""
+    if (0, 0) < facts.kernel < _KERNEL:
+        has = ".".join(str(one) for one in facts.kernel)
+        yield Hit(f"Linux {has} is older than 5.18", ("apt full-upgrade  # a newer kernel",))
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Return the first few, and how many more there are."""
+    more = len(texts) - _NAMED
+    shown = ", ".join(texts[:_NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def may_write(facts: Facts) -> bool:
+    """Tell whether to install again overwrites nothing that somebody has edited."""
+    edited = any(file.state == CHANGED for file in facts.files)
+    return facts.config is not None and facts.compared and not edited
+
+
+def waits_for_all(facts: Facts) -> bool:
+    """Tell whether a boot waits until every uplink is there, a dead one for two minutes."""
+    unit = facts.unit(WAIT_ONLINE)
+    waits = bool(unit and unit.starts_at_boot and "--any" not in unit.command.split())
+    return waits and facts.config is not None

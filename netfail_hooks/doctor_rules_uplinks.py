@@ -1,0 +1,162 @@
+"""Rules of ``doctor`` about each uplink: who sets it up, and who else does. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, Facts, Hit
+from netfail_hooks.doctor_rules_setup import AGAIN, CONFIG, listed, may_write
+from netfail_hooks.facts import FAMILIES
+from netfail_hooks.sysctls import wanted
+
+_STOP = {
+    NETWORK_MANAGER: "nmcli device set {name} managed no  # and in /etc/NetworkManager, for good",
+    "dhcpcd": "systemctl disable --now dhcpcd  # or 'denyinterfaces {names}' in /etc/dhcpcd.conf",
+    "dhclient": "dhclient -x {name}  # and take it out of /etc/network/interfaces",
+    "ifupdown": "editor /etc/network/interfaces  # take out 'iface {name}'",
+    "connmand": "systemctl disable --now connman",
+}
+_ANSWERS_LITTLE = (2, 8)  # only to its own subnet; not at all (ip-sysctl.rst, arp_ignore)
+_WPA = "/etc/wpa_supplicant/wpa_supplicant-{}.conf"
+
+
+def interface_gone(facts: Facts) -> Iterator[Hit]:
+    """Find an uplink that there is no interface for: pulled out, or renamed by an upgrade."""
+    for name in facts.uplinks if facts.seen else ():
+        if facts.seen and facts.seen.link(name) is None:
+            yield Hit(f"there is no {name}", ("networkctl list", f"editor {CONFIG}"))
+
+
+def foreign_manager(facts: Facts) -> Iterator[Hit]:
+    """Find somebody else who sets an uplink up."""
+    for manager in dict.fromkeys(manager for manager, _ in facts.managed_elsewhere):
+        names = [name for one, name in facts.managed_elsewhere if one == manager]
+        stop = _STOP.get(manager, "systemctl disable --now " + shlex.quote(manager))
+        mend = dict.fromkeys(stop.format(name=one, names=" ".join(names)) for one in names)
+        yield Hit(f"{manager} sets up {' and '.join(names)}, too", tuple(mend))
+
+
+def file_shadowed(facts: Facts) -> Iterator[Hit]:
+    """Find that networkd reads another file for an uplink than ours."""
+    for one in facts.networks if facts.config else ():
+        if one.path and not one.ours and not _lost_file(facts, one.interface):
+            told = f"networkd reads {one.path} for {one.interface}, not ours"
+            yield Hit(told, (f"mv {shlex.quote(one.path)} {shlex.quote(one.path)}.off",
+                             "networkctl reload"))  # fmt: skip
+
+
+def uplink_unmanaged(facts: Facts) -> Iterator[Hit]:
+    """Find that networkd leaves an uplink alone, and no file of somebody's says that it shall."""
+    told = {one.interface for one in facts.networks if one.path and not one.ours}
+    for name in facts.uplinks if facts.networkd_runs else ():
+        if facts.setup(name) == "unmanaged" and not (facts.config and name in told):
+            mend = ("networkctl reload",) if _has_file(facts, name) else (AGAIN,)
+            yield Hit(f"networkd does not manage {name}", mend,
+                      safe=_has_file(facts, name) or may_write(facts))  # fmt: skip
+
+
+def uplink_failed(facts: Facts) -> Iterator[Hit]:
+    """Find that networkd has given an uplink up."""
+    for name in facts.uplinks:
+        if facts.setup(name) == "failed":
+            yield Hit(f"networkd could not set {name} up",
+                      (f"networkctl status {name}", f"networkctl reconfigure {name}"))  # fmt: skip
+
+
+def no_supplicant(facts: Facts) -> Iterator[Hit]:
+    """Find a Wi-Fi uplink that nobody takes to its access point."""
+    for name in facts.wireless:
+        if name not in facts.uplinks or _is_associated(facts, name):
+            continue
+        unit = f"wpa_supplicant@{name}.service"
+        told = f"no wpa_supplicant or iwd runs for {name}"
+        if "wpa_supplicant" not in facts.programs:
+            first = "apt install wpasupplicant"
+        elif name in facts.wifi_config:
+            yield Hit(told, (f"systemctl enable --now {unit}",), safe=facts.units is not None)
+            continue
+        else:
+            first = f"wpa_passphrase SSID PASSPHRASE >{_WPA.format(name)}"
+        yield Hit(told, (first, f"systemctl enable --now {unit}"))
+
+
+def wrong_sysctl(facts: Facts) -> Iterator[Hit]:
+    """Find settings that are not what install made them; a check puts them right."""
+    if facts.mode != "routes" or not facts.seen:
+        return
+    now = {one.key: one.setting for one in facts.seen.sysctls}
+    odd = [f"net.{one.key.replace('/', '.')} is {now[one.key]}, not {one.setting}"
+           for name in facts.uplinks for one in wanted(name)
+           if now.get(one.key, one.setting) != one.setting]  # fmt: skip
+    if odd:
+        yield Hit(listed(odd), ("netfail-hooks check",), safe=True)
+
+
+def arp_ignored(facts: Facts) -> Iterator[Hit]:
+    """Find that the kernel keeps silent when the LAN asks for an address by another uplink."""
+    if facts.mode != "routes" or not (facts.config and facts.config.follow_addresses):
+        return
+    for key, setting in dict.fromkeys(facts.arp_ignore):
+        if setting in _ANSWERS_LITTLE:
+            yield Hit(f"net.{key.replace('/', '.')} is {setting}", (f"sysctl -w net/{key}=1",))
+
+
+def one_name_server(facts: Facts) -> Iterator[Hit]:
+    """Find that resolved has name servers of an uplink alone, which dies with it."""
+    yield from _resolving(facts, dead=False)
+
+
+def dead_name_server(facts: Facts) -> Iterator[Hit]:
+    """Find that resolved has name servers of an uplink alone, and that one is dead."""
+    yield from _resolving(facts, dead=True)
+
+
+def _resolving(facts: Facts, *, dead: bool) -> Iterator[Hit]:
+    """Yield a hit where the uplinks with name servers are dead, or are not, and others lack one."""
+    known = dict(facts.dns or ())
+    having = [name for name in facts.uplinks if known.get(name)]
+    lacking = [name for name in facts.uplinks if not known.get(name) and _leads_out(facts, name)]
+    others = any(servers for name, servers in known.items() if name not in having)
+    if others or not having or not lacking:
+        return
+    if dead == any(_leads_out(facts, name) for name in having):
+        return
+    said = f"systemd-resolved knows name servers of {' and '.join(having)} alone"
+    servers = " ".join(dict.fromkeys(one for name in having for one in known[name]))
+    now = f"resolvectl dns {lacking[0]} {servers}"
+    yield Hit(said, (f"{now}  # and DNS= in its .network file, then {AGAIN}",))
+
+
+def _leads_out(facts: Facts, name: str) -> bool:
+    link = facts.seen.link(name) if facts.seen else None
+    if not facts.seen or not link or not link.carrier:
+        return False
+    return any(facts.seen.way_out(name, family) for family in FAMILIES)
+
+
+def _lost_file(facts: Facts, name: str) -> bool:
+    """Tell whether our own file is gone: no wonder that another one is read then."""
+    end = f"-netfail-{name}.network"
+    return any(file.state == MISSING and file.path.endswith(end) for file in facts.files)
+
+
+def _has_file(facts: Facts, name: str) -> bool:
+    return any(one.interface == name and one.path and not one.unmanaged for one in facts.networks)
+
+
+def _is_associated(facts: Facts, name: str) -> bool:
+    """Tell whether something does, or did: a unit or a process that we know, or a carrier."""
+    link = facts.seen.link(name) if facts.seen else None
+    if link and link.carrier:
+        return True
+    names = (f"wpa_supplicant@{name}.service", f"wpa_supplicant-nl80211@{name}.service")
+    found = [facts.unit(one) for one in names]
+    if any(unit and unit.active in ("active", "activating") for unit in found):
+        return True
+    for process in facts.processes:
+        if process.name == "iwd":
+            return True
+        if process.name == "wpa_supplicant" and f"-i{name}" in "".join(process.words):
+            return True
+    return (NETWORK_MANAGER, name) in facts.managed_elsewhere

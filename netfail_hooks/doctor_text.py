@@ -1,0 +1,51 @@
+"""The findings of ``doctor`` as lines for people, commands on lines of their own."""
+
+from __future__ import annotations
+
+import textwrap
+
+from netfail_hooks.doctor_report import Diagnosis
+from netfail_hooks.doctor_rules import BROKEN
+
+_GOOD, _BAD, _ODD, _PLAIN = "\033[32m", "\033[31m", "\033[33m", "\033[0m"  # ECMA-48, SGR
+_WIDTH = 80
+_INDENT = 4  # below "1. "
+_LABEL = 8
+
+
+def render(found: Diagnosis, *, colour: bool = False) -> str:
+    """Return the whole text; ``colour`` for a terminal."""
+
+    def paint(text: str, code: str) -> str:
+        return f"{code}{text}{_PLAIN}" if colour else text
+
+    lines = []
+    for number, finding in enumerate(found.findings, start=1):
+        code = _BAD if finding.severity == BROKEN else _ODD
+        mark = paint(finding.severity.upper(), code) + " " * (_LABEL - len(finding.severity))
+        first, *others = _wrapped(f"{finding.what} [{finding.code}]")
+        lines += [f"{f'{number}.':{_INDENT}}{mark}{first}", *_labelled("", others)]
+        lines += _labelled("why", _wrapped(finding.why))
+        lines += [*_labelled("--fix" if finding.safe else "mend", list(finding.mend)), ""]
+    lines.append(_sum(found) if found.findings else paint(_sum(found), _GOOD))
+    lines += [f"unknown: {one}" for one in found.unknown]
+    return "\n".join(lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    width = _WIDTH - _INDENT - _LABEL
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _labelled(label: str, texts: list[str]) -> list[str]:
+    return [f"{'':{_INDENT}}{'' if at else label:{_LABEL}}{text}" for at, text in enumerate(texts)]
+
+
+def _sum(found: Diagnosis) -> str:
+    who = ", ".join(found.uplinks) or "none"
+    if not found.findings:
+        return f"nothing is wrong: {found.rules} rules, uplinks {who}"
+    broken = sum(finding.severity == BROKEN for finding in found.findings)
+    told = f"{broken} broken, {len(found.findings) - broken} weak, uplinks {who}"
+    safe = sum(finding.safe for finding in found.findings)
+    return f"{told}; 'netfail-hooks doctor --fix' mends {safe}" if safe else told
