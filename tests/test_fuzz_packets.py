@@ -85,7 +85,7 @@ class Wire:
     def recvfrom(self, size: int) -> tuple[bytes, tuple[str, int]]:
         """Return the next packet and its sender."""
         if not self.packets:
-            raise TimeoutError
+            raise BlockingIOError
         data, sender = self.packets.pop(0)
         return data[:size], (sender, 0)
 
@@ -113,12 +113,14 @@ def _reply(kind: int, identifier: int = 0x1234, sequence: int = 1) -> bytes:
 
 
 FOUR, SIX = Target(4, "198.51.100.1"), Target(6, "2001:db8::1")
-HEAD = bytes(20)  # an IPv4 raw socket shows the IP header, too
+HEAD = b"\x45" + bytes(19)  # an IPv4 raw socket shows the IP header, too
 
 
 @pytest.mark.parametrize("sequence", [0, 1])
 def test_a_target_answers_any_of_our_requests(sequence: int) -> None:
     assert _echo(FOUR, (HEAD + _reply(0, sequence=sequence), "198.51.100.1")).answered()
+    long = b"\x46" + bytes(23)  # with options
+    assert _echo(FOUR, (long + _reply(0, sequence=sequence), "198.51.100.1")).answered()
     assert _echo(SIX, (_reply(129, sequence=sequence), "2001:db8:0::1")).answered()
 
 
@@ -131,9 +133,10 @@ def test_a_target_answers_any_of_our_requests(sequence: int) -> None:
         (HEAD + _reply(8), "198.51.100.1"),
         (HEAD + bytes([3, 1, 0, 0, 0, 0, 0, 0]) + HEAD + _reply(8), "198.51.100.1"),
         (HEAD + _reply(0)[:7], "198.51.100.1"),
+        (b"\x4f" + bytes(19) + _reply(0), "198.51.100.1"),
         (b"", "198.51.100.1"),
     ],
-    ids=["sender", "identifier", "sequence", "question", "unreachable", "cut", "empty"],
+    ids=["sender", "identifier", "sequence", "question", "unreachable", "cut", "options", "empty"],
 )
 def test_nobody_elses_echo_counts_nor_hides_the_right_one(packet: bytes, sender: str) -> None:
     assert not _echo(FOUR, (packet, sender)).answered()
@@ -146,6 +149,6 @@ def test_no_packet_stops_an_echo(noise: list[bytes], six: bool, tried: Tried) ->
     tried("fuzz inputs: packets", len(noise))
     target = SIX if six else FOUR
     right = _reply(129) if six else HEAD + _reply(0)
-    packets = [(one, "203.0.113.9") for one in noise]
+    packets = [(one, "2001:db8::9" if six else "203.0.113.9") for one in noise]
     assert not _echo(target, *packets).answered()
     assert _echo(target, *packets, (right, target.address)).answered()
