@@ -121,7 +121,7 @@ def _bug(error: Exception) -> str:
     where = f" at {os.path.basename(code)}:{trace.tb_lineno}" if trace else ""
     return (
         f"bug{where}: {type(error).__name__}: {error}; please report it with the output of "
-        "'netfail-hooks --version' and 'netfail-hooks log --json -n 5'"
+        "'netfail-hooks log --bundle FILE'"
     )
 
 

@@ -44,7 +44,7 @@ COMMANDS = (
         "log", "log", "show past transitions, newest last",
         "shown, even if there were none", "the log cannot be read",
         ("-n 5", "--since '10 min ago'", "--json --follow", "--timeline --since yesterday",
-         "--svg uplinks.svg"),
+         "--svg uplinks.svg", "--bundle bug.txt"),
     ),
     Command(
         "check", "check", "probe every uplink once now, and act on it",

@@ -20,7 +20,7 @@ def guarded(work: Callable[[], int]) -> int:
     except Exception as error:  # noqa: BLE001 - a traceback helps nobody at 3 a.m.
         journal.tell(
             f"bug: {type(error).__name__}: {error}; routes are as they were; please report it "
-            "with the output of 'netfail-hooks log --json'",
+            "with what 'netfail-hooks log --bundle FILE' makes",
             priority=journal.ERROR,
         )
         return 1

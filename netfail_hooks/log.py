@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                       help="draw the uplinks over time, in characters")  # fmt: skip
     form.add_argument("--svg", metavar="FILE",
                       help="draw them as a picture in FILE; -: standard output")  # fmt: skip
+    form.add_argument("--bundle", metavar="FILE",
+                      help="put all that a bug report needs into FILE, secrets and public "
+                           "addresses exchanged; -: standard output")  # fmt: skip
     parser.add_argument("--since", metavar="WHEN", type=_when,
                         help=f"leave out what came before: {since.EXAMPLES}")  # fmt: skip
     parser.add_argument("-n", "--lines", metavar="N", type=_count,
@@ -49,6 +52,9 @@ def run(args: argparse.Namespace) -> int:
         known, damaged = select(found, args.since)
         if args.lines is not None:
             known = known[max(len(known) - args.lines, 0) :]
+        if args.bundle:
+            _bundle(known, args)
+            return 0
         torn = tail.unfinished() and not args.follow
         _show(known, damaged + torn, as_json=args.json)
         if not (known or damaged or args.follow):
@@ -98,6 +104,16 @@ def _draw(lines: list[str], args: argparse.Namespace) -> int:
     from netfail_hooks.log_timeline import draw
 
     return draw(lines, args.since, args.lines, args.svg)
+
+
+def _bundle(chosen: list[tuple[Event, str]], args: argparse.Namespace) -> None:
+    if args.follow:
+        raise Misuse("a bundle can't be followed", hint="make it once all has happened")
+    from netfail_hooks import bundle
+
+    bundle.write(Paths(), [line for _, line in chosen], args.bundle)
+    if args.bundle != "-":
+        print(f"{args.bundle}: look through it before you send it")
 
 
 def _tell_damage(damaged: int) -> None:

@@ -1,6 +1,6 @@
 """Ask something beyond the gateway: an ICMP echo, or a TCP connection.
 
-icmplib builds and judges the ICMP packets; its ``ping()`` is not used, since it binds no
+icmplib builds the ICMP packets; its ``ping()`` is not used, since it binds no
 device, swallows send failures and asks one after another.
 """
 
@@ -10,7 +10,7 @@ import errno
 import os
 import select
 import socket
-from typing import Any
+import struct
 
 from icmplib import ICMPLibError, ICMPRequest, ICMPv4Socket, ICMPv6Socket
 
@@ -18,7 +18,8 @@ from netfail_hooks.facts import Target
 from netfail_hooks.rtnetlink import packed
 
 _ECHO_REPLIES = {4: 0, 6: 129}  # RFC 792, RFC 4443
-_READS = 64  # packets at a time: a flood must not hold us
+_ICMP = struct.Struct("!BBHHH")
+_READS, _LONGEST = 64, 256  # packets at a time: a flood must not hold us; bytes of one
 
 
 def target_wire(target: Target, interface: str) -> Echo | Connection:
@@ -36,13 +37,14 @@ class Echo:
         self._target = target
         self._address = packed(target.family, target.address)
         self._identifier = int.from_bytes(os.urandom(2), "big")  # nobody's to guess
-        self._requests: list[Any] = []
+        self._asked = 0
         kind = ICMPv4Socket if target.family == 4 else ICMPv6Socket
         try:
             self._socket = kind(privileged=True)
         except ICMPLibError as error:  # it wraps the system's refusal
             raise PermissionError(errno.EPERM, str(error)) from None
         _bind(self._sock(), interface)
+        self._sock().settimeout(0)
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
@@ -50,37 +52,28 @@ class Echo:
 
     def ask(self) -> None:
         """Send an echo request."""
-        sequence = len(self._requests)
-        request = ICMPRequest(self._target.address, self._identifier, sequence)
-        self._requests.append(request)
+        request = ICMPRequest(self._target.address, self._identifier, self._asked)
+        self._asked += 1
         try:
             self._socket.send(request)
         except ICMPLibError as error:
             raise OSError(errno.ENETUNREACH, str(error)) from None
 
     def answered(self) -> bool:
-        """Tell whether the reply to one of our requests has come.
+        """Tell whether the target's reply to one of our requests has come.
 
-        A raw socket gets everybody's ICMP, and icmplib asks of a reply neither its sender nor
-        its kind: only the target's own word counts.
+        icmplib's ``receive()`` asks of a reply neither its sender nor its kind, and on a busy
+        machine drops one that it has read after its time limit.
         """
         for _ in range(_READS):
             try:
-                reply = self._socket.receive(timeout=0.001)
-            except ICMPLibError:
+                packet, (sender, *_) = self._sock().recvfrom(_LONGEST)
+            except BlockingIOError:
                 return False
-            if self._is_answer(reply):
+            theirs = packed(self._target.family, sender.partition("%")[0]) == self._address
+            if theirs and is_echo_reply(packet, self._target.family, self._identifier, self._asked):
                 return True
         return False
-
-    def _is_answer(self, reply: Any) -> bool:  # noqa: ANN401 - icmplib is untyped
-        sender = reply.source.partition("%")[0]
-        return (
-            reply.type == _ECHO_REPLIES[self._target.family]
-            and reply.id == self._identifier
-            and reply.sequence < len(self._requests)
-            and packed(self._target.family, sender) == self._address
-        )
 
     def close(self) -> None:
         """Close the socket."""
@@ -124,6 +117,18 @@ class Connection:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+
+def is_echo_reply(packet: bytes, family: int, identifier: int, asked: int) -> bool:
+    """Tell whether what a raw socket brought is the reply to one of our first ``asked`` echoes.
+
+    A raw socket gets everybody's ICMP; of IPv4 it shows the IP header too (raw(7)).
+    """
+    at = (packet[:1] or b"\0")[0] % 16 * 4 if family == 4 else 0
+    if len(packet) < at + _ICMP.size:
+        return False
+    kind, code, _, theirs, sequence = _ICMP.unpack_from(packet, at)
+    return (kind, code, theirs) == (_ECHO_REPLIES[family], 0, identifier) and sequence < asked
 
 
 def _bind(sock: socket.socket, interface: str) -> None:

@@ -108,15 +108,17 @@ def line(run: Run) -> str:
 def write(directory: str, line: str, limit: int) -> None:
     """Append a line; past ``limit`` bytes the next one begins a new file.
 
-    Raises OSError (full or read-only disk); a torn line can't be left.
+    Raises OSError (full or read-only disk), with no part of the line left. A write that is killed
+    can leave one, though, and so can a power cut: what follows begins a line of its own.
     """
     own_directory(directory)
     path = directory + FILE
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o640)
     try:
         size = os.fstat(descriptor).st_size
-        data = line.encode("ascii")
+        torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
+        data = (b"\n" if torn else b"") + line.encode("ascii")
         if os.write(descriptor, data) < len(data):
             os.ftruncate(descriptor, size)
             raise OSError(28, "no space left for the whole line", path)

@@ -20,8 +20,8 @@ environment. The hooks look at the real interfaces, so where those are well noth
 +12s lets 12 seconds pass.
 
 A FILE (- for standard input) is fed to the decision core alone: lines of the recorder
-(/var/log/netfail-hooks/events.jsonl), where each decision must be the recorded one; or a plain
-list of events, played on an imagined machine.
+(/var/log/netfail-hooks/events.jsonl) or a bundle that 'netfail-hooks log --bundle' made, where
+each decision must be the recorded one; or a plain list of events, played on an imagined machine.
 
 --sandbox plays either on real interfaces in a throw-away network namespace; there, and in a
 plain list, INTERFACE=dead leaves the link up with nothing behind it.
@@ -49,10 +49,10 @@ def run(args: argparse.Namespace) -> int:
     if args.all or args.dry_run:
         raise Misuse("--all and --dry-run are about hooks, which a file doesn't run")
     text = _read(args.what[0])
-    if not text.lstrip().startswith("{"):
+    lines = _recorded_lines(text)
+    if lines is None:
         plan = steps.read(text, states=_EVERY_STATE)
         return _play(plan, _config(plan), sandbox=args.sandbox)
-    lines = text.splitlines()
     if args.sandbox:
         return _play(*recorded(lines), sandbox=True)
     return _again(lines)
@@ -66,6 +66,16 @@ def _replay_words(args: argparse.Namespace) -> int:
 
     plan = steps.parse(args.what, states=steps.STATES)
     return replay(Paths(), plan, everybodys=args.all, dry=args.dry_run)
+
+
+def _recorded_lines(text: str) -> list[str] | None:
+    """Return the recorder's lines, of a bundle too; None for a list of events."""
+    from netfail_hooks import bundle
+
+    found = bundle.recordings(text)
+    if found is None and text.lstrip().startswith("{"):
+        return text.splitlines()
+    return found
 
 
 def _again(lines: list[str]) -> int:

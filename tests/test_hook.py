@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from netfail_hooks import hook
+from netfail_hooks.config_file import render
+from netfail_hooks.errors import Misuse
 from netfail_hooks.journal import printable
 from netfail_hooks.names import is_interface_name
+from netfail_hooks.paths import Paths
+from tests.conftest import Tried
+from tests.world import config_of
 
 START = "import sys; sys.path.append({!r}); from netfail_hooks.hook import main; sys.exit(main())"
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -65,6 +73,7 @@ def test_what_goes_to_the_journal_is_one_printable_line(text: str) -> None:
     assert shown.isascii()
     assert all(" " <= character <= "~" for character in shown)
 
+
 def test_a_run_with_nothing_to_do_loads_nothing_for_it() -> None:
     program = (
         f"import sys; sys.path.append({PROJECT!r})\n"
@@ -79,3 +88,22 @@ def test_a_run_with_nothing_to_do_loads_nothing_for_it() -> None:
     ours = ("act", "apply", "flows", "metrics", "metrics_text", "notify", "tally")
     assert not loaded & {f"netfail_hooks.{name}" for name in ours}
     assert not loaded & {"dataclasses", "json", "re", "subprocess", "typing", "pyroute2"}
+
+
+@pytest.mark.faults
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(st.sampled_from(["STATE", "ADDR", "ESSID", "json"]), st.text()),
+    st.text(max_size=20) | st.sampled_from(["eth0", "lo", "*", "upl0 ", "upl0\n", "UPL0", "upl"]),
+)
+def test_no_environment_makes_a_hook_act_for_what_is_no_uplink(
+    tmp_path: Path, tried: Tried, environment: dict[str, str], interface: str
+) -> None:
+    tried("fuzz inputs: hook environments", 1)
+    paths = Paths(str(tmp_path))
+    os.makedirs(os.path.dirname(paths.config), exist_ok=True)
+    Path(paths.config).write_text(render(config_of("upl0", "upl1")), encoding="utf-8")
+    assume(interface not in ("upl0", "upl1"))
+    with contextlib.suppress(Misuse):
+        assert hook._look({**environment, "IFACE": interface}, paths) == 0  # type: ignore[arg-type]
+    assert not os.path.exists(paths.run + "/lock")

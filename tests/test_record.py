@@ -8,11 +8,13 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from time import gmtime
 
 import pytest
 
-from netfail_hooks import record
+from netfail_hooks import cli, log, record
 from netfail_hooks.memory import Memory
+from netfail_hooks.paths import Paths
 from netfail_hooks.record import Run
 from netfail_hooks.values import replace
 from tests.world import World, config_of
@@ -149,3 +151,40 @@ def test_others_may_not_read_the_log(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("left", [b'{"schema":1,"ti', b"\0\0\0\0", b"\xff"])
+def test_what_a_killed_write_left_spoils_no_other_line(
+    tmp_path: Path, world: World, left: bytes
+) -> None:
+    path = tmp_path / "events.jsonl"
+    record.write(str(tmp_path), record.line(_run(world)), 1 << 20)
+    with path.open("ab") as file:
+        file.write(left)
+    record.write(str(tmp_path), record.line(_run(world)), 1 << 20)
+    first, torn, last = path.read_bytes().splitlines()
+    assert torn == left
+    assert json.loads(first)["schema"] == json.loads(last)["schema"] == 1
+
+
+def test_times_go_back_with_the_clock_and_the_log_is_still_read(
+    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """As on a machine without a clock of its own, which begins in 1970."""
+    paths = Paths(str(tmp_path))
+    os.makedirs(paths.log)
+    monkeypatch.setattr(log, "Paths", lambda: paths)
+    lines = []
+    for when in (1_800_000_000, 7, 1_700_000_000, 1_700_000_001):
+        with monkeypatch.context() as patch:
+            patch.setattr("netfail_hooks.record.time.gmtime", lambda when=when: gmtime(when))
+            lines.append(record.line(_run(world)))
+        record.write(paths.log, lines[-1], 1 << 20)
+    for form in ([], ["--json"], ["--timeline"], ["--svg", "-"], ["--since", "2020-01-01"]):
+        assert cli.entry(["log", *form]) == 0
+        shown = capsys.readouterr()
+        assert not shown.err, form
+        if not form:
+            assert [line[:4] for line in shown.out.splitlines() if line[0] != " "] == [
+                "2027", "1970", "2023", "2023"]  # fmt: skip

@@ -1,6 +1,6 @@
-"""Kill a command at a system call that changes something: strace's fault injection (strace(1)).
+"""Hurt a command at a system call: strace's fault injection (strace(1)).
 
-The signal comes as the call is entered, and the kernel then leaves it out: what came before is
+A signal comes as the call is entered, and the kernel then leaves it out: what came before is
 done, and nothing else. So the points at which a run can be killed are as many as its changes.
 """
 
@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from signal import SIGKILL
+from subprocess import CompletedProcess
 
 from netfail_hooks.sandbox import Lab
 
@@ -56,6 +57,13 @@ def kill(lab: Lab, argv: Sequence[str], at: Call, environment: Environment) -> i
     return sum(call.changes for call in _calls(lab))
 
 
+def fail(
+    lab: Lab, argv: Sequence[str], inject: str, environment: Environment
+) -> CompletedProcess[str]:
+    """Run a command with one of its calls failing or late: ``sendmsg:error=ENOBUFS:when=1``."""
+    return lab.run(*_strace("recvfrom"), f"--inject={inject}", *argv, environment=environment)
+
+
 def points(calls: Sequence[Call]) -> list[Call]:
     """Return where to kill: a call for each change, before which all earlier ones are made.
 
@@ -73,9 +81,14 @@ def points(calls: Sequence[Call]) -> list[Call]:
     return found
 
 
-def _strace() -> list[str]:
+def read(lab: Lab) -> str:
+    """Return the trace of the command that runs, as far as it is."""
+    return lab.read(_TRACE)
+
+
+def _strace(*more: str) -> list[str]:
     return ["strace", "--output", _TRACE, "--string-limit=60", "--signal=none",
-            f"--trace={CALLS}"]  # fmt: skip
+            f"--trace={','.join([CALLS, *more])}"]  # fmt: skip
 
 
 def _calls(lab: Lab) -> list[Call]:

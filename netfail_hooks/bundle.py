@@ -1,0 +1,109 @@
+"""``netfail-hooks log --bundle``: all that a bug report needs in one file, nothing secret in it.
+
+Plain text, so that a person can read what is sent. A line that begins with ``==`` names what
+follows; the recordings come last, and ``netfail-hooks replay`` takes the file as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator
+
+from netfail_hooks import __version__, match, takeover
+from netfail_hooks.config import load
+from netfail_hooks.errors import Problem
+from netfail_hooks.paths import Paths
+from netfail_hooks.redact import Redactor
+from netfail_hooks.values import plain
+
+HEAD = "netfail-hooks bundle 1"
+_ABOUT = """\
+Secrets, hardware addresses and public addresses are exchanged: the same one for the same
+placeholder everywhere, so this can be replayed: netfail-hooks replay FILE
+"""
+_RECORDINGS = "recordings"
+_MOST = 200  # recordings, the last ones
+
+
+def write(paths: Paths, lines: Iterable[str], place: str) -> None:
+    """Put the bundle into a file, or on standard output for "-". Raises OSError."""
+    data = Redactor(os.urandom(16)).text(text(paths, lines)).encode("utf-8", "surrogateescape")
+    if place == "-":
+        os.write(1, data)
+        return
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(place, flags, 0o600), "wb") as file:
+        file.write(data)
+
+
+def text(paths: Paths, lines: Iterable[str]) -> str:
+    """Return the bundle, nothing redacted yet."""
+    parts = [*_parts(paths), (_RECORDINGS, "\n".join(list(lines)[-_MOST:]))]
+    return "\n".join([HEAD, _ABOUT, *(f"== {name}\n{one.rstrip()}\n" for name, one in parts)])
+
+
+def recordings(text: str) -> list[str] | None:
+    """Return the recorder's lines in a bundle, None where it is no bundle."""
+    if not text.startswith(HEAD):
+        return None
+    return text.rpartition(f"\n== {_RECORDINGS}\n")[2].splitlines()
+
+
+def _parts(paths: Paths) -> Iterator[tuple[str, str]]:
+    yield "versions", "\n".join(_versions())
+    try:
+        config = load(paths)
+    except Problem as problem:
+        yield "no config", str(problem)
+        return
+    yield "status", _status(paths)
+    yield paths.config, _content(paths.config)
+    found = dict(part for name in config.names() for part in _networks(paths, name))
+    yield from found.items()
+
+
+def _versions() -> Iterator[str]:
+    yield f"netfail-hooks {__version__}"
+    yield f"Python {platform.python_version()}"
+    yield f"{platform.system()} {platform.release()} {platform.machine()}"
+    yield platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    try:
+        done = subprocess.run(["networkctl", "--version"], capture_output=True, text=True,
+                              check=False, timeout=5)  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    yield done.stdout.partition("\n")[0]
+
+
+def _status(paths: Paths) -> str:
+    from netfail_hooks import status
+
+    try:
+        return json.dumps(plain(status.look(paths)), indent=1)
+    except Problem as problem:
+        return str(problem)
+
+
+def _networks(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
+    """Yield the files that set an uplink up, ours and the user's below it."""
+    nic = match.read_nic(name, paths.at("/sys"))
+    for ignore in (lambda _: False, takeover.is_ours):
+        try:
+            source = match.effective(paths, nic, ignore)
+        except Problem as problem:
+            yield f"no .network file for {name}", str(problem)
+            continue
+        if source:
+            yield source.path, source.text
+            yield from source.dropins
+
+
+def _content(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError as error:
+        return str(error)

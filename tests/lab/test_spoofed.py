@@ -1,0 +1,73 @@
+"""Hostile packets on a real wire: none of them makes a dead gateway or target look alive."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netfail_hooks.sandbox import Lab
+from netfail_hooks.sandbox_lan import gateway6
+from tests.conftest import Tried
+from tests.lab.suite import install, wait
+
+pytestmark = pytest.mark.faults
+_TARGET = "198.51.100.1"
+
+
+@contextlib.contextmanager
+def _spoofing(lab: Lab, *words: str) -> Iterator[None]:
+    text = Path(__file__).with_name("spoofer.py").read_text(encoding="utf-8")
+    speaker = lab.holder.popen([sys.executable, "-IS", "-c", text, *words], netns="lan")
+    assert speaker.stdout is not None
+    assert speaker.stdout.readline() == b"begun\n"
+    try:
+        yield
+    finally:
+        speaker.communicate()
+    assert speaker.returncode == 0
+
+
+def _judged(lab: Lab) -> dict[int, Any]:
+    """Return how eth0's probes went, by family."""
+    done = lab.netfail("check", "--json")
+    assert "Traceback" not in done.stderr, done.stderr
+    probes = json.loads(done.stdout)["probes"]
+    return {one["family"]: one for one in probes if one["interface"] == "eth0"}
+
+
+def test_what_is_not_the_gateways_own_answer_does_not_count(
+    make_lab: Callable[..., Lab], tried: Tried
+) -> None:
+    lab = make_lab(start=False)
+    for path, text in lab.howto_files().items():
+        plug = lab.plugs[path.rpartition("-")[2].removesuffix(".network")]
+        lab.write(path, f"{text}Address={plug.host6}/64\nGateway={gateway6(plug.segment)}\n")
+    lab.start()
+    install(lab, hold_down=0)
+    lab.dead_gateway("eth0")
+    tried("spoofed answers", 12)
+    with _spoofing(lab, "wrong"):
+        judged = _judged(lab)
+    assert {family: one["well"] for family, one in judged.items()} == {4: False, 6: False}
+    assert (lab.way_out(4), lab.way_out(6)) == ("wlan0", "wlan0")
+    with _spoofing(lab, "right"):  # the very thing, to see that it would count
+        judged = _judged(lab)
+    assert {family: one["well"] for family, one in judged.items()} == {4: True, 6: True}
+
+
+def test_an_echo_from_somebody_else_does_not_count(lab: Lab, tried: Tried) -> None:
+    install(lab, targets=f'["icmp:{_TARGET}"]', hold_down=0, more="successes = 1\n")
+    for source, by, well in (("198.51.100.2", 0, False), (_TARGET, 1, False), (_TARGET, 0, True)):
+        tried("spoofed answers", 1)
+        # A standby's target is asked through the one that carries the traffic.
+        lab.alive_gateway("eth0")
+        wait(lambda: not lab.tick().returncode and lab.way_out() == "eth0", "traffic by eth0")
+        lab.dead_gateway("eth0")
+        with _spoofing(lab, "router", source, str(by)):
+            assert _judged(lab)[4]["well"] is well, (source, by)
