@@ -14,7 +14,7 @@ TARGETS_MAX = 16  # BOND_MAX_ARP_TARGETS, include/net/bonding.h
 
 # Key: what it is for, as config.toml explains it.
 BOND_KEYS = {
-    "name": "of the bond",
+    "name": "the interface that the bond is",
     "arp_interval": "milliseconds between two questions of the kernel's monitor",
     "reselect": '"always": the first uplink takes the traffic back at once; "better": if it is '
     'faster; "failure": only when the other one fails',

@@ -16,15 +16,15 @@ POLICIES = ("any", "all")
 
 # Key: what it is for, as config.toml explains it.
 KEYS = {
-    "interface": "as 'networkctl' lists it",
+    "interface": "its name, as 'networkctl' lists it; the only key that must be there",
     "metric": "of networkd's own routes through it; greater than that of the uplink before",
-    "gateway": "probe the gateway (ARP, neighbour discovery)",
+    "gateway": "probe the gateway: ARP for IPv4, neighbour discovery for IPv6",
     "targets": 'and beyond it, by address: "icmp:1.1.1.1", "tcp:9.9.9.9:53", "tcp:[2620:fe::9]:53"',
-    "policy": '"any": one target that answers is enough; "all": the gateway and all of them',
+    "policy": '"any": one target that answers is enough; "all": the gateway and all of them must',
     "failures": "tries in a row without an answer before the traffic moves",
     "timeout": "milliseconds that the last try of a round may take",
 }
-_BOUNDS = {"metric": (1, METRIC_MAX), "failures": (1, 20), "timeout": (50, 5000)}
+BOUNDS = {"metric": (1, METRIC_MAX), "failures": (1, 20), "timeout": (50, 5000)}
 
 
 def default_metrics(interfaces: tuple[str, ...]) -> tuple[Uplink, ...]:
@@ -41,7 +41,7 @@ def parse_uplink(rank: int, entry: dict[str, Any]) -> tuple[Uplink | None, list[
     name = values.get("interface")
     if not isinstance(name, str) or not is_interface_name(name):
         wrong.append(f"interface: not an interface name: {name!r}")
-    for key, (low, high) in _BOUNDS.items():
+    for key, (low, high) in BOUNDS.items():
         found = values.get(key, low)
         if type(found) is not int or not low <= found <= high:
             wrong.append(f"{key}: must be {low} to {high}, not {found!r}")

@@ -38,6 +38,14 @@ class Nic:
     kind: str = ""  # as networkctl's TYPE: ether, wlan, loopback
     host: str = ""
 
+    @property
+    def wlan_type(self) -> str:
+        """Return what it does by radio: an uplink is a client, a station, of an access point.
+
+        The 80-wifi-adhoc.network that systemd brings along asks for it.
+        """
+        return "station" if self.kind in ("", "wlan") else "none"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -50,7 +58,7 @@ class Source:
     @property
     def sections(self) -> tuple[networkfile.Section, ...]:
         """Return the sections of all of it, in the order in which networkd reads them."""
-        texts = [self.text, *(text for _, text in self.dropins)]
+        texts = map(networkfile.ended, [self.text, *(text for _, text in self.dropins)])
         return tuple(section for text in texts for section in networkfile.parse(text))
 
 
@@ -76,14 +84,18 @@ def effective(
     ``ignore`` tells of a text whether to look past it. Raises Misuse for a file of which we
     can't say whether it fits.
     """
-    for path in _listed(paths, DIRECTORIES, ".network"):
-        text = _text(paths.at(path))
-        if not text.strip() or ignore(text):
-            continue
-        source = Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
-        if _fits(source, nic):
+    for source in sources(paths):
+        if not ignore(source.text) and _fits(source, nic):
             return source
     return None
+
+
+def sources(paths: Paths) -> Iterator[Source]:
+    """Give the files that are not empty or masked, in the order in which networkd tries them."""
+    for path in _listed(paths, DIRECTORIES, ".network"):
+        text = _text(paths.at(path))
+        if text.strip():
+            yield Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
 
 
 def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str]:
@@ -136,6 +148,7 @@ def _holds(key: str, words: list[str], nic: Nic) -> bool | None:
         "Driver": nic.driver,
         "Type": nic.kind,
         "Host": nic.host,
+        "WLANInterfaceType": nic.wlan_type,
     }.get(key, "")
     if not known:
         return None

@@ -7,14 +7,18 @@ device, swallows send failures and asks one after another.
 from __future__ import annotations
 
 import errno
+import os
 import select
 import socket
 from typing import Any
 
 from icmplib import ICMPLibError, ICMPRequest, ICMPv4Socket, ICMPv6Socket
-from icmplib.utils import unique_identifier
 
 from netfail_hooks.facts import Target
+from netfail_hooks.rtnetlink import packed
+
+_ECHO_REPLIES = {4: 0, 6: 129}  # RFC 792, RFC 4443
+_READS = 64  # packets at a time: a flood must not hold us
 
 
 def target_wire(target: Target, interface: str) -> Echo | Connection:
@@ -30,18 +34,19 @@ class Echo:
     def __init__(self, target: Target, interface: str) -> None:
         self.name = str(target)
         self._target = target
-        self._identifier = unique_identifier()
+        self._address = packed(target.family, target.address)
+        self._identifier = int.from_bytes(os.urandom(2), "big")  # nobody's to guess
         self._requests: list[Any] = []
         kind = ICMPv4Socket if target.family == 4 else ICMPv6Socket
         try:
             self._socket = kind(privileged=True)
         except ICMPLibError as error:  # it wraps the system's refusal
             raise PermissionError(errno.EPERM, str(error)) from None
-        _bind(self._socket.sock, interface)
+        _bind(self._sock(), interface)
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
-        return int(self._socket.sock.fileno())
+        return self._sock().fileno()
 
     def ask(self) -> None:
         """Send an echo request."""
@@ -54,17 +59,37 @@ class Echo:
             raise OSError(errno.ENETUNREACH, str(error)) from None
 
     def answered(self) -> bool:
-        """Tell whether the reply to one of our requests has come."""
-        try:
-            reply = self._socket.receive(self._requests[-1], timeout=0.001)
-            reply.raise_for_status()
-        except ICMPLibError:
-            return False
-        return True
+        """Tell whether the reply to one of our requests has come.
+
+        A raw socket gets everybody's ICMP, and icmplib asks of a reply neither its sender nor
+        its kind: only the target's own word counts.
+        """
+        for _ in range(_READS):
+            try:
+                reply = self._socket.receive(timeout=0.001)
+            except ICMPLibError:
+                return False
+            if self._is_answer(reply):
+                return True
+        return False
+
+    def _is_answer(self, reply: Any) -> bool:  # noqa: ANN401 - icmplib is untyped
+        sender = reply.source.partition("%")[0]
+        return (
+            reply.type == _ECHO_REPLIES[self._target.family]
+            and reply.id == self._identifier
+            and reply.sequence < len(self._requests)
+            and packed(self._target.family, sender) == self._address
+        )
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+    def _sock(self) -> socket.socket:
+        """Return the socket within icmplib's, which only version 3 shows (Debian has 2.1)."""
+        found: socket.socket = self._socket._sock  # noqa: SLF001 - see above
+        return found
 
 
 class Connection:

@@ -143,7 +143,7 @@ COMPILED = compile_config(Config((Uplink("eth0", 100),)), "stamp")
     ("old", "new"),
     [
         ("stamp", "other"),
-        ("config 2", "config 1"),
+        ("config 3", "config 2"),
         ("end\n", ""),
         ("end\n", "end"),
         ("mode routes", "mode circles"),

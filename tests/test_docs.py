@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from netfail_hooks import sysctls
+from bench import table
+from bench.contenders import OURS, TITLES
+from bench.picture import picture
+from bench.results import load
+from netfail_hooks import completion, sysctls
 from netfail_hooks.bond_facts import Bond
 from netfail_hooks.cli import parser
-from netfail_hooks.commands import COMMANDS
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.config_bond import BOND_KEYS, INTERVAL
 from netfail_hooks.config_file import SETTINGS, parse
@@ -44,8 +49,8 @@ def test_a_setting_is_documented_as_it_is(setting: object) -> None:
     one = next(known for known in SETTINGS if known is setting)
     default, span = ROWS[one.key]
     initial = getattr(Config(uplinks=default_metrics(("eth0",))), one.field)
-    assert default == f"`{str(initial).lower()}`"
-    assert span == ("" if one.kind is bool else f"{one.low} to {one.high}")
+    assert default == (f'`"{initial}"`' if one.kind is str else f"`{str(initial).lower()}`")
+    assert span == ("" if one.kind in (bool, str) else f"{one.low} to {one.high}")
     assert f"| {one.about}" in CONFIGURATION
 
 
@@ -102,9 +107,25 @@ def test_a_command_line_is_one_that_the_command_takes(document: Path) -> None:
             parser(filled=(words[0],)).parse_args(words)
 
 
-def test_the_manual_has_every_command_and_path() -> None:
-    listed = re.findall(r"^\.TP\n\.B ([a-z]+)$", MANUAL, re.MULTILINE)
-    assert sorted(listed) == sorted(command.name for command in COMMANDS)
+def test_what_is_made_from_the_code_is_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, HERE / "docs/reference.py", "--check"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr + "run docs/reference.py"
+
+
+def test_the_manual_has_every_command_option_key_and_path() -> None:
+    sections = re.split(r"^\.SS ([a-z]+)\n", MANUAL.partition(".SH EXIT")[0], flags=re.MULTILINE)
+    grammar = completion.grammar()
+    assert sections[1::2] == list(grammar)
+    for name, text in zip(sections[1::2], sections[2::2], strict=True):
+        plain = text.replace("\\-", "-")
+        for word in grammar[name]:
+            assert word.text in (*re.findall(r"[\w-]+", plain), "-h", "--help")
+    settings = MANUAL.partition(".SH CONFIGURATION")[2].partition(".SH FILES")[0]
+    named = re.findall(r"^\.B (?:uplink\.)?(\S+)$", settings, re.MULTILINE)
+    assert set(ROWS) <= set(named)
     paths = Paths()
     for path in (paths.config, paths.notify, paths.run, paths.log, paths.manifest, paths.network):
         assert path in MANUAL
@@ -112,12 +133,21 @@ def test_the_manual_has_every_command_and_path() -> None:
 
 def test_the_manual_uses_only_macros_that_there_are() -> None:
     used = set(re.findall(r"^\.([A-Z]+)", MANUAL, re.MULTILINE))
-    assert used <= {"TH", "SH", "PP", "TP", "B", "I", "BR", "RI"}
+    assert used <= {"TH", "SH", "SS", "PP", "TP", "B", "I", "BI", "BR", "RI"}
 
 
 def test_the_readme_names_every_sysctl() -> None:
     for setting in sysctls.wanted("eth0"):
         assert setting.key.rpartition("/")[2] in README
+
+
+def test_what_was_measured_is_told_as_it_was() -> None:
+    """After a change: bench/run --from docs/bench.json --svg docs/bench.svg --markdown ..."""
+    found = load((HERE / "docs/bench.json").read_text(encoding="utf-8"))
+    assert table.summary(found, TITLES) in README
+    assert table.markdown(found, TITLES) == (HERE / "docs/bench.md").read_text(encoding="utf-8")
+    drawn = (HERE / "docs/bench.svg").read_text(encoding="utf-8")
+    assert picture(found, TITLES, OURS) == drawn
 
 
 def test_every_dependency_earns_its_place() -> None:

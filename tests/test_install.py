@@ -61,6 +61,17 @@ def test_the_users_own_files_are_not_touched(machine: Machine) -> None:
     assert {path: after[path] for path in before} == before
 
 
+@pytest.mark.parametrize("plugged", [True, False])
+def test_systemds_own_file_for_ad_hoc_wifi_is_no_uplinks(tmp_path: Path, *, plugged: bool) -> None:
+    machine = Machine(tmp_path, ("eth0", "wlan0") if plugged else ())
+    for name in ("eth0", "wlan0"):
+        os.unlink(f"{machine.root}{NETWORK}/20-{name}.network")
+    machine.write("/usr/lib/systemd/network/80-wifi-adhoc.network",
+                  "[Match]\nType=wlan\nWLANInterfaceType=ad-hoc\n")  # fmt: skip
+    machine.install(*PAIR, "--dhcp")
+    assert "DHCP=yes" in machine.read(f"{NETWORK}/10-netfail-wlan0.network")
+
+
 def test_twice_is_the_same_as_once(machine: Machine) -> None:
     machine.install(*PAIR)
     once = machine.shape()

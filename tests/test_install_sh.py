@@ -15,8 +15,12 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent.parent
-SHELL_FILES = ("install.sh", "tests/run", ".ci/run")
-SHIPPED = ("install.sh", "pyproject.toml", "README.md", "LICENSE", "netfail_hooks", "hooks", "man")
+SHELL_FILES = (
+    "install.sh", "tests/run", ".ci/run", "packaging/deb", "packaging/arch/netfail-hooks.install",
+    *(f"packaging/debian/{name}" for name in ("postinst", "prerm", "postrm")),
+)  # fmt: skip
+SHIPPED = ("install.sh", "pyproject.toml", "setup.py", "README.md", "LICENSE",
+           "netfail_hooks", "hooks", "man")  # fmt: skip
 UPLINKS = ("--primary", "eth0", "--backup", "wlan0", "--dhcp", "--yes")
 PATIENCE = 240  # seconds: PyPI, and a small machine
 
@@ -148,9 +152,12 @@ def test_twice_is_once_and_uninstall_leaves_nothing(machine: Machine) -> None:
     assert first.returncode == 0, first.stderr
     assert snapshot(machine.checkout) == checkout
     assert machine.command("--version").stdout.startswith("netfail-hooks 0.")
-    assert "complete" in (
-        machine.prefix / "share/bash-completion/completions/netfail-hooks"
-    ).read_text(encoding="utf-8")
+    share = machine.prefix / "share"
+    assert "complete" in (share / "bash-completion/completions/netfail-hooks").read_text()
+    assert "#compdef" in (share / "zsh/site-functions/_netfail-hooks").read_text()
+    assert "complete" in (share / "fish/vendor_completions.d/netfail-hooks.fish").read_text()
+    manual = (HERE / "man/netfail-hooks.8").read_text(encoding="utf-8")
+    assert (share / "man/man8/netfail-hooks.8").read_text(encoding="utf-8") == manual
     hook = machine.root / "etc/networkd-dispatcher/no-carrier.d/50-netfail-hooks"
     assert str(machine.prefix) in hook.read_text(encoding="utf-8")
 

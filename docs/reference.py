@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Write what the documents say of settings and commands, from the code that defines them.
+
+    .venv/bin/python docs/reference.py             after a change of a setting, option or command
+    .venv/bin/python docs/reference.py --check     what the tests do: exit status 1 and a diff
+
+Between a mark ``made by docs/reference.py: NAME`` and the next ``end`` all is made; the rest of
+docs/configuration.md and man/netfail-hooks.8 is written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(HOME))
+
+from netfail_hooks.bond_facts import RESELECT, Bond  # noqa: E402 - found by the path above
+from netfail_hooks.cli import parser  # noqa: E402
+from netfail_hooks.commands import COMMANDS, Command  # noqa: E402
+from netfail_hooks.config import MODES, Config, Uplink  # noqa: E402
+from netfail_hooks.config_bond import BOND_KEYS, INTERVAL  # noqa: E402
+from netfail_hooks.config_file import MODE_ABOUT, SETTINGS  # noqa: E402
+from netfail_hooks.config_uplink import BOUNDS, KEYS, POLICIES, default_metrics  # noqa: E402
+
+TABLES = ("general", "hold_down", "check", "log", "metrics", "bond", "uplink")
+CONFIGURATION, MANUAL = "docs/configuration.md", "man/netfail-hooks.8"
+_REGION = re.compile(
+    r"(^(?:<!--|\.\\\") made by docs/reference\.py: (\w+)[^\n]*\n)(.*?)(^(?:<!--|\.\\\") end)",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of the config: its default and range as people read them, and what it is for."""
+
+    name: str
+    default: str
+    span: str
+    about: str
+
+
+def keys(table: str) -> list[Key]:
+    """Return the keys of a table; those above all tables for "general"."""
+    if table == "uplink":
+        return [_of_an_uplink(name, about) for name, about in KEYS.items()]
+    if table == "bond":
+        spans = {"arp_interval": _span(*INTERVAL), "reselect": _choice(RESELECT)}
+        return [Key(f"bond.{name}", _toml(getattr(Bond(), name)), spans.get(name, ""), about)
+                for name, about in BOND_KEYS.items()]  # fmt: skip
+    initial = Config(uplinks=default_metrics(("eth0",)))
+    found = [Key("mode", _toml(initial.mode), _choice(MODES), MODE_ABOUT)]
+    for one in SETTINGS:
+        span = "" if one.kind is not int else _span(one.low, one.high)
+        found.append(Key(one.key, _toml(getattr(initial, one.field)), span, one.about))
+    return [one for one in found if (one.name.rpartition(".")[0] or "general") == table]
+
+
+def _of_an_uplink(name: str, about: str) -> Key:
+    first, second, third = default_metrics(("eth0", "wlan0", "wwan0"))
+    initial = _toml(getattr(Uplink("", 0), name)) if name != "interface" else ""
+    if name == "metric":
+        initial = f"{first.metric}, {second.metric}, {third.metric}, ... by rank"
+    span = _span(*BOUNDS[name]) if name in BOUNDS else ""
+    return Key(name, initial, _choice(POLICIES) if name == "policy" else span, about)
+
+
+def _span(low: int, high: int) -> str:
+    return f"{low} to {high}"
+
+
+def _choice(words: tuple[str, ...]) -> str:
+    return ", ".join(f'"{word}"' for word in words)
+
+
+def _toml(found: object) -> str:
+    if isinstance(found, str):
+        return f'"{found}"'
+    return "[]" if found == () else str(found).lower()
+
+
+# --- docs/configuration.md --------------------------------------------------------------------
+
+
+def markdown(table: str) -> str:
+    """Return the rows of a table of the config."""
+    lines = ["| key | default | range | what it does |", "|---|---|---|---|"]
+    for one in keys(table):
+        default = f"`{one.default}`" if one.default and " " not in one.default else one.default
+        cells = (f"`{one.name}`", default, _coded(one.span), _coded(one.about))
+        lines.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|")
+    return "\n".join([*lines, ""])
+
+
+def _coded(text: str) -> str:
+    """Return text with its quoted words as code; the quotes of a string belong to it."""
+    text = re.sub(r'"[^"]+"', lambda found: f"`{found[0]}`", text)
+    return re.sub(r"(?<!\w)'([^']+)'", r"`\1`", text)
+
+
+# --- the man page -----------------------------------------------------------------------------
+
+
+def settings(_: str) -> str:
+    """Return a paragraph for each key of the config."""
+    found = [(table, key) for table in TABLES for key in keys(table)]
+    return "".join(_paragraph(table, key) for table, key in found)
+
+
+def _paragraph(table: str, key: Key) -> str:
+    facts = [f"default {key.default}"] if key.default else []
+    facts += [f"one of {key.span}" if '"' in key.span else key.span] if key.span else []
+    name = f"uplink.{key.name}" if table == "uplink" else key.name
+    about = key.about[0].upper() + key.about[1:]
+    if facts:
+        about += f" ({'; '.join(facts)})"
+    return f".TP\n.B {_roff(name)}\n{_roff(about)}.\n"
+
+
+def commands(_: str) -> str:
+    """Return a section for each command, as its ``--help`` has it."""
+    return "".join(line + "\n" for command in COMMANDS for line in _command(command))
+
+
+def _command(command: Command) -> Iterator[str]:
+    chooser = next(
+        one for one in parser(filled=(command.name,))._actions  # noqa: SLF001 - as completion.py
+        if isinstance(one, argparse._SubParsersAction)  # noqa: SLF001
+    )  # fmt: skip
+    found: argparse.ArgumentParser = chooser.choices[command.name]
+    yield f".SS {command.name}"
+    yield "\n.PP\n".join(_roff(one) for one in (found.description or "").split("\n\n"))
+    for group in found._action_groups:  # noqa: SLF001
+        actions = [one for one in group._group_actions if one.dest != "help"]  # noqa: SLF001
+        if actions and group.title not in ("options", "positional arguments"):
+            yield f".PP\n{_roff(str(group.title)[0].upper() + str(group.title)[1:])}:"
+        for action in actions:
+            yield f".TP\n{_call(action)}\n{_roff(_sentence(action.help or ''))}"
+    unwell = "" if command.unwell == "never" else f"; 1, {command.unwell}"
+    yield f".PP\nExit status: 0, {_roff(command.well + unwell)}."
+    yield ".PP\nFor example:\n.PP"
+    calls = [f"netfail-hooks {command.name} {one}".rstrip() for one in command.examples]
+    yield "\n.br\n".join(f".B {_roff(call)}" for call in calls)
+
+
+def _call(action: argparse.Action) -> str:
+    """Return the line that names an option or argument: what is typed bold, the rest not."""
+    choices = "|".join(str(one) for one in action.choices or ())
+    value = _roff(choices or str(action.metavar or action.dest.upper()))
+    if not action.option_strings:
+        return f".B {value}" if choices else f".I {value}"
+    names = _roff(", ".join(action.option_strings))
+    if action.nargs == 0:
+        return f".B {names}"
+    return f'.BI "{names} " "{f"[{value}]" if action.nargs == "?" else value}"'
+
+
+def _sentence(text: str) -> str:
+    text = text.replace("%%", "%")
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _roff(text: str) -> str:
+    """Return text that troff prints as it is: a bare minus sign is a hyphen (groff_char(7))."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    return re.sub(r"^(?=['.])", r"\\&", escaped, flags=re.MULTILINE)
+
+
+# --- both -------------------------------------------------------------------------------------
+
+MAKERS: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys(TABLES, markdown),
+    "settings": settings,
+    "commands": commands,
+}
+
+
+def renewed(text: str) -> str:
+    """Return a document with all that is made in it made anew. Raises KeyError."""
+    return _REGION.sub(lambda one: one[1] + MAKERS[one[2]](one[2]) + one[4], text)
+
+
+def main() -> int:
+    """Write the documents, or say what is out of date in them."""
+    stale = False
+    for name in (CONFIGURATION, MANUAL):
+        old = (HOME / name).read_text(encoding="utf-8")
+        new = renewed(old)
+        if sys.argv[1:] == ["--check"]:
+            lines = old.splitlines(keepends=True), new.splitlines(keepends=True)
+            sys.stdout.writelines(difflib.unified_diff(*lines, name, f"{name} from the code"))
+            stale |= old != new
+        elif old != new:
+            (HOME / name).write_text(new, encoding="utf-8")
+    return int(stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""A clean Debian tree with what our package depends on, made once and kept by its content's key.
+
+It lies beside the machines of tests/vm, in ``NETFAIL_VM_CACHE``; remove it to have the newest
+packages.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import glob
+import hashlib
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.vm.image import cache
+
+SUITE = "bookworm"
+SHELLS = ("zsh", "fish")  # whose completions are tried
+_SOURCES = """\
+deb http://deb.debian.org/debian {suite} main
+deb http://deb.debian.org/debian-security {suite}-security main
+"""
+_PATIENCE = 540
+# What dpkg, man-db and we write down of what they did.
+_BOOKKEEPING = ("/var/lib/dpkg/", "/var/cache/", "/var/log/dpkg.log")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The root of a Debian that is not booted."""
+
+    root: Path
+
+    def run(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run a shell script in the tree, with processes and a network of its own."""
+        return subprocess.run(
+            ["unshare", "--mount", "--pid", "--fork", "--net", f"--root={self.root}",
+             "--mount-proc", "sh", "-euc", f"cd /; {script}"],
+            capture_output=True, text=True, check=False, timeout=_PATIENCE,
+            env={"PATH": _PATH, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+        )  # fmt: skip
+
+    def sh(self, script: str) -> str:
+        """Return what a script says. Raises AssertionError with that if it fails."""
+        done = self.run(script)
+        assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def files(self) -> dict[str, tuple[int, int, int, str]]:
+        """Return every path with its mode and owner, in /etc with its content's digest too."""
+        found = {}
+        for path in self.root.rglob("*"):
+            name = "/" + str(path.relative_to(self.root))
+            if (name + "/").startswith(_BOOKKEEPING):
+                continue
+            about = path.lstat()
+            whole = name.startswith("/etc/") and path.is_file() and not path.is_symlink()
+            digest = hashlib.sha256(path.read_bytes()).hexdigest() if whole else ""
+            found[name] = (about.st_mode, about.st_uid, about.st_gid, digest)
+        return found
+
+
+def unpack(packages: Sequence[str], place: Path) -> Tree:
+    """Unpack a tree that has these packages. Raises RuntimeError if there can't be one."""
+    root = place / "root"
+    root.mkdir()
+    _run(["tar", "--extract", "--file", _archive(sorted(packages)), "--directory", str(root)])
+    return Tree(root)
+
+
+def _archive(packages: Sequence[str]) -> str:
+    key = hashlib.sha256(" ".join((SUITE, *packages)).encode()).hexdigest()[:16]
+    path = f"{cache()}/tree-{SUITE}-{key}.tar"
+    os.makedirs(cache(), exist_ok=True)
+    with open(f"{cache()}/tree-{SUITE}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(path):
+            for old in glob.glob(f"{cache()}/tree-{SUITE}-*"):
+                os.unlink(old)
+            aside = f"{cache()}/tree-{SUITE}-new.tar"
+            trim = "--dpkgopt=path-exclude=/usr/share/locale/*"
+            include = f"--include={','.join(packages)}"
+            _run(["mmdebstrap", "--quiet", "--variant=minbase", include, trim, SUITE, aside, "-"],
+                 given=_SOURCES.format(suite=SUITE))  # fmt: skip
+            os.rename(aside, path)
+    return path
+
+
+def _run(argv: list[str], given: str = "") -> None:
+    done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False,
+                          timeout=_PATIENCE)  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"{argv[0]} failed:\n{(done.stderr or done.stdout)[-3000:]}")
