@@ -69,7 +69,7 @@ def read(path: str) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Misuse(f"{path}: {_one_line(error)}") from None
     config, wrong = parse(tree)
-    if config is None or wrong:
+    if config is None:
         raise Misuse(f"{path}: " + "; ".join(wrong))
     return config
 

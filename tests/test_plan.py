@@ -94,6 +94,25 @@ def test_the_last_made_goes_first(tmp_path: Path) -> None:
     assert _told(paths, {}, manifest) == ["remove /etc/y", "remove /etc/x"]
 
 
+def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path))
+    os.mkdir(paths.at("/a"), 0o700)
+    assert _told(paths, {"/a/b/one": NEW}) == ["make /a/b/", "write /a/b/one"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "names"),
+    [
+        (None, NEW, ["--- /dev/null", "+++ b/x"]),
+        (OLD, NEW, ["--- a/x", "+++ b/x"]),
+        (OLD, None, ["--- a/x", "+++ /dev/null"]),
+    ],
+)
+def test_a_diff_names_both_sides(before: Node | None, after: Node | None, names: list[str]) -> None:
+    lines = diff([Step("/x", before, after)]).splitlines()
+    assert [line for line in lines if line.startswith(("---", "+++"))] == names
+
+
 def test_a_diff_names_modes_and_ends() -> None:
     run = _file("new\n", 0o755)
     assert diff([Step("/a", None, NEW)]).splitlines()[:3] == [
@@ -101,7 +120,9 @@ def test_a_diff_names_modes_and_ends() -> None:
     ]  # fmt: skip
     assert diff([Step("/a", OLD, None)]).splitlines()[1] == "deleted file mode 0644"
     assert diff([Step("/a", NEW, run)]).splitlines()[1:] == ["old mode 0644", "new mode 0755"]
-    assert "mode" not in diff([Step("/a", OLD, NEW)])
+    assert diff([Step("/a", OLD, NEW)]).splitlines()[1:] == [
+        "--- a/a", "+++ b/a", "@@ -1 +1 @@", "-old", "+new"
+    ]  # fmt: skip
     assert diff([Step("/a", None, None)]) == ""
     assert "+bare\n\\ No newline at end of file\n" in diff([Step("/a", OLD, _file("bare"))])
     assert diff([Step("/d", None, nodes.directory())]).splitlines() == [

@@ -136,7 +136,7 @@ def test_a_broken_life_shrinks_to_a_few_runs_that_replay_reads(
 @pytest.mark.faults
 @pytest.mark.parametrize("setup", MACHINES[:2])
 def test_hours_of_faults_leave_no_trace(setup: Setup, tried: Tried) -> None:
-    tried("faults in simulated hours", soak(1, 7, setup)["faults"])
+    tried("faults in simulated hours", soak(0.4, 7, setup)["faults"])
 
 
 def test_a_recorder_that_loses_a_line_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,13 +22,26 @@ _NAMES = {"any": "all", "all": "any", "min": "max", "max": "min"}
 _SKIPPED = (ast.Import, ast.ImportFrom, ast.Raise, ast.JoinedStr)  # what is told to people
 
 
+Path = tuple[tuple[str, int | None], ...]
+Change = Callable[[ast.AST], tuple[str, str]]  # changes a node; returns it before and after
+
+
 @dataclass(frozen=True)
 class Mutant:
     """A wrong module, named by function and by what was put in place of what."""
 
     name: str
     line: int
-    tree: ast.Module
+    _right: ast.Module
+    _path: Path
+    _change: Change
+
+    @property
+    def tree(self) -> ast.Module:
+        """Return the module's syntax tree with the wrong thing in it."""
+        wrong = copy.deepcopy(self._right)
+        self._change(_at(wrong, self._path))
+        return ast.fix_missing_locations(wrong)
 
 
 def mutants(source: str, only: tuple[str, ...] = ()) -> Iterator[Mutant]:
@@ -38,18 +51,12 @@ def mutants(source: str, only: tuple[str, ...] = ()) -> Iterator[Mutant]:
     for where, path in _places(tree, only):
         node = _at(tree, path)
         for change in _changes(node):
-            wrong = copy.deepcopy(tree)
-            there = _at(wrong, path)
-            before, after = change(there)
+            before, after = change(copy.deepcopy(node))
             name = f"{where}: {before} -> {after}"
             seen[name] = seen.get(name, 0) + 1
             if seen[name] > 1:
                 name += f" ({seen[name]})"
-            line = getattr(node, "lineno", 0)
-            yield Mutant(name, line, ast.fix_missing_locations(wrong))
-
-
-Path = tuple[tuple[str, int | None], ...]
+            yield Mutant(name, getattr(node, "lineno", 0), tree, path, change)
 
 
 def _places(tree: ast.Module, only: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
@@ -85,9 +92,6 @@ def _at(tree: ast.AST, path: Path) -> ast.AST:
         inner = getattr(node, field)
         node = inner if at is None else inner[at]
     return node
-
-
-Change = Callable[[ast.AST], tuple[str, str]]  # changes a node; returns it before and after
 
 
 def _changes(node: ast.AST) -> list[Change]:
