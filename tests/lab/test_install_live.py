@@ -130,6 +130,17 @@ def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
         wait_used(lab, "eth0")
 
 
+def test_with_networkd_stopped_only_files_change_and_it_is_told(lab: Lab) -> None:
+    assert lab.networkd is not None
+    lab.networkd.stop_networkd()
+    before = _shape(lab, _KERNEL)
+    done = lab.netfail("install", *PAIR)
+    assert done.returncode == 0, done.stderr
+    assert "systemd-networkd does not answer" in done.stderr
+    assert "netfail" in lab.read("/etc/systemd/network/10-netfail-eth0.network")
+    assert _shape(lab, _KERNEL) == before
+
+
 def test_uninstall_while_failed_over_leaves_a_way_out(lab: Lab) -> None:
     _run(lab, "install", *PAIR)
     lab.dead_gateway("eth0")
