@@ -74,6 +74,13 @@ except Problem as problem:
 END
 }
 
+bundled_pip() { # print the wheel that ensurepip has; Debian's is not beside it
+    "$python" -Ic '
+import ensurepip, glob, os
+places = (os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"), "/usr/share/python-wheels")
+print(next(f for place in places for f in sorted(glob.glob(place + "/pip-*.whl"))))' 2>/dev/null
+}
+
 fetch_pip() { # FILE: for a Python without ensurepip, as Debian has it without python3-venv
     "$python" -I - "$1" <<'END'
 import hashlib, json, sys
@@ -101,27 +108,18 @@ make_venv() { # DIR WHAT...: a new virtual environment with these packages in it
     venv=$1
     shift
     rm -rf "$venv"
-    if has_venv; then
-        "$python" -m venv "$venv"
-        pip=
-    else
-        "$python" -m venv --without-pip "$venv"
-        pip=$venv/pip.whl
-        cp "$wheels"/pip-*.whl "$pip" 2>/dev/null || fetch_pip "$pip" ||
-            fail 1 "cannot fetch pip from pypi.org; install python3-venv, or see --wheels"
-    fi
+    "$python" -m venv --without-pip "$venv"
+    # pip runs from its wheel: to install it first and remove it after takes as long as all else.
+    pip=$venv/pip.whl
+    cp "$(bundled_pip)" "$pip" 2>/dev/null || cp "$wheels"/pip-*.whl "$pip" 2>/dev/null ||
+        fetch_pip "$pip" || fail 1 "cannot fetch pip from pypi.org; install python3-venv, or see --wheels"
     if [ -n "$wheels" ]; then
         set -- --no-index --find-links "$wheels" "$@"
     fi
     PYTHONPATH=$pip "$venv/bin/python" -m pip install --quiet --no-cache-dir \
         --disable-pip-version-check --no-input "$@" ||
         fail 1 "pip could not install the Python packages; look above, or see --wheels"
-    if [ -n "$pip" ]; then
-        rm -f "$pip"
-    else
-        "$venv/bin/python" -m pip --quiet --disable-pip-version-check uninstall --yes \
-            setuptools pip 2>/dev/null # Python 3.11 brings both, 3.12 only pip
-    fi
+    rm -f "$pip"
 }
 
 dependencies() { # one a line, from pyproject.toml

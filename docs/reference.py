@@ -29,6 +29,7 @@ from netfail_hooks.config_bond import BOND_KEYS, INTERVAL  # noqa: E402
 from netfail_hooks.config_file import MODE_ABOUT, SETTINGS  # noqa: E402
 from netfail_hooks.config_uplink import BOUNDS, KEYS, POLICIES, default_metrics  # noqa: E402
 
+TABLES = ("general", "hold_down", "check", "log", "metrics", "bond", "uplink")
 CONFIGURATION, MANUAL = "docs/configuration.md", "man/netfail-hooks.8"
 _REGION = re.compile(
     r"(^(?:<!--|\.\\\") made by docs/reference\.py: (\w+)[^\n]*\n)(.*?)(^(?:<!--|\.\\\") end)",
@@ -57,7 +58,7 @@ def keys(table: str) -> list[Key]:
     initial = Config(uplinks=default_metrics(("eth0",)))
     found = [Key("mode", _toml(initial.mode), _choice(MODES), MODE_ABOUT)]
     for one in SETTINGS:
-        span = "" if one.kind is bool else _span(one.low, one.high)
+        span = "" if one.kind is not int else _span(one.low, one.high)
         found.append(Key(one.key, _toml(getattr(initial, one.field)), span, one.about))
     return [one for one in found if (one.name.rpartition(".")[0] or "general") == table]
 
@@ -109,8 +110,7 @@ def _coded(text: str) -> str:
 
 def settings(_: str) -> str:
     """Return a paragraph for each key of the config."""
-    tables = ("general", "hold_down", "check", "log", "bond", "uplink")
-    found = [(table, key) for table in tables for key in keys(table)]
+    found = [(table, key) for table in TABLES for key in keys(table)]
     return "".join(_paragraph(table, key) for table, key in found)
 
 
@@ -176,7 +176,7 @@ def _roff(text: str) -> str:
 # --- both -------------------------------------------------------------------------------------
 
 MAKERS: dict[str, Callable[[str], str]] = {
-    **dict.fromkeys(("general", "hold_down", "check", "log", "bond", "uplink"), markdown),
+    **dict.fromkeys(TABLES, markdown),
     "settings": settings,
     "commands": commands,
 }

@@ -50,7 +50,8 @@ class Announcer:
         if self._socket is None:
             self._socket = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
         for frame in frames(announcement):
-            self._socket.sendto(frame, (announcement.interface, 0))
+            # sendmsg, as for all that changes something: see rtnetlink.py.
+            self._socket.sendmsg((frame,), (), 0, (announcement.interface, 0))
 
 
 def frames(announcement: Announce) -> list[bytes]:

@@ -13,17 +13,19 @@ import struct
 import time
 from collections.abc import Sequence
 
-from netfail_hooks import live, reconcile
+from netfail_hooks import bond_afresh, live, networkctl, reconcile
 from netfail_hooks import rtnetlink as rt
 from netfail_hooks.bond_facts import ACTIVE_BACKUP
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Problem
 from netfail_hooks.facts import FAMILIES
 from netfail_hooks.observe import observe
+from netfail_hooks.paths import Paths
 from netfail_hooks.plan import Step
 from netfail_hooks.values import replace
 
 _PATIENCE = 25.0  # seconds for the gateway to answer; networkd, DHCP and Wi-Fi have theirs
+_NOTICE = 5.0  # seconds for networkd to read of a change from the kernel
 _STEP = 0.2
 _NETDEV = ".netdev"
 
@@ -58,7 +60,18 @@ def follow(gone: Sequence[str]) -> None:
             with contextlib.suppress(rt.NetlinkError):
                 index = struct.unpack_from("=i", netlink.get(rt.GETLINK, body), 4)[0]
                 netlink.change(rt.DELLINK, 0, struct.pack("=BxHiII", 0, 0, index, 0, 0))
+    _await_gone(gone)
+    for path in bond_afresh.slave_files(Paths(), gone):
+        with contextlib.suppress(OSError):  # a read-only /usr: a restart of networkd would do
+            bond_afresh.renew(path)
     live.command("networkctl", "reload")
+
+
+def _await_gone(names: Sequence[str]) -> None:
+    """Wait until networkd knows that the bonds are gone, else it takes the new for the old."""
+    end = time.monotonic() + _NOTICE
+    while time.monotonic() < end and any(name in networkctl.states() for name in names):
+        time.sleep(_STEP)
 
 
 def give_back(gone: Sequence[str], config: Config) -> list[str]:

@@ -12,13 +12,12 @@ from netfail_hooks.bond_decide import trouble
 from netfail_hooks.config import Config
 from netfail_hooks.events import Event
 from netfail_hooks.facts import FAMILIES, Observation
+from netfail_hooks.paint import BAD, painter
 from netfail_hooks.status_report import told_failover
-from netfail_hooks.status_text import render_failover
+from netfail_hooks.status_text import UNWELL, WELL, labelled, render_failover, well_mark
 from netfail_hooks.status_values import SCHEMA, Failover
 from netfail_hooks.values import value
 from netfail_hooks.way import Way
-
-_GOOD, _BAD, _PLAIN = "\033[32m", "\033[31m", "\033[0m"  # ECMA-48, SGR
 
 
 @value
@@ -97,11 +96,9 @@ def _slave(config: Config, seen: Observation, rank: int, name: str) -> SlaveRepo
 
 def render_bond(report: BondReport, *, colour: bool) -> str:
     """Return the report as lines for people."""
-
-    def mark(well: bool) -> str:  # noqa: FBT001 - of one thing
-        text = "ok" if well else "NOT WELL"
-        return f"{_GOOD if well else _BAD}{text}{_PLAIN}" if colour else text
-
+    paint = painter(colour=colour)
+    width = max(len(one.interface) for one in report.slaves)
+    marks = max(len(WELL if one.well else UNWELL) for one in report.slaves)
     lines = []
     for one in report.slaves:
         words = [one.trouble or "carrier"]
@@ -110,15 +107,18 @@ def render_bond(report: BondReport, *, colour: bool) -> str:
             words += [f"{one.state} slave", f"monitor says {one.link}",
                       f"{one.failures} link {failed}", f"hardware {one.permanent_mac}"]  # fmt: skip
         star = "*" if one.interface == report.active else " "
-        lines.append(f"{one.rank}. {one.interface} {star} {mark(one.well)}  {', '.join(words)}")
+        mark = well_mark(paint, marks, well=one.well)
+        lines.append(f"{one.rank}. {one.interface:{width}} {star} {mark}  {', '.join(words)}")
     asked = f"asks {', '.join(report.targets)} each {report.arp_interval} ms"
     monitor = asked if report.arp_interval and report.targets else "no ARP monitor"
-    told = [report.kernel_mode or "there is no such bond", monitor,
+    told = [report.bond, report.kernel_mode or "there is no such bond", monitor,
             f"primary {report.primary or 'none'}"]  # fmt: skip
-    lines += ["", f"{report.bond}     {', '.join(told)}",
-              f"address   {', '.join(report.addresses) or 'none'}"]  # fmt: skip
-    lines += [f"traffic   to {way.destination} by {way.interface}, slave {report.active or 'none'}"
-              for way in report.way_out] or ["traffic   no way out"]  # fmt: skip
+    lines += ["", *labelled("bond", [", ".join(told)])]
+    lines += labelled("address", [", ".join(report.addresses) or "none"])
+    lines += labelled("traffic", [
+        f"to {way.destination} by {way.interface}, slave {report.active or 'none'}"
+        for way in report.way_out
+    ] or [paint("no way out", BAD)])  # fmt: skip
     if report.last_failover:
-        lines.append(f"last      {render_failover(report.last_failover)}")
-    return "\n".join([*lines, *(f"unknown   {one}" for one in report.unknown)])
+        lines += labelled("last", [render_failover(report.last_failover)])
+    return "\n".join([*lines, *labelled("unknown", list(report.unknown))])

@@ -50,6 +50,7 @@ def _all_well(done: Run) -> bool:
 
 
 def _print(done: Run) -> None:
+    width = max(len(name) for name in done.config.names())
     for name in done.config.names():
         for standing in done.after.standings:
             if standing.interface == name:
@@ -57,7 +58,7 @@ def _print(done: Run) -> None:
                 mark = "  carries the traffic" if carries else ""
                 why = f" ({standing.trouble})" if standing.trouble else ""
                 asked = f", answered in {standing.rtt / 1000:.1f} ms" if standing.passes else ""
-                print(f"{name}  IPv{standing.family}  {standing.verdict}{why}{asked}{mark}")
+                print(f"{name:{width}}  IPv{standing.family}  {standing.verdict}{why}{asked}{mark}")
     for change in done.changes:
         print(f"did: {change}")
     for failure in done.failed:

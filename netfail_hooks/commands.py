@@ -43,7 +43,8 @@ COMMANDS = (
     Command(
         "log", "log", "show past transitions, newest last",
         "shown, even if there were none", "the log cannot be read",
-        ("-n 5", "--since '10 min ago'", "--json --follow"),
+        ("-n 5", "--since '10 min ago'", "--json --follow", "--timeline --since yesterday",
+         "--svg uplinks.svg"),
     ),
     Command(
         "check", "check", "probe every uplink once now, and act on it",
@@ -62,6 +63,11 @@ COMMANDS = (
         "traffic moved each time and no connection died",
         "a failover did not come, a connection died, or the lab could not be built",
         ("",),
+    ),
+    Command(
+        "metrics", "metrics", "print what is known of the uplinks for Prometheus, or write it",
+        "printed or written", "not known, or the file cannot be written",
+        ("", "--textfile /run/netfail-hooks/netfail.prom"),
     ),
     Command(
         "completion", "completion", "print what a shell needs to complete this command",

@@ -17,7 +17,7 @@ from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import value
 
-COMPILED_FORM = "netfail-hooks config 2"
+COMPILED_FORM = "netfail-hooks config 3"
 
 
 @value
@@ -52,7 +52,8 @@ class Config:
     loss up to ``hold_down_max``, and again ``hold_down`` once it was well for ``quiet`` seconds.
     ``successes`` rounds in a row must go well before it takes the traffic back.
     ``interval`` is the seconds between two checks by the timer (0: no timer), ``log_bytes``
-    the size at which the flight recorder starts a new file. ``bond`` counts in mode "bond" alone.
+    the size at which the flight recorder starts a new file, ``textfile`` the file of metrics ("":
+    none). ``bond`` counts in mode "bond" alone.
     """
 
     uplinks: tuple[Uplink, ...]
@@ -66,6 +67,7 @@ class Config:
     successes: int = 2
     interval: int = 5
     log_bytes: int = 1_000_000
+    textfile: str = ""
     bond: Bond = Bond()
 
     def names(self) -> tuple[str, ...]:
@@ -101,7 +103,7 @@ def _stamp(found: os.stat_result) -> str:
     return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
 
 
-# Settings in file order; each is a whole number (booleans are 0 or 1) but the mode.
+# Settings in file order; each is a whole number (booleans are 0 or 1) but mode and textfile.
 _NUMBERS = (
     "override_metric",
     "hold_down",
@@ -117,7 +119,7 @@ _FLAGS = ("follow_addresses", "end_flows")
 
 def compile_config(config: Config, stamp: str) -> str:
     """Return the compiled form of ``config`` for a source file of that ``stamp``."""
-    lines = [COMPILED_FORM, stamp, f"mode {config.mode}"]
+    lines = [COMPILED_FORM, stamp, f"mode {config.mode}", f"textfile {config.textfile}"]
     lines += [f"{name} {int(getattr(config, name))}" for name in _NUMBERS + _FLAGS]
     bond = config.bond
     words = (bond.name, str(bond.arp_interval), bond.reselect, *bond.targets)
@@ -139,7 +141,7 @@ def parse_compiled(text: str, stamp: str) -> Config:
             uplinks.append(_parse_uplink(rest.split(" ")))
         else:
             settings[key] = rest
-    if settings.keys() != {"mode", "bond", *_NUMBERS, *_FLAGS} or not uplinks:
+    if settings.keys() != {"mode", "textfile", "bond", *_NUMBERS, *_FLAGS} or not uplinks:
         raise ValueError("damaged")
     flags = [settings[flag] for flag in _FLAGS]
     if settings["mode"] not in MODES or any(flag not in ("0", "1") for flag in flags):
@@ -156,6 +158,7 @@ def parse_compiled(text: str, stamp: str) -> Config:
         successes=int(settings["successes"]),
         interval=int(settings["interval"]),
         log_bytes=int(settings["log_bytes"]),
+        textfile=settings["textfile"],
         bond=_parse_bond(settings["bond"].split(" ")),
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from netfail_hooks.config import MODES, Config, Uplink
 from netfail_hooks.config_bond import parse_bond, render_bond
+from netfail_hooks.config_textfile import wrong_textfile
 from netfail_hooks.config_uplink import KEYS, METRIC_MAX, parse_uplink, render_uplink
 from netfail_hooks.errors import Misuse
 from netfail_hooks.values import value
@@ -51,6 +52,8 @@ SETTINGS = (
             "seconds between two checks by the timer; 0: no timer"),
     Setting("log.max_bytes", "log_bytes", int, 10_000, 2**31,
             "size at which the flight recorder starts a new file; one old file is kept"),
+    Setting("metrics.textfile", "textfile", str, 0, 0,
+            "file of metrics for node_exporter, best below /run; empty: none"),
 )  # fmt: skip
 
 
@@ -110,7 +113,8 @@ def render(config: Config) -> str:
         if place != table:
             lines += ["", f"[{place}]"]
             table = place
-        shown = str(getattr(config, setting.field)).lower()
+        held = getattr(config, setting.field)
+        shown = f'"{held}"' if setting.kind is str else str(held).lower()
         lines.append(f"{key} = {shown}  # {setting.about}")
     if config.mode == "bond":
         lines += render_bond(config.bond)
@@ -138,6 +142,8 @@ def _flatten(tree: dict[str, Any], wrong: list[str]) -> dict[str, Any]:
 def _misfit(setting: Setting, found: object) -> str:
     if setting.kind is bool:
         return "" if isinstance(found, bool) else f"must be true or false, not {found!r}"
+    if setting.kind is str:
+        return wrong_textfile(found)
     if isinstance(found, bool) or not isinstance(found, int):
         return f"must be a whole number, not {found!r}"
     if not setting.low <= found <= setting.high:

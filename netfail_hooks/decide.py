@@ -115,13 +115,30 @@ def _differs(config: Config, seen: Observation, memory: Memory, family: int) -> 
     """Tell whether the kernel, left alone, would use another uplink, now or on its return."""
     chosen = memory.carrier(family)
     names = config.names()
-    for name in names[: names.index(chosen)]:
+    for rank, name in enumerate(names):
         standing = memory.standing(name, family)
-        if standing and standing.verdict in ("down", "held"):
+        lost = standing is not None and standing.verdict in ("down", "held")
+        first = rank < names.index(chosen)
+        if lost and (first or _is_finer(config, seen, memory, name, family)):
             return True
     alive = [route for route in seen.defaults(family) if not route.linkdown]
     best = [route.interface for route in alive if route.metric == alive[0].metric]
     return any(name != chosen and name in names for name in best)
+
+
+def _is_finer(
+    config: Config, seen: Observation, memory: Memory, name: str, family: int
+) -> bool:
+    """Tell whether a standby has a longer prefix within the carrier's LAN than the carrier.
+
+    A standby from DHCP has a route to the router alone. While nobody answers there, a carrier
+    without one would not reach the router, nor a name server on it.
+    """
+    chosen = memory.carrier(family)
+    theirs = {route.destination for route in seen.connected(name, family)}
+    theirs.difference_update(route.destination for route in seen.connected(chosen, family))
+    lan = _on_lan(config, seen, memory, chosen, family)
+    return any(route.destination in theirs for route in lan)
 
 
 def _is_shared(route: Route, chosen: str, memory: Memory) -> bool:

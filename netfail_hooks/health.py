@@ -74,6 +74,8 @@ def _judge_one(
     link = seen.link(interface)
     count = link.down_count if link else 0
     known = old or Standing(interface, family, "absent", seen.now, down_count=count)
+    if known.down_count != count:
+        known = replace(known, passes=0)  # a link that was away has to prove itself anew
     now = replace(_probed(known, seen, family), down_count=count)
     if old is None:
         return replace(now, verdict="absent" if now.trouble else "up")

@@ -11,6 +11,7 @@ import sys
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.guard import guarded
+from netfail_hooks.journal import printable
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
@@ -42,7 +43,7 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
     from netfail_hooks.reconcile import ask, run
 
     state = os.path.basename(os.path.dirname(sys.argv[0])).removesuffix(".d")
-    trigger = f"{interface} {state}"
+    trigger = printable(f"{interface} {state}")  # somebody may call us by any path
     done = run(config, paths, trigger, interface=interface)
     if not bonded and _came_up(done, interface):
         probes = ask(config, only=interface)

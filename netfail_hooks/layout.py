@@ -49,7 +49,7 @@ def sysctl_text(config: Config) -> str:
 def _units(config: Config) -> dict[str, Node]:
     names = (config.bond.name,) if config.mode == "bond" else config.names()
     found = {
-        f"{units.UNITS}/{units.SERVICE}": _text(units.service_text()),
+        f"{units.UNITS}/{units.SERVICE}": _text(units.service_text(textfile=config.textfile)),
         units.ONLINE: nodes.directory(),
         units.ONLINE_FILE: _text(units.online_text(names)),
     }
@@ -70,4 +70,5 @@ def _hooks() -> dict[str, Node]:
 
 
 def _text(text: str) -> Node:
-    return Node(FILE, text.encode("utf-8"))
+    # A comment in another encoding than UTF-8 stays as it is; see match.py, which reads it.
+    return Node(FILE, text.encode("utf-8", "surrogateescape"))

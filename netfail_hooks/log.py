@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Iterable
 from datetime import datetime
 
-from netfail_hooks import events, since
+from netfail_hooks import events, since, terminal
+from netfail_hooks.errors import Misuse
 from netfail_hooks.events import Event
+from netfail_hooks.paint import BAD, DULL, VERDICTS, painter
 from netfail_hooks.paths import Paths
 from netfail_hooks.record import FILE
 from netfail_hooks.tail import Tail
 
 _POLL = 0.5  # seconds between two looks for new lines
+_VERDICT = re.compile(r"(?<= IPv[46] )(?:up|held|down)\b")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--json", action="store_true",
-                        help="print the recorded lines themselves, which are JSON")  # fmt: skip
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true",
+                      help="print the recorded lines themselves, which are JSON")  # fmt: skip
+    form.add_argument("--timeline", action="store_true",
+                      help="draw the uplinks over time, in characters")  # fmt: skip
+    form.add_argument("--svg", metavar="FILE",
+                      help="draw them as a picture in FILE; -: standard output")  # fmt: skip
     parser.add_argument("--since", metavar="WHEN", type=_when,
                         help=f"leave out what came before: {since.EXAMPLES}")  # fmt: skip
     parser.add_argument("-n", "--lines", metavar="N", type=_count,
@@ -34,6 +43,9 @@ def run(args: argparse.Namespace) -> int:
     directory = Paths().log
     with Tail(directory + FILE) as tail:
         found = [*events.file_lines(directory + events.OLD_FILE), *tail.read()]
+        if args.timeline or args.svg:
+            _tell_damage(_draw(found, args) + tail.unfinished())
+            return 0
         known, damaged = select(found, args.since)
         if args.lines is not None:
             known = known[max(len(known) - args.lines, 0) :]
@@ -62,18 +74,33 @@ def select(lines: Iterable[str], earliest: datetime | None) -> tuple[list[tuple[
     return chosen, damaged
 
 
-def render(event: Event) -> str:
+def render(event: Event, *, colour: bool = False) -> str:
     """Return an event as lines for people, in local time."""
-    when = event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    lines = [f"{when}  {event.trigger}: {event.summary} [{event.took_ms} ms]"]
+    paint = painter(colour=colour)
+    when = paint(event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S"), DULL)
+    summary = _VERDICT.sub(lambda found: paint(found[0], VERDICTS[found[0]]), event.summary)
+    lines = [f"{when}  {event.trigger}: {summary} {paint(f'[{event.took_ms} ms]', DULL)}"]
     lines += [f"    {one}" for one in event.did]
-    lines += [f"    REFUSED: {one}" for one in event.failed]
+    lines += [f"    {paint('REFUSED', BAD)}: {one}" for one in event.failed]
     return "\n".join(lines)
 
 
 def _show(chosen: list[tuple[Event, str]], damaged: int, *, as_json: bool) -> None:
+    colour = terminal.colours()
     for event, line in chosen:
-        print(line if as_json else render(event), flush=True)
+        print(line if as_json else render(event, colour=colour), flush=True)
+    _tell_damage(damaged)
+
+
+def _draw(lines: list[str], args: argparse.Namespace) -> int:
+    if args.follow:
+        raise Misuse("a drawing can't be followed", hint="see it again with watch(1)")
+    from netfail_hooks.log_timeline import draw
+
+    return draw(lines, args.since, args.lines, args.svg)
+
+
+def _tell_damage(damaged: int) -> None:
     if damaged:
         lines = "1 damaged line" if damaged == 1 else f"{damaged} damaged lines"
         print(f"netfail-hooks: {lines} skipped", file=sys.stderr)

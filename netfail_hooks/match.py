@@ -58,7 +58,7 @@ class Source:
     @property
     def sections(self) -> tuple[networkfile.Section, ...]:
         """Return the sections of all of it, in the order in which networkd reads them."""
-        texts = [self.text, *(text for _, text in self.dropins)]
+        texts = map(networkfile.ended, [self.text, *(text for _, text in self.dropins)])
         return tuple(section for text in texts for section in networkfile.parse(text))
 
 
@@ -84,14 +84,18 @@ def effective(
     ``ignore`` tells of a text whether to look past it. Raises Misuse for a file of which we
     can't say whether it fits.
     """
-    for path in _listed(paths, DIRECTORIES, ".network"):
-        text = _text(paths.at(path))
-        if not text.strip() or ignore(text):
-            continue
-        source = Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
-        if _fits(source, nic):
+    for source in sources(paths):
+        if not ignore(source.text) and _fits(source, nic):
             return source
     return None
+
+
+def sources(paths: Paths) -> Iterator[Source]:
+    """Give the files that are not empty or masked, in the order in which networkd tries them."""
+    for path in _listed(paths, DIRECTORIES, ".network"):
+        text = _text(paths.at(path))
+        if text.strip():
+            yield Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
 
 
 def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str]:

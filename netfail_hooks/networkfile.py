@@ -75,6 +75,14 @@ def parse(text: str) -> tuple[Section, ...]:
     return tuple(result)
 
 
+def ended(text: str) -> str:
+    """Return a text to which lines can be added: a backslash at its end would swallow the first."""
+    if text and not text.endswith("\n"):
+        text += "\n"
+    *_, last = _logical_lines(f"{text}x\n")
+    return text if last == "x\n" else f"{text}\n"
+
+
 def render(sections: Iterable[Section]) -> str:
     """Return the text of a file; what was parsed and not changed is as it was."""
     text = ""

@@ -61,19 +61,9 @@ class _Arp:
                 frame = self._socket.recv(128)
             except BlockingIOError:
                 return False
-            if self._is_answer(frame):
+            if is_reply(frame, self._mac, self._gateway):
                 return True
         return False
-
-    def _is_answer(self, frame: bytes) -> bool:
-        """Tell whether a frame is the gateway's reply to us: nobody else's word counts."""
-        return (
-            frame[0:6] == self._mac
-            and frame[14:22] == b"\0\1\x08\0\6\4" + _ARP_REPLY
-            and frame[28:32] == self._gateway
-            and frame[32:38] == self._mac
-            and len(frame) >= 42
-        )
 
 
 class _Neighbour:
@@ -104,21 +94,36 @@ class _Neighbour:
                 message, control, _, _ = self._socket.recvmsg(256, 64)
             except BlockingIOError:
                 return False
-            if self._is_answer(message, control):
+            if is_advertisement(message, control, self._gateway):
                 return True
         return False
-
-    def _is_answer(self, message: bytes, control: list[tuple[int, int, bytes]]) -> bool:
-        near = any(
-            level == IPPROTO_IPV6 and kind == IPV6_HOPLIMIT and data == struct.pack("=i", _HOPS)
-            for level, kind, data in control
-        )
-        return near and message[0] == _ADVERTISEMENT and message[8:24] == self._gateway
 
 
 def gateway_wire(link: Link, family: int, gateway: str, own: str) -> _Arp | _Neighbour:
     """Return the wire that asks a gateway through a link. Raises OSError."""
     return _Arp(link, gateway, own) if family == 4 else _Neighbour(link, gateway)
+
+
+def is_reply(frame: bytes, mac: bytes, gateway: bytes) -> bool:
+    """Tell whether a frame is the gateway's ARP reply to us: nobody else's word counts."""
+    return (
+        frame[0:6] == mac
+        and frame[14:22] == b"\0\1\x08\0\6\4" + _ARP_REPLY
+        and frame[28:32] == gateway
+        and frame[32:38] == mac
+        and len(frame) >= 42
+    )
+
+
+def is_advertisement(
+    message: bytes, control: list[tuple[int, int, bytes]], gateway: bytes
+) -> bool:
+    """Tell whether a message is an advertisement of the gateway's, from our own link."""
+    near = any(
+        level == IPPROTO_IPV6 and kind == IPV6_HOPLIMIT and data == struct.pack("=i", _HOPS)
+        for level, kind, data in control
+    )
+    return near and message[:1] == bytes([_ADVERTISEMENT]) and message[8:24] == gateway
 
 
 def _only(kind: int) -> bytes:

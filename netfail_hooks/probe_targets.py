@@ -7,7 +7,6 @@ device, swallows send failures and asks one after another.
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import select
 import socket
@@ -16,9 +15,10 @@ from typing import Any
 from icmplib import ICMPLibError, ICMPRequest, ICMPv4Socket, ICMPv6Socket
 
 from netfail_hooks.facts import Target
+from netfail_hooks.rtnetlink import packed
 
-# icmplib 3 counts for us and shows its socket as ``sock``; Debian 12 and 13 have 2.1.
-_identifiers = itertools.count(os.getpid())
+_ECHO_REPLIES = {4: 0, 6: 129}  # RFC 792, RFC 4443
+_READS = 64  # packets at a time: a flood must not hold us
 
 
 def target_wire(target: Target, interface: str) -> Echo | Connection:
@@ -34,7 +34,8 @@ class Echo:
     def __init__(self, target: Target, interface: str) -> None:
         self.name = str(target)
         self._target = target
-        self._identifier = next(_identifiers) & 0xFFFF
+        self._address = packed(target.family, target.address)
+        self._identifier = int.from_bytes(os.urandom(2), "big")  # nobody's to guess
         self._requests: list[Any] = []
         kind = ICMPv4Socket if target.family == 4 else ICMPv6Socket
         try:
@@ -58,20 +59,35 @@ class Echo:
             raise OSError(errno.ENETUNREACH, str(error)) from None
 
     def answered(self) -> bool:
-        """Tell whether the reply to one of our requests has come."""
-        try:
-            reply = self._socket.receive(self._requests[-1], timeout=0.001)
-            reply.raise_for_status()
-        except ICMPLibError:
-            return False
-        return True
+        """Tell whether the reply to one of our requests has come.
+
+        A raw socket gets everybody's ICMP, and icmplib asks of a reply neither its sender nor
+        its kind: only the target's own word counts.
+        """
+        for _ in range(_READS):
+            try:
+                reply = self._socket.receive(timeout=0.001)
+            except ICMPLibError:
+                return False
+            if self._is_answer(reply):
+                return True
+        return False
+
+    def _is_answer(self, reply: Any) -> bool:  # noqa: ANN401 - icmplib is untyped
+        sender = reply.source.partition("%")[0]
+        return (
+            reply.type == _ECHO_REPLIES[self._target.family]
+            and reply.id == self._identifier
+            and reply.sequence < len(self._requests)
+            and packed(self._target.family, sender) == self._address
+        )
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
 
     def _sock(self) -> socket.socket:
-        """Return the socket within icmplib's."""
+        """Return the socket within icmplib's, which only version 3 shows (Debian has 2.1)."""
         found: socket.socket = self._socket._sock  # noqa: SLF001 - see above
         return found
 

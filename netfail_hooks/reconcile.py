@@ -7,22 +7,15 @@ comes twice, late, or never changes nothing about where we end.
 from __future__ import annotations
 
 from netfail_hooks import journal, memory, record
-from netfail_hooks.announce import Announcer
-from netfail_hooks.apply import apply
-from netfail_hooks.changes import Change, EndFlows, Forget
 from netfail_hooks.config import Config
 from netfail_hooks.core import decide, think
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.facts import Result
-from netfail_hooks.latency import since_event
 from netfail_hooks.lock import Lock
 from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.values import replace
-
-_PATIENT = (EndFlows, Forget)  # nobody's packets wait for these
-_LOOKS = 3  # the kernel may move under us; what is left then waits for the next run
 
 
 def ask(config: Config, only: str = "") -> tuple[Result, ...]:
@@ -64,9 +57,12 @@ def run(
             raise NotPermitted(told, hint="run as root") from None
         except OSError as error:
             raise Problem(f"cannot look at the kernel: {error}") from None
-        _remember(paths, done)
-        if record.is_transition(done):
-            _tell(paths, done)
+        changed = record.is_transition(done)
+        _conclude(paths, done, changed=changed)
+    if config.textfile and (changed or not interface):
+        from netfail_hooks import metrics
+
+        metrics.update(config, paths)
     return done
 
 
@@ -75,36 +71,35 @@ def _settle(
 ) -> record.Run:
     trigger, interface = cause
     before = memory.load(state)
-    with Netlink() as netlink, Announcer() as announcer:
+    with Netlink() as netlink:
         seen = replace(observe(config, netlink), probes=probes)
         after = think(config, seen, before)
         changes = decide(config, seen, before, after)
-        failed = apply(_urgent(changes), seen, netlink, announcer)
-        link = seen.link(interface)
-        took = since_event(link.index if link else 0) if changes else 0
-        failed += apply(_patient(changes), seen, netlink, announcer)
-        for _ in range(_LOOKS - 1):
-            if not changes or failed:
-                break
-            try:
-                look = observe(config, netlink)
-            except OSError:
-                break  # what was done is worth remembering all the same
-            rest = decide(config, look, after, after)
-            failed += apply(rest, look, netlink, announcer)
-            if not rest:
-                break
-            changes += rest
-    told = tuple(f"{change}: {error.strerror}" for change, error in failed)
+        told: tuple[str, ...] = ()
+        took = 0
+        if changes:
+            from netfail_hooks.act import Plan, act  # a run with nothing to do needs none of it
+
+            plan = Plan(config, seen, after, changes)
+            changes, told, took = act(plan, interface, netlink)
     return record.Run(trigger, config, seen, before, after, changes, told, took)
 
 
-def _urgent(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    return tuple(change for change in changes if not isinstance(change, _PATIENT))
+def _conclude(paths: Paths, done: record.Run, *, changed: bool) -> None:
+    """Record, then remember: killed between the two, the next run tells it once more.
 
-
-def _patient(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    return tuple(change for change in changes if isinstance(change, _PATIENT))
+    The other way round nobody would ever tell.
+    """
+    if not changed:
+        _remember(paths, done)
+        return
+    line = ""
+    try:
+        line = _tell(paths, done)
+    finally:
+        _remember(paths, done)
+    _count(paths, done)
+    _notify(paths, line)
 
 
 def _remember(paths: Paths, done: record.Run) -> None:
@@ -116,7 +111,8 @@ def _remember(paths: Paths, done: record.Run) -> None:
         journal.tell(f"cannot remember: {error}; the next run decides anew", priority=journal.ERROR)
 
 
-def _tell(paths: Paths, done: record.Run) -> None:
+def _tell(paths: Paths, done: record.Run) -> str:
+    """Tell the journal and the flight recorder of a transition; return the recorder's line."""
     journal.tell(
         f"{record.summary(done)} [{done.trigger}, {done.took} ms]",
         priority=journal.NOTICE,
@@ -126,15 +122,27 @@ def _tell(paths: Paths, done: record.Run) -> None:
     )
     for failure in done.failed:
         journal.tell(f"the kernel refused to {failure}", priority=journal.ERROR)
-    from netfail_hooks import notify
-
     line = record.line(done)
     try:
         record.write(paths.log, line, done.config.log_bytes)
     except OSError as error:
         journal.tell(f"cannot record: {error}", priority=journal.WARNING)
+    return line
+
+
+def _count(paths: Paths, done: record.Run) -> None:
+    from netfail_hooks import tally
+
+    try:
+        tally.note(paths, done.before, done.after)
+    except OSError as error:
+        journal.tell(f"cannot count: {error}", priority=journal.WARNING)
+
+
+def _notify(paths: Paths, line: str) -> None:
+    from netfail_hooks import notify
+
     try:
         notify.start(paths, line)
     except OSError as error:
         journal.tell(f"cannot notify: {error}", priority=journal.WARNING)
-

@@ -86,7 +86,7 @@ def line(run: Run) -> str:
     entry: dict[str, Any] = {
         "schema": SCHEMA,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "boot": _boot_id(),
+        "boot": boot_id(),
         "trigger": run.trigger,
         "summary": summary(run),
         "carriers": {f"ipv{family}": run.after.carrier(family) for family in FAMILIES},
@@ -126,7 +126,8 @@ def write(directory: str, line: str, limit: int) -> None:
         os.replace(path, path + ".1")
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
+    """Return the kernel's name for this boot, "" where it has none."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()

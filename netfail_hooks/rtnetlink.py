@@ -93,7 +93,11 @@ class Netlink:
     def _converse(self, kind: int, flags: int, body: bytes) -> tuple[list[bytes], bool]:
         self._sequence += 1
         header = struct.pack("=IHHII", 16 + len(body), kind, flags, self._sequence, 0)
-        self._socket.send(header + body)
+        # Another system call for what changes something, so that strace tells the two apart.
+        if flags & F_ACK:
+            self._socket.sendmsg((header, body))
+        else:
+            self._socket.send(header + body)
         found: list[bytes] = []
         interrupted = False
         while True:

@@ -13,6 +13,7 @@ NEEDED = {
     "networkctl": "systemd",
     "networkd-dispatcher": "networkd-dispatcher",
 }
+_LISTENS = "Startup complete"
 
 
 class Networkd:
@@ -47,13 +48,14 @@ class Networkd:
 
     def start_dispatcher(self) -> None:
         """Start networkd-dispatcher as Debian's unit does; return once it listens."""
+        before = self.log().count(_LISTENS)
         self._dispatcher = Daemon(
             self._holder, "dispatcher",
             ["networkd-dispatcher", "--run-startup-triggers", "-v"],
             environment={"PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
-        before = self._dispatcher.log().count("Startup complete")
-        until(lambda: self.log().count("Startup complete") > before, "networkd-dispatcher")
+        # It runs the hooks of all interfaces before.
+        until(lambda: self.log().count(_LISTENS) > before, "networkd-dispatcher", seconds=60)
 
     def restart_networkd(self) -> None:
         """Do what ``systemctl restart systemd-networkd`` does."""

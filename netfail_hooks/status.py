@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 import time
+from typing import NoReturn
 
-from netfail_hooks import events, memory, networkctl, way
+from netfail_hooks import events, memory, networkctl, terminal, way
 from netfail_hooks.bond_status import BondReport, bond_report, render_bond
 from netfail_hooks.config import Config, load
 from netfail_hooks.errors import Problem
@@ -26,7 +25,8 @@ from netfail_hooks.status_text import render
 from netfail_hooks.status_values import Report
 from netfail_hooks.values import plain
 
-_CLEAR = "\033[H\033[J"  # ECMA-48: cursor home, erase to the end
+# ECMA-48: cursor home, erase to the end of the line, of the page
+_HOME, _TO_END_OF_LINE, _TO_END = "\033[H", "\033[K", "\033[J"
 _AS_ROOT = "run as root"
 
 
@@ -41,12 +41,25 @@ def run(args: argparse.Namespace) -> int:
     """Print the report. Returns 1 if an uplink is not well or there is no way out."""
     paths = Paths()
     found = look(paths)
-    while args.watch is not None:
-        _show(found, as_json=args.json, clear=sys.stdout.isatty() and not args.json)
-        time.sleep(args.watch)
-        found = look(paths)
-    _show(found, as_json=args.json)
+    if args.watch is not None:
+        _watch(found, paths, args)
+    _show(_text(found, as_json=args.json))
     return 0 if found.well else 1
+
+
+def _watch(found: Report | BondReport, paths: Paths, args: argparse.Namespace) -> NoReturn:
+    """Show the report again and again. What can't be found out for once doesn't end that."""
+    whole = terminal.is_screen() and not args.json
+    every = f"every {args.watch:g} s, Ctrl-C ends it"
+    text = _text(found, as_json=args.json)
+    while True:
+        head = "" if args.json else f"{time.strftime('%Y-%m-%d %H:%M:%S')}, {every}\n\n"
+        _show(head + text + ("" if args.json or whole else "\n"), over=whole)
+        time.sleep(args.watch)
+        try:
+            text = _text(look(paths), as_json=args.json)
+        except Problem as problem:
+            text = json.dumps({"problem": str(problem)}) if args.json else str(problem)
 
 
 def look(paths: Paths) -> Report | BondReport:
@@ -104,16 +117,19 @@ def _failover(paths: Paths, unknown: list[str]) -> events.Event | None:
     return None
 
 
-def _show(found: Report | BondReport, *, as_json: bool, clear: bool = False) -> None:
+def _text(found: Report | BondReport, *, as_json: bool) -> str:
     if as_json:
-        print(json.dumps(plain(found)), flush=True)
-        return
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
+        return json.dumps(plain(found))
     if isinstance(found, BondReport):
-        text = render_bond(found, colour=colour)
-    else:
-        text = render(found, colour=colour)
-    print(f"{_CLEAR if clear else ''}{text}", flush=True)
+        return render_bond(found, colour=terminal.colours())
+    return render(found, colour=terminal.colours())
+
+
+def _show(text: str, *, over: bool = False) -> None:
+    """Print a text; ``over`` what is on the screen, without a flicker."""
+    if over:
+        text = _HOME + text.replace("\n", f"{_TO_END_OF_LINE}\n") + _TO_END
+    print(text, flush=True)
 
 
 def _seconds(text: str) -> float:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from netfail_hooks.paint import BAD, DULL, GOOD, VERDICTS, Paint, painter
 from netfail_hooks.status_values import UNKNOWN, Failover, Family, Report, UplinkReport
 
-_GOOD, _BAD, _DULL, _PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"  # ECMA-48, SGR
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _LABEL = 10
 _AT_ODDS = "the kernel sends by another uplink than was chosen: run 'netfail-hooks check'"
-_Paint = Callable[[str, str], str]
+WELL, UNWELL = "ok", "NOT WELL"
 
 
 def render(report: Report, *, colour: bool = False) -> str:
     """Return the whole text; ``colour`` for a terminal."""
-    paint = _paint if colour else _unpainted
-    width = max(len(uplink.interface) for uplink in report.uplinks)
-    lines = [line for one in report.uplinks for line in _uplink(one, width, paint)]
+    paint = painter(colour=colour)
+    names = max(len(uplink.interface) for uplink in report.uplinks)
+    marks = max(len(_mark(uplink.well)) for uplink in report.uplinks)
+    lines = [line for one in report.uplinks for line in _uplink(one, (names, marks), paint)]
     lines += ["", *_ways(report, paint)]
-    lines += _labelled("ours", [f"route {one}" for one in report.our_routes]
+    lines += labelled("ours", [f"route {one}" for one in report.our_routes]
                        + [f"address {one}" for one in report.our_addresses])  # fmt: skip
     if not report.as_chosen:
-        lines += _labelled("at odds", [paint(_AT_ODDS, _BAD)])
+        lines += labelled("at odds", [paint(_AT_ODDS, BAD)])
     if report.last_failover:
-        lines += _labelled("last", [render_failover(report.last_failover)])
+        lines += labelled("last", [render_failover(report.last_failover)])
     if report.memory == "empty":
-        lines += _labelled("health", ["not looked at since boot: run 'netfail-hooks check'"])
-    lines += _labelled("unknown", list(report.unknown))
+        lines += labelled("health", ["not looked at since boot: run 'netfail-hooks check'"])
+    lines += labelled("unknown", list(report.unknown))
     return "\n".join(lines)
 
 
@@ -46,21 +45,30 @@ def span(seconds: int) -> str:
     return " ".join(words[:2]) or "0 s"
 
 
-def _uplink(uplink: UplinkReport, width: int, paint: _Paint) -> list[str]:
+def well_mark(paint: Paint, width: int, *, well: bool) -> str:
+    """Return "ok" or what is its contrary, filled up to a width."""
+    return paint(_mark(well), GOOD if well else BAD) + " " * (width - len(_mark(well)))
+
+
+def _mark(well: bool) -> str:  # noqa: FBT001 - of one thing
+    return WELL if well else UNWELL
+
+
+def _uplink(uplink: UplinkReport, widths: tuple[int, int], paint: Paint) -> list[str]:
     carrier = "carrier" if uplink.carrier else "no carrier"
     words = [carrier if uplink.present else "interface is gone"]
     words += [word for word in (uplink.operational, uplink.setup) if word]
     words.append(f"metric {uplink.metric}")
-    mark = paint("ok", _GOOD) if uplink.well else paint("NOT WELL", _BAD)
-    lines = [f"{uplink.rank}. {uplink.interface:{width}}  {mark}  {', '.join(words)}"]
+    mark = well_mark(paint, widths[1], well=uplink.well)
+    lines = [f"{uplink.rank}. {uplink.interface:{widths[0]}}  {mark}  {', '.join(words)}"]
     for family in uplink.families:
         lines += [f"   {line}" for line in _family(family, paint)]
     return lines
 
 
-def _family(family: Family, paint: _Paint) -> list[str]:
+def _family(family: Family, paint: Paint) -> list[str]:
     if family.verdict in ("absent", UNKNOWN) and not family.addresses:
-        return [paint(f"  IPv{family.family}  {family.trouble or 'nothing'}", _DULL)]
+        return [paint(f"  IPv{family.family}  {family.trouble or 'nothing'}", DULL)]
     mark = "*" if family.carries else " "
     lines = [f"{mark} IPv{family.family}  {_health(family, paint)}"]
     where = ", ".join(family.addresses) or "no address"
@@ -72,9 +80,9 @@ def _family(family: Family, paint: _Paint) -> list[str]:
     return lines
 
 
-def _health(family: Family, paint: _Paint) -> str:
-    bad = family.verdict == "down" or family.trouble
-    text = paint(family.verdict, _BAD if bad else _GOOD)
+def _health(family: Family, paint: Paint) -> str:
+    code = BAD if family.trouble else VERDICTS.get(family.verdict, DULL)
+    text = paint(family.verdict, code)
     if family.seconds is not None:
         text += f" for {span(family.seconds)}"
     if family.trouble:
@@ -103,23 +111,16 @@ def _probe(family: Family) -> str:
     return text
 
 
-def _ways(report: Report, paint: _Paint) -> list[str]:
+def _ways(report: Report, paint: Paint) -> list[str]:
     if not report.way_out:
-        return _labelled("traffic", [paint("no way out", _BAD)])
-    return _labelled("traffic", [
+        return labelled("traffic", [paint("no way out", BAD)])
+    return labelled("traffic", [
         f"to {way.destination} by {way.interface}"
         f"{' via ' + way.gateway if way.gateway else ''} from {way.source}"
         for way in report.way_out
     ])  # fmt: skip
 
 
-def _labelled(label: str, texts: list[str]) -> list[str]:
+def labelled(label: str, texts: list[str]) -> list[str]:
+    """Return lines of which the first bears the label, all of them aligned."""
     return [f"{label if not at else '':{_LABEL}}{text}" for at, text in enumerate(texts)]
-
-
-def _paint(text: str, code: str) -> str:
-    return f"{code}{text}{_PLAIN}"
-
-
-def _unpainted(text: str, _: str) -> str:
-    return text

@@ -36,7 +36,7 @@ def path(key: str) -> str:
 def read(key: str) -> str | None:
     """Return a setting; None where the kernel has no such key (IPv6 switched off)."""
     try:
-        with open(path(key), encoding="ascii") as file:
-            return file.read().strip()
+        with open(path(key), "rb", buffering=0) as file:
+            return file.read().decode("ascii").strip()
     except OSError:
         return None

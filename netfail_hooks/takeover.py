@@ -25,6 +25,7 @@ _MARK = "# netfail-hooks:"
 _ASKED = f"{_MARK} as 'netfail-hooks install' was asked; run it again for a change"
 _DEFAULTS = ("", "0.0.0.0/0", "::/0", "default")
 _MAIN_TABLES = ("", "main", "254")
+_NOT_OURS = ("Match", "")
 _MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
 
 
@@ -68,7 +69,7 @@ def file_name(nic: Nic, ahead_of: str = "") -> str:
 
 def take_over(nic: Nic, source: Source, metric: int) -> str:
     """Return our file in place of the user's. Raises Misuse for one that we can't stand in for."""
-    sections = [_unmatched(one) if one.name == "Match" else one for one in source.sections]
+    sections = [_unmatched(one) if one.name in _NOT_OURS else one for one in source.sections]
     _refuse(source.path, sections)
     told = (f"{_MARK} in place of {source.path}; change that one and run 'netfail-hooks install' "
             "again, this one is written anew")  # fmt: skip
@@ -110,7 +111,10 @@ def _whole(nic: Nic, told: str, sections: list[Section], metric: int) -> str:
 
 
 def _unmatched(one: Section) -> Section:
-    """Return what is left of the user's [Match]: comments."""
+    """Return what is left of the user's [Match], or of what is in no section: comments.
+
+    networkd ignores an assignment outside of a section; below our own [Match] it would count.
+    """
     return Section("", "", tuple(item for item in one.items if not item.key))
 
 

@@ -13,7 +13,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from netfail_hooks import bond_live, live, manifest, nodes
+from netfail_hooks import bond_live, config_file, live, manifest, metrics, nodes
 from netfail_hooks.config import Config
 from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.errors import Misuse, Problem
@@ -24,6 +24,7 @@ from netfail_hooks.perform import forget, place
 from netfail_hooks.plan import Step
 
 _HERE = Paths()
+_LEFT = re.compile(r"lock|(state|config|tally|metrics\.failed|notify\.\d+)(\.\d+\.tmp)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ def _is_somebody_elses(entry: Entry, step: Step) -> bool:
 def _uninstall(work: Work) -> list[str]:
     """Put everything back; return what could not be."""
     told: list[str] = []
+    textfile = _textfile(work.paths)
     networkd = work.live and live.networkd_answers()
     if work.live and live.systemd_runs():
         live.stop_timer()
@@ -132,11 +134,20 @@ def _uninstall(work: Work) -> list[str]:
         live.revive(work.uplinks())
     if work.live:
         told += _restore_kernel(work.known)
+    if textfile:
+        metrics.remove(work.paths.at(textfile))
     _remove_own_directories(work)
     if work.live and live.systemd_runs():
         live.forget_units()
     forget(work.paths)
     return told
+
+
+def _textfile(paths: Paths) -> str:
+    try:
+        return config_file.read(paths.config).textfile
+    except Problem:
+        return ""
 
 
 def _nothing() -> contextlib.nullcontext[None]:
@@ -156,7 +167,7 @@ def _restore_kernel(known: Manifest) -> list[str]:
 
 def _remove_own_directories(work: Work) -> None:
     """Remove what the hooks and checks left: the lock, their memory, and what they recorded."""
-    _empty(work.paths.run, re.compile(r"lock|(state|config|notify\.\d+)(\.\d+\.tmp)?"))
+    _empty(work.paths.run, _LEFT)
     if not work.keep_log:
         _empty(work.paths.log, re.compile(r"events\.jsonl(\.1)?"))
 

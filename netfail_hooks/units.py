@@ -48,7 +48,7 @@ CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
 NoNewPrivileges=yes
 # Probes use the machine's own network, and its /proc/sys/net, which alone is written below.
 ProtectKernelTunables=yes
-ReadWritePaths=/proc/sys/net
+ReadWritePaths=/proc/sys/net{writable}
 ProtectSystem=strict
 ProtectHome={home}
 PrivateTmp={tmp}
@@ -103,21 +103,26 @@ _HOMES = ("/home/", "/root/", "/run/user/")  # what ProtectHome= hides (systemd.
 _TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - what PrivateTmp= hides
 
 
-def service_text(*, interpreter: str = "", places: Sequence[str] = ()) -> str:
+def service_text(
+    *, interpreter: str = "", places: Sequence[str] = (), textfile: str = ""
+) -> str:
     """Return the service, by default for this very Python and package. Raises Problem.
 
-    Run from a checkout in a home directory, it may read those.
+    Run from a checkout in a home directory, it may read those. It may write the file of metrics.
     """
     program, places = interpreter or base_python(), tuple(places) or search_path()
     for place in (program, *places):
         refuse_odd(place)
     listed = ", ".join(f"'{place}'" for place in places)
-    code = f"import sys; sys.path += [{listed}]; from netfail_hooks.check import main; "
-    command = f'{program} -IS -c "{code}sys.exit(main())"'
+    # os._exit for the reason that hooks/routable gives.
+    code = f"import os, sys; sys.path += [{listed}]; from netfail_hooks.check import main; "
+    command = f'{program} -IS -c "{code}os._exit(main())"'
     hidden = (program, *places)
     home = "read-only" if any(one.startswith(_HOMES) for one in hidden) else "yes"
     tmp = "no" if any(one.startswith(_TEMPORARY) for one in hidden) else "yes"
-    return _SERVICE.format(command=command, home=home, tmp=tmp)
+    # The minus: a directory that is not there is no reason not to look (systemd.exec(5)).
+    writable = f" -{textfile.rpartition('/')[0]}" if textfile else ""
+    return _SERVICE.format(command=command, home=home, tmp=tmp, writable=writable)
 
 
 def timer_text(interval: int) -> str:

@@ -1,9 +1,10 @@
 """Frozen value classes for the hot path.
 
 ``@value`` is ``@dataclass(frozen=True)`` to a type checker, which is who keeps the values
-frozen. At run time it writes the same ``__init__``, ``__eq__``, ``__hash__`` and
+frozen. At run time it gives the class the same ``__init__``, ``__eq__``, ``__hash__`` and
 ``__repr__`` without importing :mod:`dataclasses`: that import alone costs a hook twice the
-CPU time of an empty interpreter (``bench/startup`` shows it), and packets are lost meanwhile.
+CPU time of an empty interpreter, and packets are lost meanwhile. Nor is an ``__init__`` written
+for each class as source: to compile those took a seventh of a hook's time (docs/speed.md).
 """
 
 from __future__ import annotations
@@ -26,12 +27,17 @@ else:
     def value(cls: Any) -> Any:  # noqa: ANN401 - any class
         """Give ``cls`` the methods of a frozen data class, from its annotations."""
         names = tuple(cls.__annotations__)
-        defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
-        parameters = [f"{name}=_defaults[{name!r}]" if name in defaults else name for name in names]
-        body = "".join(f"\n self.{name} = {name}" for name in names)
-        scope = {"_defaults": defaults}
-        exec(f"def __init__(self, {', '.join(parameters)}):{body}", scope)  # noqa: S102 - our own names
-        cls.__init__ = scope["__init__"]
+        blank = {name: cls.__dict__.get(name) for name in names}
+        known = frozenset(names)
+        required = known - cls.__dict__.keys()
+
+        def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: ANN401, N807
+            given = dict(zip(names, values), **named)  # noqa: B905 - checked in the next line
+            if len(given) != len(values) + len(named) or not required <= given.keys() <= known:
+                raise TypeError(f"{cls.__name__} has {', '.join(names)}")
+            self.__dict__ = blank | given  # in the order of the fields
+
+        cls.__init__ = __init__
         cls.__match_args__ = names
         cls.__eq__ = _equal
         cls.__hash__ = _hash
@@ -47,7 +53,11 @@ def fields(item: object) -> tuple[str, ...]:
 
 def replace(item: T, **changes: object) -> T:
     """Return ``item`` with some fields changed."""
-    return type(item)(**{name: getattr(item, name) for name in fields(item)} | changes)
+    if not changes.keys() <= item.__dict__.keys():
+        raise TypeError(f"{type(item).__name__} has {', '.join(fields(item))}")
+    changed = object.__new__(type(item))
+    changed.__dict__ = item.__dict__ | changes
+    return changed
 
 
 def plain(item: object) -> Any:  # noqa: ANN401 - JSON's own types

@@ -6,9 +6,23 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 
 Tried = Callable[[str, int], None]
 _KEY = "tried"
+
+
+# The same examples each time, so that CI fails for a reason; --hypothesis-profile=long looks for
+# new ones.
+settings.register_profile("everyday", derandomize=True, deadline=None)
+settings.register_profile("long", max_examples=20_000, deadline=None)
+settings.load_profile("everyday")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare what is too long for every day."""
+    parser.addoption("--every-kill-point", action="store_true",
+                     help="kill install and uninstall at each of their system calls")  # fmt: skip
 
 
 @pytest.fixture

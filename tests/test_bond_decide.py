@@ -142,3 +142,55 @@ def test_a_run_is_recorded_told_and_made_again() -> None:
     other["changes"][0]["interface"] = "eth0"
     (made,) = again([json.dumps(other)])
     assert not made.same
+
+
+def test_without_any_way_out_a_slave_is_judged_for_ipv4_alone() -> None:
+    nowhere = think(CONFIG, replace(SEEN, routes=()), Memory())
+    assert {one.family for one in nowhere.standings} == {4}
+    six = Route("bond0", 6, "default", 100, "fe80::1", protocol=9)
+    both = think(CONFIG, replace(SEEN, routes=(*SEEN.routes, six)), Memory())
+    assert {one.family for one in both.standings} == {4, 6}
+    assert [one.interface for one in both.carriers] == ["eth0", "eth0"]
+    assert [one.interface for one in WELL.carriers] == ["eth0", ""]
+
+
+def test_a_standing_is_as_old_as_what_it_says() -> None:
+    old = think(CONFIG, SEEN, Memory()).standings[0]
+    assert (old.verdict, old.since, old.down_count) == ("up", SEEN.now, 0)
+    later = replace(SEEN, now=SEEN.now + 5000)
+    assert think(CONFIG, later, WELL).standings[0] == old
+    out = think(CONFIG, replace(CABLE_OUT, now=later.now), WELL).standings[0]
+    assert (out.verdict, out.since, out.trouble) == ("down", later.now, "no carrier")
+    gone = think(CONFIG, replace(SEEN, slaves=SEEN.slaves[1:]), Memory()).standings[0]
+    assert (gone.verdict, gone.down_count) == ("absent", 0)
+
+
+@pytest.mark.parametrize(
+    ("wait", "enslaved"), [(1999, ()), (2000, (Enslave("bond0", "wlan0"),))]
+)
+def test_how_long_a_slave_stays_out_is_its_own_and_its_latest_time(
+    wait: int, enslaved: tuple[Change, ...]
+) -> None:
+    other = replace(WELL.standings[0], trouble="not in bond0", since=SEEN.now + wait)
+    first = replace(WELL.standings[1], trouble="not in bond0", since=1)
+    last = replace(first, family=6, since=SEEN.now)
+    before = replace(WELL, standings=(other, first, last))
+    seen = replace(SEEN, slaves=SEEN.slaves[:1], now=SEEN.now + wait)
+    assert tuple(one for one in decided(seen, before) if isinstance(one, Enslave)) == enslaved
+
+
+def test_the_lan_is_told_only_of_a_move_that_was_seen() -> None:
+    assert not [one for one in decided(CABLE_OUT, Memory()) if isinstance(one, Announce)]
+    searching = replace(SEEN, bonds=(replace(BOND, active=""),))
+    assert decided(searching) == ()
+    away = replace(CABLE_OUT, links=CABLE_OUT.links[1:])
+    assert not [one for one in decided(away) if isinstance(one, Announce)]
+
+
+def test_a_primary_outside_the_bond_is_not_asked_for() -> None:
+    seen = replace(SEEN, slaves=(replace(SEEN.slaves[0], bond="bond1"), SEEN.slaves[1]),
+                   bonds=(replace(BOND, primary="", arp_interval=0),))  # fmt: skip
+    made = [one for one in decided(seen) if isinstance(one, SetMonitor)]
+    assert made[0].primary == ""
+    gone = replace(seen, slaves=seen.slaves[1:])
+    assert [one.primary for one in decided(gone) if isinstance(one, SetMonitor)] == [""]

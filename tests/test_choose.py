@@ -102,6 +102,20 @@ def test_a_blip_between_two_looks_counts_as_a_loss(world: World) -> None:
     assert world.way() == "wlan0"
 
 
+def test_rounds_passed_before_a_blip_prove_nothing_after_it(world: World) -> None:
+    world.reconcile()
+    world.reconcile()
+    world.event("eth0", "no-carrier")
+    world.event("eth0", "routable")
+    world.reconcile(probe=False)
+    world.now += 100 * SECOND
+    world.reconcile(probe=False)
+    world.reconcile()
+    assert world.way() == "wlan0", "one round of two"
+    world.reconcile()
+    assert world.way() == "eth0"
+
+
 def test_both_lost_then_the_standby_first(world: World) -> None:
     world.event("eth0", "no-carrier")
     world.reconcile()
@@ -300,6 +314,36 @@ def test_nothing_waits_for_a_neighbour_on_a_lost_uplink(world: World) -> None:
     assert world.reconcile() == ()
     world.event("eth0", "no-carrier")
     assert [c for c in world.reconcile() if isinstance(c, Forget)] == [Forget("eth0")]
+
+
+@pytest.mark.parametrize(("finer", "moved"), [
+    ("192.168.1.1/32", True),  # networkd's route to the DHCP server's router
+    ("192.168.1.0/24", False),  # no finer than the carrier's own, which wins by its metric
+    ("10.9.9.9/32", False),  # elsewhere
+])  # fmt: skip
+def test_the_router_is_not_sought_behind_a_mute_standby(finer: str, *, moved: bool) -> None:
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+    world.finer["wlan0"] = [finer]
+    world.reconcile()
+    assert world.routes == []
+    world.sick.add("wlan0")
+    world.reconcile()
+    assert (("eth0", finer) in {(r.interface, r.destination) for r in world.routes}) is moved
+    assert bool(world.routes) is moved
+    world.finer["eth0"] = [finer]
+    world.reconcile()
+    assert world.routes == [], "eth0 has that route itself now"
+
+
+def test_flapping_costs_one_failover() -> None:
+    world = World(config_of("eth0", "wlan0"))
+    world.reconcile()
+    for pause in (100, 5_000, 9_999) * 20:
+        for state in ("no-carrier", "routable"):
+            world.event("eth0", state)
+            world.reconcile()
+            assert world.way() == "wlan0"
+            world.now += pause
 
 
 def test_a_finer_route_on_the_lost_uplink_moves_too(world: World) -> None:

@@ -44,6 +44,7 @@ configs = st.builds(
     quiet=st.integers(0, 604800),
     interval=st.integers(0, 3600),
     log_bytes=st.integers(10_000, 2**31),
+    textfile=st.sampled_from(["", "/run/netfail-hooks/netfail.prom", "/srv/a=b@c/n,m.prom"]),
     mode=st.just("bond"),  # only then the file has its table
     bond=st.builds(
         Bond,
@@ -73,6 +74,19 @@ WRONG = [
     ('[bond]\nreselect = "never"\n' + UPLINKS,
      "bond.reselect: must be one of \"always\", \"better\", \"failure\", not 'never'"),
     ('[bond]\ntargets = ["gateway"]\n' + UPLINKS, "bond.targets: no address: 'gateway'"),
+    *[(UPLINKS + f"[metrics]\ntextfile = {one}\n", f"metrics.textfile: {told}") for one, told in (
+        ("3", "must be a path, not 3"),
+        ('"netfail.prom"', "must be an absolute path of plain characters, not 'netfail.prom'"),
+        ('"/srv/a b/n.prom"', "must be an absolute path of plain characters, not '/srv/a b/n.prom'"),
+        ('"/srv/100%/n.prom"', "must be an absolute path of plain characters, not '/srv/100%/n.prom'"),
+        ('"/srv/../etc/x/n.prom"', "must be an absolute path of plain characters, not '/srv/../etc/x/n.prom'"),
+        ('"/srv/x\\n/n.prom"', "must be an absolute path of plain characters, not '/srv/x\\n/n.prom'"),
+        ('"/run/n.prom"', "must have a directory of its own, as in '/run/x/netfail.prom', not '/run/n.prom'"),
+        ('"/srv/x/netfail.txt"', "must end in .prom, or node_exporter does not read it, not '/srv/x/netfail.txt'"),
+        ('"/tmp/x/n.prom"', "the check can't write below /tmp; try '/run/netfail-hooks/netfail.prom'"),
+        ('"/run/user/0/n.prom"', "the check can't write below /run/user; try '/run/netfail-hooks/netfail.prom'"),
+    )],
+    (UPLINKS + "[metrics]\nfile = 1\n", "metrics.file: unknown key, did you mean metrics.textfile?"),
     ("", "uplink: name at least one, as [[uplink]] with an interface"),
     ("uplink = [3]\n", "uplink 1: must be a table, [[uplink]]"),
     ('[[uplink]]\ninterface = "a/b"\n', "uplink 1: interface: not an interface name: 'a/b'"),

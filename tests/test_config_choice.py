@@ -11,9 +11,10 @@ import pytest
 from netfail_hooks import config_file
 from netfail_hooks.asked import Asked
 from netfail_hooks.config import Config
-from netfail_hooks.config_choice import choose
+from netfail_hooks.config_choice import amend, choose
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
+from netfail_hooks.values import replace
 
 EDITED = """\
 # mine
@@ -91,3 +92,13 @@ def test_uplinks_that_contradict_the_rest_are_told(tmp_path: Path) -> None:
     text = "override_metric = 300\n[[uplink]]\ninterface='a'\nmetric=500\n"
     with pytest.raises(Misuse, match="override_metric: must be below"):
         _choose(tmp_path, text, "a", "b")
+
+
+def test_another_mode_changes_that_line_alone() -> None:
+    for text, amended in (
+        (f'mode = "routes"\n{EDITED}', f'mode = "bond"\n{EDITED}'),
+        (EDITED, f'mode = "bond"\n{EDITED}'),
+    ):
+        old, _ = config_file.parse(tomllib.loads(text))
+        assert old
+        assert amend(text, old, replace(old, mode="bond")) == amended

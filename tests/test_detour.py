@@ -7,6 +7,7 @@ from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.detour import Detour, plan
 from netfail_hooks.facts import Address, Link, Observation, Route
 from netfail_hooks.memory import Memory, Standing
+from netfail_hooks.values import replace
 
 CONFIG = Config(uplinks=default_metrics(("a", "b", "c")))
 NETWORKD = 4
@@ -74,3 +75,23 @@ def test_an_address_that_is_shared_already_is_announced_and_stays() -> None:
     detour = plan(CONFIG, both, Memory(), "a")
     assert detour.addresses == ()
     assert [one.address for one in detour.announced] == ["10.0.0.2"]
+
+
+def test_a_detour_is_never_marked_dead() -> None:
+    seen = _seen("a", "b")
+    marked = tuple(replace(route, linkdown=True) for route in seen.routes)
+    detour = plan(CONFIG, replace(seen, routes=marked), Memory(), "a")
+    assert [route.linkdown for route in detour.routes] == [False, False]
+
+
+def test_ipv6_is_led_too_at_the_lowest_metric_that_it_has() -> None:
+    links = (_link("a"), _link("b"))
+    addresses = (Address("a", 6, "fd00::2", 64), Address("b", 6, "fd00::3", 64))
+    routes = tuple(
+        Route(name, 6, destination, 100, gateway, protocol=NETWORKD)
+        for name in ("a", "b")
+        for destination, gateway in (("default", "fe80::1"), ("fd00::/64", ""))
+    )
+    detour = plan(CONFIG, Observation(0, links, addresses, routes), Memory(), "a")
+    assert _ways(detour) == [("b", "fd00::/64", 1), ("b", "default", 1)]
+    assert [(one.address, one.length) for one in detour.addresses] == [("fd00::2", 128)]

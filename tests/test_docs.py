@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bench import table
+from bench.contenders import OURS, TITLES
+from bench.picture import picture
+from bench.results import load
 from netfail_hooks import completion, sysctls
 from netfail_hooks.bond_facts import Bond
 from netfail_hooks.cli import parser
@@ -45,8 +49,8 @@ def test_a_setting_is_documented_as_it_is(setting: object) -> None:
     one = next(known for known in SETTINGS if known is setting)
     default, span = ROWS[one.key]
     initial = getattr(Config(uplinks=default_metrics(("eth0",))), one.field)
-    assert default == f"`{str(initial).lower()}`"
-    assert span == ("" if one.kind is bool else f"{one.low} to {one.high}")
+    assert default == (f'`"{initial}"`' if one.kind is str else f"`{str(initial).lower()}`")
+    assert span == ("" if one.kind in (bool, str) else f"{one.low} to {one.high}")
     assert f"| {one.about}" in CONFIGURATION
 
 
@@ -141,6 +145,15 @@ def test_the_indonesian_readme_shows_the_same_code() -> None:
 def test_the_readme_names_every_sysctl() -> None:
     for setting in sysctls.wanted("eth0"):
         assert setting.key.rpartition("/")[2] in README
+
+
+def test_what_was_measured_is_told_as_it_was() -> None:
+    """After a change: bench/run --from docs/bench.json --svg docs/bench.svg --markdown ..."""
+    found = load((HERE / "docs/bench.json").read_text(encoding="utf-8"))
+    assert table.summary(found, TITLES) in README
+    assert table.markdown(found, TITLES) == (HERE / "docs/bench.md").read_text(encoding="utf-8")
+    drawn = (HERE / "docs/bench.svg").read_text(encoding="utf-8")
+    assert picture(found, TITLES, OURS) == drawn
 
 
 def test_every_dependency_earns_its_place() -> None:

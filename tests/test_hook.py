@@ -52,7 +52,8 @@ def test_no_config_yet_is_told_with_the_next_step() -> None:
 @pytest.mark.parametrize(
     ("name", "good"),
     [("eth0", True), ("enx00e04c680001", True), ("br-lan.10", True), ("wlan0@if3", True)]
-    + [(bad, False) for bad in ("", ".", "..", "a/b", "a b", "a:1", "a\nb", "x" * 16, "é", "%d")],
+    + [(bad, False) for bad in ("", ".", "..", "a/b", "a b", "a:1", "a\nb", "x" * 16, "é", "%d")]
+    + [(bad, False) for bad in ("eth*", "eth?", "e[th]", "!eth0", 'a"b', "a\\b")],
 )
 def test_names_are_the_kernels(name: str, good: bool) -> None:  # noqa: FBT001
     assert is_interface_name(name) is good

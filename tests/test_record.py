@@ -14,6 +14,7 @@ import pytest
 from netfail_hooks import record
 from netfail_hooks.memory import Memory
 from netfail_hooks.record import Run
+from netfail_hooks.values import replace
 from tests.world import World, config_of
 
 
@@ -107,3 +108,44 @@ def test_an_empty_memory_is_recorded_as_the_beginning(world: World) -> None:
     seen = world.look()
     run = Run("check", world.config, seen, Memory(), world.memory, (), (), 0)
     assert record.is_transition(run)
+
+
+def test_a_carrier_that_is_not_well_is_told_so(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("wlan0", "no-carrier")
+    world.reconcile()
+    before = world.memory
+    world.event("eth0", "routable")
+    world.sick.update(("eth0", "wlan0"))
+    seen = replace(world.look(), probes=world.results())
+    world.reconcile()
+    told = record.summary(Run("check", world.config, seen, before, world.memory, (), (), 0))
+    assert "IPv4 now by eth0, though it is not well: none is" in told
+    well = Run("check", world.config, seen, Memory(), _with_one_well(), (), (), 0)
+    assert "though" not in record.summary(well)
+
+
+def _with_one_well() -> Memory:
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+    world.event("wlan0", "no-carrier")
+    world.reconcile()
+    return world.memory
+
+
+@pytest.mark.parametrize(("spare", "rotated"), [(-1, True), (0, False), (1, False)])
+def test_a_new_file_begins_past_the_limit(tmp_path: Path, *, spare: int, rotated: bool) -> None:
+    line = '{"a":1}\n'
+    record.write(str(tmp_path), line, 10_000)
+    record.write(str(tmp_path), line, 2 * len(line) + spare)
+    assert (tmp_path / "events.jsonl.1").exists() is rotated
+    assert (tmp_path / "events.jsonl").exists() is not rotated
+
+
+def test_others_may_not_read_the_log(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        record.write(str(tmp_path), "{}\n", 10_000)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o640

@@ -175,7 +175,7 @@ _FAILED_OVER = """\
            no address
            probed 0 s ago: 0.4 ms, 0 of 1 lost
      IPv6  interface is gone
-2. wlan0  ok  carrier, metric 600
+2. wlan0  ok        carrier, metric 600
    * IPv4  up for 2 h, carries the traffic
            192.168.1.51/24 via 192.168.1.1 metric 600
            probed 0 s ago: 0.4 ms, 0 of 1 lost
@@ -203,6 +203,8 @@ def test_colour_changes_no_word() -> None:
         found = _told(act)
         painted = render(found, colour=True)
         assert "\033[32mok\033[0m" in painted
+        assert ("\033[31mNOT WELL\033[0m" in painted) is (act is _sickens)
+        assert ("\033[33mheld\033[0m" in painted) is (act is _returns)
         assert re.sub(r"\033\[\d+m", "", painted) == render(found)
 
 

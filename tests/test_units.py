@@ -61,7 +61,7 @@ def test_a_shebang_too_long_for_old_kernels_is_refused() -> None:
 def test_the_services_command_starts_the_check(tmp_path: Path) -> None:
     line = next(one for one in units.service_text().split("\n") if one.startswith("ExecStart="))
     words = shlex.split(line.removeprefix("ExecStart="))
-    words[-1] = words[-1].replace("sys.exit(main())", "print(main.__module__)")
+    words[-1] = words[-1].replace("os._exit(main())", "print(main.__module__)")
     done = subprocess.run(words, env={}, cwd=tmp_path, capture_output=True, check=True, text=True)
     assert done.stdout == "netfail_hooks.check\n"
 
@@ -76,12 +76,25 @@ def test_what_it_runs_from_is_not_hidden_from_it(place: str, home: str, tmp: str
     assert f"PrivateTmp={tmp}\n" in text
 
 
+def test_the_check_may_write_where_its_metrics_go_and_nowhere_else() -> None:
+    def writable(textfile: str) -> list[str]:
+        text = units.service_text(
+            interpreter="/usr/bin/python3", places=["/opt/n"], textfile=textfile
+        )
+        return [line for line in text.splitlines() if line.startswith("ReadWritePaths=")]
+
+    assert writable("") == ["ReadWritePaths=/proc/sys/net"]
+    assert writable("/srv/x/n.prom") == ["ReadWritePaths=/proc/sys/net -/srv/x"]
+
+
 def test_systemd_takes_the_units_and_calls_the_exposure_low(tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if not analyze:
         pytest.fail("systemd-analyze is needed: install systemd")
     service, timer = tmp_path / units.SERVICE, tmp_path / units.TIMER
-    text = units.service_text(interpreter="/usr/bin/python3", places=["/usr/lib"])
+    text = units.service_text(
+        interpreter="/usr/bin/python3", places=["/usr/lib"], textfile="/srv/x/n.prom"
+    )
     service.write_text(text)
     timer.write_text(units.timer_text(5))
     done = subprocess.run([analyze, "--man=no", "verify", service, timer],

@@ -9,23 +9,47 @@ from typing import Any
 
 from netfail_hooks.sandbox import Lab
 
+# Shell that tells all that install may change; "sort" where the kernel promises no order.
+FILES = """
+find /etc /var/lib -type f -exec sha256sum {} + | sort -k 2
+find /etc /var/lib /var/log /run/netfail-hooks -exec stat -c '%A %u:%g %F %N' {} + 2>&1 | sort
+"""
+ROUTES = """
+ip route
+ip -6 route | sed 's/expires [0-9]*sec//' | sort
+ip -o address | sed 's/valid_lft.*//' | sort
+"""
+SETTINGS = """
+grep -r . /proc/sys/net/ipv[46]/conf/*/ignore_routes_with_linkdown \
+    /proc/sys/net/ipv4/conf/*/arp_filter /proc/sys/net/ipv4/conf/*/rp_filter
+"""
+
 # A fault comes this long after the pulse has begun: a neighbour that has just learnt where an
 # address is won't believe another word for a second (``locktime``, ip-sysctl.rst).
 SETTLED = 1.6
 
 
 def install(
-    lab: Lab, *arguments: str, hold_down: int = 1, interval: int = 5, targets: str = ""
-) -> None:
-    """Install for the lab's uplinks in their order, with a short hold-down (seconds)."""
+    lab: Lab, *arguments: str, hold_down: int = 1, interval: int = 5, targets: str = "",
+    more: str = "",
+) -> None:  # fmt: skip
+    """Install for the lab's uplinks in their order, with a short hold-down (seconds).
+
+    ``more`` of the config follows the key ``interval`` of its table ``check``.
+    """
     first, *others = lab.plugs
     asked = f"targets = {targets}\n" if targets else ""
     uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n{asked}' for name in lab.plugs)
-    settings = f"[hold_down]\nseconds = {hold_down}\n[check]\ninterval = {interval}\n"
+    settings = f"[hold_down]\nseconds = {hold_down}\n[check]\ninterval = {interval}\n{more}"
     lab.write("/etc/netfail-hooks/config.toml", settings + uplinks)
     ranks = ["--primary", first, *(word for name in others for word in ("--backup", name))]
     done = lab.netfail("install", *ranks, "--yes", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def shape(lab: Lab, script: str = FILES + ROUTES + SETTINGS) -> list[str]:
+    """Return what the machine is like: its files, routes, addresses and settings, as lines."""
+    return lab.run("sh", "-c", script).stdout.splitlines()
 
 
 def status(lab: Lab) -> Any:

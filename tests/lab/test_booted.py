@@ -68,6 +68,11 @@ def test_the_timer_moves_traffic_from_a_dead_gateway_and_tells_notify_d(booted: 
 
 
 def test_the_hardened_service_may_do_all_that_a_check_does(booted: Booted) -> None:
+    textfile = "/var/lib/prometheus/node-exporter/netfail.prom"
+    booted.run("mkdir", "-p", "-m", "755", textfile.rpartition("/")[0])
+    booted.write("/etc/netfail-hooks/config.toml",
+                 f'[metrics]\ntextfile = "{textfile}"\n[[uplink]]\ninterface = "eth0"\n'
+                 '[[uplink]]\ninterface = "wlan0"\n')  # fmt: skip
     _run(booted, "install", *PAIR)
     booted.systemctl("stop", TIMER)
     for key in ("ipv4/conf/eth0/arp_filter", "ipv6/conf/eth0/ignore_routes_with_linkdown"):
@@ -76,8 +81,13 @@ def test_the_hardened_service_may_do_all_that_a_check_does(booted: Booted) -> No
     booted.systemctl("start", SERVICE)
     assert booted.run("cat", "/proc/sys/net/ipv4/conf/eth0/arp_filter").stdout == "1\n"
     assert used(booted) == "wlan0"
+    shown = booted.run("cat", textfile).stdout
+    assert 'netfail_uplink_up{interface="eth0",family="ipv4"} 0\n' in shown
+    assert booted.run("stat", "-c", "%a", textfile).stdout == "644\n"
     capabilities = booted.systemctl("show", "--property=CapabilityBoundingSet", SERVICE).stdout
     assert capabilities.split("=")[1].split() == ["cap_net_admin", "cap_net_raw"]
+    _run(booted, "uninstall", "--yes")
+    assert booted.run("ls", textfile.rpartition("/")[0]).stdout == ""
 
 
 def test_uninstall_leaves_no_unit_behind(booted: Booted) -> None:

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 
-import pytest
-
 from netfail_hooks.pulse import Result
 from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_holder import package_home
 from netfail_hooks.sandbox_lan import gateway6
-from tests.lab.suite import SETTLED, used, wait, wait_used
+from tests.lab.suite import FILES, ROUTES, SETTINGS, SETTLED, shape, used, wait, wait_used
 
 MakeLab = Callable[..., Lab]
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
-# A shell that tells all that install may change; "sort" where the kernel promises no order.
-_FILES = """
-find /etc /var/lib -type f -exec sha256sum {} + | sort -k 2
-find /etc /var/lib /var/log /run/netfail-hooks -exec stat -c '%A %u:%g %F %N' {} + 2>&1 | sort
-"""
-_KERNEL = """
-ip route
-ip -6 route | sed 's/expires [0-9]*sec//' | sort
-ip -o address | sed 's/valid_lft.*//' | sort
-grep -r . /proc/sys/net/ipv[46]/conf/*/ignore_routes_with_linkdown \
-    /proc/sys/net/ipv4/conf/*/arp_filter /proc/sys/net/ipv4/conf/*/rp_filter
-"""
-
-
-def _shape(lab: Lab, script: str = _FILES + _KERNEL) -> list[str]:
-    return lab.run("sh", "-c", script).stdout.splitlines()
 
 
 def _run(lab: Lab, *words: str) -> None:
@@ -50,13 +30,13 @@ def _quietly(lab: Lab, *words: str, ipv6: bool = False) -> Result:
 
 
 def test_files_modes_and_routes_come_back_and_nothing_is_lost(lab: Lab) -> None:
-    before = _shape(lab)
+    before = shape(lab)
     there = _quietly(lab, "install", *PAIR)
-    installed = _shape(lab)
+    installed = shape(lab)
     again = _quietly(lab, "install", *PAIR)
-    assert _shape(lab) == installed
+    assert shape(lab) == installed
     back = _quietly(lab, "uninstall", "--yes")
-    assert _shape(lab) == before
+    assert shape(lab) == before
     for result in (there, again, back):
         assert result.lost() <= 2, result
         assert result.all_alive, result
@@ -81,11 +61,11 @@ def test_both_families(make_lab: MakeLab) -> None:
         lab.write(path, f"{text}Address={plug.host6}/64\nGateway={gateway6(plug.segment)}\n")
     lab.start()
     wait(lambda: used(lab, 6) != "", "a way out for IPv6")
-    before = _shape(lab)
+    before = shape(lab)
     there = _quietly(lab, "install", *PAIR, ipv6=True)
     assert used(lab, 6) == "eth0"
     back = _quietly(lab, "uninstall", "--yes", ipv6=True)
-    assert _shape(lab) == before
+    assert shape(lab) == before
     for result in (there, back):
         assert result.lost() <= 2, result
         assert result.all_alive, result
@@ -121,11 +101,11 @@ def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
     _run(lab, "install", *PAIR)
     text = lab.read("/etc/systemd/network/20-eth0.network")
     lab.write("/etc/systemd/network/20-eth0.network", text.replace("Gateway", "#Gateway"))
-    before = _shape(lab, _FILES)
+    before = shape(lab, FILES)
     done = lab.netfail("install", *PAIR)
     assert done.returncode == 1, done.stdout
     assert "eth0 has no way out" in done.stderr
-    assert _shape(lab, _FILES) == before
+    assert shape(lab, FILES) == before
     with lab.timer(0.5):  # it was lost for a while, so it is held down first
         wait_used(lab, "eth0")
 
@@ -133,12 +113,12 @@ def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
 def test_with_networkd_stopped_only_files_change_and_it_is_told(lab: Lab) -> None:
     assert lab.networkd is not None
     lab.networkd.stop_networkd()
-    before = _shape(lab, _KERNEL)
+    before = shape(lab, ROUTES + SETTINGS)
     done = lab.netfail("install", *PAIR)
     assert done.returncode == 0, done.stderr
     assert "systemd-networkd does not answer" in done.stderr
     assert "netfail" in lab.read("/etc/systemd/network/10-netfail-eth0.network")
-    assert _shape(lab, _KERNEL) == before
+    assert shape(lab, ROUTES + SETTINGS) == before
 
 
 def test_uninstall_while_failed_over_leaves_a_way_out(lab: Lab) -> None:
@@ -151,12 +131,3 @@ def test_uninstall_while_failed_over_leaves_a_way_out(lab: Lab) -> None:
     assert watch.gaps(4) == []
     assert lab.run("ip", "route", "show", "proto", "157").stdout == ""
     assert "proto 157" not in lab.run("ip", "-details", "address").stdout
-
-
-@pytest.mark.parametrize("seconds", [0.4, 0.8, 1.2, 1.8])
-def test_killed_half_way_uninstall_gives_everything_back(lab: Lab, seconds: float) -> None:
-    before = _shape(lab)
-    command = ["timeout", "--signal=KILL", str(seconds), sys.executable, "-m", "netfail_hooks"]
-    lab.run(*command, "install", *PAIR, environment={"PYTHONPATH": package_home()})
-    _run(lab, "uninstall", "--yes")
-    wait(lambda: set(_shape(lab)) == set(before), "what was there before")

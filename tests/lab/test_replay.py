@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,13 @@ def test_an_installed_machine_replays_its_hooks_and_its_record(lab: Lab) -> None
     again = lab.netfail("replay", "/var/log/netfail-hooks" + record.FILE)
     assert again.returncode == 0, again.stdout
     assert ", none other than recorded" in again.stdout
+    samples = lab.netfail("metrics").stdout.splitlines()
+    assert 'netfail_uplink_up{interface="eth0",family="ipv4"} 0' in samples
+    assert 'netfail_uplink_carries_traffic{interface="wlan0",family="ipv4"} 1' in samples
+    assert 'netfail_traffic_moves_total{family="ipv4"} 1' in samples
+    drawn = lab.netfail("log", "--timeline").stdout
+    assert re.search(r"^eth0 .*[#█]+x+ +\d+ %$", drawn, re.MULTILINE), drawn
+    assert re.search(r"^wlan0 .*[-─]+[#█]+ +\d+ %$", drawn, re.MULTILINE), drawn
     status = lab.netfail("status")
     assert status.returncode == 1
     assert "eth0   NOT WELL  no carrier, no-carrier" in status.stdout

@@ -17,8 +17,13 @@ _HERE = Path(__file__).resolve().parent
 _SECONDS = 300
 
 
-def boot(directory: Path) -> Any:
-    """Run all scenarios; return their results by name. A missing part is an error, never a skip."""
+def boot(
+    directory: Path, module: str = "tests.uml.scenarios", seconds: int = _SECONDS
+) -> Any:
+    """Run all scenarios; return their results by name. A missing part is an error, never a skip.
+
+    Another ``module`` is run in their stead: with the name of a file for its results, as JSON.
+    """
     for program in ("linux.uml", "cc", "modprobe"):
         assert shutil.which(program, path="/usr/sbin:/sbin:/usr/bin:/bin"), f"no {program}"
     shim, out = directory / "xstate.so", directory / "results.json"
@@ -28,8 +33,8 @@ def boot(directory: Path) -> Any:
         ["linux.uml", "mem=512M", "con0=fd:0,fd:1", "con=null", "root=/dev/root",
          "rootfstype=hostfs", "rw", f"init={_HERE}/init", "quiet",
          f"NETFAIL_CHECKOUT={package_home()}", f"NETFAIL_PYTHON={sys.executable}",
-         f"NETFAIL_OUT={out}"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False,
+         f"NETFAIL_MODULE={module}", f"NETFAIL_OUT={out}"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False,
         env={"PATH": os.environ["PATH"], "HOME": str(directory), "LD_PRELOAD": str(shim)},
     )  # fmt: skip
     assert out.exists(), done.stdout[-4000:] + done.stderr[-4000:]

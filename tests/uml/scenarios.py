@@ -19,6 +19,7 @@ from tests.uml.boot import slowness
 OWN = "192.168.1.252"
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
 STATIC = ("--address", f"{OWN}/24", "--gateway", "192.168.1.1", "--dns", "192.168.1.1")
+_SLOW = 60  # seconds: in there all takes ten times as long, on a busy machine more
 CONFIG = "/etc/netfail-hooks/config.toml"
 HOWTO = {
     "/etc/systemd/network/20-bond0.netdev": "[NetDev]\nName=bond0\nKind=bond\n",
@@ -101,7 +102,8 @@ def changed(lab: Lab, results: Results) -> None:
     _switched(lab, results)
     done = lab.netfail("uninstall", "--yes")
     results["uninstall"] = done.stderr
-    wait(lambda: _shape(lab) == before and _routed(lab), "all that was there before")
+    wait(lambda: _shape(lab) == before and _routed(lab), "all that was there before",
+         seconds=_SLOW)  # fmt: skip
     results["bond gone"] = lab.run("ip", "link", "show", "bond0").returncode != 0
 
 
@@ -110,11 +112,12 @@ def _switched(lab: Lab, results: Results) -> None:
     done = lab.netfail("install", "--mode", "routes", *PAIR, "--gateway", "192.168.1.99",
                        "--address", f"eth0={OWN}/24", "--address", "wlan0=192.168.1.25/24")
     results["no answer"] = [done.returncode, done.stderr]
-    wait(lambda: _shape(lab) == there and _active(lab) == "eth0", "the bond again")
+    wait(lambda: _shape(lab) == there and _active(lab) == "eth0", "the bond again", seconds=_SLOW)
     _kill(lab, "--mode", "routes", *PAIR)
     code = "from netfail_hooks.rollback import main; main()"
     lab.run(sys.executable, "-c", code, environment={"PYTHONPATH": package_home()})
-    wait(lambda: _shape(lab) == there and _active(lab) == "eth0", "the bond after a kill")
+    wait(lambda: _shape(lab) == there and _active(lab) == "eth0", "the bond after a kill",
+         seconds=_SLOW)  # fmt: skip
     results["after a kill"] = lab.run("ping", "-c1", "-W3", "192.168.1.1").returncode
     _install(lab, "--mode", "routes", *PAIR)
     results["routes"] = lab.run("ip", "route").stdout
@@ -139,7 +142,7 @@ def howto(lab: Lab, results: Results) -> None:
     done = _install(lab, "--mode", "bond", *PAIR)
     now = lab.run("ip", "-d", "link", "show", "bond0").stdout
     lab.netfail("uninstall", "--yes")
-    wait(lambda: _shape(lab) == before and _routed(lab), "the how-to's bond again")
+    wait(lambda: _shape(lab) == before and _routed(lab), "the how-to's bond again", seconds=_SLOW)
     again = lab.run("ip", "-d", "link", "show", "bond0").stdout
     results["howto"] = {"was": was, "notes": done, "now": now, "again": again}
 

@@ -32,7 +32,7 @@ def install(bench: Bench) -> None:
     said(f"{bench.suite} {bench.mode}: install.sh")
     told = bench.machine.sh(
         "cd /opt/vm/checkout && sh install.sh --wheels /opt/vm/wheels "
-        f"{_OPTIONS[bench.mode]} --yes 2>&1", seconds=300,
+        f"{_OPTIONS[bench.mode]} --yes 2>&1", seconds=600,
     )  # fmt: skip
     for line in told.splitlines():
         if line.startswith("note:"):

@@ -1,0 +1,1 @@
+"""What failover costs, with netfail-hooks and with what people use today (``bench/run``)."""

@@ -1,0 +1,152 @@
+"""Who is compared: how each is set up, what of it stays in memory, what it does in rounds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from bench import bonds, networkmanager
+from bench.faults import DEAD
+from bench.packages import program
+from bench.stage import NETWORK, ROUTER, Stage
+from netfail_hooks.errors import Problem
+from netfail_hooks.sandbox import Lab
+from netfail_hooks.sandbox_lan import FAR
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_NEEDS = ("networkd", "dispatcher")  # of ours
+_SERVICE = "/etc/systemd/system/netfail-hooks-check.service"
+
+
+def _nothing(_: Stage) -> AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+def _no_round(_: Stage) -> Sequence[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One way to fail over.
+
+    ``prepare`` sets it up, ``work`` is what has to go on meanwhile; ``resident`` are the daemons
+    that are there because of it, ``needs`` those that it only uses. Every ``period`` seconds it
+    runs ``rounds`` commands such as ``a_round``, which end. Unless it ``prefers`` an uplink,
+    traffic need not return. ``way`` tells which one carries it. ``only``: all but these faults
+    it meets just as another contender does.
+    """
+
+    key: str
+    title: str
+    prepare: Callable[[Stage], None]
+    work: Callable[[Stage], AbstractContextManager[None]] = _nothing
+    resident: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    period: float = 0.0
+    rounds: int = 0
+    a_round: Callable[[Stage], Sequence[str]] = _no_round
+    prefers: bool = True
+    way: Callable[[Lab], str] = Lab.way_out
+    only: tuple[str, ...] = ()
+    bond: bool = False
+    ours: bool = False
+
+
+def _howto(stage: Stage) -> None:
+    """Write the two files that how-to's tell, and no more."""
+    stage.lab.write_files(stage.lab.howto_files())
+    stage.lab.start()
+    stage.wait_for_way()
+
+
+def _metrics(stage: Stage) -> None:
+    """Give the how-to's files a metric for each default and connected route."""
+    for plug, path in zip(stage.lab.plugs.values(), stage.lab.howto_files(), strict=True):
+        metric = 600 if plug.rank else 100
+        lines = (f"[Match]\nName={plug.name}\n\n[Network]\nDNS={ROUTER}\n\n"
+                 f"[Address]\nAddress={plug.host}/24\nRouteMetric={metric}\n\n"
+                 f"[Route]\nGateway={ROUTER}\nMetric={metric}\n")  # fmt: skip
+        stage.lab.write(path, lines)
+    stage.lab.start()
+    stage.wait_for_way()
+
+
+def _hook(stage: Stage) -> None:
+    """Start the shell hook; it sets the routes at once."""
+    words = stage.by_hand()
+    stage.daemon("hook", ["bash", f"{_HERE}/carrier-hook.sh", NETWORK, ROUTER, *words])
+    stage.wait_for_way()
+
+
+def _ping_loop(stage: Stage) -> None:
+    """Start the ping loop; it sets the routes at once."""
+    ping = program("ping", "iputils-ping")
+    words = stage.by_hand()
+    path = f"{os.path.dirname(ping.path)}:/usr/sbin:/usr/bin:/sbin:/bin"
+    stage.daemon("ping-loop", ["bash", f"{_HERE}/ping-loop.sh", FAR, NETWORK, ROUTER, *words],
+                 environment={"PATH": path, **ping.environment})  # fmt: skip
+    stage.wait_for_way()
+
+
+def _a_ping(stage: Stage) -> Sequence[str]:
+    ping = program("ping", "iputils-ping")
+    device = next(iter(stage.lab.plugs))
+    return ["sh", "-c", '"$@"; sleep 0', "sh", ping.path, "-q", "-c1", "-W4", "-I", device, FAR]
+
+
+def _ours(interval: int) -> Callable[[Stage], None]:
+    def prepare(stage: Stage) -> None:
+        """Take the how-to's files over, as somebody who installs us would."""
+        _howto(stage)
+        uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n' for name in stage.lab.plugs)
+        config = f"[check]\ninterval = {interval}\n{uplinks}"
+        stage.lab.write("/etc/netfail-hooks/config.toml", config)
+        done = stage.lab.netfail("install", "--yes", "--primary", "eth0", "--backup", "wlan0")
+        if done.returncode:
+            raise Problem(f"install: {done.stderr.strip()}")
+        stage.wait_for_way()
+        stage.lab.tick()
+
+    return prepare
+
+
+def _timer(interval: int) -> Callable[[Stage], AbstractContextManager[None]]:
+    return lambda stage: stage.lab.timer(interval)
+
+
+def _a_check(stage: Stage) -> Sequence[str]:
+    lines = stage.lab.read(_SERVICE).splitlines()
+    command = next(line for line in lines if line.startswith("ExecStart="))
+    return shlex.split(command.removeprefix("ExecStart="))
+
+
+def _routes(key: str, title: str, interval: int, *only: str) -> Contender:
+    return Contender(key, title, _ours(interval), _timer(interval), needs=_NEEDS,
+                     period=interval, rounds=1, a_round=_a_check, only=only,
+                     ours=True)  # fmt: skip
+
+
+CONTENDERS = (
+    Contender("howto", "two .network files", _howto, needs=("networkd",),
+              prefers=False),
+    Contender("metrics", "networkd with metrics", _metrics, needs=("networkd",)),
+    Contender("hook", "shell hook on carrier", _hook, resident=("hook",)),
+    Contender("ping", "ping loop, mwan3's defaults", _ping_loop, resident=("ping-loop",),
+              period=10, rounds=2, a_round=_a_ping),
+    Contender("nm", "NetworkManager", networkmanager.prepare, resident=("nm",)),
+    Contender("bond", "bond as published", bonds.files(), needs=("networkd",), prefers=False,
+              way=bonds.active, bond=True),
+    Contender("mii", "bond, MII 100 ms", bonds.mii, needs=("networkd",),
+              way=bonds.active, bond=True),
+    _routes("ours", "netfail-hooks", 5),
+    _routes("ours1", "netfail-hooks, interval 1", 1, DEAD),
+    Contender("oursbond", "netfail-hooks, mode bond", bonds.ours, _timer(5), needs=_NEEDS,
+              period=5, rounds=1, a_round=_a_check, way=bonds.active, bond=True, ours=True),
+)  # fmt: skip
+TITLES = {contender.key: contender.title for contender in CONTENDERS}
+OURS = tuple(contender.key for contender in CONTENDERS if contender.ours)

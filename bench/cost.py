@@ -1,0 +1,137 @@
+"""What a contender takes while all is well: memory, CPU and wake-ups of its daemons and rounds.
+
+What stays is read from /proc before and after a rest; what comes and goes is run by itself, and
+its cost multiplied by how often it comes. systemd's own part in a timer is not in it, nor the
+system bus, which is there anyway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.contenders import Contender
+from bench.results import Cost, StartUp
+from bench.stage import Stage
+from netfail_hooks.errors import Problem
+from netfail_hooks.sandbox_holder import read_text
+
+_HOUR = 3600
+_SETTLE = 5.0  # seconds for daemons to finish what they do at their start
+_RUNS = 10  # of a round
+_STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "startup")
+# Runs a command a few times; prints CPU seconds and switches of one run, by getrusage(2).
+_ROUND = """
+import os, resource, sys
+runs, argv = int(sys.argv[1]), sys.argv[2:]
+quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+for _ in range(runs):
+    os.waitpid(os.posix_spawnp(argv[0], argv, os.environ, file_actions=quiet), 0)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print((used.ru_utime + used.ru_stime) / runs, (used.ru_nvcsw + used.ru_nivcsw) / runs)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """What processes have used since they began, and what they hold."""
+
+    cpu_s: float
+    switches: int
+    mib: float
+
+
+def measure(contenders: Sequence[Contender], seconds: int) -> list[Cost]:
+    """Measure everybody's rest, all at once. Raises Problem."""
+    with contextlib.ExitStack() as stack:
+        stages = [stack.enter_context(Stage()) for _ in contenders]
+        pairs = list(zip(contenders, stages, strict=True))
+        for contender, stage in pairs:
+            contender.prepare(stage)
+        time.sleep(_SETTLE)
+        before = [_processes(contender, stage) for contender, stage in pairs]
+        time.sleep(seconds)
+        return [_cost(contender, stage, was, seconds)
+                for (contender, stage), was in zip(pairs, before, strict=True)]  # fmt: skip
+
+
+def _cost(
+    contender: Contender, stage: Stage, before: Mapping[int, _Used], seconds: int
+) -> Cost:
+    now = _processes(contender, stage)
+    stayed = [pid for pid in now if pid in before]
+    cpu = sum(now[pid].cpu_s - before[pid].cpu_s for pid in stayed) * _HOUR / seconds
+    switches = sum(now[pid].switches - before[pid].switches for pid in stayed) * _HOUR / seconds
+    if contender.rounds:
+        often = contender.rounds * _HOUR / contender.period
+        round_cpu, round_switches = _round(contender, stage)
+        cpu, switches = cpu + often * round_cpu, switches + often * round_switches
+    own = {pid for name in contender.resident for pid in _tree(stage, name)}
+    return Cost(
+        contender.key,
+        round(sum(now[pid].mib for pid in stayed if pid in own), 1),
+        round(sum(now[pid].mib for pid in stayed), 1),
+        ", ".join(contender.needs), round(cpu, 1), round(switches),
+    )  # fmt: skip
+
+
+def _processes(contender: Contender, stage: Stage) -> dict[int, _Used]:
+    """Return what each process of a contender has used, and of what it needs."""
+    names = (*contender.resident, *contender.needs)
+    found = {pid: _used(stage, pid) for name in names for pid in _tree(stage, name)}
+    return {pid: used for pid, used in found.items() if used is not None}
+
+
+def _tree(stage: Stage, name: str) -> list[int]:
+    """Return a daemon's process and those below it."""
+    parents = {}
+    for entry in os.listdir(f"{stage.lab.root}/proc"):
+        stat = read_text(f"{stage.lab.root}/proc/{entry}/stat") if entry.isdigit() else ""
+        if stat:
+            parents[int(entry)] = int(stat.rpartition(")")[2].split()[1])
+    found = [stage.pid(name)]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def _used(stage: Stage, pid: int) -> _Used | None:
+    """Return what a process has used; None if it has ended."""
+    place = f"{stage.lab.root}/proc/{pid}"
+    try:
+        tasks = os.listdir(f"{place}/task")
+    except FileNotFoundError:
+        return None
+    nanoseconds = switches = 0
+    for task in tasks:
+        nanoseconds += int((read_text(f"{place}/task/{task}/schedstat").split() or ["0"])[0])
+        status = read_text(f"{place}/task/{task}/status").splitlines()
+        switches += sum(int(line.split()[1]) for line in status if "ctxt_switches" in line)
+    resident = [line for line in read_text(f"{place}/status").splitlines() if "VmRSS" in line]
+    kibibytes = int(resident[0].split()[1]) if resident else 0
+    return _Used(nanoseconds / 1e9, switches, kibibytes / 1024)
+
+
+def _round(contender: Contender, stage: Stage) -> tuple[float, float]:
+    """Return CPU seconds and switches of one round. Raises Problem."""
+    argv = [sys.executable, "-I", "-S", "-c", _ROUND, str(_RUNS), *contender.a_round(stage)]
+    done = stage.lab.run(*argv, seconds=60)
+    if done.returncode:
+        raise Problem(f"a round of {contender.title}: {done.stderr.strip()}")
+    cpu, switches = done.stdout.split()
+    return float(cpu), float(switches)
+
+
+def startups() -> list[StartUp]:
+    """Return what bench/startup tells. Raises Problem."""
+    command = [sys.executable, _STARTUP, "--json", "-n", "20"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Problem(f"bench/startup: {done.stderr.strip()}")
+    return [StartUp(one["name"], one["cpu_ms"], one["wall_ms"]) for one in json.loads(done.stdout)]

@@ -1,0 +1,59 @@
+"""NetworkManager with its connectivity check, as Debian ships it, on a lab's host."""
+
+from __future__ import annotations
+
+import sys
+
+from bench.packages import program
+from bench.stage import ROUTER, Stage
+from netfail_hooks.sandbox_lan import FAR, Plug
+
+_POLICY = "/usr/share/dbus-1/system.d/org.freedesktop.NetworkManager.conf"
+# All else is its default: a check each 300 s (NetworkManager.conf(5), "connectivity section").
+_CONFIG = f"""\
+[main]
+plugins=keyfile
+dns=none
+[connectivity]
+uri=http://{FAR}/
+"""
+# What the check expects by default (the same, "response").
+_SERVER = """
+import http.server
+class Online(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"NetworkManager is online")
+    def log_message(self, *_):
+        pass
+http.server.HTTPServer((%r, 80), Online).serve_forever()
+"""
+
+
+def prepare(stage: Stage) -> None:
+    """Start it with a connection for each uplink, metrics as for a cable and Wi-Fi."""
+    manager = program("NetworkManager", "network-manager")
+    with open(manager.root + _POLICY, encoding="utf-8") as policy:
+        stage.lab.write("/etc/dbus-1/system.d/networkmanager.conf", policy.read())
+    stage.lab.write("/etc/NetworkManager/NetworkManager.conf", _CONFIG)
+    for plug in stage.lab.plugs.values():
+        path = f"/etc/NetworkManager/system-connections/{plug.name}.nmconnection"
+        stage.lab.write(path, _connection(plug), mode=0o600)
+    stage.lab.run("mkdir", "-p", "/var/lib/NetworkManager", "/run/NetworkManager")
+    stage.bus()
+    stage.daemon("web", [sys.executable, "-I", "-S", "-c", _SERVER % FAR], netns="lan")
+    stage.daemon("nm", [manager.path, "--no-daemon"], environment=manager.environment)
+    # Until an uplink has passed its check its default route has 20000 added to its metric.
+    stage.wait_for_way(passed=True)
+
+
+def _connection(plug: Plug) -> str:
+    """Return a profile (nm-settings-keyfile(5)); by default a cable has metric 100, Wi-Fi 600."""
+    metric = 600 if plug.rank else 100
+    return (
+        f"[connection]\nid={plug.name}\nuuid=2815492f-7e56-435e-b2e9-246bd7cdc66{plug.rank}\n"
+        f"type=ethernet\ninterface-name={plug.name}\n\n"
+        f"[ipv4]\nmethod=manual\naddress1={plug.host}/24,{ROUTER}\nroute-metric={metric}\n\n"
+        "[ipv6]\nmethod=link-local\n"
+    )

@@ -1,0 +1,72 @@
+"""A lab with a contender on it, and the daemons that it started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+from netfail_hooks.sandbox import Lab
+from netfail_hooks.sandbox_holder import LOGS, Daemon, until
+
+ROUTER, NETWORK = "192.168.1.1", "192.168.1.0/24"
+
+
+class Stage:
+    """Where a contender works; closed, nothing of it is left. Raises Problem."""
+
+    def __init__(self) -> None:
+        self.lab = Lab()
+        self._daemons: list[Daemon] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lab.close()
+        for daemon in self._daemons:
+            daemon.release()
+
+    def daemon(
+        self, name: str, argv: Sequence[str], *, netns: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """Start a daemon; its process and its log go by its name."""
+        self._daemons.append(
+            Daemon(self.lab.holder, name, argv, netns=netns, environment=environment)
+        )
+
+    def pid(self, name: str) -> int:
+        """Return a daemon's process, as the host numbers it."""
+        return int(self.lab.read(f"{LOGS}/{name}.pid"))
+
+    def bus(self) -> None:
+        """Start the system bus alone."""
+        self.lab.run("mkdir", "-p", "/run/dbus")
+        self.daemon("dbus", ["dbus-daemon", "--system", "--nofork", "--nopidfile"])
+        socket = self.lab.root + "/run/dbus/system_bus_socket"
+        until(lambda: os.path.exists(socket), "bus")
+
+    def by_hand(self) -> list[str]:
+        """Bring the uplinks up as ifupdown would, without their routes.
+
+        Returns what a script must know of each: its name, its address and its metric.
+        """
+        words: list[str] = []
+        for plug in self.lab.plugs.values():
+            script = (f"ip address add {plug.host}/24 dev {plug.name} noprefixroute; "
+                      f"ip link set {plug.name} up")  # fmt: skip
+            self.lab.run("sh", "-ec", script).check_returncode()
+            words += [plug.name, plug.host, "600" if plug.rank else "100"]
+        return words
+
+    def wait_for_way(self, *, passed: bool = False) -> None:
+        """Wait until each uplink has a default route; ``passed``: none with a penalty."""
+        for name in self.lab.plugs:
+            until(lambda name=name: f"dev {name} " in self._defaults(),  # type: ignore[misc]
+                  f"default route by {name}", seconds=20)  # fmt: skip
+        if passed:
+            until(lambda: "metric 20" not in self._defaults(), "passed check", seconds=20)
+
+    def _defaults(self) -> str:
+        return self.lab.run("ip", "route", "show", "default").stdout

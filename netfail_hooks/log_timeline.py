@@ -1,0 +1,61 @@
+"""``netfail-hooks log --timeline`` and ``--svg``: the flight recorder, drawn."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
+from netfail_hooks import terminal
+from netfail_hooks.observe import now as since_boot
+from netfail_hooks.record import boot_id
+from netfail_hooks.timeline import Now, Point, Timeline, point, timeline, window
+
+
+def draw(
+    lines: Iterable[str], earliest: datetime | None, last: int | None, svg: str | None
+) -> int:
+    """Draw the recorder's lines on the terminal, or as a picture in the file ``svg``.
+
+    From ``earliest``, or from the ``last`` so many transitions, until now. Returns how many lines
+    are damaged. Raises OSError where the file can't be written.
+    """
+    points, damaged = _points(lines)
+    present = Now(time.time(), boot_id(), since_boot() / 1000)
+    begin = window(points, present, earliest.timestamp() if earliest else None, last)
+    if not points or begin >= present.time:
+        print("netfail-hooks: no transitions recorded", file=sys.stderr)
+        return damaged
+    found = timeline(points, present, begin)
+    if svg is None:
+        _print(found)
+    else:
+        _write(found, svg)
+    return damaged
+
+
+def _points(lines: Iterable[str]) -> tuple[list[Point], int]:
+    points, damaged = [], 0
+    for line in lines:
+        try:
+            points.append(point(line))
+        except ValueError:
+            damaged += 1
+    return points, damaged
+
+
+def _print(found: Timeline) -> None:
+    from netfail_hooks.timeline_text import render
+
+    print(render(found, terminal.columns(), utf8=terminal.utf8(), colour=terminal.colours()))
+
+
+def _write(found: Timeline, path: str) -> None:
+    from netfail_hooks.timeline_svg import render
+
+    if path == "-":
+        sys.stdout.write(render(found))
+        return
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(render(found))

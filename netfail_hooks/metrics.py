@@ -1,0 +1,194 @@
+"""``netfail-hooks metrics``, and the file of the same that hooks and checks keep up to date.
+
+node_exporter's textfile collector reads it (``metrics.textfile`` in config.toml).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from netfail_hooks import journal, metrics_text, tally
+from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.files import read_owned, write_whole
+from netfail_hooks.memory import Memory
+from netfail_hooks.memory import parse as parse_memory
+from netfail_hooks.observe import now
+from netfail_hooks.paths import Paths
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netfail_hooks.config import Config
+
+_PATIENCE, _STEP = 2.0, 0.005  # seconds; it takes 1 ms
+_MARK = b"# HELP netfail_"
+_AS_ROOT = "run as root"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--textfile", metavar="FILE",
+                        help="write them to FILE, in one step, readable by all")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the metrics, or write them. Raises Problem."""
+    from netfail_hooks.config import load
+
+    paths = Paths()
+    config = load(paths)
+    if args.textfile is None:
+        print(text(config, paths, fleeting=True), end="")
+        return 0
+    path = os.path.abspath(args.textfile)
+    try:
+        _write(path, text(config, paths, fleeting=_is_fleeting(path)))
+    except PermissionError as error:
+        raise NotPermitted(_told(path, error)) from None
+    except OSError as error:
+        raise Problem(_told(path, error)) from None
+    return 0
+
+
+def update(config: Config, paths: Paths) -> None:
+    """Bring the configured file up to date, after a transition or a check.
+
+    Never raises. A file system that hangs, as one over a network may, holds nobody up: outside
+    of /run a child writes, and isn't waited for for ever.
+    """
+    path = paths.at(config.textfile)
+    if _is_fleeting(config.textfile):
+        _try(config, paths, path, fleeting=True)
+        return
+    child = os.fork()
+    if not child:
+        try:
+            _try(config, paths, path, fleeting=False)
+        finally:
+            os._exit(0)
+    until = time.monotonic() + _PATIENCE
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > until:
+            _complain(paths, f"{path}: not written after {_PATIENCE:.0f} s")
+            return
+        time.sleep(_STEP)
+
+
+def text(config: Config, paths: Paths, *, fleeting: bool) -> str:
+    """Return the metrics as they stand. Raises Problem where only root may know."""
+    known = metrics_text.Known(
+        mode=config.mode,
+        interfaces=config.names(),
+        memory=_memory(paths.run + "/state"),
+        counts=tally.load(paths),
+        now=now(),
+        clock=time.time(),
+    )
+    return metrics_text.render(known, fleeting=fleeting)
+
+
+def remove(path: str) -> None:
+    """Remove the file if it is one of ours: its last word would be told for ever."""
+    try:
+        if read_owned(path).startswith(_MARK):
+            os.unlink(path)
+    except OSError:
+        return
+
+
+def _is_fleeting(path: str) -> bool:
+    """Tell whether a file may change at every check: in memory, so that no SD card wears out."""
+    return path.startswith("/run/")
+
+
+def _memory(path: str) -> Memory:
+    try:
+        return parse_memory(read_owned(path).decode("ascii"))
+    except FileNotFoundError:
+        return Memory()
+    except PermissionError:
+        raise NotPermitted(f"{path}: Permission denied", hint=_AS_ROOT) from None
+    except (OSError, ValueError):
+        raise Problem(f"{path} is damaged", hint="run 'netfail-hooks check'") from None
+
+
+def _write(path: str, text: str) -> None:
+    """Replace the file unless it is the same already. Raises OSError.
+
+    The directory must be ours and writable by nobody else, and is held open: whoever owns one
+    above it could put another in its place meanwhile.
+    """
+    directory, name = os.path.split(path)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(directory, flags)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise PermissionError(1, "owned or writable by somebody else", directory)
+        inside = f"/proc/self/fd/{descriptor}/{name}"
+        data = text.encode("ascii")
+        if not _holds(inside, data):
+            _replace(inside, data)
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: str, data: bytes) -> None:
+    try:
+        write_whole(path, data, mode=0o644)
+    except FileNotFoundError:
+        if not os.path.exists(path):
+            raise
+        # Another run was quicker, and took our unfinished file for one that a kill left.
+
+
+def _holds(path: str, data: bytes) -> bool:
+    try:
+        return read_owned(path) == data
+    except OSError:
+        return False
+
+
+def _try(config: Config, paths: Paths, path: str, *, fleeting: bool) -> None:
+    """Write the file; what is wrong is told once, not every few seconds."""
+    try:
+        _write(path, text(config, paths, fleeting=fleeting))
+    except OSError as error:
+        _complain(paths, _told(path, error))
+    except Problem as problem:
+        _complain(paths, str(problem))
+    else:
+        try:
+            os.unlink(_complaint(paths))
+        except OSError:
+            return
+
+
+def _told(path: str, error: OSError) -> str:
+    named = str(error.filename or path)
+    where = path if named.startswith("/proc/self/") else named
+    hint = ""
+    if error.errno == errno.EROFS:  # what is beyond the sandbox of the check
+        hint = ": run 'netfail-hooks install' again, which lets the check write there"
+    elif error.errno == errno.EPERM:
+        hint = f": chown root {where}; chmod go-w {where}"
+    return f"{where}: {error.strerror}{hint}"
+
+
+def _complain(paths: Paths, told: str) -> None:
+    known = _complaint(paths)
+    data = told.encode("ascii", "replace")
+    if _holds(known, data):
+        return
+    journal.tell(f"cannot write metrics: {told}", priority=journal.WARNING)
+    try:
+        write_whole(known, data)
+    except OSError:
+        return
+
+
+def _complaint(paths: Paths) -> str:
+    return paths.run + "/metrics.failed"

@@ -1,0 +1,110 @@
+"""What is known of the uplinks, in Prometheus' text exposition format. Pure.
+
+Names, units and types: https://prometheus.io/docs/practices/naming/; the format:
+https://prometheus.io/docs/instrumenting/exposition_formats/.
+"""
+
+from __future__ import annotations
+
+from netfail_hooks import __version__
+from netfail_hooks.facts import FAMILIES
+from netfail_hooks.memory import Memory, Standing
+from netfail_hooks.tally import Count
+from netfail_hooks.values import TYPE_CHECKING, value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Sample = tuple[dict[str, str], str]
+
+
+@value
+class Known:
+    """What there is to tell.
+
+    ``now``, in milliseconds since boot, and ``clock``, in seconds since the epoch, are the
+    present moment.
+    """
+
+    mode: str
+    interfaces: tuple[str, ...]
+    memory: Memory
+    counts: tuple[Count, ...]
+    now: int
+    clock: float
+
+
+def render(known: Known, *, fleeting: bool) -> str:
+    """Return the text; ``fleeting``: with what changes at every check, too."""
+    standings = _told(known)
+    pairs = [(_labels(one), one) for one in standings]
+    counts = {(one.interface, one.family): one for one in known.counts}
+    own = [(labels, counts.get((one.interface, one.family))) for labels, one in pairs]
+    parts = [
+        _metric("info", "gauge", "Version and mode of netfail-hooks.",
+                [({"version": __version__, "mode": known.mode}, "1")]),
+        _metric("uplink_up", "gauge", "Whether the uplink works and may carry traffic.",
+                [(labels, _flag(one.verdict == "up")) for labels, one in pairs]),
+        _metric("uplink_held", "gauge", "Whether the uplink is back, and held down for a while.",
+                [(labels, _flag(one.verdict == "held")) for labels, one in pairs]),
+        _metric("uplink_carries_traffic", "gauge", "Whether the traffic goes by this uplink.",
+                [(labels, _flag(known.memory.carrier(one.family) == one.interface))
+                 for labels, one in pairs]),
+        _metric("transitions_total", "counter", "Changes of the uplink's state since boot.",
+                [(labels, str(count.count if count else 0)) for labels, count in own]),
+        _metric("last_transition_timestamp_seconds", "gauge",
+                "When the uplink's state last changed.",
+                [(labels, str(count.last)) for labels, count in own if count]),
+        _metric("traffic_moves_total", "counter",
+                "How often the traffic went over to another uplink since boot.",
+                [({"family": f"ipv{family}"}, str(count.count if count else 0))
+                 for family in FAMILIES if known.memory.carrier(family)
+                 for count in [counts.get(("", family))]]),
+    ]  # fmt: skip
+    if fleeting:
+        parts += _fleeting(known, standings)
+    return "".join(parts)
+
+
+def _fleeting(known: Known, standings: Sequence[Standing]) -> list[str]:
+    answered = [one for one in standings if one.rtt and not one.fails]
+    probed = max((one.probed for one in standings), default=0)
+    when = known.clock - (known.now - probed) / 1000
+    return [
+        _metric("probe_rtt_seconds", "gauge", "How long the last answer to a probe took.",
+                [(_labels(one), f"{one.rtt / 1e6:.6f}") for one in answered]),
+        _metric("check_last_run_timestamp_seconds", "gauge", "When uplinks were last probed.",
+                [({}, f"{when:.3f}")] if probed else []),
+    ]  # fmt: skip
+
+
+def _told(known: Known) -> list[Standing]:
+    """Return the standings, without families that an uplink never had while it has another."""
+    found = []
+    for name in known.interfaces:
+        all_of_it = [one for one in known.memory.standings if one.interface == name]
+        there = [one for one in all_of_it if one.verdict != "absent"]
+        found += there or all_of_it
+    return found
+
+
+def _metric(name: str, kind: str, about: str, samples: Sequence[Sample]) -> str:
+    if not samples:
+        return ""
+    lines = [f"# HELP netfail_{name} {about}", f"# TYPE netfail_{name} {kind}"]
+    for labels, number in samples:
+        inside = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
+        lines.append(f"netfail_{name}{'{' + inside + '}' if inside else ''} {number}")
+    return "\n".join([*lines, ""])
+
+
+def _labels(one: Standing) -> dict[str, str]:
+    return {"interface": one.interface, "family": f"ipv{one.family}"}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _flag(so: bool) -> str:  # noqa: FBT001 - one thing's truth
+    return "1" if so else "0"

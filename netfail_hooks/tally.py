@@ -1,0 +1,96 @@
+"""Count transitions since boot, for ``metrics``. Kept in ``/run/netfail-hooks/tally``.
+
+The flight recorder can't be counted instead: it loses its oldest half when it grows too long,
+and a counter that goes back counts everything anew for its reader.
+"""
+
+from __future__ import annotations
+
+import time
+
+from netfail_hooks.facts import FAMILIES
+from netfail_hooks.files import read_owned, write_whole
+from netfail_hooks.memory import Memory
+from netfail_hooks.names import is_interface_name
+from netfail_hooks.paths import Paths
+from netfail_hooks.values import value
+
+_FORM = "netfail-hooks tally 1"
+_TRAFFIC = "-"
+
+
+@value
+class Count:
+    """How often an uplink's verdict changed in a family, and when last (s since the epoch).
+
+    With ``interface`` "": how often the traffic went over to another uplink.
+    """
+
+    interface: str
+    family: int
+    count: int
+    last: int
+
+
+def note(paths: Paths, before: Memory, after: Memory) -> None:
+    """Count what changed between two memories. Raises OSError."""
+    changed = changes(before, after)
+    if changed:
+        counts = counted(load(paths), changed, int(time.time()))
+        write_whole(paths.run + "/tally", render(counts).encode("ascii"))
+
+
+def load(paths: Paths) -> tuple[Count, ...]:
+    """Return what was counted since boot; nothing where the file is damaged or not ours."""
+    try:
+        return parse(read_owned(paths.run + "/tally").decode("ascii"))
+    except (OSError, ValueError):
+        return ()
+
+
+def changes(before: Memory, after: Memory) -> tuple[tuple[str, int], ...]:
+    """Return each interface and family whose verdict changed, "" for the traffic that moved."""
+    found = []
+    for now in after.standings:
+        old = before.standing(now.interface, now.family)
+        if (old.verdict if old else "absent") != now.verdict:
+            found.append((now.interface, now.family))
+    for family in FAMILIES:
+        left = before.carrier(family)
+        if left and after.carrier(family) not in ("", left):
+            found.append(("", family))
+    return tuple(found)
+
+
+def counted(
+    counts: tuple[Count, ...], changed: tuple[tuple[str, int], ...], now: int
+) -> tuple[Count, ...]:
+    """Return the counts with one more for each of ``changed``."""
+    known = {(one.interface, one.family): one for one in counts}
+    for interface, family in changed:
+        old = known.get((interface, family))
+        known[interface, family] = Count(interface, family, old.count + 1 if old else 1, now)
+    return tuple(known.values())
+
+
+def render(counts: tuple[Count, ...]) -> str:
+    """Return the text form."""
+    lines = [
+        f"{one.interface or _TRAFFIC} {one.family} {one.count} {one.last}" for one in counts
+    ]
+    return "\n".join([_FORM, *lines, "end", ""])
+
+
+def parse(text: str) -> tuple[Count, ...]:
+    """Return the counts of a text form. Raises ValueError for anything else."""
+    lines = text.split("\n")
+    if lines[0] != _FORM or lines[-2:] != ["end", ""]:
+        raise ValueError("not a whole tally")
+    found = []
+    for line in lines[1:-2]:
+        name, *numbers = line.split(" ")
+        family, count, last = (int(one) for one in numbers)
+        if not is_interface_name(name) or family not in FAMILIES:
+            raise ValueError("damaged line")
+        found.append(Count("" if name == _TRAFFIC else name, family, count, last))
+    return tuple(found)

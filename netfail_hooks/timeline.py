@@ -1,0 +1,221 @@
+"""From recorded transitions to how each uplink stood over time. Pure.
+
+An uplink is drawn as one: of the families that it carries the worst verdict counts, where it
+carries none the worst of all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netfail_hooks.events import parse
+from netfail_hooks.memory import VERDICTS
+from netfail_hooks.names import is_interface_name
+
+_BADNESS = ("absent", "up", "held", "down")
+_MARGIN = 0.05  # of the window, before the first transition in it: to see what was before
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How an uplink stands, and whether it carries the traffic of a family."""
+
+    verdict: str
+    carries: bool
+
+    @property
+    def weight(self) -> tuple[int, bool]:
+        """Return the rank by which a short state is drawn rather than a long one."""
+        return _BADNESS.index(self.verdict), self.carries
+
+
+States = dict[str, State]
+ABSENT = State("absent", carries=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A recorded transition.
+
+    ``time`` is the wall clock's, in seconds since the epoch, ``clock`` that of the boot whose id
+    is ``boot``, in seconds since then; ``uplinks`` are in rank order.
+    """
+
+    time: float
+    boot: str
+    clock: float
+    uplinks: tuple[str, ...]
+    before: States
+    after: States
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The present moment, told as a point's is."""
+
+    time: float
+    boot: str
+    clock: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time without a change, in seconds since the epoch."""
+
+    begin: float
+    end: float
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """An uplink's spans in order; there are none while it was absent, or nothing is known.
+
+    ``share`` is how much of the known time it carried the traffic, from 0 to 1.
+    """
+
+    name: str
+    spans: tuple[Span, ...]
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All uplinks from ``begin`` to ``end``; ``boots`` are when the machine was started."""
+
+    begin: float
+    end: float
+    tracks: tuple[Track, ...]
+    boots: tuple[float, ...]
+
+
+def point(line: str) -> Point:
+    """Return the transition that a recorder's line holds. Raises ValueError."""
+    moment = parse(line).time.timestamp()
+    try:
+        entry = json.loads(line)
+        uplinks = tuple(_name(one["interface"]) for one in entry["config"]["uplinks"])
+        clock = int(entry["seen"]["now"]) / 1000
+        before, after = _states(entry["before"]), _states(entry["after"])
+        return Point(moment, str(entry["boot"]), clock, uplinks, before, after)
+    except (KeyError, TypeError, OverflowError) as error:
+        raise ValueError(f"not an event: {error}") from None
+
+
+def moments(points: Sequence[Point], now: Now) -> list[float]:
+    """Return when each point was, in seconds since the epoch, none later than the next.
+
+    Within a boot its clock alone counts, since it never jumps; the wall clock of its last point
+    tells when the boot was. The wall clock of a machine that has no battery for it, as a
+    Raspberry Pi, is wrong until it has heard from a time server.
+    """
+    began = _boots(points, now)
+    found: list[float] = []
+    latest = now.time
+    for one in reversed(points):
+        latest = min(began[one.boot] + one.clock, latest)
+        found.append(latest)
+    return found[::-1]
+
+
+def window(points: Sequence[Point], now: Now, earliest: float | None, last: int | None) -> float:
+    """Return where to begin: at ``earliest``, or a little before the ``last`` so many points."""
+    at = [one for one in moments(points, now) if earliest is None or one >= earliest]
+    if last is not None:
+        at = at[max(len(at) - last, 0) :]
+    elif earliest is not None:
+        return earliest
+    if not at:
+        return now.time
+    return at[0] - max((now.time - at[0]) * _MARGIN, 1)
+
+
+def timeline(points: Sequence[Point], now: Now, begin: float) -> Timeline:
+    """Return what happened from ``begin`` until now."""
+    pieces = [
+        (max(since, begin), until, states)
+        for since, until, states in _pieces(points, now)
+        if until > max(since, begin)
+    ]
+    known = sum(until - since for since, until, _ in pieces)
+    names = dict.fromkeys(name for one in reversed(points) for name in one.uplinks)
+    tracks = (_track(name, pieces, known) for name in names)
+    present = points[-1].uplinks if points else ()
+    return Timeline(
+        begin=begin,
+        end=now.time,
+        tracks=tuple(one for one in tracks if one.spans or one.name in present),
+        boots=tuple(one for one in _restarts(points, now).values() if one >= begin),
+    )
+
+
+def _boots(points: Sequence[Point], now: Now) -> dict[str, float]:
+    """Return when each boot began, by its id."""
+    began = {one.boot: one.time - one.clock for one in points}
+    began[now.boot] = now.time - now.clock
+    return began
+
+
+def _restarts(points: Sequence[Point], now: Now) -> dict[int, float]:
+    """Return when the machine was started again, by the number of the point that follows."""
+    began, at = _boots(points, now), [*moments(points, now), now.time]
+    boots = [*(one.boot for one in points), now.boot]
+    return {
+        number: min(max(began[boots[number]], at[number - 1]), at[number])
+        for number in range(1, len(boots))
+        if points and boots[number] != boots[number - 1]
+    }
+
+
+def _pieces(points: Sequence[Point], now: Now) -> Iterator[tuple[float, float, States]]:
+    """Yield each time in which nothing changed, with how all stood.
+
+    Nobody records when a machine goes off; so a state counts until the next boot.
+    """
+    at, restarts = [*moments(points, now), now.time], _restarts(points, now)
+    if points:
+        yield _boots(points, now)[points[0].boot], at[0], points[0].before
+    for number, one in enumerate(points, start=1):
+        restart = restarts.get(number, at[number])
+        yield at[number - 1], restart, one.after
+        if number < len(points):
+            yield restart, at[number], points[number].before
+
+
+def _track(name: str, pieces: Sequence[tuple[float, float, States]], known: float) -> Track:
+    spans: list[Span] = []
+    for since, until, states in pieces:
+        state = states.get(name, ABSENT)
+        if state == ABSENT:
+            continue
+        joins = spans and (spans[-1].end, spans[-1].state) == (since, state)
+        spans.append(Span(spans.pop().begin if joins else since, until, state))
+    carried = sum(span.end - span.begin for span in spans if span.state.carries)
+    return Track(name, tuple(spans), carried / known if known else 0)
+
+
+def _states(memory: dict[str, Any]) -> States:
+    carried = {(_name(one["interface"]), one["family"])
+               for one in memory["carriers"] if one["interface"]}  # fmt: skip
+    verdicts: dict[str, list[tuple[str, bool]]] = {}
+    for one in memory["standings"]:
+        name, verdict = _name(one["interface"]), one["verdict"]
+        if verdict not in VERDICTS:
+            raise ValueError("not a verdict")
+        verdicts.setdefault(name, []).append((verdict, (name, one["family"]) in carried))
+    return {name: _together(found) for name, found in verdicts.items()}
+
+
+def _together(families: list[tuple[str, bool]]) -> State:
+    carries = any(one for _, one in families)
+    counted = [verdict for verdict, one in families if one or not carries]
+    return State(max(counted, key=_BADNESS.index), carries)
+
+
+def _name(found: object) -> str:
+    if not isinstance(found, str) or not is_interface_name(found):
+        raise ValueError("not an interface name")
+    return found

@@ -1,0 +1,55 @@
+"""Where a time axis has its marks: at round local times, no closer than asked. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+_DAY = 86400
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
+_DAYS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment (seconds since the epoch), and what to write there."""
+
+    time: float
+    label: str
+
+
+def marks(begin: float, end: float, most: int, zone: tzinfo | None = None) -> list[Mark]:
+    """Return at most ``most`` marks, more or less, in a time zone; None is the local one."""
+    least = (end - begin) / max(most, 1)
+    step = next((one for one in _STEPS if one >= least), None)
+    if step is None:
+        return _days(begin, end, least, zone)
+    midnight = _midnight(begin, zone).timestamp()
+    first = midnight + -(-(begin - midnight) // step) * step
+    count = int((end - first) // step) + 1
+    times = [first + number * step for number in range(count)]
+    return [Mark(one, _label(datetime.fromtimestamp(one, zone), step)) for one in times]
+
+
+def _days(begin: float, end: float, least: float, zone: tzinfo | None) -> list[Mark]:
+    step = next((one for one in _DAYS if one * _DAY >= least), _DAYS[-1])
+    form = "%m-%d" if step < _DAYS[5] else "%Y-%m-%d"
+    day = _midnight(begin, zone)
+    found = []
+    while (moment := day.timestamp()) <= end:
+        if moment >= begin:
+            found.append(Mark(moment, day.strftime(form)))
+        # By the calendar: a day is 23 or 25 hours long where the clocks are put on or back.
+        day += timedelta(days=step if found else 1)
+    return found
+
+
+def _midnight(moment: float, zone: tzinfo | None) -> datetime:
+    day = datetime.fromtimestamp(moment, zone)
+    return day.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _label(moment: datetime, step: int) -> str:
+    if (moment.hour, moment.minute, moment.second) == (0, 0, 0):
+        return moment.strftime("%m-%d")
+    return moment.strftime("%H:%M" if step >= 60 else "%H:%M:%S")

@@ -1,0 +1,129 @@
+"""Draw a timeline as a picture: SVG, light or dark as its reader's screen is."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from xml.sax.saxutils import escape
+
+from netfail_hooks.status_text import span
+from netfail_hooks.timeline import Span, State, Timeline, Track
+from netfail_hooks.timeline_axis import marks
+
+_WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 960, 140, 70, 56, 40
+_ROOM = _WIDTH - _LEFT - _RIGHT
+_THICK, _THIN = 24, 6  # carrying the traffic, or not: told by height, so colour isn't needed
+_LEAST = 1.5  # a second's outage is seen in a year
+_MARKS = 7
+_LEGEND = (
+    (State("up", carries=True), "carries the traffic"),
+    (State("up", carries=False), "up"),
+    (State("held", carries=False), "in its hold-down"),
+    (State("down", carries=False), "down"),
+)
+# Plain rules, no CSS variables: not every viewer of pictures knows those.
+_COLOURS = """\
+.back {{ fill: {0} }} text {{ fill: {1} }} .dull {{ fill: {2} }}
+.line {{ stroke: {3} }} .boot {{ stroke: {2} }}
+.up {{ fill: {4} }} .stripe-held {{ stroke: {5} }} .stripe-down {{ stroke: {6} }}"""
+_LIGHT = ("#ffffff", "#1f2328", "#59636e", "#d1d9e0", "#1a7f37", "#9a6700", "#cf222e")
+_DARK = ("#0d1117", "#f0f6fc", "#9198a1", "#3d444d", "#3fb950", "#d29922", "#f85149")
+_STYLE = f"""\
+text {{ font: 14px system-ui, sans-serif }} .dull {{ font-size: 12px }}
+.held {{ fill: url(#held) }} .down {{ fill: url(#down) }}
+.stripe-held, .stripe-down {{ stroke-width: 5 }}
+{_COLOURS.format(*_LIGHT)}
+@media (prefers-color-scheme: dark) {{
+{_COLOURS.format(*_DARK)}
+}}"""
+_PATTERNS = """\
+<defs>
+<pattern id="held" width="7" height="7" patternUnits="userSpaceOnUse" \
+patternTransform="rotate(45)"><path class="stripe-held" d="M3 0v7"/></pattern>
+<pattern id="down" width="7" height="7" patternUnits="userSpaceOnUse">\
+<path class="stripe-down" d="M3 0v7"/></pattern>
+</defs>"""
+
+
+def render(found: Timeline, zone: tzinfo | None = None) -> str:
+    """Return the picture's text; ``zone`` None is the local time zone."""
+    bottom = _TOP + _ROW * len(found.tracks)
+    height = bottom + 76
+    title = f"Uplinks from {_when(found.begin, zone)} to {_when(found.end, zone)}"
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">',
+        f"<title>{title}</title>",
+        f"<style>\n{_STYLE}\n</style>",
+        _PATTERNS,
+        f'<rect class="back" width="{_WIDTH}" height="{height}"/>',
+        f'<text x="20" y="30">{title}</text>',
+        f'<text class="dull" x="{_WIDTH - 20}" y="30" text-anchor="end">carried</text>',
+        *_axis(found, bottom, zone),
+    ]
+    for row, track in enumerate(found.tracks):
+        parts += _row(track, found, _TOP + _ROW * row, zone)
+    for moment in found.boots:
+        at = _x(moment, found)
+        parts.append(f'<path class="boot" stroke-dasharray="3" d="M{at:.1f} {_TOP}V{bottom}">'
+                     f"<title>started {_when(moment, zone)}</title></path>")  # fmt: skip
+    return "\n".join([*parts, *_legend(height - 20), "</svg>", ""])
+
+
+def _row(track: Track, found: Timeline, top: float, zone: tzinfo | None) -> list[str]:
+    middle = top + _ROW / 2
+    share = f"{track.share * 100:.1f} %"
+    lines = [
+        f'<text x="20" y="{middle + 5:g}">{escape(track.name)}</text>',
+        f'<text class="dull" x="{_WIDTH - 20}" y="{middle + 5:g}" text-anchor="end">{share}</text>',
+    ]
+    # The gravest last, above what is long.
+    for one in sorted(track.spans, key=lambda one: one.state.weight):
+        begin, end = _x(one.begin, found), _x(one.end, found)
+        lines.append(_bar(one.state, begin, max(end - begin, _LEAST), middle,
+                          _told(track.name, one, zone)))  # fmt: skip
+    return lines
+
+
+def _bar(state: State, x: float, width: float, middle: float, told: str = "") -> str:
+    thick = _THICK if state.carries else _THIN
+    hint = f"<title>{escape(told)}</title>" if told else ""
+    return (
+        f'<rect class="{state.verdict}" x="{x:.1f}" y="{middle - thick / 2:g}"'
+        f' width="{width:.1f}" height="{thick}">{hint}</rect>'
+    )
+
+
+def _told(name: str, one: Span, zone: tzinfo | None) -> str:
+    carries = ", carries the traffic" if one.state.carries else ""
+    return (
+        f"{name} {one.state.verdict}{carries}: {_when(one.begin, zone)} to "
+        f"{_when(one.end, zone)}, {span(round(one.end - one.begin))}"
+    )
+
+
+def _axis(found: Timeline, bottom: int, zone: tzinfo | None) -> list[str]:
+    lines = []
+    for one in marks(found.begin, found.end, _MARKS, zone):
+        at = _x(one.time, found)
+        lines.append(f'<path class="line" d="M{at:.1f} {_TOP}V{bottom + 6}"/>')
+        lines.append(f'<text class="dull" x="{at:.1f}" y="{bottom + 22}"'
+                     f' text-anchor="middle">{one.label}</text>')  # fmt: skip
+    return lines
+
+
+def _legend(y: int) -> list[str]:
+    lines = []
+    for number, (state, told) in enumerate(_LEGEND):
+        x = _LEFT + number * 180
+        lines += [
+            _bar(state, x, 28, y - 5),
+            f'<text class="dull" x="{x + 36}" y="{y}">{told}</text>',
+        ]
+    return lines
+
+
+def _x(moment: float, found: Timeline) -> float:
+    return _LEFT + _ROOM * (moment - found.begin) / (found.end - found.begin)
+
+
+def _when(moment: float, zone: tzinfo | None) -> str:
+    return datetime.fromtimestamp(moment, zone).strftime("%Y-%m-%d %H:%M:%S")

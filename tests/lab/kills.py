@@ -1,0 +1,96 @@
+"""Kill a command at a system call that changes something: strace's fault injection (strace(1)).
+
+The signal comes as the call is entered, and the kernel then leaves it out: what came before is
+done, and nothing else. So the points at which a run can be killed are as many as its changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from signal import SIGKILL
+
+from netfail_hooks.sandbox import Lab
+
+# sendto is left out: our routes, addresses and announcements go by sendmsg (rtnetlink.py), and
+# what we send otherwise only asks. A question mark: not every architecture has it.
+CALLS = (
+    "openat,write,writev,pwrite64,ftruncate,fsync,fdatasync,sendmsg,clone,?clone3,?fork,?vfork,"
+    "?rename,?renameat,renameat2,?link,linkat,?symlink,symlinkat,?unlink,unlinkat,"
+    "?mkdir,mkdirat,?rmdir,?chmod,fchmod,fchmodat,?chown,?lchown,fchown,fchownat"
+)
+_TRACE = "/run/lab/strace"
+_LINE = re.compile(r"(\w+)\((.*)\) += (\S+)")
+_CACHE = "__pycache__"  # which Python tries to make, on the lab's read-only file system
+_MAKES = re.compile(r"O_CREAT|O_TRUNC")
+
+Environment = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A system call: the ``number``-th of its ``name``, and whether it changed something."""
+
+    name: str
+    number: int
+    text: str
+    changes: bool
+
+    def __str__(self) -> str:
+        return f"{self.name} number {self.number} {self.text}"
+
+
+def trace(lab: Lab, argv: Sequence[str], environment: Environment) -> list[Call]:
+    """Run a command to its end; return its calls."""
+    done = lab.run(*_strace(), *argv, environment=environment, seconds=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return _calls(lab)
+
+
+def kill(lab: Lab, argv: Sequence[str], at: Call, environment: Environment) -> int:
+    """Run a command until just before a call; return how many changes it had made."""
+    how = f"--inject={at.name}:signal=SIGKILL:when={at.number}"
+    done = lab.run(*_strace(), how, *argv, environment=environment, seconds=90)
+    assert done.returncode == -SIGKILL, f"not killed at {at}: {done.stdout}{done.stderr}"
+    return sum(call.changes for call in _calls(lab))
+
+
+def points(calls: Sequence[Call]) -> list[Call]:
+    """Return where to kill: a call for each change, before which all earlier ones are made.
+
+    Not the change itself where another call comes just before it that is not an ``openat``:
+    there are many of those, and a run that waits for networkd makes more or less of them.
+    """
+    found: list[Call] = []
+    since: list[Call] = []
+    for call in calls:
+        since.append(call)
+        if call.changes:
+            steady = [one for one in since if one.name != "openat" and _CACHE not in one.text]
+            found.append((steady or [call])[0])
+            since.clear()
+    return found
+
+
+def _strace() -> list[str]:
+    return ["strace", "--output", _TRACE, "--string-limit=60", "--signal=none",
+            f"--trace={CALLS}"]  # fmt: skip
+
+
+def _calls(lab: Lab) -> list[Call]:
+    found: list[Call] = []
+    counts: dict[str, int] = {}
+    for line in lab.read(_TRACE).splitlines():
+        parts = _LINE.match(line)
+        if parts:
+            name, text, result = parts.groups()
+            counts[name] = counts.get(name, 0) + 1
+            changes = result[0] not in "-?" and _writes(name, text)
+            found.append(Call(name, counts[name], text, changes))
+    return found
+
+
+def _writes(name: str, text: str) -> bool:
+    """Tell whether a call that succeeded has changed something."""
+    return name != "openat" or (bool(_MAKES.search(text)) and '"/proc/' not in text)

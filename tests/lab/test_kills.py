@@ -1,0 +1,214 @@
+"""kill -9 at every system call that changes something: the next run of the same repairs.
+
+There is a default route all the while, and what a killed run leaves is whole: each file is as
+it was before or as it is to be. ``pytest --every-kill-point`` kills install and uninstall at
+each of their calls too, which takes an hour; without it they are sampled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+
+import pytest
+
+from netfail_hooks import manifest, memory, nodes
+from netfail_hooks.nodes import Node
+from netfail_hooks.sandbox import Lab
+from netfail_hooks.sandbox_holder import package_home
+from netfail_hooks.sandbox_lan import gateway6
+from tests.conftest import Tried
+from tests.lab.kills import Call, kill, points, trace
+from tests.lab.suite import ROUTES, SETTINGS, install, shape, wait
+
+pytestmark = pytest.mark.faults
+_HOOK = "/etc/networkd-dispatcher/no-carrier.d/50-netfail-hooks"
+_EVENT = {"IFACE": "eth0"}
+_HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
+_COMMAND = [sys.executable, "-m", "netfail_hooks"]
+_INSTALL = [*_COMMAND, "install", "--primary", "eth0", "--backup", "wlan0", "--yes"]
+_UNINSTALL = [*_COMMAND, "uninstall", "--yes"]
+_SAMPLE = 5  # of install, and as many of uninstall
+_SHARES = 20  # that a run of all points is cut into, each with a lab of its own
+
+
+@pytest.fixture
+def dual(make_lab: Callable[..., Lab]) -> Lab:
+    """Return a host with IPv6, whose addresses are moved by the hook."""
+    lab = make_lab(start=False)
+    for path, text in lab.howto_files().items():
+        plug = lab.plugs[path.rpartition("-")[2].removesuffix(".network")]
+        lab.write(path, f"{text}Address={plug.host6}/64\nGateway={gateway6(plug.segment)}\n")
+    lab.start()
+    return lab
+
+
+def _carrier(lab: Lab, *, there: bool) -> None:
+    """Pull eth0's cable or put it in; return once the kernel says so."""
+    (lab.cable_in if there else lab.cable_out)("eth0")
+    wanted = "up" if there else "down"
+    wait(lambda: lab.read("/sys/class/net/eth0/operstate").strip() == wanted, f"link {wanted}")
+
+
+def _check(lab: Lab) -> list[str]:
+    """Return the command line by which the timer starts a check."""
+    unit = lab.read("/etc/systemd/system/netfail-hooks-check.service")
+    return shlex.split(next(one for one in unit.splitlines() if "ExecStart=" in one)[10:])
+
+
+def _standing(lab: Lab) -> list[str]:
+    """Return the host's routes and addresses, and what is remembered but for its times."""
+    kept = memory.parse(lab.read("/run/netfail-hooks/state"))
+    thought = [f"{one.interface} {one.family} {one.verdict}" for one in kept.standings]
+    thought += [f"{one.family} by {one.interface}" for one in kept.carriers]
+    thought += [f"{one.address} of {one.interface}" for one in kept.kept]
+    thought += [f"{one.address} is with {one.interface}" for one in kept.answers]
+    return [*sorted(shape(lab, ROUTES)), *thought]
+
+
+def _recorded(lab: Lab) -> list[tuple[str, str]]:
+    """Return who carried IPv4 before and after each recorded run; every line must be whole."""
+    places = ("/var/log/netfail-hooks/events.jsonl.1", "/var/log/netfail-hooks/events.jsonl")
+    found = []
+    for line in "".join(lab.read(place) for place in places).splitlines():
+        entry = json.loads(line)
+        before = [one["interface"] for one in entry["before"]["carriers"] if one["family"] == 4]
+        found.append(("".join(before), entry["carriers"]["ipv4"]))
+    return found
+
+
+def _refuse_halves(lab: Lab) -> None:
+    """Fail if a killed run left half of something that the next one reads."""
+    for name in ("state", "config"):
+        text = lab.read(f"/run/netfail-hooks/{name}")
+        assert not text or text.endswith("\nend\n"), f"{name}: {text}"
+    state = lab.read("/run/netfail-hooks/state")
+    assert not state or memory.parse(state)
+    _recorded(lab)
+
+
+class Scene:
+    """A fault whose run is killed, and what is to be so once the next one has run."""
+
+    def __init__(
+        self, lab: Lab, argv: Sequence[str], move: tuple[str, str], *, there: bool
+    ) -> None:
+        self.lab, self.argv, self.move, self.there = lab, argv, move, there
+        self._begin()
+        self.calls = points(trace(lab, argv, _EVENT))
+        self.wanted = _standing(lab)
+
+    def _begin(self) -> None:
+        _carrier(self.lab, there=self.there)
+        self.lab.run("rm", "-f", "/run/netfail-hooks/config", *(
+            f"/var/log/netfail-hooks/events.jsonl{one}" for one in ("", ".1")
+        ) if self.there else ())  # fmt: skip
+
+    def play(self, at: Call) -> None:
+        """Let it come, kill the run, run again."""
+        self._begin()
+        kill(self.lab, self.argv, at, _EVENT)
+        _refuse_halves(self.lab)
+        done = self.lab.run(*self.argv, environment=_EVENT)
+        assert done.returncode == 0, f"{at}: {done.stderr}"
+        assert _standing(self.lab) == self.wanted, f"after a kill at {at}"
+        assert self.move in _recorded(self.lab), f"not recorded after a kill at {at}"
+        left = [one for one in os.listdir(f"{self.lab.root}/run/netfail-hooks")
+                if one.endswith(".tmp")]  # fmt: skip
+        # What counts transitions is written, and half of it swept away, at the next one.
+        assert len(left) <= sum(one.startswith("tally.") for one in left) <= 1, f"{at}: {left}"
+
+
+def test_a_killed_hook_and_a_killed_check_are_repaired_by_the_next(dual: Lab, tried: Tried) -> None:
+    install(dual, hold_down=0, more="successes = 1\n[log]\nmax_bytes = 10000\n")
+    assert dual.networkd is not None
+    dual.networkd.stop_dispatcher()
+    with dual.watch() as watch:
+        lost = Scene(dual, [_HOOK], ("eth0", "wlan0"), there=False)
+        back = Scene(dual, _check(dual), ("wlan0", "eth0"), there=True)
+        for one, other in zip_longest(lost.calls, back.calls):
+            for scene, at in ((lost, one or lost.calls[0]), (back, other or back.calls[0])):
+                tried("kill points: hook and check", 1)
+                scene.play(at)
+    assert (watch.gaps(4), watch.gaps(6)) == ([], [])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Cut the points of install and uninstall into shares where all are wanted."""
+    if "share" in metafunc.fixturenames:
+        every = metafunc.config.getoption("every_kill_point")
+        metafunc.parametrize("share", range(_SHARES) if every else [None])
+
+
+def _files(lab: Lab) -> dict[str, Node]:
+    """Return every file and link that somebody reads by its name, but for the manifest."""
+    found: dict[str, Node] = {}
+    for top in ("/etc", "/var/lib/netfail-hooks"):
+        for folder, _, names in os.walk(lab.root + top):
+            for name in names:
+                node = nodes.look(f"{folder}/{name}")
+                if node and not name.endswith(".netfail-new") and name != "manifest.json":
+                    found[f"{folder}/{name}".removeprefix(lab.root)] = node
+    return found
+
+
+def _kernel(lab: Lab) -> list[str]:
+    return sorted(shape(lab, ROUTES + SETTINGS))
+
+
+class Life:
+    """A machine that is installed and uninstalled again and again, each killed once."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.bare = (_files(lab), _kernel(lab))
+        self.installs = points(trace(lab, _INSTALL, _HERE))
+        self.full = (_files(lab), _kernel(lab))
+        self.uninstalls = points(trace(lab, _UNINSTALL, _HERE))
+        self._expect(self.bare, "uninstall")
+
+    def kill(self, argv: Sequence[str], at: Call, wanted: tuple[dict[str, Node], list[str]]) -> int:
+        """Kill a command, then run it to its end; return how many changes it had made."""
+        done = kill(self.lab, argv, at, _HERE)
+        for path, node in _files(self.lab).items():
+            assert node in (self.bare[0].get(path), self.full[0].get(path)), f"{path}: {at}"
+        manifest.load(self.lab.paths)
+        again = self.lab.run(*argv, environment=_HERE, seconds=60)
+        assert again.returncode == 0, f"after a kill at {at}: {again.stderr}"
+        self._expect(wanted, str(at))
+        return done
+
+    def _expect(self, wanted: tuple[dict[str, Node], list[str]], why: str) -> None:
+        files, kernel = wanted
+        found = _files(self.lab)
+        differing = {path for path in files | found if files.get(path) != found.get(path)}
+        assert not differing, f"after a kill at {why}"
+        wait(lambda: _kernel(self.lab) == kernel, f"routes as wanted after a kill at {why}")
+        leftover = self.lab.run("find", "/etc", "/var/lib", "/run/netfail-hooks", "-name",
+                                "*.netfail-new", "-o", "-name", "*.tmp").stdout  # fmt: skip
+        assert not leftover, f"after a kill at {why}"
+
+
+def _chosen(calls: list[Call], share: int | None) -> list[Call]:
+    """Return a share of the points, or an evenly spaced sample."""
+    if share is None:
+        return [calls[(2 * n + 1) * len(calls) // (2 * _SAMPLE)] for n in range(_SAMPLE)]
+    return calls[share::_SHARES]
+
+
+def test_killed_install_and_uninstall_are_finished_by_the_next(
+    lab: Lab, tried: Tried, share: int | None
+) -> None:
+    life = Life(lab)
+    with lab.watch() as watch:
+        installs = _chosen(life.installs, share)
+        for one, other in zip_longest(installs, _chosen(life.uninstalls, share)):
+            tried("kill points: install", 1)
+            life.kill(_INSTALL, one or installs[0], life.full)
+            tried("kill points: uninstall", 1)
+            life.kill(_UNINSTALL, other or life.uninstalls[-1], life.bare)
+    assert watch.gaps(4) == []

@@ -1,0 +1,146 @@
+"""What the decisions owe to whoever looks on: bounds that say nothing of how they are made.
+
+For each uplink and family it notes, from what saved runs saw, since when it has been well and
+how many rounds of probes it has passed since. From that follows which uplinks *must* count as
+healthy (never lost, or long proven) and which *may* (the shortest hold-down is over). What lies
+between is the core's own business: how much longer a hold-down is after many losses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netfail_hooks.config import Config
+from netfail_hooks.facts import FAMILIES, Observation, Result
+
+Key = tuple[str, int]
+
+
+class BrokenError(AssertionError):
+    """An invariant of DESIGN does not hold."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """One uplink in one family."""
+
+    known: bool = False  # was well at some time
+    lost: bool = False  # and was not at a later one
+    bad: bool = True
+    mute: bool = False  # its last round of probes went badly
+    since: int = 0  # well since
+    proofs: int = 0
+    losses: int = 0
+
+
+class Ghost:
+    """What was seen, and which ways are right after it."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.now = 0
+        self.of: dict[Key, Seen] = {}
+        self._returns: dict[Key, int] = {}
+        self._way: dict[int, str] = {}
+
+    def forget(self) -> None:
+        """Forget all, as the core does when /run is emptied."""
+        self.of.clear()
+        self._returns.clear()
+        self._way.clear()
+
+    def note(self, seen: Observation) -> None:
+        """Take notice of what a run saw, and remembered."""
+        self.now = seen.now
+        probes = {(one.interface, one.family): one for one in seen.probes}
+        for uplink in self.config.uplinks:
+            for family in FAMILIES:
+                key = (uplink.interface, family)
+                self._note(key, seen, probes.get(key))
+
+    def _note(self, key: Key, seen: Observation, result: Result | None) -> None:
+        link = seen.link(key[0])
+        first = key not in self.of
+        one = self.of.setdefault(key, Seen())
+        broken = not (link and link.up and link.carrier and _has_way(seen, *key))
+        if broken:
+            one.mute = False
+        elif result is not None:
+            one.mute = not result.well
+        losses = link.down_count if link else 0
+        blip = losses != one.losses and one.known and not one.bad and not first
+        if one.bad or blip:
+            one.since, one.proofs = seen.now, 0
+        one.lost |= one.known and (broken or one.mute or blip)
+        one.bad, one.losses = broken or one.mute, losses
+        one.known |= not one.bad
+        if one.bad:
+            one.proofs = 0
+        elif result is not None:
+            one.proofs += 1
+
+    def may(self, name: str, family: int) -> bool:
+        """Tell whether an uplink may be taken for healthy."""
+        return self._returned(name, family, self.config.hold_down)
+
+    def must(self, name: str, family: int) -> bool:
+        """Tell whether it must be."""
+        return self._returned(name, family, self.config.hold_down_max)
+
+    def _returned(self, name: str, family: int, hold: int) -> bool:
+        one = self.of.get((name, family), Seen())
+        if one.bad:
+            return False
+        uplink = self.config.uplinks[self.config.names().index(name)]
+        proven = not uplink.probed or one.proofs >= self.config.successes
+        return not one.lost or (proven and self.now - one.since >= hold * 1000)
+
+    def lose_track(self) -> None:
+        """Take no move after a hurt run for a return: it mends what that run left."""
+        self._way.clear()
+
+    def judge(self, way: str, seen: Observation, family: int) -> None:
+        """Raise BrokenError where a family's traffic goes a way that is wrong now."""
+        names = self.config.names()
+        must = [name for name in names if self.must(name, family)]
+        if must:
+            if way not in names or names.index(way) > names.index(must[0]):
+                raise BrokenError(f"I2: IPv{family} by {way or 'none'}, {must[0]} is healthy")
+            if not self.may(way, family):
+                raise BrokenError(f"I3: IPv{family} back on {way}, not proven since its loss")
+        elif all(self.of[name, family].bad for name in names):
+            able = [n for n in names if _can(seen, n, family)]
+            if able and way != able[0]:
+                raise BrokenError(f"I2: IPv{family} by {way or 'none'}, none well: {able[0]}")
+        elif way not in names or self.of[way, family].bad:
+            raise BrokenError(f"I2: IPv{family} by {way or 'none'}, though another one is well")
+        self._pace(way, family)
+
+    def _pace(self, way: str, family: int) -> None:
+        """Raise BrokenError where traffic returns to an uplink sooner than hold_down (I8)."""
+        before, self._way[family] = self._way.get(family, ""), way
+        names = self.config.names()
+        if way not in names or before not in names or names.index(way) >= names.index(before):
+            return
+        if self.of[before, family].bad:
+            return  # no choice
+        last = self._returns.get((way, family))
+        self._returns[way, family] = self.now
+        if last is not None and self.now - last < self.config.hold_down * 1000:
+            raise BrokenError(f"I8: IPv{family} twice back on {way} in {self.now - last} ms")
+
+
+def _has_way(seen: Observation, name: str, family: int) -> bool:
+    return _can(seen, name, family) and any(
+        (a.interface, a.family) == (name, family) and not (a.ours or a.shared)
+        for a in seen.addresses
+    )
+
+
+def _can(seen: Observation, name: str, family: int) -> bool:
+    """Tell whether networkd has a live default route there."""
+    link = seen.link(name)
+    return bool(link and link.carrier) and any(
+        (r.interface, r.family, r.destination) == (name, family, "default") and not r.ours
+        for r in seen.routes
+    )

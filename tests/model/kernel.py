@@ -1,0 +1,244 @@
+"""The kernel's tables, and what a change does to them: one by one, as netlink would do it."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+from netfail_hooks.changes import (
+    AddAddress,
+    Announce,
+    Change,
+    DropAddress,
+    DropRoute,
+    EndFlows,
+    Forget,
+    SetRoute,
+    SetSysctl,
+)
+from netfail_hooks.facts import FAMILIES, FOREVER, Address, Link, Observation, Route, Sysctl
+from netfail_hooks.facts import contains as lies_in
+from netfail_hooks.sysctls import wanted
+from netfail_hooks.values import replace
+
+
+@dataclass(slots=True)
+class Nic:
+    """A network interface; what it is plugged into outlives it."""
+
+    index: int
+    up: bool = True
+    losses: int = 0
+
+
+class Kernel:
+    """Uplinks' interfaces, addresses (each with its end, 0 for never) and routes."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self.nics = {name: Nic(index) for index, name in enumerate(names, start=2)}
+        self.cables = dict.fromkeys(names, True)
+        self.addresses: list[tuple[Address, int]] = []
+        self.routes: list[Route] = []
+        self.sysctls = {s.key: s.setting for name in names for s in wanted(name)}
+        self.resolved: set[str] = set()
+        self.waiting: set[str] = set()
+        self.foreign_harmed = ""
+
+    # What happens to links
+
+    def has_carrier(self, name: str) -> bool:
+        """Tell whether packets can leave by an interface."""
+        nic = self.nics.get(name)
+        return nic is not None and nic.up and self.cables[name]
+
+    def plug(self, name: str, *, cable: bool) -> None:
+        """Put the cable in or pull it; routes stay, marked ``linkdown``."""
+        self._count(name, self.cables[name] and not cable)
+        self.cables[name] = cable
+
+    def switch(self, name: str, *, up: bool) -> None:
+        """Set a link up or down: down, it loses its routes and its IPv6 addresses."""
+        nic = self.nics.get(name)
+        if nic is None or nic.up == up:
+            return
+        self._count(name, not up)
+        nic.up = up
+        if not up:
+            self.routes = [one for one in self.routes if one.interface != name]
+            for address, _ in list(self.addresses):
+                if address.interface == name and address.family == 6:
+                    self.drop_address(address)
+
+    def remove(self, name: str) -> None:
+        """Take an interface out of the machine."""
+        if self.nics.pop(name, None):
+            self.routes = [one for one in self.routes if one.interface != name]
+            for address, _ in list(self.addresses):
+                if address.interface == name:
+                    self.drop_address(address)
+
+    def insert(self, name: str) -> None:
+        """Put an interface into the machine again: another number, no memory of losses."""
+        if name not in self.nics:
+            self.nics[name] = Nic(max((n.index for n in self.nics.values()), default=1) + 1)
+
+    def expire(self, now: int) -> None:
+        """Let addresses go whose lifetime is over."""
+        for address, end in list(self.addresses):
+            if end and end <= now:
+                self.drop_address(address)
+
+    def _count(self, name: str, lost: bool) -> None:  # noqa: FBT001 - one question
+        if lost and self.has_carrier(name):
+            self.nics[name].losses += 1
+
+    # What we and networkd do
+
+    def add_address(self, address: Address, end: int = 0) -> None:
+        """Add an address or renew its lifetime (NLM_F_REPLACE)."""
+        if address.interface not in self.nics:
+            raise OSError(errno.ENODEV, "no such device")
+        if address.family == 6 and not self.nics[address.interface].up:
+            return  # the kernel takes it and forgets it at once
+        self.addresses = [
+            (a, e) for a, e in self.addresses if _same_address(a) != _same_address(address)
+        ]
+        self.addresses.append((address, end))
+
+    def drop_address(self, gone: Address) -> None:
+        """Drop an address and its prefix; IPv4 routes with a source that is gone go too."""
+        key = _same_address(gone)
+        self.addresses = [(a, e) for a, e in self.addresses if _same_address(a) != key]
+        self.routes = [one for one in self.routes if not _is_prefix_of(one, gone)]
+        if gone.family == 4 and not self._is_local(gone.address):
+            self.routes = [one for one in self.routes if one.source != gone.address]
+
+    def set_route(self, route: Route) -> None:
+        """Add a route, in place of that of its destination and metric, whatever its device.
+
+        So it is for IPv6 too (fib6_add_rt2node() in net/ipv6/ip6_fib.c; tried on Linux 6.18).
+        """
+        self._refuse(route)
+        place = (route.family, route.destination, route.metric)
+        old = [r for r in self.routes if (r.family, r.destination, r.metric) == place]
+        if old and old[0].protocol != route.protocol:
+            self.foreign_harmed = f"{old[0]} is replaced"
+        self.routes = [r for r in self.routes if r not in old[:1]]
+        self.routes.append(replace(route, linkdown=False))
+
+    def drop_route(self, route: Route) -> None:
+        """Drop the one route that all of this fits."""
+        for one in self.routes:
+            if replace(one, linkdown=False) == replace(route, linkdown=False):
+                self.routes.remove(one)
+                return
+        raise OSError(errno.ESRCH, "no such route")
+
+    def _refuse(self, route: Route) -> None:
+        nic = self.nics.get(route.interface)
+        if nic is None:
+            raise OSError(errno.ENODEV, "no such device")
+        if not nic.up:
+            raise OSError(errno.ENETDOWN, "network is down")
+        if route.source and not self._is_local(route.source):
+            raise OSError(errno.EINVAL, "no such source address")
+        if route.gateway and not route.onlink and not route.gateway.startswith("fe80:"):
+            near = any(
+                one.family == route.family and one.interface == route.interface
+                and not one.gateway and one.destination != "default"
+                and lies_in(one.destination, route.gateway)
+                for one in self.routes
+            )  # fmt: skip
+            if not near:
+                raise OSError(errno.ENETUNREACH, "nexthop has invalid gateway")
+
+    def _is_local(self, address: str) -> bool:
+        return any(a.address == address for a, _ in self.addresses)
+
+    def make(self, change: Change, now: int) -> None:
+        """Make one of our changes. Raises OSError where the kernel would refuse."""
+        match change:
+            case SetRoute(route):
+                self.set_route(route)
+            case DropRoute(route):
+                self.drop_route(route)
+            case AddAddress(address):
+                self.add_address(address, 0 if address.valid == FOREVER
+                                 else now + address.valid * 1000)  # fmt: skip
+            case DropAddress(address):
+                self.drop_address(address)
+            case SetSysctl(sysctl):
+                self.sysctls[sysctl.key] = sysctl.setting
+            case Forget(interface):
+                self.resolved.discard(interface)
+                self.waiting.discard(interface)
+            case Announce() | EndFlows():
+                pass
+            case _:
+                raise AssertionError(f"not a change of this mode: {change}")
+
+    # What it shows
+
+    def look(self, now: int) -> Observation:
+        """Return all that we would see."""
+        links = tuple(
+            Link(name, nic.index, nic.up, self.has_carrier(name), nic.losses, f"02::{nic.index}")
+            for name, nic in ((n, self.nics[n]) for n in self.names if n in self.nics)
+        )
+        return Observation(
+            now=now,
+            links=links,
+            addresses=tuple(_shown(address, end, now) for address, end in self.addresses),
+            routes=tuple(self.shown(route) for family in FAMILIES for route in self.routes
+                         if route.family == family),
+            sysctls=tuple(Sysctl(key, setting) for key, setting in self.sysctls.items()
+                          if key.split("/")[2] in self.nics),
+            resolved=tuple(sorted(self.resolved & self.nics.keys())),
+            waiting=tuple(sorted(self.waiting & self.nics.keys())),
+        )  # fmt: skip
+
+    def shown(self, route: Route) -> Route:
+        """Return a route with the mark that the kernel puts on those without carrier."""
+        if route.interface not in self.cables or self.has_carrier(route.interface):
+            return route
+        return replace(route, linkdown=True)
+
+    def way(self, family: int, address: str = "") -> str:
+        """Return the interface that the kernel would send by, "" for none."""
+        best, rank = "", (-1, 0)
+        for route in self.routes:
+            if route.family != family:
+                continue
+            length = -1
+            if route.destination != "default":
+                if not address or not lies_in(route.destination, address):
+                    continue
+                length = int(route.destination.partition("/")[2])
+            key = (-length, route.metric)
+            dead = route.interface in self.cables and not self.has_carrier(route.interface)
+            if not dead and (not best or key < rank):
+                best, rank = route.interface, key
+        return best
+
+
+def _same_address(address: Address) -> tuple[object, ...]:
+    """An interface has an address once for IPv6, once for each length for IPv4."""
+    length = address.length if address.family == 4 else 0
+    return address.interface, address.address, length
+
+
+def _is_prefix_of(route: Route, address: Address) -> bool:
+    return (
+        (route.interface, route.family) == (address.interface, address.family)
+        and route.destination.endswith(f"/{address.length}")
+        and not (route.gateway or route.ours)
+        and lies_in(route.destination, address.address)
+    )
+
+
+def _shown(address: Address, end: int, now: int) -> Address:
+    if not end:
+        return address
+    left = max((end - now) // 1000, 0)
+    return replace(address, valid=left, preferred=min(address.preferred, left))

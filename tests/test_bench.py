@@ -1,0 +1,133 @@
+"""Medians, tables and the picture of bench/run, from made-up samples."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+
+from bench import table
+from bench.measure import outage
+from bench.picture import picture
+from bench.results import Cost, Outage, Results, Sample, StartUp, dump, load, median, merged
+from netfail_hooks.pulse import Flow, Result
+
+TITLES = {"other": "two <files>", "ours": "netfail-hooks", "gone": "a bond"}
+OURS = ["ours"]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _sample(
+    contender: str, fault: str, ms: float, *, own: float = -1, over: bool = False
+) -> Sample:
+    new = Outage(over=False, ms=ms)
+    worse = Outage(over=over, ms=ms if own < 0 else own)
+    return Sample(contender, fault, new, worse, 7, 600, 0 if over else 2, 2, 12.5)
+
+
+RESULTS = Results(
+    "a machine", "2026-11-25",
+    samples=(
+        _sample("other", "cable out", 20, own=3000, over=True),
+        _sample("ours", "cable out", 5),
+        _sample("ours", "failback", 90),
+        _sample("other", "failback", 20),
+    ),
+    costs=(Cost("other", 18.4, 30, "networkd", 0.1, 720), Cost("ours", 0, 28.5, "", 43, 9000)),
+    startups=(StartUp("bash and ip", 7.8, 6.3),),
+    absent=(("gone", "no bonding driver"),),
+)  # fmt: skip
+
+
+def test_json_gives_back_what_it_was_given() -> None:
+    assert load(dump(RESULTS)) == RESULTS
+
+
+def test_another_schema_is_refused() -> None:
+    with pytest.raises(ValueError, match="another version"):
+        load(dump(RESULTS).replace('"schema": 1', '"schema": 2'))
+
+
+def test_an_outage_that_did_not_end_is_longer_than_any_that_did() -> None:
+    assert Outage(over=True, ms=8000) > Outage(over=False, ms=50_000)
+    assert str(Outage(over=True, ms=8040)) == "> 8.0 s"
+    assert str(Outage(over=False, ms=999)) == "999 ms"
+
+
+@pytest.mark.parametrize(("lost", "over"), [(0, False), (2, False), (50, True), (100, True)])
+def test_an_outage_lasts_as_long_as_a_part_is_lost(lost: int, over: bool) -> None:  # noqa: FBT001
+    whole = Result((Flow("out", 1000, lost, 17.0), Flow("in", 1000, 0, 4.0)), ())
+    last = Result((Flow("out", 100, lost, 0.0), Flow("in", 100, 0, 0.0)), ())
+    found = outage(whole, last, ("out", "in"), (10.0, 12.5))
+    assert found == Outage(over=over, ms=2500 if over else 17)
+
+
+def test_medians_are_taken_of_each_figure_and_half_dead_is_dead() -> None:
+    samples = [_sample("a", "cable out", ms) for ms in (1, 900, 5)]
+    samples.append(_sample("a", "cable out", 7, own=3000, over=True))
+    found = median(samples)
+    assert found.new.ms == 7
+    assert not found.own.over
+    assert median(samples[-1:] + samples[:1]).alive == 0
+
+
+def test_runs_are_merged_and_whoever_ran_once_is_not_absent() -> None:
+    later = replace(RESULTS, samples=(_sample("gone", "cable out", 300),), costs=(), absent=())
+    both = merged([RESULTS, later])
+    assert len(both.samples) == 5
+    assert both.absent == ()
+    assert both.machine == "a machine"
+    assert both.runs("gone", "cable out") == 1
+    assert merged([RESULTS, RESULTS]).runs("ours", "failback") == 2
+
+
+def test_the_tables_tell_everything() -> None:
+    shown = table.text(RESULTS, TITLES)
+    for part in ("> 3.0 s", "7 of 600", "2 of 2", "18.4 MiB", "none", "9000", "7.8 ms",
+                 "Not run: a bond: no bonding driver."):  # fmt: skip
+        assert part in shown
+        assert part in table.markdown(RESULTS, TITLES)
+
+
+def test_a_row_of_a_markdown_table_has_as_many_cells_as_its_head() -> None:
+    for made in (table.markdown(RESULTS, TITLES), table.summary(RESULTS, TITLES)):
+        blocks = [block.splitlines() for block in made.split("\n\n") if block.startswith("|")]
+        assert blocks
+        for block in blocks:
+            assert len({line.count("|") for line in block}) == 1
+
+
+def test_where_ours_is_not_first_is_told_and_no_more() -> None:
+    assert table.losses(RESULTS, OURS, TITLES) == [
+        "failback, new traffic: two <files> 20 ms, ours 90 ms",
+        "failback, its address: two <files> 20 ms, ours 90 ms",
+    ]
+    slow = replace(RESULTS, samples=(_sample("ours", "cable out", 49),
+                                     _sample("other", "cable out", 20)))  # fmt: skip
+    assert table.losses(slow, OURS, TITLES) == []
+    never = replace(RESULTS, samples=(_sample("ours", "cable out", 5, own=10, over=True),
+                                      _sample("other", "cable out", 5, own=9000)))  # fmt: skip
+    assert table.losses(never, OURS, TITLES) == [
+        "cable out, its address: two <files> 9.0 s, ours > 10 ms"
+    ]
+
+
+def test_the_picture_is_a_picture_for_light_and_dark() -> None:
+    drawn = picture(RESULTS, TITLES, OURS)
+    root = ET.fromstring(drawn)  # noqa: S314 - our own
+    bars = [path for path in root.iter(f"{SVG}path") if path.get("class") != "grid"]
+    assert [bar.get("class") for bar in bars] == ["dead", "ours", "other", "ours"]
+    assert "prefers-color-scheme: dark" in drawn
+    assert "two &lt;files&gt;" in drawn
+
+
+def test_a_longer_outage_has_a_longer_bar() -> None:
+    def ends(ms: float) -> float:
+        one = replace(RESULTS, samples=(_sample("other", "cable out", ms),))
+        root = ET.fromstring(picture(one, TITLES, OURS))  # noqa: S314 - our own
+        bar = next(p for p in root.iter(f"{SVG}path") if p.get("class") == "other")
+        return float((bar.get("d") or "").partition("H")[2].partition("v")[0])
+
+    lengths = [ends(ms) for ms in (0, 10, 100, 8000, 60_000)]
+    assert lengths == sorted(set(lengths))

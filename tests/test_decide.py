@@ -1,0 +1,121 @@
+"""What is set, moved and announced, to the last field."""
+
+from __future__ import annotations
+
+import pytest
+
+from netfail_hooks.changes import Announce, DropRoute, Forget, SetRoute
+from netfail_hooks.choose import think
+from netfail_hooks.decide import decide, followers
+from netfail_hooks.facts import FAMILIES, FOREVER, Address
+from netfail_hooks.values import replace
+from tests.world import World, config_of
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(config_of("eth0", "wlan0"))
+    world.reconcile()
+    return world
+
+
+def test_an_override_is_never_marked_dead_and_is_ours(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    world.event("wlan0", "no-carrier")
+    world.reconcile()
+    world.event("wlan0", "routable")
+    marked = tuple(replace(route, linkdown=True) for route in world.look().routes)
+    seen = replace(world.look(), routes=marked)
+    after = think(world.config, seen, world.memory)
+    made = [c.route for c in decide(world.config, seen, world.memory, after)
+            if isinstance(c, SetRoute)]  # fmt: skip
+    assert made
+    assert {(route.linkdown, route.ours, route.metric) for route in made} == {(False, True, 50)}
+
+
+def test_moved_addresses_keep_their_time_and_ipv6_ones_are_not_chosen(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    moved = {(a.family, a.length, a.preferred, a.valid, a.ours) for a in world.addresses}
+    assert moved == {(4, 32, FOREVER, FOREVER, True), (6, 128, 0, FOREVER, True)}
+    lease = tuple(replace(one, expires=world.now + 1) for one in world.memory.kept)
+    bare = replace(world.look(), addresses=())
+    last = [replace(world.memory, kept=tuple(replace(k, expires=world.now + left) for k in lease))
+            for left in (61_000, 1999, 1)]  # fmt: skip
+    times = [
+        [(one.preferred, one.valid) for family in FAMILIES
+         for one in followers(world.config, bare, memory, family)] for memory in last
+    ]  # fmt: skip
+    assert times == [[(61, 61), (0, 61)], [(1, 1), (0, 1)], [(1, 1), (0, 1)]]
+
+
+def test_on_its_own_subnet_the_carrier_needs_a_default_route_alone() -> None:
+    world = World(config_of("eth0", "wlan0"), apart=("eth0", "wlan0"))
+    world.reconcile()
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    assert {(r.family, r.destination) for r in world.routes} == {(4, "default"), (6, "default")}
+
+
+def test_two_uplinks_of_one_metric_are_told_apart_by_an_override() -> None:
+    config = config_of("eth0", "wlan0")
+    same = replace(config, uplinks=tuple(replace(u, metric=100) for u in config.uplinks))
+    world = World(same, families=(4,))
+    world.reconcile()
+    assert {(r.interface, r.destination) for r in world.routes} == {
+        ("eth0", "192.168.1.0/24"), ("eth0", "default")
+    }  # fmt: skip
+
+
+def test_the_gateway_hears_of_a_move_first(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    told = {(c.family, c.interface, c.gateway, c.mac) for c in world.reconcile()
+            if isinstance(c, Announce)}  # fmt: skip
+    assert told == {
+        (4, "wlan0", "192.168.1.1", "02:00:00:00:00:03"),
+        (6, "wlan0", "fd00:1::1", "02:00:00:00:00:03"),
+    }
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"gateway": "192.168.1.9"}, {"source": "192.168.1.51"}, {"onlink": True}, {"mtu": 1400}],
+)
+def test_an_override_follows_the_route_that_it_was_made_of(
+    world: World, other: dict[str, object]
+) -> None:
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    seen = world.look()
+    routes = tuple(
+        replace(r, **other) if (r.interface, r.family, r.destination, r.ours)
+        == ("wlan0", 4, "default", False) else r for r in seen.routes
+    )  # fmt: skip
+    made = decide(world.config, replace(seen, routes=routes), world.memory, world.memory)
+    assert [type(one) for one in made] == [SetRoute]
+    assert {key: getattr(made[0].route, key) for key in other} == other  # type: ignore[union-attr]
+
+
+def test_from_one_survivor_to_the_next_ipv4_has_one_place_and_ipv6_one_each() -> None:
+    world = World(config_of("eth0", "wlan0", "usb0"))
+    world.reconcile()
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("wlan0", "no-carrier")
+    changes = world.reconcile()
+    dropped = {(c.route.family, c.route.interface) for c in changes if isinstance(c, DropRoute)}
+    assert dropped == {(6, "wlan0")}
+    assert {r.interface for r in world.routes} == {"usb0"}
+
+
+def test_one_of_several_addresses_on_the_standbys_lan_is_enough_to_forget_its_neighbours() -> None:
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+    world.reconcile()
+    far = Address("eth0", 4, "10.9.9.9", 24)
+    world.resolved = {"wlan0"}
+    seen = world.look()
+    for addresses in ((*seen.addresses, far), (far, *seen.addresses)):
+        both = replace(seen, addresses=addresses)
+        assert decide(world.config, both, world.memory, world.memory) == (Forget("wlan0"),)
+    only = replace(seen, addresses=(far,))
+    assert decide(world.config, only, world.memory, world.memory) == ()

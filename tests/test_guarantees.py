@@ -1,0 +1,44 @@
+"""Each promise of docs/guarantees.md names tests, and they are there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
+
+
+@cache
+def _defined(path: str) -> set[str]:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize(("path", "name"), NAMED)
+def test_a_named_test_is_there(path: str, name: str) -> None:
+    assert name in _defined(path)
+
+
+def test_every_invariant_has_tests() -> None:
+    parts = re.split(r"^\*\*(I\d)\. ", TEXT.partition("\n## What")[0], flags=re.MULTILINE)
+    told = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert list(told) == [f"I{number}" for number in range(1, 9)]
+    assert all("::test_" in text for text in told.values())
+
+
+def test_every_promise_of_the_table_has_one() -> None:
+    rows = [row for row in TEXT.splitlines() if row.startswith("| ")][1:]
+    assert rows
+    assert all(re.search(r"\| `tests/[\w/]+\.py::test_\w+` \|$", row) for row in rows)
+
+
+@pytest.mark.parametrize("module", re.findall(r"^python -m (tests[\w.]+)", TEXT, re.MULTILINE))
+def test_a_named_command_is_there(module: str) -> None:
+    path = ROOT / module.replace(".", "/")
+    assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()

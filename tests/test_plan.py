@@ -1,0 +1,109 @@
+"""Which steps lead from the files that are there to those that are wanted, and in what order."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks import nodes
+from netfail_hooks.manifest import Manifest
+from netfail_hooks.nodes import Node
+from netfail_hooks.paths import Paths
+from netfail_hooks.plan import Step, diff, steps
+
+
+def _file(text: str, mode: int = 0o644) -> Node:
+    return Node(nodes.FILE, text.encode(), mode)
+
+
+NEW = _file("new\n")
+OLD = _file("old\n")
+
+
+def _put(paths: Paths, path: str, node: Node) -> None:
+    os.makedirs(os.path.dirname(paths.at(path)), exist_ok=True)
+    nodes.put(paths.at(path), node)
+
+
+def _told(paths: Paths, wanted: dict[str, Node], manifest: Manifest | None = None) -> list[str]:
+    return [str(step) for step in steps(paths, wanted, manifest or Manifest())]
+
+
+def test_directories_come_before_what_is_in_them_and_once(tmp_path: Path) -> None:
+    wanted = {"/a/b/one": NEW, "/a/b/two": NEW, "/c": NEW}
+    assert _told(Paths(str(tmp_path)), wanted) == [
+        "make /a/", "make /a/b/", "write /a/b/one", "write /a/b/two", "write /c"
+    ]  # fmt: skip
+
+
+def test_what_is_there_already_is_no_step(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path))
+    _put(paths, "/a/one", NEW)
+    _put(paths, "/a/two", OLD)
+    assert _told(paths, {"/a/one": NEW, "/a/two": NEW}) == ["change /a/two"]
+
+
+def test_a_step_tells_what_it_does() -> None:
+    directory = nodes.directory()
+    pairs = ((None, NEW), (OLD, NEW), (OLD, None), (None, directory), (directory, directory))
+    told = [str(Step("/a", before, after)) for before, after in pairs]
+    assert told == ["write /a", "change /a", "remove /a", "make /a/", "set mode of /a/"]
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "told"),
+    [
+        (NEW, (), ["remove /etc/x"]),
+        (NEW, ("/etc/x",), []),
+        (None, (), []),
+        (_file("mine\n"), (), []),  # somebody changed it since: theirs now
+    ],
+    ids=["retired", "still wanted", "gone already", "changed"],
+)
+def test_what_an_earlier_install_made_goes_unless_wanted_or_changed(
+    tmp_path: Path, found: Node | None, wanted: tuple[str, ...], told: list[str]
+) -> None:
+    paths = Paths(str(tmp_path))
+    manifest = Manifest().noting("/etc/x", None, NEW)
+    if found:
+        _put(paths, "/etc/x", found)
+    assert _told(paths, dict.fromkeys(wanted, NEW), manifest) == told
+
+
+def test_an_original_comes_back_the_config_and_directories_stay(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path))
+    config = Paths().config
+    manifest = Manifest()
+    for path, before, after in (("/etc/x", OLD, NEW), (config, None, NEW),
+                                ("/etc/d", nodes.directory(), NEW)):  # fmt: skip
+        manifest = manifest.noting(path, before, after)
+        _put(paths, path, after)
+    assert list(steps(paths, {}, manifest)) == [Step("/etc/x", NEW, OLD)]
+    made = Manifest().noting("/etc/e", None, nodes.directory())
+    os.makedirs(paths.at("/etc/e"))
+    assert list(steps(paths, {}, made)) == []
+
+
+def test_the_last_made_goes_first(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path))
+    manifest = Manifest().noting("/etc/x", None, NEW).noting("/etc/y", None, NEW)
+    for path in ("/etc/x", "/etc/y"):
+        _put(paths, path, NEW)
+    assert _told(paths, {}, manifest) == ["remove /etc/y", "remove /etc/x"]
+
+
+def test_a_diff_names_modes_and_ends() -> None:
+    run = _file("new\n", 0o755)
+    assert diff([Step("/a", None, NEW)]).splitlines()[:3] == [
+        "diff --git a/a b/a", "new file mode 0644", "--- /dev/null"
+    ]  # fmt: skip
+    assert diff([Step("/a", OLD, None)]).splitlines()[1] == "deleted file mode 0644"
+    assert diff([Step("/a", NEW, run)]).splitlines()[1:] == ["old mode 0644", "new mode 0755"]
+    assert "mode" not in diff([Step("/a", OLD, NEW)])
+    assert diff([Step("/a", None, None)]) == ""
+    assert "+bare\n\\ No newline at end of file\n" in diff([Step("/a", OLD, _file("bare"))])
+    assert diff([Step("/d", None, nodes.directory())]).splitlines() == [
+        "diff --git a/d b/d", "new directory mode 0755"
+    ]  # fmt: skip
