@@ -28,7 +28,7 @@ _OURS = re.compile(r"/etc/systemd/network/\d+-netfail-([^/]+)\.network")
 
 def networkd_answers() -> bool:
     """Tell whether systemd-networkd runs and can be asked."""
-    return bool(networkctl.states())
+    return networkctl.runs()
 
 
 def systemd_runs() -> bool:

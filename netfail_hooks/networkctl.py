@@ -11,6 +11,17 @@ from itertools import takewhile
 
 _PATIENCE = 5  # seconds
 _QUIET = ("--no-pager", "--no-legend")
+_BUS = "org.freedesktop.DBus"
+_HAS_OWNER = ("busctl", "--system", "call", _BUS, "/org/freedesktop/DBus", _BUS, "NameHasOwner",
+              "s", "org.freedesktop.network1")  # fmt: skip
+
+
+def runs() -> bool:
+    """Tell whether networkd is on the bus. To ask itself would start it.
+
+    ``networkctl list`` answers without it, too, as if it managed nothing.
+    """
+    return _output(*_HAS_OWNER) == ["b true"]
 
 
 def states() -> dict[str, tuple[str, str]]:
@@ -37,10 +48,12 @@ def version() -> int:
 
 
 def _ask(*arguments: str) -> list[str]:
+    return _output("networkctl", *arguments)
+
+
+def _output(*argv: str) -> list[str]:
     try:
-        done = subprocess.run(
-            ["networkctl", *arguments], capture_output=True, check=False, timeout=_PATIENCE
-        )
+        done = subprocess.run(argv, capture_output=True, check=False, timeout=_PATIENCE)
     except (OSError, subprocess.TimeoutExpired):
         return []
     return done.stdout.decode("utf-8", "replace").splitlines()

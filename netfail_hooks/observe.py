@@ -130,7 +130,7 @@ def _addresses(netlink: rt.Netlink, names: dict[int, str], carriers: set[int]) -
 def _routes(netlink: rt.Netlink, names: dict[int, str], family: int) -> list[Route]:
     request = struct.pack("=BBBBBBBBI", rt.FAMILIES[family], 0, 0, 0, rt.TABLE_MAIN, 0, 0, 0, 0)
     result = []
-    for body in netlink.dump(rt.GETROUTE, request):
+    for body in _dumped(netlink, request):
         _, length, _, tos, _, protocol, _, kind, flags = struct.unpack_from("=BBBBBBBBI", body)
         found = rt.attributes(body, 12)
         destination = rt.text(family, found.get(_RTA_DST))
@@ -154,6 +154,16 @@ def _routes(netlink: rt.Netlink, names: dict[int, str], family: int) -> list[Rou
             if index in names or not length or protocol == PROTOCOL
         ]
     return result
+
+
+def _dumped(netlink: rt.Netlink, request: bytes) -> list[bytes]:
+    """Return the routes of a table. The kernel makes the main one when it gets its first route."""
+    try:
+        return netlink.dump(rt.GETROUTE, request)
+    except rt.NetlinkError as error:
+        if error.errno == errno.ENOENT:
+            return []
+        raise
 
 
 def _hops(found: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int]]:

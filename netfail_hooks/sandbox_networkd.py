@@ -59,9 +59,13 @@ class Networkd:
 
     def restart_networkd(self) -> None:
         """Do what ``systemctl restart systemd-networkd`` does."""
+        self.stop_networkd()
+        self.start_networkd()
+
+    def stop_networkd(self) -> None:
+        """Stop systemd-networkd; what it set up stays in the kernel."""
         if self._networkd is not None:
             self._networkd.stop()
-        self.start_networkd()
 
     def stop_dispatcher(self) -> None:
         """Stop the dispatcher: from now on events are lost."""

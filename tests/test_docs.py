@@ -24,7 +24,7 @@ from netfail_hooks.config_uplink import KEYS, default_metrics
 from netfail_hooks.paths import Paths
 
 HERE = Path(__file__).resolve().parent.parent
-DOCUMENTS = [HERE / "README.md", HERE / "CHANGELOG.md", *sorted((HERE / "docs").glob("*.md"))]
+DOCUMENTS = sorted([*HERE.glob("*.md"), *(HERE / "docs").glob("*.md")])
 README = (HERE / "README.md").read_text(encoding="utf-8")
 CONFIGURATION = (HERE / "docs/configuration.md").read_text(encoding="utf-8")
 MANUAL = (HERE / "man/netfail-hooks.8").read_text(encoding="utf-8")
@@ -134,6 +134,12 @@ def test_the_manual_has_every_command_option_key_and_path() -> None:
 def test_the_manual_uses_only_macros_that_there_are() -> None:
     used = set(re.findall(r"^\.([A-Z]+)", MANUAL, re.MULTILINE))
     assert used <= {"TH", "SH", "SS", "PP", "TP", "B", "I", "BI", "BR", "RI"}
+
+
+def test_the_indonesian_readme_shows_the_same_code() -> None:
+    indonesian = (HERE / "README.id.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w.*?^```$", README, re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^```\w.*?^```$", indonesian, re.MULTILINE | re.DOTALL) == blocks
 
 
 def test_the_readme_names_every_sysctl() -> None:

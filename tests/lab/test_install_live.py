@@ -8,7 +8,7 @@ from collections.abc import Callable
 from netfail_hooks.pulse import Result
 from netfail_hooks.sandbox import Lab
 from netfail_hooks.sandbox_lan import gateway6
-from tests.lab.suite import FILES, SETTLED, shape, used, wait, wait_used
+from tests.lab.suite import FILES, ROUTES, SETTINGS, SETTLED, shape, used, wait, wait_used
 
 MakeLab = Callable[..., Lab]
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -108,6 +108,17 @@ def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
     assert shape(lab, FILES) == before
     with lab.timer(0.5):  # it was lost for a while, so it is held down first
         wait_used(lab, "eth0")
+
+
+def test_with_networkd_stopped_only_files_change_and_it_is_told(lab: Lab) -> None:
+    assert lab.networkd is not None
+    lab.networkd.stop_networkd()
+    before = shape(lab, ROUTES + SETTINGS)
+    done = lab.netfail("install", *PAIR)
+    assert done.returncode == 0, done.stderr
+    assert "systemd-networkd does not answer" in done.stderr
+    assert "netfail" in lab.read("/etc/systemd/network/10-netfail-eth0.network")
+    assert shape(lab, ROUTES + SETTINGS) == before
 
 
 def test_uninstall_while_failed_over_leaves_a_way_out(lab: Lab) -> None:

@@ -64,6 +64,12 @@ def test_an_observation_tells_what_the_kernel_has(lab: Lab) -> None:
     }
 
 
+def test_a_network_that_never_had_a_route_has_none(lab: Lab) -> None:
+    done = lab.run("unshare", "--net", sys.executable, "-c", PRELUDE + "show()")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["routes"] == []
+
+
 def test_a_label_makes_an_address_shared(lab: Lab) -> None:
     shared = [(a["interface"], a["address"]) for a in _python(lab, "show()")["addresses"]
               if a["shared"]]  # fmt: skip
