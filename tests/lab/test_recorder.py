@@ -13,7 +13,7 @@ import pytest
 from netfail_hooks.sandbox import Lab
 from netfail_hooks.sandbox_holder import package_home
 from tests.conftest import Tried
-from tests.lab.suite import events, install, used, wait_used
+from tests.lab.suite import events, install, used, wait, wait_used
 
 pytestmark = pytest.mark.faults
 _LOG = "/var/log/netfail-hooks"
@@ -120,8 +120,8 @@ def test_ten_recordings_are_replayed_the_same_under_any_hash_seed(
         way = "wlan0" if number % 2 == 0 else "eth0"
         with lab.timer(0.2):
             wait_used(lab, way)
+            wait(lambda: lab.read(f"{_LOG}/events.jsonl") != "", f"a record of: {name}")
         text = lab.read(f"{_LOG}/events.jsonl")
-        assert text, name
         path = tmp_path / f"{number}.jsonl"
         path.write_text(text)
         tried("replays of recordings", 3)

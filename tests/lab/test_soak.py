@@ -86,9 +86,19 @@ class Storm:
         self._mending.pop(name, _nothing)(self._lab, name)
 
     def _await(self, name: str) -> None:
-        """Wait until the kernel could use an uplink."""
+        """Wait until the kernel could use an uplink.
+
+        networkd gives one up ("failed") that goes down just when its routes are set, and doctor
+        tells how to mend that.
+        """
         found = ["ip", "-4", "route", "show", "default", "dev", name, "proto", "static"]
-        wait(lambda: "via" in self._lab.run(*found).stdout, f"a route by {name}", seconds=20)
+
+        def ready() -> bool:
+            if "failed" in self._lab.run("networkctl", "list", "--no-legend", name).stdout:
+                self._lab.run("networkctl", "reconfigure", name)
+            return "via" in self._lab.run(*found).stdout
+
+        wait(ready, f"a route by {name}", seconds=20)
 
 
 def _entries(lab: Lab) -> list[Any]:

@@ -14,12 +14,10 @@ from typing import Any
 from netfail_hooks.sandbox_holder import package_home
 
 _HERE = Path(__file__).resolve().parent
-_SECONDS = 300
+_SECONDS = 600  # half of it on an idle machine
 
 
-def boot(
-    directory: Path, module: str = "tests.uml.scenarios", seconds: int = _SECONDS
-) -> Any:
+def boot(directory: Path, module: str = "tests.uml.scenarios", seconds: int = _SECONDS) -> Any:
     """Run all scenarios; return their results by name. A missing part is an error, never a skip.
 
     Another ``module`` is run in their stead: with the name of a file for its results, as JSON.

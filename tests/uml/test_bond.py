@@ -37,9 +37,9 @@ def test_the_kernel_alone_moves_the_traffic_in_time(seen: Any, interval: int, fa
 
 def test_a_hook_is_quicker_than_the_monitor(seen: Any) -> None:
     """In there a process starts ten times as slowly as on a machine: so much is allowed for."""
-    row = seen["rows"]["250 ms, cable out, hooks"]
+    row = seen["rows"]["500 ms, cable out, hooks"]
     assert row["outage"] <= _BY_HOOK + seen["slowness"] - slowness(), row
-    assert row["outage"] < seen["rows"]["250 ms, cable out, no hooks"]["outage"]
+    assert row["outage"] < seen["rows"]["500 ms, cable out, no hooks"]["outage"]
     done = [one for event in seen["events"] for one in event["did"]]
     assert "make wlan0 the active slave of bond0" in done
     assert "announce 192.168.1.252 from bond0" in done
@@ -47,7 +47,7 @@ def test_a_hook_is_quicker_than_the_monitor(seen: Any) -> None:
 
 
 def test_failback_loses_nothing_and_everything_survives(seen: Any) -> None:
-    assert len(seen["rows"]) == 14
+    assert len(seen["rows"]) == 16
     for name, row in seen["rows"].items():
         assert row["alive"], name
         assert row["address"], name
@@ -60,14 +60,14 @@ def test_the_bond_is_what_the_howto_meant(seen: Any) -> None:
     for part in ("mode active-backup", "arp_interval 100", "arp_ip_target 192.168.1.1",
                  "arp_validate all", "arp_all_targets any", "primary eth0"):  # fmt: skip
         assert part in seen["detail"]
-    assert "every 250 ms" in seen["slower"]
+    assert "every 500 ms" in seen["slower"]
 
 
 def test_a_check_sees_what_the_kernel_did_alone(seen: Any) -> None:
     assert "wlan0  IPv4  up  carries the traffic" in seen["own accord"]
-    assert "eth0  IPv4  down (no answer to the kernel's monitor)" in seen["own accord"]
+    assert "eth0   IPv4  down (no answer to the kernel's monitor)" in seen["own accord"]
     assert "did: announce 192.168.1.252 from bond0" in seen["own accord"]
-    assert "2. wlan0 * ok  carrier, active slave" in seen["status"]
+    assert "2. wlan0 * ok        carrier, active slave" in seen["status"]
     slaves = {one["interface"]: one for one in seen["status json"]["slaves"]}
     assert slaves["eth0"]["failures"] == 1
     assert slaves["eth0"]["link"] == "down"
@@ -82,7 +82,7 @@ def test_a_missing_slave_is_put_back_and_decisions_replay(seen: Any) -> None:
 def test_modes_switch_both_ways_and_roll_back(seen: Any) -> None:
     assert seen["no answer"][0] == 1
     assert "no gateway answered" in seen["no answer"][1]
-    assert seen["after a kill"] == 0
+    assert "1. eth0 *" in seen["after a kill"]
     assert "dev eth0" in seen["routes"]
     assert "dev wlan0" in seen["routes"]
     assert "bond0" not in seen["routes"]
