@@ -50,8 +50,8 @@ def decide(
     return (
         *_settings(config, seen),
         *(AddAddress(a) for a in addresses if (a.interface, a.address) not in have),
-        *_metrics(config, seen),
         *(SetRoute(route) for route in routes if _form(route) not in present),
+        *_metrics(config, seen, after),
         *_announcements(seen, before, after),
         *(DropRoute(route) for route in our_routes if _place(route) not in places),
         *(DropAddress(a) for a in our_addresses if (a.interface, a.address) not in want),
@@ -161,19 +161,39 @@ def _is_shared(route: Route, chosen: str, memory: Memory) -> bool:
     )
 
 
-def _metrics(config: Config, seen: Observation) -> list[Change]:
+def _metrics(config: Config, seen: Observation, after: Memory) -> list[Change]:
     """Give connected routes their uplink's metric where networkd forgot it.
 
-    Up to systemd 252 it does when it is restarted (github.com/systemd/systemd/issues/25843). With
-    0, the routes of all uplinks are alike, and no override of ours would come before them.
+    Up to systemd 252 it does for static addresses when it is restarted
+    (github.com/systemd/systemd/issues/25843). With 0, uplinks on one LAN are alike to the kernel,
+    and no override of ours comes before them. What is alone on its LAN is left as it is. The
+    carrier is last, so that its LAN stays with it. IPv6 has 256 then, which overrides come before.
     """
+    chosen = after.carrier(4)
+    order = [one for one in reversed(config.uplinks) if one.interface != chosen]
+    order += [one for one in config.uplinks if one.interface == chosen]
     return [
-        SetMetric(uplink.interface, route.source, int(route.destination.partition("/")[2]),
-                  uplink.metric)
-        for uplink in config.uplinks
-        for route in seen.connected(uplink.interface, 4)
-        if route.protocol == KERNEL and route.source and route.metric != uplink.metric
-    ]  # fmt: skip
+        SetMetric(one.interface, address.address, address.length, one.metric)
+        for one in order
+        for address in seen.own_addresses(one.interface, 4)
+        if address.metric == 0 != one.metric and _is_on_shared_lan(config, seen, address)
+    ]
+
+
+def _is_on_shared_lan(config: Config, seen: Observation, address: Address) -> bool:
+    """Tell whether an address's own connected route has metric 0, and another uplink that LAN."""
+    lan = [
+        route.destination
+        for route in seen.connected(address.interface, 4)
+        if (route.protocol, route.source, route.metric) == (KERNEL, address.address, 0)
+        and contains(route.destination, address.address)
+        and route.destination.endswith(f"/{address.length}")
+    ]
+    return any(
+        route.destination in lan
+        for name in config.names() if name != address.interface
+        for route in seen.connected(name, 4)
+    )  # fmt: skip
 
 
 def _settings(config: Config, seen: Observation) -> list[Change]:

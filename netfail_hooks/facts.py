@@ -16,6 +16,7 @@ PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail"
 KERNEL = 2  # RTPROT_KERNEL (rtnetlink(7)): the kernel's own, such as an address's prefix
 SHARED_LABEL = "netfail"  # IFA_LABEL of another uplink's address, there for good (sharing.py)
 FAMILIES = (4, 6)
+NO_ROUTE = -1
 FOREVER = 2**32 - 1  # seconds: a lifetime without end (linux/if_addr.h, ifa_cacheinfo)
 
 
@@ -36,7 +37,8 @@ class Address:
     """A global address. ``valid`` and ``preferred`` are its lifetimes in seconds.
 
     ``ours``: we moved it here. ``shared``: another uplink's, which the ``.network`` file puts
-    here too.
+    here too. ``metric``: of the connected route that the kernel makes for it, NO_ROUTE where it
+    makes none.
     """
 
     interface: str
@@ -47,6 +49,7 @@ class Address:
     shared: bool = False
     preferred: int = FOREVER
     valid: int = FOREVER
+    metric: int = NO_ROUTE
 
 
 @value

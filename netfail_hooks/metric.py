@@ -1,8 +1,9 @@
 """Give an IPv4 address, and with it its connected route, another metric.
 
-Only an address that is there: RTM_NEWADDR with NLM_F_REPLACE then keeps it, and the kernel adds
-the route of the new metric before it removes the old one (fib_modify_prefix_metric() in
-net/ipv4/fib_frontend.c). The lifetimes that are left are said again, else they would be endless.
+RTM_NEWADDR with NLM_F_REPLACE keeps an address that is there, and the kernel adds the route of the
+new metric before it removes the old one (fib_modify_prefix_metric() in net/ipv4/fib_frontend.c).
+Lifetimes that are left are said again, else they would be endless. One that is gone would be
+added, so it is looked for just before.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from netfail_hooks import rtnetlink as rt
 from netfail_hooks.config import Config
 from netfail_hooks.facts import (
     FAMILIES,
+    NO_ROUTE,
     PROTOCOL,
     SHARED_LABEL,
     Address,
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_OPERSTATE, _IFLA_CARRIER_DOWN = 1, 3, 16, 48
 _IFF_UP, _IFF_LOWER_UP, _IFF_DORMANT, _OPER_UNKNOWN, _OPER_UP = 0x1, 0x10000, 0x20000, 0, 6
 # linux/if_addr.h
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 3, 6, 8, 11
-_IFA_F_DADFAILED, _IFA_F_TENTATIVE = 0x08, 0x40
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 3, 6, 8
+_IFA_RT_PRIORITY, _IFA_PROTO = 9, 11
+_IFA_F_SECONDARY, _IFA_F_DADFAILED, _IFA_F_TENTATIVE, _IFA_F_NOPREFIXROUTE = 1, 0x08, 0x40, 0x200
 _SCOPE_SITE = 200
 _FAMILY_NUMBERS = {kind: family for family, kind in rt.FAMILIES.items()}
 # linux/rtnetlink.h
@@ -122,9 +124,16 @@ def _addresses(netlink: rt.Netlink, names: dict[int, str], carriers: set[int]) -
                 shared=found.get(_IFA_LABEL) == _LABEL,
                 preferred=preferred,
                 valid=valid,
+                metric=_metric(found, flags),
             )
         )
     return result
+
+
+def _metric(found: rt.Attributes, flags: int) -> int:
+    if flags & (_IFA_F_SECONDARY | _IFA_F_NOPREFIXROUTE):
+        return NO_ROUTE
+    return rt.whole(found.get(_IFA_RT_PRIORITY))
 
 
 def _routes(netlink: rt.Netlink, names: dict[int, str], family: int) -> list[Route]:

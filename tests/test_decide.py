@@ -7,7 +7,7 @@ import pytest
 from netfail_hooks.changes import Announce, DropRoute, Forget, SetMetric, SetRoute
 from netfail_hooks.choose import think
 from netfail_hooks.decide import decide, followers
-from netfail_hooks.facts import FAMILIES, FOREVER, KERNEL, Address, Route
+from netfail_hooks.facts import FAMILIES, FOREVER, NO_ROUTE, Address, Route
 from netfail_hooks.values import replace
 from tests.world import World, config_of
 
@@ -49,23 +49,64 @@ def test_moved_addresses_keep_their_time_and_ipv6_ones_are_not_chosen(world: Wor
     assert times == [[(61, 61), (0, 61)], [(1, 1), (0, 1)], [(1, 1), (0, 1)]]
 
 
-def test_a_metric_that_networkd_forgot_is_set_again(world: World) -> None:
-    seen = world.look()
-    (right,) = seen.connected("eth0", 4)
-    right = replace(right, protocol=KERNEL, source="192.168.1.252")
-    rest = tuple(r for r in seen.routes if r not in seen.connected("eth0", 4))
+class Forgetful:
+    """Uplinks on one LAN whose connected routes and addresses may have lost their metrics."""
 
-    def changes(route: Route) -> list[object]:
-        looked = replace(seen, routes=(route, *rest))
-        made = decide(world.config, looked, world.memory, world.memory)
-        return [change for change in made if isinstance(change, SetMetric)]
+    def __init__(self, world: World, **metrics: int) -> None:
+        self.world = world
+        self.seen = seen = world.look()
+        lan = [route for name in metrics for route in seen.connected(name, 4)]
+        for name, metric in metrics.items():
+            (own,) = seen.own_addresses(name, 4)
+            lost = replace(own, metric=metric)
+            self.swap(own, lost)
+            for route in seen.connected(name, 4):
+                self.swap(route, replace(route, metric=metric, source=own.address))
+        assert lan
 
-    wanted = SetMetric("eth0", "192.168.1.252", 24, 100)
-    assert changes(right) == []
-    assert changes(replace(right, metric=0)) == [wanted]
-    assert changes(replace(right, metric=101)) == [wanted]
-    assert changes(replace(right, metric=0, protocol=4)) == []  # said so in a file
-    assert changes(replace(right, metric=0, source="")) == []
+    def swap(self, old: Address | Route, new: Address | Route) -> None:
+        swapped = [new if one == old else one for one in (*self.seen.addresses, *self.seen.routes)]
+        self.seen = replace(
+            self.seen,
+            addresses=tuple(one for one in swapped if isinstance(one, Address)),
+            routes=tuple(one for one in swapped if isinstance(one, Route)),
+        )
+
+    def decided(self) -> list[str]:
+        memory = self.world.memory
+        made = decide(self.world.config, self.seen, memory, memory)
+        return [str(change) for change in made if isinstance(change, SetMetric)]
+
+
+def test_metrics_that_networkd_forgot_are_set_again_the_carriers_last(world: World) -> None:
+    assert Forgetful(world, eth0=0, wlan0=0).decided() == [
+        "set metric 600 of 192.168.1.51/24 on wlan0",
+        "set metric 100 of 192.168.1.50/24 on eth0",
+    ]
+    assert Forgetful(world, eth0=0).decided() == ["set metric 100 of 192.168.1.50/24 on eth0"]
+    assert Forgetful(world, eth0=100, wlan0=600).decided() == []
+    assert Forgetful(world, eth0=1, wlan0=601).decided() == []  # somebody's own choice
+
+
+def test_metrics_of_what_is_not_networkds_doing_stay(world: World) -> None:
+    for spoil in (
+        {"protocol": 4}, {"source": ""}, {"source": "192.168.1.77"}, {"metric": 7},
+        {"destination": "192.168.0.0/16"},
+    ):  # fmt: skip
+        one = Forgetful(world, eth0=0)
+        (route,) = one.seen.connected("eth0", 4)
+        one.swap(route, replace(route, **spoil))
+        assert one.decided() == [], spoil
+    one = Forgetful(world, eth0=0)
+    (own,) = one.seen.own_addresses("eth0", 4)
+    one.swap(own, replace(own, metric=NO_ROUTE))
+    assert one.decided() == []
+
+
+def test_a_metric_on_a_lan_of_its_own_does_no_harm_and_stays() -> None:
+    world = World(config_of("eth0", "wlan0"), apart=("eth0", "wlan0"))
+    world.reconcile()
+    assert Forgetful(world, eth0=0, wlan0=0).decided() == []
 
 
 def test_on_its_own_subnet_the_carrier_needs_a_default_route_alone() -> None:

@@ -124,6 +124,20 @@ class Kernel:
         if gone.family == 4 and not self._is_local(gone.address):
             self.routes = [one for one in self.routes if one.source != gone.address]
 
+    def set_metric(self, key: tuple[str, str, int], metric: int) -> None:
+        """Give an address, and the connected route that the kernel made for it, a metric."""
+        for one, end in self.addresses:
+            if (one.interface, one.address, one.length) != key or one.metric < 0:
+                continue
+            self.addresses.remove((one, end))
+            self.addresses.append((replace(one, metric=metric), end))
+            own = (one.interface, one.address, KERNEL, one.metric)
+            self.routes = [
+                replace(r, metric=metric)
+                if (r.interface, r.source, r.protocol, r.metric) == own else r
+                for r in self.routes
+            ]  # fmt: skip
+
     def set_route(self, route: Route) -> None:
         """Add a route, in place of that of its destination and metric, whatever its device.
 
@@ -136,6 +150,11 @@ class Kernel:
             self.foreign_harmed = f"{old[0]} is replaced"
         self.routes = [r for r in self.routes if r not in old[:1]]
         self.routes.append(replace(route, linkdown=False))
+
+    def lead(self, route: Route) -> None:
+        """Add a route ahead of those of its metric (detour.py), and in place of none."""
+        self._refuse(route)
+        self.routes.insert(0, replace(route, linkdown=False))
 
     def drop_route(self, route: Route) -> None:
         """Drop the one route that all of this fits."""
@@ -178,13 +197,8 @@ class Kernel:
                                  else now + address.valid * 1000)  # fmt: skip
             case DropAddress(address):
                 self.drop_address(address)
-            case SetMetric(interface, address, _, metric):
-                self.routes = [
-                    replace(one, metric=metric)
-                    if (one.interface, one.source, one.protocol) == (interface, address, KERNEL)
-                    else one
-                    for one in self.routes
-                ]
+            case SetMetric(interface, address, length, metric):
+                self.set_metric((interface, address, length), metric)
             case SetSysctl(sysctl):
                 self.sysctls[sysctl.key] = sysctl.setting
             case Forget(interface):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks.changes import AddAddress, Change, DropAddress, DropRoute, SetRoute
+from netfail_hooks.changes import AddAddress, Change, DropAddress, DropRoute, SetMetric, SetRoute
 from netfail_hooks.facts import FAMILIES, PROTOCOL, Observation
 from netfail_hooks.memory import parse, render
 from tests.model.ghost import BrokenError
@@ -19,6 +19,10 @@ def allowed(one: Machine, change: Change) -> None:
             raise BrokenError(f"I6: not ours: {change}")
         case AddAddress(address) | DropAddress(address) if not address.ours:
             raise BrokenError(f"I6: not ours: {change}")
+        case SetMetric(interface, address) if address not in {
+            net.address for net in one.networkd.of(interface) if net.kind == "static"
+        }:
+            raise BrokenError(f"I6: not networkd's: {change}")
 
 
 def bounded(one: Machine, *, written: bool) -> None:

@@ -102,6 +102,9 @@ class Machine:
     def _reconfigure(self, a: int, _: int) -> None:
         self.networkd.reconfigure(self._name(a))
 
+    def _restart(self, *_: int) -> None:
+        self.networkd.restart()
+
     def _catch_up(self, *_: int) -> None:
         for name in self.config.names():
             self._adding(lambda name=name: self.networkd.configure(name, self.now))  # type: ignore[misc]

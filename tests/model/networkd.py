@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netfail_hooks.facts import Address, Route
+from netfail_hooks.facts import NO_ROUTE, Address, Route
 from netfail_hooks.values import replace
 from tests.model.kernel import Kernel
 
@@ -73,7 +73,12 @@ class Networkd:
         end = 0 if net.kind == "static" else now + LEASE
         length = 24 if net.family == 4 else 64
         source = ""
-        self._kernel.add_address(Address(net.name, net.family, net.address, length), end)
+        metric = net.metric if net.family == 4 else NO_ROUTE
+        for one, _ in self._kernel.addresses:
+            if (one.interface, one.address, one.metric) == (net.name, net.address, 0):
+                self._kernel.set_metric((net.name, net.address, length), metric)
+        own = Address(net.name, net.family, net.address, length, metric=metric)
+        self._kernel.add_address(own, end)
         if net.family == 4:
             source = net.address
             for other in self._sharing(net):
@@ -92,6 +97,12 @@ class Networkd:
             source = shared[0].address
         self._put(Route(net.name, net.family, "default", net.metric, net.gateway,
                         source=source, protocol=protocol))  # fmt: skip
+
+    def restart(self) -> None:
+        """Start again, as up to systemd 252: of static IPv4 addresses the metric is forgotten."""
+        for net in self.nets:
+            if (net.family, net.kind) == (4, "static"):
+                self._kernel.set_metric((net.name, net.address, 24), 0)
 
     def _sharing(self, net: Net) -> list[Net]:
         """Return the uplinks whose static IPv4 addresses our files share (sharing.py)."""

@@ -17,7 +17,7 @@ Step = tuple[str, int, int]
 # How often each rule is drawn.
 WEIGHTS = {
     "cable": 10, "blip": 3, "switch": 6, "unplug": 3, "insert": 4,
-    "configure": 5, "reconfigure": 3, "catch_up": 5, "serve": 4, "move": 2,
+    "configure": 5, "reconfigure": 3, "restart": 3, "catch_up": 5, "serve": 4, "move": 2,
     "sicken": 6, "mend": 8, "neighbours": 2, "meddle": 2, "wait": 14, "forget": 1,
     "hook": 10, "hook_and_probe": 6, "check": 12, "begin_round": 3, "end_round": 3,
     "unlucky_round": 3, "killed": 5, "refused": 3, "unsaved": 2, "torn": 3, "raced": 4,

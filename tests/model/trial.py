@@ -115,7 +115,7 @@ class Trial(Machine):
         for address in led.addresses:
             self.kernel.add_address(address)
         for route in led.routes:
-            self.kernel.set_route(route)
+            self.kernel.lead(route)
         for act in (self.networkd.reconfigure, lambda one: self.networkd.configure(one, self.now)):
             act(name)
             for family, way in ways.items():
