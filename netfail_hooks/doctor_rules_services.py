@@ -28,8 +28,7 @@ def networkd_stopped(facts: Facts) -> Iterator[Hit]:
     """Find that it does not run: ``networkctl`` lists interfaces all the same."""
     if facts.networkd_runs:
         return
-    yield Hit("systemd-networkd is not running", _start(facts, NETWORKD), safe=_is_startable(
-        facts, NETWORKD))  # fmt: skip
+    yield Hit("systemd-networkd is not running", _start(facts, NETWORKD), safe=_is_alone(facts))
 
 
 def networkd_not_enabled(facts: Facts) -> Iterator[Hit]:
@@ -37,7 +36,7 @@ def networkd_not_enabled(facts: Facts) -> Iterator[Hit]:
     unit = facts.unit(NETWORKD)
     if facts.networkd_runs and unit and not unit.starts_at_boot:
         yield Hit("systemd-networkd does not start at boot", (f"systemctl enable {NETWORKD}",),
-                  safe=_is_startable(facts, NETWORKD))  # fmt: skip
+                  safe=_is_alone(facts))  # fmt: skip
 
 
 def dispatcher_missing(facts: Facts) -> Iterator[Hit]:
@@ -127,6 +126,11 @@ def _start(facts: Facts, unit: str) -> tuple[str, ...]:
     found = facts.unit(unit)
     first = (f"systemctl unmask {unit}",) if found and found.load == "masked" else ()
     return (*first, f"systemctl enable --now {unit}")
+
+
+def _is_alone(facts: Facts) -> bool:
+    """Tell whether networkd can be started and no other manager has an uplink: never both."""
+    return _is_startable(facts, NETWORKD) and not facts.managed_elsewhere
 
 
 def _is_startable(facts: Facts, unit: str) -> bool:

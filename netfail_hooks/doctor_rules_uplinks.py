@@ -48,9 +48,10 @@ def file_shadowed(facts: Facts) -> Iterator[Hit]:
 
 def uplink_unmanaged(facts: Facts) -> Iterator[Hit]:
     """Find that networkd leaves an uplink alone, and no file of somebody's says that it shall."""
-    told = {one.interface for one in facts.networks if one.path and not one.ours}
+    told = {one.interface for one in facts.networks if facts.config and one.path and not one.ours}
+    told |= {name for _, name in facts.managed_elsewhere}
     for name in facts.uplinks if facts.networkd_runs else ():
-        if facts.setup(name) == "unmanaged" and not (facts.config and name in told):
+        if facts.setup(name) == "unmanaged" and name not in told:
             mend = ("networkctl reload",) if _has_file(facts, name) else (AGAIN,)
             yield Hit(f"networkd does not manage {name}", mend,
                       safe=_has_file(facts, name) or may_write(facts))  # fmt: skip

@@ -275,6 +275,20 @@ def test_the_cause_is_told_and_what_follows_from_it_is_not() -> None:
     assert [one.code for one in diagnose(shadowed)] == ["file-shadowed"]
 
 
+def test_networkd_is_not_started_beside_another_manager() -> None:
+    names = ("eth0", "wlan0")
+    both = replace(HEALTHY, managed_elsewhere=tuple(("NetworkManager", name) for name in names),
+                   states=tuple((name, "routable", "unmanaged") for name in names))  # fmt: skip
+    assert [one.code for one in diagnose(both)] == ["foreign-manager"]
+    off = replace(both, networkd_runs=False,
+                  units=_unit(NETWORKD, active="inactive", enabled="disabled"))  # fmt: skip
+    found = [*diagnose(off), *diagnose(replace(off, networkd_runs=True))]
+    assert [(one.code, one.safe) for one in found] == [
+        ("foreign-manager", False), ("networkd-stopped", False),
+        ("foreign-manager", False), ("networkd-not-enabled", False),
+    ]  # fmt: skip
+
+
 def test_what_is_broken_comes_before_what_is_weak() -> None:
     ill = replace(HEALTHY, kernel=(5, 4), files=(_CHANGED, _LOST), programs=(),
                   timer_interval_kept=False)  # fmt: skip
