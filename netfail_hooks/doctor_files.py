@@ -1,4 +1,4 @@
-"""What ``doctor`` reads of files: hooks, all that install wrote, who else has an uplink."""
+"""What ``doctor`` reads of files: hooks, what networkd reads, who else has an uplink."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from netfail_hooks import manifest, match, nodes, takeover
+from netfail_hooks import match, takeover
 from netfail_hooks.config import Config
-from netfail_hooks.doctor_facts import CHANGED, MISSING, BondSeen, NetworkFile, OwnFile, Place
-from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.doctor_facts import BondSeen, NetworkFile, Place
+from netfail_hooks.errors import Misuse
 from netfail_hooks.hook_file import states
-from netfail_hooks.layout import HOOK, layout
-from netfail_hooks.manifest import Manifest
+from netfail_hooks.layout import HOOK
 from netfail_hooks.networkfile import is_yes
 from netfail_hooks.paths import Paths
 from netfail_hooks.units import TIMER, UNITS
@@ -64,55 +63,6 @@ def hook_lacks(paths: Paths, places: Sequence[Place]) -> str:
 
 def _has_package(paths: Paths, directory: str) -> bool:
     return os.path.exists(paths.at(f"{directory}/netfail_hooks/hook.py"))
-
-
-def own_files(paths: Paths, config: Config, unknown: list[str]) -> tuple[tuple[OwnFile, ...], bool]:
-    """Return which files of ours are gone or changed, and whether the latter could be told."""
-    known = _manifest(paths, unknown)
-    try:
-        wanted = [*layout(config, "", {}), *_networks(paths, config)]
-    except Problem as problem:
-        unknown.append(str(problem))
-        return (), False
-    odd = {place.path for place in hooks(paths) if not place.serves}
-    found = []
-    for path in wanted:
-        if not os.path.lexists(paths.at(path)):
-            found.append(OwnFile(path, MISSING))
-        elif known and path != _HERE.config and path not in odd and _is_changed(paths, known, path):
-            found.append(OwnFile(path, CHANGED))
-    return tuple(found), known is not None
-
-
-def _manifest(paths: Paths, unknown: list[str]) -> Manifest | None:
-    try:
-        return manifest.load(paths)
-    except Problem as problem:
-        refused = not os.access(paths.manifest, os.R_OK)
-        as_root = f"which files were changed since install ({paths.manifest}): run as root"
-        unknown.append(as_root if refused else str(problem))
-        return None
-
-
-def _networks(paths: Paths, config: Config) -> Iterator[str]:
-    """Yield our ``.network`` files, and a bond's device, by the names they have or would have."""
-    bond = (config.bond.name,) if config.mode == "bond" else ()
-    wanted = [f"netfail-{name}.network" for name in (*bond, *config.names())]
-    wanted += [f"netfail-{name}.netdev" for name in bond]
-    with contextlib.suppress(OSError):
-        there = sorted(os.listdir(paths.network))
-        for name in wanted:
-            found = (one for one in there if one in (f"10-{name}", f"00-{name}"))
-            yield f"{_HERE.network}/{next(found, f'10-{name}')}"
-
-
-def _is_changed(paths: Paths, known: Manifest, path: str) -> bool:
-    entry = known.entry(path)
-    try:
-        node = nodes.look(paths.at(path))
-    except OSError:
-        return True  # a device, say
-    return bool(entry and node and node.kind != nodes.DIRECTORY and not entry.is_ours(node))
 
 
 def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[NetworkFile, ...]:

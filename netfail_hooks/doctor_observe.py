@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 
-from netfail_hooks import doctor_files, doctor_machine, live, match, networkctl
+from netfail_hooks import doctor_files, doctor_machine, doctor_own, live, match, networkctl
 from netfail_hooks.config import Config, load
 from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.doctor_facts import NETWORK_MANAGER, NETWORKD, Facts, Process, Unit
@@ -35,7 +35,7 @@ def look(paths: Paths) -> Facts:
     processes = doctor_machine.processes()
     programs = tuple(one for one in _PROGRAMS if shutil.which(one, path=_SEARCH))
     hooks = doctor_files.hooks(paths)
-    files, compared = doctor_files.own_files(paths, config, unknown) if config else ((), False)
+    files, compared = doctor_own.own_files(paths, config, unknown) if config else ((), False)
     release = _RELEASE.match(os.uname().release)
     return Facts(
         uplinks=names,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, Facts, Hit
+from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit
 from netfail_hooks.doctor_rules_setup import AGAIN, CONFIG, listed, may_write
 from netfail_hooks.facts import FAMILIES
 from netfail_hooks.sysctls import wanted
@@ -40,7 +40,7 @@ def foreign_manager(facts: Facts) -> Iterator[Hit]:
 def file_shadowed(facts: Facts) -> Iterator[Hit]:
     """Find that networkd reads another file for an uplink than ours."""
     for one in facts.networks if facts.config else ():
-        if one.path and not one.ours and not _lost_file(facts, one.interface):
+        if one.path and not one.ours and not _lost_file(facts, one.interface, MISSING, NEW):
             told = f"networkd reads {one.path} for {one.interface}, not ours"
             yield Hit(told, (f"mv {shlex.quote(one.path)} {shlex.quote(one.path)}.off",
                              "networkctl reload"))  # fmt: skip
@@ -50,6 +50,7 @@ def uplink_unmanaged(facts: Facts) -> Iterator[Hit]:
     """Find that networkd leaves an uplink alone, and no file of somebody's says that it shall."""
     told = {one.interface for one in facts.networks if facts.config and one.path and not one.ours}
     told |= {name for _, name in facts.managed_elsewhere}
+    told |= {name for name in facts.uplinks if _lost_file(facts, name, NEW)}
     for name in facts.uplinks if facts.networkd_runs else ():
         if facts.setup(name) == "unmanaged" and name not in told:
             mend = ("networkctl reload",) if _has_file(facts, name) else (AGAIN,)
@@ -136,10 +137,10 @@ def _leads_out(facts: Facts, name: str) -> bool:
     return any(facts.seen.way_out(name, family) for family in FAMILIES)
 
 
-def _lost_file(facts: Facts, name: str) -> bool:
-    """Tell whether our own file is gone: no wonder that another one is read then."""
+def _lost_file(facts: Facts, name: str, *states: str) -> bool:
+    """Tell whether our own file is not there: no wonder that another one is read then."""
     end = f"-netfail-{name}.network"
-    return any(file.state == MISSING and file.path.endswith(end) for file in facts.files)
+    return any(file.state in states and file.path.endswith(end) for file in facts.files)
 
 
 def _has_file(facts: Facts, name: str) -> bool:

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, doctor, doctor_files, doctor_fix, doctor_machine, networkctl
+from netfail_hooks import (
+    cli,
+    doctor,
+    doctor_files,
+    doctor_fix,
+    doctor_machine,
+    doctor_own,
+    networkctl,
+)
 from netfail_hooks.config import load
 from netfail_hooks.doctor_facts import BondSeen, Hit, OwnFile, Process, Unit
 from netfail_hooks.doctor_report import report
@@ -49,7 +57,7 @@ def machine(tmp_path: Path) -> Machine:
 
 def _files(machine: Machine) -> tuple[OwnFile, ...]:
     unknown: list[str] = []
-    found, compared = doctor_files.own_files(machine.paths, load(machine.paths), unknown)
+    found, compared = doctor_own.own_files(machine.paths, load(machine.paths), unknown)
     assert (compared, unknown) == (True, [])
     return found
 
@@ -146,10 +154,73 @@ def test_without_the_manifest_what_is_gone_is_known_and_what_changed_is_not(
     Path(machine.paths.manifest).write_text("{}")
     os.unlink(f"{machine.root}/etc/sysctl.d/60-netfail-hooks.conf")
     unknown: list[str] = []
-    found, compared = doctor_files.own_files(machine.paths, load(machine.paths), unknown)
+    found, compared = doctor_own.own_files(machine.paths, load(machine.paths), unknown)
     assert found == (OwnFile("/etc/sysctl.d/60-netfail-hooks.conf", "missing"),)
     assert not compared
     assert "cannot make sense of it" in unknown[0]
+
+
+_D = "/etc/systemd/network/10-netfail"
+
+
+@pytest.mark.parametrize("first", [_PAIR, (*_PAIR, "--mode", "bond"), (
+    *_PAIR, "--mode", "bond", "--address", "192.0.2.9/24", "--gateway", "192.0.2.1")])  # fmt: skip
+def test_a_machine_as_installed_differs_in_nothing(tmp_path: Path, first: tuple[str, ...]) -> None:
+    machine = Machine(tmp_path)
+    machine.install(*first)
+    assert _files(machine) == ()
+    # Nor after a move to the other mode and back, of which the manifest remembers more files.
+    for mode in ("bond", "routes"):
+        machine.install("--mode", mode, "--yes")
+        assert _files(machine) == ()
+
+
+def _edit(machine: Machine, old: str, new: str) -> None:
+    config = "/etc/netfail-hooks/config.toml"
+    text = machine.read(config)
+    assert text.count(old) == 1
+    machine.write(config, text.replace(old, new))
+
+
+def test_an_edit_that_would_make_a_bond_is_never_safe(machine: Machine) -> None:
+    for _ in range(2):
+        _edit(machine, 'mode = "routes"', 'mode = "bond"')
+        config, found = load(machine.paths), _files(machine)
+        assert {one.path: one.state for one in found} == {
+            f"{_D}-bond0.network": "new", f"{_D}-bond0.netdev": "new",
+            f"{_D}-eth0.network": "stale", f"{_D}-wlan0.network": "stale",
+        }  # fmt: skip
+        for facts in (HEALTHY, replace(HEALTHY, hook_lacks="/py", timer_interval_kept=False)):
+            told = report(replace(facts, config=config, files=found)).findings
+            assert told[0].code == "config-not-installed"
+            assert told[0].mend == ("netfail-hooks install --dry-run", "netfail-hooks install")
+            assert doctor_fix.commands(told) == ()
+            assert "file-missing" not in [one.code for one in told]
+        machine.install("--yes")
+        assert _files(machine) == ()
+        os.unlink(f"{machine.root}{_D}-bond0.netdev")
+        (gone,) = report(replace(HEALTHY, config=config, files=_files(machine))).findings[:1]
+        assert (gone.code, gone.safe) == ("file-missing", False)
+        # And out of it again: the manifest still has the bond's files in the second round.
+        _edit(machine, 'mode = "bond"', 'mode = "routes"')
+        assert OwnFile(f"{_D}-bond0.network", "stale") in _files(machine)
+        machine.install("--yes")
+
+
+@pytest.mark.parametrize(("old", "new", "differs"), [
+    ('\nname = "bond0"', '\nname = "bond1"', {"bond1.netdev": "new", "bond0.netdev": "stale"}),
+    ("arp_interval = 100", "arp_interval = 200", {"bond0.netdev": "stale"}),
+    ('"wlan0"', '"wlan1"', {"wlan1.network": "new", "wlan0.network": "stale"}),
+])  # fmt: skip
+def test_another_bond_or_uplink_is_told(
+    tmp_path: Path, old: str, new: str, differs: dict[str, str]
+) -> None:
+    machine = Machine(tmp_path)
+    machine.install(*_PAIR, "--mode", "bond")
+    _edit(machine, old, new)
+    found = {one.path.removeprefix(f"{_D}-"): one.state for one in _files(machine)}
+    assert found.items() >= differs.items()
+    assert set(found.values()) <= {"new", "stale"}
 
 
 def test_what_a_hook_starts_must_be_there(machine: Machine, tmp_path: Path) -> None:

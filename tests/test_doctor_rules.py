@@ -90,6 +90,8 @@ _CHANGED = OwnFile(_OURS, "changed")
 _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ("config-wrong", False, {"config": None, "config_wrong": "uplink: no"}, "uplink: no"),
     ("config-wrong", False, {"config": None}, "config.toml is gone"),
+    ("config-not-installed", False, {"files": (OwnFile(_OURS, "new"),)}, _OURS),
+    ("config-not-installed", False, {"files": (OwnFile(_OURS, "stale"),), "networks": ()}, _OURS),
     ("networkd-stopped", True, {"networkd_runs": False}, "systemd-networkd is not running"),
     ("networkd-stopped", False, {"networkd_runs": False, "units": None}, "not running"),
     ("networkd-stopped", False, {"networkd_runs": False, "units": _unit(NETWORKD, load="masked")},
@@ -105,6 +107,8 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ("hook-skipped", True, {"hooks": (Place(f"{_D}/off.d", owner=(0, 5)),)}, "owner 0:5"),
     ("hook-broken", True, {"hook_lacks": "/usr/bin/python3.9"}, "/usr/bin/python3.9"),
     ("file-missing", True, {"files": (_LOST,)}, _SYSCTL_FILE),
+    ("file-missing", False, {"files": (OwnFile("/etc/10-netfail-bond0.netdev", "missing"),)},
+     "bond0"),
     ("foreign-manager", False, {"managed_elsewhere": (("NetworkManager", "wlan0"),)},
      "NetworkManager sets up wlan0"),
     ("foreign-manager", False, {"managed_elsewhere": (("dhcpcd", "eth0"), ("dhcpcd", "wlan0"))},
