@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from netfail_hooks import match, takeover
+from netfail_hooks import match, networkfile, takeover
 from netfail_hooks.config import Config
 from netfail_hooks.doctor_facts import BondSeen, NetworkFile, Place
 from netfail_hooks.errors import Misuse
 from netfail_hooks.hook_file import states
 from netfail_hooks.layout import HOOK
-from netfail_hooks.networkfile import is_yes
 from netfail_hooks.paths import Paths
 from netfail_hooks.units import TIMER, UNITS
 
@@ -84,16 +84,28 @@ def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[Ne
 def _network_file(name: str, source: match.Source) -> NetworkFile:
     sections = source.sections
     last = [one.get("Unmanaged") for one in sections if one.name == "Link"]
-    ways = [one for one in sections if one.name == "Route" and not one.get("Destination")]
-    ways += [one for one in sections if one.name == "Network"]
-    named = [one.get("Gateway") for one in ways]
+    named = [one.get("Gateway") for one in sections if one.name == "Network" or _is_way_out(one)]
     return NetworkFile(
         interface=name,
         path=source.path,
         ours=takeover.is_ours(source.text),
-        unmanaged=is_yes(last[-1] if last else ""),
-        gateways=tuple(dict.fromkeys(one for one in named if one[:1].isdigit())),
+        unmanaged=networkfile.is_yes(last[-1] if last else ""),
+        gateways=tuple(dict.fromkeys(_addresses(named))),
     )
+
+
+def _is_way_out(one: networkfile.Section) -> bool:
+    """Tell whether that is a default route which the kernel looks at without being told to."""
+    in_main = one.get("Table") in ("", "main", "254")  # RT_TABLE_MAIN, linux/rtnetlink.h
+    plain = one.get("Type") in ("", "unicast")
+    return one.name == "Route" and not one.get("Destination") and in_main and plain
+
+
+def _addresses(texts: Iterable[str]) -> Iterator[str]:
+    """Yield addresses as the kernel's are written; "_dhcp4" and the like are none of them."""
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            yield str(ipaddress.ip_address(text))
 
 
 def timer_interval_kept(paths: Paths, config: Config) -> bool:

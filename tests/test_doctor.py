@@ -254,6 +254,24 @@ def test_the_network_file_in_use(machine: Machine) -> None:
     assert "cannot tell" in unknown[0]
 
 
+@pytest.mark.parametrize(("text", "gateways"), [
+    ("[Route]\nGateway=192.0.2.1\nTable=100\n", ()),
+    ("[Route]\nGateway=192.0.2.1\nTable=main\n[Route]\nGateway=192.0.2.2\nTable=254\n",
+     ("192.0.2.1", "192.0.2.2")),
+    ("[Route]\nGateway=192.0.2.1\nType=unreachable\n", ()),
+    ("[Route]\nGateway=192.0.2.1\nType=unicast\n", ("192.0.2.1",)),
+    ("[Route]\nGateway=192.0.2.1\nDestination=198.51.100.0/24\n", ()),
+    ("[Network]\nGateway=2001:DB8:0::1\n[Route]\nGateway=FE80::1\n", ("2001:db8::1", "fe80::1")),
+    ("[Route]\nGateway=_dhcp4\n[Route]\nGateway=_ipv6ra\n", ()),
+])  # fmt: skip
+def test_which_gateways_a_file_promises(
+    machine: Machine, text: str, gateways: tuple[str, ...]
+) -> None:
+    machine.write("/run/systemd/network/05-x.network", f"[Match]\nName=eth0\n{text}")
+    (found,) = doctor_files.networks(machine.paths, ("eth0",), [])
+    assert found.gateways == gateways
+
+
 def test_the_timer_is_compared_with_the_config(machine: Machine) -> None:
     config = load(machine.paths)
     assert doctor_files.timer_interval_kept(machine.paths, config)
