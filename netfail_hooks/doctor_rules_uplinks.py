@@ -71,16 +71,13 @@ def no_supplicant(facts: Facts) -> Iterator[Hit]:
     for name in facts.wireless:
         if name not in facts.uplinks or _is_associated(facts, name):
             continue
-        unit = f"wpa_supplicant@{name}.service"
-        told = f"no wpa_supplicant or iwd runs for {name}"
+        mend = [f"systemctl enable --now wpa_supplicant@{name}.service"]
+        if name not in facts.wifi_config:  # it asks for the passphrase, and others can't read it
+            mend.insert(0, f"(umask 077; wpa_passphrase SSID >{_WPA.format(name)})")
         if "wpa_supplicant" not in facts.programs:
-            first = "apt install wpasupplicant"
-        elif name in facts.wifi_config:
-            yield Hit(told, (f"systemctl enable --now {unit}",), safe=facts.units is not None)
-            continue
-        else:
-            first = f"wpa_passphrase SSID PASSPHRASE >{_WPA.format(name)}"
-        yield Hit(told, (first, f"systemctl enable --now {unit}"))
+            mend.insert(0, "apt install wpasupplicant")
+        yield Hit(f"no wpa_supplicant or iwd runs for {name}", tuple(mend),
+                  safe=len(mend) == 1 and facts.units is not None)  # fmt: skip
 
 
 def wrong_sysctl(facts: Facts) -> Iterator[Hit]:

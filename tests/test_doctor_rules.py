@@ -293,6 +293,23 @@ def test_networkd_is_not_started_beside_another_manager() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("programs", [HEALTHY.programs, ("networkd-dispatcher",)])
+@pytest.mark.parametrize("configured", [(), ("wlan0",)])
+def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
+    programs: tuple[str, ...], configured: tuple[str, ...]
+) -> None:
+    (found,) = diagnose(replace(HEALTHY, wireless=("wlan0",), seen=_links(carrier=False),
+                                programs=programs, wifi_config=configured))  # fmt: skip
+    steps = {
+        "apt install wpasupplicant": "wpa_supplicant" not in programs,
+        "(umask 077; wpa_passphrase SSID >/etc/wpa_supplicant/wpa_supplicant-wlan0.conf)":
+            not configured,
+        "systemctl enable --now wpa_supplicant@wlan0.service": True,
+    }  # fmt: skip
+    assert found.mend == tuple(step for step, wanted in steps.items() if wanted)
+    assert found.safe is (len(found.mend) == 1)
+
+
 def test_what_is_broken_comes_before_what_is_weak() -> None:
     ill = replace(HEALTHY, kernel=(5, 4), files=(_CHANGED, _LOST), programs=(),
                   timer_interval_kept=False)  # fmt: skip
