@@ -18,7 +18,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.rtnetlink import Netlink
 
 _SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_PROGRAMS = ("networkd-dispatcher", "wpa_supplicant", "ifup")
+_PROGRAMS = ("networkd-dispatcher", "wpa_supplicant", "ifup", "apt-get", "pacman")
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
 

@@ -16,11 +16,11 @@ from netfail_hooks.doctor_facts import (
     Hit,
     Unit,
 )
-from netfail_hooks.doctor_rules_setup import AGAIN, listed, may_write, waits_for_all
+from netfail_hooks.doctor_rules_setup import AGAIN, is_arch, listed, may_write, waits_for_all
 from netfail_hooks.units import ONLINE_FILE, SERVICE, TIMER
 
 _PROGRAM = "networkd-dispatcher"
-_INSTALL = "apt install networkd-dispatcher  # pacman -S, from the AUR, on Arch"
+_INSTALL = ("apt install networkd-dispatcher", "pacman -S networkd-dispatcher")
 _RELOAD = "systemctl daemon-reload"
 
 
@@ -42,7 +42,7 @@ def networkd_not_enabled(facts: Facts) -> Iterator[Hit]:
 def dispatcher_missing(facts: Facts) -> Iterator[Hit]:
     """Find that the program is not there."""
     if _PROGRAM not in facts.programs:
-        yield Hit("networkd-dispatcher is not installed", (_INSTALL,))
+        yield Hit("networkd-dispatcher is not installed", (_INSTALL[is_arch(facts)],))
 
 
 def dispatcher_stopped(facts: Facts) -> Iterator[Hit]:

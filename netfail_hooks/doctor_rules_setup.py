@@ -10,6 +10,7 @@ from netfail_hooks.units import ONLINE_FILE, TIMER, WANTED
 
 AGAIN = "netfail-hooks install --yes"
 CONFIG = "/etc/netfail-hooks/config.toml"
+_UPGRADE = ("apt full-upgrade  # of a newer release of the distribution", "pacman -Syu")
 _NAMED = 3  # paths that a line names before it counts
 
 # What our files need of networkd (systemd's NEWS, under these numbers).
@@ -110,14 +111,19 @@ def old_systemd(facts: Facts) -> Iterator[Hit]:
     if unknown:
         told = ", ".join(unknown)
         yield Hit(f"systemd {has} does not know {told}; 249 does",
-                  ("apt full-upgrade  # to a newer release of the distribution",))  # fmt: skip
+                  (_UPGRADE[is_arch(facts)],))  # fmt: skip
 
 
 def old_kernel(facts: Facts) -> Iterator[Hit]:
     """Find a kernel that can't mark an address."""
     if (0, 0) < facts.kernel < _KERNEL:
         has = ".".join(str(one) for one in facts.kernel)
-        yield Hit(f"Linux {has} is older than 5.18", ("apt full-upgrade  # a newer kernel",))
+        yield Hit(f"Linux {has} is older than 5.18", (_UPGRADE[is_arch(facts)],))
+
+
+def is_arch(facts: Facts) -> bool:
+    """Tell whether packages come by pacman; as in install.sh, apt-get goes first."""
+    return "pacman" in facts.programs and "apt-get" not in facts.programs
 
 
 def listed(texts: Sequence[str]) -> str:

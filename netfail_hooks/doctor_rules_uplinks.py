@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit
-from netfail_hooks.doctor_rules_setup import AGAIN, CONFIG, listed, may_write
+from netfail_hooks.doctor_rules_setup import AGAIN, CONFIG, is_arch, listed, may_write
 from netfail_hooks.facts import FAMILIES
 from netfail_hooks.sysctls import wanted
 
@@ -18,6 +18,7 @@ _STOP = {
     "connmand": "systemctl disable --now connman",
 }
 _ANSWERS_LITTLE = (2, 8)  # only to its own subnet; not at all (ip-sysctl.rst, arp_ignore)
+_WPA_PACKAGE = ("apt install wpasupplicant", "pacman -S wpa_supplicant")
 _WPA = "/etc/wpa_supplicant/wpa_supplicant-{}.conf"
 
 
@@ -72,10 +73,11 @@ def no_supplicant(facts: Facts) -> Iterator[Hit]:
         if name not in facts.uplinks or _is_associated(facts, name):
             continue
         mend = [f"systemctl enable --now wpa_supplicant@{name}.service"]
-        if name not in facts.wifi_config:  # it asks for the passphrase, and others can't read it
-            mend.insert(0, f"(umask 077; wpa_passphrase SSID >{_WPA.format(name)})")
+        if name not in facts.wifi_config:
+            write = f"(umask 077; wpa_passphrase SSID >{_WPA.format(name)})"
+            mend.insert(0, f"{write}  # then type the passphrase, and Enter")
         if "wpa_supplicant" not in facts.programs:
-            mend.insert(0, "apt install wpasupplicant")
+            mend.insert(0, _WPA_PACKAGE[is_arch(facts)])
         yield Hit(f"no wpa_supplicant or iwd runs for {name}", tuple(mend),
                   safe=len(mend) == 1 and facts.units is not None)  # fmt: skip
 

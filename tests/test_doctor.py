@@ -42,7 +42,7 @@ _TOLD = """\
 2.  WEAK    Linux 5.4 is older than 5.18 [old-kernel]
     why     moved addresses can't be marked as ours before Linux 5.18, so they
             may be left behind
-    mend    apt full-upgrade  # a newer kernel
+    mend    apt full-upgrade  # of a newer release of the distribution
 
 1 broken, 1 weak, uplinks eth0, wlan0; 'netfail-hooks doctor --fix' mends 1
 unknown: a thing: run as root"""

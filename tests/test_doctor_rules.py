@@ -293,6 +293,20 @@ def test_networkd_is_not_started_beside_another_manager() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("there", "manager", "not_there"), [
+    ((), "apt ", "pacman"), (("apt-get",), "apt ", "pacman"), (("pacman",), "pacman -S", "apt"),
+    (("apt-get", "pacman"), "apt ", "pacman"),
+])  # fmt: skip
+def test_packages_come_from_where_install_sh_takes_them(
+    there: tuple[str, ...], manager: str, not_there: str
+) -> None:
+    ill = replace(HEALTHY, programs=there, networkd_version=241, kernel=(5, 4),
+                  wireless=("wlan0",), seen=_links(carrier=False))  # fmt: skip
+    found = {one.code: one.mend[0] for one in diagnose(ill)}
+    assert list(found) == ["dispatcher-missing", "wifi-no-supplicant", "old-systemd", "old-kernel"]
+    assert all(mend.startswith(manager) and not_there not in mend for mend in found.values())
+
+
 @pytest.mark.parametrize("programs", [HEALTHY.programs, ("networkd-dispatcher",)])
 @pytest.mark.parametrize("configured", [(), ("wlan0",)])
 def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
@@ -302,8 +316,8 @@ def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
                                 programs=programs, wifi_config=configured))  # fmt: skip
     steps = {
         "apt install wpasupplicant": "wpa_supplicant" not in programs,
-        "(umask 077; wpa_passphrase SSID >/etc/wpa_supplicant/wpa_supplicant-wlan0.conf)":
-            not configured,
+        "(umask 077; wpa_passphrase SSID >/etc/wpa_supplicant/wpa_supplicant-wlan0.conf)"
+        "  # then type the passphrase, and Enter": not configured,
         "systemctl enable --now wpa_supplicant@wlan0.service": True,
     }  # fmt: skip
     assert found.mend == tuple(step for step, wanted in steps.items() if wanted)
