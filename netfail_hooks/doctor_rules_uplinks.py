@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 
-from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit
+from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit, NetworkFile
 from netfail_hooks.doctor_rules_setup import AGAIN, CONFIG, is_arch, listed, may_write
 from netfail_hooks.facts import FAMILIES
 from netfail_hooks.sysctls import wanted
@@ -43,8 +44,20 @@ def file_shadowed(facts: Facts) -> Iterator[Hit]:
     for one in facts.networks if facts.config else ():
         if one.path and not one.ours and not _lost_file(facts, one.interface, MISSING, NEW):
             told = f"networkd reads {one.path} for {one.interface}, not ours"
-            yield Hit(told, (f"mv {shlex.quote(one.path)} {shlex.quote(one.path)}.off",
-                             "networkctl reload"))  # fmt: skip
+            yield Hit(told, _get_ahead(one))
+
+
+def _get_ahead(other: NetworkFile) -> tuple[str, ...]:
+    """Return how our file comes to be read first.
+
+    Install names it so, and keeps what the other says; that may serve other interfaces, too, or
+    be made anew at each boot. Only what sorts before any name of ours has to go.
+    """
+    path = shlex.quote(other.path)
+    if os.path.basename(other.path) < f"00-netfail-{other.interface}.network":
+        return (f"mv {path} {path}.off", "networkctl reload")
+    first = (f"editor {path}  # take Unmanaged=yes out",) if other.unmanaged else ()
+    return (*first, AGAIN)
 
 
 def uplink_unmanaged(facts: Facts) -> Iterator[Hit]:

@@ -76,6 +76,19 @@ def test_colour_changes_no_word() -> None:
         assert re.sub(r"\033\[\d+m", "", painted) == render(report(facts))
 
 
+def test_install_gets_ahead_of_a_file_that_shadows_ours(machine: Machine) -> None:
+    machine.write("/etc/systemd/network/05-x.network",
+                  "[Match]\nName=eth0\n[Network]\nDHCP=yes\n")  # fmt: skip
+    unknown: list[str] = []
+    (other,) = doctor_files.networks(machine.paths, ("eth0",), unknown)
+    (found,) = report(replace(HEALTHY, networks=(other,))).findings
+    assert found.mend == ("netfail-hooks install --yes",)
+    machine.install("--yes")
+    (ours,) = doctor_files.networks(machine.paths, ("eth0",), unknown)
+    assert (ours.ours, os.path.basename(ours.path)) == (True, "00-netfail-eth0.network")
+    assert _files(machine) == ()
+
+
 def test_the_json_keys_are_those_documented() -> None:
     found = plain(report(_ILL, did=("a",), failed=("b",)))
     text = Path(__file__).parent.parent.joinpath("docs", "json.md").read_text("utf-8")

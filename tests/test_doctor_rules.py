@@ -20,6 +20,7 @@ from netfail_hooks.doctor_facts import (
     Unit,
 )
 from netfail_hooks.doctor_rules import BROKEN, RULES, diagnose
+from netfail_hooks.doctor_rules_setup import AGAIN
 from netfail_hooks.facts import Route, Sysctl
 from netfail_hooks.layout import HOOK
 from netfail_hooks.units import ONLINE_FILE, SERVICE, TIMER, WANTED
@@ -322,6 +323,21 @@ def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
     }  # fmt: skip
     assert found.mend == tuple(step for step, wanted in steps.items() if wanted)
     assert found.safe is (len(found.mend) == 1)
+
+
+@pytest.mark.parametrize(("other", "mend"), [
+    (NetworkFile("eth0", "/run/systemd/network/05-net plan.network", ours=False), (AGAIN,)),
+    (NetworkFile("eth0", "/etc/systemd/network/05-x.network", ours=False, unmanaged=True),
+     ("editor /etc/systemd/network/05-x.network  # take Unmanaged=yes out", AGAIN)),
+    (NetworkFile("eth0", "/etc/systemd/network/00-a b.network", ours=False),
+     ("mv '/etc/systemd/network/00-a b.network' '/etc/systemd/network/00-a b.network'.off",
+      "networkctl reload")),
+])  # fmt: skip
+def test_a_file_is_moved_away_only_where_ours_can_not_go_ahead(
+    other: NetworkFile, mend: tuple[str, ...]
+) -> None:
+    (found,) = diagnose(replace(HEALTHY, networks=(other,)))
+    assert (found.code, found.mend) == ("file-shadowed", mend)
 
 
 def test_what_is_broken_comes_before_what_is_weak() -> None:
