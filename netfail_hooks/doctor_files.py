@@ -22,8 +22,6 @@ from netfail_hooks.units import TIMER, UNITS
 _HERE = Paths()
 _PLACES = re.compile(rb"^sys\.path \+= \[(.*)\]$", re.MULTILINE)
 _EVERY = re.compile(r"^OnUnitActiveSec=(\d+)$", re.MULTILINE)
-_IFACE = re.compile(r"^\s*iface\s+(\S+)\s+inet6?\s+(\S+)", re.MULTILINE)
-_IDLE_METHODS = ("manual", "loopback")
 
 
 def hooks(paths: Paths) -> tuple[Place, ...]:
@@ -110,24 +108,13 @@ def _addresses(texts: Iterable[str]) -> Iterator[str]:
 
 def timer_interval_kept(paths: Paths, config: Config) -> bool:
     """Tell whether the timer is as often as the config says; a missing one is told elsewhere."""
-    found = _EVERY.search(_text(paths.at(f"{UNITS}/{TIMER}")))
+    found = _EVERY.search(read_text(paths.at(f"{UNITS}/{TIMER}")))
     return found is None or int(found[1]) == config.interval
-
-
-def ifupdown_has(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the uplinks that ifupdown is told to set up (interfaces(5))."""
-    directory = paths.at("/etc/network/interfaces.d")
-    texts = [_text(paths.at("/etc/network/interfaces"))]
-    with contextlib.suppress(OSError):
-        texts += [_text(f"{directory}/{name}") for name in sorted(os.listdir(directory))]
-    told = {name for text in texts for name, method in _IFACE.findall(text)
-            if method not in _IDLE_METHODS}  # fmt: skip
-    return tuple(name for name in names if name in told)
 
 
 def dhcpcd_leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
     """Return the uplinks that dhcpcd's configuration keeps it from (dhcpcd.conf(5))."""
-    lines = [line.split() for line in _text(paths.at("/etc/dhcpcd.conf")).splitlines()]
+    lines = [line.split() for line in read_text(paths.at("/etc/dhcpcd.conf")).splitlines()]
     denied = [word for line in lines if line[:1] == ["denyinterfaces"] for word in line[1:]]
     allowed = [word for line in lines if line[:1] == ["allowinterfaces"] for word in line[1:]]
     return tuple(
@@ -147,7 +134,7 @@ def bonds(paths: Paths) -> tuple[BondSeen, ...]:
 
 def _bond(name: str, directory: str) -> BondSeen:
     def words(key: str) -> list[str]:
-        return _text(f"{directory}/{key}").split()
+        return read_text(f"{directory}/{key}").split()
 
     return BondSeen(
         name=name,
@@ -164,16 +151,17 @@ def arp_ignore(paths: Paths, names: Sequence[str]) -> tuple[tuple[str, int], ...
     found = []
     for name in names:
         keys = [f"ipv4/conf/{one}/arp_ignore" for one in ("all", name)]
-        read = [(key, _text(paths.at(f"/proc/sys/net/{key}")).strip()) for key in keys]
+        read = [(key, read_text(paths.at(f"/proc/sys/net/{key}")).strip()) for key in keys]
         held = [(key, int(setting)) for key, setting in read if setting.isdigit()]
         if held:
             found.append(max(held, key=lambda one: one[1]))
     return tuple(found)
 
 
-def _text(path: str) -> str:
+def read_text(path: str) -> str:
+    """Return what a file says, "" where it can't be read."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read(1 << 20)
     except OSError:
         return ""

@@ -11,7 +11,7 @@ from netfail_hooks import manifest, networkfile, nodes, takeover
 from netfail_hooks.bond_files import bond_files
 from netfail_hooks.config import Config
 from netfail_hooks.doctor_facts import CHANGED, MISSING, NEW, STALE, OwnFile
-from netfail_hooks.doctor_files import hooks
+from netfail_hooks.doctor_files import hooks, read_text
 from netfail_hooks.errors import Problem
 from netfail_hooks.layout import layout
 from netfail_hooks.manifest import Manifest
@@ -85,7 +85,7 @@ def _stale(
     there = sorted(os.listdir(paths.network)) if os.path.isdir(paths.network) else []
     for name in there:
         named, path = _NETWORK.fullmatch(name), f"{_HERE.network}/{name}"
-        text = _text(paths.at(path)) if named else ""
+        text = read_text(paths.at(path)) if named else ""
         if not named or not takeover.is_ours(text):
             continue
         if known and (known.entry(path) is None or _is_changed(paths, known, path)):
@@ -102,14 +102,6 @@ def _other_netdev(paths: Paths, config: Config) -> Iterator[str]:
         return
     with contextlib.suppress(Problem):
         for path, text in bond_files(paths, config, None)[0].items():
-            there = _text(paths.at(path))
+            there = read_text(paths.at(path))
             if path.endswith(_NETDEV) and there and there != text:
                 yield path
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read(1 << 20)
-    except OSError:
-        return ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from netfail_hooks import (
 )
 from netfail_hooks.config import load
 from netfail_hooks.doctor_facts import BondSeen, Hit, OwnFile, Process, Unit
+from netfail_hooks.doctor_ifupdown import ifupdown_has
 from netfail_hooks.doctor_report import report
 from netfail_hooks.doctor_text import render
 from netfail_hooks.values import plain, replace
@@ -310,12 +313,52 @@ def test_bonds_and_settings_from_the_kernels_files(machine: Machine) -> None:
     )  # fmt: skip
 
 
+_LO = "auto lo\niface lo inet loopback\n"
+_ETH0 = "allow-hotplug eth0\niface eth0 inet6 auto\n"
+
+
+@pytest.mark.parametrize(("text", "has"), [
+    ("auto eth0 wlan0\niface eth0 inet manual\n iface wlan0 inet dhcp\n#iface eth0 inet dhcp\n",
+     ("wlan0",)),
+    ("iface eth0 inet dhcp\n", ()),
+    ("auto \\\n eth0\niface eth0 inet static\n address 192.0.2.1/24\n", ("eth0",)),
+    ("auto /wl*\niface wlan0 inet dhcp\n", ("wlan0",)),
+    ("", ()),
+    ("source interfaces.d/a\n", ("eth0",)),
+    ("source /etc/network/interfaces.d/*.bak\n", ("wlan0",)),
+    ("source-directory /etc/network/interfaces.d\n", ("eth0",)),
+    ("source interfaces\nsource\nauto\niface\niface eth0 inet\n", ()),
+])  # fmt: skip
+def test_what_ifupdown_is_told_to_raise(
+    machine: Machine, text: str, has: tuple[str, ...]
+) -> None:
+    machine.write("/etc/network/interfaces", _LO + text)
+    machine.write("/etc/network/interfaces.d/a", _ETH0)
+    machine.write("/etc/network/interfaces.d/wlan0.bak", _ETH0.replace("eth0", "wlan0"))
+    assert ifupdown_has(machine.paths, ("eth0", "wlan0")) == has
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_who_may_not_know_whose_a_client_is_blames_nobody(tmp_path: Path) -> None:
+    shutil.copy("/usr/bin/sleep", tmp_path / "udhcpc")
+    with subprocess.Popen([tmp_path / "udhcpc", "60"]) as client:
+        try:
+            unknown: list[str] = []
+            named = f"udhcpc (process {client.pid})"
+            assert client.pid in [one.pid for one in doctor_machine.processes(unknown)]
+            assert not [one for one in unknown if named in one]
+            os.seteuid(65534)
+            try:
+                found = doctor_machine.processes(unknown)
+            finally:
+                os.seteuid(0)
+            assert client.pid not in [one.pid for one in found]
+            assert [one for one in unknown if named in one and "run as root" in one]
+        finally:
+            client.kill()
+
+
 def test_who_else_is_told_to_set_uplinks_up(machine: Machine) -> None:
-    text = "auto lo\niface lo inet loopback\niface eth0 inet manual\n iface wlan0 inet dhcp\n"
-    machine.write("/etc/network/interfaces", text + "#iface eth0 inet dhcp\n")
-    assert doctor_files.ifupdown_has(machine.paths, ("eth0", "wlan0")) == ("wlan0",)
-    machine.write("/etc/network/interfaces.d/a", "iface eth0 inet6 auto\n")
-    assert doctor_files.ifupdown_has(machine.paths, ("eth0", "wlan0")) == ("eth0", "wlan0")
     assert doctor_files.dhcpcd_leaves(machine.paths, ("eth0", "wlan0")) == ()
     machine.write("/etc/dhcpcd.conf", "denyinterfaces eth* veth0\n")
     assert doctor_files.dhcpcd_leaves(machine.paths, ("eth0", "wlan0")) == ("eth0",)
