@@ -156,6 +156,13 @@ def test_what_was_measured_is_told_as_it_was() -> None:
     assert picture(found, TITLES, OURS) == drawn
 
 
+def test_a_report_of_a_bug_gets_what_is_redacted() -> None:
+    text = (HERE / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    asked = text.partition("In a report of a bug")[2]
+    assert "netfail-hooks log --bundle FILE" in asked
+    assert "--json" not in asked
+
+
 def test_no_more_is_promised_of_a_pulled_cable_than_is_tested() -> None:
     test = (HERE / "tests/lab/test_failover.py").read_text(encoding="utf-8")
     test = test.partition("def test_at_most_a_packet_is_lost_when_the_cable_goes(")[2]

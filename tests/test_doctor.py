@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,21 @@ def test_install_gets_ahead_of_a_file_that_shadows_ours(machine: Machine) -> Non
     (ours,) = doctor_files.networks(machine.paths, ("eth0",), unknown)
     assert (ours.ours, os.path.basename(ours.path)) == (True, "00-netfail-eth0.network")
     assert _files(machine) == ()
+
+
+@pytest.mark.parametrize(("term", "no_colour", "painted"), [
+    ("xterm", "", True), ("xterm", "1", False), ("dumb", "", False), ("", "", False),
+])  # fmt: skip
+def test_it_is_coloured_where_that_can_be_seen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, term: str,
+    no_colour: str, painted: bool,  # noqa: FBT001 - a column
+) -> None:  # fmt: skip
+    monkeypatch.setattr(doctor, "look", lambda _: HEALTHY)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    assert cli.entry(["doctor"]) == 0
+    assert ("\033[32m" in capsys.readouterr().out) is painted
 
 
 def test_the_json_keys_are_those_documented() -> None:
