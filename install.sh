@@ -14,8 +14,10 @@ Puts netfail-hooks from this checkout into a virtual environment of its own belo
 (networkd-dispatcher, iproute2, Python's venv) in place through apt-get or pacman. Then it runs
 'netfail-hooks install' with the other arguments.
 
-  --demo         show failovers in a throw-away network; changes nothing outside this checkout
-  --uninstall    put the network back as it was and remove all this made, but no package
+  --demo         show failovers in a throw-away network; changes nothing outside this checkout,
+                 where .demo holds what it needs, as for --dry-run
+  --uninstall    put the network back as it was and remove all this made, .demo included, but no
+                 package
   --prefix DIR   instead of /usr/local
   --wheels DIR   take Python packages from DIR alone, without a network; fill it elsewhere with
                  pip download --dest DIR . 'setuptools>=68'
@@ -147,6 +149,8 @@ prepare_here() {
         make_venv "$here/.demo" $(dependencies)
     )
     echo "$stamp" >"$here/.demo/stamp"
+    # With sudo: whoever has the checkout must be able to delete it.
+    [ "$(id -u)" -ne 0 ] || chown -hR --reference="$here" "$here/.demo"
 }
 
 run_here() { # ARGUMENT...: netfail-hooks from the checkout
@@ -301,6 +305,7 @@ do_install() {
     if [ -n "$dry_run" ]; then
         say "would put the command, its environment and its man page below $prefix"
         prepare_here
+        export PYTHONDONTWRITEBYTECODE=1 # nor may root's files be left among the sources
         run_here install "$@"
     fi
     install_files
@@ -327,6 +332,7 @@ do_uninstall() {
         fi
     done
     [ ! -d "$lib" ] || rmdir "$lib"
+    rm -rf "$here/.demo" || say "$here/.demo stays"
     say "removed; packages such as networkd-dispatcher stay"
 }
 

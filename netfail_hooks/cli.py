@@ -20,7 +20,7 @@ from netfail_hooks.errors import Misuse, NotPermitted, Problem
 
 _LONGEST = 4000  # characters of a message: what is quoted in it may be anything
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + the signal's number, as shells report it
-_ABOUT = "Wired/Wi-Fi failover for systemd-networkd: no packet lost when a cable is pulled."
+_ABOUT = "Wired/Wi-Fi failover for systemd-networkd: a pulled cable costs at most a packet."
 _EPILOG = """\
 examples:
   netfail-hooks demo                                       see it work; changes nothing

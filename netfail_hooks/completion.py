@@ -21,6 +21,7 @@ class Word:
     text: str
     about: str = ""
     takes_value: bool = False
+    choices: tuple[str, ...] = ()  # its values, where they are known
 
 
 Grammar = dict[str, list[Word]]  # each command's words
@@ -60,6 +61,9 @@ def bash(words: Grammar) -> list[str]:
         '    [ "$COMP_CWORD" -eq 1 ] || case ${COMP_WORDS[1]} in',
         *cases,
         "    esac",
+        '    case "${COMP_WORDS[1]} ${COMP_WORDS[COMP_CWORD-1]}" in',
+        *(f"        {key}) words={_quoted(' '.join(chosen))} ;;" for key, chosen in _values(words)),
+        "    esac",
         '    mapfile -t COMPREPLY < <(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}")',
         "}",
         "complete -o default -F _netfail_hooks netfail-hooks",
@@ -79,6 +83,10 @@ def zsh(words: Grammar) -> list[str]:
         "    _describe command found",
         "    return",
         "fi",
+        'case "${words[2]} ${words[CURRENT-1]}" in',
+        *(f"    {key}) found=({' '.join(chosen)}); _describe value found; return ;;"
+          for key, chosen in _values(words)),
+        "esac",
         'case "${words[2]}" in',
         *cases,
         "esac",
@@ -98,15 +106,23 @@ def fish(words: Grammar) -> list[str]:
         here = f"complete -c netfail-hooks -n '__fish_seen_subcommand_from {name}'"
         for one in found:
             value = " -r" if one.takes_value else ""
+            value += f" -f -a {_quoted(' '.join(one.choices))}" if one.choices else ""
             lines.append(f"{here} {_fish_word(one.text)}{value} -d {_quoted(one.about)}")
     return lines
+
+
+def _values(words: Grammar) -> list[tuple[str, tuple[str, ...]]]:
+    """Return which values may follow: after a command and its option, quoted as one word."""
+    return [(_quoted(f"{command} {one.text}"), one.choices)
+            for command, found in words.items() for one in found if one.choices]  # fmt: skip
 
 
 def _words(action: argparse.Action) -> list[Word]:
     about = (action.help or "").replace("%%", "%")
     if action.option_strings:
         takes = action.nargs not in (0, "?")
-        return [Word(text, about, takes) for text in action.option_strings]
+        choices = tuple(str(one) for one in action.choices or ())
+        return [Word(text, about, takes, choices) for text in action.option_strings]
     return [Word(str(choice), about) for choice in action.choices or ()]
 
 

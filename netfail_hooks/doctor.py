@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 
-from netfail_hooks import doctor_fix
+from netfail_hooks import doctor_fix, terminal
 from netfail_hooks.doctor_observe import look
 from netfail_hooks.doctor_report import Diagnosis, report
 from netfail_hooks.doctor_text import render
@@ -60,8 +58,7 @@ def _show(found: Diagnosis, *, as_json: bool) -> None:
             print(f"{word}: {one}")
     if found.would or found.did or found.failed:
         print()
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
-    print(render(found, colour=colour))
+    print(render(found, colour=terminal.colours()))
 
 
 def _status(found: Diagnosis) -> int:

@@ -13,6 +13,7 @@ NETWORKD = "systemd-networkd.service"
 DISPATCHER = "networkd-dispatcher.service"
 WAIT_ONLINE = "systemd-networkd-wait-online.service"
 MISSING, CHANGED = "missing", "changed"
+NEW, STALE = "new", "stale"
 NETWORK_MANAGER = "NetworkManager"
 
 
@@ -62,7 +63,11 @@ class Place:
 
 @value
 class OwnFile:
-    """A file of ours that is not as install left it: "missing" or "changed"."""
+    """A file of ours that is not as it should be.
+
+    "missing" or "changed" since install; or the config is not the one that was installed: "new"
+    is what it asks for and nobody made, "stale" what was made for another.
+    """
 
     path: str
     state: str

@@ -1,30 +1,27 @@
-"""What ``doctor`` reads of files: hooks, all that install wrote, who else has an uplink."""
+"""What ``doctor`` reads of files: hooks, what networkd reads, who else has an uplink."""
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from netfail_hooks import manifest, match, nodes, takeover
+from netfail_hooks import match, networkfile, takeover
 from netfail_hooks.config import Config
-from netfail_hooks.doctor_facts import CHANGED, MISSING, BondSeen, NetworkFile, OwnFile, Place
-from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.doctor_facts import BondSeen, NetworkFile, Place
+from netfail_hooks.errors import Misuse
 from netfail_hooks.hook_file import states
-from netfail_hooks.layout import HOOK, layout
-from netfail_hooks.manifest import Manifest
-from netfail_hooks.networkfile import is_yes
+from netfail_hooks.layout import HOOK
 from netfail_hooks.paths import Paths
 from netfail_hooks.units import TIMER, UNITS
 
 _HERE = Paths()
 _PLACES = re.compile(rb"^sys\.path \+= \[(.*)\]$", re.MULTILINE)
 _EVERY = re.compile(r"^OnUnitActiveSec=(\d+)$", re.MULTILINE)
-_IFACE = re.compile(r"^\s*iface\s+(\S+)\s+inet6?\s+(\S+)", re.MULTILINE)
-_IDLE_METHODS = ("manual", "loopback")
 
 
 def hooks(paths: Paths) -> tuple[Place, ...]:
@@ -66,55 +63,6 @@ def _has_package(paths: Paths, directory: str) -> bool:
     return os.path.exists(paths.at(f"{directory}/netfail_hooks/hook.py"))
 
 
-def own_files(paths: Paths, config: Config, unknown: list[str]) -> tuple[tuple[OwnFile, ...], bool]:
-    """Return which files of ours are gone or changed, and whether the latter could be told."""
-    known = _manifest(paths, unknown)
-    try:
-        wanted = [*layout(config, "", {}), *_networks(paths, config)]
-    except Problem as problem:
-        unknown.append(str(problem))
-        return (), False
-    odd = {place.path for place in hooks(paths) if not place.serves}
-    found = []
-    for path in wanted:
-        if not os.path.lexists(paths.at(path)):
-            found.append(OwnFile(path, MISSING))
-        elif known and path != _HERE.config and path not in odd and _is_changed(paths, known, path):
-            found.append(OwnFile(path, CHANGED))
-    return tuple(found), known is not None
-
-
-def _manifest(paths: Paths, unknown: list[str]) -> Manifest | None:
-    try:
-        return manifest.load(paths)
-    except Problem as problem:
-        refused = not os.access(paths.manifest, os.R_OK)
-        as_root = f"which files were changed since install ({paths.manifest}): run as root"
-        unknown.append(as_root if refused else str(problem))
-        return None
-
-
-def _networks(paths: Paths, config: Config) -> Iterator[str]:
-    """Yield our ``.network`` files, and a bond's device, by the names they have or would have."""
-    bond = (config.bond.name,) if config.mode == "bond" else ()
-    wanted = [f"netfail-{name}.network" for name in (*bond, *config.names())]
-    wanted += [f"netfail-{name}.netdev" for name in bond]
-    with contextlib.suppress(OSError):
-        there = sorted(os.listdir(paths.network))
-        for name in wanted:
-            found = (one for one in there if one in (f"10-{name}", f"00-{name}"))
-            yield f"{_HERE.network}/{next(found, f'10-{name}')}"
-
-
-def _is_changed(paths: Paths, known: Manifest, path: str) -> bool:
-    entry = known.entry(path)
-    try:
-        node = nodes.look(paths.at(path))
-    except OSError:
-        return True  # a device, say
-    return bool(entry and node and node.kind != nodes.DIRECTORY and not entry.is_ours(node))
-
-
 def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[NetworkFile, ...]:
     """Return the file that networkd uses for each uplink."""
     found = []
@@ -134,38 +82,39 @@ def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[Ne
 def _network_file(name: str, source: match.Source) -> NetworkFile:
     sections = source.sections
     last = [one.get("Unmanaged") for one in sections if one.name == "Link"]
-    ways = [one for one in sections if one.name == "Route" and not one.get("Destination")]
-    ways += [one for one in sections if one.name == "Network"]
-    named = [one.get("Gateway") for one in ways]
+    named = [one.get("Gateway") for one in sections if one.name == "Network" or _is_way_out(one)]
     return NetworkFile(
         interface=name,
         path=source.path,
         ours=takeover.is_ours(source.text),
-        unmanaged=is_yes(last[-1] if last else ""),
-        gateways=tuple(dict.fromkeys(one for one in named if one[:1].isdigit())),
+        unmanaged=networkfile.is_yes(last[-1] if last else ""),
+        gateways=tuple(dict.fromkeys(_addresses(named))),
     )
+
+
+def _is_way_out(one: networkfile.Section) -> bool:
+    """Tell whether that is a default route which the kernel looks at without being told to."""
+    in_main = one.get("Table") in ("", "main", "254")  # RT_TABLE_MAIN, linux/rtnetlink.h
+    plain = one.get("Type") in ("", "unicast")
+    return one.name == "Route" and not one.get("Destination") and in_main and plain
+
+
+def _addresses(texts: Iterable[str]) -> Iterator[str]:
+    """Yield addresses as the kernel's are written; "_dhcp4" and the like are none of them."""
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            yield str(ipaddress.ip_address(text))
 
 
 def timer_interval_kept(paths: Paths, config: Config) -> bool:
     """Tell whether the timer is as often as the config says; a missing one is told elsewhere."""
-    found = _EVERY.search(_text(paths.at(f"{UNITS}/{TIMER}")))
+    found = _EVERY.search(read_text(paths.at(f"{UNITS}/{TIMER}")))
     return found is None or int(found[1]) == config.interval
-
-
-def ifupdown_has(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the uplinks that ifupdown is told to set up (interfaces(5))."""
-    directory = paths.at("/etc/network/interfaces.d")
-    texts = [_text(paths.at("/etc/network/interfaces"))]
-    with contextlib.suppress(OSError):
-        texts += [_text(f"{directory}/{name}") for name in sorted(os.listdir(directory))]
-    told = {name for text in texts for name, method in _IFACE.findall(text)
-            if method not in _IDLE_METHODS}  # fmt: skip
-    return tuple(name for name in names if name in told)
 
 
 def dhcpcd_leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
     """Return the uplinks that dhcpcd's configuration keeps it from (dhcpcd.conf(5))."""
-    lines = [line.split() for line in _text(paths.at("/etc/dhcpcd.conf")).splitlines()]
+    lines = [line.split() for line in read_text(paths.at("/etc/dhcpcd.conf")).splitlines()]
     denied = [word for line in lines if line[:1] == ["denyinterfaces"] for word in line[1:]]
     allowed = [word for line in lines if line[:1] == ["allowinterfaces"] for word in line[1:]]
     return tuple(
@@ -185,7 +134,7 @@ def bonds(paths: Paths) -> tuple[BondSeen, ...]:
 
 def _bond(name: str, directory: str) -> BondSeen:
     def words(key: str) -> list[str]:
-        return _text(f"{directory}/{key}").split()
+        return read_text(f"{directory}/{key}").split()
 
     return BondSeen(
         name=name,
@@ -202,16 +151,17 @@ def arp_ignore(paths: Paths, names: Sequence[str]) -> tuple[tuple[str, int], ...
     found = []
     for name in names:
         keys = [f"ipv4/conf/{one}/arp_ignore" for one in ("all", name)]
-        read = [(key, _text(paths.at(f"/proc/sys/net/{key}")).strip()) for key in keys]
+        read = [(key, read_text(paths.at(f"/proc/sys/net/{key}")).strip()) for key in keys]
         held = [(key, int(setting)) for key, setting in read if setting.isdigit()]
         if held:
             found.append(max(held, key=lambda one: one[1]))
     return tuple(found)
 
 
-def _text(path: str) -> str:
+def read_text(path: str) -> str:
+    """Return what a file says, "" where it can't be read."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read(1 << 20)
     except OSError:
         return ""

@@ -51,8 +51,12 @@ def _unit(name: str, block: str) -> Unit:
     )
 
 
-def processes() -> tuple[Process, ...]:
-    """Return the programs that rules look for, of this network alone: a container has its own."""
+def processes(unknown: list[str]) -> tuple[Process, ...]:
+    """Return the programs that rules look for, of this network alone: a container has its own.
+
+    Only root can tell whose another user's is. A client of DHCP, which is a fault here, is then
+    left out; any other, whose lack is one, is not.
+    """
     found = []
     for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
         with contextlib.suppress(OSError):  # it may be gone by now
@@ -60,7 +64,10 @@ def processes() -> tuple[Process, ...]:
                 words = tuple(file.read().decode("utf-8", "replace").rstrip("\0").split("\0"))
             with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
                 name = _name(file.read().rstrip("\n"), words)
-            if name and _is_in_our_network(pid):
+            ours = _is_in_our_network(pid) if name else False
+            if ours is None and name in _CLIENTS:
+                unknown.append(f"whose network {name} (process {pid}) sets up: run as root")
+            elif ours is not False:
                 found.append(Process(name, pid, words))
     return tuple(found)
 
@@ -120,8 +127,9 @@ def _name(comm: str, words: Sequence[str]) -> str:
     return ""
 
 
-def _is_in_our_network(pid: int) -> bool:
+def _is_in_our_network(pid: int) -> bool | None:
+    """Tell whether a process is, None where only root may know."""
     try:
         return os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
     except PermissionError:
-        return True  # another user's: only root can tell
+        return None

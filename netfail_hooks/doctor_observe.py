@@ -6,10 +6,11 @@ import os
 import re
 import shutil
 
-from netfail_hooks import doctor_files, doctor_machine, live, match, networkctl
+from netfail_hooks import doctor_files, doctor_machine, doctor_own, live, match, networkctl
 from netfail_hooks.config import Config, load
 from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.doctor_facts import NETWORK_MANAGER, NETWORKD, Facts, Process, Unit
+from netfail_hooks.doctor_ifupdown import ifupdown_has
 from netfail_hooks.errors import Misuse
 from netfail_hooks.facts import Observation
 from netfail_hooks.networks import detect, networkmanager_has
@@ -18,7 +19,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.rtnetlink import Netlink
 
 _SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_PROGRAMS = ("networkd-dispatcher", "wpa_supplicant", "ifup")
+_PROGRAMS = ("networkd-dispatcher", "wpa_supplicant", "ifup", "apt-get", "pacman")
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -32,10 +33,10 @@ def look(paths: Paths) -> Facts:
     units = doctor_machine.units(names) if live.systemd_runs() else ()
     if not units:
         unknown.append("what systemd starts: it does not run this machine, or does not answer")
-    processes = doctor_machine.processes()
+    processes = doctor_machine.processes(unknown)
     programs = tuple(one for one in _PROGRAMS if shutil.which(one, path=_SEARCH))
     hooks = doctor_files.hooks(paths)
-    files, compared = doctor_files.own_files(paths, config, unknown) if config else ((), False)
+    files, compared = doctor_own.own_files(paths, config, unknown) if config else ((), False)
     release = _RELEASE.match(os.uname().release)
     return Facts(
         uplinks=names,
@@ -112,7 +113,7 @@ def _managed(
               if not (process.name == "dhcpcd" and name in left)]  # fmt: skip
     networking = next((unit for unit in units if unit.name == "networking.service"), None)
     if "ifup" in programs and networking and networking.active == "active":
-        found += [("ifupdown", name) for name in doctor_files.ifupdown_has(paths, names)]
+        found += [("ifupdown", name) for name in ifupdown_has(paths, names)]
     return tuple(dict.fromkeys(found))
 
 

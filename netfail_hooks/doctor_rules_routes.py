@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netfail_hooks.bond_facts import ACTIVE_BACKUP
-from netfail_hooks.doctor_facts import BondSeen, Facts, Hit
+from netfail_hooks.doctor_facts import NEW, BondSeen, Facts, Hit
 from netfail_hooks.doctor_rules_setup import AGAIN
 from netfail_hooks.facts import FAMILIES, Route
 
@@ -70,7 +70,7 @@ def no_gateway(facts: Facts) -> Iterator[Hit]:
 
 def bond_missing(facts: Facts) -> Iterator[Hit]:
     """Find that the configured bond is not there."""
-    if facts.config and facts.mode == "bond" and _ours(facts) is None:
+    if facts.config and facts.mode == "bond" and _ours(facts) is None and not _is_new(facts):
         yield Hit(f"there is no {facts.config.bond.name}",
                   ("modprobe bonding", "networkctl reload", AGAIN))  # fmt: skip
 
@@ -149,6 +149,12 @@ def _bonds(facts: Facts) -> list[BondSeen]:
 def _ours(facts: Facts) -> BondSeen | None:
     name = facts.config.bond.name if facts.config and facts.mode == "bond" else ""
     return next((bond for bond in facts.bonds if bond.name == name), None)
+
+
+def _is_new(facts: Facts) -> bool:
+    """Tell whether install has never made it: config-not-installed tells of that."""
+    name = f"-netfail-{facts.config.bond.name}.netdev" if facts.config else ""
+    return any(file.state == NEW and file.path.endswith(name) for file in facts.files)
 
 
 def _anew(facts: Facts) -> tuple[str, ...]:

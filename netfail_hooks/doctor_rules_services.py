@@ -16,11 +16,11 @@ from netfail_hooks.doctor_facts import (
     Hit,
     Unit,
 )
-from netfail_hooks.doctor_rules_setup import AGAIN, listed, may_write, waits_for_all
+from netfail_hooks.doctor_rules_setup import AGAIN, is_arch, listed, may_write, waits_for_all
 from netfail_hooks.units import ONLINE_FILE, SERVICE, TIMER
 
 _PROGRAM = "networkd-dispatcher"
-_INSTALL = "apt install networkd-dispatcher  # pacman -S, from the AUR, on Arch"
+_INSTALL = ("apt install networkd-dispatcher", "pacman -S networkd-dispatcher")
 _RELOAD = "systemctl daemon-reload"
 
 
@@ -28,8 +28,7 @@ def networkd_stopped(facts: Facts) -> Iterator[Hit]:
     """Find that it does not run: ``networkctl`` lists interfaces all the same."""
     if facts.networkd_runs:
         return
-    yield Hit("systemd-networkd is not running", _start(facts, NETWORKD), safe=_is_startable(
-        facts, NETWORKD))  # fmt: skip
+    yield Hit("systemd-networkd is not running", _start(facts, NETWORKD), safe=_is_alone(facts))
 
 
 def networkd_not_enabled(facts: Facts) -> Iterator[Hit]:
@@ -37,13 +36,13 @@ def networkd_not_enabled(facts: Facts) -> Iterator[Hit]:
     unit = facts.unit(NETWORKD)
     if facts.networkd_runs and unit and not unit.starts_at_boot:
         yield Hit("systemd-networkd does not start at boot", (f"systemctl enable {NETWORKD}",),
-                  safe=_is_startable(facts, NETWORKD))  # fmt: skip
+                  safe=_is_alone(facts))  # fmt: skip
 
 
 def dispatcher_missing(facts: Facts) -> Iterator[Hit]:
     """Find that the program is not there."""
     if _PROGRAM not in facts.programs:
-        yield Hit("networkd-dispatcher is not installed", (_INSTALL,))
+        yield Hit("networkd-dispatcher is not installed", (_INSTALL[is_arch(facts)],))
 
 
 def dispatcher_stopped(facts: Facts) -> Iterator[Hit]:
@@ -127,6 +126,11 @@ def _start(facts: Facts, unit: str) -> tuple[str, ...]:
     found = facts.unit(unit)
     first = (f"systemctl unmask {unit}",) if found and found.load == "masked" else ()
     return (*first, f"systemctl enable --now {unit}")
+
+
+def _is_alone(facts: Facts) -> bool:
+    """Tell whether networkd can be started and no other manager has an uplink: never both."""
+    return _is_startable(facts, NETWORKD) and not facts.managed_elsewhere
 
 
 def _is_startable(facts: Facts, unit: str) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from netfail_hooks.doctor_facts import CHANGED, MISSING, WAIT_ONLINE, Facts, Hit
+from netfail_hooks.doctor_facts import CHANGED, MISSING, NEW, STALE, WAIT_ONLINE, Facts, Hit
 from netfail_hooks.units import ONLINE_FILE, TIMER, WANTED
 
 AGAIN = "netfail-hooks install --yes"
 CONFIG = "/etc/netfail-hooks/config.toml"
+_UPGRADE = ("apt full-upgrade  # of a newer release of the distribution", "pacman -Syu")
 _NAMED = 3  # paths that a line names before it counts
 
 # What our files need of networkd (systemd's NEWS, under these numbers).
@@ -36,6 +37,18 @@ def config_wrong(facts: Facts) -> Iterator[Hit]:
         yield Hit(facts.config_wrong, (f"editor {CONFIG}", AGAIN))
     elif facts.installed and not facts.config:
         yield Hit(f"{CONFIG} is gone", ("netfail-hooks install --primary IF --backup IF",))
+
+
+def config_not_installed(facts: Facts) -> Iterator[Hit]:
+    """Find that the config is another than the installed one: only a person may say which counts.
+
+    To install it may take the machine into a bond, or out of one, or take an interface over.
+    """
+    told = {place.path for place in facts.hooks}
+    odd = [one.path for one in facts.files if one.state in (NEW, STALE) and one.path not in told]
+    if odd:
+        yield Hit(f"install would make or remove, by {CONFIG} as it is now: {listed(odd)}",
+                  ("netfail-hooks install --dry-run", "netfail-hooks install"))  # fmt: skip
 
 
 def hook_missing(facts: Facts) -> Iterator[Hit]:
@@ -98,14 +111,19 @@ def old_systemd(facts: Facts) -> Iterator[Hit]:
     if unknown:
         told = ", ".join(unknown)
         yield Hit(f"systemd {has} does not know {told}; 249 does",
-                  ("apt full-upgrade  # to a newer release of the distribution",))  # fmt: skip
+                  (_UPGRADE[is_arch(facts)],))  # fmt: skip
 
 
 def old_kernel(facts: Facts) -> Iterator[Hit]:
     """Find a kernel that can't mark an address."""
     if (0, 0) < facts.kernel < _KERNEL:
         has = ".".join(str(one) for one in facts.kernel)
-        yield Hit(f"Linux {has} is older than 5.18", ("apt full-upgrade  # a newer kernel",))
+        yield Hit(f"Linux {has} is older than 5.18", (_UPGRADE[is_arch(facts)],))
+
+
+def is_arch(facts: Facts) -> bool:
+    """Tell whether packages come by pacman; as in install.sh, apt-get goes first."""
+    return "pacman" in facts.programs and "apt-get" not in facts.programs
 
 
 def listed(texts: Sequence[str]) -> str:
@@ -116,9 +134,13 @@ def listed(texts: Sequence[str]) -> str:
 
 
 def may_write(facts: Facts) -> bool:
-    """Tell whether to install again overwrites nothing that somebody has edited."""
-    edited = any(file.state == CHANGED for file in facts.files)
-    return facts.config is not None and facts.compared and not edited
+    """Tell whether to install again overwrites nothing that somebody has edited.
+
+    Nor may it do what only a person should decide on: another config than the installed one, or
+    a bond made anew, as with each new device file.
+    """
+    theirs = any(one.state != MISSING or one.path.endswith(".netdev") for one in facts.files)
+    return facts.config is not None and facts.compared and not theirs
 
 
 def waits_for_all(facts: Facts) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 
-from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, Facts, Hit
-from netfail_hooks.doctor_rules_setup import AGAIN, CONFIG, listed, may_write
+from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit, NetworkFile
+from netfail_hooks.doctor_rules_setup import AGAIN, CONFIG, is_arch, listed, may_write
 from netfail_hooks.facts import FAMILIES
 from netfail_hooks.sysctls import wanted
 
@@ -18,6 +19,7 @@ _STOP = {
     "connmand": "systemctl disable --now connman",
 }
 _ANSWERS_LITTLE = (2, 8)  # only to its own subnet; not at all (ip-sysctl.rst, arp_ignore)
+_WPA_PACKAGE = ("apt install wpasupplicant", "pacman -S wpa_supplicant")
 _WPA = "/etc/wpa_supplicant/wpa_supplicant-{}.conf"
 
 
@@ -40,17 +42,31 @@ def foreign_manager(facts: Facts) -> Iterator[Hit]:
 def file_shadowed(facts: Facts) -> Iterator[Hit]:
     """Find that networkd reads another file for an uplink than ours."""
     for one in facts.networks if facts.config else ():
-        if one.path and not one.ours and not _lost_file(facts, one.interface):
+        if one.path and not one.ours and not _lost_file(facts, one.interface, MISSING, NEW):
             told = f"networkd reads {one.path} for {one.interface}, not ours"
-            yield Hit(told, (f"mv {shlex.quote(one.path)} {shlex.quote(one.path)}.off",
-                             "networkctl reload"))  # fmt: skip
+            yield Hit(told, _get_ahead(one))
+
+
+def _get_ahead(other: NetworkFile) -> tuple[str, ...]:
+    """Return how our file comes to be read first.
+
+    Install names it so, and keeps what the other says; that may serve other interfaces, too, or
+    be made anew at each boot. Only what sorts before any name of ours has to go.
+    """
+    path = shlex.quote(other.path)
+    if os.path.basename(other.path) < f"00-netfail-{other.interface}.network":
+        return (f"mv {path} {path}.off", "networkctl reload")
+    first = (f"editor {path}  # take Unmanaged=yes out",) if other.unmanaged else ()
+    return (*first, AGAIN)
 
 
 def uplink_unmanaged(facts: Facts) -> Iterator[Hit]:
     """Find that networkd leaves an uplink alone, and no file of somebody's says that it shall."""
-    told = {one.interface for one in facts.networks if one.path and not one.ours}
+    told = {one.interface for one in facts.networks if facts.config and one.path and not one.ours}
+    told |= {name for _, name in facts.managed_elsewhere}
+    told |= {name for name in facts.uplinks if _lost_file(facts, name, NEW)}
     for name in facts.uplinks if facts.networkd_runs else ():
-        if facts.setup(name) == "unmanaged" and not (facts.config and name in told):
+        if facts.setup(name) == "unmanaged" and name not in told:
             mend = ("networkctl reload",) if _has_file(facts, name) else (AGAIN,)
             yield Hit(f"networkd does not manage {name}", mend,
                       safe=_has_file(facts, name) or may_write(facts))  # fmt: skip
@@ -69,16 +85,14 @@ def no_supplicant(facts: Facts) -> Iterator[Hit]:
     for name in facts.wireless:
         if name not in facts.uplinks or _is_associated(facts, name):
             continue
-        unit = f"wpa_supplicant@{name}.service"
-        told = f"no wpa_supplicant or iwd runs for {name}"
+        mend = [f"systemctl enable --now wpa_supplicant@{name}.service"]
+        if name not in facts.wifi_config:
+            write = f"(umask 077; wpa_passphrase SSID >{_WPA.format(name)})"
+            mend.insert(0, f"{write}  # then type the passphrase, and Enter")
         if "wpa_supplicant" not in facts.programs:
-            first = "apt install wpasupplicant"
-        elif name in facts.wifi_config:
-            yield Hit(told, (f"systemctl enable --now {unit}",), safe=facts.units is not None)
-            continue
-        else:
-            first = f"wpa_passphrase SSID PASSPHRASE >{_WPA.format(name)}"
-        yield Hit(told, (first, f"systemctl enable --now {unit}"))
+            mend.insert(0, _WPA_PACKAGE[is_arch(facts)])
+        yield Hit(f"no wpa_supplicant or iwd runs for {name}", tuple(mend),
+                  safe=len(mend) == 1 and facts.units is not None)  # fmt: skip
 
 
 def wrong_sysctl(facts: Facts) -> Iterator[Hit]:
@@ -135,10 +149,10 @@ def _leads_out(facts: Facts, name: str) -> bool:
     return any(facts.seen.way_out(name, family) for family in FAMILIES)
 
 
-def _lost_file(facts: Facts, name: str) -> bool:
-    """Tell whether our own file is gone: no wonder that another one is read then."""
+def _lost_file(facts: Facts, name: str, *states: str) -> bool:
+    """Tell whether our own file is not there: no wonder that another one is read then."""
     end = f"-netfail-{name}.network"
-    return any(file.state == MISSING and file.path.endswith(end) for file in facts.files)
+    return any(file.state in states and file.path.endswith(end) for file in facts.files)
 
 
 def _has_file(facts: Facts, name: str) -> bool:

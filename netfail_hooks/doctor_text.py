@@ -6,8 +6,8 @@ import textwrap
 
 from netfail_hooks.doctor_report import Diagnosis
 from netfail_hooks.doctor_rules import BROKEN
+from netfail_hooks.paint import BAD, GOOD, WAITING, painter
 
-_GOOD, _BAD, _ODD, _PLAIN = "\033[32m", "\033[31m", "\033[33m", "\033[0m"  # ECMA-48, SGR
 _WIDTH = 80
 _INDENT = 4  # below "1. "
 _LABEL = 8
@@ -15,19 +15,16 @@ _LABEL = 8
 
 def render(found: Diagnosis, *, colour: bool = False) -> str:
     """Return the whole text; ``colour`` for a terminal."""
-
-    def paint(text: str, code: str) -> str:
-        return f"{code}{text}{_PLAIN}" if colour else text
-
+    paint = painter(colour=colour)
     lines = []
     for number, finding in enumerate(found.findings, start=1):
-        code = _BAD if finding.severity == BROKEN else _ODD
+        code = BAD if finding.severity == BROKEN else WAITING
         mark = paint(finding.severity.upper(), code) + " " * (_LABEL - len(finding.severity))
         first, *others = _wrapped(f"{finding.what} [{finding.code}]")
         lines += [f"{f'{number}.':{_INDENT}}{mark}{first}", *_labelled("", others)]
         lines += _labelled("why", _wrapped(finding.why))
         lines += [*_labelled("--fix" if finding.safe else "mend", list(finding.mend)), ""]
-    lines.append(_sum(found) if found.findings else paint(_sum(found), _GOOD))
+    lines.append(_sum(found) if found.findings else paint(_sum(found), GOOD))
     lines += [f"unknown: {one}" for one in found.unknown]
     return "\n".join(lines)
 

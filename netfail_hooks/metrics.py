@@ -63,18 +63,29 @@ def update(config: Config, paths: Paths) -> None:
     if _is_fleeting(config.textfile):
         _try(config, paths, path, fleeting=True)
         return
-    child = os.fork()
-    if not child:
-        try:
-            _try(config, paths, path, fleeting=False)
-        finally:
-            os._exit(0)
+    try:
+        child = os.fork()
+        if not child:
+            try:
+                _try(config, paths, path, fleeting=False)
+            finally:
+                os._exit(0)
+        ended = _await(child)
+    except OSError as error:  # no memory, or the limit of processes (fork(2))
+        _complain(paths, f"{path}: no process to write it: {error.strerror}")
+        return
+    if not ended:
+        _complain(paths, f"{path}: not written after {_PATIENCE:.0f} s")
+
+
+def _await(child: int) -> bool:
+    """Tell whether a child ends while we have patience. Raises OSError."""
     until = time.monotonic() + _PATIENCE
     while os.waitpid(child, os.WNOHANG) == (0, 0):
         if time.monotonic() > until:
-            _complain(paths, f"{path}: not written after {_PATIENCE:.0f} s")
-            return
+            return False
         time.sleep(_STEP)
+    return True
 
 
 def text(config: Config, paths: Paths, *, fleeting: bool) -> str:

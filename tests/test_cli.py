@@ -154,6 +154,9 @@ def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
     assert _complete(script, "netfail-hooks", "st") == ["status"]
     assert _complete(script, "netfail-hooks", "log", "--f") == ["--follow"]
     assert _complete(script, "netfail-hooks", "completion", "f") == ["fish"]
+    assert _complete(script, "netfail-hooks", "install", "--mode", "''") == ["routes", "bond"]
+    assert _complete(script, "netfail-hooks", "install", "--yes", "--mode", "b") == ["bond"]
+    assert "--mode" in _complete(script, "netfail-hooks", "install", "--mode", "bond", "--")
     assert _complete(script, "netfail-hooks", "replay", "/et") == []  # bash's own files then
 
 
@@ -165,6 +168,7 @@ def test_every_command_and_option_is_in_every_shells_completion(make: object) ->
         assert command in text
         for word in words:
             assert word.text.removeprefix("--") in text
+            assert " ".join(word.choices) in text
     assert text.count("'") % 2 == 0
 
 

@@ -137,6 +137,7 @@ def test_zsh_and_fish_complete(tree: Tree) -> None:
     assert tree.sh(f"zsh -fc '{zsh}'") == "_netfail-hooks\n"
     tree.sh("zsh -n /usr/share/zsh/vendor-completions/_netfail-hooks")
     assert fish(tree, "netfail-hooks ") == sorted(command.name for command in COMMANDS)
+    assert fish(tree, "netfail-hooks install --mode ") == ["bond", "routes"]
     assert fish(tree, "netfail-hooks install --dr")[0] == "--dry-run"  # fish 4 adds what is near
 
 

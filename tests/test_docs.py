@@ -156,6 +156,31 @@ def test_what_was_measured_is_told_as_it_was() -> None:
     assert picture(found, TITLES, OURS) == drawn
 
 
+def test_a_report_of_a_bug_gets_what_is_redacted() -> None:
+    text = (HERE / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    asked = text.partition("In a report of a bug")[2]
+    assert "netfail-hooks log --bundle FILE" in asked
+    assert "--json" not in asked
+
+
+def test_no_more_is_promised_of_a_pulled_cable_than_is_tested() -> None:
+    test = (HERE / "tests/lab/test_failover.py").read_text(encoding="utf-8")
+    test = test.partition("def test_at_most_a_packet_is_lost_when_the_cable_goes(")[2]
+    most = re.search(r"out\.lost\(\) <= (\d+)", test)
+    least = re.search(r"\.total >= (\d+)", test)
+    assert most
+    assert least
+    told = f"{most[1]} of {least[1]} datagrams"
+    texts = {path: (HERE / path).read_text(encoding="utf-8") for path in (
+        "README.md", "README.id.md", "docs/guarantees.md", "man/netfail-hooks.8",
+        "packaging/debian/control", "netfail_hooks/cli.py")}  # fmt: skip
+    assert f"at most {told}" in texts["README.md"]
+    assert f"at most {told}" in texts["docs/guarantees.md"]
+    assert f"paling banyak {told.replace('of', 'dari')[:-1]}" in texts["README.id.md"]
+    for path, text in texts.items():
+        assert not re.search(r"\bno packet\b|\b0 (of|dari) \d+ datagram", text), path
+
+
 def test_every_dependency_earns_its_place() -> None:
     text = (HERE / "docs/dependencies.md").read_text(encoding="utf-8")
     with open(HERE / "pyproject.toml", "rb") as file:

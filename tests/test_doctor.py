@@ -5,13 +5,25 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, doctor, doctor_files, doctor_fix, doctor_machine, networkctl
+from netfail_hooks import (
+    cli,
+    doctor,
+    doctor_files,
+    doctor_fix,
+    doctor_machine,
+    doctor_own,
+    networkctl,
+)
 from netfail_hooks.config import load
 from netfail_hooks.doctor_facts import BondSeen, Hit, OwnFile, Process, Unit
+from netfail_hooks.doctor_ifupdown import ifupdown_has
 from netfail_hooks.doctor_report import report
 from netfail_hooks.doctor_text import render
 from netfail_hooks.values import plain, replace
@@ -34,7 +46,7 @@ _TOLD = """\
 2.  WEAK    Linux 5.4 is older than 5.18 [old-kernel]
     why     moved addresses can't be marked as ours before Linux 5.18, so they
             may be left behind
-    mend    apt full-upgrade  # a newer kernel
+    mend    apt full-upgrade  # of a newer release of the distribution
 
 1 broken, 1 weak, uplinks eth0, wlan0; 'netfail-hooks doctor --fix' mends 1
 unknown: a thing: run as root"""
@@ -49,7 +61,7 @@ def machine(tmp_path: Path) -> Machine:
 
 def _files(machine: Machine) -> tuple[OwnFile, ...]:
     unknown: list[str] = []
-    found, compared = doctor_files.own_files(machine.paths, load(machine.paths), unknown)
+    found, compared = doctor_own.own_files(machine.paths, load(machine.paths), unknown)
     assert (compared, unknown) == (True, [])
     return found
 
@@ -66,6 +78,34 @@ def test_colour_changes_no_word() -> None:
         painted = render(report(facts), colour=True)
         assert "\033[3" in painted
         assert re.sub(r"\033\[\d+m", "", painted) == render(report(facts))
+
+
+def test_install_gets_ahead_of_a_file_that_shadows_ours(machine: Machine) -> None:
+    machine.write("/etc/systemd/network/05-x.network",
+                  "[Match]\nName=eth0\n[Network]\nDHCP=yes\n")  # fmt: skip
+    unknown: list[str] = []
+    (other,) = doctor_files.networks(machine.paths, ("eth0",), unknown)
+    (found,) = report(replace(HEALTHY, networks=(other,))).findings
+    assert found.mend == ("netfail-hooks install --yes",)
+    machine.install("--yes")
+    (ours,) = doctor_files.networks(machine.paths, ("eth0",), unknown)
+    assert (ours.ours, os.path.basename(ours.path)) == (True, "00-netfail-eth0.network")
+    assert _files(machine) == ()
+
+
+@pytest.mark.parametrize(("term", "no_colour", "painted"), [
+    ("xterm", "", True), ("xterm", "1", False), ("dumb", "", False), ("", "", False),
+])  # fmt: skip
+def test_it_is_coloured_where_that_can_be_seen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, term: str,
+    no_colour: str, painted: bool,  # noqa: FBT001 - a column
+) -> None:  # fmt: skip
+    monkeypatch.setattr(doctor, "look", lambda _: HEALTHY)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    assert cli.entry(["doctor"]) == 0
+    assert ("\033[32m" in capsys.readouterr().out) is painted
 
 
 def test_the_json_keys_are_those_documented() -> None:
@@ -146,10 +186,73 @@ def test_without_the_manifest_what_is_gone_is_known_and_what_changed_is_not(
     Path(machine.paths.manifest).write_text("{}")
     os.unlink(f"{machine.root}/etc/sysctl.d/60-netfail-hooks.conf")
     unknown: list[str] = []
-    found, compared = doctor_files.own_files(machine.paths, load(machine.paths), unknown)
+    found, compared = doctor_own.own_files(machine.paths, load(machine.paths), unknown)
     assert found == (OwnFile("/etc/sysctl.d/60-netfail-hooks.conf", "missing"),)
     assert not compared
     assert "cannot make sense of it" in unknown[0]
+
+
+_D = "/etc/systemd/network/10-netfail"
+
+
+@pytest.mark.parametrize("first", [_PAIR, (*_PAIR, "--mode", "bond"), (
+    *_PAIR, "--mode", "bond", "--address", "192.0.2.9/24", "--gateway", "192.0.2.1")])  # fmt: skip
+def test_a_machine_as_installed_differs_in_nothing(tmp_path: Path, first: tuple[str, ...]) -> None:
+    machine = Machine(tmp_path)
+    machine.install(*first)
+    assert _files(machine) == ()
+    # Nor after a move to the other mode and back, of which the manifest remembers more files.
+    for mode in ("bond", "routes"):
+        machine.install("--mode", mode, "--yes")
+        assert _files(machine) == ()
+
+
+def _edit(machine: Machine, old: str, new: str) -> None:
+    config = "/etc/netfail-hooks/config.toml"
+    text = machine.read(config)
+    assert text.count(old) == 1
+    machine.write(config, text.replace(old, new))
+
+
+def test_an_edit_that_would_make_a_bond_is_never_safe(machine: Machine) -> None:
+    for _ in range(2):
+        _edit(machine, 'mode = "routes"', 'mode = "bond"')
+        config, found = load(machine.paths), _files(machine)
+        assert {one.path: one.state for one in found} == {
+            f"{_D}-bond0.network": "new", f"{_D}-bond0.netdev": "new",
+            f"{_D}-eth0.network": "stale", f"{_D}-wlan0.network": "stale",
+        }  # fmt: skip
+        for facts in (HEALTHY, replace(HEALTHY, hook_lacks="/py", timer_interval_kept=False)):
+            told = report(replace(facts, config=config, files=found)).findings
+            assert told[0].code == "config-not-installed"
+            assert told[0].mend == ("netfail-hooks install --dry-run", "netfail-hooks install")
+            assert doctor_fix.commands(told) == ()
+            assert "file-missing" not in [one.code for one in told]
+        machine.install("--yes")
+        assert _files(machine) == ()
+        os.unlink(f"{machine.root}{_D}-bond0.netdev")
+        (gone,) = report(replace(HEALTHY, config=config, files=_files(machine))).findings[:1]
+        assert (gone.code, gone.safe) == ("file-missing", False)
+        # And out of it again: the manifest still has the bond's files in the second round.
+        _edit(machine, 'mode = "bond"', 'mode = "routes"')
+        assert OwnFile(f"{_D}-bond0.network", "stale") in _files(machine)
+        machine.install("--yes")
+
+
+@pytest.mark.parametrize(("old", "new", "differs"), [
+    ('\nname = "bond0"', '\nname = "bond1"', {"bond1.netdev": "new", "bond0.netdev": "stale"}),
+    ("arp_interval = 100", "arp_interval = 200", {"bond0.netdev": "stale"}),
+    ('"wlan0"', '"wlan1"', {"wlan1.network": "new", "wlan0.network": "stale"}),
+])  # fmt: skip
+def test_another_bond_or_uplink_is_told(
+    tmp_path: Path, old: str, new: str, differs: dict[str, str]
+) -> None:
+    machine = Machine(tmp_path)
+    machine.install(*_PAIR, "--mode", "bond")
+    _edit(machine, old, new)
+    found = {one.path.removeprefix(f"{_D}-"): one.state for one in _files(machine)}
+    assert found.items() >= differs.items()
+    assert set(found.values()) <= {"new", "stale"}
 
 
 def test_what_a_hook_starts_must_be_there(machine: Machine, tmp_path: Path) -> None:
@@ -183,6 +286,24 @@ def test_the_network_file_in_use(machine: Machine) -> None:
     assert "cannot tell" in unknown[0]
 
 
+@pytest.mark.parametrize(("text", "gateways"), [
+    ("[Route]\nGateway=192.0.2.1\nTable=100\n", ()),
+    ("[Route]\nGateway=192.0.2.1\nTable=main\n[Route]\nGateway=192.0.2.2\nTable=254\n",
+     ("192.0.2.1", "192.0.2.2")),
+    ("[Route]\nGateway=192.0.2.1\nType=unreachable\n", ()),
+    ("[Route]\nGateway=192.0.2.1\nType=unicast\n", ("192.0.2.1",)),
+    ("[Route]\nGateway=192.0.2.1\nDestination=198.51.100.0/24\n", ()),
+    ("[Network]\nGateway=2001:DB8:0::1\n[Route]\nGateway=FE80::1\n", ("2001:db8::1", "fe80::1")),
+    ("[Route]\nGateway=_dhcp4\n[Route]\nGateway=_ipv6ra\n", ()),
+])  # fmt: skip
+def test_which_gateways_a_file_promises(
+    machine: Machine, text: str, gateways: tuple[str, ...]
+) -> None:
+    machine.write("/run/systemd/network/05-x.network", f"[Match]\nName=eth0\n{text}")
+    (found,) = doctor_files.networks(machine.paths, ("eth0",), [])
+    assert found.gateways == gateways
+
+
 def test_the_timer_is_compared_with_the_config(machine: Machine) -> None:
     config = load(machine.paths)
     assert doctor_files.timer_interval_kept(machine.paths, config)
@@ -208,12 +329,52 @@ def test_bonds_and_settings_from_the_kernels_files(machine: Machine) -> None:
     )  # fmt: skip
 
 
+_LO = "auto lo\niface lo inet loopback\n"
+_ETH0 = "allow-hotplug eth0\niface eth0 inet6 auto\n"
+
+
+@pytest.mark.parametrize(("text", "has"), [
+    ("auto eth0 wlan0\niface eth0 inet manual\n iface wlan0 inet dhcp\n#iface eth0 inet dhcp\n",
+     ("wlan0",)),
+    ("iface eth0 inet dhcp\n", ()),
+    ("auto \\\n eth0\niface eth0 inet static\n address 192.0.2.1/24\n", ("eth0",)),
+    ("auto /wl*\niface wlan0 inet dhcp\n", ("wlan0",)),
+    ("", ()),
+    ("source interfaces.d/a\n", ("eth0",)),
+    ("source /etc/network/interfaces.d/*.bak\n", ("wlan0",)),
+    ("source-directory /etc/network/interfaces.d\n", ("eth0",)),
+    ("source interfaces\nsource\nauto\niface\niface eth0 inet\n", ()),
+])  # fmt: skip
+def test_what_ifupdown_is_told_to_raise(
+    machine: Machine, text: str, has: tuple[str, ...]
+) -> None:
+    machine.write("/etc/network/interfaces", _LO + text)
+    machine.write("/etc/network/interfaces.d/a", _ETH0)
+    machine.write("/etc/network/interfaces.d/wlan0.bak", _ETH0.replace("eth0", "wlan0"))
+    assert ifupdown_has(machine.paths, ("eth0", "wlan0")) == has
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_who_may_not_know_whose_a_client_is_blames_nobody(tmp_path: Path) -> None:
+    shutil.copy("/usr/bin/sleep", tmp_path / "udhcpc")
+    with subprocess.Popen([tmp_path / "udhcpc", "60"]) as client:
+        try:
+            unknown: list[str] = []
+            named = f"udhcpc (process {client.pid})"
+            assert client.pid in [one.pid for one in doctor_machine.processes(unknown)]
+            assert not [one for one in unknown if named in one]
+            os.seteuid(65534)
+            try:
+                found = doctor_machine.processes(unknown)
+            finally:
+                os.seteuid(0)
+            assert client.pid not in [one.pid for one in found]
+            assert [one for one in unknown if named in one and "run as root" in one]
+        finally:
+            client.kill()
+
+
 def test_who_else_is_told_to_set_uplinks_up(machine: Machine) -> None:
-    text = "auto lo\niface lo inet loopback\niface eth0 inet manual\n iface wlan0 inet dhcp\n"
-    machine.write("/etc/network/interfaces", text + "#iface eth0 inet dhcp\n")
-    assert doctor_files.ifupdown_has(machine.paths, ("eth0", "wlan0")) == ("wlan0",)
-    machine.write("/etc/network/interfaces.d/a", "iface eth0 inet6 auto\n")
-    assert doctor_files.ifupdown_has(machine.paths, ("eth0", "wlan0")) == ("eth0", "wlan0")
     assert doctor_files.dhcpcd_leaves(machine.paths, ("eth0", "wlan0")) == ()
     machine.write("/etc/dhcpcd.conf", "denyinterfaces eth* veth0\n")
     assert doctor_files.dhcpcd_leaves(machine.paths, ("eth0", "wlan0")) == ("eth0",)

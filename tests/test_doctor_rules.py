@@ -20,6 +20,7 @@ from netfail_hooks.doctor_facts import (
     Unit,
 )
 from netfail_hooks.doctor_rules import BROKEN, RULES, diagnose
+from netfail_hooks.doctor_rules_setup import AGAIN
 from netfail_hooks.facts import Route, Sysctl
 from netfail_hooks.layout import HOOK
 from netfail_hooks.units import ONLINE_FILE, SERVICE, TIMER, WANTED
@@ -90,6 +91,8 @@ _CHANGED = OwnFile(_OURS, "changed")
 _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ("config-wrong", False, {"config": None, "config_wrong": "uplink: no"}, "uplink: no"),
     ("config-wrong", False, {"config": None}, "config.toml is gone"),
+    ("config-not-installed", False, {"files": (OwnFile(_OURS, "new"),)}, _OURS),
+    ("config-not-installed", False, {"files": (OwnFile(_OURS, "stale"),), "networks": ()}, _OURS),
     ("networkd-stopped", True, {"networkd_runs": False}, "systemd-networkd is not running"),
     ("networkd-stopped", False, {"networkd_runs": False, "units": None}, "not running"),
     ("networkd-stopped", False, {"networkd_runs": False, "units": _unit(NETWORKD, load="masked")},
@@ -105,6 +108,8 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ("hook-skipped", True, {"hooks": (Place(f"{_D}/off.d", owner=(0, 5)),)}, "owner 0:5"),
     ("hook-broken", True, {"hook_lacks": "/usr/bin/python3.9"}, "/usr/bin/python3.9"),
     ("file-missing", True, {"files": (_LOST,)}, _SYSCTL_FILE),
+    ("file-missing", False, {"files": (OwnFile("/etc/10-netfail-bond0.netdev", "missing"),)},
+     "bond0"),
     ("foreign-manager", False, {"managed_elsewhere": (("NetworkManager", "wlan0"),)},
      "NetworkManager sets up wlan0"),
     ("foreign-manager", False, {"managed_elsewhere": (("dhcpcd", "eth0"), ("dhcpcd", "wlan0"))},
@@ -273,6 +278,66 @@ def test_the_cause_is_told_and_what_follows_from_it_is_not() -> None:
     unmanaged = NetworkFile("eth0", "/etc/a", ours=False, unmanaged=True)
     shadowed = replace(HEALTHY, networks=(unmanaged,), states=(("eth0", "", "unmanaged"),))
     assert [one.code for one in diagnose(shadowed)] == ["file-shadowed"]
+
+
+def test_networkd_is_not_started_beside_another_manager() -> None:
+    names = ("eth0", "wlan0")
+    both = replace(HEALTHY, managed_elsewhere=tuple(("NetworkManager", name) for name in names),
+                   states=tuple((name, "routable", "unmanaged") for name in names))  # fmt: skip
+    assert [one.code for one in diagnose(both)] == ["foreign-manager"]
+    off = replace(both, networkd_runs=False,
+                  units=_unit(NETWORKD, active="inactive", enabled="disabled"))  # fmt: skip
+    found = [*diagnose(off), *diagnose(replace(off, networkd_runs=True))]
+    assert [(one.code, one.safe) for one in found] == [
+        ("foreign-manager", False), ("networkd-stopped", False),
+        ("foreign-manager", False), ("networkd-not-enabled", False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("there", "manager", "not_there"), [
+    ((), "apt ", "pacman"), (("apt-get",), "apt ", "pacman"), (("pacman",), "pacman -S", "apt"),
+    (("apt-get", "pacman"), "apt ", "pacman"),
+])  # fmt: skip
+def test_packages_come_from_where_install_sh_takes_them(
+    there: tuple[str, ...], manager: str, not_there: str
+) -> None:
+    ill = replace(HEALTHY, programs=there, networkd_version=241, kernel=(5, 4),
+                  wireless=("wlan0",), seen=_links(carrier=False))  # fmt: skip
+    found = {one.code: one.mend[0] for one in diagnose(ill)}
+    assert list(found) == ["dispatcher-missing", "wifi-no-supplicant", "old-systemd", "old-kernel"]
+    assert all(mend.startswith(manager) and not_there not in mend for mend in found.values())
+
+
+@pytest.mark.parametrize("programs", [HEALTHY.programs, ("networkd-dispatcher",)])
+@pytest.mark.parametrize("configured", [(), ("wlan0",)])
+def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
+    programs: tuple[str, ...], configured: tuple[str, ...]
+) -> None:
+    (found,) = diagnose(replace(HEALTHY, wireless=("wlan0",), seen=_links(carrier=False),
+                                programs=programs, wifi_config=configured))  # fmt: skip
+    steps = {
+        "apt install wpasupplicant": "wpa_supplicant" not in programs,
+        "(umask 077; wpa_passphrase SSID >/etc/wpa_supplicant/wpa_supplicant-wlan0.conf)"
+        "  # then type the passphrase, and Enter": not configured,
+        "systemctl enable --now wpa_supplicant@wlan0.service": True,
+    }  # fmt: skip
+    assert found.mend == tuple(step for step, wanted in steps.items() if wanted)
+    assert found.safe is (len(found.mend) == 1)
+
+
+@pytest.mark.parametrize(("other", "mend"), [
+    (NetworkFile("eth0", "/run/systemd/network/05-net plan.network", ours=False), (AGAIN,)),
+    (NetworkFile("eth0", "/etc/systemd/network/05-x.network", ours=False, unmanaged=True),
+     ("editor /etc/systemd/network/05-x.network  # take Unmanaged=yes out", AGAIN)),
+    (NetworkFile("eth0", "/etc/systemd/network/00-a b.network", ours=False),
+     ("mv '/etc/systemd/network/00-a b.network' '/etc/systemd/network/00-a b.network'.off",
+      "networkctl reload")),
+])  # fmt: skip
+def test_a_file_is_moved_away_only_where_ours_can_not_go_ahead(
+    other: NetworkFile, mend: tuple[str, ...]
+) -> None:
+    (found,) = diagnose(replace(HEALTHY, networks=(other,)))
+    assert (found.code, found.mend) == ("file-shadowed", mend)
 
 
 def test_what_is_broken_comes_before_what_is_weak() -> None:

@@ -168,18 +168,29 @@ def test_twice_is_once_and_uninstall_leaves_nothing(machine: Machine) -> None:
     assert snapshot(machine.place) == before
     assert (machine.prefix / "lib/netfail-hooks/venv").stat().st_mtime_ns == made
 
+    (machine.checkout / ".demo/lib").mkdir(parents=True)
+    assert machine.run("--uninstall", "--yes", "--dry-run").returncode == 0
+    assert snapshot(machine.place) == before
+    assert (machine.checkout / ".demo/lib").exists()
     gone = machine.run("--uninstall", "--yes")
     assert gone.returncode == 0, gone.stderr
     assert not machine.prefix.exists()
+    assert snapshot(machine.checkout) == checkout
     assert snapshot(machine.root) == empty
 
 
 def test_dry_run_writes_nothing_but_in_the_checkout(machine: Machine) -> None:
     before = snapshot(machine.place)
+    owner = 65534 if os.geteuid() == 0 else os.geteuid()  # of a checkout, whoever uses sudo there
+    for path in (machine.checkout, *machine.checkout.rglob("*")):
+        os.chown(path, owner, -1)
     done = machine.run(*UPLINKS, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "+++" in done.stdout
     assert snapshot(machine.place) == before
+    made = list(machine.checkout.rglob("*"))
+    assert machine.checkout / ".demo/stamp" in made
+    assert [path for path in made if path.lstat().st_uid != owner] == []
 
 
 def test_without_a_network_from_wheels(machine: Machine) -> None:

@@ -322,6 +322,21 @@ def _end(note: str) -> None:
     os.waitpid(child, 0)
 
 
+@pytest.mark.parametrize("call", ["fork", "waitpid"])
+def test_no_process_to_be_had_is_told_and_raises_nothing(
+    paths: Paths, told: list[str], monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", lambda: 1)
+    monkeypatch.setattr(os, call, refuse)
+    for _ in range(2):
+        metrics.update(_config(_DISK), paths)
+    why = "no process to write it: Resource temporarily unavailable"
+    assert told == [f"cannot write metrics: {paths.at(_DISK)}: {why}"]
+
+
 def test_the_child_really_writes(paths: Paths) -> None:
     before = os.getpid()
     metrics.update(_config(_DISK), paths)

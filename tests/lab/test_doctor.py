@@ -28,7 +28,7 @@ _ONLINE = "/etc/systemd/system/systemd-networkd-wait-online.service"
 _TIMER = "netfail-hooks-check.timer"
 _CONF = "/proc/sys/net/ipv4/conf"
 _WLAN0 = "/sys/devices/virtual/net/wlan0"
-_OTHER = "/etc/systemd/network/05-mine.network"
+_OTHER = "/etc/systemd/network/00-mine.network"
 _WAY = "default via 192.168.1.1 dev wlan0"
 
 # How a machine is mended: doctor does it, a person does what doctor printed, or it is undone.

@@ -32,7 +32,7 @@ def _out_and_in(
     return first, beat.result(between=(mended, beat.window[1]))
 
 
-def test_no_packet_is_lost_when_the_cable_goes(lab: Lab) -> None:
+def test_at_most_a_packet_is_lost_when_the_cable_goes(lab: Lab) -> None:
     install(lab)
     out, back = _out_and_in(lab, "eth0", Lab.cable_out, Lab.cable_in)
     assert out.lost() <= 2, out
