@@ -1,7 +1,8 @@
 """A machine in QEMU: start it, give it orders over virtio-serial, pull its cable, reboot it.
 
 Every wait has a deadline; a panic, an early end or silence is told with the console's tail.
-tcg rather than KVM: CI machines have none, or one that hangs.
+tcg rather than KVM: CI machines have none, or one that hangs. One processor: two that wait for
+each other stall a kernel where this machine has little time for either.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Machine:
                      "-device", f"virtio-net-pci,id={name},netdev=net-{name},mac={mac}",
                      ]  # fmt: skip
         return [
-            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max",
+            "qemu-system-x86_64", "-accel", "tcg", "-smp", "1", "-cpu", "max",
             "-m", "1024", "-display", "none", "-serial", "stdio", "-monitor", "none",
             "-kernel", self._image.kernel, "-initrd", self._image.initrd, "-append",
             f"console=ttyS0 root=/dev/vda rw quiet net.ifnames=0 {_FAST}",
