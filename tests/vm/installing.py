@@ -23,7 +23,7 @@ def shape(bench: Bench) -> str:
     """Return all files, routes, links and settings that install may touch."""
     ready = ("networkctl --no-legend list eth0 wlan0 | grep -c routable | grep -q 2 && "
              "test $(ip -4 route show default | wc -l) = 2")  # fmt: skip
-    bench.machine.until(ready, "two routable uplinks", seconds=60)
+    bench.machine.until(ready, "two routable uplinks", seconds=180)
     return bench.machine.sh(_SHAPE)
 
 
