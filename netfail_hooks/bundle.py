@@ -6,9 +6,11 @@ follows; the recordings come last, and ``netfail-hooks replay`` takes the file a
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
+import stat
 import subprocess
 from collections.abc import Iterable, Iterator
 
@@ -35,8 +37,16 @@ def write(paths: Paths, lines: Iterable[str], place: str) -> None:
     if place == "-":
         os.write(1, data)
         return
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    # A pipe without a reader would hold us; what is there is cut once we know what it is.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with open(os.open(place, flags, 0o600), "wb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", place)
+        if found.st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "belongs to somebody else", place)
+        os.fchmod(file.fileno(), 0o600)  # it may have been there, open to all
+        file.truncate()
         file.write(data)
 
 

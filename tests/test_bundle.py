@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks import bundle, cli, log, match, record, replay, status
@@ -17,6 +18,7 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.paths import Paths
 from netfail_hooks.redact import Redactor
 from netfail_hooks.replay_decide import again
+from tests.conftest import Tried
 from tests.runs import look
 from tests.world import STATES, World, config_of
 
@@ -84,11 +86,14 @@ six = st.one_of(
 )
 
 
-@given(st.lists(st.ip_addresses(v=4) | six, min_size=2, max_size=6,
-                unique=True))  # fmt: skip
+@pytest.mark.faults
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(found=st.lists(st.ip_addresses(v=4) | six, min_size=2, max_size=6,
+                      unique=True))  # fmt: skip
 def test_same_stays_same_different_different_and_near_near(
-    found: list[ipaddress.IPv4Address | ipaddress.IPv6Address],
+    tried: Tried, found: list[ipaddress.IPv4Address | ipaddress.IPv6Address]
 ) -> None:
+    tried("fuzz inputs: addresses to exchange", len(found))
     redactor = _redactor()
     text = redactor.text(" ".join(map(str, found)))
     assert redactor.text(" ".join(map(str, found))) == text
@@ -164,14 +169,17 @@ def test_what_is_exchanged(text: str, wanted: str | None) -> None:
     assert re.fullmatch(re.escape(text) if wanted is None else wanted, found), found
 
 
+@pytest.mark.faults
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     events=st.lists(st.tuples(st.sampled_from([USB, "wlan0"]), st.sampled_from(STATES)),
                     max_size=5),
     apart=st.sampled_from([(), ("wlan0",)]),
 )  # fmt: skip
 def test_what_was_recorded_is_decided_the_same_after_all_is_exchanged(
-    events: list[tuple[str, str]], apart: tuple[str, ...]
+    tried: Tried, events: list[tuple[str, str]], apart: tuple[str, ...]
 ) -> None:
+    tried("replays of what was exchanged", 1)
     text = _redactor().text("".join(_lines(*events, apart=apart)))
     assert [secret for secret in ("81.2.", "2001:4860", "b827") if secret in text] == []
     assert [one.text for one in again(text.splitlines()) if not one.same] == []
@@ -246,3 +254,32 @@ def test_wrong_use(machine: Paths, tmp_path: Path, capsys: pytest.CaptureFixture
     assert cli.entry(["log", "--bundle", machine.root]) == 1
     assert victim.read_text() == "precious"
     assert capsys.readouterr().err.count("\n") == 3
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    place = tmp_path / "report"
+    place.write_text("x" * 1_000_000)
+    place.chmod(0o644)
+    assert cli.entry(["log", "--bundle", str(place)]) == 0
+    assert place.stat().st_mode & 0o777 == 0o600
+    assert "xxx" not in place.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file somebody else's")
+@pytest.mark.usefixtures("machine")
+def test_what_is_no_file_of_ours_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    theirs = tmp_path / "theirs"
+    theirs.write_text("precious")
+    os.chown(theirs, 12345, 12345)
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for place in (tmp_path / "pipe", theirs, Path(os.devnull)):
+        assert cli.entry(["log", "--bundle", str(place)]) != 0
+    assert os.read(reader, 100) == b""
+    os.close(reader)
+    assert theirs.read_text() == "precious"
+    assert cli.entry(["log", "--bundle", str(tmp_path / "pipe")]) != 0
+    assert capsys.readouterr().err.count("\n") == 4
