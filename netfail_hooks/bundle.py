@@ -6,14 +6,17 @@ follows; the recordings come last, and ``netfail-hooks replay`` takes the file a
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
+import stat
 import subprocess
 from collections.abc import Iterable, Iterator
 
-from netfail_hooks import __version__, match, takeover
+from netfail_hooks import __version__, match, redact_network, takeover
 from netfail_hooks.config import load
+from netfail_hooks.config_file import render
 from netfail_hooks.errors import Problem
 from netfail_hooks.paths import Paths
 from netfail_hooks.redact import Redactor
@@ -34,13 +37,21 @@ def write(paths: Paths, lines: Iterable[str], place: str) -> None:
     if place == "-":
         os.write(1, data)
         return
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    # A pipe without a reader would hold us; what is there is cut once we know what it is.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with open(os.open(place, flags, 0o600), "wb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", place)
+        if found.st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "belongs to somebody else", place)
+        os.fchmod(file.fileno(), 0o600)  # it may have been there, open to all
+        file.truncate()
         file.write(data)
 
 
 def text(paths: Paths, lines: Iterable[str]) -> str:
-    """Return the bundle, nothing redacted yet."""
+    """Return the bundle, its addresses not exchanged yet."""
     parts = [*_parts(paths), (_RECORDINGS, "\n".join(list(lines)[-_MOST:]))]
     return "\n".join([HEAD, _ABOUT, *(f"== {name}\n{one.rstrip()}\n" for name, one in parts)])
 
@@ -60,7 +71,7 @@ def _parts(paths: Paths) -> Iterator[tuple[str, str]]:
         yield "no config", str(problem)
         return
     yield "status", _status(paths)
-    yield paths.config, _content(paths.config)
+    yield paths.config, render(config)  # comments may hold anything, and all else is in this
     found = dict(part for name in config.names() for part in _networks(paths, name))
     yield from found.items()
 
@@ -94,16 +105,10 @@ def _networks(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
         try:
             source = match.effective(paths, nic, ignore)
         except Problem as problem:
-            yield f"no .network file for {name}", str(problem)
+            # A condition that can't be judged may be somebody's network or machine.
+            yield f"no .network file for {name}", str(problem).partition("=")[0]
             continue
         if source:
-            yield source.path, source.text
-            yield from source.dropins
+            for path, text in ((source.path, source.text), *source.dropins):
+                yield path, redact_network.shown(text)
 
-
-def _content(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except OSError as error:
-        return str(error)

@@ -86,33 +86,43 @@ def _settle(
 
 
 def _conclude(paths: Paths, done: record.Run, *, changed: bool) -> None:
-    """Record, then remember: killed between the two, the next run tells it once more.
+    """Record, then remember: killed between the two, the next run concludes.
 
     The other way round nobody would ever tell.
     """
     if not changed:
         _remember(paths, done)
         return
-    line = ""
+    from netfail_hooks import repeat
+
+    line = record.line(done)
+    told = repeat.is_told(paths, line)
     try:
-        line = _tell(paths, done)
+        if not told:
+            _tell(paths, done, line)
     finally:
-        _remember(paths, done)
-    _count(paths, done)
-    _notify(paths, line)
+        remembered = _remember(paths, done, quietly=told)
+    # Told, but not remembered until now: killed before it could be, or the disk was full.
+    if not told or (remembered and record.is_move(done)):
+        _count(paths, done)
+        _notify(paths, line)
 
 
-def _remember(paths: Paths, done: record.Run) -> None:
+def _remember(paths: Paths, done: record.Run, *, quietly: bool = False) -> bool:
     if done.after == done.before:
-        return
+        return True
     try:
         memory.save(paths.run + "/state", done.after)
     except OSError as error:
-        journal.tell(f"cannot remember: {error}; the next run decides anew", priority=journal.ERROR)
+        if not quietly:
+            told = f"cannot remember: {error}; the next run decides anew"
+            journal.tell(told, priority=journal.ERROR)
+        return False
+    return True
 
 
-def _tell(paths: Paths, done: record.Run) -> str:
-    """Tell the journal and the flight recorder of a transition; return the recorder's line."""
+def _tell(paths: Paths, done: record.Run, line: str) -> None:
+    """Tell the journal and the flight recorder of a transition."""
     journal.tell(
         f"{record.summary(done)} [{done.trigger}, {done.took} ms]",
         priority=journal.NOTICE,
@@ -122,12 +132,15 @@ def _tell(paths: Paths, done: record.Run) -> str:
     )
     for failure in done.failed:
         journal.tell(f"the kernel refused to {failure}", priority=journal.ERROR)
-    line = record.line(done)
+    from netfail_hooks import repeat
+
     try:
         record.write(paths.log, line, done.config.log_bytes)
     except OSError as error:
         journal.tell(f"cannot record: {error}", priority=journal.WARNING)
-    return line
+        repeat.keep(paths, line)
+    else:
+        repeat.forget(paths)
 
 
 def _count(paths: Paths, done: record.Run) -> None:

@@ -47,7 +47,12 @@ def is_transition(run: Run) -> bool:
     Forgetting neighbours isn't: it is done again and again while all is well.
     """
     changed = any(not isinstance(change, Forget) for change in run.changes)
-    return changed or _verdicts(run.before) != _verdicts(run.after)
+    return changed or is_move(run)
+
+
+def is_move(run: Run) -> bool:
+    """Tell whether something stands otherwise than before."""
+    return _verdicts(run.before) != _verdicts(run.after)
 
 
 def _verdicts(memory: Memory) -> list[tuple[object, ...]]:

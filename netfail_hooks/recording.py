@@ -136,4 +136,4 @@ def _is_address(text: str) -> bool:
 
 def _is_length(text: str, address: str) -> bool:
     most = 128 if ":" in address else 32
-    return not text or (text.isascii() and text.isdigit() and int(text) <= most)
+    return text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= most

@@ -13,19 +13,32 @@ import hashlib
 import ipaddress
 import re
 
+# Not in a line of JSON: those are our own, and have to be read again.
 _SECRET = re.compile(
-    r"^([#;\s]*[\w.-]*(?:password|passphrase|secret|private|psk|presharedkey|token|ssid|hostname|duid|"
-    r"clientidentifier|sendoption|vendoroption|username|identity)[\w.-]*\s*=)(?:[^\n\\]|\\[\s\S])*",
+    r"^(?!\{)([^\n]*?(?:password|passphrase|passwd|secret|private|psk|key|token|ssid|hostname|duid|"
+    r"clientidentifier|sendoption|vendoroption|username|userclass|identity|apn|domains|description)"
+    r"[^\n:=]*[:=])(?:[^\n\\]|\\[\s\S])*",
     re.IGNORECASE | re.MULTILINE,
 )
-_MAC = re.compile(r"(?<![0-9A-Fa-f:-])[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}"
-                  r"(?![0-9A-Fa-f:-])")  # fmt: skip
-_FOUR = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(/\d{1,2})?(?![\w.])")
-_SIX = re.compile(r"(?<![0-9A-Fa-f])((?:::|[0-9A-Fa-f]{1,4}:)[0-9A-Fa-f:]*(?:\.\d+){0,3})"
-                  r"(/\d{1,3})?")  # fmt: skip
+_LOGIN = re.compile(r"://[^\s/\"@]+@")
+# Of 6, 8 (Firewire) or 20 (InfiniBand) octets; an address of IPv6 goes on at either end.
+_MAC = re.compile(r"(?<![0-9A-Fa-f])(?<![0-9A-Fa-f:][:-])"
+                  r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4,18}"
+                  r"(?![0-9A-Fa-f]|[:-][0-9A-Fa-f])"
+                  r"|\b[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?!\w|\.\w)")  # fmt: skip
+# systemd.net-naming-scheme(7): a NIC in a USB port is named after its hardware address.
+_NAMED = re.compile(r"((?:en|ib|sl|wl|ww)x)([0-9A-Fa-f]{12})")
+_FOUR = re.compile(r"(?<!\d)(?<!\d\.)(\d{1,3}(?:\.\d{1,3}){3})(/\d{1,2})?(?!\d|\.\d)")
+_SIX = re.compile(r"((?:::|[0-9A-Fa-f]{1,4}:)[0-9A-Fa-f:]*(?:\.\d+){0,3})(/\d{1,3})?")
+_LEADING = re.compile(r"(?<![\w:])0+(?=\d)")  # inet_aton(3) takes 081.2.69.142 for an address, too
+# The first group of one that IANA has given away (2000::/3), in what is no address after all.
+_DAMAGED = re.compile(r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]*:")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _GIVEN = b"\xff\xfe"  # in the middle of an interface identifier made of a hardware address
-_NO_MAC = ("00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff")
+# What has an IPv4 address as its end: compatible and mapped ones (RFC 4291), and behind NAT64
+# (RFC 6052). 64:ff9b:1::/48 has it anywhere (RFC 8215).
+_AROUND_FOUR = (0, 0xFFFF, 0x64FF9B << 64)
+_NAT64 = 0x64FF9B0001
 
 
 class Redactor:
@@ -38,28 +51,30 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a text without secrets, hardware addresses and public addresses."""
-        text = _SECRET.sub(r"\1(redacted)", text)
+        text = _LOGIN.sub("://(redacted)@", _SECRET.sub(r"\1(redacted)", text))
+        text = _NAMED.sub(lambda found: found[1] + self._mac(found[2]), text)
         text = _MAC.sub(lambda found: self._mac(found[0]), text)
         text = _FOUR.sub(lambda found: self._found(found[1], found[2] or ""), text)
         return _SIX.sub(lambda found: self._found(found[1], found[2] or ""), text)
 
     def _mac(self, text: str) -> str:
-        plain = text.lower().replace("-", ":")
-        if plain in _NO_MAC:
+        """Return a placeholder of the same length, with what stands between the digits."""
+        digits = "".join(filter(str.isalnum, text.lower()))
+        if set(digits) in ({"0"}, {"f"}):
             return text
         number = len(self._macs) + 1
-        made = f"02:00:00:00:{number >> 8 & 255:02x}:{number & 255:02x}"
-        return self._macs.setdefault(plain, made).replace(":", "-" if "-" in text else ":")
+        made = iter(self._macs.setdefault(digits, f"02{number:0{len(digits) - 2}x}"))
+        return "".join(next(made) if one.isalnum() else one for one in text)
 
     def _found(self, text: str, length: str) -> str:
         """Redact what looks like an address, with the length of its prefix if it has one."""
         shown = text if text.endswith("::") else text.rstrip(":")  # the end of a sentence's part
         try:
-            found = ipaddress.ip_address(shown)
+            found = ipaddress.ip_address(_LEADING.sub("", shown) if "." in shown else shown)
             prefix = int(length[1:] or found.max_prefixlen)
             host = (1 << found.max_prefixlen - prefix) - 1
         except ValueError:
-            return text + length
+            return "(redacted)" if _DAMAGED.match(text) else text + length
         new = self._address(found)
         if not int(found) & host:  # a prefix is written with zeros
             new = type(found)(int(new) & ~host)
@@ -69,8 +84,14 @@ class Redactor:
         number = int(found)
         if found.version == 4:
             return ipaddress.IPv4Address(self._four(number)) if found.is_global else found
-        if number >> 125 == 1 and found.is_global:  # 2000::/3 is all that IANA has given away
-            return ipaddress.IPv6Address(self._public(number))
+        if number >> 125 == 1:  # 2000::/3 is all that IANA has given away
+            documents = number >> 96 == 0x20010DB8 or number >> 108 == 0x3FFF0
+            return found if documents else ipaddress.IPv6Address(self._public(number))
+        if number >> 32 in _AROUND_FOUR:
+            inner = self._address(ipaddress.IPv4Address(number & 0xFFFFFFFF))
+            return ipaddress.IPv6Address(number >> 32 << 32 | int(inner))
+        if number >> 80 == _NAT64:
+            return ipaddress.IPv6Address(number >> 80 << 80 | self._flipped(number, 128, 80))
         if found.packed[11:13] == _GIVEN:
             return ipaddress.IPv6Address(number >> 64 << 64 | self._flipped(number, 128, 64))
         return found

@@ -11,7 +11,7 @@ from netfail_hooks.core import decide, think
 from netfail_hooks.imagined import Imagined
 from netfail_hooks.memory import Memory
 from netfail_hooks.record import Run
-from netfail_hooks.recording import DamagedError, Recorded, parse
+from netfail_hooks.recording import Recorded, parse
 from netfail_hooks.steps import DEAD, Step
 from netfail_hooks.values import plain, replace, value
 
@@ -32,11 +32,9 @@ def again(lines: Iterable[str]) -> Iterator[Again]:
         if not line.strip():
             continue
         try:
-            recorded = parse(line)
-        except DamagedError as damage:
+            yield _again(parse(line))
+        except ValueError as damage:  # of what could be read, but cannot have been
             yield Again(f"line {number}: DAMAGED: {damage}", same=False)
-            continue
-        yield _again(recorded)
 
 
 def _again(recorded: Recorded) -> Again:

@@ -24,7 +24,7 @@ from netfail_hooks.perform import forget, place
 from netfail_hooks.plan import Step
 
 _HERE = Paths()
-_LEFT = re.compile(r"lock|(state|config|tally|metrics\.failed|notify\.\d+)(\.\d+\.tmp)?")
+_LEFT = re.compile(r"lock|(state|config|tally|told|metrics\.failed|notify\.\d+)(\.\d+\.tmp)?")
 
 
 @dataclass(frozen=True, slots=True)

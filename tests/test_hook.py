@@ -85,7 +85,7 @@ def test_a_run_with_nothing_to_do_loads_nothing_for_it() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "netfail_hooks.reconcile" in loaded
-    ours = ("act", "apply", "flows", "metrics", "metrics_text", "notify", "tally")
+    ours = ("act", "apply", "flows", "metrics", "metrics_text", "notify", "repeat", "tally")
     assert not loaded & {f"netfail_hooks.{name}" for name in ours}
     assert not loaded & {"dataclasses", "json", "re", "subprocess", "typing", "pyroute2"}
 

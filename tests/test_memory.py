@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.memory import Answer, Carrier, Kept, Memory, Standing, parse, render
 from netfail_hooks.values import fields
+from tests.conftest import Tried
 
 WHOLE = Memory(
     (Standing("eth0", 4, "down", 5, 6, 10, 2, 1, 0, 7, 2, 0, "no answer from 10.0.0.1"),),
@@ -61,8 +62,11 @@ def test_what_does_not_fit_is_refused(old: str, new: str) -> None:
         parse(text.replace(old, new))
 
 
-@given(st.text(max_size=300))
-def test_a_damaged_memory_is_refused_not_believed(garbage: str) -> None:
+@pytest.mark.faults
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(garbage=st.text(max_size=300))
+def test_a_damaged_memory_is_refused_not_believed(tried: Tried, garbage: str) -> None:
+    tried("fuzz inputs: damaged memories", 2)
     for text in (garbage, render(Memory())[:-4] + garbage + "\nend\n"):
         try:
             found = parse(text)

@@ -7,16 +7,17 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import events, record, recording
+from netfail_hooks import events, record, recording, replay_decide
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.facts import Route, Target
 from netfail_hooks.memory import Memory
 from netfail_hooks.recording import DamagedError
 from netfail_hooks.replay_decide import again
 from netfail_hooks.values import plain
+from tests.conftest import Tried
 from tests.runs import runs
 from tests.world import STATES
 
@@ -83,6 +84,9 @@ def _set(entry: dict[str, Any], path: str, found: object) -> None:
         ("seen.links.0.up", 1, "seen.links[0].up: not bool"),
         ("seen.routes.0.family", 5, "seen.routes[0].family: 5 cannot be"),
         ("seen.routes.0.destination", "x/24", "seen.routes[0].destination: 'x/24' cannot be"),
+        ("seen.routes.0.destination", "10.0.0.0", "destination: '10.0.0.0' cannot be"),
+        ("seen.routes.0.destination", "10.0.0.0/", "destination: '10.0.0.0/' cannot be"),
+        ("seen.routes.0.destination", "fd00::/" + "1" * 5000, "destination: 'fd00::/1"),
         ("seen.routes.0.destination", "10.0.0.0/99", "destination: '10.0.0.0/99' cannot be"),
         ("seen.routes.0.gateway", "1.2.3", "seen.routes[0].gateway: '1.2.3' cannot be"),
         ("before.standings.0.verdict", "fine", "before.standings[0].verdict: 'fine' cannot be"),
@@ -114,10 +118,24 @@ def test_a_line_from_before_a_key_came_has_its_default() -> None:
     assert found.config.log_bytes == Config(()).log_bytes
 
 
-@settings(deadline=None)
+@pytest.mark.faults
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_spoilt_line_is_refused_or_decided_on_but_never_a_crash(data: st.DataObject) -> None:
+def test_a_spoilt_line_is_refused_or_decided_on_but_never_a_crash(
+    tried: Tried, data: st.DataObject
+) -> None:
+    tried("fuzz inputs: spoilt recordings", 1)
     entry = _entry()
+    for _ in range(data.draw(st.integers(1, 3))):
+        _spoil(entry, data)
+    line = json.dumps(entry)
+    assert len(list(again([line]))) == 1
+    with contextlib.suppress(ValueError):
+        events.parse(line)
+
+
+def _spoil(entry: dict[str, Any], data: st.DataObject) -> None:
+    """Put something else in the place of one thing in an entry."""
     at: Any = entry
     while True:
         keys = list(range(len(at))) if isinstance(at, list) else sorted(at)
@@ -126,20 +144,29 @@ def test_a_spoilt_line_is_refused_or_decided_on_but_never_a_crash(data: st.DataO
             break
         at = at[key]
     spoilt: Any = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
-    at[key] = data.draw(spoilt | st.sampled_from([[], {}, "::1", "1.2.3.4", "default", "eth0"]))
-    line = json.dumps(entry)
-    assert len(list(again([line]))) == 1
-    with contextlib.suppress(ValueError):
-        events.parse(line)
+    at[key] = data.draw(spoilt | st.sampled_from(
+        [[], {}, "::1", "1.2.3.4", "default", "eth0", "fd00:1::/64", "10.0.0.0/8", "down", 4, 6]
+    ))  # fmt: skip
 
 
-@settings(deadline=None)
-@given(st.recursive(
+def test_what_reads_well_and_cannot_have_been_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no such carrier")
+
+    monkeypatch.setattr(replay_decide, "decide", refuse)
+    line = json.dumps(_entry())
+    assert [one.text for one in again([line])] == ["line 1: DAMAGED: no such carrier"]
+
+
+@pytest.mark.faults
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
         ["uplinks", "interface", "standings", "family", "now", "metric"]), inner, max_size=3),
 ))  # fmt: skip
-def test_no_data_gets_past_but_whole_values(data: object) -> None:
+def test_no_data_gets_past_but_whole_values(tried: Tried, data: object) -> None:
+    tried("fuzz inputs: recorded values", 1)
     for kind in (Config, Memory, Route):
         try:
             built = recording.build(kind, data, "x")

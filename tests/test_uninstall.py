@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks.errors import Misuse
+from tests.conftest import Tried
 from tests.machine import Machine, Shape
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -147,21 +148,29 @@ def _die_at(number: int) -> None:
     sys.addaudithook(count)
 
 
-def test_killed_anywhere_in_install_uninstall_gives_everything_back(machine: Machine) -> None:
+@pytest.mark.faults
+def test_killed_anywhere_in_install_uninstall_gives_everything_back(
+    machine: Machine, tried: Tried
+) -> None:
     before = machine.shape()
     number = 0
     while _killed_at(number := number + 1, lambda: machine.install(*PAIR)):
+        tried("kill points: install, on files alone", 1)
         machine.uninstall("--yes")
         assert machine.shape() == before, f"killed at deed {number}"
     assert number > 100
 
 
-def test_killed_anywhere_in_uninstall_the_next_one_does_the_rest(machine: Machine) -> None:
+@pytest.mark.faults
+def test_killed_anywhere_in_uninstall_the_next_one_does_the_rest(
+    machine: Machine, tried: Tried
+) -> None:
     before = machine.shape()
     number = 0
     while True:
         machine.install(*PAIR)
         killed = _killed_at(number := number + 1, lambda: machine.uninstall("--yes"))
+        tried("kill points: uninstall, on files alone", killed)
         machine.uninstall("--yes")
         assert machine.shape() == before, f"killed at deed {number}"
         if not killed:
@@ -169,13 +178,17 @@ def test_killed_anywhere_in_uninstall_the_next_one_does_the_rest(machine: Machin
     assert number > 50
 
 
-def test_killed_anywhere_in_a_second_install_the_next_one_does_the_rest(machine: Machine) -> None:
+@pytest.mark.faults
+def test_killed_anywhere_in_a_second_install_the_next_one_does_the_rest(
+    machine: Machine, tried: Tried
+) -> None:
     before = machine.shape()
     other = ("--primary", "wlan0", "--backup", "eth0", "--interval", "0", "--yes")
     ends: list[Shape] = []
     while True:
         machine.install(*PAIR)
         killed = _killed_at(len(ends) + 1, lambda: machine.install(*other))
+        tried("kill points: install, on files alone", killed)
         machine.install(*other)
         ends.append(machine.shape())
         machine.uninstall("--yes")

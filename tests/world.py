@@ -173,7 +173,9 @@ class World:
             prefix = subnet + ("0/24" if family == 4 else "/64")
             down = state == "no-carrier"
             if state != "degraded":
-                found.append(Route(name, family, prefix, metric, protocol=2, linkdown=down))
+                source = self.address(name, family) if family == 4 else ""  # IPv6 has none
+                kernel = Route(name, family, prefix, metric, source=source, protocol=2)
+                found.append(replace(kernel, linkdown=down))
             finer = self.finer.get(name, []) if family == 4 else []
             found += [Route(name, 4, one, metric, protocol=16, linkdown=down) for one in finer]
             gateway = subnet + "1"

@@ -151,6 +151,7 @@ def test_a_recorder_that_loses_a_line_is_found_out(monkeypatch: pytest.MonkeyPat
         soak(0.3, 7, MACHINES[0])
 
 
+@pytest.mark.faults
 def test_replay_decides_as_the_model_did(tried: Tried) -> None:
     for seed in range(2):
         for one in again(draw(seed).recorded().splitlines()):

@@ -1,0 +1,74 @@
+"""What of a ``.network`` file may be shown to others: settings that are known to say nothing.
+
+Whoever writes such a file may put anything into it: passwords of VPNs, names of houses and people,
+what was once right as a comment. So no list of what is secret is ever whole; this one is of what
+is not. All else is there by its key alone, comments not at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from netfail_hooks.networkfile import Section, parse
+
+REDACTED = "(redacted)"
+# systemd.network(5), but for names, texts, identifiers and keys
+_KEYS = """
+Name OriginalName MACAddress PermanentMACAddress Driver Type Kind WLANInterfaceType
+MTUBytes ARP Multicast AllMulticast Promiscuous Unmanaged Group RequiredForOnline
+RequiredFamilyForOnline ActivationPolicy
+DHCP DHCPServer LinkLocalAddressing IPv6LinkLocalAddressGenerationMode
+IPv4LLRoute DefaultRouteOnDevice LLMNR MulticastDNS DNSOverTLS DNSSEC DNSDefaultRoute LLDP
+EmitLLDP BindCarrier Address Gateway DNS IPForward IPv4Forwarding IPv6Forwarding IPMasquerade
+IPv6PrivacyExtensions IPv6AcceptRA IPv6DuplicateAddressDetection IPv6HopLimit
+IPv4AcceptLocal IPv4RouteLocalnet IPv4ProxyARP IPv4ReversePathFilter IPv6ProxyNDP IPv6SendRA
+DHCPPrefixDelegation IPv6MTUBytes Bridge Bond VRF VLAN MACVLAN Tunnel ActiveSlave PrimarySlave
+ConfigureWithoutCarrier IgnoreCarrierLoss KeepConfiguration BatmanAdvanced
+Peer Broadcast PreferredLifetime Scope RouteMetric HomeAddress DuplicateAddressDetection
+ManageTemporaryAddress AddPrefixRoute AutoJoin
+TypeOfService From To FirewallMark Table Priority IncomingInterface OutgoingInterface
+SourcePort DestinationPort IPProtocol InvertRule Family SuppressPrefixLength
+LinkLayerAddress GatewayOnLink Destination Source Metric IPv6Preference PreferredSource
+Protocol InitialCongestionWindow QuickAck FastOpenNoCookie TTLPropagate MultiPathRoute
+UseDNS RoutesToDNS UseNTP RoutesToNTP UseSIP UseMTU UseHostname UseDomains UseRoutes UseGateway
+UseTimezone UseAddress UseDelegatedPrefix SendHostname SendRelease SendDecline Anonymize
+MaxAttempts RouteTable RouteMTUBytes RapidCommit WithoutRA
+UseAutonomousPrefix UseOnLinkPrefix UseRoutePrefix UseICMPv6RateLimit DHCPv6Client
+"""
+_KNOWN = frozenset(_KEYS.split())
+_WORD = re.compile(r"[A-Z][A-Za-z46]{1,31}")  # a key or section as systemd spells them
+_INLINE = re.compile(r"\s*[#;].*", re.DOTALL)  # a server's name, or what was meant as a comment
+
+
+def shown(text: str) -> str:
+    """Return the text of a file without comments, and with the settings of known keys alone."""
+    return "\n".join(line for one in parse(text) for line in _lines(one))
+
+
+def _lines(section: Section) -> Iterator[str]:
+    if section.header:
+        yield f"[{_word(section.name)}]"
+    for item in section.items:
+        if item.key:
+            yield f"{_word(item.key)}={_setting(item.key, item.setting)}"
+
+
+def _word(text: str) -> str:
+    return text if _WORD.fullmatch(text) else REDACTED
+
+
+def _setting(key: str, setting: str) -> str:
+    if key not in _KNOWN:
+        return REDACTED if setting else ""
+    if key.endswith(("MACAddress", "LinkLayerAddress")):
+        return " ".join(map(_mac, setting.split()))
+    return _INLINE.sub(f" {REDACTED}", setting)
+
+
+def _mac(word: str) -> str:
+    """Return a hardware address in the one form that is exchanged later (systemd knows three)."""
+    digits = re.sub(r"[:.-]", "", word.lstrip("!"))
+    if not re.fullmatch(r"(?:[0-9A-Fa-f]{2}){6,20}", digits):
+        return REDACTED
+    return "!" * word.startswith("!") + bytes.fromhex(digits).hex(":")
