@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import time
+from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, socket
 
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import own_directory
@@ -16,47 +17,79 @@ if TYPE_CHECKING:
 
 PATIENCE = 8.0  # seconds; the dispatcher is serial, and a hook has 10 in all
 _STEP = 0.01
+_NO_ROOM = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
+_TAKEN = (errno.EAGAIN, errno.EACCES, errno.EADDRINUSE)
+_NAME = "netfail-hooks"
 
 
 class Lock:
-    """An exclusive flock(2), gone with the process that holds it, however it ends."""
+    """An exclusive flock(2), gone with the process that holds it, however it ends.
+
+    A disk with no room for its file must not cost the failover. There a name does, of the kind
+    that lives in the network namespace and not on a disk ("abstract", unix(7)): one socket at a
+    time has it, and it goes with its process too. Anybody could hold the name, nobody else the
+    file; so the file it is wherever there can be one.
+    """
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._descriptor = -1
+        self._socket: socket | None = None
 
     def __enter__(self) -> Self:
         """Wait for our turn. Raises Problem after PATIENCE, NotPermitted where we may not."""
         try:
-            own_directory(self._directory)
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._descriptor = os.open(self._directory + "/lock", flags, 0o600)
+            self._descriptor = _open(self._directory)
         except PermissionError as error:
             mend = f"chown root {error.filename}; chmod go-w {error.filename}"
             hint = mend if os.geteuid() == 0 else "run as root"
             raise NotPermitted(f"{error.filename}: {error.strerror}", hint=hint) from None
         except OSError as error:
-            raise Problem(f"{error.filename}: {error.strerror}") from None
+            if error.errno not in _NO_ROOM:
+                raise Problem(f"{error.filename}: {error.strerror}") from None
+            self._socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
         self._wait()
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+        if self._socket is not None:
+            self._socket.close()
+        else:
+            os.close(self._descriptor)
 
     def _wait(self) -> None:
         until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES):
-                    raise
-            else:
-                return
+        while not self._take():
             if time.monotonic() > until:
-                os.close(self._descriptor)
+                self.__exit__()
+                file = f"fuser {self._directory}/lock"
                 raise Problem(
                     f"another run has held the lock for {PATIENCE:.0f} s",
-                    hint=f"see who: fuser {self._directory}/lock",
+                    hint=f"see who: {f'ss -xap src @{_NAME}' if self._socket else file}",
                 )
             time.sleep(_STEP)
+
+    def _take(self) -> bool:
+        try:
+            if self._socket is not None:
+                self._socket.bind(f"\0{_NAME}")
+            else:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+            return False
+        return True
+
+
+def _open(directory: str) -> int:
+    """Return a descriptor of the lock's file. Raises OSError, of _NO_ROOM where none can be."""
+    own_directory(directory)
+    path = directory + "/lock"
+    flags = os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS or not os.path.lexists(path):
+            raise
+    return os.open(path, os.O_RDONLY | flags)  # flock(2) asks for no right to write

@@ -13,6 +13,7 @@ from pytest_mock import MockerFixture
 from netfail_hooks import lock
 from netfail_hooks.errors import Problem
 from netfail_hooks.lock import Lock
+from tests.conftest import Tried
 
 HOLDER = """
 import sys
@@ -68,6 +69,47 @@ def test_a_link_in_the_way_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="symbolic links"), Lock(str(tmp_path)):
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+# Where no file can be made, or not even opened to be written: what mounts it, and who is asked.
+NO_ROOM = {
+    "read-only": ("mount -t tmpfs -o mode=755,ro bad $1", "ss -xap src @netfail-hooks"),
+    "full": ("mount -t tmpfs -o mode=755,nr_inodes=1 bad $1", "ss -xap src @netfail-hooks"),
+    "read-only by now": ("touch $1/lock; mount --bind -o ro $1 $1", "fuser $1/lock"),
+}
+TURNS = """
+import subprocess, sys
+from netfail_hooks import lock
+from netfail_hooks.errors import Problem
+command = [sys.executable, "-c", sys.argv[2], sys.argv[1]]
+pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+with subprocess.Popen(command, **pipes) as holder:
+    assert holder.stdout.readline() == "mine\\n"
+    lock.PATIENCE = 0.05
+    try:
+        lock.Lock(sys.argv[1]).__enter__()
+        print("two at once")
+    except Problem as problem:
+        print(problem.hint)
+    holder.kill()
+with lock.Lock(sys.argv[1]):
+    print("free")
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("mount", "who"), NO_ROOM.values(), ids=NO_ROOM)
+def test_where_there_can_be_no_file_runs_take_turns_all_the_same(
+    tmp_path: Path, mount: str, who: str, tried: Tried
+) -> None:
+    tried("full and read-only disks", 1)
+    done = subprocess.run(
+        ["unshare", "--mount", "--net", "sh", "-ec", f'{mount}; exec "$2" -c "$3" "$1" "$4"', "sh",
+         str(tmp_path), sys.executable, TURNS, HOLDER],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    told = f"see who: {who}".replace("$1", str(tmp_path))
+    assert done.stdout.splitlines() == [told, "free"], done.stderr
 
 
 def _try(directory: Path) -> None:

@@ -7,6 +7,7 @@ done, and nothing else. So the points at which a run can be killed are as many a
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from signal import SIGKILL
@@ -23,6 +24,7 @@ CALLS = (
 )
 _TRACE = "/run/lab/strace"
 _LINE = re.compile(r"(\w+)\((.*)\) += (\S+)")
+_HURT = re.compile(r"\((INJECTED|DELAYED)\)$", re.MULTILINE)
 _CACHE = "__pycache__"  # which Python tries to make, on the lab's read-only file system
 _MAKES = re.compile(r"O_CREAT|O_TRUNC")
 
@@ -40,6 +42,12 @@ class Call:
 
     def __str__(self) -> str:
         return f"{self.name} number {self.number} {self.text}"
+
+
+def check(lab: Lab) -> list[str]:
+    """Return the command line by which the timer starts a check."""
+    unit = lab.read("/etc/systemd/system/netfail-hooks-check.service")
+    return shlex.split(next(one for one in unit.splitlines() if "ExecStart=" in one)[10:])
 
 
 def trace(lab: Lab, argv: Sequence[str], environment: Environment) -> list[Call]:
@@ -61,7 +69,10 @@ def fail(
     lab: Lab, argv: Sequence[str], inject: str, environment: Environment
 ) -> CompletedProcess[str]:
     """Run a command with one of its calls failing or late: ``sendmsg:error=ENOBUFS:when=1``."""
-    return lab.run(*_strace("recvfrom"), f"--inject={inject}", *argv, environment=environment)
+    done = lab.run(*_strace("recvfrom"), f"--inject={inject}", *argv, environment=environment)
+    # strace says nothing of a call that never came.
+    assert _HURT.search(read(lab)), f"nothing was hurt by {inject}: {done.stdout}{done.stderr}"
+    return done
 
 
 def points(calls: Sequence[Call]) -> list[Call]:

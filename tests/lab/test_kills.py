@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
@@ -22,7 +21,7 @@ from netfail_hooks.sandbox import Lab
 from netfail_hooks.sandbox_holder import package_home
 from netfail_hooks.sandbox_lan import gateway6
 from tests.conftest import Tried
-from tests.lab.kills import Call, kill, points, trace
+from tests.lab.kills import Call, check, kill, points, trace
 from tests.lab.suite import ROUTES, SETTINGS, install, shape, wait
 
 pytestmark = pytest.mark.faults
@@ -52,12 +51,6 @@ def _carrier(lab: Lab, *, there: bool) -> None:
     (lab.cable_in if there else lab.cable_out)("eth0")
     wanted = "up" if there else "down"
     wait(lambda: lab.read("/sys/class/net/eth0/operstate").strip() == wanted, f"link {wanted}")
-
-
-def _check(lab: Lab) -> list[str]:
-    """Return the command line by which the timer starts a check."""
-    unit = lab.read("/etc/systemd/system/netfail-hooks-check.service")
-    return shlex.split(next(one for one in unit.splitlines() if "ExecStart=" in one)[10:])
 
 
 def _standing(lab: Lab) -> list[str]:
@@ -129,7 +122,7 @@ def test_a_killed_hook_and_a_killed_check_are_repaired_by_the_next(dual: Lab, tr
     dual.networkd.stop_dispatcher()
     with dual.watch() as watch:
         lost = Scene(dual, [_HOOK], ("eth0", "wlan0"), there=False)
-        back = Scene(dual, _check(dual), ("wlan0", "eth0"), there=True)
+        back = Scene(dual, check(dual), ("wlan0", "eth0"), there=True)
         for one, other in zip_longest(lost.calls, back.calls):
             for scene, at in ((lost, one or lost.calls[0]), (back, other or back.calls[0])):
                 tried("kill points: hook and check", 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.mutation.__main__ import TARGETS, known, of
@@ -22,6 +24,32 @@ def test_the_tests_of_each_module_are_there() -> None:
     for module, target in TARGETS.items():
         assert (ROOT / f"netfail_hooks/{module}.py").exists()
         assert all((ROOT / f"tests/{name}.py").exists() for name in target.tests)
+
+
+# A process of its own, in which nothing of ours is loaded yet.
+JUDGE = """
+import ast, sys
+from tests.mutation import __main__ as tester
+sys.argv[1:] = ["sysctls"]
+right, known = tester.right, tester.known
+tester.right = lambda module: ast.parse("1 / 0")
+assert tester.main() == 1
+tester.right = right
+mutant = next(tester.of("sysctls"))
+tester.known = lambda: {f"sysctls: {mutant.name}"}
+assert tester.main() == 1
+"""
+
+
+def test_tests_that_fail_anyway_and_needless_explanations_are_told() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", JUDGE], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second, stale, _ = done.stdout.splitlines()
+    assert first == "sysctls: its tests fail with nothing broken, so they prove nothing"
+    assert second.startswith("sysctls: 5 mutants, 0 survive")
+    assert stale.startswith("    noticed, though known.md explains it: sysctls: ")
 
 
 def test_each_mutant_is_another_program() -> None:
