@@ -26,15 +26,22 @@ _HOUR = 3600
 _SETTLE = 5.0  # seconds for daemons to finish what they do at their start
 _RUNS = 10  # of a round
 _STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "startup")
-# Runs a command a few times; prints CPU seconds and switches of one run, by getrusage(2).
+# Runs a command once, which may compile the config, then a few times; prints CPU seconds and
+# switches of one run, by getrusage(2).
 _ROUND = """
 import os, resource, sys
 runs, argv = int(sys.argv[1]), sys.argv[2:]
 quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-for _ in range(runs):
+def used():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime, usage.ru_nvcsw + usage.ru_nivcsw
+def run():
     os.waitpid(os.posix_spawnp(argv[0], argv, os.environ, file_actions=quiet), 0)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print((used.ru_utime + used.ru_stime) / runs, (used.ru_nvcsw + used.ru_nivcsw) / runs)
+run()
+before = used()
+for _ in range(runs):
+    run()
+print(*((now - was) / runs for now, was in zip(used(), before)))
 """
 
 
