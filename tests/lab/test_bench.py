@@ -44,6 +44,28 @@ def test_one_fault_of_one_contender_is_measured_told_and_drawn(tmp_path: Path) -
     assert _run(tmp_path, "--from", "found.json").stdout == told
 
 
+def test_those_of_scripts_ours_and_networkmanager_move_and_cost(tmp_path: Path) -> None:
+    """All that has to be fetched, started and waited for; what each takes at rest."""
+    keys = ("hook", "ping", "nm", "ours")
+    asked = [word for key in keys for word in ("--contender", key)]
+    found, told = _measured(tmp_path, *asked, "--fault", "cable out", "--rest", "2")
+    samples = {sample.contender: sample for sample in found.samples}
+    assert tuple(samples) == keys
+    for key in ("hook", "ping", "ours"):
+        assert not samples[key].outage.over, key
+        assert samples[key].outage.ms < 1000, key
+    assert samples["ours"].alive == samples["ours"].connections == 2
+    costs = {cost.contender: cost for cost in found.costs}
+    assert tuple(costs) == keys
+    assert costs["nm"].own_mib > 1
+    assert costs["ours"].own_mib == 0
+    assert costs["ours"].needs == "networkd, dispatcher"
+    # 720 checks an hour, each little more than Python twice over: made of byte code.
+    python = next(one for one in found.startups if one.name.startswith("python3"))
+    assert 720 < costs["ours"].cpu_s / python.cpu_ms * 1000 < 4 * 720
+    assert "netfail-hooks" in told.partition("at rest")[2]
+
+
 def test_a_bond_is_measured_whether_or_not_this_kernel_has_the_driver(tmp_path: Path) -> None:
     found, told = _measured(tmp_path, "--contender", "mii", "--fault", "cable out", "--rest", "0")
     (sample,) = found.samples
