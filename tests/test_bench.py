@@ -146,6 +146,15 @@ def test_the_picture_is_a_picture_for_light_and_dark() -> None:
     assert "two &lt;files&gt;" in drawn
 
 
+def test_what_is_to_be_known_fits_into_the_picture() -> None:
+    long = replace(RESULTS, notes=(("ours", "a word and " * 40),))
+    root = ET.fromstring(picture(long, TITLES, OURS))  # noqa: S314 - our own
+    words = [text for text in root.iter(f"{SVG}text") if "a word" in (text.text or "")]
+    assert len(words) == 4
+    assert len({text.get("y") for text in words}) == 4
+    assert float(words[-1].get("y") or 0) < float(root.get("height") or 0)
+
+
 def test_a_longer_outage_has_a_longer_bar() -> None:
     def ends(ms: float) -> float:
         one = replace(RESULTS, samples=(_sample("other", "cable out", ms),))
