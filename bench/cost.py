@@ -20,21 +20,30 @@ from bench.contenders import Contender
 from bench.results import Cost, StartUp
 from bench.stage import Stage
 from netfail_hooks.errors import Problem
+from netfail_hooks.hook_file import base_python
 from netfail_hooks.sandbox_holder import read_text
 
 _HOUR = 3600
-_SETTLE = 5.0  # seconds for daemons to finish what they do at their start
+_SETTLE, _SETTLED = 3.0, 30.0  # seconds: a look at what daemons still do at their start, all looks
+_CALM = 12  # switches of a process in a look, at most
 _RUNS = 10  # of a round
 _STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "startup")
-# Runs a command a few times; prints CPU seconds and switches of one run, by getrusage(2).
+# Runs a command once, which may compile the config, then a few times; prints CPU seconds and
+# switches of one run, by getrusage(2).
 _ROUND = """
 import os, resource, sys
 runs, argv = int(sys.argv[1]), sys.argv[2:]
 quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-for _ in range(runs):
+def used():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime, usage.ru_nvcsw + usage.ru_nivcsw
+def run():
     os.waitpid(os.posix_spawnp(argv[0], argv, os.environ, file_actions=quiet), 0)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print((used.ru_utime + used.ru_stime) / runs, (used.ru_nvcsw + used.ru_nivcsw) / runs)
+run()
+before = used()
+for _ in range(runs):
+    run()
+print(*((now - was) / runs for now, was in zip(used(), before)))
 """
 
 
@@ -54,11 +63,25 @@ def measure(contenders: Sequence[Contender], seconds: int) -> list[Cost]:
         pairs = list(zip(contenders, stages, strict=True))
         for contender, stage in pairs:
             contender.prepare(stage)
-        time.sleep(_SETTLE)
-        before = [_processes(contender, stage) for contender, stage in pairs]
+        before = _settled(pairs)
         time.sleep(seconds)
         return [_cost(contender, stage, was, seconds)
                 for (contender, stage), was in zip(pairs, before, strict=True)]  # fmt: skip
+
+
+def _settled(pairs: Sequence[tuple[Contender, Stage]]) -> list[dict[int, _Used]]:
+    """Wait until no daemon does what it does at its start; return what each had used by then."""
+    end = time.monotonic() + _SETTLED
+    now = [_processes(contender, stage) for contender, stage in pairs]
+    while True:
+        before = now
+        time.sleep(_SETTLE)
+        now = [_processes(contender, stage) for contender, stage in pairs]
+        calm = all(used.switches - was[pid].switches <= _CALM
+                   for was, new in zip(before, now, strict=True)
+                   for pid, used in new.items() if pid in was)  # fmt: skip
+        if calm or time.monotonic() > end:
+            return now
 
 
 def _cost(
@@ -116,6 +139,16 @@ def _used(stage: Stage, pid: int) -> _Used | None:
     resident = [line for line in read_text(f"{place}/status").splitlines() if "VmRSS" in line]
     kibibytes = int(resident[0].split()[1]) if resident else 0
     return _Used(nanoseconds / 1e9, switches, kibibytes / 1024)
+
+
+def python_ms() -> float:
+    """Return the CPU time (ms) of a Python that does nothing, as hooks run it. Raises Problem."""
+    argv = [sys.executable, "-I", "-S", "-c", _ROUND, str(2 * _RUNS), base_python(),
+            "-I", "-S", "-c", "pass"]  # fmt: skip
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Problem(f"a bare Python: {done.stderr.strip()}")
+    return float(done.stdout.split()[0]) * 1000
 
 
 def _round(contender: Contender, stage: Stage) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.sandbox_holder import SEARCH
 
 _CACHE = os.path.expanduser("~/.cache/netfail-hooks/bench")
+_ONE = threading.Lock()  # two hosts may need the same package at once
 # "Inst NAME (VERSION ...": new here. "Inst NAME [OLD] (...": there, and good enough.
 _NEW = re.compile(r"^Inst (\S+) \(", re.MULTILINE)
 
@@ -36,8 +38,9 @@ def program(name: str, package: str) -> Program:
     if found:
         return Program(found, "", {})
     root = os.path.join(_CACHE, package)
-    if not os.path.exists(root):
-        _unpack(package, root)
+    with _ONE:
+        if not os.path.exists(root):
+            _unpack(package, root)
     places = ":".join(f"{root}{place}" for place in SEARCH.split(":"))
     path = shutil.which(name, path=places)
     if path is None:

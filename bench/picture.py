@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import wrap
 from xml.sax.saxutils import escape
 
 from bench.faults import NAMES
@@ -11,6 +12,7 @@ from bench.results import Results, Sample
 from bench.table import Titles, told
 
 _WIDTH, _LEFT, _RIGHT = 860, 200, 190  # of it, of the names, of what stands beside a bar
+_COLUMNS = 140  # of small letters
 _BAR, _STEP, _HEAD, _GAP = 13, 21, 46, 22
 _LOWEST = 1.0  # ms: the scale's left end
 _TICKS = ((1, "1 ms"), (10, "10 ms"), (100, "0.1 s"), (1000, "1 s"), (10_000, "10 s"),
@@ -44,7 +46,7 @@ def picture(results: Results, titles: Titles, ours: Sequence[str]) -> str:
         if rows:
             parts += _panel(name, rows, titles, ours, top)
             top += _HEAD + len(rows) * _STEP + _GAP
-    for line in told(results, titles):
+    for line in (part for whole in told(results, titles) for part in wrap(whole, _COLUMNS)):
         parts.append(_text(10, top, line, "faint"))
         top += 18
     head = (

@@ -110,13 +110,21 @@ def median(samples: Sequence[Sample]) -> Sample:
 
 
 def merged(parts: Sequence[Results]) -> Results:
-    """Return several runs as one; of costs and reasons the last word counts."""
+    """Return several runs as one; of costs and reasons the last word counts.
+
+    Whoever could not run has a reason, unless another of the runs has samples of it.
+    """
     costs = {cost.contender: cost for part in parts for cost in part.costs}
     startups = {one.name: one for part in parts for one in part.startups}
     samples = tuple(sample for part in parts for sample in part.samples)
-    seen = {sample.contender for sample in samples}
+    seen = [{sample.contender for sample in part.samples} for part in parts]
     notes = {name: note for part in parts for name, note in part.notes}
-    absent = {name: why for part in parts for name, why in part.absent if name not in seen}
+    absent = {
+        name: why
+        for place, part in enumerate(parts)
+        for name, why in part.absent
+        if not any(name in others for others in seen[:place] + seen[place + 1 :])
+    }
     return Results(
         "; ".join(dict.fromkeys(part.machine for part in parts)),
         "; ".join(dict.fromkeys(part.made for part in parts)),

@@ -19,7 +19,8 @@ _ABOUT = """\
 # Measured beside what people use today
 
 Made by `bench/run` in [the lab](lab.md); [bench.svg](bench.svg) is the picture,
-[bench.json](bench.json) has each sample. Medians, measured {made} on {machine}.
+[bench.json](bench.json) has each sample. Medians, of two runs the worse; measured {made} on
+{machine}.
 
 The fault befalls the uplink that carries the traffic. *New traffic* may leave with any address;
 *its address* is that of the uplink that broke, from and to which connections stand. *Lost* counts
@@ -31,7 +32,9 @@ first table has the worse of both outages.
 At rest: *resident, own* is the memory (RSS, shared pages counted in full) of daemons that are
 there for failover alone. CPU and wake-ups (context switches) are those of all daemons over a
 quiet time, and of checks or pings that come and go, run by themselves and multiplied. The system
-bus and systemd's own work for a timer are not in it."""
+bus and systemd's own work for a timer are not in it. What starts Python has its byte code, as
+installed. Where bonds need user-mode-linux, their CPU seconds are divided by how much longer
+Python itself takes to start in there."""
 
 
 def text(results: Results, titles: Titles) -> str:
@@ -70,7 +73,8 @@ def summary(results: Results, titles: Titles) -> str:
         found = [results.row(key, name) for name in NAMES]
         cost = results.cost(key)
         if any(found):
-            paid = (_whole(cost), f"{cost.cpu_s:.1f}") if cost else ("", "")
+            none = "not measured" if results.costs else ""
+            paid = (_whole(cost), f"{cost.cpu_s:.1f}") if cost else (none, none)
             rows.append((title, *("" if row is None else _cell(row) for row in found), *paid))
     return "\n\n".join([_piped([head, *rows]), *told(results, titles)]) + "\n"
 

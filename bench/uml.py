@@ -3,44 +3,99 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
-from dataclasses import replace
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from bench import suite
+from bench import cost, suite
 from bench.contenders import CONTENDERS
+from bench.faults import FAULTS
 from bench.machine import machine
-from bench.results import Results, dump, load
-from netfail_hooks.errors import Problem
+from bench.measure import Patience
+from bench.results import Results, StartUp, dump, load, merged
+from bench.suite import Plan
 
-_SECONDS = 900
-_BONDS = [contender for contender in CONTENDERS if contender.bond]
+_BOOT, _EACH = 120, 60  # seconds at most: to boot and rest, and for a fault
+_PLAN = "plan.json"
 
 
-def bonds() -> Results:
-    """Boot one, measure every bond in it as ``--quick`` does, once. Raises Problem."""
+def bonds(plan: Plan) -> Results:
+    """Measure the plan's bonds in it; absent, with the reason, if that can't be.
+
+    With two hosts at once in two of them, as each has one processor.
+    """
+    number = len(plan.contenders) * len(plan.faults) * plan.repeat
+    print(f"bonds in user-mode-linux: {number} hosts", file=sys.stderr, flush=True)
+    parts = [plan]
+    if plan.at_once > 1 and len(plan.faults) > 1:
+        parts = [replace(plan, faults=plan.faults[1:], rest=0),
+                 replace(plan, faults=plan.faults[:1])]  # fmt: skip
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return merged(list(pool.map(_booted, parts)))
+
+
+def _booted(plan: Plan) -> Results:
     from tests.uml.boot import boot
 
-    print("bonds in user-mode-linux", file=sys.stderr, flush=True)
+    seconds = _BOOT + plan.rest + _EACH * len(plan.contenders) * len(plan.faults) * plan.repeat
     with tempfile.TemporaryDirectory() as directory:
+        Path(directory, _PLAN).write_text(written(plan), encoding="utf-8")
         try:
-            found = boot(Path(directory), "bench.uml", _SECONDS)
-        except AssertionError as error:
-            raise Problem(f"user-mode-linux: {error}") from None
-    results = load(json.dumps(found))
-    kernel = results.machine.split(", ")[1]
-    note = (f"measured in user-mode-linux ({kernel}), where a process starts ten times as slowly "
-            "and this machine's other load shows as silence")  # fmt: skip
-    keys = {sample.contender for sample in results.samples}
-    notes = tuple((one.key, note) for one in _BONDS if one.key in keys)
-    return replace(results, machine=machine(), notes=notes)
+            found = boot(Path(directory), "bench.uml", seconds)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            said = (str(error).strip().splitlines() or ["it did not boot"])[-1]
+            why = f"this kernel has no bonding driver, and in user-mode-linux: {said}"
+            return Results(machine(), time.strftime("%Y-%m-%d"),
+                           absent=tuple((one.key, why) for one in plan.contenders))  # fmt: skip
+    inside = load(json.dumps(found))
+    for key, why in inside.absent:
+        print(f"{key}, in user-mode-linux: {why}", file=sys.stderr, flush=True)
+    return as_here(inside, cost.python_ms())
+
+
+def as_here(inside: Results, python_ms: float) -> Results:
+    """Return what was measured in it with CPU times as here, by what Python's start takes."""
+    slowness = inside.startups[0].cpu_ms / python_ms
+    kernel = inside.machine.split(", ")[1]
+    note = (f"measured in user-mode-linux ({kernel}), where Python starts {slowness:.0f} times as "
+            "slowly and this machine's other load shows as silence")  # fmt: skip
+    if inside.costs:
+        note += "; CPU seconds are divided by as much"
+    keys = dict.fromkeys(sample.contender for sample in inside.samples)
+    costs = tuple(replace(one, cpu_s=round(one.cpu_s / slowness, 1)) for one in inside.costs)
+    return replace(inside, machine=machine(), costs=costs, startups=(),
+                   notes=tuple((key, note) for key in keys))  # fmt: skip
+
+
+def written(plan: Plan) -> str:
+    """Return what :func:`plan_of` reads; all but ``at_once``, as there is one processor."""
+    return json.dumps({
+        "contenders": [one.key for one in plan.contenders],
+        "faults": [one.name for one in plan.faults],
+        "patience": asdict(plan.patience),
+        "repeat": plan.repeat, "back": plan.back, "rest": plan.rest,
+    })  # fmt: skip
+
+
+def plan_of(text: str) -> Plan:
+    """Return what was written."""
+    whole = json.loads(text)
+    return Plan(
+        [one for one in CONTENDERS if one.key in whole["contenders"]],
+        [one for one in FAULTS if one.name in whole["faults"]],
+        Patience(**whole["patience"]), whole["repeat"], whole["back"], whole["rest"],
+    )  # fmt: skip
 
 
 def main(out: str) -> int:
-    """Measure the bonds, here inside."""
-    results = suite.results(suite.Plan(_BONDS))
-    Path(out).write_text(dump(results), encoding="utf-8")
+    """Measure the plan that lies beside ``out``, here inside."""
+    results = suite.results(plan_of(Path(out).with_name(_PLAN).read_text(encoding="utf-8")))
+    python = StartUp("python", cost.python_ms(), 0)
+    Path(out).write_text(dump(replace(results, startups=(python,))), encoding="utf-8")
     return 0
 
 

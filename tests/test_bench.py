@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from bench import table
+from bench import table, uml
+from bench.contenders import CONTENDERS
+from bench.faults import FAULTS
 from bench.measure import outage
 from bench.picture import picture
 from bench.results import Cost, Outage, Results, Sample, StartUp, dump, load, median, merged
+from bench.suite import THOROUGH, Plan
 from netfail_hooks.pulse import Flow, Result
 
 TITLES = {"other": "two <files>", "ours": "netfail-hooks", "gone": "a bond"}
@@ -82,6 +85,27 @@ def test_runs_are_merged_and_whoever_ran_once_is_not_absent() -> None:
     assert merged([RESULTS, RESULTS]).runs("ours", "failback") == 2
 
 
+def test_whoever_failed_half_way_in_the_only_run_has_its_reason() -> None:
+    half = replace(RESULTS, absent=(("other", "no way out"),))
+    assert merged([half, Results("a machine", "2026-11-25")]).absent == half.absent
+
+
+def test_user_mode_linux_is_told_all_of_the_plan() -> None:
+    plan = Plan(list(CONTENDERS[:2]), list(FAULTS[1:]), THOROUGH, repeat=3, back=False, rest=7)
+    assert uml.plan_of(uml.written(plan)) == plan
+
+
+def test_what_user_mode_linux_took_is_told_as_here() -> None:
+    inside = replace(RESULTS, machine="1 x cpu, Linux 6.1, systemd 252",
+                     startups=(StartUp("python", 100.0, 0),))  # fmt: skip
+    found = uml.as_here(inside, python_ms=10.0)
+    assert [cost.cpu_s for cost in found.costs] == [0.0, 4.3]
+    assert [cost.wakeups for cost in found.costs] == [720, 9000]
+    assert found.startups == ()
+    assert dict(found.notes)["ours"].startswith("measured in user-mode-linux (Linux 6.1), where "
+                                                "Python starts 10 times as slowly")  # fmt: skip
+
+
 def test_the_tables_tell_everything() -> None:
     shown = table.text(RESULTS, TITLES)
     for part in ("> 3.0 s", "7 of 600", "2 of 2", "18.4 MiB", "none", "9000", "7.8 ms",
@@ -120,6 +144,15 @@ def test_the_picture_is_a_picture_for_light_and_dark() -> None:
     assert [bar.get("class") for bar in bars] == ["dead", "ours", "other", "ours"]
     assert "prefers-color-scheme: dark" in drawn
     assert "two &lt;files&gt;" in drawn
+
+
+def test_what_is_to_be_known_fits_into_the_picture() -> None:
+    long = replace(RESULTS, notes=(("ours", "a word and " * 40),))
+    root = ET.fromstring(picture(long, TITLES, OURS))  # noqa: S314 - our own
+    words = [text for text in root.iter(f"{SVG}text") if "a word" in (text.text or "")]
+    assert len(words) == 4
+    assert len({text.get("y") for text in words}) == 4
+    assert float(words[-1].get("y") or 0) < float(root.get("height") or 0)
 
 
 def test_a_longer_outage_has_a_longer_bar() -> None:

@@ -1,4 +1,4 @@
-"""bench/run in short: a contender, a fault, and everything that it writes."""
+"""bench/run in short: a few contenders, a fault, and everything that it writes."""
 
 from __future__ import annotations
 
@@ -7,48 +7,76 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.results import Sample, load
+from bench.results import Results, load
 from netfail_hooks.sandbox_holder import package_home
 
 RUN = os.path.join(package_home(), "bench", "run")
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, RUN, *arguments], capture_output=True, text=True,
-                          check=False, timeout=60)  # fmt: skip
+                          check=False, timeout=240, cwd=directory)  # fmt: skip
 
 
-def _one(contender: str, fault: str, path: Path, *more: str) -> tuple[Sample, str]:
-    """Measure one fault of one contender; return the sample and what was printed."""
-    done = _run("--quick", "--no-cost", "--contender", contender, "--fault", fault,
-                "--json", str(path), *more)  # fmt: skip
+def _measured(directory: Path, *arguments: str) -> tuple[Results, str]:
+    """Measure these; return what was found and what was printed."""
+    done = _run(directory, "--quick", "--json", "found.json", *arguments)
     assert done.returncode == 0, done.stderr
-    (sample,) = load(path.read_text(encoding="utf-8")).samples
-    return sample, done.stdout
+    found = load((directory / "found.json").read_text(encoding="utf-8"))
+    assert found.absent == ()
+    return found, done.stdout
 
 
 def test_one_fault_of_one_contender_is_measured_told_and_drawn(tmp_path: Path) -> None:
-    json, svg, markdown = (tmp_path / name for name in ("json", "svg", "markdown"))
-    sample, told = _one("howto", "link down", json, "--svg", str(svg), "--markdown", str(markdown))
+    found, told = _measured(tmp_path, "--contender", "howto", "--fault", "link down",
+                            "--rest", "0", "--markdown", "found.md")  # fmt: skip
+    (sample,) = found.samples
     # What the how-to's files do: new traffic goes on, the address is gone with its link.
     assert not sample.new.over
     assert sample.new.ms < 1000
     assert sample.own.over
     assert (sample.alive, sample.connections) == (0, 2)
+    assert found.costs == ()
     assert f"> {sample.own.ms / 1000:.1f} s" in told
-    assert "## Link down" in markdown.read_text(encoding="utf-8")
-    assert "prefers-color-scheme" in svg.read_text(encoding="utf-8")
-    assert _run("--from", str(json)).stdout == told
+    assert "## Link down" in (tmp_path / "found.md").read_text(encoding="utf-8")
+    assert f"Picture: {tmp_path}/bench.svg" in told
+    assert "prefers-color-scheme" in (tmp_path / "bench.svg").read_text(encoding="utf-8")
+    assert _run(tmp_path, "--from", "found.json").stdout == told
 
 
-def test_a_contender_of_shell_moves_the_traffic(tmp_path: Path) -> None:
-    sample, _ = _one("hook", "cable out", tmp_path / "json")
+def test_those_of_scripts_ours_and_networkmanager_move_and_cost(tmp_path: Path) -> None:
+    """All that has to be fetched, started and waited for; what each takes at rest."""
+    keys = ("hook", "ping", "nm", "ours")
+    asked = [word for key in keys for word in ("--contender", key)]
+    found, told = _measured(tmp_path, *asked, "--fault", "cable out", "--rest", "2")
+    samples = {sample.contender: sample for sample in found.samples}
+    assert tuple(samples) == keys
+    for key in ("hook", "ping", "ours"):
+        assert not samples[key].outage.over, key
+        assert samples[key].outage.ms < 1000, key
+    assert samples["ours"].alive == samples["ours"].connections == 2
+    costs = {cost.contender: cost for cost in found.costs}
+    assert tuple(costs) == keys
+    assert costs["nm"].own_mib > 1
+    assert costs["ours"].own_mib == 0
+    assert costs["ours"].needs == "networkd, dispatcher"
+    # 720 checks an hour, each little more than Python twice over: made of byte code.
+    python = next(one for one in found.startups if one.name.startswith("python3"))
+    assert 720 < costs["ours"].cpu_s / python.cpu_ms * 1000 < 4 * 720
+    assert "netfail-hooks" in told.partition("at rest")[2]
+
+
+def test_a_bond_is_measured_whether_or_not_this_kernel_has_the_driver(tmp_path: Path) -> None:
+    found, told = _measured(tmp_path, "--contender", "mii", "--fault", "cable out", "--rest", "0")
+    (sample,) = found.samples
+    assert (sample.contender, sample.fault) == ("mii", "cable out")
     assert not sample.outage.over
-    assert sample.outage.ms < 1000
+    assert sample.alive == sample.connections == 2
+    assert "bond, MII 100 ms" in told
 
 
 def test_what_cannot_be_read_is_told_in_a_line(tmp_path: Path) -> None:
-    done = _run("--from", str(tmp_path / "none.json"))
+    done = _run(tmp_path, "--from", "none.json")
     assert done.returncode == 1
     assert "none.json" in done.stderr
     assert "Traceback" not in done.stderr
