@@ -55,6 +55,10 @@ TARGETS = {
     "config_choice": Target(("test_config_choice", "test_install")),
     "record": Target(("test_record", "test_log")),
     "sysctls": Target(("test_sysctls",)),
+    "since": Target(("test_log",)),
+    "metrics_text": Target(("test_metrics",)),
+    "recording": Target(("test_recording",)),
+    "doctor_rules_services": Target(("test_doctor_mends", "test_doctor_rules")),
 }
 
 
