@@ -121,6 +121,21 @@ def test_nothing_known_since_boot_is_no_uplink_down() -> None:
     }
 
 
+def test_the_last_round_counts_and_only_an_answer_has_a_time() -> None:
+    standings = (
+        memory.Standing("eth0", 4, "up", 1, probed=9_000, rtt=400),
+        memory.Standing("wlan0", 4, "down", 1, probed=7_000, rtt=400, fails=1),
+        memory.Standing("usb0", 4, "up", 1),
+    )
+    names = ("eth0", "wlan0", "usb0")
+    known = Known("routes", names, memory.Memory(standings), (), 10_000, 60.0)
+    found = _read(metrics_text.render(known, fleeting=True))
+    assert {key: told for key, told in found.items() if key.startswith(("probe", "check"))} == {
+        'probe_rtt_seconds{interface="eth0",family="ipv4"}': 0.0004,
+        "check_last_run_timestamp_seconds": 59.0,
+    }
+
+
 def test_odd_names_are_escaped() -> None:
     world = World(config_of('a"b\\c'))
     world.reconcile()

@@ -104,6 +104,18 @@ def test_what_does_not_fit_is_named(path: str, found: object, told: str) -> None
     assert told in str(damaged.value)
 
 
+@pytest.mark.parametrize(
+    ("destination", "fits"),
+    [("10.1.2.3/32", True), ("10.1.2.3/33", False), ("2001:db8::/128", True),
+     ("2001:db8::/129", False)],
+)  # fmt: skip
+def test_a_prefix_is_at_most_as_long_as_its_address(destination: str, *, fits: bool) -> None:
+    entry = _entry()
+    _set(entry, "seen.routes.0.destination", destination)
+    with contextlib.nullcontext() if fits else pytest.raises(DamagedError):
+        recording.parse(json.dumps(entry))
+
+
 @pytest.mark.parametrize("line", ["", "{", "[]", "3", '"x"', "{}", "[" * 100_000, "\0", "1" * 5000])
 def test_what_is_no_event_is_refused(line: str) -> None:
     with pytest.raises(DamagedError):
