@@ -88,9 +88,22 @@ def plan(config: Config, seen: Observation, memory: Memory, interface: str) -> D
             for one in seen.own_addresses(interface, family)
             if is_local_to(seen, other, family, one.address)
         ]
-    there = {(one.interface, one.address) for one in seen.addresses}
+    there = {
+        (one.interface, one.address)
+        for one in seen.addresses
+        if not one.ours or _is_lost(memory, interface, one.family)
+    }
     added = tuple(one for one in moved if (one.interface, one.address) not in there)
     return Detour(tuple(routes), added, tuple(moved))
+
+
+def _is_lost(memory: Memory, interface: str, family: int) -> bool:
+    """Tell whether an uplink's addresses are with another one for as long as it is lost.
+
+    Otherwise one of ours was left by a detour that was killed: it goes with this one.
+    """
+    standing = memory.standing(interface, family)
+    return standing is not None and standing.verdict in ("down", "held")
 
 
 def _other(

@@ -22,7 +22,7 @@ from netfail_hooks import rtnetlink as rt
 _LINK, _ADDRESS4, _ROUTE4, _ROUTE6 = 0x1, 0x10, 0x40, 0x400  # linux/rtnetlink.h, RTMGRP_*
 _SO_RCVBUFFORCE, _ENOUGH = 33, 1 << 24
 _DELLINK = 17
-_OIF, _PRIORITY, _OPERSTATE = 4, 6, 16
+_OIF, _PRIORITY, _MULTIPATH, _OPERSTATE = 4, 6, 9, 16
 _UP, _OPER_UP = 1, 6
 
 
@@ -55,9 +55,9 @@ def _read(data: bytes) -> Iterator[list[object]]:
         body = data[at + 16 : at + size]
         at += size + 3 & ~3
         if kind in (rt.NEWROUTE, rt.DELROUTE):
-            route = _route(body)
-            if route:
-                yield ["route", kind == rt.NEWROUTE, *route, bool(flags & rt.F_REPLACE)]
+            for rank, route in enumerate(_routes(body)):  # the first hop replaces, others join it
+                replaces = bool(flags & rt.F_REPLACE) and not rank
+                yield ["route", kind == rt.NEWROUTE, *route, replaces]
         elif kind in (rt.NEWLINK, _DELLINK):
             number, usable = _link(body)
             yield ["link", number, usable and kind != _DELLINK]
@@ -67,14 +67,25 @@ def _read(data: bytes) -> Iterator[list[object]]:
             yield _all()
 
 
-def _route(body: bytes) -> list[int] | None:
-    """Return family, metric and interface of a default route of the main table."""
+def _routes(body: bytes) -> list[list[int]]:
+    """Return family, metric and interface of a default route of the main table, for each hop."""
     family, length, _, _, table, _, _, kind, _ = struct.unpack_from("=BBBBBBBBI", body)
     if length or table != rt.TABLE_MAIN or kind != rt.UNICAST:
-        return None
+        return []
     found = rt.attributes(body, 12)
-    return [6 if family == AF_INET6 else 4, rt.whole(found.get(_PRIORITY)),
-            rt.whole(found.get(_OIF))]  # fmt: skip
+    head = [6 if family == AF_INET6 else 4, rt.whole(found.get(_PRIORITY))]
+    return [[*head, number] for number in _hops(found)]
+
+
+def _hops(found: rt.Attributes) -> Iterator[int]:
+    """Yield where a route leads: IPv6 has those of one metric as one (struct rtnexthop)."""
+    several = found.get(_MULTIPATH)
+    if several is None:
+        yield rt.whole(found.get(_OIF))
+    while several and len(several) >= 8:
+        size, _, _, number = struct.unpack_from("=HBBi", several)
+        yield number
+        several = several[max(size, 8) + 3 & ~3 :]
 
 
 def _link(body: bytes) -> tuple[int, bool]:
@@ -85,13 +96,14 @@ def _link(body: bytes) -> tuple[int, bool]:
 
 
 def _all() -> list[object]:
-    routes = []
+    routes: list[list[int]] = []
     with rt.Netlink() as kernel:
         for kind in rt.FAMILIES.values():
             asked = struct.pack("=BBBBBBBBI", kind, 0, 0, 0, rt.TABLE_MAIN, 0, 0, 0, 0)
-            routes += [_route(body) for body in kernel.dump(rt.GETROUTE, asked)]
+            for body in kernel.dump(rt.GETROUTE, asked):
+                routes += _routes(body)
         links = [_link(body) for body in kernel.dump(rt.GETLINK, bytes(16))]
-    return ["all", [route for route in routes if route], links]
+    return ["all", routes, links]
 
 
 def _tell(entry: list[object]) -> None:

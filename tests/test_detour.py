@@ -95,3 +95,13 @@ def test_ipv6_is_led_too_at_the_lowest_metric_that_it_has() -> None:
     detour = plan(CONFIG, Observation(0, links, addresses, routes), Memory(), "a")
     assert _ways(detour) == [("b", "fd00::/64", 1), ("b", "default", 1)]
     assert [(one.address, one.length) for one in detour.addresses] == [("fd00::2", 128)]
+
+
+def test_what_a_killed_detour_left_goes_with_the_next_and_a_lost_uplinks_address_stays() -> None:
+    seen = _seen("a", "b")
+    left = Address("b", 4, "10.0.0.2", 32, ours=True)
+    seen = replace(seen, addresses=(*seen.addresses, left))
+    for verdict, added in (("up", (left,)), ("absent", (left,)), ("down", ()), ("held", ())):
+        memory = Memory(standings=(Standing("a", 4, verdict, 0),))
+        assert plan(CONFIG, seen, memory, "a").addresses == added
+    assert plan(CONFIG, seen, Memory(), "a").addresses == (left,)
