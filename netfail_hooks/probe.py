@@ -167,10 +167,11 @@ def _subjects(config: Config, seen: Observation, only: str) -> Iterator[Subject]
             own = seen.own_addresses(uplink.interface, family)
             if route and link and link.carrier and own and only in ("", uplink.interface):
                 able = uplink.probed and route.gateway and link.mac
+                shares = _shares_gateway(seen, route)
+                sender = "" if shares else own[0].address
                 try:
-                    wire = (gateway_wire(link, family, route.gateway, own[0].address)
-                            if able else None)
-                    subject = _subject(uplink, family, wire, shares=_shares_gateway(seen, route))
+                    wire = gateway_wire(link, family, route.gateway, sender) if able else None
+                    subject = _subject(uplink, family, wire, shares=shares)
                 except PermissionError:
                     raise
                 except OSError:

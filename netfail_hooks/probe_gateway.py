@@ -1,8 +1,8 @@
 """Ask a gateway whether it is there: ARP for IPv4, neighbour solicitation for IPv6.
 
-The first ARP question has no sender address, as RFC 5227's probes do: neighbours note no
-address for this NIC, so asking through a standby uplink draws no traffic to it. A gateway that
-won't answer that is asked with our address the next time.
+ARP questions have no sender address, as RFC 5227's probes do: neighbours note no address for this
+NIC, so asking through a standby uplink draws no traffic to it. A gateway that won't answer that is
+asked with our address the next time, where the traffic belongs on this uplink anyway.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Arp:
         self.name = f"gateway {gateway} (ARP)"
         self._mac = bytes.fromhex(link.mac.replace(":", ""))
         self._gateway = inet_pton(AF_INET, gateway)
-        self._senders = [bytes(4), inet_pton(AF_INET, own)]
+        self._senders = [bytes(4), *([inet_pton(AF_INET, own)] if own else [])]
         kind = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC
         self._socket = socket(AF_PACKET, kind, 0)
         self._socket.bind((link.name, _ETH_ARP))
@@ -100,7 +100,10 @@ class _Neighbour:
 
 
 def gateway_wire(link: Link, family: int, gateway: str, own: str) -> _Arp | _Neighbour:
-    """Return the wire that asks a gateway through a link. Raises OSError."""
+    """Return the wire that asks a gateway through a link. Raises OSError.
+
+    ``own`` is the address to ask with if need be, "" for none.
+    """
     return _Arp(link, gateway, own) if family == 4 else _Neighbour(link, gateway)
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from netfail_hooks.sandbox import Lab
-from tests.lab.suite import SETTLED, install, status, switches, used, wait_used
+from tests.lab.suite import SETTLED, install, status, switches, used, wait, wait_used
 
 # A closed port's refusal comes from a host that is there.
 REACH = """
@@ -94,6 +94,32 @@ def test_status_tells_why_and_how_long(lab: Lab) -> None:
     assert "held" in shown
     uplinks = {uplink["interface"]: uplink for uplink in status(lab)["uplinks"]}
     assert list(uplinks) == ["eth0", "wlan0"]
+
+
+def _deafen(lab: Lab, name: str) -> None:
+    """Let what an uplink sends arrive, and nothing come back to it."""
+    plug, link = lab.plugs[name], f"/sys/class/net/{name}/address"
+    flags = "learning off flood off mcast_flood off bcast_flood off"
+    mac = lab.read(link).strip()
+    script = f"bridge link set dev {plug.port} {flags}; bridge fdb del {mac} dev {plug.port} master"
+    lab.run_lan("sh", "-ec", script).check_returncode()
+
+
+@pytest.mark.parametrize("deaf", ["eth0", "wlan0"])
+def test_asking_through_an_uplink_that_hears_nothing_draws_no_traffic_to_it(
+    lab: Lab, deaf: str
+) -> None:
+    """Each question arrives, so the router would learn from it where our addresses are."""
+    install(lab, interval=1)
+    with lab.timer(0.5):
+        _deafen(lab, deaf)
+        well = "wlan0" if deaf == "eth0" else "eth0"
+        wait(lambda: lab.netfail("check").returncode == 1, f"{deaf} to be judged")
+        wait_used(lab, well)
+        for address in ("192.168.1.252", "192.168.1.25"):
+            with lab.pulse(address=address) as beat:
+                time.sleep(2.5)
+            assert beat.result().lost() <= 1, (address, beat.result())
 
 
 @pytest.mark.parametrize("targets", ['["icmp:198.51.100.1"]', '["tcp:198.51.100.1:9"]'])

@@ -60,7 +60,8 @@ done
 chroot . systemctl --quiet enable systemd-networkd systemd-networkd-wait-online \
     networkd-dispatcher wpa_supplicant@wlan0
 rm -rf var/cache/apt/*.bin var/lib/apt/lists/*
-touch etc/.updated var/.updated  # nothing to renew at the first boot (systemd-update-done.service(8))
+# Nothing to renew at the first boot (systemd-update-done.service(8)).
+touch etc/.updated var/.updated
 """
 
 
