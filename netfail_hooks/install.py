@@ -144,8 +144,17 @@ def confirm(todo: list[str], *, yes: bool) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
     print(*todo, sep="\n")
-    if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+    if _answer("Go on? [y/N] ") not in ("y", "yes"):
         raise Problem("nothing was changed", hint="--dry-run shows all of it")
+
+
+def _answer(question: str) -> str:
+    """Return what a person types; "" for Ctrl-D, which is no answer and so no yes."""
+    try:
+        return input(question).strip().lower()
+    except EOFError:
+        print()
+        return ""
 
 
 def tell(notes: tuple[str, ...]) -> None:
