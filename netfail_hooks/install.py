@@ -27,6 +27,7 @@ from netfail_hooks.plan import Step, diff, steps
 from netfail_hooks.rollback import switching
 
 _HERE = Paths()
+_PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, will put it
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,10 @@ def prepare(args: argparse.Namespace) -> Work:
         found, notes = bond_files(paths, config, wish.bond)
     else:
         found, notes = networks(paths, config, wish.setups)
-    notes += [f"root's hooks run from {place}, which others may write" for place in unsafe_places()]
-    wanted = layout(config, text, found)
+    package = os.environ.get(_PACKAGE, "") if args.dry_run else ""
+    unsafe = unsafe_places(package)
+    notes += [f"root's hooks run from {place}, which others may write" for place in unsafe]
+    wanted = layout(config, text, found, package)
     wanted[_HERE.config] = _as_it_is(paths, wanted[_HERE.config])
     todo = steps(paths, wanted, known or Manifest())
     running = not (paths.root or args.no_live) and live.networkd_answers()
