@@ -173,6 +173,7 @@ demo() {
             fail 1 "the demo needs '$program'; install iproute2 and util-linux, and try again"
     done
     prepare_here
+    export NETFAIL_HOOKS_INSTALL='sudo ./install.sh' # the next step, where there is no command yet
     run_here demo "$@"
 }
 

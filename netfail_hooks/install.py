@@ -268,4 +268,6 @@ def _summary(work: Work) -> str:
     ranked = ", then ".join(work.config.names())
     if not work.todo:
         return f"all files are in place: {ranked}"
-    return f"installed: {ranked}; see 'netfail-hooks status'"
+    told = f"installed: {ranked}; see 'netfail-hooks status'"
+    look = "now pull the cable, and look: netfail-hooks log; what is wrong: netfail-hooks doctor"
+    return f"{told}\n{look}" if work.live else told
