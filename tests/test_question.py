@@ -56,6 +56,19 @@ def test_ctrl_d_at_uninstalls_question_leaves_all_installed(tmp_path: Path) -> N
     assert "nothing was changed" in shown.splitlines()[-1]
 
 
+def test_uninstall_says_before_it_asks_that_an_uplink_will_have_no_address(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    os.unlink(f"{machine.root}/etc/systemd/network/20-eth0.network")
+    machine.install(*_PAIR, "--yes", "--dhcp", "eth0")
+    _, shown = _asked(machine, "n\n", "uninstall")
+    before, asked, _ = shown.partition("Go on?")
+    assert asked
+    assert before.startswith("note: after this no .network file sets eth0 up")
+    assert "sets wlan0 up" not in shown
+    _, shown = _asked(machine, "", "uninstall", "--yes")
+    assert shown.startswith("note: after this no .network file sets eth0 up")
+
+
 def test_a_yes_is_one(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     status, shown = _asked(machine, "y\n", "install", *_PAIR)
