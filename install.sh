@@ -124,6 +124,13 @@ make_venv() { # DIR WHAT...: a new virtual environment with these packages in it
     rm -f "$pip"
 }
 
+site_packages() { # DIR: where a virtual environment there has its packages
+    "$python" -Ic '
+import os, sys, sysconfig
+base = os.path.realpath(sys.argv[1])
+print(sysconfig.get_path("purelib", "venv", {"base": base}))' "$1"
+}
+
 dependencies() { # one a line, from pyproject.toml
     "$python" -Ic '
 import sys, tomllib
@@ -166,6 +173,7 @@ demo() {
             fail 1 "the demo needs '$program'; install iproute2 and util-linux, and try again"
     done
     prepare_here
+    export NETFAIL_HOOKS_INSTALL='sudo ./install.sh' # the next step, where there is no command yet
     run_here demo "$@"
 }
 
@@ -306,6 +314,8 @@ do_install() {
         say "would put the command, its environment and its man page below $prefix"
         prepare_here
         export PYTHONDONTWRITEBYTECODE=1 # nor may root's files be left among the sources
+        NETFAIL_HOOKS_PACKAGE=$(site_packages "$lib/venv")
+        export NETFAIL_HOOKS_PACKAGE # what is shown runs from there, not from the checkout
         run_here install "$@"
     fi
     install_files

@@ -16,6 +16,7 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.sandbox import Lab
 
 _FIRST, _SECOND = "eth0", "wlan0"
+_NEXT = "NETFAIL_HOOKS_INSTALL"  # how to install, for a demo by install.sh
 # Shorter than the defaults (10 s and 5 s), or the demo would be mostly waiting.
 _CONFIG = f"""\
 [hold_down]
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         show([f"ready after {time.monotonic() - began:.1f} s"])
         with lab.timer(demo_story.INTERVAL):
             chapters = [demo_story.play(lab, story, show) for story in demo_story.STORIES]
-    show(demo_show.summary(chapters))
+    show(demo_show.summary(chapters, os.environ.get(_NEXT, "netfail-hooks install")))
     if args.json:
         print(json.dumps({"real": not why, "chapters": [asdict(one) for one in chapters]}))
     return 0 if all(act.well for one in chapters for act in one.acts) else 1

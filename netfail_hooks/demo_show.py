@@ -48,8 +48,8 @@ def chapter(told: Chapter, look: Look) -> list[str]:
     return lines
 
 
-def summary(chapters: Sequence[Chapter]) -> list[str]:
-    """Return the table of all acts."""
+def summary(chapters: Sequence[Chapter], install: str) -> list[str]:
+    """Return the table of all acts, and the command that installs."""
     acts = [(one.title, act) for one in chapters for act in one.acts]
     width = max(len(act.title) for _, act in acts)
     lines = [
@@ -59,7 +59,7 @@ def summary(chapters: Sequence[Chapter]) -> list[str]:
         "",
         "moved in: until the kernel sends by the right uplink, which going back waits a hold-down",
         "for. Not counted as lost: what was sent while both were out.",
-        "Next: netfail-hooks install --primary eth0 --backup wlan0 --dry-run",
+        f"Next: {install} --primary eth0 --backup wlan0 --dry-run",
     ]
     bad = [f"{title}: {act.title}" for title, act in acts if not act.well]
     return [*lines, *(f"NOT WELL: {one}" for one in bad)]

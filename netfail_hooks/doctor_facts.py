@@ -82,6 +82,8 @@ class NetworkFile:
     ours: bool = True
     unmanaged: bool = False  # Unmanaged=yes in [Link]
     gateways: tuple[str, ...] = ()  # static ones
+    leads_out: bool = True  # a default route can come of it
+    source: str = ""  # the user's own that ours stands in for
 
 
 @value

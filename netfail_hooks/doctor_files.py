@@ -16,6 +16,7 @@ from netfail_hooks.doctor_facts import BondSeen, NetworkFile, Place
 from netfail_hooks.errors import Misuse
 from netfail_hooks.hook_file import states
 from netfail_hooks.layout import HOOK
+from netfail_hooks.leads_out import leads_out, of_whom
 from netfail_hooks.paths import Paths
 from netfail_hooks.units import TIMER, UNITS
 
@@ -89,6 +90,8 @@ def _network_file(name: str, source: match.Source) -> NetworkFile:
         ours=takeover.is_ours(source.text),
         unmanaged=networkfile.is_yes(last[-1] if last else ""),
         gateways=tuple(dict.fromkeys(_addresses(named))),
+        leads_out=leads_out(sections),
+        source=of_whom(source.text),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from netfail_hooks.bond_facts import ACTIVE_BACKUP
@@ -63,9 +64,23 @@ def no_gateway(facts: Facts) -> Iterator[Hit]:
         again = f"networkctl reconfigure {name}"
         if lost:
             yield Hit(f"{name} has lost its default route via {' and '.join(lost)}", (again,))
+        elif not ways and not all(f.leads_out for f in facts.networks if f.interface == name):
+            yield _never_one(facts, name)
         elif not ways:
             first = f"networkctl status {name}  # is there a Gateway= or a DHCP lease?"
             yield Hit(f"{name} has no default route", (first, again))
+
+
+def _never_one(facts: Facts, name: str) -> Hit:
+    """Return the find of an uplink that nobody gave a gateway: none comes by setting it up anew."""
+    file = next(one for one in facts.networks if one.interface == name)
+    path = file.source if file.ours else file.path
+    what = f"{name} is given neither a gateway nor DHCP by {path or file.path}"
+    if not path:
+        new = [word for one in facts.uplinks for word in ("--uplink", one)]
+        new += ["--address", f"{name}=IP/LENGTH", "--gateway", f"{name}=IP"]
+        return Hit(what, (shlex.join(["netfail-hooks", "install", *new]),))
+    return Hit(what, (f"editor {shlex.quote(path)}  # add Gateway=IP to [Network]", AGAIN))
 
 
 def bond_missing(facts: Facts) -> Iterator[Hit]:

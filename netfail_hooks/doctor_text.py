@@ -41,7 +41,8 @@ def _labelled(label: str, texts: list[str]) -> list[str]:
 def _sum(found: Diagnosis) -> str:
     who = ", ".join(found.uplinks) or "none"
     if not found.findings:
-        return f"nothing is wrong: {found.rules} rules, uplinks {who}"
+        return (f"nothing is wrong with the set-up: {found.rules} rules, uplinks {who}\n"
+                "how the uplinks are: netfail-hooks status")  # fmt: skip
     broken = sum(finding.severity == BROKEN for finding in found.findings)
     told = f"{broken} broken, {len(found.findings) - broken} weak, uplinks {who}"
     safe = sum(finding.safe for finding in found.findings)

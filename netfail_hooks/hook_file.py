@@ -58,9 +58,14 @@ def search_path() -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def unsafe_places() -> list[str]:
-    """Return what a hook runs from, as root, and others may write: theirs would be the machine."""
-    places = (base_python(), *search_path())
+def unsafe_places(package: str = "") -> list[str]:
+    """Return what a hook runs from, as root, and others may write: theirs would be the machine.
+
+    Of a ``package`` that is not there yet, what is there of the path to it counts.
+    """
+    while package and not os.path.lexists(package):
+        package = os.path.dirname(package)
+    places = (base_python(), *((package,) if package else search_path()))
     return [place for place in places if not only_root_can_change(place)]
 
 

@@ -27,6 +27,7 @@ from netfail_hooks.plan import Step, diff, steps
 from netfail_hooks.rollback import switching
 
 _HERE = Paths()
+_PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, will put it
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,10 @@ def prepare(args: argparse.Namespace) -> Work:
         found, notes = bond_files(paths, config, wish.bond)
     else:
         found, notes = networks(paths, config, wish.setups)
-    notes += [f"root's hooks run from {place}, which others may write" for place in unsafe_places()]
-    wanted = layout(config, text, found)
+    package = os.environ.get(_PACKAGE, "") if args.dry_run else ""
+    unsafe = unsafe_places(package)
+    notes += [f"root's hooks run from {place}, which others may write" for place in unsafe]
+    wanted = layout(config, text, found, package)
     wanted[_HERE.config] = _as_it_is(paths, wanted[_HERE.config])
     todo = steps(paths, wanted, known or Manifest())
     running = not (paths.root or args.no_live) and live.networkd_answers()
@@ -144,8 +147,17 @@ def confirm(todo: list[str], *, yes: bool) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
     print(*todo, sep="\n")
-    if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+    if _answer("Go on? [y/N] ") not in ("y", "yes"):
         raise Problem("nothing was changed", hint="--dry-run shows all of it")
+
+
+def _answer(question: str) -> str:
+    """Return what a person types; "" for Ctrl-D, which is no answer and so no yes."""
+    try:
+        return input(question).strip().lower()
+    except EOFError:
+        print()
+        return ""
 
 
 def tell(notes: tuple[str, ...]) -> None:
@@ -256,4 +268,6 @@ def _summary(work: Work) -> str:
     ranked = ", then ".join(work.config.names())
     if not work.todo:
         return f"all files are in place: {ranked}"
-    return f"installed: {ranked}; see 'netfail-hooks status'"
+    told = f"installed: {ranked}; see 'netfail-hooks status'"
+    look = "now pull the cable, and look: netfail-hooks log; what is wrong: netfail-hooks doctor"
+    return f"{told}\n{look}" if work.live else told

@@ -17,8 +17,12 @@ _SYSCTL = "/etc/sysctl.d/60-netfail-hooks.conf"
 _PROTOCOL = "/etc/iproute2/rt_protos.d/netfail-hooks.conf"
 
 
-def layout(config: Config, config_text: str, networks: Mapping[str, str]) -> dict[str, Node]:
+def layout(
+    config: Config, config_text: str, networks: Mapping[str, str], package: str = ""
+) -> dict[str, Node]:
     """Return what is to stand at each path, in the order in which to put it there.
+
+    ``package`` is the directory that the package will be in, by default where it is now.
 
     ``networks`` are the texts of ``.network`` files by path, the most preferred uplink's first.
     They change last first: networkd sets one uplink up while a better one has the traffic.
@@ -29,9 +33,9 @@ def layout(config: Config, config_text: str, networks: Mapping[str, str]) -> dic
         **({} if config.mode == "bond" else {_SYSCTL: _text(sysctl_text(config))}),
         _HERE.config: _text(config_text),
         _HERE.notify: nodes.directory(),
-        **_units(config),
+        **_units(config, package),
         **{path: _text(text) for path, text in reversed(tuple(networks.items()))},
-        **_hooks(),
+        **_hooks(package),
     }
 
 
@@ -46,10 +50,12 @@ def sysctl_text(config: Config) -> str:
     return "\n".join([*lines, ""])
 
 
-def _units(config: Config) -> dict[str, Node]:
+def _units(config: Config, package: str) -> dict[str, Node]:
+    places = (package,) if package else ()
+    service = units.service_text(places=places, textfile=config.textfile)
     names = (config.bond.name,) if config.mode == "bond" else config.names()
     found = {
-        f"{units.UNITS}/{units.SERVICE}": _text(units.service_text(textfile=config.textfile)),
+        f"{units.UNITS}/{units.SERVICE}": _text(service),
         units.ONLINE: nodes.directory(),
         units.ONLINE_FILE: _text(units.online_text(names)),
     }
@@ -59,10 +65,10 @@ def _units(config: Config) -> dict[str, Node]:
     return found
 
 
-def _hooks() -> dict[str, Node]:
+def _hooks(package: str) -> dict[str, Node]:
     """Return the hooks; the dispatcher skips what isn't root's with mode 0755, in silence."""
     found = {_HERE.dispatcher: nodes.directory()}
-    hook = Node(FILE, hook_text(), 0o755)
+    hook = Node(FILE, hook_text(package=package), 0o755)
     for state in states():
         found[f"{_HERE.dispatcher}/{state}.d"] = nodes.directory()
         found[f"{_HERE.dispatcher}/{state}.d/{HOOK}"] = hook

@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                       help="print the recorded lines themselves, which are JSON")  # fmt: skip
     form.add_argument("--timeline", action="store_true",
                       help="draw the uplinks over time, in characters")  # fmt: skip
-    form.add_argument("--svg", metavar="FILE",
-                      help="draw them as a picture in FILE; -: standard output")  # fmt: skip
     form.add_argument("--bundle", metavar="FILE",
                       help="put all that a bug report needs into FILE, secrets and public "
                            "addresses exchanged; -: standard output")  # fmt: skip
+    parser.add_argument("--svg", metavar="FILE",
+                        help="draw them as a picture in FILE; -: standard output")  # fmt: skip
     parser.add_argument("--since", metavar="WHEN", type=_when,
                         help=f"leave out what came before: {since.EXAMPLES}")  # fmt: skip
     parser.add_argument("-n", "--lines", metavar="N", type=_count,
@@ -43,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the log. Raises Problem where it can't be read."""
+    if args.svg and (args.json or args.bundle):
+        raise Misuse("--svg draws a picture and nothing else", hint="leave --json or --bundle out")
     directory = Paths().log
     with Tail(directory + FILE) as tail:
         found = [*events.file_lines(directory + events.OLD_FILE), *tail.read()]

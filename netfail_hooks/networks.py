@@ -6,10 +6,11 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-from netfail_hooks import match, takeover
+from netfail_hooks import match, networkfile, takeover
 from netfail_hooks.asked import Setup
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse
+from netfail_hooks.leads_out import leads_out
 from netfail_hooks.match import Nic, Source
 from netfail_hooks.paths import Paths
 from netfail_hooks.sharing import share
@@ -40,8 +41,17 @@ def networks(
         places[name] = f"{_HERE.network}/{place}"
         if not os.path.isdir(paths.at(f"/sys/class/net/{name}")):
             notes.append(f"there is no {name} now; it takes its place once it is plugged in")
+        if not leads_out(networkfile.parse(texts[name])):
+            notes.append(_no_way_out(name, source.path if source and not wish else ""))
     shared = share(texts)
     return {places[name]: text for name, text in shared.items()}, notes
+
+
+def _no_way_out(name: str, path: str) -> str:
+    """Return what to add so that an uplink can carry traffic at all."""
+    how = "add --gateway IP" if not path else (
+        f"add the line Gateway=IP to [Network] in {path}, then run 'netfail-hooks install' again")
+    return f"{name} is given neither a gateway nor DHCP, so nothing can fail over to it: {how}"
 
 
 def _earlier_wish(paths: Paths, nic: Nic) -> takeover.Static | takeover.Dhcp:

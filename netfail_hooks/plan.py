@@ -73,11 +73,22 @@ def _is_directory(node: Node | None) -> bool:
 
 
 def diff(todo: Iterable[Step]) -> str:
-    """Return the steps as a unified diff that ``patch`` and people can read."""
-    return "".join(_diff(step) for step in todo)
+    """Return the steps as a unified diff that ``patch`` and people can read.
+
+    What happens alike to several files, as to the hooks, is shown once, with all their paths.
+    """
+    alike: dict[tuple[Node | None, Node | None, str], list[Step]] = {}
+    for step in todo:
+        apart = "" if nodes.FILE in _kinds(step) else step.path
+        alike.setdefault((step.before, step.after, apart), []).append(step)
+    return "".join(_diff(first, [one.path for one in rest]) for first, *rest in alike.values())
 
 
-def _diff(step: Step) -> str:
+def _kinds(step: Step) -> list[str]:
+    return [node.kind for node in (step.before, step.after) if node]
+
+
+def _diff(step: Step, alike: list[str]) -> str:
     shown = step.after or step.before
     if shown is None:
         return ""
@@ -93,6 +104,7 @@ def _diff(step: Step) -> str:
         f"a{step.path}" if step.before else "/dev/null",
         f"b{step.path}" if step.after else "/dev/null",
     )
+    head += "".join(f"and the same at {path}\n" for path in alike)
     return head + "".join(difflib.unified_diff(old, new, *labels))
 
 

@@ -74,6 +74,8 @@ done
 lenient mount -t sysfs -o ro lab-sys /sys
 lenient mount -o remount,bind,ro /
 """
+# What unshare(1) says where there is no user namespace, or one that may do nothing (AppArmor).
+_NO_USER = ("unshare failed", "/uid_map", "/setgroups")
 _STAY = "\necho ready\nexec cat >/dev/null\n"
 
 
@@ -235,9 +237,9 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
 def _refused(said: str, *, user: bool) -> Problem:
     if "not permitted" not in said and "denied" not in said:
         return Problem(f"lab: could not be built: {said}")
-    hint = (
-        "this kernel forbids user namespaces to ordinary users; run it with sudo"
-        if user
-        else "root without CAP_SYS_ADMIN, as in a container; run it on a machine or a VM"
-    )
+    hint = "root without CAP_SYS_ADMIN, as in a container; run it on a machine or a VM"
+    if user and any(word in said for word in _NO_USER):
+        hint = "this kernel forbids user namespaces to ordinary users; run it with sudo"
+    elif user:  # there is a user namespace, and something in it was refused
+        hint = "run it with sudo; in a container, on a machine or a VM"
     return NotPermitted(f"lab: {said}", hint=hint)

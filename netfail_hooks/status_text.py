@@ -57,7 +57,8 @@ def _mark(well: bool) -> str:  # noqa: FBT001 - of one thing
 def _uplink(uplink: UplinkReport, widths: tuple[int, int], paint: Paint) -> list[str]:
     carrier = "carrier" if uplink.carrier else "no carrier"
     words = [carrier if uplink.present else "interface is gone"]
-    words += [word for word in (uplink.operational, uplink.setup) if word]
+    said = ("", carrier.replace(" ", "-"))  # networkd's word for the same is said already
+    words += [word for word in (uplink.operational, uplink.setup) if word not in said]
     words.append(f"metric {uplink.metric}")
     mark = well_mark(paint, widths[1], well=uplink.well)
     lines = [f"{uplink.rank}. {uplink.interface:{widths[0]}}  {mark}  {', '.join(words)}"]

@@ -13,7 +13,16 @@ import os
 import re
 from dataclasses import dataclass
 
-from netfail_hooks import bond_live, config_file, live, manifest, metrics, nodes
+from netfail_hooks import (
+    bond_live,
+    config_file,
+    live,
+    manifest,
+    match,
+    metrics,
+    nodes,
+    takeover,
+)
 from netfail_hooks.config import Config
 from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.errors import Misuse, Problem
@@ -66,8 +75,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     work = prepare(paths, known, args)
     if args.dry_run:
-        show(work.todo, work.notes, as_json=args.json)
+        show(work.todo, (*lost(work), *work.notes), as_json=args.json)
         return 0
+    tell(lost(work))  # before it is done, and before the question
     confirm([str(step) for step in work.todo], yes=args.yes)
     notes = (*work.notes, *_uninstall(work))
     if args.json:
@@ -94,6 +104,20 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
     running = not (paths.root or args.no_live)
     ordered = _ordered(todo, known)
     return Work(paths, known, ordered, tuple(notes), args.keep_log, running)
+
+
+def lost(work: Work) -> tuple[str, ...]:
+    """Return what to say of uplinks that nothing but our own files sets up."""
+    made = bond_live.bonds_of(work.todo)
+    names = [live.uplink_of(step.path) for step in work.todo if step.after is None]
+    told = []
+    for name in sorted({name for name in names if name and name not in made}):
+        with contextlib.suppress(Misuse):  # of a file that may set it up
+            nic = match.read_nic(name, work.paths.at("/sys"))
+            if match.effective(work.paths, nic, ignore=takeover.is_ours) is None:
+                told.append(f"after this no .network file sets {name} up, as before install: "
+                            "it will have no address")  # fmt: skip
+    return tuple(told)
 
 
 def _ordered(todo: list[Step], known: Manifest) -> tuple[Step, ...]:

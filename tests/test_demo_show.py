@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from netfail_hooks.demo_show import Look, chapter, head, summary
 from netfail_hooks.demo_story import COLUMNS, Chapter, Outcome
+from netfail_hooks.sandbox_holder import _refused
 
 _WELL = Outcome("cable out", moved_ms=12, sent=900, lost=1, outage_ms=7.2, stall_ms=3.4,
                 connections=2, alive=2)  # fmt: skip
@@ -35,11 +38,26 @@ def test_blocks_and_colours_only_where_they_can_be_shown() -> None:
 
 def test_the_table_has_each_act_and_names_what_went_wrong() -> None:
     never = Outcome("router dead", -1, 900, 900, 9000.0, 9000.0, connections=2, alive=1)
-    lines = summary([_TOLD, Chapter("The router", (never,), 1.0, {}, ())])
+    lines = summary([_TOLD, Chapter("The router", (never,), 1.0, {}, ())], "sudo ./install.sh")
     assert any("12 ms" in line and "1 of 900" in line and "2 of 2 alive" in line for line in lines)
     assert any("never" in line and "1 of 2 alive" in line for line in lines)
+    assert "Next: sudo ./install.sh --primary eth0 --backup wlan0 --dry-run" in lines
     assert lines[-1] == "NOT WELL: The router: router dead"
-    assert not [line for line in summary([_TOLD]) if line.startswith("NOT WELL")]
+    assert not [line for line in summary([_TOLD], "") if line.startswith("NOT WELL")]
+
+
+@pytest.mark.parametrize(("said", "user", "hint"), [
+    ("unshare: unshare failed: Operation not permitted", True, "forbids user namespaces"),
+    ("unshare: write failed /proc/self/uid_map: Operation not permitted", True, "forbids user"),
+    ("mount of /sys failed: Operation not permitted", True, "run it with sudo; in a container"),
+    ("unshare: mount /proc failed: Operation not permitted", True, "in a container, on a machine"),
+    ("mount: /run: permission denied", False, "root without CAP_SYS_ADMIN"),
+])
+def test_what_was_refused_is_told_with_what_to_try(said: str, hint: str, *, user: bool) -> None:
+    problem = _refused(said, user=user)
+    assert said in str(problem)
+    assert hint in str(problem)
+    assert ("forbids" in str(problem)) is ("forbids" in hint)
 
 
 def test_the_head_says_what_is_real() -> None:

@@ -69,7 +69,9 @@ def _files(machine: Machine) -> tuple[OwnFile, ...]:
 def test_how_it_reads() -> None:
     assert render(report(_ILL)) == _TOLD
     rules = report(HEALTHY).rules
-    assert render(report(HEALTHY)) == f"nothing is wrong: {rules} rules, uplinks eth0, wlan0"
+    assert render(report(HEALTHY)) == (
+        f"nothing is wrong with the set-up: {rules} rules, uplinks eth0, wlan0\n"
+        "how the uplinks are: netfail-hooks status")  # fmt: skip
     assert "uplinks none" in render(report(BARE))
 
 

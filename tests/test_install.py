@@ -80,6 +80,18 @@ def test_twice_is_the_same_as_once(machine: Machine) -> None:
     assert machine.shape() == once
 
 
+def test_a_dry_run_shows_what_is_alike_once(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.install("--primary", "eth0", "--backup", "wlan0", "--dry-run")
+    diff = capsys.readouterr().out
+    assert diff.count("+from netfail_hooks.hook import main\n") == 1
+    for state in hook_file.states():
+        assert f"/etc/networkd-dispatcher/{state}.d/50-netfail-hooks\n" in diff
+    for name in ("eth0", "wlan0"):
+        assert f"+++ b{NETWORK}/10-netfail-{name}.network" in diff
+
+
 def test_a_dry_run_prints_a_diff_that_patch_takes_and_changes_nothing(
     machine: Machine, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -93,7 +105,7 @@ def test_a_dry_run_prints_a_diff_that_patch_takes_and_changes_nothing(
     subprocess.run(["patch", "-p1", "-d", other], input=named, text=True, check=True)
     machine.install(*PAIR)
     for path in ("systemd/network/10-netfail-eth0.network", "netfail-hooks/config.toml",
-                 "networkd-dispatcher/off.d/50-netfail-hooks"):  # fmt: skip
+                 f"networkd-dispatcher/{hook_file.states()[0]}.d/50-netfail-hooks"):  # fmt: skip
         assert (other / path).read_text() == machine.read(f"/etc/{path}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -58,6 +59,12 @@ class Machine:
         below = ["--prefix", str(self.prefix), "--root", str(self.root)]
         apart = [] if network else ["unshare", "--net"]
         return install_sh(self.checkout, *below, *arguments, apart=apart)
+
+    def runs_installed(self, before: str, text: str) -> bool:
+        """Tell whether a hook runs from the prefix alone; ``before`` is ahead of each line."""
+        place = f"{self.prefix}/lib/netfail-hooks/venv/lib/python3"
+        line = re.escape(f'{before}sys.path += ["{place}') + r'\.\d+/site-packages"\]'
+        return re.search(f"^{line}$", text, re.MULTILINE) is not None
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the installed command."""
@@ -159,7 +166,7 @@ def test_twice_is_once_and_uninstall_leaves_nothing(machine: Machine) -> None:
     manual = (HERE / "man/netfail-hooks.8").read_text(encoding="utf-8")
     assert (share / "man/man8/netfail-hooks.8").read_text(encoding="utf-8") == manual
     hook = machine.root / "etc/networkd-dispatcher/no-carrier.d/50-netfail-hooks"
-    assert str(machine.prefix) in hook.read_text(encoding="utf-8")
+    assert machine.runs_installed("", hook.read_text(encoding="utf-8"))
 
     before = snapshot(machine.place)
     made = (machine.prefix / "lib/netfail-hooks/venv").stat().st_mtime_ns
@@ -187,6 +194,10 @@ def test_dry_run_writes_nothing_but_in_the_checkout(machine: Machine) -> None:
     done = machine.run(*UPLINKS, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "+++" in done.stdout
+    assert ".demo" not in done.stdout
+    assert str(machine.checkout) not in done.stdout
+    assert f"run from {machine.checkout}" not in done.stderr
+    assert machine.runs_installed("+", done.stdout)
     assert snapshot(machine.place) == before
     made = list(machine.checkout.rglob("*"))
     assert machine.checkout / ".demo/stamp" in made

@@ -129,6 +129,19 @@ def test_without_its_memory_it_goes_by_what_it_sees() -> None:
     assert not _told(_just_lost, memory=None).well
 
 
+@pytest.mark.parametrize(("operational", "carrier", "told"), [
+    ("no-carrier", False, "no carrier, configured, metric"),
+    ("carrier", True, " carrier, configured, metric"),
+    ("off", False, "no carrier, off, configured, metric"),
+])
+def test_networkds_word_for_the_carrier_is_not_said_twice(
+    operational: str, told: str, *, carrier: bool
+) -> None:
+    found = _told(_well)
+    first = replace(found.uplinks[0], carrier=carrier, operational=operational, setup="configured")
+    assert told in render(replace(found, uplinks=(first,))).splitlines()[0]
+
+
 def test_a_lost_uplink_says_why_and_for_how_long() -> None:
     four = _told(_sickens).uplinks[1].families[0]
     assert (four.verdict, four.trouble) == ("down", "mute")

@@ -388,7 +388,7 @@ def test_a_quiet_time_is_drawn_too(machine: Path, capsys: pytest.CaptureFixture[
 
 def test_the_command_makes_a_picture(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = machine / "picture.svg"
-    assert cli.entry(["log", "--svg", str(picture), "-n", "2"]) == 0
+    assert cli.entry(["log", "--svg", str(picture), "--timeline", "-n", "2"]) == 0
     assert cli.entry(["log", "--svg", "-"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -402,7 +402,7 @@ def test_the_command_makes_a_picture(machine: Path, capsys: pytest.CaptureFixtur
     ("options", "told"),
     [
         (["--timeline", "--json"], "not allowed with argument"),
-        (["--svg", "x", "--timeline"], "not allowed with argument"),
+        (["--svg", "x", "--json"], "leave --json or --bundle out"),
         (["--timeline", "--follow"], "a drawing can't be followed"),
     ],
 )
