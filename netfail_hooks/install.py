@@ -169,6 +169,8 @@ def tell(notes: tuple[str, ...]) -> None:
 def _install(work: Work) -> list[str]:
     """Put the files in place, the running networkd following. Returns refused settings."""
     refused: list[str] = []
+    if work.live:
+        nodes.remove(work.paths.leaving)  # of an uninstall that was killed
     now = live.current_sysctls(work.everybody().names()) if work.live else {}
 
     @contextlib.contextmanager

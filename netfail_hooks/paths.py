@@ -34,6 +34,11 @@ class Paths:
         return self.at("/run/netfail-hooks")
 
     @property
+    def leaving(self) -> str:
+        """Return what is there while uninstall is at work: hooks and checks then do nothing."""
+        return self.run + "/leaving"
+
+    @property
     def log(self) -> str:
         """Return the directory of the flight recorder."""
         return self.at("/var/log/netfail-hooks")

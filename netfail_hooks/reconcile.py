@@ -6,12 +6,15 @@ comes twice, late, or never changes nothing about where we end.
 
 from __future__ import annotations
 
+import os
+
 from netfail_hooks import journal, memory, record
 from netfail_hooks.config import Config
 from netfail_hooks.core import decide, think
 from netfail_hooks.errors import NotPermitted, Problem
-from netfail_hooks.facts import Result
+from netfail_hooks.facts import Observation, Result
 from netfail_hooks.lock import Lock
+from netfail_hooks.memory import Memory
 from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.rtnetlink import Netlink
@@ -50,6 +53,8 @@ def run(
     probes went that was just made. Raises Problem.
     """
     with Lock(paths.run):
+        if os.path.exists(paths.leaving):  # begun before uninstall took the hooks away
+            return record.Run(trigger, config, Observation(now=0), Memory(), Memory(), (), (), 0)
         try:
             done = _settle(config, paths.run + "/state", (trigger, interface), probes)
         except PermissionError as error:

@@ -27,13 +27,16 @@ from netfail_hooks.config import Config
 from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install import add_common_arguments, confirm, refuse_powerless, show, tell
+from netfail_hooks.lock import Lock
 from netfail_hooks.manifest import Entry, Manifest
 from netfail_hooks.paths import Paths
 from netfail_hooks.perform import forget, place
 from netfail_hooks.plan import Step
 
 _HERE = Paths()
-_LEFT = re.compile(r"lock|(state|config|tally|told|metrics\.failed|notify\.\d+)(\.\d+\.tmp)?")
+_LEFT = re.compile(
+    r"lock|leaving|(state|config|tally|told|metrics\.failed|notify\.\d+)(\.\d+\.tmp)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,8 @@ def _uninstall(work: Work) -> list[str]:
     networkd = work.live and live.networkd_answers()
     if work.live and live.systemd_runs():
         live.stop_timer()
+    if work.live:
+        _hold_hooks(work.paths)
     for entry in work.known.entries:
         nodes.remove(nodes.beside(work.paths.at(entry.path)))
     bonds = bond_live.bonds_of(work.todo)
@@ -165,6 +170,15 @@ def _uninstall(work: Work) -> list[str]:
         live.forget_units()
     forget(work.paths)
     return told
+
+
+def _hold_hooks(paths: Paths) -> None:
+    """Let hooks that run come to their end, and those that wait for their turn do nothing.
+
+    They have read the config: what is given back would look to them like what networkd forgot.
+    """
+    with Lock(paths.run), contextlib.suppress(OSError):
+        os.close(os.open(paths.leaving, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
 
 
 def _textfile(paths: Paths) -> str:

@@ -8,7 +8,18 @@ from collections.abc import Callable
 from netfail_hooks.pulse import Result
 from netfail_hooks.sandbox import Lab
 from netfail_hooks.sandbox_lan import gateway6
-from tests.lab.suite import FILES, ROUTES, SETTINGS, SETTLED, shape, used, wait, wait_used
+from tests.lab.suite import (
+    FILES,
+    ROUTES,
+    SETTINGS,
+    SETTLED,
+    events,
+    install,
+    shape,
+    used,
+    wait,
+    wait_used,
+)
 
 MakeLab = Callable[..., Lab]
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -119,6 +130,22 @@ def test_with_networkd_stopped_only_files_change_and_it_is_told(lab: Lab) -> Non
     assert "systemd-networkd does not answer" in done.stderr
     assert "netfail" in lab.read("/etc/systemd/network/10-netfail-eth0.network")
     assert shape(lab, ROUTES + SETTINGS) == before
+
+
+def test_a_hook_that_waited_while_uninstall_began_does_nothing(lab: Lab) -> None:
+    install(lab)
+    lab.write("/run/netfail-hooks/leaving", "")
+    setting = "/proc/sys/net/ipv4/conf/eth0/arp_filter"
+    lab.run("sh", "-ec", f"echo 0 >{setting}").check_returncode()
+    known = events(lab)
+    hook = ["/etc/networkd-dispatcher/routable.d/50-netfail-hooks"]
+    assert lab.run(*hook, environment={"IFACE": "eth0"}).returncode == 0
+    assert events(lab) == known
+    assert lab.run("cat", setting).stdout == "0\n"
+    install(lab, hold_down=3)  # an uninstall that was killed is no reason to do nothing for ever
+    assert lab.run("cat", setting).stdout == "1\n"
+    assert lab.netfail("uninstall", "--yes").returncode == 0
+    assert lab.run("ls", "/run/netfail-hooks").returncode != 0
 
 
 def test_uninstall_while_failed_over_leaves_a_way_out(lab: Lab) -> None:
