@@ -62,6 +62,7 @@ def test_those_of_scripts_ours_and_networkmanager_move_and_cost(tmp_path: Path) 
     assert costs["ours"].needs == "networkd, dispatcher"
     # 720 checks an hour, each little more than Python twice over: made of byte code.
     python = next(one for one in found.startups if one.name.startswith("python3"))
+    assert costs["ours"].cpu_s is not None
     assert 720 < costs["ours"].cpu_s / python.cpu_ms * 1000 < 4 * 720
     assert "netfail-hooks" in told.partition("at rest")[2]
 
