@@ -13,14 +13,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bench.contenders import Contender
 from bench.results import Cost, StartUp
 from bench.stage import Stage
 from netfail_hooks.errors import Problem
-from netfail_hooks.hook_file import base_python
 from netfail_hooks.sandbox_holder import read_text
 
 _HOUR = 3600
@@ -58,15 +57,27 @@ class _Used:
 
 def measure(contenders: Sequence[Contender], seconds: int) -> list[Cost]:
     """Measure everybody's rest, all at once. Raises Problem."""
-    with contextlib.ExitStack() as stack:
-        stages = [stack.enter_context(Stage()) for _ in contenders]
-        pairs = list(zip(contenders, stages, strict=True))
-        for contender, stage in pairs:
-            contender.prepare(stage)
+    with _resting(contenders) as pairs:
         before = _settled(pairs)
         time.sleep(seconds)
         return [_cost(contender, stage, was, seconds)
                 for (contender, stage), was in zip(pairs, before, strict=True)]  # fmt: skip
+
+
+def memory(contenders: Sequence[Contender]) -> list[Cost]:
+    """Measure what everybody holds at rest, and no more. Raises Problem."""
+    with _resting(contenders) as pairs:
+        return [_held(contender, stage, held)
+                for (contender, stage), held in zip(pairs, _settled(pairs), strict=True)]
+
+
+@contextlib.contextmanager
+def _resting(contenders: Sequence[Contender]) -> Iterator[list[tuple[Contender, Stage]]]:
+    with contextlib.ExitStack() as stack:
+        pairs = [(contender, stack.enter_context(Stage())) for contender in contenders]
+        for contender, stage in pairs:
+            contender.prepare(stage)
+        yield pairs
 
 
 def _settled(pairs: Sequence[tuple[Contender, Stage]]) -> list[dict[int, _Used]]:
@@ -95,13 +106,18 @@ def _cost(
         often = contender.rounds * _HOUR / contender.period
         round_cpu, round_switches = _round(contender, stage)
         cpu, switches = cpu + often * round_cpu, switches + often * round_switches
+    held = _held(contender, stage, {pid: now[pid] for pid in stayed})
+    return replace(held, cpu_s=round(cpu, 1), wakeups=round(switches))
+
+
+def _held(contender: Contender, stage: Stage, now: Mapping[int, _Used]) -> Cost:
     own = {pid for name in contender.resident for pid in _tree(stage, name)}
     return Cost(
         contender.key,
-        round(sum(now[pid].mib for pid in stayed if pid in own), 1),
-        round(sum(now[pid].mib for pid in stayed), 1),
-        ", ".join(contender.needs), round(cpu, 1), round(switches),
-    )  # fmt: skip
+        round(sum(used.mib for pid, used in now.items() if pid in own), 1),
+        round(sum(used.mib for used in now.values()), 1),
+        ", ".join(contender.needs),
+    )
 
 
 def _processes(contender: Contender, stage: Stage) -> dict[int, _Used]:
@@ -139,16 +155,6 @@ def _used(stage: Stage, pid: int) -> _Used | None:
     resident = [line for line in read_text(f"{place}/status").splitlines() if "VmRSS" in line]
     kibibytes = int(resident[0].split()[1]) if resident else 0
     return _Used(nanoseconds / 1e9, switches, kibibytes / 1024)
-
-
-def python_ms() -> float:
-    """Return the CPU time (ms) of a Python that does nothing, as hooks run it. Raises Problem."""
-    argv = [sys.executable, "-I", "-S", "-c", _ROUND, str(2 * _RUNS), base_python(),
-            "-I", "-S", "-c", "pass"]  # fmt: skip
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Problem(f"a bare Python: {done.stderr.strip()}")
-    return float(done.stdout.split()[0]) * 1000
 
 
 def _round(contender: Contender, stage: Stage) -> tuple[float, float]:

@@ -50,15 +50,15 @@ class Cost:
     """What a contender takes while all is well.
 
     ``own_mib`` is resident all the time because of it, ``all_mib`` with what it needs besides
-    (``needs``); CPU seconds and wake-ups are those of all of it, in an hour.
+    (``needs``); CPU seconds and wake-ups are those of all of it, in an hour, None if not measured.
     """
 
     contender: str
     own_mib: float
     all_mib: float
     needs: str
-    cpu_s: float
-    wakeups: int
+    cpu_s: float | None = None
+    wakeups: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ STARTS = ("start-up", "CPU", "wall")
 # Two outages that differ by less are equal: datagrams come every 5 ms, and one that a busy
 # processor holds up looks like a short silence.
 EQUAL_MS = 30
+_UNKNOWN = "not measured"
 _ABOUT = """\
 # Measured beside what people use today
 
@@ -33,8 +34,8 @@ At rest: *resident, own* is the memory (RSS, shared pages counted in full) of da
 there for failover alone. CPU and wake-ups (context switches) are those of all daemons over a
 quiet time, and of checks or pings that come and go, run by themselves and multiplied. The system
 bus and systemd's own work for a timer are not in it. What starts Python has its byte code, as
-installed. Where bonds need user-mode-linux, their CPU seconds are divided by how much longer
-Python itself takes to start in there."""
+installed. Where bonds need user-mode-linux, neither is measured: the same short process takes five
+times as much CPU there at one time as at another."""
 
 
 def text(results: Results, titles: Titles) -> str:
@@ -73,8 +74,8 @@ def summary(results: Results, titles: Titles) -> str:
         found = [results.row(key, name) for name in NAMES]
         cost = results.cost(key)
         if any(found):
-            none = "not measured" if results.costs else ""
-            paid = (_whole(cost), f"{cost.cpu_s:.1f}") if cost else (none, none)
+            none = _UNKNOWN if results.costs else ""
+            paid = (_whole(cost), _cpu(cost)) if cost else (none, none)
             rows.append((title, *("" if row is None else _cell(row) for row in found), *paid))
     return "\n\n".join([_piped([head, *rows]), *told(results, titles)]) + "\n"
 
@@ -114,7 +115,8 @@ def _rows(results: Results, titles: Titles, fault: str) -> Rows:
 def _costs(results: Results, titles: Titles) -> Rows:
     found = [(title, results.cost(key)) for key, title in titles.items()]
     return [
-        (title, _mib(cost.own_mib), _whole(cost), f"{cost.cpu_s:.1f}", str(cost.wakeups))
+        (title, _mib(cost.own_mib), _whole(cost), _cpu(cost),
+         _UNKNOWN if cost.wakeups is None else str(cost.wakeups))
         for title, cost in found if cost is not None
     ]  # fmt: skip
 
@@ -134,6 +136,10 @@ def told(results: Results, titles: Titles) -> Iterator[str]:
 
 def _cell(row: Sample) -> str:
     return f"{row.outage}, TCP {row.alive}/{row.connections}"
+
+
+def _cpu(cost: Cost) -> str:
+    return _UNKNOWN if cost.cpu_s is None else f"{cost.cpu_s:.1f}"
 
 
 def _whole(cost: Cost) -> str:

@@ -16,7 +16,7 @@ from bench.contenders import CONTENDERS
 from bench.faults import FAULTS
 from bench.machine import machine
 from bench.measure import Patience
-from bench.results import Results, StartUp, dump, load, merged
+from bench.results import Results, dump, load, merged
 from bench.suite import Plan
 
 _BOOT, _EACH = 120, 60  # seconds at most: to boot and rest, and for a fault
@@ -28,8 +28,7 @@ def bonds(plan: Plan) -> Results:
 
     With two hosts at once in two of them, as each has one processor.
     """
-    number = len(plan.contenders) * len(plan.faults) * plan.repeat
-    print(f"bonds in user-mode-linux: {number} hosts", file=sys.stderr, flush=True)
+    print("bonds in user-mode-linux", file=sys.stderr, flush=True)
     parts = [plan]
     if plan.at_once > 1 and len(plan.faults) > 1:
         parts = [replace(plan, faults=plan.faults[1:], rest=0),
@@ -54,21 +53,17 @@ def _booted(plan: Plan) -> Results:
     inside = load(json.dumps(found))
     for key, why in inside.absent:
         print(f"{key}, in user-mode-linux: {why}", file=sys.stderr, flush=True)
-    return as_here(inside, cost.python_ms())
+    return as_here(inside)
 
 
-def as_here(inside: Results, python_ms: float) -> Results:
-    """Return what was measured in it with CPU times as here, by what Python's start takes."""
-    slowness = inside.startups[0].cpu_ms / python_ms
+def as_here(inside: Results) -> Results:
+    """Return what was measured in it as of this machine, and what is to be known of it."""
     kernel = inside.machine.split(", ")[1]
-    note = (f"measured in user-mode-linux ({kernel}), where Python starts {slowness:.0f} times as "
-            "slowly and this machine's other load shows as silence")  # fmt: skip
-    if inside.costs:
-        note += "; CPU seconds are divided by as much"
-    keys = dict.fromkeys(sample.contender for sample in inside.samples)
-    costs = tuple(replace(one, cpu_s=round(one.cpu_s / slowness, 1)) for one in inside.costs)
-    return replace(inside, machine=machine(), costs=costs, startups=(),
-                   notes=tuple((key, note) for key in keys))  # fmt: skip
+    note = (f"measured in user-mode-linux ({kernel}), where a process starts ten times as slowly "
+            "or worse and this machine's other load shows as silence")  # fmt: skip
+    keys = dict.fromkeys([sample.contender for sample in inside.samples]
+                         + [one.contender for one in inside.costs])  # fmt: skip
+    return replace(inside, machine=machine(), notes=tuple((key, note) for key in keys))
 
 
 def written(plan: Plan) -> str:
@@ -92,10 +87,17 @@ def plan_of(text: str) -> Plan:
 
 
 def main(out: str) -> int:
-    """Measure the plan that lies beside ``out``, here inside."""
-    results = suite.results(plan_of(Path(out).with_name(_PLAN).read_text(encoding="utf-8")))
-    python = StartUp("python", cost.python_ms(), 0)
-    Path(out).write_text(dump(replace(results, startups=(python,))), encoding="utf-8")
+    """Measure the plan that lies beside ``out``, here inside; of what it costs, memory alone.
+
+    The same short process takes five times as much CPU in there at one time as at another.
+    """
+    plan = plan_of(Path(out).with_name(_PLAN).read_text(encoding="utf-8"))
+    results = suite.results(replace(plan, rest=0))
+    if plan.rest:
+        absent = dict(results.absent)
+        ready = [one for one in plan.contenders if one.key not in absent]
+        results = replace(results, costs=tuple(cost.memory(ready)))
+    Path(out).write_text(dump(results), encoding="utf-8")
     return 0
 
 

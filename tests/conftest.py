@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ Tried = Callable[[str, int], None]
 _KEY = "tried"
 
 
+# A shell starts what runs in the background with SIGINT ignored, and so would our children be.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same examples each time, so that CI fails for a reason; --hypothesis-profile=long looks for
 # new ones.
 settings.register_profile("everyday", derandomize=True, deadline=None)

@@ -95,15 +95,21 @@ def test_user_mode_linux_is_told_all_of_the_plan() -> None:
     assert uml.plan_of(uml.written(plan)) == plan
 
 
-def test_what_user_mode_linux_took_is_told_as_here() -> None:
-    inside = replace(RESULTS, machine="1 x cpu, Linux 6.1, systemd 252",
-                     startups=(StartUp("python", 100.0, 0),))  # fmt: skip
-    found = uml.as_here(inside, python_ms=10.0)
-    assert [cost.cpu_s for cost in found.costs] == [0.0, 4.3]
-    assert [cost.wakeups for cost in found.costs] == [720, 9000]
-    assert found.startups == ()
-    assert dict(found.notes)["ours"].startswith("measured in user-mode-linux (Linux 6.1), where "
-                                                "Python starts 10 times as slowly")  # fmt: skip
+def test_what_user_mode_linux_measured_is_told_with_what_it_is() -> None:
+    inside = replace(RESULTS, machine="1 x cpu, Linux 6.1, systemd 252")
+    found = uml.as_here(inside)
+    assert (found.samples, found.costs) == (inside.samples, inside.costs)
+    notes = dict(found.notes)
+    assert set(notes) == {"other", "ours"}
+    assert notes["ours"].startswith("measured in user-mode-linux (Linux 6.1), where")
+
+
+def test_what_was_not_measured_of_a_cost_is_told() -> None:
+    some = replace(RESULTS, costs=(Cost("ours", 0, 28.5, "networkd"),))
+    for made in (table.text(some, TITLES), table.markdown(some, TITLES)):
+        assert made.count("not measured") >= 2
+    rows = table.summary(some, TITLES).splitlines()
+    assert next(row for row in rows if "netfail-hooks" in row).endswith("| not measured |")
 
 
 def test_the_tables_tell_everything() -> None:

