@@ -17,7 +17,7 @@ find /etc /var/lib /var/log /run/netfail-hooks -exec stat -c '%A %u:%g %F %N' {}
 ROUTES = """
 ip route
 ip -6 route | sed 's/expires [0-9]*sec//' | sort
-ip -o address | sed 's/valid_lft.*//' | sort
+ip -o address | sed 's/^[0-9]*: //; s/valid_lft.*//' | sort
 """
 SETTINGS = """
 grep -r . /proc/sys/net/ipv[46]/conf/*/ignore_routes_with_linkdown \
