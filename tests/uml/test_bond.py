@@ -36,12 +36,13 @@ def test_the_kernel_alone_moves_the_traffic_in_time(seen: Any, interval: int, fa
 
 
 def test_a_hook_is_quicker_than_the_monitor(seen: Any) -> None:
-    """In there a process starts ten times as slowly as on a machine: so much is allowed for.
+    """In there a process starts tens of times as slowly as on a machine: so much is allowed for.
 
-    That it made wlan0 the active slave shows that the monitor had not done so yet.
+    And half of it for the look and the change, which are as slow. That it made wlan0 the active
+    slave shows that the monitor had not done so yet.
     """
     row = seen["rows"]["1000 ms, cable out, hooks"]
-    assert row["outage"] <= _BY_HOOK + seen["slowness"] - slowness(), row
+    assert row["outage"] <= _BY_HOOK + 1.5 * seen["slowness"], row
     assert row["outage"] < seen["rows"]["1000 ms, cable out, no hooks"]["outage"]
     done = [one for event in seen["events"] for one in event["did"]]
     assert "make wlan0 the active slave of bond0" in done
@@ -85,7 +86,7 @@ def test_a_missing_slave_is_put_back_and_decisions_replay(seen: Any) -> None:
 def test_modes_switch_both_ways_and_roll_back(seen: Any) -> None:
     assert seen["no answer"][0] == 1
     assert "no gateway answered" in seen["no answer"][1]
-    assert "1. eth0 *" in seen["after a kill"]
+    assert seen["after a kill"].split()[:3] == ["1.", "eth0", "*"]
     assert "dev eth0" in seen["routes"]
     assert "dev wlan0" in seen["routes"]
     assert "bond0" not in seen["routes"]
