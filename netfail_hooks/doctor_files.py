@@ -16,7 +16,7 @@ from netfail_hooks.doctor_facts import BondSeen, NetworkFile, Place
 from netfail_hooks.errors import Misuse
 from netfail_hooks.hook_file import states
 from netfail_hooks.layout import HOOK
-from netfail_hooks.leads_out import leads_out, of_whom
+from netfail_hooks.leads_out import leads_out
 from netfail_hooks.paths import Paths
 from netfail_hooks.units import TIMER, UNITS
 
@@ -91,13 +91,13 @@ def _network_file(name: str, source: match.Source) -> NetworkFile:
         unmanaged=networkfile.is_yes(last[-1] if last else ""),
         gateways=tuple(dict.fromkeys(_addresses(named))),
         leads_out=leads_out(sections),
-        source=of_whom(source.text),
+        source=takeover.of_whom(source.text),
     )
 
 
 def _is_way_out(one: networkfile.Section) -> bool:
     """Tell whether that is a default route which the kernel looks at without being told to."""
-    in_main = one.get("Table") in ("", "main", "254")  # RT_TABLE_MAIN, linux/rtnetlink.h
+    in_main = one.get("Table") in networkfile.MAIN_TABLES
     plain = one.get("Type") in ("", "unicast")
     return one.name == "Route" and not one.get("Destination") and in_main and plain
 

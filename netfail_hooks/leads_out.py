@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import re
 from collections.abc import Iterator, Sequence
 
 from netfail_hooks.facts import SHARED_LABEL
-from netfail_hooks.networkfile import Section, is_no, is_yes, settings
+from netfail_hooks.networkfile import MAIN_TABLES, Section, is_no, is_yes, last, settings
 
 _DHCP4 = ("yes", "y", "true", "t", "on", "1", "ipv4", "both", "v4")
 _EVERYWHERE = {"": 0, "default": 0, "0.0.0.0/0": 4, "::/0": 6}  # 0: either family
-_TAKEN_OVER = re.compile(r"# netfail-hooks: in place of (.+); change that one")
 
 
 def leads_out(sections: Sequence[Section]) -> bool:
@@ -23,18 +21,12 @@ def leads_out(sections: Sequence[Section]) -> bool:
 
     Beside a static IPv4 address it must be one of IPv4. Addresses that uplinks share don't count.
     """
-    if _last(sections, "DHCP").lower() in _DHCP4 or is_yes(_last(sections, "DefaultRouteOnDevice")):
+    if last(sections, "DHCP").lower() in _DHCP4 or is_yes(last(sections, "DefaultRouteOnDevice")):
         return True
     ways = set(_ways(sections))
     if 4 in _static(sections):
         return bool(ways & {0, 4})
-    return bool(ways) or not is_no(_last(sections, "IPv6AcceptRA"))
-
-
-def of_whom(text: str) -> str:
-    """Return the path of the user's file that one of ours stands in for, "" for none."""
-    found = _TAKEN_OVER.match(text)
-    return found[1] if found else ""
+    return bool(ways) or not is_no(last(sections, "IPv6AcceptRA"))
 
 
 def _ways(sections: Sequence[Section]) -> Iterator[int]:
@@ -43,7 +35,7 @@ def _ways(sections: Sequence[Section]) -> Iterator[int]:
         yield _family(gateway)
     for one in sections:
         everywhere = _EVERYWHERE.get(one.get("Destination").lower())
-        in_main = one.get("Table").lower() in ("", "main", "254")  # RT_TABLE_MAIN, rtnetlink.h
+        in_main = one.get("Table").lower() in MAIN_TABLES
         if one.name == "Route" and everywhere is not None and in_main:
             yield everywhere or _family(one.get("Gateway"))
 
@@ -58,8 +50,3 @@ def _family(text: str) -> int:
     with contextlib.suppress(ValueError):
         return ipaddress.ip_interface(text).version
     return 0
-
-
-def _last(sections: Sequence[Section], key: str) -> str:
-    found = [one.get(key) for one in sections if one.name == "Network" and one.get(key)]
-    return found[-1] if found else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 _NO = ("no", "n", "false", "f", "off", "0")
 _YES = ("yes", "y", "true", "t", "on", "1")
+MAIN_TABLES = ("", "main", "254")  # RT_TABLE_MAIN, linux/rtnetlink.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,12 @@ def settings(sections: Iterable[Section], name: str, key: str) -> list[str]:
             if (one.name, item.key) == (name, key):
                 result = [*result, item.setting] if item.setting else []
     return result
+
+
+def last(sections: Iterable[Section], key: str) -> str:
+    """Return the last value that [Network] sections give a key."""
+    found = [one.get(key) for one in sections if one.name == "Network" and one.get(key)]
+    return found[-1] if found else ""
 
 
 def is_yes(setting: str) -> bool:

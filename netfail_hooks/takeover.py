@@ -14,18 +14,29 @@ Each keeps the user's text, comments and all, and adds what failover needs (syst
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.facts import SHARED_LABEL
 from netfail_hooks.match import Nic, Source
-from netfail_hooks.networkfile import Section, is_no, is_yes, parse, render, section, settings
+from netfail_hooks.networkfile import (
+    MAIN_TABLES,
+    Section,
+    is_no,
+    is_yes,
+    last,
+    parse,
+    render,
+    section,
+    settings,
+)
 
 _MARK = "# netfail-hooks:"
 _ASKED = f"{_MARK} as 'netfail-hooks install' was asked; run it again for a change"
+_INSTEAD = re.compile(rf"{_MARK} in place of (.+); change that one")
 _DEFAULTS = ("", "0.0.0.0/0", "::/0", "default")
-_MAIN_TABLES = ("", "main", "254")
 _NOT_OURS = ("Match", "")
 _MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
 
@@ -54,6 +65,12 @@ def is_ours(text: str) -> bool:
 def was_asked(text: str) -> bool:
     """Tell whether a file holds what install was asked, rather than what a user's file says."""
     return text.startswith(_ASKED)
+
+
+def of_whom(text: str) -> str:
+    """Return the path of the user's file that one of ours stands in for, "" for none."""
+    found = _INSTEAD.match(text)
+    return found[1] if found else ""
 
 
 def file_name(nic: Nic, ahead_of: str = "") -> str:
@@ -93,7 +110,7 @@ def wish_of(text: str) -> Static | Dhcp:
     """Return the wish that one of our own files was written from."""
     sections = list(parse(text))
     dns = tuple(settings(sections, "Network", "DNS"))
-    if _last(sections, "DHCP"):
+    if last(sections, "DHCP"):
         return Dhcp(dns)
     own = [one for one in sections if one.name == "Address" and one.get("Label") != SHARED_LABEL]
     addresses = tuple(one.get("Address") for one in own)
@@ -125,13 +142,13 @@ def _added(sections: list[Section], metric: int) -> Iterator[Section]:
     needed = [("IgnoreCarrierLoss", "yes"), ("IPv6DuplicateAddressDetection", "0")]
     if static:
         needed.append(("ConfigureWithoutCarrier", "yes"))
-    dhcp = _last(sections, "DHCP").lower() in ("yes", "true", "1", "on", "ipv4", "both", "v4")
-    if (static or dhcp) and not _last(sections, "KeepConfiguration"):
+    dhcp = last(sections, "DHCP").lower() in ("yes", "true", "1", "on", "ipv4", "both", "v4")
+    if (static or dhcp) and not last(sections, "KeepConfiguration"):
         needed.append(("KeepConfiguration", "dhcp-on-stop" if dhcp else "static"))
     yield section("Network", *needed)
     if dhcp:
         yield section("DHCPv4", ("RouteMetric", str(metric)))
-    if not is_no(_last(sections, "IPv6AcceptRA")):
+    if not is_no(last(sections, "IPv6AcceptRA")):
         yield section("IPv6AcceptRA", ("RouteMetric", str(metric)))
 
 
@@ -141,7 +158,7 @@ def _ranked(one: Section, metric: int) -> Section:
         return one.without("Address", "Gateway")
     if one.name == "Address" and not is_no(one.get("AddPrefixRoute")):
         return one.set("RouteMetric", str(metric))
-    if one.name == "Route" and one.get("Table").lower() in _MAIN_TABLES:
+    if one.name == "Route" and one.get("Table").lower() in MAIN_TABLES:
         leads_out = one.get("Destination") in _DEFAULTS or one.get("Scope") == "link"
         if leads_out or not one.get("Metric"):
             return one.set("Metric", str(metric))
@@ -150,9 +167,9 @@ def _ranked(one: Section, metric: int) -> Section:
 
 def _refuse(path: str, sections: list[Section]) -> None:
     for key in _MASTERS:
-        if _last(sections, key):
+        if last(sections, key):
             raise Misuse(
-                f"{path}: {key}={_last(sections, key)} makes this NIC part of another one",
+                f"{path}: {key}={last(sections, key)} makes this NIC part of another one",
                 hint="name that one as the uplink, or take the line out",
             )
     if is_yes(next((s.get("Unmanaged") for s in reversed(sections) if s.name == "Link"), "")):
@@ -160,12 +177,6 @@ def _refuse(path: str, sections: list[Section]) -> None:
     for one in sections:
         if one.name == "Address" and one.get("Address") and not _is_address(one):
             raise Misuse(f"{path}: Address={one.get('Address')} is no address")
-
-
-def _last(sections: list[Section], key: str) -> str:
-    """Return the last value that [Network] sections give a key."""
-    found = [s.get(key) for s in sections if s.name == "Network" and s.get(key)]
-    return found[-1] if found else ""
 
 
 def _is_address(one: Section) -> bool:
