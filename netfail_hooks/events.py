@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from netfail_hooks.errors import NotPermitted, Problem
-from netfail_hooks.record import FILE
+from netfail_hooks.record import FILE, OLD_FILE
 
-OLD_FILE = FILE + ".1"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 

@@ -14,7 +14,7 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.events import Event
 from netfail_hooks.paint import BAD, DULL, VERDICTS, painter
 from netfail_hooks.paths import Paths
-from netfail_hooks.record import FILE
+from netfail_hooks.record import FILE, OLD_FILE
 from netfail_hooks.tail import Tail
 
 _POLL = 0.5  # seconds between two looks for new lines
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         raise Misuse("--svg draws a picture and nothing else", hint="leave --json or --bundle out")
     directory = Paths().log
     with Tail(directory + FILE) as tail:
-        found = [*events.file_lines(directory + events.OLD_FILE), *tail.read()]
+        found = [*events.file_lines(directory + OLD_FILE), *tail.read()]
         if args.timeline or args.svg:
             _tell_damage(_draw(found, args) + tail.unfinished())
             return 0

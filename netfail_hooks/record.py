@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 FILE = "/events.jsonl"
+OLD_FILE = FILE + ".1"
 
 
 @value
@@ -130,7 +131,7 @@ def write(directory: str, line: str, limit: int) -> None:
     finally:
         os.close(descriptor)
     if size + len(data) > limit:
-        os.replace(path, path + ".1")
+        os.replace(path, directory + OLD_FILE)
 
 
 def boot_id() -> str:

@@ -13,7 +13,7 @@ import os
 
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.paths import Paths
-from netfail_hooks.record import FILE
+from netfail_hooks.record import FILE, OLD_FILE
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _last(paths: Paths) -> bytes:
     try:
         return _last_of(paths.log + FILE)
     except FileNotFoundError:
-        return _last_of(paths.log + FILE + ".1")
+        return _last_of(paths.log + OLD_FILE)
 
 
 def _last_of(path: str) -> bytes:
