@@ -128,7 +128,7 @@ def _differs(config: Config, seen: Observation, memory: Memory, family: int) -> 
     names = config.names()
     for rank, name in enumerate(names):
         standing = memory.standing(name, family)
-        lost = standing is not None and standing.verdict in ("down", "held")
+        lost = standing is not None and standing.is_lost
         first = rank < names.index(chosen)
         if lost and (first or _is_finer(config, seen, memory, name, family)):
             return True

@@ -103,7 +103,7 @@ def _is_lost(memory: Memory, interface: str, family: int) -> bool:
     Otherwise one of ours was left by a detour that was killed: it goes with this one.
     """
     standing = memory.standing(interface, family)
-    return standing is not None and standing.verdict in ("down", "held")
+    return standing is not None and standing.is_lost
 
 
 def _other(

@@ -44,6 +44,11 @@ class Standing:
     rtt: int = 0
     trouble: str = ""
 
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether it was well once and is not trusted now."""
+        return self.verdict in ("down", "held")
+
 
 @value
 class Kept:

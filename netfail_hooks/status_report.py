@@ -138,7 +138,7 @@ def _hold_down_left(now: int, standing: Standing | None) -> int:
 
 
 def _rounds_to_go(config: Config, uplink: Uplink, standing: Standing | None) -> int:
-    if standing is None or not uplink.probed or standing.verdict not in ("down", "held"):
+    if standing is None or not uplink.probed or not standing.is_lost:
         return 0
     return max(config.successes - standing.passes, 0)
 
