@@ -126,11 +126,10 @@ class Kernel:
 
     def set_metric(self, key: tuple[str, str, int], metric: int) -> None:
         """Give an address, and the connected route that the kernel made for it, a metric."""
-        for one, end in self.addresses:
+        for at, (one, end) in enumerate(self.addresses):
             if (one.interface, one.address, one.length) != key or one.metric < 0:
                 continue
-            self.addresses.remove((one, end))
-            self.addresses.append((replace(one, metric=metric), end))
+            self.addresses[at] = (replace(one, metric=metric), end)
             own = (one.interface, one.address, KERNEL, one.metric)
             self.routes = [
                 replace(r, metric=metric)

@@ -74,9 +74,7 @@ class Networkd:
         length = 24 if net.family == 4 else 64
         source = ""
         metric = net.metric if net.family == 4 else NO_ROUTE
-        for one, _ in self._kernel.addresses:
-            if (one.interface, one.address, one.metric) == (net.name, net.address, 0):
-                self._kernel.set_metric((net.name, net.address, length), metric)
+        self._kernel.set_metric((net.name, net.address, length), metric)
         own = Address(net.name, net.family, net.address, length, metric=metric)
         self._kernel.add_address(own, end)
         if net.family == 4:
