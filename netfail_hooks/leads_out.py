@@ -10,9 +10,8 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 
 from netfail_hooks.facts import SHARED_LABEL
-from netfail_hooks.networkfile import MAIN_TABLES, Section, is_no, is_yes, last, settings
+from netfail_hooks.networkfile import Section, asks_dhcp4, is_no, is_yes, last, settings
 
-_DHCP4 = ("yes", "y", "true", "t", "on", "1", "ipv4", "both", "v4")
 _EVERYWHERE = {"": 0, "default": 0, "0.0.0.0/0": 4, "::/0": 6}  # 0: either family
 
 
@@ -21,7 +20,7 @@ def leads_out(sections: Sequence[Section]) -> bool:
 
     Beside a static IPv4 address it must be one of IPv4. Addresses that uplinks share don't count.
     """
-    if last(sections, "DHCP").lower() in _DHCP4 or is_yes(last(sections, "DefaultRouteOnDevice")):
+    if asks_dhcp4(sections) or is_yes(last(sections, "DefaultRouteOnDevice")):
         return True
     ways = set(_ways(sections))
     if 4 in _static(sections):
@@ -35,8 +34,7 @@ def _ways(sections: Sequence[Section]) -> Iterator[int]:
         yield _family(gateway)
     for one in sections:
         everywhere = _EVERYWHERE.get(one.get("Destination").lower())
-        in_main = one.get("Table").lower() in MAIN_TABLES
-        if one.name == "Route" and everywhere is not None and in_main:
+        if one.name == "Route" and everywhere is not None and one.in_main_table():
             yield everywhere or _family(one.get("Gateway"))
 
 

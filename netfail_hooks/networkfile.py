@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 _NO = ("no", "n", "false", "f", "off", "0")
 _YES = ("yes", "y", "true", "t", "on", "1")
-MAIN_TABLES = ("", "main", "254")  # RT_TABLE_MAIN, linux/rtnetlink.h
+_DHCP4 = (*_YES, "ipv4", "both", "v4")  # the last two are old words for the others
+_MAIN_TABLES = ("", "main", "254")  # RT_TABLE_MAIN, linux/rtnetlink.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Section:
     def get(self, key: str) -> str:
         """Return the last value given to a key, "" for none."""
         return next((item.setting for item in reversed(self.items) if item.key == key), "")
+
+    def in_main_table(self) -> bool:
+        """Tell whether a [Route] goes where the kernel looks without being told to."""
+        return self.get("Table").lower() in _MAIN_TABLES
 
     def set(self, key: str, setting: str) -> Section:
         """Return the section with a key given one value, in the place of the old one or last."""
@@ -108,6 +113,11 @@ def last(sections: Iterable[Section], key: str) -> str:
     """Return the last value that [Network] sections give a key."""
     found = [one.get(key) for one in sections if one.name == "Network" and one.get(key)]
     return found[-1] if found else ""
+
+
+def asks_dhcp4(sections: Iterable[Section]) -> bool:
+    """Tell whether DHCP= asks for a lease over IPv4 (systemd.network(5))."""
+    return last(sections, "DHCP").lower() in _DHCP4
 
 
 def is_yes(setting: str) -> bool:

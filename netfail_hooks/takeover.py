@@ -22,8 +22,8 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.facts import SHARED_LABEL
 from netfail_hooks.match import Nic, Source
 from netfail_hooks.networkfile import (
-    MAIN_TABLES,
     Section,
+    asks_dhcp4,
     is_no,
     is_yes,
     last,
@@ -142,7 +142,7 @@ def _added(sections: list[Section], metric: int) -> Iterator[Section]:
     needed = [("IgnoreCarrierLoss", "yes"), ("IPv6DuplicateAddressDetection", "0")]
     if static:
         needed.append(("ConfigureWithoutCarrier", "yes"))
-    dhcp = last(sections, "DHCP").lower() in ("yes", "true", "1", "on", "ipv4", "both", "v4")
+    dhcp = asks_dhcp4(sections)
     if (static or dhcp) and not last(sections, "KeepConfiguration"):
         needed.append(("KeepConfiguration", "dhcp-on-stop" if dhcp else "static"))
     yield section("Network", *needed)
@@ -158,7 +158,7 @@ def _ranked(one: Section, metric: int) -> Section:
         return one.without("Address", "Gateway")
     if one.name == "Address" and not is_no(one.get("AddPrefixRoute")):
         return one.set("RouteMetric", str(metric))
-    if one.name == "Route" and one.get("Table").lower() in MAIN_TABLES:
+    if one.name == "Route" and one.in_main_table():
         leads_out = one.get("Destination") in _DEFAULTS or one.get("Scope") == "link"
         if leads_out or not one.get("Metric"):
             return one.set("Metric", str(metric))
