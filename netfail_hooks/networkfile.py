@@ -133,7 +133,7 @@ def is_no(setting: str) -> bool:
 def _logical_lines(text: str) -> Iterator[str]:
     """Yield lines, one that a backslash continues together with what continues it."""
     whole = ""
-    for line in re.split(r"(?<=\n)", text):
+    for line in re.findall(r".*\n|.+", text):  # not splitlines: a form feed ends none
         comment = line.lstrip().startswith(("#", ";"))
         goes_on = bool(whole) if comment else line.rstrip("\r\n").endswith("\\")
         whole += line
