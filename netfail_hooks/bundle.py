@@ -65,6 +65,7 @@ def recordings(text: str) -> list[str] | None:
 
 def _parts(paths: Paths) -> Iterator[tuple[str, str]]:
     yield "versions", "\n".join(_versions())
+    yield "doctor", "\n".join(_findings(paths))
     try:
         config = load(paths)
     except Problem as problem:
@@ -87,6 +88,18 @@ def _versions() -> Iterator[str]:
     except (OSError, subprocess.TimeoutExpired):
         return
     yield done.stdout.partition("\n")[0]
+
+
+def _findings(paths: Paths) -> Iterator[str]:
+    from netfail_hooks.doctor_observe import look
+    from netfail_hooks.doctor_rules import diagnose
+
+    try:
+        found = diagnose(look(paths))
+    except Problem as problem:
+        yield str(problem)
+        return
+    yield from (f"{one.code}: {one.what}" for one in found)
 
 
 def _status(paths: Paths) -> str:

@@ -211,13 +211,14 @@ def test_one_file_holds_it_all_but_secrets_and_replays(
     assert place.stat().st_mode & 0o777 == 0o600
     text = place.read_text(encoding="utf-8")
     named = re.findall(r"^== (.*)$", text, re.MULTILINE)
-    assert named[:3] == ["versions", "status", machine.config]
+    assert named[:4] == ["versions", "doctor", "status", machine.config]
     assert named[-1] == "recordings"
     assert "/etc/systemd/network/20-enx020000000001.network" in named
     macs = " ".join(["02:00:00:00:00:01"] * 3)
     for line in ("Name=enx020000000001", f"MACAddress={macs}", "Domains=(redacted)",
                  "RouteMetric=100", "DHCP=yes"):  # fmt: skip
         assert f"\n{line}\n" in text
+    assert "\nhook-missing: " in text
     assert any("x.conf" in name for name in named)
     assert [secret for secret in SECRETS if secret in text] == []
     capsys.readouterr()
@@ -242,7 +243,7 @@ def test_what_cannot_be_had_is_told_in_the_bundle(
     monkeypatch.setattr(match, "effective", refuse)
     monkeypatch.setattr(status, "look", refuse)
     assert cli.entry(["log", "--bundle", "-"]) == 0
-    assert capfd.readouterr().out.count("cannot tell") == 3
+    assert capfd.readouterr().out.count("cannot tell") == 4
 
 
 def test_wrong_use(machine: Paths, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
