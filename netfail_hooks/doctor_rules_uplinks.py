@@ -51,10 +51,10 @@ def _get_ahead(other: NetworkFile) -> tuple[str, ...]:
     """Return how our file comes to be read first.
 
     Install names it so, and keeps what the other says; that may serve other interfaces, too, or
-    be made anew at each boot. Only what sorts before any name of ours has to go.
+    be made anew at each boot. Only what no name of ours sorts before has to go.
     """
     path = shlex.quote(other.path)
-    if os.path.basename(other.path) < f"00-netfail-{other.interface}.network":
+    if os.path.basename(other.path) <= f"00-netfail-{other.interface}.network":
         return (f"mv {path} {path}.off", "networkctl reload")
     first = (f"editor {path}  # take Unmanaged=yes out",) if other.unmanaged else ()
     return (*first, AGAIN)

@@ -332,6 +332,8 @@ def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
     (NetworkFile("eth0", "/etc/systemd/network/00-a b.network", ours=False),
      ("mv '/etc/systemd/network/00-a b.network' '/etc/systemd/network/00-a b.network'.off",
       "networkctl reload")),
+    (NetworkFile("eth0", "/run/00-netfail-eth0.network", ours=False),
+     ("mv /run/00-netfail-eth0.network /run/00-netfail-eth0.network.off", "networkctl reload")),
 ])  # fmt: skip
 def test_a_file_is_moved_away_only_where_ours_can_not_go_ahead(
     other: NetworkFile, mend: tuple[str, ...]
