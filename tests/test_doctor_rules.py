@@ -222,6 +222,8 @@ _FINE: list[dict[str, object]] = [
     {"wireless": ("wlan0",)},
     {"wireless": ("wlan0",), "seen": links(carrier=False), "states": (),
      "processes": (*HEALTHY.processes, Process("wpa_supplicant", 9, ("x", "-i", "wlan0")))},
+    {"wireless": ("wlan0",), "seen": links(carrier=False), "states": (),
+     "processes": (*HEALTHY.processes, Process("wpa_supplicant", 9, ("x", "-B", "-iwlan0")))},
     {"wireless": ("wlan0",), "seen": links(carrier=False),
      "processes": (*HEALTHY.processes, Process("iwd", 9))},
     {"wireless": ("wlan0",), "seen": links(carrier=False),
@@ -306,6 +308,18 @@ def test_packages_come_from_where_install_sh_takes_them(
     found = {one.code: one.mend[0] for one in diagnose(ill)}
     assert list(found) == ["dispatcher-missing", "wifi-no-supplicant", "old-systemd", "old-kernel"]
     assert all(mend.startswith(manager) and not_there not in mend for mend in found.values())
+
+
+@pytest.mark.parametrize("other", [
+    Process("wpa_supplicant", 9, ("x", "-i", "wlan01", "-c", "/etc/wlan0.conf")),
+    Process("wpa_supplicant", 9, ("x", "-iwlan01")),
+    Process("wpa_supplicant", 9, ("x", "-u", "wlan0")),
+    Process("hostapd", 9, ("x", "-i", "wlan0")),
+])  # fmt: skip
+def test_who_serves_another_wifi_is_nobody_for_this_one(other: Process) -> None:
+    (found,) = diagnose(replace(HEALTHY, wireless=("wlan0",), seen=links(carrier=False),
+                                processes=(*HEALTHY.processes, other)))  # fmt: skip
+    assert found.what == "no wpa_supplicant or iwd runs for wlan0"
 
 
 @pytest.mark.parametrize("programs", [HEALTHY.programs, ("networkd-dispatcher",)])
