@@ -7,14 +7,17 @@ import pytest
 from netfail_hooks.doctor_facts import BondSeen, Facts, NetworkFile, OwnFile, Place, Unit
 from netfail_hooks.doctor_rules import diagnose
 from netfail_hooks.doctor_rules_setup import AGAIN
+from netfail_hooks.facts import Sysctl
 from netfail_hooks.units import TIMER
 from netfail_hooks.values import replace
 from tests.test_doctor_rules import BONDED, HEALTHY, routes
+from tests.world import World, config_of
 
 Case = tuple[dict[str, object], str, tuple[str, ...]]
 
 _DRY_RUN = "netfail-hooks install --dry-run"
 _FULL_UPGRADE = "apt full-upgrade  # of a newer release of the distribution"
+_SEEN = World(config_of("eth0", "wlan0"), families=(4,)).look()
 _RANKS = "--uplink eth0 --uplink wlan0"
 _CHECK = "netfail-hooks check"
 _ANEW = "netfail-hooks install --mode bond --primary eth0 --backup wlan0"
@@ -33,6 +36,14 @@ def _lost(count: int) -> dict[str, object]:
 
 def _set_anew(name: str) -> tuple[str, ...]:
     return ("networkctl reload", f"networkctl reconfigure {name}", AGAIN)
+
+
+def _managed(manager: str) -> dict[str, object]:
+    return {"managed_elsewhere": ((manager, "eth0"), (manager, "wlan0"))}
+
+
+def _unmanaged(*files: NetworkFile) -> dict[str, object]:
+    return {"networks": files, "states": (("eth0", "off", "unmanaged"),)}
 
 
 # What differs from a healthy machine, what is told of it, and the commands that mend it.
@@ -113,6 +124,33 @@ _ROUTES: list[Case] = [
      "bond7 has fail_over_mac none, not active", (_ANEW,)),
     ({"bonds": (replace(_BOTH, targets=()),)}, "bond7 has no ARP monitor", (_ANEW,)),
 ]  # fmt: skip
+_UPLINKS: list[Case] = [
+    ({"seen": replace(_SEEN, links=_SEEN.links[:1])}, "there is no wlan0",
+     ("networkctl list", "editor /etc/netfail-hooks/config.toml")),
+    (_managed("NetworkManager"), "NetworkManager sets up eth0 and wlan0, too",
+     ("nmcli device set eth0 managed no  # and in /etc/NetworkManager, for good",
+      "nmcli device set wlan0 managed no  # and in /etc/NetworkManager, for good")),
+    (_managed("dhcpcd"), "dhcpcd sets up eth0 and wlan0, too",
+     ("systemctl disable --now dhcpcd  # or 'denyinterfaces eth0 wlan0' in /etc/dhcpcd.conf",)),
+    (_managed("my way"), "my way sets up eth0 and wlan0, too",
+     ("systemctl disable --now 'my way'",)),
+    ({"networks": (NetworkFile("eth0", "/run/a.network", ours=False),)},
+     "networkd reads /run/a.network for eth0, not ours", (AGAIN,)),
+    (_unmanaged(_OWN_WAY, NetworkFile("wlan0")), "networkd does not manage eth0",
+     ("networkctl reload",)),
+    (_unmanaged(NetworkFile("eth0"), NetworkFile("wlan0", "/etc/wlan0.network")),
+     "networkd does not manage eth0", (AGAIN,)),
+    (_unmanaged(replace(_OWN_WAY, unmanaged=True)), "networkd does not manage eth0", (AGAIN,)),
+    ({"states": (("wlan0", "off", "failed"),)}, "networkd could not set wlan0 up",
+     ("networkctl status wlan0", "networkctl reconfigure wlan0")),
+    ({"seen": replace(_SEEN, sysctls=(Sysctl("ipv4/conf/wlan0/arp_filter", "0"),))},
+     "net.ipv4.conf.wlan0.arp_filter is 0, not 1", (_CHECK,)),
+    ({"arp_ignore": (("ipv4/conf/all/arp_ignore", 2),) * 2},
+     "net.ipv4.conf.all.arp_ignore is 2", ("sysctl -w net/ipv4/conf/all/arp_ignore=1",)),
+    ({"dns": (("eth0", ("9.9.9.9", "1.1.1.1")),)},
+     "systemd-resolved knows name servers of eth0 alone",
+     (f"resolvectl dns wlan0 9.9.9.9 1.1.1.1  # and DNS= in its .network file, then {AGAIN}",)),
+]  # fmt: skip
 _BOND: list[Case] = [
     ({"bonds": ()}, "there is no bond0", ("modprobe bonding", "networkctl reload", AGAIN)),
     ({"bonds": (_LONE,)}, "wlan0 is not in bond0", (_CHECK,)),
@@ -130,7 +168,7 @@ def test_a_finding_of_a_bond_and_how_it_is_mended(
     assert (found.what, found.mend) == (what, mend)
 
 
-@pytest.mark.parametrize(("changes", "what", "mend"), [*_SETUP, *_ROUTES])
+@pytest.mark.parametrize(("changes", "what", "mend"), [*_SETUP, *_ROUTES, *_UPLINKS])
 def test_a_finding_and_how_it_is_mended(
     changes: dict[str, object], what: str, mend: tuple[str, ...]
 ) -> None:
@@ -183,6 +221,31 @@ def test_what_is_no_fault(facts: Facts, changes: dict[str, object]) -> None:
 def test_a_bond_that_was_never_made_is_not_missed(file: OwnFile, codes: list[str]) -> None:
     found = diagnose(replace(BONDED, bonds=(), files=(file,)))
     assert [one.code for one in found] == codes
+
+
+@pytest.mark.parametrize(("name", "state", "codes"), [
+    ("eth0", "missing", ["file-missing"]),
+    ("wlan0", "missing", ["file-missing", "file-shadowed"]),
+    ("eth0", "changed", ["file-shadowed", "file-changed"]),
+])  # fmt: skip
+def test_no_other_file_is_in_our_way_where_ours_is_gone(
+    name: str, state: str, codes: list[str]
+) -> None:
+    shadowed = replace(HEALTHY, networks=(NetworkFile("eth0", "/run/a", ours=False),))
+    found = diagnose(replace(shadowed, files=(OwnFile(f"/e/1-netfail-{name}.network", state),)))
+    assert [one.code for one in found] == codes
+
+
+def test_names_are_found_while_one_uplink_of_several_with_name_servers_lives() -> None:
+    names = ("eth0", "wlan0", "wwan0")
+    world = World(config_of(*names), families=(4,))
+    world.event("eth0", "no-carrier")
+    dns = (("eth0", ("9.9.9.9",)), ("wlan0", ("1.1.1.1", "9.9.9.9")))
+    facts = replace(HEALTHY, uplinks=names, config=world.config, seen=world.look(), dns=dns)
+    (found,) = diagnose(facts)
+    assert found.code == "dns-one-uplink"
+    assert found.what == "systemd-resolved knows name servers of eth0 and wlan0 alone"
+    assert found.mend[0].startswith("resolvectl dns wwan0 9.9.9.9 1.1.1.1  # ")
 
 
 def _with(unit: Unit) -> Facts:
