@@ -109,9 +109,10 @@ def bond_mac(facts: Facts) -> Iterator[Hit]:
 def bond_slave(facts: Facts) -> Iterator[Hit]:
     """Find an uplink that is not in the bond."""
     bond = _ours(facts)
-    for name in facts.uplinks if bond and facts.seen else ():
-        there = facts.seen and facts.seen.link(name)
-        if bond and there and name not in bond.slaves:
+    if not bond or not facts.seen:
+        return
+    for name in facts.uplinks:
+        if facts.seen.link(name) and name not in bond.slaves:
             yield Hit(f"{name} is not in {bond.name}", (_CHECK,), safe=True)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit, NetworkFile
 from netfail_hooks.doctor_rules_setup import AGAIN, CONFIG, is_arch, listed, may_write
@@ -51,10 +52,10 @@ def _get_ahead(other: NetworkFile) -> tuple[str, ...]:
     """Return how our file comes to be read first.
 
     Install names it so, and keeps what the other says; that may serve other interfaces, too, or
-    be made anew at each boot. Only what sorts before any name of ours has to go.
+    be made anew at each boot. Only what no name of ours sorts before has to go.
     """
     path = shlex.quote(other.path)
-    if os.path.basename(other.path) < f"00-netfail-{other.interface}.network":
+    if os.path.basename(other.path) <= f"00-netfail-{other.interface}.network":
         return (f"mv {path} {path}.off", "networkctl reload")
     first = (f"editor {path}  # take Unmanaged=yes out",) if other.unmanaged else ()
     return (*first, AGAIN)
@@ -171,6 +172,11 @@ def _is_associated(facts: Facts, name: str) -> bool:
     for process in facts.processes:
         if process.name == "iwd":
             return True
-        if process.name == "wpa_supplicant" and f"-i{name}" in "".join(process.words):
+        if process.name == "wpa_supplicant" and _is_told(process.words, name):
             return True
     return (NETWORK_MANAGER, name) in facts.managed_elsewhere
+
+
+def _is_told(words: Sequence[str], name: str) -> bool:
+    """Tell whether a command line has the option ``-i`` with an interface, in one word or two."""
+    return f"-i{name}" in words or ("-i", name) in pairwise(words)

@@ -66,7 +66,7 @@ def _unit(name: str, **changes: object) -> tuple[Unit, ...]:
     return tuple(replace(u, **changes) if u.name == name else u for u in _UNITS.values())
 
 
-def _routes(*metrics: tuple[str, int, str], family: int = 4) -> object:
+def routes(*metrics: tuple[str, int, str], family: int = 4) -> object:
     """Return what is seen with these default routes: interface, metric, gateway."""
     ways = tuple(Route(name, family, "default", metric, gateway, protocol=4)
                  for name, metric, gateway in metrics)  # fmt: skip
@@ -74,16 +74,16 @@ def _routes(*metrics: tuple[str, int, str], family: int = 4) -> object:
     return replace(_SEEN, routes=ways + rest)
 
 
-def _links(**changes: object) -> object:
+def links(**changes: object) -> object:
     """Return what is seen where wlan0 is otherwise."""
-    links = tuple(replace(link, **changes) if link.name == "wlan0" else link
+    found = tuple(replace(link, **changes) if link.name == "wlan0" else link
                   for link in _SEEN.links)  # fmt: skip
-    return replace(_SEEN, links=links)
+    return replace(_SEEN, links=found)
 
 
 _WAY, _OTHER_WAY = ("eth0", 100, "192.168.1.1"), ("wlan0", 600, "192.168.1.1")
 _STRICT = replace(_SEEN, sysctls=(Sysctl("ipv4/conf/eth0/rp_filter", "1"),))
-_DARK = replace(_links(carrier=False), routes=())
+_DARK = replace(links(carrier=False), routes=())
 _LOST = OwnFile(_SYSCTL_FILE, "missing")
 _CHANGED = OwnFile(_OURS, "changed")
 
@@ -121,25 +121,25 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ("uplink-unmanaged", True, {"states": (("eth0", "off", "unmanaged"),), "networks": ()},
      "not manage eth0"),
     ("uplink-failed", False, {"states": (("wlan0", "off", "failed"),)}, "not set wlan0 up"),
-    ("wifi-no-supplicant", False, {"wireless": ("wlan0",), "seen": _links(carrier=False)},
+    ("wifi-no-supplicant", False, {"wireless": ("wlan0",), "seen": links(carrier=False)},
      "for wlan0"),
-    ("wifi-no-supplicant", True, {"wireless": ("wlan0",), "seen": _links(carrier=False),
+    ("wifi-no-supplicant", True, {"wireless": ("wlan0",), "seen": links(carrier=False),
                                   "wifi_config": ("wlan0",)}, "for wlan0"),
-    ("wifi-no-supplicant", False, {"wireless": ("wlan0",), "seen": _links(carrier=False),
+    ("wifi-no-supplicant", False, {"wireless": ("wlan0",), "seen": links(carrier=False),
                                    "programs": ("networkd-dispatcher",)}, "for wlan0"),
-    ("metric-too-low", False, {"seen": _routes(_WAY, _OTHER_WAY, ("wlan0", 0, "192.168.1.9"))},
+    ("metric-too-low", False, {"seen": routes(_WAY, _OTHER_WAY, ("wlan0", 0, "192.168.1.9"))},
      "of wlan0 has metric 0"),
-    ("metric-too-low", False, {"seen": _routes(_WAY, ("wlan0", 50, "192.168.1.1"))}, "metric 50"),
-    ("metric-equal", False, {"seen": _routes(_WAY, ("wlan0", 100, "192.168.1.1"))},
+    ("metric-too-low", False, {"seen": routes(_WAY, ("wlan0", 50, "192.168.1.1"))}, "metric 50"),
+    ("metric-equal", False, {"seen": routes(_WAY, ("wlan0", 100, "192.168.1.1"))},
      "eth0 and wlan0 both have metric 100"),
-    ("metric-wrong", False, {"seen": _routes(_WAY, ("wlan0", 601, "192.168.1.1"))},
+    ("metric-wrong", False, {"seen": routes(_WAY, ("wlan0", 601, "192.168.1.1"))},
      "metric 601, and the configuration 600"),
-    ("metric-wrong", False, {"seen": _routes(_WAY, ("wlan0", 51, "192.168.1.1"))}, "metric 51"),
-    ("no-gateway", False, {"seen": _routes(_WAY)}, "wlan0 has lost its default route"),
-    ("no-gateway", False, {"seen": _routes(_WAY), "networks": ()}, "wlan0 has no default route"),
+    ("metric-wrong", False, {"seen": routes(_WAY, ("wlan0", 51, "192.168.1.1"))}, "metric 51"),
+    ("no-gateway", False, {"seen": routes(_WAY)}, "wlan0 has lost its default route"),
+    ("no-gateway", False, {"seen": routes(_WAY), "networks": ()}, "wlan0 has no default route"),
     ("sysctl", True, {"seen": _STRICT}, "net.ipv4.conf.eth0.rp_filter is 1, not 2"),
     ("dns-dead-link", False, {"dns": (("wlan0", ("9.9.9.9",)),), "seen": replace(
-        _links(carrier=False), routes=_SEEN.routes)}, "of wlan0 alone"),
+        links(carrier=False), routes=_SEEN.routes)}, "of wlan0 alone"),
     ("dns-one-uplink", False, {"dns": (("eth0", ("9.9.9.9",)),)}, "of eth0 alone"),
     ("timer-stopped", True, {"units": _unit(TIMER, active="inactive", enabled="disabled")}, TIMER),
     ("check-failed", False, {"units": _unit(SERVICE, active="failed")}, SERVICE),
@@ -210,9 +210,9 @@ _FINE: list[dict[str, object]] = [
     {"networkd_version": 0, "kernel": (0, 0)},
     {"kernel": (5, 18)},
     {"states": (("eth0", "routable", "configuring"), ("wlan0", "off", "configuring")),
-     "seen": _routes(_WAY)},
-    {"seen": _routes(_WAY, _OTHER_WAY, ("wg0", 0, ""))},
-    {"seen": _routes(_WAY, _OTHER_WAY, ("eth0", 100, "192.168.1.9"))},
+     "seen": routes(_WAY)},
+    {"seen": routes(_WAY, _OTHER_WAY, ("wg0", 0, ""))},
+    {"seen": routes(_WAY, _OTHER_WAY, ("eth0", 100, "192.168.1.9"))},
     {"seen": replace(_SEEN, routes=(*_SEEN.routes, Route("wlan0", 4, "default", 50)))},
     {"seen": _DARK, "networks": (), "states": ()},
     {"dns": None},
@@ -220,11 +220,13 @@ _FINE: list[dict[str, object]] = [
     {"dns": (("wg0", ("10.0.0.1",)), ("eth0", ("192.168.1.1",)))},
     {"dns": (("", ()),)},
     {"wireless": ("wlan0",)},
-    {"wireless": ("wlan0",), "seen": _links(carrier=False), "states": (),
+    {"wireless": ("wlan0",), "seen": links(carrier=False), "states": (),
      "processes": (*HEALTHY.processes, Process("wpa_supplicant", 9, ("x", "-i", "wlan0")))},
-    {"wireless": ("wlan0",), "seen": _links(carrier=False),
+    {"wireless": ("wlan0",), "seen": links(carrier=False), "states": (),
+     "processes": (*HEALTHY.processes, Process("wpa_supplicant", 9, ("x", "-B", "-iwlan0")))},
+    {"wireless": ("wlan0",), "seen": links(carrier=False),
      "processes": (*HEALTHY.processes, Process("iwd", 9))},
-    {"wireless": ("wlan0",), "seen": _links(carrier=False),
+    {"wireless": ("wlan0",), "seen": links(carrier=False),
      "units": (*_UNITS.values(), Unit("wpa_supplicant@wlan0.service"))},
     {"wireless": ("wlx9",)},
     {"arp_ignore": (("ipv4/conf/eth0/arp_ignore", 1),)},
@@ -263,7 +265,7 @@ def test_not_installed_comes_first_and_nothing_is_mended(
 
 
 def test_an_uninstalled_machine_with_how_tos_two_files() -> None:
-    seen = _routes(("eth0", 0, "192.168.1.1"), ("wlan0", 0, "192.168.1.1"))
+    seen = routes(("eth0", 0, "192.168.1.1"), ("wlan0", 0, "192.168.1.1"))
     facts = replace(HEALTHY, config=None, installed=False, seen=seen)
     assert [one.code for one in diagnose(facts)] == ["not-installed", "metric-equal"]
     assert [one.code for one in diagnose(BARE)] == ["not-installed"]
@@ -302,10 +304,22 @@ def test_packages_come_from_where_install_sh_takes_them(
     there: tuple[str, ...], manager: str, not_there: str
 ) -> None:
     ill = replace(HEALTHY, programs=there, networkd_version=241, kernel=(5, 4),
-                  wireless=("wlan0",), seen=_links(carrier=False))  # fmt: skip
+                  wireless=("wlan0",), seen=links(carrier=False))  # fmt: skip
     found = {one.code: one.mend[0] for one in diagnose(ill)}
     assert list(found) == ["dispatcher-missing", "wifi-no-supplicant", "old-systemd", "old-kernel"]
     assert all(mend.startswith(manager) and not_there not in mend for mend in found.values())
+
+
+@pytest.mark.parametrize("other", [
+    Process("wpa_supplicant", 9, ("x", "-i", "wlan01", "-c", "/etc/wlan0.conf")),
+    Process("wpa_supplicant", 9, ("x", "-iwlan01")),
+    Process("wpa_supplicant", 9, ("x", "-u", "wlan0")),
+    Process("hostapd", 9, ("x", "-i", "wlan0")),
+])  # fmt: skip
+def test_who_serves_another_wifi_is_nobody_for_this_one(other: Process) -> None:
+    (found,) = diagnose(replace(HEALTHY, wireless=("wlan0",), seen=links(carrier=False),
+                                processes=(*HEALTHY.processes, other)))  # fmt: skip
+    assert found.what == "no wpa_supplicant or iwd runs for wlan0"
 
 
 @pytest.mark.parametrize("programs", [HEALTHY.programs, ("networkd-dispatcher",)])
@@ -313,7 +327,7 @@ def test_packages_come_from_where_install_sh_takes_them(
 def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
     programs: tuple[str, ...], configured: tuple[str, ...]
 ) -> None:
-    (found,) = diagnose(replace(HEALTHY, wireless=("wlan0",), seen=_links(carrier=False),
+    (found,) = diagnose(replace(HEALTHY, wireless=("wlan0",), seen=links(carrier=False),
                                 programs=programs, wifi_config=configured))  # fmt: skip
     steps = {
         "apt install wpasupplicant": "wpa_supplicant" not in programs,
@@ -332,6 +346,8 @@ def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
     (NetworkFile("eth0", "/etc/systemd/network/00-a b.network", ours=False),
      ("mv '/etc/systemd/network/00-a b.network' '/etc/systemd/network/00-a b.network'.off",
       "networkctl reload")),
+    (NetworkFile("eth0", "/run/00-netfail-eth0.network", ours=False),
+     ("mv /run/00-netfail-eth0.network /run/00-netfail-eth0.network.off", "networkctl reload")),
 ])  # fmt: skip
 def test_a_file_is_moved_away_only_where_ours_can_not_go_ahead(
     other: NetworkFile, mend: tuple[str, ...]
@@ -353,9 +369,9 @@ def test_what_is_broken_comes_before_what_is_weak() -> None:
 
 
 def test_a_superfluous_route_is_deleted_and_the_only_one_is_set_anew() -> None:
-    (extra,) = diagnose(replace(HEALTHY, seen=_routes(_WAY, _OTHER_WAY, ("wlan0", 7, "192.0.2.1"))))
+    (extra,) = diagnose(replace(HEALTHY, seen=routes(_WAY, _OTHER_WAY, ("wlan0", 7, "192.0.2.1"))))
     assert extra.mend == ("ip -4 route delete default via 192.0.2.1 dev wlan0 metric 7",)
-    (only,) = diagnose(replace(HEALTHY, seen=_routes(_WAY, ("wlan0", 7, "192.168.1.1"))))
+    (only,) = diagnose(replace(HEALTHY, seen=routes(_WAY, ("wlan0", 7, "192.168.1.1"))))
     assert only.mend[:2] == ("networkctl reload", "networkctl reconfigure wlan0")
 
 

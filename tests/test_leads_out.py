@@ -13,7 +13,7 @@ from netfail_hooks.leads_out import leads_out
 from netfail_hooks.networkfile import parse
 from netfail_hooks.values import replace
 from tests.machine import Machine
-from tests.test_doctor_rules import HEALTHY, _routes
+from tests.test_doctor_rules import HEALTHY, routes
 
 _STATIC = "[Network]\nAddress=192.168.1.25/24\n"
 _LONG = "[Address]\nAddress=192.168.1.25/24\n"
@@ -92,5 +92,5 @@ def test_doctor_sends_a_person_to_the_file_that_lacks_it(machine: Machine) -> No
 
 
 def _found(file: NetworkFile) -> Finding:
-    ill = replace(HEALTHY, seen=_routes(("eth0", 100, "192.168.1.1")), networks=(file,))
+    ill = replace(HEALTHY, seen=routes(("eth0", 100, "192.168.1.1")), networks=(file,))
     return next(one for one in diagnose(ill) if one.code == "no-gateway")
