@@ -45,8 +45,8 @@ def bond_files(
         place = takeover.file_name(Nic(name), os.path.basename(theirs.path) if theirs else "")
         files[f"{_HERE.network}/{place}"] = slave_text(name, bond.name, primary=rank == 0)
     if not found:
-        notes.append("the gateway is not known before DHCP has told it: until then the bond goes "
-                     "by carrier (MII) alone, then the hook sets the ARP monitor")  # fmt: skip
+        notes.append("no gateway is named: until DHCP or a router tells one the bond goes by "
+                     "carrier (MII) alone, then the hook sets the ARP monitor")  # fmt: skip
     return files, notes
 
 
@@ -121,7 +121,7 @@ def _targets(bond: Bond, text: str) -> tuple[str, ...]:
         return bond.targets
     found = []
     for one in parse(text):
-        if one.name == "Route" and not one.get("Destination"):
+        if one.name == "Route" and one.leads_everywhere():
             with contextlib.suppress(ValueError):
                 found.append(str(ipaddress.ip_address(one.get("Gateway"))))
     return tuple(dict.fromkeys(found))

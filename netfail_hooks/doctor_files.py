@@ -98,7 +98,7 @@ def _network_file(name: str, source: match.Source) -> NetworkFile:
 def _is_way_out(one: networkfile.Section) -> bool:
     """Tell whether that is a default route which the kernel looks at without being told to."""
     plain = one.get("Type") in ("", "unicast")
-    return one.name == "Route" and not one.get("Destination") and one.in_main_table() and plain
+    return one.name == "Route" and one.leads_everywhere() and one.in_main_table() and plain
 
 
 def _addresses(texts: Iterable[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 _NO = ("no", "n", "false", "f", "off", "0")
 _YES = ("yes", "y", "true", "t", "on", "1")
 _DHCP4 = (*_YES, "ipv4", "both", "v4")  # the last two are old words for the others
+_EVERYWHERE = ("", "default", "0.0.0.0/0", "::/0")
 _MAIN_TABLES = ("", "main", "254")  # RT_TABLE_MAIN, linux/rtnetlink.h
 
 
@@ -39,6 +40,10 @@ class Section:
     def in_main_table(self) -> bool:
         """Tell whether a [Route] goes where the kernel looks without being told to."""
         return self.get("Table").lower() in _MAIN_TABLES
+
+    def leads_everywhere(self) -> bool:
+        """Tell whether a [Route] is a default route: one to everywhere."""
+        return self.get("Destination").lower() in _EVERYWHERE
 
     def set(self, key: str, setting: str) -> Section:
         """Return the section with a key given one value, in the place of the old one or last."""

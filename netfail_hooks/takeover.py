@@ -36,7 +36,6 @@ from netfail_hooks.networkfile import (
 _MARK = "# netfail-hooks:"
 _ASKED = f"{_MARK} as 'netfail-hooks install' was asked; run it again for a change"
 _INSTEAD = re.compile(rf"{_MARK} in place of (.+); change that one")
-_DEFAULTS = ("", "0.0.0.0/0", "::/0", "default")
 _NOT_OURS = ("Match", "")
 _MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
 
@@ -159,7 +158,7 @@ def _ranked(one: Section, metric: int) -> Section:
     if one.name == "Address" and not is_no(one.get("AddPrefixRoute")):
         return one.set("RouteMetric", str(metric))
     if one.name == "Route" and one.in_main_table():
-        leads_out = one.get("Destination") in _DEFAULTS or one.get("Scope") == "link"
+        leads_out = one.leads_everywhere() or one.get("Scope") == "link"
         if leads_out or not one.get("Metric"):
             return one.set("Metric", str(metric))
     return one

@@ -96,8 +96,8 @@ def test_a_bond_by_dhcp_byte_for_byte(machine: Machine) -> None:
     ]  # fmt: skip
     (note,) = notes
     assert note == (
-        "the gateway is not known before DHCP has told it: until then the bond goes by carrier "
-        "(MII) alone, then the hook sets the ARP monitor"
+        "no gateway is named: until DHCP or a router tells one the bond goes by carrier (MII) "
+        "alone, then the hook sets the ARP monitor"
     )
     assert slave_text("wlan0", "bond0", primary=False) == _SECOND
 
@@ -120,7 +120,8 @@ def test_the_gateways_of_default_routes_are_monitored(machine: Machine) -> None:
     machine.write(f"{NETWORK}/20-bond0.network",
                   _STATIC.format("bond0", 9) + "[Route]\nGateway=_dhcp4\n"
                   "[Route]\nDestination=10.9.0.0/16\nGateway=10.0.0.7\n"
-                  "[Route]\nGateway=10.0.0.2\n[Route]\nGateway=10.0.0.2\n")  # fmt: skip
+                  "[Route]\nDestination=0.0.0.0/0\nGateway=10.0.0.2\n"
+                  "[Route]\nGateway=10.0.0.2\n")  # fmt: skip
     files, notes = _made(machine)
     assert "\nARPIPTargets=10.0.0.2 10.0.0.1\n" in files["10-netfail-bond0.netdev"]
     assert notes == []

@@ -62,7 +62,7 @@ def test_with_dhcp_the_monitor_comes_when_the_gateway_is_known(
     assert "MIIMonitorSec=100ms\n" in netdev
     assert "ARPIntervalSec" not in netdev
     assert "DHCP=yes\n" in machine.read(f"{NETWORK}/10-netfail-bond0.network")
-    assert "until then" in capsys.readouterr().err
+    assert "until DHCP or a router tells one" in capsys.readouterr().err
 
 
 def test_the_howtos_bond_is_named_part_by_part(

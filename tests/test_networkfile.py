@@ -109,6 +109,13 @@ def test_words_for_dhcp_over_ipv4(word: str, *, asks: bool) -> None:
     assert networkfile.asks_dhcp4(parse(f"[Network]\nDHCP={word}\n")) is asks
 
 
+@pytest.mark.parametrize(("destination", "everywhere"), [
+    ("", True), ("Default", True), ("0.0.0.0/0", True), ("::/0", True), ("10.0.0.0/8", False),
+])  # fmt: skip
+def test_which_route_leads_everywhere(destination: str, *, everywhere: bool) -> None:
+    assert section("Route", ("Destination", destination)).leads_everywhere() is everywhere
+
+
 @pytest.mark.parametrize(("table", "main"), [
     ("", True), ("main", True), ("Main", True), ("254", True), ("100", False), ("local", False),
 ])  # fmt: skip
