@@ -10,7 +10,8 @@ from bench.contenders import Contender
 from bench.faults import BACK, CABLE, Fault
 from bench.results import Outage, Sample
 from bench.stage import Stage
-from netfail_hooks.pulse import Pulse, Result, Window
+from netfail_hooks.pulse import Pulse
+from netfail_hooks.pulse_result import Result, Window
 from netfail_hooks.sandbox import Lab
 
 # A neighbour that has just learnt where an address is believes no other word for a second
@@ -126,7 +127,7 @@ def _judged(contender: str, fault: str, pulse: Pulse, since: float) -> Sample:
 
 
 def outage(whole: Result, last: Result, names: Sequence[str], window: Window) -> Outage:
-    """Return the longest silence of these streams, the whole time if one is not well yet."""
+    """Return the longest outage of these streams, the whole time if one is not well yet."""
     if any(last.flow(name).lost >= _LOSSY * last.flow(name).total for name in names):
         return Outage(over=True, ms=round((window[1] - window[0]) * 1000))
     return Outage(over=False, ms=max(whole.flow(name).outage_ms for name in names))

@@ -53,7 +53,7 @@ def picture(results: Results, titles: Titles, ours: Sequence[str]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{top + 8}" '
         f'viewBox="0 0 {_WIDTH} {top + 8}" role="img" aria-label="Outage by fault and contender">'
     )
-    about = ("The longest silence of any stream, medians, on a logarithmic scale. "
+    about = ("The longest outage of any stream, medians, on a logarithmic scale. "
              "Red: not over when we stopped looking.")  # fmt: skip
     return "\n".join([
         head, f"<style>{_STYLE}</style>",

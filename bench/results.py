@@ -12,7 +12,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, order=True)
 class Outage:
-    """A silence in milliseconds; ``over``: it had not ended when we stopped looking."""
+    """An outage in milliseconds; ``over``: it had not ended when we stopped looking."""
 
     over: bool
     ms: float

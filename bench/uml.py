@@ -60,7 +60,7 @@ def as_here(inside: Results) -> Results:
     """Return what was measured in it as of this machine, and what is to be known of it."""
     kernel = inside.machine.split(", ")[1]
     note = (f"measured in user-mode-linux ({kernel}), where a process starts ten times as slowly "
-            "or worse and this machine's other load shows as silence")  # fmt: skip
+            "or worse")  # fmt: skip
     keys = dict.fromkeys([sample.contender for sample in inside.samples]
                          + [one.contender for one in inside.costs])  # fmt: skip
     return replace(inside, machine=machine(), notes=tuple((key, note) for key in keys))

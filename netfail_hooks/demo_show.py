@@ -54,7 +54,7 @@ def summary(chapters: Sequence[Chapter], install: str) -> list[str]:
     width = max(len(act.title) for _, act in acts)
     lines = [
         "",
-        f"{'':{width}}  {'moved in':>9}  {'lost':>12}  {'silence':>8}  connections",
+        f"{'':{width}}  {'moved in':>9}  {'lost':>12}  {'outage':>8}  connections",
         *(_row(act, width) for _, act in acts),
         "",
         "moved in: until the kernel sends by the right uplink, which going back waits a hold-down",

@@ -47,7 +47,7 @@ class Outcome:
     """What an act cost: datagrams lost in all streams while any uplink was sound.
 
     ``moved_ms`` is from the act to the traffic being where it belongs, -1 if it never was;
-    ``outage_ms`` the longest silence of a stream, ``stall_ms`` that of a connection.
+    ``outage_ms`` the longest of a stream, ``stall_ms`` the longest wait of a connection.
     """
 
     title: str

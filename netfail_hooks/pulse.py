@@ -17,79 +17,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from netfail_hooks import pulse_agent, sandbox_lan
 from netfail_hooks.errors import Problem
+from netfail_hooks.pulse_result import Result, Window, flow, talk, without
 
 if TYPE_CHECKING:
     from netfail_hooks.sandbox import Lab
 
-Window = tuple[float, float]
 _DRAIN = 0.1  # seconds for what is under way
 _PLACES = ("", "lan", "station")  # network namespaces; "" is the host
-
-
-@dataclass(frozen=True)
-class Flow:
-    """One stream of datagrams: how many, how many lost, the longest silence beyond the pace."""
-
-    name: str
-    total: int
-    lost: int
-    outage_ms: float
-
-
-@dataclass(frozen=True)
-class Talk:
-    """One TCP connection: its exchanges, the longest wait for an answer, whether it lives."""
-
-    name: str
-    exchanges: int
-    stall_ms: float
-    alive: bool
-    error: str
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a pulse measured."""
-
-    flows: tuple[Flow, ...]
-    talks: tuple[Talk, ...]
-
-    def flow(self, name: str) -> Flow:
-        """Return one stream by name."""
-        return next(flow for flow in self.flows if flow.name == name)
-
-    def talk(self, name: str) -> Talk:
-        """Return one conversation by name."""
-        return next(talk for talk in self.talks if talk.name == name)
-
-    def lost(self, name: str = "") -> int:
-        """Return the datagrams lost of one stream, or of the worst one."""
-        return self.flow(name).lost if name else max(flow.lost for flow in self.flows)
-
-    @property
-    def all_alive(self) -> bool:
-        """Tell whether each connection survived."""
-        return all(talk.alive for talk in self.talks)
-
-    @property
-    def stall_ms(self) -> float:
-        """Return the longest wait of any connection."""
-        return max((talk.stall_ms for talk in self.talks), default=0.0)
-
-    def __str__(self) -> str:
-        lines = [f"{f.name}: {f.lost} of {f.total} lost, outage {f.outage_ms:.0f} ms"
-                 for f in self.flows]  # fmt: skip
-        lines += [f"{t.name}: {'alive' if t.alive else 'dead'} after {t.exchanges} exchanges, "
-                  f"stall {t.stall_ms:.0f} ms{t.error and ', ' + t.error}"
-                  for t in self.talks]  # fmt: skip
-        return "\n".join(lines)
 
 
 class Pulse:
@@ -194,55 +133,12 @@ class Pulse:
 
         ``excluding`` leaves spans out, such as one without any uplink.
         """
-        spans = list(_without(between or self.window, excluding))
-        flows, talks = [], []
-        for name, tally in self._tallies.items():
-            if name in self._names:
-                flows.append(_flow(name, tally, self._interval, spans))
-            else:
-                talks.append(_talk(name, tally, spans, self.window[1]))
-        order = {name: place for place, name in enumerate(self._names)}
-        return Result(tuple(sorted(flows, key=lambda flow: order[flow.name])), tuple(talks))
+        spans = list(without(between or self.window, excluding))
+        flows = [flow(name, self._tallies[name], spans) for name in self._names]
+        talks = [talk(name, tally, spans, self.window[1])
+                 for name, tally in self._tallies.items() if name not in self._names]  # fmt: skip
+        return Result(tuple(flows), tuple(talks))
 
 
 def _no_task() -> dict[str, list[dict[str, Any]]]:
     return {"send": [], "count": [], "talk": [], "serve": []}
-
-
-def _without(whole: Window, excluded: Sequence[Window]) -> Iterator[Window]:
-    """Yield what remains of ``whole``, in order."""
-    begin, end = whole
-    for low, high in sorted(excluded):
-        if low > begin:
-            yield begin, min(low, end)
-        begin = max(begin, high)
-    if begin < end:
-        yield begin, end
-
-
-def _flow(name: str, tally: dict[str, Any], pace: float, spans: list[Window]) -> Flow:
-    sent, got = tally["sent"], dict(tally["got"])
-    total = lost = 0
-    outage = 0.0
-    for begin, end in spans:
-        numbers = [number for number, when in enumerate(sent) if begin <= when < end]
-        arrivals = sorted(got[number] for number in numbers if number in got)
-        total += len(numbers)
-        lost += len(numbers) - len(arrivals)
-        if numbers:
-            marks = [begin, *arrivals, max(sent[numbers[-1]], *arrivals[-1:], begin)]
-            silence = max(b - a for a, b in pairwise(marks))
-            outage = max(outage, silence - pace)
-    return Flow(name, total, lost, round(max(0.0, outage) * 1000, 1))
-
-
-def _talk(name: str, tally: dict[str, Any], spans: list[Window], end: float) -> Talk:
-    """Judge a conversation; an exchange counts for the span in which its question was asked."""
-    exchanges, error = tally["exchanges"], tally["error"]
-    waits = [
-        (answered or max(end, asked)) - asked
-        for asked, answered in exchanges
-        if any(low <= asked < high for low, high in spans)
-    ]
-    alive = not error and bool(exchanges) and exchanges[-1][1] > 0
-    return Talk(name, len(waits), round(max(waits, default=0.0) * 1000, 1), alive, error)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from netfail_hooks.pulse import Result
+from netfail_hooks.pulse_result import Result
 from netfail_hooks.sandbox import Lab
 from tests.lab.suite import SETTLED, events, install, used, wait_used
 

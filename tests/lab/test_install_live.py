@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from netfail_hooks.pulse import Result
+from netfail_hooks.pulse_result import Result
 from netfail_hooks.sandbox import Lab
 from netfail_hooks.sandbox_lan import gateway6
 from tests.lab.suite import (

@@ -1,0 +1,125 @@
+"""What a pulse measured: datagrams lost, how long they did not get through, whether TCP lives.
+
+An outage lasts from the sending of the first datagram that did not get through, or was late, to
+the next arrival. So a sender that stood still, on a machine that had other work, is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Window = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One stream of datagrams: how many, how many lost, the longest outage."""
+
+    name: str
+    total: int
+    lost: int
+    outage_ms: float
+
+
+@dataclass(frozen=True)
+class Talk:
+    """One TCP connection: its exchanges, the longest wait for an answer, whether it lives."""
+
+    name: str
+    exchanges: int
+    stall_ms: float
+    alive: bool
+    error: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a pulse measured."""
+
+    flows: tuple[Flow, ...]
+    talks: tuple[Talk, ...]
+
+    def flow(self, name: str) -> Flow:
+        """Return one stream by name."""
+        return next(flow for flow in self.flows if flow.name == name)
+
+    def talk(self, name: str) -> Talk:
+        """Return one conversation by name."""
+        return next(talk for talk in self.talks if talk.name == name)
+
+    def lost(self, name: str = "") -> int:
+        """Return the datagrams lost of one stream, or of the worst one."""
+        return self.flow(name).lost if name else max(flow.lost for flow in self.flows)
+
+    @property
+    def all_alive(self) -> bool:
+        """Tell whether each connection survived."""
+        return all(talk.alive for talk in self.talks)
+
+    @property
+    def stall_ms(self) -> float:
+        """Return the longest wait of any connection."""
+        return max((talk.stall_ms for talk in self.talks), default=0.0)
+
+    def __str__(self) -> str:
+        lines = [f"{f.name}: {f.lost} of {f.total} lost, outage {f.outage_ms:.0f} ms"
+                 for f in self.flows]  # fmt: skip
+        lines += [f"{t.name}: {'alive' if t.alive else 'dead'} after {t.exchanges} exchanges, "
+                  f"stall {t.stall_ms:.0f} ms{t.error and ', ' + t.error}"
+                  for t in self.talks]  # fmt: skip
+        return "\n".join(lines)
+
+
+def without(whole: Window, excluded: Sequence[Window]) -> Iterator[Window]:
+    """Yield what remains of ``whole``, in order."""
+    begin, end = whole
+    for low, high in sorted(excluded):
+        if low > begin:
+            yield begin, min(low, end)
+        begin = max(begin, high)
+    if begin < end:
+        yield begin, end
+
+
+def flow(name: str, tally: dict[str, Any], spans: Sequence[Window]) -> Flow:
+    """Judge a stream; a datagram counts for the span in which it was sent.
+
+    ``tally``: ``sent`` (seconds, by number) and ``got`` (pairs of number and seconds).
+    """
+    sent, got = tally["sent"], dict(tally["got"])
+    total = lost = 0
+    outage = 0.0
+    for begin, end in spans:
+        ways = [(when, got.get(number)) for number, when in enumerate(sent) if begin <= when < end]
+        total += len(ways)
+        lost += sum(arrived is None for _, arrived in ways)
+        outage = max(outage, _outage(ways))
+    return Flow(name, total, lost, round(outage * 1000, 1))
+
+
+def _outage(ways: Sequence[tuple[float, float | None]]) -> float:
+    """Return the longest time in which nothing arrived of what was under way, in seconds.
+
+    ``ways``: when each was sent, in order, and when it arrived. What is lost at the end counts
+    until the last was sent.
+    """
+    longest, waiting = 0.0, None
+    for when, arrived in ways:
+        since = when if waiting is None else waiting
+        waiting = since if arrived is None else None
+        longest = max(longest, (arrived or since) - since)
+    return longest if waiting is None else max(longest, ways[-1][0] - waiting)
+
+
+def talk(name: str, tally: dict[str, Any], spans: Sequence[Window], end: float) -> Talk:
+    """Judge a conversation; an exchange counts for the span in which its question was asked."""
+    exchanges, error = tally["exchanges"], tally["error"]
+    waits = [
+        (answered or max(end, asked)) - asked
+        for asked, answered in exchanges
+        if any(low <= asked < high for low, high in spans)
+    ]
+    alive = not error and bool(exchanges) and exchanges[-1][1] > 0
+    return Talk(name, len(waits), round(max(waits, default=0.0) * 1000, 1), alive, error)
