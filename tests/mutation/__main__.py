@@ -64,6 +64,7 @@ TARGETS = {
     "metrics_text": Target(("test_metrics",)),
     "recording": Target(("test_recording",)),
     "doctor_rules_services": Target(("test_doctor_mends", "test_doctor_rules")),
+    "probe": Target(("test_probe",)),
 }
 
 
