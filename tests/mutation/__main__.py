@@ -65,6 +65,7 @@ TARGETS = {
     "recording": Target(("test_recording",)),
     "doctor_rules_services": Target(("test_doctor_mends", "test_doctor_rules")),
     "probe": Target(("test_probe",)),
+    "announce": Target(("test_announce",)),
 }
 
 
