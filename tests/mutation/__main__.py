@@ -66,6 +66,10 @@ TARGETS = {
     "doctor_rules_services": Target(("test_doctor_mends", "test_doctor_rules")),
     "probe": Target(("test_probe",)),
     "announce": Target(("test_announce",)),
+    "probe_gateway": Target(
+        ("test_fuzz_packets", "test_wires"), only=("is_reply", "is_advertisement", "_only")
+    ),
+    "probe_targets": Target(("test_fuzz_packets", "test_wires")),
 }
 
 
