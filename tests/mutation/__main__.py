@@ -70,6 +70,7 @@ TARGETS = {
         ("test_fuzz_packets", "test_wires"), only=("is_reply", "is_advertisement", "_only")
     ),
     "probe_targets": Target(("test_fuzz_packets", "test_wires")),
+    "names": Target(("test_hook",)),
 }
 
 
