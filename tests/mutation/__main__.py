@@ -71,6 +71,7 @@ TARGETS = {
     ),
     "probe_targets": Target(("test_fuzz_packets", "test_wires")),
     "names": Target(("test_hook",)),
+    "status_report": Target(("test_status",)),
 }
 
 
