@@ -72,6 +72,7 @@ TARGETS = {
     "probe_targets": Target(("test_fuzz_packets", "test_wires")),
     "names": Target(("test_hook",)),
     "status_report": Target(("test_status",)),
+    "tally": Target(("test_metrics",)),
 }
 
 
