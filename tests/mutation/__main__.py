@@ -73,6 +73,7 @@ TARGETS = {
     "names": Target(("test_hook",)),
     "status_report": Target(("test_status",)),
     "tally": Target(("test_metrics",)),
+    "match": Target(("test_match",)),
 }
 
 
