@@ -74,6 +74,8 @@ TARGETS = {
     "status_report": Target(("test_status",)),
     "tally": Target(("test_metrics",)),
     "match": Target(("test_match",)),
+    "redact": Target(("test_bundle",)),
+    "redact_network": Target(("test_bundle",)),
 }
 
 
