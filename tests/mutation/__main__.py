@@ -76,6 +76,7 @@ TARGETS = {
     "match": Target(("test_match",)),
     "redact": Target(("test_bundle",)),
     "redact_network": Target(("test_bundle",)),
+    "steps": Target(("test_steps",)),
 }
 
 
