@@ -77,6 +77,7 @@ TARGETS = {
     "redact": Target(("test_bundle",)),
     "redact_network": Target(("test_bundle",)),
     "steps": Target(("test_steps",)),
+    "repeat": Target(("test_repeat",)),
 }
 
 
