@@ -78,6 +78,10 @@ TARGETS = {
     "redact_network": Target(("test_bundle",)),
     "steps": Target(("test_steps",)),
     "repeat": Target(("test_repeat",)),
+    "timeline": Target(("test_timeline",)),
+    "timeline_axis": Target(("test_timeline_axis",)),
+    "timeline_text": Target(("test_timeline",)),
+    "timeline_svg": Target(("test_timeline",)),
 }
 
 
