@@ -213,6 +213,25 @@ def _failover(ago: int) -> Failover:
     return Failover("2026-11-24T11:58:30Z", ago, _EVENT.trigger, _EVENT.summary, 24)
 
 
+@pytest.mark.parametrize(("rounds", "told"), [(0, ""), (1, ""), (2, ", 2 rounds in a row")])
+def test_rounds_that_failed_are_told_once_there_are_several(rounds: int, told: str) -> None:
+    found = _standing(verdict="down", probed=_NOW - 3000, tries=2, rtt=7, fails=rounds)
+    shown = _shown(found)
+    assert shown.endswith(f" of 2 lost{told}")
+
+
+def test_a_hold_down_that_is_over_is_not_told() -> None:
+    assert "hold-down" not in _shown(_standing(verdict="held", ready=_NOW - 1))
+    assert ", hold-down 1 s left" in _shown(_standing(verdict="held", ready=_NOW + 1))
+
+
+def _shown(family: Family) -> str:
+    """Return what is shown of an uplink in one family."""
+    found = _told(_well)
+    first = replace(found.uplinks[0], families=(family,))
+    return render(replace(found, uplinks=(first,))).partition("\n\n")[0]
+
+
 _NOW = 9_000_000
 
 

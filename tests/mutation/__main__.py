@@ -82,6 +82,7 @@ TARGETS = {
     "timeline_axis": Target(("test_timeline_axis",)),
     "timeline_text": Target(("test_timeline",)),
     "timeline_svg": Target(("test_timeline",)),
+    "status_text": Target(("test_status",)),
 }
 
 
