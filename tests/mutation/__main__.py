@@ -83,6 +83,7 @@ TARGETS = {
     "timeline_text": Target(("test_timeline",)),
     "timeline_svg": Target(("test_timeline",)),
     "status_text": Target(("test_status",)),
+    "bond_status": Target(("test_bond_status",)),
 }
 
 
