@@ -295,7 +295,7 @@ def test_an_uplinks_ipv4_neighbours_are_forgotten_and_what_waits() -> None:
     kept = [(REACHABLE, "fd00::2"), (PERMANENT, "192.168.1.3"), (FAILED, "192.168.1.4")]
     kernel = Kernel(neighbours=[
         *(_neighbour(ETH, *one) for one in (*gone, *kept)),
-        *(_neighbour(OTHER, *one) for one in gone),
+        _neighbour(OTHER, REACHABLE, "10.0.0.1"), _neighbour(OTHER, INCOMPLETE, "10.0.0.2"),
     ])  # fmt: skip
     neighbours.forget(cast("rt.Netlink", kernel), ETH)
     wanted = [(rt.DELNEIGH, 0, _neighbour(ETH, 0, address)) for _, address in gone]

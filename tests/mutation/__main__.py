@@ -88,6 +88,7 @@ TARGETS = {
     "apply": Target(("test_apply",)),
     "metric": Target(("test_apply",)),
     "observe": Target(("test_observe",)),
+    "neighbours": Target(("test_observe",)),
 }
 
 
