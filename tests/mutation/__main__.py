@@ -89,6 +89,7 @@ TARGETS = {
     "metric": Target(("test_apply",)),
     "observe": Target(("test_observe",)),
     "neighbours": Target(("test_observe",)),
+    "events": Target(("test_log",)),
 }
 
 
