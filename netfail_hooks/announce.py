@@ -109,8 +109,6 @@ def _icmpv6(mac: bytes, source: bytes, group: bytes, message: bytes) -> bytes:
 
 
 def checksum(data: bytes) -> int:
-    """Return the Internet checksum (RFC 1071)."""
+    """Return the Internet checksum (RFC 1071): to add each carry again is to count modulo that."""
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total ^ 0xFFFF
+    return -total % 0xFFFF

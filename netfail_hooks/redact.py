@@ -46,7 +46,8 @@ class Redactor:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._heads: dict[tuple[int, int], int] = {}
+        self._fours: dict[int, int] = {}  # beginnings of addresses, in the order in which they come
+        self._sixes: dict[int, int] = {}
         self._macs: dict[str, str] = {}
 
     def text(self, text: str) -> str:
@@ -91,29 +92,24 @@ class Redactor:
             inner = self._address(ipaddress.IPv4Address(number & 0xFFFFFFFF))
             return ipaddress.IPv6Address(number >> 32 << 32 | int(inner))
         if number >> 80 == _NAT64:
-            return ipaddress.IPv6Address(number >> 80 << 80 | self._flipped(number, 128, 80))
+            return ipaddress.IPv6Address(number >> 80 << 80 | self._flipped(number, 80))
         if found.packed[11:13] == _GIVEN:
-            return ipaddress.IPv6Address(number >> 64 << 64 | self._flipped(number, 128, 64))
+            return ipaddress.IPv6Address(number >> 64 << 64 | self._flipped(number, 64))
         return found
 
     def _four(self, address: int) -> int:
-        head = 241 + self._place(4, address >> 24) % 14
-        return head << 24 | self._flipped(address, 32, 24)
+        head = 241 + self._fours.setdefault(address >> 24, len(self._fours)) % 14
+        return head << 24 | self._flipped(address, 24)
 
     def _public(self, address: int) -> int:
-        head = 0x3FFF0000 | self._place(6, address >> 96) & 0xFFF
-        return head << 96 | self._flipped(address, 128, 96)
+        head = 0x3FFF0000 | self._sixes.setdefault(address >> 96, len(self._sixes)) & 0xFFF
+        return head << 96 | self._flipped(address, 96)
 
-    def _place(self, family: int, head: int) -> int:
-        """Return the number of an address's beginning, in the order in which they come."""
-        known = sum(one == family for one, _ in self._heads)
-        return self._heads.setdefault((family, head), known)
-
-    def _flipped(self, address: int, bits: int, last: int) -> int:
+    def _flipped(self, address: int, last: int) -> int:
         """Return the last so many bits of an address, each flipped or not by those before it."""
         result = 0
         for left in reversed(range(last)):
-            before = (address >> left + 1).to_bytes(bits // 8, "big")
+            before = (address >> left + 1).to_bytes(16, "big")
             flip = hashlib.blake2b(before + bytes([left]), key=self._key, digest_size=1).digest()
             result = result << 1 | (address >> left & 1 ^ flip[0] & 1)
         return result

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
-from socket import AF_INET6, inet_pton
+from socket import AF_INET6, AF_PACKET, SOCK_RAW, inet_pton, socket
 
-from netfail_hooks.announce import checksum, frames
+import pytest
+
+from netfail_hooks.announce import Announcer, checksum, frames
 from netfail_hooks.changes import Announce
 
 MAC = "02:00:00:00:00:07"
@@ -36,14 +38,52 @@ def test_neighbour_messages_pass_a_receivers_checks() -> None:
     for frame, kind, about in ((advertisement, 136, target), (solicitation, 135, gateway)):
         ip, message = frame[14:54], frame[54:]
         assert frame[12:14] == b"\x86\xdd"
+        assert ip[:7] == b"\x60\0\0\0\0\x20\x3a"
         assert ip[7] == 255, "RFC 4861, 7.1: anything else is dropped"
         assert ip[8:24] == target
-        assert message[0] == kind
+        assert message[:2] == bytes([kind, 0])
         assert message[8:24] == about
-        assert message[26:32] == RAW
+        assert message[25:] == b"\x01" + RAW
         pseudo = ip[8:40] + struct.pack("!II", len(message), 58)
         assert checksum(pseudo + message) == 0
-    assert advertisement[58] == 0x20, "override, neither solicited nor router"
+    assert advertisement[58:62] == b"\x20\0\0\0", "override, neither solicited nor router"
+    assert solicitation[58:62] == bytes(4)
+    assert (advertisement[78], solicitation[78]) == (2, 1), "of the target, of the source"
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        ("0001f203f4f5f6f7", 0x220D),  # RFC 1071, section 3: the sum is ddf2
+        ("450000730000400040110000c0a80001c0a800c7", 0xB861),
+        ("0001", 0xFFFE),
+        ("fffe", 1),
+        ("fffe0001", 0),
+        ("ffff" * 40, 0),
+    ],
+)  # fmt: skip
+def test_the_checksum_is_the_internets(data: str, found: int) -> None:
+    assert checksum(bytes.fromhex(data)) == found
+
+
+def test_one_socket_sends_all_and_is_closed_last() -> None:
+    announcements = [Announce("lo", 4, f"192.168.1.{host}", MAC, "") for host in (252, 25)]
+    with socket(AF_PACKET, SOCK_RAW) as wire:
+        wire.bind(("lo", 0x0806))
+        wire.settimeout(2)
+        with Announcer() as announcer:
+            for one in announcements:
+                announcer.send(one)
+            sender = announcer._socket
+        assert sender
+        assert sender.fileno() == -1
+        heard = [wire.recv(100) for _ in range(4)]
+    assert heard == [frame for one in announcements for frame in frames(one)]
+
+
+def test_who_announces_nothing_needs_no_socket() -> None:
+    with Announcer() as announcer:
+        assert announcer._socket is None
 
 
 def test_no_gateway_no_question() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import bundle, cli, log, match, record, replay, status
+from netfail_hooks import bundle, cli, log, match, record, redact_network, replay, status
 from netfail_hooks.config_file import render
 from netfail_hooks.errors import Problem
 from netfail_hooks.paths import Paths
@@ -137,6 +137,7 @@ def _common(one: ipaddress.IPv4Address | ipaddress.IPv6Address,
         ("192.168.1.252/24 via 10.0.0.1, fd00:1::1, fe80::1", None),
         ("2026-11-24T15:55:32Z took 10:20:30, Linux 6.1.0.18.3, ::, a::b(c)", None),
         ("81.2.69.142 in 81.2.69.0/24", r"241\.\d+\.\d+\.\d+ in 241\.\d+\.\d+\.0/24"),
+        ("81.2.69.1 81.2.69.1/24", r"(241\.[\d.]+) \1/24"),
         ("icmp:1.1.1.1 tcp:[2620:fe::9]:53", r"icmp:241\.[\d.]+ tcp:\[3fff:[0-9a-f:]+\]:53"),
         ("from 2620:fe::9: lost", r"from 3fff:[0-9a-f:]+: lost"),
         ("02:42:AC:11:00:02 02:42:ac:11:00:02", "02:00:00:00:00:01 02:00:00:00:00:01"),
@@ -145,6 +146,9 @@ def _common(one: ipaddress.IPv4Address | ipaddress.IPv6Address,
         ("x81.2.69.142", r"x241\.[\d.]+"),
         ("81.2.69.142_a", r"241\.[\d.]+_a"),
         ("081.2.69.142 81.2.69.142", r"(241\.[\d.]+) \1"),
+        ("3fff::1 3fff:fff::1 2001:db8::1", None),
+        ("3fff:1000::1", r"3fff:0:[0-9a-f:]+"),
+        ("::81.2.69.142 ::5102:458e", r"::241\.[\d.]+ ::f1[0-9a-f:]+"),
         ("64:ff9b::81.2.69.142 ::ffff:81.2.69.142", r"64:ff9b::241\.[\d.]+ ::ffff:241\.[\d.]+"),
         ("64:ff9b::5102:458e 64:ff9b::5102:458e/96", r"(64:ff9b::f1[0-9a-f:]+) \1/96"),
         ("64:ff9b:1:5102:45:8e00::", r"64:ff9b:1:(?!5102)[0-9a-f:]+"),
@@ -167,6 +171,38 @@ def _common(one: ipaddress.IPv4Address | ipaddress.IPv6Address,
 def test_what_is_exchanged(text: str, wanted: str | None) -> None:
     found = _redactor().text(text)
     assert re.fullmatch(re.escape(text) if wanted is None else wanted, found), found
+
+
+KEYS = [bytes([number]) for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("text", "heads"),
+    [
+        ("80.2.69.142 81.2.69.142 82.2.69.142 80.3.3.3", ["241.", "242.", "243.", "241."]),
+        ("2001:4860::1 2001:4861::1 2001:4862::1 2001:4860:1::",
+         ["3fff:0:", "3fff:1:", "3fff:2:", "3fff:0:"]),
+        ("fe80::42:acff:fe11:2 fd00:1::42:acff:fe11:2", ["fe80:0:0:0:", "fd00:1:0:0:"]),
+        (" ".join(f"{head}.2.69.142" for head in range(60, 80)),
+         [f"{241 + number % 14}." for number in range(20)]),
+    ],
+)  # fmt: skip
+def test_placeholders_begin_as_none_does_that_is_in_use(text: str, heads: list[str]) -> None:
+    for key in KEYS:
+        words = Redactor(key).text(text).split()
+        whole = [re.sub("(^|:)0+(?=[0-9a-f])", r"\1", ipaddress.ip_address(word).exploded)
+                 for word in words]  # fmt: skip
+        assert all(one.startswith(head) for one, head in zip(whole, heads, strict=True))
+
+
+def test_a_bit_that_differs_says_nothing_of_those_after_it() -> None:
+    differing = set()
+    for key in KEYS:
+        one, two = Redactor(key).text("81.2.69.1 81.2.69.129").split()
+        last = int(one.rpartition(".")[2]) ^ int(two.rpartition(".")[2])
+        assert last & 128
+        differing.add(last & 64)
+    assert differing == {0, 64}
 
 
 @pytest.mark.faults
@@ -224,6 +260,13 @@ def test_one_file_holds_it_all_but_secrets_and_replays(
     capsys.readouterr()
     assert cli.entry(["replay", str(place)]) == 0
     assert capsys.readouterr().out.endswith("2 decisions, none other than recorded\n")
+
+
+def test_of_a_network_file_sections_and_keys_are_shown() -> None:
+    text = "Name=x\n[Network]\nDHCP=\nDomains=\nDomains=sesame\n[Route]\nMetric=5\n"
+    shown = redact_network.shown(text).splitlines()
+    assert shown == ["Name=x", "[Network]", "DHCP=", "Domains=", "Domains=(redacted)",
+                     "[Route]", "Metric=5"]  # fmt: skip
 
 
 def test_what_cannot_be_had_is_told_in_the_bundle(

@@ -59,7 +59,7 @@ def test_no_config_yet_is_told_with_the_next_step() -> None:
 
 @pytest.mark.parametrize(
     ("name", "good"),
-    [("eth0", True), ("enx00e04c680001", True), ("br-lan.10", True), ("wlan0@if3", True)]
+    [(good, True) for good in ("e", "eth0", "enx00e04c680001", "br-lan.10", "wlan0@if3")]
     + [(bad, False) for bad in ("", ".", "..", "a/b", "a b", "a:1", "a\nb", "x" * 16, "é", "%d")]
     + [(bad, False) for bad in ("eth*", "eth?", "e[th]", "!eth0", 'a"b', "a\\b")],
 )

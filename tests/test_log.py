@@ -182,6 +182,28 @@ def test_the_tail_survives_rotation(tmp_path: Path) -> None:
         assert tail.read() == ["6"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "moved"),
+    [
+        ({"ipv4": "eth0", "ipv6": "eth0"}, {"ipv4": "wlan0", "ipv6": "eth0"}, True),
+        ({"ipv4": "eth0"}, {"ipv4": ""}, True),
+        ({"ipv4": "eth0"}, {}, True),
+        ({"ipv4": "", "ipv6": "eth0"}, {"ipv4": "wlan0", "ipv6": "eth0"}, False),
+        ({}, {"ipv4": "eth0"}, False),
+    ],
+)
+def test_a_failover_takes_traffic_off_an_uplink(
+    before: dict[str, str], after: dict[str, str], *, moved: bool
+) -> None:
+    assert Event(_NOW, "", "", (), (), 0, after, before).is_failover is moved
+
+
+def test_a_log_that_one_may_not_read_asks_for_root() -> None:
+    told = events.unreadable("/log", PermissionError(13, "Permission denied"))
+    assert str(told) == "/log: Permission denied: run as root"
+    assert str(events.unreadable("/log", OSError(21, "Is a directory"))) == "/log: Is a directory"
+
+
 def test_the_tail_follows_the_recorder_itself(tmp_path: Path, world: World) -> None:
     line = _line(world)
     count = 0

@@ -183,7 +183,8 @@ def test_traffic_moves_from_one_uplink_to_another(left: str, taken: str, moved: 
     "text",
     ["", "x", "netfail-hooks tally 1\neth0 4 1 2\n", "netfail-hooks tally 1\neth0 5 1 2\nend\n",
      "netfail-hooks tally 1\n\x1b 4 1 2\nend\n", "netfail-hooks tally 1\neth0 4 1\nend\n",
-     "netfail-hooks tally 1\neth0 4 1 x\nend\n"],
+     "netfail-hooks tally 1\neth0 4 1 x\nend\n", "x\neth0 4 7 2\nend\n",
+     "netfail-hooks tally 1\neth0 4 7 2\nwlan0 4 7 2\n"],
 )  # fmt: skip
 def test_a_damaged_tally_begins_anew(tmp_path: Path, text: str) -> None:
     paths = Paths(str(tmp_path))

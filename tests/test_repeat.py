@@ -76,6 +76,7 @@ def test_the_last_line_is_found_wherever_it_is(paths: Paths) -> None:
     line, other = record.line(LOST), record.line(ONCE)
     assert not repeat.is_told(paths, line)
     record.write(paths.log, other, 1 << 20)
+    assert repeat.is_told(paths, other)
     record.write(paths.log, line, 1 << 20)
     assert repeat.is_told(paths, line)
     assert not repeat.is_told(paths, other)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from netfail_hooks import cli, record, replay, steps
 from netfail_hooks.config_file import render
-from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 from netfail_hooks.replay_decide import again, imagine
 from netfail_hooks.steps import DEAD, STATES, Step
@@ -33,58 +32,21 @@ def _lines(*events: tuple[str, str]) -> list[str]:
     return [record.line(run) for run in runs(*events)]
 
 
-@pytest.mark.parametrize(
-    ("word", "step"),
-    [
-        ("eth0=no-carrier", Step("eth0", "no-carrier")),
-        ("a=b=off", Step("a=b", "off")),
-        ("+12s", Step(wait=12)),
-    ],
-)
-def test_words(word: str, step: Step) -> None:
-    assert steps.parse([word], states=STATES) == (step,)
-    assert str(step) == word
-
-
-@pytest.mark.parametrize(
-    ("word", "told"),
-    [
-        ("eth0", "not an event: 'eth0': write INTERFACE=STATE"),
-        ("=off", "not an event"),
-        ("a/b=off", "not an event"),
-        ("x" * 16 + "=off", "not an event"),
-        ("eth0=", "no state ''"),
-        ("eth0=no-carier", "no state 'no-carier': did you mean eth0=no-carrier?"),
-        ("eth0=OFF\n", "no state"),
-        ("eth0=dead", "no state 'dead'"),
-        ("+12", "not an event"),
-        ("+999999s", "not an event"),
-    ],
-)
-def test_wrong_words(word: str, told: str) -> None:
-    with pytest.raises(Misuse) as wrong:
-        steps.parse([word], states=STATES)
-    assert told in str(wrong.value)
-    assert "\n" not in str(wrong.value)
-
-
-def test_a_plain_list_may_have_comments_and_many_words_a_line() -> None:
-    text = "# begin\neth0=no-carrier wlan0=routable # both\n\n+3s\n"
-    found = steps.read(text, states=STATES)
-    assert [str(step) for step in found] == ["eth0=no-carrier", "wlan0=routable", "+3s"]
-
-
 def test_a_story_told_by_the_decision_core() -> None:
     plan = steps.parse(["eth0=no-carrier", "eth0=routable", "+20s"], states=STATES)
     told = list(imagine(_CONFIG, plan))
     heads = [text.strip().splitlines()[0] for text in told]
     assert heads == [
         "an imagined machine, all well:",
-        ("check: eth0 IPv4 up; wlan0 IPv4 up; eth0 IPv6 up; wlan0 IPv6 up; "
-         "IPv4 now by eth0; IPv6 now by eth0"),
+        (
+            "check: eth0 IPv4 up; wlan0 IPv4 up; eth0 IPv6 up; wlan0 IPv6 up; "
+            "IPv4 now by eth0; IPv6 now by eth0"
+        ),
         "eth0=no-carrier:",
-        ("eth0 no-carrier: eth0 IPv4 down (no carrier); eth0 IPv6 down (no carrier); "
-         "IPv4 now by wlan0; IPv6 now by wlan0"),
+        (
+            "eth0 no-carrier: eth0 IPv4 down (no carrier); eth0 IPv6 down (no carrier); "
+            "IPv4 now by wlan0; IPv6 now by wlan0"
+        ),
         "eth0=routable:",
         "eth0 routable: eth0 IPv4 held for 10 s; eth0 IPv6 held for 10 s",
         "+20s:",

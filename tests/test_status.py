@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,11 @@ from netfail_hooks.config_file import render as render_config
 from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.events import Event
 from netfail_hooks.facts import Target
-from netfail_hooks.memory import Memory
+from netfail_hooks.memory import Memory, Standing
 from netfail_hooks.paths import Paths
 from netfail_hooks.status_report import Sources, report
 from netfail_hooks.status_text import render, span
-from netfail_hooks.status_values import Report
+from netfail_hooks.status_values import Failover, Family, Probe, Report
 from netfail_hooks.values import plain, replace
 from netfail_hooks.way import Way
 from tests.world import World, config_of
@@ -129,11 +130,14 @@ def test_without_its_memory_it_goes_by_what_it_sees() -> None:
     assert not _told(_just_lost, memory=None).well
 
 
-@pytest.mark.parametrize(("operational", "carrier", "told"), [
-    ("no-carrier", False, "no carrier, configured, metric"),
-    ("carrier", True, " carrier, configured, metric"),
-    ("off", False, "no carrier, off, configured, metric"),
-])
+@pytest.mark.parametrize(
+    ("operational", "carrier", "told"),
+    [
+        ("no-carrier", False, "no carrier, configured, metric"),
+        ("carrier", True, " carrier, configured, metric"),
+        ("off", False, "no carrier, off, configured, metric"),
+    ],
+)
 def test_networkds_word_for_the_carrier_is_not_said_twice(
     operational: str, told: str, *, carrier: bool
 ) -> None:
@@ -157,6 +161,90 @@ def test_a_returning_uplink_says_what_is_left() -> None:
     assert (four.rounds_passed, four.rounds_to_go) == (1, 1)
     assert four.probe is not None
     assert (four.probe.seconds_ago, four.probe.lost, four.probe.rtt_ms) == (3, 0, 0.4)
+
+
+@pytest.mark.parametrize(("ready", "left"), [(-5000, 0), (0, 0), (1, 1), (1000, 1), (1001, 2)])
+def test_what_is_left_of_a_hold_down_is_rounded_up(ready: int, left: int) -> None:
+    assert _standing(verdict="held", ready=_NOW + ready).hold_down_left == left
+    assert _standing(verdict="up", ready=_NOW + ready).hold_down_left == 0
+
+
+@pytest.mark.parametrize(
+    ("verdict", "passes", "to_go"),
+    [("down", 0, 2), ("held", 1, 1), ("held", 2, 0), ("held", 9, 0), ("up", 0, 0)],
+)
+def test_how_many_rounds_must_still_go_well(verdict: str, passes: int, to_go: int) -> None:
+    found = _standing(verdict=verdict, passes=passes)
+    assert (found.rounds_passed, found.rounds_to_go) == (passes, to_go)
+
+
+@pytest.mark.parametrize(
+    ("rtt", "fails", "lost", "shown"), [(0, 0, 2, None), (1, 0, 1, 0.001), (400, 1, 2, None)]
+)
+def test_a_round_was_answered_if_its_last_question_was(
+    rtt: int, fails: int, lost: int, shown: float | None
+) -> None:
+    probe = _standing(probed=_NOW - 3000, tries=2, rtt=rtt, fails=fails).probe
+    assert probe == Probe(seconds_ago=3, sent=2, lost=lost, rtt_ms=shown)
+
+
+def test_of_what_may_not_be_read_nothing_is_told() -> None:
+    found = _told(_well, memory=None).uplinks[0].families[0]
+    told = (found.verdict, found.since, found.seconds, found.probe)
+    assert told == ("unknown", None, None, None)
+    assert (found.rounds_failed, found.rounds_passed, found.rounds_to_go) == (0, 0, 0)
+
+
+def test_each_family_goes_its_own_way() -> None:
+    ways = (Way("1.1.1.1", "eth0", "", ""), Way("2606::1", "wlan0", "", ""))
+    found = _told(_well, ways=ways)
+    assert [[one.carries for one in uplink.families] for uplink in found.uplinks] == [
+        [True, False], [False, True],
+    ]  # fmt: skip
+
+
+def test_a_failover_after_now_is_none_ago() -> None:
+    assert _told(_well, failover=_EVENT, clock=_CLOCK - 90).last_failover == _failover(0)
+    assert _told(_well, failover=_EVENT, clock=_CLOCK - 999).last_failover == _failover(0)
+    assert _told(_well, failover=_EVENT).last_failover == _failover(90)
+
+
+def _failover(ago: int) -> Failover:
+    return Failover("2026-11-24T11:58:30Z", ago, _EVENT.trigger, _EVENT.summary, 24)
+
+
+@pytest.mark.parametrize(("rounds", "told"), [(0, ""), (1, ""), (2, ", 2 rounds in a row")])
+def test_rounds_that_failed_are_told_once_there_are_several(rounds: int, told: str) -> None:
+    found = _standing(verdict="down", probed=_NOW - 3000, tries=2, rtt=7, fails=rounds)
+    shown = _shown(found)
+    assert shown.endswith(f" of 2 lost{told}")
+
+
+def test_a_hold_down_that_is_over_is_not_told() -> None:
+    assert "hold-down" not in _shown(_standing(verdict="held", ready=_NOW - 1))
+    assert ", hold-down 1 s left" in _shown(_standing(verdict="held", ready=_NOW + 1))
+
+
+def _shown(family: Family) -> str:
+    """Return what is shown of an uplink in one family."""
+    found = _told(_well)
+    first = replace(found.uplinks[0], families=(family,))
+    return render(replace(found, uplinks=(first,))).partition("\n\n")[0]
+
+
+_NOW = 9_000_000
+
+
+def _standing(**more: object) -> Family:
+    """Return what is told of an uplink that stands so, 2 s after it came to that."""
+    config = config_of("eth0", "wlan0")
+    world = World(config)
+    world.now = _NOW
+    known: dict[str, Any] = {"verdict": "up", "since": _NOW - 2999, **more}
+    memory = Memory((Standing("eth0", 4, **known),))
+    found = report(_sources(world, memory=memory)).uplinks[0].families[0]
+    assert (found.seconds, found.since) == (2, "2026-11-24T11:59:58Z")
+    return found
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks import record
-from netfail_hooks.bond_status import BondReport, SlaveReport, render_bond
 from netfail_hooks.config_file import render as render_config
 from netfail_hooks.paths import Paths
 from tests.runs import look
@@ -146,28 +145,3 @@ def test_a_watch_in_a_pipe_is_one_report_after_the_other(root: Path) -> None:
         assert "\033" not in seen
         if words:
             assert len([json.loads(line) for line in seen.splitlines()]) == 3
-
-
-def test_the_columns_of_a_bond_stand_below_each_other() -> None:
-    slaves = (
-        SlaveReport(1, "enp0s31f6", False, "no carrier", "backup", "down", 1, "02:00:00:00:00:01"),  # noqa: FBT003 - not well
-        SlaveReport(2, "wlan0", True, "", "active", "up", 0, "02:00:00:00:00:02"),  # noqa: FBT003 - well
-    )
-    report = BondReport(
-        schema=1, time="", mode="bond", well=False, bond="uplink-bond", kernel_mode="active-backup",
-        active="wlan0", primary="enp0s31f6", arp_interval=100, targets=("192.168.1.1",),
-        addresses=("192.168.1.252/24",), slaves=slaves, way_out=(), last_failover=None,
-        unknown=("a thing: run as root",),
-    )  # fmt: skip
-    assert render_bond(report, colour=False) == """\
-1. enp0s31f6   NOT WELL  no carrier, backup slave, monitor says down, 1 link failure, \
-hardware 02:00:00:00:00:01
-2. wlan0     * ok        carrier, active slave, monitor says up, 0 link failures, \
-hardware 02:00:00:00:00:02
-
-bond      uplink-bond, active-backup, asks 192.168.1.1 each 100 ms, primary enp0s31f6
-address   192.168.1.252/24
-traffic   no way out
-unknown   a thing: run as root"""
-    painted = render_bond(report, colour=True)
-    assert re.sub(r"\033\[\d+m", "", painted) == render_bond(report, colour=False)

@@ -9,9 +9,8 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -31,7 +30,6 @@ from netfail_hooks.timeline import (
     timeline,
     window,
 )
-from netfail_hooks.timeline_axis import marks
 from netfail_hooks.values import replace
 from tests.runs import look, probe
 from tests.world import World, config_of
@@ -97,6 +95,24 @@ def test_nothing_is_known_of_a_boot_without_a_line() -> None:
     assert found.boots == (T + 60,)
 
 
+def test_a_boot_at_the_beginning_is_in_the_window() -> None:
+    points = [_point(0, ETH), _point(50, WLAN, boot="b", clock=5)]
+    assert timeline(points, _now(100, "b", -45), T + 45).boots == (T + 45,)
+    assert timeline(points, _now(100, "b", -45), T + 46).boots == ()
+
+
+def test_an_uplink_that_was_never_well_is_not_drawn() -> None:
+    absent = State("absent", carries=False)
+    found = timeline([_point(0, {"eth0": CARRIES, "wlan0": absent})], _now(100), T)
+    assert _told(found) == {"eth0": [(0, 100, "up", True)], "wlan0": []}
+    assert [track.share for track in found.tracks] == [1, 0]
+
+
+def test_of_no_time_nothing_is_shared() -> None:
+    found = timeline([_point(0, ETH)], _now(100), T + 100)
+    assert [track.share for track in found.tracks] == [0, 0]
+
+
 def test_uplinks_go_by_rank_then_those_that_are_none_any_more() -> None:
     points = [
         _point(0, {"usb0": CARRIES, "eth0": UP}, uplinks=("usb0", "eth0")),
@@ -131,7 +147,7 @@ def test_a_wrong_wall_clock_does_not_tear_the_line(
     ("earliest", "last", "begin"),
     [
         (None, None, -5), (None, 1, 58), (None, 2, 37), (None, 9, -5), (None, 0, 100),
-        (30, None, 30), (30, 9, 37), (30, 1, 58), (200, None, 200), (200, 3, 100),
+        (30, None, 30), (30, 9, 37), (30, 1, 58), (40, 9, 37), (200, None, 200), (200, 3, 100),
     ],
 )  # fmt: skip
 def test_the_window_goes_by_since_and_lines(
@@ -140,6 +156,10 @@ def test_the_window_goes_by_since_and_lines(
     points = [_point(0, ETH), _point(40, WLAN), _point(60, ETH)]
     found = window(points, _now(100), None if earliest is None else T + earliest, last)
     assert found - T == pytest.approx(begin, abs=1e-6)
+
+
+def test_a_window_shows_a_second_of_what_was_before() -> None:
+    assert window([_point(99, ETH)], _now(100), None, None) == T + 98
 
 
 # --- from a line --------------------------------------------------------------------------------
@@ -268,6 +288,36 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
         assert max(len(line) for line in lines.splitlines()[1:]) <= max(width, 33)
 
 
+_AFTER_3_S = """\
+2027-01-15 08:00:03 to 08:01:03: 1 min, 1 s a column
+eth0                                                                50 %
+                  │08:00:15      │08:00:30      │08:00:45      │08:01:00"""
+
+
+def test_a_column_may_be_a_second_and_a_label_may_end_with_the_line() -> None:
+    found = Timeline(T + 3, T + 63, _drawing().tracks, ())
+    assert timeline_text.render(found, 72, zone=UTC).rstrip() == _AFTER_3_S
+
+
+def test_labels_are_a_dozen_columns_apart() -> None:
+    found = Timeline(T, T + 420, _drawing().tracks, ())
+    axis = timeline_text.render(found, 72, zone=UTC).splitlines()[2]
+    assert re.findall(r"[\d:]+", axis) == ["08:00", "08:02", "08:04", "08:06"]
+
+
+def test_labels_of_a_lifetime_do_not_touch() -> None:
+    for width in range(60, 120):
+        found = Timeline(T - 86400 * 30_000, T, _drawing().tracks, ())
+        axis = timeline_text.render(found, width, zone=UTC).splitlines()[2]
+        assert re.fullmatch(r" +(│\d{4}-\d\d-\d\d +)+│?[\d-]+", axis)
+
+
+def test_the_legend_takes_a_line_if_it_fits() -> None:
+    legend = _PICTURE.splitlines()[-1]
+    for width, lines in ((len(legend), 6), (len(legend) - 1, 7)):
+        assert len(timeline_text.render(_story(), width, zone=UTC).splitlines()) == lines
+
+
 @pytest.mark.parametrize(("share", "told"), [(0, "0"), (0.001, "1"), (0.999, "99"), (1, "100")])
 def test_none_and_all_are_told_only_where_it_is_so(share: float, told: str) -> None:
     found = Timeline(T, T + 10, (Track("eth0", (), share),), ())
@@ -298,35 +348,26 @@ def test_a_short_outage_is_seen_in_the_picture() -> None:
     assert (last.get("class"), last.get("width")) == ("down", "1.5")
 
 
-# --- the axis -----------------------------------------------------------------------------------
-
-_DAY = 86400
-
-
-@pytest.mark.parametrize(
-    ("length", "most", "labels"),
-    [
-        (10, 5, ["08:00:00", "08:00:02", "08:00:04", "08:00:06", "08:00:08", "08:00:10"]),
-        (600, 4, ["08:00", "08:05", "08:10"]),
-        (_DAY, 4, ["12:00", "18:00", "01-16", "06:00"]),
-        (3 * _DAY, 3, ["01-16", "01-17", "01-18"]),
-        (30 * _DAY, 4, ["01-16", "01-26", "02-05"]),
-        (900 * _DAY, 4, ["2027-01-16", "2028-05-30"]),
-    ],
-)
-def test_marks_are_round(length: float, most: int, labels: list[str]) -> None:
-    assert [one.label for one in marks(T, T + length, most, UTC)] == labels
+def test_the_picture_is_to_scale() -> None:
+    points = [_point(0, ETH), _point(25, {"eth0": HELD, "wlan0": CARRIES})]
+    root = _parsed(timeline_svg.render(timeline(points, _now(100), T), UTC))
+    bars = [
+        (one.get("class"), *(float(one.get(key, "")) for key in ("x", "y", "width", "height")))
+        for one in root.iter() if one.tag.endswith("rect") and one.get("x")
+    ]  # fmt: skip
+    assert bars == [
+        ("up", 140, 64, 187.5, 24), ("held", 327.5, 73, 562.5, 6),
+        ("up", 140, 113, 187.5, 6), ("up", 327.5, 104, 562.5, 24),
+        # the legend
+        ("up", 140, 175, 28, 24), ("up", 320, 184, 28, 6),
+        ("held", 500, 184, 28, 6), ("down", 680, 184, 28, 6),
+    ]  # fmt: skip
 
 
-def test_a_mark_is_local_time_through_a_change_of_clocks() -> None:
-    berlin = ZoneInfo("Europe/Berlin")
-    begin = datetime(2026, 10, 24, 12, tzinfo=berlin).timestamp()
-    found = marks(begin, begin + 4 * _DAY, 4, berlin)
-    assert [one.label for one in found] == ["10-25", "10-26", "10-27", "10-28"]
-    local = [datetime.fromtimestamp(one.time, berlin).hour for one in found]
-    assert local == [0, 0, 0, 0]
-    half = timezone(timedelta(hours=5, minutes=30))
-    assert marks(T, T + 3600, 2, half)[0].label == "13:30"
+def test_the_picture_has_no_more_marks_than_are_read_well() -> None:
+    for length, marked in ((480, 5), (420, 8)):
+        root = _parsed(timeline_svg.render(Timeline(T, T + length, (), ()), UTC))
+        assert len([one for one in root.iter() if one.get("class") == "line"]) == marked
 
 
 # --- the command --------------------------------------------------------------------------------

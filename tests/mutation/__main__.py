@@ -37,7 +37,8 @@ class Target:
     only: tuple[str, ...] = ()
 
 
-# Not judged yet: redact, steps, timeline*, probe_*.
+# Left out: rtnetlink, where what is wrong mostly waits for an answer that never comes, a minute a
+# mutant. Not judged yet: bond_observe, bond_apply, imagined, asked*, networks, manifest.
 TARGETS = {
     "health": Target(("test_health", "test_choose"), model=True),
     "choose": Target(("test_choose", "test_answers"), model=True),
@@ -60,6 +61,7 @@ TARGETS = {
     "since": Target(("test_log",)),
     "metrics_text": Target(("test_metrics",)),
     "recording": Target(("test_recording",)),
+    "pulse_result": Target(("test_pulse_result",)),
     "networkfile": Target(("test_networkfile",)),
     "takeover": Target(("test_takeover",)),
     "leads_out": Target(("test_leads_out", "test_doctor_rules")),
@@ -67,6 +69,31 @@ TARGETS = {
     "doctor_rules_setup": Target(("test_doctor_mends", "test_doctor_rules")),
     "doctor_rules_routes": Target(("test_doctor_mends", "test_doctor_rules")),
     "doctor_rules_uplinks": Target(("test_doctor_mends", "test_doctor_rules")),
+    "probe": Target(("test_probe",)),
+    "announce": Target(("test_announce",)),
+    "probe_gateway": Target(
+        ("test_fuzz_packets", "test_wires"), only=("is_reply", "is_advertisement", "_only")
+    ),
+    "probe_targets": Target(("test_fuzz_packets", "test_wires")),
+    "names": Target(("test_hook",)),
+    "status_report": Target(("test_status",)),
+    "tally": Target(("test_metrics",)),
+    "match": Target(("test_match",)),
+    "redact": Target(("test_bundle",)),
+    "redact_network": Target(("test_bundle",)),
+    "steps": Target(("test_steps",)),
+    "repeat": Target(("test_repeat",)),
+    "timeline": Target(("test_timeline",)),
+    "timeline_axis": Target(("test_timeline_axis",)),
+    "timeline_text": Target(("test_timeline",)),
+    "timeline_svg": Target(("test_timeline",)),
+    "status_text": Target(("test_status",)),
+    "bond_status": Target(("test_bond_status",)),
+    "apply": Target(("test_apply",)),
+    "metric": Target(("test_apply",)),
+    "observe": Target(("test_observe",)),
+    "neighbours": Target(("test_observe",)),
+    "events": Target(("test_log",)),
 }
 
 

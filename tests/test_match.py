@@ -1,0 +1,177 @@
+"""Which file networkd uses for a NIC: the order of files, and what a [Match] means."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks.errors import Misuse
+from netfail_hooks.match import Nic, effective, netdev, read_nic
+from netfail_hooks.paths import Paths
+
+NIC = Nic("eth0", "02:00:00:00:00:0a", "02:00:00:00:00:0b", "r8169", "ether", "pi")
+UNPLUGGED = Nic("eth0")
+
+
+def _write(root: Path, files: dict[str, str]) -> Paths:
+    for place, text in files.items():
+        path = root / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return Paths(str(root))
+
+
+def _fits(root: Path, conditions: str, nic: Nic = NIC) -> bool:
+    paths = _write(root, {"etc/systemd/network/x.network": f"[Match]\n{conditions}\n"})
+    return effective(paths, nic) is not None
+
+
+# --- conditions ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("conditions", "fits"),
+    [
+        ("", True),
+        ("Name=eth0", True), ("Name=eth1", False), ("Name=wlan0 eth0", True),
+        ("Name=eth*", True), ("Name=ETH0", False), ("OriginalName=e?h0", True),
+        ("Name=!eth0", False), ("Name=!wlan0 eth0", False), ("Name=!wlan0 eth1", True),
+        ("MACAddress=02:00:00:00:00:0A", True), ("MACAddress=02-00-00-00-00-0a", True),
+        ("MACAddress=0200.0000.000a", True), ("MACAddress=02:00:00:00:00:0b", False),
+        ("MACAddress=02:00:00:00:00:0b 02:00:00:00:00:0a", True),
+        ("MACAddress=!02:00:00:00:00:0b", True), ("MACAddress=02:*", False),
+        ("PermanentMACAddress=02:00:00:00:00:0b", True),
+        ("Driver=r8169", True), ("Driver=bcm*", False), ("Type=ether", True), ("Type=wlan", False),
+        ("Host=pi", True), ("Host=zero", False), ("WLANInterfaceType=station", False),
+        ("Name=eth0\nType=wlan", False), ("Type=ether\nName=eth0", True),
+        ("Name=wlan0\nName=eth0", True), ("Name=wlan0\n[Match]\nName=eth0", False),
+        ("Name=wlan0\nName=", True),
+        ("Name=eth0\n[Network]\nName=wlan0", True),
+    ],
+)  # fmt: skip
+def test_a_file_is_for_whom_its_match_names(tmp_path: Path, conditions: str, *, fits: bool) -> None:
+    assert _fits(tmp_path, conditions) is fits
+
+
+@pytest.mark.parametrize(
+    ("kind", "fits"), [("", True), ("wlan", True), ("ether", False), ("loopback", False)]
+)
+def test_an_uplink_by_radio_is_a_client(tmp_path: Path, kind: str, *, fits: bool) -> None:
+    assert _fits(tmp_path, "WLANInterfaceType=station", Nic("wlan0", kind=kind)) is fits
+
+
+@pytest.mark.parametrize(
+    ("conditions", "nic", "told"),
+    [
+        ("Driver=r8169 x", UNPLUGGED, "Driver=r8169 x means eth0"),
+        ("Driver=a\nType=b", UNPLUGGED, "Driver=a means eth0"),
+        ("Path=pci-*", NIC, "Path=pci-* means eth0"),
+        ("Driver=", UNPLUGGED, None),
+        ("Driver=r8169\nName=wlan0", UNPLUGGED, None),
+    ],
+)
+def test_what_nobody_can_judge_is_refused_if_it_matters(
+    tmp_path: Path, conditions: str, nic: Nic, told: str | None
+) -> None:
+    if told is None:
+        _fits(tmp_path, conditions, nic)
+        return
+    with pytest.raises(Misuse) as wrong:
+        _fits(tmp_path, conditions, nic)
+    assert f"cannot tell whether [Match] {told}" in str(wrong.value)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+ANY, ETH, WLAN = "[Match]\nName=*\n", "[Match]\nName=eth0\n", "[Match]\nName=wlan0\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "used"),
+    [
+        ({}, ""),
+        ({"etc/systemd/network/20-a.network": WLAN}, ""),
+        ({"etc/systemd/network/20-a.network": ETH, "etc/systemd/network/10-b.network": ANY},
+         "/etc/systemd/network/10-b.network"),
+        ({"etc/systemd/network/20-a.network": ETH, "usr/lib/systemd/network/10-b.network": ANY},
+         "/usr/lib/systemd/network/10-b.network"),
+        ({"etc/systemd/network/x.network": ETH, "run/systemd/network/x.network": ANY},
+         "/etc/systemd/network/x.network"),
+        ({"etc/systemd/network/x.network": "\n", "lib/systemd/network/x.network": ANY}, ""),
+        ({"etc/systemd/network/x.netdev": ANY}, ""),
+    ],
+    ids=["none", "another's", "by name", "across directories", "hidden", "masked", "no network"],
+)  # fmt: skip
+def test_the_first_that_fits_is_used(tmp_path: Path, files: dict[str, str], used: str) -> None:
+    found = effective(_write(tmp_path, files), NIC)
+    assert (found.path if found else "") == used
+
+
+def test_one_may_look_past_files(tmp_path: Path) -> None:
+    paths = _write(tmp_path, {"etc/systemd/network/10-a.network": f"# ours\n{ANY}",
+                              "etc/systemd/network/20-b.network": WLAN,
+                              "etc/systemd/network/30-c.network": ETH})  # fmt: skip
+    found = effective(paths, NIC, lambda text: "ours" in text)
+    assert found
+    assert found.path == "/etc/systemd/network/30-c.network"
+
+
+def test_dropins_count_by_name_from_any_directory(tmp_path: Path) -> None:
+    paths = _write(tmp_path, {
+        "lib/systemd/network/a.network": ETH,
+        "etc/systemd/network/a.network.d/20.conf": "[Network]\nDHCP=yes\n",
+        "lib/systemd/network/a.network.d/10.conf": "[Match]\nType=ether\n",
+        "lib/systemd/network/a.network.d/readme": "[Match]\nName=wlan0\n",
+    })  # fmt: skip
+    found = effective(paths, NIC)
+    assert found
+    assert [os.path.basename(path) for path, _ in found.dropins] == ["10.conf", "20.conf"]
+    assert [one.name for one in found.sections] == ["", "Match"] * 2 + ["", "Network"]
+    assert effective(paths, Nic("eth0", kind="wlan")) is None
+
+
+def test_the_file_that_makes_a_device_is_found_by_what_it_says(tmp_path: Path) -> None:
+    paths = _write(tmp_path, {"etc/systemd/network/a.netdev": "[NetDev]\nName=bond1\n",
+                              "etc/systemd/network/b.netdev": "[NetDev]\nName=bond0\n",
+                              "etc/systemd/network/c.netdev": "[NetDev]\nName=bond0\n#c\n",
+                              "etc/systemd/network/d.network": ETH})  # fmt: skip
+    places = [found.path[-8:] if found else "" for found in (
+        netdev(paths, "bond0"), netdev(paths, "bond1"), netdev(paths, "eth0"),
+        netdev(paths, "bond0", lambda text: "#c" not in text))]  # fmt: skip
+    assert places == ["b.netdev", "a.netdev", "", "c.netdev"]
+
+
+# --- a NIC --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "kind"),
+    [
+        ({"type": "1\n"}, "ether"),
+        ({"type": "772\n"}, "loopback"),
+        ({"type": "65534\n"}, ""),
+        ({}, ""),
+        ({"type": "1\n", "phy80211/x": ""}, "wlan"),
+        ({"type": "1\n", "wireless/x": ""}, "wlan"),
+        ({"type": "1\n", "uevent": "DEVTYPE=wlan\nIFINDEX=3\n"}, "wlan"),
+        ({"type": "1\n", "uevent": "DEVTYPE=bridge\n"}, "ether"),
+    ],
+)
+def test_the_kind_of_a_nic(tmp_path: Path, files: dict[str, str], kind: str) -> None:
+    _write(tmp_path / "class/net/x", files)
+    assert read_nic("x", str(tmp_path)).kind == kind
+
+
+@pytest.mark.parametrize(("assigned", "own"), [("0", True), ("1", False), ("3", False)])
+def test_a_hardware_address_is_permanent_unless_somebody_set_it(
+    tmp_path: Path, assigned: str, *, own: bool
+) -> None:
+    mac = "02:00:00:00:00:0a"
+    files = {"address": mac.upper() + "\n", "addr_assign_type": assigned + "\n", "device/x": ""}
+    _write(tmp_path / "class/net/eth0", files)
+    os.symlink("../../../bus/drivers/r8169", tmp_path / "class/net/eth0/device/driver")
+    found = read_nic("eth0", str(tmp_path))
+    assert (found.mac, found.permanent_mac, found.driver) == (mac, mac if own else "", "r8169")
+    assert found.host == os.uname().nodename
