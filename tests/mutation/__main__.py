@@ -42,7 +42,7 @@ class Target:
 # a quarter lives, for its tests look at what is found and little at the commands that mend it;
 # rtnetlink, where what is wrong mostly waits for an answer that never comes, a minute a mutant. Not
 # judged yet: bond_files, doctor_rules_routes, doctor_rules_uplinks, bond_observe, bond_apply,
-# imagined, asked*, networks, manifest.
+# imagined, networks, manifest.
 TARGETS = {
     "health": Target(("test_health", "test_choose"), model=True),
     "choose": Target(("test_choose", "test_answers"), model=True),
@@ -90,6 +90,8 @@ TARGETS = {
     "observe": Target(("test_observe",)),
     "neighbours": Target(("test_observe",)),
     "events": Target(("test_log",)),
+    "asked": Target(("test_asked",)),
+    "asked_bond": Target(("test_asked",)),
 }
 
 
