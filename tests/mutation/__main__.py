@@ -41,8 +41,7 @@ class Target:
 # are seen by whole installs alone, ten seconds each and more; doctor_rules_setup, of whose mutants
 # a quarter lives, for its tests look at what is found and little at the commands that mend it;
 # rtnetlink, where what is wrong mostly waits for an answer that never comes, a minute a mutant. Not
-# judged yet: bond_files, doctor_rules_routes, doctor_rules_uplinks, bond_observe, bond_apply,
-# imagined, networks, manifest.
+# judged yet: bond_files, doctor_rules_routes, doctor_rules_uplinks, imagined, networks, manifest.
 TARGETS = {
     "health": Target(("test_health", "test_choose"), model=True),
     "choose": Target(("test_choose", "test_answers"), model=True),
@@ -92,6 +91,8 @@ TARGETS = {
     "events": Target(("test_log",)),
     "asked": Target(("test_asked",)),
     "asked_bond": Target(("test_asked",)),
+    "bond_observe": Target(("test_bond_observe",)),
+    "bond_apply": Target(("test_bond_observe",)),
 }
 
 
