@@ -39,9 +39,9 @@ class Target:
 
 # Left out: networkfile and takeover, of whose mutants too many pass the quick tests, and the rest
 # are seen by whole installs alone, ten seconds each and more; doctor_rules_setup, of whose mutants
-# a quarter lives, for its tests look at what is found and little at the commands that mend it;
-# rtnetlink, where what is wrong mostly waits for an answer that never comes, a minute a mutant. Not
-# judged yet: bond_files, doctor_rules_routes, doctor_rules_uplinks, imagined, networks, manifest.
+# a quarter lives, for its tests look at what is found and little at the commands that mend it. Not
+# judged yet: bond_files, doctor_rules_routes, doctor_rules_uplinks, rtnetlink, imagined, networks,
+# manifest.
 TARGETS = {
     "health": Target(("test_health", "test_choose"), model=True),
     "choose": Target(("test_choose", "test_answers"), model=True),
