@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from itertools import count, takewhile
 
 _DAY = 86400
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
@@ -26,8 +27,7 @@ def marks(begin: float, end: float, most: int, zone: tzinfo | None = None) -> li
         return _days(begin, end, least, zone)
     midnight = _midnight(begin, zone).timestamp()
     first = midnight + -(-(begin - midnight) // step) * step
-    count = int((end - first) // step) + 1
-    times = [first + number * step for number in range(count)]
+    times = takewhile(lambda one: one <= end, count(first, step))
     return [Mark(one, _label(datetime.fromtimestamp(one, zone), step)) for one in times]
 
 

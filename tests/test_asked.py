@@ -1,0 +1,116 @@
+"""What install is asked for, and what of that makes no sense."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from netfail_hooks.asked import Asked, Setup, add_arguments, parse
+from netfail_hooks.errors import Misuse
+
+TWO = "--primary eth0 --backup wlan0"
+BOND = f"--mode bond {TWO}"
+STATIC = f"{TWO} --address eth0=192.168.1.2/24"
+PAIR = ("eth0", "wlan0")
+
+
+def _ask(words: str) -> Asked:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parse(parser.parse_args(words.split()))
+
+
+@pytest.mark.parametrize(
+    ("words", "uplinks", "interval"),
+    [
+        ("", (), None),
+        (TWO, PAIR, None),
+        ("--primary a --backup b --backup c", ("a", "b", "c"), None),
+        ("--uplink b --uplink a", ("b", "a"), None),
+        ("--interval 0", (), 0),
+        ("--interval 3600", (), 3600),
+    ],
+)
+def test_uplinks_are_in_rank_order(
+    words: str, uplinks: tuple[str, ...], interval: int | None
+) -> None:
+    assert _ask(words) == Asked(uplinks, {}, interval)
+
+
+@pytest.mark.parametrize(
+    ("words", "setups"),
+    [
+        (STATIC, {"eth0": Setup(("192.168.1.2/24",))}),
+        (f"{STATIC} --gateway 192.168.1.1 --dns 9.9.9.9",
+         {"eth0": Setup(("192.168.1.2/24",), ("192.168.1.1",), ("9.9.9.9",))}),
+        (f"{STATIC} --address eth0=fd00::2/64 --gateway 192.168.1.1 --gateway fd00::1",
+         {"eth0": Setup(("192.168.1.2/24", "fd00::2/64"), ("192.168.1.1", "fd00::1"))}),
+        (f"{STATIC} --address wlan0=10.0.0.2/8 --gateway 10.0.0.1",
+         {"eth0": Setup(("192.168.1.2/24",)), "wlan0": Setup(("10.0.0.2/8",), ("10.0.0.1",))}),
+        (f"{STATIC} --address wlan0=10.0.0.2/8 --gateway eth0=10.0.0.1 --dns wlan0=9.9.9.9",
+         {"eth0": Setup(("192.168.1.2/24",), ("10.0.0.1",)),
+          "wlan0": Setup(("10.0.0.2/8",), (), ("9.9.9.9",))}),
+        (f"{STATIC} --dhcp", {"eth0": Setup(("192.168.1.2/24",)), "wlan0": Setup(dhcp=True)}),
+        (f"{TWO} --dhcp", {"eth0": Setup(dhcp=True), "wlan0": Setup(dhcp=True)}),
+        (f"{TWO} --dhcp wlan0", {"wlan0": Setup(dhcp=True)}),
+        (f"{TWO} --dhcp wlan0 --dns 9.9.9.9", {"wlan0": Setup(dns=("9.9.9.9",), dhcp=True)}),
+    ],
+)  # fmt: skip
+def test_a_new_setup_is_each_uplinks_own(words: str, setups: dict[str, Setup]) -> None:
+    assert _ask(words) == Asked(PAIR, setups, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "setup"),
+    [
+        (BOND, None),
+        (f"{BOND} --dhcp", Setup(dhcp=True)),
+        (f"{BOND} --dhcp --dns 9.9.9.9", Setup(dns=("9.9.9.9",), dhcp=True)),
+        (f"{BOND} --address bond0=192.168.1.2/24 --gateway 192.168.1.1",
+         Setup(("192.168.1.2/24",), ("192.168.1.1",))),
+    ],
+)  # fmt: skip
+def test_a_bond_has_one_setup(words: str, setup: Setup | None) -> None:
+    assert _ask(words) == Asked(PAIR, {}, None, "bond", setup)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--uplink a --uplink b --primary c", "--uplink and --primary exclude each other"),
+        ("--uplink a --uplink b --backup c", "--uplink and --primary exclude each other"),
+        ("--backup b", "--backup without --primary"),
+        ("--primary a/b --backup c", "not an interface name: 'a/b'"),
+        ("--primary a --backup a", "the same uplink twice"),
+        ("--primary a", "a alone has nothing to fail over to"),
+        ("--uplink a", "a alone has nothing to fail over to"),
+        ("--interval -1", "--interval -1: must be 0 to 3600"),
+        ("--interval 3601", "--interval 3601: must be 0 to 3600"),
+        (f"{TWO} --address 192.168.1.2/24", "must be IF=CIDR"),
+        (f"{TWO} --address a/b=192.168.1.2/24", "must be IF=CIDR"),
+        (f"{TWO} --address eth0", "must be IF=CIDR"),
+        (f"{TWO} --address eth0=192.168.1.2", "no length: such as 192.168.1.2/24"),
+        (f"{TWO} --address eth0=192.168.1/24", "--address 192.168.1/24: "),
+        (f"{STATIC} --gateway x", "--gateway x: 'x' does not appear to be"),
+        (f"{STATIC} --dns eth0=x", "--dns x: 'x' does not appear to be"),
+        (f"{STATIC} --dns =9.9.9.9", "must be IF=IP or IP"),
+        (f"{STATIC} --dhcp eth0", "eth0: --address and --dhcp exclude each other"),
+        (f"{STATIC} --gateway wlan0=10.0.0.1", "wlan0 has neither --address nor --dhcp"),
+        (f"{STATIC} --dns wlan0=10.0.0.1", "wlan0 has neither --address nor --dhcp"),
+        (f"{TWO} --gateway 10.0.0.1", "--gateway or --dns without --address"),
+        (f"{TWO} --dns 10.0.0.1", "--gateway or --dns without --address"),
+        (f"{TWO} --address usb0=10.0.0.1/8", "usb0 is no uplink"),
+        (f"{TWO} --dhcp usb0", "usb0 is no uplink"),
+        (f"{BOND} --gateway 10.0.0.1", "--gateway or --dns without --address"),
+        (f"{BOND} --dns 10.0.0.1", "--gateway or --dns without --address"),
+        (f"{BOND} --dhcp --address 10.0.0.2/8", "exclude each other: a bond has one set-up"),
+        (f"{BOND} --address 10.0.0.2", "no length: such as 10.0.0.2/24"),
+        (f"{BOND} --address eth0=10.0.0.2/8", "in a bond eth0 has no address of its own"),
+        (f"{BOND} --dns x", "--dns x: 'x' does not appear to be"),
+    ],
+)
+def test_what_makes_no_sense_is_told(words: str, told: str) -> None:
+    with pytest.raises(Misuse) as wrong:
+        _ask(words)
+    assert told in str(wrong.value)
