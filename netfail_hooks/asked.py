@@ -78,7 +78,7 @@ def parse(args: argparse.Namespace) -> Asked:
     if args.mode == "bond":
         from netfail_hooks.asked_bond import bond_setup
 
-        return Asked(uplinks, {}, args.interval, args.mode, bond_setup(args, uplinks))
+        return Asked(uplinks, {}, args.interval, args.mode, bond_setup(args))
     return Asked(uplinks, setups(args, uplinks), args.interval, args.mode)
 
 

@@ -6,14 +6,15 @@ import argparse
 import ipaddress
 
 from netfail_hooks.asked import Setup
+from netfail_hooks.bond_facts import Bond
 from netfail_hooks.errors import Misuse
 
 
-def bond_setup(args: argparse.Namespace, uplinks: tuple[str, ...]) -> Setup | None:
+def bond_setup(args: argparse.Namespace) -> Setup | None:
     """Return the bond's new set-up, None to take over what files say. Raises Misuse."""
-    addresses = _all("--address", args.address, uplinks)
-    gateways = _all("--gateway", args.gateway, uplinks)
-    servers = _all("--dns", args.dns, uplinks)
+    addresses = _all("--address", args.address)
+    gateways = _all("--gateway", args.gateway)
+    servers = _all("--dns", args.dns)
     if not (addresses or args.dhcp):
         if gateways or servers:
             raise Misuse("--gateway or --dns without --address", hint="add --address IP/LENGTH")
@@ -26,11 +27,11 @@ def bond_setup(args: argparse.Namespace, uplinks: tuple[str, ...]) -> Setup | No
     return Setup(addresses, gateways, servers, dhcp=bool(args.dhcp))
 
 
-def _all(option: str, texts: list[str], uplinks: tuple[str, ...]) -> tuple[str, ...]:
+def _all(option: str, texts: list[str]) -> tuple[str, ...]:
     found = []
     for text in texts:
         name, equals, rest = text.rpartition("=")
-        if equals and name in uplinks:
+        if equals and name != Bond().name:
             raise Misuse(f"{option} {text}: in a bond {name} has no address of its own",
                          hint=f"{option} {rest}")  # fmt: skip
         try:

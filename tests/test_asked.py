@@ -107,6 +107,7 @@ def test_a_bond_has_one_setup(words: str, setup: Setup | None) -> None:
         (f"{BOND} --dhcp --address 10.0.0.2/8", "exclude each other: a bond has one set-up"),
         (f"{BOND} --address 10.0.0.2", "no length: such as 10.0.0.2/24"),
         (f"{BOND} --address eth0=10.0.0.2/8", "in a bond eth0 has no address of its own"),
+        (f"{BOND} --address bond=10.0.0.2/8", "in a bond bond has no address of its own"),
         (f"{BOND} --dns x", "--dns x: 'x' does not appear to be"),
     ],
 )
