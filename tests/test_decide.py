@@ -88,6 +88,23 @@ def test_metrics_that_networkd_forgot_are_set_again_the_carriers_last(world: Wor
     assert Forgetful(world, eth0=1, wlan0=601).decided() == []  # somebody's own choice
 
 
+def test_the_lan_stays_with_whichever_uplink_carries_the_traffic(world: World) -> None:
+    for state in ("no-carrier", "routable"):
+        world.event("eth0", state)
+        world.reconcile()
+    assert world.memory.carrier(4) == "wlan0"  # eth0 is held
+    assert Forgetful(world, eth0=0, wlan0=0).decided() == [
+        "set metric 100 of 192.168.1.50/24 on eth0",
+        "set metric 600 of 192.168.1.51/24 on wlan0",
+    ]
+
+
+def test_one_uplink_on_the_same_lan_is_enough_to_set_a_metric_again() -> None:
+    world = World(config_of("eth0", "wlan0", "usb0"), apart=("usb0",))
+    world.reconcile()
+    assert Forgetful(world, eth0=0).decided() == ["set metric 100 of 192.168.1.50/24 on eth0"]
+
+
 def test_metrics_of_what_is_not_networkds_doing_stay(world: World) -> None:
     for spoil in (
         {"protocol": 4}, {"source": ""}, {"source": "192.168.1.77"}, {"metric": 7},

@@ -128,3 +128,14 @@ def test_a_diff_names_modes_and_ends() -> None:
     assert diff([Step("/d", None, nodes.directory())]).splitlines() == [
         "diff --git a/d b/d", "new directory mode 0755"
     ]  # fmt: skip
+
+
+def test_files_alike_are_shown_once_and_directories_each() -> None:
+    directory = nodes.directory()
+    shown = diff([Step("/a", None, NEW), Step("/d", None, directory), Step("/b", None, NEW),
+                  Step("/e", None, directory), Step("/c", OLD, NEW)])  # fmt: skip
+    heads = [line for line in shown.splitlines() if line.startswith(("diff", "and"))]
+    assert heads == [
+        "diff --git a/a b/a", "and the same at /b", "diff --git a/d b/d", "diff --git a/e b/e",
+        "diff --git a/c b/c",
+    ]  # fmt: skip
