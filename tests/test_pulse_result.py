@@ -51,12 +51,26 @@ def test_what_was_sent_in_other_spans_does_not_count() -> None:
     assert flow("out", tally, [(0.0, 1.0), (1.0, 10.0)]) == Flow("out", 1000, 200, 501.0)
 
 
+def test_figures_have_a_tenth_of_a_millisecond() -> None:
+    tally = {"sent": [1.0], "got": [(0, 1.00126)]}
+    assert flow("out", tally, _ALL).outage_ms == 1.3
+    exchanges = {"exchanges": [(1.0, 1.00126)], "error": ""}
+    assert talk("t", exchanges, _ALL, 10.0).stall_ms == 1.3
+
+
+def test_a_question_counts_for_the_span_in_which_it_was_asked() -> None:
+    tally = {"exchanges": [(0.4, 0.5), (1.0, 1.5), (2.0, 2.6), (3.0, 3.7)], "error": ""}
+    assert talk("t", tally, [(1.0, 2.0), (2.5, 3.0)], 10.0).exchanges == 1
+    assert talk("t", tally, [(1.0, 2.1)], 10.0).stall_ms == pytest.approx(600)
+
+
 @pytest.mark.parametrize(("excluded", "left"), [
     ([], [(1.0, 9.0)]),
     ([(3.0, 4.0)], [(1.0, 3.0), (4.0, 9.0)]),
     ([(6.0, 7.0), (0.0, 2.0)], [(2.0, 6.0), (7.0, 9.0)]),
     ([(5.0, 12.0)], [(1.0, 5.0)]),
     ([(0.0, 12.0)], []),
+    ([(1.0, 2.0), (5.0, 9.0)], [(2.0, 5.0)]),
 ])  # fmt: skip
 def test_what_remains_of_a_span(
     excluded: list[tuple[float, float]], left: list[tuple[float, float]]
@@ -69,6 +83,7 @@ def test_what_remains_of_a_span(
     ([(1.0, 1.1), (2.0, 0.0)], "", 2, 8000, False),
     ([(1.0, 1.1), (2.0, 2.3)], "reset", 2, 300, False),
     ([], "", 0, 0, False),
+    ([(0.4, 0.5)], "", 1, 100, True),
     ([(1.0, 1.1), (20.0, 20.9)], "", 1, 100, True),
 ])  # fmt: skip
 def test_a_connection_lives_that_was_answered_last(

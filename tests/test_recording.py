@@ -88,6 +88,7 @@ def _set(entry: dict[str, Any], path: str, found: object) -> None:
         ("seen.routes.0.destination", "10.0.0.0/", "destination: '10.0.0.0/' cannot be"),
         ("seen.routes.0.destination", "fd00::/" + "1" * 5000, "destination: 'fd00::/1"),
         ("seen.routes.0.destination", "10.0.0.0/99", "destination: '10.0.0.0/99' cannot be"),
+        ("seen.routes.0.destination", "10.0.0.0/0024", "destination: '10.0.0.0/0024' cannot be"),
         ("seen.routes.0.gateway", "1.2.3", "seen.routes[0].gateway: '1.2.3' cannot be"),
         ("before.standings.0.verdict", "fine", "before.standings[0].verdict: 'fine' cannot be"),
         ("before.kept.0.address", "a\0b", "before.kept[0].address"),
