@@ -71,19 +71,22 @@ def section(name: str, *assignments: tuple[str, str]) -> Section:
 
 def parse(text: str) -> tuple[Section, ...]:
     """Return the sections of a file. Anything parses: systemd ignores what it can't read."""
-    result = [Section("", "")]
+    found: list[tuple[str, str, list[Item]]] = [("", "", [])]
     for raw in _logical_lines(text):
         line = raw.strip()
         if line.startswith("[") and line.endswith("]"):
-            result.append(Section(line[1:-1], raw))
-            continue
-        item = Item(raw)
-        if line and line[0] not in "#;":
-            key, equals, setting = _joined(raw).partition("=")
-            if equals:
-                item = Item(raw, key.strip(), setting.strip())
-        result[-1] = replace(result[-1], items=(*result[-1].items, item))
-    return tuple(result)
+            found.append((line[1:-1], raw, []))
+        else:
+            found[-1][2].append(_item(raw, line))
+    return tuple(Section(name, header, tuple(items)) for name, header, items in found)
+
+
+def _item(raw: str, line: str) -> Item:
+    if line and line[0] not in "#;":
+        key, equals, setting = _joined(raw).partition("=")
+        if equals:
+            return Item(raw, key.strip(), setting.strip())
+    return Item(raw)
 
 
 def ended(text: str) -> str:
