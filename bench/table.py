@@ -24,12 +24,12 @@ Made by `bench/run` in [the lab](lab.md); [bench.svg](bench.svg) is the picture,
 {machine}.
 
 The fault befalls the uplink that carries the traffic. An outage lasts from the sending of the
-first datagram that did not get through to the next arrival. *New traffic* may leave with any
-address; *its address* is that of the uplink that broke, from and to which connections stand.
-*Lost* counts datagrams of the worst stream. *TCP alive*: of two connections, one out and one in,
-those that answered when we stopped looking (one that waits to send again might live on); *TCP
-waits*: the longest wait for an answer. `> 8.0 s`: not over when we stopped looking, 8 s after the
-fault. The first table has the worse of both outages.
+first datagram that did not get through, or was late, to the next arrival. *New traffic* may leave
+with any address; *its address* is that of the uplink that broke, from and to which connections
+stand. *Lost* counts datagrams of the worst stream. *TCP alive*: of two connections, one out and
+one in, those that answered when we stopped looking (one that waits to send again might live on);
+*TCP waits*: the longest wait for an answer. `> 8.0 s`: not over when we stopped looking, 8 s after
+the fault. The first table has the worse of both outages.
 
 At rest: *resident, own* is the memory (RSS, shared pages counted in full) of daemons that are
 there for failover alone. CPU and wake-ups (context switches) are those of all daemons over a

@@ -109,6 +109,9 @@ def _icmpv6(mac: bytes, source: bytes, group: bytes, message: bytes) -> bytes:
 
 
 def checksum(data: bytes) -> int:
-    """Return the Internet checksum (RFC 1071): to add each carry again is to count modulo that."""
+    """Return the Internet checksum (RFC 1071) of data that is not all zeros.
+
+    To add each carry again is to count modulo 0xFFFF.
+    """
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     return -total % 0xFFFF

@@ -6,7 +6,6 @@ import argparse
 import ipaddress
 
 from netfail_hooks.asked import Setup
-from netfail_hooks.bond_facts import Bond
 from netfail_hooks.errors import Misuse
 
 
@@ -27,13 +26,26 @@ def bond_setup(args: argparse.Namespace) -> Setup | None:
     return Setup(addresses, gateways, servers, dhcp=bool(args.dhcp))
 
 
+def named(args: argparse.Namespace) -> tuple[str, ...]:
+    """Return whom the options name as the owner of an address; only the bond can be."""
+    found = (text.rpartition("=") for text in (*args.address, *args.gateway, *args.dns))
+    return tuple(name for name, equals, _ in found if equals)
+
+
+def refuse_others(names: tuple[str, ...], bond: str) -> None:
+    """Raise Misuse for a name that is not the bond's."""
+    for name in names:
+        if name != bond:
+            raise Misuse(f"in a bond {name} has no address of its own",
+                         hint=f"leave the name out, or say {bond}=")  # fmt: skip
+
+
 def _all(option: str, texts: list[str]) -> tuple[str, ...]:
     found = []
     for text in texts:
         name, equals, rest = text.rpartition("=")
-        if equals and name != Bond().name:
-            raise Misuse(f"{option} {text}: in a bond {name} has no address of its own",
-                         hint=f"{option} {rest}")  # fmt: skip
+        if equals and not name:
+            raise Misuse(f"{option} {text}: no name before the =", hint=f"{option} {rest}")
         try:
             ipaddress.ip_interface(rest)
         except ValueError as error:

@@ -24,8 +24,8 @@ from netfail_hooks.values import plain
 
 HEAD = "netfail-hooks bundle 1"
 _ABOUT = """\
-Secrets, hardware addresses and public addresses are exchanged: the same one for the same
-placeholder everywhere, so this can be replayed: netfail-hooks replay FILE
+What is secret is left out. Hardware addresses and public addresses are exchanged, the same one for
+the same placeholder everywhere, so this can be replayed: netfail-hooks replay FILE
 """
 _RECORDINGS = "recordings"
 _MOST = 200  # recordings, the last ones
@@ -95,11 +95,12 @@ def _findings(paths: Paths) -> Iterator[str]:
     from netfail_hooks.doctor_rules import diagnose
 
     try:
-        found = diagnose(look(paths))
-    except Problem as problem:
-        yield str(problem)
+        facts = look(paths)
+    except Exception as error:  # noqa: BLE001 - a report of a bug has to survive it
+        yield f"cannot look: {type(error).__name__}"
         return
-    yield from (f"{one.code}: {one.what}" for one in found)
+    yield from (f"{one.code}: {one.what}" for one in diagnose(facts))
+    yield f"things that could not be found out: {len(facts.unknown)}"
 
 
 def _status(paths: Paths) -> str:

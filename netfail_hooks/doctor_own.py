@@ -82,7 +82,9 @@ def _stale(
 ) -> Iterator[str]:
     """Yield what install made for another mode, bond or uplink than the config has now."""
     bond = [config.bond.name] if config.mode == "bond" else []
-    there = sorted(os.listdir(paths.network)) if os.path.isdir(paths.network) else []
+    there: list[str] = []
+    with contextlib.suppress(OSError):
+        there = sorted(os.listdir(paths.network))
     for name in there:
         named, path = _NETWORK.fullmatch(name), f"{_HERE.network}/{name}"
         text = read_text(paths.at(path)) if named else ""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from netfail_hooks import asked, bond_live, live, manifest, nodes, reconcile, sysctls
+from netfail_hooks.asked_bond import refuse_others
 from netfail_hooks.bond_files import bond_files
 from netfail_hooks.config import Config, load
 from netfail_hooks.config_choice import choose
@@ -105,6 +106,7 @@ def prepare(args: argparse.Namespace) -> Work:
     if config.mode == "bond":
         if wish.setups:
             raise Misuse("the uplinks are in a bond", hint="add --mode bond, or --mode routes")
+        refuse_others(wish.named, config.bond.name)
         found, notes = bond_files(paths, config, wish.bond)
     else:
         found, notes = networks(paths, config, wish.setups)

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from netfail_hooks.facts import SHARED_LABEL
 from netfail_hooks.networkfile import Section, asks_dhcp4, is_no, is_yes, last, settings
 
-_EVERYWHERE = {"": 0, "default": 0, "0.0.0.0/0": 4, "::/0": 6}  # 0: either family
-
 
 def leads_out(sections: Sequence[Section]) -> bool:
     """Tell whether a default route can come of it: a gateway, DHCP, or a router's advertisements.
@@ -33,9 +31,8 @@ def _ways(sections: Sequence[Section]) -> Iterator[int]:
     for gateway in settings(sections, "Network", "Gateway"):
         yield _family(gateway)
     for one in sections:
-        everywhere = _EVERYWHERE.get(one.get("Destination").lower())
-        if one.name == "Route" and everywhere is not None and one.in_main_table():
-            yield everywhere or _family(one.get("Gateway"))
+        if one.name == "Route" and one.leads_everywhere() and one.in_main_table():
+            yield _family(one.get("Destination")) or _family(one.get("Gateway"))
 
 
 def _static(sections: Sequence[Section]) -> set[int]:

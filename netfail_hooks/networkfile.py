@@ -112,8 +112,12 @@ def settings(sections: Iterable[Section], name: str, key: str) -> list[str]:
     result: list[str] = []
     for one in sections:
         for item in one.items:
-            if (one.name, item.key) == (name, key):
-                result = [*result, item.setting] if item.setting else []
+            if (one.name, item.key) != (name, key):
+                continue
+            if item.setting:
+                result.append(item.setting)
+            else:
+                result.clear()
     return result
 
 

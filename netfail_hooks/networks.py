@@ -119,7 +119,8 @@ def networkmanager_has() -> tuple[str, ...]:
     try:
         done = subprocess.run(
             ["nmcli", "--terse", "--fields", "DEVICE,STATE", "device"], capture_output=True,
-            check=False, text=True, timeout=10, env={**os.environ, "LC_ALL": "C"},
+            check=False, encoding="utf-8", errors="replace", timeout=10,
+            env={**os.environ, "LC_ALL": "C"},
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return ()

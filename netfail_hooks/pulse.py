@@ -45,7 +45,6 @@ class Pulse:
     ) -> None:  # fmt: skip
         self._lab = lab
         first = next(iter(lab.plugs.values()))
-        self._interval = interval
         self._tasks: dict[str, Any] = {
             place: {**_no_task(), "interval": interval} for place in _PLACES
         }

@@ -105,12 +105,13 @@ def _outage(ways: Sequence[tuple[float, float | None]]) -> float:
     ``ways``: when each was sent, in order, and when it arrived. What is lost at the end counts
     until the last was sent.
     """
-    longest, waiting = 0.0, None
-    for when, arrived in ways:
-        since = when if waiting is None else waiting
-        waiting = since if arrived is None else None
-        longest = max(longest, (arrived or since) - since)
-    return longest if waiting is None else max(longest, ways[-1][0] - waiting)
+    longest, soonest = 0.0, ways[-1][0] if ways else 0.0
+    some = False  # of those that were sent later arrived
+    for when, arrived in reversed(ways):
+        if arrived is not None:
+            soonest, some = min(arrived, soonest) if some else arrived, True
+        longest = max(longest, soonest - when)
+    return longest
 
 
 def talk(name: str, tally: dict[str, Any], spans: Sequence[Window], end: float) -> Talk:

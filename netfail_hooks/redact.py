@@ -20,6 +20,7 @@ _SECRET = re.compile(
     r"[^\n:=]*[:=])(?:[^\n\\]|\\[\s\S])*",
     re.IGNORECASE | re.MULTILINE,
 )
+_HOME = re.compile(r"(/home/)[^/\s\"]+")
 _LOGIN = re.compile(r"://[^\s/\"@]+@")
 # Of 6, 8 (Firewire) or 20 (InfiniBand) octets; an address of IPv6 goes on at either end.
 _MAC = re.compile(r"(?<![0-9A-Fa-f])(?<![0-9A-Fa-f:][:-])"
@@ -52,6 +53,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a text without secrets, hardware addresses and public addresses."""
+        text = _HOME.sub(r"\1(redacted)", text)
         text = _LOGIN.sub("://(redacted)@", _SECRET.sub(r"\1(redacted)", text))
         text = _NAMED.sub(lambda found: found[1] + self._mac(found[2]), text)
         text = _MAC.sub(lambda found: self._mac(found[0]), text)

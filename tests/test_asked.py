@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 
 import pytest
 
 from netfail_hooks.asked import Asked, Setup, add_arguments, parse
+from netfail_hooks.asked_bond import refuse_others
 from netfail_hooks.errors import Misuse
 
 TWO = "--primary eth0 --backup wlan0"
@@ -72,7 +74,24 @@ def test_a_new_setup_is_each_uplinks_own(words: str, setups: dict[str, Setup]) -
     ],
 )  # fmt: skip
 def test_a_bond_has_one_setup(words: str, setup: Setup | None) -> None:
-    assert _ask(words) == Asked(PAIR, {}, None, "bond", setup)
+    asked = _ask(words)
+    assert asked == Asked(PAIR, {}, None, "bond", setup, asked.named)
+
+
+@pytest.mark.parametrize(("words", "bond", "told"), [
+    ("--address 10.0.0.2/8 --gateway 10.0.0.1 --dns 10.0.0.1", "bond0", ""),
+    ("--address lan0=10.0.0.2/8 --gateway lan0=10.0.0.1 --dns lan0=10.0.0.1", "lan0", ""),
+    ("--address bond0=10.0.0.2/8", "lan0", "in a bond bond0 has no address of its own"),
+    ("--address eth0=10.0.0.2/8", "bond0", "own: leave the name out, or say bond0="),
+    ("--address 10.0.0.2/8 --gateway etho=10.0.0.1", "bond0", "in a bond etho has no address"),
+    ("--address 10.0.0.2/8 --dns etho=10.0.0.1", "bond0", "in a bond etho has no address"),
+])  # fmt: skip
+def test_only_the_bond_itself_can_be_named_as_who_has_an_address(
+    words: str, bond: str, told: str
+) -> None:
+    names = _ask(f"{BOND} {words}").named
+    with pytest.raises(Misuse, match=told) if told else contextlib.nullcontext():
+        refuse_others(names, bond)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +125,7 @@ def test_a_bond_has_one_setup(words: str, setup: Setup | None) -> None:
         (f"{BOND} --dns 10.0.0.1", "--gateway or --dns without --address"),
         (f"{BOND} --dhcp --address 10.0.0.2/8", "exclude each other: a bond has one set-up"),
         (f"{BOND} --address 10.0.0.2", "no length: such as 10.0.0.2/24"),
-        (f"{BOND} --address eth0=10.0.0.2/8", "in a bond eth0 has no address of its own"),
-        (f"{BOND} --address bond=10.0.0.2/8", "in a bond bond has no address of its own"),
+        (f"{BOND} --address =10.0.0.2/8", "no name before the =: --address 10.0.0.2/8"),
         (f"{BOND} --dns x", "--dns x: 'x' does not appear to be"),
     ],
 )

@@ -12,7 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import bundle, cli, log, match, record, redact_network, replay, status
+from netfail_hooks import (
+    bundle,
+    cli,
+    doctor_observe,
+    log,
+    match,
+    record,
+    redact_network,
+    replay,
+    status,
+)
 from netfail_hooks.config_file import render
 from netfail_hooks.errors import Problem
 from netfail_hooks.paths import Paths
@@ -163,6 +173,7 @@ def _common(one: ipaddress.IPv4Address | ipaddress.IPv6Address,
         ("# old wifi password=hunter2", r"# old wifi password=\(redacted\)"),
         ("# wifi password: hunter2", r"# wifi password:\(redacted\)"),
         ("Key=abcd", r"Key=\(redacted\)"),
+        ("hooks start /home/alice.smith/acme/bin/python", r"hooks start /home/\(redacted\)/acme.*"),
         ("http://user:pass@host/", r"http://\(redacted\)@host/"),
         ("fe80::42:acff:fe11:2", r"fe80::(?!42:acff)[0-9a-f:]+"),
         ("Password=a b\nX=1", r"Password=\(redacted\)\nX=1"),
@@ -286,7 +297,19 @@ def test_what_cannot_be_had_is_told_in_the_bundle(
     monkeypatch.setattr(match, "effective", refuse)
     monkeypatch.setattr(status, "look", refuse)
     assert cli.entry(["log", "--bundle", "-"]) == 0
-    assert capfd.readouterr().out.count("cannot tell") == 4
+    assert capfd.readouterr().out.count("cannot tell") == 3
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_report_survives_a_bug_in_what_looks_for_bugs(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: Paths) -> None:
+        raise PermissionError("/home/alice")
+
+    monkeypatch.setattr(doctor_observe, "look", broken)
+    assert cli.entry(["log", "--bundle", "-"]) == 0
+    assert "== doctor\ncannot look: PermissionError\n" in capfd.readouterr().out
 
 
 def test_wrong_use(machine: Paths, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

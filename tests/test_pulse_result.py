@@ -30,13 +30,15 @@ def _tally(
     (_tally(100, range(90, 100)), 10, 45),
     (_tally(100, range(100)), 100, 495),
     (_tally(100, range(0, 100, 2)), 50, 6),
-    (_tally(100, late={50: 0.4}), 0, 400),
-    (_tally(100, range(40, 50), late={50: 0.4}), 10, 450),
+    (_tally(100, late={50: 0.4}), 0, 6),
+    (_tally(100, range(40, 50), late={50: 0.4}), 10, 56),
+    (_tally(100, late=dict.fromkeys(range(50, 100), 0.4)), 0, 400),
+    (_tally(100, late=dict.fromkeys(range(90, 100), 0.4)), 0, 400),
     (_tally(100, pause=2), 0, 1),
     (_tally(100, range(49, 50), pause=2), 1, 2006),
     (_tally(0), 0, 0),
 ], ids=["well", "one", "ten", "first", "last", "all", "every other", "late", "lost, then late",
-        "a pause", "lost before a pause", "nothing sent"])  # fmt: skip
+        "all late", "the last late", "a pause", "lost before a pause", "nothing sent"])  # fmt: skip
 def test_an_outage_is_from_the_first_that_did_not_get_through_to_the_next_arrival(
     tally: dict[str, Any], lost: int, outage_ms: float
 ) -> None:

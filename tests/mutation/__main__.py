@@ -1,4 +1,4 @@
-"""Break the pure modules in every small way, and see that a test notices.
+"""Break what decides, and what reads and tells, in every small way; see that a test notices.
 
 python -m tests.mutation             every module
 python -m tests.mutation health      one, or several
