@@ -10,7 +10,7 @@ from dataclasses import asdict
 from tests.vm.bench import Row
 from tests.vm.image import SUITES
 
-_HEAD = ("machine", "mode", "scenario", "outage", "out", "in", "limit", "notes")
+_HEAD = ("machine", "mode", "scenario", "outage", "out", "in", "lost", "limit", "notes")
 
 
 def merge(path: str, rows: Sequence[Row]) -> list[Row]:
@@ -49,10 +49,11 @@ def markdown(rows: Sequence[Row]) -> str:
         "Made by `tests/vm/run --json FILE --markdown FILE`: see [vm.md](vm.md). A datagram every",
         "10 ms each way; an outage lasts from the first one that did not get through, or was",
         "late, to the next arrival, the longest of any stream: out (to beyond the router), in",
-        "(from a neighbour), and two more. The processor is emulated, some ten times slower than",
-        "a real one: hooks and checks start as much later. TCP: one connection each way, with the",
-        "longest wait for an answer. After a reboot: from networkd being up (or the return) to",
-        "the first answer from beyond the router.",
+        "(from a neighbour), and two more; lost: of the worst. Where none is lost, they may be",
+        "late by 1 s: the processor is emulated, some ten times slower than a real one, and hooks",
+        "and checks start as much later. TCP: one connection each way, with the longest wait for",
+        "an answer. After a reboot: from networkd being up (or the return) to the first answer",
+        "from beyond the router.",
         "",
         "| " + " | ".join(_HEAD) + " |",
         "|" + "---|" * len(_HEAD),
@@ -67,7 +68,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     notes = "; ".join(filter(None, (row.connections, row.note, *faults)))
     streams = (_ms(row.outages[name]) if row.outages else "" for name in ("out", "in"))
     return (SUITES[row.suite], row.mode, row.scenario, _ms(row.outage_ms), *streams,
-            _ms(row.limit_ms), notes)  # fmt: skip
+            str(max(row.lost.values())) if row.lost else "", _ms(row.limit_ms), notes)  # fmt: skip
 
 
 def _ms(time: float) -> str:
