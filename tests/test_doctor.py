@@ -26,6 +26,7 @@ from netfail_hooks.doctor_facts import BondSeen, Hit, OwnFile, Process, Unit
 from netfail_hooks.doctor_ifupdown import ifupdown_has
 from netfail_hooks.doctor_report import report
 from netfail_hooks.doctor_text import render
+from netfail_hooks.sandbox_holder import until
 from netfail_hooks.values import plain, replace
 from tests.machine import Machine
 from tests.test_doctor_rules import BARE, HEALTHY
@@ -363,7 +364,11 @@ def test_who_may_not_know_whose_a_client_is_blames_nobody(tmp_path: Path) -> Non
         try:
             unknown: list[str] = []
             named = f"udhcpc (process {client.pid})"
-            assert client.pid in [one.pid for one in doctor_machine.processes(unknown)]
+
+            def seen() -> bool:
+                return client.pid in [one.pid for one in doctor_machine.processes(unknown)]
+
+            until(seen, "a command line of the client's")  # it comes a moment after its start
             assert not [one for one in unknown if named in one]
             os.seteuid(65534)
             try:
