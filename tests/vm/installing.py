@@ -41,9 +41,9 @@ def install(bench: Bench) -> None:
 
 
 def uninstall(bench: Bench, before: str) -> None:
-    """Uninstall and reboot; all must be as it was, byte for byte, each time."""
+    """Uninstall; all must be as it was, byte for byte."""
     machine = bench.machine
-    said(f"{bench.suite} {bench.mode}: uninstall, then reboot")
+    said(f"{bench.suite} {bench.mode}: uninstall")
     faults: list[str] = []
     began = machine.now()
     machine.ask("pulse", seconds=60)
@@ -58,6 +58,12 @@ def uninstall(bench: Bench, before: str) -> None:
                   {flow["name"]: flow["lost"] for flow in result["flows"]},
                   {flow["name"]: flow["outage_ms"] for flow in result["flows"]}, faults=faults,
                   connections="files, routes, settings as before"))  # fmt: skip
+
+
+def reboot(bench: Bench, before: str) -> None:
+    """Reboot after uninstall; all must still be as it was."""
+    machine = bench.machine
+    said(f"{bench.suite} {bench.mode}: reboot after uninstall")
     machine.reboot()
     faults = _differences("reboot", before, shape(bench))
     up = int(machine.sh("systemctl show -P ActiveEnterTimestampMonotonic systemd-networkd")) / 1e6
