@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.contenders import CONTENDERS
-from bench.faults import BACK, CABLE, DEAD, DOWN, NAMES
+from bench.faults import CABLE, DEAD, DOWN, NAMES
 from bench.results import load
 
 HERE = Path(__file__).resolve().parent.parent
@@ -44,15 +44,13 @@ def _more_mib(contender: str, other: str) -> float:
     return one.all_mib - two.all_mib
 
 
-DEAD_BOND, BACK_BOND = _seconds("oursbond", DEAD), _seconds("oursbond", BACK)
+DEAD_BOND = _seconds("oursbond", DEAD)
 CPU_TOLD = (f"{_cpu('ours'):.0f}", f"{_cpu('ours1'):.0f}")
 
 
 @pytest.mark.parametrize(("file", "pattern", "figures"), [
     ("README.md", r"mode `bond`\*\*: ([\d. to]+) s where a bond with the MII monitor needs (\S+) s",
      (_span("oursbond", CABLE, DOWN), _span("mii", CABLE, DOWN))),
-    ("README.md", r"Failback, mode `bond`\*\*: (\S+) s, the MII bond (\S+) s",
-     (BACK_BOND, _seconds("mii", BACK))),
     ("README.md", r"by its probes\. Mode `bond`: (\S+) s\.", (DEAD_BOND,)),
     ("README.md", r"a dead gateway then costs (\S+) s\.", (DEAD_BOND,)),
     ("README.md", r"(\d+) CPU seconds an hour there, (\d+) with `interval = 1`", CPU_TOLD),
@@ -61,8 +59,6 @@ CPU_TOLD = (f"{_cpu('ours'):.0f}", f"{_cpu('ours1'):.0f}")
      (f"{CPU[HOOK]:.0f}", f"{CPU['bash and ip']:.0f}")),
     ("README.id.md", r"Mode `bond` sekitar (\S+) detik", (DEAD_BOND,)),
     ("README.id.md", r"hanya berakibat gangguan (\S+) detik", (DEAD_BOND,)),
-    ("README.id.md", r"mode `bond`\*\*: (\S+) detik, bond dengan MII (\S+) detik",
-     (BACK_BOND, _seconds("mii", BACK))),
     ("README.id.md", r"(\d+) detik CPU per jam, (\d+) dengan `interval = 1`", CPU_TOLD),
     ("docs/choosing.md", r"a dead gateway costs (\S+) s instead", (DEAD_BOND,)),
     ("docs/bond.md", r"pulled cable \|[^|]*\| (\S+) s", (_seconds("oursbond", CABLE),)),
@@ -77,12 +73,11 @@ def test_what_words_tell_was_measured(file: str, pattern: str, figures: Sequence
 
 def test_a_median_is_of_as_many_runs_as_readme_tells() -> None:
     readme = " ".join((HERE / "README.md").read_text(encoding="utf-8").split())
-    assert "Medians of three runs of `sudo .venv/bin/python bench/run --quick` (of bonds" in readme
-    assert "bonds the worse of two, and but one of the published bond behind a dead" in readme
+    told = "`sudo .venv/bin/python bench/run --quick --repeat 3 --rest 60`"
+    assert f"Medians of three runs, by {told}" in readme
     for one in CONTENDERS:
         for fault in NAMES:
-            told = 1 if (one.key, fault) == ("bond", DEAD) else 2 if one.bond else 3
-            assert FOUND.runs(one.key, fault) in (0, told), (one.key, fault)
+            assert FOUND.runs(one.key, fault) in (0, 3), (one.key, fault)
 
 
 def test_a_start_costs_what_the_document_on_speed_tells() -> None:
@@ -95,5 +90,6 @@ def test_a_start_costs_what_the_document_on_speed_tells() -> None:
     readme = " ".join((HERE / "README.md").read_text(encoding="utf-8").split())
     assert "about as much as starting Python twice over" in readme
     assert round(CPU[CHECK] / CPU[PYTHON]) == 2
-    # What the daemons use by themselves is little beside 720 checks an hour.
-    assert _cpu("ours") == pytest.approx(720 * CPU[CHECK] / 1000, rel=1 / 3)
+    # What the daemons use by themselves is little beside 720 checks an hour, but after five seconds
+    # a check finds caches cold.
+    assert _cpu("ours") == pytest.approx(720 * CPU[CHECK] / 1000, rel=1 / 2)
