@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import struct
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,26 +31,18 @@ from netfail_hooks.changes import (
 )
 from netfail_hooks.facts import Address, Link, Observation, Route, Sysctl
 from netfail_hooks.values import replace
-from tests.test_observe import ETH, Kernel, _address
+from tests.messages import ETH, Kernel, address_of, said
 
 LINKS = {"eth0": ETH, "wlan0": 4, "bond0": 5}
 SEEN = Observation(0, tuple(Link(name, at, True, True, 0, "") for name, at in LINKS.items()))  # noqa: FBT003 - up, with a carrier
 OURS = 157
 
 
-def _read(message: Any, body: bytes) -> dict[str, Any]:
-    """Return what a message says: its fields that are not zero, and its attributes."""
-    read = message(struct.pack("=IHHII", 16 + len(body), 0, 0, 0, 0) + body)
-    read.decode()
-    fields = {name: read[name] for name, _ in message.fields if read[name]}
-    return fields | {name: value for name, value, *_ in read["attrs"]}
-
-
 def _told(change: Change, message: Any) -> tuple[int, int, dict[str, Any]]:
     kernel = Kernel()
     assert apply((change,), SEEN, cast("rt.Netlink", kernel), Announcer()) == []
     ((kind, flags, body),) = kernel.changed
-    return kind, flags, _read(message, body)
+    return kind, flags, said(message, body)
 
 
 # --- routes -------------------------------------------------------------------------------------
@@ -108,12 +99,12 @@ def test_an_address_is_taken_over_as_ours_and_given_back(
         (AddAddress(address), (rt.NEWADDR, rt.F_CREATE | rt.F_REPLACE)),
         (DropAddress(address), (rt.DELADDR, 0)),
     ):
-        *found, said = _told(change, ifaddrmsg)
+        *found, fields = _told(change, ifaddrmsg)
         assert tuple(found) == told
-        cache = said.pop("IFA_CACHEINFO")
+        cache = fields.pop("IFA_CACHEINFO")
         assert (cache["ifa_preferred"], cache["ifa_valid"]) == (50, 60)
         assert (cache["cstamp"], cache["tstamp"]) == (0, 0)
-        assert said == {
+        assert fields == {
             "family": kind, "prefixlen": address.length, "index": 4, "IFA_PROTO": OURS,
             "IFA_LOCAL": address.address, "IFA_ADDRESS": address.address,
             "IFA_FLAGS": flags,
@@ -124,16 +115,16 @@ METRIC = SetMetric("eth0", "192.168.1.252", 24, 600)
 
 
 def test_an_address_is_given_another_metric_and_keeps_the_rest() -> None:
-    others = [_address("192.168.1.9"), _address("fd00::252"), _address(index=4)]
-    own = _address(IFA_ADDRESS="192.168.1.7", IFA_PROTO=3, IFA_LABEL="x", scope=200)
+    others = [address_of("192.168.1.9"), address_of("fd00::252"), address_of(index=4)]
+    own = address_of(IFA_ADDRESS="192.168.1.7", IFA_PROTO=3, IFA_LABEL="x", scope=200)
     kernel = Kernel(addresses=[*others, own])
     assert apply((METRIC,), SEEN, cast("rt.Netlink", kernel), Announcer()) == []
     ((kind, flags, body),) = kernel.changed
     assert (kind, flags) == (rt.NEWADDR, rt.F_REPLACE)
-    said = _read(ifaddrmsg, body)
-    cache = said.pop("IFA_CACHEINFO")
+    told = said(ifaddrmsg, body)
+    cache = told.pop("IFA_CACHEINFO")
     assert (cache["ifa_preferred"], cache["ifa_valid"]) == (50, 60)
-    assert said == {
+    assert told == {
         "family": 2, "prefixlen": 24, "index": ETH, "scope": 200, "IFA_RT_PRIORITY": 600,
         "IFA_LOCAL": "192.168.1.252", "IFA_ADDRESS": "192.168.1.7", "IFA_PROTO": 3,
     }  # fmt: skip
@@ -149,7 +140,7 @@ def test_an_address_is_given_another_metric_and_keeps_the_rest() -> None:
     ],
 )
 def test_an_address_that_is_gone_is_not_added(change: SetMetric, there: str) -> None:
-    kernel = Kernel(addresses=[_address(there)])
+    kernel = Kernel(addresses=[address_of(there)])
     assert apply((change,), SEEN, cast("rt.Netlink", kernel), Announcer()) == []
     assert kernel.changed == []
 

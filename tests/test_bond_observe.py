@@ -16,8 +16,8 @@ from netfail_hooks.bond_observe import with_bond
 from netfail_hooks.changes import SetMonitor
 from netfail_hooks.facts import Observation
 from netfail_hooks.values import replace
+from tests.messages import Kernel, body_of, said
 from tests.test_bond_decide import CONFIG, SEEN
-from tests.test_observe import Kernel, _body
 
 BOND, ETH, WLAN = 2, 10, 11  # interface numbers in SEEN
 MAC = "02:00:00:00:00:10"
@@ -61,7 +61,7 @@ def _look(bond: bytes = b"", eth: bytes = b"") -> Observation:
         def get(self, kind: int, body: bytes) -> bytes:
             assert kind == rt.GETLINK
             for index in (BOND, ETH, WLAN):
-                if body == _body(ifinfmsg(), {}, index=index) and answers.get(index):
+                if body == body_of(ifinfmsg(), {}, index=index) and answers.get(index):
                     return answers[index]
             raise rt.NetlinkError(errno.ENODEV, "gone")
 
@@ -112,15 +112,12 @@ def test_another_bond_is_none_of_ours() -> None:
 
 def _read(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a link's fields that are not zero and its attributes, and a bond's settings."""
-    read = ifinfmsg(struct.pack("=IHHII", 16 + len(body), rt.NEWLINK, 0, 0, 0) + body)
-    read.decode()
-    fields = {name: read[name] for name, _ in read.fields if read[name]}
-    info = read.get_attr("IFLA_LINKINFO")
-    fields |= {name: said for name, said, *_ in read["attrs"] if name != "IFLA_LINKINFO"}
+    fields = said(ifinfmsg, body)
+    info = fields.pop("IFLA_LINKINFO", None)
     if not info:
         return fields, {}
     assert info.get_attr("IFLA_INFO_KIND") == "bond"
-    return fields, {name[10:]: said for name, said, *_ in info.get_attr("IFLA_INFO_DATA")["attrs"]}
+    return fields, {name[10:]: told for name, told, *_ in info.get_attr("IFLA_INFO_DATA")["attrs"]}
 
 
 def _told(kernel: Kernel) -> list[tuple[dict[str, Any], dict[str, Any]]]:

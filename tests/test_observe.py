@@ -8,49 +8,29 @@ import time
 from typing import Any, cast
 
 import pytest
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from netfail_hooks import bond_observe, neighbours, observe
 from netfail_hooks import rtnetlink as rt
-from netfail_hooks.config import Config
-from netfail_hooks.facts import NO_ROUTE, Address, Link, Observation, Route
+from netfail_hooks.facts import NO_ROUTE, Address, Link, Route
 from netfail_hooks.values import replace
-from tests.world import config_of
+from tests.messages import (
+    CONFIG,
+    ETH,
+    KIND,
+    LOWER_UP,
+    MAC,
+    OTHER,
+    UP,
+    WLAN,
+    Kernel,
+    address_of,
+    body_of,
+    link_of,
+)
 
-CONFIG = config_of("eth0", "wlan0")
-ETH, WLAN, OTHER = 3, 4, 9  # interface numbers
-UP, LOWER_UP, DORMANT = 0x1, 0x10000, 0x20000  # linux/if.h
-KIND = {4: 2, 6: 10}
-MAC = "02:00:00:00:00:03"
-
-
-def _body(message: Any, attributes: dict[str, Any], **fields: int) -> bytes:
-    for name, number in fields.items():
-        message[name] = number
-    message["attrs"] = list(attributes.items())
-    message.encode()
-    return bytes(message.data)[16:]
-
-
-def _link(name: str, index: int, flags: int = UP | LOWER_UP, state: str = "UP") -> bytes:
-    attributes = {"IFLA_IFNAME": name, "IFLA_OPERSTATE": state, "IFLA_ADDRESS": MAC,
-                  "IFLA_CARRIER_DOWN_COUNT": 7}  # fmt: skip
-    return _body(ifinfmsg(), attributes, index=index, flags=flags)
-
-
-def _address(
-    address: str = "192.168.1.252", index: int = ETH, *, scope: int = 0, flags: int = 0,
-    **more: Any,
-) -> bytes:  # fmt: skip
-    six = ":" in address
-    cache = {"ifa_preferred": 50, "ifa_valid": 60, "cstamp": 1, "tstamp": 2}
-    attributes = {"IFA_ADDRESS": address, "IFA_FLAGS": flags, "IFA_CACHEINFO": cache}
-    attributes |= {} if six else {"IFA_LOCAL": address, "IFA_RT_PRIORITY": 100}
-    return _body(ifaddrmsg(), {**attributes, **more}, family=KIND[6 if six else 4],
-                 prefixlen=64 if six else 24, scope=scope, index=index)  # fmt: skip
+DORMANT = 0x20000  # linux/if.h
 
 
 def _route(destination: str = "", length: int = 0, **more: Any) -> bytes:
@@ -58,46 +38,12 @@ def _route(destination: str = "", length: int = 0, **more: Any) -> bytes:
     attributes |= {name: more.pop(name) for name in list(more) if name.startswith("RTA_")}
     attributes = {"RTA_OIF": ETH, "RTA_PRIORITY": 100, **attributes}
     fields = {"family": 2, "table": 254, "proto": 4, "type": 1, "dst_len": length, **more}
-    return _body(rtmsg(), attributes, **fields)
+    return body_of(rtmsg(), attributes, **fields)
 
 
 def _neighbour(index: int, state: int, address: str = "192.168.1.1") -> bytes:
     kind = KIND[6 if ":" in address else 4]
-    return _body(ndmsg(), {"NDA_DST": address}, family=kind, ifindex=index, state=state)
-
-
-class Kernel:
-    """Answers what it was given; every request is noted."""
-
-    def __init__(self, **dumps: list[bytes]) -> None:
-        self.links = {"eth0": _link("eth0", ETH), "wlan0": _link("wlan0", WLAN)}
-        self.dumps = dumps
-        self.refuses = 0  # to dump routes: the error
-        self.asked: list[tuple[int, bytes]] = []
-        self.changed: list[tuple[int, int, bytes]] = []
-
-    def get(self, kind: int, body: bytes) -> bytes:
-        self.asked.append((kind, body))
-        for name, answer in self.links.items():
-            if body == _body(ifinfmsg(), {"IFLA_IFNAME": name}):
-                if not answer:
-                    raise rt.NetlinkError(errno.EPERM, "refused")
-                return answer
-        raise rt.NetlinkError(errno.ENODEV, "no such device")
-
-    def dump(self, kind: int, body: bytes) -> list[bytes]:
-        self.asked.append((kind, body))
-        if kind == rt.GETROUTE and self.refuses:
-            raise rt.NetlinkError(self.refuses, "refused")
-        name = {rt.GETADDR: "addresses", rt.GETROUTE: "routes", rt.GETNEIGH: "neighbours"}[kind]
-        found = self.dumps.get(name, [])
-        return [one for one in found if kind != rt.GETROUTE or one[0] == body[0]]
-
-    def change(self, kind: int, flags: int, body: bytes) -> None:
-        self.changed.append((kind, flags, body))
-
-    def seen(self, config: Config = CONFIG) -> Observation:
-        return observe.observe(config, cast("rt.Netlink", self))
+    return body_of(ndmsg(), {"NDA_DST": address}, family=kind, ifindex=index, state=state)
 
 
 # --- links --------------------------------------------------------------------------------------
@@ -122,7 +68,7 @@ def test_a_link_has_a_carrier_as_networkd_judges(
     flags: int, state: str, *, up: bool, carrier: bool
 ) -> None:
     kernel = Kernel()
-    kernel.links["eth0"] = _link("eth0", ETH, flags, state)
+    kernel.links["eth0"] = link_of("eth0", ETH, flags, state)
     assert kernel.seen().link("eth0") == Link("eth0", ETH, up, carrier, 7, MAC)
 
 
@@ -138,7 +84,7 @@ def test_an_uplink_that_is_gone_is_not_seen_and_another_refusal_is_told() -> Non
 def test_of_a_bond_the_bond_and_its_slaves_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bond_observe, "with_bond", lambda _, __, seen: replace(seen, now=-1))
     kernel = Kernel()
-    kernel.links["bond0"] = _link("bond0", OTHER)
+    kernel.links["bond0"] = link_of("bond0", OTHER)
     found = kernel.seen(replace(CONFIG, mode="bond"))
     assert [one.name for one in found.links] == ["bond0", "eth0", "wlan0"]
     assert (found.now, found.sysctls) == (-1, ())
@@ -167,31 +113,31 @@ OURS: dict[str, Any] = {"IFA_PROTO": 157}
 @pytest.mark.parametrize(
     ("body", "wanted"),
     [
-        (_address(), FOUR),
-        (_address("fd00::252"), SIX),
-        (_address(IFA_ADDRESS="192.168.1.9"), FOUR),  # that is the peer's
-        (_address(scope=200), FOUR),
-        (_address(scope=201), None),
-        (_address(scope=253), None),
-        (_address(index=OTHER), None),
-        (_address(index=OTHER, **OURS), replace(FOUR, interface="#9", ours=True)),
-        (_address(**OURS), replace(FOUR, ours=True)),
-        (_address(IFA_PROTO=2), FOUR),
-        (_address(IFA_LABEL="netfail"), replace(FOUR, shared=True)),
-        (_address(IFA_LABEL="eth0"), FOUR),
-        (_address(flags=SECONDARY), replace(FOUR, metric=NO_ROUTE)),
-        (_address(flags=NOPREFIXROUTE), replace(FOUR, metric=NO_ROUTE)),
-        (_address(flags=0x80), FOUR),  # permanent
-        (_address("fd00::252", flags=DADFAILED), None),
-        (_address("fd00::252", flags=TENTATIVE), None),
-        (_address("fd00::252", WLAN, flags=TENTATIVE), replace(SIX, interface="wlan0")),
-        (_address("fd00::252", WLAN, flags=DADFAILED), None),
+        (address_of(), FOUR),
+        (address_of("fd00::252"), SIX),
+        (address_of(IFA_ADDRESS="192.168.1.9"), FOUR),  # that is the peer's
+        (address_of(scope=200), FOUR),
+        (address_of(scope=201), None),
+        (address_of(scope=253), None),
+        (address_of(index=OTHER), None),
+        (address_of(index=OTHER, **OURS), replace(FOUR, interface="#9", ours=True)),
+        (address_of(**OURS), replace(FOUR, ours=True)),
+        (address_of(IFA_PROTO=2), FOUR),
+        (address_of(IFA_LABEL="netfail"), replace(FOUR, shared=True)),
+        (address_of(IFA_LABEL="eth0"), FOUR),
+        (address_of(flags=SECONDARY), replace(FOUR, metric=NO_ROUTE)),
+        (address_of(flags=NOPREFIXROUTE), replace(FOUR, metric=NO_ROUTE)),
+        (address_of(flags=0x80), FOUR),  # permanent
+        (address_of("fd00::252", flags=DADFAILED), None),
+        (address_of("fd00::252", flags=TENTATIVE), None),
+        (address_of("fd00::252", WLAN, flags=TENTATIVE), replace(SIX, interface="wlan0")),
+        (address_of("fd00::252", WLAN, flags=DADFAILED), None),
         (struct.pack("=BBBBI", 28, 24, 0, 0, ETH), None),  # AF_MPLS
     ],
 )
 def test_which_addresses_count_and_how(body: bytes, wanted: Address | None) -> None:
-    kernel = Kernel(addresses=[body, _address("10.0.0.1", WLAN)])
-    kernel.links["wlan0"] = _link("wlan0", WLAN, UP, "DOWN")
+    kernel = Kernel(addresses=[body, address_of("10.0.0.1", WLAN)])
+    kernel.links["wlan0"] = link_of("wlan0", WLAN, UP, "DOWN")
     *found, other = kernel.seen().addresses
     assert found == ([wanted] if wanted else [])
     assert other.address == "10.0.0.1"
@@ -231,7 +177,7 @@ def test_which_routes_count_and_how(body: bytes, wanted: Route | None) -> None:
     kernel = Kernel(routes=[body])
     assert kernel.seen().routes == ((wanted,) if wanted else ())
     for kind in KIND.values():
-        assert (rt.GETROUTE, _body(rtmsg(), {}, family=kind, table=254)) in kernel.asked
+        assert (rt.GETROUTE, body_of(rtmsg(), {}, family=kind, table=254)) in kernel.asked
 
 
 def _hop(index: int, flags: int = 0, gateway: str = "") -> bytes:
@@ -287,7 +233,7 @@ def test_neighbours_that_are_in_the_way(
     found = kernel.seen()
     assert found.resolved == (("eth0",) if resolved else ())
     assert found.waiting == (("eth0",) if waiting else ())
-    assert (rt.GETNEIGH, _body(ndmsg(), {}, family=0)) in kernel.asked
+    assert (rt.GETNEIGH, body_of(ndmsg(), {}, family=0)) in kernel.asked
 
 
 def test_an_uplinks_ipv4_neighbours_are_forgotten_and_what_waits() -> None:
