@@ -96,12 +96,13 @@ def test_user_mode_linux_is_told_all_of_the_plan() -> None:
 
 
 def test_what_user_mode_linux_measured_is_told_with_what_it_is() -> None:
-    inside = replace(RESULTS, machine="1 x cpu, Linux 6.1, systemd 252")
-    found = uml.as_here(inside)
+    inside = replace(RESULTS, machine="1 x cpu, Linux 6.1, systemd 252", notes=(("start", "57"),))
+    found = uml.as_here(inside, here=15.4)
     assert (found.samples, found.costs) == (inside.samples, inside.costs)
     notes = dict(found.notes)
     assert set(notes) == {"other", "ours"}
-    assert notes["ours"].startswith("measured in user-mode-linux (Linux 6.1), where")
+    assert notes["ours"].startswith("measured in user-mode-linux (Linux 6.1), where 57 ms go by")
+    assert notes["ours"].endswith("that are 15 ms outside")
 
 
 def test_what_was_not_measured_of_a_cost_is_told() -> None:

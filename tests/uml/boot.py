@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from netfail_hooks.sandbox_holder import package_home
+from tests.uml.kernel import OWN, kernel
 
 _HERE = Path(__file__).resolve().parent
 _OF_A_HOOK = [
@@ -21,21 +22,29 @@ _OF_A_HOOK = [
 _SECONDS = 600  # half of it on an idle machine
 
 
-def boot(directory: Path, module: str = "tests.uml.scenarios", seconds: int = _SECONDS) -> Any:
+def boot(
+    directory: Path, module: str = "tests.uml.scenarios", seconds: int = _SECONDS,
+    processor: int = -1,
+) -> Any:  # fmt: skip
     """Run all scenarios; return their results by name. A missing part is an error, never a skip.
 
     Another ``module`` is run in their stead: with the name of a file for its results, as JSON.
+    All is kept on one processor, by its place among those we may use: what runs in there and its
+    kernel take turns, and to wake another processor for each turn would take twice as long.
     """
-    for program in ("linux.uml", "cc", "modprobe"):
+    chosen = kernel()
+    ours = sorted(os.sched_getaffinity(0))
+    for program in (OWN.program, "cc", "modprobe", "taskset"):
         assert shutil.which(program, path="/usr/sbin:/sbin:/usr/bin:/bin"), f"no {program}"
     shim, out = directory / "xstate.so", directory / "results.json"
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, _HERE / "xstate.c", "-ldl"],
                    check=True)  # fmt: skip
     done = subprocess.run(
-        ["linux.uml", "mem=512M", "con0=fd:0,fd:1", "con=null", "root=/dev/root",
-         "rootfstype=hostfs", "rw", f"init={_HERE}/init", "quiet",
+        ["taskset", "--cpu-list", str(ours[processor % len(ours)]),
+         chosen.program, *chosen.arguments, "mem=512M", "con0=fd:0,fd:1", "con=null",
+         "root=/dev/root", "rootfstype=hostfs", "rw", f"init={_HERE}/init", "quiet",
          f"NETFAIL_CHECKOUT={package_home()}", f"NETFAIL_PYTHON={sys.executable}",
-         f"NETFAIL_MODULE={module}", f"NETFAIL_OUT={out}"],
+         f"NETFAIL_MODULE={module}", f"NETFAIL_OUT={out}", f"NETFAIL_MODULES={chosen.modules}"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False,
         env={"PATH": os.environ["PATH"], "HOME": str(directory), "LD_PRELOAD": str(shim)},
     )  # fmt: skip
