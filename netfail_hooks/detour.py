@@ -45,7 +45,8 @@ def around(config: Config, interface: str, paths: Paths, patience: float) -> Ite
     """
     with Lock(paths.run), rt.Netlink() as netlink, Announcer() as announcer:
         before = observe(config, netlink)
-        led = plan(config, before, load(paths.run + "/state"), interface)
+        memory = load(paths.run + "/state")
+        led = plan(config, before, memory, interface)
         began = time.monotonic()
         try:
             _lead(netlink, announcer, before, led)
@@ -54,7 +55,10 @@ def around(config: Config, interface: str, paths: Paths, patience: float) -> Ite
             if led.announced:
                 time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
         finally:
-            _lead_back(netlink, announcer, observe(config, netlink), interface, led)
+            seen = observe(config, netlink)
+            # A killed run's detour was around addresses that may be back only now.
+            led = led.joined(plan(config, seen, memory, interface))
+            _lead_back(netlink, announcer, seen, interface, led)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,14 @@ class Detour:
     routes: tuple[Route, ...] = ()
     addresses: tuple[Address, ...] = ()
     announced: tuple[Address, ...] = ()
+
+    def joined(self, other: Detour) -> Detour:
+        """Return all that is in one of two detours."""
+        return Detour(
+            tuple(dict.fromkeys((*self.routes, *other.routes))),
+            tuple(dict.fromkeys((*self.addresses, *other.addresses))),
+            tuple(dict.fromkeys((*self.announced, *other.announced))),
+        )
 
 
 def plan(config: Config, seen: Observation, memory: Memory, interface: str) -> Detour:
@@ -110,11 +122,9 @@ def _other(
     config: Config, seen: Observation, memory: Memory, interface: str, family: int
 ) -> str:
     """Return the best other uplink with a way out, "" for none: rather one that is well."""
-    found = []
-    for name in config.names():
-        link = seen.link(name)
-        if name != interface and link and link.carrier and seen.way_out(name, family):
-            found.append(name)
+    found = [
+        name for name in config.names() if name != interface and _is_useful(seen, name, family)
+    ]
     standings = {name: memory.standing(name, family) for name in found}
     sick = [name for name, one in standings.items() if one and one.verdict != "up"]
     return next((name for name in found if name not in sick), next(iter(found), ""))

@@ -61,6 +61,23 @@ def test_with_no_other_way_there_is_none() -> None:
     assert plan(CONFIG, _seen("a", "b", dead="b"), Memory(), "a") == Detour()
 
 
+def test_an_uplink_without_an_address_is_no_way() -> None:
+    # Killed between forgetting its addresses and having networkd add them again, it still has
+    # its default route; the kernel refuses another one to a router that is no neighbour.
+    seen = _seen("a", "b", "c")
+    bare = replace(seen, addresses=tuple(one for one in seen.addresses if one.interface != "b"))
+    assert _ways(plan(CONFIG, bare, Memory(), "a"))[1] == ("c", "default", 0)
+
+
+def test_two_detours_joined_are_all_that_is_in_one_of_them() -> None:
+    both = _seen("a", "b")
+    bare = replace(both, addresses=tuple(one for one in both.addresses if one.interface == "b"))
+    first, then = plan(CONFIG, bare, Memory(), "a"), plan(CONFIG, both, Memory(), "a")
+    assert (first.addresses, first.announced) == ((), ())
+    assert first.joined(then) == then.joined(first) == then.joined(then) == then
+    assert Detour().joined(Detour()) == Detour()
+
+
 def test_another_subnet_carries_new_traffic_only() -> None:
     detour = plan(CONFIG, _seen("a", "b", far="b"), Memory(), "a")
     assert _ways(detour) == [("b", "default", 0)]
