@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netfail_hooks import rtnetlink as rt
+from netfail_hooks import unfinished
 from netfail_hooks.announce import Announcer
 from netfail_hooks.apply import address_body, route_body
 from netfail_hooks.changes import Announce
@@ -41,13 +42,15 @@ _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's
 def around(config: Config, interface: str, paths: Paths, patience: float) -> Iterator[None]:
     """Let ``interface`` be set up anew inside; return when it is as useful as it was before.
 
-    Raises Problem if it isn't after ``patience`` seconds.
+    Raises Problem if it isn't after ``patience`` seconds. Whoever is killed on the way leaves
+    the interface marked as unfinished.
     """
     with Lock(paths.run), rt.Netlink() as netlink, Announcer() as announcer:
         before = observe(config, netlink)
         memory = load(paths.run + "/state")
         led = plan(config, before, memory, interface)
         began = time.monotonic()
+        unfinished.mark(paths, interface)
         try:
             _lead(netlink, announcer, before, led)
             yield
@@ -59,6 +62,7 @@ def around(config: Config, interface: str, paths: Paths, patience: float) -> Ite
             # A killed run's detour was around addresses that may be back only now.
             led = led.joined(plan(config, seen, memory, interface))
             _lead_back(netlink, announcer, seen, interface, led)
+        unfinished.clear(paths, interface)
 
 
 @dataclass(frozen=True, slots=True)

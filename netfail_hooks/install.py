@@ -191,6 +191,8 @@ def _install(work: Work) -> list[str]:
     def begin() -> None:
         if work.live:
             refused.extend(live.set_sysctls(_settings(work)))
+            if not work.switches:
+                live.finish(work.everybody(), work.paths)
 
     gone = bond_live.stale(work.config, work.todo) if work.switches else ()
     made = bond_live.bonds_of(work.todo)

@@ -7,10 +7,12 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 
-from netfail_hooks import networkctl, sysctls
+from netfail_hooks import networkctl, sysctls, unfinished
 from netfail_hooks.config import Config
+from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.detour import around
 from netfail_hooks.errors import Problem
 from netfail_hooks.facts import FAMILIES
@@ -23,6 +25,7 @@ from netfail_hooks.units import SERVICE, TIMER
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
 _COMMAND_PATIENCE = 30
+_BEGUN = 0.5  # seconds; networkd answers a reload before it has begun
 _OURS = re.compile(r"/etc/systemd/network/\d+-netfail-([^/]+)\.network")
 
 
@@ -67,13 +70,40 @@ def network_step(
     if not interface:
         yield
         return
+    with _set_up_anew(interface, config, paths, told):
+        yield
+        forget_static(config, interface)
+        command("networkctl", "reload")
+
+
+def finish(config: Config, paths: Paths, told: list[str] | None = None) -> None:
+    """Set up anew, as its file now says, each uplink at which a run was killed doing that.
+
+    Nothing tells how far it came: of a file that networkd has read since it changed, a reload
+    takes no notice, but the addresses may be gone all the same. Raises Problem as above.
+    """
+    for interface in unfinished.marked(paths):
+        if not os.path.isdir(paths.at(f"/sys/class/net/{interface}")):
+            unfinished.clear(paths, interface)
+            continue
+        names = dict.fromkeys((*config.names(), interface))
+        everybody = Config(uplinks=default_metrics(tuple(names)))
+        with _set_up_anew(interface, everybody, paths, told):
+            command("networkctl", "reload")
+            time.sleep(_BEGUN)
+            forget_static(everybody, interface)
+            command("networkctl", "reconfigure", interface)
+
+
+@contextlib.contextmanager
+def _set_up_anew(
+    interface: str, config: Config, paths: Paths, told: list[str] | None
+) -> Iterator[None]:
     begun = False
     try:
         with around(config, interface, paths, _PATIENCE):
             begun = True
             yield
-            forget_static(config, interface)
-            command("networkctl", "reload")
     except Problem as problem:
         if told is None or not begun:
             raise

@@ -35,7 +35,7 @@ from netfail_hooks.plan import Step
 
 _HERE = Paths()
 _LEFT = re.compile(
-    r"lock|leaving|(state|config|tally|told|metrics\.failed|notify\.\d+)(\.\d+\.tmp)?"
+    r"lock|leaving|anew\..+|(state|config|tally|told|metrics\.failed|notify\.\d+)(\.\d+\.tmp)?"
 )
 
 
@@ -151,16 +151,7 @@ def _uninstall(work: Work) -> list[str]:
         _hold_hooks(work.paths)
     for entry in work.known.entries:
         nodes.remove(nodes.beside(work.paths.at(entry.path)))
-    bonds = bond_live.bonds_of(work.todo)
-    bulk = networkd and bool(bonds)
-    for step in work.todo:
-        alone = networkd and not bulk
-        with live.network_step(step, work.uplinks(), work.paths, told) if alone else _nothing():
-            place(work.paths, step)
-    if bulk:
-        told += bond_live.give_back(bonds, work.uplinks())
-    elif networkd:
-        live.revive(work.uplinks())
+    _give_back(work, told, networkd=networkd)
     if work.live:
         told += _restore_kernel(work.known)
     if textfile:
@@ -170,6 +161,21 @@ def _uninstall(work: Work) -> list[str]:
         live.forget_units()
     forget(work.paths)
     return told
+
+
+def _give_back(work: Work, told: list[str], *, networkd: bool) -> None:
+    """Take the steps, a running networkd following; add to ``told`` what went wrong there."""
+    bonds = bond_live.bonds_of(work.todo)
+    alone = networkd and not bonds
+    if alone:
+        live.finish(work.uplinks(), work.paths, told)
+    for step in work.todo:
+        with live.network_step(step, work.uplinks(), work.paths, told) if alone else _nothing():
+            place(work.paths, step)
+    if alone:
+        live.revive(work.uplinks())
+    elif networkd:
+        told += bond_live.give_back(bonds, work.uplinks())
 
 
 def _hold_hooks(paths: Paths) -> None:

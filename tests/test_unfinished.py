@@ -1,0 +1,108 @@
+"""What a killed run was at is known to the next one, and set up anew by it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks import live, unfinished
+from netfail_hooks.config import Config
+from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.errors import Problem
+from netfail_hooks.paths import Paths
+
+CONFIG = Config(uplinks=default_metrics(("eth0", "wlan0")))
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    paths = Paths(str(tmp_path))
+    os.makedirs(paths.run)
+    for name in ("eth0", "wlan0", "usb0"):
+        os.makedirs(paths.at(f"/sys/class/net/{name}"))
+    return paths
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is done to the machine, as it is done; a detour is only told of."""
+    found: list[str] = []
+
+    @contextlib.contextmanager
+    def around(config: Config, interface: str, paths: Paths, _: float) -> Iterator[None]:
+        found.append(f"around {interface} of {' '.join(config.names())}")
+        yield
+        if interface == "usb0":
+            raise Problem("it is broken")
+        unfinished.clear(paths, interface)
+
+    monkeypatch.setattr(live, "around", around)
+    monkeypatch.setattr(live, "command", lambda *argv: found.append(" ".join(argv)))
+    monkeypatch.setattr(live, "forget_static", lambda _, name: found.append(f"forget {name}"))
+    monkeypatch.setattr(live, "_BEGUN", 0)
+    return found
+
+
+def test_a_mark_lasts_until_it_is_cleared(paths: Paths) -> None:
+    unfinished.clear(paths, "eth0")
+    for name in ("wlan0", "eth0", "eth0"):
+        unfinished.mark(paths, name)
+    assert unfinished.marked(paths) == ("eth0", "wlan0")
+    unfinished.clear(paths, "eth0")
+    assert unfinished.marked(paths) == ("wlan0",)
+
+
+def test_nothing_else_is_taken_for_a_mark(paths: Paths) -> None:
+    for name in ("state", "lock", "config", "anew.", "anew...", "anew.a b", "anew." + "x" * 16):
+        Path(paths.run, name).touch()
+    assert unfinished.marked(paths) == ()
+
+
+def test_a_place_where_nothing_can_be_noted_keeps_nobody(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path))
+    unfinished.mark(paths, "eth0")
+    assert unfinished.marked(paths) == ()
+    os.makedirs(paths.run)
+    os.symlink("/etc/passwd", paths.run + "/anew.eth0")
+    unfinished.mark(paths, "eth0")
+
+
+def test_with_nothing_unfinished_the_network_is_not_touched(paths: Paths, done: list[str]) -> None:
+    live.finish(CONFIG, paths)
+    assert done == []
+
+
+def test_what_is_unfinished_is_set_up_as_the_files_say_now(paths: Paths, done: list[str]) -> None:
+    unfinished.mark(paths, "wlan0")
+    live.finish(CONFIG, paths)
+    assert done == [
+        "around wlan0 of eth0 wlan0",
+        "networkctl reload",
+        "forget wlan0",
+        "networkctl reconfigure wlan0",
+    ]
+    assert unfinished.marked(paths) == ()
+
+
+def test_one_that_is_gone_is_finished(paths: Paths, done: list[str]) -> None:
+    unfinished.mark(paths, "wwan0")
+    live.finish(CONFIG, paths)
+    assert done == []
+    assert unfinished.marked(paths) == ()
+
+
+def test_one_that_is_no_uplink_any_more_is_finished_too_and_a_failure_is_told(
+    paths: Paths, done: list[str]
+) -> None:
+    unfinished.mark(paths, "usb0")
+    told: list[str] = []
+    live.finish(CONFIG, paths, told)
+    assert done[0] == "around usb0 of eth0 wlan0 usb0"
+    assert told == ["it is broken"]
+    with pytest.raises(Problem, match="broken"):
+        live.finish(CONFIG, paths)
+    assert unfinished.marked(paths) == ("usb0",)
