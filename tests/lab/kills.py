@@ -58,10 +58,15 @@ def trace(lab: Lab, argv: Sequence[str], environment: Environment) -> list[Call]
 
 
 def kill(lab: Lab, argv: Sequence[str], at: Call, environment: Environment) -> int:
-    """Run a command until just before a call; return how many changes it had made."""
+    """Run a command until just before a call; return how many changes it had made.
+
+    A run that has to wait less opens less: it may end before the last ``openat`` that it is to
+    be killed at.
+    """
     how = f"--inject={at.name}:signal=SIGKILL:when={at.number}"
     done = lab.run(*_strace(), how, *argv, environment=environment, seconds=90)
-    assert done.returncode == -SIGKILL, f"not killed at {at}: {done.stdout}{done.stderr}"
+    ended = at.name == "openat" and done.returncode == 0
+    assert ended or done.returncode == -SIGKILL, f"not killed at {at}: {done.stdout}{done.stderr}"
     return sum(call.changes for call in _calls(lab))
 
 

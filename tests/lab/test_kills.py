@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
@@ -31,7 +32,8 @@ _HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
 _COMMAND = [sys.executable, "-m", "netfail_hooks"]
 _INSTALL = [*_COMMAND, "install", "--primary", "eth0", "--backup", "wlan0", "--yes"]
 _UNINSTALL = [*_COMMAND, "uninstall", "--yes"]
-_SAMPLE = 5  # of install, and as many of uninstall
+_SAMPLE = 2  # of install, and as many of uninstall, beside those while networkd is at work
+_MESSAGE = re.compile(r'=NULL.*?iov_base="[^"]{1,4}(?:\\0){3}(\\\d+)')  # nlmsg_type, netlink(7)
 _SHARES = 20  # that a run of all points is cut into, each with a lab of its own
 
 
@@ -181,16 +183,37 @@ class Life:
         differing = {path for path in files | found if files.get(path) != found.get(path)}
         assert not differing, f"after a kill at {why}"
         wait(lambda: _kernel(self.lab) == kernel, f"routes as wanted after a kill at {why}")
+        # As above: half of a tally goes when a whole one is written, at the next transition.
         leftover = self.lab.run("find", "/etc", "/var/lib", "/run/netfail-hooks", "-name",
-                                "*.netfail-new", "-o", "-name", "*.tmp").stdout  # fmt: skip
+                                "*.netfail-new", "-o", "-name", "*.tmp",
+                                "-not", "-name", "tally.*").stdout  # fmt: skip
         assert not leftover, f"after a kill at {why}"
 
 
 def _chosen(calls: list[Call], share: int | None) -> list[Call]:
-    """Return a share of the points, or an evenly spaced sample."""
+    """Return a share of the points; or an evenly spaced sample, and where networkd is at work."""
     if share is None:
-        return [calls[(2 * n + 1) * len(calls) // (2 * _SAMPLE)] for n in range(_SAMPLE)]
+        spaced = [calls[(2 * n + 1) * len(calls) // (2 * _SAMPLE)] for n in range(_SAMPLE)]
+        return [*spaced, *_halfway(calls)]
     return calls[share::_SHARES]
+
+
+def _halfway(calls: list[Call]) -> list[Call]:
+    """Return a call of each kind that comes while a file is in place and networkd is not done.
+
+    By turns at the first uplink and at the last one: then no step is left when it is killed.
+    """
+    uplinks: list[dict[str, Call]] = []
+    inside = False
+    for call in calls:
+        if inside:
+            message = _MESSAGE.search(call.text)
+            uplinks[-1].setdefault(call.name + (message[1] if message else ""), call)
+        elif call.text.endswith('.network"'):
+            uplinks.append({})
+            inside = True
+        inside = inside and "/anew." not in call.text
+    return [uplinks[-(turn % 2)][kind] for turn, kind in enumerate(uplinks[0])]
 
 
 def test_killed_install_and_uninstall_are_finished_by_the_next(
