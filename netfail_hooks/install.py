@@ -7,10 +7,19 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from netfail_hooks import asked, bond_live, live, manifest, nodes, reconcile, sysctls
+from netfail_hooks import (
+    asked,
+    bond_live,
+    live,
+    manifest,
+    nodes,
+    reconcile,
+    sysctls,
+    unfinished,
+)
 from netfail_hooks.asked_bond import refuse_others
 from netfail_hooks.bond_files import bond_files
 from netfail_hooks.config import Config, load
@@ -171,6 +180,7 @@ def tell(notes: tuple[str, ...]) -> None:
 def _install(work: Work) -> list[str]:
     """Put the files in place, the running networkd following. Returns refused settings."""
     refused: list[str] = []
+    begun: list[str] = []
     if work.live:
         nodes.remove(work.paths.leaving)  # of an uninstall that was killed
     now = live.current_sysctls(work.everybody().names()) if work.live else {}
@@ -182,6 +192,7 @@ def _install(work: Work) -> list[str]:
             if work.live and not work.switches
             else contextlib.nullcontext()
         ):
+            begun.append(live.uplink_of(step.path))
             yield
             if work.switches and step is work.todo[-1]:
                 bond_live.follow(gone)
@@ -192,7 +203,7 @@ def _install(work: Work) -> list[str]:
         if work.live:
             refused.extend(live.set_sysctls(_settings(work)))
             if not work.switches:
-                live.finish(work.everybody(), work.paths)
+                live.finish(unfinished.marked(work.paths), work.everybody(), work.paths)
 
     gone = bond_live.stale(work.config, work.todo) if work.switches else ()
     made = bond_live.bonds_of(work.todo)
@@ -207,11 +218,18 @@ def _install(work: Work) -> list[str]:
             if work.switches:
                 bond_live.give_back(made, work.everybody())
             else:
-                with contextlib.suppress(Problem):
-                    live.command("networkctl", "reload")
-                live.revive(work.everybody())
+                _set_up_as_before(work, [name for name in begun if name])
         raise
     return refused
+
+
+def _set_up_as_before(work: Work, begun: Sequence[str]) -> None:
+    """Have networkd do what the old files say again with the uplinks that it had set up anew."""
+    for name in begun:
+        unfinished.mark(work.paths, name)
+    with contextlib.suppress(Problem):
+        live.finish(begun, work.everybody(), work.paths, told=[])
+    live.revive(work.everybody())
 
 
 def _originals(work: Work, now: dict[str, str]) -> Manifest:

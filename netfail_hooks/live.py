@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from netfail_hooks import networkctl, sysctls, unfinished
 from netfail_hooks.config import Config
@@ -76,22 +76,24 @@ def network_step(
         command("networkctl", "reload")
 
 
-def finish(config: Config, paths: Paths, told: list[str] | None = None) -> None:
-    """Set up anew, as its file now says, each uplink at which a run was killed doing that.
+def finish(
+    names: Iterable[str], config: Config, paths: Paths, told: list[str] | None = None
+) -> None:
+    """Set uplinks up anew, as their files now say, at which a run came to its end too early.
 
     Nothing tells how far it came: of a file that networkd has read since it changed, a reload
     takes no notice, but the addresses may be gone all the same. Raises Problem as above.
     """
-    for interface in unfinished.marked(paths):
+    for interface in names:
         if not os.path.isdir(paths.at(f"/sys/class/net/{interface}")):
             unfinished.clear(paths, interface)
             continue
-        names = dict.fromkeys((*config.names(), interface))
-        everybody = Config(uplinks=default_metrics(tuple(names)))
-        with _set_up_anew(interface, everybody, paths, told):
+        everybody = tuple(dict.fromkeys((*config.names(), interface)))
+        known = Config(uplinks=default_metrics(everybody))
+        with _set_up_anew(interface, known, paths, told):
             command("networkctl", "reload")
             time.sleep(_BEGUN)
-            forget_static(everybody, interface)
+            forget_static(known, interface)
             command("networkctl", "reconfigure", interface)
 
 

@@ -10,7 +10,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from signal import SIGKILL
+from signal import SIGINT, SIGKILL
 from subprocess import CompletedProcess
 
 from netfail_hooks.sandbox import Lab
@@ -68,6 +68,13 @@ def kill(lab: Lab, argv: Sequence[str], at: Call, environment: Environment) -> i
     ended = at.name == "openat" and done.returncode == 0
     assert ended or done.returncode == -SIGKILL, f"not killed at {at}: {done.stdout}{done.stderr}"
     return sum(call.changes for call in _calls(lab))
+
+
+def interrupt(lab: Lab, argv: Sequence[str], at: Call, environment: Environment) -> None:
+    """Run a command that gets a SIGINT, as by Ctrl-C, at a call; it must say so by its status."""
+    how = f"--inject={at.name}:signal=SIGINT:when={at.number}"
+    done = lab.run(*_strace(), how, *argv, environment=environment, seconds=90)
+    assert done.returncode == 128 + SIGINT, f"{at}: {done.stdout}{done.stderr}"
 
 
 def fail(

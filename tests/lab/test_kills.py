@@ -22,7 +22,7 @@ from netfail_hooks.sandbox import Lab
 from netfail_hooks.sandbox_holder import package_home
 from netfail_hooks.sandbox_lan import gateway6
 from tests.conftest import Tried
-from tests.lab.kills import Call, check, kill, points, trace
+from tests.lab.kills import Call, check, interrupt, kill, points, trace
 from tests.lab.suite import ROUTES, SETTINGS, install, shape, wait
 
 pytestmark = pytest.mark.faults
@@ -164,7 +164,7 @@ class Life:
         self.installs = points(trace(lab, _INSTALL, _HERE))
         self.full = (_files(lab), _kernel(lab))
         self.uninstalls = points(trace(lab, _UNINSTALL, _HERE))
-        self._expect(self.bare, "uninstall")
+        self.expect(self.bare, "uninstall")
 
     def kill(self, argv: Sequence[str], at: Call, wanted: tuple[dict[str, Node], list[str]]) -> int:
         """Kill a command, then run it to its end; return how many changes it had made."""
@@ -174,20 +174,21 @@ class Life:
         manifest.load(self.lab.paths)
         again = self.lab.run(*argv, environment=_HERE, seconds=60)
         assert again.returncode == 0, f"after a kill at {at}: {again.stderr}"
-        self._expect(wanted, str(at))
+        self.expect(wanted, f"a kill at {at}")
         return done
 
-    def _expect(self, wanted: tuple[dict[str, Node], list[str]], why: str) -> None:
+    def expect(self, wanted: tuple[dict[str, Node], list[str]], why: str) -> None:
+        """Fail unless the machine is, or soon will be, as ``wanted``."""
         files, kernel = wanted
         found = _files(self.lab)
         differing = {path for path in files | found if files.get(path) != found.get(path)}
-        assert not differing, f"after a kill at {why}"
-        wait(lambda: _kernel(self.lab) == kernel, f"routes as wanted after a kill at {why}")
+        assert not differing, f"after {why}"
+        wait(lambda: _kernel(self.lab) == kernel, f"routes as wanted after {why}")
         # As above: half of a tally goes when a whole one is written, at the next transition.
         leftover = self.lab.run("find", "/etc", "/var/lib", "/run/netfail-hooks", "-name",
                                 "*.netfail-new", "-o", "-name", "*.tmp",
                                 "-not", "-name", "tally.*").stdout  # fmt: skip
-        assert not leftover, f"after a kill at {why}"
+        assert not leftover, f"after {why}"
 
 
 def _chosen(calls: list[Call], share: int | None) -> list[Call]:
@@ -228,3 +229,10 @@ def test_killed_install_and_uninstall_are_finished_by_the_next(
             tried("kill points: uninstall", 1)
             life.kill(_UNINSTALL, other or life.uninstalls[-1], life.bare)
     assert (watch.gaps(4), watch.gaps(6)) == ([], [])
+
+
+def test_an_interrupted_install_leaves_routes_and_addresses_too_as_they_were(dual: Lab) -> None:
+    life = Life(dual)
+    reload = [call for call in life.installs if call.name == "vfork"][-1]
+    interrupt(dual, _INSTALL, reload, _HERE)
+    life.expect(life.bare, "an interrupt")
