@@ -70,12 +70,12 @@ def test_an_uplink_without_an_address_is_no_way() -> None:
 
 
 def test_two_detours_joined_are_all_that_is_in_one_of_them() -> None:
-    both = _seen("a", "b")
-    bare = replace(both, addresses=tuple(one for one in both.addresses if one.interface == "b"))
-    first, then = plan(CONFIG, bare, Memory(), "a"), plan(CONFIG, both, Memory(), "a")
-    assert (first.addresses, first.announced) == ((), ())
-    assert first.joined(then) == then.joined(first) == then.joined(then) == then
-    assert Detour().joined(Detour()) == Detour()
+    one, other = (plan(CONFIG, _seen("a", way), Memory(), "a") for way in ("b", "c"))
+    both = one.joined(other)
+    assert both.routes == (*one.routes, *other.routes)
+    assert both.addresses == (*one.addresses, *other.addresses)
+    assert both.announced == (*one.announced, *other.announced)
+    assert both.joined(one) == both.joined(Detour()) == Detour().joined(both) == both
 
 
 def test_another_subnet_carries_new_traffic_only() -> None:

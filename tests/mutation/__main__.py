@@ -43,7 +43,7 @@ TARGETS = {
     "health": Target(("test_health", "test_choose"), model=True),
     "choose": Target(("test_choose", "test_answers"), model=True),
     "decide": Target(("test_decide", "test_choose"), model=True),
-    "detour": Target(("test_detour",), only=("Detour", "plan", "_other", "_METRICS")),
+    "detour": Target(("test_detour",), only=("Detour", "plan", "_other", "_is_useful", "_METRICS")),
     "plan": Target(("test_plan",)),
     "sharing": Target(("test_sharing",)),
     "bond_decide": Target(("test_bond_decide",)),
