@@ -195,9 +195,7 @@ def _install(work: Work) -> list[str]:
             begun.append(live.uplink_of(step.path))
             yield
             if work.switches and step is work.todo[-1]:
-                bond_live.follow(gone)
-                bond_live.await_gateway(work.config)
-                nodes.remove(work.paths.run + "/state")  # uplinks are judged anew
+                _switch(work, gone)
 
     def begin() -> None:
         if work.live:
@@ -221,6 +219,15 @@ def _install(work: Work) -> list[str]:
                 _set_up_as_before(work, [name for name in begun if name])
         raise
     return refused
+
+
+def _switch(work: Work, gone: Sequence[str]) -> None:
+    """Have networkd follow into another mode; what a killed run was at is no matter then."""
+    bond_live.follow(gone)
+    bond_live.await_gateway(work.config)
+    nodes.remove(work.paths.run + "/state")  # uplinks are judged anew
+    for name in unfinished.marked(work.paths):
+        unfinished.clear(work.paths, name)
 
 
 def _set_up_as_before(work: Work, begun: Sequence[str]) -> None:
