@@ -32,7 +32,7 @@ from netfail_hooks.manifest import Manifest
 from netfail_hooks.networks import detect, networks, refuse_foreign_managers
 from netfail_hooks.nodes import Node
 from netfail_hooks.paths import Paths
-from netfail_hooks.perform import note, perform
+from netfail_hooks.perform import Follower, note, perform
 from netfail_hooks.plan import Step, diff, steps
 from netfail_hooks.rollback import switching
 
@@ -180,45 +180,54 @@ def tell(notes: tuple[str, ...]) -> None:
 def _install(work: Work) -> list[str]:
     """Put the files in place, the running networkd following. Returns refused settings."""
     refused: list[str] = []
-    begun: list[str] = []
     if work.live:
         nodes.remove(work.paths.leaving)  # of an uninstall that was killed
     now = live.current_sysctls(work.everybody().names()) if work.live else {}
-
-    @contextlib.contextmanager
-    def around(step: Step) -> Iterator[None]:
-        with (
-            live.network_step(step, work.everybody(), work.paths)
-            if work.live and not work.switches
-            else contextlib.nullcontext()
-        ):
-            begun.append(live.uplink_of(step.path))
-            yield
-            if work.switches and step is work.todo[-1]:
-                _switch(work, gone)
-
-    def begin() -> None:
-        if work.live:
-            refused.extend(live.set_sysctls(_settings(work)))
-            if not work.switches:
-                live.finish(unfinished.marked(work.paths), work.everybody(), work.paths)
-
     gone = bond_live.stale(work.config, work.todo) if work.switches else ()
     made = bond_live.bonds_of(work.todo)
     guard = switching(work.paths, work.todo, made) if work.switches else contextlib.nullcontext()
     try:
         noted = note(_originals(work, now), work.todo)
         with guard:
-            perform(work.paths, noted, work.todo, begin=begin, around=around)
+            perform(work.paths, noted, work.todo, _follower(work, gone, refused))
     except BaseException:
         if work.live:
             live.set_sysctls(now)
             if work.switches:
                 bond_live.give_back(made, work.everybody())
             else:
-                _set_up_as_before(work, [name for name in begun if name])
+                live.revive(work.everybody())
         raise
     return refused
+
+
+def _follower(work: Work, gone: Sequence[str], refused: list[str]) -> Follower:
+    """Return how the running machine follows: networkd file by file, or at once after the last.
+
+    ``gone`` are the bonds to delete; to ``refused`` the settings are added that were.
+    """
+    everybody = work.everybody()
+    alone = work.live and not work.switches
+
+    @contextlib.contextmanager
+    def around(step: Step) -> Iterator[None]:
+        with live.network_step(step, everybody, work.paths) if alone else contextlib.nullcontext():
+            yield
+            if work.switches and step is work.todo[-1]:
+                _switch(work, gone)
+
+    def back(step: Step) -> contextlib.AbstractContextManager[None]:
+        if alone:
+            return live.step_back(step, everybody, work.paths)
+        return contextlib.nullcontext()
+
+    def begin() -> None:
+        if work.live:
+            refused.extend(live.set_sysctls(_settings(work)))
+        if alone:
+            live.finish(unfinished.marked(work.paths), everybody, work.paths)
+
+    return Follower(begin, around, back)
 
 
 def _switch(work: Work, gone: Sequence[str]) -> None:
@@ -228,15 +237,6 @@ def _switch(work: Work, gone: Sequence[str]) -> None:
     nodes.remove(work.paths.run + "/state")  # uplinks are judged anew
     for name in unfinished.marked(work.paths):
         unfinished.clear(work.paths, name)
-
-
-def _set_up_as_before(work: Work, begun: Sequence[str]) -> None:
-    """Have networkd do what the old files say again with the uplinks that it had set up anew."""
-    for name in begun:
-        unfinished.mark(work.paths, name)
-    with contextlib.suppress(Problem):
-        live.finish(begun, work.everybody(), work.paths, told=[])
-    live.revive(work.everybody())
 
 
 def _originals(work: Work, now: dict[str, str]) -> Manifest:

@@ -79,22 +79,48 @@ def network_step(
 def finish(
     names: Iterable[str], config: Config, paths: Paths, told: list[str] | None = None
 ) -> None:
-    """Set uplinks up anew, as their files now say, at which a run came to its end too early.
-
-    Nothing tells how far it came: of a file that networkd has read since it changed, a reload
-    takes no notice, but the addresses may be gone all the same. Raises Problem as above.
-    """
+    """Set uplinks up anew, as their files say, at which a run was killed. Raises Problem."""
     for interface in names:
-        if not os.path.isdir(paths.at(f"/sys/class/net/{interface}")):
-            unfinished.clear(paths, interface)
-            continue
-        everybody = tuple(dict.fromkeys((*config.names(), interface)))
-        known = Config(uplinks=default_metrics(everybody))
-        with _set_up_anew(interface, known, paths, told):
-            command("networkctl", "reload")
-            time.sleep(_BEGUN)
-            forget_static(known, interface)
-            command("networkctl", "reconfigure", interface)
+        with _afresh(interface, config, paths, told):
+            pass
+
+
+@contextlib.contextmanager
+def step_back(step: Step, config: Config, paths: Paths) -> Iterator[None]:
+    """Have networkd follow a ``.network`` file that is taken back; see :func:`network_step`.
+
+    Each file by itself: a reload that finds two of them changed sets both uplinks up at once,
+    and for a moment there is no way out.
+    """
+    interface = uplink_of(step.path)
+    if not interface:
+        yield
+        return
+    with _afresh(interface, config, paths, told=[]):
+        yield
+
+
+@contextlib.contextmanager
+def _afresh(
+    interface: str, config: Config, paths: Paths, told: list[str] | None
+) -> Iterator[None]:
+    """Have networkd set an uplink up as its file then says, whatever was begun before.
+
+    Nothing tells how far that came: of a file that networkd has read since it changed, a reload
+    takes no notice, but the addresses may be gone all the same.
+    """
+    if not os.path.isdir(paths.at(f"/sys/class/net/{interface}")):
+        yield
+        unfinished.clear(paths, interface)
+        return
+    everybody = tuple(dict.fromkeys((*config.names(), interface)))
+    known = Config(uplinks=default_metrics(everybody))
+    with _set_up_anew(interface, known, paths, told):
+        yield
+        command("networkctl", "reload")
+        time.sleep(_BEGUN)
+        forget_static(known, interface)
+        command("networkctl", "reconfigure", interface)
 
 
 @contextlib.contextmanager

@@ -5,14 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from netfail_hooks import manifest as manifests
 from netfail_hooks import nodes
+from netfail_hooks.errors import Problem
 from netfail_hooks.manifest import Manifest
 from netfail_hooks.paths import Paths
 from netfail_hooks.plan import Step
 
 Around = Callable[[Step], contextlib.AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """How the running machine follows: before all steps, in each, and where one is taken back."""
+
+    begin: Callable[[], None]
+    around: Around
+    back: Around
 
 
 def note(known: Manifest, todo: Sequence[Step]) -> Manifest:
@@ -23,31 +34,24 @@ def note(known: Manifest, todo: Sequence[Step]) -> Manifest:
     return known
 
 
-def perform(
-    paths: Paths,
-    noted: Manifest,
-    todo: Sequence[Step],
-    *,
-    begin: Callable[[], None],
-    around: Around,
-) -> None:
-    """Call ``begin``, then take every step, each within ``around(step)``.
+def perform(paths: Paths, noted: Manifest, todo: Sequence[Step], follower: Follower) -> None:
+    """Take every step, the running machine following. The manifest is on disk before that.
 
-    The manifest is on disk before either. Whatever is raised on the way, an interrupt too,
-    passes on once all files are as they were, the manifest included.
+    Whatever is raised on the way, an interrupt too, passes on once all files are as they were,
+    the manifest included.
     """
     old = nodes.look(paths.manifest)
     done: list[Step] = []
     try:
         manifests.save(paths, noted)
-        begin()
+        follower.begin()
         for step in todo:
             done.append(step)
-            with around(step):
+            with follower.around(step):
                 place(paths, step)
     except BaseException:
         for step in reversed(done):
-            _take_back(paths, step)
+            _take_back(paths, step, follower.back)
         if old is None:
             forget(paths)
         else:
@@ -64,8 +68,16 @@ def place(paths: Paths, step: Step) -> None:
         nodes.put(path, step.after)
 
 
-def _take_back(paths: Paths, step: Step) -> None:
+def _take_back(paths: Paths, step: Step, back: Around) -> None:
     """Undo a step, taken or half taken. One that can't be undone doesn't keep the others."""
+    try:
+        with back(step):
+            _undo(paths, step)
+    except (Problem, OSError):  # of what follows the file; or it could not begin
+        _undo(paths, step)
+
+
+def _undo(paths: Paths, step: Step) -> None:
     with contextlib.suppress(OSError):
         nodes.remove(nodes.beside(paths.at(step.path)))
         place(paths, Step(step.path, step.after, step.before))

@@ -214,7 +214,9 @@ def _halfway(calls: list[Call]) -> list[Call]:
             uplinks.append({})
             inside = True
         inside = inside and "/anew." not in call.text
-    return [uplinks[-(turn % 2)][kind] for turn, kind in enumerate(uplinks[0])]
+    first, last = uplinks[0], uplinks[-1]
+    return [(last if turn % 2 else first).get(kind, call)
+            for turn, (kind, call) in enumerate(first.items())]  # fmt: skip
 
 
 def test_killed_install_and_uninstall_are_finished_by_the_next(
@@ -231,8 +233,10 @@ def test_killed_install_and_uninstall_are_finished_by_the_next(
     assert (watch.gaps(4), watch.gaps(6)) == ([], [])
 
 
-def test_an_interrupted_install_leaves_routes_and_addresses_too_as_they_were(dual: Lab) -> None:
+def test_an_interrupted_install_leaves_all_as_it_was_and_a_way_out_all_the_while(dual: Lab) -> None:
     life = Life(dual)
     reload = [call for call in life.installs if call.name == "vfork"][-1]
-    interrupt(dual, _INSTALL, reload, _HERE)
-    life.expect(life.bare, "an interrupt")
+    with dual.watch() as watch:
+        interrupt(dual, _INSTALL, reload, _HERE)
+        life.expect(life.bare, "an interrupt")
+    assert (watch.gaps(4), watch.gaps(6)) == ([], [])
