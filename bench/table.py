@@ -35,8 +35,8 @@ At rest: *resident, own* is the memory (RSS, shared pages counted in full) of da
 there for failover alone. CPU and wake-ups (context switches) are those of all daemons over a
 quiet time, and of checks or pings that come and go, run by themselves and multiplied. The system
 bus and systemd's own work for a timer are not in it. What starts Python has its byte code, as
-installed. Where bonds need user-mode-linux, neither is measured: the same short process takes five
-times as much CPU there at one time as at another."""
+installed. Where bonds need user-mode-linux, neither is measured: the same process takes several
+times as much CPU in there."""
 
 
 def text(results: Results, titles: Titles) -> str:

@@ -98,7 +98,7 @@ def plan_of(text: str) -> Plan:
 def main(out: str) -> int:
     """Measure the plan that lies beside ``out``, here inside; of what it costs, memory alone.
 
-    The same short process takes five times as much CPU in there at one time as at another.
+    The same process takes several times as much CPU in there.
     """
     plan = plan_of(Path(out).with_name(_PLAN).read_text(encoding="utf-8"))
     results = suite.results(replace(plan, rest=0))

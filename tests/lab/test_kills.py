@@ -2,7 +2,7 @@
 
 There is a default route all the while, and what a killed run leaves is whole: each file is as
 it was before or as it is to be. ``pytest --every-kill-point`` kills install and uninstall at
-each of their calls too, which takes an hour; without it they are sampled.
+each of their calls too, which takes 12 minutes with ``-n 3``; else they are sampled.
 """
 
 from __future__ import annotations
