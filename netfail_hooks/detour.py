@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from netfail_hooks import networkctl, unfinished
 from netfail_hooks import rtnetlink as rt
-from netfail_hooks import unfinished
 from netfail_hooks.announce import Announcer
 from netfail_hooks.apply import address_body, route_body
 from netfail_hooks.changes import Announce
@@ -185,21 +185,29 @@ def _change(netlink: rt.Netlink, kind: int, flags: int, body: bytes) -> None:
 def _wait(
     look: Callable[[], Observation], before: Observation, interface: str, patience: float
 ) -> None:
-    """Wait until an uplink has, for a while without a break, all that it had before."""
+    """Wait until an uplink has, for a while without a break, all that it had before.
+
+    Or until networkd has no file for it any more: then nothing will come.
+    """
     had = [family for family in FAMILIES if _is_useful(before, interface, family)]
-    until = time.monotonic() + patience
-    since = time.monotonic()
+    since = asked = time.monotonic()
+    until = since + patience
     while time.monotonic() - since < _STEADY:
         time.sleep(_STEP)
         seen = look()
-        if not all(_is_useful(seen, interface, family) for family in had):
-            since = time.monotonic()
-            if since > until:
-                raise Problem(
-                    f"{interface} has no way out {patience:.0f} s after networkd was told to "
-                    "set it up",
-                    hint=f"see 'networkctl status {interface}'",
-                )
+        if all(_is_useful(seen, interface, family) for family in had):
+            continue
+        since = time.monotonic()
+        if since - asked > _STEADY:
+            asked = since
+            if networkctl.states().get(interface, ("", ""))[1] == "unmanaged":
+                return
+        if since > until:
+            raise Problem(
+                f"{interface} has no way out {patience:.0f} s after networkd was told to "
+                "set it up",
+                hint=f"see 'networkctl status {interface}'",
+            )
 
 
 def _is_useful(seen: Observation, interface: str, family: int) -> bool:

@@ -97,7 +97,7 @@ def test_addresses_from_dhcp(make_lab: MakeLab) -> None:
         assert result.all_alive, result
 
 
-def test_a_new_set_up_where_networkd_had_none(make_lab: MakeLab) -> None:
+def test_a_new_set_up_where_networkd_had_none_comes_and_goes(make_lab: MakeLab) -> None:
     lab = make_lab(start=False)
     lab.run("sh", "-c", "rm /etc/systemd/network/*")
     lab.start(routable=False)
@@ -106,6 +106,10 @@ def test_a_new_set_up_where_networkd_had_none(make_lab: MakeLab) -> None:
     wait_used(lab, "eth0")
     _run(lab, "install", "--yes")
     assert used(lab) == "eth0"
+    done = lab.netfail("uninstall", "--yes")
+    assert "sets eth0 up" in done.stderr
+    assert "no way out" not in done.stderr  # networkd was not waited for: it has nothing to do
+    assert not lab.run("ip", "route").stdout
 
 
 def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
