@@ -42,7 +42,7 @@ def kernel() -> Kernel:
     """Return the quickest kernel that can be had; says so where that is this machine's own."""
     try:
         place = _fetched()
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, ValueError, subprocess.SubprocessError) as error:  # ValueError: no loader
         told = str(getattr(error, "stderr", "") or error).strip().splitlines()
         why = told[-1] if told else "unknown"
         print(f"uml: {_SUITE}'s kernel can't be had, so this machine's: {why}", file=sys.stderr)
