@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def around(config: Config, interface: str, paths: Paths, patience: float) -> Ite
         try:
             _lead(netlink, announcer, before, led)
             yield
-            _wait(lambda: observe(config, netlink), before, interface, patience)
+            _wait(lambda: observe(config, netlink), before, interface, paths, patience)
             if led.announced:
                 time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
         finally:
@@ -183,11 +184,12 @@ def _change(netlink: rt.Netlink, kind: int, flags: int, body: bytes) -> None:
 
 
 def _wait(
-    look: Callable[[], Observation], before: Observation, interface: str, patience: float
-) -> None:
+    look: Callable[[], Observation], before: Observation, interface: str, paths: Paths,
+    patience: float,
+) -> None:  # fmt: skip
     """Wait until an uplink has, for a while without a break, all that it had before.
 
-    Or until networkd has no file for it any more: then nothing will come.
+    Or until our file is gone, and networkd has no other one for it: then nothing will come.
     """
     had = [family for family in FAMILIES if _is_useful(before, interface, family)]
     since = asked = time.monotonic()
@@ -200,7 +202,7 @@ def _wait(
         since = time.monotonic()
         if since - asked > _STEADY:
             asked = since
-            if networkctl.states().get(interface, ("", ""))[1] == "unmanaged":
+            if not _own_files(paths, interface) and networkctl.leaves_alone(interface):
                 return
         if since > until:
             raise Problem(
@@ -208,6 +210,11 @@ def _wait(
                 "set it up",
                 hint=f"see 'networkctl status {interface}'",
             )
+
+
+def _own_files(paths: Paths, interface: str) -> list[str]:
+    name = glob.escape(interface)
+    return glob.glob(paths.at(f"/etc/systemd/network/*-netfail-{name}.network"))
 
 
 def _is_useful(seen: Observation, interface: str, family: int) -> bool:

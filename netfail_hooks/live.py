@@ -79,8 +79,14 @@ def network_step(
 def finish(
     names: Iterable[str], config: Config, paths: Paths, told: list[str] | None = None
 ) -> None:
-    """Set uplinks up anew, as their files say, at which a run was killed. Raises Problem."""
+    """Set uplinks up anew, as their files say, at which a run was killed. Raises Problem.
+
+    One that is no uplink any more and that networkd leaves alone is somebody else's by now.
+    """
     for interface in names:
+        if interface not in config.names() and networkctl.leaves_alone(interface):
+            unfinished.clear(paths, interface)
+            continue
         with _afresh(interface, config, paths, told):
             pass
 

@@ -35,6 +35,11 @@ def states() -> dict[str, tuple[str, str]]:
     return found
 
 
+def leaves_alone(interface: str) -> bool:
+    """Tell whether networkd says that no file of its is for an interface."""
+    return states().get(interface, ("", ""))[1] == "unmanaged"
+
+
 def status(interface: str) -> list[str]:
     """Return the lines that ``networkctl status`` has for an interface."""
     return _ask("status", *_QUIET, "--", interface)

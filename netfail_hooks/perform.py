@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netfail_hooks import manifest as manifests
@@ -50,12 +51,13 @@ def perform(paths: Paths, noted: Manifest, todo: Sequence[Step], follower: Follo
             with follower.around(step):
                 place(paths, step)
     except BaseException:
-        for step in reversed(done):
-            _take_back(paths, step, follower.back)
-        if old is None:
-            forget(paths)
-        else:
-            nodes.put(paths.manifest, old)
+        with _undisturbed():
+            for step in reversed(done):
+                _take_back(paths, step, follower.back)
+            if old is None:
+                forget(paths)
+            else:
+                nodes.put(paths.manifest, old)
         raise
 
 
@@ -68,12 +70,22 @@ def place(paths: Paths, step: Step) -> None:
         nodes.put(path, step.after)
 
 
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let no second Ctrl-C leave half of the files behind."""
+    old = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, old)
+
+
 def _take_back(paths: Paths, step: Step, back: Around) -> None:
     """Undo a step, taken or half taken. One that can't be undone doesn't keep the others."""
     try:
         with back(step):
             _undo(paths, step)
-    except (Problem, OSError):  # of what follows the file; or it could not begin
+    except (Problem, OSError):  # networkd did not follow, or the lock was held: the file at least
         _undo(paths, step)
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from netfail_hooks import live, unfinished
+from netfail_hooks import live, networkctl, nodes, unfinished
 from netfail_hooks.config import Config
 from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.errors import Problem
+from netfail_hooks.manifest import Manifest
 from netfail_hooks.paths import Paths
+from netfail_hooks.perform import Follower, note, perform
+from netfail_hooks.plan import Step
 
 CONFIG = Config(uplinks=default_metrics(("eth0", "wlan0")))
 
@@ -106,3 +110,35 @@ def test_one_that_is_no_uplink_any_more_is_finished_too_and_a_failure_is_told(
     with pytest.raises(Problem, match="broken"):
         live.finish(unfinished.marked(paths), CONFIG, paths)
     assert unfinished.marked(paths) == ("usb0",)
+
+
+def test_one_that_networkd_leaves_alone_and_that_is_no_uplink_is_somebody_elses(
+    paths: Paths, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(networkctl, "leaves_alone", lambda name: name == "usb0")
+    unfinished.mark(paths, "usb0")
+    live.finish(unfinished.marked(paths), CONFIG, paths)
+    assert done == []
+    assert unfinished.marked(paths) == ()
+
+
+def test_an_interrupt_while_files_are_taken_back_leaves_none_behind(paths: Paths) -> None:
+    steps = [Step(f"/etc/{name}", None, nodes.Node(nodes.FILE, b"new")) for name in "abc"]
+    os.makedirs(paths.at("/etc"))
+
+    @contextlib.contextmanager
+    def around(step: Step) -> Iterator[None]:
+        yield
+        if step is steps[-1]:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def back(_: Step) -> Iterator[None]:
+        os.kill(os.getpid(), signal.SIGINT)
+        yield
+
+    follower = Follower(lambda: None, around, back)
+    with pytest.raises(KeyboardInterrupt):
+        perform(paths, note(Manifest(), steps), steps, follower)
+    assert os.listdir(paths.at("/etc")) == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
