@@ -227,7 +227,7 @@ def _follower(work: Work, gone: Sequence[str], refused: list[str]) -> Follower:
         if work.live:
             refused.extend(live.set_sysctls(_settings(work)))
         if alone:
-            live.finish(unfinished.marked(work.paths), everybody, work.paths)
+            live.finish(everybody, work.paths)
 
     return Follower(begin, around, back)
 

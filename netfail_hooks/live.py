@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from netfail_hooks import networkctl, sysctls, unfinished
 from netfail_hooks.config import Config
@@ -76,14 +76,12 @@ def network_step(
         command("networkctl", "reload")
 
 
-def finish(
-    names: Iterable[str], config: Config, paths: Paths, told: list[str] | None = None
-) -> None:
+def finish(config: Config, paths: Paths, told: list[str] | None = None) -> None:
     """Set uplinks up anew, as their files say, at which a run was killed. Raises Problem.
 
     One that is no uplink any more and that networkd leaves alone is somebody else's by now.
     """
-    for interface in names:
+    for interface in unfinished.marked(paths):
         if interface not in config.names() and networkctl.leaves_alone(interface):
             unfinished.clear(paths, interface)
             continue

@@ -22,7 +22,6 @@ from netfail_hooks import (
     metrics,
     nodes,
     takeover,
-    unfinished,
 )
 from netfail_hooks.config import Config
 from netfail_hooks.config_uplink import default_metrics
@@ -169,7 +168,7 @@ def _give_back(work: Work, told: list[str], *, networkd: bool) -> None:
     bonds = bond_live.bonds_of(work.todo)
     alone = networkd and not bonds
     if alone:
-        live.finish(unfinished.marked(work.paths), work.uplinks(), work.paths, told)
+        live.finish(work.uplinks(), work.paths, told)
     for step in work.todo:
         with live.network_step(step, work.uplinks(), work.paths, told) if alone else _nothing():
             place(work.paths, step)

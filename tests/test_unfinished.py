@@ -76,13 +76,13 @@ def test_a_place_where_nothing_can_be_noted_keeps_nobody(tmp_path: Path) -> None
 
 
 def test_with_nothing_unfinished_the_network_is_not_touched(paths: Paths, done: list[str]) -> None:
-    live.finish(unfinished.marked(paths), CONFIG, paths)
+    live.finish(CONFIG, paths)
     assert done == []
 
 
 def test_what_is_unfinished_is_set_up_as_the_files_say_now(paths: Paths, done: list[str]) -> None:
     unfinished.mark(paths, "wlan0")
-    live.finish(unfinished.marked(paths), CONFIG, paths)
+    live.finish(CONFIG, paths)
     assert done == [
         "around wlan0 of eth0 wlan0",
         "networkctl reload",
@@ -94,7 +94,7 @@ def test_what_is_unfinished_is_set_up_as_the_files_say_now(paths: Paths, done: l
 
 def test_one_that_is_gone_is_finished(paths: Paths, done: list[str]) -> None:
     unfinished.mark(paths, "wwan0")
-    live.finish(unfinished.marked(paths), CONFIG, paths)
+    live.finish(CONFIG, paths)
     assert done == []
     assert unfinished.marked(paths) == ()
 
@@ -104,11 +104,11 @@ def test_one_that_is_no_uplink_any_more_is_finished_too_and_a_failure_is_told(
 ) -> None:
     unfinished.mark(paths, "usb0")
     told: list[str] = []
-    live.finish(unfinished.marked(paths), CONFIG, paths, told)
+    live.finish(CONFIG, paths, told)
     assert done[0] == "around usb0 of eth0 wlan0 usb0"
     assert told == ["it is broken"]
     with pytest.raises(Problem, match="broken"):
-        live.finish(unfinished.marked(paths), CONFIG, paths)
+        live.finish(CONFIG, paths)
     assert unfinished.marked(paths) == ("usb0",)
 
 
@@ -117,7 +117,7 @@ def test_one_that_networkd_leaves_alone_and_that_is_no_uplink_is_somebody_elses(
 ) -> None:
     monkeypatch.setattr(networkctl, "leaves_alone", lambda name: name == "usb0")
     unfinished.mark(paths, "usb0")
-    live.finish(unfinished.marked(paths), CONFIG, paths)
+    live.finish(CONFIG, paths)
     assert done == []
     assert unfinished.marked(paths) == ()
 
