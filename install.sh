@@ -285,7 +285,10 @@ install_venv() {
     stamp=$(
         "$python" -VV
         cd "$here"
-        cat pyproject.toml setup.py netfail_hooks/*.py hooks/routable | cksum
+        {
+            cat pyproject.toml setup.py hooks/routable
+            find netfail_hooks -name '*.py' | LC_ALL=C sort | xargs cat
+        } | cksum
     )
     [ "$(cat "$lib/venv/stamp" 2>/dev/null)" != "$stamp" ] || return 0
     say "making $lib/venv"

@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the man page and the shells' completions, below ``share/``.
+"""What pyproject.toml cannot say: our packages, the man page and the shells' completions.
 
 The completions come from the parser, like all else that is said of the command line.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -28,4 +28,5 @@ for place, make in COMPLETIONS.items():
     made.write_text("\n".join([*make(completion.grammar()), ""]), encoding="utf-8")
     files.append((str(Path(place).parent), [str(made)]))
 
-setup(data_files=files)
+packages = [*find_packages(include=["netfail_hooks", "netfail_hooks.*"]), "netfail_hooks.hooks"]
+setup(data_files=files, packages=packages)

@@ -17,7 +17,7 @@ from bench.machine import machine
 from bench.measure import Patience, measure
 from bench.results import Cost, Results, Sample
 from netfail_hooks.errors import Problem
-from netfail_hooks.sandbox_holder import package_home
+from netfail_hooks.paths import package_home
 
 QUICK = Patience(told=8, untold=7, back=20, least=2.5)
 THOROUGH = Patience(told=20, untold=80, back=30, least=12)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 
 from netfail_hooks.doctor_facts import Finding
+from netfail_hooks.paths import package_home
 
 _PATIENCE = 120  # seconds; install waits for uplinks to come back
 _OURS = "netfail-hooks"
@@ -25,8 +26,7 @@ def run(command: str) -> str:
     argv, environment = words, dict(os.environ)
     if words[0] == _OURS:  # this very program, whatever is in $PATH or in the current directory
         argv = [sys.executable, "-P", "-m", "netfail_hooks", *words[1:]]
-        home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        environment["PYTHONPATH"] = os.pathsep.join([home, *sys.path[1:]])
+        environment["PYTHONPATH"] = os.pathsep.join([package_home(), *sys.path[1:]])
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, check=False, timeout=_PATIENCE,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import only_root_can_change
+from netfail_hooks.paths import package_home
 
 _PLACEHOLDER = b'"@PACKAGE_DIRECTORY@"'
 _SHEBANG = "#!{} -IS"
@@ -19,9 +20,9 @@ _LIBRARIES = ("pyroute2", "icmplib")  # what a hook imports where nothing waits
 
 def hooks_directory() -> Path:
     """Return where the hooks' templates are: in a wheel inside the package, else beside it."""
-    package = Path(__file__).resolve().parent
-    inside = package / "hooks"
-    return inside if inside.is_dir() else package.parent / "hooks"
+    home = Path(package_home())
+    inside = home / "netfail_hooks" / "hooks"
+    return inside if inside.is_dir() else home / "hooks"
 
 
 def states() -> tuple[str, ...]:
@@ -48,7 +49,7 @@ def search_path() -> tuple[str, ...]:
 
     ``-S`` leaves an environment's own out. Installed, all is in one; from a checkout it isn't.
     """
-    found = [str(Path(__file__).resolve().parent.parent)]
+    found = [package_home()]
     for name in _LIBRARIES:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:

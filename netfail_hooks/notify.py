@@ -14,7 +14,7 @@ import time
 
 from netfail_hooks import journal
 from netfail_hooks.files import only_root_can_change, read_owned, write_whole
-from netfail_hooks.paths import Paths
+from netfail_hooks.paths import Paths, package_home
 
 PATIENCE = 10  # seconds for each
 _ASKING, _STEP = 2.0, 0.005  # seconds; it takes 10 ms
@@ -45,8 +45,7 @@ def start(paths: Paths, line: str) -> None:
         return
     event = f"{paths.run}/notify.{os.getpid()}"
     write_whole(event, line.encode("ascii"))
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    command = [sys.executable, "-IS", "-c", _START.format(package), event, paths.root]
+    command = [sys.executable, "-IS", "-c", _START.format(package_home()), event, paths.root]
     booted = os.path.isdir("/run/systemd/system")
     if booted:
         # systemd-run(1): --collect leaves nothing behind, even of one that failed.

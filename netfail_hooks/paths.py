@@ -5,6 +5,8 @@ Root's own files follow the FHS, not platformdirs: that would name ``/etc/xdg``.
 
 from __future__ import annotations
 
+import os
+
 from netfail_hooks.values import value
 
 
@@ -57,3 +59,8 @@ class Paths:
     def dispatcher(self) -> str:
         """Return the directory that holds networkd-dispatcher's state directories."""
         return self.at("/etc/networkd-dispatcher")
+
+
+def package_home() -> str:
+    """Return the directory that holds our package: what must be on a path to import it."""
+    return os.path.dirname(os.path.dirname(os.path.realpath(__file__)))

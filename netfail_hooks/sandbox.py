@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Self
 
 from netfail_hooks import sandbox_lan
 from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.paths import package_home
 from netfail_hooks.sandbox_bare import Bare
 from netfail_hooks.sandbox_faults import Faults
-from netfail_hooks.sandbox_holder import Daemon, Holder, missing, package_home, until
+from netfail_hooks.sandbox_holder import Daemon, Holder, missing, until
 from netfail_hooks.sandbox_lan import Plug
 from netfail_hooks.sandbox_networkd import NEEDED, Networkd
 

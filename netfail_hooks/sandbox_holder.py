@@ -8,7 +8,6 @@ is read-only in there.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.paths import package_home
 
 PRIVATE = ("/run", "/var/log", "/var/lib", "/etc")
 COPIED = (
@@ -216,11 +216,6 @@ def missing(programs: Mapping[str, str]) -> list[str]:
     """Return the packages of those programs (name or path, and package) that are not there."""
     return sorted({package for program, package in programs.items()
                    if shutil.which(program, path=SEARCH) is None})  # fmt: skip
-
-
-def package_home() -> str:
-    """Return the directory that holds our package: what must be on a path to import it."""
-    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def _hidden() -> list[str]:

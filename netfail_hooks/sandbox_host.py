@@ -7,8 +7,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from netfail_hooks.paths import Paths
-from netfail_hooks.sandbox_holder import LOGS, Holder, package_home, read_text
+from netfail_hooks.paths import Paths, package_home
+from netfail_hooks.sandbox_holder import LOGS, Holder, read_text
 from netfail_hooks.sandbox_lan import FAR, FAR6
 
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from netfail_hooks import sandbox_watch_agent
 from netfail_hooks.errors import Problem
-from netfail_hooks.sandbox_holder import package_home, until
+from netfail_hooks.paths import package_home
+from netfail_hooks.sandbox_holder import until
 
 if TYPE_CHECKING:
     from netfail_hooks.sandbox import Lab

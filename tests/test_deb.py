@@ -114,7 +114,8 @@ def test_the_same_checkout_gives_the_same_bytes(deb: Path, tmp_path: Path) -> No
 
 def test_it_holds_program_manual_completions_and_documents(tree: Tree) -> None:
     package = "/usr/lib/python3/dist-packages/netfail_hooks"
-    wanted = [f"{package}/{path.name}" for path in (HERE / "netfail_hooks").glob("*.py")]
+    ours = HERE / "netfail_hooks"
+    wanted = [f"{package}/{path.relative_to(ours)}" for path in ours.rglob("*.py")]
     wanted += [f"{package}/hooks/{path.name}" for path in (HERE / "hooks").iterdir()]
     wanted += [f"/usr/share/doc/netfail-hooks/docs/{p.name}" for p in (HERE / "docs").glob("*.md")]
     wanted += [

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from bench.results import Results, load
-from netfail_hooks.sandbox_holder import package_home
+from netfail_hooks.paths import package_home
 
 RUN = os.path.join(package_home(), "bench", "run")
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from netfail_hooks.sandbox_holder import package_home
+from netfail_hooks.paths import package_home
 
 _NOBODY = 65534
 _ACTS = ["cable out of eth0", "cable in", "wlan0 lost", "wlan0 back", "router dead", "router back",

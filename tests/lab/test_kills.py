@@ -18,8 +18,8 @@ import pytest
 
 from netfail_hooks import manifest, memory, nodes
 from netfail_hooks.nodes import Node
+from netfail_hooks.paths import package_home
 from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_holder import package_home
 from netfail_hooks.sandbox_lan import gateway6
 from tests.conftest import Tried
 from tests.lab.kills import Call, check, interrupt, kill, points, trace

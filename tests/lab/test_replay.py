@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks import record
+from netfail_hooks.paths import package_home
 from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_holder import package_home
 from tests.lab.suite import install, wait
 
 _DUMP = """\

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from netfail_hooks.sandbox_holder import package_home
+from netfail_hooks.paths import package_home
 from tests.uml.kernel import OWN, kernel
 
 _HERE = Path(__file__).resolve().parent
