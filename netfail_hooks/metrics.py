@@ -41,11 +41,11 @@ def run(args: argparse.Namespace) -> int:
     paths = Paths()
     config = load(paths)
     if args.textfile is None:
-        print(text(config, paths, fleeting=True), end="")
+        print(exposition(config, paths, fleeting=True), end="")
         return 0
     path = os.path.abspath(args.textfile)
     try:
-        _write(path, text(config, paths, fleeting=_is_fleeting(path)))
+        _write(path, exposition(config, paths, fleeting=_is_fleeting(path)))
     except PermissionError as error:
         raise NotPermitted(_told(path, error)) from None
     except OSError as error:
@@ -88,7 +88,7 @@ def _await(child: int) -> bool:
     return True
 
 
-def text(config: Config, paths: Paths, *, fleeting: bool) -> str:
+def exposition(config: Config, paths: Paths, *, fleeting: bool) -> str:
     """Return the metrics as they stand. Raises Problem where only root may know."""
     known = metrics_text.Known(
         mode=config.mode,
@@ -166,7 +166,7 @@ def _holds(path: str, data: bytes) -> bool:
 def _try(config: Config, paths: Paths, path: str, *, fleeting: bool) -> None:
     """Write the file; what is wrong is told once, not every few seconds."""
     try:
-        _write(path, text(config, paths, fleeting=fleeting))
+        _write(path, exposition(config, paths, fleeting=fleeting))
     except OSError as error:
         _complain(paths, _told(path, error))
     except Problem as problem:
