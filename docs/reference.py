@@ -25,9 +25,9 @@ from netfail_hooks.bond_facts import RESELECT, Bond  # noqa: E402 - found by the
 from netfail_hooks.cli import parser  # noqa: E402
 from netfail_hooks.commands import COMMANDS, Command  # noqa: E402
 from netfail_hooks.config import MODES, Config, Uplink  # noqa: E402
-from netfail_hooks.config_bond import BOND_KEYS, INTERVAL  # noqa: E402
-from netfail_hooks.config_file import MODE_ABOUT, SETTINGS  # noqa: E402
-from netfail_hooks.config_uplink import BOUNDS, KEYS, POLICIES, default_metrics  # noqa: E402
+from netfail_hooks.config.bond import BOND_KEYS, INTERVAL  # noqa: E402
+from netfail_hooks.config.file import MODE_ABOUT, SETTINGS  # noqa: E402
+from netfail_hooks.config.schema import BOUNDS, KEYS, POLICIES, default_metrics  # noqa: E402
 
 TABLES = ("general", "hold_down", "check", "log", "metrics", "bond", "uplink")
 CONFIGURATION, MANUAL = "docs/configuration.md", "man/netfail-hooks.8"

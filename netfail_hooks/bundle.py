@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from netfail_hooks import __version__, match, redact_network, takeover
 from netfail_hooks.config import load
-from netfail_hooks.config_file import render
+from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
 from netfail_hooks.paths import Paths
 from netfail_hooks.redact import Redactor

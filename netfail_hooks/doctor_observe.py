@@ -8,7 +8,7 @@ import shutil
 
 from netfail_hooks import doctor_files, doctor_machine, doctor_own, live, match, networkctl
 from netfail_hooks.config import Config, load
-from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.doctor_facts import NETWORK_MANAGER, NETWORKD, Facts, Process, Unit
 from netfail_hooks.doctor_ifupdown import ifupdown_has
 from netfail_hooks.errors import Misuse

@@ -23,8 +23,8 @@ from netfail_hooks import (
 from netfail_hooks.asked_bond import refuse_others
 from netfail_hooks.bond_files import bond_files
 from netfail_hooks.config import Config, load
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.config_choice import choose
-from netfail_hooks.config_uplink import default_metrics
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.hook_file import unsafe_places
 from netfail_hooks.layout import layout

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from netfail_hooks import networkctl, sysctls, unfinished
 from netfail_hooks.config import Config
-from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.detour import around
 from netfail_hooks.errors import Problem
 from netfail_hooks.facts import FAMILIES

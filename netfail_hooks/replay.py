@@ -8,7 +8,7 @@ import sys
 
 from netfail_hooks import steps
 from netfail_hooks.config import Config, load
-from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 from netfail_hooks.steps import Step

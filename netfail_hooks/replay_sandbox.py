@@ -6,8 +6,8 @@ import time
 
 from netfail_hooks import hook_file
 from netfail_hooks.config import Config
-from netfail_hooks.config_file import render
-from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.config.file import render
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.dispatch import OURS
 from netfail_hooks.record import FILE
 from netfail_hooks.replay_hooks import tell_decisions

@@ -13,18 +13,10 @@ import os
 import re
 from dataclasses import dataclass
 
-from netfail_hooks import (
-    bond_live,
-    config_file,
-    live,
-    manifest,
-    match,
-    metrics,
-    nodes,
-    takeover,
-)
+from netfail_hooks import bond_live, live, manifest, match, metrics, nodes, takeover
 from netfail_hooks.config import Config
-from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.config import file as config_file
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install import add_common_arguments, confirm, refuse_powerless, show, tell
 from netfail_hooks.lock import Lock

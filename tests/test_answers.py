@@ -6,7 +6,7 @@ import pytest
 
 from netfail_hooks.choose import think
 from netfail_hooks.config import Config
-from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.facts import Address, Link, Observation, Route
 from netfail_hooks.memory import Answer, Carrier, Kept, Memory, Standing
 from netfail_hooks.values import replace

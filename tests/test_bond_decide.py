@@ -11,7 +11,7 @@ from netfail_hooks.bond_decide import choose, decide, think, trouble
 from netfail_hooks.bond_facts import Bonding, Slave
 from netfail_hooks.changes import Announce, Change, Enslave, SetActive, SetMonitor
 from netfail_hooks.config import Config
-from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.facts import Address, Link, Observation, Route
 from netfail_hooks.memory import Memory
 from netfail_hooks.replay_decide import again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks import config_file
+from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse
 from tests.machine import Machine
 

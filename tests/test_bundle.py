@@ -23,7 +23,7 @@ from netfail_hooks import (
     replay,
     status,
 )
-from netfail_hooks.config_file import render
+from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
 from netfail_hooks.paths import Paths
 from netfail_hooks.redact import Redactor

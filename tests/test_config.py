@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from netfail_hooks.bond_facts import RESELECT, Bond
 from netfail_hooks.config import Config, Uplink, compile_config, load, parse_compiled
-from netfail_hooks.config_file import SETTINGS, parse, read, render
-from netfail_hooks.config_uplink import default_metrics, parse_target
+from netfail_hooks.config.file import SETTINGS, parse, read, render
+from netfail_hooks.config.schema import default_metrics, parse_target
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netfail_hooks.config import Config
-from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.detour import Detour, plan
 from netfail_hooks.facts import Address, Link, Observation, Route
 from netfail_hooks.memory import Memory, Standing

@@ -18,9 +18,9 @@ from netfail_hooks import completion, sysctls
 from netfail_hooks.bond_facts import Bond
 from netfail_hooks.cli import parser
 from netfail_hooks.config import Config, Uplink
-from netfail_hooks.config_bond import BOND_KEYS, INTERVAL
-from netfail_hooks.config_file import SETTINGS, parse
-from netfail_hooks.config_uplink import KEYS, default_metrics
+from netfail_hooks.config.bond import BOND_KEYS, INTERVAL
+from netfail_hooks.config.file import SETTINGS, parse
+from netfail_hooks.config.schema import KEYS, default_metrics
 from netfail_hooks.paths import Paths
 
 HERE = Path(__file__).resolve().parent.parent

@@ -15,7 +15,7 @@ from netfail_hooks import memory, networkfile, tally
 from netfail_hooks.changes import AddAddress, SetRoute
 from netfail_hooks.choose import think
 from netfail_hooks.config import compile_config, parse_compiled
-from netfail_hooks.config_file import parse, read, render
+from netfail_hooks.config.file import parse, read, render
 from netfail_hooks.decide import decide
 from netfail_hooks.errors import Misuse
 from netfail_hooks.facts import contains

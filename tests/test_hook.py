@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks import hook
-from netfail_hooks.config_file import render
+from netfail_hooks.config.file import render
 from netfail_hooks.errors import Misuse
 from netfail_hooks.journal import printable
 from netfail_hooks.names import is_interface_name

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import config_file, hook_file, install
+from netfail_hooks import hook_file, install
+from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse, NotPermitted
 from netfail_hooks.networks import refuse_foreign_managers
 from netfail_hooks.paths import Paths

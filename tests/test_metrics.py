@@ -11,7 +11,7 @@ import pytest
 
 from netfail_hooks import cli, journal, memory, metrics, metrics_text, tally
 from netfail_hooks.config import Config
-from netfail_hooks.config_file import render as render_config
+from netfail_hooks.config.file import render as render_config
 from netfail_hooks.metrics_text import Known
 from netfail_hooks.paths import Paths
 from netfail_hooks.tally import Count

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks import cli, record, replay, steps
-from netfail_hooks.config_file import render
+from netfail_hooks.config.file import render
 from netfail_hooks.paths import Paths
 from netfail_hooks.replay_decide import again, imagine
 from netfail_hooks.steps import DEAD, STATES, Step

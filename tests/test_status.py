@@ -14,8 +14,8 @@ import pytest
 
 from netfail_hooks import cli, memory, networkctl, rtnetlink, status, way
 from netfail_hooks.config import Config
-from netfail_hooks.config_file import render as render_config
-from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.config.file import render as render_config
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.events import Event
 from netfail_hooks.facts import Target
 from netfail_hooks.memory import Memory, Standing

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks import record
-from netfail_hooks.config_file import render as render_config
+from netfail_hooks.config.file import render as render_config
 from netfail_hooks.paths import Paths
 from tests.runs import look
 from tests.world import World, config_of

@@ -12,7 +12,7 @@ import pytest
 
 from netfail_hooks import live, networkctl, nodes, unfinished
 from netfail_hooks.config import Config
-from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.manifest import Manifest
 from netfail_hooks.paths import Paths

@@ -13,7 +13,7 @@ from netfail_hooks.changes import (
 )
 from netfail_hooks.choose import think
 from netfail_hooks.config import Config
-from netfail_hooks.config_uplink import default_metrics
+from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.decide import decide
 from netfail_hooks.facts import FAMILIES, Address, Link, Observation, Result, Route, Sysctl
 from netfail_hooks.memory import Memory

@@ -88,7 +88,7 @@ def load(paths: Paths) -> Config:
         return parse_compiled(read_owned(compiled).decode("ascii"), stamp)
     except (OSError, ValueError):
         pass  # absent, stale, foreign or damaged: all mended by compiling anew
-    from netfail_hooks.config_file import read
+    from netfail_hooks.config.file import read
 
     config = read(paths.config)
     try:
