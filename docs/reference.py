@@ -21,13 +21,13 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
-from netfail_hooks.bond_facts import RESELECT, Bond  # noqa: E402 - found by the path above
 from netfail_hooks.cli import parser  # noqa: E402
 from netfail_hooks.commands import COMMANDS, Command  # noqa: E402
 from netfail_hooks.config import MODES, Config, Uplink  # noqa: E402
 from netfail_hooks.config.bond import BOND_KEYS, INTERVAL  # noqa: E402
 from netfail_hooks.config.file import MODE_ABOUT, SETTINGS  # noqa: E402
 from netfail_hooks.config.schema import BOUNDS, KEYS, POLICIES, default_metrics  # noqa: E402
+from netfail_hooks.policy.bond_facts import RESELECT, Bond  # noqa: E402 - found by the path above
 
 TABLES = ("general", "hold_down", "check", "log", "metrics", "bond", "uplink")
 CONFIGURATION, MANUAL = "docs/configuration.md", "man/netfail-hooks.8"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from _socket import AF_INET, AF_INET6, AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, inet_pton, socket
 
-from netfail_hooks.changes import Announce
+from netfail_hooks.policy.changes import Announce
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:

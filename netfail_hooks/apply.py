@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import struct
 
-from netfail_hooks import neighbours, sysctls
+from netfail_hooks import neighbours
 from netfail_hooks import rtnetlink as rt
 from netfail_hooks.announce import Announcer
-from netfail_hooks.changes import (
+from netfail_hooks.policy import sysctls
+from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
     Change,
@@ -27,7 +28,7 @@ from netfail_hooks.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.facts import PROTOCOL, Address, Observation, Route
+from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route
 
 # linux/if_addr.h
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 6, 8, 11

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from netfail_hooks import rtnetlink as rt
-from netfail_hooks.bond_facts import ALL_TARGETS_ANY, RESELECT, VALIDATE_ALL
 from netfail_hooks.bond_observe import (
     ACTIVE_SLAVE,
     ARP_ALL_TARGETS,
@@ -17,7 +16,8 @@ from netfail_hooks.bond_observe import (
     master_body,
     settings_body,
 )
-from netfail_hooks.changes import SetMonitor
+from netfail_hooks.policy.bond_facts import ALL_TARGETS_ANY, RESELECT, VALIDATE_ALL
+from netfail_hooks.policy.changes import SetMonitor
 
 
 def set_active(netlink: rt.Netlink, bond: int, slave: int) -> None:

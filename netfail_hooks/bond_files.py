@@ -13,12 +13,12 @@ from collections.abc import Iterator
 
 from netfail_hooks import match, takeover
 from netfail_hooks.asked import Setup
-from netfail_hooks.bond_facts import Bond
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse
 from netfail_hooks.match import Nic, Source
 from netfail_hooks.networkfile import Section, parse, settings
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.bond_facts import Bond
 from netfail_hooks.values import replace
 
 _HERE = Paths()

@@ -15,13 +15,13 @@ from collections.abc import Sequence
 
 from netfail_hooks import bond_afresh, live, networkctl, reconcile
 from netfail_hooks import rtnetlink as rt
-from netfail_hooks.bond_facts import ACTIVE_BACKUP
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Problem
-from netfail_hooks.facts import FAMILIES
 from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.plan import Step
+from netfail_hooks.policy.bond_facts import ACTIVE_BACKUP
+from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.values import replace
 
 _PATIENCE = 25.0  # seconds for the gateway to answer; networkd, DHCP and Wi-Fi have theirs

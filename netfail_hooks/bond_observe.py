@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 
 from netfail_hooks import rtnetlink as rt
-from netfail_hooks.bond_facts import (
+from netfail_hooks.config import Config
+from netfail_hooks.policy.bond_facts import (
     LINK_STATES,
     MAC_POLICIES,
     MODES,
@@ -13,8 +14,7 @@ from netfail_hooks.bond_facts import (
     Bonding,
     Slave,
 )
-from netfail_hooks.config import Config
-from netfail_hooks.facts import Link, Observation
+from netfail_hooks.policy.facts import Link, Observation
 from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:

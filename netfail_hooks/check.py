@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from netfail_hooks.guard import guarded
-from netfail_hooks.health import is_well
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.health import is_well
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:

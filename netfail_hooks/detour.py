@@ -19,15 +19,15 @@ from netfail_hooks import networkctl, unfinished
 from netfail_hooks import rtnetlink as rt
 from netfail_hooks.announce import Announcer
 from netfail_hooks.apply import address_body, route_body
-from netfail_hooks.changes import Announce
-from netfail_hooks.choose import is_local_to
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.facts import FAMILIES, PROTOCOL, Address, Observation, Route
 from netfail_hooks.lock import Lock
-from netfail_hooks.memory import Memory, load
 from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.changes import Announce
+from netfail_hooks.policy.choose import is_local_to
+from netfail_hooks.policy.facts import FAMILIES, PROTOCOL, Address, Observation, Route
+from netfail_hooks.policy.memory import Memory, load
 from netfail_hooks.values import replace
 
 # Ahead of everything: an IPv4 route without NLM_F_APPEND goes before those of its own metric

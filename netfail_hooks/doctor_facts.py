@@ -6,7 +6,7 @@ Each field's default is what a healthy machine, or nothing at all, shows.
 from __future__ import annotations
 
 from netfail_hooks.config import Config
-from netfail_hooks.facts import Observation
+from netfail_hooks.policy.facts import Observation
 from netfail_hooks.values import value
 
 NETWORKD = "systemd-networkd.service"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from netfail_hooks.bond_facts import ACTIVE_BACKUP
 from netfail_hooks.doctor_facts import NEW, BondSeen, Facts, Hit
 from netfail_hooks.doctor_rules_setup import AGAIN
-from netfail_hooks.facts import FAMILIES, Route
+from netfail_hooks.policy.bond_facts import ACTIVE_BACKUP
+from netfail_hooks.policy.facts import FAMILIES, Route
 
 _CHECK = "netfail-hooks check"
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit, NetworkFile
 from netfail_hooks.doctor_rules_setup import AGAIN, CONFIG, is_arch, listed, may_write
-from netfail_hooks.facts import FAMILIES
-from netfail_hooks.sysctls import wanted
+from netfail_hooks.policy.facts import FAMILIES
+from netfail_hooks.policy.sysctls import wanted
 
 _STOP = {
     NETWORK_MANAGER: "nmcli device set {name} managed no  # and in /etc/NetworkManager, for good",

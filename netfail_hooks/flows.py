@@ -15,7 +15,7 @@ from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST
 from pyroute2.netlink.diag import SOCK_DESTROY, DiagSocket, inet_diag_req
 from pyroute2.netlink.exceptions import NetlinkError
 
-from netfail_hooks.changes import EndFlows
+from netfail_hooks.policy.changes import EndFlows
 
 # All states but LISTEN, CLOSE and TIME_WAIT (include/net/tcp_states.h): those are no
 # connections of anybody's, and a listener serves the other uplinks.

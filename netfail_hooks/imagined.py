@@ -5,11 +5,11 @@ All uplinks are on one LAN, with both families; our changes take effect in it.
 
 from __future__ import annotations
 
-from netfail_hooks.changes import AddAddress, Change, DropAddress, DropRoute, SetRoute
 from netfail_hooks.config import Config
-from netfail_hooks.facts import FAMILIES, Address, Link, Observation, Result, Route, Sysctl
+from netfail_hooks.policy.changes import AddAddress, Change, DropAddress, DropRoute, SetRoute
+from netfail_hooks.policy.facts import FAMILIES, Address, Link, Observation, Result, Route, Sysctl
+from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.steps import DEAD
-from netfail_hooks.sysctls import wanted
 from netfail_hooks.values import replace
 
 _PREFIX = {4: "192.168.1.0/24", 6: "fd00:1::/64"}

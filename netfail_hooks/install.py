@@ -10,16 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from netfail_hooks import (
-    asked,
-    bond_live,
-    live,
-    manifest,
-    nodes,
-    reconcile,
-    sysctls,
-    unfinished,
-)
+from netfail_hooks import asked, bond_live, live, manifest, nodes, reconcile, unfinished
 from netfail_hooks.asked_bond import refuse_others
 from netfail_hooks.bond_files import bond_files
 from netfail_hooks.config import Config, load
@@ -34,6 +25,7 @@ from netfail_hooks.nodes import Node
 from netfail_hooks.paths import Paths
 from netfail_hooks.perform import Follower, note, perform
 from netfail_hooks.plan import Step, diff, steps
+from netfail_hooks.policy import sysctls
 from netfail_hooks.rollback import switching
 
 _HERE = Paths()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netfail_hooks import nodes, sysctls, units
+from netfail_hooks import nodes, units
 from netfail_hooks.config import Config
-from netfail_hooks.facts import PROTOCOL
 from netfail_hooks.hook_file import hook_text, states
 from netfail_hooks.nodes import FILE, Node
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy import sysctls
+from netfail_hooks.policy.facts import PROTOCOL
 
 HOOK = "50-netfail-hooks"
 _HERE = Paths()

@@ -9,8 +9,8 @@ import contextlib
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from netfail_hooks.facts import SHARED_LABEL
 from netfail_hooks.networkfile import Section, asks_dhcp4, is_no, is_yes, last, settings
+from netfail_hooks.policy.facts import SHARED_LABEL
 
 
 def leads_out(sections: Sequence[Section]) -> bool:

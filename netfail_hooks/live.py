@@ -10,15 +10,16 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
-from netfail_hooks import networkctl, sysctls, unfinished
+from netfail_hooks import networkctl, unfinished
 from netfail_hooks.config import Config
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.detour import around
 from netfail_hooks.errors import Problem
-from netfail_hooks.facts import FAMILIES
 from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.plan import Step
+from netfail_hooks.policy import sysctls
+from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.readdress import forget_static
 from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.units import SERVICE, TIMER

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 
 from netfail_hooks import rtnetlink as rt
-from netfail_hooks.changes import SetMetric
+from netfail_hooks.policy.changes import SetMetric
 
 # linux/if_addr.h
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_RT_PRIORITY, _IFA_PROTO = 1, 2, 6, 9, 11

@@ -7,8 +7,8 @@ https://prometheus.io/docs/instrumenting/exposition_formats/.
 from __future__ import annotations
 
 from netfail_hooks import __version__
-from netfail_hooks.facts import FAMILIES
-from netfail_hooks.memory import Memory, Standing
+from netfail_hooks.policy.facts import FAMILIES
+from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.tally import Count
 from netfail_hooks.values import TYPE_CHECKING, value
 

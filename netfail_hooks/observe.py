@@ -8,7 +8,8 @@ import time
 
 from netfail_hooks import rtnetlink as rt
 from netfail_hooks.config import Config
-from netfail_hooks.facts import (
+from netfail_hooks.neighbours import in_the_way
+from netfail_hooks.policy.facts import (
     FAMILIES,
     NO_ROUTE,
     PROTOCOL,
@@ -19,8 +20,7 @@ from netfail_hooks.facts import (
     Route,
     Sysctl,
 )
-from netfail_hooks.neighbours import in_the_way
-from netfail_hooks.sysctls import read, wanted
+from netfail_hooks.policy.sysctls import read, wanted
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:

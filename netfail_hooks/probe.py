@@ -16,7 +16,7 @@ import select
 import time
 
 from netfail_hooks.config import Config, Uplink
-from netfail_hooks.facts import FAMILIES, Observation, Result, Route, contains
+from netfail_hooks.policy.facts import FAMILIES, Observation, Result, Route, contains
 from netfail_hooks.probe_gateway import gateway_wire
 from netfail_hooks.values import TYPE_CHECKING, replace
 

@@ -29,7 +29,7 @@ from _socket import (
 )
 
 from netfail_hooks.announce import SOLICITED_NODE, SOURCE_LINK, arp_request, link_option
-from netfail_hooks.facts import Link
+from netfail_hooks.policy.facts import Link
 
 _ETH_ARP, _ARP_REPLY = 0x0806, b"\0\2"
 _ICMP6_FILTER, _SOLICITATION, _ADVERTISEMENT = 1, 135, 136

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 
-from netfail_hooks import journal, memory, record
+from netfail_hooks import journal, record
 from netfail_hooks.config import Config
-from netfail_hooks.core import decide, think
 from netfail_hooks.errors import NotPermitted, Problem
-from netfail_hooks.facts import Observation, Result
 from netfail_hooks.lock import Lock
-from netfail_hooks.memory import Memory
 from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy import decide, memory, think
+from netfail_hooks.policy.facts import Observation, Result
+from netfail_hooks.policy.memory import Memory
 from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.values import replace
 

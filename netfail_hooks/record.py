@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import time
 
-from netfail_hooks.changes import Change, Forget
 from netfail_hooks.config import Config
-from netfail_hooks.facts import FAMILIES, Observation
 from netfail_hooks.files import own_directory
-from netfail_hooks.memory import Memory
+from netfail_hooks.policy.changes import Change, Forget
+from netfail_hooks.policy.facts import FAMILIES, Observation
+from netfail_hooks.policy.memory import Memory
 from netfail_hooks.values import TYPE_CHECKING, plain, value
 
 if TYPE_CHECKING:

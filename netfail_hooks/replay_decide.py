@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from netfail_hooks import record
-from netfail_hooks.changes import Change
 from netfail_hooks.config import Config
-from netfail_hooks.core import decide, think
 from netfail_hooks.imagined import Imagined
-from netfail_hooks.memory import Memory
+from netfail_hooks.policy import decide, think
+from netfail_hooks.policy.changes import Change
+from netfail_hooks.policy.memory import Memory
 from netfail_hooks.record import Run
 from netfail_hooks.recording import Recorded, parse
 from netfail_hooks.steps import DEAD, Step

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from netfail_hooks.announce import Announcer
 from netfail_hooks.apply import apply
-from netfail_hooks.changes import Change, DropAddress, DropRoute
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.facts import PROTOCOL
 from netfail_hooks.observe import observe
+from netfail_hooks.policy.changes import Change, DropAddress, DropRoute
+from netfail_hooks.policy.facts import PROTOCOL
 from netfail_hooks.rtnetlink import Netlink
 
 

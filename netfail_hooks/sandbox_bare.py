@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 
 from netfail_hooks import sandbox_lan
-from netfail_hooks.facts import SHARED_LABEL
+from netfail_hooks.policy.facts import SHARED_LABEL
 from netfail_hooks.sandbox_holder import LOGS, Holder
 from netfail_hooks.sandbox_lan import Plug
 

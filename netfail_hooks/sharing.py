@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValueError
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.facts import SHARED_LABEL
 from netfail_hooks.networkfile import Section, parse, render, section
+from netfail_hooks.policy.facts import SHARED_LABEL
 
 
 def share(files: Mapping[str, str]) -> dict[str, str]:

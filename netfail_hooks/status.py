@@ -10,15 +10,16 @@ import json
 import time
 from typing import NoReturn
 
-from netfail_hooks import events, memory, networkctl, terminal, way
+from netfail_hooks import events, networkctl, terminal, way
 from netfail_hooks.bond_status import BondReport, bond_report, render_bond
 from netfail_hooks.config import Config, load
 from netfail_hooks.errors import Problem
-from netfail_hooks.facts import FAMILIES
 from netfail_hooks.files import read_owned
-from netfail_hooks.memory import Memory
 from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy import memory
+from netfail_hooks.policy.facts import FAMILIES
+from netfail_hooks.policy.memory import Memory
 from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.status_report import Sources, report
 from netfail_hooks.status_text import render

@@ -6,9 +6,9 @@ import time
 
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.events import Event
-from netfail_hooks.facts import FAMILIES, Observation
-from netfail_hooks.health import is_well, trouble
-from netfail_hooks.memory import Memory, Standing
+from netfail_hooks.policy.facts import FAMILIES, Observation
+from netfail_hooks.policy.health import is_well, trouble
+from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.status_values import (
     SCHEMA,
     UNKNOWN,

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.facts import SHARED_LABEL
 from netfail_hooks.match import Nic, Source
 from netfail_hooks.networkfile import (
     Section,
@@ -32,6 +31,7 @@ from netfail_hooks.networkfile import (
     section,
     settings,
 )
+from netfail_hooks.policy.facts import SHARED_LABEL
 
 _MARK = "# netfail-hooks:"
 _ASKED = f"{_MARK} as 'netfail-hooks install' was asked; run it again for a change"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 
-from netfail_hooks.facts import FAMILIES
 from netfail_hooks.files import read_owned, write_whole
-from netfail_hooks.memory import Memory
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.facts import FAMILIES
+from netfail_hooks.policy.memory import Memory
 from netfail_hooks.values import value
 
 _FORM = "netfail-hooks tally 1"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from netfail_hooks.events import parse
-from netfail_hooks.memory import VERDICTS
 from netfail_hooks.names import is_interface_name
+from netfail_hooks.policy.memory import VERDICTS
 
 _BADNESS = ("absent", "up", "held", "down")
 _MARGIN = 0.05  # of the window, before the first transition in it: to see what was before

@@ -12,7 +12,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from netfail_hooks import observe
 from netfail_hooks import rtnetlink as rt
 from netfail_hooks.config import Config
-from netfail_hooks.facts import Observation
+from netfail_hooks.policy.facts import Observation
 from tests.world import config_of
 
 CONFIG = config_of("eth0", "wlan0")

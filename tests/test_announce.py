@@ -8,7 +8,7 @@ from socket import AF_INET6, AF_PACKET, SOCK_RAW, inet_pton, socket
 import pytest
 
 from netfail_hooks.announce import Announcer, checksum, frames
-from netfail_hooks.changes import Announce
+from netfail_hooks.policy.changes import Announce
 
 MAC = "02:00:00:00:00:07"
 RAW = bytes.fromhex(MAC.replace(":", ""))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks.choose import think
 from netfail_hooks.config import Config
 from netfail_hooks.config.schema import default_metrics
-from netfail_hooks.facts import Address, Link, Observation, Route
-from netfail_hooks.memory import Answer, Carrier, Kept, Memory, Standing
+from netfail_hooks.policy.choose import think
+from netfail_hooks.policy.facts import Address, Link, Observation, Route
+from netfail_hooks.policy.memory import Answer, Carrier, Kept, Memory, Standing
 from netfail_hooks.values import replace
 
 CONFIG = Config(uplinks=default_metrics(("eth0", "wlan0")))

@@ -10,11 +10,12 @@ import pytest
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from netfail_hooks import bond_apply, flows, neighbours, sysctls
+from netfail_hooks import bond_apply, flows, neighbours
 from netfail_hooks import rtnetlink as rt
 from netfail_hooks.announce import Announcer
 from netfail_hooks.apply import apply
-from netfail_hooks.changes import (
+from netfail_hooks.policy import sysctls
+from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
     Change,
@@ -29,7 +30,7 @@ from netfail_hooks.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.facts import Address, Link, Observation, Route, Sysctl
+from netfail_hooks.policy.facts import Address, Link, Observation, Route, Sysctl
 from netfail_hooks.values import replace
 from tests.messages import ETH, Kernel, address_of, said
 

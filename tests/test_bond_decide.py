@@ -7,13 +7,13 @@ import json
 import pytest
 
 from netfail_hooks import record
-from netfail_hooks.bond_decide import choose, decide, think, trouble
-from netfail_hooks.bond_facts import Bonding, Slave
-from netfail_hooks.changes import Announce, Change, Enslave, SetActive, SetMonitor
 from netfail_hooks.config import Config
 from netfail_hooks.config.schema import default_metrics
-from netfail_hooks.facts import Address, Link, Observation, Route
-from netfail_hooks.memory import Memory
+from netfail_hooks.policy.bond import choose, decide, think, trouble
+from netfail_hooks.policy.bond_facts import Bonding, Slave
+from netfail_hooks.policy.changes import Announce, Change, Enslave, SetActive, SetMonitor
+from netfail_hooks.policy.facts import Address, Link, Observation, Route
+from netfail_hooks.policy.memory import Memory
 from netfail_hooks.replay_decide import again
 from netfail_hooks.values import replace
 

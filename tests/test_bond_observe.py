@@ -11,10 +11,10 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 from netfail_hooks import bond_apply
 from netfail_hooks import rtnetlink as rt
-from netfail_hooks.bond_facts import Bonding, Slave
 from netfail_hooks.bond_observe import with_bond
-from netfail_hooks.changes import SetMonitor
-from netfail_hooks.facts import Observation
+from netfail_hooks.policy.bond_facts import Bonding, Slave
+from netfail_hooks.policy.changes import SetMonitor
+from netfail_hooks.policy.facts import Observation
 from netfail_hooks.values import replace
 from tests.messages import Kernel, body_of, said
 from tests.test_bond_decide import CONFIG, SEEN

@@ -10,7 +10,7 @@ import pytest
 
 from netfail_hooks.bond_status import BondReport, SlaveReport, bond_report, render_bond
 from netfail_hooks.events import Event
-from netfail_hooks.facts import Address, Observation
+from netfail_hooks.policy.facts import Address, Observation
 from netfail_hooks.values import replace
 from netfail_hooks.way import Way
 from tests.test_bond_decide import BOND, CABLE_OUT, CONFIG, SEEN, slave

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks.changes import AddAddress, Announce, DropRoute, EndFlows, Forget, SetRoute
-from netfail_hooks.choose import think
-from netfail_hooks.decide import decide
+from netfail_hooks.policy.changes import AddAddress, Announce, DropRoute, EndFlows, Forget, SetRoute
+from netfail_hooks.policy.choose import think
+from netfail_hooks.policy.routes import decide
 from netfail_hooks.values import replace
 from tests.world import SECOND, World, config_of
 

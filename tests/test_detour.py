@@ -5,8 +5,8 @@ from __future__ import annotations
 from netfail_hooks.config import Config
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.detour import Detour, plan
-from netfail_hooks.facts import Address, Link, Observation, Route
-from netfail_hooks.memory import Memory, Standing
+from netfail_hooks.policy.facts import Address, Link, Observation, Route
+from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.values import replace
 
 CONFIG = Config(uplinks=default_metrics(("a", "b", "c")))

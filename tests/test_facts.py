@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import facts
-from netfail_hooks.facts import Address, Link, Observation, Route, Target, contains, is_address
+from netfail_hooks.policy import facts
+from netfail_hooks.policy.facts import (
+    Address,
+    Link,
+    Observation,
+    Route,
+    Target,
+    contains,
+    is_address,
+)
 from netfail_hooks.values import replace
 
 ROOT = Path(__file__).parent.parent

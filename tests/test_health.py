@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from netfail_hooks.config import Config, Uplink
-from netfail_hooks.facts import Address, Link, Observation, Result, Route
-from netfail_hooks.health import is_well, judge, trouble
-from netfail_hooks.memory import Memory, Standing
+from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route
+from netfail_hooks.policy.health import is_well, judge, trouble
+from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.values import replace
 
 NOW = 1_000_000

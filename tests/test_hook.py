@@ -78,7 +78,7 @@ def test_a_run_with_nothing_to_do_loads_nothing_for_it() -> None:
     program = (
         f"import sys; sys.path.append({PROJECT!r})\n"
         "import netfail_hooks.hook, netfail_hooks.reconcile, netfail_hooks.check\n"
-        "import netfail_hooks.probe, netfail_hooks.choose, netfail_hooks.decide\n"
+        "import netfail_hooks.probe, netfail_hooks.policy.choose, netfail_hooks.policy.routes\n"
         "print(*sys.modules)\n"
     )
     command = [sys.executable, "-IS", "-c", program]

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import config, manifest, memory, notify, record
+from netfail_hooks import config, manifest, notify, record
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.files import only_root_can_change, own_directory
 from netfail_hooks.lock import Lock
-from netfail_hooks.memory import Memory
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy import memory
+from netfail_hooks.policy.memory import Memory
 from tests.conftest import Tried
 from tests.machine import Machine
 

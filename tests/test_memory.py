@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks.memory import Answer, Carrier, Kept, Memory, Standing, parse, render
+from netfail_hooks.policy.memory import Answer, Carrier, Kept, Memory, Standing, parse, render
 from netfail_hooks.values import fields
 from tests.conftest import Tried
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, journal, memory, metrics, metrics_text, tally
+from netfail_hooks import cli, journal, metrics, metrics_text, tally
 from netfail_hooks.config import Config
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.metrics_text import Known
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy import memory
 from netfail_hooks.tally import Count
 from netfail_hooks.values import replace
 from tests.world import SECOND, World, config_of

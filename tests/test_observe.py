@@ -13,7 +13,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from netfail_hooks import bond_observe, neighbours, observe
 from netfail_hooks import rtnetlink as rt
-from netfail_hooks.facts import NO_ROUTE, Address, Link, Route
+from netfail_hooks.policy.facts import NO_ROUTE, Address, Link, Route
 from netfail_hooks.values import replace
 from tests.messages import (
     CONFIG,

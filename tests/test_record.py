@@ -13,8 +13,8 @@ from time import gmtime
 import pytest
 
 from netfail_hooks import cli, log, record
-from netfail_hooks.memory import Memory
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.memory import Memory
 from netfail_hooks.record import Run
 from netfail_hooks.values import replace
 from tests.world import World, config_of

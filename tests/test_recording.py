@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from netfail_hooks import events, record, recording, replay_decide
 from netfail_hooks.config import Config, Uplink
-from netfail_hooks.facts import Route, Target
-from netfail_hooks.memory import Memory
+from netfail_hooks.policy.facts import Route, Target
+from netfail_hooks.policy.memory import Memory
 from netfail_hooks.recording import DamagedError
 from netfail_hooks.replay_decide import again
 from netfail_hooks.values import plain

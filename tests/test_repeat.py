@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from netfail_hooks import record, repeat
-from netfail_hooks.changes import Forget, SetSysctl
-from netfail_hooks.facts import Sysctl
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.changes import Forget, SetSysctl
+from netfail_hooks.policy.facts import Sysctl
 from netfail_hooks.record import Run
 from netfail_hooks.values import replace
 from tests.runs import runs

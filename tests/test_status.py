@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks import cli, memory, networkctl, rtnetlink, status, way
+from netfail_hooks import cli, networkctl, rtnetlink, status, way
 from netfail_hooks.config import Config
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.events import Event
-from netfail_hooks.facts import Target
-from netfail_hooks.memory import Memory, Standing
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy import memory
+from netfail_hooks.policy.facts import Target
+from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.status_report import Sources, report
 from netfail_hooks.status_text import render, span
 from netfail_hooks.status_values import Failover, Family, Probe, Report

@@ -1,8 +1,8 @@
-"""The kernel settings that failover rests on (sysctls.py says why)."""
+"""The kernel settings that failover rests on (policy/sysctls.py says why)."""
 
 from __future__ import annotations
 
-from netfail_hooks import sysctls
+from netfail_hooks.policy import sysctls
 
 
 def test_each_uplink_has_its_settings() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from netfail_hooks.changes import (
+from netfail_hooks.config import Config
+from netfail_hooks.config.schema import default_metrics
+from netfail_hooks.policy.changes import (
     AddAddress,
     Change,
     DropAddress,
@@ -11,13 +13,11 @@ from netfail_hooks.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.choose import think
-from netfail_hooks.config import Config
-from netfail_hooks.config.schema import default_metrics
-from netfail_hooks.decide import decide
-from netfail_hooks.facts import FAMILIES, Address, Link, Observation, Result, Route, Sysctl
-from netfail_hooks.memory import Memory
-from netfail_hooks.sysctls import wanted
+from netfail_hooks.policy.choose import think
+from netfail_hooks.policy.facts import FAMILIES, Address, Link, Observation, Result, Route, Sysctl
+from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.routes import decide
+from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
 
 STATES = ("routable", "no-carrier", "off", "missing", "degraded")

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 
-from netfail_hooks.bond_facts import Bond
 from netfail_hooks.errors import Misuse
-from netfail_hooks.facts import Target, is_address
 from netfail_hooks.files import own_directory, read_owned, write_whole
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.bond_facts import Bond
+from netfail_hooks.policy.facts import Target, is_address
 from netfail_hooks.values import value
 
 COMPILED_FORM = "netfail-hooks config 3"

@@ -6,8 +6,8 @@ import ipaddress
 from typing import Any
 
 from netfail_hooks.config import Uplink
-from netfail_hooks.facts import Target
 from netfail_hooks.names import is_interface_name
+from netfail_hooks.policy.facts import Target
 
 METRIC_MAX = 2**32 - 1
 FIRST_METRIC = 100

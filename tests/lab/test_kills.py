@@ -16,9 +16,10 @@ from itertools import zip_longest
 
 import pytest
 
-from netfail_hooks import manifest, memory, nodes
+from netfail_hooks import manifest, nodes
 from netfail_hooks.nodes import Node
 from netfail_hooks.paths import package_home
+from netfail_hooks.policy import memory
 from netfail_hooks.sandbox import Lab
 from netfail_hooks.sandbox_lan import gateway6
 from tests.conftest import Tried

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 
-from netfail_hooks.changes import (
+from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
     Change,
@@ -17,7 +17,7 @@ from netfail_hooks.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.facts import (
+from netfail_hooks.policy.facts import (
     FAMILIES,
     FOREVER,
     KERNEL,
@@ -27,8 +27,8 @@ from netfail_hooks.facts import (
     Route,
     Sysctl,
 )
-from netfail_hooks.facts import contains as lies_in
-from netfail_hooks.sysctls import wanted
+from netfail_hooks.policy.facts import contains as lies_in
+from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from netfail_hooks.changes import AddAddress, Change, DropAddress, DropRoute, SetMetric, SetRoute
-from netfail_hooks.facts import FAMILIES, PROTOCOL, Observation
-from netfail_hooks.memory import parse, render
+from netfail_hooks.policy.changes import (
+    AddAddress,
+    Change,
+    DropAddress,
+    DropRoute,
+    SetMetric,
+    SetRoute,
+)
+from netfail_hooks.policy.facts import FAMILIES, PROTOCOL, Observation
+from netfail_hooks.policy.memory import parse, render
 from tests.model.ghost import BrokenError
 from tests.model.machine import Machine
 from tests.model.networkd import Net

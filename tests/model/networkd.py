@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netfail_hooks.facts import NO_ROUTE, Address, Route
+from netfail_hooks.policy.facts import NO_ROUTE, Address, Route
 from netfail_hooks.values import replace
 from tests.model.kernel import Kernel
 

@@ -20,9 +20,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from netfail_hooks import events, memory, record
-from netfail_hooks.facts import FAMILIES
-from netfail_hooks.memory import Memory
+from netfail_hooks import events, record
+from netfail_hooks.policy import memory
+from netfail_hooks.policy.facts import FAMILIES
+from netfail_hooks.policy.memory import Memory
 from netfail_hooks.record import Run
 from netfail_hooks.recording import parse
 from tests.model.ghost import BrokenError

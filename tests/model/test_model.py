@@ -11,8 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from netfail_hooks import choose, detour, record
-from netfail_hooks import decide as decisions
+from netfail_hooks import detour, record
+from netfail_hooks.policy import choose
+from netfail_hooks.policy import routes as decisions
 from netfail_hooks.replay_decide import again
 from netfail_hooks.values import replace
 from tests.conftest import Tried

@@ -6,11 +6,11 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netfail_hooks.changes import Change
-from netfail_hooks.core import decide, think
 from netfail_hooks.detour import plan
-from netfail_hooks.facts import FAMILIES, Observation, Result
-from netfail_hooks.memory import Memory
+from netfail_hooks.policy import decide, think
+from netfail_hooks.policy.changes import Change
+from netfail_hooks.policy.facts import FAMILIES, Observation, Result
+from netfail_hooks.policy.memory import Memory
 from netfail_hooks.record import Run
 from netfail_hooks.values import replace
 from tests.model import laws

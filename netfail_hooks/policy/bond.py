@@ -7,11 +7,11 @@ or something took away; and telling the LAN, and people, what happened.
 
 from __future__ import annotations
 
-from netfail_hooks.bond_facts import ALL_TARGETS_ANY, VALIDATE_ALL, Bonding, Slave
-from netfail_hooks.changes import Announce, Change, Enslave, SetActive, SetMonitor
 from netfail_hooks.config import Config
-from netfail_hooks.facts import FAMILIES, Observation
-from netfail_hooks.memory import Carrier, Memory, Standing
+from netfail_hooks.policy.bond_facts import ALL_TARGETS_ANY, VALIDATE_ALL, Bonding, Slave
+from netfail_hooks.policy.changes import Announce, Change, Enslave, SetActive, SetMonitor
+from netfail_hooks.policy.facts import FAMILIES, Observation
+from netfail_hooks.policy.memory import Carrier, Memory, Standing
 from netfail_hooks.values import replace
 
 _PATIENCE = 2000  # ms that networkd has to enslave an interface before we do

@@ -6,7 +6,8 @@ is no longer wanted goes. A run killed anywhere between leaves a usable route.
 
 from __future__ import annotations
 
-from netfail_hooks.changes import (
+from netfail_hooks.config import Config
+from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
     Change,
@@ -18,9 +19,8 @@ from netfail_hooks.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.choose import is_local_to
-from netfail_hooks.config import Config
-from netfail_hooks.facts import (
+from netfail_hooks.policy.choose import is_local_to
+from netfail_hooks.policy.facts import (
     FAMILIES,
     FOREVER,
     KERNEL,
@@ -30,8 +30,8 @@ from netfail_hooks.facts import (
     Route,
     contains,
 )
-from netfail_hooks.memory import Kept, Memory
-from netfail_hooks.sysctls import wanted
+from netfail_hooks.policy.memory import Kept, Memory
+from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from netfail_hooks.changes import Change
 from netfail_hooks.config import Config
-from netfail_hooks.facts import Observation
-from netfail_hooks.memory import Memory
+from netfail_hooks.policy.changes import Change
+from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.memory import Memory
 
 
 def think(config: Config, seen: Observation, memory: Memory) -> Memory:
     """Return what is to be remembered after this look: the whole judgement."""
     if config.mode == "bond":
-        from netfail_hooks import bond_decide
+        from netfail_hooks.policy import bond
 
-        return bond_decide.think(config, seen, memory)
-    from netfail_hooks import choose
+        return bond.think(config, seen, memory)
+    from netfail_hooks.policy import choose
 
     return choose.think(config, seen, memory)
 
@@ -24,9 +24,9 @@ def decide(
 ) -> tuple[Change, ...]:
     """Return the changes that make the kernel agree with what we think (``after``)."""
     if config.mode == "bond":
-        from netfail_hooks import bond_decide
+        from netfail_hooks.policy import bond
 
-        return bond_decide.decide(config, seen, before, after)
-    from netfail_hooks import decide
+        return bond.decide(config, seen, before, after)
+    from netfail_hooks.policy import routes
 
-    return decide.decide(config, seen, before, after)
+    return routes.decide(config, seen, before, after)

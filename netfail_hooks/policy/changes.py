@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks.facts import Address, Route, Sysctl
+from netfail_hooks.policy.facts import Address, Route, Sysctl
 from netfail_hooks.values import value
 
 

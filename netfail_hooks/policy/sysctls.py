@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks.facts import Sysctl
+from netfail_hooks.policy.facts import Sysctl
 
 _PER_UPLINK = (
     ("ipv4", "ignore_routes_with_linkdown", "1"),

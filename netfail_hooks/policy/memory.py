@@ -6,9 +6,9 @@ hook 9 ms. It is replaced whole; a damaged or foreign file is as good as none.
 
 from __future__ import annotations
 
-from netfail_hooks.facts import FAMILIES, is_address
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.names import is_interface_name
+from netfail_hooks.policy.facts import FAMILIES, is_address
 from netfail_hooks.values import TYPE_CHECKING, fields, value
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from netfail_hooks.config import Config
-from netfail_hooks.facts import FAMILIES, FOREVER, Observation, contains
-from netfail_hooks.health import judge
-from netfail_hooks.memory import Answer, Carrier, Kept, Memory
+from netfail_hooks.policy.facts import FAMILIES, FOREVER, Observation, contains
+from netfail_hooks.policy.health import judge
+from netfail_hooks.policy.memory import Answer, Carrier, Kept, Memory
 
 _SAME_END = 2000  # ms; lifetimes are told in whole seconds
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, inet_pton
 
-from netfail_hooks.bond_facts import Bonding, Slave
+from netfail_hooks.policy.bond_facts import Bonding, Slave
 from netfail_hooks.values import value
 
 PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
