@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from netfail_hooks.announce import Announcer
-from netfail_hooks.apply import apply
 from netfail_hooks.config import Config
+from netfail_hooks.kernel.announce import Announcer
+from netfail_hooks.kernel.apply import apply
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.latency import since_event
-from netfail_hooks.observe import observe
 from netfail_hooks.policy import decide
 from netfail_hooks.policy.changes import Change, EndFlows, Forget
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.memory import Memory
-from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.values import value
 
 _PATIENT = (EndFlows, Forget)  # nobody's packets wait for these

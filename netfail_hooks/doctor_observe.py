@@ -12,11 +12,11 @@ from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.doctor_facts import NETWORK_MANAGER, NETWORKD, Facts, Process, Unit
 from netfail_hooks.doctor_ifupdown import ifupdown_has
 from netfail_hooks.errors import Misuse
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.networks import detect, networkmanager_has
-from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Observation
-from netfail_hooks.rtnetlink import Netlink
 
 _SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROGRAMS = ("networkd-dispatcher", "wpa_supplicant", "ifup", "apt-get", "pacman")

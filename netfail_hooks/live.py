@@ -15,13 +15,13 @@ from netfail_hooks.config import Config
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.detour import around
 from netfail_hooks.errors import Problem
-from netfail_hooks.observe import observe
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.plan import Step
 from netfail_hooks.policy import sysctls
 from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.readdress import forget_static
-from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.units import SERVICE, TIMER
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own

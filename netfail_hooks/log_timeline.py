@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from netfail_hooks import terminal
-from netfail_hooks.observe import now as since_boot
+from netfail_hooks.kernel.observe import now as since_boot
 from netfail_hooks.record import boot_id
 from netfail_hooks.timeline import Now, Point, Timeline, point, timeline, window
 

@@ -12,7 +12,7 @@ import time
 from netfail_hooks import journal, metrics_text, tally
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned, write_whole
-from netfail_hooks.observe import now
+from netfail_hooks.kernel.observe import now
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.policy.memory import parse as parse_memory

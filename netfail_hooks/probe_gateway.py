@@ -28,7 +28,7 @@ from _socket import (
     socket,
 )
 
-from netfail_hooks.announce import SOLICITED_NODE, SOURCE_LINK, arp_request, link_option
+from netfail_hooks.kernel.announce import SOLICITED_NODE, SOURCE_LINK, arp_request, link_option
 from netfail_hooks.policy.facts import Link
 
 _ETH_ARP, _ARP_REPLY = 0x0806, b"\0\2"

@@ -13,10 +13,10 @@ import subprocess
 import time
 from typing import Any
 
-from netfail_hooks import rtnetlink as rt
-from netfail_hooks.apply import address_body
 from netfail_hooks.config import Config
-from netfail_hooks.observe import observe
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.apply import address_body
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.policy.facts import FOREVER, Address
 
 _PATIENCE = 2.0  # seconds; networkd needs a few milliseconds

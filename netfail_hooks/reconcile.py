@@ -11,13 +11,13 @@ import os
 from netfail_hooks import journal, record
 from netfail_hooks.config import Config
 from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
-from netfail_hooks.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import decide, memory, think
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.memory import Memory
-from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.values import replace
 
 

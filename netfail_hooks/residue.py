@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from netfail_hooks.announce import Announcer
-from netfail_hooks.apply import apply
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.observe import observe
+from netfail_hooks.kernel.announce import Announcer
+from netfail_hooks.kernel.apply import apply
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.policy.changes import Change, DropAddress, DropRoute
 from netfail_hooks.policy.facts import PROTOCOL
-from netfail_hooks.rtnetlink import Netlink
 
 
 def remove_ours() -> None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from socket import AF_INET6, AF_NETLINK, SO_RCVBUF, SOCK_RAW, SOL_SOCKET, socket
 
-from netfail_hooks import rtnetlink as rt
+from netfail_hooks.kernel import netlink as rt
 
 _LINK, _ADDRESS4, _ROUTE4, _ROUTE6 = 0x1, 0x10, 0x40, 0x400  # linux/rtnetlink.h, RTMGRP_*
 _SO_RCVBUFFORCE, _ENOUGH = 33, 1 << 24

@@ -10,17 +10,18 @@ import json
 import time
 from typing import NoReturn
 
-from netfail_hooks import events, networkctl, terminal, way
+from netfail_hooks import events, networkctl, terminal
 from netfail_hooks.bond_status import BondReport, bond_report, render_bond
 from netfail_hooks.config import Config, load
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_owned
-from netfail_hooks.observe import observe
+from netfail_hooks.kernel import lookup
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import memory
 from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.policy.memory import Memory
-from netfail_hooks.rtnetlink import Netlink
 from netfail_hooks.status_report import Sources, report
 from netfail_hooks.status_text import render
 from netfail_hooks.status_values import Report
@@ -91,8 +92,8 @@ def look(paths: Paths) -> Report | BondReport:
     ))  # fmt: skip
 
 
-def _ways(config: Config, netlink: Netlink) -> tuple[way.Way, ...]:
-    asked = (way.ask(netlink, one, way.destination(config, one)) for one in FAMILIES)
+def _ways(config: Config, netlink: Netlink) -> tuple[lookup.Way, ...]:
+    asked = (lookup.ask(netlink, one, lookup.destination(config, one)) for one in FAMILIES)
     return tuple(found for found in asked if found)
 
 

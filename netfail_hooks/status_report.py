@@ -6,6 +6,7 @@ import time
 
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.events import Event
+from netfail_hooks.kernel.lookup import Way
 from netfail_hooks.policy.facts import FAMILIES, Observation
 from netfail_hooks.policy.health import is_well, trouble
 from netfail_hooks.policy.memory import Memory, Standing
@@ -19,7 +20,6 @@ from netfail_hooks.status_values import (
     UplinkReport,
 )
 from netfail_hooks.values import value
-from netfail_hooks.way import Way
 
 
 @value

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from netfail_hooks.kernel.lookup import Way
 from netfail_hooks.values import value
-from netfail_hooks.way import Way
 
 SCHEMA = 1
 UNKNOWN = "unknown"

@@ -9,9 +9,9 @@ from typing import Any, cast
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
-from netfail_hooks import observe
-from netfail_hooks import rtnetlink as rt
 from netfail_hooks.config import Config
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel import observe
 from netfail_hooks.policy.facts import Observation
 from tests.world import config_of
 

@@ -7,7 +7,7 @@ from socket import AF_INET6, AF_PACKET, SOCK_RAW, inet_pton, socket
 
 import pytest
 
-from netfail_hooks.announce import Announcer, checksum, frames
+from netfail_hooks.kernel.announce import Announcer, checksum, frames
 from netfail_hooks.policy.changes import Announce
 
 MAC = "02:00:00:00:00:07"

@@ -10,10 +10,10 @@ import pytest
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from netfail_hooks import bond_apply, flows, neighbours
-from netfail_hooks import rtnetlink as rt
-from netfail_hooks.announce import Announcer
-from netfail_hooks.apply import apply
+from netfail_hooks.kernel import bond_apply, connections, neighbours
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.announce import Announcer
+from netfail_hooks.kernel.apply import apply
 from netfail_hooks.policy import sysctls
 from netfail_hooks.policy.changes import (
     AddAddress,
@@ -157,7 +157,7 @@ def test_what_others_do_is_handed_to_them(tmp_path: Path, monkeypatch: pytest.Mo
 
     kernel = cast("rt.Netlink", Kernel())
     monkeypatch.setattr(neighbours, "forget", note("forget"))
-    monkeypatch.setattr(flows, "end", note("end"))
+    monkeypatch.setattr(connections, "end", note("end"))
     monkeypatch.setattr(sysctls, "path", lambda key: f"{tmp_path}/{key}")
     for name in ("set_active", "enslave", "set_monitor"):
         monkeypatch.setattr(bond_apply, name, note(name))

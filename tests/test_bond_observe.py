@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
-from netfail_hooks import bond_apply
-from netfail_hooks import rtnetlink as rt
-from netfail_hooks.bond_observe import with_bond
+from netfail_hooks.kernel import bond_apply
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.bond import with_bond
 from netfail_hooks.policy.bond_facts import Bonding, Slave
 from netfail_hooks.policy.changes import SetMonitor
 from netfail_hooks.policy.facts import Observation

@@ -10,9 +10,9 @@ import pytest
 
 from netfail_hooks.bond_status import BondReport, SlaveReport, bond_report, render_bond
 from netfail_hooks.events import Event
+from netfail_hooks.kernel.lookup import Way
 from netfail_hooks.policy.facts import Address, Observation
 from netfail_hooks.values import replace
-from netfail_hooks.way import Way
 from tests.test_bond_decide import BOND, CABLE_OUT, CONFIG, SEEN, slave
 
 WAY = Way("1.1.1.1", "bond0", "192.168.1.1", "192.168.1.252")

@@ -11,8 +11,8 @@ import pytest
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from netfail_hooks import bond_observe, neighbours, observe
-from netfail_hooks import rtnetlink as rt
+from netfail_hooks.kernel import bond, neighbours, observe
+from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.policy.facts import NO_ROUTE, Address, Link, Route
 from netfail_hooks.values import replace
 from tests.messages import (
@@ -82,7 +82,7 @@ def test_an_uplink_that_is_gone_is_not_seen_and_another_refusal_is_told() -> Non
 
 
 def test_of_a_bond_the_bond_and_its_slaves_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bond_observe, "with_bond", lambda _, __, seen: replace(seen, now=-1))
+    monkeypatch.setattr(bond, "with_bond", lambda _, __, seen: replace(seen, now=-1))
     kernel = Kernel()
     kernel.links["bond0"] = link_of("bond0", OTHER)
     found = kernel.seen(replace(CONFIG, mode="bond"))

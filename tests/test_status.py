@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks import cli, networkctl, rtnetlink, status, way
+from netfail_hooks import cli, networkctl, status
 from netfail_hooks.config import Config
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.events import Event
+from netfail_hooks.kernel import lookup
+from netfail_hooks.kernel import netlink as rtnetlink
+from netfail_hooks.kernel.lookup import Way
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import memory
 from netfail_hooks.policy.facts import Target
@@ -25,7 +28,6 @@ from netfail_hooks.status_report import Sources, report
 from netfail_hooks.status_text import render, span
 from netfail_hooks.status_values import Failover, Family, Probe, Report
 from netfail_hooks.values import plain, replace
-from netfail_hooks.way import Way
 from tests.world import World, config_of
 
 _CLOCK = datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()
@@ -327,16 +329,16 @@ def _keys(found: object) -> set[str]:
 
 def test_it_asks_the_kernel_for_a_configured_target_first() -> None:
     plain_config = config_of("eth0")
-    assert way.destination(plain_config, 4) == "1.1.1.1"
-    assert way.destination(plain_config, 6) == "2606:4700:4700::1111"
+    assert lookup.destination(plain_config, 4) == "1.1.1.1"
+    assert lookup.destination(plain_config, 6) == "2606:4700:4700::1111"
     aimed = Config((replace(default_metrics(("eth0",))[0], targets=(Target(4, "9.9.9.9"),)),))
-    assert way.destination(aimed, 4) == "9.9.9.9"
+    assert lookup.destination(aimed, 4) == "9.9.9.9"
 
 
 def test_the_kernel_says_which_way() -> None:
     with rtnetlink.Netlink() as netlink:
-        assert way.ask(netlink, 4, "127.0.0.1") is None  # to ourselves: no way out
-        assert way.ask(netlink, 4, "255.255.255.255") is None
+        assert lookup.ask(netlink, 4, "127.0.0.1") is None  # to ourselves: no way out
+        assert lookup.ask(netlink, 4, "255.255.255.255") is None
 
 
 @pytest.fixture

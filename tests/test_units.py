@@ -28,7 +28,7 @@ def test_a_hook_starts_the_base_python_and_finds_package_and_libraries(tmp_path:
     probe = tmp_path / "hook"
     probe.write_text(text.replace(
         "from netfail_hooks.hook import main",
-        "import netfail_hooks.hook, pyroute2, icmplib, netfail_hooks.flows; main = lambda: 7",
+        "import netfail_hooks.hook, pyroute2, icmplib, netfail_hooks.kernel.connections; main = lambda: 7",
     ))  # fmt: skip
     probe.chmod(0o755)
     done = subprocess.run([probe], env={}, capture_output=True, check=False, text=True)

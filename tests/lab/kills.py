@@ -15,7 +15,7 @@ from subprocess import CompletedProcess
 
 from netfail_hooks.sandbox import Lab
 
-# sendto is left out: our routes, addresses and announcements go by sendmsg (rtnetlink.py), and
+# sendto is left out: our routes, addresses and announcements go by sendmsg (kernel/netlink.py), and
 # what we send otherwise only asks. A question mark: not every architecture has it.
 CALLS = (
     "openat,write,writev,pwrite64,ftruncate,fsync,fdatasync,sendmsg,clone,?clone3,?fork,?vfork,"

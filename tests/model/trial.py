@@ -193,7 +193,7 @@ class Trial(Machine):
             fate.meets(change)
             self.kernel.make(change, self.now)
         except OSError as error:
-            if error.errno not in (errno.ESRCH, errno.ENODEV):  # as apply.py has it
+            if error.errno not in (errno.ESRCH, errno.ENODEV):  # as kernel/apply.py has it
                 failed = f"{change}: {error.strerror}"
         for family, right in (fate.ways or {}).items():
             way = self.kernel.way(family)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from netfail_hooks.bond_observe import with_bond  # noqa: F401 - fails early where it can't load
+from netfail_hooks.kernel.bond import with_bond  # noqa: F401 - fails early where it can't load
 from netfail_hooks.paths import package_home
 from netfail_hooks.sandbox import Lab
 from tests.lab.suite import SETTLED, events, wait

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netfail_hooks import rtnetlink as rt
-from netfail_hooks.bond_observe import (
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.bond import (
     ACTIVE_SLAVE,
     ARP_ALL_TARGETS,
     ARP_INTERVAL,

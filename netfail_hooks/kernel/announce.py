@@ -50,7 +50,7 @@ class Announcer:
         if self._socket is None:
             self._socket = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
         for frame in frames(announcement):
-            # sendmsg, as for all that changes something: see rtnetlink.py.
+            # sendmsg, as for all that changes something: see kernel/netlink.py.
             self._socket.sendmsg((frame,), (), 0, (announcement.interface, 0))
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from _socket import AF_INET, AF_UNSPEC
 
-from netfail_hooks import rtnetlink as rt
+from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:

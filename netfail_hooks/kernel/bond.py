@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from netfail_hooks import rtnetlink as rt
 from netfail_hooks.config import Config
+from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.policy.bond_facts import (
     LINK_STATES,
     MAC_POLICIES,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 
-from netfail_hooks import rtnetlink as rt
+from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.policy.changes import SetMetric
 
 # linux/if_addr.h

@@ -6,9 +6,9 @@ import errno
 import struct
 import time
 
-from netfail_hooks import rtnetlink as rt
 from netfail_hooks.config import Config
-from netfail_hooks.neighbours import in_the_way
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.neighbours import in_the_way
 from netfail_hooks.policy.facts import (
     FAMILIES,
     NO_ROUTE,
@@ -65,7 +65,7 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
         waiting=tuple(sorted(names[index] for index in waiting if index in names)),
     )
     if bonded:
-        from netfail_hooks.bond_observe import with_bond
+        from netfail_hooks.kernel.bond import with_bond
 
         return with_bond(config, netlink, seen)
     return seen

@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import struct
 
-from netfail_hooks import neighbours
-from netfail_hooks import rtnetlink as rt
-from netfail_hooks.announce import Announcer
+from netfail_hooks.kernel import neighbours
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.policy import sysctls
 from netfail_hooks.policy.changes import (
     AddAddress,
@@ -77,7 +77,7 @@ def _make(
         case Forget(interface):
             neighbours.forget(netlink, _index(seen, interface))
         case EndFlows():
-            from netfail_hooks.flows import end
+            from netfail_hooks.kernel.connections import end
 
             end(change)
         case SetActive() | SetMonitor() | Enslave():
@@ -95,7 +95,7 @@ def _make_of_address(
             body = address_body(address, _index(seen, address.interface))
             netlink.change(rt.DELADDR, 0, body)
         case SetMetric():
-            from netfail_hooks.metric import set_metric
+            from netfail_hooks.kernel.metric import set_metric
 
             set_metric(netlink, change, _index(seen, change.interface))
 
@@ -103,7 +103,7 @@ def _make_of_address(
 def _make_of_bond(
     change: SetActive | SetMonitor | Enslave, seen: Observation, netlink: rt.Netlink
 ) -> None:
-    from netfail_hooks import bond_apply
+    from netfail_hooks.kernel import bond_apply
 
     bond = _index(seen, change.bond)
     match change:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from socket import if_indextoname
 
-from netfail_hooks import rtnetlink as rt
 from netfail_hooks.config import Config
+from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.values import value
 
 # Where nobody named a target: an address that can only lie beyond the gateway. It is looked

@@ -1,0 +1,1 @@
+"""What talks to the kernel: netlink, raw sockets, /proc/sys."""
