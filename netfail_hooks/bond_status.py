@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 
 from netfail_hooks.config import Config
-from netfail_hooks.events import Event
 from netfail_hooks.kernel.lookup import Way
 from netfail_hooks.paint import BAD, painter
 from netfail_hooks.policy.bond import trouble
 from netfail_hooks.policy.facts import FAMILIES, Observation
+from netfail_hooks.recorder.events import Event
 from netfail_hooks.status_report import told_failover
 from netfail_hooks.status_text import UNWELL, WELL, labelled, render_failover, well_mark
 from netfail_hooks.status_values import SCHEMA, Failover

@@ -10,7 +10,7 @@ from netfail_hooks.values import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-    from netfail_hooks.record import Run
+    from netfail_hooks.recorder import Run
 
 
 def main() -> int:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from netfail_hooks import log
 from netfail_hooks.pulse import Pulse
-from netfail_hooks.record import FILE
+from netfail_hooks.recorder import FILE
+from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.sandbox import Lab
 from netfail_hooks.sandbox_watch import Watch
-from netfail_hooks.tail import Tail
 
 Told = Sequence[str]
 INTERVAL = 1  # seconds between two checks, as the timer would make them

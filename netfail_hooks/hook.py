@@ -17,7 +17,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from netfail_hooks.record import Run
+    from netfail_hooks.recorder import Run
 
 
 def main() -> int:

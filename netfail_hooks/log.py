@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 
-from netfail_hooks import events, since, terminal
+from netfail_hooks import since, terminal
 from netfail_hooks.errors import Misuse
-from netfail_hooks.events import Event
 from netfail_hooks.paint import BAD, DULL, VERDICTS, painter
 from netfail_hooks.paths import Paths
-from netfail_hooks.record import FILE, OLD_FILE
-from netfail_hooks.tail import Tail
+from netfail_hooks.recorder import FILE, OLD_FILE, events
+from netfail_hooks.recorder.events import Event
+from netfail_hooks.recorder.tail import Tail
 
 _POLL = 0.5  # seconds between two looks for new lines
 _VERDICT = re.compile(r"(?<= IPv[46] )(?:up|held|down)\b")

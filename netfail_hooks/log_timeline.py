@@ -9,7 +9,7 @@ from datetime import datetime
 
 from netfail_hooks import terminal
 from netfail_hooks.kernel.observe import now as since_boot
-from netfail_hooks.record import boot_id
+from netfail_hooks.recorder import boot_id
 from netfail_hooks.timeline import Now, Point, Timeline, point, timeline, window
 
 

@@ -9,13 +9,14 @@ import errno
 import os
 import time
 
-from netfail_hooks import journal, metrics_text, tally
+from netfail_hooks import journal, metrics_text
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.kernel.observe import now
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.policy.memory import parse as parse_memory
+from netfail_hooks.recorder import counters
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def exposition(config: Config, paths: Paths, *, fleeting: bool) -> str:
         mode=config.mode,
         interfaces=config.names(),
         memory=_memory(paths.run + "/state"),
-        counts=tally.load(paths),
+        counts=counters.load(paths),
         now=now(),
         clock=time.time(),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from netfail_hooks import __version__
 from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.policy.memory import Memory, Standing
-from netfail_hooks.tally import Count
+from netfail_hooks.recorder.counters import Count
 from netfail_hooks.values import TYPE_CHECKING, value
 
 if TYPE_CHECKING:

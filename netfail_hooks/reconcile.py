@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from netfail_hooks import journal, record
+from netfail_hooks import journal, recorder
 from netfail_hooks.config import Config
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.kernel.netlink import Netlink
@@ -46,7 +46,7 @@ def run(
     *,
     interface: str = "",
     probes: tuple[Result, ...] = (),
-) -> record.Run:
+) -> recorder.Run:
     """Make the machine agree with its config, once. Returns what was seen and done.
 
     ``trigger`` says what woke us, ``interface`` whose event it was, ``probes`` how a round of
@@ -54,7 +54,7 @@ def run(
     """
     with Lock(paths.run):
         if os.path.exists(paths.leaving):  # begun before uninstall took the hooks away
-            return record.Run(trigger, config, Observation(now=0), Memory(), Memory(), (), (), 0)
+            return recorder.Run(trigger, config, Observation(now=0), Memory(), Memory(), (), (), 0)
         try:
             done = _settle(config, paths.run + "/state", (trigger, interface), probes)
         except PermissionError as error:
@@ -62,7 +62,7 @@ def run(
             raise NotPermitted(told, hint="run as root") from None
         except OSError as error:
             raise Problem(f"cannot look at the kernel: {error}") from None
-        changed = record.is_transition(done)
+        changed = recorder.is_transition(done)
         _conclude(paths, done, changed=changed)
     if config.textfile and (changed or not interface):
         from netfail_hooks import metrics
@@ -73,7 +73,7 @@ def run(
 
 def _settle(
     config: Config, state: str, cause: tuple[str, str], probes: tuple[Result, ...]
-) -> record.Run:
+) -> recorder.Run:
     trigger, interface = cause
     before = memory.load(state)
     with Netlink() as netlink:
@@ -87,10 +87,10 @@ def _settle(
 
             plan = Plan(config, seen, after, changes)
             changes, told, took = act(plan, interface, netlink)
-    return record.Run(trigger, config, seen, before, after, changes, told, took)
+    return recorder.Run(trigger, config, seen, before, after, changes, told, took)
 
 
-def _conclude(paths: Paths, done: record.Run, *, changed: bool) -> None:
+def _conclude(paths: Paths, done: recorder.Run, *, changed: bool) -> None:
     """Record, then remember: killed between the two, the next run concludes.
 
     The other way round nobody would ever tell.
@@ -98,9 +98,9 @@ def _conclude(paths: Paths, done: record.Run, *, changed: bool) -> None:
     if not changed:
         _remember(paths, done)
         return
-    from netfail_hooks import repeat
+    from netfail_hooks.recorder import repeat
 
-    line = record.line(done)
+    line = recorder.line(done)
     told = repeat.is_told(paths, line)
     try:
         if not told:
@@ -108,12 +108,12 @@ def _conclude(paths: Paths, done: record.Run, *, changed: bool) -> None:
     finally:
         remembered = _remember(paths, done, quietly=told)
     # Told, but not remembered until now: killed before it could be, or the disk was full.
-    if not told or (remembered and record.is_move(done)):
+    if not told or (remembered and recorder.is_move(done)):
         _count(paths, done)
         _notify(paths, line)
 
 
-def _remember(paths: Paths, done: record.Run, *, quietly: bool = False) -> bool:
+def _remember(paths: Paths, done: recorder.Run, *, quietly: bool = False) -> bool:
     if done.after == done.before:
         return True
     try:
@@ -126,10 +126,10 @@ def _remember(paths: Paths, done: record.Run, *, quietly: bool = False) -> bool:
     return True
 
 
-def _tell(paths: Paths, done: record.Run, line: str) -> None:
+def _tell(paths: Paths, done: recorder.Run, line: str) -> None:
     """Tell the journal and the flight recorder of a transition."""
     journal.tell(
-        f"{record.summary(done)} [{done.trigger}, {done.took} ms]",
+        f"{recorder.summary(done)} [{done.trigger}, {done.took} ms]",
         priority=journal.NOTICE,
         trigger=done.trigger,
         did="; ".join(str(change) for change in done.changes),
@@ -137,10 +137,10 @@ def _tell(paths: Paths, done: record.Run, line: str) -> None:
     )
     for failure in done.failed:
         journal.tell(f"the kernel refused to {failure}", priority=journal.ERROR)
-    from netfail_hooks import repeat
+    from netfail_hooks.recorder import repeat
 
     try:
-        record.write(paths.log, line, done.config.log_bytes)
+        recorder.write(paths.log, line, done.config.log_bytes)
     except OSError as error:
         journal.tell(f"cannot record: {error}", priority=journal.WARNING)
         repeat.keep(paths, line)
@@ -148,11 +148,11 @@ def _tell(paths: Paths, done: record.Run, line: str) -> None:
         repeat.forget(paths)
 
 
-def _count(paths: Paths, done: record.Run) -> None:
-    from netfail_hooks import tally
+def _count(paths: Paths, done: recorder.Run) -> None:
+    from netfail_hooks.recorder import counters
 
     try:
-        tally.note(paths, done.before, done.after)
+        counters.note(paths, done.before, done.after)
     except OSError as error:
         journal.tell(f"cannot count: {error}", priority=journal.WARNING)
 

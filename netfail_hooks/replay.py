@@ -124,7 +124,7 @@ def recorded(lines: list[str]) -> tuple[tuple[Step, ...], Config]:
     A trigger is "eth0 no-carrier", or a check; what a check's probes found is no event of
     networkd's, so it becomes a link with nothing behind it, and its end.
     """
-    from netfail_hooks.recording import DamagedError, parse
+    from netfail_hooks.recorder.recording import DamagedError, parse
 
     try:
         found = [parse(line) for line in lines if line.strip()]

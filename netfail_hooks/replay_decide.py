@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from netfail_hooks import record
+from netfail_hooks import recorder
 from netfail_hooks.config import Config
 from netfail_hooks.imagined import Imagined
 from netfail_hooks.policy import decide, think
 from netfail_hooks.policy.changes import Change
 from netfail_hooks.policy.memory import Memory
-from netfail_hooks.record import Run
-from netfail_hooks.recording import Recorded, parse
+from netfail_hooks.recorder import Run
+from netfail_hooks.recorder.recording import Recorded, parse
 from netfail_hooks.steps import DEAD, Step
 from netfail_hooks.values import plain, replace, value
 
@@ -105,7 +105,7 @@ class _Story:
         self._do(changes)
         self._memory = after
         run = Run(trigger, self._config, seen, before, after, changes, (), 0)
-        if record.is_transition(run):
+        if recorder.is_transition(run):
             yield "    " + _told_run(run).replace("\n", "\n    ")
 
     def _do(self, changes: tuple[Change, ...]) -> None:
@@ -115,5 +115,5 @@ class _Story:
 
 def _told_run(run: Run) -> str:
     return "\n".join(
-        [f"{run.trigger}: {record.summary(run)}", *(f"    {one}" for one in run.changes)]
+        [f"{run.trigger}: {recorder.summary(run)}", *(f"    {one}" for one in run.changes)]
     )

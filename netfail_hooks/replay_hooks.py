@@ -10,9 +10,9 @@ from netfail_hooks import dispatch, log
 from netfail_hooks.dispatch import Script
 from netfail_hooks.errors import Misuse, NotPermitted
 from netfail_hooks.paths import Paths
-from netfail_hooks.record import FILE
+from netfail_hooks.recorder import FILE
+from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.steps import Step
-from netfail_hooks.tail import Tail
 
 
 def replay(paths: Paths, steps: tuple[Step, ...], *, everybodys: bool, dry: bool) -> int:

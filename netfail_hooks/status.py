@@ -10,7 +10,7 @@ import json
 import time
 from typing import NoReturn
 
-from netfail_hooks import events, networkctl, terminal
+from netfail_hooks import networkctl, terminal
 from netfail_hooks.bond_status import BondReport, bond_report, render_bond
 from netfail_hooks.config import Config, load
 from netfail_hooks.errors import Problem
@@ -22,6 +22,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy import memory
 from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.policy.memory import Memory
+from netfail_hooks.recorder import events
 from netfail_hooks.status_report import Sources, report
 from netfail_hooks.status_text import render
 from netfail_hooks.status_values import Report

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netfail_hooks.events import parse
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.policy.memory import VERDICTS
+from netfail_hooks.recorder.events import parse
 
 _BADNESS = ("absent", "up", "held", "down")
 _MARGIN = 0.05  # of the window, before the first transition in it: to see what was before

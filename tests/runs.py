@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks.record import Run
+from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
 from tests.world import World, config_of
 

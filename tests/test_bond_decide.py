@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from netfail_hooks import record
+from netfail_hooks import recorder
 from netfail_hooks.config import Config
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.policy.bond import choose, decide, think, trouble
@@ -133,9 +133,9 @@ def test_a_bond_of_another_mode_is_not_meddled_with() -> None:
 def test_a_run_is_recorded_told_and_made_again() -> None:
     after = think(CONFIG, CABLE_OUT, WELL)
     changes = decide(CONFIG, CABLE_OUT, WELL, after)
-    run = record.Run("eth0 no-carrier", CONFIG, CABLE_OUT, WELL, after, changes, (), 30)
-    assert record.summary(run) == "eth0 IPv4 down (no carrier); IPv4 now by wlan0"
-    line = record.line(run)
+    run = recorder.Run("eth0 no-carrier", CONFIG, CABLE_OUT, WELL, after, changes, (), 30)
+    assert recorder.summary(run) == "eth0 IPv4 down (no carrier); IPv4 now by wlan0"
+    line = recorder.line(run)
     (made,) = again([line])
     assert made.same, made.text
     other = json.loads(line)

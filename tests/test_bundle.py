@@ -18,7 +18,7 @@ from netfail_hooks import (
     doctor_observe,
     log,
     match,
-    record,
+    recorder,
     redact_network,
     replay,
     status,
@@ -83,7 +83,7 @@ class Public(World):
 
 def _lines(*events: tuple[str, str], apart: tuple[str, ...] = ()) -> list[str]:
     world = Public(config_of(USB, "wlan0"), apart=apart)
-    return [record.line(look(world, *event)) for event in ((USB, "routable"), *events)]
+    return [recorder.line(look(world, *event)) for event in ((USB, "routable"), *events)]
 
 
 def _redactor() -> Redactor:

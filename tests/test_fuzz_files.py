@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import networkfile, tally
+from netfail_hooks import networkfile
 from netfail_hooks.config import compile_config, parse_compiled
 from netfail_hooks.config.file import parse, read, render
 from netfail_hooks.errors import Misuse
@@ -22,6 +22,7 @@ from netfail_hooks.policy.changes import AddAddress, SetRoute
 from netfail_hooks.policy.choose import think
 from netfail_hooks.policy.facts import contains
 from netfail_hooks.policy.routes import decide
+from netfail_hooks.recorder import counters
 from netfail_hooks.takeover import take_over
 from netfail_hooks.values import replace
 from tests.conftest import Tried
@@ -212,6 +213,6 @@ def test_a_spoilt_memory_leads_nowhere_but_out_by_an_uplink(
 @given(data=st.data())
 def test_a_spoilt_tally_is_refused_or_counts(data: st.DataObject, tried: Tried) -> None:
     tried("fuzz inputs: state", 1)
-    text = tally.render((tally.Count("eth0", 4, 3, 5), tally.Count("", 6, 1, 7)))
+    text = counters.render((counters.Count("eth0", 4, 3, 5), counters.Count("", 6, 1, 7)))
     with contextlib.suppress(ValueError):
-        assert isinstance(tally.parse(_spoilt(data, text)), tuple)
+        assert isinstance(counters.parse(_spoilt(data, text)), tuple)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import config, manifest, notify, record
+from netfail_hooks import config, manifest, notify, recorder
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.files import only_root_can_change, own_directory
 from netfail_hooks.lock import Lock
@@ -77,7 +77,7 @@ def test_nothing_is_recorded_in_a_directory_that_is_not_ours_alone(
     tried("spoilt files and directories", 1)
     spoil(place)
     with pytest.raises(OSError, match=r"not a directory|owned or writable"):
-        record.write(str(place), "{}\n", 1000)
+        recorder.write(str(place), "{}\n", 1000)
     assert not place.is_dir() or os.listdir(place) == []
 
 
@@ -94,7 +94,7 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(
             Lock(str(place)).__enter__()
     else:
         with pytest.raises(OSError, match="symbolic links"):
-            record.write(str(place), "{}\n", 1000)
+            recorder.write(str(place), "{}\n", 1000)
     assert victim.read_text() == "precious"
 
 

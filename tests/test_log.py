@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, events, log, record, since
-from netfail_hooks.events import Event
+from netfail_hooks import cli, log, recorder, since
 from netfail_hooks.paths import Paths
-from netfail_hooks.tail import Tail
+from netfail_hooks.recorder import events
+from netfail_hooks.recorder.events import Event
+from netfail_hooks.recorder.tail import Tail
 from tests.runs import look
 from tests.world import World, config_of
 
@@ -66,7 +67,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _line(world: World, state: str = "no-carrier") -> str:
-    return record.line(look(world, "eth0", state))
+    return recorder.line(look(world, "eth0", state))
 
 
 def _at(line: str, moment: str) -> str:
@@ -209,7 +210,7 @@ def test_the_tail_follows_the_recorder_itself(tmp_path: Path, world: World) -> N
     count = 0
     with Tail(str(tmp_path / "events.jsonl")) as tail:
         for _ in range(30):
-            record.write(str(tmp_path), line, 20_000)
+            recorder.write(str(tmp_path), line, 20_000)
             count += len(tail.read())
     assert count == 30
     assert (tmp_path / "events.jsonl.1").exists()

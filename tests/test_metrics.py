@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, journal, metrics, metrics_text, tally
+from netfail_hooks import cli, journal, metrics, metrics_text
 from netfail_hooks.config import Config
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.metrics_text import Known
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import memory
-from netfail_hooks.tally import Count
+from netfail_hooks.recorder import counters
+from netfail_hooks.recorder.counters import Count
 from netfail_hooks.values import replace
 from tests.world import SECOND, World, config_of
 
@@ -156,8 +157,8 @@ def test_a_failover_counts_for_the_uplink_and_for_the_traffic(tmp_path: Path) ->
         before = world.memory
         world.event("eth0", state)
         world.reconcile()
-        tally.note(paths, before, world.memory)
-    counts = tally.load(paths)
+        counters.note(paths, before, world.memory)
+    counts = counters.load(paths)
     assert {(one.interface, one.family): one.count for one in counts} == {
         ("eth0", 4): 3, ("wlan0", 4): 1, ("", 4): 1,
     }  # fmt: skip
@@ -177,7 +178,7 @@ def test_traffic_moves_from_one_uplink_to_another(left: str, taken: str, moved: 
     before, after = (
         memory.Memory(carriers=(memory.Carrier(4, name, 1),)) for name in (left, taken)
     )
-    assert tally.changes(before, after) == (("", 4),) * moved
+    assert counters.changes(before, after) == (("", 4),) * moved
 
 
 @pytest.mark.parametrize(
@@ -191,14 +192,14 @@ def test_a_damaged_tally_begins_anew(tmp_path: Path, text: str) -> None:
     paths = Paths(str(tmp_path))
     os.makedirs(paths.run)
     Path(paths.run, "tally").write_text(text)
-    assert tally.load(paths) == ()
-    tally.note(paths, memory.Memory(), _world().memory)
-    assert {one.count for one in tally.load(paths)} == {1}
+    assert counters.load(paths) == ()
+    counters.note(paths, memory.Memory(), _world().memory)
+    assert {one.count for one in counters.load(paths)} == {1}
 
 
 def test_a_tally_reads_as_it_was_written() -> None:
     counts = (Count("eth0", 6, 3, 5), Count("", 4, 1, 1_800_000_000))
-    assert tally.parse(tally.render(counts)) == counts
+    assert counters.parse(counters.render(counts)) == counts
 
 
 # --- the file -----------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ from time import gmtime
 
 import pytest
 
-from netfail_hooks import cli, log, record
+from netfail_hooks import cli, log, recorder
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.memory import Memory
-from netfail_hooks.record import Run
+from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
 from tests.world import World, config_of
 
@@ -37,19 +37,19 @@ def world() -> World:
 
 
 def test_a_healthy_run_is_no_transition(world: World) -> None:
-    assert not record.is_transition(_run(world, quiet=True))
-    assert record.is_transition(_run(world))
+    assert not recorder.is_transition(_run(world, quiet=True))
+    assert recorder.is_transition(_run(world))
 
 
 def test_forgetting_neighbours_is_no_transition(world: World) -> None:
     world.resolved = {"wlan0"}
     run = _run(world, quiet=True)
     assert run.changes
-    assert not record.is_transition(run)
+    assert not recorder.is_transition(run)
 
 
 def test_the_summary_tells_cause_and_carrier(world: World) -> None:
-    assert record.summary(_run(world)) == (
+    assert recorder.summary(_run(world)) == (
         "eth0 IPv4 down (no carrier); eth0 IPv6 down (no carrier); "
         "IPv4 now by wlan0; IPv6 now by wlan0"
     )
@@ -57,7 +57,7 @@ def test_the_summary_tells_cause_and_carrier(world: World) -> None:
 
 def test_a_line_holds_the_whole_input(tmp_path: Path, world: World) -> None:
     run = _run(world)
-    record.write(str(tmp_path), record.line(run), 10_000)
+    recorder.write(str(tmp_path), recorder.line(run), 10_000)
     entry = json.loads((tmp_path / "events.jsonl").read_text())
     assert entry["schema"] == 1
     assert entry["trigger"] == "eth0 no-carrier"
@@ -71,10 +71,10 @@ def test_a_line_holds_the_whole_input(tmp_path: Path, world: World) -> None:
 def test_the_recorder_is_bounded(tmp_path: Path, world: World) -> None:
     run = _run(world)
     for _ in range(20):
-        record.write(str(tmp_path), record.line(run), 10_000)
+        recorder.write(str(tmp_path), recorder.line(run), 10_000)
     sizes = {name: os.path.getsize(tmp_path / name) for name in os.listdir(tmp_path)}
     assert set(sizes) <= {"events.jsonl", "events.jsonl.1"}
-    assert max(sizes.values()) < 10_000 + 2 * len(record.line(run))
+    assert max(sizes.values()) < 10_000 + 2 * len(recorder.line(run))
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
@@ -102,14 +102,14 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
 def test_a_link_in_the_way_is_refused(tmp_path: Path, world: World) -> None:
     (tmp_path / "events.jsonl").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError, match="symbolic links"):
-        record.write(str(tmp_path), record.line(_run(world)), 10_000)
+        recorder.write(str(tmp_path), recorder.line(_run(world)), 10_000)
     assert not (tmp_path / "victim").exists()
 
 
 def test_an_empty_memory_is_recorded_as_the_beginning(world: World) -> None:
     seen = world.look()
     run = Run("check", world.config, seen, Memory(), world.memory, (), (), 0)
-    assert record.is_transition(run)
+    assert recorder.is_transition(run)
 
 
 def test_a_carrier_that_is_not_well_is_told_so(world: World) -> None:
@@ -122,10 +122,10 @@ def test_a_carrier_that_is_not_well_is_told_so(world: World) -> None:
     world.sick.update(("eth0", "wlan0"))
     seen = replace(world.look(), probes=world.results())
     world.reconcile()
-    told = record.summary(Run("check", world.config, seen, before, world.memory, (), (), 0))
+    told = recorder.summary(Run("check", world.config, seen, before, world.memory, (), (), 0))
     assert "IPv4 now by eth0, though it is not well: none is" in told
     well = Run("check", world.config, seen, Memory(), _with_one_well(), (), (), 0)
-    assert "though" not in record.summary(well)
+    assert "though" not in recorder.summary(well)
 
 
 def _with_one_well() -> Memory:
@@ -138,8 +138,8 @@ def _with_one_well() -> Memory:
 @pytest.mark.parametrize(("spare", "rotated"), [(-1, True), (0, False), (1, False)])
 def test_a_new_file_begins_past_the_limit(tmp_path: Path, *, spare: int, rotated: bool) -> None:
     line = '{"a":1}\n'
-    record.write(str(tmp_path), line, 10_000)
-    record.write(str(tmp_path), line, 2 * len(line) + spare)
+    recorder.write(str(tmp_path), line, 10_000)
+    recorder.write(str(tmp_path), line, 2 * len(line) + spare)
     assert (tmp_path / "events.jsonl.1").exists() is rotated
     assert (tmp_path / "events.jsonl").exists() is not rotated
 
@@ -147,7 +147,7 @@ def test_a_new_file_begins_past_the_limit(tmp_path: Path, *, spare: int, rotated
 def test_others_may_not_read_the_log(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        record.write(str(tmp_path), "{}\n", 10_000)
+        recorder.write(str(tmp_path), "{}\n", 10_000)
     finally:
         os.umask(before)
     assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o640
@@ -158,10 +158,10 @@ def test_what_a_killed_write_left_spoils_no_other_line(
     tmp_path: Path, world: World, left: bytes
 ) -> None:
     path = tmp_path / "events.jsonl"
-    record.write(str(tmp_path), record.line(_run(world)), 1 << 20)
+    recorder.write(str(tmp_path), recorder.line(_run(world)), 1 << 20)
     with path.open("ab") as file:
         file.write(left)
-    record.write(str(tmp_path), record.line(_run(world)), 1 << 20)
+    recorder.write(str(tmp_path), recorder.line(_run(world)), 1 << 20)
     first, torn, last = path.read_bytes().splitlines()
     assert torn == left
     assert json.loads(first)["schema"] == json.loads(last)["schema"] == 1
@@ -178,9 +178,9 @@ def test_times_go_back_with_the_clock_and_the_log_is_still_read(
     lines = []
     for when in (1_800_000_000, 7, 1_700_000_000, 1_700_000_001):
         with monkeypatch.context() as patch:
-            patch.setattr("netfail_hooks.record.time.gmtime", lambda when=when: gmtime(when))
-            lines.append(record.line(_run(world)))
-        record.write(paths.log, lines[-1], 1 << 20)
+            patch.setattr("netfail_hooks.recorder.time.gmtime", lambda when=when: gmtime(when))
+            lines.append(recorder.line(_run(world)))
+        recorder.write(paths.log, lines[-1], 1 << 20)
     for form in ([], ["--json"], ["--timeline"], ["--svg", "-"], ["--since", "2020-01-01"]):
         assert cli.entry(["log", *form]) == 0
         shown = capsys.readouterr()

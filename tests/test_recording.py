@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import events, record, recording, replay_decide
+from netfail_hooks import recorder, replay_decide
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.policy.facts import Route, Target
 from netfail_hooks.policy.memory import Memory
-from netfail_hooks.recording import DamagedError
+from netfail_hooks.recorder import events, recording
+from netfail_hooks.recorder.recording import DamagedError
 from netfail_hooks.replay_decide import again
 from netfail_hooks.values import plain
 from tests.conftest import Tried
@@ -23,7 +24,7 @@ from tests.world import STATES
 
 
 def _entry() -> dict[str, Any]:
-    entry: dict[str, Any] = json.loads(record.line(runs(("eth0", "no-carrier"))[1]))
+    entry: dict[str, Any] = json.loads(recorder.line(runs(("eth0", "no-carrier"))[1]))
     return entry
 
 
@@ -38,7 +39,7 @@ def test_what_is_read_is_what_was_recorded(
     events: list[tuple[str, str]], apart: tuple[str, ...]
 ) -> None:
     for run in runs(*events, uplinks=("eth0", "wlan0", "usb0"), apart=apart):
-        found = recording.parse(record.line(run))
+        found = recording.parse(recorder.line(run))
         assert (found.config, found.seen) == (run.config, run.seen)
         assert (found.before, found.after) == (run.before, run.after)
         assert found.trigger == run.trigger

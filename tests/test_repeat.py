@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks import record, repeat
+from netfail_hooks import recorder
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.changes import Forget, SetSysctl
 from netfail_hooks.policy.facts import Sysctl
-from netfail_hooks.record import Run
+from netfail_hooks.recorder import Run, repeat
 from netfail_hooks.values import replace
 from tests.runs import runs
 
@@ -23,7 +23,7 @@ LOST, BACK = runs(("eth0", "no-carrier"), ("eth0", "routable"))[1:]
 
 
 def _entry(run: Run) -> dict[str, Any]:
-    entry: dict[str, Any] = json.loads(record.line(run))
+    entry: dict[str, Any] = json.loads(recorder.line(run))
     return entry
 
 
@@ -73,14 +73,14 @@ def paths(tmp_path: Path) -> Paths:
 
 
 def test_the_last_line_is_found_wherever_it_is(paths: Paths) -> None:
-    line, other = record.line(LOST), record.line(ONCE)
+    line, other = recorder.line(LOST), recorder.line(ONCE)
     assert not repeat.is_told(paths, line)
-    record.write(paths.log, other, 1 << 20)
+    recorder.write(paths.log, other, 1 << 20)
     assert repeat.is_told(paths, other)
-    record.write(paths.log, line, 1 << 20)
+    recorder.write(paths.log, line, 1 << 20)
     assert repeat.is_told(paths, line)
     assert not repeat.is_told(paths, other)
-    os.rename(paths.log + record.FILE, paths.log + record.FILE + ".1")
+    os.rename(paths.log + recorder.FILE, paths.log + recorder.FILE + ".1")
     assert repeat.is_told(paths, line)
     repeat.keep(paths, other)
     assert not repeat.is_told(paths, line)
@@ -93,27 +93,27 @@ def test_the_last_line_is_found_wherever_it_is(paths: Paths) -> None:
 @pytest.mark.parametrize("end", [b"{", b'{"schema":1,"ti', b"[]\n", b"{}\n", b"\0\0", b"\xff\n",
                                  b'{"boot":1}\n', b"[" * 100_000, b"3\n"])  # fmt: skip
 def test_a_damaged_end_says_nothing(paths: Paths, end: bytes) -> None:
-    line = record.line(LOST)
-    record.write(paths.log, line, 1 << 20)
-    with open(paths.log + record.FILE, "ab") as file:
+    line = recorder.line(LOST)
+    recorder.write(paths.log, line, 1 << 20)
+    with open(paths.log + recorder.FILE, "ab") as file:
         file.write(end)
     assert not repeat.is_told(paths, line)
 
 
 def test_the_end_of_a_long_recording_is_enough(paths: Paths) -> None:
-    line = record.line(LOST)
+    line = recorder.line(LOST)
     os.makedirs(paths.log)
-    with open(paths.log + record.FILE, "w", encoding="ascii") as file:
-        file.write(record.line(ONCE) * (2 * repeat._END // len(line)) + line)
+    with open(paths.log + recorder.FILE, "w", encoding="ascii") as file:
+        file.write(recorder.line(ONCE) * (2 * repeat._END // len(line)) + line)
     assert repeat.is_told(paths, line)
 
 
 def test_no_link_is_followed_and_no_pipe_waited_for(paths: Paths) -> None:
-    line = record.line(LOST)
-    record.write(paths.log, line, 1 << 20)
-    os.rename(paths.log + record.FILE, paths.log + "/victim")
-    os.symlink("victim", paths.log + record.FILE)
+    line = recorder.line(LOST)
+    recorder.write(paths.log, line, 1 << 20)
+    os.rename(paths.log + recorder.FILE, paths.log + "/victim")
+    os.symlink("victim", paths.log + recorder.FILE)
     assert not repeat.is_told(paths, line)
-    os.unlink(paths.log + record.FILE)
-    os.mkfifo(paths.log + record.FILE)
+    os.unlink(paths.log + recorder.FILE)
+    os.mkfifo(paths.log + recorder.FILE)
     assert not repeat.is_told(paths, line)

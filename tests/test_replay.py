@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import cli, record, replay, steps
+from netfail_hooks import cli, recorder, replay, steps
 from netfail_hooks.config.file import render
 from netfail_hooks.paths import Paths
 from netfail_hooks.replay_decide import again, imagine
@@ -29,7 +29,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
 
 
 def _lines(*events: tuple[str, str]) -> list[str]:
-    return [record.line(run) for run in runs(*events)]
+    return [recorder.line(run) for run in runs(*events)]
 
 
 def test_a_story_told_by_the_decision_core() -> None:
@@ -177,7 +177,7 @@ def test_events_can_be_had_from_the_record() -> None:
     lines = _lines(("eth0", "no-carrier"), ("eth0", "routable"))
     world.sick = {"wlan0"}
     for trigger in ("timer", "wlan0 routable probe"):
-        lines.append(record.line(probe(world, trigger)))
+        lines.append(recorder.line(probe(world, trigger)))
         world.sick = set()
     plan, config = replay.recorded(lines)
     assert config == _CONFIG

@@ -16,7 +16,6 @@ from netfail_hooks import cli, networkctl, status
 from netfail_hooks.config import Config
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.config.schema import default_metrics
-from netfail_hooks.events import Event
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel import netlink as rtnetlink
 from netfail_hooks.kernel.lookup import Way
@@ -24,6 +23,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy import memory
 from netfail_hooks.policy.facts import Target
 from netfail_hooks.policy.memory import Memory, Standing
+from netfail_hooks.recorder.events import Event
 from netfail_hooks.status_report import Sources, report
 from netfail_hooks.status_text import render, span
 from netfail_hooks.status_values import Failover, Family, Probe, Report

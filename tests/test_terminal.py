@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import record
+from netfail_hooks import recorder
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.paths import Paths
 from tests.runs import look
@@ -42,7 +42,7 @@ def root(tmp_path: Path) -> Path:
     Path(paths.config).write_text(render_config(config_of("netfail-none")))
     world = World(config_of("eth0", "wlan0"))
     world.reconcile()
-    record.write(paths.log, record.line(look(world, "eth0", "no-carrier")), 10**6)
+    recorder.write(paths.log, recorder.line(look(world, "eth0", "no-carrier")), 10**6)
     return tmp_path
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, log, record, timeline_svg, timeline_text
+from netfail_hooks import cli, log, recorder, timeline_svg, timeline_text
 from netfail_hooks.paths import Paths
-from netfail_hooks.record import Run
+from netfail_hooks.recorder import Run
 from netfail_hooks.terminal import speaks_utf8
 from netfail_hooks.timeline import (
     Now,
@@ -166,7 +166,7 @@ def test_a_window_shows_a_second_of_what_was_before() -> None:
 
 
 def _line(run: Run, at: float = 0, boot: str = "a") -> str:
-    entry = json.loads(record.line(run))
+    entry = json.loads(recorder.line(run))
     moment = datetime.fromtimestamp(T + at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return json.dumps(entry | {"time": moment, "boot": boot})
 
@@ -385,7 +385,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     runs.append(probe(world, "timer"))
     clock = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 10**6 - 10_000 - runs[0].seen.now
     moved = (replace(run, seen=replace(run.seen, now=run.seen.now + clock)) for run in runs)
-    (directory / "events.jsonl").write_text("".join(record.line(run) for run in moved))
+    (directory / "events.jsonl").write_text("".join(recorder.line(run) for run in moved))
     return directory
 
 

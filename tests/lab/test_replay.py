@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import record
+from netfail_hooks import recorder
 from netfail_hooks.paths import package_home
 from netfail_hooks.sandbox import Lab
 from tests.lab.suite import install, wait
@@ -50,7 +50,7 @@ def test_an_installed_machine_replays_its_hooks_and_its_record(lab: Lab) -> None
     hooks = lab.netfail("replay", "eth0=no-carrier", "wlan0=routable")
     assert hooks.returncode == 0, hooks.stdout + hooks.stderr
     assert hooks.stdout.count("exit status 0") == 2
-    again = lab.netfail("replay", "/var/log/netfail-hooks" + record.FILE)
+    again = lab.netfail("replay", "/var/log/netfail-hooks" + recorder.FILE)
     assert again.returncode == 0, again.stdout
     assert ", none other than recorded" in again.stdout
     samples = lab.netfail("metrics").stdout.splitlines()

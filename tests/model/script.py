@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from netfail_hooks import record
-from netfail_hooks.record import Run
+from netfail_hooks import recorder
+from netfail_hooks.recorder import Run
 from tests.model.ghost import BrokenError
 from tests.model.machine import Setup
 from tests.model.trial import Trial
@@ -60,7 +60,7 @@ class Life:
                 trial.step(*step)
         except Exception:  # noqa: BLE001, S110 - it is there to be looked at
             pass
-        return "".join(record.line(run) for run in runs)
+        return "".join(recorder.line(run) for run in runs)
 
 
 def draw(seed: int, length: int = LIFE) -> Life:

@@ -20,12 +20,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from netfail_hooks import events, record
+from netfail_hooks import recorder
 from netfail_hooks.policy import memory
 from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.policy.memory import Memory
-from netfail_hooks.record import Run
-from netfail_hooks.recording import parse
+from netfail_hooks.recorder import Run, events
+from netfail_hooks.recorder.recording import parse
 from tests.model.ghost import BrokenError
 from tests.model.machine import Setup
 from tests.model.networkd import LEASE
@@ -68,17 +68,17 @@ class Soak(Trial):
             raise BrokenError("I5: the state file is not what was remembered, or grows")
         self.seen["runs"] += 1
         ways = {family: self.kernel.way(family) for family in FAMILIES}
-        if record.is_transition(run):
+        if recorder.is_transition(run):
             self._record(run)
         elif self._ways and ways != self._ways:
             raise BrokenError(f"a transition is lost: {self._ways} to {ways}")
         self._ways = ways
 
     def _record(self, run: Run) -> None:
-        line = record.line(run)
+        line = recorder.line(run)
         self.seen["transitions"] += 1
         self.seen["bytes recorded"] += len(line)
-        record.write(self._log, line, LIMIT)
+        recorder.write(self._log, line, LIMIT)
         size = sum(entry.stat().st_size for entry in os.scandir(self._log))
         if size > 2 * LIMIT + 2 * len(line):
             raise BrokenError(f"the log has {size} bytes")

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from netfail_hooks import detour, record
+from netfail_hooks import detour, recorder
 from netfail_hooks.policy import choose
 from netfail_hooks.policy import routes as decisions
 from netfail_hooks.replay_decide import again
@@ -141,13 +141,13 @@ def test_hours_of_faults_leave_no_trace(setup: Setup, tried: Tried) -> None:
 
 
 def test_a_recorder_that_loses_a_line_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    write, lines = record.write, iter(range(10_000))
+    write, lines = recorder.write, iter(range(10_000))
 
     def lose(directory: str, line: str, limit: int) -> None:
         if next(lines) % 7:
             write(directory, line, limit)
 
-    monkeypatch.setattr(record, "write", lose)
+    monkeypatch.setattr(recorder, "write", lose)
     with pytest.raises(BrokenError, match="a transition is lost"):
         soak(0.3, 7, MACHINES[0])
 

@@ -11,7 +11,7 @@ from netfail_hooks.policy import decide, think
 from netfail_hooks.policy.changes import Change
 from netfail_hooks.policy.facts import FAMILIES, Observation, Result
 from netfail_hooks.policy.memory import Memory
-from netfail_hooks.record import Run
+from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
 from tests.model import laws
 from tests.model.ghost import BrokenError

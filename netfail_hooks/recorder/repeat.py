@@ -13,7 +13,7 @@ import os
 
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.paths import Paths
-from netfail_hooks.record import FILE, OLD_FILE
+from netfail_hooks.recorder import FILE, OLD_FILE
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from netfail_hooks.errors import NotPermitted, Problem
-from netfail_hooks.record import FILE, OLD_FILE
+from netfail_hooks.recorder import FILE, OLD_FILE
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 

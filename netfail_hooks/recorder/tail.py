@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import BinaryIO, Self
 
-from netfail_hooks.events import unreadable
+from netfail_hooks.recorder.events import unreadable
 
 
 class Tail:

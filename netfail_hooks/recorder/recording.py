@@ -14,7 +14,7 @@ from netfail_hooks.kernel.netlink import packed
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.policy.facts import FAMILIES, Observation
 from netfail_hooks.policy.memory import VERDICTS, Memory
-from netfail_hooks.record import SCHEMA
+from netfail_hooks.recorder import SCHEMA
 from netfail_hooks.values import fields
 
 T = TypeVar("T")
