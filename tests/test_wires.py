@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from netfail_hooks.policy.facts import Target
-from netfail_hooks.probe_gateway import _only
-from netfail_hooks.probe_targets import Connection, Echo, target_wire
+from netfail_hooks.probe.gateway import _only
+from netfail_hooks.probe.targets import Connection, Echo, target_wire
 from tests.test_fuzz_packets import FOUR, HEAD, _echo, _reply
 
 LOOPBACK = [(4, "127.0.0.1"), (6, "::1")]

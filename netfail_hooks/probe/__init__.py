@@ -17,7 +17,7 @@ import time
 
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.policy.facts import FAMILIES, Observation, Result, Route, contains
-from netfail_hooks.probe_gateway import gateway_wire
+from netfail_hooks.probe.gateway import gateway_wire
 from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _subject(uplink: Uplink, family: int, gateway: Wire | None, *, shares: bool)
         return Subject(uplink, family, asked if uplink.gateway else [])
     if shares:
         return Standby(uplink, family, asked)
-    from netfail_hooks.probe_targets import target_wire
+    from netfail_hooks.probe.targets import target_wire
 
     wires: list[Wire] = [target_wire(target, uplink.interface) for target in targets]
     if uplink.gateway and uplink.policy == "all":
