@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import notify
 from netfail_hooks.paths import Paths
+from netfail_hooks.reconcile import notify
 
 LINE = json.dumps({
     "trigger": "eth0 no-carrier",

@@ -17,7 +17,7 @@ from tests.model import laws
 from tests.model.ghost import BrokenError
 from tests.model.machine import Machine, Setup
 
-_LOOKS = 3  # as reconcile.py has it
+_LOOKS = 3  # as reconcile/__init__.py has it
 
 
 class KilledError(Exception):
@@ -137,7 +137,7 @@ class Trial(Machine):
         seen: Observation | None = None,
         race: tuple[int, Callable[[], None]] | None = None,
     ) -> None:
-        """Run once, as reconcile.py does, and judge what came of it."""
+        """Run once, as reconcile/__init__.py does, and judge what came of it."""
         clean = seen is None and race is None and refuse < 0
         before = self.memory
         seen = replace(seen or self.kernel.look(self.now), probes=probes)
@@ -173,7 +173,7 @@ class Trial(Machine):
         self.memory = run.after
 
     def _make(self, changes: tuple[Change, ...], after: Memory, fate: Fate) -> None:
-        """Make the changes, and after another look what is left, as reconcile.py does."""
+        """Make the changes, and after another look what is left, as reconcile/__init__.py does."""
         clean = fate.ways is not None
         for number in range(_LOOKS):
             if number and changes and clean:

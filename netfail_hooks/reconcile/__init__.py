@@ -83,7 +83,10 @@ def _settle(
         told: tuple[str, ...] = ()
         took = 0
         if changes:
-            from netfail_hooks.act import Plan, act  # a run with nothing to do needs none of it
+            from netfail_hooks.reconcile.act import (  # a run with nothing to do needs none of it
+                Plan,
+                act,
+            )
 
             plan = Plan(config, seen, after, changes)
             changes, told, took = act(plan, interface, netlink)
@@ -158,7 +161,7 @@ def _count(paths: Paths, done: recorder.Run) -> None:
 
 
 def _notify(paths: Paths, line: str) -> None:
-    from netfail_hooks import notify
+    from netfail_hooks.reconcile import notify
 
     try:
         notify.start(paths, line)

@@ -7,11 +7,11 @@ from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
-from netfail_hooks.latency import since_event
 from netfail_hooks.policy import decide
 from netfail_hooks.policy.changes import Change, EndFlows, Forget
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.memory import Memory
+from netfail_hooks.reconcile.latency import since_event
 from netfail_hooks.values import value
 
 _PATIENT = (EndFlows, Forget)  # nobody's packets wait for these
