@@ -12,10 +12,11 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from netfail_hooks import match, nodes
-from netfail_hooks.networkfile import settings
+from netfail_hooks import nodes
+from netfail_hooks.networkd import match
+from netfail_hooks.networkd.file import settings
+from netfail_hooks.networkd.takeover import is_ours
 from netfail_hooks.paths import Paths
-from netfail_hooks.takeover import is_ours
 
 
 def slave_files(paths: Paths, bonds: Sequence[str]) -> list[str]:

@@ -13,11 +13,12 @@ import struct
 import time
 from collections.abc import Sequence
 
-from netfail_hooks import bond_afresh, live, networkctl, reconcile
+from netfail_hooks import bond_afresh, live, reconcile
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Problem
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.plan import Step
 from netfail_hooks.policy.bond_facts import ACTIVE_BACKUP

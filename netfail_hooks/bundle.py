@@ -14,10 +14,11 @@ import stat
 import subprocess
 from collections.abc import Iterable, Iterator
 
-from netfail_hooks import __version__, match, redact_network, takeover
+from netfail_hooks import __version__, redact_network
 from netfail_hooks.config import load
 from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
+from netfail_hooks.networkd import match, takeover
 from netfail_hooks.paths import Paths
 from netfail_hooks.redact import Redactor
 from netfail_hooks.values import plain

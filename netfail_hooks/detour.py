@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from netfail_hooks import networkctl, unfinished
+from netfail_hooks import unfinished
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
 from netfail_hooks.kernel import netlink as rt
@@ -23,6 +23,7 @@ from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import address_body, route_body
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.choose import is_local_to

@@ -10,13 +10,14 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from netfail_hooks import match, networkfile, takeover
 from netfail_hooks.config import Config
 from netfail_hooks.doctor_facts import BondSeen, NetworkFile, Place
 from netfail_hooks.errors import Misuse
 from netfail_hooks.hook_file import states
 from netfail_hooks.layout import HOOK
-from netfail_hooks.leads_out import leads_out
+from netfail_hooks.networkd import file as networkfile
+from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd.leads_out import leads_out
 from netfail_hooks.paths import Paths
 from netfail_hooks.units import TIMER, UNITS
 

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 
-from netfail_hooks import doctor_files, doctor_machine, doctor_own, live, match, networkctl
+from netfail_hooks import doctor_files, doctor_machine, doctor_own, live
 from netfail_hooks.config import Config, load
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.doctor_facts import NETWORK_MANAGER, NETWORKD, Facts, Process, Unit
@@ -14,6 +14,7 @@ from netfail_hooks.doctor_ifupdown import ifupdown_has
 from netfail_hooks.errors import Misuse
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.networkd import match, networkctl
 from netfail_hooks.networks import detect, networkmanager_has
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Observation

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from netfail_hooks import manifest, networkfile, nodes, takeover
+from netfail_hooks import manifest, nodes
 from netfail_hooks.bond_files import bond_files
 from netfail_hooks.config import Config
 from netfail_hooks.doctor_facts import CHANGED, MISSING, NEW, STALE, OwnFile
@@ -15,6 +15,8 @@ from netfail_hooks.doctor_files import hooks, read_text
 from netfail_hooks.errors import Problem
 from netfail_hooks.layout import layout
 from netfail_hooks.manifest import Manifest
+from netfail_hooks.networkd import file as networkfile
+from netfail_hooks.networkd import takeover
 from netfail_hooks.paths import Paths
 
 _HERE = Paths()

@@ -10,13 +10,14 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
-from netfail_hooks import networkctl, unfinished
+from netfail_hooks import unfinished
 from netfail_hooks.config import Config
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.detour import around
 from netfail_hooks.errors import Problem
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.plan import Step
 from netfail_hooks.policy import sysctls

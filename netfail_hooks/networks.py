@@ -6,14 +6,15 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-from netfail_hooks import match, networkfile, takeover
 from netfail_hooks.asked import Setup
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse
-from netfail_hooks.leads_out import leads_out
-from netfail_hooks.match import Nic, Source
+from netfail_hooks.networkd import file as networkfile
+from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd.leads_out import leads_out
+from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.networkd.sharing import share
 from netfail_hooks.paths import Paths
-from netfail_hooks.sharing import share
 
 _HERE = Paths()
 _KINDS = ("ether", "wlan")  # wired ones are preferred

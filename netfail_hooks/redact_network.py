@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from netfail_hooks.networkfile import Section, parse
+from netfail_hooks.networkd.file import Section, parse
 
 REDACTED = "(redacted)"
 # systemd.network(5), but for names, texts, identifiers and keys

@@ -10,7 +10,7 @@ import json
 import time
 from typing import NoReturn
 
-from netfail_hooks import networkctl, terminal
+from netfail_hooks import terminal
 from netfail_hooks.bond_status import BondReport, bond_report, render_bond
 from netfail_hooks.config import Config, load
 from netfail_hooks.errors import Problem
@@ -18,6 +18,7 @@ from netfail_hooks.files import read_owned
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import memory
 from netfail_hooks.policy.facts import FAMILIES

@@ -13,7 +13,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from netfail_hooks import bond_live, live, manifest, match, metrics, nodes, takeover
+from netfail_hooks import bond_live, live, manifest, metrics, nodes
 from netfail_hooks.config import Config
 from netfail_hooks.config import file as config_file
 from netfail_hooks.config.schema import default_metrics
@@ -21,6 +21,7 @@ from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install import add_common_arguments, confirm, refuse_powerless, show, tell
 from netfail_hooks.lock import Lock
 from netfail_hooks.manifest import Entry, Manifest
+from netfail_hooks.networkd import match, takeover
 from netfail_hooks.paths import Paths
 from netfail_hooks.perform import forget, place
 from netfail_hooks.plan import Step

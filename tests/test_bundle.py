@@ -12,19 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import (
-    bundle,
-    cli,
-    doctor_observe,
-    log,
-    match,
-    recorder,
-    redact_network,
-    replay,
-    status,
-)
+from netfail_hooks import bundle, cli, doctor_observe, log, recorder, redact_network, replay, status
 from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
+from netfail_hooks.networkd import match
 from netfail_hooks.paths import Paths
 from netfail_hooks.redact import Redactor
 from netfail_hooks.replay_decide import again

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, dispatch, networkctl, replay
+from netfail_hooks import cli, dispatch, replay
 from netfail_hooks.dispatch import OURS, Script
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.steps import Step
 

@@ -12,20 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import (
-    cli,
-    doctor,
-    doctor_files,
-    doctor_fix,
-    doctor_machine,
-    doctor_own,
-    networkctl,
-)
+from netfail_hooks import cli, doctor, doctor_files, doctor_fix, doctor_machine, doctor_own
 from netfail_hooks.config import load
 from netfail_hooks.doctor_facts import BondSeen, Hit, OwnFile, Process, Unit
 from netfail_hooks.doctor_ifupdown import ifupdown_has
 from netfail_hooks.doctor_report import report
 from netfail_hooks.doctor_text import render
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.sandbox_holder import until
 from netfail_hooks.values import plain, replace
 from tests.machine import Machine

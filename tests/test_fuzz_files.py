@@ -11,19 +11,19 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import networkfile
 from netfail_hooks.config import compile_config, parse_compiled
 from netfail_hooks.config.file import parse, read, render
 from netfail_hooks.errors import Misuse
 from netfail_hooks.layout import layout
-from netfail_hooks.match import Nic, Source
+from netfail_hooks.networkd import file as networkfile
+from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.networkd.takeover import take_over
 from netfail_hooks.policy import memory
 from netfail_hooks.policy.changes import AddAddress, SetRoute
 from netfail_hooks.policy.choose import think
 from netfail_hooks.policy.facts import contains
 from netfail_hooks.policy.routes import decide
 from netfail_hooks.recorder import counters
-from netfail_hooks.takeover import take_over
 from netfail_hooks.values import replace
 from tests.conftest import Tried
 from tests.world import STATES, World, config_of

@@ -9,8 +9,8 @@ import pytest
 from netfail_hooks import doctor_files
 from netfail_hooks.doctor_facts import Finding, NetworkFile
 from netfail_hooks.doctor_rules import diagnose
-from netfail_hooks.leads_out import leads_out
-from netfail_hooks.networkfile import parse
+from netfail_hooks.networkd.file import parse
+from netfail_hooks.networkd.leads_out import leads_out
 from netfail_hooks.values import replace
 from tests.machine import Machine
 from tests.test_doctor_rules import HEALTHY, routes

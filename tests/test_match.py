@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.match import Nic, effective, netdev, read_nic
+from netfail_hooks.networkd.match import Nic, effective, netdev, read_nic
 from netfail_hooks.paths import Paths
 
 NIC = Nic("eth0", "02:00:00:00:00:0a", "02:00:00:00:00:0b", "r8169", "ether", "pi")

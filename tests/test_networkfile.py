@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks import networkfile
-from netfail_hooks.networkfile import Section, ended, last, parse, render, section, settings
+from netfail_hooks.networkd import file as networkfile
+from netfail_hooks.networkd.file import Section, ended, last, parse, render, section, settings
 
 
 def _seen(text: str) -> list[tuple[str, list[tuple[str, str]]]]:

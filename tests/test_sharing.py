@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.networkfile import Section, parse
-from netfail_hooks.sharing import share
+from netfail_hooks.networkd.file import Section, parse
+from netfail_hooks.networkd.sharing import share
 
 
 def _file(address: str, gateway: str = "192.168.1.1", *more: str) -> str:

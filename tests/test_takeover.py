@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks import takeover
 from netfail_hooks.errors import Misuse
-from netfail_hooks.match import Nic, Source
-from netfail_hooks.networkfile import parse
-from netfail_hooks.takeover import Dhcp, Static, take_over, write_new
+from netfail_hooks.networkd import takeover
+from netfail_hooks.networkd.file import parse
+from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.networkd.takeover import Dhcp, Static, take_over, write_new
 
 _NIC = Nic("eth0")
 _PATH = "/etc/systemd/network/20-eth0.network"

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import live, networkctl, nodes, unfinished
+from netfail_hooks import live, nodes, unfinished
 from netfail_hooks.config import Config
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.manifest import Manifest
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.perform import Follower, note, perform
 from netfail_hooks.plan import Step

@@ -14,7 +14,7 @@ from netfail_hooks.values import value
 
 PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
 KERNEL = 2  # RTPROT_KERNEL (rtnetlink(7)): the kernel's own, such as an address's prefix
-SHARED_LABEL = "netfail"  # IFA_LABEL of another uplink's address, there for good (sharing.py)
+SHARED_LABEL = "netfail"  # IFA_LABEL of another uplink's address, there for good (networkd/sharing.py)
 FAMILIES = (4, 6)
 NO_ROUTE = -1
 FOREVER = 2**32 - 1  # seconds: a lifetime without end (linux/if_addr.h, ifa_cacheinfo)

@@ -103,7 +103,7 @@ class Networkd:
                 self._kernel.set_metric((net.name, net.address, 24), 0)
 
     def _sharing(self, net: Net) -> list[Net]:
-        """Return the uplinks whose static IPv4 addresses our files share (sharing.py)."""
+        """Return the uplinks whose static IPv4 addresses our files share (networkd/sharing.py)."""
         if (net.family, net.kind) != (4, "static"):
             return []
         return [

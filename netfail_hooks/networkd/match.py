@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from netfail_hooks import networkfile
 from netfail_hooks.errors import Misuse
+from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.paths import Paths
 
 # The earlier directory's file hides the later one's of the same name.

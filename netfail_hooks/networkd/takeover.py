@@ -19,8 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.match import Nic, Source
-from netfail_hooks.networkfile import (
+from netfail_hooks.networkd.file import (
     Section,
     asks_dhcp4,
     is_no,
@@ -31,6 +30,7 @@ from netfail_hooks.networkfile import (
     section,
     settings,
 )
+from netfail_hooks.networkd.match import Nic, Source
 from netfail_hooks.policy.facts import SHARED_LABEL
 
 _MARK = "# netfail-hooks:"

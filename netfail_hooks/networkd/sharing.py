@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValueError
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.networkfile import Section, parse, render, section
+from netfail_hooks.networkd.file import Section, parse, render, section
 from netfail_hooks.policy.facts import SHARED_LABEL
 
 

@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from netfail_hooks.networkfile import Section, asks_dhcp4, is_no, is_yes, last, settings
+from netfail_hooks.networkd.file import Section, asks_dhcp4, is_no, is_yes, last, settings
 from netfail_hooks.policy.facts import SHARED_LABEL
 
 

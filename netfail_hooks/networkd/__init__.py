@@ -1,0 +1,1 @@
+"""What systemd-networkd reads and says: its files, their matching, networkctl."""
