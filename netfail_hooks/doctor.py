@@ -14,7 +14,7 @@ from netfail_hooks.doctor_observe import look
 from netfail_hooks.doctor_report import Diagnosis, report
 from netfail_hooks.doctor_text import render
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install import refuse_powerless
+from netfail_hooks.install.installer import refuse_powerless
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import plain
 

@@ -13,13 +13,13 @@ from fnmatch import fnmatchcase
 from netfail_hooks.config import Config
 from netfail_hooks.doctor_facts import BondSeen, NetworkFile, Place
 from netfail_hooks.errors import Misuse
-from netfail_hooks.hook_file import states
-from netfail_hooks.layout import HOOK
+from netfail_hooks.install.hook_file import states
+from netfail_hooks.install.layout import HOOK
+from netfail_hooks.install.units import TIMER, UNITS
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.leads_out import leads_out
 from netfail_hooks.paths import Paths
-from netfail_hooks.units import TIMER, UNITS
 
 _HERE = Paths()
 _PLACES = re.compile(rb"^sys\.path \+= \[(.*)\]$", re.MULTILINE)

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 
 from netfail_hooks.doctor_facts import DISPATCHER, NETWORKD, WAIT_ONLINE, Process, Unit
-from netfail_hooks.units import SERVICE, TIMER
+from netfail_hooks.install.units import SERVICE, TIMER
 
 # Those that set interfaces up, and those that rules look for.
 _CLIENTS = ("dhcpcd", "dhclient", "udhcpc", "connmand")

@@ -6,16 +6,17 @@ import os
 import re
 import shutil
 
-from netfail_hooks import doctor_files, doctor_machine, doctor_own, live
+from netfail_hooks import doctor_files, doctor_machine, doctor_own
 from netfail_hooks.config import Config, load
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.doctor_facts import NETWORK_MANAGER, NETWORKD, Facts, Process, Unit
 from netfail_hooks.doctor_ifupdown import ifupdown_has
 from netfail_hooks.errors import Misuse
+from netfail_hooks.install import reconfigure
+from netfail_hooks.install.network_files import detect, networkmanager_has
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.networkd import match, networkctl
-from netfail_hooks.networks import detect, networkmanager_has
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Observation
 
@@ -31,7 +32,7 @@ def look(paths: Paths) -> Facts:
     states = networkctl.states()
     names = config.names() if config else _would_be(paths, states)
     asked = config or Config(uplinks=default_metrics(names))
-    units = doctor_machine.units(names) if live.systemd_runs() else ()
+    units = doctor_machine.units(names) if reconfigure.systemd_runs() else ()
     if not units:
         unknown.append("what systemd starts: it does not run this machine, or does not answer")
     processes = doctor_machine.processes(unknown)

@@ -7,14 +7,14 @@ import os
 import re
 from collections.abc import Iterator
 
-from netfail_hooks import manifest, nodes
-from netfail_hooks.bond_files import bond_files
 from netfail_hooks.config import Config
 from netfail_hooks.doctor_facts import CHANGED, MISSING, NEW, STALE, OwnFile
 from netfail_hooks.doctor_files import hooks, read_text
 from netfail_hooks.errors import Problem
-from netfail_hooks.layout import layout
-from netfail_hooks.manifest import Manifest
+from netfail_hooks.install import manifest, nodes
+from netfail_hooks.install.bond_files import bond_files
+from netfail_hooks.install.layout import layout
+from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import takeover
 from netfail_hooks.paths import Paths

@@ -17,7 +17,7 @@ from netfail_hooks.doctor_facts import (
     Unit,
 )
 from netfail_hooks.doctor_rules_setup import AGAIN, is_arch, listed, may_write, waits_for_all
-from netfail_hooks.units import ONLINE_FILE, SERVICE, TIMER
+from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER
 
 _PROGRAM = "networkd-dispatcher"
 _INSTALL = ("apt install networkd-dispatcher", "pacman -S networkd-dispatcher")

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from netfail_hooks.doctor_facts import CHANGED, MISSING, NEW, STALE, WAIT_ONLINE, Facts, Hit
-from netfail_hooks.units import ONLINE_FILE, TIMER, WANTED
+from netfail_hooks.install.units import ONLINE_FILE, TIMER, WANTED
 
 AGAIN = "netfail-hooks install --yes"
 CONFIG = "/etc/netfail-hooks/config.toml"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from netfail_hooks import hook_file
 from netfail_hooks.config import Config
 from netfail_hooks.config.file import render
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.dispatch import OURS
+from netfail_hooks.install import hook_file
 from netfail_hooks.recorder import FILE
 from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.replay_hooks import tell_decisions

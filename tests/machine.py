@@ -7,8 +7,8 @@ import os
 import stat
 from pathlib import Path
 
-from netfail_hooks import install, uninstall
 from netfail_hooks.cli import Parser
+from netfail_hooks.install import installer, uninstaller
 from netfail_hooks.paths import Paths
 
 HOWTO = """\
@@ -84,11 +84,11 @@ class Machine:
 
     def install(self, *words: str) -> int:
         """Run install on it."""
-        return install.run(self.parse(install.add_arguments, words))
+        return installer.run(self.parse(installer.add_arguments, words))
 
     def uninstall(self, *words: str) -> int:
         """Run uninstall on it."""
-        return uninstall.run(self.parse(uninstall.add_arguments, words))
+        return uninstaller.run(self.parse(uninstaller.add_arguments, words))
 
     def parse(self, declare: object, words: tuple[str, ...]) -> argparse.Namespace:
         """Return what the command line makes of the words."""

@@ -7,9 +7,9 @@ import contextlib
 
 import pytest
 
-from netfail_hooks.asked import Asked, Setup, add_arguments, parse
-from netfail_hooks.asked_bond import refuse_others
 from netfail_hooks.errors import Misuse
+from netfail_hooks.install.bond_options import refuse_others
+from netfail_hooks.install.options import Asked, Setup, add_arguments, parse
 
 TWO = "--primary eth0 --backup wlan0"
 BOND = f"--mode bond {TWO}"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks.asked import Setup
-from netfail_hooks.bond_files import bond_files, netdev_text, slave_text
 from netfail_hooks.errors import Misuse
+from netfail_hooks.install.bond_files import bond_files, netdev_text, slave_text
+from netfail_hooks.install.options import Setup
 from netfail_hooks.networkd.match import Nic
 from netfail_hooks.networkd.takeover import Dhcp, write_new
 from netfail_hooks.policy.bond_facts import Bond

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks.asked import Asked
 from netfail_hooks.config import Config
 from netfail_hooks.config import file as config_file
-from netfail_hooks.config_choice import amend, choose
 from netfail_hooks.errors import Misuse
+from netfail_hooks.install.config import amend, choose
+from netfail_hooks.install.options import Asked
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
 

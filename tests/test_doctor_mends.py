@@ -7,8 +7,8 @@ import pytest
 from netfail_hooks.doctor_facts import BondSeen, Facts, NetworkFile, OwnFile, Place, Unit
 from netfail_hooks.doctor_rules import diagnose
 from netfail_hooks.doctor_rules_setup import AGAIN
+from netfail_hooks.install.units import TIMER
 from netfail_hooks.policy.facts import Sysctl
-from netfail_hooks.units import TIMER
 from netfail_hooks.values import replace
 from tests.test_doctor_rules import BONDED, HEALTHY, routes
 from tests.world import World, config_of

@@ -21,9 +21,9 @@ from netfail_hooks.doctor_facts import (
 )
 from netfail_hooks.doctor_rules import BROKEN, RULES, diagnose
 from netfail_hooks.doctor_rules_setup import AGAIN
-from netfail_hooks.layout import HOOK
+from netfail_hooks.install.layout import HOOK
+from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER, WANTED
 from netfail_hooks.policy.facts import Route, Sysctl
-from netfail_hooks.units import ONLINE_FILE, SERVICE, TIMER, WANTED
 from netfail_hooks.values import replace
 from tests.world import World, config_of
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from netfail_hooks.config import compile_config, parse_compiled
 from netfail_hooks.config.file import parse, read, render
 from netfail_hooks.errors import Misuse
-from netfail_hooks.layout import layout
+from netfail_hooks.install.layout import layout
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd.match import Nic, Source
 from netfail_hooks.networkd.takeover import take_over

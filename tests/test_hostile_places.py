@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import config, manifest, recorder
+from netfail_hooks import config, recorder
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.files import only_root_can_change, own_directory
+from netfail_hooks.install import manifest
 from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import memory

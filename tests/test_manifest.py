@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netfail_hooks import manifest, nodes
 from netfail_hooks.errors import Problem
-from netfail_hooks.manifest import Manifest
-from netfail_hooks.nodes import DIRECTORY, FILE, LINK, Node
+from netfail_hooks.install import manifest, nodes
+from netfail_hooks.install.manifest import Manifest
+from netfail_hooks.install.nodes import DIRECTORY, FILE, LINK, Node
 from netfail_hooks.paths import Paths
 
 OWNER = (os.geteuid(), os.getegid())

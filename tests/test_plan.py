@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import nodes
-from netfail_hooks.manifest import Manifest
-from netfail_hooks.nodes import Node
+from netfail_hooks.install import nodes
+from netfail_hooks.install.manifest import Manifest
+from netfail_hooks.install.nodes import Node
+from netfail_hooks.install.plan import Step, diff, steps
 from netfail_hooks.paths import Paths
-from netfail_hooks.plan import Step, diff, steps
 
 
 def _file(text: str, mode: int = 0o644) -> Node:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import live, nodes, unfinished
 from netfail_hooks.config import Config
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.manifest import Manifest
+from netfail_hooks.install import nodes, reconfigure, unfinished
+from netfail_hooks.install.manifest import Manifest
+from netfail_hooks.install.plan import Step
+from netfail_hooks.install.transaction import Follower, note, perform
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.perform import Follower, note, perform
-from netfail_hooks.plan import Step
 
 CONFIG = Config(uplinks=default_metrics(("eth0", "wlan0")))
 
@@ -45,10 +45,10 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise Problem("it is broken")
         unfinished.clear(paths, interface)
 
-    monkeypatch.setattr(live, "around", around)
-    monkeypatch.setattr(live, "command", lambda *argv: found.append(" ".join(argv)))
-    monkeypatch.setattr(live, "forget_static", lambda _, name: found.append(f"forget {name}"))
-    monkeypatch.setattr(live, "_BEGUN", 0)
+    monkeypatch.setattr(reconfigure, "around", around)
+    monkeypatch.setattr(reconfigure, "command", lambda *argv: found.append(" ".join(argv)))
+    monkeypatch.setattr(reconfigure, "forget_static", lambda _, name: found.append(f"forget {name}"))
+    monkeypatch.setattr(reconfigure, "_BEGUN", 0)
     return found
 
 
@@ -77,13 +77,13 @@ def test_a_place_where_nothing_can_be_noted_keeps_nobody(tmp_path: Path) -> None
 
 
 def test_with_nothing_unfinished_the_network_is_not_touched(paths: Paths, done: list[str]) -> None:
-    live.finish(CONFIG, paths)
+    reconfigure.finish(CONFIG, paths)
     assert done == []
 
 
 def test_what_is_unfinished_is_set_up_as_the_files_say_now(paths: Paths, done: list[str]) -> None:
     unfinished.mark(paths, "wlan0")
-    live.finish(CONFIG, paths)
+    reconfigure.finish(CONFIG, paths)
     assert done == [
         "around wlan0 of eth0 wlan0",
         "networkctl reload",
@@ -95,7 +95,7 @@ def test_what_is_unfinished_is_set_up_as_the_files_say_now(paths: Paths, done: l
 
 def test_one_that_is_gone_is_finished(paths: Paths, done: list[str]) -> None:
     unfinished.mark(paths, "wwan0")
-    live.finish(CONFIG, paths)
+    reconfigure.finish(CONFIG, paths)
     assert done == []
     assert unfinished.marked(paths) == ()
 
@@ -105,11 +105,11 @@ def test_one_that_is_no_uplink_any_more_is_finished_too_and_a_failure_is_told(
 ) -> None:
     unfinished.mark(paths, "usb0")
     told: list[str] = []
-    live.finish(CONFIG, paths, told)
+    reconfigure.finish(CONFIG, paths, told)
     assert done[0] == "around usb0 of eth0 wlan0 usb0"
     assert told == ["it is broken"]
     with pytest.raises(Problem, match="broken"):
-        live.finish(CONFIG, paths)
+        reconfigure.finish(CONFIG, paths)
     assert unfinished.marked(paths) == ("usb0",)
 
 
@@ -118,7 +118,7 @@ def test_one_that_networkd_leaves_alone_and_that_is_no_uplink_is_somebody_elses(
 ) -> None:
     monkeypatch.setattr(networkctl, "leaves_alone", lambda name: name == "usb0")
     unfinished.mark(paths, "usb0")
-    live.finish(CONFIG, paths)
+    reconfigure.finish(CONFIG, paths)
     assert done == []
     assert unfinished.marked(paths) == ()
 

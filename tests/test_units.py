@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import hook_file, units
 from netfail_hooks.errors import Problem
+from netfail_hooks.install import hook_file, units
 
 
 def test_every_state_directory_has_a_hook() -> None:

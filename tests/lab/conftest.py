@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks import hook_file, sandbox
+from netfail_hooks import sandbox
+from netfail_hooks.install import hook_file
 from netfail_hooks.sandbox import Lab
 
 MakeLab = Callable[..., Lab]

@@ -16,8 +16,8 @@ from itertools import zip_longest
 
 import pytest
 
-from netfail_hooks import manifest, nodes
-from netfail_hooks.nodes import Node
+from netfail_hooks.install import manifest, nodes
+from netfail_hooks.install.nodes import Node
 from netfail_hooks.paths import package_home
 from netfail_hooks.policy import memory
 from netfail_hooks.sandbox import Lab

@@ -151,7 +151,7 @@ class Kernel:
         self.routes.append(replace(route, linkdown=False))
 
     def lead(self, route: Route) -> None:
-        """Add a route ahead of those of its metric (detour.py), and in place of none."""
+        """Add a route ahead of those of its metric (install/detour.py), and in place of none."""
         self._refuse(route)
         self.routes.insert(0, replace(route, linkdown=False))
 

@@ -11,7 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from netfail_hooks import detour, recorder
+from netfail_hooks import recorder
+from netfail_hooks.install import detour
 from netfail_hooks.policy import choose
 from netfail_hooks.policy import routes as decisions
 from netfail_hooks.replay_decide import again

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netfail_hooks.detour import plan
+from netfail_hooks.install.detour import plan
 from netfail_hooks.policy import decide, think
 from netfail_hooks.policy.changes import Change
 from netfail_hooks.policy.facts import FAMILIES, Observation, Result

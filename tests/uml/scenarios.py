@@ -127,7 +127,7 @@ def _switched(lab: Lab, results: Results) -> None:
     results["no answer"] = [done.returncode, done.stderr]
     _await_back(lab, there)
     _kill(lab, "--mode", "routes", *PAIR)
-    code = "from netfail_hooks.rollback import main; main()"
+    code = "from netfail_hooks.install.rollback import main; main()"
     lab.run(sys.executable, "-c", code, environment={"PYTHONPATH": package_home()})
     _await_back(lab, there)
     wait(lambda: lab.netfail("check").returncode == 0, "an answer from the gateway", seconds=_SLOW)

@@ -8,12 +8,12 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from netfail_hooks import manifest as manifests
-from netfail_hooks import nodes
 from netfail_hooks.errors import Problem
-from netfail_hooks.manifest import Manifest
+from netfail_hooks.install import manifest as manifests
+from netfail_hooks.install import nodes
+from netfail_hooks.install.manifest import Manifest
+from netfail_hooks.install.plan import Step
 from netfail_hooks.paths import Paths
-from netfail_hooks.plan import Step
 
 Around = Callable[[Step], contextlib.AbstractContextManager[None]]
 

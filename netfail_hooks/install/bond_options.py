@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import ipaddress
 
-from netfail_hooks.asked import Setup
 from netfail_hooks.errors import Misuse
+from netfail_hooks.install.options import Setup
 
 
 def bond_setup(args: argparse.Namespace) -> Setup | None:

@@ -10,23 +10,24 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from netfail_hooks import asked, bond_live, live, manifest, nodes, reconcile, unfinished
-from netfail_hooks.asked_bond import refuse_others
-from netfail_hooks.bond_files import bond_files
+from netfail_hooks import reconcile
 from netfail_hooks.config import Config, load
 from netfail_hooks.config.schema import default_metrics
-from netfail_hooks.config_choice import choose
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
-from netfail_hooks.hook_file import unsafe_places
-from netfail_hooks.layout import layout
-from netfail_hooks.manifest import Manifest
-from netfail_hooks.networks import detect, networks, refuse_foreign_managers
-from netfail_hooks.nodes import Node
+from netfail_hooks.install import bond_switch, manifest, nodes, options, reconfigure, unfinished
+from netfail_hooks.install.bond_files import bond_files
+from netfail_hooks.install.bond_options import refuse_others
+from netfail_hooks.install.config import choose
+from netfail_hooks.install.hook_file import unsafe_places
+from netfail_hooks.install.layout import layout
+from netfail_hooks.install.manifest import Manifest
+from netfail_hooks.install.network_files import detect, networks, refuse_foreign_managers
+from netfail_hooks.install.nodes import Node
+from netfail_hooks.install.plan import Step, diff, steps
+from netfail_hooks.install.rollback import switching
+from netfail_hooks.install.transaction import Follower, note, perform
 from netfail_hooks.paths import Paths
-from netfail_hooks.perform import Follower, note, perform
-from netfail_hooks.plan import Step, diff, steps
 from netfail_hooks.policy import sysctls
-from netfail_hooks.rollback import switching
 
 _HERE = Paths()
 _PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, will put it
@@ -46,18 +47,18 @@ class Work:
     @property
     def switches(self) -> bool:
         """Tell whether the machine goes into a bond, or out of one, or gets another."""
-        return self.live and bond_live.concerns_bond(self.todo)
+        return self.live and bond_switch.concerns_bond(self.todo)
 
     def everybody(self) -> Config:
         """Return the uplinks, those that no longer are one after them."""
-        retired = [live.uplink_of(step.path) for step in self.todo]
+        retired = [reconfigure.uplink_of(step.path) for step in self.todo]
         names = dict.fromkeys((*self.config.names(), *filter(None, retired)))
         return Config(uplinks=default_metrics(tuple(names)))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    asked.add_arguments(parser)
+    options.add_arguments(parser)
     add_common_arguments(parser, "install")
 
 
@@ -100,7 +101,7 @@ def prepare(args: argparse.Namespace) -> Work:
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
         raise Misuse(f"--root {args.root}: no such directory")
-    wish = asked.parse(args)
+    wish = options.parse(args)
     known = manifest.load(paths)
     config, text = choose(paths, wish, lambda: detect(paths))
     refuse_foreign_managers(paths, config.names())
@@ -117,7 +118,7 @@ def prepare(args: argparse.Namespace) -> Work:
     wanted = layout(config, text, found, package)
     wanted[_HERE.config] = _as_it_is(paths, wanted[_HERE.config])
     todo = steps(paths, wanted, known or Manifest())
-    running = not (paths.root or args.no_live) and live.networkd_answers()
+    running = not (paths.root or args.no_live) and reconfigure.networkd_answers()
     return Work(paths, config, known, todo, tuple(notes), running)
 
 
@@ -174,9 +175,9 @@ def _install(work: Work) -> list[str]:
     refused: list[str] = []
     if work.live:
         nodes.remove(work.paths.leaving)  # of an uninstall that was killed
-    now = live.current_sysctls(work.everybody().names()) if work.live else {}
-    gone = bond_live.stale(work.config, work.todo) if work.switches else ()
-    made = bond_live.bonds_of(work.todo)
+    now = reconfigure.current_sysctls(work.everybody().names()) if work.live else {}
+    gone = bond_switch.stale(work.config, work.todo) if work.switches else ()
+    made = bond_switch.bonds_of(work.todo)
     guard = switching(work.paths, work.todo, made) if work.switches else contextlib.nullcontext()
     try:
         noted = note(_originals(work, now), work.todo)
@@ -184,13 +185,13 @@ def _install(work: Work) -> list[str]:
             perform(work.paths, noted, work.todo, _follower(work, gone, refused))
     except BaseException:
         if work.live:
-            live.set_sysctls(now)
+            reconfigure.set_sysctls(now)
             if work.switches:
-                bond_live.give_back(made, work.everybody())
+                bond_switch.give_back(made, work.everybody())
             else:
                 with contextlib.suppress(Problem):  # a file whose step back could not begin
-                    live.command("networkctl", "reload")
-                live.revive(work.everybody())
+                    reconfigure.command("networkctl", "reload")
+                reconfigure.revive(work.everybody())
         raise
     return refused
 
@@ -205,29 +206,29 @@ def _follower(work: Work, gone: Sequence[str], refused: list[str]) -> Follower:
 
     @contextlib.contextmanager
     def around(step: Step) -> Iterator[None]:
-        with live.network_step(step, everybody, work.paths) if alone else contextlib.nullcontext():
+        with reconfigure.network_step(step, everybody, work.paths) if alone else contextlib.nullcontext():
             yield
             if work.switches and step is work.todo[-1]:
                 _switch(work, gone)
 
     def back(step: Step) -> contextlib.AbstractContextManager[None]:
         if alone:
-            return live.step_back(step, everybody, work.paths)
+            return reconfigure.step_back(step, everybody, work.paths)
         return contextlib.nullcontext()
 
     def begin() -> None:
         if work.live:
-            refused.extend(live.set_sysctls(_settings(work)))
+            refused.extend(reconfigure.set_sysctls(_settings(work)))
         if alone:
-            live.finish(everybody, work.paths)
+            reconfigure.finish(everybody, work.paths)
 
     return Follower(begin, around, back)
 
 
 def _switch(work: Work, gone: Sequence[str]) -> None:
     """Have networkd follow into another mode; what a killed run was at is no matter then."""
-    bond_live.follow(gone)
-    bond_live.await_gateway(work.config)
+    bond_switch.follow(gone)
+    bond_switch.await_gateway(work.config)
     nodes.remove(work.paths.run + "/state")  # uplinks are judged anew
     for name in unfinished.marked(work.paths):
         unfinished.clear(work.paths, name)
@@ -236,7 +237,7 @@ def _switch(work: Work, gone: Sequence[str]) -> None:
 def _originals(work: Work, now: dict[str, str]) -> Manifest:
     """Return what is known of the machine before us; what an earlier install noted stays."""
     if work.known is None:
-        ways = live.ways(work.everybody()) if work.live else ()
+        ways = reconfigure.ways(work.everybody()) if work.live else ()
         return Manifest(sysctls=now, ways=ways)
     return replace(work.known, sysctls={**now, **work.known.sysctls})
 
@@ -250,12 +251,12 @@ def _settings(work: Work) -> dict[str, str]:
 
 def _start(work: Work) -> list[str]:
     """Start the timer and look once; return what is left to do."""
-    live.revive(work.config)
-    told = [*live.networkd_problems(), *live.start_dispatcher()]
+    reconfigure.revive(work.config)
+    told = [*reconfigure.networkd_problems(), *reconfigure.start_dispatcher()]
     interval = work.config.interval
-    if live.systemd_runs():
+    if reconfigure.systemd_runs():
         with _telling(told):
-            live.start_timer(interval)
+            reconfigure.start_timer(interval)
     elif interval:
         told.append(f"systemd does not run this machine, so nothing runs 'netfail-hooks check' "
                     f"every {interval} s")  # fmt: skip
@@ -278,9 +279,9 @@ def _telling(told: list[str]) -> Iterator[None]:
 def _what_remains(work: Work) -> list[str]:
     """Return what a person has to do where the running machine was left alone."""
     if work.paths.root:
-        return live.image_problems(work.paths)
+        return reconfigure.image_problems(work.paths)
     why = "it was asked not to be touched"
-    if not live.networkd_answers():
+    if not reconfigure.networkd_answers():
         why = "systemd-networkd does not answer"
     told = (
         f"the running machine is as it was ({why}); reboot it with systemd-networkd and "

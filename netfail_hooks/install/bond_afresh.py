@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from netfail_hooks import nodes
+from netfail_hooks.install import nodes
 from netfail_hooks.networkd import match
 from netfail_hooks.networkd.file import settings
 from netfail_hooks.networkd.takeover import is_ours

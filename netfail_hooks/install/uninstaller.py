@@ -13,18 +13,25 @@ import os
 import re
 from dataclasses import dataclass
 
-from netfail_hooks import bond_live, live, manifest, metrics, nodes
+from netfail_hooks import metrics
 from netfail_hooks.config import Config
 from netfail_hooks.config import file as config_file
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.errors import Misuse, Problem
-from netfail_hooks.install import add_common_arguments, confirm, refuse_powerless, show, tell
+from netfail_hooks.install import bond_switch, manifest, nodes, reconfigure
+from netfail_hooks.install.installer import (
+    add_common_arguments,
+    confirm,
+    refuse_powerless,
+    show,
+    tell,
+)
+from netfail_hooks.install.manifest import Entry, Manifest
+from netfail_hooks.install.plan import Step
+from netfail_hooks.install.transaction import forget, place
 from netfail_hooks.lock import Lock
-from netfail_hooks.manifest import Entry, Manifest
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.paths import Paths
-from netfail_hooks.perform import forget, place
-from netfail_hooks.plan import Step
 
 _HERE = Paths()
 _LEFT = re.compile(
@@ -45,7 +52,7 @@ class Work:
 
     def uplinks(self) -> Config:
         """Return the uplinks whose files are put back."""
-        names = dict.fromkeys(live.uplink_of(entry.path) for entry in self.known.entries)
+        names = dict.fromkeys(reconfigure.uplink_of(entry.path) for entry in self.known.entries)
         return Config(uplinks=default_metrics(tuple(filter(None, names))))
 
 
@@ -104,8 +111,8 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
 
 def lost(work: Work) -> tuple[str, ...]:
     """Return what to say of uplinks that nothing but our own files sets up."""
-    made = bond_live.bonds_of(work.todo)
-    names = [live.uplink_of(step.path) for step in work.todo if step.after is None]
+    made = bond_switch.bonds_of(work.todo)
+    names = [reconfigure.uplink_of(step.path) for step in work.todo if step.after is None]
     told = []
     for name in sorted({name for name in names if name and name not in made}):
         with contextlib.suppress(Misuse):  # of a file that may set it up
@@ -118,10 +125,10 @@ def lost(work: Work) -> tuple[str, ...]:
 
 def _ordered(todo: list[Step], known: Manifest) -> tuple[Step, ...]:
     """Give the ``.network`` files the order in which the default routes were once added."""
-    places = [place for place, step in enumerate(todo) if live.uplink_of(step.path)]
+    places = [place for place, step in enumerate(todo) if reconfigure.uplink_of(step.path)]
     ranks = {name: rank for rank, name in enumerate(known.ways)}
     steps = [todo[place] for place in places]
-    steps.sort(key=lambda step: ranks.get(live.uplink_of(step.path), len(ranks)))
+    steps.sort(key=lambda step: ranks.get(reconfigure.uplink_of(step.path), len(ranks)))
     changed = dict(zip(places, steps, strict=True))
     return tuple(changed.get(place, step) for place, step in enumerate(todo))
 
@@ -137,9 +144,9 @@ def _uninstall(work: Work) -> list[str]:
     """Put everything back; return what could not be."""
     told: list[str] = []
     textfile = _textfile(work.paths)
-    networkd = work.live and live.networkd_answers()
-    if work.live and live.systemd_runs():
-        live.stop_timer()
+    networkd = work.live and reconfigure.networkd_answers()
+    if work.live and reconfigure.systemd_runs():
+        reconfigure.stop_timer()
     if work.live:
         _hold_hooks(work.paths)
     for entry in work.known.entries:
@@ -150,25 +157,25 @@ def _uninstall(work: Work) -> list[str]:
     if textfile:
         metrics.remove(work.paths.at(textfile))
     _remove_own_directories(work)
-    if work.live and live.systemd_runs():
-        live.forget_units()
+    if work.live and reconfigure.systemd_runs():
+        reconfigure.forget_units()
     forget(work.paths)
     return told
 
 
 def _give_back(work: Work, told: list[str], *, networkd: bool) -> None:
     """Take the steps, a running networkd following; add to ``told`` what went wrong there."""
-    bonds = bond_live.bonds_of(work.todo)
+    bonds = bond_switch.bonds_of(work.todo)
     alone = networkd and not bonds
     if alone:
-        live.finish(work.uplinks(), work.paths, told)
+        reconfigure.finish(work.uplinks(), work.paths, told)
     for step in work.todo:
-        with live.network_step(step, work.uplinks(), work.paths, told) if alone else _nothing():
+        with reconfigure.network_step(step, work.uplinks(), work.paths, told) if alone else _nothing():
             place(work.paths, step)
     if alone:
-        live.revive(work.uplinks())
+        reconfigure.revive(work.uplinks())
     elif networkd:
-        told += bond_live.give_back(bonds, work.uplinks())
+        told += bond_switch.give_back(bonds, work.uplinks())
 
 
 def _hold_hooks(paths: Paths) -> None:
@@ -192,9 +199,9 @@ def _nothing() -> contextlib.nullcontext[None]:
 
 
 def _restore_kernel(known: Manifest) -> list[str]:
-    from netfail_hooks.residue import remove_ours
+    from netfail_hooks.install.residue import remove_ours
 
-    told = [f"the kernel refused {one}" for one in live.set_sysctls(known.sysctls)]
+    told = [f"the kernel refused {one}" for one in reconfigure.set_sysctls(known.sysctls)]
     try:
         remove_ours()
     except Problem as problem:

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from netfail_hooks import unfinished
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
+from netfail_hooks.install import unfinished
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import address_body, route_body

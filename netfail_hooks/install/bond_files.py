@@ -11,9 +11,9 @@ import ipaddress
 import os
 from collections.abc import Iterator
 
-from netfail_hooks.asked import Setup
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse
+from netfail_hooks.install.options import Setup
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.file import Section, parse, settings
 from netfail_hooks.networkd.match import Nic, Source

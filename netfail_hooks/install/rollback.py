@@ -15,18 +15,18 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
-from netfail_hooks import bond_live, live, manifest, nodes
 from netfail_hooks.errors import Problem
-from netfail_hooks.hook_file import base_python, search_path
+from netfail_hooks.install import bond_switch, manifest, nodes, reconfigure
+from netfail_hooks.install.hook_file import base_python, search_path
+from netfail_hooks.install.nodes import Node
+from netfail_hooks.install.plan import Step
+from netfail_hooks.install.transaction import place
 from netfail_hooks.journal import WARNING, tell
-from netfail_hooks.nodes import Node
 from netfail_hooks.paths import Paths
-from netfail_hooks.perform import place
-from netfail_hooks.plan import Step
 
 SECONDS = 90
 _UNIT = "netfail-hooks-rollback"
-_CODE = "import sys; sys.path += {}; from netfail_hooks.rollback import main; sys.exit(main({}))"
+_CODE = "import sys; sys.path += {}; from netfail_hooks.install.rollback import main; sys.exit(main({}))"
 
 
 @contextlib.contextmanager
@@ -42,9 +42,9 @@ def armed(paths: Paths, todo: Sequence[Step], bonds: Sequence[str]) -> Iterator[
         yield
     finally:
         nodes.remove(_place(paths))
-        if live.systemd_runs():
+        if reconfigure.systemd_runs():
             with contextlib.suppress(Problem):
-                live.command("systemctl", "stop", f"{_UNIT}.timer")
+                reconfigure.command("systemctl", "stop", f"{_UNIT}.timer")
 
 
 @contextlib.contextmanager
@@ -71,7 +71,7 @@ def main(wait: int = 0) -> int:
         with contextlib.suppress(OSError):
             place(paths, Step(path, None, manifest.node(data)))
     nodes.remove(_place(paths))
-    bond_live.follow(tree["bonds"])
+    bond_switch.follow(tree["bonds"])
     tell("install did not come to its end: the old files are back", priority=WARNING)
     return 0
 
@@ -82,9 +82,9 @@ def _place(paths: Paths) -> str:
 
 def _wait_aside() -> None:
     program, places = base_python(), list(search_path())
-    if live.systemd_runs():
+    if reconfigure.systemd_runs():
         code = _CODE.format(places, 0)
-        live.command("systemd-run", "--quiet", "--collect", f"--unit={_UNIT}",
+        reconfigure.command("systemd-run", "--quiet", "--collect", f"--unit={_UNIT}",
                      f"--on-active={SECONDS}", "--timer-property=AccuracySec=100ms",
                      program, "-IS", "-c", code)  # fmt: skip
         return

@@ -3,7 +3,7 @@
 networkd makes the bond from our files, but changes none that is there: of a live bond the
 kernel takes a mode, or a policy for hardware addresses, only without slaves. Such a one is
 deleted, and networkd makes it anew. For a second or two the machine is off the network; if the
-gateway then doesn't answer, the old files come back (``rollback.py``).
+gateway then doesn't answer, the old files come back (``install/rollback.py``).
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import struct
 import time
 from collections.abc import Sequence
 
-from netfail_hooks import bond_afresh, live, reconcile
+from netfail_hooks import reconcile
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Problem
+from netfail_hooks.install import bond_afresh, reconfigure
+from netfail_hooks.install.plan import Step
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.plan import Step
 from netfail_hooks.policy.bond_facts import ACTIVE_BACKUP
 from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.values import replace
@@ -65,7 +66,7 @@ def follow(gone: Sequence[str]) -> None:
     for path in bond_afresh.slave_files(Paths(), gone):
         with contextlib.suppress(OSError):  # a read-only /usr: a restart of networkd would do
             bond_afresh.renew(path)
-    live.command("networkctl", "reload")
+    reconfigure.command("networkctl", "reload")
 
 
 def _await_gone(names: Sequence[str]) -> None:
@@ -93,7 +94,7 @@ def give_back(gone: Sequence[str], config: Config) -> list[str]:
             nudged = True
             for name in config.names():
                 with contextlib.suppress(Problem):
-                    live.command("networkctl", "reconfigure", name)
+                    reconfigure.command("networkctl", "reconfigure", name)
         time.sleep(_STEP)
     return [f"no way out {_PATIENCE:.0f} s after the old files came back: see 'networkctl'"]
 

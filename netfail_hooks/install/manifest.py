@@ -14,10 +14,10 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from netfail_hooks import nodes
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_owned
-from netfail_hooks.nodes import Node
+from netfail_hooks.install import nodes
+from netfail_hooks.install.nodes import Node
 from netfail_hooks.paths import Paths
 
 SCHEMA = 1

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from netfail_hooks import nodes
-from netfail_hooks.manifest import Manifest
-from netfail_hooks.nodes import Node
+from netfail_hooks.install import nodes
+from netfail_hooks.install.manifest import Manifest
+from netfail_hooks.install.nodes import Node
 from netfail_hooks.paths import Paths
 
 

@@ -6,9 +6,9 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-from netfail_hooks.asked import Setup
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse
+from netfail_hooks.install.options import Setup
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.leads_out import leads_out

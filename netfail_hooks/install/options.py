@@ -77,7 +77,7 @@ def parse(args: argparse.Namespace) -> Asked:
     if args.interval is not None and not 0 <= args.interval <= 3600:
         raise Misuse(f"--interval {args.interval}: must be 0 to 3600")
     if args.mode == "bond":
-        from netfail_hooks.asked_bond import bond_setup, named
+        from netfail_hooks.install.bond_options import bond_setup, named
 
         return Asked(uplinks, {}, args.interval, args.mode, bond_setup(args), named(args))
     return Asked(uplinks, setups(args, uplinks), args.interval, args.mode)

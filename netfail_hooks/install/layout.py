@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netfail_hooks import nodes, units
 from netfail_hooks.config import Config
-from netfail_hooks.hook_file import hook_text, states
-from netfail_hooks.nodes import FILE, Node
+from netfail_hooks.install import nodes, units
+from netfail_hooks.install.hook_file import hook_text, states
+from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 from netfail_hooks.policy.facts import PROTOCOL

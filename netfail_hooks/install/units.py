@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netfail_hooks.hook_file import base_python, refuse_odd, search_path
+from netfail_hooks.install.hook_file import base_python, refuse_odd, search_path
 
 SERVICE, TIMER = "netfail-hooks-check.service", "netfail-hooks-check.timer"
 UNITS = "/etc/systemd/system"

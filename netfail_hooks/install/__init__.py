@@ -1,0 +1,1 @@
+"""What changes the machine for good, and gives it back."""
