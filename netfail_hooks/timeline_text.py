@@ -11,7 +11,7 @@ from datetime import datetime, tzinfo
 from itertools import groupby
 
 from netfail_hooks.paint import VERDICTS, painter
-from netfail_hooks.status_text import span
+from netfail_hooks.status.text import span
 from netfail_hooks.timeline import ABSENT, State, Timeline, Track
 from netfail_hooks.timeline_axis import marks
 

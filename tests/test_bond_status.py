@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks.bond_status import BondReport, SlaveReport, bond_report, render_bond
 from netfail_hooks.kernel.lookup import Way
 from netfail_hooks.policy.facts import Address, Observation
 from netfail_hooks.recorder.events import Event
+from netfail_hooks.status.bond import BondReport, SlaveReport, bond_report, render_bond
 from netfail_hooks.values import replace
 from tests.test_bond_decide import BOND, CABLE_OUT, CONFIG, SEEN, slave
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, journal, metrics, metrics_text
+from netfail_hooks import cli, journal, metrics
 from netfail_hooks.config import Config
 from netfail_hooks.config.file import render as render_config
-from netfail_hooks.metrics_text import Known
+from netfail_hooks.metrics import text as metrics_text
+from netfail_hooks.metrics.text import Known
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import memory
 from netfail_hooks.recorder import counters

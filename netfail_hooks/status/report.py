@@ -10,7 +10,7 @@ from netfail_hooks.policy.facts import FAMILIES, Observation
 from netfail_hooks.policy.health import is_well, trouble
 from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.recorder.events import Event
-from netfail_hooks.status_values import (
+from netfail_hooks.status.values import (
     SCHEMA,
     UNKNOWN,
     Failover,

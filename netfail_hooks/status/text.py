@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netfail_hooks.paint import BAD, DULL, GOOD, VERDICTS, Paint, painter
-from netfail_hooks.status_values import UNKNOWN, Failover, Family, Report, UplinkReport
+from netfail_hooks.status.values import UNKNOWN, Failover, Family, Report, UplinkReport
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _LABEL = 10

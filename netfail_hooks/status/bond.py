@@ -14,9 +14,9 @@ from netfail_hooks.paint import BAD, painter
 from netfail_hooks.policy.bond import trouble
 from netfail_hooks.policy.facts import FAMILIES, Observation
 from netfail_hooks.recorder.events import Event
-from netfail_hooks.status_report import told_failover
-from netfail_hooks.status_text import UNWELL, WELL, labelled, render_failover, well_mark
-from netfail_hooks.status_values import SCHEMA, Failover
+from netfail_hooks.status.report import told_failover
+from netfail_hooks.status.text import UNWELL, WELL, labelled, render_failover, well_mark
+from netfail_hooks.status.values import SCHEMA, Failover
 from netfail_hooks.values import value
 
 

@@ -11,7 +11,6 @@ import time
 from typing import NoReturn
 
 from netfail_hooks import terminal
-from netfail_hooks.bond_status import BondReport, bond_report, render_bond
 from netfail_hooks.config import Config, load
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_owned
@@ -24,9 +23,10 @@ from netfail_hooks.policy import memory
 from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.recorder import events
-from netfail_hooks.status_report import Sources, report
-from netfail_hooks.status_text import render
-from netfail_hooks.status_values import Report
+from netfail_hooks.status.bond import BondReport, bond_report, render_bond
+from netfail_hooks.status.report import Sources, report
+from netfail_hooks.status.text import render
+from netfail_hooks.status.values import Report
 from netfail_hooks.values import plain
 
 # ECMA-48: cursor home, erase to the end of the line, of the page

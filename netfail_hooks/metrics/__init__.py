@@ -9,10 +9,11 @@ import errno
 import os
 import time
 
-from netfail_hooks import journal, metrics_text
+from netfail_hooks import journal
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.kernel.observe import now
+from netfail_hooks.metrics import text as metrics_text
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.policy.memory import parse as parse_memory
