@@ -92,8 +92,8 @@ def _versions() -> Iterator[str]:
 
 
 def _findings(paths: Paths) -> Iterator[str]:
-    from netfail_hooks.doctor_observe import look
-    from netfail_hooks.doctor_rules import diagnose
+    from netfail_hooks.doctor.gather import look
+    from netfail_hooks.doctor.rules import diagnose
 
     try:
         facts = look(paths)

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import bundle, cli, doctor_observe, log, recorder, redact_network, replay, status
+from netfail_hooks import bundle, cli, log, recorder, redact_network, replay, status
 from netfail_hooks.config.file import render
+from netfail_hooks.doctor import gather
 from netfail_hooks.errors import Problem
 from netfail_hooks.networkd import match
 from netfail_hooks.paths import Paths
@@ -298,7 +299,7 @@ def test_a_report_survives_a_bug_in_what_looks_for_bugs(
     def broken(_: Paths) -> None:
         raise PermissionError("/home/alice")
 
-    monkeypatch.setattr(doctor_observe, "look", broken)
+    monkeypatch.setattr(gather, "look", broken)
     assert cli.entry(["log", "--bundle", "-"]) == 0
     assert "== doctor\ncannot look: PermissionError\n" in capfd.readouterr().out
 

@@ -12,12 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, doctor, doctor_files, doctor_fix, doctor_machine, doctor_own
+from netfail_hooks import cli
 from netfail_hooks.config import load
-from netfail_hooks.doctor_facts import BondSeen, Hit, OwnFile, Process, Unit
-from netfail_hooks.doctor_ifupdown import ifupdown_has
-from netfail_hooks.doctor_report import report
-from netfail_hooks.doctor_text import render
+from netfail_hooks.doctor import command, own_files
+from netfail_hooks.doctor import files as doctor_files
+from netfail_hooks.doctor import fix as doctor_fix
+from netfail_hooks.doctor import machine as doctor_machine
+from netfail_hooks.doctor.facts import BondSeen, Hit, OwnFile, Process, Unit
+from netfail_hooks.doctor.ifupdown import ifupdown_has
+from netfail_hooks.doctor.report import report
+from netfail_hooks.doctor.text import render
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.sandbox_holder import until
 from netfail_hooks.values import plain, replace
@@ -55,7 +59,7 @@ def machine(tmp_path: Path) -> Machine:
 
 def _files(machine: Machine) -> tuple[OwnFile, ...]:
     unknown: list[str] = []
-    found, compared = doctor_own.own_files(machine.paths, load(machine.paths), unknown)
+    found, compared = own_files.own_files(machine.paths, load(machine.paths), unknown)
     assert (compared, unknown) == (True, [])
     return found
 
@@ -96,7 +100,7 @@ def test_it_is_coloured_where_that_can_be_seen(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, term: str,
     no_colour: str, painted: bool,  # noqa: FBT001 - a column
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(doctor, "look", lambda _: HEALTHY)
+    monkeypatch.setattr(command, "look", lambda _: HEALTHY)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", term)
     monkeypatch.setenv("NO_COLOR", no_colour)
@@ -145,7 +149,7 @@ def test_dry_run_alone_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_exit_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, facts: object, status: int
 ) -> None:
-    monkeypatch.setattr(doctor, "look", lambda _: facts)
+    monkeypatch.setattr(command, "look", lambda _: facts)
     assert cli.entry(["doctor", "--json"]) == status
     assert json.loads(capsys.readouterr().out)["well"] is (status == 0)
     assert cli.entry(["doctor", "--fix", "--dry-run"]) == status
@@ -182,7 +186,7 @@ def test_without_the_manifest_what_is_gone_is_known_and_what_changed_is_not(
     Path(machine.paths.manifest).write_text("{}")
     os.unlink(f"{machine.root}/etc/sysctl.d/60-netfail-hooks.conf")
     unknown: list[str] = []
-    found, compared = doctor_own.own_files(machine.paths, load(machine.paths), unknown)
+    found, compared = own_files.own_files(machine.paths, load(machine.paths), unknown)
     assert found == (OwnFile("/etc/sysctl.d/60-netfail-hooks.conf", "missing"),)
     assert not compared
     assert "cannot make sense of it" in unknown[0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks.doctor_facts import BondSeen, Facts, NetworkFile, OwnFile, Place, Unit
-from netfail_hooks.doctor_rules import diagnose
-from netfail_hooks.doctor_rules_setup import AGAIN
+from netfail_hooks.doctor.facts import BondSeen, Facts, NetworkFile, OwnFile, Place, Unit
+from netfail_hooks.doctor.rules import diagnose
+from netfail_hooks.doctor.rules.setup import AGAIN
 from netfail_hooks.install.units import TIMER
 from netfail_hooks.policy.facts import Sysctl
 from netfail_hooks.values import replace

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks.doctor_facts import (
+from netfail_hooks.doctor.facts import (
     DISPATCHER,
     NETWORKD,
     WAIT_ONLINE,
@@ -19,8 +19,8 @@ from netfail_hooks.doctor_facts import (
     Process,
     Unit,
 )
-from netfail_hooks.doctor_rules import BROKEN, RULES, diagnose
-from netfail_hooks.doctor_rules_setup import AGAIN
+from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
+from netfail_hooks.doctor.rules.setup import AGAIN
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER, WANTED
 from netfail_hooks.policy.facts import Route, Sysctl

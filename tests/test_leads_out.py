@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import doctor_files
-from netfail_hooks.doctor_facts import Finding, NetworkFile
-from netfail_hooks.doctor_rules import diagnose
+from netfail_hooks.doctor import files as doctor_files
+from netfail_hooks.doctor.facts import Finding, NetworkFile
+from netfail_hooks.doctor.rules import diagnose
 from netfail_hooks.networkd.file import parse
 from netfail_hooks.networkd.leads_out import leads_out
 from netfail_hooks.values import replace

@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from netfail_hooks import doctor_rules_routes as routes
-from netfail_hooks import doctor_rules_services as services
-from netfail_hooks import doctor_rules_setup as setup
-from netfail_hooks import doctor_rules_uplinks as uplinks
-from netfail_hooks.doctor_facts import Facts, Finding, Hit
+from netfail_hooks.doctor.facts import Facts, Finding, Hit
+from netfail_hooks.doctor.rules import routes, services, setup, uplinks
 
 BROKEN, WEAK = "broken", "weak"
 

@@ -6,11 +6,12 @@ import os
 import re
 import shutil
 
-from netfail_hooks import doctor_files, doctor_machine, doctor_own
 from netfail_hooks.config import Config, load
 from netfail_hooks.config.schema import default_metrics
-from netfail_hooks.doctor_facts import NETWORK_MANAGER, NETWORKD, Facts, Process, Unit
-from netfail_hooks.doctor_ifupdown import ifupdown_has
+from netfail_hooks.doctor import files as doctor_files
+from netfail_hooks.doctor import machine, own_files
+from netfail_hooks.doctor.facts import NETWORK_MANAGER, NETWORKD, Facts, Process, Unit
+from netfail_hooks.doctor.ifupdown import ifupdown_has
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install import reconfigure
 from netfail_hooks.install.network_files import detect, networkmanager_has
@@ -32,13 +33,13 @@ def look(paths: Paths) -> Facts:
     states = networkctl.states()
     names = config.names() if config else _would_be(paths, states)
     asked = config or Config(uplinks=default_metrics(names))
-    units = doctor_machine.units(names) if reconfigure.systemd_runs() else ()
+    units = machine.units(names) if reconfigure.systemd_runs() else ()
     if not units:
         unknown.append("what systemd starts: it does not run this machine, or does not answer")
-    processes = doctor_machine.processes(unknown)
+    processes = machine.processes(unknown)
     programs = tuple(one for one in _PROGRAMS if shutil.which(one, path=_SEARCH))
     hooks = doctor_files.hooks(paths)
-    files, compared = doctor_own.own_files(paths, config, unknown) if config else ((), False)
+    files, compared = own_files.own_files(paths, config, unknown) if config else ((), False)
     release = _RELEASE.match(os.uname().release)
     return Facts(
         uplinks=names,
@@ -64,7 +65,7 @@ def look(paths: Paths) -> Facts:
         wireless=tuple(name for name in names if _is_wireless(paths, name)),
         wifi_config=tuple(name for name in names if _has_wifi_config(paths, name)),
         arp_ignore=doctor_files.arp_ignore(paths, names),
-        dns=doctor_machine.name_servers(),
+        dns=machine.name_servers(),
         unknown=tuple(unknown),
     )  # fmt: skip
 
@@ -111,7 +112,7 @@ def _managed(
     found = [(NETWORK_MANAGER, name) for name in networkmanager_has() if name in names]
     left = doctor_files.dhcpcd_leaves(paths, names)
     found += [(process.name, name) for process in processes
-              for name in doctor_machine.serving(process, names)
+              for name in machine.serving(process, names)
               if not (process.name == "dhcpcd" and name in left)]  # fmt: skip
     networking = next((unit for unit in units if unit.name == "networking.service"), None)
     if "ifup" in programs and networking and networking.active == "active":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from netfail_hooks.doctor_facts import CHANGED, MISSING, NEW, STALE, WAIT_ONLINE, Facts, Hit
+from netfail_hooks.doctor.facts import CHANGED, MISSING, NEW, STALE, WAIT_ONLINE, Facts, Hit
 from netfail_hooks.install.units import ONLINE_FILE, TIMER, WANTED
 
 AGAIN = "netfail-hooks install --yes"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netfail_hooks.doctor_facts import Facts, Finding
-from netfail_hooks.doctor_rules import RULES, diagnose
+from netfail_hooks.doctor.facts import Facts, Finding
+from netfail_hooks.doctor.rules import RULES, diagnose
 from netfail_hooks.values import value
 
 SCHEMA = 1

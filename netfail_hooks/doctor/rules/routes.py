@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from netfail_hooks.doctor_facts import NEW, BondSeen, Facts, Hit
-from netfail_hooks.doctor_rules_setup import AGAIN
+from netfail_hooks.doctor.facts import NEW, BondSeen, Facts, Hit
+from netfail_hooks.doctor.rules.setup import AGAIN
 from netfail_hooks.policy.bond_facts import ACTIVE_BACKUP
 from netfail_hooks.policy.facts import FAMILIES, Route
 

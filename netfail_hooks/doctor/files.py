@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from netfail_hooks.config import Config
-from netfail_hooks.doctor_facts import BondSeen, NetworkFile, Place
+from netfail_hooks.doctor.facts import BondSeen, NetworkFile, Place
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.hook_file import states
 from netfail_hooks.install.layout import HOOK

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 
 from netfail_hooks.config import Config
-from netfail_hooks.doctor_facts import CHANGED, MISSING, NEW, STALE, OwnFile
-from netfail_hooks.doctor_files import hooks, read_text
+from netfail_hooks.doctor.facts import CHANGED, MISSING, NEW, STALE, OwnFile
+from netfail_hooks.doctor.files import hooks, read_text
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import manifest, nodes
 from netfail_hooks.install.bond_files import bond_files

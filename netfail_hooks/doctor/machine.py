@@ -8,7 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Sequence
 
-from netfail_hooks.doctor_facts import DISPATCHER, NETWORKD, WAIT_ONLINE, Process, Unit
+from netfail_hooks.doctor.facts import DISPATCHER, NETWORKD, WAIT_ONLINE, Process, Unit
 from netfail_hooks.install.units import SERVICE, TIMER
 
 # Those that set interfaces up, and those that rules look for.

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from netfail_hooks.doctor_facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit, NetworkFile
-from netfail_hooks.doctor_rules_setup import AGAIN, CONFIG, is_arch, listed, may_write
+from netfail_hooks.doctor.facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit, NetworkFile
+from netfail_hooks.doctor.rules.setup import AGAIN, CONFIG, is_arch, listed, may_write
 from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.policy.sysctls import wanted
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from netfail_hooks.doctor_report import Diagnosis
-from netfail_hooks.doctor_rules import BROKEN
+from netfail_hooks.doctor.report import Diagnosis
+from netfail_hooks.doctor.rules import BROKEN
 from netfail_hooks.paint import BAD, GOOD, WAITING, painter
 
 _WIDTH = 80

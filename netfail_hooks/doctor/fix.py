@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-from netfail_hooks.doctor_facts import Finding
+from netfail_hooks.doctor.facts import Finding
 from netfail_hooks.paths import package_home
 
 _PATIENCE = 120  # seconds; install waits for uplinks to come back
