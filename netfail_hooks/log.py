@@ -103,7 +103,7 @@ def _show(chosen: list[tuple[Event, str]], damaged: int, *, as_json: bool) -> No
 def _draw(lines: list[str], args: argparse.Namespace) -> int:
     if args.follow:
         raise Misuse("a drawing can't be followed", hint="see it again with watch(1)")
-    from netfail_hooks.log_timeline import draw
+    from netfail_hooks.timeline.draw import draw
 
     return draw(lines, args.since, args.lines, args.svg)
 

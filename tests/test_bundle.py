@@ -12,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import bundle, cli, log, recorder, redact_network, replay, status
+from netfail_hooks import bundle, cli, log, recorder, replay, status
+from netfail_hooks.bundle import network_files
+from netfail_hooks.bundle.redact import Redactor
 from netfail_hooks.config.file import render
 from netfail_hooks.doctor import gather
 from netfail_hooks.errors import Problem
 from netfail_hooks.networkd import match
 from netfail_hooks.paths import Paths
-from netfail_hooks.redact import Redactor
 from netfail_hooks.replay_decide import again
 from tests.conftest import Tried
 from tests.runs import look
@@ -267,7 +268,7 @@ def test_one_file_holds_it_all_but_secrets_and_replays(
 
 def test_of_a_network_file_sections_and_keys_are_shown() -> None:
     text = "Name=x\n[Network]\nDHCP=\nDomains=\nDomains=sesame\n[Route]\nMetric=5\n"
-    shown = redact_network.shown(text).splitlines()
+    shown = network_files.shown(text).splitlines()
     assert shown == ["Name=x", "[Network]", "DHCP=", "Domains=", "Domains=(redacted)",
                      "[Route]", "Metric=5"]  # fmt: skip
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, log, recorder, timeline_svg, timeline_text
+from netfail_hooks import cli, log, recorder
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import Run
 from netfail_hooks.terminal import speaks_utf8
@@ -27,9 +27,11 @@ from netfail_hooks.timeline import (
     Track,
     moments,
     point,
+    svg,
     timeline,
     window,
 )
+from netfail_hooks.timeline import text as timeline_text
 from netfail_hooks.values import replace
 from tests.runs import look, probe
 from tests.world import World, config_of
@@ -329,7 +331,7 @@ def _parsed(text: str) -> ET.Element:
 
 
 def test_the_picture_is_whole_and_scales() -> None:
-    root = _parsed(timeline_svg.render(_story(), UTC))
+    root = _parsed(svg.render(_story(), UTC))
     assert root.get("viewBox") == "0 0 960 212"
     space = {"s": "http://www.w3.org/2000/svg"}
     hints = [one.text for one in root.findall(".//s:rect/s:title", space)]
@@ -343,14 +345,14 @@ def test_the_picture_is_whole_and_scales() -> None:
 
 def test_a_short_outage_is_seen_in_the_picture() -> None:
     track = Track("a<b", (Span(T, T + 9e6, CARRIES), Span(T + 5, T + 6, DOWN)), 1)
-    root = _parsed(timeline_svg.render(Timeline(T, T + 9e6, (track,), ()), UTC))
+    root = _parsed(svg.render(Timeline(T, T + 9e6, (track,), ()), UTC))
     *_, last = [one for one in root.iter() if one.tag.endswith("rect") and len(one)]
     assert (last.get("class"), last.get("width")) == ("down", "1.5")
 
 
 def test_the_picture_is_to_scale() -> None:
     points = [_point(0, ETH), _point(25, {"eth0": HELD, "wlan0": CARRIES})]
-    root = _parsed(timeline_svg.render(timeline(points, _now(100), T), UTC))
+    root = _parsed(svg.render(timeline(points, _now(100), T), UTC))
     bars = [
         (one.get("class"), *(float(one.get(key, "")) for key in ("x", "y", "width", "height")))
         for one in root.iter() if one.tag.endswith("rect") and one.get("x")
@@ -366,7 +368,7 @@ def test_the_picture_is_to_scale() -> None:
 
 def test_the_picture_has_no_more_marks_than_are_read_well() -> None:
     for length, marked in ((480, 5), (420, 8)):
-        root = _parsed(timeline_svg.render(Timeline(T, T + length, (), ()), UTC))
+        root = _parsed(svg.render(Timeline(T, T + length, (), ()), UTC))
         assert len([one for one in root.iter() if one.get("class") == "line"]) == marked
 
 

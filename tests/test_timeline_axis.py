@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from netfail_hooks.timeline_axis import marks
+from netfail_hooks.timeline.axis import marks
 
 T = 1_800_000_000.0  # 08:00 UTC
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400

@@ -14,13 +14,14 @@ import stat
 import subprocess
 from collections.abc import Iterable, Iterator
 
-from netfail_hooks import __version__, redact_network
+from netfail_hooks import __version__
+from netfail_hooks.bundle import network_files
+from netfail_hooks.bundle.redact import Redactor
 from netfail_hooks.config import load
 from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.paths import Paths
-from netfail_hooks.redact import Redactor
 from netfail_hooks.values import plain
 
 HEAD = "netfail-hooks bundle 1"
@@ -125,5 +126,5 @@ def _networks(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
             continue
         if source:
             for path, text in ((source.path, source.text), *source.dropins):
-                yield path, redact_network.shown(text)
+                yield path, network_files.shown(text)
 

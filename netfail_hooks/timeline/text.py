@@ -13,7 +13,7 @@ from itertools import groupby
 from netfail_hooks.paint import VERDICTS, painter
 from netfail_hooks.status.text import span
 from netfail_hooks.timeline import ABSENT, State, Timeline, Track
-from netfail_hooks.timeline_axis import marks
+from netfail_hooks.timeline.axis import marks
 
 _NAMES = {
     State("up", carries=True): "carries the traffic",

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from netfail_hooks.status.text import span
 from netfail_hooks.timeline import Span, State, Timeline, Track
-from netfail_hooks.timeline_axis import marks
+from netfail_hooks.timeline.axis import marks
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 960, 140, 70, 56, 40
 _ROOM = _WIDTH - _LEFT - _RIGHT

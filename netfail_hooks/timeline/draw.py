@@ -46,13 +46,13 @@ def _points(lines: Iterable[str]) -> tuple[list[Point], int]:
 
 
 def _print(found: Timeline) -> None:
-    from netfail_hooks.timeline_text import render
+    from netfail_hooks.timeline.text import render
 
     print(render(found, terminal.columns(), utf8=terminal.utf8(), colour=terminal.colours()))
 
 
 def _write(found: Timeline, path: str) -> None:
-    from netfail_hooks.timeline_svg import render
+    from netfail_hooks.timeline.svg import render
 
     if path == "-":
         sys.stdout.write(render(found))
