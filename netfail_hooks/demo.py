@@ -57,7 +57,7 @@ def _install(lab: Lab) -> None:
     """Install on the lab's host: by our own command where networkd runs, else as it would."""
     lab.write("/etc/netfail-hooks/config.toml", _CONFIG)
     if lab.bare is not None:
-        from netfail_hooks.replay_sandbox import write_hooks
+        from netfail_hooks.replay.lab import write_hooks
 
         write_hooks(lab)
         lab.start()

@@ -14,7 +14,7 @@ from netfail_hooks.policy.bond_facts import Bonding, Slave
 from netfail_hooks.policy.changes import Announce, Change, Enslave, SetActive, SetMonitor
 from netfail_hooks.policy.facts import Address, Link, Observation, Route
 from netfail_hooks.policy.memory import Memory
-from netfail_hooks.replay_decide import again
+from netfail_hooks.replay.decisions import again
 from netfail_hooks.values import replace
 
 CONFIG = Config(uplinks=default_metrics(("eth0", "wlan0")), mode="bond")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, dispatch, replay
-from netfail_hooks.dispatch import OURS, Script
+from netfail_hooks import cli
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.steps import Step
+from netfail_hooks.replay import command, dispatcher
+from netfail_hooks.replay.dispatcher import OURS, Script
+from netfail_hooks.replay.events import Step
 
 _STATUS = """\
 ● 2: eth0
@@ -33,7 +34,7 @@ _STATUS = """\
 def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """Return the files of a machine that the command then looks at."""
     paths = Paths(str(tmp_path))
-    monkeypatch.setattr(replay, "Paths", lambda: paths)
+    monkeypatch.setattr(command, "Paths", lambda: paths)
     return paths
 
 
@@ -42,7 +43,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let networkctl know of one interface."""
     monkeypatch.setattr(networkctl, "states", lambda: {"eth0": ("routable", "configured")})
     monkeypatch.setattr(networkctl, "status", lambda _: _STATUS.splitlines())
-    monkeypatch.setattr(dispatch, "_essid", lambda _: "a net")
+    monkeypatch.setattr(dispatcher, "_essid", lambda _: "a net")
 
 
 def _hook(paths: Paths, place: str, text: str = "exit 0", mode: int = 0o755) -> str:
@@ -60,15 +61,15 @@ def test_hooks_run_in_name_order_and_etc_hides_the_library(paths: Paths) -> None
     _hook(paths, "/usr/lib/networkd-dispatcher/off.d/20-b")
     first = _hook(paths, "/usr/lib/networkd-dispatcher/off.d/10-a")
     _hook(paths, "/etc/networkd-dispatcher/routable.d/00-other")
-    assert dispatch.scripts(paths, "off") == [Script(first), Script(own)]
-    assert dispatch.scripts(paths, "carrier") == []
+    assert dispatcher.scripts(paths, "off") == [Script(first), Script(own)]
+    assert dispatcher.scripts(paths, "carrier") == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the rule is about root's files")
 @pytest.mark.parametrize("mode", [0o644, 0o700, 0o775, 0o4755])
 def test_a_hook_of_another_mode_is_refused(paths: Paths, mode: int) -> None:
     path = _hook(paths, "/etc/networkd-dispatcher/off.d/10-a", mode=mode)
-    (found,) = dispatch.scripts(paths, "off")
+    (found,) = dispatcher.scripts(paths, "off")
     assert found.refused == f"{path} has mode {mode:04o}, not 0755"
 
 
@@ -76,17 +77,17 @@ def test_a_hook_of_another_mode_is_refused(paths: Paths, mode: int) -> None:
 def test_owner_and_directory_count_and_links_are_followed_for_the_file_alone(paths: Paths) -> None:
     path = _hook(paths, "/etc/networkd-dispatcher/off.d/10-a")
     os.chown(path, 1, 0)
-    assert dispatch.scripts(paths, "off")[0].refused == f"{path} is not root:root"
+    assert dispatcher.scripts(paths, "off")[0].refused == f"{path} is not root:root"
     os.chown(path, 0, 0)
     link = Path(paths.at("/etc/networkd-dispatcher/off.d/20-link"))
     link.symlink_to(path)
-    assert dispatch.scripts(paths, "off")[1] == Script(str(link))
+    assert dispatcher.scripts(paths, "off")[1] == Script(str(link))
     Path(path).parent.chmod(0o700)
-    assert "off.d has mode 0700" in dispatch.scripts(paths, "off")[0].refused
+    assert "off.d has mode 0700" in dispatcher.scripts(paths, "off")[0].refused
 
 
 def test_the_environment_is_the_dispatchers() -> None:
-    found = dispatch.environment(Step("eth0", "no-carrier"))
+    found = dispatcher.environment(Step("eth0", "no-carrier"))
     assert json.loads(found.pop("json"))["Gateway"] == ["192.168.1.1", "fe80::ff:fe00:100"]
     assert found == {
         "ADDR": "192.168.1.252",
@@ -101,7 +102,7 @@ def test_the_environment_is_the_dispatchers() -> None:
 
 
 def test_an_administrative_state_is_one() -> None:
-    found = dispatch.environment(Step("eth0", "configuring"))
+    found = dispatcher.environment(Step("eth0", "configuring"))
     assert found["AdministrativeState"] == "configuring"
     assert found["OperationalState"] == "routable"
 

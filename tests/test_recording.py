@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import recorder, replay_decide
+from netfail_hooks import recorder
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.policy.facts import Route, Target
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.recorder import events, recording
 from netfail_hooks.recorder.recording import DamagedError
-from netfail_hooks.replay_decide import again
+from netfail_hooks.replay import decisions
+from netfail_hooks.replay.decisions import again
 from netfail_hooks.values import plain
 from tests.conftest import Tried
 from tests.runs import runs
@@ -167,7 +168,7 @@ def test_what_reads_well_and_cannot_have_been_is_damaged(monkeypatch: pytest.Mon
     def refuse(*_: object) -> None:
         raise ValueError("no such carrier")
 
-    monkeypatch.setattr(replay_decide, "decide", refuse)
+    monkeypatch.setattr(decisions, "decide", refuse)
     line = json.dumps(_entry())
     assert [one.text for one in again([line])] == ["line 1: DAMAGED: no such carrier"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks import steps
 from netfail_hooks.errors import Misuse
-from netfail_hooks.steps import STATES, Step
+from netfail_hooks.replay import events
+from netfail_hooks.replay.events import STATES, Step
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from netfail_hooks.steps import STATES, Step
     ],
 )
 def test_words(word: str, step: Step) -> None:
-    assert steps.parse([word], states=STATES) == (step,)
+    assert events.parse([word], states=STATES) == (step,)
     assert str(step) == word
 
 
@@ -40,24 +40,24 @@ def test_words(word: str, step: Step) -> None:
 )
 def test_wrong_words(word: str, told: str) -> None:
     with pytest.raises(Misuse) as wrong:
-        steps.parse([word], states=STATES)
+        events.parse([word], states=STATES)
     assert told in str(wrong.value)
     assert "\n" not in str(wrong.value)
 
 
 def test_a_plain_list_may_have_comments_and_many_words_a_line() -> None:
     text = "# begin\neth0=no-carrier wlan0=routable # both\n\n+3s\n"
-    found = steps.read(text, states=STATES)
+    found = events.read(text, states=STATES)
     assert [str(step) for step in found] == ["eth0=no-carrier", "wlan0=routable", "+3s"]
 
 
 def test_one_word_may_be_a_file_and_several_are_events() -> None:
-    assert steps.are_words(["eth0=off"])
-    assert steps.are_words(["+3s"])
-    assert steps.are_words(["recorded", "eth0=off"])
-    assert not steps.are_words(["recorded"])
+    assert events.are_words(["eth0=off"])
+    assert events.are_words(["+3s"])
+    assert events.are_words(["recorded", "eth0=off"])
+    assert not events.are_words(["recorded"])
 
 
 def test_interfaces_are_named_once_in_order() -> None:
     text = "wlan0=off +3s eth0=off wlan0=routable"
-    assert steps.interfaces(steps.read(text, states=STATES)) == ("wlan0", "eth0")
+    assert events.interfaces(events.read(text, states=STATES)) == ("wlan0", "eth0")

@@ -15,7 +15,7 @@ from netfail_hooks import recorder
 from netfail_hooks.install import detour
 from netfail_hooks.policy import choose
 from netfail_hooks.policy import routes as decisions
-from netfail_hooks.replay_decide import again
+from netfail_hooks.replay.decisions import again
 from netfail_hooks.values import replace
 from tests.conftest import Tried
 from tests.model import trial as trials

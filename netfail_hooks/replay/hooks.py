@@ -6,13 +6,14 @@ import os
 import time
 from contextlib import nullcontext
 
-from netfail_hooks import dispatch, log
-from netfail_hooks.dispatch import Script
+from netfail_hooks import log
 from netfail_hooks.errors import Misuse, NotPermitted
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE
 from netfail_hooks.recorder.tail import Tail
-from netfail_hooks.steps import Step
+from netfail_hooks.replay import dispatcher
+from netfail_hooks.replay.dispatcher import Script
+from netfail_hooks.replay.events import Step
 
 
 def replay(paths: Paths, steps: tuple[Step, ...], *, everybodys: bool, dry: bool) -> int:
@@ -20,10 +21,10 @@ def replay(paths: Paths, steps: tuple[Step, ...], *, everybodys: bool, dry: bool
 
     Returns 1 if one failed. Raises Misuse where there are none, NotPermitted if not root.
     """
-    found = {step.state: dispatch.scripts(paths, step.state) for step in steps if step.state}
+    found = {step.state: dispatcher.scripts(paths, step.state) for step in steps if step.state}
     if not any(script.is_ours for scripts in found.values() for script in scripts):
         raise Misuse(
-            f"no {dispatch.OURS} for {', '.join(found) or 'waiting'} in {paths.dispatcher}",
+            f"no {dispatcher.OURS} for {', '.join(found) or 'waiting'} in {paths.dispatcher}",
             hint="run 'netfail-hooks install', or try '--sandbox'",
         )
     if os.geteuid() and not dry:
@@ -61,7 +62,7 @@ def tell_decisions(recorder: Tail) -> None:
 def _play(step: Step, scripts: list[Script], *, everybodys: bool, dry: bool) -> bool:
     """Run one step's hooks; tell whether one failed."""
     failed = False
-    added = dispatch.environment(step)
+    added = dispatcher.environment(step)
     if dry:
         print("\n".join(f"    {key}={text}" for key, text in sorted(added.items())))
     for script in scripts:
@@ -81,7 +82,7 @@ def _play(step: Step, scripts: list[Script], *, everybodys: bool, dry: bool) -> 
 def _run(script: Script, added: dict[str, str]) -> bool:
     begin = time.monotonic()
     try:
-        status = dispatch.run(script, added)
+        status = dispatcher.run(script, added)
     except OSError as error:
         print(f"    failed {script.path}: {error.strerror}", flush=True)
         return True

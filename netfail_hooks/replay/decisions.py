@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from netfail_hooks import recorder
 from netfail_hooks.config import Config
-from netfail_hooks.imagined import Imagined
 from netfail_hooks.policy import decide, think
 from netfail_hooks.policy.changes import Change
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.recorder import Run
 from netfail_hooks.recorder.recording import Recorded, parse
-from netfail_hooks.steps import DEAD, Step
+from netfail_hooks.replay.events import DEAD, Step
+from netfail_hooks.replay.imagined import Imagined
 from netfail_hooks.values import plain, replace, value
 
 _TICK = 5  # seconds between two checks where the config has no timer

@@ -9,7 +9,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.policy.changes import AddAddress, Change, DropAddress, DropRoute, SetRoute
 from netfail_hooks.policy.facts import FAMILIES, Address, Link, Observation, Result, Route, Sysctl
 from netfail_hooks.policy.sysctls import wanted
-from netfail_hooks.steps import DEAD
+from netfail_hooks.replay.events import DEAD
 from netfail_hooks.values import replace
 
 _PREFIX = {4: "192.168.1.0/24", 6: "fd00:1::/64"}

@@ -6,14 +6,14 @@ import argparse
 import os
 import sys
 
-from netfail_hooks import steps
 from netfail_hooks.config import Config, load
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
-from netfail_hooks.steps import Step
+from netfail_hooks.replay import events
+from netfail_hooks.replay.events import Step
 
-_EVERY_STATE = (*steps.STATES, steps.DEAD)
+_EVERY_STATE = (*events.STATES, events.DEAD)
 _ABOUT = """\
 INTERFACE=STATE runs the installed hooks as networkd-dispatcher would: same order, same
 environment. The hooks look at the real interfaces, so where those are well nothing changes.
@@ -44,14 +44,14 @@ def run(args: argparse.Namespace) -> int:
     """Replay. Returns 1 if a hook failed or a decision is not the recorded one."""
     if args.sandbox and (args.all or args.dry_run):
         raise Misuse("--sandbox goes with neither --all nor --dry-run")
-    if steps.are_words(args.what):
+    if events.are_words(args.what):
         return _replay_words(args)
     if args.all or args.dry_run:
         raise Misuse("--all and --dry-run are about hooks, which a file doesn't run")
     text = _read(args.what[0])
     lines = _recorded_lines(text)
     if lines is None:
-        plan = steps.read(text, states=_EVERY_STATE)
+        plan = events.read(text, states=_EVERY_STATE)
         return _play(plan, _config(plan), sandbox=args.sandbox)
     if args.sandbox:
         return _play(*recorded(lines), sandbox=True)
@@ -60,11 +60,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _replay_words(args: argparse.Namespace) -> int:
     if args.sandbox:
-        plan = steps.parse(args.what, states=_EVERY_STATE)
+        plan = events.parse(args.what, states=_EVERY_STATE)
         return _play(plan, _config(plan), sandbox=True)
-    from netfail_hooks.replay_hooks import replay
+    from netfail_hooks.replay.hooks import replay
 
-    plan = steps.parse(args.what, states=steps.STATES)
+    plan = events.parse(args.what, states=events.STATES)
     return replay(Paths(), plan, everybodys=args.all, dry=args.dry_run)
 
 
@@ -79,7 +79,7 @@ def _recorded_lines(text: str) -> list[str] | None:
 
 
 def _again(lines: list[str]) -> int:
-    from netfail_hooks.replay_decide import again
+    from netfail_hooks.replay.decisions import again
 
     found = list(again(lines))
     for one in found:
@@ -90,17 +90,17 @@ def _again(lines: list[str]) -> int:
 
 
 def _play(plan: tuple[Step, ...], config: Config, *, sandbox: bool) -> int:
-    foreign = [name for name in steps.interfaces(plan) if name not in config.names()]
+    foreign = [name for name in events.interfaces(plan) if name not in config.names()]
     if foreign:
         known = ", ".join(config.names())
         raise Misuse(f"{', '.join(foreign)}: no uplink", hint=f"the configured ones are {known}")
     if config.mode == "bond":
         raise Misuse("events of a bond can only be replayed as recorded, or by the real hooks")
     if sandbox:
-        from netfail_hooks import replay_sandbox
+        from netfail_hooks.replay import lab
 
-        return replay_sandbox.replay(config, plan)
-    from netfail_hooks.replay_decide import imagine
+        return lab.replay(config, plan)
+    from netfail_hooks.replay.decisions import imagine
 
     for text in imagine(config, plan):
         print(text)
@@ -112,7 +112,7 @@ def _config(plan: tuple[Step, ...]) -> Config:
     paths = Paths()
     if os.path.exists(paths.config):
         return load(paths)
-    names = steps.interfaces(plan)
+    names = events.interfaces(plan)
     if len(names) < 2:
         names = tuple(dict.fromkeys((*names, "eth0", "wlan0")))[:2]
     return Config(default_metrics(names))
@@ -134,11 +134,11 @@ def recorded(lines: list[str]) -> tuple[tuple[Step, ...], Config]:
     dead: set[str] = set()
     for one in found:
         interface, _, state = one.trigger.partition(" ")
-        if state in steps.STATES:
+        if state in events.STATES:
             plan.append(Step(interface, state))
         for result in one.seen.probes:
             if not result.well and result.interface not in dead:
-                plan.append(Step(result.interface, steps.DEAD))
+                plan.append(Step(result.interface, events.DEAD))
                 dead.add(result.interface)
             elif result.well and result.interface in dead:
                 plan.append(Step(result.interface, "routable"))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.steps import ADMINISTRATIVE, OPERATIONAL, Step
+from netfail_hooks.replay.events import ADMINISTRATIVE, OPERATIONAL, Step
 
 OURS = "50-netfail-hooks"
 _LIBRARY = "/usr/lib/networkd-dispatcher"

@@ -1,0 +1,1 @@
+"""Events and recorded decisions, made again."""
