@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from bench.stage import ROUTER, Stage
 from netfail_hooks.errors import Problem
-from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_holder import until
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.namespaces import until
 
 _ACTIVE = "/sys/class/net/bond0/bonding/active_slave"
 _ASKED = ("unshare", "--net", "ip", "link", "add", "probe", "type", "bond")

@@ -14,8 +14,8 @@ from bench.faults import DEAD
 from bench.packages import program
 from bench.stage import NETWORK, ROUTER, Stage
 from netfail_hooks.errors import Problem
-from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_lan import FAR
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.topology import FAR
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _NEEDS = ("networkd", "dispatcher")  # of ours

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
 
 CABLE, DEAD, DOWN, BACK = "cable out", "dead gateway", "link down", "failback"
 NAMES = (CABLE, DOWN, DEAD, BACK)  # as they are told; a failback is measured after a cable out

@@ -10,9 +10,9 @@ from bench.contenders import Contender
 from bench.faults import BACK, CABLE, Fault
 from bench.results import Outage, Sample
 from bench.stage import Stage
-from netfail_hooks.pulse import Pulse
-from netfail_hooks.pulse_result import Result, Window
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.traffic import Pulse
+from netfail_hooks.lab.traffic_result import Result, Window
 
 # A neighbour that has just learnt where an address is believes no other word for a second
 # (``locktime``, arp(7)); the pulse itself tells it, as it begins.

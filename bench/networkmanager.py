@@ -6,7 +6,7 @@ import sys
 
 from bench.packages import program
 from bench.stage import ROUTER, Stage
-from netfail_hooks.sandbox_lan import FAR, Plug
+from netfail_hooks.lab.topology import FAR, Plug
 
 _POLICY = "/usr/share/dbus-1/system.d/org.freedesktop.NetworkManager.conf"
 # All else is its default: a check each 300 s (NetworkManager.conf(5), "connectivity section").

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.sandbox_holder import SEARCH
+from netfail_hooks.lab.namespaces import SEARCH
 
 _CACHE = os.path.expanduser("~/.cache/netfail-hooks/bench")
 _ONE = threading.Lock()  # two hosts may need the same package at once

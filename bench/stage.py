@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_holder import LOGS, Daemon, until
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.namespaces import LOGS, Daemon, until
 
 ROUTER, NETWORK = "192.168.1.1", "192.168.1.0/24"
 

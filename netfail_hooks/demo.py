@@ -10,10 +10,11 @@ import sys
 import time
 from dataclasses import asdict
 
-from netfail_hooks import demo_show, demo_story, sandbox
+from netfail_hooks import demo_show, demo_story
+from netfail_hooks import lab as sandbox
 from netfail_hooks.demo_story import Chapter, Told
 from netfail_hooks.errors import Problem
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
 
 _FIRST, _SECOND = "eth0", "wlan0"
 _NEXT = "NETFAIL_HOOKS_INSTALL"  # how to install, for a demo by install.sh

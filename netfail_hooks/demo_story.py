@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from netfail_hooks import log
-from netfail_hooks.pulse import Pulse
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.traffic import Pulse
+from netfail_hooks.lab.watch import Watch
 from netfail_hooks.recorder import FILE
 from netfail_hooks.recorder.tail import Tail
-from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_watch import Watch
 
 Told = Sequence[str]
 INTERVAL = 1  # seconds between two checks, as the timer would make them

@@ -14,7 +14,7 @@ from bench.measure import outage
 from bench.picture import picture
 from bench.results import Cost, Outage, Results, Sample, StartUp, dump, load, median, merged
 from bench.suite import THOROUGH, Plan
-from netfail_hooks.pulse_result import Flow, Result
+from netfail_hooks.lab.traffic_result import Flow, Result
 
 TITLES = {"other": "two <files>", "ours": "netfail-hooks", "gone": "a bond"}
 OURS = ["ours"]

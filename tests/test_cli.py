@@ -112,7 +112,7 @@ def test_only_the_command_asked_for_is_imported() -> None:
     loaded = set(done.stderr.split())
     assert "netfail_hooks.status" in loaded
     others = {f"netfail_hooks.{command.module}" for command in COMMANDS} - {"netfail_hooks.status"}
-    assert not loaded & (others | {"pyroute2", "netfail_hooks.sandbox"})
+    assert not loaded & (others | {"pyroute2", "netfail_hooks.lab"})
 
 
 def test_ctrl_c_is_quiet() -> None:

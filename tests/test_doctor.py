@@ -22,8 +22,8 @@ from netfail_hooks.doctor.facts import BondSeen, Hit, OwnFile, Process, Unit
 from netfail_hooks.doctor.ifupdown import ifupdown_has
 from netfail_hooks.doctor.report import report
 from netfail_hooks.doctor.text import render
+from netfail_hooks.lab.namespaces import until
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.sandbox_holder import until
 from netfail_hooks.values import plain, replace
 from tests.machine import Machine
 from tests.test_doctor_rules import BARE, HEALTHY

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks.pulse_result import Flow, Result, Talk, flow, talk, without
+from netfail_hooks.lab.traffic_result import Flow, Result, Talk, flow, talk, without
 
 _PACE, _WAY = 0.005, 0.001  # seconds
 _ALL = [(0.0, 10.0)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks.sandbox_watch import Moment, story
+from netfail_hooks.lab.watch import Moment, story
 
 ETH, WLAN = 2, 3
 BEGIN = [0.0, "all", [[4, 100, ETH], [4, 600, WLAN]], [[1, True], [ETH, True], [WLAN, True]]]

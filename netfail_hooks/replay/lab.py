@@ -8,12 +8,12 @@ from netfail_hooks.config import Config
 from netfail_hooks.config.file import render
 from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.install import hook_file
+from netfail_hooks.lab import Lab
 from netfail_hooks.recorder import FILE
 from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.replay.dispatcher import OURS
 from netfail_hooks.replay.events import DEAD, Step
 from netfail_hooks.replay.hooks import tell_decisions
-from netfail_hooks.sandbox import Lab
 from netfail_hooks.values import replace
 
 # What brings an uplink into a state, and what mends it. Other states are only told.

@@ -10,8 +10,8 @@ from __future__ import annotations
 import subprocess
 from typing import Self
 
-from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_holder import read_text, until
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.namespaces import read_text, until
 
 _MASKED = (
     "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",

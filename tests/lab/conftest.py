@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks import sandbox
+from netfail_hooks import lab as sandbox
 from netfail_hooks.install import hook_file
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
 
 MakeLab = Callable[..., Lab]
 _REPORT = pytest.StashKey[bool]()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from signal import SIGINT, SIGKILL
 from subprocess import CompletedProcess
 
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
 
 # sendto is left out: our routes, addresses and announcements go by sendmsg (kernel/netlink.py), and
 # what we send otherwise only asks. A question mark: not every architecture has it.

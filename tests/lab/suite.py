@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
 
 # Shell that tells all that install may change; "sort" where the kernel promises no order.
 FILES = """

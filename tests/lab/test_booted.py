@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from netfail_hooks import sandbox
+from netfail_hooks import lab as sandbox
 from tests.lab.booted import Booted
 from tests.lab.suite import used, wait, wait_used
 

@@ -6,7 +6,7 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
 from tests.lab.suite import install, used, wait_used
 
 STATES = ("routable", "degraded", "no-carrier", "off", "configured", "configuring")

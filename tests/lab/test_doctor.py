@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks import sandbox
+from netfail_hooks import lab as sandbox
 from tests.lab.booted import Booted
 from tests.lab.suite import used, wait
 

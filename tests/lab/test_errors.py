@@ -15,7 +15,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
 from tests.conftest import Tried
 from tests.lab import kills
 from tests.lab.suite import install, wait

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
 from tests.lab.suite import SETTLED, install, used, wait_used
 
 Upset = Callable[[Lab], object]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from netfail_hooks.pulse_result import Result
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.traffic_result import Result
 from tests.lab.suite import SETTLED, events, install, used, wait_used
 
 Fault = Callable[[Lab, str], None]

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
 from tests.lab.suite import SETTLED, install, status, switches, used, wait, wait_used
 
 # A closed port's refusal comes from a host that is there.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+from netfail_hooks.lab import Lab
 from netfail_hooks.paths import package_home
-from netfail_hooks.sandbox import Lab
 from tests.lab.suite import install
 
 # The hook's own main, with a note of each announcement and of what was imported until then.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from netfail_hooks.pulse_result import Result
-from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_lan import gateway6
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.topology import gateway6
+from netfail_hooks.lab.traffic_result import Result
 from tests.lab.suite import (
     FILES,
     ROUTES,

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_lan import gateway6
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.topology import gateway6
 from tests.lab.suite import SETTLED, install, wait_used
 
 

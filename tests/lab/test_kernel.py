@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from netfail_hooks.lab import Lab
 from netfail_hooks.paths import package_home
-from netfail_hooks.sandbox import Lab
 
 PRELUDE = f"""
 import json, sys

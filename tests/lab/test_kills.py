@@ -18,10 +18,10 @@ import pytest
 
 from netfail_hooks.install import manifest, nodes
 from netfail_hooks.install.nodes import Node
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.topology import gateway6
 from netfail_hooks.paths import package_home
 from netfail_hooks.policy import memory
-from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_lan import gateway6
 from tests.conftest import Tried
 from tests.lab.kills import Call, check, interrupt, kill, points, trace
 from tests.lab.suite import ROUTES, SETTINGS, install, shape, wait

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
 from tests.lab.suite import wait
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from netfail_hooks.lab import Lab
 from netfail_hooks.paths import package_home
-from netfail_hooks.sandbox import Lab
 from tests.conftest import Tried
 from tests.lab.suite import events, install, used, wait, wait_used
 

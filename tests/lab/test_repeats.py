@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from netfail_hooks.lab import Lab
 from netfail_hooks.paths import package_home
-from netfail_hooks.sandbox import Lab
 from tests.conftest import Tried
 from tests.lab.suite import events, install, wait
 

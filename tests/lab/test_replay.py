@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks import recorder
+from netfail_hooks.lab import Lab
 from netfail_hooks.paths import package_home
-from netfail_hooks.sandbox import Lab
 from tests.lab.suite import install, wait
 
 _DUMP = """\

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.sandbox import Lab
+from netfail_hooks.lab import Lab
 from tests.conftest import Tried
 from tests.lab.suite import ROUTES, install, shape, wait
 

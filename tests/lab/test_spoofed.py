@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks.sandbox import Lab
-from netfail_hooks.sandbox_lan import gateway6
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.topology import gateway6
 from tests.conftest import Tried
 from tests.lab.suite import install, wait
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from netfail_hooks.kernel.bond import with_bond  # noqa: F401 - fails early where it can't load
+from netfail_hooks.lab import Lab
 from netfail_hooks.paths import package_home
-from netfail_hooks.sandbox import Lab
 from tests.lab.suite import SETTLED, events, wait
 from tests.uml.boot import slowness
 

@@ -19,10 +19,10 @@ from types import SimpleNamespace
 from typing import Any
 
 sys.path[:0] = ["/opt/vm/checkout"]
-from netfail_hooks import sandbox_lan  # noqa: E402 - found by the line above
-from netfail_hooks.pulse import Pulse  # noqa: E402 - found by the line above
-from netfail_hooks.sandbox_lan import Plug  # noqa: E402 - found by the line above
-from netfail_hooks.sandbox_watch import story  # noqa: E402 - found by the line above
+from netfail_hooks.lab import topology  # noqa: E402 - found by the line above
+from netfail_hooks.lab.topology import Plug  # noqa: E402 - found by the line above
+from netfail_hooks.lab.traffic import Pulse  # noqa: E402 - found by the line above
+from netfail_hooks.lab.watch import story  # noqa: E402 - found by the line above
 
 _PORT = "/dev/virtio-ports/netfail"
 _WATCH = "/run/vm-watch.log"
@@ -52,7 +52,7 @@ class Agent:
             knock.settimeout(0.05)
             while not self.answered:
                 try:
-                    knock.sendto(b"?", (sandbox_lan.FAR, _ECHO))
+                    knock.sendto(b"?", (topology.FAR, _ECHO))
                     knock.recv(8)
                     self.answered = time.monotonic()
                 except OSError:

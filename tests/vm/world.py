@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 sys.path[:0] = ["/opt/vm/checkout"]
-from netfail_hooks import sandbox_lan  # noqa: E402 - found by the line above
+from netfail_hooks.lab import topology  # noqa: E402 - found by the line above
 
 _SCRIPT = """
 set -e
@@ -31,7 +31,7 @@ mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
 
 def main() -> None:
     """Build it, or say what did not work."""
-    text = sandbox_lan.surroundings((0,)) + _SCRIPT
+    text = topology.surroundings((0,)) + _SCRIPT
     sys.exit(subprocess.run(["sh", "-ec", text], check=False).returncode)
 
 

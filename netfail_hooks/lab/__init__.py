@@ -20,18 +20,18 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
-from netfail_hooks import sandbox_lan
 from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.lab import topology
+from netfail_hooks.lab.bare import Bare
+from netfail_hooks.lab.faults import Faults
+from netfail_hooks.lab.namespaces import Daemon, Holder, missing, until
+from netfail_hooks.lab.networkd import NEEDED, Networkd
+from netfail_hooks.lab.topology import Plug
 from netfail_hooks.paths import package_home
-from netfail_hooks.sandbox_bare import Bare
-from netfail_hooks.sandbox_faults import Faults
-from netfail_hooks.sandbox_holder import Daemon, Holder, missing, until
-from netfail_hooks.sandbox_lan import Plug
-from netfail_hooks.sandbox_networkd import NEEDED, Networkd
 
 if TYPE_CHECKING:
-    from netfail_hooks.pulse import Pulse
-    from netfail_hooks.sandbox_watch import Watch
+    from netfail_hooks.lab.traffic import Pulse
+    from netfail_hooks.lab.watch import Watch
 
 _NAMESPACES = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2"}
 
@@ -64,7 +64,7 @@ class Lab(Faults):
         _refuse(bare=bare)
         placed = segments or {}
         plugs = {name: Plug(name, rank, placed.get(name, 0)) for rank, name in enumerate(uplinks)}
-        script = sandbox_lan.build(tuple(plugs.values()), dad=dad)
+        script = topology.build(tuple(plugs.values()), dad=dad)
         holder = Holder(script, user=os.geteuid() != 0)
         self.networkd = None if bare else Networkd(holder)
         self._dhcp: Daemon | None = None
@@ -88,7 +88,7 @@ class Lab(Faults):
         """Return the plain files that how-to's tell people to write: no metric, no option."""
         files = {}
         for plug in self.plugs.values():
-            router = sandbox_lan.gateway(plug.segment)
+            router = topology.gateway(plug.segment)
             files[f"/etc/systemd/network/20-{plug.name}.network"] = (
                 f"[Match]\nName={plug.name}\n\n"
                 f"[Network]\nAddress={plug.host}/24\nGateway={router}\nDNS={router}\n"
@@ -141,8 +141,8 @@ class Lab(Faults):
              "--interface=lan0", "--except-interface=lo", "--user=root", "--log-facility=-",
              "--dhcp-leasefile=/run/lab/leases", "--pid-file=", "--no-ping", "--log-dhcp",
              "--dhcp-range=192.168.1.100,192.168.1.200,255.255.255.0,2m", *hosts,
-             f"--dhcp-option=option:router,{sandbox_lan.gateway(0)}",
-             f"--dhcp-range={sandbox_lan.network6(0)}::,ra-only", "--enable-ra"],
+             f"--dhcp-option=option:router,{topology.gateway(0)}",
+             f"--dhcp-range={topology.network6(0)}::,ra-only", "--enable-ra"],
             netns="lan",
         )  # fmt: skip
 
@@ -175,14 +175,14 @@ class Lab(Faults):
             thread.join()
 
     def pulse(self, *, ipv6: bool = False, address: str = "", address6: str = "") -> Pulse:
-        """Return a measurement of what gets through; see :class:`netfail_hooks.pulse.Pulse`."""
-        from netfail_hooks.pulse import Pulse
+        """Return a measurement of what gets through; see :class:`netfail_hooks.lab.traffic.Pulse`."""
+        from netfail_hooks.lab.traffic import Pulse
 
         return Pulse(self, ipv6=ipv6, address=address, address6=address6)
 
     def watch(self) -> Watch:
-        """Return a record of the routes; see :class:`netfail_hooks.sandbox_watch.Watch`."""
-        from netfail_hooks.sandbox_watch import Watch
+        """Return a record of the routes; see :class:`netfail_hooks.lab.watch.Watch`."""
+        from netfail_hooks.lab.watch import Watch
 
         return Watch(self)
 

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+from netfail_hooks.lab.namespaces import LOGS, Holder, read_text
+from netfail_hooks.lab.topology import FAR, FAR6
 from netfail_hooks.paths import Paths, package_home
-from netfail_hooks.sandbox_holder import LOGS, Holder, read_text
-from netfail_hooks.sandbox_lan import FAR, FAR6
 
 
 class Host:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from netfail_hooks.sandbox_holder import Daemon, Holder, read_text, until
+from netfail_hooks.lab.namespaces import Daemon, Holder, read_text, until
 
 NETWORKD = "/usr/lib/systemd/systemd-networkd"
 NEEDED = {

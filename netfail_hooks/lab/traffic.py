@@ -20,12 +20,12 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from netfail_hooks import pulse_agent, sandbox_lan
 from netfail_hooks.errors import Problem
-from netfail_hooks.pulse_result import Result, Window, flow, talk, without
+from netfail_hooks.lab import topology, traffic_agent
+from netfail_hooks.lab.traffic_result import Result, Window, flow, talk, without
 
 if TYPE_CHECKING:
-    from netfail_hooks.sandbox import Lab
+    from netfail_hooks.lab import Lab
 
 _DRAIN = 0.1  # seconds for what is under way
 _PLACES = ("", "lan", "station")  # network namespaces; "" is the host
@@ -41,7 +41,7 @@ class Pulse:
 
     def __init__(
         self, lab: Lab, *, ipv6: bool = False, address: str = "", address6: str = "",
-        interval: float = pulse_agent.INTERVAL,
+        interval: float = traffic_agent.INTERVAL,
     ) -> None:  # fmt: skip
         self._lab = lab
         first = next(iter(lab.plugs.values()))
@@ -49,9 +49,9 @@ class Pulse:
             place: {**_no_task(), "interval": interval} for place in _PLACES
         }
         self._names: list[str] = []
-        self._plan("", sandbox_lan.FAR, sandbox_lan.gateway(first.segment), address or first.host)
+        self._plan("", topology.FAR, topology.gateway(first.segment), address or first.host)
         if ipv6:
-            self._plan("6", sandbox_lan.FAR6, sandbox_lan.gateway6(first.segment),
+            self._plan("6", topology.FAR6, topology.gateway6(first.segment),
                        address6 or first.host6)  # fmt: skip
         self._agents: dict[str, subprocess.Popen[bytes]] = {}
         self._tallies: dict[str, dict[str, Any]] = {}
@@ -87,7 +87,7 @@ class Pulse:
         for place in _PLACES:
             self._agents[place] = self._lab.holder.popen(
                 ["sh", "-c", 'exec "$@" 2>>/run/lab/pulse.log', "sh", sys.executable, "-I", "-S",
-                 os.path.abspath(pulse_agent.__file__), json.dumps(self._tasks[place])],
+                 os.path.abspath(traffic_agent.__file__), json.dumps(self._tasks[place])],
                 netns=place,
             )  # fmt: skip
         try:

@@ -18,13 +18,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from netfail_hooks import sandbox_watch_agent
 from netfail_hooks.errors import Problem
+from netfail_hooks.lab import watch_agent
+from netfail_hooks.lab.namespaces import until
 from netfail_hooks.paths import package_home
-from netfail_hooks.sandbox_holder import until
 
 if TYPE_CHECKING:
-    from netfail_hooks.sandbox import Lab
+    from netfail_hooks.lab import Lab
 
 Span = tuple[float, float]  # ``time.monotonic`` seconds
 Key = tuple[int, int, int]  # a default route: family, metric, interface number
@@ -57,7 +57,7 @@ class Watch:
         self._end = 0.0
 
     def __enter__(self) -> Self:
-        start = _START.format(package_home(), sandbox_watch_agent.__name__)
+        start = _START.format(package_home(), watch_agent.__name__)
         with open(self._log, "wb") as log:
             self._agent = self._lab.holder.popen([sys.executable, "-IS", "-c", start], output=log)
         self._note_names()

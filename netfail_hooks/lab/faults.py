@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from netfail_hooks import sandbox_lan
 from netfail_hooks.errors import Problem
-from netfail_hooks.sandbox_bare import Bare
-from netfail_hooks.sandbox_holder import Holder
-from netfail_hooks.sandbox_host import Host
-from netfail_hooks.sandbox_lan import Plug
+from netfail_hooks.lab import topology
+from netfail_hooks.lab.bare import Bare
+from netfail_hooks.lab.host import Host
+from netfail_hooks.lab.namespaces import Holder
+from netfail_hooks.lab.topology import Plug
 
 
 class Faults(Host):
@@ -73,7 +73,7 @@ class Faults(Host):
     def plug(self, name: str) -> None:
         """Plug the adapter in again: the same hardware address, a new interface."""
         self._plugged += 1
-        self._shell("\n".join(sandbox_lan.connect(self.plugs[name], index=self._plugged)))
+        self._shell("\n".join(topology.connect(self.plugs[name], index=self._plugged)))
         self._regain(name, "adapter")
         self._tell(name, "routable")
 

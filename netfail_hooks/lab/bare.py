@@ -11,10 +11,10 @@ import json
 import os
 from collections.abc import Mapping
 
-from netfail_hooks import sandbox_lan
+from netfail_hooks.lab import topology
+from netfail_hooks.lab.namespaces import LOGS, Holder
+from netfail_hooks.lab.topology import Plug
 from netfail_hooks.policy.facts import SHARED_LABEL
-from netfail_hooks.sandbox_holder import LOGS, Holder
-from netfail_hooks.sandbox_lan import Plug
 
 # networkd's administrative states in the order in which it goes through them.
 _ADMINISTRATIVE = {"routable": "configured", "linger": "linger"}
@@ -54,8 +54,8 @@ class Bare:
         )
         source = lan[0].host
         metric = 100 + 500 * plug.rank
-        via = sandbox_lan.gateway(plug.segment)
-        net = f"{sandbox_lan.network(plug.segment)}.0/24"
+        via = topology.gateway(plug.segment)
+        net = f"{topology.network(plug.segment)}.0/24"
         four, six = f"/proc/sys/net/ipv4/conf/{name}", f"/proc/sys/net/ipv6/conf/{name}"
         script = f"""
             echo 1 >{four}/ignore_routes_with_linkdown
