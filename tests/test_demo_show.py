@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks.demo_show import Look, chapter, head, summary
-from netfail_hooks.demo_story import COLUMNS, Chapter, Outcome
+from netfail_hooks.demo.story import COLUMNS, Chapter, Outcome
+from netfail_hooks.demo.text import Look, chapter, head, summary
 from netfail_hooks.lab.namespaces import _refused
 
 _WELL = Outcome("cable out", moved_ms=12, sent=900, lost=1, outage_ms=7.2, stall_ms=3.4,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netfail_hooks.demo_story import COLUMNS, FLOWS, Chapter, Outcome
+from netfail_hooks.demo.story import COLUMNS, FLOWS, Chapter, Outcome
 
 _GOOD, _BAD, _DULL, _PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"  # ECMA-48, SGR
 _LABEL = 8

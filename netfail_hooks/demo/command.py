@@ -10,9 +10,10 @@ import sys
 import time
 from dataclasses import asdict
 
-from netfail_hooks import demo_show, demo_story
 from netfail_hooks import lab as sandbox
-from netfail_hooks.demo_story import Chapter, Told
+from netfail_hooks.demo import story as demo_story
+from netfail_hooks.demo import text as demo_show
+from netfail_hooks.demo.story import Chapter, Told
 from netfail_hooks.errors import Problem
 from netfail_hooks.lab import Lab
 

@@ -1,0 +1,1 @@
+"""What the demo tells: failovers in a throw-away network."""
