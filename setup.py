@@ -12,7 +12,7 @@ from setuptools import find_packages, setup
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from netfail_hooks import completion
+from netfail_hooks.cli import completion
 
 # Where each shell looks below a prefix, /usr/local or /usr.
 COMPLETIONS = {

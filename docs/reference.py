@@ -22,7 +22,7 @@ HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
 from netfail_hooks.cli import parser  # noqa: E402
-from netfail_hooks.commands import COMMANDS, Command  # noqa: E402
+from netfail_hooks.cli.commands import COMMANDS, Command  # noqa: E402
 from netfail_hooks.config import MODES, Config, Uplink  # noqa: E402
 from netfail_hooks.config.bond import BOND_KEYS, INTERVAL  # noqa: E402
 from netfail_hooks.config.file import MODE_ABOUT, SETTINGS  # noqa: E402
@@ -131,7 +131,7 @@ def commands(_: str) -> str:
 
 def _command(command: Command) -> Iterator[str]:
     chooser = next(
-        one for one in parser(filled=(command.name,))._actions  # noqa: SLF001 - as completion.py
+        one for one in parser(filled=(command.name,))._actions  # noqa: SLF001 - as cli/completion.py
         if isinstance(one, argparse._SubParsersAction)  # noqa: SLF001
     )  # fmt: skip
     found: argparse.ArgumentParser = chooser.choices[command.name]

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks import bundle, cli, log, recorder, status
+from netfail_hooks import bundle, cli, recorder, status
 from netfail_hooks.bundle import network_files
 from netfail_hooks.bundle.redact import Redactor
+from netfail_hooks.cli import log, replay
 from netfail_hooks.config.file import render
 from netfail_hooks.doctor import gather
 from netfail_hooks.errors import Problem
 from netfail_hooks.networkd import match
 from netfail_hooks.paths import Paths
-from netfail_hooks.replay import command
 from netfail_hooks.replay.decisions import again
 from tests.conftest import Tried
 from tests.runs import look
@@ -230,7 +230,7 @@ def test_what_was_recorded_is_decided_the_same_after_all_is_exchanged(
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """Return a machine with a config, two files, and a failover recorded."""
     paths = Paths(str(tmp_path / "root"))
-    for module in (log, command, status):
+    for module in (log, replay, status):
         monkeypatch.setattr(module, "Paths", lambda: paths)
     for place, text in (
         (paths.config, f"# wifi password: hunter2\n{render(config_of(USB, 'wlan0'))}# sesame"),

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, completion, log
-from netfail_hooks.commands import COMMANDS
+from netfail_hooks import cli
+from netfail_hooks.cli import completion, log
+from netfail_hooks.cli.commands import COMMANDS
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 
 _MODULE = [sys.executable, "-m", "netfail_hooks"]

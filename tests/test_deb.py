@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks.commands import COMMANDS
+from netfail_hooks.cli.commands import COMMANDS
 from tests.debian_tree import SHELLS, Tree, unpack
 
 HERE = Path(__file__).resolve().parent.parent

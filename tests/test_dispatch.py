@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks import cli
+from netfail_hooks.cli import replay
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.replay import command, dispatcher
+from netfail_hooks.replay import dispatcher
 from netfail_hooks.replay.dispatcher import OURS, Script
 from netfail_hooks.replay.events import Step
 
@@ -34,7 +35,7 @@ _STATUS = """\
 def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """Return the files of a machine that the command then looks at."""
     paths = Paths(str(tmp_path))
-    monkeypatch.setattr(command, "Paths", lambda: paths)
+    monkeypatch.setattr(replay, "Paths", lambda: paths)
     return paths
 
 

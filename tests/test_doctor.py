@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks import cli
+from netfail_hooks.cli import doctor
 from netfail_hooks.config import load
-from netfail_hooks.doctor import command, own_files
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import fix as doctor_fix
 from netfail_hooks.doctor import machine as doctor_machine
+from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import BondSeen, Hit, OwnFile, Process, Unit
 from netfail_hooks.doctor.ifupdown import ifupdown_has
 from netfail_hooks.doctor.report import report
@@ -100,7 +101,7 @@ def test_it_is_coloured_where_that_can_be_seen(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, term: str,
     no_colour: str, painted: bool,  # noqa: FBT001 - a column
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(command, "look", lambda _: HEALTHY)
+    monkeypatch.setattr(doctor, "look", lambda _: HEALTHY)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", term)
     monkeypatch.setenv("NO_COLOR", no_colour)
@@ -149,7 +150,7 @@ def test_dry_run_alone_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_exit_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, facts: object, status: int
 ) -> None:
-    monkeypatch.setattr(command, "look", lambda _: facts)
+    monkeypatch.setattr(doctor, "look", lambda _: facts)
     assert cli.entry(["doctor", "--json"]) == status
     assert json.loads(capsys.readouterr().out)["well"] is (status == 0)
     assert cli.entry(["doctor", "--fix", "--dry-run"]) == status

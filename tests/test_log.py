@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, log, recorder, since
+from netfail_hooks import cli, recorder
+from netfail_hooks.cli import log, since
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import events
 from netfail_hooks.recorder.events import Event

@@ -12,7 +12,8 @@ from time import gmtime
 
 import pytest
 
-from netfail_hooks import cli, log, recorder
+from netfail_hooks import cli, recorder
+from netfail_hooks.cli import log
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.recorder import Run

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks import cli, recorder
+from netfail_hooks.cli import replay
 from netfail_hooks.config.file import render
 from netfail_hooks.paths import Paths
-from netfail_hooks.replay import command
 from netfail_hooks.replay import events as steps
 from netfail_hooks.replay.decisions import again, imagine
 from netfail_hooks.replay.events import DEAD, STATES, Step
@@ -26,7 +26,7 @@ _CONFIG = config_of("eth0", "wlan0")
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """Return the files of a machine that the command then looks at."""
     paths = Paths(str(tmp_path / "root"))
-    monkeypatch.setattr(command, "Paths", lambda: paths)
+    monkeypatch.setattr(replay, "Paths", lambda: paths)
     return paths
 
 
@@ -181,7 +181,7 @@ def test_events_can_be_had_from_the_record() -> None:
     for trigger in ("timer", "wlan0 routable probe"):
         lines.append(recorder.line(probe(world, trigger)))
         world.sick = set()
-    plan, config = command.recorded(lines)
+    plan, config = replay.recorded(lines)
     assert config == _CONFIG
     assert [str(step) for step in plan] == [
         "eth0=routable", "eth0=no-carrier", "eth0=routable", "wlan0=dead", "wlan0=routable",

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, log, recorder
+from netfail_hooks import cli, recorder
+from netfail_hooks.cli import log
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import Run
 from netfail_hooks.terminal import speaks_utf8

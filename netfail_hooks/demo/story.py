@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from netfail_hooks import log
+from netfail_hooks.cli import log
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.traffic import Pulse
 from netfail_hooks.lab.watch import Watch

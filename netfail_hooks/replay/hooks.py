@@ -6,7 +6,7 @@ import os
 import time
 from contextlib import nullcontext
 
-from netfail_hooks import log
+from netfail_hooks.cli import log
 from netfail_hooks.errors import Misuse, NotPermitted
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE

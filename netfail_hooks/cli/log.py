@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 
-from netfail_hooks import since, terminal
+from netfail_hooks import terminal
+from netfail_hooks.cli import since
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paint import BAD, DULL, VERDICTS, painter
 from netfail_hooks.paths import Paths

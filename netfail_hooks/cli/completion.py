@@ -9,7 +9,7 @@ import argparse
 from dataclasses import dataclass
 
 from netfail_hooks import cli
-from netfail_hooks.commands import COMMANDS
+from netfail_hooks.cli.commands import COMMANDS
 
 _SHELLS = ("bash", "zsh", "fish")
 

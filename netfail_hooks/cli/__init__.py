@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from typing import NoReturn
 
 from netfail_hooks import __version__
-from netfail_hooks.commands import COMMANDS, Command, epilog
+from netfail_hooks.cli.commands import COMMANDS, Command, epilog
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 
 _LONGEST = 4000  # characters of a message: what is quoted in it may be anything
