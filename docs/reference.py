@@ -23,11 +23,17 @@ sys.path.insert(0, str(HOME))
 
 from netfail_hooks.cli import parser  # noqa: E402
 from netfail_hooks.cli.commands import COMMANDS, Command  # noqa: E402
-from netfail_hooks.config import MODES, Config, Uplink  # noqa: E402
+from netfail_hooks.config import (  # noqa: E402  # noqa: E402 - found by the path above
+    MODES,
+    RESELECT,
+    Bond,
+    Config,
+    Uplink,
+    default_metrics,  # noqa: E402
+)
 from netfail_hooks.config.bond import BOND_KEYS, INTERVAL  # noqa: E402
 from netfail_hooks.config.file import MODE_ABOUT, SETTINGS  # noqa: E402
-from netfail_hooks.config.schema import BOUNDS, KEYS, POLICIES, default_metrics  # noqa: E402
-from netfail_hooks.policy.bond_facts import RESELECT, Bond  # noqa: E402 - found by the path above
+from netfail_hooks.config.schema import BOUNDS, KEYS, POLICIES
 
 TABLES = ("general", "hold_down", "check", "log", "metrics", "bond", "uplink")
 CONFIGURATION, MANUAL = "docs/configuration.md", "man/netfail-hooks.8"

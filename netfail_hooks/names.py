@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from _socket import AF_INET, AF_INET6, inet_pton
+
 _IFNAMSIZ = 16  # linux/if.h, the end of the string included
 _SPECIAL = frozenset('/: %*?[]!"\\')
+
+
+FAMILIES = (4, 6)
 
 
 def is_interface_name(name: str) -> bool:
@@ -20,3 +25,29 @@ def is_interface_name(name: str) -> bool:
         and name.isprintable()
         and not any(character in _SPECIAL for character in name)
     )
+
+
+
+
+def is_address(family: int, address: str) -> bool:
+    """Tell whether that is an address of a family, as the kernel takes it."""
+    try:
+        inet_pton(AF_INET if family == 4 else AF_INET6, address)
+    except (OSError, ValueError):
+        return False
+    return family in FAMILIES
+
+
+def contains(prefix: str, address: str) -> bool:
+    """Tell whether an address lies in a prefix of the same family."""
+    network, _, length = prefix.partition("/")
+    kind = AF_INET6 if ":" in address else AF_INET
+    if (":" in network) != (":" in address):
+        return False
+    bits = 128 if kind == AF_INET6 else 32
+    shift = bits - (int(length) if length else bits)
+    return _number(kind, network) >> shift == _number(kind, address) >> shift
+
+
+def _number(kind: int, address: str) -> int:
+    return int.from_bytes(inet_pton(kind, address), "big")

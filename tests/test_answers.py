@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks.config import Config
-from netfail_hooks.config.schema import default_metrics
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.policy.choose import think
 from netfail_hooks.policy.facts import Address, Link, Observation, Route
 from netfail_hooks.policy.memory import Answer, Carrier, Kept, Memory, Standing

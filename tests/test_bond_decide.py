@@ -7,12 +7,10 @@ import json
 import pytest
 
 from netfail_hooks import recorder
-from netfail_hooks.config import Config
-from netfail_hooks.config.schema import default_metrics
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.policy.bond import choose, decide, think, trouble
-from netfail_hooks.policy.bond_facts import Bonding, Slave
 from netfail_hooks.policy.changes import Announce, Change, Enslave, SetActive, SetMonitor
-from netfail_hooks.policy.facts import Address, Link, Observation, Route
+from netfail_hooks.policy.facts import Address, Bonding, Link, Observation, Route, Slave
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.replay.decisions import again
 from netfail_hooks.values import replace

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from netfail_hooks.config import Bond
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.bond_files import bond_files, netdev_text, slave_text
 from netfail_hooks.install.options import Setup
 from netfail_hooks.networkd.match import Nic
 from netfail_hooks.networkd.takeover import Dhcp, write_new
-from netfail_hooks.policy.bond_facts import Bond
 from netfail_hooks.values import replace
 from tests.machine import Machine
 from tests.world import config_of

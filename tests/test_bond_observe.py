@@ -12,9 +12,8 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from netfail_hooks.kernel import bond_apply
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.bond import with_bond
-from netfail_hooks.policy.bond_facts import Bonding, Slave
 from netfail_hooks.policy.changes import SetMonitor
-from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.facts import Bonding, Observation, Slave
 from netfail_hooks.values import replace
 from tests.messages import Kernel, body_of, said
 from tests.test_bond_decide import CONFIG, SEEN

@@ -9,12 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netfail_hooks.config import Config, Uplink, compile_config, load, parse_compiled
+from netfail_hooks.config import (
+    RESELECT,
+    Bond,
+    Config,
+    Uplink,
+    compile_config,
+    default_metrics,
+    load,
+    parse_compiled,
+)
 from netfail_hooks.config.file import SETTINGS, parse, read, render
-from netfail_hooks.config.schema import default_metrics, parse_target
+from netfail_hooks.config.schema import parse_target
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.bond_facts import RESELECT, Bond
 
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789.-_@", min_size=1, max_size=15).filter(
     lambda name: name not in (".", "..", "bond0")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import Announce, DropRoute, Forget, SetMetric, SetRoute
 from netfail_hooks.policy.choose import think
-from netfail_hooks.policy.facts import FAMILIES, FOREVER, NO_ROUTE, Address, Route
+from netfail_hooks.policy.facts import FOREVER, NO_ROUTE, Address, Route
 from netfail_hooks.policy.routes import decide, followers
 from netfail_hooks.values import replace
 from tests.world import World, config_of

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks.config import Config
-from netfail_hooks.config.schema import default_metrics
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.install.detour import Detour, plan
 from netfail_hooks.policy.facts import Address, Link, Observation, Route
 from netfail_hooks.policy.memory import Memory, Standing

@@ -15,13 +15,12 @@ from bench.contenders import OURS, TITLES
 from bench.picture import picture
 from bench.results import load
 from netfail_hooks.cli import completion, parser
-from netfail_hooks.config import Config, Uplink
+from netfail_hooks.config import Bond, Config, Uplink, default_metrics
 from netfail_hooks.config.bond import BOND_KEYS, INTERVAL
 from netfail_hooks.config.file import SETTINGS, parse
-from netfail_hooks.config.schema import KEYS, default_metrics
+from netfail_hooks.config.schema import KEYS
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
-from netfail_hooks.policy.bond_facts import Bond
 
 HERE = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*HERE.glob("*.md"), *(HERE / "docs").glob("*.md")])

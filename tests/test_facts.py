@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from netfail_hooks import names
+from netfail_hooks.config import Target
+from netfail_hooks.names import contains, is_address
 from netfail_hooks.policy import facts
-from netfail_hooks.policy.facts import (
-    Address,
-    Link,
-    Observation,
-    Route,
-    Target,
-    contains,
-    is_address,
-)
+from netfail_hooks.policy.facts import Address, Link, Observation, Route
 from netfail_hooks.values import replace
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +27,7 @@ def _seen(*routes: Route, addresses: tuple[Address, ...] = ()) -> Observation:
 def test_numbers_that_others_know_too() -> None:
     assert f"protocol {facts.PROTOCOL}" in (ROOT / "docs/how-it-works.md").read_text()
     assert facts.FOREVER == 0xFFFFFFFF  # INFINITY_LIFE_TIME, net/addrconf.h
-    assert facts.FAMILIES == (4, 6)
+    assert names.FAMILIES == (4, 6)
 
 
 def test_a_route_is_ours_by_its_protocol_unless_told_otherwise() -> None:

@@ -15,13 +15,13 @@ from netfail_hooks.config import compile_config, parse_compiled
 from netfail_hooks.config.file import parse, read, render
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.layout import layout
+from netfail_hooks.names import contains
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd.match import Nic, Source
 from netfail_hooks.networkd.takeover import take_over
 from netfail_hooks.policy import memory
 from netfail_hooks.policy.changes import AddAddress, SetRoute
 from netfail_hooks.policy.choose import think
-from netfail_hooks.policy.facts import contains
 from netfail_hooks.policy.routes import decide
 from netfail_hooks.recorder import counters
 from netfail_hooks.values import replace

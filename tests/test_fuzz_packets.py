@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks.policy.facts import Target
+from netfail_hooks.config import Target
 from netfail_hooks.probe.gateway import is_advertisement, is_reply
 from netfail_hooks.probe.targets import Echo
 from tests.conftest import Tried

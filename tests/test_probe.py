@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from netfail_hooks import probe as rounds
-from netfail_hooks.config import Config
-from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route, Target
+from netfail_hooks.config import Config, Target
+from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route
 from netfail_hooks.probe import SPACING, Subject, probe
 from netfail_hooks.probe import targets as probe_targets
 from netfail_hooks.values import replace

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks import recorder
-from netfail_hooks.config import Config, Uplink
-from netfail_hooks.policy.facts import Route, Target
+from netfail_hooks.config import Config, Target, Uplink
+from netfail_hooks.policy.facts import Route
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.recorder import events, recording
 from netfail_hooks.recorder.recording import DamagedError

@@ -13,16 +13,14 @@ from typing import Any
 import pytest
 
 from netfail_hooks import cli, status
-from netfail_hooks.config import Config
+from netfail_hooks.config import Config, Target, default_metrics
 from netfail_hooks.config.file import render as render_config
-from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel import netlink as rtnetlink
 from netfail_hooks.kernel.lookup import Way
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import memory
-from netfail_hooks.policy.facts import Target
 from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.recorder.events import Event
 from netfail_hooks.status.report import Sources, report

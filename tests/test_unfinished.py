@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks.config import Config
-from netfail_hooks.config.schema import default_metrics
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes, reconfigure, unfinished
 from netfail_hooks.install.manifest import Manifest

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks.policy.facts import Target
+from netfail_hooks.config import Target
 from netfail_hooks.probe.gateway import _only
 from netfail_hooks.probe.targets import Connection, Echo, target_wire
 from tests.test_fuzz_packets import FOUR, HEAD, _echo, _reply

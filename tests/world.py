@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netfail_hooks.config import Config
-from netfail_hooks.config.schema import default_metrics
+from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import (
     AddAddress,
     Change,
@@ -14,7 +14,7 @@ from netfail_hooks.policy.changes import (
     SetSysctl,
 )
 from netfail_hooks.policy.choose import think
-from netfail_hooks.policy.facts import FAMILIES, Address, Link, Observation, Result, Route, Sysctl
+from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route, Sysctl
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.policy.routes import decide
 from netfail_hooks.policy.sysctls import wanted

@@ -6,8 +6,7 @@ import argparse
 import os
 import sys
 
-from netfail_hooks.config import Config, load
-from netfail_hooks.config.schema import default_metrics
+from netfail_hooks.config import Config, default_metrics, load
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 from netfail_hooks.replay import events

@@ -11,13 +11,47 @@ import os
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import own_directory, read_owned, write_whole
-from netfail_hooks.names import is_interface_name
+from netfail_hooks.names import is_address, is_interface_name
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.bond_facts import Bond
-from netfail_hooks.policy.facts import Target, is_address
 from netfail_hooks.values import value
 
 COMPILED_FORM = "netfail-hooks config 3"
+
+
+
+
+RESELECT = ("always", "better", "failure")  # IFLA_BOND_PRIMARY_RESELECT: 0, 1, 2
+
+
+FIRST_METRIC = 100
+METRIC_STEP = 500
+
+
+@value
+class Bond:
+    """What a bond is to be. ``arp_interval`` is in milliseconds; no ``targets``: the gateway."""
+
+    name: str = "bond0"
+    arp_interval: int = 100
+    reselect: str = "always"
+    targets: tuple[str, ...] = ()
+
+
+
+@value
+class Target:
+    """Something beyond the gateway to probe: a TCP port, or with port 0 an ICMP echo."""
+
+    family: int
+    address: str
+    port: int = 0
+
+    def __str__(self) -> str:
+        if not self.port:
+            return f"icmp:{self.address}"
+        host = f"[{self.address}]" if self.family == 6 else self.address
+        return f"tcp:{host}:{self.port}"
+
 
 
 @value
@@ -196,4 +230,17 @@ def _parse_uplink(words: list[str]) -> Uplink:
         policy=policy,
         failures=int(failures),
         timeout=int(timeout),
+    )
+
+
+
+
+
+
+
+
+def default_metrics(interfaces: tuple[str, ...]) -> tuple[Uplink, ...]:
+    """Return the interfaces as uplinks with metrics 100, 600, 1100 and so on."""
+    return tuple(
+        Uplink(name, FIRST_METRIC + rank * METRIC_STEP) for rank, name in enumerate(interfaces)
     )

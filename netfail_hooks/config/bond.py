@@ -6,8 +6,8 @@ import difflib
 import ipaddress
 from typing import Any
 
+from netfail_hooks.config import RESELECT, Bond
 from netfail_hooks.names import is_interface_name
-from netfail_hooks.policy.bond_facts import RESELECT, Bond
 
 INTERVAL = (50, 5000)  # milliseconds
 TARGETS_MAX = 16  # BOND_MAX_ARP_TARGETS, include/net/bonding.h

@@ -5,13 +5,10 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from netfail_hooks.config import Uplink
+from netfail_hooks.config import FIRST_METRIC, METRIC_STEP, Target, Uplink
 from netfail_hooks.names import is_interface_name
-from netfail_hooks.policy.facts import Target
 
 METRIC_MAX = 2**32 - 1
-FIRST_METRIC = 100
-METRIC_STEP = 500
 POLICIES = ("any", "all")
 
 # Key: what it is for, as config.toml explains it.
@@ -27,11 +24,6 @@ KEYS = {
 BOUNDS = {"metric": (1, METRIC_MAX), "failures": (1, 20), "timeout": (50, 5000)}
 
 
-def default_metrics(interfaces: tuple[str, ...]) -> tuple[Uplink, ...]:
-    """Return the interfaces as uplinks with metrics 100, 600, 1100 and so on."""
-    return tuple(
-        Uplink(name, FIRST_METRIC + rank * METRIC_STEP) for rank, name in enumerate(interfaces)
-    )
 
 
 def parse_uplink(rank: int, entry: dict[str, Any]) -> tuple[Uplink | None, list[str]]:

@@ -11,14 +11,13 @@ import ipaddress
 import os
 from collections.abc import Iterator
 
-from netfail_hooks.config import Config
+from netfail_hooks.config import Bond, Config
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.options import Setup
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.file import Section, parse, settings
 from netfail_hooks.networkd.match import Nic, Source
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.bond_facts import Bond
 from netfail_hooks.values import replace
 
 _HERE = Paths()

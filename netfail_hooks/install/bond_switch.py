@@ -20,10 +20,10 @@ from netfail_hooks.install import bond_afresh, reconfigure
 from netfail_hooks.install.plan import Step
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.bond_facts import ACTIVE_BACKUP
-from netfail_hooks.policy.facts import FAMILIES
+from netfail_hooks.policy.facts import ACTIVE_BACKUP
 from netfail_hooks.values import replace
 
 _PATIENCE = 25.0  # seconds for the gateway to answer; networkd, DHCP and Wi-Fi have theirs

@@ -7,9 +7,9 @@ import re
 import tomllib
 from collections.abc import Callable
 
-from netfail_hooks.config import Config
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config import file as config_file
-from netfail_hooks.config.schema import default_metrics, render_uplink
+from netfail_hooks.config.schema import render_uplink
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.options import Asked
 from netfail_hooks.paths import Paths

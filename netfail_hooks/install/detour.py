@@ -23,11 +23,12 @@ from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import address_body, route_body
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.choose import is_local_to
-from netfail_hooks.policy.facts import FAMILIES, PROTOCOL, Address, Observation, Route
+from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route
 from netfail_hooks.policy.memory import Memory, load
 from netfail_hooks.values import replace
 

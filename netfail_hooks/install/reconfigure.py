@@ -10,8 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
-from netfail_hooks.config import Config
-from netfail_hooks.config.schema import default_metrics
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import unfinished
 from netfail_hooks.install.detour import around
@@ -20,10 +19,10 @@ from netfail_hooks.install.readdress import forget_static
 from netfail_hooks.install.units import SERVICE, TIMER
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
-from netfail_hooks.policy.facts import FAMILIES
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
 _COMMAND_PATIENCE = 30

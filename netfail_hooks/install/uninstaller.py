@@ -14,9 +14,8 @@ import re
 from dataclasses import dataclass
 
 from netfail_hooks import metrics
-from netfail_hooks.config import Config
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config import file as config_file
-from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install import bond_switch, manifest, nodes, reconfigure
 from netfail_hooks.install.installer import (

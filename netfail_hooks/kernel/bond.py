@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import struct
 
-from netfail_hooks.config import Config
+from netfail_hooks.config import RESELECT, Config
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.policy.bond_facts import (
+from netfail_hooks.policy.facts import (
     LINK_STATES,
     MAC_POLICIES,
     MODES,
-    RESELECT,
     Bonding,
+    Link,
+    Observation,
     Slave,
 )
-from netfail_hooks.policy.facts import Link, Observation
 from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:

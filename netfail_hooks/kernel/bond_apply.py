@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netfail_hooks.config import RESELECT
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.bond import (
     ACTIVE_SLAVE,
@@ -16,8 +17,8 @@ from netfail_hooks.kernel.bond import (
     master_body,
     settings_body,
 )
-from netfail_hooks.policy.bond_facts import ALL_TARGETS_ANY, RESELECT, VALIDATE_ALL
 from netfail_hooks.policy.changes import SetMonitor
+from netfail_hooks.policy.facts import ALL_TARGETS_ANY, VALIDATE_ALL
 
 
 def set_active(netlink: rt.Netlink, bond: int, slave: int) -> None:

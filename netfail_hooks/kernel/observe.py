@@ -9,8 +9,8 @@ import time
 from netfail_hooks.config import Config
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.neighbours import in_the_way
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import (
-    FAMILIES,
     NO_ROUTE,
     PROTOCOL,
     SHARED_LABEL,

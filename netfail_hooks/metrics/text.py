@@ -7,7 +7,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/.
 from __future__ import annotations
 
 from netfail_hooks import __version__
-from netfail_hooks.policy.facts import FAMILIES
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.recorder.counters import Count
 from netfail_hooks.values import TYPE_CHECKING, value

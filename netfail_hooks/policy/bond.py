@@ -8,9 +8,9 @@ or something took away; and telling the LAN, and people, what happened.
 from __future__ import annotations
 
 from netfail_hooks.config import Config
-from netfail_hooks.policy.bond_facts import ALL_TARGETS_ANY, VALIDATE_ALL, Bonding, Slave
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import Announce, Change, Enslave, SetActive, SetMonitor
-from netfail_hooks.policy.facts import FAMILIES, Observation
+from netfail_hooks.policy.facts import ALL_TARGETS_ANY, VALIDATE_ALL, Bonding, Observation, Slave
 from netfail_hooks.policy.memory import Carrier, Memory, Standing
 from netfail_hooks.values import replace
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netfail_hooks.config import Config
-from netfail_hooks.policy.facts import FAMILIES, FOREVER, Observation, contains
+from netfail_hooks.names import FAMILIES, contains
+from netfail_hooks.policy.facts import FOREVER, Observation
 from netfail_hooks.policy.health import judge
 from netfail_hooks.policy.memory import Answer, Carrier, Kept, Memory
 

@@ -7,17 +7,24 @@ suspend and never jumps (clock_gettime(2)).
 
 from __future__ import annotations
 
-from _socket import AF_INET, AF_INET6, inet_pton
-
-from netfail_hooks.policy.bond_facts import Bonding, Slave
 from netfail_hooks.values import value
 
 PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
 KERNEL = 2  # RTPROT_KERNEL (rtnetlink(7)): the kernel's own, such as an address's prefix
 SHARED_LABEL = "netfail"  # IFA_LABEL of another uplink's address, there for good (networkd/sharing.py)
-FAMILIES = (4, 6)
 NO_ROUTE = -1
 FOREVER = 2**32 - 1  # seconds: a lifetime without end (linux/if_addr.h, ifa_cacheinfo)
+
+
+MODES = ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb",
+         "balance-alb")  # fmt: skip
+ACTIVE_BACKUP = "active-backup"
+MAC_POLICIES = ("none", "active", "follow")  # IFLA_BOND_FAIL_OVER_MAC
+LINK_STATES = ("up", "going down", "down", "going back")  # BOND_LINK_UP and so on
+# Of the active slave the gateway's replies count, of a backup the active one's requests, which
+# the LAN floods to it: chatter of other hosts keeps no dead uplink alive (bonding.rst).
+VALIDATE_ALL = 3
+ALL_TARGETS_ANY = 0
 
 
 @value
@@ -81,19 +88,6 @@ class Sysctl:
     setting: str
 
 
-@value
-class Target:
-    """Something beyond the gateway to probe: a TCP port, or with port 0 an ICMP echo."""
-
-    family: int
-    address: str
-    port: int = 0
-
-    def __str__(self) -> str:
-        if not self.port:
-            return f"icmp:{self.address}"
-        host = f"[{self.address}]" if self.family == 6 else self.address
-        return f"tcp:{host}:{self.port}"
 
 
 @value
@@ -186,25 +180,45 @@ def _metric(route: Route) -> int:
     return route.metric
 
 
-def is_address(family: int, address: str) -> bool:
-    """Tell whether that is an address of a family, as the kernel takes it."""
-    try:
-        inet_pton(AF_INET if family == 4 else AF_INET6, address)
-    except (OSError, ValueError):
-        return False
-    return family in FAMILIES
 
 
-def contains(prefix: str, address: str) -> bool:
-    """Tell whether an address lies in a prefix of the same family."""
-    network, _, length = prefix.partition("/")
-    kind = AF_INET6 if ":" in address else AF_INET
-    if (":" in network) != (":" in address):
-        return False
-    bits = 128 if kind == AF_INET6 else 32
-    shift = bits - (int(length) if length else bits)
-    return _number(kind, network) >> shift == _number(kind, address) >> shift
 
 
-def _number(kind: int, address: str) -> int:
-    return int.from_bytes(inet_pton(kind, address), "big")
+
+
+
+
+@value
+class Bonding:
+    """A bond as it is. ``active`` is "" while no slave is; ``primary`` where none is set.
+
+    ``asks_ipv6``: the kernel can monitor IPv6 targets (ns_ip6_target, Linux 5.18).
+    """
+
+    name: str
+    mode: str
+    active: str
+    primary: str
+    reselect: str
+    fail_over_mac: str
+    miimon: int
+    arp_interval: int
+    targets: tuple[str, ...]
+    validate: int
+    all_targets: int
+    asks_ipv6: bool
+
+
+@value
+class Slave:
+    """A slave as its bond sees it: ``link`` is the monitor's verdict, one of LINK_STATES.
+
+    ``failures`` counts how often the monitor lost it since it was enslaved.
+    """
+
+    interface: str
+    bond: str
+    active: bool
+    link: str
+    failures: int
+    permanent_mac: str

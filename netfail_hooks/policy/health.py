@@ -9,7 +9,8 @@ whatever networkd says of it.
 from __future__ import annotations
 
 from netfail_hooks.config import Config, Uplink
-from netfail_hooks.policy.facts import FAMILIES, Observation
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.values import TYPE_CHECKING, replace
 

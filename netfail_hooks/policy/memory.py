@@ -7,8 +7,7 @@ hook 9 ms. It is replaced whole; a damaged or foreign file is as good as none.
 from __future__ import annotations
 
 from netfail_hooks.files import read_owned, write_whole
-from netfail_hooks.names import is_interface_name
-from netfail_hooks.policy.facts import FAMILIES, is_address
+from netfail_hooks.names import FAMILIES, is_address, is_interface_name
 from netfail_hooks.values import TYPE_CHECKING, fields, value
 
 if TYPE_CHECKING:

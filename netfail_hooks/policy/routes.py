@@ -7,6 +7,7 @@ is no longer wanted goes. A run killed anywhere between leaves a usable route.
 from __future__ import annotations
 
 from netfail_hooks.config import Config
+from netfail_hooks.names import FAMILIES, contains
 from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
@@ -20,16 +21,7 @@ from netfail_hooks.policy.changes import (
     SetSysctl,
 )
 from netfail_hooks.policy.choose import is_local_to
-from netfail_hooks.policy.facts import (
-    FAMILIES,
-    FOREVER,
-    KERNEL,
-    PROTOCOL,
-    Address,
-    Observation,
-    Route,
-    contains,
-)
+from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Address, Observation, Route
 from netfail_hooks.policy.memory import Kept, Memory
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace

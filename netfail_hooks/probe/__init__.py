@@ -16,7 +16,8 @@ import select
 import time
 
 from netfail_hooks.config import Config, Uplink
-from netfail_hooks.policy.facts import FAMILIES, Observation, Result, Route, contains
+from netfail_hooks.names import FAMILIES, contains
+from netfail_hooks.policy.facts import Observation, Result, Route
 from netfail_hooks.probe.gateway import gateway_wire
 from netfail_hooks.values import TYPE_CHECKING, replace
 

@@ -14,8 +14,8 @@ import struct
 
 from icmplib import ICMPLibError, ICMPRequest, ICMPv4Socket, ICMPv6Socket
 
+from netfail_hooks.config import Target
 from netfail_hooks.kernel.netlink import packed
-from netfail_hooks.policy.facts import Target
 
 _ECHO_REPLIES = {4: 0, 6: 129}  # RFC 792, RFC 4443
 _ICMP = struct.Struct("!BBHHH")

@@ -11,8 +11,9 @@ import time
 
 from netfail_hooks.config import Config
 from netfail_hooks.files import own_directory
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import Change, Forget
-from netfail_hooks.policy.facts import FAMILIES, Observation
+from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.values import TYPE_CHECKING, plain, value
 

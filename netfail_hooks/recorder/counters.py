@@ -9,9 +9,8 @@ from __future__ import annotations
 import time
 
 from netfail_hooks.files import read_owned, write_whole
-from netfail_hooks.names import is_interface_name
+from netfail_hooks.names import FAMILIES, is_interface_name
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.values import value
 

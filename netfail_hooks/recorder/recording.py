@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel.netlink import packed
-from netfail_hooks.names import is_interface_name
-from netfail_hooks.policy.facts import FAMILIES, Observation
+from netfail_hooks.names import FAMILIES, is_interface_name
+from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.memory import VERDICTS, Memory
 from netfail_hooks.recorder import SCHEMA
 from netfail_hooks.values import fields

@@ -6,8 +6,9 @@ All uplinks are on one LAN, with both families; our changes take effect in it.
 from __future__ import annotations
 
 from netfail_hooks.config import Config
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import AddAddress, Change, DropAddress, DropRoute, SetRoute
-from netfail_hooks.policy.facts import FAMILIES, Address, Link, Observation, Result, Route, Sysctl
+from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route, Sysctl
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.replay.events import DEAD
 from netfail_hooks.values import replace

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from netfail_hooks.config import Config
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.file import render
-from netfail_hooks.config.schema import default_metrics
 from netfail_hooks.install import hook_file
 from netfail_hooks.lab import Lab
 from netfail_hooks.recorder import FILE

@@ -17,10 +17,10 @@ from netfail_hooks.files import read_owned
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import memory
-from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.recorder import events
 from netfail_hooks.status.bond import BondReport, bond_report, render_bond

@@ -6,7 +6,8 @@ import time
 
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.kernel.lookup import Way
-from netfail_hooks.policy.facts import FAMILIES, Observation
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.health import is_well, trouble
 from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.recorder.events import Event

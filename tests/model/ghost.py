@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netfail_hooks.config import Config
-from netfail_hooks.policy.facts import FAMILIES, Observation, Result
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.facts import Observation, Result
 
 Key = tuple[str, int]
 

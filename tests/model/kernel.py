@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.names import contains as lies_in
 from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
@@ -17,17 +19,7 @@ from netfail_hooks.policy.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.policy.facts import (
-    FAMILIES,
-    FOREVER,
-    KERNEL,
-    Address,
-    Link,
-    Observation,
-    Route,
-    Sysctl,
-)
-from netfail_hooks.policy.facts import contains as lies_in
+from netfail_hooks.policy.facts import FOREVER, KERNEL, Address, Link, Observation, Route, Sysctl
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
 

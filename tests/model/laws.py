@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import (
     AddAddress,
     Change,
@@ -10,7 +11,7 @@ from netfail_hooks.policy.changes import (
     SetMetric,
     SetRoute,
 )
-from netfail_hooks.policy.facts import FAMILIES, PROTOCOL, Observation
+from netfail_hooks.policy.facts import PROTOCOL, Observation
 from netfail_hooks.policy.memory import parse, render
 from tests.model.ghost import BrokenError
 from tests.model.machine import Machine

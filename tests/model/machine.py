@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from netfail_hooks.config import Config, Uplink
-from netfail_hooks.policy.facts import FAMILIES, Result, Route
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.facts import Result, Route
 from netfail_hooks.policy.memory import Memory
 from tests.model.ghost import BrokenError, Ghost
 from tests.model.kernel import Kernel

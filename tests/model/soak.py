@@ -21,8 +21,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from netfail_hooks import recorder
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy import memory
-from netfail_hooks.policy.facts import FAMILIES
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.recorder import Run, events
 from netfail_hooks.recorder.recording import parse

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from netfail_hooks.install.detour import plan
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy import decide, think
 from netfail_hooks.policy.changes import Change
-from netfail_hooks.policy.facts import FAMILIES, Observation, Result
+from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace

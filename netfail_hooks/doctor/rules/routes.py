@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from netfail_hooks.doctor.facts import NEW, BondSeen, Facts, Hit
 from netfail_hooks.doctor.rules.setup import AGAIN
-from netfail_hooks.policy.bond_facts import ACTIVE_BACKUP
-from netfail_hooks.policy.facts import FAMILIES, Route
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.facts import ACTIVE_BACKUP, Route
 
 _CHECK = "netfail-hooks check"
 

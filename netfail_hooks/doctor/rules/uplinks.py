@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from netfail_hooks.doctor.facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit, NetworkFile
 from netfail_hooks.doctor.rules.setup import AGAIN, CONFIG, is_arch, listed, may_write
-from netfail_hooks.policy.facts import FAMILIES
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.sysctls import wanted
 
 _STOP = {
