@@ -31,9 +31,8 @@ from netfail_hooks.config import (  # noqa: E402  # noqa: E402 - found by the pa
     Uplink,
     default_metrics,  # noqa: E402
 )
-from netfail_hooks.config.bond import BOND_KEYS, INTERVAL  # noqa: E402
 from netfail_hooks.config.file import MODE_ABOUT, SETTINGS  # noqa: E402
-from netfail_hooks.config.schema import BOUNDS, KEYS, POLICIES
+from netfail_hooks.config.schema import BOND_KEYS, BOUNDS, INTERVAL, KEYS, POLICIES  # noqa: E402
 
 TABLES = ("general", "hold_down", "check", "log", "metrics", "bond", "uplink")
 CONFIGURATION, MANUAL = "docs/configuration.md", "man/netfail-hooks.8"

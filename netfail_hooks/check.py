@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _round(trigger: str) -> Run:
     from netfail_hooks import reconcile
-    from netfail_hooks.config import load
+    from netfail_hooks.config.cache import load
 
     paths = Paths()
     config = load(paths)

@@ -34,7 +34,7 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
         )
     if not is_interface_name(interface):
         raise Misuse(f"IFACE is no interface name: {ascii(interface)[:60]}")
-    from netfail_hooks.config import load
+    from netfail_hooks.config.cache import load
 
     config = load(paths)
     bonded = config.mode == "bond"

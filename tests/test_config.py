@@ -9,16 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netfail_hooks.config import (
-    RESELECT,
-    Bond,
-    Config,
-    Uplink,
-    compile_config,
-    default_metrics,
-    load,
-    parse_compiled,
-)
+from netfail_hooks.config import RESELECT, Bond, Config, Uplink, default_metrics
+from netfail_hooks.config.cache import compile_config, load, parse_compiled
 from netfail_hooks.config.file import SETTINGS, parse, read, render
 from netfail_hooks.config.schema import parse_target
 from netfail_hooks.errors import Misuse

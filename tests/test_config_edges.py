@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks.config import Config, Uplink, compile_config, default_metrics, parse_compiled
-from netfail_hooks.config.bond import parse_bond
+from netfail_hooks.config import Config, Uplink, default_metrics
+from netfail_hooks.config.cache import compile_config, parse_compiled
 from netfail_hooks.config.file import parse
-from netfail_hooks.config.schema import parse_target
+from netfail_hooks.config.schema import parse_bond, parse_target
 
 HIGHEST = 2**32 - 1  # of a metric, rtnetlink(7)
 FAR = {"interface": "eth0", "metric": HIGHEST}

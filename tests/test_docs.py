@@ -16,9 +16,8 @@ from bench.picture import picture
 from bench.results import load
 from netfail_hooks.cli import completion, parser
 from netfail_hooks.config import Bond, Config, Uplink, default_metrics
-from netfail_hooks.config.bond import BOND_KEYS, INTERVAL
 from netfail_hooks.config.file import SETTINGS, parse
-from netfail_hooks.config.schema import KEYS
+from netfail_hooks.config.schema import BOND_KEYS, INTERVAL, KEYS
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 

@@ -14,7 +14,7 @@ import pytest
 
 from netfail_hooks import cli
 from netfail_hooks.cli import doctor
-from netfail_hooks.config import load
+from netfail_hooks.config.cache import load
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import fix as doctor_fix
 from netfail_hooks.doctor import machine as doctor_machine

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from netfail_hooks.config import compile_config, parse_compiled
+from netfail_hooks.config.cache import compile_config, parse_compiled
 from netfail_hooks.config.file import parse, read, render
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.layout import layout

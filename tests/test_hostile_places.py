@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import config, recorder
+from netfail_hooks import recorder
+from netfail_hooks.config import cache
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.files import only_root_can_change, own_directory
 from netfail_hooks.install import manifest
@@ -127,11 +128,11 @@ def test_a_config_that_is_no_file_is_told_at_once(tmp_path: Path, tried: Tried) 
     os.makedirs(os.path.dirname(paths.config))
     os.mkfifo(paths.config)
     with pytest.raises(Misuse, match="not a file"):
-        config.load(paths)
+        cache.load(paths)
     os.unlink(paths.config)
     os.mkdir(paths.config)
     with pytest.raises(Misuse, match="not a file"):
-        config.load(paths)
+        cache.load(paths)
 
 
 def _mine(paths: Paths, name: str = "10-mail") -> Path:

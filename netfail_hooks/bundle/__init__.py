@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from netfail_hooks import __version__
 from netfail_hooks.bundle import network_files
 from netfail_hooks.bundle.redact import Redactor
-from netfail_hooks.config import load
+from netfail_hooks.config.cache import load
 from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
 from netfail_hooks.networkd import match, takeover

@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 
-from netfail_hooks.config import Config, default_metrics, load
+from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 from netfail_hooks.replay import events

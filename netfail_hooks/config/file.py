@@ -13,9 +13,15 @@ from itertools import pairwise
 from typing import Any
 
 from netfail_hooks.config import MODES, Config, Uplink
-from netfail_hooks.config.bond import parse_bond, render_bond
-from netfail_hooks.config.schema import KEYS, METRIC_MAX, parse_uplink, render_uplink
-from netfail_hooks.config.textfile import wrong_textfile
+from netfail_hooks.config.schema import (
+    KEYS,
+    METRIC_MAX,
+    parse_bond,
+    parse_uplink,
+    render_bond,
+    render_uplink,
+    wrong_textfile,
+)
 from netfail_hooks.errors import Misuse
 from netfail_hooks.values import value
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
+import os
+import re
 from typing import Any
 
-from netfail_hooks.config import FIRST_METRIC, METRIC_STEP, Target, Uplink
+from netfail_hooks.config import FIRST_METRIC, METRIC_STEP, RESELECT, Bond, Target, Uplink
 from netfail_hooks.names import is_interface_name
 
 METRIC_MAX = 2**32 - 1
@@ -24,6 +27,21 @@ KEYS = {
 BOUNDS = {"metric": (1, METRIC_MAX), "failures": (1, 20), "timeout": (50, 5000)}
 
 
+
+
+INTERVAL = (50, 5000)  # milliseconds
+TARGETS_MAX = 16  # BOND_MAX_ARP_TARGETS, include/net/bonding.h
+# Key: what it is for, as config.toml explains it.
+BOND_KEYS = {
+    "name": "the interface that the bond is",
+    "arp_interval": "milliseconds between two questions of the kernel's monitor",
+    "reselect": '"always": the first uplink takes the traffic back at once; "better": if it is '
+    'faster; "failure": only when the other one fails',
+    "targets": "addresses that the monitor asks; none: the gateway",
+}
+
+
+_HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/", "/dev/", "/proc/", "/sys/")  # noqa: S108 - refused
 
 
 def parse_uplink(rank: int, entry: dict[str, Any]) -> tuple[Uplink | None, list[str]]:
@@ -96,3 +114,84 @@ def _toml(found: object) -> str:
     if isinstance(found, tuple):
         return "[" + ", ".join(f'"{one}"' for one in found) + "]"
     return f'"{found}"' if isinstance(found, str) else str(found)
+
+
+
+
+def parse_bond(table: object, wrong: list[str]) -> Bond:
+    """Return the bond of a table; what is wrong with it is added to ``wrong``."""
+    if not isinstance(table, dict):
+        wrong.append("bond: must be a table, [bond]")
+        return Bond()
+    for key in table:
+        if key not in BOND_KEYS:
+            near = difflib.get_close_matches(key, BOND_KEYS, n=1, cutoff=0)
+            wrong.append(f"bond.{key}: unknown key, did you mean bond.{near[0]}?")
+    initial = Bond()
+    values: dict[str, Any] = {key: table.get(key, getattr(initial, key)) for key in BOND_KEYS}
+    values["targets"] = tuple(values["targets"]) if isinstance(values["targets"], list) else ()
+    found = _wrong(table, values)
+    wrong += [f"bond.{one}" for one in found]
+    return initial if found else Bond(**values)
+
+
+def _wrong(table: dict[str, Any], values: dict[str, Any]) -> list[str]:
+    found = []
+    low, high = INTERVAL
+    interval, name = values["arp_interval"], values["name"]
+    if not isinstance(name, str) or not is_interface_name(name):
+        found.append(f"name: not an interface name: {name!r}")
+    if type(interval) is not int or not low <= interval <= high:
+        found.append(f"arp_interval: must be {low} to {high}, not {interval!r}")
+    if values["reselect"] not in RESELECT:
+        listed = ", ".join(f'"{one}"' for one in RESELECT)
+        found.append(f"reselect: must be one of {listed}, not {values['reselect']!r}")
+    if not isinstance(table.get("targets", []), list) or len(values["targets"]) > TARGETS_MAX:
+        found.append(f"targets: must be a list of at most {TARGETS_MAX} addresses")
+    found += [f"targets: no address: {one!r}" for one in values["targets"] if not _is_address(one)]
+    return found
+
+
+def render_bond(bond: Bond) -> list[str]:
+    """Return the lines of the table, every key explained."""
+    shown = {
+        "name": f'"{bond.name}"',
+        "arp_interval": str(bond.arp_interval),
+        "reselect": f'"{bond.reselect}"',
+        "targets": "[" + ", ".join(f'"{one}"' for one in bond.targets) + "]",
+    }
+    return ["", "[bond]", *(f"{key} = {shown[key]}  # {BOND_KEYS[key]}" for key in BOND_KEYS)]
+
+
+def _is_address(text: object) -> bool:
+    try:
+        return isinstance(text, str) and bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
+
+
+_PLAIN = re.compile(r"/[A-Za-z0-9_./+@,=-]{1,200}")  # what a unit and a state file take as it is
+
+
+def wrong_textfile(found: object) -> str:
+    """Return what is wrong with the setting, "" for nothing."""
+    if not isinstance(found, str):
+        return f"must be a path, not {found!r}"
+    shown = repr(found[:60])
+    complaints = (
+        (not _PLAIN.fullmatch(found) or os.path.normpath(found) != found,
+         f"must be an absolute path of plain characters, not {shown}"),
+        (found.count("/") < 3,
+         f"must have a directory of its own, as in '/run/x/netfail.prom', not {shown}"),
+        (not found.endswith(".prom"),
+         f"must end in .prom, or node_exporter does not read it, not {shown}"),
+        (found.startswith(_HIDDEN),
+         f"the check can't write below {_top(found)}; try '/run/netfail-hooks/netfail.prom'"),
+    )  # fmt: skip
+    return next((told for wrong, told in complaints if found and wrong), "")
+
+
+def _top(path: str) -> str:
+    return next((one.rstrip("/") for one in _HIDDEN if path.startswith(one)), "")

@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 
-from netfail_hooks.config import Config, default_metrics, load
+from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.config.cache import load
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import machine, own_files
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, NETWORKD, Facts, Process, Unit

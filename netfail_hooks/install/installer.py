@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from netfail_hooks import reconcile
-from netfail_hooks.config import Config, default_metrics, load
+from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.install import bond_switch, manifest, nodes, options, reconfigure, unfinished
 from netfail_hooks.install.bond_files import bond_files

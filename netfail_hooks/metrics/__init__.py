@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the metrics, or write them. Raises Problem."""
-    from netfail_hooks.config import load
+    from netfail_hooks.config.cache import load
 
     paths = Paths()
     config = load(paths)

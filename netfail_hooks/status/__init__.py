@@ -11,7 +11,8 @@ import time
 from typing import NoReturn
 
 from netfail_hooks import terminal
-from netfail_hooks.config import Config, load
+from netfail_hooks.config import Config
+from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_owned
 from netfail_hooks.kernel import lookup
