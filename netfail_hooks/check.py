@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks.guard import guarded
+from netfail_hooks.journal import run_logged
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.health import is_well
 from netfail_hooks.values import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Look once, for the timer; return the exit status. Says nothing while all is well."""
-    return guarded(lambda: 1 if _round("timer").failed else 0)
+    return run_logged(lambda: 1 if _round("timer").failed else 0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,8 +10,7 @@ import os
 import sys
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.guard import guarded
-from netfail_hooks.journal import printable
+from netfail_hooks.journal import printable, run_logged
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Look again because of an event; return the exit status. Never raises."""
-    return guarded(lambda: _look(os.environ, Paths()))
+    return run_logged(lambda: _look(os.environ, Paths()))
 
 
 def _look(environment: os._Environ[str], paths: Paths) -> int:

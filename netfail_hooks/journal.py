@@ -9,8 +9,16 @@ from __future__ import annotations
 import os
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, socket
 
+from netfail_hooks.errors import Problem
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SOCKET = "/run/systemd/journal/socket"
 ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
+
+
 
 
 def tell(message: str, *, priority: int = INFO, **more: str) -> None:
@@ -20,12 +28,12 @@ def tell(message: str, *, priority: int = INFO, **more: str) -> None:
     entry.update({f"NETFAIL_{key.upper()}": printable(text) for key, text in more.items()})
     data = "".join(f"{key}={text}\n" for key, text in entry.items())
     try:
-        journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+        channel = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
         try:
-            journal.settimeout(0)
-            journal.sendto(data.encode("ascii"), SOCKET)
+            channel.settimeout(0)
+            channel.sendto(data.encode("ascii"), SOCKET)
         finally:
-            journal.close()
+            channel.close()
     except OSError:
         _tell_stderr(message)
 
@@ -40,3 +48,21 @@ def _tell_stderr(message: str) -> None:
         os.write(2, f"netfail-hooks: {message}\n".encode("ascii"))
     except OSError:
         return  # closed: nobody is listening
+
+
+
+
+def run_logged(work: Callable[[], int]) -> int:
+    """Return the exit status of ``work``; what it raises goes to the journal in one line."""
+    try:
+        return work()
+    except Problem as problem:
+        tell(str(problem), priority=ERROR)
+        return problem.status
+    except Exception as error:  # noqa: BLE001 - a traceback helps nobody at 3 a.m.
+        tell(
+            f"bug: {type(error).__name__}: {error}; routes are as they were; please report it "
+            "with what 'netfail-hooks log --bundle FILE' makes",
+            priority=ERROR,
+        )
+        return 1

@@ -7,11 +7,19 @@ import locale
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 _VARIABLES = ("LC_ALL", "LC_CTYPE", "LANG")  # in that order, locale(7)
 # What Python puts in LC_CTYPE where the locale is C (PEP 538): nobody chose UTF-8 then.
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
+
+
+GOOD, WAITING, BAD, DULL = "\033[32m", "\033[33m", "\033[31m", "\033[2m"
+_PLAIN = "\033[0m"
+Paint = Callable[[str, str], str]
+
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def colours() -> bool:
@@ -48,3 +56,33 @@ def _is_utf8(name: str) -> bool:
         return codecs.lookup(name).name == "utf-8"
     except LookupError:
         return False
+
+
+
+
+VERDICTS = {"up": GOOD, "held": WAITING, "down": BAD}
+
+
+def painter(*, colour: bool) -> Paint:
+    """Return what gives a text a colour, or leaves it as it is."""
+    return _paint if colour else _leave
+
+
+def _paint(text: str, code: str) -> str:
+    return f"{code}{text}{_PLAIN}"
+
+
+def _leave(text: str, _: str) -> str:
+    return text
+
+
+
+
+def span(seconds: int) -> str:
+    """Return a length of time in its two greatest units."""
+    words = []
+    for size, unit in _UNITS:
+        if seconds >= size:
+            words.append(f"{seconds // size} {unit}")
+            seconds %= size
+    return " ".join(words[:2]) or "0 s"

@@ -24,8 +24,9 @@ from netfail_hooks.policy import memory
 from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.recorder.events import Event
 from netfail_hooks.status.report import Sources, report
-from netfail_hooks.status.text import render, span
+from netfail_hooks.status.text import render
 from netfail_hooks.status.values import Failover, Family, Probe, Report
+from netfail_hooks.terminal import span
 from netfail_hooks.values import plain, replace
 from tests.world import World, config_of
 

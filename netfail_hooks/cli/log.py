@@ -12,11 +12,11 @@ from datetime import datetime
 from netfail_hooks import terminal
 from netfail_hooks.cli import since
 from netfail_hooks.errors import Misuse
-from netfail_hooks.paint import BAD, DULL, VERDICTS, painter
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, events
 from netfail_hooks.recorder.events import Event
 from netfail_hooks.recorder.tail import Tail
+from netfail_hooks.terminal import BAD, DULL, VERDICTS, painter
 
 _POLL = 0.5  # seconds between two looks for new lines
 _VERDICT = re.compile(r"(?<= IPv[46] )(?:up|held|down)\b")

@@ -6,7 +6,7 @@ import textwrap
 
 from netfail_hooks.doctor.report import Diagnosis
 from netfail_hooks.doctor.rules import BROKEN
-from netfail_hooks.paint import BAD, GOOD, WAITING, painter
+from netfail_hooks.terminal import BAD, GOOD, WAITING, painter
 
 _WIDTH = 80
 _INDENT = 4  # below "1. "

@@ -11,13 +11,13 @@ import time
 from netfail_hooks.config import Config
 from netfail_hooks.kernel.lookup import Way
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.paint import BAD, painter
 from netfail_hooks.policy.bond import trouble
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.recorder.events import Event
 from netfail_hooks.status.report import told_failover
 from netfail_hooks.status.text import UNWELL, WELL, labelled, render_failover, well_mark
 from netfail_hooks.status.values import SCHEMA, Failover
+from netfail_hooks.terminal import BAD, painter
 from netfail_hooks.values import value
 
 

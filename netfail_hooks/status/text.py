@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from netfail_hooks.paint import BAD, DULL, GOOD, VERDICTS, Paint, painter
 from netfail_hooks.status.values import UNKNOWN, Failover, Family, Report, UplinkReport
+from netfail_hooks.terminal import BAD, DULL, GOOD, VERDICTS, Paint, painter, span
 
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _LABEL = 10
 _AT_ODDS = "the kernel sends by another uplink than was chosen: run 'netfail-hooks check'"
 WELL, UNWELL = "ok", "NOT WELL"
@@ -35,14 +34,6 @@ def render_failover(last: Failover) -> str:
     return f"{span(last.seconds_ago)} ago, {last.trigger}: {last.summary} [{last.took_ms} ms]"
 
 
-def span(seconds: int) -> str:
-    """Return a length of time in its two greatest units."""
-    words = []
-    for size, unit in _UNITS:
-        if seconds >= size:
-            words.append(f"{seconds // size} {unit}")
-            seconds %= size
-    return " ".join(words[:2]) or "0 s"
 
 
 def well_mark(paint: Paint, width: int, *, well: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from xml.sax.saxutils import escape
 
-from netfail_hooks.status.text import span
+from netfail_hooks.terminal import span
 from netfail_hooks.timeline import Span, State, Timeline, Track
 from netfail_hooks.timeline.axis import marks
 

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from itertools import groupby
 
-from netfail_hooks.paint import VERDICTS, painter
-from netfail_hooks.status.text import span
+from netfail_hooks.terminal import VERDICTS, painter, span
 from netfail_hooks.timeline import ABSENT, State, Timeline, Track
 from netfail_hooks.timeline.axis import marks
 
