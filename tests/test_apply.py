@@ -10,7 +10,8 @@ import pytest
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from netfail_hooks.kernel import bond_apply, connections, neighbours
+from netfail_hooks.kernel import apply as neighbours
+from netfail_hooks.kernel import bond, connections
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
@@ -156,11 +157,11 @@ def test_what_others_do_is_handed_to_them(tmp_path: Path, monkeypatch: pytest.Mo
         return lambda *found: calls.append((name, *found))
 
     kernel = cast("rt.Netlink", Kernel())
-    monkeypatch.setattr(neighbours, "forget", note("forget"))
+    monkeypatch.setattr(neighbours, "flush_neighbours", note("forget"))
     monkeypatch.setattr(connections, "end", note("end"))
-    monkeypatch.setattr(sysctls, "path", lambda key: f"{tmp_path}/{key}")
+    monkeypatch.setattr(sysctls, "sysctl_path", lambda key: f"{tmp_path}/{key}")
     for name in ("set_active", "enslave", "set_monitor"):
-        monkeypatch.setattr(bond_apply, name, note(name))
+        monkeypatch.setattr(bond, name, note(name))
     announcer = Announcer()
     monkeypatch.setattr(announcer, "send", note("send"))
     end, announce = EndFlows(4, "10.0.0.1"), Announce("eth0", 4, "10.0.0.1", "", "")

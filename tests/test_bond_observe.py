@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
-from netfail_hooks.kernel import bond_apply
+from netfail_hooks.kernel import bond as bond_apply
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.bond import with_bond
 from netfail_hooks.policy.changes import SetMonitor

@@ -11,7 +11,7 @@ import pytest
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from netfail_hooks.kernel import bond, neighbours, observe
+from netfail_hooks.kernel import apply, bond, observe
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.policy.facts import NO_ROUTE, Address, Link, Route
 from netfail_hooks.values import replace
@@ -243,6 +243,6 @@ def test_an_uplinks_ipv4_neighbours_are_forgotten_and_what_waits() -> None:
         *(_neighbour(ETH, *one) for one in (*gone, *kept)),
         _neighbour(OTHER, REACHABLE, "10.0.0.1"), _neighbour(OTHER, INCOMPLETE, "10.0.0.2"),
     ])  # fmt: skip
-    neighbours.forget(cast("rt.Netlink", kernel), ETH)
+    apply.flush_neighbours(cast("rt.Netlink", kernel), ETH)
     wanted = [(rt.DELNEIGH, 0, _neighbour(ETH, 0, address)) for _, address in gone]
     assert kernel.changed == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netfail_hooks.kernel import observe
 from netfail_hooks.policy import sysctls
 
 
@@ -16,5 +17,5 @@ def test_each_uplink_has_its_settings() -> None:
 
 
 def test_what_the_kernel_has_not_is_no_setting() -> None:
-    assert sysctls.read("ipv4/ip_forward") in ("0", "1")
-    assert sysctls.read("ipv4/conf/nowhere/rp_filter") is None
+    assert observe.read_sysctl("ipv4/ip_forward") in ("0", "1")
+    assert observe.read_sysctl("ipv4/conf/nowhere/rp_filter") is None

@@ -17,6 +17,7 @@ from netfail_hooks.install.detour import around
 from netfail_hooks.install.plan import Step
 from netfail_hooks.install.readdress import forget_static
 from netfail_hooks.install.units import SERVICE, TIMER
+from netfail_hooks.kernel import observe as kernel_observe
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
@@ -168,7 +169,7 @@ def ways(config: Config) -> tuple[str, ...]:
 
 def current_sysctls(names: Sequence[str]) -> dict[str, str]:
     """Return the settings that we change, as they are now."""
-    found = {s.key: sysctls.read(s.key) for name in names for s in sysctls.wanted(name)}
+    found = {s.key: kernel_observe.read_sysctl(s.key) for name in names for s in sysctls.wanted(name)}
     return {key: setting for key, setting in found.items() if setting is not None}
 
 
@@ -176,10 +177,10 @@ def set_sysctls(settings: dict[str, str]) -> list[str]:
     """Give settings their value; return what the kernel refused. One that is gone is no matter."""
     refused = []
     for key, setting in settings.items():
-        if sysctls.read(key) in (None, setting):
+        if kernel_observe.read_sysctl(key) in (None, setting):
             continue
         try:
-            with open(sysctls.path(key), "w", encoding="ascii") as file:
+            with open(kernel_observe.sysctl_path(key), "w", encoding="ascii") as file:
                 file.write(setting)
         except OSError as error:
             refused.append(f"net.{key.replace('/', '.')}={setting}: {error.strerror}")

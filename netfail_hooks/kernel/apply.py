@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import errno
 import struct
+from _socket import AF_INET
 
-from netfail_hooks.kernel import neighbours
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel import observe
 from netfail_hooks.kernel.announce import Announcer
-from netfail_hooks.policy import sysctls
+from netfail_hooks.kernel.observe import _INCOMPLETE, _NDA_DST, _NDMSG, neighbours
 from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
@@ -39,6 +40,11 @@ _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1,
 _RTAX_MTU, _RTNH_F_ONLINK = 2, 0x4
 
 _GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.EEXIST, errno.ENOENT)
+
+
+
+
+_IFA_RT_PRIORITY = 9
 
 
 def apply(
@@ -72,10 +78,10 @@ def _make(
         case Announce():
             announcer.send(change)
         case SetSysctl(sysctl):
-            with open(sysctls.path(sysctl.key), "w", encoding="ascii") as file:
+            with open(observe.sysctl_path(sysctl.key), "w", encoding="ascii") as file:
                 file.write(sysctl.setting)
         case Forget(interface):
-            neighbours.forget(netlink, _index(seen, interface))
+            flush_neighbours(netlink, _index(seen, interface))
         case EndFlows():
             from netfail_hooks.kernel.connections import end
 
@@ -95,7 +101,7 @@ def _make_of_address(
             body = address_body(address, _index(seen, address.interface))
             netlink.change(rt.DELADDR, 0, body)
         case SetMetric():
-            from netfail_hooks.kernel.metric import set_metric
+            from netfail_hooks.kernel.apply import set_metric
 
             set_metric(netlink, change, _index(seen, change.interface))
 
@@ -103,7 +109,7 @@ def _make_of_address(
 def _make_of_bond(
     change: SetActive | SetMonitor | Enslave, seen: Observation, netlink: rt.Netlink
 ) -> None:
-    from netfail_hooks.kernel import bond_apply
+    from netfail_hooks.kernel import bond as bond_apply
 
     bond = _index(seen, change.bond)
     match change:
@@ -157,3 +163,31 @@ def address_body(address: Address, index: int) -> bytes:
         + rt.attribute(_IFA_PROTO, bytes([PROTOCOL]))
         + rt.attribute(_IFA_CACHEINFO, lifetimes)
     )
+
+
+
+
+def flush_neighbours(netlink: rt.Netlink, index: int) -> None:
+    """Make the kernel forget those of an interface; what waits is dropped. Raises OSError."""
+    for family, where, state, address in list(neighbours(netlink)):
+        if where == index and (family == AF_INET or state & _INCOMPLETE):
+            body = struct.pack(_NDMSG, family, 0, 0, index, 0, 0, 0)
+            netlink.change(rt.DELNEIGH, 0, body + rt.attribute(_NDA_DST, address))
+
+
+
+
+def set_metric(netlink: rt.Netlink, change: SetMetric, index: int) -> None:
+    """Set the metric, unless the address is gone. Raises NetlinkError."""
+    for body in netlink.dump(rt.GETADDR, bytes(8)):
+        kind, length, _, scope, where = struct.unpack_from("=BBBBI", body)
+        found = rt.attributes(body, 8)
+        if (kind, length, where) != (rt.FAMILIES[4], change.length, index):
+            continue
+        if rt.text(4, found.get(_IFA_LOCAL)) != change.address:
+            continue
+        kept = (_IFA_LOCAL, _IFA_ADDRESS, _IFA_CACHEINFO, _IFA_PROTO)
+        again = struct.pack("=BBBBI", kind, length, 0, scope, index)
+        again += b"".join(rt.attribute(one, found[one]) for one in kept if one in found)
+        again += rt.number(_IFA_RT_PRIORITY, change.metric)
+        netlink.change(rt.NEWADDR, rt.F_REPLACE, again)

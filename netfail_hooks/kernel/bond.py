@@ -6,10 +6,13 @@ import struct
 
 from netfail_hooks.config import RESELECT, Config
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.policy.changes import SetMonitor
 from netfail_hooks.policy.facts import (
+    ALL_TARGETS_ANY,
     LINK_STATES,
     MAC_POLICIES,
     MODES,
+    VALIDATE_ALL,
     Bonding,
     Link,
     Observation,
@@ -28,6 +31,8 @@ _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
     1, 2, 3, 7, 8, 9, 10, 11, 12, 13, 30, 31)  # fmt: skip
 _SLAVE_STATE, _SLAVE_MII, _SLAVE_FAILURES, _SLAVE_HWADDR = 1, 2, 3, 4
 _KIND = b"bond"
+
+
 
 
 def with_bond(config: Config, netlink: rt.Netlink, seen: Observation) -> Observation:
@@ -112,3 +117,39 @@ def master_body(index: int, bond: int) -> bytes:
 def down_body(index: int) -> bytes:
     """Return the message that takes an interface down: no other can be enslaved."""
     return struct.pack("=BxHiII", 0, 0, index, 0, 1)
+
+
+
+
+def set_active(netlink: rt.Netlink, bond: int, slave: int) -> None:
+    """Make a slave the active one. Raises NetlinkError (EINVAL: the monitor has it down)."""
+    netlink.change(rt.NEWLINK, 0, settings_body(bond, rt.number(ACTIVE_SLAVE, slave)))
+
+
+def enslave(netlink: rt.Netlink, bond: int, slave: int) -> None:
+    """Put an interface into a bond; the bond takes it up. Raises NetlinkError."""
+    netlink.change(rt.NEWLINK, 0, down_body(slave))
+    netlink.change(rt.NEWLINK, 0, master_body(slave, bond))
+
+
+def set_monitor(netlink: rt.Netlink, change: SetMonitor, bond: int, primary: int) -> None:
+    """Set the monitor up as a whole; an interval of it ends MII monitoring (bonding.rst)."""
+    four = [one for one in change.targets if ":" not in one]
+    six = [one for one in change.targets if ":" in one]
+    settings = [rt.attribute(ARP_IP_TARGET, _list(4, four))] if four else []
+    settings += [rt.attribute(NS_IP6_TARGET, _list(6, six))] if six else []
+    settings += [
+        rt.number(ARP_INTERVAL, change.arp_interval),
+        rt.number(ARP_VALIDATE, VALIDATE_ALL),
+        rt.number(ARP_ALL_TARGETS, ALL_TARGETS_ANY),
+        rt.attribute(PRIMARY_RESELECT, bytes([RESELECT.index(change.reselect)])),
+    ]
+    if primary:
+        settings.append(rt.number(PRIMARY, primary))
+    netlink.change(rt.NEWLINK, 0, settings_body(bond, *settings))
+
+
+def _list(family: int, addresses: list[str]) -> bytes:
+    return b"".join(
+        rt.attribute(place, rt.packed(family, one)) for place, one in enumerate(addresses)
+    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import struct
 import time
+from _socket import AF_INET, AF_UNSPEC
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.kernel.neighbours import in_the_way
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import (
     NO_ROUTE,
@@ -20,11 +20,11 @@ from netfail_hooks.policy.facts import (
     Route,
     Sysctl,
 )
-from netfail_hooks.policy.sysctls import read, wanted
+from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 # linux/if_link.h, linux/if.h, RFC 2863
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_OPERSTATE, _IFLA_CARRIER_DOWN = 1, 3, 16, 48
@@ -39,6 +39,14 @@ _FAMILY_NUMBERS = {kind: family for family, kind in rt.FAMILIES.items()}
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 4, 5, 6, 7, 8
 _RTA_MULTIPATH, _RTAX_MTU, _RTNH_F_ONLINK, _RTNH_F_LINKDOWN = 9, 2, 0x4, 0x10
 _LABEL = SHARED_LABEL.encode() + b"\0"
+
+
+# linux/neighbour.h: struct ndmsg; REACHABLE, STALE, DELAY and PROBE have a hardware address
+# that was learnt; PERMANENT and NOARP are somebody's will.
+_NDMSG, _NDA_DST = "=BBHiHBB", 1
+_INCOMPLETE, _LEARNT = 0x01, 0x02 | 0x04 | 0x08 | 0x10
+
+
 
 
 def now() -> int:
@@ -194,5 +202,41 @@ def _hops(found: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int
 
 def _sysctls(interfaces: Iterable[str]) -> list[Sysctl]:
     keys = (setting.key for interface in interfaces for setting in wanted(interface))
-    found = ((key, read(key)) for key in keys)
+    found = ((key, read_sysctl(key)) for key in keys)
     return [Sysctl(key, setting) for key, setting in found if setting is not None]
+
+
+
+
+def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:
+    """Return the interfaces on which an IPv4 neighbour was learnt, and where packets wait."""
+    learnt, waiting = set(), set()
+    for family, index, state, _ in neighbours(netlink):
+        if state & _INCOMPLETE:
+            waiting.add(index)
+        elif family == AF_INET:
+            learnt.add(index)
+    return learnt, waiting
+
+
+def neighbours(netlink: rt.Netlink) -> Iterator[tuple[int, int, int, bytes]]:
+    for body in netlink.dump(rt.GETNEIGH, struct.pack(_NDMSG, AF_UNSPEC, 0, 0, 0, 0, 0, 0)):
+        family, _, _, index, state, _, _ = struct.unpack_from(_NDMSG, body)
+        if state & (_LEARNT | _INCOMPLETE):
+            yield family, index, state, rt.attributes(body, 12)[_NDA_DST]
+
+
+
+
+def sysctl_path(key: str) -> str:
+    """Return the file of a setting."""
+    return f"/proc/sys/net/{key}"
+
+
+def read_sysctl(key: str) -> str | None:
+    """Return a setting; None where the kernel has no such key (IPv6 switched off)."""
+    try:
+        with open(sysctl_path(key), "rb", buffering=0) as file:
+            return file.read().decode("ascii").strip()
+    except OSError:
+        return None

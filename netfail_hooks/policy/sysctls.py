@@ -28,15 +28,5 @@ def wanted(interface: str) -> tuple[Sysctl, ...]:
     )
 
 
-def path(key: str) -> str:
-    """Return the file of a setting."""
-    return f"/proc/sys/net/{key}"
 
 
-def read(key: str) -> str | None:
-    """Return a setting; None where the kernel has no such key (IPv6 switched off)."""
-    try:
-        with open(path(key), "rb", buffering=0) as file:
-            return file.read().decode("ascii").strip()
-    except OSError:
-        return None
