@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import recorder
+from netfail_hooks import reconcile, recorder
 from netfail_hooks.config import cache
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.files import only_root_can_change, own_directory
@@ -119,7 +119,7 @@ def test_a_state_file_that_is_not_ours_is_not_believed(
         state.write_text(wrong)
         state.chmod(0o666 if kind == "open to all" else 0o600)
         os.chown(state, NOBODY if kind == "somebody's" else 0, 0)
-    assert memory.load(str(state)) == Memory()
+    assert reconcile.load_state(str(state)) == Memory()
 
 
 def test_a_config_that_is_no_file_is_told_at_once(tmp_path: Path, tried: Tried) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, journal, metrics
+from netfail_hooks import cli, journal, metrics, reconcile
 from netfail_hooks.config import Config
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.metrics import text as metrics_text
@@ -212,7 +212,7 @@ def paths(tmp_path: Path) -> Paths:
     paths = Paths(str(tmp_path))
     for directory in (paths.run, paths.at("/srv/metrics")):
         os.makedirs(directory)
-    memory.save(paths.run + "/state", _world().memory)
+    reconcile.save_state(paths.run + "/state", _world().memory)
     return paths
 
 
@@ -254,12 +254,12 @@ def test_a_check_that_finds_all_as_it_was_writes_nothing_to_a_disk(paths: Paths)
     world = _world()
     world.now += 5 * SECOND
     world.reconcile()  # another round of probes, at another time
-    memory.save(paths.run + "/state", world.memory)
+    reconcile.save_state(paths.run + "/state", world.memory)
     metrics.update(_config(_DISK), paths)
     assert (found.stat().st_ino, found.stat().st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
     world.event("eth0", "no-carrier")
     world.reconcile()
-    memory.save(paths.run + "/state", world.memory)
+    reconcile.save_state(paths.run + "/state", world.memory)
     metrics.update(_config(_DISK), paths)
     assert found.stat().st_ino != first.st_ino
 

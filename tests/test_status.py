@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks import cli, status
+from netfail_hooks import cli, reconcile, status
 from netfail_hooks.config import Config, Target, default_metrics
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.kernel import lookup
@@ -20,7 +20,6 @@ from netfail_hooks.kernel import netlink as rtnetlink
 from netfail_hooks.kernel.lookup import Way
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy import memory
 from netfail_hooks.policy.memory import Memory, Standing
 from netfail_hooks.recorder.events import Event
 from netfail_hooks.status.report import Sources, report
@@ -382,7 +381,7 @@ def test_a_memory_that_is_not_ours_is_unknown(
 ) -> None:
     os.makedirs(machine.run)
     state = Path(machine.run, "state")
-    memory.save(str(state), Memory())
+    reconcile.save_state(str(state), Memory())
     spoil(state)
     assert cli.entry(["status"]) == 1
     assert told in capsys.readouterr().out

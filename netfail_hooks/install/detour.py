@@ -29,7 +29,8 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route
-from netfail_hooks.policy.memory import Memory, load
+from netfail_hooks.policy.memory import Memory
+from netfail_hooks.reconcile import load_state
 from netfail_hooks.values import replace
 
 # Ahead of everything: an IPv4 route without NLM_F_APPEND goes before those of its own metric
@@ -50,7 +51,7 @@ def around(config: Config, interface: str, paths: Paths, patience: float) -> Ite
     """
     with Lock(paths.run), rt.Netlink() as netlink, Announcer() as announcer:
         before = observe(config, netlink)
-        memory = load(paths.run + "/state")
+        memory = load_state(paths.run + "/state")
         led = plan(config, before, memory, interface)
         began = time.monotonic()
         unfinished.mark(paths, interface)

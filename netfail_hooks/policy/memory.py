@@ -6,7 +6,6 @@ hook 9 ms. It is replaced whole; a damaged or foreign file is as good as none.
 
 from __future__ import annotations
 
-from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.names import FAMILIES, is_address, is_interface_name
 from netfail_hooks.values import TYPE_CHECKING, fields, value
 
@@ -112,17 +111,8 @@ _TEXTS = {"interface", "verdict", "trouble", "address"}
 _EMPTY = "-"
 
 
-def load(path: str) -> Memory:
-    """Return what the last run left; an empty Memory after a boot or where it is damaged."""
-    try:
-        return parse(read_owned(path).decode("ascii"))
-    except (OSError, ValueError):
-        return Memory()
 
 
-def save(path: str, memory: Memory) -> None:
-    """Replace what is kept. Raises OSError with the old memory still in place."""
-    write_whole(path, render(memory).encode("ascii"))
 
 
 def render(memory: Memory) -> str:

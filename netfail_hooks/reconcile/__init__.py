@@ -11,13 +11,14 @@ import os
 from netfail_hooks import journal, recorder
 from netfail_hooks.config import Config
 from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy import decide, memory, think
+from netfail_hooks.policy import decide, think
 from netfail_hooks.policy.facts import Observation, Result
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.memory import Memory, parse, render
 from netfail_hooks.values import replace
 
 
@@ -75,7 +76,7 @@ def _settle(
     config: Config, state: str, cause: tuple[str, str], probes: tuple[Result, ...]
 ) -> recorder.Run:
     trigger, interface = cause
-    before = memory.load(state)
+    before = load_state(state)
     with Netlink() as netlink:
         seen = replace(observe(config, netlink), probes=probes)
         after = think(config, seen, before)
@@ -120,7 +121,7 @@ def _remember(paths: Paths, done: recorder.Run, *, quietly: bool = False) -> boo
     if done.after == done.before:
         return True
     try:
-        memory.save(paths.run + "/state", done.after)
+        save_state(paths.run + "/state", done.after)
     except OSError as error:
         if not quietly:
             told = f"cannot remember: {error}; the next run decides anew"
@@ -167,3 +168,18 @@ def _notify(paths: Paths, line: str) -> None:
         notify.start(paths, line)
     except OSError as error:
         journal.tell(f"cannot notify: {error}", priority=journal.WARNING)
+
+
+
+
+def load_state(path: str) -> Memory:
+    """Return what the last run left; an empty Memory after a boot or where it is damaged."""
+    try:
+        return parse(read_owned(path).decode("ascii"))
+    except (OSError, ValueError):
+        return Memory()
+
+
+def save_state(path: str, memory: Memory) -> None:
+    """Replace what is kept. Raises OSError with the old memory still in place."""
+    write_whole(path, render(memory).encode("ascii"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 from netfail_hooks.config import Config
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
@@ -11,11 +14,13 @@ from netfail_hooks.policy import decide
 from netfail_hooks.policy.changes import Change, EndFlows, Forget
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.memory import Memory
-from netfail_hooks.reconcile.latency import since_event
 from netfail_hooks.values import value
 
 _PATIENT = (EndFlows, Forget)  # nobody's packets wait for these
 _LOOKS = 3  # the kernel may move under us; what is left then waits for the next run
+
+
+_STALE = 5000  # ms; networkd wrote its file for another event then
 
 
 @value
@@ -62,3 +67,27 @@ def _urgent(changes: tuple[Change, ...]) -> tuple[Change, ...]:
 
 def _patient(changes: tuple[Change, ...]) -> tuple[Change, ...]:
     return tuple(change for change in changes if isinstance(change, _PATIENT))
+
+
+
+
+def since_event(index: int) -> int:
+    """Return milliseconds since networkd noted a link's last change.
+
+    networkd writes ``/run/systemd/netif/links/INDEX`` as it emits the signal that wakes the
+    dispatcher. Without such a file the time since this process began has to do.
+    """
+    try:
+        changed = os.stat(f"/run/systemd/netif/links/{index}").st_mtime_ns
+    except OSError:
+        return _since_start()
+    passed = (time.time_ns() - changed) // 1_000_000
+    return passed if 0 <= passed < _STALE else _since_start()
+
+
+def _since_start() -> int:
+    """Return this process's age; field 22 of /proc/self/stat is its start (proc(5))."""
+    with open("/proc/self/stat", "rb") as file:
+        ticks = int(file.read().rpartition(b")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return max(int(age * 1000), 0)

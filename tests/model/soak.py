@@ -20,9 +20,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from netfail_hooks import recorder
+from netfail_hooks import reconcile, recorder
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy import memory
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.recorder import Run, events
 from netfail_hooks.recorder.recording import parse
@@ -62,8 +61,8 @@ class Soak(Trial):
 
     def keep(self, run: Run) -> None:
         """Save, load and record as reconcile/__init__.py does; no change of ways goes unrecorded."""
-        memory.save(self._state, run.after)
-        self.memory = memory.load(self._state)
+        reconcile.save_state(self._state, run.after)
+        self.memory = reconcile.load_state(self._state)
         if self.memory != run.after or os.path.getsize(self._state) > _STATE_MAX:
             raise BrokenError("I5: the state file is not what was remembered, or grows")
         self.seen["runs"] += 1
