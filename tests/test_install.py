@@ -13,7 +13,7 @@ import pytest
 from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse, NotPermitted
 from netfail_hooks.install import hook_file, installer
-from netfail_hooks.install.network_files import refuse_foreign_managers
+from netfail_hooks.networkd.detect import refuse_foreign_managers
 from netfail_hooks.paths import Paths
 from tests.machine import HOWTO, Machine
 

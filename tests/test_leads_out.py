@@ -9,8 +9,7 @@ import pytest
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor.facts import Finding, NetworkFile
 from netfail_hooks.doctor.rules import diagnose
-from netfail_hooks.networkd.file import parse
-from netfail_hooks.networkd.leads_out import leads_out
+from netfail_hooks.networkd.file import has_default_route, parse
 from netfail_hooks.values import replace
 from tests.machine import Machine
 from tests.test_doctor_rules import HEALTHY, routes
@@ -48,7 +47,7 @@ _PAIR = ("--primary", "eth0", "--backup", "wlan0")
     ("[Network]\nDNS=192.168.1.1\n" + _SHARED, True),
 ])  # fmt: skip
 def test_a_way_out_is_a_gateway_dhcp_or_a_router_that_advertises(text: str, *, leads: bool) -> None:
-    assert leads_out(parse(text)) is leads
+    assert has_default_route(parse(text)) is leads
 
 
 @pytest.fixture

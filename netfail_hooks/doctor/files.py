@@ -18,7 +18,7 @@ from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import TIMER, UNITS
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, takeover
-from netfail_hooks.networkd.leads_out import leads_out
+from netfail_hooks.networkd.file import has_default_route
 from netfail_hooks.paths import Paths
 
 _HERE = Paths()
@@ -91,7 +91,7 @@ def _network_file(name: str, source: match.Source) -> NetworkFile:
         ours=takeover.is_ours(source.text),
         unmanaged=networkfile.is_yes(last[-1] if last else ""),
         gateways=tuple(dict.fromkeys(_addresses(named))),
-        leads_out=leads_out(sections),
+        leads_out=has_default_route(sections),
         source=takeover.of_whom(source.text),
     )
 

@@ -14,10 +14,10 @@ from netfail_hooks.doctor.facts import NETWORK_MANAGER, NETWORKD, Facts, Process
 from netfail_hooks.doctor.ifupdown import ifupdown_has
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install import reconfigure
-from netfail_hooks.install.network_files import detect, networkmanager_has
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.networkd import match, networkctl
+from netfail_hooks.networkd.detect import detect, networkmanager_has
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Observation
 

@@ -21,11 +21,13 @@ from netfail_hooks.install.config import choose
 from netfail_hooks.install.hook_file import unsafe_places
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
-from netfail_hooks.install.network_files import detect, networks, refuse_foreign_managers
+from netfail_hooks.install.network_files import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import Step, diff, steps
 from netfail_hooks.install.rollback import switching
 from netfail_hooks.install.transaction import Follower, note, perform
+from netfail_hooks.networkd import takeover
+from netfail_hooks.networkd.detect import detect, refuse_foreign_managers
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 
@@ -51,7 +53,7 @@ class Work:
 
     def everybody(self) -> Config:
         """Return the uplinks, those that no longer are one after them."""
-        retired = [reconfigure.uplink_of(step.path) for step in self.todo]
+        retired = [takeover.uplink_of(step.path) for step in self.todo]
         names = dict.fromkeys((*self.config.names(), *filter(None, retired)))
         return Config(uplinks=default_metrics(tuple(names)))
 

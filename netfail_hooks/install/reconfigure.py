@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -22,13 +21,13 @@ from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd.takeover import uplink_of
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
 _COMMAND_PATIENCE = 30
 _BEGUN = 0.5  # seconds; networkd answers a reload before it has begun
-_OURS = re.compile(r"/etc/systemd/network/\d+-netfail-([^/]+)\.network")
 
 
 def networkd_answers() -> bool:
@@ -54,10 +53,6 @@ def command(*argv: str) -> None:
         raise Problem(f"{' '.join(argv)}: {said or f'exit status {done.returncode}'}")
 
 
-def uplink_of(path: str) -> str:
-    """Return whose ``.network`` file of ours that is, "" for any other path."""
-    found = _OURS.fullmatch(path)
-    return found[1] if found else ""
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ from netfail_hooks.install.plan import Step
 from netfail_hooks.install.transaction import forget, place
 from netfail_hooks.lock import Lock
 from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd import takeover as networkd_takeover
 from netfail_hooks.paths import Paths
 
 _HERE = Paths()
@@ -51,7 +52,7 @@ class Work:
 
     def uplinks(self) -> Config:
         """Return the uplinks whose files are put back."""
-        names = dict.fromkeys(reconfigure.uplink_of(entry.path) for entry in self.known.entries)
+        names = dict.fromkeys(networkd_takeover.uplink_of(entry.path) for entry in self.known.entries)
         return Config(uplinks=default_metrics(tuple(filter(None, names))))
 
 
@@ -111,7 +112,7 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
 def lost(work: Work) -> tuple[str, ...]:
     """Return what to say of uplinks that nothing but our own files sets up."""
     made = bond_switch.bonds_of(work.todo)
-    names = [reconfigure.uplink_of(step.path) for step in work.todo if step.after is None]
+    names = [networkd_takeover.uplink_of(step.path) for step in work.todo if step.after is None]
     told = []
     for name in sorted({name for name in names if name and name not in made}):
         with contextlib.suppress(Misuse):  # of a file that may set it up
@@ -124,10 +125,10 @@ def lost(work: Work) -> tuple[str, ...]:
 
 def _ordered(todo: list[Step], known: Manifest) -> tuple[Step, ...]:
     """Give the ``.network`` files the order in which the default routes were once added."""
-    places = [place for place, step in enumerate(todo) if reconfigure.uplink_of(step.path)]
+    places = [place for place, step in enumerate(todo) if networkd_takeover.uplink_of(step.path)]
     ranks = {name: rank for rank, name in enumerate(known.ways)}
     steps = [todo[place] for place in places]
-    steps.sort(key=lambda step: ranks.get(reconfigure.uplink_of(step.path), len(ranks)))
+    steps.sort(key=lambda step: ranks.get(networkd_takeover.uplink_of(step.path), len(ranks)))
     changed = dict(zip(places, steps, strict=True))
     return tuple(changed.get(place, step) for place, step in enumerate(todo))
 

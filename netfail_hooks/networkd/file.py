@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+
+from netfail_hooks.policy.facts import SHARED_LABEL
 
 _NO = ("no", "n", "false", "f", "off", "0")
 _YES = ("yes", "y", "true", "t", "on", "1")
 _DHCP4 = (*_YES, "ipv4", "both", "v4")  # the last two are old words for the others
 _EVERYWHERE = ("", "default", "0.0.0.0/0", "::/0")
 _MAIN_TABLES = ("", "main", "254")  # RT_TABLE_MAIN, linux/rtnetlink.h
+
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +174,39 @@ def _ended(items: list[Item]) -> list[Item]:
     if items and not items[-1].raw.endswith("\n"):
         items[-1] = replace(items[-1], raw=items[-1].raw + "\n")
     return items
+
+
+
+
+def has_default_route(sections: Sequence[Section]) -> bool:
+    """Tell whether a default route can come of it: a gateway, DHCP, or a router's advertisements.
+
+    Beside a static IPv4 address it must be one of IPv4. Addresses that uplinks share don't count.
+    """
+    if asks_dhcp4(sections) or is_yes(last(sections, "DefaultRouteOnDevice")):
+        return True
+    ways = set(_ways(sections))
+    if 4 in _static(sections):
+        return bool(ways & {0, 4})
+    return bool(ways) or not is_no(last(sections, "IPv6AcceptRA"))
+
+
+def _ways(sections: Sequence[Section]) -> Iterator[int]:
+    """Yield the family of each default route; 0 for what networkd finds out: ``_dhcp4``."""
+    for gateway in settings(sections, "Network", "Gateway"):
+        yield _family(gateway)
+    for one in sections:
+        if one.name == "Route" and one.leads_everywhere() and one.in_main_table():
+            yield _family(one.get("Destination")) or _family(one.get("Gateway"))
+
+
+def _static(sections: Sequence[Section]) -> set[int]:
+    own = [one for one in sections if one.name == "Address" and one.get("Label") != SHARED_LABEL]
+    listed = settings(sections, "Network", "Address")
+    return {_family(text) for text in (*listed, *(one.get("Address") for one in own))}
+
+
+def _family(text: str) -> int:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_interface(text).version
+    return 0

@@ -40,6 +40,8 @@ _NOT_OURS = ("Match", "")
 _MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
 
 
+
+
 @dataclass(frozen=True, slots=True)
 class Static:
     """A wish: addresses with their prefix length, gateways, name servers."""
@@ -206,3 +208,14 @@ def _check(nic: Nic, wish: Static) -> None:
                 f"{nic.name}: gateway {way} is no neighbour of {listed}",
                 hint="a gateway is another host in the same subnet",
             )
+
+
+
+
+_OURS = re.compile(r"/etc/systemd/network/\d+-netfail-([^/]+)\.network")
+
+
+def uplink_of(path: str) -> str:
+    """Return whose ``.network`` file of ours that is, "" for any other path."""
+    found = _OURS.fullmatch(path)
+    return found[1] if found else ""

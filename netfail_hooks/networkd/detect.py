@@ -1,0 +1,75 @@
+"""Which NICs networkd is told to set up, and which another manager has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from netfail_hooks.errors import Misuse
+from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.paths import Paths
+
+_KINDS = ("ether", "wlan")  # wired ones are preferred
+
+
+
+
+
+def detect(paths: Paths) -> tuple[str, ...]:
+    """Return the uplinks of a machine whose config nobody has written. Raises Misuse.
+
+    The physical NICs that networkd is told to set up, wired ones first, each kind by name.
+    """
+    directory = paths.at("/sys/class/net")
+    names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+    nics = [match.read_nic(name, paths.at("/sys")) for name in names]
+    found = [
+        nic.name
+        for kind in _KINDS
+        for nic in nics
+        if nic.kind == kind and _is_physical(directory, nic) and _source(paths, nic)
+    ]
+    if len(found) < 2:
+        told = f"only {found[0]} is" if found else "no NIC is"
+        raise Misuse(
+            f"{told} set up by a .network file, and failover takes two",
+            hint="name them with --primary IF --backup IF; 'networkctl' lists them",
+        )
+    return tuple(found)
+
+
+def _is_physical(directory: str, nic: Nic) -> bool:
+    """Tell whether there is a device behind it (sysfs: ABI/testing/sysfs-class-net)."""
+    return os.path.exists(f"{directory}/{nic.name}/device")
+
+
+def _source(paths: Paths, nic: Nic) -> Source | None:
+    """Return the file that networkd would use if we were not here."""
+    return match.effective(paths, nic, ignore=takeover.is_ours)
+
+
+def refuse_foreign_managers(paths: Paths, names: tuple[str, ...]) -> None:
+    """Refuse uplinks that NetworkManager has on the running machine. Raises Misuse."""
+    for name in () if paths.root else networkmanager_has():
+        if name in names:
+            raise Misuse(
+                f"NetworkManager has {name}, and only one can",
+                hint=f"nmcli device set {name} managed no, or uninstall NetworkManager",
+            )
+
+
+def networkmanager_has() -> tuple[str, ...]:
+    """Return the interfaces that NetworkManager sets up, none where it isn't there."""
+    try:
+        done = subprocess.run(
+            ["nmcli", "--terse", "--fields", "DEVICE,STATE", "device"], capture_output=True,
+            check=False, encoding="utf-8", errors="replace", timeout=10,
+            env={**os.environ, "LC_ALL": "C"},
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
+    # nmcli(1); "connected (externally)" is somebody else's doing, ours included.
+    idle = ("unmanaged", "connected (externally)")
+    return tuple(name for name, state in found if not state.startswith(idle))
