@@ -8,8 +8,7 @@ import contextlib
 import pytest
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.bond_options import refuse_others
-from netfail_hooks.install.options import Asked, Setup, add_arguments, parse
+from netfail_hooks.install.options import Asked, Setup, add_arguments, parse, refuse_others
 
 TWO = "--primary eth0 --backup wlan0"
 BOND = f"--mode bond {TWO}"

@@ -12,7 +12,7 @@ import pytest
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import nodes, reconfigure, unfinished
+from netfail_hooks.install import detour, nodes, reconfigure
 from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.install.plan import Step
 from netfail_hooks.install.transaction import Follower, note, perform
@@ -42,7 +42,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         yield
         if interface == "usb0":
             raise Problem("it is broken")
-        unfinished.clear(paths, interface)
+        detour.clear(paths, interface)
 
     monkeypatch.setattr(reconfigure, "around", around)
     monkeypatch.setattr(reconfigure, "command", lambda *argv: found.append(" ".join(argv)))
@@ -52,27 +52,27 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_mark_lasts_until_it_is_cleared(paths: Paths) -> None:
-    unfinished.clear(paths, "eth0")
+    detour.clear(paths, "eth0")
     for name in ("wlan0", "eth0", "eth0"):
-        unfinished.mark(paths, name)
-    assert unfinished.marked(paths) == ("eth0", "wlan0")
-    unfinished.clear(paths, "eth0")
-    assert unfinished.marked(paths) == ("wlan0",)
+        detour.mark(paths, name)
+    assert detour.marked(paths) == ("eth0", "wlan0")
+    detour.clear(paths, "eth0")
+    assert detour.marked(paths) == ("wlan0",)
 
 
 def test_nothing_else_is_taken_for_a_mark(paths: Paths) -> None:
     for name in ("state", "lock", "config", "anew.", "anew...", "anew.a b", "anew." + "x" * 16):
         Path(paths.run, name).touch()
-    assert unfinished.marked(paths) == ()
+    assert detour.marked(paths) == ()
 
 
 def test_a_place_where_nothing_can_be_noted_keeps_nobody(tmp_path: Path) -> None:
     paths = Paths(str(tmp_path))
-    unfinished.mark(paths, "eth0")
-    assert unfinished.marked(paths) == ()
+    detour.mark(paths, "eth0")
+    assert detour.marked(paths) == ()
     os.makedirs(paths.run)
     os.symlink("/etc/passwd", paths.run + "/anew.eth0")
-    unfinished.mark(paths, "eth0")
+    detour.mark(paths, "eth0")
 
 
 def test_with_nothing_unfinished_the_network_is_not_touched(paths: Paths, done: list[str]) -> None:
@@ -81,7 +81,7 @@ def test_with_nothing_unfinished_the_network_is_not_touched(paths: Paths, done: 
 
 
 def test_what_is_unfinished_is_set_up_as_the_files_say_now(paths: Paths, done: list[str]) -> None:
-    unfinished.mark(paths, "wlan0")
+    detour.mark(paths, "wlan0")
     reconfigure.finish(CONFIG, paths)
     assert done == [
         "around wlan0 of eth0 wlan0",
@@ -89,37 +89,37 @@ def test_what_is_unfinished_is_set_up_as_the_files_say_now(paths: Paths, done: l
         "forget wlan0",
         "networkctl reconfigure wlan0",
     ]
-    assert unfinished.marked(paths) == ()
+    assert detour.marked(paths) == ()
 
 
 def test_one_that_is_gone_is_finished(paths: Paths, done: list[str]) -> None:
-    unfinished.mark(paths, "wwan0")
+    detour.mark(paths, "wwan0")
     reconfigure.finish(CONFIG, paths)
     assert done == []
-    assert unfinished.marked(paths) == ()
+    assert detour.marked(paths) == ()
 
 
 def test_one_that_is_no_uplink_any_more_is_finished_too_and_a_failure_is_told(
     paths: Paths, done: list[str]
 ) -> None:
-    unfinished.mark(paths, "usb0")
+    detour.mark(paths, "usb0")
     told: list[str] = []
     reconfigure.finish(CONFIG, paths, told)
     assert done[0] == "around usb0 of eth0 wlan0 usb0"
     assert told == ["it is broken"]
     with pytest.raises(Problem, match="broken"):
         reconfigure.finish(CONFIG, paths)
-    assert unfinished.marked(paths) == ("usb0",)
+    assert detour.marked(paths) == ("usb0",)
 
 
 def test_one_that_networkd_leaves_alone_and_that_is_no_uplink_is_somebody_elses(
     paths: Paths, done: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(networkctl, "leaves_alone", lambda name: name == "usb0")
-    unfinished.mark(paths, "usb0")
+    detour.mark(paths, "usb0")
     reconfigure.finish(CONFIG, paths)
     assert done == []
-    assert unfinished.marked(paths) == ()
+    assert detour.marked(paths) == ()
 
 
 def test_an_interrupt_while_files_are_taken_back_leaves_none_behind(paths: Paths) -> None:

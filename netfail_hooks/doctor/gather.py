@@ -13,7 +13,7 @@ from netfail_hooks.doctor import machine, own_files
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, NETWORKD, Facts, Process, Unit
 from netfail_hooks.doctor.ifupdown import ifupdown_has
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install import reconfigure
+from netfail_hooks.install import systemd
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.networkd import match, networkctl
@@ -33,7 +33,7 @@ def look(paths: Paths) -> Facts:
     states = networkctl.states()
     names = config.names() if config else _would_be(paths, states)
     asked = config or Config(uplinks=default_metrics(names))
-    units = machine.units(names) if reconfigure.systemd_runs() else ()
+    units = machine.units(names) if systemd.systemd_runs() else ()
     if not units:
         unknown.append("what systemd starts: it does not run this machine, or does not answer")
     processes = machine.processes(unknown)

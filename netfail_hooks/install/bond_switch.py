@@ -9,6 +9,8 @@ gateway then doesn't answer, the old files come back (``install/rollback.py``).
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import struct
 import time
 from collections.abc import Sequence
@@ -16,12 +18,14 @@ from collections.abc import Sequence
 from netfail_hooks import reconcile
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import bond_afresh, reconfigure
+from netfail_hooks.install import nodes, systemd
 from netfail_hooks.install.plan import Step
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd import match, networkctl
+from netfail_hooks.networkd.file import settings
+from netfail_hooks.networkd.takeover import is_ours
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import ACTIVE_BACKUP
 from netfail_hooks.values import replace
@@ -30,6 +34,8 @@ _PATIENCE = 25.0  # seconds for the gateway to answer; networkd, DHCP and Wi-Fi 
 _NOTICE = 5.0  # seconds for networkd to read of a change from the kernel
 _STEP = 0.2
 _NETDEV = ".netdev"
+
+
 
 
 def concerns_bond(todo: Sequence[Step]) -> bool:
@@ -63,10 +69,10 @@ def follow(gone: Sequence[str]) -> None:
                 index = struct.unpack_from("=i", netlink.get(rt.GETLINK, body), 4)[0]
                 netlink.change(rt.DELLINK, 0, struct.pack("=BxHiII", 0, 0, index, 0, 0))
     _await_gone(gone)
-    for path in bond_afresh.slave_files(Paths(), gone):
+    for path in slave_files(Paths(), gone):
         with contextlib.suppress(OSError):  # a read-only /usr: a restart of networkd would do
-            bond_afresh.renew(path)
-    reconfigure.command("networkctl", "reload")
+            renew(path)
+    systemd.command("networkctl", "reload")
 
 
 def _await_gone(names: Sequence[str]) -> None:
@@ -94,7 +100,7 @@ def give_back(gone: Sequence[str], config: Config) -> list[str]:
             nudged = True
             for name in config.names():
                 with contextlib.suppress(Problem):
-                    reconfigure.command("networkctl", "reconfigure", name)
+                    systemd.command("networkctl", "reconfigure", name)
         time.sleep(_STEP)
     return [f"no way out {_PATIENCE:.0f} s after the old files came back: see 'networkctl'"]
 
@@ -123,3 +129,27 @@ def as_uplink(config: Config) -> Config:
     if config.mode != "bond":
         return config
     return replace(config, mode="routes", uplinks=(Uplink(config.bond.name, 100),))
+
+
+
+
+def slave_files(paths: Paths, bonds: Sequence[str]) -> list[str]:
+    """Return the user's own files whose NIC is a slave of one of these bonds."""
+    return [
+        source.path
+        for source in match.sources(paths)
+        if not is_ours(source.text)
+        and any(bond in bonds for bond in settings(source.sections, "Network", "Bond"))
+    ]
+
+
+def renew(path: str) -> None:
+    """Put a file's twin in its place: same bytes, mode, owner, times. Raises OSError."""
+    path = os.path.realpath(path)
+    node = nodes.look(path)
+    if node is None:
+        return
+    twin = nodes.beside(path)
+    nodes.put(twin, node)
+    shutil.copystat(path, twin)
+    os.replace(twin, path)

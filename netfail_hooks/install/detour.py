@@ -11,19 +11,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import unfinished
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import address_body, route_body
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
-from netfail_hooks.names import FAMILIES
+from netfail_hooks.names import FAMILIES, is_interface_name
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.changes import Announce
@@ -42,6 +42,9 @@ _HEARD = 0.1  # seconds for neighbours to send elsewhere
 _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's ``locktime``)
 
 
+_MARK = "anew."
+
+
 @contextlib.contextmanager
 def around(config: Config, interface: str, paths: Paths, patience: float) -> Iterator[None]:
     """Let ``interface`` be set up anew inside; return when it is as useful as it was before.
@@ -54,7 +57,7 @@ def around(config: Config, interface: str, paths: Paths, patience: float) -> Ite
         memory = load_state(paths.run + "/state")
         led = plan(config, before, memory, interface)
         began = time.monotonic()
-        unfinished.mark(paths, interface)
+        mark(paths, interface)
         try:
             _lead(netlink, announcer, before, led)
             yield
@@ -66,7 +69,7 @@ def around(config: Config, interface: str, paths: Paths, patience: float) -> Ite
             # A killed run's detour was around addresses that may be back only now.
             led = led.joined(plan(config, seen, memory, interface))
             _lead_back(netlink, announcer, seen, interface, led)
-        unfinished.clear(paths, interface)
+        clear(paths, interface)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,3 +228,32 @@ def _is_useful(seen: Observation, interface: str, family: int) -> bool:
     way_out = seen.way_out(interface, family)
     addressed = seen.own_addresses(interface, family)
     return bool(link and link.carrier and way_out and addressed)
+
+
+
+
+def mark(paths: Paths, interface: str) -> None:
+    """Note that an uplink is about to be set up anew; a disk with no room must not keep it."""
+    with contextlib.suppress(OSError):
+        flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(_place(paths, interface), flags, 0o600))
+
+
+def clear(paths: Paths, interface: str) -> None:
+    """Note that it is done."""
+    with contextlib.suppress(OSError):
+        os.unlink(_place(paths, interface))
+
+
+def marked(paths: Paths) -> tuple[str, ...]:
+    """Return the uplinks that were begun and not done, by name."""
+    try:
+        found = os.listdir(paths.run)
+    except OSError:
+        return ()
+    names = (name.removeprefix(_MARK) for name in sorted(found) if name.startswith(_MARK))
+    return tuple(name for name in names if is_interface_name(name))
+
+
+def _place(paths: Paths, interface: str) -> str:
+    return f"{paths.run}/{_MARK}{interface}"

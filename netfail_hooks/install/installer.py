@@ -14,15 +14,24 @@ from netfail_hooks import reconcile
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
-from netfail_hooks.install import bond_switch, manifest, nodes, options, reconfigure, unfinished
+from netfail_hooks.install import (
+    bond_switch,
+    detour,
+    kernel_state,
+    manifest,
+    nodes,
+    options,
+    reconfigure,
+    systemd,
+)
 from netfail_hooks.install.bond_files import bond_files
-from netfail_hooks.install.bond_options import refuse_others
 from netfail_hooks.install.config import choose
 from netfail_hooks.install.hook_file import unsafe_places
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.install.network_files import networks
 from netfail_hooks.install.nodes import Node
+from netfail_hooks.install.options import refuse_others
 from netfail_hooks.install.plan import Step, diff, steps
 from netfail_hooks.install.rollback import switching
 from netfail_hooks.install.transaction import Follower, note, perform
@@ -177,7 +186,7 @@ def _install(work: Work) -> list[str]:
     refused: list[str] = []
     if work.live:
         nodes.remove(work.paths.leaving)  # of an uninstall that was killed
-    now = reconfigure.current_sysctls(work.everybody().names()) if work.live else {}
+    now = kernel_state.current_sysctls(work.everybody().names()) if work.live else {}
     gone = bond_switch.stale(work.config, work.todo) if work.switches else ()
     made = bond_switch.bonds_of(work.todo)
     guard = switching(work.paths, work.todo, made) if work.switches else contextlib.nullcontext()
@@ -187,12 +196,12 @@ def _install(work: Work) -> list[str]:
             perform(work.paths, noted, work.todo, _follower(work, gone, refused))
     except BaseException:
         if work.live:
-            reconfigure.set_sysctls(now)
+            kernel_state.set_sysctls(now)
             if work.switches:
                 bond_switch.give_back(made, work.everybody())
             else:
                 with contextlib.suppress(Problem):  # a file whose step back could not begin
-                    reconfigure.command("networkctl", "reload")
+                    systemd.command("networkctl", "reload")
                 reconfigure.revive(work.everybody())
         raise
     return refused
@@ -220,7 +229,7 @@ def _follower(work: Work, gone: Sequence[str], refused: list[str]) -> Follower:
 
     def begin() -> None:
         if work.live:
-            refused.extend(reconfigure.set_sysctls(_settings(work)))
+            refused.extend(kernel_state.set_sysctls(_settings(work)))
         if alone:
             reconfigure.finish(everybody, work.paths)
 
@@ -232,14 +241,14 @@ def _switch(work: Work, gone: Sequence[str]) -> None:
     bond_switch.follow(gone)
     bond_switch.await_gateway(work.config)
     nodes.remove(work.paths.run + "/state")  # uplinks are judged anew
-    for name in unfinished.marked(work.paths):
-        unfinished.clear(work.paths, name)
+    for name in detour.marked(work.paths):
+        detour.clear(work.paths, name)
 
 
 def _originals(work: Work, now: dict[str, str]) -> Manifest:
     """Return what is known of the machine before us; what an earlier install noted stays."""
     if work.known is None:
-        ways = reconfigure.ways(work.everybody()) if work.live else ()
+        ways = kernel_state.ways(work.everybody()) if work.live else ()
         return Manifest(sysctls=now, ways=ways)
     return replace(work.known, sysctls={**now, **work.known.sysctls})
 
@@ -254,11 +263,11 @@ def _settings(work: Work) -> dict[str, str]:
 def _start(work: Work) -> list[str]:
     """Start the timer and look once; return what is left to do."""
     reconfigure.revive(work.config)
-    told = [*reconfigure.networkd_problems(), *reconfigure.start_dispatcher()]
+    told = [*systemd.networkd_problems(), *systemd.start_dispatcher()]
     interval = work.config.interval
-    if reconfigure.systemd_runs():
+    if systemd.systemd_runs():
         with _telling(told):
-            reconfigure.start_timer(interval)
+            systemd.start_timer(interval)
     elif interval:
         told.append(f"systemd does not run this machine, so nothing runs 'netfail-hooks check' "
                     f"every {interval} s")  # fmt: skip
@@ -281,7 +290,7 @@ def _telling(told: list[str]) -> Iterator[None]:
 def _what_remains(work: Work) -> list[str]:
     """Return what a person has to do where the running machine was left alone."""
     if work.paths.root:
-        return reconfigure.image_problems(work.paths)
+        return systemd.image_problems(work.paths)
     why = "it was asked not to be touched"
     if not reconfigure.networkd_answers():
         why = "systemd-networkd does not answer"

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
-import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import unfinished
+from netfail_hooks.install import detour
 from netfail_hooks.install.detour import around
 from netfail_hooks.install.plan import Step
-from netfail_hooks.install.readdress import forget_static
-from netfail_hooks.install.units import SERVICE, TIMER
-from netfail_hooks.kernel import observe as kernel_observe
+from netfail_hooks.install.systemd import command
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.apply import address_body
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.takeover import uplink_of
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy import sysctls
+from netfail_hooks.policy.facts import FOREVER, Address
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
-_COMMAND_PATIENCE = 30
 _BEGUN = 0.5  # seconds; networkd answers a reload before it has begun
+
+
+_FORGOTTEN_WITHIN = 2.0  # seconds; networkd needs a few milliseconds
+_STEP = 0.02
 
 
 def networkd_answers() -> bool:
@@ -35,22 +40,8 @@ def networkd_answers() -> bool:
     return networkctl.runs()
 
 
-def systemd_runs() -> bool:
-    """Tell whether the machine was booted by systemd (sd_booted(3))."""
-    return os.path.isdir("/run/systemd/system")
 
 
-def command(*argv: str) -> None:
-    """Run a command that must end well. Raises Problem with what it said."""
-    try:
-        done = subprocess.run(
-            argv, capture_output=True, text=True, check=False, timeout=_COMMAND_PATIENCE
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Problem(f"{' '.join(argv)}: {error}") from None
-    if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())
-        raise Problem(f"{' '.join(argv)}: {said or f'exit status {done.returncode}'}")
 
 
 
@@ -78,9 +69,9 @@ def finish(config: Config, paths: Paths, told: list[str] | None = None) -> None:
 
     One that is no uplink any more and that networkd leaves alone is somebody else's by now.
     """
-    for interface in unfinished.marked(paths):
+    for interface in detour.marked(paths):
         if interface not in config.names() and networkctl.leaves_alone(interface):
-            unfinished.clear(paths, interface)
+            detour.clear(paths, interface)
             continue
         with _afresh(interface, config, paths, told):
             pass
@@ -112,7 +103,7 @@ def _afresh(
     """
     if not os.path.isdir(paths.at(f"/sys/class/net/{interface}")):
         yield
-        unfinished.clear(paths, interface)
+        detour.clear(paths, interface)
         return
     everybody = tuple(dict.fromkeys((*config.names(), interface)))
     known = Config(uplinks=default_metrics(everybody))
@@ -155,96 +146,62 @@ def revive(config: Config) -> None:
                 command("networkctl", "reconfigure", link.name)
 
 
-def ways(config: Config) -> tuple[str, ...]:
-    """Return the uplinks in the order in which the kernel lists their IPv4 default routes."""
-    with Netlink() as netlink:
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+def forget_static(config: Config, interface: str) -> None:
+    """Remove an uplink's static addresses; return once networkd has noticed. Raises OSError."""
+    with rt.Netlink() as netlink:
         seen = observe(config, netlink)
-    return tuple(route.interface for route in seen.defaults(4) if seen.link(route.interface))
+        link = seen.link(interface)
+        gone = [one for one in seen.addresses if _is_static(one, interface)]
+        for one in gone if link else ():
+            _remove(netlink, one, link.index if link else 0)
+    until = time.monotonic() + _FORGOTTEN_WITHIN
+    while gone and time.monotonic() < until and _remembered(interface):
+        time.sleep(_STEP)
 
 
-def current_sysctls(names: Sequence[str]) -> dict[str, str]:
-    """Return the settings that we change, as they are now."""
-    found = {s.key: kernel_observe.read_sysctl(s.key) for name in names for s in sysctls.wanted(name)}
-    return {key: setting for key, setting in found.items() if setting is not None}
+def _is_static(one: Address, interface: str) -> bool:
+    return one.interface == interface and not one.ours and one.valid == FOREVER
 
 
-def set_sysctls(settings: dict[str, str]) -> list[str]:
-    """Give settings their value; return what the kernel refused. One that is gone is no matter."""
-    refused = []
-    for key, setting in settings.items():
-        if kernel_observe.read_sysctl(key) in (None, setting):
-            continue
-        try:
-            with open(kernel_observe.sysctl_path(key), "w", encoding="ascii") as file:
-                file.write(setting)
-        except OSError as error:
-            refused.append(f"net.{key.replace('/', '.')}={setting}: {error.strerror}")
-    return refused
-
-
-def start_timer(interval: int) -> None:
-    """Have the service manager read the units, and run the timer or not. Raises Problem."""
-    command("systemctl", "daemon-reload")
-    if interval:
-        command("systemctl", "restart", TIMER)
-
-
-def stop_timer() -> None:
-    """Stop the timer and a check that runs."""
-    for unit in (TIMER, SERVICE):
-        with contextlib.suppress(Problem):
-            command("systemctl", "stop", unit)
-
-
-def forget_units() -> None:
-    """Have the service manager see that the units are gone, their failures with them."""
-    with contextlib.suppress(Problem):
-        command("systemctl", "daemon-reload")
-        command("systemctl", "reset-failed", TIMER, SERVICE)
-
-
-def start_dispatcher() -> list[str]:
-    """Have networkd-dispatcher run; return what is missing for that, with the next step.
-
-    Debian's unit starts at boot only if there is a hook (its ConditionPathExistsGlob=): before
-    ours there may have been none.
-    """
-    unit = "networkd-dispatcher.service"
-    if not shutil.which("networkd-dispatcher", path="/usr/local/bin:/usr/sbin:/usr/bin"):
-        how = "install it with the distribution's package manager"
-        return [f"networkd-dispatcher is not there, so no event reaches the hooks: {how}"]
-    if not systemd_runs():
-        return []
-    if not _is("enabled", unit):
-        how = "systemctl enable --now networkd-dispatcher"
-        return [f"networkd-dispatcher is not enabled, so no event reaches the hooks: {how}"]
+def _remove(netlink: rt.Netlink, one: Address, index: int) -> None:
     try:
-        command("systemctl", "start", unit)
-    except Problem as problem:
-        return [str(problem)]
-    return []
+        netlink.change(rt.DELADDR, 0, address_body(one, index))
+    except OSError as error:
+        if error.errno not in (errno.EADDRNOTAVAIL, errno.ENODEV):
+            raise
 
 
-def networkd_problems() -> list[str]:
-    """Return what keeps networkd from running after the next boot, with the next step."""
-    if systemd_runs() and not _is("enabled", "systemd-networkd.service"):
-        return ["systemd-networkd does not start at boot: systemctl enable systemd-networkd"]
-    return []
-
-
-def image_problems(paths: Paths) -> list[str]:
-    """Return what a machine that is not running lacks, each with the next step."""
-    wanted = paths.at("/etc/systemd/system/multi-user.target.wants/")
-    return [
-        f"{unit} is not enabled below {paths.root}: systemctl --root={paths.root} enable {unit}"
-        for unit in ("systemd-networkd.service", "networkd-dispatcher.service")
-        if not os.path.lexists(wanted + unit)
-    ]
-
-
-def _is(state: str, unit: str) -> bool:
+def _remembered(interface: str) -> bool:
+    """Tell whether networkd knows of a static address (networkctl(1), ``--json=``)."""
     try:
-        command("systemctl", "--quiet", f"is-{state}", unit)
-    except Problem:
+        done = subprocess.run(
+            ["networkctl", "--json=short", "status", "--", interface],
+            capture_output=True, check=True, timeout=5,
+        )  # fmt: skip
+        told: dict[str, Any] = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        time.sleep(_STEP)
         return False
-    return True
+    return any(one.get("ConfigSource") == "static" for one in told.get("Addresses", ()))

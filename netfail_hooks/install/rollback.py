@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import bond_switch, manifest, nodes, reconfigure
+from netfail_hooks.install import bond_switch, manifest, nodes, systemd
 from netfail_hooks.install.hook_file import base_python, search_path
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import Step
@@ -42,9 +42,9 @@ def armed(paths: Paths, todo: Sequence[Step], bonds: Sequence[str]) -> Iterator[
         yield
     finally:
         nodes.remove(_place(paths))
-        if reconfigure.systemd_runs():
+        if systemd.systemd_runs():
             with contextlib.suppress(Problem):
-                reconfigure.command("systemctl", "stop", f"{_UNIT}.timer")
+                systemd.command("systemctl", "stop", f"{_UNIT}.timer")
 
 
 @contextlib.contextmanager
@@ -82,9 +82,9 @@ def _place(paths: Paths) -> str:
 
 def _wait_aside() -> None:
     program, places = base_python(), list(search_path())
-    if reconfigure.systemd_runs():
+    if systemd.systemd_runs():
         code = _CODE.format(places, 0)
-        reconfigure.command("systemd-run", "--quiet", "--collect", f"--unit={_UNIT}",
+        systemd.command("systemd-run", "--quiet", "--collect", f"--unit={_UNIT}",
                      f"--on-active={SECONDS}", "--timer-property=AccuracySec=100ms",
                      program, "-IS", "-c", code)  # fmt: skip
         return

@@ -17,7 +17,7 @@ from netfail_hooks import metrics
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse, Problem
-from netfail_hooks.install import bond_switch, manifest, nodes, reconfigure
+from netfail_hooks.install import bond_switch, kernel_state, manifest, nodes, reconfigure, systemd
 from netfail_hooks.install.installer import (
     add_common_arguments,
     confirm,
@@ -145,8 +145,8 @@ def _uninstall(work: Work) -> list[str]:
     told: list[str] = []
     textfile = _textfile(work.paths)
     networkd = work.live and reconfigure.networkd_answers()
-    if work.live and reconfigure.systemd_runs():
-        reconfigure.stop_timer()
+    if work.live and systemd.systemd_runs():
+        systemd.stop_timer()
     if work.live:
         _hold_hooks(work.paths)
     for entry in work.known.entries:
@@ -157,8 +157,8 @@ def _uninstall(work: Work) -> list[str]:
     if textfile:
         metrics.remove(work.paths.at(textfile))
     _remove_own_directories(work)
-    if work.live and reconfigure.systemd_runs():
-        reconfigure.forget_units()
+    if work.live and systemd.systemd_runs():
+        systemd.forget_units()
     forget(work.paths)
     return told
 
@@ -199,9 +199,9 @@ def _nothing() -> contextlib.nullcontext[None]:
 
 
 def _restore_kernel(known: Manifest) -> list[str]:
-    from netfail_hooks.install.residue import remove_ours
+    from netfail_hooks.install.kernel_state import remove_ours
 
-    told = [f"the kernel refused {one}" for one in reconfigure.set_sysctls(known.sysctls)]
+    told = [f"the kernel refused {one}" for one in kernel_state.set_sysctls(known.sysctls)]
     try:
         remove_ours()
     except Problem as problem:

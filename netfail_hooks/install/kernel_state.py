@@ -1,0 +1,61 @@
+"""What install changes in the kernel, and gives back: settings, the order of routes, what is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netfail_hooks.config import Config
+from netfail_hooks.errors import Problem
+from netfail_hooks.kernel import observe as kernel_observe
+from netfail_hooks.kernel.announce import Announcer
+from netfail_hooks.kernel.apply import apply
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
+from netfail_hooks.policy import sysctls
+from netfail_hooks.policy.changes import Change, DropAddress, DropRoute
+from netfail_hooks.policy.facts import PROTOCOL
+
+
+def remove_ours() -> None:
+    """Remove our routes, then our addresses, of any interface. Raises Problem."""
+    try:
+        with Netlink() as netlink, Announcer() as announcer:
+            seen = observe(Config(uplinks=()), netlink)  # no uplinks: what is ours is left
+            routes = [DropRoute(one) for one in seen.routes if one.protocol == PROTOCOL]
+            addresses = [DropAddress(one) for one in seen.addresses if one.ours]
+            changes: tuple[Change, ...] = (*routes, *addresses)
+            failed = apply(changes, seen, netlink, announcer)
+    except OSError as error:
+        raise Problem(f"cannot look for what is ours in the kernel: {error}") from None
+    if failed:
+        told = "; ".join(f"{change}: {error.strerror}" for change, error in failed)
+        raise Problem(f"cannot remove our routes and addresses: {told}")
+
+
+
+
+def ways(config: Config) -> tuple[str, ...]:
+    """Return the uplinks in the order in which the kernel lists their IPv4 default routes."""
+    with Netlink() as netlink:
+        seen = observe(config, netlink)
+    return tuple(route.interface for route in seen.defaults(4) if seen.link(route.interface))
+
+
+def current_sysctls(names: Sequence[str]) -> dict[str, str]:
+    """Return the settings that we change, as they are now."""
+    found = {s.key: kernel_observe.read_sysctl(s.key) for name in names for s in sysctls.wanted(name)}
+    return {key: setting for key, setting in found.items() if setting is not None}
+
+
+def set_sysctls(settings: dict[str, str]) -> list[str]:
+    """Give settings their value; return what the kernel refused. One that is gone is no matter."""
+    refused = []
+    for key, setting in settings.items():
+        if kernel_observe.read_sysctl(key) in (None, setting):
+            continue
+        try:
+            with open(kernel_observe.sysctl_path(key), "w", encoding="ascii") as file:
+                file.write(setting)
+        except OSError as error:
+            refused.append(f"net.{key.replace('/', '.')}={setting}: {error.strerror}")
+    return refused

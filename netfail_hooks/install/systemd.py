@@ -1,0 +1,103 @@
+"""What install asks of the service manager."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+
+from netfail_hooks.errors import Problem
+from netfail_hooks.install.units import SERVICE, TIMER
+from netfail_hooks.paths import Paths
+
+_COMMAND_PATIENCE = 30
+
+
+
+
+
+def systemd_runs() -> bool:
+    """Tell whether the machine was booted by systemd (sd_booted(3))."""
+    return os.path.isdir("/run/systemd/system")
+
+
+def command(*argv: str) -> None:
+    """Run a command that must end well. Raises Problem with what it said."""
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, check=False, timeout=_COMMAND_PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Problem(f"{' '.join(argv)}: {error}") from None
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split())
+        raise Problem(f"{' '.join(argv)}: {said or f'exit status {done.returncode}'}")
+
+
+def start_timer(interval: int) -> None:
+    """Have the service manager read the units, and run the timer or not. Raises Problem."""
+    command("systemctl", "daemon-reload")
+    if interval:
+        command("systemctl", "restart", TIMER)
+
+
+def stop_timer() -> None:
+    """Stop the timer and a check that runs."""
+    for unit in (TIMER, SERVICE):
+        with contextlib.suppress(Problem):
+            command("systemctl", "stop", unit)
+
+
+def forget_units() -> None:
+    """Have the service manager see that the units are gone, their failures with them."""
+    with contextlib.suppress(Problem):
+        command("systemctl", "daemon-reload")
+        command("systemctl", "reset-failed", TIMER, SERVICE)
+
+
+def start_dispatcher() -> list[str]:
+    """Have networkd-dispatcher run; return what is missing for that, with the next step.
+
+    Debian's unit starts at boot only if there is a hook (its ConditionPathExistsGlob=): before
+    ours there may have been none.
+    """
+    unit = "networkd-dispatcher.service"
+    if not shutil.which("networkd-dispatcher", path="/usr/local/bin:/usr/sbin:/usr/bin"):
+        how = "install it with the distribution's package manager"
+        return [f"networkd-dispatcher is not there, so no event reaches the hooks: {how}"]
+    if not systemd_runs():
+        return []
+    if not _is("enabled", unit):
+        how = "systemctl enable --now networkd-dispatcher"
+        return [f"networkd-dispatcher is not enabled, so no event reaches the hooks: {how}"]
+    try:
+        command("systemctl", "start", unit)
+    except Problem as problem:
+        return [str(problem)]
+    return []
+
+
+def networkd_problems() -> list[str]:
+    """Return what keeps networkd from running after the next boot, with the next step."""
+    if systemd_runs() and not _is("enabled", "systemd-networkd.service"):
+        return ["systemd-networkd does not start at boot: systemctl enable systemd-networkd"]
+    return []
+
+
+def image_problems(paths: Paths) -> list[str]:
+    """Return what a machine that is not running lacks, each with the next step."""
+    wanted = paths.at("/etc/systemd/system/multi-user.target.wants/")
+    return [
+        f"{unit} is not enabled below {paths.root}: systemctl --root={paths.root} enable {unit}"
+        for unit in ("systemd-networkd.service", "networkd-dispatcher.service")
+        if not os.path.lexists(wanted + unit)
+    ]
+
+
+def _is(state: str, unit: str) -> bool:
+    try:
+        command("systemctl", "--quiet", f"is-{state}", unit)
+    except Problem:
+        return False
+    return True
