@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from netfail_hooks.journal import run_logged
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.health import is_well
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import argparse
 
     from netfail_hooks.recorder import Run
 
@@ -18,19 +16,8 @@ def main() -> int:
     return run_logged(lambda: 1 if _round("timer").failed else 0)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    parser.add_argument("--json", action="store_true", help="print what was seen as JSON")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Look once and print it. Returns 1 if an uplink is not well."""
-    done = _round("check")
-    if args.json:
-        print(_json(done))
-    else:
-        _print(done)
-    return 0 if not done.failed and _all_well(done) else 1
 
 
 def _round(trigger: str) -> Run:
@@ -42,41 +29,7 @@ def _round(trigger: str) -> Run:
     return reconcile.run(config, paths, trigger, probes=reconcile.ask(config))
 
 
-def _all_well(done: Run) -> bool:
-    standings = done.after.standings
-    return all(
-        is_well(one for one in standings if one.interface == name) for name in done.config.names()
-    )
 
 
-def _print(done: Run) -> None:
-    width = max(len(name) for name in done.config.names())
-    for name in done.config.names():
-        for standing in done.after.standings:
-            if standing.interface == name:
-                carries = done.after.carrier(standing.family) == name
-                mark = "  carries the traffic" if carries else ""
-                why = f" ({standing.trouble})" if standing.trouble else ""
-                asked = f", answered in {standing.rtt / 1000:.1f} ms" if standing.passes else ""
-                print(f"{name:{width}}  IPv{standing.family}  {standing.verdict}{why}{asked}{mark}")
-    for change in done.changes:
-        print(f"did: {change}")
-    for failure in done.failed:
-        print(f"failed: {failure}")
 
 
-def _json(done: Run) -> str:
-    import json
-
-    from netfail_hooks.values import plain
-
-    return json.dumps(
-        {
-            "standings": plain(done.after.standings),
-            "carriers": {f"ipv{one.family}": one.interface for one in done.after.carriers},
-            "did": [str(change) for change in done.changes],
-            "failed": list(done.failed),
-            "probes": plain(done.seen.probes),
-        },
-        indent=2,
-    )

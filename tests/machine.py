@@ -8,7 +8,8 @@ import stat
 from pathlib import Path
 
 from netfail_hooks.cli import Parser
-from netfail_hooks.install import installer, uninstaller
+from netfail_hooks.cli import install as cli_install
+from netfail_hooks.cli import uninstall as cli_uninstall
 from netfail_hooks.paths import Paths
 
 HOWTO = """\
@@ -84,11 +85,11 @@ class Machine:
 
     def install(self, *words: str) -> int:
         """Run install on it."""
-        return installer.run(self.parse(installer.add_arguments, words))
+        return cli_install.run(self.parse(cli_install.add_arguments, words))
 
     def uninstall(self, *words: str) -> int:
         """Run uninstall on it."""
-        return uninstaller.run(self.parse(uninstaller.add_arguments, words))
+        return cli_uninstall.run(self.parse(cli_uninstall.add_arguments, words))
 
     def parse(self, declare: object, words: tuple[str, ...]) -> argparse.Namespace:
         """Return what the command line makes of the words."""

@@ -21,8 +21,7 @@ from netfail_hooks.doctor import machine as doctor_machine
 from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import BondSeen, Hit, OwnFile, Process, Unit
 from netfail_hooks.doctor.ifupdown import ifupdown_has
-from netfail_hooks.doctor.report import report
-from netfail_hooks.doctor.text import render
+from netfail_hooks.doctor.report import render, report
 from netfail_hooks.lab.namespaces import until
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.values import plain, replace

@@ -6,7 +6,7 @@ import pytest
 
 from netfail_hooks.doctor.facts import BondSeen, Facts, NetworkFile, OwnFile, Place, Unit
 from netfail_hooks.doctor.rules import diagnose
-from netfail_hooks.doctor.rules.setup import AGAIN
+from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.units import TIMER
 from netfail_hooks.policy.facts import Sysctl
 from netfail_hooks.values import replace

@@ -20,7 +20,7 @@ from netfail_hooks.doctor.facts import (
     Unit,
 )
 from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
-from netfail_hooks.doctor.rules.setup import AGAIN
+from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER, WANTED
 from netfail_hooks.policy.facts import Route, Sysctl

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from netfail_hooks.cli import prompts
 from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse, NotPermitted
-from netfail_hooks.install import hook_file, installer
+from netfail_hooks.install import hook_file
 from netfail_hooks.networkd.detect import refuse_foreign_managers
 from netfail_hooks.paths import Paths
 from tests.machine import HOWTO, Machine
@@ -262,13 +263,13 @@ def test_only_root_may_install_on_the_running_machine(machine: Machine) -> None:
         try:
             if os.geteuid() == 0:
                 os.setuid(65534)
-            installer.refuse_powerless("")
+            prompts.refuse_powerless("")
         except NotPermitted as problem:
             status = problem.status
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
-    installer.refuse_powerless(str(machine.root))
+    prompts.refuse_powerless(str(machine.root))
 
 
 def test_an_uplink_of_networkmanager_is_refused(

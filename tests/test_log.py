@@ -12,6 +12,7 @@ from netfail_hooks import cli, recorder
 from netfail_hooks.cli import log, since
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import events
+from netfail_hooks.recorder import text as recorder_text
 from netfail_hooks.recorder.events import Event
 from netfail_hooks.recorder.tail import Tail
 from tests.runs import look
@@ -92,7 +93,7 @@ def test_a_line_tells_cause_changes_and_time(
 
 def test_failures_are_shown() -> None:
     event = Event(_NOW, "check", "x", ("set y",), ("set y: refused",), 3, {}, {})
-    assert log.render(event).splitlines()[1:] == ["    set y", "    REFUSED: set y: refused"]
+    assert recorder_text.render(event).splitlines()[1:] == ["    set y", "    REFUSED: set y: refused"]
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,11 @@ import argparse
 import json
 
 from netfail_hooks import terminal
+from netfail_hooks.cli.prompts import refuse_powerless
 from netfail_hooks.doctor import fix as doctor_fix
 from netfail_hooks.doctor.gather import look
-from netfail_hooks.doctor.report import Diagnosis, report
-from netfail_hooks.doctor.text import render
+from netfail_hooks.doctor.report import Diagnosis, render, report
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.installer import refuse_powerless
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import plain
 

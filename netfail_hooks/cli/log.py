@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import time
-from collections.abc import Iterable
 from datetime import datetime
 
 from netfail_hooks import terminal
@@ -16,10 +14,9 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, events
 from netfail_hooks.recorder.events import Event
 from netfail_hooks.recorder.tail import Tail
-from netfail_hooks.terminal import BAD, DULL, VERDICTS, painter
+from netfail_hooks.recorder.text import render, select
 
 _POLL = 0.5  # seconds between two looks for new lines
-_VERDICT = re.compile(r"(?<= IPv[46] )(?:up|held|down)\b")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,30 +65,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def select(lines: Iterable[str], earliest: datetime | None) -> tuple[list[tuple[Event, str]], int]:
-    """Return the events not before ``earliest``, each with its line, and how many lines are bad."""
-    chosen = []
-    damaged = 0
-    for line in lines:
-        try:
-            event = events.parse(line)
-        except ValueError:
-            damaged += 1
-            continue
-        if earliest is None or event.time >= earliest:
-            chosen.append((event, line.rstrip("\n")))
-    return chosen, damaged
 
 
-def render(event: Event, *, colour: bool = False) -> str:
-    """Return an event as lines for people, in local time."""
-    paint = painter(colour=colour)
-    when = paint(event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S"), DULL)
-    summary = _VERDICT.sub(lambda found: paint(found[0], VERDICTS[found[0]]), event.summary)
-    lines = [f"{when}  {event.trigger}: {summary} {paint(f'[{event.took_ms} ms]', DULL)}"]
-    lines += [f"    {one}" for one in event.did]
-    lines += [f"    {paint('REFUSED', BAD)}: {one}" for one in event.failed]
-    return "\n".join(lines)
 
 
 def _show(chosen: list[tuple[Event, str]], damaged: int, *, as_json: bool) -> None:

@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from netfail_hooks.cli import log
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.traffic import Pulse
 from netfail_hooks.lab.watch import Watch
-from netfail_hooks.recorder import FILE
+from netfail_hooks.recorder import FILE, text
 from netfail_hooks.recorder.tail import Tail
 
 Told = Sequence[str]
@@ -122,7 +121,7 @@ def _perform(
         fault(lab, uplink)
     there = 0.0
     while time.monotonic() < (there + _LINGER if there else began + _PATIENCE):
-        for event, _ in log.select(recorder.read(), None)[0]:
+        for event, _ in text.select(recorder.read(), None)[0]:
             passed = time.monotonic() - began
             told = f"{passed:6.1f} s  {event.trigger}: {event.summary} [{event.took_ms} ms]"
             show([told, *(f"             {one}" for one in event.did)])

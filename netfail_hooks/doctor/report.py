@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from netfail_hooks.doctor.facts import Facts, Finding
-from netfail_hooks.doctor.rules import RULES, diagnose
+from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
+from netfail_hooks.terminal import BAD, GOOD, WAITING, painter
 from netfail_hooks.values import value
 
 SCHEMA = 1
+
+
+_WIDTH = 80
+_INDENT = 4  # below "1. "
+_LABEL = 8
 
 
 @value
@@ -45,3 +53,41 @@ def report(
         failed=failed,
         unknown=facts.unknown,
     )
+
+
+
+
+def render(found: Diagnosis, *, colour: bool = False) -> str:
+    """Return the whole text; ``colour`` for a terminal."""
+    paint = painter(colour=colour)
+    lines = []
+    for number, finding in enumerate(found.findings, start=1):
+        code = BAD if finding.severity == BROKEN else WAITING
+        mark = paint(finding.severity.upper(), code) + " " * (_LABEL - len(finding.severity))
+        first, *others = _wrapped(f"{finding.what} [{finding.code}]")
+        lines += [f"{f'{number}.':{_INDENT}}{mark}{first}", *_labelled("", others)]
+        lines += _labelled("why", _wrapped(finding.why))
+        lines += [*_labelled("--fix" if finding.safe else "mend", list(finding.mend)), ""]
+    lines.append(_sum(found) if found.findings else paint(_sum(found), GOOD))
+    lines += [f"unknown: {one}" for one in found.unknown]
+    return "\n".join(lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    width = _WIDTH - _INDENT - _LABEL
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _labelled(label: str, texts: list[str]) -> list[str]:
+    return [f"{'':{_INDENT}}{'' if at else label:{_LABEL}}{text}" for at, text in enumerate(texts)]
+
+
+def _sum(found: Diagnosis) -> str:
+    who = ", ".join(found.uplinks) or "none"
+    if not found.findings:
+        return (f"nothing is wrong with the set-up: {found.rules} rules, uplinks {who}\n"
+                "how the uplinks are: netfail-hooks status")  # fmt: skip
+    broken = sum(finding.severity == BROKEN for finding in found.findings)
+    told = f"{broken} broken, {len(found.findings) - broken} weak, uplinks {who}"
+    safe = sum(finding.safe for finding in found.findings)
+    return f"{told}; 'netfail-hooks doctor --fix' mends {safe}" if safe else told

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from netfail_hooks import reconcile
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.cache import load
-from netfail_hooks.errors import Misuse, NotPermitted, Problem
+from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install import (
     bond_switch,
     detour,
@@ -32,7 +30,7 @@ from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.install.network_files import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.options import refuse_others
-from netfail_hooks.install.plan import Step, diff, steps
+from netfail_hooks.install.plan import Step, steps
 from netfail_hooks.install.rollback import switching
 from netfail_hooks.install.transaction import Follower, note, perform
 from netfail_hooks.networkd import takeover
@@ -67,44 +65,10 @@ class Work:
         return Config(uplinks=default_metrics(tuple(names)))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    options.add_arguments(parser)
-    add_common_arguments(parser, "install")
 
 
-def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
-    """Declare the options that uninstall has, too."""
-    parser.add_argument("--root", metavar="DIR", default="",
-                        help=f"{what} below a directory: an image, a test")  # fmt: skip
-    parser.add_argument("--dry-run", action="store_true",
-                        help="print what would change as a diff, and change nothing")  # fmt: skip
-    parser.add_argument("--yes", action="store_true", help="don't ask")
-    parser.add_argument("--no-live", action="store_true",
-                        help="only the files; the running machine stays as it is")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Install. Returns 0; raises Problem, with everything as it was."""
-    work = prepare(args)
-    if args.dry_run:
-        show(work.todo, work.notes, as_json=args.json)
-        return 0
-    refuse_powerless(args.root)
-    confirm([str(step) for step in work.todo], yes=args.yes)
-    refused = _install(work)
-    rest = _start(work) if work.live else _what_remains(work)
-    notes = (*work.notes, *refused, *rest)
-    if args.json:
-        done = [str(step) for step in work.todo]
-        print(json.dumps({"did": done, "notes": list(notes), "live": work.live}, indent=2))
-    else:
-        for step in work.todo:
-            print(step)
-        print(_summary(work))
-        tell(notes)
-    return 0
 
 
 def prepare(args: argparse.Namespace) -> Work:
@@ -139,46 +103,14 @@ def _as_it_is(paths: Paths, node: Node) -> Node:
     return replace(node, mode=now.mode, owner=now.owner) if now else node
 
 
-def show(todo: tuple[Step, ...], notes: tuple[str, ...], *, as_json: bool) -> None:
-    """Print what would be done: as a diff, or as JSON."""
-    if as_json:
-        would = [str(step) for step in todo]
-        print(json.dumps({"would": would, "notes": list(notes)}, indent=2))
-    else:
-        sys.stdout.write(diff(todo))
-        tell(notes)
 
 
-def refuse_powerless(root: str) -> None:
-    """Refuse to change the running machine without being root. Raises NotPermitted."""
-    if not root and os.geteuid() != 0:
-        raise NotPermitted("only root may do this", hint="use sudo, or --dry-run to look")
 
 
-def confirm(todo: list[str], *, yes: bool) -> None:
-    """Ask a person to agree. Raises Misuse if there is nobody to ask, Problem on a no."""
-    if yes or not todo:
-        return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
-    print(*todo, sep="\n")
-    if _answer("Go on? [y/N] ") not in ("y", "yes"):
-        raise Problem("nothing was changed", hint="--dry-run shows all of it")
 
 
-def _answer(question: str) -> str:
-    """Return what a person types; "" for Ctrl-D, which is no answer and so no yes."""
-    try:
-        return input(question).strip().lower()
-    except EOFError:
-        print()
-        return ""
 
 
-def tell(notes: tuple[str, ...]) -> None:
-    """Tell a person what matters beside the result."""
-    for one in notes:
-        print(f"note: {one}", file=sys.stderr)
 
 
 def _install(work: Work) -> list[str]:
@@ -301,10 +233,3 @@ def _what_remains(work: Work) -> list[str]:
     return [told]
 
 
-def _summary(work: Work) -> str:
-    ranked = ", then ".join(work.config.names())
-    if not work.todo:
-        return f"all files are in place: {ranked}"
-    told = f"installed: {ranked}; see 'netfail-hooks status'"
-    look = "now pull the cable, and look: netfail-hooks log; what is wrong: netfail-hooks doctor"
-    return f"{told}\n{look}" if work.live else told

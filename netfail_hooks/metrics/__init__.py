@@ -21,8 +21,6 @@ from netfail_hooks.recorder import counters
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import argparse
-
     from netfail_hooks.config import Config
 
 _PATIENCE, _STEP = 2.0, 0.005  # seconds; it takes 1 ms
@@ -30,29 +28,8 @@ _MARK = b"# HELP netfail_"
 _AS_ROOT = "run as root"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    parser.add_argument("--textfile", metavar="FILE",
-                        help="write them to FILE, in one step, readable by all")  # fmt: skip
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print the metrics, or write them. Raises Problem."""
-    from netfail_hooks.config.cache import load
-
-    paths = Paths()
-    config = load(paths)
-    if args.textfile is None:
-        print(exposition(config, paths, fleeting=True), end="")
-        return 0
-    path = os.path.abspath(args.textfile)
-    try:
-        _write(path, exposition(config, paths, fleeting=_is_fleeting(path)))
-    except PermissionError as error:
-        raise NotPermitted(_told(path, error)) from None
-    except OSError as error:
-        raise Problem(_told(path, error)) from None
-    return 0
 
 
 def update(config: Config, paths: Paths) -> None:

@@ -6,10 +6,10 @@ import os
 import time
 from contextlib import nullcontext
 
-from netfail_hooks.cli import log
 from netfail_hooks.errors import Misuse, NotPermitted
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE
+from netfail_hooks.recorder import text as recorder_text
 from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.replay import dispatcher
 from netfail_hooks.replay.dispatcher import Script
@@ -52,9 +52,9 @@ def _step(
 
 def tell_decisions(recorder: Tail) -> None:
     """Print what was recorded since the last time; say so if nothing was."""
-    fresh, _ = log.select(recorder.read(), None)
+    fresh, _ = recorder_text.select(recorder.read(), None)
     for event, _ in fresh:
-        print("    " + log.render(event).replace("\n", "\n    "), flush=True)
+        print("    " + recorder_text.render(event).replace("\n", "\n    "), flush=True)
     if not fresh:
         print("    no transition", flush=True)
 

@@ -5,12 +5,8 @@ Looks, and changes nothing. An ordinary user sees all but what root alone may re
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
-from typing import NoReturn
 
-from netfail_hooks import terminal
 from netfail_hooks.config import Config
 from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Problem
@@ -24,47 +20,17 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy import memory
 from netfail_hooks.policy.memory import Memory
 from netfail_hooks.recorder import events
-from netfail_hooks.status.bond import BondReport, bond_report, render_bond
+from netfail_hooks.status.bond import BondReport, bond_report
 from netfail_hooks.status.report import Sources, report
-from netfail_hooks.status.text import render
 from netfail_hooks.status.values import Report
-from netfail_hooks.values import plain
 
-# ECMA-48: cursor home, erase to the end of the line, of the page
-_HOME, _TO_END_OF_LINE, _TO_END = "\033[H", "\033[K", "\033[J"
 _AS_ROOT = "run as root"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    parser.add_argument("--json", action="store_true", help="print it as JSON; see docs/json.md")
-    parser.add_argument("--watch", metavar="SECONDS", type=_seconds, nargs="?", const=2.0,
-                        help="again every so many seconds (2) until Ctrl-C")  # fmt: skip
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print the report. Returns 1 if an uplink is not well or there is no way out."""
-    paths = Paths()
-    found = look(paths)
-    if args.watch is not None:
-        _watch(found, paths, args)
-    _show(_text(found, as_json=args.json))
-    return 0 if found.well else 1
 
 
-def _watch(found: Report | BondReport, paths: Paths, args: argparse.Namespace) -> NoReturn:
-    """Show the report again and again. What can't be found out for once doesn't end that."""
-    whole = terminal.is_screen() and not args.json
-    every = f"every {args.watch:g} s, Ctrl-C ends it"
-    text = _text(found, as_json=args.json)
-    while True:
-        head = "" if args.json else f"{time.strftime('%Y-%m-%d %H:%M:%S')}, {every}\n\n"
-        _show(head + text + ("" if args.json or whole else "\n"), over=whole)
-        time.sleep(args.watch)
-        try:
-            text = _text(look(paths), as_json=args.json)
-        except Problem as problem:
-            text = json.dumps({"problem": str(problem)}) if args.json else str(problem)
 
 
 def look(paths: Paths) -> Report | BondReport:
@@ -122,26 +88,7 @@ def _failover(paths: Paths, unknown: list[str]) -> events.Event | None:
     return None
 
 
-def _text(found: Report | BondReport, *, as_json: bool) -> str:
-    if as_json:
-        return json.dumps(plain(found))
-    if isinstance(found, BondReport):
-        return render_bond(found, colour=terminal.colours())
-    return render(found, colour=terminal.colours())
 
 
-def _show(text: str, *, over: bool = False) -> None:
-    """Print a text; ``over`` what is on the screen, without a flicker."""
-    if over:
-        text = _HOME + text.replace("\n", f"{_TO_END_OF_LINE}\n") + _TO_END
-    print(text, flush=True)
 
 
-def _seconds(text: str) -> float:
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0
-    if not 0.1 <= found <= 86400:
-        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}, try 2")
-    return found

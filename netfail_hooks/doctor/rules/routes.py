@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from netfail_hooks.doctor.facts import NEW, BondSeen, Facts, Hit
-from netfail_hooks.doctor.rules.setup import AGAIN
+from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import ACTIVE_BACKUP, Route
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netfail_hooks.doctor.facts import DISPATCHER, MISSING, NETWORKD, WAIT_ONLINE, Facts, Hit, Unit
-from netfail_hooks.doctor.rules.setup import AGAIN, is_arch, listed, may_write, waits_for_all
+from netfail_hooks.doctor.rules.shared import AGAIN, is_arch, listed, may_write, waits_for_all
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER
 
 _PROGRAM = "networkd-dispatcher"

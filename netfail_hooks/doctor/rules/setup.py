@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from netfail_hooks.doctor.facts import CHANGED, MISSING, NEW, STALE, WAIT_ONLINE, Facts, Hit
+from netfail_hooks.doctor.facts import CHANGED, MISSING, NEW, STALE, Facts, Hit
+from netfail_hooks.doctor.rules.shared import (
+    AGAIN,
+    CONFIG,
+    is_arch,
+    listed,
+    may_write,
+    waits_for_all,
+)
 from netfail_hooks.install.units import ONLINE_FILE, TIMER, WANTED
 
-AGAIN = "netfail-hooks install --yes"
-CONFIG = "/etc/netfail-hooks/config.toml"
 _UPGRADE = ("apt full-upgrade  # of a newer release of the distribution", "pacman -Syu")
-_NAMED = 3  # paths that a line names before it counts
 
 # What our files need of networkd (systemd's NEWS, under these numbers).
 _NEEDS = ((242, "IgnoreCarrierLoss="), (243, "KeepConfiguration="), (249, "RouteMetric="))
@@ -121,30 +126,9 @@ def old_kernel(facts: Facts) -> Iterator[Hit]:
         yield Hit(f"Linux {has} is older than 5.18", (_UPGRADE[is_arch(facts)],))
 
 
-def is_arch(facts: Facts) -> bool:
-    """Tell whether packages come by pacman; as in install.sh, apt-get goes first."""
-    return "pacman" in facts.programs and "apt-get" not in facts.programs
 
 
-def listed(texts: Sequence[str]) -> str:
-    """Return the first few, and how many more there are."""
-    more = len(texts) - _NAMED
-    shown = ", ".join(texts[:_NAMED])
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
-def may_write(facts: Facts) -> bool:
-    """Tell whether to install again overwrites nothing that somebody has edited.
-
-    Nor may it do what only a person should decide on: another config than the installed one, or
-    a bond made anew, as with each new device file.
-    """
-    theirs = any(one.state != MISSING or one.path.endswith(".netdev") for one in facts.files)
-    return facts.config is not None and facts.compared and not theirs
 
 
-def waits_for_all(facts: Facts) -> bool:
-    """Tell whether a boot waits until every uplink is there, a dead one for two minutes."""
-    unit = facts.unit(WAIT_ONLINE)
-    waits = bool(unit and unit.starts_at_boot and "--any" not in unit.command.split())
-    return waits and facts.config is not None

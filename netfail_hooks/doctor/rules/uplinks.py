@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from netfail_hooks.doctor.facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit, NetworkFile
-from netfail_hooks.doctor.rules.setup import AGAIN, CONFIG, is_arch, listed, may_write
+from netfail_hooks.doctor.rules.shared import AGAIN, CONFIG, is_arch, listed, may_write
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.sysctls import wanted
 

@@ -1,0 +1,65 @@
+"""What install and uninstall ask and tell a person."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from netfail_hooks.errors import Misuse, NotPermitted, Problem
+from netfail_hooks.install.plan import Step, diff
+
+
+def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare the options that uninstall has, too."""
+    parser.add_argument("--root", metavar="DIR", default="",
+                        help=f"{what} below a directory: an image, a test")  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true",
+                        help="print what would change as a diff, and change nothing")  # fmt: skip
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+    parser.add_argument("--no-live", action="store_true",
+                        help="only the files; the running machine stays as it is")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+
+def show(todo: tuple[Step, ...], notes: tuple[str, ...], *, as_json: bool) -> None:
+    """Print what would be done: as a diff, or as JSON."""
+    if as_json:
+        would = [str(step) for step in todo]
+        print(json.dumps({"would": would, "notes": list(notes)}, indent=2))
+    else:
+        sys.stdout.write(diff(todo))
+        tell(notes)
+
+
+def refuse_powerless(root: str) -> None:
+    """Refuse to change the running machine without being root. Raises NotPermitted."""
+    if not root and os.geteuid() != 0:
+        raise NotPermitted("only root may do this", hint="use sudo, or --dry-run to look")
+
+
+def confirm(todo: list[str], *, yes: bool) -> None:
+    """Ask a person to agree. Raises Misuse if there is nobody to ask, Problem on a no."""
+    if yes or not todo:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
+    print(*todo, sep="\n")
+    if _answer("Go on? [y/N] ") not in ("y", "yes"):
+        raise Problem("nothing was changed", hint="--dry-run shows all of it")
+
+
+def _answer(question: str) -> str:
+    """Return what a person types; "" for Ctrl-D, which is no answer and so no yes."""
+    try:
+        return input(question).strip().lower()
+    except EOFError:
+        print()
+        return ""
+
+
+def tell(notes: tuple[str, ...]) -> None:
+    """Tell a person what matters beside the result."""
+    for one in notes:
+        print(f"note: {one}", file=sys.stderr)

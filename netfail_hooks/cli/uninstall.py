@@ -1,0 +1,49 @@
+"""``netfail-hooks uninstall``: show what would be put back, ask, uninstall, tell."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+
+from netfail_hooks.cli.prompts import add_common_arguments, confirm, refuse_powerless, show, tell
+from netfail_hooks.errors import Misuse
+from netfail_hooks.install import manifest
+from netfail_hooks.install.transaction import forget
+from netfail_hooks.install.uninstaller import _uninstall, lost, prepare
+from netfail_hooks.paths import Paths
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    add_common_arguments(parser, "uninstall")
+    parser.add_argument("--keep-config", action="store_true", help="leave /etc/netfail-hooks")
+    parser.add_argument("--keep-log", action="store_true", help="leave the flight recorder")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Uninstall. Returns 0; raises Problem, and what is left to do the next run does."""
+    paths = Paths(args.root.rstrip("/"))
+    if args.root and not os.path.isdir(args.root):
+        raise Misuse(f"--root {args.root}: no such directory")
+    if not args.dry_run:
+        refuse_powerless(args.root)
+    known = manifest.load(paths)
+    if known is None:
+        if not args.dry_run:
+            forget(paths)
+        print(json.dumps({"did": [], "notes": []}) if args.json else "nothing is installed")
+        return 0
+    work = prepare(paths, known, args)
+    if args.dry_run:
+        show(work.todo, (*lost(work), *work.notes), as_json=args.json)
+        return 0
+    tell(lost(work))  # before it is done, and before the question
+    confirm([str(step) for step in work.todo], yes=args.yes)
+    notes = (*work.notes, *_uninstall(work))
+    if args.json:
+        print(json.dumps({"did": [str(s) for s in work.todo], "notes": list(notes)}, indent=2))
+    else:
+        print(*work.todo, "uninstalled", sep="\n")
+        tell(notes)
+    return 0

@@ -1,0 +1,43 @@
+"""What the rules of several files say or ask alike. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netfail_hooks.doctor.facts import MISSING, WAIT_ONLINE, Facts
+
+AGAIN = "netfail-hooks install --yes"
+CONFIG = "/etc/netfail-hooks/config.toml"
+_NAMED = 3  # paths that a line names before it counts
+
+
+
+
+
+def is_arch(facts: Facts) -> bool:
+    """Tell whether packages come by pacman; as in install.sh, apt-get goes first."""
+    return "pacman" in facts.programs and "apt-get" not in facts.programs
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Return the first few, and how many more there are."""
+    more = len(texts) - _NAMED
+    shown = ", ".join(texts[:_NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def may_write(facts: Facts) -> bool:
+    """Tell whether to install again overwrites nothing that somebody has edited.
+
+    Nor may it do what only a person should decide on: another config than the installed one, or
+    a bond made anew, as with each new device file.
+    """
+    theirs = any(one.state != MISSING or one.path.endswith(".netdev") for one in facts.files)
+    return facts.config is not None and facts.compared and not theirs
+
+
+def waits_for_all(facts: Facts) -> bool:
+    """Tell whether a boot waits until every uplink is there, a dead one for two minutes."""
+    unit = facts.unit(WAIT_ONLINE)
+    waits = bool(unit and unit.starts_at_boot and "--any" not in unit.command.split())
+    return waits and facts.config is not None
