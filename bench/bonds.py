@@ -26,15 +26,20 @@ def files(options: str = "", primary: str = "") -> Callable[[Stage], None]:
     def prepare(stage: Stage) -> None:
         _needs_driver(stage)
         address = next(iter(stage.lab.plugs.values())).host
-        stage.lab.write("/etc/systemd/network/20-bond0.netdev",
-                        f"[NetDev]\nName=bond0\nKind=bond\n{options}")  # fmt: skip
-        stage.lab.write("/etc/systemd/network/20-bond0.network",
-                        "[Match]\nName=bond0\n\n[Network]\n"
-                        f"Address={address}/24\nGateway={ROUTER}\nDNS={ROUTER}\n")  # fmt: skip
+        stage.lab.write(
+            "/etc/systemd/network/20-bond0.netdev", f"[NetDev]\nName=bond0\nKind=bond\n{options}"
+        )
+        stage.lab.write(
+            "/etc/systemd/network/20-bond0.network",
+            "[Match]\nName=bond0\n\n[Network]\n"
+            f"Address={address}/24\nGateway={ROUTER}\nDNS={ROUTER}\n",
+        )
         for name in stage.lab.plugs:
             first = "PrimarySlave=yes\n" if name == primary else ""
-            stage.lab.write(f"/etc/systemd/network/20-{name}.network",
-                            f"[Match]\nName={name}\n\n[Network]\nBond=bond0\n{first}")  # fmt: skip
+            stage.lab.write(
+                f"/etc/systemd/network/20-{name}.network",
+                f"[Match]\nName={name}\n\n[Network]\nBond=bond0\n{first}",
+            )
         stage.lab.start(routable=False)
         stage.lab.wait_routable("bond0")
         _ready(stage)
@@ -52,9 +57,23 @@ def ours(stage: Stage) -> None:
     lab.write_files(lab.howto_files())
     lab.start()
     host = next(iter(lab.plugs.values())).host
-    done = lab.netfail("install", "--yes", "--mode", "bond", "--primary", "eth0", "--backup",
-                       "wlan0", "--address", f"{host}/24", "--gateway", ROUTER,
-                       "--dns", ROUTER, seconds=120)  # fmt: skip
+    done = lab.netfail(
+        "install",
+        "--yes",
+        "--mode",
+        "bond",
+        "--primary",
+        "eth0",
+        "--backup",
+        "wlan0",
+        "--address",
+        f"{host}/24",
+        "--gateway",
+        ROUTER,
+        "--dns",
+        ROUTER,
+        seconds=120,
+    )
     if done.returncode:
         raise Problem(f"install: {done.stderr.strip()}")
     _ready(stage)

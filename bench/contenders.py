@@ -68,9 +68,11 @@ def _metrics(stage: Stage) -> None:
     """Give the how-to's files a metric for each default and connected route."""
     for plug, path in zip(stage.lab.plugs.values(), stage.lab.howto_files(), strict=True):
         metric = 600 if plug.rank else 100
-        lines = (f"[Match]\nName={plug.name}\n\n[Network]\nDNS={ROUTER}\n\n"
-                 f"[Address]\nAddress={plug.host}/24\nRouteMetric={metric}\n\n"
-                 f"[Route]\nGateway={ROUTER}\nMetric={metric}\n")  # fmt: skip
+        lines = (
+            f"[Match]\nName={plug.name}\n\n[Network]\nDNS={ROUTER}\n\n"
+            f"[Address]\nAddress={plug.host}/24\nRouteMetric={metric}\n\n"
+            f"[Route]\nGateway={ROUTER}\nMetric={metric}\n"
+        )
         stage.lab.write(path, lines)
     stage.lab.start()
     stage.wait_for_way()
@@ -88,8 +90,11 @@ def _ping_loop(stage: Stage) -> None:
     ping = program("ping", "iputils-ping")
     words = stage.by_hand()
     path = f"{os.path.dirname(ping.path)}:/usr/sbin:/usr/bin:/sbin:/bin"
-    stage.daemon("ping-loop", ["bash", f"{_HERE}/ping-loop.sh", FAR, NETWORK, ROUTER, *words],
-                 environment={"PATH": path, **ping.environment})  # fmt: skip
+    stage.daemon(
+        "ping-loop",
+        ["bash", f"{_HERE}/ping-loop.sh", FAR, NETWORK, ROUTER, *words],
+        environment={"PATH": path, **ping.environment},
+    )
     stage.wait_for_way()
 
 
@@ -126,27 +131,61 @@ def _a_check(stage: Stage) -> Sequence[str]:
 
 
 def _routes(key: str, title: str, interval: int, *only: str) -> Contender:
-    return Contender(key, title, _ours(interval), _timer(interval), needs=_NEEDS,
-                     period=interval, rounds=1, a_round=_a_check, only=only,
-                     ours=True)  # fmt: skip
+    return Contender(
+        key,
+        title,
+        _ours(interval),
+        _timer(interval),
+        needs=_NEEDS,
+        period=interval,
+        rounds=1,
+        a_round=_a_check,
+        only=only,
+        ours=True,
+    )
 
 
 CONTENDERS = (
-    Contender("howto", "two .network files", _howto, needs=("networkd",),
-              prefers=False),
+    Contender("howto", "two .network files", _howto, needs=("networkd",), prefers=False),
     Contender("metrics", "networkd with metrics", _metrics, needs=("networkd",)),
     Contender("hook", "shell hook on carrier", _hook, resident=("hook",)),
-    Contender("ping", "ping loop, mwan3's defaults", _ping_loop, resident=("ping-loop",),
-              period=10, rounds=2, a_round=_a_ping),
+    Contender(
+        "ping",
+        "ping loop, mwan3's defaults",
+        _ping_loop,
+        resident=("ping-loop",),
+        period=10,
+        rounds=2,
+        a_round=_a_ping,
+    ),
     Contender("nm", "NetworkManager", networkmanager.prepare, resident=("nm",)),
-    Contender("bond", "bond as published", bonds.files(), needs=("networkd",), prefers=False,
-              way=bonds.active, bond=True),
-    Contender("mii", "bond, MII 100 ms", bonds.mii, needs=("networkd",),
-              way=bonds.active, bond=True),
+    Contender(
+        "bond",
+        "bond as published",
+        bonds.files(),
+        needs=("networkd",),
+        prefers=False,
+        way=bonds.active,
+        bond=True,
+    ),
+    Contender(
+        "mii", "bond, MII 100 ms", bonds.mii, needs=("networkd",), way=bonds.active, bond=True
+    ),
     _routes("ours", "netfail-hooks", 5),
     _routes("ours1", "netfail-hooks, interval 1", 1, DEAD),
-    Contender("oursbond", "netfail-hooks, mode bond", bonds.ours, _timer(5), needs=_NEEDS,
-              period=5, rounds=1, a_round=_a_check, way=bonds.active, bond=True, ours=True),
-)  # fmt: skip
+    Contender(
+        "oursbond",
+        "netfail-hooks, mode bond",
+        bonds.ours,
+        _timer(5),
+        needs=_NEEDS,
+        period=5,
+        rounds=1,
+        a_round=_a_check,
+        way=bonds.active,
+        bond=True,
+        ours=True,
+    ),
+)
 TITLES = {contender.key: contender.title for contender in CONTENDERS}
 OURS = tuple(contender.key for contender in CONTENDERS if contender.ours)

@@ -60,15 +60,19 @@ def measure(contenders: Sequence[Contender], seconds: int) -> list[Cost]:
     with _resting(contenders) as pairs:
         before = _settled(pairs)
         time.sleep(seconds)
-        return [_cost(contender, stage, was, seconds)
-                for (contender, stage), was in zip(pairs, before, strict=True)]  # fmt: skip
+        return [
+            _cost(contender, stage, was, seconds)
+            for (contender, stage), was in zip(pairs, before, strict=True)
+        ]
 
 
 def memory(contenders: Sequence[Contender]) -> list[Cost]:
     """Measure what everybody holds at rest, and no more. Raises Problem."""
     with _resting(contenders) as pairs:
-        return [_held(contender, stage, held)
-                for (contender, stage), held in zip(pairs, _settled(pairs), strict=True)]
+        return [
+            _held(contender, stage, held)
+            for (contender, stage), held in zip(pairs, _settled(pairs), strict=True)
+        ]
 
 
 @contextlib.contextmanager
@@ -88,16 +92,17 @@ def _settled(pairs: Sequence[tuple[Contender, Stage]]) -> list[dict[int, _Used]]
         before = now
         time.sleep(_SETTLE)
         now = [_processes(contender, stage) for contender, stage in pairs]
-        calm = all(used.switches - was[pid].switches <= _CALM
-                   for was, new in zip(before, now, strict=True)
-                   for pid, used in new.items() if pid in was)  # fmt: skip
+        calm = all(
+            used.switches - was[pid].switches <= _CALM
+            for was, new in zip(before, now, strict=True)
+            for pid, used in new.items()
+            if pid in was
+        )
         if calm or time.monotonic() > end:
             return now
 
 
-def _cost(
-    contender: Contender, stage: Stage, before: Mapping[int, _Used], seconds: int
-) -> Cost:
+def _cost(contender: Contender, stage: Stage, before: Mapping[int, _Used], seconds: int) -> Cost:
     now = _processes(contender, stage)
     stayed = [pid for pid in now if pid in before]
     cpu = sum(now[pid].cpu_s - before[pid].cpu_s for pid in stayed) * _HOUR / seconds

@@ -11,8 +11,11 @@ from netfail_hooks.lab.namespaces import read_text
 
 def machine() -> str:
     """Return processor, kernel and systemd."""
-    named = [line.partition(":")[2].strip() for line in read_text("/proc/cpuinfo").splitlines()
-             if line.startswith(("model name", "Model"))]  # fmt: skip
+    named = [
+        line.partition(":")[2].strip()
+        for line in read_text("/proc/cpuinfo").splitlines()
+        if line.startswith(("model name", "Model"))
+    ]
     processor = named[0] if named else platform.machine()
     asked = ["networkctl", "--version"]
     said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split("\n")[0]

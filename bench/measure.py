@@ -118,12 +118,16 @@ def _judged(contender: str, fault: str, pulse: Pulse, since: float) -> Sample:
     whole = pulse.result(between=window)
     last = pulse.result(between=(window[1] - _LAST, window[1]))
     return Sample(
-        contender, fault,
+        contender,
+        fault,
         outage(whole, last, ("out", "gateway"), window),
         outage(whole, last, ("bound", "in"), window),
-        whole.lost(), max(flow.total for flow in whole.flows),
-        sum(talk.alive for talk in whole.talks), len(whole.talks), whole.stall_ms,
-    )  # fmt: skip
+        whole.lost(),
+        max(flow.total for flow in whole.flows),
+        sum(talk.alive for talk in whole.talks),
+        len(whole.talks),
+        whole.stall_ms,
+    )
 
 
 def outage(whole: Result, last: Result, names: Sequence[str], window: Window) -> Outage:

@@ -15,8 +15,14 @@ _WIDTH, _LEFT, _RIGHT = 860, 200, 190  # of it, of the names, of what stands bes
 _COLUMNS = 140  # of small letters
 _BAR, _STEP, _HEAD, _GAP = 13, 21, 46, 22
 _LOWEST = 1.0  # ms: the scale's left end
-_TICKS = ((1, "1 ms"), (10, "10 ms"), (100, "0.1 s"), (1000, "1 s"), (10_000, "10 s"),
-          (100_000, "100 s"))  # fmt: skip
+_TICKS = (
+    (1, "1 ms"),
+    (10, "10 ms"),
+    (100, "0.1 s"),
+    (1000, "1 s"),
+    (10_000, "10 s"),
+    (100_000, "100 s"),
+)
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .title { font-size: 14px; font-weight: 600; }
@@ -53,15 +59,22 @@ def picture(results: Results, titles: Titles, ours: Sequence[str]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{top + 8}" '
         f'viewBox="0 0 {_WIDTH} {top + 8}" role="img" aria-label="Outage by fault and contender">'
     )
-    about = ("The longest outage of any stream, medians, on a logarithmic scale. "
-             "Red: not over when we stopped looking.")  # fmt: skip
-    return "\n".join([
-        head, f"<style>{_STYLE}</style>",
-        _text(10, 22, "What a failover costs", "title"),
-        _text(10, 40, about, "faint"),
-        _text(10, 56, results.machine, "faint"),
-        *parts, "</svg>", "",
-    ])  # fmt: skip
+    about = (
+        "The longest outage of any stream, medians, on a logarithmic scale. "
+        "Red: not over when we stopped looking."
+    )
+    return "\n".join(
+        [
+            head,
+            f"<style>{_STYLE}</style>",
+            _text(10, 22, "What a failover costs", "title"),
+            _text(10, 40, about, "faint"),
+            _text(10, 56, results.machine, "faint"),
+            *parts,
+            "</svg>",
+            "",
+        ]
+    )
 
 
 def _panel(
@@ -75,8 +88,9 @@ def _panel(
         parts.append(f'<path class="grid" d="M{x:.0f} {top + 34}V{bottom}"/>')
         parts.append(_text(x, top + 28, label, "faint", anchor="middle"))
     for place, row in enumerate(rows):
-        parts += _bar(row, titles[row.contender], top + _HEAD + place * _STEP,
-                      ours=row.contender in ours)  # fmt: skip
+        parts += _bar(
+            row, titles[row.contender], top + _HEAD + place * _STEP, ours=row.contender in ours
+        )
     return parts
 
 

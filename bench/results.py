@@ -105,8 +105,9 @@ def median(samples: Sequence[Sample]) -> Sample:
     # Of connections the lower one: half of them dead is not alive.
     alive = sorted(sample.alive for sample in samples)[(len(samples) - 1) // 2]
     first = samples[0]
-    return Sample(first.contender, first.fault, new, own, lost, total, alive,
-                  first.connections, stall)  # fmt: skip
+    return Sample(
+        first.contender, first.fault, new, own, lost, total, alive, first.connections, stall
+    )
 
 
 def merged(parts: Sequence[Results]) -> Results:
@@ -128,9 +129,12 @@ def merged(parts: Sequence[Results]) -> Results:
     return Results(
         "; ".join(dict.fromkeys(part.machine for part in parts)),
         "; ".join(dict.fromkeys(part.made for part in parts)),
-        samples, tuple(costs.values()), tuple(startups.values()), tuple(absent.items()),
+        samples,
+        tuple(costs.values()),
+        tuple(startups.values()),
+        tuple(absent.items()),
         tuple(notes.items()),
-    )  # fmt: skip
+    )
 
 
 def dump(results: Results) -> str:

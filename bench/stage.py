@@ -28,9 +28,13 @@ class Stage:
             daemon.release()
 
     def daemon(
-        self, name: str, argv: Sequence[str], *, netns: str = "",
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        netns: str = "",
         environment: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Start a daemon; its process and its log go by its name."""
         self._daemons.append(
             Daemon(self.lab.holder, name, argv, netns=netns, environment=environment)
@@ -54,8 +58,10 @@ class Stage:
         """
         words: list[str] = []
         for plug in self.lab.plugs.values():
-            script = (f"ip address add {plug.host}/24 dev {plug.name} noprefixroute; "
-                      f"ip link set {plug.name} up")  # fmt: skip
+            script = (
+                f"ip address add {plug.host}/24 dev {plug.name} noprefixroute; "
+                f"ip link set {plug.name} up"
+            )
             self.lab.run("sh", "-ec", script).check_returncode()
             words += [plug.name, plug.host, "600" if plug.rank else "100"]
         return words
@@ -63,8 +69,11 @@ class Stage:
     def wait_for_way(self, *, passed: bool = False) -> None:
         """Wait until each uplink has a default route; ``passed``: none with a penalty."""
         for name in self.lab.plugs:
-            until(lambda name=name: f"dev {name} " in self._defaults(),  # type: ignore[misc]
-                  f"default route by {name}", seconds=20)  # fmt: skip
+            until(
+                lambda name=name: f"dev {name} " in self._defaults(),  # type: ignore[misc]
+                f"default route by {name}",
+                seconds=20,
+            )
         if passed:
             until(lambda: "metric 20" not in self._defaults(), "passed check", seconds=20)
 

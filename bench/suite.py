@@ -55,10 +55,13 @@ def starts() -> Results:
 def results(plan: Plan) -> Results:
     """Measure all; a contender that cannot be set up is absent, with the reason."""
     absent: dict[str, str] = {}
-    tasks = [(contender, fault, (number + 0.5) / plan.repeat)
-             for contender in plan.contenders for fault in plan.faults
-             if not contender.only or fault.name in contender.only
-             for number in range(plan.repeat)]  # fmt: skip
+    tasks = [
+        (contender, fault, (number + 0.5) / plan.repeat)
+        for contender in plan.contenders
+        for fault in plan.faults
+        if not contender.only or fault.name in contender.only
+        for number in range(plan.repeat)
+    ]
     with ThreadPoolExecutor(plan.at_once) as pool:
         found = list(pool.map(lambda task: _once(plan, absent, *task), tasks))
     ready = [one for one in plan.contenders if one.key not in absent]
@@ -67,8 +70,9 @@ def results(plan: Plan) -> Results:
         _say(f"at rest for {plan.rest} s")
         costs = cost.measure(ready, plan.rest)
     samples = tuple(sample for few in found for sample in few)
-    return Results(machine(), time.strftime("%Y-%m-%d"), samples, tuple(costs),
-                   absent=tuple(absent.items()))  # fmt: skip
+    return Results(
+        machine(), time.strftime("%Y-%m-%d"), samples, tuple(costs), absent=tuple(absent.items())
+    )
 
 
 def _once(

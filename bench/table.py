@@ -60,8 +60,10 @@ def markdown(results: Results, titles: Titles) -> str:
         rows = _rows(results, titles, name)
         if rows:
             parts += [f"## {name[0].upper()}{name[1:]}", _piped([HEAD, *rows])]
-    for title, head, rows in (("Cost at rest", COSTS, _costs(results, titles)),
-                              ("Start-up", STARTS, _starts(results))):  # fmt: skip
+    for title, head, rows in (
+        ("Cost at rest", COSTS, _costs(results, titles)),
+        ("Start-up", STARTS, _starts(results)),
+    ):
         if rows:
             parts += [f"## {title}", _piped([("", *head[1:]), *rows])]
     return "\n\n".join(parts) + "\n"
@@ -106,20 +108,33 @@ def _shorter(one: Outage, other: Outage) -> bool:
 def _rows(results: Results, titles: Titles, fault: str) -> Rows:
     found = [(key, title, results.row(key, fault)) for key, title in titles.items()]
     return [
-        (title, str(row.new), str(row.own), f"{row.lost} of {row.total}",
-         f"{row.alive} of {row.connections}", str(Outage(over=False, ms=row.stall_ms)),
-         str(results.runs(key, fault)))
-        for key, title, row in found if row is not None
-    ]  # fmt: skip
+        (
+            title,
+            str(row.new),
+            str(row.own),
+            f"{row.lost} of {row.total}",
+            f"{row.alive} of {row.connections}",
+            str(Outage(over=False, ms=row.stall_ms)),
+            str(results.runs(key, fault)),
+        )
+        for key, title, row in found
+        if row is not None
+    ]
 
 
 def _costs(results: Results, titles: Titles) -> Rows:
     found = [(title, results.cost(key)) for key, title in titles.items()]
     return [
-        (title, _mib(cost.own_mib), _whole(cost), _cpu(cost),
-         _UNKNOWN if cost.wakeups is None else str(cost.wakeups))
-        for title, cost in found if cost is not None
-    ]  # fmt: skip
+        (
+            title,
+            _mib(cost.own_mib),
+            _whole(cost),
+            _cpu(cost),
+            _UNKNOWN if cost.wakeups is None else str(cost.wakeups),
+        )
+        for title, cost in found
+        if cost is not None
+    ]
 
 
 def _starts(results: Results) -> Rows:

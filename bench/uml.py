@@ -33,8 +33,10 @@ def bonds(plan: Plan) -> Results:
     print("bonds in user-mode-linux", file=sys.stderr, flush=True)
     parts = [plan]
     if plan.at_once > 1 and len(plan.faults) > 1:
-        parts = [replace(plan, faults=plan.faults[1:], rest=0),
-                 replace(plan, faults=plan.faults[:1])]  # fmt: skip
+        parts = [
+            replace(plan, faults=plan.faults[1:], rest=0),
+            replace(plan, faults=plan.faults[:1]),
+        ]
     here = slowness()
     with ThreadPoolExecutor(len(parts)) as pool:
         found = pool.map(_booted, parts, range(len(parts)))
@@ -51,8 +53,11 @@ def _booted(plan: Plan, processor: int) -> Results:
         except (AssertionError, subprocess.TimeoutExpired) as error:
             said = (str(error).strip().splitlines() or ["it did not boot"])[-1]
             why = f"this kernel has no bonding driver, and in user-mode-linux: {said}"
-            return Results(machine(), time.strftime("%Y-%m-%d"),
-                           absent=tuple((one.key, why) for one in plan.contenders))  # fmt: skip
+            return Results(
+                machine(),
+                time.strftime("%Y-%m-%d"),
+                absent=tuple((one.key, why) for one in plan.contenders),
+            )
     inside = load(json.dumps(found))
     for key, why in inside.absent:
         print(f"{key}, in user-mode-linux: {why}", file=sys.stderr, flush=True)
@@ -68,21 +73,28 @@ def as_here(inside: Results, here: float) -> Results:
     if there is None:
         return inside
     kernel = inside.machine.split(", ")[1]
-    note = (f"measured in user-mode-linux ({kernel}), where {there} ms go by before a hook's "
-            f"decision that are {here:.0f} ms outside")  # fmt: skip
-    keys = dict.fromkeys([sample.contender for sample in inside.samples]
-                         + [one.contender for one in inside.costs])  # fmt: skip
+    note = (
+        f"measured in user-mode-linux ({kernel}), where {there} ms go by before a hook's "
+        f"decision that are {here:.0f} ms outside"
+    )
+    keys = dict.fromkeys(
+        [sample.contender for sample in inside.samples] + [one.contender for one in inside.costs]
+    )
     return replace(inside, machine=machine(), notes=tuple((key, note) for key in keys))
 
 
 def written(plan: Plan) -> str:
     """Return what :func:`plan_of` reads; all but ``at_once``, as there is one processor."""
-    return json.dumps({
-        "contenders": [one.key for one in plan.contenders],
-        "faults": [one.name for one in plan.faults],
-        "patience": asdict(plan.patience),
-        "repeat": plan.repeat, "back": plan.back, "rest": plan.rest,
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "contenders": [one.key for one in plan.contenders],
+            "faults": [one.name for one in plan.faults],
+            "patience": asdict(plan.patience),
+            "repeat": plan.repeat,
+            "back": plan.back,
+            "rest": plan.rest,
+        }
+    )
 
 
 def plan_of(text: str) -> Plan:
@@ -91,8 +103,11 @@ def plan_of(text: str) -> Plan:
     return Plan(
         [one for one in CONTENDERS if one.key in whole["contenders"]],
         [one for one in FAULTS if one.name in whole["faults"]],
-        Patience(**whole["patience"]), whole["repeat"], whole["back"], whole["rest"],
-    )  # fmt: skip
+        Patience(**whole["patience"]),
+        whole["repeat"],
+        whole["back"],
+        whole["rest"],
+    )
 
 
 def main(out: str) -> int:

@@ -58,8 +58,10 @@ def keys(table: str) -> list[Key]:
         return [_of_an_uplink(name, about) for name, about in KEYS.items()]
     if table == "bond":
         spans = {"arp_interval": _span(*INTERVAL), "reselect": _choice(RESELECT)}
-        return [Key(f"bond.{name}", _toml(getattr(Bond(), name)), spans.get(name, ""), about)
-                for name, about in BOND_KEYS.items()]  # fmt: skip
+        return [
+            Key(f"bond.{name}", _toml(getattr(Bond(), name)), spans.get(name, ""), about)
+            for name, about in BOND_KEYS.items()
+        ]
     initial = Config(uplinks=default_metrics(("eth0",)))
     found = [Key("mode", _toml(initial.mode), _choice(MODES), MODE_ABOUT)]
     for one in SETTINGS:
@@ -136,9 +138,10 @@ def commands(_: str) -> str:
 
 def _command(command: Command) -> Iterator[str]:
     chooser = next(
-        one for one in parser(filled=(command.name,))._actions  # noqa: SLF001 - as cli/completion.py
+        one
+        for one in parser(filled=(command.name,))._actions  # noqa: SLF001 - as cli/completion.py
         if isinstance(one, argparse._SubParsersAction)  # noqa: SLF001
-    )  # fmt: skip
+    )
     found: argparse.ArgumentParser = chooser.choices[command.name]
     yield f".SS {command.name}"
     yield "\n.PP\n".join(_roff(one) for one in (found.description or "").split("\n\n"))

@@ -7,17 +7,12 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
-
     from netfail_hooks.recorder import Run
 
 
 def main() -> int:
     """Look once, for the timer; return the exit status. Says nothing while all is well."""
     return run_logged(lambda: 1 if _round("timer").failed else 0)
-
-
-
-
 
 
 def _round(trigger: str) -> Run:
@@ -27,9 +22,3 @@ def _round(trigger: str) -> Run:
     paths = Paths()
     config = load(paths)
     return reconcile.run(config, paths, trigger, probes=reconcile.ask(config))
-
-
-
-
-
-

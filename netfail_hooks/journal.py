@@ -19,8 +19,6 @@ SOCKET = "/run/systemd/journal/socket"
 ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 
 
-
-
 def tell(message: str, *, priority: int = INFO, **more: str) -> None:
     """Write one entry; ``more`` become fields NETFAIL_*. Never raises, never waits."""
     message = printable(message)
@@ -48,8 +46,6 @@ def _tell_stderr(message: str) -> None:
         os.write(2, f"netfail-hooks: {message}\n".encode("ascii"))
     except OSError:
         return  # closed: nobody is listening
-
-
 
 
 def run_logged(work: Callable[[], int]) -> int:

@@ -27,8 +27,6 @@ def is_interface_name(name: str) -> bool:
     )
 
 
-
-
 def is_address(family: int, address: str) -> bool:
     """Tell whether that is an address of a family, as the kernel takes it."""
     try:

@@ -58,8 +58,6 @@ def _is_utf8(name: str) -> bool:
         return False
 
 
-
-
 VERDICTS = {"up": GOOD, "held": WAITING, "down": BAD}
 
 
@@ -74,8 +72,6 @@ def _paint(text: str, code: str) -> str:
 
 def _leave(text: str, _: str) -> str:
     return text
-
-
 
 
 def span(seconds: int) -> str:

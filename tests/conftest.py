@@ -24,10 +24,17 @@ settings.load_profile("everyday")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare what is too long for every day."""
-    parser.addoption("--every-kill-point", action="store_true",
-                     help="kill install and uninstall at each of their system calls")  # fmt: skip
-    parser.addoption("--soak-minutes", type=float, default=0,
-                     help="how long faults go on in the lab, instead of some seconds")  # fmt: skip
+    parser.addoption(
+        "--every-kill-point",
+        action="store_true",
+        help="kill install and uninstall at each of their system calls",
+    )
+    parser.addoption(
+        "--soak-minutes",
+        type=float,
+        default=0,
+        help="how long faults go on in the lab, instead of some seconds",
+    )
 
 
 @pytest.fixture

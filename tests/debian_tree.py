@@ -38,11 +38,24 @@ class Tree:
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
         """Run a shell script in the tree, with processes and a network of its own."""
         return subprocess.run(
-            ["unshare", "--mount", "--pid", "--fork", "--net", f"--root={self.root}",
-             "--mount-proc", "sh", "-euc", f"cd /; {script}"],
-            capture_output=True, text=True, check=False, timeout=_PATIENCE,
+            [
+                "unshare",
+                "--mount",
+                "--pid",
+                "--fork",
+                "--net",
+                f"--root={self.root}",
+                "--mount-proc",
+                "sh",
+                "-euc",
+                f"cd /; {script}",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PATIENCE,
             env={"PATH": _PATH, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
-        )  # fmt: skip
+        )
 
     def sh(self, script: str) -> str:
         """Return what a script says. Raises AssertionError with that if it fails."""
@@ -84,14 +97,17 @@ def _archive(packages: Sequence[str]) -> str:
             aside = f"{cache()}/tree-{SUITE}-new.tar"
             trim = "--dpkgopt=path-exclude=/usr/share/locale/*"
             include = f"--include={','.join(packages)}"
-            _run(["mmdebstrap", "--quiet", "--variant=minbase", include, trim, SUITE, aside, "-"],
-                 given=_SOURCES.format(suite=SUITE))  # fmt: skip
+            _run(
+                ["mmdebstrap", "--quiet", "--variant=minbase", include, trim, SUITE, aside, "-"],
+                given=_SOURCES.format(suite=SUITE),
+            )
             os.rename(aside, path)
     return path
 
 
 def _run(argv: list[str], given: str = "") -> None:
-    done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False,
-                          timeout=_PATIENCE)  # fmt: skip
+    done = subprocess.run(
+        argv, input=given, capture_output=True, text=True, check=False, timeout=_PATIENCE
+    )
     if done.returncode:
         raise RuntimeError(f"{argv[0]} failed:\n{(done.stderr or done.stdout)[-3000:]}")

@@ -36,15 +36,21 @@ class Machine:
         for number, name in enumerate(nics):
             self.nic(name, number)
         for name, host in (("eth0", 252), ("wlan0", 25)):
-            self.write(f"/etc/systemd/network/20-{name}.network",
-                       HOWTO.format(name=name, host=host))  # fmt: skip
+            self.write(
+                f"/etc/systemd/network/20-{name}.network", HOWTO.format(name=name, host=host)
+            )
         self.write("/etc/networkd-dispatcher/routable.d/10-mine", "#!/bin/sh\n", mode=0o755)
 
     def nic(self, name: str, number: int) -> None:
         """Plug a NIC in; a name with wl is wireless."""
         mac = f"02:00:00:00:00:{number:02x}\n"
-        attributes = {"address": mac, "type": "1\n", "ifindex": f"{number + 2}\n",
-                      "addr_assign_type": "0\n", "uevent": f"INTERFACE={name}\n"}  # fmt: skip
+        attributes = {
+            "address": mac,
+            "type": "1\n",
+            "ifindex": f"{number + 2}\n",
+            "addr_assign_type": "0\n",
+            "uevent": f"INTERFACE={name}\n",
+        }
         if name.startswith("wl"):
             attributes["uevent"] = f"DEVTYPE=wlan\nINTERFACE={name}\n"
             os.makedirs(f"{self.root}/sys/class/net/{name}/phy80211")

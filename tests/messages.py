@@ -41,22 +41,36 @@ def said(message: Any, body: bytes) -> dict[str, Any]:
 
 def link_of(name: str, index: int, flags: int = UP | LOWER_UP, state: str = "UP") -> bytes:
     """Return a link as the kernel tells of it."""
-    attributes = {"IFLA_IFNAME": name, "IFLA_OPERSTATE": state, "IFLA_ADDRESS": MAC,
-                  "IFLA_CARRIER_DOWN_COUNT": 7}  # fmt: skip
+    attributes = {
+        "IFLA_IFNAME": name,
+        "IFLA_OPERSTATE": state,
+        "IFLA_ADDRESS": MAC,
+        "IFLA_CARRIER_DOWN_COUNT": 7,
+    }
     return body_of(ifinfmsg(), attributes, index=index, flags=flags)
 
 
 def address_of(
-    address: str = "192.168.1.252", index: int = ETH, *, scope: int = 0, flags: int = 0,
+    address: str = "192.168.1.252",
+    index: int = ETH,
+    *,
+    scope: int = 0,
+    flags: int = 0,
     **more: Any,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """Return an address as the kernel tells of it."""
     six = ":" in address
     cache = {"ifa_preferred": 50, "ifa_valid": 60, "cstamp": 1, "tstamp": 2}
     attributes = {"IFA_ADDRESS": address, "IFA_FLAGS": flags, "IFA_CACHEINFO": cache}
     attributes |= {} if six else {"IFA_LOCAL": address, "IFA_RT_PRIORITY": 100}
-    return body_of(ifaddrmsg(), {**attributes, **more}, family=KIND[6 if six else 4],
-                   prefixlen=64 if six else 24, scope=scope, index=index)  # fmt: skip
+    return body_of(
+        ifaddrmsg(),
+        {**attributes, **more},
+        family=KIND[6 if six else 4],
+        prefixlen=64 if six else 24,
+        scope=scope,
+        index=index,
+    )
 
 
 class Kernel:

@@ -8,9 +8,10 @@ from tests.world import World, config_of
 
 
 def runs(
-    *events: tuple[str, str], uplinks: tuple[str, ...] = ("eth0", "wlan0"),
+    *events: tuple[str, str],
+    uplinks: tuple[str, ...] = ("eth0", "wlan0"),
     apart: tuple[str, ...] = (),
-) -> list[Run]:  # fmt: skip
+) -> list[Run]:
     """Return the runs of a machine that begins all well, one for each event after the first."""
     world = World(config_of(*uplinks), apart=apart)
     return [look(world, "eth0", "routable"), *(look(world, *event) for event in events)]

@@ -61,7 +61,7 @@ def test_neighbour_messages_pass_a_receivers_checks() -> None:
         ("fffe0001", 0),
         ("ffff" * 40, 0),
     ],
-)  # fmt: skip
+)
 def test_the_checksum_is_the_internets(data: str, found: int) -> None:
     assert checksum(bytes.fromhex(data)) == found
 

@@ -17,8 +17,10 @@ _GATEWAY = {4: "10.0.0.1", 6: "fd00::1"}
 
 
 def _seen(*addresses: Address, carrier: str = "eth0 wlan0", now: int = NOW) -> Observation:
-    links = (Link(name, 2 + at, True, name in carrier, 0, "02::") for at, name in  # noqa: FBT003
-             enumerate(("eth0", "wlan0")))  # fmt: skip
+    links = (
+        Link(name, 2 + at, True, name in carrier, 0, "02::")
+        for at, name in enumerate(("eth0", "wlan0"))  # noqa: FBT003
+    )
     routes = [
         route
         for one in addresses
@@ -119,8 +121,10 @@ def test_a_lost_uplinks_addresses_are_the_survivors() -> None:
 def test_elsewhere_an_uplink_answers_for_its_own_or_nobody_does(verdict: str, who: str) -> None:
     away = Address("wlan0", 4, "10.9.9.3", 24)
     seen = _seen(ETH0, away)
-    routes = [replace(r, destination="10.9.9.0/24") if r.interface == "wlan0" and not r.gateway
-              else r for r in seen.routes]  # fmt: skip
+    routes = [
+        replace(r, destination="10.9.9.0/24") if r.interface == "wlan0" and not r.gateway else r
+        for r in seen.routes
+    ]
     if verdict in ("down", "absent"):
         seen = replace(seen, links=(seen.links[0], replace(seen.links[1], carrier=False)))
     kept = (KEPT[0], Kept("wlan0", 4, "10.9.9.3", 24))

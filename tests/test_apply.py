@@ -66,10 +66,12 @@ LINK = 253  # the scope of what has no gateway
         (replace(DEFAULT, source="192.168.1.252"), {**TO, "RTA_PREFSRC": "192.168.1.252"}),
         (PREFIX, {**HEAD, "RTA_OIF": 4, "dst_len": 24, "RTA_DST": "192.168.1.0", "scope": LINK}),
         (SIX, {**HEAD, "family": 10, "RTA_OIF": ETH, "dst_len": 64, "RTA_DST": "fd00::"}),
-        (replace(SIX, destination="default", gateway="fe80::1"),
-         {**HEAD, "family": 10, "RTA_OIF": ETH, "RTA_GATEWAY": "fe80::1"}),
+        (
+            replace(SIX, destination="default", gateway="fe80::1"),
+            {**HEAD, "family": 10, "RTA_OIF": ETH, "RTA_GATEWAY": "fe80::1"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_route_is_set_in_one_step_and_dropped(route: Route, wanted: dict[str, Any]) -> None:
     replaces = rt.F_CREATE | rt.F_REPLACE
     assert _told(SetRoute(route), rtmsg) == (rt.NEWROUTE, replaces, wanted)
@@ -107,10 +109,14 @@ def test_an_address_is_taken_over_as_ours_and_given_back(
         assert (cache["ifa_preferred"], cache["ifa_valid"]) == (50, 60)
         assert (cache["cstamp"], cache["tstamp"]) == (0, 0)
         assert fields == {
-            "family": kind, "prefixlen": address.length, "index": 4, "IFA_PROTO": OURS,
-            "IFA_LOCAL": address.address, "IFA_ADDRESS": address.address,
+            "family": kind,
+            "prefixlen": address.length,
+            "index": 4,
+            "IFA_PROTO": OURS,
+            "IFA_LOCAL": address.address,
+            "IFA_ADDRESS": address.address,
             "IFA_FLAGS": flags,
-        }  # fmt: skip
+        }
 
 
 METRIC = SetMetric("eth0", "192.168.1.252", 24, 600)
@@ -127,9 +133,15 @@ def test_an_address_is_given_another_metric_and_keeps_the_rest() -> None:
     cache = told.pop("IFA_CACHEINFO")
     assert (cache["ifa_preferred"], cache["ifa_valid"]) == (50, 60)
     assert told == {
-        "family": 2, "prefixlen": 24, "index": ETH, "scope": 200, "IFA_RT_PRIORITY": 600,
-        "IFA_LOCAL": "192.168.1.252", "IFA_ADDRESS": "192.168.1.7", "IFA_PROTO": 3,
-    }  # fmt: skip
+        "family": 2,
+        "prefixlen": 24,
+        "index": ETH,
+        "scope": 200,
+        "IFA_RT_PRIORITY": 600,
+        "IFA_LOCAL": "192.168.1.252",
+        "IFA_ADDRESS": "192.168.1.7",
+        "IFA_PROTO": 3,
+    }
     assert kernel.asked == [(rt.GETADDR, bytes(8))]
 
 
@@ -167,15 +179,25 @@ def test_what_others_do_is_handed_to_them(tmp_path: Path, monkeypatch: pytest.Mo
     end, announce = EndFlows(4, "10.0.0.1"), Announce("eth0", 4, "10.0.0.1", "", "")
     monitor = SetMonitor("bond0", 100, (), "eth0", "always")
     changes: tuple[Change, ...] = (
-        Forget("wlan0"), end, announce, SetSysctl(Sysctl("x", "1")), SetActive("bond0", "wlan0"),
-        Enslave("bond0", "eth0"), monitor, replace(monitor, primary=""),
-    )  # fmt: skip
+        Forget("wlan0"),
+        end,
+        announce,
+        SetSysctl(Sysctl("x", "1")),
+        SetActive("bond0", "wlan0"),
+        Enslave("bond0", "eth0"),
+        monitor,
+        replace(monitor, primary=""),
+    )
     assert apply(changes, SEEN, kernel, announcer) == []
     assert calls == [
-        ("forget", kernel, 4), ("end", end), ("send", announce), ("set_active", kernel, 5, 4),
-        ("enslave", kernel, 5, 3), ("set_monitor", kernel, monitor, 5, 3),
+        ("forget", kernel, 4),
+        ("end", end),
+        ("send", announce),
+        ("set_active", kernel, 5, 4),
+        ("enslave", kernel, 5, 3),
+        ("set_monitor", kernel, monitor, 5, 3),
         ("set_monitor", kernel, changes[-1], 5, 0),
-    ]  # fmt: skip
+    ]
     assert (tmp_path / "x").read_text() == "1"
 
 

@@ -43,21 +43,31 @@ def test_uplinks_are_in_rank_order(
     ("words", "setups"),
     [
         (STATIC, {"eth0": Setup(("192.168.1.2/24",))}),
-        (f"{STATIC} --gateway 192.168.1.1 --dns 9.9.9.9",
-         {"eth0": Setup(("192.168.1.2/24",), ("192.168.1.1",), ("9.9.9.9",))}),
-        (f"{STATIC} --address eth0=fd00::2/64 --gateway 192.168.1.1 --gateway fd00::1",
-         {"eth0": Setup(("192.168.1.2/24", "fd00::2/64"), ("192.168.1.1", "fd00::1"))}),
-        (f"{STATIC} --address wlan0=10.0.0.2/8 --gateway 10.0.0.1",
-         {"eth0": Setup(("192.168.1.2/24",)), "wlan0": Setup(("10.0.0.2/8",), ("10.0.0.1",))}),
-        (f"{STATIC} --address wlan0=10.0.0.2/8 --gateway eth0=10.0.0.1 --dns wlan0=9.9.9.9",
-         {"eth0": Setup(("192.168.1.2/24",), ("10.0.0.1",)),
-          "wlan0": Setup(("10.0.0.2/8",), (), ("9.9.9.9",))}),
+        (
+            f"{STATIC} --gateway 192.168.1.1 --dns 9.9.9.9",
+            {"eth0": Setup(("192.168.1.2/24",), ("192.168.1.1",), ("9.9.9.9",))},
+        ),
+        (
+            f"{STATIC} --address eth0=fd00::2/64 --gateway 192.168.1.1 --gateway fd00::1",
+            {"eth0": Setup(("192.168.1.2/24", "fd00::2/64"), ("192.168.1.1", "fd00::1"))},
+        ),
+        (
+            f"{STATIC} --address wlan0=10.0.0.2/8 --gateway 10.0.0.1",
+            {"eth0": Setup(("192.168.1.2/24",)), "wlan0": Setup(("10.0.0.2/8",), ("10.0.0.1",))},
+        ),
+        (
+            f"{STATIC} --address wlan0=10.0.0.2/8 --gateway eth0=10.0.0.1 --dns wlan0=9.9.9.9",
+            {
+                "eth0": Setup(("192.168.1.2/24",), ("10.0.0.1",)),
+                "wlan0": Setup(("10.0.0.2/8",), (), ("9.9.9.9",)),
+            },
+        ),
         (f"{STATIC} --dhcp", {"eth0": Setup(("192.168.1.2/24",)), "wlan0": Setup(dhcp=True)}),
         (f"{TWO} --dhcp", {"eth0": Setup(dhcp=True), "wlan0": Setup(dhcp=True)}),
         (f"{TWO} --dhcp wlan0", {"wlan0": Setup(dhcp=True)}),
         (f"{TWO} --dhcp wlan0 --dns 9.9.9.9", {"wlan0": Setup(dns=("9.9.9.9",), dhcp=True)}),
     ],
-)  # fmt: skip
+)
 def test_a_new_setup_is_each_uplinks_own(words: str, setups: dict[str, Setup]) -> None:
     assert _ask(words) == Asked(PAIR, setups, None)
 
@@ -68,23 +78,28 @@ def test_a_new_setup_is_each_uplinks_own(words: str, setups: dict[str, Setup]) -
         (BOND, None),
         (f"{BOND} --dhcp", Setup(dhcp=True)),
         (f"{BOND} --dhcp --dns 9.9.9.9", Setup(dns=("9.9.9.9",), dhcp=True)),
-        (f"{BOND} --address bond0=192.168.1.2/24 --gateway 192.168.1.1",
-         Setup(("192.168.1.2/24",), ("192.168.1.1",))),
+        (
+            f"{BOND} --address bond0=192.168.1.2/24 --gateway 192.168.1.1",
+            Setup(("192.168.1.2/24",), ("192.168.1.1",)),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_bond_has_one_setup(words: str, setup: Setup | None) -> None:
     asked = _ask(words)
     assert asked == Asked(PAIR, {}, None, "bond", setup, asked.named)
 
 
-@pytest.mark.parametrize(("words", "bond", "told"), [
-    ("--address 10.0.0.2/8 --gateway 10.0.0.1 --dns 10.0.0.1", "bond0", ""),
-    ("--address lan0=10.0.0.2/8 --gateway lan0=10.0.0.1 --dns lan0=10.0.0.1", "lan0", ""),
-    ("--address bond0=10.0.0.2/8", "lan0", "in a bond bond0 has no address of its own"),
-    ("--address eth0=10.0.0.2/8", "bond0", "own: leave the name out, or say bond0="),
-    ("--address 10.0.0.2/8 --gateway etho=10.0.0.1", "bond0", "in a bond etho has no address"),
-    ("--address 10.0.0.2/8 --dns etho=10.0.0.1", "bond0", "in a bond etho has no address"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "bond", "told"),
+    [
+        ("--address 10.0.0.2/8 --gateway 10.0.0.1 --dns 10.0.0.1", "bond0", ""),
+        ("--address lan0=10.0.0.2/8 --gateway lan0=10.0.0.1 --dns lan0=10.0.0.1", "lan0", ""),
+        ("--address bond0=10.0.0.2/8", "lan0", "in a bond bond0 has no address of its own"),
+        ("--address eth0=10.0.0.2/8", "bond0", "own: leave the name out, or say bond0="),
+        ("--address 10.0.0.2/8 --gateway etho=10.0.0.1", "bond0", "in a bond etho has no address"),
+        ("--address 10.0.0.2/8 --dns etho=10.0.0.1", "bond0", "in a bond etho has no address"),
+    ],
+)
 def test_only_the_bond_itself_can_be_named_as_who_has_an_address(
     words: str, bond: str, told: str
 ) -> None:

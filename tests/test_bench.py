@@ -30,7 +30,8 @@ def _sample(
 
 
 RESULTS = Results(
-    "a machine", "2026-11-25",
+    "a machine",
+    "2026-11-25",
     samples=(
         _sample("other", "cable out", 20, own=3000, over=True),
         _sample("ours", "cable out", 5),
@@ -40,7 +41,7 @@ RESULTS = Results(
     costs=(Cost("other", 18.4, 30, "networkd", 0.1, 720), Cost("ours", 0, 28.5, "", 43, 9000)),
     startups=(StartUp("bash and ip", 7.8, 6.3),),
     absent=(("gone", "no bonding driver"),),
-)  # fmt: skip
+)
 
 
 def test_json_gives_back_what_it_was_given() -> None:
@@ -115,8 +116,16 @@ def test_what_was_not_measured_of_a_cost_is_told() -> None:
 
 def test_the_tables_tell_everything() -> None:
     shown = table.text(RESULTS, TITLES)
-    for part in ("> 3.0 s", "7 of 600", "2 of 2", "18.4 MiB", "none", "9000", "7.8 ms",
-                 "Not run: a bond: no bonding driver."):  # fmt: skip
+    for part in (
+        "> 3.0 s",
+        "7 of 600",
+        "2 of 2",
+        "18.4 MiB",
+        "none",
+        "9000",
+        "7.8 ms",
+        "Not run: a bond: no bonding driver.",
+    ):
         assert part in shown
         assert part in table.markdown(RESULTS, TITLES)
 
@@ -134,11 +143,17 @@ def test_where_ours_is_not_first_is_told_and_no_more() -> None:
         "failback, new traffic: two <files> 20 ms, ours 90 ms",
         "failback, its address: two <files> 20 ms, ours 90 ms",
     ]
-    slow = replace(RESULTS, samples=(_sample("ours", "cable out", 49),
-                                     _sample("other", "cable out", 20)))  # fmt: skip
+    slow = replace(
+        RESULTS, samples=(_sample("ours", "cable out", 49), _sample("other", "cable out", 20))
+    )
     assert table.losses(slow, OURS, TITLES) == []
-    never = replace(RESULTS, samples=(_sample("ours", "cable out", 5, own=10, over=True),
-                                      _sample("other", "cable out", 5, own=9000)))  # fmt: skip
+    never = replace(
+        RESULTS,
+        samples=(
+            _sample("ours", "cable out", 5, own=10, over=True),
+            _sample("other", "cable out", 5, own=9000),
+        ),
+    )
     assert table.losses(never, OURS, TITLES) == [
         "cable out, its address: two <files> 9.0 s, ours > 10 ms"
     ]

@@ -46,8 +46,11 @@ def test_a_renewed_file_is_the_same_but_for_its_inode(place: Path) -> None:
     now = file.stat()
     assert now.st_ino != before.st_ino
     assert (now.st_mode, now.st_uid, now.st_gid, now.st_mtime_ns) == (
-        before.st_mode, before.st_uid, before.st_gid, before.st_mtime_ns,
-    )  # fmt: skip
+        before.st_mode,
+        before.st_uid,
+        before.st_gid,
+        before.st_mtime_ns,
+    )
     assert file.read_text() == text
     assert link.is_symlink()
     assert sorted(path.name for path in place.iterdir()) == ["20-eth0.network", "21-eth0.network"]

@@ -16,8 +16,20 @@ from netfail_hooks.replay.decisions import again
 from netfail_hooks.values import replace
 
 CONFIG = Config(uplinks=default_metrics(("eth0", "wlan0")), mode="bond")
-BOND = Bonding("bond0", "active-backup", "eth0", "eth0", "always", "active", 0, 100,
-               ("192.168.1.1",), 3, 0, asks_ipv6=True)  # fmt: skip
+BOND = Bonding(
+    "bond0",
+    "active-backup",
+    "eth0",
+    "eth0",
+    "always",
+    "active",
+    0,
+    100,
+    ("192.168.1.1",),
+    3,
+    0,
+    asks_ipv6=True,
+)
 
 
 def link(name: str, index: int, *, up: bool = True, carrier: bool = True) -> Link:
@@ -64,13 +76,27 @@ def test_a_pulled_cable_moves_the_traffic_and_the_lan_is_told_of_the_new_hardwar
         (replace(CABLE_OUT, slaves=SEEN.slaves[:1]), "eth0"),
         (replace(SEEN, bonds=(replace(BOND, active=""),)), ""),
         (replace(SEEN, bonds=(replace(BOND, active="wlan0"),)), "eth0"),
-        (replace(SEEN, bonds=(replace(BOND, active="wlan0"),),
-                 slaves=(slave("eth0", state="down"), slave("wlan0", active=True))), "wlan0"),
+        (
+            replace(
+                SEEN,
+                bonds=(replace(BOND, active="wlan0"),),
+                slaves=(slave("eth0", state="down"), slave("wlan0", active=True)),
+            ),
+            "wlan0",
+        ),
         (replace(SEEN, bonds=()), ""),
     ],
-    ids=["well", "cable out", "other one dead", "other one outside", "kernel searches",
-         "back before it was missed", "dead gateway", "no bond"],
-)  # fmt: skip
+    ids=[
+        "well",
+        "cable out",
+        "other one dead",
+        "other one outside",
+        "kernel searches",
+        "back before it was missed",
+        "dead gateway",
+        "no bond",
+    ],
+)
 def test_the_chosen_slave(seen: Observation, chosen: str) -> None:
     assert choose(CONFIG, seen) == chosen
 
@@ -97,9 +123,16 @@ def test_what_ails_a_slave(seen: Observation, told: str) -> None:
 
 @pytest.mark.parametrize(
     "lacking",
-    [{"arp_interval": 0, "miimon": 100}, {"targets": ()}, {"targets": ("192.168.1.9",)},
-     {"validate": 0}, {"primary": ""}, {"reselect": "failure"}, {"all_targets": 1}],
-)  # fmt: skip
+    [
+        {"arp_interval": 0, "miimon": 100},
+        {"targets": ()},
+        {"targets": ("192.168.1.9",)},
+        {"validate": 0},
+        {"primary": ""},
+        {"reselect": "failure"},
+        {"all_targets": 1},
+    ],
+)
 def test_a_monitor_that_is_not_as_configured_is_set(lacking: dict[str, object]) -> None:
     seen = replace(SEEN, bonds=(replace(BOND, **lacking),))
     assert decided(seen) == (SetMonitor("bond0", 100, ("192.168.1.1",), "eth0", "always"),)
@@ -163,9 +196,7 @@ def test_a_standing_is_as_old_as_what_it_says() -> None:
     assert (gone.verdict, gone.down_count) == ("absent", 0)
 
 
-@pytest.mark.parametrize(
-    ("wait", "enslaved"), [(1999, ()), (2000, (Enslave("bond0", "wlan0"),))]
-)
+@pytest.mark.parametrize(("wait", "enslaved"), [(1999, ()), (2000, (Enslave("bond0", "wlan0"),))])
 def test_how_long_a_slave_stays_out_is_its_own_and_its_latest_time(
     wait: int, enslaved: tuple[Change, ...]
 ) -> None:
@@ -186,8 +217,11 @@ def test_the_lan_is_told_only_of_a_move_that_was_seen() -> None:
 
 
 def test_a_primary_outside_the_bond_is_not_asked_for() -> None:
-    seen = replace(SEEN, slaves=(replace(SEEN.slaves[0], bond="bond1"), SEEN.slaves[1]),
-                   bonds=(replace(BOND, primary="", arp_interval=0),))  # fmt: skip
+    seen = replace(
+        SEEN,
+        slaves=(replace(SEEN.slaves[0], bond="bond1"), SEEN.slaves[1]),
+        bonds=(replace(BOND, primary="", arp_interval=0),),
+    )
     made = [one for one in decided(seen) if isinstance(one, SetMonitor)]
     assert made[0].primary == ""
     gone = replace(seen, slaves=seen.slaves[1:])

@@ -91,9 +91,11 @@ MIIMonitorSec=100ms
 def test_a_bond_by_dhcp_byte_for_byte(machine: Machine) -> None:
     files, notes = _made(machine, Setup(dns=("9.9.9.9",), dhcp=True))
     assert list(files.items()) == [
-        ("10-netfail-bond0.netdev", _NETDEV), ("10-netfail-bond0.network", _DHCP),
-        ("10-netfail-eth0.network", _FIRST), ("10-netfail-wlan0.network", _SECOND),
-    ]  # fmt: skip
+        ("10-netfail-bond0.netdev", _NETDEV),
+        ("10-netfail-bond0.network", _DHCP),
+        ("10-netfail-eth0.network", _FIRST),
+        ("10-netfail-wlan0.network", _SECOND),
+    ]
     (note,) = notes
     assert note == (
         "no gateway is named: until DHCP or a router tells one the bond goes by carrier (MII) "
@@ -102,39 +104,60 @@ def test_a_bond_by_dhcp_byte_for_byte(machine: Machine) -> None:
     assert slave_text("wlan0", "bond0", primary=False) == _SECOND
 
 
-@pytest.mark.parametrize(("targets", "monitor"), [
-    (("192.0.2.1", "fd00::1", "192.0.2.2"),
-     ["ARPIntervalSec=250ms", "ARPIPTargets=192.0.2.1 192.0.2.2", "ARPValidate=all",
-      "ARPAllTargets=any"]),
-    (("fd00::1",), ["MIIMonitorSec=250ms"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("targets", "monitor"),
+    [
+        (
+            ("192.0.2.1", "fd00::1", "192.0.2.2"),
+            [
+                "ARPIntervalSec=250ms",
+                "ARPIPTargets=192.0.2.1 192.0.2.2",
+                "ARPValidate=all",
+                "ARPAllTargets=any",
+            ],
+        ),
+        (("fd00::1",), ["MIIMonitorSec=250ms"]),
+    ],
+)
 def test_networkd_monitors_by_ipv4_alone(targets: tuple[str, ...], monitor: list[str]) -> None:
     bond = Bond("bond1", arp_interval=250, reselect="better", targets=targets)
     assert netdev_text(bond).splitlines()[2:] == [
-        "[NetDev]", "Name=bond1", "Kind=bond", "", "[Bond]", "Mode=active-backup",
-        "PrimaryReselectPolicy=better", "FailOverMACPolicy=active", *monitor,
-    ]  # fmt: skip
+        "[NetDev]",
+        "Name=bond1",
+        "Kind=bond",
+        "",
+        "[Bond]",
+        "Mode=active-backup",
+        "PrimaryReselectPolicy=better",
+        "FailOverMACPolicy=active",
+        *monitor,
+    ]
 
 
 def test_the_gateways_of_default_routes_are_monitored(machine: Machine) -> None:
-    machine.write(f"{NETWORK}/20-bond0.network",
-                  _STATIC.format("bond0", 9) + "[Route]\nGateway=_dhcp4\n"
-                  "[Route]\nDestination=10.9.0.0/16\nGateway=10.0.0.7\n"
-                  "[Route]\nDestination=0.0.0.0/0\nGateway=10.0.0.2\n"
-                  "[Route]\nGateway=10.0.0.2\n")  # fmt: skip
+    machine.write(
+        f"{NETWORK}/20-bond0.network",
+        _STATIC.format("bond0", 9) + "[Route]\nGateway=_dhcp4\n"
+        "[Route]\nDestination=10.9.0.0/16\nGateway=10.0.0.7\n"
+        "[Route]\nDestination=0.0.0.0/0\nGateway=10.0.0.2\n"
+        "[Route]\nGateway=10.0.0.2\n",
+    )
     files, notes = _made(machine)
     assert "\nARPIPTargets=10.0.0.2 10.0.0.1\n" in files["10-netfail-bond0.netdev"]
     assert notes == []
 
 
-@pytest.mark.parametrize(("theirs", "ours"), [
-    ("20-x.netdev", "10-netfail-bond0.netdev"),
-    ("05-x.netdev", "00-netfail-bond0.netdev"),
-    ("10-netfail-bond0.netdev", "00-netfail-bond0.netdev"),
-    ("05-bond0.network", "00-netfail-bond0.network"),
-    ("05-eth0.network", "00-netfail-eth0.network"),
-    ("05-wlan0.network", "00-netfail-wlan0.network"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("20-x.netdev", "10-netfail-bond0.netdev"),
+        ("05-x.netdev", "00-netfail-bond0.netdev"),
+        ("10-netfail-bond0.netdev", "00-netfail-bond0.netdev"),
+        ("05-bond0.network", "00-netfail-bond0.network"),
+        ("05-eth0.network", "00-netfail-eth0.network"),
+        ("05-wlan0.network", "00-netfail-wlan0.network"),
+    ],
+)
 def test_ours_sorts_before_theirs(machine: Machine, theirs: str, ours: str) -> None:
     name = theirs[3:].partition(".")[0]
     text = "[NetDev]\nName=bond0\n" if theirs.endswith("netdev") else _STATIC.format(name, 9)
@@ -166,8 +189,9 @@ def test_what_another_mode_was_asked_is_kept(machine: Machine) -> None:
     machine.write(f"{NETWORK}/10-netfail-eth0.network", _FIRST)
     with pytest.raises(Misuse, match=r"no \.network file says how bond0 is to be set up"):
         _made(machine)
-    machine.write(f"{NETWORK}/10-netfail-wlan0.network",
-                  write_new(Nic("wlan0"), Dhcp(("9.9.9.9",)), 200))  # fmt: skip
+    machine.write(
+        f"{NETWORK}/10-netfail-wlan0.network", write_new(Nic("wlan0"), Dhcp(("9.9.9.9",)), 200)
+    )
     files, _ = _made(machine)
     assert files["10-netfail-bond0.network"] == _DHCP
 
@@ -186,9 +210,12 @@ def test_an_uplink_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 _RIGHT = {
-    "Mode": "active-backup", "FailOverMACPolicy": "active", "ARPIntervalSec": "100ms",
-    "ARPIPTargets": "10.0.0.1", "PrimaryReselectPolicy": "always",
-}  # fmt: skip
+    "Mode": "active-backup",
+    "FailOverMACPolicy": "active",
+    "ARPIntervalSec": "100ms",
+    "ARPIPTargets": "10.0.0.1",
+    "PrimaryReselectPolicy": "always",
+}
 
 
 def _told(machine: Machine, **changes: str) -> list[str]:
@@ -203,18 +230,29 @@ def _told(machine: Machine, **changes: str) -> list[str]:
     return [note.removeprefix(f"{path}: ").removesuffix(end) for note in notes]
 
 
-@pytest.mark.parametrize(("changes", "told"), [
-    ({"Mode": ""}, "no Mode=, so it is balance-rr: wired and Wi-Fi take active-backup"),
-    ({"Mode": "active-backup\nMode=802.3ad"},
-     "Mode=802.3ad: wired and Wi-Fi take active-backup"),
-    ({"FailOverMACPolicy": "none"},
-     ("no FailOverMACPolicy=active: a Wi-Fi NIC can't take the other one's hardware address on "
-      "while it is associated")),
-    ({"ARPIntervalSec": "", "MIIMonitorSec": "1s"},
-     "no ARP monitor: MIIMonitorSec= sees a cable pulled, no dead gateway"),
-    ({"ARPIPTargets": ""}, "no ARP monitor: it sees nothing, no dead gateway"),
-    ({"PrimaryReselectPolicy": ""}, "no PrimaryReselectPolicy="),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"Mode": ""}, "no Mode=, so it is balance-rr: wired and Wi-Fi take active-backup"),
+        (
+            {"Mode": "active-backup\nMode=802.3ad"},
+            "Mode=802.3ad: wired and Wi-Fi take active-backup",
+        ),
+        (
+            {"FailOverMACPolicy": "none"},
+            (
+                "no FailOverMACPolicy=active: a Wi-Fi NIC can't take the other one's hardware address on "
+                "while it is associated"
+            ),
+        ),
+        (
+            {"ARPIntervalSec": "", "MIIMonitorSec": "1s"},
+            "no ARP monitor: MIIMonitorSec= sees a cable pulled, no dead gateway",
+        ),
+        ({"ARPIPTargets": ""}, "no ARP monitor: it sees nothing, no dead gateway"),
+        ({"PrimaryReselectPolicy": ""}, "no PrimaryReselectPolicy="),
+    ],
+)
 def test_what_is_wrong_with_a_users_own_bond(
     machine: Machine, changes: dict[str, str], told: str
 ) -> None:

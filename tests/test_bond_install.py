@@ -22,9 +22,15 @@ def test_the_files_that_the_howto_meant(machine: Machine) -> None:
     before = machine.shape()
     machine.install(*BOND, *STATIC)
     netdev = machine.read(f"{NETWORK}/10-netfail-bond0.netdev")
-    for line in ("Mode=active-backup", "FailOverMACPolicy=active", "PrimaryReselectPolicy=always",
-                 "ARPIntervalSec=100ms", "ARPIPTargets=192.168.1.1", "ARPValidate=all",
-                 "ARPAllTargets=any"):  # fmt: skip
+    for line in (
+        "Mode=active-backup",
+        "FailOverMACPolicy=active",
+        "PrimaryReselectPolicy=always",
+        "ARPIntervalSec=100ms",
+        "ARPIPTargets=192.168.1.1",
+        "ARPValidate=all",
+        "ARPAllTargets=any",
+    ):
         assert f"{line}\n" in netdev
     assert "MIIMonitorSec" not in netdev
     network = machine.read(f"{NETWORK}/10-netfail-bond0.network")
@@ -69,17 +75,23 @@ def test_the_howtos_bond_is_named_part_by_part(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine.write(f"{NETWORK}/05-bond0.netdev", "[NetDev]\nName=bond0\nKind=bond\n")
-    machine.write(f"{NETWORK}/25-bond0.network",
-                  "[Match]\nName=bond0\n"
-                  "[Network]\nAddress=10.1.1.9/24\nGateway=10.1.1.1\n")  # fmt: skip
+    machine.write(
+        f"{NETWORK}/25-bond0.network",
+        "[Match]\nName=bond0\n[Network]\nAddress=10.1.1.9/24\nGateway=10.1.1.1\n",
+    )
     for name in ("eth0", "wlan0"):
         text = f"[Match]\nName={name}\n[Network]\nBond=bond0\n"
         machine.write(f"{NETWORK}/20-{name}.network", text)
     before = machine.shape()
     machine.install(*BOND)
     told = capsys.readouterr().err
-    for part in ("balance-rr", "FailOverMACPolicy=active", "no ARP monitor",
-                 "PrimaryReselectPolicy", "PrimarySlave=yes"):  # fmt: skip
+    for part in (
+        "balance-rr",
+        "FailOverMACPolicy=active",
+        "no ARP monitor",
+        "PrimaryReselectPolicy",
+        "PrimarySlave=yes",
+    ):
         assert part in told
     assert "ARPIPTargets=10.1.1.1\n" in machine.read(f"{NETWORK}/00-netfail-bond0.netdev")
     assert "10.1.1.9/24" in machine.read(f"{NETWORK}/10-netfail-bond0.network")

@@ -32,12 +32,33 @@ def _four(number: int) -> bytes:
 
 
 # linux/if_link.h, IFLA_BOND_ and IFLA_BOND_SLAVE_
-BONDED = {"_1": b"\1", "_2": _four(ETH), "_3": _four(50), "_7": _four(100), "_9": _four(3),
-          "_8": _nested(_0=bytes([192, 168, 1, 1]), _1=bytes([192, 168, 1, 2])),
-          "_10": _four(1), "_11": _four(WLAN), "_12": b"\2", "_13": b"\1"}  # fmt: skip
+BONDED = {
+    "_1": b"\1",
+    "_2": _four(ETH),
+    "_3": _four(50),
+    "_7": _four(100),
+    "_9": _four(3),
+    "_8": _nested(_0=bytes([192, 168, 1, 1]), _1=bytes([192, 168, 1, 2])),
+    "_10": _four(1),
+    "_11": _four(WLAN),
+    "_12": b"\2",
+    "_13": b"\1",
+}
 ENSLAVED = {"_1": b"\0", "_2": b"\2", "_3": _four(7), "_4": bytes.fromhex(MAC.replace(":", ""))}
-WHOLE = Bonding("bond0", "active-backup", "eth0", "wlan0", "failure", "active", 50, 100,
-                ("192.168.1.1", "192.168.1.2"), 3, 1, asks_ipv6=False)  # fmt: skip
+WHOLE = Bonding(
+    "bond0",
+    "active-backup",
+    "eth0",
+    "wlan0",
+    "failure",
+    "active",
+    50,
+    100,
+    ("192.168.1.1", "192.168.1.2"),
+    3,
+    1,
+    asks_ipv6=False,
+)
 
 
 def _link(master: int = 0, **info: bytes) -> bytes:
@@ -76,12 +97,14 @@ def _look(bond: bytes = b"", eth: bytes = b"") -> Observation:
         (_bond(_1=b"\7"), replace(WHOLE, mode="#7")),
         (_bond(_2=_four(77), _11=_four(0)), replace(WHOLE, active="", primary="")),
         (_bond(_30=b"\2"), replace(WHOLE, asks_ipv6=True)),
-        (_bond(_31=_nested(_0=rt.packed(6, "fd00::1"))),
-         replace(WHOLE, targets=(*WHOLE.targets, "fd00::1"))),
+        (
+            _bond(_31=_nested(_0=rt.packed(6, "fd00::1"))),
+            replace(WHOLE, targets=(*WHOLE.targets, "fd00::1")),
+        ),
         (_bond(b"bridge\0"), None),
         (b"", None),
     ],
-)  # fmt: skip
+)
 def test_a_bond_as_the_kernel_tells_it(body: bytes, wanted: Bonding | None) -> None:
     assert _look(bond=body).bonds == ((wanted,) if wanted else ())
 
@@ -156,8 +179,13 @@ def test_a_monitor_is_set_up_as_a_whole(
     ((fields, settings),) = _told(kernel)
     assert fields == {"index": BOND}
     settings.pop("ARP_IP_TARGET")
-    assert settings == {"ARP_INTERVAL": 100, "ARP_VALIDATE": 3, "ARP_ALL_TARGETS": 0,
-                        "PRIMARY_RESELECT": 1, **more}  # fmt: skip
+    assert settings == {
+        "ARP_INTERVAL": 100,
+        "ARP_VALIDATE": 3,
+        "ARP_ALL_TARGETS": 0,
+        "PRIMARY_RESELECT": 1,
+        **more,
+    }
     found = bytes(kernel.changed[0][2])
     numbered = [struct.pack("=HH", 8, at) + rt.packed(4, one) for at, one in enumerate(targets)]
     assert rt.attribute(8, b"".join(numbered)) in found  # IFLA_BOND_ARP_IP_TARGET

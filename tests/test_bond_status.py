@@ -18,8 +18,14 @@ from tests.test_bond_decide import BOND, CABLE_OUT, CONFIG, SEEN, slave
 WAY = Way("1.1.1.1", "bond0", "192.168.1.1", "192.168.1.252")
 EVENT = Event(
     datetime(2026, 11, 24, 11, 58, 30, tzinfo=UTC),
-    "eth0 no-carrier", "IPv4 now by wlan0", (), (), 24, {"ipv4": "wlan0"}, {"ipv4": "eth0"},
-)  # fmt: skip
+    "eth0 no-carrier",
+    "IPv4 now by wlan0",
+    (),
+    (),
+    24,
+    {"ipv4": "wlan0"},
+    {"ipv4": "eth0"},
+)
 
 
 def _report(seen: Observation = SEEN, ways: tuple[Way, ...] = (WAY,)) -> BondReport:
@@ -64,8 +70,12 @@ def test_of_a_bond_that_is_not_there_nothing_is_told() -> None:
     assert told == ("", "", "", 0, ())
     slave = found.slaves[1]
     assert (slave.well, slave.state, slave.link, slave.failures, slave.permanent_mac) == (
-        False, "", "", 0, "",
-    )  # fmt: skip
+        False,
+        "",
+        "",
+        0,
+        "",
+    )
 
 
 _WELL = """\
@@ -97,11 +107,22 @@ def test_how_it_reads() -> None:
         SlaveReport(2, "wlan0", True, "", "active", "up", 0, "02:00:00:00:00:02"),  # noqa: FBT003 - well
     )
     ill = BondReport(
-        schema=1, time="", mode="bond", well=False, bond="uplink-bond", kernel_mode="active-backup",
-        active="wlan0", primary="enp0s31f6", arp_interval=100, targets=("192.168.1.1",),
-        addresses=("192.168.1.252/24",), slaves=slaves, way_out=(), last_failover=None,
+        schema=1,
+        time="",
+        mode="bond",
+        well=False,
+        bond="uplink-bond",
+        kernel_mode="active-backup",
+        active="wlan0",
+        primary="enp0s31f6",
+        arp_interval=100,
+        targets=("192.168.1.1",),
+        addresses=("192.168.1.252/24",),
+        slaves=slaves,
+        way_out=(),
+        last_failover=None,
         unknown=("a thing: run as root",),
-    )  # fmt: skip
+    )
     assert render_bond(ill, colour=False) == _ILL
     painted = render_bond(ill, colour=True)
     assert "\033[31mno way out\033[0m" in painted

@@ -63,8 +63,19 @@ Key=hunter2
 PrivateKey=GBkBYCPjQ0wYOeRQpmyHA4mP2Q5sdv1cVqg2hGxwZ0E=
 [hunter2]
 """
-SECRETS = ("hunter2", "Our House", "sesame", "street", "GBkBYCPj", "81.2.69", "2620:fe", "9.9.9.9",
-           "2001:4860", "b827", "b8:27")  # fmt: skip
+SECRETS = (
+    "hunter2",
+    "Our House",
+    "sesame",
+    "street",
+    "GBkBYCPj",
+    "81.2.69",
+    "2620:fe",
+    "9.9.9.9",
+    "2001:4860",
+    "b827",
+    "b8:27",
+)
 
 
 class Public(World):
@@ -92,8 +103,7 @@ six = st.one_of(
 
 @pytest.mark.faults
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(found=st.lists(st.ip_addresses(v=4) | six, min_size=2, max_size=6,
-                      unique=True))  # fmt: skip
+@given(found=st.lists(st.ip_addresses(v=4) | six, min_size=2, max_size=6, unique=True))
 def test_same_stays_same_different_different_and_near_near(
     tried: Tried, found: list[ipaddress.IPv4Address | ipaddress.IPv6Address]
 ) -> None:
@@ -130,8 +140,10 @@ def _is_flipped(one: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return one.packed[11:13] == b"\xff\xfe" or int(one) >> 80 == 0x64FF9B0001
 
 
-def _common(one: ipaddress.IPv4Address | ipaddress.IPv6Address,
-            two: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:  # fmt: skip
+def _common(
+    one: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    two: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> int:
     return one.max_prefixlen - (int(one) ^ int(two)).bit_length()
 
 
@@ -185,18 +197,24 @@ KEYS = [bytes([number]) for number in range(20)]
     ("text", "heads"),
     [
         ("80.2.69.142 81.2.69.142 82.2.69.142 80.3.3.3", ["241.", "242.", "243.", "241."]),
-        ("2001:4860::1 2001:4861::1 2001:4862::1 2001:4860:1::",
-         ["3fff:0:", "3fff:1:", "3fff:2:", "3fff:0:"]),
+        (
+            "2001:4860::1 2001:4861::1 2001:4862::1 2001:4860:1::",
+            ["3fff:0:", "3fff:1:", "3fff:2:", "3fff:0:"],
+        ),
         ("fe80::42:acff:fe11:2 fd00:1::42:acff:fe11:2", ["fe80:0:0:0:", "fd00:1:0:0:"]),
-        (" ".join(f"{head}.2.69.142" for head in range(60, 80)),
-         [f"{241 + number % 14}." for number in range(20)]),
+        (
+            " ".join(f"{head}.2.69.142" for head in range(60, 80)),
+            [f"{241 + number % 14}." for number in range(20)],
+        ),
     ],
-)  # fmt: skip
+)
 def test_placeholders_begin_as_none_does_that_is_in_use(text: str, heads: list[str]) -> None:
     for key in KEYS:
         words = Redactor(key).text(text).split()
-        whole = [re.sub("(^|:)0+(?=[0-9a-f])", r"\1", ipaddress.ip_address(word).exploded)
-                 for word in words]  # fmt: skip
+        whole = [
+            re.sub("(^|:)0+(?=[0-9a-f])", r"\1", ipaddress.ip_address(word).exploded)
+            for word in words
+        ]
         assert all(one.startswith(head) for one, head in zip(whole, heads, strict=True))
 
 
@@ -213,10 +231,11 @@ def test_a_bit_that_differs_says_nothing_of_those_after_it() -> None:
 @pytest.mark.faults
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    events=st.lists(st.tuples(st.sampled_from([USB, "wlan0"]), st.sampled_from(STATES)),
-                    max_size=5),
+    events=st.lists(
+        st.tuples(st.sampled_from([USB, "wlan0"]), st.sampled_from(STATES)), max_size=5
+    ),
     apart=st.sampled_from([(), ("wlan0",)]),
-)  # fmt: skip
+)
 def test_what_was_recorded_is_decided_the_same_after_all_is_exchanged(
     tried: Tried, events: list[tuple[str, str]], apart: tuple[str, ...]
 ) -> None:
@@ -256,8 +275,13 @@ def test_one_file_holds_it_all_but_secrets_and_replays(
     assert named[-1] == "recordings"
     assert "/etc/systemd/network/20-enx020000000001.network" in named
     macs = " ".join(["02:00:00:00:00:01"] * 3)
-    for line in ("Name=enx020000000001", f"MACAddress={macs}", "Domains=(redacted)",
-                 "RouteMetric=100", "DHCP=yes"):  # fmt: skip
+    for line in (
+        "Name=enx020000000001",
+        f"MACAddress={macs}",
+        "Domains=(redacted)",
+        "RouteMetric=100",
+        "DHCP=yes",
+    ):
         assert f"\n{line}\n" in text
     assert "\nhook-missing: " in text
     assert any("x.conf" in name for name in named)
@@ -270,8 +294,15 @@ def test_one_file_holds_it_all_but_secrets_and_replays(
 def test_of_a_network_file_sections_and_keys_are_shown() -> None:
     text = "Name=x\n[Network]\nDHCP=\nDomains=\nDomains=sesame\n[Route]\nMetric=5\n"
     shown = network_files.shown(text).splitlines()
-    assert shown == ["Name=x", "[Network]", "DHCP=", "Domains=", "Domains=(redacted)",
-                     "[Route]", "Metric=5"]  # fmt: skip
+    assert shown == [
+        "Name=x",
+        "[Network]",
+        "DHCP=",
+        "Domains=",
+        "Domains=(redacted)",
+        "[Route]",
+        "Metric=5",
+    ]
 
 
 def test_what_cannot_be_had_is_told_in_the_bundle(

@@ -245,8 +245,12 @@ def test_each_family_is_judged_on_its_own() -> None:
     seen = replace(world.look(), probes=tuple(mute))
     after = think(world.config, seen, world.memory)
     assert (after.carrier(4), after.carrier(6)) == ("eth0", "wlan0")
-    assert {r.family for c in decide(world.config, seen, world.memory, after)
-            if isinstance(c, SetRoute) for r in [c.route]} == {6}  # fmt: skip
+    assert {
+        r.family
+        for c in decide(world.config, seen, world.memory, after)
+        if isinstance(c, SetRoute)
+        for r in [c.route]
+    } == {6}
 
 
 def test_without_probes_time_alone_is_enough() -> None:
@@ -316,11 +320,14 @@ def test_nothing_waits_for_a_neighbour_on_a_lost_uplink(world: World) -> None:
     assert [c for c in world.reconcile() if isinstance(c, Forget)] == [Forget("eth0")]
 
 
-@pytest.mark.parametrize(("finer", "moved"), [
-    ("192.168.1.1/32", True),  # networkd's route to the DHCP server's router
-    ("192.168.1.0/24", False),  # no finer than the carrier's own, which wins by its metric
-    ("10.9.9.9/32", False),  # elsewhere
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("finer", "moved"),
+    [
+        ("192.168.1.1/32", True),  # networkd's route to the DHCP server's router
+        ("192.168.1.0/24", False),  # no finer than the carrier's own, which wins by its metric
+        ("10.9.9.9/32", False),  # elsewhere
+    ],
+)
 def test_the_router_is_not_sought_behind_a_mute_standby(finer: str, *, moved: bool) -> None:
     world = World(config_of("eth0", "wlan0"), families=(4,))
     world.finer["wlan0"] = [finer]

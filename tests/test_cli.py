@@ -141,9 +141,11 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [*_MODULE, "replay", str(tmp_path / "list")], stdout=writing, stderr=subprocess.PIPE,
+        [*_MODULE, "replay", str(tmp_path / "list")],
+        stdout=writing,
+        stderr=subprocess.PIPE,
         check=False,
-    )  # fmt: skip
+    )
     os.close(writing)
     assert done.returncode == 141
     assert done.stderr == b""

@@ -48,22 +48,31 @@ DEAD_BOND = _seconds("oursbond", DEAD)
 CPU_TOLD = (f"{_cpu('ours'):.0f}", f"{_cpu('ours1'):.0f}")
 
 
-@pytest.mark.parametrize(("file", "pattern", "figures"), [
-    ("README.md", r"mode `bond`\*\*: ([\d. to]+) s where a bond with the MII monitor needs (\S+) s",
-     (_span("oursbond", CABLE, DOWN), _span("mii", CABLE, DOWN))),
-    ("README.md", r"by its probes\. Mode `bond`: (\S+) s\.", (DEAD_BOND,)),
-    ("README.md", r"a dead gateway then costs (\S+) s\.", (DEAD_BOND,)),
-    ("README.md", r"(\d+) CPU seconds an hour there, (\d+) with `interval = 1`", CPU_TOLD),
-    ("README.md", r"which is one: (\d+) MiB", (f"{_more_mib('ours', 'howto'):.0f}",)),
-    ("README.md", r"takes (\d+) ms of CPU there, one of bash and `ip` (\d+) ms",
-     (f"{CPU[HOOK]:.0f}", f"{CPU['bash and ip']:.0f}")),
-    ("README.id.md", r"Mode `bond` sekitar (\S+) detik", (DEAD_BOND,)),
-    ("README.id.md", r"hanya berakibat gangguan (\S+) detik", (DEAD_BOND,)),
-    ("README.id.md", r"(\d+) detik CPU per jam, (\d+) dengan `interval = 1`", CPU_TOLD),
-    ("docs/choosing.md", r"a dead gateway costs (\S+) s instead", (DEAD_BOND,)),
-    ("docs/bond.md", r"pulled cable \|[^|]*\| (\S+) s", (_seconds("oursbond", CABLE),)),
-    ("docs/bond.md", r"dead gateway \|[^|]*\| (\S+) s \(the kernel\)", (DEAD_BOND,)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("file", "pattern", "figures"),
+    [
+        (
+            "README.md",
+            r"mode `bond`\*\*: ([\d. to]+) s where a bond with the MII monitor needs (\S+) s",
+            (_span("oursbond", CABLE, DOWN), _span("mii", CABLE, DOWN)),
+        ),
+        ("README.md", r"by its probes\. Mode `bond`: (\S+) s\.", (DEAD_BOND,)),
+        ("README.md", r"a dead gateway then costs (\S+) s\.", (DEAD_BOND,)),
+        ("README.md", r"(\d+) CPU seconds an hour there, (\d+) with `interval = 1`", CPU_TOLD),
+        ("README.md", r"which is one: (\d+) MiB", (f"{_more_mib('ours', 'howto'):.0f}",)),
+        (
+            "README.md",
+            r"takes (\d+) ms of CPU there, one of bash and `ip` (\d+) ms",
+            (f"{CPU[HOOK]:.0f}", f"{CPU['bash and ip']:.0f}"),
+        ),
+        ("README.id.md", r"Mode `bond` sekitar (\S+) detik", (DEAD_BOND,)),
+        ("README.id.md", r"hanya berakibat gangguan (\S+) detik", (DEAD_BOND,)),
+        ("README.id.md", r"(\d+) detik CPU per jam, (\d+) dengan `interval = 1`", CPU_TOLD),
+        ("docs/choosing.md", r"a dead gateway costs (\S+) s instead", (DEAD_BOND,)),
+        ("docs/bond.md", r"pulled cable \|[^|]*\| (\S+) s", (_seconds("oursbond", CABLE),)),
+        ("docs/bond.md", r"dead gateway \|[^|]*\| (\S+) s \(the kernel\)", (DEAD_BOND,)),
+    ],
+)
 def test_what_words_tell_was_measured(file: str, pattern: str, figures: Sequence[str]) -> None:
     text = " ".join((HERE / file).read_text(encoding="utf-8").split())
     told = re.search(pattern, text)

@@ -25,16 +25,21 @@ targets = st.sampled_from(["icmp:192.0.2.1", "icmp:2001:db8::1", "tcp:[2001:db8:
 configs = st.builds(
     Config,
     uplinks=st.lists(names, min_size=1, max_size=5, unique=True).flatmap(
-        lambda found: st.tuples(*(st.builds(
-            Uplink,
-            interface=st.just(uplink.interface),
-            metric=st.just(uplink.metric),
-            gateway=st.booleans(),
-            targets=st.lists(targets, max_size=3).map(tuple),
-            policy=st.sampled_from(["any", "all"]),
-            failures=st.integers(1, 20),
-            timeout=st.integers(50, 5000),
-        ) for uplink in default_metrics(tuple(found))))
+        lambda found: st.tuples(
+            *(
+                st.builds(
+                    Uplink,
+                    interface=st.just(uplink.interface),
+                    metric=st.just(uplink.metric),
+                    gateway=st.booleans(),
+                    targets=st.lists(targets, max_size=3).map(tuple),
+                    policy=st.sampled_from(["any", "all"]),
+                    failures=st.integers(1, 20),
+                    timeout=st.integers(50, 5000),
+                )
+                for uplink in default_metrics(tuple(found))
+            )
+        )
     ),
     override_metric=st.integers(1, 99),
     follow_addresses=st.booleans(),
@@ -57,53 +62,113 @@ configs = st.builds(
 
 UPLINKS = '[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n'
 WRONG = [
-    ("override_metrc = 3\n" + UPLINKS, "override_metrc: unknown key, did you mean override_metric?"),
-    (UPLINKS + "[hold_down]\nsecond = 1\n", "hold_down.second: unknown key, did you mean hold_down.seconds?"),
+    (
+        "override_metrc = 3\n" + UPLINKS,
+        "override_metrc: unknown key, did you mean override_metric?",
+    ),
+    (
+        UPLINKS + "[hold_down]\nsecond = 1\n",
+        "hold_down.second: unknown key, did you mean hold_down.seconds?",
+    ),
     ('override_metric = "50"\n' + UPLINKS, "override_metric: must be a whole number, not '50'"),
     ("override_metric = true\n" + UPLINKS, "override_metric: must be a whole number, not True"),
-    ("override_metric = 100\n" + UPLINKS, "override_metric: must be below the metric of every uplink"),
+    (
+        "override_metric = 100\n" + UPLINKS,
+        "override_metric: must be below the metric of every uplink",
+    ),
     ("end_flows = 1\n" + UPLINKS, "end_flows: must be true or false, not 1"),
     ("hold_down = 3\n" + UPLINKS, "hold_down: must be a table, [hold_down]"),
     (UPLINKS + "[hold_down]\nseconds = -1\n", "hold_down.seconds: must be 0 to 86400, not -1"),
-    (UPLINKS + "[hold_down]\nseconds = 400\n", "hold_down.max: must not be below hold_down.seconds"),
-    ('mode = "bonds"\n' + UPLINKS, "mode: must be \"routes\" or \"bond\", not 'bonds'"),
+    (
+        UPLINKS + "[hold_down]\nseconds = 400\n",
+        "hold_down.max: must not be below hold_down.seconds",
+    ),
+    ('mode = "bonds"\n' + UPLINKS, 'mode: must be "routes" or "bond", not \'bonds\''),
     ("bond = 1\n" + UPLINKS, "bond: must be a table, [bond]"),
-    ("[bond]\ninterval = 1\n" + UPLINKS, "bond.interval: unknown key, did you mean bond.arp_interval?"),
+    (
+        "[bond]\ninterval = 1\n" + UPLINKS,
+        "bond.interval: unknown key, did you mean bond.arp_interval?",
+    ),
     ("[bond]\narp_interval = 49\n" + UPLINKS, "bond.arp_interval: must be 50 to 5000, not 49"),
     ('[bond]\nname = "eth0"\n' + UPLINKS, "bond.name: eth0 is an uplink"),
-    ('[bond]\nreselect = "never"\n' + UPLINKS,
-     "bond.reselect: must be one of \"always\", \"better\", \"failure\", not 'never'"),
+    (
+        '[bond]\nreselect = "never"\n' + UPLINKS,
+        'bond.reselect: must be one of "always", "better", "failure", not \'never\'',
+    ),
     ('[bond]\ntargets = ["gateway"]\n' + UPLINKS, "bond.targets: no address: 'gateway'"),
-    *[(UPLINKS + f"[metrics]\ntextfile = {one}\n", f"metrics.textfile: {told}") for one, told in (
-        ("3", "must be a path, not 3"),
-        ('"netfail.prom"', "must be an absolute path of plain characters, not 'netfail.prom'"),
-        ('"/srv/a b/n.prom"', "must be an absolute path of plain characters, not '/srv/a b/n.prom'"),
-        ('"/srv/100%/n.prom"', "must be an absolute path of plain characters, not '/srv/100%/n.prom'"),
-        ('"/srv/../etc/x/n.prom"', "must be an absolute path of plain characters, not '/srv/../etc/x/n.prom'"),
-        ('"/srv/x\\n/n.prom"', "must be an absolute path of plain characters, not '/srv/x\\n/n.prom'"),
-        ('"/run/n.prom"', "must have a directory of its own, as in '/run/x/netfail.prom', not '/run/n.prom'"),
-        ('"/srv/x/netfail.txt"', "must end in .prom, or node_exporter does not read it, not '/srv/x/netfail.txt'"),
-        ('"/tmp/x/n.prom"', "the check can't write below /tmp; try '/run/netfail-hooks/netfail.prom'"),
-        ('"/run/user/0/n.prom"', "the check can't write below /run/user; try '/run/netfail-hooks/netfail.prom'"),
-    )],
-    (UPLINKS + "[metrics]\nfile = 1\n", "metrics.file: unknown key, did you mean metrics.textfile?"),
+    *[
+        (UPLINKS + f"[metrics]\ntextfile = {one}\n", f"metrics.textfile: {told}")
+        for one, told in (
+            ("3", "must be a path, not 3"),
+            ('"netfail.prom"', "must be an absolute path of plain characters, not 'netfail.prom'"),
+            (
+                '"/srv/a b/n.prom"',
+                "must be an absolute path of plain characters, not '/srv/a b/n.prom'",
+            ),
+            (
+                '"/srv/100%/n.prom"',
+                "must be an absolute path of plain characters, not '/srv/100%/n.prom'",
+            ),
+            (
+                '"/srv/../etc/x/n.prom"',
+                "must be an absolute path of plain characters, not '/srv/../etc/x/n.prom'",
+            ),
+            (
+                '"/srv/x\\n/n.prom"',
+                "must be an absolute path of plain characters, not '/srv/x\\n/n.prom'",
+            ),
+            (
+                '"/run/n.prom"',
+                "must have a directory of its own, as in '/run/x/netfail.prom', not '/run/n.prom'",
+            ),
+            (
+                '"/srv/x/netfail.txt"',
+                "must end in .prom, or node_exporter does not read it, not '/srv/x/netfail.txt'",
+            ),
+            (
+                '"/tmp/x/n.prom"',
+                "the check can't write below /tmp; try '/run/netfail-hooks/netfail.prom'",
+            ),
+            (
+                '"/run/user/0/n.prom"',
+                "the check can't write below /run/user; try '/run/netfail-hooks/netfail.prom'",
+            ),
+        )
+    ],
+    (
+        UPLINKS + "[metrics]\nfile = 1\n",
+        "metrics.file: unknown key, did you mean metrics.textfile?",
+    ),
     ("", "uplink: name at least one, as [[uplink]] with an interface"),
     ("uplink = [3]\n", "uplink 1: must be a table, [[uplink]]"),
     ('[[uplink]]\ninterface = "a/b"\n', "uplink 1: interface: not an interface name: 'a/b'"),
     ("[[uplink]]\nmetric = 5\n", "uplink 1: interface: not an interface name: None"),
-    ('[[uplink]]\ninterface = "eth0"\nmetric = true\n', "uplink 1: metric: must be 1 to 4294967295, not True"),
-    ('[[uplink]]\ninterface = "eth0"\nmetrik = 5\n', "uplink 1: metrik: unknown key, did you mean metric?"),
-    (UPLINKS + 'targets = "icmp:1.1.1.1"\n', "uplink 2: targets: must be a list, not 'icmp:1.1.1.1'"),
-    (UPLINKS + 'targets = ["icmp:dns.example"]\n',
-     "uplink 2: targets: neither icmp:ADDRESS nor tcp:ADDRESS:PORT: 'icmp:dns.example'"),
-    (UPLINKS + 'policy = "most"\n', "uplink 2: policy: must be \"any\" or \"all\", not 'most'"),
+    (
+        '[[uplink]]\ninterface = "eth0"\nmetric = true\n',
+        "uplink 1: metric: must be 1 to 4294967295, not True",
+    ),
+    (
+        '[[uplink]]\ninterface = "eth0"\nmetrik = 5\n',
+        "uplink 1: metrik: unknown key, did you mean metric?",
+    ),
+    (
+        UPLINKS + 'targets = "icmp:1.1.1.1"\n',
+        "uplink 2: targets: must be a list, not 'icmp:1.1.1.1'",
+    ),
+    (
+        UPLINKS + 'targets = ["icmp:dns.example"]\n',
+        "uplink 2: targets: neither icmp:ADDRESS nor tcp:ADDRESS:PORT: 'icmp:dns.example'",
+    ),
+    (UPLINKS + 'policy = "most"\n', 'uplink 2: policy: must be "any" or "all", not \'most\''),
     (UPLINKS + "failures = 0\n", "uplink 2: failures: must be 1 to 20, not 0"),
     (UPLINKS + "timeout = 49\n", "uplink 2: timeout: must be 50 to 5000, not 49"),
     (UPLINKS + 'gateway = "no"\n', "uplink 2: gateway: must be true or false, not 'no'"),
     (UPLINKS + '[[uplink]]\ninterface = "eth0"\n', "uplink: the same interface twice"),
-    (UPLINKS + '[[uplink]]\ninterface = "usb0"\nmetric = 600\n',
-     "uplink: metrics overlap; each must be greater than the one before it"),
-]  # fmt: skip
+    (
+        UPLINKS + '[[uplink]]\ninterface = "usb0"\nmetric = 600\n',
+        "uplink: metrics overlap; each must be greater than the one before it",
+    ),
+]
 
 
 @pytest.mark.parametrize(("text", "complaint"), WRONG)
@@ -123,9 +188,18 @@ def test_targets_read_as_they_are_written(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "icmp:", "tcp:192.0.2.1", "tcp:192.0.2.1:0", "tcp:192.0.2.1:65536", "udp:::1:5",
-             "tcp:192.0.2.1:+5", "192.0.2.1"]
-)  # fmt: skip
+    "text",
+    [
+        "",
+        "icmp:",
+        "tcp:192.0.2.1",
+        "tcp:192.0.2.1:0",
+        "tcp:192.0.2.1:65536",
+        "udp:::1:5",
+        "tcp:192.0.2.1:+5",
+        "192.0.2.1",
+    ],
+)
 def test_what_is_no_target_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - ipaddress words it in its own ways
         parse_target(text)

@@ -74,10 +74,12 @@ def test_another_interval_changes_that_line_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["uplink = [{interface = 'eth0'}, {interface = 'wlan0'}]\ncheck.interval = 3\n",
-     "check = {interval = 2}\n[[uplink]]\ninterface='eth0'\n[[uplink]]\ninterface='wlan0'\n",
-     "[[uplink]]\ninterface='eth0'\ntargets=[\n'icmp:1.1.1.1',\n]\n[[uplink]]\ninterface='w'\n"],
-)  # fmt: skip
+    [
+        "uplink = [{interface = 'eth0'}, {interface = 'wlan0'}]\ncheck.interval = 3\n",
+        "check = {interval = 2}\n[[uplink]]\ninterface='eth0'\n[[uplink]]\ninterface='wlan0'\n",
+        "[[uplink]]\ninterface='eth0'\ntargets=[\n'icmp:1.1.1.1',\n]\n[[uplink]]\ninterface='w'\n",
+    ],
+)
 def test_a_form_that_cannot_be_amended_is_written_anew(tmp_path: Path, text: str) -> None:
     config, _ = _choose(tmp_path, text, "eth0", "ppp0", interval=9)
     assert (config.names(), config.interval) == (("eth0", "ppp0"), 9)

@@ -45,8 +45,9 @@ def test_hold_down_may_be_as_long_as_its_limit() -> None:
     assert _wrong({"hold_down": {"seconds": 9, "max": 8}})
 
 
-@pytest.mark.parametrize(("metric", "fine"), [(0, False), (1, True), (HIGHEST - 1, True),
-                                              (HIGHEST, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("metric", "fine"), [(0, False), (1, True), (HIGHEST - 1, True), (HIGHEST, False)]
+)
 def test_the_override_comes_before_every_uplink(metric: int, *, fine: bool) -> None:
     assert (_wrong({"override_metric": metric}) == []) is fine
 
@@ -82,8 +83,10 @@ def test_the_defaults_are_those_of_the_documents() -> None:
     assert (config.bond.name, config.bond.arp_interval) == ("bond0", 100)
 
 
-@pytest.mark.parametrize(("number", "fine"), [(49, False), (50, True), (5000, True), (5001, False),
-                                              (True, False), ("100", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("number", "fine"),
+    [(49, False), (50, True), (5000, True), (5001, False), (True, False), ("100", False)],
+)
 def test_the_bonds_interval(number: object, *, fine: bool) -> None:
     wrong: list[str] = []
     parse_bond({"arp_interval": number}, wrong)
@@ -112,8 +115,9 @@ def test_targets_of_the_bond_are_a_list(targets: object) -> None:
     assert wrong == ["bond.targets: must be a list of at most 16 addresses"]
 
 
-@pytest.mark.parametrize(("port", "fine"), [("1", True), ("65535", True), ("0", False),
-                                            ("65536", False), ("²", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("port", "fine"), [("1", True), ("65535", True), ("0", False), ("65536", False), ("²", False)]
+)
 def test_ports(port: str, *, fine: bool) -> None:
     if fine:
         assert parse_target(f"tcp:192.0.2.1:{port}").port == int(port)
@@ -122,8 +126,18 @@ def test_ports(port: str, *, fine: bool) -> None:
         parse_target(f"tcp:192.0.2.1:{port}")
 
 
-@pytest.mark.parametrize("address", ["224.0.0.1", "0.0.0.0", "127.0.0.1", "fe80::1%eth0",  # noqa: S104
-                                     "ff02::1", "::", "::1"])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    [
+        "224.0.0.1",
+        "0.0.0.0",
+        "127.0.0.1",
+        "fe80::1%eth0",  # noqa: S104
+        "ff02::1",
+        "::",
+        "::1",
+    ],
+)
 def test_no_target_is_nobody_or_everybody(address: str) -> None:
     with pytest.raises(ValueError, match="not the address of a host"):
         parse_target(f"icmp:{address}")
@@ -131,8 +145,11 @@ def test_no_target_is_nobody_or_everybody(address: str) -> None:
 
 def test_an_uplink_is_probed_where_there_is_anything_to_ask() -> None:
     target = parse_target("icmp:192.0.2.1")
-    asked = [Uplink("a", 1, gateway=gateway, targets=targets).probed
-             for gateway in (True, False) for targets in ((target,), ())]  # fmt: skip
+    asked = [
+        Uplink("a", 1, gateway=gateway, targets=targets).probed
+        for gateway in (True, False)
+        for targets in ((target,), ())
+    ]
     assert asked == [True, True, True, False]
 
 

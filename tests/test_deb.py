@@ -74,9 +74,12 @@ def tree(clean: Tree) -> Iterator[Tree]:
 def build(place: Path) -> Path:
     """Build the package in a directory of the test's own."""
     done = subprocess.run(
-        [str(HERE / "packaging/deb"), str(place)], cwd="/", capture_output=True, text=True,
+        [str(HERE / "packaging/deb"), str(place)],
+        cwd="/",
+        capture_output=True,
+        text=True,
         check=True,
-    )  # fmt: skip
+    )
     return Path(done.stdout.strip())
 
 

@@ -28,8 +28,9 @@ def test_an_override_is_never_marked_dead_and_is_ours(world: World) -> None:
     marked = tuple(replace(route, linkdown=True) for route in world.look().routes)
     seen = replace(world.look(), routes=marked)
     after = think(world.config, seen, world.memory)
-    made = [c.route for c in decide(world.config, seen, world.memory, after)
-            if isinstance(c, SetRoute)]  # fmt: skip
+    made = [
+        c.route for c in decide(world.config, seen, world.memory, after) if isinstance(c, SetRoute)
+    ]
     assert made
     assert {(route.linkdown, route.ours, route.metric) for route in made} == {(False, True, 50)}
 
@@ -41,12 +42,18 @@ def test_moved_addresses_keep_their_time_and_ipv6_ones_are_not_chosen(world: Wor
     assert moved == {(4, 32, FOREVER, FOREVER, True), (6, 128, 0, FOREVER, True)}
     lease = tuple(replace(one, expires=world.now + 1) for one in world.memory.kept)
     bare = replace(world.look(), addresses=())
-    last = [replace(world.memory, kept=tuple(replace(k, expires=world.now + left) for k in lease))
-            for left in (61_000, 1999, 1)]  # fmt: skip
+    last = [
+        replace(world.memory, kept=tuple(replace(k, expires=world.now + left) for k in lease))
+        for left in (61_000, 1999, 1)
+    ]
     times = [
-        [(one.preferred, one.valid) for family in FAMILIES
-         for one in followers(world.config, bare, memory, family)] for memory in last
-    ]  # fmt: skip
+        [
+            (one.preferred, one.valid)
+            for family in FAMILIES
+            for one in followers(world.config, bare, memory, family)
+        ]
+        for memory in last
+    ]
     assert times == [[(61, 61), (0, 61)], [(1, 1), (0, 1)], [(1, 1), (0, 1)]]
 
 
@@ -108,9 +115,12 @@ def test_one_uplink_on_the_same_lan_is_enough_to_set_a_metric_again() -> None:
 
 def test_metrics_of_what_is_not_networkds_doing_stay(world: World) -> None:
     for spoil in (
-        {"protocol": 4}, {"source": ""}, {"source": "192.168.1.77"}, {"metric": 7},
+        {"protocol": 4},
+        {"source": ""},
+        {"source": "192.168.1.77"},
+        {"metric": 7},
         {"destination": "192.168.0.0/16"},
-    ):  # fmt: skip
+    ):
         one = Forgetful(world, eth0=0)
         (route,) = one.seen.connected("eth0", 4)
         one.swap(route, replace(route, **spoil))
@@ -141,14 +151,18 @@ def test_two_uplinks_of_one_metric_are_told_apart_by_an_override() -> None:
     world = World(same, families=(4,))
     world.reconcile()
     assert {(r.interface, r.destination) for r in world.routes} == {
-        ("eth0", "192.168.1.0/24"), ("eth0", "default")
-    }  # fmt: skip
+        ("eth0", "192.168.1.0/24"),
+        ("eth0", "default"),
+    }
 
 
 def test_the_gateway_hears_of_a_move_first(world: World) -> None:
     world.event("eth0", "no-carrier")
-    told = {(c.family, c.interface, c.gateway, c.mac) for c in world.reconcile()
-            if isinstance(c, Announce)}  # fmt: skip
+    told = {
+        (c.family, c.interface, c.gateway, c.mac)
+        for c in world.reconcile()
+        if isinstance(c, Announce)
+    }
     assert told == {
         (4, "wlan0", "192.168.1.1", "02:00:00:00:00:03"),
         (6, "wlan0", "fd00:1::1", "02:00:00:00:00:03"),
@@ -166,9 +180,11 @@ def test_an_override_follows_the_route_that_it_was_made_of(
     world.reconcile()
     seen = world.look()
     routes = tuple(
-        replace(r, **other) if (r.interface, r.family, r.destination, r.ours)
-        == ("wlan0", 4, "default", False) else r for r in seen.routes
-    )  # fmt: skip
+        replace(r, **other)
+        if (r.interface, r.family, r.destination, r.ours) == ("wlan0", 4, "default", False)
+        else r
+        for r in seen.routes
+    )
     made = decide(world.config, replace(seen, routes=routes), world.memory, world.memory)
     assert [type(one) for one in made] == [SetRoute]
     assert {key: getattr(made[0].route, key) for key in other} == other  # type: ignore[union-attr]

@@ -8,14 +8,17 @@ from netfail_hooks.demo.story import COLUMNS, Chapter, Outcome
 from netfail_hooks.demo.text import Look, chapter, head, summary
 from netfail_hooks.lab.namespaces import _refused
 
-_WELL = Outcome("cable out", moved_ms=12, sent=900, lost=1, outage_ms=7.2, stall_ms=3.4,
-                connections=2, alive=2)  # fmt: skip
+_WELL = Outcome(
+    "cable out", moved_ms=12, sent=900, lost=1, outage_ms=7.2, stall_ms=3.4, connections=2, alive=2
+)
 _HALF = COLUMNS // 2
 _TOLD = Chapter(
-    "The cable", (_WELL,), 100.0,
+    "The cable",
+    (_WELL,),
+    100.0,
     {"eth0": (True,) * _HALF + (False,) * _HALF, "wlan0": (False,) * _HALF + (True,) * _HALF},
     (0,) * _HALF + (1,) + (0,) * (_HALF - 1),
-)  # fmt: skip
+)
 
 
 def test_strips_show_who_carried_the_traffic_and_what_was_lost() -> None:
@@ -46,13 +49,20 @@ def test_the_table_has_each_act_and_names_what_went_wrong() -> None:
     assert not [line for line in summary([_TOLD], "") if line.startswith("NOT WELL")]
 
 
-@pytest.mark.parametrize(("said", "user", "hint"), [
-    ("unshare: unshare failed: Operation not permitted", True, "forbids user namespaces"),
-    ("unshare: write failed /proc/self/uid_map: Operation not permitted", True, "forbids user"),
-    ("mount of /sys failed: Operation not permitted", True, "run it with sudo; in a container"),
-    ("unshare: mount /proc failed: Operation not permitted", True, "in a container, on a machine"),
-    ("mount: /run: permission denied", False, "root without CAP_SYS_ADMIN"),
-])
+@pytest.mark.parametrize(
+    ("said", "user", "hint"),
+    [
+        ("unshare: unshare failed: Operation not permitted", True, "forbids user namespaces"),
+        ("unshare: write failed /proc/self/uid_map: Operation not permitted", True, "forbids user"),
+        ("mount of /sys failed: Operation not permitted", True, "run it with sudo; in a container"),
+        (
+            "unshare: mount /proc failed: Operation not permitted",
+            True,
+            "in a container, on a machine",
+        ),
+        ("mount: /run: permission denied", False, "root without CAP_SYS_ADMIN"),
+    ],
+)
 def test_what_was_refused_is_told_with_what_to_try(said: str, hint: str, *, user: bool) -> None:
     problem = _refused(said, user=user)
     assert said in str(problem)

@@ -86,8 +86,9 @@ def test_another_subnet_carries_new_traffic_only() -> None:
 def test_an_address_that_is_shared_already_is_announced_and_stays() -> None:
     seen = _seen("a", "b")
     shared = Address("b", 4, "10.0.0.2", 32, shared=True)
-    both = Observation(now=0, links=seen.links, addresses=(*seen.addresses, shared),
-                       routes=seen.routes)  # fmt: skip
+    both = Observation(
+        now=0, links=seen.links, addresses=(*seen.addresses, shared), routes=seen.routes
+    )
     detour = plan(CONFIG, both, Memory(), "a")
     assert detour.addresses == ()
     assert [one.address for one in detour.announced] == ["10.0.0.2"]

@@ -38,8 +38,11 @@ ROWS = {
 
 def test_every_setting_is_documented_and_nothing_else() -> None:
     assert set(ROWS) == {
-        "mode", *(setting.key for setting in SETTINGS), *KEYS, *(f"bond.{key}" for key in BOND_KEYS)
-    }  # fmt: skip
+        "mode",
+        *(setting.key for setting in SETTINGS),
+        *KEYS,
+        *(f"bond.{key}" for key in BOND_KEYS),
+    }
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: str(setting.key))
@@ -108,8 +111,10 @@ def test_a_command_line_is_one_that_the_command_takes(document: Path) -> None:
 def test_what_is_made_from_the_code_is_up_to_date() -> None:
     done = subprocess.run(
         [sys.executable, HERE / "docs/reference.py", "--check"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr + "run docs/reference.py"
 
 
@@ -169,9 +174,17 @@ def test_no_more_is_promised_of_a_pulled_cable_than_is_tested() -> None:
     assert most
     assert least
     told = f"{most[1]} of {least[1]} datagrams"
-    texts = {path: (HERE / path).read_text(encoding="utf-8") for path in (
-        "README.md", "README.id.md", "docs/guarantees.md", "man/netfail-hooks.8",
-        "packaging/debian/control", "netfail_hooks/cli/__init__.py")}  # fmt: skip
+    texts = {
+        path: (HERE / path).read_text(encoding="utf-8")
+        for path in (
+            "README.md",
+            "README.id.md",
+            "docs/guarantees.md",
+            "man/netfail-hooks.8",
+            "packaging/debian/control",
+            "netfail_hooks/cli/__init__.py",
+        )
+    }
     assert f"at most {told}" in texts["README.md"]
     assert f"at most {told}" in texts["docs/guarantees.md"]
     assert f"paling banyak {told.replace('of', 'dari')[:-1]}" in texts["README.id.md"]

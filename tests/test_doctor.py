@@ -30,10 +30,15 @@ from tests.test_doctor_rules import BARE, HEALTHY
 
 _PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
 _ILL = replace(
-    HEALTHY, processes=(), kernel=(5, 4), unknown=("a thing: run as root",),
-    units=tuple(replace(unit, active="inactive") if "dispatcher" in unit.name else unit
-                for unit in HEALTHY.units or ()),
-)  # fmt: skip
+    HEALTHY,
+    processes=(),
+    kernel=(5, 4),
+    unknown=("a thing: run as root",),
+    units=tuple(
+        replace(unit, active="inactive") if "dispatcher" in unit.name else unit
+        for unit in HEALTHY.units or ()
+    ),
+)
 
 _TOLD = """\
 1.  BROKEN  networkd-dispatcher is not running [dispatcher-stopped]
@@ -69,7 +74,8 @@ def test_how_it_reads() -> None:
     rules = report(HEALTHY).rules
     assert render(report(HEALTHY)) == (
         f"nothing is wrong with the set-up: {rules} rules, uplinks eth0, wlan0\n"
-        "how the uplinks are: netfail-hooks status")  # fmt: skip
+        "how the uplinks are: netfail-hooks status"
+    )
     assert "uplinks none" in render(report(BARE))
 
 
@@ -81,8 +87,7 @@ def test_colour_changes_no_word() -> None:
 
 
 def test_install_gets_ahead_of_a_file_that_shadows_ours(machine: Machine) -> None:
-    machine.write("/etc/systemd/network/05-x.network",
-                  "[Match]\nName=eth0\n[Network]\nDHCP=yes\n")  # fmt: skip
+    machine.write("/etc/systemd/network/05-x.network", "[Match]\nName=eth0\n[Network]\nDHCP=yes\n")
     unknown: list[str] = []
     (other,) = doctor_files.networks(machine.paths, ("eth0",), unknown)
     (found,) = report(replace(HEALTHY, networks=(other,))).findings
@@ -93,13 +98,22 @@ def test_install_gets_ahead_of_a_file_that_shadows_ours(machine: Machine) -> Non
     assert _files(machine) == ()
 
 
-@pytest.mark.parametrize(("term", "no_colour", "painted"), [
-    ("xterm", "", True), ("xterm", "1", False), ("dumb", "", False), ("", "", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("term", "no_colour", "painted"),
+    [
+        ("xterm", "", True),
+        ("xterm", "1", False),
+        ("dumb", "", False),
+        ("", "", False),
+    ],
+)
 def test_it_is_coloured_where_that_can_be_seen(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, term: str,
-    no_colour: str, painted: bool,  # noqa: FBT001 - a column
-) -> None:  # fmt: skip
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    term: str,
+    no_colour: str,
+    painted: bool,  # noqa: FBT001 - a column
+) -> None:
     monkeypatch.setattr(doctor, "look", lambda _: HEALTHY)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", term)
@@ -119,8 +133,9 @@ def test_the_json_keys_are_those_documented() -> None:
 
 
 def test_only_safe_commands_are_run_each_once() -> None:
-    twice = report(replace(HEALTHY, files=(OwnFile("/a", "missing"),), hook_lacks="/py",
-                           kernel=(5, 4)))  # fmt: skip
+    twice = report(
+        replace(HEALTHY, files=(OwnFile("/a", "missing"),), hook_lacks="/py", kernel=(5, 4))
+    )
     assert [one.safe for one in twice.findings] == [True, True, False]
     assert doctor_fix.commands(twice.findings) == ("netfail-hooks install --yes",)
     assert Hit("x", ("reboot",)).safe is False
@@ -169,8 +184,10 @@ def test_files_that_are_gone_or_changed(machine: Machine) -> None:
     sysctl = "/etc/sysctl.d/60-netfail-hooks.conf"
     hook = "/etc/networkd-dispatcher/off.d/50-netfail-hooks"
     machine.write(ours, "# netfail-hooks: mine now\n")
-    machine.write("/etc/netfail-hooks/config.toml", machine.read("/etc/netfail-hooks/config.toml")
-                  + "\n# a remark of mine\n")  # fmt: skip
+    machine.write(
+        "/etc/netfail-hooks/config.toml",
+        machine.read("/etc/netfail-hooks/config.toml") + "\n# a remark of mine\n",
+    )
     os.unlink(f"{machine.root}{sysctl}")
     os.chmod(f"{machine.root}{hook}", 0o775)  # noqa: S103 - hook-skipped tells of that
     assert _files(machine) == (OwnFile(sysctl, "missing"), OwnFile(ours, "changed"))
@@ -195,8 +212,14 @@ def test_without_the_manifest_what_is_gone_is_known_and_what_changed_is_not(
 _D = "/etc/systemd/network/10-netfail"
 
 
-@pytest.mark.parametrize("first", [_PAIR, (*_PAIR, "--mode", "bond"), (
-    *_PAIR, "--mode", "bond", "--address", "192.0.2.9/24", "--gateway", "192.0.2.1")])  # fmt: skip
+@pytest.mark.parametrize(
+    "first",
+    [
+        _PAIR,
+        (*_PAIR, "--mode", "bond"),
+        (*_PAIR, "--mode", "bond", "--address", "192.0.2.9/24", "--gateway", "192.0.2.1"),
+    ],
+)
 def test_a_machine_as_installed_differs_in_nothing(tmp_path: Path, first: tuple[str, ...]) -> None:
     machine = Machine(tmp_path)
     machine.install(*first)
@@ -219,9 +242,11 @@ def test_an_edit_that_would_make_a_bond_is_never_safe(machine: Machine) -> None:
         _edit(machine, 'mode = "routes"', 'mode = "bond"')
         config, found = load(machine.paths), _files(machine)
         assert {one.path: one.state for one in found} == {
-            f"{_D}-bond0.network": "new", f"{_D}-bond0.netdev": "new",
-            f"{_D}-eth0.network": "stale", f"{_D}-wlan0.network": "stale",
-        }  # fmt: skip
+            f"{_D}-bond0.network": "new",
+            f"{_D}-bond0.netdev": "new",
+            f"{_D}-eth0.network": "stale",
+            f"{_D}-wlan0.network": "stale",
+        }
         for facts in (HEALTHY, replace(HEALTHY, hook_lacks="/py", timer_interval_kept=False)):
             told = report(replace(facts, config=config, files=found)).findings
             assert told[0].code == "config-not-installed"
@@ -239,11 +264,14 @@ def test_an_edit_that_would_make_a_bond_is_never_safe(machine: Machine) -> None:
         machine.install("--yes")
 
 
-@pytest.mark.parametrize(("old", "new", "differs"), [
-    ('\nname = "bond0"', '\nname = "bond1"', {"bond1.netdev": "new", "bond0.netdev": "stale"}),
-    ("arp_interval = 100", "arp_interval = 200", {"bond0.netdev": "stale"}),
-    ('"wlan0"', '"wlan1"', {"wlan1.network": "new", "wlan0.network": "stale"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("old", "new", "differs"),
+    [
+        ('\nname = "bond0"', '\nname = "bond1"', {"bond1.netdev": "new", "bond0.netdev": "stale"}),
+        ("arp_interval = 100", "arp_interval = 200", {"bond0.netdev": "stale"}),
+        ('"wlan0"', '"wlan1"', {"wlan1.network": "new", "wlan0.network": "stale"}),
+    ],
+)
 def test_another_bond_or_uplink_is_told(
     tmp_path: Path, old: str, new: str, differs: dict[str, str]
 ) -> None:
@@ -274,28 +302,40 @@ def test_the_network_file_in_use(machine: Machine) -> None:
     assert [(one.ours, one.unmanaged, one.gateways) for one in ours] == [
         (True, False, ("192.168.1.1",))
     ] * 2
-    machine.write("/run/systemd/network/05-x.network",
-                  "[Match]\nName=eth*\n[Link]\nUnmanaged=yes\n")  # fmt: skip
+    machine.write(
+        "/run/systemd/network/05-x.network", "[Match]\nName=eth*\n[Link]\nUnmanaged=yes\n"
+    )
     other, _ = doctor_files.networks(machine.paths, ("eth0", "wlan0"), unknown)
     assert (other.path, other.ours, other.unmanaged, other.gateways) == (
-        "/run/systemd/network/05-x.network", False, True, (),
-    )  # fmt: skip
+        "/run/systemd/network/05-x.network",
+        False,
+        True,
+        (),
+    )
     assert unknown == []
     machine.write("/run/systemd/network/01-x.network", "[Match]\nFirmware=x\n")
     assert doctor_files.networks(machine.paths, ("eth0",), unknown) == ()
     assert "cannot tell" in unknown[0]
 
 
-@pytest.mark.parametrize(("text", "gateways"), [
-    ("[Route]\nGateway=192.0.2.1\nTable=100\n", ()),
-    ("[Route]\nGateway=192.0.2.1\nTable=main\n[Route]\nGateway=192.0.2.2\nTable=254\n",
-     ("192.0.2.1", "192.0.2.2")),
-    ("[Route]\nGateway=192.0.2.1\nType=unreachable\n", ()),
-    ("[Route]\nGateway=192.0.2.1\nType=unicast\n", ("192.0.2.1",)),
-    ("[Route]\nGateway=192.0.2.1\nDestination=198.51.100.0/24\n", ()),
-    ("[Network]\nGateway=2001:DB8:0::1\n[Route]\nGateway=FE80::1\n", ("2001:db8::1", "fe80::1")),
-    ("[Route]\nGateway=_dhcp4\n[Route]\nGateway=_ipv6ra\n", ()),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "gateways"),
+    [
+        ("[Route]\nGateway=192.0.2.1\nTable=100\n", ()),
+        (
+            "[Route]\nGateway=192.0.2.1\nTable=main\n[Route]\nGateway=192.0.2.2\nTable=254\n",
+            ("192.0.2.1", "192.0.2.2"),
+        ),
+        ("[Route]\nGateway=192.0.2.1\nType=unreachable\n", ()),
+        ("[Route]\nGateway=192.0.2.1\nType=unicast\n", ("192.0.2.1",)),
+        ("[Route]\nGateway=192.0.2.1\nDestination=198.51.100.0/24\n", ()),
+        (
+            "[Network]\nGateway=2001:DB8:0::1\n[Route]\nGateway=FE80::1\n",
+            ("2001:db8::1", "fe80::1"),
+        ),
+        ("[Route]\nGateway=_dhcp4\n[Route]\nGateway=_ipv6ra\n", ()),
+    ],
+)
 def test_which_gateways_a_file_promises(
     machine: Machine, text: str, gateways: tuple[str, ...]
 ) -> None:
@@ -314,8 +354,13 @@ def test_the_timer_is_compared_with_the_config(machine: Machine) -> None:
 
 def test_bonds_and_settings_from_the_kernels_files(machine: Machine) -> None:
     assert doctor_files.bonds(machine.paths) == ()
-    for key, text in {"mode": "balance-rr 0\n", "fail_over_mac": "none 0\n", "slaves": "eth0\n",
-                      "arp_interval": "0\n", "arp_ip_target": "\n"}.items():  # fmt: skip
+    for key, text in {
+        "mode": "balance-rr 0\n",
+        "fail_over_mac": "none 0\n",
+        "slaves": "eth0\n",
+        "arp_interval": "0\n",
+        "arp_ip_target": "\n",
+    }.items():
         machine.write(f"/sys/class/net/bond7/bonding/{key}", text)
     assert doctor_files.bonds(machine.paths) == (
         BondSeen("bond7", "balance-rr", "none", 0, (), ("eth0",)),
@@ -324,30 +369,34 @@ def test_bonds_and_settings_from_the_kernels_files(machine: Machine) -> None:
     for name, setting in (("all", 1), ("eth0", 2), ("wlan0", 0)):
         machine.write(f"{conf}/{name}/arp_ignore", f"{setting}\n")
     assert doctor_files.arp_ignore(machine.paths, ("eth0", "wlan0", "gone0")) == (
-        ("ipv4/conf/eth0/arp_ignore", 2), ("ipv4/conf/all/arp_ignore", 1),
+        ("ipv4/conf/eth0/arp_ignore", 2),
         ("ipv4/conf/all/arp_ignore", 1),
-    )  # fmt: skip
+        ("ipv4/conf/all/arp_ignore", 1),
+    )
 
 
 _LO = "auto lo\niface lo inet loopback\n"
 _ETH0 = "allow-hotplug eth0\niface eth0 inet6 auto\n"
 
 
-@pytest.mark.parametrize(("text", "has"), [
-    ("auto eth0 wlan0\niface eth0 inet manual\n iface wlan0 inet dhcp\n#iface eth0 inet dhcp\n",
-     ("wlan0",)),
-    ("iface eth0 inet dhcp\n", ()),
-    ("auto \\\n eth0\niface eth0 inet static\n address 192.0.2.1/24\n", ("eth0",)),
-    ("auto /wl*\niface wlan0 inet dhcp\n", ("wlan0",)),
-    ("", ()),
-    ("source interfaces.d/a\n", ("eth0",)),
-    ("source /etc/network/interfaces.d/*.bak\n", ("wlan0",)),
-    ("source-directory /etc/network/interfaces.d\n", ("eth0",)),
-    ("source interfaces\nsource\nauto\niface\niface eth0 inet\n", ()),
-])  # fmt: skip
-def test_what_ifupdown_is_told_to_raise(
-    machine: Machine, text: str, has: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize(
+    ("text", "has"),
+    [
+        (
+            "auto eth0 wlan0\niface eth0 inet manual\n iface wlan0 inet dhcp\n#iface eth0 inet dhcp\n",
+            ("wlan0",),
+        ),
+        ("iface eth0 inet dhcp\n", ()),
+        ("auto \\\n eth0\niface eth0 inet static\n address 192.0.2.1/24\n", ("eth0",)),
+        ("auto /wl*\niface wlan0 inet dhcp\n", ("wlan0",)),
+        ("", ()),
+        ("source interfaces.d/a\n", ("eth0",)),
+        ("source /etc/network/interfaces.d/*.bak\n", ("wlan0",)),
+        ("source-directory /etc/network/interfaces.d\n", ("eth0",)),
+        ("source interfaces\nsource\nauto\niface\niface eth0 inet\n", ()),
+    ],
+)
+def test_what_ifupdown_is_told_to_raise(machine: Machine, text: str, has: tuple[str, ...]) -> None:
     machine.write("/etc/network/interfaces", _LO + text)
     machine.write("/etc/network/interfaces.d/a", _ETH0)
     machine.write("/etc/network/interfaces.d/wlan0.bak", _ETH0.replace("eth0", "wlan0"))
@@ -424,8 +473,10 @@ def test_units_as_systemctl_shows_them() -> None:
 def test_name_servers_as_resolvectl_prints_them() -> None:
     text = "Global: 9.9.9.9\nLink 2 (eth0): 192.168.1.1 fd00::1\nLink 3 (wlan0):\n"
     assert doctor_machine.parse_name_servers(text) == (
-        ("", ("9.9.9.9",)), ("eth0", ("192.168.1.1", "fd00::1")), ("wlan0", ()),
-    )  # fmt: skip
+        ("", ("9.9.9.9",)),
+        ("eth0", ("192.168.1.1", "fd00::1")),
+        ("wlan0", ()),
+    )
     assert doctor_machine.parse_name_servers("") == ()
 
 

@@ -67,25 +67,42 @@ def test_in_use_is_the_lowest_metric_that_is_alive() -> None:
 
 
 def test_connected_is_what_needs_no_gateway() -> None:
-    others = (replace(LAN, interface="wlan0"), replace(LAN, family=6), WAY,
-              replace(LAN, protocol=facts.PROTOCOL), replace(WAY, gateway=""),
-              replace(LAN, gateway="10.0.0.9"))  # fmt: skip
+    others = (
+        replace(LAN, interface="wlan0"),
+        replace(LAN, family=6),
+        WAY,
+        replace(LAN, protocol=facts.PROTOCOL),
+        replace(WAY, gateway=""),
+        replace(LAN, gateway="10.0.0.9"),
+    )
     assert _seen(LAN, *others).connected("eth0", 4) == [LAN]
 
 
 def test_own_addresses_are_neither_moved_nor_shared() -> None:
     own = Address("eth0", 4, "10.0.0.2", 24)
-    others = (replace(own, ours=True), replace(own, shared=True), replace(own, family=6),
-              replace(own, interface="wlan0"))  # fmt: skip
+    others = (
+        replace(own, ours=True),
+        replace(own, shared=True),
+        replace(own, family=6),
+        replace(own, interface="wlan0"),
+    )
     assert _seen(addresses=(*others, own)).own_addresses("eth0", 4) == [own]
 
 
 @pytest.mark.parametrize(
     ("family", "address", "fine"),
-    [(4, "10.0.0.1", True), (6, "fd00::1", True), (4, "fd00::1", False), (6, "10.0.0.1", False),
-     (4, "", False), (4, "10.0.0", False), (5, "10.0.0.1", False), (5, "fd00::1", False),
-     (4, "10.0.0.1\0", False)],
-)  # fmt: skip
+    [
+        (4, "10.0.0.1", True),
+        (6, "fd00::1", True),
+        (4, "fd00::1", False),
+        (6, "10.0.0.1", False),
+        (4, "", False),
+        (4, "10.0.0", False),
+        (5, "10.0.0.1", False),
+        (5, "fd00::1", False),
+        (4, "10.0.0.1\0", False),
+    ],
+)
 def test_is_address(family: int, address: str, *, fine: bool) -> None:
     assert is_address(family, address) is fine
 

@@ -35,10 +35,44 @@ fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 # --- .network files ----------------------------------------------------------------------------
 
 SECTIONS = ("Match", "Network", "Address", "Route", "Link", "DHCPv4", "IPv6AcceptRA", "")
-KEYS = ("Name", "MACAddress", "Address", "Gateway", "DNS", "DHCP", "Metric", "RouteMetric", "Table",
-        "Destination", "Scope", "Bond", "Unmanaged", "AddPrefixRoute", "KeepConfiguration", "X")
-VALUES = ("eth0", "*", "!eth0", "192.168.1.252/24", "192.168.1.1", "fe80::1", "yes", "no", "100",
-          "default", "0.0.0.0/0", "254", "ipv4", "", " ", "1.2.3.4/24 5.6.7.8/24", "=", "[x]")
+KEYS = (
+    "Name",
+    "MACAddress",
+    "Address",
+    "Gateway",
+    "DNS",
+    "DHCP",
+    "Metric",
+    "RouteMetric",
+    "Table",
+    "Destination",
+    "Scope",
+    "Bond",
+    "Unmanaged",
+    "AddPrefixRoute",
+    "KeepConfiguration",
+    "X",
+)
+VALUES = (
+    "eth0",
+    "*",
+    "!eth0",
+    "192.168.1.252/24",
+    "192.168.1.1",
+    "fe80::1",
+    "yes",
+    "no",
+    "100",
+    "default",
+    "0.0.0.0/0",
+    "254",
+    "ipv4",
+    "",
+    " ",
+    "1.2.3.4/24 5.6.7.8/24",
+    "=",
+    "[x]",
+)
 junk = st.text(st.characters(codec="utf-8") | st.sampled_from("\0\r\n\\#;[]= \udcff"), max_size=12)
 lines = st.one_of(
     st.builds("[{}]".format, st.sampled_from(SECTIONS)),
@@ -97,9 +131,13 @@ def test_odd_files_are_taken_over_as_networkd_reads_them(text: str, ours: str) -
 # --- config.toml -------------------------------------------------------------------------------
 
 scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=12),
     st.sampled_from(["eth0", "any", "bond", "icmp:1.1.1.1", "tcp:[::1]:0", "icmp:fe80::1%eth0"]),
-)  # fmt: skip
+)
 trees = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
@@ -142,9 +180,7 @@ def test_any_config_is_whole_or_told(data: st.DataObject, tried: Tried) -> None:
 
 @fuzz
 @given(st.binary(max_size=200) | texts.map(lambda text: text.encode("utf-8", "surrogateescape")))
-def test_any_bytes_of_a_config_are_one_line(
-    tmp_path: Path, tried: Tried, found: bytes
-) -> None:
+def test_any_bytes_of_a_config_are_one_line(tmp_path: Path, tried: Tried, found: bytes) -> None:
     tried("fuzz inputs: config", 1)
     path = tmp_path / "config.toml"
     path.write_bytes(found)
@@ -175,8 +211,26 @@ def _spoilt(data: st.DataObject, text: str) -> str:
     words = text.split(" ")
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(words) - 1))
-        new = st.sampled_from([*words, "", "-", "-1", "4", "6", "10.9.9.9", "::9", "evil0", "\n",
-                               "9" * 5000, "1e9", "٣", "nan", "up", "\0"])  # fmt: skip
+        new = st.sampled_from(
+            [
+                *words,
+                "",
+                "-",
+                "-1",
+                "4",
+                "6",
+                "10.9.9.9",
+                "::9",
+                "evil0",
+                "\n",
+                "9" * 5000,
+                "1e9",
+                "٣",
+                "nan",
+                "up",
+                "\0",
+            ]
+        )
         words[at : at + data.draw(st.integers(0, 2))] = data.draw(st.lists(new, max_size=2))
         assume(words)
     return " ".join(words)
@@ -185,7 +239,10 @@ def _spoilt(data: st.DataObject, text: str) -> str:
 @fuzz
 @given(data=st.data(), events=st.lists(st.sampled_from(STATES), max_size=3), apart=st.booleans())
 def test_a_spoilt_memory_leads_nowhere_but_out_by_an_uplink(
-    data: st.DataObject, events: list[str], apart: bool, tried: Tried  # noqa: FBT001
+    data: st.DataObject,
+    events: list[str],
+    apart: bool,
+    tried: Tried,  # noqa: FBT001
 ) -> None:
     tried("fuzz inputs: state", 1)
     world = World(config_of("eth0", "wlan0"), apart=("wlan0",) if apart else ())

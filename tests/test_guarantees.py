@@ -11,8 +11,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
-FAULTS = [path for path in sorted(ROOT.glob("tests/**/test_*.py"))
-          if re.search(r"mark\.faults\b", path.read_text(encoding="utf-8"))]  # fmt: skip
+FAULTS = [
+    path
+    for path in sorted(ROOT.glob("tests/**/test_*.py"))
+    if re.search(r"mark\.faults\b", path.read_text(encoding="utf-8"))
+]
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
 
 

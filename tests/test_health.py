@@ -160,8 +160,9 @@ def test_a_round_is_noted() -> None:
     assert (cured.verdict, cured.passes, cured.fails, cured.trouble) == ("held", 1, 0, "")
 
 
-@pytest.mark.parametrize("other", [_round(well=False, interface="wlan0"),
-                                   _round(well=False, family=6)])  # fmt: skip
+@pytest.mark.parametrize(
+    "other", [_round(well=False, interface="wlan0"), _round(well=False, family=6)]
+)
 def test_another_uplinks_or_familys_round_says_nothing(other: Result) -> None:
     assert _judged(UP, other) == UP
     assert _judged(UP, other, _round()).passes == 1

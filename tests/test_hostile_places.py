@@ -152,8 +152,12 @@ def test_nobodys_hook_runs_if_any_directory_above_it_is_open(
     paths = Paths(str(tmp_path))
     hook = _mine(paths)
     assert notify.executables(paths.notify) == [str(hook)]
-    places = {"hook": hook, "notify.d": hook.parent, "netfail-hooks": hook.parent.parent,
-              "etc": hook.parent.parent.parent}  # fmt: skip
+    places = {
+        "hook": hook,
+        "notify.d": hook.parent,
+        "netfail-hooks": hook.parent.parent,
+        "etc": hook.parent.parent.parent,
+    }
     if how == "open":
         places[spoilt].chmod(0o777)
     else:
@@ -354,10 +358,23 @@ def test_a_full_or_read_only_disk_is_told_and_nothing_is_lost(
     exit $status
     """
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script, "sh", str(machine.root), where, limits,
-         sys.executable], capture_output=True, text=True, check=False,
+        [
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            str(machine.root),
+            where,
+            limits,
+            sys.executable,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
         cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-    )  # fmt: skip
+    )
     if where in ("/run", "/var/log"):  # install puts nothing there
         assert done.returncode == 0, done.stderr
         return

@@ -68,8 +68,10 @@ def test_systemds_own_file_for_ad_hoc_wifi_is_no_uplinks(tmp_path: Path, *, plug
     machine = Machine(tmp_path, ("eth0", "wlan0") if plugged else ())
     for name in ("eth0", "wlan0"):
         os.unlink(f"{machine.root}{NETWORK}/20-{name}.network")
-    machine.write("/usr/lib/systemd/network/80-wifi-adhoc.network",
-                  "[Match]\nType=wlan\nWLANInterfaceType=ad-hoc\n")  # fmt: skip
+    machine.write(
+        "/usr/lib/systemd/network/80-wifi-adhoc.network",
+        "[Match]\nType=wlan\nWLANInterfaceType=ad-hoc\n",
+    )
     machine.install(*PAIR, "--dhcp")
     assert "DHCP=yes" in machine.read(f"{NETWORK}/10-netfail-wlan0.network")
 
@@ -106,8 +108,11 @@ def test_a_dry_run_prints_a_diff_that_patch_takes_and_changes_nothing(
     named = re.sub(r"^(\+\+\+ b|--- a)/etc", r"\1", diff, flags=re.MULTILINE)
     subprocess.run(["patch", "-p1", "-d", other], input=named, text=True, check=True)
     machine.install(*PAIR)
-    for path in ("systemd/network/10-netfail-eth0.network", "netfail-hooks/config.toml",
-                 f"networkd-dispatcher/{hook_file.states()[0]}.d/50-netfail-hooks"):  # fmt: skip
+    for path in (
+        "systemd/network/10-netfail-eth0.network",
+        "netfail-hooks/config.toml",
+        f"networkd-dispatcher/{hook_file.states()[0]}.d/50-netfail-hooks",
+    ):
         assert (other / path).read_text() == machine.read(f"/etc/{path}")
 
 
@@ -130,8 +135,10 @@ def test_three_of_any_name(machine: Machine) -> None:
     machine.install("--uplink", "enx00e04c", "--uplink", "wlan0", "--uplink", "eth0", "--yes")
     found = config_file.read(machine.paths.config)
     assert [(one.interface, one.metric) for one in found.uplinks] == [
-        ("enx00e04c", 100), ("wlan0", 600), ("eth0", 1100)
-    ]  # fmt: skip
+        ("enx00e04c", 100),
+        ("wlan0", 600),
+        ("eth0", 1100),
+    ]
 
 
 def test_other_uplinks_later_give_the_old_ones_back(machine: Machine) -> None:
@@ -145,8 +152,17 @@ def test_other_uplinks_later_give_the_old_ones_back(machine: Machine) -> None:
 
 def test_a_new_set_up_is_written_for_nics_without_one(machine: Machine) -> None:
     os.unlink(f"{machine.root}{NETWORK}/20-eth0.network")
-    machine.install(*PAIR, "--address", "eth0=10.0.0.2/24", "--gateway", "10.0.0.1",
-                    "--dns", "10.0.0.1", "--dhcp", "wlan0")  # fmt: skip
+    machine.install(
+        *PAIR,
+        "--address",
+        "eth0=10.0.0.2/24",
+        "--gateway",
+        "10.0.0.1",
+        "--dns",
+        "10.0.0.1",
+        "--dhcp",
+        "wlan0",
+    )
     wired = machine.read(f"{NETWORK}/10-netfail-eth0.network")
     assert "10.0.0.2/24" in wired
     assert "Gateway=10.0.0.1" in wired

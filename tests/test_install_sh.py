@@ -17,11 +17,23 @@ import pytest
 
 HERE = Path(__file__).resolve().parent.parent
 SHELL_FILES = (
-    "install.sh", "tests/run", ".ci/run", "packaging/deb", "packaging/arch/netfail-hooks.install",
+    "install.sh",
+    "tests/run",
+    ".ci/run",
+    "packaging/deb",
+    "packaging/arch/netfail-hooks.install",
     *(f"packaging/debian/{name}" for name in ("postinst", "prerm", "postrm")),
-)  # fmt: skip
-SHIPPED = ("install.sh", "pyproject.toml", "setup.py", "README.md", "LICENSE",
-           "netfail_hooks", "hooks", "man")  # fmt: skip
+)
+SHIPPED = (
+    "install.sh",
+    "pyproject.toml",
+    "setup.py",
+    "README.md",
+    "LICENSE",
+    "netfail_hooks",
+    "hooks",
+    "man",
+)
 UPLINKS = ("--primary", "eth0", "--backup", "wlan0", "--dhcp", "--yes")
 PATIENCE = 240  # seconds: PyPI, and a small machine
 
@@ -81,10 +93,15 @@ def install_sh(
     checkout: Path, *arguments: str, apart: list[str] | None = None, user: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*(apart or []), str(checkout / "install.sh"), *arguments], cwd="/",
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=PATIENCE,
+        [*(apart or []), str(checkout / "install.sh"), *arguments],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
         user=user,
-    )  # fmt: skip
+    )
 
 
 def snapshot(place: Path) -> Snapshot:
@@ -125,12 +142,12 @@ def test_help_tells_of_every_option() -> None:
         (("--wheels", "/nowhere"), "/nowhere is no directory"),
     ],
 )
-def test_wrong_use_changes_nothing(
-    machine: Machine, arguments: tuple[str, ...], told: str
-) -> None:
+def test_wrong_use_changes_nothing(machine: Machine, arguments: tuple[str, ...], told: str) -> None:
     before = snapshot(machine.checkout)
-    done = machine.run(*arguments) if arguments[0] != "--demo" else install_sh(
-        machine.checkout, *arguments
+    done = (
+        machine.run(*arguments)
+        if arguments[0] != "--demo"
+        else install_sh(machine.checkout, *arguments)
     )
     assert done.returncode == 2, done.stderr
     assert told in done.stderr
@@ -207,10 +224,21 @@ def test_dry_run_writes_nothing_but_in_the_checkout(machine: Machine) -> None:
 def test_without_a_network_from_wheels(machine: Machine) -> None:
     wheels = machine.place / "wheels"
     subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(wheels),
-         str(machine.checkout), "setuptools>=68"],
-        check=True, timeout=PATIENCE, capture_output=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--dest",
+            str(wheels),
+            str(machine.checkout),
+            "setuptools>=68",
+        ],
+        check=True,
+        timeout=PATIENCE,
+        capture_output=True,
+    )
     done = machine.run("--wheels", str(wheels), *UPLINKS, network=False)
     assert done.returncode == 0, done.stderr
     assert machine.command("--version").returncode == 0

@@ -21,31 +21,34 @@ _FILE = "/etc/systemd/network/20-wlan0.network"
 _PAIR = ("--primary", "eth0", "--backup", "wlan0")
 
 
-@pytest.mark.parametrize(("text", "leads"), [
-    (_STATIC, False),
-    (_LONG, False),
-    (_STATIC + "Gateway=192.168.1.1\n", True),
-    (_STATIC + "Gateway=192.168.1.1\nGateway=\n", False),
-    (_STATIC + "Gateway=fd00::1\n", False),
-    (_STATIC + "IPv6AcceptRA=yes\n", False),
-    (_STATIC + "DHCP=ipv4\n", True),
-    (_STATIC + "DHCP=ipv6\n", False),
-    (_STATIC + "DHCP=no\n", False),
-    (_STATIC + "DefaultRouteOnDevice=yes\n", True),
-    (_LONG + "[Route]\nGateway=192.168.1.1\n", True),
-    (_LONG + "[Route]\nGateway=_dhcp4\n", True),
-    (_LONG + "[Route]\nGateway=fd00::1\n", False),
-    (_LONG + "[Route]\nDestination=::/0\nGateway=fd00::1\n", False),
-    (_LONG + "[Route]\nDestination=default\nGateway=192.168.1.1\n", True),
-    (_LONG + "[Route]\nDestination=0.0.0.0/0\nScope=link\n", True),
-    (_LONG + "[Route]\nDestination=10.0.0.0/8\nGateway=192.168.1.1\n", False),
-    (_LONG + "[Route]\nTable=7\nGateway=192.168.1.1\n", False),
-    ("[Network]\nAddress=fd00::2/64\n", True),
-    ("[Network]\nAddress=fd00::2/64\nIPv6AcceptRA=no\n", False),
-    ("[Network]\nAddress=fd00::2/64\nIPv6AcceptRA=no\nGateway=fe80::1\n", True),
-    ("[Network]\nDHCP=yes\n" + _SHARED, True),
-    ("[Network]\nDNS=192.168.1.1\n" + _SHARED, True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "leads"),
+    [
+        (_STATIC, False),
+        (_LONG, False),
+        (_STATIC + "Gateway=192.168.1.1\n", True),
+        (_STATIC + "Gateway=192.168.1.1\nGateway=\n", False),
+        (_STATIC + "Gateway=fd00::1\n", False),
+        (_STATIC + "IPv6AcceptRA=yes\n", False),
+        (_STATIC + "DHCP=ipv4\n", True),
+        (_STATIC + "DHCP=ipv6\n", False),
+        (_STATIC + "DHCP=no\n", False),
+        (_STATIC + "DefaultRouteOnDevice=yes\n", True),
+        (_LONG + "[Route]\nGateway=192.168.1.1\n", True),
+        (_LONG + "[Route]\nGateway=_dhcp4\n", True),
+        (_LONG + "[Route]\nGateway=fd00::1\n", False),
+        (_LONG + "[Route]\nDestination=::/0\nGateway=fd00::1\n", False),
+        (_LONG + "[Route]\nDestination=default\nGateway=192.168.1.1\n", True),
+        (_LONG + "[Route]\nDestination=0.0.0.0/0\nScope=link\n", True),
+        (_LONG + "[Route]\nDestination=10.0.0.0/8\nGateway=192.168.1.1\n", False),
+        (_LONG + "[Route]\nTable=7\nGateway=192.168.1.1\n", False),
+        ("[Network]\nAddress=fd00::2/64\n", True),
+        ("[Network]\nAddress=fd00::2/64\nIPv6AcceptRA=no\n", False),
+        ("[Network]\nAddress=fd00::2/64\nIPv6AcceptRA=no\nGateway=fe80::1\n", True),
+        ("[Network]\nDHCP=yes\n" + _SHARED, True),
+        ("[Network]\nDNS=192.168.1.1\n" + _SHARED, True),
+    ],
+)
 def test_a_way_out_is_a_gateway_dhcp_or_a_router_that_advertises(text: str, *, leads: bool) -> None:
     assert has_default_route(parse(text)) is leads
 
@@ -82,11 +85,15 @@ def test_doctor_sends_a_person_to_the_file_that_lacks_it(machine: Machine) -> No
     assert (wired.leads_out, wireless.leads_out, wireless.source) == (True, False, _FILE)
     found = _found(wireless)
     assert found.what.endswith(f"by {_FILE}")
-    assert found.mend == (f"editor {_FILE}  # add Gateway=IP to [Network]",
-                          "netfail-hooks install --yes")  # fmt: skip
+    assert found.mend == (
+        f"editor {_FILE}  # add Gateway=IP to [Network]",
+        "netfail-hooks install --yes",
+    )
     (mend,) = _found(replace(wireless, source="")).mend
-    assert mend == ("netfail-hooks install --uplink eth0 --uplink wlan0 "
-                    "--address wlan0=IP/LENGTH --gateway wlan0=IP")  # fmt: skip
+    assert mend == (
+        "netfail-hooks install --uplink eth0 --uplink wlan0 "
+        "--address wlan0=IP/LENGTH --gateway wlan0=IP"
+    )
     assert _found(replace(wireless, ours=False, path="/etc/x")).mend[0].startswith("editor /etc/x ")
 
 

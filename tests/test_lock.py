@@ -28,8 +28,10 @@ with Lock(sys.argv[1]):
 def holder(tmp_path: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout
     assert process.stdout.readline() == "mine\n"
     return process
@@ -104,10 +106,23 @@ def test_where_there_can_be_no_file_runs_take_turns_all_the_same(
 ) -> None:
     tried("full and read-only disks", 1)
     done = subprocess.run(
-        ["unshare", "--mount", "--net", "sh", "-ec", f'{mount}; exec "$2" -c "$3" "$1" "$4"', "sh",
-         str(tmp_path), sys.executable, TURNS, HOLDER],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            "unshare",
+            "--mount",
+            "--net",
+            "sh",
+            "-ec",
+            f'{mount}; exec "$2" -c "$3" "$1" "$4"',
+            "sh",
+            str(tmp_path),
+            sys.executable,
+            TURNS,
+            HOLDER,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     told = f"see who: {who}".replace("$1", str(tmp_path))
     assert done.stdout.splitlines() == [told, "free"], done.stderr
 

@@ -93,7 +93,10 @@ def test_a_line_tells_cause_changes_and_time(
 
 def test_failures_are_shown() -> None:
     event = Event(_NOW, "check", "x", ("set y",), ("set y: refused",), 3, {}, {})
-    assert recorder_text.render(event).splitlines()[1:] == ["    set y", "    REFUSED: set y: refused"]
+    assert recorder_text.render(event).splitlines()[1:] == [
+        "    set y",
+        "    REFUSED: set y: refused",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -109,9 +112,12 @@ def test_failures_are_shown() -> None:
     ],
 )
 def test_the_old_file_comes_first_and_options_choose(
-    machine: Path, world: World, capsys: pytest.CaptureFixture[str],
-    options: list[str], shown: list[int],
-) -> None:  # fmt: skip
+    machine: Path,
+    world: World,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    shown: list[int],
+) -> None:
     lines = [_at(_line(world), f"2026-11-0{day}T12:00:00Z") for day in (1, 2, 3)]
     (machine / "events.jsonl.1").write_text(lines[0])
     (machine / "events.jsonl").write_text(lines[1] + lines[2])
@@ -122,10 +128,17 @@ def test_the_old_file_comes_first_and_options_choose(
 @pytest.mark.parametrize(
     "damage",
     [
-        b"{\n", b"\xff\xfe\n", b"[]\n", b"null\n", b"{}\n", b"x" * 9000 + b"\n", b"\n",
-        b'{"time":"2026-13-01T00:00:00Z"}\n', b"[" * 99999 + b"\n",
+        b"{\n",
+        b"\xff\xfe\n",
+        b"[]\n",
+        b"null\n",
+        b"{}\n",
+        b"x" * 9000 + b"\n",
+        b"\n",
+        b'{"time":"2026-13-01T00:00:00Z"}\n',
+        b"[" * 99999 + b"\n",
     ],
-)  # fmt: skip
+)
 def test_damage_is_counted_and_skipped(
     machine: Path, world: World, capsys: pytest.CaptureFixture[str], damage: bytes
 ) -> None:

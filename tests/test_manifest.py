@@ -18,12 +18,15 @@ from netfail_hooks.paths import Paths
 OWNER = (os.geteuid(), os.getegid())
 NODES = st.one_of(
     st.builds(
-        Node, st.just(FILE), st.binary(max_size=200), st.sampled_from([0o600, 0o644, 0o4755]),
+        Node,
+        st.just(FILE),
+        st.binary(max_size=200),
+        st.sampled_from([0o600, 0o644, 0o4755]),
         st.just(OWNER),
     ),
     st.just(Node(LINK, b"../nowhere at all", 0o777, OWNER)),
     st.just(Node(DIRECTORY, mode=0o750, owner=OWNER)),
-)  # fmt: skip
+)
 
 
 @given(before=st.none() | NODES, after=NODES)

@@ -35,22 +35,38 @@ def _fits(root: Path, conditions: str, nic: Nic = NIC) -> bool:
     ("conditions", "fits"),
     [
         ("", True),
-        ("Name=eth0", True), ("Name=eth1", False), ("Name=wlan0 eth0", True),
-        ("Name=eth*", True), ("Name=ETH0", False), ("OriginalName=e?h0", True),
-        ("Name=!eth0", False), ("Name=!wlan0 eth0", False), ("Name=!wlan0 eth1", True),
-        ("MACAddress=02:00:00:00:00:0A", True), ("MACAddress=02-00-00-00-00-0a", True),
-        ("MACAddress=0200.0000.000a", True), ("MACAddress=02:00:00:00:00:0b", False),
+        ("Name=eth0", True),
+        ("Name=eth1", False),
+        ("Name=wlan0 eth0", True),
+        ("Name=eth*", True),
+        ("Name=ETH0", False),
+        ("OriginalName=e?h0", True),
+        ("Name=!eth0", False),
+        ("Name=!wlan0 eth0", False),
+        ("Name=!wlan0 eth1", True),
+        ("MACAddress=02:00:00:00:00:0A", True),
+        ("MACAddress=02-00-00-00-00-0a", True),
+        ("MACAddress=0200.0000.000a", True),
+        ("MACAddress=02:00:00:00:00:0b", False),
         ("MACAddress=02:00:00:00:00:0b 02:00:00:00:00:0a", True),
-        ("MACAddress=!02:00:00:00:00:0b", True), ("MACAddress=02:*", False),
+        ("MACAddress=!02:00:00:00:00:0b", True),
+        ("MACAddress=02:*", False),
         ("PermanentMACAddress=02:00:00:00:00:0b", True),
-        ("Driver=r8169", True), ("Driver=bcm*", False), ("Type=ether", True), ("Type=wlan", False),
-        ("Host=pi", True), ("Host=zero", False), ("WLANInterfaceType=station", False),
-        ("Name=eth0\nType=wlan", False), ("Type=ether\nName=eth0", True),
-        ("Name=wlan0\nName=eth0", True), ("Name=wlan0\n[Match]\nName=eth0", False),
+        ("Driver=r8169", True),
+        ("Driver=bcm*", False),
+        ("Type=ether", True),
+        ("Type=wlan", False),
+        ("Host=pi", True),
+        ("Host=zero", False),
+        ("WLANInterfaceType=station", False),
+        ("Name=eth0\nType=wlan", False),
+        ("Type=ether\nName=eth0", True),
+        ("Name=wlan0\nName=eth0", True),
+        ("Name=wlan0\n[Match]\nName=eth0", False),
         ("Name=wlan0\nName=", True),
         ("Name=eth0\n[Network]\nName=wlan0", True),
     ],
-)  # fmt: skip
+)
 def test_a_file_is_for_whom_its_match_names(tmp_path: Path, conditions: str, *, fits: bool) -> None:
     assert _fits(tmp_path, conditions) is fits
 
@@ -97,38 +113,52 @@ ANY, ETH, WLAN = "[Match]\nName=*\n", "[Match]\nName=eth0\n", "[Match]\nName=wla
     [
         ({}, ""),
         ({"etc/systemd/network/20-a.network": WLAN}, ""),
-        ({"etc/systemd/network/20-a.network": ETH, "etc/systemd/network/10-b.network": ANY},
-         "/etc/systemd/network/10-b.network"),
-        ({"etc/systemd/network/20-a.network": ETH, "usr/lib/systemd/network/10-b.network": ANY},
-         "/usr/lib/systemd/network/10-b.network"),
-        ({"etc/systemd/network/x.network": ETH, "run/systemd/network/x.network": ANY},
-         "/etc/systemd/network/x.network"),
+        (
+            {"etc/systemd/network/20-a.network": ETH, "etc/systemd/network/10-b.network": ANY},
+            "/etc/systemd/network/10-b.network",
+        ),
+        (
+            {"etc/systemd/network/20-a.network": ETH, "usr/lib/systemd/network/10-b.network": ANY},
+            "/usr/lib/systemd/network/10-b.network",
+        ),
+        (
+            {"etc/systemd/network/x.network": ETH, "run/systemd/network/x.network": ANY},
+            "/etc/systemd/network/x.network",
+        ),
         ({"etc/systemd/network/x.network": "\n", "lib/systemd/network/x.network": ANY}, ""),
         ({"etc/systemd/network/x.netdev": ANY}, ""),
     ],
     ids=["none", "another's", "by name", "across directories", "hidden", "masked", "no network"],
-)  # fmt: skip
+)
 def test_the_first_that_fits_is_used(tmp_path: Path, files: dict[str, str], used: str) -> None:
     found = effective(_write(tmp_path, files), NIC)
     assert (found.path if found else "") == used
 
 
 def test_one_may_look_past_files(tmp_path: Path) -> None:
-    paths = _write(tmp_path, {"etc/systemd/network/10-a.network": f"# ours\n{ANY}",
-                              "etc/systemd/network/20-b.network": WLAN,
-                              "etc/systemd/network/30-c.network": ETH})  # fmt: skip
+    paths = _write(
+        tmp_path,
+        {
+            "etc/systemd/network/10-a.network": f"# ours\n{ANY}",
+            "etc/systemd/network/20-b.network": WLAN,
+            "etc/systemd/network/30-c.network": ETH,
+        },
+    )
     found = effective(paths, NIC, lambda text: "ours" in text)
     assert found
     assert found.path == "/etc/systemd/network/30-c.network"
 
 
 def test_dropins_count_by_name_from_any_directory(tmp_path: Path) -> None:
-    paths = _write(tmp_path, {
-        "lib/systemd/network/a.network": ETH,
-        "etc/systemd/network/a.network.d/20.conf": "[Network]\nDHCP=yes\n",
-        "lib/systemd/network/a.network.d/10.conf": "[Match]\nType=ether\n",
-        "lib/systemd/network/a.network.d/readme": "[Match]\nName=wlan0\n",
-    })  # fmt: skip
+    paths = _write(
+        tmp_path,
+        {
+            "lib/systemd/network/a.network": ETH,
+            "etc/systemd/network/a.network.d/20.conf": "[Network]\nDHCP=yes\n",
+            "lib/systemd/network/a.network.d/10.conf": "[Match]\nType=ether\n",
+            "lib/systemd/network/a.network.d/readme": "[Match]\nName=wlan0\n",
+        },
+    )
     found = effective(paths, NIC)
     assert found
     assert [os.path.basename(path) for path, _ in found.dropins] == ["10.conf", "20.conf"]
@@ -137,13 +167,24 @@ def test_dropins_count_by_name_from_any_directory(tmp_path: Path) -> None:
 
 
 def test_the_file_that_makes_a_device_is_found_by_what_it_says(tmp_path: Path) -> None:
-    paths = _write(tmp_path, {"etc/systemd/network/a.netdev": "[NetDev]\nName=bond1\n",
-                              "etc/systemd/network/b.netdev": "[NetDev]\nName=bond0\n",
-                              "etc/systemd/network/c.netdev": "[NetDev]\nName=bond0\n#c\n",
-                              "etc/systemd/network/d.network": ETH})  # fmt: skip
-    places = [found.path[-8:] if found else "" for found in (
-        netdev(paths, "bond0"), netdev(paths, "bond1"), netdev(paths, "eth0"),
-        netdev(paths, "bond0", lambda text: "#c" not in text))]  # fmt: skip
+    paths = _write(
+        tmp_path,
+        {
+            "etc/systemd/network/a.netdev": "[NetDev]\nName=bond1\n",
+            "etc/systemd/network/b.netdev": "[NetDev]\nName=bond0\n",
+            "etc/systemd/network/c.netdev": "[NetDev]\nName=bond0\n#c\n",
+            "etc/systemd/network/d.network": ETH,
+        },
+    )
+    places = [
+        found.path[-8:] if found else ""
+        for found in (
+            netdev(paths, "bond0"),
+            netdev(paths, "bond1"),
+            netdev(paths, "eth0"),
+            netdev(paths, "bond0", lambda text: "#c" not in text),
+        )
+    ]
     assert places == ["b.netdev", "a.netdev", "", "c.netdev"]
 
 

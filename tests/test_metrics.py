@@ -161,8 +161,10 @@ def test_a_failover_counts_for_the_uplink_and_for_the_traffic(tmp_path: Path) ->
         counters.note(paths, before, world.memory)
     counts = counters.load(paths)
     assert {(one.interface, one.family): one.count for one in counts} == {
-        ("eth0", 4): 3, ("wlan0", 4): 1, ("", 4): 1,
-    }  # fmt: skip
+        ("eth0", 4): 3,
+        ("wlan0", 4): 1,
+        ("", 4): 1,
+    }
     assert all(began <= one.last <= time.time() for one in counts)
     found = _read(metrics_text.render(_known(world, counts), fleeting=False))
     assert found['transitions_total{interface="eth0",family="ipv4"}'] == 3
@@ -184,11 +186,18 @@ def test_traffic_moves_from_one_uplink_to_another(left: str, taken: str, moved: 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "netfail-hooks tally 1\neth0 4 1 2\n", "netfail-hooks tally 1\neth0 5 1 2\nend\n",
-     "netfail-hooks tally 1\n\x1b 4 1 2\nend\n", "netfail-hooks tally 1\neth0 4 1\nend\n",
-     "netfail-hooks tally 1\neth0 4 1 x\nend\n", "x\neth0 4 7 2\nend\n",
-     "netfail-hooks tally 1\neth0 4 7 2\nwlan0 4 7 2\n"],
-)  # fmt: skip
+    [
+        "",
+        "x",
+        "netfail-hooks tally 1\neth0 4 1 2\n",
+        "netfail-hooks tally 1\neth0 5 1 2\nend\n",
+        "netfail-hooks tally 1\n\x1b 4 1 2\nend\n",
+        "netfail-hooks tally 1\neth0 4 1\nend\n",
+        "netfail-hooks tally 1\neth0 4 1 x\nend\n",
+        "x\neth0 4 7 2\nend\n",
+        "netfail-hooks tally 1\neth0 4 7 2\nwlan0 4 7 2\n",
+    ],
+)
 def test_a_damaged_tally_begins_anew(tmp_path: Path, text: str) -> None:
     paths = Paths(str(tmp_path))
     os.makedirs(paths.run)
@@ -274,13 +283,15 @@ SPOILT = {
     "a link": (_link_away, "metrics: Not a directory"),
     "a file": (lambda one: (one.rmdir(), one.touch()), "metrics: Not a directory"),
     "writable by others": (
-        lambda one: one.chmod(0o777), "owned or writable by somebody else: chown root ",
+        lambda one: one.chmod(0o777),
+        "owned or writable by somebody else: chown root ",
     ),
     "somebody else's": (lambda one: os.chown(one, 65534, 65534), "owned or writable by somebody"),
     "the file is a directory": (
-        lambda one: (one / "netfail.prom").mkdir(), "netfail.prom: Is a directory",
+        lambda one: (one / "netfail.prom").mkdir(),
+        "netfail.prom: Is a directory",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("spoil", "why"), SPOILT.values(), ids=SPOILT)

@@ -10,22 +10,27 @@ from netfail_hooks.networkd.file import Section, ended, last, parse, render, sec
 
 def _seen(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return each section's name and its assignments."""
-    return [(one.name, [(item.key, item.setting) for item in one.items if item.key])
-            for one in parse(text)]  # fmt: skip
+    return [
+        (one.name, [(item.key, item.setting) for item in one.items if item.key])
+        for one in parse(text)
+    ]
 
 
-@pytest.mark.parametrize(("text", "seen"), [
-    ("", [("", [])]),
-    ("a=1\n[X]\nb = 2 \n", [("", [("a", "1")]), ("X", [("b", "2")])]),
-    ("  [X]  \nb=2=3\n", [("", []), ("X", [("b", "2=3")])]),
-    ("[X]\n#a=1\n;b=2\n\nc\nd=\n", [("", []), ("X", [("d", "")])]),
-    ("[X\nX]\na=1\n", [("", [("a", "1")])]),
-    ("[X]\na=1 \\\n 2\nb=3\n", [("", []), ("X", [("a", "1   2"), ("b", "3")])]),
-    ("[X]\na=1 \\\n# no\n;no\n 2\nb=3\n", [("", []), ("X", [("a", "1   2"), ("b", "3")])]),
-    ("[X]\n# c \\\na=1\n", [("", []), ("X", [("a", "1")])]),
-    ("[X]\na=1 \\\r\n2\r\nb=3\r\n", [("", []), ("X", [("a", "1  2"), ("b", "3")])]),
-    ("[X]\na=1 \\", [("", []), ("X", [("a", "1")])]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("", [("", [])]),
+        ("a=1\n[X]\nb = 2 \n", [("", [("a", "1")]), ("X", [("b", "2")])]),
+        ("  [X]  \nb=2=3\n", [("", []), ("X", [("b", "2=3")])]),
+        ("[X]\n#a=1\n;b=2\n\nc\nd=\n", [("", []), ("X", [("d", "")])]),
+        ("[X\nX]\na=1\n", [("", [("a", "1")])]),
+        ("[X]\na=1 \\\n 2\nb=3\n", [("", []), ("X", [("a", "1   2"), ("b", "3")])]),
+        ("[X]\na=1 \\\n# no\n;no\n 2\nb=3\n", [("", []), ("X", [("a", "1   2"), ("b", "3")])]),
+        ("[X]\n# c \\\na=1\n", [("", []), ("X", [("a", "1")])]),
+        ("[X]\na=1 \\\r\n2\r\nb=3\r\n", [("", []), ("X", [("a", "1  2"), ("b", "3")])]),
+        ("[X]\na=1 \\", [("", []), ("X", [("a", "1")])]),
+    ],
+)
 def test_sections_assignments_comments_and_lines_that_go_on(
     text: str, seen: list[tuple[str, list[tuple[str, str]]]]
 ) -> None:
@@ -33,37 +38,46 @@ def test_sections_assignments_comments_and_lines_that_go_on(
     assert render(parse(text)) == text
 
 
-@pytest.mark.parametrize(("text", "whole"), [
-    ("", ""),
-    ("a=1\n", "a=1\n"),
-    ("a=1", "a=1\n"),
-    ("a=1 \\\n", "a=1 \\\n\n"),
-    ("a=1 \\", "a=1 \\\n\n"),
-    ("a=1 \\\n# c\n", "a=1 \\\n# c\n\n"),
-    ("# c \\\n", "# c \\\n"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("", ""),
+        ("a=1\n", "a=1\n"),
+        ("a=1", "a=1\n"),
+        ("a=1 \\\n", "a=1 \\\n\n"),
+        ("a=1 \\", "a=1 \\\n\n"),
+        ("a=1 \\\n# c\n", "a=1 \\\n# c\n\n"),
+        ("# c \\\n", "# c \\\n"),
+    ],
+)
 def test_what_is_added_to_a_text_begins_a_line(text: str, whole: str) -> None:
     assert ended(text) == whole
 
 
-@pytest.mark.parametrize(("texts", "whole"), [
-    (("a=1", "[X]\n"), "a=1\n[X]\n"),
-    (("a=1\n", "[X]\n"), "a=1\n[X]\n"),
-    (("a=1", "b=2"), "a=1\nb=2"),
-    (("a=1", ""), "a=1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("texts", "whole"),
+    [
+        (("a=1", "[X]\n"), "a=1\n[X]\n"),
+        (("a=1\n", "[X]\n"), "a=1\n[X]\n"),
+        (("a=1", "b=2"), "a=1\nb=2"),
+        (("a=1", ""), "a=1"),
+    ],
+)
 def test_sections_of_several_texts_are_put_together(texts: tuple[str, ...], whole: str) -> None:
     assert render(one for text in texts for one in parse(text)) == whole
 
 
-@pytest.mark.parametrize(("text", "result"), [
-    ("[X]\n", "[X]\nk=v\n"),
-    ("[X]\na=1", "[X]\na=1\nk=v\n"),
-    ("[X]\na=1\n\n \n", "[X]\na=1\nk=v\n\n \n"),
-    ("[X]\n\n", "[X]\nk=v\n\n"),
-    ("[X]\nk=1\na=1\n", "[X]\nk=v\na=1\n"),
-    ("[X]\nk=1\na=1\nk=2\nb=1\nk=3\n", "[X]\nk=v\na=1\nb=1\n"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("[X]\n", "[X]\nk=v\n"),
+        ("[X]\na=1", "[X]\na=1\nk=v\n"),
+        ("[X]\na=1\n\n \n", "[X]\na=1\nk=v\n\n \n"),
+        ("[X]\n\n", "[X]\nk=v\n\n"),
+        ("[X]\nk=1\na=1\n", "[X]\nk=v\na=1\n"),
+        ("[X]\nk=1\na=1\nk=2\nb=1\nk=3\n", "[X]\nk=v\na=1\nb=1\n"),
+    ],
+)
 def test_a_key_is_set_in_its_place_or_last_and_once(text: str, result: str) -> None:
     _, one = parse(text)
     assert render([one.set("k", "v")]) == result
@@ -92,32 +106,54 @@ def test_the_last_of_network_sections_counts_and_no_other() -> None:
     assert (last(sections, "A"), last(sections, "B"), last(sections, "C")) == ("2", "3", "")
 
 
-@pytest.mark.parametrize(("word", "yes", "no"), [
-    *((word, True, False) for word in ("yes", "Y", "true", "T", "ON", "1")),
-    *((word, False, True) for word in ("no", "N", "false", "F", "OFF", "0")),
-    ("", False, False), ("ipv4", False, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "yes", "no"),
+    [
+        *((word, True, False) for word in ("yes", "Y", "true", "T", "ON", "1")),
+        *((word, False, True) for word in ("no", "N", "false", "F", "OFF", "0")),
+        ("", False, False),
+        ("ipv4", False, False),
+    ],
+)
 def test_words_for_yes_and_no(word: str, *, yes: bool, no: bool) -> None:
     assert (networkfile.is_yes(word), networkfile.is_no(word)) == (yes, no)
 
 
-@pytest.mark.parametrize(("word", "asks"), [
-    *((word, True) for word in ("yes", "y", "True", "t", "on", "1", "IPv4", "both", "v4")),
-    *((word, False) for word in ("", "no", "ipv6", "v6", "none")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "asks"),
+    [
+        *((word, True) for word in ("yes", "y", "True", "t", "on", "1", "IPv4", "both", "v4")),
+        *((word, False) for word in ("", "no", "ipv6", "v6", "none")),
+    ],
+)
 def test_words_for_dhcp_over_ipv4(word: str, *, asks: bool) -> None:
     assert networkfile.asks_dhcp4(parse(f"[Network]\nDHCP={word}\n")) is asks
 
 
-@pytest.mark.parametrize(("destination", "everywhere"), [
-    ("", True), ("Default", True), ("0.0.0.0/0", True), ("::/0", True), ("10.0.0.0/8", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("destination", "everywhere"),
+    [
+        ("", True),
+        ("Default", True),
+        ("0.0.0.0/0", True),
+        ("::/0", True),
+        ("10.0.0.0/8", False),
+    ],
+)
 def test_which_route_leads_everywhere(destination: str, *, everywhere: bool) -> None:
     assert section("Route", ("Destination", destination)).leads_everywhere() is everywhere
 
 
-@pytest.mark.parametrize(("table", "main"), [
-    ("", True), ("main", True), ("Main", True), ("254", True), ("100", False), ("local", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("table", "main"),
+    [
+        ("", True),
+        ("main", True),
+        ("Main", True),
+        ("254", True),
+        ("100", False),
+        ("local", False),
+    ],
+)
 def test_which_table_is_the_main_one(table: str, *, main: bool) -> None:
     assert section("Route", ("Table", table)).in_main_table() is main

@@ -12,12 +12,17 @@ import pytest
 from netfail_hooks.paths import Paths
 from netfail_hooks.reconcile import notify
 
-LINE = json.dumps({
-    "trigger": "eth0 no-carrier",
-    "summary": "IPv4 now by wlan0",
-    "carriers": {"ipv4": "wlan0", "ipv6": ""},
-    "took_ms": 21,
-}) + "\n"  # fmt: skip
+LINE = (
+    json.dumps(
+        {
+            "trigger": "eth0 no-carrier",
+            "summary": "IPv4 now by wlan0",
+            "carriers": {"ipv4": "wlan0", "ipv6": ""},
+            "took_ms": 21,
+        }
+    )
+    + "\n"
+)
 
 
 @pytest.fixture
@@ -62,9 +67,7 @@ def test_start_returns_before_a_slow_hook_ends(paths: Paths, tmp_path: Path) -> 
     _wait_for(out)
 
 
-def test_what_others_may_write_is_left_out(
-    paths: Paths, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_others_may_write_is_left_out(paths: Paths, capfd: pytest.CaptureFixture[str]) -> None:
     _hook(paths, "10-open", "true", mode=0o775)
     good = _hook(paths, "20-good", "true")
     _hook(paths, "30-not-executable", "true", mode=0o644)

@@ -156,23 +156,27 @@ DEAD, ONLINK, LINKDOWN = 0x1, 0x4, 0x10  # linux/rtnetlink.h, RTNH_F_
     ("body", "wanted"),
     [
         (_route("192.168.1.0", 24), CONNECTED),
-        (_route("192.168.1.0", 24, RTA_PREFSRC="192.168.1.252"),
-         replace(CONNECTED, source="192.168.1.252")),
+        (
+            _route("192.168.1.0", 24, RTA_PREFSRC="192.168.1.252"),
+            replace(CONNECTED, source="192.168.1.252"),
+        ),
         (_route(**VIA), DEFAULT),
         (_route(**VIA, RTA_METRICS={"attrs": [("RTAX_MTU", 1400)]}), replace(DEFAULT, mtu=1400)),
         (_route(**VIA, flags=LINKDOWN), replace(DEFAULT, linkdown=True)),
         (_route(**VIA, flags=ONLINK), replace(DEFAULT, onlink=True)),
         (_route(**VIA, flags=DEAD), DEFAULT),
         (_route("192.168.1.0", 24, RTA_OIF=OTHER), None),
-        (_route("192.168.1.0", 24, RTA_OIF=OTHER, proto=157),
-         replace(CONNECTED, interface="#9", protocol=157)),
+        (
+            _route("192.168.1.0", 24, RTA_OIF=OTHER, proto=157),
+            replace(CONNECTED, interface="#9", protocol=157),
+        ),
         (_route(**VIA, RTA_OIF=OTHER), replace(DEFAULT, interface="#9")),
         (_route(**VIA, tos=16), None),
         (_route("192.168.1.0", 24, type=6), None),  # a blackhole
         (_route("fe80::", 64, family=10), None),
         (_route("fd00::", 64, family=10), replace(CONNECTED, family=6, destination="fd00::/64")),
     ],
-)  # fmt: skip
+)
 def test_which_routes_count_and_how(body: bytes, wanted: Route | None) -> None:
     kernel = Kernel(routes=[body])
     assert kernel.seen().routes == ((wanted,) if wanted else ())
@@ -191,9 +195,11 @@ def test_a_route_of_several_hops_is_several_routes() -> None:
     body += rt.attribute(9, b"".join(hops)) + rt.number(6, 100)
     found = Kernel(routes=[body]).seen().routes
     assert [(one.interface, one.gateway, one.linkdown) for one in found] == [
-        ("wlan0", "", False), ("eth0", "fd00::1", True), ("wlan0", "fd00::2", False),
+        ("wlan0", "", False),
+        ("eth0", "fd00::1", True),
+        ("wlan0", "fd00::2", False),
         ("#9", "", False),
-    ]  # fmt: skip
+    ]
 
 
 def test_a_hop_without_a_length_does_not_hold_us() -> None:
@@ -239,10 +245,13 @@ def test_neighbours_that_are_in_the_way(
 def test_an_uplinks_ipv4_neighbours_are_forgotten_and_what_waits() -> None:
     gone = [(REACHABLE, "192.168.1.1"), (INCOMPLETE, "192.168.1.2"), (INCOMPLETE, "fd00::1")]
     kept = [(REACHABLE, "fd00::2"), (PERMANENT, "192.168.1.3"), (FAILED, "192.168.1.4")]
-    kernel = Kernel(neighbours=[
-        *(_neighbour(ETH, *one) for one in (*gone, *kept)),
-        _neighbour(OTHER, REACHABLE, "10.0.0.1"), _neighbour(OTHER, INCOMPLETE, "10.0.0.2"),
-    ])  # fmt: skip
+    kernel = Kernel(
+        neighbours=[
+            *(_neighbour(ETH, *one) for one in (*gone, *kept)),
+            _neighbour(OTHER, REACHABLE, "10.0.0.1"),
+            _neighbour(OTHER, INCOMPLETE, "10.0.0.2"),
+        ]
+    )
     apply.flush_neighbours(cast("rt.Netlink", kernel), ETH)
     wanted = [(rt.DELNEIGH, 0, _neighbour(ETH, 0, address)) for _, address in gone]
     assert kernel.changed == wanted

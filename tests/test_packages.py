@@ -49,9 +49,14 @@ def dists(tmp_path_factory: pytest.TempPathFactory) -> Dists:
 def call(*argv: str, cwd: Path | str = "/", environment: dict[str, str] | None = None) -> str:
     """Return what a command prints. Raises AssertionError with all it said if it fails."""
     done = subprocess.run(
-        argv, cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE,
+        argv,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
         env={**os.environ, **(environment or {})},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -59,9 +64,10 @@ def call(*argv: str, cwd: Path | str = "/", environment: dict[str, str] | None =
 def files(place: Path, *, beside: str = "") -> set[str]:
     """Return the files below a directory but for caches, by their path beside another."""
     return {
-        str(path.relative_to(beside or place)) for path in place.rglob("*")
+        str(path.relative_to(beside or place))
+        for path in place.rglob("*")
         if path.is_file() and path.suffix != ".pyc" and ".egg-info" not in str(path)
-    }  # fmt: skip
+    }
 
 
 def test_the_sdist_holds_the_checkout(dists: Dists) -> None:
@@ -84,8 +90,9 @@ def test_a_wheel_works_in_an_environment_with_no_checkout_near(
         (root / directory).mkdir(parents=True)
     before = sorted(root.rglob("*"))
     call(sys.executable, "-m", "venv", str(venv))
-    call(str(venv / "bin/pip"), "install", "--quiet", "--disable-pip-version-check",
-         str(dists.wheel))  # fmt: skip
+    call(
+        str(venv / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", str(dists.wheel)
+    )
     command = str(venv / "bin/netfail-hooks")
     assert call(command, "--version") == f"netfail-hooks {netfail_hooks.__version__}\n"
     call(command, "install", "--root", str(root), *UPLINKS)
@@ -119,9 +126,13 @@ def test_arch_packages_the_same(dists: Dists, tmp_path: Path) -> None:
     (home,) = (package / "usr/lib").glob("python3*/site-packages/netfail_hooks")
     hooks = {f"hooks/{path.name}" for path in (HERE / "hooks").iterdir()}
     assert files(home) == files(HERE / "netfail_hooks") | hooks
-    assert {"usr/bin/netfail-hooks", "usr/share/man/man8/netfail-hooks.8",
-            "usr/share/licenses/netfail-hooks/LICENSE", "usr/share/doc/netfail-hooks/README.md",
-            *(f"usr/{path}" for path in COMPLETIONS.values())} <= held  # fmt: skip
+    assert {
+        "usr/bin/netfail-hooks",
+        "usr/share/man/man8/netfail-hooks.8",
+        "usr/share/licenses/netfail-hooks/LICENSE",
+        "usr/share/doc/netfail-hooks/README.md",
+        *(f"usr/{path}" for path in COMPLETIONS.values()),
+    } <= held
 
 
 def test_every_package_has_the_version_of_the_program() -> None:

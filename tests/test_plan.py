@@ -34,8 +34,12 @@ def _told(paths: Paths, wanted: dict[str, Node], manifest: Manifest | None = Non
 def test_directories_come_before_what_is_in_them_and_once(tmp_path: Path) -> None:
     wanted = {"/a/b/one": NEW, "/a/b/two": NEW, "/c": NEW}
     assert _told(Paths(str(tmp_path)), wanted) == [
-        "make /a/", "make /a/b/", "write /a/b/one", "write /a/b/two", "write /c"
-    ]  # fmt: skip
+        "make /a/",
+        "make /a/b/",
+        "write /a/b/one",
+        "write /a/b/two",
+        "write /c",
+    ]
 
 
 def test_what_is_there_already_is_no_step(tmp_path: Path) -> None:
@@ -76,8 +80,11 @@ def test_an_original_comes_back_the_config_and_directories_stay(tmp_path: Path) 
     paths = Paths(str(tmp_path))
     config = Paths().config
     manifest = Manifest()
-    for path, before, after in (("/etc/x", OLD, NEW), (config, None, NEW),
-                                ("/etc/d", nodes.directory(), NEW)):  # fmt: skip
+    for path, before, after in (
+        ("/etc/x", OLD, NEW),
+        (config, None, NEW),
+        ("/etc/d", nodes.directory(), NEW),
+    ):
         manifest = manifest.noting(path, before, after)
         _put(paths, path, after)
     assert list(steps(paths, {}, manifest)) == [Step("/etc/x", NEW, OLD)]
@@ -116,26 +123,43 @@ def test_a_diff_names_both_sides(before: Node | None, after: Node | None, names:
 def test_a_diff_names_modes_and_ends() -> None:
     run = _file("new\n", 0o755)
     assert diff([Step("/a", None, NEW)]).splitlines()[:3] == [
-        "diff --git a/a b/a", "new file mode 0644", "--- /dev/null"
-    ]  # fmt: skip
+        "diff --git a/a b/a",
+        "new file mode 0644",
+        "--- /dev/null",
+    ]
     assert diff([Step("/a", OLD, None)]).splitlines()[1] == "deleted file mode 0644"
     assert diff([Step("/a", NEW, run)]).splitlines()[1:] == ["old mode 0644", "new mode 0755"]
     assert diff([Step("/a", OLD, NEW)]).splitlines()[1:] == [
-        "--- a/a", "+++ b/a", "@@ -1 +1 @@", "-old", "+new"
-    ]  # fmt: skip
+        "--- a/a",
+        "+++ b/a",
+        "@@ -1 +1 @@",
+        "-old",
+        "+new",
+    ]
     assert diff([Step("/a", None, None)]) == ""
     assert "+bare\n\\ No newline at end of file\n" in diff([Step("/a", OLD, _file("bare"))])
     assert diff([Step("/d", None, nodes.directory())]).splitlines() == [
-        "diff --git a/d b/d", "new directory mode 0755"
-    ]  # fmt: skip
+        "diff --git a/d b/d",
+        "new directory mode 0755",
+    ]
 
 
 def test_files_alike_are_shown_once_and_directories_each() -> None:
     directory = nodes.directory()
-    shown = diff([Step("/a", None, NEW), Step("/d", None, directory), Step("/b", None, NEW),
-                  Step("/e", None, directory), Step("/c", OLD, NEW)])  # fmt: skip
+    shown = diff(
+        [
+            Step("/a", None, NEW),
+            Step("/d", None, directory),
+            Step("/b", None, NEW),
+            Step("/e", None, directory),
+            Step("/c", OLD, NEW),
+        ]
+    )
     heads = [line for line in shown.splitlines() if line.startswith(("diff", "and"))]
     assert heads == [
-        "diff --git a/a b/a", "and the same at /b", "diff --git a/d b/d", "diff --git a/e b/e",
+        "diff --git a/a b/a",
+        "and the same at /b",
+        "diff --git a/d b/d",
+        "diff --git a/e b/e",
         "diff --git a/c b/c",
-    ]  # fmt: skip
+    ]

@@ -155,7 +155,11 @@ def test_every_gateway_is_asked_once_and_answers(lan: Lan) -> None:
     found = probe(_config(), _seen(4, 6))
     assert found[0] == Result("eth0", 4, well=True, tries=1, rtt=400, reason="")
     assert [(one.interface, one.family) for one in found] == [
-        ("eth0", 4), ("eth0", 6), ("wlan0", 4), ("wlan0", 6)]  # fmt: skip
+        ("eth0", 4),
+        ("eth0", 6),
+        ("wlan0", 4),
+        ("wlan0", 6),
+    ]
     assert all(one.well for one in found)
     assert [len(wire.asked) for wire in lan.wires] == [1] * 4
     assert lan.now < 1000.001, "nobody waits for what has come"
@@ -194,16 +198,24 @@ def test_a_busy_machine_neither_waits_for_ever_nor_too_long(lan: Lan) -> None:
 
 
 def test_nobody_elses_packet_counts_and_none_after_the_answer(lan: Lan) -> None:
-    lan.manners = {f"eth0 {GATEWAY}": {"foreign": [0.001, 0.002], "answer": 0.003},
-                   f"wlan0 {GATEWAY}": SILENT}  # fmt: skip
+    lan.manners = {
+        f"eth0 {GATEWAY}": {"foreign": [0.001, 0.002], "answer": 0.003},
+        f"wlan0 {GATEWAY}": SILENT,
+    }
     found = _round(_config(), _seen())
     assert found["eth0 4"] == WELL
     assert lan.watched.keys() == {1}
 
 
-@pytest.mark.parametrize(("only", "names"), [
-    ("", ["eth0", "wlan0"]), ("eth0", ["eth0"]), ("wlan0", ["wlan0"]), ("usb0", []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("only", "names"),
+    [
+        ("", ["eth0", "wlan0"]),
+        ("eth0", ["eth0"]),
+        ("wlan0", ["wlan0"]),
+        ("usb0", []),
+    ],
+)
 @pytest.mark.usefixtures("lan")
 def test_one_uplink_alone_may_be_asked(only: str, names: list[str]) -> None:
     assert [one.interface for one in probe(_config(), _seen(), only)] == names
@@ -219,19 +231,27 @@ def _without(seen: Observation, what: str) -> Observation:
     """Return what is seen without something of eth0's."""
     first = seen.links[0]
     return {
-        "route": replace(seen, routes=tuple(one for one in seen.routes
-                                            if one.interface != "eth0" or not one.gateway)),
+        "route": replace(
+            seen,
+            routes=tuple(one for one in seen.routes if one.interface != "eth0" or not one.gateway),
+        ),
         "address": replace(seen, addresses=seen.addresses[1:]),
         "gateway": replace(seen, routes=tuple(replace(one, gateway="") for one in seen.routes)),
         "mac": replace(seen, links=(replace(first, mac=""), *seen.links[1:])),
-    }[what]  # fmt: skip
+    }[what]
 
 
-@pytest.mark.parametrize(("lacks", "targets", "asked"), [
-    ("route", (FOUR,), set()), ("address", (FOUR,), set()),
-    ("gateway", (FOUR,), {FOUR.address}), ("mac", (FOUR,), {FOUR.address}),
-    ("gateway", (), set()), ("mac", (), set()),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("lacks", "targets", "asked"),
+    [
+        ("route", (FOUR,), set()),
+        ("address", (FOUR,), set()),
+        ("gateway", (FOUR,), {FOUR.address}),
+        ("mac", (FOUR,), {FOUR.address}),
+        ("gateway", (), set()),
+        ("mac", (), set()),
+    ],
+)
 def test_what_lacks_the_means_is_not_asked(
     lan: Lan, lacks: str, targets: tuple[Target, ...], asked: set[str]
 ) -> None:
@@ -315,17 +335,26 @@ def test_a_gateways_answer_does_not_make_up_for_a_targets(lan: Lan) -> None:
 
 
 def _other_gateway(seen: Observation) -> Observation:
-    return replace(seen, routes=tuple(
-        replace(one, gateway="192.168.1.9") if one.interface == "wlan0" and one.gateway else one
-        for one in seen.routes))  # fmt: skip
+    return replace(
+        seen,
+        routes=tuple(
+            replace(one, gateway="192.168.1.9") if one.interface == "wlan0" and one.gateway else one
+            for one in seen.routes
+        ),
+    )
 
 
 def _other_lan(seen: Observation) -> Observation:
     """Return another LAN behind wlan0, whose gateway has the same address, as fe80::1 may be."""
-    return replace(seen, routes=tuple(
-        replace(one, destination="10.0.0.0/8") if one.interface == "wlan0" and not one.gateway
-        else one
-        for one in seen.routes))  # fmt: skip
+    return replace(
+        seen,
+        routes=tuple(
+            replace(one, destination="10.0.0.0/8")
+            if one.interface == "wlan0" and not one.gateway
+            else one
+            for one in seen.routes
+        ),
+    )
 
 
 def _more_lans(seen: Observation) -> Observation:
@@ -339,10 +368,16 @@ def _none_in_use(seen: Observation) -> Observation:
     return replace(seen, routes=tuple(replace(one, linkdown=True) for one in seen.routes))
 
 
-@pytest.mark.parametrize(("change", "shares"), [
-    (lambda seen: seen, True), (_more_lans, True),
-    (_other_gateway, False), (_other_lan, False), (_none_in_use, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "shares"),
+    [
+        (lambda seen: seen, True),
+        (_more_lans, True),
+        (_other_gateway, False),
+        (_other_lan, False),
+        (_none_in_use, False),
+    ],
+)
 def test_a_standby_of_the_carriers_gateway_gives_no_address_away_and_asks_no_target(
     lan: Lan, change: Callable[[Observation], Observation], *, shares: bool
 ) -> None:
@@ -357,15 +392,21 @@ def test_a_standby_of_the_carriers_gateway_gives_no_address_away_and_asks_no_tar
     ("silent", "carrier", "standby"),
     [
         ([], "", ""),
-        ([f"eth0 {FOUR.address}"], f"no answer from {FOUR.address}",
-         f"no answer from {FOUR.address}"),
-        ([f"eth0 {FOUR.address}", f"wlan0 {GATEWAY}"], f"no answer from {FOUR.address}",
-         f"no answer from {GATEWAY}"),
+        (
+            [f"eth0 {FOUR.address}"],
+            f"no answer from {FOUR.address}",
+            f"no answer from {FOUR.address}",
+        ),
+        (
+            [f"eth0 {FOUR.address}", f"wlan0 {GATEWAY}"],
+            f"no answer from {FOUR.address}",
+            f"no answer from {GATEWAY}",
+        ),
         ([f"eth0 {FOUR.address}", f"eth0 {GATEWAY}"], f"no answer from {FOUR.address}", ""),
         ([f"eth0 {GATEWAY}"], "", ""),
     ],
     ids=["well", "beyond", "both", "cable", "gateway alone"],
-)  # fmt: skip
+)
 def test_what_the_carrier_finds_beyond_the_gateway_holds_for_its_standby(
     lan: Lan, silent: list[str], carrier: str, standby: str
 ) -> None:

@@ -21,8 +21,10 @@ def _asked(machine: Machine, typed: str, *words: str) -> tuple[int, str]:
     ours, its = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-m", "netfail_hooks", *words, "--root", str(machine.root)],
-        stdin=its, stdout=its, stderr=its,
-    )  # fmt: skip
+        stdin=its,
+        stdout=its,
+        stderr=its,
+    )
     os.close(its)
     shown = ""
     answered = False

@@ -169,9 +169,11 @@ def test_what_a_killed_write_left_spoils_no_other_line(
 
 
 def test_times_go_back_with_the_clock_and_the_log_is_still_read(
-    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     """As on a machine without a clock of its own, which begins in 1970."""
     paths = Paths(str(tmp_path))
     os.makedirs(paths.log)
@@ -188,4 +190,8 @@ def test_times_go_back_with_the_clock_and_the_log_is_still_read(
         assert not shown.err, form
         if not form:
             assert [line[:4] for line in shown.out.splitlines() if line[0] != " "] == [
-                "2027", "1970", "2023", "2023"]  # fmt: skip
+                "2027",
+                "1970",
+                "2023",
+                "2023",
+            ]

@@ -109,9 +109,13 @@ def test_what_does_not_fit_is_named(path: str, found: object, told: str) -> None
 
 @pytest.mark.parametrize(
     ("destination", "fits"),
-    [("10.1.2.3/32", True), ("10.1.2.3/33", False), ("2001:db8::/128", True),
-     ("2001:db8::/129", False)],
-)  # fmt: skip
+    [
+        ("10.1.2.3/32", True),
+        ("10.1.2.3/33", False),
+        ("2001:db8::/128", True),
+        ("2001:db8::/129", False),
+    ],
+)
 def test_a_prefix_is_at_most_as_long_as_its_address(destination: str, *, fits: bool) -> None:
     entry = _entry()
     _set(entry, "seen.routes.0.destination", destination)
@@ -159,9 +163,12 @@ def _spoil(entry: dict[str, Any], data: st.DataObject) -> None:
             break
         at = at[key]
     spoilt: Any = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
-    at[key] = data.draw(spoilt | st.sampled_from(
-        [[], {}, "::1", "1.2.3.4", "default", "eth0", "fd00:1::/64", "10.0.0.0/8", "down", 4, 6]
-    ))  # fmt: skip
+    at[key] = data.draw(
+        spoilt
+        | st.sampled_from(
+            [[], {}, "::1", "1.2.3.4", "default", "eth0", "fd00:1::/64", "10.0.0.0/8", "down", 4, 6]
+        )
+    )
 
 
 def test_what_reads_well_and_cannot_have_been_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,11 +182,19 @@ def test_what_reads_well_and_cannot_have_been_is_damaged(monkeypatch: pytest.Mon
 
 @pytest.mark.faults
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
-        ["uplinks", "interface", "standings", "family", "now", "metric"]), inner, max_size=3),
-))  # fmt: skip
+@given(
+    data=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["uplinks", "interface", "standings", "family", "now", "metric"]),
+                inner,
+                max_size=3,
+            )
+        ),
+    )
+)
 def test_no_data_gets_past_but_whole_values(tried: Tried, data: object) -> None:
     tried("fuzz inputs: recorded values", 1)
     for kind in (Config, Memory, Route):

@@ -90,8 +90,20 @@ def test_the_last_line_is_found_wherever_it_is(paths: Paths) -> None:
     assert repeat.is_told(paths, line)
 
 
-@pytest.mark.parametrize("end", [b"{", b'{"schema":1,"ti', b"[]\n", b"{}\n", b"\0\0", b"\xff\n",
-                                 b'{"boot":1}\n', b"[" * 100_000, b"3\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"{",
+        b'{"schema":1,"ti',
+        b"[]\n",
+        b"{}\n",
+        b"\0\0",
+        b"\xff\n",
+        b'{"boot":1}\n',
+        b"[" * 100_000,
+        b"3\n",
+    ],
+)
 def test_a_damaged_end_says_nothing(paths: Paths, end: bytes) -> None:
     line = recorder.line(LOST)
     recorder.write(paths.log, line, 1 << 20)

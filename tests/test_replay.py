@@ -81,10 +81,15 @@ def test_a_state_that_says_nothing_of_the_link_moves_nothing(state: str) -> None
 
 
 @settings(deadline=None)  # a busy machine is no failure
-@given(st.lists(st.one_of(
-    st.builds(Step, st.sampled_from(["eth0", "wlan0"]), st.sampled_from([*STATES, DEAD])),
-    st.builds(Step, wait=st.integers(0, 30)),
-), max_size=8))  # fmt: skip
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(Step, st.sampled_from(["eth0", "wlan0"]), st.sampled_from([*STATES, DEAD])),
+            st.builds(Step, wait=st.integers(0, 30)),
+        ),
+        max_size=8,
+    )
+)
 def test_any_story_ends_where_it_began_once_all_is_well(plan: list[Step]) -> None:
     ending = [Step("eth0", "routable"), Step("wlan0", "routable"), Step(wait=700)]
     once = list(imagine(_CONFIG, (*plan, *ending)))
@@ -184,5 +189,9 @@ def test_events_can_be_had_from_the_record() -> None:
     plan, config = replay.recorded(lines)
     assert config == _CONFIG
     assert [str(step) for step in plan] == [
-        "eth0=routable", "eth0=no-carrier", "eth0=routable", "wlan0=dead", "wlan0=routable",
-    ]  # fmt: skip
+        "eth0=routable",
+        "eth0=no-carrier",
+        "eth0=routable",
+        "wlan0=dead",
+        "wlan0=routable",
+    ]

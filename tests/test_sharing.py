@@ -27,8 +27,12 @@ def _sources(text: str) -> list[str]:
 
 
 def test_each_uplink_of_a_lan_gets_the_others_addresses() -> None:
-    files = share({name: _file(f"192.168.1.{host}/24") for name, host in
-                   (("eth0", 252), ("wlan0", 25), ("usb0", 26))})  # fmt: skip
+    files = share(
+        {
+            name: _file(f"192.168.1.{host}/24")
+            for name, host in (("eth0", 252), ("wlan0", 25), ("usb0", 26))
+        }
+    )
     assert _added(files["eth0"]) == [("192.168.1.25/32", "netfail"), ("192.168.1.26/32", "netfail")]
     assert _added(files["wlan0"])[0] == ("192.168.1.252/32", "netfail")
     assert [_sources(files[name]) for name in files] == [["192.168.1.252"]] * 3
@@ -61,8 +65,9 @@ def test_another_lan_beside_a_shared_one_stays_out_of_it() -> None:
 def test_only_a_default_route_of_the_lan_gets_a_source(
     gateway: str, more: tuple[str, ...], source: str
 ) -> None:
-    files = share({"eth0": _file("192.168.1.252/24"),
-                   "wlan0": _file("192.168.1.25/24", gateway, *more)})  # fmt: skip
+    files = share(
+        {"eth0": _file("192.168.1.252/24"), "wlan0": _file("192.168.1.25/24", gateway, *more)}
+    )
     assert _sources(files["wlan0"]) == [source]
 
 
@@ -74,11 +79,14 @@ def test_no_other_section_is_given_a_source() -> None:
 
 @pytest.mark.parametrize(
     "odd",
-    ["[Address]\nAddress=192.168.1.7/24\nPeer=192.168.1.8/32\n",
-     "[Address]\nAddress=fd00:1::7/64\n", "[Address]\nAddress=192.168.1.7/40\n",
-     "[Network]\nAddress=192.168.1.7/24\n"],
+    [
+        "[Address]\nAddress=192.168.1.7/24\nPeer=192.168.1.8/32\n",
+        "[Address]\nAddress=fd00:1::7/64\n",
+        "[Address]\nAddress=192.168.1.7/40\n",
+        "[Network]\nAddress=192.168.1.7/24\n",
+    ],
     ids=["a peer's", "IPv6", "no address", "elsewhere"],
-)  # fmt: skip
+)
 def test_what_is_no_plain_ipv4_address_is_not_shared(odd: str) -> None:
     eth0 = _file("192.168.1.252/24") + f"\n{odd}"
     files = share({"eth0": eth0, "wlan0": _file("192.168.1.25/24")})

@@ -32,23 +32,38 @@ from tests.world import World, config_of
 _CLOCK = datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()
 _EVENT = Event(
     datetime(2026, 11, 24, 11, 58, 30, tzinfo=UTC),
-    "eth0 no-carrier", "IPv4 now by wlan0", (), (), 24, {"ipv4": "wlan0"}, {"ipv4": "eth0"},
-)  # fmt: skip
+    "eth0 no-carrier",
+    "IPv4 now by wlan0",
+    (),
+    (),
+    24,
+    {"ipv4": "wlan0"},
+    {"ipv4": "eth0"},
+)
 
 
 def _sources(world: World, **changed: object) -> Sources:
     seen = world.look()
     ways = tuple(
-        Way({4: "1.1.1.1", 6: "2606::1"}[family], by, world.subnet(by, family) + "1",
-            world.address(by, family))
+        Way(
+            {4: "1.1.1.1", 6: "2606::1"}[family],
+            by,
+            world.subnet(by, family) + "1",
+            world.address(by, family),
+        )
         for family in world.families
         if (by := world.way(family))
-    )  # fmt: skip
+    )
     found = Sources(
-        config=world.config, seen=seen, memory=world.memory,
-        states={"eth0": ("routable", "configured")}, ways=ways, failover=None, unknown=(),
+        config=world.config,
+        seen=seen,
+        memory=world.memory,
+        states={"eth0": ("routable", "configured")},
+        ways=ways,
+        failover=None,
+        unknown=(),
         clock=_CLOCK,
-    )  # fmt: skip
+    )
     return replace(found, **changed)
 
 
@@ -201,8 +216,9 @@ def test_each_family_goes_its_own_way() -> None:
     ways = (Way("1.1.1.1", "eth0", "", ""), Way("2606::1", "wlan0", "", ""))
     found = _told(_well, ways=ways)
     assert [[one.carries for one in uplink.families] for uplink in found.uplinks] == [
-        [True, False], [False, True],
-    ]  # fmt: skip
+        [True, False],
+        [False, True],
+    ]
 
 
 def test_a_failover_after_now_is_none_ago() -> None:
@@ -251,9 +267,16 @@ def _standing(**more: object) -> Family:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7200, "2 h"), (7265, "2 h 1 min"),
-     (90061, "1 d 1 h"), (86400, "1 d")],
-)  # fmt: skip
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (61, "1 min 1 s"),
+        (7200, "2 h"),
+        (7265, "2 h 1 min"),
+        (90061, "1 d 1 h"),
+        (86400, "1 d"),
+    ],
+)
 def test_spans(seconds: int, text: str) -> None:
     assert span(seconds) == text
 
@@ -363,8 +386,10 @@ def test_the_command_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     (uplink,) = found["uplinks"]
     assert (uplink["interface"], uplink["present"], uplink["well"]) == (
-        "netfail-none", False, False,
-    )  # fmt: skip
+        "netfail-none",
+        False,
+        False,
+    )
     assert found["unknown"] == ["networkd's states: 'networkctl list' has no answer"]
 
 

@@ -34,43 +34,65 @@ def _ours(text: str) -> str:
     return found.removeprefix(_HEAD)
 
 
-@pytest.mark.parametrize(("text", "ours"), [
-    ("[Network]\nAddress=192.0.2.2/24\nGateway=192.0.2.1\nDNS=192.0.2.1\n",
-     ("[Network]\nDNS=192.0.2.1\n\n[Address]\nAddress=192.0.2.2/24\nRouteMetric=600\n\n"
-      f"[Route]\nGateway=192.0.2.1\nMetric=600\n{_STATIC}{_RA}")),
-    ("[Network]\nAddress=192.0.2.2/24\nAddress=2001:db8::2/64\nIPv6AcceptRA=no\n",
-     ("[Network]\nIPv6AcceptRA=no\n\n[Address]\nAddress=192.0.2.2/24\nRouteMetric=600\n\n"
-      f"[Address]\nAddress=2001:db8::2/64\nRouteMetric=600\n{_STATIC}")),
-    ("[Network]\nDHCP=y\n", f"[Network]\nDHCP=y\n{_LEASE}{_DHCP4}{_RA}"),
-    ("[Network]\nDHCP=ipv6\n", f"[Network]\nDHCP=ipv6\n\n[Network]\n{_ALWAYS}{_RA}"),
-    ("[Network]\nDHCP=ipv4\nKeepConfiguration=no\n",
-     f"[Network]\nDHCP=ipv4\nKeepConfiguration=no\n\n[Network]\n{_ALWAYS}{_DHCP4}{_RA}"),
-    ("[Network]\nDHCP=yes\n[Address]\nAddress=192.0.2.2/24\n",
-     ("[Network]\nDHCP=yes\n[Address]\nAddress=192.0.2.2/24\nRouteMetric=600\n"
-      f"\n[Network]\n{_ALWAYS}ConfigureWithoutCarrier=yes\nKeepConfiguration=dhcp-on-stop\n"
-      f"{_DHCP4}{_RA}")),
-    ("# mine\n[Address]\nAddress=192.0.2.2/24\nAddPrefixRoute=no\n",
-     f"# mine\n[Address]\nAddress=192.0.2.2/24\nAddPrefixRoute=no\n{_STATIC}{_RA}"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        (
+            "[Network]\nAddress=192.0.2.2/24\nGateway=192.0.2.1\nDNS=192.0.2.1\n",
+            (
+                "[Network]\nDNS=192.0.2.1\n\n[Address]\nAddress=192.0.2.2/24\nRouteMetric=600\n\n"
+                f"[Route]\nGateway=192.0.2.1\nMetric=600\n{_STATIC}{_RA}"
+            ),
+        ),
+        (
+            "[Network]\nAddress=192.0.2.2/24\nAddress=2001:db8::2/64\nIPv6AcceptRA=no\n",
+            (
+                "[Network]\nIPv6AcceptRA=no\n\n[Address]\nAddress=192.0.2.2/24\nRouteMetric=600\n\n"
+                f"[Address]\nAddress=2001:db8::2/64\nRouteMetric=600\n{_STATIC}"
+            ),
+        ),
+        ("[Network]\nDHCP=y\n", f"[Network]\nDHCP=y\n{_LEASE}{_DHCP4}{_RA}"),
+        ("[Network]\nDHCP=ipv6\n", f"[Network]\nDHCP=ipv6\n\n[Network]\n{_ALWAYS}{_RA}"),
+        (
+            "[Network]\nDHCP=ipv4\nKeepConfiguration=no\n",
+            f"[Network]\nDHCP=ipv4\nKeepConfiguration=no\n\n[Network]\n{_ALWAYS}{_DHCP4}{_RA}",
+        ),
+        (
+            "[Network]\nDHCP=yes\n[Address]\nAddress=192.0.2.2/24\n",
+            (
+                "[Network]\nDHCP=yes\n[Address]\nAddress=192.0.2.2/24\nRouteMetric=600\n"
+                f"\n[Network]\n{_ALWAYS}ConfigureWithoutCarrier=yes\nKeepConfiguration=dhcp-on-stop\n"
+                f"{_DHCP4}{_RA}"
+            ),
+        ),
+        (
+            "# mine\n[Address]\nAddress=192.0.2.2/24\nAddPrefixRoute=no\n",
+            f"# mine\n[Address]\nAddress=192.0.2.2/24\nAddPrefixRoute=no\n{_STATIC}{_RA}",
+        ),
+    ],
+)
 def test_the_users_file_with_what_failover_needs(text: str, ours: str) -> None:
     assert _ours(text) == ours
 
 
-@pytest.mark.parametrize(("route", "metric"), [
-    ("Gateway=192.0.2.1\n", "600"),
-    ("Gateway=192.0.2.1\nMetric=5\n", "600"),
-    ("Destination=default\nGateway=192.0.2.1\nMetric=5\n", "600"),
-    ("Destination=0.0.0.0/0\nMetric=5\n", "600"),
-    ("Destination=::/0\nMetric=5\n", "600"),
-    ("Destination=10.0.0.0/8\nGateway=192.0.2.1\n", "600"),
-    ("Destination=10.0.0.0/8\nGateway=192.0.2.1\nMetric=5\n", "5"),
-    ("Destination=10.0.0.0/8\nScope=link\nMetric=5\n", "600"),
-    ("Gateway=192.0.2.1\nTable=main\nMetric=5\n", "600"),
-    ("Gateway=192.0.2.1\nTable=100\nMetric=5\n", "5"),
-    ("Gateway=192.0.2.1\nTable=100\n", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("route", "metric"),
+    [
+        ("Gateway=192.0.2.1\n", "600"),
+        ("Gateway=192.0.2.1\nMetric=5\n", "600"),
+        ("Destination=default\nGateway=192.0.2.1\nMetric=5\n", "600"),
+        ("Destination=0.0.0.0/0\nMetric=5\n", "600"),
+        ("Destination=::/0\nMetric=5\n", "600"),
+        ("Destination=10.0.0.0/8\nGateway=192.0.2.1\n", "600"),
+        ("Destination=10.0.0.0/8\nGateway=192.0.2.1\nMetric=5\n", "5"),
+        ("Destination=10.0.0.0/8\nScope=link\nMetric=5\n", "600"),
+        ("Gateway=192.0.2.1\nTable=main\nMetric=5\n", "600"),
+        ("Gateway=192.0.2.1\nTable=100\nMetric=5\n", "5"),
+        ("Gateway=192.0.2.1\nTable=100\n", ""),
+    ],
+)
 def test_routes_that_compete_have_the_uplinks_metric(route: str, metric: str) -> None:
-    found, = (one for one in parse(_ours(f"[Route]\n{route}")) if one.name == "Route")
+    (found,) = (one for one in parse(_ours(f"[Route]\n{route}")) if one.name == "Route")
     assert found.get("Metric") == metric
 
 
@@ -78,38 +100,57 @@ def test_a_metric_elsewhere_is_no_routes_metric() -> None:
     assert "[RoutingPolicyRule]\nTable=main\n\n" in _ours("[RoutingPolicyRule]\nTable=main\n")
 
 
-@pytest.mark.parametrize(("text", "told"), [
-    *((f"[Network]\n{key}=br0\n", f"{key}=br0 makes this NIC part of another one")
-      for key in ("Bond", "Bridge", "VRF", "BatmanAdvanced")),
-    ("[Link]\nUnmanaged=yes\n", "Unmanaged=yes keeps networkd from it"),
-    ("[Link]\nUnmanaged=no\n[Link]\nUnmanaged=yes\n", "Unmanaged=yes keeps networkd from it"),
-    ("[Address]\nAddress=192.0.2.1/24\n[Address]\nAddress=x\n", "Address=x is no address"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        *(
+            (f"[Network]\n{key}=br0\n", f"{key}=br0 makes this NIC part of another one")
+            for key in ("Bond", "Bridge", "VRF", "BatmanAdvanced")
+        ),
+        ("[Link]\nUnmanaged=yes\n", "Unmanaged=yes keeps networkd from it"),
+        ("[Link]\nUnmanaged=no\n[Link]\nUnmanaged=yes\n", "Unmanaged=yes keeps networkd from it"),
+        ("[Address]\nAddress=192.0.2.1/24\n[Address]\nAddress=x\n", "Address=x is no address"),
+    ],
+)
 def test_a_file_that_ours_cannot_stand_in_for_is_refused(text: str, told: str) -> None:
     with pytest.raises(Misuse, match=f"^{_PATH}: {told}"):
         _ours(text)
 
 
-@pytest.mark.parametrize("text", [
-    "[Link]\nUnmanaged=yes\n[Link]\nUnmanaged=no\n",
-    "[Network]\nUnmanaged=yes\n",
-    "[Address]\nPeer=192.0.2.1/32\n",
-    "[Link]\nBond=bond0\n",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Link]\nUnmanaged=yes\n[Link]\nUnmanaged=no\n",
+        "[Network]\nUnmanaged=yes\n",
+        "[Address]\nPeer=192.0.2.1/32\n",
+        "[Link]\nBond=bond0\n",
+    ],
+)
 def test_what_only_looks_like_it_is_not(text: str) -> None:
     assert text in _ours(text)
 
 
-@pytest.mark.parametrize(("wish", "ours"), [
-    (Dhcp(), f"\n[Network]\nDHCP=yes\n{_LEASE}{_DHCP4}{_RA}"),
-    (Dhcp(("192.0.2.1",)), f"\n[Network]\nDNS=192.0.2.1\nDHCP=yes\n{_LEASE}{_DHCP4}{_RA}"),
-    (Static(("192.0.2.2/24",), ("192.0.2.1",), ("192.0.2.53", "192.0.2.54")),
-     ("\n[Network]\nDNS=192.0.2.53\nDNS=192.0.2.54\n\n[Address]\nAddress=192.0.2.2/24\n"
-      f"RouteMetric=600\n\n[Route]\nGateway=192.0.2.1\nMetric=600\n{_STATIC}{_RA}")),
-    (Static(("2001:db8::2/64",), ("fe80::1",)),
-     ("\n[Network]\n\n[Address]\nAddress=2001:db8::2/64\nRouteMetric=600\n\n"
-      f"[Route]\nGateway=fe80::1\nMetric=600\n{_STATIC}{_RA}")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wish", "ours"),
+    [
+        (Dhcp(), f"\n[Network]\nDHCP=yes\n{_LEASE}{_DHCP4}{_RA}"),
+        (Dhcp(("192.0.2.1",)), f"\n[Network]\nDNS=192.0.2.1\nDHCP=yes\n{_LEASE}{_DHCP4}{_RA}"),
+        (
+            Static(("192.0.2.2/24",), ("192.0.2.1",), ("192.0.2.53", "192.0.2.54")),
+            (
+                "\n[Network]\nDNS=192.0.2.53\nDNS=192.0.2.54\n\n[Address]\nAddress=192.0.2.2/24\n"
+                f"RouteMetric=600\n\n[Route]\nGateway=192.0.2.1\nMetric=600\n{_STATIC}{_RA}"
+            ),
+        ),
+        (
+            Static(("2001:db8::2/64",), ("fe80::1",)),
+            (
+                "\n[Network]\n\n[Address]\nAddress=2001:db8::2/64\nRouteMetric=600\n\n"
+                f"[Route]\nGateway=fe80::1\nMetric=600\n{_STATIC}{_RA}"
+            ),
+        ),
+    ],
+)
 def test_a_new_file_is_as_asked_and_tells_what_was_asked(wish: Static | Dhcp, ours: str) -> None:
     text = write_new(_NIC, wish, 600)
     assert text == _ASKED + ours
@@ -134,17 +175,28 @@ def test_in_whose_place_a_file_stands() -> None:
     assert takeover.of_whom("[Match]\n") == ""
 
 
-@pytest.mark.parametrize(("addresses", "gateways", "dns", "told"), [
-    (("x",), (), (), "eth0: 'x' does not appear"),
-    (("192.0.2.2/24",), ("x",), (), "eth0: 'x' does not appear"),
-    (("192.0.2.2/24",), (), ("x",), "eth0: 'x' does not appear"),
-    (("192.0.2.2/24", "192.0.2.3"), (), (), "eth0: 192.0.2.3/32 has no LAN around it"),
-    (("2001:db8::2/128",), (), (), "eth0: 2001:db8::2/128 has no LAN around it"),
-    (("192.0.2.2/24",), ("192.0.3.1",), (),
-     "eth0: gateway 192.0.3.1 is no neighbour of 192.0.2.2/24"),
-    (("192.0.2.2/24", "192.0.3.2/24"), ("192.0.2.1", "192.0.3.2"), (),
-     "eth0: gateway 192.0.3.2 is no neighbour of 192.0.2.2/24, 192.0.3.2/24"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("addresses", "gateways", "dns", "told"),
+    [
+        (("x",), (), (), "eth0: 'x' does not appear"),
+        (("192.0.2.2/24",), ("x",), (), "eth0: 'x' does not appear"),
+        (("192.0.2.2/24",), (), ("x",), "eth0: 'x' does not appear"),
+        (("192.0.2.2/24", "192.0.2.3"), (), (), "eth0: 192.0.2.3/32 has no LAN around it"),
+        (("2001:db8::2/128",), (), (), "eth0: 2001:db8::2/128 has no LAN around it"),
+        (
+            ("192.0.2.2/24",),
+            ("192.0.3.1",),
+            (),
+            "eth0: gateway 192.0.3.1 is no neighbour of 192.0.2.2/24",
+        ),
+        (
+            ("192.0.2.2/24", "192.0.3.2/24"),
+            ("192.0.2.1", "192.0.3.2"),
+            (),
+            "eth0: gateway 192.0.3.2 is no neighbour of 192.0.2.2/24, 192.0.3.2/24",
+        ),
+    ],
+)
 def test_a_wish_that_cannot_work_is_refused(
     addresses: tuple[str, ...], gateways: tuple[str, ...], dns: tuple[str, ...], told: str
 ) -> None:
@@ -157,12 +209,15 @@ def test_gateways_of_either_subnet_will_do() -> None:
     assert takeover.wish_of(write_new(_NIC, wish, 100)) == wish
 
 
-@pytest.mark.parametrize(("ahead_of", "name"), [
-    ("", "10-netfail-eth0.network"),
-    ("20-eth0.network", "10-netfail-eth0.network"),
-    ("10-netfail-eth0.network", "00-netfail-eth0.network"),
-    ("05-eth0.network", "00-netfail-eth0.network"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("ahead_of", "name"),
+    [
+        ("", "10-netfail-eth0.network"),
+        ("20-eth0.network", "10-netfail-eth0.network"),
+        ("10-netfail-eth0.network", "00-netfail-eth0.network"),
+        ("05-eth0.network", "00-netfail-eth0.network"),
+    ],
+)
 def test_our_file_sorts_before_the_users(ahead_of: str, name: str) -> None:
     assert takeover.file_name(_NIC, ahead_of) == name
 

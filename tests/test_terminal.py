@@ -62,9 +62,12 @@ def _on_a_terminal(root: Path, *words: str, **environment: str) -> Iterator[byte
     """
     ours, its = pty.openpty()
     child = subprocess.Popen(
-        _command(root, *words), stdout=its, stdin=its, stderr=its,
+        _command(root, *words),
+        stdout=its,
+        stdin=its,
+        stderr=its,
         env=_environment(**environment),
-    )  # fmt: skip
+    )
     os.close(its)
     try:
         while select.select([ours], [], [], 20)[0]:
@@ -131,9 +134,11 @@ def test_a_watch_outlives_what_can_t_be_found_out_for_once(root: Path) -> None:
 def test_a_watch_in_a_pipe_is_one_report_after_the_other(root: Path) -> None:
     for words, wanted in (((), "NOT WELL"), (("--json",), '"schema"')):
         watch = subprocess.Popen(
-            _command(root, "status", "--watch", "0.1", *words), stdout=subprocess.PIPE, text=True,
+            _command(root, "status", "--watch", "0.1", *words),
+            stdout=subprocess.PIPE,
+            text=True,
             env=_environment(),
-        )  # fmt: skip
+        )
         assert watch.stdout is not None
         until = time.monotonic() + 20
         seen = ""

@@ -55,20 +55,26 @@ def _now(at: float, boot: str = "a", clock: float = 1000) -> Now:
 
 def _told(found: Timeline) -> dict[str, list[tuple[float, float, str, bool]]]:
     return {
-        track.name: [(one.begin - T, one.end - T, one.state.verdict, one.state.carries)
-                     for one in track.spans]
+        track.name: [
+            (one.begin - T, one.end - T, one.state.verdict, one.state.carries)
+            for one in track.spans
+        ]
         for track in found.tracks
-    }  # fmt: skip
+    }
 
 
 def test_each_change_begins_a_span() -> None:
     points = [_point(0, ETH), _point(40, WLAN), _point(50, BACK), _point(60, ETH)]
     found = timeline(points, _now(100), T)
     assert _told(found) == {
-        "eth0": [(0, 40, "up", True), (40, 50, "down", False), (50, 60, "held", False),
-                 (60, 100, "up", True)],
+        "eth0": [
+            (0, 40, "up", True),
+            (40, 50, "down", False),
+            (50, 60, "held", False),
+            (60, 100, "up", True),
+        ],
         "wlan0": [(0, 40, "up", False), (40, 60, "up", True), (60, 100, "up", False)],
-    }  # fmt: skip
+    }
     assert [track.share for track in found.tracks] == [0.8, 0.2]
 
 
@@ -149,10 +155,19 @@ def test_a_wrong_wall_clock_does_not_tear_the_line(
 @pytest.mark.parametrize(
     ("earliest", "last", "begin"),
     [
-        (None, None, -5), (None, 1, 58), (None, 2, 37), (None, 9, -5), (None, 0, 100),
-        (30, None, 30), (30, 9, 37), (30, 1, 58), (40, 9, 37), (200, None, 200), (200, 3, 100),
+        (None, None, -5),
+        (None, 1, 58),
+        (None, 2, 37),
+        (None, 9, -5),
+        (None, 0, 100),
+        (30, None, 30),
+        (30, 9, 37),
+        (30, 1, 58),
+        (40, 9, 37),
+        (200, None, 200),
+        (200, 3, 100),
     ],
-)  # fmt: skip
+)
 def test_the_window_goes_by_since_and_lines(
     earliest: float | None, last: int | None, begin: float
 ) -> None:
@@ -194,8 +209,9 @@ def test_of_the_families_that_it_carries_the_worst_counts() -> None:
     others = tuple(one for one in run.after.standings if one != six)
     both = replace(run.after, standings=(*others, replace(six, verdict="held")))
     assert point(_line(replace(run, after=both))).after["eth0"] == DOWN
-    carriers = tuple(replace(one, interface="eth0") if one.family == 6 else one
-                     for one in both.carriers)  # fmt: skip
+    carriers = tuple(
+        replace(one, interface="eth0") if one.family == 6 else one for one in both.carriers
+    )
     apart = replace(both, carriers=carriers)
     assert point(_line(replace(run, after=apart))).after["eth0"] == State("held", carries=True)
 
@@ -203,12 +219,16 @@ def test_of_the_families_that_it_carries_the_worst_counts() -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        {"after": None}, {"before": {"carriers": [], "standings": [3]}}, {"seen": {}},
-        {"config": {"uplinks": [{"interface": "\x1b[2J"}]}}, {"seen": {"now": []}},
+        {"after": None},
+        {"before": {"carriers": [], "standings": [3]}},
+        {"seen": {}},
+        {"config": {"uplinks": [{"interface": "\x1b[2J"}]}},
+        {"seen": {"now": []}},
         {"after": {"carriers": [], "standings": [{"interface": "e", "family": 4, "verdict": "x"}]}},
-        {"seen": {"now": 1e999}}, {"boot": None, "time": 7},
+        {"seen": {"now": 1e999}},
+        {"boot": None, "time": 7},
     ],
-)  # fmt: skip
+)
 def test_a_foreign_line_is_no_point(spoil: dict[str, object]) -> None:
     entry = json.loads(_line(look(_world(), "eth0", "no-carrier")))
     with pytest.raises(ValueError, match="not"):
@@ -232,18 +252,26 @@ def _drawing(*spans: tuple[float, float, State]) -> Timeline:
         ([(0, 50, CARRIES), (50, 50.001, DOWN), (50.001, 100, CARRIES)], "#####x####"),
         ([(0, 99.999, UP), (99.999, 100, DOWN)], "---------x"),
         ([(0, 3, UP), (3, 6, CARRIES), (6, 30, UP)], "#--       "),
-        ([(20, 30, State("down", carries=True)), (30, 40, State("held", carries=True))],
-         "  @%      "),
+        (
+            [(20, 30, State("down", carries=True)), (30, 40, State("held", carries=True))],
+            "  @%      ",
+        ),
         ([], "          "),
     ],
-)  # fmt: skip
+)
 def test_a_column_shows_the_gravest_state_in_it(
     spans: list[tuple[float, float, State]], row: str
 ) -> None:
     found = _drawing(*spans)
     cells = timeline_text.cells(found.tracks[0], found, 10)
-    signs = {UP: "-", CARRIES: "#", HELD: "~", DOWN: "x",
-             State("down", carries=True): "@", State("held", carries=True): "%"}  # fmt: skip
+    signs = {
+        UP: "-",
+        CARRIES: "#",
+        HELD: "~",
+        DOWN: "x",
+        State("down", carries=True): "@",
+        State("held", carries=True): "%",
+    }
     assert "".join(signs.get(one, " ") for one in cells) == row
 
 
@@ -356,15 +384,20 @@ def test_the_picture_is_to_scale() -> None:
     root = _parsed(svg.render(timeline(points, _now(100), T), UTC))
     bars = [
         (one.get("class"), *(float(one.get(key, "")) for key in ("x", "y", "width", "height")))
-        for one in root.iter() if one.tag.endswith("rect") and one.get("x")
-    ]  # fmt: skip
+        for one in root.iter()
+        if one.tag.endswith("rect") and one.get("x")
+    ]
     assert bars == [
-        ("up", 140, 64, 187.5, 24), ("held", 327.5, 73, 562.5, 6),
-        ("up", 140, 113, 187.5, 6), ("up", 327.5, 104, 562.5, 24),
+        ("up", 140, 64, 187.5, 24),
+        ("held", 327.5, 73, 562.5, 6),
+        ("up", 140, 113, 187.5, 6),
+        ("up", 327.5, 104, 562.5, 24),
         # the legend
-        ("up", 140, 175, 28, 24), ("up", 320, 184, 28, 6),
-        ("held", 500, 184, 28, 6), ("down", 680, 184, 28, 6),
-    ]  # fmt: skip
+        ("up", 140, 175, 28, 24),
+        ("up", 320, 184, 28, 6),
+        ("held", 500, 184, 28, 6),
+        ("down", 680, 184, 28, 6),
+    ]
 
 
 def test_the_picture_has_no_more_marks_than_are_read_well() -> None:
@@ -489,6 +522,11 @@ def test_utf8_is_what_the_locale_says(
 def test_a_real_locale_is_seen(environment: dict[str, str], *, can: bool) -> None:
     program = "from netfail_hooks.terminal import utf8; print(utf8())"
     clean = {key: text for key, text in os.environ.items() if not key.startswith(("LC_", "LANG"))}
-    done = subprocess.run([sys.executable, "-c", program], env=clean | environment,
-                          capture_output=True, text=True, check=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout == f"{can}\n"

@@ -46,7 +46,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(reconfigure, "around", around)
     monkeypatch.setattr(reconfigure, "command", lambda *argv: found.append(" ".join(argv)))
-    monkeypatch.setattr(reconfigure, "forget_static", lambda _, name: found.append(f"forget {name}"))
+    monkeypatch.setattr(
+        reconfigure, "forget_static", lambda _, name: found.append(f"forget {name}")
+    )
     monkeypatch.setattr(reconfigure, "_BEGUN", 0)
     return found
 

@@ -58,8 +58,9 @@ def test_after_several_different_installs_the_first_original_comes_back(machine:
 
 
 def test_the_users_own_config_is_given_back_as_it_was(machine: Machine) -> None:
-    machine.write(CONFIG, '[[uplink]]\ninterface="wlan0"\n[[uplink]]\ninterface="eth0"\n',
-                  mode=0o600)  # fmt: skip
+    machine.write(
+        CONFIG, '[[uplink]]\ninterface="wlan0"\n[[uplink]]\ninterface="eth0"\n', mode=0o600
+    )
     before = machine.shape()
     machine.install(*PAIR)
     assert machine.shape()[f"{machine.root}{CONFIG}"] != before[f"{machine.root}{CONFIG}"]

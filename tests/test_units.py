@@ -26,10 +26,12 @@ def test_a_hook_starts_the_base_python_and_finds_package_and_libraries(tmp_path:
     program = text.split("\n")[0].removeprefix("#!").removesuffix(" -IS")
     assert os.path.realpath(program) == os.path.realpath(sys.executable)
     probe = tmp_path / "hook"
-    probe.write_text(text.replace(
-        "from netfail_hooks.hook import main",
-        "import netfail_hooks.hook, pyroute2, icmplib, netfail_hooks.kernel.connections; main = lambda: 7",
-    ))  # fmt: skip
+    probe.write_text(
+        text.replace(
+            "from netfail_hooks.hook import main",
+            "import netfail_hooks.hook, pyroute2, icmplib, netfail_hooks.kernel.connections; main = lambda: 7",
+        )
+    )
     probe.chmod(0o755)
     done = subprocess.run([probe], env={}, capture_output=True, check=False, text=True)
     assert (done.returncode, done.stderr) == (7, "")
@@ -97,8 +99,9 @@ def test_systemd_takes_the_units_and_calls_the_exposure_low(tmp_path: Path) -> N
     )
     service.write_text(text)
     timer.write_text(units.timer_text(5))
-    done = subprocess.run([analyze, "--man=no", "verify", service, timer],
-                          capture_output=True, check=False, text=True)  # fmt: skip
+    done = subprocess.run(
+        [analyze, "--man=no", "verify", service, timer], capture_output=True, check=False, text=True
+    )
     assert (done.returncode, done.stderr) == (0, "")
     # In tenths. What remains is root itself, the network it works on, and the root directory.
     command = [analyze, "security", "--offline=yes", "--threshold=22", str(service)]

@@ -42,9 +42,15 @@ def test_replace_leaves_the_old_one_alone() -> None:
 
 @pytest.mark.parametrize(
     ("given", "named"),
-    [((), {}), ((1,), {}), ((), {"y": 1}), ((1, 2, "", True, 5), {}), ((1, 2), {"x": 1}),
-     ((1, 2), {"z": 1})],
-)  # fmt: skip
+    [
+        ((), {}),
+        ((1,), {}),
+        ((), {"y": 1}),
+        ((1, 2, "", True, 5), {}),
+        ((1, 2), {"x": 1}),
+        ((1, 2), {"z": 1}),
+    ],
+)
 def test_missing_doubled_and_unknown_fields_are_refused(
     given: tuple[int, ...], named: dict[str, int]
 ) -> None:

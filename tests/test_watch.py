@@ -24,12 +24,14 @@ def _ways(*entries: Any) -> list[int]:
         ([[1.0, "link", WLAN, False], [2.0, "link", ETH, False]], [ETH, ETH, 0]),
         ([[1.0, "route", False, 4, 100, ETH, False]], [ETH, WLAN]),
         ([[1.0, "route", True, 4, 50, WLAN, False]], [ETH, WLAN]),
-        ([[1.0, "route", True, 4, 50, WLAN, False], [2.0, "route", True, 4, 50, ETH, True]],
-         [ETH, WLAN, ETH]),
+        (
+            [[1.0, "route", True, 4, 50, WLAN, False], [2.0, "route", True, 4, 50, ETH, True]],
+            [ETH, WLAN, ETH],
+        ),
         ([[1.0, "route", True, 6, 1, WLAN, False]], [ETH, ETH]),
         ([[1.0, "all", [], [[ETH, True]]]], [ETH, 0]),
     ],
-)  # fmt: skip
+)
 def test_events_tell_which_way_is_used(entries: list[Any], ways: list[int]) -> None:
     assert _ways(*entries) == ways
 

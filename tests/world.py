@@ -179,9 +179,7 @@ class World:
             finer = self.finer.get(name, []) if family == 4 else []
             found += [Route(name, 4, one, metric, protocol=16, linkdown=down) for one in finer]
             gateway = subnet + "1"
-            found.append(
-                Route(name, family, "default", metric, gateway, protocol=4, linkdown=down)
-            )
+            found.append(Route(name, family, "default", metric, gateway, protocol=4, linkdown=down))
         return found
 
     def _ours(self) -> list[Route]:

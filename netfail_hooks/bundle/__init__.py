@@ -85,8 +85,9 @@ def _versions() -> Iterator[str]:
     yield f"{platform.system()} {platform.release()} {platform.machine()}"
     yield platform.freedesktop_os_release().get("PRETTY_NAME", "")
     try:
-        done = subprocess.run(["networkctl", "--version"], capture_output=True, text=True,
-                              check=False, timeout=5)  # fmt: skip
+        done = subprocess.run(
+            ["networkctl", "--version"], capture_output=True, text=True, check=False, timeout=5
+        )
     except (OSError, subprocess.TimeoutExpired):
         return
     yield done.stdout.partition("\n")[0]
@@ -127,4 +128,3 @@ def _networks(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
         if source:
             for path, text in ((source.path, source.text), *source.dropins):
                 yield path, network_files.shown(text)
-

@@ -23,10 +23,12 @@ _SECRET = re.compile(
 _HOME = re.compile(r"(/home/)[^/\s\"]+")
 _LOGIN = re.compile(r"://[^\s/\"@]+@")
 # Of 6, 8 (Firewire) or 20 (InfiniBand) octets; an address of IPv6 goes on at either end.
-_MAC = re.compile(r"(?<![0-9A-Fa-f])(?<![0-9A-Fa-f:][:-])"
-                  r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4,18}"
-                  r"(?![0-9A-Fa-f]|[:-][0-9A-Fa-f])"
-                  r"|\b[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?!\w|\.\w)")  # fmt: skip
+_MAC = re.compile(
+    r"(?<![0-9A-Fa-f])(?<![0-9A-Fa-f:][:-])"
+    r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4,18}"
+    r"(?![0-9A-Fa-f]|[:-][0-9A-Fa-f])"
+    r"|\b[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?!\w|\.\w)"
+)
 # systemd.net-naming-scheme(7): a NIC in a USB port is named after its hardware address.
 _NAMED = re.compile(r"((?:en|ib|sl|wl|ww)x)([0-9A-Fa-f]{12})")
 _FOUR = re.compile(r"(?<!\d)(?<!\d\.)(\d{1,3}(?:\.\d{1,3}){3})(/\d{1,2})?(?!\d|\.\d)")

@@ -85,17 +85,23 @@ def main(argv: Sequence[str]) -> int:
 def parser(filled: Collection[str]) -> Parser:
     """Return the parser of all commands, with the options of those in ``filled``."""
     top = Parser(
-        prog="netfail-hooks", description=_ABOUT, epilog=_EPILOG, allow_abbrev=False,
+        prog="netfail-hooks",
+        description=_ABOUT,
+        epilog=_EPILOG,
+        allow_abbrev=False,
         formatter_class=_Formatter,
-    )  # fmt: skip
+    )
     top.add_argument("--version", action="version", version=f"netfail-hooks {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         one = commands.add_parser(
-            command.name, help=command.summary, epilog=epilog(command), allow_abbrev=False,
+            command.name,
+            help=command.summary,
+            epilog=epilog(command),
+            allow_abbrev=False,
             description=command.summary[0].upper() + command.summary[1:] + ".",
             formatter_class=_Formatter,
-        )  # fmt: skip
+        )
         if command.name in filled:
             importlib.import_module(f"netfail_hooks.{command.module}").add_arguments(one)
     return top

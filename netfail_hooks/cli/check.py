@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from netfail_hooks.recorder import Run
 
 
-
-
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--json", action="store_true", help="print what was seen as JSON")

@@ -43,17 +43,22 @@ def grammar() -> Grammar:
     """Return what may follow each command, from the parser."""
     parser = cli.parser(filled=[command.name for command in COMMANDS])
     chooser = next(
-        one for one in parser._actions  # noqa: SLF001 - argparse has no other way to ask
+        one
+        for one in parser._actions  # noqa: SLF001 - argparse has no other way to ask
         if isinstance(one, argparse._SubParsersAction)  # noqa: SLF001
-    )  # fmt: skip
-    return {name: [word for one in sub._actions for word in _words(one)]  # noqa: SLF001
-            for name, sub in chooser.choices.items()}  # fmt: skip
+    )
+    return {
+        name: [word for one in sub._actions for word in _words(one)]  # noqa: SLF001
+        for name, sub in chooser.choices.items()
+    }
 
 
 def bash(words: Grammar) -> list[str]:
     """Return the lines of a bash completion, for /usr/share/bash-completion/completions."""
-    cases = [f"        {name}) words={_quoted(' '.join(one.text for one in found))} ;;"
-             for name, found in words.items()]  # fmt: skip
+    cases = [
+        f"        {name}) words={_quoted(' '.join(one.text for one in found))} ;;"
+        for name, found in words.items()
+    ]
     return [
         "_netfail_hooks() {",
         "    local words",
@@ -73,8 +78,10 @@ def bash(words: Grammar) -> list[str]:
 def zsh(words: Grammar) -> list[str]:
     """Return the lines of a zsh completion, for a file _netfail-hooks in a directory of $fpath."""
     commands = " ".join(_described(command.name, command.summary) for command in COMMANDS)
-    cases = [f"    {name}) found=({' '.join(_described(one.text, one.about) for one in ones)}) ;;"
-             for name, ones in words.items()]  # fmt: skip
+    cases = [
+        f"    {name}) found=({' '.join(_described(one.text, one.about) for one in ones)}) ;;"
+        for name, ones in words.items()
+    ]
     return [
         "#compdef netfail-hooks",
         "local -a found",
@@ -84,8 +91,10 @@ def zsh(words: Grammar) -> list[str]:
         "    return",
         "fi",
         'case "${words[2]} ${words[CURRENT-1]}" in',
-        *(f"    {key}) found=({' '.join(chosen)}); _describe value found; return ;;"
-          for key, chosen in _values(words)),
+        *(
+            f"    {key}) found=({' '.join(chosen)}); _describe value found; return ;;"
+            for key, chosen in _values(words)
+        ),
         "esac",
         'case "${words[2]}" in',
         *cases,
@@ -113,8 +122,12 @@ def fish(words: Grammar) -> list[str]:
 
 def _values(words: Grammar) -> list[tuple[str, tuple[str, ...]]]:
     """Return which values may follow: after a command and its option, quoted as one word."""
-    return [(_quoted(f"{command} {one.text}"), one.choices)
-            for command, found in words.items() for one in found if one.choices]  # fmt: skip
+    return [
+        (_quoted(f"{command} {one.text}"), one.choices)
+        for command, found in words.items()
+        for one in found
+        if one.choices
+    ]
 
 
 def _words(action: argparse.Action) -> list[Word]:

@@ -34,8 +34,9 @@ interface = "{_SECOND}"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--json", action="store_true",
-                        help="print what was measured as JSON, at the end")  # fmt: skip
+    parser.add_argument(
+        "--json", action="store_true", help="print what was measured as JSON, at the end"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -23,10 +23,12 @@ _NO_CONFIG = ("not-installed", "config-wrong")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--fix", action="store_true",
-                        help="run the commands that can do no harm, and look again")  # fmt: skip
-    parser.add_argument("--dry-run", action="store_true",
-                        help="with --fix: print what it would run")  # fmt: skip
+    parser.add_argument(
+        "--fix", action="store_true", help="run the commands that can do no harm, and look again"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --fix: print what it would run"
+    )
     parser.add_argument("--json", action="store_true", help="print it as JSON; see docs/json.md")
 
 

@@ -22,21 +22,30 @@ _POLL = 0.5  # seconds between two looks for new lines
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true",
-                      help="print the recorded lines themselves, which are JSON")  # fmt: skip
-    form.add_argument("--timeline", action="store_true",
-                      help="draw the uplinks over time, in characters")  # fmt: skip
-    form.add_argument("--bundle", metavar="FILE",
-                      help="put all that a bug report needs into FILE, secrets and public "
-                           "addresses exchanged; -: standard output")  # fmt: skip
-    parser.add_argument("--svg", metavar="FILE",
-                        help="draw them as a picture in FILE; -: standard output")  # fmt: skip
-    parser.add_argument("--since", metavar="WHEN", type=_when,
-                        help=f"leave out what came before: {since.EXAMPLES}")  # fmt: skip
-    parser.add_argument("-n", "--lines", metavar="N", type=_count,
-                        help="show the last N transitions only")  # fmt: skip
-    parser.add_argument("-f", "--follow", action="store_true",
-                        help="go on showing new ones until Ctrl-C")  # fmt: skip
+    form.add_argument(
+        "--json", action="store_true", help="print the recorded lines themselves, which are JSON"
+    )
+    form.add_argument(
+        "--timeline", action="store_true", help="draw the uplinks over time, in characters"
+    )
+    form.add_argument(
+        "--bundle",
+        metavar="FILE",
+        help="put all that a bug report needs into FILE, secrets and public "
+        "addresses exchanged; -: standard output",
+    )
+    parser.add_argument(
+        "--svg", metavar="FILE", help="draw them as a picture in FILE; -: standard output"
+    )
+    parser.add_argument(
+        "--since", metavar="WHEN", type=_when, help=f"leave out what came before: {since.EXAMPLES}"
+    )
+    parser.add_argument(
+        "-n", "--lines", metavar="N", type=_count, help="show the last N transitions only"
+    )
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="go on showing new ones until Ctrl-C"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,10 +72,6 @@ def run(args: argparse.Namespace) -> int:
             time.sleep(_POLL)
             _show(*select(tail.read(), None), as_json=args.json)
     return 0
-
-
-
-
 
 
 def _show(chosen: list[tuple[Event, str]], damaged: int, *, as_json: bool) -> None:

@@ -13,15 +13,11 @@ if TYPE_CHECKING:
     import argparse
 
 
-
-
-
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--textfile", metavar="FILE",
-                        help="write them to FILE, in one step, readable by all")  # fmt: skip
+    parser.add_argument(
+        "--textfile", metavar="FILE", help="write them to FILE, in one step, readable by all"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,13 +13,18 @@ from netfail_hooks.install.plan import Step, diff
 
 def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     """Declare the options that uninstall has, too."""
-    parser.add_argument("--root", metavar="DIR", default="",
-                        help=f"{what} below a directory: an image, a test")  # fmt: skip
-    parser.add_argument("--dry-run", action="store_true",
-                        help="print what would change as a diff, and change nothing")  # fmt: skip
+    parser.add_argument(
+        "--root", metavar="DIR", default="", help=f"{what} below a directory: an image, a test"
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what would change as a diff, and change nothing",
+    )
     parser.add_argument("--yes", action="store_true", help="don't ask")
-    parser.add_argument("--no-live", action="store_true",
-                        help="only the files; the running machine stays as it is")  # fmt: skip
+    parser.add_argument(
+        "--no-live", action="store_true", help="only the files; the running machine stays as it is"
+    )
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
 

@@ -31,13 +31,21 @@ plain list, INTERFACE=dead leaves the link up with nothing behind it.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.description = f"{parser.description}\n\n{_ABOUT}"
-    parser.add_argument("what", nargs="+", metavar="EVENT|FILE",
-                        help="one or more of INTERFACE=STATE and +12s; or one file")  # fmt: skip
-    parser.add_argument("--sandbox", action="store_true",
-                        help="on real interfaces in a throw-away network namespace")  # fmt: skip
+    parser.add_argument(
+        "what",
+        nargs="+",
+        metavar="EVENT|FILE",
+        help="one or more of INTERFACE=STATE and +12s; or one file",
+    )
+    parser.add_argument(
+        "--sandbox",
+        action="store_true",
+        help="on real interfaces in a throw-away network namespace",
+    )
     parser.add_argument("--all", action="store_true", help="run other people's hooks too")
-    parser.add_argument("--dry-run", action="store_true",
-                        help="print which hooks would run, in which environment")  # fmt: skip
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print which hooks would run, in which environment"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -20,14 +20,17 @@ from netfail_hooks.values import plain
 _HOME, _TO_END_OF_LINE, _TO_END = "\033[H", "\033[K", "\033[J"
 
 
-
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--json", action="store_true", help="print it as JSON; see docs/json.md")
-    parser.add_argument("--watch", metavar="SECONDS", type=_seconds, nargs="?", const=2.0,
-                        help="again every so many seconds (2) until Ctrl-C")  # fmt: skip
+    parser.add_argument(
+        "--watch",
+        metavar="SECONDS",
+        type=_seconds,
+        nargs="?",
+        const=2.0,
+        help="again every so many seconds (2) until Ctrl-C",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

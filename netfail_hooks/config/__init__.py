@@ -26,7 +26,6 @@ class Bond:
     targets: tuple[str, ...] = ()
 
 
-
 @value
 class Target:
     """Something beyond the gateway to probe: a TCP port, or with port 0 an ICMP echo."""
@@ -40,7 +39,6 @@ class Target:
             return f"icmp:{self.address}"
         host = f"[{self.address}]" if self.family == 6 else self.address
         return f"tcp:{host}:{self.port}"
-
 
 
 @value
@@ -98,27 +96,7 @@ class Config:
         return tuple(uplink.interface for uplink in self.uplinks)
 
 
-
-
-
-
 MODES = ("routes", "bond")
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 
 
 def default_metrics(interfaces: tuple[str, ...]) -> tuple[Uplink, ...]:

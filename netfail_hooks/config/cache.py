@@ -29,9 +29,6 @@ _NUMBERS = (
 _FLAGS = ("follow_addresses", "end_flows")
 
 
-
-
-
 def load(paths: Paths) -> Config:
     """Return the machine's configuration. Raises Misuse where it is missing or wrong."""
     try:

@@ -40,27 +40,87 @@ class Setting:
 
 MODE_ABOUT = "how to fail over: a metric for each uplink, or a bond of them"
 SETTINGS = (
-    Setting("override_metric", "override_metric", int, 1, METRIC_MAX,
-            "metric of our own routes; below that of every uplink"),
-    Setting("follow_addresses", "follow_addresses", bool, 0, 1,
-            "on one subnet, a lost uplink's addresses move to the one that carries the traffic"),
-    Setting("end_flows", "end_flows", bool, 0, 1,
-            "end TCP connections that cannot survive (other subnet), rather than let them hang"),
-    Setting("hold_down.seconds", "hold_down", int, 0, 86400,
-            "seconds a returning uplink must stay well before it takes the traffic back"),
-    Setting("hold_down.max", "hold_down_max", int, 0, 86400,
-            "the hold-down doubles at each further loss, up to this"),
-    Setting("hold_down.quiet", "quiet", int, 0, 604800,
-            "seconds of health after which the hold-down starts small again"),
-    Setting("check.successes", "successes", int, 1, 100,
-            "rounds of probes in a row that must go well before an uplink is up again"),
-    Setting("check.interval", "interval", int, 0, 3600,
-            "seconds between two checks by the timer; 0: no timer"),
-    Setting("log.max_bytes", "log_bytes", int, 10_000, 2**31,
-            "size at which the flight recorder starts a new file; one old file is kept"),
-    Setting("metrics.textfile", "textfile", str, 0, 0,
-            "file of metrics for node_exporter, best below /run; empty: none"),
-)  # fmt: skip
+    Setting(
+        "override_metric",
+        "override_metric",
+        int,
+        1,
+        METRIC_MAX,
+        "metric of our own routes; below that of every uplink",
+    ),
+    Setting(
+        "follow_addresses",
+        "follow_addresses",
+        bool,
+        0,
+        1,
+        "on one subnet, a lost uplink's addresses move to the one that carries the traffic",
+    ),
+    Setting(
+        "end_flows",
+        "end_flows",
+        bool,
+        0,
+        1,
+        "end TCP connections that cannot survive (other subnet), rather than let them hang",
+    ),
+    Setting(
+        "hold_down.seconds",
+        "hold_down",
+        int,
+        0,
+        86400,
+        "seconds a returning uplink must stay well before it takes the traffic back",
+    ),
+    Setting(
+        "hold_down.max",
+        "hold_down_max",
+        int,
+        0,
+        86400,
+        "the hold-down doubles at each further loss, up to this",
+    ),
+    Setting(
+        "hold_down.quiet",
+        "quiet",
+        int,
+        0,
+        604800,
+        "seconds of health after which the hold-down starts small again",
+    ),
+    Setting(
+        "check.successes",
+        "successes",
+        int,
+        1,
+        100,
+        "rounds of probes in a row that must go well before an uplink is up again",
+    ),
+    Setting(
+        "check.interval",
+        "interval",
+        int,
+        0,
+        3600,
+        "seconds between two checks by the timer; 0: no timer",
+    ),
+    Setting(
+        "log.max_bytes",
+        "log_bytes",
+        int,
+        10_000,
+        2**31,
+        "size at which the flight recorder starts a new file; one old file is kept",
+    ),
+    Setting(
+        "metrics.textfile",
+        "textfile",
+        str,
+        0,
+        0,
+        "file of metrics for node_exporter, best below /run; empty: none",
+    ),
+)
 
 
 def read(path: str) -> Config:
@@ -200,5 +260,3 @@ def _unknown(key: str, known: list[str]) -> str:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
-
-

@@ -27,8 +27,6 @@ KEYS = {
 BOUNDS = {"metric": (1, METRIC_MAX), "failures": (1, 20), "timeout": (50, 5000)}
 
 
-
-
 INTERVAL = (50, 5000)  # milliseconds
 TARGETS_MAX = 16  # BOND_MAX_ARP_TARGETS, include/net/bonding.h
 # Key: what it is for, as config.toml explains it.
@@ -116,8 +114,6 @@ def _toml(found: object) -> str:
     return f'"{found}"' if isinstance(found, str) else str(found)
 
 
-
-
 def parse_bond(table: object, wrong: list[str]) -> Bond:
     """Return the bond of a table; what is wrong with it is added to ``wrong``."""
     if not isinstance(table, dict):
@@ -170,8 +166,6 @@ def _is_address(text: object) -> bool:
         return False
 
 
-
-
 _PLAIN = re.compile(r"/[A-Za-z0-9_./+@,=-]{1,200}")  # what a unit and a state file take as it is
 
 
@@ -181,15 +175,23 @@ def wrong_textfile(found: object) -> str:
         return f"must be a path, not {found!r}"
     shown = repr(found[:60])
     complaints = (
-        (not _PLAIN.fullmatch(found) or os.path.normpath(found) != found,
-         f"must be an absolute path of plain characters, not {shown}"),
-        (found.count("/") < 3,
-         f"must have a directory of its own, as in '/run/x/netfail.prom', not {shown}"),
-        (not found.endswith(".prom"),
-         f"must end in .prom, or node_exporter does not read it, not {shown}"),
-        (found.startswith(_HIDDEN),
-         f"the check can't write below {_top(found)}; try '/run/netfail-hooks/netfail.prom'"),
-    )  # fmt: skip
+        (
+            not _PLAIN.fullmatch(found) or os.path.normpath(found) != found,
+            f"must be an absolute path of plain characters, not {shown}",
+        ),
+        (
+            found.count("/") < 3,
+            f"must have a directory of its own, as in '/run/x/netfail.prom', not {shown}",
+        ),
+        (
+            not found.endswith(".prom"),
+            f"must end in .prom, or node_exporter does not read it, not {shown}",
+        ),
+        (
+            found.startswith(_HIDDEN),
+            f"the check can't write below {_top(found)}; try '/run/netfail-hooks/netfail.prom'",
+        ),
+    )
     return next((told for wrong, told in complaints if found and wrong), "")
 
 

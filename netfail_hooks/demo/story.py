@@ -79,24 +79,36 @@ class Chapter:
 
 
 STORIES = (
-    Story("The cable is pulled, and plugged in again", (
-        Act("cable out of eth0", ((Lab.cable_out, "eth0"),), "wlan0"),
-        Act("cable in", ((Lab.cable_in, "eth0"),), "eth0"),
-    )),
-    Story("Wi-Fi is lost while the cable carries the traffic", (
-        Act("wlan0 lost", ((Lab.cable_out, "wlan0"),), "eth0"),
-        Act("wlan0 back", ((Lab.cable_in, "wlan0"),), "eth0"),
-    )),
-    Story("The router behind eth0 dies; the link stays up, and no event comes", (
-        Act("router dead", ((Lab.dead_gateway, "eth0"),), "wlan0"),
-        Act("router back", ((Lab.alive_gateway, "eth0"),), "eth0"),
-    )),
-    Story("Both are lost, and come back one after the other", (
-        Act("both lost", ((Lab.cable_out, "eth0"), (Lab.cable_out, "wlan0")), ""),
-        Act("wlan0 back", ((Lab.cable_in, "wlan0"),), "wlan0"),
-        Act("cable in", ((Lab.cable_in, "eth0"),), "eth0"),
-    )),
-)  # fmt: skip
+    Story(
+        "The cable is pulled, and plugged in again",
+        (
+            Act("cable out of eth0", ((Lab.cable_out, "eth0"),), "wlan0"),
+            Act("cable in", ((Lab.cable_in, "eth0"),), "eth0"),
+        ),
+    ),
+    Story(
+        "Wi-Fi is lost while the cable carries the traffic",
+        (
+            Act("wlan0 lost", ((Lab.cable_out, "wlan0"),), "eth0"),
+            Act("wlan0 back", ((Lab.cable_in, "wlan0"),), "eth0"),
+        ),
+    ),
+    Story(
+        "The router behind eth0 dies; the link stays up, and no event comes",
+        (
+            Act("router dead", ((Lab.dead_gateway, "eth0"),), "wlan0"),
+            Act("router back", ((Lab.alive_gateway, "eth0"),), "eth0"),
+        ),
+    ),
+    Story(
+        "Both are lost, and come back one after the other",
+        (
+            Act("both lost", ((Lab.cable_out, "eth0"), (Lab.cable_out, "wlan0")), ""),
+            Act("wlan0 back", ((Lab.cable_in, "wlan0"),), "wlan0"),
+            Act("cable in", ((Lab.cable_in, "eth0"),), "eth0"),
+        ),
+    ),
+)
 
 
 def play(lab: Lab, story: Story, show: Callable[[Told | Chapter], None]) -> Chapter:
@@ -151,15 +163,12 @@ def _measure(
         for name in lab.plugs
     }
     losses = tuple(
-        sum(beat.result(between=(edge, edge + span)).lost(flow) for flow in FLOWS)
-        for edge in edges
+        sum(beat.result(between=(edge, edge + span)).lost(flow) for flow in FLOWS) for edge in edges
     )
     return Chapter(story.title, acts, round(span * 1000, 1), ways, losses)
 
 
-def _outcome(
-    lab: Lab, act: Act, beat: Pulse, between: tuple[float, float], took: int
-) -> Outcome:
+def _outcome(lab: Lab, act: Act, beat: Pulse, between: tuple[float, float], took: int) -> Outcome:
     result = beat.result(between=between, excluding=lab.dark())
     flows = [result.flow(name) for name in FLOWS]
     return Outcome(

@@ -121,10 +121,11 @@ def dhcpcd_leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
     denied = [word for line in lines if line[:1] == ["denyinterfaces"] for word in line[1:]]
     allowed = [word for line in lines if line[:1] == ["allowinterfaces"] for word in line[1:]]
     return tuple(
-        name for name in names
+        name
+        for name in names
         if any(fnmatchcase(name, one) for one in denied)
         or (allowed and not any(fnmatchcase(name, one) for one in allowed))
-    )  # fmt: skip
+    )
 
 
 def bonds(paths: Paths) -> tuple[BondSeen, ...]:

@@ -29,9 +29,14 @@ def run(command: str) -> str:
         environment["PYTHONPATH"] = os.pathsep.join([package_home(), *sys.path[1:]])
     try:
         done = subprocess.run(
-            argv, capture_output=True, text=True, check=False, timeout=_PATIENCE,
-            stdin=subprocess.DEVNULL, env=environment,
-        )  # fmt: skip
+            argv,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PATIENCE,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{command}: {error}"
     # A check that finds an uplink dead has done its work all the same.

@@ -67,7 +67,7 @@ def look(paths: Paths) -> Facts:
         arp_ignore=doctor_files.arp_ignore(paths, names),
         dns=machine.name_servers(),
         unknown=tuple(unknown),
-    )  # fmt: skip
+    )
 
 
 def _config(paths: Paths) -> tuple[Config | None, str]:
@@ -105,15 +105,21 @@ def _kernel(config: Config, unknown: list[str]) -> Observation | None:
 
 
 def _managed(
-    paths: Paths, names: tuple[str, ...], processes: tuple[Process, ...],
-    programs: tuple[str, ...], units: tuple[Unit, ...],
-) -> tuple[tuple[str, str], ...]:  # fmt: skip
+    paths: Paths,
+    names: tuple[str, ...],
+    processes: tuple[Process, ...],
+    programs: tuple[str, ...],
+    units: tuple[Unit, ...],
+) -> tuple[tuple[str, str], ...]:
     """Return who but networkd sets an uplink up, each with the uplink."""
     found = [(NETWORK_MANAGER, name) for name in networkmanager_has() if name in names]
     left = doctor_files.dhcpcd_leaves(paths, names)
-    found += [(process.name, name) for process in processes
-              for name in machine.serving(process, names)
-              if not (process.name == "dhcpcd" and name in left)]  # fmt: skip
+    found += [
+        (process.name, name)
+        for process in processes
+        for name in machine.serving(process, names)
+        if not (process.name == "dhcpcd" and name in left)
+    ]
     networking = next((unit for unit in units if unit.name == "networking.service"), None)
     if "ifup" in programs and networking and networking.active == "active":
         found += [("ifupdown", name) for name in ifupdown_has(paths, names)]

@@ -20,10 +20,20 @@ _DEPTH = 8
 def ifupdown_has(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
     """Return the uplinks that it is told to raise; a stanza alone raises nothing."""
     lines = tuple(_lines(paths, _TOP, _DEPTH))
-    raised = [word for line in lines for word in line[1:]
-              if line[0] == "auto" or line[0].startswith("allow-")]  # fmt: skip
-    told = [line[1] for line in lines if line[0] == "iface" and line[2:3] in (["inet"], ["inet6"])
-            and line[3:4] and line[3] not in _IDLE]  # fmt: skip
+    raised = [
+        word
+        for line in lines
+        for word in line[1:]
+        if line[0] == "auto" or line[0].startswith("allow-")
+    ]
+    told = [
+        line[1]
+        for line in lines
+        if line[0] == "iface"
+        and line[2:3] in (["inet"], ["inet6"])
+        and line[3:4]
+        and line[3] not in _IDLE
+    ]
     return tuple(name for name in names if name in told and _is_among(name, raised))
 
 
@@ -51,5 +61,8 @@ def _named(paths: Paths, directory: str, words: Sequence[str]) -> Iterator[str]:
             if words[0] == "source":
                 yield path
             elif os.path.isdir(place):
-                yield from (f"{path.rstrip('/')}/{one}" for one in sorted(os.listdir(place))
-                            if _TAKEN.fullmatch(one))  # fmt: skip
+                yield from (
+                    f"{path.rstrip('/')}/{one}"
+                    for one in sorted(os.listdir(place))
+                    if _TAKEN.fullmatch(one)
+                )

@@ -108,9 +108,13 @@ def ask(*argv: str) -> str:
     """Return what a command prints, "" where it can't be run or fails."""
     try:
         done = subprocess.run(
-            argv, capture_output=True, check=False, timeout=_PATIENCE, stdin=subprocess.DEVNULL,
+            argv,
+            capture_output=True,
+            check=False,
+            timeout=_PATIENCE,
+            stdin=subprocess.DEVNULL,
             env={**os.environ, "LC_ALL": "C"},
-        )  # fmt: skip
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""

@@ -35,9 +35,12 @@ class Diagnosis:
 
 
 def report(
-    facts: Facts, *, did: tuple[str, ...] = (), would: tuple[str, ...] = (),
+    facts: Facts,
+    *,
+    did: tuple[str, ...] = (),
+    would: tuple[str, ...] = (),
     failed: tuple[str, ...] = (),
-) -> Diagnosis:  # fmt: skip
+) -> Diagnosis:
     """Return the diagnosis of a machine, and what was done about it before. Pure."""
     found = diagnose(facts)
     return Diagnosis(
@@ -53,8 +56,6 @@ def report(
         failed=failed,
         unknown=facts.unknown,
     )
-
-
 
 
 def render(found: Diagnosis, *, colour: bool = False) -> str:
@@ -85,8 +86,10 @@ def _labelled(label: str, texts: list[str]) -> list[str]:
 def _sum(found: Diagnosis) -> str:
     who = ", ".join(found.uplinks) or "none"
     if not found.findings:
-        return (f"nothing is wrong with the set-up: {found.rules} rules, uplinks {who}\n"
-                "how the uplinks are: netfail-hooks status")  # fmt: skip
+        return (
+            f"nothing is wrong with the set-up: {found.rules} rules, uplinks {who}\n"
+            "how the uplinks are: netfail-hooks status"
+        )
     broken = sum(finding.severity == BROKEN for finding in found.findings)
     told = f"{broken} broken, {len(found.findings) - broken} weak, uplinks {who}"
     safe = sum(finding.safe for finding in found.findings)

@@ -44,8 +44,10 @@ def bond_files(
         place = takeover.file_name(Nic(name), os.path.basename(theirs.path) if theirs else "")
         files[f"{_HERE.network}/{place}"] = slave_text(name, bond.name, primary=rank == 0)
     if not found:
-        notes.append("no gateway is named: until DHCP or a router tells one the bond goes by "
-                     "carrier (MII) alone, then the hook sets the ARP monitor")  # fmt: skip
+        notes.append(
+            "no gateway is named: until DHCP or a router tells one the bond goes by "
+            "carrier (MII) alone, then the hook sets the ARP monitor"
+        )
     return files, notes
 
 
@@ -57,13 +59,22 @@ def netdev_text(bond: Bond) -> str:
     """
     four = [one for one in bond.targets if ":" not in one]
     lines = [
-        "[NetDev]", f"Name={bond.name}", "Kind=bond", "",
-        "[Bond]", "Mode=active-backup", f"PrimaryReselectPolicy={bond.reselect}",
+        "[NetDev]",
+        f"Name={bond.name}",
+        "Kind=bond",
+        "",
+        "[Bond]",
+        "Mode=active-backup",
+        f"PrimaryReselectPolicy={bond.reselect}",
         "FailOverMACPolicy=active",
-    ]  # fmt: skip
+    ]
     if four:
-        lines += [f"ARPIntervalSec={bond.arp_interval}ms", f"ARPIPTargets={' '.join(four)}",
-                  "ARPValidate=all", "ARPAllTargets=any"]  # fmt: skip
+        lines += [
+            f"ARPIntervalSec={bond.arp_interval}ms",
+            f"ARPIPTargets={' '.join(four)}",
+            "ARPValidate=all",
+            "ARPAllTargets=any",
+        ]
     else:
         lines.append(f"MIIMonitorSec={bond.arp_interval}ms")
     return "\n".join([_TOLD, *lines, ""])
@@ -71,8 +82,16 @@ def netdev_text(bond: Bond) -> str:
 
 def slave_text(name: str, bond: str, *, primary: bool) -> str:
     """Return a slave's ``.network``. Only the bond is waited for at boot (RequiredForOnline=)."""
-    lines = ["[Match]", f"Name={name}", "", "[Link]", "RequiredForOnline=no", "",
-             "[Network]", f"Bond={bond}"]  # fmt: skip
+    lines = [
+        "[Match]",
+        f"Name={name}",
+        "",
+        "[Link]",
+        "RequiredForOnline=no",
+        "",
+        "[Network]",
+        f"Bond={bond}",
+    ]
     if primary:
         lines.append("PrimarySlave=yes")
     lines += ["LinkLocalAddressing=no", "IPv6AcceptRA=no"]
@@ -102,8 +121,10 @@ def _network(paths: Paths, config: Config, setup: Setup | None) -> tuple[str, st
         earlier = match.effective(paths, _nic(paths, name))
         if earlier and takeover.was_asked(earlier.text) and "Bond=" not in earlier.text:
             return takeover.write_new(nic, takeover.wish_of(earlier.text), _METRIC), own
-    raise Misuse(f"no .network file says how {config.bond.name} is to be set up",
-                 hint="add --dhcp, or --address IP/LENGTH and --gateway IP")  # fmt: skip
+    raise Misuse(
+        f"no .network file says how {config.bond.name} is to be set up",
+        hint="add --dhcp, or --address IP/LENGTH and --gateway IP",
+    )
 
 
 def _source(paths: Paths, nic: Nic) -> Source | None:
@@ -127,8 +148,14 @@ def _targets(bond: Bond, text: str) -> tuple[str, ...]:
 
 
 def _ahead(name: str, theirs: str) -> str:
-    found = next((f"{n}-{name}" for n in ("10", "00")
-                  if not theirs or f"{n}-{name}" < os.path.basename(theirs)), "")  # fmt: skip
+    found = next(
+        (
+            f"{n}-{name}"
+            for n in ("10", "00")
+            if not theirs or f"{n}-{name}" < os.path.basename(theirs)
+        ),
+        "",
+    )
     if not found:
         raise Misuse(f"no name of ours sorts before {theirs}", hint="rename it to 20-...")
     return found
@@ -160,8 +187,10 @@ def _wrong_settings(sections: list[Section]) -> Iterator[str]:
         said = f"Mode={mode}" if mode else "no Mode=, so it is balance-rr"
         yield f"{said}: wired and Wi-Fi take active-backup"
     if last("FailOverMACPolicy") != "active":
-        yield ("no FailOverMACPolicy=active: a Wi-Fi NIC can't take the other one's hardware "
-               "address on while it is associated")  # fmt: skip
+        yield (
+            "no FailOverMACPolicy=active: a Wi-Fi NIC can't take the other one's hardware "
+            "address on while it is associated"
+        )
     if not (last("ARPIntervalSec") and last("ARPIPTargets")):
         seen = "MIIMonitorSec= sees a cable pulled" if last("MIIMonitorSec") else "it sees nothing"
         yield f"no ARP monitor: {seen}, no dead gateway"

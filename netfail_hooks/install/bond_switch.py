@@ -36,8 +36,6 @@ _STEP = 0.2
 _NETDEV = ".netdev"
 
 
-
-
 def concerns_bond(todo: Sequence[Step]) -> bool:
     """Tell whether the steps make, change or take away a bond."""
     return any(step.path.endswith(_NETDEV) for step in todo)
@@ -129,8 +127,6 @@ def as_uplink(config: Config) -> Config:
     if config.mode != "bond":
         return config
     return replace(config, mode="routes", uplinks=(Uplink(config.bond.name, 100),))
-
-
 
 
 def slave_files(paths: Paths, bonds: Sequence[str]) -> list[str]:

@@ -21,9 +21,7 @@ _MODE = re.compile(r"^mode\s*=\s*\"[a-z]*\"", re.MULTILINE)
 _INTERVAL = re.compile(r"^(\[check\]\s*\n(?:[^\[]*\n)?\s*interval\s*=\s*)\d+", re.MULTILINE)
 
 
-def choose(
-    paths: Paths, asked: Asked, detect: Callable[[], tuple[str, ...]]
-) -> tuple[Config, str]:
+def choose(paths: Paths, asked: Asked, detect: Callable[[], tuple[str, ...]]) -> tuple[Config, str]:
     """Return the configuration and its file's text. Raises Misuse.
 
     An existing file is kept. Where other uplinks, or an interval, are asked for, its uplink

@@ -129,9 +129,7 @@ def _is_lost(memory: Memory, interface: str, family: int) -> bool:
     return standing is not None and standing.is_lost
 
 
-def _other(
-    config: Config, seen: Observation, memory: Memory, interface: str, family: int
-) -> str:
+def _other(config: Config, seen: Observation, memory: Memory, interface: str, family: int) -> str:
     """Return the best other uplink with a way out, "" for none: rather one that is well."""
     found = [
         name for name in config.names() if name != interface and _is_useful(seen, name, family)
@@ -141,9 +139,7 @@ def _other(
     return next((name for name in found if name not in sick), next(iter(found), ""))
 
 
-def _lead(
-    netlink: rt.Netlink, announcer: Announcer, seen: Observation, led: Detour
-) -> None:
+def _lead(netlink: rt.Netlink, announcer: Announcer, seen: Observation, led: Detour) -> None:
     for address in led.addresses:
         _change(netlink, rt.NEWADDR, rt.F_CREATE, _body(seen, address))
     for route in led.routes:
@@ -190,9 +186,12 @@ def _change(netlink: rt.Netlink, kind: int, flags: int, body: bytes) -> None:
 
 
 def _wait(
-    look: Callable[[], Observation], before: Observation, interface: str, paths: Paths,
+    look: Callable[[], Observation],
+    before: Observation,
+    interface: str,
+    paths: Paths,
     patience: float,
-) -> None:  # fmt: skip
+) -> None:
     """Wait until an uplink has, for a while without a break, all that it had before.
 
     Or until our file is gone, and networkd has no other one for it: then nothing will come.
@@ -212,8 +211,7 @@ def _wait(
                 return
         if since > until:
             raise Problem(
-                f"{interface} has no way out {patience:.0f} s after networkd was told to "
-                "set it up",
+                f"{interface} has no way out {patience:.0f} s after networkd was told to set it up",
                 hint=f"see 'networkctl status {interface}'",
             )
 
@@ -228,8 +226,6 @@ def _is_useful(seen: Observation, interface: str, family: int) -> bool:
     way_out = seen.way_out(interface, family)
     addressed = seen.own_addresses(interface, family)
     return bool(link and link.carrier and way_out and addressed)
-
-
 
 
 def mark(paths: Paths, interface: str) -> None:

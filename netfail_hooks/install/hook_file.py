@@ -27,10 +27,13 @@ def hooks_directory() -> Path:
 
 def states() -> tuple[str, ...]:
     """Return networkd's states that have a hook, each in a directory ``STATE.d``."""
-    return tuple(sorted(
-        one.name for one in hooks_directory().iterdir()
-        if one.is_file() and one.suffix == "" and not one.name.startswith("_")
-    ))  # fmt: skip
+    return tuple(
+        sorted(
+            one.name
+            for one in hooks_directory().iterdir()
+            if one.is_file() and one.suffix == "" and not one.name.startswith("_")
+        )
+    )
 
 
 def base_python() -> str:

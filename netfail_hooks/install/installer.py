@@ -65,12 +65,6 @@ class Work:
         return Config(uplinks=default_metrics(tuple(names)))
 
 
-
-
-
-
-
-
 def prepare(args: argparse.Namespace) -> Work:
     """Work out what there is to do. Changes nothing. Raises Problem."""
     paths = Paths(args.root.rstrip("/"))
@@ -101,16 +95,6 @@ def _as_it_is(paths: Paths, node: Node) -> Node:
     """Return a file with the mode and owner that it has already."""
     now = nodes.look(paths.config)
     return replace(node, mode=now.mode, owner=now.owner) if now else node
-
-
-
-
-
-
-
-
-
-
 
 
 def _install(work: Work) -> list[str]:
@@ -149,7 +133,11 @@ def _follower(work: Work, gone: Sequence[str], refused: list[str]) -> Follower:
 
     @contextlib.contextmanager
     def around(step: Step) -> Iterator[None]:
-        with reconfigure.network_step(step, everybody, work.paths) if alone else contextlib.nullcontext():
+        with (
+            reconfigure.network_step(step, everybody, work.paths)
+            if alone
+            else contextlib.nullcontext()
+        ):
             yield
             if work.switches and step is work.todo[-1]:
                 _switch(work, gone)
@@ -201,8 +189,10 @@ def _start(work: Work) -> list[str]:
         with _telling(told):
             systemd.start_timer(interval)
     elif interval:
-        told.append(f"systemd does not run this machine, so nothing runs 'netfail-hooks check' "
-                    f"every {interval} s")  # fmt: skip
+        told.append(
+            f"systemd does not run this machine, so nothing runs 'netfail-hooks check' "
+            f"every {interval} s"
+        )
     with _telling(told):
         config = load(work.paths)
         probes = reconcile.ask(config)
@@ -231,5 +221,3 @@ def _what_remains(work: Work) -> list[str]:
         "networkd-dispatcher enabled, or start these and run 'netfail-hooks install' again"
     )
     return [told]
-
-

@@ -32,8 +32,6 @@ def remove_ours() -> None:
         raise Problem(f"cannot remove our routes and addresses: {told}")
 
 
-
-
 def ways(config: Config) -> tuple[str, ...]:
     """Return the uplinks in the order in which the kernel lists their IPv4 default routes."""
     with Netlink() as netlink:
@@ -43,7 +41,9 @@ def ways(config: Config) -> tuple[str, ...]:
 
 def current_sysctls(names: Sequence[str]) -> dict[str, str]:
     """Return the settings that we change, as they are now."""
-    found = {s.key: kernel_observe.read_sysctl(s.key) for name in names for s in sysctls.wanted(name)}
+    found = {
+        s.key: kernel_observe.read_sysctl(s.key) for name in names for s in sysctls.wanted(name)
+    }
     return {key: setting for key, setting in found.items() if setting is not None}
 
 

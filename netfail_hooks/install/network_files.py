@@ -49,8 +49,13 @@ def networks(
 
 def _no_way_out(name: str, path: str) -> str:
     """Return what to add so that an uplink can carry traffic at all."""
-    how = "add --gateway IP" if not path else (
-        f"add the line Gateway=IP to [Network] in {path}, then run 'netfail-hooks install' again")
+    how = (
+        "add --gateway IP"
+        if not path
+        else (
+            f"add the line Gateway=IP to [Network] in {path}, then run 'netfail-hooks install' again"
+        )
+    )
     return f"{name} is given neither a gateway nor DHCP, so nothing can fail over to it: {how}"
 
 
@@ -65,17 +70,7 @@ def _earlier_wish(paths: Paths, nic: Nic) -> takeover.Static | takeover.Dhcp:
     return takeover.wish_of(ours.text)
 
 
-
-
-
-
-
-
 def _wish(setup: Setup) -> takeover.Static | takeover.Dhcp:
     if setup.dhcp:
         return takeover.Dhcp(setup.dns)
     return takeover.Static(setup.addresses, setup.gateways, setup.dns)
-
-
-
-

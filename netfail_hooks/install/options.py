@@ -38,26 +38,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ranked = parser.add_argument_group("uplinks, by default those of the config or of networkd")
     ranked.add_argument("--primary", metavar="IF", help="the most preferred uplink")
     ranked.add_argument(
-        "--backup", metavar="IF", action="append", default=[],
+        "--backup",
+        metavar="IF",
+        action="append",
+        default=[],
         help="the next one; again for a third and so on",
-    )  # fmt: skip
+    )
     ranked.add_argument(
-        "--uplink", metavar="IF", action="append", default=[],
+        "--uplink",
+        metavar="IF",
+        action="append",
+        default=[],
         help="each uplink in order of preference, instead of --primary and --backup",
-    )  # fmt: skip
+    )
     new = parser.add_argument_group("a new set-up, for uplinks that networkd doesn't manage yet")
-    new.add_argument("--address", metavar="[IF=]CIDR", action="append", default=[],
-                     help="a static address, such as eth0=192.168.1.252/24")  # fmt: skip
-    new.add_argument("--gateway", metavar="[IF=]IP", action="append", default=[],
-                     help="the router, of one uplink or of every one that reaches it")  # fmt: skip
-    new.add_argument("--dns", metavar="[IF=]IP", action="append", default=[],
-                     help="a name server")  # fmt: skip
-    new.add_argument("--dhcp", metavar="IF", action="append", nargs="?", const="", default=[],
-                     help="ask DHCP; for one uplink, or for all without an --address")  # fmt: skip
-    parser.add_argument("--mode", choices=["routes", "bond"], default="",
-                        help="how to fail over (default: as before, else routes)")  # fmt: skip
-    parser.add_argument("--interval", metavar="S", type=int,
-                        help="seconds between two checks by the timer; 0: no timer")  # fmt: skip
+    new.add_argument(
+        "--address",
+        metavar="[IF=]CIDR",
+        action="append",
+        default=[],
+        help="a static address, such as eth0=192.168.1.252/24",
+    )
+    new.add_argument(
+        "--gateway",
+        metavar="[IF=]IP",
+        action="append",
+        default=[],
+        help="the router, of one uplink or of every one that reaches it",
+    )
+    new.add_argument("--dns", metavar="[IF=]IP", action="append", default=[], help="a name server")
+    new.add_argument(
+        "--dhcp",
+        metavar="IF",
+        action="append",
+        nargs="?",
+        const="",
+        default=[],
+        help="ask DHCP; for one uplink, or for all without an --address",
+    )
+    parser.add_argument(
+        "--mode",
+        choices=["routes", "bond"],
+        default="",
+        help="how to fail over (default: as before, else routes)",
+    )
+    parser.add_argument(
+        "--interval",
+        metavar="S",
+        type=int,
+        help="seconds between two checks by the timer; 0: no timer",
+    )
 
 
 def parse(args: argparse.Namespace) -> Asked:
@@ -144,8 +174,6 @@ def _check(option: str, text: str, kind: Callable[[str], object]) -> None:
         raise Misuse(f"{option} {text}: {error}") from None
 
 
-
-
 def bond_setup(args: argparse.Namespace) -> Setup | None:
     """Return the bond's new set-up, None to take over what files say. Raises Misuse."""
     addresses = _all("--address", args.address)
@@ -173,8 +201,10 @@ def refuse_others(names: tuple[str, ...], bond: str) -> None:
     """Raise Misuse for a name that is not the bond's."""
     for name in names:
         if name != bond:
-            raise Misuse(f"in a bond {name} has no address of its own",
-                         hint=f"leave the name out, or say {bond}=")  # fmt: skip
+            raise Misuse(
+                f"in a bond {name} has no address of its own",
+                hint=f"leave the name out, or say {bond}=",
+            )
 
 
 def _all(option: str, texts: list[str]) -> tuple[str, ...]:

@@ -40,12 +40,6 @@ def networkd_answers() -> bool:
     return networkctl.runs()
 
 
-
-
-
-
-
-
 @contextlib.contextmanager
 def network_step(
     step: Step, config: Config, paths: Paths, told: list[str] | None = None
@@ -93,9 +87,7 @@ def step_back(step: Step, config: Config, paths: Paths) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _afresh(
-    interface: str, config: Config, paths: Paths, told: list[str] | None
-) -> Iterator[None]:
+def _afresh(interface: str, config: Config, paths: Paths, told: list[str] | None) -> Iterator[None]:
     """Have networkd set an uplink up as its file then says, whatever was begun before.
 
     Nothing tells how far that came: of a file that networkd has read since it changed, a reload
@@ -146,28 +138,6 @@ def revive(config: Config) -> None:
                 command("networkctl", "reconfigure", link.name)
 
 
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 def forget_static(config: Config, interface: str) -> None:
     """Remove an uplink's static addresses; return once networkd has noticed. Raises OSError."""
     with rt.Netlink() as netlink:
@@ -198,8 +168,10 @@ def _remembered(interface: str) -> bool:
     try:
         done = subprocess.run(
             ["networkctl", "--json=short", "status", "--", interface],
-            capture_output=True, check=True, timeout=5,
-        )  # fmt: skip
+            capture_output=True,
+            check=True,
+            timeout=5,
+        )
         told: dict[str, Any] = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
         time.sleep(_STEP)

@@ -84,11 +84,24 @@ def _wait_aside() -> None:
     program, places = base_python(), list(search_path())
     if systemd.systemd_runs():
         code = _CODE.format(places, 0)
-        systemd.command("systemd-run", "--quiet", "--collect", f"--unit={_UNIT}",
-                     f"--on-active={SECONDS}", "--timer-property=AccuracySec=100ms",
-                     program, "-IS", "-c", code)  # fmt: skip
+        systemd.command(
+            "systemd-run",
+            "--quiet",
+            "--collect",
+            f"--unit={_UNIT}",
+            f"--on-active={SECONDS}",
+            "--timer-property=AccuracySec=100ms",
+            program,
+            "-IS",
+            "-c",
+            code,
+        )
         return
     code = _CODE.format(places, SECONDS)
-    subprocess.Popen([program, "-IS", "-c", code], start_new_session=True,
-                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                     stderr=subprocess.DEVNULL)  # fmt: skip
+    subprocess.Popen(
+        [program, "-IS", "-c", code],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

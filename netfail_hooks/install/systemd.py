@@ -14,9 +14,6 @@ from netfail_hooks.paths import Paths
 _COMMAND_PATIENCE = 30
 
 
-
-
-
 def systemd_runs() -> bool:
     """Tell whether the machine was booted by systemd (sd_booted(3))."""
     return os.path.isdir("/run/systemd/system")

@@ -44,12 +44,10 @@ class Work:
 
     def uplinks(self) -> Config:
         """Return the uplinks whose files are put back."""
-        names = dict.fromkeys(networkd_takeover.uplink_of(entry.path) for entry in self.known.entries)
+        names = dict.fromkeys(
+            networkd_takeover.uplink_of(entry.path) for entry in self.known.entries
+        )
         return Config(uplinks=default_metrics(tuple(filter(None, names))))
-
-
-
-
 
 
 def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
@@ -79,8 +77,10 @@ def lost(work: Work) -> tuple[str, ...]:
         with contextlib.suppress(Misuse):  # of a file that may set it up
             nic = match.read_nic(name, work.paths.at("/sys"))
             if match.effective(work.paths, nic, ignore=takeover.is_ours) is None:
-                told.append(f"after this no .network file sets {name} up, as before install: "
-                            "it will have no address")  # fmt: skip
+                told.append(
+                    f"after this no .network file sets {name} up, as before install: "
+                    "it will have no address"
+                )
     return tuple(told)
 
 
@@ -131,7 +131,11 @@ def _give_back(work: Work, told: list[str], *, networkd: bool) -> None:
     if alone:
         reconfigure.finish(work.uplinks(), work.paths, told)
     for step in work.todo:
-        with reconfigure.network_step(step, work.uplinks(), work.paths, told) if alone else _nothing():
+        with (
+            reconfigure.network_step(step, work.uplinks(), work.paths, told)
+            if alone
+            else _nothing()
+        ):
             place(work.paths, step)
     if alone:
         reconfigure.revive(work.uplinks())

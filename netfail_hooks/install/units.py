@@ -103,9 +103,7 @@ _HOMES = ("/home/", "/root/", "/run/user/")  # what ProtectHome= hides (systemd.
 _TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - what PrivateTmp= hides
 
 
-def service_text(
-    *, interpreter: str = "", places: Sequence[str] = (), textfile: str = ""
-) -> str:
+def service_text(*, interpreter: str = "", places: Sequence[str] = (), textfile: str = "") -> str:
     """Return the service, by default for this very Python and package. Raises Problem.
 
     Run from a checkout in a home directory, it may read those. It may write the file of metrics.

@@ -42,8 +42,6 @@ _RTAX_MTU, _RTNH_F_ONLINK = 2, 0x4
 _GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.EEXIST, errno.ENOENT)
 
 
-
-
 _IFA_RT_PRIORITY = 9
 
 
@@ -64,9 +62,7 @@ def apply(
     return failed
 
 
-def _make(
-    change: Change, seen: Observation, netlink: rt.Netlink, announcer: Announcer
-) -> None:
+def _make(change: Change, seen: Observation, netlink: rt.Netlink, announcer: Announcer) -> None:
     match change:
         case SetRoute(route):
             flags = rt.F_CREATE | rt.F_REPLACE
@@ -136,9 +132,17 @@ def route_body(route: Route, index: int) -> bytes:
     destination, _, length = route.destination.partition("/")
     scope = rt.SCOPE_UNIVERSE if route.gateway or route.family == 6 else rt.SCOPE_LINK
     body = struct.pack(
-        "=BBBBBBBBI", rt.FAMILIES[route.family], int(length or 0), 0, 0, rt.TABLE_MAIN,
-        route.protocol, scope, rt.UNICAST, _RTNH_F_ONLINK if route.onlink else 0,
-    )  # fmt: skip
+        "=BBBBBBBBI",
+        rt.FAMILIES[route.family],
+        int(length or 0),
+        0,
+        0,
+        rt.TABLE_MAIN,
+        route.protocol,
+        scope,
+        rt.UNICAST,
+        _RTNH_F_ONLINK if route.onlink else 0,
+    )
     if length:
         body += rt.attribute(_RTA_DST, rt.packed(route.family, destination))
     if route.gateway:
@@ -165,16 +169,12 @@ def address_body(address: Address, index: int) -> bytes:
     )
 
 
-
-
 def flush_neighbours(netlink: rt.Netlink, index: int) -> None:
     """Make the kernel forget those of an interface; what waits is dropped. Raises OSError."""
     for family, where, state, address in list(neighbours(netlink)):
         if where == index and (family == AF_INET or state & _INCOMPLETE):
             body = struct.pack(_NDMSG, family, 0, 0, index, 0, 0, 0)
             netlink.change(rt.DELNEIGH, 0, body + rt.attribute(_NDA_DST, address))
-
-
 
 
 def set_metric(netlink: rt.Netlink, change: SetMetric, index: int) -> None:

@@ -26,13 +26,22 @@ if TYPE_CHECKING:
 # linux/if_link.h
 _IFLA_MASTER, _IFLA_LINKINFO = 10, 18
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
-(MODE, ACTIVE_SLAVE, MIIMON, ARP_INTERVAL, ARP_IP_TARGET, ARP_VALIDATE, ARP_ALL_TARGETS,
- PRIMARY, PRIMARY_RESELECT, FAIL_OVER_MAC, _MISSED_MAX, NS_IP6_TARGET) = (
-    1, 2, 3, 7, 8, 9, 10, 11, 12, 13, 30, 31)  # fmt: skip
+(
+    MODE,
+    ACTIVE_SLAVE,
+    MIIMON,
+    ARP_INTERVAL,
+    ARP_IP_TARGET,
+    ARP_VALIDATE,
+    ARP_ALL_TARGETS,
+    PRIMARY,
+    PRIMARY_RESELECT,
+    FAIL_OVER_MAC,
+    _MISSED_MAX,
+    NS_IP6_TARGET,
+) = (1, 2, 3, 7, 8, 9, 10, 11, 12, 13, 30, 31)
 _SLAVE_STATE, _SLAVE_MII, _SLAVE_FAILURES, _SLAVE_HWADDR = 1, 2, 3, 4
 _KIND = b"bond"
-
-
 
 
 def with_bond(config: Config, netlink: rt.Netlink, seen: Observation) -> Observation:
@@ -117,8 +126,6 @@ def master_body(index: int, bond: int) -> bytes:
 def down_body(index: int) -> bytes:
     """Return the message that takes an interface down: no other can be enslaved."""
     return struct.pack("=BxHiII", 0, 0, index, 0, 1)
-
-
 
 
 def set_active(netlink: rt.Netlink, bond: int, slave: int) -> None:

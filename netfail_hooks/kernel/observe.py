@@ -47,8 +47,6 @@ _NDMSG, _NDA_DST = "=BBHiHBB", 1
 _INCOMPLETE, _LEARNT = 0x01, 0x02 | 0x04 | 0x08 | 0x10
 
 
-
-
 def now() -> int:
     """Return the milliseconds since boot, suspend included."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
@@ -206,8 +204,6 @@ def _sysctls(interfaces: Iterable[str]) -> list[Sysctl]:
     return [Sysctl(key, setting) for key, setting in found if setting is not None]
 
 
-
-
 def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:
     """Return the interfaces on which an IPv4 neighbour was learnt, and where packets wait."""
     learnt, waiting = set(), set()
@@ -224,8 +220,6 @@ def neighbours(netlink: rt.Netlink) -> Iterator[tuple[int, int, int, bytes]]:
         family, _, _, index, state, _, _ = struct.unpack_from(_NDMSG, body)
         if state & (_LEARNT | _INCOMPLETE):
             yield family, index, state, rt.attributes(body, 12)[_NDA_DST]
-
-
 
 
 def sysctl_path(key: str) -> str:

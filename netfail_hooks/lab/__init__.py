@@ -121,8 +121,11 @@ class Lab(Faults):
         real = self._real()
         for name in interfaces:
             try:
-                until(lambda name=name: state in real.states(name),  # type: ignore[misc]
-                      f"{name} {state}", seconds=seconds)  # fmt: skip
+                until(
+                    lambda name=name: state in real.states(name),  # type: ignore[misc]
+                    f"{name} {state}",
+                    seconds=seconds,
+                )
             except Problem as problem:
                 raise Problem(f"{problem}, but {real.states(name)}\n{self.logs()}") from None
 
@@ -136,15 +139,29 @@ class Lab(Faults):
             raise Problem("lab: not installed: " + ", ".join(lacking))
         hosts = [f"--dhcp-host={plug.mac},{plug.host}" for plug in self.plugs.values()]
         self._dhcp = Daemon(
-            self.holder, "dnsmasq",
-            ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0",
-             "--interface=lan0", "--except-interface=lo", "--user=root", "--log-facility=-",
-             "--dhcp-leasefile=/run/lab/leases", "--pid-file=", "--no-ping", "--log-dhcp",
-             "--dhcp-range=192.168.1.100,192.168.1.200,255.255.255.0,2m", *hosts,
-             f"--dhcp-option=option:router,{topology.gateway(0)}",
-             f"--dhcp-range={topology.network6(0)}::,ra-only", "--enable-ra"],
+            self.holder,
+            "dnsmasq",
+            [
+                "dnsmasq",
+                "--keep-in-foreground",
+                "--conf-file=/dev/null",
+                "--port=0",
+                "--interface=lan0",
+                "--except-interface=lo",
+                "--user=root",
+                "--log-facility=-",
+                "--dhcp-leasefile=/run/lab/leases",
+                "--pid-file=",
+                "--no-ping",
+                "--log-dhcp",
+                "--dhcp-range=192.168.1.100,192.168.1.200,255.255.255.0,2m",
+                *hosts,
+                f"--dhcp-option=option:router,{topology.gateway(0)}",
+                f"--dhcp-range={topology.network6(0)}::,ra-only",
+                "--enable-ra",
+            ],
             netns="lan",
-        )  # fmt: skip
+        )
 
     def tick(self) -> subprocess.CompletedProcess[str]:
         """Run one check as the timer would: what the installed service's ExecStart= says."""

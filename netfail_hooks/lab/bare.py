@@ -77,8 +77,9 @@ class Bare:
         names = sorted(os.listdir(inside)) if os.path.isdir(inside) else []
         for hook in names:
             if os.access(f"{inside}/{hook}", os.X_OK):
-                done = self._holder.run([f"{directory}/{hook}"],
-                                        environment=self.environment(name, state))  # fmt: skip
+                done = self._holder.run(
+                    [f"{directory}/{hook}"], environment=self.environment(name, state)
+                )
                 with open(f"{self._holder.root}{LOGS}/hooks.log", "a", encoding="utf-8") as log:
                     log.write(f"{directory}/{hook} for {name}: {done.returncode}\n{done.stderr}")
 

@@ -90,13 +90,29 @@ class Holder:
         self.user = user
         flags = ["--user", "--map-root-user"] if user else []
         self._process = subprocess.Popen(
-            ["unshare", *flags, "--mount", "--net", "--pid", "--fork", "--kill-child",
-             "--mount-proc", "sh", "-c", _MOUNTS + script + _STAY,
-             "sh", " ".join(COPIED), " ".join(_hidden())],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=_environment({"LAB_USER": str(int(user))}), text=True,
+            [
+                "unshare",
+                *flags,
+                "--mount",
+                "--net",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "sh",
+                "-c",
+                _MOUNTS + script + _STAY,
+                "sh",
+                " ".join(COPIED),
+                " ".join(_hidden()),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment({"LAB_USER": str(int(user))}),
+            text=True,
             start_new_session=True,  # Ctrl-C is for the one who then closes us
-        )  # fmt: skip
+        )
         assert self._process.stdout is not None  # noqa: S101 - tells mypy what PIPE means
         if self._process.stdout.readline() != "ready\n":
             _, said = self._process.communicate()
@@ -114,8 +130,17 @@ class Holder:
         user = [f"--user={spaces}/user", "--preserve-credentials"] if self.user else []
         pid = f"--pid={spaces}/pid_for_children"  # the process itself stayed outside
         inner = ["ip", "netns", "exec", netns] if netns else []
-        return ["nsenter", f"--target={self.pid}", *user, "--mount", "--net", pid, "--",
-                *inner, *argv]  # fmt: skip
+        return [
+            "nsenter",
+            f"--target={self.pid}",
+            *user,
+            "--mount",
+            "--net",
+            pid,
+            "--",
+            *inner,
+            *argv,
+        ]
 
     def run(
         self,
@@ -129,9 +154,13 @@ class Holder:
         """Run ``argv`` inside to its end, killed after ``seconds`` (status 124 or 137)."""
         limited = ["timeout", "--kill-after=1", str(seconds), *argv]
         return subprocess.run(
-            self.command(limited, netns), input=stdin, capture_output=True, text=True,
-            check=False, env=_environment(environment or {}),
-        )  # fmt: skip
+            self.command(limited, netns),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_environment(environment or {}),
+        )
 
     def popen(
         self,
@@ -143,10 +172,12 @@ class Holder:
     ) -> subprocess.Popen[bytes]:
         """Start ``argv`` inside, with pipes; a kill reaches only ``nsenter``, so tell it to end."""
         return subprocess.Popen(
-            self.command(argv, netns), stdin=subprocess.PIPE, stdout=output,
+            self.command(argv, netns),
+            stdin=subprocess.PIPE,
+            stdout=output,
             stderr=None if output == subprocess.PIPE else subprocess.STDOUT,
             env=_environment(environment or {}),
-        )  # fmt: skip
+        )
 
     def close(self) -> None:
         """End everything inside and wait until it is gone."""
@@ -160,17 +191,24 @@ class Daemon:
     """A long-running program inside, its output kept in a log inside."""
 
     def __init__(
-        self, holder: Holder, name: str, argv: Sequence[str], *, netns: str = "",
+        self,
+        holder: Holder,
+        name: str,
+        argv: Sequence[str],
+        *,
+        netns: str = "",
         environment: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.name = name
         self._holder = holder
         self._pid = f"{LOGS}/{name}.pid"
         with open(f"{holder.root}{LOGS}/{name}.log", "ab") as log:
             self._process = holder.popen(
                 ["sh", "-c", 'echo $$ >"$1"; shift; exec "$@"', "sh", self._pid, *argv],
-                netns=netns, output=log, environment=environment,
-            )  # fmt: skip
+                netns=netns,
+                output=log,
+                environment=environment,
+            )
 
     def log(self) -> str:
         """Return what it said so far, earlier runs included."""
@@ -214,8 +252,13 @@ def read_text(path: str) -> str:
 
 def missing(programs: Mapping[str, str]) -> list[str]:
     """Return the packages of those programs (name or path, and package) that are not there."""
-    return sorted({package for program, package in programs.items()
-                   if shutil.which(program, path=SEARCH) is None})  # fmt: skip
+    return sorted(
+        {
+            package
+            for program, package in programs.items()
+            if shutil.which(program, path=SEARCH) is None
+        }
+    )
 
 
 def _hidden() -> list[str]:
@@ -225,8 +268,14 @@ def _hidden() -> list[str]:
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    return {"PATH": SEARCH, "HOME": "/root", "LANG": "C.UTF-8", "TZ": "UTC",
-            "TMPDIR": "/run/tmp", **more}  # fmt: skip
+    return {
+        "PATH": SEARCH,
+        "HOME": "/root",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "TMPDIR": "/run/tmp",
+        **more,
+    }
 
 
 def _refused(said: str, *, user: bool) -> Problem:

@@ -40,9 +40,11 @@ class Networkd:
     def start_networkd(self, *, level: str = "info") -> None:
         """Start systemd-networkd alone; return once it answers on the bus."""
         self._networkd = Daemon(
-            self._holder, "networkd", [NETWORKD],
+            self._holder,
+            "networkd",
+            [NETWORKD],
             environment={"SYSTEMD_LOG_TARGET": "console", "SYSTEMD_LOG_LEVEL": level},
-        )  # fmt: skip
+        )
         asked = ["networkctl", "list", "--no-legend"]
         until(lambda: self._holder.run(asked).returncode == 0, "answer from networkd")
 
@@ -50,10 +52,11 @@ class Networkd:
         """Start networkd-dispatcher as Debian's unit does; return once it listens."""
         before = self.log().count(_LISTENS)
         self._dispatcher = Daemon(
-            self._holder, "dispatcher",
+            self._holder,
+            "dispatcher",
             ["networkd-dispatcher", "--run-startup-triggers", "-v"],
             environment={"PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+        )
         # It runs the hooks of all interfaces before.
         until(lambda: self.log().count(_LISTENS) > before, "networkd-dispatcher", seconds=60)
 
@@ -85,9 +88,11 @@ class Networkd:
         index = read_text(f"{root}/sys/class/net/{interface}/ifindex").strip()
         if not index:
             return "", ""
-        told = dict(line.split("=", 1) for line in
-                    read_text(f"{root}/run/systemd/netif/links/{index}").splitlines()
-                    if "=" in line)  # fmt: skip
+        told = dict(
+            line.split("=", 1)
+            for line in read_text(f"{root}/run/systemd/netif/links/{index}").splitlines()
+            if "=" in line
+        )
         return told.get("ADMIN_STATE", ""), told.get("OPER_STATE", "")
 
     def release(self) -> None:

@@ -163,9 +163,20 @@ def _host_settings(*, dad: bool) -> str:
     (``devconf_inherit_init_net`` in the kernel's Documentation/admin-guide/sysctl/net.rst).
     Without duplicate address detection an IPv6 address serves at once instead of after a second.
     """
-    names = ("ignore_routes_with_linkdown", "arp_ignore", "arp_announce", "arp_filter",
-             "rp_filter", "arp_notify", "arp_accept", "forwarding")  # fmt: skip
-    lines = [f"echo 0 >/proc/sys/net/ipv4/conf/{which}/{name}"
-             for which in ("all", "default") for name in names]  # fmt: skip
+    names = (
+        "ignore_routes_with_linkdown",
+        "arp_ignore",
+        "arp_announce",
+        "arp_filter",
+        "rp_filter",
+        "arp_notify",
+        "arp_accept",
+        "forwarding",
+    )
+    lines = [
+        f"echo 0 >/proc/sys/net/ipv4/conf/{which}/{name}"
+        for which in ("all", "default")
+        for name in names
+    ]
     lines.append(f"echo {int(dad)} >/proc/sys/net/ipv6/conf/default/accept_dad")
     return "\n".join(lines)

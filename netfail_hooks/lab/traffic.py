@@ -40,9 +40,14 @@ class Pulse:
     """
 
     def __init__(
-        self, lab: Lab, *, ipv6: bool = False, address: str = "", address6: str = "",
+        self,
+        lab: Lab,
+        *,
+        ipv6: bool = False,
+        address: str = "",
+        address6: str = "",
         interval: float = traffic_agent.INTERVAL,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._lab = lab
         first = next(iter(lab.plugs.values()))
         self._tasks: dict[str, Any] = {
@@ -51,8 +56,9 @@ class Pulse:
         self._names: list[str] = []
         self._plan("", topology.FAR, topology.gateway(first.segment), address or first.host)
         if ipv6:
-            self._plan("6", topology.FAR6, topology.gateway6(first.segment),
-                       address6 or first.host6)  # fmt: skip
+            self._plan(
+                "6", topology.FAR6, topology.gateway6(first.segment), address6 or first.host6
+            )
         self._agents: dict[str, subprocess.Popen[bytes]] = {}
         self._tallies: dict[str, dict[str, Any]] = {}
         self.window: Window = (0.0, 0.0)
@@ -61,35 +67,47 @@ class Pulse:
         """Give each network its part of the four streams and two conversations."""
         port = 6000 if suffix else 5000
         every = "::" if suffix else "0.0.0.0"  # noqa: S104 - of a throw-away network
-        for number, (name, sender, to, source) in enumerate((
-            ("out", "", far, ""),
-            ("bound", "", far, own),
-            ("gateway", "", gateway, ""),
-            ("in", "station", own, ""),
-        )):  # fmt: skip
+        for number, (name, sender, to, source) in enumerate(
+            (
+                ("out", "", far, ""),
+                ("bound", "", far, own),
+                ("gateway", "", gateway, ""),
+                ("in", "station", own, ""),
+            )
+        ):
             receiver = "lan" if sender == "" else ""
             there = {"name": name + suffix, "to": to, "port": port + number, "source": source}
             self._tasks[sender]["send"].append(there)
             here = {"name": name + suffix, "at": every, "port": port + number}
             self._tasks[receiver]["count"].append(here)
             self._names.append(name + suffix)
-        for number, (name, caller, to, source) in enumerate((
-            ("tcp-out", "", far, own),
-            ("tcp-in", "station", own, ""),
-        )):  # fmt: skip
+        for number, (name, caller, to, source) in enumerate(
+            (
+                ("tcp-out", "", far, own),
+                ("tcp-in", "station", own, ""),
+            )
+        ):
             answerer = "lan" if caller == "" else ""
-            there = {"name": name + suffix, "to": to, "port": port + 100 + number,
-                     "source": source}  # fmt: skip
+            there = {"name": name + suffix, "to": to, "port": port + 100 + number, "source": source}
             self._tasks[caller]["talk"].append(there)
             self._tasks[answerer]["serve"].append({"at": every, "port": port + 100 + number})
 
     def __enter__(self) -> Self:
         for place in _PLACES:
             self._agents[place] = self._lab.holder.popen(
-                ["sh", "-c", 'exec "$@" 2>>/run/lab/pulse.log', "sh", sys.executable, "-I", "-S",
-                 os.path.abspath(traffic_agent.__file__), json.dumps(self._tasks[place])],
+                [
+                    "sh",
+                    "-c",
+                    'exec "$@" 2>>/run/lab/pulse.log',
+                    "sh",
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    os.path.abspath(traffic_agent.__file__),
+                    json.dumps(self._tasks[place]),
+                ],
                 netns=place,
-            )  # fmt: skip
+            )
         try:
             self._all(None, "ready")
             self._all("go", "flowing")
@@ -125,17 +143,18 @@ class Pulse:
     def _end(self) -> list[bytes]:
         return [agent.communicate()[0] for agent in self._agents.values()]
 
-    def result(
-        self, *, between: Window | None = None, excluding: Sequence[Window] = ()
-    ) -> Result:
+    def result(self, *, between: Window | None = None, excluding: Sequence[Window] = ()) -> Result:
         """Return what was measured, between two moments (``time.monotonic``) or throughout.
 
         ``excluding`` leaves spans out, such as one without any uplink.
         """
         spans = list(without(between or self.window, excluding))
         flows = [flow(name, self._tallies[name], spans) for name in self._names]
-        talks = [talk(name, tally, spans, self.window[1])
-                 for name, tally in self._tallies.items() if name not in self._names]  # fmt: skip
+        talks = [
+            talk(name, tally, spans, self.window[1])
+            for name, tally in self._tallies.items()
+            if name not in self._names
+        ]
         return Result(tuple(flows), tuple(talks))
 
 

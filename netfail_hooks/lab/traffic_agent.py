@@ -128,8 +128,10 @@ class Talker:
     def tally(self) -> dict[str, Any]:
         """Return each exchange, the open one with no answer, and what ended it."""
         pending = [(self._asked, 0.0)] if self._asked else []
-        return {"exchanges": self.exchanges + pending,
-                "error": self.error or ("" if self.connected else "never connected")}  # fmt: skip
+        return {
+            "exchanges": self.exchanges + pending,
+            "error": self.error or ("" if self.connected else "never connected"),
+        }
 
 
 class Agent:
@@ -176,9 +178,11 @@ class Agent:
 
     def _tell(self, now: float) -> None:
         """Say once that all flows, and once that the last conversation is over."""
-        if self.phase != "waiting" and not self.flowing and (
-            now > self.since + 2 or self._all_flow()
-        ):  # fmt: skip
+        if (
+            self.phase != "waiting"
+            and not self.flowing
+            and (now > self.since + 2 or self._all_flow())
+        ):
             self.flowing = True
             say("flowing")
         settled = all(talker.settled for talker in self.talkers)
@@ -244,9 +248,7 @@ def say(word: str) -> None:
     print(word, flush=True)
 
 
-def _socket(
-    other: str, kind: socket.SocketKind, source: str = "", port: int = 0
-) -> socket.socket:
+def _socket(other: str, kind: socket.SocketKind, source: str = "", port: int = 0) -> socket.socket:
     """Return a socket of the address family of ``other``, bound if there is a source or port.
 
     Raises OSError where the source address is not ours (now).

@@ -64,11 +64,14 @@ class Result:
         return max((talk.stall_ms for talk in self.talks), default=0.0)
 
     def __str__(self) -> str:
-        lines = [f"{f.name}: {f.lost} of {f.total} lost, outage {f.outage_ms:.0f} ms"
-                 for f in self.flows]  # fmt: skip
-        lines += [f"{t.name}: {'alive' if t.alive else 'dead'} after {t.exchanges} exchanges, "
-                  f"stall {t.stall_ms:.0f} ms{t.error and ', ' + t.error}"
-                  for t in self.talks]  # fmt: skip
+        lines = [
+            f"{f.name}: {f.lost} of {f.total} lost, outage {f.outage_ms:.0f} ms" for f in self.flows
+        ]
+        lines += [
+            f"{t.name}: {'alive' if t.alive else 'dead'} after {t.exchanges} exchanges, "
+            f"stall {t.stall_ms:.0f} ms{t.error and ', ' + t.error}"
+            for t in self.talks
+        ]
         return "\n".join(lines)
 
 

@@ -82,8 +82,9 @@ class Watch:
 
     def used(self, interface: str, family: int) -> list[Span]:
         """Return the spans in which the default route led to an interface."""
-        return self._spans(family, {number for number, name in self._names.items()
-                                    if name == interface})  # fmt: skip
+        return self._spans(
+            family, {number for number, name in self._names.items() if name == interface}
+        )
 
     def _spans(self, family: int, numbers: set[int]) -> list[Span]:
         ends = [moment.when for moment in self.moments[1:]] + [self._end]

@@ -28,10 +28,6 @@ _MARK = b"# HELP netfail_"
 _AS_ROOT = "run as root"
 
 
-
-
-
-
 def update(config: Config, paths: Paths) -> None:
     """Bring the configured file up to date, after a transition or a check.
 

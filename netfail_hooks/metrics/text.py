@@ -41,26 +41,57 @@ def render(known: Known, *, fleeting: bool) -> str:
     counts = {(one.interface, one.family): one for one in known.counts}
     own = [(labels, counts.get((one.interface, one.family))) for labels, one in pairs]
     parts = [
-        _metric("info", "gauge", "Version and mode of netfail-hooks.",
-                [({"version": __version__, "mode": known.mode}, "1")]),
-        _metric("uplink_up", "gauge", "Whether the uplink works and may carry traffic.",
-                [(labels, _flag(one.verdict == "up")) for labels, one in pairs]),
-        _metric("uplink_held", "gauge", "Whether the uplink is back, and held down for a while.",
-                [(labels, _flag(one.verdict == "held")) for labels, one in pairs]),
-        _metric("uplink_carries_traffic", "gauge", "Whether the traffic goes by this uplink.",
-                [(labels, _flag(known.memory.carrier(one.family) == one.interface))
-                 for labels, one in pairs]),
-        _metric("transitions_total", "counter", "Changes of the uplink's state since boot.",
-                [(labels, str(count.count if count else 0)) for labels, count in own]),
-        _metric("last_transition_timestamp_seconds", "gauge",
-                "When the uplink's state last changed.",
-                [(labels, str(count.last)) for labels, count in own if count]),
-        _metric("traffic_moves_total", "counter",
-                "How often the traffic went over to another uplink since boot.",
-                [({"family": f"ipv{family}"}, str(count.count if count else 0))
-                 for family in FAMILIES if known.memory.carrier(family)
-                 for count in [counts.get(("", family))]]),
-    ]  # fmt: skip
+        _metric(
+            "info",
+            "gauge",
+            "Version and mode of netfail-hooks.",
+            [({"version": __version__, "mode": known.mode}, "1")],
+        ),
+        _metric(
+            "uplink_up",
+            "gauge",
+            "Whether the uplink works and may carry traffic.",
+            [(labels, _flag(one.verdict == "up")) for labels, one in pairs],
+        ),
+        _metric(
+            "uplink_held",
+            "gauge",
+            "Whether the uplink is back, and held down for a while.",
+            [(labels, _flag(one.verdict == "held")) for labels, one in pairs],
+        ),
+        _metric(
+            "uplink_carries_traffic",
+            "gauge",
+            "Whether the traffic goes by this uplink.",
+            [
+                (labels, _flag(known.memory.carrier(one.family) == one.interface))
+                for labels, one in pairs
+            ],
+        ),
+        _metric(
+            "transitions_total",
+            "counter",
+            "Changes of the uplink's state since boot.",
+            [(labels, str(count.count if count else 0)) for labels, count in own],
+        ),
+        _metric(
+            "last_transition_timestamp_seconds",
+            "gauge",
+            "When the uplink's state last changed.",
+            [(labels, str(count.last)) for labels, count in own if count],
+        ),
+        _metric(
+            "traffic_moves_total",
+            "counter",
+            "How often the traffic went over to another uplink since boot.",
+            [
+                ({"family": f"ipv{family}"}, str(count.count if count else 0))
+                for family in FAMILIES
+                if known.memory.carrier(family)
+                for count in [counts.get(("", family))]
+            ],
+        ),
+    ]
     if fleeting:
         parts += _fleeting(known, standings)
     return "".join(parts)
@@ -71,11 +102,19 @@ def _fleeting(known: Known, standings: Sequence[Standing]) -> list[str]:
     probed = max((one.probed for one in standings), default=0)
     when = known.clock - (known.now - probed) / 1000
     return [
-        _metric("probe_rtt_seconds", "gauge", "How long the last answer to a probe took.",
-                [(_labels(one), f"{one.rtt / 1e6:.6f}") for one in answered]),
-        _metric("check_last_run_timestamp_seconds", "gauge", "When uplinks were last probed.",
-                [({}, f"{when:.3f}")] if probed else []),
-    ]  # fmt: skip
+        _metric(
+            "probe_rtt_seconds",
+            "gauge",
+            "How long the last answer to a probe took.",
+            [(_labels(one), f"{one.rtt / 1e6:.6f}") for one in answered],
+        ),
+        _metric(
+            "check_last_run_timestamp_seconds",
+            "gauge",
+            "When uplinks were last probed.",
+            [({}, f"{when:.3f}")] if probed else [],
+        ),
+    ]
 
 
 def _told(known: Known) -> list[Standing]:

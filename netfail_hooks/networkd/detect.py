@@ -13,9 +13,6 @@ from netfail_hooks.paths import Paths
 _KINDS = ("ether", "wlan")  # wired ones are preferred
 
 
-
-
-
 def detect(paths: Paths) -> tuple[str, ...]:
     """Return the uplinks of a machine whose config nobody has written. Raises Misuse.
 
@@ -63,10 +60,14 @@ def networkmanager_has() -> tuple[str, ...]:
     """Return the interfaces that NetworkManager sets up, none where it isn't there."""
     try:
         done = subprocess.run(
-            ["nmcli", "--terse", "--fields", "DEVICE,STATE", "device"], capture_output=True,
-            check=False, encoding="utf-8", errors="replace", timeout=10,
+            ["nmcli", "--terse", "--fields", "DEVICE,STATE", "device"],
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
+            timeout=10,
             env={**os.environ, "LC_ALL": "C"},
-        )  # fmt: skip
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ()
     found = (line.rpartition(":")[::2] for line in done.stdout.splitlines())

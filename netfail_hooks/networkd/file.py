@@ -17,8 +17,6 @@ _EVERYWHERE = ("", "default", "0.0.0.0/0", "::/0")
 _MAIN_TABLES = ("", "main", "254")  # RT_TABLE_MAIN, linux/rtnetlink.h
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class Item:
     """An assignment with the line or lines it was written in; a comment or blank has no key."""
@@ -174,8 +172,6 @@ def _ended(items: list[Item]) -> list[Item]:
     if items and not items[-1].raw.endswith("\n"):
         items[-1] = replace(items[-1], raw=items[-1].raw + "\n")
     return items
-
-
 
 
 def has_default_route(sections: Sequence[Section]) -> bool:

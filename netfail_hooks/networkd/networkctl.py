@@ -12,8 +12,17 @@ from itertools import takewhile
 _PATIENCE = 5  # seconds
 _QUIET = ("--no-pager", "--no-legend")
 _BUS = "org.freedesktop.DBus"
-_HAS_OWNER = ("busctl", "--system", "call", _BUS, "/org/freedesktop/DBus", _BUS, "NameHasOwner",
-              "s", "org.freedesktop.network1")  # fmt: skip
+_HAS_OWNER = (
+    "busctl",
+    "--system",
+    "call",
+    _BUS,
+    "/org/freedesktop/DBus",
+    _BUS,
+    "NameHasOwner",
+    "s",
+    "org.freedesktop.network1",
+)
 
 
 def runs() -> bool:

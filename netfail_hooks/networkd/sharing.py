@@ -29,8 +29,9 @@ def share(files: Mapping[str, str]) -> dict[str, str]:
 
 def _shared(text: str, name: str, own: Mapping[str, list[IPv4Interface]]) -> str:
     networks = {address.network for address in own[name]}
-    lan = [(other, a) for other, addresses in own.items() for a in addresses
-           if a.network in networks]  # fmt: skip
+    lan = [
+        (other, a) for other, addresses in own.items() for a in addresses if a.network in networks
+    ]
     added = [
         section("Address", ("Address", f"{address.ip}/32"), ("Label", SHARED_LABEL))
         for other, address in lan

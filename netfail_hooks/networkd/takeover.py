@@ -40,8 +40,6 @@ _NOT_OURS = ("Match", "")
 _MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class Static:
     """A wish: addresses with their prefix length, gateways, name servers."""
@@ -90,8 +88,10 @@ def take_over(nic: Nic, source: Source, metric: int) -> str:
     """Return our file in place of the user's. Raises Misuse for one that we can't stand in for."""
     sections = [_unmatched(one) if one.name in _NOT_OURS else one for one in source.sections]
     _refuse(source.path, sections)
-    told = (f"{_MARK} in place of {source.path}; change that one and run 'netfail-hooks install' "
-            "again, this one is written anew")  # fmt: skip
+    told = (
+        f"{_MARK} in place of {source.path}; change that one and run 'netfail-hooks install' "
+        "again, this one is written anew"
+    )
     return _whole(nic, told, sections, metric)
 
 
@@ -208,8 +208,6 @@ def _check(nic: Nic, wish: Static) -> None:
                 f"{nic.name}: gateway {way} is no neighbour of {listed}",
                 hint="a gateway is another host in the same subnet",
             )
-
-
 
 
 _OURS = re.compile(r"/etc/systemd/network/\d+-netfail-([^/]+)\.network")

@@ -19,9 +19,7 @@ def think(config: Config, seen: Observation, memory: Memory) -> Memory:
     return choose.think(config, seen, memory)
 
 
-def decide(
-    config: Config, seen: Observation, before: Memory, after: Memory
-) -> tuple[Change, ...]:
+def decide(config: Config, seen: Observation, before: Memory, after: Memory) -> tuple[Change, ...]:
     """Return the changes that make the kernel agree with what we think (``after``)."""
     if config.mode == "bond":
         from netfail_hooks.policy import bond

@@ -22,9 +22,10 @@ def think(config: Config, seen: Observation, memory: Memory) -> Memory:
     name = config.bond.name
     families = [one for one in FAMILIES if seen.way_out(name, one)] or [4]
     standings = tuple(
-        _judge(config, seen, memory, slave, family) for family in families
+        _judge(config, seen, memory, slave, family)
+        for family in families
         for slave in config.names()
-    )  # fmt: skip
+    )
     chosen = choose(config, seen)
     carriers = tuple(
         _carrier(memory, family, chosen if family in families else "", seen.now)
@@ -65,9 +66,7 @@ def choose(config: Config, seen: Observation) -> str:
     return well[0] if lost and well else bonding.active
 
 
-def decide(
-    config: Config, seen: Observation, before: Memory, after: Memory
-) -> tuple[Change, ...]:
+def decide(config: Config, seen: Observation, before: Memory, after: Memory) -> tuple[Change, ...]:
     """Return the changes, the most urgent first."""
     bonding = seen.bonding(config.bond.name)
     if bonding is None:
@@ -100,10 +99,22 @@ def _monitor(config: Config, seen: Observation, bonding: Bonding) -> list[Change
     first = config.names()[0]
     there = seen.slave(first)
     primary = first if there and there.bond == bonding.name else bonding.primary
-    as_is = (bonding.arp_interval, bonding.validate, bonding.all_targets, bonding.primary,
-             bonding.reselect, set(bonding.targets))  # fmt: skip
-    to_be = (config.bond.arp_interval, VALIDATE_ALL, ALL_TARGETS_ANY, primary,
-             config.bond.reselect, set(wanted))  # fmt: skip
+    as_is = (
+        bonding.arp_interval,
+        bonding.validate,
+        bonding.all_targets,
+        bonding.primary,
+        bonding.reselect,
+        set(bonding.targets),
+    )
+    to_be = (
+        config.bond.arp_interval,
+        VALIDATE_ALL,
+        ALL_TARGETS_ANY,
+        primary,
+        config.bond.reselect,
+        set(wanted),
+    )
     if not wanted or bonding.mode != "active-backup" or as_is == to_be:
         return []
     bond = replace(config.bond, targets=wanted)
@@ -147,9 +158,7 @@ def _mac(bonding: Bonding, slave: Slave, present: str) -> str:
     return slave.permanent_mac if bonding.fail_over_mac == "active" else present
 
 
-def _judge(
-    config: Config, seen: Observation, memory: Memory, name: str, family: int
-) -> Standing:
+def _judge(config: Config, seen: Observation, memory: Memory, name: str, family: int) -> Standing:
     ails = trouble(config, seen, name)
     slave = seen.slave(name)
     old = memory.standing(name, family)

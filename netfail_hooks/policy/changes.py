@@ -142,9 +142,19 @@ class Enslave:
 
 
 Change = (
-    SetSysctl | AddAddress | DropAddress | SetMetric | SetRoute | DropRoute | Announce | EndFlows
-    | Forget | SetActive | SetMonitor | Enslave
-)  # fmt: skip
+    SetSysctl
+    | AddAddress
+    | DropAddress
+    | SetMetric
+    | SetRoute
+    | DropRoute
+    | Announce
+    | EndFlows
+    | Forget
+    | SetActive
+    | SetMonitor
+    | Enslave
+)
 
 
 def _route(route: Route) -> str:

@@ -11,13 +11,22 @@ from netfail_hooks.values import value
 
 PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
 KERNEL = 2  # RTPROT_KERNEL (rtnetlink(7)): the kernel's own, such as an address's prefix
-SHARED_LABEL = "netfail"  # IFA_LABEL of another uplink's address, there for good (networkd/sharing.py)
+SHARED_LABEL = (
+    "netfail"  # IFA_LABEL of another uplink's address, there for good (networkd/sharing.py)
+)
 NO_ROUTE = -1
 FOREVER = 2**32 - 1  # seconds: a lifetime without end (linux/if_addr.h, ifa_cacheinfo)
 
 
-MODES = ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb",
-         "balance-alb")  # fmt: skip
+MODES = (
+    "balance-rr",
+    "active-backup",
+    "balance-xor",
+    "broadcast",
+    "802.3ad",
+    "balance-tlb",
+    "balance-alb",
+)
 ACTIVE_BACKUP = "active-backup"
 MAC_POLICIES = ("none", "active", "follow")  # IFLA_BOND_FAIL_OVER_MAC
 LINK_STATES = ("up", "going down", "down", "going back")  # BOND_LINK_UP and so on
@@ -86,8 +95,6 @@ class Sysctl:
 
     key: str
     setting: str
-
-
 
 
 @value
@@ -178,14 +185,6 @@ class Observation:
 
 def _metric(route: Route) -> int:
     return route.metric
-
-
-
-
-
-
-
-
 
 
 @value

@@ -111,15 +111,12 @@ _TEXTS = {"interface", "verdict", "trouble", "address"}
 _EMPTY = "-"
 
 
-
-
-
-
 def render(memory: Memory) -> str:
     """Return the text form of a memory."""
     lines = [FORM]
-    for kind, items in zip(_KINDS, (memory.standings, memory.kept, memory.answers,
-                                    memory.carriers), strict=True):  # fmt: skip
+    for kind, items in zip(
+        _KINDS, (memory.standings, memory.kept, memory.answers, memory.carriers), strict=True
+    ):
         for item in items:
             words = (str(getattr(item, name)).replace(" ", "_") for name in fields(item))
             lines.append(" ".join([kind, *(word or _EMPTY for word in words)]))

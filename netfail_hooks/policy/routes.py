@@ -27,9 +27,7 @@ from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
 
 
-def decide(
-    config: Config, seen: Observation, before: Memory, after: Memory
-) -> tuple[Change, ...]:
+def decide(config: Config, seen: Observation, before: Memory, after: Memory) -> tuple[Change, ...]:
     """Return the changes that make the kernel agree with what we think (``after``)."""
     routes = [route for family in FAMILIES for route in override(config, seen, after, family)]
     addresses = [one for family in FAMILIES for one in followers(config, seen, after, family)]
@@ -129,9 +127,7 @@ def _differs(config: Config, seen: Observation, memory: Memory, family: int) -> 
     return any(name != chosen and name in names for name in best)
 
 
-def _is_finer(
-    config: Config, seen: Observation, memory: Memory, name: str, family: int
-) -> bool:
+def _is_finer(config: Config, seen: Observation, memory: Memory, name: str, family: int) -> bool:
     """Tell whether a standby has a longer prefix within the carrier's LAN than the carrier.
 
     A standby from DHCP has a route to the router alone. While nobody answers there, a carrier
@@ -183,9 +179,10 @@ def _is_on_shared_lan(config: Config, seen: Observation, address: Address) -> bo
     ]
     return any(
         route.destination in lan
-        for name in config.names() if name != address.interface
+        for name in config.names()
+        if name != address.interface
         for route in seen.connected(name, 4)
-    )  # fmt: skip
+    )
 
 
 def _settings(config: Config, seen: Observation) -> list[Change]:

@@ -26,7 +26,3 @@ def wanted(interface: str) -> tuple[Sysctl, ...]:
         Sysctl(f"{family}/conf/{interface}/{name}", setting)
         for family, name, setting in _PER_UPLINK
     )
-
-
-
-

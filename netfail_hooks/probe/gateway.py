@@ -118,9 +118,7 @@ def is_reply(frame: bytes, mac: bytes, gateway: bytes) -> bool:
     )
 
 
-def is_advertisement(
-    message: bytes, control: list[tuple[int, int, bytes]], gateway: bytes
-) -> bool:
+def is_advertisement(message: bytes, control: list[tuple[int, int, bytes]], gateway: bytes) -> bool:
     """Tell whether a message is an advertisement of the gateway's, from our own link."""
     near = any(
         level == IPPROTO_IPV6 and kind == IPV6_HOPLIMIT and data == struct.pack("=i", _HOPS)

@@ -170,8 +170,6 @@ def _notify(paths: Paths, line: str) -> None:
         journal.tell(f"cannot notify: {error}", priority=journal.WARNING)
 
 
-
-
 def load_state(path: str) -> Memory:
     """Return what the last run left; an empty Memory after a boot or where it is damaged."""
     try:

@@ -69,8 +69,6 @@ def _patient(changes: tuple[Change, ...]) -> tuple[Change, ...]:
     return tuple(change for change in changes if isinstance(change, _PATIENT))
 
 
-
-
 def since_event(index: int) -> int:
     """Return milliseconds since networkd noted a link's last change.
 

@@ -18,9 +18,7 @@ from netfail_hooks.paths import Paths, package_home
 
 PATIENCE = 10  # seconds for each
 _ASKING, _STEP = 2.0, 0.005  # seconds; it takes 10 ms
-_START = (
-    "import sys; sys.path.append({!r}); from netfail_hooks.reconcile.notify import main; sys.exit(main())"
-)
+_START = "import sys; sys.path.append({!r}); from netfail_hooks.reconcile.notify import main; sys.exit(main())"
 
 
 def executables(directory: str) -> list[str]:
@@ -106,9 +104,14 @@ def _run(path: str, line: bytes, environment: dict[str, str]) -> None:
 
     try:
         done = subprocess.run(
-            [path], input=line, env=environment, cwd="/", timeout=PATIENCE,
-            capture_output=True, check=False,
-        )  # fmt: skip
+            [path],
+            input=line,
+            env=environment,
+            cwd="/",
+            timeout=PATIENCE,
+            capture_output=True,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         journal.tell(f"{path}: killed after {PATIENCE} s", priority=journal.WARNING)
     except OSError as error:

@@ -74,9 +74,7 @@ def counted(
 
 def render(counts: tuple[Count, ...]) -> str:
     """Return the text form."""
-    lines = [
-        f"{one.interface or _TRAFFIC} {one.family} {one.count} {one.last}" for one in counts
-    ]
+    lines = [f"{one.interface or _TRAFFIC} {one.family} {one.count} {one.last}" for one in counts]
     return "\n".join([_FORM, *lines, "end", ""])
 
 

@@ -48,9 +48,11 @@ def parse(line: str) -> Event:
             failed=tuple(_text(one) for one in entry["failed"]),
             took_ms=int(entry["took_ms"]),
             carriers={_text(family): _text(name) for family, name in entry["carriers"].items()},
-            before={f"ipv{one['family']}": _text(one["interface"])
-                    for one in entry["before"]["carriers"]},
-        )  # fmt: skip
+            before={
+                f"ipv{one['family']}": _text(one["interface"])
+                for one in entry["before"]["carriers"]
+            },
+        )
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not an event: {error}") from None
 

@@ -11,10 +11,26 @@ from netfail_hooks.names import is_interface_name
 from netfail_hooks.values import value
 
 # networkctl(1); networkd-dispatcher has a directory of hooks for each.
-ADMINISTRATIVE = ("configured", "configuring", "failed", "initialized", "linger", "pending",
-                  "unmanaged")  # fmt: skip
-OPERATIONAL = ("carrier", "degraded", "degraded-carrier", "dormant", "enslaved", "missing",
-               "no-carrier", "off", "routable")  # fmt: skip
+ADMINISTRATIVE = (
+    "configured",
+    "configuring",
+    "failed",
+    "initialized",
+    "linger",
+    "pending",
+    "unmanaged",
+)
+OPERATIONAL = (
+    "carrier",
+    "degraded",
+    "degraded-carrier",
+    "dormant",
+    "enslaved",
+    "missing",
+    "no-carrier",
+    "off",
+    "routable",
+)
 STATES = (*ADMINISTRATIVE, *OPERATIONAL)
 DEAD = "dead"  # link up, nothing behind it: no state of networkd's, so no event comes
 _WAIT = re.compile(r"\+(\d{1,5})s")

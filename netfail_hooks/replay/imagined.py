@@ -23,8 +23,15 @@ _GONE = ("missing", "linger")
 _NO_CARRIER = ("no-carrier", "off", "dormant")
 _LINK_LOCAL = ("degraded", "carrier")  # no address but a link-local one
 # States that say how far networkd is, not how the link is: nothing moves.
-_AS_BEFORE = ("configuring", "degraded-carrier", "enslaved", "failed", "initialized", "pending",
-              "unmanaged")  # fmt: skip
+_AS_BEFORE = (
+    "configuring",
+    "degraded-carrier",
+    "enslaved",
+    "failed",
+    "initialized",
+    "pending",
+    "unmanaged",
+)
 
 
 class Imagined:
@@ -66,12 +73,18 @@ class Imagined:
         return tuple(
             Result(uplink.interface, family, True, 1, 500, "")  # noqa: FBT003 - well
             if self._states[uplink.interface] != DEAD
-            else Result(uplink.interface, family, False, uplink.failures, 0,  # noqa: FBT003
-                        f"no answer from gateway {_GATEWAY[family]}")
+            else Result(
+                uplink.interface,
+                family,
+                False,
+                uplink.failures,
+                0,  # noqa: FBT003
+                f"no answer from gateway {_GATEWAY[family]}",
+            )
             for uplink in self._config.uplinks
             for family in FAMILIES
             if uplink.probed and self._own(uplink.interface) and self._has_carrier(uplink.interface)
-        )  # fmt: skip
+        )
 
     def make(self, change: Change) -> None:
         """Let one of our changes take effect."""
@@ -117,10 +130,17 @@ class Imagined:
             for family in FAMILIES
             for route in (
                 Route(name, family, _PREFIX[family], metric, protocol=_KERNEL, linkdown=down),
-                Route(name, family, "default", metric, _GATEWAY[family], protocol=_STATIC,
-                      linkdown=down),
+                Route(
+                    name,
+                    family,
+                    "default",
+                    metric,
+                    _GATEWAY[family],
+                    protocol=_STATIC,
+                    linkdown=down,
+                ),
             )
-        ]  # fmt: skip
+        ]
 
 
 def _place(route: Route) -> tuple[object, ...]:

@@ -27,12 +27,6 @@ from netfail_hooks.status.values import Report
 _AS_ROOT = "run as root"
 
 
-
-
-
-
-
-
 def look(paths: Paths) -> Report | BondReport:
     """Return how things stand now. Raises Problem."""
     config = load(paths)
@@ -49,16 +43,18 @@ def look(paths: Paths) -> Report | BondReport:
     states = networkctl.states()
     if not states:
         unknown.append("networkd's states: 'networkctl list' has no answer")
-    return report(Sources(
-        config=config,
-        seen=seen,
-        memory=_memory(paths, unknown),
-        states=states,
-        ways=ways,
-        failover=_failover(paths, unknown),
-        unknown=tuple(unknown),
-        clock=time.time(),
-    ))  # fmt: skip
+    return report(
+        Sources(
+            config=config,
+            seen=seen,
+            memory=_memory(paths, unknown),
+            states=states,
+            ways=ways,
+            failover=_failover(paths, unknown),
+            unknown=tuple(unknown),
+            clock=time.time(),
+        )
+    )
 
 
 def _ways(config: Config, netlink: Netlink) -> tuple[lookup.Way, ...]:
@@ -86,9 +82,3 @@ def _failover(paths: Paths, unknown: list[str]) -> events.Event | None:
     except Problem:
         unknown.append(f"the last failover ({paths.log}): {_AS_ROOT}")
     return None
-
-
-
-
-
-

@@ -57,9 +57,12 @@ class BondReport:
 
 
 def bond_report(
-    config: Config, seen: Observation, ways: tuple[Way, ...], failover: Event | None,
+    config: Config,
+    seen: Observation,
+    ways: tuple[Way, ...],
+    failover: Event | None,
     unknown: tuple[str, ...],
-) -> BondReport:  # fmt: skip
+) -> BondReport:
     """Return the report on what was seen."""
     name = config.bond.name
     bonding = seen.bonding(name)
@@ -105,21 +108,33 @@ def render_bond(report: BondReport, *, colour: bool) -> str:
         words = [one.trouble or "carrier"]
         if one.state:
             failed = "failure" if one.failures == 1 else "failures"
-            words += [f"{one.state} slave", f"monitor says {one.link}",
-                      f"{one.failures} link {failed}", f"hardware {one.permanent_mac}"]  # fmt: skip
+            words += [
+                f"{one.state} slave",
+                f"monitor says {one.link}",
+                f"{one.failures} link {failed}",
+                f"hardware {one.permanent_mac}",
+            ]
         star = "*" if one.interface == report.active else " "
         mark = well_mark(paint, marks, well=one.well)
         lines.append(f"{one.rank}. {one.interface:{width}} {star} {mark}  {', '.join(words)}")
     asked = f"asks {', '.join(report.targets)} each {report.arp_interval} ms"
     monitor = asked if report.arp_interval and report.targets else "no ARP monitor"
-    told = [report.bond, report.kernel_mode or "there is no such bond", monitor,
-            f"primary {report.primary or 'none'}"]  # fmt: skip
+    told = [
+        report.bond,
+        report.kernel_mode or "there is no such bond",
+        monitor,
+        f"primary {report.primary or 'none'}",
+    ]
     lines += ["", *labelled("bond", [", ".join(told)])]
     lines += labelled("address", [", ".join(report.addresses) or "none"])
-    lines += labelled("traffic", [
-        f"to {way.destination} by {way.interface}, slave {report.active or 'none'}"
-        for way in report.way_out
-    ] or [paint("no way out", BAD)])  # fmt: skip
+    lines += labelled(
+        "traffic",
+        [
+            f"to {way.destination} by {way.interface}, slave {report.active or 'none'}"
+            for way in report.way_out
+        ]
+        or [paint("no way out", BAD)],
+    )
     if report.last_failover:
         lines += labelled("last", [render_failover(report.last_failover)])
     return "\n".join([*lines, *labelled("unknown", list(report.unknown))])

@@ -17,8 +17,11 @@ def render(report: Report, *, colour: bool = False) -> str:
     marks = max(len(_mark(uplink.well)) for uplink in report.uplinks)
     lines = [line for one in report.uplinks for line in _uplink(one, (names, marks), paint)]
     lines += ["", *_ways(report, paint)]
-    lines += labelled("ours", [f"route {one}" for one in report.our_routes]
-                       + [f"address {one}" for one in report.our_addresses])  # fmt: skip
+    lines += labelled(
+        "ours",
+        [f"route {one}" for one in report.our_routes]
+        + [f"address {one}" for one in report.our_addresses],
+    )
     if not report.as_chosen:
         lines += labelled("at odds", [paint(_AT_ODDS, BAD)])
     if report.last_failover:
@@ -32,8 +35,6 @@ def render(report: Report, *, colour: bool = False) -> str:
 def render_failover(last: Failover) -> str:
     """Return when and why traffic last left an uplink."""
     return f"{span(last.seconds_ago)} ago, {last.trigger}: {last.summary} [{last.took_ms} ms]"
-
-
 
 
 def well_mark(paint: Paint, width: int, *, well: bool) -> str:
@@ -106,11 +107,14 @@ def _probe(family: Family) -> str:
 def _ways(report: Report, paint: Paint) -> list[str]:
     if not report.way_out:
         return labelled("traffic", [paint("no way out", BAD)])
-    return labelled("traffic", [
-        f"to {way.destination} by {way.interface}"
-        f"{' via ' + way.gateway if way.gateway else ''} from {way.source}"
-        for way in report.way_out
-    ])  # fmt: skip
+    return labelled(
+        "traffic",
+        [
+            f"to {way.destination} by {way.interface}"
+            f"{' via ' + way.gateway if way.gateway else ''} from {way.source}"
+            for way in report.way_out
+        ],
+    )
 
 
 def labelled(label: str, texts: list[str]) -> list[str]:

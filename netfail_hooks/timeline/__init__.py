@@ -198,8 +198,9 @@ def _track(name: str, pieces: Sequence[tuple[float, float, States]], known: floa
 
 
 def _states(memory: dict[str, Any]) -> States:
-    carried = {(_name(one["interface"]), one["family"])
-               for one in memory["carriers"] if one["interface"]}  # fmt: skip
+    carried = {
+        (_name(one["interface"]), one["family"]) for one in memory["carriers"] if one["interface"]
+    }
     verdicts: dict[str, list[tuple[str, bool]]] = {}
     for one in memory["standings"]:
         name, verdict = _name(one["interface"]), one["verdict"]

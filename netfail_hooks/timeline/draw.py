@@ -13,9 +13,7 @@ from netfail_hooks.recorder import boot_id
 from netfail_hooks.timeline import Now, Point, Timeline, point, timeline, window
 
 
-def draw(
-    lines: Iterable[str], earliest: datetime | None, last: int | None, svg: str | None
-) -> int:
+def draw(lines: Iterable[str], earliest: datetime | None, last: int | None, svg: str | None) -> int:
     """Draw the recorder's lines on the terminal, or as a picture in the file ``svg``.
 
     From ``earliest``, or from the ``last`` so many transitions, until now. Returns how many lines

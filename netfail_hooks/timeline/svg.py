@@ -63,8 +63,10 @@ def render(found: Timeline, zone: tzinfo | None = None) -> str:
         parts += _row(track, found, _TOP + _ROW * row, zone)
     for moment in found.boots:
         at = _x(moment, found)
-        parts.append(f'<path class="boot" stroke-dasharray="3" d="M{at:.1f} {_TOP}V{bottom}">'
-                     f"<title>started {_when(moment, zone)}</title></path>")  # fmt: skip
+        parts.append(
+            f'<path class="boot" stroke-dasharray="3" d="M{at:.1f} {_TOP}V{bottom}">'
+            f"<title>started {_when(moment, zone)}</title></path>"
+        )
     return "\n".join([*parts, *_legend(height - 20), "</svg>", ""])
 
 
@@ -78,8 +80,9 @@ def _row(track: Track, found: Timeline, top: float, zone: tzinfo | None) -> list
     # The gravest last, above what is long.
     for one in sorted(track.spans, key=lambda one: one.state.weight):
         begin, end = _x(one.begin, found), _x(one.end, found)
-        lines.append(_bar(one.state, begin, max(end - begin, _LEAST), middle,
-                          _told(track.name, one, zone)))  # fmt: skip
+        lines.append(
+            _bar(one.state, begin, max(end - begin, _LEAST), middle, _told(track.name, one, zone))
+        )
     return lines
 
 
@@ -105,8 +108,10 @@ def _axis(found: Timeline, bottom: int, zone: tzinfo | None) -> list[str]:
     for one in marks(found.begin, found.end, _MARKS, zone):
         at = _x(one.time, found)
         lines.append(f'<path class="line" d="M{at:.1f} {_TOP}V{bottom + 6}"/>')
-        lines.append(f'<text class="dull" x="{at:.1f}" y="{bottom + 22}"'
-                     f' text-anchor="middle">{one.label}</text>')  # fmt: skip
+        lines.append(
+            f'<text class="dull" x="{at:.1f}" y="{bottom + 22}"'
+            f' text-anchor="middle">{one.label}</text>'
+        )
     return lines
 
 

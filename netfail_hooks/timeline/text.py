@@ -30,9 +30,13 @@ _SHARE = 6  # columns of " 100 %"
 
 
 def render(
-    found: Timeline, width: int, *, utf8: bool = True, colour: bool = False,
+    found: Timeline,
+    width: int,
+    *,
+    utf8: bool = True,
+    colour: bool = False,
     zone: tzinfo | None = None,
-) -> str:  # fmt: skip
+) -> str:
     """Return the drawing, ``width`` columns wide; ``zone`` None is the local time zone."""
     signs = _UTF8 if utf8 else _ASCII
     head = max([len("boot"), *(len(one.name) for one in found.tracks)]) + _BETWEEN

@@ -14,16 +14,32 @@ from netfail_hooks.lab import Lab
 from netfail_hooks.lab.namespaces import read_text, until
 
 _MASKED = (
-    "systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",
-    "systemd-udev-trigger.service", "systemd-logind.service", "systemd-timesyncd.service",
-    "systemd-resolved.service", "systemd-modules-load.service", "systemd-sysctl.service",
-    "systemd-sysusers.service", "systemd-tmpfiles-setup-dev.service", "systemd-pstore.service",
-    "systemd-tmpfiles-setup.service", "systemd-random-seed.service", "systemd-binfmt.service",
-    "systemd-remount-fs.service", "systemd-update-utmp.service", "kmod-static-nodes.service",
-    "systemd-networkd-wait-online.service", "dev-hugepages.mount", "dev-mqueue.mount",
-    "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-fs-fuse-connections.mount",
+    "systemd-udevd.service",
+    "systemd-udevd-kernel.socket",
+    "systemd-udevd-control.socket",
+    "systemd-udev-trigger.service",
+    "systemd-logind.service",
+    "systemd-timesyncd.service",
+    "systemd-resolved.service",
+    "systemd-modules-load.service",
+    "systemd-sysctl.service",
+    "systemd-sysusers.service",
+    "systemd-tmpfiles-setup-dev.service",
+    "systemd-pstore.service",
+    "systemd-tmpfiles-setup.service",
+    "systemd-random-seed.service",
+    "systemd-binfmt.service",
+    "systemd-remount-fs.service",
+    "systemd-update-utmp.service",
+    "kmod-static-nodes.service",
+    "systemd-networkd-wait-online.service",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "sys-fs-fuse-connections.mount",
     "proc-sys-fs-binfmt_misc.automount",
-)  # fmt: skip
+)
 _TARGET = """\
 [Unit]
 Requires=basic.target
@@ -56,9 +72,20 @@ class Booted(Lab):
             self.run("ln", "-s", "/dev/null", f"/etc/systemd/system/{unit}")
         with open(f"{self.root}/run/lab/systemd.log", "wb") as log:
             self._systemd = self.holder.popen(
-                ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--cgroup",
-                 "--mount-proc", "sh", "-c", _BOOT], output=log,
-            )  # fmt: skip
+                [
+                    "unshare",
+                    "--pid",
+                    "--fork",
+                    "--kill-child",
+                    "--mount",
+                    "--cgroup",
+                    "--mount-proc",
+                    "sh",
+                    "-c",
+                    _BOOT,
+                ],
+                output=log,
+            )
         self._move_in()
         asked = ("systemctl", "is-active", "--quiet", "lab.target")
         until(lambda: self.run(*asked).returncode == 0, "booted systemd", seconds=20)

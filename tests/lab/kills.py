@@ -110,8 +110,14 @@ def read(lab: Lab) -> str:
 
 
 def _strace(*more: str) -> list[str]:
-    return ["strace", "--output", _TRACE, "--string-limit=60", "--signal=none",
-            f"--trace={','.join([CALLS, *more])}"]  # fmt: skip
+    return [
+        "strace",
+        "--output",
+        _TRACE,
+        "--string-limit=60",
+        "--signal=none",
+        f"--trace={','.join([CALLS, *more])}",
+    ]
 
 
 def _calls(lab: Lab) -> list[Call]:

@@ -88,7 +88,7 @@ def route(source: str, by: int) -> None:
 
 def _echo(frame: bytes, source: bytes, by: int) -> bytes:
     """Return the reply to an echo request."""
-    identifier, = struct.unpack_from("!H", frame, 38)
+    (identifier,) = struct.unpack_from("!H", frame, 38)
     message = struct.pack("!BBHH", 0, 0, 0, (identifier + by) & 0xFFFF) + frame[40:]
     message = message[:2] + checksum(message + bytes(len(message) % 2)) + message[4:]
     head = frame[14:24] + b"\0\0" + source + frame[26:30]

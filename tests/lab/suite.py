@@ -30,9 +30,13 @@ SETTLED = 1.6
 
 
 def install(
-    lab: Lab, *arguments: str, hold_down: int = 1, interval: int = 5, targets: str = "",
+    lab: Lab,
+    *arguments: str,
+    hold_down: int = 1,
+    interval: int = 5,
+    targets: str = "",
     more: str = "",
-) -> None:  # fmt: skip
+) -> None:
     """Install for the lab's uplinks in their order, with a short hold-down (seconds).
 
     ``more`` of the config follows the key ``interval`` of its table ``check``.

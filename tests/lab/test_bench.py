@@ -14,8 +14,14 @@ RUN = os.path.join(package_home(), "bench", "run")
 
 
 def _run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, RUN, *arguments], capture_output=True, text=True,
-                          check=False, timeout=240, cwd=directory)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, RUN, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        cwd=directory,
+    )
 
 
 def _measured(directory: Path, *arguments: str) -> tuple[Results, str]:
@@ -28,8 +34,17 @@ def _measured(directory: Path, *arguments: str) -> tuple[Results, str]:
 
 
 def test_one_fault_of_one_contender_is_measured_told_and_drawn(tmp_path: Path) -> None:
-    found, told = _measured(tmp_path, "--contender", "howto", "--fault", "link down",
-                            "--rest", "0", "--markdown", "found.md")  # fmt: skip
+    found, told = _measured(
+        tmp_path,
+        "--contender",
+        "howto",
+        "--fault",
+        "link down",
+        "--rest",
+        "0",
+        "--markdown",
+        "found.md",
+    )
     (sample,) = found.samples
     # What the how-to's files do: new traffic goes on, the address is gone with its link.
     assert not sample.new.over

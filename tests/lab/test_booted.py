@@ -70,9 +70,11 @@ def test_the_timer_moves_traffic_from_a_dead_gateway_and_tells_notify_d(booted: 
 def test_the_hardened_service_may_do_all_that_a_check_does(booted: Booted) -> None:
     textfile = "/var/lib/prometheus/node-exporter/netfail.prom"
     booted.run("mkdir", "-p", "-m", "755", textfile.rpartition("/")[0])
-    booted.write("/etc/netfail-hooks/config.toml",
-                 f'[metrics]\ntextfile = "{textfile}"\n[[uplink]]\ninterface = "eth0"\n'
-                 '[[uplink]]\ninterface = "wlan0"\n')  # fmt: skip
+    booted.write(
+        "/etc/netfail-hooks/config.toml",
+        f'[metrics]\ntextfile = "{textfile}"\n[[uplink]]\ninterface = "eth0"\n'
+        '[[uplink]]\ninterface = "wlan0"\n',
+    )
     _run(booted, "install", *PAIR)
     booted.systemctl("stop", TIMER)
     for key in ("ipv4/conf/eth0/arp_filter", "ipv6/conf/eth0/ignore_routes_with_linkdown"):

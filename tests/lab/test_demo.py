@@ -12,19 +12,39 @@ import pytest
 from netfail_hooks.paths import package_home
 
 _NOBODY = 65534
-_ACTS = ["cable out of eth0", "cable in", "wlan0 lost", "wlan0 back", "router dead", "router back",
-         "both lost", "wlan0 back", "cable in"]  # fmt: skip
+_ACTS = [
+    "cable out of eth0",
+    "cable in",
+    "wlan0 lost",
+    "wlan0 back",
+    "router dead",
+    "router back",
+    "both lost",
+    "wlan0 back",
+    "cable in",
+]
 
 
 def _demo(
     *words: str, user: int = 0, python: str = sys.executable, home: str = ""
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [python, "-m", "netfail_hooks", "demo", *words], capture_output=True, text=True,
-        check=False, timeout=180, user=user, group=user, extra_groups=[], cwd="/",
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": home or package_home(),
-             "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
+        [python, "-m", "netfail_hooks", "demo", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+        user=user,
+        group=user,
+        extra_groups=[],
+        cwd="/",
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": home or package_home(),
+            "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+    )
 
 
 def _links() -> str:
@@ -62,9 +82,13 @@ def test_somebody_without_rights_sees_them_too(readable: str) -> None:
 def _forbids_user_namespaces() -> bool:
     """Tell whether this kernel keeps user namespaces from ordinary users (unshare(1))."""
     tried = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "true"], check=False, capture_output=True,
-        user=_NOBODY, group=_NOBODY, extra_groups=[],
-    )  # fmt: skip
+        ["unshare", "--user", "--map-root-user", "true"],
+        check=False,
+        capture_output=True,
+        user=_NOBODY,
+        group=_NOBODY,
+        extra_groups=[],
+    )
     return tried.returncode != 0
 
 

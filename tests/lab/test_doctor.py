@@ -45,24 +45,33 @@ class Broken:
 
 
 _MACHINES = (
-    Broken("dispatcher-missing",
-           f"systemctl stop networkd-dispatcher; mount --bind /dev/null {_PROGRAM}",
-           f"umount {_PROGRAM}; systemctl start networkd-dispatcher"),
+    Broken(
+        "dispatcher-missing",
+        f"systemctl stop networkd-dispatcher; mount --bind /dev/null {_PROGRAM}",
+        f"umount {_PROGRAM}; systemctl start networkd-dispatcher",
+    ),
     Broken("dispatcher-stopped", "systemctl disable --now networkd-dispatcher"),
     Broken("dispatcher-not-enabled", "systemctl disable networkd-dispatcher"),
     Broken("hook-skipped", f"chmod 775 {_HOOKS}/routable.d; chown 1 {_HOOKS}/off.d/*-hooks"),
     Broken("hook-missing", f"rm {_HOOKS}/no-carrier.d/50-netfail-hooks"),
-    Broken("hook-broken", f"sed -i '1s/python[0-9.]*/python9/' {_HOOKS}/*/50-netfail-hooks",
-           _AS_TOLD),
+    Broken(
+        "hook-broken", f"sed -i '1s/python[0-9.]*/python9/' {_HOOKS}/*/50-netfail-hooks", _AS_TOLD
+    ),
     Broken("timer-stopped", f"systemctl disable --now {_TIMER}"),
     Broken("timer-not-enabled", f"systemctl disable {_TIMER}"),
-    Broken("timer-outdated", "sed -i 's/interval = 600/interval = 300/' "
-           "/etc/netfail-hooks/config.toml"),
-    Broken("networkd-stopped",
-           "systemctl disable --now systemd-networkd.service systemd-networkd.socket"),
+    Broken(
+        "timer-outdated", "sed -i 's/interval = 600/interval = 300/' /etc/netfail-hooks/config.toml"
+    ),
+    Broken(
+        "networkd-stopped",
+        "systemctl disable --now systemd-networkd.service systemd-networkd.socket",
+    ),
     Broken("networkd-not-enabled", "systemctl disable systemd-networkd.service"),
-    Broken("file-shadowed", f"printf '[Match]\\nName=wlan0\\n[Link]\\nUnmanaged=yes\\n' >{_OTHER}; "
-           "networkctl reload", _AS_TOLD),
+    Broken(
+        "file-shadowed",
+        f"printf '[Match]\\nName=wlan0\\n[Link]\\nUnmanaged=yes\\n' >{_OTHER}; networkctl reload",
+        _AS_TOLD,
+    ),
     Broken("file-missing", "rm /etc/sysctl.d/60-netfail-hooks.conf"),
     Broken("file-missing", f"rm {_OURS}; networkctl reload"),
     Broken("file-changed", f"echo '# mine' >>{_OURS}", _AS_TOLD),
@@ -74,13 +83,18 @@ _MACHINES = (
     Broken("arp-ignore", f"echo 2 >{_CONF}/all/arp_ignore", f"echo 0 >{_CONF}/all/arp_ignore"),
     Broken("wait-online", f"rm {_ONLINE}.d/10-netfail-hooks.conf; systemctl daemon-reload"),
     # No driver for Wi-Fi is needed for a device to be called one: sysfs says which it is.
-    Broken("wifi-no-supplicant",
-           f"printf 'DEVTYPE=wlan\\nINTERFACE=wlan0\\nIFINDEX=11\\n' >/run/uevent; "
-           f"mount --bind /run/uevent {_WLAN0}/uevent; ip -n lan link set port1 down",
-           f"umount {_WLAN0}/uevent; ip -n lan link set port1 up"),
-    Broken("config-wrong", "echo 'intervall = 5' >>/etc/netfail-hooks/config.toml",
-           "sed -i /intervall/d /etc/netfail-hooks/config.toml"),
-)  # fmt: skip
+    Broken(
+        "wifi-no-supplicant",
+        f"printf 'DEVTYPE=wlan\\nINTERFACE=wlan0\\nIFINDEX=11\\n' >/run/uevent; "
+        f"mount --bind /run/uevent {_WLAN0}/uevent; ip -n lan link set port1 down",
+        f"umount {_WLAN0}/uevent; ip -n lan link set port1 up",
+    ),
+    Broken(
+        "config-wrong",
+        "echo 'intervall = 5' >>/etc/netfail-hooks/config.toml",
+        "sed -i /intervall/d /etc/netfail-hooks/config.toml",
+    ),
+)
 
 
 @pytest.fixture

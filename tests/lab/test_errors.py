@@ -52,9 +52,7 @@ def _reconfigure(lab: Lab) -> None:
 # What comes over wlan0, which the hook is about to use, and its mending; what the hook then has
 # to tell of it, and where the next one leads.
 MEANWHILE: dict[str, tuple[Act, Act, str, str]] = {
-    "gone": (
-        lambda lab: lab.remove("wlan0"), lambda lab: lab.plug("wlan0"), _NO_DEFAULT, "usb0"
-    ),
+    "gone": (lambda lab: lab.remove("wlan0"), lambda lab: lab.plug("wlan0"), _NO_DEFAULT, "usb0"),
     "renamed": (
         _shell("ip link set wlan0 down; ip link set wlan0 name other; ip link set other up"),
         _shell("ip link set other down; ip link set other name wlan0; ip link set wlan0 up"),
@@ -68,7 +66,10 @@ MEANWHILE: dict[str, tuple[Act, Act, str, str]] = {
         "usb0",
     ),
     "down": (
-        lambda lab: lab.link_down("wlan0"), lambda lab: lab.link_up("wlan0"), _NO_DEFAULT, "usb0"
+        lambda lab: lab.link_down("wlan0"),
+        lambda lab: lab.link_up("wlan0"),
+        _NO_DEFAULT,
+        "usb0",
     ),
     "without an address": (_shell("ip address flush dev wlan0"), _reconfigure, "", "usb0"),
     "already led there": (
@@ -77,7 +78,7 @@ MEANWHILE: dict[str, tuple[Act, Act, str, str]] = {
         "",
         "wlan0",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -151,11 +152,17 @@ def test_an_uplink_that_changes_between_look_and_act(
 
 @pytest.mark.parametrize(
     ("error", "when", "left"),
-    [("ENOBUFS", 1, [_DEFAULT]), ("ENETUNREACH", 1, [_DEFAULT]), ("EPERM", 2, [_LAN]),
-     # What is no failure is looked at again, and so made good; and the 4th is an announcement.
-     ("ENODEV", 2, [_DEFAULT, _LAN]), ("ESRCH", 1, [_DEFAULT, _LAN]),
-     ("EEXIST", 2, [_DEFAULT, _LAN]), ("ENOMEM", 4, [_DEFAULT, _LAN])],
-)  # fmt: skip
+    [
+        ("ENOBUFS", 1, [_DEFAULT]),
+        ("ENETUNREACH", 1, [_DEFAULT]),
+        ("EPERM", 2, [_LAN]),
+        # What is no failure is looked at again, and so made good; and the 4th is an announcement.
+        ("ENODEV", 2, [_DEFAULT, _LAN]),
+        ("ESRCH", 1, [_DEFAULT, _LAN]),
+        ("EEXIST", 2, [_DEFAULT, _LAN]),
+        ("ENOMEM", 4, [_DEFAULT, _LAN]),
+    ],
+)
 def test_a_change_that_the_kernel_refuses(
     installed: Lab, error: str, when: int, left: list[str], tried: Tried
 ) -> None:
@@ -197,8 +204,9 @@ def test_a_hook_without_the_right_to_change_anything(installed: Lab, tried: Trie
     """The kernel's own refusal of a route, in its answer: strace's come from the system call."""
     tried("errors of the kernel", 1)
     _pull(installed)
-    done = installed.run("setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin", _HOOK,
-                         environment=_EVENT)  # fmt: skip
+    done = installed.run(
+        "setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin", _HOOK, environment=_EVENT
+    )
     _refuse_traces(done)
     assert done.returncode == 1, done.stderr
     assert f"{_NO_DEFAULT}Operation not permitted\n" in done.stderr, done.stderr

@@ -15,9 +15,7 @@ from tests.lab.suite import SETTLED, events, install, used, wait_used
 Fault = Callable[[Lab, str], None]
 
 
-def _out_and_in(
-    lab: Lab, uplink: str, out: Fault, back: Fault
-) -> tuple[Result, Result]:
+def _out_and_in(lab: Lab, uplink: str, out: Fault, back: Fault) -> tuple[Result, Result]:
     """Break an uplink and mend it, 2000 datagrams in all; return what each half measured."""
     with lab.timer(0.5), lab.watch() as watch, lab.pulse() as beat:
         time.sleep(SETTLED)
@@ -77,9 +75,7 @@ def test_losing_the_standby_costs_nothing(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("out", "back"), [(Lab.link_down, Lab.link_up), (Lab.remove, Lab.plug)], ids=["down", "gone"]
 )
-def test_connections_survive_a_link_that_is_down_or_gone(
-    lab: Lab, out: Fault, back: Fault
-) -> None:
+def test_connections_survive_a_link_that_is_down_or_gone(lab: Lab, out: Fault, back: Fault) -> None:
     install(lab)
     lost, returned = _out_and_in(lab, "eth0", out, back)
     assert lost.all_alive, lost

@@ -59,8 +59,11 @@ def test_metrics_are_in_force_at_once_on_connected_routes_too(lab: Lab) -> None:
     routes = lab.run("ip", "route").stdout
     for name, metric in (("eth0", 100), ("wlan0", 600)):
         for destination in ("default", "192.168.1.0/24"):
-            lines = [line for line in routes.splitlines()
-                     if line.startswith(destination) and f"dev {name}" in line]  # fmt: skip
+            lines = [
+                line
+                for line in routes.splitlines()
+                if line.startswith(destination) and f"dev {name}" in line
+            ]
             assert len(lines) == 1, routes
             assert lines[0].rstrip().endswith(f"metric {metric}"), routes
 
@@ -101,8 +104,19 @@ def test_a_new_set_up_where_networkd_had_none_comes_and_goes(make_lab: MakeLab) 
     lab = make_lab(start=False)
     lab.run("sh", "-c", "rm /etc/systemd/network/*")
     lab.start(routable=False)
-    _run(lab, "install", *PAIR, "--address", "eth0=192.168.1.252/24", "--address",
-         "wlan0=192.168.1.25/24", "--gateway", "192.168.1.1", "--dns", "192.168.1.1")  # fmt: skip
+    _run(
+        lab,
+        "install",
+        *PAIR,
+        "--address",
+        "eth0=192.168.1.252/24",
+        "--address",
+        "wlan0=192.168.1.25/24",
+        "--gateway",
+        "192.168.1.1",
+        "--dns",
+        "192.168.1.1",
+    )
     wait_used(lab, "eth0")
     _run(lab, "install", "--yes")
     assert used(lab) == "eth0"

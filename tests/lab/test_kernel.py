@@ -71,8 +71,9 @@ def test_a_network_that_never_had_a_route_has_none(lab: Lab) -> None:
 
 
 def test_a_label_makes_an_address_shared(lab: Lab) -> None:
-    shared = [(a["interface"], a["address"]) for a in _python(lab, "show()")["addresses"]
-              if a["shared"]]  # fmt: skip
+    shared = [
+        (a["interface"], a["address"]) for a in _python(lab, "show()")["addresses"] if a["shared"]
+    ]
     assert shared == [("eth0", "192.168.1.25"), ("wlan0", "192.168.1.252")]
 
 
@@ -91,7 +92,10 @@ addresses = [
 
 
 def test_what_we_write_is_what_we_read_and_twice_is_once(lab: Lab) -> None:
-    failed, same, left = _python(lab, ROUTES + """
+    failed, same, left = _python(
+        lab,
+        ROUTES
+        + """
 new = [SetRoute(r) for r in routes] + [AddAddress(a) for a in addresses]
 failed = make(*new) + make(*new)
 seen = observe(config, netlink)
@@ -103,16 +107,21 @@ old = [DropRoute(r) for r in routes] + [DropAddress(a) for a in addresses]
 failed += make(*old) + make(*old)
 seen = observe(config, netlink)
 show(failed, same, [str(x) for x in (*seen.routes, *seen.addresses) if x.ours])
-""")
+""",
+    )
     assert (failed, same, left) == ([], True, [])
 
 
 def test_a_replaced_default_route_moves_in_one_step(lab: Lab) -> None:
-    _python(lab, ROUTES + """
+    _python(
+        lab,
+        ROUTES
+        + """
 make(SetRoute(routes[0]))
 make(SetRoute(Route("eth0", 4, "default", 50, "192.168.1.1")))
 show([])
-""")
+""",
+    )
     shown = lab.run("ip", "route", "show", "default", "proto", "157").stdout
     assert shown.count("default") == 1
     assert "dev eth0" in shown
@@ -125,11 +134,14 @@ def test_forgetting_keeps_other_links_and_what_somebody_set(lab: Lab) -> None:
     ip neigh add 192.168.1.92 lladdr 02:00:00:00:00:92 dev eth0 nud stale
     """
     lab.run("sh", "-ec", script).check_returncode()
-    before, failed, after = _python(lab, """
+    before, failed, after = _python(
+        lab,
+        """
 before = observe(config, netlink).resolved
 failed = make(Forget("wlan0"))
 show(before, failed, observe(config, netlink).resolved)
-""")
+""",
+    )
     assert (before, failed, after) == (["eth0", "wlan0"], [], ["eth0"])
     shown = lab.run("ip", "neigh").stdout
     assert "192.168.1.90" in shown
@@ -137,25 +149,31 @@ show(before, failed, observe(config, netlink).resolved)
 
 
 def test_a_change_whose_object_is_gone_is_no_failure(lab: Lab) -> None:
-    gone = _python(lab, """
+    gone = _python(
+        lab,
+        """
 seen = observe(config, netlink)
 show(make(
     Forget("usb9"), DropRoute(Route("usb9", 4, "default", 50, "192.168.1.1")),
     DropAddress(Address("eth0", 4, "192.168.1.78", 32, ours=True)),
     Announce("usb9", 4, "192.168.1.252", "02:00:00:00:00:10", "192.168.1.1"),
 ))
-""")
+""",
+    )
     assert gone == [[]]
 
 
 def test_a_refusal_is_told_and_the_rest_is_done(lab: Lab) -> None:
-    failed, routes = _python(lab, """
+    failed, routes = _python(
+        lab,
+        """
 failed = make(
     SetRoute(Route("eth0", 4, "default", 50, "203.0.113.1")),
     SetRoute(Route("wlan0", 4, "10.9.0.0/16", 50)),
 )
 show(failed, [r.destination for r in observe(config, netlink).routes if r.ours])
-""")
+""",
+    )
     assert len(failed) == 1
     assert "unreachable" in failed[0].lower()
     assert routes == ["10.9.0.0/16"]
@@ -164,11 +182,14 @@ show(failed, [r.destination for r in observe(config, netlink).routes if r.ours])
 def test_what_waits_on_an_uplink_is_seen_and_dropped(lab: Lab) -> None:
     lab.run("sh", "-c", "ip -6 address add fd00:9::2/64 dev eth0 nodad")
     lab.dead_gateway("eth0")
-    told = _python(lab, """
+    told = _python(
+        lab,
+        """
 import socket
 socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b"x", ("fd00:9::9", 9))
 before = observe(config, netlink).waiting
 failed = make(Forget("eth0"))
 show(before, failed, observe(config, netlink).waiting)
-""")
+""",
+    )
     assert told == [["eth0"], [], []]

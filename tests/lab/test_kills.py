@@ -100,9 +100,14 @@ class Scene:
 
     def _begin(self) -> None:
         _carrier(self.lab, there=self.there)
-        self.lab.run("rm", "-f", "/run/netfail-hooks/config", *(
-            f"/var/log/netfail-hooks/events.jsonl{one}" for one in ("", ".1")
-        ) if self.there else ())  # fmt: skip
+        self.lab.run(
+            "rm",
+            "-f",
+            "/run/netfail-hooks/config",
+            *(f"/var/log/netfail-hooks/events.jsonl{one}" for one in ("", ".1"))
+            if self.there
+            else (),
+        )
 
     def play(self, at: Call) -> None:
         """Let it come, kill the run, run again."""
@@ -113,8 +118,9 @@ class Scene:
         assert done.returncode == 0, f"{at}: {done.stderr}"
         assert _standing(self.lab) == self.wanted, f"after a kill at {at}"
         assert self.move in _recorded(self.lab), f"not recorded after a kill at {at}"
-        left = [one for one in os.listdir(f"{self.lab.root}/run/netfail-hooks")
-                if one.endswith(".tmp")]  # fmt: skip
+        left = [
+            one for one in os.listdir(f"{self.lab.root}/run/netfail-hooks") if one.endswith(".tmp")
+        ]
         # What counts transitions is written, and half of it swept away, at the next one.
         assert len(left) <= sum(one.startswith("tally.") for one in left) <= 1, f"{at}: {left}"
 
@@ -186,9 +192,20 @@ class Life:
         assert not differing, f"after {why}"
         wait(lambda: _kernel(self.lab) == kernel, f"routes as wanted after {why}")
         # As above: half of a tally goes when a whole one is written, at the next transition.
-        leftover = self.lab.run("find", "/etc", "/var/lib", "/run/netfail-hooks", "-name",
-                                "*.netfail-new", "-o", "-name", "*.tmp",
-                                "-not", "-name", "tally.*").stdout  # fmt: skip
+        leftover = self.lab.run(
+            "find",
+            "/etc",
+            "/var/lib",
+            "/run/netfail-hooks",
+            "-name",
+            "*.netfail-new",
+            "-o",
+            "-name",
+            "*.tmp",
+            "-not",
+            "-name",
+            "tally.*",
+        ).stdout
         assert not leftover, f"after {why}"
 
 
@@ -216,8 +233,10 @@ def _halfway(calls: list[Call]) -> list[Call]:
             inside = True
         inside = inside and "/anew." not in call.text
     first, last = uplinks[0], uplinks[-1]
-    return [(last if turn % 2 else first).get(kind, call)
-            for turn, (kind, call) in enumerate(first.items())]  # fmt: skip
+    return [
+        (last if turn % 2 else first).get(kind, call)
+        for turn, (kind, call) in enumerate(first.items())
+    ]
 
 
 def test_killed_install_and_uninstall_are_finished_by_the_next(

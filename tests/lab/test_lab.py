@@ -62,15 +62,39 @@ def test_a_gap_of_the_default_route_is_seen_and_a_replacement_is_none(
     lab = make_lab(start=False, bare=True)
     lab.start()
     with lab.watch() as watch:
-        lab.run("ip", "route", "replace", "default", "via", "192.168.1.1", "dev", "wlan0",
-                "metric", "100").check_returncode()  # fmt: skip
-        lab.run("ip", "route", "replace", "default", "via", "192.168.1.1", "dev", "eth0",
-                "metric", "100").check_returncode()  # fmt: skip
+        lab.run(
+            "ip",
+            "route",
+            "replace",
+            "default",
+            "via",
+            "192.168.1.1",
+            "dev",
+            "wlan0",
+            "metric",
+            "100",
+        ).check_returncode()
+        lab.run(
+            "ip",
+            "route",
+            "replace",
+            "default",
+            "via",
+            "192.168.1.1",
+            "dev",
+            "eth0",
+            "metric",
+            "100",
+        ).check_returncode()
     assert watch.gaps(4) == []
     assert len(watch.used("wlan0", 4)) == 1
     with lab.watch() as watch:
-        lab.run("sh", "-ec", "ip route del default; ip route del default; "
-                "ip route add default via 192.168.1.1 dev eth0").check_returncode()  # fmt: skip
+        lab.run(
+            "sh",
+            "-ec",
+            "ip route del default; ip route del default; "
+            "ip route add default via 192.168.1.1 dev eth0",
+        ).check_returncode()
     assert len(watch.gaps(4)) == 1
     with lab.watch() as watch:
         lab.run("ip", "link", "set", "eth0", "down")

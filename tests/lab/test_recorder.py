@@ -109,9 +109,11 @@ STORIES: dict[str, Callable[[Lab], object]] = {
 def _replay(path: Path, seed: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "netfail_hooks", "replay", str(path)],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
         env={"PYTHONHASHSEED": seed, "PYTHONPATH": package_home(), "PATH": os.environ["PATH"]},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

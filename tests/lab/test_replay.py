@@ -72,8 +72,11 @@ def test_the_sandbox_plays_a_list_on_real_interfaces(tmp_path: Path) -> None:
     plan.write_text("eth0=no-carrier eth0=routable\nwlan0=dead\n")
     done = subprocess.run(
         [sys.executable, "-m", "netfail_hooks", "replay", "--sandbox", str(plan)],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     lost, back, dead = done.stdout.partition("eth0=no-carrier:")[2].split(":\n")
     assert "eth0 IPv4 down (no carrier); IPv4 now by wlan0" in lost

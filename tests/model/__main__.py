@@ -20,8 +20,11 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", default="model-broken.jsonl",
-                        help="where a broken life goes, for 'netfail-hooks replay'")  # fmt: skip
+    parser.add_argument(
+        "--out",
+        default="model-broken.jsonl",
+        help="where a broken life goes, for 'netfail-hooks replay'",
+    )
     args = parser.parse_args()
     began = time.monotonic()
     seeds = range(args.seed, args.seed + -(-args.steps // LIFE))

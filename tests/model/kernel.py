@@ -125,9 +125,10 @@ class Kernel:
             own = (one.interface, one.address, KERNEL, one.metric)
             self.routes = [
                 replace(r, metric=metric)
-                if (r.interface, r.source, r.protocol, r.metric) == own else r
+                if (r.interface, r.source, r.protocol, r.metric) == own
+                else r
                 for r in self.routes
-            ]  # fmt: skip
+            ]
 
     def set_route(self, route: Route) -> None:
         """Add a route, in place of that of its destination and metric, whatever its device.
@@ -165,11 +166,13 @@ class Kernel:
             raise OSError(errno.EINVAL, "no such source address")
         if route.gateway and not route.onlink and not route.gateway.startswith("fe80:"):
             near = any(
-                one.family == route.family and one.interface == route.interface
-                and not one.gateway and one.destination != "default"
+                one.family == route.family
+                and one.interface == route.interface
+                and not one.gateway
+                and one.destination != "default"
                 and lies_in(one.destination, route.gateway)
                 for one in self.routes
-            )  # fmt: skip
+            )
             if not near:
                 raise OSError(errno.ENETUNREACH, "nexthop has invalid gateway")
 
@@ -184,8 +187,9 @@ class Kernel:
             case DropRoute(route):
                 self.drop_route(route)
             case AddAddress(address):
-                self.add_address(address, 0 if address.valid == FOREVER
-                                 else now + address.valid * 1000)  # fmt: skip
+                self.add_address(
+                    address, 0 if address.valid == FOREVER else now + address.valid * 1000
+                )
             case DropAddress(address):
                 self.drop_address(address)
             case SetMetric(interface, address, length, metric):
@@ -212,13 +216,20 @@ class Kernel:
             now=now,
             links=links,
             addresses=tuple(_shown(address, end, now) for address, end in self.addresses),
-            routes=tuple(self.shown(route) for family in FAMILIES for route in self.routes
-                         if route.family == family),
-            sysctls=tuple(Sysctl(key, setting) for key, setting in self.sysctls.items()
-                          if key.split("/")[2] in self.nics),
+            routes=tuple(
+                self.shown(route)
+                for family in FAMILIES
+                for route in self.routes
+                if route.family == family
+            ),
+            sysctls=tuple(
+                Sysctl(key, setting)
+                for key, setting in self.sysctls.items()
+                if key.split("/")[2] in self.nics
+            ),
             resolved=tuple(sorted(self.resolved & self.nics.keys())),
             waiting=tuple(sorted(self.waiting & self.nics.keys())),
-        )  # fmt: skip
+        )
 
     def shown(self, route: Route) -> Route:
         """Return a route with the mark that the kernel puts on those without carrier."""

@@ -80,14 +80,16 @@ def ended(one: Machine, seen: Observation) -> None:
 def _truth(one: Machine, seen: Observation, family: int) -> str:
     """Return the most preferred uplink that works, else the most preferred with carrier."""
     ways = [
-        uplink for uplink in one.config.uplinks
+        uplink
+        for uplink in one.config.uplinks
         if one.kernel.has_carrier(uplink.interface) and seen.way_out(uplink.interface, family)
-    ]  # fmt: skip
+    ]
     well = [
-        uplink for uplink in ways
+        uplink
+        for uplink in ways
         if seen.own_addresses(uplink.interface, family)
         and not (uplink.probed and (uplink.interface, family) in one.sick)
-    ]  # fmt: skip
+    ]
     return next((uplink.interface for uplink in well or ways), "")
 
 

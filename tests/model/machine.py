@@ -40,9 +40,13 @@ class Setup:
             for rank, one in enumerate(self.uplinks)
         )
         return Config(
-            uplinks, hold_down=self.hold_down, hold_down_max=self.hold_down_max,
-            quiet=self.quiet, successes=self.successes, follow_addresses=bool(self.follow),
-        )  # fmt: skip
+            uplinks,
+            hold_down=self.hold_down,
+            hold_down_max=self.hold_down_max,
+            quiet=self.quiet,
+            successes=self.successes,
+            follow_addresses=bool(self.follow),
+        )
 
     def nets(self) -> list[Net]:
         """Return what networkd sets up."""
@@ -190,10 +194,17 @@ class Machine:
         """Return what a round of probes would bring now."""
         seen = self.kernel.look(self.now)
         return tuple(
-            Result(name, family, (name, family) not in self.sick, 1, 400,
-                   "mute" if (name, family) in self.sick else "")
+            Result(
+                name,
+                family,
+                (name, family) not in self.sick,
+                1,
+                400,
+                "mute" if (name, family) in self.sick else "",
+            )
             for name in ([only] if only else [u.interface for u in self.config.uplinks if u.probed])
             for family in FAMILIES
             if self.kernel.has_carrier(name)
-            and seen.own_addresses(name, family) and seen.way_out(name, family)
-        )  # fmt: skip
+            and seen.own_addresses(name, family)
+            and seen.way_out(name, family)
+        )

@@ -81,20 +81,33 @@ class Networkd:
             source = net.address
             for other in self._sharing(net):
                 if other is not net:
-                    self._kernel.add_address(
-                        Address(net.name, 4, other.address, 32, shared=True)
-                    )
+                    self._kernel.add_address(Address(net.name, 4, other.address, 32, shared=True))
         protocol = _PROTOCOLS[net.kind]
-        connected = Route(net.name, net.family, net.prefix, net.metric, source=source,
-                          protocol=9 if net.kind == "ra" else _KERNEL)  # fmt: skip
+        connected = Route(
+            net.name,
+            net.family,
+            net.prefix,
+            net.metric,
+            source=source,
+            protocol=9 if net.kind == "ra" else _KERNEL,
+        )
         self._put(connected)
         if net.kind == "dhcp":
             self._put(replace(connected, destination=f"{net.gateway}/32", protocol=protocol))
         shared = self._sharing(net)
         if net.family == 4 and len(shared) > 1:
             source = shared[0].address
-        self._put(Route(net.name, net.family, "default", net.metric, net.gateway,
-                        source=source, protocol=protocol))  # fmt: skip
+        self._put(
+            Route(
+                net.name,
+                net.family,
+                "default",
+                net.metric,
+                net.gateway,
+                source=source,
+                protocol=protocol,
+            )
+        )
 
     def restart(self) -> None:
         """Start again, as up to systemd 252: of static IPv4 addresses the metric is forgotten."""
@@ -107,16 +120,16 @@ class Networkd:
         if (net.family, net.kind) != (4, "static"):
             return []
         return [
-            one for one in self.nets
-            if (one.family, one.kind, one.lan) == (4, "static", net.lan)
-        ]  # fmt: skip
+            one for one in self.nets if (one.family, one.kind, one.lan) == (4, "static", net.lan)
+        ]
 
     def _put(self, route: Route) -> None:
         place = (route.interface, route.family, route.destination, route.metric)
         self._kernel.routes = [
-            r for r in self._kernel.routes
+            r
+            for r in self._kernel.routes
             if (r.interface, r.family, r.destination, r.metric) != place
-        ]  # fmt: skip
+        ]
         self._kernel.routes.append(route)
 
     def reconfigure(self, name: str) -> None:
@@ -148,7 +161,7 @@ class Networkd:
     def lose_router(self, net: Net) -> None:
         """Drop the default route alone: a router's lifetime of zero (RFC 4861, 4.2)."""
         self._kernel.routes = [
-            r for r in self._kernel.routes
-            if (r.interface, r.family, r.destination) != (net.name, net.family, "default")
-            or r.ours
-        ]  # fmt: skip
+            r
+            for r in self._kernel.routes
+            if (r.interface, r.family, r.destination) != (net.name, net.family, "default") or r.ours
+        ]

@@ -16,13 +16,37 @@ Step = tuple[str, int, int]
 
 # How often each rule is drawn.
 WEIGHTS = {
-    "cable": 10, "blip": 3, "switch": 6, "unplug": 3, "insert": 4,
-    "configure": 5, "reconfigure": 3, "restart": 3, "catch_up": 5, "serve": 4, "move": 2,
-    "sicken": 6, "mend": 8, "neighbours": 2, "meddle": 2, "wait": 14, "forget": 1,
-    "hook": 10, "hook_and_probe": 6, "check": 12, "begin_round": 3, "end_round": 3,
-    "unlucky_round": 3, "killed": 5, "refused": 3, "unsaved": 2, "torn": 3, "raced": 4,
-    "settle": 2, "set_up_anew": 2,
-}  # fmt: skip
+    "cable": 10,
+    "blip": 3,
+    "switch": 6,
+    "unplug": 3,
+    "insert": 4,
+    "configure": 5,
+    "reconfigure": 3,
+    "restart": 3,
+    "catch_up": 5,
+    "serve": 4,
+    "move": 2,
+    "sicken": 6,
+    "mend": 8,
+    "neighbours": 2,
+    "meddle": 2,
+    "wait": 14,
+    "forget": 1,
+    "hook": 10,
+    "hook_and_probe": 6,
+    "check": 12,
+    "begin_round": 3,
+    "end_round": 3,
+    "unlucky_round": 3,
+    "killed": 5,
+    "refused": 3,
+    "unsaved": 2,
+    "torn": 3,
+    "raced": 4,
+    "settle": 2,
+    "set_up_anew": 2,
+}
 RULES = tuple(WEIGHTS)
 LIFE = 200  # steps
 
@@ -71,9 +95,13 @@ def draw(seed: int, length: int = LIFE) -> Life:
         for _ in range(rng.randint(2, 6))
     )
     setup = Setup(
-        uplinks, hold_down=rng.choice((1, 10)), hold_down_max=rng.choice((10, 40)),
-        quiet=rng.choice((30, 600)), successes=rng.randint(1, 3), follow=int(rng.random() < 0.8),
-    )  # fmt: skip
+        uplinks,
+        hold_down=rng.choice((1, 10)),
+        hold_down_max=rng.choice((10, 40)),
+        quiet=rng.choice((30, 600)),
+        successes=rng.randint(1, 3),
+        follow=int(rng.random() < 0.8),
+    )
     drawn = rng.choices(RULES, tuple(WEIGHTS.values()), k=length)
     steps = tuple((rule, rng.randrange(64), rng.randrange(64)) for rule in drawn)
     return Life(setup, steps)

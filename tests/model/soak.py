@@ -36,13 +36,22 @@ _STATE_MAX = 8_000  # bytes; six uplinks, two families
 _OBJECTS = 2_000  # that Python may keep in more than it had after an hour
 # Each fault, and what ends it.
 _FAULTS = (
-    ("cable", 0, "cable", 1), ("sicken", 0, "sicken", 0), ("sicken", 1, "sicken", 1),
-    ("switch", 0, "switch", 1), ("unplug", 0, "mend", 0), ("reconfigure", 0, "configure", 0),
-    ("serve", 0, "serve", 1), ("move", 7, "configure", 0), ("blip", 2, "configure", 0),
-    ("meddle", 0, "configure", 0), ("meddle", 1, "configure", 0),
-    ("neighbours", 63, "configure", 0), ("unlucky_round", 1, "check", 0), ("killed", 1, "check", 0),
+    ("cable", 0, "cable", 1),
+    ("sicken", 0, "sicken", 0),
+    ("sicken", 1, "sicken", 1),
+    ("switch", 0, "switch", 1),
+    ("unplug", 0, "mend", 0),
+    ("reconfigure", 0, "configure", 0),
+    ("serve", 0, "serve", 1),
+    ("move", 7, "configure", 0),
+    ("blip", 2, "configure", 0),
+    ("meddle", 0, "configure", 0),
+    ("meddle", 1, "configure", 0),
+    ("neighbours", 63, "configure", 0),
+    ("unlucky_round", 1, "check", 0),
+    ("killed", 1, "check", 0),
     ("suspend", 0, "check", 0),
-)  # fmt: skip
+)
 
 
 class Soak(Trial):
@@ -172,10 +181,13 @@ class Soak(Trial):
     def _tables(self) -> set[str]:
         """Return all that the kernel has, without what a server may give otherwise."""
         hosts = {net.address: net.name for net in self.networkd.nets}
-        found = {f"{a.interface} {hosts.get(a.address, a.address)} {a.length} {a.ours}"
-                 for a, _ in self.kernel.addresses}  # fmt: skip
-        found |= {f"{r.interface} {r.destination} {r.metric} {r.protocol}"
-                  for r in self.kernel.routes}  # fmt: skip
+        found = {
+            f"{a.interface} {hosts.get(a.address, a.address)} {a.length} {a.ours}"
+            for a, _ in self.kernel.addresses
+        }
+        found |= {
+            f"{r.interface} {r.destination} {r.metric} {r.protocol}" for r in self.kernel.routes
+        }
         return found | {f"{key} {setting}" for key, setting in self.kernel.sysctls.items()}
 
 

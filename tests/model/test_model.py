@@ -32,12 +32,13 @@ _setups = st.builds(
     Setup,
     st.lists(
         st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 1), st.integers(0, 1)),
-        min_size=2, max_size=6,
+        min_size=2,
+        max_size=6,
     ).map(tuple),
     hold_down=st.sampled_from((1, 10)),
     successes=st.integers(1, 3),
     follow=st.integers(0, 1),
-)  # fmt: skip
+)
 
 
 class Machine(RuleBasedStateMachine):

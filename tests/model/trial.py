@@ -152,8 +152,9 @@ class Trial(Machine):
         if clean:
             fate.ways = {
                 family: {self.kernel.way(family), after.carrier(family)}
-                for family in FAMILIES if after.carrier(family)
-            }  # fmt: skip
+                for family in FAMILIES
+                if after.carrier(family)
+            }
         try:
             self._make(changes, after, fate)
         except KilledError:

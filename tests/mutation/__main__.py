@@ -149,10 +149,13 @@ def fate(module: str) -> Outcome:
     return Outcome(
         tried=len(living),
         lived=sum(living.values()),
-        new=tuple(f"{name} (line {lines[name]})"
-                  for name, lives in living.items() if lives and name not in explained),
+        new=tuple(
+            f"{name} (line {lines[name]})"
+            for name, lives in living.items()
+            if lives and name not in explained
+        ),
         stale=tuple(name for name, lives in living.items() if not lives and name in explained),
-    )  # fmt: skip
+    )
 
 
 def _warm_up() -> None:

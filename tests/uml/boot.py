@@ -23,9 +23,11 @@ _SECONDS = 600  # half of it on an idle machine
 
 
 def boot(
-    directory: Path, module: str = "tests.uml.scenarios", seconds: int = _SECONDS,
+    directory: Path,
+    module: str = "tests.uml.scenarios",
+    seconds: int = _SECONDS,
     processor: int = -1,
-) -> Any:  # fmt: skip
+) -> Any:
     """Run all scenarios; return their results by name. A missing part is an error, never a skip.
 
     Another ``module`` is run in their stead: with the name of a file for its results, as JSON.
@@ -37,17 +39,37 @@ def boot(
     for program in (OWN.program, "cc", "modprobe", "taskset"):
         assert shutil.which(program, path="/usr/sbin:/sbin:/usr/bin:/bin"), f"no {program}"
     shim, out = directory / "xstate.so", directory / "results.json"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, _HERE / "xstate.c", "-ldl"],
-                   check=True)  # fmt: skip
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-O1", "-o", shim, _HERE / "xstate.c", "-ldl"], check=True
+    )
     done = subprocess.run(
-        ["taskset", "--cpu-list", str(ours[processor % len(ours)]),
-         chosen.program, *chosen.arguments, "mem=512M", "con0=fd:0,fd:1", "con=null",
-         "root=/dev/root", "rootfstype=hostfs", "rw", f"init={_HERE}/init", "quiet",
-         f"NETFAIL_CHECKOUT={package_home()}", f"NETFAIL_PYTHON={sys.executable}",
-         f"NETFAIL_MODULE={module}", f"NETFAIL_OUT={out}", f"NETFAIL_MODULES={chosen.modules}"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False,
+        [
+            "taskset",
+            "--cpu-list",
+            str(ours[processor % len(ours)]),
+            chosen.program,
+            *chosen.arguments,
+            "mem=512M",
+            "con0=fd:0,fd:1",
+            "con=null",
+            "root=/dev/root",
+            "rootfstype=hostfs",
+            "rw",
+            f"init={_HERE}/init",
+            "quiet",
+            f"NETFAIL_CHECKOUT={package_home()}",
+            f"NETFAIL_PYTHON={sys.executable}",
+            f"NETFAIL_MODULE={module}",
+            f"NETFAIL_OUT={out}",
+            f"NETFAIL_MODULES={chosen.modules}",
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
         env={"PATH": os.environ["PATH"], "HOME": str(directory), "LD_PRELOAD": str(shim)},
-    )  # fmt: skip
+    )
     assert out.exists(), done.stdout[-4000:] + done.stderr[-4000:]
     return json.loads(out.read_text(encoding="utf-8"))
 

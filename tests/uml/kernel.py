@@ -76,12 +76,16 @@ def _downloaded(apt: Path) -> list[Path]:
     (apt / "sources.list").write_text(_SOURCE.format(_KEYS, _SUITE), encoding="ascii")
     (apt / "status").touch()
     settings = {
-        "Dir::Etc::SourceList": apt / "sources.list", "Dir::Etc::SourceParts": "/dev/null",
-        "Dir::State": apt / "state", "Dir::State::Status": apt / "status",
-        "Dir::Cache": apt / "cache", "APT::Sandbox::User": "root",
-        "Acquire::Languages": "none", "APT::Architecture": "amd64",
+        "Dir::Etc::SourceList": apt / "sources.list",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State": apt / "state",
+        "Dir::State::Status": apt / "status",
+        "Dir::Cache": apt / "cache",
+        "APT::Sandbox::User": "root",
+        "Acquire::Languages": "none",
+        "APT::Architecture": "amd64",
         "APT::Architectures": "amd64",
-    }  # fmt: skip
+    }
     options = [f"--option={key}={setting}" for key, setting in settings.items()]
     _run("apt-get", *options, "--quiet", "update")
     _run("apt-get", *options, "--quiet", "download", *_PACKAGES, cwd=apt / "packages")
@@ -92,8 +96,14 @@ def _link(aside: Path, place: str) -> None:
     """Have the program use the C library that it came with: this machine's may be too old."""
     (loader,) = aside.glob("usr/lib/*/ld-linux-x86-64.so.2")
     libraries = f"{place}/{loader.parent.relative_to(aside)}"
-    _run("patchelf", "--set-interpreter", f"{libraries}/{loader.name}",
-         "--set-rpath", libraries, f"{aside}/usr/bin/linux.uml")  # fmt: skip
+    _run(
+        "patchelf",
+        "--set-interpreter",
+        f"{libraries}/{loader.name}",
+        "--set-rpath",
+        libraries,
+        f"{aside}/usr/bin/linux.uml",
+    )
 
 
 def _run(*argv: str, cwd: Path | None = None) -> None:

@@ -76,8 +76,7 @@ def measured(lab: Lab, results: Results) -> None:
         _interval(lab, interval)
         told = f"{interval} ms"
         _fault(lab, results, f"{told}, cable out, no hooks", Lab.cable_out, Lab.cable_in)
-        _fault(lab, results, f"{told}, dead gateway, no hooks", Lab.dead_gateway,
-               Lab.alive_gateway)  # fmt: skip
+        _fault(lab, results, f"{told}, dead gateway, no hooks", Lab.dead_gateway, Lab.alive_gateway)
 
 
 def _interval(lab: Lab, new: int) -> str:
@@ -115,15 +114,24 @@ def changed(lab: Lab, results: Results) -> None:
     _switched(lab, results)
     done = lab.netfail("uninstall", "--yes")
     results["uninstall"] = done.stderr
-    wait(lambda: _shape(lab) == before and _routed(lab), "all that was there before",
-         seconds=_SLOW)  # fmt: skip
+    wait(lambda: _shape(lab) == before and _routed(lab), "all that was there before", seconds=_SLOW)
     results["bond gone"] = lab.run("ip", "link", "show", "bond0").returncode != 0
 
 
 def _switched(lab: Lab, results: Results) -> None:
     there = _shape(lab)
-    done = lab.netfail("install", "--mode", "routes", *PAIR, "--gateway", "192.168.1.99",
-                       "--address", f"eth0={OWN}/24", "--address", "wlan0=192.168.1.25/24")
+    done = lab.netfail(
+        "install",
+        "--mode",
+        "routes",
+        *PAIR,
+        "--gateway",
+        "192.168.1.99",
+        "--address",
+        f"eth0={OWN}/24",
+        "--address",
+        "wlan0=192.168.1.25/24",
+    )
     results["no answer"] = [done.returncode, done.stderr]
     _await_back(lab, there)
     _kill(lab, "--mode", "routes", *PAIR)
@@ -195,9 +203,12 @@ def _shape(lab: Lab) -> str:
 
 
 def _fault(
-    lab: Lab, results: Results, name: str, out: Callable[[Lab, str], None],
+    lab: Lab,
+    results: Results,
+    name: str,
+    out: Callable[[Lab, str], None],
     back: Callable[[Lab, str], None],
-) -> None:  # fmt: skip
+) -> None:
     """Break eth0 and mend it; keep what each cost: again if it cost more than it may.
 
     What else a machine does can only make it slower, and it is the bond that is looked at.
@@ -219,10 +230,13 @@ def _cost(lab: Lab, act: Callable[[Lab, str], None], seconds: int) -> Results:
         time.sleep(seconds)
     found = beat.result()
     return {
-        "outage": max(flow.outage_ms for flow in found.flows), "lost": found.lost(),
-        "alive": found.all_alive, "stall": found.stall_ms, "active": _active(lab),
+        "outage": max(flow.outage_ms for flow in found.flows),
+        "lost": found.lost(),
+        "alive": found.all_alive,
+        "stall": found.stall_ms,
+        "active": _active(lab),
         "address": OWN in lab.run("ip", "address", "show", "bond0").stdout,
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

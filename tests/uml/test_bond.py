@@ -18,10 +18,14 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Any:
     found = boot(tmp_path_factory.mktemp("uml"))
     for name, row in found.get("rows", {}).items():
         tcp = "alive" if row["alive"] else "DEAD"
-        print(f"{name:38} outage {row['outage']:4.0f} ms, {row['lost']:3} lost, "
-              f"TCP {tcp}, stall {row['stall']:4.0f} ms")  # fmt: skip
-    print(f"Linux {found['kernel']}, before a hook: {found['slowness']:.0f} ms in there, "
-          f"{slowness():.0f} ms here")  # fmt: skip
+        print(
+            f"{name:38} outage {row['outage']:4.0f} ms, {row['lost']:3} lost, "
+            f"TCP {tcp}, stall {row['stall']:4.0f} ms"
+        )
+    print(
+        f"Linux {found['kernel']}, before a hook: {found['slowness']:.0f} ms in there, "
+        f"{slowness():.0f} ms here"
+    )
     return found
 
 
@@ -70,8 +74,14 @@ def test_failback_loses_nothing_and_everything_survives(seen: Any) -> None:
 
 
 def test_the_bond_is_what_the_howto_meant(seen: Any) -> None:
-    for part in ("mode active-backup", "arp_interval 100", "arp_ip_target 192.168.1.1",
-                 "arp_validate all", "arp_all_targets any", "primary eth0"):  # fmt: skip
+    for part in (
+        "mode active-backup",
+        "arp_interval 100",
+        "arp_ip_target 192.168.1.1",
+        "arp_validate all",
+        "arp_all_targets any",
+        "primary eth0",
+    ):
         assert part in seen["detail"]
     assert "every 1000 ms" in seen["slower"]
 

@@ -60,12 +60,16 @@ class Agent:
 
     def do_run(self, argv: list[str], seconds: float) -> dict[str, Any]:
         try:
-            done = subprocess.run(argv, capture_output=True, check=False, timeout=seconds,
-                                  stdin=subprocess.DEVNULL)  # fmt: skip
+            done = subprocess.run(
+                argv, capture_output=True, check=False, timeout=seconds, stdin=subprocess.DEVNULL
+            )
         except subprocess.TimeoutExpired:
             return {"status": 124, "out": "", "err": f"not done in {seconds:.0f} s"}
-        return {"status": done.returncode, "out": done.stdout.decode("utf-8", "replace"),
-                "err": done.stderr.decode("utf-8", "replace")}  # fmt: skip
+        return {
+            "status": done.returncode,
+            "out": done.stdout.decode("utf-8", "replace"),
+            "err": done.stderr.decode("utf-8", "replace"),
+        }
 
     def do_until(self, script: str, seconds: float) -> dict[str, Any]:
         began = time.monotonic()

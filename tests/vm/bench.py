@@ -84,8 +84,7 @@ class Bench:
             self.machine.sh(f"rm -f /opt/vm/ap-off; echo 1 >{group}; systemctl restart vm-ap")
         else:
             self.machine.sh(
-                f"echo 2 >{group}; touch /opt/vm/ap-off; sync; "
-                "systemctl kill -s KILL vm-ap || true"
+                f"echo 2 >{group}; touch /opt/vm/ap-off; sync; systemctl kill -s KILL vm-ap || true"
             )
 
     def deauthenticate(self) -> None:
@@ -122,8 +121,10 @@ class Bench:
         ours = "ip route show proto 157 | grep -q ."
         test = f'ip -4 route get {FAR} | grep -q "dev eth0 " && ! {ours}'
         if self.mode == "bond":
-            test = ('test "$(cat /sys/class/net/bond0/bonding/active_slave)" = eth0 && '
-                    'test "$(grep -c "MII Status: up" /proc/net/bonding/bond0)" = 3')  # fmt: skip
+            test = (
+                'test "$(cat /sys/class/net/bond0/bonding/active_slave)" = eth0 && '
+                'test "$(grep -c "MII Status: up" /proc/net/bonding/bond0)" = 3'
+            )
         both = "test $(cat /sys/class/net/eth0/carrier)$(cat /sys/class/net/wlan0/carrier) = 11"
         self.machine.until(f"{both} && {test}", "return to normal", seconds=seconds)
 
@@ -173,10 +174,19 @@ class Bench:
             faults.append(f"TCP dead: {', '.join(dead + waits)}")
         if gaps and not step.gap:
             faults.append(f"no default route for {1000 * (gaps[0][1] - gaps[0][0]):.0f} ms")
-        self.row(Row(
-            self.suite, self.mode, step.name, worst, step.limit_ms, lost, outages,
-            "TCP waits to send again" if waits else f"TCP live, stall {stall:.0f} ms", faults,
-        ))  # fmt: skip
+        self.row(
+            Row(
+                self.suite,
+                self.mode,
+                step.name,
+                worst,
+                step.limit_ms,
+                lost,
+                outages,
+                "TCP waits to send again" if waits else f"TCP live, stall {stall:.0f} ms",
+                faults,
+            )
+        )
 
     def row(self, row: Row) -> None:
         """Keep a row and tell of it."""

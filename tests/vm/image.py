@@ -18,13 +18,26 @@ from dataclasses import dataclass
 
 SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 PACKAGES = (
-    "systemd-sysv", "dbus", "udev", "kmod", "initramfs-tools", "linux-image-amd64",
-    "networkd-dispatcher", "iproute2", "python3-venv",
-    "hostapd", "wpasupplicant", "iw", "wireless-regdb",
-)  # fmt: skip
+    "systemd-sysv",
+    "dbus",
+    "udev",
+    "kmod",
+    "initramfs-tools",
+    "linux-image-amd64",
+    "networkd-dispatcher",
+    "iproute2",
+    "python3-venv",
+    "hostapd",
+    "wpasupplicant",
+    "iw",
+    "wireless-regdb",
+)
 _MIRROR = "http://deb.debian.org/debian"
-_NEEDED = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "qemu-system-x86_64":
-           "qemu-system-x86"}  # fmt: skip
+_NEEDED = {
+    "mmdebstrap": "mmdebstrap",
+    "mke2fs": "e2fsprogs",
+    "qemu-system-x86_64": "qemu-system-x86",
+}
 _SETUP = """
 mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"
 echo MODULES=list >"$1/etc/initramfs-tools/conf.d/vm"
@@ -108,8 +121,20 @@ def wheels() -> str:
     place = f"{cache()}/wheels-{key}"
     if not os.path.isdir(place):
         aside = f"{place}.new-{os.getpid()}"
-        _run([sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:",
-              "--dest", aside, *_dependencies(), "setuptools>=68"])  # fmt: skip
+        _run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--only-binary=:all:",
+                "--dest",
+                aside,
+                *_dependencies(),
+                "setuptools>=68",
+            ]
+        )
         os.rename(aside, place)
     return place
 
@@ -131,9 +156,21 @@ def _build(suite: str, place: str) -> None:
     root = f"{aside}/root"
     sources = f"deb {_MIRROR} {suite} main\ndeb {_MIRROR}-security {suite}-security main\n"
     trims = [f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("doc", "locale", "man")]
-    _run(["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *trims,
-          f"--setup-hook={_SETUP}", f"--customize-hook={_CUSTOMIZE}", suite, root, "-"],
-         given=sources)  # fmt: skip
+    _run(
+        [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            f"--include={','.join(PACKAGES)}",
+            *trims,
+            f"--setup-hook={_SETUP}",
+            f"--customize-hook={_CUSTOMIZE}",
+            suite,
+            root,
+            "-",
+        ],
+        given=sources,
+    )
     for kind, name in (("vmlinuz", "vmlinuz"), ("initrd.img", "initrd")):
         (found,) = glob.glob(f"{root}/boot/{kind}-*")
         shutil.copy(found, f"{aside}/{name}")
@@ -144,7 +181,8 @@ def _build(suite: str, place: str) -> None:
 
 
 def _run(argv: list[str], given: str = "") -> None:
-    done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False,
-                          timeout=540)  # fmt: skip
+    done = subprocess.run(
+        argv, input=given, capture_output=True, text=True, check=False, timeout=540
+    )
     if done.returncode:
         raise RuntimeError(f"{argv[0]} failed:\n{(done.stderr or done.stdout)[-3000:]}")

@@ -21,8 +21,10 @@ sysctl -a 2>/dev/null | grep -E '^net.ipv4.conf.(eth0|wlan0)' || true
 
 def shape(bench: Bench) -> str:
     """Return all files, routes, links and settings that install may touch."""
-    ready = ("networkctl --no-legend list eth0 wlan0 | grep -c routable | grep -q 2 && "
-             "test $(ip -4 route show default | wc -l) = 2")  # fmt: skip
+    ready = (
+        "networkctl --no-legend list eth0 wlan0 | grep -c routable | grep -q 2 && "
+        "test $(ip -4 route show default | wc -l) = 2"
+    )
     bench.machine.until(ready, "two routable uplinks", seconds=180)
     return bench.machine.sh(_SHAPE)
 
@@ -32,8 +34,9 @@ def install(bench: Bench) -> None:
     said(f"{bench.suite} {bench.mode}: install.sh")
     told = bench.machine.sh(
         "cd /opt/vm/checkout && sh install.sh --wheels /opt/vm/wheels "
-        f"{_OPTIONS[bench.mode]} --yes 2>&1", seconds=600,
-    )  # fmt: skip
+        f"{_OPTIONS[bench.mode]} --yes 2>&1",
+        seconds=600,
+    )
     for line in told.splitlines():
         if line.startswith("note:"):
             said(f"  {line}")
@@ -54,10 +57,19 @@ def uninstall(bench: Bench, before: str) -> None:
     limit = 2000.0 if bench.mode == "routes" else 10000.0
     if outage > limit:
         faults.append(f"outage {outage:.0f} ms, more than {limit:.0f}")
-    bench.row(Row(bench.suite, bench.mode, "uninstall", outage, limit,
-                  {flow["name"]: flow["lost"] for flow in result["flows"]},
-                  {flow["name"]: flow["outage_ms"] for flow in result["flows"]}, faults=faults,
-                  connections="files, routes, settings as before"))  # fmt: skip
+    bench.row(
+        Row(
+            bench.suite,
+            bench.mode,
+            "uninstall",
+            outage,
+            limit,
+            {flow["name"]: flow["lost"] for flow in result["flows"]},
+            {flow["name"]: flow["outage_ms"] for flow in result["flows"]},
+            faults=faults,
+            connections="files, routes, settings as before",
+        )
+    )
 
 
 def reboot(bench: Bench, before: str) -> None:
@@ -69,8 +81,17 @@ def reboot(bench: Bench, before: str) -> None:
     up = int(machine.sh("systemctl show -P ActiveEnterTimestampMonotonic systemd-networkd")) / 1e6
     answered = machine.ask("routes", since=0.0, table=False, seconds=30)["answered"]
     took = round(1000 * (answered - up)) if answered else float("inf")
-    bench.row(Row(bench.suite, bench.mode, "reboot after uninstall", took, 20000, faults=faults,
-                  connections="files, routes, settings as before"))  # fmt: skip
+    bench.row(
+        Row(
+            bench.suite,
+            bench.mode,
+            "reboot after uninstall",
+            took,
+            20000,
+            faults=faults,
+            connections="files, routes, settings as before",
+        )
+    )
 
 
 def _differences(what: str, before: str, after: str) -> list[str]:

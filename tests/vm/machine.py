@@ -48,9 +48,12 @@ class Machine:
     def __enter__(self) -> Self:
         with open(self.console, "wb") as console:
             self._qemu = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
                 env={**os.environ, "TMPDIR": self._dir.name},
-            )  # fmt: skip
+            )
         try:
             self._agent = self._connect("agent")
             self._qmp = self._connect("qmp")
@@ -71,21 +74,50 @@ class Machine:
         hub = [("eth0", "52:54:00:00:00:01", 1), ("port0", "52:54:00:00:00:02", 1)]
         nics = []
         for name, mac, number in hub:
-            nics += ["-netdev", f"hubport,id=net-{name},hubid={number}",
-                     "-device", f"virtio-net-pci,id={name},netdev=net-{name},mac={mac}",
-                     ]  # fmt: skip
+            nics += [
+                "-netdev",
+                f"hubport,id=net-{name},hubid={number}",
+                "-device",
+                f"virtio-net-pci,id={name},netdev=net-{name},mac={mac}",
+            ]
         return [
-            "qemu-system-x86_64", "-accel", "tcg", "-smp", "1", "-cpu", "max",
-            "-m", "1024", "-display", "none", "-serial", "stdio", "-monitor", "none",
-            "-kernel", self._image.kernel, "-initrd", self._image.initrd, "-append",
+            "qemu-system-x86_64",
+            "-accel",
+            "tcg",
+            "-smp",
+            "1",
+            "-cpu",
+            "max",
+            "-m",
+            "1024",
+            "-display",
+            "none",
+            "-serial",
+            "stdio",
+            "-monitor",
+            "none",
+            "-kernel",
+            self._image.kernel,
+            "-initrd",
+            self._image.initrd,
+            "-append",
             f"console=ttyS0 root=/dev/vda rw quiet net.ifnames=0 {_FAST}",
-            "-drive", f"file={self._image.disk},format=raw,if=virtio,snapshot=on,cache=unsafe",
-            "-drive", f"file={self._payload},format=raw,if=virtio,readonly=on",
-            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
-            "-chardev", f"socket,id=agent,path={self._dir.name}/agent,server=on,wait=off",
-            "-device", "virtserialport,chardev=agent,name=netfail",
-            "-qmp", f"unix:{self._dir.name}/qmp,server=on,wait=off", *nics,
-        ]  # fmt: skip
+            "-drive",
+            f"file={self._image.disk},format=raw,if=virtio,snapshot=on,cache=unsafe",
+            "-drive",
+            f"file={self._payload},format=raw,if=virtio,readonly=on",
+            "-device",
+            "virtio-rng-pci",
+            "-device",
+            "virtio-serial-pci",
+            "-chardev",
+            f"socket,id=agent,path={self._dir.name}/agent,server=on,wait=off",
+            "-device",
+            "virtserialport,chardev=agent,name=netfail",
+            "-qmp",
+            f"unix:{self._dir.name}/qmp,server=on,wait=off",
+            *nics,
+        ]
 
     def _connect(self, name: str) -> socket.socket:
         made = socket.socket(socket.AF_UNIX)

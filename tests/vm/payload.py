@@ -69,8 +69,10 @@ ExecStart=/bin/true
 [Install]
 WantedBy=multi-user.target
 """
-_WATCH = ("/bin/sh -c 'sleep infinity | PYTHONPATH=/opt/vm/checkout exec python3 -SB -m "
-          "netfail_hooks.lab.watch_agent >/run/vm-watch.log'")  # fmt: skip
+_WATCH = (
+    "/bin/sh -c 'sleep infinity | PYTHONPATH=/opt/vm/checkout exec python3 -SB -m "
+    "netfail_hooks.lab.watch_agent >/run/vm-watch.log'"
+)
 _AP_LIMITS = "StartLimitIntervalSec=0\nConditionPathExists=!/opt/vm/ap-off"
 _AP = "/usr/sbin/ip netns exec lan /usr/sbin/hostapd /opt/vm/hostapd.conf"
 

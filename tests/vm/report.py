@@ -22,8 +22,10 @@ def merge(path: str, rows: Sequence[Row]) -> list[Row]:
                 row = Row(**{**one, "limit_ms": one["limit_ms"] or float("inf")})
                 known[row.suite, row.mode, row.scenario] = row
     known |= {(row.suite, row.mode, row.scenario): row for row in rows}
-    plain = [{**asdict(row), "limit_ms": row.limit_ms if row.limit_ms < float("inf") else None}
-             for row in known.values()]  # fmt: skip
+    plain = [
+        {**asdict(row), "limit_ms": row.limit_ms if row.limit_ms < float("inf") else None}
+        for row in known.values()
+    ]
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"schema": 1, "rows": plain}, file, indent=1)
         file.write("\n")
@@ -58,8 +60,9 @@ def markdown(rows: Sequence[Row]) -> str:
         "| " + " | ".join(_HEAD) + " |",
         "|" + "---|" * len(_HEAD),
     ]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(row)) + " |"
-              for row in rows]  # fmt: skip
+    lines += [
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(row)) + " |" for row in rows
+    ]
     return "\n".join([*lines, ""])
 
 
@@ -67,8 +70,16 @@ def _cells(row: Row) -> tuple[str, ...]:
     faults = [f"FAULT {fault}" for fault in row.faults]
     notes = "; ".join(filter(None, (row.connections, row.note, *faults)))
     streams = (_ms(row.outages[name]) if row.outages else "" for name in ("out", "in"))
-    return (SUITES[row.suite], row.mode, row.scenario, _ms(row.outage_ms), *streams,
-            str(max(row.lost.values())) if row.lost else "", _ms(row.limit_ms), notes)  # fmt: skip
+    return (
+        SUITES[row.suite],
+        row.mode,
+        row.scenario,
+        _ms(row.outage_ms),
+        *streams,
+        str(max(row.lost.values())) if row.lost else "",
+        _ms(row.limit_ms),
+        notes,
+    )
 
 
 def _ms(time: float) -> str:

@@ -40,10 +40,14 @@ def cable(bench: Bench) -> None:
 def access_point(bench: Bench) -> None:
     """The access point loses its power, and comes back."""
     bench.measure(
-        Step("access point off", lambda: bench.access_point(on=False),
-             lambda: bench.lost("wlan0"), _QUIET),
+        Step(
+            "access point off",
+            lambda: bench.access_point(on=False),
+            lambda: bench.lost("wlan0"),
+            _QUIET,
+        ),
         Step("access point on", lambda: bench.access_point(on=True), bench.settled, _QUIET),
-    )  # fmt: skip
+    )
 
 
 def deauthentication(bench: Bench) -> None:
@@ -72,39 +76,77 @@ def both_out(bench: Bench) -> None:
     gone = Step("both out", both, none_left, float("inf"), lives=False, gap=True)
     bench.measure(
         gone,
-        Step("both out, cable back", lambda: bench.cable(plugged=True),
-             lambda: bench.uses("eth0"), _RETURN, lives=False, gap=True),
-        Step("then Wi-Fi back", lambda: bench.access_point(on=True), bench.settled, _QUIET,
-             lives=False),
-    )  # fmt: skip
+        Step(
+            "both out, cable back",
+            lambda: bench.cable(plugged=True),
+            lambda: bench.uses("eth0"),
+            _RETURN,
+            lives=False,
+            gap=True,
+        ),
+        Step(
+            "then Wi-Fi back",
+            lambda: bench.access_point(on=True),
+            bench.settled,
+            _QUIET,
+            lives=False,
+        ),
+    )
     bench.measure(
         gone,
-        Step("both out, Wi-Fi back", lambda: bench.access_point(on=True),
-             lambda: bench.uses("wlan0"), _RETURN, lives=False, gap=True),
-        Step("then the cable back", lambda: bench.cable(plugged=True), bench.settled, _ROAM,
-             lives=False),
-    )  # fmt: skip
+        Step(
+            "both out, Wi-Fi back",
+            lambda: bench.access_point(on=True),
+            lambda: bench.uses("wlan0"),
+            _RETURN,
+            lives=False,
+            gap=True,
+        ),
+        Step(
+            "then the cable back",
+            lambda: bench.cable(plugged=True),
+            bench.settled,
+            _ROAM,
+            lives=False,
+        ),
+    )
 
 
 def dead_gateway_eth0(bench: Bench) -> None:
     """Nothing behind the cable, its link up."""
     limit = _PROBED[bench.mode]
     bench.measure(
-        Step("dead gateway behind eth0", lambda: bench.gateway("eth0", alive=False),
-             lambda: bench.uses("wlan0"), limit),
-        Step("gateway behind eth0 back", lambda: bench.gateway("eth0", alive=True),
-             bench.settled, _ROAM),
-    )  # fmt: skip
+        Step(
+            "dead gateway behind eth0",
+            lambda: bench.gateway("eth0", alive=False),
+            lambda: bench.uses("wlan0"),
+            limit,
+        ),
+        Step(
+            "gateway behind eth0 back",
+            lambda: bench.gateway("eth0", alive=True),
+            bench.settled,
+            _ROAM,
+        ),
+    )
 
 
 def dead_gateway_wlan0(bench: Bench) -> None:
     """Nothing behind the access point, its link up."""
     bench.measure(
-        Step("dead gateway behind wlan0", lambda: bench.gateway("wlan0", alive=False),
-             lambda: bench.lost("wlan0"), _QUIET),
-        Step("gateway behind wlan0 back", lambda: bench.gateway("wlan0", alive=True),
-             bench.settled, _QUIET),
-    )  # fmt: skip
+        Step(
+            "dead gateway behind wlan0",
+            lambda: bench.gateway("wlan0", alive=False),
+            lambda: bench.lost("wlan0"),
+            _QUIET,
+        ),
+        Step(
+            "gateway behind wlan0 back",
+            lambda: bench.gateway("wlan0", alive=True),
+            bench.settled,
+            _QUIET,
+        ),
+    )
 
 
 def link_down(bench: Bench) -> None:
@@ -113,20 +155,32 @@ def link_down(bench: Bench) -> None:
     for name in HOWTO_STEP7:
         other = "wlan0" if name == "eth0" else "eth0"
         bench.measure(
-            Step(f"ip link set {name} down", lambda name=name: bench.link(name, "down"),  # type: ignore[misc]
-                 lambda other=other: bench.uses(other), limits[name]),  # type: ignore[misc]
-            Step(f"ip link set {name} up", lambda name=name: bench.link(name, "up"),  # type: ignore[misc]
-                 bench.settled, _ROAM),
-        )  # fmt: skip
+            Step(
+                f"ip link set {name} down",
+                lambda name=name: bench.link(name, "down"),  # type: ignore[misc]
+                lambda other=other: bench.uses(other),
+                limits[name],
+            ),  # type: ignore[misc]
+            Step(
+                f"ip link set {name} up",
+                lambda name=name: bench.link(name, "up"),  # type: ignore[misc]
+                bench.settled,
+                _ROAM,
+            ),
+        )
 
 
 def networkd_restart(bench: Bench) -> None:
     """A restart of systemd-networkd, such as an update of it makes."""
     limit = _QUIET if bench.mode == "routes" else _ROAM  # 252 takes the slaves out and in again
-    bench.measure(Step(
-        "networkd restart", lambda: bench.machine.sh("systemctl restart systemd-networkd"),
-        bench.settled, limit,
-    ))  # fmt: skip
+    bench.measure(
+        Step(
+            "networkd restart",
+            lambda: bench.machine.sh("systemctl restart systemd-networkd"),
+            bench.settled,
+            limit,
+        )
+    )
 
 
 def timer(bench: Bench) -> None:
@@ -160,11 +214,14 @@ def journal(bench: Bench) -> None:
 
     since = bench.machine.sh("date +%s").strip()
     bench.measure(
-        Step("journal: cable out", lambda: bench.cable(plugged=False),
-             lambda: told("wlan0"), _KERNEL[bench.mode]),
-        Step("journal: cable in", lambda: bench.cable(plugged=True),
-             back, _ROAM),
-    )  # fmt: skip
+        Step(
+            "journal: cable out",
+            lambda: bench.cable(plugged=False),
+            lambda: told("wlan0"),
+            _KERNEL[bench.mode],
+        ),
+        Step("journal: cable in", lambda: bench.cable(plugged=True), back, _ROAM),
+    )
 
 
 def reboot_cable_out(bench: Bench) -> None:
@@ -209,8 +266,9 @@ def _after_boot(bench: Bench, name: str, *, back: bool) -> None:
         bench.cable(plugged=True)
         bench.access_point(on=True)
     try:
-        machine.until("systemctl -q is-active network-online.target", "network-online.target",
-                      seconds=60)  # fmt: skip
+        machine.until(
+            "systemctl -q is-active network-online.target", "network-online.target", seconds=60
+        )
         machine.until(f"ip -4 route get {FAR}", "way out", seconds=60)
     except AssertionError as error:
         faults.append(str(error))
@@ -230,11 +288,25 @@ def _after_boot(bench: Bench, name: str, *, back: bool) -> None:
     if answer > _ONLINE + 5:
         faults.append(f"first answer after {answer:.1f} s")
     if up > 60:
-        said(machine.sh("systemd-analyze critical-chain systemd-networkd.service; "
-                        "systemd-analyze blame | head -12", check=False))  # fmt: skip
+        said(
+            machine.sh(
+                "systemd-analyze critical-chain systemd-networkd.service; "
+                "systemd-analyze blame | head -12",
+                check=False,
+            )
+        )
     note = f"default route {route:.1f} s, network-online.target {online:.1f} s"
-    bench.row(Row(bench.suite, bench.mode, name, round(answer * 1000), (_ONLINE + 5) * 1000,
-                  connections=note, faults=faults))  # fmt: skip
+    bench.row(
+        Row(
+            bench.suite,
+            bench.mode,
+            name,
+            round(answer * 1000),
+            (_ONLINE + 5) * 1000,
+            connections=note,
+            faults=faults,
+        )
+    )
     bench.cable(plugged=True)
     bench.access_point(on=True)
     try:
@@ -251,9 +323,12 @@ def restarts(bench: Bench) -> None:
         for number in range(1, times + 1):
             before = machine.sh("cat /sys/class/net/wlan0/carrier_changes").strip()
             machine.sh("systemctl restart vm-ap")
-            machine.until(f'test "$(cat /sys/class/net/wlan0/carrier_changes)" -ge $(({before}+2))'
-                          ' && test "$(cat /sys/class/net/wlan0/carrier)" = 1',
-                          f"association {number}", seconds=40)  # fmt: skip
+            machine.until(
+                f'test "$(cat /sys/class/net/wlan0/carrier_changes)" -ge $(({before}+2))'
+                ' && test "$(cat /sys/class/net/wlan0/carrier)" = 1',
+                f"association {number}",
+                seconds=40,
+            )
             machine.until(f"ip -4 route get {FAR}", f"default route after restart {number}")
             if bench.mode == "bond":
                 slaves = machine.sh("cat /sys/class/net/bond0/bonding/slaves").split()
@@ -262,17 +337,34 @@ def restarts(bench: Bench) -> None:
                 said(f"  {number} of {times} restarts")
 
     bench.measure(
-        Step("25 access point restarts beside the cable", lambda: restart(25),
-             bench.settled, _QUIET),
-    )  # fmt: skip
+        Step(
+            "25 access point restarts beside the cable", lambda: restart(25), bench.settled, _QUIET
+        ),
+    )
     bench.measure(
-        Step("cable out before restarts", lambda: bench.cable(plugged=False),
-             lambda: bench.uses("wlan0"), _KERNEL[bench.mode], lives=False),
-        Step("25 access point restarts, Wi-Fi alone", lambda: restart(25),
-             lambda: bench.uses("wlan0"), _ALONE, lives=False, gap=True),
-        Step("cable in after restarts", lambda: bench.cable(plugged=True), bench.settled, _ROAM,
-             lives=False),
-    )  # fmt: skip
+        Step(
+            "cable out before restarts",
+            lambda: bench.cable(plugged=False),
+            lambda: bench.uses("wlan0"),
+            _KERNEL[bench.mode],
+            lives=False,
+        ),
+        Step(
+            "25 access point restarts, Wi-Fi alone",
+            lambda: restart(25),
+            lambda: bench.uses("wlan0"),
+            _ALONE,
+            lives=False,
+            gap=True,
+        ),
+        Step(
+            "cable in after restarts",
+            lambda: bench.cable(plugged=True),
+            bench.settled,
+            _ROAM,
+            lives=False,
+        ),
+    )
 
 
 SCENARIOS = (

@@ -32,8 +32,10 @@ def metric_equal(facts: Facts) -> Iterator[Hit]:
             apart = route.interface != other.interface and route.family == other.family
             if apart and low < route.metric == other.metric:
                 odd = other if _is_right(facts, route) else route
-                told = (f"IPv{route.family} default routes of {other.interface} and "
-                        f"{route.interface} both have metric {route.metric}")  # fmt: skip
+                told = (
+                    f"IPv{route.family} default routes of {other.interface} and "
+                    f"{route.interface} both have metric {route.metric}"
+                )
                 yield Hit(told, _mend(facts, odd) if facts.config else (AGAIN,))
 
 
@@ -46,8 +48,10 @@ def metric_wrong(facts: Facts) -> Iterator[Hit]:
         same = [one for one in found if (one.family, one.metric) == (route.family, route.metric)]
         alone = len({one.interface for one in same}) == 1
         if alone and route.metric > facts.config.override_metric and not _is_right(facts, route):
-            yield Hit(f"{_told(route)}, and the configuration {_metric(facts, route.interface)}",
-                      _mend(facts, route))  # fmt: skip
+            yield Hit(
+                f"{_told(route)}, and the configuration {_metric(facts, route.interface)}",
+                _mend(facts, route),
+            )
 
 
 def no_gateway(facts: Facts) -> Iterator[Hit]:
@@ -86,8 +90,10 @@ def _never_one(facts: Facts, name: str) -> Hit:
 def bond_missing(facts: Facts) -> Iterator[Hit]:
     """Find that the configured bond is not there."""
     if facts.config and facts.mode == "bond" and _ours(facts) is None and not _is_new(facts):
-        yield Hit(f"there is no {facts.config.bond.name}",
-                  ("modprobe bonding", "networkctl reload", AGAIN))  # fmt: skip
+        yield Hit(
+            f"there is no {facts.config.bond.name}",
+            ("modprobe bonding", "networkctl reload", AGAIN),
+        )
 
 
 def bond_mode(facts: Facts) -> Iterator[Hit]:
@@ -121,8 +127,9 @@ def bond_monitor(facts: Facts) -> Iterator[Hit]:
     for bond in _bonds(facts):
         if bond.mode == ACTIVE_BACKUP and not (bond.arp_interval and bond.targets):
             ours = bond is _ours(facts)
-            yield Hit(f"{bond.name} has no ARP monitor", (_CHECK,) if ours else _anew(facts),
-                      safe=ours)  # fmt: skip
+            yield Hit(
+                f"{bond.name} has no ARP monitor", (_CHECK,) if ours else _anew(facts), safe=ours
+            )
 
 
 def _defaults(facts: Facts) -> list[Route]:
@@ -139,8 +146,11 @@ def _told(route: Route) -> str:
 
 def _mend(facts: Facts, route: Route) -> tuple[str, ...]:
     """Return how to be rid of a route: the uplink's only one is networkd's to set anew."""
-    if any(_is_right(facts, one) for one in _defaults(facts)
-           if (one.interface, one.family) == (route.interface, route.family)):  # fmt: skip
+    if any(
+        _is_right(facts, one)
+        for one in _defaults(facts)
+        if (one.interface, one.family) == (route.interface, route.family)
+    ):
         via = f" via {route.gateway}" if route.gateway else ""
         way = f"default{via} dev {route.interface} metric {route.metric}"
         return (f"ip -{route.family} route delete {way}",)

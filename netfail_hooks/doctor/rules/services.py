@@ -27,8 +27,11 @@ def networkd_not_enabled(facts: Facts) -> Iterator[Hit]:
     """Find that it runs, and won't after the next boot."""
     unit = facts.unit(NETWORKD)
     if facts.networkd_runs and unit and not unit.starts_at_boot:
-        yield Hit("systemd-networkd does not start at boot", (f"systemctl enable {NETWORKD}",),
-                  safe=_is_alone(facts))  # fmt: skip
+        yield Hit(
+            "systemd-networkd does not start at boot",
+            (f"systemctl enable {NETWORKD}",),
+            safe=_is_alone(facts),
+        )
 
 
 def dispatcher_missing(facts: Facts) -> Iterator[Hit]:
@@ -44,40 +47,53 @@ def dispatcher_stopped(facts: Facts) -> Iterator[Hit]:
     unit = facts.unit(DISPATCHER)
     running = facts.runs(_PROGRAM) or bool(unit and unit.active == "active")
     if not running:
-        yield Hit("networkd-dispatcher is not running", _start(facts, DISPATCHER),
-                  safe=_is_startable(facts, DISPATCHER))  # fmt: skip
+        yield Hit(
+            "networkd-dispatcher is not running",
+            _start(facts, DISPATCHER),
+            safe=_is_startable(facts, DISPATCHER),
+        )
 
 
 def dispatcher_not_enabled(facts: Facts) -> Iterator[Hit]:
     """Find that it runs, and won't after the next boot."""
     unit = facts.unit(DISPATCHER)
     if facts.config and unit and unit.active == "active" and not unit.starts_at_boot:
-        yield Hit("networkd-dispatcher does not start at boot", (f"systemctl enable {DISPATCHER}",),
-                  safe=_is_startable(facts, DISPATCHER))  # fmt: skip
+        yield Hit(
+            "networkd-dispatcher does not start at boot",
+            (f"systemctl enable {DISPATCHER}",),
+            safe=_is_startable(facts, DISPATCHER),
+        )
 
 
 def timer_stopped(facts: Facts) -> Iterator[Hit]:
     """Find that no check is going to come, though the config wants some."""
     unit = _timer(facts)
     if unit and unit.active != "active":
-        yield Hit(f"{TIMER} is not running", (_RELOAD, *_start(facts, TIMER)),
-                  safe=_is_startable(facts, TIMER))  # fmt: skip
+        yield Hit(
+            f"{TIMER} is not running",
+            (_RELOAD, *_start(facts, TIMER)),
+            safe=_is_startable(facts, TIMER),
+        )
 
 
 def timer_not_enabled(facts: Facts) -> Iterator[Hit]:
     """Find that checks come, and won't after the next boot."""
     unit = _timer(facts)
     if unit and unit.active == "active" and not unit.starts_at_boot:
-        yield Hit(f"{TIMER} does not start at boot", (f"systemctl enable {TIMER}",),
-                  safe=_is_startable(facts, TIMER))  # fmt: skip
+        yield Hit(
+            f"{TIMER} does not start at boot",
+            (f"systemctl enable {TIMER}",),
+            safe=_is_startable(facts, TIMER),
+        )
 
 
 def check_failed(facts: Facts) -> Iterator[Hit]:
     """Find that the last check that the timer started came to a bad end."""
     unit = facts.unit(SERVICE)
     if unit and unit.active == "failed" and not facts.hook_lacks:
-        yield Hit(f"the last {SERVICE} failed",
-                  (f"journalctl -u {SERVICE} -n 20", "netfail-hooks check"))  # fmt: skip
+        yield Hit(
+            f"the last {SERVICE} failed", (f"journalctl -u {SERVICE} -n 20", "netfail-hooks check")
+        )
 
 
 def wait_online(facts: Facts) -> Iterator[Hit]:

@@ -31,9 +31,11 @@ def not_installed(facts: Facts) -> Iterator[Hit]:
     ranks = ["--primary", names[0], *(word for one in names[1:] for word in ("--backup", one))]
     yield Hit(
         "netfail-hooks is not installed on this machine",
-        (shlex.join(["netfail-hooks", "install", *ranks, "--dry-run"]),
-         shlex.join(["netfail-hooks", "install", *ranks])),
-    )  # fmt: skip
+        (
+            shlex.join(["netfail-hooks", "install", *ranks, "--dry-run"]),
+            shlex.join(["netfail-hooks", "install", *ranks]),
+        ),
+    )
 
 
 def config_wrong(facts: Facts) -> Iterator[Hit]:
@@ -52,8 +54,10 @@ def config_not_installed(facts: Facts) -> Iterator[Hit]:
     told = {place.path for place in facts.hooks}
     odd = [one.path for one in facts.files if one.state in (NEW, STALE) and one.path not in told]
     if odd:
-        yield Hit(f"install would make or remove, by {CONFIG} as it is now: {listed(odd)}",
-                  ("netfail-hooks install --dry-run", "netfail-hooks install"))  # fmt: skip
+        yield Hit(
+            f"install would make or remove, by {CONFIG} as it is now: {listed(odd)}",
+            ("netfail-hooks install --dry-run", "netfail-hooks install"),
+        )
 
 
 def hook_missing(facts: Facts) -> Iterator[Hit]:
@@ -78,8 +82,11 @@ def hook_skipped(facts: Facts) -> Iterator[Hit]:
 def hook_broken(facts: Facts) -> Iterator[Hit]:
     """Find hooks whose Python or package is gone."""
     if facts.hook_lacks:
-        yield Hit(f"the hooks start {facts.hook_lacks}, which is not there", (AGAIN,),
-                  safe=may_write(facts))  # fmt: skip
+        yield Hit(
+            f"the hooks start {facts.hook_lacks}, which is not there",
+            (AGAIN,),
+            safe=may_write(facts),
+        )
 
 
 def file_missing(facts: Facts) -> Iterator[Hit]:
@@ -98,15 +105,19 @@ def file_changed(facts: Facts) -> Iterator[Hit]:
     """Find files of ours that somebody has edited: theirs to decide on, so never safe."""
     odd = [file.path for file in facts.files if file.state == CHANGED]
     if odd:
-        yield Hit(f"changed since install: {listed(odd)}",
-                  ("netfail-hooks install --dry-run", AGAIN))  # fmt: skip
+        yield Hit(
+            f"changed since install: {listed(odd)}", ("netfail-hooks install --dry-run", AGAIN)
+        )
 
 
 def timer_outdated(facts: Facts) -> Iterator[Hit]:
     """Find a timer that was written for another interval than the config's."""
     if facts.config and not facts.timer_interval_kept:
-        yield Hit(f"the timer is not the one for check.interval = {facts.config.interval}",
-                  (AGAIN,), safe=may_write(facts))  # fmt: skip
+        yield Hit(
+            f"the timer is not the one for check.interval = {facts.config.interval}",
+            (AGAIN,),
+            safe=may_write(facts),
+        )
 
 
 def old_systemd(facts: Facts) -> Iterator[Hit]:
@@ -115,8 +126,7 @@ def old_systemd(facts: Facts) -> Iterator[Hit]:
     unknown = [option for since, option in _NEEDS if 0 < has < since]
     if unknown:
         told = ", ".join(unknown)
-        yield Hit(f"systemd {has} does not know {told}; 249 does",
-                  (_UPGRADE[is_arch(facts)],))  # fmt: skip
+        yield Hit(f"systemd {has} does not know {told}; 249 does", (_UPGRADE[is_arch(facts)],))
 
 
 def old_kernel(facts: Facts) -> Iterator[Hit]:
@@ -124,11 +134,3 @@ def old_kernel(facts: Facts) -> Iterator[Hit]:
     if (0, 0) < facts.kernel < _KERNEL:
         has = ".".join(str(one) for one in facts.kernel)
         yield Hit(f"Linux {has} is older than 5.18", (_UPGRADE[is_arch(facts)],))
-
-
-
-
-
-
-
-

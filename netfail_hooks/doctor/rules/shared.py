@@ -11,9 +11,6 @@ CONFIG = "/etc/netfail-hooks/config.toml"
 _NAMED = 3  # paths that a line names before it counts
 
 
-
-
-
 def is_arch(facts: Facts) -> bool:
     """Tell whether packages come by pacman; as in install.sh, apt-get goes first."""
     return "pacman" in facts.programs and "apt-get" not in facts.programs

@@ -69,16 +69,21 @@ def uplink_unmanaged(facts: Facts) -> Iterator[Hit]:
     for name in facts.uplinks if facts.networkd_runs else ():
         if facts.setup(name) == "unmanaged" and name not in told:
             mend = ("networkctl reload",) if _has_file(facts, name) else (AGAIN,)
-            yield Hit(f"networkd does not manage {name}", mend,
-                      safe=_has_file(facts, name) or may_write(facts))  # fmt: skip
+            yield Hit(
+                f"networkd does not manage {name}",
+                mend,
+                safe=_has_file(facts, name) or may_write(facts),
+            )
 
 
 def uplink_failed(facts: Facts) -> Iterator[Hit]:
     """Find that networkd has given an uplink up."""
     for name in facts.uplinks:
         if facts.setup(name) == "failed":
-            yield Hit(f"networkd could not set {name} up",
-                      (f"networkctl status {name}", f"networkctl reconfigure {name}"))  # fmt: skip
+            yield Hit(
+                f"networkd could not set {name} up",
+                (f"networkctl status {name}", f"networkctl reconfigure {name}"),
+            )
 
 
 def no_supplicant(facts: Facts) -> Iterator[Hit]:
@@ -92,8 +97,11 @@ def no_supplicant(facts: Facts) -> Iterator[Hit]:
             mend.insert(0, f"{write}  # then type the passphrase, and Enter")
         if "wpa_supplicant" not in facts.programs:
             mend.insert(0, _WPA_PACKAGE[is_arch(facts)])
-        yield Hit(f"no wpa_supplicant or iwd runs for {name}", tuple(mend),
-                  safe=len(mend) == 1 and facts.units is not None)  # fmt: skip
+        yield Hit(
+            f"no wpa_supplicant or iwd runs for {name}",
+            tuple(mend),
+            safe=len(mend) == 1 and facts.units is not None,
+        )
 
 
 def wrong_sysctl(facts: Facts) -> Iterator[Hit]:
@@ -101,9 +109,12 @@ def wrong_sysctl(facts: Facts) -> Iterator[Hit]:
     if facts.mode != "routes" or not facts.seen:
         return
     now = {one.key: one.setting for one in facts.seen.sysctls}
-    odd = [f"net.{one.key.replace('/', '.')} is {now[one.key]}, not {one.setting}"
-           for name in facts.uplinks for one in wanted(name)
-           if now.get(one.key, one.setting) != one.setting]  # fmt: skip
+    odd = [
+        f"net.{one.key.replace('/', '.')} is {now[one.key]}, not {one.setting}"
+        for name in facts.uplinks
+        for one in wanted(name)
+        if now.get(one.key, one.setting) != one.setting
+    ]
     if odd:
         yield Hit(listed(odd), ("netfail-hooks check",), safe=True)
 
