@@ -29,7 +29,7 @@ from netfail_hooks.config import (  # noqa: E402  # noqa: E402 - found by the pa
     Bond,
     Config,
     Uplink,
-    default_metrics,  # noqa: E402
+    default_metrics,
 )
 from netfail_hooks.config.file import MODE_ABOUT, SETTINGS  # noqa: E402
 from netfail_hooks.config.schema import BOND_KEYS, BOUNDS, INTERVAL, KEYS, POLICIES  # noqa: E402

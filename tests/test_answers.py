@@ -18,8 +18,8 @@ _GATEWAY = {4: "10.0.0.1", 6: "fd00::1"}
 
 def _seen(*addresses: Address, carrier: str = "eth0 wlan0", now: int = NOW) -> Observation:
     links = (
-        Link(name, 2 + at, True, name in carrier, 0, "02::")
-        for at, name in enumerate(("eth0", "wlan0"))  # noqa: FBT003
+        Link(name, 2 + at, True, name in carrier, 0, "02::")  # noqa: FBT003
+        for at, name in enumerate(("eth0", "wlan0"))
     )
     routes = [
         route

@@ -10,12 +10,11 @@ import pytest
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from netfail_hooks.kernel import apply as neighbours
+from netfail_hooks.kernel import apply as kernel_apply
 from netfail_hooks.kernel import bond, connections
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
-from netfail_hooks.policy import sysctls
 from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
@@ -169,9 +168,9 @@ def test_what_others_do_is_handed_to_them(tmp_path: Path, monkeypatch: pytest.Mo
         return lambda *found: calls.append((name, *found))
 
     kernel = cast("rt.Netlink", Kernel())
-    monkeypatch.setattr(neighbours, "flush_neighbours", note("forget"))
+    monkeypatch.setattr(kernel_apply, "flush_neighbours", note("forget"))
     monkeypatch.setattr(connections, "end", note("end"))
-    monkeypatch.setattr(sysctls, "sysctl_path", lambda key: f"{tmp_path}/{key}")
+    monkeypatch.setattr(kernel_apply, "sysctl_path", lambda key: f"{tmp_path}/{key}")
     for name in ("set_active", "enslave", "set_monitor"):
         monkeypatch.setattr(bond, name, note(name))
     announcer = Announcer()

@@ -241,7 +241,8 @@ def _told(machine: Machine, **changes: str) -> list[str]:
         (
             {"FailOverMACPolicy": "none"},
             (
-                "no FailOverMACPolicy=active: a Wi-Fi NIC can't take the other one's hardware address on "
+                "no FailOverMACPolicy=active: a Wi-Fi NIC can't take the other one's hardware "
+                "address on "
                 "while it is associated"
             ),
         ),

@@ -111,8 +111,9 @@ def test_only_the_command_asked_for_is_imported() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     loaded = set(done.stderr.split())
-    assert "netfail_hooks.status" in loaded
-    others = {f"netfail_hooks.{command.module}" for command in COMMANDS} - {"netfail_hooks.status"}
+    assert "netfail_hooks.cli.status" in loaded
+    others = {f"netfail_hooks.cli.{command.name}" for command in COMMANDS}
+    others.remove("netfail_hooks.cli.status")
     assert not loaded & (others | {"pyroute2", "netfail_hooks.lab"})
 
 

@@ -130,9 +130,9 @@ def test_ports(port: str, *, fine: bool) -> None:
     "address",
     [
         "224.0.0.1",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104
         "127.0.0.1",
-        "fe80::1%eth0",  # noqa: S104
+        "fe80::1%eth0",
         "ff02::1",
         "::",
         "::1",

@@ -23,10 +23,10 @@ LIBRARIES = """
 ip link set lo up
 exec python3 -I - <<'END'
 import socket, time
-from netfail_hooks.changes import EndFlows
-from netfail_hooks.facts import Target
-from netfail_hooks.flows import end
-from netfail_hooks.probe_targets import target_wire
+from netfail_hooks.config import Target
+from netfail_hooks.kernel.connections import end
+from netfail_hooks.policy.changes import EndFlows
+from netfail_hooks.probe.targets import target_wire
 
 listener = socket.create_server(("127.0.0.1", 0))
 near = socket.create_connection(listener.getsockname())

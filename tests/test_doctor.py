@@ -383,7 +383,10 @@ _ETH0 = "allow-hotplug eth0\niface eth0 inet6 auto\n"
     ("text", "has"),
     [
         (
-            "auto eth0 wlan0\niface eth0 inet manual\n iface wlan0 inet dhcp\n#iface eth0 inet dhcp\n",
+            (
+                "auto eth0 wlan0\niface eth0 inet manual\n"
+                " iface wlan0 inet dhcp\n#iface eth0 inet dhcp\n"
+            ),
             ("wlan0",),
         ),
         ("iface eth0 inet dhcp\n", ()),

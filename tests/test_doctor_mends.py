@@ -319,7 +319,7 @@ def test_of_routes_ahead_of_ours_it_is_not_told_that_they_are_equal() -> None:
                 "seen": routes(_WAY, ("wlan0", 600, "192.168.1.2")),
             },
         ),
-        # Two cables may have one hardware address; and bond0 is not ours where no bond is configured.
+        # Two cables may have one hardware address; and bond0 is not ours where none is configured.
         (HEALTHY, {"bonds": (_CABLES,), "wireless": ("wlan0",)}),
         (HEALTHY, {"bonds": (_LONE,)}),
     ],

@@ -271,9 +271,9 @@ def test_a_healthy_machine_is_called_so(facts: Facts) -> None:
 @pytest.mark.parametrize(("code", "safe", "changes", "told"), _CASES)
 def test_one_thing_wrong_is_one_finding(
     code: str,
-    safe: bool,
+    safe: bool,  # noqa: FBT001
     changes: dict[str, object],
-    told: str,  # noqa: FBT001 - a column
+    told: str,
 ) -> None:
     (found,) = diagnose(replace(HEALTHY, **changes))
     assert (found.code, found.safe) == (code, safe), found
@@ -284,9 +284,9 @@ def test_one_thing_wrong_is_one_finding(
 @pytest.mark.parametrize(("code", "safe", "bond", "told"), _BOND_CASES)
 def test_one_thing_wrong_with_a_bond(
     code: str,
-    safe: bool,
+    safe: bool,  # noqa: FBT001
     bond: BondSeen | None,
-    told: str,  # noqa: FBT001 - a column
+    told: str,
 ) -> None:
     (found,) = diagnose(replace(BONDED, bonds=(bond,) if bond else ()))
     assert (found.code, found.safe) == (code, safe), found
@@ -515,7 +515,10 @@ def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
         (
             NetworkFile("eth0", "/etc/systemd/network/00-a b.network", ours=False),
             (
-                "mv '/etc/systemd/network/00-a b.network' '/etc/systemd/network/00-a b.network'.off",
+                (
+                    "mv '/etc/systemd/network/00-a b.network' "
+                    "'/etc/systemd/network/00-a b.network'.off"
+                ),
                 "networkctl reload",
             ),
         ),

@@ -241,8 +241,8 @@ def _spoilt(data: st.DataObject, text: str) -> str:
 def test_a_spoilt_memory_leads_nowhere_but_out_by_an_uplink(
     data: st.DataObject,
     events: list[str],
-    apart: bool,
-    tried: Tried,  # noqa: FBT001
+    apart: bool,  # noqa: FBT001
+    tried: Tried,
 ) -> None:
     tried("fuzz inputs: state", 1)
     world = World(config_of("eth0", "wlan0"), apart=("wlan0",) if apart else ())

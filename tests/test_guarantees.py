@@ -66,4 +66,4 @@ def test_a_named_run_of_pytest_has_its_place_and_its_options(words: str) -> None
     declared = (ROOT / "tests/conftest.py").read_text(encoding="utf-8")
     options = [word for word in more if word.startswith("--")]
     assert options
-    assert all(f'addoption("{option}"' in declared for option in options)
+    assert all(f'"{option}"' in declared for option in options)

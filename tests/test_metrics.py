@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks import cli, journal, metrics, reconcile
+from netfail_hooks.cli import metrics as command
 from netfail_hooks.config import Config
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.metrics import text as metrics_text
@@ -402,7 +403,7 @@ def test_only_a_file_of_ours_is_removed(paths: Paths) -> None:
 
 @pytest.fixture
 def machine(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> Paths:
-    monkeypatch.setattr(metrics, "Paths", lambda: paths)
+    monkeypatch.setattr(command, "Paths", lambda: paths)
     Path(paths.config).parent.mkdir(parents=True)
     Path(paths.config).write_text(render_config(config_of("eth0", "wlan0")))
     return paths

@@ -91,7 +91,7 @@ def test_of_a_bond_the_bond_and_its_slaves_are_looked_at(monkeypatch: pytest.Mon
 
 
 def test_settings_that_the_kernel_has_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observe, "read", lambda key: "1" if "/eth0/" in key else None)
+    monkeypatch.setattr(observe, "read_sysctl", lambda key: "1" if "/eth0/" in key else None)
     found = Kernel().seen().sysctls
     assert len(found) == 4
     assert {one.setting for one in found} == {"1"}

@@ -81,17 +81,17 @@ def test_the_recorder_is_bounded(tmp_path: Path, world: World) -> None:
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     program = (
         "import resource, signal, sys\n"
-        "from netfail_hooks import record\n"
+        "from netfail_hooks import recorder\n"
         "from tests.test_record import _run\n"
         "from tests.world import World, config_of\n"
         "world = World(config_of('eth0', 'wlan0'))\n"
         "world.reconcile()\n"
         "run = _run(world)\n"
-        "record.write(sys.argv[1], record.line(run), 10_000)\n"
+        "recorder.write(sys.argv[1], recorder.line(run), 10_000)\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "limit = len(record.line(run)) + 100\n"
+        "limit = len(recorder.line(run)) + 100\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, (limit, {resource.RLIM_INFINITY}))\n"
-        "try:\n    record.write(sys.argv[1], record.line(run), 10_000)\n"
+        "try:\n    recorder.write(sys.argv[1], recorder.line(run), 10_000)\n"
         "except OSError as error:\n    sys.exit(error.errno)\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks import cli, reconcile, status
+from netfail_hooks import cli, reconcile
+from netfail_hooks.cli import status as command
 from netfail_hooks.config import Config, Target, default_metrics
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.kernel import lookup
@@ -367,7 +368,7 @@ def test_the_kernel_says_which_way() -> None:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """Return the files of a machine with an uplink of a name that the real one lacks."""
     paths = Paths(str(tmp_path))
-    monkeypatch.setattr(status, "Paths", lambda: paths)
+    monkeypatch.setattr(command, "Paths", lambda: paths)
     monkeypatch.setattr(networkctl, "states", dict)
     Path(paths.config).parent.mkdir(parents=True)
     Path(paths.config).write_text(render_config(config_of("netfail-none")))

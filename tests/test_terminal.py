@@ -24,8 +24,9 @@ from tests.world import World, config_of
 
 _PROGRAM = """
 import sys
-from netfail_hooks import log, networkctl, status
+from netfail_hooks.cli import log, status
 from netfail_hooks.cli import entry
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 log.Paths = status.Paths = lambda: Paths(sys.argv[1])
 networkctl.states = dict

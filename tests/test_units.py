@@ -29,7 +29,8 @@ def test_a_hook_starts_the_base_python_and_finds_package_and_libraries(tmp_path:
     probe.write_text(
         text.replace(
             "from netfail_hooks.hook import main",
-            "import netfail_hooks.hook, pyroute2, icmplib, netfail_hooks.kernel.connections; main = lambda: 7",
+            "import netfail_hooks.hook, pyroute2, icmplib\n"
+            "import netfail_hooks.kernel.connections; main = lambda: 7",
         )
     )
     probe.chmod(0o755)

@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from typing import NoReturn
 
 from netfail_hooks import __version__
-from netfail_hooks.cli.commands import COMMANDS, Command, epilog
+from netfail_hooks.cli.commands import COMMANDS, epilog
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 
 _LONGEST = 4000  # characters of a message: what is quoted in it may be anything
@@ -77,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
     if unknown:
         hint = f"see 'netfail-hooks {name} --help'"
         raise Misuse(f"unrecognized arguments: {' '.join(unknown)}", hint=hint)
-    module = importlib.import_module(f"netfail_hooks.{_named(args.command).module}")
+    module = importlib.import_module(f"{__name__}.{args.command}")
     status: int = module.run(args)
     return status
 
@@ -103,12 +103,8 @@ def parser(filled: Collection[str]) -> Parser:
             formatter_class=_Formatter,
         )
         if command.name in filled:
-            importlib.import_module(f"netfail_hooks.{command.module}").add_arguments(one)
+            importlib.import_module(f"{__name__}.{command.name}").add_arguments(one)
     return top
-
-
-def _named(name: str) -> Command:
-    return next(command for command in COMMANDS if command.name == name)
 
 
 def _refuse_unknown(name: str) -> None:

@@ -7,14 +7,13 @@ from netfail_hooks.values import value
 
 @value
 class Command:
-    """A command: its module, what it does in a line, and what its exit statuses mean.
+    """A command: what it does in a line, and what its exit statuses mean.
 
-    The module has ``add_arguments(parser)`` and ``run(args) -> int``; ``examples`` are what
-    follows the command's name.
+    Its module, ``netfail_hooks.cli.NAME``, has ``add_arguments(parser)`` and
+    ``run(args) -> int``; ``examples`` are what follows the command's name.
     """
 
     name: str
-    module: str
     summary: str
     well: str
     unwell: str
@@ -24,14 +23,12 @@ class Command:
 COMMANDS = (
     Command(
         "install",
-        "install",
         "take over, or write, a systemd-networkd set-up with two or more uplinks",
         "installed, or there was nothing to do",
         "something could not be put in place",
         ("--primary eth0 --backup wlan0 --dry-run", "--primary eth0 --backup wlan0 --dhcp --yes"),
     ),
     Command(
-        "uninstall",
         "uninstall",
         "put back, byte for byte, what was there before install",
         "all is as it was",
@@ -40,14 +37,12 @@ COMMANDS = (
     ),
     Command(
         "status",
-        "status",
         "show each uplink, and which one carries the traffic now",
         "every uplink is well, as far as can be known",
         "an uplink is not well, or the traffic has no way out, or not the chosen one",
         ("", "--json", "--watch 2"),
     ),
     Command(
-        "log",
         "log",
         "show past transitions, newest last",
         "shown, even if there were none",
@@ -63,7 +58,6 @@ COMMANDS = (
     ),
     Command(
         "check",
-        "check",
         "probe every uplink once now, and act on it",
         "every uplink is well",
         "an uplink is not well, or the kernel refused a change",
@@ -71,14 +65,12 @@ COMMANDS = (
     ),
     Command(
         "doctor",
-        "doctor",
         "find what is wrong on this machine, and say how to mend it",
         "nothing is wrong",
         "something is wrong",
         ("", "--fix --dry-run", "--fix", "--json"),
     ),
     Command(
-        "replay",
         "replay",
         "run the hooks for events, or make recorded decisions again",
         "the hooks ended well; the decisions are those recorded",
@@ -91,7 +83,6 @@ COMMANDS = (
     ),
     Command(
         "demo",
-        "demo",
         "show failovers in a throw-away network; nothing here changes",
         "traffic moved each time and no connection died",
         "a failover did not come, a connection died, or the lab could not be built",
@@ -99,14 +90,12 @@ COMMANDS = (
     ),
     Command(
         "metrics",
-        "metrics",
         "print what is known of the uplinks for Prometheus, or write it",
         "printed or written",
         "not known, or the file cannot be written",
         ("", "--textfile /run/netfail-hooks/netfail.prom"),
     ),
     Command(
-        "completion",
         "completion",
         "print what a shell needs to complete this command",
         "printed",

@@ -1,4 +1,4 @@
-"""What install changes in the kernel, and gives back: settings, the order of routes, what is ours."""
+"""What install changes in the kernel, and gives back: settings, route order, what is ours."""
 
 from __future__ import annotations
 

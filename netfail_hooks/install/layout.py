@@ -77,5 +77,5 @@ def _hooks(package: str) -> dict[str, Node]:
 
 
 def _text(text: str) -> Node:
-    # A comment in another encoding than UTF-8 stays as it is; see networkd/match.py, which reads it.
+    # A comment in another encoding than UTF-8 stays as it is: see networkd/match.py.
     return Node(FILE, text.encode("utf-8", "surrogateescape"))

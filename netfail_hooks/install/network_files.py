@@ -53,7 +53,8 @@ def _no_way_out(name: str, path: str) -> str:
         "add --gateway IP"
         if not path
         else (
-            f"add the line Gateway=IP to [Network] in {path}, then run 'netfail-hooks install' again"
+            f"add the line Gateway=IP to [Network] in {path}, "
+            "then run 'netfail-hooks install' again"
         )
     )
     return f"{name} is given neither a gateway nor DHCP, so nothing can fail over to it: {how}"

@@ -26,7 +26,10 @@ from netfail_hooks.paths import Paths
 
 SECONDS = 90
 _UNIT = "netfail-hooks-rollback"
-_CODE = "import sys; sys.path += {}; from netfail_hooks.install.rollback import main; sys.exit(main({}))"
+_CODE = (
+    "import sys; sys.path += {}; "
+    "from netfail_hooks.install.rollback import main; sys.exit(main({}))"
+)
 
 
 @contextlib.contextmanager

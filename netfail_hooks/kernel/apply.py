@@ -11,9 +11,8 @@ import struct
 from _socket import AF_INET
 
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.kernel import observe
 from netfail_hooks.kernel.announce import Announcer
-from netfail_hooks.kernel.observe import _INCOMPLETE, _NDA_DST, _NDMSG, neighbours
+from netfail_hooks.kernel.observe import _INCOMPLETE, _NDA_DST, _NDMSG, neighbours, sysctl_path
 from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
@@ -74,7 +73,7 @@ def _make(change: Change, seen: Observation, netlink: rt.Netlink, announcer: Ann
         case Announce():
             announcer.send(change)
         case SetSysctl(sysctl):
-            with open(observe.sysctl_path(sysctl.key), "w", encoding="ascii") as file:
+            with open(sysctl_path(sysctl.key), "w", encoding="ascii") as file:
                 file.write(sysctl.setting)
         case Forget(interface):
             flush_neighbours(netlink, _index(seen, interface))
@@ -97,8 +96,6 @@ def _make_of_address(
             body = address_body(address, _index(seen, address.interface))
             netlink.change(rt.DELADDR, 0, body)
         case SetMetric():
-            from netfail_hooks.kernel.apply import set_metric
-
             set_metric(netlink, change, _index(seen, change.interface))
 
 

@@ -216,6 +216,7 @@ def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:
 
 
 def neighbours(netlink: rt.Netlink) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yield each neighbour that was learnt or is waited for: family, interface, state, address."""
     for body in netlink.dump(rt.GETNEIGH, struct.pack(_NDMSG, AF_UNSPEC, 0, 0, 0, 0, 0, 0)):
         family, _, _, index, state, _, _ = struct.unpack_from(_NDMSG, body)
         if state & (_LEARNT | _INCOMPLETE):

@@ -192,13 +192,13 @@ class Lab(Faults):
             thread.join()
 
     def pulse(self, *, ipv6: bool = False, address: str = "", address6: str = "") -> Pulse:
-        """Return a measurement of what gets through; see :class:`netfail_hooks.lab.traffic.Pulse`."""
+        """Return a measurement of what gets through (lab/traffic.py)."""
         from netfail_hooks.lab.traffic import Pulse
 
         return Pulse(self, ipv6=ipv6, address=address, address6=address6)
 
     def watch(self) -> Watch:
-        """Return a record of the routes; see :class:`netfail_hooks.lab.watch.Watch`."""
+        """Return a record of the routes (lab/watch.py)."""
         from netfail_hooks.lab.watch import Watch
 
         return Watch(self)

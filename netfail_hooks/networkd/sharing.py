@@ -3,7 +3,8 @@
 Each uplink gets the others' addresses too, as /32 with a label of ours, and every default
 route the most preferred uplink's as its source. So an address stays the machine's whatever
 link is lost, and the machine goes on talking from it: when the kernel moves to another uplink,
-its first ARP request tells the LAN where the address is now (``kernel/neighbours.py``). ``arp_filter``
+its first ARP request tells the LAN where the address is now (``kernel/observe.py``).
+``arp_filter``
 keeps it to one answerer. IPv6 has no such filter, so there the hooks move addresses.
 """
 

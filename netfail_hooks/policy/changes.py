@@ -96,7 +96,7 @@ class EndFlows:
 
 @value
 class Forget:
-    """Forget the neighbours of an uplink not in use, and what waits for them (kernel/neighbours.py)."""
+    """Forget the neighbours of an uplink not in use, and what waits for them."""
 
     interface: str
 

@@ -18,7 +18,10 @@ from netfail_hooks.paths import Paths, package_home
 
 PATIENCE = 10  # seconds for each
 _ASKING, _STEP = 2.0, 0.005  # seconds; it takes 10 ms
-_START = "import sys; sys.path.append({!r}); from netfail_hooks.reconcile.notify import main; sys.exit(main())"
+_START = (
+    "import sys; sys.path.append({!r}); "
+    "from netfail_hooks.reconcile.notify import main; sys.exit(main())"
+)
 
 
 def executables(directory: str) -> list[str]:

@@ -76,9 +76,9 @@ class Imagined:
             else Result(
                 uplink.interface,
                 family,
-                False,
+                False,  # noqa: FBT003
                 uplink.failures,
-                0,  # noqa: FBT003
+                0,
                 f"no answer from gateway {_GATEWAY[family]}",
             )
             for uplink in self._config.uplinks

@@ -13,7 +13,8 @@ from tests.lab.suite import install
 TRACE = f"""
 import json, os, sys
 sys.path += {[package_home(), *(path for path in sys.path if "site-packages" in path)]!r}
-from netfail_hooks import announce, hook
+from netfail_hooks import hook
+from netfail_hooks.kernel import announce
 told = []
 send = announce.Announcer.send
 def note(self, change):

@@ -15,14 +15,13 @@ from netfail_hooks.paths import package_home
 PRELUDE = f"""
 import json, sys
 sys.path.insert(0, {package_home()!r})
-from netfail_hooks.announce import Announcer
-from netfail_hooks.apply import apply
-from netfail_hooks.changes import *
-from netfail_hooks.config import Config
-from netfail_hooks.config_uplink import default_metrics
-from netfail_hooks.facts import *
-from netfail_hooks.observe import observe
-from netfail_hooks.rtnetlink import Netlink
+from netfail_hooks.kernel.announce import Announcer
+from netfail_hooks.kernel.apply import apply
+from netfail_hooks.policy.changes import *
+from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.policy.facts import *
+from netfail_hooks.kernel.observe import observe
+from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.values import plain
 
 config = Config(uplinks=default_metrics(("eth0", "wlan0", "usb9")))

@@ -23,8 +23,8 @@ mv /run/lab/env.tmp /run/lab/env.$STATE
 """
 _ASK = (
     f"import json, sys; sys.path.insert(0, {package_home()!r})\n"
-    "from netfail_hooks import dispatch, steps\n"
-    "print(json.dumps(dispatch.environment(steps.Step('eth0', sys.argv[1]))))\n"
+    "from netfail_hooks.replay import dispatcher, events\n"
+    "print(json.dumps(dispatcher.environment(events.Step('eth0', sys.argv[1]))))\n"
 )
 
 

@@ -69,7 +69,7 @@ class Soak(Trial):
         os.makedirs(self._log, mode=0o755)
 
     def keep(self, run: Run) -> None:
-        """Save, load and record as reconcile/__init__.py does; no change of ways goes unrecorded."""
+        """Save, load and record as reconcile/ does; no change of ways goes unrecorded."""
         reconcile.save_state(self._state, run.after)
         self.memory = reconcile.load_state(self._state)
         if self.memory != run.after or os.path.getsize(self._state) > _STATE_MAX:

@@ -158,9 +158,9 @@ def link_down(bench: Bench) -> None:
             Step(
                 f"ip link set {name} down",
                 lambda name=name: bench.link(name, "down"),  # type: ignore[misc]
-                lambda other=other: bench.uses(other),
+                lambda other=other: bench.uses(other),  # type: ignore[misc]
                 limits[name],
-            ),  # type: ignore[misc]
+            ),
             Step(
                 f"ip link set {name} up",
                 lambda name=name: bench.link(name, "up"),  # type: ignore[misc]
