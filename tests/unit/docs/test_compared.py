@@ -1,0 +1,103 @@
+"""The figures that README and others tell in words are those of docs/bench.json."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from bench.contenders import CONTENDERS
+from bench.faults import CABLE, DEAD, DOWN, NAMES
+from bench.results import load
+from tests.support import ROOT
+
+FOUND = load((ROOT / "docs/bench.json").read_text(encoding="utf-8"))
+CPU = {one.name: one.cpu_ms for one in FOUND.startups}
+PYTHON, HOOK, CHECK = "python3 -I -S -c pass", "hook, an uplink", "check, all well"
+
+
+def _seconds(contender: str, fault: str) -> str:
+    """Return the worse outage as words tell it, in seconds."""
+    row = FOUND.row(contender, fault)
+    assert row is not None
+    assert not row.outage.over
+    return f"{row.outage.ms / 1000:.1f}"
+
+
+def _span(contender: str, *faults: str) -> str:
+    return " to ".join(sorted({_seconds(contender, fault) for fault in faults}))
+
+
+def _cpu(contender: str) -> float:
+    cost = FOUND.cost(contender)
+    assert cost is not None
+    assert cost.cpu_s is not None
+    return cost.cpu_s
+
+
+def _more_mib(contender: str, other: str) -> float:
+    one, two = FOUND.cost(contender), FOUND.cost(other)
+    assert one is not None
+    assert two is not None
+    return one.all_mib - two.all_mib
+
+
+DEAD_BOND = _seconds("oursbond", DEAD)
+CPU_TOLD = (f"{_cpu('ours'):.0f}", f"{_cpu('ours1'):.0f}")
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "figures"),
+    [
+        (
+            "README.md",
+            r"mode `bond`\*\*: ([\d. to]+) s where a bond with the MII monitor needs (\S+) s",
+            (_span("oursbond", CABLE, DOWN), _span("mii", CABLE, DOWN)),
+        ),
+        ("README.md", r"by its probes\. Mode `bond`: (\S+) s\.", (DEAD_BOND,)),
+        ("README.md", r"a dead gateway then costs (\S+) s\.", (DEAD_BOND,)),
+        ("README.md", r"(\d+) CPU seconds an hour there, (\d+) with `interval = 1`", CPU_TOLD),
+        ("README.md", r"which is one: (\d+) MiB", (f"{_more_mib('ours', 'howto'):.0f}",)),
+        (
+            "README.md",
+            r"takes (\d+) ms of CPU there, one of bash and `ip` (\d+) ms",
+            (f"{CPU[HOOK]:.0f}", f"{CPU['bash and ip']:.0f}"),
+        ),
+        ("README.id.md", r"Mode `bond` sekitar (\S+) detik", (DEAD_BOND,)),
+        ("README.id.md", r"hanya berakibat gangguan (\S+) detik", (DEAD_BOND,)),
+        ("README.id.md", r"(\d+) detik CPU per jam, (\d+) dengan `interval = 1`", CPU_TOLD),
+        ("docs/choosing.md", r"a dead gateway costs (\S+) s instead", (DEAD_BOND,)),
+        ("docs/bond.md", r"pulled cable \|[^|]*\| (\S+) s", (_seconds("oursbond", CABLE),)),
+        ("docs/bond.md", r"dead gateway \|[^|]*\| (\S+) s \(the kernel\)", (DEAD_BOND,)),
+    ],
+)
+def test_what_words_tell_was_measured(file: str, pattern: str, figures: Sequence[str]) -> None:
+    text = " ".join((ROOT / file).read_text(encoding="utf-8").split())
+    told = re.search(pattern, text)
+    assert told, pattern
+    assert [figure.replace(",", ".") for figure in told.groups()] == list(figures)
+
+
+def test_a_median_is_of_as_many_runs_as_readme_tells() -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    told = "`sudo .venv/bin/python bench/run --quick --repeat 3 --rest 60`"
+    assert f"Medians of three runs, by {told}" in readme
+    for one in CONTENDERS:
+        for fault in NAMES:
+            assert FOUND.runs(one.key, fault) in (0, 3), (one.key, fault)
+
+
+def test_a_start_costs_what_the_document_on_speed_tells() -> None:
+    """Ratios to Python alone; a machine's moods change them by less than a sixth."""
+    speed = (ROOT / "docs/speed.md").read_text(encoding="utf-8")
+    for name in (HOOK, CHECK):
+        told = re.search(rf"^{re.escape(name)} +[\d.]+ +([\d.]+)", speed, re.MULTILINE)
+        assert told, name
+        assert CPU[name] / CPU[PYTHON] == pytest.approx(float(told[1]), rel=1 / 6)
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert "about as much as starting Python twice over" in readme
+    assert round(CPU[CHECK] / CPU[PYTHON]) == 2
+    # What the daemons use by themselves is little beside 720 checks an hour, but after five seconds
+    # a check finds caches cold.
+    assert _cpu("ours") == pytest.approx(720 * CPU[CHECK] / 1000, rel=1 / 2)

@@ -1,0 +1,203 @@
+"""What the documents say must be so: every setting, option, path and link in them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bench import table
+from bench.contenders import OURS, TITLES
+from bench.picture import picture
+from bench.results import load
+from netfail_hooks.cli import completion, parser
+from netfail_hooks.config import Bond, Config, Uplink, default_metrics
+from netfail_hooks.config.file import SETTINGS, parse
+from netfail_hooks.config.schema import BOND_KEYS, INTERVAL, KEYS
+from netfail_hooks.paths import Paths
+from netfail_hooks.policy import sysctls
+from tests.support import ROOT
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONFIGURATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+MANUAL = (ROOT / "man/netfail-hooks.8").read_text(encoding="utf-8")
+
+# A row of a table: the key, its default, its range.
+ROWS = {
+    key: (default.strip(), span.strip())
+    for key, default, span in re.findall(
+        r"^\| `([a-z_.]+)` \|([^|]*)\|([^|]*)\|", CONFIGURATION, re.MULTILINE
+    )
+}
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    assert set(ROWS) == {
+        "mode",
+        *(setting.key for setting in SETTINGS),
+        *KEYS,
+        *(f"bond.{key}" for key in BOND_KEYS),
+    }
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: str(setting.key))
+def test_a_setting_is_documented_as_it_is(setting: object) -> None:
+    one = next(known for known in SETTINGS if known is setting)
+    default, span = ROWS[one.key]
+    initial = getattr(Config(uplinks=default_metrics(("eth0",))), one.field)
+    assert default == (f'`"{initial}"`' if one.kind is str else f"`{str(initial).lower()}`")
+    assert span == ("" if one.kind in (bool, str) else f"{one.low} to {one.high}")
+    assert f"| {one.about}" in CONFIGURATION
+
+
+@pytest.mark.parametrize("key", BOND_KEYS)
+def test_a_key_of_a_bond_is_documented_as_it_is(key: str) -> None:
+    initial = getattr(Bond(), key)
+    shown = "[]" if initial == () else f'"{initial}"' if isinstance(initial, str) else initial
+    assert ROWS[f"bond.{key}"][0] == f"`{shown}`"
+    if key == "arp_interval":
+        assert ROWS[f"bond.{key}"][1] == "{} to {}".format(*INTERVAL)
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key not in ("interface", "metric")])
+def test_a_key_of_an_uplink_is_documented_as_it_is(key: str) -> None:
+    initial = getattr(Uplink("eth0", 100), key)
+    shown = {True: "true", (): "[]", "any": '"any"'}.get(initial, str(initial))
+    assert ROWS[key][0] == f"`{shown}`"
+
+
+def test_the_metrics_are_documented_as_they_are() -> None:
+    first = [uplink.metric for uplink in default_metrics(("a", "b", "c"))]
+    assert ROWS["metric"][0] == ", ".join(str(one) for one in first) + ", ... by rank"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
+def test_an_example_of_the_config_is_one(document: Path) -> None:
+    for text in re.findall(r"```toml\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL):
+        assert parse(tomllib.loads(text))[1] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
+def test_a_link_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
+def test_a_command_line_is_one_that_the_command_takes(document: Path) -> None:
+    text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            words = line.partition("#")[0].split()
+            if words[:1] == ["sudo"]:
+                del words[0]
+            if words[:1] == ["./install.sh"]:
+                words[0] = "install"
+                if len(words) > 1 and words[1] in ("--demo", "--uninstall"):
+                    words[:2] = [words[1].removeprefix("--")]
+            elif words[:1] == ["netfail-hooks"]:
+                del words[0]
+            else:
+                continue
+            parser(filled=(words[0],)).parse_args(words)
+
+
+def test_what_is_made_from_the_code_is_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs/reference.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr + "run docs/reference.py"
+
+
+def test_the_manual_has_every_command_option_key_and_path() -> None:
+    sections = re.split(r"^\.SS ([a-z]+)\n", MANUAL.partition(".SH EXIT")[0], flags=re.MULTILINE)
+    grammar = completion.grammar()
+    assert sections[1::2] == list(grammar)
+    for name, text in zip(sections[1::2], sections[2::2], strict=True):
+        plain = text.replace("\\-", "-")
+        for word in grammar[name]:
+            assert word.text in (*re.findall(r"[\w-]+", plain), "-h", "--help")
+    settings = MANUAL.partition(".SH CONFIGURATION")[2].partition(".SH FILES")[0]
+    named = re.findall(r"^\.B (?:uplink\.)?(\S+)$", settings, re.MULTILINE)
+    assert set(ROWS) <= set(named)
+    paths = Paths()
+    for path in (paths.config, paths.notify, paths.run, paths.log, paths.manifest, paths.network):
+        assert path in MANUAL
+
+
+def test_the_manual_uses_only_macros_that_there_are() -> None:
+    used = set(re.findall(r"^\.([A-Z]+)", MANUAL, re.MULTILINE))
+    assert used <= {"TH", "SH", "SS", "PP", "TP", "B", "I", "BI", "BR", "RI"}
+
+
+def test_the_indonesian_readme_shows_the_same_code() -> None:
+    indonesian = (ROOT / "README.id.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w.*?^```$", README, re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^```\w.*?^```$", indonesian, re.MULTILINE | re.DOTALL) == blocks
+
+
+def test_the_readme_names_every_sysctl() -> None:
+    for setting in sysctls.wanted("eth0"):
+        assert setting.key.rpartition("/")[2] in README
+
+
+def test_what_was_measured_is_told_as_it_was() -> None:
+    """After a change: bench/run --from docs/bench.json --svg docs/bench.svg --markdown ..."""
+    found = load((ROOT / "docs/bench.json").read_text(encoding="utf-8"))
+    assert table.summary(found, TITLES) in README
+    assert table.markdown(found, TITLES) == (ROOT / "docs/bench.md").read_text(encoding="utf-8")
+    drawn = (ROOT / "docs/bench.svg").read_text(encoding="utf-8")
+    assert picture(found, TITLES, OURS) == drawn
+
+
+def test_a_report_of_a_bug_gets_what_is_redacted() -> None:
+    text = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    asked = text.partition("In a report of a bug")[2]
+    assert "netfail-hooks log --bundle FILE" in asked
+    assert "--json" not in asked
+
+
+def test_no_more_is_promised_of_a_pulled_cable_than_is_tested() -> None:
+    test = (ROOT / "tests/lab/test_failover.py").read_text(encoding="utf-8")
+    test = test.partition("def test_at_most_a_packet_is_lost_when_the_cable_goes(")[2]
+    most = re.search(r"out\.lost\(\) <= (\d+)", test)
+    least = re.search(r"\.total >= (\d+)", test)
+    assert most
+    assert least
+    told = f"{most[1]} of {least[1]} datagrams"
+    texts = {
+        path: (ROOT / path).read_text(encoding="utf-8")
+        for path in (
+            "README.md",
+            "README.id.md",
+            "docs/guarantees.md",
+            "man/netfail-hooks.8",
+            "packaging/debian/control",
+            "netfail_hooks/cli/__init__.py",
+        )
+    }
+    assert f"at most {told}" in texts["README.md"]
+    assert f"at most {told}" in texts["docs/guarantees.md"]
+    assert f"paling banyak {told.replace('of', 'dari')[:-1]}" in texts["README.id.md"]
+    for path, text in texts.items():
+        assert not re.search(r"\bno packet\b|\b0 (of|dari) \d+ datagram", text), path
+
+
+def test_every_dependency_earns_its_place() -> None:
+    text = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        project = tomllib.load(file)["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    for requirement in wanted:
+        name = re.match(r"[a-z0-9-]+", requirement)
+        assert name, requirement
+        assert name[0] in text, requirement

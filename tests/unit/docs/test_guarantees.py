@@ -1,0 +1,69 @@
+"""Each promise of docs/guarantees.md names tests that are there; no fault tests lack a promise."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+
+import pytest
+
+from tests.support import ROOT
+
+TEXT = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+FAULTS = [
+    path
+    for path in sorted(ROOT.glob("tests/**/test_*.py"))
+    if re.search(r"mark\.faults\b", path.read_text(encoding="utf-8"))
+]
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
+
+
+@cache
+def _defined(path: str) -> set[str]:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize(("path", "name"), NAMED)
+def test_a_named_test_is_there(path: str, name: str) -> None:
+    assert name in _defined(path)
+
+
+@pytest.mark.parametrize("path", [str(path.relative_to(ROOT)) for path in FAULTS])
+def test_every_file_of_fault_tests_is_named(path: str) -> None:
+    assert path in {named for named, _ in NAMED}
+
+
+def test_there_are_fault_tests() -> None:
+    assert len(FAULTS) > 9
+
+
+def test_every_invariant_has_tests() -> None:
+    parts = re.split(r"^\*\*(I\d)\. ", TEXT.partition("\n## What")[0], flags=re.MULTILINE)
+    told = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert list(told) == [f"I{number}" for number in range(1, 9)]
+    assert all("::test_" in text for text in told.values())
+
+
+def test_every_promise_of_the_table_has_one() -> None:
+    rows = [row for row in TEXT.splitlines() if row.startswith("| ")]
+    rows = [row for row in rows if row != "| promise | test |"]
+    assert rows
+    assert all(re.search(r"\| `tests/[\w/]+\.py::test_\w+` \|$", row) for row in rows)
+
+
+@pytest.mark.parametrize("module", re.findall(r"^python -m (tools[\w.]+)", TEXT, re.MULTILINE))
+def test_a_named_command_is_there(module: str) -> None:
+    path = ROOT / module.replace(".", "/")
+    assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+
+
+@pytest.mark.parametrize("words", re.findall(r"^pytest (tests/.*?)(?: +#.*)?$", TEXT, re.MULTILINE))
+def test_a_named_run_of_pytest_has_its_place_and_its_options(words: str) -> None:
+    place, *more = words.split()
+    assert (ROOT / place).exists()
+    declared = (ROOT / "tests/conftest.py").read_text(encoding="utf-8")
+    options = [word for word in more if word.startswith("--")]
+    assert options
+    assert all(f'"{option}"' in declared for option in options)

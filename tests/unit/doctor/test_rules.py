@@ -1,0 +1,577 @@
+"""The rules of doctor as a table: a machine that differs in one thing from a healthy one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from netfail_hooks.doctor.facts import (
+    DISPATCHER,
+    NETWORKD,
+    WAIT_ONLINE,
+    BondSeen,
+    Facts,
+    NetworkFile,
+    OwnFile,
+    Place,
+    Process,
+    Unit,
+)
+from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
+from netfail_hooks.doctor.rules.shared import AGAIN
+from netfail_hooks.install.layout import HOOK
+from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER, WANTED
+from netfail_hooks.policy.facts import Route, Sysctl
+from netfail_hooks.values import replace
+from tests.support import ROOT
+from tests.support.world import World, config_of
+
+_CONFIG = config_of("eth0", "wlan0")
+_BONDED = replace(_CONFIG, mode="bond")
+_D = "/etc/networkd-dispatcher"
+_UNITS = {name: Unit(name) for name in (NETWORKD, DISPATCHER, TIMER)} | {
+    SERVICE: Unit(SERVICE, active="inactive", enabled="static"),
+    WAIT_ONLINE: Unit(WAIT_ONLINE, command="/lib/wait-online --any --interface=eth0"),
+}
+_SEEN = World(_CONFIG, families=(4,)).look()
+_BOND = BondSeen("bond0", slaves=("eth0", "wlan0"))
+_OURS = "/etc/systemd/network/10-netfail-eth0.network"
+_SYSCTL_FILE = "/etc/sysctl.d/60-netfail-hooks.conf"
+_ALL = tuple(
+    NetworkFile(name, f"/etc/systemd/network/10-netfail-{name}.network", gateways=("192.168.1.1",))
+    for name in ("eth0", "wlan0")
+)
+
+HEALTHY = Facts(
+    uplinks=("eth0", "wlan0"),
+    config=_CONFIG,
+    seen=_SEEN,
+    states=(("eth0", "routable", "configured"), ("wlan0", "routable", "configured")),
+    networkd_version=252,
+    kernel=(6, 1),
+    units=tuple(_UNITS.values()),
+    processes=(Process("systemd-networkd", 1), Process("networkd-dispatcher", 2)),
+    programs=("networkd-dispatcher", "wpa_supplicant"),
+    hooks=(Place(f"{_D}/routable.d"), Place(f"{_D}/routable.d/{HOOK}")),
+    networks=_ALL,
+    arp_ignore=(("ipv4/conf/all/arp_ignore", 0), ("ipv4/conf/all/arp_ignore", 1)),
+    dns=(("", ()), ("eth0", ("192.168.1.1",)), ("wlan0", ("192.168.1.1",))),
+)
+BONDED = replace(HEALTHY, config=_BONDED, bonds=(_BOND,), networks=())
+BARE = Facts(uplinks=(), installed=False, programs=("networkd-dispatcher",))
+
+
+def _unit(name: str, **changes: object) -> tuple[Unit, ...]:
+    return tuple(replace(u, **changes) if u.name == name else u for u in _UNITS.values())
+
+
+def routes(*metrics: tuple[str, int, str], family: int = 4) -> object:
+    """Return what is seen with these default routes: interface, metric, gateway."""
+    ways = tuple(
+        Route(name, family, "default", metric, gateway, protocol=4)
+        for name, metric, gateway in metrics
+    )
+    rest = tuple(route for route in _SEEN.routes if route.destination != "default")
+    return replace(_SEEN, routes=ways + rest)
+
+
+def links(**changes: object) -> object:
+    """Return what is seen where wlan0 is otherwise."""
+    found = tuple(
+        replace(link, **changes) if link.name == "wlan0" else link for link in _SEEN.links
+    )
+    return replace(_SEEN, links=found)
+
+
+_WAY, _OTHER_WAY = ("eth0", 100, "192.168.1.1"), ("wlan0", 600, "192.168.1.1")
+_STRICT = replace(_SEEN, sysctls=(Sysctl("ipv4/conf/eth0/rp_filter", "1"),))
+_DARK = replace(links(carrier=False), routes=())
+_LOST = OwnFile(_SYSCTL_FILE, "missing")
+_CHANGED = OwnFile(_OURS, "changed")
+
+# The rule, whether --fix mends it, the fact that differs, and words of what is said.
+_CASES: list[tuple[str, bool, dict[str, object], str]] = [
+    ("config-wrong", False, {"config": None, "config_wrong": "uplink: no"}, "uplink: no"),
+    ("config-wrong", False, {"config": None}, "config.toml is gone"),
+    ("config-not-installed", False, {"files": (OwnFile(_OURS, "new"),)}, _OURS),
+    ("config-not-installed", False, {"files": (OwnFile(_OURS, "stale"),), "networks": ()}, _OURS),
+    ("networkd-stopped", True, {"networkd_runs": False}, "systemd-networkd is not running"),
+    ("networkd-stopped", False, {"networkd_runs": False, "units": None}, "not running"),
+    (
+        "networkd-stopped",
+        False,
+        {"networkd_runs": False, "units": _unit(NETWORKD, load="masked")},
+        "not running",
+    ),
+    ("dispatcher-missing", False, {"programs": ()}, "not installed"),
+    (
+        "dispatcher-stopped",
+        True,
+        {"processes": (), "units": _unit(DISPATCHER, active="inactive")},
+        "not running",
+    ),
+    ("dispatcher-stopped", False, {"processes": (), "units": None}, "not running"),
+    ("hook-missing", True, {"hooks": (Place(f"{_D}/off.d/{HOOK}", None),)}, f"{_D}/off.d/{HOOK}"),
+    (
+        "hook-missing",
+        False,
+        {"hooks": (Place(f"{_D}/off.d/{HOOK}", None),), "compared": False},
+        "no hook",
+    ),
+    ("hook-skipped", True, {"hooks": (Place(f"{_D}/off.d", 0o775),)}, "mode 0775, owner 0:0"),
+    ("hook-skipped", True, {"hooks": (Place(f"{_D}/off.d", owner=(0, 5)),)}, "owner 0:5"),
+    ("hook-broken", True, {"hook_lacks": "/usr/bin/python3.9"}, "/usr/bin/python3.9"),
+    ("file-missing", True, {"files": (_LOST,)}, _SYSCTL_FILE),
+    (
+        "file-missing",
+        False,
+        {"files": (OwnFile("/etc/10-netfail-bond0.netdev", "missing"),)},
+        "bond0",
+    ),
+    (
+        "foreign-manager",
+        False,
+        {"managed_elsewhere": (("NetworkManager", "wlan0"),)},
+        "NetworkManager sets up wlan0",
+    ),
+    (
+        "foreign-manager",
+        False,
+        {"managed_elsewhere": (("dhcpcd", "eth0"), ("dhcpcd", "wlan0"))},
+        "dhcpcd sets up eth0 and wlan0",
+    ),
+    ("foreign-manager", False, {"managed_elsewhere": (("odd", "eth0"),)}, "odd sets up eth0"),
+    (
+        "file-shadowed",
+        False,
+        {"networks": (NetworkFile("eth0", "/run/a.network", ours=False),)},
+        "/run/a.network for eth0",
+    ),
+    ("uplink-unmanaged", True, {"states": (("eth0", "off", "unmanaged"),)}, "not manage eth0"),
+    (
+        "uplink-unmanaged",
+        True,
+        {"states": (("eth0", "off", "unmanaged"),), "networks": ()},
+        "not manage eth0",
+    ),
+    ("uplink-failed", False, {"states": (("wlan0", "off", "failed"),)}, "not set wlan0 up"),
+    (
+        "wifi-no-supplicant",
+        False,
+        {"wireless": ("wlan0",), "seen": links(carrier=False)},
+        "for wlan0",
+    ),
+    (
+        "wifi-no-supplicant",
+        True,
+        {"wireless": ("wlan0",), "seen": links(carrier=False), "wifi_config": ("wlan0",)},
+        "for wlan0",
+    ),
+    (
+        "wifi-no-supplicant",
+        False,
+        {
+            "wireless": ("wlan0",),
+            "seen": links(carrier=False),
+            "programs": ("networkd-dispatcher",),
+        },
+        "for wlan0",
+    ),
+    (
+        "metric-too-low",
+        False,
+        {"seen": routes(_WAY, _OTHER_WAY, ("wlan0", 0, "192.168.1.9"))},
+        "of wlan0 has metric 0",
+    ),
+    ("metric-too-low", False, {"seen": routes(_WAY, ("wlan0", 50, "192.168.1.1"))}, "metric 50"),
+    (
+        "metric-equal",
+        False,
+        {"seen": routes(_WAY, ("wlan0", 100, "192.168.1.1"))},
+        "eth0 and wlan0 both have metric 100",
+    ),
+    (
+        "metric-wrong",
+        False,
+        {"seen": routes(_WAY, ("wlan0", 601, "192.168.1.1"))},
+        "metric 601, and the configuration 600",
+    ),
+    ("metric-wrong", False, {"seen": routes(_WAY, ("wlan0", 51, "192.168.1.1"))}, "metric 51"),
+    ("no-gateway", False, {"seen": routes(_WAY)}, "wlan0 has lost its default route"),
+    ("no-gateway", False, {"seen": routes(_WAY), "networks": ()}, "wlan0 has no default route"),
+    ("sysctl", True, {"seen": _STRICT}, "net.ipv4.conf.eth0.rp_filter is 1, not 2"),
+    (
+        "dns-dead-link",
+        False,
+        {
+            "dns": (("wlan0", ("9.9.9.9",)),),
+            "seen": replace(links(carrier=False), routes=_SEEN.routes),
+        },
+        "of wlan0 alone",
+    ),
+    ("dns-one-uplink", False, {"dns": (("eth0", ("9.9.9.9",)),)}, "of eth0 alone"),
+    ("timer-stopped", True, {"units": _unit(TIMER, active="inactive", enabled="disabled")}, TIMER),
+    ("check-failed", False, {"units": _unit(SERVICE, active="failed")}, SERVICE),
+    ("old-systemd", False, {"networkd_version": 241}, "IgnoreCarrierLoss=, KeepConfiguration="),
+    ("old-systemd", False, {"networkd_version": 248}, "systemd 248 does not know RouteMetric="),
+    ("networkd-not-enabled", True, {"units": _unit(NETWORKD, enabled="disabled")}, "at boot"),
+    ("dispatcher-not-enabled", True, {"units": _unit(DISPATCHER, enabled="disabled")}, "at boot"),
+    (
+        "timer-not-enabled",
+        True,
+        {"units": _unit(TIMER, enabled="disabled"), "files": (OwnFile(WANTED, "missing"),)},
+        "at boot",
+    ),
+    ("arp-ignore", False, {"arp_ignore": (("ipv4/conf/all/arp_ignore", 2),)}, "arp_ignore is 2"),
+    ("arp-ignore", False, {"arp_ignore": (("ipv4/conf/eth0/arp_ignore", 8),)}, "arp_ignore is 8"),
+    ("interface-gone", False, {"seen": replace(_SEEN, links=_SEEN.links[:1])}, "no wlan0"),
+    ("wait-online", False, {"units": _unit(WAIT_ONLINE, command="/lib/wait-online")}, "every"),
+    (
+        "wait-online",
+        True,
+        {"units": _unit(WAIT_ONLINE, command="/lib/wait-online", stale=True)},
+        "every",
+    ),
+    (
+        "wait-online",
+        True,
+        {
+            "units": _unit(WAIT_ONLINE, command="/lib/wait-online"),
+            "files": (OwnFile(ONLINE_FILE, "missing"),),
+        },
+        "every",
+    ),
+    (
+        "wait-online",
+        False,
+        {"units": (*_UNITS.values(), Unit("systemd-networkd-wait-online@eth0.service"))},
+        "for eth0 alone",
+    ),
+    ("units-stale", True, {"units": _unit(TIMER, stale=True)}, TIMER),
+    ("timer-outdated", True, {"timer_interval_kept": False}, "check.interval = 5"),
+    ("file-changed", False, {"files": (_CHANGED,)}, _OURS),
+    ("old-kernel", False, {"kernel": (5, 17)}, "5.17"),
+]
+_BOND_CASES: list[tuple[str, bool, BondSeen | None, str]] = [
+    ("bond-missing", False, None, "no bond0"),
+    ("bond-mode", False, replace(_BOND, mode="balance-rr"), "balance-rr"),
+    ("bond-mac", False, replace(_BOND, fail_over_mac="none"), "fail_over_mac none"),
+    ("bond-slave", True, replace(_BOND, slaves=("eth0",)), "wlan0 is not in bond0"),
+    ("bond-monitor", True, replace(_BOND, arp_interval=0), "no ARP monitor"),
+    ("bond-monitor", True, replace(_BOND, targets=()), "no ARP monitor"),
+]
+
+
+@pytest.mark.parametrize("facts", [HEALTHY, BONDED], ids=["routes", "bond"])
+def test_a_healthy_machine_is_called_so(facts: Facts) -> None:
+    assert diagnose(facts) == ()
+
+
+@pytest.mark.parametrize(("code", "safe", "changes", "told"), _CASES)
+def test_one_thing_wrong_is_one_finding(
+    code: str,
+    safe: bool,  # noqa: FBT001
+    changes: dict[str, object],
+    told: str,
+) -> None:
+    (found,) = diagnose(replace(HEALTHY, **changes))
+    assert (found.code, found.safe) == (code, safe), found
+    assert told in found.what
+    assert found.mend
+
+
+@pytest.mark.parametrize(("code", "safe", "bond", "told"), _BOND_CASES)
+def test_one_thing_wrong_with_a_bond(
+    code: str,
+    safe: bool,  # noqa: FBT001
+    bond: BondSeen | None,
+    told: str,
+) -> None:
+    (found,) = diagnose(replace(BONDED, bonds=(bond,) if bond else ()))
+    assert (found.code, found.safe) == (code, safe), found
+    assert told in found.what
+
+
+# What a healthy machine may look like, too.
+_FINE: list[dict[str, object]] = [
+    {"units": None, "unknown": ("systemd",)},
+    {"config": replace(_CONFIG, interval=0), "units": _unit(TIMER, active="inactive")},
+    {"units": _unit(TIMER, load="not-found", active="inactive", enabled="")},
+    {"units": _unit(WAIT_ONLINE, command="/lib/wait-online", enabled="disabled")},
+    {
+        "units": (
+            *_UNITS.values(),
+            Unit("systemd-networkd-wait-online@eth0.service", enabled="disabled"),
+        )
+    },
+    {"networkd_version": 249},
+    {"networkd_version": 0, "kernel": (0, 0)},
+    {"kernel": (5, 18)},
+    {
+        "states": (("eth0", "routable", "configuring"), ("wlan0", "off", "configuring")),
+        "seen": routes(_WAY),
+    },
+    {"seen": routes(_WAY, _OTHER_WAY, ("wg0", 0, ""))},
+    {"seen": routes(_WAY, _OTHER_WAY, ("eth0", 100, "192.168.1.9"))},
+    {"seen": replace(_SEEN, routes=(*_SEEN.routes, Route("wlan0", 4, "default", 50)))},
+    {"seen": _DARK, "networks": (), "states": ()},
+    {"dns": None},
+    {"dns": (("", ("9.9.9.9",)), ("eth0", ("192.168.1.1",)))},
+    {"dns": (("wg0", ("10.0.0.1",)), ("eth0", ("192.168.1.1",)))},
+    {"dns": (("", ()),)},
+    {"wireless": ("wlan0",)},
+    {
+        "wireless": ("wlan0",),
+        "seen": links(carrier=False),
+        "states": (),
+        "processes": (*HEALTHY.processes, Process("wpa_supplicant", 9, ("x", "-i", "wlan0"))),
+    },
+    {
+        "wireless": ("wlan0",),
+        "seen": links(carrier=False),
+        "states": (),
+        "processes": (*HEALTHY.processes, Process("wpa_supplicant", 9, ("x", "-B", "-iwlan0"))),
+    },
+    {
+        "wireless": ("wlan0",),
+        "seen": links(carrier=False),
+        "processes": (*HEALTHY.processes, Process("iwd", 9)),
+    },
+    {
+        "wireless": ("wlan0",),
+        "seen": links(carrier=False),
+        "units": (*_UNITS.values(), Unit("wpa_supplicant@wlan0.service")),
+    },
+    {"wireless": ("wlx9",)},
+    {"arp_ignore": (("ipv4/conf/eth0/arp_ignore", 1),)},
+    {
+        "config": replace(_CONFIG, follow_addresses=False),
+        "arp_ignore": (("ipv4/conf/eth0/arp_ignore", 2),),
+    },
+    {"bonds": (BondSeen("bond7", mode="balance-rr", slaves=("eth3",)),)},
+    {"seen": None},
+]
+
+
+@pytest.mark.parametrize("changes", _FINE)
+def test_what_is_no_fault_is_not_called_one(changes: dict[str, object]) -> None:
+    assert diagnose(replace(HEALTHY, **changes)) == ()
+
+
+def test_a_bond_of_the_users_own_is_judged_where_an_uplink_is_in_it() -> None:
+    howto = BondSeen("bond0", "balance-rr", "none", 0, (), ("eth0", "wlan0"))
+    found = diagnose(replace(HEALTHY, bonds=(howto,)))
+    assert [(one.code, one.safe) for one in found] == [("bond-mode", False)]
+    assert "--mode bond --primary eth0 --backup wlan0" in found[0].mend[0]
+
+
+@pytest.mark.parametrize(
+    ("uplinks", "mend"),
+    [
+        ((), "--primary eth0 --backup wlan0"),
+        (("enp1s0", "wlp2s0", "eth9"), "--primary enp1s0 --backup wlp2s0 --backup eth9"),
+    ],
+)
+def test_not_installed_comes_first_and_nothing_is_mended(
+    uplinks: tuple[str, ...], mend: str
+) -> None:
+    found = diagnose(
+        replace(
+            HEALTHY,
+            config=None,
+            installed=False,
+            uplinks=uplinks,
+            networks=(),
+            networkd_runs=False,
+            processes=(),
+            states=(),
+        )
+    )
+    assert found[0].code == "not-installed"
+    assert mend in found[0].mend[1]
+    assert not any(one.safe for one in found)
+
+
+def test_an_uninstalled_machine_with_how_tos_two_files() -> None:
+    seen = routes(("eth0", 0, "192.168.1.1"), ("wlan0", 0, "192.168.1.1"))
+    facts = replace(HEALTHY, config=None, installed=False, seen=seen)
+    assert [one.code for one in diagnose(facts)] == ["not-installed", "metric-equal"]
+    assert [one.code for one in diagnose(BARE)] == ["not-installed"]
+
+
+def test_the_cause_is_told_and_what_follows_from_it_is_not() -> None:
+    ours = replace(
+        HEALTHY,
+        networks=(NetworkFile("eth0", "/etc/a", ours=False),),
+        files=(OwnFile(_OURS, "missing"),),
+    )
+    assert [one.code for one in diagnose(ours)] == ["file-missing"]
+    off = replace(HEALTHY, networkd_runs=False, states=(("eth0", "", "unmanaged"),))
+    assert [one.code for one in diagnose(off)] == ["networkd-stopped"]
+    unmanaged = NetworkFile("eth0", "/etc/a", ours=False, unmanaged=True)
+    shadowed = replace(HEALTHY, networks=(unmanaged,), states=(("eth0", "", "unmanaged"),))
+    assert [one.code for one in diagnose(shadowed)] == ["file-shadowed"]
+
+
+def test_networkd_is_not_started_beside_another_manager() -> None:
+    names = ("eth0", "wlan0")
+    both = replace(
+        HEALTHY,
+        managed_elsewhere=tuple(("NetworkManager", name) for name in names),
+        states=tuple((name, "routable", "unmanaged") for name in names),
+    )
+    assert [one.code for one in diagnose(both)] == ["foreign-manager"]
+    off = replace(
+        both, networkd_runs=False, units=_unit(NETWORKD, active="inactive", enabled="disabled")
+    )
+    found = [*diagnose(off), *diagnose(replace(off, networkd_runs=True))]
+    assert [(one.code, one.safe) for one in found] == [
+        ("foreign-manager", False),
+        ("networkd-stopped", False),
+        ("foreign-manager", False),
+        ("networkd-not-enabled", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("there", "manager", "not_there"),
+    [
+        ((), "apt ", "pacman"),
+        (("apt-get",), "apt ", "pacman"),
+        (("pacman",), "pacman -S", "apt"),
+        (("apt-get", "pacman"), "apt ", "pacman"),
+    ],
+)
+def test_packages_come_from_where_install_sh_takes_them(
+    there: tuple[str, ...], manager: str, not_there: str
+) -> None:
+    ill = replace(
+        HEALTHY,
+        programs=there,
+        networkd_version=241,
+        kernel=(5, 4),
+        wireless=("wlan0",),
+        seen=links(carrier=False),
+    )
+    found = {one.code: one.mend[0] for one in diagnose(ill)}
+    assert list(found) == ["dispatcher-missing", "wifi-no-supplicant", "old-systemd", "old-kernel"]
+    assert all(mend.startswith(manager) and not_there not in mend for mend in found.values())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Process("wpa_supplicant", 9, ("x", "-i", "wlan01", "-c", "/etc/wlan0.conf")),
+        Process("wpa_supplicant", 9, ("x", "-iwlan01")),
+        Process("wpa_supplicant", 9, ("x", "-u", "wlan0")),
+        Process("hostapd", 9, ("x", "-i", "wlan0")),
+    ],
+)
+def test_who_serves_another_wifi_is_nobody_for_this_one(other: Process) -> None:
+    (found,) = diagnose(
+        replace(
+            HEALTHY,
+            wireless=("wlan0",),
+            seen=links(carrier=False),
+            processes=(*HEALTHY.processes, other),
+        )
+    )
+    assert found.what == "no wpa_supplicant or iwd runs for wlan0"
+
+
+@pytest.mark.parametrize("programs", [HEALTHY.programs, ("networkd-dispatcher",)])
+@pytest.mark.parametrize("configured", [(), ("wlan0",)])
+def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
+    programs: tuple[str, ...], configured: tuple[str, ...]
+) -> None:
+    (found,) = diagnose(
+        replace(
+            HEALTHY,
+            wireless=("wlan0",),
+            seen=links(carrier=False),
+            programs=programs,
+            wifi_config=configured,
+        )
+    )
+    steps = {
+        "apt install wpasupplicant": "wpa_supplicant" not in programs,
+        "(umask 077; wpa_passphrase SSID >/etc/wpa_supplicant/wpa_supplicant-wlan0.conf)"
+        "  # then type the passphrase, and Enter": not configured,
+        "systemctl enable --now wpa_supplicant@wlan0.service": True,
+    }
+    assert found.mend == tuple(step for step, wanted in steps.items() if wanted)
+    assert found.safe is (len(found.mend) == 1)
+
+
+@pytest.mark.parametrize(
+    ("other", "mend"),
+    [
+        (NetworkFile("eth0", "/run/systemd/network/05-net plan.network", ours=False), (AGAIN,)),
+        (
+            NetworkFile("eth0", "/etc/systemd/network/05-x.network", ours=False, unmanaged=True),
+            ("editor /etc/systemd/network/05-x.network  # take Unmanaged=yes out", AGAIN),
+        ),
+        (
+            NetworkFile("eth0", "/etc/systemd/network/00-a b.network", ours=False),
+            (
+                (
+                    "mv '/etc/systemd/network/00-a b.network' "
+                    "'/etc/systemd/network/00-a b.network'.off"
+                ),
+                "networkctl reload",
+            ),
+        ),
+        (
+            NetworkFile("eth0", "/run/00-netfail-eth0.network", ours=False),
+            (
+                "mv /run/00-netfail-eth0.network /run/00-netfail-eth0.network.off",
+                "networkctl reload",
+            ),
+        ),
+    ],
+)
+def test_a_file_is_moved_away_only_where_ours_can_not_go_ahead(
+    other: NetworkFile, mend: tuple[str, ...]
+) -> None:
+    (found,) = diagnose(replace(HEALTHY, networks=(other,)))
+    assert (found.code, found.mend) == ("file-shadowed", mend)
+
+
+def test_what_is_broken_comes_before_what_is_weak() -> None:
+    ill = replace(
+        HEALTHY, kernel=(5, 4), files=(_CHANGED, _LOST), programs=(), timer_interval_kept=False
+    )
+    found = diagnose(ill)
+    assert [one.code for one in found] == [
+        "dispatcher-missing",
+        "file-missing",
+        "timer-outdated",
+        "file-changed",
+        "old-kernel",
+    ]
+    assert [one.severity == BROKEN for one in found] == [True, True, False, False, False]
+    # Somebody has edited a file: to install again is then for a person to decide.
+    assert not any(one.safe for one in found)
+
+
+def test_a_superfluous_route_is_deleted_and_the_only_one_is_set_anew() -> None:
+    (extra,) = diagnose(replace(HEALTHY, seen=routes(_WAY, _OTHER_WAY, ("wlan0", 7, "192.0.2.1"))))
+    assert extra.mend == ("ip -4 route delete default via 192.0.2.1 dev wlan0 metric 7",)
+    (only,) = diagnose(replace(HEALTHY, seen=routes(_WAY, ("wlan0", 7, "192.168.1.1"))))
+    assert only.mend[:2] == ("networkctl reload", "networkctl reconfigure wlan0")
+
+
+def test_many_paths_are_counted() -> None:
+    many = tuple(Place(f"/d/{number}", None) for number in range(5))
+    (found,) = diagnose(replace(HEALTHY, hooks=many))
+    assert found.what == "no hook at /d/0, /d/1, /d/2 and 2 more"
+
+
+def test_every_rule_has_a_case_and_a_row_in_the_manual_of_troubles() -> None:
+    codes = [rule.code for rule in RULES]
+    assert len(codes) == len(set(codes))
+    tried = {case[0] for case in _CASES} | {case[0] for case in _BOND_CASES} | {"not-installed"}
+    assert tried == set(codes)
+    text = ROOT.joinpath("docs/troubleshooting.md").read_text("utf-8")
+    assert set(re.findall(r"^\|[^|]*\| `([a-z-]+)` \|", text, re.MULTILINE)) == set(codes)

@@ -1,0 +1,301 @@
+"""install on a machine that is only files: what it writes, refuses, and leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks.cli import prompts
+from netfail_hooks.config import file as config_file
+from netfail_hooks.errors import Misuse, NotPermitted
+from netfail_hooks.install import hook_file
+from netfail_hooks.networkd.detect import refuse_foreign_managers
+from netfail_hooks.paths import Paths
+from tests.support.machine import HOWTO, Machine
+
+PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
+ONLINE = "systemd-networkd-wait-online.service.d/10-netfail-hooks.conf"
+NETWORK = "/etc/systemd/network"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_everything_is_put_in_place(machine: Machine) -> None:
+    assert machine.install(*PAIR) == 0
+    for name, metric in (("eth0", 100), ("wlan0", 600)):
+        text = machine.read(f"{NETWORK}/10-netfail-{name}.network")
+        assert f"Metric={metric}" in text
+        assert "# the wired one" in text
+    for state in hook_file.states():
+        hook = f"{machine.root}/etc/networkd-dispatcher/{state}.d/50-netfail-hooks"
+        assert os.stat(hook).st_mode & 0o7777 == 0o755
+        assert os.stat(os.path.dirname(hook)).st_mode & 0o7777 == 0o755
+        assert Path(hook).read_bytes() == hook_file.hook_text()
+    assert config_file.read(machine.paths.config).names() == ("eth0", "wlan0")
+    assert "157 netfail" in machine.read("/etc/iproute2/rt_protos.d/netfail-hooks.conf")
+    sysctl = machine.read("/etc/sysctl.d/60-netfail-hooks.conf")
+    assert "-net/ipv4/conf/wlan0/ignore_routes_with_linkdown = 1\n" in sysctl
+    link = f"{machine.root}/etc/systemd/system/timers.target.wants/netfail-hooks-check.timer"
+    assert os.readlink(link) == "/etc/systemd/system/netfail-hooks-check.timer"
+    assert os.path.isdir(machine.paths.notify)
+    online = machine.read(f"/etc/systemd/system/{ONLINE}")
+    assert online.endswith(" --any --interface=eth0 --interface=wlan0\n")
+
+
+def test_of_a_bond_only_itself_makes_the_machine_online(machine: Machine) -> None:
+    machine.install(*PAIR, "--mode", "bond")
+    online = machine.read(f"/etc/systemd/system/{ONLINE}")
+    assert online.endswith("wait-online --any --interface=bond0\n")
+
+
+def test_the_users_own_files_are_not_touched(machine: Machine) -> None:
+    before = machine.shape()
+    machine.install(*PAIR)
+    after = machine.shape()
+    assert {path: after[path] for path in before} == before
+
+
+@pytest.mark.parametrize("plugged", [True, False])
+def test_systemds_own_file_for_ad_hoc_wifi_is_no_uplinks(tmp_path: Path, *, plugged: bool) -> None:
+    machine = Machine(tmp_path, ("eth0", "wlan0") if plugged else ())
+    for name in ("eth0", "wlan0"):
+        os.unlink(f"{machine.root}{NETWORK}/20-{name}.network")
+    machine.write(
+        "/usr/lib/systemd/network/80-wifi-adhoc.network",
+        "[Match]\nType=wlan\nWLANInterfaceType=ad-hoc\n",
+    )
+    machine.install(*PAIR, "--dhcp")
+    assert "DHCP=yes" in machine.read(f"{NETWORK}/10-netfail-wlan0.network")
+
+
+def test_twice_is_the_same_as_once(machine: Machine) -> None:
+    machine.install(*PAIR)
+    once = machine.shape()
+    machine.install(*PAIR)
+    machine.install("--yes")
+    assert machine.shape() == once
+
+
+def test_a_dry_run_shows_what_is_alike_once(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.install("--primary", "eth0", "--backup", "wlan0", "--dry-run")
+    diff = capsys.readouterr().out
+    assert diff.count("+from netfail_hooks.hook import main\n") == 1
+    for state in hook_file.states():
+        assert f"/etc/networkd-dispatcher/{state}.d/50-netfail-hooks\n" in diff
+    for name in ("eth0", "wlan0"):
+        assert f"+++ b{NETWORK}/10-netfail-{name}.network" in diff
+
+
+def test_a_dry_run_prints_a_diff_that_patch_takes_and_changes_nothing(
+    machine: Machine, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    before = machine.shape()
+    assert machine.install("--primary", "eth0", "--backup", "wlan0", "--dry-run") == 0
+    assert machine.shape() == before
+    diff = capsys.readouterr().out
+    other = tmp_path / "other"
+    subprocess.run(["cp", "-a", f"{machine.root}/etc", other], check=True)
+    named = re.sub(r"^(\+\+\+ b|--- a)/etc", r"\1", diff, flags=re.MULTILINE)
+    subprocess.run(["patch", "-p1", "-d", other], input=named, text=True, check=True)
+    machine.install(*PAIR)
+    for path in (
+        "systemd/network/10-netfail-eth0.network",
+        "netfail-hooks/config.toml",
+        f"networkd-dispatcher/{hook_file.states()[0]}.d/50-netfail-hooks",
+    ):
+        assert (other / path).read_text() == machine.read(f"/etc/{path}")
+
+
+def test_uplinks_are_detected_wired_first(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, ("wlan0", "eth0", "spare0"))
+    machine.install("--yes")
+    assert config_file.read(machine.paths.config).names() == ("eth0", "wlan0")
+
+
+def test_one_uplink_is_not_enough(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, ("eth0",))
+    with pytest.raises(Misuse, match=r"only eth0 is set up.*--primary IF --backup IF"):
+        machine.install("--yes")
+    assert not machine.has("/etc/netfail-hooks")
+
+
+def test_three_of_any_name(machine: Machine) -> None:
+    machine.nic("enx00e04c", 7)
+    machine.write(f"{NETWORK}/usb.network", HOWTO.format(name="enx00e04c", host=9))
+    machine.install("--uplink", "enx00e04c", "--uplink", "wlan0", "--uplink", "eth0", "--yes")
+    found = config_file.read(machine.paths.config)
+    assert [(one.interface, one.metric) for one in found.uplinks] == [
+        ("enx00e04c", 100),
+        ("wlan0", 600),
+        ("eth0", 1100),
+    ]
+
+
+def test_other_uplinks_later_give_the_old_ones_back(machine: Machine) -> None:
+    machine.install(*PAIR)
+    machine.nic("usb0", 7)
+    machine.write(f"{NETWORK}/usb.network", HOWTO.format(name="usb0", host=9))
+    machine.install("--primary", "eth0", "--backup", "usb0", "--yes")
+    assert not machine.has(f"{NETWORK}/10-netfail-wlan0.network")
+    assert machine.has(f"{NETWORK}/10-netfail-usb0.network")
+
+
+def test_a_new_set_up_is_written_for_nics_without_one(machine: Machine) -> None:
+    os.unlink(f"{machine.root}{NETWORK}/20-eth0.network")
+    machine.install(
+        *PAIR,
+        "--address",
+        "eth0=10.0.0.2/24",
+        "--gateway",
+        "10.0.0.1",
+        "--dns",
+        "10.0.0.1",
+        "--dhcp",
+        "wlan0",
+    )
+    wired = machine.read(f"{NETWORK}/10-netfail-eth0.network")
+    assert "10.0.0.2/24" in wired
+    assert "Gateway=10.0.0.1" in wired
+    wireless = machine.read(f"{NETWORK}/10-netfail-wlan0.network")
+    assert re.search(r"^DHCP=", wireless, re.MULTILINE)
+    assert "10.0.0.1\n" not in wireless.replace("DNS=10.0.0.1\n", "")
+
+
+def test_an_uplink_nobody_set_up_is_refused_with_the_next_step(machine: Machine) -> None:
+    with pytest.raises(Misuse, match=r"how ppp0 is to be set up: add --dhcp ppp0"):
+        machine.install("--primary", "eth0", "--backup", "ppp0", "--yes")
+    assert not machine.has("/var/lib/netfail-hooks")
+
+
+def test_an_absent_uplink_is_allowed_and_told(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.write(f"{NETWORK}/usb.network", HOWTO.format(name="usb0", host=9))
+    machine.install("--primary", "eth0", "--backup", "usb0", "--yes")
+    assert "there is no usb0 now" in capsys.readouterr().err
+
+
+def test_a_config_that_a_person_edited_survives(machine: Machine) -> None:
+    text = '# mine\n[[uplink]]\ninterface="wlan0"\n[[uplink]]\ninterface="eth0"\n'
+    machine.write("/etc/netfail-hooks/config.toml", text, mode=0o600)
+    machine.install("--yes")
+    assert machine.read("/etc/netfail-hooks/config.toml") == text
+    assert os.stat(machine.paths.config).st_mode & 0o777 == 0o600
+    assert "Metric=100" in machine.read(f"{NETWORK}/10-netfail-wlan0.network")
+
+
+def test_no_interval_no_timer(machine: Machine) -> None:
+    machine.install(*PAIR)
+    machine.install("--interval", "0", "--yes")
+    assert not machine.has("/etc/systemd/system/netfail-hooks-check.timer")
+    assert not machine.has("/etc/systemd/system/timers.target.wants/netfail-hooks-check.timer")
+    machine.install("--interval", "1", "--yes")
+    assert "OnUnitActiveSec=1\n" in machine.read("/etc/systemd/system/netfail-hooks-check.timer")
+
+
+def test_modes_that_the_dispatcher_would_skip_are_mended(machine: Machine) -> None:
+    os.chmod(f"{machine.root}/etc/networkd-dispatcher/routable.d", 0o775)  # noqa: S103 - the mistake
+    before = machine.shape()
+    machine.install(*PAIR)
+    mode = os.stat(f"{machine.root}/etc/networkd-dispatcher/routable.d").st_mode
+    assert mode & 0o7777 == 0o755
+    machine.uninstall("--yes")
+    left = machine.shape()
+    assert {path: left[path] for path in before} == before
+
+
+def test_without_a_person_to_ask_nothing_is_done(machine: Machine) -> None:
+    before = machine.shape()
+    with pytest.raises(Misuse, match="add --yes, or --dry-run"):
+        machine.install("--primary", "eth0", "--backup", "wlan0")
+    assert machine.shape() == before
+
+
+def test_json_tells_what_was_done(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.install(*PAIR, "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert f"write {NETWORK}/10-netfail-eth0.network" in told["did"]
+    assert told["live"] is False
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--backup wlan0", "--backup without --primary"),
+        ("--primary eth0", "nothing to fail over to"),
+        ("--primary eth0 --backup eth0", "the same uplink twice"),
+        ("--primary eth0 --uplink wlan0", "exclude each other"),
+        ("--primary a/b --backup eth0", "not an interface name"),
+        ("--primary eth0 --backup wlan0 --interval -1", "must be 0 to 3600"),
+        ("--primary eth0 --backup wlan0 --address eth0", "must be IF=CIDR"),
+        ("--primary eth0 --backup wlan0 --address eth0=1.2.3.4", "no length"),
+        ("--primary eth0 --backup wlan0 --address eth0=1.2.3.400/24", "does not appear"),
+        ("--primary eth0 --backup wlan0 --address usb0=1.2.3.4/24", "usb0 is no uplink"),
+        ("--primary eth0 --backup wlan0 --gateway 1.2.3.4", "without --address"),
+        ("--primary eth0 --backup wlan0 --dhcp eth0 --gateway wlan0=1.2.3.4", "has neither"),
+        ("--primary eth0 --backup wlan0 --dhcp eth0 --address eth0=1.2.3.4/8", "exclude each"),
+    ],
+)
+def test_wrong_words_are_told(machine: Machine, words: str, told: str) -> None:
+    before = machine.shape()
+    with pytest.raises(Misuse, match=told):
+        machine.install(*words.split(), "--yes")
+    assert machine.shape() == before
+
+
+def test_a_failure_in_the_middle_leaves_everything_as_it_was(machine: Machine) -> None:
+    os.makedirs(f"{machine.root}/etc/networkd-dispatcher/off.d/50-netfail-hooks")
+    before = machine.shape()
+    with pytest.raises(OSError, match=r"off\.d"):
+        machine.install(*PAIR)
+    assert machine.shape() == before
+
+
+def test_a_failure_of_a_second_install_leaves_the_first(machine: Machine) -> None:
+    machine.install(*PAIR)
+    hook = f"{machine.root}/etc/networkd-dispatcher/off.d/50-netfail-hooks"
+    os.unlink(hook)
+    os.mkdir(hook)
+    before = machine.shape()
+    with pytest.raises(OSError, match=r"off\.d"):
+        machine.install("--interval", "9", "--yes")
+    assert machine.shape() == before
+
+
+def test_only_root_may_install_on_the_running_machine(machine: Machine) -> None:
+    child = os.fork()
+    if not child:
+        status = 99
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            prompts.refuse_powerless("")
+        except NotPermitted as problem:
+            status = problem.status
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    prompts.refuse_powerless(str(machine.root))
+
+
+def test_an_uplink_of_networkmanager_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nmcli = tmp_path / "nmcli"
+    nmcli.write_text("#!/bin/sh\nprintf 'eth0:connected (externally)\\nwlan0:disconnected\\n'\n")
+    nmcli.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    refuse_foreign_managers(Paths(), ("eth0",))
+    refuse_foreign_managers(Paths("/somewhere/else"), ("wlan0",))
+    with pytest.raises(Misuse, match=r"NetworkManager has wlan0.*managed no"):
+        refuse_foreign_managers(Paths(), ("eth0", "wlan0"))

@@ -1,0 +1,199 @@
+"""uninstall gives back what was there, byte for byte, whatever happened in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks.errors import Misuse
+from tests.conftest import Tried
+from tests.support.machine import Machine, Shape
+
+PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
+CONFIG = "/etc/netfail-hooks/config.toml"
+# What a process can't do to a file system without one of these (Python's audit events).
+_DEEDS = ("os.rename", "os.mkdir", "os.chmod", "os.chown", "os.remove", "os.rmdir", "os.symlink")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    machine = Machine(tmp_path)
+    machine.write("/etc/sysctl.d/60-netfail-hooks.conf", "an odd name of mine\n", mode=0o640)
+    os.makedirs(f"{tmp_path}/etc/systemd/system", mode=0o711)
+    return machine
+
+
+def test_everything_is_given_back(machine: Machine) -> None:
+    before = machine.shape()
+    machine.install(*PAIR)
+    assert machine.shape() != before
+    assert machine.uninstall("--yes") == 0
+    assert machine.shape() == before
+
+
+def test_twice_says_that_nothing_is_installed(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = machine.shape()
+    machine.install(*PAIR)
+    machine.uninstall("--yes")
+    capsys.readouterr()
+    assert machine.uninstall("--yes") == 0
+    assert capsys.readouterr().out == "nothing is installed\n"
+    assert machine.shape() == before
+
+
+def test_after_several_different_installs_the_first_original_comes_back(machine: Machine) -> None:
+    before = machine.shape()
+    machine.install(*PAIR)
+    machine.install("--primary", "wlan0", "--backup", "eth0", "--interval", "0", "--yes")
+    machine.install("--interval", "2", "--yes")
+    machine.uninstall("--yes")
+    assert machine.shape() == before
+
+
+def test_the_users_own_config_is_given_back_as_it_was(machine: Machine) -> None:
+    machine.write(
+        CONFIG, '[[uplink]]\ninterface="wlan0"\n[[uplink]]\ninterface="eth0"\n', mode=0o600
+    )
+    before = machine.shape()
+    machine.install(*PAIR)
+    assert machine.shape()[f"{machine.root}{CONFIG}"] != before[f"{machine.root}{CONFIG}"]
+    machine.uninstall("--yes")
+    assert machine.shape() == before
+
+
+def test_what_somebody_changed_since_stays_and_is_told(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.install(*PAIR)
+    network = "/etc/systemd/network/10-netfail-eth0.network"
+    machine.write(network, "# mine now\n")
+    machine.write(CONFIG, machine.read(CONFIG) + "# a note\n")
+    machine.write("/etc/netfail-hooks/notify.d/mail", "#!/bin/sh\n", mode=0o755)
+    machine.uninstall("--yes")
+    assert machine.read(network) == "# mine now\n"
+    assert machine.read(CONFIG).endswith("# a note\n")
+    assert machine.has("/etc/netfail-hooks/notify.d/mail")
+    assert not machine.has("/etc/systemd/network/10-netfail-wlan0.network")
+    assert f"{network} was changed since install" in capsys.readouterr().err
+
+
+def test_the_config_is_kept_on_request(machine: Machine) -> None:
+    machine.install(*PAIR)
+    config = machine.read(CONFIG)
+    machine.uninstall("--yes", "--keep-config")
+    assert machine.read(CONFIG) == config
+    assert machine.has("/etc/netfail-hooks/notify.d")
+    assert not machine.has("/var/lib/netfail-hooks")
+
+
+def test_a_dry_run_prints_a_diff_and_changes_nothing(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.install(*PAIR)
+    before = machine.shape()
+    capsys.readouterr()
+    machine.uninstall("--dry-run")
+    assert "--- a/etc/systemd/network/10-netfail-eth0.network" in capsys.readouterr().out
+    assert machine.shape() == before
+
+
+def test_without_a_person_to_ask_nothing_is_done(machine: Machine) -> None:
+    machine.install(*PAIR)
+    before = machine.shape()
+    with pytest.raises(Misuse, match="add --yes"):
+        machine.uninstall()
+    assert machine.shape() == before
+
+
+def test_what_hooks_left_goes_and_the_log_only_unless_kept(machine: Machine) -> None:
+    machine.install(*PAIR)
+    for path in ("/run/netfail-hooks/state", "/var/log/netfail-hooks/events.jsonl"):
+        machine.write(path, "")
+    machine.uninstall("--yes", "--keep-log")
+    assert not machine.has("/run/netfail-hooks")
+    assert machine.has("/var/log/netfail-hooks/events.jsonl")
+
+
+def _killed_at(number: int, work: Callable[[], int]) -> bool:
+    """Run ``work`` in a child, killed right before its deed of that number; tell if it was."""
+    child = os.fork()
+    if not child:
+        _die_at(number)
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (1, 2):
+            os.dup2(null, stream)
+        os._exit(work())
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, -signal.SIGKILL)
+    return status == -signal.SIGKILL
+
+
+def _die_at(number: int) -> None:
+    left = number
+
+    def count(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal left
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_ACCMODE
+        if event in _DEEDS or writes:
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+
+
+@pytest.mark.faults
+def test_killed_anywhere_in_install_uninstall_gives_everything_back(
+    machine: Machine, tried: Tried
+) -> None:
+    before = machine.shape()
+    number = 0
+    while _killed_at(number := number + 1, lambda: machine.install(*PAIR)):
+        tried("kill points: install, on files alone", 1)
+        machine.uninstall("--yes")
+        assert machine.shape() == before, f"killed at deed {number}"
+    assert number > 100
+
+
+@pytest.mark.faults
+def test_killed_anywhere_in_uninstall_the_next_one_does_the_rest(
+    machine: Machine, tried: Tried
+) -> None:
+    before = machine.shape()
+    number = 0
+    while True:
+        machine.install(*PAIR)
+        killed = _killed_at(number := number + 1, lambda: machine.uninstall("--yes"))
+        tried("kill points: uninstall, on files alone", killed)
+        machine.uninstall("--yes")
+        assert machine.shape() == before, f"killed at deed {number}"
+        if not killed:
+            break
+    assert number > 50
+
+
+@pytest.mark.faults
+def test_killed_anywhere_in_a_second_install_the_next_one_does_the_rest(
+    machine: Machine, tried: Tried
+) -> None:
+    before = machine.shape()
+    other = ("--primary", "wlan0", "--backup", "eth0", "--interval", "0", "--yes")
+    ends: list[Shape] = []
+    while True:
+        machine.install(*PAIR)
+        killed = _killed_at(len(ends) + 1, lambda: machine.install(*other))
+        tried("kill points: install, on files alone", killed)
+        machine.install(*other)
+        ends.append(machine.shape())
+        machine.uninstall("--yes")
+        assert machine.shape() == before, f"killed at deed {len(ends)}"
+        if not killed:
+            break
+    assert all(end == ends[-1] for end in ends)

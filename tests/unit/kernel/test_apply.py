@@ -1,0 +1,228 @@
+"""What the kernel is told for each change, as pyroute2 reads it, and what a refusal leads to."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from netfail_hooks.kernel import apply as kernel_apply
+from netfail_hooks.kernel import bond, connections
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.announce import Announcer
+from netfail_hooks.kernel.apply import apply
+from netfail_hooks.policy.changes import (
+    AddAddress,
+    Announce,
+    Change,
+    DropAddress,
+    DropRoute,
+    EndFlows,
+    Enslave,
+    Forget,
+    SetActive,
+    SetMetric,
+    SetMonitor,
+    SetRoute,
+    SetSysctl,
+)
+from netfail_hooks.policy.facts import Address, Link, Observation, Route, Sysctl
+from netfail_hooks.values import replace
+from tests.support.messages import ETH, Kernel, address_of, said
+
+LINKS = {"eth0": ETH, "wlan0": 4, "bond0": 5}
+SEEN = Observation(0, tuple(Link(name, at, True, True, 0, "") for name, at in LINKS.items()))  # noqa: FBT003 - up, with a carrier
+OURS = 157
+
+
+def _told(change: Change, message: Any) -> tuple[int, int, dict[str, Any]]:
+    kernel = Kernel()
+    assert apply((change,), SEEN, cast("rt.Netlink", kernel), Announcer()) == []
+    ((kind, flags, body),) = kernel.changed
+    return kind, flags, said(message, body)
+
+
+# --- routes -------------------------------------------------------------------------------------
+
+DEFAULT = Route("eth0", 4, "default", 50, "192.168.1.1")
+PREFIX = Route("wlan0", 4, "192.168.1.0/24", 50)
+SIX = Route("eth0", 6, "fd00::/64", 50)
+HEAD = {"family": 2, "table": 254, "proto": OURS, "type": 1, "RTA_PRIORITY": 50}
+TO = {**HEAD, "RTA_OIF": ETH, "RTA_GATEWAY": "192.168.1.1"}
+LINK = 253  # the scope of what has no gateway
+
+
+@pytest.mark.parametrize(
+    ("route", "wanted"),
+    [
+        (DEFAULT, TO),
+        (replace(DEFAULT, interface="#77"), {**TO, "RTA_OIF": 77}),
+        (replace(DEFAULT, onlink=True), {**TO, "flags": 4}),
+        (replace(DEFAULT, source="192.168.1.252"), {**TO, "RTA_PREFSRC": "192.168.1.252"}),
+        (PREFIX, {**HEAD, "RTA_OIF": 4, "dst_len": 24, "RTA_DST": "192.168.1.0", "scope": LINK}),
+        (SIX, {**HEAD, "family": 10, "RTA_OIF": ETH, "dst_len": 64, "RTA_DST": "fd00::"}),
+        (
+            replace(SIX, destination="default", gateway="fe80::1"),
+            {**HEAD, "family": 10, "RTA_OIF": ETH, "RTA_GATEWAY": "fe80::1"},
+        ),
+    ],
+)
+def test_a_route_is_set_in_one_step_and_dropped(route: Route, wanted: dict[str, Any]) -> None:
+    replaces = rt.F_CREATE | rt.F_REPLACE
+    assert _told(SetRoute(route), rtmsg) == (rt.NEWROUTE, replaces, wanted)
+    assert _told(DropRoute(route), rtmsg) == (rt.DELROUTE, 0, wanted)
+
+
+def test_a_route_keeps_its_greatest_packet() -> None:
+    _, _, found = _told(SetRoute(replace(DEFAULT, mtu=1400)), rtmsg)
+    assert found.pop("RTA_METRICS").get_attr("RTAX_MTU") == 1400
+    assert found == TO
+
+
+# --- addresses ----------------------------------------------------------------------------------
+
+NODAD, NOPREFIXROUTE = 0x02, 0x200  # linux/if_addr.h
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "flags"),
+    [
+        (Address("wlan0", 4, "192.168.1.252", 32, preferred=50, valid=60), 2, 0),
+        (Address("wlan0", 6, "fd00::252", 128, preferred=50, valid=60), 10, NODAD | NOPREFIXROUTE),
+    ],
+)
+def test_an_address_is_taken_over_as_ours_and_given_back(
+    address: Address, kind: int, flags: int
+) -> None:
+    for change, told in (
+        (AddAddress(address), (rt.NEWADDR, rt.F_CREATE | rt.F_REPLACE)),
+        (DropAddress(address), (rt.DELADDR, 0)),
+    ):
+        *found, fields = _told(change, ifaddrmsg)
+        assert tuple(found) == told
+        cache = fields.pop("IFA_CACHEINFO")
+        assert (cache["ifa_preferred"], cache["ifa_valid"]) == (50, 60)
+        assert (cache["cstamp"], cache["tstamp"]) == (0, 0)
+        assert fields == {
+            "family": kind,
+            "prefixlen": address.length,
+            "index": 4,
+            "IFA_PROTO": OURS,
+            "IFA_LOCAL": address.address,
+            "IFA_ADDRESS": address.address,
+            "IFA_FLAGS": flags,
+        }
+
+
+METRIC = SetMetric("eth0", "192.168.1.252", 24, 600)
+
+
+def test_an_address_is_given_another_metric_and_keeps_the_rest() -> None:
+    others = [address_of("192.168.1.9"), address_of("fd00::252"), address_of(index=4)]
+    own = address_of(IFA_ADDRESS="192.168.1.7", IFA_PROTO=3, IFA_LABEL="x", scope=200)
+    kernel = Kernel(addresses=[*others, own])
+    assert apply((METRIC,), SEEN, cast("rt.Netlink", kernel), Announcer()) == []
+    ((kind, flags, body),) = kernel.changed
+    assert (kind, flags) == (rt.NEWADDR, rt.F_REPLACE)
+    told = said(ifaddrmsg, body)
+    cache = told.pop("IFA_CACHEINFO")
+    assert (cache["ifa_preferred"], cache["ifa_valid"]) == (50, 60)
+    assert told == {
+        "family": 2,
+        "prefixlen": 24,
+        "index": ETH,
+        "scope": 200,
+        "IFA_RT_PRIORITY": 600,
+        "IFA_LOCAL": "192.168.1.252",
+        "IFA_ADDRESS": "192.168.1.7",
+        "IFA_PROTO": 3,
+    }
+    assert kernel.asked == [(rt.GETADDR, bytes(8))]
+
+
+@pytest.mark.parametrize(
+    ("change", "there"),
+    [
+        (METRIC, "192.168.1.9"),
+        (replace(METRIC, length=25), METRIC.address),
+        (replace(METRIC, interface="wlan0"), METRIC.address),
+    ],
+)
+def test_an_address_that_is_gone_is_not_added(change: SetMetric, there: str) -> None:
+    kernel = Kernel(addresses=[address_of(there)])
+    assert apply((change,), SEEN, cast("rt.Netlink", kernel), Announcer()) == []
+    assert kernel.changed == []
+
+
+# --- all else -----------------------------------------------------------------------------------
+
+
+def test_what_others_do_is_handed_to_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+
+    def note(name: str) -> Any:
+        return lambda *found: calls.append((name, *found))
+
+    kernel = cast("rt.Netlink", Kernel())
+    monkeypatch.setattr(kernel_apply, "flush_neighbours", note("forget"))
+    monkeypatch.setattr(connections, "end", note("end"))
+    monkeypatch.setattr(kernel_apply, "sysctl_path", lambda key: f"{tmp_path}/{key}")
+    for name in ("set_active", "enslave", "set_monitor"):
+        monkeypatch.setattr(bond, name, note(name))
+    announcer = Announcer()
+    monkeypatch.setattr(announcer, "send", note("send"))
+    end, announce = EndFlows(4, "10.0.0.1"), Announce("eth0", 4, "10.0.0.1", "", "")
+    monitor = SetMonitor("bond0", 100, (), "eth0", "always")
+    changes: tuple[Change, ...] = (
+        Forget("wlan0"),
+        end,
+        announce,
+        SetSysctl(Sysctl("x", "1")),
+        SetActive("bond0", "wlan0"),
+        Enslave("bond0", "eth0"),
+        monitor,
+        replace(monitor, primary=""),
+    )
+    assert apply(changes, SEEN, kernel, announcer) == []
+    assert calls == [
+        ("forget", kernel, 4),
+        ("end", end),
+        ("send", announce),
+        ("set_active", kernel, 5, 4),
+        ("enslave", kernel, 5, 3),
+        ("set_monitor", kernel, monitor, 5, 3),
+        ("set_monitor", kernel, changes[-1], 5, 0),
+    ]
+    assert (tmp_path / "x").read_text() == "1"
+
+
+GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.EEXIST, errno.ENOENT)
+
+
+@pytest.mark.parametrize("code", [*GONE, errno.EPERM, errno.ENETUNREACH])
+def test_a_refusal_is_told_unless_all_is_as_wanted_and_the_rest_is_done(code: int) -> None:
+    kernel = Kernel()
+    error = rt.NetlinkError(code, "refused")
+    refusals = [error]
+
+    def change(kind: int, flags: int, body: bytes) -> None:
+        if refusals:
+            raise refusals.pop()
+        Kernel.change(kernel, kind, flags, body)
+
+    kernel.change = change  # type: ignore[method-assign]
+    first, second = SetRoute(DEFAULT), DropRoute(PREFIX)
+    failed = apply((first, second), SEEN, cast("rt.Netlink", kernel), Announcer())
+    assert failed == ([] if code in GONE else [(first, error)])
+    assert len(kernel.changed) == 1
+
+
+def test_what_is_to_be_done_to_an_interface_that_is_gone_is_no_failure() -> None:
+    kernel = Kernel()
+    changes = (SetRoute(replace(DEFAULT, interface="usb0")), Forget("usb0"))
+    assert apply(changes, SEEN, cast("rt.Netlink", kernel), Announcer()) == []
+    assert kernel.changed == []

@@ -1,0 +1,257 @@
+"""What is made of the kernel's answers, as pyroute2 would write them."""
+
+from __future__ import annotations
+
+import errno
+import struct
+import time
+from typing import Any, cast
+
+import pytest
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from netfail_hooks.kernel import apply, bond, observe
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.policy.facts import NO_ROUTE, Address, Link, Route
+from netfail_hooks.values import replace
+from tests.support.messages import (
+    CONFIG,
+    ETH,
+    KIND,
+    LOWER_UP,
+    MAC,
+    OTHER,
+    UP,
+    WLAN,
+    Kernel,
+    address_of,
+    body_of,
+    link_of,
+)
+
+DORMANT = 0x20000  # linux/if.h
+
+
+def _route(destination: str = "", length: int = 0, **more: Any) -> bytes:
+    attributes: dict[str, Any] = {"RTA_DST": destination} if destination else {}
+    attributes |= {name: more.pop(name) for name in list(more) if name.startswith("RTA_")}
+    attributes = {"RTA_OIF": ETH, "RTA_PRIORITY": 100, **attributes}
+    fields = {"family": 2, "table": 254, "proto": 4, "type": 1, "dst_len": length, **more}
+    return body_of(rtmsg(), attributes, **fields)
+
+
+def _neighbour(index: int, state: int, address: str = "192.168.1.1") -> bytes:
+    kind = KIND[6 if ":" in address else 4]
+    return body_of(ndmsg(), {"NDA_DST": address}, family=kind, ifindex=index, state=state)
+
+
+# --- links --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flags", "state", "up", "carrier"),
+    [
+        (UP | LOWER_UP, "UP", True, True),
+        (UP | LOWER_UP, "DOWN", True, False),
+        (UP | LOWER_UP | DORMANT, "DORMANT", True, False),
+        (UP | LOWER_UP, "TESTING", True, False),
+        (LOWER_UP, "NOTPRESENT", False, False),
+        (0, "DOWN", False, False),
+        (UP | LOWER_UP, "UNKNOWN", True, True),
+        (UP, "UNKNOWN", True, False),
+        (UP | LOWER_UP | DORMANT, "UNKNOWN", True, False),
+        (LOWER_UP, "UNKNOWN", False, True),
+    ],
+)
+def test_a_link_has_a_carrier_as_networkd_judges(
+    flags: int, state: str, *, up: bool, carrier: bool
+) -> None:
+    kernel = Kernel()
+    kernel.links["eth0"] = link_of("eth0", ETH, flags, state)
+    assert kernel.seen().link("eth0") == Link("eth0", ETH, up, carrier, 7, MAC)
+
+
+def test_an_uplink_that_is_gone_is_not_seen_and_another_refusal_is_told() -> None:
+    kernel = Kernel()
+    del kernel.links["wlan0"]
+    assert [one.name for one in kernel.seen().links] == ["eth0"]
+    kernel.links["wlan0"] = b""
+    with pytest.raises(rt.NetlinkError):
+        kernel.seen()
+
+
+def test_of_a_bond_the_bond_and_its_slaves_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bond, "with_bond", lambda _, __, seen: replace(seen, now=-1))
+    kernel = Kernel()
+    kernel.links["bond0"] = link_of("bond0", OTHER)
+    found = kernel.seen(replace(CONFIG, mode="bond"))
+    assert [one.name for one in found.links] == ["bond0", "eth0", "wlan0"]
+    assert (found.now, found.sysctls) == (-1, ())
+
+
+def test_settings_that_the_kernel_has_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observe, "read_sysctl", lambda key: "1" if "/eth0/" in key else None)
+    found = Kernel().seen().sysctls
+    assert len(found) == 4
+    assert {one.setting for one in found} == {"1"}
+
+
+def test_time_is_told_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda _: 5_000_000_000_999_999)
+    assert observe.now() == 5_000_000_000
+
+
+# --- addresses ----------------------------------------------------------------------------------
+
+FOUR = Address("eth0", 4, "192.168.1.252", 24, preferred=50, valid=60, metric=100)
+SIX = Address("eth0", 6, "fd00::252", 64, preferred=50, valid=60, metric=0)
+SECONDARY, DADFAILED, TENTATIVE, NOPREFIXROUTE = 0x01, 0x08, 0x40, 0x200  # linux/if_addr.h
+OURS: dict[str, Any] = {"IFA_PROTO": 157}
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        (address_of(), FOUR),
+        (address_of("fd00::252"), SIX),
+        (address_of(IFA_ADDRESS="192.168.1.9"), FOUR),  # that is the peer's
+        (address_of(scope=200), FOUR),
+        (address_of(scope=201), None),
+        (address_of(scope=253), None),
+        (address_of(index=OTHER), None),
+        (address_of(index=OTHER, **OURS), replace(FOUR, interface="#9", ours=True)),
+        (address_of(**OURS), replace(FOUR, ours=True)),
+        (address_of(IFA_PROTO=2), FOUR),
+        (address_of(IFA_LABEL="netfail"), replace(FOUR, shared=True)),
+        (address_of(IFA_LABEL="eth0"), FOUR),
+        (address_of(flags=SECONDARY), replace(FOUR, metric=NO_ROUTE)),
+        (address_of(flags=NOPREFIXROUTE), replace(FOUR, metric=NO_ROUTE)),
+        (address_of(flags=0x80), FOUR),  # permanent
+        (address_of("fd00::252", flags=DADFAILED), None),
+        (address_of("fd00::252", flags=TENTATIVE), None),
+        (address_of("fd00::252", WLAN, flags=TENTATIVE), replace(SIX, interface="wlan0")),
+        (address_of("fd00::252", WLAN, flags=DADFAILED), None),
+        (struct.pack("=BBBBI", 28, 24, 0, 0, ETH), None),  # AF_MPLS
+    ],
+)
+def test_which_addresses_count_and_how(body: bytes, wanted: Address | None) -> None:
+    kernel = Kernel(addresses=[body, address_of("10.0.0.1", WLAN)])
+    kernel.links["wlan0"] = link_of("wlan0", WLAN, UP, "DOWN")
+    *found, other = kernel.seen().addresses
+    assert found == ([wanted] if wanted else [])
+    assert other.address == "10.0.0.1"
+    assert (rt.GETADDR, bytes(8)) in kernel.asked
+
+
+# --- routes -------------------------------------------------------------------------------------
+
+CONNECTED = Route("eth0", 4, "192.168.1.0/24", 100, protocol=4)
+DEFAULT = Route("eth0", 4, "default", 100, "192.168.1.1", protocol=4)
+VIA: dict[str, Any] = {"RTA_GATEWAY": "192.168.1.1"}
+DEAD, ONLINK, LINKDOWN = 0x1, 0x4, 0x10  # linux/rtnetlink.h, RTNH_F_
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        (_route("192.168.1.0", 24), CONNECTED),
+        (
+            _route("192.168.1.0", 24, RTA_PREFSRC="192.168.1.252"),
+            replace(CONNECTED, source="192.168.1.252"),
+        ),
+        (_route(**VIA), DEFAULT),
+        (_route(**VIA, RTA_METRICS={"attrs": [("RTAX_MTU", 1400)]}), replace(DEFAULT, mtu=1400)),
+        (_route(**VIA, flags=LINKDOWN), replace(DEFAULT, linkdown=True)),
+        (_route(**VIA, flags=ONLINK), replace(DEFAULT, onlink=True)),
+        (_route(**VIA, flags=DEAD), DEFAULT),
+        (_route("192.168.1.0", 24, RTA_OIF=OTHER), None),
+        (
+            _route("192.168.1.0", 24, RTA_OIF=OTHER, proto=157),
+            replace(CONNECTED, interface="#9", protocol=157),
+        ),
+        (_route(**VIA, RTA_OIF=OTHER), replace(DEFAULT, interface="#9")),
+        (_route(**VIA, tos=16), None),
+        (_route("192.168.1.0", 24, type=6), None),  # a blackhole
+        (_route("fe80::", 64, family=10), None),
+        (_route("fd00::", 64, family=10), replace(CONNECTED, family=6, destination="fd00::/64")),
+    ],
+)
+def test_which_routes_count_and_how(body: bytes, wanted: Route | None) -> None:
+    kernel = Kernel(routes=[body])
+    assert kernel.seen().routes == ((wanted,) if wanted else ())
+    for kind in KIND.values():
+        assert (rt.GETROUTE, body_of(rtmsg(), {}, family=kind, table=254)) in kernel.asked
+
+
+def _hop(index: int, flags: int = 0, gateway: str = "") -> bytes:
+    inner = rt.attribute(5, rt.packed(6, gateway)) if gateway else b""
+    return struct.pack("=HBBi", 8 + len(inner), flags, 0, index) + inner
+
+
+def test_a_route_of_several_hops_is_several_routes() -> None:
+    hops = [_hop(WLAN), _hop(ETH, LINKDOWN, "fd00::1"), _hop(WLAN, 0, "fd00::2"), _hop(OTHER)]
+    body = struct.pack("=BBBBBBBBI", 10, 0, 0, 0, 254, 4, 0, 1, 0)
+    body += rt.attribute(9, b"".join(hops)) + rt.number(6, 100)
+    found = Kernel(routes=[body]).seen().routes
+    assert [(one.interface, one.gateway, one.linkdown) for one in found] == [
+        ("wlan0", "", False),
+        ("eth0", "fd00::1", True),
+        ("wlan0", "fd00::2", False),
+        ("#9", "", False),
+    ]
+
+
+def test_a_hop_without_a_length_does_not_hold_us() -> None:
+    body = struct.pack("=BBBBBBBBI", 10, 0, 0, 0, 254, 4, 0, 1, 0) + rt.attribute(9, bytes(16))
+    assert len(Kernel(routes=[body]).seen().routes) == 2
+
+
+def test_a_table_that_is_not_made_yet_is_empty_and_another_refusal_is_told() -> None:
+    kernel = Kernel(routes=[_route(**VIA)])
+    kernel.refuses = errno.ENOENT
+    assert kernel.seen().routes == ()
+    kernel.refuses = errno.EPERM
+    with pytest.raises(rt.NetlinkError):
+        kernel.seen()
+
+
+# --- neighbours ---------------------------------------------------------------------------------
+
+INCOMPLETE, REACHABLE, STALE, DELAY, PROBE = 0x01, 0x02, 0x04, 0x08, 0x10  # linux/neighbour.h
+FAILED, NOARP, PERMANENT = 0x20, 0x40, 0x80
+
+
+@pytest.mark.parametrize(
+    ("state", "address", "resolved", "waiting"),
+    [
+        *((state, "192.168.1.1", True, False) for state in (REACHABLE, STALE, DELAY, PROBE)),
+        *((state, "192.168.1.1", False, False) for state in (FAILED, NOARP, PERMANENT, 0)),
+        (INCOMPLETE, "192.168.1.1", False, True),
+        (REACHABLE, "fd00::1", False, False),
+        (INCOMPLETE, "fd00::1", False, True),
+    ],
+)
+def test_neighbours_that_are_in_the_way(
+    state: int, address: str, *, resolved: bool, waiting: bool
+) -> None:
+    kernel = Kernel(neighbours=[_neighbour(ETH, state, address), _neighbour(OTHER, state, address)])
+    found = kernel.seen()
+    assert found.resolved == (("eth0",) if resolved else ())
+    assert found.waiting == (("eth0",) if waiting else ())
+    assert (rt.GETNEIGH, body_of(ndmsg(), {}, family=0)) in kernel.asked
+
+
+def test_an_uplinks_ipv4_neighbours_are_forgotten_and_what_waits() -> None:
+    gone = [(REACHABLE, "192.168.1.1"), (INCOMPLETE, "192.168.1.2"), (INCOMPLETE, "fd00::1")]
+    kept = [(REACHABLE, "fd00::2"), (PERMANENT, "192.168.1.3"), (FAILED, "192.168.1.4")]
+    kernel = Kernel(
+        neighbours=[
+            *(_neighbour(ETH, *one) for one in (*gone, *kept)),
+            _neighbour(OTHER, REACHABLE, "10.0.0.1"),
+            _neighbour(OTHER, INCOMPLETE, "10.0.0.2"),
+        ]
+    )
+    apply.flush_neighbours(cast("rt.Netlink", kernel), ETH)
+    wanted = [(rt.DELNEIGH, 0, _neighbour(ETH, 0, address)) for _, address in gone]
+    assert kernel.changed == wanted

@@ -1,0 +1,444 @@
+"""Metrics: what Prometheus is told, in its own grammar, and where it may be written."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks import cli, journal, metrics, reconcile
+from netfail_hooks.cli import metrics as command
+from netfail_hooks.config import Config
+from netfail_hooks.config.file import render as render_config
+from netfail_hooks.metrics import text as metrics_text
+from netfail_hooks.metrics.text import Known
+from netfail_hooks.paths import Paths
+from netfail_hooks.policy import memory
+from netfail_hooks.recorder import counters
+from netfail_hooks.recorder.counters import Count
+from netfail_hooks.values import replace
+from tests.support.world import SECOND, World, config_of
+
+Samples = dict[str, float]
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_SAMPLE = re.compile(r'([a-z_]+)(\{(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)*\})? (\S+)')
+
+
+def _read(text: str) -> Samples:
+    """Read an exposition as Prometheus does, and hold its names against its naming rules."""
+    found: Samples = {}
+    kinds: dict[str, str] = {}
+    lines = text.split("\n")
+    assert lines.pop() == ""
+    helped = ""
+    for line in lines:
+        if line.startswith("# HELP "):
+            helped, about = line.removeprefix("# HELP ").split(" ", 1)
+            assert _NAME.fullmatch(helped)
+            assert about.endswith(".")
+        elif line.startswith("# TYPE "):
+            name, kind = line.removeprefix("# TYPE ").split(" ")
+            assert name == helped
+            assert name not in kinds
+            assert (kind == "counter") is name.endswith("_total")
+            kinds[name] = kind
+        else:
+            matched = _SAMPLE.fullmatch(line)
+            assert matched, line
+            assert matched[1] == helped, "all of a metric stand together, after its HELP and TYPE"
+            assert kinds[matched[1]]
+            key = matched[1].removeprefix("netfail_") + (matched[2] or "")
+            assert key not in found
+            found[key] = float(matched[3])
+    return found
+
+
+def _known(world: World, counts: tuple[Count, ...] = ()) -> Known:
+    names = world.config.names()
+    return Known("routes", names, world.memory, counts, world.now, 1_800_000_000.0)
+
+
+def _world(**more: object) -> World:
+    world = World(config_of("eth0", "wlan0"), **more)  # type: ignore[arg-type]
+    world.reconcile()
+    return world
+
+
+def test_all_well() -> None:
+    world = _world(families=(4,))
+    world.now += 3 * SECOND
+    assert _read(metrics_text.render(_known(world), fleeting=True)) == {
+        'info{version="0.1.0",mode="routes"}': 1,
+        'uplink_up{interface="eth0",family="ipv4"}': 1,
+        'uplink_up{interface="wlan0",family="ipv4"}': 1,
+        'uplink_held{interface="eth0",family="ipv4"}': 0,
+        'uplink_held{interface="wlan0",family="ipv4"}': 0,
+        'uplink_carries_traffic{interface="eth0",family="ipv4"}': 1,
+        'uplink_carries_traffic{interface="wlan0",family="ipv4"}': 0,
+        'transitions_total{interface="eth0",family="ipv4"}': 0,
+        'transitions_total{interface="wlan0",family="ipv4"}': 0,
+        'traffic_moves_total{family="ipv4"}': 0,
+        'probe_rtt_seconds{interface="eth0",family="ipv4"}': 0.0004,
+        'probe_rtt_seconds{interface="wlan0",family="ipv4"}': 0.0004,
+        "check_last_run_timestamp_seconds": 1_799_999_997.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("states", "up", "held", "by"),
+    [
+        (["no-carrier"], 0, 0, "wlan0"),
+        (["no-carrier", "routable"], 0, 1, "wlan0"),
+        (["missing"], 0, 0, "wlan0"),
+        ([], 1, 0, "eth0"),
+    ],
+)
+def test_a_loss_is_told(states: list[str], up: int, held: int, by: str) -> None:
+    world = _world()
+    for state in states:
+        world.event("eth0", state)
+        world.reconcile()
+    found = _read(metrics_text.render(_known(world), fleeting=False))
+    for family in ("ipv4", "ipv6"):
+        assert found[f'uplink_up{{interface="eth0",family="{family}"}}'] == up
+        assert found[f'uplink_held{{interface="eth0",family="{family}"}}'] == held
+        assert found[f'uplink_carries_traffic{{interface="{by}",family="{family}"}}'] == 1
+    assert not any(key.startswith(("probe", "check")) for key in found)
+
+
+def test_an_uplink_that_never_was_is_not_up_and_a_family_that_never_was_is_left_out() -> None:
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+    world.states["wlan0"] = "missing"
+    world.reconcile()
+    found = _read(metrics_text.render(_known(world), fleeting=False))
+    assert found['uplink_up{interface="wlan0",family="ipv4"}'] == 0
+    assert 'uplink_up{interface="eth0",family="ipv6"}' not in found
+
+
+def test_nothing_known_since_boot_is_no_uplink_down() -> None:
+    known = Known("bond", ("eth0",), memory.Memory(), (), 5, 6.0)
+    assert _read(metrics_text.render(known, fleeting=True)) == {
+        'info{version="0.1.0",mode="bond"}': 1
+    }
+
+
+def test_the_last_round_counts_and_only_an_answer_has_a_time() -> None:
+    standings = (
+        memory.Standing("eth0", 4, "up", 1, probed=9_000, rtt=400),
+        memory.Standing("wlan0", 4, "down", 1, probed=7_000, rtt=400, fails=1),
+        memory.Standing("usb0", 4, "up", 1),
+    )
+    names = ("eth0", "wlan0", "usb0")
+    known = Known("routes", names, memory.Memory(standings), (), 10_000, 60.0)
+    found = _read(metrics_text.render(known, fleeting=True))
+    assert {key: told for key, told in found.items() if key.startswith(("probe", "check"))} == {
+        'probe_rtt_seconds{interface="eth0",family="ipv4"}': 0.0004,
+        "check_last_run_timestamp_seconds": 59.0,
+    }
+
+
+def test_odd_names_are_escaped() -> None:
+    world = World(config_of('a"b\\c'))
+    world.reconcile()
+    found = _read(metrics_text.render(_known(world), fleeting=False))
+    assert found['uplink_up{interface="a\\"b\\\\c",family="ipv4"}'] == 1
+
+
+# --- counting -----------------------------------------------------------------------------------
+
+
+def test_a_failover_counts_for_the_uplink_and_for_the_traffic(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path))
+    os.makedirs(paths.run)
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+    began = int(time.time())
+    for state in ("routable", "no-carrier", "no-carrier", "routable"):
+        before = world.memory
+        world.event("eth0", state)
+        world.reconcile()
+        counters.note(paths, before, world.memory)
+    counts = counters.load(paths)
+    assert {(one.interface, one.family): one.count for one in counts} == {
+        ("eth0", 4): 3,
+        ("wlan0", 4): 1,
+        ("", 4): 1,
+    }
+    assert all(began <= one.last <= time.time() for one in counts)
+    found = _read(metrics_text.render(_known(world, counts), fleeting=False))
+    assert found['transitions_total{interface="eth0",family="ipv4"}'] == 3
+    assert found['traffic_moves_total{family="ipv4"}'] == 1
+    last = found['last_transition_timestamp_seconds{interface="eth0",family="ipv4"}']
+    assert last == counts[0].last
+
+
+@pytest.mark.parametrize(
+    ("left", "taken", "moved"),
+    [("eth0", "wlan0", 1), ("eth0", "eth0", 0), ("eth0", "", 0), ("", "eth0", 0), ("", "", 0)],
+)
+def test_traffic_moves_from_one_uplink_to_another(left: str, taken: str, moved: int) -> None:
+    before, after = (
+        memory.Memory(carriers=(memory.Carrier(4, name, 1),)) for name in (left, taken)
+    )
+    assert counters.changes(before, after) == (("", 4),) * moved
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "netfail-hooks tally 1\neth0 4 1 2\n",
+        "netfail-hooks tally 1\neth0 5 1 2\nend\n",
+        "netfail-hooks tally 1\n\x1b 4 1 2\nend\n",
+        "netfail-hooks tally 1\neth0 4 1\nend\n",
+        "netfail-hooks tally 1\neth0 4 1 x\nend\n",
+        "x\neth0 4 7 2\nend\n",
+        "netfail-hooks tally 1\neth0 4 7 2\nwlan0 4 7 2\n",
+    ],
+)
+def test_a_damaged_tally_begins_anew(tmp_path: Path, text: str) -> None:
+    paths = Paths(str(tmp_path))
+    os.makedirs(paths.run)
+    Path(paths.run, "tally").write_text(text)
+    assert counters.load(paths) == ()
+    counters.note(paths, memory.Memory(), _world().memory)
+    assert {one.count for one in counters.load(paths)} == {1}
+
+
+def test_a_tally_reads_as_it_was_written() -> None:
+    counts = (Count("eth0", 6, 3, 5), Count("", 4, 1, 1_800_000_000))
+    assert counters.parse(counters.render(counts)) == counts
+
+
+# --- the file -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """Return a machine whose last run left all well, and a directory that node_exporter reads."""
+    paths = Paths(str(tmp_path))
+    for directory in (paths.run, paths.at("/srv/metrics")):
+        os.makedirs(directory)
+    reconcile.save_state(paths.run + "/state", _world().memory)
+    return paths
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what the journal is told from now on, also by a child that this process forks."""
+    lines: list[str] = []
+    monkeypatch.setattr(os, "fork", lambda: 0)
+    monkeypatch.setattr(os, "_exit", lambda _: None)
+    monkeypatch.setattr(os, "waitpid", lambda *_: (1, 0))
+    monkeypatch.setattr(journal, "tell", lambda message, **_: lines.append(message))
+    return lines
+
+
+_RUN, _DISK = "/run/netfail-hooks/netfail.prom", "/srv/metrics/netfail.prom"
+
+
+def _config(textfile: str) -> Config:
+    return replace(config_of("eth0", "wlan0"), textfile=textfile)
+
+
+@pytest.mark.parametrize(("path", "fleeting"), [(_RUN, True), (_DISK, False)])
+def test_the_file_is_whole_and_for_all_to_read(paths: Paths, path: str, *, fleeting: bool) -> None:
+    metrics.update(_config(path), paths)
+    found = Path(paths.at(path))
+    assert found.stat().st_mode & 0o777 == 0o644
+    samples = _read(found.read_text())
+    assert samples['uplink_up{interface="eth0",family="ipv4"}'] == 1
+    assert ("check_last_run_timestamp_seconds" in samples) is fleeting
+    assert [one.name for one in found.parent.iterdir() if one.name.startswith("netfail")] == [
+        "netfail.prom"
+    ]
+
+
+def test_a_check_that_finds_all_as_it_was_writes_nothing_to_a_disk(paths: Paths) -> None:
+    found = Path(paths.at(_DISK))
+    metrics.update(_config(_DISK), paths)
+    first = found.stat()
+    world = _world()
+    world.now += 5 * SECOND
+    world.reconcile()  # another round of probes, at another time
+    reconcile.save_state(paths.run + "/state", world.memory)
+    metrics.update(_config(_DISK), paths)
+    assert (found.stat().st_ino, found.stat().st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    reconcile.save_state(paths.run + "/state", world.memory)
+    metrics.update(_config(_DISK), paths)
+    assert found.stat().st_ino != first.st_ino
+
+
+def _link_away(directory: Path) -> None:
+    directory.rename(directory.with_name("elsewhere"))
+    directory.symlink_to("elsewhere")
+
+
+SPOILT = {
+    "no directory": (lambda one: one.rmdir(), "metrics: No such file or directory"),
+    "a link": (_link_away, "metrics: Not a directory"),
+    "a file": (lambda one: (one.rmdir(), one.touch()), "metrics: Not a directory"),
+    "writable by others": (
+        lambda one: one.chmod(0o777),
+        "owned or writable by somebody else: chown root ",
+    ),
+    "somebody else's": (lambda one: os.chown(one, 65534, 65534), "owned or writable by somebody"),
+    "the file is a directory": (
+        lambda one: (one / "netfail.prom").mkdir(),
+        "netfail.prom: Is a directory",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "why"), SPOILT.values(), ids=SPOILT)
+def test_a_place_that_won_t_do_is_told_once_and_again_after_it_did(
+    paths: Paths, told: list[str], spoil: object, why: str
+) -> None:
+    directory = Path(paths.at("/srv/metrics"))
+    spoil(directory)  # type: ignore[operator]
+    for _ in range(3):
+        metrics.update(_config(_DISK), paths)
+    assert len(told) == 1
+    assert told[0].startswith("cannot write metrics: /")
+    assert why in told[0]
+    metrics.update(_config(_RUN), paths)
+    metrics.update(_config(_DISK), paths)
+    assert told == told[:1] * 2
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_what_stands_in_its_place_is_replaced_not_followed(paths: Paths, kind: str) -> None:
+    place, victim = Path(paths.at(_DISK)), Path(paths.root, "victim")
+    victim.write_text("theirs")
+    if kind == "link":
+        place.symlink_to(victim)
+    else:
+        os.mkfifo(place)
+    metrics.update(_config(_DISK), paths)
+    assert victim.read_text() == "theirs"
+    assert not place.is_symlink()
+    assert _read(place.read_text())
+
+
+def test_a_file_system_that_hangs_holds_nobody_up(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    ours = os.getpid()
+    lines: list[str] = []
+    monkeypatch.setattr(journal, "tell", lambda message, **_: lines.append(message))
+
+    def hang(*_: object) -> None:
+        assert os.getpid() != ours
+        with open(paths.root + "/child", "w", encoding="ascii") as file:
+            file.write(str(os.getpid()))
+        time.sleep(60)
+
+    monkeypatch.setattr(metrics, "_write", hang)
+    monkeypatch.setattr(metrics, "_PATIENCE", 0.5)
+    request.addfinalizer(lambda: _end(paths.root + "/child"))
+    began = time.monotonic()
+    metrics.update(_config(_DISK), paths)
+    assert time.monotonic() - began < 10
+    assert lines == [f"cannot write metrics: {paths.at(_DISK)}: not written after 0 s"]
+
+
+def _end(note: str) -> None:
+    child = int(Path(note).read_text(encoding="ascii"))
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("call", ["fork", "waitpid"])
+def test_no_process_to_be_had_is_told_and_raises_nothing(
+    paths: Paths, told: list[str], monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", lambda: 1)
+    monkeypatch.setattr(os, call, refuse)
+    for _ in range(2):
+        metrics.update(_config(_DISK), paths)
+    why = "no process to write it: Resource temporarily unavailable"
+    assert told == [f"cannot write metrics: {paths.at(_DISK)}: {why}"]
+
+
+def test_the_child_really_writes(paths: Paths) -> None:
+    before = os.getpid()
+    metrics.update(_config(_DISK), paths)
+    assert os.getpid() == before
+    assert Path(paths.at(_DISK)).exists()
+
+
+def test_another_run_that_was_quicker_is_no_fault(
+    paths: Paths, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(path: str, data: bytes, *, mode: int) -> None:
+        Path(path).write_bytes(data)
+        raise FileNotFoundError(2, "No such file or directory", f"{path}.{mode}.tmp")
+
+    monkeypatch.setattr(metrics, "write_whole", overtaken)
+    metrics.update(_config(_RUN), paths)
+    assert told == []
+
+
+def test_only_a_file_of_ours_is_removed(paths: Paths) -> None:
+    place = Path(paths.at(_DISK))
+    metrics.remove(str(place))
+    place.write_text("# HELP node_x\n")
+    metrics.remove(str(place))
+    assert place.exists()
+    metrics.update(_config(_DISK), paths)
+    metrics.remove(str(place))
+    assert not place.exists()
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machine(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    monkeypatch.setattr(command, "Paths", lambda: paths)
+    Path(paths.config).parent.mkdir(parents=True)
+    Path(paths.config).write_text(render_config(config_of("eth0", "wlan0")))
+    return paths
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_command_prints_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.entry(["metrics"]) == 0
+    assert "check_last_run_timestamp_seconds" in _read(capsys.readouterr().out)
+
+
+def test_the_command_writes_a_file(
+    machine: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(machine.at("/srv/metrics"))
+    assert cli.entry(["metrics", "--textfile", "netfail.prom"]) == 0
+    assert _read(Path(machine.at(_DISK)).read_text())
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "status", "why"),
+    [
+        (lambda paths: Path(paths.at("/srv/metrics")).chmod(0o777), 3, "chmod go-w"),
+        (lambda paths: os.rmdir(paths.at("/srv/metrics")), 1, "No such file or directory"),
+        (lambda paths: Path(paths.run, "state").write_text("x"), 1, "run 'netfail-hooks check'"),
+        (lambda paths: Path(paths.run, "state").chmod(0o666), 3, "run as root"),
+        (lambda paths: os.unlink(paths.config), 2, "run 'netfail-hooks install'"),
+    ],
+)
+def test_what_is_wrong_is_told(
+    machine: Paths, capsys: pytest.CaptureFixture[str], spoil: object, status: int, why: str
+) -> None:
+    spoil(machine)  # type: ignore[operator]
+    assert cli.entry(["metrics", "--textfile", machine.at(_DISK)]) == status
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert why in err

@@ -1,0 +1,102 @@
+"""Whether a ``.network`` file names a way out; who installs one that does not is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks.doctor import files as doctor_files
+from netfail_hooks.doctor.facts import Finding, NetworkFile
+from netfail_hooks.doctor.rules import diagnose
+from netfail_hooks.networkd.file import has_default_route, parse
+from netfail_hooks.values import replace
+from tests.support.machine import Machine
+from tests.unit.doctor.test_rules import HEALTHY, routes
+
+_STATIC = "[Network]\nAddress=192.168.1.25/24\n"
+_LONG = "[Address]\nAddress=192.168.1.25/24\n"
+_SHARED = "[Address]\nAddress=192.168.1.252/32\nLabel=netfail\n"
+_FILE = "/etc/systemd/network/20-wlan0.network"
+_PAIR = ("--primary", "eth0", "--backup", "wlan0")
+
+
+@pytest.mark.parametrize(
+    ("text", "leads"),
+    [
+        (_STATIC, False),
+        (_LONG, False),
+        (_STATIC + "Gateway=192.168.1.1\n", True),
+        (_STATIC + "Gateway=192.168.1.1\nGateway=\n", False),
+        (_STATIC + "Gateway=fd00::1\n", False),
+        (_STATIC + "IPv6AcceptRA=yes\n", False),
+        (_STATIC + "DHCP=ipv4\n", True),
+        (_STATIC + "DHCP=ipv6\n", False),
+        (_STATIC + "DHCP=no\n", False),
+        (_STATIC + "DefaultRouteOnDevice=yes\n", True),
+        (_LONG + "[Route]\nGateway=192.168.1.1\n", True),
+        (_LONG + "[Route]\nGateway=_dhcp4\n", True),
+        (_LONG + "[Route]\nGateway=fd00::1\n", False),
+        (_LONG + "[Route]\nDestination=::/0\nGateway=fd00::1\n", False),
+        (_LONG + "[Route]\nDestination=default\nGateway=192.168.1.1\n", True),
+        (_LONG + "[Route]\nDestination=0.0.0.0/0\nScope=link\n", True),
+        (_LONG + "[Route]\nDestination=10.0.0.0/8\nGateway=192.168.1.1\n", False),
+        (_LONG + "[Route]\nTable=7\nGateway=192.168.1.1\n", False),
+        ("[Network]\nAddress=fd00::2/64\n", True),
+        ("[Network]\nAddress=fd00::2/64\nIPv6AcceptRA=no\n", False),
+        ("[Network]\nAddress=fd00::2/64\nIPv6AcceptRA=no\nGateway=fe80::1\n", True),
+        ("[Network]\nDHCP=yes\n" + _SHARED, True),
+        ("[Network]\nDNS=192.168.1.1\n" + _SHARED, True),
+    ],
+)
+def test_a_way_out_is_a_gateway_dhcp_or_a_router_that_advertises(text: str, *, leads: bool) -> None:
+    assert has_default_route(parse(text)) is leads
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """Make a machine whose Wi-Fi has an address and no gateway."""
+    made = Machine(tmp_path)
+    made.write(_FILE, "[Match]\nName=wlan0\n\n" + _STATIC)
+    return made
+
+
+@pytest.mark.parametrize("how", ["--yes", "--dry-run"])
+def test_install_tells_which_line_is_missing_where(
+    machine: Machine, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.install(*_PAIR, how)
+    told = [line for line in capsys.readouterr().err.splitlines() if "gateway" in line]
+    assert len(told) == 1, told
+    assert told[0].startswith("note: wlan0 is given neither a gateway nor DHCP")
+    assert f"add the line Gateway=IP to [Network] in {_FILE}" in told[0]
+
+
+def test_a_new_set_up_without_a_gateway_is_told(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.install(*_PAIR, "--yes", "--address", "wlan0=192.168.1.25/24")
+    assert "nothing can fail over to it: add --gateway IP" in capsys.readouterr().err
+
+
+def test_doctor_sends_a_person_to_the_file_that_lacks_it(machine: Machine) -> None:
+    machine.install(*_PAIR, "--yes")
+    wired, wireless = doctor_files.networks(machine.paths, ("eth0", "wlan0"), [])
+    assert (wired.leads_out, wireless.leads_out, wireless.source) == (True, False, _FILE)
+    found = _found(wireless)
+    assert found.what.endswith(f"by {_FILE}")
+    assert found.mend == (
+        f"editor {_FILE}  # add Gateway=IP to [Network]",
+        "netfail-hooks install --yes",
+    )
+    (mend,) = _found(replace(wireless, source="")).mend
+    assert mend == (
+        "netfail-hooks install --uplink eth0 --uplink wlan0 "
+        "--address wlan0=IP/LENGTH --gateway wlan0=IP"
+    )
+    assert _found(replace(wireless, ours=False, path="/etc/x")).mend[0].startswith("editor /etc/x ")
+
+
+def _found(file: NetworkFile) -> Finding:
+    ill = replace(HEALTHY, seen=routes(("eth0", 100, "192.168.1.1")), networks=(file,))
+    return next(one for one in diagnose(ill) if one.code == "no-gateway")

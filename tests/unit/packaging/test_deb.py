@@ -1,0 +1,194 @@
+"""The Debian package for real: built, installed and removed in a clean Debian 12."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks.cli.commands import COMMANDS
+from tests.support import ROOT
+from tests.support.debian_tree import SHELLS, Tree, unpack
+
+INSTALL = "netfail-hooks install --primary eth0 --backup wlan0 --dhcp"
+HOOK = "/etc/networkd-dispatcher/routable.d/50-netfail-hooks"
+CONFIG = "/etc/netfail-hooks/config.toml"
+
+# A connection to end and a host to ask, with the libraries that this Debian has.
+LIBRARIES = """
+ip link set lo up
+exec python3 -I - <<'END'
+import socket, time
+from netfail_hooks.config import Target
+from netfail_hooks.kernel.connections import end
+from netfail_hooks.policy.changes import EndFlows
+from netfail_hooks.probe.targets import target_wire
+
+listener = socket.create_server(("127.0.0.1", 0))
+near = socket.create_connection(listener.getsockname())
+far, _ = listener.accept()
+near.settimeout(5)
+assert end(EndFlows(4, "127.0.0.1")) >= 1  # the first one's reset may end the second
+try:
+    near.recv(1)
+    raise SystemExit("the connection lives")
+except (ConnectionAbortedError, ConnectionResetError):
+    pass
+for target in (Target(4, "127.0.0.1"), Target(6, "::1")):
+    wire = target_wire(target, "lo")
+    wire.ask()
+    until = time.monotonic() + 5
+    while not wire.answered():
+        assert time.monotonic() < until, target
+    wire.close()
+END
+"""
+
+
+@pytest.fixture(scope="module")
+def deb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("deb"))
+
+
+@pytest.fixture(scope="module")
+def clean(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    place = tmp_path_factory.mktemp("debian")
+    tree = unpack([*depends(deb), *SHELLS], place)
+    (tree.root / "tmp/it.deb").write_bytes(deb.read_bytes())
+    tree.sh("command -v netfail-hooks && exit 1; systemctl --version")
+    return tree
+
+
+@pytest.fixture
+def tree(clean: Tree) -> Iterator[Tree]:
+    """Return a tree with the package; afterwards it is purged, whatever the test did."""
+    clean.sh("dpkg --install /tmp/it.deb")
+    yield clean
+    clean.run("dpkg --purge netfail-hooks")
+
+
+def build(place: Path) -> Path:
+    """Build the package in a directory of the test's own."""
+    done = subprocess.run(
+        [str(ROOT / "packaging/deb"), str(place)],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return Path(done.stdout.strip())
+
+
+def fish(tree: Tree, typed: str) -> list[str]:
+    """Return what fish offers for the beginning of a command line."""
+    offered = tree.sh(f"""HOME=/tmp fish -c 'complete -C "{typed}"'""")
+    return [line.split("\t")[0] for line in offered.splitlines()]
+
+
+def depends(deb: Path) -> list[str]:
+    """Return the names of the packages that it depends on."""
+    done = subprocess.run(
+        ["dpkg-deb", "--field", str(deb), "Depends"], capture_output=True, text=True, check=True
+    )
+    return [one.split()[0] for one in done.stdout.split(",")]
+
+
+def test_it_depends_on_what_the_project_says(deb: Path) -> None:
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        project = tomllib.load(file)["project"]
+    field = subprocess.run(
+        ["dpkg-deb", "--field", str(deb), "Depends"], capture_output=True, text=True, check=True
+    ).stdout
+    assert f"python3 ({project['requires-python'].replace('>=', '>= ')})" in field
+    for requirement in project["dependencies"]:
+        name, oldest = re.fullmatch(r"([a-z0-9]+)>=([0-9.]+),.*", requirement).groups()  # type: ignore[union-attr]
+        assert f"python3-{name} (>= {oldest})" in field
+    assert {"networkd-dispatcher", "systemd", "iproute2"} <= set(depends(deb))
+    assert deb.name == f"netfail-hooks_{project['version']}-1_all.deb"
+
+
+def test_the_same_checkout_gives_the_same_bytes(deb: Path, tmp_path: Path) -> None:
+    assert build(tmp_path).read_bytes() == deb.read_bytes()
+
+
+def test_it_holds_program_manual_completions_and_documents(tree: Tree) -> None:
+    package = "/usr/lib/python3/dist-packages/netfail_hooks"
+    ours = ROOT / "netfail_hooks"
+    wanted = [f"{package}/{path.relative_to(ours)}" for path in ours.rglob("*.py")]
+    wanted += [f"{package}/hooks/{path.name}" for path in (ROOT / "hooks").iterdir()]
+    wanted += [f"/usr/share/doc/netfail-hooks/docs/{p.name}" for p in (ROOT / "docs").glob("*.md")]
+    wanted += [
+        "/usr/bin/netfail-hooks",
+        "/usr/share/bash-completion/completions/netfail-hooks",
+        "/usr/share/fish/vendor_completions.d/netfail-hooks.fish",
+        "/usr/share/zsh/vendor-completions/_netfail-hooks",
+        *(f"/usr/share/doc/netfail-hooks/{name}" for name in ("README.md", "copyright")),
+        *(f"/usr/share/doc/netfail-hooks/changelog{kind}.gz" for kind in ("", ".Debian")),
+    ]
+    listed = tree.sh("dpkg --listfiles netfail-hooks").splitlines()
+    assert sorted(set(wanted) - set(listed)) == []
+    assert tree.sh("dpkg --verify netfail-hooks") == ""
+    shown = tree.sh("man --warnings netfail-hooks | col -b")
+    assert all(f"   {command.name}\n" in shown for command in COMMANDS)
+
+
+def test_zsh_and_fish_complete(tree: Tree) -> None:
+    zsh = "autoload -Uz compinit && compinit -D && print $_comps[netfail-hooks]"
+    assert tree.sh(f"zsh -fc '{zsh}'") == "_netfail-hooks\n"
+    tree.sh("zsh -n /usr/share/zsh/vendor-completions/_netfail-hooks")
+    assert fish(tree, "netfail-hooks ") == sorted(command.name for command in COMMANDS)
+    assert fish(tree, "netfail-hooks install --mode ") == ["bond", "routes"]
+    assert fish(tree, "netfail-hooks install --dr")[0] == "--dry-run"  # fish 4 adds what is near
+
+
+def test_it_works_with_the_libraries_of_this_debian(tree: Tree) -> None:
+    tree.sh(LIBRARIES)
+
+
+def test_a_purge_leaves_the_machine_as_it_was(clean: Tree) -> None:
+    before = clean.files()
+    clean.sh("dpkg --install /tmp/it.deb")
+    assert clean.sh("netfail-hooks --version").startswith("netfail-hooks 0.")
+    assert "+++" in clean.sh(f"{INSTALL} --dry-run")
+    assert HOOK not in clean.files()
+    clean.sh(f"{INSTALL} --yes")
+    assert "/usr/lib/python3/dist-packages" in (clean.root / HOOK[1:]).read_text(encoding="utf-8")
+    clean.sh(f"IFACE=lo STATE=routable {HOOK}")
+
+    clean.sh("dpkg --remove netfail-hooks")
+    left = set(clean.files()) - set(before)
+    assert left == {"/etc/netfail-hooks", "/etc/netfail-hooks/notify.d", CONFIG}
+    clean.sh("dpkg --purge netfail-hooks")
+    assert clean.files() == before
+
+    clean.sh(f"dpkg --install /tmp/it.deb; {INSTALL} --yes; dpkg --purge netfail-hooks")
+    assert clean.files() == before
+
+
+def test_what_cannot_be_uninstalled_keeps_the_package(tree: Tree) -> None:
+    tree.sh(f"{INSTALL} --yes")
+    manifest = tree.root / "var/lib/netfail-hooks/manifest.json"
+    whole = manifest.read_bytes()
+    manifest.write_bytes(b"{")
+    done = tree.run("dpkg --remove netfail-hooks")
+    assert done.returncode
+    assert "manifest.json: cannot make sense of it" in done.stderr
+    tree.sh(f"IFACE=lo STATE=routable {HOOK}")
+    manifest.write_bytes(whole)
+    tree.sh("dpkg --purge netfail-hooks")
+    assert not (tree.root / HOOK[1:]).exists()
+
+
+def test_what_another_copy_installed_stays(tree: Tree) -> None:
+    tree.sh(f"{INSTALL} --yes")
+    hook = tree.root / HOOK[1:]
+    text = hook.read_text(encoding="utf-8").replace("/usr/lib/python3/dist-packages", "/opt/copy")
+    hook.write_text(text, encoding="utf-8")
+    tree.sh("dpkg --purge netfail-hooks")
+    assert hook.exists()
+    assert (tree.root / CONFIG[1:]).exists()
+    tree.sh("dpkg --install /tmp/it.deb; netfail-hooks uninstall --yes --no-live; rm -f " + HOOK)

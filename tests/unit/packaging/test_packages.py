@@ -1,0 +1,146 @@
+"""sdist, wheel and Arch's package: what they hold, and a wheel at work with no checkout near."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import netfail_hooks
+from tests.support import ROOT
+
+ARCH = ROOT / "packaging/arch"
+UPLINKS = ("--primary", "eth0", "--backup", "wlan0", "--dhcp", "--yes")
+PATIENCE = 240  # seconds: PyPI, and a small machine
+SHIPPED = ("bench", "docs", "hooks", "man", "netfail_hooks", "packaging", "tests", "tools")
+COMPLETIONS = {
+    "bash": "share/bash-completion/completions/netfail-hooks",
+    "zsh": "share/zsh/site-functions/_netfail-hooks",
+    "fish": "share/fish/vendor_completions.d/netfail-hooks.fish",
+}
+
+
+@dataclass(frozen=True)
+class Dists:
+    """What ``python -m build`` made: the sdist from the checkout, the wheel from the sdist."""
+
+    sdist: Path
+    wheel: Path
+
+
+@pytest.fixture(scope="module")
+def dists(tmp_path_factory: pytest.TempPathFactory) -> Dists:
+    place = tmp_path_factory.mktemp("dist")
+    checkout = place / "checkout"  # a fresh one: setuptools remembers what it once packed
+    left = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "build", "dist")
+    shutil.copytree(ROOT, checkout, ignore=left)
+    call(sys.executable, "-m", "build", "--outdir", str(place), str(checkout))
+    (sdist,), (wheel,) = place.glob("*.tar.gz"), place.glob("*.whl")
+    return Dists(sdist, wheel)
+
+
+def call(*argv: str, cwd: Path | str = "/", environment: dict[str, str] | None = None) -> str:
+    """Return what a command prints. Raises AssertionError with all it said if it fails."""
+    done = subprocess.run(
+        argv,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        env={**os.environ, **(environment or {})},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def files(place: Path, *, beside: str = "") -> set[str]:
+    """Return the files below a directory but for caches, by their path beside another."""
+    return {
+        str(path.relative_to(beside or place))
+        for path in place.rglob("*")
+        if path.is_file() and path.suffix != ".pyc" and ".egg-info" not in str(path)
+    }
+
+
+def test_the_sdist_holds_the_checkout(dists: Dists) -> None:
+    with tarfile.open(dists.sdist) as tar:
+        held = {member.name.partition("/")[2] for member in tar if member.isfile()}
+        modes = {member.name.partition("/")[2]: member.mode for member in tar}
+    wanted = {path for name in SHIPPED for path in files(ROOT / name, beside=str(ROOT))}
+    wanted |= {path.name for path in ROOT.glob("README*.md")}
+    wanted |= {"CHANGELOG.md", "LICENSE", "MANIFEST.in", "install.sh", "pyproject.toml", "setup.py"}
+    assert wanted - held == set()
+    assert modes["install.sh"] & 0o111
+    assert modes["packaging/deb"] & 0o111
+
+
+def test_a_wheel_works_in_an_environment_with_no_checkout_near(
+    dists: Dists, tmp_path: Path
+) -> None:
+    venv, root = tmp_path / "venv", tmp_path / "root"
+    for directory in ("etc", "var/lib"):
+        (root / directory).mkdir(parents=True)
+    before = sorted(root.rglob("*"))
+    call(sys.executable, "-m", "venv", str(venv))
+    call(
+        str(venv / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", str(dists.wheel)
+    )
+    command = str(venv / "bin/netfail-hooks")
+    assert call(command, "--version") == f"netfail-hooks {netfail_hooks.__version__}\n"
+    call(command, "install", "--root", str(root), *UPLINKS)
+    hook = root / "etc/networkd-dispatcher/routable.d/50-netfail-hooks"
+    text = hook.read_text(encoding="utf-8")
+    assert f'sys.path += ["{venv}' in text
+    loads = text.replace("os._exit(main())", "import icmplib, pyroute2")
+    call(text.splitlines()[0].split()[0].removeprefix("#!"), "-IS", "-c", loads)
+    unit = (root / "etc/systemd/system/netfail-hooks-check.service").read_text(encoding="utf-8")
+    assert str(venv) in unit
+    assert str(ROOT) not in unit
+    call(command, "uninstall", "--root", str(root), "--yes")
+    assert sorted(root.rglob("*")) == before
+
+    manual = (ROOT / "man/netfail-hooks.8").read_bytes()
+    assert (venv / "share/man/man8/netfail-hooks.8").read_bytes() == manual
+    for shell, path in COMPLETIONS.items():
+        assert (venv / path).read_text(encoding="utf-8") == call(command, "completion", shell)
+
+
+def test_arch_packages_the_same(dists: Dists, tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    sources = tmp_path / "src"
+    sources.mkdir()
+    call("tar", "--extract", "--file", str(dists.sdist), "--directory", str(sources))
+    script = f". {ARCH}/PKGBUILD; cd $srcdir; build; cd $srcdir; package"
+    places = {"srcdir": str(sources), "pkgdir": str(package)}
+    python = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    call("bash", "-euc", script, environment=places | python)
+    held = files(package)
+    (home,) = (package / "usr/lib").glob("python3*/site-packages/netfail_hooks")
+    hooks = {f"hooks/{path.name}" for path in (ROOT / "hooks").iterdir()}
+    assert files(home) == files(ROOT / "netfail_hooks") | hooks
+    assert {
+        "usr/bin/netfail-hooks",
+        "usr/share/man/man8/netfail-hooks.8",
+        "usr/share/licenses/netfail-hooks/LICENSE",
+        "usr/share/doc/netfail-hooks/README.md",
+        *(f"usr/{path}" for path in COMPLETIONS.values()),
+    } <= held
+
+
+def test_every_package_has_the_version_of_the_program() -> None:
+    version = netfail_hooks.__version__
+    for path, line in (
+        (ROOT / "pyproject.toml", f'version = "{version}"'),
+        (ARCH / "PKGBUILD", f"pkgver={version}"),
+    ):
+        assert line in path.read_text(encoding="utf-8").splitlines()
+    manual = (ROOT / "man/netfail-hooks.8").read_text(encoding="utf-8")
+    assert re.match(rf'\.TH NETFAIL-HOOKS 8 "[0-9-]+" "netfail-hooks {version}"', manual)

@@ -1,0 +1,215 @@
+"""What is set, moved and announced, to the last field."""
+
+from __future__ import annotations
+
+import pytest
+
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.changes import Announce, DropRoute, Forget, SetMetric, SetRoute
+from netfail_hooks.policy.choose import think
+from netfail_hooks.policy.facts import FOREVER, NO_ROUTE, Address, Route
+from netfail_hooks.policy.routes import decide, followers
+from netfail_hooks.values import replace
+from tests.support.world import World, config_of
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(config_of("eth0", "wlan0"))
+    world.reconcile()
+    return world
+
+
+def test_an_override_is_never_marked_dead_and_is_ours(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    world.event("wlan0", "no-carrier")
+    world.reconcile()
+    world.event("wlan0", "routable")
+    marked = tuple(replace(route, linkdown=True) for route in world.look().routes)
+    seen = replace(world.look(), routes=marked)
+    after = think(world.config, seen, world.memory)
+    made = [
+        c.route for c in decide(world.config, seen, world.memory, after) if isinstance(c, SetRoute)
+    ]
+    assert made
+    assert {(route.linkdown, route.ours, route.metric) for route in made} == {(False, True, 50)}
+
+
+def test_moved_addresses_keep_their_time_and_ipv6_ones_are_not_chosen(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    moved = {(a.family, a.length, a.preferred, a.valid, a.ours) for a in world.addresses}
+    assert moved == {(4, 32, FOREVER, FOREVER, True), (6, 128, 0, FOREVER, True)}
+    lease = tuple(replace(one, expires=world.now + 1) for one in world.memory.kept)
+    bare = replace(world.look(), addresses=())
+    last = [
+        replace(world.memory, kept=tuple(replace(k, expires=world.now + left) for k in lease))
+        for left in (61_000, 1999, 1)
+    ]
+    times = [
+        [
+            (one.preferred, one.valid)
+            for family in FAMILIES
+            for one in followers(world.config, bare, memory, family)
+        ]
+        for memory in last
+    ]
+    assert times == [[(61, 61), (0, 61)], [(1, 1), (0, 1)], [(1, 1), (0, 1)]]
+
+
+class Forgetful:
+    """Uplinks on one LAN whose connected routes and addresses may have lost their metrics."""
+
+    def __init__(self, world: World, **metrics: int) -> None:
+        self.world = world
+        self.seen = seen = world.look()
+        lan = [route for name in metrics for route in seen.connected(name, 4)]
+        for name, metric in metrics.items():
+            (own,) = seen.own_addresses(name, 4)
+            lost = replace(own, metric=metric)
+            self.swap(own, lost)
+            for route in seen.connected(name, 4):
+                self.swap(route, replace(route, metric=metric, source=own.address))
+        assert lan
+
+    def swap(self, old: Address | Route, new: Address | Route) -> None:
+        swapped = [new if one == old else one for one in (*self.seen.addresses, *self.seen.routes)]
+        self.seen = replace(
+            self.seen,
+            addresses=tuple(one for one in swapped if isinstance(one, Address)),
+            routes=tuple(one for one in swapped if isinstance(one, Route)),
+        )
+
+    def decided(self) -> list[str]:
+        memory = self.world.memory
+        made = decide(self.world.config, self.seen, memory, memory)
+        return [str(change) for change in made if isinstance(change, SetMetric)]
+
+
+def test_metrics_that_networkd_forgot_are_set_again_the_carriers_last(world: World) -> None:
+    assert Forgetful(world, eth0=0, wlan0=0).decided() == [
+        "set metric 600 of 192.168.1.51/24 on wlan0",
+        "set metric 100 of 192.168.1.50/24 on eth0",
+    ]
+    assert Forgetful(world, eth0=0).decided() == ["set metric 100 of 192.168.1.50/24 on eth0"]
+    assert Forgetful(world, eth0=100, wlan0=600).decided() == []
+    assert Forgetful(world, eth0=1, wlan0=601).decided() == []  # somebody's own choice
+
+
+def test_the_lan_stays_with_whichever_uplink_carries_the_traffic(world: World) -> None:
+    for state in ("no-carrier", "routable"):
+        world.event("eth0", state)
+        world.reconcile()
+    assert world.memory.carrier(4) == "wlan0"  # eth0 is held
+    assert Forgetful(world, eth0=0, wlan0=0).decided() == [
+        "set metric 100 of 192.168.1.50/24 on eth0",
+        "set metric 600 of 192.168.1.51/24 on wlan0",
+    ]
+
+
+def test_one_uplink_on_the_same_lan_is_enough_to_set_a_metric_again() -> None:
+    world = World(config_of("eth0", "wlan0", "usb0"), apart=("usb0",))
+    world.reconcile()
+    assert Forgetful(world, eth0=0).decided() == ["set metric 100 of 192.168.1.50/24 on eth0"]
+
+
+def test_metrics_of_what_is_not_networkds_doing_stay(world: World) -> None:
+    for spoil in (
+        {"protocol": 4},
+        {"source": ""},
+        {"source": "192.168.1.77"},
+        {"metric": 7},
+        {"destination": "192.168.0.0/16"},
+    ):
+        one = Forgetful(world, eth0=0)
+        (route,) = one.seen.connected("eth0", 4)
+        one.swap(route, replace(route, **spoil))
+        assert one.decided() == [], spoil
+    one = Forgetful(world, eth0=0)
+    (own,) = one.seen.own_addresses("eth0", 4)
+    one.swap(own, replace(own, metric=NO_ROUTE))
+    assert one.decided() == []
+
+
+def test_a_metric_on_a_lan_of_its_own_does_no_harm_and_stays() -> None:
+    world = World(config_of("eth0", "wlan0"), apart=("eth0", "wlan0"))
+    world.reconcile()
+    assert Forgetful(world, eth0=0, wlan0=0).decided() == []
+
+
+def test_on_its_own_subnet_the_carrier_needs_a_default_route_alone() -> None:
+    world = World(config_of("eth0", "wlan0"), apart=("eth0", "wlan0"))
+    world.reconcile()
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    assert {(r.family, r.destination) for r in world.routes} == {(4, "default"), (6, "default")}
+
+
+def test_two_uplinks_of_one_metric_are_told_apart_by_an_override() -> None:
+    config = config_of("eth0", "wlan0")
+    same = replace(config, uplinks=tuple(replace(u, metric=100) for u in config.uplinks))
+    world = World(same, families=(4,))
+    world.reconcile()
+    assert {(r.interface, r.destination) for r in world.routes} == {
+        ("eth0", "192.168.1.0/24"),
+        ("eth0", "default"),
+    }
+
+
+def test_the_gateway_hears_of_a_move_first(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    told = {
+        (c.family, c.interface, c.gateway, c.mac)
+        for c in world.reconcile()
+        if isinstance(c, Announce)
+    }
+    assert told == {
+        (4, "wlan0", "192.168.1.1", "02:00:00:00:00:03"),
+        (6, "wlan0", "fd00:1::1", "02:00:00:00:00:03"),
+    }
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"gateway": "192.168.1.9"}, {"source": "192.168.1.51"}, {"onlink": True}, {"mtu": 1400}],
+)
+def test_an_override_follows_the_route_that_it_was_made_of(
+    world: World, other: dict[str, object]
+) -> None:
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    seen = world.look()
+    routes = tuple(
+        replace(r, **other)
+        if (r.interface, r.family, r.destination, r.ours) == ("wlan0", 4, "default", False)
+        else r
+        for r in seen.routes
+    )
+    made = decide(world.config, replace(seen, routes=routes), world.memory, world.memory)
+    assert [type(one) for one in made] == [SetRoute]
+    assert {key: getattr(made[0].route, key) for key in other} == other  # type: ignore[union-attr]
+
+
+def test_from_one_survivor_to_the_next_ipv4_has_one_place_and_ipv6_one_each() -> None:
+    world = World(config_of("eth0", "wlan0", "usb0"))
+    world.reconcile()
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("wlan0", "no-carrier")
+    changes = world.reconcile()
+    dropped = {(c.route.family, c.route.interface) for c in changes if isinstance(c, DropRoute)}
+    assert dropped == {(6, "wlan0")}
+    assert {r.interface for r in world.routes} == {"usb0"}
+
+
+def test_one_of_several_addresses_on_the_standbys_lan_is_enough_to_forget_its_neighbours() -> None:
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+    world.reconcile()
+    far = Address("eth0", 4, "10.9.9.9", 24)
+    world.resolved = {"wlan0"}
+    seen = world.look()
+    for addresses in ((*seen.addresses, far), (far, *seen.addresses)):
+        both = replace(seen, addresses=addresses)
+        assert decide(world.config, both, world.memory, world.memory) == (Forget("wlan0"),)
+    only = replace(seen, addresses=(far,))
+    assert decide(world.config, only, world.memory, world.memory) == ()

@@ -1,0 +1,197 @@
+"""The flight recorder: whole lines, bounded size, nothing while all is well."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from time import gmtime
+
+import pytest
+
+from netfail_hooks import cli, recorder
+from netfail_hooks.cli import log
+from netfail_hooks.paths import Paths
+from netfail_hooks.policy.memory import Memory
+from netfail_hooks.recorder import Run
+from netfail_hooks.values import replace
+from tests.support.world import World, config_of
+
+
+def _run(world: World, *, quiet: bool = False) -> Run:
+    before = world.memory
+    if not quiet:
+        world.event("eth0", "no-carrier")
+    seen = world.look()
+    changes = world.reconcile()
+    return Run("eth0 no-carrier", world.config, seen, before, world.memory, changes, (), 12)
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(config_of("eth0", "wlan0"))
+    world.reconcile()
+    return world
+
+
+def test_a_healthy_run_is_no_transition(world: World) -> None:
+    assert not recorder.is_transition(_run(world, quiet=True))
+    assert recorder.is_transition(_run(world))
+
+
+def test_forgetting_neighbours_is_no_transition(world: World) -> None:
+    world.resolved = {"wlan0"}
+    run = _run(world, quiet=True)
+    assert run.changes
+    assert not recorder.is_transition(run)
+
+
+def test_the_summary_tells_cause_and_carrier(world: World) -> None:
+    assert recorder.summary(_run(world)) == (
+        "eth0 IPv4 down (no carrier); eth0 IPv6 down (no carrier); "
+        "IPv4 now by wlan0; IPv6 now by wlan0"
+    )
+
+
+def test_a_line_holds_the_whole_input(tmp_path: Path, world: World) -> None:
+    run = _run(world)
+    recorder.write(str(tmp_path), recorder.line(run), 10_000)
+    entry = json.loads((tmp_path / "events.jsonl").read_text())
+    assert entry["schema"] == 1
+    assert entry["trigger"] == "eth0 no-carrier"
+    assert entry["took_ms"] == 12
+    assert entry["carriers"] == {"ipv4": "wlan0", "ipv6": "wlan0"}
+    assert len(entry["seen"]["routes"]) == len(run.seen.routes)
+    assert [change["change"] for change in entry["changes"]][:2] == ["AddAddress", "AddAddress"]
+    assert entry["did"] == [str(change) for change in run.changes]
+
+
+def test_the_recorder_is_bounded(tmp_path: Path, world: World) -> None:
+    run = _run(world)
+    for _ in range(20):
+        recorder.write(str(tmp_path), recorder.line(run), 10_000)
+    sizes = {name: os.path.getsize(tmp_path / name) for name in os.listdir(tmp_path)}
+    assert set(sizes) <= {"events.jsonl", "events.jsonl.1"}
+    assert max(sizes.values()) < 10_000 + 2 * len(recorder.line(run))
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
+    program = (
+        "import resource, signal, sys\n"
+        "from netfail_hooks import recorder\n"
+        "from tests.unit.recorder.test_record import _run\n"
+        "from tests.support.world import World, config_of\n"
+        "world = World(config_of('eth0', 'wlan0'))\n"
+        "world.reconcile()\n"
+        "run = _run(world)\n"
+        "recorder.write(sys.argv[1], recorder.line(run), 10_000)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "limit = len(recorder.line(run)) + 100\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, (limit, {resource.RLIM_INFINITY}))\n"
+        "try:\n    recorder.write(sys.argv[1], recorder.line(run), 10_000)\n"
+        "except OSError as error:\n    sys.exit(error.errno)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert done.returncode == 28  # ENOSPC
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert [json.loads(one)["schema"] for one in lines] == [1]
+
+
+def test_a_link_in_the_way_is_refused(tmp_path: Path, world: World) -> None:
+    (tmp_path / "events.jsonl").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError, match="symbolic links"):
+        recorder.write(str(tmp_path), recorder.line(_run(world)), 10_000)
+    assert not (tmp_path / "victim").exists()
+
+
+def test_an_empty_memory_is_recorded_as_the_beginning(world: World) -> None:
+    seen = world.look()
+    run = Run("check", world.config, seen, Memory(), world.memory, (), (), 0)
+    assert recorder.is_transition(run)
+
+
+def test_a_carrier_that_is_not_well_is_told_so(world: World) -> None:
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("wlan0", "no-carrier")
+    world.reconcile()
+    before = world.memory
+    world.event("eth0", "routable")
+    world.sick.update(("eth0", "wlan0"))
+    seen = replace(world.look(), probes=world.results())
+    world.reconcile()
+    told = recorder.summary(Run("check", world.config, seen, before, world.memory, (), (), 0))
+    assert "IPv4 now by eth0, though it is not well: none is" in told
+    well = Run("check", world.config, seen, Memory(), _with_one_well(), (), (), 0)
+    assert "though" not in recorder.summary(well)
+
+
+def _with_one_well() -> Memory:
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+    world.event("wlan0", "no-carrier")
+    world.reconcile()
+    return world.memory
+
+
+@pytest.mark.parametrize(("spare", "rotated"), [(-1, True), (0, False), (1, False)])
+def test_a_new_file_begins_past_the_limit(tmp_path: Path, *, spare: int, rotated: bool) -> None:
+    line = '{"a":1}\n'
+    recorder.write(str(tmp_path), line, 10_000)
+    recorder.write(str(tmp_path), line, 2 * len(line) + spare)
+    assert (tmp_path / "events.jsonl.1").exists() is rotated
+    assert (tmp_path / "events.jsonl").exists() is not rotated
+
+
+def test_others_may_not_read_the_log(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        recorder.write(str(tmp_path), "{}\n", 10_000)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("left", [b'{"schema":1,"ti', b"\0\0\0\0", b"\xff"])
+def test_what_a_killed_write_left_spoils_no_other_line(
+    tmp_path: Path, world: World, left: bytes
+) -> None:
+    path = tmp_path / "events.jsonl"
+    recorder.write(str(tmp_path), recorder.line(_run(world)), 1 << 20)
+    with path.open("ab") as file:
+        file.write(left)
+    recorder.write(str(tmp_path), recorder.line(_run(world)), 1 << 20)
+    first, torn, last = path.read_bytes().splitlines()
+    assert torn == left
+    assert json.loads(first)["schema"] == json.loads(last)["schema"] == 1
+
+
+def test_times_go_back_with_the_clock_and_the_log_is_still_read(
+    tmp_path: Path,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As on a machine without a clock of its own, which begins in 1970."""
+    paths = Paths(str(tmp_path))
+    os.makedirs(paths.log)
+    monkeypatch.setattr(log, "Paths", lambda: paths)
+    lines = []
+    for when in (1_800_000_000, 7, 1_700_000_000, 1_700_000_001):
+        with monkeypatch.context() as patch:
+            patch.setattr("netfail_hooks.recorder.time.gmtime", lambda when=when: gmtime(when))
+            lines.append(recorder.line(_run(world)))
+        recorder.write(paths.log, lines[-1], 1 << 20)
+    for form in ([], ["--json"], ["--timeline"], ["--svg", "-"], ["--since", "2020-01-01"]):
+        assert cli.entry(["log", *form]) == 0
+        shown = capsys.readouterr()
+        assert not shown.err, form
+        if not form:
+            assert [line[:4] for line in shown.out.splitlines() if line[0] != " "] == [
+                "2027",
+                "1970",
+                "2023",
+                "2023",
+            ]

@@ -1,0 +1,131 @@
+"""What was told already is not told again, and nothing else is kept quiet."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netfail_hooks import recorder
+from netfail_hooks.paths import Paths
+from netfail_hooks.policy.changes import Forget, SetSysctl
+from netfail_hooks.policy.facts import Sysctl
+from netfail_hooks.recorder import Run, repeat
+from netfail_hooks.values import replace
+from tests.support.runs import runs
+
+REFUSED = SetSysctl(Sysctl("ipv4/conf/eth0/arp_filter", "1"))
+ERROR = f"{REFUSED}: Read-only file system"
+LOST, BACK = runs(("eth0", "no-carrier"), ("eth0", "routable"))[1:]
+
+
+def _entry(run: Run) -> dict[str, Any]:
+    entry: dict[str, Any] = json.loads(recorder.line(run))
+    return entry
+
+
+def _still(run: Run, *changes: Any, failed: tuple[str, ...] = ()) -> Run:
+    """Return a run in which nothing stands otherwise than a run before it had left it."""
+    return replace(run, before=run.after, changes=changes, failed=failed)
+
+
+ALL = _still(LOST, *LOST.changes, REFUSED, failed=(ERROR,))
+ONCE = _still(LOST, REFUSED, failed=(ERROR,))
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "told"),
+    [
+        (ONCE, ONCE, True),
+        (ONCE, replace(ONCE, trigger="timer", took=99), True),
+        (replace(LOST, changes=ALL.changes, failed=(ERROR,)), ONCE, True),
+        (ONCE, _still(LOST, REFUSED, Forget("wlan0"), failed=(ERROR,)), True),
+        (ALL, replace(ALL, changes=(*LOST.changes[:1], REFUSED)), False),
+        (ONCE, ALL, False),
+        (ONCE, replace(ONCE, failed=()), False),
+        (ONCE, replace(ONCE, failed=(f"{REFUSED}: Permission denied",)), False),
+        (ONCE, replace(ONCE, config=replace(ONCE.config, interval=77)), False),
+        (LOST, LOST, True),  # it could not be remembered
+        (LOST, replace(LOST, changes=LOST.changes[-1:]), True),
+        (LOST, replace(LOST, changes=(*LOST.changes, REFUSED)), False),
+        (LOST, replace(LOST, before=replace(LOST.before, kept=())), False),  # lost anew
+        (LOST, _still(LOST, *LOST.changes[:1]), False),  # somebody took it away
+        (LOST, replace(LOST, before=LOST.after, after=LOST.before), False),
+        (LOST, BACK, False),
+    ],
+)
+def test_what_is_the_same_again(last: Run, now: Run, *, told: bool) -> None:
+    assert repeat.is_repeat(_entry(now), _entry(last)) is told
+
+
+def test_another_boot_is_another_time() -> None:
+    assert not repeat.is_repeat(_entry(LOST), _entry(LOST) | {"boot": "another"})
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    paths = Paths(str(tmp_path))
+    os.makedirs(paths.run)
+    return paths
+
+
+def test_the_last_line_is_found_wherever_it_is(paths: Paths) -> None:
+    line, other = recorder.line(LOST), recorder.line(ONCE)
+    assert not repeat.is_told(paths, line)
+    recorder.write(paths.log, other, 1 << 20)
+    assert repeat.is_told(paths, other)
+    recorder.write(paths.log, line, 1 << 20)
+    assert repeat.is_told(paths, line)
+    assert not repeat.is_told(paths, other)
+    os.rename(paths.log + recorder.FILE, paths.log + recorder.FILE + ".1")
+    assert repeat.is_told(paths, line)
+    repeat.keep(paths, other)
+    assert not repeat.is_told(paths, line)
+    assert repeat.is_told(paths, other)
+    repeat.forget(paths)
+    repeat.forget(paths)
+    assert repeat.is_told(paths, line)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"{",
+        b'{"schema":1,"ti',
+        b"[]\n",
+        b"{}\n",
+        b"\0\0",
+        b"\xff\n",
+        b'{"boot":1}\n',
+        b"[" * 100_000,
+        b"3\n",
+    ],
+)
+def test_a_damaged_end_says_nothing(paths: Paths, end: bytes) -> None:
+    line = recorder.line(LOST)
+    recorder.write(paths.log, line, 1 << 20)
+    with open(paths.log + recorder.FILE, "ab") as file:
+        file.write(end)
+    assert not repeat.is_told(paths, line)
+
+
+def test_the_end_of_a_long_recording_is_enough(paths: Paths) -> None:
+    line = recorder.line(LOST)
+    os.makedirs(paths.log)
+    with open(paths.log + recorder.FILE, "w", encoding="ascii") as file:
+        file.write(recorder.line(ONCE) * (2 * repeat._END // len(line)) + line)
+    assert repeat.is_told(paths, line)
+
+
+def test_no_link_is_followed_and_no_pipe_waited_for(paths: Paths) -> None:
+    line = recorder.line(LOST)
+    recorder.write(paths.log, line, 1 << 20)
+    os.rename(paths.log + recorder.FILE, paths.log + "/victim")
+    os.symlink("victim", paths.log + recorder.FILE)
+    assert not repeat.is_told(paths, line)
+    os.unlink(paths.log + recorder.FILE)
+    os.mkfifo(paths.log + recorder.FILE)
+    assert not repeat.is_told(paths, line)

@@ -1,0 +1,414 @@
+"""The status: what is well, what is told of it, and how it reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netfail_hooks import cli, reconcile
+from netfail_hooks.cli import status as command
+from netfail_hooks.config import Config, Target, default_metrics
+from netfail_hooks.config.file import render as render_config
+from netfail_hooks.kernel import lookup
+from netfail_hooks.kernel import netlink as rtnetlink
+from netfail_hooks.kernel.lookup import Way
+from netfail_hooks.networkd import networkctl
+from netfail_hooks.paths import Paths
+from netfail_hooks.policy.memory import Memory, Standing
+from netfail_hooks.recorder.events import Event
+from netfail_hooks.status.report import Sources, report
+from netfail_hooks.status.text import render
+from netfail_hooks.status.values import Failover, Family, Probe, Report
+from netfail_hooks.terminal import span
+from netfail_hooks.values import plain, replace
+from tests.support import ROOT
+from tests.support.world import World, config_of
+
+_CLOCK = datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()
+_EVENT = Event(
+    datetime(2026, 11, 24, 11, 58, 30, tzinfo=UTC),
+    "eth0 no-carrier",
+    "IPv4 now by wlan0",
+    (),
+    (),
+    24,
+    {"ipv4": "wlan0"},
+    {"ipv4": "eth0"},
+)
+
+
+def _sources(world: World, **changed: object) -> Sources:
+    seen = world.look()
+    ways = tuple(
+        Way(
+            {4: "1.1.1.1", 6: "2606::1"}[family],
+            by,
+            world.subnet(by, family) + "1",
+            world.address(by, family),
+        )
+        for family in world.families
+        if (by := world.way(family))
+    )
+    found = Sources(
+        config=world.config,
+        seen=seen,
+        memory=world.memory,
+        states={"eth0": ("routable", "configured")},
+        ways=ways,
+        failover=None,
+        unknown=(),
+        clock=_CLOCK,
+    )
+    return replace(found, **changed)
+
+
+def _well(_: World) -> None:
+    pass
+
+
+def _loses(name: str, state: str) -> Callable[[World], None]:
+    def act(world: World) -> None:
+        world.event(name, state)
+        world.reconcile()
+
+    return act
+
+
+def _returns(world: World) -> None:
+    _loses("eth0", "no-carrier")(world)
+    world.now += 5000
+    _loses("eth0", "routable")(world)
+    world.now += 3000
+
+
+def _sickens(world: World) -> None:
+    world.sick = {"wlan0"}
+    world.now += 5000
+    world.reconcile()
+
+
+def _just_lost(world: World) -> None:
+    world.event("wlan0", "no-carrier")  # and nobody has looked yet
+
+
+def _told(act: Callable[[World], None], **changed: object) -> Report:
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+    world.reconcile()
+    world.now += 7_200_000
+    world.reconcile()
+    act(world)
+    return report(_sources(world, **changed))
+
+
+@pytest.mark.parametrize(
+    ("act", "uplinks", "by"),
+    [
+        (_well, [True, True], "eth0"),
+        (_loses("eth0", "no-carrier"), [False, True], "wlan0"),
+        (_loses("eth0", "missing"), [False, True], "wlan0"),
+        (_loses("wlan0", "off"), [True, False], "eth0"),
+        (_returns, [True, True], "wlan0"),
+        (_sickens, [True, False], "eth0"),
+        (_just_lost, [True, False], "eth0"),
+    ],
+)
+def test_well_means_every_uplink_and_a_way_out(
+    act: Callable[[World], None], uplinks: list[bool], by: str
+) -> None:
+    found = _told(act)
+    assert found.well is all(uplinks)
+    assert [uplink.well for uplink in found.uplinks] == uplinks
+    carriers = [one.interface for one in found.uplinks if one.families[0].carries]
+    assert carriers == [by]
+
+
+def test_no_way_out_is_not_well() -> None:
+    assert not _told(_well, ways=()).well
+
+
+def test_traffic_by_another_uplink_than_was_chosen_is_not_well() -> None:
+    other = Way("1.1.1.1", "wlan0", "192.168.1.1", "192.168.1.51")
+    found = _told(_well, ways=(other,))
+    assert not found.well
+    assert "at odds   the kernel sends by another uplink" in render(found)
+    assert "IPv4  up for 2 h, chosen\n" in render(found)
+    assert _told(_well, ways=(replace(other, interface="wg0"),)).well
+
+
+def test_without_its_memory_it_goes_by_what_it_sees() -> None:
+    assert _told(_well, memory=None).memory == "unknown"
+    assert _told(_well, memory=None).well
+    assert _told(_well, memory=Memory()).memory == "empty"
+    assert not _told(_just_lost, memory=None).well
+
+
+@pytest.mark.parametrize(
+    ("operational", "carrier", "told"),
+    [
+        ("no-carrier", False, "no carrier, configured, metric"),
+        ("carrier", True, " carrier, configured, metric"),
+        ("off", False, "no carrier, off, configured, metric"),
+    ],
+)
+def test_networkds_word_for_the_carrier_is_not_said_twice(
+    operational: str, told: str, *, carrier: bool
+) -> None:
+    found = _told(_well)
+    first = replace(found.uplinks[0], carrier=carrier, operational=operational, setup="configured")
+    assert told in render(replace(found, uplinks=(first,))).splitlines()[0]
+
+
+def test_a_lost_uplink_says_why_and_for_how_long() -> None:
+    four = _told(_sickens).uplinks[1].families[0]
+    assert (four.verdict, four.trouble) == ("down", "mute")
+    assert (four.rounds_failed, four.rounds_to_go) == (1, 2)
+    assert four.since == "2026-11-24T12:00:00Z"
+    assert four.probe is not None
+    assert (four.probe.sent, four.probe.lost, four.probe.rtt_ms) == (1, 1, None)
+
+
+def test_a_returning_uplink_says_what_is_left() -> None:
+    four = _told(_returns).uplinks[0].families[0]
+    assert (four.verdict, four.hold_down_left, four.seconds) == ("held", 7, 3)
+    assert (four.rounds_passed, four.rounds_to_go) == (1, 1)
+    assert four.probe is not None
+    assert (four.probe.seconds_ago, four.probe.lost, four.probe.rtt_ms) == (3, 0, 0.4)
+
+
+@pytest.mark.parametrize(("ready", "left"), [(-5000, 0), (0, 0), (1, 1), (1000, 1), (1001, 2)])
+def test_what_is_left_of_a_hold_down_is_rounded_up(ready: int, left: int) -> None:
+    assert _standing(verdict="held", ready=_NOW + ready).hold_down_left == left
+    assert _standing(verdict="up", ready=_NOW + ready).hold_down_left == 0
+
+
+@pytest.mark.parametrize(
+    ("verdict", "passes", "to_go"),
+    [("down", 0, 2), ("held", 1, 1), ("held", 2, 0), ("held", 9, 0), ("up", 0, 0)],
+)
+def test_how_many_rounds_must_still_go_well(verdict: str, passes: int, to_go: int) -> None:
+    found = _standing(verdict=verdict, passes=passes)
+    assert (found.rounds_passed, found.rounds_to_go) == (passes, to_go)
+
+
+@pytest.mark.parametrize(
+    ("rtt", "fails", "lost", "shown"), [(0, 0, 2, None), (1, 0, 1, 0.001), (400, 1, 2, None)]
+)
+def test_a_round_was_answered_if_its_last_question_was(
+    rtt: int, fails: int, lost: int, shown: float | None
+) -> None:
+    probe = _standing(probed=_NOW - 3000, tries=2, rtt=rtt, fails=fails).probe
+    assert probe == Probe(seconds_ago=3, sent=2, lost=lost, rtt_ms=shown)
+
+
+def test_of_what_may_not_be_read_nothing_is_told() -> None:
+    found = _told(_well, memory=None).uplinks[0].families[0]
+    told = (found.verdict, found.since, found.seconds, found.probe)
+    assert told == ("unknown", None, None, None)
+    assert (found.rounds_failed, found.rounds_passed, found.rounds_to_go) == (0, 0, 0)
+
+
+def test_each_family_goes_its_own_way() -> None:
+    ways = (Way("1.1.1.1", "eth0", "", ""), Way("2606::1", "wlan0", "", ""))
+    found = _told(_well, ways=ways)
+    assert [[one.carries for one in uplink.families] for uplink in found.uplinks] == [
+        [True, False],
+        [False, True],
+    ]
+
+
+def test_a_failover_after_now_is_none_ago() -> None:
+    assert _told(_well, failover=_EVENT, clock=_CLOCK - 90).last_failover == _failover(0)
+    assert _told(_well, failover=_EVENT, clock=_CLOCK - 999).last_failover == _failover(0)
+    assert _told(_well, failover=_EVENT).last_failover == _failover(90)
+
+
+def _failover(ago: int) -> Failover:
+    return Failover("2026-11-24T11:58:30Z", ago, _EVENT.trigger, _EVENT.summary, 24)
+
+
+@pytest.mark.parametrize(("rounds", "told"), [(0, ""), (1, ""), (2, ", 2 rounds in a row")])
+def test_rounds_that_failed_are_told_once_there_are_several(rounds: int, told: str) -> None:
+    found = _standing(verdict="down", probed=_NOW - 3000, tries=2, rtt=7, fails=rounds)
+    shown = _shown(found)
+    assert shown.endswith(f" of 2 lost{told}")
+
+
+def test_a_hold_down_that_is_over_is_not_told() -> None:
+    assert "hold-down" not in _shown(_standing(verdict="held", ready=_NOW - 1))
+    assert ", hold-down 1 s left" in _shown(_standing(verdict="held", ready=_NOW + 1))
+
+
+def _shown(family: Family) -> str:
+    """Return what is shown of an uplink in one family."""
+    found = _told(_well)
+    first = replace(found.uplinks[0], families=(family,))
+    return render(replace(found, uplinks=(first,))).partition("\n\n")[0]
+
+
+_NOW = 9_000_000
+
+
+def _standing(**more: object) -> Family:
+    """Return what is told of an uplink that stands so, 2 s after it came to that."""
+    config = config_of("eth0", "wlan0")
+    world = World(config)
+    world.now = _NOW
+    known: dict[str, Any] = {"verdict": "up", "since": _NOW - 2999, **more}
+    memory = Memory((Standing("eth0", 4, **known),))
+    found = report(_sources(world, memory=memory)).uplinks[0].families[0]
+    assert (found.seconds, found.since) == (2, "2026-11-24T11:59:58Z")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (61, "1 min 1 s"),
+        (7200, "2 h"),
+        (7265, "2 h 1 min"),
+        (90061, "1 d 1 h"),
+        (86400, "1 d"),
+    ],
+)
+def test_spans(seconds: int, text: str) -> None:
+    assert span(seconds) == text
+
+
+_ALL_WELL = """\
+1. eth0   ok  carrier, routable, configured, metric 100
+   * IPv4  up for 2 h, carries the traffic
+           192.168.1.50/24 via 192.168.1.1 metric 100
+           probed 0 s ago: 0.4 ms, 0 of 1 lost
+     IPv6  no address
+2. wlan0  ok  carrier, metric 600
+     IPv4  up for 2 h
+           192.168.1.51/24 via 192.168.1.1 metric 600
+           probed 0 s ago: 0.4 ms, 0 of 1 lost
+     IPv6  no address
+
+traffic   to 1.1.1.1 by eth0 via 192.168.1.1 from 192.168.1.50"""
+
+_FAILED_OVER = """\
+1. eth0   NOT WELL  interface is gone, routable, configured, metric 100
+     IPv4  down for 0 s: interface is gone, 2 good rounds to go
+           no address
+           probed 0 s ago: 0.4 ms, 0 of 1 lost
+     IPv6  interface is gone
+2. wlan0  ok        carrier, metric 600
+   * IPv4  up for 2 h, carries the traffic
+           192.168.1.51/24 via 192.168.1.1 metric 600
+           probed 0 s ago: 0.4 ms, 0 of 1 lost
+     IPv6  no address
+
+traffic   to 1.1.1.1 by wlan0 via 192.168.1.1 from 192.168.1.51
+ours      route 192.168.1.0/24 dev wlan0 metric 50
+          route default via 192.168.1.1 dev wlan0 metric 50
+          address 192.168.1.50/32 dev wlan0
+last      1 min 30 s ago, eth0 no-carrier: IPv4 now by wlan0 [24 ms]
+unknown   a thing: run as root"""
+
+
+def test_how_it_reads() -> None:
+    assert render(_told(_well)) == _ALL_WELL
+    lost = _told(_loses("eth0", "missing"), failover=_EVENT, unknown=("a thing: run as root",))
+    assert render(lost) == _FAILED_OVER
+    assert "traffic   no way out" in render(_told(_well, ways=()))
+    assert "health    not looked at since boot" in render(_told(_well, memory=Memory()))
+    assert "IPv4  held for 3 s, hold-down 7 s left, 1 good round to go" in render(_told(_returns))
+
+
+def test_colour_changes_no_word() -> None:
+    for act in (_well, _sickens, _returns):
+        found = _told(act)
+        painted = render(found, colour=True)
+        assert "\033[32mok\033[0m" in painted
+        assert ("\033[31mNOT WELL\033[0m" in painted) is (act is _sickens)
+        assert ("\033[33mheld\033[0m" in painted) is (act is _returns)
+        assert re.sub(r"\033\[\d+m", "", painted) == render(found)
+
+
+def test_the_json_keys_are_those_documented() -> None:
+    found = plain(_told(_sickens, failover=_EVENT))
+    text = ROOT.joinpath("docs", "json.md").read_text(encoding="utf-8")
+    assert _keys(found) <= set(re.findall(r"`(\w+)`", text))
+    assert json.loads(json.dumps(found)) == found
+
+
+def _keys(found: object) -> set[str]:
+    if isinstance(found, list):
+        return {key for one in found for key in _keys(one)}
+    if isinstance(found, dict):
+        return set(found) | {key for one in found.values() for key in _keys(one)}
+    return set()
+
+
+def test_it_asks_the_kernel_for_a_configured_target_first() -> None:
+    plain_config = config_of("eth0")
+    assert lookup.destination(plain_config, 4) == "1.1.1.1"
+    assert lookup.destination(plain_config, 6) == "2606:4700:4700::1111"
+    aimed = Config((replace(default_metrics(("eth0",))[0], targets=(Target(4, "9.9.9.9"),)),))
+    assert lookup.destination(aimed, 4) == "9.9.9.9"
+
+
+def test_the_kernel_says_which_way() -> None:
+    with rtnetlink.Netlink() as netlink:
+        assert lookup.ask(netlink, 4, "127.0.0.1") is None  # to ourselves: no way out
+        assert lookup.ask(netlink, 4, "255.255.255.255") is None
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """Return the files of a machine with an uplink of a name that the real one lacks."""
+    paths = Paths(str(tmp_path))
+    monkeypatch.setattr(command, "Paths", lambda: paths)
+    monkeypatch.setattr(networkctl, "states", dict)
+    Path(paths.config).parent.mkdir(parents=True)
+    Path(paths.config).write_text(render_config(config_of("netfail-none")))
+    return paths
+
+
+def test_the_command_without_config(machine: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    os.unlink(machine.config)
+    assert cli.entry(["status"]) == 2
+    assert "run 'netfail-hooks install'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_command_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.entry(["status", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    (uplink,) = found["uplinks"]
+    assert (uplink["interface"], uplink["present"], uplink["well"]) == (
+        "netfail-none",
+        False,
+        False,
+    )
+    assert found["unknown"] == ["networkd's states: 'networkctl list' has no answer"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda path: path.write_text("x"), "is damaged): run 'netfail-hooks check'"),
+        (lambda path: path.chmod(0o666), "state): run as root"),
+        (lambda path: (path.unlink(), path.symlink_to("/etc/passwd")), "is damaged)"),
+    ],
+)
+def test_a_memory_that_is_not_ours_is_unknown(
+    machine: Paths, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], object], told: str
+) -> None:
+    os.makedirs(machine.run)
+    state = Path(machine.run, "state")
+    reconcile.save_state(str(state), Memory())
+    spoil(state)
+    assert cli.entry(["status"]) == 1
+    assert told in capsys.readouterr().out

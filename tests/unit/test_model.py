@@ -1,0 +1,162 @@
+"""A share of the model's steps; ``python -m tools.model`` lives as many as you like."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from netfail_hooks import recorder
+from netfail_hooks.install import detour
+from netfail_hooks.policy import choose
+from netfail_hooks.policy import routes as decisions
+from netfail_hooks.replay.decisions import again
+from netfail_hooks.values import replace
+from tests.conftest import Tried
+from tools.model import trial as trials
+from tools.model.__main__ import first_broken
+from tools.model.ghost import BrokenError
+from tools.model.machine import Setup
+from tools.model.script import LIFE, RULES, Life, Step, draw, shrink
+from tools.model.soak import MACHINES, soak
+from tools.model.trial import Trial
+
+_BROKEN = os.path.join(tempfile.gettempdir(), "netfail-hooks-model-broken.jsonl")
+_small = st.integers(0, 63)
+_setups = st.builds(
+    Setup,
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 1), st.integers(0, 1)),
+        min_size=2,
+        max_size=6,
+    ).map(tuple),
+    hold_down=st.sampled_from((1, 10)),
+    successes=st.integers(1, 3),
+    follow=st.integers(0, 1),
+)
+
+
+class Machine(RuleBasedStateMachine):
+    """Any machine, any steps; hypothesis shrinks what breaks it, and the file tells its runs."""
+
+    @initialize(setup=_setups)
+    def begin(self, setup: Setup) -> None:
+        self.setup, self.trial = setup, Trial(setup)
+        self.steps: list[Step] = []
+
+    @rule(name=st.sampled_from(RULES), a=_small, b=_small)
+    def step(self, name: str, a: int, b: int) -> None:
+        self.steps.append((name, a, b))
+        try:
+            self.trial.step(name, a, b)
+        except BaseException as error:
+            with open(_BROKEN, "w", encoding="ascii") as file:
+                file.write(Life(self.setup, tuple(self.steps)).recorded())
+            error.add_note(f"its runs: netfail-hooks replay {_BROKEN}")
+            raise
+
+
+TestMachine = pytest.mark.faults(Machine.TestCase)
+TestMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.faults
+def test_no_life_breaks_an_invariant(tried: Tried) -> None:
+    lives = 100
+    assert first_broken(range(1, 1 + lives)) is None
+    tried("steps of the model", lives * LIFE)
+
+
+_think, _decide, _plan = choose.think, decisions.decide, detour.plan
+
+
+def _trusting(*args: object) -> object:
+    """Judge as if a returning uplink needed no probes and no hold-down."""
+    after = _think(*args)  # type: ignore[arg-type]
+    healed = (replace(s, verdict="up") if s.verdict == "held" else s for s in after.standings)
+    return _think(*args[:2], replace(after, standings=tuple(healed)))  # type: ignore[call-arg, arg-type]
+
+
+def _backwards(*args: object) -> object:
+    return _decide(*args)[::-1]  # type: ignore[arg-type]
+
+
+def _lazy(*args: object) -> object:
+    return [one for one in _decide(*args) if type(one).__name__ != "SetRoute"]  # type: ignore[arg-type]
+
+
+def _greedy(config: object, seen: object, before: object, after: object) -> object:
+    """Drop everybody's routes as if they were ours."""
+    wrong = [decisions.DropRoute(one) for one in seen.routes[:1]]  # type: ignore[attr-defined]
+    return (*_decide(config, seen, before, after), *wrong)  # type: ignore[arg-type]
+
+
+def _late(*args: object) -> detour.Detour:
+    """Lead the traffic around an uplink by routes that come after its own."""
+    led = _plan(*args)  # type: ignore[arg-type]
+    late = tuple(replace(route, metric=9_000) for route in led.routes)
+    return detour.Detour(late, led.addresses, led.announced)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "broken"),
+    [
+        ("think", _trusting, "I"),
+        ("decide", _backwards, "I1"),
+        ("decide", _lazy, "I"),
+        ("decide", _greedy, "I6"),
+        ("plan", _late, "I1"),
+    ],
+)
+def test_a_core_that_is_wrong_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, name: str, wrong: Callable[..., object], broken: str
+) -> None:
+    monkeypatch.setattr(trials, name, wrong)
+    found = first_broken(range(1, 30))
+    assert found
+    assert found.fault().startswith(broken)
+
+
+def test_a_broken_life_shrinks_to_a_few_runs_that_replay_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trials, "decide", _lazy)
+    found = first_broken(range(1, 30))
+    assert found
+    small = shrink(found)
+    assert small.fault() == found.fault()
+    assert len(small.steps) <= 6
+    replayed = list(again(small.recorded().splitlines()))
+    assert replayed
+    assert not replayed[-1].same, "the right core decides otherwise"
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("setup", MACHINES[:2])
+def test_hours_of_faults_leave_no_trace(setup: Setup, tried: Tried) -> None:
+    tried("faults in simulated hours", soak(0.4, 7, setup)["faults"])
+
+
+def test_a_recorder_that_loses_a_line_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    write, lines = recorder.write, iter(range(10_000))
+
+    def lose(directory: str, line: str, limit: int) -> None:
+        if next(lines) % 7:
+            write(directory, line, limit)
+
+    monkeypatch.setattr(recorder, "write", lose)
+    with pytest.raises(BrokenError, match="a transition is lost"):
+        soak(0.3, 7, MACHINES[0])
+
+
+@pytest.mark.faults
+def test_replay_decides_as_the_model_did(tried: Tried) -> None:
+    for seed in range(2):
+        for one in again(draw(seed).recorded().splitlines()):
+            assert one.same, one.text
+            tried("runs of the model replayed", 1)

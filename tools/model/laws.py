@@ -1,0 +1,99 @@
+"""What must hold after a whole run, and where everything ends that is left alone."""
+
+from __future__ import annotations
+
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.changes import (
+    AddAddress,
+    Change,
+    DropAddress,
+    DropRoute,
+    SetMetric,
+    SetRoute,
+)
+from netfail_hooks.policy.facts import PROTOCOL, Observation
+from netfail_hooks.policy.memory import parse, render
+from tools.model.ghost import BrokenError
+from tools.model.machine import Machine
+from tools.model.networkd import Net
+
+
+def allowed(one: Machine, change: Change) -> None:
+    """Raise BrokenError where a change touches what isn't ours, or a foreign interface."""
+    match change:
+        case SetRoute(route) if route.interface not in one.config.names():
+            raise BrokenError(f"I6: no uplink: {change}")
+        case SetRoute(route) | DropRoute(route) if route.protocol != PROTOCOL:
+            raise BrokenError(f"I6: not ours: {change}")
+        case AddAddress(address) | DropAddress(address) if not address.ours:
+            raise BrokenError(f"I6: not ours: {change}")
+        case SetMetric(interface, address) if address not in {
+            net.address for net in one.networkd.of(interface) if net.kind == "static"
+        }:
+            raise BrokenError(f"I6: not networkd's: {change}")
+
+
+def bounded(one: Machine, *, written: bool) -> None:
+    """Raise BrokenError where memory grows, or does not survive being written."""
+    memory, names = one.memory, len(one.config.names())
+    sizes = (len(memory.standings), len(memory.kept), len(memory.answers))
+    most = (2 * names, 6 * names, 6 * names)
+    if len(memory.carriers) != 2 or any(s > m for s, m in zip(sizes, most, strict=True)):
+        raise BrokenError(f"I5: memory grows: {sizes}")
+    if written and parse(render(memory)) != memory:
+        raise BrokenError("I5: memory is not read as it was written")
+
+
+def lan_follows(one: Machine, family: int) -> None:
+    """Raise BrokenError where a lost uplink's LAN or addresses don't follow the traffic."""
+    chosen = one.memory.carrier(family)
+    nets = {net.name: net for net in one.networkd.nets if net.family == family and net.kind}
+    if chosen not in nets or one.ghost.of[chosen, family].bad:
+        return
+    here = nets[chosen]
+    there = {a.address for a, _ in one.kernel.addresses if a.interface == chosen}
+    for name, net in nets.items():
+        lost = one.ghost.of[name, family].lost and not one.ghost.may(name, family)
+        if name == chosen or net.lan != here.lan or not lost:
+            continue
+        for host in {here.gateway, here.host_at(200)} - {"fe80::1"}:
+            if one.kernel.way(family, host) == name:
+                raise BrokenError(f"I2: {host} is sent for by {name}, not by {chosen}")
+        for kept in one.memory.kept if one.config.follow_addresses else ():
+            if (kept.interface, kept.family) == (name, family) and kept.address not in there:
+                raise BrokenError(f"I2: {kept.address} of {name} doesn't follow to {chosen}")
+
+
+def ended(one: Machine, seen: Observation) -> None:
+    """Raise BrokenError where it all ended, after time enough, elsewhere than the truth asks."""
+    for family in FAMILIES:
+        right, way = _truth(one, seen, family), one.kernel.way(family)
+        if right not in ("", way):
+            raise BrokenError(f"I4: IPv{family} ends on {way}, not on {right}")
+    if not one.sick and all(_is_whole(one, seen, net) for net in one.networkd.nets):
+        routes = [str(SetRoute(route)) for route in seen.routes if route.ours]
+        moved = [str(AddAddress(address)) for address in seen.addresses if address.ours]
+        if routes or moved:
+            raise BrokenError(f"I6: all is well, yet ours is {routes + moved}")
+
+
+def _truth(one: Machine, seen: Observation, family: int) -> str:
+    """Return the most preferred uplink that works, else the most preferred with carrier."""
+    ways = [
+        uplink
+        for uplink in one.config.uplinks
+        if one.kernel.has_carrier(uplink.interface) and seen.way_out(uplink.interface, family)
+    ]
+    well = [
+        uplink
+        for uplink in ways
+        if seen.own_addresses(uplink.interface, family)
+        and not (uplink.probed and (uplink.interface, family) in one.sick)
+    ]
+    return next((uplink.interface for uplink in well or ways), "")
+
+
+def _is_whole(one: Machine, seen: Observation, net: Net) -> bool:
+    addressed = seen.own_addresses(net.name, net.family)
+    way_out = seen.way_out(net.name, net.family)
+    return not net.kind or bool(one.kernel.has_carrier(net.name) and addressed and way_out)

@@ -1,0 +1,210 @@
+"""A machine and what befalls it: cables, servers, gateways, networkd, people, time.
+
+Every rule takes two whole numbers and makes of them what it needs, so that a life is a plain
+list of steps: easy to draw, to keep in a file, and to shrink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from netfail_hooks.config import Config, Uplink
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.facts import Result, Route
+from netfail_hooks.policy.memory import Memory
+from tools.model.ghost import BrokenError, Ghost
+from tools.model.kernel import Kernel
+from tools.model.networkd import KINDS, Net, Networkd
+
+NAMES = ("eth0", "wlan0", "usb0", "wwan0", "eth1", "wlan1")
+_PAUSES = (1, 20, 300, 1_000, 5_000, 11_000, 60_000, 700_000, 8 * 3_600_000)  # ms
+_FOREIGN = "#99"  # an interface that is no uplink
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A machine: for each uplink how it gets its addresses, its LAN, and if it is probed."""
+
+    uplinks: tuple[tuple[int, ...], ...]  # of each: IPv4 kind, IPv6 kind, LAN, probed
+    hold_down: int = 10
+    hold_down_max: int = 40
+    quiet: int = 100
+    successes: int = 2
+    follow: int = 1
+
+    def config(self) -> Config:
+        """Return the config that goes with it."""
+        uplinks = tuple(
+            Uplink(NAMES[rank], 100 + 500 * rank, gateway=bool(one[3]))
+            for rank, one in enumerate(self.uplinks)
+        )
+        return Config(
+            uplinks,
+            hold_down=self.hold_down,
+            hold_down_max=self.hold_down_max,
+            quiet=self.quiet,
+            successes=self.successes,
+            follow_addresses=bool(self.follow),
+        )
+
+    def nets(self) -> list[Net]:
+        """Return what networkd sets up."""
+        return [
+            Net(u.interface, family, KINDS[family][one[at] % 3], one[2], 50 + rank, u.metric)
+            for rank, (u, one) in enumerate(zip(self.config().uplinks, self.uplinks, strict=True))
+            for at, family in enumerate(FAMILIES)
+        ]
+
+
+class Machine:
+    """The machine, what we remember of it, and who watches."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.config = setup.config()
+        self.kernel = Kernel(self.config.names())
+        self.networkd = Networkd(self.kernel, setup.nets())
+        self.ghost = Ghost(self.config)
+        self.memory = Memory()
+        self.now = 1_000_000
+        self.sick: set[tuple[str, int]] = set()
+        for name in self.config.names():
+            self.networkd.configure(name, self.now)
+
+    def step(self, rule: str, a: int, b: int) -> None:
+        """Take one step. Raises BrokenError where an invariant does not hold."""
+        getattr(self, f"_{rule}")(a, b)
+        if self.kernel.foreign_harmed:
+            raise BrokenError(f"I6: {self.kernel.foreign_harmed}")
+
+    def _name(self, a: int) -> str:
+        names = self.config.names()
+        return names[a % len(names)]
+
+    def _net(self, a: int) -> Net:
+        return self.networkd.nets[a % len(self.networkd.nets)]
+
+    def _cable(self, a: int, b: int) -> None:
+        self.kernel.plug(self._name(a), cable=bool(b % 2))
+
+    def _blip(self, a: int, b: int) -> None:
+        for _ in range(1 + b % 3):
+            self.kernel.plug(self._name(a), cable=False)
+            self.kernel.plug(self._name(a), cable=True)
+
+    def _switch(self, a: int, b: int) -> None:
+        self.kernel.switch(self._name(a), up=bool(b % 2))
+
+    def _unplug(self, a: int, _: int) -> None:
+        self.kernel.remove(self._name(a))
+
+    def _insert(self, a: int, _: int) -> None:
+        self.kernel.insert(self._name(a))
+
+    def _configure(self, a: int, _: int) -> None:
+        self._adding(lambda: self.networkd.configure(self._name(a), self.now))
+
+    def _reconfigure(self, a: int, _: int) -> None:
+        self.networkd.reconfigure(self._name(a))
+
+    def _restart(self, *_: int) -> None:
+        self.networkd.restart()
+
+    def _catch_up(self, *_: int) -> None:
+        for name in self.config.names():
+            self._adding(lambda name=name: self.networkd.configure(name, self.now))  # type: ignore[misc]
+
+    def _serve(self, a: int, b: int) -> None:
+        """A DHCP server, or a router's advertisements, fall silent or come back."""
+        net = self._net(a)
+        if net.kind in ("dhcp", "ra"):
+            net.served = bool(b % 2)
+            if not net.served and b % 4 == 0:
+                self.networkd.lose_lease(net)
+            elif not net.served:
+                self.networkd.lose_router(net)
+
+    def _move(self, a: int, b: int) -> None:
+        """The server gives another address."""
+        net = self._net(a)
+        if net.kind in ("dhcp", "ra"):
+            self.networkd.lose_lease(net)
+            net.host = 100 + (net.host + b) % 100
+
+    def _sicken(self, a: int, b: int) -> None:
+        key = (self._name(a), FAMILIES[b % 2])
+        self.sick.symmetric_difference_update({key})
+
+    def _mend(self, a: int, b: int) -> None:
+        """Everything works again, for one uplink or for all; nobody was told."""
+        for name in self.config.names() if b % 2 else (self._name(a),):
+            self.kernel.insert(name)
+            self.kernel.plug(name, cable=True)
+            self.kernel.switch(name, up=True)
+            for net in self.networkd.of(name):
+                net.served = True
+                self.sick.discard((name, net.family))
+            self._configure(self.config.names().index(name), 0)
+
+    def _neighbours(self, a: int, b: int) -> None:
+        self.kernel.resolved = {n for at, n in enumerate(self.config.names()) if a >> at & 1}
+        self.kernel.waiting = {n for at, n in enumerate(self.config.names()) if b >> at & 1}
+
+    def _meddle(self, a: int, b: int) -> None:
+        """Somebody changes a setting, flushes our routes, or has a way of their own."""
+        if b % 3 == 0:
+            key = sorted(self.kernel.sysctls)[a % len(self.kernel.sysctls)]
+            self.kernel.sysctls[key] = "0"
+        elif b % 3 == 1:
+            self.kernel.routes = [one for one in self.kernel.routes if not one.ours]
+        else:
+            own = Route(_FOREIGN, 4 + a % 2 * 2, "default", 9_999, "10.9.9.9", protocol=3)
+            if own in self.kernel.routes:
+                self.kernel.routes.remove(own)
+            else:
+                self.kernel.routes.append(own)
+
+    def _wait(self, a: int, b: int) -> None:
+        """Let time pass, a suspend of hours too; networkd renews what it can, or not."""
+        self.now += _PAUSES[a % len(_PAUSES)]
+        if b % 4:
+            self._catch_up()
+        self.networkd.expire(self.now)
+
+    def _forget(self, *_: int) -> None:
+        self.memory = Memory()
+        self.ghost.forget()
+
+    def _adding(self, act: Callable[[], None]) -> None:
+        """Let networkd add what it likes: it moves no traffic to an uplink that was lost (I3)."""
+        before = {family: self.kernel.way(family) for family in FAMILIES}
+        act()
+        for family, was in before.items():
+            way = self.kernel.way(family)
+            one = self.ghost.of.get((way, family))
+            if was in self.config.names() and way != was and one and one.lost:
+                ours = any(
+                    r.ours and (r.interface, r.family, r.destination) == (was, family, "default")
+                    for r in self.kernel.routes
+                )
+                if ours and not self.ghost.may(way, family):
+                    raise BrokenError(f"I3: IPv{family} moved to {way} by networkd's own route")
+
+    def results(self, only: str = "") -> tuple[Result, ...]:
+        """Return what a round of probes would bring now."""
+        seen = self.kernel.look(self.now)
+        return tuple(
+            Result(
+                name,
+                family,
+                (name, family) not in self.sick,
+                1,
+                400,
+                "mute" if (name, family) in self.sick else "",
+            )
+            for name in ([only] if only else [u.interface for u in self.config.uplinks if u.probed])
+            for family in FAMILIES
+            if self.kernel.has_carrier(name)
+            and seen.own_addresses(name, family)
+            and seen.way_out(name, family)
+        )

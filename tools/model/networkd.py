@@ -1,0 +1,167 @@
+"""systemd-networkd, as far as it moves routes and addresses of uplinks that we set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netfail_hooks.policy.facts import NO_ROUTE, Address, Route
+from netfail_hooks.values import replace
+from tools.model.kernel import Kernel
+
+LEASE = 3_600_000  # ms
+KINDS = {4: ("", "static", "dhcp"), 6: ("", "static", "ra")}
+_PROTOCOLS = {"static": 4, "dhcp": 16, "ra": 9}  # linux/rtnetlink.h
+_KERNEL = 2
+
+
+@dataclass(slots=True)
+class Net:
+    """What one uplink gets in one family: from its file, a DHCP server, or a router."""
+
+    name: str
+    family: int
+    kind: str
+    lan: int
+    host: int
+    metric: int
+    served: bool = True  # the server answers; the router calls itself one
+
+    @property
+    def prefix(self) -> str:
+        """Return the LAN's prefix."""
+        return f"192.168.{self.lan}.0/24" if self.family == 4 else f"fd00:{self.lan}::/64"
+
+    @property
+    def gateway(self) -> str:
+        """Return the router; its advertisements come from a link-local address."""
+        if self.kind == "ra":
+            return "fe80::1"
+        return self.host_at(1)
+
+    @property
+    def address(self) -> str:
+        """Return this host's own address."""
+        return self.host_at(self.host)
+
+    def host_at(self, number: int) -> str:
+        """Return the address of a host of the LAN."""
+        head = f"192.168.{self.lan}." if self.family == 4 else f"fd00:{self.lan}::"
+        return f"{head}{number}"
+
+
+class Networkd:
+    """It acts when told to: events and timers are the model's business."""
+
+    def __init__(self, kernel: Kernel, nets: list[Net]) -> None:
+        self._kernel = kernel
+        self.nets = nets
+
+    def of(self, name: str) -> list[Net]:
+        """Return what an uplink gets."""
+        return [net for net in self.nets if net.name == name and net.kind]
+
+    def configure(self, name: str, now: int) -> None:
+        """Bring an uplink to what its file says; what is there already is added again."""
+        nic = self._kernel.nics.get(name)
+        if nic is None or not nic.up:
+            return
+        for net in self.of(name):
+            if net.kind == "static" or (self._kernel.has_carrier(name) and net.served):
+                self._add(net, now)
+
+    def _add(self, net: Net, now: int) -> None:
+        end = 0 if net.kind == "static" else now + LEASE
+        length = 24 if net.family == 4 else 64
+        source = ""
+        metric = net.metric if net.family == 4 else NO_ROUTE
+        self._kernel.set_metric((net.name, net.address, length), metric)
+        own = Address(net.name, net.family, net.address, length, metric=metric)
+        self._kernel.add_address(own, end)
+        if net.family == 4:
+            source = net.address
+            for other in self._sharing(net):
+                if other is not net:
+                    self._kernel.add_address(Address(net.name, 4, other.address, 32, shared=True))
+        protocol = _PROTOCOLS[net.kind]
+        connected = Route(
+            net.name,
+            net.family,
+            net.prefix,
+            net.metric,
+            source=source,
+            protocol=9 if net.kind == "ra" else _KERNEL,
+        )
+        self._put(connected)
+        if net.kind == "dhcp":
+            self._put(replace(connected, destination=f"{net.gateway}/32", protocol=protocol))
+        shared = self._sharing(net)
+        if net.family == 4 and len(shared) > 1:
+            source = shared[0].address
+        self._put(
+            Route(
+                net.name,
+                net.family,
+                "default",
+                net.metric,
+                net.gateway,
+                source=source,
+                protocol=protocol,
+            )
+        )
+
+    def restart(self) -> None:
+        """Start again, as up to systemd 252: of static IPv4 addresses the metric is forgotten."""
+        for net in self.nets:
+            if (net.family, net.kind) == (4, "static"):
+                self._kernel.set_metric((net.name, net.address, 24), 0)
+
+    def _sharing(self, net: Net) -> list[Net]:
+        """Return the uplinks whose static IPv4 addresses our files share (networkd/sharing.py)."""
+        if (net.family, net.kind) != (4, "static"):
+            return []
+        return [
+            one for one in self.nets if (one.family, one.kind, one.lan) == (4, "static", net.lan)
+        ]
+
+    def _put(self, route: Route) -> None:
+        place = (route.interface, route.family, route.destination, route.metric)
+        self._kernel.routes = [
+            r
+            for r in self._kernel.routes
+            if (r.interface, r.family, r.destination, r.metric) != place
+        ]
+        self._kernel.routes.append(route)
+
+    def reconfigure(self, name: str) -> None:
+        """Drop all that an uplink has, our routes too, as ``networkctl reconfigure`` begins."""
+        self._kernel.routes = [one for one in self._kernel.routes if one.interface != name]
+        for address, _ in list(self._kernel.addresses):
+            if address.interface == name:
+                self._kernel.drop_address(address)
+
+    def expire(self, now: int) -> None:
+        """Let leases go that ended, and addresses of ours whose lifetime is over."""
+        for address, end in self._kernel.addresses:
+            for net in self.nets if end and end <= now else ():
+                if (net.name, net.address) == (address.interface, address.address):
+                    self.lose_lease(net)
+        self._kernel.expire(now)
+
+    def lose_lease(self, net: Net) -> None:
+        """Drop what a DHCP server gave or a router advertised."""
+        mine = (net.name, net.family)
+        self._kernel.routes = [
+            r for r in self._kernel.routes if (r.interface, r.family) != mine or r.ours
+        ]
+        for address, _ in list(self._kernel.addresses):
+            key = (address.interface, address.family, address.address)
+            if key == (*mine, net.address) and not address.ours:
+                self._kernel.drop_address(address)
+
+    def lose_router(self, net: Net) -> None:
+        """Drop the default route alone: a router's lifetime of zero (RFC 4861, 4.2)."""
+        self._kernel.routes = [
+            r
+            for r in self._kernel.routes
+            if (r.interface, r.family, r.destination) != (net.name, net.family, "default") or r.ours
+        ]

@@ -1,0 +1,216 @@
+"""Runs of ours on the machine: whole, killed, refused, late, torn, raced; each one is judged."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from netfail_hooks.install.detour import plan
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy import decide, think
+from netfail_hooks.policy.changes import Change
+from netfail_hooks.policy.facts import Observation, Result
+from netfail_hooks.policy.memory import Memory
+from netfail_hooks.recorder import Run
+from netfail_hooks.values import replace
+from tools.model import laws
+from tools.model.ghost import BrokenError
+from tools.model.machine import Machine, Setup
+
+_LOOKS = 3  # as reconcile/__init__.py has it
+
+
+class KilledError(Exception):
+    """The run was killed: nothing more is done, nothing remembered."""
+
+
+@dataclass(slots=True)
+class Fate:
+    """What is in store for a run: which change it dies before, is refused, or meets an event.
+
+    ``ways`` are the only right ones for each family's traffic at every instant of it.
+    """
+
+    kill: int = -1
+    refuse: int = -1
+    race: tuple[int, Callable[[], None]] | None = None
+    ways: dict[int, set[str]] | None = None
+    made: int = 0
+
+    def meets(self, change: Change) -> None:
+        """Let it happen, just before a change. Raises KilledError or OSError."""
+        at, self.made = self.made, self.made + 1
+        if at == self.kill:
+            raise KilledError
+        if at == self.refuse:
+            raise OSError(errno.ENOBUFS, "no buffer space", str(change))
+        if self.race and at == self.race[0]:
+            self.race[1]()
+
+
+class Trial(Machine):
+    """A machine that runs us."""
+
+    def __init__(self, setup: Setup, note: Callable[[Run], None] | None = None) -> None:
+        super().__init__(setup)
+        self.rounds: list[tuple[Result, ...]] = []  # begun, not yet told
+        self.looks = 0
+        self._note = note
+
+    def _hook(self, *_: int) -> None:
+        self.run("hook")
+
+    def _hook_and_probe(self, a: int, _: int) -> None:
+        name = self._name(a)
+        probed = self.config.uplinks[self.config.names().index(name)].probed
+        self.run("hook", self.results(name) if probed else ())
+
+    def _check(self, *_: int) -> None:
+        self.run("check", self.results())
+
+    def _begin_round(self, *_: int) -> None:
+        self.rounds = [*self.rounds, self.results()][-3:]
+
+    def _end_round(self, a: int, _: int) -> None:
+        if self.rounds:
+            self.run("timer", self.rounds.pop(a % len(self.rounds)))
+
+    def _unlucky_round(self, a: int, b: int) -> None:
+        """One answer is lost on its way, or one uplink's whole result."""
+        results = list(self.results())
+        if results:
+            at = a % len(results)
+            lost = replace(results[at], well=False, rtt=0, reason="mute")
+            results[at : at + 1] = [lost] if b % 2 else []
+        self.run("timer", tuple(results))
+
+    def _killed(self, a: int, b: int) -> None:
+        self.run("killed", self.results() if b % 2 else (), kill=a % 12)
+
+    def _refused(self, a: int, b: int) -> None:
+        self.run("refused", self.results() if b % 2 else (), refuse=a % 8)
+
+    def _unsaved(self, *_: int) -> None:
+        self.run("unsaved", self.results(), save=False)
+
+    def _torn(self, a: int, b: int) -> None:
+        """A cable moves between the look at the links and the look at the routes."""
+        early = self.kernel.look(self.now)
+        self._cable(a, b)
+        if b % 3 == 0:
+            self._reconfigure(a + b, 0)
+        late = self.kernel.look(self.now)
+        self.run("torn", seen=replace(late, links=early.links))
+
+    def _raced(self, a: int, b: int) -> None:
+        """Something happens between two of our changes."""
+        acts = (self._cable, self._switch, self._unplug, self._reconfigure, self._serve)
+        self.run("raced", self.results(), race=(a % 6, lambda: acts[a % 5](b, a + b)))
+
+    def _set_up_anew(self, a: int, _: int) -> None:
+        """Let an uplink be set up anew, as install does: traffic takes the detour meanwhile."""
+        name = self._name(a)
+        led = plan(self.config, self.kernel.look(self.now), self.memory, name)
+        ways = {one.family: one.interface for one in led.routes if one.destination == "default"}
+        for address in led.addresses:
+            self.kernel.add_address(address)
+        for route in led.routes:
+            self.kernel.lead(route)
+        for act in (self.networkd.reconfigure, lambda one: self.networkd.configure(one, self.now)):
+            act(name)
+            for family, way in ways.items():
+                if self.kernel.way(family) != way:
+                    raise BrokenError(f"I1: IPv{family} leaves the detour by {way}")
+        for route in led.routes:
+            self.kernel.drop_route(route)
+        for address in led.addresses:
+            self.kernel.drop_address(address)
+
+    def run(  # noqa: PLR0913 - a fate has many sides
+        self,
+        trigger: str,
+        probes: tuple[Result, ...] = (),
+        *,
+        kill: int = -1,
+        refuse: int = -1,
+        save: bool = True,
+        seen: Observation | None = None,
+        race: tuple[int, Callable[[], None]] | None = None,
+    ) -> None:
+        """Run once, as reconcile/__init__.py does, and judge what came of it."""
+        clean = seen is None and race is None and refuse < 0
+        before = self.memory
+        seen = replace(seen or self.kernel.look(self.now), probes=probes)
+        after = think(self.config, seen, before)
+        changes = decide(self.config, seen, before, after)
+        run = Run(trigger, self.config, seen, before, after, changes, (), 0)
+        if self._note:
+            self._note(run)
+        self.looks += 1
+        fate = Fate(kill, refuse, race)
+        if clean:
+            fate.ways = {
+                family: {self.kernel.way(family), after.carrier(family)}
+                for family in FAMILIES
+                if after.carrier(family)
+            }
+        try:
+            self._make(changes, after, fate)
+        except KilledError:
+            save = False
+        if save:
+            self.keep(run)
+            self.ghost.note(seen)
+            laws.bounded(self, written=self.looks % 50 == 0)
+        if save and clean:
+            for family in FAMILIES:
+                self.ghost.judge(self.kernel.way(family), seen, family)
+                laws.lan_follows(self, family)
+        else:
+            self.ghost.lose_track()
+
+    def keep(self, run: Run) -> None:
+        """Keep what a run remembers."""
+        self.memory = run.after
+
+    def _make(self, changes: tuple[Change, ...], after: Memory, fate: Fate) -> None:
+        """Make the changes, and after another look what is left, as reconcile/__init__.py does."""
+        clean = fate.ways is not None
+        for number in range(_LOOKS):
+            if number and changes and clean:
+                raise BrokenError(f"I4: still to do: {'; '.join(map(str, changes))}")
+            failed = [told for change in changes if (told := self._make_one(change, fate))]
+            if failed and clean:
+                raise BrokenError(f"I4: the kernel refused: {'; '.join(failed)}")
+            if failed or not changes:
+                return
+            changes = decide(self.config, self.kernel.look(self.now), after, after)
+
+    def _make_one(self, change: Change, fate: Fate) -> str:
+        """Make a change; return why the kernel refuses, "" if it doesn't."""
+        laws.allowed(self, change)
+        failed = ""
+        try:
+            fate.meets(change)
+            self.kernel.make(change, self.now)
+        except OSError as error:
+            if error.errno not in (errno.ESRCH, errno.ENODEV):  # as kernel/apply.py has it
+                failed = f"{change}: {error.strerror}"
+        for family, right in (fate.ways or {}).items():
+            way = self.kernel.way(family)
+            if way not in right:
+                raise BrokenError(f"I1: IPv{family} by {way or 'none'} after: {change}")
+        return failed
+
+    def _settle(self, *_numbers: int) -> None:
+        """Let everything have its time: the truth alone decides where it ends (I2, I4)."""
+        self.rounds.clear()
+        for name in self.config.names():
+            self.networkd.configure(name, self.now)
+        for _ in range(self.config.successes + 1):
+            self.run("check", self.results())
+            self.now += self.config.hold_down_max * 1000
+        self.networkd.expire(self.now)
+        self.run("check", self.results())
+        laws.ended(self, self.kernel.look(self.now))
