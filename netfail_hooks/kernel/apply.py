@@ -73,8 +73,8 @@ def _make(change: Change, seen: Observation, netlink: rt.Netlink, announcer: Ann
         case Announce():
             announcer.send(change)
         case SetSysctl(sysctl):
-            with open(sysctl_path(sysctl.key), "w", encoding="ascii") as file:
-                file.write(sysctl.setting)
+            with open(sysctl_path(sysctl.key), "wb", buffering=0) as file:
+                file.write(sysctl.setting.encode("ascii"))
         case Forget(interface):
             flush_neighbours(netlink, _index(seen, interface))
         case EndFlows():

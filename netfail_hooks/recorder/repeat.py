@@ -2,77 +2,87 @@
 
 The kernel may refuse a change, or a disk what is to be remembered: the next run then tries the
 same, and every run after it. Told each time, that would fill the journal and the recorder, and
-run other people's hooks every few seconds, for ever.
+run other people's hooks every few seconds, for ever. Both are compared as the text that they
+are: the same values make the same line.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.paths import Paths
-from netfail_hooks.recorder import FILE, OLD_FILE
-from netfail_hooks.values import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing import Any
+from netfail_hooks.recorder import FILE, OLD_FILE, parts
 
 _END = 1 << 18  # bytes; a line has some thousand
 _SAME = ("boot", "config", "failed", "carriers")
+
+Parts = dict[str, str]  # of a recorder's line, see record.parts
 
 
 def is_told(paths: Paths, line: str) -> bool:
     """Tell whether the last line that was recorded says all of this one."""
     try:
-        return is_repeat(json.loads(line), json.loads(_last(paths)))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return is_repeat(parts(line), parts(_last(paths)))
+    except (OSError, ValueError):
         return False
 
 
-def is_repeat(now: dict[str, Any], last: dict[str, Any]) -> bool:
-    """Tell whether a recorder's entry says all of the next one. Raises for what is no entry."""
+def is_repeat(now: Parts, last: Parts) -> bool:
+    """Tell whether a recorder's line says all of the next one. Raises ValueError for no line."""
     stands = _verdicts(now["after"])
     if any(now[key] != last[key] for key in _SAME) or stands != _verdicts(last["after"]):
         return False
     if stands != _verdicts(now["before"]):  # judged otherwise, and it could not be remembered
-        return bool(now["before"] == last["before"] and set(_did(now)) <= set(_did(last)))
+        return now["before"] == last["before"] and set(_did(now)) <= set(_did(last))
     return _did(now) == _did(last) or _all_failed(now)
 
 
 def keep(paths: Paths, line: str) -> None:
     """Keep what the recorder could not take, to compare the next one with, if that can be."""
-    with contextlib.suppress(OSError):
+    try:
         write_whole(_kept(paths), line.encode("ascii"))
+    except OSError:
+        return
 
 
 def forget(paths: Paths) -> None:
     """Have the recorder's own last line count again."""
-    with contextlib.suppress(OSError):
+    try:
         os.unlink(_kept(paths))
+    except OSError:
+        return
 
 
-def _all_failed(entry: dict[str, Any]) -> bool:
-    failed: list[str] = entry["failed"]
-    return all(any(one.startswith(f"{change}: ") for one in failed) for change in _did(entry))
+def _all_failed(entry: Parts) -> bool:
+    failed = _strings(entry["failed"])
+    return all(any(each.startswith(f"{change}: ") for each in failed) for change in _did(entry))
 
 
-def _did(entry: dict[str, Any]) -> list[str]:
+def _did(entry: Parts) -> list[str]:
     """Return what was tried; neighbours are forgotten again and again (record.is_transition)."""
-    kinds = [change["change"] for change in entry["changes"]]
-    return [one for one, kind in zip(entry["did"], kinds, strict=True) if kind != "Forget"]
+    kinds = [each.partition('"')[0] for each in entry["changes"].split('{"change":"')[1:]]
+    did = zip(_strings(entry["did"]), kinds, strict=True)
+    return [change for change, kind in did if kind != "Forget"]
 
 
-def _verdicts(memory: dict[str, Any]) -> list[tuple[object, ...]]:
-    standings = [(one["interface"], one["family"], one["verdict"]) for one in memory["standings"]]
-    return standings + [(one["family"], one["interface"]) for one in memory["carriers"]]
+def _strings(texts: str) -> list[str]:
+    """Return the strings of a list of them, without their quotes, as they are escaped."""
+    return texts[2:-2].split('","') if texts != "[]" else []
 
 
-def _last(paths: Paths) -> bytes:
+def _verdicts(memory: str) -> list[str]:
+    """Return each standing of a memory up to its verdict, and each family's uplink."""
+    standings, _, rest = memory.partition(',"kept":')
+    carriers = rest.partition(',"carriers":')[2]
+    items = standings.split('{"interface":')[1:] + carriers.split('{"family":')[1:]
+    return [item.partition(',"since":')[0] for item in items]
+
+
+def _last(paths: Paths) -> str:
     """Return the line that was written last. Raises OSError where there is none."""
     try:
-        return read_owned(_kept(paths))
+        return read_owned(_kept(paths)).decode("ascii")
     except FileNotFoundError:
         pass
     try:
@@ -81,12 +91,13 @@ def _last(paths: Paths) -> bytes:
         return _last_of(paths.log + OLD_FILE)
 
 
-def _last_of(path: str) -> bytes:
-    """Return the end of a file from its last line on; half a line fits nothing."""
+def _last_of(path: str) -> str:
+    """Return the last line of a file; half a line fits nothing."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
-        return os.pread(descriptor, _END, max(size - _END, 0)).rstrip(b"\n").rpartition(b"\n")[2]
+        end = os.pread(descriptor, _END, max(size - _END, 0)).rstrip(b"\n")
+        return end.rpartition(b"\n")[2].decode("ascii") + "\n"
     finally:
         os.close(descriptor)
 
