@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from netfail_hooks.install import hook_file, units
@@ -30,7 +30,7 @@ class Case:
     """A command, what it is, and the interface that the dispatcher would name."""
 
     name: str
-    argv: Sequence[str]
+    argv: tuple[str, ...]
     interface: str = ""
 
     def environment(self) -> Mapping[str, str]:
@@ -41,29 +41,29 @@ class Case:
 
 def python_alone() -> Case:
     """Return what every other one pays: Python that starts, and ends."""
-    return Case("python3 -I -S -c pass", [hook_file.base_python(), "-I", "-S", "-c", "pass"])
+    return Case("python3 -I -S -c pass", (hook_file.base_python(), "-I", "-S", "-c", "pass"))
 
 
 def foreign() -> Case:
     """Return the hook for an interface that is no uplink."""
-    return Case("hook, foreign interface", [HOOK], "docker0")
+    return Case("hook, foreign interface", (HOOK,), "docker0")
 
 
 def idle() -> Case:
     """Return the hook for an uplink where all is well already."""
-    return Case("hook, an uplink", [HOOK], "eth0")
+    return Case("hook, an uplink", (HOOK,), "eth0")
 
 
 def failing_over() -> Case:
     """Return the hook that finds the cable out; see :func:`pull_cable`."""
-    return Case("hook that fails over", [HOOK_CABLE_OUT], "eth0")
+    return Case("hook that fails over", (HOOK_CABLE_OUT,), "eth0")
 
 
 def check() -> Case:
     """Return the timer's check, as its service starts it."""
     service = units.service_text().splitlines()
     command = next(line.partition("=")[2] for line in service if line.startswith("ExecStart="))
-    return Case("check, all well", shlex.split(command))
+    return Case("check, all well", tuple(shlex.split(command)))
 
 
 @contextlib.contextmanager

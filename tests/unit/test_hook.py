@@ -75,22 +75,6 @@ def test_what_goes_to_the_journal_is_one_printable_line(text: str) -> None:
     assert all(" " <= character <= "~" for character in shown)
 
 
-def test_a_run_with_nothing_to_do_loads_nothing_for_it() -> None:
-    program = (
-        f"import sys; sys.path.append({PROJECT!r})\n"
-        "import netfail_hooks.hook, netfail_hooks.reconcile, netfail_hooks.check\n"
-        "import netfail_hooks.probe, netfail_hooks.policy.choose, netfail_hooks.policy.routes\n"
-        "print(*sys.modules)\n"
-    )
-    command = [sys.executable, "-IS", "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
-    assert "netfail_hooks.reconcile" in loaded
-    ours = ("act", "apply", "flows", "metrics", "metrics_text", "notify", "repeat", "tally")
-    assert not loaded & {f"netfail_hooks.{name}" for name in ours}
-    assert not loaded & {"dataclasses", "json", "re", "subprocess", "typing", "pyroute2"}
-
-
 @pytest.mark.faults
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(

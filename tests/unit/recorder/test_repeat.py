@@ -67,6 +67,17 @@ def test_another_boot_is_another_time() -> None:
     assert not repeat.is_repeat(_parts(LOST), _parts(LOST) | {"boot": '"another"'})
 
 
+@pytest.mark.parametrize(("kind", "field"), [("standings", "verdict"), ("carriers", "interface")])
+def test_each_verdict_and_each_uplink_in_use_counts(kind: str, field: str) -> None:
+    last = _still(LOST, *LOST.changes)
+    known = getattr(last.before, kind)
+    assert known
+    for at, item in enumerate(known):
+        other = (*known[:at], replace(item, **{field: "held"}), *known[at + 1 :])
+        now = replace(last, before=replace(last.before, **{kind: other}))
+        assert not repeat.is_repeat(_parts(now), _parts(last))
+
+
 # What would be taken for something else if a quote within a string counted.
 HOSTILE = [
     '","',
@@ -104,6 +115,28 @@ def test_a_line_falls_into_the_values_that_it_was_made_of(drawn: list[Run]) -> N
         read = {key: json.loads(text) for key, text in recorder.parts(line).items()}
         assert read == json.loads(line)
         assert list(read) == list(json.loads(line)) == list(recorder.KEYS)
+
+
+WHOLE = recorder.line(LOST)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        WHOLE[1:],
+        "x" + WHOLE[1:],
+        WHOLE[:-1],
+        WHOLE[:-2] + "\n",
+        WHOLE[:-3] + "\n",
+        WHOLE.replace('"schema":1,', ""),
+        WHOLE.replace(',"failed":[]', ""),
+        WHOLE.replace(',"before":', ',"after":'),
+    ],
+)
+def test_what_is_no_whole_line_falls_into_nothing(line: str) -> None:
+    with pytest.raises(ValueError, match=r"^not a whole line$|^no "):
+        recorder.parts(line)
 
 
 @given(_drawn(), st.data())
