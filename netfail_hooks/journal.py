@@ -38,7 +38,10 @@ def tell(message: str, *, priority: int = INFO, **more: str) -> None:
 
 def printable(text: str) -> str:
     """Return text of any origin as one line of printable ASCII, cut to 500 characters."""
-    return "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text[:500])
+    text = text[:500]
+    if text.isascii() and text.isprintable():  # most are, and this takes no time
+        return text
+    return "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text)
 
 
 def _tell_stderr(message: str) -> None:
