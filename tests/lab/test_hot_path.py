@@ -17,7 +17,6 @@ BEGIN = {
     "netfail_hooks",
     "netfail_hooks.errors",
     "netfail_hooks.journal",
-    "netfail_hooks.journal",
     "netfail_hooks.paths",
     "netfail_hooks.values",
     "__future__",
@@ -27,7 +26,6 @@ BEGIN = {
 CONFIG = {
     "netfail_hooks.policy.facts",
     "netfail_hooks.config",
-    "netfail_hooks.policy.facts",
     "netfail_hooks.files",
     "netfail_hooks.names",
 }
@@ -60,7 +58,6 @@ ACT = {
     "netfail_hooks.reconcile.act",
     "netfail_hooks.kernel.announce",
     "netfail_hooks.kernel.apply",
-    "netfail_hooks.reconcile.act",
 }
 TELL = {
     "netfail_hooks.recorder.jsonline",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import runpy
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +18,9 @@ from bench.picture import picture
 from bench.results import Cost, Outage, Results, Sample, StartUp, dump, load, median, merged
 from bench.suite import THOROUGH, Plan
 from netfail_hooks.lab.traffic_result import Flow, Result
+from netfail_hooks.paths import package_home
 
+INSTRUCTIONS = runpy.run_path(os.path.join(package_home(), "bench", "instructions"))
 TITLES = {"other": "two <files>", "ours": "netfail-hooks", "gone": "a bond"}
 OURS = ["ours"]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -51,6 +56,40 @@ def test_json_gives_back_what_it_was_given() -> None:
 def test_another_schema_is_refused() -> None:
     with pytest.raises(ValueError, match="another version"):
         load(dump(RESULTS).replace('"schema": 1', '"schema": 2'))
+
+
+def test_counts_are_compared_with_earlier_ones() -> None:
+    told = INSTRUCTIONS["_compared"](
+        {"hook": 73_500_000, "gone": 1_000_000}, {"hook": 47_600_000, "new": 20_000_000}
+    )
+    assert [line.split() for line in told.splitlines()] == [
+        ["before", "now", "change"],
+        ["hook", "73.5", "47.6", "-35.2%"],
+        ["gone", "1.0", "-", "-"],
+        ["new", "-", "20.0", "-"],
+    ]
+
+
+def test_of_several_rounds_the_median_counts() -> None:
+    rounds = [{"hook": 3, "check": 9}, {"hook": 1, "check": 8}, {"hook": 2, "check": 7}]
+    assert INSTRUCTIONS["_median"](rounds) == {"hook": 2, "check": 8}
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "3", '{"hook": null}', '{"hook": "x"}'])
+def test_what_holds_no_counts_is_told_before_any_are_made(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    text: str | None,
+) -> None:
+    path = tmp_path / "counts.json"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["bench/instructions", "--against", str(path)])
+    assert INSTRUCTIONS["main"]() == 1
+    said = capsys.readouterr().err
+    assert str(path) in said
+    assert said.count("\n") == 1
 
 
 def test_an_outage_that_did_not_end_is_longer_than_any_that_did() -> None:

@@ -112,6 +112,7 @@ def _drawn(draw: st.DrawFn) -> list[Run]:
 def test_a_line_falls_into_the_values_that_it_was_made_of(drawn: list[Run]) -> None:
     for run in drawn:
         line = recorder.line(run)
+        assert line == json.dumps(json.loads(line), separators=(",", ":")) + "\n"
         read = {key: json.loads(text) for key, text in recorder.parts(line).items()}
         assert read == json.loads(line)
         assert list(read) == list(json.loads(line)) == list(recorder.KEYS)
