@@ -92,6 +92,16 @@ def test_what_holds_no_counts_is_told_before_any_are_made(
     assert said.count("\n") == 1
 
 
+def test_without_valgrind_it_says_where_to_have_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(INSTRUCTIONS["main"].__globals__, "SEARCH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["bench/instructions"])
+    assert INSTRUCTIONS["main"]() == 1
+    told = "bench/instructions: valgrind is not installed: apt install valgrind\n"
+    assert capsys.readouterr().err == told
+
+
 def test_an_outage_that_did_not_end_is_longer_than_any_that_did() -> None:
     assert Outage(over=True, ms=8000) > Outage(over=False, ms=50_000)
     assert str(Outage(over=True, ms=8040)) == "> 8.0 s"
