@@ -17,7 +17,7 @@ _MII = "\n[Bond]\nMode=active-backup\nFailOverMACPolicy=active\nMIIMonitorSec=10
 
 def active(lab: Lab) -> str:
     """Return the slave that carries the traffic; in a mode that uses all of them, the first."""
-    return lab.read(_ACTIVE).strip() or next(iter(lab.plugs))
+    return lab.read(_ACTIVE).strip() or next(iter(lab.ports))
 
 
 def files(options: str = "", primary: str = "") -> Callable[[Stage], None]:
@@ -25,7 +25,7 @@ def files(options: str = "", primary: str = "") -> Callable[[Stage], None]:
 
     def prepare(stage: Stage) -> None:
         _needs_driver(stage)
-        address = next(iter(stage.lab.plugs.values())).host
+        address = next(iter(stage.lab.ports.values())).host
         stage.lab.write(
             "/etc/systemd/network/20-bond0.netdev", f"[NetDev]\nName=bond0\nKind=bond\n{options}"
         )
@@ -34,7 +34,7 @@ def files(options: str = "", primary: str = "") -> Callable[[Stage], None]:
             "[Match]\nName=bond0\n\n[Network]\n"
             f"Address={address}/24\nGateway={ROUTER}\nDNS={ROUTER}\n",
         )
-        for name in stage.lab.plugs:
+        for name in stage.lab.ports:
             first = "PrimarySlave=yes\n" if name == primary else ""
             stage.lab.write(
                 f"/etc/systemd/network/20-{name}.network",
@@ -56,7 +56,7 @@ def ours(stage: Stage) -> None:
     lab = stage.lab
     lab.write_files(lab.howto_files())
     lab.start()
-    host = next(iter(lab.plugs.values())).host
+    host = next(iter(lab.ports.values())).host
     done = lab.netfail(
         "install",
         "--yes",
@@ -82,7 +82,7 @@ def ours(stage: Stage) -> None:
 def _ready(stage: Stage) -> None:
     """Wait until the first uplink has the traffic, and there is a way out."""
     until(lambda: active(stage.lab) == "eth0", "eth0 in use", seconds=20)
-    until(lambda: stage.lab.way_out() == "bond0", "a way out", seconds=20)
+    until(lambda: stage.lab.used_uplink() == "bond0", "a way out", seconds=20)
 
 
 def has_driver() -> bool:

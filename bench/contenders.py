@@ -51,7 +51,7 @@ class Contender:
     rounds: int = 0
     a_round: Callable[[Stage], Sequence[str]] = _no_round
     prefers: bool = True
-    way: Callable[[Lab], str] = Lab.way_out
+    way: Callable[[Lab], str] = Lab.used_uplink
     only: tuple[str, ...] = ()
     bond: bool = False
     ours: bool = False
@@ -66,11 +66,11 @@ def _howto(stage: Stage) -> None:
 
 def _metrics(stage: Stage) -> None:
     """Give the how-to's files a metric for each default and connected route."""
-    for plug, path in zip(stage.lab.plugs.values(), stage.lab.howto_files(), strict=True):
-        metric = 600 if plug.rank else 100
+    for port, path in zip(stage.lab.ports.values(), stage.lab.howto_files(), strict=True):
+        metric = 600 if port.rank else 100
         lines = (
-            f"[Match]\nName={plug.name}\n\n[Network]\nDNS={ROUTER}\n\n"
-            f"[Address]\nAddress={plug.host}/24\nRouteMetric={metric}\n\n"
+            f"[Match]\nName={port.name}\n\n[Network]\nDNS={ROUTER}\n\n"
+            f"[Address]\nAddress={port.host}/24\nRouteMetric={metric}\n\n"
             f"[Route]\nGateway={ROUTER}\nMetric={metric}\n"
         )
         stage.lab.write(path, lines)
@@ -100,7 +100,7 @@ def _ping_loop(stage: Stage) -> None:
 
 def _a_ping(stage: Stage) -> Sequence[str]:
     ping = program("ping", "iputils-ping")
-    device = next(iter(stage.lab.plugs))
+    device = next(iter(stage.lab.ports))
     return ["sh", "-c", '"$@"; sleep 0', "sh", ping.path, "-q", "-c1", "-W4", "-I", device, FAR]
 
 
@@ -108,7 +108,7 @@ def _ours(interval: int) -> Callable[[Stage], None]:
     def prepare(stage: Stage) -> None:
         """Take the how-to's files over, as somebody who installs us would."""
         _howto(stage)
-        uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n' for name in stage.lab.plugs)
+        uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n' for name in stage.lab.ports)
         config = f"[check]\ninterval = {interval}\n{uplinks}"
         stage.lab.write("/etc/netfail-hooks/config.toml", config)
         done = stage.lab.netfail("install", "--yes", "--primary", "eth0", "--backup", "wlan0")

@@ -66,7 +66,7 @@ def measure(contenders: Sequence[Contender], seconds: int) -> list[Cost]:
         ]
 
 
-def memory(contenders: Sequence[Contender]) -> list[Cost]:
+def state(contenders: Sequence[Contender]) -> list[Cost]:
     """Measure what everybody holds at rest, and no more. Raises Problem."""
     with _resting(contenders) as pairs:
         return [

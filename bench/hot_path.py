@@ -73,7 +73,7 @@ def host() -> Iterator[Lab]:
 
     # As pip and a package's installation do. A host of the lab can't: its file system is read-only.
     compileall.compile_dir(os.path.join(package_home(), "netfail_hooks"), quiet=1)
-    with Lab(bare=True) as lab:
+    with Lab(unmanaged=True) as lab:
         lab.write(HOOK, hook_file.hook_text().decode(), mode=0o755)
         lab.write("/etc/netfail-hooks/config.toml", CONFIG)
         lab.start()
@@ -89,5 +89,5 @@ def pull_cable(lab: Lab) -> None:
 def has_failed_over(lab: Lab) -> bool:
     """Tell whether the last thing that was recorded is that wlan0 took the traffic over."""
     lines = lab.read(Paths().log + FILE).splitlines()
-    carriers = json.loads(lines[-1])["carriers"] if lines else {}
-    return bool(carriers.get("ipv4") == "wlan0")
+    active = json.loads(lines[-1])["active"] if lines else {}
+    return bool(active.get("ipv4") == "wlan0")

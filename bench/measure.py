@@ -11,7 +11,7 @@ from bench.faults import BACK, CABLE, Fault
 from bench.results import Outage, Sample
 from bench.stage import Stage
 from netfail_hooks.lab import Lab
-from netfail_hooks.lab.traffic import Pulse
+from netfail_hooks.lab.traffic import Traffic
 from netfail_hooks.lab.traffic_result import Result, Window
 
 # A neighbour that has just learnt where an address is believes no other word for a second
@@ -68,7 +68,7 @@ class _Trial:
 
         If it takes rounds to see the fault, it comes whole periods after ``first``.
         """
-        with self.lab.pulse(address=_address(self.lab, self.used)) as pulse:
+        with self.lab.traffic(address=_address(self.lab, self.used)) as traffic:
             time.sleep(SETTLED)
             if fault.waits and self.contender.period:
                 time.sleep((first - time.monotonic()) % self.contender.period)
@@ -79,18 +79,18 @@ class _Trial:
                 # A connection asks again after twice the time it has waited (RFC 6298, 5.5).
                 waited = 2 * (time.monotonic() - broken) + _LAST
                 _until(broken + max(self.patience.least, waited))
-        return _judged(self.contender.key, fault.name, pulse, broken)
+        return _judged(self.contender.key, fault.name, traffic, broken)
 
     def mended(self) -> Sample:
         """Plug the cable in again; look until its uplink has the traffic back."""
-        with self.lab.pulse(address=_address(self.lab, self.used)) as pulse:
+        with self.lab.traffic(address=_address(self.lab, self.used)) as traffic:
             time.sleep(SETTLED)
             mended = time.monotonic()
             self.lab.cable_in(self.used)
             if self.contender.prefers:
                 self._moved(mended + self.patience.back, to=self.used)
             _until(max(time.monotonic() + _LAST, mended + self.patience.least))
-        return _judged(self.contender.key, BACK, pulse, mended)
+        return _judged(self.contender.key, BACK, traffic, mended)
 
     def _moved(self, end: float, *, away_from: str = "", to: str = "") -> bool:
         """Wait, until ``end`` at most, for the traffic to go by ``to`` or not by ``away_from``."""
@@ -109,14 +109,14 @@ def _until(end: float) -> None:
 def _address(lab: Lab, used: str) -> str:
     """Return the address that the host still has: that of the uplink once used, else another's."""
     local = lab.run("ip", "-4", "route", "show", "table", "local").stdout
-    hosts = [lab.plugs[used].host, *(plug.host for plug in lab.plugs.values())]
+    hosts = [lab.ports[used].host, *(port.host for port in lab.ports.values())]
     return next((host for host in hosts if f"local {host} " in local), hosts[0])
 
 
-def _judged(contender: str, fault: str, pulse: Pulse, since: float) -> Sample:
-    window = (since, pulse.window[1])
-    whole = pulse.result(between=window)
-    last = pulse.result(between=(window[1] - _LAST, window[1]))
+def _judged(contender: str, fault: str, traffic: Traffic, since: float) -> Sample:
+    window = (since, traffic.window[1])
+    whole = traffic.result(between=window)
+    last = traffic.result(between=(window[1] - _LAST, window[1]))
     return Sample(
         contender,
         fault,

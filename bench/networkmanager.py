@@ -6,7 +6,7 @@ import sys
 
 from bench.packages import program
 from bench.stage import ROUTER, Stage
-from netfail_hooks.lab.topology import FAR, Plug
+from netfail_hooks.lab.topology import FAR, Port
 
 _POLICY = "/usr/share/dbus-1/system.d/org.freedesktop.NetworkManager.conf"
 # All else is its default: a check each 300 s (NetworkManager.conf(5), "connectivity section").
@@ -37,9 +37,9 @@ def prepare(stage: Stage) -> None:
     with open(manager.root + _POLICY, encoding="utf-8") as policy:
         stage.lab.write("/etc/dbus-1/system.d/networkmanager.conf", policy.read())
     stage.lab.write("/etc/NetworkManager/NetworkManager.conf", _CONFIG)
-    for plug in stage.lab.plugs.values():
-        path = f"/etc/NetworkManager/system-connections/{plug.name}.nmconnection"
-        stage.lab.write(path, _connection(plug), mode=0o600)
+    for port in stage.lab.ports.values():
+        path = f"/etc/NetworkManager/system-connections/{port.name}.nmconnection"
+        stage.lab.write(path, _connection(port), mode=0o600)
     stage.lab.run("mkdir", "-p", "/var/lib/NetworkManager", "/run/NetworkManager")
     stage.bus()
     stage.daemon("web", [sys.executable, "-I", "-S", "-c", _SERVER % FAR], netns="lan")
@@ -48,12 +48,12 @@ def prepare(stage: Stage) -> None:
     stage.wait_for_way(passed=True)
 
 
-def _connection(plug: Plug) -> str:
+def _connection(port: Port) -> str:
     """Return a profile (nm-settings-keyfile(5)); by default a cable has metric 100, Wi-Fi 600."""
-    metric = 600 if plug.rank else 100
+    metric = 600 if port.rank else 100
     return (
-        f"[connection]\nid={plug.name}\nuuid=2815492f-7e56-435e-b2e9-246bd7cdc66{plug.rank}\n"
-        f"type=ethernet\ninterface-name={plug.name}\n\n"
-        f"[ipv4]\nmethod=manual\naddress1={plug.host}/24,{ROUTER}\nroute-metric={metric}\n\n"
+        f"[connection]\nid={port.name}\nuuid=2815492f-7e56-435e-b2e9-246bd7cdc66{port.rank}\n"
+        f"type=ethernet\ninterface-name={port.name}\n\n"
+        f"[ipv4]\nmethod=manual\naddress1={port.host}/24,{ROUTER}\nroute-metric={metric}\n\n"
         "[ipv6]\nmethod=link-local\n"
     )

@@ -118,13 +118,13 @@ def merged(parts: Sequence[Results]) -> Results:
     costs = {cost.contender: cost for part in parts for cost in part.costs}
     startups = {one.name: one for part in parts for one in part.startups}
     samples = tuple(sample for part in parts for sample in part.samples)
-    seen = [{sample.contender for sample in part.samples} for part in parts]
+    observed = [{sample.contender for sample in part.samples} for part in parts]
     notes = {name: note for part in parts for name, note in part.notes}
     absent = {
         name: why
         for place, part in enumerate(parts)
         for name, why in part.absent
-        if not any(name in others for others in seen[:place] + seen[place + 1 :])
+        if not any(name in others for others in observed[:place] + observed[place + 1 :])
     }
     return Results(
         "; ".join(dict.fromkeys(part.machine for part in parts)),

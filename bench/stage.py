@@ -37,7 +37,7 @@ class Stage:
     ) -> None:
         """Start a daemon; its process and its log go by its name."""
         self._daemons.append(
-            Daemon(self.lab.holder, name, argv, netns=netns, environment=environment)
+            Daemon(self.lab.namespaces, name, argv, netns=netns, environment=environment)
         )
 
     def pid(self, name: str) -> int:
@@ -57,18 +57,18 @@ class Stage:
         Returns what a script must know of each: its name, its address and its metric.
         """
         words: list[str] = []
-        for plug in self.lab.plugs.values():
+        for port in self.lab.ports.values():
             script = (
-                f"ip address add {plug.host}/24 dev {plug.name} noprefixroute; "
-                f"ip link set {plug.name} up"
+                f"ip address add {port.host}/24 dev {port.name} noprefixroute; "
+                f"ip link set {port.name} up"
             )
             self.lab.run("sh", "-ec", script).check_returncode()
-            words += [plug.name, plug.host, "600" if plug.rank else "100"]
+            words += [port.name, port.host, "600" if port.rank else "100"]
         return words
 
     def wait_for_way(self, *, passed: bool = False) -> None:
         """Wait until each uplink has a default route; ``passed``: none with a penalty."""
-        for name in self.lab.plugs:
+        for name in self.lab.ports:
             until(
                 lambda name=name: f"dev {name} " in self._defaults(),  # type: ignore[misc]
                 f"default route by {name}",

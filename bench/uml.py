@@ -120,7 +120,7 @@ def main(out: str) -> int:
     if plan.rest:
         absent = dict(results.absent)
         ready = [one for one in plan.contenders if one.key not in absent]
-        results = replace(results, costs=tuple(cost.memory(ready)))
+        results = replace(results, costs=tuple(cost.state(ready)))
     results = replace(results, notes=((_START, f"{slowness():.0f}"),))
     Path(out).write_text(dump(results), encoding="utf-8")
     return 0

@@ -21,4 +21,4 @@ def _round(trigger: str) -> Run:
 
     paths = Paths()
     config = load(paths)
-    return reconcile.run(config, paths, trigger, probes=reconcile.ask(config))
+    return reconcile.run(config, paths, trigger, probes=reconcile.probe_uplinks(config))

@@ -39,13 +39,13 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
     bonded = config.mode == "bond"
     if interface not in config.names() and not (bonded and interface == config.bond.name):
         return 0
-    from netfail_hooks.reconcile import ask, run
+    from netfail_hooks.reconcile import probe_uplinks, run
 
     state = os.path.basename(os.path.dirname(sys.argv[0])).removesuffix(".d")
     trigger = printable(f"{interface} {state}")  # somebody may call us by any path
     done = run(config, paths, trigger, interface=interface)
     if not bonded and _came_up(done, interface):
-        probes = ask(config, only=interface)
+        probes = probe_uplinks(config, only=interface)
         done = run(config, paths, f"{trigger} probe", interface=interface, probes=probes)
     return 1 if done.failed else 0
 
@@ -54,6 +54,6 @@ def _came_up(done: Run, interface: str) -> bool:
     """Tell whether an uplink looks well and hasn't been asked yet: don't wait for the timer."""
     uplink = next(one for one in done.config.uplinks if one.interface == interface)
     return uplink.probed and any(
-        standing.interface == interface and not (standing.trouble or standing.passes)
-        for standing in done.after.standings
+        uplink_state.interface == interface and not (uplink_state.reason or uplink_state.passes)
+        for uplink_state in done.after.uplinks
     )

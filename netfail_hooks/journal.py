@@ -19,7 +19,7 @@ SOCKET = "/run/systemd/journal/socket"
 ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 
 
-def tell(message: str, *, priority: int = INFO, **more: str) -> None:
+def log(message: str, *, priority: int = INFO, **more: str) -> None:
     """Write one entry; ``more`` become fields NETFAIL_*. Never raises, never waits."""
     message = printable(message)
     entry = {"MESSAGE": message, "PRIORITY": str(priority), "SYSLOG_IDENTIFIER": "netfail-hooks"}
@@ -56,10 +56,10 @@ def run_logged(work: Callable[[], int]) -> int:
     try:
         return work()
     except Problem as problem:
-        tell(str(problem), priority=ERROR)
+        log(str(problem), priority=ERROR)
         return problem.status
     except Exception as error:  # noqa: BLE001 - a traceback helps nobody at 3 a.m.
-        tell(
+        log(
             f"bug: {type(error).__name__}: {error}; routes are as they were; please report it "
             "with what 'netfail-hooks log --bundle FILE' makes",
             priority=ERROR,

@@ -41,8 +41,8 @@ class Lock:
         try:
             self._descriptor = _open(self._directory)
         except PermissionError as error:
-            mend = f"chown root {error.filename}; chmod go-w {error.filename}"
-            hint = mend if os.geteuid() == 0 else "run as root"
+            fix = f"chown root {error.filename}; chmod go-w {error.filename}"
+            hint = fix if os.geteuid() == 0 else "run as root"
             raise NotPermitted(f"{error.filename}: {error.strerror}", hint=hint) from None
         except OSError as error:
             if error.errno not in _NO_ROOM:

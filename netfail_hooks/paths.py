@@ -36,7 +36,7 @@ class Paths:
         return self.at("/run/netfail-hooks")
 
     @property
-    def leaving(self) -> str:
+    def uninstalling(self) -> str:
         """Return what is there while uninstall is at work: hooks and checks then do nothing."""
         return self.run + "/leaving"
 

@@ -58,7 +58,7 @@ def _is_utf8(name: str) -> bool:
         return False
 
 
-VERDICTS = {"up": GOOD, "held": WAITING, "down": BAD}
+STATE_COLOURS = {"up": GOOD, "recovering": WAITING, "down": BAD}
 
 
 def painter(*, colour: bool) -> Paint:

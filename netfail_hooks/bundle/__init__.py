@@ -94,11 +94,11 @@ def _versions() -> Iterator[str]:
 
 
 def _findings(paths: Paths) -> Iterator[str]:
-    from netfail_hooks.doctor.gather import look
+    from netfail_hooks.doctor.gather import gather
     from netfail_hooks.doctor.rules import diagnose
 
     try:
-        facts = look(paths)
+        facts = gather(paths)
     except Exception as error:  # noqa: BLE001 - a report of a bug has to survive it
         yield f"cannot look: {type(error).__name__}"
         return
@@ -110,7 +110,7 @@ def _status(paths: Paths) -> str:
     from netfail_hooks import status
 
     try:
-        return json.dumps(plain(status.look(paths)), indent=1)
+        return json.dumps(plain(status.collect(paths)), indent=1)
     except Problem as problem:
         return str(problem)
 

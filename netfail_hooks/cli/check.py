@@ -28,22 +28,26 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _all_well(done: Run) -> bool:
-    standings = done.after.standings
+    uplink_states = done.after.uplinks
     return all(
-        is_well(one for one in standings if one.interface == name) for name in done.config.names()
+        is_well(one for one in uplink_states if one.interface == name)
+        for name in done.config.names()
     )
 
 
 def _print(done: Run) -> None:
     width = max(len(name) for name in done.config.names())
     for name in done.config.names():
-        for standing in done.after.standings:
-            if standing.interface == name:
-                carries = done.after.carrier(standing.family) == name
+        for uplink_state in done.after.uplinks:
+            if uplink_state.interface == name:
+                carries = done.after.active_uplink(uplink_state.family) == name
                 mark = "  carries the traffic" if carries else ""
-                why = f" ({standing.trouble})" if standing.trouble else ""
-                asked = f", answered in {standing.rtt / 1000:.1f} ms" if standing.passes else ""
-                print(f"{name:{width}}  IPv{standing.family}  {standing.verdict}{why}{asked}{mark}")
+                why = f" ({uplink_state.reason})" if uplink_state.reason else ""
+                asked = (
+                    f", answered in {uplink_state.rtt / 1000:.1f} ms" if uplink_state.passes else ""
+                )
+                shown = f"IPv{uplink_state.family}  {uplink_state.state}"
+                print(f"{name:{width}}  {shown}{why}{asked}{mark}")
     for change in done.changes:
         print(f"did: {change}")
     for failure in done.failed:
@@ -57,11 +61,11 @@ def _json(done: Run) -> str:
 
     return json.dumps(
         {
-            "standings": plain(done.after.standings),
-            "carriers": {f"ipv{one.family}": one.interface for one in done.after.carriers},
+            "uplinks": plain(done.after.uplinks),
+            "active": {f"ipv{one.family}": one.interface for one in done.after.active},
             "did": [str(change) for change in done.changes],
             "failed": list(done.failed),
-            "probes": plain(done.seen.probes),
+            "probes": plain(done.observed.probes),
         },
         indent=2,
     )

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     show = _silent if args.json else _show
     began = time.monotonic()
     show(demo_show.head(why, demo_story.INTERVAL))
-    with Lab((_FIRST, _SECOND), bare=bool(why)) as lab:
+    with Lab((_FIRST, _SECOND), unmanaged=bool(why)) as lab:
         _install(lab)
         show([f"ready after {time.monotonic() - began:.1f} s"])
         with lab.timer(demo_story.INTERVAL):
@@ -53,13 +53,13 @@ def run(args: argparse.Namespace) -> int:
     show(demo_show.summary(chapters, os.environ.get(_NEXT, "netfail-hooks install")))
     if args.json:
         print(json.dumps({"real": not why, "chapters": [asdict(one) for one in chapters]}))
-    return 0 if all(act.well for one in chapters for act in one.acts) else 1
+    return 0 if all(act.healthy for one in chapters for act in one.acts) else 1
 
 
 def _install(lab: Lab) -> None:
     """Install on the lab's host: by our own command where networkd runs, else as it would."""
     lab.write("/etc/netfail-hooks/config.toml", _CONFIG)
-    if lab.bare is not None:
+    if lab.unmanaged is not None:
         from netfail_hooks.replay.lab import write_hooks
 
         write_hooks(lab)

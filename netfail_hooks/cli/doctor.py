@@ -12,7 +12,7 @@ import json
 from netfail_hooks import terminal
 from netfail_hooks.cli.prompts import refuse_powerless
 from netfail_hooks.doctor import fix as doctor_fix
-from netfail_hooks.doctor.gather import look
+from netfail_hooks.doctor.gather import gather
 from netfail_hooks.doctor.report import Diagnosis, render, report
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run and not args.fix:
         raise Misuse("--dry-run alone says nothing", hint="add --fix")
     paths = Paths()
-    found = report(facts := look(paths))
+    found = report(facts := gather(paths))
     todo = doctor_fix.commands(found.findings) if args.fix else ()
     if args.dry_run:
         found = report(facts, would=todo)
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         ended = [(one, doctor_fix.run(one)) for one in todo]
         did = tuple(one for one, failure in ended if not failure)
         failed = tuple(failure for _, failure in ended if failure)
-        found = report(look(paths), did=did, failed=failed)
+        found = report(gather(paths), did=did, failed=failed)
     _show(found, as_json=args.json)
     return _status(found)
 
@@ -66,4 +66,4 @@ def _show(found: Diagnosis, *, as_json: bool) -> None:
 def _status(found: Diagnosis) -> int:
     if any(finding.code in _NO_CONFIG for finding in found.findings):
         return Misuse.status
-    return 0 if found.well else 1
+    return 0 if found.healthy else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from netfail_hooks.cli.prompts import add_common_arguments, confirm, refuse_powerless, show, tell
+from netfail_hooks.cli.prompts import add_common_arguments, confirm, refuse_powerless, show, warn
 from netfail_hooks.install import (
     options,
 )
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         for step in work.todo:
             print(step)
         print(_summary(work))
-        tell(notes)
+        warn(notes)
     return 0
 
 

@@ -8,11 +8,11 @@ import time
 from datetime import datetime
 
 from netfail_hooks import terminal
-from netfail_hooks.cli import since
+from netfail_hooks.cli import parse_time
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, events
-from netfail_hooks.recorder.events import Event
+from netfail_hooks.recorder.events import Transition
 from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.recorder.text import render, select
 
@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--svg", metavar="FILE", help="draw them as a picture in FILE; -: standard output"
     )
     parser.add_argument(
-        "--since", metavar="WHEN", type=_when, help=f"leave out what came before: {since.EXAMPLES}"
+        "--since",
+        metavar="WHEN",
+        type=_when,
+        help=f"leave out what came before: {parse_time.EXAMPLES}",
     )
     parser.add_argument(
         "-n", "--lines", metavar="N", type=_count, help="show the last N transitions only"
@@ -74,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show(chosen: list[tuple[Event, str]], damaged: int, *, as_json: bool) -> None:
+def _show(chosen: list[tuple[Transition, str]], damaged: int, *, as_json: bool) -> None:
     colour = terminal.colours()
     for event, line in chosen:
         print(line if as_json else render(event, colour=colour), flush=True)
@@ -89,7 +92,7 @@ def _draw(lines: list[str], args: argparse.Namespace) -> int:
     return draw(lines, args.since, args.lines, args.svg)
 
 
-def _bundle(chosen: list[tuple[Event, str]], args: argparse.Namespace) -> None:
+def _bundle(chosen: list[tuple[Transition, str]], args: argparse.Namespace) -> None:
     if args.follow:
         raise Misuse("a bundle can't be followed", hint="make it once all has happened")
     from netfail_hooks import bundle
@@ -107,7 +110,7 @@ def _tell_damage(damaged: int) -> None:
 
 def _when(text: str) -> datetime:
     try:
-        return since.parse(text, datetime.now().astimezone())
+        return parse_time.parse(text, datetime.now().astimezone())
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -27,11 +27,11 @@ def run(args: argparse.Namespace) -> int:
     paths = Paths()
     config = load(paths)
     if args.textfile is None:
-        print(exposition(config, paths, fleeting=True), end="")
+        print(exposition(config, paths, volatile=True), end="")
         return 0
     path = os.path.abspath(args.textfile)
     try:
-        _write(path, exposition(config, paths, fleeting=_is_fleeting(path)))
+        _write(path, exposition(config, paths, volatile=_is_fleeting(path)))
     except PermissionError as error:
         raise NotPermitted(_told(path, error)) from None
     except OSError as error:

@@ -8,7 +8,7 @@ import os
 import sys
 
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
-from netfail_hooks.install.plan import Step, diff
+from netfail_hooks.install.plan import FileChange, diff
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
@@ -28,14 +28,14 @@ def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
 
-def show(todo: tuple[Step, ...], notes: tuple[str, ...], *, as_json: bool) -> None:
+def show(todo: tuple[FileChange, ...], notes: tuple[str, ...], *, as_json: bool) -> None:
     """Print what would be done: as a diff, or as JSON."""
     if as_json:
         would = [str(step) for step in todo]
         print(json.dumps({"would": would, "notes": list(notes)}, indent=2))
     else:
         sys.stdout.write(diff(todo))
-        tell(notes)
+        warn(notes)
 
 
 def refuse_powerless(root: str) -> None:
@@ -64,7 +64,7 @@ def _answer(question: str) -> str:
         return ""
 
 
-def tell(notes: tuple[str, ...]) -> None:
+def warn(notes: tuple[str, ...]) -> None:
     """Tell a person what matters beside the result."""
     for one in notes:
         print(f"note: {one}", file=sys.stderr)

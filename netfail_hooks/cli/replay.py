@@ -11,7 +11,7 @@ from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 from netfail_hooks.replay import events
-from netfail_hooks.replay.events import Step
+from netfail_hooks.replay.events import Event
 
 _EVERY_STATE = (*events.STATES, events.DEAD)
 _ABOUT = """\
@@ -97,7 +97,7 @@ def _again(lines: list[str]) -> int:
     return 1 if differing else 0
 
 
-def _play(plan: tuple[Step, ...], config: Config, *, sandbox: bool) -> int:
+def _play(plan: tuple[Event, ...], config: Config, *, sandbox: bool) -> int:
     foreign = [name for name in events.interfaces(plan) if name not in config.names()]
     if foreign:
         known = ", ".join(config.names())
@@ -115,7 +115,7 @@ def _play(plan: tuple[Step, ...], config: Config, *, sandbox: bool) -> int:
     return 0
 
 
-def _config(plan: tuple[Step, ...]) -> Config:
+def _config(plan: tuple[Event, ...]) -> Config:
     """Return this machine's config; without one, the events' interfaces as they come."""
     paths = Paths()
     if os.path.exists(paths.config):
@@ -126,7 +126,7 @@ def _config(plan: tuple[Step, ...]) -> Config:
     return Config(default_metrics(names))
 
 
-def recorded(lines: list[str]) -> tuple[tuple[Step, ...], Config]:
+def recorded(lines: list[str]) -> tuple[tuple[Event, ...], Config]:
     """Return the events behind recorded lines, and their config.
 
     A trigger is "eth0 no-carrier", or a check; what a check's probes found is no event of
@@ -138,18 +138,18 @@ def recorded(lines: list[str]) -> tuple[tuple[Step, ...], Config]:
         found = [parse(line) for line in lines if line.strip()]
     except DamagedError as damage:
         raise Misuse(f"not the recorder's: {damage}") from None
-    plan: list[Step] = []
+    plan: list[Event] = []
     dead: set[str] = set()
     for one in found:
         interface, _, state = one.trigger.partition(" ")
         if state in events.STATES:
-            plan.append(Step(interface, state))
-        for result in one.seen.probes:
-            if not result.well and result.interface not in dead:
-                plan.append(Step(result.interface, events.DEAD))
+            plan.append(Event(interface, state))
+        for result in one.observed.probes:
+            if not result.healthy and result.interface not in dead:
+                plan.append(Event(result.interface, events.DEAD))
                 dead.add(result.interface)
-            elif result.well and result.interface in dead:
-                plan.append(Step(result.interface, "routable"))
+            elif result.healthy and result.interface in dead:
+                plan.append(Event(result.interface, "routable"))
                 dead.discard(result.interface)
     return tuple(plan), found[-1].config
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 from netfail_hooks import terminal
 from netfail_hooks.errors import Problem
 from netfail_hooks.paths import Paths
-from netfail_hooks.status import look
+from netfail_hooks.status import collect
 from netfail_hooks.status.bond import BondReport, render_bond
 from netfail_hooks.status.text import render
 from netfail_hooks.status.values import Report
@@ -36,11 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the report. Returns 1 if an uplink is not well or there is no way out."""
     paths = Paths()
-    found = look(paths)
+    found = collect(paths)
     if args.watch is not None:
         _watch(found, paths, args)
     _show(_text(found, as_json=args.json))
-    return 0 if found.well else 1
+    return 0 if found.healthy else 1
 
 
 def _watch(found: Report | BondReport, paths: Paths, args: argparse.Namespace) -> NoReturn:
@@ -53,7 +53,7 @@ def _watch(found: Report | BondReport, paths: Paths, args: argparse.Namespace) -
         _show(head + text + ("" if args.json or whole else "\n"), over=whole)
         time.sleep(args.watch)
         try:
-            text = _text(look(paths), as_json=args.json)
+            text = _text(collect(paths), as_json=args.json)
         except Problem as problem:
             text = json.dumps({"problem": str(problem)}) if args.json else str(problem)
 

@@ -6,10 +6,10 @@ import argparse
 import json
 import os
 
-from netfail_hooks.cli.prompts import add_common_arguments, confirm, refuse_powerless, show, tell
+from netfail_hooks.cli.prompts import add_common_arguments, confirm, refuse_powerless, show, warn
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install import manifest
-from netfail_hooks.install.transaction import forget
+from netfail_hooks.install.transaction import remove_manifest
 from netfail_hooks.install.uninstaller import _uninstall, lost, prepare
 from netfail_hooks.paths import Paths
 
@@ -31,19 +31,19 @@ def run(args: argparse.Namespace) -> int:
     known = manifest.load(paths)
     if known is None:
         if not args.dry_run:
-            forget(paths)
+            remove_manifest(paths)
         print(json.dumps({"did": [], "notes": []}) if args.json else "nothing is installed")
         return 0
     work = prepare(paths, known, args)
     if args.dry_run:
         show(work.todo, (*lost(work), *work.notes), as_json=args.json)
         return 0
-    tell(lost(work))  # before it is done, and before the question
+    warn(lost(work))  # before it is done, and before the question
     confirm([str(step) for step in work.todo], yes=args.yes)
     notes = (*work.notes, *_uninstall(work))
     if args.json:
         print(json.dumps({"did": [str(s) for s in work.todo], "notes": list(notes)}, indent=2))
     else:
         print(*work.todo, "uninstalled", sep="\n")
-        tell(notes)
+        warn(notes)
     return 0

@@ -81,7 +81,7 @@ class Config:
     mode: str = "routes"
     override_metric: int = 50
     follow_addresses: bool = True
-    end_flows: bool = True
+    close_connections: bool = True
     hold_down: int = 10
     hold_down_max: int = 300
     quiet: int = 600

@@ -26,7 +26,7 @@ _NUMBERS = (
     "interval",
     "log_bytes",
 )
-_FLAGS = ("follow_addresses", "end_flows")
+_FLAGS = ("follow_addresses", "close_connections")
 
 
 def load(paths: Paths) -> Config:
@@ -91,7 +91,7 @@ def parse_compiled(text: str, stamp: str) -> Config:
         mode=settings["mode"],
         override_metric=int(settings["override_metric"]),
         follow_addresses=settings["follow_addresses"] == "1",
-        end_flows=settings["end_flows"] == "1",
+        close_connections=settings["close_connections"] == "1",
         hold_down=int(settings["hold_down"]),
         hold_down_max=int(settings["hold_down_max"]),
         quiet=int(settings["quiet"]),

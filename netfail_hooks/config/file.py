@@ -57,8 +57,8 @@ SETTINGS = (
         "on one subnet, a lost uplink's addresses move to the one that carries the traffic",
     ),
     Setting(
-        "end_flows",
-        "end_flows",
+        "close_connections",
+        "close_connections",
         bool,
         0,
         1,

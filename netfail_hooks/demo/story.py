@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from netfail_hooks.lab import Lab
-from netfail_hooks.lab.traffic import Pulse
+from netfail_hooks.lab.traffic import Traffic
 from netfail_hooks.lab.watch import Watch
 from netfail_hooks.recorder import FILE, text
 from netfail_hooks.recorder.tail import Tail
@@ -59,7 +59,7 @@ class Outcome:
     alive: int
 
     @property
-    def well(self) -> bool:
+    def healthy(self) -> bool:
         """Tell whether traffic moved and each connection lives."""
         return self.moved_ms >= 0 and self.alive == self.connections
 
@@ -114,11 +114,11 @@ STORIES = (
 def play(lab: Lab, story: Story, show: Callable[[Told | Chapter], None]) -> Chapter:
     """Play a story, showing what happens as it does; return what it cost."""
     show(["", story.title])
-    with Tail(lab.paths.log + FILE) as recorder, lab.watch() as watch, lab.pulse() as beat:
+    with Tail(lab.paths.log + FILE) as recorder, lab.watch() as watch, lab.traffic() as traffic:
         recorder.read()  # what was before
         time.sleep(_SETTLED)
         moved = [_perform(lab, act, recorder, show) for act in story.acts]
-    found = _measure(lab, story, watch, beat, moved)
+    found = _measure(lab, story, watch, traffic, moved)
     show(found)
     return found
 
@@ -137,22 +137,22 @@ def _perform(
             passed = time.monotonic() - began
             told = f"{passed:6.1f} s  {event.trigger}: {event.summary} [{event.took_ms} ms]"
             show([told, *(f"             {one}" for one in event.did)])
-        if not there and lab.way_out() == act.way:
+        if not there and lab.used_uplink() == act.way:
             there = time.monotonic()
         time.sleep(_POLL)
     return began, round((there - began) * 1000) if there else -1
 
 
 def _measure(
-    lab: Lab, story: Story, watch: Watch, beat: Pulse, moved: list[tuple[float, int]]
+    lab: Lab, story: Story, watch: Watch, traffic: Traffic, moved: list[tuple[float, int]]
 ) -> Chapter:
     begins = [began for began, _ in moved]
-    ends = [*begins[1:], beat.window[1]]
+    ends = [*begins[1:], traffic.window[1]]
     acts = tuple(
-        _outcome(lab, act, beat, (began, end), took)
+        _outcome(lab, act, traffic, (began, end), took)
         for act, (began, took), end in zip(story.acts, moved, ends, strict=True)
     )
-    first, last = beat.window
+    first, last = traffic.window
     span = (last - first) / COLUMNS
     edges = [first + span * column for column in range(COLUMNS)]
     ways = {
@@ -160,16 +160,19 @@ def _measure(
             any(low <= edge + span / 2 < high for low, high in watch.used(name, 4))
             for edge in edges
         )
-        for name in lab.plugs
+        for name in lab.ports
     }
     losses = tuple(
-        sum(beat.result(between=(edge, edge + span)).lost(flow) for flow in FLOWS) for edge in edges
+        sum(traffic.result(between=(edge, edge + span)).lost(flow) for flow in FLOWS)
+        for edge in edges
     )
     return Chapter(story.title, acts, round(span * 1000, 1), ways, losses)
 
 
-def _outcome(lab: Lab, act: Act, beat: Pulse, between: tuple[float, float], took: int) -> Outcome:
-    result = beat.result(between=between, excluding=lab.dark())
+def _outcome(
+    lab: Lab, act: Act, traffic: Traffic, between: tuple[float, float], took: int
+) -> Outcome:
+    result = traffic.result(between=between, excluding=lab.dark())
     flows = [result.flow(name) for name in FLOWS]
     return Outcome(
         title=act.title,

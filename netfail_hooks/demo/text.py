@@ -61,7 +61,7 @@ def summary(chapters: Sequence[Chapter], install: str) -> list[str]:
         "for. Not counted as lost: what was sent while both were out.",
         f"Next: {install} --primary eth0 --backup wlan0 --dry-run",
     ]
-    bad = [f"{title}: {act.title}" for title, act in acts if not act.well]
+    bad = [f"{title}: {act.title}" for title, act in acts if not act.healthy]
     return [*lines, *(f"NOT WELL: {one}" for one in bad)]
 
 

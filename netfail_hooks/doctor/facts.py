@@ -111,7 +111,7 @@ class Facts:
     config: Config | None = None
     config_wrong: str = ""
     installed: bool = True
-    seen: Observation | None = None
+    observed: Observation | None = None
     networkd_runs: bool = True
     states: tuple[tuple[str, str, str], ...] = ()  # interface, operational, setup
     networkd_version: int = 0  # 0: unknown
@@ -153,7 +153,7 @@ class Facts:
 
 
 @value
-class Hit:
+class Symptom:
     """A rule's find: what is wrong, and the shell commands that mend it.
 
     ``safe``: --fix may run those. They then neither cut a connection off nor touch what is not
@@ -161,7 +161,7 @@ class Hit:
     """
 
     what: str
-    mend: tuple[str, ...]
+    fix: tuple[str, ...]
     safe: bool = False
 
 
@@ -173,5 +173,5 @@ class Finding:
     severity: str
     what: str
     why: str
-    mend: tuple[str, ...]
+    fix: tuple[str, ...]
     safe: bool

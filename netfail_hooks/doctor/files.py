@@ -38,10 +38,10 @@ def hooks(paths: Paths) -> tuple[Place, ...]:
 
 def _place(paths: Paths, path: str, *, follow: bool) -> Place:
     try:
-        seen = os.stat(paths.at(path), follow_symlinks=follow)
+        observed = os.stat(paths.at(path), follow_symlinks=follow)
     except OSError:
         return Place(path, None)
-    return Place(path, stat.S_IMODE(seen.st_mode), (seen.st_uid, seen.st_gid))
+    return Place(path, stat.S_IMODE(observed.st_mode), (observed.st_uid, observed.st_gid))
 
 
 def hook_lacks(paths: Paths, places: Sequence[Place]) -> str:

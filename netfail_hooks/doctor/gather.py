@@ -26,7 +26,7 @@ _PROGRAMS = ("networkd-dispatcher", "wpa_supplicant", "ifup", "apt-get", "pacman
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
 
-def look(paths: Paths) -> Facts:
+def gather(paths: Paths) -> Facts:
     """Return all that the rules need; what could not be found out is in ``unknown``."""
     unknown: list[str] = []
     config, wrong = _config(paths)
@@ -46,7 +46,7 @@ def look(paths: Paths) -> Facts:
         config=config,
         config_wrong=wrong,
         installed=os.path.lexists(paths.manifest) or config is not None,
-        seen=_kernel(asked, unknown),
+        observed=_kernel(asked, unknown),
         networkd_runs=_networkd_runs(units, processes),
         states=tuple((name, *words) for name, words in states.items()),
         networkd_version=networkctl.version(),

@@ -73,7 +73,7 @@ def _networks(paths: Paths, config: Config, known: Manifest | None) -> Iterator[
 def _is_changed(paths: Paths, known: Manifest, path: str) -> bool:
     entry = known.entry(path)
     try:
-        node = nodes.look(paths.at(path))
+        node = nodes.read(paths.at(path))
     except OSError:
         return True  # a device, say
     return bool(entry and node and node.kind != nodes.DIRECTORY and not entry.is_ours(node))

@@ -9,7 +9,7 @@ from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
 from netfail_hooks.terminal import BAD, GOOD, WAITING, painter
 from netfail_hooks.values import value
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 _WIDTH = 80
@@ -23,7 +23,7 @@ class Diagnosis:
 
     schema: int
     installed: bool
-    well: bool
+    healthy: bool
     mode: str
     uplinks: tuple[str, ...]
     rules: int
@@ -46,7 +46,7 @@ def report(
     return Diagnosis(
         schema=SCHEMA,
         installed=facts.installed,
-        well=not found,
+        healthy=not found,
         mode=facts.mode,
         uplinks=facts.uplinks,
         rules=len(RULES),
@@ -68,7 +68,7 @@ def render(found: Diagnosis, *, colour: bool = False) -> str:
         first, *others = _wrapped(f"{finding.what} [{finding.code}]")
         lines += [f"{f'{number}.':{_INDENT}}{mark}{first}", *_labelled("", others)]
         lines += _labelled("why", _wrapped(finding.why))
-        lines += [*_labelled("--fix" if finding.safe else "mend", list(finding.mend)), ""]
+        lines += [*_labelled("--fix" if finding.safe else "fix", list(finding.fix)), ""]
     lines.append(_sum(found) if found.findings else paint(_sum(found), GOOD))
     lines += [f"unknown: {one}" for one in found.unknown]
     return "\n".join(lines)
@@ -93,4 +93,4 @@ def _sum(found: Diagnosis) -> str:
     broken = sum(finding.severity == BROKEN for finding in found.findings)
     told = f"{broken} broken, {len(found.findings) - broken} weak, uplinks {who}"
     safe = sum(finding.safe for finding in found.findings)
-    return f"{told}; 'netfail-hooks doctor --fix' mends {safe}" if safe else told
+    return f"{told}; 'netfail-hooks doctor --fix' fixes {safe}" if safe else told

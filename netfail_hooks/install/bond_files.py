@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from netfail_hooks.config import Bond, Config
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.options import Setup
+from netfail_hooks.install.options import AddressConfig
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.file import Section, parse, settings
 from netfail_hooks.networkd.match import Nic, Source
@@ -26,7 +26,7 @@ _TOLD = "# netfail-hooks: as 'netfail-hooks install' was asked; run it again for
 
 
 def bond_files(
-    paths: Paths, config: Config, setup: Setup | None
+    paths: Paths, config: Config, setup: AddressConfig | None
 ) -> tuple[dict[str, str], list[str]]:
     """Return our files by path, the bond's device first, and what is to be told. Raises Misuse."""
     bond = config.bond
@@ -98,7 +98,7 @@ def slave_text(name: str, bond: str, *, primary: bool) -> str:
     return "\n".join([_TOLD, *lines, ""])
 
 
-def _network(paths: Paths, config: Config, setup: Setup | None) -> tuple[str, str]:
+def _network(paths: Paths, config: Config, setup: AddressConfig | None) -> tuple[str, str]:
     """Return the bond's ``.network`` and the name of the user's own file for it, "" for none."""
     nic = Nic(config.bond.name, host=os.uname().nodename, kind="bond")
     theirs = _source(paths, nic)
@@ -192,8 +192,10 @@ def _wrong_settings(sections: list[Section]) -> Iterator[str]:
             "address on while it is associated"
         )
     if not (last("ARPIntervalSec") and last("ARPIPTargets")):
-        seen = "MIIMonitorSec= sees a cable pulled" if last("MIIMonitorSec") else "it sees nothing"
-        yield f"no ARP monitor: {seen}, no dead gateway"
+        observed = (
+            "MIIMonitorSec= sees a cable pulled" if last("MIIMonitorSec") else "it sees nothing"
+        )
+        yield f"no ARP monitor: {observed}, no dead gateway"
     if not last("PrimaryReselectPolicy"):
         yield "no PrimaryReselectPolicy="
 

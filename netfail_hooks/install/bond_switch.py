@@ -19,7 +19,7 @@ from netfail_hooks import reconcile
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes, systemd
-from netfail_hooks.install.plan import Step
+from netfail_hooks.install.plan import FileChange
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
@@ -36,18 +36,18 @@ _STEP = 0.2
 _NETDEV = ".netdev"
 
 
-def concerns_bond(todo: Sequence[Step]) -> bool:
+def concerns_bond(todo: Sequence[FileChange]) -> bool:
     """Tell whether the steps make, change or take away a bond."""
     return any(step.path.endswith(_NETDEV) for step in todo)
 
 
-def bonds_of(todo: Sequence[Step]) -> tuple[str, ...]:
+def bonds_of(todo: Sequence[FileChange]) -> tuple[str, ...]:
     """Return the bonds whose device files are among the steps."""
     paths = (step.path for step in todo if step.path.endswith(_NETDEV))
     return tuple(path.rpartition("-netfail-")[2].removesuffix(_NETDEV) for path in paths)
 
 
-def stale(config: Config, todo: Sequence[Step]) -> tuple[str, ...]:
+def stale(config: Config, todo: Sequence[FileChange]) -> tuple[str, ...]:
     """Return the live bonds that have to be made anew, or to go."""
     names = bonds_of(todo)
     if config.mode != "bond":
@@ -92,7 +92,7 @@ def give_back(gone: Sequence[str], config: Config) -> list[str]:
     began = time.monotonic()
     nudged = False
     while time.monotonic() - began < _PATIENCE:
-        if _has_way_out(config):
+        if _has_default_route(config):
             return []
         if not nudged and time.monotonic() - began > _PATIENCE / 3:
             nudged = True
@@ -103,10 +103,12 @@ def give_back(gone: Sequence[str], config: Config) -> list[str]:
     return [f"no way out {_PATIENCE:.0f} s after the old files came back: see 'networkctl'"]
 
 
-def _has_way_out(config: Config) -> bool:
+def _has_default_route(config: Config) -> bool:
     with rt.Netlink() as netlink:
-        seen = observe(config, netlink)
-    return any(seen.way_out(name, family) for name in config.names() for family in FAMILIES)
+        observed = observe(config, netlink)
+    return any(
+        observed.default_route(name, family) for name in config.names() for family in FAMILIES
+    )
 
 
 def await_gateway(config: Config, seconds: float = _PATIENCE) -> None:
@@ -115,7 +117,7 @@ def await_gateway(config: Config, seconds: float = _PATIENCE) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(Problem):
-            if any(result.well for result in reconcile.ask(asked)):
+            if any(result.healthy for result in reconcile.probe_uplinks(asked)):
                 return
         time.sleep(_STEP)
     how = "install with --no-live writes the files alone"
@@ -142,10 +144,10 @@ def slave_files(paths: Paths, bonds: Sequence[str]) -> list[str]:
 def renew(path: str) -> None:
     """Put a file's twin in its place: same bytes, mode, owner, times. Raises OSError."""
     path = os.path.realpath(path)
-    node = nodes.look(path)
+    node = nodes.read(path)
     if node is None:
         return
     twin = nodes.beside(path)
-    nodes.put(twin, node)
+    nodes.write(twin, node)
     shutil.copystat(path, twin)
     os.replace(twin, path)

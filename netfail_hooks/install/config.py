@@ -11,7 +11,7 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config import file as config_file
 from netfail_hooks.config.schema import render_uplink
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.options import Asked
+from netfail_hooks.install.options import InstallOptions
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
 
@@ -21,7 +21,9 @@ _MODE = re.compile(r"^mode\s*=\s*\"[a-z]*\"", re.MULTILINE)
 _INTERVAL = re.compile(r"^(\[check\]\s*\n(?:[^\[]*\n)?\s*interval\s*=\s*)\d+", re.MULTILINE)
 
 
-def choose(paths: Paths, asked: Asked, detect: Callable[[], tuple[str, ...]]) -> tuple[Config, str]:
+def choose(
+    paths: Paths, asked: InstallOptions, detect: Callable[[], tuple[str, ...]]
+) -> tuple[Config, str]:
     """Return the configuration and its file's text. Raises Misuse.
 
     An existing file is kept. Where other uplinks, or an interval, are asked for, its uplink
@@ -54,7 +56,7 @@ def _with_uplinks(config: Config, names: tuple[str, ...]) -> Config:
     return replace(config, uplinks=uplinks)
 
 
-def _with_settings(config: Config, asked: Asked) -> Config:
+def _with_settings(config: Config, asked: InstallOptions) -> Config:
     mode = asked.mode or config.mode
     interval = config.interval if asked.interval is None else asked.interval
     return replace(config, mode=mode, interval=interval)

@@ -14,7 +14,7 @@ from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install import (
     bond_switch,
-    detour,
+    diversion,
     kernel_state,
     manifest,
     nodes,
@@ -30,9 +30,9 @@ from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.install.network_files import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.options import refuse_others
-from netfail_hooks.install.plan import Step, steps
+from netfail_hooks.install.plan import FileChange, file_changes
 from netfail_hooks.install.rollback import switching
-from netfail_hooks.install.transaction import Follower, note, perform
+from netfail_hooks.install.transaction import Follower, commit, note
 from netfail_hooks.networkd import takeover
 from netfail_hooks.networkd.detect import detect, refuse_foreign_managers
 from netfail_hooks.paths import Paths
@@ -49,7 +49,7 @@ class Work:
     paths: Paths
     config: Config
     known: Manifest | None
-    todo: tuple[Step, ...]
+    todo: tuple[FileChange, ...]
     notes: tuple[str, ...]
     live: bool
 
@@ -58,7 +58,7 @@ class Work:
         """Tell whether the machine goes into a bond, or out of one, or gets another."""
         return self.live and bond_switch.concerns_bond(self.todo)
 
-    def everybody(self) -> Config:
+    def all_uplinks(self) -> Config:
         """Return the uplinks, those that no longer are one after them."""
         retired = [takeover.uplink_of(step.path) for step in self.todo]
         names = dict.fromkeys((*self.config.names(), *filter(None, retired)))
@@ -86,14 +86,14 @@ def prepare(args: argparse.Namespace) -> Work:
     notes += [f"root's hooks run from {place}, which others may write" for place in unsafe]
     wanted = layout(config, text, found, package)
     wanted[_HERE.config] = _as_it_is(paths, wanted[_HERE.config])
-    todo = steps(paths, wanted, known or Manifest())
+    todo = file_changes(paths, wanted, known or Manifest())
     running = not (paths.root or args.no_live) and reconfigure.networkd_answers()
     return Work(paths, config, known, todo, tuple(notes), running)
 
 
 def _as_it_is(paths: Paths, node: Node) -> Node:
     """Return a file with the mode and owner that it has already."""
-    now = nodes.look(paths.config)
+    now = nodes.read(paths.config)
     return replace(node, mode=now.mode, owner=now.owner) if now else node
 
 
@@ -101,24 +101,24 @@ def _install(work: Work) -> list[str]:
     """Put the files in place, the running networkd following. Returns refused settings."""
     refused: list[str] = []
     if work.live:
-        nodes.remove(work.paths.leaving)  # of an uninstall that was killed
-    now = kernel_state.current_sysctls(work.everybody().names()) if work.live else {}
+        nodes.remove(work.paths.uninstalling)  # of an uninstall that was killed
+    now = kernel_state.current_sysctls(work.all_uplinks().names()) if work.live else {}
     gone = bond_switch.stale(work.config, work.todo) if work.switches else ()
     made = bond_switch.bonds_of(work.todo)
     guard = switching(work.paths, work.todo, made) if work.switches else contextlib.nullcontext()
     try:
         noted = note(_originals(work, now), work.todo)
         with guard:
-            perform(work.paths, noted, work.todo, _follower(work, gone, refused))
+            commit(work.paths, noted, work.todo, _follower(work, gone, refused))
     except BaseException:
         if work.live:
             kernel_state.set_sysctls(now)
             if work.switches:
-                bond_switch.give_back(made, work.everybody())
+                bond_switch.give_back(made, work.all_uplinks())
             else:
                 with contextlib.suppress(Problem):  # a file whose step back could not begin
                     systemd.command("networkctl", "reload")
-                reconfigure.revive(work.everybody())
+                reconfigure.reconfigure_addressless(work.all_uplinks())
         raise
     return refused
 
@@ -128,13 +128,13 @@ def _follower(work: Work, gone: Sequence[str], refused: list[str]) -> Follower:
 
     ``gone`` are the bonds to delete; to ``refused`` the settings are added that were.
     """
-    everybody = work.everybody()
+    all_uplinks = work.all_uplinks()
     alone = work.live and not work.switches
 
     @contextlib.contextmanager
-    def around(step: Step) -> Iterator[None]:
+    def around(step: FileChange) -> Iterator[None]:
         with (
-            reconfigure.network_step(step, everybody, work.paths)
+            reconfigure.network_step(step, all_uplinks, work.paths)
             if alone
             else contextlib.nullcontext()
         ):
@@ -142,16 +142,16 @@ def _follower(work: Work, gone: Sequence[str], refused: list[str]) -> Follower:
             if work.switches and step is work.todo[-1]:
                 _switch(work, gone)
 
-    def back(step: Step) -> contextlib.AbstractContextManager[None]:
+    def back(step: FileChange) -> contextlib.AbstractContextManager[None]:
         if alone:
-            return reconfigure.step_back(step, everybody, work.paths)
+            return reconfigure.step_back(step, all_uplinks, work.paths)
         return contextlib.nullcontext()
 
     def begin() -> None:
         if work.live:
             refused.extend(kernel_state.set_sysctls(_settings(work)))
         if alone:
-            reconfigure.finish(everybody, work.paths)
+            reconfigure.finish_pending(all_uplinks, work.paths)
 
     return Follower(begin, around, back)
 
@@ -161,15 +161,15 @@ def _switch(work: Work, gone: Sequence[str]) -> None:
     bond_switch.follow(gone)
     bond_switch.await_gateway(work.config)
     nodes.remove(work.paths.run + "/state")  # uplinks are judged anew
-    for name in detour.marked(work.paths):
-        detour.clear(work.paths, name)
+    for name in diversion.pending(work.paths):
+        diversion.clear_pending(work.paths, name)
 
 
 def _originals(work: Work, now: dict[str, str]) -> Manifest:
     """Return what is known of the machine before us; what an earlier install noted stays."""
     if work.known is None:
-        ways = kernel_state.ways(work.everybody()) if work.live else ()
-        return Manifest(sysctls=now, ways=ways)
+        ways = kernel_state.default_route_order(work.all_uplinks()) if work.live else ()
+        return Manifest(sysctls=now, default_route_order=ways)
     return replace(work.known, sysctls={**now, **work.known.sysctls})
 
 
@@ -182,7 +182,7 @@ def _settings(work: Work) -> dict[str, str]:
 
 def _start(work: Work) -> list[str]:
     """Start the timer and look once; return what is left to do."""
-    reconfigure.revive(work.config)
+    reconfigure.reconfigure_addressless(work.config)
     told = [*systemd.networkd_problems(), *systemd.start_dispatcher()]
     interval = work.config.interval
     if systemd.systemd_runs():
@@ -195,7 +195,7 @@ def _start(work: Work) -> list[str]:
         )
     with _telling(told):
         config = load(work.paths)
-        probes = reconcile.ask(config)
+        probes = reconcile.probe_uplinks(config)
         reconcile.run(config, work.paths, "install", probes=probes)
     return told
 

@@ -16,15 +16,15 @@ from netfail_hooks.policy.changes import Change, DropAddress, DropRoute
 from netfail_hooks.policy.facts import PROTOCOL
 
 
-def remove_ours() -> None:
+def remove_our_routes() -> None:
     """Remove our routes, then our addresses, of any interface. Raises Problem."""
     try:
         with Netlink() as netlink, Announcer() as announcer:
-            seen = observe(Config(uplinks=()), netlink)  # no uplinks: what is ours is left
-            routes = [DropRoute(one) for one in seen.routes if one.protocol == PROTOCOL]
-            addresses = [DropAddress(one) for one in seen.addresses if one.ours]
+            observed = observe(Config(uplinks=()), netlink)  # no uplinks: what is ours is left
+            routes = [DropRoute(one) for one in observed.routes if one.protocol == PROTOCOL]
+            addresses = [DropAddress(one) for one in observed.addresses if one.ours]
             changes: tuple[Change, ...] = (*routes, *addresses)
-            failed = apply(changes, seen, netlink, announcer)
+            failed = apply(changes, observed, netlink, announcer)
     except OSError as error:
         raise Problem(f"cannot look for what is ours in the kernel: {error}") from None
     if failed:
@@ -32,11 +32,13 @@ def remove_ours() -> None:
         raise Problem(f"cannot remove our routes and addresses: {told}")
 
 
-def ways(config: Config) -> tuple[str, ...]:
+def default_route_order(config: Config) -> tuple[str, ...]:
     """Return the uplinks in the order in which the kernel lists their IPv4 default routes."""
     with Netlink() as netlink:
-        seen = observe(config, netlink)
-    return tuple(route.interface for route in seen.defaults(4) if seen.link(route.interface))
+        observed = observe(config, netlink)
+    return tuple(
+        route.interface for route in observed.defaults(4) if observed.link(route.interface)
+    )
 
 
 def current_sysctls(names: Sequence[str]) -> dict[str, str]:

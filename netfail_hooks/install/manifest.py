@@ -42,13 +42,13 @@ class Entry:
 class Manifest:
     """All entries in the order in which they were made, and original settings by key.
 
-    ``ways`` are the uplinks in the order of their default routes then: of several with one
-    metric the kernel uses the first.
+    ``default_route_order`` are the uplinks in the order of their default routes then: of several
+    with one metric the kernel uses the first.
     """
 
     entries: tuple[Entry, ...] = ()
     sysctls: dict[str, str] = field(default_factory=dict)
-    ways: tuple[str, ...] = ()
+    default_route_order: tuple[str, ...] = ()
 
     def entry(self, path: str) -> Entry | None:
         """Return what is known of a path."""
@@ -90,7 +90,7 @@ def _parse(tree: dict[str, Any]) -> Manifest:
         raise ValueError(f"schema {tree['schema']}")
     entries = tuple(_entry(one) for one in tree["entries"])
     sysctls = {str(key): str(one) for key, one in tree["sysctls"].items()}
-    return Manifest(entries, sysctls, tuple(str(one) for one in tree["ways"]))
+    return Manifest(entries, sysctls, tuple(str(one) for one in tree["default_route_order"]))
 
 
 def save(paths: Paths, manifest: Manifest) -> None:
@@ -102,12 +102,12 @@ def save(paths: Paths, manifest: Manifest) -> None:
             for e in manifest.entries
         ],
         "sysctls": manifest.sysctls,
-        "ways": list(manifest.ways),
+        "default_route_order": list(manifest.default_route_order),
     }
     data = json.dumps(tree, indent=1).encode("ascii") + b"\n"
     os.makedirs(os.path.dirname(paths.manifest), mode=0o755, exist_ok=True)
     # Originals may hold secrets that only root could read: so may only root here.
-    nodes.put(paths.manifest, Node(nodes.FILE, data, 0o600))
+    nodes.write(paths.manifest, Node(nodes.FILE, data, 0o600))
 
 
 def plain(one: Node | None) -> dict[str, Any] | None:

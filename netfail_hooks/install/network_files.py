@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.options import Setup
+from netfail_hooks.install.options import AddressConfig
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.detect import _source
@@ -20,7 +20,7 @@ _HERE = Paths()
 
 
 def networks(
-    paths: Paths, config: Config, setups: Mapping[str, Setup]
+    paths: Paths, config: Config, setups: Mapping[str, AddressConfig]
 ) -> tuple[dict[str, str], list[str]]:
     """Return our ``.network`` files by path, in rank order, and what is to be told.
 
@@ -71,7 +71,7 @@ def _earlier_wish(paths: Paths, nic: Nic) -> takeover.Static | takeover.Dhcp:
     return takeover.wish_of(ours.text)
 
 
-def _wish(setup: Setup) -> takeover.Static | takeover.Dhcp:
+def _wish(setup: AddressConfig) -> takeover.Static | takeover.Dhcp:
     if setup.dhcp:
         return takeover.Dhcp(setup.dns)
     return takeover.Static(setup.addresses, setup.gateways, setup.dns)

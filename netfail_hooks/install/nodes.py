@@ -43,7 +43,7 @@ def same(one: Node | None, other: Node | None) -> bool:
     return alike and (one.owner == other.owner or os.geteuid() != 0)
 
 
-def look(path: str) -> Node | None:
+def read(path: str) -> Node | None:
     """Return what stands at ``path``, None for nothing. Raises OSError for anything odd."""
     try:
         found = os.lstat(path)
@@ -60,7 +60,7 @@ def look(path: str) -> Node | None:
         return Node(FILE, file.read(), mode, owner)
 
 
-def put(path: str, node: Node) -> None:
+def write(path: str, node: Node) -> None:
     """Make ``path`` be ``node``, in one step but for a directory's mode. Raises OSError."""
     if node.kind == DIRECTORY:
         if os.path.islink(path):  # whose target is not ours to change

@@ -12,7 +12,7 @@ from netfail_hooks.names import is_interface_name
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class AddressConfig:
     """How an uplink that has no ``.network`` file of its own is to be set up."""
 
     addresses: tuple[str, ...] = ()
@@ -22,14 +22,14 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class InstallOptions:
     """Uplinks in rank order (none: work them out), and new set-ups by interface."""
 
     uplinks: tuple[str, ...]
-    setups: dict[str, Setup]
+    setups: dict[str, AddressConfig]
     interval: int | None
     mode: str = ""
-    bond: Setup | None = None
+    bond: AddressConfig | None = None
     named: tuple[str, ...] = ()  # whom options name in mode bond
 
 
@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def parse(args: argparse.Namespace) -> Asked:
+def parse(args: argparse.Namespace) -> InstallOptions:
     """Return what is asked for. Raises Misuse."""
     if args.uplink and (args.primary or args.backup):
         raise Misuse("--uplink and --primary exclude each other", hint="use one of the two ways")
@@ -109,11 +109,11 @@ def parse(args: argparse.Namespace) -> Asked:
     if args.mode == "bond":
         from netfail_hooks.install.options import bond_setup, named
 
-        return Asked(uplinks, {}, args.interval, args.mode, bond_setup(args), named(args))
-    return Asked(uplinks, setups(args, uplinks), args.interval, args.mode)
+        return InstallOptions(uplinks, {}, args.interval, args.mode, bond_setup(args), named(args))
+    return InstallOptions(uplinks, setups(args, uplinks), args.interval, args.mode)
 
 
-def setups(args: argparse.Namespace, uplinks: tuple[str, ...]) -> dict[str, Setup]:
+def setups(args: argparse.Namespace, uplinks: tuple[str, ...]) -> dict[str, AddressConfig]:
     """Return the new set-ups by interface. Raises Misuse."""
     addresses = [_pair("--address", text, "IF=CIDR") for text in args.address]
     for name, text in addresses:
@@ -139,7 +139,7 @@ def setups(args: argparse.Namespace, uplinks: tuple[str, ...]) -> dict[str, Setu
         if name not in uplinks:
             raise Misuse(f"{name} is no uplink", hint="name it with --primary or --backup")
         own = tuple(text for one, text in addresses if one == name)
-        result[name] = Setup(
+        result[name] = AddressConfig(
             own,
             tuple(g for one, g in gateways if one == name or (not one and _reaches(own, g))),
             tuple(text for one, text in servers if one in (name, "")),
@@ -174,7 +174,7 @@ def _check(option: str, text: str, kind: Callable[[str], object]) -> None:
         raise Misuse(f"{option} {text}: {error}") from None
 
 
-def bond_setup(args: argparse.Namespace) -> Setup | None:
+def bond_setup(args: argparse.Namespace) -> AddressConfig | None:
     """Return the bond's new set-up, None to take over what files say. Raises Misuse."""
     addresses = _all("--address", args.address)
     gateways = _all("--gateway", args.gateway)
@@ -188,7 +188,7 @@ def bond_setup(args: argparse.Namespace) -> Setup | None:
     for text in addresses:
         if "/" not in text:
             raise Misuse(f"--address {text}: no length", hint=f"such as {text}/24")
-    return Setup(addresses, gateways, servers, dhcp=bool(args.dhcp))
+    return AddressConfig(addresses, gateways, servers, dhcp=bool(args.dhcp))
 
 
 def named(args: argparse.Namespace) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from netfail_hooks.paths import Paths
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FileChange:
     """One path from ``before`` to ``after``; None is nothing. Paths are without the root."""
 
     path: str
@@ -29,7 +29,9 @@ class Step:
         return f"{'write' if self.before is None else 'change'} {self.path}"
 
 
-def steps(paths: Paths, wanted: Mapping[str, Node], manifest: Manifest) -> tuple[Step, ...]:
+def file_changes(
+    paths: Paths, wanted: Mapping[str, Node], manifest: Manifest
+) -> tuple[FileChange, ...]:
     """Return what is to be done, in the order of ``wanted``, directories before what is in them.
 
     What an earlier install made and this one doesn't want goes last. Raises OSError.
@@ -38,16 +40,16 @@ def steps(paths: Paths, wanted: Mapping[str, Node], manifest: Manifest) -> tuple
     return tuple(result)
 
 
-def _wanted(paths: Paths, wanted: Mapping[str, Node]) -> Iterator[Step]:
+def _wanted(paths: Paths, wanted: Mapping[str, Node]) -> Iterator[FileChange]:
     whole: dict[str, Node] = {}
     for path, node in wanted.items():
         for parent in _missing_parents(paths, path):
             whole.setdefault(parent, nodes.directory())
         whole[path] = node
     for path, node in whole.items():
-        before = nodes.look(paths.at(path))
+        before = nodes.read(paths.at(path))
         if not nodes.same(before, node):
-            yield Step(path, before, node)
+            yield FileChange(path, before, node)
 
 
 def _missing_parents(paths: Paths, path: str) -> list[str]:
@@ -59,36 +61,36 @@ def _missing_parents(paths: Paths, path: str) -> list[str]:
     return result
 
 
-def _retired(paths: Paths, wanted: Mapping[str, Node], manifest: Manifest) -> Iterator[Step]:
+def _retired(paths: Paths, wanted: Mapping[str, Node], manifest: Manifest) -> Iterator[FileChange]:
     for entry in reversed(manifest.entries):
         if entry.path in wanted or entry.path == Paths().config or _is_directory(entry.before):
             continue
-        now = nodes.look(paths.at(entry.path))
+        now = nodes.read(paths.at(entry.path))
         if now and now.kind != nodes.DIRECTORY and entry.is_ours(now):
-            yield Step(entry.path, now, entry.before)
+            yield FileChange(entry.path, now, entry.before)
 
 
 def _is_directory(node: Node | None) -> bool:
     return node is not None and node.kind == nodes.DIRECTORY
 
 
-def diff(todo: Iterable[Step]) -> str:
+def diff(todo: Iterable[FileChange]) -> str:
     """Return the steps as a unified diff that ``patch`` and people can read.
 
     What happens alike to several files, as to the hooks, is shown once, with all their paths.
     """
-    alike: dict[tuple[Node | None, Node | None, str], list[Step]] = {}
+    alike: dict[tuple[Node | None, Node | None, str], list[FileChange]] = {}
     for step in todo:
         apart = "" if nodes.FILE in _kinds(step) else step.path
         alike.setdefault((step.before, step.after, apart), []).append(step)
     return "".join(_diff(first, [one.path for one in rest]) for first, *rest in alike.values())
 
 
-def _kinds(step: Step) -> list[str]:
+def _kinds(step: FileChange) -> list[str]:
     return [node.kind for node in (step.before, step.after) if node]
 
 
-def _diff(step: Step, alike: list[str]) -> str:
+def _diff(step: FileChange, alike: list[str]) -> str:
     shown = step.after or step.before
     if shown is None:
         return ""

@@ -13,9 +13,9 @@ from typing import Any
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import detour
-from netfail_hooks.install.detour import around
-from netfail_hooks.install.plan import Step
+from netfail_hooks.install import diversion
+from netfail_hooks.install.diversion import divert
+from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.systemd import command
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.apply import address_body
@@ -42,7 +42,7 @@ def networkd_answers() -> bool:
 
 @contextlib.contextmanager
 def network_step(
-    step: Step, config: Config, paths: Paths, told: list[str] | None = None
+    step: FileChange, config: Config, paths: Paths, told: list[str] | None = None
 ) -> Iterator[None]:
     """Have networkd take a changed ``.network`` file up, with no traffic lost on the way.
 
@@ -54,25 +54,25 @@ def network_step(
         return
     with _set_up_anew(interface, config, paths, told):
         yield
-        forget_static(config, interface)
+        drop_static_addresses(config, interface)
         command("networkctl", "reload")
 
 
-def finish(config: Config, paths: Paths, told: list[str] | None = None) -> None:
+def finish_pending(config: Config, paths: Paths, told: list[str] | None = None) -> None:
     """Set uplinks up anew, as their files say, at which a run was killed. Raises Problem.
 
     One that is no uplink any more and that networkd leaves alone is somebody else's by now.
     """
-    for interface in detour.marked(paths):
+    for interface in diversion.pending(paths):
         if interface not in config.names() and networkctl.leaves_alone(interface):
-            detour.clear(paths, interface)
+            diversion.clear_pending(paths, interface)
             continue
         with _afresh(interface, config, paths, told):
             pass
 
 
 @contextlib.contextmanager
-def step_back(step: Step, config: Config, paths: Paths) -> Iterator[None]:
+def step_back(step: FileChange, config: Config, paths: Paths) -> Iterator[None]:
     """Have networkd follow a ``.network`` file that is taken back; see :func:`network_step`.
 
     Each file by itself: a reload that finds two of them changed sets both uplinks up at once,
@@ -95,15 +95,15 @@ def _afresh(interface: str, config: Config, paths: Paths, told: list[str] | None
     """
     if not os.path.isdir(paths.at(f"/sys/class/net/{interface}")):
         yield
-        detour.clear(paths, interface)
+        diversion.clear_pending(paths, interface)
         return
-    everybody = tuple(dict.fromkeys((*config.names(), interface)))
-    known = Config(uplinks=default_metrics(everybody))
+    all_uplinks = tuple(dict.fromkeys((*config.names(), interface)))
+    known = Config(uplinks=default_metrics(all_uplinks))
     with _set_up_anew(interface, known, paths, told):
         yield
         command("networkctl", "reload")
         time.sleep(_BEGUN)
-        forget_static(known, interface)
+        drop_static_addresses(known, interface)
         command("networkctl", "reconfigure", interface)
 
 
@@ -113,7 +113,7 @@ def _set_up_anew(
 ) -> Iterator[None]:
     begun = False
     try:
-        with around(config, interface, paths, _PATIENCE):
+        with divert(config, interface, paths, _PATIENCE):
             begun = True
             yield
     except Problem as problem:
@@ -122,7 +122,7 @@ def _set_up_anew(
         told.append(str(problem))
 
 
-def revive(config: Config) -> None:
+def reconfigure_addressless(config: Config) -> None:
     """Set an uplink up that has a carrier and no address: one that a kill left so.
 
     Slaves of a bond have none, and are well so.
@@ -130,20 +130,20 @@ def revive(config: Config) -> None:
     if config.mode == "bond":
         return
     with Netlink() as netlink:
-        seen = observe(config, netlink)
-    for link in seen.links:
-        addressed = any(seen.own_addresses(link.name, family) for family in FAMILIES)
+        observed = observe(config, netlink)
+    for link in observed.links:
+        addressed = any(observed.own_addresses(link.name, family) for family in FAMILIES)
         if link.carrier and not addressed:
             with contextlib.suppress(Problem):
                 command("networkctl", "reconfigure", link.name)
 
 
-def forget_static(config: Config, interface: str) -> None:
+def drop_static_addresses(config: Config, interface: str) -> None:
     """Remove an uplink's static addresses; return once networkd has noticed. Raises OSError."""
     with rt.Netlink() as netlink:
-        seen = observe(config, netlink)
-        link = seen.link(interface)
-        gone = [one for one in seen.addresses if _is_static(one, interface)]
+        observed = observe(config, netlink)
+        link = observed.link(interface)
+        gone = [one for one in observed.addresses if _is_static(one, interface)]
         for one in gone if link else ():
             _remove(netlink, one, link.index if link else 0)
     until = time.monotonic() + _FORGOTTEN_WITHIN

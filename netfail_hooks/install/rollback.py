@@ -19,9 +19,9 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.install import bond_switch, manifest, nodes, systemd
 from netfail_hooks.install.hook_file import base_python, search_path
 from netfail_hooks.install.nodes import Node
-from netfail_hooks.install.plan import Step
-from netfail_hooks.install.transaction import place
-from netfail_hooks.journal import WARNING, tell
+from netfail_hooks.install.plan import FileChange
+from netfail_hooks.install.transaction import write_change
+from netfail_hooks.journal import WARNING, log
 from netfail_hooks.paths import Paths
 
 SECONDS = 90
@@ -33,13 +33,13 @@ _CODE = (
 
 
 @contextlib.contextmanager
-def armed(paths: Paths, todo: Sequence[Step], bonds: Sequence[str]) -> Iterator[None]:
+def armed(paths: Paths, todo: Sequence[FileChange], bonds: Sequence[str]) -> Iterator[None]:
     """Have the files restored after SECONDS unless the inside comes to an end before."""
-    before = [Step(step.path, step.after, step.before) for step in reversed(todo)]
-    before.append(Step(Paths().manifest, None, nodes.look(paths.manifest)))
+    before = [FileChange(step.path, step.after, step.before) for step in reversed(todo)]
+    before.append(FileChange(Paths().manifest, None, nodes.read(paths.manifest)))
     tree = {"bonds": list(bonds), "steps": [[s.path, manifest.plain(s.after)] for s in before]}
     os.makedirs(paths.run, mode=0o755, exist_ok=True)
-    nodes.put(_place(paths), Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
+    nodes.write(_place(paths), Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
     _wait_aside()
     try:
         yield
@@ -51,7 +51,7 @@ def armed(paths: Paths, todo: Sequence[Step], bonds: Sequence[str]) -> Iterator[
 
 
 @contextlib.contextmanager
-def switching(paths: Paths, todo: Sequence[Step], bonds: Sequence[str]) -> Iterator[None]:
+def switching(paths: Paths, todo: Sequence[FileChange], bonds: Sequence[str]) -> Iterator[None]:
     """Be armed, and go on though the terminal that we were started from is cut off."""
     old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -72,10 +72,10 @@ def main(wait: int = 0) -> int:
         return 0
     for path, data in tree["steps"]:
         with contextlib.suppress(OSError):
-            place(paths, Step(path, None, manifest.node(data)))
+            write_change(paths, FileChange(path, None, manifest.node(data)))
     nodes.remove(_place(paths))
     bond_switch.follow(tree["bonds"])
-    tell("install did not come to its end: the old files are back", priority=WARNING)
+    log("install did not come to its end: the old files are back", priority=WARNING)
     return 0
 
 

@@ -12,10 +12,10 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.install import manifest as manifests
 from netfail_hooks.install import nodes
 from netfail_hooks.install.manifest import Manifest
-from netfail_hooks.install.plan import Step
+from netfail_hooks.install.plan import FileChange
 from netfail_hooks.paths import Paths
 
-Around = Callable[[Step], contextlib.AbstractContextManager[None]]
+Around = Callable[[FileChange], contextlib.AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Follower:
     back: Around
 
 
-def note(known: Manifest, todo: Sequence[Step]) -> Manifest:
+def note(known: Manifest, todo: Sequence[FileChange]) -> Manifest:
     """Return the manifest that also knows of the steps; originals noted before stay. Pure."""
     for step in todo:
         if step.after is not None:
@@ -35,39 +35,39 @@ def note(known: Manifest, todo: Sequence[Step]) -> Manifest:
     return known
 
 
-def perform(paths: Paths, noted: Manifest, todo: Sequence[Step], follower: Follower) -> None:
+def commit(paths: Paths, noted: Manifest, todo: Sequence[FileChange], follower: Follower) -> None:
     """Take every step, the running machine following. The manifest is on disk before that.
 
     Whatever is raised on the way, an interrupt too, passes on once all files are as they were,
     the manifest included.
     """
-    old = nodes.look(paths.manifest)
-    done: list[Step] = []
+    old = nodes.read(paths.manifest)
+    done: list[FileChange] = []
     try:
         manifests.save(paths, noted)
         follower.begin()
         for step in todo:
             done.append(step)
             with follower.around(step):
-                place(paths, step)
+                write_change(paths, step)
     except BaseException:
         with _undisturbed():
             for step in reversed(done):
                 _take_back(paths, step, follower.back)
             if old is None:
-                forget(paths)
+                remove_manifest(paths)
             else:
-                nodes.put(paths.manifest, old)
+                nodes.write(paths.manifest, old)
         raise
 
 
-def place(paths: Paths, step: Step) -> None:
+def write_change(paths: Paths, step: FileChange) -> None:
     """Make a path what the step wants it to be. Raises OSError."""
     path = paths.at(step.path)
     if step.after is None:
         nodes.remove(path)
     else:
-        nodes.put(path, step.after)
+        nodes.write(path, step.after)
 
 
 @contextlib.contextmanager
@@ -80,7 +80,7 @@ def _undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGINT, old)
 
 
-def _take_back(paths: Paths, step: Step, back: Around) -> None:
+def _take_back(paths: Paths, step: FileChange, back: Around) -> None:
     """Undo a step, taken or half taken. One that can't be undone doesn't keep the others."""
     try:
         with back(step):
@@ -89,13 +89,13 @@ def _take_back(paths: Paths, step: Step, back: Around) -> None:
         _undo(paths, step)
 
 
-def _undo(paths: Paths, step: Step) -> None:
+def _undo(paths: Paths, step: FileChange) -> None:
     with contextlib.suppress(OSError):
         nodes.remove(nodes.beside(paths.at(step.path)))
-        place(paths, Step(step.path, step.after, step.before))
+        write_change(paths, FileChange(step.path, step.after, step.before))
 
 
-def forget(paths: Paths) -> None:
+def remove_manifest(paths: Paths) -> None:
     """Remove the manifest, and its directory."""
     nodes.remove(nodes.beside(paths.manifest))
     nodes.remove(paths.manifest)

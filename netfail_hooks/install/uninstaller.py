@@ -18,8 +18,8 @@ from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install import bond_switch, kernel_state, nodes, reconfigure, systemd
 from netfail_hooks.install.manifest import Entry, Manifest
-from netfail_hooks.install.plan import Step
-from netfail_hooks.install.transaction import forget, place
+from netfail_hooks.install.plan import FileChange
+from netfail_hooks.install.transaction import remove_manifest, write_change
 from netfail_hooks.lock import Lock
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd import takeover as networkd_takeover
@@ -37,7 +37,7 @@ class Work:
 
     paths: Paths
     known: Manifest
-    todo: tuple[Step, ...]
+    todo: tuple[FileChange, ...]
     notes: tuple[str, ...]
     keep_log: bool
     live: bool
@@ -56,7 +56,7 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
     for entry in reversed(known.entries):
         if args.keep_config and (entry.path + "/").startswith(os.path.dirname(_HERE.config) + "/"):
             continue
-        step = Step(entry.path, nodes.look(paths.at(entry.path)), entry.before)
+        step = FileChange(entry.path, nodes.read(paths.at(entry.path)), entry.before)
         if nodes.same(step.before, step.after):
             continue
         if _is_somebody_elses(entry, step):
@@ -84,17 +84,17 @@ def lost(work: Work) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _ordered(todo: list[Step], known: Manifest) -> tuple[Step, ...]:
+def _ordered(todo: list[FileChange], known: Manifest) -> tuple[FileChange, ...]:
     """Give the ``.network`` files the order in which the default routes were once added."""
     places = [place for place, step in enumerate(todo) if networkd_takeover.uplink_of(step.path)]
-    ranks = {name: rank for rank, name in enumerate(known.ways)}
+    ranks = {name: rank for rank, name in enumerate(known.default_route_order)}
     steps = [todo[place] for place in places]
     steps.sort(key=lambda step: ranks.get(networkd_takeover.uplink_of(step.path), len(ranks)))
     changed = dict(zip(places, steps, strict=True))
     return tuple(changed.get(place, step) for place, step in enumerate(todo))
 
 
-def _is_somebody_elses(entry: Entry, step: Step) -> bool:
+def _is_somebody_elses(entry: Entry, step: FileChange) -> bool:
     """Tell whether it is neither as we made it nor gone; an empty directory is nobody's."""
     if step.before is None or (step.before.kind == nodes.DIRECTORY and step.after is None):
         return False
@@ -120,7 +120,7 @@ def _uninstall(work: Work) -> list[str]:
     _remove_own_directories(work)
     if work.live and systemd.systemd_runs():
         systemd.forget_units()
-    forget(work.paths)
+    remove_manifest(work.paths)
     return told
 
 
@@ -129,16 +129,16 @@ def _give_back(work: Work, told: list[str], *, networkd: bool) -> None:
     bonds = bond_switch.bonds_of(work.todo)
     alone = networkd and not bonds
     if alone:
-        reconfigure.finish(work.uplinks(), work.paths, told)
+        reconfigure.finish_pending(work.uplinks(), work.paths, told)
     for step in work.todo:
         with (
             reconfigure.network_step(step, work.uplinks(), work.paths, told)
             if alone
             else _nothing()
         ):
-            place(work.paths, step)
+            write_change(work.paths, step)
     if alone:
-        reconfigure.revive(work.uplinks())
+        reconfigure.reconfigure_addressless(work.uplinks())
     elif networkd:
         told += bond_switch.give_back(bonds, work.uplinks())
 
@@ -149,7 +149,7 @@ def _hold_hooks(paths: Paths) -> None:
     They have read the config: what is given back would look to them like what networkd forgot.
     """
     with Lock(paths.run), contextlib.suppress(OSError):
-        os.close(os.open(paths.leaving, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+        os.close(os.open(paths.uninstalling, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
 
 
 def _textfile(paths: Paths) -> str:
@@ -164,11 +164,11 @@ def _nothing() -> contextlib.nullcontext[None]:
 
 
 def _restore_kernel(known: Manifest) -> list[str]:
-    from netfail_hooks.install.kernel_state import remove_ours
+    from netfail_hooks.install.kernel_state import remove_our_routes
 
     told = [f"the kernel refused {one}" for one in kernel_state.set_sysctls(known.sysctls)]
     try:
-        remove_ours()
+        remove_our_routes()
     except Problem as problem:
         told.append(str(problem))
     return told

@@ -17,11 +17,11 @@ from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
     Change,
+    CloseConnections,
     DropAddress,
     DropRoute,
-    EndFlows,
     Enslave,
-    Forget,
+    FlushNeighbours,
     SetActive,
     SetMetric,
     SetMonitor,
@@ -45,7 +45,7 @@ _IFA_RT_PRIORITY = 9
 
 
 def apply(
-    changes: tuple[Change, ...], seen: Observation, netlink: rt.Netlink, announcer: Announcer
+    changes: tuple[Change, ...], observed: Observation, netlink: rt.Netlink, announcer: Announcer
 ) -> list[tuple[Change, OSError]]:
     """Make the changes in order; return those that failed, each with the reason.
 
@@ -54,69 +54,69 @@ def apply(
     failed = []
     for change in changes:
         try:
-            _make(change, seen, netlink, announcer)
+            _make(change, observed, netlink, announcer)
         except OSError as error:
             if error.errno not in _GONE:
                 failed.append((change, error))
     return failed
 
 
-def _make(change: Change, seen: Observation, netlink: rt.Netlink, announcer: Announcer) -> None:
+def _make(change: Change, observed: Observation, netlink: rt.Netlink, announcer: Announcer) -> None:
     match change:
         case SetRoute(route):
             flags = rt.F_CREATE | rt.F_REPLACE
-            netlink.change(rt.NEWROUTE, flags, route_body(route, _index(seen, route.interface)))
+            netlink.change(rt.NEWROUTE, flags, route_body(route, _index(observed, route.interface)))
         case DropRoute(route):
-            netlink.change(rt.DELROUTE, 0, route_body(route, _index(seen, route.interface)))
+            netlink.change(rt.DELROUTE, 0, route_body(route, _index(observed, route.interface)))
         case AddAddress() | DropAddress() | SetMetric():
-            _make_of_address(change, seen, netlink)
+            _make_of_address(change, observed, netlink)
         case Announce():
             announcer.send(change)
         case SetSysctl(sysctl):
             with open(sysctl_path(sysctl.key), "wb", buffering=0) as file:
                 file.write(sysctl.setting.encode("ascii"))
-        case Forget(interface):
-            flush_neighbours(netlink, _index(seen, interface))
-        case EndFlows():
+        case FlushNeighbours(interface):
+            flush_neighbours(netlink, _index(observed, interface))
+        case CloseConnections():
             from netfail_hooks.kernel.connections import end
 
             end(change)
         case SetActive() | SetMonitor() | Enslave():
-            _make_of_bond(change, seen, netlink)
+            _make_of_bond(change, observed, netlink)
 
 
 def _make_of_address(
-    change: AddAddress | DropAddress | SetMetric, seen: Observation, netlink: rt.Netlink
+    change: AddAddress | DropAddress | SetMetric, observed: Observation, netlink: rt.Netlink
 ) -> None:
     match change:
         case AddAddress(address):
-            body = address_body(address, _index(seen, address.interface))
+            body = address_body(address, _index(observed, address.interface))
             netlink.change(rt.NEWADDR, rt.F_CREATE | rt.F_REPLACE, body)
         case DropAddress(address):
-            body = address_body(address, _index(seen, address.interface))
+            body = address_body(address, _index(observed, address.interface))
             netlink.change(rt.DELADDR, 0, body)
         case SetMetric():
-            set_metric(netlink, change, _index(seen, change.interface))
+            set_metric(netlink, change, _index(observed, change.interface))
 
 
 def _make_of_bond(
-    change: SetActive | SetMonitor | Enslave, seen: Observation, netlink: rt.Netlink
+    change: SetActive | SetMonitor | Enslave, observed: Observation, netlink: rt.Netlink
 ) -> None:
     from netfail_hooks.kernel import bond as bond_apply
 
-    bond = _index(seen, change.bond)
+    bond = _index(observed, change.bond)
     match change:
         case SetActive():
-            bond_apply.set_active(netlink, bond, _index(seen, change.interface))
+            bond_apply.set_active(netlink, bond, _index(observed, change.interface))
         case Enslave():
-            bond_apply.enslave(netlink, bond, _index(seen, change.interface))
+            bond_apply.enslave(netlink, bond, _index(observed, change.interface))
         case SetMonitor():
-            primary = _index(seen, change.primary) if change.primary else 0
+            primary = _index(observed, change.primary) if change.primary else 0
             bond_apply.set_monitor(netlink, change, bond, primary)
 
 
-def _index(seen: Observation, interface: str) -> int:
-    link = seen.link(interface)
+def _index(observed: Observation, interface: str) -> int:
+    link = observed.link(interface)
     if link is None and interface[:1] == "#":
         return int(interface[1:])  # no uplink any more, by its number; see Observation
     if link is None:

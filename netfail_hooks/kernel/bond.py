@@ -44,10 +44,10 @@ _SLAVE_STATE, _SLAVE_MII, _SLAVE_FAILURES, _SLAVE_HWADDR = 1, 2, 3, 4
 _KIND = b"bond"
 
 
-def with_bond(config: Config, netlink: rt.Netlink, seen: Observation) -> Observation:
+def with_bond(config: Config, netlink: rt.Netlink, observed: Observation) -> Observation:
     """Return the observation with the configured bond and slaves, as far as they are there."""
-    names = {link.index: link.name for link in seen.links}
-    details = {link.name: _details(netlink, link) for link in seen.links}
+    names = {link.index: link.name for link in observed.links}
+    details = {link.name: _details(netlink, link) for link in observed.links}
     bonds = [
         _bonding(name, info, names)
         for name, (_, info) in details.items()
@@ -58,7 +58,7 @@ def with_bond(config: Config, netlink: rt.Netlink, seen: Observation) -> Observa
         for name, (master, info) in details.items()
         if name in config.names() and _kind(info, _INFO_SLAVE_KIND) == _KIND
     ]
-    return replace(seen, bonds=tuple(bonds), slaves=tuple(slaves))
+    return replace(observed, bonds=tuple(bonds), slaves=tuple(slaves))
 
 
 def _details(netlink: rt.Netlink, link: Link) -> tuple[int, rt.Attributes]:

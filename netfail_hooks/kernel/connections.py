@@ -15,14 +15,14 @@ from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST
 from pyroute2.netlink.diag import SOCK_DESTROY, DiagSocket, inet_diag_req
 from pyroute2.netlink.exceptions import NetlinkError
 
-from netfail_hooks.policy.changes import EndFlows
+from netfail_hooks.policy.changes import CloseConnections
 
 # All states but LISTEN, CLOSE and TIME_WAIT (include/net/tcp_states.h): those are no
 # connections of anybody's, and a listener serves the other uplinks.
 _CONNECTIONS = 0xFFF & ~(1 << 10 | 1 << 7 | 1 << 6)
 
 
-def end(change: EndFlows) -> int:
+def end(change: CloseConnections) -> int:
     """End the connections whose own address is the change's; return how many.
 
     Raises OSError where the kernel can't (CONFIG_INET_DIAG_DESTROY, CAP_NET_ADMIN).

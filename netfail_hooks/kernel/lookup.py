@@ -18,7 +18,7 @@ _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 4, 5, 7
 
 
 @value
-class Way:
+class RouteLookup:
     """How the kernel would reach ``destination``: out of which interface, from what address."""
 
     destination: str
@@ -34,7 +34,7 @@ def destination(config: Config, family: int) -> str:
     return named or _ANYWHERE[family]
 
 
-def ask(netlink: rt.Netlink, family: int, address: str) -> Way | None:
+def look_up(netlink: rt.Netlink, family: int, address: str) -> RouteLookup | None:
     """Return the kernel's answer (RTM_GETROUTE, rtnetlink(7)), None where it has no way."""
     header = struct.pack("=BBBBBBBBI", rt.FAMILIES[family], _BITS[family], 0, 0, 0, 0, 0, 0, 0)
     body = header + rt.attribute(_RTA_DST, rt.packed(family, address))
@@ -46,7 +46,7 @@ def ask(netlink: rt.Netlink, family: int, address: str) -> Way | None:
     found = rt.attributes(answer, 12)
     if kind != rt.UNICAST:
         return None
-    return Way(
+    return RouteLookup(
         destination=address,
         interface=if_indextoname(rt.whole(found.get(_RTA_OIF))),
         gateway=rt.text(family, found.get(_RTA_GATEWAY)),

@@ -61,7 +61,7 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
     names = {link.index: link.name for link in links}
     carriers = {link.index for link in links if link.carrier}
     learnt, waiting = in_the_way(netlink)
-    seen = Observation(
+    observed = Observation(
         now=now(),
         links=links,
         addresses=tuple(_addresses(netlink, names, carriers)),
@@ -73,8 +73,8 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
     if bonded:
         from netfail_hooks.kernel.bond import with_bond
 
-        return with_bond(config, netlink, seen)
-    return seen
+        return with_bond(config, netlink, observed)
+    return observed
 
 
 def _link(netlink: rt.Netlink, name: str) -> Link | None:

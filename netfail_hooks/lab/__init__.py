@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING, Self
 
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.lab import topology
-from netfail_hooks.lab.bare import Bare
 from netfail_hooks.lab.faults import Faults
-from netfail_hooks.lab.namespaces import Daemon, Holder, missing, until
+from netfail_hooks.lab.namespaces import Daemon, Namespaces, missing, until
 from netfail_hooks.lab.networkd import NEEDED, Networkd
-from netfail_hooks.lab.topology import Plug
+from netfail_hooks.lab.topology import Port
+from netfail_hooks.lab.unmanaged import Unmanaged
 from netfail_hooks.paths import package_home
 
 if TYPE_CHECKING:
-    from netfail_hooks.lab.traffic import Pulse
+    from netfail_hooks.lab.traffic import Traffic
     from netfail_hooks.lab.watch import Watch
 
 _NAMESPACES = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2"}
@@ -48,7 +48,7 @@ class Lab(Faults):
     """A host with uplinks, each in a socket of the LAN.
 
     ``uplinks`` are interface names, the first with the address .252; ``segments`` puts some in
-    a LAN of their own, such as ``{"wlan0": 1}`` for 10.0.1.0/24. ``bare`` is the variant with
+    a LAN of their own, such as ``{"wlan0": 1}`` for 10.0.1.0/24. ``unmanaged`` is the variant with
     neither dbus nor networkd, in a user namespace unless we are root. ``dad`` keeps IPv6's
     duplicate address detection. Raises Problem where it cannot be built.
     """
@@ -58,17 +58,17 @@ class Lab(Faults):
         uplinks: Sequence[str] = ("eth0", "wlan0"),
         *,
         segments: Mapping[str, int] | None = None,
-        bare: bool = False,
+        unmanaged: bool = False,
         dad: bool = False,
     ) -> None:
-        _refuse(bare=bare)
+        _refuse(unmanaged=unmanaged)
         placed = segments or {}
-        plugs = {name: Plug(name, rank, placed.get(name, 0)) for rank, name in enumerate(uplinks)}
-        script = topology.build(tuple(plugs.values()), dad=dad)
-        holder = Holder(script, user=os.geteuid() != 0)
-        self.networkd = None if bare else Networkd(holder)
+        ports = {name: Port(name, rank, placed.get(name, 0)) for rank, name in enumerate(uplinks)}
+        script = topology.build(tuple(ports.values()), dad=dad)
+        namespaces = Namespaces(script, user=os.geteuid() != 0)
+        self.networkd = None if unmanaged else Networkd(namespaces)
         self._dhcp: Daemon | None = None
-        super().__init__(holder, plugs, Bare(holder, plugs) if bare else None)
+        super().__init__(namespaces, ports, Unmanaged(namespaces, ports) if unmanaged else None)
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +78,7 @@ class Lab(Faults):
 
     def close(self) -> None:
         """End everything in it and wait until the kernel has taken it down."""
-        self.holder.close()
+        self.namespaces.close()
         if self.networkd is not None:
             self.networkd.release()
         if self._dhcp is not None:
@@ -87,11 +87,11 @@ class Lab(Faults):
     def howto_files(self) -> dict[str, str]:
         """Return the plain files that how-to's tell people to write: no metric, no option."""
         files = {}
-        for plug in self.plugs.values():
-            router = topology.gateway(plug.segment)
-            files[f"/etc/systemd/network/20-{plug.name}.network"] = (
-                f"[Match]\nName={plug.name}\n\n"
-                f"[Network]\nAddress={plug.host}/24\nGateway={router}\nDNS={router}\n"
+        for port in self.ports.values():
+            router = topology.gateway(port.segment)
+            files[f"/etc/systemd/network/20-{port.name}.network"] = (
+                f"[Match]\nName={port.name}\n\n"
+                f"[Network]\nAddress={port.host}/24\nGateway={router}\nDNS={router}\n"
             )
         return files
 
@@ -99,10 +99,10 @@ class Lab(Faults):
         """Start the host's network manager; wait until each uplink is routable, or don't."""
         if self.networkd is not None:
             self.networkd.start()
-        elif self.bare is not None:
-            self.bare.start()
+        elif self.unmanaged is not None:
+            self.unmanaged.start()
         if routable:
-            self.wait_routable(*self.plugs)
+            self.wait_routable(*self.ports)
 
     def restart_networkd(self) -> None:
         """Restart systemd-networkd, the dispatcher staying."""
@@ -137,9 +137,9 @@ class Lab(Faults):
         lacking = missing({"dnsmasq": "dnsmasq-base"})
         if lacking:
             raise Problem("lab: not installed: " + ", ".join(lacking))
-        hosts = [f"--dhcp-host={plug.mac},{plug.host}" for plug in self.plugs.values()]
+        hosts = [f"--dhcp-host={port.mac},{port.host}" for port in self.ports.values()]
         self._dhcp = Daemon(
-            self.holder,
+            self.namespaces,
             "dnsmasq",
             [
                 "dnsmasq",
@@ -191,11 +191,11 @@ class Lab(Faults):
             ended.set()
             thread.join()
 
-    def pulse(self, *, ipv6: bool = False, address: str = "", address6: str = "") -> Pulse:
+    def traffic(self, *, ipv6: bool = False, address: str = "", address6: str = "") -> Traffic:
         """Return a measurement of what gets through (lab/traffic.py)."""
-        from netfail_hooks.lab.traffic import Pulse
+        from netfail_hooks.lab.traffic import Traffic
 
-        return Pulse(self, ipv6=ipv6, address=address, address6=address6)
+        return Traffic(self, ipv6=ipv6, address=address, address6=address6)
 
     def watch(self) -> Watch:
         """Return a record of the routes (lab/watch.py)."""
@@ -209,12 +209,12 @@ class Lab(Faults):
         return self.networkd
 
 
-def _refuse(*, bare: bool) -> None:
-    lacking = missing(_NAMESPACES if bare else _NAMESPACES | NEEDED)
+def _refuse(*, unmanaged: bool) -> None:
+    lacking = missing(_NAMESPACES if unmanaged else _NAMESPACES | NEEDED)
     if lacking:
         raise Problem(
             f"lab: not installed: {', '.join(lacking)}",
             hint="install with the distribution's package manager",
         )
-    if not bare and os.geteuid() != 0:
+    if not unmanaged and os.geteuid() != 0:
         raise NotPermitted("lab: only root can run systemd-networkd in it", hint="use sudo")

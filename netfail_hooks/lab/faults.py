@@ -11,45 +11,47 @@ from collections.abc import Mapping, Sequence
 
 from netfail_hooks.errors import Problem
 from netfail_hooks.lab import topology
-from netfail_hooks.lab.bare import Bare
 from netfail_hooks.lab.host import Host
-from netfail_hooks.lab.namespaces import Holder
-from netfail_hooks.lab.topology import Plug
+from netfail_hooks.lab.namespaces import Namespaces
+from netfail_hooks.lab.topology import Port
+from netfail_hooks.lab.unmanaged import Unmanaged
 
 
 class Faults(Host):
     """A host whose uplinks can be broken."""
 
-    def __init__(self, holder: Holder, plugs: Mapping[str, Plug], bare: Bare | None) -> None:
-        super().__init__(holder)
-        self.plugs = plugs
-        self.bare = bare
+    def __init__(
+        self, namespaces: Namespaces, ports: Mapping[str, Port], unmanaged: Unmanaged | None
+    ) -> None:
+        super().__init__(namespaces)
+        self.ports = ports
+        self.unmanaged = unmanaged
         self.history: list[tuple[float, frozenset[str]]] = []
-        self._faults: dict[str, set[str]] = {name: set() for name in plugs}
+        self._faults: dict[str, set[str]] = {name: set() for name in ports}
         self._plugged = 0
         self._note()
 
     def cable_out(self, name: str) -> None:
         """Pull the cable: the carrier goes."""
         self._lose(name, "cable")
-        self._shell(f"ip -n lan link set {self.plugs[name].port} down")
+        self._shell(f"ip -n lan link set {self.ports[name].port} down")
         self._tell(name, "no-carrier")
 
     def cable_in(self, name: str) -> None:
         """Plug the cable in again."""
-        self._shell(f"ip -n lan link set {self.plugs[name].port} up")
+        self._shell(f"ip -n lan link set {self.ports[name].port} up")
         self._regain(name, "cable")
         self._tell(name, "routable")
 
     def dead_gateway(self, name: str) -> None:
         """Leave the link up with nothing behind it: no event comes."""
         self._lose(name, "gateway")
-        self._shell(f"ip -n lan link set {self.plugs[name].port} master dead")
+        self._shell(f"ip -n lan link set {self.ports[name].port} master dead")
 
     def alive_gateway(self, name: str) -> None:
         """Put the LAN behind the link again."""
-        plug = self.plugs[name]
-        self._shell(f"ip -n lan link set {plug.port} master lan{plug.segment}")
+        port = self.ports[name]
+        self._shell(f"ip -n lan link set {port.port} master lan{port.segment}")
         self._regain(name, "gateway")
 
     def link_down(self, name: str) -> None:
@@ -70,22 +72,22 @@ class Faults(Host):
         self._shell(f"ip link delete {name}")
         self._tell(name, "linger")
 
-    def plug(self, name: str) -> None:
+    def port(self, name: str) -> None:
         """Plug the adapter in again: the same hardware address, a new interface."""
         self._plugged += 1
-        self._shell("\n".join(topology.connect(self.plugs[name], index=self._plugged)))
+        self._shell("\n".join(topology.connect(self.ports[name], index=self._plugged)))
         self._regain(name, "adapter")
         self._tell(name, "routable")
 
     def drop_address(self, name: str) -> None:
         """Take the uplink's own IPv4 address away, as an expired lease does."""
         self._lose(name, "address")
-        self._shell(f"ip address delete {self.plugs[name].host}/24 dev {name}")
+        self._shell(f"ip address delete {self.ports[name].host}/24 dev {name}")
         self._tell(name, "degraded")
 
     def return_address(self, name: str) -> None:
         """Give the uplink its IPv4 address back, by asking its manager to configure it."""
-        if self.bare is None:
+        if self.unmanaged is None:
             self._shell(f"networkctl reconfigure {name}")
         self._regain(name, "address")
         self._tell(name, "routable")
@@ -113,8 +115,8 @@ class Faults(Host):
 
     def _tell(self, name: str, state: str) -> None:
         """Let the bare variant do what a network manager would."""
-        if self.bare is not None:
-            self.bare.told(name, state)
+        if self.unmanaged is not None:
+            self.unmanaged.told(name, state)
 
     def _shell(self, script: str) -> None:
         done = self.run("sh", "-ec", script)

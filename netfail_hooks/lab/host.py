@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from netfail_hooks.lab.namespaces import LOGS, Holder, read_text
+from netfail_hooks.lab.namespaces import LOGS, Namespaces, read_text
 from netfail_hooks.lab.topology import FAR, FAR6
 from netfail_hooks.paths import Paths, package_home
 
@@ -15,13 +15,13 @@ from netfail_hooks.paths import Paths, package_home
 class Host:
     """Files and commands of the host in a holder, and commands of its neighbours."""
 
-    def __init__(self, holder: Holder) -> None:
-        self.holder = holder
+    def __init__(self, namespaces: Namespaces) -> None:
+        self.namespaces = namespaces
 
     @property
     def root(self) -> str:
         """Return where the host's files are seen from outside."""
-        return self.holder.root
+        return self.namespaces.root
 
     @property
     def paths(self) -> Paths:
@@ -58,17 +58,17 @@ class Host:
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on the host to its end."""
-        return self.holder.run(argv, seconds=seconds, stdin=stdin, environment=environment)
+        return self.namespaces.run(argv, seconds=seconds, stdin=stdin, environment=environment)
 
     def run_lan(self, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
         """Run a command on the LAN's router."""
-        return self.holder.run(argv, netns="lan", seconds=seconds)
+        return self.namespaces.run(argv, netns="lan", seconds=seconds)
 
     def run_station(self, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
         """Run a command on the other host of the LAN."""
-        return self.holder.run(argv, netns="station", seconds=seconds)
+        return self.namespaces.run(argv, netns="station", seconds=seconds)
 
-    def way_out(self, family: int = 4) -> str:
+    def used_uplink(self, family: int = 4) -> str:
         """Return the interface by which the kernel would send beyond the router, "" for none."""
         far = FAR if family == 4 else FAR6
         words = self.run("ip", f"-{family}", "route", "get", far).stdout.split()

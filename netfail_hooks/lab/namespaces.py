@@ -79,7 +79,7 @@ _NO_USER = ("unshare failed", "/uid_map", "/setgroups")
 _STAY = "\necho ready\nexec cat >/dev/null\n"
 
 
-class Holder:
+class Namespaces:
     """The namespaces, from construction until :meth:`close`.
 
     ``script`` is shell, run inside as root once the mounts are private. ``user`` makes a user
@@ -192,7 +192,7 @@ class Daemon:
 
     def __init__(
         self,
-        holder: Holder,
+        namespaces: Namespaces,
         name: str,
         argv: Sequence[str],
         *,
@@ -200,10 +200,10 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
-        self._holder = holder
+        self._holder = namespaces
         self._pid = f"{LOGS}/{name}.pid"
-        with open(f"{holder.root}{LOGS}/{name}.log", "ab") as log:
-            self._process = holder.popen(
+        with open(f"{namespaces.root}{LOGS}/{name}.log", "ab") as log:
+            self._process = namespaces.popen(
                 ["sh", "-c", 'echo $$ >"$1"; shift; exec "$@"', "sh", self._pid, *argv],
                 netns=netns,
                 output=log,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from netfail_hooks.lab.namespaces import Daemon, Holder, read_text, until
+from netfail_hooks.lab.namespaces import Daemon, Namespaces, read_text, until
 
 NETWORKD = "/usr/lib/systemd/systemd-networkd"
 NEEDED = {
@@ -19,8 +19,8 @@ _LISTENS = "Startup complete"
 class Networkd:
     """The three daemons in one holder."""
 
-    def __init__(self, holder: Holder) -> None:
-        self._holder = holder
+    def __init__(self, namespaces: Namespaces) -> None:
+        self._holder = namespaces
         self._bus: Daemon | None = None
         self._networkd: Daemon | None = None
         self._dispatcher: Daemon | None = None

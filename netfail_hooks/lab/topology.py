@@ -19,7 +19,7 @@ _FIRST_PORT = 1000  # a port's index minus its uplink's; see Plug.index
 
 
 @dataclass(frozen=True)
-class Plug:
+class Port:
     """An uplink of the host: its name, its place in the list, and the segment it is in."""
 
     name: str
@@ -67,14 +67,14 @@ def gateway6(segment: int) -> str:
     return f"{network6(segment)}::1"
 
 
-def build(plugs: Sequence[Plug], *, dad: bool) -> str:
+def build(ports: Sequence[Port], *, dad: bool) -> str:
     """Return the shell commands that build it all, run in the host's network namespace."""
-    segments = sorted({0, *(plug.segment for plug in plugs)})
+    segments = sorted({0, *(port.segment for port in ports)})
     lines = [
         _host_settings(dad=dad),
         "ip link set lo up",
         surroundings(segments),
-        *(line for plug in plugs for line in connect(plug, index=0)),
+        *(line for port in ports for line in connect(port, index=0)),
     ]
     return "\n".join(lines)
 
@@ -96,19 +96,19 @@ def surroundings(segments: Sequence[int]) -> str:
     return "\n".join(lines)
 
 
-def connect(plug: Plug, *, index: int) -> list[str]:
+def connect(port: Port, *, index: int) -> list[str]:
     """Return the commands that plug an adapter in: a new device, down, its cable in.
 
     ``index`` counts how often it was plugged in. The two ends get different interface numbers:
     the kernel reports a carrier at once only where a device's number is not its peer's
     (``linkwatch_urgent_event()`` in net/core/link_watch.c), else up to a second late.
     """
-    number = 10 + plug.rank + 10 * index
-    device = f"{plug.name} index {number} address {plug.mac}"
-    peer = f"{plug.port} index {_FIRST_PORT + number} netns lan"
+    number = 10 + port.rank + 10 * index
+    device = f"{port.name} index {number} address {port.mac}"
+    peer = f"{port.port} index {_FIRST_PORT + number} netns lan"
     return [
         f"ip link add {device} type veth peer name {peer}",
-        f"ip -n lan link set {plug.port} addrgenmode none master lan{plug.segment} up",
+        f"ip -n lan link set {port.port} addrgenmode none master lan{port.segment} up",
     ]
 
 

@@ -31,7 +31,7 @@ _DRAIN = 0.1  # seconds for what is under way
 _PLACES = ("", "lan", "station")  # network namespaces; "" is the host
 
 
-class Pulse:
+class Traffic:
     """A measurement: flows from entering the context until leaving it.
 
     ``address`` is the host's address that neighbours send to and bound sockets use, by default
@@ -49,7 +49,7 @@ class Pulse:
         interval: float = traffic_agent.INTERVAL,
     ) -> None:
         self._lab = lab
-        first = next(iter(lab.plugs.values()))
+        first = next(iter(lab.ports.values()))
         self._tasks: dict[str, Any] = {
             place: {**_no_task(), "interval": interval} for place in _PLACES
         }
@@ -94,7 +94,7 @@ class Pulse:
 
     def __enter__(self) -> Self:
         for place in _PLACES:
-            self._agents[place] = self._lab.holder.popen(
+            self._agents[place] = self._lab.namespaces.popen(
                 [
                     "sh",
                     "-c",

@@ -24,7 +24,7 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Talk:
+class Connection:
     """One TCP connection: its exchanges, the longest wait for an answer, whether it lives."""
 
     name: str
@@ -39,13 +39,13 @@ class Result:
     """What a pulse measured."""
 
     flows: tuple[Flow, ...]
-    talks: tuple[Talk, ...]
+    talks: tuple[Connection, ...]
 
     def flow(self, name: str) -> Flow:
         """Return one stream by name."""
         return next(flow for flow in self.flows if flow.name == name)
 
-    def talk(self, name: str) -> Talk:
+    def talk(self, name: str) -> Connection:
         """Return one conversation by name."""
         return next(talk for talk in self.talks if talk.name == name)
 
@@ -117,7 +117,7 @@ def _outage(ways: Sequence[tuple[float, float | None]]) -> float:
     return longest
 
 
-def talk(name: str, tally: dict[str, Any], spans: Sequence[Window], end: float) -> Talk:
+def talk(name: str, tally: dict[str, Any], spans: Sequence[Window], end: float) -> Connection:
     """Judge a conversation; an exchange counts for the span in which its question was asked."""
     exchanges, error = tally["exchanges"], tally["error"]
     waits = [
@@ -126,4 +126,4 @@ def talk(name: str, tally: dict[str, Any], spans: Sequence[Window], end: float) 
         if any(low <= asked < high for low, high in spans)
     ]
     alive = not error and bool(exchanges) and exchanges[-1][1] > 0
-    return Talk(name, len(waits), round(max(waits, default=0.0) * 1000, 1), alive, error)
+    return Connection(name, len(waits), round(max(waits, default=0.0) * 1000, 1), alive, error)

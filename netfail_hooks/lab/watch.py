@@ -59,7 +59,9 @@ class Watch:
     def __enter__(self) -> Self:
         start = _START.format(package_home(), watch_agent.__name__)
         with open(self._log, "wb") as log:
-            self._agent = self._lab.holder.popen([sys.executable, "-IS", "-c", start], output=log)
+            self._agent = self._lab.namespaces.popen(
+                [sys.executable, "-IS", "-c", start], output=log
+            )
         self._note_names()
         until(lambda: os.path.getsize(self._log) > 0, "word from the kernel")
         return self

@@ -15,8 +15,8 @@ from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.kernel.observe import now
 from netfail_hooks.metrics import text as metrics_text
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.memory import Memory
-from netfail_hooks.policy.memory import parse as parse_memory
+from netfail_hooks.policy.state import State
+from netfail_hooks.policy.state import parse as parse_memory
 from netfail_hooks.recorder import counters
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -36,13 +36,13 @@ def update(config: Config, paths: Paths) -> None:
     """
     path = paths.at(config.textfile)
     if _is_fleeting(config.textfile):
-        _try(config, paths, path, fleeting=True)
+        _try(config, paths, path, volatile=True)
         return
     try:
         child = os.fork()
         if not child:
             try:
-                _try(config, paths, path, fleeting=False)
+                _try(config, paths, path, volatile=False)
             finally:
                 os._exit(0)
         ended = _await(child)
@@ -63,17 +63,17 @@ def _await(child: int) -> bool:
     return True
 
 
-def exposition(config: Config, paths: Paths, *, fleeting: bool) -> str:
+def exposition(config: Config, paths: Paths, *, volatile: bool) -> str:
     """Return the metrics as they stand. Raises Problem where only root may know."""
     known = metrics_text.Known(
         mode=config.mode,
         interfaces=config.names(),
-        memory=_memory(paths.run + "/state"),
+        state=_memory(paths.run + "/state"),
         counts=counters.load(paths),
         now=now(),
         clock=time.time(),
     )
-    return metrics_text.render(known, fleeting=fleeting)
+    return metrics_text.render(known, volatile=volatile)
 
 
 def remove(path: str) -> None:
@@ -90,11 +90,11 @@ def _is_fleeting(path: str) -> bool:
     return path.startswith("/run/")
 
 
-def _memory(path: str) -> Memory:
+def _memory(path: str) -> State:
     try:
         return parse_memory(read_owned(path).decode("ascii"))
     except FileNotFoundError:
-        return Memory()
+        return State()
     except PermissionError:
         raise NotPermitted(f"{path}: Permission denied", hint=_AS_ROOT) from None
     except (OSError, ValueError):
@@ -138,10 +138,10 @@ def _holds(path: str, data: bytes) -> bool:
         return False
 
 
-def _try(config: Config, paths: Paths, path: str, *, fleeting: bool) -> None:
+def _try(config: Config, paths: Paths, path: str, *, volatile: bool) -> None:
     """Write the file; what is wrong is told once, not every few seconds."""
     try:
-        _write(path, exposition(config, paths, fleeting=fleeting))
+        _write(path, exposition(config, paths, volatile=volatile))
     except OSError as error:
         _complain(paths, _told(path, error))
     except Problem as problem:
@@ -169,7 +169,7 @@ def _complain(paths: Paths, told: str) -> None:
     data = told.encode("ascii", "replace")
     if _holds(known, data):
         return
-    journal.tell(f"cannot write metrics: {told}", priority=journal.WARNING)
+    journal.log(f"cannot write metrics: {told}", priority=journal.WARNING)
     try:
         write_whole(known, data)
     except OSError:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from netfail_hooks import __version__
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.memory import Memory, Standing
-from netfail_hooks.recorder.counters import Count
+from netfail_hooks.policy.state import State, UplinkState
+from netfail_hooks.recorder.counters import Counter
 from netfail_hooks.values import TYPE_CHECKING, value
 
 if TYPE_CHECKING:
@@ -28,16 +28,16 @@ class Known:
 
     mode: str
     interfaces: tuple[str, ...]
-    memory: Memory
-    counts: tuple[Count, ...]
+    state: State
+    counts: tuple[Counter, ...]
     now: int
     clock: float
 
 
-def render(known: Known, *, fleeting: bool) -> str:
-    """Return the text; ``fleeting``: with what changes at every check, too."""
-    standings = _told(known)
-    pairs = [(_labels(one), one) for one in standings]
+def render(known: Known, *, volatile: bool) -> str:
+    """Return the text; ``volatile``: with what changes at every check, too."""
+    uplink_states = _told(known)
+    pairs = [(_labels(one), one) for one in uplink_states]
     counts = {(one.interface, one.family): one for one in known.counts}
     own = [(labels, counts.get((one.interface, one.family))) for labels, one in pairs]
     parts = [
@@ -51,20 +51,20 @@ def render(known: Known, *, fleeting: bool) -> str:
             "uplink_up",
             "gauge",
             "Whether the uplink works and may carry traffic.",
-            [(labels, _flag(one.verdict == "up")) for labels, one in pairs],
+            [(labels, _flag(one.state == "up")) for labels, one in pairs],
         ),
         _metric(
-            "uplink_held",
+            "uplink_recovering",
             "gauge",
             "Whether the uplink is back, and held down for a while.",
-            [(labels, _flag(one.verdict == "held")) for labels, one in pairs],
+            [(labels, _flag(one.state == "recovering")) for labels, one in pairs],
         ),
         _metric(
             "uplink_carries_traffic",
             "gauge",
             "Whether the traffic goes by this uplink.",
             [
-                (labels, _flag(known.memory.carrier(one.family) == one.interface))
+                (labels, _flag(known.state.active_uplink(one.family) == one.interface))
                 for labels, one in pairs
             ],
         ),
@@ -87,19 +87,19 @@ def render(known: Known, *, fleeting: bool) -> str:
             [
                 ({"family": f"ipv{family}"}, str(count.count if count else 0))
                 for family in FAMILIES
-                if known.memory.carrier(family)
+                if known.state.active_uplink(family)
                 for count in [counts.get(("", family))]
             ],
         ),
     ]
-    if fleeting:
-        parts += _fleeting(known, standings)
+    if volatile:
+        parts += _fleeting(known, uplink_states)
     return "".join(parts)
 
 
-def _fleeting(known: Known, standings: Sequence[Standing]) -> list[str]:
-    answered = [one for one in standings if one.rtt and not one.fails]
-    probed = max((one.probed for one in standings), default=0)
+def _fleeting(known: Known, uplink_states: Sequence[UplinkState]) -> list[str]:
+    answered = [one for one in uplink_states if one.rtt and not one.fails]
+    probed = max((one.probed for one in uplink_states), default=0)
     when = known.clock - (known.now - probed) / 1000
     return [
         _metric(
@@ -117,12 +117,12 @@ def _fleeting(known: Known, standings: Sequence[Standing]) -> list[str]:
     ]
 
 
-def _told(known: Known) -> list[Standing]:
+def _told(known: Known) -> list[UplinkState]:
     """Return the standings, without families that an uplink never had while it has another."""
     found = []
     for name in known.interfaces:
-        all_of_it = [one for one in known.memory.standings if one.interface == name]
-        there = [one for one in all_of_it if one.verdict != "absent"]
+        all_of_it = [one for one in known.state.uplinks if one.interface == name]
+        there = [one for one in all_of_it if one.state != "absent"]
         found += there or all_of_it
     return found
 
@@ -137,7 +137,7 @@ def _metric(name: str, kind: str, about: str, samples: Sequence[Sample]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _labels(one: Standing) -> dict[str, str]:
+def _labels(one: UplinkState) -> dict[str, str]:
     return {"interface": one.interface, "family": f"ipv{one.family}"}
 
 

@@ -68,10 +68,10 @@ def _addresses(sections: tuple[Section, ...]) -> list[IPv4Interface]:
 
 
 def _refuse_twins(own: Mapping[str, list[IPv4Interface]]) -> None:
-    seen: dict[IPv4Address, str] = {}
+    observed: dict[IPv4Address, str] = {}
     for name, addresses in own.items():
         for address in addresses:
-            other = seen.setdefault(address.ip, name)
+            other = observed.setdefault(address.ip, name)
             if other != name:
                 raise Misuse(
                     f"{other} and {name} both have {address.ip}",

@@ -5,26 +5,28 @@ from __future__ import annotations
 from netfail_hooks.config import Config
 from netfail_hooks.policy.changes import Change
 from netfail_hooks.policy.facts import Observation
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.state import State
 
 
-def think(config: Config, seen: Observation, memory: Memory) -> Memory:
+def next_state(config: Config, observed: Observation, state: State) -> State:
     """Return what is to be remembered after this look: the whole judgement."""
     if config.mode == "bond":
         from netfail_hooks.policy import bond
 
-        return bond.think(config, seen, memory)
+        return bond.next_state(config, observed, state)
     from netfail_hooks.policy import choose
 
-    return choose.think(config, seen, memory)
+    return choose.next_state(config, observed, state)
 
 
-def decide(config: Config, seen: Observation, before: Memory, after: Memory) -> tuple[Change, ...]:
+def decide(
+    config: Config, observed: Observation, before: State, after: State
+) -> tuple[Change, ...]:
     """Return the changes that make the kernel agree with what we think (``after``)."""
     if config.mode == "bond":
         from netfail_hooks.policy import bond
 
-        return bond.decide(config, seen, before, after)
+        return bond.decide(config, observed, before, after)
     from netfail_hooks.policy import routes
 
-    return routes.decide(config, seen, before, after)
+    return routes.decide(config, observed, before, after)

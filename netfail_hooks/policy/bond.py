@@ -11,32 +11,32 @@ from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import Announce, Change, Enslave, SetActive, SetMonitor
 from netfail_hooks.policy.facts import ALL_TARGETS_ANY, VALIDATE_ALL, Bonding, Observation, Slave
-from netfail_hooks.policy.memory import Carrier, Memory, Standing
+from netfail_hooks.policy.state import Active, State, UplinkState
 from netfail_hooks.values import replace
 
 _PATIENCE = 2000  # ms that networkd has to enslave an interface before we do
 
 
-def think(config: Config, seen: Observation, memory: Memory) -> Memory:
+def next_state(config: Config, observed: Observation, state: State) -> State:
     """Return how each slave stands and which one has the traffic, to be remembered."""
     name = config.bond.name
-    families = [one for one in FAMILIES if seen.way_out(name, one)] or [4]
-    standings = tuple(
-        _judge(config, seen, memory, slave, family)
+    families = [one for one in FAMILIES if observed.default_route(name, one)] or [4]
+    uplink_states = tuple(
+        _judge(config, observed, state, slave, family)
         for family in families
         for slave in config.names()
     )
-    chosen = choose(config, seen)
-    carriers = tuple(
-        _carrier(memory, family, chosen if family in families else "", seen.now)
+    chosen = choose(config, observed)
+    active = tuple(
+        _carrier(state, family, chosen if family in families else "", observed.now)
         for family in FAMILIES
     )
-    return Memory(standings, (), (), carriers)
+    return State(uplink_states, (), (), active)
 
 
-def trouble(config: Config, seen: Observation, interface: str) -> str:
+def unusable_reason(config: Config, observed: Observation, interface: str) -> str:
     """Return what keeps a slave from carrying traffic, "" for nothing."""
-    link, slave = seen.link(interface), seen.slave(interface)
+    link, slave = observed.link(interface), observed.slave(interface)
     if link is None:
         return "interface is gone"
     if slave is None or slave.bond != config.bond.name:
@@ -48,56 +48,58 @@ def trouble(config: Config, seen: Observation, interface: str) -> str:
     return "" if slave.link == "up" else "no answer to the kernel's monitor"
 
 
-def choose(config: Config, seen: Observation) -> str:
+def choose(config: Config, observed: Observation) -> str:
     """Return the slave that should be active, "" while the kernel itself searches for one.
 
     The kernel's choice, unless it has not noticed yet: that the cable is out; or is in again,
     after we had moved the traffic before the monitor ever lost that slave.
     """
-    bonding = seen.bonding(config.bond.name)
+    bonding = observed.bonding(config.bond.name)
     if bonding is None or not bonding.active:
         return ""
-    well = [name for name in config.names() if not trouble(config, seen, name)]
+    healthy = [name for name in config.names() if not unusable_reason(config, observed, name)]
     first = config.names()[0]
-    if first in well and config.bond.reselect == "always":
+    if first in healthy and config.bond.reselect == "always":
         return first
-    link = seen.link(bonding.active)
+    link = observed.link(bonding.active)
     lost = link is None or not link.carrier
-    return well[0] if lost and well else bonding.active
+    return healthy[0] if lost and healthy else bonding.active
 
 
-def decide(config: Config, seen: Observation, before: Memory, after: Memory) -> tuple[Change, ...]:
+def decide(
+    config: Config, observed: Observation, before: State, after: State
+) -> tuple[Change, ...]:
     """Return the changes, the most urgent first."""
-    bonding = seen.bonding(config.bond.name)
+    bonding = observed.bonding(config.bond.name)
     if bonding is None:
         return ()
-    chosen = choose(config, seen)
+    chosen = choose(config, observed)
     active = () if chosen in ("", bonding.active) else (SetActive(bonding.name, chosen),)
     return (
         *active,
-        *_announcements(seen, bonding, before, after),
-        *_monitor(config, seen, bonding),
-        *_missing(config, seen, before),
+        *_announcements(observed, bonding, before, after),
+        *_monitor(config, observed, bonding),
+        *_missing(config, observed, before),
     )
 
 
-def targets(config: Config, seen: Observation) -> tuple[str, ...]:
+def targets(config: Config, observed: Observation) -> tuple[str, ...]:
     """Return what the monitor is to ask: the configured targets, else the gateways.
 
     The kernel takes no link-local one, as router advertisements bring (bond_options.c).
     """
     if config.bond.targets:
         return config.bond.targets
-    ways = (seen.way_out(config.bond.name, family) for family in FAMILIES)
+    ways = (observed.default_route(config.bond.name, family) for family in FAMILIES)
     found = (way.gateway for way in ways if way)
     return tuple(one for one in found if one and not one.startswith("fe80:"))
 
 
-def _monitor(config: Config, seen: Observation, bonding: Bonding) -> list[Change]:
-    asked = targets(config, seen)
+def _monitor(config: Config, observed: Observation, bonding: Bonding) -> list[Change]:
+    asked = targets(config, observed)
     wanted = tuple(one for one in asked if ":" not in one or bonding.asks_ipv6)
     first = config.names()[0]
-    there = seen.slave(first)
+    there = observed.slave(first)
     primary = first if there and there.bond == bonding.name else bonding.primary
     as_is = (
         bonding.arp_interval,
@@ -121,34 +123,34 @@ def _monitor(config: Config, seen: Observation, bonding: Bonding) -> list[Change
     return [SetMonitor(bond.name, bond.arp_interval, wanted, primary, bond.reselect)]
 
 
-def _missing(config: Config, seen: Observation, before: Memory) -> list[Change]:
+def _missing(config: Config, observed: Observation, before: State) -> list[Change]:
     """Enslave again what has been out of the bond for a while."""
     result: list[Change] = []
     for name in config.names():
-        now = trouble(config, seen, name)
-        known = [one for one in before.standings if one.interface == name and one.trouble == now]
-        since = max((one.since for one in known), default=seen.now)
-        if now.startswith("not in") and seen.now - since >= _PATIENCE:
+        now = unusable_reason(config, observed, name)
+        known = [one for one in before.uplinks if one.interface == name and one.reason == now]
+        since = max((one.since for one in known), default=observed.now)
+        if now.startswith("not in") and observed.now - since >= _PATIENCE:
             result.append(Enslave(config.bond.name, name))
     return result
 
 
 def _announcements(
-    seen: Observation, bonding: Bonding, before: Memory, after: Memory
+    observed: Observation, bonding: Bonding, before: State, after: State
 ) -> list[Change]:
-    link = seen.link(bonding.name)
+    link = observed.link(bonding.name)
     result: list[Change] = []
     for family in FAMILIES:
-        now = after.carrier(family)
-        slave = seen.slave(now)
-        if not (link and slave and before.carriers) or now == before.carrier(family):
+        now = after.active_uplink(family)
+        slave = observed.slave(now)
+        if not (link and slave and before.active) or now == before.active_uplink(family):
             continue
-        way_out = seen.way_out(bonding.name, family)
-        gateway = way_out.gateway if way_out else ""
+        default_route = observed.default_route(bonding.name, family)
+        gateway = default_route.gateway if default_route else ""
         mac = _mac(bonding, slave, link.mac)
         result += [
             Announce(bonding.name, family, one.address, mac, gateway)
-            for one in seen.own_addresses(bonding.name, family)
+            for one in observed.own_addresses(bonding.name, family)
         ]
     return result
 
@@ -158,20 +160,22 @@ def _mac(bonding: Bonding, slave: Slave, present: str) -> str:
     return slave.permanent_mac if bonding.fail_over_mac == "active" else present
 
 
-def _judge(config: Config, seen: Observation, memory: Memory, name: str, family: int) -> Standing:
-    ails = trouble(config, seen, name)
-    slave = seen.slave(name)
-    old = memory.standing(name, family)
-    never = old is None or old.verdict == "absent"
-    verdict = "up" if not ails else "absent" if never else "down"
-    same = old is not None and (old.verdict, old.trouble) == (verdict, ails)
-    since = old.since if old and same else seen.now
+def _judge(
+    config: Config, observed: Observation, state: State, name: str, family: int
+) -> UplinkState:
+    reason = unusable_reason(config, observed, name)
+    slave = observed.slave(name)
+    old = state.uplink_state(name, family)
+    never = old is None or old.state == "absent"
+    condition = "up" if not reason else "absent" if never else "down"
+    same = old is not None and (old.state, old.reason) == (condition, reason)
+    since = old.since if old and same else observed.now
     failures = slave.failures if slave else 0
-    return Standing(name, family, verdict, since, down_count=failures, trouble=ails)
+    return UplinkState(name, family, condition, since, down_count=failures, reason=reason)
 
 
-def _carrier(memory: Memory, family: int, chosen: str, now: int) -> Carrier:
-    for old in memory.carriers:
+def _carrier(state: State, family: int, chosen: str, now: int) -> Active:
+    for old in state.active:
         if (old.family, old.interface) == (family, chosen):
             return old
-    return Carrier(family, chosen, now)
+    return Active(family, chosen, now)

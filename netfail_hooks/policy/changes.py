@@ -84,7 +84,7 @@ class Announce:
 
 
 @value
-class EndFlows:
+class CloseConnections:
     """End the TCP connections of an address that can no longer be reached."""
 
     family: int
@@ -95,7 +95,7 @@ class EndFlows:
 
 
 @value
-class Forget:
+class FlushNeighbours:
     """Forget the neighbours of an uplink not in use, and what waits for them."""
 
     interface: str
@@ -149,8 +149,8 @@ Change = (
     | SetRoute
     | DropRoute
     | Announce
-    | EndFlows
-    | Forget
+    | CloseConnections
+    | FlushNeighbours
     | SetActive
     | SetMonitor
     | Enslave

@@ -6,102 +6,102 @@ from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES, contains
 from netfail_hooks.policy.facts import FOREVER, Observation
 from netfail_hooks.policy.health import judge
-from netfail_hooks.policy.memory import Answer, Carrier, Kept, Memory
+from netfail_hooks.policy.state import Active, AddressOwner, KnownAddress, State
 
 _SAME_END = 2000  # ms; lifetimes are told in whole seconds
 
 
-def think(config: Config, seen: Observation, memory: Memory) -> Memory:
+def next_state(config: Config, observed: Observation, state: State) -> State:
     """Return what is to be remembered after this look: the whole judgement."""
-    standings = judge(config, seen, memory)
-    judged = Memory(standings, memory.kept, memory.answers, memory.carriers)
-    carriers = tuple(
-        _carrier(judged, family, choose(config, seen, judged, family), seen.now)
+    uplink_states = judge(config, observed, state)
+    judged = State(uplink_states, state.known_addresses, state.owners, state.active)
+    active = tuple(
+        _active(judged, family, select_uplink(config, observed, judged, family), observed.now)
         for family in FAMILIES
     )
-    kept = tuple(_kept(config, seen, memory))
-    judged = Memory(standings, kept, memory.answers, carriers)
-    answers = tuple(_answers(config, seen, judged))
-    return Memory(standings, kept, answers, carriers)
+    known = tuple(_known_addresses(config, observed, state))
+    judged = State(uplink_states, known, state.owners, active)
+    owners = tuple(_owners(config, observed, judged))
+    return State(uplink_states, known, owners, active)
 
 
-def choose(config: Config, seen: Observation, memory: Memory, family: int) -> str:
+def select_uplink(config: Config, observed: Observation, state: State, family: int) -> str:
     """Return the uplink that should carry a family's traffic, "" where none has a gateway.
 
     The most preferred that is up; else one that is held down (the present carrier before
     the others, or a flap would cost two switches); else the most preferred with carrier.
     """
-    present = memory.carrier(family)
+    present = state.active_uplink(family)
     held = []
     for name in config.names():
-        standing = memory.standing(name, family)
-        verdict = standing.verdict if standing else "absent"
-        if verdict == "up":
+        uplink_state = state.uplink_state(name, family)
+        condition = uplink_state.state if uplink_state else "absent"
+        if condition == "up":
             return name
-        if verdict == "held":
+        if condition == "recovering":
             held.append(name)
     if held:
         return present if present in held else held[0]
     for name in config.names():
-        link = seen.link(name)
-        if link and link.carrier and seen.way_out(name, family):
+        link = observed.link(name)
+        if link and link.carrier and observed.default_route(name, family):
             return name
     return ""
 
 
-def is_local_to(seen: Observation, interface: str, family: int, address: str) -> bool:
+def is_local_to(observed: Observation, interface: str, family: int, address: str) -> bool:
     """Tell whether an address lies in a subnet that an interface is on."""
-    return any(contains(r.destination, address) for r in seen.connected(interface, family))
+    return any(contains(r.destination, address) for r in observed.connected(interface, family))
 
 
-def _carrier(memory: Memory, family: int, chosen: str, now: int) -> Carrier:
-    for old in memory.carriers:
+def _active(state: State, family: int, chosen: str, now: int) -> Active:
+    for old in state.active:
         if (old.family, old.interface) == (family, chosen):
             return old
-    return Carrier(family, chosen, now)
+    return Active(family, chosen, now)
 
 
-def _kept(config: Config, seen: Observation, memory: Memory) -> list[Kept]:
+def _known_addresses(config: Config, observed: Observation, state: State) -> list[KnownAddress]:
     """Remember each uplink's addresses: a downed or removed link no longer has any."""
     result = []
     for name in config.names():
         for family in FAMILIES:
-            found = seen.own_addresses(name, family)
-            old = [k for k in memory.kept if (k.interface, k.family) == (name, family)]
+            found = observed.own_addresses(name, family)
+            old = [k for k in state.known_addresses if (k.interface, k.family) == (name, family)]
             if not found:
-                result += [k for k in old if not k.expires or k.expires > seen.now]
+                result += [k for k in old if not k.expires or k.expires > observed.now]
             for one in found:
                 same = next((k for k in old if k.address == one.address), None)
-                expires = 0 if one.valid == FOREVER else seen.now + one.valid * 1000
+                expires = 0 if one.valid == FOREVER else observed.now + one.valid * 1000
                 if same and same.expires and abs(same.expires - expires) < _SAME_END:
                     expires = same.expires  # the same end, rounded; not worth a write
-                result.append(Kept(name, family, one.address, one.length, expires))
+                result.append(KnownAddress(name, family, one.address, one.length, expires))
     return result
 
 
-def _answers(config: Config, seen: Observation, memory: Memory) -> list[Answer]:
+def _owners(config: Config, observed: Observation, state: State) -> list[AddressOwner]:
     if not config.follow_addresses:
         return []
     result = {}
-    for kept in memory.kept:
-        chosen = memory.carrier(kept.family)
+    for known in state.known_addresses:
+        chosen = state.active_uplink(known.family)
         if chosen:
-            who = _answerer(seen, memory, kept, chosen)
+            who = _owner(observed, state, known, chosen)
         else:  # nowhere to move it to: as it was
-            who = next((a.interface for a in memory.answers if a.address == kept.address), "")
-        if kept.address not in result or kept.interface == chosen:
-            result[kept.address] = Answer(kept.family, kept.address, who)
+            who = next((a.interface for a in state.owners if a.address == known.address), "")
+        if known.address not in result or known.interface == chosen:
+            result[known.address] = AddressOwner(known.family, known.address, who)
     return list(result.values())
 
 
-def _answerer(seen: Observation, memory: Memory, kept: Kept, chosen: str) -> str:
-    standing = memory.standing(kept.interface, kept.family)
-    verdict = standing.verdict if standing else "absent"
-    if kept.interface == chosen:
+def _owner(observed: Observation, state: State, known: KnownAddress, chosen: str) -> str:
+    uplink_state = state.uplink_state(known.interface, known.family)
+    condition = uplink_state.state if uplink_state else "absent"
+    if known.interface == chosen:
         return chosen
-    if is_local_to(seen, chosen, kept.family, kept.address):
+    if is_local_to(observed, chosen, known.family, known.address):
         # arp_filter makes the carrier answer for all IPv4 addresses. A neighbour
         # solicitation is answered only where the address is (RFC 4861, 7.2.3).
-        stays = kept.family == 6 and verdict == "up"
-        return kept.interface if stays else chosen
-    return "" if verdict in ("down", "absent") else kept.interface
+        stays = known.family == 6 and condition == "up"
+        return known.interface if stays else chosen
+    return "" if condition in ("down", "absent") else known.interface

@@ -106,7 +106,7 @@ class Result:
 
     interface: str
     family: int
-    well: bool
+    healthy: bool
     tries: int
     rtt: int
     reason: str
@@ -155,7 +155,7 @@ class Observation:
         ]
         return sorted(found, key=_metric)
 
-    def way_out(self, interface: str, family: int) -> Route | None:
+    def default_route(self, interface: str, family: int) -> Route | None:
         """Return networkd's own default route through an interface."""
         return next((r for r in self.defaults(family) if r.interface == interface), None)
 

@@ -12,68 +12,70 @@ from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
     Change,
+    CloseConnections,
     DropAddress,
     DropRoute,
-    EndFlows,
-    Forget,
+    FlushNeighbours,
     SetMetric,
     SetRoute,
     SetSysctl,
 )
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Address, Observation, Route
-from netfail_hooks.policy.memory import Kept, Memory
+from netfail_hooks.policy.state import KnownAddress, State
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
 
 
-def decide(config: Config, seen: Observation, before: Memory, after: Memory) -> tuple[Change, ...]:
+def decide(
+    config: Config, observed: Observation, before: State, after: State
+) -> tuple[Change, ...]:
     """Return the changes that make the kernel agree with what we think (``after``)."""
-    routes = [route for family in FAMILIES for route in override(config, seen, after, family)]
-    addresses = [one for family in FAMILIES for one in followers(config, seen, after, family)]
-    our_routes = [route for route in seen.routes if route.ours]
-    our_addresses = [address for address in seen.addresses if address.ours]
+    routes = [route for family in FAMILIES for route in override(config, observed, after, family)]
+    addresses = [one for family in FAMILIES for one in followers(config, observed, after, family)]
+    our_routes = [route for route in observed.routes if route.ours]
+    our_addresses = [address for address in observed.addresses if address.ours]
     have = {(a.interface, a.address) for a in our_addresses}
     want = {(a.interface, a.address) for a in addresses}
     present = {_form(route) for route in our_routes}
     places = {_place(route) for route in routes}
     return (
-        *_settings(config, seen),
+        *_settings(config, observed),
         *(AddAddress(a) for a in addresses if (a.interface, a.address) not in have),
         *(SetRoute(route) for route in routes if _form(route) not in present),
-        *_metrics(config, seen, after),
-        *_announcements(seen, before, after),
+        *_metrics(config, observed, after),
+        *_announcements(observed, before, after),
         *(DropRoute(route) for route in our_routes if _place(route) not in places),
         *(DropAddress(a) for a in our_addresses if (a.interface, a.address) not in want),
         *_endings(config, before, after),
-        *_forgettings(config, seen, after),
+        *_forgettings(config, observed, after),
     )
 
 
-def override(config: Config, seen: Observation, memory: Memory, family: int) -> list[Route]:
+def override(config: Config, observed: Observation, state: State, family: int) -> list[Route]:
     """Return the routes of our own that a family needs now: none when all is well."""
-    chosen = memory.carrier(family)
-    way_out = seen.way_out(chosen, family) if chosen else None
-    if way_out is None or not _differs(config, seen, memory, family):
+    chosen = state.active_uplink(family)
+    default_route = observed.default_route(chosen, family) if chosen else None
+    if default_route is None or not _differs(config, observed, state, family):
         return []
     return [
         replace(route, metric=config.override_metric, protocol=PROTOCOL, linkdown=False)
-        for route in (*_on_lan(config, seen, memory, chosen, family), way_out)
+        for route in (*_on_lan(config, observed, state, chosen, family), default_route)
     ]
 
 
 def _on_lan(
-    config: Config, seen: Observation, memory: Memory, chosen: str, family: int
+    config: Config, observed: Observation, state: State, chosen: str, family: int
 ) -> list[Route]:
     """Return the connected routes of the LAN that the carrier shares with other uplinks.
 
     What another uplink has within such a prefix would win by its length: networkd adds a route
     to the gateway alone to what DHCP says. So the carrier needs the same.
     """
-    near = seen.connected(chosen, family)
-    found = {r.destination: r for r in near if _is_shared(r, chosen, memory)}
+    near = observed.connected(chosen, family)
+    found = {r.destination: r for r in near if _is_shared(r, chosen, state)}
     for name in config.names():
-        for other in seen.connected(name, family) if name != chosen else ():
+        for other in observed.connected(name, family) if name != chosen else ():
             for prefix in list(found.values()):
                 if _is_within(other.destination, prefix.destination):
                     found.setdefault(
@@ -87,69 +89,74 @@ def _is_within(inner: str, outer: str) -> bool:
     return contains(outer, address) and int(length) > int(outer.partition("/")[2])
 
 
-def followers(config: Config, seen: Observation, memory: Memory, family: int) -> list[Address]:
+def followers(config: Config, observed: Observation, state: State, family: int) -> list[Address]:
     """Return the addresses that the carrier must have on behalf of lost uplinks."""
-    chosen = memory.carrier(family)
+    chosen = state.active_uplink(family)
     if not chosen or not config.follow_addresses:
         return []
-    there = {one.address for one in seen.addresses if one.interface == chosen and not one.ours}
+    there = {one.address for one in observed.addresses if one.interface == chosen and not one.ours}
     result = {}
-    for kept in memory.kept:
-        standing = memory.standing(kept.interface, family)
-        lost = standing is not None and standing.verdict != "up"
-        if kept.family != family or kept.interface == chosen or kept.address in there or not lost:
+    for known in state.known_addresses:
+        uplink_state = state.uplink_state(known.interface, family)
+        lost = uplink_state is not None and uplink_state.state != "up"
+        if (
+            known.family != family
+            or known.interface == chosen
+            or known.address in there
+            or not lost
+        ):
             continue
-        if is_local_to(seen, chosen, family, kept.address):
-            result[kept.address] = _moved(kept, chosen, seen.now)
+        if is_local_to(observed, chosen, family, known.address):
+            result[known.address] = _moved(known, chosen, observed.now)
     return list(result.values())
 
 
-def _moved(kept: Kept, chosen: str, now: int) -> Address:
-    left = FOREVER if not kept.expires else max((kept.expires - now) // 1000, 1)
-    if kept.family == 4:
-        return Address(chosen, 4, kept.address, 32, ours=True, preferred=left, valid=left)
+def _moved(known: KnownAddress, chosen: str, now: int) -> Address:
+    left = FOREVER if not known.expires else max((known.expires - now) // 1000, 1)
+    if known.family == 4:
+        return Address(chosen, 4, known.address, 32, ours=True, preferred=left, valid=left)
     # Deprecated: old connections go on, new ones choose the uplink's own (RFC 6724, rule 3).
-    return Address(chosen, 6, kept.address, 128, ours=True, preferred=0, valid=left)
+    return Address(chosen, 6, known.address, 128, ours=True, preferred=0, valid=left)
 
 
-def _differs(config: Config, seen: Observation, memory: Memory, family: int) -> bool:
+def _differs(config: Config, observed: Observation, state: State, family: int) -> bool:
     """Tell whether the kernel, left alone, would use another uplink, now or on its return."""
-    chosen = memory.carrier(family)
+    chosen = state.active_uplink(family)
     names = config.names()
     for rank, name in enumerate(names):
-        standing = memory.standing(name, family)
-        lost = standing is not None and standing.is_lost
+        uplink_state = state.uplink_state(name, family)
+        lost = uplink_state is not None and uplink_state.is_lost
         first = rank < names.index(chosen)
-        if lost and (first or _is_finer(config, seen, memory, name, family)):
+        if lost and (first or _is_finer(config, observed, state, name, family)):
             return True
-    alive = [route for route in seen.defaults(family) if not route.linkdown]
+    alive = [route for route in observed.defaults(family) if not route.linkdown]
     best = [route.interface for route in alive if route.metric == alive[0].metric]
     return any(name != chosen and name in names for name in best)
 
 
-def _is_finer(config: Config, seen: Observation, memory: Memory, name: str, family: int) -> bool:
+def _is_finer(config: Config, observed: Observation, state: State, name: str, family: int) -> bool:
     """Tell whether a standby has a longer prefix within the carrier's LAN than the carrier.
 
     A standby from DHCP has a route to the router alone. While nobody answers there, a carrier
     without one would not reach the router, nor a name server on it.
     """
-    chosen = memory.carrier(family)
-    theirs = {route.destination for route in seen.connected(name, family)}
-    theirs.difference_update(route.destination for route in seen.connected(chosen, family))
-    lan = _on_lan(config, seen, memory, chosen, family)
+    chosen = state.active_uplink(family)
+    theirs = {route.destination for route in observed.connected(name, family)}
+    theirs.difference_update(route.destination for route in observed.connected(chosen, family))
+    lan = _on_lan(config, observed, state, chosen, family)
     return any(route.destination in theirs for route in lan)
 
 
-def _is_shared(route: Route, chosen: str, memory: Memory) -> bool:
+def _is_shared(route: Route, chosen: str, state: State) -> bool:
     return any(
-        kept.interface != chosen
-        and kept.family == route.family
-        and contains(route.destination, kept.address)
-        for kept in memory.kept
+        known.interface != chosen
+        and known.family == route.family
+        and contains(route.destination, known.address)
+        for known in state.known_addresses
     )
 
 
-def _metrics(config: Config, seen: Observation, after: Memory) -> list[Change]:
+def _metrics(config: Config, observed: Observation, after: State) -> list[Change]:
     """Give connected routes their uplink's metric where networkd forgot it.
 
     Up to systemd 252 it does for static addresses when it is restarted
@@ -157,22 +164,22 @@ def _metrics(config: Config, seen: Observation, after: Memory) -> list[Change]:
     and no override of ours comes before them. What is alone on its LAN is left as it is. The
     carrier is last, so that its LAN stays with it. IPv6 has 256 then, which overrides come before.
     """
-    chosen = after.carrier(4)
+    chosen = after.active_uplink(4)
     order = [one for one in reversed(config.uplinks) if one.interface != chosen]
     order += [one for one in config.uplinks if one.interface == chosen]
     return [
         SetMetric(one.interface, address.address, address.length, one.metric)
         for one in order
-        for address in seen.own_addresses(one.interface, 4)
-        if address.metric == 0 != one.metric and _is_on_shared_lan(config, seen, address)
+        for address in observed.own_addresses(one.interface, 4)
+        if address.metric == 0 != one.metric and _is_on_shared_lan(config, observed, address)
     ]
 
 
-def _is_on_shared_lan(config: Config, seen: Observation, address: Address) -> bool:
+def _is_on_shared_lan(config: Config, observed: Observation, address: Address) -> bool:
     """Tell whether an address's own connected route has metric 0, and another uplink that LAN."""
     lan = [
         route.destination
-        for route in seen.connected(address.interface, 4)
+        for route in observed.connected(address.interface, 4)
         if (route.protocol, route.source, route.metric) == (KERNEL, address.address, 0)
         and contains(route.destination, address.address)
         and route.destination.endswith(f"/{address.length}")
@@ -181,12 +188,12 @@ def _is_on_shared_lan(config: Config, seen: Observation, address: Address) -> bo
         route.destination in lan
         for name in config.names()
         if name != address.interface
-        for route in seen.connected(name, 4)
+        for route in observed.connected(name, 4)
     )
 
 
-def _settings(config: Config, seen: Observation) -> list[Change]:
-    found = {sysctl.key: sysctl.setting for sysctl in seen.sysctls}
+def _settings(config: Config, observed: Observation) -> list[Change]:
+    found = {sysctl.key: sysctl.setting for sysctl in observed.sysctls}
     return [
         SetSysctl(setting)
         for name in config.names()
@@ -195,42 +202,42 @@ def _settings(config: Config, seen: Observation) -> list[Change]:
     ]
 
 
-def _announcements(seen: Observation, before: Memory, after: Memory) -> list[Change]:
-    known = {answer.address: answer.interface for answer in before.answers}
+def _announcements(observed: Observation, before: State, after: State) -> list[Change]:
+    known = {owner.address: owner.interface for owner in before.owners}
     result: list[Change] = []
-    for answer in after.answers:
-        link = seen.link(answer.interface)
-        if not link or known.get(answer.address) == answer.interface:
+    for owner in after.owners:
+        link = observed.link(owner.interface)
+        if not link or known.get(owner.address) == owner.interface:
             continue
-        way_out = seen.way_out(answer.interface, answer.family)
-        gateway = way_out.gateway if way_out else ""
-        result.append(Announce(answer.interface, answer.family, answer.address, link.mac, gateway))
+        default_route = observed.default_route(owner.interface, owner.family)
+        gateway = default_route.gateway if default_route else ""
+        result.append(Announce(owner.interface, owner.family, owner.address, link.mac, gateway))
     return result
 
 
-def _endings(config: Config, before: Memory, after: Memory) -> list[Change]:
-    known = {answer.address: answer.interface for answer in before.answers}
+def _endings(config: Config, before: State, after: State) -> list[Change]:
+    known = {owner.address: owner.interface for owner in before.owners}
     return [
-        EndFlows(answer.family, answer.address)
-        for answer in after.answers
-        if config.end_flows and not answer.interface and known.get(answer.address)
+        CloseConnections(owner.family, owner.address)
+        for owner in after.owners
+        if config.close_connections and not owner.interface and known.get(owner.address)
     ]
 
 
-def _forgettings(config: Config, seen: Observation, after: Memory) -> list[Change]:
+def _forgettings(config: Config, observed: Observation, after: State) -> list[Change]:
     """Forget what standbys know of the carrier's LAN, and what waits on lost uplinks."""
-    idle = [name for name in config.names() if name not in map(after.carrier, FAMILIES)]
-    own = [address.address for address in seen.own_addresses(after.carrier(4), 4)]
+    idle = [name for name in config.names() if name not in map(after.active_uplink, FAMILIES)]
+    own = [address.address for address in observed.own_addresses(after.active_uplink(4), 4)]
     return [
-        Forget(name)
+        FlushNeighbours(name)
         for name in idle
-        if (name in seen.resolved and any(is_local_to(seen, name, 4, one) for one in own))
-        or (name in seen.waiting and not _is_well(after, name))
+        if (name in observed.resolved and any(is_local_to(observed, name, 4, one) for one in own))
+        or (name in observed.waiting and not _is_well(after, name))
     ]
 
 
-def _is_well(after: Memory, name: str) -> bool:
-    return any(one.interface == name and one.verdict == "up" for one in after.standings)
+def _is_well(after: State, name: str) -> bool:
+    return any(one.interface == name and one.state == "up" for one in after.uplinks)
 
 
 def _place(route: Route) -> tuple[object, ...]:

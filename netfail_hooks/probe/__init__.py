@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
 
-    class Wire(Protocol):
+    class ProbeSocket(Protocol):
         """A socket bound to a device, with a question to ask."""
 
         name: str
@@ -47,14 +47,18 @@ if TYPE_CHECKING:
 SPACING = 0.2  # seconds between two tries
 
 
-class Subject:
+class ProbeTarget:
     """One uplink in one family while it is being probed.
 
     ``gateway`` is asked too, but its answer doesn't count: it tells where the trouble is.
     """
 
     def __init__(
-        self, uplink: Uplink, family: int, wires: list[Wire], gateway: Wire | None = None
+        self,
+        uplink: Uplink,
+        family: int,
+        wires: list[ProbeSocket],
+        gateway: ProbeSocket | None = None,
     ) -> None:
         self.uplink = uplink
         self.family = family
@@ -69,14 +73,14 @@ class Subject:
         self.reason = ""
 
     @property
-    def well(self) -> bool:
+    def healthy(self) -> bool:
         """Tell whether the uplink's policy is met."""
         answers = self.total - len(self.silent)
         return answers >= (self.total if self.uplink.policy == "all" else 1)
 
     def is_over(self, now: float) -> bool:
         """Ask (again) if it is time to; tell whether nothing more is to come."""
-        if self.well:
+        if self.healthy:
             return True
         if now >= self.due:
             if self.tries == self.uplink.failures:
@@ -95,12 +99,12 @@ class Subject:
             except OSError as error:  # a firewall's or a prohibit route's EPERM and EACCES, too
                 self.reason = f"{wire.name}: {error.strerror}"
 
-    def wires(self) -> list[Wire]:
+    def wires(self) -> list[ProbeSocket]:
         """Return what has not answered yet."""
         aside = [self.gateway] if self.gateway and not self.gateway_answered else []
         return [*self.silent, *aside]
 
-    def hear(self, wire: Wire) -> bool:
+    def receive(self, wire: ProbeSocket) -> bool:
         """Read from a wire; tell whether there is no more to wait for on it."""
         try:
             if not wire.answered():
@@ -118,21 +122,21 @@ class Subject:
     def result(self) -> Result:
         """Return how it went."""
         silent = ", ".join(wire.name for wire in self.silent)
-        reason = "" if self.well else self.reason or f"no answer from {silent}"
+        reason = "" if self.healthy else self.reason or f"no answer from {silent}"
         name = self.uplink.interface
-        return Result(name, self.family, self.well, self.tries, self.rtt, reason)
+        return Result(name, self.family, self.healthy, self.tries, self.rtt, reason)
 
 
-class Standby(Subject):
+class Standby(ProbeTarget):
     """A standby whose targets are asked through the carrier alone."""
 
 
-def probe(config: Config, seen: Observation, only: str = "") -> tuple[Result, ...]:
+def probe(config: Config, observed: Observation, only: str = "") -> tuple[Result, ...]:
     """Ask every uplink that could carry traffic (or one only); return how each did.
 
     Raises PermissionError without CAP_NET_RAW.
     """
-    subjects = list(_subjects(config, seen, only))
+    subjects = list(_subjects(config, observed, only))
     wires = {wire.fileno(): (subject, wire) for subject in subjects for wire in subject.wires()}
     poll = select.poll()
     for descriptor, (_, wire) in wires.items():
@@ -142,7 +146,7 @@ def probe(config: Config, seen: Observation, only: str = "") -> tuple[Result, ..
             rest = min(subject.due for subject in waiting) - time.monotonic()
             for descriptor, _ in poll.poll(max(rest * 1000, 0)):
                 subject, wire = wires[descriptor]
-                if subject.hear(wire):
+                if subject.receive(wire):
                     poll.unregister(descriptor)
     finally:
         for _, wire in wires.values():
@@ -150,25 +154,25 @@ def probe(config: Config, seen: Observation, only: str = "") -> tuple[Result, ..
     return tuple(_result(subject, subjects) for subject in subjects)
 
 
-def _result(subject: Subject, subjects: list[Subject]) -> Result:
+def _result(subject: ProbeTarget, subjects: list[ProbeTarget]) -> Result:
     """Return how an uplink did; a deferring standby shares the fate of what it defers to."""
     own = subject.result()
     for other in subjects:
-        beyond = other.gateway_answered and not other.well
+        beyond = other.gateway_answered and not other.healthy
         if isinstance(subject, Standby) and other.family == subject.family and beyond:
-            return replace(own, well=False, reason=own.reason or other.result().reason)
+            return replace(own, healthy=False, reason=own.reason or other.result().reason)
     return own
 
 
-def _subjects(config: Config, seen: Observation, only: str) -> Iterator[Subject]:
+def _subjects(config: Config, observed: Observation, only: str) -> Iterator[ProbeTarget]:
     for uplink in config.uplinks:
         for family in FAMILIES:
-            route = seen.way_out(uplink.interface, family)
-            link = seen.link(uplink.interface)
-            own = seen.own_addresses(uplink.interface, family)
+            route = observed.default_route(uplink.interface, family)
+            link = observed.link(uplink.interface)
+            own = observed.own_addresses(uplink.interface, family)
             if route and link and link.carrier and own and only in ("", uplink.interface):
                 able = uplink.probed and route.gateway and link.mac
-                shares = _shares_gateway(seen, route)
+                shares = _shares_gateway(observed, route)
                 sender = "" if shares else own[0].address
                 try:
                     wire = gateway_wire(link, family, route.gateway, sender) if able else None
@@ -181,29 +185,31 @@ def _subjects(config: Config, seen: Observation, only: str) -> Iterator[Subject]
                     yield subject
 
 
-def _subject(uplink: Uplink, family: int, gateway: Wire | None, *, shares: bool) -> Subject:
+def _subject(
+    uplink: Uplink, family: int, gateway: ProbeSocket | None, *, shares: bool
+) -> ProbeTarget:
     """Return what to ask of an uplink: a target's answer proves more than the gateway's."""
     targets = [target for target in uplink.targets if target.family == family]
-    asked: list[Wire] = [gateway] if gateway else []
+    asked: list[ProbeSocket] = [gateway] if gateway else []
     if not targets:
-        return Subject(uplink, family, asked if uplink.gateway else [])
+        return ProbeTarget(uplink, family, asked if uplink.gateway else [])
     if shares:
         return Standby(uplink, family, asked)
     from netfail_hooks.probe.targets import target_wire
 
-    wires: list[Wire] = [target_wire(target, uplink.interface) for target in targets]
+    wires: list[ProbeSocket] = [target_wire(target, uplink.interface) for target in targets]
     if uplink.gateway and uplink.policy == "all":
-        return Subject(uplink, family, [*asked, *wires])
-    return Subject(uplink, family, wires, gateway)
+        return ProbeTarget(uplink, family, [*asked, *wires])
+    return ProbeTarget(uplink, family, wires, gateway)
 
 
-def _shares_gateway(seen: Observation, route: Route) -> bool:
+def _shares_gateway(observed: Observation, route: Route) -> bool:
     """Tell whether another uplink carries the traffic, to the same gateway on the same LAN."""
-    in_use = seen.in_use(route.family)
+    in_use = observed.in_use(route.family)
     if not in_use or in_use.interface == route.interface or in_use.gateway != route.gateway:
         return False
     return any(
         contains(prefix.destination, address.address)
-        for prefix in seen.connected(route.interface, route.family)
-        for address in seen.own_addresses(in_use.interface, route.family)
+        for prefix in observed.connected(route.interface, route.family)
+        for address in observed.own_addresses(in_use.interface, route.family)
     )

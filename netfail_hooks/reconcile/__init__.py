@@ -16,13 +16,13 @@ from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy import decide, think
+from netfail_hooks.policy import decide, next_state
 from netfail_hooks.policy.facts import Observation, Result
-from netfail_hooks.policy.memory import Memory, parse, render
+from netfail_hooks.policy.state import State, parse, render
 from netfail_hooks.values import replace
 
 
-def ask(config: Config, only: str = "") -> tuple[Result, ...]:
+def probe_uplinks(config: Config, only: str = "") -> tuple[Result, ...]:
     """Make a round of probes. It may take a second: no lock is held. Raises Problem.
 
     A bond has none: the kernel asks, all the time.
@@ -54,8 +54,8 @@ def run(
     probes went that was just made. Raises Problem.
     """
     with Lock(paths.run):
-        if os.path.exists(paths.leaving):  # begun before uninstall took the hooks away
-            return recorder.Run(trigger, config, Observation(now=0), Memory(), Memory(), (), (), 0)
+        if os.path.exists(paths.uninstalling):  # begun before uninstall took the hooks away
+            return recorder.Run(trigger, config, Observation(now=0), State(), State(), (), (), 0)
         try:
             done = _settle(config, paths.run + "/state", (trigger, interface), probes)
         except PermissionError as error:
@@ -78,20 +78,17 @@ def _settle(
     trigger, interface = cause
     before = load_state(state)
     with Netlink() as netlink:
-        seen = replace(observe(config, netlink), probes=probes)
-        after = think(config, seen, before)
-        changes = decide(config, seen, before, after)
+        observed = replace(observe(config, netlink), probes=probes)
+        after = next_state(config, observed, before)
+        changes = decide(config, observed, before, after)
         told: tuple[str, ...] = ()
         took = 0
         if changes:
-            from netfail_hooks.reconcile.act import (  # a run with nothing to do needs none of it
-                Plan,
-                act,
-            )
+            from netfail_hooks.reconcile.converge import Plan, converge
 
-            plan = Plan(config, seen, after, changes)
-            changes, told, took = act(plan, interface, netlink)
-    return recorder.Run(trigger, config, seen, before, after, changes, told, took)
+            plan = Plan(config, observed, after, changes)
+            changes, told, took = converge(plan, interface, netlink)
+    return recorder.Run(trigger, config, observed, before, after, changes, told, took)
 
 
 def _conclude(paths: Paths, done: recorder.Run, *, changed: bool) -> None:
@@ -108,7 +105,7 @@ def _conclude(paths: Paths, done: recorder.Run, *, changed: bool) -> None:
     told = repeat.is_told(paths, line)
     try:
         if not told:
-            _tell(paths, done, line)
+            _report(paths, done, line)
     finally:
         remembered = _remember(paths, done, quietly=told)
     # Told, but not remembered until now: killed before it could be, or the disk was full.
@@ -125,14 +122,14 @@ def _remember(paths: Paths, done: recorder.Run, *, quietly: bool = False) -> boo
     except OSError as error:
         if not quietly:
             told = f"cannot remember: {error}; the next run decides anew"
-            journal.tell(told, priority=journal.ERROR)
+            journal.log(told, priority=journal.ERROR)
         return False
     return True
 
 
-def _tell(paths: Paths, done: recorder.Run, line: str) -> None:
+def _report(paths: Paths, done: recorder.Run, line: str) -> None:
     """Tell the journal and the flight recorder of a transition."""
-    journal.tell(
+    journal.log(
         f"{recorder.summary(done)} [{done.trigger}, {done.took} ms]",
         priority=journal.NOTICE,
         trigger=done.trigger,
@@ -140,13 +137,13 @@ def _tell(paths: Paths, done: recorder.Run, line: str) -> None:
         took_ms=str(done.took),
     )
     for failure in done.failed:
-        journal.tell(f"the kernel refused to {failure}", priority=journal.ERROR)
+        journal.log(f"the kernel refused to {failure}", priority=journal.ERROR)
     from netfail_hooks.recorder import repeat
 
     try:
         recorder.write(paths.log, line, done.config.log_bytes)
     except OSError as error:
-        journal.tell(f"cannot record: {error}", priority=journal.WARNING)
+        journal.log(f"cannot record: {error}", priority=journal.WARNING)
         repeat.keep(paths, line)
     else:
         repeat.forget(paths)
@@ -158,7 +155,7 @@ def _count(paths: Paths, done: recorder.Run) -> None:
     try:
         counters.note(paths, done.before, done.after)
     except OSError as error:
-        journal.tell(f"cannot count: {error}", priority=journal.WARNING)
+        journal.log(f"cannot count: {error}", priority=journal.WARNING)
 
 
 def _notify(paths: Paths, line: str) -> None:
@@ -167,17 +164,17 @@ def _notify(paths: Paths, line: str) -> None:
     try:
         notify.start(paths, line)
     except OSError as error:
-        journal.tell(f"cannot notify: {error}", priority=journal.WARNING)
+        journal.log(f"cannot notify: {error}", priority=journal.WARNING)
 
 
-def load_state(path: str) -> Memory:
+def load_state(path: str) -> State:
     """Return what the last run left; an empty Memory after a boot or where it is damaged."""
     try:
         return parse(read_owned(path).decode("ascii"))
     except (OSError, ValueError):
-        return Memory()
+        return State()
 
 
-def save_state(path: str, memory: Memory) -> None:
+def save_state(path: str, state: State) -> None:
     """Replace what is kept. Raises OSError with the old memory still in place."""
-    write_whole(path, render(memory).encode("ascii"))
+    write_whole(path, render(state).encode("ascii"))

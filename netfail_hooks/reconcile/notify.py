@@ -77,7 +77,7 @@ def main() -> int:
         os.unlink(event)
         environment = gist(line)
     except (OSError, ValueError) as error:
-        journal.tell(f"notify: {event}: {error}", priority=journal.ERROR)
+        journal.log(f"notify: {event}: {error}", priority=journal.ERROR)
         return 1
     for path in executables(paths.notify):
         _run(path, line, environment)
@@ -91,13 +91,13 @@ def gist(line: bytes) -> dict[str, str]:
     entry = json.loads(line)
     if not isinstance(entry, dict) or "summary" not in entry:
         raise ValueError("not an event")
-    carriers = entry.get("carriers", {})
+    active = entry.get("active", {})
     return {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "NETFAIL_TRIGGER": str(entry.get("trigger", "")),
         "NETFAIL_SUMMARY": str(entry["summary"]),
-        "NETFAIL_IPV4": str(carriers.get("ipv4", "")),
-        "NETFAIL_IPV6": str(carriers.get("ipv6", "")),
+        "NETFAIL_IPV4": str(active.get("ipv4", "")),
+        "NETFAIL_IPV6": str(active.get("ipv6", "")),
         "NETFAIL_TOOK_MS": str(entry.get("took_ms", "")),
     }
 
@@ -116,13 +116,13 @@ def _run(path: str, line: bytes, environment: dict[str, str]) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        journal.tell(f"{path}: killed after {PATIENCE} s", priority=journal.WARNING)
+        journal.log(f"{path}: killed after {PATIENCE} s", priority=journal.WARNING)
     except OSError as error:
-        journal.tell(f"{path}: {error.strerror}", priority=journal.WARNING)
+        journal.log(f"{path}: {error.strerror}", priority=journal.WARNING)
     else:
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip()
-            journal.tell(f"{path}: exit status {done.returncode}: {said}", priority=journal.WARNING)
+            journal.log(f"{path}: exit status {done.returncode}: {said}", priority=journal.WARNING)
 
 
 def _is_safe(path: str) -> bool:
@@ -131,9 +131,9 @@ def _is_safe(path: str) -> bool:
         if only_root_can_change(path):
             return True
     except OSError as error:
-        journal.tell(f"{path} is left out: {error.strerror}", priority=journal.WARNING)
+        journal.log(f"{path} is left out: {error.strerror}", priority=journal.WARNING)
         return False
-    journal.tell(
+    journal.log(
         f"{path} is left out, others may change it, what it leads to or a directory above: "
         "chown root and chmod go-w each of them",
         priority=journal.WARNING,

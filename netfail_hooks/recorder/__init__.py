@@ -12,12 +12,12 @@ import time
 from netfail_hooks.config import Config
 from netfail_hooks.files import own_directory
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.changes import Change, Forget
+from netfail_hooks.policy.changes import Change, FlushNeighbours
 from netfail_hooks.policy.facts import Observation
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.state import State
 from netfail_hooks.values import value
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "/events.jsonl"
 OLD_FILE = FILE + ".1"
 KEYS = (
@@ -26,12 +26,12 @@ KEYS = (
     "boot",
     "trigger",
     "summary",
-    "carriers",
+    "active",
     "did",
     "failed",
     "took_ms",
     "config",
-    "seen",
+    "observed",
     "before",
     "after",
     "changes",
@@ -48,9 +48,9 @@ class Run:
 
     trigger: str
     config: Config
-    seen: Observation
-    before: Memory
-    after: Memory
+    observed: Observation
+    before: State
+    after: State
     changes: tuple[Change, ...]
     failed: tuple[str, ...]
     took: int
@@ -61,39 +61,41 @@ def is_transition(run: Run) -> bool:
 
     Forgetting neighbours isn't: it is done again and again while all is well.
     """
-    changed = any(not isinstance(change, Forget) for change in run.changes)
+    changed = any(not isinstance(change, FlushNeighbours) for change in run.changes)
     return changed or is_move(run)
 
 
 def is_move(run: Run) -> bool:
     """Tell whether something stands otherwise than before."""
-    return _verdicts(run.before) != _verdicts(run.after)
+    return _states(run.before) != _states(run.after)
 
 
-def _verdicts(memory: Memory) -> list[tuple[object, ...]]:
-    return [(s.interface, s.family, s.verdict) for s in memory.standings] + [
-        (c.family, c.interface) for c in memory.carriers
+def _states(state: State) -> list[tuple[object, ...]]:
+    return [(s.interface, s.family, s.state) for s in state.uplinks] + [
+        (c.family, c.interface) for c in state.active
     ]
 
 
 def summary(run: Run) -> str:
     """Return what happened in one line for people: cause, and who carries the traffic now."""
     parts = []
-    for standing in run.after.standings:
-        old = run.before.standing(standing.interface, standing.family)
-        if (old.verdict if old else "absent") != standing.verdict:
-            why = f" ({standing.trouble})" if standing.trouble else ""
-            hold = f" for {standing.hold} s" if standing.verdict == "held" else ""
-            parts.append(f"{standing.interface} IPv{standing.family} {standing.verdict}{hold}{why}")
+    for uplink_state in run.after.uplinks:
+        old = run.before.uplink_state(uplink_state.interface, uplink_state.family)
+        if (old.state if old else "absent") != uplink_state.state:
+            why = f" ({uplink_state.reason})" if uplink_state.reason else ""
+            hold = f" for {uplink_state.hold} s" if uplink_state.state == "recovering" else ""
+            parts.append(
+                f"{uplink_state.interface} IPv{uplink_state.family} {uplink_state.state}{hold}{why}"
+            )
     for family in FAMILIES:
-        old_way, new_way = run.before.carrier(family), run.after.carrier(family)
+        old_way, new_way = run.before.active_uplink(family), run.after.active_uplink(family)
         if old_way != new_way:
-            well = any(
-                s.verdict in ("up", "held")
-                for s in run.after.standings
+            healthy = any(
+                s.state in ("up", "recovering")
+                for s in run.after.uplinks
                 if (s.interface, s.family) == (new_way, family)
             )
-            but = ", though it is not well: none is" if new_way and not well else ""
+            but = ", though it is not well: none is" if new_way and not healthy else ""
             parts.append(f"IPv{family} now by {new_way or 'no uplink'}{but}")
     return "; ".join(parts) or ", ".join(str(change) for change in run.changes)
 
@@ -108,12 +110,12 @@ def line(run: Run) -> str:
         "boot": boot_id(),
         "trigger": run.trigger,
         "summary": summary(run),
-        "carriers": {f"ipv{family}": run.after.carrier(family) for family in FAMILIES},
+        "active": {f"ipv{family}": run.after.active_uplink(family) for family in FAMILIES},
         "did": [str(change) for change in run.changes],
         "failed": run.failed,
         "took_ms": run.took,
         "config": run.config,
-        "seen": run.seen,
+        "observed": run.observed,
         "before": run.before,
         "after": run.after,
         "changes": [{"change": type(change).__name__, **vars(change)} for change in run.changes],

@@ -11,7 +11,7 @@ import time
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.names import FAMILIES, is_interface_name
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.state import State
 from netfail_hooks.values import value
 
 _FORM = "netfail-hooks tally 1"
@@ -19,7 +19,7 @@ _TRAFFIC = "-"
 
 
 @value
-class Count:
+class Counter:
     """How often an uplink's verdict changed in a family, and when last (s since the epoch).
 
     With ``interface`` "": how often the traffic went over to another uplink.
@@ -31,7 +31,7 @@ class Count:
     last: int
 
 
-def note(paths: Paths, before: Memory, after: Memory) -> None:
+def note(paths: Paths, before: State, after: State) -> None:
     """Count what changed between two memories. Raises OSError."""
     changed = changes(before, after)
     if changed:
@@ -39,7 +39,7 @@ def note(paths: Paths, before: Memory, after: Memory) -> None:
         write_whole(paths.run + "/tally", render(counts).encode("ascii"))
 
 
-def load(paths: Paths) -> tuple[Count, ...]:
+def load(paths: Paths) -> tuple[Counter, ...]:
     """Return what was counted since boot; nothing where the file is damaged or not ours."""
     try:
         return parse(read_owned(paths.run + "/tally").decode("ascii"))
@@ -47,38 +47,38 @@ def load(paths: Paths) -> tuple[Count, ...]:
         return ()
 
 
-def changes(before: Memory, after: Memory) -> tuple[tuple[str, int], ...]:
+def changes(before: State, after: State) -> tuple[tuple[str, int], ...]:
     """Return each interface and family whose verdict changed, "" for the traffic that moved."""
     found = []
-    for now in after.standings:
-        old = before.standing(now.interface, now.family)
-        if (old.verdict if old else "absent") != now.verdict:
+    for now in after.uplinks:
+        old = before.uplink_state(now.interface, now.family)
+        if (old.state if old else "absent") != now.state:
             found.append((now.interface, now.family))
     for family in FAMILIES:
-        left = before.carrier(family)
-        if left and after.carrier(family) not in ("", left):
+        left = before.active_uplink(family)
+        if left and after.active_uplink(family) not in ("", left):
             found.append(("", family))
     return tuple(found)
 
 
 def counted(
-    counts: tuple[Count, ...], changed: tuple[tuple[str, int], ...], now: int
-) -> tuple[Count, ...]:
+    counts: tuple[Counter, ...], changed: tuple[tuple[str, int], ...], now: int
+) -> tuple[Counter, ...]:
     """Return the counts with one more for each of ``changed``."""
     known = {(one.interface, one.family): one for one in counts}
     for interface, family in changed:
         old = known.get((interface, family))
-        known[interface, family] = Count(interface, family, old.count + 1 if old else 1, now)
+        known[interface, family] = Counter(interface, family, old.count + 1 if old else 1, now)
     return tuple(known.values())
 
 
-def render(counts: tuple[Count, ...]) -> str:
+def render(counts: tuple[Counter, ...]) -> str:
     """Return the text form."""
     lines = [f"{one.interface or _TRAFFIC} {one.family} {one.count} {one.last}" for one in counts]
     return "\n".join([_FORM, *lines, "end", ""])
 
 
-def parse(text: str) -> tuple[Count, ...]:
+def parse(text: str) -> tuple[Counter, ...]:
     """Return the counts of a text form. Raises ValueError for anything else."""
     lines = text.split("\n")
     if lines[0] != _FORM or lines[-2:] != ["end", ""]:
@@ -89,5 +89,5 @@ def parse(text: str) -> tuple[Count, ...]:
         family, count, last = (int(one) for one in numbers)
         if not is_interface_name(name) or family not in FAMILIES:
             raise ValueError("damaged line")
-        found.append(Count("" if name == _TRAFFIC else name, family, count, last))
+        found.append(Counter("" if name == _TRAFFIC else name, family, count, last))
     return tuple(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,15 +9,16 @@ from typing import Any
 
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.recorder import FILE, OLD_FILE
+from netfail_hooks.recorder.schema import load
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
-class Event:
+class Transition:
     """What a person wants to know of a transition.
 
-    ``carriers`` and ``before`` name each family's uplink after and before it, "" for none.
+    ``active`` and ``before`` name each family's uplink after and before it, "" for none.
     """
 
     time: datetime
@@ -27,30 +27,29 @@ class Event:
     did: tuple[str, ...]
     failed: tuple[str, ...]
     took_ms: int
-    carriers: dict[str, str]
+    active: dict[str, str]
     before: dict[str, str]
 
     @property
     def is_failover(self) -> bool:
         """Tell whether traffic moved, off an uplink that had it."""
-        return any(was and self.carriers.get(family) != was for family, was in self.before.items())
+        return any(was and self.active.get(family) != was for family, was in self.before.items())
 
 
-def parse(line: str) -> Event:
+def parse(line: str) -> Transition:
     """Return the gist of a recorder's line. Raises ValueError for a damaged or foreign one."""
     try:
-        entry: dict[str, Any] = json.loads(line)
-        return Event(
+        entry: dict[str, Any] = load(line)
+        return Transition(
             time=datetime.strptime(entry["time"], _TIME).replace(tzinfo=UTC),
             trigger=_text(entry["trigger"]),
             summary=_text(entry["summary"]),
             did=tuple(_text(one) for one in entry["did"]),
             failed=tuple(_text(one) for one in entry["failed"]),
             took_ms=int(entry["took_ms"]),
-            carriers={_text(family): _text(name) for family, name in entry["carriers"].items()},
+            active={_text(family): _text(name) for family, name in entry["active"].items()},
             before={
-                f"ipv{one['family']}": _text(one["interface"])
-                for one in entry["before"]["carriers"]
+                f"ipv{one['family']}": _text(one["interface"]) for one in entry["before"]["active"]
             },
         )
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -74,7 +73,7 @@ def file_lines(path: str) -> Iterator[str]:
         raise unreadable(path, error) from None
 
 
-def last_failover(directory: str) -> Event | None:
+def last_failover(directory: str) -> Transition | None:
     """Return the newest event that moved traffic. Raises Problem where the log can't be read."""
     for line in reversed(list(lines(directory))):
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from netfail_hooks.config import Config
 from netfail_hooks.kernel.netlink import packed
 from netfail_hooks.names import FAMILIES, is_interface_name
 from netfail_hooks.policy.facts import Observation
-from netfail_hooks.policy.memory import VERDICTS, Memory
+from netfail_hooks.policy.state import STATES, State
 from netfail_hooks.recorder import SCHEMA
+from netfail_hooks.recorder.schema import load
 from netfail_hooks.values import fields
 
 T = TypeVar("T")
@@ -36,9 +36,9 @@ class Recorded:
     time: str
     trigger: str
     config: Config
-    seen: Observation
-    before: Memory
-    after: Memory
+    observed: Observation
+    before: State
+    after: State
     changes: list[dict[str, Any]]
 
 
@@ -49,7 +49,7 @@ def parse(line: str) -> Recorded:
     with the place of whatever else does not fit.
     """
     try:
-        entry = json.loads(line)
+        entry = load(line)
     except (ValueError, RecursionError):
         raise DamagedError("not JSON") from None
     if not isinstance(entry, dict):
@@ -60,9 +60,9 @@ def parse(line: str) -> Recorded:
         time=_build(str, entry.get("time"), "time"),
         trigger=_build(str, entry.get("trigger"), "trigger"),
         config=build(Config, entry.get("config"), "config"),
-        seen=build(Observation, entry.get("seen"), "seen"),
-        before=build(Memory, entry.get("before"), "before"),
-        after=build(Memory, entry.get("after"), "after"),
+        observed=build(Observation, entry.get("observed"), "observed"),
+        before=build(State, entry.get("before"), "before"),
+        after=build(State, entry.get("after"), "after"),
         changes=_objects(entry.get("changes"), "changes"),
     )
     if not recorded.config.uplinks:
@@ -114,8 +114,8 @@ def _fits(key: str, found: object) -> bool:
     match key, found:
         case "family", _:
             return found in FAMILIES
-        case "verdict", _:
-            return found in VERDICTS
+        case "state", _:
+            return found in STATES
         case "interface" | "name", str(name):
             return not name or is_interface_name(name)
         case "address" | "gateway" | "source", str(address):

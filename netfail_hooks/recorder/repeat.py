@@ -15,9 +15,9 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, parts
 
 _END = 1 << 18  # bytes; a line has some thousand
-_SAME = ("boot", "config", "failed", "carriers")
+_SAME = ("boot", "config", "failed", "active")
 
-Parts = dict[str, str]  # of a recorder's line, see record.parts
+Parts = dict[str, str]  # of a recorder's line, see recorder.parts
 
 
 def is_told(paths: Paths, line: str) -> bool:
@@ -30,10 +30,10 @@ def is_told(paths: Paths, line: str) -> bool:
 
 def is_repeat(now: Parts, last: Parts) -> bool:
     """Tell whether a recorder's line says all of the next one. Raises ValueError for no line."""
-    stands = _verdicts(now["after"])
-    if any(now[key] != last[key] for key in _SAME) or stands != _verdicts(last["after"]):
+    stands = _states(now["after"])
+    if any(now[key] != last[key] for key in _SAME) or stands != _states(last["after"]):
         return False
-    if stands != _verdicts(now["before"]):  # judged otherwise, and it could not be remembered
+    if stands != _states(now["before"]):  # judged otherwise, and it could not be remembered
         return now["before"] == last["before"] and set(_did(now)) <= set(_did(last))
     return _did(now) == _did(last) or _all_failed(now)
 
@@ -60,10 +60,10 @@ def _all_failed(entry: Parts) -> bool:
 
 
 def _did(entry: Parts) -> list[str]:
-    """Return what was tried; neighbours are forgotten again and again (record.is_transition)."""
+    """Return what was tried; neighbours are forgotten again and again (recorder.is_transition)."""
     kinds = [each.partition('"')[0] for each in entry["changes"].split('{"change":"')[1:]]
     did = zip(_strings(entry["did"]), kinds, strict=True)
-    return [change for change, kind in did if kind != "Forget"]
+    return [change for change, kind in did if kind != "FlushNeighbours"]
 
 
 def _strings(texts: str) -> list[str]:
@@ -71,11 +71,11 @@ def _strings(texts: str) -> list[str]:
     return texts[2:-2].split('","') if texts != "[]" else []
 
 
-def _verdicts(memory: str) -> list[str]:
-    """Return each standing of a memory up to its verdict, and each family's uplink."""
-    standings, _, rest = memory.partition(',"kept":')
-    carriers = rest.partition(',"carriers":')[2]
-    items = standings.split('{"interface":')[1:] + carriers.split('{"family":')[1:]
+def _states(state: str) -> list[str]:
+    """Return each uplink's state up to ``since``, and each family's active uplink."""
+    uplink_states, _, rest = state.partition(',"known_addresses":')
+    active = rest.partition(',"active":')[2]
+    items = uplink_states.split('{"interface":')[1:] + active.split('{"family":')[1:]
     return [item.partition(',"since":')[0] for item in items]
 
 

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from netfail_hooks.recorder import events
-from netfail_hooks.recorder.events import Event
-from netfail_hooks.terminal import BAD, DULL, VERDICTS, painter
+from netfail_hooks.recorder.events import Transition
+from netfail_hooks.terminal import BAD, DULL, STATE_COLOURS, painter
 
-_VERDICT = re.compile(r"(?<= IPv[46] )(?:up|held|down)\b")
+_STATE = re.compile(r"(?<= IPv[46] )(?:up|recovering|down)\b")
 
 
-def select(lines: Iterable[str], earliest: datetime | None) -> tuple[list[tuple[Event, str]], int]:
+def select(
+    lines: Iterable[str], earliest: datetime | None
+) -> tuple[list[tuple[Transition, str]], int]:
     """Return the events not before ``earliest``, each with its line, and how many lines are bad."""
     chosen = []
     damaged = 0
@@ -28,11 +30,11 @@ def select(lines: Iterable[str], earliest: datetime | None) -> tuple[list[tuple[
     return chosen, damaged
 
 
-def render(event: Event, *, colour: bool = False) -> str:
+def render(event: Transition, *, colour: bool = False) -> str:
     """Return an event as lines for people, in local time."""
     paint = painter(colour=colour)
     when = paint(event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S"), DULL)
-    summary = _VERDICT.sub(lambda found: paint(found[0], VERDICTS[found[0]]), event.summary)
+    summary = _STATE.sub(lambda found: paint(found[0], STATE_COLOURS[found[0]]), event.summary)
     lines = [f"{when}  {event.trigger}: {summary} {paint(f'[{event.took_ms} ms]', DULL)}"]
     lines += [f"    {one}" for one in event.did]
     lines += [f"    {paint('REFUSED', BAD)}: {one}" for one in event.failed]

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from netfail_hooks import recorder
 from netfail_hooks.config import Config
-from netfail_hooks.policy import decide, think
+from netfail_hooks.policy import decide, next_state
 from netfail_hooks.policy.changes import Change
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import Run
 from netfail_hooks.recorder.recording import Recorded, parse
-from netfail_hooks.replay.events import DEAD, Step
-from netfail_hooks.replay.imagined import Imagined
+from netfail_hooks.replay.events import DEAD, Event
+from netfail_hooks.replay.simulated import Imagined
 from netfail_hooks.values import plain, replace, value
 
 _TICK = 5  # seconds between two checks where the config has no timer
@@ -38,10 +38,10 @@ def again(lines: Iterable[str]) -> Iterator[Again]:
 
 
 def _again(recorded: Recorded) -> Again:
-    config, seen, before = recorded.config, recorded.seen, recorded.before
-    after = think(config, seen, before)
-    changes = decide(config, seen, before, after)
-    run = Run(recorded.trigger, config, seen, before, after, changes, (), 0)
+    config, observed, before = recorded.config, recorded.observed, recorded.before
+    after = next_state(config, observed, before)
+    changes = decide(config, observed, before, after)
+    run = Run(recorded.trigger, config, observed, before, after, changes, (), 0)
     made = [{"change": type(one).__name__, **plain(one)} for one in changes]
     differs = []
     if after != recorded.after:
@@ -61,7 +61,7 @@ def _told(change: dict[str, object]) -> str:
     return f"{change.get('change')}({inside})"
 
 
-def imagine(config: Config, steps: Iterable[Step]) -> Iterator[str]:
+def imagine(config: Config, steps: Iterable[Event]) -> Iterator[str]:
     """Return what would be decided at each step, on an imagined machine that begins all well."""
     story = _Story(config)
     yield "an imagined machine, all well:"
@@ -78,9 +78,9 @@ class _Story:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._machine = Imagined(config)
-        self._memory = Memory()
+        self._memory = State()
 
-    def enter(self, step: Step) -> Iterator[str]:
+    def enter(self, step: Event) -> Iterator[str]:
         """Let the hook run, where there is an event; then a check, as hook or timer would."""
         self._machine.enter(step.interface, step.state)
         self._machine.now += 1000
@@ -97,14 +97,14 @@ class _Story:
             yield from self.look(f"check at +{self._machine.now // 1000}s")
 
     def look(self, trigger: str, *, probe: bool = True) -> Iterator[str]:
-        seen = self._machine.look()
+        observed = self._machine.look()
         if probe:
-            seen = replace(seen, probes=self._machine.probes())
-        before, after = self._memory, think(self._config, seen, self._memory)
-        changes = decide(self._config, seen, before, after)
+            observed = replace(observed, probes=self._machine.probes())
+        before, after = self._memory, next_state(self._config, observed, self._memory)
+        changes = decide(self._config, observed, before, after)
         self._do(changes)
         self._memory = after
-        run = Run(trigger, self._config, seen, before, after, changes, (), 0)
+        run = Run(trigger, self._config, observed, before, after, changes, (), 0)
         if recorder.is_transition(run):
             yield "    " + _told_run(run).replace("\n", "\n    ")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.replay.events import ADMINISTRATIVE, OPERATIONAL, Step
+from netfail_hooks.replay.events import ADMINISTRATIVE, OPERATIONAL, Event
 
 OURS = "50-netfail-hooks"
 _LIBRARY = "/usr/lib/networkd-dispatcher"
@@ -47,7 +47,7 @@ def scripts(paths: Paths, state: str) -> list[Script]:
     return [Script(path, _refusal(path)) for _, path in sorted(found.items())]
 
 
-def environment(step: Step) -> dict[str, str]:
+def environment(step: Event) -> dict[str, str]:
     """Return what the dispatcher adds to its own environment for a hook."""
     data = _interface_data(step)
     found = data.get("Address", [])
@@ -83,7 +83,7 @@ def _refusal(path: str) -> str:
     return ""
 
 
-def _interface_data(step: Step) -> dict[str, str | list[str]]:
+def _interface_data(step: Event) -> dict[str, str | list[str]]:
     operational, setup = networkctl.states().get(step.interface, ("", ""))
     data: dict[str, str | list[str]] = {
         "AdministrativeState": step.state if step.state in ADMINISTRATIVE else setup,

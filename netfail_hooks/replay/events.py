@@ -37,7 +37,7 @@ _WAIT = re.compile(r"\+(\d{1,5})s")
 
 
 @value
-class Step:
+class Event:
     """An interface enters a state; or ``wait`` seconds pass."""
 
     interface: str = ""
@@ -53,26 +53,26 @@ def are_words(texts: Collection[str]) -> bool:
     return len(texts) > 1 or all("=" in text or _WAIT.fullmatch(text) for text in texts)
 
 
-def parse(words: Iterable[str], *, states: Collection[str]) -> tuple[Step, ...]:
+def parse(words: Iterable[str], *, states: Collection[str]) -> tuple[Event, ...]:
     """Return the steps that words name. Raises Misuse."""
     return tuple(_parse_one(word, states) for word in words)
 
 
-def read(text: str, *, states: Collection[str]) -> tuple[Step, ...]:
+def read(text: str, *, states: Collection[str]) -> tuple[Event, ...]:
     """Return the steps of a plain list; ``#`` begins a comment. Raises Misuse."""
     words = (word for line in text.splitlines() for word in line.partition("#")[0].split())
     return parse(words, states=states)
 
 
-def interfaces(steps: Iterable[Step]) -> tuple[str, ...]:
+def interfaces(steps: Iterable[Event]) -> tuple[str, ...]:
     """Return the interfaces that appear, in the order in which they do."""
     return tuple(dict.fromkeys(step.interface for step in steps if step.interface))
 
 
-def _parse_one(word: str, states: Collection[str]) -> Step:
+def _parse_one(word: str, states: Collection[str]) -> Event:
     waits = _WAIT.fullmatch(word)
     if waits:
-        return Step(wait=int(waits[1]))
+        return Event(wait=int(waits[1]))
     interface, _, state = word.rpartition("=")
     if not is_interface_name(interface):
         hint = "write INTERFACE=STATE, such as eth0=no-carrier, or +12s"
@@ -80,4 +80,4 @@ def _parse_one(word: str, states: Collection[str]) -> Step:
     if state not in states:
         near = difflib.get_close_matches(state, states, n=1, cutoff=0)[0]
         raise Misuse(f"no state {ascii(state)[:40]}", hint=f"did you mean {interface}={near}?")
-    return Step(interface, state)
+    return Event(interface, state)

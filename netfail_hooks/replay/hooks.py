@@ -13,10 +13,10 @@ from netfail_hooks.recorder import text as recorder_text
 from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.replay import dispatcher
 from netfail_hooks.replay.dispatcher import Script
-from netfail_hooks.replay.events import Step
+from netfail_hooks.replay.events import Event
 
 
-def replay(paths: Paths, steps: tuple[Step, ...], *, everybodys: bool, dry: bool) -> int:
+def replay(paths: Paths, steps: tuple[Event, ...], *, everybodys: bool, dry: bool) -> int:
     """Run the hooks of each step, ours or everybody's, and print what they did.
 
     Returns 1 if one failed. Raises Misuse where there are none, NotPermitted if not root.
@@ -37,7 +37,7 @@ def replay(paths: Paths, steps: tuple[Step, ...], *, everybodys: bool, dry: bool
 
 
 def _step(
-    step: Step, found: dict[str, list[Script]], recorder: Tail | None, *, everybodys: bool
+    step: Event, found: dict[str, list[Script]], recorder: Tail | None, *, everybodys: bool
 ) -> bool:
     """Play one step (dry without a recorder) and print it; tell whether a hook failed."""
     print(f"{step}:", flush=True)
@@ -59,7 +59,7 @@ def tell_decisions(recorder: Tail) -> None:
         print("    no transition", flush=True)
 
 
-def _play(step: Step, scripts: list[Script], *, everybodys: bool, dry: bool) -> bool:
+def _play(step: Event, scripts: list[Script], *, everybodys: bool, dry: bool) -> bool:
     """Run one step's hooks; tell whether one failed."""
     failed = False
     added = dispatcher.environment(step)

@@ -11,7 +11,7 @@ from netfail_hooks.lab import Lab
 from netfail_hooks.recorder import FILE
 from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.replay.dispatcher import OURS
-from netfail_hooks.replay.events import DEAD, Step
+from netfail_hooks.replay.events import DEAD, Event
 from netfail_hooks.replay.hooks import tell_decisions
 from netfail_hooks.values import replace
 
@@ -27,12 +27,12 @@ _FAULTS = {
 _WELL = ("routable", "configured")
 
 
-def replay(config: Config, steps: tuple[Step, ...]) -> int:
+def replay(config: Config, steps: tuple[Event, ...]) -> int:
     """Play the steps in a lab of the config's uplinks. Raises Problem where it can't be built."""
     names = config.names()
     # Its LAN has the metrics that install gives, and no targets but the gateway.
     inside = replace(config, uplinks=default_metrics(names))
-    with Lab(names, bare=True) as lab:
+    with Lab(names, unmanaged=True) as lab:
         _install(lab, inside)
         lab.start()
         lab.tick()
@@ -43,7 +43,7 @@ def replay(config: Config, steps: tuple[Step, ...]) -> int:
     return 0
 
 
-def _play(lab: Lab, steps: tuple[Step, ...], interval: int, recorder: Tail) -> None:
+def _play(lab: Lab, steps: tuple[Event, ...], interval: int, recorder: Tail) -> None:
     ailing: dict[str, str] = {}
     for step in steps:
         print(f"{step}:", flush=True)
@@ -66,7 +66,7 @@ def write_hooks(lab: Lab) -> None:
         lab.write(f"/etc/networkd-dispatcher/{state}.d/{OURS}", text, mode=0o755)
 
 
-def _enter(lab: Lab, step: Step, ailing: dict[str, str]) -> None:
+def _enter(lab: Lab, step: Event, ailing: dict[str, str]) -> None:
     """Mend what ails the uplink, then break what is asked for; a check follows, as by the timer."""
     old = ailing.get(step.interface, "")
     if step.state in _FAULTS or step.state in _WELL:
@@ -75,8 +75,8 @@ def _enter(lab: Lab, step: Step, ailing: dict[str, str]) -> None:
             getattr(lab, _FAULTS[old][1])(step.interface)
         if step.state in _FAULTS and old != step.state:
             getattr(lab, _FAULTS[step.state][0])(step.interface)
-    elif lab.bare is not None:
-        lab.bare.told(step.interface, step.state)
+    elif lab.unmanaged is not None:
+        lab.unmanaged.told(step.interface, step.state)
     lab.tick()
 
 

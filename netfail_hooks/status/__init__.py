@@ -17,8 +17,8 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy import memory
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy import state as state_file
+from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import events
 from netfail_hooks.status.bond import BondReport, bond_report
 from netfail_hooks.status.report import Sources, report
@@ -27,29 +27,29 @@ from netfail_hooks.status.values import Report
 _AS_ROOT = "run as root"
 
 
-def look(paths: Paths) -> Report | BondReport:
+def collect(paths: Paths) -> Report | BondReport:
     """Return how things stand now. Raises Problem."""
     config = load(paths)
     unknown: list[str] = []
     try:
         with Netlink() as netlink:
-            seen = observe(config, netlink)
-            ways = _ways(config, netlink)
+            observed = observe(config, netlink)
+            lookups = _ways(config, netlink)
     except OSError as error:
         raise Problem(f"cannot look at the kernel: {error}") from None
     if config.mode == "bond":
         failover = _failover(paths, unknown)
-        return bond_report(config, seen, ways, failover, tuple(unknown))
+        return bond_report(config, observed, lookups, failover, tuple(unknown))
     states = networkctl.states()
     if not states:
         unknown.append("networkd's states: 'networkctl list' has no answer")
     return report(
         Sources(
             config=config,
-            seen=seen,
-            memory=_memory(paths, unknown),
+            observed=observed,
+            state=_memory(paths, unknown),
             states=states,
-            ways=ways,
+            lookups=lookups,
             failover=_failover(paths, unknown),
             unknown=tuple(unknown),
             clock=time.time(),
@@ -57,18 +57,18 @@ def look(paths: Paths) -> Report | BondReport:
     )
 
 
-def _ways(config: Config, netlink: Netlink) -> tuple[lookup.Way, ...]:
-    asked = (lookup.ask(netlink, one, lookup.destination(config, one)) for one in FAMILIES)
+def _ways(config: Config, netlink: Netlink) -> tuple[lookup.RouteLookup, ...]:
+    asked = (lookup.look_up(netlink, one, lookup.destination(config, one)) for one in FAMILIES)
     return tuple(found for found in asked if found)
 
 
-def _memory(paths: Paths, unknown: list[str]) -> Memory | None:
+def _memory(paths: Paths, unknown: list[str]) -> State | None:
     """Return what the last run left; None where we may not know (``memory.load`` would guess)."""
     path = paths.run + "/state"
     try:
-        return memory.parse(read_owned(path).decode("ascii"))
+        return state_file.parse(read_owned(path).decode("ascii"))
     except FileNotFoundError:
-        return Memory()
+        return State()
     except PermissionError:
         unknown.append(f"health ({path}): {_AS_ROOT}")
     except (OSError, ValueError):
@@ -76,7 +76,7 @@ def _memory(paths: Paths, unknown: list[str]) -> Memory | None:
     return None
 
 
-def _failover(paths: Paths, unknown: list[str]) -> events.Event | None:
+def _failover(paths: Paths, unknown: list[str]) -> events.Transition | None:
     try:
         return events.last_failover(paths.log)
     except Problem:

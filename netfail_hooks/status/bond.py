@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 
 from netfail_hooks.config import Config
-from netfail_hooks.kernel.lookup import Way
+from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.bond import trouble
+from netfail_hooks.policy.bond import unusable_reason
 from netfail_hooks.policy.facts import Observation
-from netfail_hooks.recorder.events import Event
+from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.report import told_failover
 from netfail_hooks.status.text import UNWELL, WELL, labelled, render_failover, well_mark
 from netfail_hooks.status.values import SCHEMA, Failover
@@ -27,8 +27,8 @@ class SlaveReport:
 
     rank: int
     interface: str
-    well: bool
-    trouble: str
+    healthy: bool
+    reason: str
     state: str
     link: str
     failures: int
@@ -37,12 +37,12 @@ class SlaveReport:
 
 @value
 class BondReport:
-    """The bond. ``well``: it is active-backup, all its slaves are well, and there is a way out."""
+    """The bond. ``healthy``: it is active-backup, its slaves are well, and there is a way out."""
 
     schema: int
     time: str
     mode: str
-    well: bool
+    healthy: bool
     bond: str
     kernel_mode: str
     active: str
@@ -51,29 +51,31 @@ class BondReport:
     targets: tuple[str, ...]
     addresses: tuple[str, ...]
     slaves: tuple[SlaveReport, ...]
-    way_out: tuple[Way, ...]
+    lookups: tuple[RouteLookup, ...]
     last_failover: Failover | None
     unknown: tuple[str, ...]
 
 
 def bond_report(
     config: Config,
-    seen: Observation,
-    ways: tuple[Way, ...],
-    failover: Event | None,
+    observed: Observation,
+    lookups: tuple[RouteLookup, ...],
+    failover: Transition | None,
     unknown: tuple[str, ...],
 ) -> BondReport:
     """Return the report on what was seen."""
     name = config.bond.name
-    bonding = seen.bonding(name)
-    slaves = tuple(_slave(config, seen, rank, one) for rank, one in enumerate(config.names(), 1))
+    bonding = observed.bonding(name)
+    slaves = tuple(
+        _slave(config, observed, rank, one) for rank, one in enumerate(config.names(), 1)
+    )
     right = bonding is not None and bonding.mode == "active-backup"
-    found = [one for family in FAMILIES for one in seen.own_addresses(name, family)]
+    found = [one for family in FAMILIES for one in observed.own_addresses(name, family)]
     return BondReport(
         schema=SCHEMA,
         time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         mode="bond",
-        well=right and bool(ways) and all(one.well for one in slaves),
+        healthy=right and bool(lookups) and all(one.healthy for one in slaves),
         bond=name,
         kernel_mode=bonding.mode if bonding else "",
         active=bonding.active if bonding else "",
@@ -82,19 +84,19 @@ def bond_report(
         targets=bonding.targets if bonding else (),
         addresses=tuple(f"{one.address}/{one.length}" for one in found),
         slaves=slaves,
-        way_out=ways,
+        lookups=lookups,
         last_failover=told_failover(failover, time.time()),
         unknown=unknown,
     )
 
 
-def _slave(config: Config, seen: Observation, rank: int, name: str) -> SlaveReport:
-    ails, found = trouble(config, seen, name), seen.slave(name)
+def _slave(config: Config, observed: Observation, rank: int, name: str) -> SlaveReport:
+    reason, found = unusable_reason(config, observed, name), observed.slave(name)
     if found is None:
-        return SlaveReport(rank, name, False, ails, "", "", 0, "")  # noqa: FBT003 - not well
+        return SlaveReport(rank, name, False, reason, "", "", 0, "")  # noqa: FBT003 - not well
     state = "active" if found.active else "backup"
     return SlaveReport(
-        rank, name, not ails, ails, state, found.link, found.failures, found.permanent_mac
+        rank, name, not reason, reason, state, found.link, found.failures, found.permanent_mac
     )
 
 
@@ -102,10 +104,10 @@ def render_bond(report: BondReport, *, colour: bool) -> str:
     """Return the report as lines for people."""
     paint = painter(colour=colour)
     width = max(len(one.interface) for one in report.slaves)
-    marks = max(len(WELL if one.well else UNWELL) for one in report.slaves)
+    marks = max(len(WELL if one.healthy else UNWELL) for one in report.slaves)
     lines = []
     for one in report.slaves:
-        words = [one.trouble or "carrier"]
+        words = [one.reason or "carrier"]
         if one.state:
             failed = "failure" if one.failures == 1 else "failures"
             words += [
@@ -115,7 +117,7 @@ def render_bond(report: BondReport, *, colour: bool) -> str:
                 f"hardware {one.permanent_mac}",
             ]
         star = "*" if one.interface == report.active else " "
-        mark = well_mark(paint, marks, well=one.well)
+        mark = well_mark(paint, marks, healthy=one.healthy)
         lines.append(f"{one.rank}. {one.interface:{width}} {star} {mark}  {', '.join(words)}")
     asked = f"asks {', '.join(report.targets)} each {report.arp_interval} ms"
     monitor = asked if report.arp_interval and report.targets else "no ARP monitor"
@@ -131,7 +133,7 @@ def render_bond(report: BondReport, *, colour: bool) -> str:
         "traffic",
         [
             f"to {way.destination} by {way.interface}, slave {report.active or 'none'}"
-            for way in report.way_out
+            for way in report.lookups
         ]
         or [paint("no way out", BAD)],
     )

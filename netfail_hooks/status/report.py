@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from netfail_hooks.config import Config, Uplink
-from netfail_hooks.kernel.lookup import Way
+from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import Observation
-from netfail_hooks.policy.health import is_well, trouble
-from netfail_hooks.policy.memory import Memory, Standing
-from netfail_hooks.recorder.events import Event
+from netfail_hooks.policy.health import is_well, unusable_reason
+from netfail_hooks.policy.state import State, UplinkState
+from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.values import (
     SCHEMA,
     UNKNOWN,
@@ -25,17 +25,17 @@ from netfail_hooks.values import value
 
 @value
 class Sources:
-    """What there is to report on. ``memory`` is None where we may not read it.
+    """What there is to report on. ``state`` is None where we may not read it.
 
     ``unknown`` says, a line each, what could not be found out and what would help.
     """
 
     config: Config
-    seen: Observation
-    memory: Memory | None
+    observed: Observation
+    state: State | None
     states: dict[str, tuple[str, str]]
-    ways: tuple[Way, ...]
-    failover: Event | None
+    lookups: tuple[RouteLookup, ...]
+    failover: Transition | None
     unknown: tuple[str, ...]
     clock: float  # seconds since the epoch
 
@@ -49,40 +49,40 @@ def report(found: Sources) -> Report:
     return Report(
         schema=SCHEMA,
         time=_iso(found.clock),
-        well=bool(found.ways) and as_chosen and all(uplink.well for uplink in uplinks),
+        healthy=bool(found.lookups) and as_chosen and all(uplink.healthy for uplink in uplinks),
         as_chosen=as_chosen,
-        memory=_memory_state(found.memory),
+        state=_memory_state(found.state),
         uplinks=uplinks,
-        way_out=found.ways,
+        lookups=found.lookups,
         our_routes=tuple(
             f"{r.destination}{' via ' + r.gateway if r.gateway else ''} dev {r.interface}"
             f" metric {r.metric}"
-            for r in found.seen.routes
+            for r in found.observed.routes
             if r.ours
         ),
         our_addresses=tuple(
-            f"{a.address}/{a.length} dev {a.interface}" for a in found.seen.addresses if a.ours
+            f"{a.address}/{a.length} dev {a.interface}" for a in found.observed.addresses if a.ours
         ),
         last_failover=told_failover(found.failover, found.clock),
         unknown=found.unknown,
     )
 
 
-def _memory_state(memory: Memory | None) -> str:
-    if memory is None:
+def _memory_state(state: State | None) -> str:
+    if state is None:
         return UNKNOWN
-    return "known" if memory.standings else "empty"
+    return "known" if state.uplinks else "empty"
 
 
 def _uplink(found: Sources, rank: int, uplink: Uplink) -> UplinkReport:
     name = uplink.interface
-    link = found.seen.link(name)
+    link = found.observed.link(name)
     operational, setup = found.states.get(name, ("", ""))
     families = tuple(_family(found, uplink, family) for family in FAMILIES)
     return UplinkReport(
         rank=rank,
         interface=name,
-        well=is_well(families),
+        healthy=is_well(families),
         present=link is not None,
         carrier=bool(link and link.carrier),
         operational=operational,
@@ -105,59 +105,59 @@ def _is_as_chosen(uplinks: tuple[UplinkReport, ...]) -> bool:
 
 
 def _family(found: Sources, uplink: Uplink, family: int) -> Family:
-    name, seen = uplink.interface, found.seen
-    standing = found.memory.standing(name, family) if found.memory else None
-    way_out = seen.way_out(name, family)
-    used = next((way for way in found.ways if (":" in way.destination) == (family == 6)), None)
-    ails = trouble(seen, name, family)
-    if standing and not ails:
-        ails = standing.trouble if standing.fails else ""
-    passed = max(seen.now - standing.since, 0) // 1000 if standing else None
+    name, observed = uplink.interface, found.observed
+    uplink_state = found.state.uplink_state(name, family) if found.state else None
+    default_route = observed.default_route(name, family)
+    used = next((way for way in found.lookups if (":" in way.destination) == (family == 6)), None)
+    reason = unusable_reason(observed, name, family)
+    if uplink_state and not reason:
+        reason = uplink_state.reason if uplink_state.fails else ""
+    passed = max(observed.now - uplink_state.since, 0) // 1000 if uplink_state else None
     return Family(
         family=family,
-        chosen=bool(found.memory and found.memory.carrier(family) == name),
+        chosen=bool(found.state and found.state.active_uplink(family) == name),
         carries=bool(used and used.interface == name),
-        verdict=standing.verdict if standing else UNKNOWN,
-        trouble=ails,
+        state=uplink_state.state if uplink_state else UNKNOWN,
+        reason=reason,
         since=None if passed is None else _iso(found.clock - passed),
         seconds=passed,
-        hold_down_left=_hold_down_left(seen.now, standing),
-        rounds_failed=standing.fails if standing else 0,
-        rounds_passed=standing.passes if standing else 0,
-        rounds_to_go=_rounds_to_go(found.config, uplink, standing),
-        probe=_probe(seen.now, standing),
-        addresses=tuple(f"{a.address}/{a.length}" for a in seen.own_addresses(name, family)),
-        gateway=way_out.gateway if way_out else "",
-        metric=way_out.metric if way_out else None,
+        hold_down_left=_hold_down_left(observed.now, uplink_state),
+        rounds_failed=uplink_state.fails if uplink_state else 0,
+        rounds_passed=uplink_state.passes if uplink_state else 0,
+        rounds_to_go=_rounds_to_go(found.config, uplink, uplink_state),
+        probe=_probe(observed.now, uplink_state),
+        addresses=tuple(f"{a.address}/{a.length}" for a in observed.own_addresses(name, family)),
+        gateway=default_route.gateway if default_route else "",
+        metric=default_route.metric if default_route else None,
     )
 
 
-def _hold_down_left(now: int, standing: Standing | None) -> int:
-    if standing is None or standing.verdict != "held":
+def _hold_down_left(now: int, uplink_state: UplinkState | None) -> int:
+    if uplink_state is None or uplink_state.state != "recovering":
         return 0
-    return (max(standing.ready - now, 0) + 999) // 1000
+    return (max(uplink_state.ready - now, 0) + 999) // 1000
 
 
-def _rounds_to_go(config: Config, uplink: Uplink, standing: Standing | None) -> int:
-    if standing is None or not uplink.probed or not standing.is_lost:
+def _rounds_to_go(config: Config, uplink: Uplink, uplink_state: UplinkState | None) -> int:
+    if uplink_state is None or not uplink.probed or not uplink_state.is_lost:
         return 0
-    return max(config.successes - standing.passes, 0)
+    return max(config.successes - uplink_state.passes, 0)
 
 
-def _probe(now: int, standing: Standing | None) -> Probe | None:
-    if standing is None or not standing.probed:
+def _probe(now: int, uplink_state: UplinkState | None) -> Probe | None:
+    if uplink_state is None or not uplink_state.probed:
         return None
     # A lost carrier ends the count of good rounds, but not what the last one brought.
-    answered = standing.rtt > 0 and not standing.fails
+    answered = uplink_state.rtt > 0 and not uplink_state.fails
     return Probe(
-        seconds_ago=max(now - standing.probed, 0) // 1000,
-        sent=standing.tries,
-        lost=standing.tries - answered,
-        rtt_ms=standing.rtt / 1000 if answered else None,
+        seconds_ago=max(now - uplink_state.probed, 0) // 1000,
+        sent=uplink_state.tries,
+        lost=uplink_state.tries - answered,
+        rtt_ms=uplink_state.rtt / 1000 if answered else None,
     )
 
 
-def told_failover(event: Event | None, clock: float) -> Failover | None:
+def told_failover(event: Transition | None, clock: float) -> Failover | None:
     """Return what to tell of the last failover; ``clock`` is now, in seconds since the epoch."""
     if event is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netfail_hooks.status.values import UNKNOWN, Failover, Family, Report, UplinkReport
-from netfail_hooks.terminal import BAD, DULL, GOOD, VERDICTS, Paint, painter, span
+from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, Paint, painter, span
 
 _LABEL = 10
 _AT_ODDS = "the kernel sends by another uplink than was chosen: run 'netfail-hooks check'"
@@ -14,7 +14,7 @@ def render(report: Report, *, colour: bool = False) -> str:
     """Return the whole text; ``colour`` for a terminal."""
     paint = painter(colour=colour)
     names = max(len(uplink.interface) for uplink in report.uplinks)
-    marks = max(len(_mark(uplink.well)) for uplink in report.uplinks)
+    marks = max(len(_mark(uplink.healthy)) for uplink in report.uplinks)
     lines = [line for one in report.uplinks for line in _uplink(one, (names, marks), paint)]
     lines += ["", *_ways(report, paint)]
     lines += labelled(
@@ -26,7 +26,7 @@ def render(report: Report, *, colour: bool = False) -> str:
         lines += labelled("at odds", [paint(_AT_ODDS, BAD)])
     if report.last_failover:
         lines += labelled("last", [render_failover(report.last_failover)])
-    if report.memory == "empty":
+    if report.state == "empty":
         lines += labelled("health", ["not looked at since boot: run 'netfail-hooks check'"])
     lines += labelled("unknown", list(report.unknown))
     return "\n".join(lines)
@@ -37,13 +37,13 @@ def render_failover(last: Failover) -> str:
     return f"{span(last.seconds_ago)} ago, {last.trigger}: {last.summary} [{last.took_ms} ms]"
 
 
-def well_mark(paint: Paint, width: int, *, well: bool) -> str:
+def well_mark(paint: Paint, width: int, *, healthy: bool) -> str:
     """Return "ok" or what is its contrary, filled up to a width."""
-    return paint(_mark(well), GOOD if well else BAD) + " " * (width - len(_mark(well)))
+    return paint(_mark(healthy), GOOD if healthy else BAD) + " " * (width - len(_mark(healthy)))
 
 
-def _mark(well: bool) -> str:  # noqa: FBT001 - of one thing
-    return WELL if well else UNWELL
+def _mark(healthy: bool) -> str:  # noqa: FBT001 - of one thing
+    return WELL if healthy else UNWELL
 
 
 def _uplink(uplink: UplinkReport, widths: tuple[int, int], paint: Paint) -> list[str]:
@@ -52,7 +52,7 @@ def _uplink(uplink: UplinkReport, widths: tuple[int, int], paint: Paint) -> list
     said = ("", carrier.replace(" ", "-"))  # networkd's word for the same is said already
     words += [word for word in (uplink.operational, uplink.setup) if word not in said]
     words.append(f"metric {uplink.metric}")
-    mark = well_mark(paint, widths[1], well=uplink.well)
+    mark = well_mark(paint, widths[1], healthy=uplink.healthy)
     lines = [f"{uplink.rank}. {uplink.interface:{widths[0]}}  {mark}  {', '.join(words)}"]
     for family in uplink.families:
         lines += [f"   {line}" for line in _family(family, paint)]
@@ -60,8 +60,8 @@ def _uplink(uplink: UplinkReport, widths: tuple[int, int], paint: Paint) -> list
 
 
 def _family(family: Family, paint: Paint) -> list[str]:
-    if family.verdict in ("absent", UNKNOWN) and not family.addresses:
-        return [paint(f"  IPv{family.family}  {family.trouble or 'nothing'}", DULL)]
+    if family.state in ("absent", UNKNOWN) and not family.addresses:
+        return [paint(f"  IPv{family.family}  {family.reason or 'nothing'}", DULL)]
     mark = "*" if family.carries else " "
     lines = [f"{mark} IPv{family.family}  {_health(family, paint)}"]
     where = ", ".join(family.addresses) or "no address"
@@ -74,13 +74,13 @@ def _family(family: Family, paint: Paint) -> list[str]:
 
 
 def _health(family: Family, paint: Paint) -> str:
-    code = BAD if family.trouble else VERDICTS.get(family.verdict, DULL)
-    text = paint(family.verdict, code)
+    code = BAD if family.reason else STATE_COLOURS.get(family.state, DULL)
+    text = paint(family.state, code)
     if family.seconds is not None:
         text += f" for {span(family.seconds)}"
-    if family.trouble:
-        text += f": {family.trouble}"
-    if family.verdict == "held" and family.hold_down_left:
+    if family.reason:
+        text += f": {family.reason}"
+    if family.state == "recovering" and family.hold_down_left:
         text += f", hold-down {span(family.hold_down_left)} left"
     if family.rounds_to_go:
         rounds = "round" if family.rounds_to_go == 1 else "rounds"
@@ -105,14 +105,14 @@ def _probe(family: Family) -> str:
 
 
 def _ways(report: Report, paint: Paint) -> list[str]:
-    if not report.way_out:
+    if not report.lookups:
         return labelled("traffic", [paint("no way out", BAD)])
     return labelled(
         "traffic",
         [
             f"to {way.destination} by {way.interface}"
             f"{' via ' + way.gateway if way.gateway else ''} from {way.source}"
-            for way in report.way_out
+            for way in report.lookups
         ],
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from netfail_hooks.kernel.lookup import Way
+from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.values import value
 
-SCHEMA = 1
+SCHEMA = 2
 UNKNOWN = "unknown"
 
 
@@ -31,8 +31,8 @@ class Family:
     family: int
     chosen: bool
     carries: bool
-    verdict: str
-    trouble: str
+    state: str
+    reason: str
     since: str | None
     seconds: int | None
     hold_down_left: int
@@ -51,7 +51,7 @@ class UplinkReport:
 
     rank: int
     interface: str
-    well: bool
+    healthy: bool
     present: bool
     carrier: bool
     operational: str
@@ -73,18 +73,18 @@ class Failover:
 
 @value
 class Report:
-    """All of it. ``way_out`` is the kernel's answer for a real destination, by family.
+    """All of it. ``lookups`` is the kernel's answer for a real destination, by family.
 
     ``as_chosen``: it sends by no other uplink than the last run chose.
     """
 
     schema: int
     time: str
-    well: bool
+    healthy: bool
     as_chosen: bool
-    memory: str
+    state: str
     uplinks: tuple[UplinkReport, ...]
-    way_out: tuple[Way, ...]
+    lookups: tuple[RouteLookup, ...]
     our_routes: tuple[str, ...]
     our_addresses: tuple[str, ...]
     last_failover: Failover | None

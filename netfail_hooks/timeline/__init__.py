@@ -6,16 +6,16 @@ carries none the worst of all.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from netfail_hooks.names import is_interface_name
-from netfail_hooks.policy.memory import VERDICTS
+from netfail_hooks.policy.state import STATES
 from netfail_hooks.recorder.events import parse
+from netfail_hooks.recorder.schema import load
 
-_BADNESS = ("absent", "up", "held", "down")
+_BADNESS = ("absent", "up", "recovering", "down")
 _MARGIN = 0.05  # of the window, before the first transition in it: to see what was before
 
 
@@ -23,13 +23,13 @@ _MARGIN = 0.05  # of the window, before the first transition in it: to see what 
 class State:
     """How an uplink stands, and whether it carries the traffic of a family."""
 
-    verdict: str
+    state: str
     carries: bool
 
     @property
     def weight(self) -> tuple[int, bool]:
         """Return the rank by which a short state is drawn rather than a long one."""
-        return _BADNESS.index(self.verdict), self.carries
+        return _BADNESS.index(self.state), self.carries
 
 
 States = dict[str, State]
@@ -96,9 +96,9 @@ def point(line: str) -> Point:
     """Return the transition that a recorder's line holds. Raises ValueError."""
     moment = parse(line).time.timestamp()
     try:
-        entry = json.loads(line)
+        entry = load(line)
         uplinks = tuple(_name(one["interface"]) for one in entry["config"]["uplinks"])
-        clock = int(entry["seen"]["now"]) / 1000
+        clock = int(entry["observed"]["now"]) / 1000
         before, after = _states(entry["before"]), _states(entry["after"])
         return Point(moment, str(entry["boot"]), clock, uplinks, before, after)
     except (KeyError, TypeError, OverflowError) as error:
@@ -197,22 +197,22 @@ def _track(name: str, pieces: Sequence[tuple[float, float, States]], known: floa
     return Track(name, tuple(spans), carried / known if known else 0)
 
 
-def _states(memory: dict[str, Any]) -> States:
+def _states(state: dict[str, Any]) -> States:
     carried = {
-        (_name(one["interface"]), one["family"]) for one in memory["carriers"] if one["interface"]
+        (_name(one["interface"]), one["family"]) for one in state["active"] if one["interface"]
     }
     verdicts: dict[str, list[tuple[str, bool]]] = {}
-    for one in memory["standings"]:
-        name, verdict = _name(one["interface"]), one["verdict"]
-        if verdict not in VERDICTS:
+    for one in state["uplinks"]:
+        name, condition = _name(one["interface"]), one["state"]
+        if condition not in STATES:
             raise ValueError("not a verdict")
-        verdicts.setdefault(name, []).append((verdict, (name, one["family"]) in carried))
+        verdicts.setdefault(name, []).append((condition, (name, one["family"]) in carried))
     return {name: _together(found) for name, found in verdicts.items()}
 
 
 def _together(families: list[tuple[str, bool]]) -> State:
     carries = any(one for _, one in families)
-    counted = [verdict for verdict, one in families if one or not carries]
+    counted = [condition for condition, one in families if one or not carries]
     return State(max(counted, key=_BADNESS.index), carries)
 
 

@@ -17,28 +17,28 @@ _MARKS = 7
 _LEGEND = (
     (State("up", carries=True), "carries the traffic"),
     (State("up", carries=False), "up"),
-    (State("held", carries=False), "in its hold-down"),
+    (State("recovering", carries=False), "in its hold-down"),
     (State("down", carries=False), "down"),
 )
 # Plain rules, no CSS variables: not every viewer of pictures knows those.
 _COLOURS = """\
 .back {{ fill: {0} }} text {{ fill: {1} }} .dull {{ fill: {2} }}
 .line {{ stroke: {3} }} .boot {{ stroke: {2} }}
-.up {{ fill: {4} }} .stripe-held {{ stroke: {5} }} .stripe-down {{ stroke: {6} }}"""
+.up {{ fill: {4} }} .stripe-recovering {{ stroke: {5} }} .stripe-down {{ stroke: {6} }}"""
 _LIGHT = ("#ffffff", "#1f2328", "#59636e", "#d1d9e0", "#1a7f37", "#9a6700", "#cf222e")
 _DARK = ("#0d1117", "#f0f6fc", "#9198a1", "#3d444d", "#3fb950", "#d29922", "#f85149")
 _STYLE = f"""\
 text {{ font: 14px system-ui, sans-serif }} .dull {{ font-size: 12px }}
-.held {{ fill: url(#held) }} .down {{ fill: url(#down) }}
-.stripe-held, .stripe-down {{ stroke-width: 5 }}
+.recovering {{ fill: url(#recovering) }} .down {{ fill: url(#down) }}
+.stripe-recovering, .stripe-down {{ stroke-width: 5 }}
 {_COLOURS.format(*_LIGHT)}
 @media (prefers-color-scheme: dark) {{
 {_COLOURS.format(*_DARK)}
 }}"""
 _PATTERNS = """\
 <defs>
-<pattern id="held" width="7" height="7" patternUnits="userSpaceOnUse" \
-patternTransform="rotate(45)"><path class="stripe-held" d="M3 0v7"/></pattern>
+<pattern id="recovering" width="7" height="7" patternUnits="userSpaceOnUse" \
+patternTransform="rotate(45)"><path class="stripe-recovering" d="M3 0v7"/></pattern>
 <pattern id="down" width="7" height="7" patternUnits="userSpaceOnUse">\
 <path class="stripe-down" d="M3 0v7"/></pattern>
 </defs>"""
@@ -90,7 +90,7 @@ def _bar(state: State, x: float, width: float, middle: float, told: str = "") ->
     thick = _THICK if state.carries else _THIN
     hint = f"<title>{escape(told)}</title>" if told else ""
     return (
-        f'<rect class="{state.verdict}" x="{x:.1f}" y="{middle - thick / 2:g}"'
+        f'<rect class="{state.state}" x="{x:.1f}" y="{middle - thick / 2:g}"'
         f' width="{width:.1f}" height="{thick}">{hint}</rect>'
     )
 
@@ -98,7 +98,7 @@ def _bar(state: State, x: float, width: float, middle: float, told: str = "") ->
 def _told(name: str, one: Span, zone: tzinfo | None) -> str:
     carries = ", carries the traffic" if one.state.carries else ""
     return (
-        f"{name} {one.state.verdict}{carries}: {_when(one.begin, zone)} to "
+        f"{name} {one.state.state}{carries}: {_when(one.begin, zone)} to "
         f"{_when(one.end, zone)}, {span(round(one.end - one.begin))}"
     )
 

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from itertools import groupby
 
-from netfail_hooks.terminal import VERDICTS, painter, span
+from netfail_hooks.terminal import STATE_COLOURS, painter, span
 from netfail_hooks.timeline import ABSENT, State, Timeline, Track
 from netfail_hooks.timeline.axis import marks
 
 _NAMES = {
     State("up", carries=True): "carries the traffic",
-    State("held", carries=True): "carries it while held",
+    State("recovering", carries=True): "carries it while recovering",
     State("down", carries=True): "carries it though down",
     State("up", carries=False): "up",
-    State("held", carries=False): "held",
+    State("recovering", carries=False): "recovering",
     State("down", carries=False): "down",
 }
 _UTF8 = dict(zip(_NAMES, "█▓▒─░x", strict=True))  # all are in a console's font too
@@ -87,7 +87,7 @@ def _row(row: Sequence[State], signs: dict[State, str], *, colour: bool) -> str:
     text = ""
     for state, group in groupby(row):
         drawn = signs.get(state, " ") * len(list(group))
-        text += paint(drawn, VERDICTS[state.verdict]) if state in signs else drawn
+        text += paint(drawn, STATE_COLOURS[state.state]) if state in signs else drawn
     return text
 
 

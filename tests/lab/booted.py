@@ -71,7 +71,7 @@ class Booted(Lab):
         for unit in _MASKED:
             self.run("ln", "-s", "/dev/null", f"/etc/systemd/system/{unit}")
         with open(f"{self.root}/run/lab/systemd.log", "wb") as log:
-            self._systemd = self.holder.popen(
+            self._systemd = self.namespaces.popen(
                 [
                     "unshare",
                     "--pid",
@@ -98,7 +98,7 @@ class Booted(Lab):
         """
         pid = self._systemd.pid
         until(lambda: _name(_last_below(pid)) == "systemd", "systemd")
-        self.holder.pid = _last_below(pid)
+        self.namespaces.pid = _last_below(pid)
 
     def close(self) -> None:
         """End it all."""

@@ -41,9 +41,9 @@ def install(
 
     ``more`` of the config follows the key ``interval`` of its table ``check``.
     """
-    first, *others = lab.plugs
+    first, *others = lab.ports
     asked = f"targets = {targets}\n" if targets else ""
-    uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n{asked}' for name in lab.plugs)
+    uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n{asked}' for name in lab.ports)
     settings = f"[hold_down]\nseconds = {hold_down}\n[check]\ninterval = {interval}\n{more}"
     lab.write("/etc/netfail-hooks/config.toml", settings + uplinks)
     ranks = ["--primary", first, *(word for name in others for word in ("--backup", name))]
@@ -63,7 +63,7 @@ def status(lab: Lab) -> Any:
 
 def used(lab: Lab, family: int = 4) -> str:
     """Return the interface that the kernel sends by, "" for none."""
-    return lab.way_out(family)
+    return lab.used_uplink(family)
 
 
 def wait(what: Callable[[], bool], told: str, seconds: float = 15) -> float:
@@ -89,5 +89,5 @@ def events(lab: Lab) -> list[Any]:
 
 def switches(lab: Lab) -> list[str]:
     """Return the uplinks that carried IPv4 one after another, as recorded."""
-    ways = [event["carriers"]["ipv4"] for event in events(lab)]
+    ways = [event["active"]["ipv4"] for event in events(lab)]
     return [way for place, way in enumerate(ways) if place == 0 or ways[place - 1] != way]

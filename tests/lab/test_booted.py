@@ -62,7 +62,7 @@ def test_the_timer_moves_traffic_from_a_dead_gateway_and_tells_notify_d(booted: 
     assert time.monotonic() - began < 4
     wait(lambda: "now by wlan0" in booted.read("/run/told"), "word in notify.d")
     told = [json.loads(line) for line in booted.read("/run/told").splitlines()]
-    assert any(event["carriers"]["ipv4"] == "wlan0" for event in told), told
+    assert any(event["active"]["ipv4"] == "wlan0" for event in told), told
     lines = booted.journal("--unit", SERVICE, "--priority=notice")
     assert any("IPv4 now by wlan0" in line for line in lines), lines
 

@@ -22,15 +22,15 @@ def test_two_hundred_at_once_end_where_one_would(lab: Lab) -> None:
             lab.tick()
         else:
             hook = f"/etc/networkd-dispatcher/{chance.choice(STATES)}.d/50-netfail-hooks"
-            done = lab.run(hook, environment={"IFACE": chance.choice(list(lab.plugs))})
+            done = lab.run(hook, environment={"IFACE": chance.choice(list(lab.ports))})
             assert "Traceback" not in done.stderr
         return time.monotonic() - began
 
     def flap() -> None:
-        for fault, mend in ((Lab.cable_out, Lab.cable_in), (Lab.link_down, Lab.link_up)) * 2:
+        for fault, fix in ((Lab.cable_out, Lab.cable_in), (Lab.link_down, Lab.link_up)) * 2:
             fault(lab, "eth0")
             time.sleep(0.4)
-            mend(lab, "eth0")
+            fix(lab, "eth0")
             time.sleep(0.4)
 
     with ThreadPoolExecutor(200) as pool:

@@ -41,7 +41,7 @@ class Broken:
 
     code: str
     breaks: str
-    mend: str = _FIX
+    fix: str = _FIX
 
 
 _MACHINES = (
@@ -130,18 +130,18 @@ def _break_ask_mend(lab: Booted, machine: Broken) -> None:
     _shell(lab, machine.breaks)
     found = _first(lab, machine.code)
     assert found["code"] == machine.code, f"{machine.breaks}: {found}"
-    assert found["safe"] == (machine.mend == _FIX), found
-    if machine.mend == _FIX:
+    assert found["safe"] == (machine.fix == _FIX), found
+    if machine.fix == _FIX:
         done = _ask(lab, "--fix")
         assert not done["failed"], done
-        assert found["mend"][0] in done["did"]
-        if done["well"]:
+        assert found["fix"][0] in done["did"]
+        if done["healthy"]:
             return
-    elif machine.mend == _AS_TOLD:
-        for command in found["mend"]:
+    elif machine.fix == _AS_TOLD:
+        for command in found["fix"]:
             _obey(lab, command)
     else:
-        _shell(lab, machine.mend)
+        _shell(lab, machine.fix)
     _wait_healthy(lab, machine.code)
 
 
@@ -150,7 +150,7 @@ def _nobody_sees_it_too(lab: Booted, home: str) -> None:
     command = f"PYTHONPATH={home} /usr/bin/python3 -m netfail_hooks doctor"
     as_nobody = f"setpriv --reuid={_NOBODY} --regid={_NOBODY} --clear-groups sh -c {{}}"
     found = json.loads(_shell(lab, as_nobody.format(shlex.quote(f"{command} --json"))))
-    assert (found["well"], found["findings"]) == (True, [])
+    assert (found["healthy"], found["findings"]) == (True, [])
     assert ["run as root" in one for one in found["unknown"]] == [True]
     _shell(lab, f"chmod 700 {_HOOKS}/off.d")
     assert _ask(lab, "--fix", "--dry-run")["would"] == [f"chmod 0755 {_HOOKS}/off.d"]
@@ -171,7 +171,7 @@ def _a_second_manager(lab: Booted) -> None:
     _shell(lab, "dhcpcd --ipv4only --exit eth0 2>&1")
     left = _first(lab, "no-gateway")
     assert left["what"] == "eth0 has lost its default route via 192.168.1.1"
-    for command in left["mend"]:
+    for command in left["fix"]:
         _obey(lab, command)
     _wait_healthy(lab, "dhcpcd")
 
@@ -181,7 +181,7 @@ def _ask(lab: Booted, *words: str) -> Any:
     found = json.loads(done.stdout or "null")
     assert found, done.stderr
     configured = {one["code"] for one in found["findings"]} & {"not-installed", "config-wrong"}
-    assert done.returncode == (0 if found["well"] else 2 if configured else 1), done
+    assert done.returncode == (0 if found["healthy"] else 2 if configured else 1), done
     return found
 
 

@@ -52,7 +52,7 @@ def _reconfigure(lab: Lab) -> None:
 # What comes over wlan0, which the hook is about to use, and its mending; what the hook then has
 # to tell of it, and where the next one leads.
 MEANWHILE: dict[str, tuple[Act, Act, str, str]] = {
-    "gone": (lambda lab: lab.remove("wlan0"), lambda lab: lab.plug("wlan0"), _NO_DEFAULT, "usb0"),
+    "gone": (lambda lab: lab.remove("wlan0"), lambda lab: lab.port("wlan0"), _NO_DEFAULT, "usb0"),
     "renamed": (
         _shell("ip link set wlan0 down; ip link set wlan0 name other; ip link set other up"),
         _shell("ip link set other down; ip link set other name wlan0; ip link set wlan0 up"),
@@ -123,9 +123,9 @@ def _heal(lab: Lab) -> None:
         done = lab.tick()
         _refuse_traces(done)
         ours = lab.run("sh", "-c", _OURS)
-        well = json.loads(lab.netfail("check", "--json").stdout)["standings"]
-        up = [one["interface"] for one in well if (one["family"], one["verdict"]) == (4, "up")]
-        return not ours.stdout and lab.way_out() == "eth0" and up == list(lab.plugs)
+        healthy = json.loads(lab.netfail("check", "--json").stdout)["uplinks"]
+        up = [one["interface"] for one in healthy if (one["family"], one["state"]) == (4, "up")]
+        return not ours.stdout and lab.used_uplink() == "eth0" and up == list(lab.ports)
 
     wait(healed, "all as before", seconds=20)
 
@@ -135,18 +135,18 @@ def test_an_uplink_that_changes_between_look_and_act(
     installed: Lab, what: str, tried: Tried
 ) -> None:
     tried("changes between look and act", 1)
-    befall, mend, told, way = MEANWHILE[what]
+    befall, fix, told, way = MEANWHILE[what]
     _pull(installed)
     done = _late(installed, [_HOOK], befall)
     assert (done.returncode, told in done.stderr) == (1 if told else 0, True), done.stderr
     assert _ours(installed) == (_led(way) if way == "wlan0" else {})
-    assert installed.way_out() == way
+    assert installed.used_uplink() == way
     again = installed.run(_HOOK, environment=_EVENT)
     _refuse_traces(again)
     assert again.returncode == 0, again.stderr
     assert _ours(installed) == _led(way)
-    assert installed.way_out() == way
-    mend(installed)
+    assert installed.used_uplink() == way
+    fix(installed)
     _heal(installed)
 
 
@@ -177,7 +177,7 @@ def test_a_change_that_the_kernel_refuses(
     again = installed.run(_HOOK, environment=_EVENT)
     assert again.returncode == 0, again.stderr
     assert _ours(installed) == _led("wlan0")
-    assert installed.way_out() == "wlan0"
+    assert installed.used_uplink() == "wlan0"
     _heal(installed)
 
 
@@ -196,7 +196,7 @@ def test_answers_that_do_not_fit_the_buffer(
     assert _ours(installed) == ({} if status else _led("wlan0"))
     assert installed.run(_HOOK, environment=_EVENT).returncode == 0
     assert _ours(installed) == _led("wlan0")
-    assert installed.way_out() == "wlan0"
+    assert installed.used_uplink() == "wlan0"
     _heal(installed)
 
 
@@ -213,7 +213,7 @@ def test_a_hook_without_the_right_to_change_anything(installed: Lab, tried: Trie
     assert _ours(installed) == {}
     assert installed.run(_HOOK, environment=_EVENT).returncode == 0
     assert _ours(installed) == _led("wlan0")
-    assert installed.way_out() == "wlan0"
+    assert installed.used_uplink() == "wlan0"
     _heal(installed)
 
 
@@ -225,7 +225,7 @@ def test_what_is_ours_taken_away_before_the_next_look(installed: Lab, tried: Tri
     assert _ours(installed) == {}
     assert installed.run(_HOOK, environment=_EVENT).returncode == 0
     assert _ours(installed) == _led("wlan0")
-    assert installed.way_out() == "wlan0"
+    assert installed.used_uplink() == "wlan0"
     _heal(installed)
 
 
@@ -241,5 +241,5 @@ def test_what_is_ours_taken_away_while_we_take_it_away(installed: Lab, tried: Tr
     assert ["error=-ESRCH" in line for line in answers] == [True, True], answers
     assert done.returncode == 0, done.stderr
     assert "refused" not in done.stderr
-    assert (_ours(installed), installed.way_out()) == ({}, "eth0")
+    assert (_ours(installed), installed.used_uplink()) == ({}, "eth0")
     _heal(installed)

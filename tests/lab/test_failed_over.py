@@ -25,11 +25,11 @@ def _stays_away(lab: Lab, upset: Upset, limit: int) -> None:
     lab.dead_gateway("eth0")
     lab.tick()
     wait_used(lab, "wlan0")
-    with lab.timer(1), lab.watch() as watch, lab.pulse() as beat:
+    with lab.timer(1), lab.watch() as watch, lab.traffic() as traffic:
         time.sleep(SETTLED)
         upset(lab)
         time.sleep(3)
-    result = beat.result()
+    result = traffic.result()
     assert used(lab) == "wlan0"
     assert watch.used("eth0", 4) == []
     assert watch.gaps(4) == []
@@ -47,7 +47,7 @@ def test_static(lab: Lab, upset: Upset) -> None:
 def test_dhcp(make_lab: Callable[..., Lab], upset: Upset) -> None:
     lab = make_lab(start=False)
     lab.start_dhcp()
-    for name in lab.plugs:
+    for name in lab.ports:
         text = f"[Match]\nName={name}\n\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\n"
         lab.write(f"/etc/systemd/network/20-{name}.network", text)
     lab.start()
@@ -61,11 +61,11 @@ def test_the_carrier_set_up_anew_is_the_carrier_again(lab: Lab) -> None:
     lab.dead_gateway("eth0")
     lab.tick()
     wait_used(lab, "wlan0")
-    with lab.timer(1), lab.pulse() as beat:
+    with lab.timer(1), lab.traffic() as traffic:
         time.sleep(SETTLED)
         lab.run("networkctl", "reconfigure", "wlan0")
         time.sleep(3)
-    result = beat.result()
+    result = traffic.result()
     assert used(lab) == "wlan0"
     assert result.flow("out").outage_ms <= 300, result
     assert result.all_alive, result
@@ -74,7 +74,7 @@ def test_the_carrier_set_up_anew_is_the_carrier_again(lab: Lab) -> None:
 def test_router_advertisements(make_lab: Callable[..., Lab]) -> None:
     lab = make_lab(start=False)
     lab.start_dhcp()
-    for name in lab.plugs:
+    for name in lab.ports:
         text = f"[Match]\nName={name}\n\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=yes\n"
         lab.write(f"/etc/systemd/network/20-{name}.network", text)
     lab.start()

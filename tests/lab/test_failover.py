@@ -17,17 +17,17 @@ Fault = Callable[[Lab, str], None]
 
 def _out_and_in(lab: Lab, uplink: str, out: Fault, back: Fault) -> tuple[Result, Result]:
     """Break an uplink and mend it, 2000 datagrams in all; return what each half measured."""
-    with lab.timer(0.5), lab.watch() as watch, lab.pulse() as beat:
+    with lab.timer(0.5), lab.watch() as watch, lab.traffic() as traffic:
         time.sleep(SETTLED)
         out(lab, uplink)
         time.sleep(3)
         mended = time.monotonic()
         back(lab, uplink)
         wait_used(lab, "eth0")
-        time.sleep(max(0.0, beat.window[0] + 10.2 - time.monotonic()))
+        time.sleep(max(0.0, traffic.window[0] + 10.2 - time.monotonic()))
     assert watch.gaps(4) == []
-    first = beat.result(between=(beat.window[0], mended))
-    return first, beat.result(between=(mended, beat.window[1]))
+    first = traffic.result(between=(traffic.window[0], mended))
+    return first, traffic.result(between=(mended, traffic.window[1]))
 
 
 def test_at_most_a_packet_is_lost_when_the_cable_goes(lab: Lab) -> None:
@@ -38,7 +38,7 @@ def test_at_most_a_packet_is_lost_when_the_cable_goes(lab: Lab) -> None:
     assert back.lost() == 0, back
     assert back.all_alive, back
     assert out.flow("in").total + back.flow("in").total >= 2000
-    ways = [event["carriers"]["ipv4"] for event in events(lab)]
+    ways = [event["active"]["ipv4"] for event in events(lab)]
     assert "wlan0" in ways
 
 
@@ -46,7 +46,7 @@ def test_a_metric_that_networkd_forgot_is_set_again(lab: Lab) -> None:
     """As systemd 252 does when it is restarted; with what is left of the address's lifetime."""
     install(lab)
     address = ["ip", "address", "change", "192.168.1.252/24", "dev", "eth0"]
-    with lab.watch() as watch, lab.pulse() as beat:
+    with lab.watch() as watch, lab.traffic() as traffic:
         time.sleep(SETTLED)
         lab.run(*address, "valid_lft", "600", "preferred_lft", "300").check_returncode()
         assert "metric" not in _connected(lab)
@@ -56,7 +56,7 @@ def test_a_metric_that_networkd_forgot_is_set_again(lab: Lab) -> None:
     told = lab.run("ip", "-4", "address", "show", "dev", "eth0").stdout
     assert re.search(r"192.168.1.252/24 metric 100 .*\n *valid_lft (600|59\d)sec", told), told
     assert watch.gaps(4) == []
-    assert beat.result().lost() == 0
+    assert traffic.result().lost() == 0
     assert "set metric 100 of 192.168.1.252/24 on eth0" in events(lab)[-1]["did"]
 
 
@@ -73,7 +73,7 @@ def test_losing_the_standby_costs_nothing(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("out", "back"), [(Lab.link_down, Lab.link_up), (Lab.remove, Lab.plug)], ids=["down", "gone"]
+    ("out", "back"), [(Lab.link_down, Lab.link_up), (Lab.remove, Lab.port)], ids=["down", "gone"]
 )
 def test_connections_survive_a_link_that_is_down_or_gone(lab: Lab, out: Fault, back: Fault) -> None:
     install(lab)
@@ -137,11 +137,11 @@ def test_three_uplinks_of_any_name_fall_through_in_rank_order(lab: Lab) -> None:
 @pytest.mark.parametrize("lab", [{"segments": {"wlan0": 1}}], indirect=True)
 def test_on_different_subnets_the_route_moves_and_old_connections_end(lab: Lab) -> None:
     install(lab)
-    with lab.pulse() as beat:
+    with lab.traffic() as traffic:
         time.sleep(SETTLED)
         lab.cable_out("eth0")
         time.sleep(1.5)
-    result = beat.result()
+    result = traffic.result()
     assert result.lost("out") <= 2, result
     talk = result.talk("tcp-out")
     assert not talk.alive
@@ -156,6 +156,6 @@ def test_an_uplink_plugged_in_late_takes_its_place(make_lab: Callable[..., Lab])
     lab.wait_routable("wlan0")
     install(lab)
     assert used(lab) == "wlan0"
-    lab.plug("eth0")
+    lab.port("eth0")
     with lab.timer(0.5):
         wait_used(lab, "eth0")

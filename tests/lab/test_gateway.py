@@ -26,7 +26,7 @@ def test_a_dead_gateway_is_left_in_time_and_returned_to_once(
     lab: Lab, interval: int, limit: float
 ) -> None:
     install(lab, hold_down=3, interval=interval)
-    with lab.timer(interval), lab.watch() as watch, lab.pulse() as beat:
+    with lab.timer(interval), lab.watch() as watch, lab.traffic() as traffic:
         time.sleep(SETTLED)
         died = time.monotonic()
         lab.dead_gateway("eth0")
@@ -37,10 +37,10 @@ def test_a_dead_gateway_is_left_in_time_and_returned_to_once(
         wait_used(lab, "eth0", seconds=40)
         time.sleep(1)
     assert watch.gaps(4) == []
-    sick = beat.result(between=(died, mended))
+    sick = traffic.result(between=(died, mended))
     assert sick.flow("out").outage_ms <= limit * 1000, sick
     assert sick.all_alive, sick
-    returned = beat.result(between=(mended, beat.window[1]))
+    returned = traffic.result(between=(mended, traffic.window[1]))
     assert returned.lost() == 0, returned
     assert returned.all_alive, returned
     assert switches(lab)[-2:] == ["wlan0", "eth0"]
@@ -52,9 +52,9 @@ def test_a_probe_proves_its_own_uplink_though_another_reaches_the_gateway(lab: L
     done = lab.netfail("check", "--json")
     assert done.returncode == 1
     probes = {p["interface"]: p for p in json.loads(done.stdout)["probes"] if p["family"] == 4}
-    assert not probes["eth0"]["well"]
+    assert not probes["eth0"]["healthy"]
     assert "192.168.1.1" in probes["eth0"]["reason"]
-    assert probes["wlan0"]["well"]
+    assert probes["wlan0"]["healthy"]
     assert lab.run(sys.executable, "-c", REACH, "192.168.1.1").stdout == "refused\n"
 
 
@@ -91,17 +91,17 @@ def test_status_tells_why_and_how_long(lab: Lab) -> None:
     lab.alive_gateway("eth0")
     lab.tick()
     shown = lab.netfail("status").stdout
-    assert "held" in shown
+    assert "recovering" in shown
     uplinks = {uplink["interface"]: uplink for uplink in status(lab)["uplinks"]}
     assert list(uplinks) == ["eth0", "wlan0"]
 
 
 def _deafen(lab: Lab, name: str) -> None:
     """Let what an uplink sends arrive, and nothing come back to it."""
-    plug, link = lab.plugs[name], f"/sys/class/net/{name}/address"
+    port, link = lab.ports[name], f"/sys/class/net/{name}/address"
     flags = "learning off flood off mcast_flood off bcast_flood off"
     mac = lab.read(link).strip()
-    script = f"bridge link set dev {plug.port} {flags}; bridge fdb del {mac} dev {plug.port} master"
+    script = f"bridge link set dev {port.port} {flags}; bridge fdb del {mac} dev {port.port} master"
     lab.run_lan("sh", "-ec", script).check_returncode()
 
 
@@ -113,21 +113,21 @@ def test_asking_through_an_uplink_that_hears_nothing_draws_no_traffic_to_it(
     install(lab, interval=1)
     with lab.timer(0.5):
         _deafen(lab, deaf)
-        well = "wlan0" if deaf == "eth0" else "eth0"
+        healthy = "wlan0" if deaf == "eth0" else "eth0"
         wait(lambda: lab.netfail("check").returncode == 1, f"{deaf} to be judged")
-        wait_used(lab, well)
+        wait_used(lab, healthy)
         for address in ("192.168.1.252", "192.168.1.25"):
-            with lab.pulse(address=address) as beat:
+            with lab.traffic(address=address) as traffic:
                 time.sleep(2.5)
-            assert beat.result().lost() <= 1, (address, beat.result())
+            assert traffic.result().lost() <= 1, (address, traffic.result())
 
 
 @pytest.mark.parametrize("targets", ['["icmp:198.51.100.1"]', '["tcp:198.51.100.1:9"]'])
 def test_targets_are_asked_without_drawing_traffic_to_a_standby(lab: Lab, targets: str) -> None:
     install(lab, targets=targets, interval=1)
-    with lab.timer(0.3), lab.pulse() as beat:
+    with lab.timer(0.3), lab.traffic() as traffic:
         time.sleep(4)
-    assert beat.result().lost() == 0, beat.result()
+    assert traffic.result().lost() == 0, traffic.result()
     assert used(lab) == "eth0"
     done = lab.netfail("check", "--json")
     assert done.returncode == 0, done.stdout

@@ -36,7 +36,7 @@ LOOK = {
     "netfail_hooks.policy.routes",
     "netfail_hooks.policy.health",
     "netfail_hooks.lock",
-    "netfail_hooks.policy.memory",
+    "netfail_hooks.policy.state",
     "netfail_hooks.kernel.apply",
     "netfail_hooks.kernel.observe",
     "netfail_hooks.reconcile",
@@ -55,7 +55,7 @@ PROBE = {
     "select",
 }
 ACT = {
-    "netfail_hooks.reconcile.act",
+    "netfail_hooks.reconcile.converge",
     "netfail_hooks.kernel.announce",
     "netfail_hooks.kernel.apply",
 }

@@ -32,12 +32,12 @@ def _run(lab: Lab, *words: str) -> None:
 
 def _quietly(lab: Lab, *words: str, ipv6: bool = False) -> Result:
     """Run a command of ours under the pulse; the default route must never be away."""
-    with lab.watch() as watch, lab.pulse(ipv6=ipv6) as beat:
+    with lab.watch() as watch, lab.traffic(ipv6=ipv6) as traffic:
         time.sleep(SETTLED)
         _run(lab, *words)
         time.sleep(1)
     assert watch.gaps(4) == []
-    return beat.result()
+    return traffic.result()
 
 
 def test_files_modes_and_routes_come_back_and_nothing_is_lost(lab: Lab) -> None:
@@ -71,8 +71,8 @@ def test_metrics_are_in_force_at_once_on_connected_routes_too(lab: Lab) -> None:
 def test_both_families(make_lab: MakeLab) -> None:
     lab = make_lab(start=False)
     for path, text in lab.howto_files().items():
-        plug = lab.plugs[path.rpartition("-")[2].removesuffix(".network")]
-        lab.write(path, f"{text}Address={plug.host6}/64\nGateway={gateway6(plug.segment)}\n")
+        port = lab.ports[path.rpartition("-")[2].removesuffix(".network")]
+        lab.write(path, f"{text}Address={port.host6}/64\nGateway={gateway6(port.segment)}\n")
     lab.start()
     wait(lambda: used(lab, 6) != "", "a way out for IPv6")
     before = shape(lab)
@@ -88,7 +88,7 @@ def test_both_families(make_lab: MakeLab) -> None:
 def test_addresses_from_dhcp(make_lab: MakeLab) -> None:
     lab = make_lab(start=False)
     lab.start_dhcp()
-    for name in lab.plugs:
+    for name in lab.ports:
         text = f"[Match]\nName={name}\n\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\n"
         lab.write(f"/etc/systemd/network/20-{name}.network", text)
     lab.start()

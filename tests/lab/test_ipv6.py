@@ -16,8 +16,8 @@ from tests.lab.suite import SETTLED, install, wait_used
 def dual(make_lab: Callable[..., Lab]) -> Lab:
     lab = make_lab(start=False)
     for path, text in lab.howto_files().items():
-        plug = lab.plugs[path.rpartition("-")[2].removesuffix(".network")]
-        lab.write(path, f"{text}Address={plug.host6}/64\nGateway={gateway6(plug.segment)}\n")
+        port = lab.ports[path.rpartition("-")[2].removesuffix(".network")]
+        lab.write(path, f"{text}Address={port.host6}/64\nGateway={gateway6(port.segment)}\n")
     lab.start()
     install(lab)
     wait_used(lab, "eth0", 6)
@@ -32,7 +32,7 @@ def dual(make_lab: Callable[..., Lab]) -> Lab:
 def test_connections_survive(
     dual: Lab, out: Callable[[Lab, str], None], back: Callable[[Lab, str], None]
 ) -> None:
-    with dual.timer(0.5), dual.watch() as watch, dual.pulse(ipv6=True) as beat:
+    with dual.timer(0.5), dual.watch() as watch, dual.traffic(ipv6=True) as traffic:
         time.sleep(SETTLED)
         out(dual, "eth0")
         time.sleep(2)
@@ -40,10 +40,10 @@ def test_connections_survive(
         back(dual, "eth0")
         wait_used(dual, "eth0", 6)
         time.sleep(1)
-    lost = beat.result(between=(beat.window[0], mended))
+    lost = traffic.result(between=(traffic.window[0], mended))
     assert lost.all_alive, lost
     assert lost.stall_ms <= 500, lost
-    returned = beat.result(between=(mended, beat.window[1]))
+    returned = traffic.result(between=(mended, traffic.window[1]))
     assert returned.lost() <= 2, returned
     assert watch.gaps(4) == []
 

@@ -38,7 +38,7 @@ def show(*told):
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    with Lab(bare=True) as lab:
+    with Lab(unmanaged=True) as lab:
         lab.start()
         yield lab
 
@@ -50,14 +50,14 @@ def _python(lab: Lab, code: str) -> Any:
 
 
 def test_an_observation_tells_what_the_kernel_has(lab: Lab) -> None:
-    seen = _python(lab, "show()")
-    links = {link["name"]: link for link in seen["links"]}
+    observed = _python(lab, "show()")
+    links = {link["name"]: link for link in observed["links"]}
     assert set(links) == {"eth0", "wlan0"}
     assert links["eth0"]["carrier"]
-    assert {a["address"] for a in seen["addresses"]} >= {"192.168.1.252", "192.168.1.25"}
+    assert {a["address"] for a in observed["addresses"]} >= {"192.168.1.252", "192.168.1.25"}
     lab.cable_out("eth0")
-    seen = _python(lab, "show()")
-    assert {link["name"]: link["carrier"] for link in seen["links"]} == {
+    observed = _python(lab, "show()")
+    assert {link["name"]: link["carrier"] for link in observed["links"]} == {
         "eth0": False,
         "wlan0": True,
     }

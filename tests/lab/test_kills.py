@@ -21,7 +21,7 @@ from netfail_hooks.install.nodes import Node
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import gateway6
 from netfail_hooks.paths import package_home
-from netfail_hooks.policy import memory
+from netfail_hooks.policy import state as state_file
 from tests.conftest import Tried
 from tests.lab.kills import Call, check, interrupt, kill, points, trace
 from tests.lab.suite import ROUTES, SETTINGS, install, shape, wait
@@ -43,8 +43,8 @@ def dual(make_lab: Callable[..., Lab]) -> Lab:
     """Return a host with IPv6, whose addresses are moved by the hook."""
     lab = make_lab(start=False)
     for path, text in lab.howto_files().items():
-        plug = lab.plugs[path.rpartition("-")[2].removesuffix(".network")]
-        lab.write(path, f"{text}Address={plug.host6}/64\nGateway={gateway6(plug.segment)}\n")
+        port = lab.ports[path.rpartition("-")[2].removesuffix(".network")]
+        lab.write(path, f"{text}Address={port.host6}/64\nGateway={gateway6(port.segment)}\n")
     lab.start()
     return lab
 
@@ -58,11 +58,11 @@ def _carrier(lab: Lab, *, there: bool) -> None:
 
 def _standing(lab: Lab) -> list[str]:
     """Return the host's routes and addresses, and what is remembered but for its times."""
-    kept = memory.parse(lab.read("/run/netfail-hooks/state"))
-    thought = [f"{one.interface} {one.family} {one.verdict}" for one in kept.standings]
-    thought += [f"{one.family} by {one.interface}" for one in kept.carriers]
-    thought += [f"{one.address} of {one.interface}" for one in kept.kept]
-    thought += [f"{one.address} is with {one.interface}" for one in kept.answers]
+    kept = state_file.parse(lab.read("/run/netfail-hooks/state"))
+    thought = [f"{one.interface} {one.family} {one.state}" for one in kept.uplinks]
+    thought += [f"{one.family} by {one.interface}" for one in kept.active]
+    thought += [f"{one.address} of {one.interface}" for one in kept.known_addresses]
+    thought += [f"{one.address} is with {one.interface}" for one in kept.owners]
     return [*sorted(shape(lab, ROUTES)), *thought]
 
 
@@ -72,8 +72,8 @@ def _recorded(lab: Lab) -> list[tuple[str, str]]:
     found = []
     for line in "".join(lab.read(place) for place in places).splitlines():
         entry = json.loads(line)
-        before = [one["interface"] for one in entry["before"]["carriers"] if one["family"] == 4]
-        found.append(("".join(before), entry["carriers"]["ipv4"]))
+        before = [one["interface"] for one in entry["before"]["active"] if one["family"] == 4]
+        found.append(("".join(before), entry["active"]["ipv4"]))
     return found
 
 
@@ -83,7 +83,7 @@ def _refuse_halves(lab: Lab) -> None:
         text = lab.read(f"/run/netfail-hooks/{name}")
         assert not text or text.endswith("\nend\n"), f"{name}: {text}"
     state = lab.read("/run/netfail-hooks/state")
-    assert not state or memory.parse(state)
+    assert not state or state_file.parse(state)
     _recorded(lab)
 
 
@@ -152,7 +152,7 @@ def _files(lab: Lab) -> dict[str, Node]:
     for top in ("/etc", "/var/lib/netfail-hooks"):
         for folder, _, names in os.walk(lab.root + top):
             for name in names:
-                node = nodes.look(f"{folder}/{name}")
+                node = nodes.read(f"{folder}/{name}")
                 if node and not name.endswith(".netfail-new") and name != "manifest.json":
                     found[f"{folder}/{name}".removeprefix(lab.root)] = node
     return found
@@ -167,17 +167,17 @@ class Life:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self.bare = (_files(lab), _kernel(lab))
+        self.unmanaged = (_files(lab), _kernel(lab))
         self.installs = points(trace(lab, _INSTALL, _HERE))
         self.full = (_files(lab), _kernel(lab))
         self.uninstalls = points(trace(lab, _UNINSTALL, _HERE))
-        self.expect(self.bare, "uninstall")
+        self.expect(self.unmanaged, "uninstall")
 
     def kill(self, argv: Sequence[str], at: Call, wanted: tuple[dict[str, Node], list[str]]) -> int:
         """Kill a command, then run it to its end; return how many changes it had made."""
         done = kill(self.lab, argv, at, _HERE)
         for path, node in _files(self.lab).items():
-            assert node in (self.bare[0].get(path), self.full[0].get(path)), f"{path}: {at}"
+            assert node in (self.unmanaged[0].get(path), self.full[0].get(path)), f"{path}: {at}"
         manifest.load(self.lab.paths)
         again = self.lab.run(*argv, environment=_HERE, seconds=60)
         assert again.returncode == 0, f"after a kill at {at}: {again.stderr}"
@@ -249,7 +249,7 @@ def test_killed_install_and_uninstall_are_finished_by_the_next(
             tried("kill points: install", 1)
             life.kill(_INSTALL, one or installs[0], life.full)
             tried("kill points: uninstall", 1)
-            life.kill(_UNINSTALL, other or life.uninstalls[-1], life.bare)
+            life.kill(_UNINSTALL, other or life.uninstalls[-1], life.unmanaged)
     assert (watch.gaps(4), watch.gaps(6)) == ([], [])
 
 
@@ -258,5 +258,5 @@ def test_an_interrupted_install_leaves_all_as_it_was_and_a_way_out_all_the_while
     reload = [call for call in life.installs if call.name == "vfork"][-1]
     with dual.watch() as watch:
         interrupt(dual, _INSTALL, reload, _HERE)
-        life.expect(life.bare, "an interrupt")
+        life.expect(life.unmanaged, "an interrupt")
     assert (watch.gaps(4), watch.gaps(6)) == ([], [])

@@ -42,7 +42,7 @@ def _reaches(lab: Lab) -> bool:
 
 
 def test_the_pulse_counts_what_is_lost(lab: Lab) -> None:
-    with lab.pulse() as beat:
+    with lab.traffic() as traffic:
         time.sleep(1)
         lab.cable_out("eth0")
         lab.cable_out("wlan0")
@@ -50,16 +50,16 @@ def test_the_pulse_counts_what_is_lost(lab: Lab) -> None:
         lab.cable_in("eth0")
         lab.cable_in("wlan0")
         time.sleep(3)
-    assert beat.result().lost("out") >= 90
+    assert traffic.result().lost("out") >= 90
     (begin, end), *_ = lab.dark()
-    assert beat.result(between=(beat.window[0], begin)).lost("out") == 0
+    assert traffic.result(between=(traffic.window[0], begin)).lost("out") == 0
     assert 0.5 <= end - begin < 1
 
 
 def test_a_gap_of_the_default_route_is_seen_and_a_replacement_is_none(
     make_lab: Callable[..., Lab],
 ) -> None:
-    lab = make_lab(start=False, bare=True)
+    lab = make_lab(start=False, unmanaged=True)
     lab.start()
     with lab.watch() as watch:
         lab.run(
@@ -104,7 +104,7 @@ def test_a_gap_of_the_default_route_is_seen_and_a_replacement_is_none(
 
 def test_two_labs_do_not_see_each_other_and_leave_nothing() -> None:
     before = _mine()
-    with Lab(bare=True) as one, Lab(bare=True) as other:
+    with Lab(unmanaged=True) as one, Lab(unmanaged=True) as other:
         one.start()
         other.start()
         one.link_down("eth0")

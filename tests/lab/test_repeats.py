@@ -79,7 +79,7 @@ def test_a_failover_that_cannot_be_remembered_is_recorded_once(ready: Lab, tried
     _fill(ready, _RUN)
     ready.cable_out("eth0")
     said = _checks(ready, tried)
-    assert [one["carriers"]["ipv4"] for one in events(ready)[known:]] == ["wlan0"]
+    assert [one["active"]["ipv4"] for one in events(ready)[known:]] == ["wlan0"]
     assert said.count("cannot remember") == said.count("cannot notify") == 1
     assert _told(ready) == 0
     ready.run("umount", _RUN).check_returncode()

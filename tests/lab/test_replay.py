@@ -80,5 +80,5 @@ def test_the_sandbox_plays_a_list_on_real_interfaces(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lost, back, dead = done.stdout.partition("eth0=no-carrier:")[2].split(":\n")
     assert "eth0 IPv4 down (no carrier); IPv4 now by wlan0" in lost
-    assert "eth0 IPv4 held for 10 s" in back
+    assert "eth0 IPv4 recovering for 10 s" in back
     assert "wlan0 IPv4 down (no answer from gateway 192.168.1.1" in dead

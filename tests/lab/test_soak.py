@@ -38,7 +38,7 @@ FAULTS: list[tuple[Act, Act]] = [
     (Lab.cable_out, Lab.cable_in),
     (Lab.link_down, Lab.link_up),
     (Lab.dead_gateway, Lab.alive_gateway),
-    (Lab.remove, Lab.plug),
+    (Lab.remove, Lab.port),
     (Lab.drop_address, Lab.return_address),
     (lambda lab, name: lab.run("networkctl", "reconfigure", name), _nothing),
 ]
@@ -56,7 +56,7 @@ class Storm:
     def blow(self, seconds: float) -> None:
         """Leave one uplink after another alone, and let something happen to the others."""
         end = time.monotonic() + seconds
-        names = list(self._lab.plugs)
+        names = list(self._lab.ports)
         anchor = names[0]
         while time.monotonic() < end:
             until = min(end, time.monotonic() + _PHASE)
@@ -77,10 +77,10 @@ class Storm:
         if name in self._mending:
             self._mend(name)
             return
-        fault, mend = self._chance.choice(FAULTS)
+        fault, fix = self._chance.choice(FAULTS)
         with contextlib.suppress(Problem):  # an address that networkd has not set yet
             fault(self._lab, name)
-        self._mending[name] = mend
+        self._mending[name] = fix
 
     def _mend(self, name: str) -> None:
         self._mending.pop(name, _nothing)(self._lab, name)
@@ -107,9 +107,9 @@ def _entries(lab: Lab) -> list[Any]:
     return [json.loads(line) for line in "".join(texts).splitlines()]
 
 
-def _thought(memory: Any) -> list[tuple[Any, ...]]:
-    stands = [(one["interface"], one["family"], one["verdict"]) for one in memory["standings"]]
-    return [*stands, *((one["family"], one["interface"]) for one in memory["carriers"])]
+def _thought(state: Any) -> list[tuple[Any, ...]]:
+    stands = [(one["interface"], one["family"], one["state"]) for one in state["uplinks"]]
+    return [*stands, *((one["family"], one["interface"]) for one in state["active"])]
 
 
 def _processes(lab: Lab) -> int:

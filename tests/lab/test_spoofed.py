@@ -23,7 +23,7 @@ _TARGET = "198.51.100.1"
 @contextlib.contextmanager
 def _spoofing(lab: Lab, *words: str) -> Iterator[None]:
     text = Path(__file__).with_name("spoofer.py").read_text(encoding="utf-8")
-    speaker = lab.holder.popen([sys.executable, "-IS", "-c", text, *words], netns="lan")
+    speaker = lab.namespaces.popen([sys.executable, "-IS", "-c", text, *words], netns="lan")
     assert speaker.stdout is not None
     assert speaker.stdout.readline() == b"begun\n"
     try:
@@ -46,28 +46,32 @@ def test_what_is_not_the_gateways_own_answer_does_not_count(
 ) -> None:
     lab = make_lab(start=False)
     for path, text in lab.howto_files().items():
-        plug = lab.plugs[path.rpartition("-")[2].removesuffix(".network")]
-        lab.write(path, f"{text}Address={plug.host6}/64\nGateway={gateway6(plug.segment)}\n")
+        port = lab.ports[path.rpartition("-")[2].removesuffix(".network")]
+        lab.write(path, f"{text}Address={port.host6}/64\nGateway={gateway6(port.segment)}\n")
     lab.start()
     install(lab, hold_down=0)
     lab.dead_gateway("eth0")
     tried("spoofed answers", 12)
     with _spoofing(lab, "wrong"):
         judged = _judged(lab)
-    assert {family: one["well"] for family, one in judged.items()} == {4: False, 6: False}
-    assert (lab.way_out(4), lab.way_out(6)) == ("wlan0", "wlan0")
+    assert {family: one["healthy"] for family, one in judged.items()} == {4: False, 6: False}
+    assert (lab.used_uplink(4), lab.used_uplink(6)) == ("wlan0", "wlan0")
     with _spoofing(lab, "right"):  # the very thing, to see that it would count
         judged = _judged(lab)
-    assert {family: one["well"] for family, one in judged.items()} == {4: True, 6: True}
+    assert {family: one["healthy"] for family, one in judged.items()} == {4: True, 6: True}
 
 
 def test_an_echo_from_somebody_else_does_not_count(lab: Lab, tried: Tried) -> None:
     install(lab, targets=f'["icmp:{_TARGET}"]', hold_down=0, more="successes = 1\n")
-    for source, by, well in (("198.51.100.2", 0, False), (_TARGET, 1, False), (_TARGET, 0, True)):
+    for source, by, healthy in (
+        ("198.51.100.2", 0, False),
+        (_TARGET, 1, False),
+        (_TARGET, 0, True),
+    ):
         tried("spoofed answers", 1)
         # A standby's target is asked through the one that carries the traffic.
         lab.alive_gateway("eth0")
-        wait(lambda: not lab.tick().returncode and lab.way_out() == "eth0", "traffic by eth0")
+        wait(lambda: not lab.tick().returncode and lab.used_uplink() == "eth0", "traffic by eth0")
         lab.dead_gateway("eth0")
         with _spoofing(lab, "router", source, str(by)):
-            assert _judged(lab)[4]["well"] is well, (source, by)
+            assert _judged(lab)[4]["healthy"] is healthy, (source, by)

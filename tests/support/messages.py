@@ -103,5 +103,5 @@ class Kernel:
     def change(self, kind: int, flags: int, body: bytes) -> None:
         self.changed.append((kind, flags, body))
 
-    def seen(self, config: Config = CONFIG) -> Observation:
+    def observed(self, config: Config = CONFIG) -> Observation:
         return observe.observe(config, cast("rt.Netlink", self))

@@ -26,6 +26,6 @@ def look(world: World, name: str, state: str) -> Run:
 
 def probe(world: World, trigger: str) -> Run:
     """Return the run that looks now, after a round of probes."""
-    before, seen = world.memory, replace(world.look(), probes=world.results())
+    before, observed = world.state, replace(world.look(), probes=world.results())
     changes = world.reconcile()
-    return Run(trigger, world.config, seen, before, world.memory, changes, (), 7)
+    return Run(trigger, world.config, observed, before, world.state, changes, (), 7)

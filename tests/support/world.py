@@ -9,14 +9,14 @@ from netfail_hooks.policy.changes import (
     Change,
     DropAddress,
     DropRoute,
-    Forget,
+    FlushNeighbours,
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.policy.choose import think
+from netfail_hooks.policy.choose import next_state
 from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route, Sysctl
-from netfail_hooks.policy.memory import Memory
 from netfail_hooks.policy.routes import decide
+from netfail_hooks.policy.state import State
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
 
@@ -55,7 +55,7 @@ class World:
         self.sysctls.update(dict.fromkeys(broken, "0"))
         self.finer: dict[str, list[str]] = {}  # more connected routes, as DHCP brings
         self.sick: set[str] = set()  # link up, nothing behind it
-        self.memory = Memory()
+        self.state = State()
         self.done: tuple[Change, ...] = ()
         self.trail: list[Change] = []
 
@@ -98,12 +98,12 @@ class World:
 
     def reconcile(self, *, probe: bool = True) -> tuple[Change, ...]:
         """Run the pure core once and make its changes, one by one."""
-        seen = self.look()
+        observed = self.look()
         if probe:
-            seen = replace(seen, probes=self.results())
-        after = think(self.config, seen, self.memory)
-        self.done = decide(self.config, seen, self.memory, after)
-        self.memory = after
+            observed = replace(observed, probes=self.results())
+        after = next_state(self.config, observed, self.state)
+        self.done = decide(self.config, observed, self.state, after)
+        self.state = after
         for change in self.done:
             self.make(change)
         return self.done
@@ -125,17 +125,17 @@ class World:
                 self.addresses = [a for a in self.addresses if a != address]
             case SetSysctl(sysctl):
                 self.sysctls[sysctl.key] = sysctl.setting
-            case Forget(interface):
+            case FlushNeighbours(interface):
                 self.resolved.discard(interface)
                 self.waiting.discard(interface)
         self.trail.append(change)
 
     def way(self, family: int = 4) -> str:
         """Return the uplink that the kernel would send by, "" for none."""
-        seen = self.look()
+        observed = self.look()
         alive = [
             r
-            for r in seen.routes
+            for r in observed.routes
             if r.family == family and r.destination == "default" and not r.linkdown
         ]
         return min(alive, key=lambda r: r.metric).interface if alive else ""

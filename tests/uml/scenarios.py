@@ -224,11 +224,11 @@ def _fault(
 
 
 def _cost(lab: Lab, act: Callable[[Lab, str], None], seconds: int) -> Results:
-    with lab.pulse(address=OWN) as beat:
+    with lab.traffic(address=OWN) as traffic:
         time.sleep(SETTLED)
         act(lab, "eth0")
         time.sleep(seconds)
-    found = beat.result()
+    found = traffic.result()
     return {
         "outage": max(flow.outage_ms for flow in found.flows),
         "lost": found.lost(),

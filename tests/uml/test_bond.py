@@ -14,7 +14,7 @@ _UNTRACED = (6, 16)  # the kernel whose processes start quickly (kernel.py)
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     found = boot(tmp_path_factory.mktemp("uml"))
     for name, row in found.get("rows", {}).items():
         tcp = "alive" if row["alive"] else "DEAD"
@@ -29,43 +29,45 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return found
 
 
-def test_nothing_went_wrong(seen: Any) -> None:
-    assert not seen["errors"], "\n".join(f"{k}:\n{v}" for k, v in seen["errors"].items())
+def test_nothing_went_wrong(observed: Any) -> None:
+    assert not observed["errors"], "\n".join(f"{k}:\n{v}" for k, v in observed["errors"].items())
 
 
 @pytest.mark.parametrize("interval", [100, 250])
 @pytest.mark.parametrize("fault", ["cable out", "dead gateway"])
-def test_the_kernel_alone_moves_the_traffic_in_time(seen: Any, interval: int, fault: str) -> None:
-    row = seen["rows"][f"{interval} ms, {fault}, no hooks"]
+def test_the_kernel_alone_moves_the_traffic_in_time(
+    observed: Any, interval: int, fault: str
+) -> None:
+    row = observed["rows"][f"{interval} ms, {fault}, no hooks"]
     assert row["outage"] <= _LIMITS[interval], row
     assert row["active"] == "wlan0"
 
 
 @pytest.mark.parametrize("interval", [100, 1000])
-def test_a_hook_is_quicker_than_the_monitor(seen: Any, interval: int) -> None:
-    row = seen["rows"][f"{interval} ms, cable out, hooks"]
-    assert row["outage"] <= _limit(seen, interval), row
+def test_a_hook_is_quicker_than_the_monitor(observed: Any, interval: int) -> None:
+    row = observed["rows"][f"{interval} ms, cable out, hooks"]
+    assert row["outage"] <= _limit(observed, interval), row
     assert row["active"] == "wlan0"
 
 
-def _limit(seen: Any, interval: int) -> float:
+def _limit(observed: Any, interval: int) -> float:
     """Return the milliseconds that a hook has: more only where processes are traced."""
-    version = tuple(int(one) for one in seen["kernel"].split(".")[:2])
+    version = tuple(int(one) for one in observed["kernel"].split(".")[:2])
     if version >= _UNTRACED:
         return BY_HOOK
-    return max(BY_HOOK + float(seen["slowness"]), _LIMITS.get(interval, 0))
+    return max(BY_HOOK + float(observed["slowness"]), _LIMITS.get(interval, 0))
 
 
-def test_a_hook_tells_what_it_did(seen: Any) -> None:
-    done = [one for event in seen["events"] for one in event["did"]]
+def test_a_hook_tells_what_it_did(observed: Any) -> None:
+    done = [one for event in observed["events"] for one in event["did"]]
     assert "make wlan0 the active slave of bond0" in done
     assert "announce 192.168.1.252 from bond0" in done
-    assert not [one for event in seen["events"] for one in event["failed"]]
+    assert not [one for event in observed["events"] for one in event["failed"]]
 
 
-def test_failback_loses_nothing_and_everything_survives(seen: Any) -> None:
-    assert len(seen["rows"]) == 16
-    for name, row in seen["rows"].items():
+def test_failback_loses_nothing_and_everything_survives(observed: Any) -> None:
+    assert len(observed["rows"]) == 16
+    for name, row in observed["rows"].items():
         assert row["alive"], name
         assert row["address"], name
         if name.endswith("back"):
@@ -73,7 +75,7 @@ def test_failback_loses_nothing_and_everything_survives(seen: Any) -> None:
             assert row["active"] == "eth0"
 
 
-def test_the_bond_is_what_the_howto_meant(seen: Any) -> None:
+def test_the_bond_is_what_the_howto_meant(observed: Any) -> None:
     for part in (
         "mode active-backup",
         "arp_interval 100",
@@ -82,39 +84,39 @@ def test_the_bond_is_what_the_howto_meant(seen: Any) -> None:
         "arp_all_targets any",
         "primary eth0",
     ):
-        assert part in seen["detail"]
-    assert "every 1000 ms" in seen["slower"]
+        assert part in observed["detail"]
+    assert "every 1000 ms" in observed["slower"]
 
 
-def test_a_check_sees_what_the_kernel_did_alone(seen: Any) -> None:
-    assert "wlan0  IPv4  up  carries the traffic" in seen["own accord"]
-    assert "eth0   IPv4  down (no answer to the kernel's monitor)" in seen["own accord"]
-    assert "did: announce 192.168.1.252 from bond0" in seen["own accord"]
-    assert "2. wlan0 * ok        carrier, active slave" in seen["status"]
-    slaves = {one["interface"]: one for one in seen["status json"]["slaves"]}
+def test_a_check_sees_what_the_kernel_did_alone(observed: Any) -> None:
+    assert "wlan0  IPv4  up  carries the traffic" in observed["own accord"]
+    assert "eth0   IPv4  down (no answer to the kernel's monitor)" in observed["own accord"]
+    assert "did: announce 192.168.1.252 from bond0" in observed["own accord"]
+    assert "2. wlan0 * ok        carrier, active slave" in observed["status"]
+    slaves = {one["interface"]: one for one in observed["status json"]["slaves"]}
     assert slaves["eth0"]["failures"] == 1
     assert slaves["eth0"]["link"] == "down"
-    assert seen["status json"]["active"] == "wlan0"
+    assert observed["status json"]["active"] == "wlan0"
 
 
-def test_a_missing_slave_is_put_back_and_decisions_replay(seen: Any) -> None:
-    assert seen["enslaved again"]
-    assert seen["replay"][0] == 0, seen["replay"][1]
+def test_a_missing_slave_is_put_back_and_decisions_replay(observed: Any) -> None:
+    assert observed["enslaved again"]
+    assert observed["replay"][0] == 0, observed["replay"][1]
 
 
-def test_modes_switch_both_ways_and_roll_back(seen: Any) -> None:
-    assert seen["no answer"][0] == 1
-    assert "no gateway answered" in seen["no answer"][1]
-    assert seen["after a kill"].split()[:3] == ["1.", "eth0", "*"]
-    assert "dev eth0" in seen["routes"]
-    assert "dev wlan0" in seen["routes"]
-    assert "bond0" not in seen["routes"]
-    assert "default via 192.168.1.1 dev bond0" in seen["bond"]
-    assert seen["bond gone"]
+def test_modes_switch_both_ways_and_roll_back(observed: Any) -> None:
+    assert observed["no answer"][0] == 1
+    assert "no gateway answered" in observed["no answer"][1]
+    assert observed["after a kill"].split()[:3] == ["1.", "eth0", "*"]
+    assert "dev eth0" in observed["routes"]
+    assert "dev wlan0" in observed["routes"]
+    assert "bond0" not in observed["routes"]
+    assert "default via 192.168.1.1 dev bond0" in observed["bond"]
+    assert observed["bond gone"]
 
 
-def test_the_howtos_bond_is_named_wrong_set_right_and_given_back(seen: Any) -> None:
-    found = seen["howto"]
+def test_the_howtos_bond_is_named_wrong_set_right_and_given_back(observed: Any) -> None:
+    found = observed["howto"]
     assert "balance-rr" in found["was"]
     for part in ("balance-rr", "FailOverMACPolicy", "no ARP monitor", "PrimarySlave"):
         assert part in found["notes"]

@@ -19,9 +19,9 @@ from netfail_hooks.names import contains
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd.match import Nic, Source
 from netfail_hooks.networkd.takeover import take_over
-from netfail_hooks.policy import memory
+from netfail_hooks.policy import state as state_file
 from netfail_hooks.policy.changes import AddAddress, SetRoute
-from netfail_hooks.policy.choose import think
+from netfail_hooks.policy.choose import next_state
 from netfail_hooks.policy.routes import decide
 from netfail_hooks.recorder import counters
 from netfail_hooks.values import replace
@@ -251,25 +251,25 @@ def test_a_spoilt_memory_leads_nowhere_but_out_by_an_uplink(
         world.reconcile()
         world.now += 1000
     try:
-        before = memory.parse(_spoilt(data, memory.render(world.memory)))
+        before = state_file.parse(_spoilt(data, state_file.render(world.state)))
     except ValueError:
         return
-    seen = world.look()
-    after = think(world.config, seen, before)
-    ways = {(r.interface, r.gateway) for r in seen.routes} | {("eth0", ""), ("wlan0", "")}
-    for change in decide(world.config, seen, before, after):
+    observed = world.look()
+    after = next_state(world.config, observed, before)
+    ways = {(r.interface, r.gateway) for r in observed.routes} | {("eth0", ""), ("wlan0", "")}
+    for change in decide(world.config, observed, before, after):
         if isinstance(change, SetRoute):
             assert (change.route.interface, change.route.gateway) in ways
         if isinstance(change, AddAddress):
-            near = seen.connected(change.address.interface, change.address.family)
+            near = observed.connected(change.address.interface, change.address.family)
             assert any(contains(one.destination, change.address.address) for one in near)
-    assert memory.parse(memory.render(after)) == after
+    assert state_file.parse(state_file.render(after)) == after
 
 
 @fuzz
 @given(data=st.data())
 def test_a_spoilt_tally_is_refused_or_counts(data: st.DataObject, tried: Tried) -> None:
     tried("fuzz inputs: state", 1)
-    text = counters.render((counters.Count("eth0", 4, 3, 5), counters.Count("", 6, 1, 7)))
+    text = counters.render((counters.Counter("eth0", 4, 3, 5), counters.Counter("", 6, 1, 7)))
     with contextlib.suppress(ValueError):
         assert isinstance(counters.parse(_spoilt(data, text)), tuple)

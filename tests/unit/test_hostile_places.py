@@ -18,8 +18,8 @@ from netfail_hooks.files import only_root_can_change, own_directory
 from netfail_hooks.install import manifest
 from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy import memory
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy import state as state_file
+from netfail_hooks.policy.state import State
 from netfail_hooks.reconcile import notify
 from tests.conftest import Tried
 from tests.support import ROOT
@@ -108,7 +108,7 @@ def test_a_state_file_that_is_not_ours_is_not_believed(
 ) -> None:
     tried("spoilt files and directories", 1)
     state = place / "state"
-    wrong = memory.render(Memory((memory.Standing("evil0", 4, "up", 1),)))
+    wrong = state_file.render(State((state_file.UplinkState("evil0", 4, "up", 1),)))
     if kind == "fifo":
         os.mkfifo(state)
     elif kind == "directory":
@@ -120,7 +120,7 @@ def test_a_state_file_that_is_not_ours_is_not_believed(
         state.write_text(wrong)
         state.chmod(0o666 if kind == "open to all" else 0o600)
         os.chown(state, NOBODY if kind == "somebody's" else 0, 0)
-    assert reconcile.load_state(str(state)) == Memory()
+    assert reconcile.load_state(str(state)) == State()
 
 
 def test_a_config_that_is_no_file_is_told_at_once(tmp_path: Path, tried: Tried) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from netfail_hooks import recorder
-from netfail_hooks.install import detour
+from netfail_hooks.install import diversion
 from netfail_hooks.policy import choose
 from netfail_hooks.policy import routes as decisions
 from netfail_hooks.replay.decisions import again
@@ -72,14 +72,14 @@ def test_no_life_breaks_an_invariant(tried: Tried) -> None:
     tried("steps of the model", lives * LIFE)
 
 
-_think, _decide, _plan = choose.think, decisions.decide, detour.plan
+_think, _decide, _plan = choose.next_state, decisions.decide, diversion.route_plan
 
 
 def _trusting(*args: object) -> object:
     """Judge as if a returning uplink needed no probes and no hold-down."""
     after = _think(*args)  # type: ignore[arg-type]
-    healed = (replace(s, verdict="up") if s.verdict == "held" else s for s in after.standings)
-    return _think(*args[:2], replace(after, standings=tuple(healed)))  # type: ignore[call-arg, arg-type]
+    healed = (replace(s, state="up") if s.state == "recovering" else s for s in after.uplinks)
+    return _think(*args[:2], replace(after, uplinks=tuple(healed)))  # type: ignore[call-arg, arg-type]
 
 
 def _backwards(*args: object) -> object:
@@ -90,27 +90,27 @@ def _lazy(*args: object) -> object:
     return [one for one in _decide(*args) if type(one).__name__ != "SetRoute"]  # type: ignore[arg-type]
 
 
-def _greedy(config: object, seen: object, before: object, after: object) -> object:
+def _greedy(config: object, observed: object, before: object, after: object) -> object:
     """Drop everybody's routes as if they were ours."""
-    wrong = [decisions.DropRoute(one) for one in seen.routes[:1]]  # type: ignore[attr-defined]
-    return (*_decide(config, seen, before, after), *wrong)  # type: ignore[arg-type]
+    wrong = [decisions.DropRoute(one) for one in observed.routes[:1]]  # type: ignore[attr-defined]
+    return (*_decide(config, observed, before, after), *wrong)  # type: ignore[arg-type]
 
 
-def _late(*args: object) -> detour.Detour:
+def _late(*args: object) -> diversion.Diversion:
     """Lead the traffic around an uplink by routes that come after its own."""
     led = _plan(*args)  # type: ignore[arg-type]
     late = tuple(replace(route, metric=9_000) for route in led.routes)
-    return detour.Detour(late, led.addresses, led.announced)
+    return diversion.Diversion(late, led.addresses, led.announced)
 
 
 @pytest.mark.parametrize(
     ("name", "wrong", "broken"),
     [
-        ("think", _trusting, "I"),
+        ("next_state", _trusting, "I"),
         ("decide", _backwards, "I1"),
         ("decide", _lazy, "I"),
         ("decide", _greedy, "I6"),
-        ("plan", _late, "I1"),
+        ("route_plan", _late, "I1"),
     ],
 )
 def test_a_core_that_is_wrong_is_found_out(

@@ -104,12 +104,12 @@ def test_colour_on_a_terminal_only_and_not_where_it_is_not_wanted(
 
 
 def test_a_watch_draws_over_itself(root: Path) -> None:
-    seen = ""
+    observed = ""
     for piece in _on_a_terminal(root, "status", "--watch", "0.1"):
-        seen += piece.decode()
-        if seen.count("\033[H") >= 3:
+        observed += piece.decode()
+        if observed.count("\033[H") >= 3:
             break
-    _, first, second, *_ = seen.split("\033[H")
+    _, first, second, *_ = observed.split("\033[H")
     assert first.rstrip("\r\n").endswith("\033[J")
     lines = first.split("\r\n")
     assert re.match(r"\d+-\d+-\d+ \d+:\d+:\d+, every 0\.1 s, Ctrl-C ends it\033\[K", lines[0])
@@ -119,17 +119,17 @@ def test_a_watch_draws_over_itself(root: Path) -> None:
 
 def test_a_watch_outlives_what_can_t_be_found_out_for_once(root: Path) -> None:
     config = Path(Paths(str(root)).config)
-    seen, text = "", config.read_text()
+    observed, text = "", config.read_text()
     for piece in _on_a_terminal(root, "status", "--watch", "0.1"):
-        seen += piece.decode()
-        if "run 'netfail-hooks install'" in seen:
+        observed += piece.decode()
+        if "run 'netfail-hooks install'" in observed:
             config.write_text(text)
-            if "NOT WELL" in seen.rpartition("run 'netfail-hooks install'")[2]:
+            if "NOT WELL" in observed.rpartition("run 'netfail-hooks install'")[2]:
                 break
-        elif "NOT WELL" in seen:
+        elif "NOT WELL" in observed:
             config.unlink(missing_ok=True)
     else:
-        pytest.fail(seen)
+        pytest.fail(observed)
 
 
 def test_a_watch_in_a_pipe_is_one_report_after_the_other(root: Path) -> None:
@@ -142,12 +142,12 @@ def test_a_watch_in_a_pipe_is_one_report_after_the_other(root: Path) -> None:
         )
         assert watch.stdout is not None
         until = time.monotonic() + 20
-        seen = ""
-        while seen.count(wanted) < 3 and time.monotonic() < until:
-            seen += watch.stdout.readline()
+        observed = ""
+        while observed.count(wanted) < 3 and time.monotonic() < until:
+            observed += watch.stdout.readline()
         watch.send_signal(signal.SIGINT)
         watch.communicate(timeout=10)
         assert watch.returncode == 130
-        assert "\033" not in seen
+        assert "\033" not in observed
         if words:
-            assert len([json.loads(line) for line in seen.splitlines()]) == 3
+            assert len([json.loads(line) for line in observed.splitlines()]) == 3

@@ -1,6 +1,6 @@
 """Runs in the machine: does what lines of JSON on the virtio-serial port say.
 
-``run`` a command, wait ``until`` a condition holds, ``pulse`` and ``measure``: start and end a
+``run`` a command, wait ``until`` a condition holds, ``traffic`` and ``measure``: start and end a
 measurement of what gets through, ``routes``: what the kernel said of default routes.
 """
 
@@ -20,8 +20,8 @@ from typing import Any
 
 sys.path[:0] = ["/opt/vm/checkout"]
 from netfail_hooks.lab import topology  # noqa: E402 - found by the line above
-from netfail_hooks.lab.topology import Plug  # noqa: E402 - found by the line above
-from netfail_hooks.lab.traffic import Pulse  # noqa: E402 - found by the line above
+from netfail_hooks.lab.topology import Port  # noqa: E402 - found by the line above
+from netfail_hooks.lab.traffic import Traffic  # noqa: E402 - found by the line above
 from netfail_hooks.lab.watch import story  # noqa: E402 - found by the line above
 
 _PORT = "/dev/virtio-ports/netfail"
@@ -42,7 +42,7 @@ class Agent:
     """All orders, each a method."""
 
     def __init__(self) -> None:
-        self._pulse: Pulse | None = None
+        self._pulse: Traffic | None = None
         self.answered: float = 0.0  # when a host beyond the router first answered, since boot
         threading.Thread(target=self._knock, daemon=True).start()
 
@@ -77,29 +77,29 @@ class Agent:
             done = self.do_run(["sh", "-c", script], 20)
             took = time.monotonic() - began
             if done["status"] == 0 or took > seconds:
-                return {"held": done["status"] == 0, "took": took, "out": done["out"]}
+                return {"recovering": done["status"] == 0, "took": took, "out": done["out"]}
             time.sleep(0.1)
 
     def do_now(self, seconds: float) -> dict[str, Any]:  # noqa: ARG002 - every order has it
         return {"now": time.monotonic()}
 
     def do_pulse(self, seconds: float) -> dict[str, Any]:  # noqa: ARG002
-        plugs = {"eth0": Plug("eth0", 0), "wlan0": Plug("wlan0", 1)}
-        lab: Any = SimpleNamespace(holder=_Holder(), plugs=plugs, read=_read)
+        ports = {"eth0": Port("eth0", 0), "wlan0": Port("wlan0", 1)}
+        lab: Any = SimpleNamespace(namespaces=_Holder(), ports=ports, read=_read)
         os.makedirs("/run/lab", exist_ok=True)
-        self._pulse = Pulse(lab, interval=_PACE)
+        self._pulse = Traffic(lab, interval=_PACE)
         self._pulse.__enter__()
         return {"now": time.monotonic()}
 
     def do_measure(self, windows: list[list[float]], seconds: float) -> dict[str, Any]:  # noqa: ARG002
         """End the pulse; return what it measured in each window of the boot clock."""
-        pulse = self._pulse
-        if pulse is None:
+        traffic = self._pulse
+        if traffic is None:
             raise RuntimeError("no pulse was started")
         self._pulse = None
-        pulse.__exit__(None)
-        ends = [(begin, end or pulse.window[1]) for begin, end in windows]
-        return {"results": [asdict(pulse.result(between=window)) for window in ends]}
+        traffic.__exit__(None)
+        ends = [(begin, end or traffic.window[1]) for begin, end in windows]
+        return {"results": [asdict(traffic.result(between=window)) for window in ends]}
 
     def do_routes(self, since: float, table: bool, seconds: float) -> dict[str, Any]:  # noqa: ARG002, FBT001
         """Return the spans without an IPv4 default route since a moment, and its first one.

@@ -40,7 +40,7 @@ class Row:
     note: str = ""
 
     @property
-    def well(self) -> bool:
+    def healthy(self) -> bool:
         """Tell whether it is as it must be."""
         return not self.faults
 
@@ -191,9 +191,9 @@ class Bench:
     def row(self, row: Row) -> None:
         """Keep a row and tell of it."""
         self.rows.append(row)
-        state = "ok" if row.well else "; ".join(row.faults)
+        state = "ok" if row.healthy else "; ".join(row.faults)
         said(f"  {row.scenario}: outage {row.outage_ms:.0f} ms, {row.connections} - {state}")
-        if not row.well:
+        if not row.healthy:
             said(self.machine.sh(_DIAGNOSIS, check=False))
 
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from tests.vm.image import Image
 
-Answer = dict[str, Any]
+AddressOwner = dict[str, Any]
 _BOOT = 240.0  # seconds; 20 to 60 on an idle machine
 _RESETS = 2
 # wlan0 appears late: a device has 90 s by default (systemd-system.conf(5)), here too little.
@@ -165,7 +165,7 @@ class Machine:
         with open(self.console, "rb") as console:
             return console.read()[-4000:].decode("utf-8", "replace")
 
-    def _hear(self, deadline: float, why: str) -> Answer:
+    def _hear(self, deadline: float, why: str) -> AddressOwner:
         while b"\n" not in self._heard:
             self._check(why, deadline)
             self._agent.settimeout(0.5)
@@ -176,7 +176,7 @@ class Machine:
                 self._heard += data
         line, _, self._heard = self._heard.partition(b"\n")
         try:
-            answer: Answer = json.loads(line)
+            answer: AddressOwner = json.loads(line)
         except ValueError:
             return {}  # cut by a reboot
         return answer
@@ -207,7 +207,7 @@ class Machine:
                 self.boot = boot
                 return
 
-    def ask(self, do: str, *, seconds: float = 60.0, **more: Any) -> Answer:
+    def ask(self, do: str, *, seconds: float = 60.0, **more: Any) -> AddressOwner:
         """Have the agent do something; return its answer. Raises Broken without one."""
         self._number += 1
         order = {"id": self._number, "do": do, "seconds": seconds, **more}
@@ -232,7 +232,7 @@ class Machine:
     def until(self, script: str, what: str, *, seconds: float = 30.0) -> float:
         """Wait until a shell condition holds; return the seconds. Raises AssertionError."""
         answer = self.ask("until", script=script, seconds=seconds)
-        assert answer["held"], f"no {what} within {seconds:.0f} s; {answer['out']}"
+        assert answer["recovering"], f"no {what} within {seconds:.0f} s; {answer['out']}"
         return float(answer["took"])
 
     def now(self) -> float:

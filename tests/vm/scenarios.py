@@ -272,16 +272,16 @@ def _after_boot(bench: Bench, name: str, *, back: bool) -> None:
         machine.until(f"ip -4 route get {FAR}", "way out", seconds=60)
     except AssertionError as error:
         faults.append(str(error))
-    seen = machine.ask("routes", since=0.0, table=False, seconds=30)
+    observed = machine.ask("routes", since=0.0, table=False, seconds=30)
     for _ in range(40):
-        if seen["answered"] or faults:
+        if observed["answered"] or faults:
             break
         machine.until("sleep 0.5", "pause")
-        seen = machine.ask("routes", since=0.0, table=False, seconds=30)
+        observed = machine.ask("routes", since=0.0, table=False, seconds=30)
     online = int(machine.sh(f"{stamp} network-online.target")) / 1e6 - start
-    answer = seen["answered"] - start if seen["answered"] else float("inf")
-    route = max(seen["first"], start) - start
-    if not seen["first"] or route > _ONLINE:
+    answer = observed["answered"] - start if observed["answered"] else float("inf")
+    route = max(observed["first"], start) - start
+    if not observed["first"] or route > _ONLINE:
         faults.append(f"default route after {route:.1f} s")
     if online > _ONLINE or online + start <= 0:
         faults.append(f"online after {online:.1f} s")

@@ -50,28 +50,28 @@ class Ghost:
         self._returns.clear()
         self._way.clear()
 
-    def note(self, seen: Observation) -> None:
+    def note(self, observed: Observation) -> None:
         """Take notice of what a run saw, and remembered."""
-        self.now = seen.now
-        probes = {(one.interface, one.family): one for one in seen.probes}
+        self.now = observed.now
+        probes = {(one.interface, one.family): one for one in observed.probes}
         for uplink in self.config.uplinks:
             for family in FAMILIES:
                 key = (uplink.interface, family)
-                self._note(key, seen, probes.get(key))
+                self._note(key, observed, probes.get(key))
 
-    def _note(self, key: Key, seen: Observation, result: Result | None) -> None:
-        link = seen.link(key[0])
+    def _note(self, key: Key, observed: Observation, result: Result | None) -> None:
+        link = observed.link(key[0])
         first = key not in self.of
         one = self.of.setdefault(key, Seen())
-        broken = not (link and link.up and link.carrier and _has_way(seen, *key))
+        broken = not (link and link.up and link.carrier and _has_way(observed, *key))
         if broken:
             one.mute = False
         elif result is not None:
-            one.mute = not result.well
+            one.mute = not result.healthy
         losses = link.down_count if link else 0
         blip = losses != one.losses and one.known and not one.bad and not first
         if one.bad or blip:
-            one.since, one.proofs = seen.now, 0
+            one.since, one.proofs = observed.now, 0
         one.lost |= one.known and (broken or one.mute or blip)
         one.bad, one.losses = broken or one.mute, losses
         one.known |= not one.bad
@@ -100,7 +100,7 @@ class Ghost:
         """Take no move after a hurt run for a return: it mends what that run left."""
         self._way.clear()
 
-    def judge(self, way: str, seen: Observation, family: int) -> None:
+    def judge(self, way: str, observed: Observation, family: int) -> None:
         """Raise BrokenError where a family's traffic goes a way that is wrong now."""
         names = self.config.names()
         must = [name for name in names if self.must(name, family)]
@@ -110,7 +110,7 @@ class Ghost:
             if not self.may(way, family):
                 raise BrokenError(f"I3: IPv{family} back on {way}, not proven since its loss")
         elif all(self.of[name, family].bad for name in names):
-            able = [n for n in names if _can(seen, n, family)]
+            able = [n for n in names if _can(observed, n, family)]
             if able and way != able[0]:
                 raise BrokenError(f"I2: IPv{family} by {way or 'none'}, none well: {able[0]}")
         elif way not in names or self.of[way, family].bad:
@@ -131,17 +131,17 @@ class Ghost:
             raise BrokenError(f"I8: IPv{family} twice back on {way} in {self.now - last} ms")
 
 
-def _has_way(seen: Observation, name: str, family: int) -> bool:
-    return _can(seen, name, family) and any(
+def _has_way(observed: Observation, name: str, family: int) -> bool:
+    return _can(observed, name, family) and any(
         (a.interface, a.family) == (name, family) and not (a.ours or a.shared)
-        for a in seen.addresses
+        for a in observed.addresses
     )
 
 
-def _can(seen: Observation, name: str, family: int) -> bool:
+def _can(observed: Observation, name: str, family: int) -> bool:
     """Tell whether networkd has a live default route there."""
-    link = seen.link(name)
+    link = observed.link(name)
     return bool(link and link.carrier) and any(
         (r.interface, r.family, r.destination) == (name, family, "default") and not r.ours
-        for r in seen.routes
+        for r in observed.routes
     )

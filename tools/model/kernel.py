@@ -11,10 +11,10 @@ from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
     Change,
+    CloseConnections,
     DropAddress,
     DropRoute,
-    EndFlows,
-    Forget,
+    FlushNeighbours,
     SetMetric,
     SetRoute,
     SetSysctl,
@@ -196,10 +196,10 @@ class Kernel:
                 self.set_metric((interface, address, length), metric)
             case SetSysctl(sysctl):
                 self.sysctls[sysctl.key] = sysctl.setting
-            case Forget(interface):
+            case FlushNeighbours(interface):
                 self.resolved.discard(interface)
                 self.waiting.discard(interface)
-            case Announce() | EndFlows():
+            case Announce() | CloseConnections():
                 pass
             case _:
                 raise AssertionError(f"not a change of this mode: {change}")

@@ -12,7 +12,7 @@ from netfail_hooks.policy.changes import (
     SetRoute,
 )
 from netfail_hooks.policy.facts import PROTOCOL, Observation
-from netfail_hooks.policy.memory import parse, render
+from netfail_hooks.policy.state import parse, render
 from tools.model.ghost import BrokenError
 from tools.model.machine import Machine
 from tools.model.networkd import Net
@@ -35,18 +35,18 @@ def allowed(one: Machine, change: Change) -> None:
 
 def bounded(one: Machine, *, written: bool) -> None:
     """Raise BrokenError where memory grows, or does not survive being written."""
-    memory, names = one.memory, len(one.config.names())
-    sizes = (len(memory.standings), len(memory.kept), len(memory.answers))
+    state, names = one.state, len(one.config.names())
+    sizes = (len(state.uplinks), len(state.known_addresses), len(state.owners))
     most = (2 * names, 6 * names, 6 * names)
-    if len(memory.carriers) != 2 or any(s > m for s, m in zip(sizes, most, strict=True)):
+    if len(state.active) != 2 or any(s > m for s, m in zip(sizes, most, strict=True)):
         raise BrokenError(f"I5: memory grows: {sizes}")
-    if written and parse(render(memory)) != memory:
+    if written and parse(render(state)) != state:
         raise BrokenError("I5: memory is not read as it was written")
 
 
 def lan_follows(one: Machine, family: int) -> None:
     """Raise BrokenError where a lost uplink's LAN or addresses don't follow the traffic."""
-    chosen = one.memory.carrier(family)
+    chosen = one.state.active_uplink(family)
     nets = {net.name: net for net in one.networkd.nets if net.family == family and net.kind}
     if chosen not in nets or one.ghost.of[chosen, family].bad:
         return
@@ -59,41 +59,42 @@ def lan_follows(one: Machine, family: int) -> None:
         for host in {here.gateway, here.host_at(200)} - {"fe80::1"}:
             if one.kernel.way(family, host) == name:
                 raise BrokenError(f"I2: {host} is sent for by {name}, not by {chosen}")
-        for kept in one.memory.kept if one.config.follow_addresses else ():
+        for kept in one.state.known_addresses if one.config.follow_addresses else ():
             if (kept.interface, kept.family) == (name, family) and kept.address not in there:
                 raise BrokenError(f"I2: {kept.address} of {name} doesn't follow to {chosen}")
 
 
-def ended(one: Machine, seen: Observation) -> None:
+def ended(one: Machine, observed: Observation) -> None:
     """Raise BrokenError where it all ended, after time enough, elsewhere than the truth asks."""
     for family in FAMILIES:
-        right, way = _truth(one, seen, family), one.kernel.way(family)
+        right, way = _truth(one, observed, family), one.kernel.way(family)
         if right not in ("", way):
             raise BrokenError(f"I4: IPv{family} ends on {way}, not on {right}")
-    if not one.sick and all(_is_whole(one, seen, net) for net in one.networkd.nets):
-        routes = [str(SetRoute(route)) for route in seen.routes if route.ours]
-        moved = [str(AddAddress(address)) for address in seen.addresses if address.ours]
+    if not one.sick and all(_is_whole(one, observed, net) for net in one.networkd.nets):
+        routes = [str(SetRoute(route)) for route in observed.routes if route.ours]
+        moved = [str(AddAddress(address)) for address in observed.addresses if address.ours]
         if routes or moved:
             raise BrokenError(f"I6: all is well, yet ours is {routes + moved}")
 
 
-def _truth(one: Machine, seen: Observation, family: int) -> str:
+def _truth(one: Machine, observed: Observation, family: int) -> str:
     """Return the most preferred uplink that works, else the most preferred with carrier."""
     ways = [
         uplink
         for uplink in one.config.uplinks
-        if one.kernel.has_carrier(uplink.interface) and seen.way_out(uplink.interface, family)
+        if one.kernel.has_carrier(uplink.interface)
+        and observed.default_route(uplink.interface, family)
     ]
-    well = [
+    healthy = [
         uplink
         for uplink in ways
-        if seen.own_addresses(uplink.interface, family)
+        if observed.own_addresses(uplink.interface, family)
         and not (uplink.probed and (uplink.interface, family) in one.sick)
     ]
-    return next((uplink.interface for uplink in well or ways), "")
+    return next((uplink.interface for uplink in healthy or ways), "")
 
 
-def _is_whole(one: Machine, seen: Observation, net: Net) -> bool:
-    addressed = seen.own_addresses(net.name, net.family)
-    way_out = seen.way_out(net.name, net.family)
-    return not net.kind or bool(one.kernel.has_carrier(net.name) and addressed and way_out)
+def _is_whole(one: Machine, observed: Observation, net: Net) -> bool:
+    addressed = observed.own_addresses(net.name, net.family)
+    default_route = observed.default_route(net.name, net.family)
+    return not net.kind or bool(one.kernel.has_carrier(net.name) and addressed and default_route)

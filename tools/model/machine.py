@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import Result, Route
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.state import State
 from tools.model.ghost import BrokenError, Ghost
 from tools.model.kernel import Kernel
 from tools.model.networkd import KINDS, Net, Networkd
@@ -65,7 +65,7 @@ class Machine:
         self.kernel = Kernel(self.config.names())
         self.networkd = Networkd(self.kernel, setup.nets())
         self.ghost = Ghost(self.config)
-        self.memory = Memory()
+        self.state = State()
         self.now = 1_000_000
         self.sick: set[tuple[str, int]] = set()
         for name in self.config.names():
@@ -135,7 +135,7 @@ class Machine:
         key = (self._name(a), FAMILIES[b % 2])
         self.sick.symmetric_difference_update({key})
 
-    def _mend(self, a: int, b: int) -> None:
+    def _fix(self, a: int, b: int) -> None:
         """Everything works again, for one uplink or for all; nobody was told."""
         for name in self.config.names() if b % 2 else (self._name(a),):
             self.kernel.insert(name)
@@ -172,7 +172,7 @@ class Machine:
         self.networkd.expire(self.now)
 
     def _forget(self, *_: int) -> None:
-        self.memory = Memory()
+        self.state = State()
         self.ghost.forget()
 
     def _adding(self, act: Callable[[], None]) -> None:
@@ -192,7 +192,7 @@ class Machine:
 
     def results(self, only: str = "") -> tuple[Result, ...]:
         """Return what a round of probes would bring now."""
-        seen = self.kernel.look(self.now)
+        observed = self.kernel.look(self.now)
         return tuple(
             Result(
                 name,
@@ -205,6 +205,6 @@ class Machine:
             for name in ([only] if only else [u.interface for u in self.config.uplinks if u.probed])
             for family in FAMILIES
             if self.kernel.has_carrier(name)
-            and seen.own_addresses(name, family)
-            and seen.way_out(name, family)
+            and observed.own_addresses(name, family)
+            and observed.default_route(name, family)
         )

@@ -28,7 +28,7 @@ WEIGHTS = {
     "serve": 4,
     "move": 2,
     "sicken": 6,
-    "mend": 8,
+    "fix": 8,
     "neighbours": 2,
     "meddle": 2,
     "wait": 14,

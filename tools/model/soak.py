@@ -22,7 +22,7 @@ from collections.abc import Callable
 
 from netfail_hooks import reconcile, recorder
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import Run, events
 from netfail_hooks.recorder.recording import parse
 from tools.model.ghost import BrokenError
@@ -40,7 +40,7 @@ _FAULTS = (
     ("sicken", 0, "sicken", 0),
     ("sicken", 1, "sicken", 1),
     ("switch", 0, "switch", 1),
-    ("unplug", 0, "mend", 0),
+    ("unplug", 0, "fix", 0),
     ("reconfigure", 0, "configure", 0),
     ("serve", 0, "serve", 1),
     ("move", 7, "configure", 0),
@@ -63,7 +63,7 @@ class Soak(Trial):
         self._state, self._log = folder + "/state", folder + "/log"
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._entries = 0
-        self.seen: Counter[str] = Counter()
+        self.observed: Counter[str] = Counter()
         self._ways: dict[int, str] = {}
         self._fresh = self._tables()
         os.makedirs(self._log, mode=0o755)
@@ -71,10 +71,10 @@ class Soak(Trial):
     def keep(self, run: Run) -> None:
         """Save, load and record as reconcile/ does; no change of ways goes unrecorded."""
         reconcile.save_state(self._state, run.after)
-        self.memory = reconcile.load_state(self._state)
-        if self.memory != run.after or os.path.getsize(self._state) > _STATE_MAX:
+        self.state = reconcile.load_state(self._state)
+        if self.state != run.after or os.path.getsize(self._state) > _STATE_MAX:
             raise BrokenError("I5: the state file is not what was remembered, or grows")
-        self.seen["runs"] += 1
+        self.observed["runs"] += 1
         ways = {family: self.kernel.way(family) for family in FAMILIES}
         if recorder.is_transition(run):
             self._record(run)
@@ -84,8 +84,8 @@ class Soak(Trial):
 
     def _record(self, run: Run) -> None:
         line = recorder.line(run)
-        self.seen["transitions"] += 1
-        self.seen["bytes recorded"] += len(line)
+        self.observed["transitions"] += 1
+        self.observed["bytes recorded"] += len(line)
         recorder.write(self._log, line, LIMIT)
         size = sum(entry.stat().st_size for entry in os.scandir(self._log))
         if size > 2 * LIMIT + 2 * len(line):
@@ -135,7 +135,7 @@ class Soak(Trial):
     def _fault(self) -> None:
         rule, how, remedy, back = self._rng.choice(_FAULTS)
         who = self._rng.randrange(64)
-        self.seen["faults"] += 1
+        self.observed["faults"] += 1
         self.step(rule, who, how)
         self._hooks(who)
         self._in(self._rng.expovariate(1 / 30_000), lambda: self._end(remedy, who, back))
@@ -156,7 +156,7 @@ class Soak(Trial):
     def _evening(self) -> None:
         """Mend everything. Raises BrokenError where the machine isn't as in the morning."""
         self.sick.clear()
-        self.step("mend", 0, 1)
+        self.step("fix", 0, 1)
         for _ in range(self.config.successes + 2):
             self.run("check", self.results())
             self.now += self.config.hold_down_max * 1000
@@ -164,7 +164,7 @@ class Soak(Trial):
         self.run("check", self.results())
         if self._tables() != self._fresh:
             raise BrokenError(f"a drift: {self._tables() ^ self._fresh}")
-        bad = [s for s in self.memory.standings if s.verdict not in ("up", "absent") or s.fails]
+        bad = [s for s in self.state.uplinks if s.state not in ("up", "absent") or s.fails]
         if bad:
             raise BrokenError(f"not well in the evening: {bad}")
 
@@ -174,9 +174,9 @@ class Soak(Trial):
         for line in events.lines(self._log):
             one = parse(line)
             if before not in (None, _verdicts(one.before)):
-                raise BrokenError(f"a transition is lost before: {one.trigger} {one.seen.now}")
+                raise BrokenError(f"a transition is lost before: {one.trigger} {one.observed.now}")
             before = _verdicts(one.after)
-            self.seen["lines read back"] += 1
+            self.observed["lines read back"] += 1
 
     def _tables(self) -> set[str]:
         """Return all that the kernel has, without what a server may give otherwise."""
@@ -191,9 +191,9 @@ class Soak(Trial):
         return found | {f"{key} {setting}" for key, setting in self.kernel.sysctls.items()}
 
 
-def _verdicts(memory: Memory) -> list[tuple[object, ...]]:
-    standings = ((s.interface, s.family, s.verdict) for s in memory.standings)
-    return [*standings, *((c.family, c.interface) for c in memory.carriers)]
+def _verdicts(state: State) -> list[tuple[object, ...]]:
+    uplink_states = ((s.interface, s.family, s.state) for s in state.uplinks)
+    return [*uplink_states, *((c.family, c.interface) for c in state.active)]
 
 
 def soak(hours: float, seed: int, setup: Setup) -> Counter[str]:
@@ -201,7 +201,7 @@ def soak(hours: float, seed: int, setup: Setup) -> Counter[str]:
     with tempfile.TemporaryDirectory() as folder:
         one = Soak(setup, seed, folder)
         one.day(hours)
-        return one.seen
+        return one.observed
 
 
 MACHINES = (
@@ -220,11 +220,11 @@ def main() -> int:
     for setup in MACHINES:
         began = time.monotonic()
         try:
-            seen = soak(args.hours, args.seed, setup)
+            observed = soak(args.hours, args.seed, setup)
         except BrokenError as broken:
             print(f"BROKEN: {broken}", file=sys.stderr)
             return 1
-        told = ", ".join(f"{number:,} {what}" for what, number in seen.items())
+        told = ", ".join(f"{number:,} {what}" for what, number in observed.items())
         took = time.monotonic() - began
         print(f"{len(setup.uplinks)} uplinks, {args.hours:g} h: {told}; none broken, {took:.0f} s")
     return 0

@@ -6,12 +6,12 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netfail_hooks.install.detour import plan
+from netfail_hooks.install.diversion import route_plan
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy import decide, think
+from netfail_hooks.policy import decide, next_state
 from netfail_hooks.policy.changes import Change
 from netfail_hooks.policy.facts import Observation, Result
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
 from tools.model import laws
@@ -81,7 +81,7 @@ class Trial(Machine):
         results = list(self.results())
         if results:
             at = a % len(results)
-            lost = replace(results[at], well=False, rtt=0, reason="mute")
+            lost = replace(results[at], healthy=False, rtt=0, reason="mute")
             results[at : at + 1] = [lost] if b % 2 else []
         self.run("timer", tuple(results))
 
@@ -101,7 +101,7 @@ class Trial(Machine):
         if b % 3 == 0:
             self._reconfigure(a + b, 0)
         late = self.kernel.look(self.now)
-        self.run("torn", seen=replace(late, links=early.links))
+        self.run("torn", observed=replace(late, links=early.links))
 
     def _raced(self, a: int, b: int) -> None:
         """Something happens between two of our changes."""
@@ -111,7 +111,7 @@ class Trial(Machine):
     def _set_up_anew(self, a: int, _: int) -> None:
         """Let an uplink be set up anew, as install does: traffic takes the detour meanwhile."""
         name = self._name(a)
-        led = plan(self.config, self.kernel.look(self.now), self.memory, name)
+        led = route_plan(self.config, self.kernel.look(self.now), self.state, name)
         ways = {one.family: one.interface for one in led.routes if one.destination == "default"}
         for address in led.addresses:
             self.kernel.add_address(address)
@@ -135,25 +135,25 @@ class Trial(Machine):
         kill: int = -1,
         refuse: int = -1,
         save: bool = True,
-        seen: Observation | None = None,
+        observed: Observation | None = None,
         race: tuple[int, Callable[[], None]] | None = None,
     ) -> None:
         """Run once, as reconcile/__init__.py does, and judge what came of it."""
-        clean = seen is None and race is None and refuse < 0
-        before = self.memory
-        seen = replace(seen or self.kernel.look(self.now), probes=probes)
-        after = think(self.config, seen, before)
-        changes = decide(self.config, seen, before, after)
-        run = Run(trigger, self.config, seen, before, after, changes, (), 0)
+        clean = observed is None and race is None and refuse < 0
+        before = self.state
+        observed = replace(observed or self.kernel.look(self.now), probes=probes)
+        after = next_state(self.config, observed, before)
+        changes = decide(self.config, observed, before, after)
+        run = Run(trigger, self.config, observed, before, after, changes, (), 0)
         if self._note:
             self._note(run)
         self.looks += 1
         fate = Fate(kill, refuse, race)
         if clean:
             fate.ways = {
-                family: {self.kernel.way(family), after.carrier(family)}
+                family: {self.kernel.way(family), after.active_uplink(family)}
                 for family in FAMILIES
-                if after.carrier(family)
+                if after.active_uplink(family)
             }
         try:
             self._make(changes, after, fate)
@@ -161,20 +161,20 @@ class Trial(Machine):
             save = False
         if save:
             self.keep(run)
-            self.ghost.note(seen)
+            self.ghost.note(observed)
             laws.bounded(self, written=self.looks % 50 == 0)
         if save and clean:
             for family in FAMILIES:
-                self.ghost.judge(self.kernel.way(family), seen, family)
+                self.ghost.judge(self.kernel.way(family), observed, family)
                 laws.lan_follows(self, family)
         else:
             self.ghost.lose_track()
 
     def keep(self, run: Run) -> None:
         """Keep what a run remembers."""
-        self.memory = run.after
+        self.state = run.after
 
-    def _make(self, changes: tuple[Change, ...], after: Memory, fate: Fate) -> None:
+    def _make(self, changes: tuple[Change, ...], after: State, fate: Fate) -> None:
         """Make the changes, and after another look what is left, as reconcile/__init__.py does."""
         clean = fate.ways is not None
         for number in range(_LOOKS):

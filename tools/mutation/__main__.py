@@ -40,13 +40,13 @@ class Target:
 
 
 # Left out: kernel.netlink, where what is wrong mostly waits for an answer that never comes, a
-# minute a mutant. Not judged yet: replay.imagined, install.network_files, install.manifest.
+# minute a mutant. Not judged yet: replay.simulated, install.network_files, install.manifest.
 TARGETS = {
     "policy.health": Target(("policy/test_health", "policy/test_choose"), model=True),
     "policy.choose": Target(("policy/test_choose", "policy/test_answers"), model=True),
     "policy.routes": Target(("policy/test_routes", "policy/test_choose"), model=True),
-    "install.detour": Target(
-        ("install/test_detour",), only=("Detour", "plan", "_other", "_is_useful", "_METRICS")
+    "install.diversion": Target(
+        ("install/test_diversion",), only=("Detour", "plan", "_other", "_is_useful", "_METRICS")
     ),
     "install.plan": Target(("install/test_plan",)),
     "networkd.sharing": Target(("networkd/test_sharing",)),
@@ -55,14 +55,14 @@ TARGETS = {
     "policy.facts": Target(
         ("policy/test_bond", "config/test_config", "policy/test_facts", "recorder/test_recording")
     ),
-    "policy.memory": Target(("policy/test_memory", "policy/test_choose")),
+    "policy.state": Target(("policy/test_state", "policy/test_choose")),
     "config.cache": Target(("config/test_edges", "config/test_config", "policy/test_choose")),
     "config.schema": Target(("config/test_edges", "config/test_config", "docs/test_docs")),
     "config.file": Target(("config/test_edges", "config/test_config", "docs/test_docs")),
     "install.config": Target(("install/test_config", "install/test_installer")),
     "recorder": Target(("recorder/test_record", "recorder/test_repeat", "cli/test_log")),
     "policy.sysctls": Target(("policy/test_sysctls",)),
-    "cli.since": Target(("cli/test_log",)),
+    "cli.parse_time": Target(("cli/test_log",)),
     "metrics.text": Target(("metrics/test_metrics",)),
     "recorder.recording": Target(("recorder/test_recording",)),
     "lab.traffic_result": Target(("lab/test_traffic_result",)),

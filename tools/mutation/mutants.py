@@ -62,15 +62,15 @@ class Mutant:
 def mutants(source: str, only: tuple[str, ...] = ()) -> Iterator[Mutant]:
     """Yield every mutant of a module, or of the functions named alone."""
     tree = ast.parse(source)
-    seen: dict[str, int] = {}
+    observed: dict[str, int] = {}
     for where, path in _places(tree, only):
         node = _at(tree, path)
         for change in _changes(node):
             before, after = change(copy.deepcopy(node))
             name = f"{where}: {before} -> {after}"
-            seen[name] = seen.get(name, 0) + 1
-            if seen[name] > 1:
-                name += f" ({seen[name]})"
+            observed[name] = observed.get(name, 0) + 1
+            if observed[name] > 1:
+                name += f" ({observed[name]})"
             yield Mutant(name, getattr(node, "lineno", 0), tree, path, change)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from netfail_hooks.doctor.facts import Facts, Finding, Hit
+from netfail_hooks.doctor.facts import Facts, Finding, Symptom
 from netfail_hooks.doctor.rules import routes, services, setup, uplinks
 
 BROKEN, WEAK = "broken", "weak"
@@ -22,7 +22,7 @@ class Rule:
     code: str
     severity: str
     why: str
-    look: Callable[[Facts], Iterable[Hit]]
+    look: Callable[[Facts], Iterable[Symptom]]
 
 
 RULES = (
@@ -271,7 +271,7 @@ _SEVERITIES = (BROKEN, WEAK)
 def diagnose(facts: Facts) -> tuple[Finding, ...]:
     """Return everything that is wrong: the broken before the weak, causes before effects."""
     found = [
-        Finding(rule.code, rule.severity, hit.what, rule.why, hit.mend, hit.safe)
+        Finding(rule.code, rule.severity, hit.what, rule.why, hit.fix, hit.safe)
         for rule in RULES
         for hit in rule.look(facts)
     ]

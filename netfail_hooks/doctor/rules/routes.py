@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from netfail_hooks.doctor.facts import NEW, BondSeen, Facts, Hit
+from netfail_hooks.doctor.facts import NEW, BondSeen, Facts, Symptom
 from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import ACTIVE_BACKUP, Route
@@ -13,17 +13,17 @@ from netfail_hooks.policy.facts import ACTIVE_BACKUP, Route
 _CHECK = "netfail-hooks check"
 
 
-def metric_too_low(facts: Facts) -> Iterator[Hit]:
+def metric_too_low(facts: Facts) -> Iterator[Symptom]:
     """Find a default route ahead of our own: no failover can win against it."""
     if not facts.config or facts.mode != "routes":
         return
     for route in _defaults(facts):
         if route.metric <= facts.config.override_metric:
             told = f"{_told(route)}, and ours {facts.config.override_metric}: it always wins"
-            yield Hit(told, _mend(facts, route))
+            yield Symptom(told, _mend(facts, route))
 
 
-def metric_equal(facts: Facts) -> Iterator[Hit]:
+def metric_equal(facts: Facts) -> Iterator[Symptom]:
     """Find default routes of two uplinks that the kernel has no order for."""
     found = _defaults(facts)
     low = facts.config.override_metric if facts.config else -1
@@ -36,10 +36,10 @@ def metric_equal(facts: Facts) -> Iterator[Hit]:
                     f"IPv{route.family} default routes of {other.interface} and "
                     f"{route.interface} both have metric {route.metric}"
                 )
-                yield Hit(told, _mend(facts, odd) if facts.config else (AGAIN,))
+                yield Symptom(told, _mend(facts, odd) if facts.config else (AGAIN,))
 
 
-def metric_wrong(facts: Facts) -> Iterator[Hit]:
+def metric_wrong(facts: Facts) -> Iterator[Symptom]:
     """Find a default route with another metric than configured; of equal ones the above tells."""
     if not facts.config or facts.mode != "routes":
         return
@@ -48,18 +48,18 @@ def metric_wrong(facts: Facts) -> Iterator[Hit]:
         same = [one for one in found if (one.family, one.metric) == (route.family, route.metric)]
         alone = len({one.interface for one in same}) == 1
         if alone and route.metric > facts.config.override_metric and not _is_right(facts, route):
-            yield Hit(
+            yield Symptom(
                 f"{_told(route)}, and the configuration {_metric(facts, route.interface)}",
                 _mend(facts, route),
             )
 
 
-def no_gateway(facts: Facts) -> Iterator[Hit]:
+def no_gateway(facts: Facts) -> Iterator[Symptom]:
     """Find an uplink that networkd has set up without a way out, or that lost it since."""
-    if not facts.seen or facts.mode == "bond":
+    if not facts.observed or facts.mode == "bond":
         return
     for name in facts.uplinks:
-        link = facts.seen.link(name)
+        link = facts.observed.link(name)
         if not (link and link.carrier and facts.setup(name) == "configured"):
             continue
         ways = [route for route in _defaults(facts) if route.interface == name]
@@ -67,15 +67,15 @@ def no_gateway(facts: Facts) -> Iterator[Hit]:
         lost = [one for one in meant if one not in {route.gateway for route in ways}]
         again = f"networkctl reconfigure {name}"
         if lost:
-            yield Hit(f"{name} has lost its default route via {' and '.join(lost)}", (again,))
+            yield Symptom(f"{name} has lost its default route via {' and '.join(lost)}", (again,))
         elif not ways and not all(f.leads_out for f in facts.networks if f.interface == name):
             yield _never_one(facts, name)
         elif not ways:
             first = f"networkctl status {name}  # is there a Gateway= or a DHCP lease?"
-            yield Hit(f"{name} has no default route", (first, again))
+            yield Symptom(f"{name} has no default route", (first, again))
 
 
-def _never_one(facts: Facts, name: str) -> Hit:
+def _never_one(facts: Facts, name: str) -> Symptom:
     """Return the find of an uplink that nobody gave a gateway: none comes by setting it up anew."""
     file = next(one for one in facts.networks if one.interface == name)
     path = file.source if file.ours else file.path
@@ -83,60 +83,60 @@ def _never_one(facts: Facts, name: str) -> Hit:
     if not path:
         new = [word for one in facts.uplinks for word in ("--uplink", one)]
         new += ["--address", f"{name}=IP/LENGTH", "--gateway", f"{name}=IP"]
-        return Hit(what, (shlex.join(["netfail-hooks", "install", *new]),))
-    return Hit(what, (f"editor {shlex.quote(path)}  # add Gateway=IP to [Network]", AGAIN))
+        return Symptom(what, (shlex.join(["netfail-hooks", "install", *new]),))
+    return Symptom(what, (f"editor {shlex.quote(path)}  # add Gateway=IP to [Network]", AGAIN))
 
 
-def bond_missing(facts: Facts) -> Iterator[Hit]:
+def bond_missing(facts: Facts) -> Iterator[Symptom]:
     """Find that the configured bond is not there."""
     if facts.config and facts.mode == "bond" and _ours(facts) is None and not _is_new(facts):
-        yield Hit(
+        yield Symptom(
             f"there is no {facts.config.bond.name}",
             ("modprobe bonding", "networkctl reload", AGAIN),
         )
 
 
-def bond_mode(facts: Facts) -> Iterator[Hit]:
+def bond_mode(facts: Facts) -> Iterator[Symptom]:
     """Find a bond that sends by all its slaves at once, or the like."""
     for bond in _bonds(facts):
         if bond.mode != ACTIVE_BACKUP:
-            yield Hit(f"{bond.name} is in mode {bond.mode}, not {ACTIVE_BACKUP}", _anew(facts))
+            yield Symptom(f"{bond.name} is in mode {bond.mode}, not {ACTIVE_BACKUP}", _anew(facts))
 
 
-def bond_mac(facts: Facts) -> Iterator[Hit]:
+def bond_mac(facts: Facts) -> Iterator[Symptom]:
     """Find a bond that gives a Wi-Fi slave the hardware address of another."""
     for bond in _bonds(facts):
         wireless = [name for name in bond.slaves if name in facts.wireless]
         odd = bond.mode == ACTIVE_BACKUP and bond.fail_over_mac == "none"
         if odd and (wireless or bond is _ours(facts)):
-            yield Hit(f"{bond.name} has fail_over_mac none, not active", _anew(facts))
+            yield Symptom(f"{bond.name} has fail_over_mac none, not active", _anew(facts))
 
 
-def bond_slave(facts: Facts) -> Iterator[Hit]:
+def bond_slave(facts: Facts) -> Iterator[Symptom]:
     """Find an uplink that is not in the bond."""
     bond = _ours(facts)
-    if not bond or not facts.seen:
+    if not bond or not facts.observed:
         return
     for name in facts.uplinks:
-        if facts.seen.link(name) and name not in bond.slaves:
-            yield Hit(f"{name} is not in {bond.name}", (_CHECK,), safe=True)
+        if facts.observed.link(name) and name not in bond.slaves:
+            yield Symptom(f"{name} is not in {bond.name}", (_CHECK,), safe=True)
 
 
-def bond_monitor(facts: Facts) -> Iterator[Hit]:
+def bond_monitor(facts: Facts) -> Iterator[Symptom]:
     """Find a bond that asks no gateway."""
     for bond in _bonds(facts):
         if bond.mode == ACTIVE_BACKUP and not (bond.arp_interval and bond.targets):
             ours = bond is _ours(facts)
-            yield Hit(
+            yield Symptom(
                 f"{bond.name} has no ARP monitor", (_CHECK,) if ours else _anew(facts), safe=ours
             )
 
 
 def _defaults(facts: Facts) -> list[Route]:
     """Return the uplinks' default routes but ours; what leads elsewhere (a VPN) is no fault."""
-    if not facts.seen:
+    if not facts.observed:
         return []
-    found = [route for family in FAMILIES for route in facts.seen.defaults(family)]
+    found = [route for family in FAMILIES for route in facts.observed.defaults(family)]
     return [route for route in found if route.interface in facts.uplinks]
 
 

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netfail_hooks.doctor.facts import DISPATCHER, MISSING, NETWORKD, WAIT_ONLINE, Facts, Hit, Unit
+from netfail_hooks.doctor.facts import (
+    DISPATCHER,
+    MISSING,
+    NETWORKD,
+    WAIT_ONLINE,
+    Facts,
+    Symptom,
+    Unit,
+)
 from netfail_hooks.doctor.rules.shared import AGAIN, is_arch, listed, may_write, waits_for_all
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER
 
@@ -16,108 +24,108 @@ _INSTALL = ("apt install networkd-dispatcher", "pacman -S networkd-dispatcher")
 _RELOAD = "systemctl daemon-reload"
 
 
-def networkd_stopped(facts: Facts) -> Iterator[Hit]:
+def networkd_stopped(facts: Facts) -> Iterator[Symptom]:
     """Find that it does not run: ``networkctl`` lists interfaces all the same."""
     if facts.networkd_runs:
         return
-    yield Hit("systemd-networkd is not running", _start(facts, NETWORKD), safe=_is_alone(facts))
+    yield Symptom("systemd-networkd is not running", _start(facts, NETWORKD), safe=_is_alone(facts))
 
 
-def networkd_not_enabled(facts: Facts) -> Iterator[Hit]:
+def networkd_not_enabled(facts: Facts) -> Iterator[Symptom]:
     """Find that it runs, and won't after the next boot."""
     unit = facts.unit(NETWORKD)
     if facts.networkd_runs and unit and not unit.starts_at_boot:
-        yield Hit(
+        yield Symptom(
             "systemd-networkd does not start at boot",
             (f"systemctl enable {NETWORKD}",),
             safe=_is_alone(facts),
         )
 
 
-def dispatcher_missing(facts: Facts) -> Iterator[Hit]:
+def dispatcher_missing(facts: Facts) -> Iterator[Symptom]:
     """Find that the program is not there."""
     if _PROGRAM not in facts.programs:
-        yield Hit("networkd-dispatcher is not installed", (_INSTALL[is_arch(facts)],))
+        yield Symptom("networkd-dispatcher is not installed", (_INSTALL[is_arch(facts)],))
 
 
-def dispatcher_stopped(facts: Facts) -> Iterator[Hit]:
+def dispatcher_stopped(facts: Facts) -> Iterator[Symptom]:
     """Find that it is there, and does not run."""
     if _PROGRAM not in facts.programs or not facts.config:
         return
     unit = facts.unit(DISPATCHER)
     running = facts.runs(_PROGRAM) or bool(unit and unit.active == "active")
     if not running:
-        yield Hit(
+        yield Symptom(
             "networkd-dispatcher is not running",
             _start(facts, DISPATCHER),
             safe=_is_startable(facts, DISPATCHER),
         )
 
 
-def dispatcher_not_enabled(facts: Facts) -> Iterator[Hit]:
+def dispatcher_not_enabled(facts: Facts) -> Iterator[Symptom]:
     """Find that it runs, and won't after the next boot."""
     unit = facts.unit(DISPATCHER)
     if facts.config and unit and unit.active == "active" and not unit.starts_at_boot:
-        yield Hit(
+        yield Symptom(
             "networkd-dispatcher does not start at boot",
             (f"systemctl enable {DISPATCHER}",),
             safe=_is_startable(facts, DISPATCHER),
         )
 
 
-def timer_stopped(facts: Facts) -> Iterator[Hit]:
+def timer_stopped(facts: Facts) -> Iterator[Symptom]:
     """Find that no check is going to come, though the config wants some."""
     unit = _timer(facts)
     if unit and unit.active != "active":
-        yield Hit(
+        yield Symptom(
             f"{TIMER} is not running",
             (_RELOAD, *_start(facts, TIMER)),
             safe=_is_startable(facts, TIMER),
         )
 
 
-def timer_not_enabled(facts: Facts) -> Iterator[Hit]:
+def timer_not_enabled(facts: Facts) -> Iterator[Symptom]:
     """Find that checks come, and won't after the next boot."""
     unit = _timer(facts)
     if unit and unit.active == "active" and not unit.starts_at_boot:
-        yield Hit(
+        yield Symptom(
             f"{TIMER} does not start at boot",
             (f"systemctl enable {TIMER}",),
             safe=_is_startable(facts, TIMER),
         )
 
 
-def check_failed(facts: Facts) -> Iterator[Hit]:
+def check_failed(facts: Facts) -> Iterator[Symptom]:
     """Find that the last check that the timer started came to a bad end."""
     unit = facts.unit(SERVICE)
     if unit and unit.active == "failed" and not facts.hook_lacks:
-        yield Hit(
+        yield Symptom(
             f"the last {SERVICE} failed", (f"journalctl -u {SERVICE} -n 20", "netfail-hooks check")
         )
 
 
-def wait_online(facts: Facts) -> Iterator[Hit]:
+def wait_online(facts: Facts) -> Iterator[Symptom]:
     """Find that every uplink is waited for at boot, or one of them by name."""
     if waits_for_all(facts):
         told = "systemd-networkd-wait-online waits for every uplink, not for any one"
         unit = facts.unit(WAIT_ONLINE)
         if any((file.path, file.state) == (ONLINE_FILE, MISSING) for file in facts.files):
-            yield Hit(told, (AGAIN, _RELOAD), safe=may_write(facts))
+            yield Symptom(told, (AGAIN, _RELOAD), safe=may_write(facts))
         elif unit and unit.stale:
-            yield Hit(told, (_RELOAD,), safe=True)
+            yield Symptom(told, (_RELOAD,), safe=True)
         else:  # a drop-in after ours says so
-            yield Hit(told, (f"systemctl cat {WAIT_ONLINE}", f"systemctl edit {WAIT_ONLINE}"))
+            yield Symptom(told, (f"systemctl cat {WAIT_ONLINE}", f"systemctl edit {WAIT_ONLINE}"))
     for name in facts.uplinks:
         one = facts.unit(f"systemd-networkd-wait-online@{name}.service")
         if one and one.starts_at_boot and one.enabled != "static":
-            yield Hit(f"{one.name} waits for {name} alone", (f"systemctl disable {one.name}",))
+            yield Symptom(f"{one.name} waits for {name} alone", (f"systemctl disable {one.name}",))
 
 
-def units_stale(facts: Facts) -> Iterator[Hit]:
+def units_stale(facts: Facts) -> Iterator[Symptom]:
     """Find units of ours whose files were changed."""
     stale = [name for name in (TIMER, SERVICE) if _is_stale(facts.unit(name))]
     if stale:
-        yield Hit(f"not read again since a change: {listed(stale)}", (_RELOAD,), safe=True)
+        yield Symptom(f"not read again since a change: {listed(stale)}", (_RELOAD,), safe=True)
 
 
 def _timer(facts: Facts) -> Unit | None:

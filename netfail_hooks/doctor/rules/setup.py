@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from netfail_hooks.doctor.facts import CHANGED, MISSING, NEW, STALE, Facts, Hit
+from netfail_hooks.doctor.facts import CHANGED, MISSING, NEW, STALE, Facts, Symptom
 from netfail_hooks.doctor.rules.shared import (
     AGAIN,
     CONFIG,
@@ -23,13 +23,13 @@ _NEEDS = ((242, "IgnoreCarrierLoss="), (243, "KeepConfiguration="), (249, "Route
 _KERNEL = (5, 18)  # IFA_PROTO (linux/if_addr.h)
 
 
-def not_installed(facts: Facts) -> Iterator[Hit]:
+def not_installed(facts: Facts) -> Iterator[Symptom]:
     """Find that neither config nor manifest is there."""
     if facts.installed or facts.config or facts.config_wrong:
         return
     names = facts.uplinks or ("eth0", "wlan0")
     ranks = ["--primary", names[0], *(word for one in names[1:] for word in ("--backup", one))]
-    yield Hit(
+    yield Symptom(
         "netfail-hooks is not installed on this machine",
         (
             shlex.join(["netfail-hooks", "install", *ranks, "--dry-run"]),
@@ -38,15 +38,15 @@ def not_installed(facts: Facts) -> Iterator[Hit]:
     )
 
 
-def config_wrong(facts: Facts) -> Iterator[Hit]:
+def config_wrong(facts: Facts) -> Iterator[Symptom]:
     """Find that it can't be read, or is gone while the rest is there."""
     if facts.config_wrong:
-        yield Hit(facts.config_wrong, (f"editor {CONFIG}", AGAIN))
+        yield Symptom(facts.config_wrong, (f"editor {CONFIG}", AGAIN))
     elif facts.installed and not facts.config:
-        yield Hit(f"{CONFIG} is gone", ("netfail-hooks install --primary IF --backup IF",))
+        yield Symptom(f"{CONFIG} is gone", ("netfail-hooks install --primary IF --backup IF",))
 
 
-def config_not_installed(facts: Facts) -> Iterator[Hit]:
+def config_not_installed(facts: Facts) -> Iterator[Symptom]:
     """Find that the config is another than the installed one: only a person may say which counts.
 
     To install it may take the machine into a bond, or out of one, or take an interface over.
@@ -54,42 +54,42 @@ def config_not_installed(facts: Facts) -> Iterator[Hit]:
     told = {place.path for place in facts.hooks}
     odd = [one.path for one in facts.files if one.state in (NEW, STALE) and one.path not in told]
     if odd:
-        yield Hit(
+        yield Symptom(
             f"install would make or remove, by {CONFIG} as it is now: {listed(odd)}",
             ("netfail-hooks install --dry-run", "netfail-hooks install"),
         )
 
 
-def hook_missing(facts: Facts) -> Iterator[Hit]:
+def hook_missing(facts: Facts) -> Iterator[Symptom]:
     """Find states for which there is no hook."""
     lost = [place.path for place in facts.hooks if place.mode is None]
     if lost and facts.config:
-        yield Hit(f"no hook at {listed(lost)}", (AGAIN,), safe=may_write(facts))
+        yield Symptom(f"no hook at {listed(lost)}", (AGAIN,), safe=may_write(facts))
 
 
-def hook_skipped(facts: Facts) -> Iterator[Hit]:
+def hook_skipped(facts: Facts) -> Iterator[Symptom]:
     """Find hooks and directories that the dispatcher passes over (its ``check_perms``)."""
     odd = [place for place in facts.hooks if place.mode is not None and not place.serves]
     if not odd:
         return
     told = [f"{p.path} (mode {p.mode or 0:04o}, owner {p.owner[0]}:{p.owner[1]})" for p in odd]
     paths = shlex.join(place.path for place in odd)
-    mend = [f"chown root:root {paths}"] if any(p.owner != (0, 0) for p in odd) else []
-    mend.append(f"chmod 0755 {paths}")
-    yield Hit(f"networkd-dispatcher skips {listed(told)}", tuple(mend), safe=True)
+    fix = [f"chown root:root {paths}"] if any(p.owner != (0, 0) for p in odd) else []
+    fix.append(f"chmod 0755 {paths}")
+    yield Symptom(f"networkd-dispatcher skips {listed(told)}", tuple(fix), safe=True)
 
 
-def hook_broken(facts: Facts) -> Iterator[Hit]:
+def hook_broken(facts: Facts) -> Iterator[Symptom]:
     """Find hooks whose Python or package is gone."""
     if facts.hook_lacks:
-        yield Hit(
+        yield Symptom(
             f"the hooks start {facts.hook_lacks}, which is not there",
             (AGAIN,),
             safe=may_write(facts),
         )
 
 
-def file_missing(facts: Facts) -> Iterator[Hit]:
+def file_missing(facts: Facts) -> Iterator[Symptom]:
     """Find files of ours that are gone, unless another rule tells of them and what follows."""
     told = {place.path for place in facts.hooks}
     if waits_for_all(facts):
@@ -98,39 +98,39 @@ def file_missing(facts: Facts) -> Iterator[Hit]:
         told.add(WANTED)  # "not enabled" means just that
     lost = [f.path for f in facts.files if f.state == MISSING and f.path not in told]
     if lost:
-        yield Hit(f"missing since install: {listed(lost)}", (AGAIN,), safe=may_write(facts))
+        yield Symptom(f"missing since install: {listed(lost)}", (AGAIN,), safe=may_write(facts))
 
 
-def file_changed(facts: Facts) -> Iterator[Hit]:
+def file_changed(facts: Facts) -> Iterator[Symptom]:
     """Find files of ours that somebody has edited: theirs to decide on, so never safe."""
     odd = [file.path for file in facts.files if file.state == CHANGED]
     if odd:
-        yield Hit(
+        yield Symptom(
             f"changed since install: {listed(odd)}", ("netfail-hooks install --dry-run", AGAIN)
         )
 
 
-def timer_outdated(facts: Facts) -> Iterator[Hit]:
+def timer_outdated(facts: Facts) -> Iterator[Symptom]:
     """Find a timer that was written for another interval than the config's."""
     if facts.config and not facts.timer_interval_kept:
-        yield Hit(
+        yield Symptom(
             f"the timer is not the one for check.interval = {facts.config.interval}",
             (AGAIN,),
             safe=may_write(facts),
         )
 
 
-def old_systemd(facts: Facts) -> Iterator[Hit]:
+def old_systemd(facts: Facts) -> Iterator[Symptom]:
     """Find an option that our files use and this networkd ignores."""
     has = facts.networkd_version
     unknown = [option for since, option in _NEEDS if 0 < has < since]
     if unknown:
         told = ", ".join(unknown)
-        yield Hit(f"systemd {has} does not know {told}; 249 does", (_UPGRADE[is_arch(facts)],))
+        yield Symptom(f"systemd {has} does not know {told}; 249 does", (_UPGRADE[is_arch(facts)],))
 
 
-def old_kernel(facts: Facts) -> Iterator[Hit]:
+def old_kernel(facts: Facts) -> Iterator[Symptom]:
     """Find a kernel that can't mark an address."""
     if (0, 0) < facts.kernel < _KERNEL:
         has = ".".join(str(one) for one in facts.kernel)
-        yield Hit(f"Linux {has} is older than 5.18", (_UPGRADE[is_arch(facts)],))
+        yield Symptom(f"Linux {has} is older than 5.18", (_UPGRADE[is_arch(facts)],))

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from netfail_hooks.doctor.facts import MISSING, NETWORK_MANAGER, NEW, Facts, Hit, NetworkFile
+from netfail_hooks.doctor.facts import MISSING, NETWORK_MANAGER, NEW, Facts, NetworkFile, Symptom
 from netfail_hooks.doctor.rules.shared import AGAIN, CONFIG, is_arch, listed, may_write
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.sysctls import wanted
@@ -24,28 +24,28 @@ _WPA_PACKAGE = ("apt install wpasupplicant", "pacman -S wpa_supplicant")
 _WPA = "/etc/wpa_supplicant/wpa_supplicant-{}.conf"
 
 
-def interface_gone(facts: Facts) -> Iterator[Hit]:
+def interface_gone(facts: Facts) -> Iterator[Symptom]:
     """Find an uplink that there is no interface for: pulled out, or renamed by an upgrade."""
-    for name in facts.uplinks if facts.seen else ():
-        if facts.seen and facts.seen.link(name) is None:
-            yield Hit(f"there is no {name}", ("networkctl list", f"editor {CONFIG}"))
+    for name in facts.uplinks if facts.observed else ():
+        if facts.observed and facts.observed.link(name) is None:
+            yield Symptom(f"there is no {name}", ("networkctl list", f"editor {CONFIG}"))
 
 
-def foreign_manager(facts: Facts) -> Iterator[Hit]:
+def foreign_manager(facts: Facts) -> Iterator[Symptom]:
     """Find somebody else who sets an uplink up."""
     for manager in dict.fromkeys(manager for manager, _ in facts.managed_elsewhere):
         names = [name for one, name in facts.managed_elsewhere if one == manager]
         stop = _STOP.get(manager, "systemctl disable --now " + shlex.quote(manager))
-        mend = dict.fromkeys(stop.format(name=one, names=" ".join(names)) for one in names)
-        yield Hit(f"{manager} sets up {' and '.join(names)}, too", tuple(mend))
+        fix = dict.fromkeys(stop.format(name=one, names=" ".join(names)) for one in names)
+        yield Symptom(f"{manager} sets up {' and '.join(names)}, too", tuple(fix))
 
 
-def file_shadowed(facts: Facts) -> Iterator[Hit]:
+def file_shadowed(facts: Facts) -> Iterator[Symptom]:
     """Find that networkd reads another file for an uplink than ours."""
     for one in facts.networks if facts.config else ():
         if one.path and not one.ours and not _lost_file(facts, one.interface, MISSING, NEW):
             told = f"networkd reads {one.path} for {one.interface}, not ours"
-            yield Hit(told, _get_ahead(one))
+            yield Symptom(told, _get_ahead(one))
 
 
 def _get_ahead(other: NetworkFile) -> tuple[str, ...]:
@@ -61,54 +61,54 @@ def _get_ahead(other: NetworkFile) -> tuple[str, ...]:
     return (*first, AGAIN)
 
 
-def uplink_unmanaged(facts: Facts) -> Iterator[Hit]:
+def uplink_unmanaged(facts: Facts) -> Iterator[Symptom]:
     """Find that networkd leaves an uplink alone, and no file of somebody's says that it shall."""
     told = {one.interface for one in facts.networks if facts.config and one.path and not one.ours}
     told |= {name for _, name in facts.managed_elsewhere}
     told |= {name for name in facts.uplinks if _lost_file(facts, name, NEW)}
     for name in facts.uplinks if facts.networkd_runs else ():
         if facts.setup(name) == "unmanaged" and name not in told:
-            mend = ("networkctl reload",) if _has_file(facts, name) else (AGAIN,)
-            yield Hit(
+            fix = ("networkctl reload",) if _has_file(facts, name) else (AGAIN,)
+            yield Symptom(
                 f"networkd does not manage {name}",
-                mend,
+                fix,
                 safe=_has_file(facts, name) or may_write(facts),
             )
 
 
-def uplink_failed(facts: Facts) -> Iterator[Hit]:
+def uplink_failed(facts: Facts) -> Iterator[Symptom]:
     """Find that networkd has given an uplink up."""
     for name in facts.uplinks:
         if facts.setup(name) == "failed":
-            yield Hit(
+            yield Symptom(
                 f"networkd could not set {name} up",
                 (f"networkctl status {name}", f"networkctl reconfigure {name}"),
             )
 
 
-def no_supplicant(facts: Facts) -> Iterator[Hit]:
+def no_supplicant(facts: Facts) -> Iterator[Symptom]:
     """Find a Wi-Fi uplink that nobody takes to its access point."""
     for name in facts.wireless:
         if name not in facts.uplinks or _is_associated(facts, name):
             continue
-        mend = [f"systemctl enable --now wpa_supplicant@{name}.service"]
+        fix = [f"systemctl enable --now wpa_supplicant@{name}.service"]
         if name not in facts.wifi_config:
             write = f"(umask 077; wpa_passphrase SSID >{_WPA.format(name)})"
-            mend.insert(0, f"{write}  # then type the passphrase, and Enter")
+            fix.insert(0, f"{write}  # then type the passphrase, and Enter")
         if "wpa_supplicant" not in facts.programs:
-            mend.insert(0, _WPA_PACKAGE[is_arch(facts)])
-        yield Hit(
+            fix.insert(0, _WPA_PACKAGE[is_arch(facts)])
+        yield Symptom(
             f"no wpa_supplicant or iwd runs for {name}",
-            tuple(mend),
-            safe=len(mend) == 1 and facts.units is not None,
+            tuple(fix),
+            safe=len(fix) == 1 and facts.units is not None,
         )
 
 
-def wrong_sysctl(facts: Facts) -> Iterator[Hit]:
+def wrong_sysctl(facts: Facts) -> Iterator[Symptom]:
     """Find settings that are not what install made them; a check puts them right."""
-    if facts.mode != "routes" or not facts.seen:
+    if facts.mode != "routes" or not facts.observed:
         return
-    now = {one.key: one.setting for one in facts.seen.sysctls}
+    now = {one.key: one.setting for one in facts.observed.sysctls}
     odd = [
         f"net.{one.key.replace('/', '.')} is {now[one.key]}, not {one.setting}"
         for name in facts.uplinks
@@ -116,29 +116,29 @@ def wrong_sysctl(facts: Facts) -> Iterator[Hit]:
         if now.get(one.key, one.setting) != one.setting
     ]
     if odd:
-        yield Hit(listed(odd), ("netfail-hooks check",), safe=True)
+        yield Symptom(listed(odd), ("netfail-hooks check",), safe=True)
 
 
-def arp_ignored(facts: Facts) -> Iterator[Hit]:
+def arp_ignored(facts: Facts) -> Iterator[Symptom]:
     """Find that the kernel keeps silent when the LAN asks for an address by another uplink."""
     if facts.mode != "routes" or not (facts.config and facts.config.follow_addresses):
         return
     for key, setting in dict.fromkeys(facts.arp_ignore):
         if setting in _ANSWERS_LITTLE:
-            yield Hit(f"net.{key.replace('/', '.')} is {setting}", (f"sysctl -w net/{key}=1",))
+            yield Symptom(f"net.{key.replace('/', '.')} is {setting}", (f"sysctl -w net/{key}=1",))
 
 
-def one_name_server(facts: Facts) -> Iterator[Hit]:
+def one_name_server(facts: Facts) -> Iterator[Symptom]:
     """Find that resolved has name servers of an uplink alone, which dies with it."""
     yield from _resolving(facts, dead=False)
 
 
-def dead_name_server(facts: Facts) -> Iterator[Hit]:
+def dead_name_server(facts: Facts) -> Iterator[Symptom]:
     """Find that resolved has name servers of an uplink alone, and that one is dead."""
     yield from _resolving(facts, dead=True)
 
 
-def _resolving(facts: Facts, *, dead: bool) -> Iterator[Hit]:
+def _resolving(facts: Facts, *, dead: bool) -> Iterator[Symptom]:
     """Yield a hit where the uplinks with name servers are dead, or are not, and others lack one."""
     known = dict(facts.dns or ())
     having = [name for name in facts.uplinks if known.get(name)]
@@ -151,14 +151,14 @@ def _resolving(facts: Facts, *, dead: bool) -> Iterator[Hit]:
     said = f"systemd-resolved knows name servers of {' and '.join(having)} alone"
     servers = " ".join(dict.fromkeys(one for name in having for one in known[name]))
     now = f"resolvectl dns {lacking[0]} {servers}"
-    yield Hit(said, (f"{now}  # and DNS= in its .network file, then {AGAIN}",))
+    yield Symptom(said, (f"{now}  # and DNS= in its .network file, then {AGAIN}",))
 
 
 def _leads_out(facts: Facts, name: str) -> bool:
-    link = facts.seen.link(name) if facts.seen else None
-    if not facts.seen or not link or not link.carrier:
+    link = facts.observed.link(name) if facts.observed else None
+    if not facts.observed or not link or not link.carrier:
         return False
-    return any(facts.seen.way_out(name, family) for family in FAMILIES)
+    return any(facts.observed.default_route(name, family) for family in FAMILIES)
 
 
 def _lost_file(facts: Facts, name: str, *states: str) -> bool:
@@ -173,7 +173,7 @@ def _has_file(facts: Facts, name: str) -> bool:
 
 def _is_associated(facts: Facts, name: str) -> bool:
     """Tell whether something does, or did: a unit or a process that we know, or a carrier."""
-    link = facts.seen.link(name) if facts.seen else None
+    link = facts.observed.link(name) if facts.observed else None
     if link and link.carrier:
         return True
     names = (f"wpa_supplicant@{name}.service", f"wpa_supplicant-nl80211@{name}.service")

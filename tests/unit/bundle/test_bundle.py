@@ -320,7 +320,7 @@ def test_what_cannot_be_had_is_told_in_the_bundle(
 
     Path(machine.config).write_text(render(config_of(USB, "wlan0")))
     monkeypatch.setattr(match, "effective", refuse)
-    monkeypatch.setattr(status, "look", refuse)
+    monkeypatch.setattr(status, "collect", refuse)
     assert cli.entry(["log", "--bundle", "-"]) == 0
     assert capfd.readouterr().out.count("cannot tell") == 3
 
@@ -332,7 +332,7 @@ def test_a_report_survives_a_bug_in_what_looks_for_bugs(
     def broken(_: Paths) -> None:
         raise PermissionError("/home/alice")
 
-    monkeypatch.setattr(gather, "look", broken)
+    monkeypatch.setattr(gather, "gather", broken)
     assert cli.entry(["log", "--bundle", "-"]) == 0
     assert "== doctor\ncannot look: PermissionError\n" in capfd.readouterr().out
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks import cli, recorder
-from netfail_hooks.cli import log, since
+from netfail_hooks.cli import log, parse_time
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import events
 from netfail_hooks.recorder import text as recorder_text
-from netfail_hooks.recorder.events import Event
+from netfail_hooks.recorder.events import Transition
 from netfail_hooks.recorder.tail import Tail
 from tests.support.runs import look
 from tests.support.world import World, config_of
@@ -41,7 +41,7 @@ _NOW = datetime(2026, 11, 24, 18, 30, tzinfo=_ZONE)
     ],
 )
 def test_when(text: str, moment: str) -> None:
-    assert since.parse(text, _NOW) == datetime.fromisoformat(moment)
+    assert parse_time.parse(text, _NOW) == datetime.fromisoformat(moment)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_when(text: str, moment: str) -> None:
 )
 def test_no_time(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a time: .*, try '10 min ago'"):
-        since.parse(text, _NOW)
+        parse_time.parse(text, _NOW)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_line_tells_cause_changes_and_time(
 
 
 def test_failures_are_shown() -> None:
-    event = Event(_NOW, "check", "x", ("set y",), ("set y: refused",), 3, {}, {})
+    event = Transition(_NOW, "check", "x", ("set y",), ("set y: refused",), 3, {}, {})
     assert recorder_text.render(event).splitlines()[1:] == [
         "    set y",
         "    REFUSED: set y: refused",
@@ -211,7 +211,7 @@ def test_the_tail_survives_rotation(tmp_path: Path) -> None:
 def test_a_failover_takes_traffic_off_an_uplink(
     before: dict[str, str], after: dict[str, str], *, moved: bool
 ) -> None:
-    assert Event(_NOW, "", "", (), (), 0, after, before).is_failover is moved
+    assert Transition(_NOW, "", "", (), (), 0, after, before).is_failover is moved
 
 
 def test_a_log_that_one_may_not_read_asks_for_root() -> None:

@@ -43,7 +43,7 @@ configs = st.builds(
     ),
     override_metric=st.integers(1, 99),
     follow_addresses=st.booleans(),
-    end_flows=st.booleans(),
+    close_connections=st.booleans(),
     hold_down=st.integers(0, 300),
     hold_down_max=st.integers(300, 86400),
     quiet=st.integers(0, 604800),
@@ -76,7 +76,7 @@ WRONG = [
         "override_metric = 100\n" + UPLINKS,
         "override_metric: must be below the metric of every uplink",
     ),
-    ("end_flows = 1\n" + UPLINKS, "end_flows: must be true or false, not 1"),
+    ("close_connections = 1\n" + UPLINKS, "close_connections: must be true or false, not 1"),
     ("hold_down = 3\n" + UPLINKS, "hold_down: must be a table, [hold_down]"),
     (UPLINKS + "[hold_down]\nseconds = -1\n", "hold_down.seconds: must be 0 to 86400, not -1"),
     (
@@ -206,7 +206,9 @@ def test_what_is_no_target_is_refused(text: str) -> None:
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
-    config, wrong = parse({"colour": 1, "end_flows": "no", "uplink": [{"interface": "eth0"}]})
+    config, wrong = parse(
+        {"colour": 1, "close_connections": "no", "uplink": [{"interface": "eth0"}]}
+    )
     assert config is None
     assert len(wrong) == 2
 

@@ -77,7 +77,11 @@ def test_the_defaults_are_those_of_the_documents() -> None:
     config = Config((Uplink("eth0", 100),))
     assert (config.override_metric, config.successes, config.interval) == (50, 2, 5)
     assert (config.hold_down, config.hold_down_max, config.quiet) == (10, 300, 600)
-    assert (config.log_bytes, config.follow_addresses, config.end_flows) == (1_000_000, True, True)
+    assert (config.log_bytes, config.follow_addresses, config.close_connections) == (
+        1_000_000,
+        True,
+        True,
+    )
     (uplink,) = config.uplinks
     assert (uplink.gateway, uplink.failures, uplink.timeout) == (True, 2, 500)
     assert (config.bond.name, config.bond.arp_interval) == ("bond0", 100)
@@ -165,7 +169,7 @@ COMPILED = compile_config(Config((Uplink("eth0", 100),)), "stamp")
         ("end\n", "end"),
         ("mode routes", "mode circles"),
         ("mode routes\n", ""),
-        ("end_flows 1", "end_flows 2"),
+        ("close_connections 1", "close_connections 2"),
         ("follow_addresses 1", "follow_addresses yes"),
         ("hold_down 10\n", ""),
         ("hold_down 10\n", "hold_down 10\nhold_up 10\n"),
@@ -190,5 +194,7 @@ def test_a_compiled_form_that_is_not_whole_is_refused(old: str, new: str) -> Non
 @pytest.mark.parametrize("flags", [(True, False), (False, True)])
 def test_flags_survive_being_compiled(*, gateway: bool, flags: tuple[bool, bool]) -> None:
     follow, end = flags
-    config = Config((Uplink("eth0", 100, gateway=gateway),), follow_addresses=follow, end_flows=end)
+    config = Config(
+        (Uplink("eth0", 100, gateway=gateway),), follow_addresses=follow, close_connections=end
+    )
     assert parse_compiled(compile_config(config, "s"), "s") == config

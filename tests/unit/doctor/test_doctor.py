@@ -19,7 +19,7 @@ from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import fix as doctor_fix
 from netfail_hooks.doctor import machine as doctor_machine
 from netfail_hooks.doctor import own_files
-from netfail_hooks.doctor.facts import BondSeen, Hit, OwnFile, Process, Unit
+from netfail_hooks.doctor.facts import BondSeen, OwnFile, Process, Symptom, Unit
 from netfail_hooks.doctor.ifupdown import ifupdown_has
 from netfail_hooks.doctor.report import render, report
 from netfail_hooks.lab.namespaces import until
@@ -50,9 +50,9 @@ _TOLD = """\
 2.  WEAK    Linux 5.4 is older than 5.18 [old-kernel]
     why     moved addresses can't be marked as ours before Linux 5.18, so they
             may be left behind
-    mend    apt full-upgrade  # of a newer release of the distribution
+    fix     apt full-upgrade  # of a newer release of the distribution
 
-1 broken, 1 weak, uplinks eth0, wlan0; 'netfail-hooks doctor --fix' mends 1
+1 broken, 1 weak, uplinks eth0, wlan0; 'netfail-hooks doctor --fix' fixes 1
 unknown: a thing: run as root"""
 
 
@@ -92,7 +92,7 @@ def test_install_gets_ahead_of_a_file_that_shadows_ours(machine: Machine) -> Non
     unknown: list[str] = []
     (other,) = doctor_files.networks(machine.paths, ("eth0",), unknown)
     (found,) = report(replace(HEALTHY, networks=(other,))).findings
-    assert found.mend == ("netfail-hooks install --yes",)
+    assert found.fix == ("netfail-hooks install --yes",)
     machine.install("--yes")
     (ours,) = doctor_files.networks(machine.paths, ("eth0",), unknown)
     assert (ours.ours, os.path.basename(ours.path)) == (True, "00-netfail-eth0.network")
@@ -115,7 +115,7 @@ def test_it_is_coloured_where_that_can_be_seen(
     no_colour: str,
     painted: bool,  # noqa: FBT001 - a column
 ) -> None:
-    monkeypatch.setattr(doctor, "look", lambda _: HEALTHY)
+    monkeypatch.setattr(doctor, "gather", lambda _: HEALTHY)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", term)
     monkeypatch.setenv("NO_COLOR", no_colour)
@@ -139,7 +139,7 @@ def test_only_safe_commands_are_run_each_once() -> None:
     )
     assert [one.safe for one in twice.findings] == [True, True, False]
     assert doctor_fix.commands(twice.findings) == ("netfail-hooks install --yes",)
-    assert Hit("x", ("reboot",)).safe is False
+    assert Symptom("x", ("reboot",)).safe is False
 
 
 def test_a_command_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,9 +165,9 @@ def test_dry_run_alone_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_exit_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, facts: object, status: int
 ) -> None:
-    monkeypatch.setattr(doctor, "look", lambda _: facts)
+    monkeypatch.setattr(doctor, "gather", lambda _: facts)
     assert cli.entry(["doctor", "--json"]) == status
-    assert json.loads(capsys.readouterr().out)["well"] is (status == 0)
+    assert json.loads(capsys.readouterr().out)["healthy"] is (status == 0)
     assert cli.entry(["doctor", "--fix", "--dry-run"]) == status
     said = capsys.readouterr().out
     assert ("would run: systemctl enable --now" in said) is (facts is _ILL)
@@ -176,7 +176,7 @@ def test_the_exit_status(
 
 def test_it_works_on_this_machine_whatever_that_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.entry(["doctor", "--json"]) in (0, 1, 2)
-    assert json.loads(capsys.readouterr().out)["schema"] == 1
+    assert json.loads(capsys.readouterr().out)["schema"] == 2
 
 
 def test_files_that_are_gone_or_changed(machine: Machine) -> None:
@@ -251,7 +251,7 @@ def test_an_edit_that_would_make_a_bond_is_never_safe(machine: Machine) -> None:
         for facts in (HEALTHY, replace(HEALTHY, hook_lacks="/py", timer_interval_kept=False)):
             told = report(replace(facts, config=config, files=found)).findings
             assert told[0].code == "config-not-installed"
-            assert told[0].mend == ("netfail-hooks install --dry-run", "netfail-hooks install")
+            assert told[0].fix == ("netfail-hooks install --dry-run", "netfail-hooks install")
             assert doctor_fix.commands(told) == ()
             assert "file-missing" not in [one.code for one in told]
         machine.install("--yes")
@@ -415,10 +415,10 @@ def test_who_may_not_know_whose_a_client_is_blames_nobody(tmp_path: Path) -> Non
             unknown: list[str] = []
             named = f"udhcpc (process {client.pid})"
 
-            def seen() -> bool:
+            def observed() -> bool:
                 return client.pid in [one.pid for one in doctor_machine.processes(unknown)]
 
-            until(seen, "a command line of the client's")  # it comes a moment after its start
+            until(observed, "a command line of the client's")  # it comes a moment after its start
             assert not [one for one in unknown if named in one]
             os.seteuid(65534)
             try:

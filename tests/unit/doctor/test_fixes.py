@@ -113,43 +113,43 @@ _SETUP: list[Case] = [
 ]
 _ROUTES: list[Case] = [
     (
-        {"seen": routes(_WAY, _OTHER_WAY, ("wlan0", 50, ""))},
+        {"observed": routes(_WAY, _OTHER_WAY, ("wlan0", 50, ""))},
         "the IPv4 default route of wlan0 has metric 50, and ours 50: it always wins",
         ("ip -4 route delete default dev wlan0 metric 50",),
     ),
     (
-        {"seen": routes(_WAY, ("wlan0", 50, "192.168.1.1"))},
+        {"observed": routes(_WAY, ("wlan0", 50, "192.168.1.1"))},
         "the IPv4 default route of wlan0 has metric 50, and ours 50: it always wins",
         _set_anew("wlan0"),
     ),
     (
-        {"seen": routes(_WAY, ("wlan0", 100, "192.168.1.1"))},
+        {"observed": routes(_WAY, ("wlan0", 100, "192.168.1.1"))},
         "IPv4 default routes of eth0 and wlan0 both have metric 100",
         _set_anew("wlan0"),
     ),
     (
-        {"seen": routes(("wlan0", 600, "192.168.1.1"), ("eth0", 600, "192.168.1.1"))},
+        {"observed": routes(("wlan0", 600, "192.168.1.1"), ("eth0", 600, "192.168.1.1"))},
         "IPv4 default routes of wlan0 and eth0 both have metric 600",
         _set_anew("eth0"),
     ),
     (
-        {"seen": routes(_OTHER_WAY, ("eth0", 600, "192.168.1.1"), _WAY)},
+        {"observed": routes(_OTHER_WAY, ("eth0", 600, "192.168.1.1"), _WAY)},
         "IPv4 default routes of wlan0 and eth0 both have metric 600",
         ("ip -4 route delete default via 192.168.1.1 dev eth0 metric 600",),
     ),
     (
-        {"seen": routes(("eth0", 300, "192.168.1.1"), ("wlan0", 300, "192.168.1.1"))},
+        {"observed": routes(("eth0", 300, "192.168.1.1"), ("wlan0", 300, "192.168.1.1"))},
         "IPv4 default routes of eth0 and wlan0 both have metric 300",
         _set_anew("wlan0"),
     ),
     (
-        {"seen": routes(("eth0", 101, "192.168.1.1")), "states": ()},
+        {"observed": routes(("eth0", 101, "192.168.1.1")), "states": ()},
         "the IPv4 default route of eth0 has metric 101, and the configuration 100",
         _set_anew("eth0"),
     ),
     (
         {
-            "seen": routes(_WAY),
+            "observed": routes(_WAY),
             "networks": (
                 replace(_OWN_WAY, gateways=("192.168.1.1",)),
                 NetworkFile("wlan0", gateways=("192.168.1.2", "192.168.1.3")),
@@ -159,7 +159,7 @@ _ROUTES: list[Case] = [
         ("networkctl reconfigure wlan0",),
     ),
     (
-        {"seen": routes(_WAY), "networks": (replace(_NO_WAY, interface="eth0"),)},
+        {"observed": routes(_WAY), "networks": (replace(_NO_WAY, interface="eth0"),)},
         "wlan0 has no default route",
         (
             "networkctl status wlan0  # is there a Gateway= or a DHCP lease?",
@@ -167,12 +167,15 @@ _ROUTES: list[Case] = [
         ),
     ),
     (
-        {"seen": routes(_WAY), "networks": (_OWN_WAY, replace(_NO_WAY, source="/etc/a b.network"))},
+        {
+            "observed": routes(_WAY),
+            "networks": (_OWN_WAY, replace(_NO_WAY, source="/etc/a b.network")),
+        },
         "wlan0 is given neither a gateway nor DHCP by /etc/a b.network",
         ("editor '/etc/a b.network'  # add Gateway=IP to [Network]", AGAIN),
     ),
     (
-        {"seen": routes(_WAY), "networks": (_OWN_WAY, _NO_WAY)},
+        {"observed": routes(_WAY), "networks": (_OWN_WAY, _NO_WAY)},
         "wlan0 is given neither a gateway nor DHCP by /etc/my wlan0.network",
         (f"netfail-hooks install {_RANKS} --address wlan0=IP/LENGTH --gateway wlan0=IP",),
     ),
@@ -191,7 +194,7 @@ _ROUTES: list[Case] = [
 ]
 _UPLINKS: list[Case] = [
     (
-        {"seen": replace(_SEEN, links=_SEEN.links[:1])},
+        {"observed": replace(_SEEN, links=_SEEN.links[:1])},
         "there is no wlan0",
         ("networkctl list", "editor /etc/netfail-hooks/config.toml"),
     ),
@@ -235,7 +238,7 @@ _UPLINKS: list[Case] = [
         ("networkctl status wlan0", "networkctl reconfigure wlan0"),
     ),
     (
-        {"seen": replace(_SEEN, sysctls=(Sysctl("ipv4/conf/wlan0/arp_filter", "0"),))},
+        {"observed": replace(_SEEN, sysctls=(Sysctl("ipv4/conf/wlan0/arp_filter", "0"),))},
         "net.ipv4.conf.wlan0.arp_filter is 0, not 1",
         (_CHECK,),
     ),
@@ -262,27 +265,27 @@ _BOND: list[Case] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "what", "mend"), _BOND)
+@pytest.mark.parametrize(("changes", "what", "fix"), _BOND)
 def test_a_finding_of_a_bond_and_how_it_is_mended(
-    changes: dict[str, object], what: str, mend: tuple[str, ...]
+    changes: dict[str, object], what: str, fix: tuple[str, ...]
 ) -> None:
     (found,) = diagnose(replace(BONDED, **changes))
-    assert (found.what, found.mend) == (what, mend)
+    assert (found.what, found.fix) == (what, fix)
 
 
-@pytest.mark.parametrize(("changes", "what", "mend"), [*_SETUP, *_ROUTES, *_UPLINKS])
+@pytest.mark.parametrize(("changes", "what", "fix"), [*_SETUP, *_ROUTES, *_UPLINKS])
 def test_a_finding_and_how_it_is_mended(
-    changes: dict[str, object], what: str, mend: tuple[str, ...]
+    changes: dict[str, object], what: str, fix: tuple[str, ...]
 ) -> None:
     (found,) = diagnose(replace(HEALTHY, **changes))
-    assert (found.what, found.mend) == (what, mend)
+    assert (found.what, found.fix) == (what, fix)
 
 
 def test_nobody_configured_an_order_of_equal_routes() -> None:
     equal = routes(("eth0", 0, "192.168.1.1"), ("wlan0", 0, "192.168.1.1"))
-    found = diagnose(replace(HEALTHY, config=None, installed=False, seen=equal))[1]
+    found = diagnose(replace(HEALTHY, config=None, installed=False, observed=equal))[1]
     assert found.what == "IPv4 default routes of eth0 and wlan0 both have metric 0"
-    assert found.mend == (AGAIN,)
+    assert found.fix == (AGAIN,)
 
 
 def test_a_file_that_leads_nowhere_is_named_before_anything_is_installed() -> None:
@@ -290,17 +293,17 @@ def test_a_file_that_leads_nowhere_is_named_before_anything_is_installed() -> No
         HEALTHY,
         config=None,
         installed=False,
-        seen=routes(_WAY),
+        observed=routes(_WAY),
         networks=(_OWN_WAY, replace(_NO_WAY, ours=False, source="")),
     )
     found = diagnose(bare)[1]
     assert found.what == "wlan0 is given neither a gateway nor DHCP by /etc/my wlan0.network"
-    assert found.mend[0].startswith("editor '/etc/my wlan0.network'  # ")
+    assert found.fix[0].startswith("editor '/etc/my wlan0.network'  # ")
 
 
 def test_of_routes_ahead_of_ours_it_is_not_told_that_they_are_equal() -> None:
     low = routes(("eth0", 50, "192.168.1.1"), ("wlan0", 50, "192.168.1.1"))
-    found = diagnose(replace(HEALTHY, seen=low))
+    found = diagnose(replace(HEALTHY, observed=low))
     assert [one.code for one in found] == ["metric-too-low", "metric-too-low"]
 
 
@@ -308,15 +311,15 @@ def test_of_routes_ahead_of_ours_it_is_not_told_that_they_are_equal() -> None:
     ("facts", "changes"),
     [
         # Of the slaves' own routes failover makes no use.
-        (BONDED, {"seen": routes(("eth0", 7, "192.168.1.1"), ("wlan0", 601, "192.168.1.1"))}),
-        (BONDED, {"seen": None, "bonds": (_LONE,)}),
+        (BONDED, {"observed": routes(("eth0", 7, "192.168.1.1"), ("wlan0", 601, "192.168.1.1"))}),
+        (BONDED, {"observed": None, "bonds": (_LONE,)}),
         # A router's advertisement may lead out where the file does not.
         (HEALTHY, {"networks": (_OWN_WAY, _NO_WAY)}),
         (
             HEALTHY,
             {
                 "networks": (replace(_OWN_WAY, gateways=("192.168.1.1",)), NetworkFile("wlan0")),
-                "seen": routes(_WAY, ("wlan0", 600, "192.168.1.2")),
+                "observed": routes(_WAY, ("wlan0", 600, "192.168.1.2")),
             },
         ),
         # Two cables may have one hardware address; and bond0 is not ours where none is configured.
@@ -362,11 +365,11 @@ def test_names_are_found_while_one_uplink_of_several_with_name_servers_lives() -
     world = World(config_of(*names), families=(4,))
     world.event("eth0", "no-carrier")
     dns = (("eth0", ("9.9.9.9",)), ("wlan0", ("1.1.1.1", "9.9.9.9")))
-    facts = replace(HEALTHY, uplinks=names, config=world.config, seen=world.look(), dns=dns)
+    facts = replace(HEALTHY, uplinks=names, config=world.config, observed=world.look(), dns=dns)
     (found,) = diagnose(facts)
     assert found.code == "dns-one-uplink"
     assert found.what == "systemd-resolved knows name servers of eth0 and wlan0 alone"
-    assert found.mend[0].startswith("resolvectl dns wwan0 9.9.9.9 1.1.1.1  # ")
+    assert found.fix[0].startswith("resolvectl dns wwan0 9.9.9.9 1.1.1.1  # ")
 
 
 def _with(unit: Unit) -> Facts:
@@ -377,6 +380,6 @@ def _with(unit: Unit) -> Facts:
 def test_a_stopped_timer_is_read_again_and_started() -> None:
     stopped = Unit(TIMER, active="inactive", enabled="disabled")
     (found,) = diagnose(_with(stopped))
-    assert found.mend == ("systemctl daemon-reload", f"systemctl enable --now {TIMER}")
+    assert found.fix == ("systemctl daemon-reload", f"systemctl enable --now {TIMER}")
     (found,) = diagnose(_with(replace(stopped, load="masked")))
-    assert found.mend[1:] == (f"systemctl unmask {TIMER}", f"systemctl enable --now {TIMER}")
+    assert found.fix[1:] == (f"systemctl unmask {TIMER}", f"systemctl enable --now {TIMER}")

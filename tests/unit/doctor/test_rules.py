@@ -46,7 +46,7 @@ _ALL = tuple(
 HEALTHY = Facts(
     uplinks=("eth0", "wlan0"),
     config=_CONFIG,
-    seen=_SEEN,
+    observed=_SEEN,
     states=(("eth0", "routable", "configured"), ("wlan0", "routable", "configured")),
     networkd_version=252,
     kernel=(6, 1),
@@ -159,13 +159,13 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     (
         "wifi-no-supplicant",
         False,
-        {"wireless": ("wlan0",), "seen": links(carrier=False)},
+        {"wireless": ("wlan0",), "observed": links(carrier=False)},
         "for wlan0",
     ),
     (
         "wifi-no-supplicant",
         True,
-        {"wireless": ("wlan0",), "seen": links(carrier=False), "wifi_config": ("wlan0",)},
+        {"wireless": ("wlan0",), "observed": links(carrier=False), "wifi_config": ("wlan0",)},
         "for wlan0",
     ),
     (
@@ -173,7 +173,7 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         False,
         {
             "wireless": ("wlan0",),
-            "seen": links(carrier=False),
+            "observed": links(carrier=False),
             "programs": ("networkd-dispatcher",),
         },
         "for wlan0",
@@ -181,32 +181,37 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     (
         "metric-too-low",
         False,
-        {"seen": routes(_WAY, _OTHER_WAY, ("wlan0", 0, "192.168.1.9"))},
+        {"observed": routes(_WAY, _OTHER_WAY, ("wlan0", 0, "192.168.1.9"))},
         "of wlan0 has metric 0",
     ),
-    ("metric-too-low", False, {"seen": routes(_WAY, ("wlan0", 50, "192.168.1.1"))}, "metric 50"),
+    (
+        "metric-too-low",
+        False,
+        {"observed": routes(_WAY, ("wlan0", 50, "192.168.1.1"))},
+        "metric 50",
+    ),
     (
         "metric-equal",
         False,
-        {"seen": routes(_WAY, ("wlan0", 100, "192.168.1.1"))},
+        {"observed": routes(_WAY, ("wlan0", 100, "192.168.1.1"))},
         "eth0 and wlan0 both have metric 100",
     ),
     (
         "metric-wrong",
         False,
-        {"seen": routes(_WAY, ("wlan0", 601, "192.168.1.1"))},
+        {"observed": routes(_WAY, ("wlan0", 601, "192.168.1.1"))},
         "metric 601, and the configuration 600",
     ),
-    ("metric-wrong", False, {"seen": routes(_WAY, ("wlan0", 51, "192.168.1.1"))}, "metric 51"),
-    ("no-gateway", False, {"seen": routes(_WAY)}, "wlan0 has lost its default route"),
-    ("no-gateway", False, {"seen": routes(_WAY), "networks": ()}, "wlan0 has no default route"),
-    ("sysctl", True, {"seen": _STRICT}, "net.ipv4.conf.eth0.rp_filter is 1, not 2"),
+    ("metric-wrong", False, {"observed": routes(_WAY, ("wlan0", 51, "192.168.1.1"))}, "metric 51"),
+    ("no-gateway", False, {"observed": routes(_WAY)}, "wlan0 has lost its default route"),
+    ("no-gateway", False, {"observed": routes(_WAY), "networks": ()}, "wlan0 has no default route"),
+    ("sysctl", True, {"observed": _STRICT}, "net.ipv4.conf.eth0.rp_filter is 1, not 2"),
     (
         "dns-dead-link",
         False,
         {
             "dns": (("wlan0", ("9.9.9.9",)),),
-            "seen": replace(links(carrier=False), routes=_SEEN.routes),
+            "observed": replace(links(carrier=False), routes=_SEEN.routes),
         },
         "of wlan0 alone",
     ),
@@ -225,7 +230,7 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ),
     ("arp-ignore", False, {"arp_ignore": (("ipv4/conf/all/arp_ignore", 2),)}, "arp_ignore is 2"),
     ("arp-ignore", False, {"arp_ignore": (("ipv4/conf/eth0/arp_ignore", 8),)}, "arp_ignore is 8"),
-    ("interface-gone", False, {"seen": replace(_SEEN, links=_SEEN.links[:1])}, "no wlan0"),
+    ("interface-gone", False, {"observed": replace(_SEEN, links=_SEEN.links[:1])}, "no wlan0"),
     ("wait-online", False, {"units": _unit(WAIT_ONLINE, command="/lib/wait-online")}, "every"),
     (
         "wait-online",
@@ -278,7 +283,7 @@ def test_one_thing_wrong_is_one_finding(
     (found,) = diagnose(replace(HEALTHY, **changes))
     assert (found.code, found.safe) == (code, safe), found
     assert told in found.what
-    assert found.mend
+    assert found.fix
 
 
 @pytest.mark.parametrize(("code", "safe", "bond", "told"), _BOND_CASES)
@@ -310,12 +315,12 @@ _FINE: list[dict[str, object]] = [
     {"kernel": (5, 18)},
     {
         "states": (("eth0", "routable", "configuring"), ("wlan0", "off", "configuring")),
-        "seen": routes(_WAY),
+        "observed": routes(_WAY),
     },
-    {"seen": routes(_WAY, _OTHER_WAY, ("wg0", 0, ""))},
-    {"seen": routes(_WAY, _OTHER_WAY, ("eth0", 100, "192.168.1.9"))},
-    {"seen": replace(_SEEN, routes=(*_SEEN.routes, Route("wlan0", 4, "default", 50)))},
-    {"seen": _DARK, "networks": (), "states": ()},
+    {"observed": routes(_WAY, _OTHER_WAY, ("wg0", 0, ""))},
+    {"observed": routes(_WAY, _OTHER_WAY, ("eth0", 100, "192.168.1.9"))},
+    {"observed": replace(_SEEN, routes=(*_SEEN.routes, Route("wlan0", 4, "default", 50)))},
+    {"observed": _DARK, "networks": (), "states": ()},
     {"dns": None},
     {"dns": (("", ("9.9.9.9",)), ("eth0", ("192.168.1.1",)))},
     {"dns": (("wg0", ("10.0.0.1",)), ("eth0", ("192.168.1.1",)))},
@@ -323,24 +328,24 @@ _FINE: list[dict[str, object]] = [
     {"wireless": ("wlan0",)},
     {
         "wireless": ("wlan0",),
-        "seen": links(carrier=False),
+        "observed": links(carrier=False),
         "states": (),
         "processes": (*HEALTHY.processes, Process("wpa_supplicant", 9, ("x", "-i", "wlan0"))),
     },
     {
         "wireless": ("wlan0",),
-        "seen": links(carrier=False),
+        "observed": links(carrier=False),
         "states": (),
         "processes": (*HEALTHY.processes, Process("wpa_supplicant", 9, ("x", "-B", "-iwlan0"))),
     },
     {
         "wireless": ("wlan0",),
-        "seen": links(carrier=False),
+        "observed": links(carrier=False),
         "processes": (*HEALTHY.processes, Process("iwd", 9)),
     },
     {
         "wireless": ("wlan0",),
-        "seen": links(carrier=False),
+        "observed": links(carrier=False),
         "units": (*_UNITS.values(), Unit("wpa_supplicant@wlan0.service")),
     },
     {"wireless": ("wlx9",)},
@@ -350,7 +355,7 @@ _FINE: list[dict[str, object]] = [
         "arp_ignore": (("ipv4/conf/eth0/arp_ignore", 2),),
     },
     {"bonds": (BondSeen("bond7", mode="balance-rr", slaves=("eth3",)),)},
-    {"seen": None},
+    {"observed": None},
 ]
 
 
@@ -363,18 +368,18 @@ def test_a_bond_of_the_users_own_is_judged_where_an_uplink_is_in_it() -> None:
     howto = BondSeen("bond0", "balance-rr", "none", 0, (), ("eth0", "wlan0"))
     found = diagnose(replace(HEALTHY, bonds=(howto,)))
     assert [(one.code, one.safe) for one in found] == [("bond-mode", False)]
-    assert "--mode bond --primary eth0 --backup wlan0" in found[0].mend[0]
+    assert "--mode bond --primary eth0 --backup wlan0" in found[0].fix[0]
 
 
 @pytest.mark.parametrize(
-    ("uplinks", "mend"),
+    ("uplinks", "fix"),
     [
         ((), "--primary eth0 --backup wlan0"),
         (("enp1s0", "wlp2s0", "eth9"), "--primary enp1s0 --backup wlp2s0 --backup eth9"),
     ],
 )
 def test_not_installed_comes_first_and_nothing_is_mended(
-    uplinks: tuple[str, ...], mend: str
+    uplinks: tuple[str, ...], fix: str
 ) -> None:
     found = diagnose(
         replace(
@@ -389,13 +394,13 @@ def test_not_installed_comes_first_and_nothing_is_mended(
         )
     )
     assert found[0].code == "not-installed"
-    assert mend in found[0].mend[1]
+    assert fix in found[0].fix[1]
     assert not any(one.safe for one in found)
 
 
 def test_an_uninstalled_machine_with_how_tos_two_files() -> None:
-    seen = routes(("eth0", 0, "192.168.1.1"), ("wlan0", 0, "192.168.1.1"))
-    facts = replace(HEALTHY, config=None, installed=False, seen=seen)
+    observed = routes(("eth0", 0, "192.168.1.1"), ("wlan0", 0, "192.168.1.1"))
+    facts = replace(HEALTHY, config=None, installed=False, observed=observed)
     assert [one.code for one in diagnose(facts)] == ["not-installed", "metric-equal"]
     assert [one.code for one in diagnose(BARE)] == ["not-installed"]
 
@@ -452,11 +457,11 @@ def test_packages_come_from_where_install_sh_takes_them(
         networkd_version=241,
         kernel=(5, 4),
         wireless=("wlan0",),
-        seen=links(carrier=False),
+        observed=links(carrier=False),
     )
-    found = {one.code: one.mend[0] for one in diagnose(ill)}
+    found = {one.code: one.fix[0] for one in diagnose(ill)}
     assert list(found) == ["dispatcher-missing", "wifi-no-supplicant", "old-systemd", "old-kernel"]
-    assert all(mend.startswith(manager) and not_there not in mend for mend in found.values())
+    assert all(fix.startswith(manager) and not_there not in fix for fix in found.values())
 
 
 @pytest.mark.parametrize(
@@ -473,7 +478,7 @@ def test_who_serves_another_wifi_is_nobody_for_this_one(other: Process) -> None:
         replace(
             HEALTHY,
             wireless=("wlan0",),
-            seen=links(carrier=False),
+            observed=links(carrier=False),
             processes=(*HEALTHY.processes, other),
         )
     )
@@ -489,7 +494,7 @@ def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
         replace(
             HEALTHY,
             wireless=("wlan0",),
-            seen=links(carrier=False),
+            observed=links(carrier=False),
             programs=programs,
             wifi_config=configured,
         )
@@ -500,12 +505,12 @@ def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
         "  # then type the passphrase, and Enter": not configured,
         "systemctl enable --now wpa_supplicant@wlan0.service": True,
     }
-    assert found.mend == tuple(step for step, wanted in steps.items() if wanted)
-    assert found.safe is (len(found.mend) == 1)
+    assert found.fix == tuple(step for step, wanted in steps.items() if wanted)
+    assert found.safe is (len(found.fix) == 1)
 
 
 @pytest.mark.parametrize(
-    ("other", "mend"),
+    ("other", "fix"),
     [
         (NetworkFile("eth0", "/run/systemd/network/05-net plan.network", ours=False), (AGAIN,)),
         (
@@ -532,10 +537,10 @@ def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
     ],
 )
 def test_a_file_is_moved_away_only_where_ours_can_not_go_ahead(
-    other: NetworkFile, mend: tuple[str, ...]
+    other: NetworkFile, fix: tuple[str, ...]
 ) -> None:
     (found,) = diagnose(replace(HEALTHY, networks=(other,)))
-    assert (found.code, found.mend) == ("file-shadowed", mend)
+    assert (found.code, found.fix) == ("file-shadowed", fix)
 
 
 def test_what_is_broken_comes_before_what_is_weak() -> None:
@@ -556,10 +561,12 @@ def test_what_is_broken_comes_before_what_is_weak() -> None:
 
 
 def test_a_superfluous_route_is_deleted_and_the_only_one_is_set_anew() -> None:
-    (extra,) = diagnose(replace(HEALTHY, seen=routes(_WAY, _OTHER_WAY, ("wlan0", 7, "192.0.2.1"))))
-    assert extra.mend == ("ip -4 route delete default via 192.0.2.1 dev wlan0 metric 7",)
-    (only,) = diagnose(replace(HEALTHY, seen=routes(_WAY, ("wlan0", 7, "192.168.1.1"))))
-    assert only.mend[:2] == ("networkctl reload", "networkctl reconfigure wlan0")
+    (extra,) = diagnose(
+        replace(HEALTHY, observed=routes(_WAY, _OTHER_WAY, ("wlan0", 7, "192.0.2.1")))
+    )
+    assert extra.fix == ("ip -4 route delete default via 192.0.2.1 dev wlan0 metric 7",)
+    (only,) = diagnose(replace(HEALTHY, observed=routes(_WAY, ("wlan0", 7, "192.168.1.1"))))
+    assert only.fix[:2] == ("networkctl reload", "networkctl reconfigure wlan0")
 
 
 def test_many_paths_are_counted() -> None:

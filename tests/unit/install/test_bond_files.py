@@ -9,7 +9,7 @@ import pytest
 from netfail_hooks.config import Bond
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.bond_files import bond_files, netdev_text, slave_text
-from netfail_hooks.install.options import Setup
+from netfail_hooks.install.options import AddressConfig
 from netfail_hooks.networkd.match import Nic
 from netfail_hooks.networkd.takeover import Dhcp, write_new
 from netfail_hooks.values import replace
@@ -32,7 +32,7 @@ def machine(tmp_path: Path) -> Machine:
     return found
 
 
-def _made(machine: Machine, setup: Setup | None = None) -> tuple[dict[str, str], list[str]]:
+def _made(machine: Machine, setup: AddressConfig | None = None) -> tuple[dict[str, str], list[str]]:
     """Return the files by their names, and what is told."""
     files, notes = bond_files(machine.paths, _CONFIG, setup)
     assert all(path.startswith(f"{NETWORK}/") for path in files)
@@ -89,7 +89,7 @@ MIIMonitorSec=100ms
 
 
 def test_a_bond_by_dhcp_byte_for_byte(machine: Machine) -> None:
-    files, notes = _made(machine, Setup(dns=("9.9.9.9",), dhcp=True))
+    files, notes = _made(machine, AddressConfig(dns=("9.9.9.9",), dhcp=True))
     assert list(files.items()) == [
         ("10-netfail-bond0.netdev", _NETDEV),
         ("10-netfail-bond0.network", _DHCP),
@@ -162,7 +162,7 @@ def test_ours_sorts_before_theirs(machine: Machine, theirs: str, ours: str) -> N
     name = theirs[3:].partition(".")[0]
     text = "[NetDev]\nName=bond0\n" if theirs.endswith("netdev") else _STATIC.format(name, 9)
     machine.write(f"{NETWORK}/{theirs}", text)
-    files, _ = _made(machine, Setup(dhcp=True))
+    files, _ = _made(machine, AddressConfig(dhcp=True))
     assert ours in files
     assert len(files) == 4
 
@@ -173,7 +173,7 @@ def test_a_device_file_that_ours_cannot_get_ahead_of_is_refused(
 ) -> None:
     machine.write(f"{NETWORK}/{name}", "[NetDev]\nName=bond0\n")
     with pytest.raises(Misuse, match=f"no name of ours sorts before {NETWORK}/{name}"):
-        _made(machine, Setup(dhcp=True))
+        _made(machine, AddressConfig(dhcp=True))
 
 
 def test_a_file_that_makes_an_uplink_a_slave_says_nothing_of_addresses(machine: Machine) -> None:
@@ -197,7 +197,7 @@ def test_what_another_mode_was_asked_is_kept(machine: Machine) -> None:
 
 
 def test_what_the_bond_was_asked_is_kept(machine: Machine) -> None:
-    asked, _ = _made(machine, Setup(("10.0.0.9/24",), ("10.0.0.1",), ("9.9.9.9",)))
+    asked, _ = _made(machine, AddressConfig(("10.0.0.9/24",), ("10.0.0.1",), ("9.9.9.9",)))
     for name, text in asked.items():
         machine.write(f"{NETWORK}/{name}", text)
     assert _made(machine) == (asked, [])

@@ -12,7 +12,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.config import amend, choose
-from netfail_hooks.install.options import Asked
+from netfail_hooks.install.options import InstallOptions
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
 
@@ -40,7 +40,7 @@ def _choose(
     if text:
         os.makedirs(os.path.dirname(paths.config), exist_ok=True)
         Path(paths.config).write_text(text, encoding="utf-8")
-    config, written = choose(paths, Asked(uplinks, {}, interval), lambda: ("e0", "w0"))
+    config, written = choose(paths, InstallOptions(uplinks, {}, interval), lambda: ("e0", "w0"))
     assert config_file.parse(tomllib.loads(written)) == (config, [])
     return config, written
 

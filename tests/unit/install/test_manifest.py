@@ -35,19 +35,19 @@ def test_a_path_is_given_back(
 ) -> None:
     path = str(tmp_path_factory.mktemp("node") / "it")
     if before:
-        nodes.put(path, before)
-    assert nodes.look(path) == before
+        nodes.write(path, before)
+    assert nodes.read(path) == before
     if before and before.kind == DIRECTORY:
         return  # a directory is never replaced by something else
     if after.kind == DIRECTORY and before:
         return
-    nodes.put(path, after)
-    assert nodes.look(path) == after
+    nodes.write(path, after)
+    assert nodes.read(path) == after
     if before:
-        nodes.put(path, before)
+        nodes.write(path, before)
     else:
         nodes.remove(path)
-    assert nodes.look(path) == before
+    assert nodes.read(path) == before
     assert os.listdir(os.path.dirname(path)) == (["it"] if before else [])
 
 
@@ -76,7 +76,7 @@ def test_what_lies_there_half_written_is_no_obstacle(tmp_path: Path) -> None:
     path = str(tmp_path / "file")
     with open(nodes.beside(path), "wb") as file:
         file.write(b"half")
-    nodes.put(path, Node(FILE, b"whole", 0o644, OWNER))
+    nodes.write(path, Node(FILE, b"whole", 0o644, OWNER))
     assert os.listdir(tmp_path) == ["file"]
 
 
@@ -92,7 +92,7 @@ def test_a_directory_with_something_in_it_stays(tmp_path: Path) -> None:
 def test_a_device_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="neither a file"):
-        nodes.look(str(tmp_path / "pipe"))
+        nodes.read(str(tmp_path / "pipe"))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 99}', '{"schema": 1, "entries": 3}'])

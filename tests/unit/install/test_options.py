@@ -8,7 +8,13 @@ import contextlib
 import pytest
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.options import Asked, Setup, add_arguments, parse, refuse_others
+from netfail_hooks.install.options import (
+    AddressConfig,
+    InstallOptions,
+    add_arguments,
+    parse,
+    refuse_others,
+)
 
 TWO = "--primary eth0 --backup wlan0"
 BOND = f"--mode bond {TWO}"
@@ -16,7 +22,7 @@ STATIC = f"{TWO} --address eth0=192.168.1.2/24"
 PAIR = ("eth0", "wlan0")
 
 
-def _ask(words: str) -> Asked:
+def _ask(words: str) -> InstallOptions:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     return parse(parser.parse_args(words.split()))
@@ -36,57 +42,66 @@ def _ask(words: str) -> Asked:
 def test_uplinks_are_in_rank_order(
     words: str, uplinks: tuple[str, ...], interval: int | None
 ) -> None:
-    assert _ask(words) == Asked(uplinks, {}, interval)
+    assert _ask(words) == InstallOptions(uplinks, {}, interval)
 
 
 @pytest.mark.parametrize(
     ("words", "setups"),
     [
-        (STATIC, {"eth0": Setup(("192.168.1.2/24",))}),
+        (STATIC, {"eth0": AddressConfig(("192.168.1.2/24",))}),
         (
             f"{STATIC} --gateway 192.168.1.1 --dns 9.9.9.9",
-            {"eth0": Setup(("192.168.1.2/24",), ("192.168.1.1",), ("9.9.9.9",))},
+            {"eth0": AddressConfig(("192.168.1.2/24",), ("192.168.1.1",), ("9.9.9.9",))},
         ),
         (
             f"{STATIC} --address eth0=fd00::2/64 --gateway 192.168.1.1 --gateway fd00::1",
-            {"eth0": Setup(("192.168.1.2/24", "fd00::2/64"), ("192.168.1.1", "fd00::1"))},
+            {"eth0": AddressConfig(("192.168.1.2/24", "fd00::2/64"), ("192.168.1.1", "fd00::1"))},
         ),
         (
             f"{STATIC} --address wlan0=10.0.0.2/8 --gateway 10.0.0.1",
-            {"eth0": Setup(("192.168.1.2/24",)), "wlan0": Setup(("10.0.0.2/8",), ("10.0.0.1",))},
+            {
+                "eth0": AddressConfig(("192.168.1.2/24",)),
+                "wlan0": AddressConfig(("10.0.0.2/8",), ("10.0.0.1",)),
+            },
         ),
         (
             f"{STATIC} --address wlan0=10.0.0.2/8 --gateway eth0=10.0.0.1 --dns wlan0=9.9.9.9",
             {
-                "eth0": Setup(("192.168.1.2/24",), ("10.0.0.1",)),
-                "wlan0": Setup(("10.0.0.2/8",), (), ("9.9.9.9",)),
+                "eth0": AddressConfig(("192.168.1.2/24",), ("10.0.0.1",)),
+                "wlan0": AddressConfig(("10.0.0.2/8",), (), ("9.9.9.9",)),
             },
         ),
-        (f"{STATIC} --dhcp", {"eth0": Setup(("192.168.1.2/24",)), "wlan0": Setup(dhcp=True)}),
-        (f"{TWO} --dhcp", {"eth0": Setup(dhcp=True), "wlan0": Setup(dhcp=True)}),
-        (f"{TWO} --dhcp wlan0", {"wlan0": Setup(dhcp=True)}),
-        (f"{TWO} --dhcp wlan0 --dns 9.9.9.9", {"wlan0": Setup(dns=("9.9.9.9",), dhcp=True)}),
+        (
+            f"{STATIC} --dhcp",
+            {"eth0": AddressConfig(("192.168.1.2/24",)), "wlan0": AddressConfig(dhcp=True)},
+        ),
+        (f"{TWO} --dhcp", {"eth0": AddressConfig(dhcp=True), "wlan0": AddressConfig(dhcp=True)}),
+        (f"{TWO} --dhcp wlan0", {"wlan0": AddressConfig(dhcp=True)}),
+        (
+            f"{TWO} --dhcp wlan0 --dns 9.9.9.9",
+            {"wlan0": AddressConfig(dns=("9.9.9.9",), dhcp=True)},
+        ),
     ],
 )
-def test_a_new_setup_is_each_uplinks_own(words: str, setups: dict[str, Setup]) -> None:
-    assert _ask(words) == Asked(PAIR, setups, None)
+def test_a_new_setup_is_each_uplinks_own(words: str, setups: dict[str, AddressConfig]) -> None:
+    assert _ask(words) == InstallOptions(PAIR, setups, None)
 
 
 @pytest.mark.parametrize(
     ("words", "setup"),
     [
         (BOND, None),
-        (f"{BOND} --dhcp", Setup(dhcp=True)),
-        (f"{BOND} --dhcp --dns 9.9.9.9", Setup(dns=("9.9.9.9",), dhcp=True)),
+        (f"{BOND} --dhcp", AddressConfig(dhcp=True)),
+        (f"{BOND} --dhcp --dns 9.9.9.9", AddressConfig(dns=("9.9.9.9",), dhcp=True)),
         (
             f"{BOND} --address bond0=192.168.1.2/24 --gateway 192.168.1.1",
-            Setup(("192.168.1.2/24",), ("192.168.1.1",)),
+            AddressConfig(("192.168.1.2/24",), ("192.168.1.1",)),
         ),
     ],
 )
-def test_a_bond_has_one_setup(words: str, setup: Setup | None) -> None:
+def test_a_bond_has_one_setup(words: str, setup: AddressConfig | None) -> None:
     asked = _ask(words)
-    assert asked == Asked(PAIR, {}, None, "bond", setup, asked.named)
+    assert asked == InstallOptions(PAIR, {}, None, "bond", setup, asked.named)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import pytest
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import detour, nodes, reconfigure
+from netfail_hooks.install import diversion, nodes, reconfigure
 from netfail_hooks.install.manifest import Manifest
-from netfail_hooks.install.plan import Step
-from netfail_hooks.install.transaction import Follower, note, perform
+from netfail_hooks.install.plan import FileChange
+from netfail_hooks.install.transaction import Follower, commit, note
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 
@@ -42,105 +42,105 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         yield
         if interface == "usb0":
             raise Problem("it is broken")
-        detour.clear(paths, interface)
+        diversion.clear_pending(paths, interface)
 
-    monkeypatch.setattr(reconfigure, "around", around)
+    monkeypatch.setattr(reconfigure, "divert", around)
     monkeypatch.setattr(reconfigure, "command", lambda *argv: found.append(" ".join(argv)))
     monkeypatch.setattr(
-        reconfigure, "forget_static", lambda _, name: found.append(f"forget {name}")
+        reconfigure, "drop_static_addresses", lambda _, name: found.append(f"forget {name}")
     )
     monkeypatch.setattr(reconfigure, "_BEGUN", 0)
     return found
 
 
 def test_a_mark_lasts_until_it_is_cleared(paths: Paths) -> None:
-    detour.clear(paths, "eth0")
+    diversion.clear_pending(paths, "eth0")
     for name in ("wlan0", "eth0", "eth0"):
-        detour.mark(paths, name)
-    assert detour.marked(paths) == ("eth0", "wlan0")
-    detour.clear(paths, "eth0")
-    assert detour.marked(paths) == ("wlan0",)
+        diversion.mark_pending(paths, name)
+    assert diversion.pending(paths) == ("eth0", "wlan0")
+    diversion.clear_pending(paths, "eth0")
+    assert diversion.pending(paths) == ("wlan0",)
 
 
 def test_nothing_else_is_taken_for_a_mark(paths: Paths) -> None:
     for name in ("state", "lock", "config", "anew.", "anew...", "anew.a b", "anew." + "x" * 16):
         Path(paths.run, name).touch()
-    assert detour.marked(paths) == ()
+    assert diversion.pending(paths) == ()
 
 
 def test_a_place_where_nothing_can_be_noted_keeps_nobody(tmp_path: Path) -> None:
     paths = Paths(str(tmp_path))
-    detour.mark(paths, "eth0")
-    assert detour.marked(paths) == ()
+    diversion.mark_pending(paths, "eth0")
+    assert diversion.pending(paths) == ()
     os.makedirs(paths.run)
     os.symlink("/etc/passwd", paths.run + "/anew.eth0")
-    detour.mark(paths, "eth0")
+    diversion.mark_pending(paths, "eth0")
 
 
 def test_with_nothing_unfinished_the_network_is_not_touched(paths: Paths, done: list[str]) -> None:
-    reconfigure.finish(CONFIG, paths)
+    reconfigure.finish_pending(CONFIG, paths)
     assert done == []
 
 
 def test_what_is_unfinished_is_set_up_as_the_files_say_now(paths: Paths, done: list[str]) -> None:
-    detour.mark(paths, "wlan0")
-    reconfigure.finish(CONFIG, paths)
+    diversion.mark_pending(paths, "wlan0")
+    reconfigure.finish_pending(CONFIG, paths)
     assert done == [
         "around wlan0 of eth0 wlan0",
         "networkctl reload",
         "forget wlan0",
         "networkctl reconfigure wlan0",
     ]
-    assert detour.marked(paths) == ()
+    assert diversion.pending(paths) == ()
 
 
 def test_one_that_is_gone_is_finished(paths: Paths, done: list[str]) -> None:
-    detour.mark(paths, "wwan0")
-    reconfigure.finish(CONFIG, paths)
+    diversion.mark_pending(paths, "wwan0")
+    reconfigure.finish_pending(CONFIG, paths)
     assert done == []
-    assert detour.marked(paths) == ()
+    assert diversion.pending(paths) == ()
 
 
 def test_one_that_is_no_uplink_any_more_is_finished_too_and_a_failure_is_told(
     paths: Paths, done: list[str]
 ) -> None:
-    detour.mark(paths, "usb0")
+    diversion.mark_pending(paths, "usb0")
     told: list[str] = []
-    reconfigure.finish(CONFIG, paths, told)
+    reconfigure.finish_pending(CONFIG, paths, told)
     assert done[0] == "around usb0 of eth0 wlan0 usb0"
     assert told == ["it is broken"]
     with pytest.raises(Problem, match="broken"):
-        reconfigure.finish(CONFIG, paths)
-    assert detour.marked(paths) == ("usb0",)
+        reconfigure.finish_pending(CONFIG, paths)
+    assert diversion.pending(paths) == ("usb0",)
 
 
 def test_one_that_networkd_leaves_alone_and_that_is_no_uplink_is_somebody_elses(
     paths: Paths, done: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(networkctl, "leaves_alone", lambda name: name == "usb0")
-    detour.mark(paths, "usb0")
-    reconfigure.finish(CONFIG, paths)
+    diversion.mark_pending(paths, "usb0")
+    reconfigure.finish_pending(CONFIG, paths)
     assert done == []
-    assert detour.marked(paths) == ()
+    assert diversion.pending(paths) == ()
 
 
 def test_an_interrupt_while_files_are_taken_back_leaves_none_behind(paths: Paths) -> None:
-    steps = [Step(f"/etc/{name}", None, nodes.Node(nodes.FILE, b"new")) for name in "abc"]
+    steps = [FileChange(f"/etc/{name}", None, nodes.Node(nodes.FILE, b"new")) for name in "abc"]
     os.makedirs(paths.at("/etc"))
 
     @contextlib.contextmanager
-    def around(step: Step) -> Iterator[None]:
+    def around(step: FileChange) -> Iterator[None]:
         yield
         if step is steps[-1]:
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
-    def back(_: Step) -> Iterator[None]:
+    def back(_: FileChange) -> Iterator[None]:
         os.kill(os.getpid(), signal.SIGINT)
         yield
 
     follower = Follower(lambda: None, around, back)
     with pytest.raises(KeyboardInterrupt):
-        perform(paths, note(Manifest(), steps), steps, follower)
+        commit(paths, note(Manifest(), steps), steps, follower)
     assert os.listdir(paths.at("/etc")) == []
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -10,7 +10,7 @@ import pytest
 from netfail_hooks.install import nodes
 from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.install.nodes import Node
-from netfail_hooks.install.plan import Step, diff, steps
+from netfail_hooks.install.plan import FileChange, diff, file_changes
 from netfail_hooks.paths import Paths
 
 
@@ -24,11 +24,11 @@ OLD = _file("old\n")
 
 def _put(paths: Paths, path: str, node: Node) -> None:
     os.makedirs(os.path.dirname(paths.at(path)), exist_ok=True)
-    nodes.put(paths.at(path), node)
+    nodes.write(paths.at(path), node)
 
 
 def _told(paths: Paths, wanted: dict[str, Node], manifest: Manifest | None = None) -> list[str]:
-    return [str(step) for step in steps(paths, wanted, manifest or Manifest())]
+    return [str(step) for step in file_changes(paths, wanted, manifest or Manifest())]
 
 
 def test_directories_come_before_what_is_in_them_and_once(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_what_is_there_already_is_no_step(tmp_path: Path) -> None:
 def test_a_step_tells_what_it_does() -> None:
     directory = nodes.directory()
     pairs = ((None, NEW), (OLD, NEW), (OLD, None), (None, directory), (directory, directory))
-    told = [str(Step("/a", before, after)) for before, after in pairs]
+    told = [str(FileChange("/a", before, after)) for before, after in pairs]
     assert told == ["write /a", "change /a", "remove /a", "make /a/", "set mode of /a/"]
 
 
@@ -87,10 +87,10 @@ def test_an_original_comes_back_the_config_and_directories_stay(tmp_path: Path) 
     ):
         manifest = manifest.noting(path, before, after)
         _put(paths, path, after)
-    assert list(steps(paths, {}, manifest)) == [Step("/etc/x", NEW, OLD)]
+    assert list(file_changes(paths, {}, manifest)) == [FileChange("/etc/x", NEW, OLD)]
     made = Manifest().noting("/etc/e", None, nodes.directory())
     os.makedirs(paths.at("/etc/e"))
-    assert list(steps(paths, {}, made)) == []
+    assert list(file_changes(paths, {}, made)) == []
 
 
 def test_the_last_made_goes_first(tmp_path: Path) -> None:
@@ -116,29 +116,29 @@ def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     ],
 )
 def test_a_diff_names_both_sides(before: Node | None, after: Node | None, names: list[str]) -> None:
-    lines = diff([Step("/x", before, after)]).splitlines()
+    lines = diff([FileChange("/x", before, after)]).splitlines()
     assert [line for line in lines if line.startswith(("---", "+++"))] == names
 
 
 def test_a_diff_names_modes_and_ends() -> None:
     run = _file("new\n", 0o755)
-    assert diff([Step("/a", None, NEW)]).splitlines()[:3] == [
+    assert diff([FileChange("/a", None, NEW)]).splitlines()[:3] == [
         "diff --git a/a b/a",
         "new file mode 0644",
         "--- /dev/null",
     ]
-    assert diff([Step("/a", OLD, None)]).splitlines()[1] == "deleted file mode 0644"
-    assert diff([Step("/a", NEW, run)]).splitlines()[1:] == ["old mode 0644", "new mode 0755"]
-    assert diff([Step("/a", OLD, NEW)]).splitlines()[1:] == [
+    assert diff([FileChange("/a", OLD, None)]).splitlines()[1] == "deleted file mode 0644"
+    assert diff([FileChange("/a", NEW, run)]).splitlines()[1:] == ["old mode 0644", "new mode 0755"]
+    assert diff([FileChange("/a", OLD, NEW)]).splitlines()[1:] == [
         "--- a/a",
         "+++ b/a",
         "@@ -1 +1 @@",
         "-old",
         "+new",
     ]
-    assert diff([Step("/a", None, None)]) == ""
-    assert "+bare\n\\ No newline at end of file\n" in diff([Step("/a", OLD, _file("bare"))])
-    assert diff([Step("/d", None, nodes.directory())]).splitlines() == [
+    assert diff([FileChange("/a", None, None)]) == ""
+    assert "+bare\n\\ No newline at end of file\n" in diff([FileChange("/a", OLD, _file("bare"))])
+    assert diff([FileChange("/d", None, nodes.directory())]).splitlines() == [
         "diff --git a/d b/d",
         "new directory mode 0755",
     ]
@@ -148,11 +148,11 @@ def test_files_alike_are_shown_once_and_directories_each() -> None:
     directory = nodes.directory()
     shown = diff(
         [
-            Step("/a", None, NEW),
-            Step("/d", None, directory),
-            Step("/b", None, NEW),
-            Step("/e", None, directory),
-            Step("/c", OLD, NEW),
+            FileChange("/a", None, NEW),
+            FileChange("/d", None, directory),
+            FileChange("/b", None, NEW),
+            FileChange("/e", None, directory),
+            FileChange("/c", OLD, NEW),
         ]
     )
     heads = [line for line in shown.splitlines() if line.startswith(("diff", "and"))]

@@ -19,11 +19,11 @@ from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
     Change,
+    CloseConnections,
     DropAddress,
     DropRoute,
-    EndFlows,
     Enslave,
-    Forget,
+    FlushNeighbours,
     SetActive,
     SetMetric,
     SetMonitor,
@@ -175,10 +175,10 @@ def test_what_others_do_is_handed_to_them(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(bond, name, note(name))
     announcer = Announcer()
     monkeypatch.setattr(announcer, "send", note("send"))
-    end, announce = EndFlows(4, "10.0.0.1"), Announce("eth0", 4, "10.0.0.1", "", "")
+    end, announce = CloseConnections(4, "10.0.0.1"), Announce("eth0", 4, "10.0.0.1", "", "")
     monitor = SetMonitor("bond0", 100, (), "eth0", "always")
     changes: tuple[Change, ...] = (
-        Forget("wlan0"),
+        FlushNeighbours("wlan0"),
         end,
         announce,
         SetSysctl(Sysctl("x", "1")),
@@ -223,6 +223,6 @@ def test_a_refusal_is_told_unless_all_is_as_wanted_and_the_rest_is_done(code: in
 
 def test_what_is_to_be_done_to_an_interface_that_is_gone_is_no_failure() -> None:
     kernel = Kernel()
-    changes = (SetRoute(replace(DEFAULT, interface="usb0")), Forget("usb0"))
+    changes = (SetRoute(replace(DEFAULT, interface="usb0")), FlushNeighbours("usb0"))
     assert apply(changes, SEEN, cast("rt.Netlink", kernel), Announcer()) == []
     assert kernel.changed == []

@@ -69,30 +69,30 @@ def test_a_link_has_a_carrier_as_networkd_judges(
 ) -> None:
     kernel = Kernel()
     kernel.links["eth0"] = link_of("eth0", ETH, flags, state)
-    assert kernel.seen().link("eth0") == Link("eth0", ETH, up, carrier, 7, MAC)
+    assert kernel.observed().link("eth0") == Link("eth0", ETH, up, carrier, 7, MAC)
 
 
 def test_an_uplink_that_is_gone_is_not_seen_and_another_refusal_is_told() -> None:
     kernel = Kernel()
     del kernel.links["wlan0"]
-    assert [one.name for one in kernel.seen().links] == ["eth0"]
+    assert [one.name for one in kernel.observed().links] == ["eth0"]
     kernel.links["wlan0"] = b""
     with pytest.raises(rt.NetlinkError):
-        kernel.seen()
+        kernel.observed()
 
 
 def test_of_a_bond_the_bond_and_its_slaves_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bond, "with_bond", lambda _, __, seen: replace(seen, now=-1))
+    monkeypatch.setattr(bond, "with_bond", lambda _, __, observed: replace(observed, now=-1))
     kernel = Kernel()
     kernel.links["bond0"] = link_of("bond0", OTHER)
-    found = kernel.seen(replace(CONFIG, mode="bond"))
+    found = kernel.observed(replace(CONFIG, mode="bond"))
     assert [one.name for one in found.links] == ["bond0", "eth0", "wlan0"]
     assert (found.now, found.sysctls) == (-1, ())
 
 
 def test_settings_that_the_kernel_has_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observe, "read_sysctl", lambda key: "1" if "/eth0/" in key else None)
-    found = Kernel().seen().sysctls
+    found = Kernel().observed().sysctls
     assert len(found) == 4
     assert {one.setting for one in found} == {"1"}
 
@@ -138,7 +138,7 @@ OURS: dict[str, Any] = {"IFA_PROTO": 157}
 def test_which_addresses_count_and_how(body: bytes, wanted: Address | None) -> None:
     kernel = Kernel(addresses=[body, address_of("10.0.0.1", WLAN)])
     kernel.links["wlan0"] = link_of("wlan0", WLAN, UP, "DOWN")
-    *found, other = kernel.seen().addresses
+    *found, other = kernel.observed().addresses
     assert found == ([wanted] if wanted else [])
     assert other.address == "10.0.0.1"
     assert (rt.GETADDR, bytes(8)) in kernel.asked
@@ -179,7 +179,7 @@ DEAD, ONLINK, LINKDOWN = 0x1, 0x4, 0x10  # linux/rtnetlink.h, RTNH_F_
 )
 def test_which_routes_count_and_how(body: bytes, wanted: Route | None) -> None:
     kernel = Kernel(routes=[body])
-    assert kernel.seen().routes == ((wanted,) if wanted else ())
+    assert kernel.observed().routes == ((wanted,) if wanted else ())
     for kind in KIND.values():
         assert (rt.GETROUTE, body_of(rtmsg(), {}, family=kind, table=254)) in kernel.asked
 
@@ -193,7 +193,7 @@ def test_a_route_of_several_hops_is_several_routes() -> None:
     hops = [_hop(WLAN), _hop(ETH, LINKDOWN, "fd00::1"), _hop(WLAN, 0, "fd00::2"), _hop(OTHER)]
     body = struct.pack("=BBBBBBBBI", 10, 0, 0, 0, 254, 4, 0, 1, 0)
     body += rt.attribute(9, b"".join(hops)) + rt.number(6, 100)
-    found = Kernel(routes=[body]).seen().routes
+    found = Kernel(routes=[body]).observed().routes
     assert [(one.interface, one.gateway, one.linkdown) for one in found] == [
         ("wlan0", "", False),
         ("eth0", "fd00::1", True),
@@ -204,16 +204,16 @@ def test_a_route_of_several_hops_is_several_routes() -> None:
 
 def test_a_hop_without_a_length_does_not_hold_us() -> None:
     body = struct.pack("=BBBBBBBBI", 10, 0, 0, 0, 254, 4, 0, 1, 0) + rt.attribute(9, bytes(16))
-    assert len(Kernel(routes=[body]).seen().routes) == 2
+    assert len(Kernel(routes=[body]).observed().routes) == 2
 
 
 def test_a_table_that_is_not_made_yet_is_empty_and_another_refusal_is_told() -> None:
     kernel = Kernel(routes=[_route(**VIA)])
     kernel.refuses = errno.ENOENT
-    assert kernel.seen().routes == ()
+    assert kernel.observed().routes == ()
     kernel.refuses = errno.EPERM
     with pytest.raises(rt.NetlinkError):
-        kernel.seen()
+        kernel.observed()
 
 
 # --- neighbours ---------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ def test_neighbours_that_are_in_the_way(
     state: int, address: str, *, resolved: bool, waiting: bool
 ) -> None:
     kernel = Kernel(neighbours=[_neighbour(ETH, state, address), _neighbour(OTHER, state, address)])
-    found = kernel.seen()
+    found = kernel.observed()
     assert found.resolved == (("eth0",) if resolved else ())
     assert found.waiting == (("eth0",) if waiting else ())
     assert (rt.GETNEIGH, body_of(ndmsg(), {}, family=0)) in kernel.asked

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks.lab.traffic_result import Flow, Result, Talk, flow, talk, without
+from netfail_hooks.lab.traffic_result import Connection, Flow, Result, flow, talk, without
 
 _PACE, _WAY = 0.005, 0.001  # seconds
 _ALL = [(0.0, 10.0)]
@@ -42,7 +42,7 @@ def _tally(
         (_tally(0), 0, 0),
     ],
     ids=[
-        "well",
+        "healthy",
         "one",
         "ten",
         "first",
@@ -122,10 +122,10 @@ def test_a_connection_lives_that_was_answered_last(
 
 
 def test_the_worst_stream_and_connection_speak_for_all() -> None:
-    dead = Talk("tcp-in", 9, 50.0, alive=False, error="reset")
+    dead = Connection("tcp-in", 9, 50.0, alive=False, error="reset")
     found = Result(
         (Flow("out", 10, 1, 5.0), Flow("in", 10, 4, 9.0)),
-        (Talk("tcp-out", 9, 20.0, alive=True, error=""), dead),
+        (Connection("tcp-out", 9, 20.0, alive=True, error=""), dead),
     )
     assert (found.lost(), found.lost("out"), found.stall_ms) == (4, 1, 50.0)
     assert not found.all_alive

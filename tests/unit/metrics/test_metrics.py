@@ -16,9 +16,9 @@ from netfail_hooks.config.file import render as render_config
 from netfail_hooks.metrics import text as metrics_text
 from netfail_hooks.metrics.text import Known
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy import memory
+from netfail_hooks.policy import state as state_file
 from netfail_hooks.recorder import counters
-from netfail_hooks.recorder.counters import Count
+from netfail_hooks.recorder.counters import Counter
 from netfail_hooks.values import replace
 from tests.support.world import SECOND, World, config_of
 
@@ -56,9 +56,9 @@ def _read(text: str) -> Samples:
     return found
 
 
-def _known(world: World, counts: tuple[Count, ...] = ()) -> Known:
+def _known(world: World, counts: tuple[Counter, ...] = ()) -> Known:
     names = world.config.names()
-    return Known("routes", names, world.memory, counts, world.now, 1_800_000_000.0)
+    return Known("routes", names, world.state, counts, world.now, 1_800_000_000.0)
 
 
 def _world(**more: object) -> World:
@@ -70,12 +70,12 @@ def _world(**more: object) -> World:
 def test_all_well() -> None:
     world = _world(families=(4,))
     world.now += 3 * SECOND
-    assert _read(metrics_text.render(_known(world), fleeting=True)) == {
+    assert _read(metrics_text.render(_known(world), volatile=True)) == {
         'info{version="0.1.0",mode="routes"}': 1,
         'uplink_up{interface="eth0",family="ipv4"}': 1,
         'uplink_up{interface="wlan0",family="ipv4"}': 1,
-        'uplink_held{interface="eth0",family="ipv4"}': 0,
-        'uplink_held{interface="wlan0",family="ipv4"}': 0,
+        'uplink_recovering{interface="eth0",family="ipv4"}': 0,
+        'uplink_recovering{interface="wlan0",family="ipv4"}': 0,
         'uplink_carries_traffic{interface="eth0",family="ipv4"}': 1,
         'uplink_carries_traffic{interface="wlan0",family="ipv4"}': 0,
         'transitions_total{interface="eth0",family="ipv4"}': 0,
@@ -101,10 +101,10 @@ def test_a_loss_is_told(states: list[str], up: int, held: int, by: str) -> None:
     for state in states:
         world.event("eth0", state)
         world.reconcile()
-    found = _read(metrics_text.render(_known(world), fleeting=False))
+    found = _read(metrics_text.render(_known(world), volatile=False))
     for family in ("ipv4", "ipv6"):
         assert found[f'uplink_up{{interface="eth0",family="{family}"}}'] == up
-        assert found[f'uplink_held{{interface="eth0",family="{family}"}}'] == held
+        assert found[f'uplink_recovering{{interface="eth0",family="{family}"}}'] == held
         assert found[f'uplink_carries_traffic{{interface="{by}",family="{family}"}}'] == 1
     assert not any(key.startswith(("probe", "check")) for key in found)
 
@@ -113,27 +113,27 @@ def test_an_uplink_that_never_was_is_not_up_and_a_family_that_never_was_is_left_
     world = World(config_of("eth0", "wlan0"), families=(4,))
     world.states["wlan0"] = "missing"
     world.reconcile()
-    found = _read(metrics_text.render(_known(world), fleeting=False))
+    found = _read(metrics_text.render(_known(world), volatile=False))
     assert found['uplink_up{interface="wlan0",family="ipv4"}'] == 0
     assert 'uplink_up{interface="eth0",family="ipv6"}' not in found
 
 
 def test_nothing_known_since_boot_is_no_uplink_down() -> None:
-    known = Known("bond", ("eth0",), memory.Memory(), (), 5, 6.0)
-    assert _read(metrics_text.render(known, fleeting=True)) == {
+    known = Known("bond", ("eth0",), state_file.State(), (), 5, 6.0)
+    assert _read(metrics_text.render(known, volatile=True)) == {
         'info{version="0.1.0",mode="bond"}': 1
     }
 
 
 def test_the_last_round_counts_and_only_an_answer_has_a_time() -> None:
-    standings = (
-        memory.Standing("eth0", 4, "up", 1, probed=9_000, rtt=400),
-        memory.Standing("wlan0", 4, "down", 1, probed=7_000, rtt=400, fails=1),
-        memory.Standing("usb0", 4, "up", 1),
+    uplink_states = (
+        state_file.UplinkState("eth0", 4, "up", 1, probed=9_000, rtt=400),
+        state_file.UplinkState("wlan0", 4, "down", 1, probed=7_000, rtt=400, fails=1),
+        state_file.UplinkState("usb0", 4, "up", 1),
     )
     names = ("eth0", "wlan0", "usb0")
-    known = Known("routes", names, memory.Memory(standings), (), 10_000, 60.0)
-    found = _read(metrics_text.render(known, fleeting=True))
+    known = Known("routes", names, state_file.State(uplink_states), (), 10_000, 60.0)
+    found = _read(metrics_text.render(known, volatile=True))
     assert {key: told for key, told in found.items() if key.startswith(("probe", "check"))} == {
         'probe_rtt_seconds{interface="eth0",family="ipv4"}': 0.0004,
         "check_last_run_timestamp_seconds": 59.0,
@@ -143,7 +143,7 @@ def test_the_last_round_counts_and_only_an_answer_has_a_time() -> None:
 def test_odd_names_are_escaped() -> None:
     world = World(config_of('a"b\\c'))
     world.reconcile()
-    found = _read(metrics_text.render(_known(world), fleeting=False))
+    found = _read(metrics_text.render(_known(world), volatile=False))
     assert found['uplink_up{interface="a\\"b\\\\c",family="ipv4"}'] == 1
 
 
@@ -156,10 +156,10 @@ def test_a_failover_counts_for_the_uplink_and_for_the_traffic(tmp_path: Path) ->
     world = World(config_of("eth0", "wlan0"), families=(4,))
     began = int(time.time())
     for state in ("routable", "no-carrier", "no-carrier", "routable"):
-        before = world.memory
+        before = world.state
         world.event("eth0", state)
         world.reconcile()
-        counters.note(paths, before, world.memory)
+        counters.note(paths, before, world.state)
     counts = counters.load(paths)
     assert {(one.interface, one.family): one.count for one in counts} == {
         ("eth0", 4): 3,
@@ -167,7 +167,7 @@ def test_a_failover_counts_for_the_uplink_and_for_the_traffic(tmp_path: Path) ->
         ("", 4): 1,
     }
     assert all(began <= one.last <= time.time() for one in counts)
-    found = _read(metrics_text.render(_known(world, counts), fleeting=False))
+    found = _read(metrics_text.render(_known(world, counts), volatile=False))
     assert found['transitions_total{interface="eth0",family="ipv4"}'] == 3
     assert found['traffic_moves_total{family="ipv4"}'] == 1
     last = found['last_transition_timestamp_seconds{interface="eth0",family="ipv4"}']
@@ -180,7 +180,7 @@ def test_a_failover_counts_for_the_uplink_and_for_the_traffic(tmp_path: Path) ->
 )
 def test_traffic_moves_from_one_uplink_to_another(left: str, taken: str, moved: int) -> None:
     before, after = (
-        memory.Memory(carriers=(memory.Carrier(4, name, 1),)) for name in (left, taken)
+        state_file.State(active=(state_file.Active(4, name, 1),)) for name in (left, taken)
     )
     assert counters.changes(before, after) == (("", 4),) * moved
 
@@ -204,12 +204,12 @@ def test_a_damaged_tally_begins_anew(tmp_path: Path, text: str) -> None:
     os.makedirs(paths.run)
     Path(paths.run, "tally").write_text(text)
     assert counters.load(paths) == ()
-    counters.note(paths, memory.Memory(), _world().memory)
+    counters.note(paths, state_file.State(), _world().state)
     assert {one.count for one in counters.load(paths)} == {1}
 
 
 def test_a_tally_reads_as_it_was_written() -> None:
-    counts = (Count("eth0", 6, 3, 5), Count("", 4, 1, 1_800_000_000))
+    counts = (Counter("eth0", 6, 3, 5), Counter("", 4, 1, 1_800_000_000))
     assert counters.parse(counters.render(counts)) == counts
 
 
@@ -222,7 +222,7 @@ def paths(tmp_path: Path) -> Paths:
     paths = Paths(str(tmp_path))
     for directory in (paths.run, paths.at("/srv/metrics")):
         os.makedirs(directory)
-    reconcile.save_state(paths.run + "/state", _world().memory)
+    reconcile.save_state(paths.run + "/state", _world().state)
     return paths
 
 
@@ -233,7 +233,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(os, "fork", lambda: 0)
     monkeypatch.setattr(os, "_exit", lambda _: None)
     monkeypatch.setattr(os, "waitpid", lambda *_: (1, 0))
-    monkeypatch.setattr(journal, "tell", lambda message, **_: lines.append(message))
+    monkeypatch.setattr(journal, "log", lambda message, **_: lines.append(message))
     return lines
 
 
@@ -244,14 +244,14 @@ def _config(textfile: str) -> Config:
     return replace(config_of("eth0", "wlan0"), textfile=textfile)
 
 
-@pytest.mark.parametrize(("path", "fleeting"), [(_RUN, True), (_DISK, False)])
-def test_the_file_is_whole_and_for_all_to_read(paths: Paths, path: str, *, fleeting: bool) -> None:
+@pytest.mark.parametrize(("path", "volatile"), [(_RUN, True), (_DISK, False)])
+def test_the_file_is_whole_and_for_all_to_read(paths: Paths, path: str, *, volatile: bool) -> None:
     metrics.update(_config(path), paths)
     found = Path(paths.at(path))
     assert found.stat().st_mode & 0o777 == 0o644
     samples = _read(found.read_text())
     assert samples['uplink_up{interface="eth0",family="ipv4"}'] == 1
-    assert ("check_last_run_timestamp_seconds" in samples) is fleeting
+    assert ("check_last_run_timestamp_seconds" in samples) is volatile
     assert [one.name for one in found.parent.iterdir() if one.name.startswith("netfail")] == [
         "netfail.prom"
     ]
@@ -264,12 +264,12 @@ def test_a_check_that_finds_all_as_it_was_writes_nothing_to_a_disk(paths: Paths)
     world = _world()
     world.now += 5 * SECOND
     world.reconcile()  # another round of probes, at another time
-    reconcile.save_state(paths.run + "/state", world.memory)
+    reconcile.save_state(paths.run + "/state", world.state)
     metrics.update(_config(_DISK), paths)
     assert (found.stat().st_ino, found.stat().st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
     world.event("eth0", "no-carrier")
     world.reconcile()
-    reconcile.save_state(paths.run + "/state", world.memory)
+    reconcile.save_state(paths.run + "/state", world.state)
     metrics.update(_config(_DISK), paths)
     assert found.stat().st_ino != first.st_ino
 
@@ -330,7 +330,7 @@ def test_a_file_system_that_hangs_holds_nobody_up(
 ) -> None:
     ours = os.getpid()
     lines: list[str] = []
-    monkeypatch.setattr(journal, "tell", lambda message, **_: lines.append(message))
+    monkeypatch.setattr(journal, "log", lambda message, **_: lines.append(message))
 
     def hang(*_: object) -> None:
         assert os.getpid() != ours

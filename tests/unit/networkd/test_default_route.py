@@ -85,18 +85,18 @@ def test_doctor_sends_a_person_to_the_file_that_lacks_it(machine: Machine) -> No
     assert (wired.leads_out, wireless.leads_out, wireless.source) == (True, False, _FILE)
     found = _found(wireless)
     assert found.what.endswith(f"by {_FILE}")
-    assert found.mend == (
+    assert found.fix == (
         f"editor {_FILE}  # add Gateway=IP to [Network]",
         "netfail-hooks install --yes",
     )
-    (mend,) = _found(replace(wireless, source="")).mend
-    assert mend == (
+    (fix,) = _found(replace(wireless, source="")).fix
+    assert fix == (
         "netfail-hooks install --uplink eth0 --uplink wlan0 "
         "--address wlan0=IP/LENGTH --gateway wlan0=IP"
     )
-    assert _found(replace(wireless, ours=False, path="/etc/x")).mend[0].startswith("editor /etc/x ")
+    assert _found(replace(wireless, ours=False, path="/etc/x")).fix[0].startswith("editor /etc/x ")
 
 
 def _found(file: NetworkFile) -> Finding:
-    ill = replace(HEALTHY, seen=routes(("eth0", 100, "192.168.1.1")), networks=(file,))
+    ill = replace(HEALTHY, observed=routes(("eth0", 100, "192.168.1.1")), networks=(file,))
     return next(one for one in diagnose(ill) if one.code == "no-gateway")

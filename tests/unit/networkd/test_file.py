@@ -17,7 +17,7 @@ def _seen(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "seen"),
+    ("text", "observed"),
     [
         ("", [("", [])]),
         ("a=1\n[X]\nb = 2 \n", [("", [("a", "1")]), ("X", [("b", "2")])]),
@@ -32,9 +32,9 @@ def _seen(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
     ],
 )
 def test_sections_assignments_comments_and_lines_that_go_on(
-    text: str, seen: list[tuple[str, list[tuple[str, str]]]]
+    text: str, observed: list[tuple[str, list[tuple[str, str]]]]
 ) -> None:
-    assert _seen(text) == seen
+    assert _seen(text) == observed
     assert render(parse(text)) == text
 
 

@@ -25,14 +25,14 @@ exec python3 -I - <<'END'
 import socket, time
 from netfail_hooks.config import Target
 from netfail_hooks.kernel.connections import end
-from netfail_hooks.policy.changes import EndFlows
+from netfail_hooks.policy.changes import CloseConnections
 from netfail_hooks.probe.targets import target_wire
 
 listener = socket.create_server(("127.0.0.1", 0))
 near = socket.create_connection(listener.getsockname())
 far, _ = listener.accept()
 near.settimeout(5)
-assert end(EndFlows(4, "127.0.0.1")) >= 1  # the first one's reset may end the second
+assert end(CloseConnections(4, "127.0.0.1")) >= 1  # the first one's reset may end the second
 try:
     near.recv(1)
     raise SystemExit("the connection lives")

@@ -8,10 +8,10 @@ import pytest
 
 from netfail_hooks import recorder
 from netfail_hooks.config import Config, default_metrics
-from netfail_hooks.policy.bond import choose, decide, think, trouble
+from netfail_hooks.policy.bond import choose, decide, next_state, unusable_reason
 from netfail_hooks.policy.changes import Announce, Change, Enslave, SetActive, SetMonitor
 from netfail_hooks.policy.facts import Address, Bonding, Link, Observation, Route, Slave
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.state import State
 from netfail_hooks.replay.decisions import again
 from netfail_hooks.values import replace
 
@@ -49,11 +49,11 @@ SEEN = Observation(
     slaves=(slave("eth0", active=True), slave("wlan0")),
 )
 CABLE_OUT = replace(SEEN, links=(*SEEN.links[:1], link("eth0", 10, carrier=False), SEEN.links[2]))
-WELL = think(CONFIG, SEEN, Memory())
+WELL = next_state(CONFIG, SEEN, State())
 
 
-def decided(seen: Observation, before: Memory = WELL) -> tuple[Change, ...]:
-    return decide(CONFIG, seen, before, think(CONFIG, seen, before))
+def decided(observed: Observation, before: State = WELL) -> tuple[Change, ...]:
+    return decide(CONFIG, observed, before, next_state(CONFIG, observed, before))
 
 
 def test_a_well_bond_is_left_alone() -> None:
@@ -68,7 +68,7 @@ def test_a_pulled_cable_moves_the_traffic_and_the_lan_is_told_of_the_new_hardwar
 
 
 @pytest.mark.parametrize(
-    ("seen", "chosen"),
+    ("observed", "chosen"),
     [
         (SEEN, "eth0"),
         (CABLE_OUT, "wlan0"),
@@ -87,7 +87,7 @@ def test_a_pulled_cable_moves_the_traffic_and_the_lan_is_told_of_the_new_hardwar
         (replace(SEEN, bonds=()), ""),
     ],
     ids=[
-        "well",
+        "healthy",
         "cable out",
         "other one dead",
         "other one outside",
@@ -97,8 +97,8 @@ def test_a_pulled_cable_moves_the_traffic_and_the_lan_is_told_of_the_new_hardwar
         "no bond",
     ],
 )
-def test_the_chosen_slave(seen: Observation, chosen: str) -> None:
-    assert choose(CONFIG, seen) == chosen
+def test_the_chosen_slave(observed: Observation, chosen: str) -> None:
+    assert choose(CONFIG, observed) == chosen
 
 
 def test_without_always_the_kernel_fails_back_not_we() -> None:
@@ -107,7 +107,7 @@ def test_without_always_the_kernel_fails_back_not_we() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "told"),
+    ("observed", "told"),
     [
         (SEEN, ""),
         (replace(SEEN, links=SEEN.links[:1]), "interface is gone"),
@@ -117,8 +117,8 @@ def test_without_always_the_kernel_fails_back_not_we() -> None:
         (replace(SEEN, slaves=(slave("eth0", state="down"),)), "no answer to the kernel's monitor"),
     ],
 )
-def test_what_ails_a_slave(seen: Observation, told: str) -> None:
-    assert trouble(CONFIG, seen, "eth0") == told
+def test_what_ails_a_slave(observed: Observation, told: str) -> None:
+    assert unusable_reason(CONFIG, observed, "eth0") == told
 
 
 @pytest.mark.parametrize(
@@ -134,16 +134,16 @@ def test_what_ails_a_slave(seen: Observation, told: str) -> None:
     ],
 )
 def test_a_monitor_that_is_not_as_configured_is_set(lacking: dict[str, object]) -> None:
-    seen = replace(SEEN, bonds=(replace(BOND, **lacking),))
-    assert decided(seen) == (SetMonitor("bond0", 100, ("192.168.1.1",), "eth0", "always"),)
+    observed = replace(SEEN, bonds=(replace(BOND, **lacking),))
+    assert decided(observed) == (SetMonitor("bond0", 100, ("192.168.1.1",), "eth0", "always"),)
 
 
 def test_ipv6_is_asked_where_the_kernel_can() -> None:
     six = Route("bond0", 6, "default", 100, "fd00:1::1", protocol=4)
-    seen = replace(SEEN, routes=(*SEEN.routes, six))
-    made = [one for one in decided(seen) if isinstance(one, SetMonitor)]
+    observed = replace(SEEN, routes=(*SEEN.routes, six))
+    made = [one for one in decided(observed) if isinstance(one, SetMonitor)]
     assert made[0].targets == ("192.168.1.1", "fd00:1::1")
-    old = replace(seen, bonds=(replace(BOND, asks_ipv6=False),))
+    old = replace(observed, bonds=(replace(BOND, asks_ipv6=False),))
     assert not [one for one in decided(old) if isinstance(one, SetMonitor)]
     near = replace(SEEN, routes=(*SEEN.routes, replace(six, gateway="fe80::1")))
     assert not [one for one in decided(near) if isinstance(one, SetMonitor)]
@@ -151,7 +151,7 @@ def test_ipv6_is_asked_where_the_kernel_can() -> None:
 
 def test_a_slave_that_stays_out_is_put_back_but_networkd_first() -> None:
     out = replace(SEEN, slaves=SEEN.slaves[:1])
-    at_once = think(CONFIG, out, WELL)
+    at_once = next_state(CONFIG, out, WELL)
     assert decide(CONFIG, out, WELL, at_once) == ()
     later = replace(out, now=out.now + 2000)
     assert decided(later, at_once) == (Enslave("bond0", "wlan0"),)
@@ -162,7 +162,7 @@ def test_a_bond_of_another_mode_is_not_meddled_with() -> None:
 
 
 def test_a_run_is_recorded_told_and_made_again() -> None:
-    after = think(CONFIG, CABLE_OUT, WELL)
+    after = next_state(CONFIG, CABLE_OUT, WELL)
     changes = decide(CONFIG, CABLE_OUT, WELL, after)
     run = recorder.Run("eth0 no-carrier", CONFIG, CABLE_OUT, WELL, after, changes, (), 30)
     assert recorder.summary(run) == "eth0 IPv4 down (no carrier); IPv4 now by wlan0"
@@ -176,40 +176,40 @@ def test_a_run_is_recorded_told_and_made_again() -> None:
 
 
 def test_without_any_way_out_a_slave_is_judged_for_ipv4_alone() -> None:
-    nowhere = think(CONFIG, replace(SEEN, routes=()), Memory())
-    assert {one.family for one in nowhere.standings} == {4}
+    nowhere = next_state(CONFIG, replace(SEEN, routes=()), State())
+    assert {one.family for one in nowhere.uplinks} == {4}
     six = Route("bond0", 6, "default", 100, "fe80::1", protocol=9)
-    both = think(CONFIG, replace(SEEN, routes=(*SEEN.routes, six)), Memory())
-    assert {one.family for one in both.standings} == {4, 6}
-    assert [one.interface for one in both.carriers] == ["eth0", "eth0"]
-    assert [one.interface for one in WELL.carriers] == ["eth0", ""]
+    both = next_state(CONFIG, replace(SEEN, routes=(*SEEN.routes, six)), State())
+    assert {one.family for one in both.uplinks} == {4, 6}
+    assert [one.interface for one in both.active] == ["eth0", "eth0"]
+    assert [one.interface for one in WELL.active] == ["eth0", ""]
 
 
 def test_a_standing_is_as_old_as_what_it_says() -> None:
-    old = think(CONFIG, SEEN, Memory()).standings[0]
-    assert (old.verdict, old.since, old.down_count) == ("up", SEEN.now, 0)
+    old = next_state(CONFIG, SEEN, State()).uplinks[0]
+    assert (old.state, old.since, old.down_count) == ("up", SEEN.now, 0)
     later = replace(SEEN, now=SEEN.now + 5000)
-    assert think(CONFIG, later, WELL).standings[0] == old
-    out = think(CONFIG, replace(CABLE_OUT, now=later.now), WELL).standings[0]
-    assert (out.verdict, out.since, out.trouble) == ("down", later.now, "no carrier")
-    gone = think(CONFIG, replace(SEEN, slaves=SEEN.slaves[1:]), Memory()).standings[0]
-    assert (gone.verdict, gone.down_count) == ("absent", 0)
+    assert next_state(CONFIG, later, WELL).uplinks[0] == old
+    out = next_state(CONFIG, replace(CABLE_OUT, now=later.now), WELL).uplinks[0]
+    assert (out.state, out.since, out.reason) == ("down", later.now, "no carrier")
+    gone = next_state(CONFIG, replace(SEEN, slaves=SEEN.slaves[1:]), State()).uplinks[0]
+    assert (gone.state, gone.down_count) == ("absent", 0)
 
 
 @pytest.mark.parametrize(("wait", "enslaved"), [(1999, ()), (2000, (Enslave("bond0", "wlan0"),))])
 def test_how_long_a_slave_stays_out_is_its_own_and_its_latest_time(
     wait: int, enslaved: tuple[Change, ...]
 ) -> None:
-    other = replace(WELL.standings[0], trouble="not in bond0", since=SEEN.now + wait)
-    first = replace(WELL.standings[1], trouble="not in bond0", since=1)
+    other = replace(WELL.uplinks[0], reason="not in bond0", since=SEEN.now + wait)
+    first = replace(WELL.uplinks[1], reason="not in bond0", since=1)
     last = replace(first, family=6, since=SEEN.now)
-    before = replace(WELL, standings=(other, first, last))
-    seen = replace(SEEN, slaves=SEEN.slaves[:1], now=SEEN.now + wait)
-    assert tuple(one for one in decided(seen, before) if isinstance(one, Enslave)) == enslaved
+    before = replace(WELL, uplinks=(other, first, last))
+    observed = replace(SEEN, slaves=SEEN.slaves[:1], now=SEEN.now + wait)
+    assert tuple(one for one in decided(observed, before) if isinstance(one, Enslave)) == enslaved
 
 
 def test_the_lan_is_told_only_of_a_move_that_was_seen() -> None:
-    assert not [one for one in decided(CABLE_OUT, Memory()) if isinstance(one, Announce)]
+    assert not [one for one in decided(CABLE_OUT, State()) if isinstance(one, Announce)]
     searching = replace(SEEN, bonds=(replace(BOND, active=""),))
     assert decided(searching) == ()
     away = replace(CABLE_OUT, links=CABLE_OUT.links[1:])
@@ -217,12 +217,12 @@ def test_the_lan_is_told_only_of_a_move_that_was_seen() -> None:
 
 
 def test_a_primary_outside_the_bond_is_not_asked_for() -> None:
-    seen = replace(
+    observed = replace(
         SEEN,
         slaves=(replace(SEEN.slaves[0], bond="bond1"), SEEN.slaves[1]),
         bonds=(replace(BOND, primary="", arp_interval=0),),
     )
-    made = [one for one in decided(seen) if isinstance(one, SetMonitor)]
+    made = [one for one in decided(observed) if isinstance(one, SetMonitor)]
     assert made[0].primary == ""
-    gone = replace(seen, slaves=seen.slaves[1:])
+    gone = replace(observed, slaves=observed.slaves[1:])
     assert [one.primary for one in decided(gone) if isinstance(one, SetMonitor)] == [""]

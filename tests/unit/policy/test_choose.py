@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks.policy.changes import AddAddress, Announce, DropRoute, EndFlows, Forget, SetRoute
-from netfail_hooks.policy.choose import think
+from netfail_hooks.policy.changes import (
+    AddAddress,
+    Announce,
+    CloseConnections,
+    DropRoute,
+    FlushNeighbours,
+    SetRoute,
+)
+from netfail_hooks.policy.choose import next_state
 from netfail_hooks.policy.routes import decide
 from netfail_hooks.values import replace
 from tests.support.world import SECOND, World, config_of
@@ -78,16 +85,16 @@ def test_hold_down_doubles_up_to_its_limit_and_starts_small_after_a_quiet_time()
         world.reconcile()
         world.event("eth0", "routable")
         world.reconcile()
-        standing = world.memory.standing("eth0", 4)
-        assert standing
-        holds.append(standing.hold)
-        world.now = standing.ready
+        uplink_state = world.state.uplink_state("eth0", 4)
+        assert uplink_state
+        holds.append(uplink_state.hold)
+        world.now = uplink_state.ready
         world.reconcile()
     assert holds == [10, 20, 35, 35]
     world.now += 100 * SECOND
     world.event("eth0", "no-carrier")
     world.reconcile()
-    last = world.memory.standing("eth0", 4)
+    last = world.state.uplink_state("eth0", 4)
     assert last
     assert last.hold == 10
 
@@ -96,9 +103,9 @@ def test_a_blip_between_two_looks_counts_as_a_loss(world: World) -> None:
     world.event("eth0", "no-carrier")
     world.event("eth0", "routable")
     world.reconcile()
-    standing = world.memory.standing("eth0", 4)
-    assert standing
-    assert standing.verdict == "held"
+    uplink_state = world.state.uplink_state("eth0", 4)
+    assert uplink_state
+    assert uplink_state.state == "recovering"
     assert world.way() == "wlan0"
 
 
@@ -166,11 +173,11 @@ def test_on_different_subnets_connections_end_and_addresses_stay() -> None:
     world = World(config_of("eth0", "wlan0"), apart=("eth0", "wlan0"))
     world.reconcile()
     world.event("eth0", "no-carrier")
-    ended = [change for change in world.reconcile() if isinstance(change, EndFlows)]
+    ended = [change for change in world.reconcile() if isinstance(change, CloseConnections)]
     assert [end.address for end in ended] == ["192.168.1.50", "fd00:1::50"]
     assert world.addresses == []
     assert world.way() == "wlan0"
-    assert not [change for change in world.reconcile() if isinstance(change, EndFlows)]
+    assert not [change for change in world.reconcile() if isinstance(change, CloseConnections)]
 
 
 def test_addresses_stay_where_the_config_says_so() -> None:
@@ -237,17 +244,17 @@ def test_each_family_is_judged_on_its_own() -> None:
     world = World(config_of("eth0", "wlan0"))
     world.reconcile()
     mute = [
-        replace(result, well=False, reason="mute")
+        replace(result, healthy=False, reason="mute")
         if (result.interface, result.family) == ("eth0", 6)
         else result
         for result in world.results()
     ]
-    seen = replace(world.look(), probes=tuple(mute))
-    after = think(world.config, seen, world.memory)
-    assert (after.carrier(4), after.carrier(6)) == ("eth0", "wlan0")
+    observed = replace(world.look(), probes=tuple(mute))
+    after = next_state(world.config, observed, world.state)
+    assert (after.active_uplink(4), after.active_uplink(6)) == ("eth0", "wlan0")
     assert {
         r.family
-        for c in decide(world.config, seen, world.memory, after)
+        for c in decide(world.config, observed, world.state, after)
         if isinstance(c, SetRoute)
         for r in [c.route]
     } == {6}
@@ -271,7 +278,7 @@ def test_our_leftovers_go_once_all_is_well(world: World) -> None:
     world.event("eth0", "no-carrier")
     world.reconcile()
     world.event("eth0", "routable")
-    world.memory = type(world.memory)()  # /run was emptied
+    world.state = type(world.state)()  # /run was emptied
     world.reconcile()
     assert (world.routes, world.addresses) == ([], [])
 
@@ -292,14 +299,14 @@ def test_an_uplink_with_nothing_but_shared_addresses_is_lost() -> None:
     world.reconcile()
     world.event("eth0", "degraded")
     world.reconcile()
-    standing = world.memory.standing("eth0", 4)
-    assert standing
-    assert (standing.verdict, standing.trouble) == ("down", "no address")
+    uplink_state = world.state.uplink_state("eth0", 4)
+    assert uplink_state
+    assert (uplink_state.state, uplink_state.reason) == ("down", "no address")
 
 
 def test_a_standby_forgets_its_neighbours_and_the_carrier_keeps_them(world: World) -> None:
     world.resolved = {"eth0", "wlan0"}
-    assert world.reconcile() == (Forget("wlan0"),)
+    assert world.reconcile() == (FlushNeighbours("wlan0"),)
     world.event("eth0", "no-carrier")
     world.reconcile()
     world.resolved = {"wlan0"}
@@ -317,7 +324,9 @@ def test_nothing_waits_for_a_neighbour_on_a_lost_uplink(world: World) -> None:
     world.waiting = {"eth0", "wlan0"}
     assert world.reconcile() == ()
     world.event("eth0", "no-carrier")
-    assert [c for c in world.reconcile() if isinstance(c, Forget)] == [Forget("eth0")]
+    assert [c for c in world.reconcile() if isinstance(c, FlushNeighbours)] == [
+        FlushNeighbours("eth0")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,9 @@ def test_default_routes_of_others_lowest_metric_first() -> None:
 
 def test_the_way_out_of_an_uplink_is_networkds_best() -> None:
     late = replace(WAY, metric=600)
-    seen = _seen(late, OURS, WAY)
-    assert seen.way_out("eth0", 4) == WAY
-    assert (seen.way_out("wlan0", 4), seen.way_out("eth0", 6)) == (None, None)
+    observed = _seen(late, OURS, WAY)
+    assert observed.default_route("eth0", 4) == WAY
+    assert (observed.default_route("wlan0", 4), observed.default_route("eth0", 6)) == (None, None)
 
 
 def test_in_use_is_the_lowest_metric_that_is_alive() -> None:

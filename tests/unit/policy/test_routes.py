@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.changes import Announce, DropRoute, Forget, SetMetric, SetRoute
-from netfail_hooks.policy.choose import think
+from netfail_hooks.policy.changes import Announce, DropRoute, FlushNeighbours, SetMetric, SetRoute
+from netfail_hooks.policy.choose import next_state
 from netfail_hooks.policy.facts import FOREVER, NO_ROUTE, Address, Route
 from netfail_hooks.policy.routes import decide, followers
 from netfail_hooks.values import replace
@@ -26,10 +26,12 @@ def test_an_override_is_never_marked_dead_and_is_ours(world: World) -> None:
     world.reconcile()
     world.event("wlan0", "routable")
     marked = tuple(replace(route, linkdown=True) for route in world.look().routes)
-    seen = replace(world.look(), routes=marked)
-    after = think(world.config, seen, world.memory)
+    observed = replace(world.look(), routes=marked)
+    after = next_state(world.config, observed, world.state)
     made = [
-        c.route for c in decide(world.config, seen, world.memory, after) if isinstance(c, SetRoute)
+        c.route
+        for c in decide(world.config, observed, world.state, after)
+        if isinstance(c, SetRoute)
     ]
     assert made
     assert {(route.linkdown, route.ours, route.metric) for route in made} == {(False, True, 50)}
@@ -40,19 +42,21 @@ def test_moved_addresses_keep_their_time_and_ipv6_ones_are_not_chosen(world: Wor
     world.reconcile()
     moved = {(a.family, a.length, a.preferred, a.valid, a.ours) for a in world.addresses}
     assert moved == {(4, 32, FOREVER, FOREVER, True), (6, 128, 0, FOREVER, True)}
-    lease = tuple(replace(one, expires=world.now + 1) for one in world.memory.kept)
+    lease = tuple(replace(one, expires=world.now + 1) for one in world.state.known_addresses)
     bare = replace(world.look(), addresses=())
     last = [
-        replace(world.memory, kept=tuple(replace(k, expires=world.now + left) for k in lease))
+        replace(
+            world.state, known_addresses=tuple(replace(k, expires=world.now + left) for k in lease)
+        )
         for left in (61_000, 1999, 1)
     ]
     times = [
         [
             (one.preferred, one.valid)
             for family in FAMILIES
-            for one in followers(world.config, bare, memory, family)
+            for one in followers(world.config, bare, state, family)
         ]
-        for memory in last
+        for state in last
     ]
     assert times == [[(61, 61), (0, 61)], [(1, 1), (0, 1)], [(1, 1), (0, 1)]]
 
@@ -62,27 +66,29 @@ class Forgetful:
 
     def __init__(self, world: World, **metrics: int) -> None:
         self.world = world
-        self.seen = seen = world.look()
-        lan = [route for name in metrics for route in seen.connected(name, 4)]
+        self.observed = observed = world.look()
+        lan = [route for name in metrics for route in observed.connected(name, 4)]
         for name, metric in metrics.items():
-            (own,) = seen.own_addresses(name, 4)
+            (own,) = observed.own_addresses(name, 4)
             lost = replace(own, metric=metric)
             self.swap(own, lost)
-            for route in seen.connected(name, 4):
+            for route in observed.connected(name, 4):
                 self.swap(route, replace(route, metric=metric, source=own.address))
         assert lan
 
     def swap(self, old: Address | Route, new: Address | Route) -> None:
-        swapped = [new if one == old else one for one in (*self.seen.addresses, *self.seen.routes)]
-        self.seen = replace(
-            self.seen,
+        swapped = [
+            new if one == old else one for one in (*self.observed.addresses, *self.observed.routes)
+        ]
+        self.observed = replace(
+            self.observed,
             addresses=tuple(one for one in swapped if isinstance(one, Address)),
             routes=tuple(one for one in swapped if isinstance(one, Route)),
         )
 
     def decided(self) -> list[str]:
-        memory = self.world.memory
-        made = decide(self.world.config, self.seen, memory, memory)
+        state = self.world.state
+        made = decide(self.world.config, self.observed, state, state)
         return [str(change) for change in made if isinstance(change, SetMetric)]
 
 
@@ -100,7 +106,7 @@ def test_the_lan_stays_with_whichever_uplink_carries_the_traffic(world: World) -
     for state in ("no-carrier", "routable"):
         world.event("eth0", state)
         world.reconcile()
-    assert world.memory.carrier(4) == "wlan0"  # eth0 is held
+    assert world.state.active_uplink(4) == "wlan0"  # eth0 is held
     assert Forgetful(world, eth0=0, wlan0=0).decided() == [
         "set metric 100 of 192.168.1.50/24 on eth0",
         "set metric 600 of 192.168.1.51/24 on wlan0",
@@ -122,11 +128,11 @@ def test_metrics_of_what_is_not_networkds_doing_stay(world: World) -> None:
         {"destination": "192.168.0.0/16"},
     ):
         one = Forgetful(world, eth0=0)
-        (route,) = one.seen.connected("eth0", 4)
+        (route,) = one.observed.connected("eth0", 4)
         one.swap(route, replace(route, **spoil))
         assert one.decided() == [], spoil
     one = Forgetful(world, eth0=0)
-    (own,) = one.seen.own_addresses("eth0", 4)
+    (own,) = one.observed.own_addresses("eth0", 4)
     one.swap(own, replace(own, metric=NO_ROUTE))
     assert one.decided() == []
 
@@ -178,14 +184,14 @@ def test_an_override_follows_the_route_that_it_was_made_of(
 ) -> None:
     world.event("eth0", "no-carrier")
     world.reconcile()
-    seen = world.look()
+    observed = world.look()
     routes = tuple(
         replace(r, **other)
         if (r.interface, r.family, r.destination, r.ours) == ("wlan0", 4, "default", False)
         else r
-        for r in seen.routes
+        for r in observed.routes
     )
-    made = decide(world.config, replace(seen, routes=routes), world.memory, world.memory)
+    made = decide(world.config, replace(observed, routes=routes), world.state, world.state)
     assert [type(one) for one in made] == [SetRoute]
     assert {key: getattr(made[0].route, key) for key in other} == other  # type: ignore[union-attr]
 
@@ -207,9 +213,9 @@ def test_one_of_several_addresses_on_the_standbys_lan_is_enough_to_forget_its_ne
     world.reconcile()
     far = Address("eth0", 4, "10.9.9.9", 24)
     world.resolved = {"wlan0"}
-    seen = world.look()
-    for addresses in ((*seen.addresses, far), (far, *seen.addresses)):
-        both = replace(seen, addresses=addresses)
-        assert decide(world.config, both, world.memory, world.memory) == (Forget("wlan0"),)
-    only = replace(seen, addresses=(far,))
-    assert decide(world.config, only, world.memory, world.memory) == ()
+    observed = world.look()
+    for addresses in ((*observed.addresses, far), (far, *observed.addresses)):
+        both = replace(observed, addresses=addresses)
+        assert decide(world.config, both, world.state, world.state) == (FlushNeighbours("wlan0"),)
+    only = replace(observed, addresses=(far,))
+    assert decide(world.config, only, world.state, world.state) == ()

@@ -76,7 +76,7 @@ def test_a_cut_advertisement_and_noise_are_none(
     assert not is_advertisement(noise, HOPS, GATEWAY6)
 
 
-class Wire:
+class ProbeSocket:
     """What a socket brings, one packet after another, as icmplib reads it."""
 
     def __init__(self, *packets: tuple[bytes, str]) -> None:
@@ -99,7 +99,7 @@ class Wire:
 def _echo(target: Target, *packets: tuple[bytes, str]) -> Echo:
     echo = Echo(target, "lo")
     echo.close()
-    wire = Wire(*packets)
+    wire = ProbeSocket(*packets)
     wire.family, wire.type = (AF_INET if target.family == 4 else AF_INET6), 3  # type: ignore[attr-defined]
     echo._socket._sock = wire
     echo._identifier = 0x1234

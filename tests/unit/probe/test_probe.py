@@ -13,7 +13,7 @@ import pytest
 from netfail_hooks import probe as rounds
 from netfail_hooks.config import Config, Target
 from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route
-from netfail_hooks.probe import SPACING, Subject, probe
+from netfail_hooks.probe import SPACING, ProbeTarget, probe
 from netfail_hooks.probe import targets as probe_targets
 from netfail_hooks.values import replace
 from tests.support.world import World, config_of
@@ -22,7 +22,7 @@ NEVER = 1e9
 
 
 @dataclass(eq=False)
-class Wire:
+class ProbeSocket:
     """A question, and how long after it each packet comes: foreign ones, then the answer."""
 
     name: str
@@ -62,26 +62,26 @@ class Lan:
     def __init__(self) -> None:
         self.now = 1000.0
         self.tick = 0.0  # how long it takes to look at the clock
-        self.wires: list[Wire] = []
+        self.wires: list[ProbeSocket] = []
         self.questions: list[tuple[str, int, str, str]] = []
         self.manners: dict[str, dict[str, Any]] = {}  # how a wire is, by "eth0 192.168.1.1"
-        self.coming: list[tuple[float, Wire, bool]] = []
+        self.coming: list[tuple[float, ProbeSocket, bool]] = []
         self.heard = False
         self.watched: dict[int, int] = {}
         self.waits: list[float] = []
 
-    def wire(self, interface: str, name: str) -> Wire:
+    def wire(self, interface: str, name: str) -> ProbeSocket:
         manner = self.manners.get(f"{interface} {name}", {"answer": 0.0004})
         if manner.get("none"):
             raise manner["none"]
-        self.wires.append(Wire(name, self, **manner))
+        self.wires.append(ProbeSocket(name, self, **manner))
         return self.wires[-1]
 
-    def gateway(self, link: Link, family: int, gateway: str, own: str) -> Wire:
+    def gateway(self, link: Link, family: int, gateway: str, own: str) -> ProbeSocket:
         self.questions.append((link.name, family, gateway, own))
         return self.wire(link.name, gateway)
 
-    def target(self, target: Target, interface: str) -> Wire:
+    def target(self, target: Target, interface: str) -> ProbeSocket:
         return self.wire(interface, target.address)
 
     def monotonic(self) -> float:
@@ -143,9 +143,11 @@ def _seen(*families: int, apart: tuple[str, ...] = (), **states: str) -> Observa
     return world.look()
 
 
-def _round(config: Config, seen: Observation, only: str = "") -> dict[str, tuple[bool, int, str]]:
-    found = probe(config, seen, only)
-    return {f"{one.interface} {one.family}": (one.well, one.tries, one.reason) for one in found}
+def _round(
+    config: Config, observed: Observation, only: str = ""
+) -> dict[str, tuple[bool, int, str]]:
+    found = probe(config, observed, only)
+    return {f"{one.interface} {one.family}": (one.healthy, one.tries, one.reason) for one in found}
 
 
 WELL = (True, 1, "")
@@ -153,14 +155,14 @@ WELL = (True, 1, "")
 
 def test_every_gateway_is_asked_once_and_answers(lan: Lan) -> None:
     found = probe(_config(), _seen(4, 6))
-    assert found[0] == Result("eth0", 4, well=True, tries=1, rtt=400, reason="")
+    assert found[0] == Result("eth0", 4, healthy=True, tries=1, rtt=400, reason="")
     assert [(one.interface, one.family) for one in found] == [
         ("eth0", 4),
         ("eth0", 6),
         ("wlan0", 4),
         ("wlan0", 6),
     ]
-    assert all(one.well for one in found)
+    assert all(one.healthy for one in found)
     assert [len(wire.asked) for wire in lan.wires] == [1] * 4
     assert lan.now < 1000.001, "nobody waits for what has come"
     assert all(wire.closed for wire in lan.wires)
@@ -187,7 +189,7 @@ def test_who_has_more_time_keeps_nobody_waiting(lan: Lan) -> None:
 def test_an_answer_to_a_later_question_counts(lan: Lan) -> None:
     lan.manners = {f"eth0 {GATEWAY}": {"answer": 0.001, "deaf": 1}}
     (found, _) = probe(_config(), _seen())
-    assert (found.well, found.tries, found.rtt) == (True, 2, 1000)
+    assert (found.healthy, found.tries, found.rtt) == (True, 2, 1000)
 
 
 def test_a_busy_machine_neither_waits_for_ever_nor_too_long(lan: Lan) -> None:
@@ -227,17 +229,21 @@ def test_an_uplink_that_cannot_carry_traffic_is_not_asked(state: str) -> None:
     assert set(_round(_config(), _seen(eth0=state))) == {"wlan0 4"}
 
 
-def _without(seen: Observation, what: str) -> Observation:
+def _without(observed: Observation, what: str) -> Observation:
     """Return what is seen without something of eth0's."""
-    first = seen.links[0]
+    first = observed.links[0]
     return {
         "route": replace(
-            seen,
-            routes=tuple(one for one in seen.routes if one.interface != "eth0" or not one.gateway),
+            observed,
+            routes=tuple(
+                one for one in observed.routes if one.interface != "eth0" or not one.gateway
+            ),
         ),
-        "address": replace(seen, addresses=seen.addresses[1:]),
-        "gateway": replace(seen, routes=tuple(replace(one, gateway="") for one in seen.routes)),
-        "mac": replace(seen, links=(replace(first, mac=""), *seen.links[1:])),
+        "address": replace(observed, addresses=observed.addresses[1:]),
+        "gateway": replace(
+            observed, routes=tuple(replace(one, gateway="") for one in observed.routes)
+        ),
+        "mac": replace(observed, links=(replace(first, mac=""), *observed.links[1:])),
     }[what]
 
 
@@ -292,7 +298,7 @@ def test_a_wire_that_breaks_is_heard_no_more(lan: Lan) -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "silent", "well", "told"),
+    ("policy", "silent", "healthy", "told"),
     [
         ("any", [], True, ""),
         ("any", [FOUR], True, ""),
@@ -302,23 +308,23 @@ def test_a_wire_that_breaks_is_heard_no_more(lan: Lan) -> None:
     ],
 )
 def test_of_targets_any_or_all_must_answer(
-    lan: Lan, policy: str, silent: list[Target], told: str, *, well: bool
+    lan: Lan, policy: str, silent: list[Target], told: str, *, healthy: bool
 ) -> None:
     lan.manners = {f"eth0 {one.address}": SILENT for one in silent}
     found = _round(_config(targets=(FOUR, OTHER), policy=policy), _seen(), "eth0")["eth0 4"]
-    assert (found[0], found[2]) == (well, told)
+    assert (found[0], found[2]) == (healthy, told)
 
 
 @pytest.mark.parametrize(
-    ("policy", "gateway", "well", "asked"),
+    ("policy", "gateway", "healthy", "asked"),
     [("any", True, True, 1), ("all", True, False, 2), ("all", False, True, 1)],
 )
 def test_with_all_a_gateway_must_answer_where_it_is_asked_for(
-    lan: Lan, policy: str, asked: int, *, gateway: bool, well: bool
+    lan: Lan, policy: str, asked: int, *, gateway: bool, healthy: bool
 ) -> None:
     lan.manners = {f"eth0 {GATEWAY}": SILENT}
     config = _config(targets=(FOUR,), policy=policy, gateway=gateway)
-    assert _round(config, _seen(), "eth0")["eth0 4"][:2] == (well, asked)
+    assert _round(config, _seen(), "eth0")["eth0 4"][:2] == (healthy, asked)
     assert lan.asked() == {GATEWAY: asked, FOUR.address: 1}
 
 
@@ -334,44 +340,46 @@ def test_a_gateways_answer_does_not_make_up_for_a_targets(lan: Lan) -> None:
 # --- standbys -----------------------------------------------------------------------------------
 
 
-def _other_gateway(seen: Observation) -> Observation:
+def _other_gateway(observed: Observation) -> Observation:
     return replace(
-        seen,
+        observed,
         routes=tuple(
             replace(one, gateway="192.168.1.9") if one.interface == "wlan0" and one.gateway else one
-            for one in seen.routes
+            for one in observed.routes
         ),
     )
 
 
-def _other_lan(seen: Observation) -> Observation:
+def _other_lan(observed: Observation) -> Observation:
     """Return another LAN behind wlan0, whose gateway has the same address, as fe80::1 may be."""
     return replace(
-        seen,
+        observed,
         routes=tuple(
             replace(one, destination="10.0.0.0/8")
             if one.interface == "wlan0" and not one.gateway
             else one
-            for one in seen.routes
+            for one in observed.routes
         ),
     )
 
 
-def _more_lans(seen: Observation) -> Observation:
+def _more_lans(observed: Observation) -> Observation:
     """Return what is seen where both uplinks have another LAN besides the one that they share."""
     others = [Address("eth0", 4, "10.1.0.2", 24), Address("wlan0", 4, "10.2.0.2", 24)]
     prefixes = [Route("wlan0", 4, "10.2.0.0/24", 600, protocol=2)]
-    return replace(seen, addresses=(*seen.addresses, *others), routes=(*seen.routes, *prefixes))
+    return replace(
+        observed, addresses=(*observed.addresses, *others), routes=(*observed.routes, *prefixes)
+    )
 
 
-def _none_in_use(seen: Observation) -> Observation:
-    return replace(seen, routes=tuple(replace(one, linkdown=True) for one in seen.routes))
+def _none_in_use(observed: Observation) -> Observation:
+    return replace(observed, routes=tuple(replace(one, linkdown=True) for one in observed.routes))
 
 
 @pytest.mark.parametrize(
     ("change", "shares"),
     [
-        (lambda seen: seen, True),
+        (lambda observed: observed, True),
         (_more_lans, True),
         (_other_gateway, False),
         (_other_lan, False),
@@ -405,7 +413,7 @@ def test_a_standby_of_the_carriers_gateway_gives_no_address_away_and_asks_no_tar
         ([f"eth0 {FOUR.address}", f"eth0 {GATEWAY}"], f"no answer from {FOUR.address}", ""),
         ([f"eth0 {GATEWAY}"], "", ""),
     ],
-    ids=["well", "beyond", "both", "cable", "gateway alone"],
+    ids=["healthy", "beyond", "both", "cable", "gateway alone"],
 )
 def test_what_the_carrier_finds_beyond_the_gateway_holds_for_its_standby(
     lan: Lan, silent: list[str], carrier: str, standby: str
@@ -424,10 +432,10 @@ def test_what_an_uplink_of_its_own_lan_finds_is_its_own(lan: Lan) -> None:
 
 
 def test_the_time_of_an_answer_is_told_in_microseconds(lan: Lan) -> None:
-    wire = Wire("x", lan)
-    subject = Subject(_config().uplinks[0], 4, [wire])
+    wire = ProbeSocket("x", lan)
+    subject = ProbeTarget(_config().uplinks[0], 4, [wire])
     assert not subject.is_over(subject.due)
     subject.asked, lan.heard = lan.now, True
     lan.now += 5
-    assert subject.hear(wire)
+    assert subject.receive(wire)
     assert subject.result().rtt == 5_000_000

@@ -17,7 +17,7 @@ LINE = (
         {
             "trigger": "eth0 no-carrier",
             "summary": "IPv4 now by wlan0",
-            "carriers": {"ipv4": "wlan0", "ipv6": ""},
+            "active": {"ipv4": "wlan0", "ipv6": ""},
             "took_ms": 21,
         }
     )

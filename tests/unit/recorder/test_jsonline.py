@@ -69,7 +69,7 @@ def test_values_are_written_in_the_order_of_their_fields_whatever_was_given_firs
     assert dumps(Pair(right=1, left=2)) == '{"left":2,"right":1}'
 
 
-@pytest.mark.parametrize("name", ["config", "seen", "before", "after"])
+@pytest.mark.parametrize("name", ["config", "observed", "before", "after"])
 def test_what_a_run_is_made_of_is_written_as_json_would(name: str) -> None:
     for run in runs(("eth0", "no-carrier"), ("eth0", "missing"), ("eth0", "routable")):
         part = getattr(run, name)

@@ -15,19 +15,19 @@ import pytest
 from netfail_hooks import cli, recorder
 from netfail_hooks.cli import log
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
 from tests.support.world import World, config_of
 
 
 def _run(world: World, *, quiet: bool = False) -> Run:
-    before = world.memory
+    before = world.state
     if not quiet:
         world.event("eth0", "no-carrier")
-    seen = world.look()
+    observed = world.look()
     changes = world.reconcile()
-    return Run("eth0 no-carrier", world.config, seen, before, world.memory, changes, (), 12)
+    return Run("eth0 no-carrier", world.config, observed, before, world.state, changes, (), 12)
 
 
 @pytest.fixture
@@ -60,11 +60,11 @@ def test_a_line_holds_the_whole_input(tmp_path: Path, world: World) -> None:
     run = _run(world)
     recorder.write(str(tmp_path), recorder.line(run), 10_000)
     entry = json.loads((tmp_path / "events.jsonl").read_text())
-    assert entry["schema"] == 1
+    assert entry["schema"] == 2
     assert entry["trigger"] == "eth0 no-carrier"
     assert entry["took_ms"] == 12
-    assert entry["carriers"] == {"ipv4": "wlan0", "ipv6": "wlan0"}
-    assert len(entry["seen"]["routes"]) == len(run.seen.routes)
+    assert entry["active"] == {"ipv4": "wlan0", "ipv6": "wlan0"}
+    assert len(entry["observed"]["routes"]) == len(run.observed.routes)
     assert [change["change"] for change in entry["changes"]][:2] == ["AddAddress", "AddAddress"]
     assert entry["did"] == [str(change) for change in run.changes]
 
@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert done.returncode == 28  # ENOSPC
     lines = (tmp_path / "events.jsonl").read_text().splitlines()
-    assert [json.loads(one)["schema"] for one in lines] == [1]
+    assert [json.loads(one)["schema"] for one in lines] == [2]
 
 
 def test_a_link_in_the_way_is_refused(tmp_path: Path, world: World) -> None:
@@ -108,8 +108,8 @@ def test_a_link_in_the_way_is_refused(tmp_path: Path, world: World) -> None:
 
 
 def test_an_empty_memory_is_recorded_as_the_beginning(world: World) -> None:
-    seen = world.look()
-    run = Run("check", world.config, seen, Memory(), world.memory, (), (), 0)
+    observed = world.look()
+    run = Run("check", world.config, observed, State(), world.state, (), (), 0)
     assert recorder.is_transition(run)
 
 
@@ -118,22 +118,22 @@ def test_a_carrier_that_is_not_well_is_told_so(world: World) -> None:
     world.reconcile()
     world.event("wlan0", "no-carrier")
     world.reconcile()
-    before = world.memory
+    before = world.state
     world.event("eth0", "routable")
     world.sick.update(("eth0", "wlan0"))
-    seen = replace(world.look(), probes=world.results())
+    observed = replace(world.look(), probes=world.results())
     world.reconcile()
-    told = recorder.summary(Run("check", world.config, seen, before, world.memory, (), (), 0))
+    told = recorder.summary(Run("check", world.config, observed, before, world.state, (), (), 0))
     assert "IPv4 now by eth0, though it is not well: none is" in told
-    well = Run("check", world.config, seen, Memory(), _with_one_well(), (), (), 0)
-    assert "though" not in recorder.summary(well)
+    healthy = Run("check", world.config, observed, State(), _with_one_well(), (), (), 0)
+    assert "though" not in recorder.summary(healthy)
 
 
-def _with_one_well() -> Memory:
+def _with_one_well() -> State:
     world = World(config_of("eth0", "wlan0"), families=(4,))
     world.event("wlan0", "no-carrier")
     world.reconcile()
-    return world.memory
+    return world.state
 
 
 @pytest.mark.parametrize(("spare", "rotated"), [(-1, True), (0, False), (1, False)])
@@ -154,7 +154,7 @@ def test_others_may_not_read_the_log(tmp_path: Path) -> None:
     assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("left", [b'{"schema":1,"ti', b"\0\0\0\0", b"\xff"])
+@pytest.mark.parametrize("left", [b'{"schema":2,"ti', b"\0\0\0\0", b"\xff"])
 def test_what_a_killed_write_left_spoils_no_other_line(
     tmp_path: Path, world: World, left: bytes
 ) -> None:
@@ -165,7 +165,7 @@ def test_what_a_killed_write_left_spoils_no_other_line(
     recorder.write(str(tmp_path), recorder.line(_run(world)), 1 << 20)
     first, torn, last = path.read_bytes().splitlines()
     assert torn == left
-    assert json.loads(first)["schema"] == json.loads(last)["schema"] == 1
+    assert json.loads(first)["schema"] == json.loads(last)["schema"] == 2
 
 
 def test_times_go_back_with_the_clock_and_the_log_is_still_read(

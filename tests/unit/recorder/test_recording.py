@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +14,12 @@ from hypothesis import strategies as st
 from netfail_hooks import recorder
 from netfail_hooks.config import Config, Target, Uplink
 from netfail_hooks.policy.facts import Route
-from netfail_hooks.policy.memory import Memory
-from netfail_hooks.recorder import events, recording
+from netfail_hooks.policy.state import State
+from netfail_hooks.recorder import events, jsonline, recording
 from netfail_hooks.recorder.recording import DamagedError
 from netfail_hooks.replay import decisions
 from netfail_hooks.replay.decisions import again
+from netfail_hooks.timeline import point
 from netfail_hooks.values import plain
 from tests.conftest import Tried
 from tests.support.runs import runs
@@ -41,7 +43,7 @@ def test_what_is_read_is_what_was_recorded(
 ) -> None:
     for run in runs(*events, uplinks=("eth0", "wlan0", "usb0"), apart=apart):
         found = recording.parse(recorder.line(run))
-        assert (found.config, found.seen) == (run.config, run.seen)
+        assert (found.config, found.observed) == (run.config, run.observed)
         assert (found.before, found.after) == (run.before, run.after)
         assert found.trigger == run.trigger
         assert [one["change"] for one in found.changes] == [type(c).__name__ for c in run.changes]
@@ -68,7 +70,7 @@ def _set(entry: dict[str, Any], path: str, found: object) -> None:
 @pytest.mark.parametrize(
     ("path", "found", "told"),
     [
-        ("schema", 2, "schema 2; this version reads 1"),
+        ("schema", 3, "schema 3; this version reads 2"),
         ("schema", None, "schema None"),
         ("time", 5, "time: not str"),
         ("trigger", None, "trigger: not str"),
@@ -80,20 +82,28 @@ def _set(entry: dict[str, Any], path: str, found: object) -> None:
         ("config.hold_down", 1.0, "config.hold_down: not int: '1.0'"),
         ("config.holddown", 10, "config.holddown: unknown key"),
         ("config.uplinks.0.interface", "../x", "config.uplinks[0].interface: '../x' cannot be"),
-        ("seen.links", {}, "seen.links: not a list"),
-        ("seen.links.0", 3, "seen.links[0]: not an object"),
-        ("seen.links.0", {}, "seen.links[0]: one of these is missing"),
-        ("seen.links.0.up", 1, "seen.links[0].up: not bool"),
-        ("seen.routes.0.family", 5, "seen.routes[0].family: 5 cannot be"),
-        ("seen.routes.0.destination", "x/24", "seen.routes[0].destination: 'x/24' cannot be"),
-        ("seen.routes.0.destination", "10.0.0.0", "destination: '10.0.0.0' cannot be"),
-        ("seen.routes.0.destination", "10.0.0.0/", "destination: '10.0.0.0/' cannot be"),
-        ("seen.routes.0.destination", "fd00::/" + "1" * 5000, "destination: 'fd00::/1"),
-        ("seen.routes.0.destination", "10.0.0.0/99", "destination: '10.0.0.0/99' cannot be"),
-        ("seen.routes.0.destination", "10.0.0.0/0024", "destination: '10.0.0.0/0024' cannot be"),
-        ("seen.routes.0.gateway", "1.2.3", "seen.routes[0].gateway: '1.2.3' cannot be"),
-        ("before.standings.0.verdict", "fine", "before.standings[0].verdict: 'fine' cannot be"),
-        ("before.kept.0.address", "a\0b", "before.kept[0].address"),
+        ("observed.links", {}, "observed.links: not a list"),
+        ("observed.links.0", 3, "observed.links[0]: not an object"),
+        ("observed.links.0", {}, "observed.links[0]: one of these is missing"),
+        ("observed.links.0.up", 1, "observed.links[0].up: not bool"),
+        ("observed.routes.0.family", 5, "observed.routes[0].family: 5 cannot be"),
+        (
+            "observed.routes.0.destination",
+            "x/24",
+            "observed.routes[0].destination: 'x/24' cannot be",
+        ),
+        ("observed.routes.0.destination", "10.0.0.0", "destination: '10.0.0.0' cannot be"),
+        ("observed.routes.0.destination", "10.0.0.0/", "destination: '10.0.0.0/' cannot be"),
+        ("observed.routes.0.destination", "fd00::/" + "1" * 5000, "destination: 'fd00::/1"),
+        ("observed.routes.0.destination", "10.0.0.0/99", "destination: '10.0.0.0/99' cannot be"),
+        (
+            "observed.routes.0.destination",
+            "10.0.0.0/0024",
+            "destination: '10.0.0.0/0024' cannot be",
+        ),
+        ("observed.routes.0.gateway", "1.2.3", "observed.routes[0].gateway: '1.2.3' cannot be"),
+        ("before.uplinks.0.state", "fine", "before.uplinks[0].state: 'fine' cannot be"),
+        ("before.known_addresses.0.address", "a\0b", "before.known_addresses[0].address"),
         ("after", 0, "after: not an object"),
         ("changes", {}, "changes: not a list of objects"),
         ("changes.0", 1, "changes: not a list of objects"),
@@ -118,7 +128,7 @@ def test_what_does_not_fit_is_named(path: str, found: object, told: str) -> None
 )
 def test_a_prefix_is_at_most_as_long_as_its_address(destination: str, *, fits: bool) -> None:
     entry = _entry()
-    _set(entry, "seen.routes.0.destination", destination)
+    _set(entry, "observed.routes.0.destination", destination)
     with contextlib.nullcontext() if fits else pytest.raises(DamagedError):
         recording.parse(json.dumps(entry))
 
@@ -131,7 +141,7 @@ def test_what_is_no_event_is_refused(line: str) -> None:
 
 def test_a_line_from_before_a_key_came_has_its_default() -> None:
     entry = _entry()
-    del entry["seen"]["resolved"]
+    del entry["observed"]["resolved"]
     del entry["config"]["log_bytes"]
     found = recording.parse(json.dumps(entry))
     assert found.config.log_bytes == Config(()).log_bytes
@@ -188,7 +198,7 @@ def test_what_reads_well_and_cannot_have_been_is_damaged(monkeypatch: pytest.Mon
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(["uplinks", "interface", "standings", "family", "now", "metric"]),
+                st.sampled_from(["uplinks", "interface", "uplinks", "family", "now", "metric"]),
                 inner,
                 max_size=3,
             )
@@ -197,9 +207,21 @@ def test_what_reads_well_and_cannot_have_been_is_damaged(monkeypatch: pytest.Mon
 )
 def test_no_data_gets_past_but_whole_values(tried: Tried, data: object) -> None:
     tried("fuzz inputs: recorded values", 1)
-    for kind in (Config, Memory, Route):
+    for kind in (Config, State, Route):
         try:
             built = recording.build(kind, data, "x")
         except DamagedError:
             continue
         assert isinstance(built, kind)
+
+
+def test_lines_of_an_earlier_schema_are_still_read_and_decided_again() -> None:
+    text = Path(__file__).with_name("data").joinpath("schema-1.jsonl").read_text("ascii")
+    lines = text.splitlines()
+    assert {json.loads(line)["schema"] for line in lines} == {1}
+    for line in lines:
+        recorded, gist = recording.parse(line), events.parse(line)
+        assert gist.active == {f"ipv{f}": recorded.after.active_uplink(f) for f in (4, 6)}
+        assert point(line).after.keys() == {"eth0", "wlan0"}
+    assert "DAMAGED" not in "".join(one.text for one in again(lines))
+    assert '"held"' not in "".join(jsonline.dumps(plain(recording.parse(x).after)) for x in lines)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from netfail_hooks import recorder
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.changes import Forget, SetSysctl
+from netfail_hooks.policy.changes import FlushNeighbours, SetSysctl
 from netfail_hooks.policy.facts import Sysctl
 from netfail_hooks.recorder import Run, repeat
 from netfail_hooks.values import replace
@@ -44,7 +44,7 @@ ONCE = _still(LOST, REFUSED, failed=(ERROR,))
         (ONCE, ONCE, True),
         (ONCE, replace(ONCE, trigger="timer", took=99), True),
         (replace(LOST, changes=ALL.changes, failed=(ERROR,)), ONCE, True),
-        (ONCE, _still(LOST, REFUSED, Forget("wlan0"), failed=(ERROR,)), True),
+        (ONCE, _still(LOST, REFUSED, FlushNeighbours("wlan0"), failed=(ERROR,)), True),
         (ALL, replace(ALL, changes=(*LOST.changes[:1], REFUSED)), False),
         (ONCE, ALL, False),
         (ONCE, replace(ONCE, failed=()), False),
@@ -53,7 +53,7 @@ ONCE = _still(LOST, REFUSED, failed=(ERROR,))
         (LOST, LOST, True),  # it could not be remembered
         (LOST, replace(LOST, changes=LOST.changes[-1:]), True),
         (LOST, replace(LOST, changes=(*LOST.changes, REFUSED)), False),
-        (LOST, replace(LOST, before=replace(LOST.before, kept=())), False),  # lost anew
+        (LOST, replace(LOST, before=replace(LOST.before, known_addresses=())), False),  # lost anew
         (LOST, _still(LOST, *LOST.changes[:1]), False),  # somebody took it away
         (LOST, replace(LOST, before=LOST.after, after=LOST.before), False),
         (LOST, BACK, False),
@@ -67,13 +67,13 @@ def test_another_boot_is_another_time() -> None:
     assert not repeat.is_repeat(_parts(LOST), _parts(LOST) | {"boot": '"another"'})
 
 
-@pytest.mark.parametrize(("kind", "field"), [("standings", "verdict"), ("carriers", "interface")])
+@pytest.mark.parametrize(("kind", "field"), [("uplinks", "state"), ("active", "interface")])
 def test_each_verdict_and_each_uplink_in_use_counts(kind: str, field: str) -> None:
     last = _still(LOST, *LOST.changes)
     known = getattr(last.before, kind)
     assert known
     for at, item in enumerate(known):
-        other = (*known[:at], replace(item, **{field: "held"}), *known[at + 1 :])
+        other = (*known[:at], replace(item, **{field: "recovering"}), *known[at + 1 :])
         now = replace(last, before=replace(last.before, **{kind: other}))
         assert not repeat.is_repeat(_parts(now), _parts(last))
 
@@ -99,7 +99,7 @@ def _drawn(draw: st.DrawFn) -> list[Run]:
     events = st.tuples(st.sampled_from(["eth0", "wlan0"]), st.sampled_from(STATES))
     made = runs(*draw(st.lists(events, min_size=1, max_size=4)))
     for at, run in enumerate(made):
-        tried = draw(st.permutations([*run.changes, REFUSED, Forget("wlan0")]))
+        tried = draw(st.permutations([*run.changes, REFUSED, FlushNeighbours("wlan0")]))
         changes = tuple(tried[draw(st.integers(0, len(tried))) :])
         texts = st.sampled_from([f"{change}: {ERROR}" for change in changes]) if changes else WORDS
         failed = tuple(draw(st.lists(texts | WORDS, max_size=3)))
@@ -130,7 +130,7 @@ WHOLE = recorder.line(LOST)
         WHOLE[:-1],
         WHOLE[:-2] + "\n",
         WHOLE[:-3] + "\n",
-        WHOLE.replace('"schema":1,', ""),
+        WHOLE.replace('"schema":2,', ""),
         WHOLE.replace(',"failed":[]', ""),
         WHOLE.replace(',"before":', ',"after":'),
     ],
@@ -152,14 +152,14 @@ def _says_all(now: Run, last: Run) -> bool:
     """Tell of values what repeat.is_repeat tells of lines: the rule itself."""
 
     def did(run: Run) -> list[str]:
-        return [str(change) for change in run.changes if not isinstance(change, Forget)]
+        return [str(change) for change in run.changes if not isinstance(change, FlushNeighbours)]
 
-    stands = recorder._verdicts(now.after)
+    stands = recorder._states(now.after)
     if (now.config, now.failed) != (last.config, last.failed):
         return False
-    if stands != recorder._verdicts(last.after):
+    if stands != recorder._states(last.after):
         return False
-    if stands != recorder._verdicts(now.before):
+    if stands != recorder._states(now.before):
         return now.before == last.before and set(did(now)) <= set(did(last))
     return did(now) == did(last) or all(
         any(failure.startswith(f"{change}: ") for failure in now.failed) for change in did(now)
@@ -195,7 +195,7 @@ def test_the_last_line_is_found_wherever_it_is(paths: Paths) -> None:
     "end",
     [
         b"{",
-        b'{"schema":1,"ti',
+        b'{"schema":2,"ti',
         b"[]\n",
         b"{}\n",
         b"\0\0",

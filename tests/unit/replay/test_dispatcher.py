@@ -14,7 +14,7 @@ from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.replay import dispatcher
 from netfail_hooks.replay.dispatcher import OURS, Script
-from netfail_hooks.replay.events import Step
+from netfail_hooks.replay.events import Event
 
 _STATUS = """\
 ● 2: eth0
@@ -88,7 +88,7 @@ def test_owner_and_directory_count_and_links_are_followed_for_the_file_alone(pat
 
 
 def test_the_environment_is_the_dispatchers() -> None:
-    found = dispatcher.environment(Step("eth0", "no-carrier"))
+    found = dispatcher.environment(Event("eth0", "no-carrier"))
     assert json.loads(found.pop("json"))["Gateway"] == ["192.168.1.1", "fe80::ff:fe00:100"]
     assert found == {
         "ADDR": "192.168.1.252",
@@ -103,7 +103,7 @@ def test_the_environment_is_the_dispatchers() -> None:
 
 
 def test_an_administrative_state_is_one() -> None:
-    found = dispatcher.environment(Step("eth0", "configuring"))
+    found = dispatcher.environment(Event("eth0", "configuring"))
     assert found["AdministrativeState"] == "configuring"
     assert found["OperationalState"] == "routable"
 

@@ -6,19 +6,19 @@ import pytest
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.replay import events
-from netfail_hooks.replay.events import STATES, Step
+from netfail_hooks.replay.events import STATES, Event
 
 
 @pytest.mark.parametrize(
     ("word", "step"),
     [
-        ("eth0=no-carrier", Step("eth0", "no-carrier")),
-        ("a=b=off", Step("a=b", "off")),
-        ("eth0=configured", Step("eth0", "configured", wait=0)),
-        ("+12s", Step(wait=12)),
+        ("eth0=no-carrier", Event("eth0", "no-carrier")),
+        ("a=b=off", Event("a=b", "off")),
+        ("eth0=configured", Event("eth0", "configured", wait=0)),
+        ("+12s", Event(wait=12)),
     ],
 )
-def test_words(word: str, step: Step) -> None:
+def test_words(word: str, step: Event) -> None:
     assert events.parse([word], states=STATES) == (step,)
     assert str(step) == word
 

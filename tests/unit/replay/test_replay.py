@@ -15,7 +15,7 @@ from netfail_hooks.config.file import render
 from netfail_hooks.paths import Paths
 from netfail_hooks.replay import events as steps
 from netfail_hooks.replay.decisions import again, imagine
-from netfail_hooks.replay.events import DEAD, STATES, Step
+from netfail_hooks.replay.events import DEAD, STATES, Event
 from tests.support.runs import probe, runs
 from tests.support.world import World, config_of
 
@@ -50,7 +50,7 @@ def test_a_story_told_by_the_decision_core() -> None:
             "IPv4 now by wlan0; IPv6 now by wlan0"
         ),
         "eth0=routable:",
-        "eth0 routable: eth0 IPv4 held for 10 s; eth0 IPv6 held for 10 s",
+        "eth0 routable: eth0 IPv4 recovering for 10 s; eth0 IPv6 recovering for 10 s",
         "+20s:",
         "check at +12s: eth0 IPv4 up; eth0 IPv6 up; IPv4 now by eth0; IPv6 now by eth0",
     ]
@@ -70,28 +70,28 @@ def test_a_story_told_by_the_decision_core() -> None:
     ],
 )
 def test_every_loss_moves_the_traffic_and_every_return_brings_it_back(state: str, why: str) -> None:
-    told = list(imagine(_CONFIG, (Step("eth0", state), Step("eth0", "routable"), Step(wait=60))))
+    told = list(imagine(_CONFIG, (Event("eth0", state), Event("eth0", "routable"), Event(wait=60))))
     assert any(f"eth0 IPv4 down ({why})" in text and "IPv4 now by wlan0" in text for text in told)
     assert "IPv4 now by eth0" in told[-1]
 
 
 @pytest.mark.parametrize("state", ["configuring", "pending", "unmanaged", "configured"])
 def test_a_state_that_says_nothing_of_the_link_moves_nothing(state: str) -> None:
-    assert len(list(imagine(_CONFIG, (Step("eth0", state),)))) == 3
+    assert len(list(imagine(_CONFIG, (Event("eth0", state),)))) == 3
 
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(
     st.lists(
         st.one_of(
-            st.builds(Step, st.sampled_from(["eth0", "wlan0"]), st.sampled_from([*STATES, DEAD])),
-            st.builds(Step, wait=st.integers(0, 30)),
+            st.builds(Event, st.sampled_from(["eth0", "wlan0"]), st.sampled_from([*STATES, DEAD])),
+            st.builds(Event, wait=st.integers(0, 30)),
         ),
         max_size=8,
     )
 )
-def test_any_story_ends_where_it_began_once_all_is_well(plan: list[Step]) -> None:
-    ending = [Step("eth0", "routable"), Step("wlan0", "routable"), Step(wait=700)]
+def test_any_story_ends_where_it_began_once_all_is_well(plan: list[Event]) -> None:
+    ending = [Event("eth0", "routable"), Event("wlan0", "routable"), Event(wait=700)]
     once = list(imagine(_CONFIG, (*plan, *ending)))
     assert once == list(imagine(_CONFIG, (*plan, *ending)))
     carried = [text for text in once if "IPv4 now by" in text]
@@ -104,18 +104,18 @@ def test_recorded_decisions_are_made_again() -> None:
     assert "eth0 no-carrier: eth0 IPv4 down (no carrier)" in found[1].text
 
 
-@pytest.mark.parametrize("what", ["after", "changes", "before", "seen"])
+@pytest.mark.parametrize("what", ["after", "changes", "before", "observed"])
 def test_a_decision_other_than_recorded_is_told(what: str) -> None:
     entry = json.loads(_lines(("eth0", "no-carrier"))[1])
     match what:
         case "after":
-            entry["after"]["standings"][0]["verdict"] = "up"
+            entry["after"]["uplinks"][0]["state"] = "up"
         case "changes":
             entry["changes"][-1]["interface"] = "eth9"
         case "before":
-            entry["before"]["standings"][0]["hold"] = 77
-        case "seen":
-            entry["seen"]["links"][0]["carrier"] = True
+            entry["before"]["uplinks"][0]["hold"] = 77
+        case "observed":
+            entry["observed"]["links"][0]["carrier"] = True
     (found,) = again([json.dumps(entry)])
     assert not found.same
     assert "DIFFERS" in found.text

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks.kernel.lookup import Way
+from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.policy.facts import Address, Observation
-from netfail_hooks.recorder.events import Event
+from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.bond import BondReport, SlaveReport, bond_report, render_bond
 from netfail_hooks.values import replace
 from tests.unit.policy.test_bond import BOND, CABLE_OUT, CONFIG, SEEN, slave
 
-WAY = Way("1.1.1.1", "bond0", "192.168.1.1", "192.168.1.252")
-EVENT = Event(
+WAY = RouteLookup("1.1.1.1", "bond0", "192.168.1.1", "192.168.1.252")
+EVENT = Transition(
     datetime(2026, 11, 24, 11, 58, 30, tzinfo=UTC),
     "eth0 no-carrier",
     "IPv4 now by wlan0",
@@ -28,12 +28,12 @@ EVENT = Event(
 )
 
 
-def _report(seen: Observation = SEEN, ways: tuple[Way, ...] = (WAY,)) -> BondReport:
-    return bond_report(CONFIG, seen, ways, None, ())
+def _report(observed: Observation = SEEN, lookups: tuple[RouteLookup, ...] = (WAY,)) -> BondReport:
+    return bond_report(CONFIG, observed, lookups, None, ())
 
 
 @pytest.mark.parametrize(
-    ("seen", "ways", "well"),
+    ("observed", "lookups", "healthy"),
     [
         (SEEN, (WAY,), True),
         (SEEN, (), False),
@@ -42,19 +42,19 @@ def _report(seen: Observation = SEEN, ways: tuple[Way, ...] = (WAY,)) -> BondRep
         (replace(SEEN, bonds=(replace(BOND, mode="balance-rr"),)), (WAY,), False),
         (replace(SEEN, slaves=SEEN.slaves[:1]), (WAY,), False),
     ],
-    ids=["well", "no way out", "cable out", "no bond", "mode", "outside"],
+    ids=["healthy", "no way out", "cable out", "no bond", "mode", "outside"],
 )
 def test_well_is_an_active_backup_bond_of_well_slaves_with_a_way_out(
-    seen: Observation, ways: tuple[Way, ...], *, well: bool
+    observed: Observation, lookups: tuple[RouteLookup, ...], *, healthy: bool
 ) -> None:
-    assert _report(seen, ways).well is well
+    assert _report(observed, lookups).healthy is healthy
 
 
 def test_all_of_the_bond_is_told() -> None:
     mac = "02:00:00:00:00:"
     six = Address("bond0", 6, "fd00::252", 64)
     found = _report(replace(SEEN, addresses=(six, *SEEN.addresses)))
-    assert (found.schema, found.mode, found.kernel_mode) == (1, "bond", "active-backup")
+    assert (found.schema, found.mode, found.kernel_mode) == (2, "bond", "active-backup")
     assert (found.active, found.primary) == ("eth0", "eth0")
     assert (found.arp_interval, found.targets) == (100, ("192.168.1.1",))
     assert found.addresses == ("192.168.1.252/24", "fd00::252/64")
@@ -69,7 +69,7 @@ def test_of_a_bond_that_is_not_there_nothing_is_told() -> None:
     told = (found.kernel_mode, found.active, found.primary, found.arp_interval, found.targets)
     assert told == ("", "", "", 0, ())
     slave = found.slaves[1]
-    assert (slave.well, slave.state, slave.link, slave.failures, slave.permanent_mac) == (
+    assert (slave.healthy, slave.state, slave.link, slave.failures, slave.permanent_mac) == (
         False,
         "",
         "",
@@ -110,7 +110,7 @@ def test_how_it_reads() -> None:
         schema=1,
         time="",
         mode="bond",
-        well=False,
+        healthy=False,
         bond="uplink-bond",
         kernel_mode="active-backup",
         active="wlan0",
@@ -119,7 +119,7 @@ def test_how_it_reads() -> None:
         targets=("192.168.1.1",),
         addresses=("192.168.1.252/24",),
         slaves=slaves,
-        way_out=(),
+        lookups=(),
         last_failover=None,
         unknown=("a thing: run as root",),
     )

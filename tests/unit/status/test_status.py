@@ -18,11 +18,11 @@ from netfail_hooks.config import Config, Target, default_metrics
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel import netlink as rtnetlink
-from netfail_hooks.kernel.lookup import Way
+from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.memory import Memory, Standing
-from netfail_hooks.recorder.events import Event
+from netfail_hooks.policy.state import State, UplinkState
+from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.report import Sources, report
 from netfail_hooks.status.text import render
 from netfail_hooks.status.values import Failover, Family, Probe, Report
@@ -32,7 +32,7 @@ from tests.support import ROOT
 from tests.support.world import World, config_of
 
 _CLOCK = datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()
-_EVENT = Event(
+_EVENT = Transition(
     datetime(2026, 11, 24, 11, 58, 30, tzinfo=UTC),
     "eth0 no-carrier",
     "IPv4 now by wlan0",
@@ -45,9 +45,9 @@ _EVENT = Event(
 
 
 def _sources(world: World, **changed: object) -> Sources:
-    seen = world.look()
-    ways = tuple(
-        Way(
+    observed = world.look()
+    lookups = tuple(
+        RouteLookup(
             {4: "1.1.1.1", 6: "2606::1"}[family],
             by,
             world.subnet(by, family) + "1",
@@ -58,10 +58,10 @@ def _sources(world: World, **changed: object) -> Sources:
     )
     found = Sources(
         config=world.config,
-        seen=seen,
-        memory=world.memory,
+        observed=observed,
+        state=world.state,
         states={"eth0": ("routable", "configured")},
-        ways=ways,
+        lookups=lookups,
         failover=None,
         unknown=(),
         clock=_CLOCK,
@@ -123,30 +123,30 @@ def test_well_means_every_uplink_and_a_way_out(
     act: Callable[[World], None], uplinks: list[bool], by: str
 ) -> None:
     found = _told(act)
-    assert found.well is all(uplinks)
-    assert [uplink.well for uplink in found.uplinks] == uplinks
-    carriers = [one.interface for one in found.uplinks if one.families[0].carries]
-    assert carriers == [by]
+    assert found.healthy is all(uplinks)
+    assert [uplink.healthy for uplink in found.uplinks] == uplinks
+    active = [one.interface for one in found.uplinks if one.families[0].carries]
+    assert active == [by]
 
 
 def test_no_way_out_is_not_well() -> None:
-    assert not _told(_well, ways=()).well
+    assert not _told(_well, lookups=()).healthy
 
 
 def test_traffic_by_another_uplink_than_was_chosen_is_not_well() -> None:
-    other = Way("1.1.1.1", "wlan0", "192.168.1.1", "192.168.1.51")
-    found = _told(_well, ways=(other,))
-    assert not found.well
+    other = RouteLookup("1.1.1.1", "wlan0", "192.168.1.1", "192.168.1.51")
+    found = _told(_well, lookups=(other,))
+    assert not found.healthy
     assert "at odds   the kernel sends by another uplink" in render(found)
     assert "IPv4  up for 2 h, chosen\n" in render(found)
-    assert _told(_well, ways=(replace(other, interface="wg0"),)).well
+    assert _told(_well, lookups=(replace(other, interface="wg0"),)).healthy
 
 
 def test_without_its_memory_it_goes_by_what_it_sees() -> None:
-    assert _told(_well, memory=None).memory == "unknown"
-    assert _told(_well, memory=None).well
-    assert _told(_well, memory=Memory()).memory == "empty"
-    assert not _told(_just_lost, memory=None).well
+    assert _told(_well, state=None).state == "unknown"
+    assert _told(_well, state=None).healthy
+    assert _told(_well, state=State()).state == "empty"
+    assert not _told(_just_lost, state=None).healthy
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_networkds_word_for_the_carrier_is_not_said_twice(
 
 def test_a_lost_uplink_says_why_and_for_how_long() -> None:
     four = _told(_sickens).uplinks[1].families[0]
-    assert (four.verdict, four.trouble) == ("down", "mute")
+    assert (four.state, four.reason) == ("down", "mute")
     assert (four.rounds_failed, four.rounds_to_go) == (1, 2)
     assert four.since == "2026-11-24T12:00:00Z"
     assert four.probe is not None
@@ -176,7 +176,7 @@ def test_a_lost_uplink_says_why_and_for_how_long() -> None:
 
 def test_a_returning_uplink_says_what_is_left() -> None:
     four = _told(_returns).uplinks[0].families[0]
-    assert (four.verdict, four.hold_down_left, four.seconds) == ("held", 7, 3)
+    assert (four.state, four.hold_down_left, four.seconds) == ("recovering", 7, 3)
     assert (four.rounds_passed, four.rounds_to_go) == (1, 1)
     assert four.probe is not None
     assert (four.probe.seconds_ago, four.probe.lost, four.probe.rtt_ms) == (3, 0, 0.4)
@@ -184,16 +184,22 @@ def test_a_returning_uplink_says_what_is_left() -> None:
 
 @pytest.mark.parametrize(("ready", "left"), [(-5000, 0), (0, 0), (1, 1), (1000, 1), (1001, 2)])
 def test_what_is_left_of_a_hold_down_is_rounded_up(ready: int, left: int) -> None:
-    assert _standing(verdict="held", ready=_NOW + ready).hold_down_left == left
-    assert _standing(verdict="up", ready=_NOW + ready).hold_down_left == 0
+    assert _standing(state="recovering", ready=_NOW + ready).hold_down_left == left
+    assert _standing(state="up", ready=_NOW + ready).hold_down_left == 0
 
 
 @pytest.mark.parametrize(
-    ("verdict", "passes", "to_go"),
-    [("down", 0, 2), ("held", 1, 1), ("held", 2, 0), ("held", 9, 0), ("up", 0, 0)],
+    ("condition", "passes", "to_go"),
+    [
+        ("down", 0, 2),
+        ("recovering", 1, 1),
+        ("recovering", 2, 0),
+        ("recovering", 9, 0),
+        ("up", 0, 0),
+    ],
 )
-def test_how_many_rounds_must_still_go_well(verdict: str, passes: int, to_go: int) -> None:
-    found = _standing(verdict=verdict, passes=passes)
+def test_how_many_rounds_must_still_go_well(condition: str, passes: int, to_go: int) -> None:
+    found = _standing(state=condition, passes=passes)
     assert (found.rounds_passed, found.rounds_to_go) == (passes, to_go)
 
 
@@ -208,15 +214,15 @@ def test_a_round_was_answered_if_its_last_question_was(
 
 
 def test_of_what_may_not_be_read_nothing_is_told() -> None:
-    found = _told(_well, memory=None).uplinks[0].families[0]
-    told = (found.verdict, found.since, found.seconds, found.probe)
+    found = _told(_well, state=None).uplinks[0].families[0]
+    told = (found.state, found.since, found.seconds, found.probe)
     assert told == ("unknown", None, None, None)
     assert (found.rounds_failed, found.rounds_passed, found.rounds_to_go) == (0, 0, 0)
 
 
 def test_each_family_goes_its_own_way() -> None:
-    ways = (Way("1.1.1.1", "eth0", "", ""), Way("2606::1", "wlan0", "", ""))
-    found = _told(_well, ways=ways)
+    lookups = (RouteLookup("1.1.1.1", "eth0", "", ""), RouteLookup("2606::1", "wlan0", "", ""))
+    found = _told(_well, lookups=lookups)
     assert [[one.carries for one in uplink.families] for uplink in found.uplinks] == [
         [True, False],
         [False, True],
@@ -235,14 +241,14 @@ def _failover(ago: int) -> Failover:
 
 @pytest.mark.parametrize(("rounds", "told"), [(0, ""), (1, ""), (2, ", 2 rounds in a row")])
 def test_rounds_that_failed_are_told_once_there_are_several(rounds: int, told: str) -> None:
-    found = _standing(verdict="down", probed=_NOW - 3000, tries=2, rtt=7, fails=rounds)
+    found = _standing(state="down", probed=_NOW - 3000, tries=2, rtt=7, fails=rounds)
     shown = _shown(found)
     assert shown.endswith(f" of 2 lost{told}")
 
 
 def test_a_hold_down_that_is_over_is_not_told() -> None:
-    assert "hold-down" not in _shown(_standing(verdict="held", ready=_NOW - 1))
-    assert ", hold-down 1 s left" in _shown(_standing(verdict="held", ready=_NOW + 1))
+    assert "hold-down" not in _shown(_standing(state="recovering", ready=_NOW - 1))
+    assert ", hold-down 1 s left" in _shown(_standing(state="recovering", ready=_NOW + 1))
 
 
 def _shown(family: Family) -> str:
@@ -260,9 +266,9 @@ def _standing(**more: object) -> Family:
     config = config_of("eth0", "wlan0")
     world = World(config)
     world.now = _NOW
-    known: dict[str, Any] = {"verdict": "up", "since": _NOW - 2999, **more}
-    memory = Memory((Standing("eth0", 4, **known),))
-    found = report(_sources(world, memory=memory)).uplinks[0].families[0]
+    known: dict[str, Any] = {"state": "up", "since": _NOW - 2999, **more}
+    state = State((UplinkState("eth0", 4, **known),))
+    found = report(_sources(world, state=state)).uplinks[0].families[0]
     assert (found.seconds, found.since) == (2, "2026-11-24T11:59:58Z")
     return found
 
@@ -321,9 +327,11 @@ def test_how_it_reads() -> None:
     assert render(_told(_well)) == _ALL_WELL
     lost = _told(_loses("eth0", "missing"), failover=_EVENT, unknown=("a thing: run as root",))
     assert render(lost) == _FAILED_OVER
-    assert "traffic   no way out" in render(_told(_well, ways=()))
-    assert "health    not looked at since boot" in render(_told(_well, memory=Memory()))
-    assert "IPv4  held for 3 s, hold-down 7 s left, 1 good round to go" in render(_told(_returns))
+    assert "traffic   no way out" in render(_told(_well, lookups=()))
+    assert "health    not looked at since boot" in render(_told(_well, state=State()))
+    assert "IPv4  recovering for 3 s, hold-down 7 s left, 1 good round to go" in render(
+        _told(_returns)
+    )
 
 
 def test_colour_changes_no_word() -> None:
@@ -332,7 +340,7 @@ def test_colour_changes_no_word() -> None:
         painted = render(found, colour=True)
         assert "\033[32mok\033[0m" in painted
         assert ("\033[31mNOT WELL\033[0m" in painted) is (act is _sickens)
-        assert ("\033[33mheld\033[0m" in painted) is (act is _returns)
+        assert ("\033[33mrecovering\033[0m" in painted) is (act is _returns)
         assert re.sub(r"\033\[\d+m", "", painted) == render(found)
 
 
@@ -361,8 +369,8 @@ def test_it_asks_the_kernel_for_a_configured_target_first() -> None:
 
 def test_the_kernel_says_which_way() -> None:
     with rtnetlink.Netlink() as netlink:
-        assert lookup.ask(netlink, 4, "127.0.0.1") is None  # to ourselves: no way out
-        assert lookup.ask(netlink, 4, "255.255.255.255") is None
+        assert lookup.look_up(netlink, 4, "127.0.0.1") is None  # to ourselves: no way out
+        assert lookup.look_up(netlink, 4, "255.255.255.255") is None
 
 
 @pytest.fixture
@@ -387,7 +395,7 @@ def test_the_command_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.entry(["status", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     (uplink,) = found["uplinks"]
-    assert (uplink["interface"], uplink["present"], uplink["well"]) == (
+    assert (uplink["interface"], uplink["present"], uplink["healthy"]) == (
         "netfail-none",
         False,
         False,
@@ -408,7 +416,7 @@ def test_a_memory_that_is_not_ours_is_unknown(
 ) -> None:
     os.makedirs(machine.run)
     state = Path(machine.run, "state")
-    reconcile.save_state(str(state), Memory())
+    reconcile.save_state(str(state), State())
     spoil(state)
     assert cli.entry(["status"]) == 1
     assert told in capsys.readouterr().out

@@ -39,7 +39,7 @@ from tests.support.world import World, config_of
 
 T = 1_800_000_000.0  # a whole minute
 UP, CARRIES = State("up", carries=False), State("up", carries=True)
-HELD, DOWN = State("held", carries=False), State("down", carries=False)
+HELD, DOWN = State("recovering", carries=False), State("down", carries=False)
 ETH, WLAN = {"eth0": CARRIES, "wlan0": UP}, {"eth0": DOWN, "wlan0": CARRIES}
 BACK = {"eth0": HELD, "wlan0": CARRIES}
 
@@ -56,8 +56,7 @@ def _now(at: float, boot: str = "a", clock: float = 1000) -> Now:
 def _told(found: Timeline) -> dict[str, list[tuple[float, float, str, bool]]]:
     return {
         track.name: [
-            (one.begin - T, one.end - T, one.state.verdict, one.state.carries)
-            for one in track.spans
+            (one.begin - T, one.end - T, one.state.state, one.state.carries) for one in track.spans
         ]
         for track in found.tracks
     }
@@ -70,7 +69,7 @@ def test_each_change_begins_a_span() -> None:
         "eth0": [
             (0, 40, "up", True),
             (40, 50, "down", False),
-            (50, 60, "held", False),
+            (50, 60, "recovering", False),
             (60, 100, "up", True),
         ],
         "wlan0": [(0, 40, "up", False), (40, 60, "up", True), (60, 100, "up", False)],
@@ -205,27 +204,29 @@ def test_a_line_tells_how_all_stand() -> None:
 
 def test_of_the_families_that_it_carries_the_worst_counts() -> None:
     run = look(_world(), "eth0", "no-carrier")
-    six = run.after.standing("eth0", 6)
-    others = tuple(one for one in run.after.standings if one != six)
-    both = replace(run.after, standings=(*others, replace(six, verdict="held")))
+    six = run.after.uplink_state("eth0", 6)
+    others = tuple(one for one in run.after.uplinks if one != six)
+    both = replace(run.after, uplinks=(*others, replace(six, state="recovering")))
     assert point(_line(replace(run, after=both))).after["eth0"] == DOWN
-    carriers = tuple(
-        replace(one, interface="eth0") if one.family == 6 else one for one in both.carriers
+    active = tuple(
+        replace(one, interface="eth0") if one.family == 6 else one for one in both.active
     )
-    apart = replace(both, carriers=carriers)
-    assert point(_line(replace(run, after=apart))).after["eth0"] == State("held", carries=True)
+    apart = replace(both, active=active)
+    assert point(_line(replace(run, after=apart))).after["eth0"] == State(
+        "recovering", carries=True
+    )
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
         {"after": None},
-        {"before": {"carriers": [], "standings": [3]}},
-        {"seen": {}},
+        {"before": {"active": [], "uplinks": [3]}},
+        {"observed": {}},
         {"config": {"uplinks": [{"interface": "\x1b[2J"}]}},
-        {"seen": {"now": []}},
-        {"after": {"carriers": [], "standings": [{"interface": "e", "family": 4, "verdict": "x"}]}},
-        {"seen": {"now": 1e999}},
+        {"observed": {"now": []}},
+        {"after": {"active": [], "uplinks": [{"interface": "e", "family": 4, "state": "x"}]}},
+        {"observed": {"now": 1e999}},
         {"boot": None, "time": 7},
     ],
 )
@@ -253,7 +254,7 @@ def _drawing(*spans: tuple[float, float, State]) -> Timeline:
         ([(0, 99.999, UP), (99.999, 100, DOWN)], "---------x"),
         ([(0, 3, UP), (3, 6, CARRIES), (6, 30, UP)], "#--       "),
         (
-            [(20, 30, State("down", carries=True)), (30, 40, State("held", carries=True))],
+            [(20, 30, State("down", carries=True)), (30, 40, State("recovering", carries=True))],
             "  @%      ",
         ),
         ([], "          "),
@@ -270,7 +271,7 @@ def test_a_column_shows_the_gravest_state_in_it(
         HELD: "~",
         DOWN: "x",
         State("down", carries=True): "@",
-        State("held", carries=True): "%",
+        State("recovering", carries=True): "%",
     }
     assert "".join(signs.get(one, " ") for one in cells) == row
 
@@ -281,8 +282,9 @@ eth0   ███████████████████████▓�
 wlan0  ─────────────────────────────────────███████████████████────  30 %
        │08:00      │08:02      │08:04      │08:06      │08:08     │08:10
 boot               ▲
-█ carries the traffic   ▓ carries it while held   ─ up   ░ held   x down"""
-_STAY = State("held", carries=True)
+█ carries the traffic   ▓ carries it while recovering   ─ up
+░ recovering   x down"""
+_STAY = State("recovering", carries=True)
 _HISTORY = [
     _point(0, ETH),
     _point(234, {"eth0": _STAY, "wlan0": UP}),
@@ -344,7 +346,7 @@ def test_labels_of_a_lifetime_do_not_touch() -> None:
 
 
 def test_the_legend_takes_a_line_if_it_fits() -> None:
-    legend = _PICTURE.splitlines()[-1]
+    legend = "   ".join(_PICTURE.splitlines()[-2:])
     for width, lines in ((len(legend), 6), (len(legend) - 1, 7)):
         assert len(timeline_text.render(_story(), width, zone=UTC).splitlines()) == lines
 
@@ -389,13 +391,13 @@ def test_the_picture_is_to_scale() -> None:
     ]
     assert bars == [
         ("up", 140, 64, 187.5, 24),
-        ("held", 327.5, 73, 562.5, 6),
+        ("recovering", 327.5, 73, 562.5, 6),
         ("up", 140, 113, 187.5, 6),
         ("up", 327.5, 104, 562.5, 24),
         # the legend
         ("up", 140, 175, 28, 24),
         ("up", 320, 184, 28, 6),
-        ("held", 500, 184, 28, 6),
+        ("recovering", 500, 184, 28, 6),
         ("down", 680, 184, 28, 6),
     ]
 
@@ -419,8 +421,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     runs = [look(world, "eth0", "no-carrier"), look(world, "eth0", "routable")]
     world.now += 7000
     runs.append(probe(world, "timer"))
-    clock = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 10**6 - 10_000 - runs[0].seen.now
-    moved = (replace(run, seen=replace(run.seen, now=run.seen.now + clock)) for run in runs)
+    clock = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 10**6 - 10_000 - runs[0].observed.now
+    moved = (
+        replace(run, observed=replace(run.observed, now=run.observed.now + clock)) for run in runs
+    )
     (directory / "events.jsonl").write_text("".join(recorder.line(run) for run in moved))
     return directory
 

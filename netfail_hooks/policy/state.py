@@ -12,25 +12,25 @@ from netfail_hooks.values import TYPE_CHECKING, fields, value
 if TYPE_CHECKING:
     from typing import Any
 
-FORM = "netfail-hooks state 1"
-VERDICTS = ("absent", "up", "down", "held")
+FORM = "netfail-hooks state 2"
+STATES = ("absent", "up", "down", "recovering")
 
 
 @value
-class Standing:
+class UplinkState:
     """How an uplink stands in one family.
 
-    ``verdict``: "absent" (never well since boot), "up", "down", or "held" (well again, in its
+    ``state``: "absent" (never well since boot), "up", "down", or "held" (well again, in its
     hold-down until ``ready``). ``since`` and ``ready`` are milliseconds since boot, ``hold``
     the length of the last hold-down in seconds, ``down_count`` the link's count of carrier
-    losses when last looked at, ``trouble`` what ails it now ("" for nothing).
+    losses when last looked at, ``reason`` what ails it now ("" for nothing).
     ``fails`` and ``passes`` count the last rounds of probes in a row that went badly or well,
     ``probed`` is when the last one was, ``tries`` and ``rtt`` (microseconds) how it went.
     """
 
     interface: str
     family: int
-    verdict: str
+    state: str
     since: int
     ready: int = 0
     hold: int = 0
@@ -40,16 +40,16 @@ class Standing:
     probed: int = 0
     tries: int = 0
     rtt: int = 0
-    trouble: str = ""
+    reason: str = ""
 
     @property
     def is_lost(self) -> bool:
         """Tell whether it was well once and is not trusted now."""
-        return self.verdict in ("down", "held")
+        return self.state in ("down", "recovering")
 
 
 @value
-class Kept:
+class KnownAddress:
     """An address that an uplink has, or had when it was last seen with one.
 
     ``expires`` is in milliseconds since boot, 0 for never.
@@ -63,7 +63,7 @@ class Kept:
 
 
 @value
-class Answer:
+class AddressOwner:
     """Which interface answers on the wire for an address; "" while nothing can."""
 
     family: int
@@ -72,7 +72,7 @@ class Answer:
 
 
 @value
-class Carrier:
+class Active:
     """Which uplink carries a family's traffic, and since when (milliseconds since boot)."""
 
     family: int
@@ -81,41 +81,41 @@ class Carrier:
 
 
 @value
-class Memory:
+class State:
     """All of it."""
 
-    standings: tuple[Standing, ...] = ()
-    kept: tuple[Kept, ...] = ()
-    answers: tuple[Answer, ...] = ()
-    carriers: tuple[Carrier, ...] = ()
+    uplinks: tuple[UplinkState, ...] = ()
+    known_addresses: tuple[KnownAddress, ...] = ()
+    owners: tuple[AddressOwner, ...] = ()
+    active: tuple[Active, ...] = ()
 
-    def standing(self, interface: str, family: int) -> Standing | None:
+    def uplink_state(self, interface: str, family: int) -> UplinkState | None:
         """Return how an uplink stands, None if it was never looked at."""
-        for one in self.standings:
+        for one in self.uplinks:
             if (one.interface, one.family) == (interface, family):
                 return one
         return None
 
-    def carrier(self, family: int) -> str:
+    def active_uplink(self, family: int) -> str:
         """Return the uplink that carries a family's traffic, "" for none."""
-        return next((one.interface for one in self.carriers if one.family == family), "")
+        return next((one.interface for one in self.active if one.family == family), "")
 
 
-_KINDS: dict[str, type[Standing | Kept | Answer | Carrier]] = {
-    "standing": Standing,
-    "kept": Kept,
-    "answer": Answer,
-    "carrier": Carrier,
+_KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active]] = {
+    "uplink": UplinkState,
+    "known": KnownAddress,
+    "owner": AddressOwner,
+    "active": Active,
 }
-_TEXTS = {"interface", "verdict", "trouble", "address"}
+_TEXTS = {"interface", "state", "reason", "address"}
 _EMPTY = "-"
 
 
-def render(memory: Memory) -> str:
-    """Return the text form of a memory."""
+def render(state: State) -> str:
+    """Return the text form of a state."""
     lines = [FORM]
     for kind, items in zip(
-        _KINDS, (memory.standings, memory.kept, memory.answers, memory.carriers), strict=True
+        _KINDS, (state.uplinks, state.known_addresses, state.owners, state.active), strict=True
     ):
         for item in items:
             words = (str(getattr(item, name)).replace(" ", "_") for name in fields(item))
@@ -123,23 +123,25 @@ def render(memory: Memory) -> str:
     return "\n".join([*lines, "end", ""])
 
 
-def parse(text: str) -> Memory:
-    """Return the memory of a text form. Raises ValueError for anything else."""
+def parse(text: str) -> State:
+    """Return the state of a text form. Raises ValueError for anything else."""
     lines = text.split("\n")
     if lines[0] != FORM or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
-    found: dict[str, list[Standing | Kept | Answer | Carrier]] = {kind: [] for kind in _KINDS}
+    found: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active]] = {
+        kind: [] for kind in _KINDS
+    }
     for line in lines[1:-2]:
         kind, *words = line.split(" ")
         if kind not in _KINDS:
             raise ValueError("unknown kind of line")
         found[kind].append(_item(_KINDS[kind], words))
-    return Memory(*(tuple(items) for items in found.values()))  # type: ignore[arg-type]
+    return State(*(tuple(items) for items in found.values()))  # type: ignore[arg-type]
 
 
 def _item(
-    kind: type[Standing | Kept | Answer | Carrier], words: list[str]
-) -> Standing | Kept | Answer | Carrier:
+    kind: type[UplinkState | KnownAddress | AddressOwner | Active], words: list[str]
+) -> UplinkState | KnownAddress | AddressOwner | Active:
     names = fields(kind)
     if len(words) != len(names):
         raise ValueError("damaged line")
@@ -150,10 +152,10 @@ def _item(
             settings[name] = int(text)
         elif name == "interface" and text and not is_interface_name(text):
             raise ValueError("not an interface name")
-        elif name == "verdict" and word not in VERDICTS:
-            raise ValueError("not a verdict")
+        elif name == "state" and word not in STATES:
+            raise ValueError("not a state")
         else:
-            settings[name] = text.replace("_", " ") if name == "trouble" else text
+            settings[name] = text.replace("_", " ") if name == "reason" else text
     if settings["family"] not in FAMILIES:
         raise ValueError("not a family")
     if "address" in settings and not is_address(settings["family"], settings["address"]):

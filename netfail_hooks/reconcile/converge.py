@@ -11,12 +11,12 @@ from netfail_hooks.kernel.apply import apply
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.policy import decide
-from netfail_hooks.policy.changes import Change, EndFlows, Forget
+from netfail_hooks.policy.changes import Change, CloseConnections, FlushNeighbours
 from netfail_hooks.policy.facts import Observation
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.state import State
 from netfail_hooks.values import value
 
-_PATIENT = (EndFlows, Forget)  # nobody's packets wait for these
+_PATIENT = (CloseConnections, FlushNeighbours)  # nobody's packets wait for these
 _LOOKS = 3  # the kernel may move under us; what is left then waits for the next run
 
 
@@ -28,24 +28,24 @@ class Plan:
     """What was seen at first, what we think of it, and what is to be done."""
 
     config: Config
-    seen: Observation
-    after: Memory
+    observed: Observation
+    after: State
     changes: tuple[Change, ...]
 
 
-def act(
+def converge(
     plan: Plan, interface: str, netlink: Netlink
 ) -> tuple[tuple[Change, ...], tuple[str, ...], int]:
     """Return all changes that were tried, those that failed, told, and how long it took (ms).
 
     ``interface`` is whose event woke us. Raises OSError.
     """
-    config, seen, after, changes = plan.config, plan.seen, plan.after, plan.changes
+    config, observed, after, changes = plan.config, plan.observed, plan.after, plan.changes
     with Announcer() as announcer:
-        failed = apply(_urgent(changes), seen, netlink, announcer)
-        link = seen.link(interface)
+        failed = apply(_urgent(changes), observed, netlink, announcer)
+        link = observed.link(interface)
         took = since_event(link.index if link else 0)
-        failed += apply(_patient(changes), seen, netlink, announcer)
+        failed += apply(_patient(changes), observed, netlink, announcer)
         for _ in range(_LOOKS - 1):
             if failed:
                 break

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from netfail_hooks.config import Config, default_metrics
-from netfail_hooks.install.detour import Detour, plan
+from netfail_hooks.install.diversion import Diversion, route_plan
 from netfail_hooks.policy.facts import Address, Link, Observation, Route
-from netfail_hooks.policy.memory import Memory, Standing
+from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.values import replace
 
 CONFIG = Config(uplinks=default_metrics(("a", "b", "c")))
@@ -30,12 +30,12 @@ def _seen(*names: str, dead: str = "", far: str = "") -> Observation:
     return Observation(now=0, links=links, addresses=tuple(addresses), routes=tuple(routes))
 
 
-def _ways(detour: Detour) -> list[tuple[str, str, int]]:
+def _ways(detour: Diversion) -> list[tuple[str, str, int]]:
     return [(route.interface, route.destination, route.metric) for route in detour.routes]
 
 
 def test_the_best_other_uplink_takes_over_ahead_of_all() -> None:
-    detour = plan(CONFIG, _seen("a", "b", "c"), Memory(), "a")
+    detour = route_plan(CONFIG, _seen("a", "b", "c"), State(), "a")
     assert _ways(detour) == [("b", "10.0.0.0/24", 0), ("b", "default", 0)]
     assert [(one.interface, one.address, one.length) for one in detour.addresses] == [
         ("b", "10.0.0.2", 32)
@@ -45,59 +45,61 @@ def test_the_best_other_uplink_takes_over_ahead_of_all() -> None:
 
 
 def test_a_standby_is_bypassed_by_the_best_one() -> None:
-    assert _ways(plan(CONFIG, _seen("a", "b"), Memory(), "b"))[-1] == ("a", "default", 0)
+    assert _ways(route_plan(CONFIG, _seen("a", "b"), State(), "b"))[-1] == ("a", "default", 0)
 
 
 def test_one_without_carrier_or_known_to_be_sick_is_no_way() -> None:
-    assert _ways(plan(CONFIG, _seen("a", "b", "c", dead="b"), Memory(), "a"))[0][0] == "c"
-    sick = Memory(standings=(Standing("b", 4, "down", 0),))
-    assert _ways(plan(CONFIG, _seen("a", "b", "c"), sick, "a"))[0][0] == "c"
-    assert _ways(plan(CONFIG, _seen("a", "b"), sick, "a"))[0][0] == "b"  # better than none
+    assert _ways(route_plan(CONFIG, _seen("a", "b", "c", dead="b"), State(), "a"))[0][0] == "c"
+    sick = State(uplinks=(UplinkState("b", 4, "down", 0),))
+    assert _ways(route_plan(CONFIG, _seen("a", "b", "c"), sick, "a"))[0][0] == "c"
+    assert _ways(route_plan(CONFIG, _seen("a", "b"), sick, "a"))[0][0] == "b"  # better than none
 
 
 def test_with_no_other_way_there_is_none() -> None:
-    assert plan(CONFIG, _seen("a"), Memory(), "a") == Detour()
-    assert plan(CONFIG, _seen("a", "b", dead="b"), Memory(), "a") == Detour()
+    assert route_plan(CONFIG, _seen("a"), State(), "a") == Diversion()
+    assert route_plan(CONFIG, _seen("a", "b", dead="b"), State(), "a") == Diversion()
 
 
 def test_an_uplink_without_an_address_is_no_way() -> None:
     # Killed between forgetting its addresses and having networkd add them again, it still has
     # its default route; the kernel refuses another one to a router that is no neighbour.
-    seen = _seen("a", "b", "c")
-    bare = replace(seen, addresses=tuple(one for one in seen.addresses if one.interface != "b"))
-    assert _ways(plan(CONFIG, bare, Memory(), "a"))[1] == ("c", "default", 0)
+    observed = _seen("a", "b", "c")
+    bare = replace(
+        observed, addresses=tuple(one for one in observed.addresses if one.interface != "b")
+    )
+    assert _ways(route_plan(CONFIG, bare, State(), "a"))[1] == ("c", "default", 0)
 
 
 def test_two_detours_joined_are_all_that_is_in_one_of_them() -> None:
-    one, other = (plan(CONFIG, _seen("a", way), Memory(), "a") for way in ("b", "c"))
+    one, other = (route_plan(CONFIG, _seen("a", way), State(), "a") for way in ("b", "c"))
     both = one.joined(other)
     assert both.routes == (*one.routes, *other.routes)
     assert both.addresses == (*one.addresses, *other.addresses)
     assert both.announced == (*one.announced, *other.announced)
-    assert both.joined(one) == both.joined(Detour()) == Detour().joined(both) == both
+    assert both.joined(one) == both.joined(Diversion()) == Diversion().joined(both) == both
 
 
 def test_another_subnet_carries_new_traffic_only() -> None:
-    detour = plan(CONFIG, _seen("a", "b", far="b"), Memory(), "a")
+    detour = route_plan(CONFIG, _seen("a", "b", far="b"), State(), "a")
     assert _ways(detour) == [("b", "default", 0)]
     assert detour.announced == ()
 
 
 def test_an_address_that_is_shared_already_is_announced_and_stays() -> None:
-    seen = _seen("a", "b")
+    observed = _seen("a", "b")
     shared = Address("b", 4, "10.0.0.2", 32, shared=True)
     both = Observation(
-        now=0, links=seen.links, addresses=(*seen.addresses, shared), routes=seen.routes
+        now=0, links=observed.links, addresses=(*observed.addresses, shared), routes=observed.routes
     )
-    detour = plan(CONFIG, both, Memory(), "a")
+    detour = route_plan(CONFIG, both, State(), "a")
     assert detour.addresses == ()
     assert [one.address for one in detour.announced] == ["10.0.0.2"]
 
 
 def test_a_detour_is_never_marked_dead() -> None:
-    seen = _seen("a", "b")
-    marked = tuple(replace(route, linkdown=True) for route in seen.routes)
-    detour = plan(CONFIG, replace(seen, routes=marked), Memory(), "a")
+    observed = _seen("a", "b")
+    marked = tuple(replace(route, linkdown=True) for route in observed.routes)
+    detour = route_plan(CONFIG, replace(observed, routes=marked), State(), "a")
     assert [route.linkdown for route in detour.routes] == [False, False]
 
 
@@ -109,16 +111,21 @@ def test_ipv6_is_led_too_at_the_lowest_metric_that_it_has() -> None:
         for name in ("a", "b")
         for destination, gateway in (("default", "fe80::1"), ("fd00::/64", ""))
     )
-    detour = plan(CONFIG, Observation(0, links, addresses, routes), Memory(), "a")
+    detour = route_plan(CONFIG, Observation(0, links, addresses, routes), State(), "a")
     assert _ways(detour) == [("b", "fd00::/64", 1), ("b", "default", 1)]
     assert [(one.address, one.length) for one in detour.addresses] == [("fd00::2", 128)]
 
 
 def test_what_a_killed_detour_left_goes_with_the_next_and_a_lost_uplinks_address_stays() -> None:
-    seen = _seen("a", "b")
+    observed = _seen("a", "b")
     left = Address("b", 4, "10.0.0.2", 32, ours=True)
-    seen = replace(seen, addresses=(*seen.addresses, left))
-    for verdict, added in (("up", (left,)), ("absent", (left,)), ("down", ()), ("held", ())):
-        memory = Memory(standings=(Standing("a", 4, verdict, 0),))
-        assert plan(CONFIG, seen, memory, "a").addresses == added
-    assert plan(CONFIG, seen, Memory(), "a").addresses == (left,)
+    observed = replace(observed, addresses=(*observed.addresses, left))
+    for condition, added in (
+        ("up", (left,)),
+        ("absent", (left,)),
+        ("down", ()),
+        ("recovering", ()),
+    ):
+        state = State(uplinks=(UplinkState("a", 4, condition, 0),))
+        assert route_plan(CONFIG, observed, state, "a").addresses == added
+    assert route_plan(CONFIG, observed, State(), "a").addresses == (left,)

@@ -29,7 +29,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route
-from netfail_hooks.policy.memory import Memory
+from netfail_hooks.policy.state import State
 from netfail_hooks.reconcile import load_state
 from netfail_hooks.values import replace
 
@@ -46,7 +46,7 @@ _MARK = "anew."
 
 
 @contextlib.contextmanager
-def around(config: Config, interface: str, paths: Paths, patience: float) -> Iterator[None]:
+def divert(config: Config, interface: str, paths: Paths, patience: float) -> Iterator[None]:
     """Let ``interface`` be set up anew inside; return when it is as useful as it was before.
 
     Raises Problem if it isn't after ``patience`` seconds. Whoever is killed on the way leaves
@@ -54,10 +54,10 @@ def around(config: Config, interface: str, paths: Paths, patience: float) -> Ite
     """
     with Lock(paths.run), rt.Netlink() as netlink, Announcer() as announcer:
         before = observe(config, netlink)
-        memory = load_state(paths.run + "/state")
-        led = plan(config, before, memory, interface)
+        state = load_state(paths.run + "/state")
+        led = route_plan(config, before, state, interface)
         began = time.monotonic()
-        mark(paths, interface)
+        mark_pending(paths, interface)
         try:
             _lead(netlink, announcer, before, led)
             yield
@@ -65,15 +65,15 @@ def around(config: Config, interface: str, paths: Paths, patience: float) -> Ite
             if led.announced:
                 time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
         finally:
-            seen = observe(config, netlink)
+            observed = observe(config, netlink)
             # A killed run's detour was around addresses that may be back only now.
-            led = led.joined(plan(config, seen, memory, interface))
-            _lead_back(netlink, announcer, seen, interface, led)
-        clear(paths, interface)
+            led = led.joined(route_plan(config, observed, state, interface))
+            _lead_back(netlink, announcer, observed, interface, led)
+        clear_pending(paths, interface)
 
 
 @dataclass(frozen=True, slots=True)
-class Detour:
+class Diversion:
     """What another uplink gets meanwhile: routes, and addresses that it didn't have.
 
     It announces all those that neighbours are to send to it: a NIC without any address drops
@@ -84,94 +84,100 @@ class Detour:
     addresses: tuple[Address, ...] = ()
     announced: tuple[Address, ...] = ()
 
-    def joined(self, other: Detour) -> Detour:
+    def joined(self, other: Diversion) -> Diversion:
         """Return all that is in one of two detours."""
-        return Detour(
+        return Diversion(
             tuple(dict.fromkeys((*self.routes, *other.routes))),
             tuple(dict.fromkeys((*self.addresses, *other.addresses))),
             tuple(dict.fromkeys((*self.announced, *other.announced))),
         )
 
 
-def plan(config: Config, seen: Observation, memory: Memory, interface: str) -> Detour:
+def route_plan(config: Config, observed: Observation, state: State, interface: str) -> Diversion:
     """Return the detour around an uplink; nothing in it where there is no other way. Pure."""
     routes: list[Route] = []
     moved: list[Address] = []
     for family in FAMILIES:
-        other = _other(config, seen, memory, interface, family)
-        way_out = seen.way_out(other, family)
-        if way_out is None:
+        other = _other(config, observed, state, interface, family)
+        default_route = observed.default_route(other, family)
+        if default_route is None:
             continue
-        shared = {route.destination for route in seen.connected(interface, family)}
-        led = [*(r for r in seen.connected(other, family) if r.destination in shared), way_out]
+        shared = {route.destination for route in observed.connected(interface, family)}
+        led = [
+            *(r for r in observed.connected(other, family) if r.destination in shared),
+            default_route,
+        ]
         metric = _METRICS[family]
         routes += [replace(r, metric=metric, protocol=PROTOCOL, linkdown=False) for r in led]
         moved += [
             replace(one, interface=other, length=32 if family == 4 else 128, ours=True)
-            for one in seen.own_addresses(interface, family)
-            if is_local_to(seen, other, family, one.address)
+            for one in observed.own_addresses(interface, family)
+            if is_local_to(observed, other, family, one.address)
         ]
     there = {
         (one.interface, one.address)
-        for one in seen.addresses
-        if not one.ours or _is_lost(memory, interface, one.family)
+        for one in observed.addresses
+        if not one.ours or _is_lost(state, interface, one.family)
     }
     added = tuple(one for one in moved if (one.interface, one.address) not in there)
-    return Detour(tuple(routes), added, tuple(moved))
+    return Diversion(tuple(routes), added, tuple(moved))
 
 
-def _is_lost(memory: Memory, interface: str, family: int) -> bool:
+def _is_lost(state: State, interface: str, family: int) -> bool:
     """Tell whether an uplink's addresses are with another one for as long as it is lost.
 
     Otherwise one of ours was left by a detour that was killed: it goes with this one.
     """
-    standing = memory.standing(interface, family)
-    return standing is not None and standing.is_lost
+    uplink_state = state.uplink_state(interface, family)
+    return uplink_state is not None and uplink_state.is_lost
 
 
-def _other(config: Config, seen: Observation, memory: Memory, interface: str, family: int) -> str:
+def _other(config: Config, observed: Observation, state: State, interface: str, family: int) -> str:
     """Return the best other uplink with a way out, "" for none: rather one that is well."""
     found = [
-        name for name in config.names() if name != interface and _is_useful(seen, name, family)
+        name for name in config.names() if name != interface and _is_useful(observed, name, family)
     ]
-    standings = {name: memory.standing(name, family) for name in found}
-    sick = [name for name, one in standings.items() if one and one.verdict != "up"]
+    uplink_states = {name: state.uplink_state(name, family) for name in found}
+    sick = [name for name, one in uplink_states.items() if one and one.state != "up"]
     return next((name for name in found if name not in sick), next(iter(found), ""))
 
 
-def _lead(netlink: rt.Netlink, announcer: Announcer, seen: Observation, led: Detour) -> None:
+def _lead(netlink: rt.Netlink, announcer: Announcer, observed: Observation, led: Diversion) -> None:
     for address in led.addresses:
-        _change(netlink, rt.NEWADDR, rt.F_CREATE, _body(seen, address))
+        _change(netlink, rt.NEWADDR, rt.F_CREATE, _body(observed, address))
     for route in led.routes:
-        _change(netlink, rt.NEWROUTE, rt.F_CREATE, _body(seen, route))
+        _change(netlink, rt.NEWROUTE, rt.F_CREATE, _body(observed, route))
     if led.announced:
-        _announce(announcer, seen, led.announced)
+        _announce(announcer, observed, led.announced)
         time.sleep(_HEARD)
 
 
 def _lead_back(
-    netlink: rt.Netlink, announcer: Announcer, seen: Observation, interface: str, led: Detour
+    netlink: rt.Netlink, announcer: Announcer, observed: Observation, interface: str, led: Diversion
 ) -> None:
     for route in led.routes:
-        _change(netlink, rt.DELROUTE, 0, _body(seen, route))
+        _change(netlink, rt.DELROUTE, 0, _body(observed, route))
     moved = {address.address for address in led.announced}
-    back = [one for family in FAMILIES for one in seen.own_addresses(interface, family)]
-    _announce(announcer, seen, [one for one in back if one.address in moved])
+    back = [one for family in FAMILIES for one in observed.own_addresses(interface, family)]
+    _announce(announcer, observed, [one for one in back if one.address in moved])
     for address in led.addresses:
-        _change(netlink, rt.DELADDR, 0, _body(seen, address))
+        _change(netlink, rt.DELADDR, 0, _body(observed, address))
 
 
-def _body(seen: Observation, item: Route | Address) -> bytes:
-    link = seen.link(item.interface)
+def _body(observed: Observation, item: Route | Address) -> bytes:
+    link = observed.link(item.interface)
     index = link.index if link else 0
     return route_body(item, index) if isinstance(item, Route) else address_body(item, index)
 
 
-def _announce(announcer: Announcer, seen: Observation, addresses: Sequence[Address]) -> None:
+def _announce(announcer: Announcer, observed: Observation, addresses: Sequence[Address]) -> None:
     for one in addresses:
-        link, way_out = seen.link(one.interface), seen.way_out(one.interface, one.family)
+        link, default_route = (
+            observed.link(one.interface),
+            observed.default_route(one.interface, one.family),
+        )
         if link and link.carrier:
-            gateway = way_out.gateway if way_out else ""
+            gateway = default_route.gateway if default_route else ""
             told = Announce(one.interface, one.family, one.address, link.mac, gateway)
             with contextlib.suppress(OSError):
                 announcer.send(told)
@@ -201,8 +207,8 @@ def _wait(
     until = since + patience
     while time.monotonic() - since < _STEADY:
         time.sleep(_STEP)
-        seen = look()
-        if all(_is_useful(seen, interface, family) for family in had):
+        observed = look()
+        if all(_is_useful(observed, interface, family) for family in had):
             continue
         since = time.monotonic()
         if since - asked > _STEADY:
@@ -221,27 +227,27 @@ def _own_files(paths: Paths, interface: str) -> list[str]:
     return glob.glob(paths.at(f"/etc/systemd/network/*-netfail-{name}.network"))
 
 
-def _is_useful(seen: Observation, interface: str, family: int) -> bool:
-    link = seen.link(interface)
-    way_out = seen.way_out(interface, family)
-    addressed = seen.own_addresses(interface, family)
-    return bool(link and link.carrier and way_out and addressed)
+def _is_useful(observed: Observation, interface: str, family: int) -> bool:
+    link = observed.link(interface)
+    default_route = observed.default_route(interface, family)
+    addressed = observed.own_addresses(interface, family)
+    return bool(link and link.carrier and default_route and addressed)
 
 
-def mark(paths: Paths, interface: str) -> None:
+def mark_pending(paths: Paths, interface: str) -> None:
     """Note that an uplink is about to be set up anew; a disk with no room must not keep it."""
     with contextlib.suppress(OSError):
         flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(_place(paths, interface), flags, 0o600))
 
 
-def clear(paths: Paths, interface: str) -> None:
+def clear_pending(paths: Paths, interface: str) -> None:
     """Note that it is done."""
     with contextlib.suppress(OSError):
         os.unlink(_place(paths, interface))
 
 
-def marked(paths: Paths) -> tuple[str, ...]:
+def pending(paths: Paths) -> tuple[str, ...]:
     """Return the uplinks that were begun and not done, by name."""
     try:
         found = os.listdir(paths.run)

@@ -12,8 +12,8 @@ import os
 from collections.abc import Mapping
 
 from netfail_hooks.lab import topology
-from netfail_hooks.lab.namespaces import LOGS, Holder
-from netfail_hooks.lab.topology import Plug
+from netfail_hooks.lab.namespaces import LOGS, Namespaces
+from netfail_hooks.lab.topology import Port
 from netfail_hooks.policy.facts import SHARED_LABEL
 
 # networkd's administrative states in the order in which it goes through them.
@@ -21,12 +21,12 @@ _ADMINISTRATIVE = {"routable": "configured", "linger": "linger"}
 _NEEDS_SET_UP = ("routable",)
 
 
-class Bare:
+class Unmanaged:
     """Sets addresses and routes as networkd would from the files that ``install`` writes."""
 
-    def __init__(self, holder: Holder, plugs: Mapping[str, Plug]) -> None:
-        self._holder = holder
-        self._plugs = plugs
+    def __init__(self, namespaces: Namespaces, ports: Mapping[str, Port]) -> None:
+        self._holder = namespaces
+        self._plugs = ports
 
     def start(self) -> None:
         """Configure each uplink, and call its hooks."""
@@ -45,17 +45,17 @@ class Bare:
 
     def _set_up(self, name: str) -> None:
         """Give the uplink its address, its metrics and the settings of a sysctl.d file."""
-        plug = self._plugs[name]
-        lan = [other for other in self._plugs.values() if other.segment == plug.segment]
+        port = self._plugs[name]
+        lan = [other for other in self._plugs.values() if other.segment == port.segment]
         shared = "\n".join(
             f"ip address replace {other.host}/32 dev {name} noprefixroute label {SHARED_LABEL}"
             for other in lan
-            if other is not plug
+            if other is not port
         )
         source = lan[0].host
-        metric = 100 + 500 * plug.rank
-        via = topology.gateway(plug.segment)
-        net = f"{topology.network(plug.segment)}.0/24"
+        metric = 100 + 500 * port.rank
+        via = topology.gateway(port.segment)
+        net = f"{topology.network(port.segment)}.0/24"
         four, six = f"/proc/sys/net/ipv4/conf/{name}", f"/proc/sys/net/ipv6/conf/{name}"
         script = f"""
             echo 1 >{four}/ignore_routes_with_linkdown
@@ -63,7 +63,7 @@ class Bare:
             echo 2 >{four}/rp_filter
             echo 1 >{six}/ignore_routes_with_linkdown
             ip link set {name} up
-            ip address replace {plug.host}/24 dev {name} noprefixroute
+            ip address replace {port.host}/24 dev {name} noprefixroute
             {shared}
             ip route replace {net} dev {name} proto static src {source} metric {metric}
             ip route replace default via {via} dev {name} proto static src {source} metric {metric}
@@ -85,7 +85,7 @@ class Bare:
 
     def environment(self, name: str, state: str) -> dict[str, str]:
         """Return what networkd-dispatcher sets for a hook (its ``run_hooks_for_state``)."""
-        plug = self._plugs[name]
+        port = self._plugs[name]
         here = state not in ("off", "linger", "degraded")
         operational = {"configured": "routable", "linger": "off"}.get(state, state)
         data = {
@@ -95,7 +95,7 @@ class Bare:
             "Type": "ether",
         }
         if here:
-            data["Address"] = plug.host
+            data["Address"] = port.host
         return {
             "IFACE": name,
             "STATE": state,

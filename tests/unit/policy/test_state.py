@@ -1,0 +1,83 @@
+"""What is remembered, as text. That whole lives survive it is shown by tools/model."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from netfail_hooks.policy.state import (
+    Active,
+    AddressOwner,
+    KnownAddress,
+    State,
+    UplinkState,
+    parse,
+    render,
+)
+from netfail_hooks.values import fields
+from tests.conftest import Tried
+
+WHOLE = State(
+    (UplinkState("eth0", 4, "down", 5, 6, 10, 2, 1, 0, 7, 2, 0, "no answer from 10.0.0.1"),),
+    (KnownAddress("eth0", 6, "fd00::2", 64, 99),),
+    (AddressOwner(4, "10.0.0.2", ""),),
+    (Active(4, "wlan0", 8),),
+)
+
+
+def test_it_is_read_as_it_was_written() -> None:
+    assert parse(render(WHOLE)) == WHOLE
+    assert parse(render(State())) == State()
+
+
+def test_what_is_not_told_is_nothing() -> None:
+    uplink_state, kept = UplinkState("eth0", 4, "up", 5), KnownAddress("eth0", 4, "10.0.0.2", 24)
+    assert {getattr(uplink_state, name) for name in fields(uplink_state)[4:]} == {0, ""}
+    assert kept.expires == 0
+
+
+def test_standings_and_carriers_by_name() -> None:
+    assert WHOLE.uplink_state("eth0", 4) == WHOLE.uplinks[0]
+    assert (WHOLE.uplink_state("eth0", 6), WHOLE.uplink_state("wlan0", 4)) == (None, None)
+    assert (WHOLE.active_uplink(4), WHOLE.active_uplink(6)) == ("wlan0", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("state 2", "state 1"),
+        ("end\n", "end"),
+        ("end\n", "end\n\n"),
+        ("end\n", ""),
+        ("active 4", "actor 4"),
+        ("active 4", "active 5"),
+        ("active 4", "active four"),
+        ("active 4 wlan0 8", "active 4 wlan0"),
+        ("active 4 wlan0 8", "active 4 wlan0 8 9"),
+        ("active 4 wlan0", "active 4 a/b"),
+        (" down ", " sideways "),
+        (" down ", " - "),
+        ("owner 4 10.0.0.2", "owner 4 fd00::2"),
+        ("owner 4 10.0.0.2", "owner 4 -"),
+        ("known eth0 6", "known eth0 4"),
+    ],
+)
+def test_what_does_not_fit_is_refused(old: str, new: str) -> None:
+    text = render(WHOLE)
+    assert old in text
+    with pytest.raises(ValueError):  # noqa: PT011 - int() words some in its own way
+        parse(text.replace(old, new))
+
+
+@pytest.mark.faults
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(garbage=st.text(max_size=300))
+def test_a_damaged_memory_is_refused_not_believed(tried: Tried, garbage: str) -> None:
+    tried("fuzz inputs: damaged memories", 2)
+    for text in (garbage, render(State())[:-4] + garbage + "\nend\n"):
+        try:
+            found = parse(text)
+        except ValueError:
+            continue
+        assert isinstance(found, State)
