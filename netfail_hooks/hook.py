@@ -52,8 +52,11 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
 
 def _came_up(done: Run, interface: str) -> bool:
     """Tell whether an uplink looks well and hasn't been asked yet: don't wait for the timer."""
+    from netfail_hooks.policy.health import can_ask
+
     uplink = next(one for one in done.config.uplinks if one.interface == interface)
-    return uplink.probed and any(
-        uplink_state.interface == interface and not (uplink_state.reason or uplink_state.passes)
+    return any(
+        can_ask(uplink, done.observed, uplink_state.family)
         for uplink_state in done.after.uplinks
+        if uplink_state.interface == interface and not (uplink_state.reason or uplink_state.passes)
     )

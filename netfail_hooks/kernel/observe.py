@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # linux/if_link.h, linux/if.h, RFC 2863
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_OPERSTATE, _IFLA_CARRIER_DOWN = 1, 3, 16, 48
 _IFF_UP, _IFF_LOWER_UP, _IFF_DORMANT, _OPER_UNKNOWN, _OPER_UP = 0x1, 0x10000, 0x20000, 0, 6
+_IFF_NOARP, _MAC_BYTES = 0x80, 6
 # linux/if_addr.h
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 3, 6, 8
 _IFA_RT_PRIORITY, _IFA_PROTO = 9, 11
@@ -93,8 +94,13 @@ def _link(netlink: rt.Netlink, name: str) -> Link | None:
         up=bool(flags & _IFF_UP),
         carrier=_has_carrier(flags, rt.whole(found.get(_IFLA_OPERSTATE))),
         down_count=rt.whole(found.get(_IFLA_CARRIER_DOWN)),
-        mac=found.get(_IFLA_ADDRESS, b"").hex(":"),
+        mac=_mac(flags, found.get(_IFLA_ADDRESS, b"")),
     )
+
+
+def _mac(flags: int, address: bytes) -> str:
+    """Return a hardware address by which neighbours are asked; a tunnel's is an IP address."""
+    return "" if flags & _IFF_NOARP or len(address) != _MAC_BYTES else address.hex(":")
 
 
 def _has_carrier(flags: int, operstate: int) -> bool:

@@ -38,7 +38,11 @@ ALL_TARGETS_ANY = 0
 
 @value
 class Link:
-    """An uplink's interface. ``down_count`` counts carrier losses since it was made."""
+    """An uplink's interface. ``down_count`` counts carrier losses since it was made.
+
+    ``mac`` is "" where neighbours are not asked for their hardware address: a raw-ip modem, a
+    tunnel, what has IFF_NOARP (netdevice(7)).
+    """
 
     name: str
     index: int

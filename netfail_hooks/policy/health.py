@@ -3,7 +3,7 @@
 Failing over is at once; failing back is gated. An uplink that was lost is held down until it
 has been well for ``hold_down`` seconds without a break, twice as long after each further loss,
 so a flapping one costs one failover and one failback; and until it has passed its probes,
-whatever networkd says of it.
+whatever networkd says of it: but for what nobody can ask it.
 """
 
 from __future__ import annotations
@@ -55,6 +55,20 @@ def unusable_reason(observed: Observation, interface: str, family: int) -> str:
     return ""
 
 
+def can_ask(uplink: Uplink, observed: Observation, family: int) -> bool:
+    """Tell whether a round of probes brings a result for an uplink that looks well.
+
+    A target of the family can be asked wherever there is a route. A gateway only if there is one,
+    which a raw-ip modem's or a tunnel's route has not, and on a link with hardware addresses: ARP
+    and neighbour discovery ask for those. Who can't be asked need not answer.
+    """
+    if any(target.family == family for target in uplink.targets):
+        return True
+    link = observed.link(uplink.interface)
+    default_route = observed.default_route(uplink.interface, family)
+    return bool(uplink.gateway and link and link.mac and default_route and default_route.gateway)
+
+
 def is_well(families: Iterable[Judged]) -> bool:
     """Tell whether an uplink serves: in a family at least, and lost in none.
 
@@ -77,7 +91,8 @@ def _judge_one(
     known = old or UplinkState(interface, family, "absent", observed.now, down_count=count)
     if known.down_count != count:
         known = replace(known, passes=0)  # a link that was away has to prove itself anew
-    now = replace(_probed(known, observed, family), down_count=count)
+    asks = can_ask(uplink, observed, family)
+    now = replace(_probed(known, observed, asks=asks), down_count=count)
     if old is None:
         return replace(now, state="absent" if now.reason else "up")
     if now.reason:
@@ -87,7 +102,7 @@ def _judge_one(
     # A carrier that went and came back between two looks was lost all the same.
     if old.state in ("up", "recovering") and count != old.down_count:
         return _hold(_lost(config, now, observed.now), observed.now)
-    proven = not uplink.probed or now.passes >= config.successes
+    proven = not asks or now.passes >= config.successes
     if old.state == "absent" or (
         old.state == "recovering" and observed.now >= old.ready and proven
     ):
@@ -95,13 +110,18 @@ def _judge_one(
     return now
 
 
-def _probed(uplink_state: UplinkState, observed: Observation, family: int) -> UplinkState:
-    """Note what ails an uplink; a round of probes counts only while its link is well."""
-    reason = unusable_reason(observed, uplink_state.interface, family)
-    if reason:
+def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> UplinkState:
+    """Note what ails an uplink; a round of probes counts only while its link is well.
+
+    What earlier rounds brought is nothing any more where the next one can't ask (the config may
+    have changed since, or the route): no round would ever bring better news.
+    """
+    interface, family = uplink_state.interface, uplink_state.family
+    reason = unusable_reason(observed, interface, family)
+    if reason or not asks:
         return replace(uplink_state, reason=reason, fails=0, passes=0)
     for result in observed.probes:
-        if (result.interface, result.family) == (uplink_state.interface, family):
+        if (result.interface, result.family) == (interface, family):
             return replace(
                 uplink_state,
                 reason=result.reason,

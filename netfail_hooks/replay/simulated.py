@@ -9,6 +9,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import AddAddress, Change, DropAddress, DropRoute, SetRoute
 from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route, Sysctl
+from netfail_hooks.policy.health import can_ask
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.replay.events import DEAD
 from netfail_hooks.values import replace
@@ -70,6 +71,7 @@ class Imagined:
 
     def probes(self) -> tuple[Result, ...]:
         """Return what a round of probes would bring."""
+        observed = self.look()
         return tuple(
             Result(uplink.interface, family, True, 1, 500, "")  # noqa: FBT003 - well
             if self._states[uplink.interface] != DEAD
@@ -83,7 +85,8 @@ class Imagined:
             )
             for uplink in self._config.uplinks
             for family in FAMILIES
-            if uplink.probed and self._own(uplink.interface) and self._has_carrier(uplink.interface)
+            if self._own(uplink.interface) and self._has_carrier(uplink.interface)
+            if can_ask(uplink, observed, family)
         )
 
     def make(self, change: Change) -> None:

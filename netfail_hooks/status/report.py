@@ -8,7 +8,7 @@ from netfail_hooks.config import Config, Uplink
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import Observation
-from netfail_hooks.policy.health import is_well, unusable_reason
+from netfail_hooks.policy.health import can_ask, is_well, unusable_reason
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.values import (
@@ -110,6 +110,8 @@ def _family(found: Sources, uplink: Uplink, family: int) -> Family:
     default_route = observed.default_route(name, family)
     used = next((way for way in found.lookups if (":" in way.destination) == (family == 6)), None)
     reason = unusable_reason(observed, name, family)
+    # Of what has no route now, only the config tells what there will be to ask.
+    asks = uplink.probed if reason else can_ask(uplink, observed, family)
     if uplink_state and not reason:
         reason = uplink_state.reason if uplink_state.fails else ""
     passed = max(observed.now - uplink_state.since, 0) // 1000 if uplink_state else None
@@ -124,7 +126,8 @@ def _family(found: Sources, uplink: Uplink, family: int) -> Family:
         hold_down_left=_hold_down_left(observed.now, uplink_state),
         rounds_failed=uplink_state.fails if uplink_state else 0,
         rounds_passed=uplink_state.passes if uplink_state else 0,
-        rounds_to_go=_rounds_to_go(found.config, uplink, uplink_state),
+        rounds_to_go=_rounds_to_go(found.config, uplink_state) if asks else 0,
+        asked=asks,
         probe=_probe(observed.now, uplink_state),
         addresses=tuple(f"{a.address}/{a.length}" for a in observed.own_addresses(name, family)),
         gateway=default_route.gateway if default_route else "",
@@ -138,8 +141,8 @@ def _hold_down_left(now: int, uplink_state: UplinkState | None) -> int:
     return (max(uplink_state.ready - now, 0) + 999) // 1000
 
 
-def _rounds_to_go(config: Config, uplink: Uplink, uplink_state: UplinkState | None) -> int:
-    if uplink_state is None or not uplink.probed or not uplink_state.is_lost:
+def _rounds_to_go(config: Config, uplink_state: UplinkState | None) -> int:
+    if uplink_state is None or not uplink_state.is_lost:
         return 0
     return max(config.successes - uplink_state.passes, 0)
 

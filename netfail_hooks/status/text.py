@@ -68,7 +68,9 @@ def _family(family: Family, paint: Paint) -> list[str]:
     if family.gateway:
         where += f" via {family.gateway} metric {family.metric}"
     lines.append(f"        {where}")
-    if family.probe:
+    if not (family.asked or family.reason):
+        lines.append("        not probed: there is neither a gateway nor a target to ask")
+    elif family.probe:
         lines.append(f"        {_probe(family)}")
     return lines
 

@@ -24,6 +24,7 @@ class Family:
     """An uplink in one family. Times are seconds; None is what we cannot know.
 
     ``chosen``: the last run would have it carry the traffic; ``carries``: the kernel does.
+    ``asked``: there is something that probes can ask, a gateway or a target.
     ``rounds_failed`` and ``rounds_passed`` are the last rounds of probes in a row that did,
     ``rounds_to_go`` how many more must go well before it takes the traffic back.
     """
@@ -39,6 +40,7 @@ class Family:
     rounds_failed: int
     rounds_passed: int
     rounds_to_go: int
+    asked: bool
     probe: Probe | None
     addresses: tuple[str, ...]
     gateway: str

@@ -31,6 +31,7 @@ class Seen:
     mute: bool = False  # its last round of probes went badly
     since: int = 0  # well since
     proofs: int = 0
+    excused: bool = False  # it may have been trusted before anybody asked it
     losses: int = 0
 
 
@@ -41,6 +42,7 @@ class Ghost:
         self.config = config
         self.now = 0
         self.of: dict[Key, Seen] = {}
+        self._asked: set[Key] = set()
         self._returns: dict[Key, int] = {}
         self._way: dict[int, str] = {}
 
@@ -57,6 +59,9 @@ class Ghost:
         for uplink in self.config.uplinks:
             for family in FAMILIES:
                 key = (uplink.interface, family)
+                self._asked.discard(key)
+                if self.asks(observed, *key):
+                    self._asked.add(key)
                 self._note(key, observed, probes.get(key))
 
     def _note(self, key: Key, observed: Observation, result: Result | None) -> None:
@@ -64,37 +69,60 @@ class Ghost:
         first = key not in self.of
         one = self.of.setdefault(key, Seen())
         broken = not (link and link.up and link.carrier and _has_way(observed, *key))
-        if broken:
+        if broken or key not in self._asked:
             one.mute = False
         elif result is not None:
             one.mute = not result.healthy
         losses = link.down_count if link else 0
         blip = losses != one.losses and one.known and not one.bad and not first
         if one.bad or blip:
-            one.since, one.proofs = observed.now, 0
+            one.since, one.proofs, one.excused = observed.now, 0, False
         one.lost |= one.known and (broken or one.mute or blip)
         one.bad, one.losses = broken or one.mute, losses
         one.known |= not one.bad
         if one.bad:
+            one.excused = False
+        if one.bad or key not in self._asked:
             one.proofs = 0
         elif result is not None:
             one.proofs += 1
 
     def may(self, name: str, family: int) -> bool:
         """Tell whether an uplink may be taken for healthy."""
-        return self._returned(name, family, self.config.hold_down)
+        excused = self.of.get((name, family), Seen()).excused
+        return self._returned(name, family, self.config.hold_down, excused=excused)
 
     def must(self, name: str, family: int) -> bool:
         """Tell whether it must be."""
         return self._returned(name, family, self.config.hold_down_max)
 
-    def _returned(self, name: str, family: int, hold: int) -> bool:
+    def reconsider(self, config: Config) -> None:
+        """Go by another config: who may be trusted already need not prove what is new in it."""
+        for (name, family), one in self.of.items():
+            one.excused = self.may(name, family)
+        self.config = config
+
+    def _returned(self, name: str, family: int, hold: int, *, excused: bool = False) -> bool:
         one = self.of.get((name, family), Seen())
         if one.bad:
             return False
-        uplink = self.config.uplinks[self.config.names().index(name)]
-        proven = not uplink.probed or one.proofs >= self.config.successes
+        asked = (name, family) in self._asked and not excused
+        proven = not asked or one.proofs >= self.config.successes
         return not one.lost or (proven and self.now - one.since >= hold * 1000)
+
+    def asks(self, observed: Observation, name: str, family: int) -> bool:
+        """Tell whether a round has a question: a target of the family, or a gateway there is."""
+        uplink = self.config.uplinks[self.config.names().index(name)]
+        gateways = [
+            r.gateway
+            for r in observed.routes
+            if not r.ours
+            and r.destination == "default"
+            and (r.interface, r.family) == (name, family)
+        ]
+        return family in {one.family for one in uplink.targets} or (
+            uplink.gateway and any(gateways)
+        )
 
     def lose_track(self) -> None:
         """Take no move after a hurt run for a return: it mends what that run left."""

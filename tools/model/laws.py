@@ -89,7 +89,10 @@ def _truth(one: Machine, observed: Observation, family: int) -> str:
         uplink
         for uplink in ways
         if observed.own_addresses(uplink.interface, family)
-        and not (uplink.probed and (uplink.interface, family) in one.sick)
+        and not (
+            (uplink.interface, family) in one.sick
+            and one.ghost.asks(observed, uplink.interface, family)
+        )
     ]
     return next((uplink.interface for uplink in healthy or ways), "")
 

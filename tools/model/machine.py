@@ -9,16 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netfail_hooks.config import Config, Uplink
+from netfail_hooks.config import Config, Target, Uplink
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import Result, Route
 from netfail_hooks.policy.state import State
+from netfail_hooks.values import replace
 from tools.model.ghost import BrokenError, Ghost
 from tools.model.kernel import Kernel
 from tools.model.networkd import KINDS, Net, Networkd
 
 NAMES = ("eth0", "wlan0", "usb0", "wwan0", "eth1", "wlan1")
 _PAUSES = (1, 20, 300, 1_000, 5_000, 11_000, 60_000, 700_000, 8 * 3_600_000)  # ms
+_TARGETS = {
+    2: (Target(4, "198.51.100.1"),),
+    3: (Target(6, "2001:db8:ffff::1"),),
+    4: (Target(4, "198.51.100.1"), Target(6, "2001:db8:ffff::1")),
+}
 _FOREIGN = "#99"  # an interface that is no uplink
 
 
@@ -26,7 +32,7 @@ _FOREIGN = "#99"  # an interface that is no uplink
 class Setup:
     """A machine: for each uplink how it gets its addresses, its LAN, and if it is probed."""
 
-    uplinks: tuple[tuple[int, ...], ...]  # of each: IPv4 kind, IPv6 kind, LAN, probed
+    uplinks: tuple[tuple[int, ...], ...]  # of each: IPv4 kind, IPv6 kind, LAN, what is asked
     hold_down: int = 10
     hold_down_max: int = 40
     quiet: int = 100
@@ -36,7 +42,7 @@ class Setup:
     def config(self) -> Config:
         """Return the config that goes with it."""
         uplinks = tuple(
-            Uplink(NAMES[rank], 100 + 500 * rank, gateway=bool(one[3]))
+            asking(Uplink(NAMES[rank], 100 + 500 * rank), one[3])
             for rank, one in enumerate(self.uplinks)
         )
         return Config(
@@ -51,10 +57,22 @@ class Setup:
     def nets(self) -> list[Net]:
         """Return what networkd sets up."""
         return [
-            Net(u.interface, family, KINDS[family][one[at] % 3], one[2], 50 + rank, u.metric)
+            Net(
+                u.interface,
+                family,
+                KINDS[family][one[at] % len(KINDS[family])],
+                one[2],
+                50 + rank,
+                u.metric,
+            )
             for rank, (u, one) in enumerate(zip(self.config().uplinks, self.uplinks, strict=True))
             for at, family in enumerate(FAMILIES)
         ]
+
+
+def asking(uplink: Uplink, what: int) -> Uplink:
+    """Return an uplink of which rounds ask nothing (0), the gateway (1), a target or both."""
+    return replace(uplink, gateway=what in {1, 4}, targets=_TARGETS.get(what, ()))
 
 
 class Machine:
@@ -171,6 +189,14 @@ class Machine:
             self._catch_up()
         self.networkd.expire(self.now)
 
+    def _ask(self, a: int, b: int) -> None:
+        """Somebody changes what rounds of probes ask of an uplink; a hook reads that at once."""
+        uplinks = list(self.config.uplinks)
+        at = a % len(uplinks)
+        uplinks[at] = asking(uplinks[at], b % 5)
+        self.config = replace(self.config, uplinks=tuple(uplinks))
+        self.ghost.reconsider(self.config)
+
     def _forget(self, *_: int) -> None:
         self.state = State()
         self.ghost.forget()
@@ -202,9 +228,10 @@ class Machine:
                 400,
                 "mute" if (name, family) in self.sick else "",
             )
-            for name in ([only] if only else [u.interface for u in self.config.uplinks if u.probed])
+            for name in ([only] if only else self.config.names())
             for family in FAMILIES
             if self.kernel.has_carrier(name)
+            and self.ghost.asks(observed, name, family)
             and observed.own_addresses(name, family)
             and observed.default_route(name, family)
         )

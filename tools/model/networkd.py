@@ -9,8 +9,8 @@ from netfail_hooks.values import replace
 from tools.model.kernel import Kernel
 
 LEASE = 3_600_000  # ms
-KINDS = {4: ("", "static", "dhcp"), 6: ("", "static", "ra")}
-_PROTOCOLS = {"static": 4, "dhcp": 16, "ra": 9}  # linux/rtnetlink.h
+KINDS = {4: ("", "static", "dhcp", "raw"), 6: ("", "static", "ra", "raw")}
+_PROTOCOLS = {"static": 4, "raw": 4, "dhcp": 16, "ra": 9}  # linux/rtnetlink.h
 _KERNEL = 2
 
 
@@ -33,7 +33,12 @@ class Net:
 
     @property
     def gateway(self) -> str:
-        """Return the router; its advertisements come from a link-local address."""
+        """Return the router; its advertisements come from a link-local address.
+
+        A raw-ip modem has none: all is said to be on its link.
+        """
+        if self.kind == "raw":
+            return ""
         if self.kind == "ra":
             return "fe80::1"
         return self.host_at(1)

@@ -33,6 +33,7 @@ WEIGHTS = {
     "meddle": 2,
     "wait": 14,
     "forget": 1,
+    "ask": 2,
     "hook": 10,
     "hook_and_probe": 6,
     "check": 12,
@@ -91,7 +92,7 @@ def draw(seed: int, length: int = LIFE) -> Life:
     """Return the random life of a seed."""
     rng = random.Random(seed)  # noqa: S311 - a draw that can be made again
     uplinks = tuple(
-        (_kind(rng), _kind(rng), int(rng.random() < 0.4), int(rng.random() < 0.8))
+        (_kind(rng), _kind(rng), int(rng.random() < 0.4), rng.choice((0, 1, 1, 1, 1, 2, 3, 4)))
         for _ in range(rng.randint(2, 6))
     )
     setup = Setup(
@@ -108,7 +109,7 @@ def draw(seed: int, length: int = LIFE) -> Life:
 
 
 def _kind(rng: random.Random) -> int:
-    return rng.choice((0, 1, 1, 1, 2, 2, 2))
+    return rng.choice((0, 1, 1, 1, 1, 2, 2, 2, 2, 3))
 
 
 def shrink(life: Life) -> Life:
