@@ -1,7 +1,9 @@
 """What networkd-dispatcher starts: a list of refusals, then one look at the uplinks.
 
 The dispatcher's ``STATE`` comes from the signal and its other variables from a later query, so
-they may disagree; we take the interface's name from it and nothing else.
+they may disagree; we take the interface's name from it and nothing else. Nor is that sure: the
+dispatcher keeps the name that an interface had when it first heard of it, and udev may have given
+it another since (systemd.link(5)). So only what is there by that name is somebody else's.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netfail_hooks.config import Config
     from netfail_hooks.recorder import Run
 
 
@@ -37,26 +42,41 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
 
     config = load(paths)
     bonded = config.mode == "bond"
-    if interface not in config.names() and not (bonded and interface == config.bond.name):
+    if not concerns(config, interface, there=lambda: _is_there(paths, interface)):
         return 0
     from netfail_hooks.reconcile import probe_uplinks, run
 
     state = os.path.basename(os.path.dirname(sys.argv[0])).removesuffix(".d")
     trigger = printable(f"{interface} {state}")  # somebody may call us by any path
     done = run(config, paths, trigger, interface=interface)
-    if not bonded and _came_up(done, interface):
-        probes = probe_uplinks(config, only=interface)
+    which = interface if interface in config.names() else ""
+    if not bonded and _came_up(done, which):
+        probes = probe_uplinks(config, only=which)
         done = run(config, paths, f"{trigger} probe", interface=interface, probes=probes)
     return 1 if done.failed else 0
 
 
+def concerns(config: Config, interface: str, *, there: Callable[[], bool]) -> bool:
+    """Tell whether an event is a reason to look: but for what is somebody else's, and ``there``.
+
+    Whatever bears no name that anything has now may be an uplink by its first name.
+    """
+    bond = config.bond.name if config.mode == "bond" else ""
+    return interface in (*config.names(), bond) or not there()
+
+
+def _is_there(paths: Paths, interface: str) -> bool:
+    return os.path.exists(paths.at(f"/sys/class/net/{interface}"))
+
+
 def _came_up(done: Run, interface: str) -> bool:
-    """Tell whether an uplink looks well and hasn't been asked yet: don't wait for the timer."""
+    """Tell whether an uplink ("": any) looks well and was not asked yet: no need to wait."""
     from netfail_hooks.policy.health import can_ask
 
-    uplink = next(one for one in done.config.uplinks if one.interface == interface)
+    uplinks = {one.interface: one for one in done.config.uplinks}
     return any(
-        can_ask(uplink, done.observed, uplink_state.family)
+        can_ask(uplinks[uplink_state.interface], done.observed, uplink_state.family)
         for uplink_state in done.after.uplinks
-        if uplink_state.interface == interface and not (uplink_state.reason or uplink_state.passes)
+        if interface in ("", uplink_state.interface)
+        and not (uplink_state.reason or uplink_state.passes)
     )

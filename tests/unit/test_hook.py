@@ -89,6 +89,8 @@ def test_no_environment_makes_a_hook_act_for_what_is_no_uplink(
     os.makedirs(os.path.dirname(paths.config), exist_ok=True)
     Path(paths.config).write_text(render(config_of("upl0", "upl1")), encoding="utf-8")
     assume(interface not in ("upl0", "upl1"))
+    if is_interface_name(interface):
+        os.makedirs(paths.at(f"/sys/class/net/{interface}"), exist_ok=True)
     with contextlib.suppress(Misuse):
         assert hook._look({**environment, "IFACE": interface}, paths) == 0  # type: ignore[arg-type]
     assert not os.path.exists(paths.run + "/lock")

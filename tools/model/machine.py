@@ -86,6 +86,7 @@ class Machine:
         self.state = State()
         self.now = 1_000_000
         self.sick: set[tuple[str, int]] = set()
+        self.called: dict[str, str] = {}  # by the dispatcher, which keeps an adapter's first name
         for name in self.config.names():
             self.networkd.configure(name, self.now)
 
@@ -117,7 +118,15 @@ class Machine:
         self.kernel.remove(self._name(a))
 
     def _insert(self, a: int, _: int) -> None:
+        if self._name(a) not in self.kernel.nics:
+            self.called.pop(self._name(a), None)
         self.kernel.insert(self._name(a))
+
+    def _rename(self, a: int, b: int) -> None:
+        """An adapter is plugged in again, and renamed when the dispatcher has heard of it."""
+        self.kernel.remove(self._name(a))
+        self.kernel.insert(self._name(a))
+        self.called[self._name(a)] = ("usb9", "eth7", self._name(a + 1))[b % 3]
 
     def _configure(self, a: int, _: int) -> None:
         self._adding(lambda: self.networkd.configure(self._name(a), self.now))

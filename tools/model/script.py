@@ -34,6 +34,7 @@ WEIGHTS = {
     "wait": 14,
     "forget": 1,
     "ask": 2,
+    "rename": 2,
     "hook": 10,
     "hook_and_probe": 6,
     "check": 12,

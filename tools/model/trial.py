@@ -6,6 +6,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from netfail_hooks.hook import concerns
 from netfail_hooks.install.diversion import route_plan
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy import decide, next_state
@@ -58,11 +59,20 @@ class Trial(Machine):
         self.looks = 0
         self._note = note
 
-    def _hook(self, *_: int) -> None:
+    def _hook(self, a: int, _: int) -> None:
+        self._told(self._name(a))
         self.run("hook")
 
     def _hook_and_probe(self, a: int, _: int) -> None:
-        self.run("hook", self.results(self._name(a)))
+        told = self._told(self._name(a))
+        self.run("hook", self.results(told if told in self.config.names() else ""))
+
+    def _told(self, name: str) -> str:
+        """Return what the dispatcher calls an uplink. Raises BrokenError if the hook looks away."""
+        told = self.called.get(name, name)
+        if not concerns(self.config, told, there=lambda: told in self.kernel.nics):
+            raise BrokenError(f"I4: an event of {name}, called {told}, is not looked at")
+        return told
 
     def _check(self, *_: int) -> None:
         self.run("check", self.results())

@@ -72,6 +72,18 @@ def test_a_link_has_a_carrier_as_networkd_judges(
     assert kernel.observed().link("eth0") == Link("eth0", ETH, up, carrier, 7, MAC)
 
 
+@pytest.mark.parametrize(
+    ("flags", "address", "mac"),
+    [(0, MAC, MAC), (0x80, MAC, ""), (0, "c0:a8:01:01", ""), (0, "", "")],
+    ids=["ethernet", "IFF_NOARP", "a tunnel's IPv4 address", "raw ip"],
+)
+def test_a_hardware_address_is_one_that_neighbours_are_asked_for(
+    flags: int, address: str, mac: str
+) -> None:
+    found = bytes.fromhex(address.replace(":", ""))
+    assert observe._mac(UP | LOWER_UP | flags, found) == mac
+
+
 def test_an_uplink_that_is_gone_is_not_seen_and_another_refusal_is_told() -> None:
     kernel = Kernel()
     del kernel.links["wlan0"]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks.config import Config, Uplink
+from netfail_hooks.config import Config, Target, Uplink
 from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route
-from netfail_hooks.policy.health import is_well, judge, unusable_reason
+from netfail_hooks.policy.health import can_ask, is_well, judge, unusable_reason
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.values import replace
 
 NOW = 1_000_000
 CONFIG = Config((Uplink("eth0", 100),), hold_down=10, hold_down_max=70, quiet=600, successes=2)
 UNPROBED = replace(CONFIG, uplinks=(Uplink("eth0", 100, gateway=False),))
+ONE = (Target(4, "198.51.100.1"),)
 LINK = Link("eth0", 2, up=True, carrier=True, down_count=3, mac="02::")
 SEEN = Observation(
     NOW,
@@ -111,6 +112,43 @@ def test_a_hold_down_ends_with_time_and_rounds(
         assert (judged.since, judged.ready) == (NOW, 0)
     else:
         assert (judged.since, judged.ready) == (HELD.since, ready)
+
+
+@pytest.mark.parametrize(
+    ("uplink", "lacks", "asked"),
+    [
+        (Uplink("eth0", 100), "", True),
+        (Uplink("eth0", 100), "gateway", False),
+        (Uplink("eth0", 100), "mac", False),
+        (Uplink("eth0", 100), "route", False),
+        (Uplink("eth0", 100), "link", False),
+        (Uplink("eth0", 100, gateway=False), "", False),
+        (Uplink("eth0", 100, gateway=False, targets=ONE), "", True),
+        (Uplink("eth0", 100, gateway=False, targets=ONE), "gateway", True),
+        (Uplink("eth0", 100, gateway=False, targets=(Target(6, "2001:db8::1"),)), "", False),
+        (Uplink("eth0", 100, targets=(Target(6, "2001:db8::1"),)), "gateway", False),
+        (Uplink("eth0", 100, targets=ONE), "mac", True),
+    ],
+)
+def test_proof_is_asked_of_what_can_be_asked(uplink: Uplink, lacks: str, *, asked: bool) -> None:
+    observed = {
+        "": SEEN,
+        "gateway": replace(SEEN, routes=(replace(SEEN.routes[0], gateway=""),)),
+        "route": replace(SEEN, routes=()),
+        "mac": replace(SEEN, links=(replace(LINK, mac=""),)),
+        "link": replace(SEEN, links=()),
+    }[lacks]
+    assert can_ask(uplink, observed, 4) is asked
+    if lacks not in ("route", "link"):
+        waiting = replace(HELD, passes=0)
+        judged = _judged(waiting, observed=observed, config=replace(CONFIG, uplinks=(uplink,)))
+        assert judged.state == ("recovering" if asked else "up")
+
+
+def test_what_is_asked_no_more_is_mute_no_more() -> None:
+    mute = replace(UP, state="down", hold=10, fails=7, reason="mute")
+    judged = _judged(mute, config=UNPROBED)
+    assert (judged.state, judged.fails, judged.reason) == ("recovering", 0, "")
 
 
 @pytest.mark.parametrize(

@@ -334,6 +334,21 @@ def test_how_it_reads() -> None:
     )
 
 
+def test_what_is_never_asked_is_told() -> None:
+    config = config_of("eth0", "wlan0")
+    first = replace(config.uplinks[0], gateway=False, targets=(Target(6, "2001:db8::1"),))
+    world = World(replace(config, uplinks=(first, config.uplinks[1])), families=(4,))
+    world.reconcile()
+    found = report(_sources(world))
+    assert not found.uplinks[0].families[0].asked
+    shown = render(found)
+    assert "metric 100\n           not probed: there is neither a gateway nor a target" in shown
+    assert shown.count("not probed") == 1
+    lost = _told(_loses("eth0", "no-carrier"))
+    assert lost.uplinks[0].families[0].asked
+    assert "not probed" not in render(lost)
+
+
 def test_colour_changes_no_word() -> None:
     for act in (_well, _sickens, _returns):
         found = _told(act)
