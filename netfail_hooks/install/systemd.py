@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 
+from netfail_hooks import again
 from netfail_hooks.errors import Problem
 from netfail_hooks.install.units import SERVICE, TIMER
 from netfail_hooks.paths import Paths
@@ -40,8 +41,8 @@ def start_timer(interval: int) -> None:
 
 
 def stop_timer() -> None:
-    """Stop the timer and a check that runs."""
-    for unit in (TIMER, SERVICE):
+    """Stop the timers and a check that runs."""
+    for unit in (TIMER, f"{again.UNIT}-*.timer", SERVICE):
         with contextlib.suppress(Problem):
             command("systemctl", "stop", unit)
 

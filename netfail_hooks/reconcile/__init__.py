@@ -65,6 +65,10 @@ def run(
             raise Problem(f"cannot look at the kernel: {error}") from None
         changed = recorder.is_transition(done)
         _conclude(paths, done, changed=changed)
+    if not config.interval:
+        from netfail_hooks import again
+
+        again.arrange(done)
     if config.textfile and (changed or not interface):
         from netfail_hooks import metrics
 

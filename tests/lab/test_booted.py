@@ -92,6 +92,27 @@ def test_the_hardened_service_may_do_all_that_a_check_does(booted: Booted) -> No
     assert booted.run("ls", textfile.rpartition("/")[0]).stdout == ""
 
 
+def test_without_a_timer_a_hold_down_ends_all_the_same(booted: Booted) -> None:
+    again = ("list-units", "--all", "--plain", "--no-legend", "netfail-hooks-again*")
+    booted.write(
+        "/etc/netfail-hooks/config.toml",
+        "[hold_down]\nseconds = 3\n[check]\ninterval = 0\nsuccesses = 3\n"
+        '[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n',
+    )
+    _run(booted, "install", "--primary", "eth0", "--backup", "wlan0", "--yes")
+    assert booted.run("systemctl", "is-active", TIMER).stdout != "active\n"
+    assert booted.systemctl(*again).stdout == ""
+    wait_used(booted, "eth0")
+    booted.cable_out("eth0")
+    wait_used(booted, "wlan0")
+    booted.cable_in("eth0")
+    wait(lambda: "eth0 IPv4 held" in _run(booted, "log"), "eth0 held")
+    assert booted.systemctl(*again).stdout != ""
+    wait(lambda: "IPv4 now by eth0" in _run(booted, "log", "-n1"), "eth0 back", seconds=25)
+    wait(lambda: booted.systemctl(*again).stdout == "", "no timer")
+    assert used(booted) == "eth0"
+
+
 def test_uninstall_leaves_no_unit_behind(booted: Booted) -> None:
     before = booted.run("find", "/etc", "-printf", "%p %m\n").stdout
     _run(booted, "install", *PAIR)
