@@ -18,14 +18,14 @@ from netfail_hooks.install.diversion import divert
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.systemd import command
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.kernel.apply import address_body
+from netfail_hooks.kernel.apply import address_body, route_body
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.takeover import uplink_of
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.facts import FOREVER, Address
+from netfail_hooks.policy.facts import FOREVER, Address, Route
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
 _BEGUN = 0.5  # seconds; networkd answers a reload before it has begun
@@ -33,6 +33,7 @@ _BEGUN = 0.5  # seconds; networkd answers a reload before it has begun
 
 _FORGOTTEN_WITHIN = 2.0  # seconds; networkd needs a few milliseconds
 _STEP = 0.02
+_STATIC, _UNREACHED = 4, (errno.ESRCH, errno.ENODEV)  # linux/rtnetlink.h: networkd's own word
 
 
 def networkd_answers() -> bool:
@@ -139,10 +140,12 @@ def reconfigure_addressless(config: Config) -> None:
 
 
 def drop_static_addresses(config: Config, interface: str) -> None:
-    """Remove an uplink's static addresses; return once networkd has noticed. Raises OSError."""
+    """Remove what networkd's file gave an uplink; return once it has noticed. Raises OSError."""
     with rt.Netlink() as netlink:
         observed = observe(config, netlink)
         link = observed.link(interface)
+        for route in _routes(interface) if link else ():
+            _remove_route(netlink, route, link.index if link else 0)
         gone = [one for one in observed.addresses if _is_static(one, interface)]
         for one in gone if link else ():
             _remove(netlink, one, link.index if link else 0)
@@ -163,8 +166,42 @@ def _remove(netlink: rt.Netlink, one: Address, index: int) -> None:
             raise
 
 
+def _remove_route(netlink: rt.Netlink, one: Route, index: int) -> None:
+    try:
+        netlink.change(rt.DELROUTE, 0, route_body(one, index))
+    except OSError as error:
+        if error.errno not in _UNREACHED:
+            raise
+
+
 def _remembered(interface: str) -> bool:
-    """Tell whether networkd knows of a static address (networkctl(1), ``--json=``)."""
+    """Tell whether networkd knows of a static address."""
+    return bool(_static(interface, "Addresses"))
+
+
+def _routes(interface: str) -> list[Route]:
+    """Return the static IPv6 routes of the main table that networkd knows as its own."""
+    return [
+        Route(
+            interface,
+            6,
+            f"{_text(one['Destination'])}/{length}" if length else "default",
+            one["Priority"],
+            _text(one.get("Gateway")),
+            protocol=_STATIC,
+        )
+        for one in _static(interface, "Routes")
+        if (one["Family"], one["Table"]) == (rt.FAMILIES[6], rt.TABLE_MAIN)
+        for length in [one["DestinationPrefixLength"]]
+    ]
+
+
+def _text(octets: list[int] | None) -> str:
+    return rt.text(6, bytes(octets)) if octets else ""
+
+
+def _static(interface: str, what: str) -> list[dict[str, Any]]:
+    """Return what networkd has of its file (networkctl(1), ``--json=``), if it says so."""
     try:
         done = subprocess.run(
             ["networkctl", "--json=short", "status", "--", interface],
@@ -175,5 +212,5 @@ def _remembered(interface: str) -> bool:
         told: dict[str, Any] = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
         time.sleep(_STEP)
-        return False
-    return any(one.get("ConfigSource") == "static" for one in told.get("Addresses", ()))
+        return []
+    return [one for one in told.get(what, ()) if one.get("ConfigSource") == "static"]

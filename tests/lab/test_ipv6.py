@@ -14,13 +14,19 @@ from tests.lab.suite import SETTLED, install, wait_used
 
 @pytest.fixture
 def dual(make_lab: Callable[..., Lab]) -> Lab:
+    lab = dual_stack(make_lab)
+    install(lab)
+    wait_used(lab, "eth0", 6)
+    return lab
+
+
+def dual_stack(make_lab: Callable[..., Lab]) -> Lab:
+    """Return a lab with static addresses of both families, as how-to's write them."""
     lab = make_lab(start=False)
     for path, text in lab.howto_files().items():
         port = lab.ports[path.rpartition("-")[2].removesuffix(".network")]
         lab.write(path, f"{text}Address={port.host6}/64\nGateway={gateway6(port.segment)}\n")
     lab.start()
-    install(lab)
-    wait_used(lab, "eth0", 6)
     return lab
 
 
@@ -53,3 +59,26 @@ def test_each_family_moves_on_its_own(dual: Lab) -> None:
     with dual.timer(1):
         time.sleep(3)
     assert "eth0" in dual.run("ip", "route", "get", "198.51.100.1").stdout
+
+
+def test_install_leaves_no_route_of_the_files_before_it(make_lab: Callable[..., Lab]) -> None:
+    """Nor does uninstall; and a route of networkd's protocol that is somebody else's stays."""
+    lab = dual_stack(make_lab)
+    mine = ("fd00:99::/64", "proto", "static", "dev", "eth0")
+    assert lab.run("ip", "-6", "route", "add", *mine).returncode == 0
+    install(lab)
+    wait_used(lab, "eth0", 6)
+    ways = _routes6(lab, "default")
+    assert ways.count("via") == 2, ways
+    assert "metric 1024" not in ways
+    assert "metric-equal" not in lab.netfail("doctor").stdout
+    assert _routes6(lab, "fd00:99::/64")
+    assert lab.netfail("uninstall", "--yes").returncode == 0
+    left = _routes6(lab, "default")
+    assert left.count("fd00:1::1") == 2, left
+    assert "metric 100 " not in left
+    assert "metric 600 " not in left
+
+
+def _routes6(lab: Lab, which: str) -> str:
+    return lab.run("ip", "-6", "route", "show", which).stdout

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from netfail_hooks.lab import Lab
-from netfail_hooks.lab.topology import gateway6
 from tests.lab.suite import install, status, used, wait, wait_used
 from tests.lab.test_gateway import REACH
+from tests.lab.test_ipv6 import dual_stack
 
 _ANSWER_FOR_ALL = "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore"
 
@@ -29,11 +29,7 @@ def _wait_taken_back(lab: Lab, family: int) -> None:
 @pytest.fixture
 def dual(make_lab: Callable[..., Lab]) -> Lab:
     """Return a lab with static IPv4 and IPv6, whose uplinks ask an IPv4 target alone."""
-    lab = make_lab(start=False)
-    for path, text in lab.howto_files().items():
-        port = lab.ports[path.rpartition("-")[2].removesuffix(".network")]
-        lab.write(path, f"{text}Address={port.host6}/64\nGateway={gateway6(port.segment)}\n")
-    lab.start()
+    lab = dual_stack(make_lab)
     install(lab, targets='["icmp:198.51.100.1"]\ngateway = false')
     wait_used(lab, "eth0", 6)
     return lab
