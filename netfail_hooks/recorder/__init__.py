@@ -70,10 +70,10 @@ def is_move(run: Run) -> bool:
     return _states(run.before) != _states(run.after)
 
 
-def _states(state: State) -> list[tuple[object, ...]]:
-    return [(s.interface, s.family, s.state) for s in state.uplinks] + [
-        (c.family, c.interface) for c in state.active
-    ]
+def _states(state: State) -> dict[tuple[str, int], str]:
+    """Return what is worth telling: the rest is absent, or has no carrier, looked at or not."""
+    told = {(s.interface, s.family): s.state for s in state.uplinks if s.state != "absent"}
+    return told | {("", c.family): c.interface for c in state.active if c.interface}
 
 
 def summary(run: Run) -> str:
@@ -87,6 +87,10 @@ def summary(run: Run) -> str:
             parts.append(
                 f"{uplink_state.interface} IPv{uplink_state.family} {uplink_state.state}{hold}{why}"
             )
+    for old in run.before.uplinks:
+        gone = run.after.uplink_state(old.interface, old.family) is None
+        if gone and old.state != "absent":
+            parts.append(f"{old.interface} IPv{old.family} is not looked at any more")
     for family in FAMILIES:
         old_way, new_way = run.before.active_uplink(family), run.after.active_uplink(family)
         if old_way != new_way:

@@ -18,7 +18,8 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 class Transition:
     """What a person wants to know of a transition.
 
-    ``active`` and ``before`` name each family's uplink after and before it, "" for none.
+    ``active`` and ``before`` name each family's uplink after and before it, "" for none;
+    ``moment`` is milliseconds of CLOCK_BOOTTIME, of the ``boot`` that the kernel names so.
     """
 
     time: datetime
@@ -29,11 +30,25 @@ class Transition:
     took_ms: int
     active: dict[str, str]
     before: dict[str, str]
+    boot: str = ""
+    moment: int = 0
 
     @property
     def is_failover(self) -> bool:
         """Tell whether traffic moved, off an uplink that had it."""
-        return any(was and self.active.get(family) != was for family, was in self.before.items())
+        return bool(self.left())
+
+    def left(self) -> set[str]:
+        """Return the families whose traffic moved off an uplink."""
+        return {
+            family for family, was in self.before.items() if was and self.active.get(family) != was
+        }
+
+    def found(self) -> set[str]:
+        """Return the families whose traffic had no uplink, and has one now."""
+        return {
+            family for family, now in self.active.items() if now and not self.before.get(family)
+        }
 
 
 def parse(line: str) -> Transition:
@@ -51,6 +66,8 @@ def parse(line: str) -> Transition:
             before={
                 f"ipv{one['family']}": _text(one["interface"]) for one in entry["before"]["active"]
             },
+            boot=_text(entry.get("boot", "")),
+            moment=int(entry["observed"]["now"]),
         )
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not an event: {error}") from None
@@ -74,14 +91,21 @@ def file_lines(path: str) -> Iterator[str]:
 
 
 def last_failover(directory: str) -> Transition | None:
-    """Return the newest event that moved traffic. Raises Problem where the log can't be read."""
+    """Return the newest event that moved traffic. Raises Problem where the log can't be read.
+
+    Where it left an uplink and there was no other one, that is when it found one again.
+    """
+    arrivals: dict[str, Transition] = {}  # by family: the newest, newest first
     for line in reversed(list(lines(directory))):
         try:
             event = parse(line)
         except ValueError:
             continue
-        if event.is_failover:
-            return event
+        if left := event.left():
+            stranded = {family for family in left if not event.active.get(family)}
+            return next((one for family, one in arrivals.items() if family in stranded), event)
+        for family in event.found():
+            arrivals.setdefault(family, event)
     return None
 
 

@@ -19,7 +19,7 @@ from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import state as state_file
 from netfail_hooks.policy.state import State
-from netfail_hooks.recorder import events
+from netfail_hooks.recorder import boot_id, events
 from netfail_hooks.status.bond import BondReport, bond_report
 from netfail_hooks.status.report import Sources, report
 from netfail_hooks.status.values import Report
@@ -53,6 +53,7 @@ def collect(paths: Paths) -> Report | BondReport:
             failover=_failover(paths, unknown),
             unknown=tuple(unknown),
             clock=time.time(),
+            boot=boot_id(),
         )
     )
 

@@ -13,6 +13,7 @@ from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.bond import unusable_reason
 from netfail_hooks.policy.facts import Observation
+from netfail_hooks.recorder import boot_id
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.report import told_failover
 from netfail_hooks.status.text import UNWELL, WELL, labelled, render_failover, well_mark
@@ -85,7 +86,7 @@ def bond_report(
         addresses=tuple(f"{one.address}/{one.length}" for one in found),
         slaves=slaves,
         lookups=lookups,
-        last_failover=told_failover(failover, time.time()),
+        last_failover=told_failover(failover, time.time(), observed.now, boot_id()),
         unknown=unknown,
     )
 

@@ -38,6 +38,7 @@ class Sources:
     failover: Transition | None
     unknown: tuple[str, ...]
     clock: float  # seconds since the epoch
+    boot: str = ""  # the kernel's name for this boot
 
 
 def report(found: Sources) -> Report:
@@ -63,7 +64,7 @@ def report(found: Sources) -> Report:
         our_addresses=tuple(
             f"{a.address}/{a.length} dev {a.interface}" for a in found.observed.addresses if a.ours
         ),
-        last_failover=told_failover(found.failover, found.clock),
+        last_failover=told_failover(found.failover, found.clock, found.observed.now, found.boot),
         unknown=found.unknown,
     )
 
@@ -160,11 +161,18 @@ def _probe(now: int, uplink_state: UplinkState | None) -> Probe | None:
     )
 
 
-def told_failover(event: Transition | None, clock: float) -> Failover | None:
-    """Return what to tell of the last failover; ``clock`` is now, in seconds since the epoch."""
+def told_failover(event: Transition | None, clock: float, now: int, boot: str) -> Failover | None:
+    """Return what to tell of the last failover.
+
+    ``clock`` is now in seconds since the epoch, ``now`` in milliseconds since ``boot``. Of an event
+    of this boot the latter tells: the clock may have been set since, as it is on machines that
+    have none of their own while they are off.
+    """
     if event is None:
         return None
     moment = event.time.timestamp()
+    if boot and event.boot == boot:
+        moment = clock - (now - event.moment) / 1000
     passed = max(int(clock - moment), 0)
     return Failover(_iso(moment), passed, event.trigger, event.summary, event.took_ms)
 

@@ -178,6 +178,39 @@ def test_the_last_failover_is_the_last_that_moved_traffic(machine: Path, world: 
     assert found.time == datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (
+            [("eth0", "no-carrier"), ("wlan0", "no-carrier")],
+            "IPv4 now by no uplink; IPv6 now by no uplink",
+        ),
+        ([("eth0", "missing"), ("wlan0", "missing")], "IPv4 now by no uplink; IPv6 now by no"),
+        (
+            [("eth0", "missing"), ("wlan0", "missing"), ("wlan0", "routable")],
+            "IPv4 now by wlan0; IPv6 now by wlan0",
+        ),
+        (
+            [
+                ("eth0", "missing"),
+                ("wlan0", "missing"),
+                ("wlan0", "routable"),
+                ("eth0", "routable"),
+            ],
+            "IPv4 now by wlan0; IPv6 now by wlan0",
+        ),
+    ],
+)
+def test_traffic_that_found_an_uplink_again_left_none_last(
+    machine: Path, world: World, steps: list[tuple[str, str]], told: str
+) -> None:
+    lines = [recorder.line(look(world, name, state)) for name, state in steps]
+    (machine / "events.jsonl").write_text("".join(lines))
+    last = events.last_failover(str(machine))
+    assert last is not None
+    assert told in last.summary
+
+
 def test_the_tail_survives_rotation(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     with Tail(str(path)) as tail:

@@ -15,6 +15,7 @@ import pytest
 from netfail_hooks import cli, recorder
 from netfail_hooks.cli import log
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.choose import next_state
 from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
@@ -111,6 +112,30 @@ def test_an_empty_memory_is_recorded_as_the_beginning(world: World) -> None:
     observed = world.look()
     run = Run("check", world.config, observed, State(), world.state, (), (), 0)
     assert recorder.is_transition(run)
+
+
+def test_where_nothing_is_there_nothing_begins(world: World) -> None:
+    for name in ("eth0", "wlan0"):
+        world.event(name, "missing")
+    after = next_state(world.config, world.look(), State())
+    assert after.uplinks
+    assert after.active
+    assert not recorder.is_transition(
+        Run("install", world.config, world.look(), State(), after, (), (), 0)
+    )
+
+
+def test_every_transition_has_something_to_tell(world: World) -> None:
+    """An uplink that is none any more; two that changed places are as they were."""
+    observed, before = world.look(), world.state
+    fewer = replace(world.config, uplinks=world.config.uplinks[:1])
+    run = Run("timer", fewer, observed, before, next_state(fewer, observed, before), (), (), 0)
+    assert recorder.is_transition(run)
+    assert recorder.summary(run) == (
+        "wlan0 IPv4 is not looked at any more; wlan0 IPv6 is not looked at any more"
+    )
+    turned = replace(before, uplinks=before.uplinks[::-1])
+    assert not recorder.is_transition(replace(run, after=turned))
 
 
 def test_a_carrier_that_is_not_well_is_told_so(world: World) -> None:

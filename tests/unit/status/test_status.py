@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -233,6 +234,19 @@ def test_a_failover_after_now_is_none_ago() -> None:
     assert _told(_well, failover=_EVENT, clock=_CLOCK - 90).last_failover == _failover(0)
     assert _told(_well, failover=_EVENT, clock=_CLOCK - 999).last_failover == _failover(0)
     assert _told(_well, failover=_EVENT).last_failover == _failover(90)
+
+
+def test_a_failover_of_this_boot_is_as_long_ago_as_the_boot_clock_says() -> None:
+    """Whatever became of the other clock: this machine found the time a year later."""
+    event = dataclasses.replace(_EVENT, boot="abc", moment=8_200_000 - 61_500)
+    jumped = _CLOCK + 365 * 86400
+    last = _told(_well, failover=event, boot="abc", clock=jumped).last_failover
+    assert last is not None
+    assert (last.seconds_ago, last.time) == (61, "2027-11-24T11:58:58Z")
+    for boot in ("", "another"):
+        last = _told(_well, failover=event, boot=boot, clock=jumped).last_failover
+        assert last is not None
+        assert last.seconds_ago == 90 + 365 * 86400
 
 
 def _failover(ago: int) -> Failover:
