@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from netfail_hooks.config import Config
+from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.options import AddressConfig
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.detect import _source
-from netfail_hooks.networkd.file import has_default_route
+from netfail_hooks.networkd.file import has_default_route, without_gateway
 from netfail_hooks.networkd.match import Nic
 from netfail_hooks.networkd.sharing import share
 from netfail_hooks.paths import Paths
@@ -43,6 +43,9 @@ def networks(
             notes.append(f"there is no {name} now; it takes its place once it is plugged in")
         if not has_default_route(networkfile.parse(texts[name])):
             notes.append(_no_way_out(name, source.path if source and not wish else ""))
+        elif config.interval:
+            near = without_gateway(networkfile.parse(texts[name]))
+            notes += [_unasked(name, one) for one in sorted(near) if not _asks(uplink, one)]
     shared = share(texts)
     return {places[name]: text for name, text in shared.items()}, notes
 
@@ -58,6 +61,19 @@ def _no_way_out(name: str, path: str) -> str:
         )
     )
     return f"{name} is given neither a gateway nor DHCP, so nothing can fail over to it: {how}"
+
+
+def _asks(uplink: Uplink, family: int) -> bool:
+    """Tell whether an uplink without a gateway is asked all the same, or nothing is meant to be."""
+    return not uplink.probed or any(one.family == family for one in uplink.targets)
+
+
+def _unasked(name: str, family: int) -> str:
+    """Return what to add so that an uplink is known to work by more than its carrier."""
+    return (
+        f"{name} has no gateway in IPv{family}, so rounds of probes have nothing to ask of it: "
+        f"name targets beyond it in {_HERE.config}"
+    )
 
 
 def _earlier_wish(paths: Paths, nic: Nic) -> takeover.Static | takeover.Dhcp:

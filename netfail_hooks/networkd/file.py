@@ -187,13 +187,33 @@ def has_default_route(sections: Sequence[Section]) -> bool:
     return bool(ways) or not is_no(last(sections, "IPv6AcceptRA"))
 
 
+def without_gateway(sections: Sequence[Section]) -> set[int]:
+    """Return the families in which all the world is on the uplink's own link, as a modem's is."""
+    near = {4, 6} if is_yes(last(sections, "DefaultRouteOnDevice")) else set()
+    near |= {
+        _family(one.get("Destination"))
+        for one in _default_routes(sections)
+        if not one.get("Gateway")
+    }
+    far = {_family(gateway) for gateway in settings(sections, "Network", "Gateway")}
+    far |= {_family(one.get("Gateway")) for one in _default_routes(sections) if one.get("Gateway")}
+    return (near & {4, 6}) - far - ({4} if asks_dhcp4(sections) else set())
+
+
+def _default_routes(sections: Sequence[Section]) -> list[Section]:
+    return [
+        one
+        for one in sections
+        if one.name == "Route" and one.leads_everywhere() and one.in_main_table()
+    ]
+
+
 def _ways(sections: Sequence[Section]) -> Iterator[int]:
     """Yield the family of each default route; 0 for what networkd finds out: ``_dhcp4``."""
     for gateway in settings(sections, "Network", "Gateway"):
         yield _family(gateway)
-    for one in sections:
-        if one.name == "Route" and one.leads_everywhere() and one.in_main_table():
-            yield _family(one.get("Destination")) or _family(one.get("Gateway"))
+    for one in _default_routes(sections):
+        yield _family(one.get("Destination")) or _family(one.get("Gateway"))
 
 
 def _static(sections: Sequence[Section]) -> set[int]:

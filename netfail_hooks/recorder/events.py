@@ -33,11 +33,6 @@ class Transition:
     boot: str = ""
     moment: int = 0
 
-    @property
-    def is_failover(self) -> bool:
-        """Tell whether traffic moved, off an uplink that had it."""
-        return bool(self.left())
-
     def left(self) -> set[str]:
         """Return the families whose traffic moved off an uplink."""
         return {

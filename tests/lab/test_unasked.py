@@ -56,6 +56,7 @@ def test_a_primary_without_a_gateway_is_taken_back(make_lab: Callable[..., Lab])
     lab.start()
     install(lab)
     wait_used(lab, "eth0")
+    assert "[not-probed]" in lab.netfail("doctor").stdout
     with lab.timer(0.5):
         lab.cable_out("eth0")
         wait_used(lab, "wlan0")

@@ -219,6 +219,12 @@ RULES = (
         routes.metric_wrong,
     ),
     Rule(
+        "not-probed",
+        WEAK,
+        "it counts as well while it has a carrier, though nobody may be there beyond it",
+        routes.not_probed,
+    ),
+    Rule(
         "dns-one-uplink",
         WEAK,
         "when that uplink is lost, traffic moves, but names can't be looked up",

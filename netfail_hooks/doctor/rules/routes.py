@@ -6,9 +6,10 @@ import shlex
 from collections.abc import Iterator
 
 from netfail_hooks.doctor.facts import NEW, BondSeen, Facts, Symptom
-from netfail_hooks.doctor.rules.shared import AGAIN
+from netfail_hooks.doctor.rules.shared import AGAIN, CONFIG
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import ACTIVE_BACKUP, Route
+from netfail_hooks.policy.health import can_ask, unusable_reason
 
 _CHECK = "netfail-hooks check"
 
@@ -73,6 +74,24 @@ def no_gateway(facts: Facts) -> Iterator[Symptom]:
         elif not ways:
             first = f"networkctl status {name}  # is there a Gateway= or a DHCP lease?"
             yield Symptom(f"{name} has no default route", (first, again))
+
+
+def not_probed(facts: Facts) -> Iterator[Symptom]:
+    """Find a family of an uplink of which rounds of probes have nothing to ask, unmeant."""
+    if not (facts.observed and facts.config and facts.config.interval) or facts.mode == "bond":
+        return
+    for uplink in facts.config.uplinks:
+        mute = [
+            f"IPv{family}"
+            for family in FAMILIES
+            if uplink.probed
+            and not can_ask(uplink, facts.observed, family)
+            and not unusable_reason(facts.observed, uplink.interface, family)
+        ]
+        if mute:
+            told = f"{uplink.interface} has neither a gateway to ask nor a target in "
+            first = f"editor {CONFIG}  # add targets to the uplink {uplink.interface}"
+            yield Symptom(told + " and ".join(mute), (first,))
 
 
 def _never_one(facts: Facts, name: str) -> Symptom:

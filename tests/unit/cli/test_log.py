@@ -244,7 +244,7 @@ def test_the_tail_survives_rotation(tmp_path: Path) -> None:
 def test_a_failover_takes_traffic_off_an_uplink(
     before: dict[str, str], after: dict[str, str], *, moved: bool
 ) -> None:
-    assert Transition(_NOW, "", "", (), (), 0, after, before).is_failover is moved
+    assert bool(Transition(_NOW, "", "", (), (), 0, after, before).left()) is moved
 
 
 def test_a_log_that_one_may_not_read_asks_for_root() -> None:

@@ -215,6 +215,13 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         },
         "of wlan0 alone",
     ),
+    (
+        "not-probed",
+        False,
+        {"observed": routes(_WAY, ("wlan0", 600, "")), "networks": ()},
+        "wlan0 has neither a gateway to ask nor a target in IPv4",
+    ),
+    ("not-probed", False, {"observed": links(mac="")}, "wlan0 has neither"),
     ("dns-one-uplink", False, {"dns": (("eth0", ("9.9.9.9",)),)}, "of eth0 alone"),
     ("timer-stopped", True, {"units": _unit(TIMER, active="inactive", enabled="disabled")}, TIMER),
     ("check-failed", False, {"units": _unit(SERVICE, active="failed")}, SERVICE),

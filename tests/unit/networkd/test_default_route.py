@@ -9,7 +9,7 @@ import pytest
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor.facts import Finding, NetworkFile
 from netfail_hooks.doctor.rules import diagnose
-from netfail_hooks.networkd.file import has_default_route, parse
+from netfail_hooks.networkd.file import has_default_route, parse, without_gateway
 from netfail_hooks.values import replace
 from tests.support.machine import Machine
 from tests.unit.doctor.test_rules import HEALTHY, routes
@@ -59,6 +59,56 @@ def machine(tmp_path: Path) -> Machine:
     made = Machine(tmp_path)
     made.write(_FILE, "[Match]\nName=wlan0\n\n" + _STATIC)
     return made
+
+
+_MODEM = "[Network]\nAddress=10.64.0.2/30\n"
+_ON_LINK = "[Route]\nDestination=0.0.0.0/0\nScope=link\n"
+_ON_LINK6 = "[Route]\nDestination=::/0\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "families"),
+    [
+        (_MODEM, set()),
+        (_MODEM + "Gateway=10.64.0.1\n", set()),
+        (_MODEM + _ON_LINK, {4}),
+        (_MODEM + _ON_LINK + _ON_LINK6, {4, 6}),
+        (_MODEM + _ON_LINK + "Table=7\n", set()),
+        (_MODEM + _ON_LINK + "Gateway=10.64.0.1\n", set()),
+        (_MODEM + "Gateway=10.64.0.1\n" + _ON_LINK, set()),
+        (_MODEM + _ON_LINK + "[Route]\nGateway=10.64.0.1\n", set()),
+        (_MODEM + "DHCP=yes\n" + _ON_LINK + _ON_LINK6, {6}),
+        (_MODEM + "DefaultRouteOnDevice=yes\n", {4, 6}),
+        ("[Route]\nScope=link\n", set()),
+    ],
+)
+def test_who_has_no_gateway_to_ask(text: str, families: set[int]) -> None:
+    assert without_gateway(parse(text)) == families
+
+
+@pytest.mark.parametrize(
+    ("uplink", "told"),
+    [
+        ("", ["wlan0 has no gateway in IPv4, so rounds of probes have nothing to ask of it"]),
+        ('targets = ["icmp:1.1.1.1"]\n', []),
+        ('targets = ["icmp:2606:4700::1111"]\n', ["wlan0 has no gateway in IPv4"]),
+        ("gateway = false\n", []),
+        ("[check]\ninterval = 0\n", []),
+    ],
+)
+def test_install_tells_what_is_never_asked(
+    machine: Machine, uplink: str, told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.write(_FILE, f"[Match]\nName=wlan0\n{_MODEM}{_ON_LINK}")
+    machine.write(
+        "/etc/netfail-hooks/config.toml",
+        f'[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n{uplink}',
+    )
+    machine.install("--dry-run")
+    notes = [line for line in capsys.readouterr().err.splitlines() if "in IPv" in line]
+    assert len(notes) == len(told)
+    for note, start in zip(notes, told, strict=True):
+        assert note.startswith(f"note: {start}")
 
 
 @pytest.mark.parametrize("how", ["--yes", "--dry-run"])
