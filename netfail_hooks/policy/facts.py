@@ -105,7 +105,8 @@ class Sysctl:
 class Result:
     """How a round of probes of one uplink went: ``tries`` sent to the first good answer.
 
-    ``rtt`` is in microseconds, 0 where none was well; ``reason`` says what was wrong.
+    ``rtt`` is in microseconds, 0 where none was well; ``reason`` says what was wrong. ``silent``
+    are the gateways that were asked and did not answer.
     """
 
     interface: str
@@ -114,6 +115,7 @@ class Result:
     tries: int
     rtt: int
     reason: str
+    silent: tuple[str, ...] = ()
 
 
 @value
@@ -162,6 +164,14 @@ class Observation:
     def default_route(self, interface: str, family: int) -> Route | None:
         """Return networkd's own default route through an interface."""
         return next((r for r in self.defaults(family) if r.interface == interface), None)
+
+    def ways_out(self, interface: str, family: int) -> list[Route]:
+        """Return networkd's own default routes through an interface, of the lowest metric.
+
+        One for each router of its link: the kernel sends some of the traffic by each of them.
+        """
+        found = [route for route in self.defaults(family) if route.interface == interface]
+        return [route for route in found if route.metric == found[0].metric]
 
     def in_use(self, family: int) -> Route | None:
         """Return the default route that the kernel sends by now, ours or not."""

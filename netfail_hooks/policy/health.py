@@ -119,7 +119,7 @@ def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> 
     interface, family = uplink_state.interface, uplink_state.family
     reason = unusable_reason(observed, interface, family)
     if reason or not asks:
-        return replace(uplink_state, reason=reason, fails=0, passes=0)
+        return replace(uplink_state, reason=reason, fails=0, passes=0, silent="")
     for result in observed.probes:
         if (result.interface, result.family) == (interface, family):
             return replace(
@@ -130,6 +130,7 @@ def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> 
                 probed=observed.now,
                 tries=result.tries,
                 rtt=result.rtt,
+                silent=",".join(result.silent),
             )
     return replace(uplink_state, reason=uplink_state.reason if uplink_state.fails else "")
 

@@ -55,13 +55,26 @@ def decide(
 def override(config: Config, observed: Observation, state: State, family: int) -> list[Route]:
     """Return the routes of our own that a family needs now: none when all is well."""
     chosen = state.active_uplink(family)
-    default_route = observed.default_route(chosen, family) if chosen else None
-    if default_route is None or not _differs(config, observed, state, family):
+    ways = observed.ways_out(chosen, family) if chosen else []
+    if not ways:
+        return []
+    silent = _silent(state, chosen, family)
+    owners = [way for way in ways if way.gateway not in silent]
+    lan: list[Route] = []
+    if _differs(config, observed, state, family):
+        lan = _on_lan(config, observed, state, chosen, family)
+    elif not owners or len(owners) == len(ways):
         return []
     return [
         replace(route, metric=config.override_metric, protocol=PROTOCOL, linkdown=False)
-        for route in (*_on_lan(config, observed, state, chosen, family), default_route)
+        for route in (*lan, (owners or ways)[0])
     ]
+
+
+def _silent(state: State, name: str, family: int) -> list[str]:
+    """Return the routers of an uplink's link that did not answer while another one did."""
+    uplink_state = state.uplink_state(name, family)
+    return uplink_state.silent.split(",") if uplink_state and uplink_state.silent else []
 
 
 def _on_lan(

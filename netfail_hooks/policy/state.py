@@ -25,7 +25,8 @@ class UplinkState:
     the length of the last hold-down in seconds, ``down_count`` the link's count of carrier
     losses when last looked at, ``reason`` what ails it now ("" for nothing).
     ``fails`` and ``passes`` count the last rounds of probes in a row that went badly or well,
-    ``probed`` is when the last one was, ``tries`` and ``rtt`` (microseconds) how it went.
+    ``probed`` is when the last one was, ``tries`` and ``rtt`` (microseconds) how it went,
+    ``silent`` which routers of its link did not answer, by commas, while another one did.
     """
 
     interface: str
@@ -41,6 +42,7 @@ class UplinkState:
     tries: int = 0
     rtt: int = 0
     reason: str = ""
+    silent: str = ""
 
     @property
     def is_lost(self) -> bool:
@@ -107,7 +109,7 @@ _KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active]] = {
     "owner": AddressOwner,
     "active": Active,
 }
-_TEXTS = {"interface", "state", "reason", "address"}
+_TEXTS = {"interface", "state", "reason", "address", "silent"}
 _EMPTY = "-"
 
 
@@ -158,6 +160,9 @@ def _item(
             settings[name] = text.replace("_", " ") if name == "reason" else text
     if settings["family"] not in FAMILIES:
         raise ValueError("not a family")
+    silent = settings.get("silent", "").split(",")
+    if not all(is_address(settings["family"], one) for one in silent if one):
+        raise ValueError("not routers of its family")
     if "address" in settings and not is_address(settings["family"], settings["address"]):
         raise ValueError("not an address of its family")
     return kind(**settings)

@@ -5,6 +5,9 @@ has its ``timeout`` after the last one, so a single round is enough to be sure. 
 soon as every uplink's policy is met. With two NICs on one subnet a bound source address would
 prove nothing, since the echo leaves by the other one: every socket is bound to its device.
 
+Of several routers on an uplink's link one is enough, but each is asked: traffic goes by those that
+answer (policy/routes.py).
+
 Targets are not asked through a standby that shares the carrier's gateway. The kernel would tell
 the LAN that our address is there now, and traffic would follow. Its gateway is asked instead,
 and what the carrier finds beyond that gateway holds for the standby too.
@@ -50,7 +53,8 @@ SPACING = 0.2  # seconds between two tries
 class ProbeTarget:
     """One uplink in one family while it is being probed.
 
-    ``gateway`` is asked too, but its answer doesn't count: it tells where the trouble is.
+    ``wires`` are its targets', ``routers`` its gateways' by address. One gateway's answer is
+    ``needed``; else they tell where the trouble is.
     """
 
     def __init__(
@@ -58,15 +62,19 @@ class ProbeTarget:
         uplink: Uplink,
         family: int,
         wires: list[ProbeSocket],
-        gateway: ProbeSocket | None = None,
+        routers: dict[str, ProbeSocket] | None = None,
+        *,
+        needed: bool = False,
     ) -> None:
         self.uplink = uplink
         self.family = family
         self.silent = wires
-        self.gateway = gateway
-        self.gateway_answered = False
+        self.routers = routers or {}
+        self.needed = needed
+        self.mute = dict(self.routers)
         self.total = len(wires)
         self.tries = 0
+        self.enough = 0  # tries after which the policy was met
         self.due = 0.0  # monotonic seconds: the next try, or after the last one the end
         self.asked = 0.0
         self.rtt = 0  # microseconds
@@ -76,11 +84,17 @@ class ProbeTarget:
     def healthy(self) -> bool:
         """Tell whether the uplink's policy is met."""
         answers = self.total - len(self.silent)
-        return answers >= (self.total if self.uplink.policy == "all" else 1)
+        wanted = self.total if self.uplink.policy == "all" else min(self.total, 1)
+        return answers >= wanted and not (self.needed and not self.gateway_answered)
+
+    @property
+    def gateway_answered(self) -> bool:
+        """Tell whether a router has answered."""
+        return len(self.mute) < len(self.routers)
 
     def is_over(self, now: float) -> bool:
         """Ask (again) if it is time to; tell whether nothing more is to come."""
-        if self.healthy:
+        if self.healthy and (len(self.routers) < 2 or not self.mute):
             return True
         if now >= self.due:
             if self.tries == self.uplink.failures:
@@ -101,8 +115,7 @@ class ProbeTarget:
 
     def wires(self) -> list[ProbeSocket]:
         """Return what has not answered yet."""
-        aside = [self.gateway] if self.gateway and not self.gateway_answered else []
-        return [*self.silent, *aside]
+        return [*self.silent, *self.mute.values()]
 
     def receive(self, wire: ProbeSocket) -> bool:
         """Read from a wire; tell whether there is no more to wait for on it."""
@@ -112,19 +125,28 @@ class ProbeTarget:
         except OSError as error:
             self.reason = f"{wire.name}: {error.strerror}"
             return True
-        if wire is self.gateway:
-            self.gateway_answered = True
-            return True
-        self.silent.remove(wire)
-        self.rtt = round((time.monotonic() - self.asked) * 1_000_000)
+        took = round((time.monotonic() - self.asked) * 1_000_000)
+        if wire in self.silent:
+            self.silent.remove(wire)
+            self.rtt = took
+        else:
+            if self.needed and not self.gateway_answered:
+                self.rtt = took
+            self.mute = {at: one for at, one in self.mute.items() if one is not wire}
+        if self.healthy and not self.enough:
+            self.enough = self.tries
         return True
 
     def result(self) -> Result:
         """Return how it went."""
-        silent = ", ".join(wire.name for wire in self.silent)
+        missed = [] if self.gateway_answered or not self.needed else list(self.mute.values())
+        silent = ", ".join(wire.name for wire in (*missed, *self.silent))
         reason = "" if self.healthy else self.reason or f"no answer from {silent}"
         name = self.uplink.interface
-        return Result(name, self.family, self.healthy, self.tries, self.rtt, reason)
+        tries = self.enough or self.tries
+        # One that had no time to answer isn't silent, nor is one among none that answers.
+        mute = tuple(self.mute) if self.gateway_answered else ()
+        return Result(name, self.family, self.healthy, tries, self.rtt, reason, mute)
 
 
 class Standby(ProbeTarget):
@@ -171,42 +193,55 @@ def _subjects(config: Config, observed: Observation, only: str) -> Iterator[Prob
             link = observed.link(uplink.interface)
             own = observed.own_addresses(uplink.interface, family)
             if route and link and link.carrier and own and only in ("", uplink.interface):
-                able = uplink.probed and route.gateway and link.mac
-                shares = _shares_gateway(observed, route)
+                shares = bool(link.mac) and _shares_gateway(observed, route)
                 sender = "" if shares else own[0].address
                 try:
-                    wire = gateway_wire(link, family, route.gateway, sender) if able else None
-                    subject = _subject(uplink, family, wire, shares=shares)
+                    routers: dict[str, ProbeSocket] = {
+                        gateway: gateway_wire(link, family, gateway, sender)
+                        for gateway in _gateways(uplink, observed, family)
+                        if link.mac
+                    }
+                    subject = _subject(uplink, family, routers, shares=shares)
                 except PermissionError:
                     raise
                 except OSError:
                     continue  # it has gone since we looked, and the next look tells
-                if subject.total:
+                if subject.wires():
                     yield subject
 
 
+def _gateways(uplink: Uplink, observed: Observation, family: int) -> list[str]:
+    """Return whom to ask; of several one alone where their word is not to count."""
+    asked = uplink.gateway or any(target.family == family for target in uplink.targets)
+    found = [
+        route.gateway for route in observed.ways_out(uplink.interface, family) if route.gateway
+    ]
+    return (found if uplink.gateway else found[:1]) if asked else []
+
+
 def _subject(
-    uplink: Uplink, family: int, gateway: ProbeSocket | None, *, shares: bool
+    uplink: Uplink, family: int, routers: dict[str, ProbeSocket], *, shares: bool
 ) -> ProbeTarget:
-    """Return what to ask of an uplink: a target's answer proves more than the gateway's."""
+    """Return what to ask of an uplink: a target's answer proves more than a gateway's."""
     targets = [target for target in uplink.targets if target.family == family]
-    asked: list[ProbeSocket] = [gateway] if gateway else []
     if not targets:
-        return ProbeTarget(uplink, family, asked if uplink.gateway else [])
+        return ProbeTarget(uplink, family, [], routers, needed=True)
     if shares:
-        return Standby(uplink, family, asked)
+        return Standby(uplink, family, [], routers, needed=True)
     from netfail_hooks.probe.targets import target_wire
 
     wires: list[ProbeSocket] = [target_wire(target, uplink.interface) for target in targets]
-    if uplink.gateway and uplink.policy == "all":
-        return ProbeTarget(uplink, family, [*asked, *wires])
-    return ProbeTarget(uplink, family, wires, gateway)
+    needed = bool(routers) and uplink.gateway and uplink.policy == "all"
+    return ProbeTarget(uplink, family, wires, routers, needed=needed)
 
 
 def _shares_gateway(observed: Observation, route: Route) -> bool:
     """Tell whether another uplink carries the traffic, to the same gateway on the same LAN."""
     in_use = observed.in_use(route.family)
-    if not in_use or in_use.interface == route.interface or in_use.gateway != route.gateway:
+    if not in_use or in_use.interface == route.interface:
+        return False
+    ways = {way.gateway for way in observed.ways_out(route.interface, route.family)}
+    if not in_use.gateway or in_use.gateway not in ways:
         return False
     return any(
         contains(prefix.destination, address.address)

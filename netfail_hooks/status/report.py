@@ -129,6 +129,9 @@ def _family(found: Sources, uplink: Uplink, family: int) -> Family:
         rounds_passed=uplink_state.passes if uplink_state else 0,
         rounds_to_go=_rounds_to_go(found.config, uplink_state) if asks else 0,
         asked=asks,
+        silent=tuple(uplink_state.silent.split(","))
+        if uplink_state and uplink_state.silent
+        else (),
         probe=_probe(observed.now, uplink_state),
         addresses=tuple(f"{a.address}/{a.length}" for a in observed.own_addresses(name, family)),
         gateway=default_route.gateway if default_route else "",

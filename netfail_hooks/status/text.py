@@ -68,6 +68,8 @@ def _family(family: Family, paint: Paint) -> list[str]:
     if family.gateway:
         where += f" via {family.gateway} metric {family.metric}"
     lines.append(f"        {where}")
+    if family.silent:
+        lines.append(f"        no answer from router {', '.join(family.silent)}: not used")
     if not (family.asked or family.reason):
         lines.append("        not probed: there is neither a gateway nor a target to ask")
     elif family.probe:

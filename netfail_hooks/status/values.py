@@ -24,6 +24,7 @@ class Family:
     """An uplink in one family. Times are seconds; None is what we cannot know.
 
     ``chosen``: the last run would have it carry the traffic; ``carries``: the kernel does.
+    ``silent`` are routers of its link that did not answer in the last round while another did.
     ``asked``: there is something that probes can ask, a gateway or a target.
     ``rounds_failed`` and ``rounds_passed`` are the last rounds of probes in a row that did,
     ``rounds_to_go`` how many more must go well before it takes the traffic back.
@@ -41,6 +42,7 @@ class Family:
     rounds_passed: int
     rounds_to_go: int
     asked: bool
+    silent: tuple[str, ...]
     probe: Probe | None
     addresses: tuple[str, ...]
     gateway: str
