@@ -122,6 +122,11 @@ def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> 
         return replace(uplink_state, reason=reason, fails=0, passes=0, silent="")
     for result in observed.probes:
         if (result.interface, result.family) == (interface, family):
+            silent = ",".join(result.silent)
+            # What was asked beyond a router that turns out silent says nothing of the uplink:
+            # from now on traffic goes by one that answers, and the next round tells.
+            if not result.healthy and silent not in ("", uplink_state.silent):
+                return replace(uplink_state, probed=observed.now, silent=silent)
             return replace(
                 uplink_state,
                 reason=result.reason,
@@ -130,7 +135,7 @@ def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> 
                 probed=observed.now,
                 tries=result.tries,
                 rtt=result.rtt,
-                silent=",".join(result.silent),
+                silent=silent,
             )
     return replace(uplink_state, reason=uplink_state.reason if uplink_state.fails else "")
 

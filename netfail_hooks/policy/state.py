@@ -160,8 +160,8 @@ def _item(
             settings[name] = text.replace("_", " ") if name == "reason" else text
     if settings["family"] not in FAMILIES:
         raise ValueError("not a family")
-    silent = settings.get("silent", "").split(",")
-    if not all(is_address(settings["family"], one) for one in silent if one):
+    silent = settings.get("silent")
+    if silent and not all(is_address(settings["family"], one) for one in silent.split(",")):
         raise ValueError("not routers of its family")
     if "address" in settings and not is_address(settings["family"], settings["address"]):
         raise ValueError("not an address of its family")

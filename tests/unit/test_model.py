@@ -31,7 +31,7 @@ _small = st.integers(0, 63)
 _setups = st.builds(
     Setup,
     st.lists(
-        st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 1), st.integers(0, 4)),
+        st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 1), st.integers(0, 4)),
         min_size=2,
         max_size=6,
     ).map(tuple),

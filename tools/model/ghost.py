@@ -43,12 +43,14 @@ class Ghost:
         self.now = 0
         self.of: dict[Key, Seen] = {}
         self._asked: set[Key] = set()
+        self.silent: dict[Key, tuple[str, ...]] = {}  # routers, by the last round that told
         self._returns: dict[Key, int] = {}
         self._way: dict[int, str] = {}
 
     def forget(self) -> None:
         """Forget all, as the core does when /run is emptied."""
         self.of.clear()
+        self.silent.clear()
         self._returns.clear()
         self._way.clear()
 
@@ -71,8 +73,10 @@ class Ghost:
         broken = not (link and link.up and link.carrier and _has_way(observed, *key))
         if broken or key not in self._asked:
             one.mute = False
+            self.silent.pop(key, None)
         elif result is not None:
             one.mute = not result.healthy
+            self.silent[key] = result.silent
         losses = link.down_count if link else 0
         blip = losses != one.losses and one.known and not one.bad and not first
         if one.bad or blip:

@@ -56,12 +56,27 @@ def lan_follows(one: Machine, family: int) -> None:
         lost = one.ghost.of[name, family].lost and not one.ghost.may(name, family)
         if name == chosen or net.lan != here.lan or not lost:
             continue
-        for host in {here.gateway, here.host_at(200)} - {"fe80::1"}:
+        for host in {*here.routers, here.host_at(200)} - {"fe80::1"}:
             if one.kernel.way(family, host) == name:
                 raise BrokenError(f"I2: {host} is sent for by {name}, not by {chosen}")
         for kept in one.state.known_addresses if one.config.follow_addresses else ():
             if (kept.interface, kept.family) == (name, family) and kept.address not in there:
                 raise BrokenError(f"I2: {kept.address} of {name} doesn't follow to {chosen}")
+
+
+def router_answers(one: Machine, family: int) -> None:
+    """Raise BrokenError where traffic goes by a router that was silent while another answered."""
+    chosen = one.state.active_uplink(family)
+    silent = one.ghost.silent.get((chosen, family), ())
+    ways = [
+        r
+        for r in one.kernel.routes
+        if (r.interface, r.family, r.destination) == (chosen, family, "default")
+    ]
+    best = [r for r in ways if r.metric == min(way.metric for way in ways)]
+    bad = [r.gateway for r in best if r.gateway in silent]
+    if bad and any(r.gateway not in silent for r in ways):
+        raise BrokenError(f"I2: IPv{family} by the router {bad[0]} of {chosen}, which is silent")
 
 
 def ended(one: Machine, observed: Observation) -> None:
@@ -70,7 +85,9 @@ def ended(one: Machine, observed: Observation) -> None:
         right, way = _truth(one, observed, family), one.kernel.way(family)
         if right not in ("", way):
             raise BrokenError(f"I4: IPv{family} ends on {way}, not on {right}")
-    if not one.sick and all(_is_whole(one, observed, net) for net in one.networkd.nets):
+    if not (one.sick or one.silent) and all(
+        _is_whole(one, observed, net) for net in one.networkd.nets
+    ):
         routes = [str(SetRoute(route)) for route in observed.routes if route.ours]
         moved = [str(AddAddress(address)) for address in observed.addresses if address.ours]
         if routes or moved:
@@ -79,6 +96,11 @@ def ended(one: Machine, observed: Observation) -> None:
 
 def _truth(one: Machine, observed: Observation, family: int) -> str:
     """Return the most preferred uplink that works, else the most preferred with carrier."""
+    bad = {
+        name
+        for name in one.config.names()
+        if (name, family) in one.sick or one.is_cut_off(name, family)
+    }
     ways = [
         uplink
         for uplink in one.config.uplinks
@@ -89,10 +111,7 @@ def _truth(one: Machine, observed: Observation, family: int) -> str:
         uplink
         for uplink in ways
         if observed.own_addresses(uplink.interface, family)
-        and not (
-            (uplink.interface, family) in one.sick
-            and one.ghost.asks(observed, uplink.interface, family)
-        )
+        and not (uplink.interface in bad and one.ghost.asks(observed, uplink.interface, family))
     ]
     return next((uplink.interface for uplink in healthy or ways), "")
 

@@ -86,6 +86,7 @@ class Machine:
         self.state = State()
         self.now = 1_000_000
         self.sick: set[tuple[str, int]] = set()
+        self.silent: set[tuple[str, int, str]] = set()  # routers, while others may answer
         self.called: dict[str, str] = {}  # by the dispatcher, which keeps an adapter's first name
         for name in self.config.names():
             self.networkd.configure(name, self.now)
@@ -162,6 +163,13 @@ class Machine:
         key = (self._name(a), FAMILIES[b % 2])
         self.sick.symmetric_difference_update({key})
 
+    def _silence(self, a: int, b: int) -> None:
+        """One router of an uplink's link falls silent, or answers again."""
+        net = self._net(a)
+        if len(net.routers) > 1:
+            one = (net.name, net.family, net.routers[b % 2])
+            self.silent.symmetric_difference_update({one})
+
     def _fix(self, a: int, b: int) -> None:
         """Everything works again, for one uplink or for all; nobody was told."""
         for name in self.config.names() if b % 2 else (self._name(a),):
@@ -171,6 +179,7 @@ class Machine:
             for net in self.networkd.of(name):
                 net.served = True
                 self.sick.discard((name, net.family))
+                self.silent -= {(name, net.family, one) for one in net.routers}
             self._configure(self.config.names().index(name), 0)
 
     def _neighbours(self, a: int, b: int) -> None:
@@ -229,14 +238,7 @@ class Machine:
         """Return what a round of probes would bring now."""
         observed = self.kernel.look(self.now)
         return tuple(
-            Result(
-                name,
-                family,
-                (name, family) not in self.sick,
-                1,
-                400,
-                "mute" if (name, family) in self.sick else "",
-            )
+            self._result(name, family)
             for name in ([only] if only else self.config.names())
             for family in FAMILIES
             if self.kernel.has_carrier(name)
@@ -244,3 +246,24 @@ class Machine:
             and observed.own_addresses(name, family)
             and observed.default_route(name, family)
         )
+
+    def _result(self, name: str, family: int) -> Result:
+        """Return what a round brings: of several routers one is enough, of targets all are sick."""
+        silent = tuple(
+            one for mute, four, one in sorted(self.silent) if (mute, four) == (name, family)
+        )
+        healthy = (name, family) not in self.sick and not self.is_cut_off(name, family)
+        told = silent if healthy else ()
+        return Result(name, family, healthy, 1, 400, "" if healthy else "mute", told)
+
+    def is_cut_off(self, name: str, family: int) -> bool:
+        """Tell whether no router of an uplink's link answers though each is asked."""
+        uplink = self.config.uplinks[self.config.names().index(name)]
+        routers = {
+            (n.name, n.family, one)
+            for n in self.networkd.of(name)
+            if n.family == family
+            for one in n.routers
+        }
+        asked = uplink.gateway and not any(one.family == family for one in uplink.targets)
+        return asked and bool(routers) and routers <= self.silent

@@ -9,8 +9,8 @@ from netfail_hooks.values import replace
 from tools.model.kernel import Kernel
 
 LEASE = 3_600_000  # ms
-KINDS = {4: ("", "static", "dhcp", "raw"), 6: ("", "static", "ra", "raw")}
-_PROTOCOLS = {"static": 4, "raw": 4, "dhcp": 16, "ra": 9}  # linux/rtnetlink.h
+KINDS = {4: ("", "static", "dhcp", "raw", "twin"), 6: ("", "static", "ra", "raw", "twin")}
+_PROTOCOLS = {"static": 4, "raw": 4, "twin": 4, "dhcp": 16, "ra": 9}  # linux/rtnetlink.h
 _KERNEL = 2
 
 
@@ -42,6 +42,11 @@ class Net:
         if self.kind == "ra":
             return "fe80::1"
         return self.host_at(1)
+
+    @property
+    def routers(self) -> tuple[str, ...]:
+        """Return all routers of its link: of one metric, each in use."""
+        return (self.gateway, self.host_at(2)) if self.kind == "twin" else (self.gateway,)
 
     @property
     def address(self) -> str:
@@ -102,17 +107,18 @@ class Networkd:
         shared = self._sharing(net)
         if net.family == 4 and len(shared) > 1:
             source = shared[0].address
-        self._put(
-            Route(
-                net.name,
-                net.family,
-                "default",
-                net.metric,
-                net.gateway,
-                source=source,
-                protocol=protocol,
+        for gateway in net.routers:
+            self._put(
+                Route(
+                    net.name,
+                    net.family,
+                    "default",
+                    net.metric,
+                    gateway,
+                    source=source,
+                    protocol=protocol,
+                )
             )
-        )
 
     def restart(self) -> None:
         """Start again, as up to systemd 252: of static IPv4 addresses the metric is forgotten."""
@@ -129,11 +135,11 @@ class Networkd:
         ]
 
     def _put(self, route: Route) -> None:
-        place = (route.interface, route.family, route.destination, route.metric)
+        place = (route.interface, route.family, route.destination, route.metric, route.gateway)
         self._kernel.routes = [
             r
             for r in self._kernel.routes
-            if (r.interface, r.family, r.destination, r.metric) != place
+            if (r.interface, r.family, r.destination, r.metric, r.gateway) != place
         ]
         self._kernel.routes.append(route)
 

@@ -35,6 +35,7 @@ WEIGHTS = {
     "forget": 1,
     "ask": 2,
     "rename": 2,
+    "silence": 4,
     "hook": 10,
     "hook_and_probe": 6,
     "check": 12,
@@ -110,7 +111,7 @@ def draw(seed: int, length: int = LIFE) -> Life:
 
 
 def _kind(rng: random.Random) -> int:
-    return rng.choice((0, 1, 1, 1, 1, 2, 2, 2, 2, 3))
+    return rng.choice((0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 4))
 
 
 def shrink(life: Life) -> Life:

@@ -175,6 +175,7 @@ class Trial(Machine):
             for family in FAMILIES:
                 self.ghost.judge(self.kernel.way(family), observed, family)
                 laws.lan_follows(self, family)
+                laws.router_answers(self, family)
         else:
             self.ghost.lose_track()
 

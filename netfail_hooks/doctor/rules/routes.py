@@ -80,7 +80,14 @@ def not_probed(facts: Facts) -> Iterator[Symptom]:
     """Find a family of an uplink of which rounds of probes have nothing to ask, unmeant."""
     if not (facts.observed and facts.config and facts.config.interval) or facts.mode == "bond":
         return
+    low = {
+        route.interface
+        for route in _defaults(facts)
+        if route.metric <= facts.config.override_metric
+    }
     for uplink in facts.config.uplinks:
+        if uplink.interface in low:
+            continue  # metric-too-low tells of a route that is not meant to be there
         mute = [
             f"IPv{family}"
             for family in FAMILIES

@@ -202,6 +202,23 @@ def test_a_round_is_noted() -> None:
     assert (cured.state, cured.passes, cured.fails, cured.reason) == ("recovering", 1, 0, "")
 
 
+def test_routers_that_are_silent_are_noted_until_something_else_ails_it() -> None:
+    told = _judged(UP, replace(_round(), silent=("10.0.0.1", "10.0.0.3")))
+    assert (told.state, told.silent) == ("up", "10.0.0.1,10.0.0.3")
+    assert _judged(told).silent == told.silent
+    assert _judged(told, _round()).silent == ""
+    assert _judged(told, observed=NO_CARRIER).silent == ""
+
+
+def test_a_target_beyond_a_silent_router_has_another_round() -> None:
+    """Traffic goes by the other router then."""
+    mute = replace(_round(healthy=False), silent=("10.0.0.1",))
+    first = _judged(UP, mute)
+    assert (first.state, first.silent, first.fails) == ("up", "10.0.0.1", 0)
+    assert _judged(first, mute).state == "down"
+    assert _judged(first, replace(_round(), silent=("10.0.0.1",))).state == "up"
+
+
 @pytest.mark.parametrize(
     "other", [_round(healthy=False, interface="wlan0"), _round(healthy=False, family=6)]
 )

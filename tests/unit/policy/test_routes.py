@@ -37,6 +37,35 @@ def test_an_override_is_never_marked_dead_and_is_ours(world: World) -> None:
     assert {(route.linkdown, route.ours, route.metric) for route in made} == {(False, True, 50)}
 
 
+@pytest.mark.parametrize(
+    ("silent", "gateway"),
+    [
+        ("", ""),
+        ("fd00:1::1", "fd00:1::9"),
+        ("fd00:1::9", "fd00:1::1"),
+        ("fd00:1::7", ""),
+        ("fd00:1::1,fd00:1::9", ""),
+    ],
+)
+def test_traffic_goes_by_a_router_that_answers(world: World, silent: str, gateway: str) -> None:
+    """Its uplink has two of one metric, of which the kernel uses both."""
+    observed = world.look()
+    first = next(r for r in observed.routes if (r.interface, r.gateway) == ("eth0", "fd00:1::1"))
+    observed = replace(observed, routes=(*observed.routes, replace(first, gateway="fd00:1::9")))
+    known = tuple(
+        replace(one, silent=silent) if (one.interface, one.family) == ("eth0", 6) else one
+        for one in world.state.uplinks
+    )
+    state = replace(world.state, uplinks=known)
+    made = [
+        c.route
+        for c in decide(world.config, observed, state, next_state(world.config, observed, state))
+        if isinstance(c, SetRoute)
+    ]
+    wanted = [replace(first, gateway=gateway, metric=50, protocol=157)] if gateway else []
+    assert made == wanted
+
+
 def test_moved_addresses_keep_their_time_and_ipv6_ones_are_not_chosen(world: World) -> None:
     world.event("eth0", "no-carrier")
     world.reconcile()

@@ -19,7 +19,24 @@ from netfail_hooks.values import fields
 from tests.conftest import Tried
 
 WHOLE = State(
-    (UplinkState("eth0", 4, "down", 5, 6, 10, 2, 1, 0, 7, 2, 0, "no answer from 10.0.0.1"),),
+    (
+        UplinkState(
+            "eth0",
+            4,
+            "down",
+            5,
+            6,
+            10,
+            2,
+            1,
+            0,
+            7,
+            2,
+            0,
+            "no answer from 10.0.0.1",
+            "10.0.0.1,10.0.0.3",
+        ),
+    ),
     (KnownAddress("eth0", 6, "fd00::2", 64, 99),),
     (AddressOwner(4, "10.0.0.2", ""),),
     (Active(4, "wlan0", 8),),
@@ -61,6 +78,9 @@ def test_standings_and_carriers_by_name() -> None:
         ("owner 4 10.0.0.2", "owner 4 fd00::2"),
         ("owner 4 10.0.0.2", "owner 4 -"),
         ("known eth0 6", "known eth0 4"),
+        ("10.0.0.1,10.0.0.3", "10.0.0.1,fd00::3"),
+        ("10.0.0.1,10.0.0.3", "10.0.0.1,"),
+        ("10.0.0.1,10.0.0.3", ","),
     ],
 )
 def test_what_does_not_fit_is_refused(old: str, new: str) -> None:

@@ -337,6 +337,84 @@ def test_a_gateways_answer_does_not_make_up_for_a_targets(lan: Lan) -> None:
     assert [lan.wires[at].name for at in lan.watched] == [FOUR.address], "nor listened to"
 
 
+# --- several routers of one link ----------------------------------------------------------------
+
+SECOND = "192.168.1.2"
+
+
+def _two(observed: Observation) -> Observation:
+    """Return what is seen where eth0's link has a second router, of the same metric."""
+    first = next(
+        one for one in observed.routes if (one.interface, one.gateway) == ("eth0", GATEWAY)
+    )
+    return replace(observed, routes=(*observed.routes, replace(first, gateway=SECOND)))
+
+
+@pytest.mark.parametrize(
+    ("mute", "healthy", "silent", "took"),
+    [
+        ([], True, (), 0.0004),
+        ([GATEWAY], True, (GATEWAY,), 0.7),
+        ([SECOND], True, (SECOND,), 0.7),
+        ([GATEWAY, SECOND], False, (), 0.7),
+    ],
+)
+def test_each_router_is_asked_and_one_is_enough(
+    lan: Lan, mute: list[str], silent: tuple[str, ...], took: float, *, healthy: bool
+) -> None:
+    lan.manners = {f"eth0 {one}": SILENT for one in mute}
+    (found,) = probe(_config(), _two(_seen()), "eth0")
+    assert (found.healthy, found.tries, found.silent) == (healthy, 1 if healthy else 2, silent)
+    assert found.rtt == (400 if healthy else 0)
+    assert lan.now - 1000 == pytest.approx(took)
+    if not healthy:
+        assert found.reason == f"no answer from {GATEWAY}, {SECOND}"
+
+
+def test_another_metrics_router_is_not_in_use_and_not_asked(lan: Lan) -> None:
+    observed = _seen()
+    first = next(one for one in observed.routes if one.gateway)
+    more = (replace(first, gateway=SECOND, metric=700), replace(first, protocol=157, metric=50))
+    probe(_config(), replace(observed, routes=(*observed.routes, *more)), "eth0")
+    assert lan.asked() == {GATEWAY: 1}
+
+
+@pytest.mark.parametrize(
+    ("policy", "gateway", "asked", "silent"),
+    [
+        ("any", True, {GATEWAY: 1, SECOND: 2, FOUR.address: 1}, (SECOND,)),
+        ("all", True, {GATEWAY: 1, SECOND: 2, FOUR.address: 1}, (SECOND,)),
+        ("any", False, {GATEWAY: 1, FOUR.address: 1}, ()),
+    ],
+)
+def test_beside_targets_routers_are_judged_where_their_word_counts(
+    lan: Lan, policy: str, asked: dict[str, int], silent: tuple[str, ...], *, gateway: bool
+) -> None:
+    lan.manners = {f"eth0 {SECOND}": SILENT}
+    config = _config(targets=(FOUR,), policy=policy, gateway=gateway)
+    (found,) = probe(config, _two(_seen()), "eth0")
+    assert (found.healthy, found.silent, found.tries) == (True, silent, 1)
+    assert lan.asked() == asked
+
+
+def test_a_standby_shares_a_gateway_that_is_one_of_its_own(lan: Lan) -> None:
+    """The carrier sends by the second router, since the first one is silent."""
+    observed = _seen()
+    routes = [
+        replace(one, gateway=SECOND) if (one.interface, one.gateway) == ("eth0", GATEWAY) else one
+        for one in observed.routes
+    ]
+    first = next(
+        one for one in observed.routes if (one.interface, one.gateway) == ("wlan0", GATEWAY)
+    )
+    probe(
+        _config(targets=(FOUR,)),
+        replace(observed, routes=(*routes, replace(first, gateway=SECOND))),
+    )
+    assert {own for name, _, _, own in lan.questions if name == "wlan0"} == {""}
+    assert len([wire for wire in lan.wires if wire.name == FOUR.address]) == 1
+
+
 # --- standbys -----------------------------------------------------------------------------------
 
 
