@@ -7,10 +7,10 @@ import os
 import shutil
 import subprocess
 
-from netfail_hooks import again
 from netfail_hooks.errors import Problem
 from netfail_hooks.install.units import SERVICE, TIMER
 from netfail_hooks.paths import Paths
+from netfail_hooks.reconcile import again
 
 _COMMAND_PATIENCE = 30
 

@@ -66,7 +66,7 @@ def run(
         changed = recorder.is_transition(done)
         _conclude(paths, done, changed=changed)
     if not config.interval:
-        from netfail_hooks import again
+        from netfail_hooks.reconcile import again
 
         again.arrange(done)
     if config.textfile and (changed or not interface):

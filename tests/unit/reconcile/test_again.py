@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netfail_hooks import again
 from netfail_hooks.install import units
 from netfail_hooks.policy.state import State, UplinkState
+from netfail_hooks.reconcile import again
 from netfail_hooks.values import replace
 from tests.support.world import config_of
 
