@@ -87,20 +87,23 @@ def _judge_one(
 ) -> UplinkState:
     interface = uplink.interface
     link = observed.link(interface)
-    count = link.down_count if link else 0
-    known = old or UplinkState(interface, family, "absent", observed.now, down_count=count)
-    if known.down_count != count:
+    count, index = (link.down_count, link.index) if link else (0, 0)
+    known = old or UplinkState(
+        interface, family, "absent", observed.now, down_count=count, index=index
+    )
+    away = known.down_count != count or known.index not in (0, index)
+    if away:
         known = replace(known, passes=0)  # a link that was away has to prove itself anew
     asks = can_ask(uplink, observed, family)
-    now = replace(_probed(known, observed, asks=asks), down_count=count)
+    now = replace(_probed(known, observed, asks=asks), down_count=count, index=index)
     if old is None:
         return replace(now, state="absent" if now.reason else "up")
     if now.reason:
         return _lost(config, now, observed.now) if old.state in ("up", "recovering") else now
     if old.state == "down":
         return _hold(now, observed.now)
-    # A carrier that went and came back between two looks was lost all the same.
-    if old.state in ("up", "recovering") and count != old.down_count:
+    # A carrier, or an adapter, that went and came back between two looks was lost all the same.
+    if old.state in ("up", "recovering") and away:
         return _hold(_lost(config, now, observed.now), observed.now)
     proven = not asks or now.passes >= config.successes
     if old.state == "absent" or (

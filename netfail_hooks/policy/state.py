@@ -27,6 +27,7 @@ class UplinkState:
     ``fails`` and ``passes`` count the last rounds of probes in a row that went badly or well,
     ``probed`` is when the last one was, ``tries`` and ``rtt`` (microseconds) how it went,
     ``silent`` which routers of its link did not answer, by commas, while another one did.
+    ``index`` is the interface's number: one that is plugged in again has another (0: not known).
     """
 
     interface: str
@@ -43,6 +44,7 @@ class UplinkState:
     rtt: int = 0
     reason: str = ""
     silent: str = ""
+    index: int = 0
 
     @property
     def is_lost(self) -> bool:

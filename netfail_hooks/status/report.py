@@ -108,7 +108,11 @@ def _is_as_chosen(uplinks: tuple[UplinkReport, ...]) -> bool:
 def _family(found: Sources, uplink: Uplink, family: int) -> Family:
     name, observed = uplink.interface, found.observed
     uplink_state = found.state.uplink_state(name, family) if found.state else None
-    default_route = observed.default_route(name, family)
+    silent = tuple(uplink_state.silent.split(",")) if uplink_state and uplink_state.silent else ()
+    lookups = observed.ways_out(name, family)
+    default_route = next(
+        (way for way in lookups if way.gateway not in silent), lookups[0] if lookups else None
+    )
     used = next((way for way in found.lookups if (":" in way.destination) == (family == 6)), None)
     reason = unusable_reason(observed, name, family)
     # Of what has no route now, only the config tells what there will be to ask.
@@ -129,9 +133,7 @@ def _family(found: Sources, uplink: Uplink, family: int) -> Family:
         rounds_passed=uplink_state.passes if uplink_state else 0,
         rounds_to_go=_rounds_to_go(found.config, uplink_state) if asks else 0,
         asked=asks,
-        silent=tuple(uplink_state.silent.split(","))
-        if uplink_state and uplink_state.silent
-        else (),
+        silent=silent,
         probe=_probe(observed.now, uplink_state),
         addresses=tuple(f"{a.address}/{a.length}" for a in observed.own_addresses(name, family)),
         gateway=default_route.gateway if default_route else "",

@@ -150,6 +150,27 @@ def test_an_uplink_that_changes_between_look_and_act(
     _heal(installed)
 
 
+def test_an_adapter_that_is_plugged_in_again_between_look_and_act(
+    installed: Lab, tried: Tried
+) -> None:
+    """It has another number then; a hook that goes by the old one changes nothing."""
+    tried("changes between look and act", 1)
+
+    def befall(lab: Lab) -> None:
+        lab.remove("wlan0")
+        lab.port("wlan0")
+        lab.wait_routable("wlan0")
+
+    _pull(installed)
+    done = _late(installed, [_HOOK], befall)
+    assert _NO_DEFAULT in done.stderr
+    assert _ours(installed) == {}
+    again = installed.run(_HOOK, environment=_EVENT)
+    assert again.returncode == 0, again.stderr
+    assert _ours(installed) == _led(installed.used_uplink())
+    _heal(installed)
+
+
 @pytest.mark.parametrize(
     ("error", "when", "left"),
     [

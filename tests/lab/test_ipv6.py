@@ -9,7 +9,7 @@ import pytest
 
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import gateway6
-from tests.lab.suite import SETTLED, install, wait_used
+from tests.lab.suite import SETTLED, install, wait, wait_used
 
 
 @pytest.fixture
@@ -82,3 +82,39 @@ def test_install_leaves_no_route_of_the_files_before_it(make_lab: Callable[..., 
 
 def _routes6(lab: Lab, which: str) -> str:
     return lab.run("ip", "-6", "route", "show", which).stdout
+
+
+def test_a_machine_without_ipv4_fails_over(make_lab: Callable[..., Lab]) -> None:
+    lab = make_lab(start=False)
+    for port in lab.ports.values():
+        lab.write(
+            f"/etc/systemd/network/20-{port.name}.network",
+            f"[Match]\nName={port.name}\n[Network]\nAddress={port.host6}/64\n"
+            f"Gateway={gateway6(port.segment)}\n",
+        )
+    lab.start()
+    install(lab)
+    wait_used(lab, "eth0", 6)
+    assert lab.netfail("status").returncode == 0
+    assert "nothing is wrong" in lab.netfail("doctor").stdout
+    with lab.timer(0.5):
+        lab.cable_out("eth0")
+        wait_used(lab, "wlan0", 6)
+        lab.cable_in("eth0")
+        wait(lambda: lab.netfail("status").returncode == 0 and not _ours(lab), "all well")
+    assert lab.used_uplink(6) == "eth0"
+
+
+def test_a_router_that_advertises_late_is_used(make_lab: Callable[..., Lab]) -> None:
+    """No event tells of it: the uplink is routable by IPv4 already."""
+    lab = make_lab()
+    install(lab)
+    assert lab.used_uplink(6) == ""
+    lab.start_dhcp()
+    with lab.timer(0.5):
+        wait_used(lab, "eth0", 6)
+        wait(lambda: "eth0 IPv6 up" in lab.netfail("log").stdout, "word of it")
+
+
+def _ours(lab: Lab) -> str:
+    return lab.run("ip", "-6", "route", "show", "proto", "157").stdout

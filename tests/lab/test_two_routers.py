@@ -51,6 +51,7 @@ def test_traffic_goes_by_a_router_that_answers(lab: Lab, dead: str) -> None:
     assert _router(lab) == (_SECOND if dead == _FIRST else _FIRST)
     assert used(lab, 6) == "eth0"
     assert (_six(lab, "eth0")["state"], _six(lab, "eth0")["silent"]) == ("up", [dead])
+    assert _six(lab, "eth0")["gateway"] != dead
     assert f"no answer from router {dead}: not used" in lab.netfail("status").stdout
     lab.cable_out("eth0")
     wait(lambda: used(lab, 6) == "wlan0", "traffic by wlan0")

@@ -32,7 +32,7 @@ class Seen:
     since: int = 0  # well since
     proofs: int = 0
     excused: bool = False  # it may have been trusted before anybody asked it
-    losses: int = 0
+    losses: tuple[int, int] = (0, 0)  # of which interface, by its number, and how many
 
 
 class Ghost:
@@ -77,7 +77,7 @@ class Ghost:
         elif result is not None:
             one.mute = not result.healthy
             self.silent[key] = result.silent
-        losses = link.down_count if link else 0
+        losses = (link.index, link.down_count) if link else (0, 0)
         blip = losses != one.losses and one.known and not one.bad and not first
         if one.bad or blip:
             one.since, one.proofs, one.excused = observed.now, 0, False

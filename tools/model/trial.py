@@ -10,7 +10,15 @@ from netfail_hooks.hook import concerns
 from netfail_hooks.install.diversion import route_plan
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy import decide, next_state
-from netfail_hooks.policy.changes import Change
+from netfail_hooks.policy.changes import (
+    AddAddress,
+    Change,
+    DropAddress,
+    DropRoute,
+    FlushNeighbours,
+    SetMetric,
+    SetRoute,
+)
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import Run
@@ -48,6 +56,18 @@ class Fate:
             raise OSError(errno.ENOBUFS, "no buffer space", str(change))
         if self.race and at == self.race[0]:
             self.race[1]()
+
+
+def _by_number(change: Change) -> str:
+    """Return the interface that a change goes to by its number, as it was when looked up."""
+    match change:
+        case SetRoute(route) | DropRoute(route):
+            return route.interface
+        case AddAddress(address) | DropAddress(address):
+            return address.interface
+        case SetMetric(interface) | FlushNeighbours(interface):
+            return interface
+    return ""  # by its name
 
 
 class Trial(Machine):
@@ -89,7 +109,7 @@ class Trial(Machine):
         results = list(self.results())
         if results:
             at = a % len(results)
-            lost = replace(results[at], healthy=False, rtt=0, reason="mute")
+            lost = replace(results[at], healthy=False, rtt=0, reason="mute", silent=())
             results[at : at + 1] = [lost] if b % 2 else []
         self.run("timer", tuple(results))
 
@@ -113,8 +133,15 @@ class Trial(Machine):
 
     def _raced(self, a: int, b: int) -> None:
         """Something happens between two of our changes."""
-        acts = (self._cable, self._switch, self._unplug, self._reconfigure, self._serve)
-        self.run("raced", self.results(), race=(a % 6, lambda: acts[a % 5](b, a + b)))
+        acts = (
+            self._cable,
+            self._switch,
+            self._unplug,
+            self._reconfigure,
+            self._serve,
+            self._rename,
+        )
+        self.run("raced", self.results(), race=(a // 6 % 6, lambda: acts[a % 6](b, a + b)))
 
     def _set_up_anew(self, a: int, _: int) -> None:
         """Let an uplink be set up anew, as install does: traffic takes the detour meanwhile."""
@@ -189,19 +216,24 @@ class Trial(Machine):
         for number in range(_LOOKS):
             if number and changes and clean:
                 raise BrokenError(f"I4: still to do: {'; '.join(map(str, changes))}")
-            failed = [told for change in changes if (told := self._make_one(change, fate))]
+            indexes = {name: nic.index for name, nic in self.kernel.nics.items()}
+            failed = [told for one in changes if (told := self._make_one(one, fate, indexes))]
             if failed and clean:
                 raise BrokenError(f"I4: the kernel refused: {'; '.join(failed)}")
             if failed or not changes:
                 return
             changes = decide(self.config, self.kernel.look(self.now), after, after)
 
-    def _make_one(self, change: Change, fate: Fate) -> str:
-        """Make a change; return why the kernel refuses, "" if it doesn't."""
+    def _make_one(self, change: Change, fate: Fate, indexes: dict[str, int]) -> str:
+        """Make a change; return why the kernel refuses, "" if it doesn't.
+
+        ``indexes`` are the interfaces' numbers as they were looked up: it goes by those.
+        """
         laws.allowed(self, change)
         failed = ""
         try:
             fate.meets(change)
+            self._find(_by_number(change), indexes)
             self.kernel.make(change, self.now)
         except OSError as error:
             if error.errno not in (errno.ESRCH, errno.ENODEV):  # as kernel/apply.py has it
@@ -211,6 +243,12 @@ class Trial(Machine):
             if way not in right:
                 raise BrokenError(f"I1: IPv{family} by {way or 'none'} after: {change}")
         return failed
+
+    def _find(self, name: str, indexes: dict[str, int]) -> None:
+        """Raise OSError where an interface has not the number any more that it was looked up by."""
+        nic = self.kernel.nics.get(name)
+        if nic and indexes.get(name, nic.index) != nic.index:
+            raise OSError(errno.ENODEV, "no such device")
 
     def _settle(self, *_numbers: int) -> None:
         """Let everything have its time: the truth alone decides where it ends (I2, I4)."""

@@ -22,7 +22,7 @@ SEEN = Observation(
     (Route("eth0", 4, "default", 100, "10.0.0.1", protocol=4),),
 )
 NO_CARRIER = replace(SEEN, links=(replace(LINK, carrier=False, down_count=4),))
-UP = UplinkState("eth0", 4, "up", since=5, hold=0, down_count=3)
+UP = UplinkState("eth0", 4, "up", since=5, hold=0, down_count=3, index=2)
 HELD = replace(UP, state="recovering", since=NOW - 9000, ready=NOW, hold=10, passes=2)
 
 
@@ -55,7 +55,7 @@ def test_what_ails_it(observed: Observation, told: str) -> None:
 
 
 def test_at_first_sight() -> None:
-    assert _judged(None) == UplinkState("eth0", 4, "up", NOW, down_count=3)
+    assert _judged(None) == UplinkState("eth0", 4, "up", NOW, down_count=3, index=2)
     assert _judged(None, _round(healthy=False)).state == "absent"
     gone = _judged(None, observed=replace(SEEN, links=()))
     assert gone.down_count == 0
@@ -182,6 +182,14 @@ def test_a_link_that_was_away_between_two_looks_was_lost(condition: str) -> None
     )
     assert (judged.passes, judged.down_count) == (0, 3)
     assert _judged(old, _round()).passes == 1
+
+
+@pytest.mark.parametrize("condition", ["up", "recovering"])
+def test_an_adapter_that_was_plugged_in_again_between_two_looks_was_lost(condition: str) -> None:
+    old = replace(HELD, state=condition, since=5, ready=NOW - 5, passes=9, index=7)
+    judged = _judged(old)
+    assert (judged.state, judged.since, judged.passes, judged.index) == ("recovering", NOW, 0, 2)
+    assert _judged(replace(old, index=0)).state == "up", "it is not known which it was"
 
 
 def test_a_down_uplink_whose_link_was_away_again_is_held_like_any_other() -> None:

@@ -35,6 +35,7 @@ WHOLE = State(
             0,
             "no answer from 10.0.0.1",
             "10.0.0.1,10.0.0.3",
+            7,
         ),
     ),
     (KnownAddress("eth0", 6, "fd00::2", 64, 99),),

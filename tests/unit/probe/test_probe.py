@@ -503,6 +503,12 @@ def test_what_the_carrier_finds_beyond_the_gateway_holds_for_its_standby(
     assert found["wlan0 6"] == WELL, "of another family it says nothing"
 
 
+def test_with_all_too_it_holds_for_the_standby(lan: Lan) -> None:
+    lan.manners = {f"eth0 {FOUR.address}": SILENT}
+    found = _round(_config(targets=(FOUR,), policy="all"), _seen())
+    assert [one[0] for one in found.values()] == [False, False]
+
+
 def test_what_an_uplink_of_its_own_lan_finds_is_its_own(lan: Lan) -> None:
     lan.manners = {f"eth0 {FOUR.address}": SILENT}
     found = _round(_config(targets=(FOUR,)), _seen(apart=("wlan0",)))
