@@ -244,7 +244,9 @@ def test_the_tail_survives_rotation(tmp_path: Path) -> None:
 def test_a_failover_takes_traffic_off_an_uplink(
     before: dict[str, str], after: dict[str, str], *, moved: bool
 ) -> None:
-    assert bool(Transition(_NOW, "", "", (), (), 0, after, before).left()) is moved
+    event = Transition(_NOW, "", "", (), (), 0, after, before)
+    assert bool(event.left()) is moved
+    assert (event.boot, event.moment) == ("", 0), "of an older line nothing more is known"
 
 
 def test_a_log_that_one_may_not_read_asks_for_root() -> None:

@@ -58,7 +58,7 @@ def test_at_first_sight() -> None:
     assert _judged(None) == UplinkState("eth0", 4, "up", NOW, down_count=3, index=2)
     assert _judged(None, _round(healthy=False)).state == "absent"
     gone = _judged(None, observed=replace(SEEN, links=()))
-    assert gone.down_count == 0
+    assert (gone.down_count, gone.index) == (0, 0)
 
 
 @pytest.mark.parametrize("condition", ["up", "recovering"])

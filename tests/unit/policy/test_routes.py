@@ -66,6 +66,16 @@ def test_traffic_goes_by_a_router_that_answers(world: World, silent: str, gatewa
     assert made == wanted
 
 
+def test_a_route_without_a_gateway_is_no_silent_router(world: World) -> None:
+    observed = world.look()
+    first = next(r for r in observed.routes if (r.interface, r.gateway) == ("eth0", "fd00:1::1"))
+    observed = replace(observed, routes=(*observed.routes, replace(first, gateway="")))
+    after = next_state(world.config, observed, world.state)
+    assert not any(
+        isinstance(one, SetRoute) for one in decide(world.config, observed, after, after)
+    )
+
+
 def test_moved_addresses_keep_their_time_and_ipv6_ones_are_not_chosen(world: World) -> None:
     world.event("eth0", "no-carrier")
     world.reconcile()

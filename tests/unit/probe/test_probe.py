@@ -522,4 +522,11 @@ def test_the_time_of_an_answer_is_told_in_microseconds(lan: Lan) -> None:
     subject.asked, lan.heard = lan.now, True
     lan.now += 5
     assert subject.receive(wire)
+    assert subject.healthy
     assert subject.result().rtt == 5_000_000
+
+
+def test_a_routers_answer_is_not_the_time_of_a_targets(lan: Lan) -> None:
+    lan.manners = {f"eth0 {one}": {"answer": 0.002} for one in (GATEWAY, SECOND)}
+    (found,) = probe(_config(targets=(FOUR,)), _two(_seen()), "eth0")
+    assert found.rtt == 400

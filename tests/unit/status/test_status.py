@@ -238,11 +238,11 @@ def test_a_failover_after_now_is_none_ago() -> None:
 
 def test_a_failover_of_this_boot_is_as_long_ago_as_the_boot_clock_says() -> None:
     """Whatever became of the other clock: this machine found the time a year later."""
-    event = dataclasses.replace(_EVENT, boot="abc", moment=8_200_000 - 61_500)
+    event = dataclasses.replace(_EVENT, boot="abc", moment=1_200_000)
     jumped = _CLOCK + 365 * 86400
     last = _told(_well, failover=event, boot="abc", clock=jumped).last_failover
     assert last is not None
-    assert (last.seconds_ago, last.time) == (61, "2027-11-24T11:58:58Z")
+    assert (last.seconds_ago, last.time) == (7000, "2027-11-24T10:03:20Z")
     for boot in ("", "another"):
         last = _told(_well, failover=event, boot=boot, clock=jumped).last_failover
         assert last is not None
@@ -358,9 +358,30 @@ def test_what_is_never_asked_is_told() -> None:
     shown = render(found)
     assert "metric 100\n           not probed: there is neither a gateway nor a target" in shown
     assert shown.count("not probed") == 1
+    held = tuple(replace(one, state="recovering") for one in world.state.uplinks)
+    found = report(_sources(world, state=replace(world.state, uplinks=held)))
+    assert [one.families[0].rounds_to_go for one in found.uplinks] == [0, 1]
     lost = _told(_loses("eth0", "no-carrier"))
     assert lost.uplinks[0].families[0].asked
     assert "not probed" not in render(lost)
+
+
+def test_a_router_that_does_not_answer_is_told_and_another_one_shown() -> None:
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+    world.reconcile()
+    observed = world.look()
+    first = next(one for one in observed.routes if one.gateway)
+    observed = replace(observed, routes=(*observed.routes, replace(first, gateway="192.168.1.2")))
+    for silent, gateway in (("192.168.1.1", "192.168.1.2"), ("192.168.1.2", "192.168.1.1")):
+        known = tuple(
+            replace(one, silent=silent if one.interface == "eth0" else "")
+            for one in world.state.uplinks
+        )
+        state = replace(world.state, uplinks=known)
+        found = report(_sources(world, observed=observed, state=state))
+        assert found.uplinks[0].families[0].gateway == gateway
+        assert [one.families[0].silent for one in found.uplinks] == [(silent,), ()]
+        assert f"no answer from router {silent}: not used" in render(found)
 
 
 def test_colour_changes_no_word() -> None:
