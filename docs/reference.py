@@ -15,7 +15,6 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
@@ -23,18 +22,11 @@ sys.path.insert(0, str(HOME))
 
 from netfail_hooks.cli import parser  # noqa: E402
 from netfail_hooks.cli.commands import COMMANDS, Command  # noqa: E402
-from netfail_hooks.config import (  # noqa: E402  # noqa: E402 - found by the path above
-    MODES,
-    RESELECT,
-    Bond,
-    Config,
-    Uplink,
-    default_metrics,
-)
-from netfail_hooks.config.file import MODE_ABOUT, SETTINGS  # noqa: E402
-from netfail_hooks.config.schema import BOND_KEYS, BOUNDS, INTERVAL, KEYS, POLICIES  # noqa: E402
+from netfail_hooks.config import default_metrics  # noqa: E402
+from netfail_hooks.config import settings as known  # noqa: E402
+from netfail_hooks.config.kinds import toml  # noqa: E402
+from netfail_hooks.config.settings import GENERAL, UPLINK, Setting  # noqa: E402
 
-TABLES = ("general", "hold_down", "check", "log", "metrics", "bond", "uplink")
 CONFIGURATION, MANUAL = "docs/configuration.md", "man/netfail-hooks.8"
 _REGION = re.compile(
     r"(^(?:<!--|\.\\\") made by docs/reference\.py: (\w+)[^\n]*\n)(.*?)(^(?:<!--|\.\\\") end)",
@@ -42,55 +34,12 @@ _REGION = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Key:
-    """A key of the config: its default and range as people read them, and what it is for."""
-
-    name: str
-    default: str
-    span: str
-    about: str
-
-
-def keys(table: str) -> list[Key]:
-    """Return the keys of a table; those above all tables for "general"."""
-    if table == "uplink":
-        return [_of_an_uplink(name, about) for name, about in KEYS.items()]
-    if table == "bond":
-        spans = {"arp_interval": _span(*INTERVAL), "reselect": _choice(RESELECT)}
-        return [
-            Key(f"bond.{name}", _toml(getattr(Bond(), name)), spans.get(name, ""), about)
-            for name, about in BOND_KEYS.items()
-        ]
-    initial = Config(uplinks=default_metrics(("eth0",)))
-    found = [Key("mode", _toml(initial.mode), _choice(MODES), MODE_ABOUT)]
-    for one in SETTINGS:
-        span = "" if one.kind is not int else _span(one.low, one.high)
-        found.append(Key(one.key, _toml(getattr(initial, one.field)), span, one.about))
-    return [one for one in found if (one.name.rpartition(".")[0] or "general") == table]
-
-
-def _of_an_uplink(name: str, about: str) -> Key:
-    first, second, third = default_metrics(("eth0", "wlan0", "wwan0"))
-    initial = _toml(getattr(Uplink("", 0), name)) if name != "interface" else ""
-    if name == "metric":
-        initial = f"{first.metric}, {second.metric}, {third.metric}, ... by rank"
-    span = _span(*BOUNDS[name]) if name in BOUNDS else ""
-    return Key(name, initial, _choice(POLICIES) if name == "policy" else span, about)
-
-
-def _span(low: int, high: int) -> str:
-    return f"{low} to {high}"
-
-
-def _choice(words: tuple[str, ...]) -> str:
-    return ", ".join(f'"{word}"' for word in words)
-
-
-def _toml(found: object) -> str:
-    if isinstance(found, str):
-        return f'"{found}"'
-    return "[]" if found == () else str(found).lower()
+def default(setting: Setting) -> str:
+    """Return the default of a setting as people read it; "" where there is none."""
+    if (setting.table, setting.key) == (UPLINK, "metric"):
+        metrics = [str(uplink.metric) for uplink in default_metrics(("eth0", "wlan0", "wwan0"))]
+        return ", ".join([*metrics, "... by rank"])
+    return "" if setting.default is None else toml(setting.default)
 
 
 # --- docs/configuration.md --------------------------------------------------------------------
@@ -99,9 +48,10 @@ def _toml(found: object) -> str:
 def markdown(table: str) -> str:
     """Return the rows of a table of the config."""
     lines = ["| key | default | range | what it does |", "|---|---|---|---|"]
-    for one in keys(table):
-        default = f"`{one.default}`" if one.default and " " not in one.default else one.default
-        cells = (f"`{one.name}`", default, _coded(one.span), _coded(one.about))
+    for setting in known.of_table(GENERAL if table == "general" else table):
+        shown = default(setting)
+        shown = f"`{shown}`" if shown and " " not in shown else shown
+        cells = (f"`{setting.name}`", shown, _coded(setting.kind.span), _coded(setting.help))
         lines.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|")
     return "\n".join([*lines, ""])
 
@@ -117,15 +67,15 @@ def _coded(text: str) -> str:
 
 def settings(_: str) -> str:
     """Return a paragraph for each key of the config."""
-    found = [(table, key) for table in TABLES for key in keys(table)]
-    return "".join(_paragraph(table, key) for table, key in found)
+    return "".join(_paragraph(setting) for setting in known.SETTINGS)
 
 
-def _paragraph(table: str, key: Key) -> str:
-    facts = [f"default {key.default}"] if key.default else []
-    facts += [f"one of {key.span}" if '"' in key.span else key.span] if key.span else []
-    name = f"uplink.{key.name}" if table == "uplink" else key.name
-    about = key.about[0].upper() + key.about[1:]
+def _paragraph(setting: Setting) -> str:
+    initial, span = default(setting), setting.kind.span
+    facts = [f"default {initial}"] if initial else []
+    facts += [f"one of {span}" if '"' in span else span] if span else []
+    name = f"uplink.{setting.name}" if setting.table == UPLINK else setting.name
+    about = setting.help[0].upper() + setting.help[1:]
     if facts:
         about += f" ({'; '.join(facts)})"
     return f".TP\n.B {_roff(name)}\n{_roff(about)}.\n"
@@ -184,7 +134,7 @@ def _roff(text: str) -> str:
 # --- both -------------------------------------------------------------------------------------
 
 MAKERS: dict[str, Callable[[str], str]] = {
-    **dict.fromkeys(TABLES, markdown),
+    **{table or "general": markdown for table in known.tables()},
     "settings": settings,
     "commands": commands,
 }

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config import file as config_file
-from netfail_hooks.config.schema import render_uplink
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.options import InstallOptions
 from netfail_hooks.paths import Paths
@@ -78,7 +77,9 @@ def amend(text: str, old: Config, new: Config) -> str:
             return config_file.render(new)
     if old.uplinks != new.uplinks:
         kept = _without_uplinks(amended).rstrip("\n")
-        lines = [line for uplink in new.uplinks for line in render_uplink(uplink)]
+        lines = [
+            line for uplink in new.uplinks for line in ["", *config_file.render_uplink(uplink)]
+        ]
         amended = "\n".join([kept, *lines, ""])
     try:
         found, _ = config_file.parse(tomllib.loads(amended))

@@ -56,9 +56,16 @@ TARGETS = {
         ("policy/test_bond", "config/test_config", "policy/test_facts", "recorder/test_recording")
     ),
     "policy.state": Target(("policy/test_state", "policy/test_choose")),
-    "config.cache": Target(("config/test_edges", "config/test_config", "policy/test_choose")),
-    "config.schema": Target(("config/test_edges", "config/test_config", "docs/test_docs")),
-    "config.file": Target(("config/test_edges", "config/test_config", "docs/test_docs")),
+    "config.cache": Target(
+        ("config/test_edges", "config/test_config", "config/test_settings", "policy/test_choose")
+    ),
+    "config.settings": Target(
+        ("config/test_edges", "config/test_config", "config/test_settings", "docs/test_docs")
+    ),
+    "config.kinds": Target(("config/test_edges", "config/test_config", "docs/test_docs")),
+    "config.file": Target(
+        ("config/test_edges", "config/test_config", "config/test_settings", "docs/test_docs")
+    ),
     "install.config": Target(("install/test_config", "install/test_installer")),
     "recorder": Target(("recorder/test_record", "recorder/test_repeat", "cli/test_log")),
     "policy.sysctls": Target(("policy/test_sysctls",)),
