@@ -60,13 +60,22 @@ TARGETS = {
         ("config/test_edges", "config/test_config", "config/test_settings", "policy/test_choose")
     ),
     "config.settings": Target(
-        ("config/test_edges", "config/test_config", "config/test_settings", "docs/test_docs")
+        (
+            "config/test_edges",
+            "config/test_config",
+            "config/test_settings",
+            "docs/test_docs",
+            "install/test_options",
+        )
     ),
     "config.kinds": Target(("config/test_edges", "config/test_config", "docs/test_docs")),
     "config.file": Target(
         ("config/test_edges", "config/test_config", "config/test_settings", "docs/test_docs")
     ),
-    "install.config": Target(("install/test_config", "install/test_installer")),
+    "install.config": Target(
+        ("install/test_config", "install/test_amended", "install/test_installer")
+    ),
+    "install.toml_text": Target(("install/test_config", "install/test_amended")),
     "recorder": Target(("recorder/test_record", "recorder/test_repeat", "cli/test_log")),
     "policy.sysctls": Target(("policy/test_sysctls",)),
     "cli.parse_time": Target(("cli/test_log",)),
