@@ -129,7 +129,7 @@ SETTINGS: tuple[Setting, ...] = (
         "metrics",
         "textfile",
         MetricsFile(),
-        "file of metrics for node_exporter, best below /run; empty: none",
+        "file of metrics for node_exporter, below /run or /var/lib/prometheus; empty: none",
     ),
     Setting(BOND, "name", InterfaceName(), "the interface that the bond is"),
     Setting(

@@ -51,7 +51,7 @@ configs = st.builds(
     quiet=st.integers(0, 604800),
     interval=st.integers(0, 3600),
     log_bytes=st.integers(10_000, 2**31),
-    textfile=st.sampled_from(["", "/run/netfail-hooks/netfail.prom", "/srv/a=b@c/n,m.prom"]),
+    textfile=st.sampled_from(["", "/run/netfail-hooks/netfail.prom", "/run/a=b@c/n,m.prom"]),
     mode=st.just("bond"),  # only then the file has its table
     bond=st.builds(
         Bond,
@@ -124,16 +124,21 @@ WRONG = [
                 "must have a directory of its own, as in '/run/x/netfail.prom', not '/run/n.prom'",
             ),
             (
-                '"/srv/x/netfail.txt"',
-                "must end in .prom, or node_exporter does not read it, not '/srv/x/netfail.txt'",
+                '"/run/x/netfail.txt"',
+                "must end in .prom, or node_exporter does not read it, not '/run/x/netfail.txt'",
             ),
-            (
-                '"/tmp/x/n.prom"',
-                "the check can't write below /tmp; try '/run/netfail-hooks/netfail.prom'",
-            ),
-            (
-                '"/run/user/0/n.prom"',
-                "the check can't write below /run/user; try '/run/netfail-hooks/netfail.prom'",
+            *(
+                (
+                    f'"{path}"',
+                    f"must be below /run or /var/lib/prometheus, for elsewhere a write may hang and hold up a failover, not '{path}'",
+                )
+                for path in (
+                    "/home/x/n.prom",
+                    "/srv/x/n.prom",
+                    "/run/user/0/n.prom",
+                    "/running/x/n.prom",
+                    "/var/lib/prometheus-x/n.prom",
+                )
             ),
         )
     ],
