@@ -58,7 +58,7 @@ def markdown(table: str) -> str:
 
 def _coded(text: str) -> str:
     """Return text with its quoted words as code; the quotes of a string belong to it."""
-    text = re.sub(r'"[^"]+"', lambda found: f"`{found[0]}`", text)
+    text = re.sub(r'"[^"]+"', lambda quoted: f"`{quoted[0]}`", text)
     return re.sub(r"(?<!\w)'([^']+)'", r"`\1`", text)
 
 
@@ -88,15 +88,15 @@ def commands(_: str) -> str:
 
 def _command(command: Command) -> Iterator[str]:
     chooser = next(
-        one
-        for one in parser(filled=(command.name,))._actions  # noqa: SLF001 - as cli/completion.py
-        if isinstance(one, argparse._SubParsersAction)  # noqa: SLF001
+        action
+        for action in parser(filled=(command.name,))._actions  # noqa: SLF001 - as cli/completion.py
+        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
     )
-    found: argparse.ArgumentParser = chooser.choices[command.name]
+    own: argparse.ArgumentParser = chooser.choices[command.name]
     yield f".SS {command.name}"
-    yield "\n.PP\n".join(_roff(one) for one in (found.description or "").split("\n\n"))
-    for group in found._action_groups:  # noqa: SLF001
-        actions = [one for one in group._group_actions if one.dest != "help"]  # noqa: SLF001
+    yield "\n.PP\n".join(_roff(part) for part in (own.description or "").split("\n\n"))
+    for group in own._action_groups:  # noqa: SLF001
+        actions = [action for action in group._group_actions if action.dest != "help"]  # noqa: SLF001
         if actions and group.title not in ("options", "positional arguments"):
             yield f".PP\n{_roff(str(group.title)[0].upper() + str(group.title)[1:])}:"
         for action in actions:
@@ -104,13 +104,13 @@ def _command(command: Command) -> Iterator[str]:
     unwell = "" if command.unwell == "never" else f"; 1, {command.unwell}"
     yield f".PP\nExit status: 0, {_roff(command.well + unwell)}."
     yield ".PP\nFor example:\n.PP"
-    calls = [f"netfail-hooks {command.name} {one}".rstrip() for one in command.examples]
+    calls = [f"netfail-hooks {command.name} {words}".rstrip() for words in command.examples]
     yield "\n.br\n".join(f".B {_roff(call)}" for call in calls)
 
 
 def _call(action: argparse.Action) -> str:
     """Return the line that names an option or argument: what is typed bold, the rest not."""
-    choices = "|".join(str(one) for one in action.choices or ())
+    choices = "|".join(str(choice) for choice in action.choices or ())
     value = _roff(choices or str(action.metavar or action.dest.upper()))
     if not action.option_strings:
         return f".B {value}" if choices else f".I {value}"
@@ -142,7 +142,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
 
 def renewed(text: str) -> str:
     """Return a document with all that is made in it made anew. Raises KeyError."""
-    return _REGION.sub(lambda one: one[1] + MAKERS[one[2]](one[2]) + one[4], text)
+    return _REGION.sub(lambda part: part[1] + MAKERS[part[2]](part[2]) + part[4], text)
 
 
 def main() -> int:

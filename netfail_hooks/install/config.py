@@ -22,7 +22,7 @@ _KEPT = "# Comments on what is no longer in this file:"
 
 
 def choose(
-    paths: Paths, asked: InstallOptions, detect: Callable[[], tuple[str, ...]]
+    paths: Paths, options: InstallOptions, detect: Callable[[], tuple[str, ...]]
 ) -> tuple[Config, str]:
     """Return the configuration and its file's text. Raises Misuse.
 
@@ -31,11 +31,11 @@ def choose(
     comments too, stays as it is.
     """
     if not os.path.exists(paths.config):
-        config = Config(uplinks=default_metrics(asked.uplinks or detect()))
-        config = _with_settings(config, asked)
+        config = Config(uplinks=default_metrics(options.uplinks or detect()))
+        config = _with_settings(config, options)
         return config, config_file.render(config)
     existing = config_file.read(paths.config)
-    config = _with_settings(_with_uplinks(existing, asked.uplinks), asked)
+    config = _with_settings(_with_uplinks(existing, options.uplinks), options)
     with open(paths.config, encoding="utf-8", newline="") as file:
         text = file.read()
     if config != existing:
@@ -58,9 +58,9 @@ def _with_uplinks(config: Config, names: tuple[str, ...]) -> Config:
     return replace(config, uplinks=uplinks)
 
 
-def _with_settings(config: Config, asked: InstallOptions) -> Config:
-    mode = asked.mode or config.mode
-    interval = config.interval if asked.interval is None else asked.interval
+def _with_settings(config: Config, options: InstallOptions) -> Config:
+    mode = options.mode or config.mode
+    interval = config.interval if options.interval is None else options.interval
     return replace(config, mode=mode, interval=interval)
 
 
