@@ -160,6 +160,7 @@ def test_an_uplink_is_probed_where_there_is_anything_to_ask() -> None:
 
 
 COMPILED = compile_config(Config((Uplink("eth0", 100),)), "stamp")
+LINES = COMPILED.splitlines(keepends=True)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ COMPILED = compile_config(Config((Uplink("eth0", 100),)), "stamp")
         ("hold_down 10\n", "hold_down 10\n 10\n"),
         ("bond bond0 100 always \n", ""),
         ("bond bond0 100 always \n", "bond bond0 100 always\n"),
-        ("uplinks eth0 100 1  any 2 500\n", ""),
+        ("".join(line for line in LINES if line.startswith("uplinks ")), ""),
         (" any 2 500", " any 2"),
         (" any 2 500", " any 2 500 1"),
         (" 1  any", " 2  any"),
