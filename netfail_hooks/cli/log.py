@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if args.file and args.bundle:
         raise Misuse("--bundle is about this machine and its own log", hint="leave --file out")
     if args.file:
-        os.stat(args.file)  # of a recording that is asked for by name nobody waits for the begin
+        os.stat(args.file)  # Tail would wait for one that is not there yet
     directory = Paths().log
     with Tail(args.file or directory + FILE) as tail:
         if args.file:
