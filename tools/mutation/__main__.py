@@ -186,8 +186,9 @@ def _warm_up() -> None:
         pytest.main(["--collect-only", "-q", "-n0", "-p", "no:cacheprovider", _HERE])
     from hypothesis import Phase, settings
 
-    # To see that something fails is enough here; to shrink it takes a minute.
-    settings.register_profile("mutation", phases=(Phase.explicit, Phase.generate))
+    # To see that something fails is enough here; to shrink it takes a minute. And no deadline: on
+    # a busy machine a slow example is no fault, of the code least of all.
+    settings.register_profile("mutation", phases=(Phase.explicit, Phase.generate), deadline=None)
 
 
 def of(module: str) -> Iterator[Mutant]:
