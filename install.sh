@@ -175,7 +175,7 @@ demo() {
     prepare_here
     # The next steps, where there is no command yet; the recording is kept in the checkout.
     export NETFAIL_HOOKS_INSTALL='sudo ./install.sh'
-    export NETFAIL_HOOKS_COMMAND="PYTHONPATH=$here $here/.demo/bin/python -m netfail_hooks"
+    export NETFAIL_HOOKS_COMMAND="PYTHONPATH='$here' '$here/.demo/bin/python' -m netfail_hooks"
     export XDG_STATE_HOME="$here/.demo/state"
     run_here demo "$@"
 }
