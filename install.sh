@@ -15,7 +15,7 @@ Puts netfail-hooks from this checkout into a virtual environment of its own belo
 'netfail-hooks install' with the other arguments.
 
   --demo         show failovers in a throw-away network; changes nothing outside this checkout,
-                 where .demo holds what it needs, as for --dry-run
+                 where .demo holds what it needs, as for --dry-run, and what it recorded
   --uninstall    put the network back as it was and remove all this made, .demo included, but no
                  package
   --prefix DIR   instead of /usr/local
@@ -173,7 +173,10 @@ demo() {
             fail 1 "the demo needs '$program'; install iproute2 and util-linux, and try again"
     done
     prepare_here
-    export NETFAIL_HOOKS_INSTALL='sudo ./install.sh' # the next step, where there is no command yet
+    # The next steps, where there is no command yet; the recording is kept in the checkout.
+    export NETFAIL_HOOKS_INSTALL='sudo ./install.sh'
+    export NETFAIL_HOOKS_COMMAND="PYTHONPATH='$here' '$here/.demo/bin/python' -m netfail_hooks"
+    export XDG_STATE_HOME="$here/.demo/state"
     run_here demo "$@"
 }
 

@@ -15,7 +15,6 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
@@ -23,18 +22,11 @@ sys.path.insert(0, str(HOME))
 
 from netfail_hooks.cli import parser  # noqa: E402
 from netfail_hooks.cli.commands import COMMANDS, Command  # noqa: E402
-from netfail_hooks.config import (  # noqa: E402  # noqa: E402 - found by the path above
-    MODES,
-    RESELECT,
-    Bond,
-    Config,
-    Uplink,
-    default_metrics,
-)
-from netfail_hooks.config.file import MODE_ABOUT, SETTINGS  # noqa: E402
-from netfail_hooks.config.schema import BOND_KEYS, BOUNDS, INTERVAL, KEYS, POLICIES  # noqa: E402
+from netfail_hooks.config import default_metrics  # noqa: E402
+from netfail_hooks.config import settings as known  # noqa: E402
+from netfail_hooks.config.kinds import toml  # noqa: E402
+from netfail_hooks.config.settings import GENERAL, UPLINK, Setting  # noqa: E402
 
-TABLES = ("general", "hold_down", "check", "log", "metrics", "bond", "uplink")
 CONFIGURATION, MANUAL = "docs/configuration.md", "man/netfail-hooks.8"
 _REGION = re.compile(
     r"(^(?:<!--|\.\\\") made by docs/reference\.py: (\w+)[^\n]*\n)(.*?)(^(?:<!--|\.\\\") end)",
@@ -42,55 +34,12 @@ _REGION = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Key:
-    """A key of the config: its default and range as people read them, and what it is for."""
-
-    name: str
-    default: str
-    span: str
-    about: str
-
-
-def keys(table: str) -> list[Key]:
-    """Return the keys of a table; those above all tables for "general"."""
-    if table == "uplink":
-        return [_of_an_uplink(name, about) for name, about in KEYS.items()]
-    if table == "bond":
-        spans = {"arp_interval": _span(*INTERVAL), "reselect": _choice(RESELECT)}
-        return [
-            Key(f"bond.{name}", _toml(getattr(Bond(), name)), spans.get(name, ""), about)
-            for name, about in BOND_KEYS.items()
-        ]
-    initial = Config(uplinks=default_metrics(("eth0",)))
-    found = [Key("mode", _toml(initial.mode), _choice(MODES), MODE_ABOUT)]
-    for one in SETTINGS:
-        span = "" if one.kind is not int else _span(one.low, one.high)
-        found.append(Key(one.key, _toml(getattr(initial, one.field)), span, one.about))
-    return [one for one in found if (one.name.rpartition(".")[0] or "general") == table]
-
-
-def _of_an_uplink(name: str, about: str) -> Key:
-    first, second, third = default_metrics(("eth0", "wlan0", "wwan0"))
-    initial = _toml(getattr(Uplink("", 0), name)) if name != "interface" else ""
-    if name == "metric":
-        initial = f"{first.metric}, {second.metric}, {third.metric}, ... by rank"
-    span = _span(*BOUNDS[name]) if name in BOUNDS else ""
-    return Key(name, initial, _choice(POLICIES) if name == "policy" else span, about)
-
-
-def _span(low: int, high: int) -> str:
-    return f"{low} to {high}"
-
-
-def _choice(words: tuple[str, ...]) -> str:
-    return ", ".join(f'"{word}"' for word in words)
-
-
-def _toml(found: object) -> str:
-    if isinstance(found, str):
-        return f'"{found}"'
-    return "[]" if found == () else str(found).lower()
+def default(setting: Setting) -> str:
+    """Return the default of a setting as people read it; "" where there is none."""
+    if (setting.table, setting.key) == (UPLINK, "metric"):
+        metrics = [str(uplink.metric) for uplink in default_metrics(("eth0", "wlan0", "wwan0"))]
+        return ", ".join([*metrics, "... by rank"])
+    return "" if setting.default is None else toml(setting.default)
 
 
 # --- docs/configuration.md --------------------------------------------------------------------
@@ -99,16 +48,17 @@ def _toml(found: object) -> str:
 def markdown(table: str) -> str:
     """Return the rows of a table of the config."""
     lines = ["| key | default | range | what it does |", "|---|---|---|---|"]
-    for one in keys(table):
-        default = f"`{one.default}`" if one.default and " " not in one.default else one.default
-        cells = (f"`{one.name}`", default, _coded(one.span), _coded(one.about))
+    for setting in known.of_table(GENERAL if table == "general" else table):
+        shown = default(setting)
+        shown = f"`{shown}`" if shown and " " not in shown else shown
+        cells = (f"`{setting.name}`", shown, _coded(setting.kind.span), _coded(setting.help))
         lines.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|")
     return "\n".join([*lines, ""])
 
 
 def _coded(text: str) -> str:
     """Return text with its quoted words as code; the quotes of a string belong to it."""
-    text = re.sub(r'"[^"]+"', lambda found: f"`{found[0]}`", text)
+    text = re.sub(r'"[^"]+"', lambda quoted: f"`{quoted[0]}`", text)
     return re.sub(r"(?<!\w)'([^']+)'", r"`\1`", text)
 
 
@@ -117,15 +67,15 @@ def _coded(text: str) -> str:
 
 def settings(_: str) -> str:
     """Return a paragraph for each key of the config."""
-    found = [(table, key) for table in TABLES for key in keys(table)]
-    return "".join(_paragraph(table, key) for table, key in found)
+    return "".join(_paragraph(setting) for setting in known.SETTINGS)
 
 
-def _paragraph(table: str, key: Key) -> str:
-    facts = [f"default {key.default}"] if key.default else []
-    facts += [f"one of {key.span}" if '"' in key.span else key.span] if key.span else []
-    name = f"uplink.{key.name}" if table == "uplink" else key.name
-    about = key.about[0].upper() + key.about[1:]
+def _paragraph(setting: Setting) -> str:
+    initial, span = default(setting), setting.kind.span
+    facts = [f"default {initial}"] if initial else []
+    facts += [f"one of {span}" if '"' in span else span] if span else []
+    name = f"uplink.{setting.name}" if setting.table == UPLINK else setting.name
+    about = setting.help[0].upper() + setting.help[1:]
     if facts:
         about += f" ({'; '.join(facts)})"
     return f".TP\n.B {_roff(name)}\n{_roff(about)}.\n"
@@ -138,15 +88,15 @@ def commands(_: str) -> str:
 
 def _command(command: Command) -> Iterator[str]:
     chooser = next(
-        one
-        for one in parser(filled=(command.name,))._actions  # noqa: SLF001 - as cli/completion.py
-        if isinstance(one, argparse._SubParsersAction)  # noqa: SLF001
+        action
+        for action in parser(filled=(command.name,))._actions  # noqa: SLF001 - as cli/completion.py
+        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
     )
-    found: argparse.ArgumentParser = chooser.choices[command.name]
+    own: argparse.ArgumentParser = chooser.choices[command.name]
     yield f".SS {command.name}"
-    yield "\n.PP\n".join(_roff(one) for one in (found.description or "").split("\n\n"))
-    for group in found._action_groups:  # noqa: SLF001
-        actions = [one for one in group._group_actions if one.dest != "help"]  # noqa: SLF001
+    yield "\n.PP\n".join(_roff(part) for part in (own.description or "").split("\n\n"))
+    for group in own._action_groups:  # noqa: SLF001
+        actions = [action for action in group._group_actions if action.dest != "help"]  # noqa: SLF001
         if actions and group.title not in ("options", "positional arguments"):
             yield f".PP\n{_roff(str(group.title)[0].upper() + str(group.title)[1:])}:"
         for action in actions:
@@ -154,13 +104,13 @@ def _command(command: Command) -> Iterator[str]:
     unwell = "" if command.unwell == "never" else f"; 1, {command.unwell}"
     yield f".PP\nExit status: 0, {_roff(command.well + unwell)}."
     yield ".PP\nFor example:\n.PP"
-    calls = [f"netfail-hooks {command.name} {one}".rstrip() for one in command.examples]
+    calls = [f"netfail-hooks {command.name} {words}".rstrip() for words in command.examples]
     yield "\n.br\n".join(f".B {_roff(call)}" for call in calls)
 
 
 def _call(action: argparse.Action) -> str:
     """Return the line that names an option or argument: what is typed bold, the rest not."""
-    choices = "|".join(str(one) for one in action.choices or ())
+    choices = "|".join(str(choice) for choice in action.choices or ())
     value = _roff(choices or str(action.metavar or action.dest.upper()))
     if not action.option_strings:
         return f".B {value}" if choices else f".I {value}"
@@ -184,7 +134,7 @@ def _roff(text: str) -> str:
 # --- both -------------------------------------------------------------------------------------
 
 MAKERS: dict[str, Callable[[str], str]] = {
-    **dict.fromkeys(TABLES, markdown),
+    **{table or "general": markdown for table in known.tables()},
     "settings": settings,
     "commands": commands,
 }
@@ -192,7 +142,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
 
 def renewed(text: str) -> str:
     """Return a document with all that is made in it made anew. Raises KeyError."""
-    return _REGION.sub(lambda one: one[1] + MAKERS[one[2]](one[2]) + one[4], text)
+    return _REGION.sub(lambda part: part[1] + MAKERS[part[2]](part[2]) + part[4], text)
 
 
 def main() -> int:

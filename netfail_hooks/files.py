@@ -8,25 +8,25 @@ import os
 _KIND, _REGULAR, _DIRECTORY = 0o170000, 0o100000, 0o040000
 
 
-def write_whole(path: str, data: bytes, *, mode: int = 0o600) -> None:
+def write_whole(path: str, data: bytes, *, mode: int = 0o600, directory: int | None = None) -> None:
     """Replace ``path`` by ``data`` in one step; a reader sees the old bytes or the new.
 
-    Of two writers at once one may fail. Raises OSError, with the temporary file gone and
-    ``path`` as it was (a full disk too).
+    With an open ``directory``, ``path`` is a name in it. Of two writers at once one may fail.
+    Raises OSError, with the temporary file gone and ``path`` as it was (a full disk too).
     """
     aside = f"{path}.{os.getpid()}.tmp"
-    _sweep(path)
+    _sweep(path, directory)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(aside, flags, mode)
+    descriptor = os.open(aside, flags, mode, dir_fd=directory)
     try:
         try:
             os.fchmod(descriptor, mode)
             _write_all(descriptor, data)
         finally:
             os.close(descriptor)
-        os.replace(aside, path)
+        os.replace(aside, path, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
-        os.unlink(aside)
+        os.unlink(aside, dir_fd=directory)
         raise
 
 
@@ -88,13 +88,13 @@ def _is_roots(path: str) -> bool:
     return found.st_uid == 0 and not (found.st_mode & 0o022 and not sticky)
 
 
-def _sweep(path: str) -> None:
+def _sweep(path: str, directory: int | None) -> None:
     """Remove what a killed writer left beside ``path``."""
-    directory, _, name = path.rpartition("/")
-    for other in os.listdir(directory or "/"):
+    place, slash, name = path.rpartition("/")
+    for other in os.listdir(directory if directory is not None else place or "/"):
         if other.startswith(name + ".") and other.endswith(".tmp"):
             try:
-                os.unlink(f"{directory}/{other}")
+                os.unlink(place + slash + other, dir_fd=directory)
             except OSError:
                 continue
 

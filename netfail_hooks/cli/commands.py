@@ -54,6 +54,7 @@ COMMANDS = (
             "--timeline --since yesterday",
             "--svg uplinks.svg",
             "--bundle bug.txt",
+            "--file ~/.local/state/netfail-hooks/demo/events.jsonl --timeline",
         ),
     ),
     Command(
@@ -79,6 +80,7 @@ COMMANDS = (
             "eth0=no-carrier",
             "--sandbox eth0=no-carrier eth0=routable",
             "/var/log/netfail-hooks/events.jsonl",
+            "~/.local/state/netfail-hooks/demo/events.jsonl",
         ),
     ),
     Command(

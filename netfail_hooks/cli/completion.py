@@ -43,12 +43,12 @@ def grammar() -> Grammar:
     """Return what may follow each command, from the parser."""
     parser = cli.parser(filled=[command.name for command in COMMANDS])
     chooser = next(
-        one
-        for one in parser._actions  # noqa: SLF001 - argparse has no other way to ask
-        if isinstance(one, argparse._SubParsersAction)  # noqa: SLF001
+        action
+        for action in parser._actions  # noqa: SLF001 - argparse has no other way to ask
+        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
     )
     return {
-        name: [word for one in sub._actions for word in _words(one)]  # noqa: SLF001
+        name: [word for action in sub._actions for word in _words(action)]  # noqa: SLF001
         for name, sub in chooser.choices.items()
     }
 
@@ -56,8 +56,8 @@ def grammar() -> Grammar:
 def bash(words: Grammar) -> list[str]:
     """Return the lines of a bash completion, for /usr/share/bash-completion/completions."""
     cases = [
-        f"        {name}) words={_quoted(' '.join(one.text for one in found))} ;;"
-        for name, found in words.items()
+        f"        {name}) words={_quoted(' '.join(word.text for word in known))} ;;"
+        for name, known in words.items()
     ]
     return [
         "_netfail_hooks() {",
@@ -79,27 +79,27 @@ def zsh(words: Grammar) -> list[str]:
     """Return the lines of a zsh completion, for a file _netfail-hooks in a directory of $fpath."""
     commands = " ".join(_described(command.name, command.summary) for command in COMMANDS)
     cases = [
-        f"    {name}) found=({' '.join(_described(one.text, one.about) for one in ones)}) ;;"
-        for name, ones in words.items()
+        f"    {name}) offered=({' '.join(_described(word.text, word.about) for word in known)}) ;;"
+        for name, known in words.items()
     ]
     return [
         "#compdef netfail-hooks",
-        "local -a found",
+        "local -a offered",
         "if (( CURRENT == 2 )); then",
-        f"    found=({commands})",
-        "    _describe command found",
+        f"    offered=({commands})",
+        "    _describe command offered",
         "    return",
         "fi",
         'case "${words[2]} ${words[CURRENT-1]}" in',
         *(
-            f"    {key}) found=({' '.join(chosen)}); _describe value found; return ;;"
+            f"    {key}) offered=({' '.join(chosen)}); _describe value offered; return ;;"
             for key, chosen in _values(words)
         ),
         "esac",
         'case "${words[2]}" in',
         *cases,
         "esac",
-        "_describe -o option found",
+        "_describe -o option offered",
         "_files",
     ]
 
@@ -111,22 +111,22 @@ def fish(words: Grammar) -> list[str]:
         f" -d {_quoted(command.summary)}"
         for command in COMMANDS
     ]
-    for name, found in words.items():
+    for name, known in words.items():
         here = f"complete -c netfail-hooks -n '__fish_seen_subcommand_from {name}'"
-        for one in found:
-            value = " -r" if one.takes_value else ""
-            value += f" -f -a {_quoted(' '.join(one.choices))}" if one.choices else ""
-            lines.append(f"{here} {_fish_word(one.text)}{value} -d {_quoted(one.about)}")
+        for word in known:
+            value = " -r" if word.takes_value else ""
+            value += f" -f -a {_quoted(' '.join(word.choices))}" if word.choices else ""
+            lines.append(f"{here} {_fish_word(word.text)}{value} -d {_quoted(word.about)}")
     return lines
 
 
 def _values(words: Grammar) -> list[tuple[str, tuple[str, ...]]]:
     """Return which values may follow: after a command and its option, quoted as one word."""
     return [
-        (_quoted(f"{command} {one.text}"), one.choices)
-        for command, found in words.items()
-        for one in found
-        if one.choices
+        (_quoted(f"{command} {word.text}"), word.choices)
+        for command, known in words.items()
+        for word in known
+        if word.choices
     ]
 
 
@@ -134,7 +134,7 @@ def _words(action: argparse.Action) -> list[Word]:
     about = (action.help or "").replace("%%", "%")
     if action.option_strings:
         takes = action.nargs not in (0, "?")
-        choices = tuple(str(one) for one in action.choices or ())
+        choices = tuple(str(choice) for choice in action.choices or ())
         return [Word(text, about, takes, choices) for text in action.option_strings]
     return [Word(str(choice), about) for choice in action.choices or ()]
 

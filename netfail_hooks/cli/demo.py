@@ -11,6 +11,7 @@ import time
 from dataclasses import asdict
 
 from netfail_hooks import lab as sandbox
+from netfail_hooks.demo import recording
 from netfail_hooks.demo import story as demo_story
 from netfail_hooks.demo import text as demo_show
 from netfail_hooks.demo.story import Chapter, Told
@@ -18,7 +19,8 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.lab import Lab
 
 _FIRST, _SECOND = "eth0", "wlan0"
-_NEXT = "NETFAIL_HOOKS_INSTALL"  # how to install, for a demo by install.sh
+# How to install, and to run any command, for a demo by install.sh.
+_NEXT, _COMMAND = "NETFAIL_HOOKS_INSTALL", "NETFAIL_HOOKS_COMMAND"
 # Shorter than the defaults (10 s and 5 s), or the demo would be mostly waiting.
 _CONFIG = f"""\
 [hold_down]
@@ -50,10 +52,25 @@ def run(args: argparse.Namespace) -> int:
         show([f"ready after {time.monotonic() - began:.1f} s"])
         with lab.timer(demo_story.INTERVAL):
             chapters = [demo_story.play(lab, story, show) for story in demo_story.STORIES]
+        kept = _keep(lab)
     show(demo_show.summary(chapters, os.environ.get(_NEXT, "netfail-hooks install")))
+    if kept:
+        show(recording.what_to_try(kept, os.environ.get(_COMMAND, "netfail-hooks")))
     if args.json:
-        print(json.dumps({"real": not why, "chapters": [asdict(one) for one in chapters]}))
-    return 0 if all(act.healthy for one in chapters for act in one.acts) else 1
+        result = {"real": not why, "recording": kept, "chapters": [asdict(c) for c in chapters]}
+        print(json.dumps(result))
+    return 0 if all(act.healthy for chapter in chapters for act in chapter.acts) else 1
+
+
+def _keep(lab: Lab) -> str:
+    """Keep the recording; return its path, or "" where it can't be kept, which spoils no demo."""
+    place = recording.path()
+    try:
+        recording.keep(lab.paths.log, place)
+    except OSError as error:
+        print(f"netfail-hooks: recording not kept: {place}: {error.strerror}", file=sys.stderr)
+        return ""
+    return place
 
 
 def _install(lab: Lab) -> None:

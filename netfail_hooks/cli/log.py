@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from datetime import datetime
@@ -21,6 +22,11 @@ _POLL = 0.5  # seconds between two looks for new lines
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
+    parser.add_argument(
+        "--file",
+        metavar="FILE",
+        help="show another recording, such as the demo's, or that in a bundle",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--json", action="store_true", help="print the recorded lines themselves, which are JSON"
@@ -55,13 +61,20 @@ def run(args: argparse.Namespace) -> int:
     """Print the log. Raises Problem where it can't be read."""
     if args.svg and (args.json or args.bundle):
         raise Misuse("--svg draws a picture and nothing else", hint="leave --json or --bundle out")
+    if args.file and args.bundle:
+        raise Misuse("--bundle is about this machine and its own log", hint="leave --file out")
+    if args.file:
+        os.stat(args.file)  # Tail would wait for one that is not there yet
     directory = Paths().log
-    with Tail(directory + FILE) as tail:
-        found = [*events.file_lines(directory + OLD_FILE), *tail.read()]
+    with Tail(args.file or directory + FILE) as tail:
+        if args.file:
+            lines = _unbundled(tail.read())
+        else:
+            lines = [*events.file_lines(directory + OLD_FILE), *tail.read()]
         if args.timeline or args.svg:
-            _tell_damage(_draw(found, args) + tail.unfinished())
+            _tell_damage(_draw(lines, args) + tail.unfinished())
             return 0
-        known, damaged = select(found, args.since)
+        known, damaged = select(lines, args.since)
         if args.lines is not None:
             known = known[max(len(known) - args.lines, 0) :]
         if args.bundle:
@@ -77,6 +90,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _unbundled(lines: list[str]) -> list[str]:
+    """Return the recorder's lines, also of a file that ``log --bundle`` made."""
+    from netfail_hooks import bundle
+
+    bundled = bundle.recordings("\n".join([*lines, ""]))
+    return lines if bundled is None else bundled
+
+
 def _show(chosen: list[tuple[Transition, str]], damaged: int, *, as_json: bool) -> None:
     colour = terminal.colours()
     for event, line in chosen:
@@ -89,7 +110,7 @@ def _draw(lines: list[str], args: argparse.Namespace) -> int:
         raise Misuse("a drawing can't be followed", hint="see it again with watch(1)")
     from netfail_hooks.timeline.draw import draw
 
-    return draw(lines, args.since, args.lines, args.svg)
+    return draw(lines, args.since, args.lines, args.svg, ended=bool(args.file))
 
 
 def _bundle(chosen: list[tuple[Transition, str]], args: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from netfail_hooks.errors import NotPermitted, Problem
-from netfail_hooks.metrics import _is_fleeting, _told, _write, exposition
+from netfail_hooks.metrics import exposition, is_volatile, reason, write
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -31,9 +31,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     path = os.path.abspath(args.textfile)
     try:
-        _write(path, exposition(config, paths, volatile=_is_fleeting(path)))
+        write(path, exposition(config, paths, volatile=is_volatile(path)))
     except PermissionError as error:
-        raise NotPermitted(_told(path, error)) from None
+        raise NotPermitted(reason(path, error)) from None
     except OSError as error:
-        raise Problem(_told(path, error)) from None
+        raise Problem(reason(path, error)) from None
     return 0

@@ -1,17 +1,12 @@
-"""The configuration as values, and its compiled form that a hook can read in no time.
-
-Parsing TOML costs a hook 12 ms of CPU. So the first reader leaves the values in
-``/run/netfail-hooks/config``, one ``key value`` a line, under the stat of the file they came
-from; whoever finds that stat unchanged need not parse.
-"""
+"""The configuration as values, with the defaults of every setting (settings.py lists those)."""
 
 from __future__ import annotations
 
 from netfail_hooks.values import value
 
+MODES = ("routes", "bond")
+POLICIES = ("any", "all")
 RESELECT = ("always", "better", "failure")  # IFLA_BOND_PRIMARY_RESELECT: 0, 1, 2
-
-
 FIRST_METRIC = 100
 METRIC_STEP = 500
 
@@ -94,9 +89,6 @@ class Config:
     def names(self) -> tuple[str, ...]:
         """Return the interface names in rank order."""
         return tuple(uplink.interface for uplink in self.uplinks)
-
-
-MODES = ("routes", "bond")
 
 
 def default_metrics(interfaces: tuple[str, ...]) -> tuple[Uplink, ...]:

@@ -1,7 +1,7 @@
 """The compiled form of the config, which a hook can read in no time.
 
 Parsing TOML costs a hook 12 ms of CPU. So the first reader leaves the values in
-``/run/netfail-hooks/config``, one ``key value`` a line, under the stat of the file they came
+``/run/netfail-hooks/config``, a field of Config a line, under the stat of the file they came
 from; whoever finds that stat unchanged need not parse.
 """
 
@@ -14,19 +14,15 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.files import own_directory, read_owned, write_whole
 from netfail_hooks.names import is_address, is_interface_name
 from netfail_hooks.paths import Paths
+from netfail_hooks.values import TYPE_CHECKING, fields
 
-COMPILED_FORM = "netfail-hooks config 3"
-# Settings in file order; each is a whole number (booleans are 0 or 1) but mode and textfile.
-_NUMBERS = (
-    "override_metric",
-    "hold_down",
-    "hold_down_max",
-    "quiet",
-    "successes",
-    "interval",
-    "log_bytes",
-)
-_FLAGS = ("follow_addresses", "close_connections")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+COMPILED_FORM = "netfail-hooks config 4"
 
 
 def load(paths: Paths) -> Config:
@@ -53,18 +49,21 @@ def load(paths: Paths) -> Config:
     return config
 
 
-def _stamp(found: os.stat_result) -> str:
-    return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+def _stamp(status: os.stat_result) -> str:
+    return f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
 def compile_config(config: Config, stamp: str) -> str:
     """Return the compiled form of ``config`` for a source file of that ``stamp``."""
-    lines = [COMPILED_FORM, stamp, f"mode {config.mode}", f"textfile {config.textfile}"]
-    lines += [f"{name} {int(getattr(config, name))}" for name in _NUMBERS + _FLAGS]
-    bond = config.bond
-    words = (bond.name, str(bond.arp_interval), bond.reselect, *bond.targets)
-    lines.append(" ".join(["bond", *words]))
-    lines += [_compile_uplink(uplink) for uplink in config.uplinks]
+    lines = [COMPILED_FORM, stamp]
+    for name, kind in Config.__annotations__.items():
+        item = getattr(config, name)
+        if kind == "tuple[Uplink, ...]":
+            lines += [f"{name} {_compile(uplink)}" for uplink in item]
+        elif kind == "Bond":
+            lines.append(f"{name} {_compile(item)}")
+        else:
+            lines.append(f"{name} {_word(item)}")
     return "\n".join([*lines, "end", ""])
 
 
@@ -73,67 +72,78 @@ def parse_compiled(text: str, stamp: str) -> Config:
     lines = text.split("\n")
     if lines[:2] != [COMPILED_FORM, stamp] or lines[-2:] != ["end", ""]:
         raise ValueError("stale or damaged")
-    settings: dict[str, str] = {}
+    kinds = Config.__annotations__
     uplinks = []
+    values: dict[str, Any] = {}
     for line in lines[2:-2]:
-        key, _, rest = line.partition(" ")
-        if key == "uplink":
-            uplinks.append(_parse_uplink(rest.split(" ")))
-        else:
-            settings[key] = rest
-    if settings.keys() != {"mode", "textfile", "bond", *_NUMBERS, *_FLAGS} or not uplinks:
-        raise ValueError("damaged")
-    flags = [settings[flag] for flag in _FLAGS]
-    if settings["mode"] not in MODES or any(flag not in ("0", "1") for flag in flags):
-        raise ValueError("damaged")
-    return Config(
-        uplinks=tuple(uplinks),
-        mode=settings["mode"],
-        override_metric=int(settings["override_metric"]),
-        follow_addresses=settings["follow_addresses"] == "1",
-        close_connections=settings["close_connections"] == "1",
-        hold_down=int(settings["hold_down"]),
-        hold_down_max=int(settings["hold_down_max"]),
-        quiet=int(settings["quiet"]),
-        successes=int(settings["successes"]),
-        interval=int(settings["interval"]),
-        log_bytes=int(settings["log_bytes"]),
-        textfile=settings["textfile"],
-        bond=_parse_bond(settings["bond"].split(" ")),
-    )
-
-
-def _parse_bond(words: list[str]) -> Bond:
-    name, interval, reselect, *targets = words
-    if not is_interface_name(name):
-        raise ValueError("damaged")
-    return Bond(name, int(interval), reselect, tuple(targets))
-
-
-def _compile_uplink(uplink: Uplink) -> str:
-    targets = [f"{target.family},{target.address},{target.port}" for target in uplink.targets]
-    numbers = (uplink.metric, int(uplink.gateway), uplink.failures, uplink.timeout)
-    return " ".join(
-        ["uplink", uplink.interface, uplink.policy, *(str(one) for one in numbers), *targets]
-    )
-
-
-def _parse_uplink(words: list[str]) -> Uplink:
-    interface, policy, metric, gateway, failures, timeout, *targets = words
-    if not is_interface_name(interface):
-        raise ValueError("damaged")
-    found = []
-    for target in targets:
-        family, address, port = target.split(",")
-        if not is_address(int(family), address):
+        name, _, rest = line.partition(" ")
+        if name not in kinds:
             raise ValueError("damaged")
-        found.append(Target(int(family), address, int(port)))
-    return Uplink(
-        interface=interface,
-        metric=int(metric),
-        gateway=gateway == "1",
-        targets=tuple(found),
-        policy=policy,
-        failures=int(failures),
-        timeout=int(timeout),
-    )
+        kind = kinds[name]
+        if kind == "tuple[Uplink, ...]":
+            uplinks.append(_parse(rest, Uplink))
+            values[name] = tuple(uplinks)
+        elif kind == "Bond":
+            values[name] = _parse(rest, Bond)
+        else:
+            values[name] = _PARSERS[kind](rest)
+    if values.keys() != kinds.keys():
+        raise ValueError("damaged")
+    config = Config(**values)
+    names = (config.bond.name, *config.names())
+    if config.mode not in MODES or not all(is_interface_name(name) for name in names):
+        raise ValueError("damaged")
+    return config
+
+
+def _compile(item: Uplink | Bond) -> str:
+    """Return a value's fields as words of one line."""
+    return " ".join([_word(getattr(item, name)) for name in fields(item)])
+
+
+def _word(item: object) -> str:
+    """Return a field as one word: no setting may hold a space, nor an item of a list a comma."""
+    if isinstance(item, tuple):
+        return ",".join([_word(element) for element in item])
+    if isinstance(item, Target):
+        return f"{item.family}/{item.address}/{item.port}"
+    return str(int(item)) if isinstance(item, bool) else str(item)
+
+
+def _parse(text: str, cls: type[T]) -> T:
+    words = text.split(" ")
+    kinds = cls.__annotations__.values()
+    if len(words) != len(kinds):
+        raise ValueError("damaged")
+    return cls(*[_PARSERS[kind](word) for kind, word in zip(kinds, words)])  # noqa: B905 - checked
+
+
+def _flag(word: str) -> bool:
+    if word not in ("0", "1"):
+        raise ValueError("damaged")
+    return word == "1"
+
+
+def _words(word: str) -> tuple[str, ...]:
+    return tuple(word.split(",")) if word else ()
+
+
+def _targets(word: str) -> tuple[Target, ...]:
+    return tuple([_target(element) for element in _words(word)])
+
+
+def _target(word: str) -> Target:
+    family, address, port = word.split("/")
+    if not is_address(int(family), address):
+        raise ValueError("damaged")
+    return Target(int(family), address, int(port))
+
+
+# By how a value class annotates its field; another kind of field has an entry here.
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "bool": _flag,
+    "str": str,
+    "tuple[str, ...]": _words,
+    "tuple[Target, ...]": _targets,
+}

@@ -3,46 +3,48 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
-from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.config import Config, Uplink, default_metrics, settings
 from netfail_hooks.config import file as config_file
-from netfail_hooks.config.schema import render_uplink
+from netfail_hooks.config.kinds import toml
+from netfail_hooks.config.settings import GENERAL, UPLINK, Setting
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.options import InstallOptions
+from netfail_hooks.install.toml_text import ended, is_inline, layout, split, with_key, without_key
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
 
-_TABLE = re.compile(r"^\s*\[", re.MULTILINE)
-_UPLINK = re.compile(r"^\s*\[\[\s*uplink\s*\]\]", re.MULTILINE)
-_MODE = re.compile(r"^mode\s*=\s*\"[a-z]*\"", re.MULTILINE)
-_INTERVAL = re.compile(r"^(\[check\]\s*\n(?:[^\[]*\n)?\s*interval\s*=\s*)\d+", re.MULTILINE)
+_KEPT = "# Comments on what is no longer in this file:"
 
 
 def choose(
-    paths: Paths, asked: InstallOptions, detect: Callable[[], tuple[str, ...]]
+    paths: Paths, options: InstallOptions, detect: Callable[[], tuple[str, ...]]
 ) -> tuple[Config, str]:
     """Return the configuration and its file's text. Raises Misuse.
 
-    An existing file is kept. Where other uplinks, or an interval, are asked for, its uplink
-    tables or its interval are written anew: an uplink that stays keeps its settings, the
-    metrics go by rank, and all else, comments too, stays as it is.
+    An existing file is kept. Where other uplinks, a mode or an interval are asked for, it is
+    amended: an uplink that stays keeps its settings, the metrics go by rank, and all else,
+    comments too, stays as it is.
     """
     if not os.path.exists(paths.config):
-        config = Config(uplinks=default_metrics(asked.uplinks or detect()))
-        config = _with_settings(config, asked)
+        config = Config(uplinks=default_metrics(options.uplinks or detect()))
+        config = _with_settings(config, options)
         return config, config_file.render(config)
     existing = config_file.read(paths.config)
-    config = _with_settings(_with_uplinks(existing, asked.uplinks), asked)
-    with open(paths.config, encoding="utf-8") as file:
+    config = _with_settings(_with_uplinks(existing, options.uplinks), options)
+    with open(paths.config, encoding="utf-8", newline="") as file:
         text = file.read()
     if config != existing:
         text = amend(text, existing, config)
-        _, wrong = config_file.parse(tomllib.loads(text))
+        written, wrong = config_file.parse(tomllib.loads(text))
         if wrong:
             raise Misuse(f"{paths.config}: with other uplinks: " + "; ".join(wrong))
+        if written != config:
+            raise Misuse(f"{paths.config}: cannot be amended", hint="change it by hand")
     return config, text
 
 
@@ -56,42 +58,107 @@ def _with_uplinks(config: Config, names: tuple[str, ...]) -> Config:
     return replace(config, uplinks=uplinks)
 
 
-def _with_settings(config: Config, asked: InstallOptions) -> Config:
-    mode = asked.mode or config.mode
-    interval = config.interval if asked.interval is None else asked.interval
+def _with_settings(config: Config, options: InstallOptions) -> Config:
+    mode = options.mode or config.mode
+    interval = config.interval if options.interval is None else options.interval
     return replace(config, mode=mode, interval=interval)
 
 
 def amend(text: str, old: Config, new: Config) -> str:
     """Return a config.toml's text changed from ``old`` to ``new``, the rest of it as it was.
 
-    Rendered from its values where the text has a form that we can't amend.
+    No comment that a person wrote is lost: what has nothing any more to stand beside goes to the
+    end.
     """
-    amended = text
-    if old.mode != new.mode:
-        amended, count = _MODE.subn(f'mode = "{new.mode}"', amended, count=1)
-        if not count:
-            amended = f'mode = "{new.mode}"\n{amended}'
-    if old.interval != new.interval:
-        amended, count = _INTERVAL.subn(rf"\g<1>{new.interval}", amended, count=1)
-        if not count:
-            return config_file.render(new)
+    parts = split(text)
+    for setting in settings.SETTINGS:
+        if setting.table != UPLINK and setting.held_by(old) != setting.held_by(new):
+            parts = _with_setting(parts, setting, setting.held_by(new))
     if old.uplinks != new.uplinks:
-        kept = _without_uplinks(amended).rstrip("\n")
-        lines = [line for uplink in new.uplinks for line in render_uplink(uplink)]
-        amended = "\n".join([kept, *lines, ""])
-    try:
-        found, _ = config_file.parse(tomllib.loads(amended))
-    except tomllib.TOMLDecodeError:
-        found = None
-    return amended if found == new else config_file.render(new)
+        parts = _with_uplink_tables(parts, new.uplinks)
+    amended = "".join(parts)
+    ours = {f"# {setting.help}" for setting in settings.SETTINGS} | {_KEPT}
+    lost = Counter(layout(text).comments) - Counter(layout(amended).comments)
+    kept = [comment for comment in lost.elements() if comment not in ours]
+    if kept:
+        head = [] if _KEPT in layout(amended).comments else [_KEPT]
+        amended = "".join(_with_table([amended], "\n".join([*head, *kept, ""])))
+    if 0 < text.count("\n") == text.count("\r\n"):  # written on another system
+        return amended.replace("\r\n", "\n").replace("\n", "\r\n")
+    return amended
 
 
-def _without_uplinks(text: str) -> str:
-    """Return the text without its [[uplink]] tables, each up to the next table."""
-    kept, at = [], 0
-    while found := _UPLINK.search(text, at):
-        kept.append(text[at : found.start()])
-        following = _TABLE.search(text, found.end())
-        at = following.start() if following else len(text)
-    return "".join([*kept, text[at:]])
+def _with_setting(parts: list[str], setting: Setting, item: object) -> list[str]:
+    """Return the parts of a file with a setting in them, where its table is or in a new one."""
+    line = f"{setting.key} = {toml(item)}\n"
+    if setting.table == GENERAL:
+        if setting.key in tomllib.loads(parts[0]):
+            return [with_key(parts[0], (setting.key,), item), *parts[1:]]
+        return [line + parts[0], *parts[1:]]
+    for index, part in enumerate(parts):
+        table = tomllib.loads(part).get(setting.table)
+        if table is None:
+            continue
+        if setting.key in table or is_inline(part, setting.table):
+            amended = with_key(part, (setting.table, setting.key), item)
+        elif index:
+            header, newline, rest = part[layout(part).headers[0] :].partition("\n")
+            lead = part[: layout(part).headers[0]]
+            amended = f"{lead}{header}{newline or chr(10)}{line}{rest}"
+        else:
+            amended = f"{setting.table}.{line}{part}"
+        return [*parts[:index], amended, *parts[index + 1 :]]
+    return _with_table(parts, f"[{setting.table}]\n{line}")
+
+
+def _with_uplink_tables(parts: list[str], uplinks: tuple[Uplink, ...]) -> list[str]:
+    """Return the parts with a table for each uplink, in that order where the first one stood.
+
+    An array of them, which has no place for another's comments, becomes tables at the end.
+    """
+    tables: dict[str, str] = {}
+    array: dict[str, dict[str, Any]] = {}
+    others: list[str] = []
+    place = 0
+    for index, part in enumerate(parts):
+        entries = {entry["interface"]: entry for entry in tomllib.loads(part).get(UPLINK, ())}
+        if entries and index:
+            tables |= dict.fromkeys(entries, part)
+            place = place or len(others)
+        elif entries:
+            array = entries
+            others.append(without_key(part, UPLINK))
+        else:
+            others.append(part)
+    place = place or len(others)
+    amended, rest = others[:place], others[place:]
+    for uplink in uplinks:
+        if table := tables.get(uplink.interface):
+            table = _with_metric(table, uplink.metric)
+            amended = [*amended[:-1], ended(amended[-1]), table]
+        elif entry := array.get(uplink.interface):
+            amended = _with_table(amended, _with_metric(_table_of(entry), uplink.metric))
+        else:
+            new = "\n".join([*config_file.render_uplink(uplink), ""])
+            amended = _with_table(amended, new)
+    return [*amended[:-1], ended(amended[-1]), *rest]
+
+
+def _with_table(parts: list[str], table: str) -> list[str]:
+    """Return the parts with another one at the end, after an empty line."""
+    last = ended(parts[-1])
+    empty = not last or last.endswith(("\n\n", "\n\r\n"))
+    return [*parts[:-1], last, table if empty else f"\n{table}"]
+
+
+def _with_metric(part: str, metric: int) -> str:
+    """Return an uplink's table with the metric of its rank, where another one is written."""
+    (entry,) = tomllib.loads(part)[UPLINK]
+    if entry.get("metric", metric) == metric:
+        return part
+    return with_key(part, (UPLINK, 0, "metric"), metric)
+
+
+def _table_of(entry: dict[str, Any]) -> str:
+    items = {key: tuple(item) if isinstance(item, list) else item for key, item in entry.items()}
+    return "\n".join(["[[uplink]]", *(f"{key} = {toml(item)}" for key, item in items.items()), ""])

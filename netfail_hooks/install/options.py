@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from netfail_hooks.config import MODES, settings
 from netfail_hooks.errors import Misuse
 from netfail_hooks.names import is_interface_name
 
@@ -78,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--mode",
-        choices=["routes", "bond"],
+        choices=MODES,
         default="",
         help="how to fail over (default: as before, else routes)",
     )
@@ -86,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--interval",
         metavar="S",
         type=int,
-        help="seconds between two checks by the timer; 0: no timer",
+        help=settings.named("check.interval").help,
     )
 
 
@@ -104,8 +105,11 @@ def parse(args: argparse.Namespace) -> InstallOptions:
         raise Misuse("the same uplink twice", hint="name each once, in order of preference")
     if len(uplinks) == 1:
         raise Misuse(f"{uplinks[0]} alone has nothing to fail over to", hint="add --backup IF")
-    if args.interval is not None and not 0 <= args.interval <= 3600:
-        raise Misuse(f"--interval {args.interval}: must be 0 to 3600")
+    if args.interval is not None:
+        try:
+            settings.named("check.interval").kind.parse(args.interval)
+        except ValueError as error:
+            raise Misuse(f"--interval {args.interval}: {error}") from None
     if args.mode == "bond":
         from netfail_hooks.install.options import bond_setup, named
 

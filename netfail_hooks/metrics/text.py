@@ -36,10 +36,10 @@ class Known:
 
 def render(known: Known, *, volatile: bool) -> str:
     """Return the text; ``volatile``: with what changes at every check, too."""
-    uplink_states = _told(known)
-    pairs = [(_labels(one), one) for one in uplink_states]
-    counts = {(one.interface, one.family): one for one in known.counts}
-    own = [(labels, counts.get((one.interface, one.family))) for labels, one in pairs]
+    uplink_states = _uplink_states(known)
+    pairs = [(_labels(uplink), uplink) for uplink in uplink_states]
+    counts = {(count.interface, count.family): count for count in known.counts}
+    own = [(labels, counts.get((uplink.interface, uplink.family))) for labels, uplink in pairs]
     parts = [
         _metric(
             "info",
@@ -51,21 +51,21 @@ def render(known: Known, *, volatile: bool) -> str:
             "uplink_up",
             "gauge",
             "Whether the uplink works and may carry traffic.",
-            [(labels, _flag(one.state == "up")) for labels, one in pairs],
+            [(labels, _flag(uplink.state == "up")) for labels, uplink in pairs],
         ),
         _metric(
             "uplink_recovering",
             "gauge",
             "Whether the uplink is back, and held down for a while.",
-            [(labels, _flag(one.state == "recovering")) for labels, one in pairs],
+            [(labels, _flag(uplink.state == "recovering")) for labels, uplink in pairs],
         ),
         _metric(
             "uplink_carries_traffic",
             "gauge",
             "Whether the traffic goes by this uplink.",
             [
-                (labels, _flag(known.state.active_uplink(one.family) == one.interface))
-                for labels, one in pairs
+                (labels, _flag(known.state.active_uplink(uplink.family) == uplink.interface))
+                for labels, uplink in pairs
             ],
         ),
         _metric(
@@ -93,20 +93,20 @@ def render(known: Known, *, volatile: bool) -> str:
         ),
     ]
     if volatile:
-        parts += _fleeting(known, uplink_states)
+        parts += _volatile(known, uplink_states)
     return "".join(parts)
 
 
-def _fleeting(known: Known, uplink_states: Sequence[UplinkState]) -> list[str]:
-    answered = [one for one in uplink_states if one.rtt and not one.fails]
-    probed = max((one.probed for one in uplink_states), default=0)
+def _volatile(known: Known, uplink_states: Sequence[UplinkState]) -> list[str]:
+    answered = [uplink for uplink in uplink_states if uplink.rtt and not uplink.fails]
+    probed = max((uplink.probed for uplink in uplink_states), default=0)
     when = known.clock - (known.now - probed) / 1000
     return [
         _metric(
             "probe_rtt_seconds",
             "gauge",
             "How long the last answer to a probe took.",
-            [(_labels(one), f"{one.rtt / 1e6:.6f}") for one in answered],
+            [(_labels(uplink), f"{uplink.rtt / 1e6:.6f}") for uplink in answered],
         ),
         _metric(
             "check_last_run_timestamp_seconds",
@@ -117,14 +117,14 @@ def _fleeting(known: Known, uplink_states: Sequence[UplinkState]) -> list[str]:
     ]
 
 
-def _told(known: Known) -> list[UplinkState]:
-    """Return the standings, without families that an uplink never had while it has another."""
-    found = []
+def _uplink_states(known: Known) -> list[UplinkState]:
+    """Return the uplinks' states, without families that one lacks while it has the other."""
+    shown = []
     for name in known.interfaces:
-        all_of_it = [one for one in known.state.uplinks if one.interface == name]
-        there = [one for one in all_of_it if one.state != "absent"]
-        found += there or all_of_it
-    return found
+        families = [uplink for uplink in known.state.uplinks if uplink.interface == name]
+        there = [uplink for uplink in families if uplink.state != "absent"]
+        shown += there or families
+    return shown
 
 
 def _metric(name: str, kind: str, about: str, samples: Sequence[Sample]) -> str:
@@ -137,13 +137,13 @@ def _metric(name: str, kind: str, about: str, samples: Sequence[Sample]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _labels(one: UplinkState) -> dict[str, str]:
-    return {"interface": one.interface, "family": f"ipv{one.family}"}
+def _labels(uplink: UplinkState) -> dict[str, str]:
+    return {"interface": uplink.interface, "family": f"ipv{uplink.family}"}
 
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def _flag(so: bool) -> str:  # noqa: FBT001 - one thing's truth
-    return "1" if so else "0"
+def _flag(value: bool) -> str:  # noqa: FBT001 - what it writes
+    return "1" if value else "0"

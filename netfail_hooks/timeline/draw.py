@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from netfail_hooks import terminal
@@ -12,15 +12,25 @@ from netfail_hooks.kernel.observe import now as since_boot
 from netfail_hooks.recorder import boot_id
 from netfail_hooks.timeline import Now, Point, Timeline, point, timeline, window
 
+_REST = 0.05  # of a recording's time, after its last transition
 
-def draw(lines: Iterable[str], earliest: datetime | None, last: int | None, svg: str | None) -> int:
+
+def draw(
+    lines: Iterable[str],
+    earliest: datetime | None,
+    last: int | None,
+    svg: str | None,
+    *,
+    ended: bool = False,
+) -> int:
     """Draw the recorder's lines on the terminal, or as a picture in the file ``svg``.
 
-    From ``earliest``, or from the ``last`` so many transitions, until now. Returns how many lines
-    are damaged. Raises OSError where the file can't be written.
+    From ``earliest``, or from the ``last`` so many transitions, until now; of a recording that has
+    ``ended``, as another machine's, until a little after its last transition. Returns how many
+    lines are damaged. Raises OSError where the file can't be written.
     """
     points, damaged = _points(lines)
-    present = Now(time.time(), boot_id(), since_boot() / 1000)
+    present = _end(points) if ended and points else _present()
     begin = window(points, present, earliest.timestamp() if earliest else None, last)
     if not points or begin >= present.time:
         print("netfail-hooks: no transitions recorded", file=sys.stderr)
@@ -31,6 +41,17 @@ def draw(lines: Iterable[str], earliest: datetime | None, last: int | None, svg:
     else:
         _write(found, svg)
     return damaged
+
+
+def _present() -> Now:
+    return Now(time.time(), boot_id(), since_boot() / 1000)
+
+
+def _end(points: Sequence[Point]) -> Now:
+    """Return the moment to draw until: late enough for the last transition to be seen."""
+    last = points[-1]
+    rest = max((last.time - points[0].time) * _REST, 1)
+    return Now(last.time + rest, last.boot, last.clock + rest)
 
 
 def _points(lines: Iterable[str]) -> tuple[list[Point], int]:

@@ -66,7 +66,7 @@ def readable() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as home:
         os.chmod(home, 0o755)  # noqa: S103 - that is what it is for
         shutil.copytree(hook_file.hooks_directory(), f"{home}/hooks")
-        for name in ("netfail_hooks", "pyroute2", "icmplib"):
+        for name in ("netfail_hooks", "pyroute2", "icmplib", "platformdirs"):
             spec = importlib.util.find_spec(name)
             assert spec is not None
             assert spec.origin is not None

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,10 +27,16 @@ _ACTS = [
 
 
 def _demo(
-    *words: str, user: int = 0, python: str = sys.executable, home: str = ""
+    *words: str, user: int = 0, python: str = sys.executable, home: str = "", state: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return _netfail("demo", *words, user=user, python=python, home=home, state=state)
+
+
+def _netfail(
+    *words: str, user: int = 0, python: str = sys.executable, home: str = "", state: str = ""
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [python, "-m", "netfail_hooks", "demo", *words],
+        [python, "-m", "netfail_hooks", *words],
         capture_output=True,
         text=True,
         check=False,
@@ -43,6 +50,7 @@ def _demo(
             "PYTHONPATH": home or package_home(),
             "LANG": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "XDG_STATE_HOME": state,
         },
     )
 
@@ -51,9 +59,9 @@ def _links() -> str:
     return subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
 
 
-def test_root_sees_every_failover_and_nothing_here_changes() -> None:
+def test_root_sees_every_failover_and_nothing_here_changes(tmp_path: Path) -> None:
     before = _links(), sorted(os.listdir("/etc"))
-    done = _demo()
+    done = _demo(state=str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert (_links(), sorted(os.listdir("/etc"))) == before
     assert "systemd-networkd and networkd-dispatcher" in done.stdout
@@ -61,6 +69,21 @@ def test_root_sees_every_failover_and_nothing_here_changes() -> None:
     assert "no answer from gateway 192.168.1.1 (ARP)" in done.stdout
     assert "2 of 2 alive" in done.stdout
     assert "\033[" not in done.stdout  # no colour but on a terminal
+    _try_what_it_says(done.stdout, tmp_path / "netfail-hooks/demo/events.jsonl")
+
+
+def _try_what_it_says(said: str, recording: Path) -> None:
+    tries = [line.split() for line in said.splitlines() if line.startswith("  netfail-hooks ")]
+    assert [words[1] for words in tries] == ["log", "log", "replay"]
+    assert all(str(recording) in words for words in tries)
+    timeline, picture, replay = (
+        _netfail(*["-" if word == "demo.svg" else word for word in words[1:]]) for words in tries
+    )
+    for done in (timeline, picture, replay):
+        assert (done.returncode, done.stderr) == (0, "")
+    assert "wlan0" in timeline.stdout
+    assert picture.stdout.startswith("<svg")
+    assert "none other than recorded" in replay.stdout
 
 
 def test_somebody_without_rights_sees_them_too(readable: str) -> None:
@@ -71,7 +94,9 @@ def test_somebody_without_rights_sees_them_too(readable: str) -> None:
         return
     done = _demo("--json", user=_NOBODY, python="/usr/bin/python3", home=readable)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "recording not kept: " in done.stderr  # nobody has no home
     told = json.loads(done.stdout)
+    assert told["recording"] == ""
     assert told["real"] is False
     acts = [act for chapter in told["chapters"] for act in chapter["acts"]]
     assert [act["title"] for act in acts] == _ACTS

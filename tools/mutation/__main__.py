@@ -56,10 +56,26 @@ TARGETS = {
         ("policy/test_bond", "config/test_config", "policy/test_facts", "recorder/test_recording")
     ),
     "policy.state": Target(("policy/test_state", "policy/test_choose")),
-    "config.cache": Target(("config/test_edges", "config/test_config", "policy/test_choose")),
-    "config.schema": Target(("config/test_edges", "config/test_config", "docs/test_docs")),
-    "config.file": Target(("config/test_edges", "config/test_config", "docs/test_docs")),
-    "install.config": Target(("install/test_config", "install/test_installer")),
+    "config.cache": Target(
+        ("config/test_edges", "config/test_config", "config/test_settings", "policy/test_choose")
+    ),
+    "config.settings": Target(
+        (
+            "config/test_edges",
+            "config/test_config",
+            "config/test_settings",
+            "docs/test_docs",
+            "install/test_options",
+        )
+    ),
+    "config.kinds": Target(("config/test_edges", "config/test_config", "docs/test_docs")),
+    "config.file": Target(
+        ("config/test_edges", "config/test_config", "config/test_settings", "docs/test_docs")
+    ),
+    "install.config": Target(
+        ("install/test_config", "install/test_amended", "install/test_installer")
+    ),
+    "install.toml_text": Target(("install/test_config", "install/test_amended")),
     "recorder": Target(("recorder/test_record", "recorder/test_repeat", "cli/test_log")),
     "policy.sysctls": Target(("policy/test_sysctls",)),
     "cli.parse_time": Target(("cli/test_log",)),
@@ -170,8 +186,9 @@ def _warm_up() -> None:
         pytest.main(["--collect-only", "-q", "-n0", "-p", "no:cacheprovider", _HERE])
     from hypothesis import Phase, settings
 
-    # To see that something fails is enough here; to shrink it takes a minute.
-    settings.register_profile("mutation", phases=(Phase.explicit, Phase.generate))
+    # To see that something fails is enough here; to shrink it takes a minute. And no deadline: on
+    # a busy machine a slow example is no fault, of the code least of all.
+    settings.register_profile("mutation", phases=(Phase.explicit, Phase.generate), deadline=None)
 
 
 def of(module: str) -> Iterator[Mutant]:

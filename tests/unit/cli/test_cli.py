@@ -156,7 +156,7 @@ def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
     script = tmp_path / "completion"
     script.write_text("\n".join(completion.bash(completion.grammar())))
     assert _complete(script, "netfail-hooks", "st") == ["status"]
-    assert _complete(script, "netfail-hooks", "log", "--f") == ["--follow"]
+    assert _complete(script, "netfail-hooks", "log", "--f") == ["--file", "--follow"]
     assert _complete(script, "netfail-hooks", "completion", "f") == ["fish"]
     assert _complete(script, "netfail-hooks", "install", "--mode", "''") == ["routes", "bond"]
     assert _complete(script, "netfail-hooks", "install", "--yes", "--mode", "b") == ["bond"]

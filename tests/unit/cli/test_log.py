@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import cli, recorder
+from netfail_hooks import bundle, cli, recorder
 from netfail_hooks.cli import log, parse_time
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import events
@@ -264,6 +264,68 @@ def test_the_tail_follows_the_recorder_itself(tmp_path: Path, world: World) -> N
             count += len(tail.read())
     assert count == 30
     assert (tmp_path / "events.jsonl.1").exists()
+
+
+@pytest.fixture
+def another(tmp_path: Path, world: World) -> Path:
+    """Return a recording of a machine that is not this one: two transitions, long ago."""
+    lines = [
+        _at(_line(world, state), f"2020-06-01T12:00:{second}Z")
+        for state, second in (("no-carrier", "10"), ("routable", "50"))
+    ]
+    recording = tmp_path / "another.jsonl"
+    recording.write_text("".join(lines))
+    return recording
+
+
+def test_another_recording_is_shown_instead(
+    machine: Path, another: Path, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("events.jsonl", "events.jsonl.1"):
+        (machine / name).write_text(_line(world, "missing"))
+    assert cli.entry(["log", "--json", "--file", str(another)]) == 0
+    assert capsys.readouterr().out == another.read_text()
+    assert cli.entry(["log", "-n", "1", "--file", str(another)]) == 0
+    assert "eth0 routable" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_recording_in_a_bundle_is_shown(
+    another: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = another.read_text()
+    (tmp_path / "bug.txt").write_text(f"{bundle.HEAD}\n\n== {bundle._RECORDINGS}\n{text}")
+    assert cli.entry(["log", "--json", "--file", str(tmp_path / "bug.txt")]) == 0
+    assert capsys.readouterr().out == text
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_drawing_of_another_recording_ends_with_it(
+    another: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.entry(["log", "--timeline", "--file", str(another)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("2020-0")
+    assert str(datetime.now().astimezone().year) not in shown
+    picture = tmp_path / "it.svg"
+    assert cli.entry(["log", "--file", str(another), "--svg", str(picture)]) == 0
+    assert picture.read_text().startswith("<svg")
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize(
+    ("options", "status", "why"),
+    [
+        (["--file", "/nowhere/events.jsonl"], 1, "/nowhere/events.jsonl: No such file"),
+        (["--file", "/nowhere/events.jsonl", "-f"], 1, "/nowhere/events.jsonl: No such file"),
+        (["--file", "/", "--bundle", "-"], 2, "leave --file out"),
+    ],
+)
+def test_no_other_recording(
+    options: list[str], status: int, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.entry(["log", *options]) == status
+    assert why in capsys.readouterr().err
 
 
 def _append(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from netfail_hooks.config import Config, Uplink, default_metrics
 from netfail_hooks.config.cache import compile_config, parse_compiled
 from netfail_hooks.config.file import parse
-from netfail_hooks.config.schema import parse_bond, parse_target
+from netfail_hooks.config.kinds import Choice, parse_target
 
 HIGHEST = 2**32 - 1  # of a metric, rtnetlink(7)
 FAR = {"interface": "eth0", "metric": HIGHEST}
@@ -92,31 +92,33 @@ def test_the_defaults_are_those_of_the_documents() -> None:
     [(49, False), (50, True), (5000, True), (5001, False), (True, False), ("100", False)],
 )
 def test_the_bonds_interval(number: object, *, fine: bool) -> None:
-    wrong: list[str] = []
-    parse_bond({"arp_interval": number}, wrong)
-    assert (wrong == []) is fine
+    assert (_wrong({"bond": {"arp_interval": number}}) == []) is fine
 
 
 @pytest.mark.parametrize(("many", "fine"), [(0, True), (16, True), (17, False)])
 def test_the_bonds_targets(many: int, *, fine: bool) -> None:
-    wrong: list[str] = []
-    bond = parse_bond({"targets": ["192.0.2.1"] * many}, wrong)
+    tree = {"bond": {"targets": ["192.0.2.1"] * many}, "uplink": [FAR]}
+    config, wrong = parse(tree)
     assert (wrong == []) is fine
-    assert len(bond.targets) == (many if fine else 0)
+    if config:
+        assert len(config.bond.targets) == many
 
 
 @pytest.mark.parametrize("name", [5, "a b", "", None, "x" * 16])
 def test_the_bonds_name(name: object) -> None:
-    wrong: list[str] = []
-    parse_bond({"name": name}, wrong)
-    assert wrong == [f"bond.name: not an interface name: {name!r}"]
+    assert _wrong({"bond": {"name": name}}) == [f"bond.name: not an interface name: {name!r}"]
 
 
 @pytest.mark.parametrize("targets", ["192.0.2.1", {"a": 1}, 5])
 def test_targets_of_the_bond_are_a_list(targets: object) -> None:
-    wrong: list[str] = []
-    parse_bond({"targets": targets}, wrong)
-    assert wrong == ["bond.targets: must be a list of at most 16 addresses"]
+    told = f"bond.targets: must be a list, not {targets!r}"
+    assert _wrong({"bond": {"targets": targets}}) == [told]
+
+
+@pytest.mark.parametrize("words", [("any", "all", "none"), ("any",)])
+def test_a_choice_names_its_words(words: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=f'"{words[-1]}", not'):
+        Choice(words).parse("few")
 
 
 @pytest.mark.parametrize(
@@ -158,13 +160,14 @@ def test_an_uplink_is_probed_where_there_is_anything_to_ask() -> None:
 
 
 COMPILED = compile_config(Config((Uplink("eth0", 100),)), "stamp")
+LINES = COMPILED.splitlines(keepends=True)
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         ("stamp", "other"),
-        ("config 3", "config 2"),
+        ("config 4", "config 3"),
         ("end\n", ""),
         ("end\n", "end"),
         ("mode routes", "mode circles"),
@@ -174,13 +177,19 @@ COMPILED = compile_config(Config((Uplink("eth0", 100),)), "stamp")
         ("hold_down 10\n", ""),
         ("hold_down 10\n", "hold_down 10\nhold_up 10\n"),
         ("hold_down 10", "hold_down ten"),
-        ("uplink eth0", "uplink a/b"),
+        ("uplinks eth0", "uplinks a/b"),
         ("bond bond0", "bond a/b"),
         ("bond bond0", "bond"),
-        ("uplink eth0 any 100 1 2 500\n", ""),
-        (" 1 2 500", " 1 2"),
-        (" 1 2 500", " 1 2 500 4,nowhere,0"),
-        (" 1 2 500", " 1 2 500 5,192.0.2.1,0"),
+        ("hold_down 10\n", "hold_down 10\n 10\n"),
+        ("bond bond0 100 always \n", ""),
+        ("bond bond0 100 always \n", "bond bond0 100 always\n"),
+        ("".join(line for line in LINES if line.startswith("uplinks ")), ""),
+        (" any 2 500", " any 2"),
+        (" any 2 500", " any 2 500 1"),
+        (" 1  any", " 2  any"),
+        (" 1  any", " 1 4/nowhere/0 any"),
+        (" 1  any", " 1 5/192.0.2.1/0 any"),
+        (" 1  any", " 1 4/192.0.2.1 any"),
     ],
 )
 def test_a_compiled_form_that_is_not_whole_is_refused(old: str, new: str) -> None:

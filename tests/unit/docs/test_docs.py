@@ -15,9 +15,9 @@ from bench.contenders import OURS, TITLES
 from bench.picture import picture
 from bench.results import load
 from netfail_hooks.cli import completion, parser
-from netfail_hooks.config import Bond, Config, Uplink, default_metrics
-from netfail_hooks.config.file import SETTINGS, parse
-from netfail_hooks.config.schema import BOND_KEYS, INTERVAL, KEYS
+from netfail_hooks.config import default_metrics
+from netfail_hooks.config.file import parse
+from netfail_hooks.config.settings import SETTINGS, Setting
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 from tests.support import ROOT
@@ -37,38 +37,19 @@ ROWS = {
 
 
 def test_every_setting_is_documented_and_nothing_else() -> None:
-    assert set(ROWS) == {
-        "mode",
-        *(setting.key for setting in SETTINGS),
-        *KEYS,
-        *(f"bond.{key}" for key in BOND_KEYS),
-    }
+    assert list(ROWS) == [setting.name for setting in SETTINGS]
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: str(setting.key))
-def test_a_setting_is_documented_as_it_is(setting: object) -> None:
-    one = next(known for known in SETTINGS if known is setting)
-    default, span = ROWS[one.key]
-    initial = getattr(Config(uplinks=default_metrics(("eth0",))), one.field)
-    assert default == (f'`"{initial}"`' if one.kind is str else f"`{str(initial).lower()}`")
-    assert span == ("" if one.kind in (bool, str) else f"{one.low} to {one.high}")
-    assert f"| {one.about}" in CONFIGURATION
-
-
-@pytest.mark.parametrize("key", BOND_KEYS)
-def test_a_key_of_a_bond_is_documented_as_it_is(key: str) -> None:
-    initial = getattr(Bond(), key)
-    shown = "[]" if initial == () else f'"{initial}"' if isinstance(initial, str) else initial
-    assert ROWS[f"bond.{key}"][0] == f"`{shown}`"
-    if key == "arp_interval":
-        assert ROWS[f"bond.{key}"][1] == "{} to {}".format(*INTERVAL)
-
-
-@pytest.mark.parametrize("key", [key for key in KEYS if key not in ("interface", "metric")])
-def test_a_key_of_an_uplink_is_documented_as_it_is(key: str) -> None:
-    initial = getattr(Uplink("eth0", 100), key)
-    shown = {True: "true", (): "[]", "any": '"any"'}.get(initial, str(initial))
-    assert ROWS[key][0] == f"`{shown}`"
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: str(setting.name))
+def test_a_setting_is_documented_as_it_is(setting: Setting) -> None:
+    default, span = ROWS[setting.name]
+    if setting.key not in ("interface", "metric"):
+        shown = {True: "true", False: "false", (): "[]"}.get(setting.default, setting.default)
+        is_text = isinstance(setting.default, str)
+        assert default == (f'`"{shown}"`' if is_text else f"`{shown}`")
+    assert span.replace("`", "") == setting.kind.span
+    plain = CONFIGURATION.replace("`", "").replace("'", "")
+    assert f"| {setting.help}".replace("'", "") in plain
 
 
 def test_the_metrics_are_documented_as_they_are() -> None:

@@ -6,13 +6,17 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
+from pytest_mock import MockerFixture
 
 from netfail_hooks import cli, journal, metrics, reconcile
 from netfail_hooks.cli import metrics as command
 from netfail_hooks.config import Config
 from netfail_hooks.config.file import render as render_config
+from netfail_hooks.files import write_whole
 from netfail_hooks.metrics import text as metrics_text
 from netfail_hooks.metrics.text import Known
 from netfail_hooks.paths import Paths
@@ -216,28 +220,28 @@ def test_a_tally_reads_as_it_was_written() -> None:
 # --- the file -----------------------------------------------------------------------------------
 
 
+_DIRECTORY = "/var/lib/prometheus/node-exporter"
+_RUN, _DISK = "/run/netfail-hooks/netfail.prom", f"{_DIRECTORY}/netfail.prom"
+
+
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     """Return a machine whose last run left all well, and a directory that node_exporter reads."""
     paths = Paths(str(tmp_path))
-    for directory in (paths.run, paths.at("/srv/metrics")):
+    for directory in (paths.run, paths.at(_DIRECTORY)):
         os.makedirs(directory)
     reconcile.save_state(paths.run + "/state", _world().state)
     return paths
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return what the journal is told from now on, also by a child that this process forks."""
-    lines: list[str] = []
-    monkeypatch.setattr(os, "fork", lambda: 0)
-    monkeypatch.setattr(os, "_exit", lambda _: None)
-    monkeypatch.setattr(os, "waitpid", lambda *_: (1, 0))
-    monkeypatch.setattr(journal, "log", lambda message, **_: lines.append(message))
-    return lines
+def log(mocker: MockerFixture) -> MagicMock:
+    """Return what stands for the journal's log, with its own signature."""
+    return mocker.patch.object(journal, "log", autospec=True)
 
 
-_RUN, _DISK = "/run/netfail-hooks/netfail.prom", "/srv/metrics/netfail.prom"
+def _messages(log: MagicMock) -> list[str]:
+    return [call.args[0] for call in log.call_args_list]
 
 
 def _config(textfile: str) -> Config:
@@ -280,9 +284,9 @@ def _link_away(directory: Path) -> None:
 
 
 SPOILT = {
-    "no directory": (lambda one: one.rmdir(), "metrics: No such file or directory"),
-    "a link": (_link_away, "metrics: Not a directory"),
-    "a file": (lambda one: (one.rmdir(), one.touch()), "metrics: Not a directory"),
+    "no directory": (lambda one: one.rmdir(), "node-exporter: No such file or directory"),
+    "a link": (_link_away, "node-exporter: Not a directory"),
+    "a file": (lambda one: (one.rmdir(), one.touch()), "node-exporter: Not a directory"),
     "writable by others": (
         lambda one: one.chmod(0o777),
         "owned or writable by somebody else: chown root ",
@@ -297,18 +301,18 @@ SPOILT = {
 
 @pytest.mark.parametrize(("spoil", "why"), SPOILT.values(), ids=SPOILT)
 def test_a_place_that_won_t_do_is_told_once_and_again_after_it_did(
-    paths: Paths, told: list[str], spoil: object, why: str
+    paths: Paths, log: MagicMock, spoil: object, why: str
 ) -> None:
-    directory = Path(paths.at("/srv/metrics"))
+    directory = Path(paths.at(_DIRECTORY))
     spoil(directory)  # type: ignore[operator]
     for _ in range(3):
         metrics.update(_config(_DISK), paths)
-    assert len(told) == 1
-    assert told[0].startswith("cannot write metrics: /")
-    assert why in told[0]
+    (message,) = _messages(log)
+    assert message.startswith("cannot write metrics: /")
+    assert why in message
     metrics.update(_config(_RUN), paths)
     metrics.update(_config(_DISK), paths)
-    assert told == told[:1] * 2
+    assert _messages(log) == [message] * 2
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo"])
@@ -325,66 +329,50 @@ def test_what_stands_in_its_place_is_replaced_not_followed(paths: Paths, kind: s
     assert _read(place.read_text())
 
 
-def test_a_file_system_that_hangs_holds_nobody_up(
-    paths: Paths, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+def test_another_directory_put_in_its_place_meanwhile_gets_nothing(
+    paths: Paths, mocker: MockerFixture
 ) -> None:
-    ours = os.getpid()
-    lines: list[str] = []
-    monkeypatch.setattr(journal, "log", lambda message, **_: lines.append(message))
+    directory = Path(paths.at(_DIRECTORY))
+    elsewhere = directory.with_name("elsewhere")
 
-    def hang(*_: object) -> None:
-        assert os.getpid() != ours
-        with open(paths.root + "/child", "w", encoding="ascii") as file:
-            file.write(str(os.getpid()))
-        time.sleep(60)
+    def swap(*arguments: Any, **options: Any) -> None:
+        directory.rename(elsewhere)
+        directory.mkdir()
+        write_whole(*arguments, **options)
 
-    monkeypatch.setattr(metrics, "_write", hang)
-    monkeypatch.setattr(metrics, "_PATIENCE", 0.5)
-    request.addfinalizer(lambda: _end(paths.root + "/child"))
-    began = time.monotonic()
+    mocker.patch.object(metrics, "write_whole", autospec=True, side_effect=swap)
     metrics.update(_config(_DISK), paths)
-    assert time.monotonic() - began < 10
-    assert lines == [f"cannot write metrics: {paths.at(_DISK)}: not written after 0 s"]
+    assert os.listdir(directory) == []
+    assert os.listdir(elsewhere) == ["netfail.prom"]
 
 
-def _end(note: str) -> None:
-    child = int(Path(note).read_text(encoding="ascii"))
-    os.kill(child, 9)
-    os.waitpid(child, 0)
-
-
-@pytest.mark.parametrize("call", ["fork", "waitpid"])
-def test_no_process_to_be_had_is_told_and_raises_nothing(
-    paths: Paths, told: list[str], monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    def refuse(*_: object) -> int:
-        raise OSError(11, "Resource temporarily unavailable")
-
-    monkeypatch.setattr(os, "fork", lambda: 1)
-    monkeypatch.setattr(os, call, refuse)
-    for _ in range(2):
-        metrics.update(_config(_DISK), paths)
-    why = "no process to write it: Resource temporarily unavailable"
-    assert told == [f"cannot write metrics: {paths.at(_DISK)}: {why}"]
-
-
-def test_the_child_really_writes(paths: Paths) -> None:
-    before = os.getpid()
+def test_what_a_killed_writer_left_is_swept(paths: Paths) -> None:
+    left = Path(paths.at(f"{_DISK}.4711.tmp"))
+    left.write_text("# HELP netfail_")
     metrics.update(_config(_DISK), paths)
-    assert os.getpid() == before
-    assert Path(paths.at(_DISK)).exists()
+    assert os.listdir(left.parent) == ["netfail.prom"]
 
 
 def test_another_run_that_was_quicker_is_no_fault(
-    paths: Paths, told: list[str], monkeypatch: pytest.MonkeyPatch
+    paths: Paths, log: MagicMock, mocker: MockerFixture
 ) -> None:
-    def overtaken(path: str, data: bytes, *, mode: int) -> None:
-        Path(path).write_bytes(data)
+    def overtaken(path: str, data: bytes, *, mode: int, directory: int) -> None:
+        Path(f"/proc/self/fd/{directory}", path).write_bytes(data)
         raise FileNotFoundError(2, "No such file or directory", f"{path}.{mode}.tmp")
 
-    monkeypatch.setattr(metrics, "write_whole", overtaken)
+    mocker.patch.object(metrics, "write_whole", autospec=True, side_effect=overtaken)
     metrics.update(_config(_RUN), paths)
-    assert told == []
+    log.assert_not_called()
+
+
+def test_a_file_that_goes_under_our_hands_is_told_with_its_path(
+    paths: Paths, log: MagicMock, mocker: MockerFixture
+) -> None:
+    gone = FileNotFoundError(2, "No such file or directory", "netfail.prom.1.tmp")
+    mocker.patch.object(metrics, "write_whole", autospec=True, side_effect=[gone, None])
+    metrics.update(_config(_DISK), paths)
+    path = paths.at(_DISK)
+    assert _messages(log) == [f"cannot write metrics: {path}: No such file or directory"]
 
 
 def test_only_a_file_of_ours_is_removed(paths: Paths) -> None:
@@ -418,7 +406,7 @@ def test_the_command_prints_all(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_command_writes_a_file(
     machine: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(machine.at("/srv/metrics"))
+    monkeypatch.chdir(machine.at(_DIRECTORY))
     assert cli.entry(["metrics", "--textfile", "netfail.prom"]) == 0
     assert _read(Path(machine.at(_DISK)).read_text())
     assert capsys.readouterr() == ("", "")
@@ -427,8 +415,8 @@ def test_the_command_writes_a_file(
 @pytest.mark.parametrize(
     ("spoil", "status", "why"),
     [
-        (lambda paths: Path(paths.at("/srv/metrics")).chmod(0o777), 3, "chmod go-w"),
-        (lambda paths: os.rmdir(paths.at("/srv/metrics")), 1, "No such file or directory"),
+        (lambda paths: Path(paths.at(_DIRECTORY)).chmod(0o777), 3, "chmod go-w"),
+        (lambda paths: os.rmdir(paths.at(_DIRECTORY)), 1, "No such file or directory"),
         (lambda paths: Path(paths.run, "state").write_text("x"), 1, "run 'netfail-hooks check'"),
         (lambda paths: Path(paths.run, "state").chmod(0o666), 3, "run as root"),
         (lambda paths: os.unlink(paths.config), 2, "run 'netfail-hooks install'"),

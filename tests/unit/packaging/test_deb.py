@@ -149,6 +149,11 @@ def test_it_works_with_the_libraries_of_this_debian(tree: Tree) -> None:
     tree.sh(LIBRARIES)
 
 
+def test_it_amends_a_config_with_the_library_of_this_debian(tree: Tree) -> None:
+    tree.sh(f"{INSTALL} --yes; sed -i 's/^interval = .*/interval = 5 # mine/' {CONFIG}")
+    tree.sh(f"netfail-hooks install --interval 9 --yes; grep -x 'interval = 9 # mine' {CONFIG}")
+
+
 def test_a_purge_leaves_the_machine_as_it_was(clean: Tree) -> None:
     before = clean.files()
     clean.sh("dpkg --install /tmp/it.deb")

@@ -104,6 +104,10 @@ def test_a_wheel_works_in_an_environment_with_no_checkout_near(
     unit = (root / "etc/systemd/system/netfail-hooks-check.service").read_text(encoding="utf-8")
     assert str(venv) in unit
     assert str(ROOT) not in unit
+    config = root / "etc/netfail-hooks/config.toml"
+    config.write_text(config.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    call(command, "install", "--root", str(root), "--interval", "9", "--yes")
+    assert config.read_text(encoding="utf-8").endswith("# mine\n")
     call(command, "uninstall", "--root", str(root), "--yes")
     assert sorted(root.rglob("*")) == before
 

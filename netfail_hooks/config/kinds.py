@@ -1,0 +1,191 @@
+"""What a setting of config.toml may hold: its check, its range in words, and how it is written."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+from netfail_hooks.config import Target
+from netfail_hooks.names import is_interface_name
+from netfail_hooks.values import value
+
+
+class Kind(Protocol):
+    """A kind of value; ``parse`` takes what TOML holds and raises ValueError with the reason."""
+
+    @property
+    def span(self) -> str:
+        """Return what may be there, in words; "" where the help says so."""
+
+    def parse(self, raw: object) -> object:
+        """Return the value for the field of a value class. Raises ValueError."""
+
+
+@value
+class Number:
+    """A whole number, both ends included."""
+
+    low: int
+    high: int
+
+    @property
+    def span(self) -> str:
+        return f"{self.low} to {self.high}"
+
+    def parse(self, raw: object) -> int:
+        if isinstance(raw, bool) or not isinstance(raw, int):
+            raise ValueError(f"must be a whole number, not {raw!r}")
+        if not self.low <= raw <= self.high:
+            raise ValueError(f"must be {self.span}, not {raw}")
+        return raw
+
+
+@value
+class Flag:
+    """True or false."""
+
+    span: str = ""
+
+    def parse(self, raw: object) -> bool:
+        if not isinstance(raw, bool):
+            raise ValueError(f"must be true or false, not {raw!r}")
+        return raw
+
+
+@value
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def span(self) -> str:
+        return ", ".join(f'"{word}"' for word in self.words)
+
+    def parse(self, raw: object) -> str:
+        if not isinstance(raw, str) or raw not in self.words:
+            *first, last = (f'"{word}"' for word in self.words)
+            raise ValueError(f"must be {', '.join(first)} or {last}, not {raw!r}")
+        return raw
+
+
+@value
+class InterfaceName:
+    """What the kernel takes for the name of an interface."""
+
+    span: str = ""
+
+    def parse(self, raw: object) -> str:
+        if not isinstance(raw, str) or not is_interface_name(raw):
+            raise ValueError(f"not an interface name: {raw!r}")
+        return raw
+
+
+@value
+class List:
+    """At most ``most`` texts (0: any number), each read by ``parse_item``; ``item`` names them."""
+
+    parse_item: Callable[[str], object]
+    item: str
+    most: int = 0
+    span: str = ""
+
+    def parse(self, raw: object) -> tuple[object, ...]:
+        if not isinstance(raw, list):
+            raise ValueError(f"must be a list, not {raw!r}")
+        if self.most and len(raw) > self.most:
+            raise ValueError(f"must be a list of at most {self.most}, not of {len(raw)}")
+        return tuple(self._parse_item(text) for text in raw)
+
+    def _parse_item(self, text: object) -> object:
+        if isinstance(text, str):
+            try:
+                return self.parse_item(text)
+            except ValueError:
+                pass  # its words are the standard library's
+        raise ValueError(f"no {self.item}: {text!r}")
+
+
+@value
+class MetricsFile:
+    """The path of a file of metrics, or "" for none.
+
+    Only where nothing hangs and nothing but the machine itself is needed: a network's file system
+    that is away would hold up the hook that brings the network back.
+    """
+
+    span: str = ""
+
+    def parse(self, raw: object) -> str:
+        if not isinstance(raw, str):
+            raise ValueError(f"must be a path, not {raw!r}")
+        if raw:
+            _refuse_wrong_path(raw)
+        return raw
+
+
+_PLAIN = re.compile(r"/[A-Za-z0-9_./+@,=-]{1,200}")  # what a unit and a state file take as it is
+_ALLOWED = ("/run/", "/var/lib/prometheus/")
+_HIDDEN = "/run/user/"  # by ProtectHome= of the check's unit (systemd.exec(5))
+
+
+def _refuse_wrong_path(path: str) -> None:
+    shown = repr(path[:60])
+    if not _PLAIN.fullmatch(path) or os.path.normpath(path) != path:
+        raise ValueError(f"must be an absolute path of plain characters, not {shown}")
+    if not path.startswith(_ALLOWED) or path.startswith(_HIDDEN):
+        raise ValueError(
+            "must be below /run or /var/lib/prometheus, for elsewhere a write may hang and hold "
+            f"up a failover, not {shown}"
+        )
+    if path.count("/") < 3:
+        raise ValueError(
+            f"must have a directory of its own, as in '/run/x/netfail.prom', not {shown}"
+        )
+    if not path.endswith(".prom"):
+        raise ValueError(f"must end in .prom, or node_exporter does not read it, not {shown}")
+
+
+def parse_target(text: str) -> Target:
+    """Return the target that ``icmp:ADDRESS`` or ``tcp:ADDRESS:PORT`` names.
+
+    Raises ValueError. Names are refused: where the network is broken, so is looking them up.
+    """
+    kind, _, rest = text.partition(":")
+    if kind == "icmp":
+        address = parse_host(rest)
+        return Target(address.version, str(address))
+    host, _, port = rest.rpartition(":")
+    address = parse_host(host.removeprefix("[").removesuffix("]"))
+    if kind != "tcp" or not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+        raise ValueError("neither icmp:ADDRESS nor tcp:ADDRESS:PORT")
+    return Target(address.version, str(address), int(port))
+
+
+def parse_host(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the address of a host elsewhere. Raises ValueError.
+
+    The uplink is named beside it, so no ``%eth0``.
+    """
+    address = ipaddress.ip_address(text)
+    if "%" in text or address.is_multicast or address.is_unspecified or address.is_loopback:
+        raise ValueError("not the address of a host beyond the gateway")
+    return address
+
+
+def parse_address(text: str) -> str:
+    """Return an address, as it is written. Raises ValueError."""
+    ipaddress.ip_address(text)
+    return text
+
+
+def toml(item: object) -> str:
+    """Return a value of a field as TOML writes it."""
+    if isinstance(item, bool):
+        return str(item).lower()
+    if isinstance(item, tuple):
+        return "[" + ", ".join(f'"{element}"' for element in item) + "]"
+    return f'"{item}"' if isinstance(item, str) else str(item)
