@@ -6,11 +6,10 @@ import glob
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 from netfail_hooks.lab import Lab
-from tests.lab.suite import wait
+from tests.lab.suite import measure, wait
 
 
 def test_a_pulled_cable_is_what_networkd_calls_no_carrier(lab: Lab) -> None:
@@ -43,13 +42,13 @@ def _reaches(lab: Lab) -> bool:
 
 def test_the_pulse_counts_what_is_lost(lab: Lab) -> None:
     with lab.traffic() as traffic:
-        time.sleep(1)
+        measure(1)
         lab.cable_out("eth0")
         lab.cable_out("wlan0")
-        time.sleep(0.5)
+        measure(0.5)
         lab.cable_in("eth0")
         lab.cable_in("wlan0")
-        time.sleep(3)
+        wait(lambda: _reaches(lab), "an answer")
     assert traffic.result().lost("out") >= 90
     (begin, end), *_ = lab.dark()
     assert traffic.result(between=(traffic.window[0], begin)).lost("out") == 0
