@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import netfail_hooks
 from tests.support import ROOT
 
 PACKAGE = ROOT / "netfail_hooks"
@@ -74,6 +75,14 @@ def test_imports_lead_downwards(module: str) -> None:
     here = FLOORS[room(module)]
     others = [each for each in ours(module) if room(each) != room(module)]
     assert [each for each in others if FLOORS[room(each)] >= here] == []
+
+
+def test_every_place_that_the_map_names_is_there() -> None:
+    maps = PICTURE + (netfail_hooks.__doc__ or "")
+    places = set(re.findall(r"(?<![\w/.])(?:[\w-]+/)*[\w-]+(?:\.py|/)(?![\w/])", maps))
+    assert len(places) > 50
+    for place in places - {"cli/NAME.py"}:
+        assert any((start / place).exists() for start in (PACKAGE, ROOT)), place
 
 
 def test_the_program_needs_nothing_of_what_tests_it() -> None:
