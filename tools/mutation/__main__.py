@@ -96,7 +96,7 @@ TARGETS = {
     "timeline.svg": Target(("timeline/test_timeline",)),
     "status.text": Target(("status/test_status",)),
     "status.bond": Target(("status/test_bond",)),
-    "kernel.apply": Target(("kernel/test_apply",)),
+    "kernel.apply": Target(("kernel/test_apply", "kernel/test_observe")),
     "kernel.observe": Target(("kernel/test_observe",)),
     "recorder.events": Target(("cli/test_log",)),
     "install.options": Target(("install/test_options",)),
