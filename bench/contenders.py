@@ -22,7 +22,7 @@ _NEEDS = ("networkd", "dispatcher")  # of ours
 _SERVICE = "/etc/systemd/system/netfail-hooks-check.service"
 
 
-def _nothing(_: Stage) -> AbstractContextManager[None]:
+def _nothing(_: Stage) -> AbstractContextManager[object]:
     return contextlib.nullcontext()
 
 
@@ -44,7 +44,7 @@ class Contender:
     key: str
     title: str
     prepare: Callable[[Stage], None]
-    work: Callable[[Stage], AbstractContextManager[None]] = _nothing
+    work: Callable[[Stage], AbstractContextManager[object]] = _nothing
     resident: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     period: float = 0.0
@@ -120,7 +120,7 @@ def _ours(interval: int) -> Callable[[Stage], None]:
     return prepare
 
 
-def _timer(interval: int) -> Callable[[Stage], AbstractContextManager[None]]:
+def _timer(interval: int) -> Callable[[Stage], AbstractContextManager[object]]:
     return lambda stage: stage.lab.timer(interval)
 
 

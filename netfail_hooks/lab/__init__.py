@@ -175,18 +175,19 @@ class Lab(Faults):
         return self.run(sys.executable, "-I", "-c", code)
 
     @contextlib.contextmanager
-    def timer(self, interval: float) -> Iterator[None]:
-        """Run a check every ``interval`` seconds meanwhile."""
+    def timer(self, interval: float) -> Iterator[list[int]]:
+        """Run a check every ``interval`` seconds meanwhile; yield their exit statuses so far."""
         ended = threading.Event()
+        rounds: list[int] = []
 
         def work() -> None:
             while not ended.wait(interval):
-                self.tick()
+                rounds.append(self.tick().returncode)
 
         thread = threading.Thread(target=work)
         thread.start()
         try:
-            yield
+            yield rounds
         finally:
             ended.set()
             thread.join()

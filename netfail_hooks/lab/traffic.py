@@ -18,14 +18,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from netfail_hooks.errors import Problem
 from netfail_hooks.lab import topology, traffic_agent
+from netfail_hooks.lab.faults import Faults
 from netfail_hooks.lab.traffic_result import Result, Window, flow, talk, without
-
-if TYPE_CHECKING:
-    from netfail_hooks.lab import Lab
 
 _DRAIN = 0.1  # seconds for what is under way
 _PLACES = ("", "lan", "station")  # network namespaces; "" is the host
@@ -41,7 +39,7 @@ class Traffic:
 
     def __init__(
         self,
-        lab: Lab,
+        lab: Faults,
         *,
         ipv6: bool = False,
         address: str = "",

@@ -16,15 +16,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from netfail_hooks.errors import Problem
 from netfail_hooks.lab import watch_agent
+from netfail_hooks.lab.host import Host
 from netfail_hooks.lab.namespaces import until
 from netfail_hooks.paths import package_home
-
-if TYPE_CHECKING:
-    from netfail_hooks.lab import Lab
 
 Span = tuple[float, float]  # ``time.monotonic`` seconds
 Key = tuple[int, int, int]  # a default route: family, metric, interface number
@@ -48,7 +46,7 @@ class Moment:
 class Watch:
     """A record of the host's default routes, from entering the context until leaving it."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Host) -> None:
         self._lab = lab
         self._names: dict[int, str] = {}
         self._agent: subprocess.Popen[bytes] | None = None

@@ -112,8 +112,9 @@ def _conclude(paths: Paths, done: recorder.Run, *, changed: bool) -> None:
             _report(paths, done, line)
     finally:
         remembered = _remember(paths, done, quietly=told)
-    # Told, but not remembered until now: killed before it could be, or the disk was full.
-    if not told or (remembered and recorder.is_move(done)):
+    # Told, but not remembered until now: killed before it could be, or the disk was full. What
+    # is not remembered comes again, and would be counted twice.
+    if remembered and (not told or recorder.is_move(done)):
         _count(paths, done)
         _notify(paths, line)
 

@@ -11,7 +11,8 @@ import subprocess
 from typing import Self
 
 from netfail_hooks.lab import Lab
-from netfail_hooks.lab.namespaces import read_text, until
+from netfail_hooks.lab.namespaces import read_text
+from tests.lab.suite import wait
 
 _MASKED = (
     "systemd-udevd.service",
@@ -65,7 +66,7 @@ class Booted(Lab):
     """A lab whose network manager is started by systemd, as a machine's is."""
 
     def __enter__(self) -> Self:
-        """Boot. Raises Problem if it takes more than 20 s."""
+        """Boot, within 20 s."""
         self.write("/etc/systemd/system/lab.target", _TARGET)
         self.write("/etc/systemd/journald.conf.d/lab.conf", _JOURNAL)
         for unit in _MASKED:
@@ -88,7 +89,7 @@ class Booted(Lab):
             )
         self._move_in()
         asked = ("systemctl", "is-active", "--quiet", "lab.target")
-        until(lambda: self.run(*asked).returncode == 0, "booted systemd", seconds=20)
+        wait(lambda: self.run(*asked).returncode == 0, "booted systemd", seconds=20)
         return self
 
     def _move_in(self) -> None:
@@ -97,7 +98,7 @@ class Booted(Lab):
         That is below ``nsenter`` and ``unshare``, each of which forks for its process namespace.
         """
         pid = self._systemd.pid
-        until(lambda: _name(_last_below(pid)) == "systemd", "systemd")
+        wait(lambda: _name(_last_below(pid)) == "systemd", "systemd")
         self.namespaces.pid = _last_below(pid)
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any
 
 from netfail_hooks.lab import Lab
@@ -24,7 +24,7 @@ grep -r . /proc/sys/net/ipv[46]/conf/*/ignore_routes_with_linkdown \
     /proc/sys/net/ipv4/conf/*/arp_filter /proc/sys/net/ipv4/conf/*/rp_filter
 """
 
-# A fault comes this long after the pulse has begun: a neighbour that has just learnt where an
+# A fault comes this long after the traffic has begun: a neighbour that has just learnt where an
 # address is won't believe another word for a second (``locktime``, ip-sysctl.rst).
 SETTLED = 1.6
 
@@ -66,14 +66,31 @@ def used(lab: Lab, family: int = 4) -> str:
     return lab.used_uplink(family)
 
 
-def wait(what: Callable[[], bool], told: str, seconds: float = 15) -> float:
-    """Wait until ``what`` is true; return ``time.monotonic`` then."""
+def wait(true: Callable[[], bool], what: str, seconds: float = 15) -> float:
+    """Wait until ``true()`` holds; return ``time.monotonic`` then."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if what():
+        if true():
             return time.monotonic()
         time.sleep(0.05)
-    raise AssertionError(f"after {seconds} s still not: {told}")
+    raise AssertionError(f"after {seconds} s still not: {what}")
+
+
+def wait_rounds(rounds: Sized, more: int) -> None:
+    """Wait until Lab.timer has run so many more checks, on however slow a machine."""
+    enough = len(rounds) + more
+    wait(lambda: len(rounds) >= enough, f"{more} more checks", seconds=60)
+
+
+def wait_operational(lab: Lab, interface: str, state: str) -> None:
+    """Wait until the kernel calls a link "up" or "down", which it may do a second late."""
+    path = f"/sys/class/net/{interface}/operstate"
+    wait(lambda: lab.read(path).strip() == state, f"a link that is {state}")
+
+
+def measure(seconds: float) -> None:
+    """Let traffic go on for as long as is to be measured. It is no wait: nothing may end it."""
+    time.sleep(seconds)
 
 
 def wait_used(lab: Lab, interface: str, family: int = 4, seconds: float = 15) -> float:

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from netfail_hooks.lab import Lab
-from tests.lab.suite import install, used, wait_used
+from tests.lab.suite import install, used, wait_operational, wait_rounds, wait_used
 
 STATES = ("routable", "degraded", "no-carrier", "off", "configured", "configuring")
 
@@ -29,18 +29,18 @@ def test_two_hundred_at_once_end_where_one_would(lab: Lab) -> None:
     def flap() -> None:
         for fault, fix in ((Lab.cable_out, Lab.cable_in), (Lab.link_down, Lab.link_up)) * 2:
             fault(lab, "eth0")
-            time.sleep(0.4)
+            wait_operational(lab, "eth0", "down")
             fix(lab, "eth0")
-            time.sleep(0.4)
+            wait_operational(lab, "eth0", "up")
 
     with ThreadPoolExecutor(200) as pool:
         flapping = pool.submit(flap)
         took = list(pool.map(one, range(200)))
         flapping.result()
     assert max(took) < 10
-    with lab.timer(0.5):
+    with lab.timer(0.5) as rounds:
         wait_used(lab, "eth0")
-        time.sleep(1)
+        wait_rounds(rounds, 2)
     state = lab.read("/run/netfail-hooks/state")
     lab.tick()
     assert used(lab) == "eth0"

@@ -127,6 +127,7 @@ def test_every_broken_machine_is_told_what_ails_it(booted: Booted, readable: str
 
 
 def _break_ask_mend(lab: Booted, machine: Broken) -> None:
+    _wait_quiet(lab)
     _shell(lab, machine.breaks)
     found = _first(lab, machine.code)
     assert found["code"] == machine.code, f"{machine.breaks}: {found}"
@@ -143,6 +144,18 @@ def _break_ask_mend(lab: Booted, machine: Broken) -> None:
     else:
         _shell(lab, machine.fix)
     _wait_healthy(lab, machine.code)
+
+
+def _wait_quiet(lab: Booted) -> None:
+    """Wait until no event is on its way: the hook that it wakes would mend what is broken next."""
+    states = ("networkctl", "--no-legend", "list", *lab.ports)
+
+    def quiet() -> bool:
+        rows = lab.run(*states).stdout.splitlines()
+        hooks = lab.run("pgrep", "--full", "[5]0-netfail-hooks").stdout
+        return bool(rows) and not hooks and all(row.split()[-1] == "configured" for row in rows)
+
+    wait(quiet, "an end of events", seconds=30)
 
 
 def _nobody_sees_it_too(lab: Booted, home: str) -> None:

@@ -18,7 +18,7 @@ import pytest
 from netfail_hooks.lab import Lab
 from tests.conftest import Tried
 from tests.lab import kills
-from tests.lab.suite import install, wait
+from tests.lab.suite import install, wait, wait_operational
 
 pytestmark = pytest.mark.faults
 _HOOK = "/etc/networkd-dispatcher/no-carrier.d/50-netfail-hooks"
@@ -94,7 +94,7 @@ def installed() -> Iterator[Lab]:
 
 def _pull(lab: Lab) -> None:
     lab.cable_out("eth0")
-    wait(lambda: lab.read("/sys/class/net/eth0/operstate") == "down\n", "a link that is down")
+    wait_operational(lab, "eth0", "down")
 
 
 def _late(lab: Lab, argv: Sequence[str], befall: Act) -> CompletedProcess[str]:
@@ -256,7 +256,7 @@ def test_what_is_ours_taken_away_while_we_take_it_away(installed: Lab, tried: Tr
     assert installed.run(_HOOK, environment=_EVENT).returncode == 0
     assert _ours(installed) == _led("wlan0")
     installed.cable_in("eth0")
-    wait(lambda: installed.read("/sys/class/net/eth0/operstate") == "up\n", "a link that is up")
+    wait_operational(installed, "eth0", "up")
     done = _late(installed, kills.check(installed), _shell("ip route flush proto 157"))
     answers = [line for line in kills.read(installed).splitlines() if "RTM_DELROUTE" in line]
     assert ["error=-ESRCH" in line for line in answers] == [True, True], answers

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
 
 from netfail_hooks.lab import Lab
-from tests.lab.suite import SETTLED, install, used, wait_used
+from tests.lab.suite import SETTLED, install, measure, used, wait_rounds, wait_used
 
 Upset = Callable[[Lab], object]
 
@@ -25,10 +24,10 @@ def _stays_away(lab: Lab, upset: Upset, limit: int) -> None:
     lab.dead_gateway("eth0")
     lab.tick()
     wait_used(lab, "wlan0")
-    with lab.timer(1), lab.watch() as watch, lab.traffic() as traffic:
-        time.sleep(SETTLED)
+    with lab.timer(1) as rounds, lab.watch() as watch, lab.traffic() as traffic:
+        measure(SETTLED)
         upset(lab)
-        time.sleep(3)
+        wait_rounds(rounds, 3)
     result = traffic.result()
     assert used(lab) == "wlan0"
     assert watch.used("eth0", 4) == []
@@ -61,10 +60,10 @@ def test_the_carrier_set_up_anew_is_the_carrier_again(lab: Lab) -> None:
     lab.dead_gateway("eth0")
     lab.tick()
     wait_used(lab, "wlan0")
-    with lab.timer(1), lab.traffic() as traffic:
-        time.sleep(SETTLED)
+    with lab.timer(1) as rounds, lab.traffic() as traffic:
+        measure(SETTLED)
         lab.run("networkctl", "reconfigure", "wlan0")
-        time.sleep(3)
+        wait_rounds(rounds, 3)
     result = traffic.result()
     assert used(lab) == "wlan0"
     assert result.flow("out").outage_ms <= 300, result
@@ -83,8 +82,8 @@ def test_router_advertisements(make_lab: Callable[..., Lab]) -> None:
     lab.dead_gateway("eth0")
     lab.tick()
     wait_used(lab, "wlan0", 6)
-    with lab.timer(1), lab.watch() as watch:
+    with lab.timer(1) as rounds, lab.watch() as watch:
         lab.run("networkctl", "reconfigure", "eth0")
-        time.sleep(4)
+        wait_rounds(rounds, 4)
     assert used(lab, 6) == "wlan0"
     assert watch.used("eth0", 6) == []

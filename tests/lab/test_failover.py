@@ -10,21 +10,22 @@ import pytest
 
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.traffic_result import Result
-from tests.lab.suite import SETTLED, events, install, used, wait_used
+from tests.lab.suite import SETTLED, events, install, measure, used, wait_rounds, wait_used
 
+DATAGRAMS, MOST_LOST = 2000, 2  # as README promises
 Fault = Callable[[Lab, str], None]
 
 
 def _out_and_in(lab: Lab, uplink: str, out: Fault, back: Fault) -> tuple[Result, Result]:
     """Break an uplink and mend it, 2000 datagrams in all; return what each half measured."""
     with lab.timer(0.5), lab.watch() as watch, lab.traffic() as traffic:
-        time.sleep(SETTLED)
+        measure(SETTLED)
         out(lab, uplink)
-        time.sleep(3)
+        measure(3)
         mended = time.monotonic()
         back(lab, uplink)
         wait_used(lab, "eth0")
-        time.sleep(max(0.0, traffic.window[0] + 10.2 - time.monotonic()))
+        measure(max(0.0, traffic.window[0] + 10.2 - time.monotonic()))
     assert watch.gaps(4) == []
     first = traffic.result(between=(traffic.window[0], mended))
     return first, traffic.result(between=(mended, traffic.window[1]))
@@ -33,11 +34,11 @@ def _out_and_in(lab: Lab, uplink: str, out: Fault, back: Fault) -> tuple[Result,
 def test_at_most_a_packet_is_lost_when_the_cable_goes(lab: Lab) -> None:
     install(lab)
     out, back = _out_and_in(lab, "eth0", Lab.cable_out, Lab.cable_in)
-    assert out.lost() <= 2, out
+    assert out.lost() <= MOST_LOST, out
     assert out.all_alive, out
     assert back.lost() == 0, back
     assert back.all_alive, back
-    assert out.flow("in").total + back.flow("in").total >= 2000
+    assert out.flow("in").total + back.flow("in").total >= DATAGRAMS
     ways = [event["active"]["ipv4"] for event in events(lab)]
     assert "wlan0" in ways
 
@@ -47,11 +48,11 @@ def test_a_metric_that_networkd_forgot_is_set_again(lab: Lab) -> None:
     install(lab)
     address = ["ip", "address", "change", "192.168.1.252/24", "dev", "eth0"]
     with lab.watch() as watch, lab.traffic() as traffic:
-        time.sleep(SETTLED)
+        measure(SETTLED)
         lab.run(*address, "valid_lft", "600", "preferred_lft", "300").check_returncode()
         assert "metric" not in _connected(lab)
         lab.tick()
-        time.sleep(0.3)
+        measure(0.3)
     assert "metric 100" in _connected(lab)
     told = lab.run("ip", "-4", "address", "show", "dev", "eth0").stdout
     assert re.search(r"192.168.1.252/24 metric 100 .*\n *valid_lft (600|59\d)sec", told), told
@@ -95,7 +96,7 @@ def test_a_lost_address_is_carried_by_the_other_uplink(lab: Lab) -> None:
 
 def test_both_lost_and_either_back(lab: Lab) -> None:
     install(lab)
-    with lab.timer(0.5):
+    with lab.timer(0.5) as rounds:
         lab.cable_out("eth0")
         lab.cable_out("wlan0")
         lab.cable_in("wlan0")
@@ -104,7 +105,7 @@ def test_both_lost_and_either_back(lab: Lab) -> None:
         lab.cable_in("eth0")
         wait_used(lab, "eth0")
         lab.cable_in("wlan0")
-        time.sleep(2)
+        wait_rounds(rounds, 3)
         assert used(lab) == "eth0"
     assert lab.run("ip", "route", "show", "proto", "157").stdout == ""
 
@@ -138,9 +139,9 @@ def test_three_uplinks_of_any_name_fall_through_in_rank_order(lab: Lab) -> None:
 def test_on_different_subnets_the_route_moves_and_old_connections_end(lab: Lab) -> None:
     install(lab)
     with lab.traffic() as traffic:
-        time.sleep(SETTLED)
+        measure(SETTLED)
         lab.cable_out("eth0")
-        time.sleep(1.5)
+        measure(1.5)
     result = traffic.result()
     assert result.lost("out") <= 2, result
     talk = result.talk("tcp-out")

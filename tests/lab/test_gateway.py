@@ -9,7 +9,17 @@ import time
 import pytest
 
 from netfail_hooks.lab import Lab
-from tests.lab.suite import SETTLED, install, status, switches, used, wait, wait_used
+from tests.lab.suite import (
+    SETTLED,
+    install,
+    measure,
+    status,
+    switches,
+    used,
+    wait,
+    wait_rounds,
+    wait_used,
+)
 
 # A closed port's refusal comes from a host that is there.
 REACH = """
@@ -27,15 +37,15 @@ def test_a_dead_gateway_is_left_in_time_and_returned_to_once(
 ) -> None:
     install(lab, hold_down=3, interval=interval)
     with lab.timer(interval), lab.watch() as watch, lab.traffic() as traffic:
-        time.sleep(SETTLED)
+        measure(SETTLED)
         died = time.monotonic()
         lab.dead_gateway("eth0")
         wait_used(lab, "wlan0")
-        time.sleep(1.5)
+        measure(1.5)
         mended = time.monotonic()
         lab.alive_gateway("eth0")
         wait_used(lab, "eth0", seconds=40)
-        time.sleep(1)
+        measure(1)
     assert watch.gaps(4) == []
     sick = traffic.result(between=(died, mended))
     assert sick.flow("out").outage_ms <= limit * 1000, sick
@@ -74,13 +84,13 @@ def test_every_sick_uplink_is_passed_over_and_all_sick_is_told(lab: Lab) -> None
 
 def test_a_link_that_goes_good_and_bad_switches_rarely(lab: Lab) -> None:
     install(lab, hold_down=10, interval=1)
-    with lab.timer(1):
+    with lab.timer(1) as rounds:
         until = time.monotonic() + 45
         while time.monotonic() < until:
             lab.dead_gateway("eth0")
-            time.sleep(3)
+            wait_rounds(rounds, 3)
             lab.alive_gateway("eth0")
-            time.sleep(3)
+            wait_rounds(rounds, 3)
     assert len(switches(lab)) <= 4, switches(lab)  # the first is the beginning
 
 
@@ -111,22 +121,22 @@ def test_asking_through_an_uplink_that_hears_nothing_draws_no_traffic_to_it(
 ) -> None:
     """Each question arrives, so the router would learn from it where our addresses are."""
     install(lab, interval=1)
-    with lab.timer(0.5):
+    with lab.timer(0.5) as rounds:
         _deafen(lab, deaf)
         healthy = "wlan0" if deaf == "eth0" else "eth0"
         wait(lambda: lab.netfail("check").returncode == 1, f"{deaf} to be judged")
         wait_used(lab, healthy)
         for address in ("192.168.1.252", "192.168.1.25"):
             with lab.traffic(address=address) as traffic:
-                time.sleep(2.5)
+                wait_rounds(rounds, 4)
             assert traffic.result().lost() <= 1, (address, traffic.result())
 
 
 @pytest.mark.parametrize("targets", ['["icmp:198.51.100.1"]', '["tcp:198.51.100.1:9"]'])
 def test_targets_are_asked_without_drawing_traffic_to_a_standby(lab: Lab, targets: str) -> None:
     install(lab, targets=targets, interval=1)
-    with lab.timer(0.3), lab.traffic() as traffic:
-        time.sleep(4)
+    with lab.timer(0.3) as rounds, lab.traffic() as traffic:
+        wait_rounds(rounds, 8)
     assert traffic.result().lost() == 0, traffic.result()
     assert used(lab) == "eth0"
     done = lab.netfail("check", "--json")

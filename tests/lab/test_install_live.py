@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from netfail_hooks.lab import Lab
@@ -15,6 +14,7 @@ from tests.lab.suite import (
     SETTLED,
     events,
     install,
+    measure,
     shape,
     used,
     wait,
@@ -33,9 +33,9 @@ def _run(lab: Lab, *words: str) -> None:
 def _quietly(lab: Lab, *words: str, ipv6: bool = False) -> Result:
     """Run a command of ours under the pulse; the default route must never be away."""
     with lab.watch() as watch, lab.traffic(ipv6=ipv6) as traffic:
-        time.sleep(SETTLED)
+        measure(SETTLED)
         _run(lab, *words)
-        time.sleep(1)
+        measure(1)
     assert watch.gaps(4) == []
     return traffic.result()
 

@@ -9,7 +9,7 @@ import pytest
 
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import gateway6
-from tests.lab.suite import SETTLED, install, wait, wait_used
+from tests.lab.suite import SETTLED, install, measure, wait, wait_rounds, wait_used
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def test_connections_survive(
     dual: Lab, out: Callable[[Lab, str], None], back: Callable[[Lab, str], None]
 ) -> None:
     with dual.timer(0.5), dual.watch() as watch, dual.traffic(ipv6=True) as traffic:
-        time.sleep(SETTLED)
+        measure(SETTLED)
         out(dual, "eth0")
-        time.sleep(2)
+        measure(2)
         mended = time.monotonic()
         back(dual, "eth0")
         wait_used(dual, "eth0", 6)
-        time.sleep(1)
+        measure(1)
     lost = traffic.result(between=(traffic.window[0], mended))
     assert lost.all_alive, lost
     assert lost.stall_ms <= 500, lost
@@ -56,8 +56,8 @@ def test_connections_survive(
 
 def test_each_family_moves_on_its_own(dual: Lab) -> None:
     dual.run_lan("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/lan0/disable_ipv6")
-    with dual.timer(1):
-        time.sleep(3)
+    with dual.timer(1) as rounds:
+        wait_rounds(rounds, 3)
     assert "eth0" in dual.run("ip", "route", "get", "198.51.100.1").stdout
 
 

@@ -24,7 +24,7 @@ from netfail_hooks.paths import package_home
 from netfail_hooks.policy import state as state_file
 from tests.conftest import Tried
 from tests.lab.kills import Call, check, interrupt, kill, points, trace
-from tests.lab.suite import ROUTES, SETTINGS, install, shape, wait
+from tests.lab.suite import ROUTES, SETTINGS, install, shape, wait, wait_operational
 
 pytestmark = pytest.mark.faults
 _HOOK = "/etc/networkd-dispatcher/no-carrier.d/50-netfail-hooks"
@@ -52,8 +52,7 @@ def dual(make_lab: Callable[..., Lab]) -> Lab:
 def _carrier(lab: Lab, *, there: bool) -> None:
     """Pull eth0's cable or put it in; return once the kernel says so."""
     (lab.cable_in if there else lab.cable_out)("eth0")
-    wanted = "up" if there else "down"
-    wait(lambda: lab.read("/sys/class/net/eth0/operstate").strip() == wanted, f"link {wanted}")
+    wait_operational(lab, "eth0", "up" if there else "down")
 
 
 def _standing(lab: Lab) -> list[str]:

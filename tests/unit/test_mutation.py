@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 
@@ -23,6 +24,12 @@ def test_the_tests_of_each_module_are_there() -> None:
     for module, target in TARGETS.items():
         assert os.path.exists(source(module))
         assert all((ROOT / f"tests/unit/{name}.py").exists() for name in target.tests)
+
+
+def test_each_function_that_counts_is_there() -> None:
+    for module, target in TARGETS.items():
+        broken = {re.split("[.:]", mutant.name)[0] for mutant in of(module)} if target.only else ()
+        assert set(target.only) <= set(broken), module
 
 
 # A process of its own, in which nothing of ours is loaded yet.

@@ -111,7 +111,7 @@ class Bench:
 
     def lost(self, name: str) -> None:
         """Wait until an uplink is known to be of no use."""
-        test = f"! netfail-hooks status --json | {_well(name)}"
+        test = f"netfail-hooks status --json | {_unhealthy(name)}"
         if self.mode == "bond":
             test = f'{_slave(name)} | grep -q "MII Status: down"'
         self.machine.until(test, f"{name} seen as lost", seconds=40)
@@ -206,8 +206,8 @@ def _slave(name: str) -> str:
     return f'grep -A1 "Slave Interface: {name}" /proc/net/bonding/bond0'
 
 
-def _well(name: str) -> str:
-    """Return a filter that says yes to an uplink that status calls well."""
-    listed = f"[u for u in t['uplinks'] if u['interface'] == '{name}' and u['well']]"
-    code = f"import json, sys; t = json.load(sys.stdin); sys.exit(not {listed})"
+def _unhealthy(name: str) -> str:
+    """Return a filter that says yes to an uplink that status calls unhealthy, to nothing else."""
+    healthy = f"[u['healthy'] for u in t['uplinks'] if u['interface'] == '{name}']"
+    code = f"import json, sys; t = json.load(sys.stdin); sys.exit({healthy} != [False])"
     return f'/usr/bin/python3 -ISc "{code}"'

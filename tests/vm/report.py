@@ -48,8 +48,8 @@ def markdown(rows: Sequence[Row]) -> str:
     lines = [
         "# Measured on whole machines",
         "",
-        "Made by `tests/vm/run --json FILE --markdown FILE`: see [vm.md](vm.md). A datagram every",
-        "10 ms each way; an outage lasts from the first one that did not get through, or was",
+        "Made by `pytest tests/vm --rows FILE --markdown FILE`: see [vm.md](vm.md). A datagram",
+        "every 10 ms each way; an outage lasts from the first one that did not get through, or was",
         "late, to the next arrival, the longest of any stream: out (to beyond the router), in",
         "(from a neighbour), and two more; lost: of the worst. Where none is lost, they may be",
         "late by 1 s: the processor is emulated, some ten times slower than a real one, and hooks",

@@ -46,7 +46,7 @@ TARGETS = {
     "policy.choose": Target(("policy/test_choose", "policy/test_answers"), model=True),
     "policy.routes": Target(("policy/test_routes", "policy/test_choose"), model=True),
     "install.diversion": Target(
-        ("install/test_diversion",), only=("Detour", "plan", "_other", "_is_useful", "_METRICS")
+        ("install/test_diversion",), only=("Diversion", "route_plan", "_other", "_is_useful")
     ),
     "install.plan": Target(("install/test_plan",)),
     "networkd.sharing": Target(("networkd/test_sharing",)),
@@ -112,7 +112,7 @@ TARGETS = {
     "timeline.svg": Target(("timeline/test_timeline",)),
     "status.text": Target(("status/test_status",)),
     "status.bond": Target(("status/test_bond",)),
-    "kernel.apply": Target(("kernel/test_apply",)),
+    "kernel.apply": Target(("kernel/test_apply", "kernel/test_observe")),
     "kernel.observe": Target(("kernel/test_observe",)),
     "recorder.events": Target(("cli/test_log",)),
     "install.options": Target(("install/test_options",)),

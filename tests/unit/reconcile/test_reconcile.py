@@ -1,0 +1,251 @@
+"""The order of a run: make the changes, tell, record, remember, count, notify.
+
+Stopped anywhere, by a kill or by an error, what does the next run do? The kernel is a model of
+one (tests/support/world.py); files are real.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from netfail_hooks import journal, reconcile, recorder
+from netfail_hooks.config import Config
+from netfail_hooks.paths import Paths
+from netfail_hooks.policy.changes import Change, SetRoute
+from netfail_hooks.policy.facts import Observation
+from netfail_hooks.reconcile import converge, notify
+from netfail_hooks.recorder import counters, repeat
+from tests.conftest import Tried
+from tests.support.world import World, config_of
+
+MOVED = "IPv4 now by wlan0"
+ROUTE, MAKE, TELL, RECORD, FORGET, REMEMBER, COUNT, NOTIFY = (
+    "set a route",
+    "make another change",
+    "tell",
+    "record",
+    "forget",
+    "remember",
+    "count",
+    "notify",
+)
+
+
+class KilledError(BaseException):
+    """SIGKILL: nothing of the run happens after it, no ``finally`` either."""
+
+
+class Open:
+    """A context that holds nothing: what stands for the socket to the kernel."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Life:
+    """A machine and its files; ``kill_at`` an effect's number, or ``refuse`` all of a name."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+        self.world = World(config_of("eth0", "wlan0"), families=(4,))
+        self.paths = Paths(str(root))
+        self.journal: list[str] = []
+        self.notified: list[str] = []
+        self.effects: list[str] = []
+        self.kill_at = -1
+        self.refuse = ""
+        self._killed = False
+        for module in (reconcile, converge):
+            monkeypatch.setattr(module, "observe", self._observe)
+        monkeypatch.setattr(reconcile, "Netlink", Open)
+        monkeypatch.setattr(converge, "Announcer", Open)
+        monkeypatch.setattr(converge, "apply", self._apply)
+        monkeypatch.setattr(journal, "log", self._after(TELL, self._log))
+        monkeypatch.setattr(recorder, "write", self._after(RECORD, recorder.write))
+        monkeypatch.setattr(repeat, "forget", self._after(FORGET, repeat.forget))
+        monkeypatch.setattr(reconcile, "save_state", self._after(REMEMBER, reconcile.save_state))
+        monkeypatch.setattr(counters, "note", self._after(COUNT, counters.note))
+        monkeypatch.setattr(notify, "start", self._after(NOTIFY, self._notify))
+
+    def run(self, trigger: str) -> None:
+        """Let a run go as far as it gets."""
+        self.world.now += 1000
+        self.effects, self._killed = [], False
+        try:
+            reconcile.run(self.world.config, self.paths, trigger)
+        except KilledError:
+            assert self._killed
+
+    def lose(self) -> None:
+        self.world.event("eth0", "no-carrier")
+        self.run("eth0 no-carrier")
+
+    def rest(self) -> None:
+        """Let the timer come three times, and nothing be in its way."""
+        self.kill_at, self.refuse = -1, ""
+        for _ in range(3):
+            self.run("timer")
+        assert self.effects == [], "the last run still had something to do"
+
+    def outcome(self) -> dict[str, int]:
+        """Return how often the move to wlan0 was told, recorded, counted, and notified of."""
+        with open(self.paths.log + recorder.FILE, encoding="ascii") as file:
+            recorded = [json.loads(line)["summary"] for line in file]
+        moves = [count for count in counters.load(self.paths) if not count.interface]
+        return {
+            TELL: sum(MOVED in message for message in self.journal),
+            RECORD: sum(MOVED in summary for summary in recorded),
+            COUNT: sum(count.count for count in moves),
+            NOTIFY: sum(MOVED in line for line in self.notified),
+        }
+
+    def is_settled(self, uplink: str = "wlan0") -> bool:
+        """Tell whether the traffic goes by an uplink, and the next run will know that."""
+        state = reconcile.load_state(self.paths.run + "/state")
+        return self.world.way() == state.active_uplink(4) == uplink
+
+    def _effect(self, name: str) -> None:
+        if self._killed or len(self.effects) == self.kill_at:
+            self._killed = True
+            raise KilledError
+        self.effects.append(name)
+        if name == self.refuse:
+            raise OSError(28, os.strerror(28))
+
+    def _after(self, name: str, effect: Callable[..., Any]) -> Callable[..., Any]:
+        def stoppable(*args: Any, **more: Any) -> Any:
+            self._effect(name)
+            return effect(*args, **more)
+
+        return stoppable
+
+    def _observe(self, config: Config, _: object) -> Observation:
+        assert config == self.world.config
+        return self.world.look()
+
+    def _apply(self, changes: tuple[Change, ...], *_: object) -> tuple[tuple[Change, OSError], ...]:
+        failed = []
+        for change in changes:
+            try:
+                self._effect(ROUTE if isinstance(change, SetRoute) else MAKE)
+            except OSError as error:
+                failed.append((change, error))
+            else:
+                self.world.make(change)
+        return tuple(failed)
+
+    def _log(self, message: str, **_: object) -> None:
+        self.journal.append(message)
+
+    def _notify(self, _: Paths, line: str) -> None:
+        self.notified.append(line)
+
+
+@contextlib.contextmanager
+def _begun(root: Path) -> Iterator[Life]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        life = Life(monkeypatch, root)
+        life.run("eth0 routable")
+        assert life.is_settled("eth0")
+        life.journal.clear()
+        life.notified.clear()
+        yield life
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Iterator[Life]:
+    """Return a machine on which all is well, and known to be."""
+    with _begun(tmp_path) as life:
+        yield life
+
+
+ONCE = dict.fromkeys((TELL, RECORD, COUNT, NOTIFY), 1)
+
+
+def test_a_run_makes_tells_records_remembers_counts_and_notifies(life: Life) -> None:
+    life.lose()
+    made = [effect for effect in life.effects if effect in (ROUTE, MAKE)]
+    assert {ROUTE, MAKE} == set(made)
+    assert life.effects == [*made, TELL, RECORD, FORGET, REMEMBER, COUNT, NOTIFY]
+    life.rest()
+    assert life.outcome() == ONCE
+    assert life.is_settled()
+
+
+# Killed before this, what is not as if nobody had been killed. The journal rather hears a thing
+# twice than never. Who is killed after it has remembered leaves nothing that the next run could go
+# by: what was not counted or notified of by then is not.
+KILLED: dict[str, dict[str, int]] = {
+    ROUTE: {},
+    MAKE: {},
+    TELL: {},
+    RECORD: {TELL: 2},
+    FORGET: {},
+    REMEMBER: {},
+    COUNT: {COUNT: 0, NOTIFY: 0},
+    NOTIFY: {NOTIFY: 0},
+}
+
+
+@pytest.mark.faults
+def test_what_a_killed_run_left_the_next_one_does(tmp_path: Path, tried: Tried) -> None:
+    with _begun(tmp_path / "whole") as life:
+        life.lose()
+        effects = life.effects
+    assert set(effects) == set(KILLED)
+    for place, name in enumerate(effects):
+        with _begun(tmp_path / str(place)) as life:
+            life.kill_at = place
+            life.lose()
+            assert life.effects == effects[:place]
+            life.rest()
+            assert life.outcome() == ONCE | KILLED[name], f"killed at {place}, before {name}"
+            assert life.is_settled()
+            tried("kills of a run between two effects", 1)
+
+
+# Where this fails, what is not as if nothing had. A record that finds no room is lost; the journal
+# has told it.
+REFUSED: dict[str, dict[str, int]] = {
+    ROUTE: {},
+    RECORD: {RECORD: 0},
+    REMEMBER: {},
+    COUNT: {COUNT: 0},
+    NOTIFY: {NOTIFY: 0},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_fails_keeps_nothing_else_and_is_made_up_for(life: Life, name: str) -> None:
+    life.refuse = name
+    life.lose()
+    life.rest()
+    assert life.outcome() == ONCE | REFUSED[name]
+    assert life.is_settled()
+    if name != ROUTE:
+        assert any(message.startswith(f"cannot {name}") for message in life.journal)
+
+
+@pytest.mark.parametrize("name", [ROUTE, RECORD, REMEMBER])
+def test_what_goes_on_failing_is_told_once(life: Life, name: str) -> None:
+    life.refuse = name
+    life.lose()
+    life.run(
+        "timer"
+    )  # another run than the one that was woken, so it may have another thing to say
+    messages = list(life.journal)
+    assert len(set(messages)) == len(messages)
+    for _ in range(5):
+        life.run("timer")
+    assert life.journal == messages
+    life.rest()
+    assert life.outcome() == ONCE | REFUSED[name]

@@ -1,0 +1,30 @@
+"""The order in which a whole machine is installed on, broken and given back (tests/vm)."""
+
+from __future__ import annotations
+
+from tests.vm.journey import INSTALL, MODES, REBOOT, SCENARIO_NAMES, UNINSTALL, journey
+
+
+def _names(*scenarios: str, quick: bool = False) -> list[str]:
+    return [stop.name for stop in journey(("bookworm",), MODES, scenarios, quick=quick)]
+
+
+def test_each_mode_is_installed_broken_and_given_back() -> None:
+    once = [INSTALL, *SCENARIO_NAMES, UNINSTALL, REBOOT]
+    assert _names() == once * 2
+
+
+def test_a_part_switches_modes_and_uninstalls_once() -> None:
+    assert _names("cable") == [INSTALL, "cable", INSTALL, "cable", UNINSTALL, REBOOT]
+    assert _names(UNINSTALL) == [INSTALL, INSTALL, UNINSTALL, REBOOT]
+    quick = _names(quick=True)
+    assert quick.count(UNINSTALL) == 1
+    assert REBOOT not in quick
+    assert 4 < len(quick) < len(SCENARIO_NAMES)
+
+
+def test_each_suite_has_its_machine() -> None:
+    stops = journey(("bookworm", "trixie"), ("bond",), ("timer",), quick=True)
+    suites = [stop.suite for stop in stops]
+    assert suites == sorted(suites)
+    assert {stop.mode for stop in stops} == {"bond"}

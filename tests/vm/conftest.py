@@ -1,0 +1,76 @@
+"""Which machines, modes and scenarios to run, and where their rows go.
+
+    pytest tests/vm --suite bookworm --quick
+
+Only where this folder is named: a run that happens upon it has no hour to spare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.vm import report
+from tests.vm.image import SUITES
+from tests.vm.journey import MODES, SCENARIO_NAMES, UNINSTALL, Journey, journey
+
+_JOURNEY = pytest.StashKey[Journey]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("whole machines")
+    group.addoption("--suite", action="append", choices=list(SUITES), help="default: each")
+    group.addoption("--mode", action="append", choices=MODES, help="default: each")
+    group.addoption(
+        "--scenario",
+        action="append",
+        choices=(*SCENARIO_NAMES, UNINSTALL),
+        help="default: all; again for more",
+    )
+    group.addoption("--quick", action="store_true", help="what CI has the time for")
+    group.addoption("--rows", metavar="FILE", help="keep the rows as JSON; others in it stay")
+    group.addoption("--markdown", metavar="FILE", help="write the rows as docs/measurements-vm.md")
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    here = Path(__file__).parent
+    named = (config.invocation_params.dir / arg.partition("::")[0] for arg in config.args)
+    return None if any(here in (path, *path.parents) for path in named) else True
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    options = metafunc.config.option
+    stops = journey(
+        options.suite or SUITES,
+        options.mode or MODES,
+        options.scenario or (),
+        quick=options.quick,
+    )
+    ids = [f"{stop.suite}-{stop.mode}-{stop.name}" for stop in stops]
+    metafunc.parametrize("stop", stops, ids=ids)
+
+
+@pytest.fixture(scope="session")
+def way(pytestconfig: pytest.Config) -> Iterator[Journey]:
+    """Yield the journey so far; the machine that is up ends with it."""
+    with Journey() as way:
+        pytestconfig.stash[_JOURNEY] = way
+        yield way
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each fault cost, and keep it where that is asked for."""
+    config = terminalreporter.config
+    if _JOURNEY not in config.stash:
+        return
+    rows = config.stash[_JOURNEY].rows
+    if config.option.rows:
+        rows = report.merge(config.option.rows, rows)
+    if config.option.markdown:
+        Path(config.option.markdown).write_text(report.markdown(rows), encoding="utf-8")
+    terminalreporter.section("whole machines")
+    terminalreporter.line(report.table(rows))
+    unwell = sum(not row.healthy for row in rows)
+    terminalreporter.line(f"{len(rows)} rows, {unwell} with a fault")
