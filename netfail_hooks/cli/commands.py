@@ -65,7 +65,7 @@ COMMANDS = (
     ),
     Command(
         "doctor",
-        "find what is wrong on this machine, and say how to mend it",
+        "find what is wrong on this machine, and say how to fix it",
         "nothing is wrong",
         "something is wrong",
         ("", "--fix --dry-run", "--fix", "--json"),

@@ -1,4 +1,4 @@
-"""``netfail-hooks doctor``: find what is wrong with this machine's failover, say how to mend it.
+"""``netfail-hooks doctor``: find what is wrong with this machine's failover, say how to fix it.
 
 Looks at all that failover rests on: what is installed, what runs, who else sets uplinks up, and
 what the kernel makes of it. How the uplinks fare just now is for ``status``.

@@ -72,6 +72,15 @@ class OwnFile:
     path: str
     state: str
 
+    @property
+    def role(self) -> str:
+        """Return "eth0.network" or "bond0.netdev", by whatever number the file has; else its path.
+
+        Files of networkd come in a new place when install has to get ahead of another's.
+        """
+        _, mark, role = self.path.rpartition("-netfail-")
+        return role if mark else self.path
+
 
 @value
 class NetworkFile:
@@ -82,7 +91,7 @@ class NetworkFile:
     ours: bool = True
     unmanaged: bool = False  # Unmanaged=yes in [Link]
     gateways: tuple[str, ...] = ()  # static ones
-    leads_out: bool = True  # a default route can come of it
+    has_default_route: bool = True  # a default route can come of it
     source: str = ""  # the user's own that ours stands in for
 
 
@@ -154,20 +163,27 @@ class Facts:
 
 @value
 class Symptom:
-    """A rule's find: what is wrong, and the shell commands that mend it.
+    """What a rule has noticed: what is wrong, and the shell commands that fix it.
 
     ``safe``: --fix may run those. They then neither cut a connection off nor touch what is not
-    ours, and another run does no harm.
+    ours, and another run does no harm. ``about`` are the uplinks, files or routes that it
+    concerns, () for the whole machine: by them a rule tells what follows from another's symptom.
     """
 
     what: str
     fix: tuple[str, ...]
     safe: bool = False
+    about: tuple[str, ...] = ()
+
+    def follows_from(self, cause: Symptom) -> bool:
+        """Tell whether both concern the same thing; the whole machine is any of its parts."""
+        parts = self.about and cause.about
+        return not parts or not set(self.about).isdisjoint(cause.about)
 
 
 @value
 class Finding:
-    """A find with what its rule says of all such ones. The fields are JSON keys (docs/json.md)."""
+    """A symptom with what its rule says of all such. The fields are JSON keys (docs/json.md)."""
 
     code: str
     severity: str

@@ -91,7 +91,7 @@ def _network_file(name: str, source: match.Source) -> NetworkFile:
         ours=takeover.is_ours(source.text),
         unmanaged=networkfile.is_yes(last[-1] if last else ""),
         gateways=tuple(dict.fromkeys(_addresses(named))),
-        leads_out=has_default_route(sections),
+        has_default_route=has_default_route(sections),
         source=takeover.of_whom(source.text),
     )
 

@@ -1,4 +1,4 @@
-"""Run the commands that mend what is safe to mend."""
+"""Run the commands that fix what is safe to fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can befall an uplink in the lab, and its mending; and a history of it.
+"""What can befall an uplink in the lab, and how it is put right; and a history of it.
 
 Each returns once the kernel has done it. The history says when which uplinks were sound, so
 that a measurement can tell an outage from one that nobody could have prevented.

@@ -27,9 +27,9 @@ def may_write(facts: Facts) -> bool:
     """Tell whether to install again overwrites nothing that somebody has edited.
 
     Nor may it do what only a person should decide on: another config than the installed one, or
-    a bond made anew, as with each new device file.
+    a bond made again, as with each new device file.
     """
-    theirs = any(one.state != MISSING or one.path.endswith(".netdev") for one in facts.files)
+    theirs = any(file.state != MISSING or file.path.endswith(".netdev") for file in facts.files)
     return facts.config is not None and facts.compared and not theirs
 
 

@@ -44,7 +44,7 @@ _ILL = replace(
 _TOLD = """\
 1.  BROKEN  networkd-dispatcher is not running [dispatcher-stopped]
     why     no event reaches the hooks: addresses are not announced, and what
-            networkd does to routes is mended only by the next check
+            networkd does to routes is put right only by the next check
     --fix   systemctl enable --now networkd-dispatcher.service
 
 2.  WEAK    Linux 5.4 is older than 5.18 [old-kernel]

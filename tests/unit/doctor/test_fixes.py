@@ -23,7 +23,7 @@ _CHECK = "netfail-hooks check"
 _ANEW = "netfail-hooks install --mode bond --primary eth0 --backup wlan0"
 _WAY, _OTHER_WAY = ("eth0", 100, "192.168.1.1"), ("wlan0", 600, "192.168.1.1")
 _OWN_WAY = NetworkFile("eth0", "/etc/eth0.network")
-_NO_WAY = NetworkFile("wlan0", "/etc/my wlan0.network", leads_out=False)
+_NO_WAY = NetworkFile("wlan0", "/etc/my wlan0.network", has_default_route=False)
 _CABLES = BondSeen("bond7", fail_over_mac="none", slaves=("eth0", "eth3"))
 _BOTH = BondSeen("bond7", slaves=("eth0", "wlan0"))
 _OURS = BondSeen("bond0", slaves=("eth0", "wlan0"))

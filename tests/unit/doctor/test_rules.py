@@ -575,6 +575,59 @@ def test_many_paths_are_counted() -> None:
     assert found.what == "no hook at /d/0, /d/1, /d/2 and 2 more"
 
 
+# Each cause that hides something, with what would follow from it were it not there.
+_CHAINS: list[tuple[dict[str, object], list[str]]] = [
+    ({"hook_lacks": "/py", "units": _unit(SERVICE, active="failed")}, ["hook-broken"]),
+    (
+        {"programs": (), "processes": (), "units": _unit(DISPATCHER, enabled="disabled")},
+        ["dispatcher-missing"],
+    ),
+    (
+        {"processes": (), "units": _unit(DISPATCHER, active="inactive", enabled="disabled")},
+        ["dispatcher-stopped"],
+    ),
+    (
+        {"networkd_runs": False, "units": _unit(NETWORKD, enabled="disabled")},
+        ["networkd-stopped"],
+    ),
+    # Of another uplink than the cause's it is shown all the same.
+    (
+        {
+            "managed_elsewhere": (("dhcpcd", "eth0"),),
+            "states": (("eth0", "", "unmanaged"), ("wlan0", "", "unmanaged")),
+        },
+        ["foreign-manager", "uplink-unmanaged"],
+    ),
+    (
+        {
+            "files": (OwnFile(_OURS, "new"),),
+            "networks": (NetworkFile("eth0", "/run/a", ours=False), NetworkFile("wlan0")),
+            "states": (("eth0", "", "unmanaged"), ("wlan0", "", "unmanaged")),
+        },
+        ["config-not-installed", "uplink-unmanaged"],
+    ),
+    (
+        {"observed": routes(_WAY, _OTHER_WAY, ("wlan0", 50, ""), ("eth0", 600, ""))},
+        ["metric-too-low", "metric-equal"],
+    ),
+    (
+        {"bonds": (BondSeen("bond7", "balance-rr", "none", 0, (), ("wlan0",)),)},
+        ["bond-mode"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "codes"), _CHAINS)
+def test_one_cause_is_one_finding(changes: dict[str, object], codes: list[str]) -> None:
+    assert [finding.code for finding in diagnose(replace(HEALTHY, **changes))] == codes
+
+
+def test_a_rule_comes_after_those_that_it_names() -> None:
+    codes = [rule.code for rule in RULES]
+    for rule in RULES:
+        assert set(rule.after) <= set(codes[: codes.index(rule.code)]), rule.code
+
+
 def test_every_rule_has_a_case_and_a_row_in_the_manual_of_troubles() -> None:
     codes = [rule.code for rule in RULES]
     assert len(codes) == len(set(codes))

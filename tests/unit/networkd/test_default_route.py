@@ -82,7 +82,11 @@ def test_a_new_set_up_without_a_gateway_is_told(
 def test_doctor_sends_a_person_to_the_file_that_lacks_it(machine: Machine) -> None:
     machine.install(*_PAIR, "--yes")
     wired, wireless = doctor_files.networks(machine.paths, ("eth0", "wlan0"), [])
-    assert (wired.leads_out, wireless.leads_out, wireless.source) == (True, False, _FILE)
+    assert (wired.has_default_route, wireless.has_default_route, wireless.source) == (
+        True,
+        False,
+        _FILE,
+    )
     found = _found(wireless)
     assert found.what.endswith(f"by {_FILE}")
     assert found.fix == (
