@@ -53,14 +53,14 @@ def metric_wrong(facts: Facts) -> Iterator[Symptom]:
 
 def no_gateway(facts: Facts) -> Iterator[Symptom]:
     """Find an uplink that networkd has set up without a way out, or that lost it since."""
-    if not facts.observed or facts.mode == "bond":
+    if facts.mode == "bond":
         return
     for name in facts.uplinks:
-        link = facts.observed.link(name)
-        if not (link and link.carrier and facts.setup(name) == "configured"):
+        link = facts.kernel.link(name)
+        if not (link and link.carrier and facts.services.setup(name) == "configured"):
             continue
         present = {route.gateway for route in _defaults(facts) if route.interface == name}
-        file = next((file for file in facts.networks if file.interface == name), None)
+        file = next((file for file in facts.files.networks if file.interface == name), None)
         lost = [gateway for gateway in (file.gateways if file else ()) if gateway not in present]
         again = f"networkctl reconfigure {name}"
         if lost:
@@ -109,7 +109,7 @@ def bond_mode(facts: Facts) -> Iterator[Symptom]:
 def bond_mac(facts: Facts) -> Iterator[Symptom]:
     """Find a bond that gives a Wi-Fi slave the hardware address of another."""
     for bond in _bonds(facts):
-        wireless = [name for name in bond.slaves if name in facts.wireless]
+        wireless = [name for name in bond.slaves if name in facts.kernel.wireless]
         if bond.fail_over_mac == "none" and (wireless or bond is _ours(facts)):
             yield Symptom(
                 f"{bond.name} has fail_over_mac none, not active",
@@ -121,10 +121,8 @@ def bond_mac(facts: Facts) -> Iterator[Symptom]:
 def bond_slave(facts: Facts) -> Iterator[Symptom]:
     """Find an uplink that is not in the bond."""
     bond = _ours(facts)
-    if not bond or not facts.observed:
-        return
-    for name in facts.uplinks:
-        if facts.observed.link(name) and name not in bond.slaves:
+    for name in facts.uplinks if bond else ():
+        if bond and facts.kernel.link(name) and name not in bond.slaves:
             yield Symptom(f"{name} is not in {bond.name}", (_CHECK,), safe=True)
 
 
@@ -143,9 +141,9 @@ def bond_monitor(facts: Facts) -> Iterator[Symptom]:
 
 def _defaults(facts: Facts) -> list[Route]:
     """Return the uplinks' default routes but ours; what leads elsewhere (a VPN) is no fault."""
-    if not facts.observed:
+    if not facts.kernel.observed:
         return []
-    routes = [route for family in FAMILIES for route in facts.observed.defaults(family)]
+    routes = [route for family in FAMILIES for route in facts.kernel.observed.defaults(family)]
     return [route for route in routes if route.interface in facts.uplinks]
 
 
@@ -182,12 +180,14 @@ def _metric(facts: Facts, name: str) -> int | None:
 def _bonds(facts: Facts) -> list[BondSeen]:
     """Return the configured bond, and others that have an uplink in them."""
     ours = _ours(facts)
-    return [bond for bond in facts.bonds if bond is ours or set(bond.slaves) & set(facts.uplinks)]
+    return [
+        bond for bond in facts.kernel.bonds if bond is ours or set(bond.slaves) & set(facts.uplinks)
+    ]
 
 
 def _ours(facts: Facts) -> BondSeen | None:
     name = facts.config.bond.name if facts.config and facts.mode == "bond" else ""
-    return next((bond for bond in facts.bonds if bond.name == name), None)
+    return next((bond for bond in facts.kernel.bonds if bond.name == name), None)
 
 
 def _make_again(facts: Facts) -> tuple[str, ...]:

@@ -26,14 +26,14 @@ _RELOAD = "systemctl daemon-reload"
 
 def networkd_stopped(facts: Facts) -> Iterator[Symptom]:
     """Find that it does not run: ``networkctl`` lists interfaces all the same."""
-    if facts.networkd_runs:
+    if facts.services.networkd_runs:
         return
     yield Symptom("systemd-networkd is not running", _start(facts, NETWORKD), safe=_is_alone(facts))
 
 
 def networkd_not_enabled(facts: Facts) -> Iterator[Symptom]:
     """Find that nothing starts it at boot."""
-    unit = facts.unit(NETWORKD)
+    unit = facts.services.unit(NETWORKD)
     if unit and not unit.starts_at_boot:
         yield Symptom(
             "systemd-networkd does not start at boot",
@@ -44,14 +44,14 @@ def networkd_not_enabled(facts: Facts) -> Iterator[Symptom]:
 
 def dispatcher_missing(facts: Facts) -> Iterator[Symptom]:
     """Find that the program is not there."""
-    if _PROGRAM not in facts.programs:
+    if _PROGRAM not in facts.services.programs:
         yield Symptom("networkd-dispatcher is not installed", (_INSTALL[is_arch(facts)],))
 
 
 def dispatcher_stopped(facts: Facts) -> Iterator[Symptom]:
     """Find that it does not run."""
-    unit = facts.unit(DISPATCHER)
-    running = facts.runs(_PROGRAM) or bool(unit and unit.active == "active")
+    unit = facts.services.unit(DISPATCHER)
+    running = facts.services.runs(_PROGRAM) or bool(unit and unit.active == "active")
     if not running:
         yield Symptom(
             "networkd-dispatcher is not running",
@@ -62,7 +62,7 @@ def dispatcher_stopped(facts: Facts) -> Iterator[Symptom]:
 
 def dispatcher_not_enabled(facts: Facts) -> Iterator[Symptom]:
     """Find that nothing starts it at boot."""
-    unit = facts.unit(DISPATCHER)
+    unit = facts.services.unit(DISPATCHER)
     if unit and not unit.starts_at_boot:
         yield Symptom(
             "networkd-dispatcher does not start at boot",
@@ -95,7 +95,7 @@ def timer_not_enabled(facts: Facts) -> Iterator[Symptom]:
 
 def check_failed(facts: Facts) -> Iterator[Symptom]:
     """Find that the last check that the timer started failed."""
-    unit = facts.unit(SERVICE)
+    unit = facts.services.unit(SERVICE)
     if unit and unit.active == "failed":
         yield Symptom(
             f"the last {SERVICE} failed", (f"journalctl -u {SERVICE} -n 20", "netfail-hooks check")
@@ -106,15 +106,15 @@ def wait_online(facts: Facts) -> Iterator[Symptom]:
     """Find that every uplink is waited for at boot, or one of them by name."""
     if waits_for_all(facts):
         what = "systemd-networkd-wait-online waits for every uplink, not for any one"
-        unit = facts.unit(WAIT_ONLINE)
-        if any((file.path, file.state) == (ONLINE_FILE, MISSING) for file in facts.files):
+        unit = facts.services.unit(WAIT_ONLINE)
+        if any((file.path, file.state) == (ONLINE_FILE, MISSING) for file in facts.files.own):
             yield Symptom(what, (AGAIN, _RELOAD), safe=may_write(facts))
         elif unit and unit.stale:
             yield Symptom(what, (_RELOAD,), safe=True)
         else:  # a drop-in after ours says so
             yield Symptom(what, (f"systemctl cat {WAIT_ONLINE}", f"systemctl edit {WAIT_ONLINE}"))
     for name in facts.uplinks:
-        unit = facts.unit(f"systemd-networkd-wait-online@{name}.service")
+        unit = facts.services.unit(f"systemd-networkd-wait-online@{name}.service")
         if unit and unit.starts_at_boot and unit.enabled != "static":
             what = f"{unit.name} waits for {name} alone"
             yield Symptom(what, (f"systemctl disable {unit.name}",))
@@ -122,7 +122,7 @@ def wait_online(facts: Facts) -> Iterator[Symptom]:
 
 def units_stale(facts: Facts) -> Iterator[Symptom]:
     """Find units of ours whose files were changed."""
-    units = [facts.unit(name) for name in (TIMER, SERVICE)]
+    units = [facts.services.unit(name) for name in (TIMER, SERVICE)]
     stale = [unit.name for unit in units if unit and unit.stale]
     if stale:
         yield Symptom(f"not read again since a change: {listed(stale)}", (_RELOAD,), safe=True)
@@ -130,12 +130,12 @@ def units_stale(facts: Facts) -> Iterator[Symptom]:
 
 def _timer(facts: Facts) -> Unit | None:
     """Return the timer if there is to be one; where its file is missing, file-missing says so."""
-    return facts.unit(TIMER) if facts.config and facts.config.interval else None
+    return facts.services.unit(TIMER) if facts.config and facts.config.interval else None
 
 
 def _start(facts: Facts, name: str) -> tuple[str, ...]:
     """Return the commands that start a unit, now and at boot; somebody masked it for a reason."""
-    unit = facts.unit(name)
+    unit = facts.services.unit(name)
     first = (f"systemctl unmask {name}",) if unit and unit.load == "masked" else ()
     return (*first, f"systemctl enable --now {name}")
 
@@ -146,5 +146,5 @@ def _is_alone(facts: Facts) -> bool:
 
 
 def _is_startable(facts: Facts, name: str) -> bool:
-    unit = facts.unit(name)
+    unit = facts.services.unit(name)
     return bool(facts.config and unit and unit.load == "loaded")

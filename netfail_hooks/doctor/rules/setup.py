@@ -51,8 +51,8 @@ def config_not_installed(facts: Facts) -> Iterator[Symptom]:
 
     To install it may take the machine into a bond, or out of one, or take an interface over.
     """
-    hooks = {place.path for place in facts.hooks}  # hook-missing lists those
-    odd = [f for f in facts.files if f.state in (NEW, STALE) and f.path not in hooks]
+    hooks = {place.path for place in facts.files.hooks}  # hook-missing lists those
+    odd = [f for f in facts.files.own if f.state in (NEW, STALE) and f.path not in hooks]
     if odd:
         paths = [file.path for file in odd]
         yield Symptom(
@@ -64,14 +64,14 @@ def config_not_installed(facts: Facts) -> Iterator[Symptom]:
 
 def hook_missing(facts: Facts) -> Iterator[Symptom]:
     """Find states for which there is no hook."""
-    lost = [place.path for place in facts.hooks if place.mode is None]
+    lost = [place.path for place in facts.files.hooks if place.mode is None]
     if lost:
         yield Symptom(f"no hook at {listed(lost)}", (AGAIN,), safe=may_write(facts))
 
 
 def hook_skipped(facts: Facts) -> Iterator[Symptom]:
     """Find hooks and directories that the dispatcher passes over (its ``check_perms``)."""
-    odd = [place for place in facts.hooks if place.mode is not None and not place.serves]
+    odd = [place for place in facts.files.hooks if place.mode is not None and not place.serves]
     if not odd:
         return
     shown = [f"{p.path} (mode {p.mode or 0:04o}, owner {p.owner[0]}:{p.owner[1]})" for p in odd]
@@ -83,9 +83,9 @@ def hook_skipped(facts: Facts) -> Iterator[Symptom]:
 
 def hook_broken(facts: Facts) -> Iterator[Symptom]:
     """Find hooks whose Python or package is gone."""
-    if facts.hook_lacks:
+    if facts.files.hook_lacks:
         yield Symptom(
-            f"the hooks start {facts.hook_lacks}, which is not there",
+            f"the hooks start {facts.files.hook_lacks}, which is not there",
             (AGAIN,),
             safe=may_write(facts),
         )
@@ -93,12 +93,12 @@ def hook_broken(facts: Facts) -> Iterator[Symptom]:
 
 def file_missing(facts: Facts) -> Iterator[Symptom]:
     """Find files of ours that are gone, but for those whose lack has a rule of its own."""
-    others = {place.path for place in facts.hooks}
+    others = {place.path for place in facts.files.hooks}
     if waits_for_all(facts):
         others.add(ONLINE_FILE)
-    if facts.unit(TIMER):
+    if facts.services.unit(TIMER):
         others.add(WANTED)  # "not enabled" means just that
-    lost = [f for f in facts.files if f.state == MISSING and f.path not in others]
+    lost = [f for f in facts.files.own if f.state == MISSING and f.path not in others]
     if lost:
         yield Symptom(
             f"missing since install: {listed([file.path for file in lost])}",
@@ -110,7 +110,7 @@ def file_missing(facts: Facts) -> Iterator[Symptom]:
 
 def file_changed(facts: Facts) -> Iterator[Symptom]:
     """Find files of ours that somebody has edited: theirs to decide on, so never safe."""
-    odd = [file.path for file in facts.files if file.state == CHANGED]
+    odd = [file.path for file in facts.files.own if file.state == CHANGED]
     if odd:
         yield Symptom(
             f"changed since install: {listed(odd)}", ("netfail-hooks install --dry-run", AGAIN)
@@ -119,7 +119,7 @@ def file_changed(facts: Facts) -> Iterator[Symptom]:
 
 def timer_outdated(facts: Facts) -> Iterator[Symptom]:
     """Find a timer that was written for another interval than the config's."""
-    if facts.config and not facts.timer_interval_kept:
+    if facts.config and not facts.files.timer_interval_kept:
         yield Symptom(
             f"the timer is not the one for check.interval = {facts.config.interval}",
             (AGAIN,),
@@ -129,7 +129,7 @@ def timer_outdated(facts: Facts) -> Iterator[Symptom]:
 
 def old_systemd(facts: Facts) -> Iterator[Symptom]:
     """Find an option that our files use and this networkd ignores."""
-    version = facts.networkd_version
+    version = facts.services.networkd_version
     unknown = ", ".join(option for since, option in _NEEDS if 0 < version < since)
     if unknown:
         what = f"systemd {version} does not know {unknown}; 249 does"
@@ -138,6 +138,6 @@ def old_systemd(facts: Facts) -> Iterator[Symptom]:
 
 def old_kernel(facts: Facts) -> Iterator[Symptom]:
     """Find a kernel that can't mark an address."""
-    if (0, 0) < facts.kernel < _KERNEL:
-        version = ".".join(map(str, facts.kernel))
+    if (0, 0) < facts.kernel.release < _KERNEL:
+        version = ".".join(map(str, facts.kernel.release))
         yield Symptom(f"Linux {version} is older than 5.18", (_UPGRADE[is_arch(facts)],))

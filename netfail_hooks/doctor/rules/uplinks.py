@@ -27,8 +27,8 @@ _WPA = "/etc/wpa_supplicant/wpa_supplicant-{}.conf"
 
 def interface_gone(facts: Facts) -> Iterator[Symptom]:
     """Find an uplink that there is no interface for: pulled out, or renamed by an upgrade."""
-    for name in facts.uplinks if facts.observed else ():
-        if facts.observed and facts.observed.link(name) is None:
+    for name in facts.uplinks if facts.kernel.observed else ():
+        if facts.kernel.link(name) is None:
             yield Symptom(f"there is no {name}", ("networkctl list", f"editor {CONFIG}"))
 
 
@@ -44,7 +44,7 @@ def foreign_manager(facts: Facts) -> Iterator[Symptom]:
 
 def file_shadowed(facts: Facts) -> Iterator[Symptom]:
     """Find that networkd reads another file for an uplink than ours."""
-    for file in facts.networks if facts.config else ():
+    for file in facts.files.networks if facts.config else ():
         if file.path and not file.ours:
             what = f"networkd reads {file.path} for {file.interface}, not ours"
             yield Symptom(what, _get_ahead(file), about=(_own_file(file.interface),))
@@ -65,9 +65,9 @@ def _get_ahead(other: NetworkFile) -> tuple[str, ...]:
 
 def uplink_unmanaged(facts: Facts) -> Iterator[Symptom]:
     """Find that networkd leaves an uplink alone."""
-    usable = {f.interface for f in facts.networks if f.path and not f.unmanaged}
+    usable = {f.interface for f in facts.files.networks if f.path and not f.unmanaged}
     for name in facts.uplinks:
-        if facts.setup(name) == "unmanaged":
+        if facts.services.setup(name) == "unmanaged":
             yield Symptom(
                 f"networkd does not manage {name}",
                 ("networkctl reload",) if name in usable else (AGAIN,),
@@ -79,7 +79,7 @@ def uplink_unmanaged(facts: Facts) -> Iterator[Symptom]:
 def uplink_failed(facts: Facts) -> Iterator[Symptom]:
     """Find that networkd has given an uplink up."""
     for name in facts.uplinks:
-        if facts.setup(name) == "failed":
+        if facts.services.setup(name) == "failed":
             yield Symptom(
                 f"networkd could not set {name} up",
                 (f"networkctl status {name}", f"networkctl reconfigure {name}"),
@@ -88,27 +88,27 @@ def uplink_failed(facts: Facts) -> Iterator[Symptom]:
 
 def no_supplicant(facts: Facts) -> Iterator[Symptom]:
     """Find a Wi-Fi uplink that nobody takes to its access point."""
-    for name in facts.wireless:
+    for name in facts.kernel.wireless:
         if name not in facts.uplinks or _is_associated(facts, name):
             continue
         fix = [f"systemctl enable --now wpa_supplicant@{name}.service"]
-        if name not in facts.wifi_config:
+        if name not in facts.files.wifi_config:
             write = f"(umask 077; wpa_passphrase SSID >{_WPA.format(name)})"
             fix.insert(0, f"{write}  # then type the passphrase, and Enter")
-        if "wpa_supplicant" not in facts.programs:
+        if "wpa_supplicant" not in facts.services.programs:
             fix.insert(0, _WPA_PACKAGE[is_arch(facts)])
         yield Symptom(
             f"no wpa_supplicant or iwd runs for {name}",
             tuple(fix),
-            safe=len(fix) == 1 and facts.units is not None,
+            safe=len(fix) == 1 and facts.services.units is not None,
         )
 
 
 def wrong_sysctl(facts: Facts) -> Iterator[Symptom]:
     """Find settings that are not what install made them; a check puts them right."""
-    if facts.mode != "routes" or not facts.observed:
+    if facts.mode != "routes" or not facts.kernel.observed:
         return
-    now = {sysctl.key: sysctl.setting for sysctl in facts.observed.sysctls}
+    now = {sysctl.key: sysctl.setting for sysctl in facts.kernel.observed.sysctls}
     odd = [
         f"net.{sysctl.key.replace('/', '.')} is {now[sysctl.key]}, not {sysctl.setting}"
         for name in facts.uplinks
@@ -123,7 +123,7 @@ def arp_ignored(facts: Facts) -> Iterator[Symptom]:
     """Find that the kernel keeps silent when the LAN asks for an address by another uplink."""
     if facts.mode != "routes" or not (facts.config and facts.config.follow_addresses):
         return
-    for key, setting in dict.fromkeys(facts.arp_ignore):
+    for key, setting in dict.fromkeys(facts.kernel.arp_ignore):
         if setting in _ANSWERS_LITTLE:
             yield Symptom(f"net.{key.replace('/', '.')} is {setting}", (f"sysctl -w net/{key}=1",))
 
@@ -140,7 +140,7 @@ def dead_name_server(facts: Facts) -> Iterator[Symptom]:
 
 def _resolving(facts: Facts, *, dead: bool) -> Iterator[Symptom]:
     """Find some uplinks with name servers, all of them dead or not, and others that lack one."""
-    known = dict(facts.dns or ())
+    known = dict(facts.services.dns or ())
     having = [name for name in facts.uplinks if known.get(name)]
     lacking = [name for name in facts.uplinks if not known.get(name) and _is_usable(facts, name)]
     others = any(servers for name, servers in known.items() if name not in having)
@@ -155,10 +155,10 @@ def _resolving(facts: Facts, *, dead: bool) -> Iterator[Symptom]:
 
 
 def _is_usable(facts: Facts, name: str) -> bool:
-    link = facts.observed.link(name) if facts.observed else None
-    if not facts.observed or not link or not link.carrier:
+    observed, link = facts.kernel.observed, facts.kernel.link(name)
+    if not observed or not link or not link.carrier:
         return False
-    return any(facts.observed.default_route(name, family) for family in FAMILIES)
+    return any(observed.default_route(name, family) for family in FAMILIES)
 
 
 def _own_file(name: str) -> str:
@@ -168,13 +168,13 @@ def _own_file(name: str) -> str:
 
 def _is_associated(facts: Facts, name: str) -> bool:
     """Tell whether something does, or did: a unit or a process that we know, or a carrier."""
-    link = facts.observed.link(name) if facts.observed else None
+    link = facts.kernel.link(name)
     if link and link.carrier:
         return True
-    units = [facts.unit(f"{kind}@{name}.service") for kind in _SUPPLICANTS]
+    units = [facts.services.unit(f"{kind}@{name}.service") for kind in _SUPPLICANTS]
     if any(unit and unit.active in ("active", "activating") for unit in units):
         return True
-    for process in facts.processes:
+    for process in facts.services.processes:
         if process.name == "iwd":
             return True
         if process.name == "wpa_supplicant" and _has_option(process.words, name):

@@ -12,7 +12,7 @@ from netfail_hooks.doctor.rules import diagnose
 from netfail_hooks.networkd.file import has_default_route, parse
 from netfail_hooks.values import replace
 from tests.support.machine import Machine
-from tests.unit.doctor.test_rules import HEALTHY, routes
+from tests.unit.doctor.test_rules import HEALTHY, but, routes
 
 _STATIC = "[Network]\nAddress=192.168.1.25/24\n"
 _LONG = "[Address]\nAddress=192.168.1.25/24\n"
@@ -102,5 +102,5 @@ def test_doctor_sends_a_person_to_the_file_that_lacks_it(machine: Machine) -> No
 
 
 def _found(file: NetworkFile) -> Finding:
-    ill = replace(HEALTHY, observed=routes(("eth0", 100, "192.168.1.1")), networks=(file,))
+    ill = but(HEALTHY, observed=routes(("eth0", 100, "192.168.1.1")), networks=(file,))
     return next(one for one in diagnose(ill) if one.code == "no-gateway")
