@@ -5,9 +5,9 @@ has its ``timeout`` after the last one, so a single round is enough to be sure. 
 soon as every uplink's policy is met. With two NICs on one subnet a bound source address would
 prove nothing, since the echo leaves by the other one: every socket is bound to its device.
 
-Targets are not asked through a standby that shares the carrier's gateway. The kernel would tell
-the LAN that our address is there now, and traffic would follow. Its gateway is asked instead,
-and what the carrier finds beyond that gateway holds for the standby too.
+Targets are not asked through a standby that shares the active uplink's gateway. The kernel would
+tell the LAN that our address is there now, and traffic would follow. Its gateway is asked instead,
+and what the active uplink learns of the way beyond that gateway holds for the standby too.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class ProbeTarget:
     """One uplink in one family while it is being probed.
 
     ``gateway`` is asked too, but its answer doesn't count: it tells where the trouble is.
+    ``defers_to`` is the active uplink of a standby whose targets are asked through that alone.
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class ProbeTarget:
         family: int,
         wires: list[ProbeSocket],
         gateway: ProbeSocket | None = None,
+        defers_to: str = "",
     ) -> None:
         self.uplink = uplink
         self.family = family
+        self.defers_to = defers_to
         self.silent = wires
         self.gateway = gateway
         self.gateway_answered = False
@@ -127,10 +130,6 @@ class ProbeTarget:
         return Result(name, self.family, self.healthy, self.tries, self.rtt, reason)
 
 
-class Standby(ProbeTarget):
-    """A standby whose targets are asked through the carrier alone."""
-
-
 def probe(config: Config, observed: Observation, only: str = "") -> tuple[Result, ...]:
     """Ask every uplink that could carry traffic (or one only); return how each did.
 
@@ -155,11 +154,11 @@ def probe(config: Config, observed: Observation, only: str = "") -> tuple[Result
 
 
 def _result(subject: ProbeTarget, subjects: list[ProbeTarget]) -> Result:
-    """Return how an uplink did; a deferring standby shares the fate of what it defers to."""
+    """Return how an uplink did; a standby shares the fate of the uplink that it defers to."""
     own = subject.result()
     for other in subjects:
-        beyond = other.gateway_answered and not other.healthy
-        if isinstance(subject, Standby) and other.family == subject.family and beyond:
+        defers = (other.uplink.interface, other.family) == (subject.defers_to, subject.family)
+        if defers and other.gateway_answered and not other.healthy:
             return replace(own, healthy=False, reason=own.reason or other.result().reason)
     return own
 
@@ -172,11 +171,11 @@ def _subjects(config: Config, observed: Observation, only: str) -> Iterator[Prob
             own = observed.own_addresses(uplink.interface, family)
             if route and link and link.carrier and own and only in ("", uplink.interface):
                 able = uplink.probed and route.gateway and link.mac
-                shares = _shares_gateway(observed, route)
-                sender = "" if shares else own[0].address
+                defers_to = _defers_to(observed, route)
+                sender = "" if defers_to else own[0].address
                 try:
                     wire = gateway_wire(link, family, route.gateway, sender) if able else None
-                    subject = _subject(uplink, family, wire, shares=shares)
+                    subject = _subject(uplink, family, wire, defers_to)
                 except PermissionError:
                     raise
                 except OSError:
@@ -186,15 +185,15 @@ def _subjects(config: Config, observed: Observation, only: str) -> Iterator[Prob
 
 
 def _subject(
-    uplink: Uplink, family: int, gateway: ProbeSocket | None, *, shares: bool
+    uplink: Uplink, family: int, gateway: ProbeSocket | None, defers_to: str
 ) -> ProbeTarget:
     """Return what to ask of an uplink: a target's answer proves more than the gateway's."""
     targets = [target for target in uplink.targets if target.family == family]
     asked: list[ProbeSocket] = [gateway] if gateway else []
     if not targets:
         return ProbeTarget(uplink, family, asked if uplink.gateway else [])
-    if shares:
-        return Standby(uplink, family, asked)
+    if defers_to:
+        return ProbeTarget(uplink, family, asked, defers_to=defers_to)
     from netfail_hooks.probe.targets import target_wire
 
     wires: list[ProbeSocket] = [target_wire(target, uplink.interface) for target in targets]
@@ -203,13 +202,14 @@ def _subject(
     return ProbeTarget(uplink, family, wires, gateway)
 
 
-def _shares_gateway(observed: Observation, route: Route) -> bool:
-    """Tell whether another uplink carries the traffic, to the same gateway on the same LAN."""
+def _defers_to(observed: Observation, route: Route) -> str:
+    """Return the active uplink if it has the same gateway on the same LAN, "" otherwise."""
     in_use = observed.in_use(route.family)
     if not in_use or in_use.interface == route.interface or in_use.gateway != route.gateway:
-        return False
-    return any(
+        return ""
+    same_lan = any(
         contains(prefix.destination, address.address)
         for prefix in observed.connected(route.interface, route.family)
         for address in observed.own_addresses(in_use.interface, route.family)
     )
+    return in_use.interface if same_lan else ""
