@@ -13,7 +13,7 @@ from netfail_hooks.paths import Paths, package_home
 
 
 class Host:
-    """Files and commands of the host in a holder, and commands of its neighbours."""
+    """Files and commands of the host, and commands of its neighbours."""
 
     def __init__(self, namespaces: Namespaces) -> None:
         self.namespaces = namespaces
@@ -63,10 +63,6 @@ class Host:
     def run_lan(self, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
         """Run a command on the LAN's router."""
         return self.namespaces.run(argv, netns="lan", seconds=seconds)
-
-    def run_station(self, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
-        """Run a command on the other host of the LAN."""
-        return self.namespaces.run(argv, netns="station", seconds=seconds)
 
     def used_uplink(self, family: int = 4) -> str:
         """Return the interface by which the kernel would send beyond the router, "" for none."""

@@ -19,8 +19,8 @@ from netfail_hooks.values import replace
 _FAULTS = {
     "no-carrier": ("cable_out", "cable_in"),
     "off": ("link_down", "link_up"),
-    "missing": ("remove", "plug"),
-    "linger": ("remove", "plug"),
+    "missing": ("remove", "insert"),
+    "linger": ("remove", "insert"),
     "degraded": ("drop_address", "return_address"),
     DEAD: ("dead_gateway", "alive_gateway"),
 }
@@ -76,7 +76,7 @@ def _enter(lab: Lab, step: Event, ailing: dict[str, str]) -> None:
         if step.state in _FAULTS and old != step.state:
             getattr(lab, _FAULTS[step.state][0])(step.interface)
     elif lab.unmanaged is not None:
-        lab.unmanaged.told(step.interface, step.state)
+        lab.unmanaged.enter(step.interface, step.state)
     lab.tick()
 
 

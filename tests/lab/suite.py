@@ -24,7 +24,7 @@ grep -r . /proc/sys/net/ipv[46]/conf/*/ignore_routes_with_linkdown \
     /proc/sys/net/ipv4/conf/*/arp_filter /proc/sys/net/ipv4/conf/*/rp_filter
 """
 
-# A fault comes this long after the pulse has begun: a neighbour that has just learnt where an
+# A fault comes this long after the traffic has begun: a neighbour that has just learnt where an
 # address is won't believe another word for a second (``locktime``, ip-sysctl.rst).
 SETTLED = 1.6
 

@@ -52,7 +52,7 @@ def _reconfigure(lab: Lab) -> None:
 # What comes over wlan0, which the hook is about to use, and its mending; what the hook then has
 # to tell of it, and where the next one leads.
 MEANWHILE: dict[str, tuple[Act, Act, str, str]] = {
-    "gone": (lambda lab: lab.remove("wlan0"), lambda lab: lab.port("wlan0"), _NO_DEFAULT, "usb0"),
+    "gone": (lambda lab: lab.remove("wlan0"), lambda lab: lab.insert("wlan0"), _NO_DEFAULT, "usb0"),
     "renamed": (
         _shell("ip link set wlan0 down; ip link set wlan0 name other; ip link set other up"),
         _shell("ip link set other down; ip link set other name wlan0; ip link set wlan0 up"),

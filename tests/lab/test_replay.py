@@ -24,7 +24,7 @@ mv /run/lab/env.tmp /run/lab/env.$STATE
 _ASK = (
     f"import json, sys; sys.path.insert(0, {package_home()!r})\n"
     "from netfail_hooks.replay import dispatcher, events\n"
-    "print(json.dumps(dispatcher.environment(events.Step('eth0', sys.argv[1]))))\n"
+    "print(json.dumps(dispatcher.environment(events.Event('eth0', sys.argv[1]))))\n"
 )
 
 
