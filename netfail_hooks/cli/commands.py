@@ -108,7 +108,7 @@ COMMANDS = (
 def epilog(command: Command) -> str:
     """Return what ends a command's help: examples and exit statuses."""
     lines = ["examples:"]
-    lines += [f"  netfail-hooks {command.name} {one}".rstrip() for one in command.examples]
+    lines += [f"  netfail-hooks {command.name} {words}".rstrip() for words in command.examples]
     lines += [
         "",
         "exit status:",
