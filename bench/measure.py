@@ -15,7 +15,7 @@ from netfail_hooks.lab.traffic import Traffic
 from netfail_hooks.lab.traffic_result import Result, Window
 
 # A neighbour that has just learnt where an address is believes no other word for a second
-# (``locktime``, arp(7)); the pulse itself tells it, as it begins.
+# (``locktime``, arp(7)); the traffic itself tells it, as it begins.
 SETTLED = 1.6
 _LAST = 0.5  # seconds at the end by which we tell whether the outage still lasts
 _LOSSY = 0.1  # part lost of a stream that is not well: a bond may lose every second datagram

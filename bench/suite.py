@@ -27,7 +27,7 @@ THOROUGH = Patience(told=20, untold=80, back=30, least=12)
 class Plan:
     """What to measure; ``rest``: seconds for what it costs, 0 for not.
 
-    ``at_once`` is how many hosts may be there at a time: each is idle but for its pulse.
+    ``at_once`` is how many hosts may be there at a time: each is idle but for its traffic.
     """
 
     contenders: Sequence[Contender]

@@ -48,6 +48,15 @@ def read_owned(path: str, *, limit: int = 1 << 20) -> bytes:
         os.close(descriptor)
 
 
+def read_text(path: str) -> str:
+    """Return what a file says, at most 1 MiB of it; "" where it can't be read."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read(1 << 20)
+    except OSError:
+        return ""
+
+
 def own_directory(path: str) -> None:
     """Make sure that ``path`` is a directory of ours in which nobody else can write.
 

@@ -42,10 +42,10 @@ def write(paths: Paths, lines: Iterable[str], place: str) -> None:
     # A pipe without a reader would hold us; what is there is cut once we know what it is.
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with open(os.open(place, flags, 0o600), "wb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", place)
-        if found.st_uid != os.geteuid():
+        if status.st_uid != os.geteuid():
             raise PermissionError(errno.EPERM, "belongs to somebody else", place)
         os.fchmod(file.fileno(), 0o600)  # it may have been there, open to all
         file.truncate()
@@ -55,7 +55,7 @@ def write(paths: Paths, lines: Iterable[str], place: str) -> None:
 def text(paths: Paths, lines: Iterable[str]) -> str:
     """Return the bundle, its addresses not exchanged yet."""
     parts = [*_parts(paths), (_RECORDINGS, "\n".join(list(lines)[-_MOST:]))]
-    return "\n".join([HEAD, _ABOUT, *(f"== {name}\n{one.rstrip()}\n" for name, one in parts)])
+    return "\n".join([HEAD, _ABOUT, *(f"== {name}\n{part.rstrip()}\n" for name, part in parts)])
 
 
 def recordings(text: str) -> list[str] | None:
@@ -75,8 +75,8 @@ def _parts(paths: Paths) -> Iterator[tuple[str, str]]:
         return
     yield "status", _status(paths)
     yield paths.config, render(config)  # comments may hold anything, and all else is in this
-    found = dict(part for name in config.names() for part in _networks(paths, name))
-    yield from found.items()
+    # A file may be that of several uplinks.
+    yield from dict(part for name in config.names() for part in _networks(paths, name)).items()
 
 
 def _versions() -> Iterator[str]:
@@ -102,8 +102,8 @@ def _findings(paths: Paths) -> Iterator[str]:
     except Exception as error:  # noqa: BLE001 - a report of a bug has to survive it
         yield f"cannot look: {type(error).__name__}"
         return
-    yield from (f"{one.code}: {one.what}" for one in diagnose(facts))
-    yield f"things that could not be found out: {len(facts.unknown)}"
+    yield from (f"{finding.code}: {finding.what}" for finding in diagnose(facts))
+    yield f"things that could not be learned: {len(facts.unknown)}"
 
 
 def _status(paths: Paths) -> str:

@@ -43,7 +43,7 @@ _INLINE = re.compile(r"\s*[#;].*", re.DOTALL)  # a server's name, or what was me
 
 def shown(text: str) -> str:
     """Return the text of a file without comments, and with the settings of known keys alone."""
-    return "\n".join(line for one in parse(text) for line in _lines(one))
+    return "\n".join(line for section in parse(text) for line in _lines(section))
 
 
 def _lines(section: Section) -> Iterator[str]:

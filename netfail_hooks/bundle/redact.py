@@ -57,10 +57,10 @@ class Redactor:
         """Return a text without secrets, hardware addresses and public addresses."""
         text = _HOME.sub(r"\1(redacted)", text)
         text = _LOGIN.sub("://(redacted)@", _SECRET.sub(r"\1(redacted)", text))
-        text = _NAMED.sub(lambda found: found[1] + self._mac(found[2]), text)
-        text = _MAC.sub(lambda found: self._mac(found[0]), text)
-        text = _FOUR.sub(lambda found: self._found(found[1], found[2] or ""), text)
-        return _SIX.sub(lambda found: self._found(found[1], found[2] or ""), text)
+        text = _NAMED.sub(lambda match: match[1] + self._mac(match[2]), text)
+        text = _MAC.sub(lambda match: self._mac(match[0]), text)
+        text = _FOUR.sub(lambda match: self._exchanged(match[1], match[2] or ""), text)
+        return _SIX.sub(lambda match: self._exchanged(match[1], match[2] or ""), text)
 
     def _mac(self, text: str) -> str:
         """Return a placeholder of the same length, with what stands between the digits."""
@@ -68,38 +68,38 @@ class Redactor:
         if set(digits) in ({"0"}, {"f"}):
             return text
         number = len(self._macs) + 1
-        made = iter(self._macs.setdefault(digits, f"02{number:0{len(digits) - 2}x}"))
-        return "".join(next(made) if one.isalnum() else one for one in text)
+        new = iter(self._macs.setdefault(digits, f"02{number:0{len(digits) - 2}x}"))
+        return "".join(next(new) if char.isalnum() else char for char in text)
 
-    def _found(self, text: str, length: str) -> str:
+    def _exchanged(self, text: str, length: str) -> str:
         """Redact what looks like an address, with the length of its prefix if it has one."""
         shown = text if text.endswith("::") else text.rstrip(":")  # the end of a sentence's part
         try:
-            found = ipaddress.ip_address(_LEADING.sub("", shown) if "." in shown else shown)
-            prefix = int(length[1:] or found.max_prefixlen)
-            host = (1 << found.max_prefixlen - prefix) - 1
+            old = ipaddress.ip_address(_LEADING.sub("", shown) if "." in shown else shown)
+            prefix = int(length[1:] or old.max_prefixlen)
+            host = (1 << old.max_prefixlen - prefix) - 1
         except ValueError:
             return "(redacted)" if _DAMAGED.match(text) else text + length
-        new = self._address(found)
-        if not int(found) & host:  # a prefix is written with zeros
-            new = type(found)(int(new) & ~host)
-        return f"{shown if new == found else new}{text[len(shown) :]}{length}"
+        new = self._address(old)
+        if not int(old) & host:  # a prefix is written with zeros
+            new = type(old)(int(new) & ~host)
+        return f"{shown if new == old else new}{text[len(shown) :]}{length}"
 
-    def _address(self, found: Address) -> Address:
-        number = int(found)
-        if found.version == 4:
-            return ipaddress.IPv4Address(self._four(number)) if found.is_global else found
+    def _address(self, old: Address) -> Address:
+        number = int(old)
+        if old.version == 4:
+            return ipaddress.IPv4Address(self._four(number)) if old.is_global else old
         if number >> 125 == 1:  # 2000::/3 is all that IANA has given away
             documents = number >> 96 == 0x20010DB8 or number >> 108 == 0x3FFF0
-            return found if documents else ipaddress.IPv6Address(self._public(number))
+            return old if documents else ipaddress.IPv6Address(self._public(number))
         if number >> 32 in _AROUND_FOUR:
             inner = self._address(ipaddress.IPv4Address(number & 0xFFFFFFFF))
             return ipaddress.IPv6Address(number >> 32 << 32 | int(inner))
         if number >> 80 == _NAT64:
             return ipaddress.IPv6Address(number >> 80 << 80 | self._flipped(number, 80))
-        if found.packed[11:13] == _GIVEN:
+        if old.packed[11:13] == _GIVEN:
             return ipaddress.IPv6Address(number >> 64 << 64 | self._flipped(number, 64))
-        return found
+        return old
 
     def _four(self, address: int) -> int:
         head = 241 + self._fours.setdefault(address >> 24, len(self._fours)) % 14

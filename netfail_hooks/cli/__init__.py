@@ -1,4 +1,4 @@
-"""The command line: parse the arguments, run one command, tell its problem in one line.
+"""The command line: parse the arguments, run a command, print its problem in one line.
 
 Only the module of the command that was asked for is imported: ``status`` must not pay for
 ``install``.
@@ -39,7 +39,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that tells what is wrong as a Misuse, in one line."""
+    """An argument parser that raises what is wrong as a Misuse, in one line."""
 
     def error(self, message: str) -> NoReturn:
         """Raise Misuse with the next step."""
@@ -94,7 +94,7 @@ def parser(filled: Collection[str]) -> Parser:
     top.add_argument("--version", action="version", version=f"netfail-hooks {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
-        one = commands.add_parser(
+        filling = commands.add_parser(
             command.name,
             help=command.summary,
             epilog=epilog(command),
@@ -103,7 +103,7 @@ def parser(filled: Collection[str]) -> Parser:
             formatter_class=_Formatter,
         )
         if command.name in filled:
-            importlib.import_module(f"{__name__}.{command.name}").add_arguments(one)
+            importlib.import_module(f"{__name__}.{command.name}").add_arguments(filling)
     return top
 
 

@@ -1,4 +1,4 @@
-"""``netfail-hooks check``: probe every uplink once now, act on it, and tell."""
+"""``netfail-hooks check``: probe every uplink once now, act on it, and print what came of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--json", action="store_true", help="print what was seen as JSON")
+    parser.add_argument("--json", action="store_true", help="print what was observed as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,9 +28,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _all_well(done: Run) -> bool:
-    uplink_states = done.after.uplinks
     return all(
-        is_well(one for one in uplink_states if one.interface == name)
+        is_well(state for state in done.after.uplinks if state.interface == name)
         for name in done.config.names()
     )
 
@@ -38,16 +37,13 @@ def _all_well(done: Run) -> bool:
 def _print(done: Run) -> None:
     width = max(len(name) for name in done.config.names())
     for name in done.config.names():
-        for uplink_state in done.after.uplinks:
-            if uplink_state.interface == name:
-                carries = done.after.active_uplink(uplink_state.family) == name
-                mark = "  carries the traffic" if carries else ""
-                why = f" ({uplink_state.reason})" if uplink_state.reason else ""
-                asked = (
-                    f", answered in {uplink_state.rtt / 1000:.1f} ms" if uplink_state.passes else ""
-                )
-                shown = f"IPv{uplink_state.family}  {uplink_state.state}"
-                print(f"{name:{width}}  {shown}{why}{asked}{mark}")
+        for state in done.after.uplinks:
+            if state.interface == name:
+                why = f" ({state.reason})" if state.reason else ""
+                rtt = f", answered in {state.rtt / 1000:.1f} ms" if state.passes else ""
+                active = done.after.active_uplink(state.family) == name
+                mark = "  carries the traffic" if active else ""
+                print(f"{name:{width}}  IPv{state.family}  {state.state}{why}{rtt}{mark}")
     for change in done.changes:
         print(f"did: {change}")
     for failure in done.failed:
@@ -62,7 +58,7 @@ def _json(done: Run) -> str:
     return json.dumps(
         {
             "uplinks": plain(done.after.uplinks),
-            "active": {f"ipv{one.family}": one.interface for one in done.after.active},
+            "active": {f"ipv{uplink.family}": uplink.interface for uplink in done.after.active},
             "did": [str(change) for change in done.changes],
             "failed": list(done.failed),
             "probes": plain(done.observed.probes),

@@ -66,7 +66,7 @@ COMMANDS = (
     ),
     Command(
         "doctor",
-        "find what is wrong on this machine, and say how to mend it",
+        "find what is wrong on this machine, and say how to fix it",
         "nothing is wrong",
         "something is wrong",
         ("", "--fix --dry-run", "--fix", "--json"),
@@ -110,7 +110,7 @@ COMMANDS = (
 def epilog(command: Command) -> str:
     """Return what ends a command's help: examples and exit statuses."""
     lines = ["examples:"]
-    lines += [f"  netfail-hooks {command.name} {one}".rstrip() for one in command.examples]
+    lines += [f"  netfail-hooks {command.name} {words}".rstrip() for words in command.examples]
     lines += [
         "",
         "exit status:",

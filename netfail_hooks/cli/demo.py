@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import locale
 import os
 import sys
 import time
 from dataclasses import asdict
 
-from netfail_hooks import lab as sandbox
+from netfail_hooks import terminal
 from netfail_hooks.demo import recording
 from netfail_hooks.demo import story as demo_story
-from netfail_hooks.demo import text as demo_show
-from netfail_hooks.demo.story import Chapter, Told
+from netfail_hooks.demo import text as demo_text
+from netfail_hooks.demo.story import Chapter, Lines
 from netfail_hooks.errors import Problem
-from netfail_hooks.lab import Lab
+from netfail_hooks.lab import Lab, why_not_real
 
 _FIRST, _SECOND = "eth0", "wlan0"
 # How to install, and to run any command, for a demo by install.sh.
@@ -43,17 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the failovers. Returns 1 if one did not come or a connection died. Raises Problem."""
-    why = sandbox.why_not_real()
+    why = why_not_real()
     show = _silent if args.json else _show
     began = time.monotonic()
-    show(demo_show.head(why, demo_story.INTERVAL))
+    show(demo_text.head(why, demo_story.INTERVAL))
     with Lab((_FIRST, _SECOND), unmanaged=bool(why)) as lab:
         _install(lab)
         show([f"ready after {time.monotonic() - began:.1f} s"])
         with lab.timer(demo_story.INTERVAL):
             chapters = [demo_story.play(lab, story, show) for story in demo_story.STORIES]
         kept = _keep(lab)
-    show(demo_show.summary(chapters, os.environ.get(_NEXT, "netfail-hooks install")))
+    show(demo_text.summary(chapters, os.environ.get(_NEXT, "netfail-hooks install")))
     if kept:
         show(recording.what_to_try(kept, os.environ.get(_COMMAND, "netfail-hooks")))
     if args.json:
@@ -90,17 +89,11 @@ def _install(lab: Lab) -> None:
     lab.tick()
 
 
-def _show(told: Told | Chapter) -> None:
-    lines = demo_show.chapter(told, _look()) if isinstance(told, Chapter) else told
-    print("\n".join(lines), flush=True)
+def _show(shown: Lines | Chapter) -> None:
+    if isinstance(shown, Chapter):
+        shown = demo_text.strips(shown, colour=terminal.colours(), utf8=terminal.utf8())
+    print("\n".join(shown), flush=True)
 
 
-def _silent(_: Told | Chapter) -> None:
+def _silent(_: Lines | Chapter) -> None:
     """Leave standard output to the JSON."""
-
-
-def _look() -> demo_show.Look:
-    """Return what the terminal can show, if it is one."""
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
-    encoding = sys.stdout.encoding or locale.getpreferredencoding()
-    return demo_show.Look(colour=colour, unicode=encoding.lower().replace("-", "") == "utf8")

@@ -1,4 +1,4 @@
-"""``netfail-hooks doctor``: find what is wrong with this machine's failover, say how to mend it.
+"""``netfail-hooks doctor``: find what is wrong with this machine's failover, say how to fix it.
 
 Looks at all that failover rests on: what is installed, what runs, who else sets uplinks up, and
 what the kernel makes of it. How the uplinks fare just now is for ``status``.
@@ -37,33 +37,32 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run and not args.fix:
         raise Misuse("--dry-run alone says nothing", hint="add --fix")
     paths = Paths()
-    found = report(facts := gather(paths))
-    todo = doctor_fix.commands(found.findings) if args.fix else ()
+    facts = gather(paths)
+    diagnosis = report(facts)
+    commands = doctor_fix.commands(diagnosis.findings) if args.fix else ()
     if args.dry_run:
-        found = report(facts, would=todo)
-    elif todo:
+        diagnosis = report(facts, would=commands)
+    elif commands:
         refuse_powerless(paths.root)
-        ended = [(one, doctor_fix.run(one)) for one in todo]
-        did = tuple(one for one, failure in ended if not failure)
+        ended = [(command, doctor_fix.run(command)) for command in commands]
+        did = tuple(command for command, failure in ended if not failure)
         failed = tuple(failure for _, failure in ended if failure)
-        found = report(gather(paths), did=did, failed=failed)
-    _show(found, as_json=args.json)
-    return _status(found)
-
-
-def _show(found: Diagnosis, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(plain(found)))
-        return
-    for word, texts in (("would run", found.would), ("did", found.did), ("FAILED", found.failed)):
-        for one in texts:
-            print(f"{word}: {one}")
-    if found.would or found.did or found.failed:
-        print()
-    print(render(found, colour=terminal.colours()))
-
-
-def _status(found: Diagnosis) -> int:
-    if any(finding.code in _NO_CONFIG for finding in found.findings):
+        diagnosis = report(gather(paths), did=did, failed=failed)
+    _show(diagnosis, as_json=args.json)
+    if any(finding.code in _NO_CONFIG for finding in diagnosis.findings):
         return Misuse.status
-    return 0 if found.healthy else 1
+    return 0 if diagnosis.healthy else 1
+
+
+def _show(diagnosis: Diagnosis, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(plain(diagnosis)))
+        return
+    lines = [
+        *(f"would run: {command}" for command in diagnosis.would),
+        *(f"did: {command}" for command in diagnosis.did),
+        *(f"FAILED: {failure}" for failure in diagnosis.failed),
+    ]
+    if lines:
+        print(*lines, "", sep="\n")
+    print(render(diagnosis, colour=terminal.colours()))

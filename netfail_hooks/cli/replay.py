@@ -21,7 +21,7 @@ environment. The hooks look at the real interfaces, so where those are well noth
 
 A FILE (- for standard input) is fed to the decision core alone: lines of the recorder
 (/var/log/netfail-hooks/events.jsonl) or a bundle that 'netfail-hooks log --bundle' made, where
-each decision must be the recorded one; or a plain list of events, played on an imagined machine.
+each decision must be the recorded one; or a plain list of events, played on a simulated machine.
 
 --sandbox plays either on real interfaces in a throw-away network namespace; there, and in a
 plain list, INTERFACE=dead leaves the link up with nothing behind it.
@@ -73,27 +73,27 @@ def _replay_words(args: argparse.Namespace) -> int:
     from netfail_hooks.replay.hooks import replay
 
     plan = events.parse(args.what, states=events.STATES)
-    return replay(Paths(), plan, everybodys=args.all, dry=args.dry_run)
+    return replay(Paths(), plan, foreign=args.all, dry=args.dry_run)
 
 
 def _recorded_lines(text: str) -> list[str] | None:
     """Return the recorder's lines, of a bundle too; None for a list of events."""
     from netfail_hooks import bundle
 
-    found = bundle.recordings(text)
-    if found is None and text.lstrip().startswith("{"):
+    lines = bundle.recordings(text)
+    if lines is None and text.lstrip().startswith("{"):
         return text.splitlines()
-    return found
+    return lines
 
 
 def _again(lines: list[str]) -> int:
     from netfail_hooks.replay.decisions import again
 
-    found = list(again(lines))
-    for one in found:
-        print(one.text)
-    differing = sum(not one.same for one in found)
-    print(f"{len(found)} decisions, {differing or 'none'} other than recorded")
+    decisions = list(again(lines))
+    for decision in decisions:
+        print(decision.text)
+    differing = sum(not decision.same for decision in decisions)
+    print(f"{len(decisions)} decisions, {differing or 'none'} other than recorded")
     return 1 if differing else 0
 
 
@@ -108,9 +108,9 @@ def _play(plan: tuple[Event, ...], config: Config, *, sandbox: bool) -> int:
         from netfail_hooks.replay import lab
 
         return lab.replay(config, plan)
-    from netfail_hooks.replay.decisions import imagine
+    from netfail_hooks.replay.decisions import simulate
 
-    for text in imagine(config, plan):
+    for text in simulate(config, plan):
         print(text)
     return 0
 
@@ -135,23 +135,23 @@ def recorded(lines: list[str]) -> tuple[tuple[Event, ...], Config]:
     from netfail_hooks.recorder.recording import DamagedError, parse
 
     try:
-        found = [parse(line) for line in lines if line.strip()]
+        runs = [parse(line) for line in lines if line.strip()]
     except DamagedError as damage:
         raise Misuse(f"not the recorder's: {damage}") from None
     plan: list[Event] = []
     dead: set[str] = set()
-    for one in found:
-        interface, _, state = one.trigger.partition(" ")
+    for run in runs:
+        interface, _, state = run.trigger.partition(" ")
         if state in events.STATES:
             plan.append(Event(interface, state))
-        for result in one.observed.probes:
+        for result in run.observed.probes:
             if not result.healthy and result.interface not in dead:
                 plan.append(Event(result.interface, events.DEAD))
                 dead.add(result.interface)
             elif result.healthy and result.interface in dead:
                 plan.append(Event(result.interface, "routable"))
                 dead.discard(result.interface)
-    return tuple(plan), found[-1].config
+    return tuple(plan), runs[-1].config
 
 
 def _read(path: str) -> str:

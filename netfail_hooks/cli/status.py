@@ -36,18 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the report. Returns 1 if an uplink is not well or there is no way out."""
     paths = Paths()
-    found = collect(paths)
+    report = collect(paths)
     if args.watch is not None:
-        _watch(found, paths, args)
-    _show(_text(found, as_json=args.json))
-    return 0 if found.healthy else 1
+        _watch(report, paths, args)
+    _show(_text(report, as_json=args.json))
+    return 0 if report.healthy else 1
 
 
-def _watch(found: Report | BondReport, paths: Paths, args: argparse.Namespace) -> NoReturn:
-    """Show the report again and again. What can't be found out for once doesn't end that."""
+def _watch(report: Report | BondReport, paths: Paths, args: argparse.Namespace) -> NoReturn:
+    """Show the report again and again. A report that fails does not end that."""
     whole = terminal.is_screen() and not args.json
     every = f"every {args.watch:g} s, Ctrl-C ends it"
-    text = _text(found, as_json=args.json)
+    text = _text(report, as_json=args.json)
     while True:
         head = "" if args.json else f"{time.strftime('%Y-%m-%d %H:%M:%S')}, {every}\n\n"
         _show(head + text + ("" if args.json or whole else "\n"), over=whole)
@@ -58,12 +58,12 @@ def _watch(found: Report | BondReport, paths: Paths, args: argparse.Namespace) -
             text = json.dumps({"problem": str(problem)}) if args.json else str(problem)
 
 
-def _text(found: Report | BondReport, *, as_json: bool) -> str:
+def _text(report: Report | BondReport, *, as_json: bool) -> str:
     if as_json:
-        return json.dumps(plain(found))
-    if isinstance(found, BondReport):
-        return render_bond(found, colour=terminal.colours())
-    return render(found, colour=terminal.colours())
+        return json.dumps(plain(report))
+    if isinstance(report, BondReport):
+        return render_bond(report, colour=terminal.colours())
+    return render(report, colour=terminal.colours())
 
 
 def _show(text: str, *, over: bool = False) -> None:
@@ -75,9 +75,9 @@ def _show(text: str, *, over: bool = False) -> None:
 
 def _seconds(text: str) -> float:
     try:
-        found = float(text)
+        seconds = float(text)
     except ValueError:
-        found = 0
-    if not 0.1 <= found <= 86400:
+        seconds = 0
+    if not 0.1 <= seconds <= 86400:
         raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}, try 2")
-    return found
+    return seconds

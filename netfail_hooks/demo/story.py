@@ -1,4 +1,4 @@
-"""What happens in the demo: stories of acts, each played under the pulse and measured."""
+"""What happens in the demo: stories of acts, each played under traffic and measured."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from netfail_hooks.lab.watch import Watch
 from netfail_hooks.recorder import FILE, text
 from netfail_hooks.recorder.tail import Tail
 
-Told = Sequence[str]
+Lines = Sequence[str]
 INTERVAL = 1  # seconds between two checks, as the timer would make them
 COLUMNS = 60  # of a chapter's strips
 FLOWS = ("out", "in", "gateway")
 # A neighbour that has just learnt where an address is believes no other word for a second
-# (``locktime``, arp(7)); the pulse itself tells it, as it begins.
+# (``locktime``, arp(7)); the traffic itself tells it, as it begins.
 _SETTLED = 1.6
 _PATIENCE = 20.0  # seconds for traffic to be where it belongs
 _LINGER = 1.5  # seconds to look on after that
@@ -26,16 +26,16 @@ _POLL = 0.05
 
 @dataclass(frozen=True)
 class Act:
-    """Something happens to uplinks; then ``way`` carries the traffic ("" for none)."""
+    """Something happens to uplinks; then ``active`` carries the traffic ("" for none)."""
 
     title: str
     faults: tuple[tuple[Callable[[Lab, str], None], str], ...]
-    way: str
+    active: str
 
 
 @dataclass(frozen=True)
 class Story:
-    """Acts under one pulse."""
+    """Acts under one measurement of traffic."""
 
     title: str
     acts: tuple[Act, ...]
@@ -68,13 +68,13 @@ class Outcome:
 class Chapter:
     """A story as it went: its acts, and strips of equal spans of ``span_ms`` each.
 
-    ``ways`` are by uplink: whether it carried the traffic; ``losses`` datagrams lost.
+    ``active`` is by uplink: whether it carried the traffic; ``losses`` datagrams lost.
     """
 
     title: str
     acts: tuple[Outcome, ...]
     span_ms: float
-    ways: dict[str, tuple[bool, ...]]
+    active: dict[str, tuple[bool, ...]]
     losses: tuple[int, ...]
 
 
@@ -111,20 +111,20 @@ STORIES = (
 )
 
 
-def play(lab: Lab, story: Story, show: Callable[[Told | Chapter], None]) -> Chapter:
+def play(lab: Lab, story: Story, show: Callable[[Lines | Chapter], None]) -> Chapter:
     """Play a story, showing what happens as it does; return what it cost."""
     show(["", story.title])
     with Tail(lab.paths.log + FILE) as recorder, lab.watch() as watch, lab.traffic() as traffic:
         recorder.read()  # what was before
         time.sleep(_SETTLED)
         moved = [_perform(lab, act, recorder, show) for act in story.acts]
-    found = _measure(lab, story, watch, traffic, moved)
-    show(found)
-    return found
+    chapter = _measure(lab, story, watch, traffic, moved)
+    show(chapter)
+    return chapter
 
 
 def _perform(
-    lab: Lab, act: Act, recorder: Tail, show: Callable[[Told | Chapter], None]
+    lab: Lab, act: Act, recorder: Tail, show: Callable[[Lines | Chapter], None]
 ) -> tuple[float, int]:
     """Let it happen, and look on; return when it began, and the milliseconds it took to move."""
     began = time.monotonic()
@@ -133,11 +133,12 @@ def _perform(
         fault(lab, uplink)
     there = 0.0
     while time.monotonic() < (there + _LINGER if there else began + _PATIENCE):
-        for event, _ in text.select(recorder.read(), None)[0]:
+        for transition, _ in text.select(recorder.read(), None)[0]:
             passed = time.monotonic() - began
-            told = f"{passed:6.1f} s  {event.trigger}: {event.summary} [{event.took_ms} ms]"
-            show([told, *(f"             {one}" for one in event.did)])
-        if not there and lab.used_uplink() == act.way:
+            took = f"[{transition.took_ms} ms]"
+            head = f"{passed:6.1f} s  {transition.trigger}: {transition.summary} {took}"
+            show([head, *(f"             {change}" for change in transition.did)])
+        if not there and lab.used_uplink() == act.active:
             there = time.monotonic()
         time.sleep(_POLL)
     return began, round((there - began) * 1000) if there else -1
@@ -155,7 +156,7 @@ def _measure(
     first, last = traffic.window
     span = (last - first) / COLUMNS
     edges = [first + span * column for column in range(COLUMNS)]
-    ways = {
+    active = {
         name: tuple(
             any(low <= edge + span / 2 < high for low, high in watch.used(name, 4))
             for edge in edges
@@ -166,7 +167,7 @@ def _measure(
         sum(traffic.result(between=(edge, edge + span)).lost(flow) for flow in FLOWS)
         for edge in edges
     )
-    return Chapter(story.title, acts, round(span * 1000, 1), ways, losses)
+    return Chapter(story.title, acts, round(span * 1000, 1), active, losses)
 
 
 def _outcome(

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from netfail_hooks.demo.story import COLUMNS, FLOWS, Chapter, Outcome
+from netfail_hooks.terminal import BAD, DULL, GOOD, painter
 
-_GOOD, _BAD, _DULL, _PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"  # ECMA-48, SGR
 _LABEL = 8
-
-
-@dataclass(frozen=True)
-class Look:
-    """What can be shown: colours on a terminal, blocks where the encoding has them."""
-
-    colour: bool = False
-    unicode: bool = False
 
 
 def head(why_not_real: str, interval: int) -> list[str]:
@@ -34,23 +25,24 @@ def head(why_not_real: str, interval: int) -> list[str]:
     ]
 
 
-def chapter(told: Chapter, look: Look) -> list[str]:
+def strips(chapter: Chapter, *, colour: bool = False, utf8: bool = False) -> list[str]:
     """Return a chapter's strips: who carried the traffic when, and what was lost."""
-    on, off = ("█", "·") if look.unicode else ("#", ".")
+    on, off = ("█", "·") if utf8 else ("#", ".")
+    paint = painter(colour=colour)
     lines = [""]
-    for name, carried in told.ways.items():
-        strip = "".join(on if one else off for one in carried)
-        lines.append(f"   {name:{_LABEL}}{_paint(strip, _GOOD, look)}")
-    losses = "".join("x" if lost else off for lost in told.losses)
-    colour = _BAD if any(told.losses) else _DULL
-    lines.append(f"   {'lost':{_LABEL}}{_paint(losses, colour, look)}")
-    lines.append(f"   {'':{_LABEL}}{_scale(told.span_ms * COLUMNS / 1000)}")
+    for name, spans in chapter.active.items():
+        strip = "".join(on if active else off for active in spans)
+        lines.append(f"   {name:{_LABEL}}{paint(strip, GOOD)}")
+    losses = "".join("x" if lost else off for lost in chapter.losses)
+    lines.append(f"   {'lost':{_LABEL}}{paint(losses, BAD if any(chapter.losses) else DULL)}")
+    end = f"{chapter.span_ms * COLUMNS / 1000:.1f} s"
+    lines.append(f"   {'':{_LABEL}}0{end:>{COLUMNS - 1}}")
     return lines
 
 
 def summary(chapters: Sequence[Chapter], install: str) -> list[str]:
     """Return the table of all acts, and the command that installs."""
-    acts = [(one.title, act) for one in chapters for act in one.acts]
+    acts = [(chapter.title, act) for chapter in chapters for act in chapter.acts]
     width = max(len(act.title) for _, act in acts)
     lines = [
         "",
@@ -61,8 +53,8 @@ def summary(chapters: Sequence[Chapter], install: str) -> list[str]:
         "for. Not counted as lost: what was sent while both were out.",
         f"Next: {install} --primary eth0 --backup wlan0 --dry-run",
     ]
-    bad = [f"{title}: {act.title}" for title, act in acts if not act.healthy]
-    return [*lines, *(f"NOT WELL: {one}" for one in bad)]
+    bad = [f"NOT WELL: {title}: {act.title}" for title, act in acts if not act.healthy]
+    return [*lines, *bad]
 
 
 def _row(act: Outcome, width: int) -> str:
@@ -70,13 +62,3 @@ def _row(act: Outcome, width: int) -> str:
     lost = f"{act.lost} of {act.sent}"
     alive = f"{act.alive} of {act.connections} alive, stalled {act.stall_ms:.0f} ms"
     return f"{act.title:{width}}  {moved:>9}  {lost:>12}  {act.outage_ms:5.0f} ms  {alive}"
-
-
-def _scale(seconds: float) -> str:
-    """Return the time below a strip."""
-    end = f"{seconds:.1f} s"
-    return f"0{'':{COLUMNS - 1 - len(end)}}{end}"
-
-
-def _paint(text: str, code: str, look: Look) -> str:
-    return f"{code}{text}{_PLAIN}" if look.colour else text

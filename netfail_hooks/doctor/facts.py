@@ -6,7 +6,7 @@ Each field's default is what a healthy machine, or nothing at all, shows.
 from __future__ import annotations
 
 from netfail_hooks.config import Config
-from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.facts import Link, Observation
 from netfail_hooks.values import value
 
 NETWORKD = "systemd-networkd.service"
@@ -72,6 +72,15 @@ class OwnFile:
     path: str
     state: str
 
+    @property
+    def role(self) -> str:
+        """Return "eth0.network" or "bond0.netdev", by whatever number the file has; else its path.
+
+        Files of networkd come in a new place when install has to get ahead of another's.
+        """
+        _, mark, role = self.path.rpartition("-netfail-")
+        return role if mark else self.path
+
 
 @value
 class NetworkFile:
@@ -82,7 +91,7 @@ class NetworkFile:
     ours: bool = True
     unmanaged: bool = False  # Unmanaged=yes in [Link]
     gateways: tuple[str, ...] = ()  # static ones
-    leads_out: bool = True  # a default route can come of it
+    has_default_route: bool = True  # a default route can come of it
     source: str = ""  # the user's own that ours stands in for
 
 
@@ -99,49 +108,24 @@ class BondSeen:
 
 
 @value
-class Facts:
-    """The machine at one moment.
+class Services:
+    """What runs on the machine, and what systemd and systemd-networkd say of it.
 
-    ``uplinks`` are those configured, else those that install would take. ``units`` and ``dns`` are
-    None where they can't be known: no systemd, no systemd-resolved. ``compared`` tells whether
-    ``files`` has the changed ones, too, which root alone can tell.
+    ``units`` and ``dns`` are None where they can't be known: no systemd, no systemd-resolved.
     """
 
-    uplinks: tuple[str, ...]
-    config: Config | None = None
-    config_wrong: str = ""
-    installed: bool = True
-    observed: Observation | None = None
-    networkd_runs: bool = True
-    states: tuple[tuple[str, str, str], ...] = ()  # interface, operational, setup
-    networkd_version: int = 0  # 0: unknown
-    kernel: tuple[int, int] = (0, 0)
     units: tuple[Unit, ...] | None = None
     processes: tuple[Process, ...] = ()
-    programs: tuple[str, ...] = ()
-    hooks: tuple[Place, ...] = ()
-    hook_lacks: str = ""
-    files: tuple[OwnFile, ...] = ()
-    compared: bool = True
-    timer_interval_kept: bool = True
-    networks: tuple[NetworkFile, ...] = ()
-    managed_elsewhere: tuple[tuple[str, str], ...] = ()  # a manager, and an uplink that it has
-    bonds: tuple[BondSeen, ...] = ()
-    wireless: tuple[str, ...] = ()
-    wifi_config: tuple[str, ...] = ()
-    arp_ignore: tuple[tuple[str, int], ...] = ()  # the key that counts, and its setting
+    programs: tuple[str, ...] = ()  # installed ones
+    networkd_runs: bool = True
+    networkd_version: int = 0  # 0: unknown
+    states: tuple[tuple[str, str, str], ...] = ()  # interface, operational, setup
     dns: tuple[tuple[str, tuple[str, ...]], ...] | None = None  # "" is resolved's global ones
-    unknown: tuple[str, ...] = ()
-
-    @property
-    def mode(self) -> str:
-        """Return the configured mode, "" where nothing is configured."""
-        return self.config.mode if self.config else ""
 
     def unit(self, name: str) -> Unit | None:
         """Return a unit; None where systemd knows none, or can't be asked."""
-        found = (unit for unit in self.units or () if unit.name == name)
-        return next((unit for unit in found if unit.load != "not-found"), None)
+        named = (unit for unit in self.units or () if unit.name == name)
+        return next((unit for unit in named if unit.load != "not-found"), None)
 
     def runs(self, program: str) -> bool:
         """Tell whether a program runs."""
@@ -153,21 +137,82 @@ class Facts:
 
 
 @value
+class Files:
+    """Our own files and others' that failover rests on.
+
+    ``compared`` tells whether ``own`` has the changed ones, too, which root alone can tell.
+    """
+
+    own: tuple[OwnFile, ...] = ()
+    compared: bool = True
+    hooks: tuple[Place, ...] = ()
+    hook_lacks: str = ""
+    timer_interval_kept: bool = True
+    networks: tuple[NetworkFile, ...] = ()
+    wifi_config: tuple[str, ...] = ()
+
+
+@value
+class Kernel:
+    """What the kernel shows; ``observed`` is None where it could not be asked."""
+
+    observed: Observation | None = None
+    release: tuple[int, int] = (0, 0)
+    bonds: tuple[BondSeen, ...] = ()
+    wireless: tuple[str, ...] = ()
+    arp_ignore: tuple[tuple[str, int], ...] = ()  # the key that counts, and its setting
+
+    def link(self, interface: str) -> Link | None:
+        """Return an interface; None where there is none, or nothing is known."""
+        return self.observed.link(interface) if self.observed else None
+
+
+@value
+class Facts:
+    """The machine at one moment.
+
+    ``uplinks`` are those configured, else those that install would take.
+    """
+
+    uplinks: tuple[str, ...]
+    config: Config | None = None
+    config_wrong: str = ""
+    installed: bool = True
+    services: Services = Services()
+    files: Files = Files()
+    kernel: Kernel = Kernel()
+    managed_elsewhere: tuple[tuple[str, str], ...] = ()  # a manager, and an uplink that it has
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def mode(self) -> str:
+        """Return the configured mode, "" where nothing is configured."""
+        return self.config.mode if self.config else ""
+
+
+@value
 class Symptom:
-    """A rule's find: what is wrong, and the shell commands that mend it.
+    """What a rule has noticed: what is wrong, and the shell commands that fix it.
 
     ``safe``: --fix may run those. They then neither cut a connection off nor touch what is not
-    ours, and another run does no harm.
+    ours, and another run does no harm. ``about`` are the uplinks, files or routes that it
+    concerns, () for the whole machine: by them a rule tells what follows from another's symptom.
     """
 
     what: str
     fix: tuple[str, ...]
     safe: bool = False
+    about: tuple[str, ...] = ()
+
+    def follows_from(self, cause: Symptom) -> bool:
+        """Tell whether both concern the same thing; the whole machine is any of its parts."""
+        parts = self.about and cause.about
+        return not parts or not set(self.about).isdisjoint(cause.about)
 
 
 @value
 class Finding:
-    """A find with what its rule says of all such ones. The fields are JSON keys (docs/json.md)."""
+    """A symptom with what its rule says of all such. The fields are JSON keys (docs/json.md)."""
 
     code: str
     severity: str

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from netfail_hooks.config import Config
-from netfail_hooks.doctor.facts import BondSeen, NetworkFile, Place
+from netfail_hooks.doctor import own_files
+from netfail_hooks.doctor.facts import Files, NetworkFile, OwnFile, Place
 from netfail_hooks.errors import Misuse
+from netfail_hooks.files import read_text
 from netfail_hooks.install.hook_file import states
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import TIMER, UNITS
@@ -23,17 +25,36 @@ from netfail_hooks.paths import Paths
 
 _HERE = Paths()
 _PLACES = re.compile(rb"^sys\.path \+= \[(.*)\]$", re.MULTILINE)
+_SUPPLICANT = "/etc/wpa_supplicant/wpa_supplicant-{}.conf"
 _EVERY = re.compile(r"^OnUnitActiveSec=(\d+)$", re.MULTILINE)
+
+
+def gather(paths: Paths, config: Config | None, names: Sequence[str], unknown: list[str]) -> Files:
+    """Return what is to be known of files, for the uplinks ``names``."""
+    places = hooks(paths)
+    own: tuple[OwnFile, ...] = ()
+    compared = False
+    if config:
+        own, compared = own_files.own_files(paths, config, places, unknown)
+    return Files(
+        own=own,
+        compared=compared,
+        hooks=places,
+        hook_lacks=hook_lacks(paths, places),
+        timer_interval_kept=config is None or timer_interval_kept(paths, config),
+        networks=networks(paths, names, unknown),
+        wifi_config=tuple(n for n in names if os.path.exists(paths.at(_SUPPLICANT.format(n)))),
+    )
 
 
 def hooks(paths: Paths) -> tuple[Place, ...]:
     """Return every hook, and each one's directory; the dispatcher follows links of the former."""
-    found = []
+    places = []
     for state in states():
         directory = f"{_HERE.dispatcher}/{state}.d"
-        found.append(_place(paths, directory, follow=False))
-        found.append(_place(paths, f"{directory}/{HOOK}", follow=True))
-    return tuple(found)
+        places.append(_place(paths, directory, follow=False))
+        places.append(_place(paths, f"{directory}/{HOOK}", follow=True))
+    return tuple(places)
 
 
 def _place(paths: Paths, path: str, *, follow: bool) -> Place:
@@ -46,8 +67,7 @@ def _place(paths: Paths, path: str, *, follow: bool) -> Place:
 
 def hook_lacks(paths: Paths, places: Sequence[Place]) -> str:
     """Return the Python or package that the hooks start and that is gone, "" for none."""
-    there = (one.path for one in places if one.mode is not None and one.path.endswith(HOOK))
-    for path in there:
+    for path in (p.path for p in places if p.mode is not None and p.path.endswith(HOOK)):
         with contextlib.suppress(OSError), open(paths.at(path), "rb") as file:
             text = file.read(1 << 16)
             program = os.fsdecode(text.partition(b"\n")[0].removeprefix(b"#!").split(b" ")[0])
@@ -55,51 +75,49 @@ def hook_lacks(paths: Paths, places: Sequence[Place]) -> str:
                 return program
             listed = _PLACES.search(text)
             quoted = listed[1].split(b",") if listed else []
-            package = [os.fsdecode(one.strip(b' "')) for one in quoted]
-            if package and not any(_has_package(paths, one) for one in package):
-                return f"{package[0]}/netfail_hooks"
+            homes = [os.fsdecode(home.strip(b' "')) for home in quoted]
+            inside = [paths.at(f"{home}/netfail_hooks/hook.py") for home in homes]
+            if homes and not any(map(os.path.exists, inside)):
+                return f"{homes[0]}/netfail_hooks"
     return ""
-
-
-def _has_package(paths: Paths, directory: str) -> bool:
-    return os.path.exists(paths.at(f"{directory}/netfail_hooks/hook.py"))
 
 
 def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[NetworkFile, ...]:
     """Return the file that networkd uses for each uplink."""
-    found = []
+    files = []
     for name in names:
         try:
             source = match.effective(paths, match.read_nic(name, paths.at("/sys")))
         except Misuse as problem:
             unknown.append(str(problem))
-            continue
-        if source is None:
-            found.append(NetworkFile(name))
-            continue
-        found.append(_network_file(name, source))
-    return tuple(found)
+        else:
+            files.append(_network_file(name, source) if source else NetworkFile(name))
+    return tuple(files)
 
 
 def _network_file(name: str, source: match.Source) -> NetworkFile:
     sections = source.sections
-    last = [one.get("Unmanaged") for one in sections if one.name == "Link"]
-    named = [one.get("Gateway") for one in sections if one.name == "Network" or _is_way_out(one)]
+    last = [section.get("Unmanaged") for section in sections if section.name == "Link"]
+    gateways = [
+        section.get("Gateway")
+        for section in sections
+        if section.name == "Network" or _is_default_route(section)
+    ]
     return NetworkFile(
         interface=name,
         path=source.path,
         ours=takeover.is_ours(source.text),
         unmanaged=networkfile.is_yes(last[-1] if last else ""),
-        gateways=tuple(dict.fromkeys(_addresses(named))),
-        leads_out=has_default_route(sections),
+        gateways=tuple(dict.fromkeys(_addresses(gateways))),
+        has_default_route=has_default_route(sections),
         source=takeover.of_whom(source.text),
     )
 
 
-def _is_way_out(one: networkfile.Section) -> bool:
-    """Tell whether that is a default route which the kernel looks at without being told to."""
-    plain = one.get("Type") in ("", "unicast")
-    return one.name == "Route" and one.leads_everywhere() and one.in_main_table() and plain
+def _is_default_route(section: networkfile.Section) -> bool:
+    """Tell whether that is a default route which the kernel looks up without any rule's help."""
+    plain = section.name == "Route" and section.get("Type") in ("", "unicast")
+    return plain and section.leads_everywhere() and section.in_main_table()
 
 
 def _addresses(texts: Iterable[str]) -> Iterator[str]:
@@ -110,9 +128,9 @@ def _addresses(texts: Iterable[str]) -> Iterator[str]:
 
 
 def timer_interval_kept(paths: Paths, config: Config) -> bool:
-    """Tell whether the timer is as often as the config says; a missing one is told elsewhere."""
-    found = _EVERY.search(read_text(paths.at(f"{UNITS}/{TIMER}")))
-    return found is None or int(found[1]) == config.interval
+    """Tell whether the timer has the config's interval; a missing file has a rule of its own."""
+    every = _EVERY.search(read_text(paths.at(f"{UNITS}/{TIMER}")))
+    return every is None or int(every[1]) == config.interval
 
 
 def dhcpcd_leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
@@ -123,49 +141,6 @@ def dhcpcd_leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(
         name
         for name in names
-        if any(fnmatchcase(name, one) for one in denied)
-        or (allowed and not any(fnmatchcase(name, one) for one in allowed))
+        if any(fnmatchcase(name, pattern) for pattern in denied)
+        or (allowed and not any(fnmatchcase(name, pattern) for pattern in allowed))
     )
-
-
-def bonds(paths: Paths) -> tuple[BondSeen, ...]:
-    """Return all bonds of the machine (ABI/testing/sysfs-class-net, bonding.rst)."""
-    top = paths.at("/sys/class/net")
-    there = sorted(os.listdir(top)) if os.path.isdir(top) else []
-    places = ((name, f"{top}/{name}/bonding") for name in there)
-    return tuple(_bond(name, place) for name, place in places if os.path.isdir(place))
-
-
-def _bond(name: str, directory: str) -> BondSeen:
-    def words(key: str) -> list[str]:
-        return read_text(f"{directory}/{key}").split()
-
-    return BondSeen(
-        name=name,
-        mode="".join(words("mode")[:1]),  # "active-backup 1"
-        fail_over_mac="".join(words("fail_over_mac")[:1]),
-        arp_interval=int("".join(words("arp_interval")) or 0),
-        targets=tuple(words("arp_ip_target")),
-        slaves=tuple(words("slaves")),
-    )
-
-
-def arp_ignore(paths: Paths, names: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """Return for each uplink the greater of its own setting and all's, which counts."""
-    found = []
-    for name in names:
-        keys = [f"ipv4/conf/{one}/arp_ignore" for one in ("all", name)]
-        read = [(key, read_text(paths.at(f"/proc/sys/net/{key}")).strip()) for key in keys]
-        held = [(key, int(setting)) for key, setting in read if setting.isdigit()]
-        if held:
-            found.append(max(held, key=lambda one: one[1]))
-    return tuple(found)
-
-
-def read_text(path: str) -> str:
-    """Return what a file says, "" where it can't be read."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read(1 << 20)
-    except OSError:
-        return ""

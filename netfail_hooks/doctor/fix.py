@@ -1,4 +1,4 @@
-"""Run the commands that mend what is safe to mend."""
+"""Run the commands that fix what is safe to fix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OURS = "netfail-hooks"
 
 def commands(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Return what is to be run, each command once, in the order of the findings. Pure."""
-    return tuple(dict.fromkeys(one for f in findings if f.safe for one in f.fix))
+    return tuple(dict.fromkeys(command for f in findings if f.safe for command in f.fix))
 
 
 def run(command: str) -> str:

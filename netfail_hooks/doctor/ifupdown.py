@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from netfail_hooks.doctor.files import read_text
+from netfail_hooks.files import read_text
 from netfail_hooks.paths import Paths
 
 _TOP = "/etc/network/interfaces"
@@ -18,7 +18,7 @@ _DEPTH = 8
 
 
 def ifupdown_has(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the uplinks that it is told to raise; a stanza alone raises nothing."""
+    """Return the uplinks that it raises at boot; a stanza alone raises nothing."""
     lines = tuple(_lines(paths, _TOP, _DEPTH))
     raised = [
         word
@@ -26,7 +26,7 @@ def ifupdown_has(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
         for word in line[1:]
         if line[0] == "auto" or line[0].startswith("allow-")
     ]
-    told = [
+    configured = [
         line[1]
         for line in lines
         if line[0] == "iface"
@@ -34,7 +34,7 @@ def ifupdown_has(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
         and line[3:4]
         and line[3] not in _IDLE
     ]
-    return tuple(name for name in names if name in told and _is_among(name, raised))
+    return tuple(name for name in names if name in configured and _is_among(name, raised))
 
 
 def _is_among(name: str, words: Sequence[str]) -> bool:
@@ -50,8 +50,8 @@ def _lines(paths: Paths, path: str, depth: int) -> Iterator[list[str]]:
             continue
         yield words
         if depth and words[0] in ("source", "source-directory"):
-            for one in _named(paths, os.path.dirname(path), words):
-                yield from _lines(paths, one, depth - 1)
+            for named in _named(paths, os.path.dirname(path), words):
+                yield from _lines(paths, named, depth - 1)
 
 
 def _named(paths: Paths, directory: str, words: Sequence[str]) -> Iterator[str]:
@@ -61,8 +61,5 @@ def _named(paths: Paths, directory: str, words: Sequence[str]) -> Iterator[str]:
             if words[0] == "source":
                 yield path
             elif os.path.isdir(place):
-                yield from (
-                    f"{path.rstrip('/')}/{one}"
-                    for one in sorted(os.listdir(place))
-                    if _TAKEN.fullmatch(one)
-                )
+                names = [name for name in sorted(os.listdir(place)) if _TAKEN.fullmatch(name)]
+                yield from (f"{path.rstrip('/')}/{name}" for name in names)

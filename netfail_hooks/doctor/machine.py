@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from netfail_hooks.doctor.facts import DISPATCHER, NETWORKD, WAIT_ONLINE, Process, Unit
+from netfail_hooks.doctor.facts import DISPATCHER, NETWORKD, WAIT_ONLINE, Process, Services, Unit
+from netfail_hooks.install import systemd
 from netfail_hooks.install.units import SERVICE, TIMER
+from netfail_hooks.networkd import networkctl
 
 # Those that set interfaces up, and those that rules look for.
 _CLIENTS = ("dhcpcd", "dhclient", "udhcpc", "connmand")
-_PROGRAMS = (*_CLIENTS, "systemd-networkd", "networkd-dispatcher", "wpa_supplicant", "iwd")
+_RUNNING = (*_CLIENTS, "systemd-networkd", "networkd-dispatcher", "wpa_supplicant", "iwd")
+_SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_INSTALLED = ("networkd-dispatcher", "wpa_supplicant", "ifup", "apt-get", "pacman")
 _SHOWN = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", "ExecStart")
 _TEMPLATES = ("wpa_supplicant", "wpa_supplicant-nl80211", "systemd-networkd-wait-online")
 _STUB = ("127.0.0.53", "127.0.0.54")  # systemd-resolved.service(8)
@@ -23,12 +28,33 @@ _ARGV = re.compile(r"argv\[\]=(.*?) ;")
 _DNS_LINE = re.compile(r"(?:Link \d+ \(([^)]+)\)|Global):(.*)")
 
 
+def gather(
+    uplinks: Sequence[str], states: Mapping[str, tuple[str, str]], unknown: list[str]
+) -> Services:
+    """Return what runs; ``states`` are networkd's of the interfaces (networkctl(1))."""
+    shown = units(uplinks) if systemd.systemd_runs() else ()
+    if not shown:
+        unknown.append("what systemd starts: it does not run this machine, or does not answer")
+    running = processes(unknown)
+    active = [unit.name for unit in shown if unit.active == "active"]
+    return Services(
+        units=shown or None,
+        processes=running,
+        programs=tuple(name for name in _INSTALLED if shutil.which(name, path=_SEARCH)),
+        # Without it networkctl calls every interface unmanaged.
+        networkd_runs=NETWORKD in active or any(p.name == "systemd-networkd" for p in running),
+        networkd_version=networkctl.version(),
+        states=tuple((name, *words) for name, words in states.items()),
+        dns=name_servers(),
+    )
+
+
 def units(uplinks: Iterable[str]) -> tuple[Unit, ...]:
     """Return the units that rules ask of; none where the service manager doesn't answer."""
     own = (f"{kind}@{name}.service" for name in uplinks for kind in _TEMPLATES)
     names = (NETWORKD, DISPATCHER, WAIT_ONLINE, SERVICE, TIMER, "networking.service", *own)
-    shown = ask("systemctl", "show", f"--property={','.join(_SHOWN)}", "--", *names)
-    return parse_units(names, shown)
+    text = ask("systemctl", "show", f"--property={','.join(_SHOWN)}", "--", *names)
+    return parse_units(names, text)
 
 
 def parse_units(names: Sequence[str], text: str) -> tuple[Unit, ...]:
@@ -40,13 +66,13 @@ def parse_units(names: Sequence[str], text: str) -> tuple[Unit, ...]:
 
 
 def _unit(name: str, block: str) -> Unit:
-    told = dict(line.partition("=")[::2] for line in block.splitlines())
+    properties = dict(line.partition("=")[::2] for line in block.splitlines())
     return Unit(
         name=name,
-        load=told.get("LoadState", ""),
-        active=told.get("ActiveState", ""),
-        enabled=told.get("UnitFileState", ""),
-        stale=told.get("NeedDaemonReload") == "yes",
+        load=properties.get("LoadState", ""),
+        active=properties.get("ActiveState", ""),
+        enabled=properties.get("UnitFileState", ""),
+        stale=properties.get("NeedDaemonReload") == "yes",
         command="\n".join(_ARGV.findall(block)),
     )
 
@@ -55,9 +81,9 @@ def processes(unknown: list[str]) -> tuple[Process, ...]:
     """Return the programs that rules look for, of this network alone: a container has its own.
 
     Only root can tell whose another user's is. A client of DHCP, which is a fault here, is then
-    left out; any other, whose lack is one, is not.
+    left out; any other, whose lack is a fault, is not.
     """
-    found = []
+    known = []
     for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
         with contextlib.suppress(OSError):  # it may be gone by now
             with open(f"/proc/{pid}/cmdline", "rb") as file:
@@ -68,8 +94,8 @@ def processes(unknown: list[str]) -> tuple[Process, ...]:
             if ours is None and name in _CLIENTS:
                 unknown.append(f"whose network {name} (process {pid}) sets up: run as root")
             elif ours is not False:
-                found.append(Process(name, pid, words))
-    return tuple(found)
+                known.append(Process(name, pid, words))
+    return tuple(known)
 
 
 def serving(process: Process, names: Iterable[str]) -> tuple[str, ...]:
@@ -93,15 +119,15 @@ def name_servers() -> tuple[tuple[str, tuple[str, ...]], ...] | None:
         with open("/etc/resolv.conf", encoding="utf-8", errors="replace") as file:
             servers = [line.split()[1:2] for line in file if line.startswith("nameserver")]
         asked = os.path.realpath("/etc/resolv.conf").startswith("/run/systemd/resolve/")
-        if asked or any([one] in servers for one in _STUB):
+        if asked or any([address] in servers for address in _STUB):
             return parse_name_servers(ask("resolvectl", "--no-pager", "dns")) or None
     return None
 
 
 def parse_name_servers(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the name servers by interface that ``resolvectl dns`` prints."""
-    found = (_DNS_LINE.fullmatch(line.strip()) for line in text.splitlines())
-    return tuple((one[1] or "", tuple(one[2].split())) for one in found if one)
+    lines = (_DNS_LINE.fullmatch(line.strip()) for line in text.splitlines())
+    return tuple((line[1] or "", tuple(line[2].split())) for line in lines if line)
 
 
 def ask(*argv: str) -> str:
@@ -123,7 +149,7 @@ def ask(*argv: str) -> str:
 def _name(comm: str, words: Sequence[str]) -> str:
     """Return which program that is, "" for none of ours to know; comm(5) has 15 characters."""
     scripts = {os.path.basename(word) for word in words[:3]}
-    for name in _PROGRAMS:
+    for name in _RUNNING:
         if comm == name[:15] and (comm == name or name in scripts):
             return name
         if name in scripts and comm.startswith("python"):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from netfail_hooks.config import Config
-from netfail_hooks.doctor.facts import CHANGED, MISSING, NEW, STALE, OwnFile
-from netfail_hooks.doctor.files import hooks, read_text
+from netfail_hooks.doctor.facts import CHANGED, MISSING, NEW, STALE, OwnFile, Place
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import read_text
 from netfail_hooks.install import manifest, nodes
 from netfail_hooks.install.bond_files import bond_files
 from netfail_hooks.install.layout import layout
@@ -24,8 +24,10 @@ _NETDEV = ".netdev"
 _NETWORK = re.compile(r"\d\d-netfail-(.+)\.(?:network|netdev)")
 
 
-def own_files(paths: Paths, config: Config, unknown: list[str]) -> tuple[tuple[OwnFile, ...], bool]:
-    """Return which files of ours are not as they should be, and whether all of it could be told."""
+def own_files(
+    paths: Paths, config: Config, hooks: Sequence[Place], unknown: list[str]
+) -> tuple[tuple[OwnFile, ...], bool]:
+    """Return which files of ours are not as they should be, and whether the manifest was read."""
     known = _manifest(paths, unknown)
     try:
         wanted = [*layout(config, "", {}), *_networks(paths, config, known)]
@@ -33,18 +35,17 @@ def own_files(paths: Paths, config: Config, unknown: list[str]) -> tuple[tuple[O
         unknown.append(str(problem))
         return (), False
     stale = tuple(_stale(paths, config, known, wanted))
-    odd = {place.path for place in hooks(paths) if not place.serves}
-    found = []
+    skipped = {place.path for place in hooks if not place.serves}  # a rule of its own says so
+    odd = {}
     for path in wanted:
         if not os.path.lexists(paths.at(path)):
             # The manifest keeps what was made for a mode that the machine has left since.
             made = not stale and (known is None or known.entry(path) is not None)
-            found.append(OwnFile(path, MISSING if made else NEW))
-        elif known and path != _HERE.config and path not in odd and _is_changed(paths, known, path):
-            found.append(OwnFile(path, CHANGED))
-    told = {one.path for one in found}
-    found += [OwnFile(path, STALE) for path in stale if path not in told]
-    return tuple(found), known is not None
+            odd[path] = MISSING if made else NEW
+        elif known and path not in {_HERE.config, *skipped} and _is_changed(paths, known, path):
+            odd[path] = CHANGED
+    odd |= {path: STALE for path in stale if path not in odd}
+    return tuple(OwnFile(path, state) for path, state in odd.items()), known is not None
 
 
 def _manifest(paths: Paths, unknown: list[str]) -> Manifest | None:
@@ -66,8 +67,8 @@ def _networks(paths: Paths, config: Config, known: Manifest | None) -> Iterator[
     with contextlib.suppress(OSError):
         there = [*sorted(os.listdir(paths.network)), *noted]
         for name in wanted:
-            found = (one for one in there if one in (f"10-{name}", f"00-{name}"))
-            yield f"{_HERE.network}/{next(found, f'10-{name}')}"
+            own = (file for file in there if file in (f"10-{name}", f"00-{name}"))
+            yield f"{_HERE.network}/{next(own, f'10-{name}')}"
 
 
 def _is_changed(paths: Paths, known: Manifest, path: str) -> bool:
@@ -101,7 +102,7 @@ def _stale(
 
 
 def _other_netdev(paths: Paths, config: Config) -> Iterator[str]:
-    """Yield the bond's device file if install would write another: it makes the bond anew then."""
+    """Yield the bond's device file if install would write another: it makes the bond again then."""
     if config.mode != "bond":
         return
     with contextlib.suppress(Problem):

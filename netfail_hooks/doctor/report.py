@@ -1,4 +1,4 @@
-"""What ``doctor`` tells, as values: their fields are the keys of its JSON (docs/json.md)."""
+"""What ``doctor`` reports, as values: their fields are the keys of its JSON (docs/json.md)."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def report(
     failed: tuple[str, ...] = (),
 ) -> Diagnosis:
     """Return the diagnosis of a machine, and what was done about it before. Pure."""
-    found = diagnose(facts)
+    findings = diagnose(facts)
     return Diagnosis(
         schema=SCHEMA,
         installed=facts.installed,
-        healthy=not found,
+        healthy=not findings,
         mode=facts.mode,
         uplinks=facts.uplinks,
         rules=len(RULES),
-        findings=found,
+        findings=findings,
         did=did,
         would=would,
         failed=failed,
@@ -58,19 +58,20 @@ def report(
     )
 
 
-def render(found: Diagnosis, *, colour: bool = False) -> str:
+def render(diagnosis: Diagnosis, *, colour: bool = False) -> str:
     """Return the whole text; ``colour`` for a terminal."""
     paint = painter(colour=colour)
     lines = []
-    for number, finding in enumerate(found.findings, start=1):
+    for number, finding in enumerate(diagnosis.findings, start=1):
         code = BAD if finding.severity == BROKEN else WAITING
         mark = paint(finding.severity.upper(), code) + " " * (_LABEL - len(finding.severity))
         first, *others = _wrapped(f"{finding.what} [{finding.code}]")
         lines += [f"{f'{number}.':{_INDENT}}{mark}{first}", *_labelled("", others)]
         lines += _labelled("why", _wrapped(finding.why))
         lines += [*_labelled("--fix" if finding.safe else "fix", list(finding.fix)), ""]
-    lines.append(_sum(found) if found.findings else paint(_sum(found), GOOD))
-    lines += [f"unknown: {one}" for one in found.unknown]
+    total = _total(diagnosis)
+    lines.append(total if diagnosis.findings else paint(total, GOOD))
+    lines += [f"unknown: {what}" for what in diagnosis.unknown]
     return "\n".join(lines)
 
 
@@ -83,14 +84,15 @@ def _labelled(label: str, texts: list[str]) -> list[str]:
     return [f"{'':{_INDENT}}{'' if at else label:{_LABEL}}{text}" for at, text in enumerate(texts)]
 
 
-def _sum(found: Diagnosis) -> str:
-    who = ", ".join(found.uplinks) or "none"
-    if not found.findings:
+def _total(diagnosis: Diagnosis) -> str:
+    uplinks = ", ".join(diagnosis.uplinks) or "none"
+    findings = diagnosis.findings
+    if not findings:
         return (
-            f"nothing is wrong with the set-up: {found.rules} rules, uplinks {who}\n"
+            f"nothing is wrong with the set-up: {diagnosis.rules} rules, uplinks {uplinks}\n"
             "how the uplinks are: netfail-hooks status"
         )
-    broken = sum(finding.severity == BROKEN for finding in found.findings)
-    told = f"{broken} broken, {len(found.findings) - broken} weak, uplinks {who}"
-    safe = sum(finding.safe for finding in found.findings)
-    return f"{told}; 'netfail-hooks doctor --fix' fixes {safe}" if safe else told
+    broken = sum(finding.severity == BROKEN for finding in findings)
+    total = f"{broken} broken, {len(findings) - broken} weak, uplinks {uplinks}"
+    safe = sum(finding.safe for finding in findings)
+    return f"{total}; 'netfail-hooks doctor --fix' fixes {safe}" if safe else total

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.lab import topology
@@ -26,12 +26,10 @@ from netfail_hooks.lab.faults import Faults
 from netfail_hooks.lab.namespaces import Daemon, Namespaces, missing, until
 from netfail_hooks.lab.networkd import NEEDED, Networkd
 from netfail_hooks.lab.topology import Port
+from netfail_hooks.lab.traffic import Traffic
 from netfail_hooks.lab.unmanaged import Unmanaged
+from netfail_hooks.lab.watch import Watch
 from netfail_hooks.paths import package_home
-
-if TYPE_CHECKING:
-    from netfail_hooks.lab.traffic import Traffic
-    from netfail_hooks.lab.watch import Watch
 
 _NAMESPACES = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2"}
 
@@ -132,7 +130,7 @@ class Lab(Faults):
     def start_dhcp(self) -> None:
         """Let the first segment's router give out addresses: DHCP, and router advertisements.
 
-        Each uplink gets the IPv4 address of its plug, by its hardware address, for two minutes.
+        Each uplink gets the IPv4 address of its port, by its hardware address, for two minutes.
         """
         lacking = missing({"dnsmasq": "dnsmasq-base"})
         if lacking:
@@ -194,19 +192,15 @@ class Lab(Faults):
 
     def traffic(self, *, ipv6: bool = False, address: str = "", address6: str = "") -> Traffic:
         """Return a measurement of what gets through (lab/traffic.py)."""
-        from netfail_hooks.lab.traffic import Traffic
-
         return Traffic(self, ipv6=ipv6, address=address, address6=address6)
 
     def watch(self) -> Watch:
         """Return a record of the routes (lab/watch.py)."""
-        from netfail_hooks.lab.watch import Watch
-
         return Watch(self)
 
     def _real(self) -> Networkd:
         if self.networkd is None:
-            raise Problem("lab: the bare variant has no networkd")
+            raise Problem("lab: the unmanaged variant has no networkd")
         return self.networkd
 
 

@@ -13,7 +13,7 @@ from netfail_hooks.paths import Paths, package_home
 
 
 class Host:
-    """Files and commands of the host in a holder, and commands of its neighbours."""
+    """Files and commands of the host, and commands of its neighbours."""
 
     def __init__(self, namespaces: Namespaces) -> None:
         self.namespaces = namespaces

@@ -115,8 +115,8 @@ class Namespaces:
         )
         assert self._process.stdout is not None  # noqa: S101 - tells mypy what PIPE means
         if self._process.stdout.readline() != "ready\n":
-            _, said = self._process.communicate()
-            raise _refused(" ".join(said.split()), user=user)
+            _, output = self._process.communicate()
+            raise _refused(" ".join(output.split()), user=user)
         self.pid = self._process.pid
 
     @property
@@ -200,7 +200,7 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
-        self._holder = namespaces
+        self._namespaces = namespaces
         self._pid = f"{LOGS}/{name}.pid"
         with open(f"{namespaces.root}{LOGS}/{name}.log", "ab") as log:
             self._process = namespaces.popen(
@@ -212,7 +212,7 @@ class Daemon:
 
     def log(self) -> str:
         """Return what it said so far, earlier runs included."""
-        return read_text(f"{self._holder.root}{LOGS}/{self.name}.log")
+        return read_text(f"{self._namespaces.root}{LOGS}/{self.name}.log")
 
     def alive(self) -> bool:
         """Tell whether it still runs."""
@@ -220,9 +220,9 @@ class Daemon:
 
     def stop(self) -> None:
         """End it as its service manager would, and wait."""
-        pid = read_text(self._holder.root + self._pid).strip()
+        pid = read_text(self._namespaces.root + self._pid).strip()
         # The shell's own: kill(1) is a package of its own on Debian (procps).
-        self._holder.run(["sh", "-c", f"kill {pid}"])
+        self._namespaces.run(["sh", "-c", f"kill {pid}"])
         self.release()
 
     def release(self) -> None:
@@ -278,12 +278,12 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _refused(said: str, *, user: bool) -> Problem:
-    if "not permitted" not in said and "denied" not in said:
-        return Problem(f"lab: could not be built: {said}")
+def _refused(why: str, *, user: bool) -> Problem:
+    if "not permitted" not in why and "denied" not in why:
+        return Problem(f"lab: could not be built: {why}")
     hint = "root without CAP_SYS_ADMIN, as in a container; run it on a machine or a VM"
-    if user and any(word in said for word in _NO_USER):
+    if user and any(word in why for word in _NO_USER):
         hint = "this kernel forbids user namespaces to ordinary users; run it with sudo"
     elif user:  # there is a user namespace, and something in it was refused
         hint = "run it with sudo; in a container, on a machine or a VM"
-    return NotPermitted(f"lab: {said}", hint=hint)
+    return NotPermitted(f"lab: {why}", hint=hint)

@@ -17,10 +17,10 @@ _LISTENS = "Startup complete"
 
 
 class Networkd:
-    """The three daemons in one holder."""
+    """The three daemons, in the host's namespaces."""
 
     def __init__(self, namespaces: Namespaces) -> None:
-        self._holder = namespaces
+        self._namespaces = namespaces
         self._bus: Daemon | None = None
         self._networkd: Daemon | None = None
         self._dispatcher: Daemon | None = None
@@ -29,30 +29,30 @@ class Networkd:
         """Start all three; return once the dispatcher listens. Raises Problem after 10 s."""
         own = "/run/systemd/netif /var/lib/systemd/network"
         script = f"mkdir -p /run/dbus {own}; chown systemd-network: {own}"
-        self._holder.run(["sh", "-ec", script]).check_returncode()
+        self._namespaces.run(["sh", "-ec", script]).check_returncode()
         self._bus = Daemon(
-            self._holder, "dbus", ["dbus-daemon", "--system", "--nofork", "--nopidfile"]
+            self._namespaces, "dbus", ["dbus-daemon", "--system", "--nofork", "--nopidfile"]
         )
-        until(lambda: os.path.exists(self._holder.root + "/run/dbus/system_bus_socket"), "bus")
+        until(lambda: os.path.exists(self._namespaces.root + "/run/dbus/system_bus_socket"), "bus")
         self.start_networkd(level=level)
         self.start_dispatcher()
 
     def start_networkd(self, *, level: str = "info") -> None:
         """Start systemd-networkd alone; return once it answers on the bus."""
         self._networkd = Daemon(
-            self._holder,
+            self._namespaces,
             "networkd",
             [NETWORKD],
             environment={"SYSTEMD_LOG_TARGET": "console", "SYSTEMD_LOG_LEVEL": level},
         )
-        asked = ["networkctl", "list", "--no-legend"]
-        until(lambda: self._holder.run(asked).returncode == 0, "answer from networkd")
+        query = ["networkctl", "list", "--no-legend"]
+        until(lambda: self._namespaces.run(query).returncode == 0, "answer from networkd")
 
     def start_dispatcher(self) -> None:
         """Start networkd-dispatcher as Debian's unit does; return once it listens."""
         before = self.log().count(_LISTENS)
         self._dispatcher = Daemon(
-            self._holder,
+            self._namespaces,
             "dispatcher",
             ["networkd-dispatcher", "--run-startup-triggers", "-v"],
             environment={"PYTHONUNBUFFERED": "1"},
@@ -84,19 +84,19 @@ class Networkd:
 
         From /run/systemd/netif/links, where sd-network(3) reads them.
         """
-        root = self._holder.root
+        root = self._namespaces.root
         index = read_text(f"{root}/sys/class/net/{interface}/ifindex").strip()
         if not index:
             return "", ""
-        told = dict(
+        state = dict(
             line.split("=", 1)
             for line in read_text(f"{root}/run/systemd/netif/links/{index}").splitlines()
             if "=" in line
         )
-        return told.get("ADMIN_STATE", ""), told.get("OPER_STATE", "")
+        return state.get("ADMIN_STATE", ""), state.get("OPER_STATE", "")
 
     def release(self) -> None:
-        """Reap the daemons once the holder is closed."""
+        """Reap the daemons once the namespaces are closed."""
         for daemon in (self._dispatcher, self._networkd, self._bus):
             if daemon is not None:
                 daemon.release()

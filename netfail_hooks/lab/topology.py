@@ -15,7 +15,7 @@ FAR6 = "2001:db8:ffff::1"  # RFC 3849
 STATION = "192.168.1.7"
 STATION6 = "fd00:1::7"
 _HOST_PARTS = (252, 25, 26, 27, 28, 29, 30, 31)
-_FIRST_PORT = 1000  # a port's index minus its uplink's; see Plug.index
+_FIRST_PORT = 1000  # a port's index minus its uplink's; see connect()
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Port:
     segment: int = 0
 
     @property
-    def port(self) -> str:
+    def peer(self) -> str:
         """Return the name of the other end of its cable, in ``lan``."""
         return f"port{self.rank}"
 
@@ -105,10 +105,10 @@ def connect(port: Port, *, index: int) -> list[str]:
     """
     number = 10 + port.rank + 10 * index
     device = f"{port.name} index {number} address {port.mac}"
-    peer = f"{port.port} index {_FIRST_PORT + number} netns lan"
+    peer = f"{port.peer} index {_FIRST_PORT + number} netns lan"
     return [
         f"ip link add {device} type veth peer name {peer}",
-        f"ip -n lan link set {port.port} addrgenmode none master lan{port.segment} up",
+        f"ip -n lan link set {port.peer} addrgenmode none master lan{port.segment} up",
     ]
 
 

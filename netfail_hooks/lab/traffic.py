@@ -1,8 +1,8 @@
 """What gets through while something breaks: datagrams every 5 ms, and open TCP connections.
 
-    with lab.pulse() as pulse:
+    with lab.traffic() as traffic:
         lab.cable_out("eth0")
-    assert pulse.result().lost("out") <= 2
+    assert traffic.result().lost("out") <= 2
 
 Streams: ``out`` (host to a far server, source left to the kernel), ``bound`` (the same from the
 first uplink's address), ``gateway`` (host to its router), ``in`` (a neighbour to the first
@@ -39,15 +39,15 @@ class Traffic:
 
     def __init__(
         self,
-        lab: Faults,
+        host: Faults,
         *,
         ipv6: bool = False,
         address: str = "",
         address6: str = "",
         interval: float = traffic_agent.INTERVAL,
     ) -> None:
-        self._lab = lab
-        first = next(iter(lab.ports.values()))
+        self._host = host
+        first = next(iter(host.ports.values()))
         self._tasks: dict[str, Any] = {
             place: {**_no_task(), "interval": interval} for place in _PLACES
         }
@@ -92,11 +92,11 @@ class Traffic:
 
     def __enter__(self) -> Self:
         for place in _PLACES:
-            self._agents[place] = self._lab.namespaces.popen(
+            self._agents[place] = self._host.namespaces.popen(
                 [
                     "sh",
                     "-c",
-                    'exec "$@" 2>>/run/lab/pulse.log',
+                    'exec "$@" 2>>/run/lab/traffic.log',
                     "sh",
                     sys.executable,
                     "-I",
@@ -136,7 +136,9 @@ class Traffic:
         for agent in self._agents.values():
             assert agent.stdout is not None  # noqa: S101 - the same
             if agent.stdout.readline() != f"{answer}\n".encode():
-                raise Problem(f"lab: pulse ended early: {self._lab.read('/run/lab/pulse.log')}")
+                raise Problem(
+                    f"lab: traffic ended early: {self._host.read('/run/lab/traffic.log')}"
+                )
 
     def _end(self) -> list[bytes]:
         return [agent.communicate()[0] for agent in self._agents.values()]

@@ -1,4 +1,4 @@
-"""The part of a pulse that runs in one network: sends, counts, answers and talks.
+"""The part of the traffic in one network: sends, counts, answers, and asks by TCP.
 
 A program by itself: its task is JSON in the first argument, its orders are lines on standard
 input (``go``, ``stop``, ``end``), its answers lines on standard output (``ready``, ``flowing``,

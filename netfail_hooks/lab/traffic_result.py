@@ -1,4 +1,4 @@
-"""What a pulse measured: datagrams lost, how long they did not get through, whether TCP lives.
+"""What the traffic showed: datagrams lost, how long none got through, whether TCP lives.
 
 An outage lasts from the sending of the first datagram that did not get through, or was late, to
 the next arrival. So a sender that stood still, on a machine that had other work, is none.
@@ -36,7 +36,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class Result:
-    """What a pulse measured."""
+    """What was measured."""
 
     flows: tuple[Flow, ...]
     talks: tuple[Connection, ...]

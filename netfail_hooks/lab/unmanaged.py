@@ -25,17 +25,17 @@ class Unmanaged:
     """Sets addresses and routes as networkd would from the files that ``install`` writes."""
 
     def __init__(self, namespaces: Namespaces, ports: Mapping[str, Port]) -> None:
-        self._holder = namespaces
-        self._plugs = ports
+        self._namespaces = namespaces
+        self._ports = ports
 
     def start(self) -> None:
         """Configure each uplink, and call its hooks."""
-        for name in self._plugs:
+        for name in self._ports:
             self._set_up(name)
-        for name in self._plugs:
+        for name in self._ports:
             self._call(name, "routable")
 
-    def told(self, name: str, state: str) -> None:
+    def enter(self, name: str, state: str) -> None:
         """Do what networkd does when it sees this state, then call its hooks."""
         if state in _NEEDS_SET_UP:
             self._set_up(name)
@@ -45,8 +45,8 @@ class Unmanaged:
 
     def _set_up(self, name: str) -> None:
         """Give the uplink its address, its metrics and the settings of a sysctl.d file."""
-        port = self._plugs[name]
-        lan = [other for other in self._plugs.values() if other.segment == port.segment]
+        port = self._ports[name]
+        lan = [other for other in self._ports.values() if other.segment == port.segment]
         shared = "\n".join(
             f"ip address replace {other.host}/32 dev {name} noprefixroute label {SHARED_LABEL}"
             for other in lan
@@ -68,24 +68,24 @@ class Unmanaged:
             ip route replace {net} dev {name} proto static src {source} metric {metric}
             ip route replace default via {via} dev {name} proto static src {source} metric {metric}
         """
-        self._holder.run(["sh", "-ec", script]).check_returncode()
+        self._namespaces.run(["sh", "-ec", script]).check_returncode()
 
     def _call(self, name: str, state: str) -> None:
         """Run the executables for ``state`` in their order, one after another."""
         directory = f"/etc/networkd-dispatcher/{state}.d"
-        inside = self._holder.root + directory
+        inside = self._namespaces.root + directory
         names = sorted(os.listdir(inside)) if os.path.isdir(inside) else []
         for hook in names:
             if os.access(f"{inside}/{hook}", os.X_OK):
-                done = self._holder.run(
+                done = self._namespaces.run(
                     [f"{directory}/{hook}"], environment=self.environment(name, state)
                 )
-                with open(f"{self._holder.root}{LOGS}/hooks.log", "a", encoding="utf-8") as log:
+                with open(f"{self._namespaces.root}{LOGS}/hooks.log", "a", encoding="utf-8") as log:
                     log.write(f"{directory}/{hook} for {name}: {done.returncode}\n{done.stderr}")
 
     def environment(self, name: str, state: str) -> dict[str, str]:
         """Return what networkd-dispatcher sets for a hook (its ``run_hooks_for_state``)."""
-        port = self._plugs[name]
+        port = self._ports[name]
         here = state not in ("off", "linger", "degraded")
         operational = {"configured": "routable", "linger": "off"}.get(state, state)
         data = {

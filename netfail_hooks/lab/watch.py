@@ -46,18 +46,18 @@ class Moment:
 class Watch:
     """A record of the host's default routes, from entering the context until leaving it."""
 
-    def __init__(self, lab: Host) -> None:
-        self._lab = lab
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self._names: dict[int, str] = {}
         self._agent: subprocess.Popen[bytes] | None = None
-        self._log = f"{lab.root}/run/lab/watch.{id(self)}"
+        self._log = f"{host.root}/run/lab/watch.{id(self)}"
         self.moments: tuple[Moment, ...] = ()
         self._end = 0.0
 
     def __enter__(self) -> Self:
         start = _START.format(package_home(), watch_agent.__name__)
         with open(self._log, "wb") as log:
-            self._agent = self._lab.namespaces.popen(
+            self._agent = self._host.namespaces.popen(
                 [sys.executable, "-IS", "-c", start], output=log
             )
         self._note_names()
@@ -69,10 +69,10 @@ class Watch:
         assert self._agent is not None  # noqa: S101 - __enter__ has set it
         self._agent.communicate()
         with open(self._log, encoding="utf-8") as log:
-            said = log.read()
+            record = log.read()
         if self._agent.returncode:
-            raise Problem(f"lab: watch ended early: {said}")
-        entries = [json.loads(line) for line in said.splitlines()]
+            raise Problem(f"lab: watch ended early: {record}")
+        entries = [json.loads(line) for line in record.splitlines()]
         self._end = entries[-1][0]
         self.moments = tuple(story(entries))
 
@@ -88,18 +88,18 @@ class Watch:
 
     def _spans(self, family: int, numbers: set[int]) -> list[Span]:
         ends = [moment.when for moment in self.moments[1:]] + [self._end]
-        found: list[Span] = []
+        spans: list[Span] = []
         for moment, end in zip(self.moments, ends, strict=True):
             if moment.best(family) not in numbers:
                 continue
-            if found and found[-1][1] == moment.when:
-                found[-1] = (found[-1][0], end)
+            if spans and spans[-1][1] == moment.when:
+                spans[-1] = (spans[-1][0], end)
             else:
-                found.append((moment.when, end))
-        return found
+                spans.append((moment.when, end))
+        return spans
 
     def _note_names(self) -> None:
-        shown = self._lab.run("ip", "-json", "link")
+        shown = self._host.run("ip", "-json", "link")
         self._names |= {link["ifindex"]: link["ifname"] for link in json.loads(shown.stdout)}
 
 

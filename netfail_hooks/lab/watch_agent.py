@@ -72,16 +72,16 @@ def _routes(body: bytes) -> list[list[int]]:
     family, length, _, _, table, _, _, kind, _ = struct.unpack_from("=BBBBBBBBI", body)
     if length or table != rt.TABLE_MAIN or kind != rt.UNICAST:
         return []
-    found = rt.attributes(body, 12)
-    head = [6 if family == AF_INET6 else 4, rt.whole(found.get(_PRIORITY))]
-    return [[*head, number] for number in _hops(found)]
+    attributes = rt.attributes(body, 12)
+    head = [6 if family == AF_INET6 else 4, rt.whole(attributes.get(_PRIORITY))]
+    return [[*head, number] for number in _hops(attributes)]
 
 
-def _hops(found: rt.Attributes) -> Iterator[int]:
-    """Yield where a route leads: IPv6 has those of one metric as one (struct rtnexthop)."""
-    several = found.get(_MULTIPATH)
+def _hops(attributes: rt.Attributes) -> Iterator[int]:
+    """Yield where a route leads: IPv6 shows routes of one metric together (struct rtnexthop)."""
+    several = attributes.get(_MULTIPATH)
     if several is None:
-        yield rt.whole(found.get(_OIF))
+        yield rt.whole(attributes.get(_OIF))
     while several and len(several) >= 8:
         size, _, _, number = struct.unpack_from("=HBBi", several)
         yield number
@@ -99,8 +99,8 @@ def _all() -> list[object]:
     routes: list[list[int]] = []
     with rt.Netlink() as kernel:
         for kind in rt.FAMILIES.values():
-            asked = struct.pack("=BBBBBBBBI", kind, 0, 0, 0, rt.TABLE_MAIN, 0, 0, 0, 0)
-            for body in kernel.dump(rt.GETROUTE, asked):
+            wanted = struct.pack("=BBBBBBBBI", kind, 0, 0, 0, rt.TABLE_MAIN, 0, 0, 0, 0)
+            for body in kernel.dump(rt.GETROUTE, wanted):
                 routes += _routes(body)
         links = [_link(body) for body in kernel.dump(rt.GETLINK, bytes(16))]
     return ["all", routes, links]

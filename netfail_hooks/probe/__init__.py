@@ -8,9 +8,9 @@ prove nothing, since the echo leaves by the other one: every socket is bound to 
 Of several routers on an uplink's link one is enough, but each is asked: traffic goes by those that
 answer (policy/routes.py).
 
-Targets are not asked through a standby that shares the carrier's gateway. The kernel would tell
-the LAN that our address is there now, and traffic would follow. Its gateway is asked instead,
-and what the carrier finds beyond that gateway holds for the standby too.
+Targets are not asked through a standby that shares the active uplink's gateway. The kernel would
+tell the LAN that our address is there now, and traffic would follow. Its gateway is asked instead,
+and what the active uplink learns of the way beyond that gateway holds for the standby too.
 """
 
 from __future__ import annotations
@@ -54,10 +54,11 @@ class ProbeTarget:
     """One uplink in one family while it is being probed.
 
     ``wires`` are its targets', ``routers`` its gateways' by address. One gateway's answer is
-    ``needed``; else they tell where the trouble is.
+    ``needed``; else they tell where the trouble is. ``defers_to`` is the active uplink of a
+    standby whose targets are asked through that alone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is asked, and how it counts
         self,
         uplink: Uplink,
         family: int,
@@ -65,9 +66,11 @@ class ProbeTarget:
         routers: dict[str, ProbeSocket] | None = None,
         *,
         needed: bool = False,
+        defers_to: str = "",
     ) -> None:
         self.uplink = uplink
         self.family = family
+        self.defers_to = defers_to
         self.silent = wires
         self.routers = routers or {}
         self.needed = needed
@@ -149,10 +152,6 @@ class ProbeTarget:
         return Result(name, self.family, self.healthy, tries, self.rtt, reason, mute)
 
 
-class Standby(ProbeTarget):
-    """A standby whose targets are asked through the carrier alone."""
-
-
 def probe(config: Config, observed: Observation, only: str = "") -> tuple[Result, ...]:
     """Ask every uplink that could carry traffic (or one only); return how each did.
 
@@ -177,11 +176,11 @@ def probe(config: Config, observed: Observation, only: str = "") -> tuple[Result
 
 
 def _result(subject: ProbeTarget, subjects: list[ProbeTarget]) -> Result:
-    """Return how an uplink did; a deferring standby shares the fate of what it defers to."""
+    """Return how an uplink did; a standby shares the fate of the uplink that it defers to."""
     own = subject.result()
     for other in subjects:
-        beyond = other.gateway_answered and not other.healthy
-        if isinstance(subject, Standby) and other.family == subject.family and beyond:
+        defers = (other.uplink.interface, other.family) == (subject.defers_to, subject.family)
+        if defers and other.gateway_answered and not other.healthy:
             return replace(own, healthy=False, reason=own.reason or other.result().reason)
     return own
 
@@ -193,15 +192,15 @@ def _subjects(config: Config, observed: Observation, only: str) -> Iterator[Prob
             link = observed.link(uplink.interface)
             own = observed.own_addresses(uplink.interface, family)
             if route and link and link.carrier and own and only in ("", uplink.interface):
-                shares = bool(link.mac) and _shares_gateway(observed, route)
-                sender = "" if shares else own[0].address
+                defers_to = _defers_to(observed, route) if link.mac else ""
+                sender = "" if defers_to else own[0].address
                 try:
                     routers: dict[str, ProbeSocket] = {
                         gateway: gateway_wire(link, family, gateway, sender)
                         for gateway in _gateways(uplink, observed, family)
                         if link.mac
                     }
-                    subject = _subject(uplink, family, routers, shares=shares)
+                    subject = _subject(uplink, family, routers, defers_to)
                 except PermissionError:
                     raise
                 except OSError:
@@ -220,14 +219,14 @@ def _gateways(uplink: Uplink, observed: Observation, family: int) -> list[str]:
 
 
 def _subject(
-    uplink: Uplink, family: int, routers: dict[str, ProbeSocket], *, shares: bool
+    uplink: Uplink, family: int, routers: dict[str, ProbeSocket], defers_to: str
 ) -> ProbeTarget:
     """Return what to ask of an uplink: a target's answer proves more than a gateway's."""
     targets = [target for target in uplink.targets if target.family == family]
     if not targets:
         return ProbeTarget(uplink, family, [], routers, needed=True)
-    if shares:
-        return Standby(uplink, family, [], routers, needed=True)
+    if defers_to:
+        return ProbeTarget(uplink, family, [], routers, needed=True, defers_to=defers_to)
     from netfail_hooks.probe.targets import target_wire
 
     wires: list[ProbeSocket] = [target_wire(target, uplink.interface) for target in targets]
@@ -235,16 +234,17 @@ def _subject(
     return ProbeTarget(uplink, family, wires, routers, needed=needed)
 
 
-def _shares_gateway(observed: Observation, route: Route) -> bool:
-    """Tell whether another uplink carries the traffic, to the same gateway on the same LAN."""
+def _defers_to(observed: Observation, route: Route) -> str:
+    """Return the active uplink if it has the same gateway on the same LAN, "" otherwise."""
     in_use = observed.in_use(route.family)
     if not in_use or in_use.interface == route.interface:
-        return False
+        return ""
     ways = {way.gateway for way in observed.ways_out(route.interface, route.family)}
     if not in_use.gateway or in_use.gateway not in ways:
-        return False
-    return any(
+        return ""
+    same_lan = any(
         contains(prefix.destination, address.address)
         for prefix in observed.connected(route.interface, route.family)
         for address in observed.own_addresses(in_use.interface, route.family)
     )
+    return in_use.interface if same_lan else ""

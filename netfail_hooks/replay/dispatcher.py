@@ -1,7 +1,7 @@
 """Run hooks as networkd-dispatcher does: which ones, in which order, in which environment.
 
 After networkd-dispatcher 2.2's ``scripts_in_path``, ``check_perms``, ``get_interface_data`` and
-``run_hooks_for_state``, whose log is the only place where it tells of a hook that it won't run.
+``run_hooks_for_state``, whose log alone tells of a hook that it won't run.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from netfail_hooks.install.layout import HOOK
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.replay.events import ADMINISTRATIVE, OPERATIONAL, Event
 
-OURS = "50-netfail-hooks"
 _LIBRARY = "/usr/lib/networkd-dispatcher"
 _MODE = 0o755
 _SINGLE = ("Type", "ESSID", "OperationalState")  # the others are lists
@@ -33,34 +33,34 @@ class Script:
     @property
     def is_ours(self) -> bool:
         """Tell whether install put it there."""
-        return os.path.basename(self.path) == OURS
+        return os.path.basename(self.path) == HOOK
 
 
 def scripts(paths: Paths, state: str) -> list[Script]:
     """Return the hooks for a state in the order in which they run: /etc's hide the library's."""
-    found: dict[str, str] = {}
+    paths_by_name: dict[str, str] = {}
     for directory in (_LIBRARY, "/etc/networkd-dispatcher"):
         place = paths.at(f"{directory}/{state}.d")
         for name in os.listdir(place) if os.path.isdir(place) else []:
             if os.path.isfile(f"{place}/{name}"):
-                found[name] = f"{place}/{name}"
-    return [Script(path, _refusal(path)) for _, path in sorted(found.items())]
+                paths_by_name[name] = f"{place}/{name}"
+    return [Script(path, _refusal(path)) for _, path in sorted(paths_by_name.items())]
 
 
-def environment(step: Event) -> dict[str, str]:
+def environment(event: Event) -> dict[str, str]:
     """Return what the dispatcher adds to its own environment for a hook."""
-    data = _interface_data(step)
-    found = data.get("Address", [])
+    data = _interface_data(event)
+    lines = data.get("Address", [])
     # networkctl adds to an address where it is from: "192.168.1.9 (DHCP4 via 192.168.1.1)".
-    addresses = [one.partition(" (DHCP4")[0] for one in found] if isinstance(found, list) else []
-    shown = [one for one in addresses if not one.startswith(("127.", "fe80:"))]
+    addresses = [line.partition(" (DHCP4")[0] for line in lines] if isinstance(lines, list) else []
+    shown = [address for address in addresses if not address.startswith(("127.", "fe80:"))]
     return {
         "ADDR": addresses[0] if addresses else "",
         "ESSID": str(data.get("ESSID", "")),
-        "IP_ADDRS": " ".join(one for one in shown if "." in one and ":" not in one),
-        "IP6_ADDRS": " ".join(one for one in shown if ":" in one),
-        "IFACE": step.interface,
-        "STATE": step.state,
+        "IP_ADDRS": " ".join(a for a in shown if "." in a and ":" not in a),
+        "IP6_ADDRS": " ".join(a for a in shown if ":" in a),
+        "IFACE": event.interface,
+        "STATE": event.state,
         "AdministrativeState": str(data["AdministrativeState"]),
         "OperationalState": str(data["OperationalState"]),
         "json": json.dumps(data, sort_keys=True),
@@ -75,25 +75,25 @@ def run(script: Script, added: Mapping[str, str]) -> int:
 def _refusal(path: str) -> str:
     """Return what the dispatcher has against a hook, or its directory (not following links)."""
     for place, follow in ((os.path.dirname(path), False), (path, True)):
-        found = os.stat(place, follow_symlinks=follow)
-        if (found.st_uid, found.st_gid) != (0, 0):
+        status = os.stat(place, follow_symlinks=follow)
+        if (status.st_uid, status.st_gid) != (0, 0):
             return f"{place} is not root:root"
-        if found.st_mode & 0o7777 != _MODE:
-            return f"{place} has mode {found.st_mode & 0o7777:04o}, not 0755"
+        if status.st_mode & 0o7777 != _MODE:
+            return f"{place} has mode {status.st_mode & 0o7777:04o}, not 0755"
     return ""
 
 
-def _interface_data(step: Event) -> dict[str, str | list[str]]:
-    operational, setup = networkctl.states().get(step.interface, ("", ""))
+def _interface_data(event: Event) -> dict[str, str | list[str]]:
+    operational, setup = networkctl.states().get(event.interface, ("", ""))
     data: dict[str, str | list[str]] = {
-        "AdministrativeState": step.state if step.state in ADMINISTRATIVE else setup,
-        "InterfaceName": step.interface,
-        "OperationalState": step.state if step.state in OPERATIONAL else operational,
+        "AdministrativeState": event.state if event.state in ADMINISTRATIVE else setup,
+        "InterfaceName": event.interface,
+        "OperationalState": event.state if event.state in OPERATIONAL else operational,
     }
-    data.update(_status(step.interface))
+    data.update(_status(event.interface))
     data["State"] = f"{data['OperationalState']} ({data['AdministrativeState']})"
     if data.get("Type") == "wlan":
-        data["ESSID"] = _essid(step.interface)
+        data["ESSID"] = _essid(event.interface)
     return data
 
 

@@ -54,22 +54,22 @@ def are_words(texts: Collection[str]) -> bool:
 
 
 def parse(words: Iterable[str], *, states: Collection[str]) -> tuple[Event, ...]:
-    """Return the steps that words name. Raises Misuse."""
-    return tuple(_parse_one(word, states) for word in words)
+    """Return the events that words name. Raises Misuse."""
+    return tuple(_event(word, states) for word in words)
 
 
 def read(text: str, *, states: Collection[str]) -> tuple[Event, ...]:
-    """Return the steps of a plain list; ``#`` begins a comment. Raises Misuse."""
+    """Return the events of a plain list; ``#`` begins a comment. Raises Misuse."""
     words = (word for line in text.splitlines() for word in line.partition("#")[0].split())
     return parse(words, states=states)
 
 
-def interfaces(steps: Iterable[Event]) -> tuple[str, ...]:
+def interfaces(events: Iterable[Event]) -> tuple[str, ...]:
     """Return the interfaces that appear, in the order in which they do."""
-    return tuple(dict.fromkeys(step.interface for step in steps if step.interface))
+    return tuple(dict.fromkeys(event.interface for event in events if event.interface))
 
 
-def _parse_one(word: str, states: Collection[str]) -> Event:
+def _event(word: str, states: Collection[str]) -> Event:
     waits = _WAIT.fullmatch(word)
     if waits:
         return Event(wait=int(waits[1]))

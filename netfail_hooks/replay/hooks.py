@@ -7,6 +7,7 @@ import time
 from contextlib import nullcontext
 
 from netfail_hooks.errors import Misuse, NotPermitted
+from netfail_hooks.install.layout import HOOK
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE
 from netfail_hooks.recorder import text as recorder_text
@@ -16,15 +17,18 @@ from netfail_hooks.replay.dispatcher import Script
 from netfail_hooks.replay.events import Event
 
 
-def replay(paths: Paths, steps: tuple[Event, ...], *, everybodys: bool, dry: bool) -> int:
-    """Run the hooks of each step, ours or everybody's, and print what they did.
+def replay(paths: Paths, events: tuple[Event, ...], *, foreign: bool, dry: bool) -> int:
+    """Run our hooks for each event, ``foreign`` ones too if asked, and print what they did.
 
     Returns 1 if one failed. Raises Misuse where there are none, NotPermitted if not root.
     """
-    found = {step.state: dispatcher.scripts(paths, step.state) for step in steps if step.state}
-    if not any(script.is_ours for scripts in found.values() for script in scripts):
+    scripts = {
+        event.state: dispatcher.scripts(paths, event.state) for event in events if event.state
+    }
+    if not any(script.is_ours for listed in scripts.values() for script in listed):
+        states = ", ".join(scripts) or "waiting"
         raise Misuse(
-            f"no {dispatcher.OURS} for {', '.join(found) or 'waiting'} in {paths.dispatcher}",
+            f"no {HOOK} for {states} in {paths.dispatcher}",
             hint="run 'netfail-hooks install', or try '--sandbox'",
         )
     if os.geteuid() and not dry:
@@ -32,41 +36,35 @@ def replay(paths: Paths, steps: tuple[Event, ...], *, everybodys: bool, dry: boo
     with nullcontext() if dry else Tail(paths.log + FILE) as recorder:
         if recorder:
             recorder.read()  # what was before
-        failed = [_step(step, found, recorder, everybodys=everybodys) for step in steps]
-    return 1 if any(failed) else 0
+        failed = False
+        for event in events:
+            print(f"{event}:", flush=True)
+            if event.wait and not dry:
+                time.sleep(event.wait)
+            if event.state:
+                failed |= _play(event, scripts[event.state], foreign=foreign, dry=dry)
+            if recorder:
+                print_decisions(recorder)
+    return 1 if failed else 0
 
 
-def _step(
-    step: Event, found: dict[str, list[Script]], recorder: Tail | None, *, everybodys: bool
-) -> bool:
-    """Play one step (dry without a recorder) and print it; tell whether a hook failed."""
-    print(f"{step}:", flush=True)
-    dry = recorder is None
-    if step.wait and not dry:
-        time.sleep(step.wait)
-    failed = bool(step.state) and _play(step, found[step.state], everybodys=everybodys, dry=dry)
-    if recorder:
-        tell_decisions(recorder)
-    return failed
-
-
-def tell_decisions(recorder: Tail) -> None:
+def print_decisions(recorder: Tail) -> None:
     """Print what was recorded since the last time; say so if nothing was."""
     fresh, _ = recorder_text.select(recorder.read(), None)
-    for event, _ in fresh:
-        print("    " + recorder_text.render(event).replace("\n", "\n    "), flush=True)
+    for transition, _ in fresh:
+        print("    " + recorder_text.render(transition).replace("\n", "\n    "), flush=True)
     if not fresh:
         print("    no transition", flush=True)
 
 
-def _play(step: Event, scripts: list[Script], *, everybodys: bool, dry: bool) -> bool:
-    """Run one step's hooks; tell whether one failed."""
+def _play(event: Event, scripts: list[Script], *, foreign: bool, dry: bool) -> bool:
+    """Run the hooks for an event; tell whether any failed."""
     failed = False
-    added = dispatcher.environment(step)
+    added = dispatcher.environment(event)
     if dry:
         print("\n".join(f"    {key}={text}" for key, text in sorted(added.items())))
     for script in scripts:
-        skipped = "somebody else's, see --all" if not (script.is_ours or everybodys) else ""
+        skipped = "" if script.is_ours or foreign else "somebody else's, see --all"
         if script.refused or skipped:
             print(f"    skipped {script.path}: {script.refused or skipped}", flush=True)
             failed |= bool(script.refused and not skipped)
@@ -75,7 +73,7 @@ def _play(step: Event, scripts: list[Script], *, everybodys: bool, dry: bool) ->
         else:
             failed |= _run(script, added)
     if not scripts:
-        print(f"    no hooks for {step.state}")
+        print(f"    no hooks for {event.state}")
     return failed
 
 

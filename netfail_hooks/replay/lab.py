@@ -7,28 +7,28 @@ import time
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.file import render
 from netfail_hooks.install import hook_file
+from netfail_hooks.install.layout import HOOK
 from netfail_hooks.lab import Lab
 from netfail_hooks.recorder import FILE
 from netfail_hooks.recorder.tail import Tail
-from netfail_hooks.replay.dispatcher import OURS
 from netfail_hooks.replay.events import DEAD, Event
-from netfail_hooks.replay.hooks import tell_decisions
+from netfail_hooks.replay.hooks import print_decisions
 from netfail_hooks.values import replace
 
-# What brings an uplink into a state, and what mends it. Other states are only told.
+# What brings an uplink into a state, and what ends it. Of other states hooks alone are told.
 _FAULTS = {
-    "no-carrier": ("cable_out", "cable_in"),
-    "off": ("link_down", "link_up"),
-    "missing": ("remove", "plug"),
-    "linger": ("remove", "plug"),
-    "degraded": ("drop_address", "return_address"),
-    DEAD: ("dead_gateway", "alive_gateway"),
+    "no-carrier": (Lab.cable_out, Lab.cable_in),
+    "off": (Lab.link_down, Lab.link_up),
+    "missing": (Lab.remove, Lab.insert),
+    "linger": (Lab.remove, Lab.insert),
+    "degraded": (Lab.drop_address, Lab.return_address),
+    DEAD: (Lab.dead_gateway, Lab.alive_gateway),
 }
-_WELL = ("routable", "configured")
+_WORKING = ("routable", "configured")
 
 
-def replay(config: Config, steps: tuple[Event, ...]) -> int:
-    """Play the steps in a lab of the config's uplinks. Raises Problem where it can't be built."""
+def replay(config: Config, events: tuple[Event, ...]) -> int:
+    """Play the events in a lab of the config's uplinks. Raises Problem where it can't be built."""
     names = config.names()
     # Its LAN has the metrics that install gives, and no targets but the gateway.
     inside = replace(config, uplinks=default_metrics(names))
@@ -38,20 +38,20 @@ def replay(config: Config, steps: tuple[Event, ...]) -> int:
         lab.tick()
         with Tail(lab.paths.log + FILE) as recorder:
             print("a throw-away machine, all well:", flush=True)
-            tell_decisions(recorder)
-            _play(lab, steps, config.interval or 5, recorder)
+            print_decisions(recorder)
+            _play(lab, events, config.interval or 5, recorder)
     return 0
 
 
-def _play(lab: Lab, steps: tuple[Event, ...], interval: int, recorder: Tail) -> None:
-    ailing: dict[str, str] = {}
-    for step in steps:
-        print(f"{step}:", flush=True)
-        if not step.interface:
-            _wait(lab, step.wait, interval)
+def _play(lab: Lab, events: tuple[Event, ...], interval: int, recorder: Tail) -> None:
+    faults: dict[str, str] = {}
+    for event in events:
+        print(f"{event}:", flush=True)
+        if not event.interface:
+            _wait(lab, event.wait, interval)
         else:
-            _enter(lab, step, ailing)
-        tell_decisions(recorder)
+            _enter(lab, event, faults)
+        print_decisions(recorder)
 
 
 def _install(lab: Lab, config: Config) -> None:
@@ -63,20 +63,21 @@ def write_hooks(lab: Lab) -> None:
     """Put the hooks where the dispatcher would look for them."""
     text = hook_file.hook_text().decode()
     for state in hook_file.states():
-        lab.write(f"/etc/networkd-dispatcher/{state}.d/{OURS}", text, mode=0o755)
+        lab.write(f"/etc/networkd-dispatcher/{state}.d/{HOOK}", text, mode=0o755)
 
 
-def _enter(lab: Lab, step: Event, ailing: dict[str, str]) -> None:
-    """Mend what ails the uplink, then break what is asked for; a check follows, as by the timer."""
-    old = ailing.get(step.interface, "")
-    if step.state in _FAULTS or step.state in _WELL:
-        ailing[step.interface] = "" if step.state in _WELL else step.state
-        if old and old != step.state:
-            getattr(lab, _FAULTS[old][1])(step.interface)
-        if step.state in _FAULTS and old != step.state:
-            getattr(lab, _FAULTS[step.state][0])(step.interface)
+def _enter(lab: Lab, event: Event, faults: dict[str, str]) -> None:
+    """End the fault that there is, make the new one; a check follows, as by the timer."""
+    name, state = event.interface, event.state
+    old = faults.get(name, "")
+    if state in _FAULTS or state in _WORKING:
+        faults[name] = state if state in _FAULTS else ""
+        if old and old != state:
+            _FAULTS[old][1](lab, name)
+        if state in _FAULTS and old != state:
+            _FAULTS[state][0](lab, name)
     elif lab.unmanaged is not None:
-        lab.unmanaged.told(step.interface, step.state)
+        lab.unmanaged.enter(name, state)
     lab.tick()
 
 

@@ -1,4 +1,4 @@
-"""A machine that isn't there: what the kernel would show for a list of events. Pure.
+"""A simulated machine: what the kernel would show for a list of events. Pure.
 
 All uplinks are on one LAN, with both families; our changes take effect in it.
 """
@@ -35,7 +35,7 @@ _AS_BEFORE = (
 )
 
 
-class Imagined:
+class Simulated:
     """Uplinks, each in a state, and the routes and addresses of our own."""
 
     def __init__(self, config: Config) -> None:
@@ -54,26 +54,26 @@ class Imagined:
             self._losses[interface] += 1
         self._states[interface] = state
         if state in _GONE or state == "off":
-            self._routes = [one for one in self._routes if one.interface != interface]
-            self._addresses = [one for one in self._addresses if one.interface != interface]
+            self._routes = [r for r in self._routes if r.interface != interface]
+            self._addresses = [a for a in self._addresses if a.interface != interface]
 
-    def look(self) -> Observation:
+    def observe(self) -> Observation:
         """Return what the kernel would show."""
         names = [name for name, state in self._states.items() if state not in _GONE]
-        ours = [replace(one, linkdown=not self._has_carrier(one.interface)) for one in self._routes]
+        ours = [replace(r, linkdown=not self._has_carrier(r.interface)) for r in self._routes]
         return Observation(
             now=self.now,
             links=tuple(self._link(name) for name in names),
-            addresses=(*(one for name in names for one in self._own(name)), *self._addresses),
-            routes=(*(one for name in names for one in self._networkds(name)), *ours),
-            sysctls=tuple(Sysctl(one.key, one.setting) for name in names for one in wanted(name)),
+            addresses=(*(a for name in names for a in self._own(name)), *self._addresses),
+            routes=(*(r for name in names for r in self._networkds(name)), *ours),
+            sysctls=tuple(Sysctl(s.key, s.setting) for name in names for s in wanted(name)),
         )
 
     def probes(self) -> tuple[Result, ...]:
         """Return what a round of probes would bring."""
-        observed = self.look()
+        observed = self.observe()
         return tuple(
-            Result(uplink.interface, family, True, 1, 500, "")  # noqa: FBT003 - well
+            Result(uplink.interface, family, True, 1, 500, "")  # noqa: FBT003 - healthy
             if self._states[uplink.interface] != DEAD
             else Result(
                 uplink.interface,
@@ -100,10 +100,10 @@ class Imagined:
             case AddAddress(address):
                 self._addresses.append(address)
             case DropAddress(address):
-                self._addresses = [one for one in self._addresses if one != address]
+                self._addresses = [a for a in self._addresses if a != address]
 
     def _drop(self, route: Route) -> None:
-        self._routes = [one for one in self._routes if _place(one) != _place(route)]
+        self._routes = [r for r in self._routes if _place(r) != _place(route)]
 
     def _has_carrier(self, name: str) -> bool:
         return self._states[name] not in (*_NO_CARRIER, *_GONE)
@@ -126,7 +126,7 @@ class Imagined:
     def _networkds(self, name: str) -> list[Route]:
         if self._states[name] == "off" or not self._own(name):
             return []
-        metric = next(one.metric for one in self._config.uplinks if one.interface == name)
+        metric = next(u.metric for u in self._config.uplinks if u.interface == name)
         down = not self._has_carrier(name)
         return [
             route

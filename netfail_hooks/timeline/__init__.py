@@ -1,7 +1,7 @@
-"""From recorded transitions to how each uplink stood over time. Pure.
+"""From recorded transitions to each uplink's state over time. Pure.
 
-An uplink is drawn as one: of the families that it carries the worst verdict counts, where it
-carries none the worst of all.
+An uplink is drawn once for both families: of those whose traffic it carries the worst state
+counts, where it carries none the worst of all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MARGIN = 0.05  # of the window, before the first transition in it: to see what 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How an uplink stands, and whether it carries the traffic of a family."""
+    """An uplink's state, and whether it carries the traffic of a family."""
 
     state: str
     carries: bool
@@ -54,7 +54,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """The present moment, told as a point's is."""
+    """The present moment, in a point's terms."""
 
     time: float
     boot: str
@@ -97,7 +97,7 @@ def point(line: str) -> Point:
     moment = parse(line).time.timestamp()
     try:
         entry = load(line)
-        uplinks = tuple(_name(one["interface"]) for one in entry["config"]["uplinks"])
+        uplinks = tuple(_name(uplink["interface"]) for uplink in entry["config"]["uplinks"])
         clock = int(entry["observed"]["now"]) / 1000
         before, after = _states(entry["before"]), _states(entry["after"])
         return Point(moment, str(entry["boot"]), clock, uplinks, before, after)
@@ -113,17 +113,17 @@ def moments(points: Sequence[Point], now: Now) -> list[float]:
     Raspberry Pi, is wrong until it has heard from a time server.
     """
     began = _boots(points, now)
-    found: list[float] = []
+    backwards: list[float] = []
     latest = now.time
-    for one in reversed(points):
-        latest = min(began[one.boot] + one.clock, latest)
-        found.append(latest)
-    return found[::-1]
+    for point in reversed(points):
+        latest = min(began[point.boot] + point.clock, latest)
+        backwards.append(latest)
+    return backwards[::-1]
 
 
 def window(points: Sequence[Point], now: Now, earliest: float | None, last: int | None) -> float:
     """Return where to begin: at ``earliest``, or a little before the ``last`` so many points."""
-    at = [one for one in moments(points, now) if earliest is None or one >= earliest]
+    at = [m for m in moments(points, now) if earliest is None or m >= earliest]
     if last is not None:
         at = at[max(len(at) - last, 0) :]
     elif earliest is not None:
@@ -141,20 +141,20 @@ def timeline(points: Sequence[Point], now: Now, begin: float) -> Timeline:
         if until > max(since, begin)
     ]
     known = sum(until - since for since, until, _ in pieces)
-    names = dict.fromkeys(name for one in reversed(points) for name in one.uplinks)
+    names = dict.fromkeys(name for point in reversed(points) for name in point.uplinks)
     tracks = (_track(name, pieces, known) for name in names)
     present = points[-1].uplinks if points else ()
     return Timeline(
         begin=begin,
         end=now.time,
-        tracks=tuple(one for one in tracks if one.spans or one.name in present),
-        boots=tuple(one for one in _restarts(points, now).values() if one >= begin),
+        tracks=tuple(track for track in tracks if track.spans or track.name in present),
+        boots=tuple(boot for boot in _restarts(points, now).values() if boot >= begin),
     )
 
 
 def _boots(points: Sequence[Point], now: Now) -> dict[str, float]:
     """Return when each boot began, by its id."""
-    began = {one.boot: one.time - one.clock for one in points}
+    began = {point.boot: point.time - point.clock for point in points}
     began[now.boot] = now.time - now.clock
     return began
 
@@ -162,7 +162,7 @@ def _boots(points: Sequence[Point], now: Now) -> dict[str, float]:
 def _restarts(points: Sequence[Point], now: Now) -> dict[int, float]:
     """Return when the machine was started again, by the number of the point that follows."""
     began, at = _boots(points, now), [*moments(points, now), now.time]
-    boots = [*(one.boot for one in points), now.boot]
+    boots = [*(point.boot for point in points), now.boot]
     return {
         number: min(max(began[boots[number]], at[number - 1]), at[number])
         for number in range(1, len(boots))
@@ -171,16 +171,16 @@ def _restarts(points: Sequence[Point], now: Now) -> dict[int, float]:
 
 
 def _pieces(points: Sequence[Point], now: Now) -> Iterator[tuple[float, float, States]]:
-    """Yield each time in which nothing changed, with how all stood.
+    """Yield each time in which nothing changed, with the state of all.
 
     Nobody records when a machine goes off; so a state counts until the next boot.
     """
     at, restarts = [*moments(points, now), now.time], _restarts(points, now)
     if points:
         yield _boots(points, now)[points[0].boot], at[0], points[0].before
-    for number, one in enumerate(points, start=1):
+    for number, point in enumerate(points, start=1):
         restart = restarts.get(number, at[number])
-        yield at[number - 1], restart, one.after
+        yield at[number - 1], restart, point.after
         if number < len(points):
             yield restart, at[number], points[number].before
 
@@ -198,25 +198,24 @@ def _track(name: str, pieces: Sequence[tuple[float, float, States]], known: floa
 
 
 def _states(state: dict[str, Any]) -> States:
-    carried = {
-        (_name(one["interface"]), one["family"]) for one in state["active"] if one["interface"]
-    }
-    verdicts: dict[str, list[tuple[str, bool]]] = {}
-    for one in state["uplinks"]:
-        name, condition = _name(one["interface"]), one["state"]
-        if condition not in STATES:
-            raise ValueError("not a verdict")
-        verdicts.setdefault(name, []).append((condition, (name, one["family"]) in carried))
-    return {name: _together(found) for name, found in verdicts.items()}
+    active = {(_name(a["interface"]), a["family"]) for a in state["active"] if a["interface"]}
+    families: dict[str, list[State]] = {}
+    for uplink in state["uplinks"]:
+        name = _name(uplink["interface"])
+        if uplink["state"] not in STATES:
+            raise ValueError("not a state")
+        carries = (name, uplink["family"]) in active
+        families.setdefault(name, []).append(State(uplink["state"], carries))
+    return {name: _worst(states) for name, states in families.items()}
 
 
-def _together(families: list[tuple[str, bool]]) -> State:
-    carries = any(one for _, one in families)
-    counted = [condition for condition, one in families if one or not carries]
-    return State(max(counted, key=_BADNESS.index), carries)
+def _worst(families: list[State]) -> State:
+    """Return the worst state of the families that it carries; where it carries none, of all."""
+    carrying = [state for state in families if state.carries]
+    return max(carrying or families, key=lambda state: state.weight)
 
 
-def _name(found: object) -> str:
-    if not isinstance(found, str) or not is_interface_name(found):
+def _name(text: object) -> str:
+    if not isinstance(text, str) or not is_interface_name(text):
         raise ValueError("not an interface name")
-    return found
+    return text

@@ -22,26 +22,26 @@ class Mark:
 def marks(begin: float, end: float, most: int, zone: tzinfo | None = None) -> list[Mark]:
     """Return at most ``most`` marks, more or less, in a time zone; None is the local one."""
     least = (end - begin) / max(most, 1)
-    step = next((one for one in _STEPS if one >= least), None)
+    step = next((step for step in _STEPS if step >= least), None)
     if step is None:
         return _days(begin, end, least, zone)
     midnight = _midnight(begin, zone).timestamp()
     first = midnight + -(-(begin - midnight) // step) * step
-    times = takewhile(lambda one: one <= end, count(first, step))
-    return [Mark(one, _label(datetime.fromtimestamp(one, zone), step)) for one in times]
+    times = takewhile(lambda moment: moment <= end, count(first, step))
+    return [Mark(time, _label(datetime.fromtimestamp(time, zone), step)) for time in times]
 
 
 def _days(begin: float, end: float, least: float, zone: tzinfo | None) -> list[Mark]:
-    step = next((one for one in _DAYS if one * _DAY >= least), _DAYS[-1])
+    step = next((days for days in _DAYS if days * _DAY >= least), _DAYS[-1])
     form = "%m-%d" if step < _DAYS[5] else "%Y-%m-%d"
     day = _midnight(begin, zone)
-    found = []
+    placed = []
     while (moment := day.timestamp()) <= end:
         if moment >= begin:
-            found.append(Mark(moment, day.strftime(form)))
+            placed.append(Mark(moment, day.strftime(form)))
         # By the calendar: a day is 23 or 25 hours long where the clocks are put on or back.
-        day += timedelta(days=step if found else 1)
-    return found
+        day += timedelta(days=step if placed else 1)
+    return placed
 
 
 def _midnight(moment: float, zone: tzinfo | None) -> datetime:

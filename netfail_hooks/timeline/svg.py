@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from xml.sax.saxutils import escape
 
-from netfail_hooks.terminal import span
+from netfail_hooks.terminal import span as duration
 from netfail_hooks.timeline import Span, State, Timeline, Track
 from netfail_hooks.timeline.axis import marks
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 960, 140, 70, 56, 40
 _ROOM = _WIDTH - _LEFT - _RIGHT
-_THICK, _THIN = 24, 6  # carrying the traffic, or not: told by height, so colour isn't needed
+_THICK, _THIN = 24, 6  # carrying the traffic, or not: shown by height, so colour isn't needed
 _LEAST = 1.5  # a second's outage is seen in a year
 _MARKS = 7
 _LEGEND = (
@@ -44,11 +44,11 @@ patternTransform="rotate(45)"><path class="stripe-recovering" d="M3 0v7"/></patt
 </defs>"""
 
 
-def render(found: Timeline, zone: tzinfo | None = None) -> str:
+def render(timeline: Timeline, zone: tzinfo | None = None) -> str:
     """Return the picture's text; ``zone`` None is the local time zone."""
-    bottom = _TOP + _ROW * len(found.tracks)
+    bottom = _TOP + _ROW * len(timeline.tracks)
     height = bottom + 76
-    title = f"Uplinks from {_when(found.begin, zone)} to {_when(found.end, zone)}"
+    title = f"Uplinks from {_when(timeline.begin, zone)} to {_when(timeline.end, zone)}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">',
         f"<title>{title}</title>",
@@ -57,12 +57,12 @@ def render(found: Timeline, zone: tzinfo | None = None) -> str:
         f'<rect class="back" width="{_WIDTH}" height="{height}"/>',
         f'<text x="20" y="30">{title}</text>',
         f'<text class="dull" x="{_WIDTH - 20}" y="30" text-anchor="end">carried</text>',
-        *_axis(found, bottom, zone),
+        *_axis(timeline, bottom, zone),
     ]
-    for row, track in enumerate(found.tracks):
-        parts += _row(track, found, _TOP + _ROW * row, zone)
-    for moment in found.boots:
-        at = _x(moment, found)
+    for row, track in enumerate(timeline.tracks):
+        parts += _row(track, timeline, _TOP + _ROW * row, zone)
+    for moment in timeline.boots:
+        at = _x(moment, timeline)
         parts.append(
             f'<path class="boot" stroke-dasharray="3" d="M{at:.1f} {_TOP}V{bottom}">'
             f"<title>started {_when(moment, zone)}</title></path>"
@@ -70,7 +70,7 @@ def render(found: Timeline, zone: tzinfo | None = None) -> str:
     return "\n".join([*parts, *_legend(height - 20), "</svg>", ""])
 
 
-def _row(track: Track, found: Timeline, top: float, zone: tzinfo | None) -> list[str]:
+def _row(track: Track, timeline: Timeline, top: float, zone: tzinfo | None) -> list[str]:
     middle = top + _ROW / 2
     share = f"{track.share * 100:.1f} %"
     lines = [
@@ -78,56 +78,56 @@ def _row(track: Track, found: Timeline, top: float, zone: tzinfo | None) -> list
         f'<text class="dull" x="{_WIDTH - 20}" y="{middle + 5:g}" text-anchor="end">{share}</text>',
     ]
     # The gravest last, above what is long.
-    for one in sorted(track.spans, key=lambda one: one.state.weight):
-        begin, end = _x(one.begin, found), _x(one.end, found)
+    for span in sorted(track.spans, key=lambda span: span.state.weight):
+        begin, end = _x(span.begin, timeline), _x(span.end, timeline)
         lines.append(
-            _bar(one.state, begin, max(end - begin, _LEAST), middle, _told(track.name, one, zone))
+            _bar(span.state, begin, max(end - begin, _LEAST), middle, _hint(track.name, span, zone))
         )
     return lines
 
 
-def _bar(state: State, x: float, width: float, middle: float, told: str = "") -> str:
+def _bar(state: State, x: float, width: float, middle: float, hint: str = "") -> str:
     thick = _THICK if state.carries else _THIN
-    hint = f"<title>{escape(told)}</title>" if told else ""
+    title = f"<title>{escape(hint)}</title>" if hint else ""
     return (
         f'<rect class="{state.state}" x="{x:.1f}" y="{middle - thick / 2:g}"'
-        f' width="{width:.1f}" height="{thick}">{hint}</rect>'
+        f' width="{width:.1f}" height="{thick}">{title}</rect>'
     )
 
 
-def _told(name: str, one: Span, zone: tzinfo | None) -> str:
-    carries = ", carries the traffic" if one.state.carries else ""
+def _hint(name: str, span: Span, zone: tzinfo | None) -> str:
+    carries = ", carries the traffic" if span.state.carries else ""
     return (
-        f"{name} {one.state.state}{carries}: {_when(one.begin, zone)} to "
-        f"{_when(one.end, zone)}, {span(round(one.end - one.begin))}"
+        f"{name} {span.state.state}{carries}: {_when(span.begin, zone)} to "
+        f"{_when(span.end, zone)}, {duration(round(span.end - span.begin))}"
     )
 
 
-def _axis(found: Timeline, bottom: int, zone: tzinfo | None) -> list[str]:
+def _axis(timeline: Timeline, bottom: int, zone: tzinfo | None) -> list[str]:
     lines = []
-    for one in marks(found.begin, found.end, _MARKS, zone):
-        at = _x(one.time, found)
+    for mark in marks(timeline.begin, timeline.end, _MARKS, zone):
+        at = _x(mark.time, timeline)
         lines.append(f'<path class="line" d="M{at:.1f} {_TOP}V{bottom + 6}"/>')
         lines.append(
             f'<text class="dull" x="{at:.1f}" y="{bottom + 22}"'
-            f' text-anchor="middle">{one.label}</text>'
+            f' text-anchor="middle">{mark.label}</text>'
         )
     return lines
 
 
 def _legend(y: int) -> list[str]:
     lines = []
-    for number, (state, told) in enumerate(_LEGEND):
+    for number, (state, name) in enumerate(_LEGEND):
         x = _LEFT + number * 180
         lines += [
             _bar(state, x, 28, y - 5),
-            f'<text class="dull" x="{x + 36}" y="{y}">{told}</text>',
+            f'<text class="dull" x="{x + 36}" y="{y}">{name}</text>',
         ]
     return lines
 
 
-def _x(moment: float, found: Timeline) -> float:
-    return _LEFT + _ROOM * (moment - found.begin) / (found.end - found.begin)
+def _x(moment: float, timeline: Timeline) -> float:
+    return _LEFT + _ROOM * (moment - timeline.begin) / (timeline.end - timeline.begin)
 
 
 def _when(moment: float, zone: tzinfo | None) -> str:

@@ -1,4 +1,4 @@
-"""Draw a timeline in characters: a line an uplink, the best seen where much is in a column.
+"""Draw a timeline in characters: a line for each uplink.
 
 A column shows the gravest state in its time, so that an outage of a second is seen in a year.
 """
@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from itertools import groupby
 
-from netfail_hooks.terminal import STATE_COLOURS, painter, span
+from netfail_hooks.terminal import STATE_COLOURS, painter
+from netfail_hooks.terminal import span as duration
 from netfail_hooks.timeline import ABSENT, State, Timeline, Track
 from netfail_hooks.timeline.axis import marks
 
@@ -30,7 +31,7 @@ _SHARE = 6  # columns of " 100 %"
 
 
 def render(
-    found: Timeline,
+    timeline: Timeline,
     width: int,
     *,
     utf8: bool = True,
@@ -39,47 +40,43 @@ def render(
 ) -> str:
     """Return the drawing, ``width`` columns wide; ``zone`` None is the local time zone."""
     signs = _UTF8 if utf8 else _ASCII
-    head = max([len("boot"), *(len(one.name) for one in found.tracks)]) + _BETWEEN
+    head = max([len("boot"), *(len(track.name) for track in timeline.tracks)]) + _BETWEEN
     room = max(width - head - _SHARE, _LEAST)
-    rows = {one.name: cells(one, found, room) for one in found.tracks}
-    lines = [_title(found, room, zone)]
+    rows = {track.name: cells(track, timeline, room) for track in timeline.tracks}
+    lines = [_title(timeline, room, zone)]
     lines += [
         f"{track.name:{head}}{_row(rows[track.name], signs, colour=colour)}{_share(track)}"
-        for track in found.tracks
+        for track in timeline.tracks
     ]
     tick = "│" if utf8 else "|"
-    lines.append(" " * head + _axis(found, room, tick, zone))
-    if found.boots:
-        columns = {_column(one, found, room) for one in found.boots}
+    lines.append(" " * head + _axis(timeline, room, tick, zone))
+    if timeline.boots:
+        columns = {_column(boot, timeline, room) for boot in timeline.boots}
         sign = "▲" if utf8 else "^"
         line = "".join(sign if at in columns else " " for at in range(room))
         lines.append(f"{'boot':{head}}{line}".rstrip())
     used = {state for row in rows.values() for state in row}
-    known = [f"{signs[state]} {told}" for state, told in _NAMES.items() if state in used]
+    known = [f"{signs[state]} {name}" for state, name in _NAMES.items() if state in used]
     return "\n".join([*lines, *_wrapped(known, width)])
 
 
-def cells(track: Track, found: Timeline, room: int) -> list[State]:
+def cells(track: Track, timeline: Timeline, room: int) -> list[State]:
     """Return an uplink's state in each of ``room`` columns, the gravest of each."""
     row = [ABSENT] * room
-    for one in track.spans:
-        first = _column(one.begin, found, room)
-        last = math.ceil(_place(one.end, found, room)) - 1
+    for span in track.spans:
+        first = _column(span.begin, timeline, room)
+        last = math.ceil(_place(span.end, timeline, room)) - 1
         for at in range(first, max(last, first) + 1):
-            row[at] = max(row[at], one.state, key=_weight)
+            row[at] = max(row[at], span.state, key=lambda state: state.weight)
     return row
 
 
-def _weight(state: State) -> tuple[int, bool]:
-    return state.weight
+def _place(moment: float, timeline: Timeline, room: int) -> float:
+    return (moment - timeline.begin) / (timeline.end - timeline.begin) * room
 
 
-def _place(moment: float, found: Timeline, room: int) -> float:
-    return (moment - found.begin) / (found.end - found.begin) * room
-
-
-def _column(moment: float, found: Timeline, room: int) -> int:
-    return min(max(int(_place(moment, found, room)), 0), room - 1)
+def _column(moment: float, timeline: Timeline, room: int) -> int:
+    return min(max(int(_place(moment, timeline, room)), 0), room - 1)
 
 
 def _row(row: Sequence[State], signs: dict[State, str], *, colour: bool) -> str:
@@ -99,22 +96,22 @@ def _share(track: Track) -> str:
     return f"{percent:{_SHARE - 2}} %"
 
 
-def _title(found: Timeline, room: int, zone: tzinfo | None) -> str:
-    first = datetime.fromtimestamp(found.begin, zone)
-    last = datetime.fromtimestamp(found.end, zone)
+def _title(timeline: Timeline, room: int, zone: tzinfo | None) -> str:
+    first = datetime.fromtimestamp(timeline.begin, zone)
+    last = datetime.fromtimestamp(timeline.end, zone)
     until = last.strftime("%H:%M:%S" if first.date() == last.date() else "%Y-%m-%d %H:%M:%S")
-    length = found.end - found.begin
-    column = span(round(length / room)) if length >= room else f"{length / room * 1000:.0f} ms"
+    length = timeline.end - timeline.begin
+    column = duration(round(length / room)) if length >= room else f"{length / room * 1000:.0f} ms"
     return (
-        f"{first.strftime('%Y-%m-%d %H:%M:%S')} to {until}: {span(round(length))}, "
+        f"{first.strftime('%Y-%m-%d %H:%M:%S')} to {until}: {duration(round(length))}, "
         f"{column} a column"
     )
 
 
-def _axis(found: Timeline, room: int, tick: str, zone: tzinfo | None) -> str:
+def _axis(timeline: Timeline, room: int, tick: str, zone: tzinfo | None) -> str:
     line = ""
-    for one in marks(found.begin, found.end, room // (_LABEL + _BETWEEN), zone):
-        at, label = _column(one.time, found, room), tick + one.label
+    for mark in marks(timeline.begin, timeline.end, room // (_LABEL + _BETWEEN), zone):
+        at, label = _column(mark.time, timeline, room), tick + mark.label
         if at >= len(line) + bool(line) and at + len(label) <= room + _SHARE:
             line = f"{line:{at}}{label}"
     return line

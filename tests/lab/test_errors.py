@@ -52,7 +52,7 @@ def _reconfigure(lab: Lab) -> None:
 # What comes over wlan0, which the hook is about to use, and its mending; what the hook then has
 # to tell of it, and where the next one leads.
 MEANWHILE: dict[str, tuple[Act, Act, str, str]] = {
-    "gone": (lambda lab: lab.remove("wlan0"), lambda lab: lab.port("wlan0"), _NO_DEFAULT, "usb0"),
+    "gone": (lambda lab: lab.remove("wlan0"), lambda lab: lab.insert("wlan0"), _NO_DEFAULT, "usb0"),
     "renamed": (
         _shell("ip link set wlan0 down; ip link set wlan0 name other; ip link set other up"),
         _shell("ip link set other down; ip link set other name wlan0; ip link set wlan0 up"),
@@ -158,7 +158,7 @@ def test_an_adapter_that_is_plugged_in_again_between_look_and_act(
 
     def befall(lab: Lab) -> None:
         lab.remove("wlan0")
-        lab.port("wlan0")
+        lab.insert("wlan0")
         lab.wait_routable("wlan0")
 
     _pull(installed)

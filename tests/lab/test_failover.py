@@ -74,7 +74,7 @@ def test_losing_the_standby_costs_nothing(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("out", "back"), [(Lab.link_down, Lab.link_up), (Lab.remove, Lab.port)], ids=["down", "gone"]
+    ("out", "back"), [(Lab.link_down, Lab.link_up), (Lab.remove, Lab.insert)], ids=["down", "gone"]
 )
 def test_connections_survive_a_link_that_is_down_or_gone(lab: Lab, out: Fault, back: Fault) -> None:
     install(lab)
@@ -157,6 +157,6 @@ def test_an_uplink_plugged_in_late_takes_its_place(make_lab: Callable[..., Lab])
     lab.wait_routable("wlan0")
     install(lab)
     assert used(lab) == "wlan0"
-    lab.port("eth0")
+    lab.insert("eth0")
     with lab.timer(0.5):
         wait_used(lab, "eth0")

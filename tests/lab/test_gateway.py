@@ -111,7 +111,7 @@ def _deafen(lab: Lab, name: str) -> None:
     port, link = lab.ports[name], f"/sys/class/net/{name}/address"
     flags = "learning off flood off mcast_flood off bcast_flood off"
     mac = lab.read(link).strip()
-    script = f"bridge link set dev {port.port} {flags}; bridge fdb del {mac} dev {port.port} master"
+    script = f"bridge link set dev {port.peer} {flags}; bridge fdb del {mac} dev {port.peer} master"
     lab.run_lan("sh", "-ec", script).check_returncode()
 
 

@@ -31,7 +31,7 @@ def _run(lab: Lab, *words: str) -> None:
 
 
 def _quietly(lab: Lab, *words: str, ipv6: bool = False) -> Result:
-    """Run a command of ours under the pulse; the default route must never be away."""
+    """Run a command of ours under traffic; the default route must never be away."""
     with lab.watch() as watch, lab.traffic(ipv6=ipv6) as traffic:
         measure(SETTLED)
         _run(lab, *words)

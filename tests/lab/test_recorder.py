@@ -100,7 +100,7 @@ STORIES: dict[str, Callable[[Lab], object]] = {
     "gateway dead": lambda lab: lab.dead_gateway("eth0"),
     "gateway alive": lambda lab: lab.alive_gateway("eth0"),
     "adapter out": lambda lab: lab.remove("eth0"),
-    "adapter in": lambda lab: lab.port("eth0"),
+    "adapter in": lambda lab: lab.insert("eth0"),
     "address lost": lambda lab: lab.drop_address("eth0"),
     "address back": lambda lab: lab.return_address("eth0"),
 }

@@ -18,8 +18,8 @@ def _plug_in_as(lab: Lab, kernels: str, name: str) -> None:
         "-ec",
         f"""
         ip link add {kernels} index 40 address {port.mac} type veth \
-            peer name {port.port} index 1040 netns lan
-        ip -n lan link set {port.port} addrgenmode none master lan0 up
+            peer name {port.peer} index 1040 netns lan
+        ip -n lan link set {port.peer} addrgenmode none master lan0 up
     """,
     ).check_returncode()
     wait(lambda: kernels in lab.run("networkctl", "list").stdout, f"networkd to see {kernels}")

@@ -24,7 +24,7 @@ mv /run/lab/env.tmp /run/lab/env.$STATE
 _ASK = (
     f"import json, sys; sys.path.insert(0, {package_home()!r})\n"
     "from netfail_hooks.replay import dispatcher, events\n"
-    "print(json.dumps(dispatcher.environment(events.Step('eth0', sys.argv[1]))))\n"
+    "print(json.dumps(dispatcher.environment(events.Event('eth0', sys.argv[1]))))\n"
 )
 
 
@@ -69,7 +69,7 @@ def test_an_installed_machine_replays_its_hooks_and_its_record(lab: Lab) -> None
 
 def test_the_sandbox_plays_a_list_on_real_interfaces(tmp_path: Path) -> None:
     plan = tmp_path / "list"
-    plan.write_text("eth0=no-carrier eth0=routable\nwlan0=dead\n")
+    plan.write_text("eth0=no-carrier eth0=routable\nwlan0=missing wlan0=routable\nwlan0=dead\n")
     done = subprocess.run(
         [sys.executable, "-m", "netfail_hooks", "replay", "--sandbox", str(plan)],
         capture_output=True,
@@ -78,7 +78,9 @@ def test_the_sandbox_plays_a_list_on_real_interfaces(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    lost, back, dead = done.stdout.partition("eth0=no-carrier:")[2].split(":\n")
+    lost, back, gone, there, dead = done.stdout.partition("eth0=no-carrier:")[2].split(":\n")
     assert "eth0 IPv4 down (no carrier); IPv4 now by wlan0" in lost
     assert "eth0 IPv4 recovering for 10 s" in back
+    assert "wlan0 IPv4 down (interface is gone)" in gone
+    assert "wlan0 IPv4 recovering" in there
     assert "wlan0 IPv4 down (no answer from gateway 192.168.1.1" in dead

@@ -38,7 +38,7 @@ FAULTS: list[tuple[Act, Act]] = [
     (Lab.cable_out, Lab.cable_in),
     (Lab.link_down, Lab.link_up),
     (Lab.dead_gateway, Lab.alive_gateway),
-    (Lab.remove, Lab.port),
+    (Lab.remove, Lab.insert),
     (Lab.drop_address, Lab.return_address),
     (lambda lab, name: lab.run("networkctl", "reconfigure", name), _nothing),
 ]

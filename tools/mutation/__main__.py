@@ -86,6 +86,7 @@ TARGETS = {
         ("networkd/test_file", "networkd/test_default_route", "doctor/test_rules")
     ),
     "networkd.takeover": Target(("networkd/test_takeover",)),
+    "doctor.rules": Target(("doctor/test_fixes", "doctor/test_rules")),
     "doctor.rules.services": Target(("doctor/test_fixes", "doctor/test_rules")),
     "doctor.rules.setup": Target(("doctor/test_fixes", "doctor/test_rules")),
     "doctor.rules.routes": Target(("doctor/test_fixes", "doctor/test_rules")),

@@ -26,15 +26,15 @@ _RELOAD = "systemctl daemon-reload"
 
 def networkd_stopped(facts: Facts) -> Iterator[Symptom]:
     """Find that it does not run: ``networkctl`` lists interfaces all the same."""
-    if facts.networkd_runs:
+    if facts.services.networkd_runs:
         return
     yield Symptom("systemd-networkd is not running", _start(facts, NETWORKD), safe=_is_alone(facts))
 
 
 def networkd_not_enabled(facts: Facts) -> Iterator[Symptom]:
-    """Find that it runs, and won't after the next boot."""
-    unit = facts.unit(NETWORKD)
-    if facts.networkd_runs and unit and not unit.starts_at_boot:
+    """Find that nothing starts it at boot."""
+    unit = facts.services.unit(NETWORKD)
+    if unit and not unit.starts_at_boot:
         yield Symptom(
             "systemd-networkd does not start at boot",
             (f"systemctl enable {NETWORKD}",),
@@ -44,16 +44,14 @@ def networkd_not_enabled(facts: Facts) -> Iterator[Symptom]:
 
 def dispatcher_missing(facts: Facts) -> Iterator[Symptom]:
     """Find that the program is not there."""
-    if _PROGRAM not in facts.programs:
+    if _PROGRAM not in facts.services.programs:
         yield Symptom("networkd-dispatcher is not installed", (_INSTALL[is_arch(facts)],))
 
 
 def dispatcher_stopped(facts: Facts) -> Iterator[Symptom]:
-    """Find that it is there, and does not run."""
-    if _PROGRAM not in facts.programs or not facts.config:
-        return
-    unit = facts.unit(DISPATCHER)
-    running = facts.runs(_PROGRAM) or bool(unit and unit.active == "active")
+    """Find that it does not run."""
+    unit = facts.services.unit(DISPATCHER)
+    running = facts.services.runs(_PROGRAM) or bool(unit and unit.active == "active")
     if not running:
         yield Symptom(
             "networkd-dispatcher is not running",
@@ -63,9 +61,9 @@ def dispatcher_stopped(facts: Facts) -> Iterator[Symptom]:
 
 
 def dispatcher_not_enabled(facts: Facts) -> Iterator[Symptom]:
-    """Find that it runs, and won't after the next boot."""
-    unit = facts.unit(DISPATCHER)
-    if facts.config and unit and unit.active == "active" and not unit.starts_at_boot:
+    """Find that nothing starts it at boot."""
+    unit = facts.services.unit(DISPATCHER)
+    if unit and not unit.starts_at_boot:
         yield Symptom(
             "networkd-dispatcher does not start at boot",
             (f"systemctl enable {DISPATCHER}",),
@@ -85,9 +83,9 @@ def timer_stopped(facts: Facts) -> Iterator[Symptom]:
 
 
 def timer_not_enabled(facts: Facts) -> Iterator[Symptom]:
-    """Find that checks come, and won't after the next boot."""
+    """Find that nothing starts the checks at boot."""
     unit = _timer(facts)
-    if unit and unit.active == "active" and not unit.starts_at_boot:
+    if unit and not unit.starts_at_boot:
         yield Symptom(
             f"{TIMER} does not start at boot",
             (f"systemctl enable {TIMER}",),
@@ -96,9 +94,9 @@ def timer_not_enabled(facts: Facts) -> Iterator[Symptom]:
 
 
 def check_failed(facts: Facts) -> Iterator[Symptom]:
-    """Find that the last check that the timer started came to a bad end."""
-    unit = facts.unit(SERVICE)
-    if unit and unit.active == "failed" and not facts.hook_lacks:
+    """Find that the last check that the timer started failed."""
+    unit = facts.services.unit(SERVICE)
+    if unit and unit.active == "failed":
         yield Symptom(
             f"the last {SERVICE} failed", (f"journalctl -u {SERVICE} -n 20", "netfail-hooks check")
         )
@@ -107,41 +105,39 @@ def check_failed(facts: Facts) -> Iterator[Symptom]:
 def wait_online(facts: Facts) -> Iterator[Symptom]:
     """Find that every uplink is waited for at boot, or one of them by name."""
     if waits_for_all(facts):
-        told = "systemd-networkd-wait-online waits for every uplink, not for any one"
-        unit = facts.unit(WAIT_ONLINE)
-        if any((file.path, file.state) == (ONLINE_FILE, MISSING) for file in facts.files):
-            yield Symptom(told, (AGAIN, _RELOAD), safe=may_write(facts))
+        what = "systemd-networkd-wait-online waits for every uplink, not for any one"
+        unit = facts.services.unit(WAIT_ONLINE)
+        if any((file.path, file.state) == (ONLINE_FILE, MISSING) for file in facts.files.own):
+            yield Symptom(what, (AGAIN, _RELOAD), safe=may_write(facts))
         elif unit and unit.stale:
-            yield Symptom(told, (_RELOAD,), safe=True)
+            yield Symptom(what, (_RELOAD,), safe=True)
         else:  # a drop-in after ours says so
-            yield Symptom(told, (f"systemctl cat {WAIT_ONLINE}", f"systemctl edit {WAIT_ONLINE}"))
+            yield Symptom(what, (f"systemctl cat {WAIT_ONLINE}", f"systemctl edit {WAIT_ONLINE}"))
     for name in facts.uplinks:
-        one = facts.unit(f"systemd-networkd-wait-online@{name}.service")
-        if one and one.starts_at_boot and one.enabled != "static":
-            yield Symptom(f"{one.name} waits for {name} alone", (f"systemctl disable {one.name}",))
+        unit = facts.services.unit(f"systemd-networkd-wait-online@{name}.service")
+        if unit and unit.starts_at_boot and unit.enabled != "static":
+            what = f"{unit.name} waits for {name} alone"
+            yield Symptom(what, (f"systemctl disable {unit.name}",))
 
 
 def units_stale(facts: Facts) -> Iterator[Symptom]:
     """Find units of ours whose files were changed."""
-    stale = [name for name in (TIMER, SERVICE) if _is_stale(facts.unit(name))]
+    units = [facts.services.unit(name) for name in (TIMER, SERVICE)]
+    stale = [unit.name for unit in units if unit and unit.stale]
     if stale:
         yield Symptom(f"not read again since a change: {listed(stale)}", (_RELOAD,), safe=True)
 
 
 def _timer(facts: Facts) -> Unit | None:
-    """Return the timer if there is to be one; a missing file of ours is told as such."""
-    return facts.unit(TIMER) if facts.config and facts.config.interval else None
+    """Return the timer if there is to be one; where its file is missing, file-missing says so."""
+    return facts.services.unit(TIMER) if facts.config and facts.config.interval else None
 
 
-def _is_stale(unit: Unit | None) -> bool:
-    return bool(unit and unit.stale)
-
-
-def _start(facts: Facts, unit: str) -> tuple[str, ...]:
+def _start(facts: Facts, name: str) -> tuple[str, ...]:
     """Return the commands that start a unit, now and at boot; somebody masked it for a reason."""
-    found = facts.unit(unit)
-    first = (f"systemctl unmask {unit}",) if found and found.load == "masked" else ()
-    return (*first, f"systemctl enable --now {unit}")
+    unit = facts.services.unit(name)
+    first = (f"systemctl unmask {name}",) if unit and unit.load == "masked" else ()
+    return (*first, f"systemctl enable --now {name}")
 
 
 def _is_alone(facts: Facts) -> bool:
@@ -149,6 +145,6 @@ def _is_alone(facts: Facts) -> bool:
     return _is_startable(facts, NETWORKD) and not facts.managed_elsewhere
 
 
-def _is_startable(facts: Facts, unit: str) -> bool:
-    found = facts.unit(unit)
-    return bool(facts.config and found and found.load == "loaded")
+def _is_startable(facts: Facts, name: str) -> bool:
+    unit = facts.services.unit(name)
+    return bool(facts.config and unit and unit.load == "loaded")

@@ -28,7 +28,7 @@ def not_installed(facts: Facts) -> Iterator[Symptom]:
     if facts.installed or facts.config or facts.config_wrong:
         return
     names = facts.uplinks or ("eth0", "wlan0")
-    ranks = ["--primary", names[0], *(word for one in names[1:] for word in ("--backup", one))]
+    ranks = ["--primary", names[0], *(word for name in names[1:] for word in ("--backup", name))]
     yield Symptom(
         "netfail-hooks is not installed on this machine",
         (
@@ -51,59 +51,66 @@ def config_not_installed(facts: Facts) -> Iterator[Symptom]:
 
     To install it may take the machine into a bond, or out of one, or take an interface over.
     """
-    told = {place.path for place in facts.hooks}
-    odd = [one.path for one in facts.files if one.state in (NEW, STALE) and one.path not in told]
+    hooks = {place.path for place in facts.files.hooks}  # hook-missing lists those
+    odd = [f for f in facts.files.own if f.state in (NEW, STALE) and f.path not in hooks]
     if odd:
+        paths = [file.path for file in odd]
         yield Symptom(
-            f"install would make or remove, by {CONFIG} as it is now: {listed(odd)}",
+            f"install would make or remove, by {CONFIG} as it is now: {listed(paths)}",
             ("netfail-hooks install --dry-run", "netfail-hooks install"),
+            about=tuple(file.role for file in odd),
         )
 
 
 def hook_missing(facts: Facts) -> Iterator[Symptom]:
     """Find states for which there is no hook."""
-    lost = [place.path for place in facts.hooks if place.mode is None]
-    if lost and facts.config:
+    lost = [place.path for place in facts.files.hooks if place.mode is None]
+    if lost:
         yield Symptom(f"no hook at {listed(lost)}", (AGAIN,), safe=may_write(facts))
 
 
 def hook_skipped(facts: Facts) -> Iterator[Symptom]:
     """Find hooks and directories that the dispatcher passes over (its ``check_perms``)."""
-    odd = [place for place in facts.hooks if place.mode is not None and not place.serves]
+    odd = [place for place in facts.files.hooks if place.mode is not None and not place.serves]
     if not odd:
         return
-    told = [f"{p.path} (mode {p.mode or 0:04o}, owner {p.owner[0]}:{p.owner[1]})" for p in odd]
+    shown = [f"{p.path} (mode {p.mode or 0:04o}, owner {p.owner[0]}:{p.owner[1]})" for p in odd]
     paths = shlex.join(place.path for place in odd)
     fix = [f"chown root:root {paths}"] if any(p.owner != (0, 0) for p in odd) else []
     fix.append(f"chmod 0755 {paths}")
-    yield Symptom(f"networkd-dispatcher skips {listed(told)}", tuple(fix), safe=True)
+    yield Symptom(f"networkd-dispatcher skips {listed(shown)}", tuple(fix), safe=True)
 
 
 def hook_broken(facts: Facts) -> Iterator[Symptom]:
     """Find hooks whose Python or package is gone."""
-    if facts.hook_lacks:
+    if facts.files.hook_lacks:
         yield Symptom(
-            f"the hooks start {facts.hook_lacks}, which is not there",
+            f"the hooks start {facts.files.hook_lacks}, which is not there",
             (AGAIN,),
             safe=may_write(facts),
         )
 
 
 def file_missing(facts: Facts) -> Iterator[Symptom]:
-    """Find files of ours that are gone, unless another rule tells of them and what follows."""
-    told = {place.path for place in facts.hooks}
+    """Find files of ours that are gone, but for those whose lack has a rule of its own."""
+    others = {place.path for place in facts.files.hooks}
     if waits_for_all(facts):
-        told.add(ONLINE_FILE)
-    if facts.unit(TIMER):
-        told.add(WANTED)  # "not enabled" means just that
-    lost = [f.path for f in facts.files if f.state == MISSING and f.path not in told]
+        others.add(ONLINE_FILE)
+    if facts.services.unit(TIMER):
+        others.add(WANTED)  # "not enabled" means just that
+    lost = [f for f in facts.files.own if f.state == MISSING and f.path not in others]
     if lost:
-        yield Symptom(f"missing since install: {listed(lost)}", (AGAIN,), safe=may_write(facts))
+        yield Symptom(
+            f"missing since install: {listed([file.path for file in lost])}",
+            (AGAIN,),
+            safe=may_write(facts),
+            about=tuple(file.role for file in lost),
+        )
 
 
 def file_changed(facts: Facts) -> Iterator[Symptom]:
     """Find files of ours that somebody has edited: theirs to decide on, so never safe."""
-    odd = [file.path for file in facts.files if file.state == CHANGED]
+    odd = [file.path for file in facts.files.own if file.state == CHANGED]
     if odd:
         yield Symptom(
             f"changed since install: {listed(odd)}", ("netfail-hooks install --dry-run", AGAIN)
@@ -112,7 +119,7 @@ def file_changed(facts: Facts) -> Iterator[Symptom]:
 
 def timer_outdated(facts: Facts) -> Iterator[Symptom]:
     """Find a timer that was written for another interval than the config's."""
-    if facts.config and not facts.timer_interval_kept:
+    if facts.config and not facts.files.timer_interval_kept:
         yield Symptom(
             f"the timer is not the one for check.interval = {facts.config.interval}",
             (AGAIN,),
@@ -122,15 +129,15 @@ def timer_outdated(facts: Facts) -> Iterator[Symptom]:
 
 def old_systemd(facts: Facts) -> Iterator[Symptom]:
     """Find an option that our files use and this networkd ignores."""
-    has = facts.networkd_version
-    unknown = [option for since, option in _NEEDS if 0 < has < since]
+    version = facts.services.networkd_version
+    unknown = ", ".join(option for since, option in _NEEDS if 0 < version < since)
     if unknown:
-        told = ", ".join(unknown)
-        yield Symptom(f"systemd {has} does not know {told}; 249 does", (_UPGRADE[is_arch(facts)],))
+        what = f"systemd {version} does not know {unknown}; 249 does"
+        yield Symptom(what, (_UPGRADE[is_arch(facts)],))
 
 
 def old_kernel(facts: Facts) -> Iterator[Symptom]:
     """Find a kernel that can't mark an address."""
-    if (0, 0) < facts.kernel < _KERNEL:
-        has = ".".join(str(one) for one in facts.kernel)
-        yield Symptom(f"Linux {has} is older than 5.18", (_UPGRADE[is_arch(facts)],))
+    if (0, 0) < facts.kernel.release < _KERNEL:
+        version = ".".join(map(str, facts.kernel.release))
+        yield Symptom(f"Linux {version} is older than 5.18", (_UPGRADE[is_arch(facts)],))

@@ -13,7 +13,7 @@ _NAMED = 3  # paths that a line names before it counts
 
 def is_arch(facts: Facts) -> bool:
     """Tell whether packages come by pacman; as in install.sh, apt-get goes first."""
-    return "pacman" in facts.programs and "apt-get" not in facts.programs
+    return "pacman" in facts.services.programs and "apt-get" not in facts.services.programs
 
 
 def listed(texts: Sequence[str]) -> str:
@@ -27,14 +27,14 @@ def may_write(facts: Facts) -> bool:
     """Tell whether to install again overwrites nothing that somebody has edited.
 
     Nor may it do what only a person should decide on: another config than the installed one, or
-    a bond made anew, as with each new device file.
+    a bond made again, as with each new device file.
     """
-    theirs = any(one.state != MISSING or one.path.endswith(".netdev") for one in facts.files)
-    return facts.config is not None and facts.compared and not theirs
+    theirs = any(file.state != MISSING or file.path.endswith(".netdev") for file in facts.files.own)
+    return facts.config is not None and facts.files.compared and not theirs
 
 
 def waits_for_all(facts: Facts) -> bool:
     """Tell whether a boot waits until every uplink is there, a dead one for two minutes."""
-    unit = facts.unit(WAIT_ONLINE)
+    unit = facts.services.unit(WAIT_ONLINE)
     waits = bool(unit and unit.starts_at_boot and "--any" not in unit.command.split())
     return waits and facts.config is not None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from netfail_hooks.demo.story import COLUMNS, Chapter, Outcome
-from netfail_hooks.demo.text import Look, chapter, head, summary
+from netfail_hooks.demo.text import head, strips, summary
 from netfail_hooks.lab.namespaces import _refused
 
 _WELL = Outcome(
     "cable out", moved_ms=12, sent=900, lost=1, outage_ms=7.2, stall_ms=3.4, connections=2, alive=2
 )
 _HALF = COLUMNS // 2
-_TOLD = Chapter(
+_CHAPTER = Chapter(
     "The cable",
     (_WELL,),
     100.0,
@@ -22,7 +22,7 @@ _TOLD = Chapter(
 
 
 def test_strips_show_who_carried_the_traffic_and_what_was_lost() -> None:
-    _, first, second, lost, scale = chapter(_TOLD, Look())
+    _, first, second, lost, scale = strips(_CHAPTER)
     assert first.split() == ["eth0", "#" * _HALF + "." * _HALF]
     assert second.split() == ["wlan0", "." * _HALF + "#" * _HALF]
     assert lost.split() == ["lost", "." * _HALF + "x" + "." * (_HALF - 1)]
@@ -31,22 +31,22 @@ def test_strips_show_who_carried_the_traffic_and_what_was_lost() -> None:
 
 
 def test_blocks_and_colours_only_where_they_can_be_shown() -> None:
-    fine = "\n".join(chapter(_TOLD, Look(colour=True, unicode=True)))
+    fine = "\n".join(strips(_CHAPTER, colour=True, utf8=True))
     assert "█" in fine
     assert "\033[31m" in fine
-    plain = "\n".join(chapter(_TOLD, Look()))
+    plain = "\n".join(strips(_CHAPTER))
     assert plain.isascii()
     assert "\033" not in plain
 
 
 def test_the_table_has_each_act_and_names_what_went_wrong() -> None:
     never = Outcome("router dead", -1, 900, 900, 9000.0, 9000.0, connections=2, alive=1)
-    lines = summary([_TOLD, Chapter("The router", (never,), 1.0, {}, ())], "sudo ./install.sh")
+    lines = summary([_CHAPTER, Chapter("The router", (never,), 1.0, {}, ())], "sudo ./install.sh")
     assert any("12 ms" in line and "1 of 900" in line and "2 of 2 alive" in line for line in lines)
     assert any("never" in line and "1 of 2 alive" in line for line in lines)
     assert "Next: sudo ./install.sh --primary eth0 --backup wlan0 --dry-run" in lines
     assert lines[-1] == "NOT WELL: The router: router dead"
-    assert not [line for line in summary([_TOLD], "") if line.startswith("NOT WELL")]
+    assert not [line for line in summary([_CHAPTER], "") if line.startswith("NOT WELL")]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from netfail_hooks.cli import doctor
 from netfail_hooks.config.cache import load
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import fix as doctor_fix
+from netfail_hooks.doctor import kernel as doctor_kernel
 from netfail_hooks.doctor import machine as doctor_machine
 from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import BondSeen, OwnFile, Process, Symptom, Unit
@@ -27,24 +28,24 @@ from netfail_hooks.networkd import networkctl
 from netfail_hooks.values import plain, replace
 from tests.support import ROOT
 from tests.support.machine import Machine
-from tests.unit.doctor.test_rules import BARE, HEALTHY
+from tests.unit.doctor.test_rules import BARE, HEALTHY, but
 
 _PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
-_ILL = replace(
+_ILL = but(
     HEALTHY,
     processes=(),
-    kernel=(5, 4),
+    release=(5, 4),
     unknown=("a thing: run as root",),
     units=tuple(
         replace(unit, active="inactive") if "dispatcher" in unit.name else unit
-        for unit in HEALTHY.units or ()
+        for unit in HEALTHY.services.units or ()
     ),
 )
 
 _TOLD = """\
 1.  BROKEN  networkd-dispatcher is not running [dispatcher-stopped]
     why     no event reaches the hooks: addresses are not announced, and what
-            networkd does to routes is mended only by the next check
+            networkd does to routes is put right only by the next check
     --fix   systemctl enable --now networkd-dispatcher.service
 
 2.  WEAK    Linux 5.4 is older than 5.18 [old-kernel]
@@ -65,7 +66,9 @@ def machine(tmp_path: Path) -> Machine:
 
 def _files(machine: Machine) -> tuple[OwnFile, ...]:
     unknown: list[str] = []
-    found, compared = own_files.own_files(machine.paths, load(machine.paths), unknown)
+    found, compared = own_files.own_files(
+        machine.paths, load(machine.paths), doctor_files.hooks(machine.paths), unknown
+    )
     assert (compared, unknown) == (True, [])
     return found
 
@@ -91,7 +94,7 @@ def test_install_gets_ahead_of_a_file_that_shadows_ours(machine: Machine) -> Non
     machine.write("/etc/systemd/network/05-x.network", "[Match]\nName=eth0\n[Network]\nDHCP=yes\n")
     unknown: list[str] = []
     (other,) = doctor_files.networks(machine.paths, ("eth0",), unknown)
-    (found,) = report(replace(HEALTHY, networks=(other,))).findings
+    (found,) = report(but(HEALTHY, networks=(other,))).findings
     assert found.fix == ("netfail-hooks install --yes",)
     machine.install("--yes")
     (ours,) = doctor_files.networks(machine.paths, ("eth0",), unknown)
@@ -134,9 +137,7 @@ def test_the_json_keys_are_those_documented() -> None:
 
 
 def test_only_safe_commands_are_run_each_once() -> None:
-    twice = report(
-        replace(HEALTHY, files=(OwnFile("/a", "missing"),), hook_lacks="/py", kernel=(5, 4))
-    )
+    twice = report(but(HEALTHY, own=(OwnFile("/a", "missing"),), hook_lacks="/py", release=(5, 4)))
     assert [one.safe for one in twice.findings] == [True, True, False]
     assert doctor_fix.commands(twice.findings) == ("netfail-hooks install --yes",)
     assert Symptom("x", ("reboot",)).safe is False
@@ -160,7 +161,7 @@ def test_dry_run_alone_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "status"), [(HEALTHY, 0), (_ILL, 1), (BARE, 2), (replace(BARE, config_wrong="x"), 2)]
+    ("facts", "status"), [(HEALTHY, 0), (_ILL, 1), (BARE, 2), (but(BARE, config_wrong="x"), 2)]
 )
 def test_the_exit_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, facts: object, status: int
@@ -204,7 +205,9 @@ def test_without_the_manifest_what_is_gone_is_known_and_what_changed_is_not(
     Path(machine.paths.manifest).write_text("{}")
     os.unlink(f"{machine.root}/etc/sysctl.d/60-netfail-hooks.conf")
     unknown: list[str] = []
-    found, compared = own_files.own_files(machine.paths, load(machine.paths), unknown)
+    found, compared = own_files.own_files(
+        machine.paths, load(machine.paths), doctor_files.hooks(machine.paths), unknown
+    )
     assert found == (OwnFile("/etc/sysctl.d/60-netfail-hooks.conf", "missing"),)
     assert not compared
     assert "cannot make sense of it" in unknown[0]
@@ -248,8 +251,8 @@ def test_an_edit_that_would_make_a_bond_is_never_safe(machine: Machine) -> None:
             f"{_D}-eth0.network": "stale",
             f"{_D}-wlan0.network": "stale",
         }
-        for facts in (HEALTHY, replace(HEALTHY, hook_lacks="/py", timer_interval_kept=False)):
-            told = report(replace(facts, config=config, files=found)).findings
+        for facts in (HEALTHY, but(HEALTHY, hook_lacks="/py", timer_interval_kept=False)):
+            told = report(but(facts, config=config, own=found)).findings
             assert told[0].code == "config-not-installed"
             assert told[0].fix == ("netfail-hooks install --dry-run", "netfail-hooks install")
             assert doctor_fix.commands(told) == ()
@@ -257,7 +260,7 @@ def test_an_edit_that_would_make_a_bond_is_never_safe(machine: Machine) -> None:
         machine.install("--yes")
         assert _files(machine) == ()
         os.unlink(f"{machine.root}{_D}-bond0.netdev")
-        (gone,) = report(replace(HEALTHY, config=config, files=_files(machine))).findings[:1]
+        (gone,) = report(but(HEALTHY, config=config, own=_files(machine))).findings[:1]
         assert (gone.code, gone.safe) == ("file-missing", False)
         # And out of it again: the manifest still has the bond's files in the second round.
         _edit(machine, 'mode = "bond"', 'mode = "routes"')
@@ -354,7 +357,7 @@ def test_the_timer_is_compared_with_the_config(machine: Machine) -> None:
 
 
 def test_bonds_and_settings_from_the_kernels_files(machine: Machine) -> None:
-    assert doctor_files.bonds(machine.paths) == ()
+    assert doctor_kernel.bonds(machine.paths) == ()
     for key, text in {
         "mode": "balance-rr 0\n",
         "fail_over_mac": "none 0\n",
@@ -363,13 +366,13 @@ def test_bonds_and_settings_from_the_kernels_files(machine: Machine) -> None:
         "arp_ip_target": "\n",
     }.items():
         machine.write(f"/sys/class/net/bond7/bonding/{key}", text)
-    assert doctor_files.bonds(machine.paths) == (
+    assert doctor_kernel.bonds(machine.paths) == (
         BondSeen("bond7", "balance-rr", "none", 0, (), ("eth0",)),
     )
     conf = "/proc/sys/net/ipv4/conf"
     for name, setting in (("all", 1), ("eth0", 2), ("wlan0", 0)):
         machine.write(f"{conf}/{name}/arp_ignore", f"{setting}\n")
-    assert doctor_files.arp_ignore(machine.paths, ("eth0", "wlan0", "gone0")) == (
+    assert doctor_kernel.arp_ignore(machine.paths, ("eth0", "wlan0", "gone0")) == (
         ("ipv4/conf/eth0/arp_ignore", 2),
         ("ipv4/conf/all/arp_ignore", 1),
         ("ipv4/conf/all/arp_ignore", 1),

@@ -11,7 +11,7 @@ from netfail_hooks.install.units import TIMER
 from netfail_hooks.policy.facts import Sysctl
 from netfail_hooks.values import replace
 from tests.support.world import World, config_of
-from tests.unit.doctor.test_rules import BONDED, HEALTHY, routes
+from tests.unit.doctor.test_rules import BONDED, HEALTHY, but, routes
 
 Case = tuple[dict[str, object], str, tuple[str, ...]]
 
@@ -23,7 +23,7 @@ _CHECK = "netfail-hooks check"
 _ANEW = "netfail-hooks install --mode bond --primary eth0 --backup wlan0"
 _WAY, _OTHER_WAY = ("eth0", 100, "192.168.1.1"), ("wlan0", 600, "192.168.1.1")
 _OWN_WAY = NetworkFile("eth0", "/etc/eth0.network")
-_NO_WAY = NetworkFile("wlan0", "/etc/my wlan0.network", leads_out=False)
+_NO_WAY = NetworkFile("wlan0", "/etc/my wlan0.network", has_default_route=False)
 _CABLES = BondSeen("bond7", fail_over_mac="none", slaves=("eth0", "eth3"))
 _BOTH = BondSeen("bond7", slaves=("eth0", "wlan0"))
 _OURS = BondSeen("bond0", slaves=("eth0", "wlan0"))
@@ -31,7 +31,7 @@ _LONE = BondSeen("bond0", slaves=("eth0",))
 
 
 def _lost(count: int) -> dict[str, object]:
-    return {"files": tuple(OwnFile(f"/etc/{one}", "missing") for one in range(count))}
+    return {"own": tuple(OwnFile(f"/etc/{one}", "missing") for one in range(count))}
 
 
 def _set_anew(name: str) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ _SETUP: list[Case] = [
         ("netfail-hooks install --primary IF --backup IF",),
     ),
     (
-        {"files": (OwnFile("/etc/a", "new"), OwnFile("/etc/b", "stale"))},
+        {"own": (OwnFile("/etc/a", "new"), OwnFile("/etc/b", "stale"))},
         (
             "install would make or remove, by /etc/netfail-hooks/config.toml as it is now: "
             "/etc/a, /etc/b"
@@ -82,7 +82,7 @@ _SETUP: list[Case] = [
     (_lost(3), "missing since install: /etc/0, /etc/1, /etc/2", (AGAIN,)),
     (_lost(4), "missing since install: /etc/0, /etc/1, /etc/2 and 1 more", (AGAIN,)),
     (
-        {"files": (OwnFile("/etc/a", "changed"),)},
+        {"own": (OwnFile("/etc/a", "changed"),)},
         "changed since install: /etc/a",
         (_DRY_RUN, AGAIN),
     ),
@@ -103,10 +103,10 @@ _SETUP: list[Case] = [
         "systemd 243 does not know RouteMetric=; 249 does",
         (_FULL_UPGRADE,),
     ),
-    ({"kernel": (0, 1)}, "Linux 0.1 is older than 5.18", (_FULL_UPGRADE,)),
-    ({"kernel": (1, 0)}, "Linux 1.0 is older than 5.18", (_FULL_UPGRADE,)),
+    ({"release": (0, 1)}, "Linux 0.1 is older than 5.18", (_FULL_UPGRADE,)),
+    ({"release": (1, 0)}, "Linux 1.0 is older than 5.18", (_FULL_UPGRADE,)),
     (
-        {"kernel": (5, 4), "programs": ("networkd-dispatcher", "pacman")},
+        {"release": (5, 4), "programs": ("networkd-dispatcher", "pacman")},
         "Linux 5.4 is older than 5.18",
         ("pacman -Syu",),
     ),
@@ -269,7 +269,7 @@ _BOND: list[Case] = [
 def test_a_finding_of_a_bond_and_how_it_is_mended(
     changes: dict[str, object], what: str, fix: tuple[str, ...]
 ) -> None:
-    (found,) = diagnose(replace(BONDED, **changes))
+    (found,) = diagnose(but(BONDED, **changes))
     assert (found.what, found.fix) == (what, fix)
 
 
@@ -277,19 +277,19 @@ def test_a_finding_of_a_bond_and_how_it_is_mended(
 def test_a_finding_and_how_it_is_mended(
     changes: dict[str, object], what: str, fix: tuple[str, ...]
 ) -> None:
-    (found,) = diagnose(replace(HEALTHY, **changes))
+    (found,) = diagnose(but(HEALTHY, **changes))
     assert (found.what, found.fix) == (what, fix)
 
 
 def test_nobody_configured_an_order_of_equal_routes() -> None:
     equal = routes(("eth0", 0, "192.168.1.1"), ("wlan0", 0, "192.168.1.1"))
-    found = diagnose(replace(HEALTHY, config=None, installed=False, observed=equal))[1]
+    found = diagnose(but(HEALTHY, config=None, installed=False, observed=equal))[1]
     assert found.what == "IPv4 default routes of eth0 and wlan0 both have metric 0"
     assert found.fix == (AGAIN,)
 
 
 def test_a_file_that_leads_nowhere_is_named_before_anything_is_installed() -> None:
-    bare = replace(
+    bare = but(
         HEALTHY,
         config=None,
         installed=False,
@@ -303,7 +303,7 @@ def test_a_file_that_leads_nowhere_is_named_before_anything_is_installed() -> No
 
 def test_of_routes_ahead_of_ours_it_is_not_told_that_they_are_equal() -> None:
     low = routes(("eth0", 50, "192.168.1.1"), ("wlan0", 50, "192.168.1.1"))
-    found = diagnose(replace(HEALTHY, observed=low))
+    found = diagnose(but(HEALTHY, observed=low))
     assert [one.code for one in found] == ["metric-too-low", "metric-too-low"]
 
 
@@ -328,7 +328,7 @@ def test_of_routes_ahead_of_ours_it_is_not_told_that_they_are_equal() -> None:
     ],
 )
 def test_what_is_no_fault(facts: Facts, changes: dict[str, object]) -> None:
-    assert diagnose(replace(facts, **changes)) == ()
+    assert diagnose(but(facts, **changes)) == ()
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_what_is_no_fault(facts: Facts, changes: dict[str, object]) -> None:
     ],
 )
 def test_a_bond_that_was_never_made_is_not_missed(file: OwnFile, codes: list[str]) -> None:
-    found = diagnose(replace(BONDED, bonds=(), files=(file,)))
+    found = diagnose(but(BONDED, bonds=(), own=(file,)))
     assert [one.code for one in found] == codes
 
 
@@ -355,8 +355,8 @@ def test_a_bond_that_was_never_made_is_not_missed(file: OwnFile, codes: list[str
 def test_no_other_file_is_in_our_way_where_ours_is_gone(
     name: str, state: str, codes: list[str]
 ) -> None:
-    shadowed = replace(HEALTHY, networks=(NetworkFile("eth0", "/run/a", ours=False),))
-    found = diagnose(replace(shadowed, files=(OwnFile(f"/e/1-netfail-{name}.network", state),)))
+    shadowed = but(HEALTHY, networks=(NetworkFile("eth0", "/run/a", ours=False),))
+    found = diagnose(but(shadowed, own=(OwnFile(f"/e/1-netfail-{name}.network", state),)))
     assert [one.code for one in found] == codes
 
 
@@ -365,7 +365,7 @@ def test_names_are_found_while_one_uplink_of_several_with_name_servers_lives() -
     world = World(config_of(*names), families=(4,))
     world.event("eth0", "no-carrier")
     dns = (("eth0", ("9.9.9.9",)), ("wlan0", ("1.1.1.1", "9.9.9.9")))
-    facts = replace(HEALTHY, uplinks=names, config=world.config, observed=world.look(), dns=dns)
+    facts = but(HEALTHY, uplinks=names, config=world.config, observed=world.look(), dns=dns)
     (found,) = diagnose(facts)
     assert found.code == "dns-one-uplink"
     assert found.what == "systemd-resolved knows name servers of eth0 and wlan0 alone"
@@ -373,8 +373,8 @@ def test_names_are_found_while_one_uplink_of_several_with_name_servers_lives() -
 
 
 def _with(unit: Unit) -> Facts:
-    others = [one for one in HEALTHY.units or () if one.name != unit.name]
-    return replace(HEALTHY, units=(*others, unit))
+    others = [one for one in HEALTHY.services.units or () if one.name != unit.name]
+    return but(HEALTHY, units=(*others, unit))
 
 
 def test_a_stopped_timer_is_read_again_and_started() -> None:

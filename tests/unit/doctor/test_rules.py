@@ -12,10 +12,13 @@ from netfail_hooks.doctor.facts import (
     WAIT_ONLINE,
     BondSeen,
     Facts,
+    Files,
+    Kernel,
     NetworkFile,
     OwnFile,
     Place,
     Process,
+    Services,
     Unit,
 )
 from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
@@ -23,7 +26,7 @@ from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER, WANTED
 from netfail_hooks.policy.facts import Route, Sysctl
-from netfail_hooks.values import replace
+from netfail_hooks.values import fields, replace
 from tests.support import ROOT
 from tests.support.world import World, config_of
 
@@ -46,20 +49,34 @@ _ALL = tuple(
 HEALTHY = Facts(
     uplinks=("eth0", "wlan0"),
     config=_CONFIG,
-    observed=_SEEN,
-    states=(("eth0", "routable", "configured"), ("wlan0", "routable", "configured")),
-    networkd_version=252,
-    kernel=(6, 1),
-    units=tuple(_UNITS.values()),
-    processes=(Process("systemd-networkd", 1), Process("networkd-dispatcher", 2)),
-    programs=("networkd-dispatcher", "wpa_supplicant"),
-    hooks=(Place(f"{_D}/routable.d"), Place(f"{_D}/routable.d/{HOOK}")),
-    networks=_ALL,
-    arp_ignore=(("ipv4/conf/all/arp_ignore", 0), ("ipv4/conf/all/arp_ignore", 1)),
-    dns=(("", ()), ("eth0", ("192.168.1.1",)), ("wlan0", ("192.168.1.1",))),
+    services=Services(
+        units=tuple(_UNITS.values()),
+        processes=(Process("systemd-networkd", 1), Process("networkd-dispatcher", 2)),
+        programs=("networkd-dispatcher", "wpa_supplicant"),
+        networkd_version=252,
+        states=(("eth0", "routable", "configured"), ("wlan0", "routable", "configured")),
+        dns=(("", ()), ("eth0", ("192.168.1.1",)), ("wlan0", ("192.168.1.1",))),
+    ),
+    files=Files(hooks=(Place(f"{_D}/routable.d"), Place(f"{_D}/routable.d/{HOOK}")), networks=_ALL),
+    kernel=Kernel(
+        observed=_SEEN,
+        release=(6, 1),
+        arp_ignore=(("ipv4/conf/all/arp_ignore", 0), ("ipv4/conf/all/arp_ignore", 1)),
+    ),
 )
-BONDED = replace(HEALTHY, config=_BONDED, bonds=(_BOND,), networks=())
-BARE = Facts(uplinks=(), installed=False, programs=("networkd-dispatcher",))
+
+
+def but(facts: Facts, **changes: object) -> Facts:
+    """Return facts with these changed, each in the group that has it."""
+    for group in ("services", "files", "kernel"):
+        inside = getattr(facts, group)
+        here = {name: changes.pop(name) for name in fields(inside) if name in changes}
+        facts = replace(facts, **{group: replace(inside, **here)})
+    return replace(facts, **changes)
+
+
+BONDED = but(HEALTHY, config=_BONDED, bonds=(_BOND,), networks=())
+BARE = Facts(uplinks=(), installed=False, services=Services(programs=("networkd-dispatcher",)))
 
 
 def _unit(name: str, **changes: object) -> tuple[Unit, ...]:
@@ -94,8 +111,8 @@ _CHANGED = OwnFile(_OURS, "changed")
 _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ("config-wrong", False, {"config": None, "config_wrong": "uplink: no"}, "uplink: no"),
     ("config-wrong", False, {"config": None}, "config.toml is gone"),
-    ("config-not-installed", False, {"files": (OwnFile(_OURS, "new"),)}, _OURS),
-    ("config-not-installed", False, {"files": (OwnFile(_OURS, "stale"),), "networks": ()}, _OURS),
+    ("config-not-installed", False, {"own": (OwnFile(_OURS, "new"),)}, _OURS),
+    ("config-not-installed", False, {"own": (OwnFile(_OURS, "stale"),), "networks": ()}, _OURS),
     ("networkd-stopped", True, {"networkd_runs": False}, "systemd-networkd is not running"),
     ("networkd-stopped", False, {"networkd_runs": False, "units": None}, "not running"),
     (
@@ -122,11 +139,11 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ("hook-skipped", True, {"hooks": (Place(f"{_D}/off.d", 0o775),)}, "mode 0775, owner 0:0"),
     ("hook-skipped", True, {"hooks": (Place(f"{_D}/off.d", owner=(0, 5)),)}, "owner 0:5"),
     ("hook-broken", True, {"hook_lacks": "/usr/bin/python3.9"}, "/usr/bin/python3.9"),
-    ("file-missing", True, {"files": (_LOST,)}, _SYSCTL_FILE),
+    ("file-missing", True, {"own": (_LOST,)}, _SYSCTL_FILE),
     (
         "file-missing",
         False,
-        {"files": (OwnFile("/etc/10-netfail-bond0.netdev", "missing"),)},
+        {"own": (OwnFile("/etc/10-netfail-bond0.netdev", "missing"),)},
         "bond0",
     ),
     (
@@ -232,7 +249,7 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     (
         "timer-not-enabled",
         True,
-        {"units": _unit(TIMER, enabled="disabled"), "files": (OwnFile(WANTED, "missing"),)},
+        {"units": _unit(TIMER, enabled="disabled"), "own": (OwnFile(WANTED, "missing"),)},
         "at boot",
     ),
     ("arp-ignore", False, {"arp_ignore": (("ipv4/conf/all/arp_ignore", 2),)}, "arp_ignore is 2"),
@@ -250,7 +267,7 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         True,
         {
             "units": _unit(WAIT_ONLINE, command="/lib/wait-online"),
-            "files": (OwnFile(ONLINE_FILE, "missing"),),
+            "own": (OwnFile(ONLINE_FILE, "missing"),),
         },
         "every",
     ),
@@ -262,8 +279,8 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ),
     ("units-stale", True, {"units": _unit(TIMER, stale=True)}, TIMER),
     ("timer-outdated", True, {"timer_interval_kept": False}, "check.interval = 5"),
-    ("file-changed", False, {"files": (_CHANGED,)}, _OURS),
-    ("old-kernel", False, {"kernel": (5, 17)}, "5.17"),
+    ("file-changed", False, {"own": (_CHANGED,)}, _OURS),
+    ("old-kernel", False, {"release": (5, 17)}, "5.17"),
 ]
 _BOND_CASES: list[tuple[str, bool, BondSeen | None, str]] = [
     ("bond-missing", False, None, "no bond0"),
@@ -287,7 +304,7 @@ def test_one_thing_wrong_is_one_finding(
     changes: dict[str, object],
     told: str,
 ) -> None:
-    (found,) = diagnose(replace(HEALTHY, **changes))
+    (found,) = diagnose(but(HEALTHY, **changes))
     assert (found.code, found.safe) == (code, safe), found
     assert told in found.what
     assert found.fix
@@ -300,7 +317,7 @@ def test_one_thing_wrong_with_a_bond(
     bond: BondSeen | None,
     told: str,
 ) -> None:
-    (found,) = diagnose(replace(BONDED, bonds=(bond,) if bond else ()))
+    (found,) = diagnose(but(BONDED, bonds=(bond,) if bond else ()))
     assert (found.code, found.safe) == (code, safe), found
     assert told in found.what
 
@@ -318,8 +335,8 @@ _FINE: list[dict[str, object]] = [
         )
     },
     {"networkd_version": 249},
-    {"networkd_version": 0, "kernel": (0, 0)},
-    {"kernel": (5, 18)},
+    {"networkd_version": 0, "release": (0, 0)},
+    {"release": (5, 18)},
     {
         "states": (("eth0", "routable", "configuring"), ("wlan0", "off", "configuring")),
         "observed": routes(_WAY),
@@ -337,18 +354,24 @@ _FINE: list[dict[str, object]] = [
         "wireless": ("wlan0",),
         "observed": links(carrier=False),
         "states": (),
-        "processes": (*HEALTHY.processes, Process("wpa_supplicant", 9, ("x", "-i", "wlan0"))),
+        "processes": (
+            *HEALTHY.services.processes,
+            Process("wpa_supplicant", 9, ("x", "-i", "wlan0")),
+        ),
     },
     {
         "wireless": ("wlan0",),
         "observed": links(carrier=False),
         "states": (),
-        "processes": (*HEALTHY.processes, Process("wpa_supplicant", 9, ("x", "-B", "-iwlan0"))),
+        "processes": (
+            *HEALTHY.services.processes,
+            Process("wpa_supplicant", 9, ("x", "-B", "-iwlan0")),
+        ),
     },
     {
         "wireless": ("wlan0",),
         "observed": links(carrier=False),
-        "processes": (*HEALTHY.processes, Process("iwd", 9)),
+        "processes": (*HEALTHY.services.processes, Process("iwd", 9)),
     },
     {
         "wireless": ("wlan0",),
@@ -368,12 +391,12 @@ _FINE: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("changes", _FINE)
 def test_what_is_no_fault_is_not_called_one(changes: dict[str, object]) -> None:
-    assert diagnose(replace(HEALTHY, **changes)) == ()
+    assert diagnose(but(HEALTHY, **changes)) == ()
 
 
 def test_a_bond_of_the_users_own_is_judged_where_an_uplink_is_in_it() -> None:
     howto = BondSeen("bond0", "balance-rr", "none", 0, (), ("eth0", "wlan0"))
-    found = diagnose(replace(HEALTHY, bonds=(howto,)))
+    found = diagnose(but(HEALTHY, bonds=(howto,)))
     assert [(one.code, one.safe) for one in found] == [("bond-mode", False)]
     assert "--mode bond --primary eth0 --backup wlan0" in found[0].fix[0]
 
@@ -389,7 +412,7 @@ def test_not_installed_comes_first_and_nothing_is_mended(
     uplinks: tuple[str, ...], fix: str
 ) -> None:
     found = diagnose(
-        replace(
+        but(
             HEALTHY,
             config=None,
             installed=False,
@@ -407,37 +430,37 @@ def test_not_installed_comes_first_and_nothing_is_mended(
 
 def test_an_uninstalled_machine_with_how_tos_two_files() -> None:
     observed = routes(("eth0", 0, "192.168.1.1"), ("wlan0", 0, "192.168.1.1"))
-    facts = replace(HEALTHY, config=None, installed=False, observed=observed)
+    facts = but(HEALTHY, config=None, installed=False, observed=observed)
     assert [one.code for one in diagnose(facts)] == ["not-installed", "metric-equal"]
     assert [one.code for one in diagnose(BARE)] == ["not-installed"]
 
 
 def test_the_cause_is_told_and_what_follows_from_it_is_not() -> None:
-    ours = replace(
+    ours = but(
         HEALTHY,
         networks=(NetworkFile("eth0", "/etc/a", ours=False),),
-        files=(OwnFile(_OURS, "missing"),),
+        own=(OwnFile(_OURS, "missing"),),
     )
     assert [one.code for one in diagnose(ours)] == ["file-missing"]
-    off = replace(HEALTHY, networkd_runs=False, states=(("eth0", "", "unmanaged"),))
+    off = but(HEALTHY, networkd_runs=False, states=(("eth0", "", "unmanaged"),))
     assert [one.code for one in diagnose(off)] == ["networkd-stopped"]
     unmanaged = NetworkFile("eth0", "/etc/a", ours=False, unmanaged=True)
-    shadowed = replace(HEALTHY, networks=(unmanaged,), states=(("eth0", "", "unmanaged"),))
+    shadowed = but(HEALTHY, networks=(unmanaged,), states=(("eth0", "", "unmanaged"),))
     assert [one.code for one in diagnose(shadowed)] == ["file-shadowed"]
 
 
 def test_networkd_is_not_started_beside_another_manager() -> None:
     names = ("eth0", "wlan0")
-    both = replace(
+    both = but(
         HEALTHY,
         managed_elsewhere=tuple(("NetworkManager", name) for name in names),
         states=tuple((name, "routable", "unmanaged") for name in names),
     )
     assert [one.code for one in diagnose(both)] == ["foreign-manager"]
-    off = replace(
+    off = but(
         both, networkd_runs=False, units=_unit(NETWORKD, active="inactive", enabled="disabled")
     )
-    found = [*diagnose(off), *diagnose(replace(off, networkd_runs=True))]
+    found = [*diagnose(off), *diagnose(but(off, networkd_runs=True))]
     assert [(one.code, one.safe) for one in found] == [
         ("foreign-manager", False),
         ("networkd-stopped", False),
@@ -458,11 +481,11 @@ def test_networkd_is_not_started_beside_another_manager() -> None:
 def test_packages_come_from_where_install_sh_takes_them(
     there: tuple[str, ...], manager: str, not_there: str
 ) -> None:
-    ill = replace(
+    ill = but(
         HEALTHY,
         programs=there,
         networkd_version=241,
-        kernel=(5, 4),
+        release=(5, 4),
         wireless=("wlan0",),
         observed=links(carrier=False),
     )
@@ -482,23 +505,23 @@ def test_packages_come_from_where_install_sh_takes_them(
 )
 def test_who_serves_another_wifi_is_nobody_for_this_one(other: Process) -> None:
     (found,) = diagnose(
-        replace(
+        but(
             HEALTHY,
             wireless=("wlan0",),
             observed=links(carrier=False),
-            processes=(*HEALTHY.processes, other),
+            processes=(*HEALTHY.services.processes, other),
         )
     )
     assert found.what == "no wpa_supplicant or iwd runs for wlan0"
 
 
-@pytest.mark.parametrize("programs", [HEALTHY.programs, ("networkd-dispatcher",)])
+@pytest.mark.parametrize("programs", [HEALTHY.services.programs, ("networkd-dispatcher",)])
 @pytest.mark.parametrize("configured", [(), ("wlan0",)])
 def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
     programs: tuple[str, ...], configured: tuple[str, ...]
 ) -> None:
     (found,) = diagnose(
-        replace(
+        but(
             HEALTHY,
             wireless=("wlan0",),
             observed=links(carrier=False),
@@ -546,13 +569,13 @@ def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
 def test_a_file_is_moved_away_only_where_ours_can_not_go_ahead(
     other: NetworkFile, fix: tuple[str, ...]
 ) -> None:
-    (found,) = diagnose(replace(HEALTHY, networks=(other,)))
+    (found,) = diagnose(but(HEALTHY, networks=(other,)))
     assert (found.code, found.fix) == ("file-shadowed", fix)
 
 
 def test_what_is_broken_comes_before_what_is_weak() -> None:
-    ill = replace(
-        HEALTHY, kernel=(5, 4), files=(_CHANGED, _LOST), programs=(), timer_interval_kept=False
+    ill = but(
+        HEALTHY, release=(5, 4), own=(_CHANGED, _LOST), programs=(), timer_interval_kept=False
     )
     found = diagnose(ill)
     assert [one.code for one in found] == [
@@ -568,18 +591,69 @@ def test_what_is_broken_comes_before_what_is_weak() -> None:
 
 
 def test_a_superfluous_route_is_deleted_and_the_only_one_is_set_anew() -> None:
-    (extra,) = diagnose(
-        replace(HEALTHY, observed=routes(_WAY, _OTHER_WAY, ("wlan0", 7, "192.0.2.1")))
-    )
+    (extra,) = diagnose(but(HEALTHY, observed=routes(_WAY, _OTHER_WAY, ("wlan0", 7, "192.0.2.1"))))
     assert extra.fix == ("ip -4 route delete default via 192.0.2.1 dev wlan0 metric 7",)
-    (only,) = diagnose(replace(HEALTHY, observed=routes(_WAY, ("wlan0", 7, "192.168.1.1"))))
+    (only,) = diagnose(but(HEALTHY, observed=routes(_WAY, ("wlan0", 7, "192.168.1.1"))))
     assert only.fix[:2] == ("networkctl reload", "networkctl reconfigure wlan0")
 
 
 def test_many_paths_are_counted() -> None:
     many = tuple(Place(f"/d/{number}", None) for number in range(5))
-    (found,) = diagnose(replace(HEALTHY, hooks=many))
+    (found,) = diagnose(but(HEALTHY, hooks=many))
     assert found.what == "no hook at /d/0, /d/1, /d/2 and 2 more"
+
+
+# Each cause that hides something, with what would follow from it were it not there.
+_CHAINS: list[tuple[dict[str, object], list[str]]] = [
+    ({"hook_lacks": "/py", "units": _unit(SERVICE, active="failed")}, ["hook-broken"]),
+    (
+        {"programs": (), "processes": (), "units": _unit(DISPATCHER, enabled="disabled")},
+        ["dispatcher-missing"],
+    ),
+    (
+        {"processes": (), "units": _unit(DISPATCHER, active="inactive", enabled="disabled")},
+        ["dispatcher-stopped"],
+    ),
+    (
+        {"networkd_runs": False, "units": _unit(NETWORKD, enabled="disabled")},
+        ["networkd-stopped"],
+    ),
+    # Of another uplink than the cause's it is shown all the same.
+    (
+        {
+            "managed_elsewhere": (("dhcpcd", "eth0"),),
+            "states": (("eth0", "", "unmanaged"), ("wlan0", "", "unmanaged")),
+        },
+        ["foreign-manager", "uplink-unmanaged"],
+    ),
+    (
+        {
+            "own": (OwnFile(_OURS, "new"),),
+            "networks": (NetworkFile("eth0", "/run/a", ours=False), NetworkFile("wlan0")),
+            "states": (("eth0", "", "unmanaged"), ("wlan0", "", "unmanaged")),
+        },
+        ["config-not-installed", "uplink-unmanaged"],
+    ),
+    (
+        {"observed": routes(_WAY, _OTHER_WAY, ("wlan0", 50, ""), ("eth0", 600, ""))},
+        ["metric-too-low", "metric-equal"],
+    ),
+    (
+        {"bonds": (BondSeen("bond7", "balance-rr", "none", 0, (), ("wlan0",)),)},
+        ["bond-mode"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "codes"), _CHAINS)
+def test_one_cause_is_one_finding(changes: dict[str, object], codes: list[str]) -> None:
+    assert [finding.code for finding in diagnose(but(HEALTHY, **changes))] == codes
+
+
+def test_a_rule_comes_after_those_that_it_names() -> None:
+    codes = [rule.code for rule in RULES]
+    for rule in RULES:
+        assert set(rule.after) <= set(codes[: codes.index(rule.code)]), rule.code
 
 
 def test_every_rule_has_a_case_and_a_row_in_the_manual_of_troubles() -> None:

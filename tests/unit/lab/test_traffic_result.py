@@ -1,4 +1,4 @@
-"""How a pulse judges what it sent: losses, outages, connections."""
+"""How traffic judges what it sent: losses, outages, connections."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from netfail_hooks.doctor.rules import diagnose
 from netfail_hooks.networkd.file import has_default_route, parse, without_gateway
 from netfail_hooks.values import replace
 from tests.support.machine import Machine
-from tests.unit.doctor.test_rules import HEALTHY, routes
+from tests.unit.doctor.test_rules import HEALTHY, but, routes
 
 _STATIC = "[Network]\nAddress=192.168.1.25/24\n"
 _LONG = "[Address]\nAddress=192.168.1.25/24\n"
@@ -132,7 +132,11 @@ def test_a_new_set_up_without_a_gateway_is_told(
 def test_doctor_sends_a_person_to_the_file_that_lacks_it(machine: Machine) -> None:
     machine.install(*_PAIR, "--yes")
     wired, wireless = doctor_files.networks(machine.paths, ("eth0", "wlan0"), [])
-    assert (wired.leads_out, wireless.leads_out, wireless.source) == (True, False, _FILE)
+    assert (wired.has_default_route, wireless.has_default_route, wireless.source) == (
+        True,
+        False,
+        _FILE,
+    )
     found = _found(wireless)
     assert found.what.endswith(f"by {_FILE}")
     assert found.fix == (
@@ -148,5 +152,5 @@ def test_doctor_sends_a_person_to_the_file_that_lacks_it(machine: Machine) -> No
 
 
 def _found(file: NetworkFile) -> Finding:
-    ill = replace(HEALTHY, observed=routes(("eth0", 100, "192.168.1.1")), networks=(file,))
+    ill = but(HEALTHY, observed=routes(("eth0", 100, "192.168.1.1")), networks=(file,))
     return next(one for one in diagnose(ill) if one.code == "no-gateway")

@@ -515,6 +515,15 @@ def test_what_an_uplink_of_its_own_lan_finds_is_its_own(lan: Lan) -> None:
     assert [one[0] for one in found.values()] == [False, True]
 
 
+def test_a_standby_shares_the_fate_of_the_active_uplink_alone(lan: Lan) -> None:
+    lan.manners = {f"wwan0 {FOUR.address}": SILENT}
+    names = ("eth0", "wlan0", "wwan0")
+    config = config_of(*names)
+    config = replace(config, uplinks=tuple(replace(u, targets=(FOUR,)) for u in config.uplinks))
+    found = _round(config, World(config, families=(4,), apart=("wwan0",)).look())
+    assert [found[f"{name} 4"][0] for name in names] == [True, True, False]
+
+
 def test_the_time_of_an_answer_is_told_in_microseconds(lan: Lan) -> None:
     wire = ProbeSocket("x", lan)
     subject = ProbeTarget(_config().uplinks[0], 4, [wire])

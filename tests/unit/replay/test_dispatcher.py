@@ -10,10 +10,11 @@ import pytest
 
 from netfail_hooks import cli
 from netfail_hooks.cli import replay
+from netfail_hooks.install.layout import HOOK
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.replay import dispatcher
-from netfail_hooks.replay.dispatcher import OURS, Script
+from netfail_hooks.replay.dispatcher import Script
 from netfail_hooks.replay.events import Event
 
 _STATUS = """\
@@ -125,7 +126,7 @@ def test_replay_runs_ours_or_all(
     trace.touch()
     place = "/etc/networkd-dispatcher/off.d"
     _hook(paths, f"{place}/10-other", f'echo "other $IFACE $STATE" >>{trace}')
-    ours = _hook(paths, f"{place}/{OURS}", f'echo "ours $IFACE $STATE" >>{trace}')
+    ours = _hook(paths, f"{place}/{HOOK}", f'echo "ours $IFACE $STATE" >>{trace}')
     assert cli.entry(["replay", "eth0=off", *options]) == 0
     out = capsys.readouterr().out
     assert trace.read_text() == "".join(f"{one} eth0 off\n" for one in ran)
@@ -142,9 +143,9 @@ def test_replay_runs_ours_or_all(
 def test_a_hook_of_ours_that_fails_or_would_not_run_is_a_failure(
     paths: Paths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _hook(paths, f"/etc/networkd-dispatcher/off.d/{OURS}", "exit 4")
+    _hook(paths, f"/etc/networkd-dispatcher/off.d/{HOOK}", "exit 4")
     assert cli.entry(["replay", "eth0=off"]) == 1
     assert "exit status 4" in capsys.readouterr().out
-    _hook(paths, f"/etc/networkd-dispatcher/off.d/{OURS}", mode=0o644)
+    _hook(paths, f"/etc/networkd-dispatcher/off.d/{HOOK}", mode=0o644)
     assert cli.entry(["replay", "eth0=off"]) == 1
     assert "has mode 0644, not 0755" in capsys.readouterr().out

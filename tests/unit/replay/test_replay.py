@@ -1,4 +1,4 @@
-"""Replay: the words, the imagined machine, and recorded decisions made again."""
+"""Replay: the words, the simulated machine, and recorded decisions made again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netfail_hooks.cli import replay
 from netfail_hooks.config.file import render
 from netfail_hooks.paths import Paths
 from netfail_hooks.replay import events as steps
-from netfail_hooks.replay.decisions import again, imagine
+from netfail_hooks.replay.decisions import again, simulate
 from netfail_hooks.replay.events import DEAD, STATES, Event
 from tests.support.runs import probe, runs
 from tests.support.world import World, config_of
@@ -36,10 +36,10 @@ def _lines(*events: tuple[str, str]) -> list[str]:
 
 def test_a_story_told_by_the_decision_core() -> None:
     plan = steps.parse(["eth0=no-carrier", "eth0=routable", "+20s"], states=STATES)
-    told = list(imagine(_CONFIG, plan))
+    told = list(simulate(_CONFIG, plan))
     heads = [text.strip().splitlines()[0] for text in told]
     assert heads == [
-        "an imagined machine, all well:",
+        "a simulated machine, all well:",
         (
             "check: eth0 IPv4 up; wlan0 IPv4 up; eth0 IPv6 up; wlan0 IPv6 up; "
             "IPv4 now by eth0; IPv6 now by eth0"
@@ -70,14 +70,16 @@ def test_a_story_told_by_the_decision_core() -> None:
     ],
 )
 def test_every_loss_moves_the_traffic_and_every_return_brings_it_back(state: str, why: str) -> None:
-    told = list(imagine(_CONFIG, (Event("eth0", state), Event("eth0", "routable"), Event(wait=60))))
+    told = list(
+        simulate(_CONFIG, (Event("eth0", state), Event("eth0", "routable"), Event(wait=60)))
+    )
     assert any(f"eth0 IPv4 down ({why})" in text and "IPv4 now by wlan0" in text for text in told)
     assert "IPv4 now by eth0" in told[-1]
 
 
 @pytest.mark.parametrize("state", ["configuring", "pending", "unmanaged", "configured"])
 def test_a_state_that_says_nothing_of_the_link_moves_nothing(state: str) -> None:
-    assert len(list(imagine(_CONFIG, (Event("eth0", state),)))) == 3
+    assert len(list(simulate(_CONFIG, (Event("eth0", state),)))) == 3
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -92,8 +94,8 @@ def test_a_state_that_says_nothing_of_the_link_moves_nothing(state: str) -> None
 )
 def test_any_story_ends_where_it_began_once_all_is_well(plan: list[Event]) -> None:
     ending = [Event("eth0", "routable"), Event("wlan0", "routable"), Event(wait=700)]
-    once = list(imagine(_CONFIG, (*plan, *ending)))
-    assert once == list(imagine(_CONFIG, (*plan, *ending)))
+    once = list(simulate(_CONFIG, (*plan, *ending)))
+    assert once == list(simulate(_CONFIG, (*plan, *ending)))
     carried = [text for text in once if "IPv4 now by" in text]
     assert "IPv4 now by eth0" in carried[-1]
 
@@ -150,7 +152,7 @@ def test_a_list_is_played_with_this_machines_uplinks(
     plan = tmp_path / "list"
     plan.write_text("lan=off\n")
     assert cli.entry(["replay", str(plan)]) == 0
-    assert "IPv4 now by eth0" in capsys.readouterr().out  # no config: a second one is imagined
+    assert "IPv4 now by eth0" in capsys.readouterr().out  # no config: a second one is made up
     Path(machine.config).parent.mkdir(parents=True)
     Path(machine.config).write_text(render(config_of("lan", "wifi", "lte")))
     assert cli.entry(["replay", str(plan)]) == 0

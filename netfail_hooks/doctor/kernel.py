@@ -1,0 +1,75 @@
+"""What ``doctor`` reads of the kernel: links and routes, bonds, settings, its release."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.doctor.facts import BondSeen, Kernel
+from netfail_hooks.files import read_text
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
+from netfail_hooks.networkd import match
+from netfail_hooks.paths import Paths
+from netfail_hooks.policy.facts import Observation
+
+_RELEASE = re.compile(r"(\d+)\.(\d+)")
+
+
+def gather(
+    paths: Paths, config: Config | None, names: tuple[str, ...], unknown: list[str]
+) -> Kernel:
+    """Return what the kernel shows of the uplinks ``names``, configured or not."""
+    release = _RELEASE.match(os.uname().release)
+    return Kernel(
+        observed=_observe(config or Config(uplinks=default_metrics(names)), unknown),
+        release=(int(release[1]), int(release[2])) if release else (0, 0),
+        bonds=bonds(paths),
+        wireless=tuple(n for n in names if match.read_nic(n, paths.at("/sys")).kind == "wlan"),
+        arp_ignore=arp_ignore(paths, names),
+    )
+
+
+def _observe(config: Config, unknown: list[str]) -> Observation | None:
+    try:
+        with Netlink() as netlink:
+            return observe(config, netlink)
+    except OSError as error:
+        unknown.append(f"links and routes: {error}")
+        return None
+
+
+def bonds(paths: Paths) -> tuple[BondSeen, ...]:
+    """Return all bonds of the machine (ABI/testing/sysfs-class-net, bonding.rst)."""
+    top = paths.at("/sys/class/net")
+    names = sorted(os.listdir(top)) if os.path.isdir(top) else []
+    directories = {name: f"{top}/{name}/bonding" for name in names}
+    return tuple(_bond(name, path) for name, path in directories.items() if os.path.isdir(path))
+
+
+def _bond(name: str, directory: str) -> BondSeen:
+    def words(key: str) -> list[str]:
+        return read_text(f"{directory}/{key}").split()
+
+    return BondSeen(
+        name=name,
+        mode="".join(words("mode")[:1]),  # "active-backup 1"
+        fail_over_mac="".join(words("fail_over_mac")[:1]),
+        arp_interval=int("".join(words("arp_interval")) or 0),
+        targets=tuple(words("arp_ip_target")),
+        slaves=tuple(words("slaves")),
+    )
+
+
+def arp_ignore(paths: Paths, names: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """Return for each uplink the greater of its own setting and all's, which counts."""
+    settings = []
+    for name in names:
+        keys = [f"ipv4/conf/{conf}/arp_ignore" for conf in ("all", name)]
+        texts = [(key, read_text(paths.at(f"/proc/sys/net/{key}")).strip()) for key in keys]
+        numbers = [(key, int(text)) for key, text in texts if text.isdigit()]
+        if numbers:
+            settings.append(max(numbers, key=lambda setting: setting[1]))
+    return tuple(settings)
