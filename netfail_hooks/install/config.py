@@ -12,9 +12,9 @@ from netfail_hooks.config import Config, Uplink, default_metrics, settings
 from netfail_hooks.config import file as config_file
 from netfail_hooks.config.kinds import toml
 from netfail_hooks.config.settings import GENERAL, UPLINK, Setting
+from netfail_hooks.config.toml_text import ended, is_inline, layout, split, with_key, without_key
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.options import InstallOptions
-from netfail_hooks.install.toml_text import ended, is_inline, layout, split, with_key, without_key
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
 

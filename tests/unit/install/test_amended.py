@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.file import parse
+from netfail_hooks.config.toml_text import layout, split
 from netfail_hooks.install.config import choose
 from netfail_hooks.install.options import InstallOptions
-from netfail_hooks.install.toml_text import layout, split
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
 
