@@ -30,6 +30,13 @@ def write_whole(path: str, data: bytes, *, mode: int = 0o600) -> None:
         raise
 
 
+def without_temporary(path: str) -> str:
+    """Return for which path ``write_whole`` made that temporary file; any other is its own."""
+    rest, _, ending = path.rpartition(".")
+    for_path, _, process = rest.rpartition(".")
+    return for_path if for_path and ending == "tmp" and process.isdigit() else path
+
+
 def read_owned(path: str, *, limit: int = 1 << 20) -> bytes:
     """Return the bytes of a regular file that belongs to us, at most ``limit`` of them.
 

@@ -160,7 +160,7 @@ def _switch(work: Work, gone: Sequence[str]) -> None:
     """Have networkd follow into another mode; what a killed run was at is no matter then."""
     bond_switch.follow(gone)
     bond_switch.await_gateway(work.config)
-    nodes.remove(work.paths.run + "/state")  # uplinks are judged anew
+    nodes.remove(work.paths.state)  # uplinks are judged anew
     for name in diversion.pending(work.paths):
         diversion.clear_pending(work.paths, name)
 

@@ -39,12 +39,12 @@ def armed(paths: Paths, todo: Sequence[FileChange], bonds: Sequence[str]) -> Ite
     before.append(FileChange(Paths().manifest, None, nodes.read(paths.manifest)))
     tree = {"bonds": list(bonds), "steps": [[s.path, manifest.plain(s.after)] for s in before]}
     os.makedirs(paths.run, mode=0o755, exist_ok=True)
-    nodes.write(_place(paths), Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
+    nodes.write(paths.rollback, Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
     _wait_aside()
     try:
         yield
     finally:
-        nodes.remove(_place(paths))
+        nodes.remove(paths.rollback)
         if systemd.systemd_runs():
             with contextlib.suppress(Problem):
                 systemd.command("systemctl", "stop", f"{_UNIT}.timer")
@@ -66,21 +66,17 @@ def main(wait: int = 0) -> int:
     time.sleep(wait)
     paths = Paths()
     try:
-        with open(_place(paths), encoding="ascii") as file:
+        with open(paths.rollback, encoding="ascii") as file:
             tree = json.load(file)
     except FileNotFoundError:
         return 0
     for path, data in tree["steps"]:
         with contextlib.suppress(OSError):
             write_change(paths, FileChange(path, None, manifest.node(data)))
-    nodes.remove(_place(paths))
+    nodes.remove(paths.rollback)
     bond_switch.follow(tree["bonds"])
     log("install did not come to its end: the old files are back", priority=WARNING)
     return 0
-
-
-def _place(paths: Paths) -> str:
-    return paths.run + "/rollback.json"
 
 
 def _wait_aside() -> None:

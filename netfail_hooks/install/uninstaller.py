@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from netfail_hooks import metrics
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, kernel_state, nodes, reconfigure, systemd
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange
@@ -24,11 +25,9 @@ from netfail_hooks.lock import Lock
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd import takeover as networkd_takeover
 from netfail_hooks.paths import Paths
+from netfail_hooks.recorder import FILE, OLD_FILE
 
 _HERE = Paths()
-_LEFT = re.compile(
-    r"lock|leaving|anew\..+|(state|config|tally|told|metrics\.failed|notify\.\d+)(\.\d+\.tmp)?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ def _hold_hooks(paths: Paths) -> None:
 
     They have read the config: what is given back would look to them like what networkd forgot.
     """
-    with Lock(paths.run), contextlib.suppress(OSError):
+    with Lock(paths.lock), contextlib.suppress(OSError):
         os.close(os.open(paths.uninstalling, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
 
 
@@ -176,16 +175,18 @@ def _restore_kernel(known: Manifest) -> list[str]:
 
 def _remove_own_directories(work: Work) -> None:
     """Remove what the hooks and checks left: the lock, their memory, and what they recorded."""
-    _empty(work.paths.run, _LEFT)
+    paths = work.paths
+    _empty(paths.run, paths.is_volatile)
     if not work.keep_log:
-        _empty(work.paths.log, re.compile(r"events\.jsonl(\.1)?"))
+        _empty(paths.log, lambda path: path in (paths.log + FILE, paths.log + OLD_FILE))
 
 
-def _empty(directory: str, ours: re.Pattern[str]) -> None:
-    """Remove our files, those that a kill left behind too, and the directory if it is empty."""
+def _empty(directory: str, is_ours: Callable[[str], bool]) -> None:
+    """Remove our files, those that a kill left half written too, and the directory if empty."""
     if os.path.islink(directory) or not os.path.isdir(directory):
         return
     for name in os.listdir(directory):
-        if ours.fullmatch(name):
-            nodes.remove(f"{directory}/{name}")
+        path = f"{directory}/{name}"
+        if is_ours(without_temporary(nodes.without_beside(path))):
+            nodes.remove(path)
     nodes.remove(directory)

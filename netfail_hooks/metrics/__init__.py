@@ -68,7 +68,7 @@ def exposition(config: Config, paths: Paths, *, volatile: bool) -> str:
     known = metrics_text.Known(
         mode=config.mode,
         interfaces=config.names(),
-        state=_memory(paths.run + "/state"),
+        state=_memory(paths.state),
         counts=counters.load(paths),
         now=now(),
         clock=time.time(),
@@ -148,7 +148,7 @@ def _try(config: Config, paths: Paths, path: str, *, volatile: bool) -> None:
         _complain(paths, str(problem))
     else:
         try:
-            os.unlink(_complaint(paths))
+            os.unlink(paths.metrics_failed)
         except OSError:
             return
 
@@ -165,7 +165,7 @@ def _told(path: str, error: OSError) -> str:
 
 
 def _complain(paths: Paths, told: str) -> None:
-    known = _complaint(paths)
+    known = paths.metrics_failed
     data = told.encode("ascii", "replace")
     if _holds(known, data):
         return
@@ -174,7 +174,3 @@ def _complain(paths: Paths, told: str) -> None:
         write_whole(known, data)
     except OSError:
         return
-
-
-def _complaint(paths: Paths) -> str:
-    return paths.run + "/metrics.failed"

@@ -152,7 +152,7 @@ def test_with_networkd_stopped_only_files_change_and_it_is_told(lab: Lab) -> Non
 
 def test_a_hook_that_waited_while_uninstall_began_does_nothing(lab: Lab) -> None:
     install(lab)
-    lab.write("/run/netfail-hooks/leaving", "")
+    lab.write("/run/netfail-hooks/uninstalling", "")
     setting = "/proc/sys/net/ipv4/conf/eth0/arp_filter"
     lab.run("sh", "-ec", f"echo 0 >{setting}").check_returncode()
     known = events(lab)

@@ -63,7 +63,15 @@ def test_a_mark_lasts_until_it_is_cleared(paths: Paths) -> None:
 
 
 def test_nothing_else_is_taken_for_a_mark(paths: Paths) -> None:
-    for name in ("state", "lock", "config", "anew.", "anew...", "anew.a b", "anew." + "x" * 16):
+    for name in (
+        "state",
+        "lock",
+        "config",
+        "pending.",
+        "pending...",
+        "pending.a b",
+        "pending." + "x" * 16,
+    ):
         Path(paths.run, name).touch()
     assert diversion.pending(paths) == ()
 
@@ -73,7 +81,7 @@ def test_a_place_where_nothing_can_be_noted_keeps_nobody(tmp_path: Path) -> None
     diversion.mark_pending(paths, "eth0")
     assert diversion.pending(paths) == ()
     os.makedirs(paths.run)
-    os.symlink("/etc/passwd", paths.run + "/anew.eth0")
+    os.symlink("/etc/passwd", paths.run + "/pending.eth0")
     diversion.mark_pending(paths, "eth0")
 
 
