@@ -37,6 +37,7 @@ from netfail_hooks.networkd import takeover
 from netfail_hooks.networkd.detect import detect, refuse_foreign_managers
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
+from netfail_hooks.process import run
 
 _HERE = Paths()
 _PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, will put it
@@ -117,7 +118,7 @@ def _install(work: Work) -> list[str]:
                 bond_switch.give_back(made, work.all_uplinks())
             else:
                 with contextlib.suppress(Problem):  # a file whose step back could not begin
-                    systemd.command("networkctl", "reload")
+                    run("networkctl", "reload")
                 reconfigure.reconfigure_addressless(work.all_uplinks())
         raise
     return refused

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import diversion
 from netfail_hooks.install.diversion import divert
 from netfail_hooks.install.plan import FileChange
-from netfail_hooks.install.systemd import command
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.apply import address_body
 from netfail_hooks.kernel.netlink import Netlink
@@ -26,13 +22,14 @@ from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.takeover import uplink_of
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import FOREVER, Address
+from netfail_hooks.process import run, wait_until
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
 _BEGUN = 0.5  # seconds; networkd answers a reload before it has begun
 
 
 _FORGOTTEN_WITHIN = 2.0  # seconds; networkd needs a few milliseconds
-_STEP = 0.02
+_FORGETTING = 0.02  # seconds, where it can't tell whether it has
 
 
 def networkd_answers() -> bool:
@@ -55,7 +52,7 @@ def network_step(
     with _set_up_anew(interface, config, paths, told):
         yield
         drop_static_addresses(config, interface)
-        command("networkctl", "reload")
+        run("networkctl", "reload")
 
 
 def finish_pending(config: Config, paths: Paths, told: list[str] | None = None) -> None:
@@ -101,10 +98,10 @@ def _afresh(interface: str, config: Config, paths: Paths, told: list[str] | None
     known = Config(uplinks=default_metrics(all_uplinks))
     with _set_up_anew(interface, known, paths, told):
         yield
-        command("networkctl", "reload")
+        run("networkctl", "reload")
         time.sleep(_BEGUN)
         drop_static_addresses(known, interface)
-        command("networkctl", "reconfigure", interface)
+        run("networkctl", "reconfigure", interface)
 
 
 @contextlib.contextmanager
@@ -135,7 +132,7 @@ def reconfigure_addressless(config: Config) -> None:
         addressed = any(observed.own_addresses(link.name, family) for family in FAMILIES)
         if link.carrier and not addressed:
             with contextlib.suppress(Problem):
-                command("networkctl", "reconfigure", link.name)
+                run("networkctl", "reconfigure", link.name)
 
 
 def drop_static_addresses(config: Config, interface: str) -> None:
@@ -146,9 +143,16 @@ def drop_static_addresses(config: Config, interface: str) -> None:
         gone = [one for one in observed.addresses if _is_static(one, interface)]
         for one in gone if link else ():
             _remove(netlink, one, link.index if link else 0)
-    until = time.monotonic() + _FORGOTTEN_WITHIN
-    while gone and time.monotonic() < until and _remembered(interface):
-        time.sleep(_STEP)
+
+    def forgotten() -> bool:
+        known = networkctl.has_static_address(interface)
+        if known is None:
+            time.sleep(_FORGETTING)
+        return not known
+
+    if gone:
+        with contextlib.suppress(Problem):
+            wait_until(forgotten, _FORGOTTEN_WITHIN, "end of a static address")
 
 
 def _is_static(one: Address, interface: str) -> bool:
@@ -161,19 +165,3 @@ def _remove(netlink: rt.Netlink, one: Address, index: int) -> None:
     except OSError as error:
         if error.errno not in (errno.EADDRNOTAVAIL, errno.ENODEV):
             raise
-
-
-def _remembered(interface: str) -> bool:
-    """Tell whether networkd knows of a static address (networkctl(1), ``--json=``)."""
-    try:
-        done = subprocess.run(
-            ["networkctl", "--json=short", "status", "--", interface],
-            capture_output=True,
-            check=True,
-            timeout=5,
-        )
-        told: dict[str, Any] = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.SubprocessError):
-        time.sleep(_STEP)
-        return False
-    return any(one.get("ConfigSource") == "static" for one in told.get("Addresses", ()))

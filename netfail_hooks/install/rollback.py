@@ -23,6 +23,7 @@ from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import write_change
 from netfail_hooks.journal import WARNING, log
 from netfail_hooks.paths import Paths
+from netfail_hooks.process import run
 
 SECONDS = 90
 _UNIT = "netfail-hooks-rollback"
@@ -47,7 +48,7 @@ def armed(paths: Paths, todo: Sequence[FileChange], bonds: Sequence[str]) -> Ite
         nodes.remove(paths.rollback)
         if systemd.systemd_runs():
             with contextlib.suppress(Problem):
-                systemd.command("systemctl", "stop", f"{_UNIT}.timer")
+                run("systemctl", "stop", f"{_UNIT}.timer")
 
 
 @contextlib.contextmanager
@@ -83,7 +84,7 @@ def _wait_aside() -> None:
     program, places = base_python(), list(search_path())
     if systemd.systemd_runs():
         code = _CODE.format(places, 0)
-        systemd.command(
+        run(
             "systemd-run",
             "--quiet",
             "--collect",

@@ -11,12 +11,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.paths import package_home
+from netfail_hooks.process import wait_until
 
 PRIVATE = ("/run", "/var/log", "/var/lib", "/etc")
 COPIED = (
@@ -234,11 +234,10 @@ class Daemon:
 
 def until(true: Callable[[], bool], what: str, *, seconds: float = 10) -> None:
     """Return once ``true()`` holds. Raises Problem after ``seconds``, naming ``what``."""
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            raise Problem(f"lab: after {seconds:g} s still no {what}")
-        time.sleep(0.005)
+    try:
+        wait_until(true, seconds, what, step=0.005)
+    except Problem as problem:
+        raise Problem(f"lab: {problem}") from None
 
 
 def read_text(path: str) -> str:

@@ -45,7 +45,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         diversion.clear_pending(paths, interface)
 
     monkeypatch.setattr(reconfigure, "divert", around)
-    monkeypatch.setattr(reconfigure, "command", lambda *argv: found.append(" ".join(argv)))
+    monkeypatch.setattr(reconfigure, "run", lambda *argv: found.append(" ".join(argv)))
     monkeypatch.setattr(
         reconfigure, "drop_static_addresses", lambda _, name: found.append(f"forget {name}")
     )
