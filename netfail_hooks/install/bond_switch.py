@@ -36,20 +36,20 @@ _STEP = 0.2
 _NETDEV = ".netdev"
 
 
-def concerns_bond(todo: Sequence[FileChange]) -> bool:
-    """Tell whether the steps make, change or take away a bond."""
-    return any(step.path.endswith(_NETDEV) for step in todo)
+def concerns_bond(changes: Sequence[FileChange]) -> bool:
+    """Tell whether changes make, change or take away a bond."""
+    return any(change.path.endswith(_NETDEV) for change in changes)
 
 
-def bonds_of(todo: Sequence[FileChange]) -> tuple[str, ...]:
-    """Return the bonds whose device files are among the steps."""
-    paths = (step.path for step in todo if step.path.endswith(_NETDEV))
+def bonds_of(changes: Sequence[FileChange]) -> tuple[str, ...]:
+    """Return the bonds whose device files are among the changes."""
+    paths = (change.path for change in changes if change.path.endswith(_NETDEV))
     return tuple(path.rpartition("-netfail-")[2].removesuffix(_NETDEV) for path in paths)
 
 
-def stale(config: Config, todo: Sequence[FileChange]) -> tuple[str, ...]:
+def stale(config: Config, changes: Sequence[FileChange]) -> tuple[str, ...]:
     """Return the live bonds that have to be made anew, or to go."""
-    names = bonds_of(todo)
+    names = bonds_of(changes)
     if config.mode != "bond":
         return names
     with rt.Netlink() as netlink:
@@ -83,26 +83,23 @@ def _await_gone(names: Sequence[str]) -> None:
         wait_until(gone, _NOTICE, "end of the bond", step=_STEP)
 
 
-def give_back(gone: Sequence[str], config: Config) -> list[str]:
-    """Have networkd do what the user's own files say again; return what went wrong.
+def give_back(gone: Sequence[str], config: Config) -> None:
+    """Have networkd do what the user's own files say again. Raises Problem.
 
     ``config`` names all interfaces, of mode "routes"; a bond of the user's may be among them.
     """
-    try:
-        follow(gone)
-    except Problem as problem:
-        return [str(problem)]
+    follow(gone)
     with contextlib.suppress(Problem):
         _await_default_route(config, _PATIENCE / 3)
-        return []
+        return
     for name in config.names():
         with contextlib.suppress(Problem):
             run("networkctl", "reconfigure", name)
     try:
         _await_default_route(config, _PATIENCE * 2 / 3)
     except Problem:
-        return [f"no way out {_PATIENCE:.0f} s after the old files came back: see 'networkctl'"]
-    return []
+        told = f"no way out {_PATIENCE:.0f} s after the old files came back"
+        raise Problem(told, hint="see 'networkctl'") from None
 
 
 def _await_default_route(config: Config, seconds: float) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from netfail_hooks import lab as sandbox
+from netfail_hooks.paths import package_home
 from tests.lab.booted import Booted
 from tests.lab.suite import used, wait, wait_used
 
@@ -90,6 +92,26 @@ def test_the_hardened_service_may_do_all_that_a_check_does(booted: Booted) -> No
     assert capabilities.split("=")[1].split() == ["cap_net_admin", "cap_net_raw"]
     _run(booted, "uninstall", "--yes")
     assert booted.run("ls", textfile.rpartition("/")[0]).stdout == ""
+
+
+def test_a_killed_switchs_way_back_is_its_own_until_uninstall_calls_it_off(booted: Booted) -> None:
+    before = booted.run("find", "/etc", "-printf", "%p %m\n").stdout
+    way_back = "/run/netfail-hooks/rollback.json"
+    switch = f"{sys.executable} -m netfail_hooks install --mode bond {' '.join(PAIR)}"
+    written = "/etc/networkd-dispatcher/routable.d/50-netfail-hooks"
+    kill = f"{switch} & until test -e {written}; do sleep 0.02; done; kill -9 $!"
+    booted.run("sh", "-c", kill, environment={"PYTHONPATH": package_home()})
+    left = booted.read(way_back)
+    assert left
+    again = booted.netfail("install", "--mode", "bond", *PAIR)
+    assert again.returncode == 1, again.stdout
+    assert "an earlier install was killed, and is taken back within" in again.stderr
+    assert booted.read(way_back) == left
+    _run(booted, "uninstall", "--yes")
+    shown = ("list-units", "--all", "--plain", "--no-legend", "netfail-hooks*")
+    assert booted.systemctl(*shown).stdout == ""
+    assert booted.run("find", "/etc", "-printf", "%p %m\n").stdout == before
+    assert booted.run("ls", "/run/netfail-hooks").stdout == ""
 
 
 def test_uninstall_leaves_no_unit_behind(booted: Booted) -> None:
