@@ -37,6 +37,18 @@ def without_temporary(path: str) -> str:
     return for_path if for_path and ending == "tmp" and process.isdigit() else path
 
 
+def read_text(path: str, *, limit: int = 1 << 20, errors: str = "surrogateescape") -> str:
+    """Return a file's text, "" where it can't be read; at most ``limit`` characters, -1 for all.
+
+    By ``surrogateescape`` a byte of another encoding than UTF-8 is itself again once written.
+    """
+    try:
+        with open(path, encoding="utf-8", errors=errors) as file:
+            return file.read(limit)
+    except OSError:
+        return ""
+
+
 def read_owned(path: str, *, limit: int = 1 << 20) -> bytes:
     """Return the bytes of a regular file that belongs to us, at most ``limit`` of them.
 

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from netfail_hooks.config import Config
 from netfail_hooks.doctor.facts import BondSeen, NetworkFile, Place
 from netfail_hooks.errors import Misuse
+from netfail_hooks.files import read_text
 from netfail_hooks.install.hook_file import states
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import TIMER, UNITS
@@ -160,12 +161,3 @@ def arp_ignore(paths: Paths, names: Sequence[str]) -> tuple[tuple[str, int], ...
         if held:
             found.append(max(held, key=lambda one: one[1]))
     return tuple(found)
-
-
-def read_text(path: str) -> str:
-    """Return what a file says, "" where it can't be read."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read(1 << 20)
-    except OSError:
-        return ""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from netfail_hooks.doctor.files import read_text
+from netfail_hooks.files import read_text
 from netfail_hooks.paths import Paths
 
 _TOP = "/etc/network/interfaces"

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from netfail_hooks.config import Config
 from netfail_hooks.doctor.facts import CHANGED, MISSING, NEW, STALE, OwnFile
-from netfail_hooks.doctor.files import hooks, read_text
+from netfail_hooks.doctor.files import hooks
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import read_text
 from netfail_hooks.install import manifest, nodes
 from netfail_hooks.install.bond_files import bond_files
 from netfail_hooks.install.layout import layout

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.files import read_text
 from netfail_hooks.paths import package_home
 from netfail_hooks.process import wait_until
 
@@ -212,7 +213,7 @@ class Daemon:
 
     def log(self) -> str:
         """Return what it said so far, earlier runs included."""
-        return read_text(f"{self._holder.root}{LOGS}/{self.name}.log")
+        return read_text(f"{self._holder.root}{LOGS}/{self.name}.log", limit=-1, errors="replace")
 
     def alive(self) -> bool:
         """Tell whether it still runs."""
@@ -238,15 +239,6 @@ def until(true: Callable[[], bool], what: str, *, seconds: float = 10) -> None:
         wait_until(true, seconds, what, step=0.005)
     except Problem as problem:
         raise Problem(f"lab: {problem}") from None
-
-
-def read_text(path: str) -> str:
-    """Return a file's text, "" where there is none."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
 
 
 def missing(programs: Mapping[str, str]) -> list[str]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import subprocess
 from typing import Self
 
+from netfail_hooks.files import read_text
 from netfail_hooks.lab import Lab
-from netfail_hooks.lab.namespaces import read_text, until
+from netfail_hooks.lab.namespaces import until
 
 _MASKED = (
     "systemd-udevd.service",
