@@ -83,12 +83,12 @@ def prepare(args: argparse.Namespace) -> Work:
     config, text = choose(paths, asked, lambda: detect(paths))
     refuse_foreign_managers(paths, config.names())
     if config.mode == "bond":
-        if asked.setups:
+        if asked.address_configs:
             raise Misuse("the uplinks are in a bond", hint="add --mode bond, or --mode routes")
         refuse_others(asked.named, config.bond.name)
         files, messages = bond_files(paths, config, asked.bond)
     else:
-        files, messages = networks(paths, config, asked.setups)
+        files, messages = networks(paths, config, asked.address_configs)
     package = os.environ.get(_PACKAGE, "") if args.dry_run else ""
     unsafe = unsafe_places(package)
     messages += [f"root's hooks run from {place}, which others may write" for place in unsafe]

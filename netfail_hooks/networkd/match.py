@@ -83,7 +83,7 @@ def effective(
 ) -> Source | None:
     """Return the file that networkd uses for a NIC, None for none.
 
-    ``ignore`` tells of a text whether to look past it. Raises Misuse for a file of which we
+    Files for whose text ``ignore`` returns true are skipped. Raises Misuse for a file of which we
     can't say whether it fits.
     """
     for source in sources(paths):
