@@ -20,7 +20,7 @@ from bench.contenders import Contender
 from bench.results import Cost, StartUp
 from bench.stage import Stage
 from netfail_hooks.errors import Problem
-from netfail_hooks.lab.namespaces import read_text
+from netfail_hooks.files import read_text
 
 _HOUR = 3600
 _SETTLE, _SETTLED = 3.0, 30.0  # seconds: a look at what daemons still do at their start, all looks

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 
-from netfail_hooks.lab.namespaces import read_text
+from netfail_hooks.files import read_text
 
 
 def machine() -> str:

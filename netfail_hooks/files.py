@@ -30,6 +30,25 @@ def write_whole(path: str, data: bytes, *, mode: int = 0o600, directory: int | N
         raise
 
 
+def without_temporary(path: str) -> str:
+    """Return for which path ``write_whole`` made that temporary file; any other is its own."""
+    rest, _, ending = path.rpartition(".")
+    for_path, _, process = rest.rpartition(".")
+    return for_path if for_path and ending == "tmp" and process.isdigit() else path
+
+
+def read_text(path: str, *, limit: int = 1 << 20, errors: str = "surrogateescape") -> str:
+    """Return a file's text, "" where it can't be read; at most ``limit`` characters, -1 for all.
+
+    By ``surrogateescape`` a byte of another encoding than UTF-8 is itself again once written.
+    """
+    try:
+        with open(path, encoding="utf-8", errors=errors) as file:
+            return file.read(limit)
+    except OSError:
+        return ""
+
+
 def read_owned(path: str, *, limit: int = 1 << 20) -> bytes:
     """Return the bytes of a regular file that belongs to us, at most ``limit`` of them.
 
@@ -46,15 +65,6 @@ def read_owned(path: str, *, limit: int = 1 << 20) -> bytes:
         return os.read(descriptor, limit)
     finally:
         os.close(descriptor)
-
-
-def read_text(path: str) -> str:
-    """Return what a file says, at most 1 MiB of it; "" where it can't be read."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read(1 << 20)
-    except OSError:
-        return ""
 
 
 def own_directory(path: str) -> None:

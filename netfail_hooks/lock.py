@@ -31,15 +31,15 @@ class Lock:
     file; so the file it is wherever there can be one.
     """
 
-    def __init__(self, directory: str) -> None:
-        self._directory = directory
+    def __init__(self, path: str) -> None:
+        self._path = path
         self._descriptor = -1
         self._socket: socket | None = None
 
     def __enter__(self) -> Self:
         """Wait for our turn. Raises Problem after PATIENCE, NotPermitted where we may not."""
         try:
-            self._descriptor = _open(self._directory)
+            self._descriptor = _open(self._path)
         except PermissionError as error:
             fix = f"chown root {error.filename}; chmod go-w {error.filename}"
             hint = fix if os.geteuid() == 0 else "run as root"
@@ -62,7 +62,7 @@ class Lock:
         while not self._take():
             if time.monotonic() > until:
                 self.__exit__()
-                file = f"fuser {self._directory}/lock"
+                file = f"fuser {self._path}"
                 raise Problem(
                     f"another run has held the lock for {PATIENCE:.0f} s",
                     hint=f"see who: {f'ss -xap src @{_NAME}' if self._socket else file}",
@@ -82,10 +82,9 @@ class Lock:
         return True
 
 
-def _open(directory: str) -> int:
+def _open(path: str) -> int:
     """Return a descriptor of the lock's file. Raises OSError, of _NO_ROOM where none can be."""
-    own_directory(directory)
-    path = directory + "/lock"
+    own_directory(os.path.dirname(path))
     flags = os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)

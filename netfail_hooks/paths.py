@@ -31,14 +31,80 @@ class Paths:
         return self.at("/etc/netfail-hooks/notify.d")
 
     @property
+    def sysctls(self) -> str:
+        """Return the file by which the kernel's settings are ours at boot (sysctl.d(5))."""
+        return self.at("/etc/sysctl.d/60-netfail-hooks.conf")
+
+    @property
+    def protocol(self) -> str:
+        """Return the file by which ``ip route`` gives our routes' protocol a name."""
+        return self.at("/etc/iproute2/rt_protos.d/netfail-hooks.conf")
+
+    @property
     def run(self) -> str:
-        """Return the directory of what is lost at boot: lock, memory, compiled config."""
+        """Return the directory of what is lost at boot."""
         return self.at("/run/netfail-hooks")
+
+    @property
+    def lock(self) -> str:
+        """Return the file whose lock a hook, a check or an install holds."""
+        return self.run + "/lock"
+
+    @property
+    def state(self) -> str:
+        """Return what a run remembers for the next one."""
+        return self.run + "/state"
+
+    @property
+    def compiled_config(self) -> str:
+        """Return the configuration in the form that a hook reads quickly."""
+        return self.run + "/config"
+
+    @property
+    def counters(self) -> str:
+        """Return how often what changed since boot."""
+        return self.run + "/counters"
+
+    @property
+    def recorded(self) -> str:
+        """Return the line that was recorded last, so that its like is not recorded again."""
+        return self.run + "/recorded"
+
+    @property
+    def metrics_failed(self) -> str:
+        """Return what the journal was last told of metrics that can't be written."""
+        return self.run + "/metrics.failed"
+
+    @property
+    def rollback(self) -> str:
+        """Return the way back from a switch of modes that is under way."""
+        return self.run + "/rollback.json"
 
     @property
     def uninstalling(self) -> str:
         """Return what is there while uninstall is at work: hooks and checks then do nothing."""
-        return self.run + "/leaving"
+        return self.run + "/uninstalling"
+
+    def pending(self, interface: str) -> str:
+        """Return what is there while networkd reconfigures an uplink because of us."""
+        return f"{self.run}/pending.{interface}"
+
+    def notification(self, process: str) -> str:
+        """Return the event that a process leaves for the hooks in ``notify``."""
+        return f"{self.run}/notify.{process}"
+
+    def is_volatile(self, path: str) -> bool:
+        """Tell whether a path in ``run`` is a file of ours: one of the above."""
+        return path.startswith((self.pending(""), self.notification(""))) or path in (
+            self.lock,
+            self.state,
+            self.compiled_config,
+            self.counters,
+            self.recorded,
+            self.metrics_failed,
+            self.rollback,
+            self.uninstalling,
+        )
 
     @property
     def log(self) -> str:

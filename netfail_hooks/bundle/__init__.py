@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import stat
-import subprocess
 from collections.abc import Iterable, Iterator
 
 from netfail_hooks import __version__
@@ -20,7 +19,7 @@ from netfail_hooks.bundle.redact import Redactor
 from netfail_hooks.config.cache import load
 from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
-from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd import match, networkctl, takeover
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import plain
 
@@ -84,13 +83,7 @@ def _versions() -> Iterator[str]:
     yield f"Python {platform.python_version()}"
     yield f"{platform.system()} {platform.release()} {platform.machine()}"
     yield platform.freedesktop_os_release().get("PRETTY_NAME", "")
-    try:
-        done = subprocess.run(
-            ["networkctl", "--version"], capture_output=True, text=True, check=False, timeout=5
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return
-    yield done.stdout.partition("\n")[0]
+    yield from filter(None, [networkctl.version_line()])
 
 
 def _findings(paths: Paths) -> Iterator[str]:

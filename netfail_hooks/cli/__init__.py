@@ -52,9 +52,9 @@ def entry(argv: Sequence[str] | None = None) -> int:
         status = main(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except Problem as problem:
-        return _complain(str(problem), problem.status)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+        return _complain(str(problem), problem.status, problem)
+    except KeyboardInterrupt as interrupt:
+        return _complain("", _INTERRUPTED, interrupt)
     except BrokenPipeError:
         # Python flushes standard output again as it ends; let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -63,9 +63,9 @@ def entry(argv: Sequence[str] | None = None) -> int:
         status = NotPermitted.status if isinstance(error, PermissionError) else Problem.status
         hint = ": run as root" if status == NotPermitted.status and os.geteuid() else ""
         where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}{hint}", status)
+        return _complain(f"{where}{error.strerror or error}{hint}", status, error)
     except Exception as error:  # noqa: BLE001 - a traceback is no help to its reader
-        return _complain(_bug(error), Problem.status)
+        return _complain(_bug(error), Problem.status, error)
     return status
 
 
@@ -127,7 +127,9 @@ def _bug(error: Exception) -> str:
     )
 
 
-def _complain(text: str, status: int) -> int:
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
-    print(f"netfail-hooks: {shown[:_LONGEST]}", file=sys.stderr)
+def _complain(text: str, status: int, error: BaseException) -> int:
+    """Print what is wrong, then what was noted of it (BaseException.add_note)."""
+    for each in filter(None, (text, *getattr(error, "__notes__", ()))):
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(each.split()))
+        print(f"netfail-hooks: {shown[:_LONGEST]}", file=sys.stderr)
     return status

@@ -6,10 +6,8 @@ import argparse
 import json
 
 from netfail_hooks.cli.prompts import add_common_arguments, confirm, refuse_powerless, show, warn
-from netfail_hooks.install import (
-    options,
-)
-from netfail_hooks.install.installer import Work, _install, _start, _what_remains, prepare
+from netfail_hooks.install import options
+from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,28 +20,28 @@ def run(args: argparse.Namespace) -> int:
     """Install. Returns 0; raises Problem, with everything as it was."""
     work = prepare(args)
     if args.dry_run:
-        show(work.todo, work.notes, as_json=args.json)
+        show(work.changes, work.messages, as_json=args.json)
         return 0
     refuse_powerless(args.root)
-    confirm([str(step) for step in work.todo], yes=args.yes)
-    refused = _install(work)
-    rest = _start(work) if work.live else _what_remains(work)
-    notes = (*work.notes, *refused, *rest)
+    confirm(work.changes, yes=args.yes)
+    refused = install(work)
+    rest = start(work) if work.running else what_remains(work)
+    messages = (*work.messages, *refused, *rest)
     if args.json:
-        done = [str(step) for step in work.todo]
-        print(json.dumps({"did": done, "notes": list(notes), "live": work.live}, indent=2))
+        did = [str(change) for change in work.changes]
+        print(json.dumps({"did": did, "notes": list(messages), "live": work.running}, indent=2))
     else:
-        for step in work.todo:
-            print(step)
+        for change in work.changes:
+            print(change)
         print(_summary(work))
-        warn(notes)
+        warn(messages)
     return 0
 
 
 def _summary(work: Work) -> str:
     ranked = ", then ".join(work.config.names())
-    if not work.todo:
+    if not work.changes:
         return f"all files are in place: {ranked}"
-    told = f"installed: {ranked}; see 'netfail-hooks status'"
+    done = f"installed: {ranked}; see 'netfail-hooks status'"
     look = "now pull the cable, and look: netfail-hooks log; what is wrong: netfail-hooks doctor"
-    return f"{told}\n{look}" if work.live else told
+    return f"{done}\n{look}" if work.running else done

@@ -12,7 +12,7 @@ from netfail_hooks.install.plan import FileChange, diff
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
-    """Declare the options that uninstall has, too."""
+    """Declare the options that install and uninstall share."""
     parser.add_argument(
         "--root", metavar="DIR", default="", help=f"{what} below a directory: an image, a test"
     )
@@ -28,14 +28,14 @@ def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
 
-def show(todo: tuple[FileChange, ...], notes: tuple[str, ...], *, as_json: bool) -> None:
+def show(changes: tuple[FileChange, ...], messages: tuple[str, ...], *, as_json: bool) -> None:
     """Print what would be done: as a diff, or as JSON."""
     if as_json:
-        would = [str(step) for step in todo]
-        print(json.dumps({"would": would, "notes": list(notes)}, indent=2))
+        would = [str(change) for change in changes]
+        print(json.dumps({"would": would, "notes": list(messages)}, indent=2))
     else:
-        sys.stdout.write(diff(todo))
-        warn(notes)
+        sys.stdout.write(diff(changes))
+        warn(messages)
 
 
 def refuse_powerless(root: str) -> None:
@@ -44,13 +44,13 @@ def refuse_powerless(root: str) -> None:
         raise NotPermitted("only root may do this", hint="use sudo, or --dry-run to look")
 
 
-def confirm(todo: list[str], *, yes: bool) -> None:
+def confirm(changes: tuple[FileChange, ...], *, yes: bool) -> None:
     """Ask a person to agree. Raises Misuse if there is nobody to ask, Problem on a no."""
-    if yes or not todo:
+    if yes or not changes:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
-    print(*todo, sep="\n")
+    print(*changes, sep="\n")
     if _answer("Go on? [y/N] ") not in ("y", "yes"):
         raise Problem("nothing was changed", hint="--dry-run shows all of it")
 
@@ -64,7 +64,7 @@ def _answer(question: str) -> str:
         return ""
 
 
-def warn(notes: tuple[str, ...]) -> None:
+def warn(messages: tuple[str, ...]) -> None:
     """Tell a person what matters beside the result."""
-    for one in notes:
-        print(f"note: {one}", file=sys.stderr)
+    for message in messages:
+        print(f"note: {message}", file=sys.stderr)

@@ -8,9 +8,9 @@ import os
 
 from netfail_hooks.cli.prompts import add_common_arguments, confirm, refuse_powerless, show, warn
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install import manifest
+from netfail_hooks.install import manifest, rollback
 from netfail_hooks.install.transaction import remove_manifest
-from netfail_hooks.install.uninstaller import _uninstall, lost, prepare
+from netfail_hooks.install.uninstaller import lost, prepare, uninstall
 from netfail_hooks.paths import Paths
 
 
@@ -31,19 +31,23 @@ def run(args: argparse.Namespace) -> int:
     known = manifest.load(paths)
     if known is None:
         if not args.dry_run:
+            rollback.call_off(paths)
             remove_manifest(paths)
         print(json.dumps({"did": [], "notes": []}) if args.json else "nothing is installed")
         return 0
     work = prepare(paths, known, args)
     if args.dry_run:
-        show(work.todo, (*lost(work), *work.notes), as_json=args.json)
+        show(work.changes, (*lost(work), *work.messages), as_json=args.json)
         return 0
     warn(lost(work))  # before it is done, and before the question
-    confirm([str(step) for step in work.todo], yes=args.yes)
-    notes = (*work.notes, *_uninstall(work))
+    confirm(work.changes, yes=args.yes)
+    rollback.call_off(paths)
+    work = prepare(paths, known, args)  # the way back may have been taken while a person thought
+    messages = (*work.messages, *uninstall(work))
     if args.json:
-        print(json.dumps({"did": [str(s) for s in work.todo], "notes": list(notes)}, indent=2))
+        did = [str(change) for change in work.changes]
+        print(json.dumps({"did": did, "notes": list(messages)}, indent=2))
     else:
-        print(*work.todo, "uninstalled", sep="\n")
-        warn(notes)
+        print(*work.changes, "uninstalled", sep="\n")
+        warn(messages)
     return 0

@@ -33,7 +33,7 @@ def load(paths: Paths) -> Config:
         raise Misuse(f"no {paths.config}", hint="run 'netfail-hooks install'") from None
     except OSError as error:
         raise Misuse(f"{paths.config}: {error.strerror}") from None
-    compiled = paths.run + "/config"
+    compiled = paths.compiled_config
     try:
         return parse_compiled(read_owned(compiled).decode("ascii"), stamp)
     except (OSError, ValueError):

@@ -6,13 +6,14 @@ import contextlib
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 
 from netfail_hooks.doctor.facts import DISPATCHER, NETWORKD, WAIT_ONLINE, Process, Services, Unit
+from netfail_hooks.errors import Problem
 from netfail_hooks.install import systemd
 from netfail_hooks.install.units import SERVICE, TIMER
 from netfail_hooks.networkd import networkctl
+from netfail_hooks.process import ENGLISH, run
 
 # Those that set interfaces up, and those that rules look for.
 _CLIENTS = ("dhcpcd", "dhclient", "udhcpc", "connmand")
@@ -133,17 +134,9 @@ def parse_name_servers(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
 def ask(*argv: str) -> str:
     """Return what a command prints, "" where it can't be run or fails."""
     try:
-        done = subprocess.run(
-            argv,
-            capture_output=True,
-            check=False,
-            timeout=_PATIENCE,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return run(*argv, seconds=_PATIENCE, environment=ENGLISH).stdout
+    except Problem:
         return ""
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
 
 
 def _name(comm: str, words: Sequence[str]) -> str:

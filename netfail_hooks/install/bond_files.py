@@ -13,10 +13,10 @@ from collections.abc import Iterator
 
 from netfail_hooks.config import Bond, Config
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.options import AddressConfig
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.file import Section, parse, settings
 from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.networkd.takeover import AddressConfig
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
 
@@ -26,29 +26,29 @@ _TOLD = "# netfail-hooks: as 'netfail-hooks install' was asked; run it again for
 
 
 def bond_files(
-    paths: Paths, config: Config, setup: AddressConfig | None
+    paths: Paths, config: Config, wanted: AddressConfig | None
 ) -> tuple[dict[str, str], list[str]]:
-    """Return our files by path, the bond's device first, and what is to be told. Raises Misuse."""
+    """Return our files by path, the bond's device first, and messages. Raises Misuse."""
     bond = config.bond
-    notes = [*_faults(paths, config), *_absent(paths, config)]
-    text, own = _network(paths, config, setup)
-    found = _targets(bond, text)
+    messages = [*_faults(paths, config), *_absent(paths, config)]
+    text, own = _network(paths, config, wanted)
+    targets = _targets(bond, text)
     netdev = match.netdev(paths, bond.name, ignore=takeover.is_ours)
     first = _ahead(f"netfail-{bond.name}.netdev", netdev.path if netdev else "")
     files = {
-        f"{_HERE.network}/{first}": netdev_text(replace(bond, targets=found)),
+        f"{_HERE.network}/{first}": netdev_text(replace(bond, targets=targets)),
         f"{_HERE.network}/{takeover.file_name(Nic(bond.name), own)}": text,
     }
     for rank, name in enumerate(config.names()):
         theirs = match.effective(paths, _nic(paths, name), ignore=takeover.is_ours)
         place = takeover.file_name(Nic(name), os.path.basename(theirs.path) if theirs else "")
         files[f"{_HERE.network}/{place}"] = slave_text(name, bond.name, primary=rank == 0)
-    if not found:
-        notes.append(
+    if not targets:
+        messages.append(
             "no gateway is named: until DHCP or a router tells one the bond goes by "
             "carrier (MII) alone, then the hook sets the ARP monitor"
         )
-    return files, notes
+    return files, messages
 
 
 def netdev_text(bond: Bond) -> str:
@@ -57,7 +57,7 @@ def netdev_text(bond: Bond) -> str:
     ``FailOverMACPolicy=active``: a Wi-Fi NIC can't take another hardware address on while it is
     associated, so the bond takes the slave's.
     """
-    four = [one for one in bond.targets if ":" not in one]
+    targets = [address for address in bond.targets if ":" not in address]
     lines = [
         "[NetDev]",
         f"Name={bond.name}",
@@ -68,10 +68,10 @@ def netdev_text(bond: Bond) -> str:
         f"PrimaryReselectPolicy={bond.reselect}",
         "FailOverMACPolicy=active",
     ]
-    if four:
+    if targets:
         lines += [
             f"ARPIntervalSec={bond.arp_interval}ms",
-            f"ARPIPTargets={' '.join(four)}",
+            f"ARPIPTargets={' '.join(targets)}",
             "ARPValidate=all",
             "ARPAllTargets=any",
         ]
@@ -98,21 +98,18 @@ def slave_text(name: str, bond: str, *, primary: bool) -> str:
     return "\n".join([_TOLD, *lines, ""])
 
 
-def _network(paths: Paths, config: Config, setup: AddressConfig | None) -> tuple[str, str]:
+def _network(paths: Paths, config: Config, wanted: AddressConfig | None) -> tuple[str, str]:
     """Return the bond's ``.network`` and the name of the user's own file for it, "" for none."""
     nic = Nic(config.bond.name, host=os.uname().nodename, kind="bond")
     theirs = _source(paths, nic)
     own = os.path.basename(theirs.path) if theirs else ""
-    if setup:
-        wish: takeover.Static | takeover.Dhcp = takeover.Dhcp(setup.dns)
-        if not setup.dhcp:
-            wish = takeover.Static(setup.addresses, setup.gateways, setup.dns)
-        return takeover.write_new(nic, wish, _METRIC), own
+    if wanted:
+        return takeover.write_new(nic, wanted, _METRIC), own
     if theirs:
         return takeover.take_over(nic, theirs, _METRIC), own
     ours = match.effective(paths, nic)
     if ours and takeover.was_asked(ours.text):
-        return takeover.write_new(nic, takeover.wish_of(ours.text), _METRIC), own
+        return takeover.write_new(nic, takeover.address_config(ours.text), _METRIC), own
     for name in config.names():
         source = _source(paths, _nic(paths, name))
         if source and not settings(source.sections, "Network", "Bond"):
@@ -120,7 +117,7 @@ def _network(paths: Paths, config: Config, setup: AddressConfig | None) -> tuple
     for name in config.names():  # an earlier install in the other mode, of NICs without files
         earlier = match.effective(paths, _nic(paths, name))
         if earlier and takeover.was_asked(earlier.text) and "Bond=" not in earlier.text:
-            return takeover.write_new(nic, takeover.wish_of(earlier.text), _METRIC), own
+            return takeover.write_new(nic, takeover.address_config(earlier.text), _METRIC), own
     raise Misuse(
         f"no .network file says how {config.bond.name} is to be set up",
         hint="add --dhcp, or --address IP/LENGTH and --gateway IP",
@@ -139,26 +136,20 @@ def _targets(bond: Bond, text: str) -> tuple[str, ...]:
     """Return what the monitor is to ask: what the config says, else the gateways in the file."""
     if bond.targets:
         return bond.targets
-    found = []
-    for one in parse(text):
-        if one.name == "Route" and one.leads_everywhere():
+    gateways = []
+    for section in parse(text):
+        if section.name == "Route" and section.leads_everywhere():
             with contextlib.suppress(ValueError):
-                found.append(str(ipaddress.ip_address(one.get("Gateway"))))
-    return tuple(dict.fromkeys(found))
+                gateways.append(str(ipaddress.ip_address(section.get("Gateway"))))
+    return tuple(dict.fromkeys(gateways))
 
 
 def _ahead(name: str, theirs: str) -> str:
-    found = next(
-        (
-            f"{n}-{name}"
-            for n in ("10", "00")
-            if not theirs or f"{n}-{name}" < os.path.basename(theirs)
-        ),
-        "",
-    )
-    if not found:
-        raise Misuse(f"no name of ours sorts before {theirs}", hint="rename it to 20-...")
-    return found
+    for number in ("10", "00"):
+        ours = f"{number}-{name}"
+        if not theirs or ours < os.path.basename(theirs):
+            return ours
+    raise Misuse(f"no name of ours sorts before {theirs}", hint="rename it to 20-...")
 
 
 def _absent(paths: Paths, config: Config) -> list[str]:
@@ -171,11 +162,11 @@ def _absent(paths: Paths, config: Config) -> list[str]:
 
 def _faults(paths: Paths, config: Config) -> list[str]:
     """Name what is wrong in a bond that the user's files make, part by part."""
-    found = match.netdev(paths, config.bond.name, ignore=takeover.is_ours)
-    if found is None:
+    netdev = match.netdev(paths, config.bond.name, ignore=takeover.is_ours)
+    if netdev is None:
         return []
-    wrong = [*_wrong_settings(list(found.sections)), *_wrong_slaves(paths, config)]
-    return [f"{found.path}: {one}; ours is read in its stead" for one in wrong]
+    faults = [*_wrong_settings(list(netdev.sections)), *_wrong_slaves(paths, config)]
+    return [f"{netdev.path}: {fault}; ours is read in its stead" for fault in faults]
 
 
 def _wrong_settings(sections: list[Section]) -> Iterator[str]:

@@ -12,13 +12,12 @@ import contextlib
 import os
 import shutil
 import struct
-import time
 from collections.abc import Sequence
 
 from netfail_hooks import reconcile
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import nodes, systemd
+from netfail_hooks.install import nodes
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.observe import observe
@@ -28,6 +27,7 @@ from netfail_hooks.networkd.file import settings
 from netfail_hooks.networkd.takeover import is_ours
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import ACTIVE_BACKUP
+from netfail_hooks.process import run, wait_until
 from netfail_hooks.values import replace
 
 _PATIENCE = 25.0  # seconds for the gateway to answer; networkd, DHCP and Wi-Fi have theirs
@@ -36,20 +36,20 @@ _STEP = 0.2
 _NETDEV = ".netdev"
 
 
-def concerns_bond(todo: Sequence[FileChange]) -> bool:
-    """Tell whether the steps make, change or take away a bond."""
-    return any(step.path.endswith(_NETDEV) for step in todo)
+def concerns_bond(changes: Sequence[FileChange]) -> bool:
+    """Tell whether changes make, change or take away a bond."""
+    return any(change.path.endswith(_NETDEV) for change in changes)
 
 
-def bonds_of(todo: Sequence[FileChange]) -> tuple[str, ...]:
-    """Return the bonds whose device files are among the steps."""
-    paths = (step.path for step in todo if step.path.endswith(_NETDEV))
+def bonds_of(changes: Sequence[FileChange]) -> tuple[str, ...]:
+    """Return the bonds whose device files are among the changes."""
+    paths = (change.path for change in changes if change.path.endswith(_NETDEV))
     return tuple(path.rpartition("-netfail-")[2].removesuffix(_NETDEV) for path in paths)
 
 
-def stale(config: Config, todo: Sequence[FileChange]) -> tuple[str, ...]:
+def stale(config: Config, changes: Sequence[FileChange]) -> tuple[str, ...]:
     """Return the live bonds that have to be made anew, or to go."""
-    names = bonds_of(todo)
+    names = bonds_of(changes)
     if config.mode != "bond":
         return names
     with rt.Netlink() as netlink:
@@ -70,37 +70,40 @@ def follow(gone: Sequence[str]) -> None:
     for path in slave_files(Paths(), gone):
         with contextlib.suppress(OSError):  # a read-only /usr: a restart of networkd would do
             renew(path)
-    systemd.command("networkctl", "reload")
+    run("networkctl", "reload")
 
 
 def _await_gone(names: Sequence[str]) -> None:
     """Wait until networkd knows that the bonds are gone, else it takes the new for the old."""
-    end = time.monotonic() + _NOTICE
-    while time.monotonic() < end and any(name in networkctl.states() for name in names):
-        time.sleep(_STEP)
+
+    def gone() -> bool:
+        return not names or not set(names) & set(networkctl.states())
+
+    with contextlib.suppress(Problem):
+        wait_until(gone, _NOTICE, "end of the bond", step=_STEP)
 
 
-def give_back(gone: Sequence[str], config: Config) -> list[str]:
-    """Have networkd do what the user's own files say again; return what went wrong.
+def give_back(gone: Sequence[str], config: Config) -> None:
+    """Have networkd do what the user's own files say again. Raises Problem.
 
     ``config`` names all interfaces, of mode "routes"; a bond of the user's may be among them.
     """
+    follow(gone)
+    with contextlib.suppress(Problem):
+        _await_default_route(config, _PATIENCE / 3)
+        return
+    for name in config.names():
+        with contextlib.suppress(Problem):
+            run("networkctl", "reconfigure", name)
     try:
-        follow(gone)
-    except Problem as problem:
-        return [str(problem)]
-    began = time.monotonic()
-    nudged = False
-    while time.monotonic() - began < _PATIENCE:
-        if _has_default_route(config):
-            return []
-        if not nudged and time.monotonic() - began > _PATIENCE / 3:
-            nudged = True
-            for name in config.names():
-                with contextlib.suppress(Problem):
-                    systemd.command("networkctl", "reconfigure", name)
-        time.sleep(_STEP)
-    return [f"no way out {_PATIENCE:.0f} s after the old files came back: see 'networkctl'"]
+        _await_default_route(config, _PATIENCE * 2 / 3)
+    except Problem:
+        told = f"no way out {_PATIENCE:.0f} s after the old files came back"
+        raise Problem(told, hint="see 'networkctl'") from None
+
+
+def _await_default_route(config: Config, seconds: float) -> None:
+    wait_until(lambda: _has_default_route(config), seconds, "default route", step=_STEP)
 
 
 def _has_default_route(config: Config) -> bool:
@@ -113,15 +116,19 @@ def _has_default_route(config: Config) -> bool:
 
 def await_gateway(config: Config, seconds: float = _PATIENCE) -> None:
     """Return once a gateway answers through the new set-up. Raises Problem."""
-    asked = as_uplink(config)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    probed = as_uplink(config)
+
+    def answers() -> bool:
         with contextlib.suppress(Problem):
-            if any(result.healthy for result in reconcile.probe_uplinks(asked)):
-                return
-        time.sleep(_STEP)
-    how = "install with --no-live writes the files alone"
-    raise Problem(f"no gateway answered for {seconds:.0f} s, so all is as it was", hint=how)
+            return any(result.healthy for result in reconcile.probe_uplinks(probed))
+        return False
+
+    try:
+        wait_until(answers, seconds, "answer", step=_STEP)
+    except Problem:
+        how = "install with --no-live writes the files alone"
+        told = f"no gateway answered for {seconds:.0f} s, so all is as it was"
+        raise Problem(told, hint=how) from None
 
 
 def as_uplink(config: Config) -> Config:

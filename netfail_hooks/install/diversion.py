@@ -42,9 +42,6 @@ _HEARD = 0.1  # seconds for neighbours to send elsewhere
 _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's ``locktime``)
 
 
-_MARK = "anew."
-
-
 @contextlib.contextmanager
 def divert(config: Config, interface: str, paths: Paths, patience: float) -> Iterator[None]:
     """Let ``interface`` be set up anew inside; return when it is as useful as it was before.
@@ -52,9 +49,9 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
     Raises Problem if it isn't after ``patience`` seconds. Whoever is killed on the way leaves
     the interface marked as unfinished.
     """
-    with Lock(paths.run), rt.Netlink() as netlink, Announcer() as announcer:
+    with Lock(paths.lock), rt.Netlink() as netlink, Announcer() as announcer:
         before = observe(config, netlink)
-        state = load_state(paths.run + "/state")
+        state = load_state(paths.state)
         led = route_plan(config, before, state, interface)
         began = time.monotonic()
         mark_pending(paths, interface)
@@ -238,13 +235,13 @@ def mark_pending(paths: Paths, interface: str) -> None:
     """Note that an uplink is about to be set up anew; a disk with no room must not keep it."""
     with contextlib.suppress(OSError):
         flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-        os.close(os.open(_place(paths, interface), flags, 0o600))
+        os.close(os.open(paths.pending(interface), flags, 0o600))
 
 
 def clear_pending(paths: Paths, interface: str) -> None:
     """Note that it is done."""
     with contextlib.suppress(OSError):
-        os.unlink(_place(paths, interface))
+        os.unlink(paths.pending(interface))
 
 
 def pending(paths: Paths) -> tuple[str, ...]:
@@ -253,9 +250,6 @@ def pending(paths: Paths) -> tuple[str, ...]:
         found = os.listdir(paths.run)
     except OSError:
         return ()
-    names = (name.removeprefix(_MARK) for name in sorted(found) if name.startswith(_MARK))
+    mark = os.path.basename(paths.pending(""))
+    names = (name.removeprefix(mark) for name in sorted(found) if name.startswith(mark))
     return tuple(name for name in names if is_interface_name(name))
-
-
-def _place(paths: Paths, interface: str) -> str:
-    return f"{paths.run}/{_MARK}{interface}"

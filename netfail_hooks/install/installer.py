@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from netfail_hooks import reconcile
@@ -20,6 +21,7 @@ from netfail_hooks.install import (
     nodes,
     options,
     reconfigure,
+    rollback,
     systemd,
 )
 from netfail_hooks.install.bond_files import bond_files
@@ -31,8 +33,14 @@ from netfail_hooks.install.network_files import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.options import refuse_others
 from netfail_hooks.install.plan import FileChange, file_changes
-from netfail_hooks.install.rollback import switching
-from netfail_hooks.install.transaction import Follower, commit, note
+from netfail_hooks.install.transaction import (
+    Undo,
+    ignored,
+    note,
+    restore_manifest,
+    revert_change,
+    write_change,
+)
 from netfail_hooks.networkd import takeover
 from netfail_hooks.networkd.detect import detect, refuse_foreign_managers
 from netfail_hooks.paths import Paths
@@ -44,51 +52,51 @@ _PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, w
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that there is to do, and what to tell of it."""
+    """What install is to change, and what to tell a person about it."""
 
     paths: Paths
     config: Config
     known: Manifest | None
-    todo: tuple[FileChange, ...]
-    notes: tuple[str, ...]
-    live: bool
+    changes: tuple[FileChange, ...]
+    messages: tuple[str, ...]
+    running: bool  # so that networkd and the kernel are to follow
 
     @property
     def switches(self) -> bool:
         """Tell whether the machine goes into a bond, or out of one, or gets another."""
-        return self.live and bond_switch.concerns_bond(self.todo)
+        return self.running and bond_switch.concerns_bond(self.changes)
 
     def all_uplinks(self) -> Config:
-        """Return the uplinks, those that no longer are one after them."""
-        retired = [takeover.uplink_of(step.path) for step in self.todo]
+        """Return the uplinks, then those that will no longer be uplinks."""
+        retired = [takeover.uplink_of(change.path) for change in self.changes]
         names = dict.fromkeys((*self.config.names(), *filter(None, retired)))
         return Config(uplinks=default_metrics(tuple(names)))
 
 
 def prepare(args: argparse.Namespace) -> Work:
-    """Work out what there is to do. Changes nothing. Raises Problem."""
+    """Work out what to change. Changes nothing. Raises Problem."""
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
         raise Misuse(f"--root {args.root}: no such directory")
-    wish = options.parse(args)
+    asked = options.parse(args)
     known = manifest.load(paths)
-    config, text = choose(paths, wish, lambda: detect(paths))
+    config, text = choose(paths, asked, lambda: detect(paths))
     refuse_foreign_managers(paths, config.names())
     if config.mode == "bond":
-        if wish.setups:
+        if asked.address_configs:
             raise Misuse("the uplinks are in a bond", hint="add --mode bond, or --mode routes")
-        refuse_others(wish.named, config.bond.name)
-        found, notes = bond_files(paths, config, wish.bond)
+        refuse_others(asked.named, config.bond.name)
+        files, messages = bond_files(paths, config, asked.bond)
     else:
-        found, notes = networks(paths, config, wish.setups)
+        files, messages = networks(paths, config, asked.address_configs)
     package = os.environ.get(_PACKAGE, "") if args.dry_run else ""
     unsafe = unsafe_places(package)
-    notes += [f"root's hooks run from {place}, which others may write" for place in unsafe]
-    wanted = layout(config, text, found, package)
+    messages += [f"root's hooks run from {place}, which others may write" for place in unsafe]
+    wanted = layout(config, text, files, package)
     wanted[_HERE.config] = _as_it_is(paths, wanted[_HERE.config])
-    todo = file_changes(paths, wanted, known or Manifest())
+    changes = file_changes(paths, wanted, known or Manifest())
     running = not (paths.root or args.no_live) and reconfigure.networkd_answers()
-    return Work(paths, config, known, todo, tuple(notes), running)
+    return Work(paths, config, known, changes, tuple(messages), running)
 
 
 def _as_it_is(paths: Paths, node: Node) -> Node:
@@ -97,78 +105,72 @@ def _as_it_is(paths: Paths, node: Node) -> Node:
     return replace(node, mode=now.mode, owner=now.owner) if now else node
 
 
-def _install(work: Work) -> list[str]:
-    """Put the files in place, the running networkd following. Returns refused settings."""
-    refused: list[str] = []
-    if work.live:
+def install(work: Work) -> list[str]:
+    """Put the files in place, a running machine following. Returns refused settings.
+
+    Whatever is raised on the way, an interrupt too, passes on once all is as it was.
+    """
+    rollback.refuse_while_armed(work.paths)
+    if work.running:
         nodes.remove(work.paths.uninstalling)  # of an uninstall that was killed
-    now = kernel_state.current_sysctls(work.all_uplinks().names()) if work.live else {}
-    gone = bond_switch.stale(work.config, work.todo) if work.switches else ()
-    made = bond_switch.bonds_of(work.todo)
-    guard = switching(work.paths, work.todo, made) if work.switches else contextlib.nullcontext()
-    try:
-        noted = note(_originals(work, now), work.todo)
-        with guard:
-            commit(work.paths, noted, work.todo, _follower(work, gone, refused))
-    except BaseException:
-        if work.live:
-            kernel_state.set_sysctls(now)
-            if work.switches:
-                bond_switch.give_back(made, work.all_uplinks())
+    return _switch_modes(work) if work.switches else _change_files(work)
+
+
+def _change_files(work: Work) -> list[str]:
+    """Write file after file; networkd follows uplink by uplink, whose traffic is diverted."""
+    paths, uplinks = work.paths, work.all_uplinks()
+    with Undo() as undo:
+        if work.running:
+            undo.callback(reconfigure.reload, uplinks)
+        refused = _save_manifest_and_set_sysctls(work, undo)
+        if work.running:
+            reconfigure.finish_pending(uplinks, paths)
+        for change in work.changes:
+            if work.running:
+                undo.callback(reconfigure.revert, change, uplinks, paths)
+                reconfigure.write(change, uplinks, paths)
             else:
-                with contextlib.suppress(Problem):  # a file whose step back could not begin
-                    systemd.command("networkctl", "reload")
-                reconfigure.reconfigure_addressless(work.all_uplinks())
-        raise
+                undo.callback(revert_change, paths, change)
+                write_change(paths, change)
     return refused
 
 
-def _follower(work: Work, gone: Sequence[str], refused: list[str]) -> Follower:
-    """Return how the running machine follows: networkd file by file, or at once after the last.
-
-    ``gone`` are the bonds to delete; to ``refused`` the settings are added that were.
-    """
-    all_uplinks = work.all_uplinks()
-    alone = work.live and not work.switches
-
-    @contextlib.contextmanager
-    def around(step: FileChange) -> Iterator[None]:
-        with (
-            reconfigure.network_step(step, all_uplinks, work.paths)
-            if alone
-            else contextlib.nullcontext()
-        ):
-            yield
-            if work.switches and step is work.todo[-1]:
-                _switch(work, gone)
-
-    def back(step: FileChange) -> contextlib.AbstractContextManager[None]:
-        if alone:
-            return reconfigure.step_back(step, all_uplinks, work.paths)
-        return contextlib.nullcontext()
-
-    def begin() -> None:
-        if work.live:
-            refused.extend(kernel_state.set_sysctls(_settings(work)))
-        if alone:
-            reconfigure.finish_pending(all_uplinks, work.paths)
-
-    return Follower(begin, around, back)
+def _switch_modes(work: Work) -> list[str]:
+    """Write all files, then have networkd follow at once; a gateway has to answer."""
+    paths, uplinks = work.paths, work.all_uplinks()
+    bonds = bond_switch.bonds_of(work.changes)
+    stale = bond_switch.stale(work.config, work.changes)
+    # The terminal that we were started from may be cut off.
+    with ignored(signal.SIGHUP), rollback.armed(paths, work.changes, bonds), Undo() as undo:
+        undo.callback(bond_switch.give_back, bonds, uplinks)
+        refused = _save_manifest_and_set_sysctls(work, undo)
+        for change in work.changes:
+            undo.callback(revert_change, paths, change)
+            write_change(paths, change)
+        bond_switch.follow(stale)
+        bond_switch.await_gateway(work.config)
+        nodes.remove(paths.state)  # uplinks are judged anew
+        for name in diversion.pending(paths):  # what a killed run was at is no matter now
+            diversion.clear_pending(paths, name)
+    return refused
 
 
-def _switch(work: Work, gone: Sequence[str]) -> None:
-    """Have networkd follow into another mode; what a killed run was at is no matter then."""
-    bond_switch.follow(gone)
-    bond_switch.await_gateway(work.config)
-    nodes.remove(work.paths.run + "/state")  # uplinks are judged anew
-    for name in diversion.pending(work.paths):
-        diversion.clear_pending(work.paths, name)
+def _save_manifest_and_set_sysctls(work: Work, undo: Undo) -> list[str]:
+    """Note on disk what there was before us, then set the kernel's settings; return refused."""
+    paths = work.paths
+    now = kernel_state.current_sysctls(work.all_uplinks().names()) if work.running else {}
+    undo.callback(restore_manifest, paths, nodes.read(paths.manifest))
+    manifest.save(paths, note(_originals(work, now), work.changes))
+    if not work.running:
+        return []
+    undo.callback(kernel_state.set_sysctls, now)
+    return kernel_state.set_sysctls(_settings(work))
 
 
 def _originals(work: Work, now: dict[str, str]) -> Manifest:
     """Return what is known of the machine before us; what an earlier install noted stays."""
     if work.known is None:
-        ways = kernel_state.default_route_order(work.all_uplinks()) if work.live else ()
+        ways = kernel_state.default_route_order(work.all_uplinks()) if work.running else ()
         return Manifest(sysctls=now, default_route_order=ways)
     return replace(work.known, sysctls={**now, **work.known.sysctls})
 
@@ -180,44 +182,44 @@ def _settings(work: Work) -> dict[str, str]:
     return {**(work.known.sysctls if work.known else {}), **wanted}
 
 
-def _start(work: Work) -> list[str]:
+def start(work: Work) -> list[str]:
     """Start the timer and look once; return what is left to do."""
     reconfigure.reconfigure_addressless(work.config)
-    told = [*systemd.networkd_problems(), *systemd.start_dispatcher()]
+    messages = [*systemd.networkd_problems(), *systemd.start_dispatcher()]
     interval = work.config.interval
     if systemd.systemd_runs():
-        with _telling(told):
+        with _collecting(messages):
             systemd.start_timer(interval)
     elif interval:
-        told.append(
+        messages.append(
             f"systemd does not run this machine, so nothing runs 'netfail-hooks check' "
             f"every {interval} s"
         )
-    with _telling(told):
+    with _collecting(messages):
         config = load(work.paths)
         probes = reconcile.probe_uplinks(config)
         reconcile.run(config, work.paths, "install", probes=probes)
-    return told
+    return messages
 
 
 @contextlib.contextmanager
-def _telling(told: list[str]) -> Iterator[None]:
-    """Let a problem that isn't the files' be told at the end."""
+def _collecting(messages: list[str]) -> Iterator[None]:
+    """Have a problem told at the end: the files are in place all the same."""
     try:
         yield
     except Problem as problem:
-        told.append(str(problem))
+        messages.append(str(problem))
 
 
-def _what_remains(work: Work) -> list[str]:
+def what_remains(work: Work) -> list[str]:
     """Return what a person has to do where the running machine was left alone."""
     if work.paths.root:
         return systemd.image_problems(work.paths)
     why = "it was asked not to be touched"
     if not reconfigure.networkd_answers():
         why = "systemd-networkd does not answer"
-    told = (
+    message = (
         f"the running machine is as it was ({why}); reboot it with systemd-networkd and "
         "networkd-dispatcher enabled, or start these and run 'netfail-hooks install' again"
     )
-    return [told]
+    return [message]

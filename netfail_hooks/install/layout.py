@@ -14,8 +14,6 @@ from netfail_hooks.policy.facts import PROTOCOL
 
 HOOK = "50-netfail-hooks"
 _HERE = Paths()
-_SYSCTL = "/etc/sysctl.d/60-netfail-hooks.conf"
-_PROTOCOL = "/etc/iproute2/rt_protos.d/netfail-hooks.conf"
 
 
 def layout(
@@ -30,8 +28,8 @@ def layout(
     The hooks come when all they need is there.
     """
     return {
-        _PROTOCOL: _text(f"# Made by netfail-hooks install.\n{PROTOCOL} netfail\n"),
-        **({} if config.mode == "bond" else {_SYSCTL: _text(sysctl_text(config))}),
+        _HERE.protocol: _text(f"# Made by netfail-hooks install.\n{PROTOCOL} netfail\n"),
+        **({} if config.mode == "bond" else {_HERE.sysctls: _text(sysctl_text(config))}),
         _HERE.config: _text(config_text),
         _HERE.notify: nodes.directory(),
         **_units(config, package),

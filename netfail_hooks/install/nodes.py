@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 FILE, LINK, DIRECTORY = "file", "link", "directory"
 _ROOT = (0, 0)
+_BESIDE = ".netfail-new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,15 @@ def remove(path: str) -> bool:
 def beside(path: str) -> str:
     """Return where the file for ``path`` is written first; nobody reads a name with a dot."""
     head, name = os.path.split(path)
-    return f"{head}/.{name}.netfail-new"
+    return f"{head}/.{name}{_BESIDE}"
+
+
+def without_beside(path: str) -> str:
+    """Return for which path that file is ``beside`` it; any other is its own."""
+    head, name = os.path.split(path)
+    if name.startswith(".") and name.endswith(_BESIDE):
+        name = name[1:].removesuffix(_BESIDE)
+    return f"{head}/{name}"
 
 
 def _write(path: str, node: Node) -> None:

@@ -10,28 +10,19 @@ from dataclasses import dataclass
 from netfail_hooks.config import MODES, settings
 from netfail_hooks.errors import Misuse
 from netfail_hooks.names import is_interface_name
-
-
-@dataclass(frozen=True, slots=True)
-class AddressConfig:
-    """How an uplink that has no ``.network`` file of its own is to be set up."""
-
-    addresses: tuple[str, ...] = ()
-    gateways: tuple[str, ...] = ()
-    dns: tuple[str, ...] = ()
-    dhcp: bool = False
+from netfail_hooks.networkd.takeover import AddressConfig
 
 
 @dataclass(frozen=True, slots=True)
 class InstallOptions:
-    """Uplinks in rank order (none: work them out), and new set-ups by interface."""
+    """Uplinks in rank order (none: work them out), and how some are to be set up."""
 
     uplinks: tuple[str, ...]
-    setups: dict[str, AddressConfig]
+    address_configs: dict[str, AddressConfig]
     interval: int | None
     mode: str = ""
     bond: AddressConfig | None = None
-    named: tuple[str, ...] = ()  # whom options name in mode bond
+    named: tuple[str, ...] = ()  # interfaces to which options give an address in mode bond
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,14 +102,15 @@ def parse(args: argparse.Namespace) -> InstallOptions:
         except ValueError as error:
             raise Misuse(f"--interval {args.interval}: {error}") from None
     if args.mode == "bond":
-        from netfail_hooks.install.options import bond_setup, named
+        bond = _bond_address_config(args)
+        return InstallOptions(uplinks, {}, args.interval, args.mode, bond, _named(args))
+    return InstallOptions(uplinks, _address_configs(args, uplinks), args.interval, args.mode)
 
-        return InstallOptions(uplinks, {}, args.interval, args.mode, bond_setup(args), named(args))
-    return InstallOptions(uplinks, setups(args, uplinks), args.interval, args.mode)
 
-
-def setups(args: argparse.Namespace, uplinks: tuple[str, ...]) -> dict[str, AddressConfig]:
-    """Return the new set-ups by interface. Raises Misuse."""
+def _address_configs(
+    args: argparse.Namespace, uplinks: tuple[str, ...]
+) -> dict[str, AddressConfig]:
+    """Return how uplinks are to be set up, by interface. Raises Misuse."""
     addresses = [_pair("--address", text, "IF=CIDR") for text in args.address]
     for name, text in addresses:
         _check("--address", text, ipaddress.ip_interface)
@@ -142,11 +134,15 @@ def setups(args: argparse.Namespace, uplinks: tuple[str, ...]) -> dict[str, Addr
     for name in (*static, *dynamic):
         if name not in uplinks:
             raise Misuse(f"{name} is no uplink", hint="name it with --primary or --backup")
-        own = tuple(text for one, text in addresses if one == name)
+        own = tuple(text for owner, text in addresses if owner == name)
         result[name] = AddressConfig(
             own,
-            tuple(g for one, g in gateways if one == name or (not one and _reaches(own, g))),
-            tuple(text for one, text in servers if one in (name, "")),
+            tuple(
+                text
+                for owner, text in gateways
+                if owner == name or (not owner and _reaches(own, text))
+            ),
+            tuple(text for owner, text in servers if owner in (name, "")),
             dhcp=name in dynamic,
         )
     return result
@@ -178,8 +174,8 @@ def _check(option: str, text: str, kind: Callable[[str], object]) -> None:
         raise Misuse(f"{option} {text}: {error}") from None
 
 
-def bond_setup(args: argparse.Namespace) -> AddressConfig | None:
-    """Return the bond's new set-up, None to take over what files say. Raises Misuse."""
+def _bond_address_config(args: argparse.Namespace) -> AddressConfig | None:
+    """Return how the bond is to be set up, None as files say. Raises Misuse."""
     addresses = _all("--address", args.address)
     gateways = _all("--gateway", args.gateway)
     servers = _all("--dns", args.dns)
@@ -195,10 +191,10 @@ def bond_setup(args: argparse.Namespace) -> AddressConfig | None:
     return AddressConfig(addresses, gateways, servers, dhcp=bool(args.dhcp))
 
 
-def named(args: argparse.Namespace) -> tuple[str, ...]:
-    """Return whom the options name as the owner of an address; only the bond can be."""
-    found = (text.rpartition("=") for text in (*args.address, *args.gateway, *args.dns))
-    return tuple(name for name, equals, _ in found if equals)
+def _named(args: argparse.Namespace) -> tuple[str, ...]:
+    """Return the interfaces to which options give an address; only the bond can have one."""
+    parts = (text.rpartition("=") for text in (*args.address, *args.gateway, *args.dns))
+    return tuple(name for name, equals, _ in parts if equals)
 
 
 def refuse_others(names: tuple[str, ...], bond: str) -> None:
@@ -212,7 +208,7 @@ def refuse_others(names: tuple[str, ...], bond: str) -> None:
 
 
 def _all(option: str, texts: list[str]) -> tuple[str, ...]:
-    found = []
+    addresses = []
     for text in texts:
         name, equals, rest = text.rpartition("=")
         if equals and not name:
@@ -221,5 +217,5 @@ def _all(option: str, texts: list[str]) -> tuple[str, ...]:
             ipaddress.ip_interface(rest)
         except ValueError as error:
             raise Misuse(f"{option} {text}: {error}") from None
-        found.append(rest)
-    return tuple(found)
+        addresses.append(rest)
+    return tuple(addresses)

@@ -1,22 +1,19 @@
-"""Make the running machine follow the files: networkd, the service manager, the kernel."""
+"""Have a running networkd follow the files, an uplink at a time, its traffic diverted."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import diversion
 from netfail_hooks.install.diversion import divert
 from netfail_hooks.install.plan import FileChange
-from netfail_hooks.install.systemd import command
+from netfail_hooks.install.transaction import revert_change, write_change
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.apply import address_body, route_body
 from netfail_hooks.kernel.netlink import Netlink
@@ -26,13 +23,12 @@ from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.takeover import uplink_of
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import FOREVER, Address, Route
+from netfail_hooks.process import run, wait_until
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
-_BEGUN = 0.5  # seconds; networkd answers a reload before it has begun
-
-
+_BEGUN = 0.5  # seconds; `networkctl reload` returns before networkd starts working on it
 _FORGOTTEN_WITHIN = 2.0  # seconds; networkd needs a few milliseconds
-_STEP = 0.02
+_FORGETTING = 0.02  # seconds, where it can't tell whether it has
 _STATIC, _UNREACHED = 4, (errno.ESRCH, errno.ENODEV)  # linux/rtnetlink.h: networkd's own word
 
 
@@ -41,26 +37,44 @@ def networkd_answers() -> bool:
     return networkctl.runs()
 
 
-@contextlib.contextmanager
-def network_step(
-    step: FileChange, config: Config, paths: Paths, told: list[str] | None = None
-) -> Iterator[None]:
-    """Have networkd take a changed ``.network`` file up, with no traffic lost on the way.
+def write(
+    change: FileChange, config: Config, paths: Paths, messages: list[str] | None = None
+) -> None:
+    """Write a file, and have networkd take up a ``.network`` file of ours, no traffic lost.
 
-    An uplink that doesn't come back is a Problem; with ``told`` given, a line more there.
+    An uplink that doesn't come back is a Problem; with ``messages`` given, a line more there.
     """
-    interface = uplink_of(step.path)
+    interface = uplink_of(change.path)
     if not interface:
-        yield
+        write_change(paths, change)
         return
-    with _set_up_anew(interface, config, paths, told):
-        yield
+    with _diverted(interface, config, paths, messages):
+        write_change(paths, change)
         drop_static_addresses(config, interface)
-        command("networkctl", "reload")
+        run("networkctl", "reload")
 
 
-def finish_pending(config: Config, paths: Paths, told: list[str] | None = None) -> None:
-    """Set uplinks up anew, as their files say, at which a run was killed. Raises Problem.
+def revert(change: FileChange, config: Config, paths: Paths) -> None:
+    """Take a change back, and have networkd follow where it is a ``.network`` file of ours.
+
+    Each by itself: a reload that finds two of them changed reconfigures both uplinks at once,
+    and for a moment there is no way out. Raises Problem, OSError; then the file at least is as
+    it was, if it can be.
+    """
+    interface = uplink_of(change.path)
+    if not interface:
+        revert_change(paths, change)
+        return
+    try:
+        with _reconfigured(interface, config, paths):
+            revert_change(paths, change)
+    except (Problem, OSError):  # networkd did not follow, or the lock was held
+        revert_change(paths, change)
+        raise
+
+
+def finish_pending(config: Config, paths: Paths, messages: list[str] | None = None) -> None:
+    """Reconfigure the uplinks that a killed run left unfinished. Raises Problem.
 
     One that is no uplink any more and that networkd leaves alone is somebody else's by now.
     """
@@ -68,28 +82,15 @@ def finish_pending(config: Config, paths: Paths, told: list[str] | None = None) 
         if interface not in config.names() and networkctl.leaves_alone(interface):
             diversion.clear_pending(paths, interface)
             continue
-        with _afresh(interface, config, paths, told):
+        with _reconfigured(interface, config, paths, messages):
             pass
 
 
 @contextlib.contextmanager
-def step_back(step: FileChange, config: Config, paths: Paths) -> Iterator[None]:
-    """Have networkd follow a ``.network`` file that is taken back; see :func:`network_step`.
-
-    Each file by itself: a reload that finds two of them changed sets both uplinks up at once,
-    and for a moment there is no way out.
-    """
-    interface = uplink_of(step.path)
-    if not interface:
-        yield
-        return
-    with _afresh(interface, config, paths, told=[]):
-        yield
-
-
-@contextlib.contextmanager
-def _afresh(interface: str, config: Config, paths: Paths, told: list[str] | None) -> Iterator[None]:
-    """Have networkd set an uplink up as its file then says, whatever was begun before.
+def _reconfigured(
+    interface: str, config: Config, paths: Paths, messages: list[str] | None = None
+) -> Iterator[None]:
+    """Have networkd reconfigure an uplink as its file then says, whatever was begun before.
 
     Nothing tells how far that came: of a file that networkd has read since it changed, a reload
     takes no notice, but the addresses may be gone all the same.
@@ -100,31 +101,39 @@ def _afresh(interface: str, config: Config, paths: Paths, told: list[str] | None
         return
     all_uplinks = tuple(dict.fromkeys((*config.names(), interface)))
     known = Config(uplinks=default_metrics(all_uplinks))
-    with _set_up_anew(interface, known, paths, told):
+    with _diverted(interface, known, paths, messages):
         yield
-        command("networkctl", "reload")
+        run("networkctl", "reload")
         time.sleep(_BEGUN)
         drop_static_addresses(known, interface)
-        command("networkctl", "reconfigure", interface)
+        run("networkctl", "reconfigure", interface)
 
 
 @contextlib.contextmanager
-def _set_up_anew(
-    interface: str, config: Config, paths: Paths, told: list[str] | None
+def _diverted(
+    interface: str, config: Config, paths: Paths, messages: list[str] | None
 ) -> Iterator[None]:
+    """Divert an uplink's traffic; what then goes wrong is a line more in ``messages``, if given."""
     begun = False
     try:
         with divert(config, interface, paths, _PATIENCE):
             begun = True
             yield
     except Problem as problem:
-        if told is None or not begun:
+        if messages is None or not begun:
             raise
-        told.append(str(problem))
+        messages.append(str(problem))
+
+
+def reload(config: Config) -> None:
+    """Have networkd read files that were put back, and reconfigure what it has not restored."""
+    with contextlib.suppress(Problem):  # it has no new file, or doesn't answer
+        run("networkctl", "reload")
+    reconfigure_addressless(config)
 
 
 def reconfigure_addressless(config: Config) -> None:
-    """Set an uplink up that has a carrier and no address: one that a kill left so.
+    """Reconfigure an uplink that has a carrier and no address: one that a kill left so.
 
     Slaves of a bond have none, and are well so.
     """
@@ -136,7 +145,7 @@ def reconfigure_addressless(config: Config) -> None:
         addressed = any(observed.own_addresses(link.name, family) for family in FAMILIES)
         if link.carrier and not addressed:
             with contextlib.suppress(Problem):
-                command("networkctl", "reconfigure", link.name)
+                run("networkctl", "reconfigure", link.name)
 
 
 def drop_static_addresses(config: Config, interface: str) -> None:
@@ -149,9 +158,16 @@ def drop_static_addresses(config: Config, interface: str) -> None:
         gone = [one for one in observed.addresses if _is_static(one, interface)]
         for one in gone if link else ():
             _remove(netlink, one, link.index if link else 0)
-    until = time.monotonic() + _FORGOTTEN_WITHIN
-    while gone and time.monotonic() < until and _remembered(interface):
-        time.sleep(_STEP)
+
+    def forgotten() -> bool:
+        known = networkctl.static(interface, "Addresses")
+        if known is None:
+            time.sleep(_FORGETTING)
+        return not known
+
+    if gone:
+        with contextlib.suppress(Problem):
+            wait_until(forgotten, _FORGOTTEN_WITHIN, "end of a static address")
 
 
 def _is_static(one: Address, interface: str) -> bool:
@@ -174,43 +190,22 @@ def _remove_route(netlink: rt.Netlink, one: Route, index: int) -> None:
             raise
 
 
-def _remembered(interface: str) -> bool:
-    """Tell whether networkd knows of a static address."""
-    return bool(_static(interface, "Addresses"))
-
-
 def _routes(interface: str) -> list[Route]:
     """Return the static IPv6 routes of the main table that networkd knows as its own."""
     return [
         Route(
             interface,
             6,
-            f"{_text(one['Destination'])}/{length}" if length else "default",
-            one["Priority"],
-            _text(one.get("Gateway")),
+            f"{_text(route['Destination'])}/{length}" if length else "default",
+            route["Priority"],
+            _text(route.get("Gateway")),
             protocol=_STATIC,
         )
-        for one in _static(interface, "Routes")
-        if (one["Family"], one["Table"]) == (rt.FAMILIES[6], rt.TABLE_MAIN)
-        for length in [one["DestinationPrefixLength"]]
+        for route in networkctl.static(interface, "Routes") or ()
+        if (route["Family"], route["Table"]) == (rt.FAMILIES[6], rt.TABLE_MAIN)
+        for length in [route["DestinationPrefixLength"]]
     ]
 
 
 def _text(octets: list[int] | None) -> str:
     return rt.text(6, bytes(octets)) if octets else ""
-
-
-def _static(interface: str, what: str) -> list[dict[str, Any]]:
-    """Return what networkd has of its file (networkctl(1), ``--json=``), if it says so."""
-    try:
-        done = subprocess.run(
-            ["networkctl", "--json=short", "status", "--", interface],
-            capture_output=True,
-            check=True,
-            timeout=5,
-        )
-        told: dict[str, Any] = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.SubprocessError):
-        time.sleep(_STEP)
-        return []
-    return [one for one in told.get(what, ()) if one.get("ConfigSource") == "static"]

@@ -10,21 +10,25 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import read_owned
 from netfail_hooks.install import bond_switch, manifest, nodes, systemd
 from netfail_hooks.install.hook_file import base_python, search_path
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import write_change
 from netfail_hooks.journal import WARNING, log
+from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
+from netfail_hooks.process import run
 
 SECONDS = 90
+_TAKES = 5  # seconds to write the files once it is due
+_LIMIT = 1 << 28
 _UNIT = "netfail-hooks-rollback"
 _CODE = (
     "import sys; sys.path += {}; "
@@ -33,61 +37,90 @@ _CODE = (
 
 
 @contextlib.contextmanager
-def armed(paths: Paths, todo: Sequence[FileChange], bonds: Sequence[str]) -> Iterator[None]:
-    """Have the files restored after SECONDS unless the inside comes to an end before."""
-    before = [FileChange(step.path, step.after, step.before) for step in reversed(todo)]
-    before.append(FileChange(Paths().manifest, None, nodes.read(paths.manifest)))
-    tree = {"bonds": list(bonds), "steps": [[s.path, manifest.plain(s.after)] for s in before]}
-    os.makedirs(paths.run, mode=0o755, exist_ok=True)
-    nodes.write(_place(paths), Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
-    _wait_aside()
+def armed(paths: Paths, changes: Sequence[FileChange], bonds: Sequence[str]) -> Iterator[None]:
+    """Have the files restored after SECONDS unless the inside comes to an end before.
+
+    Raises Problem while a killed run's way back is still to come: it leads to a machine that
+    worked, and ours would lead to what that run left.
+    """
+    before = [[change.path, manifest.plain(change.before)] for change in reversed(changes)]
+    before.append([Paths().manifest, manifest.plain(nodes.read(paths.manifest))])
+    with Lock(paths.lock):
+        refuse_while_armed(paths)
+        tree = {"due": time.monotonic() + SECONDS, "bonds": list(bonds), "before": before}
+        nodes.write(paths.rollback, Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
+        try:
+            _wait_aside()
+        except BaseException:
+            nodes.remove(paths.rollback)
+            raise
     try:
         yield
     finally:
-        nodes.remove(_place(paths))
-        if systemd.systemd_runs():
-            with contextlib.suppress(Problem):
-                systemd.command("systemctl", "stop", f"{_UNIT}.timer")
+        call_off(paths)
 
 
-@contextlib.contextmanager
-def switching(paths: Paths, todo: Sequence[FileChange], bonds: Sequence[str]) -> Iterator[None]:
-    """Be armed, and go on though the terminal that we were started from is cut off."""
-    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+def refuse_while_armed(paths: Paths) -> None:
+    """Refuse to change what a killed run's way back is going to change. Raises Problem."""
+    seconds = _seconds_left(paths)
+    if seconds > 0:
+        raise Problem(
+            f"an earlier install was killed, and is taken back within {seconds:.0f} s",
+            hint="wait for that; 'netfail-hooks uninstall' need not",
+        )
+
+
+def _seconds_left(paths: Paths) -> float:
+    """Return the seconds until a way back is over, taken or not: 0 or less."""
     try:
-        with armed(paths, todo, bonds):
-            yield
-    finally:
-        signal.signal(signal.SIGHUP, old)
+        due = float(json.loads(read_owned(paths.rollback, limit=_LIMIT))["due"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+    return due + _TAKES - time.monotonic()  # CLOCK_MONOTONIC, as the timer has it: OnActiveSec=
+
+
+def call_off(paths: Paths) -> None:
+    """Let no way back be taken any more."""
+    nodes.remove(paths.rollback)
+    if systemd.systemd_runs() and not paths.root:
+        for unit in (f"{_UNIT}.timer", f"{_UNIT}.service"):
+            with contextlib.suppress(Problem):  # it is not there: it is over, or never began
+                run("systemctl", "stop", unit)
 
 
 def main(wait: int = 0) -> int:
     """Restore, unless it was called off meanwhile. Returns the exit status."""
-    time.sleep(wait)
     paths = Paths()
-    try:
-        with open(_place(paths), encoding="ascii") as file:
-            tree = json.load(file)
-    except FileNotFoundError:
+    began = _identity(paths.rollback)
+    time.sleep(wait)
+    if began is None or _identity(paths.rollback) != began:  # it may be a later run's by now
         return 0
-    for path, data in tree["steps"]:
+    with open(paths.rollback, encoding="ascii") as file:
+        tree = json.load(file)
+    for path, data in tree["before"]:
         with contextlib.suppress(OSError):
             write_change(paths, FileChange(path, None, manifest.node(data)))
-    nodes.remove(_place(paths))
+    nodes.remove(paths.rollback)
     bond_switch.follow(tree["bonds"])
     log("install did not come to its end: the old files are back", priority=WARNING)
     return 0
 
 
-def _place(paths: Paths) -> str:
-    return paths.run + "/rollback.json"
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from one that takes its place later, None where there is none."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _wait_aside() -> None:
+    """Have ``main`` called later by something that outlives us. Raises Problem, OSError."""
     program, places = base_python(), list(search_path())
     if systemd.systemd_runs():
         code = _CODE.format(places, 0)
-        systemd.command(
+        run(
             "systemd-run",
             "--quiet",
             "--collect",

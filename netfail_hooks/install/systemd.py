@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 
 from netfail_hooks.errors import Problem
 from netfail_hooks.install.units import SERVICE, TIMER
 from netfail_hooks.paths import Paths
+from netfail_hooks.process import run
 from netfail_hooks.reconcile import again
-
-_COMMAND_PATIENCE = 30
 
 
 def systemd_runs() -> bool:
@@ -20,38 +18,25 @@ def systemd_runs() -> bool:
     return os.path.isdir("/run/systemd/system")
 
 
-def command(*argv: str) -> None:
-    """Run a command that must end well. Raises Problem with what it said."""
-    try:
-        done = subprocess.run(
-            argv, capture_output=True, text=True, check=False, timeout=_COMMAND_PATIENCE
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Problem(f"{' '.join(argv)}: {error}") from None
-    if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())
-        raise Problem(f"{' '.join(argv)}: {said or f'exit status {done.returncode}'}")
-
-
 def start_timer(interval: int) -> None:
     """Have the service manager read the units, and run the timer or not. Raises Problem."""
-    command("systemctl", "daemon-reload")
+    run("systemctl", "daemon-reload")
     if interval:
-        command("systemctl", "restart", TIMER)
+        run("systemctl", "restart", TIMER)
 
 
 def stop_timer() -> None:
     """Stop the timers and a check that runs."""
     for unit in (TIMER, f"{again.UNIT}-*.timer", SERVICE):
         with contextlib.suppress(Problem):
-            command("systemctl", "stop", unit)
+            run("systemctl", "stop", unit)
 
 
 def forget_units() -> None:
     """Have the service manager see that the units are gone, their failures with them."""
     with contextlib.suppress(Problem):
-        command("systemctl", "daemon-reload")
-        command("systemctl", "reset-failed", TIMER, SERVICE)
+        run("systemctl", "daemon-reload")
+        run("systemctl", "reset-failed", TIMER, SERVICE)
 
 
 def start_dispatcher() -> list[str]:
@@ -70,7 +55,7 @@ def start_dispatcher() -> list[str]:
         how = "systemctl enable --now networkd-dispatcher"
         return [f"networkd-dispatcher is not enabled, so no event reaches the hooks: {how}"]
     try:
-        command("systemctl", "start", unit)
+        run("systemctl", "start", unit)
     except Problem as problem:
         return [str(problem)]
     return []
@@ -95,7 +80,7 @@ def image_problems(paths: Paths) -> list[str]:
 
 def _is(state: str, unit: str) -> bool:
     try:
-        command("systemctl", "--quiet", f"is-{state}", unit)
+        run("systemctl", "--quiet", f"is-{state}", unit)
     except Problem:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Take the steps of a plan, and take them back if one fails."""
+"""Change a machine as a whole or not at all: what reverts a change is noted before it is made."""
 
 from __future__ import annotations
 
@@ -6,93 +6,109 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from types import TracebackType
+from typing import ParamSpec, TypeVar
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import manifest as manifests
 from netfail_hooks.install import nodes
 from netfail_hooks.install.manifest import Manifest
+from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.paths import Paths
 
-Around = Callable[[FileChange], contextlib.AbstractContextManager[None]]
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Follower:
-    """How the running machine follows: before all steps, in each, and where one is taken back."""
+class Undo(contextlib.ExitStack):
+    """Callbacks that revert changes: they run, the last one first, only if the inside fails.
 
-    begin: Callable[[], None]
-    around: Around
-    back: Around
-
-
-def note(known: Manifest, todo: Sequence[FileChange]) -> Manifest:
-    """Return the manifest that also knows of the steps; originals noted before stay. Pure."""
-    for step in todo:
-        if step.after is not None:
-            known = known.noting(step.path, step.before, step.after)
-    return known
-
-
-def commit(paths: Paths, noted: Manifest, todo: Sequence[FileChange], follower: Follower) -> None:
-    """Take every step, the running machine following. The manifest is on disk before that.
-
-    Whatever is raised on the way, an interrupt too, passes on once all files are as they were,
-    the manifest included.
+    What was raised inside, an interrupt too, passes on once all have run. A callback that fails
+    doesn't keep the others from running, and why it failed is a note to what was raised.
     """
-    old = nodes.read(paths.manifest)
-    done: list[FileChange] = []
-    try:
-        manifests.save(paths, noted)
-        follower.begin()
-        for step in todo:
-            done.append(step)
-            with follower.around(step):
-                write_change(paths, step)
-    except BaseException:
-        with _undisturbed():
-            for step in reversed(done):
-                _take_back(paths, step, follower.back)
-            if old is None:
-                remove_manifest(paths)
-            else:
-                nodes.write(paths.manifest, old)
-        raise
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._failures: list[str] = []
 
-def write_change(paths: Paths, step: FileChange) -> None:
-    """Make a path what the step wants it to be. Raises OSError."""
-    path = paths.at(step.path)
-    if step.after is None:
-        nodes.remove(path)
-    else:
-        nodes.write(path, step.after)
+    def callback(
+        self, callback: Callable[_P, _T], /, *args: _P.args, **kwds: _P.kwargs
+    ) -> Callable[_P, _T]:
+        """Note what reverts the change that is made next."""
+
+        def attempt() -> None:
+            try:
+                callback(*args, **kwds)
+            except Problem as problem:
+                self._failures.append(str(problem))
+            except OSError as error:
+                where = f"{error.filename}: " if error.filename else ""
+                self._failures.append(f"{where}{error.strerror or error}")
+            except Exception as error:  # noqa: BLE001 - it must not hide what was raised
+                self._failures.append(f"bug: {type(error).__name__}: {error}")
+
+        super().callback(attempt)
+        return callback
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        reason: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Run them, or forget them all."""
+        if reason is None:
+            self.pop_all()
+            return
+        with ignored(signal.SIGINT):  # a second Ctrl-C would leave half of the changes
+            super().__exit__(None, None, None)
+        for failure in dict.fromkeys(self._failures):
+            if failure != str(reason):
+                reason.add_note(f"while all was put back: {failure}")
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let no second Ctrl-C leave half of the files behind."""
-    old = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def ignored(number: signal.Signals) -> Iterator[None]:
+    """Go on inside whatever sends us that signal."""
+    old = signal.signal(number, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, old)
+        signal.signal(number, old)
 
 
-def _take_back(paths: Paths, step: FileChange, back: Around) -> None:
-    """Undo a step, taken or half taken. One that can't be undone doesn't keep the others."""
-    try:
-        with back(step):
-            _undo(paths, step)
-    except (Problem, OSError):  # networkd did not follow, or the lock was held: the file at least
-        _undo(paths, step)
+def note(known: Manifest, changes: Sequence[FileChange]) -> Manifest:
+    """Return the manifest that also knows of changes; originals noted before stay. Pure."""
+    for change in changes:
+        if change.after is not None:
+            known = known.noting(change.path, change.before, change.after)
+    return known
 
 
-def _undo(paths: Paths, step: FileChange) -> None:
-    with contextlib.suppress(OSError):
-        nodes.remove(nodes.beside(paths.at(step.path)))
-        write_change(paths, FileChange(step.path, step.after, step.before))
+def write_change(paths: Paths, change: FileChange) -> None:
+    """Make a path what the change wants it to be. Raises OSError."""
+    path = paths.at(change.path)
+    if change.after is None:
+        nodes.remove(path)
+    else:
+        nodes.write(path, change.after)
+
+
+def revert_change(paths: Paths, change: FileChange) -> None:
+    """Make a path what it was, whether the change was made, half made or is yet to come."""
+    path = paths.at(change.path)
+    nodes.remove(nodes.beside(path))
+    # networkd would take a twin of what it has read for another file.
+    if not nodes.same(nodes.read(path), change.before):
+        write_change(paths, FileChange(change.path, change.after, change.before))
+
+
+def restore_manifest(paths: Paths, old: Node | None) -> None:
+    """Make the manifest what it was, None for nothing. Raises OSError."""
+    if old is None:
+        remove_manifest(paths)
+    else:
+        nodes.write(paths.manifest, old)
 
 
 def remove_manifest(paths: Paths) -> None:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from netfail_hooks.lab.namespaces import LOGS, Namespaces, read_text
+from netfail_hooks.files import read_text
+from netfail_hooks.lab.namespaces import LOGS, Namespaces
 from netfail_hooks.lab.topology import FAR, FAR6
 from netfail_hooks.paths import Paths, package_home
 
@@ -43,7 +44,7 @@ class Host:
 
     def read(self, path: str) -> str:
         """Return the text of a file of the host, "" where there is none."""
-        return read_text(self.root + path)
+        return read_text(self.root + path, limit=-1, errors="replace")
 
     def logs(self) -> str:
         """Return all that the daemons and hooks said, for a failed test's message."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.files import read_text
 from netfail_hooks.paths import package_home
+from netfail_hooks.process import wait_until
 
 PRIVATE = ("/run", "/var/log", "/var/lib", "/etc")
 COPIED = (
@@ -212,7 +213,8 @@ class Daemon:
 
     def log(self) -> str:
         """Return what it said so far, earlier runs included."""
-        return read_text(f"{self._namespaces.root}{LOGS}/{self.name}.log")
+        path = f"{self._namespaces.root}{LOGS}/{self.name}.log"
+        return read_text(path, limit=-1, errors="replace")
 
     def alive(self) -> bool:
         """Tell whether it still runs."""
@@ -234,20 +236,10 @@ class Daemon:
 
 def until(true: Callable[[], bool], what: str, *, seconds: float = 10) -> None:
     """Return once ``true()`` holds. Raises Problem after ``seconds``, naming ``what``."""
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            raise Problem(f"lab: after {seconds:g} s still no {what}")
-        time.sleep(0.005)
-
-
-def read_text(path: str) -> str:
-    """Return a file's text, "" where there is none."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
+        wait_until(true, seconds, what, step=0.005)
+    except Problem as problem:
+        raise Problem(f"lab: {problem}") from None
 
 
 def missing(programs: Mapping[str, str]) -> list[str]:

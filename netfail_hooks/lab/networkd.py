@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from netfail_hooks.lab.namespaces import Daemon, Namespaces, read_text, until
+from netfail_hooks.files import read_text
+from netfail_hooks.lab.namespaces import Daemon, Namespaces, until
 
 NETWORKD = "/usr/lib/systemd/systemd-networkd"
 NEEDED = {

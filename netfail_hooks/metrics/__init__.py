@@ -40,7 +40,7 @@ def update(config: Config, paths: Paths) -> None:
         _complain(paths, str(problem))
     else:
         try:
-            os.unlink(_complaint(paths))
+            os.unlink(paths.metrics_failed)
         except OSError:
             return
 
@@ -129,7 +129,7 @@ def _holds(path: str, data: bytes) -> bool:
 
 def _complain(paths: Paths, message: str) -> None:
     """Log what is wrong once, not every few seconds."""
-    logged = _complaint(paths)
+    logged = paths.metrics_failed
     data = message.encode("ascii", "replace")
     if _holds(logged, data):
         return
@@ -138,7 +138,3 @@ def _complain(paths: Paths, message: str) -> None:
         write_whole(logged, data)
     except OSError:
         return
-
-
-def _complaint(paths: Paths) -> str:
-    return paths.run + "/metrics.failed"

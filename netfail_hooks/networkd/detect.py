@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
-from netfail_hooks.errors import Misuse
+from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Nic, Source
 from netfail_hooks.paths import Paths
+from netfail_hooks.process import ENGLISH, run
 
+_NMCLI = ("nmcli", "--terse", "--fields", "DEVICE,STATE", "device")
 _KINDS = ("ether", "wlan")  # wired ones are preferred
 
 
@@ -59,16 +60,8 @@ def refuse_foreign_managers(paths: Paths, names: tuple[str, ...]) -> None:
 def networkmanager_has() -> tuple[str, ...]:
     """Return the interfaces that NetworkManager sets up, none where it isn't there."""
     try:
-        done = subprocess.run(
-            ["nmcli", "--terse", "--fields", "DEVICE,STATE", "device"],
-            capture_output=True,
-            check=False,
-            encoding="utf-8",
-            errors="replace",
-            timeout=10,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = run(*_NMCLI, seconds=10, check=False, environment=ENGLISH)
+    except Problem:
         return ()
     found = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
     # nmcli(1); "connected (externally)" is somebody else's doing, ours included.

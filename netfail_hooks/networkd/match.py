@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from netfail_hooks.errors import Misuse
+from netfail_hooks.files import read_text
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.paths import Paths
 
@@ -71,7 +72,7 @@ def read_nic(name: str, sys: str = "/sys") -> Nic:
         driver = os.path.basename(os.readlink(f"{directory}/device/driver"))
     kind = _KINDS.get(_line(f"{directory}/type"), "")
     marked = any(os.path.isdir(f"{directory}/{mark}") for mark in ("phy80211", "wireless"))
-    if marked or "DEVTYPE=wlan" in _text(f"{directory}/uevent").splitlines():
+    if marked or "DEVTYPE=wlan" in read_text(f"{directory}/uevent").splitlines():
         kind = "wlan"
     permanent = mac if _line(f"{directory}/addr_assign_type") == "0" else ""
     return Nic(name, mac, permanent, driver, kind, os.uname().nodename)
@@ -82,7 +83,7 @@ def effective(
 ) -> Source | None:
     """Return the file that networkd uses for a NIC, None for none.
 
-    ``ignore`` tells of a text whether to look past it. Raises Misuse for a file of which we
+    Files for whose text ``ignore`` returns true are skipped. Raises Misuse for a file of which we
     can't say whether it fits.
     """
     for source in sources(paths):
@@ -94,7 +95,7 @@ def effective(
 def sources(paths: Paths) -> Iterator[Source]:
     """Give the files that are not empty or masked, in the order in which networkd tries them."""
     for path in _listed(paths, DIRECTORIES, ".network"):
-        text = _text(paths.at(path))
+        text = read_text(paths.at(path))
         if text.strip():
             yield Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
 
@@ -113,7 +114,7 @@ def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str
 def _dropins(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
     directories = tuple(f"{directory}/{name}.d" for directory in DIRECTORIES)
     for path in _listed(paths, directories, ".conf"):
-        yield path, _text(paths.at(path))
+        yield path, read_text(paths.at(path))
 
 
 def _fits(source: Source, nic: Nic) -> bool:
@@ -165,16 +166,7 @@ def _mac(text: str) -> str:
 
 
 def _line(path: str) -> str:
-    return _text(path).strip()
-
-
-def _text(path: str) -> str:
-    """Return a file's text, "" where there is none (or it is masked by /dev/null)."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read(1 << 20)
-    except OSError:
-        return ""
+    return read_text(path).strip()
 
 
 def netdev(
@@ -182,7 +174,9 @@ def netdev(
 ) -> Source | None:
     """Return the ``.netdev`` file that makes a device of that name, None for none."""
     for path in _listed(paths, DIRECTORIES, ".netdev"):
-        source = Source(path, _text(paths.at(path)), tuple(_dropins(paths, os.path.basename(path))))
+        source = Source(
+            path, read_text(paths.at(path)), tuple(_dropins(paths, os.path.basename(path)))
+        )
         named = networkfile.settings(source.sections, "NetDev", "Name") == [name]
         if named and not ignore(source.text):
             return source

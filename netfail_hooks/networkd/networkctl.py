@@ -6,8 +6,12 @@ networkctl(1) documents these words, and networkd-dispatcher reads them there to
 
 from __future__ import annotations
 
-import subprocess
+import json
 from itertools import takewhile
+from typing import Any
+
+from netfail_hooks.errors import Problem
+from netfail_hooks.process import run
 
 _PATIENCE = 5  # seconds
 _QUIET = ("--no-pager", "--no-legend")
@@ -54,9 +58,27 @@ def status(interface: str) -> list[str]:
     return _ask("status", *_QUIET, "--", interface)
 
 
+def static(interface: str, what: str) -> list[dict[str, Any]] | None:
+    """Return the "Addresses" or "Routes" that networkd has of its file, None where it can't tell.
+
+    By networkctl(1), ``--json=``.
+    """
+    try:
+        done = run("networkctl", "--json=short", "status", "--", interface, seconds=_PATIENCE)
+        known: dict[str, Any] = json.loads(done.stdout)
+    except (Problem, ValueError):
+        return None
+    return [each for each in known.get(what, ()) if each.get("ConfigSource") == "static"]
+
+
+def version_line() -> str:
+    """Return the first line of ``networkctl --version``, "" where there is none."""
+    return "".join(_ask("--version")[:1])
+
+
 def version() -> int:
     """Return the version of systemd that networkctl, and so networkd, belongs to; 0 if unknown."""
-    words = " ".join(_ask("--version")[:1]).split()
+    words = version_line().split()
     digits = "".join(takewhile(str.isdigit, words[1])) if len(words) > 1 else ""
     return int(digits or 0)
 
@@ -67,7 +89,6 @@ def _ask(*arguments: str) -> list[str]:
 
 def _output(*argv: str) -> list[str]:
     try:
-        done = subprocess.run(argv, capture_output=True, check=False, timeout=_PATIENCE)
-    except (OSError, subprocess.TimeoutExpired):
+        return run(*argv, seconds=_PATIENCE, check=False).stdout.splitlines()
+    except Problem:
         return []
-    return done.stdout.decode("utf-8", "replace").splitlines()

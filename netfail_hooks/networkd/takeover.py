@@ -41,19 +41,17 @@ _MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
 
 
 @dataclass(frozen=True, slots=True)
-class Static:
-    """A wish: addresses with their prefix length, gateways, name servers."""
+class AddressConfig:
+    """How an uplink that has no ``.network`` file of its own is to be set up.
 
-    addresses: tuple[str, ...]
+    Addresses have their prefix length. With ``dhcp`` the LAN's server says what these and the
+    gateways are; name servers are one's own, if any.
+    """
+
+    addresses: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Dhcp:
-    """A wish: whatever the LAN's DHCP server says; name servers of one's own if any."""
-
-    dns: tuple[str, ...] = ()
+    dhcp: bool = False
 
 
 def is_ours(text: str) -> bool:
@@ -95,28 +93,28 @@ def take_over(nic: Nic, source: Source, metric: int) -> str:
     return _whole(nic, told, sections, metric)
 
 
-def write_new(nic: Nic, wish: Static | Dhcp, metric: int) -> str:
+def write_new(nic: Nic, wanted: AddressConfig, metric: int) -> str:
     """Return our file for an uplink that no file sets up. Raises Misuse."""
-    network = [("DNS", server) for server in wish.dns]
-    if isinstance(wish, Dhcp):
+    network = [("DNS", server) for server in wanted.dns]
+    if wanted.dhcp:
         network.append(("DHCP", "yes"))
     else:
-        _check(nic, wish)
-        network += [("Address", address) for address in wish.addresses]
-        network += [("Gateway", gateway) for gateway in wish.gateways]
+        _check(nic, wanted)
+        network += [("Address", address) for address in wanted.addresses]
+        network += [("Gateway", gateway) for gateway in wanted.gateways]
     return _whole(nic, _ASKED, [section("Network", *network)], metric)
 
 
-def wish_of(text: str) -> Static | Dhcp:
-    """Return the wish that one of our own files was written from."""
+def address_config(text: str) -> AddressConfig:
+    """Return what one of our own files was written from by ``write_new``."""
     sections = list(parse(text))
     dns = tuple(settings(sections, "Network", "DNS"))
     if last(sections, "DHCP"):
-        return Dhcp(dns)
+        return AddressConfig(dns=dns, dhcp=True)
     own = [one for one in sections if one.name == "Address" and one.get("Label") != SHARED_LABEL]
     addresses = tuple(one.get("Address") for one in own)
     gateways = tuple(one.get("Gateway") for one in sections if one.name == "Route")
-    return Static(addresses, gateways, dns)
+    return AddressConfig(addresses, gateways, dns)
 
 
 def _whole(nic: Nic, told: str, sections: list[Section], metric: int) -> str:
@@ -188,12 +186,12 @@ def _is_address(one: Section) -> bool:
     return True
 
 
-def _check(nic: Nic, wish: Static) -> None:
+def _check(nic: Nic, wanted: AddressConfig) -> None:
     """Refuse what cannot work, before networkd would."""
     try:
-        own = [ipaddress.ip_interface(address) for address in wish.addresses]
-        ways = [ipaddress.ip_address(gateway) for gateway in wish.gateways]
-        for server in wish.dns:
+        own = [ipaddress.ip_interface(address) for address in wanted.addresses]
+        ways = [ipaddress.ip_address(gateway) for gateway in wanted.gateways]
+        for server in wanted.dns:
             ipaddress.ip_address(server)
     except ValueError as error:
         raise Misuse(f"{nic.name}: {error}", hint="such as 192.168.1.252/24") from None
@@ -203,7 +201,7 @@ def _check(nic: Nic, wish: Static) -> None:
     for way in ways:
         near = way.is_link_local or any(way in one.network for one in own)
         if not near or any(way == one.ip for one in own):
-            listed = ", ".join(wish.addresses)
+            listed = ", ".join(wanted.addresses)
             raise Misuse(
                 f"{nic.name}: gateway {way} is no neighbour of {listed}",
                 hint="a gateway is another host in the same subnet",

@@ -53,11 +53,11 @@ def run(
     ``trigger`` says what woke us, ``interface`` whose event it was, ``probes`` how a round of
     probes went that was just made. Raises Problem.
     """
-    with Lock(paths.run):
+    with Lock(paths.lock):
         if os.path.exists(paths.uninstalling):  # begun before uninstall took the hooks away
             return recorder.Run(trigger, config, Observation(now=0), State(), State(), (), (), 0)
         try:
-            done = _settle(config, paths.run + "/state", (trigger, interface), probes)
+            done = _settle(config, paths.state, (trigger, interface), probes)
         except PermissionError as error:
             told = f"the kernel refused: {error.strerror}"
             raise NotPermitted(told, hint="run as root") from None
@@ -123,7 +123,7 @@ def _remember(paths: Paths, done: recorder.Run, *, quietly: bool = False) -> boo
     if done.after == done.before:
         return True
     try:
-        save_state(paths.run + "/state", done.after)
+        save_state(paths.state, done.after)
     except OSError as error:
         if not quietly:
             told = f"cannot remember: {error}; the next run decides anew"

@@ -44,7 +44,7 @@ def start(paths: Paths, line: str) -> None:
     """Have the hooks run with a recorder's line. Doesn't wait for them. Raises OSError."""
     if not executables(paths.notify):
         return
-    event = f"{paths.run}/notify.{os.getpid()}"
+    event = paths.notification(str(os.getpid()))
     write_whole(event, line.encode("ascii"))
     command = [sys.executable, "-IS", "-c", _START.format(package_home()), event, paths.root]
     booted = os.path.isdir("/run/systemd/system")

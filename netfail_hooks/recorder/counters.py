@@ -1,4 +1,4 @@
-"""Count transitions since boot, for ``metrics``. Kept in ``/run/netfail-hooks/tally``.
+"""Count transitions since boot, for ``metrics``. Kept in ``/run/netfail-hooks/counters``.
 
 The flight recorder can't be counted instead: it loses its oldest half when it grows too long,
 and a counter that goes back counts everything anew for its reader.
@@ -36,13 +36,13 @@ def note(paths: Paths, before: State, after: State) -> None:
     changed = changes(before, after)
     if changed:
         counts = counted(load(paths), changed, int(time.time()))
-        write_whole(paths.run + "/tally", render(counts).encode("ascii"))
+        write_whole(paths.counters, render(counts).encode("ascii"))
 
 
 def load(paths: Paths) -> tuple[Counter, ...]:
     """Return what was counted since boot; nothing where the file is damaged or not ours."""
     try:
-        return parse(read_owned(paths.run + "/tally").decode("ascii"))
+        return parse(read_owned(paths.counters).decode("ascii"))
     except (OSError, ValueError):
         return ()
 

@@ -41,7 +41,7 @@ def is_repeat(now: Parts, last: Parts) -> bool:
 def keep(paths: Paths, line: str) -> None:
     """Keep what the recorder could not take, to compare the next one with, if that can be."""
     try:
-        write_whole(_kept(paths), line.encode("ascii"))
+        write_whole(paths.recorded, line.encode("ascii"))
     except OSError:
         return
 
@@ -49,7 +49,7 @@ def keep(paths: Paths, line: str) -> None:
 def forget(paths: Paths) -> None:
     """Have the recorder's own last line count again."""
     try:
-        os.unlink(_kept(paths))
+        os.unlink(paths.recorded)
     except OSError:
         return
 
@@ -82,7 +82,7 @@ def _states(state: str) -> list[str]:
 def _last(paths: Paths) -> str:
     """Return the line that was written last. Raises OSError where there is none."""
     try:
-        return read_owned(_kept(paths)).decode("ascii")
+        return read_owned(paths.recorded).decode("ascii")
     except FileNotFoundError:
         pass
     try:
@@ -100,7 +100,3 @@ def _last_of(path: str) -> str:
         return end.rpartition(b"\n")[2].decode("ascii") + "\n"
     finally:
         os.close(descriptor)
-
-
-def _kept(paths: Paths) -> str:
-    return paths.run + "/told"

@@ -10,8 +10,8 @@ from __future__ import annotations
 import subprocess
 from typing import Self
 
+from netfail_hooks.files import read_text
 from netfail_hooks.lab import Lab
-from netfail_hooks.lab.namespaces import read_text
 from tests.lab.suite import wait
 
 _MASKED = (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from netfail_hooks import lab as sandbox
+from netfail_hooks.paths import package_home
 from tests.lab.booted import Booted
 from tests.lab.suite import used, wait, wait_used
 
@@ -117,11 +119,31 @@ def test_without_a_timer_a_hold_down_ends_all_the_same(booted: Booted) -> None:
     booted.cable_out("eth0")
     wait_used(booted, "wlan0")
     booted.cable_in("eth0")
-    wait(lambda: "eth0 IPv4 held" in _run(booted, "log"), "eth0 held")
+    wait(lambda: "eth0 IPv4 recovering" in _run(booted, "log"), "eth0 held")
     assert booted.systemctl(*again).stdout != ""
     wait(lambda: "IPv4 now by eth0" in _run(booted, "log", "-n1"), "eth0 back", seconds=25)
     wait(lambda: booted.systemctl(*again).stdout == "", "no timer")
     assert used(booted) == "eth0"
+
+
+def test_a_killed_switchs_way_back_is_its_own_until_uninstall_calls_it_off(booted: Booted) -> None:
+    before = booted.run("find", "/etc", "-printf", "%p %m\n").stdout
+    way_back = "/run/netfail-hooks/rollback.json"
+    switch = f"{sys.executable} -m netfail_hooks install --mode bond {' '.join(PAIR)}"
+    written = "/etc/networkd-dispatcher/routable.d/50-netfail-hooks"
+    kill = f"{switch} & until test -e {written}; do sleep 0.02; done; kill -9 $!"
+    booted.run("sh", "-c", kill, environment={"PYTHONPATH": package_home()})
+    left = booted.read(way_back)
+    assert left
+    again = booted.netfail("install", "--mode", "bond", *PAIR)
+    assert again.returncode == 1, again.stdout
+    assert "an earlier install was killed, and is taken back within" in again.stderr
+    assert booted.read(way_back) == left
+    _run(booted, "uninstall", "--yes")
+    shown = ("list-units", "--all", "--plain", "--no-legend", "netfail-hooks*")
+    assert booted.systemctl(*shown).stdout == ""
+    assert booted.run("find", "/etc", "-printf", "%p %m\n").stdout == before
+    assert booted.run("ls", "/run/netfail-hooks").stdout == ""
 
 
 def test_uninstall_leaves_no_unit_behind(booted: Booted) -> None:

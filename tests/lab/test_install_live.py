@@ -139,6 +139,23 @@ def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
         wait_used(lab, "eth0")
 
 
+def test_why_it_failed_is_told_first_and_why_it_could_not_be_cleaned_up_beside_it(lab: Lab) -> None:
+    etc = "find /etc -exec stat -c '%A %u:%g %F %N' {} + | sort"
+    before = shape(lab, etc)
+    lab.run("mkdir", "/var/lib/netfail-hooks")
+    lab.run("mount", "-t", "tmpfs", "none", "/var/lib/netfail-hooks").check_returncode()
+    in_the_way = "/etc/networkd-dispatcher/off.d/50-netfail-hooks"
+    lab.run("mkdir", "-p", in_the_way).check_returncode()
+    done = lab.netfail("install", *PAIR)
+    assert done.returncode == 1, done.stdout
+    first, *rest = [line for line in done.stderr.splitlines() if "note:" not in line]
+    assert "/etc/networkd-dispatcher/off.d/" in first
+    assert "Is a directory" in first
+    assert [line for line in rest if "/var/lib/netfail-hooks: Device or resource busy" in line]
+    lab.run("rm", "-r", in_the_way)
+    assert shape(lab, etc) == before
+
+
 def test_with_networkd_stopped_only_files_change_and_it_is_told(lab: Lab) -> None:
     assert lab.networkd is not None
     lab.networkd.stop_networkd()
@@ -152,7 +169,7 @@ def test_with_networkd_stopped_only_files_change_and_it_is_told(lab: Lab) -> Non
 
 def test_a_hook_that_waited_while_uninstall_began_does_nothing(lab: Lab) -> None:
     install(lab)
-    lab.write("/run/netfail-hooks/leaving", "")
+    lab.write("/run/netfail-hooks/uninstalling", "")
     setting = "/proc/sys/net/ipv4/conf/eth0/arp_filter"
     lab.run("sh", "-ec", f"echo 0 >{setting}").check_returncode()
     known = events(lab)

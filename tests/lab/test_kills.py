@@ -121,7 +121,7 @@ class Scene:
             one for one in os.listdir(f"{self.lab.root}/run/netfail-hooks") if one.endswith(".tmp")
         ]
         # What counts transitions is written, and half of it swept away, at the next one.
-        assert len(left) <= sum(one.startswith("tally.") for one in left) <= 1, f"{at}: {left}"
+        assert len(left) <= sum(one.startswith("counters.") for one in left) <= 1, f"{at}: {left}"
 
 
 def test_a_killed_hook_and_a_killed_check_are_repaired_by_the_next(dual: Lab, tried: Tried) -> None:
@@ -203,7 +203,7 @@ class Life:
             "*.tmp",
             "-not",
             "-name",
-            "tally.*",
+            "counters.*",
         ).stdout
         assert not leftover, f"after {why}"
 
@@ -230,7 +230,7 @@ def _halfway(calls: list[Call]) -> list[Call]:
         elif call.text.endswith('.network"'):
             uplinks.append({})
             inside = True
-        inside = inside and "/anew." not in call.text
+        inside = inside and "/pending." not in call.text
     first, last = uplinks[0], uplinks[-1]
     return [
         (last if turn % 2 else first).get(kind, call)

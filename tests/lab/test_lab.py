@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from netfail_hooks.files import read_text
 from netfail_hooks.lab import Lab
-from netfail_hooks.lab.namespaces import read_text
 from tests.lab.suite import measure, wait
 
 

@@ -99,4 +99,4 @@ def test_a_refused_change_is_told_once_on_a_full_disk_too(ready: Lab, tried: Tri
     ready.run("umount", _LOG, "/proc/sys").check_returncode()
     ready.tick()
     assert events(ready)[-1]["failed"] == []
-    assert not ready.run("ls", f"{_RUN}/told").stdout
+    assert not ready.run("ls", f"{_RUN}/recorded").stdout

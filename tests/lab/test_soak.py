@@ -133,7 +133,12 @@ def test_a_storm_leaves_nothing_behind(
     assert watch.gaps(4) == []
     assert lab.netfail("check").returncode == 0
     wait(lambda: _processes(lab) <= processes, "an end of every process of ours")
-    assert set(os.listdir(f"{lab.root}/run/netfail-hooks")) <= {"lock", "state", "config", "tally"}
+    assert set(os.listdir(f"{lab.root}/run/netfail-hooks")) <= {
+        "lock",
+        "state",
+        "config",
+        "counters",
+    }
     assert "Traceback" not in lab.logs()
     assert "bug:" not in lab.logs()
     entries = _entries(lab)

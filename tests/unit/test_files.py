@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks.files import read_owned, write_whole
+from netfail_hooks.files import read_owned, read_text, without_temporary, write_whole
 
 
 def test_the_mode_is_exact_whatever_the_umask(tmp_path: Path) -> None:
@@ -22,6 +22,32 @@ def test_the_mode_is_exact_whatever_the_umask(tmp_path: Path) -> None:
         os.umask(old)
     assert os.stat(path).st_mode & 0o7777 == 0o644
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_text_comes_as_it_is_whatever_its_encoding_and_none_for_what_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes("grün ".encode() + b"gr\xfcn\n")
+    assert read_text(str(path)).encode("utf-8", "surrogateescape") == path.read_bytes()
+    assert read_text(str(path), errors="replace") == "grün gr\N{REPLACEMENT CHARACTER}n\n"
+    assert read_text(str(path), limit=4) == "grün"
+    assert read_text(str(tmp_path)) == read_text(str(tmp_path / "none")) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "whole"),
+    [
+        ("/run/x/state.77.tmp", "/run/x/state"),
+        ("/run/x/notify.77.78.tmp", "/run/x/notify.77"),
+        ("/run/x/state", "/run/x/state"),
+        ("/run/x/state.tmp", "/run/x/state.tmp"),
+        ("/run/x/state.a.tmp", "/run/x/state.a.tmp"),
+        ("/run/x/notify.77", "/run/x/notify.77"),
+    ],
+)
+def test_a_temporary_file_tells_for_which_one_it_is(path: str, whole: str) -> None:
+    assert without_temporary(path) == whole
 
 
 def test_a_link_in_the_way_is_replaced_not_followed(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_nothing_is_locked_in_a_directory_that_is_not_ours_alone(
     spoil(place)
     why = r"netfail-hooks: (not a directory|owned or writable)"
     with pytest.raises(Problem, match=why) as told:
-        Lock(str(place)).__enter__()
+        Lock(f"{place}/lock").__enter__()
     assert "run as root" not in str(told.value)
     assert not place.is_dir() or os.listdir(place) == []
 
@@ -95,7 +95,7 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(
     (place / name).symlink_to(victim)
     if name == "lock":
         with pytest.raises(Problem, match="symbolic links"):
-            Lock(str(place)).__enter__()
+            Lock(f"{place}/lock").__enter__()
     else:
         with pytest.raises(OSError, match="symbolic links"):
             recorder.write(str(place), "{}\n", 1000)
@@ -329,7 +329,7 @@ def test_a_run_without_root_is_told_to_use_it(tmp_path: Path) -> None:
         status = 99
         try:
             os.setuid(NOBODY)
-            Lock(str(place)).__enter__()
+            Lock(f"{place}/lock").__enter__()
         except NotPermitted as problem:
             status = 0 if "run as root" in str(problem) else 98
         finally:

@@ -18,7 +18,7 @@ from tests.conftest import Tried
 HOLDER = """
 import sys
 from netfail_hooks.lock import Lock
-with Lock(sys.argv[1]):
+with Lock(sys.argv[1] + "/lock"):
     print("mine", flush=True)
     sys.stdin.read()
 """
@@ -42,7 +42,7 @@ def test_a_run_waits_for_the_one_before(tmp_path: Path, holder: subprocess.Popen
     with pytest.raises(BlockingIOError):
         _try(tmp_path)
     holder.stdin.close()
-    with Lock(str(tmp_path)):
+    with Lock(f"{tmp_path}/lock"):
         assert holder.wait() == 0
     assert holder.stdout
     holder.stdout.close()
@@ -50,7 +50,7 @@ def test_a_run_waits_for_the_one_before(tmp_path: Path, holder: subprocess.Popen
 
 def test_a_killed_holder_leaves_no_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     holder.kill()
-    with Lock(str(tmp_path)):
+    with Lock(f"{tmp_path}/lock"):
         pass
     holder.communicate()
 
@@ -60,7 +60,7 @@ def test_patience_ends_with_a_next_step(
 ) -> None:
     mocker.patch.object(lock, "PATIENCE", 0.05)
     start = time.monotonic()
-    with pytest.raises(Problem, match="fuser"), Lock(str(tmp_path)):
+    with pytest.raises(Problem, match="fuser"), Lock(f"{tmp_path}/lock"):
         pass
     assert time.monotonic() - start < 5
     holder.communicate()
@@ -68,7 +68,7 @@ def test_patience_ends_with_a_next_step(
 
 def test_a_link_in_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Problem, match="symbolic links"), Lock(str(tmp_path)):
+    with pytest.raises(Problem, match="symbolic links"), Lock(f"{tmp_path}/lock"):
         pass
     assert not (tmp_path / "elsewhere").exists()
 
@@ -89,12 +89,12 @@ with subprocess.Popen(command, **pipes) as holder:
     assert holder.stdout.readline() == "mine\\n"
     lock.PATIENCE = 0.05
     try:
-        lock.Lock(sys.argv[1]).__enter__()
+        lock.Lock(sys.argv[1] + "/lock").__enter__()
         print("two at once")
     except Problem as problem:
         print(problem.hint)
     holder.kill()
-with lock.Lock(sys.argv[1]):
+with lock.Lock(sys.argv[1] + "/lock"):
     print("free")
 """
 

@@ -9,9 +9,8 @@ import pytest
 from netfail_hooks.config import Bond
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.bond_files import bond_files, netdev_text, slave_text
-from netfail_hooks.install.options import AddressConfig
 from netfail_hooks.networkd.match import Nic
-from netfail_hooks.networkd.takeover import Dhcp, write_new
+from netfail_hooks.networkd.takeover import AddressConfig, write_new
 from netfail_hooks.values import replace
 from tests.support.machine import Machine
 from tests.support.world import config_of
@@ -190,7 +189,8 @@ def test_what_another_mode_was_asked_is_kept(machine: Machine) -> None:
     with pytest.raises(Misuse, match=r"no \.network file says how bond0 is to be set up"):
         _made(machine)
     machine.write(
-        f"{NETWORK}/10-netfail-wlan0.network", write_new(Nic("wlan0"), Dhcp(("9.9.9.9",)), 200)
+        f"{NETWORK}/10-netfail-wlan0.network",
+        write_new(Nic("wlan0"), AddressConfig(dns=("9.9.9.9",), dhcp=True), 200),
     )
     files, _ = _made(machine)
     assert files["10-netfail-bond0.network"] == _DHCP

@@ -9,12 +9,12 @@ import pytest
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.options import (
-    AddressConfig,
     InstallOptions,
     add_arguments,
     parse,
     refuse_others,
 )
+from netfail_hooks.networkd.takeover import AddressConfig
 
 TWO = "--primary eth0 --backup wlan0"
 BOND = f"--mode bond {TWO}"

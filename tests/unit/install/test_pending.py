@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +11,7 @@ import pytest
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import diversion, nodes, reconfigure
-from netfail_hooks.install.manifest import Manifest
-from netfail_hooks.install.plan import FileChange
-from netfail_hooks.install.transaction import Follower, commit, note
+from netfail_hooks.install import diversion, reconfigure
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 
@@ -45,7 +41,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         diversion.clear_pending(paths, interface)
 
     monkeypatch.setattr(reconfigure, "divert", around)
-    monkeypatch.setattr(reconfigure, "command", lambda *argv: found.append(" ".join(argv)))
+    monkeypatch.setattr(reconfigure, "run", lambda *argv: found.append(" ".join(argv)))
     monkeypatch.setattr(
         reconfigure, "drop_static_addresses", lambda _, name: found.append(f"forget {name}")
     )
@@ -63,7 +59,15 @@ def test_a_mark_lasts_until_it_is_cleared(paths: Paths) -> None:
 
 
 def test_nothing_else_is_taken_for_a_mark(paths: Paths) -> None:
-    for name in ("state", "lock", "config", "anew.", "anew...", "anew.a b", "anew." + "x" * 16):
+    for name in (
+        "state",
+        "lock",
+        "config",
+        "pending.",
+        "pending...",
+        "pending.a b",
+        "pending." + "x" * 16,
+    ):
         Path(paths.run, name).touch()
     assert diversion.pending(paths) == ()
 
@@ -73,7 +77,7 @@ def test_a_place_where_nothing_can_be_noted_keeps_nobody(tmp_path: Path) -> None
     diversion.mark_pending(paths, "eth0")
     assert diversion.pending(paths) == ()
     os.makedirs(paths.run)
-    os.symlink("/etc/passwd", paths.run + "/anew.eth0")
+    os.symlink("/etc/passwd", paths.run + "/pending.eth0")
     diversion.mark_pending(paths, "eth0")
 
 
@@ -122,25 +126,3 @@ def test_one_that_networkd_leaves_alone_and_that_is_no_uplink_is_somebody_elses(
     reconfigure.finish_pending(CONFIG, paths)
     assert done == []
     assert diversion.pending(paths) == ()
-
-
-def test_an_interrupt_while_files_are_taken_back_leaves_none_behind(paths: Paths) -> None:
-    steps = [FileChange(f"/etc/{name}", None, nodes.Node(nodes.FILE, b"new")) for name in "abc"]
-    os.makedirs(paths.at("/etc"))
-
-    @contextlib.contextmanager
-    def around(step: FileChange) -> Iterator[None]:
-        yield
-        if step is steps[-1]:
-            raise KeyboardInterrupt
-
-    @contextlib.contextmanager
-    def back(_: FileChange) -> Iterator[None]:
-        os.kill(os.getpid(), signal.SIGINT)
-        yield
-
-    follower = Follower(lambda: None, around, back)
-    with pytest.raises(KeyboardInterrupt):
-        commit(paths, note(Manifest(), steps), steps, follower)
-    assert os.listdir(paths.at("/etc")) == []
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks.errors import Misuse
+from netfail_hooks.install import nodes
+from netfail_hooks.paths import Paths
 from tests.conftest import Tried
 from tests.support.machine import Machine, Shape
 
@@ -119,6 +121,35 @@ def test_what_hooks_left_goes_and_the_log_only_unless_kept(machine: Machine) -> 
     machine.uninstall("--yes", "--keep-log")
     assert not machine.has("/run/netfail-hooks")
     assert machine.has("/var/log/netfail-hooks/events.jsonl")
+
+
+def test_everything_that_any_part_of_us_leaves_in_run_goes_half_written_too(
+    machine: Machine,
+) -> None:
+    paths = machine.paths
+    named = {getattr(paths, name) for name, each in vars(Paths).items() if _is_path(each)}
+    kept = [path for path in named if path.startswith(f"{paths.run}/")]
+    kept += [paths.pending("eth0"), paths.notification("77")]
+    assert len(kept) > 8
+    machine.install(*PAIR)
+    for path in kept:
+        for left in (path, f"{path}.123.tmp", nodes.beside(path)):
+            machine.write(left.removeprefix(str(machine.root)), "")
+    machine.uninstall("--yes", "--keep-log")
+    assert not machine.has("/run/netfail-hooks")
+
+
+def _is_path(attribute: object) -> bool:
+    return isinstance(attribute, property)
+
+
+def test_somebody_elses_file_in_run_stays(machine: Machine) -> None:
+    machine.install(*PAIR)
+    names = ("states", "state.tmp", "state.x.tmp", ".123.tmp", "rollback", "notify", ".state")
+    for name in names:
+        machine.write(f"/run/netfail-hooks/{name}", "")
+    machine.uninstall("--yes")
+    assert sorted(os.listdir(machine.paths.run)) == sorted(names)
 
 
 def _killed_at(number: int, work: Callable[[], int]) -> bool:

@@ -206,7 +206,7 @@ def test_traffic_moves_from_one_uplink_to_another(left: str, taken: str, moved: 
 def test_a_damaged_tally_begins_anew(tmp_path: Path, text: str) -> None:
     paths = Paths(str(tmp_path))
     os.makedirs(paths.run)
-    Path(paths.run, "tally").write_text(text)
+    Path(paths.counters).write_text(text)
     assert counters.load(paths) == ()
     counters.note(paths, state_file.State(), _world().state)
     assert {one.count for one in counters.load(paths)} == {1}

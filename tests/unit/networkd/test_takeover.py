@@ -8,7 +8,7 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd import takeover
 from netfail_hooks.networkd.file import parse
 from netfail_hooks.networkd.match import Nic, Source
-from netfail_hooks.networkd.takeover import Dhcp, Static, take_over, write_new
+from netfail_hooks.networkd.takeover import AddressConfig, take_over, write_new
 
 _NIC = Nic("eth0")
 _PATH = "/etc/systemd/network/20-eth0.network"
@@ -131,19 +131,22 @@ def test_what_only_looks_like_it_is_not(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "ours"),
+    ("wanted", "ours"),
     [
-        (Dhcp(), f"\n[Network]\nDHCP=yes\n{_LEASE}{_DHCP4}{_RA}"),
-        (Dhcp(("192.0.2.1",)), f"\n[Network]\nDNS=192.0.2.1\nDHCP=yes\n{_LEASE}{_DHCP4}{_RA}"),
+        (AddressConfig(dhcp=True), f"\n[Network]\nDHCP=yes\n{_LEASE}{_DHCP4}{_RA}"),
         (
-            Static(("192.0.2.2/24",), ("192.0.2.1",), ("192.0.2.53", "192.0.2.54")),
+            AddressConfig(dns=("192.0.2.1",), dhcp=True),
+            f"\n[Network]\nDNS=192.0.2.1\nDHCP=yes\n{_LEASE}{_DHCP4}{_RA}",
+        ),
+        (
+            AddressConfig(("192.0.2.2/24",), ("192.0.2.1",), ("192.0.2.53", "192.0.2.54")),
             (
                 "\n[Network]\nDNS=192.0.2.53\nDNS=192.0.2.54\n\n[Address]\nAddress=192.0.2.2/24\n"
                 f"RouteMetric=600\n\n[Route]\nGateway=192.0.2.1\nMetric=600\n{_STATIC}{_RA}"
             ),
         ),
         (
-            Static(("2001:db8::2/64",), ("fe80::1",)),
+            AddressConfig(("2001:db8::2/64",), ("fe80::1",)),
             (
                 "\n[Network]\n\n[Address]\nAddress=2001:db8::2/64\nRouteMetric=600\n\n"
                 f"[Route]\nGateway=fe80::1\nMetric=600\n{_STATIC}{_RA}"
@@ -151,19 +154,19 @@ def test_what_only_looks_like_it_is_not(text: str) -> None:
         ),
     ],
 )
-def test_a_new_file_is_as_asked_and_tells_what_was_asked(wish: Static | Dhcp, ours: str) -> None:
-    text = write_new(_NIC, wish, 600)
+def test_a_new_file_is_as_asked_and_tells_what_was_asked(wanted: AddressConfig, ours: str) -> None:
+    text = write_new(_NIC, wanted, 600)
     assert text == _ASKED + ours
-    assert takeover.wish_of(text) == wish
+    assert takeover.address_config(text) == wanted
     assert takeover.is_ours(text)
     assert takeover.was_asked(text)
     assert takeover.of_whom(text) == ""
 
 
 def test_an_address_that_uplinks_share_was_not_asked_for() -> None:
-    text = write_new(_NIC, Static(("192.0.2.2/24",)), 100)
+    text = write_new(_NIC, AddressConfig(("192.0.2.2/24",)), 100)
     text += "\n[Address]\nAddress=192.0.2.3/32\nLabel=netfail\n"
-    assert takeover.wish_of(text) == Static(("192.0.2.2/24",))
+    assert takeover.address_config(text) == AddressConfig(("192.0.2.2/24",))
 
 
 def test_in_whose_place_a_file_stands() -> None:
@@ -197,16 +200,16 @@ def test_in_whose_place_a_file_stands() -> None:
         ),
     ],
 )
-def test_a_wish_that_cannot_work_is_refused(
+def test_what_cannot_work_is_refused(
     addresses: tuple[str, ...], gateways: tuple[str, ...], dns: tuple[str, ...], told: str
 ) -> None:
     with pytest.raises(Misuse, match=f"^{told}"):
-        write_new(_NIC, Static(addresses, gateways, dns), 100)
+        write_new(_NIC, AddressConfig(addresses, gateways, dns), 100)
 
 
 def test_gateways_of_either_subnet_will_do() -> None:
-    wish = Static(("192.0.2.2/24", "192.0.3.2/31"), ("192.0.2.1", "192.0.3.3"))
-    assert takeover.wish_of(write_new(_NIC, wish, 100)) == wish
+    wanted = AddressConfig(("192.0.2.2/24", "192.0.3.2/31"), ("192.0.2.1", "192.0.3.3"))
+    assert takeover.address_config(write_new(_NIC, wanted, 100)) == wanted
 
 
 @pytest.mark.parametrize(

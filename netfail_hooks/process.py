@@ -1,0 +1,67 @@
+"""Run another program, or wait until something is so: both for as long as we have patience.
+
+Not for hooks and checks, which start nothing but what nobody waits for: subprocess costs 10 ms.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+
+from netfail_hooks.errors import Problem
+
+ENGLISH = {"LC_ALL": "C"}  # for what translates the words that we parse
+_UNCHANGED: Mapping[str, str] = {}
+_SHOWN = 300  # characters of what a program said, its last ones: there the reason is
+
+
+def run(
+    *argv: str,
+    seconds: float = 30,
+    check: bool = True,
+    environment: Mapping[str, str] = _UNCHANGED,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program, with ``environment`` beside our own, and return what came of it.
+
+    Raises Problem, with what it said: it can't be run, it goes on after ``seconds``, or with
+    ``check`` it fails.
+    """
+    command = " ".join(argv)
+    try:
+        done = subprocess.run(
+            argv,
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **environment},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Problem(f"{command}: {error}") from None
+    if check and done.returncode:
+        raise Problem(f"{command}: {failure(done)}")
+    return done
+
+
+def failure(done: subprocess.CompletedProcess[str]) -> str:
+    """Return why a program failed, as it said."""
+    said = " ".join((done.stderr or done.stdout).split())
+    return said[-_SHOWN:] or f"exit status {done.returncode}"
+
+
+def wait_until(
+    condition: Callable[[], bool], seconds: float, what: str, *, step: float = 0.02
+) -> None:
+    """Return once ``condition`` holds, asked every ``step`` seconds.
+
+    Raises Problem, which names ``what`` was waited for, after ``seconds``.
+    """
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise Problem(f"after {seconds:g} s still no {what}")
+        time.sleep(step)
