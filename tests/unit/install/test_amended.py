@@ -111,7 +111,7 @@ def files(draw: st.DrawFn) -> tuple[str, list[str]]:
 options = st.builds(
     InstallOptions,
     uplinks=st.just(()) | st.lists(st.sampled_from(NAMES), min_size=2, unique=True).map(tuple),
-    setups=st.just({}),
+    address_configs=st.just({}),
     interval=st.none() | st.sampled_from([0, 9, 20]),
     mode=st.sampled_from(["", "routes", "bond"]),
 )
