@@ -43,6 +43,8 @@ class Uplink:
     A round of probes asks the gateway (``gateway``) and the ``targets``; with policy "any" one
     target's answer is enough, with "all" everyone must answer. ``failures`` tries in a row
     without an answer are a failure, each round that many, the last with ``timeout`` (ms).
+    ``stay`` are prefixes whose routes by this uplink don't follow when it is lost, ``follow``
+    addresses on it that others than networkd set and that follow all the same.
     """
 
     interface: str
@@ -52,6 +54,8 @@ class Uplink:
     policy: str = "any"
     failures: int = 2
     timeout: int = 500
+    stay: tuple[str, ...] = ()
+    follow: tuple[str, ...] = ()
 
     @property
     def probed(self) -> bool:

@@ -182,6 +182,16 @@ def parse_address(text: str) -> str:
     return text
 
 
+def parse_prefix(text: str) -> str:
+    """Return a prefix as the kernel tells it, such as 10.0.0.0/8. Raises ValueError."""
+    return str(ipaddress.ip_network(text))
+
+
+def parse_host_address(text: str) -> str:
+    """Return the address of a host as the kernel tells it. Raises ValueError."""
+    return str(parse_host(text))
+
+
 def toml(item: object) -> str:
     """Return a value of a field as TOML writes it."""
     if isinstance(item, bool):

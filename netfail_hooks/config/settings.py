@@ -18,6 +18,8 @@ from netfail_hooks.config.kinds import (
     MetricsFile,
     Number,
     parse_address,
+    parse_host_address,
+    parse_prefix,
     parse_target,
 )
 from netfail_hooks.values import value
@@ -192,6 +194,18 @@ SETTINGS: tuple[Setting, ...] = (
         "timeout",
         Number(50, 5000),
         "milliseconds that the last try of a round may take",
+    ),
+    Setting(
+        UPLINK,
+        "stay",
+        List(parse_prefix, "prefix, such as 10.0.0.0/8"),
+        'destinations that stay with it though it is lost, such as "10.0.0.0/8"',
+    ),
+    Setting(
+        UPLINK,
+        "follow",
+        List(parse_host_address, "address of a host"),
+        "addresses that others than networkd set on it and that follow all the same",
     ),
 )
 

@@ -28,7 +28,7 @@ from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.choose import is_local_to
-from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route
+from netfail_hooks.policy.facts import MAIN, PROTOCOL, Address, Observation, Route
 from netfail_hooks.policy.state import State
 from netfail_hooks.reconcile import load_state
 from netfail_hooks.values import replace
@@ -104,8 +104,11 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
             *(r for r in observed.connected(other, family) if r.destination in shared),
             default_route,
         ]
-        metric = _METRICS[family]
-        routes += [replace(r, metric=metric, protocol=PROTOCOL, linkdown=False) for r in led]
+        ours = [
+            replace(r, metric=_ahead(config, observed, r), protocol=PROTOCOL, linkdown=False)
+            for r in led
+        ]
+        routes += [r for r in ours if r not in observed.routes]  # what is there already stays
         moved += [
             replace(one, interface=other, length=32 if family == 4 else 128, ours=True)
             for one in observed.own_addresses(interface, family)
@@ -118,6 +121,18 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
     }
     added = tuple(one for one in moved if (one.interface, one.address) not in there)
     return Diversion(tuple(routes), added, tuple(moved))
+
+
+def _ahead(config: Config, observed: Observation, route: Route) -> int:
+    """Return a metric ahead of all uplinks' routes, and ours; behind what others put there."""
+    names = config.names()
+    wanted = (route.family, route.destination, MAIN)
+    beside = [r for r in observed.routes if (r.family, r.destination, r.table) == wanted]
+    theirs = [r.metric for r in beside if r.interface in names]
+    foreign = [r.metric for r in beside if r.interface not in names and not r.ours]
+    foreign += [r.metric for r in observed.taken if (r.family, r.destination, r.table) == wanted]
+    before = [metric for metric in foreign if metric < min(theirs, default=0)]
+    return max(before) + 1 if before else _METRICS[route.family]
 
 
 def _is_lost(state: State, interface: str, family: int) -> bool:

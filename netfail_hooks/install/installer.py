@@ -96,7 +96,17 @@ def prepare(args: argparse.Namespace) -> Work:
     wanted[_HERE.config] = _as_it_is(paths, wanted[_HERE.config])
     changes = file_changes(paths, wanted, known or Manifest())
     running = not (paths.root or args.no_live) and reconfigure.networkd_answers()
+    if running and config.mode == "routes":
+        refuse_crowded(reconfigure.crowded(config), config)
     return Work(paths, config, known, changes, tuple(messages), running)
+
+
+def refuse_crowded(found: tuple[str, ...], config: Config) -> None:
+    """Refuse where no place is free for routes of ours. Raises Misuse."""
+    if found:
+        first = config.uplinks[0]
+        hint = f"give {first.interface} a greater metric in {_HERE.config}, or that route another"
+        raise Misuse("; ".join(found), hint=hint)
 
 
 def _as_it_is(paths: Paths, node: Node) -> Node:

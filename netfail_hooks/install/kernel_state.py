@@ -11,25 +11,27 @@ from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.kernel.rules import everywhere
 from netfail_hooks.policy import sysctls
 from netfail_hooks.policy.changes import Change, DropAddress, DropRoute
-from netfail_hooks.policy.facts import PROTOCOL
+from netfail_hooks.policy.rules import DropRule
 
 
 def remove_our_routes() -> None:
-    """Remove our routes, then our addresses, of any interface. Raises Problem."""
+    """Remove our rules, routes of all tables, and addresses, of any interface. Raises Problem."""
     try:
         with Netlink() as netlink, Announcer() as announcer:
             observed = observe(Config(uplinks=()), netlink)  # no uplinks: what is ours is left
-            routes = [DropRoute(one) for one in observed.routes if one.protocol == PROTOCOL]
+            rules = [DropRule(one) for one in observed.rules if one.ours]
+            routes = [DropRoute(one) for one in everywhere(netlink)]
             addresses = [DropAddress(one) for one in observed.addresses if one.ours]
-            changes: tuple[Change, ...] = (*routes, *addresses)
+            changes: tuple[Change, ...] = (*rules, *routes, *addresses)
             failed = apply(changes, observed, netlink, announcer)
     except OSError as error:
         raise Problem(f"cannot look for what is ours in the kernel: {error}") from None
     if failed:
         told = "; ".join(f"{change}: {error.strerror}" for change, error in failed)
-        raise Problem(f"cannot remove our routes and addresses: {told}")
+        raise Problem(f"cannot remove our rules, routes and addresses: {told}")
 
 
 def default_route_order(config: Config) -> tuple[str, ...]:

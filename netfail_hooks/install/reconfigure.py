@@ -22,6 +22,7 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.takeover import uplink_of
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy import places
 from netfail_hooks.policy.facts import FOREVER, Address, Route
 from netfail_hooks.process import run, wait_until
 
@@ -146,6 +147,12 @@ def reconfigure_addressless(config: Config) -> None:
         if link.carrier and not addressed:
             with contextlib.suppress(Problem):
                 run("networkctl", "reconfigure", link.name)
+
+
+def crowded(config: Config) -> tuple[str, ...]:
+    """Return what keeps routes of ours from a place ahead of the uplinks'."""
+    with Netlink() as netlink:
+        return places.crowded(config, observe(config, netlink))
 
 
 def drop_static_addresses(config: Config, interface: str) -> None:

@@ -29,6 +29,7 @@ from netfail_hooks.policy.changes import (
     SetSysctl,
 )
 from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route
+from netfail_hooks.policy.rules import AddRule, DropRule, Rule
 
 # linux/if_addr.h
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 6, 8, 11
@@ -36,7 +37,10 @@ _IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 6, 8, 1
 _IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
 # linux/rtnetlink.h
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 4, 5, 6, 7, 8
-_RTAX_MTU, _RTNH_F_ONLINK = 2, 0x4
+_RTA_TABLE, _RTAX_MTU, _RTNH_F_ONLINK = 15, 2, 0x4
+# linux/fib_rules.h
+_FRA_SRC, _FRA_PRIORITY, _FRA_SUPPRESS_PREFIXLEN, _FRA_TABLE, _FRA_PROTOCOL = 2, 6, 14, 15, 21
+_FR_ACT_TO_TBL = 1
 
 _GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.EEXIST, errno.ENOENT)
 
@@ -64,10 +68,12 @@ def apply(
 def _make(change: Change, observed: Observation, netlink: rt.Netlink, announcer: Announcer) -> None:
     match change:
         case SetRoute(route):
-            flags = rt.F_CREATE | rt.F_REPLACE
-            netlink.change(rt.NEWROUTE, flags, route_body(route, _index(observed, route.interface)))
+            body = route_body(route, _index(observed, route.interface))
+            netlink.change(rt.NEWROUTE, _flags(route), body)
         case DropRoute(route):
             netlink.change(rt.DELROUTE, 0, route_body(route, _index(observed, route.interface)))
+        case AddRule() | DropRule():
+            _make_of_rule(change, netlink)
         case AddAddress() | DropAddress() | SetMetric():
             _make_of_address(change, observed, netlink)
         case Announce():
@@ -83,6 +89,14 @@ def _make(change: Change, observed: Observation, netlink: rt.Netlink, announcer:
             end(change)
         case SetActive() | SetMonitor() | Enslave():
             _make_of_bond(change, observed, netlink)
+
+
+def _make_of_rule(change: AddRule | DropRule, netlink: rt.Netlink) -> None:
+    body = rule_body(change.rule)
+    if isinstance(change, AddRule):
+        netlink.change(rt.NEWRULE, rt.F_CREATE | rt.F_EXCL, body)
+    else:
+        netlink.change(rt.DELRULE, 0, body)
 
 
 def _make_of_address(
@@ -124,17 +138,27 @@ def _index(observed: Observation, interface: str) -> int:
     return link.index
 
 
+def _flags(route: Route) -> int:
+    """Return the flags that put a route where nobody's is, and so replaces, or joins, none.
+
+    Somebody may have taken the place since we looked: then the next look chooses another. IPv4
+    routes without a metric can't be led around but by one of theirs, ahead of it: policy/places.py.
+    """
+    return rt.F_CREATE | (rt.F_EXCL if route.metric or route.family == 6 else 0)
+
+
 def route_body(route: Route, index: int) -> bytes:
     """Return an rtmsg with its attributes (rtnetlink(7))."""
     destination, _, length = route.destination.partition("/")
     scope = rt.SCOPE_UNIVERSE if route.gateway or route.family == 6 else rt.SCOPE_LINK
+    low = route.table if route.table < 256 else 0
     body = struct.pack(
         "=BBBBBBBBI",
         rt.FAMILIES[route.family],
         int(length or 0),
         0,
         0,
-        rt.TABLE_MAIN,
+        low,
         route.protocol,
         scope,
         rt.UNICAST,
@@ -148,7 +172,33 @@ def route_body(route: Route, index: int) -> bytes:
         body += rt.attribute(_RTA_PREFSRC, rt.packed(route.family, route.source))
     if route.mtu:
         body += rt.attribute(_RTA_METRICS, rt.number(_RTAX_MTU, route.mtu))
+    if not low:
+        body += rt.number(_RTA_TABLE, route.table)
     return body + rt.number(_RTA_OIF, index) + rt.number(_RTA_PRIORITY, route.metric)
+
+
+def rule_body(rule: Rule) -> bytes:
+    """Return a fib_rule_hdr with its attributes (linux/fib_rules.h)."""
+    source, _, length = rule.sender.partition("/")
+    low = rule.table if rule.table < 256 else 0
+    body = struct.pack(
+        "=BBBBBBBBI",
+        rt.FAMILIES[rule.family],
+        0,
+        int(length or 0),
+        0,
+        low,
+        0,
+        0,
+        _FR_ACT_TO_TBL,
+        0,
+    )
+    if source:
+        body += rt.attribute(_FRA_SRC, rt.packed(rule.family, source))
+    if not rule.whole:
+        body += rt.number(_FRA_SUPPRESS_PREFIXLEN, 0)
+    body += rt.number(_FRA_PRIORITY, rule.priority) + rt.number(_FRA_TABLE, rule.table)
+    return body + rt.attribute(_FRA_PROTOCOL, bytes([rule.protocol]))
 
 
 def address_body(address: Address, index: int) -> bytes:

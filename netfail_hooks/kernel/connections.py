@@ -1,7 +1,8 @@
-"""End TCP connections that cannot survive, so that programs hear of it and dial again.
+"""End connections that cannot survive, so that programs hear of it and dial again.
 
 The kernel resets them (SOCK_DESTROY, sock_diag(7), as ``ss --kill`` does): a program blocked
-in a read gets ECONNABORTED now rather than ETIMEDOUT after a quarter of an hour. Runs after
+in a read gets ECONNABORTED now rather than ETIMEDOUT after a quarter of an hour. A connected
+UDP socket has the old address for good, too, and is told the same. Runs after
 the switch, so pyroute2's start-up delays nothing.
 """
 
@@ -18,8 +19,10 @@ from pyroute2.netlink.exceptions import NetlinkError
 from netfail_hooks.policy.changes import CloseConnections
 
 # All states but LISTEN, CLOSE and TIME_WAIT (include/net/tcp_states.h): those are no
-# connections of anybody's, and a listener serves the other uplinks.
+# connections of anybody's, and a listener serves the other uplinks. UDP has no state but
+# "established" for a socket with a peer (udp_diag_dump() in net/ipv4/udp_diag.c).
 _CONNECTIONS = 0xFFF & ~(1 << 10 | 1 << 7 | 1 << 6)
+_STATES = {socket.IPPROTO_TCP: _CONNECTIONS, socket.IPPROTO_UDP: 1 << 1}
 
 
 def end(change: CloseConnections) -> int:
@@ -34,18 +37,19 @@ def end(change: CloseConnections) -> int:
     ended = 0
     with DiagSocket() as kernel:
         kernel.bind()
-        for family in families:
-            for found in kernel.get_sock_stats(family=family, states=_CONNECTIONS):
-                if found["idiag_src"] in addresses:
-                    ended += _destroy(kernel, family, found)
+        for protocol, states in _STATES.items():
+            for family in families:
+                for found in kernel.get_sock_stats(family, states, protocol):
+                    if found["idiag_src"] in addresses and found["idiag_dport"]:
+                        ended += _destroy(kernel, family, protocol, found)
     return ended
 
 
-def _destroy(kernel: Any, family: int, found: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
+def _destroy(kernel: Any, family: int, protocol: int, found: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
     request = inet_diag_req()
     request["sdiag_family"] = family
-    request["sdiag_protocol"] = socket.IPPROTO_TCP
-    request["idiag_states"] = _CONNECTIONS
+    request["sdiag_protocol"] = protocol
+    request["idiag_states"] = _STATES[protocol]
     for name in ("idiag_sport", "idiag_dport", "idiag_if", "idiag_cookie"):
         request[name] = found[name]
     for name in ("idiag_src", "idiag_dst"):

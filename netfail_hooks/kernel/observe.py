@@ -11,6 +11,8 @@ from netfail_hooks.config import Config
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import (
+    FOREVER,
+    MAIN,
     NO_ROUTE,
     PROTOCOL,
     SHARED_LABEL,
@@ -26,6 +28,8 @@ from netfail_hooks.values import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from netfail_hooks.policy.rules import Rule, Taken
+
 # linux/if_link.h, linux/if.h, RFC 2863
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_OPERSTATE, _IFLA_CARRIER_DOWN = 1, 3, 16, 48
 _IFF_UP, _IFF_LOWER_UP, _IFF_DORMANT, _OPER_UNKNOWN, _OPER_UP = 0x1, 0x10000, 0x20000, 0, 6
@@ -34,11 +38,15 @@ _IFF_NOARP, _MAC_BYTES = 0x80, 6
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 3, 6, 8
 _IFA_RT_PRIORITY, _IFA_PROTO = 9, 11
 _IFA_F_SECONDARY, _IFA_F_DADFAILED, _IFA_F_TENTATIVE, _IFA_F_NOPREFIXROUTE = 1, 0x08, 0x40, 0x200
+# That of what networkd made of an advertised prefix (kernel/addresses.py)
+_IFA_F_MANAGETEMPADDR = 0x100
 _SCOPE_SITE = 200
 _FAMILY_NUMBERS = {kind: family for family, kind in rt.FAMILIES.items()}
 # linux/rtnetlink.h
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 4, 5, 6, 7, 8
-_RTA_MULTIPATH, _RTAX_MTU, _RTNH_F_ONLINK, _RTNH_F_LINKDOWN = 9, 2, 0x4, 0x10
+_RTA_MULTIPATH, _RTA_TABLE, _RTAX_MTU, _RTNH_F_ONLINK, _RTNH_F_LINKDOWN = 9, 15, 2, 0x4, 0x10
+_OUR_RULE = struct.pack("=HHB", 5, 21, PROTOCOL)  # FRA_PROTOCOL of ours (linux/fib_rules.h)
+_BUILT_IN = (0, 253, MAIN, 255)  # none, RT_TABLE_DEFAULT, RT_TABLE_LOCAL (linux/rtnetlink.h)
 _LABEL = SHARED_LABEL.encode() + b"\0"
 
 
@@ -62,14 +70,27 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
     names = {link.index: link.name for link in links}
     carriers = {link.index for link in links if link.carrier}
     learnt, waiting = in_the_way(netlink)
+    bodies = [b""] if bonded else _rules(netlink)
+    rules: tuple[Rule, ...] = ()
+    others: list[tuple[list[Route], list[Taken]]] = []
+    if any(bodies):
+        from netfail_hooks.kernel.rules import looked_up, read_rules
+
+        rules = read_rules(bodies)
+        others = [routes_of(netlink, names, *one) for one in looked_up(rules)]
+    main = [routes_of(netlink, names, family) for family in FAMILIES]
     observed = Observation(
         now=now(),
         links=links,
-        addresses=tuple(_addresses(netlink, names, carriers)),
-        routes=tuple(route for family in FAMILIES for route in _routes(netlink, names, family)),
+        addresses=tuple(_addresses(netlink, names, carriers, config)),
+        routes=tuple(route for routes, _ in main for route in routes),
         sysctls=() if bonded else tuple(_sysctls(names.values())),
         resolved=tuple(sorted(names[index] for index in learnt if index in names)),
         waiting=tuple(sorted(names[index] for index in waiting if index in names)),
+        rules=rules,
+        tables=tuple(route for routes, _ in others for route in routes),
+        taken=tuple(one for _, taken in (*main, *others) for one in taken),
+        ruled=int(bool(bodies)),
     )
     if bonded:
         from netfail_hooks.kernel.bond import with_bond
@@ -110,7 +131,11 @@ def _has_carrier(flags: int, operstate: int) -> bool:
     return operstate == _OPER_UP
 
 
-def _addresses(netlink: rt.Netlink, names: dict[int, str], carriers: set[int]) -> list[Address]:
+def _addresses(
+    netlink: rt.Netlink, names: dict[int, str], carriers: set[int], config: Config
+) -> list[Address]:
+    metrics = {uplink.interface: uplink.metric for uplink in config.uplinks}
+    named = {one for uplink in config.uplinks for one in uplink.follow}
     result = []
     for body in netlink.dump(rt.GETADDR, bytes(8)):
         kind, length, _, scope, index = struct.unpack_from("=BBBBI", body)
@@ -126,20 +151,39 @@ def _addresses(netlink: rt.Netlink, names: dict[int, str], carriers: set[int]) -
         if flags & _IFA_F_DADFAILED or (flags & _IFA_F_TENTATIVE and index in carriers):
             continue
         preferred, valid = struct.unpack_from("=II", found[_IFA_CACHEINFO])
+        interface = names.get(index, f"#{index}")
+        text = rt.text(family, found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS))
+        shared = found.get(_IFA_LABEL) == _LABEL
+        known = (
+            ours
+            or shared
+            or valid != FOREVER
+            or flags & _IFA_F_MANAGETEMPADDR
+            or rt.whole(found.get(_IFA_RT_PRIORITY)) == metrics.get(interface)
+            or config.mode == "bond"
+            or text in named
+        )
         result.append(
             Address(
-                interface=names.get(index, f"#{index}"),
+                interface=interface,
                 family=family,
-                address=rt.text(family, found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)),
+                address=text,
                 length=length,
                 ours=ours,
-                shared=found.get(_IFA_LABEL) == _LABEL,
+                shared=shared,
                 preferred=preferred,
                 valid=valid,
                 metric=_metric(found, flags),
+                foreign=not (known or _is_listed(text, index)),
             )
         )
     return result
+
+
+def _is_listed(address: str, index: int) -> bool:
+    from netfail_hooks.kernel.addresses import is_listed  # seldom needed
+
+    return is_listed(address, index)
 
 
 def _metric(found: rt.Attributes, flags: int) -> int:
@@ -148,41 +192,75 @@ def _metric(found: rt.Attributes, flags: int) -> int:
     return rt.whole(found.get(_IFA_RT_PRIORITY))
 
 
-def _routes(netlink: rt.Netlink, names: dict[int, str], family: int) -> list[Route]:
-    request = struct.pack("=BBBBBBBBI", rt.FAMILIES[family], 0, 0, 0, rt.TABLE_MAIN, 0, 0, 0, 0)
-    result = []
-    for body in _dumped(netlink, request):
+def _rules(netlink: rt.Netlink) -> list[bytes]:
+    """Return the rules that there are, those of the kernel's own that aren't ours without a body.
+
+    Mostly there are no others, and these need not be read.
+    """
+    return [
+        b"" if body[4] in _BUILT_IN and _OUR_RULE not in body else body
+        for body in dumped(netlink, rt.GETRULE, bytes(12))
+    ]
+
+
+def routes_of(
+    netlink: rt.Netlink, names: dict[int, str], family: int, table: int = MAIN
+) -> tuple[list[Route], list[Taken]]:
+    """Return the routes of a table that count, and other people's places beside them."""
+    low = table if table < 256 else 0
+    request = struct.pack("=BBBBBBBBI", rt.FAMILIES[family], 0, 0, 0, low, 0, 0, 0, 0)
+    if not low:
+        request += rt.number(_RTA_TABLE, table)
+    result: list[Route] = []
+    others: list[tuple[str, int, int]] = []
+    for body in dumped(netlink, rt.GETROUTE, request):
         _, length, _, tos, _, protocol, _, kind, flags = struct.unpack_from("=BBBBBBBBI", body)
         found = rt.attributes(body, 12)
-        destination = rt.text(family, found.get(_RTA_DST))
-        if kind != rt.UNICAST or tos or destination.startswith("fe80:"):
+        address = rt.text(family, found.get(_RTA_DST))
+        if tos or address.startswith("fe80:"):
             continue  # link-local prefixes are on every link and never ours to move
+        destination = f"{address}/{length}" if length else "default"
+        metric = rt.whole(found.get(_RTA_PRIORITY))
+        if kind != rt.UNICAST:
+            others.append((destination, metric, protocol))
+            continue
         metrics = rt.attributes(found.get(_RTA_METRICS, b""))
-        result += [
-            Route(
-                interface=names.get(index, f"#{index}"),
-                family=family,
-                destination=f"{destination}/{length}" if length else "default",
-                metric=rt.whole(found.get(_RTA_PRIORITY)),
-                gateway=rt.text(family, gateway),
-                source=rt.text(family, found.get(_RTA_PREFSRC)),
-                protocol=protocol,
-                linkdown=bool(marks & _RTNH_F_LINKDOWN),
-                onlink=bool(marks & _RTNH_F_ONLINK),
-                mtu=rt.whole(metrics.get(_RTAX_MTU)),
+        for index, gateway, marks in _hops(found, flags):
+            everybodys = not length and table == MAIN
+            if not (index in names or everybodys or protocol == PROTOCOL):
+                others.append((destination, metric, protocol))
+                continue
+            result.append(
+                Route(
+                    interface=names.get(index, f"#{index}"),
+                    family=family,
+                    destination=destination,
+                    metric=metric,
+                    gateway=rt.text(family, gateway),
+                    source=rt.text(family, found.get(_RTA_PREFSRC)),
+                    protocol=protocol,
+                    linkdown=bool(marks & _RTNH_F_LINKDOWN),
+                    onlink=bool(marks & _RTNH_F_ONLINK),
+                    mtu=rt.whole(metrics.get(_RTAX_MTU)),
+                    table=table,
+                )
             )
-            for index, gateway, marks in _hops(found, flags)
-            if index in names or not length or protocol == PROTOCOL
-        ]
-    return result
+    if not others:
+        return result, []
+    from netfail_hooks.kernel.rules import taken
+
+    return result, taken(result, others, family, table)
 
 
-def _dumped(netlink: rt.Netlink, request: bytes) -> list[bytes]:
-    """Return the routes of a table. The kernel makes the main one when it gets its first route."""
+def dumped(netlink: rt.Netlink, kind: int, request: bytes) -> list[bytes]:
+    """Return the routes of a table, or all rules; none where there is no such table, or no rules.
+
+    The kernel makes even the main table when it gets its first route.
+    """
     try:
-        return netlink.dump(rt.GETROUTE, request)
+        return netlink.dump(kind, request)
     except rt.NetlinkError as error:
-        if error.errno == errno.ENOENT:
+        if error.errno in (errno.ENOENT, errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
             return []
         raise
 

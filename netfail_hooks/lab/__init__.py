@@ -127,15 +127,17 @@ class Lab(Faults):
             except Problem as problem:
                 raise Problem(f"{problem}, but {real.states(name)}\n{self.logs()}") from None
 
-    def start_dhcp(self) -> None:
-        """Let the first segment's router give out addresses: DHCP, and router advertisements.
+    def start_dhcp(self, *options: str, segment: int = 0) -> None:
+        """Let a segment's router give out addresses: DHCP, and router advertisements.
 
         Each uplink gets the IPv4 address of its port, by its hardware address, for two minutes.
+        ``options`` are more of DHCP's, as dnsmasq's --dhcp-option has them.
         """
         lacking = missing({"dnsmasq": "dnsmasq-base"})
         if lacking:
             raise Problem("lab: not installed: " + ", ".join(lacking))
         hosts = [f"--dhcp-host={port.mac},{port.host}" for port in self.ports.values()]
+        lan = topology.network(segment)
         self._dhcp = Daemon(
             self.namespaces,
             "dnsmasq",
@@ -144,18 +146,19 @@ class Lab(Faults):
                 "--keep-in-foreground",
                 "--conf-file=/dev/null",
                 "--port=0",
-                "--interface=lan0",
+                f"--interface=lan{segment}",
                 "--except-interface=lo",
                 "--user=root",
                 "--log-facility=-",
+                "--log-dhcp",
                 "--dhcp-leasefile=/run/lab/leases",
                 "--pid-file=",
                 "--no-ping",
-                "--log-dhcp",
-                "--dhcp-range=192.168.1.100,192.168.1.200,255.255.255.0,2m",
+                f"--dhcp-range={lan}.100,{lan}.200,255.255.255.0,2m",
                 *hosts,
-                f"--dhcp-option=option:router,{topology.gateway(0)}",
-                f"--dhcp-range={topology.network6(0)}::,ra-only",
+                f"--dhcp-option=option:router,{topology.gateway(segment)}",
+                *(f"--dhcp-option={option}" for option in options),
+                f"--dhcp-range={topology.network6(segment)}::,ra-only",
                 "--enable-ra",
             ],
             netns="lan",

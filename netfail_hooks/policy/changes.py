@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from netfail_hooks.policy.facts import Address, Route, Sysctl
-from netfail_hooks.values import value
+from netfail_hooks.policy.facts import MAIN, Address, Route, Sysctl
+from netfail_hooks.values import TYPE_CHECKING, value
+
+if TYPE_CHECKING:
+    from netfail_hooks.policy.rules import AddRule, DropRule
 
 
 @value
@@ -51,7 +54,7 @@ class SetMetric:
 
 @value
 class SetRoute:
-    """Add a route of ours, or replace the one in its place, in one step."""
+    """Add a route of ours, in a place that is free (policy/places.py)."""
 
     route: Route
 
@@ -85,7 +88,7 @@ class Announce:
 
 @value
 class CloseConnections:
-    """End the TCP connections of an address that can no longer be reached."""
+    """End the connections, TCP and UDP, of an address that can no longer be reached."""
 
     family: int
     address: str
@@ -141,22 +144,28 @@ class Enslave:
         return f"put {self.interface} into {self.bond}"
 
 
-Change = (
-    SetSysctl
-    | AddAddress
-    | DropAddress
-    | SetMetric
-    | SetRoute
-    | DropRoute
-    | Announce
-    | CloseConnections
-    | FlushNeighbours
-    | SetActive
-    | SetMonitor
-    | Enslave
-)
+if TYPE_CHECKING:
+    Change = (
+        SetSysctl
+        | AddAddress
+        | DropAddress
+        | SetMetric
+        | SetRoute
+        | DropRoute
+        | AddRule
+        | DropRule
+        | Announce
+        | CloseConnections
+        | FlushNeighbours
+        | SetActive
+        | SetMonitor
+        | Enslave
+    )
+else:
+    Change = object  # a hook makes none while all is well: no time to make a union of types
 
 
 def _route(route: Route) -> str:
     via = f" via {route.gateway}" if route.gateway else ""
-    return f"{route.destination}{via} dev {route.interface} metric {route.metric}"
+    table = f" table {route.table}" if route.table != MAIN else ""
+    return f"{route.destination}{via} dev {route.interface} metric {route.metric}{table}"

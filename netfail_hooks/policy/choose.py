@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES, contains
-from netfail_hooks.policy.facts import FOREVER, Observation
+from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Observation
 from netfail_hooks.policy.health import judge
-from netfail_hooks.policy.state import Active, AddressOwner, KnownAddress, State
+from netfail_hooks.policy.state import Active, AddressOwner, KnownAddress, State, Way
 
 _SAME_END = 2000  # ms; lifetimes are told in whole seconds
 
@@ -22,7 +22,23 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
     known = tuple(_known_addresses(config, observed, state))
     judged = State(uplink_states, known, state.owners, active)
     owners = tuple(_owners(config, observed, judged))
-    return State(uplink_states, known, owners, active)
+    return State(uplink_states, known, owners, active, _ways(config, observed, state))
+
+
+def _ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]:
+    """Return the uplinks' routes beside the default ones: mostly there are none."""
+    usual = observed.ruled < 0 or (
+        not observed.tables
+        and all(
+            route.destination == "default" or route.protocol in (KERNEL, PROTOCOL)
+            for route in observed.routes
+        )
+    )
+    if usual and not state.ways:
+        return ()
+    from netfail_hooks.policy.ways import ways
+
+    return ways(config, observed, state)
 
 
 def select_uplink(config: Config, observed: Observation, state: State, family: int) -> str:

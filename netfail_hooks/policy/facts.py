@@ -7,7 +7,11 @@ suspend and never jumps (clock_gettime(2)).
 
 from __future__ import annotations
 
-from netfail_hooks.values import value
+from netfail_hooks.names import FAMILIES, contains, is_address
+from netfail_hooks.values import TYPE_CHECKING, value
+
+if TYPE_CHECKING:
+    from netfail_hooks.policy.rules import Rule, Taken
 
 PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
 KERNEL = 2  # RTPROT_KERNEL (rtnetlink(7)): the kernel's own, such as an address's prefix
@@ -15,6 +19,7 @@ SHARED_LABEL = (
     "netfail"  # IFA_LABEL of another uplink's address, there for good (networkd/sharing.py)
 )
 NO_ROUTE = -1
+MAIN = 254  # RT_TABLE_MAIN (rtnetlink(7))
 FOREVER = 2**32 - 1  # seconds: a lifetime without end (linux/if_addr.h, ifa_cacheinfo)
 
 
@@ -58,7 +63,7 @@ class Address:
 
     ``ours``: we moved it here. ``shared``: another uplink's, which the ``.network`` file puts
     here too. ``metric``: of the connected route that the kernel makes for it, NO_ROUTE where it
-    makes none.
+    makes none. ``foreign``: neither networkd nor we set it, so it stays (kernel/addresses.py).
     """
 
     interface: str
@@ -70,11 +75,12 @@ class Address:
     preferred: int = FOREVER
     valid: int = FOREVER
     metric: int = NO_ROUTE
+    foreign: bool = False
 
 
 @value
 class Route:
-    """A unicast route of the main table. ``linkdown``: the kernel skips it, no carrier."""
+    """A unicast route of a table. ``linkdown``: the kernel skips it, no carrier."""
 
     interface: str
     family: int
@@ -86,6 +92,7 @@ class Route:
     linkdown: bool = False
     onlink: bool = False
     mtu: int = 0
+    table: int = MAIN
 
     @property
     def ours(self) -> bool:
@@ -127,6 +134,11 @@ class Observation:
     ``probes`` are the results of a round just made, if one was; ``resolved`` are the uplinks
     with IPv4 neighbours whose hardware address the kernel knows, ``waiting`` those with packets
     that wait for one. In mode "bond" the links are the bond and its slaves.
+
+    ``rules`` are those that are ours or look up a table of a user's own, ``tables`` the routes in
+    all such tables that are an uplink's or ours. ``taken`` are other people's places beside
+    those routes, those of ``routes`` and ``tables`` not among them. ``ruled`` is 1 where the kernel
+    has policy rules, 0 where it has none, -1 where nobody looked, as in older recordings.
     """
 
     now: int
@@ -139,6 +151,10 @@ class Observation:
     waiting: tuple[str, ...] = ()
     bonds: tuple[Bonding, ...] = ()
     slaves: tuple[Slave, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    tables: tuple[Route, ...] = ()
+    taken: tuple[Taken, ...] = ()
+    ruled: int = -1
 
     def link(self, name: str) -> Link | None:
         """Return the interface of that name, None where there is none now."""
@@ -188,17 +204,41 @@ class Observation:
         ]
 
     def own_addresses(self, interface: str, family: int) -> list[Address]:
-        """Return an interface's addresses, without those of other uplinks."""
+        """Return an interface's addresses, without those of other uplinks and of other people."""
         return [
             address
             for address in self.addresses
             if (address.interface, address.family) == (interface, family)
-            and not (address.ours or address.shared)
+            and not (address.ours or address.shared or address.foreign)
         ]
+
+    def all_addresses(self, interface: str, family: int) -> list[Address]:
+        """Return an interface's addresses, other people's last; without those of other uplinks."""
+        foreign = [
+            address
+            for address in self.addresses
+            if (address.interface, address.family) == (interface, family) and address.foreign
+        ]
+        return self.own_addresses(interface, family) + foreign
 
 
 def _metric(route: Route) -> int:
     return route.metric
+
+
+def is_prefix(text: str) -> bool:
+    """Tell whether that is ADDRESS/LENGTH, of either family."""
+    address, _, length = text.partition("/")
+    most = 128 if ":" in address else 32
+    if not any(is_address(family, address) for family in FAMILIES):
+        return False
+    return length.isascii() and length.isdigit() and len(length) <= 3 and int(length) <= most
+
+
+def is_within(inner: str, outer: str) -> bool:
+    """Tell whether a prefix is another one, or a part of it. Neither is "default"."""
+    address, _, length = inner.partition("/")
+    return contains(outer, address) and int(length) >= int(outer.partition("/")[2])
 
 
 @value

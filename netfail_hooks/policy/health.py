@@ -48,7 +48,7 @@ def unusable_reason(observed: Observation, interface: str, family: int) -> str:
         return "link is down"
     if not link.carrier:
         return "no carrier"
-    if not observed.own_addresses(interface, family):
+    if not observed.all_addresses(interface, family):
         return "no address"
     if not observed.default_route(interface, family):
         return "no gateway"

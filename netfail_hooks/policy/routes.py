@@ -22,7 +22,7 @@ from netfail_hooks.policy.changes import (
 )
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Address, Observation, Route
-from netfail_hooks.policy.state import KnownAddress, State
+from netfail_hooks.policy.state import AddressOwner, KnownAddress, State
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
 
@@ -31,25 +31,63 @@ def decide(
     config: Config, observed: Observation, before: State, after: State
 ) -> tuple[Change, ...]:
     """Return the changes that make the kernel agree with what we think (``after``)."""
+    added, dropped, sideways = _sideways(config, observed, after)
     routes = [route for family in FAMILIES for route in override(config, observed, after, family)]
+    # The next hops of these may be within the LAN's override, so they come after it.
+    routes += _beside(config, observed, after)
+    routes += sideways
     addresses = [one for family in FAMILIES for one in followers(config, observed, after, family)]
-    our_routes = [route for route in observed.routes if route.ours]
+    our_routes = _last_first(
+        [route for route in (*observed.routes, *observed.tables) if route.ours]
+    )
     our_addresses = [address for address in observed.addresses if address.ours]
     have = {(a.interface, a.address) for a in our_addresses}
     want = {(a.interface, a.address) for a in addresses}
     present = {_form(route) for route in our_routes}
-    places = {_place(route) for route in routes}
+    wanted_forms = {_form(route) for route in routes}
     return (
         *_settings(config, observed),
         *(AddAddress(a) for a in addresses if (a.interface, a.address) not in have),
         *(SetRoute(route) for route in routes if _form(route) not in present),
+        *added,
         *_metrics(config, observed, after),
         *_announcements(observed, before, after),
-        *(DropRoute(route) for route in our_routes if _place(route) not in places),
+        *dropped,
+        *(DropRoute(route) for route in our_routes if _form(route) not in wanted_forms),
         *(DropAddress(a) for a in our_addresses if (a.interface, a.address) not in want),
-        *_endings(config, before, after),
+        *_endings(config, observed, before, after),
         *_forgettings(config, observed, after),
     )
+
+
+def _sideways(
+    config: Config, observed: Observation, after: State
+) -> tuple[list[Change], list[Change], list[Route]]:
+    """Return rules of ours to add and to drop, and what they look up; none on one LAN."""
+    apart = any(
+        known.interface != chosen and not is_local_to(observed, chosen, known.family, known.address)
+        for known in after.known_addresses
+        if (chosen := after.active_uplink(known.family))
+    )
+    if not (apart or observed.rules):
+        return [], [], []
+    from netfail_hooks.policy.sources import sideways
+
+    return sideways(config, observed, after)
+
+
+def _beside(config: Config, observed: Observation, after: State) -> list[Route]:
+    """Return the routes of our own on behalf of those that lost uplinks have beside the default."""
+    if not after.ways:
+        return []
+    from netfail_hooks.policy.ways import followers as beside
+
+    return [route for family in FAMILIES for route in beside(config, observed, after, family)]
+
+
+def _last_first(routes: list[Route]) -> list[Route]:
+    """Return routes so that what the kernel uses goes last: none takes over that goes next."""
+    return sorted(routes, key=lambda route: -route.metric)
 
 
 def override(config: Config, observed: Observation, state: State, family: int) -> list[Route]:
@@ -65,10 +103,14 @@ def override(config: Config, observed: Observation, state: State, family: int) -
         lan = _on_lan(config, observed, state, chosen, family)
     elif not owners or len(owners) == len(ways):
         return []
-    return [
-        replace(route, metric=config.override_metric, protocol=PROTOCOL, linkdown=False)
+    from netfail_hooks.policy.places import place  # nobody needs it while all is well
+
+    beaten = min(uplink.metric for uplink in config.uplinks)
+    wanted = (
+        place(config, observed, replace(route, protocol=PROTOCOL, linkdown=False), beaten)
         for route in (*lan, (owners or ways)[0])
-    ]
+    )
+    return [route for route in wanted if route]
 
 
 def _silent(state: State, name: str, family: int) -> list[str]:
@@ -142,9 +184,9 @@ def _differs(config: Config, observed: Observation, state: State, family: int) -
         first = rank < names.index(chosen)
         if lost and (first or _is_finer(config, observed, state, name, family)):
             return True
-    alive = [route for route in observed.defaults(family) if not route.linkdown]
-    best = [route.interface for route in alive if route.metric == alive[0].metric]
-    return any(name != chosen and name in names for name in best)
+    # What somebody else put first, as a VPN does, says nothing of the order behind it.
+    alive = [r for r in observed.defaults(family) if not r.linkdown and r.interface in names]
+    return any(r.interface != chosen for r in alive if r.metric == alive[0].metric)
 
 
 def _is_finer(config: Config, observed: Observation, state: State, name: str, family: int) -> bool:
@@ -228,13 +270,30 @@ def _announcements(observed: Observation, before: State, after: State) -> list[C
     return result
 
 
-def _endings(config: Config, before: State, after: State) -> list[Change]:
-    known = {owner.address: owner.interface for owner in before.owners}
-    return [
-        CloseConnections(owner.family, owner.address)
-        for owner in after.owners
-        if config.close_connections and not owner.interface and known.get(owner.address)
-    ]
+def _endings(config: Config, observed: Observation, before: State, after: State) -> list[Change]:
+    """End what can no longer go on: the address is out of reach, or not ours any more.
+
+    Or the traffic has left its uplink for another subnet, on a kernel without policy rules, by
+    which what has the address would stay there (policy/sources.py).
+    """
+    if not config.close_connections:
+        return []
+    now = {owner.address: owner for owner in after.owners}
+    there = {address.address for address in observed.addresses}
+    result: list[Change] = []
+    for old in before.owners:
+        new = now.get(old.address)
+        gone = new is None and old.address not in there and observed.ruled >= 0
+        lost = new is not None and old.interface and not new.interface
+        if gone or lost or (new and observed.ruled == 0 and _is_left(observed, before, after, new)):
+            result.append(CloseConnections(old.family, old.address))
+    return result
+
+
+def _is_left(observed: Observation, before: State, after: State, owner: AddressOwner) -> bool:
+    left, chosen = before.active_uplink(owner.family), after.active_uplink(owner.family)
+    moved = chosen not in ("", left) and owner.interface == left
+    return moved and not is_local_to(observed, chosen, owner.family, owner.address)
 
 
 def _forgettings(config: Config, observed: Observation, after: State) -> list[Change]:
@@ -253,11 +312,15 @@ def _is_well(after: State, name: str) -> bool:
     return any(one.interface == name and one.state == "up" for one in after.uplinks)
 
 
-def _place(route: Route) -> tuple[object, ...]:
-    """Name the place a route takes in the table; IPv6 keeps one for each interface."""
-    where = route.interface if route.family == 6 else ""
-    return route.family, route.destination, route.metric, where
-
-
 def _form(route: Route) -> tuple[object, ...]:
-    return (*_place(route), route.interface, route.gateway, route.source, route.onlink, route.mtu)
+    return (
+        route.family,
+        route.table,
+        route.destination,
+        route.interface,
+        route.gateway,
+        route.source,
+        route.onlink,
+        route.mtu,
+        route.metric,
+    )

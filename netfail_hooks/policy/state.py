@@ -7,6 +7,7 @@ hook 9 ms. It is replaced whole; a damaged or foreign file is as good as none.
 from __future__ import annotations
 
 from netfail_hooks.names import FAMILIES, is_address, is_interface_name
+from netfail_hooks.policy.facts import MAIN, is_prefix
 from netfail_hooks.values import TYPE_CHECKING, fields, value
 
 if TYPE_CHECKING:
@@ -85,6 +86,21 @@ class Active:
 
 
 @value
+class Way:
+    """A route by an uplink that is to follow when it is lost: a downed link no longer has it.
+
+    ``gateway`` is "" for what is on the uplink's own link.
+    """
+
+    interface: str
+    family: int
+    destination: str
+    metric: int
+    gateway: str = ""
+    table: int = MAIN
+
+
+@value
 class State:
     """All of it."""
 
@@ -92,6 +108,7 @@ class State:
     known_addresses: tuple[KnownAddress, ...] = ()
     owners: tuple[AddressOwner, ...] = ()
     active: tuple[Active, ...] = ()
+    ways: tuple[Way, ...] = ()
 
     def uplink_state(self, interface: str, family: int) -> UplinkState | None:
         """Return how an uplink stands, None if it was never looked at."""
@@ -105,13 +122,14 @@ class State:
         return next((one.interface for one in self.active if one.family == family), "")
 
 
-_KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active]] = {
+_KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way]] = {
     "uplink": UplinkState,
     "known": KnownAddress,
     "owner": AddressOwner,
     "active": Active,
+    "way": Way,
 }
-_TEXTS = {"interface", "state", "reason", "address", "silent"}
+_TEXTS = {"interface", "state", "reason", "address", "silent", "destination", "gateway"}
 _EMPTY = "-"
 
 
@@ -119,7 +137,9 @@ def render(state: State) -> str:
     """Return the text form of a state."""
     lines = [FORM]
     for kind, items in zip(
-        _KINDS, (state.uplinks, state.known_addresses, state.owners, state.active), strict=True
+        _KINDS,
+        (state.uplinks, state.known_addresses, state.owners, state.active, state.ways),
+        strict=True,
     ):
         for item in items:
             words = (str(getattr(item, name)).replace(" ", "_") for name in fields(item))
@@ -132,7 +152,7 @@ def parse(text: str) -> State:
     lines = text.split("\n")
     if lines[0] != FORM or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
-    found: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active]] = {
+    found: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way]] = {
         kind: [] for kind in _KINDS
     }
     for line in lines[1:-2]:
@@ -144,8 +164,8 @@ def parse(text: str) -> State:
 
 
 def _item(
-    kind: type[UplinkState | KnownAddress | AddressOwner | Active], words: list[str]
-) -> UplinkState | KnownAddress | AddressOwner | Active:
+    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way], words: list[str]
+) -> UplinkState | KnownAddress | AddressOwner | Active | Way:
     names = fields(kind)
     if len(words) != len(names):
         raise ValueError("damaged line")
@@ -167,4 +187,13 @@ def _item(
         raise ValueError("not routers of its family")
     if "address" in settings and not is_address(settings["family"], settings["address"]):
         raise ValueError("not an address of its family")
+    if kind is Way and not _leads(settings):
+        raise ValueError("not a way of its family")
     return kind(**settings)
+
+
+def _leads(settings: dict[str, Any]) -> bool:
+    """Tell whether a way is one that the kernel could have shown."""
+    family, gateway, place = settings["family"], settings["gateway"], settings["destination"]
+    known = place == "default" or (is_prefix(place) and (":" in place) == (family == 6))
+    return known and (not gateway or is_address(family, gateway))

@@ -190,7 +190,7 @@ def _subjects(config: Config, observed: Observation, only: str) -> Iterator[Prob
         for family in FAMILIES:
             route = observed.default_route(uplink.interface, family)
             link = observed.link(uplink.interface)
-            own = observed.own_addresses(uplink.interface, family)
+            own = observed.all_addresses(uplink.interface, family)
             if route and link and link.carrier and own and only in ("", uplink.interface):
                 defers_to = _defers_to(observed, route) if link.mac else ""
                 sender = "" if defers_to else own[0].address

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from netfail_hooks import policy
 from netfail_hooks.config import Config
 from netfail_hooks.kernel.netlink import packed
 from netfail_hooks.names import FAMILIES, is_interface_name
-from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.facts import Observation, is_prefix
 from netfail_hooks.policy.state import STATES, State
 from netfail_hooks.recorder import SCHEMA
 from netfail_hooks.recorder.schema import load
@@ -19,7 +20,9 @@ from netfail_hooks.values import fields
 
 T = TypeVar("T")
 # Once a class, not once a value: a long recording is read in a third of the time.
-_hints: Callable[[Any], dict[str, Any]] = functools.cache(typing.get_type_hints)
+_hints: Callable[[Any], dict[str, Any]] = functools.cache(
+    lambda kind: typing.get_type_hints(kind, localns=vars(policy))
+)
 
 
 class DamagedError(ValueError):
@@ -120,9 +123,8 @@ def _fits(key: str, found: object) -> bool:
             return not name or is_interface_name(name)
         case "address" | "gateway" | "source", str(address):
             return not address or _is_address(address)
-        case "destination", str(prefix):
-            address, _, length = prefix.partition("/")
-            return prefix == "default" or (_is_address(address) and _is_length(length, address))
+        case "destination" | "sender", str(prefix):
+            return prefix in ("", "default") or is_prefix(prefix)
     return True
 
 
@@ -132,8 +134,3 @@ def _is_address(text: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def _is_length(text: str, address: str) -> bool:
-    most = 128 if ":" in address else 32
-    return text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= most

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from netfail_hooks import recorder
 from netfail_hooks.config import Config
 from netfail_hooks.policy import decide, next_state
+from netfail_hooks.policy.facts import MAIN
 from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import Run
 from netfail_hooks.recorder.recording import Recorded, parse
@@ -46,13 +48,23 @@ def _again(recorded: Recorded) -> Again:
     if after != recorded.after:
         differs.append("    DIFFERS: the state was another when it was recorded")
     # A run looks again after its changes; what it then still had to do follows in the line.
-    first, later = recorded.changes[: len(made)], recorded.changes[len(made) :]
+    first = [_filled(one) for one in recorded.changes[: len(made)]]
+    later = recorded.changes[len(made) :]
     if first != made or (later and not made):
         differs += [f"    DIFFERS: recorded was {_shown(change)}" for change in recorded.changes]
     text = [f"{recorded.time}  {_describe(run)}", *differs]
     if not differs and later:
         text.append(f"    then, on another look: {len(later)} more")
     return Again("\n".join(text), same=not differs)
+
+
+def _filled(change: dict[str, Any]) -> dict[str, Any]:
+    """Return a recorded change with what older recordings did not tell, all of it as usual."""
+    whole = dict(change)
+    for key, usual in (("route", {"table": MAIN}), ("address", {"foreign": False})):
+        if isinstance(whole.get(key), dict):
+            whole[key] = {**usual, **whole[key]}
+    return whole
 
 
 def _shown(change: dict[str, object]) -> str:

@@ -66,6 +66,7 @@ class Simulated:
             links=tuple(self._link(name) for name in names),
             addresses=(*(a for name in names for a in self._own(name)), *self._addresses),
             routes=(*(r for name in names for r in self._networkds(name)), *ours),
+            ruled=1,
             sysctls=tuple(Sysctl(s.key, s.setting) for name in names for s in wanted(name)),
         )
 

@@ -96,7 +96,12 @@ class Kernel:
         self.asked.append((kind, body))
         if kind == rt.GETROUTE and self.refuses:
             raise rt.NetlinkError(self.refuses, "refused")
-        name = {rt.GETADDR: "addresses", rt.GETROUTE: "routes", rt.GETNEIGH: "neighbours"}[kind]
+        name = {
+            rt.GETADDR: "addresses",
+            rt.GETROUTE: "routes",
+            rt.GETNEIGH: "neighbours",
+            rt.GETRULE: "rules",
+        }[kind]
         found = self.dumps.get(name, [])
         return [one for one in found if kind != rt.GETROUTE or one[0] == body[0]]
 

@@ -14,8 +14,9 @@ from netfail_hooks.policy.changes import (
     SetSysctl,
 )
 from netfail_hooks.policy.choose import next_state
-from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route, Sysctl
+from netfail_hooks.policy.facts import MAIN, Address, Link, Observation, Result, Route, Sysctl
 from netfail_hooks.policy.routes import decide
+from netfail_hooks.policy.rules import AddRule, DropRule, Rule
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
@@ -50,6 +51,9 @@ class World:
         self.states = dict.fromkeys(config.names(), "routable")
         self.losses = dict.fromkeys(config.names(), 0)
         self.routes: list[Route] = []
+        self.tables: list[Route] = []  # in other tables than main
+        self.rules: list[Rule] = []
+        self.theirs: list[Route] = []  # routes of uplinks beside networkd's usual ones
         self.addresses: list[Address] = []
         self.sysctls = {s.key: s.setting for name in config.names() for s in wanted(name)}
         self.sysctls.update(dict.fromkeys(broken, "0"))
@@ -85,6 +89,9 @@ class World:
             sysctls=tuple(Sysctl(key, setting) for key, setting in self.sysctls.items()),
             resolved=tuple(sorted(self.resolved)),
             waiting=tuple(sorted(self.waiting)),
+            rules=tuple(self.rules),
+            tables=tuple(self.tables),
+            ruled=1,
         )
 
     def results(self) -> tuple[Result, ...]:
@@ -110,6 +117,11 @@ class World:
 
     def make(self, change: Change) -> None:
         match change:
+            case AddRule() | DropRule():
+                self._make_rule(change)
+            case SetRoute(route) | DropRoute(route) if route.table != MAIN:
+                tables = [r for r in self.tables if r != route]
+                self.tables = [*tables, route] if isinstance(change, SetRoute) else tables
             case SetRoute(route):
                 self.routes = [r for r in self.routes if not _same_place(r, route)] + [route]
             case DropRoute(route):
@@ -129,6 +141,10 @@ class World:
                 self.resolved.discard(interface)
                 self.waiting.discard(interface)
         self.trail.append(change)
+
+    def _make_rule(self, change: AddRule | DropRule) -> None:
+        rules = [one for one in self.rules if one != change.rule]
+        self.rules = [*rules, change.rule] if isinstance(change, AddRule) else rules
 
     def way(self, family: int = 4) -> str:
         """Return the uplink that the kernel would send by, "" for none."""
@@ -179,6 +195,11 @@ class World:
             finer = self.finer.get(name, []) if family == 4 else []
             found += [Route(name, 4, one, metric, protocol=16, linkdown=down) for one in finer]
             gateway = subnet + "1"
+            found += [
+                replace(r, linkdown=down)
+                for r in self.theirs
+                if (r.interface, r.family) == (name, family)
+            ]
             found.append(Route(name, family, "default", metric, gateway, protocol=4, linkdown=down))
         return found
 

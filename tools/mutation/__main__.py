@@ -44,9 +44,13 @@ class Target:
 TARGETS = {
     "policy.health": Target(("policy/test_health", "policy/test_choose"), model=True),
     "policy.choose": Target(("policy/test_choose", "policy/test_answers"), model=True),
-    "policy.routes": Target(("policy/test_routes", "policy/test_choose"), model=True),
+    "policy.routes": Target(("policy/test_routes", "policy/test_choose", "test_ways"), model=True),
+    "places": Target(("test_places",), model=True),
+    "ways": Target(("test_ways",), model=True),
+    "sources": Target(("test_ways",), model=True),
     "install.diversion": Target(
-        ("install/test_diversion",), only=("Diversion", "route_plan", "_other", "_is_useful")
+        ("install/test_diversion",),
+        only=("Diversion", "route_plan", "_other", "_is_useful", "_METRICS", "_ahead"),
     ),
     "install.plan": Target(("install/test_plan",)),
     "networkd.sharing": Target(("networkd/test_sharing",)),

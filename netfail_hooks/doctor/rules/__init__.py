@@ -136,7 +136,7 @@ _BROKEN = (
     ),
     Rule(
         "metric-too-low",
-        "the kernel takes the lowest metric, so traffic stays there when the uplink is dead",
+        "it is ahead of the order of uplinks: that then hangs on a route of ours at each moment",
         routes.metric_too_low,
     ),
     Rule(

@@ -16,12 +16,12 @@ _CHECK = "netfail-hooks check"
 
 
 def metric_too_low(facts: Facts) -> Iterator[Symptom]:
-    """Find a default route ahead of our own: no failover can win against it."""
+    """Find an uplink's default route ahead of our own metric: ours has to go before it."""
     if not facts.config or facts.mode != "routes":
         return
     for route in _defaults(facts):
         if route.metric <= facts.config.override_metric:
-            what = f"{_described(route)}, and ours {facts.config.override_metric}: it always wins"
+            what = f"{_described(route)}, and ours {facts.config.override_metric}: it comes first"
             yield Symptom(what, _fix(facts, route), about=(_key(route),))
 
 

@@ -38,6 +38,10 @@ configs = st.builds(
                     policy=st.sampled_from(["any", "all"]),
                     failures=st.integers(1, 20),
                     timeout=st.integers(50, 5000),
+                    stay=st.sampled_from([(), ("10.0.0.0/8",), ("10.0.0.0/8", "fd00::/8")]),
+                    follow=st.sampled_from(
+                        [(), ("192.168.1.200",), ("fd00::200", "192.168.1.200")]
+                    ),
                 )
                 for uplink in default_metrics(tuple(found))
             )

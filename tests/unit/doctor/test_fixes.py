@@ -114,12 +114,12 @@ _SETUP: list[Case] = [
 _ROUTES: list[Case] = [
     (
         {"observed": routes(_WAY, _OTHER_WAY, ("wlan0", 50, ""))},
-        "the IPv4 default route of wlan0 has metric 50, and ours 50: it always wins",
+        "the IPv4 default route of wlan0 has metric 50, and ours 50: it comes first",
         ("ip -4 route delete default dev wlan0 metric 50",),
     ),
     (
         {"observed": routes(_WAY, ("wlan0", 50, "192.168.1.1"))},
-        "the IPv4 default route of wlan0 has metric 50, and ours 50: it always wins",
+        "the IPv4 default route of wlan0 has metric 50, and ours 50: it comes first",
         _set_anew("wlan0"),
     ),
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.install.diversion import Diversion, route_plan
 from netfail_hooks.policy.facts import Address, Link, Observation, Route
+from netfail_hooks.policy.rules import Taken
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.values import replace
 
@@ -129,3 +130,19 @@ def test_what_a_killed_detour_left_goes_with_the_next_and_a_lost_uplinks_address
         state = State(uplinks=(UplinkState("a", 4, condition, 0),))
         assert route_plan(CONFIG, observed, state, "a").addresses == added
     assert route_plan(CONFIG, observed, State(), "a").addresses == (left,)
+
+
+def test_it_stays_behind_what_somebody_else_put_ahead_of_the_uplinks() -> None:
+    observed = _seen("a", "b")
+    ranked = tuple(replace(route, metric=100) for route in observed.routes)
+    for metric, wanted in ((0, 1), (50, 51), (99, 100), (100, 0), (900, 0)):
+        vpn = replace(_route("#9", gateway=""), metric=metric)
+        detour = route_plan(CONFIG, replace(observed, routes=(*ranked, vpn)), State(), "a")
+        assert _ways(detour) == [("b", "10.0.0.0/24", 0), ("b", "default", wanted)], metric
+        again = replace(observed, routes=(*ranked, vpn, *detour.routes[1:]))
+        if wanted:
+            ahead = route_plan(CONFIG, again, State(), "a").routes
+            assert [one.destination for one in ahead] == ["10.0.0.0/24"], "it is there already"
+        taken = (Taken(4, "10.0.0.0/24", metric),)
+        detour = route_plan(CONFIG, replace(observed, routes=ranked, taken=taken), State(), "a")
+        assert _ways(detour) == [("b", "10.0.0.0/24", wanted), ("b", "default", 0)], metric

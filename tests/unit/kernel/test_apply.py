@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
@@ -31,6 +32,7 @@ from netfail_hooks.policy.changes import (
     SetSysctl,
 )
 from netfail_hooks.policy.facts import Address, Link, Observation, Route, Sysctl
+from netfail_hooks.policy.rules import AddRule, DropRule, Rule
 from netfail_hooks.values import replace
 from tests.support.messages import ETH, Kernel, address_of, said
 
@@ -71,10 +73,44 @@ LINK = 253  # the scope of what has no gateway
         ),
     ],
 )
-def test_a_route_is_set_in_one_step_and_dropped(route: Route, wanted: dict[str, Any]) -> None:
-    replaces = rt.F_CREATE | rt.F_REPLACE
-    assert _told(SetRoute(route), rtmsg) == (rt.NEWROUTE, replaces, wanted)
+def test_a_route_is_set_in_no_other_ones_place_and_dropped(
+    route: Route, wanted: dict[str, Any]
+) -> None:
+    assert _told(SetRoute(route), rtmsg) == (rt.NEWROUTE, rt.F_CREATE | rt.F_EXCL, wanted)
     assert _told(DropRoute(route), rtmsg) == (rt.DELROUTE, 0, wanted)
+
+
+def test_ahead_of_an_ipv4_route_without_a_metric_comes_one_like_it() -> None:
+    _, flags, _ = _told(SetRoute(replace(DEFAULT, metric=0)), rtmsg)
+    assert flags == rt.F_CREATE
+    _, flags, _ = _told(SetRoute(replace(SIX, metric=0)), rtmsg)
+    assert flags == rt.F_CREATE | rt.F_EXCL
+
+
+def test_a_route_may_be_in_any_table() -> None:
+    _, _, found = _told(SetRoute(replace(DEFAULT, table=100)), rtmsg)
+    assert found == {**TO, "table": 100}
+    _, _, found = _told(DropRoute(replace(DEFAULT, table=15701)), rtmsg)
+    assert "table" not in found
+    assert {**found, "table": 254} == {**TO, "RTA_TABLE": 15701}
+
+
+def test_a_rule_is_added_and_dropped() -> None:
+    rule = Rule(4, 32765, 15702, "10.0.1.25/32")
+    head = {
+        "family": 2,
+        "src_len": 32,
+        "action": 1,
+        "FRA_SRC": "10.0.1.25",
+        "FRA_TABLE": 15702,
+        "FRA_PRIORITY": 32765,
+        "FRA_PROTOCOL": OURS,
+    }
+    assert _told(AddRule(rule), fibmsg) == (rt.NEWRULE, rt.F_CREATE | rt.F_EXCL, head)
+    assert _told(DropRule(rule), fibmsg) == (rt.DELRULE, 0, head)
+    less = Rule(6, 32764, 254, "fd00::25/128", whole=False)
+    _, _, found = _told(AddRule(less), fibmsg)
+    assert (found["FRA_SUPPRESS_PREFIXLEN"], found["table"], found["FRA_TABLE"]) == (0, 254, 254)
 
 
 def test_a_route_keeps_its_greatest_packet() -> None:

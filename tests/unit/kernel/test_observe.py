@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import struct
 import time
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from netfail_hooks.kernel import apply, bond, observe
+from netfail_hooks.kernel import addresses, apply, bond, observe
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.policy.facts import NO_ROUTE, Address, Link, Route
+from netfail_hooks.policy.facts import FOREVER, NO_ROUTE, Address, Link, Route
+from netfail_hooks.policy.rules import Rule, Taken
 from netfail_hooks.values import replace
 from tests.support.messages import (
     CONFIG,
@@ -267,3 +270,146 @@ def test_an_uplinks_ipv4_neighbours_are_forgotten_and_what_waits() -> None:
     apply.flush_neighbours(cast("rt.Netlink", kernel), ETH)
     wanted = [(rt.DELNEIGH, 0, _neighbour(ETH, 0, address)) for _, address in gone]
     assert kernel.changed == wanted
+
+
+# --- rules, other tables, other people's places and addresses -----------------------------------
+
+
+def _rule(family: int = 4, source: str = "", **more: Any) -> bytes:
+    table = more.pop("table", 254)
+    attributes: dict[str, Any] = {"FRA_SRC": source} if source else {}
+    attributes |= {"FRA_PRIORITY": 100, "FRA_TABLE": table, **more}
+    fields = {"src_len": 32 if source else 0, "table": table if table < 256 else 252, "action": 1}
+    return body_of(fibmsg(), attributes, family=KIND[family], **fields)
+
+
+KERNELS_OWN = [_rule(table=table) for table in (255, 254, 253)]
+
+
+def test_rules_of_the_kernels_own_are_none_and_without_any_it_has_no_rules() -> None:
+    observed = Kernel(rules=KERNELS_OWN).observed()
+    assert (observed.rules, observed.tables, observed.ruled) == ((), (), 1)
+    assert Kernel(rules=[]).observed().ruled == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        (_rule(table=100), Rule(4, 100, 100, protocol=0)),
+        (
+            _rule(source="10.0.1.25", table=15702, FRA_PROTOCOL=157),
+            Rule(4, 100, 15702, "10.0.1.25/32"),
+        ),
+        (
+            _rule(source="10.0.1.25", FRA_SUPPRESS_PREFIXLEN=0, FRA_PROTOCOL=157),
+            Rule(4, 100, 254, "10.0.1.25/32", whole=False),
+        ),
+        (_rule(source="10.0.1.25", FRA_PROTOCOL=4), None),  # main, and not ours
+        (_rule(6, table=70_000), Rule(6, 100, 70_000, protocol=0)),
+        (_rule(table=100).replace(b"\x02", b"\x1c", 1), None),  # AF_MPLS
+    ],
+)
+def test_which_rules_count_and_how(body: bytes, wanted: Rule | None) -> None:
+    kernel = Kernel(rules=[*KERNELS_OWN, body])
+    assert kernel.observed().rules == ((wanted,) if wanted else ())
+    asked = [one for one in kernel.asked if one[0] == rt.GETRULE]
+    assert asked == [(rt.GETRULE, bytes(12))]
+
+
+def test_tables_that_rules_look_up_are_looked_at_once_each_and_not_without_end() -> None:
+    rules = [_rule(table=100), _rule(source="10.0.0.9", table=100), _rule(table=15701)]
+    kernel = Kernel(rules=rules, routes=[_route(**VIA)])
+    assert {one.table for one in kernel.observed().tables} == {100, 15701}
+    requests = [body for kind, body in kernel.asked if kind == rt.GETROUTE]
+    assert len(requests) == 4
+    assert struct.pack("=BBBBBBBBI", 2, 0, 0, 0, 100, 0, 0, 0, 0) in requests
+    assert struct.pack("=BBBBBBBBI", 2, 0, 0, 0, 0, 0, 0, 0, 0) + rt.number(15, 15701) in requests
+    many = Kernel(rules=[_rule(table=one) for one in range(1, 100)])
+    many.observed()
+    assert len([1 for kind, _ in many.asked if kind == rt.GETROUTE]) == 2 + 16
+
+
+def test_other_peoples_places_are_seen_beside_ours_and_a_few_elsewhere() -> None:
+    foreign: dict[str, Any] = {"RTA_OIF": OTHER, "RTA_PRIORITY": 50}
+    bodies = [
+        _route("10.9.0.0", 16, **VIA),
+        _route("10.9.0.0", 16, **foreign),
+        _route("10.9.0.0", 16, type=6, RTA_PRIORITY=7),  # a blackhole has a place as well
+        _route("172.17.0.0", 16, **foreign, proto=2),  # a container's LAN
+        *(_route(f"10.{n}.0.0", 16, **foreign) for n in range(100, 200)),
+    ]
+    observed = Kernel(routes=bodies).observed()
+    assert len(observed.routes) == 1
+    assert observed.taken[:2] == (Taken(4, "10.9.0.0/16", 50), Taken(4, "10.9.0.0/16", 7))
+    assert len(observed.taken) == 2 + 64
+    assert not [one for one in observed.taken if one.destination.startswith("172.")]
+
+
+FOREVER_LEFT = {"ifa_preferred": FOREVER, "ifa_valid": FOREVER, "cstamp": 1, "tstamp": 2}
+LASTING: dict[str, Any] = {"IFA_CACHEINFO": FOREVER_LEFT, "IFA_RT_PRIORITY": 0}
+VIRTUAL = address_of("192.168.1.200", **LASTING)
+
+
+@pytest.mark.parametrize(
+    ("body", "foreign"),
+    [
+        (VIRTUAL, True),
+        (address_of("192.168.1.200", **{**LASTING, "IFA_RT_PRIORITY": 100}), False),
+        (address_of("192.168.1.200", **{**LASTING, "IFA_RT_PRIORITY": 600}), True),
+        (address_of("192.168.1.200", IFA_RT_PRIORITY=0), False),  # it ends some time
+        (address_of("fd00::200", **LASTING), True),
+        (address_of("fd00::200", flags=0x100 | NOPREFIXROUTE, **LASTING), False),
+        (address_of("192.168.1.200", **LASTING, **OURS), False),
+        (address_of("192.168.1.200", **LASTING, IFA_LABEL="netfail"), False),
+        (
+            address_of("192.168.1.200", flags=SECONDARY, **{**LASTING, "IFA_RT_PRIORITY": 100}),
+            False,
+        ),
+    ],
+)
+def test_whose_an_address_is(
+    body: bytes, *, foreign: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(addresses, "DIRECTORIES", (str(tmp_path),))
+    (found,) = Kernel(addresses=[body]).observed().addresses
+    assert found.foreign is foreign
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "listed"),
+    [
+        ("20-eth0.network", "[Network]\nAddress=192.168.1.200/24\n", True),
+        ("20-eth0.network", "[Address]\n address = 192.168.1.200/24\n", True),
+        ("20-eth0.network", "[Network]\nAddress=192.168.1.20/24\n", False),
+        ("20-eth0.network", "[Network]\nAddress=fd00::1/64\nAddress=nonsense\n", False),
+        ("20-eth0.network", "#Address=192.168.1.200/24\n", False),
+        ("20-eth0.network.bak", "[Network]\nAddress=192.168.1.200/24\n", False),
+        ("20-eth0.network.d/more.conf", "[Network]\nAddress=192.168.1.200/24\n", True),
+        ("20-eth0.network.d/more.bak", "[Network]\nAddress=192.168.1.200/24\n", False),
+    ],
+)
+def test_a_static_address_without_its_metric_is_sought_in_the_files(
+    name: str, text: str, *, listed: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(addresses, "DIRECTORIES", (str(tmp_path / "none"), str(tmp_path)))
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    (found,) = Kernel(addresses=[VIRTUAL]).observed().addresses
+    assert found.foreign is not listed
+
+
+def test_a_lease_without_an_end_and_what_the_config_names_follow(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(addresses, "DIRECTORIES", ())
+    first, second = CONFIG.uplinks
+    named = replace(CONFIG, uplinks=(replace(first, follow=("192.168.1.200",)), second))
+    (found,) = Kernel(addresses=[VIRTUAL]).observed(named).addresses
+    assert not found.foreign
+    monkeypatch.setattr(addresses, "LEASES", f"{tmp_path}/")
+    (tmp_path / str(ETH)).write_text("# private\nADDRESS=192.168.1.200\nNETMASK=255.255.255.0\n")
+    (found,) = Kernel(addresses=[VIRTUAL]).observed().addresses
+    assert not found.foreign
+    (found,) = Kernel(addresses=[address_of("192.168.1.200", WLAN, **LASTING)]).observed().addresses
+    assert found.foreign, "that lease is another interface's"

@@ -231,11 +231,11 @@ def test_an_override_follows_the_route_that_it_was_made_of(
         for r in observed.routes
     )
     made = decide(world.config, replace(observed, routes=routes), world.state, world.state)
-    assert [type(one) for one in made] == [SetRoute]
+    assert [type(one) for one in made] == [SetRoute, DropRoute]
     assert {key: getattr(made[0].route, key) for key in other} == other  # type: ignore[union-attr]
 
 
-def test_from_one_survivor_to_the_next_ipv4_has_one_place_and_ipv6_one_each() -> None:
+def test_from_one_survivor_to_the_next_the_new_route_comes_before_the_old_one_goes() -> None:
     world = World(config_of("eth0", "wlan0", "usb0"))
     world.reconcile()
     world.event("eth0", "no-carrier")
@@ -243,7 +243,9 @@ def test_from_one_survivor_to_the_next_ipv4_has_one_place_and_ipv6_one_each() ->
     world.event("wlan0", "no-carrier")
     changes = world.reconcile()
     dropped = {(c.route.family, c.route.interface) for c in changes if isinstance(c, DropRoute)}
-    assert dropped == {(6, "wlan0")}
+    assert dropped == {(4, "wlan0"), (6, "wlan0")}
+    order = [type(c) for c in changes if isinstance(c, SetRoute | DropRoute)]
+    assert order == [SetRoute] * 4 + [DropRoute] * 4
     assert {r.interface for r in world.routes} == {"usb0"}
 
 

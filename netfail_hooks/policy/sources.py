@@ -1,0 +1,86 @@
+"""Rules by which an address on another subnet keeps to its own uplink. Pure.
+
+On different subnets an address cannot follow the traffic, and the traffic of a connection that
+was opened over the backup must not follow the default route back: the packets would leave by an
+uplink whose router knows nothing of them, and the connection would hang. So while an uplink
+that works is not the carrier, what has its address goes out by it (ip-rule(8)):
+
+    32764: from ADDRESS lookup main suppress_prefixlength 0
+    32765: from ADDRESS lookup 15702
+
+The first rule lets whatever is more precise than a default route lead as it does for everybody:
+LANs, containers, tunnels. The table of the second has the uplink's default route alone. Rules
+of the user's own, which the kernel numbers from 32765 downwards, come before or win by being
+older; for an address that has one of its own we make none, nor while a default route of somebody
+else's comes before all uplinks: what is meant for a tunnel stays in it.
+"""
+
+from __future__ import annotations
+
+from netfail_hooks.config import Config
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.changes import Change
+from netfail_hooks.policy.choose import is_local_to
+from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation, Route
+from netfail_hooks.policy.places import place
+from netfail_hooks.policy.rules import AddRule, DropRule, Rule
+from netfail_hooks.policy.state import State
+from netfail_hooks.policy.ways import OWN_TABLES
+from netfail_hooks.values import replace
+
+PRIORITIES = (32764, 32765)  # the main table is looked up at 32766
+_ADDRESSES = 8  # most of an uplink's, of each family
+
+
+def sideways(
+    config: Config, observed: Observation, state: State
+) -> tuple[list[Change], list[Change], list[Route]]:
+    """Return the rules to add, those to drop, and the routes wanted in our own tables."""
+    rules, routes = sources(config, observed, state)
+    ours = [rule for rule in observed.rules if rule.ours]
+    added: list[Change] = [AddRule(rule) for rule in rules if rule not in ours]
+    dropped: list[Change] = [DropRule(rule) for rule in ours if rule not in rules]
+    return added, dropped, routes
+
+
+def sources(config: Config, observed: Observation, state: State) -> tuple[list[Rule], list[Route]]:
+    """Return the rules that are wanted now, and the routes in our own tables."""
+    rules: list[Rule] = []
+    routes: list[Route] = []
+    for family in FAMILIES:
+        chosen = state.active_uplink(family)
+        able = chosen and observed.ruled > 0 and not _is_led_away(config, observed, family)
+        for rank, name in enumerate(config.names()) if able else ():
+            default_route = observed.default_route(name, family)
+            uplink_state = state.uplink_state(name, family)
+            serves = uplink_state is not None and uplink_state.state in ("up", "recovering")
+            if name == chosen or default_route is None or not serves:
+                continue
+            table = OWN_TABLES[rank]
+            new = _rules(observed, name, chosen, family, table)
+            rules += new
+            led = replace(default_route, protocol=PROTOCOL, table=table, linkdown=False)
+            placed = place(config, observed, led, default_route.metric) if new else None
+            if placed:
+                routes.append(placed)
+    return rules, routes
+
+
+def _is_led_away(config: Config, observed: Observation, family: int) -> bool:
+    """Tell whether somebody else's default route comes before all uplinks', as a VPN's does."""
+    first = min(uplink.metric for uplink in config.uplinks)
+    names = config.names()
+    return any(r.interface not in names and r.metric < first for r in observed.defaults(family))
+
+
+def _rules(observed: Observation, name: str, chosen: str, family: int, table: int) -> list[Rule]:
+    theirs = {rule.sender for rule in observed.rules if rule.family == family and not rule.ours}
+    length = 128 if family == 6 else 32
+    result = []
+    for address in observed.own_addresses(name, family)[:_ADDRESSES]:
+        source = f"{address.address}/{length}"
+        if source in theirs or is_local_to(observed, chosen, family, address.address):
+            continue
+        result.append(Rule(family, PRIORITIES[0], MAIN, source, whole=False))
+        result.append(Rule(family, PRIORITIES[1], table, source))
+    return result
