@@ -15,6 +15,10 @@ from netfail_hooks import recorder
 from netfail_hooks.install import diversion
 from netfail_hooks.policy import choose
 from netfail_hooks.policy import routes as decisions
+from netfail_hooks.policy.changes import SetRoute
+from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.rules import AddRule
+from netfail_hooks.policy.ways import OWN_TABLES
 from netfail_hooks.replay.decisions import again
 from netfail_hooks.values import replace
 from tests.conftest import Tried
@@ -31,7 +35,13 @@ _small = st.integers(0, 63)
 _setups = st.builds(
     Setup,
     st.lists(
-        st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 1), st.integers(0, 4)),
+        st.tuples(
+            st.integers(0, 4),
+            st.integers(0, 4),
+            st.integers(0, 1),
+            st.integers(0, 4),
+            st.integers(0, 31),
+        ),
         min_size=2,
         max_size=6,
     ).map(tuple),
@@ -90,6 +100,32 @@ def _lazy(*args: object) -> object:
     return [one for one in _decide(*args) if type(one).__name__ != "SetRoute"]  # type: ignore[arg-type]
 
 
+def _narrow(*args: object) -> object:
+    """Lead around a lost uplink by default routes and the LAN alone."""
+    wide = ("203.", "10.", "2001:", "fd50", "fd60")
+    return [
+        c
+        for c in _decide(*args)  # type: ignore[arg-type]
+        if not (isinstance(c, SetRoute) and c.route.destination.startswith(wide))
+    ]
+
+
+def _covetous(config: object, observed: Observation, state: object) -> object:
+    """Take everybody's addresses for networkd's."""
+    taken = tuple(replace(one, foreign=False) for one in observed.addresses)
+    return _think(config, replace(observed, addresses=taken), state)  # type: ignore[arg-type]
+
+
+def _settled(*args: object) -> object:
+    """Have no rules by which an address on another subnet keeps to its uplink."""
+    return [
+        c
+        for c in _decide(*args)  # type: ignore[arg-type]
+        if not isinstance(c, AddRule)
+        and not (isinstance(c, SetRoute) and c.route.table in OWN_TABLES)
+    ]
+
+
 def _greedy(config: object, observed: object, before: object, after: object) -> object:
     """Drop everybody's routes as if they were ours."""
     wrong = [decisions.DropRoute(one) for one in observed.routes[:1]]  # type: ignore[attr-defined]
@@ -109,6 +145,9 @@ def _late(*args: object) -> diversion.Diversion:
         ("next_state", _trusting, "I"),
         ("decide", _backwards, "I1"),
         ("decide", _lazy, "I"),
+        ("decide", _narrow, "I2"),
+        ("decide", _settled, "I2"),
+        ("think", _covetous, "I11"),
         ("decide", _greedy, "I6"),
         ("route_plan", _late, "I1"),
     ],

@@ -19,7 +19,17 @@ from netfail_hooks.policy.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.policy.facts import FOREVER, KERNEL, Address, Link, Observation, Route, Sysctl
+from netfail_hooks.policy.facts import (
+    FOREVER,
+    KERNEL,
+    MAIN,
+    Address,
+    Link,
+    Observation,
+    Route,
+    Sysctl,
+)
+from netfail_hooks.policy.rules import AddRule, DropRule, Rule, Taken
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
 
@@ -41,11 +51,11 @@ class Kernel:
         self.nics = {name: Nic(index) for index, name in enumerate(names, start=2)}
         self.cables = dict.fromkeys(names, True)
         self.addresses: list[tuple[Address, int]] = []
-        self.routes: list[Route] = []
+        self.routes: list[Route] = []  # of all tables; of other people's too
+        self.rules: list[Rule] = []  # but the kernel's own
         self.sysctls = {s.key: s.setting for name in names for s in wanted(name)}
         self.resolved: set[str] = set()
         self.waiting: set[str] = set()
-        self.foreign_harmed = ""
 
     # What happens to links
 
@@ -131,17 +141,15 @@ class Kernel:
             ]
 
     def set_route(self, route: Route) -> None:
-        """Add a route, in place of that of its destination and metric, whatever its device.
-
-        So it is for IPv6 too (fib6_add_rt2node() in net/ipv6/ip6_fib.c; tried on Linux 6.18).
-        """
+        """Add a route in a place that is free (NLM_F_EXCL), or before IPv4's without a metric."""
         self._refuse(route)
-        place = (route.family, route.destination, route.metric)
-        old = [r for r in self.routes if (r.family, r.destination, r.metric) == place]
-        if old and old[0].protocol != route.protocol:
-            self.foreign_harmed = f"{old[0]} is replaced"
-        self.routes = [r for r in self.routes if r not in old[:1]]
-        self.routes.append(replace(route, linkdown=False))
+        place = _place(route)
+        if route.metric == 0 and route.family == 4:
+            self.lead(route)
+        elif any(_place(one) == place for one in self.routes):
+            raise OSError(errno.EEXIST, "file exists")
+        else:
+            self.routes.append(replace(route, linkdown=False))
 
     def lead(self, route: Route) -> None:
         """Add a route ahead of those of its metric (install/detour.py), and in place of none."""
@@ -168,6 +176,7 @@ class Kernel:
             near = any(
                 one.family == route.family
                 and one.interface == route.interface
+                and one.table == MAIN
                 and not one.gateway
                 and one.destination != "default"
                 and lies_in(one.destination, route.gateway)
@@ -186,6 +195,8 @@ class Kernel:
                 self.set_route(route)
             case DropRoute(route):
                 self.drop_route(route)
+            case AddRule() | DropRule():
+                self._make_rule(change)
             case AddAddress(address):
                 self.add_address(
                     address, 0 if address.valid == FOREVER else now + address.valid * 1000
@@ -204,6 +215,14 @@ class Kernel:
             case _:
                 raise AssertionError(f"not a change of this mode: {change}")
 
+    def _make_rule(self, change: AddRule | DropRule) -> None:
+        if isinstance(change, DropRule):
+            self.rules.remove(change.rule)
+        elif change.rule in self.rules:
+            raise OSError(errno.EEXIST, "file exists")
+        else:
+            self.rules.append(change.rule)
+
     # What it shows
 
     def look(self, now: int) -> Observation:
@@ -212,15 +231,22 @@ class Kernel:
             Link(name, nic.index, nic.up, self.has_carrier(name), nic.losses, f"02::{nic.index}")
             for name, nic in ((n, self.nics[n]) for n in self.names if n in self.nics)
         )
+        shown = [
+            self.shown(route)
+            for family in FAMILIES
+            for route in self.routes
+            if route.family == family
+        ]
+        known = [one for one in shown if one.interface in self.cables or one.ours]
+        looked_up = {(rule.family, rule.table) for rule in self.rules}
         return Observation(
             now=now,
             links=links,
             addresses=tuple(_shown(address, end, now) for address, end in self.addresses),
             routes=tuple(
-                self.shown(route)
-                for family in FAMILIES
-                for route in self.routes
-                if route.family == family
+                one
+                for one in shown
+                if one.table == MAIN and (one in known or one.destination == "default")
             ),
             sysctls=tuple(
                 Sysctl(key, setting)
@@ -229,6 +255,16 @@ class Kernel:
             ),
             resolved=tuple(sorted(self.resolved & self.nics.keys())),
             waiting=tuple(sorted(self.waiting & self.nics.keys())),
+            rules=tuple(self.rules),
+            ruled=1,
+            tables=tuple(
+                one for one in known if one.table != MAIN and (one.family, one.table) in looked_up
+            ),
+            taken=tuple(
+                Taken(one.family, one.destination, one.metric, one.table)
+                for one in shown
+                if one not in known and (one.table != MAIN or one.destination != "default")
+            ),
         )
 
     def shown(self, route: Route) -> Route:
@@ -237,22 +273,52 @@ class Kernel:
             return route
         return replace(route, linkdown=True)
 
-    def way(self, family: int, address: str = "") -> str:
-        """Return the interface that the kernel would send by, "" for none."""
-        best, rank = "", (-1, 0)
+    def way(self, family: int, address: str = "", source: str = "", *, all_: bool = False) -> str:
+        """Return the uplink that the kernel would send by, "" for none.
+
+        ``all_``: also where that is no uplink, but somebody else's interface.
+        """
+        route = self.route(family, address, source, all_=all_)
+        return route.interface if route else ""
+
+    def route(
+        self, family: int, address: str = "", source: str = "", *, all_: bool = False
+    ) -> Route | None:
+        """Return the route that the kernel would send by: rule by rule (ip-rule(8))."""
+        main = Rule(family, 32766, MAIN)
+        for rule in sorted([*self.rules, main], key=lambda one: one.priority):
+            if rule.family != family or (rule.sender and rule.sender.partition("/")[0] != source):
+                continue
+            if found := self.look_up(family, rule.table, address, all_=all_, whole=rule.whole):
+                return found
+        return None
+
+    def look_up(
+        self, family: int, table: int, address: str = "", *, all_: bool = False, whole: bool = True
+    ) -> Route | None:
+        """Return the best route of a table: the most precise, then the least metric."""
+        best, rank = None, (-1, 0)
         for route in self.routes:
-            if route.family != family:
+            if (route.family, route.table) != (family, table):
+                continue
+            if not all_ and route.interface not in self.cables:
                 continue
             length = -1
             if route.destination != "default":
                 if not address or not lies_in(route.destination, address):
                     continue
                 length = int(route.destination.partition("/")[2])
+            elif not whole:
+                continue
             key = (-length, route.metric)
             dead = route.interface in self.cables and not self.has_carrier(route.interface)
-            if not dead and (not best or key < rank):
-                best, rank = route.interface, key
+            if not dead and (best is None or key < rank):
+                best, rank = route, key
         return best
+
+
+def _place(route: Route) -> tuple[object, ...]:
+    return route.family, route.table, route.destination, route.metric
 
 
 def _same_address(address: Address) -> tuple[object, ...]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import (
     AddAddress,
+    Announce,
     Change,
+    CloseConnections,
     DropAddress,
     DropRoute,
     SetMetric,
     SetRoute,
 )
 from netfail_hooks.policy.facts import PROTOCOL, Observation
+from netfail_hooks.policy.rules import AddRule, DropRule
 from netfail_hooks.policy.state import parse, render
+from netfail_hooks.policy.ways import OWN_TABLES
 from tools.model.ghost import BrokenError
-from tools.model.machine import Machine
+from tools.model.machine import VIRTUAL, Machine
 from tools.model.networkd import Net
 
 
@@ -27,17 +31,28 @@ def allowed(one: Machine, change: Change) -> None:
             raise BrokenError(f"I6: not ours: {change}")
         case AddAddress(address) | DropAddress(address) if not address.ours:
             raise BrokenError(f"I6: not ours: {change}")
+        case AddRule(rule) | DropRule(rule) if rule.protocol != PROTOCOL:
+            raise BrokenError(f"I6: not ours: {change}")
+        case AddAddress(address) if is_virtual(one, address.address):
+            raise BrokenError(f"I11: somebody else's: {change}")
+        case Announce(_, _, address) | CloseConnections(_, address) if is_virtual(one, address):
+            raise BrokenError(f"I11: somebody else's: {change}")
         case SetMetric(interface, address) if address not in {
             net.address for net in one.networkd.of(interface) if net.kind == "static"
         }:
             raise BrokenError(f"I6: not networkd's: {change}")
 
 
+def is_virtual(one: Machine, address: str) -> bool:
+    """Tell whether an address is one that somebody like keepalived moves."""
+    return address in {net.host_at(VIRTUAL) for net in one.networkd.nets}
+
+
 def bounded(one: Machine, *, written: bool) -> None:
     """Raise BrokenError where memory grows, or does not survive being written."""
     state, names = one.state, len(one.config.names())
-    sizes = (len(state.uplinks), len(state.known_addresses), len(state.owners))
-    most = (2 * names, 6 * names, 6 * names)
+    sizes = (len(state.uplinks), len(state.known_addresses), len(state.owners), len(state.ways))
+    most = (2 * names, 6 * names, 6 * names, 10 * names)
     if len(state.active) != 2 or any(s > m for s, m in zip(sizes, most, strict=True)):
         raise BrokenError(f"I5: memory grows: {sizes}")
     if written and parse(render(state)) != state:
@@ -79,6 +94,90 @@ def router_answers(one: Machine, family: int) -> None:
         raise BrokenError(f"I2: IPv{family} by the router {bad[0]} of {chosen}, which is silent")
 
 
+def routes_follow(one: Machine, family: int) -> None:
+    """Raise BrokenError where a route by a lost uplink is left, or leads to the wrong router."""
+    chosen = one.state.active_uplink(family)
+    nets = {net.name: net for net in one.networkd.nets if net.family == family and net.kind}
+    if chosen not in nets or one.ghost.of[chosen, family].bad:
+        return
+    here = nets[chosen]
+    for name, net in nets.items():
+        lost = one.ghost.of[name, family].lost and not one.ghost.may(name, family)
+        if name == chosen or not lost:
+            continue
+        for extra in net.extras():
+            if not extra.gateway and net.lan != here.lan:
+                continue  # neighbours behind the lost uplink: nobody else reaches them
+            address = extra.destination.partition("/")[0].replace("default", "")
+            used = one.kernel.look_up(family, extra.table, address)
+            if used and used.interface == name:
+                raise BrokenError(f"I2: {extra.destination} of {name} is left on it")
+            if not used or (used.interface, used.destination) != (chosen, extra.destination):
+                continue
+            theirs = [
+                r
+                for n in nets.values()
+                if n.name != name
+                for r in n.extras()
+                if (r.table, r.destination) == (extra.table, extra.destination)
+            ]
+            near = net.lan == here.lan and _has(one, here) and _has(one, net)
+            if near and not theirs and extra.gateway not in ("", used.gateway):
+                raise BrokenError(f"I2: {extra.destination} by {used.gateway}: {extra.gateway}")
+
+
+def _has(one: Machine, net: Net) -> bool:
+    """Tell whether it is known that an uplink has, or had, its address on its LAN."""
+    return any(
+        (kept.interface, kept.address) == (net.name, net.address)
+        for kept in one.state.known_addresses
+    )
+
+
+def sources_stay(one: Machine, family: int) -> None:
+    """Raise BrokenError where what has a standby's address leaves by another subnet's uplink."""
+    chosen = one.state.active_uplink(family)
+    nets = {net.name: net for net in one.networkd.nets if net.family == family and net.kind}
+    if one.kernel.way(family, all_=True) not in one.config.names():
+        return  # somebody else's default route comes first: all goes there
+    for name, net in nets.items():
+        here = nets.get(chosen)
+        if here is None or name == chosen or here.lan == net.lan or net.more & 8:
+            continue
+        observed = one.kernel.look(one.now)
+        own = [a.address for a in observed.own_addresses(name, family)]
+        if not one.ghost.must(name, family) or net.address not in own:
+            continue
+        far = "8.8.8.8" if family == 4 else "2001:db8::8"
+        if observed.connected(chosen, family) and one.kernel.way(family, far, net.address) != name:
+            raise BrokenError(f"I2: what has {net.address} does not leave by {name}")
+
+
+def foreign_first(one: Machine, family: int) -> None:
+    """Raise BrokenError where ours comes before somebody else's that precedes all uplinks."""
+    uplinks = one.config.names()
+    first = one.config.uplinks[0].metric
+    for route in one.kernel.routes:
+        if route.family != family or route.ours or route.interface in uplinks:
+            continue
+        beside = [
+            r
+            for r in one.kernel.routes
+            if (r.family, r.table, r.destination) == (route.family, route.table, route.destination)
+        ]
+        theirs = [r.metric for r in beside if r.interface in uplinks and not r.ours]
+        theirs += [
+            r.metric
+            for net in one.networkd.nets
+            if net.kind
+            for r in net.extras()
+            if (r.family, r.table, r.destination) == (route.family, route.table, route.destination)
+        ]
+        for own in beside:
+            if own.ours and own.metric <= route.metric < min([first, *theirs]):
+                raise BrokenError(f"I11: {own} comes before {route}")
+
+
 def ended(one: Machine, observed: Observation) -> None:
     """Raise BrokenError where it all ended, after time enough, elsewhere than the truth asks."""
     for family in FAMILIES:
@@ -88,7 +187,11 @@ def ended(one: Machine, observed: Observation) -> None:
     if not (one.sick or one.silent) and all(
         _is_whole(one, observed, net) for net in one.networkd.nets
     ):
-        routes = [str(SetRoute(route)) for route in observed.routes if route.ours]
+        routes = [
+            str(SetRoute(route))
+            for route in (*observed.routes, *observed.tables)
+            if route.ours and route.table not in OWN_TABLES
+        ]
         moved = [str(AddAddress(address)) for address in observed.addresses if address.ours]
         if routes or moved:
             raise BrokenError(f"I6: all is well, yet ours is {routes + moved}")
@@ -110,13 +213,13 @@ def _truth(one: Machine, observed: Observation, family: int) -> str:
     healthy = [
         uplink
         for uplink in ways
-        if observed.own_addresses(uplink.interface, family)
+        if observed.all_addresses(uplink.interface, family)
         and not (uplink.interface in bad and one.ghost.asks(observed, uplink.interface, family))
     ]
     return next((uplink.interface for uplink in healthy or ways), "")
 
 
 def _is_whole(one: Machine, observed: Observation, net: Net) -> bool:
-    addressed = observed.own_addresses(net.name, net.family)
+    addressed = observed.all_addresses(net.name, net.family)
     default_route = observed.default_route(net.name, net.family)
     return not net.kind or bool(one.kernel.has_carrier(net.name) and addressed and default_route)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from netfail_hooks.config import Config, Target, Uplink
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.facts import Result, Route
+from netfail_hooks.policy.facts import MAIN, Address, Result, Route
+from netfail_hooks.policy.rules import Rule
 from netfail_hooks.policy.state import State
 from netfail_hooks.values import replace
 from tools.model.ghost import BrokenError, Ghost
@@ -25,14 +26,19 @@ _TARGETS = {
     3: (Target(6, "2001:db8:ffff::1"),),
     4: (Target(4, "198.51.100.1"), Target(6, "2001:db8:ffff::1")),
 }
+VIRTUAL = 200  # the host part of an address that somebody like keepalived puts on an uplink
 _FOREIGN = "#99"  # an interface that is no uplink
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A machine: for each uplink how it gets its addresses, its LAN, and if it is probed."""
+    """A machine: for each uplink how it gets its addresses, its LAN, if it is probed, and more.
 
-    uplinks: tuple[tuple[int, ...], ...]  # of each: IPv4 kind, IPv6 kind, LAN, what is asked
+    That is which routes it has beside the default one (``Net.extras``).
+    """
+
+    # Of each: IPv4 kind, IPv6 kind, LAN, what is asked, more.
+    uplinks: tuple[tuple[int, ...], ...]
     hold_down: int = 10
     hold_down_max: int = 40
     quiet: int = 100
@@ -64,6 +70,7 @@ class Setup:
                 one[2],
                 50 + rank,
                 u.metric,
+                more=one[4] if len(one) > 4 else 0,
             )
             for rank, (u, one) in enumerate(zip(self.config().uplinks, self.uplinks, strict=True))
             for at, family in enumerate(FAMILIES)
@@ -88,14 +95,23 @@ class Machine:
         self.sick: set[tuple[str, int]] = set()
         self.silent: set[tuple[str, int, str]] = set()  # routers, while others may answer
         self.called: dict[str, str] = {}  # by the dispatcher, which keeps an adapter's first name
+        self.kernel.rules += [
+            Rule(
+                net.family,
+                32000,
+                net.table,
+                f"{net.address}/{32 if net.family == 4 else 128}",
+                protocol=4,
+            )
+            for net in self.networkd.nets
+            if net.kind and net.more & 8
+        ]
         for name in self.config.names():
             self.networkd.configure(name, self.now)
 
     def step(self, rule: str, a: int, b: int) -> None:
         """Take one step. Raises BrokenError where an invariant does not hold."""
         getattr(self, f"_{rule}")(a, b)
-        if self.kernel.foreign_harmed:
-            raise BrokenError(f"I6: {self.kernel.foreign_harmed}")
 
     def _name(self, a: int) -> str:
         names = self.config.names()
@@ -187,18 +203,43 @@ class Machine:
         self.kernel.waiting = {n for at, n in enumerate(self.config.names()) if b >> at & 1}
 
     def _meddle(self, a: int, b: int) -> None:
-        """Somebody changes a setting, flushes our routes, or has a way of their own."""
-        if b % 3 == 0:
+        """Somebody changes a setting, flushes our routes, or has a way, an address of their own."""
+        if b % 5 == 4:
+            self._add_foreign(a, b // 5)
+        elif b % 3 == 0:
             key = sorted(self.kernel.sysctls)[a % len(self.kernel.sysctls)]
             self.kernel.sysctls[key] = "0"
         elif b % 3 == 1:
             self.kernel.routes = [one for one in self.kernel.routes if not one.ours]
         else:
-            own = Route(_FOREIGN, 4 + a % 2 * 2, "default", 9_999, "10.9.9.9", protocol=3)
-            if own in self.kernel.routes:
-                self.kernel.routes.remove(own)
+            metric = (9_999, 50, 51, 70, 95)[a // 2 % 5]
+            own = Route(_FOREIGN, 4 + a % 2 * 2, "default", metric, "10.9.9.9", protocol=3)
+            self._toggle(own)
+
+    def _add_foreign(self, a: int, b: int) -> None:
+        """Somebody has a virtual address on an uplink, or a way to where a route of one leads."""
+        net = self._net(a)
+        if b % 2 and net.name in self.kernel.nics:
+            length = 32 if net.family == 4 else 128
+            virtual = Address(net.name, net.family, net.host_at(VIRTUAL), length, foreign=True)
+            if any(one == virtual for one, _ in self.kernel.addresses):
+                self.kernel.drop_address(virtual)
             else:
-                self.kernel.routes.append(own)
+                self.kernel.add_address(virtual)
+        elif extras := net.kind and net.extras():
+            one = extras[a % len(extras)]
+            metric = (50, 5, 70)[b // 2 % 3]
+            self._toggle(replace(one, interface=_FOREIGN, metric=metric, gateway=""))
+
+    def _toggle(self, own: Route) -> None:
+        """Add a route of somebody else's, as ``ip route add`` does, or remove it again."""
+        place = (own.family, own.table, own.destination, own.metric)
+        if own in self.kernel.routes:
+            self.kernel.routes.remove(own)
+        elif not any(
+            (r.family, r.table, r.destination, r.metric) == place for r in self.kernel.routes
+        ):
+            self.kernel.routes.append(own)
 
     def _wait(self, a: int, b: int) -> None:
         """Let time pass, a suspend of hours too; networkd renews what it can, or not."""
@@ -228,7 +269,9 @@ class Machine:
             one = self.ghost.of.get((way, family))
             if was in self.config.names() and way != was and one and one.lost:
                 ours = any(
-                    r.ours and (r.interface, r.family, r.destination) == (was, family, "default")
+                    r.ours
+                    and r.table == MAIN
+                    and (r.interface, r.family, r.destination) == (was, family, "default")
                     for r in self.kernel.routes
                 )
                 if ours and not self.ghost.may(way, family):
@@ -243,7 +286,7 @@ class Machine:
             for family in FAMILIES
             if self.kernel.has_carrier(name)
             and self.ghost.asks(observed, name, family)
-            and observed.own_addresses(name, family)
+            and observed.all_addresses(name, family)
             and observed.default_route(name, family)
         )
 

@@ -25,6 +25,7 @@ class Net:
     host: int
     metric: int
     served: bool = True  # the server answers; the router calls itself one
+    more: int = 0  # routes beside the default one: a bit each, see ``extras``
 
     @property
     def prefix(self) -> str:
@@ -52,6 +53,28 @@ class Net:
     def address(self) -> str:
         """Return this host's own address."""
         return self.host_at(self.host)
+
+    def extras(self) -> list[Route]:
+        """Return its routes beside the default one."""
+        far = "203.0.113.9/32" if self.family == 4 else "2001:db8:53::9/128"
+        wide = "10.50.0.0/16" if self.family == 4 else "fd50::/16"
+        near = "10.60.0.0/16" if self.family == 4 else "fd60::/16"
+        own = Route(
+            self.name, self.family, far, self.metric, self.gateway, protocol=_PROTOCOLS[self.kind]
+        )
+        found = {
+            1: own,  # a name server's, from DHCP
+            2: replace(own, destination=wide, gateway=self.host_at(7)),  # a second router's
+            4: replace(own, destination=near, gateway=""),  # on the link
+            8: replace(own, destination="default", table=self.table),
+        }
+        metric = (0 if self.family == 4 else 20) if self.more & 16 else self.metric
+        return [replace(r, metric=metric) for bit, r in found.items() if self.more & bit]
+
+    @property
+    def table(self) -> int:
+        """Return the number of the user's own table for this uplink."""
+        return 1000 + self.metric
 
     def host_at(self, number: int) -> str:
         """Return the address of a host of the LAN."""
@@ -120,6 +143,9 @@ class Networkd:
                 )
             )
 
+        for route in net.extras():
+            self._put(route)
+
     def restart(self) -> None:
         """Start again, as up to systemd 252: of static IPv4 addresses the metric is forgotten."""
         for net in self.nets:
@@ -135,11 +161,19 @@ class Networkd:
         ]
 
     def _put(self, route: Route) -> None:
-        place = (route.interface, route.family, route.destination, route.metric, route.gateway)
+        place = (
+            route.interface,
+            route.family,
+            route.table,
+            route.destination,
+            route.metric,
+            route.gateway,
+        )
         self._kernel.routes = [
             r
             for r in self._kernel.routes
-            if (r.interface, r.family, r.destination, r.metric, r.gateway) != place
+            if (r.interface, r.family, r.table, r.destination, r.metric, r.gateway) != place
+            or r.ours
         ]
         self._kernel.routes.append(route)
 

@@ -94,7 +94,13 @@ def draw(seed: int, length: int = LIFE) -> Life:
     """Return the random life of a seed."""
     rng = random.Random(seed)  # noqa: S311 - a draw that can be made again
     uplinks = tuple(
-        (_kind(rng), _kind(rng), int(rng.random() < 0.4), rng.choice((0, 1, 1, 1, 1, 2, 3, 4)))
+        (
+            _kind(rng),
+            _kind(rng),
+            int(rng.random() < 0.4),
+            rng.choice((0, 1, 1, 1, 1, 2, 3, 4)),
+            _more(rng),
+        )
         for _ in range(rng.randint(2, 6))
     )
     setup = Setup(
@@ -112,6 +118,10 @@ def draw(seed: int, length: int = LIFE) -> Life:
 
 def _kind(rng: random.Random) -> int:
     return rng.choice((0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 4))
+
+
+def _more(rng: random.Random) -> int:
+    return rng.randrange(32) if rng.random() < 0.5 else 0
 
 
 def shrink(life: Life) -> Life:

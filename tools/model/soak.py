@@ -23,6 +23,7 @@ from collections.abc import Callable
 from netfail_hooks import reconcile, recorder
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.state import State
+from netfail_hooks.policy.ways import OWN_TABLES
 from netfail_hooks.recorder import Run, events
 from netfail_hooks.recorder.recording import parse
 from tools.model.ghost import BrokenError
@@ -186,7 +187,9 @@ class Soak(Trial):
             for a, _ in self.kernel.addresses
         }
         found |= {
-            f"{r.interface} {r.destination} {r.metric} {r.protocol}" for r in self.kernel.routes
+            f"{r.interface} {r.destination} {r.metric} {r.protocol}"
+            for r in self.kernel.routes
+            if r.table not in OWN_TABLES
         }
         return found | {f"{key} {setting}" for key, setting in self.kernel.sysctls.items()}
 

@@ -203,6 +203,9 @@ class Trial(Machine):
                 self.ghost.judge(self.kernel.way(family), observed, family)
                 laws.lan_follows(self, family)
                 laws.router_answers(self, family)
+                laws.routes_follow(self, family)
+                laws.sources_stay(self, family)
+                laws.foreign_first(self, family)
         else:
             self.ghost.lose_track()
 
@@ -236,7 +239,11 @@ class Trial(Machine):
             self._find(_by_number(change), indexes)
             self.kernel.make(change, self.now)
         except OSError as error:
-            if error.errno not in (errno.ESRCH, errno.ENODEV):  # as kernel/apply.py has it
+            if error.errno not in (
+                errno.ESRCH,
+                errno.ENODEV,
+                errno.EEXIST,
+            ):  # as kernel/apply.py has it
                 failed = f"{change}: {error.strerror}"
         for family, right in (fate.ways or {}).items():
             way = self.kernel.way(family)
