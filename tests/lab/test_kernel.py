@@ -111,19 +111,80 @@ show(failed, same, [str(x) for x in (*seen.routes, *seen.addresses) if x.ours])
     assert (failed, same, left) == ([], True, [])
 
 
-def test_a_replaced_default_route_moves_in_one_step(lab: Lab) -> None:
-    _python(
+def test_the_next_default_route_takes_over_in_one_step(lab: Lab) -> None:
+    with lab.watch() as watch:
+        _python(
+            lab,
+            ROUTES
+            + """
+for old, new in ((routes[0], Route("eth0", 4, "default", 51, "192.168.1.1")),
+                 (routes[2], Route("eth0", 6, "default", 51, "fe80::1"))):
+    make(SetRoute(old))
+    make(SetRoute(new), DropRoute(old))
+show([])
+""",
+        )
+    for family in ("-4", "-6"):
+        shown = lab.run("ip", family, "route", "show", "default", "proto", "157").stdout
+        assert shown.count("default") == 1
+        assert "dev eth0" in shown
+    assert watch.gaps(4) == []
+
+
+def test_a_place_that_somebody_took_meanwhile_stays_theirs(lab: Lab) -> None:
+    lab.run(
+        "sh",
+        "-ec",
+        """
+        ip route add default dev eth0 metric 50
+        ip -6 route add default via fe80::9 dev eth0 metric 50
+        ip route add 10.9.0.0/16 via 192.168.1.1 dev eth0
+    """,
+    ).check_returncode()
+    failed = _python(
         lab,
         ROUTES
         + """
-make(SetRoute(routes[0]))
-make(SetRoute(Route("eth0", 4, "default", 50, "192.168.1.1")))
-show([])
+beside = Route("wlan0", 4, "10.9.0.0/16", 0, "192.168.1.1")
+show(make(*(SetRoute(r) for r in (routes[0], routes[2], beside))))
 """,
     )
-    shown = lab.run("ip", "route", "show", "default", "proto", "157").stdout
-    assert shown.count("default") == 1
-    assert "dev eth0" in shown
+    assert failed == [[]], "the next look decides anew"
+    told = {
+        family: lab.run("ip", family, "route", "show", "default").stdout for family in ("-4", "-6")
+    }
+    assert "default dev eth0 scope link metric 50" in told["-4"]
+    assert "default via fe80::9 dev eth0 metric 50" in told["-6"]
+    assert "netfail" not in told["-4"] + told["-6"]
+    assert "wlan0" not in told["-6"]
+    shown = lab.run("ip", "route", "show", "10.9.0.0/16").stdout.splitlines()
+    assert [line.split()[4] for line in shown] == ["wlan0", "eth0"], "ours first, theirs kept"
+
+
+def test_rules_and_other_tables_are_read_as_they_were_written_and_all_found(lab: Lab) -> None:
+    rules, same, left = _python(
+        lab,
+        """
+from netfail_hooks.kernel.rules import everywhere
+from netfail_hooks.policy import *
+own = "192.168.1.25/32"
+rules = [Rule(4, 32764, 254, own, whole=False), Rule(4, 32765, 15702, own),
+         Rule(6, 32765, 15702, "fd00:1::25/128"), Rule(4, 9000, 100, own)]
+ways = [Route("wlan0", 4, "default", 50, "192.168.1.1", table=15702),
+        Route("wlan0", 6, "default", 50, "fe80::1", table=15702),
+        Route("wlan0", 4, "10.9.0.0/16", 50, "192.168.1.1", table=100)]
+new = [SetRoute(r) for r in ways] + [AddRule(r) for r in rules]
+failed = make(*new) + make(*new)
+seen = observe(config, netlink)
+same = not failed and set(seen.rules) == set(rules) and set(seen.tables) == set(ways)
+make(*(DropRule(r) for r in rules))
+found = {(r.family, r.destination, r.table) for r in everywhere(netlink)}
+same = same and found == {(r.family, r.destination, r.table) for r in ways}
+failed += make(*(DropRoute(r) for r in everywhere(netlink)), *(DropRule(r) for r in rules))
+show(failed, same, [str(r) for r in (*everywhere(netlink), *observe(config, netlink).rules)])
+""",
+    )
+    assert (rules, same, left) == ([], True, [])
 
 
 def test_forgetting_keeps_other_links_and_what_somebody_set(lab: Lab) -> None:

@@ -44,10 +44,12 @@ class Target:
 TARGETS = {
     "policy.health": Target(("policy/test_health", "policy/test_choose"), model=True),
     "policy.choose": Target(("policy/test_choose", "policy/test_answers"), model=True),
-    "policy.routes": Target(("policy/test_routes", "policy/test_choose", "test_ways"), model=True),
-    "places": Target(("test_places",), model=True),
-    "ways": Target(("test_ways",), model=True),
-    "sources": Target(("test_ways",), model=True),
+    "policy.routes": Target(
+        ("policy/test_routes", "policy/test_choose", "policy/test_ways"), model=True
+    ),
+    "policy.places": Target(("policy/test_places",), model=True),
+    "policy.ways": Target(("policy/test_ways",), model=True),
+    "policy.sources": Target(("policy/test_ways",), model=True),
     "install.diversion": Target(
         ("install/test_diversion",),
         only=("Diversion", "route_plan", "_other", "_is_useful", "_METRICS", "_ahead"),
