@@ -20,7 +20,7 @@ from netfail_hooks.policy.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.policy.choose import is_local_to
+from netfail_hooks.policy.choose import answering_route, is_local_to
 from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Address, Observation, Route
 from netfail_hooks.policy.state import AddressOwner, KnownAddress, State
 from netfail_hooks.policy.sysctls import wanted
@@ -93,30 +93,33 @@ def _last_first(routes: list[Route]) -> list[Route]:
 def override(config: Config, observed: Observation, state: State, family: int) -> list[Route]:
     """Return the routes of our own that a family needs now: none when all is well."""
     chosen = state.active_uplink(family)
-    ways = observed.ways_out(chosen, family) if chosen else []
-    if not ways:
+    default_route = answering_route(observed, state, chosen, family) if chosen else None
+    if default_route is None:
         return []
-    silent = _silent(state, chosen, family)
-    owners = [way for way in ways if way.gateway not in silent]
     lan: list[Route] = []
     if _differs(config, observed, state, family):
         lan = _on_lan(config, observed, state, chosen, family)
-    elif not owners or len(owners) == len(ways):
+    elif not _is_by_a_silent_router(observed, state, chosen, family):
         return []
     from netfail_hooks.policy.places import place  # nobody needs it while all is well
 
     beaten = min(uplink.metric for uplink in config.uplinks)
     wanted = (
         place(config, observed, replace(route, protocol=PROTOCOL, linkdown=False), beaten)
-        for route in (*lan, (owners or ways)[0])
+        for route in (*lan, default_route)
     )
     return [route for route in wanted if route]
 
 
-def _silent(state: State, name: str, family: int) -> list[str]:
-    """Return the routers of an uplink's link that did not answer while another one did."""
+def _is_by_a_silent_router(observed: Observation, state: State, name: str, family: int) -> bool:
+    """Tell whether the kernel sends some of an uplink's traffic by a router that is silent.
+
+    One is silent only while another answers (``Result.silent``).
+    """
     uplink_state = state.uplink_state(name, family)
-    return uplink_state.silent.split(",") if uplink_state and uplink_state.silent else []
+    silent = uplink_state.silent.split(",") if uplink_state else []
+    gateways = [route.gateway for route in observed.ways_out(name, family)]
+    return any(one in silent for one in gateways) and any(one not in silent for one in gateways)
 
 
 def _on_lan(
