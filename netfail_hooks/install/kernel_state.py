@@ -13,8 +13,7 @@ from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.rules import everywhere
 from netfail_hooks.policy import sysctls
-from netfail_hooks.policy.changes import Change, DropAddress, DropRoute
-from netfail_hooks.policy.rules import DropRule
+from netfail_hooks.policy.changes import Change, DropAddress, DropRoute, DropRule
 
 
 def remove_our_routes() -> None:

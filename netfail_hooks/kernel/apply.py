@@ -15,11 +15,13 @@ from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.observe import _INCOMPLETE, _NDA_DST, _NDMSG, neighbours, sysctl_path
 from netfail_hooks.policy.changes import (
     AddAddress,
+    AddRule,
     Announce,
     Change,
     CloseConnections,
     DropAddress,
     DropRoute,
+    DropRule,
     Enslave,
     FlushNeighbours,
     SetActive,
@@ -28,8 +30,7 @@ from netfail_hooks.policy.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route
-from netfail_hooks.policy.rules import AddRule, DropRule, Rule
+from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route, Rule
 
 # linux/if_addr.h
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 6, 8, 11

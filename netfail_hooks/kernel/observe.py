@@ -28,7 +28,7 @@ from netfail_hooks.values import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from netfail_hooks.policy.rules import Rule, Taken
+    from netfail_hooks.policy.facts import Rule, Taken
 
 # linux/if_link.h, linux/if.h, RFC 2863
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_OPERSTATE, _IFLA_CARRIER_DOWN = 1, 3, 16, 48

@@ -9,8 +9,7 @@ import struct
 
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.observe import dumped, routes_of
-from netfail_hooks.policy.facts import KERNEL, MAIN, PROTOCOL, Route
-from netfail_hooks.policy.rules import Rule, Taken
+from netfail_hooks.policy.facts import KERNEL, MAIN, PROTOCOL, Route, Rule, Taken
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from netfail_hooks.policy.facts import MAIN, Address, Route, Sysctl
+from netfail_hooks.policy.facts import MAIN, Address, Route, Rule, Sysctl
 from netfail_hooks.values import TYPE_CHECKING, value
-
-if TYPE_CHECKING:
-    from netfail_hooks.policy.rules import AddRule, DropRule
 
 
 @value
@@ -144,6 +141,26 @@ class Enslave:
         return f"put {self.interface} into {self.bond}"
 
 
+@value
+class AddRule:
+    """Add a policy rule of ours."""
+
+    rule: Rule
+
+    def __str__(self) -> str:
+        return f"add rule {_rule(self.rule)}"
+
+
+@value
+class DropRule:
+    """Remove a policy rule of ours."""
+
+    rule: Rule
+
+    def __str__(self) -> str:
+        return f"drop rule {_rule(self.rule)}"
+
+
 if TYPE_CHECKING:
     Change = (
         SetSysctl
@@ -169,3 +186,9 @@ def _route(route: Route) -> str:
     via = f" via {route.gateway}" if route.gateway else ""
     table = f" table {route.table}" if route.table != MAIN else ""
     return f"{route.destination}{via} dev {route.interface} metric {route.metric}{table}"
+
+
+def _rule(rule: Rule) -> str:
+    table = "main" if rule.table == MAIN else str(rule.table)
+    less = "" if rule.whole else " suppress_prefixlength 0"
+    return f"{rule.priority} from {rule.sender or 'all'} lookup {table}{less}"

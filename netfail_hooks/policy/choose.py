@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES, contains
-from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Observation, Route
+from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Observation
 from netfail_hooks.policy.health import judge
 from netfail_hooks.policy.state import Active, AddressOwner, KnownAddress, State, Way
 
@@ -63,20 +63,6 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
         if link and link.carrier and observed.default_route(name, family):
             return name
     return ""
-
-
-def answering_route(
-    observed: Observation, state: State, interface: str, family: int
-) -> Route | None:
-    """Return an uplink's default route by a router that answers; the first where none is known to.
-
-    None where it has no default route. Of several routers one may be silent (RFC 4861, 6.3.6).
-    """
-    routes = observed.ways_out(interface, family)
-    uplink_state = state.uplink_state(interface, family)
-    silent = uplink_state.silent.split(",") if uplink_state else []
-    answering = (route for route in routes if route.gateway not in silent)
-    return next(answering, routes[0] if routes else None)
 
 
 def is_local_to(observed: Observation, interface: str, family: int, address: str) -> bool:

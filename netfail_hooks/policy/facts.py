@@ -8,10 +8,7 @@ suspend and never jumps (clock_gettime(2)).
 from __future__ import annotations
 
 from netfail_hooks.names import FAMILIES, contains, is_address
-from netfail_hooks.values import TYPE_CHECKING, value
-
-if TYPE_CHECKING:
-    from netfail_hooks.policy.rules import Rule, Taken
+from netfail_hooks.values import value
 
 PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
 KERNEL = 2  # RTPROT_KERNEL (rtnetlink(7)): the kernel's own, such as an address's prefix
@@ -39,6 +36,37 @@ LINK_STATES = ("up", "going down", "down", "going back")  # BOND_LINK_UP and so 
 # the LAN floods to it: chatter of other hosts keeps no dead uplink alive (bonding.rst).
 VALIDATE_ALL = 3
 ALL_TARGETS_ANY = 0
+
+
+@value
+class Taken:
+    """A place that a route has which is no uplink's: of another interface, or a blackhole's."""
+
+    family: int
+    destination: str
+    metric: int
+    table: int = MAIN
+
+
+@value
+class Rule:
+    """A policy rule that looks up a table (ip-rule(8)). ``sender``: a prefix, "" for any.
+
+    ``whole``: the table's default routes count, too; else only its longer prefixes do
+    (``suppress_prefixlength 0``).
+    """
+
+    family: int
+    priority: int
+    table: int
+    sender: str = ""
+    whole: bool = True
+    protocol: int = PROTOCOL
+
+    @property
+    def ours(self) -> bool:
+        """Tell whether we made it."""
+        return self.protocol == PROTOCOL
 
 
 @value
@@ -188,6 +216,15 @@ class Observation:
         """
         found = [route for route in self.defaults(family) if route.interface == interface]
         return [route for route in found if route.metric == found[0].metric]
+
+    def answering_route(self, interface: str, family: int, silent: tuple[str, ...]) -> Route | None:
+        """Return an uplink's default route by a router that is not among the silent ones.
+
+        The first where all of them are; None where it has no default route.
+        """
+        routes = self.ways_out(interface, family)
+        answering = (route for route in routes if route.gateway not in silent)
+        return next(answering, routes[0] if routes else None)
 
     def in_use(self, family: int) -> Route | None:
         """Return the default route that the kernel sends by now, ours or not."""

@@ -20,7 +20,7 @@ from netfail_hooks.policy.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.policy.choose import answering_route, is_local_to
+from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Address, Observation, Route
 from netfail_hooks.policy.state import AddressOwner, KnownAddress, State
 from netfail_hooks.policy.sysctls import wanted
@@ -93,7 +93,8 @@ def _last_first(routes: list[Route]) -> list[Route]:
 def override(config: Config, observed: Observation, state: State, family: int) -> list[Route]:
     """Return the routes of our own that a family needs now: none when all is well."""
     chosen = state.active_uplink(family)
-    default_route = answering_route(observed, state, chosen, family) if chosen else None
+    silent = state.silent_routers(chosen, family)
+    default_route = observed.answering_route(chosen, family, silent) if chosen else None
     if default_route is None:
         return []
     lan: list[Route] = []
@@ -116,8 +117,7 @@ def _is_by_a_silent_router(observed: Observation, state: State, name: str, famil
 
     One is silent only while another answers (``Result.silent``).
     """
-    uplink_state = state.uplink_state(name, family)
-    silent = uplink_state.silent.split(",") if uplink_state else []
+    silent = state.silent_routers(name, family)
     gateways = [route.gateway for route in observed.ways_out(name, family)]
     return any(one in silent for one in gateways) and any(one not in silent for one in gateways)
 

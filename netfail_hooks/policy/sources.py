@@ -19,11 +19,10 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.changes import Change
+from netfail_hooks.policy.changes import AddRule, Change, DropRule
 from netfail_hooks.policy.choose import is_local_to
-from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation, Route
+from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation, Route, Rule
 from netfail_hooks.policy.places import place
-from netfail_hooks.policy.rules import AddRule, DropRule, Rule
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.ways import OWN_TABLES
 from netfail_hooks.values import replace

@@ -117,6 +117,11 @@ class State:
                 return one
         return None
 
+    def silent_routers(self, interface: str, family: int) -> tuple[str, ...]:
+        """Return the routers of an uplink's link that did not answer while another one did."""
+        uplink_state = self.uplink_state(interface, family)
+        return tuple(uplink_state.silent.split(",")) if uplink_state and uplink_state.silent else ()
+
     def active_uplink(self, family: int) -> str:
         """Return the uplink that carries a family's traffic, "" for none."""
         return next((one.interface for one in self.active if one.family == family), "")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES, contains
-from netfail_hooks.policy.choose import answering_route
 from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation, Route, is_within
 from netfail_hooks.policy.places import place
 from netfail_hooks.policy.state import State, Way
@@ -63,7 +62,8 @@ def followers(config: Config, observed: Observation, state: State, family: int) 
     if not state.ways:
         return []
     chosen = state.active_uplink(family)
-    default_route = answering_route(observed, state, chosen, family) if chosen else None
+    silent = state.silent_routers(chosen, family)
+    default_route = observed.answering_route(chosen, family, silent) if chosen else None
     if default_route is None:
         return []
     lost = [name for name in config.names() if name != chosen and not _is_up(state, name, family)]

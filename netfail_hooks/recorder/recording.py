@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from netfail_hooks import policy
 from netfail_hooks.config import Config
 from netfail_hooks.kernel.netlink import packed
 from netfail_hooks.names import FAMILIES, is_interface_name
@@ -20,9 +19,7 @@ from netfail_hooks.values import fields
 
 T = TypeVar("T")
 # Once a class, not once a value: a long recording is read in a third of the time.
-_hints: Callable[[Any], dict[str, Any]] = functools.cache(
-    lambda kind: typing.get_type_hints(kind, localns=vars(policy))
-)
+_hints: Callable[[Any], dict[str, Any]] = functools.cache(typing.get_type_hints)
 
 
 class DamagedError(ValueError):

@@ -6,17 +6,18 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import (
     AddAddress,
+    AddRule,
     Change,
     DropAddress,
     DropRoute,
+    DropRule,
     FlushNeighbours,
     SetRoute,
     SetSysctl,
 )
 from netfail_hooks.policy.choose import next_state
-from netfail_hooks.policy.facts import MAIN, Address, Link, Observation, Result, Route, Sysctl
+from netfail_hooks.policy.facts import MAIN, Address, Link, Observation, Result, Route, Rule, Sysctl
 from netfail_hooks.policy.routes import decide
-from netfail_hooks.policy.rules import AddRule, DropRule, Rule
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace

@@ -15,9 +15,8 @@ from netfail_hooks import recorder
 from netfail_hooks.install import diversion
 from netfail_hooks.policy import choose
 from netfail_hooks.policy import routes as decisions
-from netfail_hooks.policy.changes import SetRoute
+from netfail_hooks.policy.changes import AddRule, SetRoute
 from netfail_hooks.policy.facts import Observation
-from netfail_hooks.policy.rules import AddRule
 from netfail_hooks.policy.ways import OWN_TABLES
 from netfail_hooks.replay.decisions import again
 from netfail_hooks.values import replace

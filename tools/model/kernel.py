@@ -9,11 +9,13 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.names import contains as lies_in
 from netfail_hooks.policy.changes import (
     AddAddress,
+    AddRule,
     Announce,
     Change,
     CloseConnections,
     DropAddress,
     DropRoute,
+    DropRule,
     FlushNeighbours,
     SetMetric,
     SetRoute,
@@ -27,9 +29,10 @@ from netfail_hooks.policy.facts import (
     Link,
     Observation,
     Route,
+    Rule,
     Sysctl,
+    Taken,
 )
-from netfail_hooks.policy.rules import AddRule, DropRule, Rule, Taken
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
 

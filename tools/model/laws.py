@@ -5,16 +5,17 @@ from __future__ import annotations
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import (
     AddAddress,
+    AddRule,
     Announce,
     Change,
     CloseConnections,
     DropAddress,
     DropRoute,
+    DropRule,
     SetMetric,
     SetRoute,
 )
 from netfail_hooks.policy.facts import PROTOCOL, Observation
-from netfail_hooks.policy.rules import AddRule, DropRule
 from netfail_hooks.policy.state import parse, render
 from netfail_hooks.policy.ways import OWN_TABLES
 from tools.model.ghost import BrokenError

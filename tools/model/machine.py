@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from netfail_hooks.config import Config, Target, Uplink
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.facts import MAIN, Address, Result, Route
-from netfail_hooks.policy.rules import Rule
+from netfail_hooks.policy.facts import MAIN, Address, Result, Route, Rule
 from netfail_hooks.policy.state import State
 from netfail_hooks.values import replace
 from tools.model.ghost import BrokenError, Ghost

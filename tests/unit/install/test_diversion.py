@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.install.diversion import Diversion, route_plan
-from netfail_hooks.policy.facts import Address, Link, Observation, Route
-from netfail_hooks.policy.rules import Taken
+from netfail_hooks.policy.facts import Address, Link, Observation, Route, Taken
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.values import replace
 

@@ -18,11 +18,13 @@ from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
 from netfail_hooks.policy.changes import (
     AddAddress,
+    AddRule,
     Announce,
     Change,
     CloseConnections,
     DropAddress,
     DropRoute,
+    DropRule,
     Enslave,
     FlushNeighbours,
     SetActive,
@@ -31,8 +33,7 @@ from netfail_hooks.policy.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.policy.facts import Address, Link, Observation, Route, Sysctl
-from netfail_hooks.policy.rules import AddRule, DropRule, Rule
+from netfail_hooks.policy.facts import Address, Link, Observation, Route, Rule, Sysctl
 from netfail_hooks.values import replace
 from tests.support.messages import ETH, Kernel, address_of, said
 

@@ -15,8 +15,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from netfail_hooks.kernel import addresses, apply, bond, observe
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.policy.facts import FOREVER, NO_ROUTE, Address, Link, Route
-from netfail_hooks.policy.rules import Rule, Taken
+from netfail_hooks.policy.facts import FOREVER, NO_ROUTE, Address, Link, Route, Rule, Taken
 from netfail_hooks.values import replace
 from tests.support.messages import (
     CONFIG,

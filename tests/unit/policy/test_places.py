@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from netfail_hooks.policy import places as room
-from netfail_hooks.policy.facts import PROTOCOL, Observation, Route
+from netfail_hooks.policy.facts import PROTOCOL, Observation, Route, Taken
 from netfail_hooks.policy.places import place
-from netfail_hooks.policy.rules import Taken
 from netfail_hooks.values import replace
 from tests.support.world import config_of
 

@@ -6,8 +6,7 @@ import pytest
 
 from netfail_hooks.config import Config
 from netfail_hooks.policy.changes import CloseConnections
-from netfail_hooks.policy.facts import Route
-from netfail_hooks.policy.rules import Rule
+from netfail_hooks.policy.facts import Route, Rule
 from netfail_hooks.policy.state import Way, parse, render
 from netfail_hooks.policy.ways import FOLLOWING
 from netfail_hooks.values import replace
