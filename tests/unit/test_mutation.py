@@ -64,3 +64,25 @@ def test_each_mutant_is_another_program() -> None:
     trees = [ast.unparse(one.tree) for one in mutants(source)]
     assert len(set(trees)) == len(trees) == 11
     assert ast.unparse(ast.parse(source)) not in trees
+
+
+HOLDERS = """
+import ast, gc, os, sys, types
+from tools.mutation.__main__ import TARGETS, _put, right, source
+for module in TARGETS:
+    if os.fork() == 0:
+        _put(module, ast.parse(ast.unparse(right(module)) + "\\nMUTANT = True"))
+        wrong = vars(sys.modules["netfail_hooks." + module])
+        functions = [one for one in gc.get_objects() if isinstance(one, types.FunctionType)]
+        ours = [one for one in functions if one.__code__.co_filename == source(module)]
+        os._exit(not wrong["MUTANT"] or any(one.__globals__ is not wrong for one in ours))
+    if os.wait()[1]:
+        print(module)
+"""
+
+
+def test_nobody_keeps_the_right_module_where_a_mutant_is_put() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HOLDERS], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

@@ -13,6 +13,7 @@ import argparse
 import ast
 import contextlib
 import importlib
+import importlib.abc
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ import time
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 
 from tools.mutation.mutants import Mutant, mutants
 
@@ -254,17 +256,34 @@ def _passes(module: str, tree: ast.Module) -> bool:
     return True
 
 
+class _Wrong(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds one module, and runs another tree as its code."""
+
+    def __init__(self, name: str, path: str, tree: ast.Module) -> None:
+        self._name, self._path, self._tree = name, path, tree
+
+    def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        package = self._path.endswith("/__init__.py")
+        spec = ModuleSpec(fullname, self, origin=self._path, is_package=package)
+        spec.has_location = True
+        if package:
+            spec.submodule_search_locations = [os.path.dirname(self._path)]
+        return spec
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        exec(compile(self._tree, self._path, "exec"), module.__dict__)  # noqa: S102 - our own, broken
+
+
 def _put(module: str, tree: ast.Module) -> None:
-    name = f"netfail_hooks.{module}"
-    above, _, leaf = name.rpartition(".")
-    parent = importlib.import_module(above)
-    wrong = types.ModuleType(name)
-    wrong.__file__ = source(module)
-    if wrong.__file__.endswith("/__init__.py"):
-        wrong.__path__ = [os.path.dirname(wrong.__file__)]
-    sys.modules[name] = wrong
-    setattr(parent, leaf, wrong)
-    exec(compile(tree, wrong.__file__, "exec"), wrong.__dict__)  # noqa: S102 - our own, broken
+    """Let the tree be what is imported as a module, by its own package and by all others.
+
+    To replace it afterwards would be too late: a package that imports what is in it, as
+    ``doctor.rules`` does its rules, would keep the right one.
+    """
+    sys.meta_path.insert(0, _Wrong(f"netfail_hooks.{module}", source(module), tree))
+    importlib.import_module(f"netfail_hooks.{module}")
 
 
 if __name__ == "__main__":

@@ -172,6 +172,18 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         {"states": (("eth0", "off", "unmanaged"),), "networks": ()},
         "not manage eth0",
     ),
+    (
+        "uplink-unmanaged",
+        True,
+        {"states": (("eth0", "off", "unmanaged"),), "compared": False},
+        "not manage eth0",
+    ),
+    (
+        "uplink-unmanaged",
+        False,
+        {"states": (("eth0", "off", "unmanaged"),), "compared": False, "networks": ()},
+        "not manage eth0",
+    ),
     ("uplink-failed", False, {"states": (("wlan0", "off", "failed"),)}, "not set wlan0 up"),
     (
         "wifi-no-supplicant",
@@ -611,9 +623,14 @@ _CHAINS: list[tuple[dict[str, object], list[str]]] = [
         ["dispatcher-missing"],
     ),
     (
+        {"programs": (), "processes": (), "units": _unit(DISPATCHER, active="inactive")},
+        ["dispatcher-missing"],
+    ),
+    (
         {"processes": (), "units": _unit(DISPATCHER, active="inactive", enabled="disabled")},
         ["dispatcher-stopped"],
     ),
+    ({"config": None, "units": _unit(DISPATCHER, enabled="disabled")}, ["config-wrong"]),
     (
         {"networkd_runs": False, "units": _unit(NETWORKD, enabled="disabled")},
         ["networkd-stopped"],
