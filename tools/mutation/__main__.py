@@ -83,7 +83,9 @@ TARGETS = {
     "install.config": Target(
         ("install/test_config", "install/test_amended", "install/test_installer")
     ),
-    "config.toml_text": Target(("install/test_config", "install/test_amended")),
+    "config.toml_text": Target(
+        ("config/test_toml_text", "install/test_config", "install/test_amended")
+    ),
     "recorder": Target(("recorder/test_record", "recorder/test_repeat", "cli/test_log")),
     "policy.sysctls": Target(("policy/test_sysctls",)),
     "cli.parse_time": Target(("cli/test_log",)),
