@@ -46,7 +46,8 @@ TARGETS = {
     "policy.choose": Target(("policy/test_choose", "policy/test_answers"), model=True),
     "policy.routes": Target(("policy/test_routes", "policy/test_choose"), model=True),
     "install.diversion": Target(
-        ("install/test_diversion",), only=("Detour", "plan", "_other", "_is_useful", "_METRICS")
+        ("install/test_diversion",),
+        only=("Diversion", "route_plan", "_other", "_is_useful", "_METRICS"),
     ),
     "install.plan": Target(("install/test_plan",)),
     "networkd.sharing": Target(("networkd/test_sharing",)),
