@@ -57,10 +57,10 @@ def read_owned(path: str, *, limit: int = 1 << 20) -> bytes:
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        found = os.fstat(descriptor)
-        if found.st_mode & _KIND != _REGULAR:
+        status = os.fstat(descriptor)
+        if status.st_mode & _KIND != _REGULAR:
             raise OSError(22, "not a regular file", path)
-        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
             raise PermissionError(1, "owned or writable by somebody else", path)
         return os.read(descriptor, limit)
     finally:
@@ -74,13 +74,13 @@ def own_directory(path: str) -> None:
     the owner of a directory can put a link in the place of any file in it.
     """
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         os.makedirs(path, mode=0o755, exist_ok=True)
-        found = os.lstat(path)
-    if found.st_mode & _KIND != _DIRECTORY:
+        status = os.lstat(path)
+    if status.st_mode & _KIND != _DIRECTORY:
         raise NotADirectoryError(20, "not a directory, or a link to one", path)
-    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
         raise PermissionError(1, "owned or writable by somebody else", path)
 
 
@@ -99,12 +99,12 @@ def only_root_can_change(path: str) -> bool:
 
 
 def _is_roots(path: str) -> bool:
-    found = os.lstat(path)
-    if found.st_mode & _KIND == 0o120000:  # a symlink's own mode means nothing
-        return found.st_uid == 0
-    sticky = found.st_mode & 0o1000 and found.st_mode & _KIND == _DIRECTORY
+    status = os.lstat(path)
+    if status.st_mode & _KIND == 0o120000:  # a symlink's own mode means nothing
+        return status.st_uid == 0
+    sticky = status.st_mode & 0o1000 and status.st_mode & _KIND == _DIRECTORY
     # In a sticky directory one renames only what is one's own.
-    return found.st_uid == 0 and not (found.st_mode & 0o022 and not sticky)
+    return status.st_uid == 0 and not (status.st_mode & 0o022 and not sticky)
 
 
 def _sweep(path: str, directory: int | None) -> None:

@@ -25,10 +25,10 @@ _NAME = "netfail-hooks"
 class Lock:
     """An exclusive flock(2), gone with the process that holds it, however it ends.
 
-    A disk with no room for its file must not cost the failover. There a name does, of the kind
-    that lives in the network namespace and not on a disk ("abstract", unix(7)): one socket at a
-    time has it, and it goes with its process too. Anybody could hold the name, nobody else the
-    file; so the file it is wherever there can be one.
+    A full disk must not prevent a failover. Where there is no room for the file, an abstract socket
+    name takes its place (unix(7)): it lives in the network namespace and not on a disk, one socket
+    at a time has it, and it goes with its process too. But anybody may take the name and nobody
+    else the file, so it is the file wherever there can be one.
     """
 
     def __init__(self, path: str) -> None:

@@ -15,7 +15,7 @@ from netfail_hooks.config import Bond, Config
 from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.file import Section, parse, settings
-from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.networkd.match import Nic
 from netfail_hooks.networkd.takeover import AddressConfig
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
@@ -40,7 +40,7 @@ def bond_files(
         f"{_HERE.network}/{takeover.file_name(Nic(bond.name), own)}": text,
     }
     for rank, name in enumerate(config.names()):
-        theirs = match.effective(paths, _nic(paths, name), ignore=takeover.is_ours)
+        theirs = takeover.users_file(paths, _nic(paths, name))
         place = takeover.file_name(Nic(name), os.path.basename(theirs.path) if theirs else "")
         files[f"{_HERE.network}/{place}"] = slave_text(name, bond.name, primary=rank == 0)
     if not targets:
@@ -101,7 +101,7 @@ def slave_text(name: str, bond: str, *, primary: bool) -> str:
 def _network(paths: Paths, config: Config, wanted: AddressConfig | None) -> tuple[str, str]:
     """Return the bond's ``.network`` and the name of the user's own file for it, "" for none."""
     nic = Nic(config.bond.name, host=os.uname().nodename, kind="bond")
-    theirs = _source(paths, nic)
+    theirs = takeover.users_file(paths, nic)
     own = os.path.basename(theirs.path) if theirs else ""
     if wanted:
         return takeover.write_new(nic, wanted, _METRIC), own
@@ -111,7 +111,7 @@ def _network(paths: Paths, config: Config, wanted: AddressConfig | None) -> tupl
     if ours and takeover.was_asked(ours.text):
         return takeover.write_new(nic, takeover.address_config(ours.text), _METRIC), own
     for name in config.names():
-        source = _source(paths, _nic(paths, name))
+        source = takeover.users_file(paths, _nic(paths, name))
         if source and not settings(source.sections, "Network", "Bond"):
             return takeover.take_over(nic, source, _METRIC), own
     for name in config.names():  # an earlier install in the other mode, of NICs without files
@@ -122,10 +122,6 @@ def _network(paths: Paths, config: Config, wanted: AddressConfig | None) -> tupl
         f"no .network file says how {config.bond.name} is to be set up",
         hint="add --dhcp, or --address IP/LENGTH and --gateway IP",
     )
-
-
-def _source(paths: Paths, nic: Nic) -> Source | None:
-    return match.effective(paths, nic, ignore=takeover.is_ours)
 
 
 def _nic(paths: Paths, name: str) -> Nic:
@@ -193,6 +189,6 @@ def _wrong_settings(sections: list[Section]) -> Iterator[str]:
 
 def _wrong_slaves(paths: Paths, config: Config) -> Iterator[str]:
     first = config.names()[0]
-    source = _source(paths, _nic(paths, first))
+    source = takeover.users_file(paths, _nic(paths, first))
     if source and not settings(source.sections, "Network", "PrimarySlave"):
         yield f"{source.path} makes {first} no primary (PrimarySlave=yes)"

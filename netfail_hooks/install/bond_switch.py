@@ -2,7 +2,7 @@
 
 networkd makes the bond from our files, but changes none that is there: of a live bond the
 kernel takes a mode, or a policy for hardware addresses, only without slaves. Such a one is
-deleted, and networkd makes it anew. For a second or two the machine is off the network; if the
+deleted, and networkd makes another. For a second or two the machine is off the network; if the
 gateway then doesn't answer, the old files come back (``install/rollback.py``).
 """
 
@@ -48,14 +48,14 @@ def bonds_of(changes: Sequence[FileChange]) -> tuple[str, ...]:
 
 
 def stale(config: Config, changes: Sequence[FileChange]) -> tuple[str, ...]:
-    """Return the live bonds that have to be made anew, or to go."""
+    """Return the bonds in the kernel that have to be replaced or deleted."""
     names = bonds_of(changes)
     if config.mode != "bond":
         return names
     with rt.Netlink() as netlink:
-        found = observe(config, netlink).bonding(config.bond.name)
-    fits = found and found.mode == ACTIVE_BACKUP and found.fail_over_mac == "active"
-    return () if found is None or fits or not names else (config.bond.name,)
+        bond = observe(config, netlink).bonding(config.bond.name)
+    fits = bond and bond.mode == ACTIVE_BACKUP and bond.fail_over_mac == "active"
+    return () if bond is None or fits or not names else (config.bond.name,)
 
 
 def follow(gone: Sequence[str]) -> None:
@@ -98,8 +98,8 @@ def give_back(gone: Sequence[str], config: Config) -> None:
     try:
         _await_default_route(config, _PATIENCE * 2 / 3)
     except Problem:
-        told = f"no way out {_PATIENCE:.0f} s after the old files came back"
-        raise Problem(told, hint="see 'networkctl'") from None
+        message = f"no way out {_PATIENCE:.0f} s after the old files came back"
+        raise Problem(message, hint="see 'networkctl'") from None
 
 
 def _await_default_route(config: Config, seconds: float) -> None:
@@ -127,8 +127,8 @@ def await_gateway(config: Config, seconds: float = _PATIENCE) -> None:
         wait_until(answers, seconds, "answer", step=_STEP)
     except Problem:
         how = "install with --no-live writes the files alone"
-        told = f"no gateway answered for {seconds:.0f} s, so all is as it was"
-        raise Problem(told, hint=how) from None
+        message = f"no gateway answered for {seconds:.0f} s, so all is as it was"
+        raise Problem(message, hint=how) from None
 
 
 def as_uplink(config: Config) -> Config:

@@ -1,4 +1,4 @@
-"""Lead the traffic around an uplink while networkd sets it up anew.
+"""Divert the traffic of an uplink to another one while networkd reconfigures it.
 
 networkd then drops the uplink's addresses and routes, and adds them again a moment later. So
 another uplink gets routes of ours ahead of all others and, on a shared subnet, the addresses;
@@ -36,7 +36,7 @@ from netfail_hooks.values import replace
 # Ahead of everything: an IPv4 route without NLM_F_APPEND goes before those of its own metric
 # (fib_table_insert() in net/ipv4/fib_trie.c), and 0 is the lowest; IPv6 reads 0 as 1024.
 _METRICS = {4: 0, 6: 1}
-_STEADY = 0.5  # seconds; networkd answers a reload before it has begun
+_STEADY = 0.5  # seconds; `networkctl reload` returns before networkd starts working on it
 _STEP = 0.02
 _HEARD = 0.1  # seconds for neighbours to send elsewhere
 _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's ``locktime``)
@@ -44,10 +44,10 @@ _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's
 
 @contextlib.contextmanager
 def divert(config: Config, interface: str, paths: Paths, patience: float) -> Iterator[None]:
-    """Let ``interface`` be set up anew inside; return when it is as useful as it was before.
+    """Divert traffic while the caller reconfigures ``interface``; return once it works again.
 
-    Raises Problem if it isn't after ``patience`` seconds. Whoever is killed on the way leaves
-    the interface marked as unfinished.
+    Raises Problem if it has not all that it had before after ``patience`` seconds. A run that is
+    killed on the way leaves the interface marked as pending.
     """
     with Lock(paths.lock), rt.Netlink() as netlink, Announcer() as announcer:
         before = observe(config, netlink)
@@ -212,7 +212,7 @@ def _wait(
 ) -> None:
     """Wait until an uplink has, for a while without a break, all that it had before.
 
-    Or until our file is gone, and networkd has no other one for it: then nothing will come.
+    Or until our file is gone, and networkd has no other file for it: then nothing will come.
     """
     had = [family for family in FAMILIES if _is_useful(before, interface, family)]
     since = asked = time.monotonic()
@@ -247,20 +247,20 @@ def _is_useful(observed: Observation, interface: str, family: int) -> bool:
 
 
 def mark_pending(paths: Paths, interface: str) -> None:
-    """Note that an uplink is about to be set up anew; a disk with no room must not keep it."""
+    """Note that an uplink is about to be reconfigured; a full disk must not prevent it."""
     with contextlib.suppress(OSError):
         flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(paths.pending(interface), flags, 0o600))
 
 
 def clear_pending(paths: Paths, interface: str) -> None:
-    """Note that it is done."""
+    """Note that an uplink has been reconfigured."""
     with contextlib.suppress(OSError):
         os.unlink(paths.pending(interface))
 
 
 def pending(paths: Paths) -> tuple[str, ...]:
-    """Return the uplinks that were begun and not done, by name."""
+    """Return the uplinks whose reconfiguration was begun and not finished, by name."""
     try:
         found = os.listdir(paths.run)
     except OSError:

@@ -29,9 +29,9 @@ def states() -> tuple[str, ...]:
     """Return networkd's states that have a hook, each in a directory ``STATE.d``."""
     return tuple(
         sorted(
-            one.name
-            for one in hooks_directory().iterdir()
-            if one.is_file() and one.suffix == "" and not one.name.startswith("_")
+            file.name
+            for file in hooks_directory().iterdir()
+            if file.is_file() and file.suffix == "" and not file.name.startswith("_")
         )
     )
 
@@ -52,14 +52,14 @@ def search_path() -> tuple[str, ...]:
 
     ``-S`` leaves an environment's own out. Installed, all is in one; from a checkout it isn't.
     """
-    found = [package_home()]
+    directories = [package_home()]
     for name in _LIBRARIES:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
             hint = f"{sys.executable} -m pip install {name}"
             raise Problem(f"{name} is not installed", hint=hint)
-        found.append(os.path.dirname(os.path.dirname(os.path.realpath(spec.origin))))
-    return tuple(dict.fromkeys(found))
+        directories.append(os.path.dirname(os.path.dirname(os.path.realpath(spec.origin))))
+    return tuple(dict.fromkeys(directories))
 
 
 def unsafe_places(package: str = "") -> list[str]:

@@ -1,4 +1,4 @@
-"""``netfail-hooks install``: work out the files, show them, put them in place, start it all."""
+"""``netfail-hooks install``: work out the files, put them in place, start what they need."""
 
 from __future__ import annotations
 
@@ -78,23 +78,23 @@ def prepare(args: argparse.Namespace) -> Work:
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
         raise Misuse(f"--root {args.root}: no such directory")
-    asked = options.parse(args)
+    wanted = options.parse(args)
     known = manifest.load(paths)
-    config, text = choose(paths, asked, lambda: detect(paths))
+    config, text = choose(paths, wanted, lambda: detect(paths))
     refuse_foreign_managers(paths, config.names())
     if config.mode == "bond":
-        if asked.address_configs:
+        if wanted.address_configs:
             raise Misuse("the uplinks are in a bond", hint="add --mode bond, or --mode routes")
-        refuse_others(asked.named, config.bond.name)
-        files, messages = bond_files(paths, config, asked.bond)
+        refuse_others(wanted.named, config.bond.name)
+        files, messages = bond_files(paths, config, wanted.bond)
     else:
-        files, messages = networks(paths, config, asked.address_configs)
+        files, messages = networks(paths, config, wanted.address_configs)
     package = os.environ.get(_PACKAGE, "") if args.dry_run else ""
     unsafe = unsafe_places(package)
     messages += [f"root's hooks run from {place}, which others may write" for place in unsafe]
-    wanted = layout(config, text, files, package)
-    wanted[_HERE.config] = _as_it_is(paths, wanted[_HERE.config])
-    changes = file_changes(paths, wanted, known or Manifest())
+    nodes_by_path = layout(config, text, files, package)
+    nodes_by_path[_HERE.config] = _as_it_is(paths, nodes_by_path[_HERE.config])
+    changes = file_changes(paths, nodes_by_path, known or Manifest())
     running = not (paths.root or args.no_live) and reconfigure.networkd_answers()
     if running and config.mode == "routes":
         refuse_crowded(reconfigure.crowded(config), config)
@@ -186,7 +186,7 @@ def _originals(work: Work, now: dict[str, str]) -> Manifest:
 
 
 def _settings(work: Work) -> dict[str, str]:
-    """Return what the kernel's settings are to be, an uplink's that no longer is one included."""
+    """Return what the kernel's settings are to be, those of uplinks that will be none included."""
     names = () if work.config.mode == "bond" else work.config.names()
     wanted = {s.key: s.setting for name in names for s in sysctls.wanted(name)}
     return {**(work.known.sysctls if work.known else {}), **wanted}

@@ -24,7 +24,7 @@ def layout(
     ``package`` is the directory that the package will be in, by default where it is now.
 
     ``networks`` are the texts of ``.network`` files by path, the most preferred uplink's first.
-    They change last first: networkd sets one uplink up while a better one has the traffic.
+    They change last first: networkd reconfigures an uplink while a better one has the traffic.
     The hooks come when all they need is there.
     """
     return {
@@ -45,7 +45,7 @@ def sysctl_text(config: Config) -> str:
     """
     lines = ["# Made by netfail-hooks install; the reasons are in netfail-hooks(8)."]
     for name in config.names():
-        lines += [f"-net/{one.key} = {one.setting}" for one in sysctls.wanted(name)]
+        lines += [f"-net/{sysctl.key} = {sysctl.setting}" for sysctl in sysctls.wanted(name)]
     return "\n".join([*lines, ""])
 
 
@@ -53,25 +53,25 @@ def _units(config: Config, package: str) -> dict[str, Node]:
     places = (package,) if package else ()
     service = units.service_text(places=places, textfile=config.textfile)
     names = (config.bond.name,) if config.mode == "bond" else config.names()
-    found = {
+    nodes_by_path = {
         f"{units.UNITS}/{units.SERVICE}": _text(service),
         units.ONLINE: nodes.directory(),
         units.ONLINE_FILE: _text(units.online_text(names)),
     }
     if config.interval:
-        found[f"{units.UNITS}/{units.TIMER}"] = _text(units.timer_text(config.interval))
-        found[units.WANTED] = nodes.link(f"{units.UNITS}/{units.TIMER}")
-    return found
+        nodes_by_path[f"{units.UNITS}/{units.TIMER}"] = _text(units.timer_text(config.interval))
+        nodes_by_path[units.WANTED] = nodes.link(f"{units.UNITS}/{units.TIMER}")
+    return nodes_by_path
 
 
 def _hooks(package: str) -> dict[str, Node]:
     """Return the hooks; the dispatcher skips what isn't root's with mode 0755, in silence."""
-    found = {_HERE.dispatcher: nodes.directory()}
+    nodes_by_path = {_HERE.dispatcher: nodes.directory()}
     hook = Node(FILE, hook_text(package=package), 0o755)
     for state in states():
-        found[f"{_HERE.dispatcher}/{state}.d"] = nodes.directory()
-        found[f"{_HERE.dispatcher}/{state}.d/{HOOK}"] = hook
-    return found
+        nodes_by_path[f"{_HERE.dispatcher}/{state}.d"] = nodes.directory()
+        nodes_by_path[f"{_HERE.dispatcher}/{state}.d/{HOOK}"] = hook
+    return nodes_by_path
 
 
 def _text(text: str) -> Node:

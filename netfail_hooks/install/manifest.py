@@ -33,9 +33,9 @@ class Entry:
     before: Node | None
     ours: tuple[str, ...]
 
-    def is_ours(self, found: Node | None) -> bool:
+    def is_ours(self, node: Node | None) -> bool:
         """Tell whether that is what we put there, not what somebody made of it since."""
-        return found is not None and digest(found) in self.ours
+        return node is not None and digest(node) in self.ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,9 @@ class Manifest:
         return replace(self, entries=tuple(entries))
 
 
-def digest(one: Node) -> str:
+def digest(node: Node) -> str:
     """Return what identifies a node's kind, content and mode."""
-    text = f"{one.kind} {one.mode:o} ".encode() + one.data
+    text = f"{node.kind} {node.mode:o} ".encode() + node.data
     return hashlib.sha256(text).hexdigest()
 
 
@@ -88,9 +88,9 @@ def load(paths: Paths) -> Manifest | None:
 def _parse(tree: dict[str, Any]) -> Manifest:
     if tree["schema"] != SCHEMA:
         raise ValueError(f"schema {tree['schema']}")
-    entries = tuple(_entry(one) for one in tree["entries"])
-    sysctls = {str(key): str(one) for key, one in tree["sysctls"].items()}
-    return Manifest(entries, sysctls, tuple(str(one) for one in tree["default_route_order"]))
+    entries = tuple(_entry(entry) for entry in tree["entries"])
+    sysctls = {str(key): str(setting) for key, setting in tree["sysctls"].items()}
+    return Manifest(entries, sysctls, tuple(str(name) for name in tree["default_route_order"]))
 
 
 def save(paths: Paths, manifest: Manifest) -> None:
@@ -110,35 +110,35 @@ def save(paths: Paths, manifest: Manifest) -> None:
     nodes.write(paths.manifest, Node(nodes.FILE, data, 0o600))
 
 
-def plain(one: Node | None) -> dict[str, Any] | None:
+def plain(node: Node | None) -> dict[str, Any] | None:
     """Return a node as JSON has it."""
-    if one is None:
+    if node is None:
         return None
-    data = base64.b64encode(one.data).decode("ascii")
-    return {"kind": one.kind, "data": data, "mode": one.mode, "owner": list(one.owner)}
+    data = base64.b64encode(node.data).decode("ascii")
+    return {"kind": node.kind, "data": data, "mode": node.mode, "owner": list(node.owner)}
 
 
 def _entry(tree: dict[str, Any]) -> Entry:
     path = str(tree["path"])
     if not path.startswith("/") or os.path.normpath(path) != path or "\0" in path:
         raise ValueError(f"path {path[:80]!r}")
-    return Entry(path, node(tree["before"]), tuple(str(one) for one in tree["ours"]))
+    return Entry(path, node(tree["before"]), tuple(str(digest) for digest in tree["ours"]))
 
 
-def node(found: dict[str, Any] | None) -> Node | None:
-    """Return the node that ``plain`` made ``found`` of. Raises ValueError, KeyError, TypeError."""
-    if found is None:
+def node(tree: dict[str, Any] | None) -> Node | None:
+    """Return the node that ``plain`` made ``tree`` of. Raises ValueError, KeyError, TypeError."""
+    if tree is None:
         return None
-    user, group = found["owner"]
-    data = base64.b64decode(found["data"], validate=True)
-    one = Node(str(found["kind"]), data, int(found["mode"]), (int(user), int(group)))
-    _refuse_odd(one)
-    return one
+    user, group = tree["owner"]
+    data = base64.b64decode(tree["data"], validate=True)
+    result = Node(str(tree["kind"]), data, int(tree["mode"]), (int(user), int(group)))
+    _refuse_odd(result)
+    return result
 
 
-def _refuse_odd(one: Node) -> None:
+def _refuse_odd(node: Node) -> None:
     """Refuse what no file system could hold. Raises ValueError."""
-    ids = all(0 <= number < 1 << 32 for number in one.owner)
-    empty_link = one.kind == nodes.LINK and (not one.data or b"\0" in one.data)
-    if one.kind not in _KINDS or one.mode & ~0o7777 or not ids or empty_link:
-        raise ValueError(f"a {one.kind[:20]!r} that cannot be")
+    ids = all(0 <= number < 1 << 32 for number in node.owner)
+    empty_link = node.kind == nodes.LINK and (not node.data or b"\0" in node.data)
+    if node.kind not in _KINDS or node.mode & ~0o7777 or not ids or empty_link:
+        raise ValueError(f"a {node.kind[:20]!r} that cannot be")

@@ -1,4 +1,4 @@
-"""The uplinks' ``.network`` files: which NICs are meant, and what each file is to say."""
+"""The uplinks' ``.network`` files: for which NIC each is, and what it says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, takeover
-from netfail_hooks.networkd.detect import _source
 from netfail_hooks.networkd.file import has_default_route, without_gateway
 from netfail_hooks.networkd.match import Nic
 from netfail_hooks.networkd.sharing import share
@@ -30,7 +29,7 @@ def networks(
     for uplink in config.uplinks:
         name = uplink.interface
         nic = match.read_nic(name, paths.at("/sys"))
-        source = _source(paths, nic)
+        source = takeover.users_file(paths, nic)
         wanted = address_configs.get(name)
         if source and not wanted:
             texts[name] = takeover.take_over(nic, source, uplink.metric)

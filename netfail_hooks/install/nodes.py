@@ -1,7 +1,7 @@
-"""What stands at a path: look at it, put it there, take it away. Whole or not at all, durable.
+"""Read, write and remove what stands at a path: whole or not at all, and durably.
 
 ``files.write_whole`` serves what is lost at boot anyway; these outlive a power cut. What is
-being written has a fixed name beside its path, so that one killed on the way is found again.
+being written has a fixed name beside its path, so that the next run finds what a killed one left.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ def link(target: str) -> Node:
     return Node(LINK, os.fsencode(target), mode=0o777)
 
 
-def same(one: Node | None, other: Node | None) -> bool:
+def same(node: Node | None, other: Node | None) -> bool:
     """Tell whether two are alike; whose they are counts only where we can give them away."""
-    if one is None or other is None:
-        return one is other
-    alike = (one.kind, one.data, one.mode) == (other.kind, other.data, other.mode)
-    return alike and (one.owner == other.owner or os.geteuid() != 0)
+    if node is None or other is None:
+        return node is other
+    alike = (node.kind, node.data, node.mode) == (other.kind, other.data, other.mode)
+    return alike and (node.owner == other.owner or os.geteuid() != 0)
 
 
 def read(path: str) -> Node | None:
     """Return what stands at ``path``, None for nothing. Raises OSError for anything odd."""
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    owner, mode = (found.st_uid, found.st_gid), stat.S_IMODE(found.st_mode)
-    if stat.S_ISLNK(found.st_mode):
+    owner, mode = (status.st_uid, status.st_gid), stat.S_IMODE(status.st_mode)
+    if stat.S_ISLNK(status.st_mode):
         return Node(LINK, os.fsencode(os.readlink(path)), 0o777, owner)
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         return Node(DIRECTORY, mode=mode, owner=owner)
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise OSError(22, "neither a file, a link nor a directory", path)
     with open(path, "rb") as file:
         return Node(FILE, file.read(), mode, owner)
@@ -88,6 +88,8 @@ def remove(path: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
+        if not os.path.lexists(path):  # a read-only file system says so of what is not there, too
+            return True
         if os.path.isdir(path) and os.listdir(path):
             return False
         raise

@@ -1,4 +1,4 @@
-"""What the command line of ``install`` asks for, as values."""
+"""The command line of ``install``, and the values that it is parsed to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which steps lead from the machine as it is to the files that are wanted. Changes nothing."""
+"""Which changes make of the machine's files those that are wanted. Changes nothing itself."""
 
 from __future__ import annotations
 
@@ -74,37 +74,39 @@ def _is_directory(node: Node | None) -> bool:
     return node is not None and node.kind == nodes.DIRECTORY
 
 
-def diff(todo: Iterable[FileChange]) -> str:
-    """Return the steps as a unified diff that ``patch`` and people can read.
+def diff(changes: Iterable[FileChange]) -> str:
+    """Return changes as a unified diff that ``patch`` and people can read.
 
     What happens alike to several files, as to the hooks, is shown once, with all their paths.
     """
     alike: dict[tuple[Node | None, Node | None, str], list[FileChange]] = {}
-    for step in todo:
-        apart = "" if nodes.FILE in _kinds(step) else step.path
-        alike.setdefault((step.before, step.after, apart), []).append(step)
-    return "".join(_diff(first, [one.path for one in rest]) for first, *rest in alike.values())
+    for change in changes:
+        apart = "" if nodes.FILE in _kinds(change) else change.path
+        alike.setdefault((change.before, change.after, apart), []).append(change)
+    return "".join(
+        _diff(first, [change.path for change in rest]) for first, *rest in alike.values()
+    )
 
 
-def _kinds(step: FileChange) -> list[str]:
-    return [node.kind for node in (step.before, step.after) if node]
+def _kinds(change: FileChange) -> list[str]:
+    return [node.kind for node in (change.before, change.after) if node]
 
 
-def _diff(step: FileChange, alike: list[str]) -> str:
-    shown = step.after or step.before
+def _diff(change: FileChange, alike: list[str]) -> str:
+    shown = change.after or change.before
     if shown is None:
         return ""
-    old, new = _lines(step.before), _lines(step.after)
-    head = f"diff --git a{step.path} b{step.path}\n"
-    if step.before is None:
+    old, new = _lines(change.before), _lines(change.after)
+    head = f"diff --git a{change.path} b{change.path}\n"
+    if change.before is None:
         head += f"new {shown.kind} mode {shown.mode:04o}\n"
-    elif step.after is None:
+    elif change.after is None:
         head += f"deleted {shown.kind} mode {shown.mode:04o}\n"
-    elif step.before.mode != step.after.mode:
-        head += f"old mode {step.before.mode:04o}\nnew mode {step.after.mode:04o}\n"
+    elif change.before.mode != change.after.mode:
+        head += f"old mode {change.before.mode:04o}\nnew mode {change.after.mode:04o}\n"
     labels = (
-        f"a{step.path}" if step.before else "/dev/null",
-        f"b{step.path}" if step.after else "/dev/null",
+        f"a{change.path}" if change.before else "/dev/null",
+        f"b{change.path}" if change.after else "/dev/null",
     )
     head += "".join(f"and the same at {path}\n" for path in alike)
     return head + "".join(difflib.unified_diff(old, new, *labels))

@@ -162,9 +162,9 @@ def drop_static_addresses(config: Config, interface: str) -> None:
         link = observed.link(interface)
         for route in _routes(interface) if link else ():
             _remove_route(netlink, route, link.index if link else 0)
-        gone = [one for one in observed.addresses if _is_static(one, interface)]
-        for one in gone if link else ():
-            _remove(netlink, one, link.index if link else 0)
+        gone = [address for address in observed.addresses if _is_static(address, interface)]
+        for address in gone if link else ():
+            _remove(netlink, address, link.index if link else 0)
 
     def forgotten() -> bool:
         known = networkctl.static(interface, "Addresses")
@@ -177,13 +177,13 @@ def drop_static_addresses(config: Config, interface: str) -> None:
             wait_until(forgotten, _FORGOTTEN_WITHIN, "end of a static address")
 
 
-def _is_static(one: Address, interface: str) -> bool:
-    return one.interface == interface and not one.ours and one.valid == FOREVER
+def _is_static(address: Address, interface: str) -> bool:
+    return address.interface == interface and not address.ours and address.valid == FOREVER
 
 
-def _remove(netlink: rt.Netlink, one: Address, index: int) -> None:
+def _remove(netlink: rt.Netlink, address: Address, index: int) -> None:
     try:
-        netlink.change(rt.DELADDR, 0, address_body(one, index))
+        netlink.change(rt.DELADDR, 0, address_body(address, index))
     except OSError as error:
         if error.errno not in (errno.EADDRNOTAVAIL, errno.ENODEV):
             raise

@@ -109,10 +109,10 @@ def main(wait: int = 0) -> int:
 def _identity(path: str) -> tuple[int, int] | None:
     """Return what tells a file from one that takes its place later, None where there is none."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_mtime_ns
+    return status.st_ino, status.st_mtime_ns
 
 
 def _wait_aside() -> None:

@@ -1,7 +1,7 @@
 """``netfail-hooks uninstall``: put everything back as it was before install.
 
-What somebody has changed since install is theirs and stays; each such path is told. Twice is
-the same as once, and after a kill on the way the next run does the rest.
+What somebody has changed since install is theirs and stays; each such path is a message. Running
+it twice is the same as running it once; what a killed run left is done by the next.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def lost(work: Work) -> tuple[str, ...]:
     for name in sorted({name for name in names if name and name not in made}):
         with contextlib.suppress(Misuse):  # of a file that may set it up
             nic = match.read_nic(name, work.paths.at("/sys"))
-            if match.effective(work.paths, nic, ignore=takeover.is_ours) is None:
+            if takeover.users_file(work.paths, nic) is None:
                 messages.append(
                     f"after this no .network file sets {name} up, as before install: "
                     "it will have no address"

@@ -116,8 +116,8 @@ def service_text(*, interpreter: str = "", places: Sequence[str] = (), textfile:
     code = f"import os, sys; sys.path += [{listed}]; from netfail_hooks.check import main; "
     command = f'{program} -IS -c "{code}os._exit(main())"'
     hidden = (program, *places)
-    home = "read-only" if any(one.startswith(_HOMES) for one in hidden) else "yes"
-    tmp = "no" if any(one.startswith(_TEMPORARY) for one in hidden) else "yes"
+    home = "read-only" if any(place.startswith(_HOMES) for place in hidden) else "yes"
+    tmp = "no" if any(place.startswith(_TEMPORARY) for place in hidden) else "yes"
     # The minus: a directory that is not there is no reason not to look (systemd.exec(5)).
     writable = f" -{textfile.rpartition('/')[0]}" if textfile else ""
     return _SERVICE.format(command=command, home=home, tmp=tmp, writable=writable)

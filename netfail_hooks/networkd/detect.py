@@ -6,7 +6,7 @@ import os
 
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.networkd import match, takeover
-from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.networkd.match import Nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run
 
@@ -22,29 +22,24 @@ def detect(paths: Paths) -> tuple[str, ...]:
     directory = paths.at("/sys/class/net")
     names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
     nics = [match.read_nic(name, paths.at("/sys")) for name in names]
-    found = [
+    uplinks = [
         nic.name
         for kind in _KINDS
         for nic in nics
-        if nic.kind == kind and _is_physical(directory, nic) and _source(paths, nic)
+        if nic.kind == kind and _is_physical(directory, nic) and takeover.users_file(paths, nic)
     ]
-    if len(found) < 2:
-        told = f"only {found[0]} is" if found else "no NIC is"
+    if len(uplinks) < 2:
+        lack = f"only {uplinks[0]} is" if uplinks else "no NIC is"
         raise Misuse(
-            f"{told} set up by a .network file, and failover takes two",
+            f"{lack} set up by a .network file, and failover takes two",
             hint="name them with --primary IF --backup IF; 'networkctl' lists them",
         )
-    return tuple(found)
+    return tuple(uplinks)
 
 
 def _is_physical(directory: str, nic: Nic) -> bool:
     """Tell whether there is a device behind it (sysfs: ABI/testing/sysfs-class-net)."""
     return os.path.exists(f"{directory}/{nic.name}/device")
-
-
-def _source(paths: Paths, nic: Nic) -> Source | None:
-    """Return the file that networkd would use if we were not here."""
-    return match.effective(paths, nic, ignore=takeover.is_ours)
 
 
 def refuse_foreign_managers(paths: Paths, names: tuple[str, ...]) -> None:
@@ -63,7 +58,7 @@ def networkmanager_has() -> tuple[str, ...]:
         done = run(*_NMCLI, seconds=10, check=False, environment=ENGLISH)
     except Problem:
         return ()
-    found = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
+    devices = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
     # nmcli(1); "connected (externally)" is somebody else's doing, ours included.
     idle = ("unmanaged", "connected (externally)")
-    return tuple(name for name, state in found if not state.startswith(idle))
+    return tuple(name for name, state in devices if not state.startswith(idle))

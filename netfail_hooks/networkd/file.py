@@ -75,14 +75,14 @@ def section(name: str, *assignments: tuple[str, str]) -> Section:
 
 def parse(text: str) -> tuple[Section, ...]:
     """Return the sections of a file. Anything parses: systemd ignores what it can't read."""
-    found: list[tuple[str, str, list[Item]]] = [("", "", [])]
+    parts: list[tuple[str, str, list[Item]]] = [("", "", [])]
     for raw in _logical_lines(text):
         line = raw.strip()
         if line.startswith("[") and line.endswith("]"):
-            found.append((line[1:-1], raw, []))
+            parts.append((line[1:-1], raw, []))
         else:
-            found[-1][2].append(_item(raw, line))
-    return tuple(Section(name, header, tuple(items)) for name, header, items in found)
+            parts[-1][2].append(_item(raw, line))
+    return tuple(Section(name, header, tuple(items)) for name, header, items in parts)
 
 
 def _item(raw: str, line: str) -> Item:
@@ -104,19 +104,19 @@ def ended(text: str) -> str:
 def render(sections: Iterable[Section]) -> str:
     """Return the text of a file; what was parsed and not changed is as it was."""
     text = ""
-    for one in sections:
-        if text and not text.endswith("\n") and (one.header or one.items):
+    for section in sections:
+        if text and not text.endswith("\n") and (section.header or section.items):
             text += "\n"
-        text += one.header + "".join(item.raw for item in one.items)
+        text += section.header + "".join(item.raw for item in section.items)
     return text
 
 
 def settings(sections: Iterable[Section], name: str, key: str) -> list[str]:
     """Return a list's values over all sections of a name; an empty one resets it."""
     result: list[str] = []
-    for one in sections:
-        for item in one.items:
-            if (one.name, item.key) != (name, key):
+    for section in sections:
+        for item in section.items:
+            if (section.name, item.key) != (name, key):
                 continue
             if item.setting:
                 result.append(item.setting)
@@ -127,8 +127,10 @@ def settings(sections: Iterable[Section], name: str, key: str) -> list[str]:
 
 def last(sections: Iterable[Section], key: str) -> str:
     """Return the last value that [Network] sections give a key."""
-    found = [one.get(key) for one in sections if one.name == "Network" and one.get(key)]
-    return found[-1] if found else ""
+    settings = [
+        section.get(key) for section in sections if section.name == "Network" and section.get(key)
+    ]
+    return settings[-1] if settings else ""
 
 
 def asks_dhcp4(sections: Iterable[Section]) -> bool:
@@ -212,14 +214,18 @@ def _ways(sections: Sequence[Section]) -> Iterator[int]:
     """Yield the family of each default route; 0 for what networkd finds out: ``_dhcp4``."""
     for gateway in settings(sections, "Network", "Gateway"):
         yield _family(gateway)
-    for one in _default_routes(sections):
-        yield _family(one.get("Destination")) or _family(one.get("Gateway"))
+    for section in _default_routes(sections):
+        yield _family(section.get("Destination")) or _family(section.get("Gateway"))
 
 
 def _static(sections: Sequence[Section]) -> set[int]:
-    own = [one for one in sections if one.name == "Address" and one.get("Label") != SHARED_LABEL]
+    own = [
+        section
+        for section in sections
+        if section.name == "Address" and section.get("Label") != SHARED_LABEL
+    ]
     listed = settings(sections, "Network", "Address")
-    return {_family(text) for text in (*listed, *(one.get("Address") for one in own))}
+    return {_family(text) for text in (*listed, *(section.get("Address") for section in own))}
 
 
 def _family(text: str) -> int:

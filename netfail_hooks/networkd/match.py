@@ -102,13 +102,13 @@ def sources(paths: Paths) -> Iterator[Source]:
 
 def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str]:
     """Return the files of several directories by name, the earlier one's of the same name."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for directory in directories:
         with contextlib.suppress(OSError):
             for name in os.listdir(paths.at(directory)):
                 if name.endswith(ending):
-                    found.setdefault(name, f"{directory}/{name}")
-    return [found[name] for name in sorted(found)]
+                    by_name.setdefault(name, f"{directory}/{name}")
+    return [by_name[name] for name in sorted(by_name)]
 
 
 def _dropins(paths: Paths, name: str) -> Iterator[tuple[str, str]]:

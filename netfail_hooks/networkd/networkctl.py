@@ -39,13 +39,13 @@ def runs() -> bool:
 
 def states() -> dict[str, tuple[str, str]]:
     """Return each interface's operational and setup state; none where networkd can't be asked."""
-    found = {}
+    result = {}
     for line in _ask("list", *_QUIET):
         words = line.split()
         if len(words) == 5:
             _, name, _, operational, setup = words
-            found[name] = (operational, setup)
-    return found
+            result[name] = (operational, setup)
+    return result
 
 
 def leaves_alone(interface: str) -> bool:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netfail_hooks.errors import Misuse
+from netfail_hooks.networkd import match
 from netfail_hooks.networkd.file import (
     Section,
     asks_dhcp4,
@@ -31,6 +32,7 @@ from netfail_hooks.networkd.file import (
     settings,
 )
 from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import SHARED_LABEL
 
 _MARK = "# netfail-hooks:"
@@ -68,6 +70,11 @@ def of_whom(text: str) -> str:
     """Return the path of the user's file that one of ours stands in for, "" for none."""
     found = _INSTEAD.match(text)
     return found[1] if found else ""
+
+
+def users_file(paths: Paths, nic: Nic) -> Source | None:
+    """Return the file that networkd would use for a NIC if we were not here. Raises Misuse."""
+    return match.effective(paths, nic, ignore=is_ours)
 
 
 def file_name(nic: Nic, ahead_of: str = "") -> str:

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from netfail_hooks import process
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
@@ -116,8 +117,7 @@ def _essid(interface: str) -> str:
     """Return the Wi-Fi network's name, as ``iw DEV link`` has it."""
     if not shutil.which("iw"):
         return ""
-    done = subprocess.run(["iw", interface, "link"], capture_output=True, check=False)
-    for line in done.stdout.decode("utf-8", "replace").splitlines():
+    for line in process.run("iw", interface, "link", check=False).stdout.splitlines():
         head, _, name = line.strip().partition(": ")
         if head == "SSID":
             return name

@@ -229,3 +229,18 @@ def test_our_file_sorts_before_the_users(ahead_of: str, name: str) -> None:
 def test_no_name_of_ours_sorts_before_some(ahead_of: str) -> None:
     with pytest.raises(Misuse, match=f"no name of ours sorts before {ahead_of}"):
         takeover.file_name(_NIC, ahead_of)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/etc/systemd/network/10-netfail-eth0.network", "eth0"),
+        ("/etc/systemd/network/00-netfail-wl-a.network", "wl-a"),
+        ("/etc/systemd/network/10-netfail-bond0.netdev", ""),
+        ("/etc/systemd/network/20-eth0.network", ""),
+        ("/run/systemd/network/10-netfail-eth0.network", ""),
+        ("/etc/systemd/network/10-netfail-eth0.network.d", ""),
+    ],
+)
+def test_whose_file_it_is_is_told_by_its_name(path: str, name: str) -> None:
+    assert takeover.uplink_of(path) == name
