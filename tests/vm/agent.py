@@ -77,7 +77,7 @@ class Agent:
             done = self.do_run(["sh", "-c", script], 20)
             took = time.monotonic() - began
             if done["status"] == 0 or took > seconds:
-                return {"recovering": done["status"] == 0, "took": took, "out": done["out"]}
+                return {"true": done["status"] == 0, "took": took, "out": done["out"]}
             time.sleep(0.1)
 
     def do_now(self, seconds: float) -> dict[str, Any]:  # noqa: ARG002 - every order has it

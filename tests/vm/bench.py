@@ -194,7 +194,11 @@ class Bench:
         state = "ok" if row.healthy else "; ".join(row.faults)
         said(f"  {row.scenario}: outage {row.outage_ms:.0f} ms, {row.connections} - {state}")
         if not row.healthy:
-            said(self.machine.sh(_DIAGNOSIS, check=False))
+            self.diagnose()
+
+    def diagnose(self) -> None:
+        """Show what the machine says of itself."""
+        said(self.machine.sh(_DIAGNOSIS, check=False))
 
 
 def said(text: str) -> None:

@@ -98,7 +98,11 @@ class Journey:
         said(f"{stop.suite}: booting")
         machine = self._up.enter_context(Machine(made, tar))
         bench = Bench(machine, stop.suite, stop.mode, self.rows)
-        self._before = installing.shape(bench)
+        try:
+            self._before = installing.shape(bench)
+        except AssertionError:
+            bench.diagnose()
+            raise
         self._bench = bench
 
     def _leave(self, why: str) -> None:

@@ -42,6 +42,7 @@ class Machine:
         self._dir = tempfile.TemporaryDirectory(prefix="netfail-vm-", dir="/var/tmp")
         self.console = f"{self._dir.name}/console"
         self._heard = b""
+        self._channels: list[socket.socket] = []
         self._number = 0
         self.boot = ""
 
@@ -66,6 +67,8 @@ class Machine:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for channel in self._channels:
+            channel.close()
         self._qemu.kill()
         self._qemu.wait()
         self._dir.cleanup()
@@ -121,6 +124,7 @@ class Machine:
 
     def _connect(self, name: str) -> socket.socket:
         made = socket.socket(socket.AF_UNIX)
+        self._channels.append(made)
         deadline = time.monotonic() + 15
         while True:
             try:
@@ -232,7 +236,7 @@ class Machine:
     def until(self, script: str, what: str, *, seconds: float = 30.0) -> float:
         """Wait until a shell condition holds; return the seconds. Raises AssertionError."""
         answer = self.ask("until", script=script, seconds=seconds)
-        assert answer["recovering"], f"no {what} within {seconds:.0f} s; {answer['out']}"
+        assert answer["true"], f"no {what} within {seconds:.0f} s; {answer['out']}"
         return float(answer["took"])
 
     def now(self) -> float:
