@@ -9,9 +9,9 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.kernel import observe as kernel_observe
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
+from netfail_hooks.kernel.lookup import everywhere
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
-from netfail_hooks.kernel.rules import everywhere
 from netfail_hooks.policy import sysctls
 from netfail_hooks.policy.changes import Change, DropAddress, DropRoute, DropRule
 

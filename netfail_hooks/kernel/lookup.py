@@ -7,6 +7,8 @@ from socket import if_indextoname
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.observe import dumped, routes_of
+from netfail_hooks.policy.facts import PROTOCOL, Route
 from netfail_hooks.values import value
 
 # Where nobody named a target: an address that can only lie beyond the gateway. It is looked
@@ -15,6 +17,9 @@ _ANYWHERE = {4: "1.1.1.1", 6: "2606:4700:4700::1111"}
 _BITS = {4: 32, 6: 128}
 # linux/rtnetlink.h
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 4, 5, 7
+
+
+_RTA_TABLE = 15
 
 
 @value
@@ -52,3 +57,16 @@ def look_up(netlink: rt.Netlink, family: int, address: str) -> RouteLookup | Non
         gateway=rt.text(family, found.get(_RTA_GATEWAY)),
         source=rt.text(family, found.get(_RTA_PREFSRC)),
     )
+
+
+def everywhere(netlink: rt.Netlink) -> list[Route]:
+    """Return our routes in all tables, by interface numbers; also where no rule looks any more."""
+    result: list[Route] = []
+    for family, kind in rt.FAMILIES.items():
+        request = struct.pack("=BBBBBBBBI", kind, 0, 0, 0, 0, PROTOCOL, 0, 0, 0)
+        found = (rt.attributes(body, 12) for body in dumped(netlink, rt.GETROUTE, request))
+        tables = dict.fromkeys(rt.whole(one.get(_RTA_TABLE)) for one in found)
+        for table in tables:
+            routes, _ = routes_of(netlink, {}, family, table)
+            result += [route for route in routes if route.ours]
+    return result

@@ -8,8 +8,7 @@ from __future__ import annotations
 import struct
 
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.kernel.observe import dumped, routes_of
-from netfail_hooks.policy.facts import KERNEL, MAIN, PROTOCOL, Route, Rule, Taken
+from netfail_hooks.policy.facts import KERNEL, MAIN, Route, Rule, Taken
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 # linux/fib_rules.h, linux/rtnetlink.h
 _FRA_SRC, _FRA_PRIORITY, _FRA_SUPPRESS_PREFIXLEN, _FRA_TABLE, _FRA_PROTOCOL = 2, 6, 14, 15, 21
-_RTA_TABLE = 15
 _TAKEN_MAX = 64  # of a table
 _TABLES_MAX = 16  # tables of a user's own that are looked at: a dump each
 _FAMILY_NUMBERS = {kind: family for family, kind in rt.FAMILIES.items()}
@@ -72,16 +70,3 @@ def taken(
         if one not in beside and protocol != KERNEL
     ]
     return found + rest[:_TAKEN_MAX]
-
-
-def everywhere(netlink: rt.Netlink) -> list[Route]:
-    """Return our routes in all tables, by interface numbers; also where no rule looks any more."""
-    result: list[Route] = []
-    for family, kind in rt.FAMILIES.items():
-        request = struct.pack("=BBBBBBBBI", kind, 0, 0, 0, 0, PROTOCOL, 0, 0, 0)
-        found = (rt.attributes(body, 12) for body in dumped(netlink, rt.GETROUTE, request))
-        tables = dict.fromkeys(rt.whole(one.get(_RTA_TABLE)) for one in found)
-        for table in tables:
-            routes, _ = routes_of(netlink, {}, family, table)
-            result += [route for route in routes if route.ours]
-    return result

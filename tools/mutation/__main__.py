@@ -54,7 +54,7 @@ TARGETS = {
     "policy.sources": Target(("policy/test_ways",), model=True),
     "install.diversion": Target(
         ("install/test_diversion",),
-        only=("Diversion", "route_plan", "_other", "_is_useful", "_METRICS", "_ahead"),
+        only=("Diversion", "route_plan", "_other", "_is_useful", "_ahead"),
     ),
     "install.plan": Target(("install/test_plan",)),
     "networkd.sharing": Target(("networkd/test_sharing",)),
