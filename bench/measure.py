@@ -127,6 +127,7 @@ def _judged(contender: str, fault: str, traffic: Traffic, since: float) -> Sampl
         sum(talk.alive for talk in whole.talks),
         len(whole.talks),
         whole.stall_ms,
+        whole.unanswered(),
     )
 
 

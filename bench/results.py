@@ -26,7 +26,8 @@ class Sample:
     """One fault, once.
 
     ``new`` is the outage of traffic that may take any address, ``own`` that of traffic from and
-    to the first uplink's address; ``lost`` the datagrams lost of the worst stream, of ``total``.
+    to the first uplink's address; ``lost`` the datagrams lost of the worst stream, of ``total``;
+    ``unanswered`` those of the worst stream to which no answer came, -1 where nobody counted.
     """
 
     contender: str
@@ -38,6 +39,7 @@ class Sample:
     alive: int
     connections: int
     stall_ms: float
+    unanswered: int = -1
 
     @property
     def outage(self) -> Outage:
@@ -102,11 +104,21 @@ def median(samples: Sequence[Sample]) -> Sample:
     new, own = (sorted(getattr(s, name) for s in samples)[middle] for name in ("new", "own"))
     lost, total = (sorted(getattr(s, name) for s in samples)[middle] for name in ("lost", "total"))
     stall = sorted(sample.stall_ms for sample in samples)[middle]
+    unanswered = sorted(sample.unanswered for sample in samples)[middle]
     # Of connections the lower one: half of them dead is not alive.
     alive = sorted(sample.alive for sample in samples)[(len(samples) - 1) // 2]
     first = samples[0]
     return Sample(
-        first.contender, first.fault, new, own, lost, total, alive, first.connections, stall
+        first.contender,
+        first.fault,
+        new,
+        own,
+        lost,
+        total,
+        alive,
+        first.connections,
+        stall,
+        unanswered,
     )
 
 

@@ -10,6 +10,7 @@ from bench.results import Cost, Outage, Results, Sample
 Titles = dict[str, str]
 Rows = Sequence[Sequence[str]]
 HEAD = ("", "new traffic", "its address", "lost", "TCP alive", "TCP waits", "runs")
+_ANSWERS = "no answer"  # a column where that was counted
 COSTS = ("at rest", "resident, own", "with what it needs", "CPU s/h", "wake-ups/h")
 STARTS = ("start-up", "CPU", "wall")
 # Two outages that differ by less are equal: datagrams come every 5 ms, and one that a busy
@@ -29,7 +30,7 @@ with any address; *its address* is that of the uplink that broke, from and to wh
 stand. *Lost* counts datagrams of the worst stream. *TCP alive*: of two connections, one out and
 one in, those that answered when we stopped looking (one that waits to send again might live on);
 *TCP waits*: the longest wait for an answer. `> 8.0 s`: not over when we stopped looking, 8 s after
-the fault. The first table has the worse of both outages.
+the fault. The first table has the worse of both outages.{answers}
 
 At rest: *resident, own* is the memory (RSS, shared pages counted in full) of daemons that are
 there for failover alone. CPU and wake-ups (context switches) are those of all daemons over a
@@ -38,6 +39,9 @@ bus and systemd's own work for a timer are not in it. What starts Python has its
 installed. Where bonds need user-mode-linux, neither is measured: the same process takes several
 times as much CPU in there."""
 
+_ABOUT_ANSWERS = """ *No answer*: lost on the way there
+or back, to the router, beyond it, or from a neighbour to the host."""
+
 
 def text(results: Results, titles: Titles) -> str:
     """Return everything, for a terminal."""
@@ -45,7 +49,7 @@ def text(results: Results, titles: Titles) -> str:
     for name in NAMES:
         rows = _rows(results, titles, name)
         if rows:
-            parts.append(_aligned([(name, *HEAD[1:]), *rows]))
+            parts.append(_aligned([(name, *_head(results)[1:]), *rows]))
     for head, rows in ((COSTS, _costs(results, titles)), (STARTS, _starts(results))):
         if rows:
             parts.append(_aligned([head, *rows]))
@@ -54,12 +58,13 @@ def text(results: Results, titles: Titles) -> str:
 
 def markdown(results: Results, titles: Titles) -> str:
     """Return docs/bench.md."""
-    about = _ABOUT.format(machine=results.machine, made=results.made)
+    answers = _ABOUT_ANSWERS if _counted(results) else ""
+    about = _ABOUT.format(machine=results.machine, made=results.made, answers=answers)
     parts = [about, summary(results, titles).rstrip()]
     for name in NAMES:
         rows = _rows(results, titles, name)
         if rows:
-            parts += [f"## {name[0].upper()}{name[1:]}", _piped([HEAD, *rows])]
+            parts += [f"## {name[0].upper()}{name[1:]}", _piped([_head(results), *rows])]
     for title, head, rows in (
         ("Cost at rest", COSTS, _costs(results, titles)),
         ("Start-up", STARTS, _starts(results)),
@@ -105,6 +110,15 @@ def _shorter(one: Outage, other: Outage) -> bool:
     return other.ms - one.ms > EQUAL_MS
 
 
+def _counted(results: Results) -> bool:
+    """Tell whether answers were counted in any sample."""
+    return any(sample.unanswered >= 0 for sample in results.samples)
+
+
+def _head(results: Results) -> tuple[str, ...]:
+    return (*HEAD[:4], _ANSWERS, *HEAD[4:]) if _counted(results) else HEAD
+
+
 def _rows(results: Results, titles: Titles, fault: str) -> Rows:
     found = [(key, title, results.row(key, fault)) for key, title in titles.items()]
     return [
@@ -113,6 +127,7 @@ def _rows(results: Results, titles: Titles, fault: str) -> Rows:
             str(row.new),
             str(row.own),
             f"{row.lost} of {row.total}",
+            *((_UNKNOWN if row.unanswered < 0 else str(row.unanswered),) * _counted(results)),
             f"{row.alive} of {row.connections}",
             str(Outage(over=False, ms=row.stall_ms)),
             str(results.runs(key, fault)),

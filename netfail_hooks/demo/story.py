@@ -43,7 +43,7 @@ class Story:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an act cost: datagrams lost in all streams while any uplink was sound.
+    """What an act cost: datagrams without an answer, all streams, while any uplink was sound.
 
     ``moved_ms`` is from the act to the traffic being where it belongs, -1 if it never was;
     ``outage_ms`` the longest of a stream, ``stall_ms`` the longest wait of a connection.
@@ -68,7 +68,7 @@ class Outcome:
 class Chapter:
     """A story as it went: its acts, and strips of equal spans of ``span_ms`` each.
 
-    ``active`` is by uplink: whether it carried the traffic; ``losses`` datagrams lost.
+    ``active`` is by uplink: whether it carried the traffic; ``losses`` datagrams without an answer.
     """
 
     title: str
@@ -164,7 +164,7 @@ def _measure(
         for name in lab.ports
     }
     losses = tuple(
-        sum(traffic.result(between=(edge, edge + span)).lost(flow) for flow in FLOWS)
+        sum(traffic.result(between=(edge, edge + span)).unanswered(flow) for flow in FLOWS)
         for edge in edges
     )
     return Chapter(story.title, acts, round(span * 1000, 1), active, losses)
@@ -174,7 +174,7 @@ def _outcome(
     lab: Lab, act: Act, traffic: Traffic, between: tuple[float, float], took: int
 ) -> Outcome:
     result = traffic.result(between=between, excluding=lab.dark())
-    flows = [result.flow(name) for name in FLOWS]
+    flows = [result.trip(name) for name in FLOWS]
     return Outcome(
         title=act.title,
         moved_ms=took,

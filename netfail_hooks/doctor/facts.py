@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.policy.facts import Link, Observation
+from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import value
 
 NETWORKD = "systemd-networkd.service"
@@ -120,6 +121,8 @@ class Services:
     networkd_runs: bool = True
     networkd_version: int = 0  # 0: unknown
     states: tuple[tuple[str, str, str], ...] = ()  # interface, operational, setup
+    masquerades: bool = False  # some packets get the address of the NIC that they leave by
+    translated_to: tuple[str, ...] = ()  # addresses that others get
     dns: tuple[tuple[str, tuple[str, ...]], ...] | None = None  # "" is resolved's global ones
 
     def unit(self, name: str) -> Unit | None:
@@ -161,6 +164,7 @@ class Kernel:
     bonds: tuple[BondSeen, ...] = ()
     wireless: tuple[str, ...] = ()
     arp_ignore: tuple[tuple[str, int], ...] = ()  # the key that counts, and its setting
+    ruled: tuple[Ruled, ...] = ()
 
     def link(self, interface: str) -> Link | None:
         """Return an interface; None where there is none, or nothing is known."""

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.doctor.facts import BondSeen, Kernel
 from netfail_hooks.files import read_text
+from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import match
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Observation
+from netfail_hooks.status import ruled
 
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
@@ -23,8 +26,10 @@ def gather(
 ) -> Kernel:
     """Return what the kernel shows of the uplinks ``names``, configured or not."""
     release = _RELEASE.match(os.uname().release)
+    observed, elsewhere = _observe(config or Config(uplinks=default_metrics(names)), unknown)
     return Kernel(
-        observed=_observe(config or Config(uplinks=default_metrics(names)), unknown),
+        observed=observed,
+        ruled=elsewhere,
         release=(int(release[1]), int(release[2])) if release else (0, 0),
         bonds=bonds(paths),
         wireless=tuple(n for n in names if match.read_nic(n, paths.at("/sys")).kind == "wlan"),
@@ -32,13 +37,22 @@ def gather(
     )
 
 
-def _observe(config: Config, unknown: list[str]) -> Observation | None:
+def _observe(
+    config: Config, unknown: list[str]
+) -> tuple[Observation | None, tuple[ruled.Ruled, ...]]:
+    """Return what the kernel shows, and which addresses policy rules send another way."""
     try:
         with Netlink() as netlink:
-            return observe(config, netlink)
+            observed = observe(config, netlink)
+            answers = [
+                lookup.look_up(netlink, family, lookup.destination(config, family))
+                for family in FAMILIES
+            ]
+            used = [answer for answer in answers if answer]
+            return observed, ruled.look(config, observed, netlink, used)
     except OSError as error:
         unknown.append(f"links and routes: {error}")
-        return None
+        return None, ()
 
 
 def bonds(paths: Paths) -> tuple[BondSeen, ...]:

@@ -23,6 +23,8 @@ _INSTALLED = ("networkd-dispatcher", "wpa_supplicant", "ifup", "apt-get", "pacma
 _SHOWN = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", "ExecStart")
 _TEMPLATES = ("wpa_supplicant", "wpa_supplicant-nl80211", "systemd-networkd-wait-online")
 _STUB = ("127.0.0.53", "127.0.0.54")  # systemd-resolved.service(8)
+_MASQUERADE = re.compile(r"\bmasquerade\b|\bMASQUERADE\b")
+_SNAT = re.compile(r"\bsnat (?:ip )?to ([0-9.]+)")
 _PATIENCE = 10  # seconds
 _HELPER = re.compile(r"dhcpcd: \[(?:\w+ proxy|BPF \w+)\]")
 _ARGV = re.compile(r"argv\[\]=(.*?) ;")
@@ -38,6 +40,7 @@ def gather(
         unknown.append("what systemd starts: it does not run this machine, or does not answer")
     running = processes(unknown)
     active = [unit.name for unit in shown if unit.active == "active"]
+    masquerades, translated_to = address_translation()
     return Services(
         units=shown or None,
         processes=running,
@@ -46,6 +49,8 @@ def gather(
         networkd_runs=NETWORKD in active or any(p.name == "systemd-networkd" for p in running),
         networkd_version=networkctl.version(),
         states=tuple((name, *words) for name, words in states.items()),
+        masquerades=masquerades,
+        translated_to=translated_to,
         dns=name_servers(),
     )
 
@@ -129,6 +134,19 @@ def parse_name_servers(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the name servers by interface that ``resolvectl dns`` prints."""
     lines = (_DNS_LINE.fullmatch(line.strip()) for line in text.splitlines())
     return tuple((line[1] or "", tuple(line[2].split())) for line in lines if line)
+
+
+def address_translation() -> tuple[bool, tuple[str, ...]]:
+    """Tell whether packets are masqueraded, and return what others' source is translated to.
+
+    As nft lists it, what iptables has put there included; as root only.
+    """
+    return parse_address_translation(ask("nft", "list", "ruleset"))
+
+
+def parse_address_translation(ruleset: str) -> tuple[bool, tuple[str, ...]]:
+    """Return the same of a text; ``xt target`` is a rule of iptables that nft can't show whole."""
+    return bool(_MASQUERADE.search(ruleset)), tuple(dict.fromkeys(_SNAT.findall(ruleset)))
 
 
 def ask(*argv: str) -> str:

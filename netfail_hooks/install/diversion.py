@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel import observe as kernel_observe
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import address_body, route_body
 from netfail_hooks.kernel.observe import observe
@@ -26,6 +27,7 @@ from netfail_hooks.lock import Lock
 from netfail_hooks.names import FAMILIES, is_interface_name
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy import sysctls
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import MAIN, PROTOCOL, Address, Observation, Route
@@ -56,6 +58,7 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
         began = time.monotonic()
         mark_pending(paths, interface)
         try:
+            _answer(led, before)
             _lead(netlink, announcer, before, led)
             yield
             _wait(lambda: observe(config, netlink), before, interface, paths, patience)
@@ -66,6 +69,7 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
             # A killed run's detour was around addresses that may be back only now.
             led = led.joined(route_plan(config, observed, state, interface))
             _lead_back(netlink, announcer, observed, interface, led)
+            _fall_silent(led, before)
         clear_pending(paths, interface)
 
 
@@ -74,12 +78,14 @@ class Diversion:
     """What another uplink gets meanwhile: routes, and addresses that it didn't have.
 
     It announces all those that neighbours are to send to it: a NIC without any address drops
-    what comes in (``no_addr`` in __fib_validate_source(), net/ipv4/fib_frontend.c).
+    what comes in (``no_addr`` in __fib_validate_source(), net/ipv4/fib_frontend.c). ``back`` are
+    those that the uplink announces once it is set up: not where it is lost, and another carries.
     """
 
     routes: tuple[Route, ...] = ()
     addresses: tuple[Address, ...] = ()
     announced: tuple[Address, ...] = ()
+    back: tuple[str, ...] = ()
 
     def joined(self, other: Diversion) -> Diversion:
         """Return all that is in one of two detours."""
@@ -87,6 +93,7 @@ class Diversion:
             tuple(dict.fromkeys((*self.routes, *other.routes))),
             tuple(dict.fromkeys((*self.addresses, *other.addresses))),
             tuple(dict.fromkeys((*self.announced, *other.announced))),
+            tuple(dict.fromkeys((*self.back, *other.back))),
         )
 
 
@@ -120,7 +127,8 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
         if not one.ours or _is_lost(state, interface, one.family)
     }
     added = tuple(one for one in moved if (one.interface, one.address) not in there)
-    return Diversion(tuple(routes), added, tuple(moved))
+    back = [one.address for one in moved if not _is_lost(state, interface, one.family)]
+    return Diversion(tuple(routes), added, tuple(moved), tuple(back))
 
 
 def _ahead(config: Config, observed: Observation, route: Route) -> int:
@@ -164,14 +172,37 @@ def _lead(netlink: rt.Netlink, announcer: Announcer, observed: Observation, led:
         time.sleep(_HEARD)
 
 
+def _answer(led: Diversion, before: Observation) -> None:
+    """Let a standby that gets the traffic meanwhile answer ARP."""
+    for key in _silent(led, before):
+        _set(key, sysctls.ANSWERS)
+
+
+def _fall_silent(led: Diversion, before: Observation) -> None:
+    for key in _silent(led, before):
+        _set(key, sysctls.SILENT)
+
+
+def _silent(led: Diversion, before: Observation) -> list[str]:
+    keys = {sysctls.arp_ignore(route.interface) for route in led.routes}
+    return [one.key for one in before.sysctls if one.key in keys and one.setting == sysctls.SILENT]
+
+
+def _set(key: str, setting: str) -> None:
+    with (
+        contextlib.suppress(OSError),
+        open(kernel_observe.sysctl_path(key), "w", encoding="ascii") as file,
+    ):
+        file.write(setting)
+
+
 def _lead_back(
     netlink: rt.Netlink, announcer: Announcer, observed: Observation, interface: str, led: Diversion
 ) -> None:
     for route in led.routes:
         _change(netlink, rt.DELROUTE, 0, _body(observed, route))
-    moved = {address.address for address in led.announced}
-    back = [one for family in FAMILIES for one in observed.own_addresses(interface, family)]
-    _announce(announcer, observed, [one for one in back if one.address in moved])
+    own = [one for family in FAMILIES for one in observed.own_addresses(interface, family)]
+    _announce(announcer, observed, [one for one in own if one.address in led.back])
     for address in led.addresses:
         _change(netlink, rt.DELADDR, 0, _body(observed, address))
 

@@ -186,10 +186,16 @@ def _originals(work: Work, now: dict[str, str]) -> Manifest:
 
 
 def _settings(work: Work) -> dict[str, str]:
-    """Return what the kernel's settings are to be, those of uplinks that will be none included."""
+    """Return what the kernel's settings are to be, those of uplinks that will be none included.
+
+    Who answers ARP is the hooks' to say.
+    """
     names = () if work.config.mode == "bond" else work.config.names()
     wanted = {s.key: s.setting for name in names for s in sysctls.wanted(name)}
-    return {**(work.known.sysctls if work.known else {}), **wanted}
+    left = [sysctls.arp_ignore(name) for name in names]
+    known = dict.fromkeys(map(sysctls.arp_ignore, work.all_uplinks().names()), sysctls.ANSWERS)
+    known |= work.known.sysctls if work.known else {}
+    return {**{key: one for key, one in known.items() if key not in left}, **wanted}
 
 
 def start(work: Work) -> list[str]:

@@ -43,11 +43,14 @@ def default_route_order(config: Config) -> tuple[str, ...]:
 
 
 def current_sysctls(names: Sequence[str]) -> dict[str, str]:
-    """Return the settings that we change, as they are now."""
-    found = {
-        s.key: kernel_observe.read_sysctl(s.key) for name in names for s in sysctls.wanted(name)
+    """Return the settings that we change, as they are now; as silent only we make an uplink."""
+    found = {key: kernel_observe.read_sysctl(key) for name in names for key in sysctls.keys(name)}
+    quiet = [sysctls.arp_ignore(name) for name in names]
+    return {
+        key: sysctls.ANSWERS if key in quiet and setting == sysctls.SILENT else setting
+        for key, setting in found.items()
+        if setting is not None
     }
-    return {key: setting for key, setting in found.items() if setting is not None}
 
 
 def set_sysctls(settings: dict[str, str]) -> list[str]:
@@ -62,3 +65,9 @@ def set_sysctls(settings: dict[str, str]) -> list[str]:
         except OSError as error:
             refused.append(f"net.{key.replace('/', '.')}={setting}: {error.strerror}")
     return refused
+
+
+def let_answer(names: Sequence[str], known: dict[str, str]) -> list[str]:
+    """Have uplinks answer ARP as before us (``known``); return what the kernel refused."""
+    keys = [sysctls.arp_ignore(name) for name in names]
+    return set_sysctls({key: known.get(key, sysctls.ANSWERS) for key in keys})

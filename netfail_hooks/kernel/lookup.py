@@ -16,7 +16,7 @@ from netfail_hooks.values import value
 _ANYWHERE = {4: "1.1.1.1", 6: "2606:4700:4700::1111"}
 _BITS = {4: 32, 6: 128}
 # linux/rtnetlink.h
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 4, 5, 7
+_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 2, 4, 5, 7
 
 
 _RTA_TABLE = 15
@@ -39,10 +39,18 @@ def destination(config: Config, family: int) -> str:
     return named or _ANYWHERE[family]
 
 
-def look_up(netlink: rt.Netlink, family: int, address: str) -> RouteLookup | None:
-    """Return the kernel's answer (RTM_GETROUTE, rtnetlink(7)), None where it has no way."""
-    header = struct.pack("=BBBBBBBBI", rt.FAMILIES[family], _BITS[family], 0, 0, 0, 0, 0, 0, 0)
+def look_up(netlink: rt.Netlink, family: int, address: str, source: str = "") -> RouteLookup | None:
+    """Return the kernel's answer (RTM_GETROUTE, rtnetlink(7)), None where it has no way.
+
+    It goes by the policy rules as well: for what has ``source`` they may say otherwise.
+    """
+    bits = _BITS[family]
+    header = struct.pack(
+        "=BBBBBBBBI", rt.FAMILIES[family], bits, bits if source else 0, 0, 0, 0, 0, 0, 0
+    )
     body = header + rt.attribute(_RTA_DST, rt.packed(family, address))
+    if source:
+        body += rt.attribute(_RTA_SRC, rt.packed(family, source))
     try:
         answer = netlink.get(rt.GETROUTE, body)
     except rt.NetlinkError:

@@ -22,7 +22,7 @@ from netfail_hooks.policy.facts import (
     Route,
     Sysctl,
 )
-from netfail_hooks.policy.sysctls import wanted
+from netfail_hooks.policy.sysctls import keys
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ _LABEL = SHARED_LABEL.encode() + b"\0"
 
 
 # linux/neighbour.h: struct ndmsg; REACHABLE, STALE, DELAY and PROBE have a hardware address
-# that was learnt; PERMANENT and NOARP are somebody's will.
+# that was learnt, FAILED was asked for in vain; PERMANENT and NOARP are somebody's will.
 _NDMSG, _NDA_DST = "=BBHiHBB", 1
-_INCOMPLETE, _LEARNT = 0x01, 0x02 | 0x04 | 0x08 | 0x10
+_INCOMPLETE, _ASKED = 0x01, 0x02 | 0x04 | 0x08 | 0x10 | 0x20
 
 
 def now() -> int:
@@ -283,13 +283,12 @@ def _hops(found: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int
 
 
 def _sysctls(interfaces: Iterable[str]) -> list[Sysctl]:
-    keys = (setting.key for interface in interfaces for setting in wanted(interface))
-    found = ((key, read_sysctl(key)) for key in keys)
+    found = ((key, read_sysctl(key)) for interface in interfaces for key in keys(interface))
     return [Sysctl(key, setting) for key, setting in found if setting is not None]
 
 
 def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:
-    """Return the interfaces on which an IPv4 neighbour was learnt, and where packets wait."""
+    """Return the interfaces on which an IPv4 neighbour was asked for, and where packets wait."""
     learnt, waiting = set(), set()
     for family, index, state, _ in neighbours(netlink):
         if state & _INCOMPLETE:
@@ -303,7 +302,7 @@ def neighbours(netlink: rt.Netlink) -> Iterator[tuple[int, int, int, bytes]]:
     """Yield each neighbour that was learnt or is waited for: family, interface, state, address."""
     for body in netlink.dump(rt.GETNEIGH, struct.pack(_NDMSG, AF_UNSPEC, 0, 0, 0, 0, 0, 0)):
         family, _, _, index, state, _, _ = struct.unpack_from(_NDMSG, body)
-        if state & (_LEARNT | _INCOMPLETE):
+        if state & (_ASKED | _INCOMPLETE):
             yield family, index, state, rt.attributes(body, 12)[_NDA_DST]
 
 

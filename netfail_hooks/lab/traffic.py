@@ -6,8 +6,10 @@
 
 Streams: ``out`` (host to a far server, source left to the kernel), ``bound`` (the same from the
 first uplink's address), ``gateway`` (host to its router), ``in`` (a neighbour to the first
-uplink's address). Conversations: ``tcp-out`` (from the first uplink's address to the far
-server), ``tcp-in`` (the neighbour to that address). With ``ipv6`` the same again, as ``out6``.
+uplink's address). Each datagram is answered: ``lost`` counts those that did not arrive,
+``unanswered`` those whose answer did not. Conversations: ``tcp-out`` (from the first uplink's
+address to the far server), ``tcp-in`` (the neighbour to that address). With ``ipv6`` the same
+again, as ``out6``.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 from netfail_hooks.errors import Problem
@@ -76,7 +79,7 @@ class Traffic:
             receiver = "lan" if sender == "" else ""
             there = {"name": name + suffix, "to": to, "port": port + number, "source": source}
             self._tasks[sender]["send"].append(there)
-            here = {"name": name + suffix, "at": every, "port": port + number}
+            here = {"name": name + suffix, "at": to, "port": port + number}
             self._tasks[receiver]["count"].append(here)
             self._names.append(name + suffix)
         for number, (name, caller, to, source) in enumerate(
@@ -150,12 +153,24 @@ class Traffic:
         """
         spans = list(without(between or self.window, excluding))
         flows = [flow(name, self._tallies[name], spans) for name in self._names]
+        trips = [flow(name, self._tallies[name], spans, "answered") for name in self._names]
         talks = [
             talk(name, tally, spans, self.window[1])
             for name, tally in self._tallies.items()
             if name not in self._names
         ]
-        return Result(tuple(flows), tuple(talks))
+        return Result(tuple(flows), tuple(talks), tuple(trips))
+
+    def pause(self, between: Window) -> float:
+        """Return the longest time in which a stream sent nothing, as on a busy machine, in s."""
+        begin, end = between
+        sent: list[list[float]] = [self._tallies[name]["sent"] for name in self._names]
+        return max(
+            late - early
+            for times in sent
+            for early, late in pairwise(times)
+            if early < end and late > begin
+        )
 
 
 def _no_task() -> dict[str, list[dict[str, Any]]]:

@@ -22,45 +22,64 @@ INTERVAL = 0.005
 TALK_INTERVAL = 0.01
 SETTLE = 1.0  # seconds that a conversation may take for its last answer
 _FORM = struct.Struct("!Q")
+_IP_FREEBIND, _IPV6_FREEBIND = 15, 78  # linux/in.h, linux/in6.h
 
 
 class Sender:
-    """Datagrams at a fixed pace, numbered; a send that the kernel refuses is a lost one."""
+    """Datagrams at a fixed pace, numbered; a send that the kernel refuses is a lost one.
 
-    def __init__(self, task: dict[str, Any]) -> None:
+    ``heard`` is told of the socket, by which answers come back.
+    """
+
+    def __init__(
+        self, task: dict[str, Any], heard: Callable[[socket.socket, Callable[[], None]], object]
+    ) -> None:
         self.name = task["name"]
         self._task = task
         self._to = (task["to"], task["port"])
+        self._heard = heard
         self._socket: socket.socket | None = None
         self.times: list[float] = []
+        self.answers: dict[int, float] = {}
 
     def due(self, now: float) -> None:
         """Send the next one, from a socket made when its source address is there."""
         with contextlib.suppress(OSError):
             if self._socket is None:
                 self._socket = _socket(self._to[0], socket.SOCK_DGRAM, self._task["source"])
+                self._heard(self._socket, self.ready)
             self._socket.sendto(_FORM.pack(len(self.times)), self._to)
         self.times.append(now)
 
+    def ready(self) -> None:
+        """Take the answers that have come; an error that has is of what was sent."""
+        with contextlib.suppress(OSError):
+            while self._socket:
+                (number,) = _FORM.unpack(self._socket.recv(_FORM.size))
+                self.answers.setdefault(number, time.monotonic())
+
     def tally(self) -> dict[str, Any]:
-        """Return when each one was sent."""
-        return {"sent": self.times}
+        """Return when each one was sent, and when its answer came."""
+        return {"sent": self.times, "answered": sorted(self.answers.items())}
 
 
 class Counter:
-    """Datagrams that arrive, each number once."""
+    """Datagrams that arrive, each number once; each is answered, from where it was sent to."""
 
     def __init__(self, task: dict[str, Any]) -> None:
         self.name = task["name"]
-        self.socket = _socket(task["at"], socket.SOCK_DGRAM, task["at"], task["port"])
+        self.socket = _socket(task["at"], socket.SOCK_DGRAM, task["at"], task["port"], free=True)
         self.got: dict[int, float] = {}
 
     def ready(self) -> None:
         """Take what has arrived."""
         with contextlib.suppress(BlockingIOError):
             while True:
-                (number,) = _FORM.unpack(self.socket.recv(_FORM.size))
+                datagram, sender = self.socket.recvfrom(_FORM.size)
+                (number,) = _FORM.unpack(datagram)
                 self.got.setdefault(number, time.monotonic())
+                with contextlib.suppress(OSError):
+                    self.socket.sendto(datagram, sender)
 
     def tally(self) -> dict[str, Any]:
         """Return when each number arrived."""
@@ -140,7 +159,7 @@ class Agent:
     def __init__(self, task: dict[str, Any]) -> None:
         self.selector = selectors.DefaultSelector()
         self.interval = task.get("interval", INTERVAL)
-        self.senders = [Sender(one) for one in task["send"]]
+        self.senders = [Sender(one, self._listen) for one in task["send"]]
         self.counters = [Counter(one) for one in task["count"]]
         self.talkers = [Talker(one) for one in task["talk"]]
         for counter in self.counters:
@@ -176,6 +195,9 @@ class Agent:
         every: list[Any] = [*self.senders, *self.counters, *self.talkers]
         print(json.dumps({one.name: one.tally() for one in every}), flush=True)
 
+    def _listen(self, made: socket.socket, ready: Callable[[], None]) -> None:
+        self.selector.register(made, selectors.EVENT_READ, ready)
+
     def _tell(self, now: float) -> None:
         """Say once that all flows, and once that the last conversation is over."""
         if (
@@ -191,9 +213,8 @@ class Agent:
             say("stopped")
 
     def _all_flow(self) -> bool:
-        return all(counter.got for counter in self.counters) and all(
-            talker.error or talker.exchanges for talker in self.talkers
-        )
+        heard = [*(one.got for one in self.counters), *(one.answers for one in self.senders)]
+        return all(heard) and all(talker.error or talker.exchanges for talker in self.talkers)
 
     def _order(self) -> None:
         order = sys.stdin.readline().strip()
@@ -248,10 +269,12 @@ def say(word: str) -> None:
     print(word, flush=True)
 
 
-def _socket(other: str, kind: socket.SocketKind, source: str = "", port: int = 0) -> socket.socket:
+def _socket(
+    other: str, kind: socket.SocketKind, source: str = "", port: int = 0, *, free: bool = False
+) -> socket.socket:
     """Return a socket of the address family of ``other``, bound if there is a source or port.
 
-    Raises OSError where the source address is not ours (now).
+    Raises OSError where the source address is not ours (now), unless it is ``free`` not to be.
     """
     family = socket.AF_INET6 if ":" in other else socket.AF_INET
     made = socket.socket(family, kind)
@@ -262,6 +285,10 @@ def _socket(other: str, kind: socket.SocketKind, source: str = "", port: int = 0
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     if source or port:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if free and family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+        elif free:
+            made.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         try:
             made.bind((source, port))
         except OSError:

@@ -36,10 +36,11 @@ class Connection:
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured."""
+    """What was measured; ``trips`` are the streams once more, there and back."""
 
     flows: tuple[Flow, ...]
     talks: tuple[Connection, ...]
+    trips: tuple[Flow, ...] = ()
 
     def flow(self, name: str) -> Flow:
         """Return one stream by name."""
@@ -52,6 +53,14 @@ class Result:
     def lost(self, name: str = "") -> int:
         """Return the datagrams lost of one stream, or of the worst one."""
         return self.flow(name).lost if name else max(flow.lost for flow in self.flows)
+
+    def trip(self, name: str) -> Flow:
+        """Return one stream by name, there and back."""
+        return next(trip for trip in self.trips if trip.name == name)
+
+    def unanswered(self, name: str = "") -> int:
+        """Return the datagrams of a stream, or of the worst one, to which no answer came."""
+        return self.trip(name).lost if name else max(trip.lost for trip in self.trips)
 
     @property
     def all_alive(self) -> bool:
@@ -66,6 +75,10 @@ class Result:
     def __str__(self) -> str:
         lines = [
             f"{f.name}: {f.lost} of {f.total} lost, outage {f.outage_ms:.0f} ms" for f in self.flows
+        ]
+        lines += [
+            f"{t.name} and back: {t.lost} of {t.total} lost, outage {t.outage_ms:.0f} ms"
+            for t in self.trips
         ]
         lines += [
             f"{t.name}: {'alive' if t.alive else 'dead'} after {t.exchanges} exchanges, "
@@ -86,12 +99,13 @@ def without(whole: Window, excluded: Sequence[Window]) -> Iterator[Window]:
         yield begin, end
 
 
-def flow(name: str, tally: dict[str, Any], spans: Sequence[Window]) -> Flow:
+def flow(name: str, tally: dict[str, Any], spans: Sequence[Window], arrival: str = "got") -> Flow:
     """Judge a stream; a datagram counts for the span in which it was sent.
 
-    ``tally``: ``sent`` (seconds, by number) and ``got`` (pairs of number and seconds).
+    ``tally``: ``sent`` (seconds, by number); ``got``, and ``answered`` as another ``arrival``
+    (pairs of number and seconds).
     """
-    sent, got = tally["sent"], dict(tally["got"])
+    sent, got = tally["sent"], dict(tally[arrival])
     total = lost = 0
     outage = 0.0
     for begin, end in spans:

@@ -59,7 +59,7 @@ class Unmanaged:
         four, six = f"/proc/sys/net/ipv4/conf/{name}", f"/proc/sys/net/ipv6/conf/{name}"
         script = f"""
             echo 1 >{four}/ignore_routes_with_linkdown
-            echo 1 >{four}/arp_filter
+            echo 0 >{four}/arp_filter
             echo 2 >{four}/rp_filter
             echo 1 >{six}/ignore_routes_with_linkdown
             ip link set {name} up

@@ -1,17 +1,27 @@
 """Uplinks on one LAN share their static IPv4 addresses, so that a failover needs no hook.
 
-Each uplink gets the others' addresses too, as /32 with a label of ours, and every default
-route the most preferred uplink's as its source. So an address stays the machine's whatever
-link is lost, and the machine goes on talking from it: when the kernel moves to another uplink,
-its first ARP request tells the LAN where the address is now (``kernel/observe.py``).
-``arp_filter``
-keeps it to one answerer. IPv6 has no such filter, so there the hooks move addresses.
+Each uplink gets the others' addresses too, as /32 with a label of ours, and every route of the
+LAN the most preferred uplink's as its source: the default routes, and the connected ones in place
+of what the kernel makes for an address. So an address stays the machine's whatever link is lost,
+and the machine goes on talking from it: when the kernel moves to another uplink, its first ARP
+request, whatever for, tells the LAN where the address is now (``kernel/observe.py``). With
+another source to the router than beyond it, that request would tell of one of the two alone, and
+answers to the other be lost until a hook has announced it.
+
+One NIC answers (``policy/answering.py``). IPv6 has no such setting, so there the hooks move
+addresses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import AddressValueError, IPv4Address, IPv4Interface, NetmaskValueError
+from ipaddress import (
+    AddressValueError,
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    NetmaskValueError,
+)
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd.file import Section, parse, render, section
@@ -41,7 +51,50 @@ def _shared(text: str, name: str, own: Mapping[str, list[IPv4Interface]]) -> str
     if not added:
         return text
     addresses = [address for _, address in lan]
-    return render([*(_sourced(one, addresses) for one in parse(text)), *added])
+    sections = list(parse(text))
+    led = [_connected(one, addresses) for one in sections]
+    ours = [route.get("Destination") for route in led if route]
+    kept = [
+        one.set("AddPrefixRoute", "no") if route else _near(_sourced(one, addresses), ours)
+        for one, route in zip(sections, led, strict=True)
+    ]
+    return render([*kept, *dict.fromkeys(filter(None, led)), *added])
+
+
+def _near(one: Section, lans: list[str]) -> Section:
+    """Return a route whose gateway the kernel does not look for in the connected routes.
+
+    networkd sets an uplink up anew in no certain order: with the connected route not back yet the
+    kernel would refuse the others ("Nexthop has invalid gateway"), and networkd give the uplink up.
+    """
+    if one.name != "Route" or one.get("GatewayOnLink") or one.get("GatewayOnlink"):
+        return one
+    try:
+        gateway = IPv4Address(one.get("Gateway"))
+    except AddressValueError:
+        return one
+    near = any(gateway in IPv4Network(lan) for lan in lans)
+    return one.set("GatewayOnLink", "yes") if near else one
+
+
+def _connected(one: Section, lan: list[IPv4Interface]) -> Section | None:
+    """Return the route to the LAN of an address that has to be left for another source.
+
+    None for the most preferred uplink's address, and where the user wants no such route.
+    """
+    own = next(iter(_addresses((one,))), None)
+    if own is None or one.get("AddPrefixRoute"):
+        return None
+    source = next((address for address in lan if address.network == own.network), own)
+    if source == own or not one.get("RouteMetric"):
+        return None
+    return section(
+        "Route",
+        ("Destination", str(own.network)),
+        ("PreferredSource", str(source.ip)),
+        ("Scope", "link"),
+        ("Metric", one.get("RouteMetric")),
+    )
 
 
 def _sourced(one: Section, lan: list[IPv4Interface]) -> Section:

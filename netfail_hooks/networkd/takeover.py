@@ -120,7 +120,7 @@ def address_config(text: str) -> AddressConfig:
         return AddressConfig(dns=dns, dhcp=True)
     own = [one for one in sections if one.name == "Address" and one.get("Label") != SHARED_LABEL]
     addresses = tuple(one.get("Address") for one in own)
-    gateways = tuple(one.get("Gateway") for one in sections if one.name == "Route")
+    gateways = tuple(one.get("Gateway") for one in sections if one.get("Gateway"))
     return AddressConfig(addresses, gateways, dns)
 
 

@@ -8,6 +8,7 @@ from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Observation
 from netfail_hooks.policy.health import judge
 from netfail_hooks.policy.state import Active, AddressOwner, KnownAddress, State, Way
 
+_BEST = ("up", "recovering", "down", "absent")
 _SAME_END = 2000  # ms; lifetimes are told in whole seconds
 
 
@@ -116,8 +117,36 @@ def _owner(observed: Observation, state: State, known: KnownAddress, chosen: str
     if known.interface == chosen:
         return chosen
     if is_local_to(observed, chosen, known.family, known.address):
-        # arp_filter makes the carrier answer for all IPv4 addresses. A neighbour
+        # The active uplink answers for all IPv4 addresses (answering.py). A neighbour
         # solicitation is answered only where the address is (RFC 4861, 7.2.3).
         stays = known.family == 6 and condition == "up"
         return known.interface if stays else chosen
-    return "" if condition in ("down", "absent") else known.interface
+    if known.family == 4 and any(one.address == known.address for one in observed.addresses):
+        name = speaker(observed, state, known.interface, [known.address])
+        uplink_state = state.uplink_state(name, 4)
+        condition = uplink_state.state if uplink_state else "absent"
+    else:
+        name = known.interface
+    return "" if condition in ("down", "absent") else name
+
+
+def speaker(observed: Observation, state: State, interface: str, addresses: list[str]) -> str:
+    """Return the uplink that answers ARP for an uplink's IPv4 addresses; itself where none can.
+
+    That is one on their LAN: the carrier, else the best that has carrier.
+    """
+    chosen = state.active_uplink(4)
+    able = [
+        one
+        for one in state.uplinks
+        if one.family == 4
+        and (one.interface == interface or _is_near(observed, one.interface, addresses))
+    ]
+    best = min(able, key=lambda one: (one.interface != chosen, _BEST.index(one.state)))
+    return best.interface
+
+
+def _is_near(observed: Observation, interface: str, addresses: list[str]) -> bool:
+    link = observed.link(interface)
+    near = addresses and all(is_local_to(observed, interface, 4, one) for one in addresses)
+    return bool(near and link and link.carrier)

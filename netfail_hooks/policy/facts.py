@@ -130,7 +130,7 @@ class Route:
 
 @value
 class Sysctl:
-    """A setting below /proc/sys/net, such as ``ipv4/conf/eth0/arp_filter``."""
+    """A setting below /proc/sys/net, such as ``ipv4/conf/eth0/arp_ignore``."""
 
     key: str
     setting: str
@@ -160,8 +160,8 @@ class Observation:
     Links, addresses and connected routes are the uplinks' alone, default routes everybody's, and
     so is whatever is ours: an interface that is no uplink (any more) is "#" and its number.
     ``probes`` are the results of a round just made, if one was; ``resolved`` are the uplinks
-    with IPv4 neighbours whose hardware address the kernel knows, ``waiting`` those with packets
-    that wait for one. In mode "bond" the links are the bond and its slaves.
+    with IPv4 neighbours whose hardware address the kernel has asked for, ``waiting`` those with
+    packets that wait for one. In mode "bond" the links are the bond and its slaves.
 
     ``rules`` are those that are ours or look up a table of a user's own, ``tables`` the routes in
     all such tables that are an uplink's or ours. ``taken`` are other people's places beside

@@ -1,16 +1,17 @@
 """Decide what to change. Pure: the same input gives the same changes, in the same order.
 
-The order is make before break: settings, new addresses and routes, announcements; then what
-is no longer wanted goes. A run killed anywhere between leaves a usable route.
+The order is make before break: settings, who has to answer, new addresses and routes; then the
+others fall silent, and the LAN is told; then what is no longer wanted goes. A run killed anywhere
+between leaves a usable route.
 """
 
 from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES, contains
+from netfail_hooks.policy import answering
 from netfail_hooks.policy.changes import (
     AddAddress,
-    Announce,
     Change,
     CloseConnections,
     DropAddress,
@@ -45,18 +46,21 @@ def decide(
     want = {(a.interface, a.address) for a in addresses}
     present = {_form(route) for route in our_routes}
     wanted_forms = {_form(route) for route in routes}
+    flushes = _flushes(config, observed, after)
     return (
         *_settings(config, observed),
+        *answering.opened(config, observed, after),
         *(AddAddress(a) for a in addresses if (a.interface, a.address) not in have),
         *(SetRoute(route) for route in routes if _form(route) not in present),
         *added,
         *_metrics(config, observed, after),
-        *_announcements(observed, before, after),
+        *answering.closed(config, observed, after),
+        *answering.announcements(config, observed, before, after, flushes),
         *dropped,
         *(DropRoute(route) for route in our_routes if _form(route) not in wanted_forms),
         *(DropAddress(a) for a in our_addresses if (a.interface, a.address) not in want),
         *_endings(config, observed, before, after),
-        *_forgettings(config, observed, after),
+        *flushes,
     )
 
 
@@ -260,19 +264,6 @@ def _settings(config: Config, observed: Observation) -> list[Change]:
     ]
 
 
-def _announcements(observed: Observation, before: State, after: State) -> list[Change]:
-    known = {owner.address: owner.interface for owner in before.owners}
-    result: list[Change] = []
-    for owner in after.owners:
-        link = observed.link(owner.interface)
-        if not link or known.get(owner.address) == owner.interface:
-            continue
-        default_route = observed.default_route(owner.interface, owner.family)
-        gateway = default_route.gateway if default_route else ""
-        result.append(Announce(owner.interface, owner.family, owner.address, link.mac, gateway))
-    return result
-
-
 def _endings(config: Config, observed: Observation, before: State, after: State) -> list[Change]:
     """End what can no longer go on: the address is out of reach, or not ours any more.
 
@@ -299,7 +290,7 @@ def _is_left(observed: Observation, before: State, after: State, owner: AddressO
     return moved and not is_local_to(observed, chosen, owner.family, owner.address)
 
 
-def _forgettings(config: Config, observed: Observation, after: State) -> list[Change]:
+def _flushes(config: Config, observed: Observation, after: State) -> list[FlushNeighbours]:
     """Forget what standbys know of the carrier's LAN, and what waits on lost uplinks."""
     idle = [name for name in config.names() if name not in map(after.active_uplink, FAMILIES)]
     own = [address.address for address in observed.own_addresses(after.active_uplink(4), 4)]

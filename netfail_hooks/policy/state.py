@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from netfail_hooks.names import FAMILIES, is_address, is_interface_name
 from netfail_hooks.policy.facts import MAIN, is_prefix
-from netfail_hooks.values import TYPE_CHECKING, fields, value
+from netfail_hooks.values import TYPE_CHECKING, fields, replace, value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 FORM = "netfail-hooks state 2"
@@ -125,6 +126,14 @@ class State:
     def active_uplink(self, family: int) -> str:
         """Return the uplink that carries a family's traffic, "" for none."""
         return next((one.interface for one in self.active if one.family == family), "")
+
+    def without_answers(self, addresses: Iterable[str]) -> State:
+        """Return it with nobody answering for some addresses: the LAN could not be told."""
+        gone = set(addresses)
+        if not gone:
+            return self
+        owners = (replace(a, interface="") if a.address in gone else a for a in self.owners)
+        return replace(self, owners=tuple(owners))
 
 
 _KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way]] = {

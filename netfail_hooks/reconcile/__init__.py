@@ -17,6 +17,7 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import decide, next_state
+from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.state import State, parse, render
 from netfail_hooks.values import replace
@@ -57,14 +58,14 @@ def run(
         if os.path.exists(paths.uninstalling):  # begun before uninstall took the hooks away
             return recorder.Run(trigger, config, Observation(now=0), State(), State(), (), (), 0)
         try:
-            done = _settle(config, paths.state, (trigger, interface), probes)
+            done, known = _settle(config, paths.state, (trigger, interface), probes)
         except PermissionError as error:
             told = f"the kernel refused: {error.strerror}"
             raise NotPermitted(told, hint="run as root") from None
         except OSError as error:
             raise Problem(f"cannot look at the kernel: {error}") from None
         changed = recorder.is_transition(done)
-        _conclude(paths, done, changed=changed)
+        _conclude(paths, done, known, changed=changed)
     if not config.interval:
         from netfail_hooks.reconcile import again
 
@@ -78,30 +79,36 @@ def run(
 
 def _settle(
     config: Config, state: str, cause: tuple[str, str], probes: tuple[Result, ...]
-) -> recorder.Run:
+) -> tuple[recorder.Run, State]:
+    """Do it; return what was seen and done, and what is to be remembered."""
     trigger, interface = cause
     before = load_state(state)
     with Netlink() as netlink:
         observed = replace(observe(config, netlink), probes=probes)
         after = next_state(config, observed, before)
         changes = decide(config, observed, before, after)
+        known = after
         told: tuple[str, ...] = ()
         took = 0
         if changes:
             from netfail_hooks.reconcile.converge import Plan, converge
 
             plan = Plan(config, observed, after, changes)
-            changes, told, took = converge(plan, interface, netlink)
-    return recorder.Run(trigger, config, observed, before, after, changes, told, took)
+            changes, failed, took = converge(plan, interface, netlink)
+            told = tuple(f"{change}: {error.strerror}" for change, error in failed)
+            known = after.without_answers(
+                change.address for change, _ in failed if isinstance(change, Announce)
+            )
+    return recorder.Run(trigger, config, observed, before, after, changes, told, took), known
 
 
-def _conclude(paths: Paths, done: recorder.Run, *, changed: bool) -> None:
+def _conclude(paths: Paths, done: recorder.Run, known: State, *, changed: bool) -> None:
     """Record, then remember: killed between the two, the next run concludes.
 
     The other way round nobody would ever tell.
     """
     if not changed:
-        _remember(paths, done)
+        _remember(paths, done, known)
         return
     from netfail_hooks.recorder import repeat
 
@@ -111,7 +118,7 @@ def _conclude(paths: Paths, done: recorder.Run, *, changed: bool) -> None:
         if not told:
             _report(paths, done, line)
     finally:
-        remembered = _remember(paths, done, quietly=told)
+        remembered = _remember(paths, done, known, quietly=told)
     # Told, but not remembered until now: killed before it could be, or the disk was full. What
     # is not remembered comes again, and would be counted twice.
     if remembered and (not told or recorder.is_move(done)):
@@ -119,11 +126,11 @@ def _conclude(paths: Paths, done: recorder.Run, *, changed: bool) -> None:
         _notify(paths, line)
 
 
-def _remember(paths: Paths, done: recorder.Run, *, quietly: bool = False) -> bool:
-    if done.after == done.before:
+def _remember(paths: Paths, done: recorder.Run, known: State, *, quietly: bool = False) -> bool:
+    if known == done.before:
         return True
     try:
-        save_state(paths.state, done.after)
+        save_state(paths.state, known)
     except OSError as error:
         if not quietly:
             told = f"cannot remember: {error}; the next run decides anew"

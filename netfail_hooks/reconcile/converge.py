@@ -35,8 +35,8 @@ class Plan:
 
 def converge(
     plan: Plan, interface: str, netlink: Netlink
-) -> tuple[tuple[Change, ...], tuple[str, ...], int]:
-    """Return all changes that were tried, those that failed, told, and how long it took (ms).
+) -> tuple[tuple[Change, ...], tuple[tuple[Change, OSError], ...], int]:
+    """Return all changes that were tried, those that failed with the reason, and the time (ms).
 
     ``interface`` is whose event woke us. Raises OSError.
     """
@@ -58,7 +58,7 @@ def converge(
             if not rest:
                 break
             changes += rest
-    return changes, tuple(f"{change}: {error.strerror}" for change, error in failed), took
+    return changes, tuple(failed), took
 
 
 def _urgent(changes: tuple[Change, ...]) -> tuple[Change, ...]:

@@ -12,7 +12,7 @@ import time
 from netfail_hooks.config import Config
 from netfail_hooks.files import own_directory
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.changes import Change, FlushNeighbours
+from netfail_hooks.policy.changes import Announce, Change, FlushNeighbours
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
 from netfail_hooks.values import value
@@ -59,10 +59,17 @@ class Run:
 def is_transition(run: Run) -> bool:
     """Tell whether a run is worth a line: something was changed, or stands otherwise now.
 
-    Forgetting neighbours isn't: it is done again and again while all is well.
+    Forgetting neighbours isn't, nor is telling the LAN again what it was told: that is done again
+    and again while all is well, where somebody sends by a standby.
     """
-    changed = any(not isinstance(change, FlushNeighbours) for change in run.changes)
-    return changed or is_move(run)
+    return is_move(run) or any(not _is_routine(run, change) for change in run.changes)
+
+
+def _is_routine(run: Run, change: Change) -> bool:
+    if isinstance(change, Announce):
+        told = {answer.address: answer.interface for answer in run.before.owners}
+        return told.get(change.address) == change.interface
+    return isinstance(change, FlushNeighbours)
 
 
 def is_move(run: Run) -> bool:

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.changes import AddAddress, Change, DropAddress, DropRoute, SetRoute
+from netfail_hooks.policy.changes import (
+    AddAddress,
+    Change,
+    DropAddress,
+    DropRoute,
+    SetRoute,
+    SetSysctl,
+)
 from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route, Sysctl
 from netfail_hooks.policy.health import can_ask
-from netfail_hooks.policy.sysctls import wanted
+from netfail_hooks.policy.sysctls import ANSWERS, arp_ignore, wanted
 from netfail_hooks.replay.events import DEAD
 from netfail_hooks.values import replace
 
@@ -44,6 +51,8 @@ class Simulated:
         self._losses = dict.fromkeys(config.names(), 0)
         self._routes: list[Route] = []
         self._addresses: list[Address] = []
+        self._sysctls = {s.key: s.setting for name in config.names() for s in wanted(name)}
+        self._sysctls |= dict.fromkeys(map(arp_ignore, config.names()), ANSWERS)
         self.now = 0
 
     def enter(self, interface: str, state: str) -> None:
@@ -67,7 +76,11 @@ class Simulated:
             addresses=(*(a for name in names for a in self._own(name)), *self._addresses),
             routes=(*(r for name in names for r in self._networkds(name)), *ours),
             ruled=1,
-            sysctls=tuple(Sysctl(s.key, s.setting) for name in names for s in wanted(name)),
+            sysctls=tuple(
+                Sysctl(key, setting)
+                for key, setting in self._sysctls.items()
+                if key.split("/")[2] in names
+            ),
         )
 
     def probes(self) -> tuple[Result, ...]:
@@ -100,6 +113,8 @@ class Simulated:
                 self._drop(route)
             case AddAddress(address):
                 self._addresses.append(address)
+            case SetSysctl(sysctl):
+                self._sysctls[sysctl.key] = sysctl.setting
             case DropAddress(address):
                 self._addresses = [a for a in self._addresses if a != address]
 

@@ -20,6 +20,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy import state as state_file
 from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import boot_id, events
+from netfail_hooks.status import ruled
 from netfail_hooks.status.bond import BondReport, bond_report
 from netfail_hooks.status.report import Sources, report
 from netfail_hooks.status.values import Report
@@ -35,6 +36,7 @@ def collect(paths: Paths) -> Report | BondReport:
         with Netlink() as netlink:
             observed = observe(config, netlink)
             lookups = _ways(config, netlink)
+            elsewhere = ruled.look(config, observed, netlink, lookups)
     except OSError as error:
         raise Problem(f"cannot look at the kernel: {error}") from None
     if config.mode == "bond":
@@ -50,6 +52,7 @@ def collect(paths: Paths) -> Report | BondReport:
             state=_memory(paths, unknown),
             states=states,
             lookups=lookups,
+            ruled=elsewhere,
             failover=_failover(paths, unknown),
             unknown=tuple(unknown),
             clock=time.time(),

@@ -11,6 +11,7 @@ from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.health import can_ask, is_well, unusable_reason
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.recorder.events import Transition
+from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import (
     SCHEMA,
     UNKNOWN,
@@ -39,6 +40,7 @@ class Sources:
     unknown: tuple[str, ...]
     clock: float  # seconds since the epoch
     boot: str = ""  # the kernel's name for this boot
+    ruled: tuple[Ruled, ...] = ()
 
 
 def report(found: Sources) -> Report:
@@ -50,11 +52,15 @@ def report(found: Sources) -> Report:
     return Report(
         schema=SCHEMA,
         time=_iso(found.clock),
-        healthy=bool(found.lookups) and as_chosen and all(uplink.healthy for uplink in uplinks),
+        healthy=bool(found.lookups)
+        and as_chosen
+        and all(uplink.healthy for uplink in uplinks)
+        and not any(one.reason for one in found.ruled),
         as_chosen=as_chosen,
         state=_memory_state(found.state),
         uplinks=uplinks,
         lookups=found.lookups,
+        ruled=found.ruled,
         our_routes=tuple(
             f"{r.destination}{' via ' + r.gateway if r.gateway else ''} dev {r.interface}"
             f" metric {r.metric}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import UNKNOWN, Failover, Family, Report, UplinkReport
 from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, Paint, painter, span
 
@@ -17,6 +18,7 @@ def render(report: Report, *, colour: bool = False) -> str:
     marks = max(len(_mark(uplink.healthy)) for uplink in report.uplinks)
     lines = [line for one in report.uplinks for line in _uplink(one, (names, marks), paint)]
     lines += ["", *_ways(report, paint)]
+    lines += labelled("rules", [_ruled(one, paint) for one in report.ruled])
     lines += labelled(
         "ours",
         [f"route {one}" for one in report.our_routes]
@@ -119,6 +121,12 @@ def _ways(report: Report, paint: Paint) -> list[str]:
             for way in report.lookups
         ],
     )
+
+
+def _ruled(one: Ruled, paint: Paint) -> str:
+    by = f"by {one.interface}" if one.interface else "nowhere"
+    told = f"from {one.address} {by}, as policy rules say"
+    return paint(f"{told}: {one.reason} ('ip rule')", BAD) if one.reason else told
 
 
 def labelled(label: str, texts: list[str]) -> list[str]:

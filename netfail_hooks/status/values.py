@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netfail_hooks.kernel.lookup import RouteLookup
+from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import value
 
 SCHEMA = 2
@@ -79,6 +80,8 @@ class Failover:
 class Report:
     """All of it. ``lookups`` is the kernel's answer for a real destination, by family.
 
+    ``ruled`` are the uplinks' addresses that policy rules send another way.
+
     ``as_chosen``: it sends by no other uplink than the last run chose.
     """
 
@@ -89,6 +92,7 @@ class Report:
     state: str
     uplinks: tuple[UplinkReport, ...]
     lookups: tuple[RouteLookup, ...]
+    ruled: tuple[Ruled, ...]
     our_routes: tuple[str, ...]
     our_addresses: tuple[str, ...]
     last_failover: Failover | None

@@ -21,7 +21,8 @@ ip -o address | sed 's/^[0-9]*: //; s/valid_lft.*//' | sort
 """
 SETTINGS = """
 grep -r . /proc/sys/net/ipv[46]/conf/*/ignore_routes_with_linkdown \
-    /proc/sys/net/ipv4/conf/*/arp_filter /proc/sys/net/ipv4/conf/*/rp_filter
+    /proc/sys/net/ipv4/conf/*/arp_filter /proc/sys/net/ipv4/conf/*/arp_ignore \
+    /proc/sys/net/ipv4/conf/*/rp_filter
 """
 
 # A fault comes this long after the traffic has begun: a neighbour that has just learnt where an
@@ -29,13 +30,14 @@ grep -r . /proc/sys/net/ipv[46]/conf/*/ignore_routes_with_linkdown \
 SETTLED = 1.6
 
 
-def install(
+def install(  # noqa: PLR0913 - a config has many sides
     lab: Lab,
     *arguments: str,
     hold_down: int = 1,
     interval: int = 5,
     targets: str = "",
     more: str = "",
+    hold_down_max: int = 0,
 ) -> None:
     """Install for the lab's uplinks in their order, with a short hold-down (seconds).
 
@@ -44,7 +46,8 @@ def install(
     first, *others = lab.ports
     asked = f"targets = {targets}\n" if targets else ""
     uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n{asked}' for name in lab.ports)
-    settings = f"[hold_down]\nseconds = {hold_down}\n[check]\ninterval = {interval}\n{more}"
+    most = f"max = {hold_down_max}\n" if hold_down_max else ""
+    settings = f"[hold_down]\nseconds = {hold_down}\n{most}[check]\ninterval = {interval}\n{more}"
     lab.write("/etc/netfail-hooks/config.toml", settings + uplinks)
     ranks = ["--primary", first, *(word for name in others for word in ("--backup", name))]
     done = lab.netfail("install", *ranks, "--yes", *arguments)

@@ -90,11 +90,11 @@ def test_the_hardened_service_may_do_all_that_a_check_does(booted: Booted) -> No
     )
     _run(booted, "install", *PAIR)
     booted.systemctl("stop", TIMER)
-    for key in ("ipv4/conf/eth0/arp_filter", "ipv6/conf/eth0/ignore_routes_with_linkdown"):
+    for key in ("ipv4/conf/eth0/rp_filter", "ipv6/conf/eth0/ignore_routes_with_linkdown"):
         booted.run("sh", "-c", f"echo 0 >/proc/sys/net/{key}")
     booted.link_down("eth0")
     booted.systemctl("start", SERVICE)
-    assert booted.run("cat", "/proc/sys/net/ipv4/conf/eth0/arp_filter").stdout == "1\n"
+    assert booted.run("cat", "/proc/sys/net/ipv4/conf/eth0/rp_filter").stdout == "2\n"
     assert used(booted) == "wlan0"
     shown = booted.run("cat", textfile).stdout
     assert 'netfail_uplink_up{interface="eth0",family="ipv4"} 0\n' in shown

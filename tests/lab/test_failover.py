@@ -10,6 +10,7 @@ import pytest
 
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.traffic_result import Result
+from tests.lab.asker import Asker
 from tests.lab.suite import SETTLED, events, install, measure, used, wait_rounds, wait_used
 
 DATAGRAMS, MOST_LOST = 2000, 2  # as README promises
@@ -17,8 +18,11 @@ Fault = Callable[[Lab, str], None]
 
 
 def _out_and_in(lab: Lab, uplink: str, out: Fault, back: Fault) -> tuple[Result, Result]:
-    """Break an uplink and mend it, 2000 datagrams in all; return what each half measured."""
-    with lab.timer(0.5), lab.watch() as watch, lab.traffic() as traffic:
+    """Break an uplink and mend it, 2000 datagrams in all; return what each half measured.
+
+    Meanwhile a host of the LAN asks for the machine's addresses.
+    """
+    with lab.timer(0.5), lab.watch() as watch, Asker(lab) as asked, lab.traffic() as traffic:
         measure(SETTLED)
         out(lab, uplink)
         measure(3)
@@ -27,6 +31,8 @@ def _out_and_in(lab: Lab, uplink: str, out: Fault, back: Fault) -> tuple[Result,
         wait_used(lab, "eth0")
         measure(max(0.0, traffic.window[0] + 10.2 - time.monotonic()))
     assert watch.gaps(4) == []
+    assert asked.twice() == [], "one owner"
+    assert asked.deaf() <= 1, "always found"
     first = traffic.result(between=(traffic.window[0], mended))
     return first, traffic.result(between=(mended, traffic.window[1]))
 

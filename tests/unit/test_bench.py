@@ -179,6 +179,20 @@ def test_the_tables_tell_everything() -> None:
         assert part in table.markdown(RESULTS, TITLES)
 
 
+def test_answers_have_a_column_where_they_were_counted() -> None:
+    assert "no answer" not in table.text(RESULTS, TITLES).lower()
+    first, *rest = RESULTS.samples
+    counted = replace(RESULTS, samples=(replace(first, unanswered=123), *rest))
+    for made in (table.text(counted, TITLES), table.markdown(counted, TITLES)):
+        assert "no answer" in made
+        assert "123" in made
+        assert "not measured" in made, "of the others"
+    blocks = [one.splitlines() for one in table.markdown(counted, TITLES).split("\n\n")]
+    assert all(len({line.count("|") for line in one}) == 1 for one in blocks if one[0][:1] == "|")
+    assert median([replace(first, unanswered=one) for one in (3, 1, 2)]).unanswered == 2
+    assert load(dump(counted)) == counted
+
+
 def test_a_row_of_a_markdown_table_has_as_many_cells_as_its_head() -> None:
     for made in (table.markdown(RESULTS, TITLES), table.summary(RESULTS, TITLES)):
         blocks = [block.splitlines() for block in made.split("\n\n") if block.startswith("|")]

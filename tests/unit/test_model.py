@@ -15,8 +15,9 @@ from netfail_hooks import recorder
 from netfail_hooks.install import diversion
 from netfail_hooks.policy import choose
 from netfail_hooks.policy import routes as decisions
-from netfail_hooks.policy.changes import AddRule, SetRoute
+from netfail_hooks.policy.changes import AddRule, Announce, SetRoute, SetSysctl
 from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.sysctls import SILENT
 from netfail_hooks.policy.ways import OWN_TABLES
 from netfail_hooks.replay.decisions import again
 from netfail_hooks.values import replace
@@ -131,6 +132,29 @@ def _greedy(config: object, observed: object, before: object, after: object) -> 
     return (*_decide(config, observed, before, after), *wrong)  # type: ignore[arg-type]
 
 
+def _hushed(config: object, observed: object, before: object, after: object) -> object:
+    """Tell a LAN nothing that it was told before, whoever spoke since."""
+    told = {(one.address, one.interface) for one in before.owners}  # type: ignore[attr-defined]
+    return [
+        one
+        for one in _decide(config, observed, before, after)  # type: ignore[arg-type]
+        if not isinstance(one, Announce) or (one.address, one.interface) not in told
+    ]
+
+
+def _deaf(*args: object) -> object:
+    """Silence one before another answers."""
+    return sorted(_decide(*args), key=lambda one: not _is_silence(one))  # type: ignore[arg-type]
+
+
+def _loud(*args: object) -> object:
+    return [one for one in _decide(*args) if not _is_silence(one)]  # type: ignore[arg-type]
+
+
+def _is_silence(change: object) -> bool:
+    return isinstance(change, SetSysctl) and change.sysctl.setting == SILENT
+
+
 def _late(*args: object) -> diversion.Diversion:
     """Lead the traffic around an uplink by routes that come after its own."""
     led = _plan(*args)  # type: ignore[arg-type]
@@ -142,12 +166,15 @@ def _late(*args: object) -> diversion.Diversion:
     ("name", "wrong", "broken"),
     [
         ("next_state", _trusting, "I"),
-        ("decide", _backwards, "I1"),
+        ("decide", _backwards, "I"),
         ("decide", _lazy, "I"),
         ("decide", _narrow, "I2"),
         ("decide", _settled, "I2"),
         ("think", _covetous, "I11"),
         ("decide", _greedy, "I6"),
+        ("decide", _hushed, "I9"),
+        ("decide", _deaf, "I9"),
+        ("decide", _loud, "I"),
         ("route_plan", _late, "I1"),
     ],
 )

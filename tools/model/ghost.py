@@ -91,6 +91,10 @@ class Ghost:
         elif result is not None:
             one.proofs += 1
 
+    def is_bad(self, name: str, family: int) -> bool:
+        """Tell whether the last saved run saw that an uplink does not serve a family."""
+        return (name, family) not in self.of or self.of[name, family].bad
+
     def may(self, name: str, family: int) -> bool:
         """Tell whether an uplink may be taken for healthy."""
         excused = self.of.get((name, family), Seen()).excused

@@ -33,7 +33,7 @@ from netfail_hooks.policy.facts import (
     Sysctl,
     Taken,
 )
-from netfail_hooks.policy.sysctls import wanted
+from netfail_hooks.policy.sysctls import ANSWERS, arp_ignore, wanted
 from netfail_hooks.values import replace
 
 
@@ -57,6 +57,7 @@ class Kernel:
         self.routes: list[Route] = []  # of all tables; of other people's too
         self.rules: list[Rule] = []  # but the kernel's own
         self.sysctls = {s.key: s.setting for name in names for s in wanted(name)}
+        self.sysctls |= dict.fromkeys(map(arp_ignore, names), ANSWERS)
         self.resolved: set[str] = set()
         self.waiting: set[str] = set()
 
@@ -71,6 +72,7 @@ class Kernel:
         """Put the cable in or pull it; routes stay, marked ``linkdown``."""
         self._count(name, self.cables[name] and not cable)
         self.cables[name] = cable
+        self._flush(name)
 
     def switch(self, name: str, *, up: bool) -> None:
         """Set a link up or down: down, it loses its routes and its IPv6 addresses."""
@@ -79,6 +81,7 @@ class Kernel:
             return
         self._count(name, not up)
         nic.up = up
+        self._flush(name)
         if not up:
             self.routes = [one for one in self.routes if one.interface != name]
             for address, _ in list(self.addresses):
@@ -88,6 +91,7 @@ class Kernel:
     def remove(self, name: str) -> None:
         """Take an interface out of the machine."""
         if self.nics.pop(name, None):
+            self._flush(name)
             self.routes = [one for one in self.routes if one.interface != name]
             for address, _ in list(self.addresses):
                 if address.interface == name:
@@ -97,12 +101,19 @@ class Kernel:
         """Put an interface into the machine again: another number, no memory of losses."""
         if name not in self.nics:
             self.nics[name] = Nic(max((n.index for n in self.nics.values()), default=1) + 1)
+            self.sysctls[arp_ignore(name)] = ANSWERS
 
     def expire(self, now: int) -> None:
         """Let addresses go whose lifetime is over."""
         for address, end in list(self.addresses):
             if end and end <= now:
                 self.drop_address(address)
+
+    def _flush(self, name: str) -> None:
+        """Forget the neighbours of an interface without carrier (neigh_carrier_down())."""
+        if not self.has_carrier(name):
+            self.resolved.discard(name)
+            self.waiting.discard(name)
 
     def _count(self, name: str, lost: bool) -> None:  # noqa: FBT001 - one question
         if lost and self.has_carrier(name):

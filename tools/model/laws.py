@@ -14,6 +14,7 @@ from netfail_hooks.policy.changes import (
     DropRule,
     SetMetric,
     SetRoute,
+    SetSysctl,
 )
 from netfail_hooks.policy.facts import PROTOCOL, Observation
 from netfail_hooks.policy.state import parse, render
@@ -177,6 +178,32 @@ def foreign_first(one: Machine, family: int) -> None:
         for own in beside:
             if own.ours and own.metric <= route.metric < min([first, *theirs]):
                 raise BrokenError(f"I11: {own} comes before {route}")
+
+
+def is_found(one: Machine) -> None:
+    """Raise BrokenError where whoever asks a LAN for an address of ours, or did, misses us (I9)."""
+    lan, state = one.lan, one.state
+    homes = {kept.address: lan.of[kept.interface] for kept in state.known_addresses}
+    for answer in state.owners:
+        who, family, address = answer.interface, answer.family, answer.address
+        if not who or homes.get(address) != lan.of[who] or not lan.hears(who, family):
+            continue
+        if not state.active_uplink(family):
+            continue  # nobody has a way out: who answered last may not even have an address
+        found = lan.answerers(lan.of[who], family, address)
+        if lan.is_local(address) and (who not in found or (family == 4 and found != [who])):
+            raise BrokenError(f"I9: {address} is answered for by {found}, not by {who} alone")
+        believed = lan.beliefs.get((lan.of[who], address), who)
+        lost = one.ghost.is_bad(believed, family) and not lan.hears(believed, family)
+        unknown = one.ghost.is_bad(who, family)  # it works again, and nobody knows
+        if lost and not unknown and (lan.of[who], address) not in lan.doubts:
+            raise BrokenError(f"I9: the LAN believes {address} at {believed}, which is lost: {who}")
+
+
+def still_found(one: Machine, before: set[tuple[int, str]], change: Change) -> None:
+    """Raise BrokenError where one falls silent before another answers."""
+    if isinstance(change, SetSysctl) and (lost := before - one.lan.found()):
+        raise BrokenError(f"I9: nobody answers for {lost} after: {change}")
 
 
 def ended(one: Machine, observed: Observation) -> None:

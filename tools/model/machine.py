@@ -16,6 +16,7 @@ from netfail_hooks.policy.state import State
 from netfail_hooks.values import replace
 from tools.model.ghost import BrokenError, Ghost
 from tools.model.kernel import Kernel
+from tools.model.lan import Lan
 from tools.model.networkd import KINDS, Net, Networkd
 
 NAMES = ("eth0", "wlan0", "usb0", "wwan0", "eth1", "wlan1")
@@ -105,6 +106,8 @@ class Machine:
             for net in self.networkd.nets
             if net.kind and net.more & 8
         ]
+        lans = {name: one[2] for name, one in zip(self.config.names(), setup.uplinks, strict=True)}
+        self.lan = Lan(self.kernel, lans, self.sick)
         for name in self.config.names():
             self.networkd.configure(name, self.now)
 
@@ -201,13 +204,19 @@ class Machine:
         self.kernel.resolved = {n for at, n in enumerate(self.config.names()) if a >> at & 1}
         self.kernel.waiting = {n for at, n in enumerate(self.config.names()) if b >> at & 1}
 
+    def _speak(self, a: int, b: int) -> None:
+        self.lan.speak(self._name(a), b)
+
+    def _ask(self, a: int, _: int) -> None:
+        self.lan.ask(a)
+
     def _meddle(self, a: int, b: int) -> None:
         """Somebody changes a setting, flushes our routes, or has a way, an address of their own."""
         if b % 5 == 4:
             self._add_foreign(a, b // 5)
         elif b % 3 == 0:
             key = sorted(self.kernel.sysctls)[a % len(self.kernel.sysctls)]
-            self.kernel.sysctls[key] = "0"
+            self.kernel.sysctls[key] = ("0", "1", "8")[b // 3 % 3]
         elif b % 3 == 1:
             self.kernel.routes = [one for one in self.kernel.routes if not one.ours]
         else:
@@ -247,7 +256,7 @@ class Machine:
             self._catch_up()
         self.networkd.expire(self.now)
 
-    def _ask(self, a: int, b: int) -> None:
+    def _retarget(self, a: int, b: int) -> None:
         """Somebody changes what rounds of probes ask of an uplink; a hook reads that at once."""
         uplinks = list(self.config.uplinks)
         at = a % len(uplinks)

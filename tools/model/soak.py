@@ -66,8 +66,9 @@ class Soak(Trial):
         self._entries = 0
         self.observed: Counter[str] = Counter()
         self._ways: dict[int, str] = {}
-        self._fresh = self._tables()
         os.makedirs(self._log, mode=0o755)
+        self.run("check", self.results())  # who answers is settled from then on
+        self._fresh = self._tables()
 
     def keep(self, run: Run) -> None:
         """Save, load and record as reconcile/ does; no change of ways goes unrecorded."""

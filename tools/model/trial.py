@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from netfail_hooks.hook import concerns
 from netfail_hooks.install.diversion import route_plan
@@ -12,6 +12,7 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy import decide, next_state
 from netfail_hooks.policy.changes import (
     AddAddress,
+    Announce,
     Change,
     DropAddress,
     DropRoute,
@@ -19,8 +20,9 @@ from netfail_hooks.policy.changes import (
     SetMetric,
     SetRoute,
 )
-from netfail_hooks.policy.facts import Observation, Result
+from netfail_hooks.policy.facts import Address, Observation, Result
 from netfail_hooks.policy.state import State
+from netfail_hooks.policy.sysctls import ANSWERS, SILENT, arp_ignore
 from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
 from tools.model import laws
@@ -46,6 +48,9 @@ class Fate:
     race: tuple[int, Callable[[], None]] | None = None
     ways: dict[int, set[str]] | None = None
     made: int = 0
+    found: set[tuple[int, str]] = field(default_factory=set)  # who asks gets an answer
+    after: State = field(default_factory=State)  # what the run thinks
+    untold: list[str] = field(default_factory=list)
 
     def meets(self, change: Change) -> None:
         """Let it happen, just before a change. Raises KilledError or OSError."""
@@ -147,11 +152,18 @@ class Trial(Machine):
         """Let an uplink be set up anew, as install does: traffic takes the detour meanwhile."""
         name = self._name(a)
         led = route_plan(self.config, self.kernel.look(self.now), self.state, name)
+        quiet = [
+            one
+            for one in {arp_ignore(route.interface) for route in led.routes}
+            if self.kernel.sysctls[one] == SILENT
+        ]
+        self.kernel.sysctls.update(dict.fromkeys(quiet, ANSWERS))
         ways = {one.family: one.interface for one in led.routes if one.destination == "default"}
         for address in led.addresses:
             self.kernel.add_address(address)
         for route in led.routes:
             self.kernel.lead(route)
+        self._announce(led.announced)
         for act in (self.networkd.reconfigure, lambda one: self.networkd.configure(one, self.now)):
             act(name)
             for family, way in ways.items():
@@ -159,8 +171,15 @@ class Trial(Machine):
                     raise BrokenError(f"I1: IPv{family} leaves the detour by {way}")
         for route in led.routes:
             self.kernel.drop_route(route)
+        self._announce(replace(a, interface=name) for a in led.announced if a.address in led.back)
+        self.kernel.sysctls.update(dict.fromkeys(quiet, SILENT))
         for address in led.addresses:
             self.kernel.drop_address(address)
+
+    def _announce(self, addresses: Iterable[Address]) -> None:
+        for one in addresses:
+            if self.kernel.has_carrier(one.interface):
+                self.lan.told(one.interface, one.family, one.address)
 
     def run(  # noqa: PLR0913 - a fate has many sides
         self,
@@ -190,12 +209,14 @@ class Trial(Machine):
                 for family in FAMILIES
                 if after.active_uplink(family)
             }
+        fate.after = after
+        fate.found = self.lan.found() if clean and after.active_uplink(4) else set()
         try:
             self._make(changes, after, fate)
         except KilledError:
             save = False
         if save:
-            self.keep(run)
+            self.keep(replace(run, after=after.without_answers(fate.untold)))
             self.ghost.note(observed)
             laws.bounded(self, written=self.looks % 50 == 0)
         if save and clean:
@@ -206,6 +227,7 @@ class Trial(Machine):
                 laws.routes_follow(self, family)
                 laws.sources_stay(self, family)
                 laws.foreign_first(self, family)
+            laws.is_found(self)
         else:
             self.ghost.lose_track()
 
@@ -238,13 +260,20 @@ class Trial(Machine):
             fate.meets(change)
             self._find(_by_number(change), indexes)
             self.kernel.make(change, self.now)
+            if isinstance(change, Announce):
+                uplink_state = fate.after.uplink_state(change.interface, change.family)
+                bad = uplink_state is None or uplink_state.state not in ("up", "recovering")
+                self.lan.told(change.interface, change.family, change.address, known_bad=bad)
         except OSError as error:
+            if isinstance(change, Announce):
+                fate.untold.append(change.address)
             if error.errno not in (
                 errno.ESRCH,
                 errno.ENODEV,
                 errno.EEXIST,
             ):  # as kernel/apply.py has it
                 failed = f"{change}: {error.strerror}"
+        laws.still_found(self, fate.found, change)
         for family, right in (fate.ways or {}).items():
             way = self.kernel.way(family)
             if way not in right:

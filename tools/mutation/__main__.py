@@ -45,13 +45,16 @@ class Target:
 # minute a mutant. Not judged yet: replay.simulated, install.network_files, install.manifest.
 TARGETS = {
     "policy.health": Target(("policy/test_health", "policy/test_choose"), model=True),
-    "policy.choose": Target(("policy/test_choose", "policy/test_answers"), model=True),
+    "policy.choose": Target(
+        ("policy/test_choose", "policy/test_answers", "policy/test_answering"), model=True
+    ),
     "policy.routes": Target(
         ("policy/test_routes", "policy/test_choose", "policy/test_ways"), model=True
     ),
     "policy.places": Target(("policy/test_places",), model=True),
     "policy.ways": Target(("policy/test_ways",), model=True),
     "policy.sources": Target(("policy/test_ways",), model=True),
+    "policy.answering": Target(("policy/test_answering",), model=True),
     "install.diversion": Target(
         ("install/test_diversion",),
         only=("Diversion", "route_plan", "_other", "_is_useful", "_ahead"),

@@ -146,6 +146,11 @@ _BROKEN = (
         after=("metric-too-low",),
     ),
     Rule(
+        "rules-elsewhere",
+        "rules are asked before the routes that failover moves: what has that address is lost",
+        routes.ruled_elsewhere,
+    ),
+    Rule(
         "no-gateway",
         "traffic can't go out by it when the others are lost",
         routes.no_gateway,
@@ -218,6 +223,12 @@ _WEAK = (
         "arp-ignore",
         "the LAN asks for an uplink's address by another one, and gets no answer",
         uplinks.arp_ignored,
+    ),
+    Rule(
+        "masquerade",
+        "the kernel drops what it masquerades when that leaves by another NIC, so connections of "
+        "containers and guests die with each move; translated to the shared address they live",
+        routes.masquerade,
     ),
     Rule("interface-gone", "there is one uplink less to fall back on", uplinks.interface_gone),
     Rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from ipaddress import ip_interface
 from itertools import combinations
 
 from netfail_hooks.doctor.facts import BondSeen, Facts, NetworkFile, Symptom
@@ -37,6 +38,45 @@ def metric_equal(facts: Facts) -> Iterator[Symptom]:
             )
             fix = _fix(facts, odd) if facts.config else (AGAIN,)
             yield Symptom(what, fix, about=(_key(route), _key(other)))
+
+
+def ruled_elsewhere(facts: Facts) -> Iterator[Symptom]:
+    """Find an address of ours that policy rules send out by a lost uplink, or nowhere."""
+    for one in facts.kernel.ruled if facts.mode == "routes" else ():
+        way = (
+            facts.kernel.observed.in_use(6 if ":" in one.address else 4)
+            if facts.kernel.observed
+            else None
+        )
+        if not one.reason or not way:
+            continue
+        by = f"by {one.interface}" if one.interface else "nowhere"
+        via = f" via {way.gateway}" if way.gateway else ""
+        move = f"ip route replace default{via} dev {way.interface} table TABLE"
+        yield Symptom(
+            f"policy rules send what comes from {one.address} {by}: {one.reason}",
+            (f"ip rule  # which TABLE is it? then: {move}",),
+        )
+
+
+def masquerade(facts: Facts) -> Iterator[Symptom]:
+    """Find packets masqueraded that could have the address that uplinks on one LAN share."""
+    observed = facts.kernel.observed
+    if not (facts.services.masquerades and observed and facts.mode == "routes"):
+        return
+    shared = {one.address for one in observed.addresses if one.shared}
+    for name in facts.uplinks:
+        own = next((a for a in observed.own_addresses(name, 4) if a.address in shared), None)
+        if own is None:
+            continue
+        if own.address not in facts.services.translated_to:
+            lan = ip_interface(f"{own.address}/{own.length}").network
+            rule = f"POSTROUTING -o $nic ! -s {lan} -j SNAT --to-source {own.address}"
+            each = f"for nic in {' '.join(facts.uplinks)}; do iptables -t nat -I {rule}; done"
+            yield Symptom(
+                "what containers or guests send is masqueraded", (f"{each}  # at each boot",)
+            )
+        return
 
 
 def metric_wrong(facts: Facts) -> Iterator[Symptom]:

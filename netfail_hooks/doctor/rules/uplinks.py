@@ -10,6 +10,7 @@ from itertools import pairwise
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, NetworkFile, Symptom
 from netfail_hooks.doctor.rules.shared import AGAIN, CONFIG, is_arch, listed, may_write
 from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.sysctls import wanted
 
 _STOP = {
@@ -124,8 +125,20 @@ def arp_ignored(facts: Facts) -> Iterator[Symptom]:
     if facts.mode != "routes" or not (facts.config and facts.config.follow_addresses):
         return
     for key, setting in dict.fromkeys(facts.kernel.arp_ignore):
-        if setting in _ANSWERS_LITTLE:
-            yield Symptom(f"net.{key.replace('/', '.')} is {setting}", (f"sysctl -w net/{key}=1",))
+        name = key.split("/")[2]
+        if setting in _ANSWERS_LITTLE and (name == "all" or not _is_spoken_for(facts, name)):
+            fix = f"sysctl -w net/{key}=1" if name == "all" else "netfail-hooks check"
+            yield Symptom(f"net.{key.replace('/', '.')} is {setting}", (fix,), safe=name != "all")
+
+
+def _is_spoken_for(facts: Facts, name: str) -> bool:
+    """Tell whether another uplink, which has the traffic, answers for what this one has."""
+    observed = facts.kernel.observed
+    route = observed.in_use(4) if observed else None
+    if not observed or not route or route.interface == name:
+        return False
+    own = observed.own_addresses(name, 4)
+    return all(is_local_to(observed, route.interface, 4, address.address) for address in own)
 
 
 def one_name_server(facts: Facts) -> Iterator[Symptom]:

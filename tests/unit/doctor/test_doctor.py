@@ -487,6 +487,18 @@ def test_name_servers_as_resolvectl_prints_them() -> None:
     assert doctor_machine.parse_name_servers("") == ()
 
 
+def test_address_translation_as_nft_lists_it() -> None:
+    rules = """table ip nat {
+    chain POSTROUTING { type nat hook postrouting priority srcnat; policy accept;
+        ip saddr 172.17.0.0/16 oifname != "docker0" counter packets 0 bytes 0 %s
+        oifname "eth0" ip saddr != 192.168.1.0/24 counter packets 0 bytes 0 %s
+    }\n}\n"""
+    parse = doctor_machine.parse_address_translation
+    assert parse("") == (False, ())
+    assert parse(rules % ("masquerade", "snat to 192.168.1.252")) == (True, ("192.168.1.252",))
+    assert parse(rules % ('xt target "MASQUERADE"', "accept")) == (True, ())
+
+
 def test_systemds_version(monkeypatch: pytest.MonkeyPatch) -> None:
     assert networkctl.version() > 200
     for said, number in (["systemd 257~rc1 (257~rc1-2)"], 257), ([], 0), (["odd"], 0):

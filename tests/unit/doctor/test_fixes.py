@@ -238,8 +238,8 @@ _UPLINKS: list[Case] = [
         ("networkctl status wlan0", "networkctl reconfigure wlan0"),
     ),
     (
-        {"observed": replace(_SEEN, sysctls=(Sysctl("ipv4/conf/wlan0/arp_filter", "0"),))},
-        "net.ipv4.conf.wlan0.arp_filter is 0, not 1",
+        {"observed": replace(_SEEN, sysctls=(Sysctl("ipv4/conf/wlan0/arp_filter", "1"),))},
+        "net.ipv4.conf.wlan0.arp_filter is 1, not 0",
         (_CHECK,),
     ),
     (

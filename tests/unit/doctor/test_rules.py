@@ -26,6 +26,7 @@ from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER, WANTED
 from netfail_hooks.policy.facts import Route, Sysctl
+from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import fields, replace
 from tests.support import ROOT
 from tests.support.world import World, config_of
@@ -38,6 +39,7 @@ _UNITS = {name: Unit(name) for name in (NETWORKD, DISPATCHER, TIMER)} | {
     WAIT_ONLINE: Unit(WAIT_ONLINE, command="/lib/wait-online --any --interface=eth0"),
 }
 _SEEN = World(_CONFIG, families=(4,)).look()
+_SHARED = World(_CONFIG, families=(4,), shares=True).look()
 _BOND = BondSeen("bond0", slaves=("eth0", "wlan0"))
 _OURS = "/etc/systemd/network/10-netfail-eth0.network"
 _SYSCTL_FILE = "/etc/sysctl.d/60-netfail-hooks.conf"
@@ -265,7 +267,20 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         "at boot",
     ),
     ("arp-ignore", False, {"arp_ignore": (("ipv4/conf/all/arp_ignore", 2),)}, "arp_ignore is 2"),
-    ("arp-ignore", False, {"arp_ignore": (("ipv4/conf/eth0/arp_ignore", 8),)}, "arp_ignore is 8"),
+    ("arp-ignore", True, {"arp_ignore": (("ipv4/conf/eth0/arp_ignore", 8),)}, "arp_ignore is 8"),
+    (
+        "rules-elsewhere",
+        False,
+        {"ruled": (Ruled("192.168.1.51", "1.1.1.1", "wlan0", "192.168.1.1", "no carrier"),)},
+        "by wlan0",
+    ),
+    (
+        "rules-elsewhere",
+        False,
+        {"ruled": (Ruled("192.168.1.50", "1.1.1.1", "", "", "no way out"),)},
+        "nowhere",
+    ),
+    ("masquerade", False, {"masquerades": True, "observed": _SHARED}, "masqueraded"),
     ("interface-gone", False, {"observed": replace(_SEEN, links=_SEEN.links[:1])}, "no wlan0"),
     ("wait-online", False, {"units": _unit(WAIT_ONLINE, command="/lib/wait-online")}, "every"),
     (
@@ -680,3 +695,28 @@ def test_every_rule_has_a_case_and_a_row_in_the_manual_of_troubles() -> None:
     assert tried == set(codes)
     text = ROOT.joinpath("docs/troubleshooting.md").read_text("utf-8")
     assert set(re.findall(r"^\|[^|]*\| `([a-z-]+)` \|", text, re.MULTILINE)) == set(codes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"observed": _SEEN},
+        {"translated_to": ("192.168.1.50",)},
+        {"masquerades": False},
+        {"config": _BONDED},
+    ],
+    ids=["nothing shared", "translated already", "not masqueraded", "a bond"],
+)
+def test_masquerading_is_told_where_a_shared_address_would_serve(
+    changes: dict[str, object],
+) -> None:
+    facts = but(HEALTHY, **{"masquerades": True, "observed": _SHARED, **changes})
+    assert "masquerade" not in {one.code for one in diagnose(facts)}
+
+
+def test_the_line_that_mends_masquerading() -> None:
+    (found,) = diagnose(but(HEALTHY, masquerades=True, observed=_SHARED))
+    assert found.fix[0].startswith(
+        "for nic in eth0 wlan0; do iptables -t nat -I POSTROUTING -o $nic ! -s 192.168.1.0/24 "
+        "-j SNAT --to-source 192.168.1.50; done"
+    )

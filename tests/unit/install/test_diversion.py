@@ -76,6 +76,7 @@ def test_two_detours_joined_are_all_that_is_in_one_of_them() -> None:
     assert both.routes == (*one.routes, *other.routes)
     assert both.addresses == (*one.addresses, *other.addresses)
     assert both.announced == (*one.announced, *other.announced)
+    assert both.back == one.back == ("10.0.0.2",)
     assert both.joined(one) == both.joined(Diversion()) == Diversion().joined(both) == both
 
 
@@ -127,7 +128,9 @@ def test_what_a_killed_detour_left_goes_with_the_next_and_a_lost_uplinks_address
         ("recovering", ()),
     ):
         state = State(uplinks=(UplinkState("a", 4, condition, 0),))
-        assert route_plan(CONFIG, observed, state, "a").addresses == added
+        found = route_plan(CONFIG, observed, state, "a")
+        assert found.addresses == added
+        assert found.back == tuple(one.address for one in added), "a lost one is not back yet"
     assert route_plan(CONFIG, observed, State(), "a").addresses == (left,)
 
 

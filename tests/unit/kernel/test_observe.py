@@ -107,7 +107,7 @@ def test_of_a_bond_the_bond_and_its_slaves_are_looked_at(monkeypatch: pytest.Mon
 def test_settings_that_the_kernel_has_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observe, "read_sysctl", lambda key: "1" if "/eth0/" in key else None)
     found = Kernel().observed().sysctls
-    assert len(found) == 4
+    assert len(found) == 5
     assert {one.setting for one in found} == {"1"}
 
 
@@ -239,8 +239,11 @@ FAILED, NOARP, PERMANENT = 0x20, 0x40, 0x80
 @pytest.mark.parametrize(
     ("state", "address", "resolved", "waiting"),
     [
-        *((state, "192.168.1.1", True, False) for state in (REACHABLE, STALE, DELAY, PROBE)),
-        *((state, "192.168.1.1", False, False) for state in (FAILED, NOARP, PERMANENT, 0)),
+        *(
+            (state, "192.168.1.1", True, False)
+            for state in (REACHABLE, STALE, DELAY, PROBE, FAILED)
+        ),
+        *((state, "192.168.1.1", False, False) for state in (NOARP, PERMANENT, 0)),
         (INCOMPLETE, "192.168.1.1", False, True),
         (REACHABLE, "fd00::1", False, False),
         (INCOMPLETE, "fd00::1", False, True),
@@ -257,8 +260,13 @@ def test_neighbours_that_are_in_the_way(
 
 
 def test_an_uplinks_ipv4_neighbours_are_forgotten_and_what_waits() -> None:
-    gone = [(REACHABLE, "192.168.1.1"), (INCOMPLETE, "192.168.1.2"), (INCOMPLETE, "fd00::1")]
-    kept = [(REACHABLE, "fd00::2"), (PERMANENT, "192.168.1.3"), (FAILED, "192.168.1.4")]
+    gone = [
+        (REACHABLE, "192.168.1.1"),
+        (INCOMPLETE, "192.168.1.2"),
+        (INCOMPLETE, "fd00::1"),
+        (FAILED, "192.168.1.4"),
+    ]
+    kept = [(REACHABLE, "fd00::2"), (PERMANENT, "192.168.1.3"), (FAILED, "fd00::3")]
     kernel = Kernel(
         neighbours=[
             *(_neighbour(ETH, *one) for one in (*gone, *kept)),

@@ -72,6 +72,16 @@ def test_what_was_sent_in_other_spans_does_not_count() -> None:
     assert flow("out", tally, [(0.0, 1.0), (1.0, 10.0)]) == Flow("out", 1000, 200, 501.0)
 
 
+def test_an_answer_counts_like_an_arrival() -> None:
+    there, back = _tally(100, range(50, 51)), _tally(100, range(50, 55))
+    tally = {**there, "answered": back["got"]}
+    assert flow("out", tally, _ALL).lost == 1
+    assert flow("out", tally, _ALL, "answered").lost == 5
+    found = Result((), (), (Flow("out", 10, 1, 5.0), Flow("in", 10, 4, 9.0)))
+    assert (found.unanswered(), found.unanswered("out"), found.trip("in").lost) == (4, 1, 4)
+    assert str(found).splitlines()[0] == "out and back: 1 of 10 lost, outage 5 ms"
+
+
 def test_figures_have_a_tenth_of_a_millisecond() -> None:
     tally = {"sent": [1.0], "got": [(0, 1.00126)]}
     assert flow("out", tally, _ALL).outage_ms == 1.3

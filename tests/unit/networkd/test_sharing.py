@@ -23,7 +23,15 @@ def _added(text: str) -> list[tuple[str, str]]:
 
 
 def _sources(text: str) -> list[str]:
-    return [one.get("PreferredSource") for one in _named(text, "Route")]
+    return [one.get("PreferredSource") for one in _named(text, "Route") if one.get("Gateway")]
+
+
+def _connected(text: str) -> list[tuple[str, ...]]:
+    return [
+        tuple(one.get(key) for key in ("Destination", "PreferredSource", "Scope", "Metric"))
+        for one in _named(text, "Route")
+        if not one.get("Gateway")
+    ]
 
 
 def test_each_uplink_of_a_lan_gets_the_others_addresses() -> None:
@@ -36,6 +44,29 @@ def test_each_uplink_of_a_lan_gets_the_others_addresses() -> None:
     assert _added(files["eth0"]) == [("192.168.1.25/32", "netfail"), ("192.168.1.26/32", "netfail")]
     assert _added(files["wlan0"])[0] == ("192.168.1.252/32", "netfail")
     assert [_sources(files[name]) for name in files] == [["192.168.1.252"]] * 3
+
+
+def test_a_standby_talks_to_the_lan_from_the_shared_address_too() -> None:
+    files = share(
+        {name: _file(f"192.168.1.{host}/24") for name, host in (("eth0", 252), ("wlan0", 25))}
+    )
+    assert _connected(files["eth0"]) == []
+    assert _connected(files["wlan0"]) == [("192.168.1.0/24", "192.168.1.252", "link", "100")]
+    assert [_named(files[name], "Route")[0].get("GatewayOnLink") for name in files] == ["", "yes"]
+    assert [one.get("AddPrefixRoute") for one in _named(files["wlan0"], "Address")] == ["no", ""]
+
+
+@pytest.mark.parametrize("more", ["AddPrefixRoute=no", "AddPrefixRoute=yes"])
+def test_a_user_who_says_how_has_his_way(more: str) -> None:
+    said = _file("192.168.1.25/24").replace("RouteMetric=100", f"{more}\nRouteMetric=100")
+    files = share({"eth0": _file("192.168.1.252/24"), "wlan0": said})
+    assert _connected(files["wlan0"]) == []
+
+
+def test_two_addresses_of_a_standby_need_one_route() -> None:
+    more = "\n[Address]\nAddress=192.168.1.26/24\nRouteMetric=100\n"
+    files = share({"eth0": _file("192.168.1.252/24"), "wlan0": _file("192.168.1.25/24") + more})
+    assert len(_connected(files["wlan0"])) == 1
 
 
 def test_another_lan_shares_nothing() -> None:

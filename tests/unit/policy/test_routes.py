@@ -257,6 +257,6 @@ def test_one_of_several_addresses_on_the_standbys_lan_is_enough_to_forget_its_ne
     observed = world.look()
     for addresses in ((*observed.addresses, far), (far, *observed.addresses)):
         both = replace(observed, addresses=addresses)
-        assert decide(world.config, both, world.state, world.state) == (FlushNeighbours("wlan0"),)
+        assert decide(world.config, both, world.state, world.state)[-1] == FlushNeighbours("wlan0")
     only = replace(observed, addresses=(far,))
     assert decide(world.config, only, world.state, world.state) == ()

@@ -1,0 +1,100 @@
+"""What the hosts of a LAN believe: behind which NIC of ours each of our addresses is.
+
+They learn it from announcements, from answers to their own questions, and from whatever a NIC of
+ours asks by ARP, which may be any of the machine's IPv4 addresses: the kernel takes the source of
+the packet that waits. What is drawn at random is who speaks when, and who asks.
+"""
+
+from __future__ import annotations
+
+from netfail_hooks.policy.sysctls import SILENT, arp_ignore
+from tools.model.kernel import Kernel
+
+Key = tuple[int, str]  # a LAN, and an address of ours
+
+
+class Lan:
+    """All LANs that the uplinks are on, each by its number."""
+
+    def __init__(self, kernel: Kernel, lans: dict[str, int], sick: set[tuple[str, int]]) -> None:
+        self._kernel = kernel
+        self._sick = sick
+        self.of = lans
+        self.beliefs: dict[Key, str] = {}
+        self.doubts: set[Key] = set()  # announced by a NIC of which nobody knew that it was mute
+
+    def hears(self, name: str, family: int) -> bool:
+        """Tell whether what a NIC sends and what is sent to it arrives."""
+        return self._kernel.has_carrier(name) and (name, family) not in self._sick
+
+    def answerers(self, lan: int, family: int, address: str) -> list[str]:
+        """Return the NICs that answer a question for an address, and are heard."""
+        return [
+            name
+            for name in self.of
+            if self.of[name] == lan
+            and self.hears(name, family)
+            and self.answers(name, family, address)
+        ]
+
+    def answers(self, name: str, family: int, address: str) -> bool:
+        """Tell whether the kernel answers: IPv4 on any NIC with an address, IPv6 on its own."""
+        if not self._kernel.has_carrier(name):
+            return False
+        here = [a for a, _ in self._kernel.addresses if (a.interface, a.family) == (name, family)]
+        if family == 6:
+            return any(one.address == address for one in here)
+        quiet = self._kernel.sysctls[arp_ignore(name)] == SILENT
+        return bool(here) and not quiet and self.is_local(address)
+
+    def is_local(self, address: str) -> bool:
+        """Tell whether an address is the machine's."""
+        return any(one.address == address for one, _ in self._kernel.addresses)
+
+    def told(self, name: str, family: int, address: str, *, known_bad: bool = False) -> None:
+        """Let a NIC say that an address is behind it; unheard, that changes nothing."""
+        key = self.of[name], address
+        if self.hears(name, family):
+            self.beliefs[key] = name
+            self.doubts.discard(key)
+        elif not known_bad:
+            self.doubts.add(key)
+
+    def speak(self, name: str, number: int) -> None:
+        """Let a NIC that has an address ask for a neighbour, as the sender any that it may take."""
+        families = {a.family for a, _ in self._kernel.addresses if a.interface == name}
+        spoken = sorted(
+            {
+                (a.family, a.address)
+                for a, _ in self._kernel.addresses
+                if (a.family == 4 and 4 in families) or a.interface == name
+            }
+        )
+        if not spoken or not self._kernel.has_carrier(name):
+            return
+        family, address = spoken[number % len(spoken)]
+        if family == 4:
+            self._kernel.resolved.add(name)
+        if self.hears(name, family):
+            self.told(name, family, address)
+
+    def ask(self, number: int) -> None:
+        """Let a host of a LAN ask for an address of ours; whose answer comes last, it believes."""
+        asked = sorted({(a.family, a.address) for a, _ in self._kernel.addresses})
+        if not asked:
+            return
+        family, address = asked[number % len(asked)]
+        for lan in set(self.of.values()):
+            found = self.answerers(lan, family, address)
+            if found:
+                self.told(found[number % len(found)], family, address)
+
+    def found(self) -> set[Key]:
+        """Return what is answered for by ARP, heard or not: LANs and addresses."""
+        local = {one.address for one, _ in self._kernel.addresses if one.family == 4}
+        return {
+            (self.of[name], address)
+            for name, lan in self.of.items()
+            for address in local
+            if address.startswith(f"192.168.{lan}.") and self.answers(name, 4, address)
+        }
