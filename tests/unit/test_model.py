@@ -170,7 +170,7 @@ def _late(*args: object) -> diversion.Diversion:
         ("decide", _lazy, "I"),
         ("decide", _narrow, "I2"),
         ("decide", _settled, "I2"),
-        ("think", _covetous, "I11"),
+        ("next_state", _covetous, "I11"),
         ("decide", _greedy, "I6"),
         ("decide", _hushed, "I9"),
         ("decide", _deaf, "I9"),

@@ -16,7 +16,7 @@ from netfail_hooks.policy.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.policy.facts import PROTOCOL, Observation
+from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation
 from netfail_hooks.policy.state import parse, render
 from netfail_hooks.policy.ways import OWN_TABLES
 from tools.model.ghost import BrokenError
@@ -88,7 +88,7 @@ def router_answers(one: Machine, family: int) -> None:
     ways = [
         r
         for r in one.kernel.routes
-        if (r.interface, r.family, r.destination) == (chosen, family, "default")
+        if (r.interface, r.family, r.table, r.destination) == (chosen, family, MAIN, "default")
     ]
     best = [r for r in ways if r.metric == min(way.metric for way in ways)]
     bad = [r.gateway for r in best if r.gateway in silent]
