@@ -46,7 +46,7 @@ def python_alone() -> Case:
 
 def foreign() -> Case:
     """Return the hook for an interface that is no uplink."""
-    return Case("hook, foreign interface", (HOOK,), "docker0")
+    return Case("hook, foreign interface", (HOOK,), "lo")
 
 
 def idle() -> Case:

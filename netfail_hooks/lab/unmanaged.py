@@ -63,7 +63,7 @@ class Unmanaged:
             echo 2 >{four}/rp_filter
             echo 1 >{six}/ignore_routes_with_linkdown
             ip link set {name} up
-            ip address replace {port.host}/24 dev {name} noprefixroute
+            ip address replace {port.host}/24 dev {name} noprefixroute metric {metric}
             {shared}
             ip route replace {net} dev {name} proto static src {source} metric {metric}
             ip route replace default via {via} dev {name} proto static src {source} metric {metric}

@@ -31,7 +31,9 @@ def _ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...
     usual = observed.ruled < 0 or (
         not observed.tables
         and all(
-            route.destination == "default" or route.protocol in (KERNEL, PROTOCOL)
+            route.destination == "default"
+            or route.protocol in (KERNEL, PROTOCOL)
+            or observed.is_own_lan(route)
             for route in observed.routes
         )
     )

@@ -240,6 +240,16 @@ class Observation:
             and not (route.gateway or route.ours or route.destination == "default")
         ]
 
+    def is_own_lan(self, route: Route) -> bool:
+        """Tell whether a route leads to the LAN in which its uplink has an address."""
+        if route.gateway or route.destination == "default":
+            return False
+        return any(
+            contains(route.destination, address.address)
+            for address in self.addresses
+            if (address.interface, address.family) == (route.interface, route.family)
+        )
+
     def own_addresses(self, interface: str, family: int) -> list[Address]:
         """Return an interface's addresses, without those of other uplinks and of other people."""
         return [

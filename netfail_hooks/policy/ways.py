@@ -30,7 +30,7 @@ def ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]
         if route.ours:
             continue
         mine = found.setdefault((route.interface, route.family), [])
-        if _is_one(route) and len(mine) < FOLLOWING:
+        if _is_one(route) and not observed.is_own_lan(route) and len(mine) < FOLLOWING:
             mine.append(
                 Way(
                     route.interface,

@@ -24,20 +24,22 @@ BEGIN = {
     "os",
 }
 CONFIG = {
-    "netfail_hooks.policy.facts",
     "netfail_hooks.config",
+    "netfail_hooks.config.cache",
     "netfail_hooks.files",
     "netfail_hooks.names",
 }
 LOOK = {
+    "netfail_hooks.policy.answering",
     "netfail_hooks.policy.changes",
     "netfail_hooks.policy.choose",
     "netfail_hooks.policy",
     "netfail_hooks.policy.routes",
     "netfail_hooks.policy.health",
     "netfail_hooks.lock",
+    "netfail_hooks.policy.facts",
     "netfail_hooks.policy.state",
-    "netfail_hooks.kernel.apply",
+    "netfail_hooks.kernel",
     "netfail_hooks.kernel.observe",
     "netfail_hooks.reconcile",
     "netfail_hooks.recorder",
@@ -58,6 +60,7 @@ ACT = {
     "netfail_hooks.reconcile.converge",
     "netfail_hooks.kernel.announce",
     "netfail_hooks.kernel.apply",
+    "netfail_hooks.policy.places",
 }
 TELL = {
     "netfail_hooks.recorder.jsonline",
