@@ -78,10 +78,22 @@ class Netlink:
             except OSError as error:
                 if error.errno != ENOBUFS or not left:
                     raise
+                self._drain()
                 continue
             if not interrupted:
                 break
         return found
+
+    def _drain(self) -> None:
+        """Read what is left of a dump that failed: until its end the kernel begins no other."""
+        self._socket.settimeout(0)
+        try:
+            while self._socket.recv(_BUFFER):
+                pass
+        except OSError:
+            pass  # nothing is left (EAGAIN), or the next try will tell
+        finally:
+            self._socket.settimeout(TIMEOUT)
 
     def get(self, kind: int, body: bytes) -> bytes:
         """Return the body of one object. Raises NetlinkError (ENODEV and the like)."""

@@ -165,8 +165,7 @@ def test_rules_and_other_tables_are_read_as_they_were_written_and_all_found(lab:
     rules, same, left = _python(
         lab,
         """
-from netfail_hooks.kernel.rules import everywhere
-from netfail_hooks.policy import *
+from netfail_hooks.kernel.lookup import everywhere
 own = "192.168.1.25/32"
 rules = [Rule(4, 32764, 254, own, whole=False), Rule(4, 32765, 15702, own),
          Rule(6, 32765, 15702, "fd00:1::25/128"), Rule(4, 9000, 100, own)]
@@ -198,7 +197,7 @@ def test_forgetting_keeps_other_links_and_what_somebody_set(lab: Lab) -> None:
         lab,
         """
 before = observe(config, netlink).resolved
-failed = make(Forget("wlan0"))
+failed = make(FlushNeighbours("wlan0"))
 show(before, failed, observe(config, netlink).resolved)
 """,
     )
@@ -214,7 +213,7 @@ def test_a_change_whose_object_is_gone_is_no_failure(lab: Lab) -> None:
         """
 seen = observe(config, netlink)
 show(make(
-    Forget("usb9"), DropRoute(Route("usb9", 4, "default", 50, "192.168.1.1")),
+    FlushNeighbours("usb9"), DropRoute(Route("usb9", 4, "default", 50, "192.168.1.1")),
     DropAddress(Address("eth0", 4, "192.168.1.78", 32, ours=True)),
     Announce("usb9", 4, "192.168.1.252", "02:00:00:00:00:10", "192.168.1.1"),
 ))
@@ -248,7 +247,7 @@ def test_what_waits_on_an_uplink_is_seen_and_dropped(lab: Lab) -> None:
 import socket
 socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b"x", ("fd00:9::9", 9))
 before = observe(config, netlink).waiting
-failed = make(Forget("eth0"))
+failed = make(FlushNeighbours("eth0"))
 show(before, failed, observe(config, netlink).waiting)
 """,
     )
