@@ -103,7 +103,8 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
     moved: list[Address] = []
     for family in FAMILIES:
         other = _other(config, observed, state, interface, family)
-        default_route = observed.default_route(other, family)
+        silent = state.silent_routers(other, family)
+        default_route = observed.answering_route(other, family, silent)
         if default_route is None:
             continue
         shared = {route.destination for route in observed.connected(interface, family)}

@@ -159,6 +159,9 @@ def _switch_modes(work: Work) -> list[str]:
             write_change(paths, change)
         bond_switch.follow(stale)
         bond_switch.await_gateway(work.config)
+        if work.config.mode == "bond":  # in which nobody looks for what is of the other mode
+            with contextlib.suppress(Problem):
+                kernel_state.remove_our_routes()
         nodes.remove(paths.state)  # uplinks are judged anew
         for name in diversion.pending(paths):  # what a killed run was at is no matter now
             diversion.clear_pending(paths, name)

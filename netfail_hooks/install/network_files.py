@@ -47,7 +47,7 @@ def networks(
             messages += [
                 _unasked(name, family) for family in sorted(near) if not _asks(uplink, family)
             ]
-    shared = share(texts)
+    shared = share(texts) if config.follow_addresses else texts
     return {places[name]: text for name, text in shared.items()}, messages
 
 

@@ -143,7 +143,7 @@ def reconfigure_addressless(config: Config) -> None:
     with Netlink() as netlink:
         observed = observe(config, netlink)
     for link in observed.links:
-        addressed = any(observed.own_addresses(link.name, family) for family in FAMILIES)
+        addressed = any(observed.all_addresses(link.name, family) for family in FAMILIES)
         if link.carrier and not addressed:
             with contextlib.suppress(Problem):
                 run("networkctl", "reconfigure", link.name)
@@ -178,7 +178,8 @@ def drop_static_addresses(config: Config, interface: str) -> None:
 
 
 def _is_static(address: Address, interface: str) -> bool:
-    return address.interface == interface and not address.ours and address.valid == FOREVER
+    others = address.ours or address.foreign
+    return address.interface == interface and not others and address.valid == FOREVER
 
 
 def _remove(netlink: rt.Netlink, address: Address, index: int) -> None:

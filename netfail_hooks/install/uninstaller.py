@@ -18,7 +18,6 @@ from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, kernel_state, nodes, reconfigure, systemd
-from netfail_hooks.install import kernel_state as install_kernel_state
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import remove_manifest, write_change
@@ -107,7 +106,7 @@ def uninstall(work: Work) -> list[str]:
         systemd.stop_timer()
     if work.running:
         _hold_hooks(work.paths)
-        messages += install_kernel_state.let_answer(work.uplinks().names(), work.known.sysctls)
+        messages += kernel_state.let_answer(work.uplinks().names(), work.known.sysctls)
     for entry in work.known.entries:
         nodes.remove(nodes.beside(work.paths.at(entry.path)))
     if not (work.running and reconfigure.networkd_answers()):

@@ -17,8 +17,6 @@ import os
 
 from netfail_hooks.kernel.netlink import packed
 
-# linux/if_addr.h: set on what was made of an advertised prefix, for the kernel's temporary ones
-IFA_F_MANAGETEMPADDR = 0x100
 # systemd.network(5); what networkd keeps of a lease is below /run, by interface number
 DIRECTORIES = (
     "/etc/systemd/network",

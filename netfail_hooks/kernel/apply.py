@@ -12,7 +12,7 @@ from _socket import AF_INET
 
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.announce import Announcer
-from netfail_hooks.kernel.observe import _INCOMPLETE, _NDA_DST, _NDMSG, neighbours, sysctl_path
+from netfail_hooks.kernel.observe import INCOMPLETE, NDA_DST, NDMSG, neighbours, sysctl_path
 from netfail_hooks.policy.changes import (
     AddAddress,
     AddRule,
@@ -33,7 +33,8 @@ from netfail_hooks.policy.changes import (
 from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route, Rule
 
 # linux/if_addr.h
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_PROTO = 1, 2, 6, 8, 11
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 6, 8
+_IFA_RT_PRIORITY, _IFA_PROTO = 9, 11
 # No duplicate address detection: the owner is us. No prefix route: networkd has it.
 _IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
 # linux/rtnetlink.h
@@ -44,9 +45,6 @@ _FRA_SRC, _FRA_PRIORITY, _FRA_SUPPRESS_PREFIXLEN, _FRA_TABLE, _FRA_PROTOCOL = 2,
 _FR_ACT_TO_TBL = 1
 
 _GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.EEXIST, errno.ENOENT)
-
-
-_IFA_RT_PRIORITY = 9
 
 
 def apply(
@@ -220,9 +218,9 @@ def address_body(address: Address, index: int) -> bytes:
 def flush_neighbours(netlink: rt.Netlink, index: int) -> None:
     """Make the kernel forget those of an interface; what waits is dropped. Raises OSError."""
     for family, where, state, address in list(neighbours(netlink)):
-        if where == index and (family == AF_INET or state & _INCOMPLETE):
-            body = struct.pack(_NDMSG, family, 0, 0, index, 0, 0, 0)
-            netlink.change(rt.DELNEIGH, 0, body + rt.attribute(_NDA_DST, address))
+        if where == index and (family == AF_INET or state & INCOMPLETE):
+            body = struct.pack(NDMSG, family, 0, 0, index, 0, 0, 0)
+            netlink.change(rt.DELNEIGH, 0, body + rt.attribute(NDA_DST, address))
 
 
 def set_metric(netlink: rt.Netlink, change: SetMetric, index: int) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import struct
 import time
-from _socket import AF_INET, AF_UNSPEC
+from _socket import AF_INET, AF_INET6, AF_UNSPEC
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel import netlink as rt
@@ -52,8 +53,8 @@ _LABEL = SHARED_LABEL.encode() + b"\0"
 
 # linux/neighbour.h: struct ndmsg; REACHABLE, STALE, DELAY and PROBE have a hardware address
 # that was learnt, FAILED was asked for in vain; PERMANENT and NOARP are somebody's will.
-_NDMSG, _NDA_DST = "=BBHiHBB", 1
-_INCOMPLETE, _ASKED = 0x01, 0x02 | 0x04 | 0x08 | 0x10 | 0x20
+NDMSG, NDA_DST = "=BBHiHBB", 1
+INCOMPLETE, _ASKED = 0x01, 0x02 | 0x04 | 0x08 | 0x10 | 0x20
 
 
 def now() -> int:
@@ -70,10 +71,10 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
     names = {link.index: link.name for link in links}
     carriers = {link.index for link in links if link.carrier}
     learnt, waiting = in_the_way(netlink)
-    bodies = [b""] if bonded else _rules(netlink)
+    bodies = [] if bonded else _rules(netlink)
     rules: tuple[Rule, ...] = ()
     others: list[tuple[list[Route], list[Taken]]] = []
-    if any(bodies):
+    if any(len(body) > 1 for body in bodies):
         from netfail_hooks.kernel.rules import looked_up, read_rules
 
         rules = read_rules(bodies)
@@ -90,7 +91,7 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
         rules=rules,
         tables=tuple(route for routes, _ in others for route in routes),
         taken=tuple(one for _, taken in (*main, *others) for one in taken),
-        ruled=int(bool(bodies)),
+        ruled=int(bonded or {body[0] for body in bodies} >= _families()),
     )
     if bonded:
         from netfail_hooks.kernel.bond import with_bond
@@ -193,14 +194,19 @@ def _metric(found: rt.Attributes, flags: int) -> int:
 
 
 def _rules(netlink: rt.Netlink) -> list[bytes]:
-    """Return the rules that there are, those of the kernel's own that aren't ours without a body.
+    """Return the rules that there are; of the kernel's own that aren't ours the family alone.
 
     Mostly there are no others, and these need not be read.
     """
     return [
-        b"" if body[4] in _BUILT_IN and _OUR_RULE not in body else body
+        body[:1] if body[4] in _BUILT_IN and _OUR_RULE not in body else body
         for body in dumped(netlink, rt.GETRULE, bytes(12))
     ]
+
+
+def _families() -> set[int]:
+    """Return the families that the kernel has. It may have policy rules in one alone."""
+    return {AF_INET, AF_INET6} if os.path.exists("/proc/sys/net/ipv6") else {AF_INET}
 
 
 def routes_of(
@@ -291,7 +297,7 @@ def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:
     """Return the interfaces on which an IPv4 neighbour was asked for, and where packets wait."""
     learnt, waiting = set(), set()
     for family, index, state, _ in neighbours(netlink):
-        if state & _INCOMPLETE:
+        if state & INCOMPLETE:
             waiting.add(index)
         elif family == AF_INET:
             learnt.add(index)
@@ -300,10 +306,10 @@ def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:
 
 def neighbours(netlink: rt.Netlink) -> Iterator[tuple[int, int, int, bytes]]:
     """Yield each neighbour that was learnt or is waited for: family, interface, state, address."""
-    for body in netlink.dump(rt.GETNEIGH, struct.pack(_NDMSG, AF_UNSPEC, 0, 0, 0, 0, 0, 0)):
-        family, _, _, index, state, _, _ = struct.unpack_from(_NDMSG, body)
-        if state & (_ASKED | _INCOMPLETE):
-            yield family, index, state, rt.attributes(body, 12)[_NDA_DST]
+    for body in netlink.dump(rt.GETNEIGH, struct.pack(NDMSG, AF_UNSPEC, 0, 0, 0, 0, 0, 0)):
+        family, _, _, index, state, _, _ = struct.unpack_from(NDMSG, body)
+        if state & (_ASKED | INCOMPLETE):
+            yield family, index, state, rt.attributes(body, 12)[NDA_DST]
 
 
 def sysctl_path(key: str) -> str:

@@ -25,7 +25,7 @@ def read_rules(bodies: Iterable[bytes]) -> tuple[Rule, ...]:
     """Return the rules that are ours or look up a user's own table."""
     result = []
     for body in bodies:
-        if not body:
+        if len(body) == 1:
             continue
         kind, _, length, _, table = struct.unpack_from("=BBBBB", body)
         family = _FAMILY_NUMBERS.get(kind)
@@ -50,8 +50,13 @@ def read_rules(bodies: Iterable[bytes]) -> tuple[Rule, ...]:
 
 def looked_up(rules: tuple[Rule, ...]) -> list[tuple[int, int]]:
     """Return the tables of a user's own, and of ours, by family, each once."""
-    found = dict.fromkeys((one.family, one.table) for one in rules if one.table != MAIN)
+    first = sorted(rules, key=_is_not_ours)  # however many others there are
+    found = dict.fromkeys((one.family, one.table) for one in first if one.table != MAIN)
     return list(found)[:_TABLES_MAX]
+
+
+def _is_not_ours(rule: Rule) -> bool:
+    return not rule.ours
 
 
 def taken(

@@ -19,7 +19,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.policy.changes import Announce, Change, FlushNeighbours, SetSysctl
 from netfail_hooks.policy.choose import is_local_to, speaker
 from netfail_hooks.policy.facts import Observation, Sysctl
-from netfail_hooks.policy.state import AddressOwner, State
+from netfail_hooks.policy.state import AddressOwner, State, UplinkState
 from netfail_hooks.policy.sysctls import ANSWERS, SILENT, arp_ignore
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -30,7 +30,12 @@ _WELL = ("up", "recovering")
 
 
 def silent(config: Config, observed: Observation, state: State) -> list[str]:
-    """Return the uplinks that are to answer no ARP: another one answers for all that they have."""
+    """Return the uplinks that are to answer no ARP: another one answers for all that they have.
+
+    None where addresses stay where they are: the LAN may refuse them from another NIC.
+    """
+    if not config.follow_addresses:
+        return []
     return [
         name
         for name in config.names()
@@ -106,7 +111,7 @@ def _is_doubtful(
     before, after = memories
     family, who = answer.family, answer.interface
     old, new = before.uplink_state(name, family), after.uplink_state(name, family)
-    away = old and new and old.down_count != new.down_count  # for a moment at least
+    away = old and new and _was_away(old, new)
     went = old and new and old.state in _WELL and new.state not in _WELL
     came = old and new and old.state not in _WELL and new.state in _WELL
     if name == who:
@@ -116,6 +121,12 @@ def _is_doubtful(
         return False  # on another LAN; one of which nothing is left may have been on this
     theirs = answer.address in own and new is not None and new.state in _WELL
     return bool(away or went) or (family == 4 and name in spoke and not theirs)
+
+
+def _was_away(old: UplinkState, new: UplinkState) -> bool:
+    """Tell whether an uplink lost its carrier between two looks, or is another NIC by now."""
+    exchanged = old.index and new.index and old.index != new.index
+    return bool(exchanged or old.down_count != new.down_count)
 
 
 def _has_mate(observed: Observation, state: State, name: str, quiet: list[str]) -> bool:

@@ -227,9 +227,19 @@ class Observation:
         return next(answering, routes[0] if routes else None)
 
     def in_use(self, family: int) -> Route | None:
-        """Return the default route that the kernel sends by now, ours or not."""
-        alive = [r for r in self.routes if r.destination == "default" and not r.linkdown]
-        return min((r for r in alive if r.family == family), key=_metric, default=None)
+        """Return the uplinks' default route that the kernel prefers now, ours or not.
+
+        That of a VPN may come before it, and leads by it all the same.
+        """
+        names = [link.name for link in self.links]
+        alive = [
+            route
+            for route in self.routes
+            if (route.family, route.destination) == (family, "default")
+            and route.interface in names
+            and not route.linkdown
+        ]
+        return min(alive, key=_metric, default=None)
 
     def connected(self, interface: str, family: int) -> list[Route]:
         """Return the prefixes that are on-link at an interface, by networkd's or kernel's word."""

@@ -129,7 +129,8 @@ def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> 
             # What was asked beyond a router that turns out silent says nothing of the uplink:
             # from now on traffic goes by one that answers, and the next round tells.
             if not result.healthy and silent not in ("", uplink_state.silent):
-                return replace(uplink_state, probed=observed.now, silent=silent)
+                kept = uplink_state.reason if uplink_state.fails else ""
+                return replace(uplink_state, reason=kept, probed=observed.now, silent=silent)
             return replace(
                 uplink_state,
                 reason=result.reason,

@@ -11,14 +11,14 @@ that works is not the carrier, what has its address goes out by it (ip-rule(8)):
 The first rule lets whatever is more precise than a default route lead as it does for everybody:
 LANs, containers, tunnels. The table of the second has the uplink's default route alone. Rules
 of the user's own, which the kernel numbers from 32765 downwards, come before or win by being
-older; for an address that has one of its own we make none, nor while a default route of somebody
+older; for an address that one of them covers we make none, nor while a default route of somebody
 else's comes before all uplinks: what is meant for a tunnel stays in it.
 """
 
 from __future__ import annotations
 
 from netfail_hooks.config import Config
-from netfail_hooks.names import FAMILIES
+from netfail_hooks.names import FAMILIES, contains
 from netfail_hooks.policy.changes import AddRule, Change, DropRule
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation, Route, Rule
@@ -50,7 +50,8 @@ def sources(config: Config, observed: Observation, state: State) -> tuple[list[R
         chosen = state.active_uplink(family)
         able = chosen and observed.ruled > 0 and not _is_led_away(config, observed, family)
         for rank, name in enumerate(config.names()) if able else ():
-            default_route = observed.default_route(name, family)
+            silent = state.silent_routers(name, family)
+            default_route = observed.answering_route(name, family, silent)
             uplink_state = state.uplink_state(name, family)
             serves = uplink_state is not None and uplink_state.state in ("up", "recovering")
             if name == chosen or default_route is None or not serves:
@@ -78,7 +79,8 @@ def _rules(observed: Observation, name: str, chosen: str, family: int, table: in
     result = []
     for address in observed.own_addresses(name, family)[:_ADDRESSES]:
         source = f"{address.address}/{length}"
-        if source in theirs or is_local_to(observed, chosen, family, address.address):
+        led = any(one and contains(one, address.address) for one in theirs)
+        if led or is_local_to(observed, chosen, family, address.address):
             continue
         result.append(Rule(family, PRIORITIES[0], MAIN, source, whole=False))
         result.append(Rule(family, PRIORITIES[1], table, source))

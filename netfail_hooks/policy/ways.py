@@ -66,7 +66,7 @@ def followers(config: Config, observed: Observation, state: State, family: int) 
     default_route = observed.answering_route(chosen, family, silent) if chosen else None
     if default_route is None:
         return []
-    lost = [name for name in config.names() if name != chosen and not _is_up(state, name, family)]
+    lost = [name for name in config.names() if name != chosen and _is_lost(state, name, family)]
     stay = {one.interface: one.stay for one in config.uplinks}
     sought: dict[tuple[int, str], list[Way]] = {}
     for way in state.ways:
@@ -95,6 +95,16 @@ def followers(config: Config, observed: Observation, state: State, family: int) 
 def _is_up(state: State, name: str, family: int) -> bool:
     uplink_state = state.uplink_state(name, family)
     return uplink_state is not None and uplink_state.state == "up"
+
+
+def _is_lost(state: State, name: str, family: int) -> bool:
+    """Tell whether what an uplink leads goes nowhere: not where all it lacks is a default route.
+
+    One that never had any may lead to a network of its own all the same.
+    """
+    one = state.uplink_state(name, family)
+    leads = one is not None and (one.state, one.reason) == ("absent", "no gateway")
+    return not (leads or _is_up(state, name, family))
 
 
 def _stays(way: Way, stay: dict[str, tuple[str, ...]]) -> bool:

@@ -56,10 +56,12 @@ def judge(
         return Ruled(address, used.destination, "", "", "no way out")
     name, names = theirs.interface, config.names()
     link = observed.link(name)
+    sender = f"{address}/{128 if ':' in address else 32}"
+    kept = any(rule.ours and rule.sender == sender for rule in observed.rules)  # policy/sources.py
     reason = ""
     if name in names and not (link and link.carrier):
         reason = "no carrier"
-    elif name in names and used.interface in names[names.index(name) + 1 :]:
+    elif not kept and name in names and used.interface in names[names.index(name) + 1 :]:
         reason = f"{name} was given up for {used.interface}"
     return Ruled(address, used.destination, name, theirs.gateway, reason)
 

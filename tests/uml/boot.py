@@ -17,7 +17,14 @@ from tests.uml.kernel import OWN, kernel
 _HERE = Path(__file__).resolve().parent
 _OF_A_HOOK = [
     f"netfail_hooks.{name}"
-    for name in ("hook", "reconcile", "reconcile.converge", "kernel.apply", "kernel.bond", "policy.bond")
+    for name in (
+        "hook",
+        "reconcile",
+        "reconcile.converge",
+        "kernel.apply",
+        "kernel.bond",
+        "policy.bond",
+    )
 ]
 _SECONDS = 600  # half of it on an idle machine
 

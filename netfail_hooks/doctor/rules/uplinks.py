@@ -126,8 +126,11 @@ def arp_ignored(facts: Facts) -> Iterator[Symptom]:
         return
     for key, setting in dict.fromkeys(facts.kernel.arp_ignore):
         name = key.split("/")[2]
-        if setting in _ANSWERS_LITTLE and (name == "all" or not _is_spoken_for(facts, name)):
-            fix = f"sysctl -w net/{key}=1" if name == "all" else "netfail-hooks check"
+        # The kernel takes the greater of "all" and the interface's own (ip-sysctl.rst): at 1 an
+        # uplink answers no more for what is on another, which is silent.
+        little = setting != 0 if name == "all" else setting in _ANSWERS_LITTLE
+        if little and (name == "all" or not _is_spoken_for(facts, name)):
+            fix = f"sysctl -w net/{key}=0" if name == "all" else "netfail-hooks check"
             yield Symptom(f"net.{key.replace('/', '.')} is {setting}", (fix,), safe=name != "all")
 
 

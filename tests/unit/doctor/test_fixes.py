@@ -245,7 +245,7 @@ _UPLINKS: list[Case] = [
     (
         {"arp_ignore": (("ipv4/conf/all/arp_ignore", 2),) * 2},
         "net.ipv4.conf.all.arp_ignore is 2",
-        ("sysctl -w net/ipv4/conf/all/arp_ignore=1",),
+        ("sysctl -w net/ipv4/conf/all/arp_ignore=0",),
     ),
     (
         {"dns": (("eth0", ("9.9.9.9", "1.1.1.1")),)},

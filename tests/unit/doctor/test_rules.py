@@ -63,7 +63,7 @@ HEALTHY = Facts(
     kernel=Kernel(
         observed=_SEEN,
         release=(6, 1),
-        arp_ignore=(("ipv4/conf/all/arp_ignore", 0), ("ipv4/conf/all/arp_ignore", 1)),
+        arp_ignore=(("ipv4/conf/all/arp_ignore", 0), ("ipv4/conf/wlan0/arp_ignore", 1)),
     ),
 )
 

@@ -290,13 +290,27 @@ def _rule(family: int = 4, source: str = "", **more: Any) -> bytes:
     return body_of(fibmsg(), attributes, family=KIND[family], **fields)
 
 
-KERNELS_OWN = [_rule(table=table) for table in (255, 254, 253)]
+KERNELS_OWN = [
+    *(_rule(table=table) for table in (255, 254, 253)),
+    *(_rule(6, table=table) for table in (255, 254)),
+]
 
 
 def test_rules_of_the_kernels_own_are_none_and_without_any_it_has_no_rules() -> None:
     observed = Kernel(rules=KERNELS_OWN).observed()
     assert (observed.rules, observed.tables, observed.ruled) == ((), (), 1)
     assert Kernel(rules=[]).observed().ruled == 0
+
+
+def test_a_kernel_with_rules_for_one_of_its_families_alone_is_one_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its only IPv6 table is the main one, whatever number it is given (fib6_new_table())."""
+    multicast = _rule().replace(b"\x02", b"\x80", 1)
+    kernel = Kernel(rules=[*KERNELS_OWN[:3], multicast])
+    assert kernel.observed().ruled == 0
+    monkeypatch.setattr("os.path.exists", lambda path: path != "/proc/sys/net/ipv6")
+    assert kernel.observed().ruled == 1
 
 
 @pytest.mark.parametrize(
@@ -331,8 +345,11 @@ def test_tables_that_rules_look_up_are_looked_at_once_each_and_not_without_end()
     assert len(requests) == 4
     assert struct.pack("=BBBBBBBBI", 2, 0, 0, 0, 100, 0, 0, 0, 0) in requests
     assert struct.pack("=BBBBBBBBI", 2, 0, 0, 0, 0, 0, 0, 0, 0) + rt.number(15, 15701) in requests
-    many = Kernel(rules=[_rule(table=one) for one in range(1, 100)])
-    many.observed()
+    ours = _rule(source="10.0.0.9", table=15702, FRA_PROTOCOL=157)
+    many = Kernel(
+        rules=[*(_rule(table=one) for one in range(1, 100)), ours], routes=[_route(**VIA)]
+    )
+    assert 15702 in {one.table for one in many.observed().tables}, "ours among all the others"
     assert len([1 for kind, _ in many.asked if kind == rt.GETROUTE]) == 2 + 16
 
 

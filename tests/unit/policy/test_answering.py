@@ -11,6 +11,7 @@ from netfail_hooks.values import replace
 from tests.support.world import World, config_of
 
 SECOND = 1000
+NEW_MAC = "02:00:00:00:99:99"
 
 
 def _world(*names: str, apart: tuple[str, ...] = ()) -> World:
@@ -220,3 +221,32 @@ def test_another_lan_hears_nothing_of_a_loss() -> None:
     world.reconcile()
     world.event("wlan0", "no-carrier")
     assert _told(world.reconcile()) == {}
+
+
+def test_another_nic_under_the_name_of_the_carrier_says_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, world: World
+) -> None:
+    """As a USB adapter that is exchanged between two looks; no other uplink could carry."""
+    world.event("wlan0", "no-carrier")
+    world.reconcile()
+    look = world.look
+
+    def exchanged() -> Observation:
+        observed = look()
+        links = (replace(one, index=one.index + 7, mac=NEW_MAC) for one in observed.links)
+        return replace(observed, links=tuple(links))
+
+    monkeypatch.setattr(world, "look", exchanged)
+    changes = world.reconcile()
+    assert _told(changes) == _all_by(world, "eth0")
+    assert {one.mac for one in changes if isinstance(one, Announce)} == {NEW_MAC}
+    assert _told(world.reconcile()) == {}
+
+
+def test_where_addresses_stay_nobody_is_silent() -> None:
+    world = _world()
+    world.reconcile()
+    assert _silent(world) == ["wlan0"]
+    world.config = replace(world.config, follow_addresses=False)
+    world.reconcile()
+    assert _silent(world) == []

@@ -227,6 +227,13 @@ def test_a_target_beyond_a_silent_router_has_another_round() -> None:
     assert _judged(first, replace(_round(), silent=("10.0.0.1",))).state == "up"
 
 
+def test_what_ailed_the_link_is_over_by_then() -> None:
+    lost = _judged(UP, observed=NO_CARRIER)
+    assert (lost.state, lost.reason) == ("down", "no carrier")
+    mute = replace(_round(healthy=False), silent=("10.0.0.1",))
+    assert _judged(lost, mute).reason == ""
+
+
 @pytest.mark.parametrize(
     "other", [_round(healthy=False, interface="wlan0"), _round(healthy=False, family=6)]
 )

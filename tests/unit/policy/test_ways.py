@@ -6,13 +6,14 @@ import pytest
 
 from netfail_hooks.config import Config
 from netfail_hooks.policy.changes import CloseConnections
-from netfail_hooks.policy.facts import Route, Rule
+from netfail_hooks.policy.facts import Observation, Route, Rule
 from netfail_hooks.policy.state import Way, parse, render
 from netfail_hooks.policy.ways import FOLLOWING
 from netfail_hooks.values import replace
 from tests.support.world import World, config_of
 
 FAR = Route("eth0", 4, "10.9.0.0/16", 100, "192.168.1.1", protocol=4)
+WITHOUT = ("wlan0", "default")
 SECOND = replace(FAR, destination="10.50.0.0/16", gateway="192.168.1.7")
 
 
@@ -52,6 +53,28 @@ def test_a_route_follows_however_its_uplink_was_lost(state: str) -> None:
         world.now += 20_000
         world.reconcile()
     assert world.routes == []
+
+
+def test_an_uplink_that_never_had_a_default_route_leads_what_it_has() -> None:
+    """A network of its own beside the Internet, in the main table or behind a user's rule."""
+    world = World(config_of("eth0", "wlan0"), families=(4,), apart=("wlan0",))
+    corporate = replace(FAR, interface="wlan0", metric=600, gateway="192.168.2.1")
+    world.theirs = [corporate]
+    world.tables = [replace(corporate, destination="default", table=100)]
+    world.rules = [Rule(4, 100, 100, "192.168.2.51/32", protocol=4)]
+    look = world.look
+
+    def without_default() -> Observation:
+        observed = look()
+        routes = [r for r in observed.routes if (r.interface, r.destination) != WITHOUT]
+        return replace(observed, routes=tuple(routes))
+
+    world.look = without_default  # type: ignore[method-assign]
+    world.reconcile()
+    assert (world.routes, len(world.tables)) == ([], 1)
+    world.event("wlan0", "no-carrier")
+    world.reconcile()
+    assert _ours(world)["10.9.0.0/16"] == ("eth0", "192.168.1.1", 50), "lost after all"
 
 
 def test_on_another_subnet_the_carriers_own_gateway_leads() -> None:
@@ -206,11 +229,30 @@ def test_what_is_meant_for_a_tunnel_stays_in_it() -> None:
         assert len(world.rules) == rules, metric
 
 
-def test_where_the_user_has_a_rule_for_an_address_there_is_none_of_ours() -> None:
+@pytest.mark.parametrize(
+    ("sender", "count"),
+    [("192.168.2.51/32", 1), ("192.168.2.0/24", 1), ("192.168.3.0/24", 3), ("", 3)],
+)
+def test_where_a_rule_of_the_users_covers_an_address_there_is_none_of_ours(
+    sender: str, count: int
+) -> None:
     world = World(config_of("eth0", "wlan0"), families=(4,), apart=("wlan0",))
-    world.rules = [Rule(4, 100, 100, "192.168.2.51/32", protocol=4)]
+    world.rules = [Rule(4, 100, 100, sender, protocol=4)]
     world.reconcile()
-    assert len(world.rules) == 1
+    assert len(world.rules) == count
+
+
+def test_our_own_table_leads_by_a_router_that_answers() -> None:
+    world = World(config_of("eth0", "wlan0"), families=(4,), apart=("wlan0",))
+    world.theirs = [Route("wlan0", 4, "default", 600, "192.168.2.9", protocol=4)]
+    world.reconcile()
+    silent = [
+        replace(one, silent="192.168.2.9") if one.interface == "wlan0" else one
+        for one in world.state.uplinks
+    ]
+    world.state = replace(world.state, uplinks=tuple(silent))
+    world.reconcile(probe=False)
+    assert {one.gateway for one in world.tables} == {"192.168.2.1"}
 
 
 def test_without_rules_in_the_kernel_connections_end_when_the_traffic_leaves() -> None:

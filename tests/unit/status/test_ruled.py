@@ -7,7 +7,7 @@ import pytest
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.kernel.netlink import Netlink
-from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.facts import Observation, Rule
 from netfail_hooks.status import ruled
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import replace
@@ -46,6 +46,15 @@ def test_a_lost_uplink_and_nowhere_are_faults(
     found = theirs and _way(theirs)
     told = ruled.judge(CONFIG, _seen(*dead), _way(used), OWN, found or None)
     assert told == Ruled(OWN, "1.1.1.1", theirs or "", "192.168.1.1" if theirs else "", reason)
+
+
+@pytest.mark.parametrize(("protocol", "reason"), [(157, ""), (4, "eth0 was given up for wlan0")])
+def test_a_rule_of_ours_that_keeps_a_connection_where_it_is_is_no_fault(
+    protocol: int, reason: str
+) -> None:
+    rule = Rule(4, 32765, 15701, f"{OWN}/32", protocol=protocol)
+    observed = replace(_seen(), rules=(rule,))
+    assert ruled.judge(CONFIG, observed, _way("wlan0"), OWN, _way("eth0")).reason == reason
 
 
 def test_each_address_is_asked_for_where_its_family_has_a_way(
