@@ -213,7 +213,9 @@ def _gateways(uplink: Uplink, observed: Observation, family: int) -> list[str]:
     """Return whom to ask; of several one alone where their word is not to count."""
     asked = uplink.gateway or any(target.family == family for target in uplink.targets)
     found = [
-        route.gateway for route in observed.ways_out(uplink.interface, family) if route.gateway
+        route.gateway
+        for route in observed.default_routes(uplink.interface, family)
+        if route.gateway
     ]
     return (found if uplink.gateway else found[:1]) if asked else []
 
@@ -239,7 +241,7 @@ def _defers_to(observed: Observation, route: Route) -> str:
     in_use = observed.in_use(route.family)
     if not in_use or in_use.interface == route.interface:
         return ""
-    ways = {way.gateway for way in observed.ways_out(route.interface, route.family)}
+    ways = {way.gateway for way in observed.default_routes(route.interface, route.family)}
     if not in_use.gateway or in_use.gateway not in ways:
         return ""
     same_lan = any(

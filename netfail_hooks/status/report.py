@@ -115,7 +115,7 @@ def _family(found: Sources, uplink: Uplink, family: int) -> Family:
     name, observed = uplink.interface, found.observed
     uplink_state = found.state.uplink_state(name, family) if found.state else None
     silent = tuple(uplink_state.silent.split(",")) if uplink_state and uplink_state.silent else ()
-    lookups = observed.ways_out(name, family)
+    lookups = observed.default_routes(name, family)
     default_route = next(
         (way for way in lookups if way.gateway not in silent), lookups[0] if lookups else None
     )
