@@ -229,13 +229,15 @@ def set_metric(netlink: rt.Netlink, change: SetMetric, index: int) -> None:
     """Set the metric, unless the address is gone. Raises NetlinkError."""
     for body in netlink.dump(rt.GETADDR, bytes(8)):
         kind, length, _, scope, where = struct.unpack_from("=BBBBI", body)
-        found = rt.attributes(body, 8)
+        attributes = rt.attributes(body, 8)
         if (kind, length, where) != (rt.FAMILIES[4], change.length, index):
             continue
-        if rt.text(4, found.get(_IFA_LOCAL)) != change.address:
+        if rt.text(4, attributes.get(_IFA_LOCAL)) != change.address:
             continue
-        kept = (_IFA_LOCAL, _IFA_ADDRESS, _IFA_CACHEINFO, _IFA_PROTO)
+        preserved = (_IFA_LOCAL, _IFA_ADDRESS, _IFA_CACHEINFO, _IFA_PROTO)
         again = struct.pack("=BBBBI", kind, length, 0, scope, index)
-        again += b"".join(rt.attribute(one, found[one]) for one in kept if one in found)
+        again += b"".join(
+            rt.attribute(number, attributes[number]) for number in preserved if number in attributes
+        )
         again += rt.number(_IFA_RT_PRIORITY, change.metric)
         netlink.change(rt.NEWADDR, rt.F_REPLACE, again)

@@ -64,10 +64,12 @@ def with_bond(config: Config, netlink: rt.Netlink, observed: Observation) -> Obs
 def _details(netlink: rt.Netlink, link: Link) -> tuple[int, rt.Attributes]:
     body = struct.pack("=BxHiII", 0, 0, link.index, 0, 0)
     try:
-        found = rt.attributes(netlink.get(rt.GETLINK, body), 16)
+        attributes = rt.attributes(netlink.get(rt.GETLINK, body), 16)
     except rt.NetlinkError:
         return 0, {}  # gone since
-    return rt.whole(found.get(_IFLA_MASTER)), rt.attributes(found.get(_IFLA_LINKINFO, b""))
+    return rt.whole(attributes.get(_IFLA_MASTER)), rt.attributes(
+        attributes.get(_IFLA_LINKINFO, b"")
+    )
 
 
 def _kind(info: rt.Attributes, which: int) -> bytes:
@@ -87,7 +89,7 @@ def _bonding(name: str, info: rt.Attributes, names: dict[int, str]) -> Bonding:
         fail_over_mac=_word(MAC_POLICIES, data.get(FAIL_OVER_MAC)),
         miimon=rt.whole(data.get(MIIMON)),
         arp_interval=rt.whole(data.get(ARP_INTERVAL)),
-        targets=(*(rt.text(4, one) for one in four), *(rt.text(6, one) for one in six)),
+        targets=(*(rt.text(4, target) for target in four), *(rt.text(6, target) for target in six)),
         validate=rt.whole(data.get(ARP_VALIDATE)),
         all_targets=rt.whole(data.get(ARP_ALL_TARGETS)),
         # Reported by any kernel from 5.17 on; the targets themselves only if there are some.
@@ -108,8 +110,8 @@ def _slave(name: str, bond: str, info: rt.Attributes) -> Slave:
 
 
 def _word(words: Sequence[str], number: bytes | None) -> str:
-    found = rt.whole(number)
-    return words[found] if found < len(words) else f"#{found}"
+    position = rt.whole(number)
+    return words[position] if position < len(words) else f"#{position}"
 
 
 def settings_body(index: int, *settings: bytes) -> bytes:
@@ -141,8 +143,8 @@ def enslave(netlink: rt.Netlink, bond: int, slave: int) -> None:
 
 def set_monitor(netlink: rt.Netlink, change: SetMonitor, bond: int, primary: int) -> None:
     """Set the monitor up as a whole; an interval of it ends MII monitoring (bonding.rst)."""
-    four = [one for one in change.targets if ":" not in one]
-    six = [one for one in change.targets if ":" in one]
+    four = [target for target in change.targets if ":" not in target]
+    six = [target for target in change.targets if ":" in target]
     settings = [rt.attribute(ARP_IP_TARGET, _list(4, four))] if four else []
     settings += [rt.attribute(NS_IP6_TARGET, _list(6, six))] if six else []
     settings += [
@@ -158,5 +160,5 @@ def set_monitor(netlink: rt.Netlink, change: SetMonitor, bond: int, primary: int
 
 def _list(family: int, addresses: list[str]) -> bytes:
     return b"".join(
-        rt.attribute(place, rt.packed(family, one)) for place, one in enumerate(addresses)
+        rt.attribute(place, rt.packed(family, address)) for place, address in enumerate(addresses)
     )

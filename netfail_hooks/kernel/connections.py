@@ -39,21 +39,21 @@ def end(change: CloseConnections) -> int:
         kernel.bind()
         for protocol, states in _STATES.items():
             for family in families:
-                for found in kernel.get_sock_stats(family, states, protocol):
-                    if found["idiag_src"] in addresses and found["idiag_dport"]:
-                        ended += _destroy(kernel, family, protocol, found)
+                for connection in kernel.get_sock_stats(family, states, protocol):
+                    if connection["idiag_src"] in addresses and connection["idiag_dport"]:
+                        ended += _destroy(kernel, family, protocol, connection)
     return ended
 
 
-def _destroy(kernel: Any, family: int, protocol: int, found: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
+def _destroy(kernel: Any, family: int, protocol: int, connection: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
     request = inet_diag_req()
     request["sdiag_family"] = family
     request["sdiag_protocol"] = protocol
     request["idiag_states"] = _STATES[protocol]
     for name in ("idiag_sport", "idiag_dport", "idiag_if", "idiag_cookie"):
-        request[name] = found[name]
+        request[name] = connection[name]
     for name in ("idiag_src", "idiag_dst"):
-        request[name] = _words(family, found[name])
+        request[name] = _words(family, connection[name])
     try:
         tuple(kernel.nlm_request(request, SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK))
     except NetlinkError as error:

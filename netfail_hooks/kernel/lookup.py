@@ -56,14 +56,14 @@ def look_up(netlink: rt.Netlink, family: int, address: str, source: str = "") ->
     except rt.NetlinkError:
         return None  # ENETUNREACH, EHOSTUNREACH, or whatever an unreachable route was given
     kind = answer[7]
-    found = rt.attributes(answer, 12)
+    attributes = rt.attributes(answer, 12)
     if kind != rt.UNICAST:
         return None
     return RouteLookup(
         destination=address,
-        interface=if_indextoname(rt.whole(found.get(_RTA_OIF))),
-        gateway=rt.text(family, found.get(_RTA_GATEWAY)),
-        source=rt.text(family, found.get(_RTA_PREFSRC)),
+        interface=if_indextoname(rt.whole(attributes.get(_RTA_OIF))),
+        gateway=rt.text(family, attributes.get(_RTA_GATEWAY)),
+        source=rt.text(family, attributes.get(_RTA_PREFSRC)),
     )
 
 
@@ -72,8 +72,8 @@ def everywhere(netlink: rt.Netlink) -> list[Route]:
     result: list[Route] = []
     for family, kind in rt.FAMILIES.items():
         request = struct.pack("=BBBBBBBBI", kind, 0, 0, 0, 0, PROTOCOL, 0, 0, 0)
-        found = (rt.attributes(body, 12) for body in dumped(netlink, rt.GETROUTE, request))
-        tables = dict.fromkeys(rt.whole(one.get(_RTA_TABLE)) for one in found)
+        attributes = (rt.attributes(body, 12) for body in dumped(netlink, rt.GETROUTE, request))
+        tables = dict.fromkeys(rt.whole(route.get(_RTA_TABLE)) for route in attributes)
         for table in tables:
             routes, _ = routes_of(netlink, {}, family, table)
             result += [route for route in routes if route.ours]

@@ -71,17 +71,17 @@ class Netlink:
 
     def dump(self, kind: int, body: bytes) -> list[bytes]:
         """Return the bodies of all objects of a kind. Raises NetlinkError, TimeoutError."""
-        found: list[bytes] = []
+        bodies: list[bytes] = []
         for left in reversed(range(_DUMP_TRIES)):
             try:
-                found, interrupted = self._converse(kind, F_REQUEST | F_DUMP, body)
+                bodies, interrupted = self._converse(kind, F_REQUEST | F_DUMP, body)
             except OSError as error:
                 if error.errno != ENOBUFS or not left:
                     raise
                 continue
             if not interrupted:
                 break
-        return found
+        return bodies
 
     def get(self, kind: int, body: bytes) -> bytes:
         """Return the body of one object. Raises NetlinkError (ENODEV and the like)."""
@@ -99,7 +99,7 @@ class Netlink:
             self._socket.sendmsg((header, body))
         else:
             self._socket.send(header + body)
-        found: list[bytes] = []
+        bodies: list[bytes] = []
         interrupted = False
         while True:
             data = self._socket.recv(_BUFFER)
@@ -113,10 +113,10 @@ class Netlink:
                 interrupted |= bool(answered & F_DUMP_INTR)
                 if answer in (NLMSG_ERROR, NLMSG_DONE):
                     _raise_refusal(payload)
-                    return found, interrupted
-                found.append(payload)
+                    return bodies, interrupted
+                bodies.append(payload)
                 if not flags & (F_DUMP | F_ACK):
-                    return found, interrupted
+                    return bodies, interrupted
 
 
 def _raise_refusal(payload: bytes) -> None:
@@ -141,14 +141,14 @@ def number(kind: int, data: int) -> bytes:
 
 def attributes(data: bytes, at: int = 0) -> Attributes:
     """Return the attributes in ``data`` from offset ``at``, the last of a kind winning."""
-    found = {}
+    result = {}
     while at + 4 <= len(data):
         size, kind = struct.unpack_from("=HH", data, at)
         if size < 4:
             break
-        found[kind & 0x3FFF] = data[at + 4 : at + size]
+        result[kind & 0x3FFF] = data[at + 4 : at + size]
         at += _aligned(size)
-    return found
+    return result
 
 
 def whole(data: bytes | None) -> int:

@@ -65,10 +65,10 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
     """Return all that a decision may depend on. Raises OSError if the kernel won't say."""
     bonded = config.mode == "bond"
     wanted_links = (config.bond.name, *config.names()) if bonded else config.names()
-    found = (_link(netlink, name) for name in wanted_links)
-    links = tuple(link for link in found if link)
+    present = (_link(netlink, name) for name in wanted_links)
+    links = tuple(link for link in present if link)
     names = {link.index: link.name for link in links}
-    carriers = {link.index for link in links if link.carrier}
+    with_carrier = {link.index for link in links if link.carrier}
     learnt, waiting = in_the_way(netlink)
     bodies = [b""] if bonded else _rules(netlink)
     rules: tuple[Rule, ...] = ()
@@ -77,19 +77,19 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
         from netfail_hooks.kernel.rules import looked_up, read_rules
 
         rules = read_rules(bodies)
-        others = [routes_of(netlink, names, *one) for one in looked_up(rules)]
+        others = [routes_of(netlink, names, *table) for table in looked_up(rules)]
     main = [routes_of(netlink, names, family) for family in FAMILIES]
     observed = Observation(
         now=now(),
         links=links,
-        addresses=tuple(_addresses(netlink, names, carriers, config)),
+        addresses=tuple(_addresses(netlink, names, with_carrier, config)),
         routes=tuple(route for routes, _ in main for route in routes),
         sysctls=() if bonded else tuple(_sysctls(names.values())),
         resolved=tuple(sorted(names[index] for index in learnt if index in names)),
         waiting=tuple(sorted(names[index] for index in waiting if index in names)),
         rules=rules,
         tables=tuple(route for routes, _ in others for route in routes),
-        taken=tuple(one for _, taken in (*main, *others) for one in taken),
+        taken=tuple(place for _, taken in (*main, *others) for place in taken),
         ruled=int(bool(bodies)),
     )
     if bonded:
@@ -108,14 +108,14 @@ def _link(netlink: rt.Netlink, name: str) -> Link | None:
             return None
         raise
     index, flags = struct.unpack_from("=iI", answer, 4)
-    found = rt.attributes(answer, 16)
+    attributes = rt.attributes(answer, 16)
     return Link(
         name=name,
         index=index,
         up=bool(flags & _IFF_UP),
-        carrier=_has_carrier(flags, rt.whole(found.get(_IFLA_OPERSTATE))),
-        down_count=rt.whole(found.get(_IFLA_CARRIER_DOWN)),
-        mac=_mac(flags, found.get(_IFLA_ADDRESS, b"")),
+        carrier=_has_carrier(flags, rt.whole(attributes.get(_IFLA_OPERSTATE))),
+        down_count=rt.whole(attributes.get(_IFLA_CARRIER_DOWN)),
+        mac=_mac(flags, attributes.get(_IFLA_ADDRESS, b"")),
     )
 
 
@@ -132,34 +132,34 @@ def _has_carrier(flags: int, operstate: int) -> bool:
 
 
 def _addresses(
-    netlink: rt.Netlink, names: dict[int, str], carriers: set[int], config: Config
+    netlink: rt.Netlink, names: dict[int, str], with_carrier: set[int], config: Config
 ) -> list[Address]:
     metrics = {uplink.interface: uplink.metric for uplink in config.uplinks}
-    named = {one for uplink in config.uplinks for one in uplink.follow}
+    named = {address for uplink in config.uplinks for address in uplink.follow}
     result = []
     for body in netlink.dump(rt.GETADDR, bytes(8)):
         kind, length, _, scope, index = struct.unpack_from("=BBBBI", body)
         family = _FAMILY_NUMBERS.get(kind)
         if family is None or scope > _SCOPE_SITE:
             continue
-        found = rt.attributes(body, 8)
-        ours = rt.whole(found.get(_IFA_PROTO)) == PROTOCOL
+        attributes = rt.attributes(body, 8)
+        ours = rt.whole(attributes.get(_IFA_PROTO)) == PROTOCOL
         if index not in names and not ours:
             continue
-        flags = rt.whole(found.get(_IFA_FLAGS))
+        flags = rt.whole(attributes.get(_IFA_FLAGS))
         # Without carrier duplicate address detection can't end: tentative says nothing then.
-        if flags & _IFA_F_DADFAILED or (flags & _IFA_F_TENTATIVE and index in carriers):
+        if flags & _IFA_F_DADFAILED or (flags & _IFA_F_TENTATIVE and index in with_carrier):
             continue
-        preferred, valid = struct.unpack_from("=II", found[_IFA_CACHEINFO])
+        preferred, valid = struct.unpack_from("=II", attributes[_IFA_CACHEINFO])
         interface = names.get(index, f"#{index}")
-        text = rt.text(family, found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS))
-        shared = found.get(_IFA_LABEL) == _LABEL
+        text = rt.text(family, attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS))
+        shared = attributes.get(_IFA_LABEL) == _LABEL
         known = (
             ours
             or shared
             or valid != FOREVER
             or flags & _IFA_F_MANAGETEMPADDR
-            or rt.whole(found.get(_IFA_RT_PRIORITY)) == metrics.get(interface)
+            or rt.whole(attributes.get(_IFA_RT_PRIORITY)) == metrics.get(interface)
             or config.mode == "bond"
             or text in named
         )
@@ -173,7 +173,7 @@ def _addresses(
                 shared=shared,
                 preferred=preferred,
                 valid=valid,
-                metric=_metric(found, flags),
+                metric=_metric(attributes, flags),
                 foreign=not (known or _is_listed(text, index)),
             )
         )
@@ -186,10 +186,10 @@ def _is_listed(address: str, index: int) -> bool:
     return is_listed(address, index)
 
 
-def _metric(found: rt.Attributes, flags: int) -> int:
+def _metric(attributes: rt.Attributes, flags: int) -> int:
     if flags & (_IFA_F_SECONDARY | _IFA_F_NOPREFIXROUTE):
         return NO_ROUTE
-    return rt.whole(found.get(_IFA_RT_PRIORITY))
+    return rt.whole(attributes.get(_IFA_RT_PRIORITY))
 
 
 def _rules(netlink: rt.Netlink) -> list[bytes]:
@@ -215,17 +215,17 @@ def routes_of(
     others: list[tuple[str, int, int]] = []
     for body in dumped(netlink, rt.GETROUTE, request):
         _, length, _, tos, _, protocol, _, kind, flags = struct.unpack_from("=BBBBBBBBI", body)
-        found = rt.attributes(body, 12)
-        address = rt.text(family, found.get(_RTA_DST))
+        attributes = rt.attributes(body, 12)
+        address = rt.text(family, attributes.get(_RTA_DST))
         if tos or address.startswith("fe80:"):
             continue  # link-local prefixes are on every link and never ours to move
         destination = f"{address}/{length}" if length else "default"
-        metric = rt.whole(found.get(_RTA_PRIORITY))
+        metric = rt.whole(attributes.get(_RTA_PRIORITY))
         if kind != rt.UNICAST:
             others.append((destination, metric, protocol))
             continue
-        metrics = rt.attributes(found.get(_RTA_METRICS, b""))
-        for index, gateway, marks in _hops(found, flags):
+        metrics = rt.attributes(attributes.get(_RTA_METRICS, b""))
+        for index, gateway, marks in _hops(attributes, flags):
             everybodys = not length and table == MAIN
             if not (index in names or everybodys or protocol == PROTOCOL):
                 others.append((destination, metric, protocol))
@@ -237,7 +237,7 @@ def routes_of(
                     destination=destination,
                     metric=metric,
                     gateway=rt.text(family, gateway),
-                    source=rt.text(family, found.get(_RTA_PREFSRC)),
+                    source=rt.text(family, attributes.get(_RTA_PREFSRC)),
                     protocol=protocol,
                     linkdown=bool(marks & _RTNH_F_LINKDOWN),
                     onlink=bool(marks & _RTNH_F_ONLINK),
@@ -265,15 +265,15 @@ def dumped(netlink: rt.Netlink, kind: int, request: bytes) -> list[bytes]:
         raise
 
 
-def _hops(found: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int]]:
+def _hops(attributes: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int]]:
     """Return where a route leads: interfaces, each with its gateway and flags.
 
     IPv6 tells routes of one destination and metric as one with several hops (struct rtnexthop,
     rtnetlink(7)): uplinks are like that as long as nobody gave them metrics.
     """
-    several = found.get(_RTA_MULTIPATH)
+    several = attributes.get(_RTA_MULTIPATH)
     if several is None:
-        return [(rt.whole(found.get(_RTA_OIF)), found.get(_RTA_GATEWAY), flags)]
+        return [(rt.whole(attributes.get(_RTA_OIF)), attributes.get(_RTA_GATEWAY), flags)]
     hops = []
     while len(several) >= 8:
         size, marks, _, index = struct.unpack_from("=HBBi", several)
@@ -283,8 +283,8 @@ def _hops(found: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int
 
 
 def _sysctls(interfaces: Iterable[str]) -> list[Sysctl]:
-    found = ((key, read_sysctl(key)) for interface in interfaces for key in keys(interface))
-    return [Sysctl(key, setting) for key, setting in found if setting is not None]
+    settings = ((key, read_sysctl(key)) for interface in interfaces for key in keys(interface))
+    return [Sysctl(key, setting) for key, setting in settings if setting is not None]
 
 
 def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:

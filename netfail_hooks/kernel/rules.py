@@ -31,18 +31,18 @@ def read_rules(bodies: Iterable[bytes]) -> tuple[Rule, ...]:
         family = _FAMILY_NUMBERS.get(kind)
         if family is None:
             continue
-        found = rt.attributes(body, 12)
-        table = rt.whole(found.get(_FRA_TABLE)) or table
-        sender = rt.text(family, found.get(_FRA_SRC))
-        suppressed = struct.unpack("=i", found.get(_FRA_SUPPRESS_PREFIXLEN, b"\xff" * 4))[0]
+        attributes = rt.attributes(body, 12)
+        table = rt.whole(attributes.get(_FRA_TABLE)) or table
+        sender = rt.text(family, attributes.get(_FRA_SRC))
+        suppressed = struct.unpack("=i", attributes.get(_FRA_SUPPRESS_PREFIXLEN, b"\xff" * 4))[0]
         result.append(
             Rule(
                 family=family,
-                priority=rt.whole(found.get(_FRA_PRIORITY)),
+                priority=rt.whole(attributes.get(_FRA_PRIORITY)),
                 table=table,
                 sender=f"{sender}/{length}" if sender else "",
                 whole=suppressed < 0,
-                protocol=rt.whole(found.get(_FRA_PROTOCOL)),
+                protocol=rt.whole(attributes.get(_FRA_PROTOCOL)),
             )
         )
     return tuple(result)
@@ -50,8 +50,8 @@ def read_rules(bodies: Iterable[bytes]) -> tuple[Rule, ...]:
 
 def looked_up(rules: tuple[Rule, ...]) -> list[tuple[int, int]]:
     """Return the tables of a user's own, and of ours, by family, each once."""
-    found = dict.fromkeys((one.family, one.table) for one in rules if one.table != MAIN)
-    return list(found)[:_TABLES_MAX]
+    tables = dict.fromkeys((rule.family, rule.table) for rule in rules if rule.table != MAIN)
+    return list(tables)[:_TABLES_MAX]
 
 
 def taken(
@@ -62,11 +62,15 @@ def taken(
     The kernel's own, such as a container's LAN, are none, unless a route that counts has the same
     destination. Of the rest a few: a route that follows may be by an uplink that is gone.
     """
-    beside = {route.destination for route in routes}
-    found = [Taken(family, one, metric, table) for one, metric, _ in others if one in beside]
-    rest = [
-        Taken(family, one, metric, table)
-        for one, metric, protocol in others
-        if one not in beside and protocol != KERNEL
+    destinations = {route.destination for route in routes}
+    contested = [
+        Taken(family, destination, metric, table)
+        for destination, metric, _ in others
+        if destination in destinations
     ]
-    return found + rest[:_TAKEN_MAX]
+    rest = [
+        Taken(family, destination, metric, table)
+        for destination, metric, protocol in others
+        if destination not in destinations and protocol != KERNEL
+    ]
+    return contested + rest[:_TAKEN_MAX]
