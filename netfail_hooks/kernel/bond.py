@@ -1,4 +1,4 @@
-"""Read a bond and its slaves from the kernel (RTM_GETLINK, IFLA_LINKINFO)."""
+"""Read a bond and its slaves from the kernel, and set them (rtnetlink(7), IFLA_LINKINFO)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # linux/if_link.h
-_IFLA_MASTER, _IFLA_LINKINFO = 10, 18
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
 (
     MODE,
@@ -67,8 +66,8 @@ def _details(netlink: rt.Netlink, link: Link) -> tuple[int, rt.Attributes]:
         attributes = rt.attributes(netlink.get(rt.GETLINK, body), 16)
     except rt.NetlinkError:
         return 0, {}  # gone since
-    return rt.whole(attributes.get(_IFLA_MASTER)), rt.attributes(
-        attributes.get(_IFLA_LINKINFO, b"")
+    return rt.whole(attributes.get(rt.IFLA_MASTER)), rt.attributes(
+        attributes.get(rt.IFLA_LINKINFO, b"")
     )
 
 
@@ -117,16 +116,16 @@ def _word(words: Sequence[str], number: bytes | None) -> str:
 def settings_body(index: int, *settings: bytes) -> bytes:
     """Return the message that changes settings of a bond (rtnetlink(7), RTM_NEWLINK)."""
     data = rt.attribute(_INFO_KIND, _KIND) + rt.attribute(_INFO_DATA, b"".join(settings))
-    return struct.pack("=BxHiII", 0, 0, index, 0, 0) + rt.attribute(_IFLA_LINKINFO, data)
+    return struct.pack("=BxHiII", 0, 0, index, 0, 0) + rt.attribute(rt.IFLA_LINKINFO, data)
 
 
 def master_body(index: int, bond: int) -> bytes:
     """Return the message that puts an interface into a bond."""
-    return struct.pack("=BxHiII", 0, 0, index, 0, 0) + rt.number(_IFLA_MASTER, bond)
+    return struct.pack("=BxHiII", 0, 0, index, 0, 0) + rt.number(rt.IFLA_MASTER, bond)
 
 
 def down_body(index: int) -> bytes:
-    """Return the message that takes an interface down: no other can be enslaved."""
+    """Return the message that takes an interface down: only then can it be enslaved."""
     return struct.pack("=BxHiII", 0, 0, index, 0, 1)
 
 
@@ -142,7 +141,7 @@ def enslave(netlink: rt.Netlink, bond: int, slave: int) -> None:
 
 
 def set_monitor(netlink: rt.Netlink, change: SetMonitor, bond: int, primary: int) -> None:
-    """Set the monitor up as a whole; an interval of it ends MII monitoring (bonding.rst)."""
+    """Set all of the monitor; an ARP interval ends MII monitoring (bonding.rst)."""
     four = [target for target in change.targets if ":" not in target]
     six = [target for target in change.targets if ":" in target]
     settings = [rt.attribute(ARP_IP_TARGET, _list(4, four))] if four else []
