@@ -1,4 +1,4 @@
-"""Who set an address: networkd, or somebody else, such as keepalived a virtual one.
+"""Who set an address: networkd, or somebody else, as keepalived sets virtual ones.
 
 Only addresses that networkd set follow the traffic. A virtual address has a protocol of its own
 that decides where it is: if we moved or announced it, it would have two owners on the LAN.
