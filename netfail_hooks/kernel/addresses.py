@@ -1,14 +1,15 @@
-"""Whose an address is: networkd's, or somebody else's, such as keepalived's virtual one.
+"""Who set an address: networkd, or somebody else, as keepalived sets virtual ones.
 
-Only what networkd set follows the traffic: a virtual address has a protocol of its own that says
-where it is, and moved or announced by us it would have two owners on the LAN.
+Only addresses that networkd set follow the traffic. A virtual address has a protocol of its own
+that decides where it is: if we moved or announced it, it would have two owners on the LAN.
 
-The kernel notes who set an address (IFA_PROTO), but networkd tells it nothing (systemd 252 to
-257). So it is known by what networkd alone gives: the uplink's metric (our ``.network`` files say
-so), a lifetime (a DHCP lease's or a router advertisement's), or the flag with which it adds what
-it made of an advertised prefix. All that comes with the kernel's own answer and costs nothing.
-Only an address without any of these is looked for in the files: a static one whose metric
-networkd up to systemd 252 forgot, or a lease without an end (``KeepConfiguration=dhcp``).
+The kernel can note who set an address (IFA_PROTO), but networkd does not tell it (systemd 252 to
+257). So we know networkd's addresses by what it alone gives them: the uplink's metric (our
+``.network`` files say so), a lifetime (a DHCP lease's or a router advertisement's), or the flag
+for an address that it made of an advertised prefix. All that comes with the kernel's own answer
+and costs nothing. Only an address without any of these is looked for in the files: a static one
+whose metric networkd up to systemd 252 forgot, or a lease without an end
+(``KeepConfiguration=dhcp``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 
 from netfail_hooks.kernel.netlink import packed
 
-# systemd.network(5); what networkd keeps of a lease is below /run, by interface number
+# systemd.network(5); networkd stores its leases below /run, by interface number
 DIRECTORIES = (
     "/etc/systemd/network",
     "/run/systemd/network",

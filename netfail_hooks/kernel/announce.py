@@ -1,4 +1,4 @@
-"""Tell a LAN where an address is now: frames as bytes, and one socket to send them.
+"""Tell a LAN where an address is now: build the frames, and send them by one socket.
 
 IPv4: a gratuitous ARP request and reply (RFC 5227, section 3; Linux takes the reply as
 gratuitous only if both hardware addresses are ours, ``arp_is_garp()`` in net/ipv4/arp.c), and
@@ -31,8 +31,8 @@ SOLICITED_NODE = bytes.fromhex("ff0200000000000000000001ff")
 class Announcer:
     """Sends announcements by one packet socket. Use it as a context manager.
 
-    One for all, closed last: the kernel takes 10 to 20 ms to close one (it waits until no
-    processor can still be using it), and the next announcement would wait for that.
+    All announcements share one socket, closed last: the kernel takes 10 to 20 ms to close it (it
+    waits until no processor can still be using it), and the next announcement would wait for that.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Announcer:
         if self._socket is None:
             self._socket = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
         for frame in frames(announcement):
-            # sendmsg, as for all that changes something: see kernel/netlink.py.
+            # sendmsg(), as wherever we change something: see kernel/netlink.py.
             self._socket.sendmsg((frame,), (), 0, (announcement.interface, 0))
 
 
@@ -96,7 +96,7 @@ def _neighbour(mac: bytes, address: bytes, gateway: bytes) -> list[bytes]:
 
 
 def link_option(kind: int, mac: bytes) -> bytes:
-    """Return a neighbour discovery option that tells a link-layer address."""
+    """Return a neighbour discovery option with a link-layer address."""
     return struct.pack("!BB", kind, 1) + mac
 
 
@@ -111,7 +111,7 @@ def _icmpv6(mac: bytes, source: bytes, group: bytes, message: bytes) -> bytes:
 def checksum(data: bytes) -> int:
     """Return the Internet checksum (RFC 1071) of data that is not all zeros.
 
-    To add each carry again is to count modulo 0xFFFF.
+    Adding each carry again is the same as counting modulo 0xFFFF.
     """
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     return -total % 0xFFFF

@@ -1,7 +1,7 @@
 """Make changes in the kernel: the only writer of routes, addresses and settings.
 
-Every change can be made twice, and late: one that is there already, or whose object is gone,
-is no failure. The next look decides anew.
+Every change can be made twice, and late: it does not fail if it was made already, or if its
+object is gone. The next run decides again.
 """
 
 from __future__ import annotations
@@ -32,17 +32,9 @@ from netfail_hooks.policy.changes import (
 )
 from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route, Rule
 
-# linux/if_addr.h
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 6, 8
-_IFA_RT_PRIORITY, _IFA_PROTO = 9, 11
-# No duplicate address detection: the owner is us. No prefix route: networkd has it.
-_IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
-# linux/rtnetlink.h
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 4, 5, 6, 7, 8
-_RTA_TABLE, _RTAX_MTU, _RTNH_F_ONLINK = 15, 2, 0x4
-# linux/fib_rules.h
-_FRA_SRC, _FRA_PRIORITY, _FRA_SUPPRESS_PREFIXLEN, _FRA_TABLE, _FRA_PROTOCOL = 2, 6, 14, 15, 21
-_FR_ACT_TO_TBL = 1
+# No duplicate address detection: the other owner is us. No prefix route: networkd made it.
+_IPV6_FLAGS = 0x02 | rt.IFA_F_NOPREFIXROUTE  # IFA_F_NODAD (linux/if_addr.h)
+_FR_ACT_TO_TBL = 1  # linux/fib_rules.h
 
 _GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.EEXIST, errno.ENOENT)
 
@@ -52,7 +44,7 @@ def apply(
 ) -> list[tuple[Change, OSError]]:
     """Make the changes in order; return those that failed, each with the reason.
 
-    A failure doesn't stop the rest: what comes later may be what saves the day.
+    A failure doesn't stop the rest: a later change may be the one that restores the traffic.
     """
     failed = []
     for change in changes:
@@ -115,33 +107,34 @@ def _make_of_address(
 def _make_of_bond(
     change: SetActive | SetMonitor | Enslave, observed: Observation, netlink: rt.Netlink
 ) -> None:
-    from netfail_hooks.kernel import bond as bond_apply
+    from netfail_hooks.kernel import bond
 
-    bond = _index(observed, change.bond)
+    index = _index(observed, change.bond)
     match change:
         case SetActive():
-            bond_apply.set_active(netlink, bond, _index(observed, change.interface))
+            bond.set_active(netlink, index, _index(observed, change.interface))
         case Enslave():
-            bond_apply.enslave(netlink, bond, _index(observed, change.interface))
+            bond.enslave(netlink, index, _index(observed, change.interface))
         case SetMonitor():
             primary = _index(observed, change.primary) if change.primary else 0
-            bond_apply.set_monitor(netlink, change, bond, primary)
+            bond.set_monitor(netlink, change, index, primary)
 
 
 def _index(observed: Observation, interface: str) -> int:
     link = observed.link(interface)
     if link is None and interface[:1] == "#":
-        return int(interface[1:])  # no uplink any more, by its number; see Observation
+        return int(interface[1:])  # an interface that is no uplink any more; see Observation
     if link is None:
         raise OSError(errno.ENODEV, "no such interface", interface)
     return link.index
 
 
 def _flags(route: Route) -> int:
-    """Return the flags that put a route where nobody's is, and so replaces, or joins, none.
+    """Return the flags that put a route into a free place, so that it replaces, or joins, none.
 
-    Somebody may have taken the place since we looked: then the next look chooses another. IPv4
-    routes without a metric can't be led around but by one of theirs, ahead of it: policy/places.py.
+    Somebody may have taken the place since we looked: then the next run chooses another. An IPv4
+    route without a metric can be overridden only by another one without, put ahead of it
+    (policy/places.py).
     """
     return rt.F_CREATE | (rt.F_EXCL if route.metric or route.family == 6 else 0)
 
@@ -161,19 +154,19 @@ def route_body(route: Route, index: int) -> bytes:
         route.protocol,
         scope,
         rt.UNICAST,
-        _RTNH_F_ONLINK if route.onlink else 0,
+        rt.RTNH_F_ONLINK if route.onlink else 0,
     )
     if length:
-        body += rt.attribute(_RTA_DST, rt.packed(route.family, destination))
+        body += rt.attribute(rt.RTA_DST, rt.packed(route.family, destination))
     if route.gateway:
-        body += rt.attribute(_RTA_GATEWAY, rt.packed(route.family, route.gateway))
+        body += rt.attribute(rt.RTA_GATEWAY, rt.packed(route.family, route.gateway))
     if route.source:
-        body += rt.attribute(_RTA_PREFSRC, rt.packed(route.family, route.source))
+        body += rt.attribute(rt.RTA_PREFSRC, rt.packed(route.family, route.source))
     if route.mtu:
-        body += rt.attribute(_RTA_METRICS, rt.number(_RTAX_MTU, route.mtu))
+        body += rt.attribute(rt.RTA_METRICS, rt.number(rt.RTAX_MTU, route.mtu))
     if not low:
-        body += rt.number(_RTA_TABLE, route.table)
-    return body + rt.number(_RTA_OIF, index) + rt.number(_RTA_PRIORITY, route.metric)
+        body += rt.number(rt.RTA_TABLE, route.table)
+    return body + rt.number(rt.RTA_OIF, index) + rt.number(rt.RTA_PRIORITY, route.metric)
 
 
 def rule_body(rule: Rule) -> bytes:
@@ -193,30 +186,33 @@ def rule_body(rule: Rule) -> bytes:
         0,
     )
     if source:
-        body += rt.attribute(_FRA_SRC, rt.packed(rule.family, source))
+        body += rt.attribute(rt.FRA_SRC, rt.packed(rule.family, source))
     if not rule.whole:
-        body += rt.number(_FRA_SUPPRESS_PREFIXLEN, 0)
-    body += rt.number(_FRA_PRIORITY, rule.priority) + rt.number(_FRA_TABLE, rule.table)
-    return body + rt.attribute(_FRA_PROTOCOL, bytes([rule.protocol]))
+        body += rt.number(rt.FRA_SUPPRESS_PREFIXLEN, 0)
+    body += rt.number(rt.FRA_PRIORITY, rule.priority) + rt.number(rt.FRA_TABLE, rule.table)
+    return body + rt.attribute(rt.FRA_PROTOCOL, bytes([rule.protocol]))
 
 
 def address_body(address: Address, index: int) -> bytes:
     """Return an ifaddrmsg with its attributes (rtnetlink(7)), marked as ours."""
     packed = rt.packed(address.family, address.address)
-    flags = _IFA_F_NODAD | _IFA_F_NOPREFIXROUTE if address.family == 6 else 0
+    flags = _IPV6_FLAGS if address.family == 6 else 0
     lifetimes = struct.pack("=IIII", address.preferred, address.valid, 0, 0)
     return (
         struct.pack("=BBBBI", rt.FAMILIES[address.family], address.length, 0, 0, index)
-        + rt.attribute(_IFA_LOCAL, packed)
-        + rt.attribute(_IFA_ADDRESS, packed)
-        + rt.number(_IFA_FLAGS, flags)
-        + rt.attribute(_IFA_PROTO, bytes([PROTOCOL]))
-        + rt.attribute(_IFA_CACHEINFO, lifetimes)
+        + rt.attribute(rt.IFA_LOCAL, packed)
+        + rt.attribute(rt.IFA_ADDRESS, packed)
+        + rt.number(rt.IFA_FLAGS, flags)
+        + rt.attribute(rt.IFA_PROTO, bytes([PROTOCOL]))
+        + rt.attribute(rt.IFA_CACHEINFO, lifetimes)
     )
 
 
 def flush_neighbours(netlink: rt.Netlink, index: int) -> None:
-    """Make the kernel forget those of an interface; what waits is dropped. Raises OSError."""
+    """Make the kernel forget an interface's neighbours, and drop packets that wait for them.
+
+    Raises OSError.
+    """
     for family, where, state, address in list(neighbours(netlink)):
         if where == index and (family == AF_INET or state & INCOMPLETE):
             body = struct.pack(NDMSG, family, 0, 0, index, 0, 0, 0)
@@ -227,13 +223,15 @@ def set_metric(netlink: rt.Netlink, change: SetMetric, index: int) -> None:
     """Set the metric, unless the address is gone. Raises NetlinkError."""
     for body in netlink.dump(rt.GETADDR, bytes(8)):
         kind, length, _, scope, where = struct.unpack_from("=BBBBI", body)
-        found = rt.attributes(body, 8)
+        attributes = rt.attributes(body, 8)
         if (kind, length, where) != (rt.FAMILIES[4], change.length, index):
             continue
-        if rt.text(4, found.get(_IFA_LOCAL)) != change.address:
+        if rt.text(4, attributes.get(rt.IFA_LOCAL)) != change.address:
             continue
-        kept = (_IFA_LOCAL, _IFA_ADDRESS, _IFA_CACHEINFO, _IFA_PROTO)
+        preserved = (rt.IFA_LOCAL, rt.IFA_ADDRESS, rt.IFA_CACHEINFO, rt.IFA_PROTO)
         again = struct.pack("=BBBBI", kind, length, 0, scope, index)
-        again += b"".join(rt.attribute(one, found[one]) for one in kept if one in found)
-        again += rt.number(_IFA_RT_PRIORITY, change.metric)
+        again += b"".join(
+            rt.attribute(number, attributes[number]) for number in preserved if number in attributes
+        )
+        again += rt.number(rt.IFA_RT_PRIORITY, change.metric)
         netlink.change(rt.NEWADDR, rt.F_REPLACE, again)

@@ -1,4 +1,4 @@
-"""Read a bond and its slaves from the kernel (RTM_GETLINK, IFLA_LINKINFO)."""
+"""Read a bond and its slaves from the kernel, and set them (rtnetlink(7), IFLA_LINKINFO)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # linux/if_link.h
-_IFLA_MASTER, _IFLA_LINKINFO = 10, 18
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
 (
     MODE,
@@ -64,10 +63,12 @@ def with_bond(config: Config, netlink: rt.Netlink, observed: Observation) -> Obs
 def _details(netlink: rt.Netlink, link: Link) -> tuple[int, rt.Attributes]:
     body = struct.pack("=BxHiII", 0, 0, link.index, 0, 0)
     try:
-        found = rt.attributes(netlink.get(rt.GETLINK, body), 16)
+        attributes = rt.attributes(netlink.get(rt.GETLINK, body), 16)
     except rt.NetlinkError:
         return 0, {}  # gone since
-    return rt.whole(found.get(_IFLA_MASTER)), rt.attributes(found.get(_IFLA_LINKINFO, b""))
+    return rt.whole(attributes.get(rt.IFLA_MASTER)), rt.attributes(
+        attributes.get(rt.IFLA_LINKINFO, b"")
+    )
 
 
 def _kind(info: rt.Attributes, which: int) -> bytes:
@@ -87,7 +88,7 @@ def _bonding(name: str, info: rt.Attributes, names: dict[int, str]) -> Bonding:
         fail_over_mac=_word(MAC_POLICIES, data.get(FAIL_OVER_MAC)),
         miimon=rt.whole(data.get(MIIMON)),
         arp_interval=rt.whole(data.get(ARP_INTERVAL)),
-        targets=(*(rt.text(4, one) for one in four), *(rt.text(6, one) for one in six)),
+        targets=(*(rt.text(4, target) for target in four), *(rt.text(6, target) for target in six)),
         validate=rt.whole(data.get(ARP_VALIDATE)),
         all_targets=rt.whole(data.get(ARP_ALL_TARGETS)),
         # Reported by any kernel from 5.17 on; the targets themselves only if there are some.
@@ -108,23 +109,23 @@ def _slave(name: str, bond: str, info: rt.Attributes) -> Slave:
 
 
 def _word(words: Sequence[str], number: bytes | None) -> str:
-    found = rt.whole(number)
-    return words[found] if found < len(words) else f"#{found}"
+    position = rt.whole(number)
+    return words[position] if position < len(words) else f"#{position}"
 
 
 def settings_body(index: int, *settings: bytes) -> bytes:
     """Return the message that changes settings of a bond (rtnetlink(7), RTM_NEWLINK)."""
     data = rt.attribute(_INFO_KIND, _KIND) + rt.attribute(_INFO_DATA, b"".join(settings))
-    return struct.pack("=BxHiII", 0, 0, index, 0, 0) + rt.attribute(_IFLA_LINKINFO, data)
+    return struct.pack("=BxHiII", 0, 0, index, 0, 0) + rt.attribute(rt.IFLA_LINKINFO, data)
 
 
 def master_body(index: int, bond: int) -> bytes:
     """Return the message that puts an interface into a bond."""
-    return struct.pack("=BxHiII", 0, 0, index, 0, 0) + rt.number(_IFLA_MASTER, bond)
+    return struct.pack("=BxHiII", 0, 0, index, 0, 0) + rt.number(rt.IFLA_MASTER, bond)
 
 
 def down_body(index: int) -> bytes:
-    """Return the message that takes an interface down: no other can be enslaved."""
+    """Return the message that takes an interface down: only then can it be enslaved."""
     return struct.pack("=BxHiII", 0, 0, index, 0, 1)
 
 
@@ -140,9 +141,9 @@ def enslave(netlink: rt.Netlink, bond: int, slave: int) -> None:
 
 
 def set_monitor(netlink: rt.Netlink, change: SetMonitor, bond: int, primary: int) -> None:
-    """Set the monitor up as a whole; an interval of it ends MII monitoring (bonding.rst)."""
-    four = [one for one in change.targets if ":" not in one]
-    six = [one for one in change.targets if ":" in one]
+    """Set all of the monitor; an ARP interval ends MII monitoring (bonding.rst)."""
+    four = [target for target in change.targets if ":" not in target]
+    six = [target for target in change.targets if ":" in target]
     settings = [rt.attribute(ARP_IP_TARGET, _list(4, four))] if four else []
     settings += [rt.attribute(NS_IP6_TARGET, _list(6, six))] if six else []
     settings += [
@@ -158,5 +159,5 @@ def set_monitor(netlink: rt.Netlink, change: SetMonitor, bond: int, primary: int
 
 def _list(family: int, addresses: list[str]) -> bytes:
     return b"".join(
-        rt.attribute(place, rt.packed(family, one)) for place, one in enumerate(addresses)
+        rt.attribute(place, rt.packed(family, address)) for place, address in enumerate(addresses)
     )

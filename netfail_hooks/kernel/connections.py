@@ -1,9 +1,9 @@
-"""End connections that cannot survive, so that programs hear of it and dial again.
+"""End connections that cannot survive, so that programs hear of it and connect again.
 
 The kernel resets them (SOCK_DESTROY, sock_diag(7), as ``ss --kill`` does): a program blocked
 in a read gets ECONNABORTED now rather than ETIMEDOUT after a quarter of an hour. A connected
-UDP socket has the old address for good, too, and is told the same. Runs after
-the switch, so pyroute2's start-up delays nothing.
+UDP socket keeps its old address for good, too, and gets the same error. This runs after the
+switch, so pyroute2's start-up delays nothing.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from netfail_hooks.policy.changes import CloseConnections
 
-# All states but LISTEN, CLOSE and TIME_WAIT (include/net/tcp_states.h): those are no
-# connections of anybody's, and a listener serves the other uplinks. UDP has no state but
-# "established" for a socket with a peer (udp_diag_dump() in net/ipv4/udp_diag.c).
+# All states but LISTEN, CLOSE and TIME_WAIT (include/net/tcp_states.h): those are no connections,
+# and a listener serves the other uplinks too. The only state of a UDP socket with a peer is
+# "established" (udp_diag_dump() in net/ipv4/udp_diag.c).
 _CONNECTIONS = 0xFFF & ~(1 << 10 | 1 << 7 | 1 << 6)
 _STATES = {socket.IPPROTO_TCP: _CONNECTIONS, socket.IPPROTO_UDP: 1 << 1}
 
 
 def end(change: CloseConnections) -> int:
-    """End the connections whose own address is the change's; return how many.
+    """End the connections that have the change's address as their own; return how many.
 
     Raises OSError where the kernel can't (CONFIG_INET_DIAG_DESTROY, CAP_NET_ADMIN).
     """
@@ -39,21 +39,21 @@ def end(change: CloseConnections) -> int:
         kernel.bind()
         for protocol, states in _STATES.items():
             for family in families:
-                for found in kernel.get_sock_stats(family, states, protocol):
-                    if found["idiag_src"] in addresses and found["idiag_dport"]:
-                        ended += _destroy(kernel, family, protocol, found)
+                for connection in kernel.get_sock_stats(family, states, protocol):
+                    if connection["idiag_src"] in addresses and connection["idiag_dport"]:
+                        ended += _destroy(kernel, family, protocol, connection)
     return ended
 
 
-def _destroy(kernel: Any, family: int, protocol: int, found: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
+def _destroy(kernel: Any, family: int, protocol: int, connection: Any) -> int:  # noqa: ANN401 - pyroute2
     request = inet_diag_req()
     request["sdiag_family"] = family
     request["sdiag_protocol"] = protocol
     request["idiag_states"] = _STATES[protocol]
     for name in ("idiag_sport", "idiag_dport", "idiag_if", "idiag_cookie"):
-        request[name] = found[name]
+        request[name] = connection[name]
     for name in ("idiag_src", "idiag_dst"):
-        request[name] = _words(family, found[name])
+        request[name] = _words(family, connection[name])
     try:
         tuple(kernel.nlm_request(request, SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK))
     except NetlinkError as error:

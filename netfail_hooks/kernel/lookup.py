@@ -1,4 +1,4 @@
-"""Ask the kernel which way it would send a packet. Nothing is sent."""
+"""Ask the kernel by which route it would send a packet. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -11,15 +11,10 @@ from netfail_hooks.kernel.observe import dumped, routes_of
 from netfail_hooks.policy.facts import PROTOCOL, Route
 from netfail_hooks.values import value
 
-# Where nobody named a target: an address that can only lie beyond the gateway. It is looked
-# up in our own routing table and gets no packet.
+# Looked up where no target is configured: addresses that can only lie beyond the gateway. They
+# are looked up in our own routing tables and get no packet.
 _ANYWHERE = {4: "1.1.1.1", 6: "2606:4700:4700::1111"}
 _BITS = {4: 32, 6: 128}
-# linux/rtnetlink.h
-_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 2, 4, 5, 7
-
-
-_RTA_TABLE = 15
 
 
 @value
@@ -33,47 +28,50 @@ class RouteLookup:
 
 
 def destination(config: Config, family: int) -> str:
-    """Return a real destination beyond the gateway: a configured target's, where there is one."""
+    """Return a real destination beyond the gateway: a configured target, where there is one."""
     targets = (target for uplink in config.uplinks for target in uplink.targets)
     named = next((target.address for target in targets if target.family == family), "")
     return named or _ANYWHERE[family]
 
 
 def look_up(netlink: rt.Netlink, family: int, address: str, source: str = "") -> RouteLookup | None:
-    """Return the kernel's answer (RTM_GETROUTE, rtnetlink(7)), None where it has no way.
+    """Return the kernel's answer (RTM_GETROUTE, rtnetlink(7)), None where it has no route.
 
-    It goes by the policy rules as well: for what has ``source`` they may say otherwise.
+    It heeds the policy rules as well: those may send packets with ``source`` elsewhere.
     """
     bits = _BITS[family]
     header = struct.pack(
         "=BBBBBBBBI", rt.FAMILIES[family], bits, bits if source else 0, 0, 0, 0, 0, 0, 0
     )
-    body = header + rt.attribute(_RTA_DST, rt.packed(family, address))
+    body = header + rt.attribute(rt.RTA_DST, rt.packed(family, address))
     if source:
-        body += rt.attribute(_RTA_SRC, rt.packed(family, source))
+        body += rt.attribute(rt.RTA_SRC, rt.packed(family, source))
     try:
         answer = netlink.get(rt.GETROUTE, body)
     except rt.NetlinkError:
         return None  # ENETUNREACH, EHOSTUNREACH, or whatever an unreachable route was given
     kind = answer[7]
-    found = rt.attributes(answer, 12)
+    attributes = rt.attributes(answer, 12)
     if kind != rt.UNICAST:
         return None
     return RouteLookup(
         destination=address,
-        interface=if_indextoname(rt.whole(found.get(_RTA_OIF))),
-        gateway=rt.text(family, found.get(_RTA_GATEWAY)),
-        source=rt.text(family, found.get(_RTA_PREFSRC)),
+        interface=if_indextoname(rt.whole(attributes.get(rt.RTA_OIF))),
+        gateway=rt.text(family, attributes.get(rt.RTA_GATEWAY)),
+        source=rt.text(family, attributes.get(rt.RTA_PREFSRC)),
     )
 
 
 def everywhere(netlink: rt.Netlink) -> list[Route]:
-    """Return our routes in all tables, by interface numbers; also where no rule looks any more."""
+    """Return our routes in all tables, also those that no rule looks up any more.
+
+    Their interfaces are "#" and a number.
+    """
     result: list[Route] = []
     for family, kind in rt.FAMILIES.items():
         request = struct.pack("=BBBBBBBBI", kind, 0, 0, 0, 0, PROTOCOL, 0, 0, 0)
-        found = (rt.attributes(body, 12) for body in dumped(netlink, rt.GETROUTE, request))
-        tables = dict.fromkeys(rt.whole(one.get(_RTA_TABLE)) for one in found)
+        attributes = (rt.attributes(body, 12) for body in dumped(netlink, rt.GETROUTE, request))
+        tables = dict.fromkeys(rt.whole(route.get(rt.RTA_TABLE)) for route in attributes)
         for table in tables:
             routes, _ = routes_of(netlink, {}, family, table)
             result += [route for route in routes if route.ours]

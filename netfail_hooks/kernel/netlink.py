@@ -1,7 +1,7 @@
 """The few rtnetlink(7) messages that a hook needs, read and written with struct.
 
-pyroute2 does all this better and costs 150 ms of CPU to import (1.5 s on a Raspberry Pi 3),
-ten times the rest of a hook, while packets are lost; ``bench/startup`` shows it. It serves
+pyroute2 does all this better, but costs 150 ms of CPU to import (1.5 s on a Raspberry Pi 3),
+ten times the rest of a hook, while packets are lost; ``bench/startup`` shows it. We use it
 wherever nothing waits. ``_socket`` is the C half of ``socket``, whose Python half (enum,
 selectors) costs 6 ms more. Message layouts: rtnetlink(7), netlink(7), linux/if_addr.h.
 """
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 FAMILIES = {4: AF_INET, 6: AF_INET6}
+FAMILY_NUMBERS = {AF_INET: 4, AF_INET6: 6}
 
 # linux/netlink.h
 NETLINK_ROUTE, SOL_NETLINK, NETLINK_GET_STRICT_CHK = 0, 270, 12
@@ -41,6 +42,18 @@ NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
 DELNEIGH, GETNEIGH = 29, 30
 NEWRULE, DELRULE, GETRULE = 32, 33, 34
 TABLE_MAIN, SCOPE_UNIVERSE, SCOPE_LINK, UNICAST = 254, 0, 253, 1
+RTA_DST, RTA_SRC, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = 1, 2, 4, 5, 6, 7
+RTA_METRICS, RTA_MULTIPATH, RTA_TABLE, RTAX_MTU, RTNH_F_ONLINK = 8, 9, 15, 2, 0x4
+# linux/if_link.h
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO = 1, 3, 10, 16, 18
+IFLA_CARRIER_DOWN, OPER_UNKNOWN, OPER_UP = 48, 0, 6  # RFC 2863
+# linux/if_addr.h
+IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 3, 6, 8
+IFA_RT_PRIORITY, IFA_PROTO, IFA_F_NOPREFIXROUTE = 9, 11, 0x200
+# Set on an address that was made of an advertised prefix, for the kernel's temporary ones
+IFA_F_MANAGETEMPADDR = 0x100
+# linux/fib_rules.h
+FRA_SRC, FRA_PRIORITY, FRA_SUPPRESS_PREFIXLEN, FRA_TABLE, FRA_PROTOCOL = 2, 6, 14, 15, 21
 
 TIMEOUT = 2.0  # seconds the kernel has for an answer; it needs a fraction of a millisecond
 _BUFFER = 1 << 17
@@ -71,10 +84,10 @@ class Netlink:
 
     def dump(self, kind: int, body: bytes) -> list[bytes]:
         """Return the bodies of all objects of a kind. Raises NetlinkError, TimeoutError."""
-        found: list[bytes] = []
+        bodies: list[bytes] = []
         for left in reversed(range(_DUMP_TRIES)):
             try:
-                found, interrupted = self._converse(kind, F_REQUEST | F_DUMP, body)
+                bodies, interrupted = self._converse(kind, F_REQUEST | F_DUMP, body)
             except OSError as error:
                 if error.errno != ENOBUFS or not left:
                     raise
@@ -82,7 +95,7 @@ class Netlink:
                 continue
             if not interrupted:
                 break
-        return found
+        return bodies
 
     def _drain(self) -> None:
         """Read what is left of a dump that failed: until its end the kernel begins no other."""
@@ -111,7 +124,7 @@ class Netlink:
             self._socket.sendmsg((header, body))
         else:
             self._socket.send(header + body)
-        found: list[bytes] = []
+        bodies: list[bytes] = []
         interrupted = False
         while True:
             data = self._socket.recv(_BUFFER)
@@ -125,10 +138,10 @@ class Netlink:
                 interrupted |= bool(answered & F_DUMP_INTR)
                 if answer in (NLMSG_ERROR, NLMSG_DONE):
                     _raise_refusal(payload)
-                    return found, interrupted
-                found.append(payload)
+                    return bodies, interrupted
+                bodies.append(payload)
                 if not flags & (F_DUMP | F_ACK):
-                    return found, interrupted
+                    return bodies, interrupted
 
 
 def _raise_refusal(payload: bytes) -> None:
@@ -153,14 +166,14 @@ def number(kind: int, data: int) -> bytes:
 
 def attributes(data: bytes, at: int = 0) -> Attributes:
     """Return the attributes in ``data`` from offset ``at``, the last of a kind winning."""
-    found = {}
+    result = {}
     while at + 4 <= len(data):
         size, kind = struct.unpack_from("=HH", data, at)
         if size < 4:
             break
-        found[kind & 0x3FFF] = data[at + 4 : at + size]
+        result[kind & 0x3FFF] = data[at + 4 : at + size]
         at += _aligned(size)
-    return found
+    return result
 
 
 def whole(data: bytes | None) -> int:

@@ -1,4 +1,4 @@
-"""Look at the kernel, and return plain values. Changes nothing, imports nothing heavy."""
+"""Observe the kernel, and return plain values. Changes nothing, imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -31,28 +31,17 @@ if TYPE_CHECKING:
 
     from netfail_hooks.policy.facts import Rule, Taken
 
-# linux/if_link.h, linux/if.h, RFC 2863
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_OPERSTATE, _IFLA_CARRIER_DOWN = 1, 3, 16, 48
-_IFF_UP, _IFF_LOWER_UP, _IFF_DORMANT, _OPER_UNKNOWN, _OPER_UP = 0x1, 0x10000, 0x20000, 0, 6
-_IFF_NOARP, _MAC_BYTES = 0x80, 6
-# linux/if_addr.h
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 3, 6, 8
-_IFA_RT_PRIORITY, _IFA_PROTO = 9, 11
-_IFA_F_SECONDARY, _IFA_F_DADFAILED, _IFA_F_TENTATIVE, _IFA_F_NOPREFIXROUTE = 1, 0x08, 0x40, 0x200
-# That of what networkd made of an advertised prefix (kernel/addresses.py)
-_IFA_F_MANAGETEMPADDR = 0x100
+# linux/if.h
+_IFF_UP, _IFF_NOARP, _IFF_LOWER_UP, _IFF_DORMANT = 0x1, 0x80, 0x10000, 0x20000
+_MAC_BYTES = 6
+# linux/if_addr.h, linux/rtnetlink.h
+_IFA_F_SECONDARY, _IFA_F_DADFAILED, _IFA_F_TENTATIVE, _RTNH_F_LINKDOWN = 0x01, 0x08, 0x40, 0x10
 _SCOPE_SITE = 200
-_FAMILY_NUMBERS = {kind: family for family, kind in rt.FAMILIES.items()}
-# linux/rtnetlink.h
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 4, 5, 6, 7, 8
-_RTA_MULTIPATH, _RTA_TABLE, _RTAX_MTU, _RTNH_F_ONLINK, _RTNH_F_LINKDOWN = 9, 15, 2, 0x4, 0x10
-_OUR_RULE = struct.pack("=HHB", 5, 21, PROTOCOL)  # FRA_PROTOCOL of ours (linux/fib_rules.h)
+_OUR_RULE = struct.pack("=HHB", 5, rt.FRA_PROTOCOL, PROTOCOL)
 _BUILT_IN = (0, 253, MAIN, 255)  # none, RT_TABLE_DEFAULT, RT_TABLE_LOCAL (linux/rtnetlink.h)
 _LABEL = SHARED_LABEL.encode() + b"\0"
-
-
 # linux/neighbour.h: struct ndmsg; REACHABLE, STALE, DELAY and PROBE have a hardware address
-# that was learnt, FAILED was asked for in vain; PERMANENT and NOARP are somebody's will.
+# that was learnt, FAILED was asked for in vain; PERMANENT and NOARP were configured deliberately.
 NDMSG, NDA_DST = "=BBHiHBB", 1
 INCOMPLETE, _ASKED = 0x01, 0x02 | 0x04 | 0x08 | 0x10 | 0x20
 
@@ -66,10 +55,10 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
     """Return all that a decision may depend on. Raises OSError if the kernel won't say."""
     bonded = config.mode == "bond"
     wanted_links = (config.bond.name, *config.names()) if bonded else config.names()
-    found = (_link(netlink, name) for name in wanted_links)
-    links = tuple(link for link in found if link)
+    present = (_link(netlink, name) for name in wanted_links)
+    links = tuple(link for link in present if link)
     names = {link.index: link.name for link in links}
-    carriers = {link.index for link in links if link.carrier}
+    with_carrier = {link.index for link in links if link.carrier}
     learnt, waiting = in_the_way(netlink)
     bodies = [] if bonded else _rules(netlink)
     rules: tuple[Rule, ...] = ()
@@ -78,19 +67,19 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
         from netfail_hooks.kernel.rules import looked_up, read_rules
 
         rules = read_rules(bodies)
-        others = [routes_of(netlink, names, *one) for one in looked_up(rules)]
+        others = [routes_of(netlink, names, *table) for table in looked_up(rules)]
     main = [routes_of(netlink, names, family) for family in FAMILIES]
     observed = Observation(
         now=now(),
         links=links,
-        addresses=tuple(_addresses(netlink, names, carriers, config)),
+        addresses=tuple(_addresses(netlink, names, with_carrier, config)),
         routes=tuple(route for routes, _ in main for route in routes),
         sysctls=() if bonded else tuple(_sysctls(names.values())),
         resolved=tuple(sorted(names[index] for index in learnt if index in names)),
         waiting=tuple(sorted(names[index] for index in waiting if index in names)),
         rules=rules,
         tables=tuple(route for routes, _ in others for route in routes),
-        taken=tuple(one for _, taken in (*main, *others) for one in taken),
+        taken=tuple(place for _, taken in (*main, *others) for place in taken),
         ruled=int(bonded or {body[0] for body in bodies} >= _families()),
     )
     if bonded:
@@ -101,7 +90,7 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
 
 
 def _link(netlink: rt.Netlink, name: str) -> Link | None:
-    body = bytes(16) + rt.attribute(_IFLA_IFNAME, name.encode() + b"\0")
+    body = bytes(16) + rt.attribute(rt.IFLA_IFNAME, name.encode() + b"\0")
     try:
         answer = netlink.get(rt.GETLINK, body)
     except rt.NetlinkError as error:
@@ -109,14 +98,14 @@ def _link(netlink: rt.Netlink, name: str) -> Link | None:
             return None
         raise
     index, flags = struct.unpack_from("=iI", answer, 4)
-    found = rt.attributes(answer, 16)
+    attributes = rt.attributes(answer, 16)
     return Link(
         name=name,
         index=index,
         up=bool(flags & _IFF_UP),
-        carrier=_has_carrier(flags, rt.whole(found.get(_IFLA_OPERSTATE))),
-        down_count=rt.whole(found.get(_IFLA_CARRIER_DOWN)),
-        mac=_mac(flags, found.get(_IFLA_ADDRESS, b"")),
+        carrier=_has_carrier(flags, rt.whole(attributes.get(rt.IFLA_OPERSTATE))),
+        down_count=rt.whole(attributes.get(rt.IFLA_CARRIER_DOWN)),
+        mac=_mac(flags, attributes.get(rt.IFLA_ADDRESS, b"")),
     )
 
 
@@ -127,40 +116,40 @@ def _mac(flags: int, address: bytes) -> str:
 
 def _has_carrier(flags: int, operstate: int) -> bool:
     """Judge as networkd does (netif_has_carrier() there; RFC 2863): some drivers say UNKNOWN."""
-    if operstate == _OPER_UNKNOWN:
+    if operstate == rt.OPER_UNKNOWN:
         return bool(flags & _IFF_LOWER_UP) and not flags & _IFF_DORMANT
-    return operstate == _OPER_UP
+    return operstate == rt.OPER_UP
 
 
 def _addresses(
-    netlink: rt.Netlink, names: dict[int, str], carriers: set[int], config: Config
+    netlink: rt.Netlink, names: dict[int, str], with_carrier: set[int], config: Config
 ) -> list[Address]:
     metrics = {uplink.interface: uplink.metric for uplink in config.uplinks}
-    named = {one for uplink in config.uplinks for one in uplink.follow}
+    named = {address for uplink in config.uplinks for address in uplink.follow}
     result = []
     for body in netlink.dump(rt.GETADDR, bytes(8)):
         kind, length, _, scope, index = struct.unpack_from("=BBBBI", body)
-        family = _FAMILY_NUMBERS.get(kind)
+        family = rt.FAMILY_NUMBERS.get(kind)
         if family is None or scope > _SCOPE_SITE:
             continue
-        found = rt.attributes(body, 8)
-        ours = rt.whole(found.get(_IFA_PROTO)) == PROTOCOL
+        attributes = rt.attributes(body, 8)
+        ours = rt.whole(attributes.get(rt.IFA_PROTO)) == PROTOCOL
         if index not in names and not ours:
             continue
-        flags = rt.whole(found.get(_IFA_FLAGS))
+        flags = rt.whole(attributes.get(rt.IFA_FLAGS))
         # Without carrier duplicate address detection can't end: tentative says nothing then.
-        if flags & _IFA_F_DADFAILED or (flags & _IFA_F_TENTATIVE and index in carriers):
+        if flags & _IFA_F_DADFAILED or (flags & _IFA_F_TENTATIVE and index in with_carrier):
             continue
-        preferred, valid = struct.unpack_from("=II", found[_IFA_CACHEINFO])
+        preferred, valid = struct.unpack_from("=II", attributes[rt.IFA_CACHEINFO])
         interface = names.get(index, f"#{index}")
-        text = rt.text(family, found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS))
-        shared = found.get(_IFA_LABEL) == _LABEL
+        text = rt.text(family, attributes.get(rt.IFA_LOCAL) or attributes.get(rt.IFA_ADDRESS))
+        shared = attributes.get(rt.IFA_LABEL) == _LABEL
         known = (
             ours
             or shared
             or valid != FOREVER
-            or flags & _IFA_F_MANAGETEMPADDR
-            or rt.whole(found.get(_IFA_RT_PRIORITY)) == metrics.get(interface)
+            or flags & rt.IFA_F_MANAGETEMPADDR
+            or rt.whole(attributes.get(rt.IFA_RT_PRIORITY)) == metrics.get(interface)
             or config.mode == "bond"
             or text in named
         )
@@ -174,7 +163,7 @@ def _addresses(
                 shared=shared,
                 preferred=preferred,
                 valid=valid,
-                metric=_metric(found, flags),
+                metric=_metric(attributes, flags),
                 foreign=not (known or _is_listed(text, index)),
             )
         )
@@ -187,16 +176,16 @@ def _is_listed(address: str, index: int) -> bool:
     return is_listed(address, index)
 
 
-def _metric(found: rt.Attributes, flags: int) -> int:
-    if flags & (_IFA_F_SECONDARY | _IFA_F_NOPREFIXROUTE):
+def _metric(attributes: rt.Attributes, flags: int) -> int:
+    if flags & (_IFA_F_SECONDARY | rt.IFA_F_NOPREFIXROUTE):
         return NO_ROUTE
-    return rt.whole(found.get(_IFA_RT_PRIORITY))
+    return rt.whole(attributes.get(rt.IFA_RT_PRIORITY))
 
 
 def _rules(netlink: rt.Netlink) -> list[bytes]:
-    """Return the rules that there are; of the kernel's own that aren't ours the family alone.
+    """Return all rules; of each that looks up a built-in table and is not ours the family alone.
 
-    Mostly there are no others, and these need not be read.
+    Mostly there are no others, and those need not be read.
     """
     return [
         body[:1] if body[4] in _BUILT_IN and _OUR_RULE not in body else body
@@ -212,28 +201,28 @@ def _families() -> set[int]:
 def routes_of(
     netlink: rt.Netlink, names: dict[int, str], family: int, table: int = MAIN
 ) -> tuple[list[Route], list[Taken]]:
-    """Return the routes of a table that count, and other people's places beside them."""
+    """Return the routes of a table that matter, and the places of other people's routes."""
     low = table if table < 256 else 0
     request = struct.pack("=BBBBBBBBI", rt.FAMILIES[family], 0, 0, 0, low, 0, 0, 0, 0)
     if not low:
-        request += rt.number(_RTA_TABLE, table)
+        request += rt.number(rt.RTA_TABLE, table)
     result: list[Route] = []
     others: list[tuple[str, int, int]] = []
     for body in dumped(netlink, rt.GETROUTE, request):
         _, length, _, tos, _, protocol, _, kind, flags = struct.unpack_from("=BBBBBBBBI", body)
-        found = rt.attributes(body, 12)
-        address = rt.text(family, found.get(_RTA_DST))
+        attributes = rt.attributes(body, 12)
+        address = rt.text(family, attributes.get(rt.RTA_DST))
         if tos or address.startswith("fe80:"):
             continue  # link-local prefixes are on every link and never ours to move
         destination = f"{address}/{length}" if length else "default"
-        metric = rt.whole(found.get(_RTA_PRIORITY))
+        metric = rt.whole(attributes.get(rt.RTA_PRIORITY))
         if kind != rt.UNICAST:
             others.append((destination, metric, protocol))
             continue
-        metrics = rt.attributes(found.get(_RTA_METRICS, b""))
-        for index, gateway, marks in _hops(found, flags):
-            everybodys = not length and table == MAIN
-            if not (index in names or everybodys or protocol == PROTOCOL):
+        metrics = rt.attributes(attributes.get(rt.RTA_METRICS, b""))
+        for index, gateway, marks in _hops(attributes, flags):
+            main_default = not length and table == MAIN
+            if not (index in names or main_default or protocol == PROTOCOL):
                 others.append((destination, metric, protocol))
                 continue
             result.append(
@@ -243,11 +232,11 @@ def routes_of(
                     destination=destination,
                     metric=metric,
                     gateway=rt.text(family, gateway),
-                    source=rt.text(family, found.get(_RTA_PREFSRC)),
+                    source=rt.text(family, attributes.get(rt.RTA_PREFSRC)),
                     protocol=protocol,
                     linkdown=bool(marks & _RTNH_F_LINKDOWN),
-                    onlink=bool(marks & _RTNH_F_ONLINK),
-                    mtu=rt.whole(metrics.get(_RTAX_MTU)),
+                    onlink=bool(marks & rt.RTNH_F_ONLINK),
+                    mtu=rt.whole(metrics.get(rt.RTAX_MTU)),
                     table=table,
                 )
             )
@@ -261,7 +250,7 @@ def routes_of(
 def dumped(netlink: rt.Netlink, kind: int, request: bytes) -> list[bytes]:
     """Return the routes of a table, or all rules; none where there is no such table, or no rules.
 
-    The kernel makes even the main table when it gets its first route.
+    Even the main table is there only from its first route on.
     """
     try:
         return netlink.dump(kind, request)
@@ -271,30 +260,30 @@ def dumped(netlink: rt.Netlink, kind: int, request: bytes) -> list[bytes]:
         raise
 
 
-def _hops(found: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int]]:
+def _hops(attributes: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int]]:
     """Return where a route leads: interfaces, each with its gateway and flags.
 
-    IPv6 tells routes of one destination and metric as one with several hops (struct rtnexthop,
-    rtnetlink(7)): uplinks are like that as long as nobody gave them metrics.
+    The kernel shows IPv6 routes of one destination and metric as one with several hops (struct
+    rtnexthop, rtnetlink(7)), such as those of uplinks to which nobody gave metrics.
     """
-    several = found.get(_RTA_MULTIPATH)
+    several = attributes.get(rt.RTA_MULTIPATH)
     if several is None:
-        return [(rt.whole(found.get(_RTA_OIF)), found.get(_RTA_GATEWAY), flags)]
+        return [(rt.whole(attributes.get(rt.RTA_OIF)), attributes.get(rt.RTA_GATEWAY), flags)]
     hops = []
     while len(several) >= 8:
         size, marks, _, index = struct.unpack_from("=HBBi", several)
-        hops.append((index, rt.attributes(several[8:size]).get(_RTA_GATEWAY), marks))
+        hops.append((index, rt.attributes(several[8:size]).get(rt.RTA_GATEWAY), marks))
         several = several[max(size, 8) + 3 & ~3 :]
     return hops
 
 
 def _sysctls(interfaces: Iterable[str]) -> list[Sysctl]:
-    found = ((key, read_sysctl(key)) for interface in interfaces for key in keys(interface))
-    return [Sysctl(key, setting) for key, setting in found if setting is not None]
+    settings = ((key, read_sysctl(key)) for interface in interfaces for key in keys(interface))
+    return [Sysctl(key, setting) for key, setting in settings if setting is not None]
 
 
 def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:
-    """Return the interfaces on which an IPv4 neighbour was asked for, and where packets wait."""
+    """Return the interfaces that asked for an IPv4 neighbour, and those where packets wait."""
     learnt, waiting = set(), set()
     for family, index, state, _ in neighbours(netlink):
         if state & INCOMPLETE:

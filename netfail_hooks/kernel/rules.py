@@ -1,6 +1,6 @@
-"""Look at policy rules, the tables that they look up, and other people's places.
+"""Read policy rules, the tables that they look up, and the places of other people's routes.
 
-Loaded where there are any: on most machines there are not.
+Loaded only where there are any: most machines have none.
 """
 
 from __future__ import annotations
@@ -14,45 +14,42 @@ from netfail_hooks.values import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# linux/fib_rules.h, linux/rtnetlink.h
-_FRA_SRC, _FRA_PRIORITY, _FRA_SUPPRESS_PREFIXLEN, _FRA_TABLE, _FRA_PROTOCOL = 2, 6, 14, 15, 21
-_TAKEN_MAX = 64  # of a table
-_TABLES_MAX = 16  # tables of a user's own that are looked at: a dump each
-_FAMILY_NUMBERS = {kind: family for family, kind in rt.FAMILIES.items()}
+_TAKEN_MAX = 64  # places of a table
+_TABLES_MAX = 16  # tables that are read: a dump each
 
 
 def read_rules(bodies: Iterable[bytes]) -> tuple[Rule, ...]:
-    """Return the rules that are ours or look up a user's own table."""
+    """Return the rules that are ours or look up a table of the user's own."""
     result = []
     for body in bodies:
         if len(body) == 1:
             continue
         kind, _, length, _, table = struct.unpack_from("=BBBBB", body)
-        family = _FAMILY_NUMBERS.get(kind)
+        family = rt.FAMILY_NUMBERS.get(kind)
         if family is None:
             continue
-        found = rt.attributes(body, 12)
-        table = rt.whole(found.get(_FRA_TABLE)) or table
-        sender = rt.text(family, found.get(_FRA_SRC))
-        suppressed = struct.unpack("=i", found.get(_FRA_SUPPRESS_PREFIXLEN, b"\xff" * 4))[0]
+        attributes = rt.attributes(body, 12)
+        table = rt.whole(attributes.get(rt.FRA_TABLE)) or table
+        sender = rt.text(family, attributes.get(rt.FRA_SRC))
+        suppressed = struct.unpack("=i", attributes.get(rt.FRA_SUPPRESS_PREFIXLEN, b"\xff" * 4))[0]
         result.append(
             Rule(
                 family=family,
-                priority=rt.whole(found.get(_FRA_PRIORITY)),
+                priority=rt.whole(attributes.get(rt.FRA_PRIORITY)),
                 table=table,
                 sender=f"{sender}/{length}" if sender else "",
                 whole=suppressed < 0,
-                protocol=rt.whole(found.get(_FRA_PROTOCOL)),
+                protocol=rt.whole(attributes.get(rt.FRA_PROTOCOL)),
             )
         )
     return tuple(result)
 
 
 def looked_up(rules: tuple[Rule, ...]) -> list[tuple[int, int]]:
-    """Return the tables of a user's own, and of ours, by family, each once."""
+    """Return the tables of the user's own, and ours, each with its family, each once."""
     first = sorted(rules, key=_is_not_ours)  # however many others there are
-    found = dict.fromkeys((one.family, one.table) for one in first if one.table != MAIN)
-    return list(found)[:_TABLES_MAX]
+    tables = dict.fromkeys((rule.family, rule.table) for rule in first if rule.table != MAIN)
+    return list(tables)[:_TABLES_MAX]
 
 
 def _is_not_ours(rule: Rule) -> bool:
@@ -62,16 +59,20 @@ def _is_not_ours(rule: Rule) -> bool:
 def taken(
     routes: list[Route], others: list[tuple[str, int, int]], family: int, table: int
 ) -> list[Taken]:
-    """Return other people's places that a route of ours could want.
+    """Return the places of other people's routes that a route of ours could want.
 
-    The kernel's own, such as a container's LAN, are none, unless a route that counts has the same
-    destination. Of the rest a few: a route that follows may be by an uplink that is gone.
+    All to the same destination as an observed route, and some of the others: a route that follows
+    may be by an uplink that is gone. Of those not the kernel's own, such as a container's LAN.
     """
-    beside = {route.destination for route in routes}
-    found = [Taken(family, one, metric, table) for one, metric, _ in others if one in beside]
-    rest = [
-        Taken(family, one, metric, table)
-        for one, metric, protocol in others
-        if one not in beside and protocol != KERNEL
+    destinations = {route.destination for route in routes}
+    contested = [
+        Taken(family, destination, metric, table)
+        for destination, metric, _ in others
+        if destination in destinations
     ]
-    return found + rest[:_TAKEN_MAX]
+    rest = [
+        Taken(family, destination, metric, table)
+        for destination, metric, protocol in others
+        if destination not in destinations and protocol != KERNEL
+    ]
+    return contested + rest[:_TAKEN_MAX]

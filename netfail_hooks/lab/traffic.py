@@ -1,4 +1,4 @@
-"""What gets through while something breaks: datagrams every 5 ms, and open TCP connections.
+"""Measure what gets through while something breaks: datagrams every 5 ms, open TCP connections.
 
     with lab.traffic() as traffic:
         lab.cable_out("eth0")
@@ -28,12 +28,12 @@ from netfail_hooks.lab import topology, traffic_agent
 from netfail_hooks.lab.faults import Faults
 from netfail_hooks.lab.traffic_result import Result, Window, flow, talk, without
 
-_DRAIN = 0.1  # seconds for what is under way
+_DRAIN = 0.1  # seconds for datagrams that are under way
 _PLACES = ("", "lan", "station")  # network namespaces; "" is the host
 
 
 class Traffic:
-    """A measurement: flows from entering the context until leaving it.
+    """A measurement: traffic flows from entering the context until leaving it.
 
     ``address`` is the host's address that neighbours send to and bound sockets use, by default
     the first uplink's; ``interval`` the seconds between two datagrams of a stream.

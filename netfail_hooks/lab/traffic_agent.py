@@ -26,45 +26,45 @@ _IP_FREEBIND, _IPV6_FREEBIND = 15, 78  # linux/in.h, linux/in6.h
 
 
 class Sender:
-    """Datagrams at a fixed pace, numbered; a send that the kernel refuses is a lost one.
+    """Sends numbered datagrams at a fixed pace; one that the kernel refuses counts as lost.
 
-    ``heard`` is told of the socket, by which answers come back.
+    ``listen`` is called with the socket by which answers come back.
     """
 
     def __init__(
-        self, task: dict[str, Any], heard: Callable[[socket.socket, Callable[[], None]], object]
+        self, task: dict[str, Any], listen: Callable[[socket.socket, Callable[[], None]], object]
     ) -> None:
         self.name = task["name"]
         self._task = task
         self._to = (task["to"], task["port"])
-        self._heard = heard
+        self._listen = listen
         self._socket: socket.socket | None = None
         self.times: list[float] = []
         self.answers: dict[int, float] = {}
 
     def due(self, now: float) -> None:
-        """Send the next one, from a socket made when its source address is there."""
+        """Send the next datagram, from a socket that is made once its source address is there."""
         with contextlib.suppress(OSError):
             if self._socket is None:
                 self._socket = _socket(self._to[0], socket.SOCK_DGRAM, self._task["source"])
-                self._heard(self._socket, self.ready)
+                self._listen(self._socket, self.ready)
             self._socket.sendto(_FORM.pack(len(self.times)), self._to)
         self.times.append(now)
 
     def ready(self) -> None:
-        """Take the answers that have come; an error that has is of what was sent."""
+        """Take the answers that have come; an error that came belongs to a datagram sent before."""
         with contextlib.suppress(OSError):
             while self._socket:
                 (number,) = _FORM.unpack(self._socket.recv(_FORM.size))
                 self.answers.setdefault(number, time.monotonic())
 
     def tally(self) -> dict[str, Any]:
-        """Return when each one was sent, and when its answer came."""
+        """Return when each datagram was sent, and when its answer came."""
         return {"sent": self.times, "answered": sorted(self.answers.items())}
 
 
 class Counter:
-    """Datagrams that arrive, each number once; each is answered, from where it was sent to."""
+    """Counts datagrams that arrive, each number once, and answers each from its destination."""
 
     def __init__(self, task: dict[str, Any]) -> None:
         self.name = task["name"]
@@ -87,7 +87,7 @@ class Counter:
 
 
 class Talker:
-    """One TCP connection: a question, its answer, a pause, the next."""
+    """One TCP connection: a question, its answer, a pause, the next question."""
 
     def __init__(self, task: dict[str, Any]) -> None:
         self.name = task["name"]
@@ -117,7 +117,7 @@ class Talker:
         self._guard(self._read)
 
     def writable(self) -> None:
-        """Learn how connecting ended."""
+        """Note whether connecting failed."""
         error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             self.error = f"connect: errno {error}"
@@ -145,7 +145,7 @@ class Talker:
         return bool(self.error) or not self._asked
 
     def tally(self) -> dict[str, Any]:
-        """Return each exchange, the open one with no answer, and what ended it."""
+        """Return each exchange, the open one without an answer, and what ended the connection."""
         pending = [(self._asked, 0.0)] if self._asked else []
         return {
             "exchanges": self.exchanges + pending,
@@ -159,13 +159,13 @@ class Agent:
     def __init__(self, task: dict[str, Any]) -> None:
         self.selector = selectors.DefaultSelector()
         self.interval = task.get("interval", INTERVAL)
-        self.senders = [Sender(one, self._listen) for one in task["send"]]
-        self.counters = [Counter(one) for one in task["count"]]
-        self.talkers = [Talker(one) for one in task["talk"]]
+        self.senders = [Sender(stream, self._listen) for stream in task["send"]]
+        self.counters = [Counter(stream) for stream in task["count"]]
+        self.talkers = [Talker(connection) for connection in task["talk"]]
         for counter in self.counters:
             self.selector.register(counter.socket, selectors.EVENT_READ, counter.ready)
-        for one in task["serve"]:
-            listener = _socket(one["at"], socket.SOCK_STREAM, one["at"], one["port"])
+        for service in task["serve"]:
+            listener = _socket(service["at"], socket.SOCK_STREAM, service["at"], service["port"])
             listener.listen()
             accept = partial(self._accept, listener)
             self.selector.register(listener, selectors.EVENT_READ, accept)
@@ -181,7 +181,7 @@ class Agent:
         while self.phase != "ended":
             now = time.monotonic()
             if self.phase == "going" and now >= due:
-                # Catch up with no more than one.
+                # However late, catch up with one datagram only.
                 due = max(due + self.interval, now - self.interval)
                 for sender in self.senders:
                     sender.due(now)
@@ -192,8 +192,8 @@ class Agent:
             wait = max(0.0, due - time.monotonic()) if self.phase == "going" else 0.02
             for key, _ in self.selector.select(wait):
                 key.data()
-        every: list[Any] = [*self.senders, *self.counters, *self.talkers]
-        print(json.dumps({one.name: one.tally() for one in every}), flush=True)
+        roles: list[Any] = [*self.senders, *self.counters, *self.talkers]
+        print(json.dumps({role.name: role.tally() for role in roles}), flush=True)
 
     def _listen(self, made: socket.socket, ready: Callable[[], None]) -> None:
         self.selector.register(made, selectors.EVENT_READ, ready)
@@ -213,8 +213,11 @@ class Agent:
             say("stopped")
 
     def _all_flow(self) -> bool:
-        heard = [*(one.got for one in self.counters), *(one.answers for one in self.senders)]
-        return all(heard) and all(talker.error or talker.exchanges for talker in self.talkers)
+        received = [
+            *(counter.got for counter in self.counters),
+            *(counter.answers for counter in self.senders),
+        ]
+        return all(received) and all(talker.error or talker.exchanges for talker in self.talkers)
 
     def _order(self) -> None:
         order = sys.stdin.readline().strip()

@@ -1,7 +1,7 @@
 """What the traffic showed: datagrams lost, how long none got through, whether TCP lives.
 
 An outage lasts from the sending of the first datagram that did not get through, or was late, to
-the next arrival. So a sender that stood still, on a machine that had other work, is none.
+the next arrival. So it is no outage if a sender stood still on a busy machine.
 """
 
 from __future__ import annotations
@@ -109,22 +109,22 @@ def flow(name: str, tally: dict[str, Any], spans: Sequence[Window], arrival: str
     total = lost = 0
     outage = 0.0
     for begin, end in spans:
-        ways = [(when, got.get(number)) for number, when in enumerate(sent) if begin <= when < end]
-        total += len(ways)
-        lost += sum(arrived is None for _, arrived in ways)
-        outage = max(outage, _outage(ways))
+        times = [(when, got.get(number)) for number, when in enumerate(sent) if begin <= when < end]
+        total += len(times)
+        lost += sum(arrived is None for _, arrived in times)
+        outage = max(outage, _outage(times))
     return Flow(name, total, lost, round(outage * 1000, 1))
 
 
-def _outage(ways: Sequence[tuple[float, float | None]]) -> float:
-    """Return the longest time in which nothing arrived of what was under way, in seconds.
+def _outage(times: Sequence[tuple[float, float | None]]) -> float:
+    """Return the longest time in which no datagram that was under way arrived, in seconds.
 
-    ``ways``: when each was sent, in order, and when it arrived. What is lost at the end counts
-    until the last was sent.
+    ``times``: when each was sent, in order, and when it arrived. Loss at the end counts until the
+    last was sent.
     """
-    longest, soonest = 0.0, ways[-1][0] if ways else 0.0
-    some = False  # of those that were sent later arrived
-    for when, arrived in reversed(ways):
+    longest, soonest = 0.0, times[-1][0] if times else 0.0
+    some = False  # whether any that was sent later arrived
+    for when, arrived in reversed(times):
         if arrived is not None:
             soonest, some = min(arrived, soonest) if some else arrived, True
         longest = max(longest, soonest - when)

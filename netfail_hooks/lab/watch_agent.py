@@ -21,9 +21,7 @@ from netfail_hooks.kernel import netlink as rt
 
 _LINK, _ADDRESS4, _ROUTE4, _ROUTE6 = 0x1, 0x10, 0x40, 0x400  # linux/rtnetlink.h, RTMGRP_*
 _SO_RCVBUFFORCE, _ENOUGH = 33, 1 << 24
-_DELLINK = 17
-_OIF, _PRIORITY, _MULTIPATH, _OPERSTATE = 4, 6, 9, 16
-_UP, _OPER_UP = 1, 6
+_UP = 1  # IFF_UP (linux/if.h)
 
 
 def main() -> None:
@@ -58,9 +56,9 @@ def _read(data: bytes) -> Iterator[list[object]]:
             for rank, route in enumerate(_routes(body)):  # the first hop replaces, others join it
                 replaces = bool(flags & rt.F_REPLACE) and not rank
                 yield ["route", kind == rt.NEWROUTE, *route, replaces]
-        elif kind in (rt.NEWLINK, _DELLINK):
+        elif kind in (rt.NEWLINK, rt.DELLINK):
             number, usable = _link(body)
-            yield ["link", number, usable and kind != _DELLINK]
+            yield ["link", number, usable and kind != rt.DELLINK]
             if not usable:
                 yield _all()
         elif kind == rt.DELADDR:
@@ -73,15 +71,15 @@ def _routes(body: bytes) -> list[list[int]]:
     if length or table != rt.TABLE_MAIN or kind != rt.UNICAST:
         return []
     attributes = rt.attributes(body, 12)
-    head = [6 if family == AF_INET6 else 4, rt.whole(attributes.get(_PRIORITY))]
+    head = [6 if family == AF_INET6 else 4, rt.whole(attributes.get(rt.RTA_PRIORITY))]
     return [[*head, number] for number in _hops(attributes)]
 
 
 def _hops(attributes: rt.Attributes) -> Iterator[int]:
     """Yield where a route leads: IPv6 shows routes of one metric together (struct rtnexthop)."""
-    several = attributes.get(_MULTIPATH)
+    several = attributes.get(rt.RTA_MULTIPATH)
     if several is None:
-        yield rt.whole(attributes.get(_OIF))
+        yield rt.whole(attributes.get(rt.RTA_OIF))
     while several and len(several) >= 8:
         size, _, _, number = struct.unpack_from("=HBBi", several)
         yield number
@@ -91,8 +89,8 @@ def _hops(attributes: rt.Attributes) -> Iterator[int]:
 def _link(body: bytes) -> tuple[int, bool]:
     """Return an interface's number, and whether the kernel sends by it."""
     number, flags = struct.unpack_from("=iI", body, 4)
-    state = rt.whole(rt.attributes(body, 16).get(_OPERSTATE))
-    return number, bool(flags & _UP) and state in (0, _OPER_UP)
+    state = rt.whole(rt.attributes(body, 16).get(rt.IFLA_OPERSTATE))
+    return number, bool(flags & _UP) and state in (rt.OPER_UNKNOWN, rt.OPER_UP)
 
 
 def _all() -> list[object]:

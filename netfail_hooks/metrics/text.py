@@ -1,4 +1,4 @@
-"""What is known of the uplinks, in Prometheus' text exposition format. Pure.
+"""The uplinks' states and counters in Prometheus' text exposition format. Pure.
 
 Names, units and types: https://prometheus.io/docs/practices/naming/; the format:
 https://prometheus.io/docs/instrumenting/exposition_formats/.
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @value
 class Known:
-    """What there is to tell.
+    """All that the metrics are made of.
 
     ``now``, in milliseconds since boot, and ``clock``, in seconds since the epoch, are the
-    present moment.
+    present time.
     """
 
     mode: str
@@ -35,7 +35,7 @@ class Known:
 
 
 def render(known: Known, *, volatile: bool) -> str:
-    """Return the text; ``volatile``: with what changes at every check, too."""
+    """Return the text; ``volatile``: with the metrics that change at every check, too."""
     uplink_states = _uplink_states(known)
     pairs = [(_labels(uplink), uplink) for uplink in uplink_states]
     counts = {(count.interface, count.family): count for count in known.counts}

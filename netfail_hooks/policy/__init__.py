@@ -1,4 +1,4 @@
-"""The decision core of the configured mode: the same questions, other answers. Pure."""
+"""The decisions of the configured mode: both modes answer the same two questions. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netfail_hooks.policy.state import State
 
 
 def next_state(config: Config, observed: Observation, state: State) -> State:
-    """Return what is to be remembered after this look: the whole judgement."""
+    """Return the state to remember after this observation."""
     if config.mode == "bond":
         from netfail_hooks.policy import bond
 

@@ -1,22 +1,23 @@
-"""Who speaks on a LAN for the machine's addresses, where several of our NICs are on it. Pure.
+"""Which NIC answers ARP for the machine's addresses where several are on one LAN. Pure.
 
-One NIC answers ARP: the carrier; on a LAN that it is not on, the best one. The others are silent
-(``sysctls.SILENT``), and stay so with no process, whatever policy rules the machine has. One
-answers before another falls silent, so a run that is killed between leaves two rather than none.
+One NIC answers ARP: the active uplink; on a LAN that it is not on, the best one. The others are
+silent (``sysctls.SILENT``). They stay so with no process, whatever policy rules the machine has.
+One NIC answers before another falls silent, so a run that is killed between leaves two that
+answer rather than none.
 
-What the LAN believes is not what we announced last. A NIC of ours may have spoken since: it
-answered before it was silenced, or asked by ARP for a neighbour, with the shared address as the
-sender (a packet of a socket bound to it, a name server by a route of its own). That can't be
-forbidden it: ``arp_announce`` chooses among its own addresses, and the shared one is its own. So
-all is announced again where such a NIC is lost, since the LAN may send to it; what others have,
-also where one has spoken. A carrier that was not well announces again once it is: nobody may have
-heard it before.
+The LAN need not believe what we announced last. A NIC of ours may have spoken since: it answered
+before it was silenced, or asked by ARP for a neighbour with the shared address as the sender (a
+packet of a socket bound to it, a name server by a route of its own). No setting forbids that:
+``arp_announce`` chooses among the NIC's own addresses, and the shared one is its own. So all
+addresses are announced again when such a NIC is lost, since the LAN may send to it; and those of
+the other uplinks also when a silent one has spoken. An active uplink that was unhealthy announces
+again once it is healthy: perhaps nobody heard it before.
 """
 
 from __future__ import annotations
 
 from netfail_hooks.config import Config
-from netfail_hooks.policy.changes import Announce, Change, FlushNeighbours, SetSysctl
+from netfail_hooks.policy.changes import AddAddress, Announce, Change, FlushNeighbours, SetSysctl
 from netfail_hooks.policy.choose import is_local_to, speaker
 from netfail_hooks.policy.facts import Observation, Sysctl
 from netfail_hooks.policy.state import AddressOwner, State, UplinkState
@@ -30,7 +31,7 @@ _WELL = ("up", "recovering")
 
 
 def silent(config: Config, observed: Observation, state: State) -> list[str]:
-    """Return the uplinks that are to answer no ARP: another one answers for all that they have.
+    """Return the uplinks that must answer no ARP: another one answers for their addresses.
 
     None where addresses stay where they are: the LAN may refuse them from another NIC.
     """
@@ -45,12 +46,12 @@ def silent(config: Config, observed: Observation, state: State) -> list[str]:
 
 
 def opened(config: Config, observed: Observation, after: State) -> list[Change]:
-    """Return what lets those answer who have to: the carrier, and who is alone on its LAN."""
-    found = {sysctl.key: sysctl.setting for sysctl in observed.sysctls}
+    """Return the changes that let uplinks answer: the active one, and any alone on its LAN."""
+    settings = {sysctl.key: sysctl.setting for sysctl in observed.sysctls}
     quiet = silent(config, observed, after)
     result: list[Change] = []
     for name in config.names():
-        now = found.get(arp_ignore(name), ANSWERS)
+        now = settings.get(arp_ignore(name), ANSWERS)
         shared = _has_mate(observed, after, name, quiet)
         if name not in quiet and (now == SILENT or (shared and now != ANSWERS)):
             result.append(SetSysctl(Sysctl(arp_ignore(name), ANSWERS)))
@@ -58,7 +59,7 @@ def opened(config: Config, observed: Observation, after: State) -> list[Change]:
 
 
 def closed(config: Config, observed: Observation, after: State) -> list[Change]:
-    """Return what silences the others, once the carrier answers."""
+    """Return the changes that silence the others, once the active uplink answers."""
     return [
         SetSysctl(Sysctl(arp_ignore(name), SILENT))
         for name in silent(config, observed, after)
@@ -71,45 +72,53 @@ def announcements(
     observed: Observation,
     before: State,
     after: State,
-    forgettings: list[FlushNeighbours],
+    planned: Sequence[Change],
 ) -> list[Change]:
-    """Return what the LAN is to be told: who answers now, and what it may believe wrongly.
+    """Return the announcements: of new owners, and of addresses that the LAN may have wrong.
 
-    ``forgettings`` are of uplinks that have asked for neighbours, so have spoken on the LAN.
+    Of what is planned, a FlushNeighbours is of an uplink that has asked for neighbours, so has
+    spoken on the LAN; and what an AddAddress gives to an uplink may have been elsewhere, and
+    announced there, by a run that was killed before it could note so.
     """
     quiet = silent(config, observed, after)
-    spoke = [one.interface for one in forgettings]
+    spoke = [change.interface for change in planned if isinstance(change, FlushNeighbours)]
     spoke += [name for name in _answering(observed) if name in quiet]
-    known = {answer.address: answer.interface for answer in before.owners}
-    told = [
-        answer
-        for answer in after.owners
-        if known.get(answer.address) != answer.interface
+    known = {owner.address: owner.interface for owner in before.owners}
+    moved = {
+        (change.address.interface, change.address.address)
+        for change in planned
+        if isinstance(change, AddAddress)
+    }
+    doubtful = [
+        owner
+        for owner in after.owners
+        if known.get(owner.address) != owner.interface
+        or (owner.interface, owner.address) in moved
         or any(
-            _is_doubtful(observed, (before, after), answer, name, spoke) for name in config.names()
+            _is_doubtful(observed, (before, after), owner, name, spoke) for name in config.names()
         )
     ]
     result: list[Change] = []
-    for answer in told:
-        link = observed.link(answer.interface)
+    for owner in doubtful:
+        link = observed.link(owner.interface)
         if not link:
             continue
-        default_route = observed.default_route(answer.interface, answer.family)
+        default_route = observed.default_route(owner.interface, owner.family)
         gateway = default_route.gateway if default_route else ""
-        result.append(Announce(answer.interface, answer.family, answer.address, link.mac, gateway))
+        result.append(Announce(owner.interface, owner.family, owner.address, link.mac, gateway))
     return result
 
 
 def _is_doubtful(
     observed: Observation,
-    memories: tuple[State, State],
-    answer: AddressOwner,
+    states: tuple[State, State],
+    owner: AddressOwner,
     name: str,
     spoke: Sequence[str],
 ) -> bool:
-    """Tell whether what an uplink did, or befell it, may have the LAN seek an address wrongly."""
-    before, after = memories
-    family, who = answer.family, answer.interface
+    """Tell whether the LAN may seek an address in the wrong place because of an uplink."""
+    before, after = states
+    family, who = owner.family, owner.interface
     old, new = before.uplink_state(name, family), after.uplink_state(name, family)
     away = old and new and _was_away(old, new)
     went = old and new and old.state in _WELL and new.state not in _WELL
@@ -117,10 +126,10 @@ def _is_doubtful(
     if name == who:
         return bool(away or came)
     own = _addresses(after, name, family)
-    if own and not any(is_local_to(observed, who, family, one) for one in own):
-        return False  # on another LAN; one of which nothing is left may have been on this
-    theirs = answer.address in own and new is not None and new.state in _WELL
-    return bool(away or went) or (family == 4 and name in spoke and not theirs)
+    if own and not any(is_local_to(observed, who, family, address) for address in own):
+        return False  # on another LAN; an uplink without known addresses may have been on this one
+    keeps = owner.address in own and new is not None and new.state in _WELL
+    return bool(away or went) or (family == 4 and name in spoke and not keeps)
 
 
 def _was_away(old: UplinkState, new: UplinkState) -> bool:
@@ -131,12 +140,14 @@ def _was_away(old: UplinkState, new: UplinkState) -> bool:
 
 def _has_mate(observed: Observation, state: State, name: str, quiet: list[str]) -> bool:
     """Tell whether an uplink answers for one that is silent."""
-    return any(speaker(observed, state, one, _addresses(state, one, 4)) == name for one in quiet)
+    return any(
+        speaker(observed, state, other, _addresses(state, other, 4)) == name for other in quiet
+    )
 
 
 def _answering(observed: Observation) -> list[str]:
-    """Return the interfaces that answer ARP now, as far as can be seen."""
-    loud = [one.key for one in observed.sysctls if one.setting != SILENT]
+    """Return the interfaces that answer ARP now, as far as their settings show."""
+    loud = [sysctl.key for sysctl in observed.sysctls if sysctl.setting != SILENT]
     return [link.name for link in observed.links if arp_ignore(link.name) in loud]
 
 

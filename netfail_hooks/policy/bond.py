@@ -1,8 +1,8 @@
 """Judge a bond and decide what to change in it. Pure.
 
-The kernel's ARP monitor does the work, failback too (``primary_reselect``). What is left to us:
-a lost carrier, which we hear of before the monitor notices; a slave or a setting that somebody
-or something took away; and telling the LAN, and people, what happened.
+The kernel's ARP monitor does the work, failback too (``primary_reselect``). We do the rest: react
+to a lost carrier, of which we hear before the monitor notices; restore a slave or a setting that
+somebody took away; and tell the LAN, and people, what happened.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _PATIENCE = 2000  # ms that networkd has to enslave an interface before we do
 
 
 def next_state(config: Config, observed: Observation, state: State) -> State:
-    """Return how each slave stands and which one has the traffic, to be remembered."""
+    """Return the state of each slave, and the active one, to remember."""
     name = config.bond.name
-    families = [one for one in FAMILIES if observed.default_route(name, one)] or [4]
+    families = [family for family in FAMILIES if observed.default_route(name, family)] or [4]
     uplink_states = tuple(
         _judge(config, observed, state, slave, family)
         for family in families
@@ -28,7 +28,7 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
     )
     chosen = choose(config, observed)
     active = tuple(
-        _carrier(state, family, chosen if family in families else "", observed.now)
+        _active(state, family, chosen if family in families else "", observed.now)
         for family in FAMILIES
     )
     return State(uplink_states, (), (), active)
@@ -84,20 +84,20 @@ def decide(
 
 
 def targets(config: Config, observed: Observation) -> tuple[str, ...]:
-    """Return what the monitor is to ask: the configured targets, else the gateways.
+    """Return whom the monitor must ask: the configured targets, else the gateways.
 
-    The kernel takes no link-local one, as router advertisements bring (bond_options.c).
+    The kernel takes no link-local ones, which router advertisements bring (bond_options.c).
     """
     if config.bond.targets:
         return config.bond.targets
-    ways = (observed.default_route(config.bond.name, family) for family in FAMILIES)
-    found = (way.gateway for way in ways if way)
-    return tuple(one for one in found if one and not one.startswith("fe80:"))
+    routes = (observed.default_route(config.bond.name, family) for family in FAMILIES)
+    gateways = (route.gateway for route in routes if route)
+    return tuple(gateway for gateway in gateways if gateway and not gateway.startswith("fe80:"))
 
 
 def _monitor(config: Config, observed: Observation, bonding: Bonding) -> list[Change]:
     asked = targets(config, observed)
-    wanted = tuple(one for one in asked if ":" not in one or bonding.asks_ipv6)
+    wanted = tuple(target for target in asked if ":" not in target or bonding.asks_ipv6)
     first = config.names()[0]
     there = observed.slave(first)
     primary = first if there and there.bond == bonding.name else bonding.primary
@@ -128,8 +128,12 @@ def _missing(config: Config, observed: Observation, before: State) -> list[Chang
     result: list[Change] = []
     for name in config.names():
         now = unusable_reason(config, observed, name)
-        known = [one for one in before.uplinks if one.interface == name and one.reason == now]
-        since = max((one.since for one in known), default=observed.now)
+        known = [
+            uplink_state
+            for uplink_state in before.uplinks
+            if uplink_state.interface == name and uplink_state.reason == now
+        ]
+        since = max((uplink_state.since for uplink_state in known), default=observed.now)
         if now.startswith("not in") and observed.now - since >= _PATIENCE:
             result.append(Enslave(config.bond.name, name))
     return result
@@ -149,8 +153,8 @@ def _announcements(
         gateway = default_route.gateway if default_route else ""
         mac = _mac(bonding, slave, link.mac)
         result += [
-            Announce(bonding.name, family, one.address, mac, gateway)
-            for one in observed.own_addresses(bonding.name, family)
+            Announce(bonding.name, family, address.address, mac, gateway)
+            for address in observed.own_addresses(bonding.name, family)
         ]
     return result
 
@@ -174,7 +178,7 @@ def _judge(
     return UplinkState(name, family, condition, since, down_count=failures, reason=reason)
 
 
-def _carrier(state: State, family: int, chosen: str, now: int) -> Active:
+def _active(state: State, family: int, chosen: str, now: int) -> Active:
     for old in state.active:
         if (old.family, old.interface) == (family, chosen):
             return old

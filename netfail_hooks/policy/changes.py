@@ -1,4 +1,4 @@
-"""Every change that we can make to a machine, as values. ``str()`` tells a person."""
+"""Every change that we can make to a machine, as values. ``str()`` describes it to people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SetSysctl:
 
 @value
 class AddAddress:
-    """Let an uplink take an address over."""
+    """Let an uplink take over an address."""
 
     address: Address
 
@@ -38,7 +38,7 @@ class DropAddress:
 
 @value
 class SetMetric:
-    """Give an address, and so its connected route, the metric of its uplink again."""
+    """Give an address the metric of its uplink again, and so its connected route."""
 
     interface: str
     address: str
@@ -126,8 +126,8 @@ class SetMonitor:
     reselect: str
 
     def __str__(self) -> str:
-        told = f"ask {', '.join(self.targets)} every {self.arp_interval} ms"
-        return f"have {self.bond} {told}, primary {self.primary or 'none'} ({self.reselect})"
+        monitoring = f"ask {', '.join(self.targets)} every {self.arp_interval} ms"
+        return f"have {self.bond} {monitoring}, primary {self.primary or 'none'} ({self.reselect})"
 
 
 @value

@@ -9,11 +9,11 @@ from netfail_hooks.policy.health import judge
 from netfail_hooks.policy.state import Active, AddressOwner, KnownAddress, State, Way
 
 _BEST = ("up", "recovering", "down", "absent")
-_SAME_END = 2000  # ms; lifetimes are told in whole seconds
+_SAME_END = 2000  # ms; the kernel gives lifetimes in whole seconds
 
 
 def next_state(config: Config, observed: Observation, state: State) -> State:
-    """Return what is to be remembered after this look: the whole judgement."""
+    """Return the state to remember after this observation."""
     uplink_states = judge(config, observed, state)
     judged = State(uplink_states, state.known_addresses, state.owners, state.active)
     active = tuple(
@@ -47,20 +47,20 @@ def _ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...
 def select_uplink(config: Config, observed: Observation, state: State, family: int) -> str:
     """Return the uplink that should carry a family's traffic, "" where none has a gateway.
 
-    The most preferred that is up; else one that is held down (the present carrier before
+    The most preferred that is up; else one that is in its hold-down (the active uplink before
     the others, or a flap would cost two switches); else the most preferred with carrier.
     """
     present = state.active_uplink(family)
-    held = []
+    recovering = []
     for name in config.names():
         uplink_state = state.uplink_state(name, family)
         condition = uplink_state.state if uplink_state else "absent"
         if condition == "up":
             return name
         if condition == "recovering":
-            held.append(name)
-    if held:
-        return present if present in held else held[0]
+            recovering.append(name)
+    if recovering:
+        return present if present in recovering else recovering[0]
     for name in config.names():
         link = observed.link(name)
         if link and link.carrier and observed.default_route(name, family):
@@ -85,16 +85,16 @@ def _known_addresses(config: Config, observed: Observation, state: State) -> lis
     result = []
     for name in config.names():
         for family in FAMILIES:
-            found = observed.own_addresses(name, family)
+            addresses = observed.own_addresses(name, family)
             old = [k for k in state.known_addresses if (k.interface, k.family) == (name, family)]
-            if not found:
+            if not addresses:
                 result += [k for k in old if not k.expires or k.expires > observed.now]
-            for one in found:
-                same = next((k for k in old if k.address == one.address), None)
-                expires = 0 if one.valid == FOREVER else observed.now + one.valid * 1000
+            for address in addresses:
+                same = next((k for k in old if k.address == address.address), None)
+                expires = 0 if address.valid == FOREVER else observed.now + address.valid * 1000
                 if same and same.expires and abs(same.expires - expires) < _SAME_END:
                     expires = same.expires  # the same end, rounded; not worth a write
-                result.append(KnownAddress(name, family, one.address, one.length, expires))
+                result.append(KnownAddress(name, family, address.address, address.length, expires))
     return result
 
 
@@ -119,11 +119,13 @@ def _owner(observed: Observation, state: State, known: KnownAddress, chosen: str
     if known.interface == chosen:
         return chosen
     if is_local_to(observed, chosen, known.family, known.address):
-        # The active uplink answers for all IPv4 addresses (answering.py). A neighbour
+        # The active uplink answers for all IPv4 addresses (policy/answering.py). A neighbour
         # solicitation is answered only where the address is (RFC 4861, 7.2.3).
         stays = known.family == 6 and condition == "up"
         return known.interface if stays else chosen
-    if known.family == 4 and any(one.address == known.address for one in observed.addresses):
+    if known.family == 4 and any(
+        address.address == known.address for address in observed.addresses
+    ):
         name = speaker(observed, state, known.interface, [known.address])
         uplink_state = state.uplink_state(name, 4)
         condition = uplink_state.state if uplink_state else "absent"
@@ -135,20 +137,29 @@ def _owner(observed: Observation, state: State, known: KnownAddress, chosen: str
 def speaker(observed: Observation, state: State, interface: str, addresses: list[str]) -> str:
     """Return the uplink that answers ARP for an uplink's IPv4 addresses; itself where none can.
 
-    That is one on their LAN: the carrier, else the best that has carrier.
+    It is on their LAN: the active uplink, else the best that has carrier.
     """
     chosen = state.active_uplink(4)
     able = [
-        one
-        for one in state.uplinks
-        if one.family == 4
-        and (one.interface == interface or _is_near(observed, one.interface, addresses))
+        uplink_state
+        for uplink_state in state.uplinks
+        if uplink_state.family == 4
+        and (
+            uplink_state.interface == interface
+            or _is_near(observed, uplink_state.interface, addresses)
+        )
     ]
-    best = min(able, key=lambda one: (one.interface != chosen, _BEST.index(one.state)))
+    best = min(
+        able,
+        key=lambda uplink_state: (
+            uplink_state.interface != chosen,
+            _BEST.index(uplink_state.state),
+        ),
+    )
     return best.interface
 
 
 def _is_near(observed: Observation, interface: str, addresses: list[str]) -> bool:
     link = observed.link(interface)
-    near = addresses and all(is_local_to(observed, interface, 4, one) for one in addresses)
+    near = addresses and all(is_local_to(observed, interface, 4, address) for address in addresses)
     return bool(near and link and link.carrier)

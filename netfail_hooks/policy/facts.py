@@ -1,4 +1,4 @@
-"""What we know of the machine, as plain values: the whole input of a decision.
+"""Facts about the machine, as plain values: the whole input of a decision.
 
 Addresses and prefixes are text as iproute2 prints it ("192.168.1.252", "192.168.1.0/24",
 "default"); a family is 4 or 6; times are milliseconds of CLOCK_BOOTTIME, which counts
@@ -32,15 +32,15 @@ MODES = (
 ACTIVE_BACKUP = "active-backup"
 MAC_POLICIES = ("none", "active", "follow")  # IFLA_BOND_FAIL_OVER_MAC
 LINK_STATES = ("up", "going down", "down", "going back")  # BOND_LINK_UP and so on
-# Of the active slave the gateway's replies count, of a backup the active one's requests, which
-# the LAN floods to it: chatter of other hosts keeps no dead uplink alive (bonding.rst).
+# For the active slave the gateway's replies count; for a backup the active slave's requests, which
+# the LAN floods to it. So chatter of other hosts keeps no dead uplink alive (bonding.rst).
 VALIDATE_ALL = 3
 ALL_TARGETS_ANY = 0
 
 
 @value
 class Taken:
-    """A place that a route has which is no uplink's: of another interface, or a blackhole's."""
+    """The place of a route of another interface than an uplink, or of a blackhole."""
 
     family: int
     destination: str
@@ -73,8 +73,8 @@ class Rule:
 class Link:
     """An uplink's interface. ``down_count`` counts carrier losses since it was made.
 
-    ``mac`` is "" where neighbours are not asked for their hardware address: a raw-ip modem, a
-    tunnel, what has IFF_NOARP (netdevice(7)).
+    ``mac`` is "" where neighbours are not asked for their hardware address: of a raw-ip modem, a
+    tunnel, an interface with IFF_NOARP (netdevice(7)).
     """
 
     name: str
@@ -138,9 +138,9 @@ class Sysctl:
 
 @value
 class Result:
-    """How a round of probes of one uplink went: ``tries`` sent to the first good answer.
+    """How a round of probes of one uplink went: ``tries`` were sent up to the first good answer.
 
-    ``rtt`` is in microseconds, 0 where none was well; ``reason`` says what was wrong. ``silent``
+    ``rtt`` is in microseconds, 0 without a good answer; ``reason`` says what was wrong. ``silent``
     are the gateways that were asked and did not answer.
     """
 
@@ -157,16 +157,17 @@ class Result:
 class Observation:
     """The machine at one moment.
 
-    Links, addresses and connected routes are the uplinks' alone, default routes everybody's, and
-    so is whatever is ours: an interface that is no uplink (any more) is "#" and its number.
-    ``probes`` are the results of a round just made, if one was; ``resolved`` are the uplinks
-    with IPv4 neighbours whose hardware address the kernel has asked for, ``waiting`` those with
-    packets that wait for one. In mode "bond" the links are the bond and its slaves.
+    Links, addresses and connected routes are those of the uplinks alone. Default routes, and
+    whatever is ours, are those of any interface: one that is no uplink (any more) is "#" and its
+    number. ``probes`` are the results of a round just made, if there was one; ``resolved`` are the
+    uplinks with IPv4 neighbours whose hardware address the kernel has asked for, ``waiting`` those
+    with packets that wait for one. In mode "bond" the links are the bond and its slaves.
 
-    ``rules`` are those that are ours or look up a table of a user's own, ``tables`` the routes in
-    all such tables that are an uplink's or ours. ``taken`` are other people's places beside
-    those routes, those of ``routes`` and ``tables`` not among them. ``ruled`` is 1 where the kernel
-    has policy rules, 0 where it has none, -1 where nobody looked, as in older recordings.
+    ``rules`` are those that are ours or look up a table of a user's own; ``tables`` are the routes
+    in all such tables that are an uplink's or ours. ``taken`` are places of other people's routes
+    that ours could want, those in ``routes`` and ``tables`` not among them. ``ruled`` is 1 where
+    the kernel has policy rules, 0 where it has none, -1 where nobody looked, as in older
+    recordings.
     """
 
     now: int
@@ -198,31 +199,31 @@ class Observation:
 
     def defaults(self, family: int) -> list[Route]:
         """Return the default routes that are not ours, lowest metric first."""
-        found = [
+        routes = [
             route
             for route in self.routes
             if route.family == family and route.destination == "default" and not route.ours
         ]
-        return sorted(found, key=_metric)
+        return sorted(routes, key=_metric)
 
     def default_route(self, interface: str, family: int) -> Route | None:
         """Return networkd's own default route through an interface."""
         return next((r for r in self.defaults(family) if r.interface == interface), None)
 
-    def ways_out(self, interface: str, family: int) -> list[Route]:
+    def default_routes(self, interface: str, family: int) -> list[Route]:
         """Return networkd's own default routes through an interface, of the lowest metric.
 
-        One for each router of its link: the kernel sends some of the traffic by each of them.
+        There is one for each router of its link: the kernel sends some traffic by each of them.
         """
-        found = [route for route in self.defaults(family) if route.interface == interface]
-        return [route for route in found if route.metric == found[0].metric]
+        routes = [route for route in self.defaults(family) if route.interface == interface]
+        return [route for route in routes if route.metric == routes[0].metric]
 
     def answering_route(self, interface: str, family: int, silent: tuple[str, ...]) -> Route | None:
         """Return an uplink's default route by a router that is not among the silent ones.
 
         The first where all of them are; None where it has no default route.
         """
-        routes = self.ways_out(interface, family)
+        routes = self.default_routes(interface, family)
         answering = (route for route in routes if route.gateway not in silent)
         return next(answering, routes[0] if routes else None)
 
@@ -242,7 +243,7 @@ class Observation:
         return min(alive, key=_metric, default=None)
 
     def connected(self, interface: str, family: int) -> list[Route]:
-        """Return the prefixes that are on-link at an interface, by networkd's or kernel's word."""
+        """Return the on-link prefixes of an interface, as networkd or the kernel set them."""
         return [
             route
             for route in self.routes
@@ -284,7 +285,7 @@ def _metric(route: Route) -> int:
 
 
 def is_prefix(text: str) -> bool:
-    """Tell whether that is ADDRESS/LENGTH, of either family."""
+    """Tell whether a text is ADDRESS/LENGTH, of either family."""
     address, _, length = text.partition("/")
     most = 128 if ":" in address else 32
     if not any(is_address(family, address) for family in FAMILIES):
@@ -300,7 +301,7 @@ def is_within(inner: str, outer: str) -> bool:
 
 @value
 class Bonding:
-    """A bond as it is. ``active`` is "" while no slave is; ``primary`` where none is set.
+    """A bond as it is now. ``active`` is "" while no slave is; ``primary`` is "" where none is set.
 
     ``asks_ipv6``: the kernel can monitor IPv6 targets (ns_ip6_target, Linux 5.18).
     """
@@ -321,7 +322,7 @@ class Bonding:
 
 @value
 class Slave:
-    """A slave as its bond sees it: ``link`` is the monitor's verdict, one of LINK_STATES.
+    """A slave as its bond sees it: ``link`` is the state that the monitor gives it (LINK_STATES).
 
     ``failures`` counts how often the monitor lost it since it was enslaved.
     """

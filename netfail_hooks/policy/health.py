@@ -1,9 +1,9 @@
-"""Judge how each uplink stands. Pure: config, observation and memory in, standings out.
+"""Judge the health of each uplink. Pure: config, observation and state in, uplink states out.
 
-Failing over is at once; failing back is gated. An uplink that was lost is held down until it
-has been well for ``hold_down`` seconds without a break, twice as long after each further loss,
-so a flapping one costs one failover and one failback; and until it has passed its probes,
-whatever networkd says of it: but for what nobody can ask it.
+We fail over at once and fail back late. An uplink that was lost is held down until it has been
+healthy for ``hold_down`` seconds without a break, twice as long after each further loss: so one
+that flaps costs one failover and one failback. It also has to pass its probes, whatever networkd
+says of it, unless there is nothing to probe.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Judged(Protocol):
-        """How an uplink stands in one family, as a standing or a report has it."""
+        """The state of an uplink in one family, as the state file or a report has it."""
 
         @property
         def state(self) -> str:
-            """Return "absent", "up", "down", "held" or "unknown"."""
+            """Return "absent", "up", "down", "recovering" or "unknown"."""
 
         @property
         def reason(self) -> str:
-            """Return what ails it, "" for nothing."""
+            """Return what is wrong with it, "" for nothing."""
 
 
 def judge(config: Config, observed: Observation, state: State) -> tuple[UplinkState, ...]:
-    """Return how every uplink stands now in each family, in rank order."""
+    """Return the state of every uplink now in each family, in rank order."""
     return tuple(
-        _judge_one(config, observed, state.uplink_state(uplink.interface, family), uplink, family)
+        _judge_uplink(
+            config, observed, state.uplink_state(uplink.interface, family), uplink, family
+        )
         for family in FAMILIES
         for uplink in config.uplinks
     )
@@ -56,11 +58,11 @@ def unusable_reason(observed: Observation, interface: str, family: int) -> str:
 
 
 def can_ask(uplink: Uplink, observed: Observation, family: int) -> bool:
-    """Tell whether a round of probes brings a result for an uplink that looks well.
+    """Tell whether a round of probes brings a result for an uplink that looks healthy.
 
-    A target of the family can be asked wherever there is a route. A gateway only if there is one,
-    which a raw-ip modem's or a tunnel's route has not, and on a link with hardware addresses: ARP
-    and neighbour discovery ask for those. Who can't be asked need not answer.
+    A target of the family can be asked wherever there is a route. A gateway can be asked only if
+    the route has one, which a raw-ip modem's or a tunnel's has not, and on a link with hardware
+    addresses: ARP and neighbour discovery ask for those. Who can't be asked need not answer.
     """
     if any(target.family == family for target in uplink.targets):
         return True
@@ -70,19 +72,20 @@ def can_ask(uplink: Uplink, observed: Observation, family: int) -> bool:
 
 
 def is_well(families: Iterable[Judged]) -> bool:
-    """Tell whether an uplink serves: in a family at least, and lost in none.
+    """Tell whether an uplink serves in at least one family, and is lost in none.
 
-    A family that it never had since boot is no fault; nor is a hold-down, all but over.
+    A family that it never had since boot is no fault; nor is a hold-down.
     """
     judged = list(families)
-    serves = any(one.state not in ("absent", "down") and not one.reason for one in judged)
+    serves = any(family.state not in ("absent", "down") and not family.reason for family in judged)
     lost = any(
-        one.state == "down" or (one.state in ("up", "recovering") and one.reason) for one in judged
+        family.state == "down" or (family.state in ("up", "recovering") and family.reason)
+        for family in judged
     )
     return serves and not lost
 
 
-def _judge_one(
+def _judge_uplink(
     config: Config, observed: Observation, old: UplinkState | None, uplink: Uplink, family: int
 ) -> UplinkState:
     interface = uplink.interface
@@ -93,7 +96,7 @@ def _judge_one(
     )
     away = known.down_count != count or known.index not in (0, index)
     if away:
-        known = replace(known, passes=0)  # a link that was away has to prove itself anew
+        known = replace(known, passes=0)  # a link that was away has to prove itself again
     asks = can_ask(uplink, observed, family)
     now = replace(_probed(known, observed, asks=asks), down_count=count, index=index)
     if old is None:
@@ -102,7 +105,7 @@ def _judge_one(
         return _lost(config, now, observed.now) if old.state in ("up", "recovering") else now
     if old.state == "down":
         return _hold(now, observed.now)
-    # A carrier, or an adapter, that went and came back between two looks was lost all the same.
+    # A carrier, or an adapter, that went and came back between two runs was lost all the same.
     if old.state in ("up", "recovering") and away:
         return _hold(_lost(config, now, observed.now), observed.now)
     proven = not asks or now.passes >= config.successes
@@ -114,10 +117,10 @@ def _judge_one(
 
 
 def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> UplinkState:
-    """Note what ails an uplink; a round of probes counts only while its link is well.
+    """Note what is wrong with an uplink; a round of probes counts only while its link works.
 
-    What earlier rounds brought is nothing any more where the next one can't ask (the config may
-    have changed since, or the route): no round would ever bring better news.
+    The results of earlier rounds are dropped where the next one can't ask (the config may have
+    changed since, or the route): no later round would ever correct them.
     """
     interface, family = uplink_state.interface, uplink_state.family
     reason = unusable_reason(observed, interface, family)
@@ -126,8 +129,8 @@ def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> 
     for result in observed.probes:
         if (result.interface, result.family) == (interface, family):
             silent = ",".join(result.silent)
-            # What was asked beyond a router that turns out silent says nothing of the uplink:
-            # from now on traffic goes by one that answers, and the next round tells.
+            # A target beyond a router that turns out silent says nothing of the uplink: from now
+            # on traffic goes by a router that answers, and the next round shows.
             if not result.healthy and silent not in ("", uplink_state.silent):
                 kept = uplink_state.reason if uplink_state.fails else ""
                 return replace(uplink_state, reason=kept, probed=observed.now, silent=silent)

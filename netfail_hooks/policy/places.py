@@ -1,7 +1,7 @@
-"""Which place in a table a route of ours takes: ahead of what it leads around, and nobody's yet.
+"""Which place in a table a route of ours takes: a free one, ahead of the routes that it replaces.
 
-A place is a family, a table, a destination and a metric. Who has one keeps it: ours goes to the
-next. And what somebody else put ahead of all uplinks, as a VPN does, stays ahead: ours
+A place is a family, a table, a destination and a metric. A route that has a place keeps it: ours
+takes the next. And what somebody else put ahead of all uplinks, as a VPN does, stays ahead: ours
 comes after it, or traffic that was meant for a tunnel would leave in the clear.
 """
 
@@ -16,38 +16,38 @@ from netfail_hooks.values import replace
 def place(config: Config, observed: Observation, route: Route, beaten: int) -> Route | None:
     """Return a route with its metric, ahead of ``beaten``; None where no place is free. Pure.
 
-    One of ours that is right as it is keeps its place; one that is not gets a neighbour, which
-    takes over in one step when it goes. So nothing is ever replaced.
+    A route of ours that is right as it is keeps its place. One that is wrong gets the right one
+    beside it, which takes over in one step when the wrong one goes. So nothing is ever replaced.
     """
-    there = beside(observed, route)
+    there = same_destination(observed, route)
     names = config.names()
     others = [
-        one.metric
-        for one in there
-        if one.interface in names and not one.ours and one.interface != route.interface
+        other.metric
+        for other in there
+        if other.interface in names and not other.ours and other.interface != route.interface
     ]
     ceiling = min([beaten, *others])
     foreign = _foreign(config, observed, route, there)
-    low = max((one for one in foreign if one < ceiling), default=-1) + 1
-    for ours in sorted((one for one in there if one.ours), key=lambda one: one.metric):
+    low = max((metric for metric in foreign if metric < ceiling), default=-1) + 1
+    for ours in sorted((other for other in there if other.ours), key=lambda other: other.metric):
         if low <= ours.metric <= max(ceiling - 1, 0) and form(ours) == form(route):
             return replace(route, metric=ours.metric)
     if ceiling == 0:
         # No metric is less: but of IPv4 routes with one metric that counts which came last
         # (fib_insert_alias() in net/ipv4/fib_trie.c), and each keeps its own.
         return replace(route, metric=0) if route.family == 4 and 0 not in foreign else None
-    taken = {one.metric for one in there}.union(foreign)
+    taken = {other.metric for other in there}.union(foreign)
     for metric in _metrics(max(low, 1), ceiling, config.override_metric):
         if metric not in taken:
             return replace(route, metric=metric)
     return None
 
 
-def beside(observed: Observation, route: Route) -> list[Route]:
+def same_destination(observed: Observation, route: Route) -> list[Route]:
     """Return the routes of all uplinks, and ours, to the same destination in the same table."""
     table = observed.routes if route.table == MAIN else observed.tables
     wanted = (route.family, route.table, route.destination)
-    return [one for one in table if (one.family, one.table, one.destination) == wanted]
+    return [other for other in table if (other.family, other.table, other.destination) == wanted]
 
 
 def form(route: Route) -> tuple[object, ...]:
@@ -68,9 +68,11 @@ def _foreign(config: Config, observed: Observation, route: Route, there: list[Ro
     """Return the metrics of other people's routes to the same destination."""
     wanted = (route.family, route.table, route.destination)
     names = config.names()
-    found = {one.metric for one in there if not one.ours and one.interface not in names}
-    return found.union(
-        one.metric for one in observed.taken if (one.family, one.table, one.destination) == wanted
+    metrics = {other.metric for other in there if not other.ours and other.interface not in names}
+    return metrics.union(
+        taken.metric
+        for taken in observed.taken
+        if (taken.family, taken.table, taken.destination) == wanted
     )
 
 
@@ -82,23 +84,27 @@ def _metrics(low: int, high: int, first: int) -> list[int] | range:
 
 
 def crowded(config: Config, observed: Observation) -> tuple[str, ...]:
-    """Return what keeps our default routes from a place, one line each. Pure."""
+    """Return why our default routes have no free place, a line for each family. Pure."""
     beaten = min((uplink.metric for uplink in config.uplinks), default=0)
     result = []
     for family in FAMILIES:
         route = Route(config.uplinks[0].interface, family, "default", 0, protocol=PROTOCOL)
-        others = [one for one in observed.defaults(family) if one.interface not in config.names()]
-        first = [one for one in others if one.metric < beaten]
+        others = [
+            default
+            for default in observed.defaults(family)
+            if default.interface not in config.names()
+        ]
+        first = [default for default in others if default.metric < beaten]
         if first and place(config, _without(config, observed), route, beaten) is None:
-            told = " and ".join(str(one.metric) for one in first)
+            metrics = " and ".join(str(default.metric) for default in first)
             result.append(
-                f"IPv{family} default routes of others have metric {told}, the first "
+                f"IPv{family} default routes of others have metric {metrics}, the first "
                 f"uplink {beaten}: no metric is left between them"
             )
     return tuple(result)
 
 
 def _without(config: Config, observed: Observation) -> Observation:
-    """Return what will be seen once each uplink has the metric that the configuration says."""
-    foreign = [one for one in observed.routes if one.interface not in config.names()]
+    """Return the observation without the uplinks' routes, whose metrics are yet to be set."""
+    foreign = [route for route in observed.routes if route.interface not in config.names()]
     return replace(observed, routes=tuple(foreign))

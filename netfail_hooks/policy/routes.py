@@ -35,27 +35,30 @@ def decide(
     added, dropped, sideways = _sideways(config, observed, after)
     routes = [route for family in FAMILIES for route in override(config, observed, after, family)]
     # The next hops of these may be within the LAN's override, so they come after it.
-    routes += _beside(config, observed, after)
+    routes += _following_routes(config, observed, after)
     routes += sideways
-    addresses = [one for family in FAMILIES for one in followers(config, observed, after, family)]
+    addresses = [
+        address for family in FAMILIES for address in followers(config, observed, after, family)
+    ]
     our_routes = _last_first(
         [route for route in (*observed.routes, *observed.tables) if route.ours]
     )
     our_addresses = [address for address in observed.addresses if address.ours]
     have = {(a.interface, a.address) for a in our_addresses}
     want = {(a.interface, a.address) for a in addresses}
+    moved = [AddAddress(a) for a in addresses if (a.interface, a.address) not in have]
     present = {_form(route) for route in our_routes}
     wanted_forms = {_form(route) for route in routes}
     flushes = _flushes(config, observed, after)
     return (
         *_settings(config, observed),
         *answering.opened(config, observed, after),
-        *(AddAddress(a) for a in addresses if (a.interface, a.address) not in have),
+        *moved,
         *(SetRoute(route) for route in routes if _form(route) not in present),
         *added,
         *_metrics(config, observed, after),
         *answering.closed(config, observed, after),
-        *answering.announcements(config, observed, before, after, flushes),
+        *answering.announcements(config, observed, before, after, [*flushes, *moved]),
         *dropped,
         *(DropRoute(route) for route in our_routes if _form(route) not in wanted_forms),
         *(DropAddress(a) for a in our_addresses if (a.interface, a.address) not in want),
@@ -80,17 +83,17 @@ def _sideways(
     return sideways(config, observed, after)
 
 
-def _beside(config: Config, observed: Observation, after: State) -> list[Route]:
-    """Return the routes of our own on behalf of those that lost uplinks have beside the default."""
+def _following_routes(config: Config, observed: Observation, after: State) -> list[Route]:
+    """Return our routes in place of those that lost uplinks have beside their default ones."""
     if not after.ways:
         return []
-    from netfail_hooks.policy.ways import followers as beside
+    from netfail_hooks.policy.ways import following_routes as following
 
-    return [route for family in FAMILIES for route in beside(config, observed, after, family)]
+    return [route for family in FAMILIES for route in following(config, observed, after, family)]
 
 
 def _last_first(routes: list[Route]) -> list[Route]:
-    """Return routes so that what the kernel uses goes last: none takes over that goes next."""
+    """Return routes so that the one in use is dropped last: none takes over that goes next."""
     return sorted(routes, key=lambda route: -route.metric)
 
 
@@ -119,31 +122,33 @@ def override(config: Config, observed: Observation, state: State, family: int) -
 def _is_by_a_silent_router(observed: Observation, state: State, name: str, family: int) -> bool:
     """Tell whether the kernel sends some of an uplink's traffic by a router that is silent.
 
-    One is silent only while another answers (``Result.silent``).
+    A router counts as silent only while another one answers (``Result.silent``).
     """
     silent = state.silent_routers(name, family)
-    gateways = [route.gateway for route in observed.ways_out(name, family)]
-    return any(one in silent for one in gateways) and any(one not in silent for one in gateways)
+    gateways = [route.gateway for route in observed.default_routes(name, family)]
+    return any(gateway in silent for gateway in gateways) and any(
+        gateway not in silent for gateway in gateways
+    )
 
 
 def _on_lan(
     config: Config, observed: Observation, state: State, chosen: str, family: int
 ) -> list[Route]:
-    """Return the connected routes of the LAN that the carrier shares with other uplinks.
+    """Return the connected routes of the LAN that the active uplink shares with other uplinks.
 
-    What another uplink has within such a prefix would win by its length: networkd adds a route
-    to the gateway alone to what DHCP says. So the carrier needs the same.
+    A route of another uplink within such a prefix would win by its length: networkd adds a route
+    to the gateway alone to what DHCP says. So the active uplink needs the same.
     """
     near = observed.connected(chosen, family)
-    found = {r.destination: r for r in near if _is_shared(r, chosen, state)}
+    prefixes = {r.destination: r for r in near if _is_shared(r, chosen, state)}
     for name in config.names():
         for other in observed.connected(name, family) if name != chosen else ():
-            for prefix in list(found.values()):
+            for prefix in list(prefixes.values()):
                 if _is_within(other.destination, prefix.destination):
-                    found.setdefault(
+                    prefixes.setdefault(
                         other.destination, replace(prefix, destination=other.destination)
                     )
-    return list(found.values())
+    return list(prefixes.values())
 
 
 def _is_within(inner: str, outer: str) -> bool:
@@ -152,11 +157,15 @@ def _is_within(inner: str, outer: str) -> bool:
 
 
 def followers(config: Config, observed: Observation, state: State, family: int) -> list[Address]:
-    """Return the addresses that the carrier must have on behalf of lost uplinks."""
+    """Return the addresses that the active uplink must have on behalf of lost ones."""
     chosen = state.active_uplink(family)
     if not chosen or not config.follow_addresses:
         return []
-    there = {one.address for one in observed.addresses if one.interface == chosen and not one.ours}
+    there = {
+        address.address
+        for address in observed.addresses
+        if address.interface == chosen and not address.ours
+    }
     result = {}
     for known in state.known_addresses:
         uplink_state = state.uplink_state(known.interface, family)
@@ -191,22 +200,22 @@ def _differs(config: Config, observed: Observation, state: State, family: int) -
         first = rank < names.index(chosen)
         if lost and (first or _is_finer(config, observed, state, name, family)):
             return True
-    # What somebody else put first, as a VPN does, says nothing of the order behind it.
+    # A route that somebody else put first, as a VPN does, says nothing of the order behind it.
     alive = [r for r in observed.defaults(family) if not r.linkdown and r.interface in names]
     return any(r.interface != chosen for r in alive if r.metric == alive[0].metric)
 
 
 def _is_finer(config: Config, observed: Observation, state: State, name: str, family: int) -> bool:
-    """Tell whether a standby has a longer prefix within the carrier's LAN than the carrier.
+    """Tell whether a standby has a longer prefix within the active uplink's LAN than it has.
 
-    A standby from DHCP has a route to the router alone. While nobody answers there, a carrier
-    without one would not reach the router, nor a name server on it.
+    A standby with DHCP has a route to the router alone. While nobody answers there, an active
+    uplink without such a route would not reach the router, nor a name server on it.
     """
     chosen = state.active_uplink(family)
-    theirs = {route.destination for route in observed.connected(name, family)}
-    theirs.difference_update(route.destination for route in observed.connected(chosen, family))
+    finer = {route.destination for route in observed.connected(name, family)}
+    finer.difference_update(route.destination for route in observed.connected(chosen, family))
     lan = _on_lan(config, observed, state, chosen, family)
-    return any(route.destination in theirs for route in lan)
+    return any(route.destination in finer for route in lan)
 
 
 def _is_shared(route: Route, chosen: str, state: State) -> bool:
@@ -223,17 +232,18 @@ def _metrics(config: Config, observed: Observation, after: State) -> list[Change
 
     Up to systemd 252 it does for static addresses when it is restarted
     (github.com/systemd/systemd/issues/25843). With 0, uplinks on one LAN are alike to the kernel,
-    and no override of ours comes before them. What is alone on its LAN is left as it is. The
-    carrier is last, so that its LAN stays with it. IPv6 has 256 then, which overrides come before.
+    and no override of ours comes before them. An uplink alone on its LAN is left as it is. The
+    active uplink is last, so that its LAN stays with it. IPv6 has 256 then, and overrides come
+    before that.
     """
     chosen = after.active_uplink(4)
-    order = [one for one in reversed(config.uplinks) if one.interface != chosen]
-    order += [one for one in config.uplinks if one.interface == chosen]
+    order = [uplink for uplink in reversed(config.uplinks) if uplink.interface != chosen]
+    order += [uplink for uplink in config.uplinks if uplink.interface == chosen]
     return [
-        SetMetric(one.interface, address.address, address.length, one.metric)
-        for one in order
-        for address in observed.own_addresses(one.interface, 4)
-        if address.metric == 0 != one.metric and _is_on_shared_lan(config, observed, address)
+        SetMetric(uplink.interface, address.address, address.length, uplink.metric)
+        for uplink in order
+        for address in observed.own_addresses(uplink.interface, 4)
+        if address.metric == 0 != uplink.metric and _is_on_shared_lan(config, observed, address)
     ]
 
 
@@ -255,20 +265,20 @@ def _is_on_shared_lan(config: Config, observed: Observation, address: Address) -
 
 
 def _settings(config: Config, observed: Observation) -> list[Change]:
-    found = {sysctl.key: sysctl.setting for sysctl in observed.sysctls}
+    current = {sysctl.key: sysctl.setting for sysctl in observed.sysctls}
     return [
         SetSysctl(setting)
         for name in config.names()
         for setting in wanted(name)
-        if found.get(setting.key, setting.setting) != setting.setting
+        if current.get(setting.key, setting.setting) != setting.setting
     ]
 
 
 def _endings(config: Config, observed: Observation, before: State, after: State) -> list[Change]:
-    """End what can no longer go on: the address is out of reach, or not ours any more.
+    """End connections that can't go on: their address is out of reach, or not ours any more.
 
-    Or the traffic has left its uplink for another subnet, on a kernel without policy rules, by
-    which what has the address would stay there (policy/sources.py).
+    Or the traffic has left its uplink for another subnet, on a kernel without policy rules, which
+    would keep packets with the address there (policy/sources.py).
     """
     if not config.close_connections:
         return []
@@ -291,19 +301,25 @@ def _is_left(observed: Observation, before: State, after: State, owner: AddressO
 
 
 def _flushes(config: Config, observed: Observation, after: State) -> list[FlushNeighbours]:
-    """Forget what standbys know of the carrier's LAN, and what waits on lost uplinks."""
+    """Flush what standbys know of the active uplink's LAN, and what waits on lost uplinks."""
     idle = [name for name in config.names() if name not in map(after.active_uplink, FAMILIES)]
     own = [address.address for address in observed.own_addresses(after.active_uplink(4), 4)]
     return [
         FlushNeighbours(name)
         for name in idle
-        if (name in observed.resolved and any(is_local_to(observed, name, 4, one) for one in own))
+        if (
+            name in observed.resolved
+            and any(is_local_to(observed, name, 4, address) for address in own)
+        )
         or (name in observed.waiting and not _is_well(after, name))
     ]
 
 
 def _is_well(after: State, name: str) -> bool:
-    return any(one.interface == name and one.state == "up" for one in after.uplinks)
+    return any(
+        uplink_state.interface == name and uplink_state.state == "up"
+        for uplink_state in after.uplinks
+    )
 
 
 def _form(route: Route) -> tuple[object, ...]:

@@ -3,16 +3,16 @@
 On different subnets an address cannot follow the traffic, and the traffic of a connection that
 was opened over the backup must not follow the default route back: the packets would leave by an
 uplink whose router knows nothing of them, and the connection would hang. So while an uplink
-that works is not the carrier, what has its address goes out by it (ip-rule(8)):
+works and is not the active one, packets with its address leave by it (ip-rule(8)):
 
     32764: from ADDRESS lookup main suppress_prefixlength 0
     32765: from ADDRESS lookup 15702
 
-The first rule lets whatever is more precise than a default route lead as it does for everybody:
+By the first rule, any route more precise than a default one leads as it does for everybody: to
 LANs, containers, tunnels. The table of the second has the uplink's default route alone. Rules
 of the user's own, which the kernel numbers from 32765 downwards, come before or win by being
-older; for an address that one of them covers we make none, nor while a default route of somebody
-else's comes before all uplinks: what is meant for a tunnel stays in it.
+older. We make none for an address that one of them covers, nor while somebody else's default
+route comes before those of all uplinks: traffic that is meant for a tunnel stays in it.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ def _is_led_away(config: Config, observed: Observation, family: int) -> bool:
 
 
 def _rules(observed: Observation, name: str, chosen: str, family: int, table: int) -> list[Rule]:
-    theirs = {rule.sender for rule in observed.rules if rule.family == family and not rule.ours}
+    foreign = {rule.sender for rule in observed.rules if rule.family == family and not rule.ours}
     length = 128 if family == 6 else 32
     result = []
     for address in observed.own_addresses(name, family)[:_ADDRESSES]:
         source = f"{address.address}/{length}"
-        led = any(one and contains(one, address.address) for one in theirs)
-        if led or is_local_to(observed, chosen, family, address.address):
+        covered = any(sender and contains(sender, address.address) for sender in foreign)
+        if covered or is_local_to(observed, chosen, family, address.address):
             continue
         result.append(Rule(family, PRIORITIES[0], MAIN, source, whole=False))
         result.append(Rule(family, PRIORITIES[1], table, source))

@@ -1,4 +1,4 @@
-"""What outlives a run, until the next boot: how each uplink stands, and who answers for what.
+"""What outlives a run, until the next boot: each uplink's state, and who answers for an address.
 
 Kept in ``/run/netfail-hooks/state``, one ``kind field field ...`` a line: JSON would cost a
 hook 9 ms. It is replaced whole; a damaged or foreign file is as good as none.
@@ -20,14 +20,14 @@ STATES = ("absent", "up", "down", "recovering")
 
 @value
 class UplinkState:
-    """How an uplink stands in one family.
+    """The state of an uplink in one family.
 
-    ``state``: "absent" (never well since boot), "up", "down", or "held" (well again, in its
-    hold-down until ``ready``). ``since`` and ``ready`` are milliseconds since boot, ``hold``
+    ``state``: "absent" (never healthy since boot), "up", "down", or "recovering" (healthy again,
+    in its hold-down until ``ready``). ``since`` and ``ready`` are milliseconds since boot, ``hold``
     the length of the last hold-down in seconds, ``down_count`` the link's count of carrier
-    losses when last looked at, ``reason`` what ails it now ("" for nothing).
+    losses when last looked at, ``reason`` what is wrong with it now ("" for nothing).
     ``fails`` and ``passes`` count the last rounds of probes in a row that went badly or well,
-    ``probed`` is when the last one was, ``tries`` and ``rtt`` (microseconds) how it went,
+    ``probed`` is the time of the last one, ``tries`` and ``rtt`` (microseconds) how it went,
     ``silent`` which routers of its link did not answer, by commas, while another one did.
     ``index`` is the interface's number: one that is plugged in again has another (0: not known).
     """
@@ -50,7 +50,7 @@ class UplinkState:
 
     @property
     def is_lost(self) -> bool:
-        """Tell whether it was well once and is not trusted now."""
+        """Tell whether it was healthy once and is not trusted now."""
         return self.state in ("down", "recovering")
 
 
@@ -88,9 +88,9 @@ class Active:
 
 @value
 class Way:
-    """A route by an uplink that is to follow when it is lost: a downed link no longer has it.
+    """A route by an uplink that will follow when it is lost: a downed link no longer has it.
 
-    ``gateway`` is "" for what is on the uplink's own link.
+    ``gateway`` is "" for a destination on the uplink's own link.
     """
 
     interface: str
@@ -103,7 +103,7 @@ class Way:
 
 @value
 class State:
-    """All of it."""
+    """All that is remembered from run to run."""
 
     uplinks: tuple[UplinkState, ...] = ()
     known_addresses: tuple[KnownAddress, ...] = ()
@@ -112,10 +112,10 @@ class State:
     ways: tuple[Way, ...] = ()
 
     def uplink_state(self, interface: str, family: int) -> UplinkState | None:
-        """Return how an uplink stands, None if it was never looked at."""
-        for one in self.uplinks:
-            if (one.interface, one.family) == (interface, family):
-                return one
+        """Return the state of an uplink, None if it was never looked at."""
+        for uplink_state in self.uplinks:
+            if (uplink_state.interface, uplink_state.family) == (interface, family):
+                return uplink_state
         return None
 
     def silent_routers(self, interface: str, family: int) -> tuple[str, ...]:
@@ -125,10 +125,10 @@ class State:
 
     def active_uplink(self, family: int) -> str:
         """Return the uplink that carries a family's traffic, "" for none."""
-        return next((one.interface for one in self.active if one.family == family), "")
+        return next((active.interface for active in self.active if active.family == family), "")
 
     def without_answers(self, addresses: Iterable[str]) -> State:
-        """Return it with nobody answering for some addresses: the LAN could not be told."""
+        """Return the state with no owner of some addresses: the LAN could not be told."""
         gone = set(addresses)
         if not gone:
             return self
@@ -166,15 +166,15 @@ def parse(text: str) -> State:
     lines = text.split("\n")
     if lines[0] != FORM or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
-    found: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way]] = {
+    by_kind: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way]] = {
         kind: [] for kind in _KINDS
     }
     for line in lines[1:-2]:
         kind, *words = line.split(" ")
         if kind not in _KINDS:
             raise ValueError("unknown kind of line")
-        found[kind].append(_item(_KINDS[kind], words))
-    return State(*(tuple(items) for items in found.values()))  # type: ignore[arg-type]
+        by_kind[kind].append(_item(_KINDS[kind], words))
+    return State(*(tuple(items) for items in by_kind.values()))  # type: ignore[arg-type]
 
 
 def _item(
@@ -197,7 +197,7 @@ def _item(
     if settings["family"] not in FAMILIES:
         raise ValueError("not a family")
     silent = settings.get("silent")
-    if silent and not all(is_address(settings["family"], one) for one in silent.split(",")):
+    if silent and not all(is_address(settings["family"], router) for router in silent.split(",")):
         raise ValueError("not routers of its family")
     if "address" in settings and not is_address(settings["family"], settings["address"]):
         raise ValueError("not an address of its family")
@@ -207,7 +207,7 @@ def _item(
 
 
 def _leads(settings: dict[str, Any]) -> bool:
-    """Tell whether a way is one that the kernel could have shown."""
+    """Tell whether the kernel could have shown such a route."""
     family, gateway, place = settings["family"], settings["gateway"], settings["destination"]
     known = place == "default" or (is_prefix(place) and (":" in place) == (family == 6))
     return known and (not gateway or is_address(family, gateway))

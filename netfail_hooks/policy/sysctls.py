@@ -9,11 +9,11 @@
 - ``rp_filter`` 2 (loose): while neighbours learn of a move, packets still come in by the
   other NIC; strict filtering would drop them.
 
-And one that moves with the traffic (answering.py), so that of several NICs on one LAN only the
-active uplink answers:
+And one setting moves with the traffic (policy/answering.py), so that of several NICs on one LAN
+only the active uplink answers:
 
-- ``arp_ignore`` 8: no ARP request is answered, whatever the rules say. 0 where nobody has run
-  yet, as at boot or on a NIC just plugged in: two answers are better than none.
+- ``arp_ignore`` 8: no ARP request is answered, whatever the rules say. It is 0 until our first
+  run, as at boot or on a NIC just plugged in: two answers are better than none.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def wanted(interface: str) -> tuple[Sysctl, ...]:
 
 
 def arp_ignore(interface: str) -> str:
-    """Return the key of the setting by which an uplink answers ARP, or not."""
+    """Return the key of the setting that lets an uplink answer ARP, or silences it."""
     return f"ipv4/conf/{interface}/arp_ignore"
 
 
 def keys(interface: str) -> tuple[str, ...]:
     """Return the keys of all settings of an uplink that we ever change."""
-    return (*(one.key for one in wanted(interface)), arp_ignore(interface))
+    return (*(sysctl.key for sysctl in wanted(interface)), arp_ignore(interface))

@@ -1,10 +1,10 @@
-"""Routes beside the default one, by an uplink that is lost: which follow, and where to. Pure.
+"""Which routes of a lost uplink, beside its default one, follow the traffic, and where. Pure.
 
-A DHCP server's name servers off the LAN, classless static routes (RFC 3442, option 121), a
-``[Route]`` of the user's, a VPN's route to its own other end, a second router on the LAN; and what
-leads out in tables of the user's own that policy rules look up. None of them leaves a dead uplink
-by itself while the link is up; and a dead link's are skipped, so that the traffic would
-go to the default route's router, which may not know the way.
+Such as a DHCP server's to name servers off the LAN, classless static routes (RFC 3442, option
+121), a ``[Route]`` of the user's, a VPN's route to its own other end, a second router on the LAN;
+and the default routes in tables of the user's own that policy rules look up. None of them leaves
+a dead uplink by itself while the link is up. Those of a dead link are skipped, so the traffic
+would go to the default route's router, which may not know the destination.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from netfail_hooks.policy.places import place
 from netfail_hooks.policy.state import State, Way
 from netfail_hooks.values import replace
 
-FOLLOWING = 64  # most routes of an uplink that follow, of each family and those first in the tables
+FOLLOWING = 64  # most routes of an uplink that follow, of each family: the first in the tables
 # RTPROT_BOOT (ip-route(8) by hand, VPNs), _STATIC, _RA and _DHCP (linux/rtnetlink.h). The kernel's
 # own come with an address; a routing daemon moves its own.
 _MAKERS = (3, 4, 9, 16)
-OWN_TABLES = range(15701, 15801)  # of ours (policy/sources.py), one an uplink
+OWN_TABLES = range(15701, 15801)  # ours, one for each uplink (policy/sources.py)
 
 
 def ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]:
-    """Return the routes by each uplink that would follow: those seen, or last seen with it."""
-    found: dict[tuple[str, int], list[Way]] = {}
+    """Return the routes of each uplink that would follow: those it has, or had when last seen."""
+    by_uplink: dict[tuple[str, int], list[Way]] = {}
     for route in (*observed.routes, *observed.tables):
         if route.ours:
             continue
-        mine = found.setdefault((route.interface, route.family), [])
-        if _is_one(route) and not observed.is_own_lan(route) and len(mine) < FOLLOWING:
-            mine.append(
+        following = by_uplink.setdefault((route.interface, route.family), [])
+        if _may_follow(route) and not observed.is_own_lan(route) and len(following) < FOLLOWING:
+            following.append(
                 Way(
                     route.interface,
                     route.family,
@@ -45,20 +45,22 @@ def ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]
     for name in config.names():
         link = observed.link(name)
         for family in FAMILIES:
-            if link and link.up and (name, family) in found:
-                result += found[name, family]
+            if link and link.up and (name, family) in by_uplink:
+                result += by_uplink[name, family]
             else:  # link down, gone, or being set up
                 result += [w for w in state.ways if (w.interface, w.family) == (name, family)]
     return tuple(result)
 
 
-def _is_one(route: Route) -> bool:
-    beside = route.table != MAIN or route.destination != "default"
-    return beside and route.protocol in _MAKERS and route.table not in OWN_TABLES
+def _may_follow(route: Route) -> bool:
+    additional = route.table != MAIN or route.destination != "default"
+    return additional and route.protocol in _MAKERS and route.table not in OWN_TABLES
 
 
-def followers(config: Config, observed: Observation, state: State, family: int) -> list[Route]:
-    """Return the routes of our own on behalf of lost uplinks', the default one apart."""
+def following_routes(
+    config: Config, observed: Observation, state: State, family: int
+) -> list[Route]:
+    """Return our routes in place of those of lost uplinks, except the default ones."""
     if not state.ways:
         return []
     chosen = state.active_uplink(family)
@@ -67,7 +69,7 @@ def followers(config: Config, observed: Observation, state: State, family: int) 
     if default_route is None:
         return []
     lost = [name for name in config.names() if name != chosen and _is_lost(state, name, family)]
-    stay = {one.interface: one.stay for one in config.uplinks}
+    stay = {uplink.interface: uplink.stay for uplink in config.uplinks}
     sought: dict[tuple[int, str], list[Way]] = {}
     for way in state.ways:
         if way.family != family or way.interface not in lost or _stays(way, stay):
@@ -75,17 +77,17 @@ def followers(config: Config, observed: Observation, state: State, family: int) 
         if not _is_of_lan(observed, state, way, chosen):
             sought.setdefault((way.table, way.destination), []).append(way)
     result = []
-    for (table, destination), theirs in sought.items():
+    for (table, destination), lost_ways in sought.items():
         healthy = [name for name in config.names() if name == chosen or _is_up(state, name, family)]
         own = _best(observed, healthy, family, table, destination)
-        beaten = min(way.metric for way in theirs)
+        beaten = min(way.metric for way in lost_ways)
         if own and own.metric < beaten:
             continue  # it wins as it is
-        new = (_led(observed, state, way, default_route) for way in theirs)
-        led = own or next((one for one in new if one), None)
-        if led is None:
+        candidates = (_led(observed, state, way, default_route) for way in lost_ways)
+        route = own or next((led for led in candidates if led), None)
+        if route is None:
             continue
-        ours = replace(led, protocol=PROTOCOL, linkdown=False)
+        ours = replace(route, protocol=PROTOCOL, linkdown=False)
         placed = place(config, observed, ours, beaten)
         if placed:
             result.append(placed)
@@ -102,15 +104,16 @@ def _is_lost(state: State, name: str, family: int) -> bool:
 
     One that never had any may lead to a network of its own all the same.
     """
-    one = state.uplink_state(name, family)
-    leads = one is not None and (one.state, one.reason) == ("absent", "no gateway")
+    uplink_state = state.uplink_state(name, family)
+    judged = uplink_state and (uplink_state.state, uplink_state.reason)
+    leads = judged == ("absent", "no gateway")
     return not (leads or _is_up(state, name, family))
 
 
 def _stays(way: Way, stay: dict[str, tuple[str, ...]]) -> bool:
     everything = "::/0" if way.family == 6 else "0.0.0.0/0"
     prefix = everything if way.destination == "default" else way.destination
-    return any(is_within(prefix, one) for one in stay.get(way.interface, ()))
+    return any(is_within(prefix, staying) for staying in stay.get(way.interface, ()))
 
 
 def _is_of_lan(observed: Observation, state: State, way: Way, chosen: str) -> bool:
@@ -120,7 +123,9 @@ def _is_of_lan(observed: Observation, state: State, way: Way, chosen: str) -> bo
         and not way.gateway
         and any(
             is_within(way.destination, lan)
-            for other in {one.interface for one in state.known_addresses if one.interface != chosen}
+            for other in {
+                known.interface for known in state.known_addresses if known.interface != chosen
+            }
             for lan in _shared_lan(observed, state, other, chosen, way.family)
         )
     )
@@ -129,24 +134,27 @@ def _is_of_lan(observed: Observation, state: State, way: Way, chosen: str) -> bo
 def _best(
     observed: Observation, names: list[str], family: int, table: int, destination: str
 ) -> Route | None:
-    """Return networkd's or the user's own route of that kind by an uplink that is well."""
+    """Return networkd's or the user's own route to a destination by the best healthy uplink."""
     routes = observed.routes if table == MAIN else observed.tables
-    found = [
+    candidates = [
         route
         for route in routes
         if (route.family, route.table, route.destination) == (family, table, destination)
         and route.interface in names
         and not (route.ours or route.linkdown)
     ]
-    return min(found, key=lambda route: (names.index(route.interface), route.metric), default=None)
+    return min(
+        candidates, key=lambda route: (names.index(route.interface), route.metric), default=None
+    )
 
 
 def _led(observed: Observation, state: State, way: Way, default_route: Route) -> Route | None:
-    """Return a lost uplink's route as the carrier can have it, None where it has to stay.
+    """Return a lost uplink's route as the active uplink can have it, None where it has to stay.
 
-    By the same gateway where both are on its LAN; else by the carrier's own. What needs no
-    gateway is a neighbour's: it is sought on the carrier's LAN, if that is the same; behind
-    an uplink without any gateway (a modem, a tunnel), it is like all else out there.
+    It goes by the same gateway where both uplinks are on its LAN; else by the active uplink's own.
+    A destination without a gateway is a neighbour: it is sought on the active uplink's LAN, if that
+    is the same. Behind an uplink without any gateway (a modem, a tunnel) it is like any other
+    destination out there.
     """
     chosen, family = default_route.interface, way.family
     led = replace(default_route, destination=way.destination, table=way.table)
@@ -158,23 +166,23 @@ def _led(observed: Observation, state: State, way: Way, default_route: Route) ->
         return led
     if lan:
         return replace(led, gateway="", onlink=False, mtu=0)
-    theirs = observed.default_route(way.interface, family)
-    return led if theirs and not theirs.gateway else None
+    lost_default = observed.default_route(way.interface, family)
+    return led if lost_default and not lost_default.gateway else None
 
 
 def _shared_lan(
     observed: Observation, state: State, lost: str, chosen: str, family: int
 ) -> list[str]:
-    """Return the prefixes of the carrier in which a lost uplink has, or had, an address."""
-    theirs = [
-        one.address
-        for one in state.known_addresses
-        if (one.interface, one.family) == (lost, family)
+    """Return the prefixes of the active uplink in which a lost one has, or had, an address."""
+    lost_addresses = [
+        known.address
+        for known in state.known_addresses
+        if (known.interface, known.family) == (lost, family)
     ]
     return [
         route.destination
         for route in observed.connected(chosen, family)
-        if any(contains(route.destination, address) for address in theirs)
+        if any(contains(route.destination, address) for address in lost_addresses)
     ]
 
 

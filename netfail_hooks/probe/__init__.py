@@ -1,16 +1,17 @@
-"""One round of probes: every uplink asked at once, each through its own device.
+"""One round of probes: every uplink is asked at once, each through its own device.
 
-Who hasn't answered after ``SPACING`` is asked again, up to the uplink's number of tries, and
-has its ``timeout`` after the last one, so a single round is enough to be sure. A round ends as
-soon as every uplink's policy is met. With two NICs on one subnet a bound source address would
-prove nothing, since the echo leaves by the other one: every socket is bound to its device.
+A target or gateway without an answer after ``SPACING`` is asked again, up to the uplink's number
+of tries, and has its ``timeout`` after the last try. So a single round is enough to be sure. A
+round ends as soon as every uplink's policy is met. With two NICs on one subnet a bound source
+address would prove nothing, since the echo leaves by the other NIC: so every socket is bound to
+its device.
 
-Of several routers on an uplink's link one is enough, but each is asked: traffic goes by those that
-answer (policy/routes.py).
+An answer from one of several routers on an uplink's link is enough, but each is asked: traffic
+goes by those that answer (policy/routes.py).
 
 Targets are not asked through a standby that shares the active uplink's gateway. The kernel would
 tell the LAN that our address is there now, and traffic would follow. Its gateway is asked instead,
-and what the active uplink learns of the way beyond that gateway holds for the standby too.
+and what the active uplink learns of the path beyond that gateway holds for the standby too.
 """
 
 from __future__ import annotations
@@ -53,9 +54,9 @@ SPACING = 0.2  # seconds between two tries
 class ProbeTarget:
     """One uplink in one family while it is being probed.
 
-    ``wires`` are its targets', ``routers`` its gateways' by address. One gateway's answer is
-    ``needed``; else they tell where the trouble is. ``defers_to`` is the active uplink of a
-    standby whose targets are asked through that alone.
+    ``wires`` are the sockets of its targets, ``routers`` those of its gateways, by address. With
+    ``needed`` a gateway has to answer; else gateways only show where the trouble is.
+    ``defers_to`` is the active uplink, through which alone the targets of a standby are asked.
     """
 
     def __init__(  # noqa: PLR0913 - what is asked, and how it counts
@@ -96,7 +97,7 @@ class ProbeTarget:
         return len(self.mute) < len(self.routers)
 
     def is_over(self, now: float) -> bool:
-        """Ask (again) if it is time to; tell whether nothing more is to come."""
+        """Ask (again) if it is time to; tell whether the uplink's round is over."""
         if self.healthy and (len(self.routers) < 2 or not self.mute):
             return True
         if now >= self.due:
@@ -113,15 +114,15 @@ class ProbeTarget:
         for wire in self.wires():
             try:
                 wire.ask()
-            except OSError as error:  # a firewall's or a prohibit route's EPERM and EACCES, too
+            except OSError as error:  # also EPERM of a firewall, EACCES of a prohibit route
                 self.reason = f"{wire.name}: {error.strerror}"
 
     def wires(self) -> list[ProbeSocket]:
-        """Return what has not answered yet."""
+        """Return the sockets that have no answer yet."""
         return [*self.silent, *self.mute.values()]
 
     def receive(self, wire: ProbeSocket) -> bool:
-        """Read from a wire; tell whether there is no more to wait for on it."""
+        """Read from a socket; tell whether nothing more is expected on it."""
         try:
             if not wire.answered():
                 return False
@@ -135,7 +136,9 @@ class ProbeTarget:
         else:
             if self.needed and not self.gateway_answered:
                 self.rtt = took
-            self.mute = {at: one for at, one in self.mute.items() if one is not wire}
+            self.mute = {
+                gateway: router for gateway, router in self.mute.items() if router is not wire
+            }
         if self.healthy and not self.enough:
             self.enough = self.tries
         return True
@@ -147,7 +150,7 @@ class ProbeTarget:
         reason = "" if self.healthy else self.reason or f"no answer from {silent}"
         name = self.uplink.interface
         tries = self.enough or self.tries
-        # One that had no time to answer isn't silent, nor is one among none that answers.
+        # A router that had no time to answer isn't silent, nor is one where none answers.
         mute = tuple(self.mute) if self.gateway_answered else ()
         return Result(name, self.family, self.healthy, tries, self.rtt, reason, mute)
 
@@ -204,24 +207,26 @@ def _subjects(config: Config, observed: Observation, only: str) -> Iterator[Prob
                 except PermissionError:
                     raise
                 except OSError:
-                    continue  # it has gone since we looked, and the next look tells
+                    continue  # it has gone since we looked: the next run will see that
                 if subject.wires():
                     yield subject
 
 
 def _gateways(uplink: Uplink, observed: Observation, family: int) -> list[str]:
-    """Return whom to ask; of several one alone where their word is not to count."""
+    """Return the gateways to ask; only the first where their answers do not count."""
     asked = uplink.gateway or any(target.family == family for target in uplink.targets)
-    found = [
-        route.gateway for route in observed.ways_out(uplink.interface, family) if route.gateway
+    gateways = [
+        route.gateway
+        for route in observed.default_routes(uplink.interface, family)
+        if route.gateway
     ]
-    return (found if uplink.gateway else found[:1]) if asked else []
+    return (gateways if uplink.gateway else gateways[:1]) if asked else []
 
 
 def _subject(
     uplink: Uplink, family: int, routers: dict[str, ProbeSocket], defers_to: str
 ) -> ProbeTarget:
-    """Return what to ask of an uplink: a target's answer proves more than a gateway's."""
+    """Return what to probe of an uplink: a target's answer proves more than a gateway's."""
     targets = [target for target in uplink.targets if target.family == family]
     if not targets:
         return ProbeTarget(uplink, family, [], routers, needed=True)
@@ -239,8 +244,8 @@ def _defers_to(observed: Observation, route: Route) -> str:
     in_use = observed.in_use(route.family)
     if not in_use or in_use.interface == route.interface:
         return ""
-    ways = {way.gateway for way in observed.ways_out(route.interface, route.family)}
-    if not in_use.gateway or in_use.gateway not in ways:
+    routes = observed.default_routes(route.interface, route.family)
+    if not in_use.gateway or in_use.gateway not in {route.gateway for route in routes}:
         return ""
     same_lan = any(
         contains(prefix.destination, address.address)

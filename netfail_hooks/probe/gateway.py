@@ -1,8 +1,8 @@
 """Ask a gateway whether it is there: ARP for IPv4, neighbour solicitation for IPv6.
 
-ARP questions have no sender address, as RFC 5227's probes do: neighbours note no address for this
-NIC, so asking through a standby uplink draws no traffic to it. A gateway that won't answer that is
-asked with our address the next time, where the traffic belongs on this uplink anyway.
+ARP requests have no sender address, like RFC 5227's probes: neighbours note no address for this
+NIC, so asking through a standby uplink draws no traffic to it. A gateway that does not answer such
+a request is asked with our address the next time, if the traffic belongs on this uplink anyway.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from netfail_hooks.policy.facts import Link
 _ETH_ARP, _ARP_REPLY = 0x0806, b"\0\2"
 _ICMP6_FILTER, _SOLICITATION, _ADVERTISEMENT = 1, 135, 136
 _HOPS = 255  # RFC 4861, section 7.1: an advertisement of fewer has crossed a router
-_READS = 64  # frames at a time: a flooded LAN must not hold us
+_READS = 64  # frames at a time: a flooded LAN must not hold us up
 
 
 class _Arp:
@@ -100,15 +100,15 @@ class _Neighbour:
 
 
 def gateway_wire(link: Link, family: int, gateway: str, own: str) -> _Arp | _Neighbour:
-    """Return the wire that asks a gateway through a link. Raises OSError.
+    """Return the socket that asks a gateway through a link. Raises OSError.
 
-    ``own`` is the address to ask with if need be, "" for none.
+    ``own`` is the address to ask with if it does not answer otherwise, "" for none.
     """
     return _Arp(link, gateway, own) if family == 4 else _Neighbour(link, gateway)
 
 
 def is_reply(frame: bytes, mac: bytes, gateway: bytes) -> bool:
-    """Tell whether a frame is the gateway's ARP reply to us: nobody else's word counts."""
+    """Tell whether a frame is the gateway's ARP reply to us: nobody else's counts."""
     return (
         frame[0:6] == mac
         and frame[14:22] == b"\0\1\x08\0\6\4" + _ARP_REPLY
@@ -119,7 +119,7 @@ def is_reply(frame: bytes, mac: bytes, gateway: bytes) -> bool:
 
 
 def is_advertisement(message: bytes, control: list[tuple[int, int, bytes]], gateway: bytes) -> bool:
-    """Tell whether a message is an advertisement of the gateway's, from our own link."""
+    """Tell whether a message is the gateway's own advertisement, sent on our link."""
     near = any(
         level == IPPROTO_IPV6 and kind == IPV6_HOPLIMIT and data == struct.pack("=i", _HOPS)
         for level, kind, data in control

@@ -1,7 +1,7 @@
-"""Ask something beyond the gateway: an ICMP echo, or a TCP connection.
+"""Probe a target beyond the gateway, by an ICMP echo or a TCP connection.
 
-icmplib builds the ICMP packets; its ``ping()`` is not used, since it binds no
-device, swallows send failures and asks one after another.
+icmplib builds the ICMP packets. Its ``ping()`` is not used: it binds no device, swallows send
+failures and asks one target after another.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from netfail_hooks.kernel.netlink import packed
 
 _ECHO_REPLIES = {4: 0, 6: 129}  # RFC 792, RFC 4443
 _ICMP = struct.Struct("!BBHHH")
-_READS, _LONGEST = 64, 256  # packets at a time: a flood must not hold us; bytes of one
+_READS, _LONGEST = 64, 256  # packets at a time, as a flood must not hold us up; bytes of a packet
 
 
 def target_wire(target: Target, interface: str) -> Echo | Connection:
-    """Return the wire that asks a target through an interface. Raises OSError."""
+    """Return the socket that asks a target through an interface. Raises OSError."""
     return Connection(target, interface) if target.port else Echo(target, interface)
 
 
@@ -36,7 +36,7 @@ class Echo:
         self.name = str(target)
         self._target = target
         self._address = packed(target.family, target.address)
-        self._identifier = int.from_bytes(os.urandom(2), "big")  # nobody's to guess
+        self._identifier = int.from_bytes(os.urandom(2), "big")  # so that nobody can guess it
         self._asked = 0
         kind = ICMPv4Socket if target.family == 4 else ICMPv6Socket
         try:
@@ -62,16 +62,18 @@ class Echo:
     def answered(self) -> bool:
         """Tell whether the target's reply to one of our requests has come.
 
-        icmplib's ``receive()`` asks of a reply neither its sender nor its kind, and on a busy
-        machine drops one that it has read after its time limit.
+        icmplib's ``receive()`` checks neither a reply's sender nor its kind, and on a busy machine
+        drops a reply that it read after its time limit.
         """
         for _ in range(_READS):
             try:
                 packet, (sender, *_) = self._sock().recvfrom(_LONGEST)
             except BlockingIOError:
                 return False
-            theirs = packed(self._target.family, sender.partition("%")[0]) == self._address
-            if theirs and is_echo_reply(packet, self._target.family, self._identifier, self._asked):
+            is_target = packed(self._target.family, sender.partition("%")[0]) == self._address
+            if is_target and is_echo_reply(
+                packet, self._target.family, self._identifier, self._asked
+            ):
                 return True
         return False
 
@@ -81,12 +83,12 @@ class Echo:
 
     def _sock(self) -> socket.socket:
         """Return the socket within icmplib's, which only version 3 shows (Debian has 2.1)."""
-        found: socket.socket = self._socket._sock  # noqa: SLF001 - see above
-        return found
+        inner: socket.socket = self._socket._sock  # noqa: SLF001 - see above
+        return inner
 
 
 class Connection:
-    """A TCP connection: accepted is an answer, refused is one too (somebody is there)."""
+    """A TCP connection: both accepting and refusing it is an answer, as somebody is there."""
 
     events = select.POLLOUT
 
@@ -108,7 +110,7 @@ class Connection:
             raise OSError(code, errno.errorcode.get(code, str(code)))
 
     def answered(self) -> bool:
-        """Tell whether the connection's fate is a sign of life."""
+        """Tell whether the connection was accepted or refused. Raises OSError if it failed."""
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code not in (0, errno.ECONNREFUSED):
             raise OSError(code, errno.errorcode.get(code, str(code)))
@@ -120,15 +122,15 @@ class Connection:
 
 
 def is_echo_reply(packet: bytes, family: int, identifier: int, asked: int) -> bool:
-    """Tell whether what a raw socket brought is the reply to one of our first ``asked`` echoes.
+    """Tell whether a packet of a raw socket is the reply to one of our first ``asked`` echoes.
 
-    A raw socket gets everybody's ICMP; of IPv4 it shows the IP header too (raw(7)).
+    A raw socket gets all ICMP packets; those of IPv4 with their IP header (raw(7)).
     """
     at = (packet[:1] or b"\0")[0] % 16 * 4 if family == 4 else 0
     if len(packet) < at + _ICMP.size:
         return False
-    kind, code, _, theirs, sequence = _ICMP.unpack_from(packet, at)
-    return (kind, code, theirs) == (_ECHO_REPLIES[family], 0, identifier) and sequence < asked
+    kind, code, _, echoed, sequence = _ICMP.unpack_from(packet, at)
+    return (kind, code, echoed) == (_ECHO_REPLIES[family], 0, identifier) and sequence < asked
 
 
 def _bind(sock: socket.socket, interface: str) -> None:

@@ -40,10 +40,10 @@ KEYS = (
 
 @value
 class Run:
-    """One look at the machine: why, what was seen and known, what was thought and done.
+    """A run: its trigger, what was observed and remembered, what was decided and done.
 
     ``took`` is milliseconds from the event (as networkd noted it, else from our start) to the
-    last urgent change; ``failed`` are the changes that the kernel refused, told.
+    last urgent change; ``failed`` are the changes that the kernel refused, as text.
     """
 
     trigger: str
@@ -57,34 +57,34 @@ class Run:
 
 
 def is_transition(run: Run) -> bool:
-    """Tell whether a run is worth a line: something was changed, or stands otherwise now.
+    """Tell whether a run is worth a line: something was changed, or has another state now.
 
-    Forgetting neighbours isn't, nor is telling the LAN again what it was told: that is done again
-    and again while all is well, where somebody sends by a standby.
+    Flushing neighbours isn't, nor is announcing an address again: both are done again and again
+    while all is well, where somebody sends by a standby.
     """
     return is_move(run) or any(not _is_routine(run, change) for change in run.changes)
 
 
 def _is_routine(run: Run, change: Change) -> bool:
     if isinstance(change, Announce):
-        told = {answer.address: answer.interface for answer in run.before.owners}
-        return told.get(change.address) == change.interface
+        announced = {owner.address: owner.interface for owner in run.before.owners}
+        return announced.get(change.address) == change.interface
     return isinstance(change, FlushNeighbours)
 
 
 def is_move(run: Run) -> bool:
-    """Tell whether something stands otherwise than before."""
+    """Tell whether an uplink's state, or the active uplink, is another than before."""
     return _states(run.before) != _states(run.after)
 
 
 def _states(state: State) -> dict[tuple[str, int], str]:
-    """Return what is worth telling: the rest is absent, or has no carrier, looked at or not."""
-    told = {(s.interface, s.family): s.state for s in state.uplinks if s.state != "absent"}
-    return told | {("", c.family): c.interface for c in state.active if c.interface}
+    """Return the states that matter, by interface and family; the active uplink's name by ""."""
+    states = {(s.interface, s.family): s.state for s in state.uplinks if s.state != "absent"}
+    return states | {("", c.family): c.interface for c in state.active if c.interface}
 
 
 def summary(run: Run) -> str:
-    """Return what happened in one line for people: cause, and who carries the traffic now."""
+    """Return what happened in one line for people: the cause, and the active uplink now."""
     parts = []
     for uplink_state in run.after.uplinks:
         old = run.before.uplink_state(uplink_state.interface, uplink_state.family)
@@ -99,15 +99,15 @@ def summary(run: Run) -> str:
         if gone and old.state != "absent":
             parts.append(f"{old.interface} IPv{old.family} is not looked at any more")
     for family in FAMILIES:
-        old_way, new_way = run.before.active_uplink(family), run.after.active_uplink(family)
-        if old_way != new_way:
+        old_active, new_active = run.before.active_uplink(family), run.after.active_uplink(family)
+        if old_active != new_active:
             healthy = any(
                 s.state in ("up", "recovering")
                 for s in run.after.uplinks
-                if (s.interface, s.family) == (new_way, family)
+                if (s.interface, s.family) == (new_active, family)
             )
-            but = ", though it is not well: none is" if new_way and not healthy else ""
-            parts.append(f"IPv{family} now by {new_way or 'no uplink'}{but}")
+            but = ", though it is not well: none is" if new_active and not healthy else ""
+            parts.append(f"IPv{family} now by {new_active or 'no uplink'}{but}")
     return "; ".join(parts) or ", ".join(str(change) for change in run.changes)
 
 
@@ -135,11 +135,11 @@ def line(run: Run) -> str:
 
 
 def parts(line: str) -> dict[str, str]:
-    """Return the text of each of a line's values, by key. Raises ValueError for what is no line.
+    """Return the text of each of a line's values, by key. Raises ValueError for a damaged line.
 
-    To read it as JSON would cost a hook more than all the rest of it (docs/speed.md). The keys
-    stand in their order, and no value holds the key that comes after it, but in a string, where
-    each quote has a backslash before it.
+    Reading it as JSON would cost a hook more than all the rest of it (docs/speed.md). The keys are
+    in their order, and no value holds the key that comes after it, except in a string, where each
+    quote has a backslash before it.
     """
     if line[:1] != "{" or line[-3:] != "]}\n":
         raise ValueError("not a whole line")
@@ -157,7 +157,7 @@ def write(directory: str, line: str, limit: int) -> None:
     """Append a line; past ``limit`` bytes the next one begins a new file.
 
     Raises OSError (full or read-only disk), with no part of the line left. A write that is killed
-    can leave one, though, and so can a power cut: what follows begins a line of its own.
+    can leave a part, though, and so can a power cut: so the next write begins a new line.
     """
     own_directory(directory)
     path = directory + FILE

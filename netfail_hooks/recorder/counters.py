@@ -1,7 +1,7 @@
-"""Count transitions since boot, for ``metrics``. Kept in ``/run/netfail-hooks/counters``.
+"""Count transitions since boot, for ``metrics``, in ``/run/netfail-hooks/counters``.
 
-The flight recorder can't be counted instead: it loses its oldest half when it grows too long,
-and a counter that goes back counts everything anew for its reader.
+Counting the flight recorder's lines would not do: it loses its oldest half when it grows too
+long, and a reader takes a counter that goes back for one that began again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TRAFFIC = "-"
 
 @value
 class Counter:
-    """How often an uplink's verdict changed in a family, and when last (s since the epoch).
+    """How often an uplink's state changed in a family, and when last (s since the epoch).
 
     With ``interface`` "": how often the traffic went over to another uplink.
     """
@@ -32,7 +32,7 @@ class Counter:
 
 
 def note(paths: Paths, before: State, after: State) -> None:
-    """Count what changed between two memories. Raises OSError."""
+    """Count what changed between two states. Raises OSError."""
     changed = changes(before, after)
     if changed:
         counts = counted(load(paths), changed, int(time.time()))
@@ -40,7 +40,7 @@ def note(paths: Paths, before: State, after: State) -> None:
 
 
 def load(paths: Paths) -> tuple[Counter, ...]:
-    """Return what was counted since boot; nothing where the file is damaged or not ours."""
+    """Return the counters since boot; none where the file is damaged or not ours."""
     try:
         return parse(read_owned(paths.counters).decode("ascii"))
     except (OSError, ValueError):
@@ -48,24 +48,24 @@ def load(paths: Paths) -> tuple[Counter, ...]:
 
 
 def changes(before: State, after: State) -> tuple[tuple[str, int], ...]:
-    """Return each interface and family whose verdict changed, "" for the traffic that moved."""
-    found = []
+    """Return each interface and family whose state changed; interface "" for traffic that moved."""
+    changed = []
     for now in after.uplinks:
         old = before.uplink_state(now.interface, now.family)
         if (old.state if old else "absent") != now.state:
-            found.append((now.interface, now.family))
+            changed.append((now.interface, now.family))
     for family in FAMILIES:
         left = before.active_uplink(family)
         if left and after.active_uplink(family) not in ("", left):
-            found.append(("", family))
-    return tuple(found)
+            changed.append(("", family))
+    return tuple(changed)
 
 
 def counted(
     counts: tuple[Counter, ...], changed: tuple[tuple[str, int], ...], now: int
 ) -> tuple[Counter, ...]:
-    """Return the counts with one more for each of ``changed``."""
-    known = {(one.interface, one.family): one for one in counts}
+    """Return the counters, each of ``changed`` increased by one."""
+    known = {(counter.interface, counter.family): counter for counter in counts}
     for interface, family in changed:
         old = known.get((interface, family))
         known[interface, family] = Counter(interface, family, old.count + 1 if old else 1, now)
@@ -74,7 +74,10 @@ def counted(
 
 def render(counts: tuple[Counter, ...]) -> str:
     """Return the text form."""
-    lines = [f"{one.interface or _TRAFFIC} {one.family} {one.count} {one.last}" for one in counts]
+    lines = [
+        f"{counter.interface or _TRAFFIC} {counter.family} {counter.count} {counter.last}"
+        for counter in counts
+    ]
     return "\n".join([_FORM, *lines, "end", ""])
 
 
@@ -83,11 +86,11 @@ def parse(text: str) -> tuple[Counter, ...]:
     lines = text.split("\n")
     if lines[0] != _FORM or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole tally")
-    found = []
+    result = []
     for line in lines[1:-2]:
         name, *numbers = line.split(" ")
-        family, count, last = (int(one) for one in numbers)
+        family, count, last = (int(number) for number in numbers)
         if not is_interface_name(name) or family not in FAMILIES:
             raise ValueError("damaged line")
-        found.append(Counter("" if name == _TRAFFIC else name, family, count, last))
-    return tuple(found)
+        result.append(Counter("" if name == _TRAFFIC else name, family, count, last))
+    return tuple(result)

@@ -1,4 +1,4 @@
-"""Read the flight recorder: the gist of each line, and where the lines are."""
+"""Read the flight recorder's lines, and what people want to know of each."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass(frozen=True)
 class Transition:
-    """What a person wants to know of a transition.
+    """What people want to know of a transition.
 
-    ``active`` and ``before`` name each family's uplink after and before it, "" for none;
-    ``moment`` is milliseconds of CLOCK_BOOTTIME, of the ``boot`` that the kernel names so.
+    ``active`` and ``before`` name each family's active uplink after and before it, "" for none;
+    ``moment`` is in milliseconds of CLOCK_BOOTTIME, since the ``boot`` that the kernel names so.
     """
 
     time: datetime
@@ -39,7 +39,7 @@ class Transition:
             family for family, was in self.before.items() if was and self.active.get(family) != was
         }
 
-    def found(self) -> set[str]:
+    def regained(self) -> set[str]:
         """Return the families whose traffic had no uplink, and has one now."""
         return {
             family for family, now in self.active.items() if now and not self.before.get(family)
@@ -47,19 +47,20 @@ class Transition:
 
 
 def parse(line: str) -> Transition:
-    """Return the gist of a recorder's line. Raises ValueError for a damaged or foreign one."""
+    """Return the transition of a recorder's line. Raises ValueError for any other text."""
     try:
         entry: dict[str, Any] = load(line)
         return Transition(
             time=datetime.strptime(entry["time"], _TIME).replace(tzinfo=UTC),
             trigger=_text(entry["trigger"]),
             summary=_text(entry["summary"]),
-            did=tuple(_text(one) for one in entry["did"]),
-            failed=tuple(_text(one) for one in entry["failed"]),
+            did=tuple(_text(text) for text in entry["did"]),
+            failed=tuple(_text(text) for text in entry["failed"]),
             took_ms=int(entry["took_ms"]),
             active={_text(family): _text(name) for family, name in entry["active"].items()},
             before={
-                f"ipv{one['family']}": _text(one["interface"]) for one in entry["before"]["active"]
+                f"ipv{active['family']}": _text(active["interface"])
+                for active in entry["before"]["active"]
             },
             boot=_text(entry.get("boot", "")),
             moment=int(entry["observed"]["now"]),
@@ -88,7 +89,7 @@ def file_lines(path: str) -> Iterator[str]:
 def last_failover(directory: str) -> Transition | None:
     """Return the newest event that moved traffic. Raises Problem where the log can't be read.
 
-    Where it left an uplink and there was no other one, that is when it found one again.
+    Where traffic left an uplink and no other was usable, that is the event that gave it one again.
     """
     arrivals: dict[str, Transition] = {}  # by family: the newest, newest first
     for line in reversed(list(lines(directory))):
@@ -98,20 +99,22 @@ def last_failover(directory: str) -> Transition | None:
             continue
         if left := event.left():
             stranded = {family for family in left if not event.active.get(family)}
-            return next((one for family, one in arrivals.items() if family in stranded), event)
-        for family in event.found():
+            return next(
+                (arrival for family, arrival in arrivals.items() if family in stranded), event
+            )
+        for family in event.regained():
             arrivals.setdefault(family, event)
     return None
 
 
 def unreadable(path: str, error: OSError) -> Problem:
-    """Return what to tell of a log that can't be read."""
+    """Return the problem to report for a log that can't be read."""
     if isinstance(error, PermissionError):
         return NotPermitted(f"{path}: {error.strerror}", hint="run as root")
     return Problem(f"{path}: {error.strerror}")
 
 
-def _text(found: object) -> str:
-    if not isinstance(found, str) or not found.isprintable():
-        raise ValueError(f"not printable text: {ascii(found)[:40]}")
-    return found
+def _text(text: object) -> str:
+    if not isinstance(text, str) or not text.isprintable():
+        raise ValueError(f"not printable text: {ascii(text)[:40]}")
+    return text

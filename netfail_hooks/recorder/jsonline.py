@@ -1,7 +1,7 @@
 """Write our plain values as JSON on one line, the very bytes that :mod:`json` would write.
 
-That import alone costs more than Python's own start (docs/speed.md), and a hook that has just
-failed over, which the dispatcher's next one waits for, would pay it for this.
+Importing that costs more than Python's own start (docs/speed.md). A hook that has just failed over
+would pay for it, while the dispatcher's next hook waits.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f":
 def dumps(item: object) -> str:
     """Return what ``json.dumps(plain(item), separators=(",", ":"))`` does, all of it ASCII.
 
-    Raises TypeError for what is no text, whole number, bool, None, list or tuple of such, dict or
-    value class. A dict's keys are texts.
+    Takes text, whole numbers, bool, None, lists and tuples, dicts with text as keys, and value
+    classes. Raises TypeError for anything else.
     """
     if isinstance(item, str):
         return _text(item)
@@ -42,7 +42,7 @@ def _text(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    """Return a character as it stands between quotes (RFC 8259, section 7)."""
+    """Return a character as JSON has it between quotes (RFC 8259, section 7)."""
     if character in _SHORT:
         return _SHORT[character]
     if " " <= character <= "~":

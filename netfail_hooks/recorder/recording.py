@@ -1,4 +1,4 @@
-"""From a line of the flight recorder back to the values that a decision was made of."""
+"""Read a line of the flight recorder back into the values that a decision was made of."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class DamagedError(ValueError):
 
 @dataclass(frozen=True)
 class Recorded:
-    """A run as it was recorded: the decision's whole input, and what came of it.
+    """A run as it was recorded: the decision's whole input, and its outcome.
 
-    ``changes`` are as in the line; those past the decision's own were made after another look.
+    ``changes`` are as in the line; those beyond the decision's own were made after observing again.
     """
 
     time: str
@@ -45,8 +45,8 @@ class Recorded:
 def parse(line: str) -> Recorded:
     """Return the run that a line holds.
 
-    A key that is not there has its default, so that older lines can be read. Raises DamagedError
-    with the place of whatever else does not fit.
+    A missing key has its default, so that older lines can be read. Raises DamagedError with the
+    place of anything else that does not fit.
     """
     try:
         entry = load(line)
@@ -79,10 +79,10 @@ def build(kind: type[T], data: object, place: str) -> T:
     for key in data:
         if key not in known:
             raise DamagedError(f"{place}.{key}: unknown key")
-    given = {key: _build(hints[key], one, f"{place}.{key}") for key, one in data.items()}
-    for key, one in given.items():
-        if not _fits(key, one):
-            raise DamagedError(f"{place}.{key}: {one!r} cannot be")
+    given = {key: _build(hints[key], item, f"{place}.{key}") for key, item in data.items()}
+    for key, item in given.items():
+        if not _fits(key, item):
+            raise DamagedError(f"{place}.{key}: {item!r} cannot be")
     try:
         return kind(**given)
     except TypeError:
@@ -95,7 +95,7 @@ def _build(hint: Any, data: object, place: str) -> Any:  # noqa: ANN401 - any an
         if not isinstance(data, list):
             raise DamagedError(f"{place}: not a list")
         inner = typing.get_args(hint)[0]
-        return tuple(_build(inner, one, f"{place}[{at}]") for at, one in enumerate(data))
+        return tuple(_build(inner, item, f"{place}[{at}]") for at, item in enumerate(data))
     if hint in (str, int, bool):
         if type(data) is not hint:
             raise DamagedError(f"{place}: not {hint.__name__}: {str(data)[:40]!r}")
@@ -104,18 +104,18 @@ def _build(hint: Any, data: object, place: str) -> Any:  # noqa: ANN401 - any an
 
 
 def _objects(data: object, place: str) -> list[dict[str, Any]]:
-    if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
+    if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         raise DamagedError(f"{place}: not a list of objects")
     return data
 
 
-def _fits(key: str, found: object) -> bool:
-    """Tell whether a field holds what the decision core takes for granted."""
-    match key, found:
+def _fits(key: str, item: object) -> bool:
+    """Tell whether a field holds what the policy relies on."""
+    match key, item:
         case "family", _:
-            return found in FAMILIES
+            return item in FAMILIES
         case "state", _:
-            return found in STATES
+            return item in STATES
         case "interface" | "name", str(name):
             return not name or is_interface_name(name)
         case "address" | "gateway" | "source", str(address):

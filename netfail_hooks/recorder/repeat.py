@@ -1,9 +1,9 @@
-"""Tell whether a run has nothing to say that was not said already.
+"""Tell whether a run would record only what was recorded already.
 
-The kernel may refuse a change, or a disk what is to be remembered: the next run then tries the
-same, and every run after it. Told each time, that would fill the journal and the recorder, and
-run other people's hooks every few seconds, for ever. Both are compared as the text that they
-are: the same values make the same line.
+The kernel may refuse a change, or a disk the state file: the next run then tries the same, and
+every run after it. Recorded each time, that would fill the journal and the recorder, and run
+other people's hooks every few seconds, for ever. Lines are compared as text: the same values make
+the same line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Parts = dict[str, str]  # of a recorder's line, see recorder.parts
 
 
 def is_told(paths: Paths, line: str) -> bool:
-    """Tell whether the last line that was recorded says all of this one."""
+    """Tell whether the last recorded line says all that this one does."""
     try:
         return is_repeat(parts(line), parts(_last(paths)))
     except (OSError, ValueError):
@@ -29,17 +29,17 @@ def is_told(paths: Paths, line: str) -> bool:
 
 
 def is_repeat(now: Parts, last: Parts) -> bool:
-    """Tell whether a recorder's line says all of the next one. Raises ValueError for no line."""
-    stands = _states(now["after"])
-    if any(now[key] != last[key] for key in _SAME) or stands != _states(last["after"]):
+    """Tell whether the last line says all that this one does. Raises ValueError for no line."""
+    states = _states(now["after"])
+    if any(now[key] != last[key] for key in _SAME) or states != _states(last["after"]):
         return False
-    if stands != _states(now["before"]):  # judged otherwise, and it could not be remembered
+    if states != _states(now["before"]):  # changed, and the state file could not be written
         return now["before"] == last["before"] and set(_did(now)) <= set(_did(last))
     return _did(now) == _did(last) or _all_failed(now)
 
 
 def keep(paths: Paths, line: str) -> None:
-    """Keep what the recorder could not take, to compare the next one with, if that can be."""
+    """Store a line that the recorder could not take, to compare the next one with it."""
     try:
         write_whole(paths.recorded, line.encode("ascii"))
     except OSError:
@@ -47,7 +47,7 @@ def keep(paths: Paths, line: str) -> None:
 
 
 def forget(paths: Paths) -> None:
-    """Have the recorder's own last line count again."""
+    """Forget the stored line: the recorder's own last line counts again."""
     try:
         os.unlink(paths.recorded)
     except OSError:
@@ -60,14 +60,14 @@ def _all_failed(entry: Parts) -> bool:
 
 
 def _did(entry: Parts) -> list[str]:
-    """Return what was tried; neighbours are forgotten again and again (recorder.is_transition)."""
+    """Return the changes that were tried, except flushes, which recur (recorder.is_transition)."""
     kinds = [each.partition('"')[0] for each in entry["changes"].split('{"change":"')[1:]]
     did = zip(_strings(entry["did"]), kinds, strict=True)
     return [change for change, kind in did if kind != "FlushNeighbours"]
 
 
 def _strings(texts: str) -> list[str]:
-    """Return the strings of a list of them, without their quotes, as they are escaped."""
+    """Return the strings of a JSON list of strings, without their quotes, still escaped."""
     return texts[2:-2].split('","') if texts != "[]" else []
 
 
@@ -80,7 +80,7 @@ def _states(state: str) -> list[str]:
 
 
 def _last(paths: Paths) -> str:
-    """Return the line that was written last. Raises OSError where there is none."""
+    """Return the last line that was written. Raises OSError where there is none."""
     try:
         return read_owned(paths.recorded).decode("ascii")
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def _last(paths: Paths) -> str:
 
 
 def _last_of(path: str) -> str:
-    """Return the last line of a file; half a line fits nothing."""
+    """Return the last line of a file; a torn one equals no other."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size

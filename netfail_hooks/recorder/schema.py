@@ -1,4 +1,4 @@
-"""A recorder's line as an object, by the present names: lines of schema 1 had others."""
+"""A recorder's line as an object, with the present names: lines of schema 1 had others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STATES = {"held": "recovering"}
 
 
 def load(line: str) -> Any:  # noqa: ANN401 - JSON's own types
-    """Return what a line holds. Raises ValueError, RecursionError for what is no JSON."""
+    """Return what a line holds. Raises ValueError or RecursionError where it is not JSON."""
     entry = json.loads(line)
     if isinstance(entry, dict) and entry.get("schema") == 1:
         return {**_renamed(entry), "schema": SCHEMA}

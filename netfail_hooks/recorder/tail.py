@@ -48,7 +48,7 @@ class Tail:
 
     def _open(self) -> None:
         try:
-            self._file = open(self._path, "rb", buffering=0)  # noqa: SIM115 - kept open
+            self._file = open(self._path, "rb", buffering=0)  # noqa: SIM115 - stays open
         except FileNotFoundError:
             self._file = None
         except OSError as error:
@@ -64,9 +64,9 @@ class Tail:
 
     def _is_replaced(self) -> bool:
         try:
-            found = os.stat(self._path)
+            present = os.stat(self._path)
         except FileNotFoundError:
             return False  # rotated, and nothing new yet
         if self._file is None:
             return True
-        return not os.path.samestat(found, os.fstat(self._file.fileno()))
+        return not os.path.samestat(present, os.fstat(self._file.fileno()))

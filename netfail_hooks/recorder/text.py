@@ -34,8 +34,8 @@ def render(event: Transition, *, colour: bool = False) -> str:
     """Return an event as lines for people, in local time."""
     paint = painter(colour=colour)
     when = paint(event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S"), DULL)
-    summary = _STATE.sub(lambda found: paint(found[0], STATE_COLOURS[found[0]]), event.summary)
+    summary = _STATE.sub(lambda match: paint(match[0], STATE_COLOURS[match[0]]), event.summary)
     lines = [f"{when}  {event.trigger}: {summary} {paint(f'[{event.took_ms} ms]', DULL)}"]
-    lines += [f"    {one}" for one in event.did]
-    lines += [f"    {paint('REFUSED', BAD)}: {one}" for one in event.failed]
+    lines += [f"    {change}" for change in event.did]
+    lines += [f"    {paint('REFUSED', BAD)}: {change}" for change in event.failed]
     return "\n".join(lines)

@@ -29,13 +29,13 @@ _AS_ROOT = "run as root"
 
 
 def collect(paths: Paths) -> Report | BondReport:
-    """Return how things stand now. Raises Problem."""
+    """Return the present state of all uplinks. Raises Problem."""
     config = load(paths)
     unknown: list[str] = []
     try:
         with Netlink() as netlink:
             observed = observe(config, netlink)
-            lookups = _ways(config, netlink)
+            lookups = _lookups(config, netlink)
             elsewhere = ruled.look(config, observed, netlink, lookups)
     except OSError as error:
         raise Problem(f"cannot look at the kernel: {error}") from None
@@ -49,7 +49,7 @@ def collect(paths: Paths) -> Report | BondReport:
         Sources(
             config=config,
             observed=observed,
-            state=_memory(paths, unknown),
+            state=_state(paths, unknown),
             states=states,
             lookups=lookups,
             ruled=elsewhere,
@@ -61,13 +61,15 @@ def collect(paths: Paths) -> Report | BondReport:
     )
 
 
-def _ways(config: Config, netlink: Netlink) -> tuple[lookup.RouteLookup, ...]:
-    asked = (lookup.look_up(netlink, one, lookup.destination(config, one)) for one in FAMILIES)
-    return tuple(found for found in asked if found)
+def _lookups(config: Config, netlink: Netlink) -> tuple[lookup.RouteLookup, ...]:
+    answers = (
+        lookup.look_up(netlink, family, lookup.destination(config, family)) for family in FAMILIES
+    )
+    return tuple(answer for answer in answers if answer)
 
 
-def _memory(paths: Paths, unknown: list[str]) -> State | None:
-    """Return what the last run left; None where we may not know (``memory.load`` would guess)."""
+def _state(paths: Paths, unknown: list[str]) -> State | None:
+    """Return the state that the last run left; None where we can't read it."""
     path = paths.state
     try:
         return state_file.parse(read_owned(path).decode("ascii"))

@@ -1,7 +1,7 @@
 """``status`` of a bond: its slaves as the kernel reports them, and which one is active.
 
-The kernel tells of each slave its state, the monitor's verdict, a count of failures and its
-permanent hardware address. When it last had an answer by ARP it tells nobody.
+The kernel reports of each slave its state, the one that the monitor gives it, a count of failures
+and its permanent hardware address. It does not report when the slave last had an ARP answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netfail_hooks.policy.bond import unusable_reason
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.recorder import boot_id
 from netfail_hooks.recorder.events import Transition
-from netfail_hooks.status.report import told_failover
+from netfail_hooks.status.report import failover_report
 from netfail_hooks.status.text import UNWELL, WELL, labelled, render_failover, well_mark
 from netfail_hooks.status.values import SCHEMA, Failover
 from netfail_hooks.terminal import BAD, painter
@@ -24,7 +24,7 @@ from netfail_hooks.values import value
 
 @value
 class SlaveReport:
-    """A slave: ``state`` is "active" or "backup", ``link`` the monitor's verdict; "" outside."""
+    """A slave: ``state`` is "active" or "backup", ``link`` the monitor's word; "" outside."""
 
     rank: int
     interface: str
@@ -38,7 +38,7 @@ class SlaveReport:
 
 @value
 class BondReport:
-    """The bond. ``healthy``: it is active-backup, its slaves are well, and there is a way out."""
+    """The bond. ``healthy``: it is active-backup, all slaves are healthy, there is a route out."""
 
     schema: int
     time: str
@@ -64,77 +64,77 @@ def bond_report(
     failover: Transition | None,
     unknown: tuple[str, ...],
 ) -> BondReport:
-    """Return the report on what was seen."""
+    """Return the report on an observation."""
     name = config.bond.name
     bonding = observed.bonding(name)
     slaves = tuple(
-        _slave(config, observed, rank, one) for rank, one in enumerate(config.names(), 1)
+        _slave(config, observed, rank, slave) for rank, slave in enumerate(config.names(), 1)
     )
     right = bonding is not None and bonding.mode == "active-backup"
-    found = [one for family in FAMILIES for one in observed.own_addresses(name, family)]
+    addresses = [address for family in FAMILIES for address in observed.own_addresses(name, family)]
     return BondReport(
         schema=SCHEMA,
         time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         mode="bond",
-        healthy=right and bool(lookups) and all(one.healthy for one in slaves),
+        healthy=right and bool(lookups) and all(slave.healthy for slave in slaves),
         bond=name,
         kernel_mode=bonding.mode if bonding else "",
         active=bonding.active if bonding else "",
         primary=bonding.primary if bonding else "",
         arp_interval=bonding.arp_interval if bonding else 0,
         targets=bonding.targets if bonding else (),
-        addresses=tuple(f"{one.address}/{one.length}" for one in found),
+        addresses=tuple(f"{address.address}/{address.length}" for address in addresses),
         slaves=slaves,
         lookups=lookups,
-        last_failover=told_failover(failover, time.time(), observed.now, boot_id()),
+        last_failover=failover_report(failover, time.time(), observed.now, boot_id()),
         unknown=unknown,
     )
 
 
 def _slave(config: Config, observed: Observation, rank: int, name: str) -> SlaveReport:
-    reason, found = unusable_reason(config, observed, name), observed.slave(name)
-    if found is None:
+    reason, slave = unusable_reason(config, observed, name), observed.slave(name)
+    if slave is None:
         return SlaveReport(rank, name, False, reason, "", "", 0, "")  # noqa: FBT003 - not well
-    state = "active" if found.active else "backup"
+    state = "active" if slave.active else "backup"
     return SlaveReport(
-        rank, name, not reason, reason, state, found.link, found.failures, found.permanent_mac
+        rank, name, not reason, reason, state, slave.link, slave.failures, slave.permanent_mac
     )
 
 
 def render_bond(report: BondReport, *, colour: bool) -> str:
     """Return the report as lines for people."""
     paint = painter(colour=colour)
-    width = max(len(one.interface) for one in report.slaves)
-    marks = max(len(WELL if one.healthy else UNWELL) for one in report.slaves)
+    width = max(len(slave.interface) for slave in report.slaves)
+    marks = max(len(WELL if slave.healthy else UNWELL) for slave in report.slaves)
     lines = []
-    for one in report.slaves:
-        words = [one.reason or "carrier"]
-        if one.state:
-            failed = "failure" if one.failures == 1 else "failures"
+    for slave in report.slaves:
+        words = [slave.reason or "carrier"]
+        if slave.state:
+            failed = "failure" if slave.failures == 1 else "failures"
             words += [
-                f"{one.state} slave",
-                f"monitor says {one.link}",
-                f"{one.failures} link {failed}",
-                f"hardware {one.permanent_mac}",
+                f"{slave.state} slave",
+                f"monitor says {slave.link}",
+                f"{slave.failures} link {failed}",
+                f"hardware {slave.permanent_mac}",
             ]
-        star = "*" if one.interface == report.active else " "
-        mark = well_mark(paint, marks, healthy=one.healthy)
-        lines.append(f"{one.rank}. {one.interface:{width}} {star} {mark}  {', '.join(words)}")
+        star = "*" if slave.interface == report.active else " "
+        mark = well_mark(paint, marks, healthy=slave.healthy)
+        lines.append(f"{slave.rank}. {slave.interface:{width}} {star} {mark}  {', '.join(words)}")
     asked = f"asks {', '.join(report.targets)} each {report.arp_interval} ms"
     monitor = asked if report.arp_interval and report.targets else "no ARP monitor"
-    told = [
+    facts = [
         report.bond,
         report.kernel_mode or "there is no such bond",
         monitor,
         f"primary {report.primary or 'none'}",
     ]
-    lines += ["", *labelled("bond", [", ".join(told)])]
+    lines += ["", *labelled("bond", [", ".join(facts)])]
     lines += labelled("address", [", ".join(report.addresses) or "none"])
     lines += labelled(
         "traffic",
         [
-            f"to {way.destination} by {way.interface}, slave {report.active or 'none'}"
-            for way in report.lookups
+            f"to {answer.destination} by {answer.interface}, slave {report.active or 'none'}"
+            for answer in report.lookups
         ]
         or [paint("no way out", BAD)],
     )

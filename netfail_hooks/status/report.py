@@ -1,4 +1,4 @@
-"""Make ``status``'s report of what was seen and remembered. Pure."""
+"""Make the report of ``status`` from an observation and the state. Pure."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from netfail_hooks.values import value
 
 @value
 class Sources:
-    """What there is to report on. ``state`` is None where we may not read it.
+    """All that the report is made of. ``state`` is None where we may not read it.
 
-    ``unknown`` says, a line each, what could not be found out and what would help.
+    ``unknown`` says, a line each, what could not be learnt and what would help.
     """
 
     config: Config
@@ -43,49 +43,54 @@ class Sources:
     ruled: tuple[Ruled, ...] = ()
 
 
-def report(found: Sources) -> Report:
-    """Return the report on all there is."""
+def report(sources: Sources) -> Report:
+    """Return the report."""
     uplinks = tuple(
-        _uplink(found, rank, uplink) for rank, uplink in enumerate(found.config.uplinks, start=1)
+        _uplink(sources, rank, uplink)
+        for rank, uplink in enumerate(sources.config.uplinks, start=1)
     )
     as_chosen = _is_as_chosen(uplinks)
     return Report(
         schema=SCHEMA,
-        time=_iso(found.clock),
-        healthy=bool(found.lookups)
+        time=_iso(sources.clock),
+        healthy=bool(sources.lookups)
         and as_chosen
         and all(uplink.healthy for uplink in uplinks)
-        and not any(one.reason for one in found.ruled),
+        and not any(ruled.reason for ruled in sources.ruled),
         as_chosen=as_chosen,
-        state=_memory_state(found.state),
+        state=_state_word(sources.state),
         uplinks=uplinks,
-        lookups=found.lookups,
-        ruled=found.ruled,
+        lookups=sources.lookups,
+        ruled=sources.ruled,
         our_routes=tuple(
             f"{r.destination}{' via ' + r.gateway if r.gateway else ''} dev {r.interface}"
             f" metric {r.metric}"
-            for r in found.observed.routes
+            for r in sources.observed.routes
             if r.ours
         ),
         our_addresses=tuple(
-            f"{a.address}/{a.length} dev {a.interface}" for a in found.observed.addresses if a.ours
+            f"{a.address}/{a.length} dev {a.interface}"
+            for a in sources.observed.addresses
+            if a.ours
         ),
-        last_failover=told_failover(found.failover, found.clock, found.observed.now, found.boot),
-        unknown=found.unknown,
+        last_failover=failover_report(
+            sources.failover, sources.clock, sources.observed.now, sources.boot
+        ),
+        unknown=sources.unknown,
     )
 
 
-def _memory_state(state: State | None) -> str:
+def _state_word(state: State | None) -> str:
     if state is None:
         return UNKNOWN
     return "known" if state.uplinks else "empty"
 
 
-def _uplink(found: Sources, rank: int, uplink: Uplink) -> UplinkReport:
+def _uplink(sources: Sources, rank: int, uplink: Uplink) -> UplinkReport:
     name = uplink.interface
-    link = found.observed.link(name)
-    operational, setup = found.states.get(name, ("", ""))
-    families = tuple(_family(found, uplink, family) for family in FAMILIES)
+    link = sources.observed.link(name)
+    operational, setup = sources.states.get(name, ("", ""))
+    families = tuple(_family(sources, uplink, family) for family in FAMILIES)
     return UplinkReport(
         rank=rank,
         interface=name,
@@ -101,43 +106,40 @@ def _uplink(found: Sources, rank: int, uplink: Uplink) -> UplinkReport:
 
 def _is_as_chosen(uplinks: tuple[UplinkReport, ...]) -> bool:
     """Tell whether no family goes by another uplink than the chosen one; a VPN is no uplink."""
-    used = {one.family for uplink in uplinks for one in uplink.families if one.carries}
+    used = {family.family for uplink in uplinks for family in uplink.families if family.carries}
     idle = {
-        one.family
+        family.family
         for uplink in uplinks
-        for one in uplink.families
-        if one.chosen and not one.carries
+        for family in uplink.families
+        if family.chosen and not family.carries
     }
     return not used & idle
 
 
-def _family(found: Sources, uplink: Uplink, family: int) -> Family:
-    name, observed = uplink.interface, found.observed
-    uplink_state = found.state.uplink_state(name, family) if found.state else None
+def _family(sources: Sources, uplink: Uplink, family: int) -> Family:
+    name, observed = uplink.interface, sources.observed
+    uplink_state = sources.state.uplink_state(name, family) if sources.state else None
     silent = tuple(uplink_state.silent.split(",")) if uplink_state and uplink_state.silent else ()
-    lookups = observed.ways_out(name, family)
-    default_route = next(
-        (way for way in lookups if way.gateway not in silent), lookups[0] if lookups else None
-    )
-    used = next((way for way in found.lookups if (":" in way.destination) == (family == 6)), None)
+    default_route = observed.answering_route(name, family, silent)
+    used = next((way for way in sources.lookups if (":" in way.destination) == (family == 6)), None)
     reason = unusable_reason(observed, name, family)
-    # Of what has no route now, only the config tells what there will be to ask.
+    # While a family has no route, only the config says whether there will be something to ask.
     asks = uplink.probed if reason else can_ask(uplink, observed, family)
     if uplink_state and not reason:
         reason = uplink_state.reason if uplink_state.fails else ""
     passed = max(observed.now - uplink_state.since, 0) // 1000 if uplink_state else None
     return Family(
         family=family,
-        chosen=bool(found.state and found.state.active_uplink(family) == name),
+        chosen=bool(sources.state and sources.state.active_uplink(family) == name),
         carries=bool(used and used.interface == name),
         state=uplink_state.state if uplink_state else UNKNOWN,
         reason=reason,
-        since=None if passed is None else _iso(found.clock - passed),
+        since=None if passed is None else _iso(sources.clock - passed),
         seconds=passed,
         hold_down_left=_hold_down_left(observed.now, uplink_state),
         rounds_failed=uplink_state.fails if uplink_state else 0,
         rounds_passed=uplink_state.passes if uplink_state else 0,
-        rounds_to_go=_rounds_to_go(found.config, uplink_state) if asks else 0,
+        rounds_to_go=_rounds_to_go(sources.config, uplink_state) if asks else 0,
         asked=asks,
         silent=silent,
         probe=_probe(observed.now, uplink_state),
@@ -162,7 +164,7 @@ def _rounds_to_go(config: Config, uplink_state: UplinkState | None) -> int:
 def _probe(now: int, uplink_state: UplinkState | None) -> Probe | None:
     if uplink_state is None or not uplink_state.probed:
         return None
-    # A lost carrier ends the count of good rounds, but not what the last one brought.
+    # A lost carrier resets the count of good rounds, but not the result of the last one.
     answered = uplink_state.rtt > 0 and not uplink_state.fails
     return Probe(
         seconds_ago=max(now - uplink_state.probed, 0) // 1000,
@@ -172,12 +174,12 @@ def _probe(now: int, uplink_state: UplinkState | None) -> Probe | None:
     )
 
 
-def told_failover(event: Transition | None, clock: float, now: int, boot: str) -> Failover | None:
-    """Return what to tell of the last failover.
+def failover_report(event: Transition | None, clock: float, now: int, boot: str) -> Failover | None:
+    """Return the report on the last failover.
 
-    ``clock`` is now in seconds since the epoch, ``now`` in milliseconds since ``boot``. Of an event
-    of this boot the latter tells: the clock may have been set since, as it is on machines that
-    have none of their own while they are off.
+    ``clock`` is now in seconds since the epoch, ``now`` in milliseconds since ``boot``. The time
+    since an event of this boot is taken from the latter: the clock may have been set since, as it
+    is on machines whose clock stands still while they are off.
     """
     if event is None:
         return None

@@ -1,7 +1,7 @@
-"""Where policy rules send what has an address of ours: by the uplink in use, or elsewhere.
+"""Where policy rules send packets with an address of ours: by the uplink in use, or elsewhere.
 
-A rule such as ``from 192.168.1.252 lookup 100`` is asked before the routes that we move
-(ip-rule(8)), so traffic may go out by a lost uplink while every route is right.
+A rule such as ``from 192.168.1.252 lookup 100`` comes before the routes that we move
+(ip-rule(8)), so traffic may leave by a lost uplink while every route is right.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @value
 class Ruled:
-    """How what has ``address`` as its source leaves, "" by no interface, and what is wrong."""
+    """How packets from ``address`` leave ("": by no interface), and what is wrong with that."""
 
     address: str
     destination: str
@@ -29,19 +29,21 @@ class Ruled:
 
 
 def look(
-    config: Config, observed: Observation, netlink: Netlink, ways: Sequence[lookup.RouteLookup]
+    config: Config, observed: Observation, netlink: Netlink, lookups: Sequence[lookup.RouteLookup]
 ) -> tuple[Ruled, ...]:
-    """Return the addresses of uplinks whose traffic goes otherwise than the rest."""
+    """Return the uplinks' addresses whose traffic goes another way than the rest."""
     if config.mode == "bond":
         return ()
-    found = []
+    result = []
     for family in FAMILIES:
-        used = next((one for one in ways if (":" in one.destination) == (family == 6)), None)
+        used = next(
+            (answer for answer in lookups if (":" in answer.destination) == (family == 6)), None
+        )
         for address in _addresses(config, observed, family) if used else ():
-            theirs = lookup.look_up(netlink, family, lookup.destination(config, family), address)
-            if used and (theirs is None or theirs.interface != used.interface):
-                found.append(judge(config, observed, used, address, theirs))
-    return tuple(found)
+            answer = lookup.look_up(netlink, family, lookup.destination(config, family), address)
+            if used and (answer is None or answer.interface != used.interface):
+                result.append(judge(config, observed, used, address, answer))
+    return tuple(result)
 
 
 def judge(
@@ -49,12 +51,12 @@ def judge(
     observed: Observation,
     used: lookup.RouteLookup,
     address: str,
-    theirs: lookup.RouteLookup | None,
+    answer: lookup.RouteLookup | None,
 ) -> Ruled:
-    """Return what to tell of an address, the kernel's answer for it given. Pure."""
-    if theirs is None:
+    """Return how packets from an address leave, given the kernel's answer for it. Pure."""
+    if answer is None:
         return Ruled(address, used.destination, "", "", "no way out")
-    name, names = theirs.interface, config.names()
+    name, names = answer.interface, config.names()
     link = observed.link(name)
     sender = f"{address}/{128 if ':' in address else 32}"
     kept = any(rule.ours and rule.sender == sender for rule in observed.rules)  # policy/sources.py
@@ -63,9 +65,13 @@ def judge(
         reason = "no carrier"
     elif not kept and name in names and used.interface in names[names.index(name) + 1 :]:
         reason = f"{name} was given up for {used.interface}"
-    return Ruled(address, used.destination, name, theirs.gateway, reason)
+    return Ruled(address, used.destination, name, answer.gateway, reason)
 
 
 def _addresses(config: Config, observed: Observation, family: int) -> list[str]:
-    every = (one.address for name in config.names() for one in observed.own_addresses(name, family))
+    every = (
+        address.address
+        for name in config.names()
+        for address in observed.own_addresses(name, family)
+    )
     return list(dict.fromkeys(every))

@@ -16,13 +16,13 @@ def render(report: Report, *, colour: bool = False) -> str:
     paint = painter(colour=colour)
     names = max(len(uplink.interface) for uplink in report.uplinks)
     marks = max(len(_mark(uplink.healthy)) for uplink in report.uplinks)
-    lines = [line for one in report.uplinks for line in _uplink(one, (names, marks), paint)]
-    lines += ["", *_ways(report, paint)]
-    lines += labelled("rules", [_ruled(one, paint) for one in report.ruled])
+    lines = [line for uplink in report.uplinks for line in _uplink(uplink, (names, marks), paint)]
+    lines += ["", *_traffic(report, paint)]
+    lines += labelled("rules", [_ruled(ruled, paint) for ruled in report.ruled])
     lines += labelled(
         "ours",
-        [f"route {one}" for one in report.our_routes]
-        + [f"address {one}" for one in report.our_addresses],
+        [f"route {route}" for route in report.our_routes]
+        + [f"address {address}" for address in report.our_addresses],
     )
     if not report.as_chosen:
         lines += labelled("at odds", [paint(_AT_ODDS, BAD)])
@@ -40,7 +40,7 @@ def render_failover(last: Failover) -> str:
 
 
 def well_mark(paint: Paint, width: int, *, healthy: bool) -> str:
-    """Return "ok" or what is its contrary, filled up to a width."""
+    """Return "ok" or "NOT WELL", filled up to a width."""
     return paint(_mark(healthy), GOOD if healthy else BAD) + " " * (width - len(_mark(healthy)))
 
 
@@ -110,25 +110,25 @@ def _probe(family: Family) -> str:
     return text
 
 
-def _ways(report: Report, paint: Paint) -> list[str]:
+def _traffic(report: Report, paint: Paint) -> list[str]:
     if not report.lookups:
         return labelled("traffic", [paint("no way out", BAD)])
     return labelled(
         "traffic",
         [
-            f"to {way.destination} by {way.interface}"
-            f"{' via ' + way.gateway if way.gateway else ''} from {way.source}"
-            for way in report.lookups
+            f"to {lookup.destination} by {lookup.interface}"
+            f"{' via ' + lookup.gateway if lookup.gateway else ''} from {lookup.source}"
+            for lookup in report.lookups
         ],
     )
 
 
-def _ruled(one: Ruled, paint: Paint) -> str:
-    by = f"by {one.interface}" if one.interface else "nowhere"
-    told = f"from {one.address} {by}, as policy rules say"
-    return paint(f"{told}: {one.reason} ('ip rule')", BAD) if one.reason else told
+def _ruled(ruled: Ruled, paint: Paint) -> str:
+    by = f"by {ruled.interface}" if ruled.interface else "nowhere"
+    text = f"from {ruled.address} {by}, as policy rules say"
+    return paint(f"{text}: {ruled.reason} ('ip rule')", BAD) if ruled.reason else text
 
 
 def labelled(label: str, texts: list[str]) -> list[str]:
-    """Return lines of which the first bears the label, all of them aligned."""
+    """Return aligned lines, with the label before the first."""
     return [f"{label if not at else '':{_LABEL}}{text}" for at, text in enumerate(texts)]

@@ -1,4 +1,4 @@
-"""What ``status`` tells, as values: their fields are the keys of its JSON (docs/json.md)."""
+"""The report of ``status`` as values: their fields are the keys of its JSON (docs/json.md)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Probe:
 
 @value
 class Family:
-    """An uplink in one family. Times are seconds; None is what we cannot know.
+    """An uplink in one family. Times are in seconds; None means that we cannot know.
 
-    ``chosen``: the last run would have it carry the traffic; ``carries``: the kernel does.
+    ``chosen``: the last run chose it for the traffic; ``carries``: the kernel sends by it.
     ``silent`` are routers of its link that did not answer in the last round while another did.
     ``asked``: there is something that probes can ask, a gateway or a target.
-    ``rounds_failed`` and ``rounds_passed`` are the last rounds of probes in a row that did,
-    ``rounds_to_go`` how many more must go well before it takes the traffic back.
+    ``rounds_failed`` and ``rounds_passed`` count the last rounds of probes in a row that did,
+    ``rounds_to_go`` is how many more must pass before it takes the traffic back.
     """
 
     family: int
@@ -78,11 +78,10 @@ class Failover:
 
 @value
 class Report:
-    """All of it. ``lookups`` is the kernel's answer for a real destination, by family.
+    """The whole report. ``lookups`` are the kernel's answers for a real destination, by family.
 
-    ``ruled`` are the uplinks' addresses that policy rules send another way.
-
-    ``as_chosen``: it sends by no other uplink than the last run chose.
+    ``ruled`` are the uplinks' addresses whose packets policy rules send another way.
+    ``as_chosen``: the kernel sends by no other uplink than the last run chose.
     """
 
     schema: int

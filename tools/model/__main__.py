@@ -44,9 +44,9 @@ def search(seeds: range, jobs: int) -> Life | None:
     """Return the first life found that breaks an invariant."""
     chunks = [seeds[at : at + 50] for at in range(0, len(seeds), 50)]
     if jobs == 1:
-        return next((life for one in chunks if (life := first_broken(one))), None)
+        return next((life for chunk in chunks if (life := first_broken(chunk))), None)
     with ProcessPoolExecutor(jobs) as pool:
-        for done in as_completed([pool.submit(first_broken, one) for one in chunks]):
+        for done in as_completed([pool.submit(first_broken, chunk) for chunk in chunks]):
             if life := done.result():
                 pool.shutdown(cancel_futures=True)
                 return life

@@ -57,7 +57,7 @@ class Ghost:
     def note(self, observed: Observation) -> None:
         """Take notice of what a run saw, and remembered."""
         self.now = observed.now
-        probes = {(one.interface, one.family): one for one in observed.probes}
+        probes = {(result.interface, result.family): result for result in observed.probes}
         for uplink in self.config.uplinks:
             for family in FAMILIES:
                 key = (uplink.interface, family)
@@ -69,27 +69,27 @@ class Ghost:
     def _note(self, key: Key, observed: Observation, result: Result | None) -> None:
         link = observed.link(key[0])
         first = key not in self.of
-        one = self.of.setdefault(key, Seen())
+        seen = self.of.setdefault(key, Seen())
         broken = not (link and link.up and link.carrier and _has_way(observed, *key))
         if broken or key not in self._asked:
-            one.mute = False
+            seen.mute = False
             self.silent.pop(key, None)
         elif result is not None:
-            one.mute = not result.healthy
+            seen.mute = not result.healthy
             self.silent[key] = result.silent
         losses = (link.index, link.down_count) if link else (0, 0)
-        blip = losses != one.losses and one.known and not one.bad and not first
-        if one.bad or blip:
-            one.since, one.proofs, one.excused = observed.now, 0, False
-        one.lost |= one.known and (broken or one.mute or blip)
-        one.bad, one.losses = broken or one.mute, losses
-        one.known |= not one.bad
-        if one.bad:
-            one.excused = False
-        if one.bad or key not in self._asked:
-            one.proofs = 0
+        blip = losses != seen.losses and seen.known and not seen.bad and not first
+        if seen.bad or blip:
+            seen.since, seen.proofs, seen.excused = observed.now, 0, False
+        seen.lost |= seen.known and (broken or seen.mute or blip)
+        seen.bad, seen.losses = broken or seen.mute, losses
+        seen.known |= not seen.bad
+        if seen.bad:
+            seen.excused = False
+        if seen.bad or key not in self._asked:
+            seen.proofs = 0
         elif result is not None:
-            one.proofs += 1
+            seen.proofs += 1
 
     def is_bad(self, name: str, family: int) -> bool:
         """Tell whether the last saved run saw that an uplink does not serve a family."""
@@ -106,17 +106,17 @@ class Ghost:
 
     def reconsider(self, config: Config) -> None:
         """Go by another config: who may be trusted already need not prove what is new in it."""
-        for (name, family), one in self.of.items():
-            one.excused = self.may(name, family)
+        for (name, family), seen in self.of.items():
+            seen.excused = self.may(name, family)
         self.config = config
 
     def _returned(self, name: str, family: int, hold: int, *, excused: bool = False) -> bool:
-        one = self.of.get((name, family), Seen())
-        if one.bad:
+        seen = self.of.get((name, family), Seen())
+        if seen.bad:
             return False
         asked = (name, family) in self._asked and not excused
-        proven = not asked or one.proofs >= self.config.successes
-        return not one.lost or (proven and self.now - one.since >= hold * 1000)
+        proven = not asked or seen.proofs >= self.config.successes
+        return not seen.lost or (proven and self.now - seen.since >= hold * 1000)
 
     def asks(self, observed: Observation, name: str, family: int) -> bool:
         """Tell whether a round has a question: a target of the family, or a gateway there is."""
@@ -128,12 +128,12 @@ class Ghost:
             and r.destination == "default"
             and (r.interface, r.family) == (name, family)
         ]
-        return family in {one.family for one in uplink.targets} or (
+        return family in {target.family for target in uplink.targets} or (
             uplink.gateway and any(gateways)
         )
 
     def lose_track(self) -> None:
-        """Take no move after a hurt run for a return: it mends what that run left."""
+        """Take no move after a hurt run for a return: it repairs what that run left."""
         self._way.clear()
 
     def judge(self, way: str, observed: Observation, family: int) -> None:

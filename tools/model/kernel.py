@@ -83,7 +83,7 @@ class Kernel:
         nic.up = up
         self._flush(name)
         if not up:
-            self.routes = [one for one in self.routes if one.interface != name]
+            self.routes = [route for route in self.routes if route.interface != name]
             for address, _ in list(self.addresses):
                 if address.interface == name and address.family == 6:
                     self.drop_address(address)
@@ -92,7 +92,7 @@ class Kernel:
         """Take an interface out of the machine."""
         if self.nics.pop(name, None):
             self._flush(name)
-            self.routes = [one for one in self.routes if one.interface != name]
+            self.routes = [route for route in self.routes if route.interface != name]
             for address, _ in list(self.addresses):
                 if address.interface == name:
                     self.drop_address(address)
@@ -136,17 +136,21 @@ class Kernel:
         """Drop an address and its prefix; IPv4 routes with a source that is gone go too."""
         key = _same_address(gone)
         self.addresses = [(a, e) for a, e in self.addresses if _same_address(a) != key]
-        self.routes = [one for one in self.routes if not _is_prefix_of(one, gone)]
+        self.routes = [route for route in self.routes if not _is_prefix_of(route, gone)]
         if gone.family == 4 and not self._is_local(gone.address):
-            self.routes = [one for one in self.routes if one.source != gone.address]
+            self.routes = [route for route in self.routes if route.source != gone.address]
 
     def set_metric(self, key: tuple[str, str, int], metric: int) -> None:
         """Give an address, and the connected route that the kernel made for it, a metric."""
-        for at, (one, end) in enumerate(self.addresses):
-            if (one.interface, one.address, one.length) != key or one.metric < 0:
+        for at, (held, end) in enumerate(self.addresses):
+            if (
+                held.interface,
+                held.address,
+                held.length,
+            ) != key or held.metric < 0:
                 continue
-            self.addresses[at] = (replace(one, metric=metric), end)
-            own = (one.interface, one.address, KERNEL, one.metric)
+            self.addresses[at] = (replace(held, metric=metric), end)
+            own = (held.interface, held.address, KERNEL, held.metric)
             self.routes = [
                 replace(r, metric=metric)
                 if (r.interface, r.source, r.protocol, r.metric) == own
@@ -160,21 +164,21 @@ class Kernel:
         place = _place(route)
         if route.metric == 0 and route.family == 4:
             self.lead(route)
-        elif any(_place(one) == place for one in self.routes):
+        elif any(_place(other) == place for other in self.routes):
             raise OSError(errno.EEXIST, "file exists")
         else:
             self.routes.append(replace(route, linkdown=False))
 
     def lead(self, route: Route) -> None:
-        """Add a route ahead of those of its metric (install/detour.py), and in place of none."""
+        """Add a route ahead of those of its metric (install/diversion.py), and in place of none."""
         self._refuse(route)
         self.routes.insert(0, replace(route, linkdown=False))
 
     def drop_route(self, route: Route) -> None:
         """Drop the one route that all of this fits."""
-        for one in self.routes:
-            if replace(one, linkdown=False) == replace(route, linkdown=False):
-                self.routes.remove(one)
+        for other in self.routes:
+            if replace(other, linkdown=False) == replace(route, linkdown=False):
+                self.routes.remove(other)
                 return
         raise OSError(errno.ESRCH, "no such route")
 
@@ -188,13 +192,13 @@ class Kernel:
             raise OSError(errno.EINVAL, "no such source address")
         if route.gateway and not route.onlink and not route.gateway.startswith("fe80:"):
             near = any(
-                one.family == route.family
-                and one.interface == route.interface
-                and one.table == MAIN
-                and not one.gateway
-                and one.destination != "default"
-                and lies_in(one.destination, route.gateway)
-                for one in self.routes
+                other.family == route.family
+                and other.interface == route.interface
+                and other.table == MAIN
+                and not other.gateway
+                and other.destination != "default"
+                and lies_in(other.destination, route.gateway)
+                for other in self.routes
             )
             if not near:
                 raise OSError(errno.ENETUNREACH, "nexthop has invalid gateway")
@@ -251,16 +255,16 @@ class Kernel:
             for route in self.routes
             if route.family == family
         ]
-        known = [one for one in shown if one.interface in self.cables or one.ours]
+        known = [route for route in shown if route.interface in self.cables or route.ours]
         looked_up = {(rule.family, rule.table) for rule in self.rules}
         return Observation(
             now=now,
             links=links,
             addresses=tuple(_shown(address, end, now) for address, end in self.addresses),
             routes=tuple(
-                one
-                for one in shown
-                if one.table == MAIN and (one in known or one.destination == "default")
+                route
+                for route in shown
+                if route.table == MAIN and (route in known or route.destination == "default")
             ),
             sysctls=tuple(
                 Sysctl(key, setting)
@@ -272,12 +276,14 @@ class Kernel:
             rules=tuple(self.rules),
             ruled=1,
             tables=tuple(
-                one for one in known if one.table != MAIN and (one.family, one.table) in looked_up
+                route
+                for route in known
+                if route.table != MAIN and (route.family, route.table) in looked_up
             ),
             taken=tuple(
-                Taken(one.family, one.destination, one.metric, one.table)
-                for one in shown
-                if one not in known and (one.table != MAIN or one.destination != "default")
+                Taken(route.family, route.destination, route.metric, route.table)
+                for route in shown
+                if route not in known and (route.table != MAIN or route.destination != "default")
             ),
         )
 
@@ -300,11 +306,11 @@ class Kernel:
     ) -> Route | None:
         """Return the route that the kernel would send by: rule by rule (ip-rule(8))."""
         main = Rule(family, 32766, MAIN)
-        for rule in sorted([*self.rules, main], key=lambda one: one.priority):
+        for rule in sorted([*self.rules, main], key=lambda rule: rule.priority):
             if rule.family != family or (rule.sender and rule.sender.partition("/")[0] != source):
                 continue
-            if found := self.look_up(family, rule.table, address, all_=all_, whole=rule.whole):
-                return found
+            if answer := self.look_up(family, rule.table, address, all_=all_, whole=rule.whole):
+                return answer
         return None
 
     def look_up(

@@ -43,13 +43,13 @@ class Lan:
             return False
         here = [a for a, _ in self._kernel.addresses if (a.interface, a.family) == (name, family)]
         if family == 6:
-            return any(one.address == address for one in here)
+            return any(own.address == address for own in here)
         quiet = self._kernel.sysctls[arp_ignore(name)] == SILENT
         return bool(here) and not quiet and self.is_local(address)
 
     def is_local(self, address: str) -> bool:
         """Tell whether an address is the machine's."""
-        return any(one.address == address for one, _ in self._kernel.addresses)
+        return any(own.address == address for own, _ in self._kernel.addresses)
 
     def told(self, name: str, family: int, address: str, *, known_bad: bool = False) -> None:
         """Let a NIC say that an address is behind it; unheard, that changes nothing."""
@@ -85,13 +85,13 @@ class Lan:
             return
         family, address = asked[number % len(asked)]
         for lan in set(self.of.values()):
-            found = self.answerers(lan, family, address)
-            if found:
-                self.told(found[number % len(found)], family, address)
+            answerers = self.answerers(lan, family, address)
+            if answerers:
+                self.told(answerers[number % len(answerers)], family, address)
 
     def found(self) -> set[Key]:
         """Return what is answered for by ARP, heard or not: LANs and addresses."""
-        local = {one.address for one, _ in self._kernel.addresses if one.family == 4}
+        local = {own.address for own, _ in self._kernel.addresses if own.family == 4}
         return {
             (self.of[name], address)
             for name, lan in self.of.items()

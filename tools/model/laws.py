@@ -24,10 +24,10 @@ from tools.model.machine import VIRTUAL, Machine
 from tools.model.networkd import Net
 
 
-def allowed(one: Machine, change: Change) -> None:
+def allowed(machine: Machine, change: Change) -> None:
     """Raise BrokenError where a change touches what isn't ours, or a foreign interface."""
     match change:
-        case SetRoute(route) if route.interface not in one.config.names():
+        case SetRoute(route) if route.interface not in machine.config.names():
             raise BrokenError(f"I6: no uplink: {change}")
         case SetRoute(route) | DropRoute(route) if route.protocol != PROTOCOL:
             raise BrokenError(f"I6: not ours: {change}")
@@ -35,24 +35,24 @@ def allowed(one: Machine, change: Change) -> None:
             raise BrokenError(f"I6: not ours: {change}")
         case AddRule(rule) | DropRule(rule) if rule.protocol != PROTOCOL:
             raise BrokenError(f"I6: not ours: {change}")
-        case AddAddress(address) if is_virtual(one, address.address):
+        case AddAddress(address) if is_virtual(machine, address.address):
             raise BrokenError(f"I11: somebody else's: {change}")
-        case Announce(_, _, address) | CloseConnections(_, address) if is_virtual(one, address):
+        case Announce(_, _, address) | CloseConnections(_, address) if is_virtual(machine, address):
             raise BrokenError(f"I11: somebody else's: {change}")
         case SetMetric(interface, address) if address not in {
-            net.address for net in one.networkd.of(interface) if net.kind == "static"
+            net.address for net in machine.networkd.of(interface) if net.kind == "static"
         }:
             raise BrokenError(f"I6: not networkd's: {change}")
 
 
-def is_virtual(one: Machine, address: str) -> bool:
+def is_virtual(machine: Machine, address: str) -> bool:
     """Tell whether an address is one that somebody like keepalived moves."""
-    return address in {net.host_at(VIRTUAL) for net in one.networkd.nets}
+    return address in {net.host_at(VIRTUAL) for net in machine.networkd.nets}
 
 
-def bounded(one: Machine, *, written: bool) -> None:
-    """Raise BrokenError where memory grows, or does not survive being written."""
-    state, names = one.state, len(one.config.names())
+def bounded(machine: Machine, *, written: bool) -> None:
+    """Raise BrokenError where the state grows, or does not survive being written."""
+    state, names = machine.state, len(machine.config.names())
     sizes = (len(state.uplinks), len(state.known_addresses), len(state.owners), len(state.ways))
     most = (2 * names, 6 * names, 6 * names, 10 * names)
     if len(state.active) != 2 or any(s > m for s, m in zip(sizes, most, strict=True)):
@@ -61,33 +61,33 @@ def bounded(one: Machine, *, written: bool) -> None:
         raise BrokenError("I5: memory is not read as it was written")
 
 
-def lan_follows(one: Machine, family: int) -> None:
+def lan_follows(machine: Machine, family: int) -> None:
     """Raise BrokenError where a lost uplink's LAN or addresses don't follow the traffic."""
-    chosen = one.state.active_uplink(family)
-    nets = {net.name: net for net in one.networkd.nets if net.family == family and net.kind}
-    if chosen not in nets or one.ghost.of[chosen, family].bad:
+    chosen = machine.state.active_uplink(family)
+    nets = {net.name: net for net in machine.networkd.nets if net.family == family and net.kind}
+    if chosen not in nets or machine.ghost.of[chosen, family].bad:
         return
     here = nets[chosen]
-    there = {a.address for a, _ in one.kernel.addresses if a.interface == chosen}
+    there = {a.address for a, _ in machine.kernel.addresses if a.interface == chosen}
     for name, net in nets.items():
-        lost = one.ghost.of[name, family].lost and not one.ghost.may(name, family)
+        lost = machine.ghost.of[name, family].lost and not machine.ghost.may(name, family)
         if name == chosen or net.lan != here.lan or not lost:
             continue
         for host in {*here.routers, here.host_at(200)} - {"fe80::1"}:
-            if one.kernel.way(family, host) == name:
+            if machine.kernel.way(family, host) == name:
                 raise BrokenError(f"I2: {host} is sent for by {name}, not by {chosen}")
-        for kept in one.state.known_addresses if one.config.follow_addresses else ():
-            if (kept.interface, kept.family) == (name, family) and kept.address not in there:
-                raise BrokenError(f"I2: {kept.address} of {name} doesn't follow to {chosen}")
+        for known in machine.state.known_addresses if machine.config.follow_addresses else ():
+            if (known.interface, known.family) == (name, family) and known.address not in there:
+                raise BrokenError(f"I2: {known.address} of {name} doesn't follow to {chosen}")
 
 
-def router_answers(one: Machine, family: int) -> None:
+def router_answers(machine: Machine, family: int) -> None:
     """Raise BrokenError where traffic goes by a router that was silent while another answered."""
-    chosen = one.state.active_uplink(family)
-    silent = one.ghost.silent.get((chosen, family), ())
+    chosen = machine.state.active_uplink(family)
+    silent = machine.ghost.silent.get((chosen, family), ())
     ways = [
         r
-        for r in one.kernel.routes
+        for r in machine.kernel.routes
         if (r.interface, r.family, r.table, r.destination) == (chosen, family, MAIN, "default")
     ]
     best = [r for r in ways if r.metric == min(way.metric for way in ways)]
@@ -96,124 +96,127 @@ def router_answers(one: Machine, family: int) -> None:
         raise BrokenError(f"I2: IPv{family} by the router {bad[0]} of {chosen}, which is silent")
 
 
-def routes_follow(one: Machine, family: int) -> None:
+def routes_follow(machine: Machine, family: int) -> None:
     """Raise BrokenError where a route by a lost uplink is left, or leads to the wrong router."""
-    chosen = one.state.active_uplink(family)
-    nets = {net.name: net for net in one.networkd.nets if net.family == family and net.kind}
-    if chosen not in nets or one.ghost.of[chosen, family].bad:
+    chosen = machine.state.active_uplink(family)
+    nets = {net.name: net for net in machine.networkd.nets if net.family == family and net.kind}
+    if chosen not in nets or machine.ghost.of[chosen, family].bad:
         return
     here = nets[chosen]
     for name, net in nets.items():
-        lost = one.ghost.of[name, family].lost and not one.ghost.may(name, family)
+        lost = machine.ghost.of[name, family].lost and not machine.ghost.may(name, family)
         if name == chosen or not lost:
             continue
         for extra in net.extras():
             if not extra.gateway and net.lan != here.lan:
                 continue  # neighbours behind the lost uplink: nobody else reaches them
             address = extra.destination.partition("/")[0].replace("default", "")
-            used = one.kernel.look_up(family, extra.table, address)
+            used = machine.kernel.look_up(family, extra.table, address)
             if used and used.interface == name:
                 raise BrokenError(f"I2: {extra.destination} of {name} is left on it")
             if not used or (used.interface, used.destination) != (chosen, extra.destination):
                 continue
-            theirs = [
+            others = [
                 r
                 for n in nets.values()
                 if n.name != name
                 for r in n.extras()
                 if (r.table, r.destination) == (extra.table, extra.destination)
             ]
-            near = net.lan == here.lan and _has(one, here) and _has(one, net)
-            if near and not theirs and extra.gateway not in ("", used.gateway):
+            near = net.lan == here.lan and _has(machine, here) and _has(machine, net)
+            if near and not others and extra.gateway not in ("", used.gateway):
                 raise BrokenError(f"I2: {extra.destination} by {used.gateway}: {extra.gateway}")
 
 
-def _has(one: Machine, net: Net) -> bool:
+def _has(machine: Machine, net: Net) -> bool:
     """Tell whether it is known that an uplink has, or had, its address on its LAN."""
     return any(
-        (kept.interface, kept.address) == (net.name, net.address)
-        for kept in one.state.known_addresses
+        (known.interface, known.address) == (net.name, net.address)
+        for known in machine.state.known_addresses
     )
 
 
-def sources_stay(one: Machine, family: int) -> None:
+def sources_stay(machine: Machine, family: int) -> None:
     """Raise BrokenError where what has a standby's address leaves by another subnet's uplink."""
-    chosen = one.state.active_uplink(family)
-    nets = {net.name: net for net in one.networkd.nets if net.family == family and net.kind}
-    if one.kernel.way(family, all_=True) not in one.config.names():
+    chosen = machine.state.active_uplink(family)
+    nets = {net.name: net for net in machine.networkd.nets if net.family == family and net.kind}
+    if machine.kernel.way(family, all_=True) not in machine.config.names():
         return  # somebody else's default route comes first: all goes there
     for name, net in nets.items():
         here = nets.get(chosen)
         if here is None or name == chosen or here.lan == net.lan or net.more & 8:
             continue
-        observed = one.kernel.look(one.now)
+        observed = machine.kernel.look(machine.now)
         own = [a.address for a in observed.own_addresses(name, family)]
-        if not one.ghost.must(name, family) or net.address not in own:
+        if not machine.ghost.must(name, family) or net.address not in own:
             continue
         far = "8.8.8.8" if family == 4 else "2001:db8::8"
-        if observed.connected(chosen, family) and one.kernel.way(family, far, net.address) != name:
+        if (
+            observed.connected(chosen, family)
+            and machine.kernel.way(family, far, net.address) != name
+        ):
             raise BrokenError(f"I2: what has {net.address} does not leave by {name}")
 
 
-def foreign_first(one: Machine, family: int) -> None:
+def foreign_first(machine: Machine, family: int) -> None:
     """Raise BrokenError where ours comes before somebody else's that precedes all uplinks."""
-    uplinks = one.config.names()
-    first = one.config.uplinks[0].metric
-    for route in one.kernel.routes:
+    uplinks = machine.config.names()
+    first = machine.config.uplinks[0].metric
+    for route in machine.kernel.routes:
         if route.family != family or route.ours or route.interface in uplinks:
             continue
-        beside = [
+        rivals = [
             r
-            for r in one.kernel.routes
+            for r in machine.kernel.routes
             if (r.family, r.table, r.destination) == (route.family, route.table, route.destination)
         ]
-        theirs = [r.metric for r in beside if r.interface in uplinks and not r.ours]
-        theirs += [
+        metrics = [r.metric for r in rivals if r.interface in uplinks and not r.ours]
+        metrics += [
             r.metric
-            for net in one.networkd.nets
+            for net in machine.networkd.nets
             if net.kind
             for r in net.extras()
             if (r.family, r.table, r.destination) == (route.family, route.table, route.destination)
         ]
-        for own in beside:
-            if own.ours and own.metric <= route.metric < min([first, *theirs]):
+        for own in rivals:
+            if own.ours and own.metric <= route.metric < min([first, *metrics]):
                 raise BrokenError(f"I11: {own} comes before {route}")
 
 
-def is_found(one: Machine) -> None:
+def is_found(machine: Machine) -> None:
     """Raise BrokenError where whoever asks a LAN for an address of ours, or did, misses us (I9)."""
-    lan, state = one.lan, one.state
-    homes = {kept.address: lan.of[kept.interface] for kept in state.known_addresses}
+    lan, state = machine.lan, machine.state
+    homes = {known.address: lan.of[known.interface] for known in state.known_addresses}
     for answer in state.owners:
         who, family, address = answer.interface, answer.family, answer.address
         if not who or homes.get(address) != lan.of[who] or not lan.hears(who, family):
             continue
         if not state.active_uplink(family):
             continue  # nobody has a way out: who answered last may not even have an address
-        found = lan.answerers(lan.of[who], family, address)
-        if lan.is_local(address) and (who not in found or (family == 4 and found != [who])):
-            raise BrokenError(f"I9: {address} is answered for by {found}, not by {who} alone")
+        answerers = lan.answerers(lan.of[who], family, address)
+        if lan.is_local(address) and (who not in answerers or (family == 4 and answerers != [who])):
+            raise BrokenError(f"I9: {address} is answered for by {answerers}, not by {who} alone")
         believed = lan.beliefs.get((lan.of[who], address), who)
-        lost = one.ghost.is_bad(believed, family) and not lan.hears(believed, family)
-        unknown = one.ghost.is_bad(who, family)  # it works again, and nobody knows
+        lost = machine.ghost.is_bad(believed, family) and not lan.hears(believed, family)
+        unknown = machine.ghost.is_bad(who, family)  # it works again, and nobody knows
         if lost and not unknown and (lan.of[who], address) not in lan.doubts:
             raise BrokenError(f"I9: the LAN believes {address} at {believed}, which is lost: {who}")
 
 
-def still_found(one: Machine, before: set[tuple[int, str]], change: Change) -> None:
+def still_found(machine: Machine, before: set[tuple[int, str]], change: Change) -> None:
     """Raise BrokenError where one falls silent before another answers."""
-    if isinstance(change, SetSysctl) and (lost := before - one.lan.found()):
+    if isinstance(change, SetSysctl) and (lost := before - machine.lan.found()):
         raise BrokenError(f"I9: nobody answers for {lost} after: {change}")
 
 
-def ended(one: Machine, observed: Observation) -> None:
+def ended(machine: Machine, observed: Observation) -> None:
     """Raise BrokenError where it all ended, after time enough, elsewhere than the truth asks."""
     for family in FAMILIES:
-        right, way = _truth(one, observed, family), one.kernel.way(family)
+        right, way = _truth(machine, observed, family), machine.kernel.way(family)
         if right not in ("", way):
             raise BrokenError(f"I4: IPv{family} ends on {way}, not on {right}")
-    if not (one.sick or one.silent) and all(
-        _is_whole(one, observed, net) for net in one.networkd.nets
+    if not (machine.sick or machine.silent) and all(
+        _is_whole(machine, observed, net) for net in machine.networkd.nets
     ):
         routes = [
             str(SetRoute(route))
@@ -225,29 +228,31 @@ def ended(one: Machine, observed: Observation) -> None:
             raise BrokenError(f"I6: all is well, yet ours is {routes + moved}")
 
 
-def _truth(one: Machine, observed: Observation, family: int) -> str:
+def _truth(machine: Machine, observed: Observation, family: int) -> str:
     """Return the most preferred uplink that works, else the most preferred with carrier."""
     bad = {
         name
-        for name in one.config.names()
-        if (name, family) in one.sick or one.is_cut_off(name, family)
+        for name in machine.config.names()
+        if (name, family) in machine.sick or machine.is_cut_off(name, family)
     }
     ways = [
         uplink
-        for uplink in one.config.uplinks
-        if one.kernel.has_carrier(uplink.interface)
+        for uplink in machine.config.uplinks
+        if machine.kernel.has_carrier(uplink.interface)
         and observed.default_route(uplink.interface, family)
     ]
     healthy = [
         uplink
         for uplink in ways
         if observed.all_addresses(uplink.interface, family)
-        and not (uplink.interface in bad and one.ghost.asks(observed, uplink.interface, family))
+        and not (uplink.interface in bad and machine.ghost.asks(observed, uplink.interface, family))
     ]
     return next((uplink.interface for uplink in healthy or ways), "")
 
 
-def _is_whole(one: Machine, observed: Observation, net: Net) -> bool:
+def _is_whole(machine: Machine, observed: Observation, net: Net) -> bool:
     addressed = observed.all_addresses(net.name, net.family)
     default_route = observed.default_route(net.name, net.family)
-    return not net.kind or bool(one.kernel.has_carrier(net.name) and addressed and default_route)
+    return not net.kind or bool(
+        machine.kernel.has_carrier(net.name) and addressed and default_route
+    )

@@ -48,8 +48,8 @@ class Setup:
     def config(self) -> Config:
         """Return the config that goes with it."""
         uplinks = tuple(
-            asking(Uplink(NAMES[rank], 100 + 500 * rank), one[3])
-            for rank, one in enumerate(self.uplinks)
+            asking(Uplink(NAMES[rank], 100 + 500 * rank), numbers[3])
+            for rank, numbers in enumerate(self.uplinks)
         )
         return Config(
             uplinks,
@@ -66,13 +66,15 @@ class Setup:
             Net(
                 u.interface,
                 family,
-                KINDS[family][one[at] % len(KINDS[family])],
-                one[2],
+                KINDS[family][numbers[at] % len(KINDS[family])],
+                numbers[2],
                 50 + rank,
                 u.metric,
-                more=one[4] if len(one) > 4 else 0,
+                more=numbers[4] if len(numbers) > 4 else 0,
             )
-            for rank, (u, one) in enumerate(zip(self.config().uplinks, self.uplinks, strict=True))
+            for rank, (u, numbers) in enumerate(
+                zip(self.config().uplinks, self.uplinks, strict=True)
+            )
             for at, family in enumerate(FAMILIES)
         ]
 
@@ -106,7 +108,10 @@ class Machine:
             for net in self.networkd.nets
             if net.kind and net.more & 8
         ]
-        lans = {name: one[2] for name, one in zip(self.config.names(), setup.uplinks, strict=True)}
+        lans = {
+            name: numbers[2]
+            for name, numbers in zip(self.config.names(), setup.uplinks, strict=True)
+        }
         self.lan = Lan(self.kernel, lans, self.sick)
         for name in self.config.names():
             self.networkd.configure(name, self.now)
@@ -185,8 +190,8 @@ class Machine:
         """One router of an uplink's link falls silent, or answers again."""
         net = self._net(a)
         if len(net.routers) > 1:
-            one = (net.name, net.family, net.routers[b % 2])
-            self.silent.symmetric_difference_update({one})
+            router = (net.name, net.family, net.routers[b % 2])
+            self.silent.symmetric_difference_update({router})
 
     def _fix(self, a: int, b: int) -> None:
         """Everything works again, for one uplink or for all; nobody was told."""
@@ -197,7 +202,7 @@ class Machine:
             for net in self.networkd.of(name):
                 net.served = True
                 self.sick.discard((name, net.family))
-                self.silent -= {(name, net.family, one) for one in net.routers}
+                self.silent -= {(name, net.family, router) for router in net.routers}
             self._configure(self.config.names().index(name), 0)
 
     def _neighbours(self, a: int, b: int) -> None:
@@ -218,7 +223,7 @@ class Machine:
             key = sorted(self.kernel.sysctls)[a % len(self.kernel.sysctls)]
             self.kernel.sysctls[key] = ("0", "1", "8")[b // 3 % 3]
         elif b % 3 == 1:
-            self.kernel.routes = [one for one in self.kernel.routes if not one.ours]
+            self.kernel.routes = [route for route in self.kernel.routes if not route.ours]
         else:
             metric = (9_999, 50, 51, 70, 95)[a // 2 % 5]
             own = Route(_FOREIGN, 4 + a % 2 * 2, "default", metric, "10.9.9.9", protocol=3)
@@ -230,14 +235,14 @@ class Machine:
         if b % 2 and net.name in self.kernel.nics:
             length = 32 if net.family == 4 else 128
             virtual = Address(net.name, net.family, net.host_at(VIRTUAL), length, foreign=True)
-            if any(one == virtual for one, _ in self.kernel.addresses):
+            if any(address == virtual for address, _ in self.kernel.addresses):
                 self.kernel.drop_address(virtual)
             else:
                 self.kernel.add_address(virtual)
         elif extras := net.kind and net.extras():
-            one = extras[a % len(extras)]
+            extra = extras[a % len(extras)]
             metric = (50, 5, 70)[b // 2 % 3]
-            self._toggle(replace(one, interface=_FOREIGN, metric=metric, gateway=""))
+            self._toggle(replace(extra, interface=_FOREIGN, metric=metric, gateway=""))
 
     def _toggle(self, own: Route) -> None:
         """Add a route of somebody else's, as ``ip route add`` does, or remove it again."""
@@ -274,8 +279,8 @@ class Machine:
         act()
         for family, was in before.items():
             way = self.kernel.way(family)
-            one = self.ghost.of.get((way, family))
-            if was in self.config.names() and way != was and one and one.lost:
+            seen = self.ghost.of.get((way, family))
+            if was in self.config.names() and way != was and seen and seen.lost:
                 ours = any(
                     r.ours
                     and r.table == MAIN
@@ -301,20 +306,20 @@ class Machine:
     def _result(self, name: str, family: int) -> Result:
         """Return what a round brings: of several routers one is enough, of targets all are sick."""
         silent = tuple(
-            one for mute, four, one in sorted(self.silent) if (mute, four) == (name, family)
+            router for mute, four, router in sorted(self.silent) if (mute, four) == (name, family)
         )
         healthy = (name, family) not in self.sick and not self.is_cut_off(name, family)
-        told = silent if healthy else ()
-        return Result(name, family, healthy, 1, 400, "" if healthy else "mute", told)
+        reported = silent if healthy else ()
+        return Result(name, family, healthy, 1, 400, "" if healthy else "mute", reported)
 
     def is_cut_off(self, name: str, family: int) -> bool:
         """Tell whether no router of an uplink's link answers though each is asked."""
         uplink = self.config.uplinks[self.config.names().index(name)]
         routers = {
-            (n.name, n.family, one)
+            (n.name, n.family, router)
             for n in self.networkd.of(name)
             if n.family == family
-            for one in n.routers
+            for router in n.routers
         }
-        asked = uplink.gateway and not any(one.family == family for one in uplink.targets)
+        asked = uplink.gateway and not any(target.family == family for target in uplink.targets)
         return asked and bool(routers) and routers <= self.silent

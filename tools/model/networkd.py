@@ -62,14 +62,14 @@ class Net:
         own = Route(
             self.name, self.family, far, self.metric, self.gateway, protocol=_PROTOCOLS[self.kind]
         )
-        found = {
+        routes = {
             1: own,  # a name server's, from DHCP
             2: replace(own, destination=wide, gateway=self.host_at(7)),  # a second router's
             4: replace(own, destination=near, gateway=""),  # on the link
             8: replace(own, destination="default", table=self.table),
         }
         metric = (0 if self.family == 4 else 20) if self.more & 16 else self.metric
-        return [replace(r, metric=metric) for bit, r in found.items() if self.more & bit]
+        return [replace(r, metric=metric) for bit, r in routes.items() if self.more & bit]
 
     @property
     def table(self) -> int:
@@ -157,7 +157,9 @@ class Networkd:
         if (net.family, net.kind) != (4, "static"):
             return []
         return [
-            one for one in self.nets if (one.family, one.kind, one.lan) == (4, "static", net.lan)
+            other
+            for other in self.nets
+            if (other.family, other.kind, other.lan) == (4, "static", net.lan)
         ]
 
     def _put(self, route: Route) -> None:
@@ -179,7 +181,7 @@ class Networkd:
 
     def reconfigure(self, name: str) -> None:
         """Drop all that an uplink has, our routes too, as ``networkctl reconfigure`` begins."""
-        self._kernel.routes = [one for one in self._kernel.routes if one.interface != name]
+        self._kernel.routes = [route for route in self._kernel.routes if route.interface != name]
         for address, _ in list(self._kernel.addresses):
             if address.interface == name:
                 self._kernel.drop_address(address)
@@ -194,13 +196,13 @@ class Networkd:
 
     def lose_lease(self, net: Net) -> None:
         """Drop what a DHCP server gave or a router advertised."""
-        mine = (net.name, net.family)
+        interface_family = (net.name, net.family)
         self._kernel.routes = [
-            r for r in self._kernel.routes if (r.interface, r.family) != mine or r.ours
+            r for r in self._kernel.routes if (r.interface, r.family) != interface_family or r.ours
         ]
         for address, _ in list(self._kernel.addresses):
             key = (address.interface, address.family, address.address)
-            if key == (*mine, net.address) and not address.ours:
+            if key == (*interface_family, net.address) and not address.ours:
                 self._kernel.drop_address(address)
 
     def lose_router(self, net: Net) -> None:

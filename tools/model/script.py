@@ -154,9 +154,9 @@ def _smaller(life: Life) -> Iterator[Life]:
             if less < (a, b):
                 steps = (*life.steps[:at], (rule, *less), *life.steps[at + 1 :])
                 yield replace(life, steps=steps)
-    for at, one in enumerate(uplinks):
-        for key, number in enumerate(one):
+    for at, uplink in enumerate(uplinks):
+        for key, number in enumerate(uplink):
             if number > (key in {0, 3}):
-                plainer = (*one[:key], number - 1, *one[key + 1 :])
+                plainer = (*uplink[:key], number - 1, *uplink[key + 1 :])
                 rest = (*uplinks[:at], plainer, *uplinks[at + 1 :])
                 yield replace(life, setup=replace(life.setup, uplinks=rest))

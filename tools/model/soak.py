@@ -4,7 +4,7 @@ python -m tools.model.soak --hours 24
 
 Faults come at random, last for a while, overlap; hooks come late, twice, or not at all; the
 timer's rounds take their time; leases are renewed; some runs are killed. At the end everything
-is mended, and the machine must be what it was in the morning.
+is repaired, and the machine must be what it was in the morning.
 """
 
 from __future__ import annotations
@@ -174,28 +174,28 @@ class Soak(Trial):
         """Raise BrokenError where a line of the log doesn't begin as the one before it ended."""
         before = None
         for line in events.lines(self._log):
-            one = parse(line)
-            if before not in (None, _verdicts(one.before)):
-                raise BrokenError(f"a transition is lost before: {one.trigger} {one.observed.now}")
-            before = _verdicts(one.after)
+            run = parse(line)
+            if before not in (None, _states(run.before)):
+                raise BrokenError(f"a transition is lost before: {run.trigger} {run.observed.now}")
+            before = _states(run.after)
             self.observed["lines read back"] += 1
 
     def _tables(self) -> set[str]:
         """Return all that the kernel has, without what a server may give otherwise."""
         hosts = {net.address: net.name for net in self.networkd.nets}
-        found = {
+        tables = {
             f"{a.interface} {hosts.get(a.address, a.address)} {a.length} {a.ours}"
             for a, _ in self.kernel.addresses
         }
-        found |= {
+        tables |= {
             f"{r.interface} {r.destination} {r.metric} {r.protocol}"
             for r in self.kernel.routes
             if r.table not in OWN_TABLES
         }
-        return found | {f"{key} {setting}" for key, setting in self.kernel.sysctls.items()}
+        return tables | {f"{key} {setting}" for key, setting in self.kernel.sysctls.items()}
 
 
-def _verdicts(state: State) -> list[tuple[object, ...]]:
+def _states(state: State) -> list[tuple[object, ...]]:
     uplink_states = ((s.interface, s.family, s.state) for s in state.uplinks)
     return [*uplink_states, *((c.family, c.interface) for c in state.active)]
 
@@ -203,9 +203,9 @@ def _verdicts(state: State) -> list[tuple[object, ...]]:
 def soak(hours: float, seed: int, setup: Setup) -> Counter[str]:
     """Return what a day held. Raises BrokenError."""
     with tempfile.TemporaryDirectory() as folder:
-        one = Soak(setup, seed, folder)
-        one.day(hours)
-        return one.observed
+        life = Soak(setup, seed, folder)
+        life.day(hours)
+        return life.observed
 
 
 MACHINES = (
@@ -228,9 +228,11 @@ def main() -> int:
         except BrokenError as broken:
             print(f"BROKEN: {broken}", file=sys.stderr)
             return 1
-        told = ", ".join(f"{number:,} {what}" for what, number in observed.items())
+        counts = ", ".join(f"{number:,} {what}" for what, number in observed.items())
         took = time.monotonic() - began
-        print(f"{len(setup.uplinks)} uplinks, {args.hours:g} h: {told}; none broken, {took:.0f} s")
+        print(
+            f"{len(setup.uplinks)} uplinks, {args.hours:g} h: {counts}; none broken, {took:.0f} s"
+        )
     return 0
 
 

@@ -89,15 +89,15 @@ class Trial(Machine):
         self.run("hook")
 
     def _hook_and_probe(self, a: int, _: int) -> None:
-        told = self._told(self._name(a))
-        self.run("hook", self.results(told if told in self.config.names() else ""))
+        name = self._told(self._name(a))
+        self.run("hook", self.results(name if name in self.config.names() else ""))
 
     def _told(self, name: str) -> str:
         """Return what the dispatcher calls an uplink. Raises BrokenError if the hook looks away."""
-        told = self.called.get(name, name)
-        if not concerns(self.config, told, there=lambda: told in self.kernel.nics):
-            raise BrokenError(f"I4: an event of {name}, called {told}, is not looked at")
-        return told
+        called = self.called.get(name, name)
+        if not concerns(self.config, called, there=lambda: called in self.kernel.nics):
+            raise BrokenError(f"I4: an event of {name}, called {called}, is not looked at")
+        return called
 
     def _check(self, *_: int) -> None:
         self.run("check", self.results())
@@ -132,7 +132,7 @@ class Trial(Machine):
         early = self.kernel.look(self.now)
         self._cable(a, b)
         if b % 3 == 0:
-            self._reconfigure(a + b, 0)
+            self._set_up_anew(a + b, 0)
         late = self.kernel.look(self.now)
         self.run("torn", observed=replace(late, links=early.links))
 
@@ -142,33 +142,38 @@ class Trial(Machine):
             self._cable,
             self._switch,
             self._unplug,
-            self._reconfigure,
+            self._set_up_anew,
             self._serve,
             self._rename,
         )
         self.run("raced", self.results(), race=(a // 6 % 6, lambda: acts[a % 6](b, a + b)))
 
     def _set_up_anew(self, a: int, _: int) -> None:
-        """Let an uplink be set up anew, as install does: traffic takes the detour meanwhile."""
+        """Let an uplink be reconfigured, as install does: traffic takes the diversion meanwhile."""
         name = self._name(a)
         led = route_plan(self.config, self.kernel.look(self.now), self.state, name)
         quiet = [
-            one
-            for one in {arp_ignore(route.interface) for route in led.routes}
-            if self.kernel.sysctls[one] == SILENT
+            key
+            for key in {arp_ignore(route.interface) for route in led.routes}
+            if self.kernel.sysctls[key] == SILENT
         ]
         self.kernel.sysctls.update(dict.fromkeys(quiet, ANSWERS))
-        ways = {one.family: one.interface for one in led.routes if one.destination == "default"}
+        ways = {
+            route.family: route.interface for route in led.routes if route.destination == "default"
+        }
         for address in led.addresses:
             self.kernel.add_address(address)
         for route in led.routes:
             self.kernel.lead(route)
         self._announce(led.announced)
-        for act in (self.networkd.reconfigure, lambda one: self.networkd.configure(one, self.now)):
+        for act in (
+            self.networkd.reconfigure,
+            lambda name: self.networkd.configure(name, self.now),
+        ):
             act(name)
             for family, way in ways.items():
                 if self.kernel.way(family) != way:
-                    raise BrokenError(f"I1: IPv{family} leaves the detour by {way}")
+                    raise BrokenError(f"I1: IPv{family} leaves the diversion by {way}")
         for route in led.routes:
             self.kernel.drop_route(route)
         self._announce(replace(a, interface=name) for a in led.announced if a.address in led.back)
@@ -177,9 +182,9 @@ class Trial(Machine):
             self.kernel.drop_address(address)
 
     def _announce(self, addresses: Iterable[Address]) -> None:
-        for one in addresses:
-            if self.kernel.has_carrier(one.interface):
-                self.lan.told(one.interface, one.family, one.address)
+        for address in addresses:
+            if self.kernel.has_carrier(address.interface):
+                self.lan.told(address.interface, address.family, address.address)
 
     def run(  # noqa: PLR0913 - a fate has many sides
         self,
@@ -242,7 +247,9 @@ class Trial(Machine):
             if number and changes and clean:
                 raise BrokenError(f"I4: still to do: {'; '.join(map(str, changes))}")
             indexes = {name: nic.index for name, nic in self.kernel.nics.items()}
-            failed = [told for one in changes if (told := self._make_one(one, fate, indexes))]
+            failed = [
+                refusal for change in changes if (refusal := self._make_one(change, fate, indexes))
+            ]
             if failed and clean:
                 raise BrokenError(f"I4: the kernel refused: {'; '.join(failed)}")
             if failed or not changes:

@@ -250,3 +250,30 @@ def test_where_addresses_stay_nobody_is_silent() -> None:
     world.config = replace(world.config, follow_addresses=False)
     world.reconcile()
     assert _silent(world) == []
+
+
+def test_what_a_killed_run_told_the_lan_is_told_anew() -> None:
+    """It gave IPv6 addresses back to the standby, and was killed before it could note that."""
+    world = World(config_of("eth0", "wlan0"))
+    world.event("wlan0", "degraded")
+    world.reconcile()
+    world.event("wlan0", "routable")
+    own = world.address("wlan0", 6)
+    world.state = replace(
+        world.state,
+        owners=tuple(
+            replace(owner, interface="eth0") if owner.address == own else owner
+            for owner in world.state.owners
+        ),
+    )
+    world.sick = {"wlan0"}
+    world.reconcile()
+    before = world.state
+    world.sick = set()
+    for _ in range(4):
+        world.now += 100 * SECOND
+        world.reconcile()
+    assert own not in {address.address for address in world.addresses}
+    world.state = before
+    world.sick = {"wlan0"}
+    assert _told(world.reconcile())[own] == "eth0"

@@ -57,13 +57,13 @@ def test_the_way_out_of_an_uplink_is_networkds_best() -> None:
     assert (observed.default_route("wlan0", 4), observed.default_route("eth0", 6)) == (None, None)
 
 
-def test_the_ways_out_of_an_uplink_are_its_routers_of_the_lowest_metric() -> None:
+def test_the_default_routes_of_an_uplink_are_its_routers_of_the_lowest_metric() -> None:
     second, late = replace(WAY, gateway="10.0.0.3"), replace(WAY, metric=600)
     elsewhere = replace(WAY, interface="wlan0")
     observed = _seen(late, elsewhere, OURS, WAY, second)
-    assert observed.ways_out("eth0", 4) == [WAY, second]
-    assert observed.ways_out("wlan0", 4) == [elsewhere]
-    assert observed.ways_out("eth0", 6) == []
+    assert observed.default_routes("eth0", 4) == [WAY, second]
+    assert observed.default_routes("wlan0", 4) == [elsewhere]
+    assert observed.default_routes("eth0", 6) == []
 
 
 def test_in_use_is_the_lowest_metric_that_is_alive() -> None:
