@@ -1,4 +1,4 @@
-"""Judge how each uplink stands. Pure: config, observation and memory in, standings out.
+"""Judge how each uplink stands. Pure: config, observation and state in, uplink states out.
 
 Failing over is at once; failing back is gated. An uplink that was lost is held down until it
 has been well for ``hold_down`` seconds without a break, twice as long after each further loss,
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Judged(Protocol):
-        """How an uplink stands in one family, as a standing or a report has it."""
+        """How an uplink stands in one family, as a state or a report has it."""
 
         @property
         def state(self) -> str:
-            """Return "absent", "up", "down", "held" or "unknown"."""
+            """Return "absent", "up", "down", "recovering" or "unknown"."""
 
         @property
         def reason(self) -> str:

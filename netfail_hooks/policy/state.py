@@ -22,7 +22,7 @@ STATES = ("absent", "up", "down", "recovering")
 class UplinkState:
     """How an uplink stands in one family.
 
-    ``state``: "absent" (never well since boot), "up", "down", or "held" (well again, in its
+    ``state``: "absent" (never well since boot), "up", "down", or "recovering" (well again, in its
     hold-down until ``ready``). ``since`` and ``ready`` are milliseconds since boot, ``hold``
     the length of the last hold-down in seconds, ``down_count`` the link's count of carrier
     losses when last looked at, ``reason`` what ails it now ("" for nothing).

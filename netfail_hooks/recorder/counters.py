@@ -32,7 +32,7 @@ class Counter:
 
 
 def note(paths: Paths, before: State, after: State) -> None:
-    """Count what changed between two memories. Raises OSError."""
+    """Count what changed between two states. Raises OSError."""
     changed = changes(before, after)
     if changed:
         counts = counted(load(paths), changed, int(time.time()))

@@ -67,7 +67,7 @@ def _ways(config: Config, netlink: Netlink) -> tuple[lookup.RouteLookup, ...]:
 
 
 def _memory(paths: Paths, unknown: list[str]) -> State | None:
-    """Return what the last run left; None where we may not know (``memory.load`` would guess)."""
+    """Return what the last run left; None where we may not know (``load_state`` would guess)."""
     path = paths.state
     try:
         return state_file.parse(read_owned(path).decode("ascii"))
