@@ -1,4 +1,6 @@
-"""Make changes in the kernel: the only writer of routes, addresses and settings.
+"""Make changes in the kernel: of hooks and checks the only writer of routes, rules, addresses.
+
+Settings, too. ``install`` writes some by itself (install/diversion, reconfigure, kernel_state).
 
 Every change can be made twice, and late: one that is there already, or whose object is gone,
 is no failure. The next look decides anew.
