@@ -86,7 +86,8 @@ SETTINGS: tuple[Setting, ...] = (
         GENERAL,
         "close_connections",
         Flag(),
-        "end TCP connections that cannot survive (other subnet), rather than let them hang",
+        "end TCP connections and connected UDP sockets that cannot survive (other subnet, or their "
+        "address is gone), rather than let them hang",
     ),
     Setting(
         "hold_down",

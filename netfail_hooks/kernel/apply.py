@@ -1,4 +1,6 @@
-"""Make changes in the kernel: the only writer of routes, addresses and settings.
+"""Make changes in the kernel: of hooks and checks the only writer of routes, rules, addresses.
+
+Settings, too. ``install`` writes some by itself (install/diversion, reconfigure, kernel_state).
 
 Every change can be made twice, and late: it does not fail if it was made already, or if its
 object is gone. The next run decides again.

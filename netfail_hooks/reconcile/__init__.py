@@ -1,7 +1,8 @@
 """The one thing that every hook and every check does: look, judge, decide, apply, record.
 
-Level-triggered: whatever woke us, the kernel's present state alone decides. So an event that
-comes twice, late, or never changes nothing about where we end.
+Level-triggered: whatever woke us, what decides is what is so now (the kernel, and what probes
+found) and what the last run remembered, not the event. So one that comes twice, late, or never
+changes nothing about where we end.
 """
 
 from __future__ import annotations
@@ -180,7 +181,7 @@ def _notify(paths: Paths, line: str) -> None:
 
 
 def load_state(path: str) -> State:
-    """Return what the last run left; an empty Memory after a boot or where it is damaged."""
+    """Return what the last run left; an empty State after a boot or where it is damaged."""
     try:
         return parse(read_owned(path).decode("ascii"))
     except (OSError, ValueError):
@@ -188,5 +189,5 @@ def load_state(path: str) -> State:
 
 
 def save_state(path: str, state: State) -> None:
-    """Replace what is kept. Raises OSError with the old memory still in place."""
+    """Replace what is kept. Raises OSError with the old state still in place."""
     write_whole(path, render(state).encode("ascii"))

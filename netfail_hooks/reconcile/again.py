@@ -1,7 +1,8 @@
 """Look again where no timer would: with ``interval = 0`` nobody else ends a hold-down.
 
-While all is well nothing is asked for. While an uplink is held, or mute, a transient timer of the
-service manager's starts one more check, which asks for the next one if need be (systemd-run(1)).
+While all is well nothing is asked for. While an uplink is recovering, or its last round of probes
+went badly, a transient timer of the service manager's starts one more check, which asks for the
+next one if need be (systemd-run(1)).
 """
 
 from __future__ import annotations
