@@ -301,10 +301,11 @@ def test_what_goes_on_failing_is_told_once(life: Life, name: str) -> None:
     life.run(
         "timer"
     )  # another run than the one that was woken, so it may have another thing to say
-    messages = list(life.journal)
+    messages, notified = list(life.journal), list(life.notified)
     assert len(set(messages)) == len(messages)
     for _ in range(5):
         life.run("timer")
     assert life.journal == messages
+    assert life.notified == notified
     life.rest()
     assert life.outcome() == ONCE | REFUSED[name]
