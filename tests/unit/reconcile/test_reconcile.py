@@ -28,6 +28,7 @@ from tests.conftest import Tried
 from tests.support.world import World, config_of
 
 MOVED = "IPv4 now by wlan0"
+BACK = "eth0 IPv4 recovering"
 ROUTE, MAKE, REMEMBER, TELL, RECORD, FORGET, COUNT, NOTIFY, CLOSE = (
     "set a route",
     "make another change",
@@ -102,15 +103,18 @@ class Life:
 
     def outcome(self) -> dict[str, int]:
         """Return how often the move to wlan0 was told, recorded, counted, and notified of."""
-        with open(self.paths.log + recorder.FILE, encoding="ascii") as file:
-            recorded = [json.loads(line)["summary"] for line in file]
         moves = [count for count in counters.load(self.paths) if not count.interface]
         return {
             TELL: sum(MOVED in message for message in self.journal),
-            RECORD: sum(MOVED in summary for summary in recorded),
+            RECORD: sum(MOVED in summary for summary in self.summaries()),
             COUNT: sum(count.count for count in moves),
             NOTIFY: sum(MOVED in line for line in self.notified),
         }
+
+    def summaries(self) -> list[str]:
+        """Return what the flight recorder has to tell, a line each."""
+        with open(self.paths.log + recorder.FILE, encoding="ascii") as file:
+            return [json.loads(line)["summary"] for line in file]
 
     def is_settled(self, uplink: str = "wlan0") -> bool:
         """Tell whether the traffic goes by an uplink, and the next run will know that."""
@@ -206,9 +210,7 @@ KILLED: dict[str, dict[str, int]] = {
 
 @pytest.mark.faults
 def test_what_a_killed_run_left_the_next_one_does(tmp_path: Path, tried: Tried) -> None:
-    with _begun(tmp_path / "whole") as life:
-        life.lose()
-        effects = life.effects
+    effects = _effects(tmp_path / "whole")
     assert set(effects) == set(KILLED)
     for place, name in enumerate(effects):
         with _begun(tmp_path / str(place)) as life:
@@ -221,9 +223,17 @@ def test_what_a_killed_run_left_the_next_one_does(tmp_path: Path, tried: Tried) 
             tried("kills of a run between two effects", 1)
 
 
+def _effects(root: Path) -> list[str]:
+    """Return what a run does in which the uplink is lost, in its order."""
+    with _begun(root) as life:
+        life.lose()
+        return life.effects
+
+
 @pytest.mark.faults
 def test_what_two_killed_runs_left_the_next_one_does(tmp_path: Path, tried: Tried) -> None:
-    for first, second in itertools.product(range(9), range(9)):
+    places = range(len(_effects(tmp_path / "whole")))
+    for first, second in itertools.product(places, places):
         with _begun(tmp_path / f"{first}-{second}") as life:
             life.kill_at = first
             life.lose()
@@ -242,19 +252,25 @@ def test_what_two_killed_runs_left_the_next_one_does(tmp_path: Path, tried: Trie
 def test_what_a_killed_run_left_is_told_though_all_is_otherwise_now(
     tmp_path: Path, tried: Tried
 ) -> None:
-    with _begun(tmp_path / "whole") as life:
-        life.lose()
-        effects = life.effects
-    for place in range(effects.index(REMEMBER) + 1, len(effects)):
-        with _begun(tmp_path / str(place)) as life:
-            life.kill_at = place
+    effects = _effects(tmp_path / "whole")
+    remembered = range(effects.index(REMEMBER) + 1, len(effects))
+    # The second kill, at most places: what the first left comes before what there is to do now.
+    for first, second in itertools.product(remembered, range(-1, 2 * len(effects))):
+        with _begun(tmp_path / f"{first}-{second}") as life:
+            life.kill_at = first
             life.lose()
             life.world.event("eth0", "routable")
+            life.kill_at = second
+            life.run("timer")
             life.rest()
-            assert life.outcome() == ONCE | KILLED[effects[place]]
-            assert any("eth0 IPv4 recovering" in line for line in life.notified)
+            outcome, recorded = life.outcome(), life.summaries()
+            assert outcome[RECORD] == outcome[COUNT] == 1, f"killed at {first}, then at {second}"
+            assert sum(BACK in summary for summary in recorded) == 1, recorded
+            assert any(BACK in line for line in life.notified)
+            if second < 0:
+                assert outcome == ONCE | KILLED[effects[first]]
             assert life.is_settled()
-            tried("kills of a run between two effects", 1)
+            tried("kills of a run between two effects", 2)
 
 
 @pytest.mark.parametrize("line", ["{}", '{"schema":3}', "", '{"schema":2,"changes":[7]}'])

@@ -103,7 +103,7 @@ def test_a_run_comes_back_whole(change: Change) -> None:
         ("changes", [{"change": 3}]),
         ("changes", [{"change": ""}]),
         ("changes", [{"change": "annotations"}]),
-        ("changes", [{"change": "Sysctl", "name": "a", "value": "b"}]),
+        ("changes", [{"change": "Sysctl", "key": "a", "setting": "b"}]),
         ("changes", [{"change": "FlushNeighbours"}]),
         ("changes", [{"change": "FlushNeighbours", "interface": "a/b"}]),
     ],
