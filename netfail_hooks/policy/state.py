@@ -1,7 +1,8 @@
 """What outlives a run, until the next boot: each uplink's state, and who answers for an address.
 
 Kept in ``/run/netfail-hooks/state``, one ``kind field field ...`` a line: JSON would cost a
-hook 9 ms. It is replaced whole; a damaged or foreign file is as good as none.
+hook 9 ms. It is replaced whole; a damaged or foreign file is as good as none. Its last line may
+be the recorder's line of the transition to this state, until everybody has been told of it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-FORM = "netfail-hooks state 2"
+FORM = "netfail-hooks state 3"
+PENDING_LIMIT = 1 << 18  # characters; a line has some thousand
 STATES = ("absent", "up", "down", "recovering")
 
 
@@ -145,10 +147,11 @@ _KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way]
 }
 _TEXTS = {"interface", "state", "reason", "address", "silent", "destination", "gateway"}
 _EMPTY = "-"
+_PENDING = "pending "
 
 
-def render(state: State) -> str:
-    """Return the text form of a state."""
+def render(state: State, pending: str = "") -> str:
+    """Return the text form of a state, and of a recorder's line unless that is too long."""
     lines = [FORM]
     for kind, items in zip(
         _KINDS,
@@ -158,6 +161,8 @@ def render(state: State) -> str:
         for item in items:
             words = (str(getattr(item, name)).replace(" ", "_") for name in fields(item))
             lines.append(" ".join([kind, *(word or _EMPTY for word in words)]))
+    if 0 < len(pending) <= PENDING_LIMIT:
+        lines.append(_PENDING + pending.removesuffix("\n"))
     return "\n".join([*lines, "end", ""])
 
 
@@ -169,12 +174,20 @@ def parse(text: str) -> State:
     by_kind: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way]] = {
         kind: [] for kind in _KINDS
     }
+    if lines[-3].startswith(_PENDING):
+        del lines[-3]
     for line in lines[1:-2]:
         kind, *words = line.split(" ")
         if kind not in _KINDS:
             raise ValueError("unknown kind of line")
         by_kind[kind].append(_item(_KINDS[kind], words))
     return State(*(tuple(items) for items in by_kind.values()))  # type: ignore[arg-type]
+
+
+def pending_line(text: str) -> str:
+    """Return the recorder's line that a whole text form ends with, "" for none."""
+    line = text.split("\n")[-3]
+    return line.removeprefix(_PENDING) + "\n" if line.startswith(_PENDING) else ""
 
 
 def _item(

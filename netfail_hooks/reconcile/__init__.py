@@ -20,7 +20,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy import decide, next_state
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.facts import Observation, Result
-from netfail_hooks.policy.state import State, parse, render
+from netfail_hooks.policy.state import State, parse, pending_line, render
 from netfail_hooks.values import replace
 
 
@@ -59,19 +59,19 @@ def run(
         if os.path.exists(paths.uninstalling):  # begun before uninstall took the hooks away
             return recorder.Run(trigger, config, Observation(now=0), State(), State(), (), (), 0)
         try:
-            done, known = _settle(config, paths.state, (trigger, interface), probes)
+            before, pending = _load(paths.state)
+            done, known = _settle(config, before, (trigger, interface), probes)
         except PermissionError as error:
             told = f"the kernel refused: {error.strerror}"
             raise NotPermitted(told, hint="run as root") from None
         except OSError as error:
             raise Problem(f"cannot look at the kernel: {error}") from None
-        changed = recorder.is_transition(done)
-        _conclude(paths, done, known, changed=changed)
+        _conclude(paths, done, known, pending)
     if not config.interval:
         from netfail_hooks.reconcile import again
 
         again.arrange(done)
-    if config.textfile and (changed or not interface):
+    if config.textfile and (not interface or recorder.is_transition(done)):
         from netfail_hooks import metrics
 
         metrics.update(config, paths)
@@ -79,11 +79,10 @@ def run(
 
 
 def _settle(
-    config: Config, state: str, cause: tuple[str, str], probes: tuple[Result, ...]
+    config: Config, before: State, cause: tuple[str, str], probes: tuple[Result, ...]
 ) -> tuple[recorder.Run, State]:
     """Do it; return what was seen and done, and what is to be remembered."""
     trigger, interface = cause
-    before = load_state(state)
     with Netlink() as netlink:
         observed = replace(observe(config, netlink), probes=probes)
         after = next_state(config, observed, before)
@@ -103,39 +102,59 @@ def _settle(
     return recorder.Run(trigger, config, observed, before, after, changes, told, took), known
 
 
-def _conclude(paths: Paths, done: recorder.Run, known: State, *, changed: bool) -> None:
-    """Record, then remember: killed between the two, the next run concludes.
+def _conclude(paths: Paths, done: recorder.Run, known: State, pending: str) -> None:
+    """Tell of a transition, and of the one before if that run was killed over it; remember."""
+    if pending:
+        _finish(paths, done.before, pending)
+    line = recorder.line(done) if recorder.is_transition(done) else ""
+    told = bool(line) and _is_told(paths, line)
+    if line and (recorder.is_move(done) or not told):
+        _tell(paths, done, known, line, told=told)
+    elif known != done.before:
+        _remember(paths, known, quietly=told)
 
-    The other way round nobody would ever tell.
+
+def _finish(paths: Paths, state: State, line: str) -> None:
+    from netfail_hooks.recorder import recording
+
+    try:
+        run = recording.run_of(line)
+    except ValueError as error:
+        journal.log(f"cannot tell of the last transition: {error}", priority=journal.WARNING)
+        _remember(paths, state)
+    else:
+        _tell(paths, run, state, line, told=_is_told(paths, line))
+
+
+def _tell(paths: Paths, run: recorder.Run, state: State, line: str, *, told: bool) -> None:
+    """Remember that a transition is to be told of, tell of it, and remember that it was.
+
+    A run that is killed on the way has the next one come here again. What can't be remembered
+    comes again as well, as the same transition: counting it and notifying of it waits for that.
+    ``told`` says whether it was recorded already.
     """
-    if not changed:
-        _remember(paths, done, known)
-        return
+    remembered = _remember(paths, state, line, quietly=told)
+    if not told:
+        _report(paths, run, line)
+    if remembered:
+        _count(paths, run)
+        _notify(paths, line)
+        _remember(paths, state)
+
+
+def _is_told(paths: Paths, line: str) -> bool:
     from netfail_hooks.recorder import repeat
 
-    line = recorder.line(done)
-    told = repeat.is_told(paths, line)
-    try:
-        if not told:
-            _report(paths, done, line)
-    finally:
-        remembered = _remember(paths, done, known, quietly=told)
-    # Told, but not remembered until now: killed before it could be, or the disk was full. What
-    # is not remembered comes again, and would be counted twice.
-    if remembered and (not told or recorder.is_move(done)):
-        _count(paths, done)
-        _notify(paths, line)
+    return repeat.is_told(paths, line)
 
 
-def _remember(paths: Paths, done: recorder.Run, known: State, *, quietly: bool = False) -> bool:
-    if known == done.before:
-        return True
+def _remember(paths: Paths, state: State, pending: str = "", *, quietly: bool = False) -> bool:
     try:
-        save_state(paths.state, known)
+        save_state(paths.state, state, pending)
     except OSError as error:
         if not quietly:
-            told = f"cannot remember: {error}; the next run decides anew"
-            journal.log(told, priority=journal.ERROR)
+            message = f"cannot remember: {error}; the next run decides anew"
+            journal.log(message, priority=journal.ERROR)
         return False
     return True
 
@@ -166,7 +185,7 @@ def _count(paths: Paths, done: recorder.Run) -> None:
     from netfail_hooks.recorder import counters
 
     try:
-        counters.note(paths, done.before, done.after)
+        counters.note(paths, done.before, done.after, done.observed.now)
     except OSError as error:
         journal.log(f"cannot count: {error}", priority=journal.WARNING)
 
@@ -181,13 +200,19 @@ def _notify(paths: Paths, line: str) -> None:
 
 
 def load_state(path: str) -> State:
-    """Return what the last run left; an empty State after a boot or where it is damaged."""
+    """Return what the last run left; an empty state after a boot or where it is damaged."""
+    return _load(path)[0]
+
+
+def _load(path: str) -> tuple[State, str]:
+    """Return the state, and the line of a transition that was not told of to the end."""
     try:
-        return parse(read_owned(path).decode("ascii"))
+        text = read_owned(path).decode("ascii")
+        return parse(text), pending_line(text)
     except (OSError, ValueError):
-        return State()
+        return State(), ""
 
 
-def save_state(path: str, state: State) -> None:
+def save_state(path: str, state: State, pending: str = "") -> None:
     """Replace what is kept. Raises OSError with the old state still in place."""
-    write_whole(path, render(state).encode("ascii"))
+    write_whole(path, render(state, pending).encode("ascii"))

@@ -14,7 +14,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy.state import State
 from netfail_hooks.values import value
 
-_FORM = "netfail-hooks tally 1"
+_FORM = "netfail-hooks tally 2"
 _TRAFFIC = "-"
 
 
@@ -31,20 +31,29 @@ class Counter:
     last: int
 
 
-def note(paths: Paths, before: State, after: State) -> None:
-    """Count what changed between two states. Raises OSError."""
+def note(paths: Paths, before: State, after: State, moment: int) -> None:
+    """Count what changed between two states, once for a ``moment`` (ms since boot) of change.
+
+    Where a run is killed right after it has counted, the next one comes here for the same change.
+    Raises OSError.
+    """
     changed = changes(before, after)
-    if changed:
-        counts = counted(load(paths), changed, int(time.time()))
-        write_whole(paths.counters, render(counts).encode("ascii"))
+    last, counts = _read(paths)
+    if changed and moment != last:
+        text = render(counted(counts, changed, int(time.time())), moment)
+        write_whole(paths.counters, text.encode("ascii"))
 
 
 def load(paths: Paths) -> tuple[Counter, ...]:
-    """Return the counters since boot; none where the file is damaged or not ours."""
+    """Return what was counted since boot; nothing where the file is damaged or not ours."""
+    return _read(paths)[1]
+
+
+def _read(paths: Paths) -> tuple[int, tuple[Counter, ...]]:
     try:
         return parse(read_owned(paths.counters).decode("ascii"))
     except (OSError, ValueError):
-        return ()
+        return -1, ()
 
 
 def changes(before: State, after: State) -> tuple[tuple[str, int], ...]:
@@ -72,25 +81,22 @@ def counted(
     return tuple(known.values())
 
 
-def render(counts: tuple[Counter, ...]) -> str:
-    """Return the text form."""
-    lines = [
-        f"{counter.interface or _TRAFFIC} {counter.family} {counter.count} {counter.last}"
-        for counter in counts
-    ]
-    return "\n".join([_FORM, *lines, "end", ""])
+def render(counts: tuple[Counter, ...], moment: int) -> str:
+    """Return the text form; ``moment`` is of the change that was counted last (ms since boot)."""
+    lines = [f"{one.interface or _TRAFFIC} {one.family} {one.count} {one.last}" for one in counts]
+    return "\n".join([_FORM, str(moment), *lines, "end", ""])
 
 
-def parse(text: str) -> tuple[Counter, ...]:
-    """Return the counts of a text form. Raises ValueError for anything else."""
+def parse(text: str) -> tuple[int, tuple[Counter, ...]]:
+    """Return the last moment and the counts of a text form. Raises ValueError for anything else."""
     lines = text.split("\n")
     if lines[0] != _FORM or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole tally")
-    result = []
-    for line in lines[1:-2]:
+    found = []
+    for line in lines[2:-2]:
         name, *numbers = line.split(" ")
         family, count, last = (int(number) for number in numbers)
         if not is_interface_name(name) or family not in FAMILIES:
             raise ValueError("damaged line")
-        result.append(Counter("" if name == _TRAFFIC else name, family, count, last))
-    return tuple(result)
+        found.append(Counter("" if name == _TRAFFIC else name, family, count, last))
+    return int(lines[1]), tuple(found)

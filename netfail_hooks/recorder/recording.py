@@ -6,14 +6,15 @@ import functools
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel.netlink import packed
 from netfail_hooks.names import FAMILIES, is_interface_name
+from netfail_hooks.policy import changes as kinds
 from netfail_hooks.policy.facts import Observation, is_prefix
 from netfail_hooks.policy.state import STATES, State
-from netfail_hooks.recorder import SCHEMA
+from netfail_hooks.recorder import SCHEMA, Run
 from netfail_hooks.recorder.schema import load
 from netfail_hooks.values import fields
 
@@ -68,6 +69,31 @@ def parse(line: str) -> Recorded:
     if not recorded.config.uplinks:
         raise DamagedError("config.uplinks: empty")
     return recorded
+
+
+def run_of(line: str) -> Run:
+    """Return the very run that a line was made of. Raises DamagedError."""
+    recorded = parse(line)
+    entry = load(line)
+    return Run(
+        trigger=recorded.trigger,
+        config=recorded.config,
+        observed=recorded.observed,
+        before=recorded.before,
+        after=recorded.after,
+        changes=tuple(_change(change) for change in recorded.changes),
+        failed=_build(tuple[str, ...], entry.get("failed"), "failed"),
+        took=_build(int, entry.get("took_ms"), "took_ms"),
+    )
+
+
+def _change(data: dict[str, Any]) -> kinds.Change:
+    name = _build(str, data.get("change"), "change")
+    kind = getattr(kinds, name, None)
+    if not isinstance(kind, type) or kind.__module__ != kinds.__name__:
+        raise DamagedError(f"change: {name[:40]!r} is none")
+    settings = {key: setting for key, setting in data.items() if key != "change"}
+    return cast("kinds.Change", build(kind, settings, f"changes.{name}"))
 
 
 def build(kind: type[T], data: object, place: str) -> T:

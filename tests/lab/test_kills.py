@@ -103,9 +103,8 @@ class Scene:
             "rm",
             "-f",
             "/run/netfail-hooks/config",
-            *(f"/var/log/netfail-hooks/events.jsonl{one}" for one in ("", ".1"))
-            if self.there
-            else (),
+            # So whether it begins a new file is the same each time.
+            *(f"/var/log/netfail-hooks/events.jsonl{end}" for end in ("", ".1")),
         )
 
     def play(self, at: Call) -> None:

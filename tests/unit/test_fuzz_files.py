@@ -270,6 +270,6 @@ def test_a_spoilt_memory_leads_nowhere_but_out_by_an_uplink(
 @given(data=st.data())
 def test_a_spoilt_tally_is_refused_or_counts(data: st.DataObject, tried: Tried) -> None:
     tried("fuzz inputs: state", 1)
-    text = counters.render((counters.Counter("eth0", 4, 3, 5), counters.Counter("", 6, 1, 7)))
+    text = counters.render((counters.Counter("eth0", 4, 3, 5), counters.Counter("", 6, 1, 7)), 9)
     with contextlib.suppress(ValueError):
         assert isinstance(counters.parse(_spoilt(data, text)), tuple)

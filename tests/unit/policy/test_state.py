@@ -7,12 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.policy.state import (
+    PENDING_LIMIT,
     Active,
     AddressOwner,
     KnownAddress,
     State,
     UplinkState,
     parse,
+    pending_line,
     render,
 )
 from netfail_hooks.values import fields
@@ -49,6 +51,19 @@ def test_it_is_read_as_it_was_written() -> None:
     assert parse(render(State())) == State()
 
 
+@pytest.mark.parametrize("state", [WHOLE, State()])
+@pytest.mark.parametrize("pending", ["", '{"summary":"eth0 down","end":[]}\n', "end\n", "{}\n"])
+def test_a_pending_line_is_kept_beside_the_state(state: State, pending: str) -> None:
+    text = render(state, pending)
+    assert (parse(text), pending_line(text)) == (state, pending)
+
+
+def test_of_a_pending_line_too_much_is_not_kept() -> None:
+    line = "x" * (PENDING_LIMIT - 1) + "\n"
+    assert pending_line(render(WHOLE, line)) == line
+    assert render(WHOLE, "x" + line) == render(WHOLE)
+
+
 def test_what_is_not_told_is_nothing() -> None:
     uplink_state, kept = UplinkState("eth0", 4, "up", 5), KnownAddress("eth0", 4, "10.0.0.2", 24)
     assert {getattr(uplink_state, name) for name in fields(uplink_state)[4:]} == {0, ""}
@@ -64,10 +79,13 @@ def test_standings_and_carriers_by_name() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("state 2", "state 1"),
+        ("state 3", "state 2"),
         ("end\n", "end"),
         ("end\n", "end\n\n"),
         ("end\n", ""),
+        ("known eth0", "pending {}\nknown eth0"),
+        ("end\n", "pending {}\npending {}\nend\n"),
+        ("end\n", "pending\nend\n"),
         ("active 4", "actor 4"),
         ("active 4", "active 5"),
         ("active 4", "active four"),

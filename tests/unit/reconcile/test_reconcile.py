@@ -1,4 +1,4 @@
-"""The order of a run: make the changes, tell, record, remember, count, notify.
+"""The order of a run: make the changes, remember, tell, record, count, notify, remember that.
 
 Stopped anywhere, by a kill or by an error, what does the next run do? The kernel is a model of
 one (tests/support/world.py); files are real.
@@ -7,6 +7,7 @@ one (tests/support/world.py); files are real.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -20,21 +21,24 @@ from netfail_hooks.config import Config
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.changes import Change, SetRoute
 from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.state import State
 from netfail_hooks.reconcile import converge, notify
 from netfail_hooks.recorder import counters, repeat
 from tests.conftest import Tried
 from tests.support.world import World, config_of
 
 MOVED = "IPv4 now by wlan0"
-ROUTE, MAKE, TELL, RECORD, FORGET, REMEMBER, COUNT, NOTIFY = (
+BACK = "eth0 IPv4 recovering"
+ROUTE, MAKE, REMEMBER, TELL, RECORD, FORGET, COUNT, NOTIFY, CLOSE = (
     "set a route",
     "make another change",
+    "remember",
     "tell",
     "record",
     "forget",
-    "remember",
     "count",
     "notify",
+    "remember that nothing is pending",
 )
 
 
@@ -53,7 +57,7 @@ class Open:
 
 
 class Life:
-    """A machine and its files; ``kill_at`` an effect's number, or ``refuse`` all of a name."""
+    """A machine and its files; ``kill_at`` an effect's number, ``refuse`` all that begin so."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
         self.world = World(config_of("eth0", "wlan0"), families=(4,))
@@ -72,7 +76,8 @@ class Life:
         monkeypatch.setattr(journal, "log", self._after(TELL, self._log))
         monkeypatch.setattr(recorder, "write", self._after(RECORD, recorder.write))
         monkeypatch.setattr(repeat, "forget", self._after(FORGET, repeat.forget))
-        monkeypatch.setattr(reconcile, "save_state", self._after(REMEMBER, reconcile.save_state))
+        self._save = reconcile.save_state
+        monkeypatch.setattr(reconcile, "save_state", self._remember)
         monkeypatch.setattr(counters, "note", self._after(COUNT, counters.note))
         monkeypatch.setattr(notify, "start", self._after(NOTIFY, self._notify))
 
@@ -98,15 +103,18 @@ class Life:
 
     def outcome(self) -> dict[str, int]:
         """Return how often the move to wlan0 was told, recorded, counted, and notified of."""
-        with open(self.paths.log + recorder.FILE, encoding="ascii") as file:
-            recorded = [json.loads(line)["summary"] for line in file]
         moves = [count for count in counters.load(self.paths) if not count.interface]
         return {
             TELL: sum(MOVED in message for message in self.journal),
-            RECORD: sum(MOVED in summary for summary in recorded),
+            RECORD: sum(MOVED in summary for summary in self.summaries()),
             COUNT: sum(count.count for count in moves),
             NOTIFY: sum(MOVED in line for line in self.notified),
         }
+
+    def summaries(self) -> list[str]:
+        """Return what the flight recorder has to tell, a line each."""
+        with open(self.paths.log + recorder.FILE, encoding="ascii") as file:
+            return [json.loads(line)["summary"] for line in file]
 
     def is_settled(self, uplink: str = "wlan0") -> bool:
         """Tell whether the traffic goes by an uplink, and the next run will know that."""
@@ -118,7 +126,7 @@ class Life:
             self._killed = True
             raise KilledError
         self.effects.append(name)
-        if name == self.refuse:
+        if self.refuse and name.startswith(self.refuse):
             raise OSError(28, os.strerror(28))
 
     def _after(self, name: str, effect: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,6 +150,10 @@ class Life:
             else:
                 self.world.make(change)
         return tuple(failed)
+
+    def _remember(self, path: str, state: State, pending: str) -> None:
+        self._effect(REMEMBER if pending else CLOSE)
+        self._save(path, state, pending)
 
     def _log(self, message: str, **_: object) -> None:
         self.journal.append(message)
@@ -171,36 +183,34 @@ def life(tmp_path: Path) -> Iterator[Life]:
 ONCE = dict.fromkeys((TELL, RECORD, COUNT, NOTIFY), 1)
 
 
-def test_a_run_makes_tells_records_remembers_counts_and_notifies(life: Life) -> None:
+def test_a_run_makes_remembers_tells_records_counts_and_notifies(life: Life) -> None:
     life.lose()
     made = [effect for effect in life.effects if effect in (ROUTE, MAKE)]
     assert {ROUTE, MAKE} == set(made)
-    assert life.effects == [*made, TELL, RECORD, FORGET, REMEMBER, COUNT, NOTIFY]
+    assert life.effects == [*made, REMEMBER, TELL, RECORD, FORGET, COUNT, NOTIFY, CLOSE]
     life.rest()
     assert life.outcome() == ONCE
     assert life.is_settled()
 
 
-# Killed before this, what is not as if nobody had been killed. The journal rather hears a thing
-# twice than never. Who is killed after it has remembered leaves nothing that the next run could go
-# by: what was not counted or notified of by then is not.
+# Killed before this, what is not as if nobody had been killed. Whom we can't ask what they have
+# heard, the journal and the hooks in notify.d, rather hear a thing twice than never.
 KILLED: dict[str, dict[str, int]] = {
     ROUTE: {},
     MAKE: {},
+    REMEMBER: {},
     TELL: {},
     RECORD: {TELL: 2},
     FORGET: {},
-    REMEMBER: {},
-    COUNT: {COUNT: 0, NOTIFY: 0},
-    NOTIFY: {NOTIFY: 0},
+    COUNT: {},
+    NOTIFY: {},
+    CLOSE: {NOTIFY: 2},
 }
 
 
 @pytest.mark.faults
 def test_what_a_killed_run_left_the_next_one_does(tmp_path: Path, tried: Tried) -> None:
-    with _begun(tmp_path / "whole") as life:
-        life.lose()
-        effects = life.effects
+    effects = _effects(tmp_path / "whole")
     assert set(effects) == set(KILLED)
     for place, name in enumerate(effects):
         with _begun(tmp_path / str(place)) as life:
@@ -213,6 +223,68 @@ def test_what_a_killed_run_left_the_next_one_does(tmp_path: Path, tried: Tried) 
             tried("kills of a run between two effects", 1)
 
 
+def _effects(root: Path) -> list[str]:
+    """Return what a run does in which the uplink is lost, in its order."""
+    with _begun(root) as life:
+        life.lose()
+        return life.effects
+
+
+@pytest.mark.faults
+def test_what_two_killed_runs_left_the_next_one_does(tmp_path: Path, tried: Tried) -> None:
+    places = range(len(_effects(tmp_path / "whole")))
+    for first, second in itertools.product(places, places):
+        with _begun(tmp_path / f"{first}-{second}") as life:
+            life.kill_at = first
+            life.lose()
+            life.kill_at = second
+            life.run("timer")
+            life.rest()
+            outcome = life.outcome()
+            assert outcome[RECORD] == outcome[COUNT] == 1, f"killed at {first}, then at {second}"
+            assert 1 <= outcome[TELL] <= 3
+            assert 1 <= outcome[NOTIFY] <= 3
+            assert life.is_settled()
+            tried("kills of a run between two effects", 2)
+
+
+@pytest.mark.faults
+def test_what_a_killed_run_left_is_told_though_all_is_otherwise_now(
+    tmp_path: Path, tried: Tried
+) -> None:
+    effects = _effects(tmp_path / "whole")
+    remembered = range(effects.index(REMEMBER) + 1, len(effects))
+    # The second kill, at most places: what the first left comes before what there is to do now.
+    for first, second in itertools.product(remembered, range(-1, 2 * len(effects))):
+        with _begun(tmp_path / f"{first}-{second}") as life:
+            life.kill_at = first
+            life.lose()
+            life.world.event("eth0", "routable")
+            life.kill_at = second
+            life.run("timer")
+            life.rest()
+            outcome, recorded = life.outcome(), life.summaries()
+            assert outcome[RECORD] == outcome[COUNT] == 1, f"killed at {first}, then at {second}"
+            assert sum(BACK in summary for summary in recorded) == 1, recorded
+            assert any(BACK in line for line in life.notified)
+            if second < 0:
+                assert outcome == ONCE | KILLED[effects[first]]
+            assert life.is_settled()
+            tried("kills of a run between two effects", 2)
+
+
+@pytest.mark.parametrize("line", ["{}", '{"schema":3}', "", '{"schema":2,"changes":[7]}'])
+def test_a_pending_line_that_says_nothing_to_us_is_let_go_of(life: Life, line: str) -> None:
+    state = life.paths.state
+    text = Path(state).read_text()
+    Path(state).write_text(text.replace("\nend\n", f"\npending {line}\nend\n"))
+    life.run("timer")
+    (message,) = life.journal
+    assert message.startswith("cannot tell of the last transition: ")
+    assert Path(state).read_text() == text
+    life.rest()
+
+
 # Where this fails, what is not as if nothing had. A record that finds no room is lost; the journal
 # has told it.
 REFUSED: dict[str, dict[str, int]] = {
@@ -221,6 +293,7 @@ REFUSED: dict[str, dict[str, int]] = {
     REMEMBER: {},
     COUNT: {COUNT: 0},
     NOTIFY: {NOTIFY: 0},
+    CLOSE: {NOTIFY: 2},
 }
 
 
@@ -232,7 +305,9 @@ def test_what_fails_keeps_nothing_else_and_is_made_up_for(life: Life, name: str)
     assert life.outcome() == ONCE | REFUSED[name]
     assert life.is_settled()
     if name != ROUTE:
-        assert any(message.startswith(f"cannot {name}") for message in life.journal)
+        assert any(
+            message.startswith(f"cannot {name.partition(' ')[0]}") for message in life.journal
+        )
 
 
 @pytest.mark.parametrize("name", [ROUTE, RECORD, REMEMBER])
@@ -242,10 +317,11 @@ def test_what_goes_on_failing_is_told_once(life: Life, name: str) -> None:
     life.run(
         "timer"
     )  # another run than the one that was woken, so it may have another thing to say
-    messages = list(life.journal)
+    messages, notified = list(life.journal), list(life.notified)
     assert len(set(messages)) == len(messages)
     for _ in range(5):
         life.run("timer")
     assert life.journal == messages
+    assert life.notified == notified
     life.rest()
     assert life.outcome() == ONCE | REFUSED[name]

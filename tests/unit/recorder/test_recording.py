@@ -13,14 +13,31 @@ from hypothesis import strategies as st
 
 from netfail_hooks import recorder
 from netfail_hooks.config import Config, Target, Uplink
-from netfail_hooks.policy.facts import Route
+from netfail_hooks.policy.changes import (
+    AddAddress,
+    AddRule,
+    Announce,
+    Change,
+    CloseConnections,
+    DropAddress,
+    DropRoute,
+    DropRule,
+    Enslave,
+    FlushNeighbours,
+    SetActive,
+    SetMetric,
+    SetMonitor,
+    SetRoute,
+    SetSysctl,
+)
+from netfail_hooks.policy.facts import Address, Route, Rule, Sysctl
 from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import events, jsonline, recording
 from netfail_hooks.recorder.recording import DamagedError
 from netfail_hooks.replay import decisions
 from netfail_hooks.replay.decisions import again
 from netfail_hooks.timeline import point
-from netfail_hooks.values import plain
+from netfail_hooks.values import plain, replace
 from tests.conftest import Tried
 from tests.support.runs import runs
 from tests.support.world import STATES
@@ -47,6 +64,53 @@ def test_what_is_read_is_what_was_recorded(
         assert (found.before, found.after) == (run.before, run.after)
         assert found.trigger == run.trigger
         assert [one["change"] for one in found.changes] == [type(c).__name__ for c in run.changes]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        SetSysctl(Sysctl("ipv4/conf/eth0/arp_filter", "1")),
+        AddAddress(Address("eth0", 4, "10.0.0.2", 24)),
+        DropAddress(Address("eth0", 6, "fd00::2", 64)),
+        SetMetric("eth0", "10.0.0.2", 24, 50),
+        SetRoute(Route("eth0", 4, "default", 50, "10.0.0.1", mtu=1400)),
+        DropRoute(Route("eth0", 6, "fd00::/64", 50, linkdown=True)),
+        Announce("eth0", 4, "10.0.0.2", "02:00:00:00:00:01", "10.0.0.1"),
+        CloseConnections(4, "10.0.0.2"),
+        FlushNeighbours("eth0"),
+        SetActive("bond0", "eth0"),
+        SetMonitor("bond0", 100, ("10.0.0.1", "10.0.0.3"), "eth0", "always"),
+        Enslave("bond0", "eth0"),
+        AddRule(Rule(4, 1000, 157)),
+        DropRule(Rule(6, 1000, 157, "fd00::/64", whole=False)),
+    ],
+    ids=lambda change: type(change).__name__,
+)
+def test_a_run_comes_back_whole(change: Change) -> None:
+    run = replace(
+        runs(("eth0", "no-carrier"))[1], changes=(change,), failed=(f'{change}: No, "no"',), took=9
+    )
+    assert recording.run_of(recorder.line(run)) == run
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        ("failed", "no"),
+        ("failed", [3]),
+        ("took_ms", "7"),
+        ("changes", [{}]),
+        ("changes", [{"change": 3}]),
+        ("changes", [{"change": ""}]),
+        ("changes", [{"change": "annotations"}]),
+        ("changes", [{"change": "Sysctl", "key": "a", "setting": "b"}]),
+        ("changes", [{"change": "FlushNeighbours"}]),
+        ("changes", [{"change": "FlushNeighbours", "interface": "a/b"}]),
+    ],
+)
+def test_what_is_no_run_is_refused(key: str, found: object) -> None:
+    with pytest.raises(DamagedError):
+        recording.run_of(json.dumps(_entry() | {key: found}))
 
 
 def test_every_key_of_a_config_comes_back() -> None:
