@@ -41,7 +41,7 @@ def silent(config: Config, observed: Observation, state: State) -> list[str]:
         name
         for name in config.names()
         if state.active_uplink(4)
-        and speaker(observed, state, name, _addresses(state, name, 4)) != name
+        and speaker(observed, state, name, _answered(observed, state, name)) != name
     ]
 
 
@@ -141,7 +141,8 @@ def _was_away(old: UplinkState, new: UplinkState) -> bool:
 def _has_mate(observed: Observation, state: State, name: str, quiet: list[str]) -> bool:
     """Tell whether an uplink answers for one that is silent."""
     return any(
-        speaker(observed, state, other, _addresses(state, other, 4)) == name for other in quiet
+        speaker(observed, state, other, _answered(observed, state, other)) == name
+        for other in quiet
     )
 
 
@@ -149,6 +150,15 @@ def _answering(observed: Observation) -> list[str]:
     """Return the interfaces that answer ARP now, as far as their settings show."""
     loud = [sysctl.key for sysctl in observed.sysctls if sysctl.setting != SILENT]
     return [link.name for link in observed.links if arp_ignore(link.name) in loud]
+
+
+def _answered(observed: Observation, state: State, name: str) -> list[str]:
+    """Return the IPv4 addresses that say on which LAN an uplink answers.
+
+    One with nothing but other people's addresses answers for all of ours as well.
+    """
+    foreign = [address.address for address in observed.all_addresses(name, 4)]
+    return _addresses(state, name, 4) or foreign
 
 
 def _addresses(state: State, name: str, family: int) -> list[str]:

@@ -277,3 +277,13 @@ def test_what_a_killed_run_told_the_lan_is_told_anew() -> None:
     world.state = before
     world.sick = {"wlan0"}
     assert _told(world.reconcile())[own] == "eth0"
+
+
+def test_an_uplink_with_nothing_but_somebody_elses_address_is_silent_too() -> None:
+    """As one whose DHCP server is away, with a virtual address of keepalived's on it."""
+    world = _world()
+    world.event("eth0", "degraded")
+    world.addresses = [Address("eth0", 4, "192.168.1.200", 32, foreign=True)]
+    world.shares = False
+    world.reconcile()
+    assert _silent(world) == ["eth0"]
