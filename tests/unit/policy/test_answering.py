@@ -279,11 +279,21 @@ def test_what_a_killed_run_told_the_lan_is_told_anew() -> None:
     assert _told(world.reconcile())[own] == "eth0"
 
 
-def test_an_uplink_with_nothing_but_somebody_elses_address_is_silent_too() -> None:
+def test_an_uplink_with_nothing_but_somebody_elses_address_is_silent_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """As one whose DHCP server is away, with a virtual address of keepalived's on it."""
     world = _world()
+    world.shares = False
     world.event("eth0", "degraded")
     world.addresses = [Address("eth0", 4, "192.168.1.200", 32, foreign=True)]
-    world.shares = False
+    look = world.look
+
+    def without_lease() -> Observation:
+        observed = look()
+        routes = (route for route in observed.routes if route.interface != "eth0")
+        return replace(observed, routes=tuple(routes))
+
+    monkeypatch.setattr(world, "look", without_lease)
     world.reconcile()
     assert _silent(world) == ["eth0"]
