@@ -164,10 +164,12 @@ def _ahead(config: Config, observed: Observation, route: Route) -> int:
 def _is_lost(state: State, interface: str, family: int) -> bool:
     """Tell whether an uplink's addresses are with another one for as long as it is lost.
 
-    Otherwise one of ours was left by a detour that was killed: it goes with this one.
+    Otherwise one of ours was left by a detour that was killed: it goes with this one. One that
+    was lost and is active all the same, since no other can be, has its own.
     """
     uplink_state = state.uplink_state(interface, family)
-    return uplink_state is not None and uplink_state.is_lost
+    lost = uplink_state is not None and uplink_state.is_lost
+    return lost and state.active_uplink(family) != interface
 
 
 def _other(config: Config, observed: Observation, state: State, interface: str, family: int) -> str:

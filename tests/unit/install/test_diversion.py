@@ -161,3 +161,12 @@ def test_a_hooks_route_in_the_same_place_stays_and_what_a_killed_detour_left_goe
         left = replace(seen, routes=(*seen.routes, *detour.routes))
         for state in (State(), State(uplinks=(replace(uplinks[0], state="up"), uplinks[1]))):
             assert route_plan(CONFIG, left, state, "a").routes == detour.routes
+
+
+def test_an_uplink_that_was_lost_and_is_active_all_the_same_says_that_it_is_back() -> None:
+    uplinks = (UplinkState("a", 4, "recovering", 0), UplinkState("b", 4, "down", 0))
+    for active, back in (("a", True), ("b", False)):
+        state = State(uplinks=uplinks, active=(Active(4, active, 0),))
+        detour = route_plan(CONFIG, _seen("a", "b"), state, "a")
+        assert detour.announced
+        assert bool(detour.back) is back
