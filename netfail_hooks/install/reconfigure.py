@@ -95,6 +95,10 @@ def _reconfigured(
 
     Nothing tells how far that came: of a file that networkd has read since it changed, a reload
     takes no notice, but the addresses may be gone all the same.
+
+    What the old file gave goes before the reload, as in ``write``: with KeepConfiguration= in the
+    new file networkd would keep its routes, and call them foreign from then on. And once more
+    after it: networkd may still have been at what it was told before, and added addresses again.
     """
     if not os.path.isdir(paths.at(f"/sys/class/net/{interface}")):
         yield
@@ -104,6 +108,7 @@ def _reconfigured(
     known = Config(uplinks=default_metrics(all_uplinks))
     with _diverted(interface, known, paths, messages):
         yield
+        drop_static_addresses(known, interface)
         run("networkctl", "reload")
         time.sleep(_BEGUN)
         drop_static_addresses(known, interface)

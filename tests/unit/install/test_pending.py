@@ -91,6 +91,7 @@ def test_what_is_unfinished_is_set_up_as_the_files_say_now(paths: Paths, done: l
     reconfigure.finish_pending(CONFIG, paths)
     assert done == [
         "around wlan0 of eth0 wlan0",
+        "forget wlan0",
         "networkctl reload",
         "forget wlan0",
         "networkctl reconfigure wlan0",
