@@ -31,7 +31,9 @@ from netfail_hooks.policy import sysctls
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import MAIN, PROTOCOL, Address, Observation, Route
+from netfail_hooks.policy.routes import override
 from netfail_hooks.policy.state import State
+from netfail_hooks.policy.ways import followers
 from netfail_hooks.reconcile import load_state
 from netfail_hooks.values import replace
 
@@ -115,7 +117,8 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
             replace(r, metric=_ahead(config, observed, r), protocol=PROTOCOL, linkdown=False)
             for r in led
         ]
-        routes += [r for r in ours if r not in observed.routes]  # what is there already stays
+        staying = _staying(config, observed, state, family)
+        routes += [r for r in ours if r not in staying]
         moved += [
             replace(one, interface=other, length=32 if family == 4 else 128, ours=True)
             for one in observed.own_addresses(interface, family)
@@ -129,6 +132,20 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
     added = tuple(one for one in moved if (one.interface, one.address) not in there)
     back = [one.address for one in moved if not _is_lost(state, interface, one.family)]
     return Diversion(tuple(routes), added, tuple(moved), tuple(back))
+
+
+def _staying(config: Config, observed: Observation, state: State, family: int) -> list[Route]:
+    """Return the routes that are there and stay: of ours only those that the hooks want.
+
+    Others were left by a detour that was killed, and go with this one. If they didn't, the kernel
+    would take ours for its own once an IPv6 address of that LAN goes: of the routes to a prefix by
+    a device it removes the first (addrconf_get_prefix_route() in net/ipv6/addrconf.c).
+    """
+    hooks = [
+        *override(config, observed, state, family),
+        *followers(config, observed, state, family),
+    ]
+    return [route for route in observed.routes if not route.ours or route in hooks]
 
 
 def _ahead(config: Config, observed: Observation, route: Route) -> int:

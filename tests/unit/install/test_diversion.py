@@ -5,7 +5,7 @@ from __future__ import annotations
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.install.diversion import Diversion, route_plan
 from netfail_hooks.policy.facts import Address, Link, Observation, Route, Taken
-from netfail_hooks.policy.state import State, UplinkState
+from netfail_hooks.policy.state import Active, State, UplinkState
 from netfail_hooks.values import replace
 
 CONFIG = Config(uplinks=default_metrics(("a", "b", "c")))
@@ -141,10 +141,23 @@ def test_it_stays_behind_what_somebody_else_put_ahead_of_the_uplinks() -> None:
         vpn = replace(_route("#9", gateway=""), metric=metric)
         detour = route_plan(CONFIG, replace(observed, routes=(*ranked, vpn)), State(), "a")
         assert _ways(detour) == [("b", "10.0.0.0/24", 0), ("b", "default", wanted)], metric
-        again = replace(observed, routes=(*ranked, vpn, *detour.routes[1:]))
-        if wanted:
-            ahead = route_plan(CONFIG, again, State(), "a").routes
-            assert [one.destination for one in ahead] == ["10.0.0.0/24"], "it is there already"
         taken = (Taken(4, "10.0.0.0/24", metric),)
         detour = route_plan(CONFIG, replace(observed, routes=ranked, taken=taken), State(), "a")
         assert _ways(detour) == [("b", "10.0.0.0/24", wanted), ("b", "default", 0)], metric
+
+
+def test_a_hooks_route_in_the_same_place_stays_and_what_a_killed_detour_left_goes() -> None:
+    observed = _seen("a", "b")
+    ranked = tuple(replace(route, metric=100) for route in observed.routes)
+    uplinks = (UplinkState("a", 4, "down", 0), UplinkState("b", 4, "up", 0))
+    lost = State(uplinks=uplinks, active=(Active(4, "b", 0),))
+    for metric in (0, 50):
+        vpn = replace(_route("#9", gateway=""), metric=metric)
+        seen = replace(observed, routes=(*ranked, vpn))
+        detour = route_plan(CONFIG, seen, State(), "a")
+        again = replace(seen, routes=(*seen.routes, *detour.routes[1:]))
+        ahead = route_plan(CONFIG, again, lost, "a").routes
+        assert [one.destination for one in ahead] == ["10.0.0.0/24"], "it is there already"
+        left = replace(seen, routes=(*seen.routes, *detour.routes))
+        for state in (State(), State(uplinks=(replace(uplinks[0], state="up"), uplinks[1]))):
+            assert route_plan(CONFIG, left, state, "a").routes == detour.routes
