@@ -29,6 +29,11 @@ from tests.lab.suite import ROUTES, SETTINGS, install, shape, wait, wait_operati
 pytestmark = pytest.mark.faults
 _HOOK = "/etc/networkd-dispatcher/no-carrier.d/50-netfail-hooks"
 _EVENT = {"IFACE": "eth0"}
+_LOG = "/var/log/netfail-hooks/events.jsonl"
+_LOG_BYTES = 100_000  # far more than a run writes: a log that is empty is not rotated
+_FILLING = json.dumps(
+    {"before": {"active": []}, "active": {"ipv4": ""}, "filling": "x" * _LOG_BYTES}
+)
 _HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
 _COMMAND = [sys.executable, "-m", "netfail_hooks"]
 _INSTALL = [*_COMMAND, "install", "--primary", "eth0", "--backup", "wlan0", "--yes"]
@@ -67,9 +72,8 @@ def _standing(lab: Lab) -> list[str]:
 
 def _recorded(lab: Lab) -> list[tuple[str, str]]:
     """Return who carried IPv4 before and after each recorded run; every line must be whole."""
-    places = ("/var/log/netfail-hooks/events.jsonl.1", "/var/log/netfail-hooks/events.jsonl")
     found = []
-    for line in "".join(lab.read(place) for place in places).splitlines():
+    for line in "".join(lab.read(place) for place in (f"{_LOG}.1", _LOG)).splitlines():
         entry = json.loads(line)
         before = [one["interface"] for one in entry["before"]["active"] if one["family"] == 4]
         found.append(("".join(before), entry["active"]["ipv4"]))
@@ -87,26 +91,34 @@ def _refuse_halves(lab: Lab) -> None:
 
 
 class Scene:
-    """A fault whose run is killed, and what is to be so once the next one has run."""
+    """A fault whose run is killed, and what is to be so once the next one has run.
+
+    With ``rotates`` the log is full, so that the run begins a new one; else it is empty.
+    """
 
     def __init__(
-        self, lab: Lab, argv: Sequence[str], move: tuple[str, str], *, there: bool
+        self,
+        lab: Lab,
+        argv: Sequence[str],
+        move: tuple[str, str],
+        *,
+        there: bool,
+        rotates: bool = False,
     ) -> None:
         self.lab, self.argv, self.move, self.there = lab, argv, move, there
+        self.rotates = rotates
         self._begin()
-        self.calls = points(trace(lab, argv, _EVENT))
+        calls = trace(lab, argv, _EVENT)
+        assert any(call.text.endswith(f'"{_LOG}.1"') for call in calls) is rotates
+        self.calls = points(calls)
         self.wanted = _standing(lab)
 
     def _begin(self) -> None:
         _carrier(self.lab, there=self.there)
-        self.lab.run(
-            "rm",
-            "-f",
-            "/run/netfail-hooks/config",
-            *(f"/var/log/netfail-hooks/events.jsonl{one}" for one in ("", ".1"))
-            if self.there
-            else (),
-        )
+        # A run makes the calls that were traced only if it finds the log as it was then.
+        self.lab.run("rm", "-f", "/run/netfail-hooks/config", _LOG, f"{_LOG}.1")
+        if self.rotates:
+            self.lab.write(_LOG, f"{_FILLING}\n")
 
     def play(self, at: Call) -> None:
         """Let it come, kill the run, run again."""
@@ -125,11 +137,11 @@ class Scene:
 
 
 def test_a_killed_hook_and_a_killed_check_are_repaired_by_the_next(dual: Lab, tried: Tried) -> None:
-    install(dual, hold_down=0, more="successes = 1\n[log]\nmax_bytes = 10000\n")
+    install(dual, hold_down=0, more=f"successes = 1\n[log]\nmax_bytes = {_LOG_BYTES}\n")
     assert dual.networkd is not None
     dual.networkd.stop_dispatcher()
     with dual.watch() as watch:
-        lost = Scene(dual, [_HOOK], ("eth0", "wlan0"), there=False)
+        lost = Scene(dual, [_HOOK], ("eth0", "wlan0"), there=False, rotates=True)
         back = Scene(dual, check(dual), ("wlan0", "eth0"), there=True)
         for one, other in zip_longest(lost.calls, back.calls):
             for scene, at in ((lost, one or lost.calls[0]), (back, other or back.calls[0])):
