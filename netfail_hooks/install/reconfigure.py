@@ -94,9 +94,11 @@ def _reconfigured(
     """Have networkd reconfigure an uplink as its file then says, whatever was begun before.
 
     Nothing tells how far that came: of a file that networkd has read since it changed, a reload
-    takes no notice, but the addresses may be gone all the same. What the old file gave goes before
-    the reload, as in ``write``: with KeepConfiguration= in the new file networkd would keep its
-    routes, and call them foreign from then on.
+    takes no notice, but the addresses may be gone all the same.
+
+    What the old file gave goes before the reload, as in ``write``: with KeepConfiguration= in the
+    new file networkd would keep its routes, and call them foreign from then on. And once more
+    after it: networkd may still have been at what it was told before, and added addresses again.
     """
     if not os.path.isdir(paths.at(f"/sys/class/net/{interface}")):
         yield

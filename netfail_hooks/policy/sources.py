@@ -57,7 +57,12 @@ def sources(config: Config, observed: Observation, state: State) -> tuple[list[R
             if name == chosen or default_route is None or not serves:
                 continue
             table = OWN_TABLES[rank]
-            new = _rules(observed, name, chosen, family, table)
+            served = [rule.sender for rule in rules]  # two NICs may have the very same address
+            new = [
+                rule
+                for rule in _rules(observed, name, chosen, family, table)
+                if rule.sender not in served
+            ]
             rules += new
             led = replace(default_route, protocol=PROTOCOL, table=table, linkdown=False)
             placed = place(config, observed, led, default_route.metric) if new else None

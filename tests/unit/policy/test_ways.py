@@ -242,6 +242,23 @@ def test_where_a_rule_of_the_users_covers_an_address_there_is_none_of_ours(
     assert len(world.rules) == count
 
 
+def test_an_address_that_two_nics_have_is_ruled_once() -> None:
+    world = World(config_of("eth0", "wlan0", "usb0"), families=(4,), apart=("wlan0",))
+    look = world.look
+
+    def twins() -> Observation:
+        observed = look()
+        addresses = [
+            replace(one, interface="usb0") for one in observed.addresses if one.interface == "wlan0"
+        ]
+        kept = [one for one in observed.addresses if one.interface != "usb0"]
+        return replace(observed, addresses=(*kept, *addresses))
+
+    world.look = twins  # type: ignore[method-assign]
+    world.reconcile()
+    assert [rule.table for rule in world.rules] == [254, 15702]
+
+
 def test_our_own_table_leads_by_a_router_that_answers() -> None:
     world = World(config_of("eth0", "wlan0"), families=(4,), apart=("wlan0",))
     world.theirs = [Route("wlan0", 4, "default", 600, "192.168.2.9", protocol=4)]
