@@ -111,6 +111,7 @@ def _reconfigured(
         drop_static_addresses(known, interface)
         run("networkctl", "reload")
         time.sleep(_BEGUN)
+        drop_static_addresses(known, interface)
         run("networkctl", "reconfigure", interface)
 
 
