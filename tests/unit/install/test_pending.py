@@ -94,7 +94,6 @@ def test_what_is_unfinished_is_set_up_as_the_files_say_now(paths: Paths, done: l
         "forget wlan0",
         "networkctl reload",
         "forget wlan0",
-        "networkctl reload",
         "networkctl reconfigure wlan0",
     ]
     assert diversion.pending(paths) == ()
