@@ -121,7 +121,10 @@ def _is_doubtful(
     family, who = owner.family, owner.interface
     old, new = before.uplink_state(name, family), after.uplink_state(name, family)
     away = old and new and _was_away(old, new)
-    went = old and new and old.state in _WELL and new.state not in _WELL
+    # One with another reason has had a carrier, say, for a while: it may have spoken, too.
+    went = (
+        old and new and new.state not in _WELL and (old.state in _WELL or old.reason != new.reason)
+    )
     came = old and new and old.state not in _WELL and new.state in _WELL
     if name == who:
         return bool(away or came)

@@ -297,3 +297,16 @@ def test_an_uplink_with_nothing_but_somebody_elses_address_is_silent_too(
     monkeypatch.setattr(world, "look", without_lease)
     world.reconcile()
     assert _silent(world) == ["eth0"]
+
+
+def test_one_that_was_never_up_may_have_spoken_before_it_failed_otherwise() -> None:
+    """Of IPv6 nothing silences it: it has its cable again, and tells of its address itself."""
+    world = World(config_of("eth0", "wlan0"))
+    world.event("wlan0", "no-carrier")
+    world.reconcile()
+    own = world.address("wlan0", 6)
+    assert world.state.uplink_state("wlan0", 6).state == "absent"  # type: ignore[union-attr]
+    world.event("wlan0", "routable")
+    world.sick = {"wlan0"}
+    assert _told(world.reconcile())[own] == "eth0"
+    assert own not in _told(world.reconcile())
