@@ -45,10 +45,14 @@ def silent(config: Config, observed: Observation, state: State) -> list[str]:
     ]
 
 
-def opened(config: Config, observed: Observation, after: State) -> list[Change]:
-    """Return the changes that let uplinks answer: the active one, and any alone on its LAN."""
+def opened(
+    config: Config, observed: Observation, after: State, quiet: Sequence[str]
+) -> list[Change]:
+    """Return the changes that let uplinks answer: the active one, and any alone on its LAN.
+
+    ``quiet`` are the silent ones, here and below.
+    """
     settings = {sysctl.key: sysctl.setting for sysctl in observed.sysctls}
-    quiet = silent(config, observed, after)
     result: list[Change] = []
     for name in config.names():
         now = settings.get(arp_ignore(name), ANSWERS)
@@ -58,20 +62,17 @@ def opened(config: Config, observed: Observation, after: State) -> list[Change]:
     return result
 
 
-def closed(config: Config, observed: Observation, after: State) -> list[Change]:
+def closed(observed: Observation, quiet: Sequence[str]) -> list[Change]:
     """Return the changes that silence the others, once the active uplink answers."""
-    return [
-        SetSysctl(Sysctl(arp_ignore(name), SILENT))
-        for name in silent(config, observed, after)
-        if name in _answering(observed)
-    ]
+    answering = _answering(observed)
+    return [SetSysctl(Sysctl(arp_ignore(name), SILENT)) for name in quiet if name in answering]
 
 
 def announcements(
-    config: Config,
     observed: Observation,
     before: State,
     after: State,
+    quiet: Sequence[str],
     planned: Sequence[Change],
 ) -> list[Change]:
     """Return the announcements: of new owners, and of addresses that the LAN may have wrong.
@@ -80,7 +81,7 @@ def announcements(
     spoken on the LAN; and what an AddAddress gives to an uplink may have been elsewhere, and
     announced there, by a run that was killed before it could note so.
     """
-    quiet = silent(config, observed, after)
+    names = dict.fromkeys(uplink_state.interface for uplink_state in after.uplinks)
     spoke = [change.interface for change in planned if isinstance(change, FlushNeighbours)]
     spoke += [name for name in _answering(observed) if name in quiet]
     known = {owner.address: owner.interface for owner in before.owners}
@@ -94,9 +95,7 @@ def announcements(
         for owner in after.owners
         if known.get(owner.address) != owner.interface
         or (owner.interface, owner.address) in moved
-        or any(
-            _is_doubtful(observed, (before, after), owner, name, spoke) for name in config.names()
-        )
+        or any(_is_doubtful(observed, (before, after), owner, name, spoke) for name in names)
     ]
     result: list[Change] = []
     for owner in doubtful:
@@ -141,7 +140,7 @@ def _was_away(old: UplinkState, new: UplinkState) -> bool:
     return bool(exchanged or old.down_count != new.down_count)
 
 
-def _has_mate(observed: Observation, state: State, name: str, quiet: list[str]) -> bool:
+def _has_mate(observed: Observation, state: State, name: str, quiet: Sequence[str]) -> bool:
     """Tell whether an uplink answers for one that is silent."""
     return any(
         speaker(observed, state, other, _answered(observed, state, other)) == name

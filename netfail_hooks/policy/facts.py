@@ -127,6 +127,20 @@ class Route:
         """Tell whether we made it."""
         return self.protocol == PROTOCOL
 
+    @property
+    def form(self) -> tuple[object, ...]:
+        """Return all of it but its metric, its protocol and the mark of its link."""
+        return (
+            self.family,
+            self.table,
+            self.destination,
+            self.interface,
+            self.gateway,
+            self.source,
+            self.onlink,
+            self.mtu,
+        )
+
 
 @value
 class Sysctl:

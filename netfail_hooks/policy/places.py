@@ -30,7 +30,7 @@ def place(config: Config, observed: Observation, route: Route, beaten: int) -> R
     foreign = _foreign(config, observed, route, there)
     low = max((metric for metric in foreign if metric < ceiling), default=-1) + 1
     for ours in sorted((other for other in there if other.ours), key=lambda other: other.metric):
-        if low <= ours.metric <= max(ceiling - 1, 0) and form(ours) == form(route):
+        if low <= ours.metric <= max(ceiling - 1, 0) and ours.form == route.form:
             return replace(route, metric=ours.metric)
     if ceiling == 0:
         # No metric is less: but of IPv4 routes with one metric that counts which came last
@@ -48,20 +48,6 @@ def same_destination(observed: Observation, route: Route) -> list[Route]:
     table = observed.routes if route.table == MAIN else observed.tables
     wanted = (route.family, route.table, route.destination)
     return [other for other in table if (other.family, other.table, other.destination) == wanted]
-
-
-def form(route: Route) -> tuple[object, ...]:
-    """Return all of a route but its metric and the mark of its link."""
-    return (
-        route.family,
-        route.table,
-        route.destination,
-        route.interface,
-        route.gateway,
-        route.source,
-        route.onlink,
-        route.mtu,
-    )
 
 
 def _foreign(config: Config, observed: Observation, route: Route, there: list[Route]) -> set[int]:

@@ -22,7 +22,15 @@ from netfail_hooks.policy.changes import (
     SetSysctl,
 )
 from netfail_hooks.policy.choose import is_local_to
-from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Address, Observation, Route
+from netfail_hooks.policy.facts import (
+    FOREVER,
+    KERNEL,
+    PROTOCOL,
+    Address,
+    Observation,
+    Route,
+    is_within,
+)
 from netfail_hooks.policy.state import AddressOwner, KnownAddress, State
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
@@ -47,20 +55,25 @@ def decide(
     have = {(a.interface, a.address) for a in our_addresses}
     want = {(a.interface, a.address) for a in addresses}
     moved = [AddAddress(a) for a in addresses if (a.interface, a.address) not in have]
-    present = {_form(route) for route in our_routes}
-    wanted_forms = {_form(route) for route in routes}
+    present = {(route.form, route.metric) for route in our_routes}
+    wanted_forms = {(route.form, route.metric) for route in routes}
     flushes = _flushes(config, observed, after)
+    quiet = answering.silent(config, observed, after)
     return (
         *_settings(config, observed),
-        *answering.opened(config, observed, after),
+        *answering.opened(config, observed, after, quiet),
         *moved,
-        *(SetRoute(route) for route in routes if _form(route) not in present),
+        *(SetRoute(route) for route in routes if (route.form, route.metric) not in present),
         *added,
         *_metrics(config, observed, after),
-        *answering.closed(config, observed, after),
-        *answering.announcements(config, observed, before, after, [*flushes, *moved]),
+        *answering.closed(observed, quiet),
+        *answering.announcements(observed, before, after, quiet, [*flushes, *moved]),
         *dropped,
-        *(DropRoute(route) for route in our_routes if _form(route) not in wanted_forms),
+        *(
+            DropRoute(route)
+            for route in our_routes
+            if (route.form, route.metric) not in wanted_forms
+        ),
         *(DropAddress(a) for a in our_addresses if (a.interface, a.address) not in want),
         *_endings(config, observed, before, after),
         *flushes,
@@ -144,16 +157,11 @@ def _on_lan(
     for name in config.names():
         for other in observed.connected(name, family) if name != chosen else ():
             for prefix in list(prefixes.values()):
-                if _is_within(other.destination, prefix.destination):
+                if is_within(other.destination, prefix.destination):
                     prefixes.setdefault(
                         other.destination, replace(prefix, destination=other.destination)
                     )
     return list(prefixes.values())
-
-
-def _is_within(inner: str, outer: str) -> bool:
-    address, _, length = inner.partition("/")
-    return contains(outer, address) and int(length) > int(outer.partition("/")[2])
 
 
 def followers(config: Config, observed: Observation, state: State, family: int) -> list[Address]:
@@ -319,18 +327,4 @@ def _is_well(after: State, name: str) -> bool:
     return any(
         uplink_state.interface == name and uplink_state.state == "up"
         for uplink_state in after.uplinks
-    )
-
-
-def _form(route: Route) -> tuple[object, ...]:
-    return (
-        route.family,
-        route.table,
-        route.destination,
-        route.interface,
-        route.gateway,
-        route.source,
-        route.onlink,
-        route.mtu,
-        route.metric,
     )

@@ -76,9 +76,9 @@ def following_routes(
             continue
         if not _is_of_lan(observed, state, way, chosen):
             sought.setdefault((way.table, way.destination), []).append(way)
+    healthy = [name for name in config.names() if name == chosen or _is_up(state, name, family)]
     result = []
     for (table, destination), lost_ways in sought.items():
-        healthy = [name for name in config.names() if name == chosen or _is_up(state, name, family)]
         own = _best(observed, healthy, family, table, destination)
         beaten = min(way.metric for way in lost_ways)
         if own and own.metric < beaten:
