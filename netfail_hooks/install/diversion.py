@@ -27,10 +27,10 @@ from netfail_hooks.lock import Lock
 from netfail_hooks.names import FAMILIES, is_interface_name
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy import sysctls
+from netfail_hooks.policy import places, sysctls
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.choose import is_local_to
-from netfail_hooks.policy.facts import MAIN, PROTOCOL, Address, Observation, Route
+from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route
 from netfail_hooks.policy.routes import override
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.ways import following_routes
@@ -152,12 +152,10 @@ def _staying(config: Config, observed: Observation, state: State, family: int) -
 def _ahead(config: Config, observed: Observation, route: Route) -> int:
     """Return a metric ahead of all uplinks' routes, and ours; behind what others put there."""
     names = config.names()
-    wanted = (route.family, route.destination, MAIN)
-    beside = [r for r in observed.routes if (r.family, r.destination, r.table) == wanted]
-    theirs = [r.metric for r in beside if r.interface in names]
-    foreign = [r.metric for r in beside if r.interface not in names and not r.ours]
-    foreign += [r.metric for r in observed.taken if (r.family, r.destination, r.table) == wanted]
-    before = [metric for metric in foreign if metric < min(theirs, default=0)]
+    there = places.same_destination(observed, route)
+    theirs = min((r.metric for r in there if r.interface in names), default=0)
+    foreign = places.foreign_metrics(config, observed, route, there)
+    before = [metric for metric in foreign if metric < theirs]
     return max(before) + 1 if before else _METRICS[route.family]
 
 

@@ -298,6 +298,11 @@ def _metric(route: Route) -> int:
     return route.metric
 
 
+def host_prefix(address: str) -> str:
+    """Return the prefix that an address alone is in, as a rule's sender has it."""
+    return f"{address}/{128 if ':' in address else 32}"
+
+
 def is_prefix(text: str) -> bool:
     """Tell whether a text is ADDRESS/LENGTH, of either family."""
     address, _, length = text.partition("/")

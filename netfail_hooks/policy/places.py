@@ -27,7 +27,7 @@ def place(config: Config, observed: Observation, route: Route, beaten: int) -> R
         if other.interface in names and not other.ours and other.interface != route.interface
     ]
     ceiling = min([beaten, *others])
-    foreign = _foreign(config, observed, route, there)
+    foreign = foreign_metrics(config, observed, route, there)
     low = max((metric for metric in foreign if metric < ceiling), default=-1) + 1
     for ours in sorted((other for other in there if other.ours), key=lambda other: other.metric):
         if low <= ours.metric <= max(ceiling - 1, 0) and ours.form == route.form:
@@ -50,8 +50,13 @@ def same_destination(observed: Observation, route: Route) -> list[Route]:
     return [other for other in table if (other.family, other.table, other.destination) == wanted]
 
 
-def _foreign(config: Config, observed: Observation, route: Route, there: list[Route]) -> set[int]:
-    """Return the metrics of other people's routes to the same destination."""
+def foreign_metrics(
+    config: Config, observed: Observation, route: Route, there: list[Route]
+) -> set[int]:
+    """Return the metrics of other people's routes to the same destination.
+
+    ``there`` are those that are seen (``same_destination``); the rest are places alone.
+    """
     wanted = (route.family, route.table, route.destination)
     names = config.names()
     metrics = {other.metric for other in there if not other.ours and other.interface not in names}

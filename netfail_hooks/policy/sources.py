@@ -21,7 +21,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES, contains
 from netfail_hooks.policy.changes import AddRule, Change, DropRule
 from netfail_hooks.policy.choose import is_local_to
-from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation, Route, Rule
+from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation, Route, Rule, host_prefix
 from netfail_hooks.policy.places import place
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.ways import OWN_TABLES
@@ -80,10 +80,9 @@ def _is_led_away(config: Config, observed: Observation, family: int) -> bool:
 
 def _rules(observed: Observation, name: str, chosen: str, family: int, table: int) -> list[Rule]:
     foreign = {rule.sender for rule in observed.rules if rule.family == family and not rule.ours}
-    length = 128 if family == 6 else 32
     result = []
     for address in observed.own_addresses(name, family)[:_ADDRESSES]:
-        source = f"{address.address}/{length}"
+        source = host_prefix(address.address)
         covered = any(sender and contains(sender, address.address) for sender in foreign)
         if covered or is_local_to(observed, chosen, family, address.address):
             continue

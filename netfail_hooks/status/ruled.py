@@ -10,7 +10,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.facts import Observation, host_prefix
 from netfail_hooks.values import TYPE_CHECKING, value
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def judge(
         return Ruled(address, used.destination, "", "", "no way out")
     name, names = answer.interface, config.names()
     link = observed.link(name)
-    sender = f"{address}/{128 if ':' in address else 32}"
+    sender = host_prefix(address)
     kept = any(rule.ours and rule.sender == sender for rule in observed.rules)  # policy/sources.py
     reason = ""
     if name in names and not (link and link.carrier):
