@@ -112,9 +112,9 @@ def service_text(*, interpreter: str = "", places: Sequence[str] = (), textfile:
     for place in (program, *places):
         refuse_odd(place)
     listed = ", ".join(f"'{place}'" for place in places)
-    # os._exit for the reason that hooks/routable gives.
-    code = f"import os, sys; sys.path += [{listed}]; from netfail_hooks.check import main; "
-    command = f'{program} -IS -c "{code}os._exit(main())"'
+    # gc.disable and os._exit for the reasons that hooks/routable gives.
+    code = f"import gc, os, sys; gc.disable(); sys.path += [{listed}]; "
+    command = f'{program} -IS -c "{code}from netfail_hooks.check import main; os._exit(main())"'
     hidden = (program, *places)
     home = "read-only" if any(place.startswith(_HOMES) for place in hidden) else "yes"
     tmp = "no" if any(place.startswith(_TEMPORARY) for place in hidden) else "yes"

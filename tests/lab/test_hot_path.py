@@ -21,6 +21,7 @@ BEGIN = {
     "netfail_hooks.values",
     "__future__",
     "_socket",
+    "gc",
     "os",
 }
 CONFIG = {
