@@ -309,18 +309,26 @@ def _is_left(observed: Observation, before: State, after: State, owner: AddressO
 
 
 def _flushes(config: Config, observed: Observation, after: State) -> list[FlushNeighbours]:
-    """Flush what standbys know of the active uplink's LAN, and what waits on lost uplinks."""
-    idle = [name for name in config.names() if name not in map(after.active_uplink, FAMILIES)]
-    own = [address.address for address in observed.own_addresses(after.active_uplink(4), 4)]
+    """Flush what standbys know of the active uplink's LAN, and what waits on lost uplinks.
+
+    A standby that has none of networkd's addresses may be on that LAN: it can speak there all the
+    same, by somebody else's address or for a socket bound to it.
+    """
+    active = {family: after.active_uplink(family) for family in FAMILIES}
+    own = [address.address for address in observed.own_addresses(active[4], 4)]
     return [
         FlushNeighbours(name)
-        for name in idle
-        if (
-            name in observed.resolved
-            and any(is_local_to(observed, name, 4, address) for address in own)
-        )
-        or (name in observed.waiting and not _is_well(after, name))
+        for name in config.names()
+        if (name in observed.resolved and name != active[4] and _may_share(observed, name, own))
+        or (name in observed.waiting and name not in active.values() and not _is_well(after, name))
     ]
+
+
+def _may_share(observed: Observation, name: str, addresses: list[str]) -> bool:
+    """Tell whether an uplink may be on the LAN of IPv4 addresses."""
+    if not observed.own_addresses(name, 4):
+        return bool(addresses)
+    return any(is_local_to(observed, name, 4, address) for address in addresses)
 
 
 def _is_well(after: State, name: str) -> bool:

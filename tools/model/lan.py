@@ -8,6 +8,7 @@ the packet that waits. What is drawn at random is who speaks when, and who asks.
 from __future__ import annotations
 
 from netfail_hooks.policy.sysctls import SILENT, arp_ignore
+from tools.model.ghost import Ghost
 from tools.model.kernel import Kernel
 
 Key = tuple[int, str]  # a LAN, and an address of ours
@@ -16,12 +17,17 @@ Key = tuple[int, str]  # a LAN, and an address of ours
 class Lan:
     """All LANs that the uplinks are on, each by its number."""
 
-    def __init__(self, kernel: Kernel, lans: dict[str, int], sick: set[tuple[str, int]]) -> None:
+    def __init__(
+        self, kernel: Kernel, lans: dict[str, int], sick: set[tuple[str, int]], ghost: Ghost
+    ) -> None:
         self._kernel = kernel
         self._sick = sick
+        self._ghost = ghost
         self.of = lans
         self.beliefs: dict[Key, str] = {}
-        self.doubts: set[Key] = set()  # announced by a NIC of which nobody knew that it was mute
+        # What nobody could know: announced by a NIC that was mute, or heard in IPv6, where no
+        # setting silences a NIC, from one that worked for a moment between two looks.
+        self.doubts: set[Key] = set()
 
     def hears(self, name: str, family: int) -> bool:
         """Tell whether what a NIC sends and what is sent to it arrives."""
@@ -60,6 +66,12 @@ class Lan:
         elif not known_bad:
             self.doubts.add(key)
 
+    def _overheard(self, name: str, family: int, address: str) -> None:
+        """Let a host learn from a NIC's own question or answer where an address is."""
+        self.told(name, family, address)
+        if family == 6 and self.hears(name, family) and self._ghost.is_bad(name, family):
+            self.doubts.add((self.of[name], address))
+
     def speak(self, name: str, number: int) -> None:
         """Let a NIC that has an address ask for a neighbour, as the sender any that it may take."""
         families = {a.family for a, _ in self._kernel.addresses if a.interface == name}
@@ -76,7 +88,7 @@ class Lan:
         if family == 4:
             self._kernel.resolved.add(name)
         if self.hears(name, family):
-            self.told(name, family, address)
+            self._overheard(name, family, address)
 
     def ask(self, number: int) -> None:
         """Let a host of a LAN ask for an address of ours; whose answer comes last, it believes."""
@@ -87,7 +99,7 @@ class Lan:
         for lan in set(self.of.values()):
             answerers = self.answerers(lan, family, address)
             if answerers:
-                self.told(answerers[number % len(answerers)], family, address)
+                self._overheard(answerers[number % len(answerers)], family, address)
 
     def found(self) -> set[Key]:
         """Return what is answered for by ARP, heard or not: LANs and addresses."""

@@ -112,7 +112,7 @@ class Machine:
             name: numbers[2]
             for name, numbers in zip(self.config.names(), setup.uplinks, strict=True)
         }
-        self.lan = Lan(self.kernel, lans, self.sick)
+        self.lan = Lan(self.kernel, lans, self.sick, self.ghost)
         for name in self.config.names():
             self.networkd.configure(name, self.now)
 

@@ -258,5 +258,31 @@ def test_one_of_several_addresses_on_the_standbys_lan_is_enough_to_forget_its_ne
     for addresses in ((*observed.addresses, far), (far, *observed.addresses)):
         both = replace(observed, addresses=addresses)
         assert decide(world.config, both, world.state, world.state)[-1] == FlushNeighbours("wlan0")
-    only = replace(observed, addresses=(far,))
-    assert decide(world.config, only, world.state, world.state) == ()
+    standbys = [address for address in observed.addresses if address.interface == "wlan0"]
+    only = replace(observed, addresses=(far, *standbys))
+    assert FlushNeighbours("wlan0") not in decide(world.config, only, world.state, world.state)
+
+
+def test_a_standby_without_addresses_of_its_own_may_have_spoken_on_the_lan() -> None:
+    """It had somebody else's address, or none; the LAN seeks what it spoke with there."""
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+    world.reconcile()
+    observed = world.look()
+    kept = tuple(address for address in observed.addresses if address.interface == "eth0")
+    bare = replace(observed, addresses=kept, resolved=("wlan0",))
+    changes = decide(world.config, bare, world.state, world.state)
+    assert FlushNeighbours("wlan0") in changes
+    assert [change.address for change in changes if isinstance(change, Announce)]
+
+
+def test_who_carries_ipv6_alone_is_a_standby_in_ipv4() -> None:
+    world = World(config_of("eth0", "wlan0"), families=(4, 6))
+    world.reconcile()
+    active = tuple(
+        replace(one, interface="wlan0") if one.family == 6 else one for one in world.state.active
+    )
+    state = replace(world.state, active=active)
+    observed = replace(world.look(), resolved=("wlan0",), waiting=("wlan0",))
+    assert FlushNeighbours("wlan0") in decide(world.config, observed, state, state)
+    only_six = replace(observed, resolved=())
+    assert FlushNeighbours("wlan0") not in decide(world.config, only_six, state, state)
