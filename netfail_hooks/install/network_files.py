@@ -11,6 +11,7 @@ from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.file import has_default_route, without_gateway
 from netfail_hooks.networkd.match import Nic
+from netfail_hooks.networkd.name_servers import lend
 from netfail_hooks.networkd.sharing import share
 from netfail_hooks.networkd.takeover import AddressConfig
 from netfail_hooks.paths import Paths
@@ -48,7 +49,7 @@ def networks(
                 _unasked(name, family) for family in sorted(near) if not _asks(uplink, family)
             ]
     shared = share(texts) if config.follow_addresses else texts
-    return {places[name]: text for name, text in shared.items()}, messages
+    return {places[name]: text for name, text in lend(shared).items()}, messages
 
 
 def _no_way_out(name: str, path: str) -> str:

@@ -32,6 +32,7 @@ from netfail_hooks.networkd.file import (
     settings,
 )
 from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.networkd.name_servers import is_lent
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import SHARED_LABEL
 
@@ -114,7 +115,7 @@ def write_new(nic: Nic, wanted: AddressConfig, metric: int) -> str:
 
 def address_config(text: str) -> AddressConfig:
     """Return what one of our own files was written from by ``write_new``."""
-    sections = list(parse(text))
+    sections = [one for one in parse(text) if not is_lent(one)]
     dns = tuple(settings(sections, "Network", "DNS"))
     if last(sections, "DHCP"):
         return AddressConfig(dns=dns, dhcp=True)

@@ -17,13 +17,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support import packages
 from tests.vm.image import cache
 
 _SUITE = "forky"
-_SOURCE = "deb [signed-by={}] http://deb.debian.org/debian {} main\n"
-_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _PACKAGES = ("user-mode-linux", "libc6")
-_SECONDS = 300  # for the list of packages, 10 MB, and for the packages
 
 
 @dataclass(frozen=True)
@@ -61,42 +59,17 @@ def _fetched() -> str:
             aside = f"{place}.new"
             for old in glob.glob(f"{cache()}/uml-*"):
                 shutil.rmtree(old)
-            for package in _downloaded(Path(aside, "apt")):
-                _run("dpkg-deb", "--extract", str(package), aside)
+            packages.unpack(_SUITE, _PACKAGES, Path(aside))
             _link(Path(aside), place)
-            shutil.rmtree(f"{aside}/apt")
             os.rename(aside, place)
     return place
-
-
-def _downloaded(apt: Path) -> list[Path]:
-    """Fetch the packages with an apt of its own: no list of this machine's is touched."""
-    for name in ("state/lists/partial", "cache/archives/partial", "packages"):
-        (apt / name).mkdir(parents=True)
-    (apt / "sources.list").write_text(_SOURCE.format(_KEYS, _SUITE), encoding="ascii")
-    (apt / "status").touch()
-    settings = {
-        "Dir::Etc::SourceList": apt / "sources.list",
-        "Dir::Etc::SourceParts": "/dev/null",
-        "Dir::State": apt / "state",
-        "Dir::State::Status": apt / "status",
-        "Dir::Cache": apt / "cache",
-        "APT::Sandbox::User": "root",
-        "Acquire::Languages": "none",
-        "APT::Architecture": "amd64",
-        "APT::Architectures": "amd64",
-    }
-    options = [f"--option={key}={setting}" for key, setting in settings.items()]
-    _run("apt-get", *options, "--quiet", "update")
-    _run("apt-get", *options, "--quiet", "download", *_PACKAGES, cwd=apt / "packages")
-    return sorted((apt / "packages").iterdir())
 
 
 def _link(aside: Path, place: str) -> None:
     """Have the program use the C library that it came with: this machine's may be too old."""
     (loader,) = aside.glob("usr/lib/*/ld-linux-x86-64.so.2")
     libraries = f"{place}/{loader.parent.relative_to(aside)}"
-    _run(
+    packages.run(
         "patchelf",
         "--set-interpreter",
         f"{libraries}/{loader.name}",
@@ -104,7 +77,3 @@ def _link(aside: Path, place: str) -> None:
         libraries,
         f"{aside}/usr/bin/linux.uml",
     )
-
-
-def _run(*argv: str, cwd: Path | None = None) -> None:
-    subprocess.run(argv, cwd=cwd, check=True, capture_output=True, text=True, timeout=_SECONDS)

@@ -1,0 +1,111 @@
+"""An uplink without name servers is lent those of the others, so that names outlive a failover.
+
+systemd-resolved binds each question to the link that a server was given for ("Protocols and
+routing", systemd-resolved.service(8)): a server of eth0 is not asked by way of wlan0, whatever
+the routes say, and none at all is asked of a link without a carrier. It asks all links at the
+same time and takes the first answer, so a second link with the same server costs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface
+
+from netfail_hooks.networkd.file import Item, Section, is_no, last, parse, render, section, settings
+
+Network = IPv4Network | IPv6Network
+
+_BRACKETED = re.compile(r"\[([^]]+)\]")
+_NOTE = "# netfail-hooks: lent by the other uplinks, since this one has no name server"
+
+
+def lend(files: Mapping[str, str]) -> dict[str, str]:
+    """Return ``.network`` files, by uplink in rank order, each with name servers if any has some.
+
+    An uplink with servers of its own, or to which a DHCP server may give some, is left as it is;
+    so is one whose file says ``DNSDefaultRoute=no``.
+    """
+    parsed = {name: parse(text) for name, text in files.items()}
+    lent = {name: _lent(name, parsed) for name in files}
+    return {
+        name: render([*parsed[name], lent[name]]) if lent[name].items else text
+        for name, text in files.items()
+    }
+
+
+def is_lent(one: Section) -> bool:
+    """Tell whether a section holds what other uplinks have lent."""
+    return any(item.raw.strip() == _NOTE for item in one.items)
+
+
+def _lent(name: str, parsed: Mapping[str, Sequence[Section]]) -> Section:
+    """Return the servers and domains of the others that an uplink can use, empty for none."""
+    servers: list[str] = []
+    domains: list[str] = []
+    if _lacks(parsed[name]):
+        near = _lans(parsed[name])
+        for other, sections in parsed.items():
+            far = _lans(sections) - near
+            usable = [one for one in _servers(sections) if not _is_in(one, far)]
+            if other != name and usable:
+                servers += usable
+                domains += settings(sections, "Network", "Domains")
+    own = section(
+        "Network",
+        *(("DNS", server) for server in dict.fromkeys(servers)),
+        *(("Domains", domain) for domain in dict.fromkeys(domains)),
+    )
+    return replace(own, items=(Item(f"{_NOTE}\n"), *own.items)) if servers else own
+
+
+def _lacks(sections: Sequence[Section]) -> bool:
+    """Tell whether an uplink has addresses, and no name server can come of its file.
+
+    One that a router's advertisement may give servers gets others' all the same: most that hear
+    advertisements hear of none.
+    """
+    dhcp = last(sections, "DHCP")
+    return bool(
+        _lans(sections)
+        and not _servers(sections)
+        and (not dhcp or is_no(dhcp))
+        and not is_no(last(sections, "DNSDefaultRoute"))
+    )
+
+
+def _servers(sections: Sequence[Section]) -> list[str]:
+    """Return an uplink's name servers, as many as a line names.
+
+    One with an interface of its own (``ADDRESS%INTERFACE``) is no other uplink's.
+    """
+    lines = settings(sections, "Network", "DNS")
+    return [server for line in lines for server in line.split() if "%" not in server]
+
+
+def _lans(sections: Sequence[Section]) -> set[Network]:
+    """Return the subnets of an uplink's static addresses, its own alone."""
+    listed = settings(sections, "Network", "Address")
+    listed += [one.get("Address") for one in sections if one.name == "Address"]
+    found = set()
+    for address in listed:
+        with contextlib.suppress(ValueError):
+            network = ip_interface(address).network
+            if network.prefixlen < network.max_prefixlen:
+                found.add(network)
+    return found
+
+
+def _is_in(server: str, lans: set[Network]) -> bool:
+    """Tell whether a server is within one of some subnets ("DNS=" in systemd.network(5))."""
+    plain = server.partition("#")[0]
+    bracketed = _BRACKETED.match(plain)
+    if bracketed:
+        plain = bracketed[1]
+    elif plain.count(":") == 1:
+        plain = plain.partition(":")[0]
+    with contextlib.suppress(ValueError):
+        return any(ip_address(plain) in lan for lan in lans)
+    return False
