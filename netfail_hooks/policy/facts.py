@@ -17,6 +17,7 @@ SHARED_LABEL = (
 )
 NO_ROUTE = -1
 MAIN = 254  # RT_TABLE_MAIN (rtnetlink(7))
+OWN_TABLES = range(15701, 15801)  # ours, one for each uplink (policy/sources.py)
 FOREVER = 2**32 - 1  # seconds: a lifetime without end (linux/if_addr.h, ifa_cacheinfo)
 
 
@@ -155,7 +156,8 @@ class Result:
     """How a round of probes of one uplink went: ``tries`` were sent up to the first good answer.
 
     ``rtt`` is in microseconds, 0 without a good answer; ``reason`` says what was wrong. ``silent``
-    are the gateways that were asked and did not answer.
+    are the gateways that were asked and did not answer, ``router`` is one that did, ``hardware``
+    the hardware address from which it did ("": none).
     """
 
     interface: str
@@ -165,6 +167,8 @@ class Result:
     rtt: int
     reason: str
     silent: tuple[str, ...] = ()
+    router: str = ""
+    hardware: str = ""
 
 
 @value

@@ -2,7 +2,8 @@
 
 The order is make before break: settings, who has to answer, new addresses and routes; then the
 others fall silent, and the LAN is told; then what is no longer wanted goes. A run killed anywhere
-between leaves a usable route.
+between leaves a usable route. A rule of ours comes before the routes in its table and goes after
+them: what is in a table is seen only while a rule looks it up, so a killed run's would stay.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import (
     FOREVER,
     KERNEL,
+    OWN_TABLES,
     PROTOCOL,
     Address,
     Observation,
@@ -57,23 +59,23 @@ def decide(
     moved = [AddAddress(a) for a in addresses if (a.interface, a.address) not in have]
     present = {(route.form, route.metric) for route in our_routes}
     wanted_forms = {(route.form, route.metric) for route in routes}
+    new = [route for route in routes if (route.form, route.metric) not in present]
+    old = [route for route in our_routes if (route.form, route.metric) not in wanted_forms]
     flushes = _flushes(config, observed, after)
     quiet = answering.silent(config, observed, after)
     return (
         *_settings(config, observed),
         *answering.opened(config, observed, after, quiet),
         *moved,
-        *(SetRoute(route) for route in routes if (route.form, route.metric) not in present),
+        *(SetRoute(route) for route in new if route.table not in OWN_TABLES),
         *added,
+        *(SetRoute(route) for route in new if route.table in OWN_TABLES),
         *_metrics(config, observed, after),
         *answering.closed(observed, quiet),
         *answering.announcements(observed, before, after, quiet, [*flushes, *moved]),
+        *(DropRoute(route) for route in old if route.table in OWN_TABLES),
         *dropped,
-        *(
-            DropRoute(route)
-            for route in our_routes
-            if (route.form, route.metric) not in wanted_forms
-        ),
+        *(DropRoute(route) for route in old if route.table not in OWN_TABLES),
         *(DropAddress(a) for a in our_addresses if (a.interface, a.address) not in want),
         *_endings(config, observed, before, after),
         *flushes,

@@ -21,10 +21,17 @@ from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES, contains
 from netfail_hooks.policy.changes import AddRule, Change, DropRule
 from netfail_hooks.policy.choose import is_local_to
-from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation, Route, Rule, host_prefix
+from netfail_hooks.policy.facts import (
+    MAIN,
+    OWN_TABLES,
+    PROTOCOL,
+    Observation,
+    Route,
+    Rule,
+    host_prefix,
+)
 from netfail_hooks.policy.places import place
 from netfail_hooks.policy.state import State
-from netfail_hooks.policy.ways import OWN_TABLES
 from netfail_hooks.values import replace
 
 PRIORITIES = (32764, 32765)  # the main table is looked up at 32766

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES, contains
-from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation, Route, is_within
+from netfail_hooks.policy.facts import MAIN, OWN_TABLES, PROTOCOL, Observation, Route, is_within
 from netfail_hooks.policy.places import place
 from netfail_hooks.policy.state import State, Way
 from netfail_hooks.values import replace
@@ -20,7 +20,6 @@ FOLLOWING = 64  # most routes of an uplink that follow, of each family: the firs
 # RTPROT_BOOT (ip-route(8) by hand, VPNs), _STATIC, _RA and _DHCP (linux/rtnetlink.h). The kernel's
 # own come with an address; a routing daemon moves its own.
 _MAKERS = (3, 4, 9, 16)
-OWN_TABLES = range(15701, 15801)  # ours, one for each uplink (policy/sources.py)
 
 
 def ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]:

@@ -16,9 +16,8 @@ from netfail_hooks.install import diversion
 from netfail_hooks.policy import choose
 from netfail_hooks.policy import routes as decisions
 from netfail_hooks.policy.changes import AddRule, Announce, SetRoute, SetSysctl
-from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.facts import OWN_TABLES, Observation
 from netfail_hooks.policy.sysctls import SILENT
-from netfail_hooks.policy.ways import OWN_TABLES
 from netfail_hooks.replay.decisions import again
 from netfail_hooks.values import replace
 from tests.conftest import Tried

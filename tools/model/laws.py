@@ -16,9 +16,8 @@ from netfail_hooks.policy.changes import (
     SetRoute,
     SetSysctl,
 )
-from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation
+from netfail_hooks.policy.facts import MAIN, OWN_TABLES, PROTOCOL, Observation
 from netfail_hooks.policy.state import parse, render
-from netfail_hooks.policy.ways import OWN_TABLES
 from tools.model.ghost import BrokenError
 from tools.model.machine import VIRTUAL, Machine
 from tools.model.networkd import Net

@@ -22,8 +22,8 @@ from collections.abc import Callable
 
 from netfail_hooks import reconcile, recorder
 from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.facts import OWN_TABLES
 from netfail_hooks.policy.state import State
-from netfail_hooks.policy.ways import OWN_TABLES
 from netfail_hooks.recorder import Run, events
 from netfail_hooks.recorder.recording import parse
 from tools.model.ghost import BrokenError

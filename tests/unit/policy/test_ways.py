@@ -5,8 +5,16 @@ from __future__ import annotations
 import pytest
 
 from netfail_hooks.config import Config
-from netfail_hooks.policy.changes import CloseConnections
-from netfail_hooks.policy.facts import Observation, Route, Rule
+from netfail_hooks.policy import decide, next_state
+from netfail_hooks.policy.changes import (
+    AddRule,
+    Change,
+    CloseConnections,
+    DropRoute,
+    DropRule,
+    SetRoute,
+)
+from netfail_hooks.policy.facts import OWN_TABLES, Observation, Route, Rule
 from netfail_hooks.policy.state import Way, parse, render
 from netfail_hooks.policy.ways import FOLLOWING
 from netfail_hooks.values import replace
@@ -209,6 +217,32 @@ def test_on_another_subnet_what_has_a_standbys_address_goes_out_by_it() -> None:
     world.event("eth0", "routable")
     world.reconcile()
     assert {r.sender for r in world.rules} == {"192.168.1.50/32", "fd00:1::50/128"}
+
+
+def test_a_rule_outlives_the_routes_in_its_table() -> None:
+    """What is in a table is seen by way of the rule: a killed run must leave no such route."""
+    world = World(config_of("eth0", "wlan0"), families=(4,), apart=("wlan0",))
+    made = _planned(world)
+    routes = [
+        at
+        for at, change in enumerate(made)
+        if isinstance(change, SetRoute) and change.route.table in OWN_TABLES
+    ]
+    assert _at(made, AddRule)[-1] < routes[0]
+    world.reconcile()
+    world.event("wlan0", "no-carrier")
+    undone = _planned(world)
+    assert _at(undone, DropRoute)[-1] < _at(undone, DropRule)[0]
+
+
+def _planned(world: World) -> tuple[Change, ...]:
+    observed = replace(world.look(), probes=world.results())
+    after = next_state(world.config, observed, world.state)
+    return decide(world.config, observed, world.state, after)
+
+
+def _at(changes: tuple[Change, ...], kind: type) -> list[int]:
+    return [at for at, change in enumerate(changes) if isinstance(change, kind)]
 
 
 def test_on_one_subnet_and_for_a_lost_uplink_there_is_no_rule() -> None:
