@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.values import TYPE_CHECKING, replace
 
@@ -128,6 +128,7 @@ def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> 
         return replace(uplink_state, reason=reason, fails=0, passes=0, silent="")
     for result in observed.probes:
         if (result.interface, result.family) == (interface, family):
+            uplink_state = _met(uplink_state, result, observed.now)
             silent = ",".join(result.silent)
             # A target beyond a router that turns out silent says nothing of the uplink: from now
             # on traffic goes by a router that answers, and the next round shows.
@@ -145,6 +146,33 @@ def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> 
                 silent=silent,
             )
     return replace(uplink_state, reason=uplink_state.reason if uplink_state.fails else "")
+
+
+def _met(uplink_state: UplinkState, result: Result, now: int) -> UplinkState:
+    """Note which router answered, and since when from another hardware address than before."""
+    if not result.hardware:
+        return uplink_state
+    exchanged = uplink_state.exchanged
+    if result.router != uplink_state.router:
+        exchanged = 0
+    elif result.hardware != uplink_state.hardware:
+        exchanged = now
+    return replace(
+        uplink_state, router=result.router, hardware=result.hardware, exchanged=exchanged
+    )
+
+
+def exchanged(before: State, after: State) -> list[str]:
+    """Return, for people, each router that answers from another hardware address than before."""
+    told = []
+    for new in after.uplinks:
+        old = before.uplink_state(new.interface, new.family)
+        if old and old.hardware and old.router == new.router and old.hardware != new.hardware:
+            told.append(
+                f"{new.interface}: gateway {new.router} answers from {new.hardware}, before from "
+                f"{old.hardware}: another router or network, or somebody who pretends to be it"
+            )
+    return told
 
 
 def _lost(config: Config, uplink_state: UplinkState, now: int) -> UplinkState:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-FORM = "netfail-hooks state 3"
+FORM = "netfail-hooks state 4"
 PENDING_LIMIT = 1 << 18  # characters; a line has some thousand
 STATES = ("absent", "up", "down", "recovering")
 
@@ -32,6 +32,8 @@ class UplinkState:
     ``probed`` is the time of the last one, ``tries`` and ``rtt`` (microseconds) how it went,
     ``silent`` which routers of its link did not answer, by commas, while another one did.
     ``index`` is the interface's number: one that is plugged in again has another (0: not known).
+    ``router`` answered last, from the hardware address ``hardware``, another one than before
+    since ``exchanged`` (0: since it is known).
     """
 
     interface: str
@@ -49,6 +51,9 @@ class UplinkState:
     reason: str = ""
     silent: str = ""
     index: int = 0
+    router: str = ""
+    hardware: str = ""
+    exchanged: int = 0
 
     @property
     def is_lost(self) -> bool:
@@ -145,7 +150,17 @@ _KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way]
     "active": Active,
     "way": Way,
 }
-_TEXTS = {"interface", "state", "reason", "address", "silent", "destination", "gateway"}
+_TEXTS = {
+    "interface",
+    "state",
+    "reason",
+    "address",
+    "silent",
+    "destination",
+    "gateway",
+    "router",
+    "hardware",
+}
 _EMPTY = "-"
 _PENDING = "pending "
 
@@ -209,14 +224,29 @@ def _item(
             settings[name] = text.replace("_", " ") if name == "reason" else text
     if settings["family"] not in FAMILIES:
         raise ValueError("not a family")
-    silent = settings.get("silent")
-    if silent and not all(is_address(settings["family"], router) for router in silent.split(",")):
+    if kind is UplinkState and not _names_routers(settings):
         raise ValueError("not routers of its family")
     if "address" in settings and not is_address(settings["family"], settings["address"]):
         raise ValueError("not an address of its family")
     if kind is Way and not _leads(settings):
         raise ValueError("not a way of its family")
     return kind(**settings)
+
+
+def _names_routers(settings: dict[str, Any]) -> bool:
+    """Tell whether what is noted of routers can be so; each may be "" for none."""
+    routers = settings["silent"].split(",") if settings["silent"] else []
+    if settings["router"] or settings["hardware"]:
+        routers.append(settings["router"])
+        if not _is_hardware(settings["hardware"]):
+            return False
+    return all(is_address(settings["family"], router) for router in routers)
+
+
+def _is_hardware(text: str) -> bool:
+    """Tell whether that is a hardware address as Ethernet and Wi-Fi have it."""
+    octets = text.split(":")
+    return len(octets) == 6 and all(len(o) == 2 and o.isalnum() for o in octets)
 
 
 def _leads(settings: dict[str, Any]) -> bool:

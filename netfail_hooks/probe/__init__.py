@@ -47,6 +47,11 @@ if TYPE_CHECKING:
         def close(self) -> None:
             """Close the socket."""
 
+    class RouterSocket(ProbeSocket, Protocol):
+        """One that asks a router, and has learnt its hardware address ("" for none yet)."""
+
+        hardware: str
+
 
 SPACING = 0.2  # seconds between two tries
 
@@ -64,7 +69,7 @@ class ProbeTarget:
         uplink: Uplink,
         family: int,
         wires: list[ProbeSocket],
-        routers: dict[str, ProbeSocket] | None = None,
+        routers: dict[str, RouterSocket] | None = None,
         *,
         needed: bool = False,
         defers_to: str = "",
@@ -152,7 +157,11 @@ class ProbeTarget:
         tries = self.enough or self.tries
         # A router that had no time to answer isn't silent, nor is one where none answers.
         mute = tuple(self.mute) if self.gateway_answered else ()
-        return Result(name, self.family, self.healthy, tries, self.rtt, reason, mute)
+        met = ((router, wire.hardware) for router, wire in self.routers.items() if wire.hardware)
+        router, hardware = next(met, ("", ""))
+        return Result(
+            name, self.family, self.healthy, tries, self.rtt, reason, mute, router, hardware
+        )
 
 
 def probe(config: Config, observed: Observation, only: str = "") -> tuple[Result, ...]:
@@ -198,7 +207,7 @@ def _subjects(config: Config, observed: Observation, only: str) -> Iterator[Prob
                 defers_to = _defers_to(observed, route) if link.mac else ""
                 sender = "" if defers_to else own[0].address
                 try:
-                    routers: dict[str, ProbeSocket] = {
+                    routers: dict[str, RouterSocket] = {
                         gateway: gateway_wire(link, family, gateway, sender)
                         for gateway in _gateways(uplink, observed, family)
                         if link.mac
@@ -224,7 +233,7 @@ def _gateways(uplink: Uplink, observed: Observation, family: int) -> list[str]:
 
 
 def _subject(
-    uplink: Uplink, family: int, routers: dict[str, ProbeSocket], defers_to: str
+    uplink: Uplink, family: int, routers: dict[str, RouterSocket], defers_to: str
 ) -> ProbeTarget:
     """Return what to probe of an uplink: a target's answer proves more than a gateway's."""
     targets = [target for target in uplink.targets if target.family == family]

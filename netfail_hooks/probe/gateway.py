@@ -33,6 +33,7 @@ from netfail_hooks.policy.facts import Link
 
 _ETH_ARP, _ARP_REPLY = 0x0806, b"\0\2"
 _ICMP6_FILTER, _SOLICITATION, _ADVERTISEMENT = 1, 135, 136
+_TARGET_LINK = 2  # RFC 4861, section 4.6.1
 _HOPS = 255  # RFC 4861, section 7.1: an advertisement of fewer has crossed a router
 _READS = 64  # frames at a time: a flooded LAN must not hold us up
 
@@ -42,6 +43,7 @@ class _Arp:
 
     def __init__(self, link: Link, gateway: str, own: str) -> None:
         self.name = f"gateway {gateway} (ARP)"
+        self.hardware = ""
         self._mac = bytes.fromhex(link.mac.replace(":", ""))
         self._gateway = inet_pton(AF_INET, gateway)
         self._senders = [bytes(4), *([inet_pton(AF_INET, own)] if own else [])]
@@ -62,6 +64,7 @@ class _Arp:
             except BlockingIOError:
                 return False
             if is_reply(frame, self._mac, self._gateway):
+                self.hardware = frame[22:28].hex(":")
                 return True
         return False
 
@@ -71,6 +74,7 @@ class _Neighbour:
 
     def __init__(self, link: Link, gateway: str) -> None:
         self.name = f"gateway {gateway} (neighbour discovery)"
+        self.hardware = ""
         self._gateway = inet_pton(AF_INET6, gateway)
         mac = bytes.fromhex(link.mac.replace(":", ""))
         head = struct.pack("!BBHI", _SOLICITATION, 0, 0, 0)
@@ -95,6 +99,7 @@ class _Neighbour:
             except BlockingIOError:
                 return False
             if is_advertisement(message, control, self._gateway):
+                self.hardware = advertised(message)
                 return True
         return False
 
@@ -125,6 +130,20 @@ def is_advertisement(message: bytes, control: list[tuple[int, int, bytes]], gate
         for level, kind, data in control
     )
     return near and message[:1] == bytes([_ADVERTISEMENT]) and message[8:24] == gateway
+
+
+def advertised(message: bytes) -> str:
+    """Return the hardware address that an advertisement tells, "" for none.
+
+    It need not: who asks one neighbour alone knows it already (RFC 4861, section 4.4). Its options
+    follow each other, with their lengths in units of 8 octets (section 4.6).
+    """
+    rest = message[24:]
+    while len(rest) >= 8 and rest[1]:
+        if rest[0] == _TARGET_LINK and rest[1] == 1:
+            return rest[2:8].hex(":")
+        rest = rest[rest[1] * 8 :]
+    return ""
 
 
 def _only(kind: int) -> bytes:

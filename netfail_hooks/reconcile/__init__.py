@@ -20,6 +20,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy import decide, next_state
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.facts import Observation, Result
+from netfail_hooks.policy.health import exchanged
 from netfail_hooks.policy.state import State, parse, pending_line, render
 from netfail_hooks.values import replace
 
@@ -67,6 +68,8 @@ def run(
         except OSError as error:
             raise Problem(f"cannot look at the kernel: {error}") from None
         _conclude(paths, done, known, pending)
+        for message in exchanged(done.before, known):
+            journal.log(message, priority=journal.WARNING)
     if not config.interval:
         from netfail_hooks.reconcile import again
 

@@ -142,6 +142,9 @@ def _family(sources: Sources, uplink: Uplink, family: int) -> Family:
         rounds_to_go=_rounds_to_go(sources.config, uplink_state) if asks else 0,
         asked=asks,
         silent=silent,
+        router=uplink_state.router if uplink_state else "",
+        hardware=uplink_state.hardware if uplink_state else "",
+        exchanged=_exchanged(observed.now, uplink_state),
         probe=_probe(observed.now, uplink_state),
         addresses=tuple(f"{a.address}/{a.length}" for a in observed.own_addresses(name, family)),
         gateway=default_route.gateway if default_route else "",
@@ -153,6 +156,12 @@ def _hold_down_left(now: int, uplink_state: UplinkState | None) -> int:
     if uplink_state is None or uplink_state.state != "recovering":
         return 0
     return (max(uplink_state.ready - now, 0) + 999) // 1000
+
+
+def _exchanged(now: int, uplink_state: UplinkState | None) -> int | None:
+    if not uplink_state or not uplink_state.exchanged:
+        return None
+    return max(now - uplink_state.exchanged, 0) // 1000
 
 
 def _rounds_to_go(config: Config, uplink_state: UplinkState | None) -> int:

@@ -26,6 +26,8 @@ class Family:
 
     ``chosen``: the last run chose it for the traffic; ``carries``: the kernel sends by it.
     ``silent`` are routers of its link that did not answer in the last round while another did.
+    ``router`` answered last, from the hardware address ``hardware``, another one than before
+    since ``exchanged`` seconds (None: since it is known).
     ``asked``: there is something that probes can ask, a gateway or a target.
     ``rounds_failed`` and ``rounds_passed`` count the last rounds of probes in a row that did,
     ``rounds_to_go`` is how many more must pass before it takes the traffic back.
@@ -44,6 +46,9 @@ class Family:
     rounds_to_go: int
     asked: bool
     silent: tuple[str, ...]
+    router: str
+    hardware: str
+    exchanged: int | None
     probe: Probe | None
     addresses: tuple[str, ...]
     gateway: str

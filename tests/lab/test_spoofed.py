@@ -14,7 +14,7 @@ import pytest
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import gateway6
 from tests.conftest import Tried
-from tests.lab.suite import install, wait
+from tests.lab.suite import install, status, wait
 
 pytestmark = pytest.mark.faults
 _TARGET = "198.51.100.1"
@@ -75,3 +75,24 @@ def test_an_echo_from_somebody_else_does_not_count(lab: Lab, tried: Tried) -> No
         lab.dead_gateway("eth0")
         with _spoofing(lab, "router", source, str(by)):
             assert _judged(lab)[4]["healthy"] is healthy, (source, by)
+
+
+def test_a_router_with_another_hardware_address_is_told_and_still_counts(lab: Lab) -> None:
+    """It was replaced, or somebody pretends to be it: an answer says no more than that."""
+    install(lab)
+    lab.tick()
+    assert _hardware(lab) == ("02:00:00:00:01:00", None)
+    lab.run_lan("ip", "link", "set", "lan0", "address", "02:00:00:00:01:99")
+    first, second = lab.tick(), lab.tick()
+    told = "gateway 192.168.1.1 answers from 02:00:00:00:01:99, before from 02:00:00:00:01:00"
+    assert (first.stderr.count(f"eth0: {told}"), second.stderr.count(told)) == (1, 0), first.stderr
+    hardware, exchanged = _hardware(lab)
+    assert hardware == "02:00:00:00:01:99"
+    assert exchanged is not None
+    assert "192.168.1.1 is at 02:00:00:00:01:99 since" in lab.netfail("status").stdout
+    assert lab.used_uplink() == "eth0"
+
+
+def _hardware(lab: Lab) -> tuple[str, int | None]:
+    four = status(lab)["uplinks"][0]["families"][0]
+    return four["hardware"], four["exchanged"]

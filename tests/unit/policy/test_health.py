@@ -6,7 +6,7 @@ import pytest
 
 from netfail_hooks.config import Config, Target, Uplink
 from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route
-from netfail_hooks.policy.health import can_ask, is_well, judge, unusable_reason
+from netfail_hooks.policy.health import can_ask, exchanged, is_well, judge, unusable_reason
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.values import replace
 
@@ -216,6 +216,25 @@ def test_routers_that_are_silent_are_noted_until_something_else_ails_it() -> Non
     assert _judged(told).silent == told.silent
     assert _judged(told, _round()).silent == ""
     assert _judged(told, observed=NO_CARRIER).silent == ""
+
+
+def test_a_router_that_answers_from_another_hardware_address_is_noted_and_told() -> None:
+    first = _judged(UP, _met("10.0.0.1", ":01"))
+    assert (first.router, first.hardware, first.exchanged) == ("10.0.0.1", ":01", 0)
+    assert exchanged(State((UP,)), State((first,))) == []
+    assert _judged(first, _round(healthy=False)).hardware == ":01"  # silent for a while
+    again = _judged(first, _met("10.0.0.1", ":02"))
+    assert again.exchanged == NOW
+    (message,) = exchanged(State((first,)), State((again,)))
+    assert message.startswith("eth0: gateway 10.0.0.1 answers from :02, before from :01")
+    still = _judged(replace(again, exchanged=7), _met("10.0.0.1", ":02"))
+    assert (still.exchanged, exchanged(State((again,)), State((still,)))) == (7, [])
+    other = _judged(still, _met("10.0.0.3", ":03"))  # another router: no wonder
+    assert (other.exchanged, exchanged(State((still,)), State((other,)))) == (0, [])
+
+
+def _met(router: str, hardware: str) -> Result:
+    return replace(_round(), router=router, hardware=hardware)
 
 
 def test_a_target_beyond_a_silent_router_has_another_round() -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.config import Target
-from netfail_hooks.probe.gateway import is_advertisement, is_reply
+from netfail_hooks.probe.gateway import advertised, is_advertisement, is_reply
 from netfail_hooks.probe.targets import Echo
 from tests.conftest import Tried
 
@@ -74,6 +74,27 @@ def test_a_cut_advertisement_and_noise_are_none(
     assert is_advertisement(ADVERTISEMENT + options, HOPS, GATEWAY6)
     assert not is_advertisement(ADVERTISEMENT[:cut], HOPS, GATEWAY6)
     assert not is_advertisement(noise, HOPS, GATEWAY6)
+
+
+@fuzz
+@given(before=st.lists(st.tuples(st.integers(3, 255), st.integers(1, 3)), max_size=3))
+def test_an_advertisement_tells_the_hardware_address_among_other_options(
+    before: list[tuple[int, int]], tried: Tried
+) -> None:
+    tried("fuzz inputs: packets", 1)
+    others = b"".join(bytes([kind, length, *bytes(length * 8 - 2)]) for kind, length in before)
+    own = b"\2\1" + bytes.fromhex("020000000100")
+    assert advertised(ADVERTISEMENT + others + own) == "02:00:00:00:01:00"
+    assert advertised(ADVERTISEMENT + others) == ""
+
+
+@fuzz
+@given(noise=st.binary(max_size=256))
+def test_of_noise_no_more_than_a_hardware_address_is_read(noise: bytes, tried: Tried) -> None:
+    tried("fuzz inputs: packets", 1)
+    assert len(advertised(noise)) in (0, 17)
+    assert advertised(ADVERTISEMENT + b"\2\0" + noise) == ""
+    assert advertised(ADVERTISEMENT + b"\2\1\0\0\0\0\0") == ""
 
 
 class ProbeSocket:

@@ -33,6 +33,7 @@ class ProbeSocket:
     refuses: OSError | None = None  # to be asked
     fails: OSError | None = None  # to be read
     events: int = select.POLLIN
+    hardware: str = ""
     asked: list[float] = field(default_factory=list)
     closed: bool = False
 
