@@ -20,6 +20,7 @@ from netfail_hooks.config.cache import load
 from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
 from netfail_hooks.networkd import match, networkctl, takeover
+from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import plain
 
@@ -110,7 +111,7 @@ def _status(paths: Paths) -> str:
 
 def _networks(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
     """Yield the files that set an uplink up, ours and the user's below it."""
-    nic = match.read_nic(name, paths.at("/sys"))
+    nic = read_nic(name, paths)
     for ignore in (lambda _: False, takeover.is_ours):
         try:
             source = match.effective(paths, nic, ignore)

@@ -21,6 +21,7 @@ from netfail_hooks.install.units import TIMER, UNITS
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.file import has_default_route
+from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 
 _HERE = Paths()
@@ -87,7 +88,7 @@ def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[Ne
     files = []
     for name in names:
         try:
-            source = match.effective(paths, match.read_nic(name, paths.at("/sys")))
+            source = match.effective(paths, read_nic(name, paths))
         except Misuse as problem:
             unknown.append(str(problem))
         else:

@@ -13,7 +13,7 @@ from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.networkd import match
+from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.status import ruled
@@ -32,7 +32,7 @@ def gather(
         ruled=elsewhere,
         release=(int(release[1]), int(release[2])) if release else (0, 0),
         bonds=bonds(paths),
-        wireless=tuple(n for n in names if match.read_nic(n, paths.at("/sys")).kind == "wlan"),
+        wireless=tuple(n for n in names if read_nic(n, paths).wireless),
         arp_ignore=arp_ignore(paths, names),
     )
 

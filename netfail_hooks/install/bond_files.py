@@ -15,7 +15,7 @@ from netfail_hooks.config import Bond, Config
 from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.file import Section, parse, settings
-from netfail_hooks.networkd.match import Nic
+from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.networkd.takeover import AddressConfig
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
@@ -100,7 +100,7 @@ def slave_text(name: str, bond: str, *, primary: bool) -> str:
 
 def _network(paths: Paths, config: Config, wanted: AddressConfig | None) -> tuple[str, str]:
     """Return the bond's ``.network`` and the name of the user's own file for it, "" for none."""
-    nic = Nic(config.bond.name, host=os.uname().nodename, kind="bond")
+    nic = Nic(config.bond.name, type="bond", kind="bond")
     theirs = takeover.users_file(paths, nic)
     own = os.path.basename(theirs.path) if theirs else ""
     if wanted:
@@ -125,7 +125,7 @@ def _network(paths: Paths, config: Config, wanted: AddressConfig | None) -> tupl
 
 
 def _nic(paths: Paths, name: str) -> Nic:
-    return match.read_nic(name, paths.at("/sys"))
+    return read_nic(name, paths)
 
 
 def _targets(bond: Bond, text: str) -> tuple[str, ...]:

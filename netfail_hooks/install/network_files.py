@@ -10,8 +10,8 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.file import has_default_route, without_gateway
-from netfail_hooks.networkd.match import Nic
 from netfail_hooks.networkd.name_servers import lend
+from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.networkd.sharing import share
 from netfail_hooks.networkd.takeover import AddressConfig
 from netfail_hooks.paths import Paths
@@ -29,7 +29,7 @@ def networks(
     texts, places, messages = {}, {}, []
     for uplink in config.uplinks:
         name = uplink.interface
-        nic = match.read_nic(name, paths.at("/sys"))
+        nic = read_nic(name, paths)
         source = takeover.users_file(paths, nic)
         wanted = address_configs.get(name)
         if source and not wanted:

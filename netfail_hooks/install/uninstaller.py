@@ -22,7 +22,8 @@ from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import remove_manifest, write_change
 from netfail_hooks.lock import Lock
-from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd import takeover
+from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE
 
@@ -71,7 +72,7 @@ def lost(work: Work) -> tuple[str, ...]:
     messages = []
     for name in sorted({name for name in names if name and name not in made}):
         with contextlib.suppress(Misuse):  # of a file that may set it up
-            nic = match.read_nic(name, work.paths.at("/sys"))
+            nic = read_nic(name, work.paths)
             if takeover.users_file(work.paths, nic) is None:
                 messages.append(
                     f"after this no .network file sets {name} up, as before install: "

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from netfail_hooks.errors import Misuse, Problem
-from netfail_hooks.networkd import match, takeover
-from netfail_hooks.networkd.match import Nic
+from netfail_hooks.networkd import takeover
+from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run
 
 _NMCLI = ("nmcli", "--terse", "--fields", "DEVICE,STATE", "device")
-_KINDS = ("ether", "wlan")  # wired ones are preferred
+_TYPES = ("ether", "wlan")
 
 
 def detect(paths: Paths) -> tuple[str, ...]:
@@ -21,12 +21,13 @@ def detect(paths: Paths) -> tuple[str, ...]:
     """
     directory = paths.at("/sys/class/net")
     names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
-    nics = [match.read_nic(name, paths.at("/sys")) for name in names]
+    nics = [read_nic(name, paths) for name in names]
     uplinks = [
         nic.name
-        for kind in _KINDS
+        for wireless in (False, True)  # wired ones are preferred
         for nic in nics
-        if nic.kind == kind and _is_physical(directory, nic) and takeover.users_file(paths, nic)
+        if nic.wireless is wireless and nic.type in _TYPES
+        if _is_physical(directory, nic) and takeover.users_file(paths, nic)
     ]
     if len(uplinks) < 2:
         lack = f"only {uplinks[0]} is" if uplinks else "no NIC is"

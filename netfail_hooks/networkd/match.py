@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
+from netfail_hooks.networkd import conditions
 from netfail_hooks.networkd import file as networkfile
+from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 
 # The earlier directory's file hides the later one's of the same name.
@@ -25,27 +29,10 @@ DIRECTORIES = (
     "/usr/lib/systemd/network",
     "/lib/systemd/network",
 )
-_KINDS = {"1": "ether", "772": "loopback"}  # linux/if_arp.h
-
-
-@dataclass(frozen=True, slots=True)
-class Nic:
-    """A NIC as far as files can choose by it; "" is what nobody knows (it isn't plugged in)."""
-
-    name: str
-    mac: str = ""
-    permanent_mac: str = ""
-    driver: str = ""
-    kind: str = ""  # as networkctl's TYPE: ether, wlan, loopback
-    host: str = ""
-
-    @property
-    def wlan_type(self) -> str:
-        """Return what it does by radio: an uplink is a client, a station, of an access point.
-
-        The 80-wifi-adhoc.network that systemd brings along asks for it.
-        """
-        return "station" if self.kind in ("", "wlan") else "none"
+# networkd reads a .network file of which no setting in [Match] is valid for no NIC at all.
+_MAC = re.compile(r"([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}", re.IGNORECASE)
+_MACS = ("MACAddress", "PermanentMACAddress", "BSSID")
+_BY_RADIO = ("SSID", "BSSID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +50,6 @@ class Source:
         return tuple(section for text in texts for section in networkfile.parse(text))
 
 
-def read_nic(name: str, sys: str = "/sys") -> Nic:
-    """Return a NIC as sysfs has it (ABI/testing/sysfs-class-net)."""
-    directory = f"{sys}/class/net/{name}"
-    mac = _line(f"{directory}/address").lower()
-    driver = ""
-    with contextlib.suppress(OSError):
-        driver = os.path.basename(os.readlink(f"{directory}/device/driver"))
-    kind = _KINDS.get(_line(f"{directory}/type"), "")
-    marked = any(os.path.isdir(f"{directory}/{mark}") for mark in ("phy80211", "wireless"))
-    if marked or "DEVTYPE=wlan" in read_text(f"{directory}/uevent").splitlines():
-        kind = "wlan"
-    permanent = mac if _line(f"{directory}/addr_assign_type") == "0" else ""
-    return Nic(name, mac, permanent, driver, kind, os.uname().nodename)
-
-
 def effective(
     paths: Paths, nic: Nic, ignore: Callable[[str], bool] = lambda _: False
 ) -> Source | None:
@@ -87,7 +59,7 @@ def effective(
     can't say whether it fits.
     """
     for source in sources(paths):
-        if not ignore(source.text) and _fits(source, nic):
+        if not ignore(source.text) and _fits(paths, source, nic):
             return source
     return None
 
@@ -95,7 +67,7 @@ def effective(
 def sources(paths: Paths) -> Iterator[Source]:
     """Give the files that are not empty or masked, in the order in which networkd tries them."""
     for path in _listed(paths, DIRECTORIES, ".network"):
-        text = read_text(paths.at(path))
+        text = _read(paths, path)
         if text.strip():
             yield Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
 
@@ -114,59 +86,122 @@ def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str
 def _dropins(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
     directories = tuple(f"{directory}/{name}.d" for directory in DIRECTORIES)
     for path in _listed(paths, directories, ".conf"):
-        yield path, read_text(paths.at(path))
+        yield path, _read(paths, path)
 
 
-def _fits(source: Source, nic: Nic) -> bool:
-    """Judge all conditions: each must hold. One that fails makes the rest not matter."""
+def _read(paths: Paths, path: str) -> str:
+    """Return a file's text without the mark of its encoding, which systemd passes over, too."""
+    return read_text(paths.at(path)).removeprefix("\ufeff")
+
+
+def _fits(paths: Paths, source: Source, nic: Nic) -> bool:
+    """Judge all conditions: each must hold. One that fails makes the rest not matter.
+
+    All [Match] sections are one, those of drop-ins included: what is said twice is one list.
+    """
     unknown = ""
-    for section in source.sections:
-        if section.name != "Match":
-            continue
-        for key in dict.fromkeys(item.key for item in section.items if item.key):
-            words = " ".join(networkfile.settings([section], "Match", key)).split()
-            holds = _holds(key, words, nic)
-            if holds is None:
-                unknown = unknown or f"{key}={' '.join(words)}"
-            elif not holds:
-                return False
+    conditions = dict(_conditions(source.sections))
+    for key, lines in conditions.items():
+        result = _holds(paths, key, lines, nic)
+        if result is None:
+            unknown = unknown or f"{key}={' '.join(lines)}"
+        elif not result:
+            return False
     if unknown:
         raise Misuse(
             f"{source.path}: cannot tell whether [Match] {unknown} means {nic.name}",
-            hint=f"write Name={nic.name} in its stead, or plug {nic.name} in",
+            hint=_hint(nic, unknown),
         )
-    return True
+    return bool(conditions)
 
 
-def _holds(key: str, words: list[str], nic: Nic) -> bool | None:
+def _conditions(sections: Iterable[networkfile.Section]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each key of [Match] with its lines, but for what networkd doesn't take."""
+    found = list(sections)
+    keys = (item.key for one in found if one.name == "Match" for item in one.items if item.key)
+    for key in dict.fromkeys(keys):
+        lines = networkfile.settings(found, "Match", key)
+        if key in _MACS:
+            words = " ".join(lines).split()
+            lines = [word for word in words if _MAC.fullmatch(word)]
+        if lines:
+            yield key, lines
+
+
+def _hint(nic: Nic, unknown: str) -> str:
+    by_name = f"write Name={nic.name} in its stead"
+    if unknown.startswith(_BY_RADIO):
+        return f"which file that is changes with the access point; {by_name}, one file for all"
+    return by_name if nic.present else f"{by_name}, or plug {nic.name} in"
+
+
+def _holds(paths: Paths, key: str, lines: list[str], nic: Nic) -> bool | None:
     """Judge one condition; None where we can't."""
-    if not words:
-        return True
+    if key in conditions.KEYS:
+        return conditions.holds(paths, key, lines[-1])
+    if key == "Property":
+        return _has_properties(lines, nic) if nic.properties else None
+    known = _known(key, nic)
+    if known is None:
+        return None
+    if key in _MACS:
+        return _digits(known[0]) in map(_digits, lines)
+    return any(_among(lines, one) for one in known)
+
+
+def _known(key: str, nic: Nic) -> tuple[str, ...] | None:
+    """Return what a NIC has of a key, "" where it has nothing; None where nobody knows."""
+    if key == "Name":
+        return (nic.name, *nic.altnames)
     known = {
-        "Name": nic.name,
         "OriginalName": nic.name,
         "MACAddress": nic.mac,
         "PermanentMACAddress": nic.permanent_mac,
         "Driver": nic.driver,
-        "Type": nic.kind,
-        "Host": nic.host,
+        "Type": nic.type,
+        "Kind": nic.kind,
+        "Path": nic.path,
         "WLANInterfaceType": nic.wlan_type,
-    }.get(key, "")
-    if not known:
-        return None
-    wanted = not words[0].startswith("!")
-    patterns = [words[0].lstrip("!"), *words[1:]]
-    if key.endswith("MACAddress"):
-        return any(_mac(pattern) == _mac(known) for pattern in patterns) is wanted
-    return any(fnmatchcase(known, pattern) for pattern in patterns) is wanted
+    }
+    if not nic.wireless:
+        known |= dict.fromkeys(_BY_RADIO, "")
+    if key in known and (known[key] or nic.present):
+        return (known[key],)
+    return None
 
 
-def _mac(text: str) -> str:
+def _among(lines: Iterable[str], known: str) -> bool:
+    """Tell whether a list names something: none of its "!" patterns fits, one of the others does.
+
+    A "!" is for its whole line. What is not there ("") fits no pattern, not even "*"
+    (``net_condition_test_strv()`` in systemd).
+    """
+    patterns: list[tuple[bool, str]] = []
+    for line in lines:
+        patterns += [(line.startswith("!"), word) for word in line.removeprefix("!").split()]
+    fitting = [inverted for inverted, word in patterns if known and fnmatchcase(known, word)]
+    if True in fitting:
+        return False
+    return bool(fitting) or all(inverted for inverted, _ in patterns)
+
+
+def _has_properties(lines: Iterable[str], nic: Nic) -> bool | None:
+    known = dict(nic.properties)
+    for line in lines:
+        try:
+            words = shlex.split(line.removeprefix("!"))
+        except ValueError:
+            return None
+        for word in words:
+            key, _, pattern = word.partition("=")
+            there = key in known and fnmatchcase(known[key], pattern)
+            if there is line.startswith("!"):
+                return False
+    return True
+
+
+def _digits(text: str) -> str:
     return text.lower().translate(str.maketrans("", "", ":-."))
-
-
-def _line(path: str) -> str:
-    return read_text(path).strip()
 
 
 def netdev(
@@ -174,9 +209,7 @@ def netdev(
 ) -> Source | None:
     """Return the ``.netdev`` file that makes a device of that name, None for none."""
     for path in _listed(paths, DIRECTORIES, ".netdev"):
-        source = Source(
-            path, read_text(paths.at(path)), tuple(_dropins(paths, os.path.basename(path)))
-        )
+        source = Source(path, _read(paths, path), tuple(_dropins(paths, os.path.basename(path))))
         named = networkfile.settings(source.sections, "NetDev", "Name") == [name]
         if named and not ignore(source.text):
             return source

@@ -31,8 +31,9 @@ from netfail_hooks.networkd.file import (
     section,
     settings,
 )
-from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.name_servers import is_lent
+from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import SHARED_LABEL
 

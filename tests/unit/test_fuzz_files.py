@@ -17,7 +17,8 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.install.layout import layout
 from netfail_hooks.names import contains
 from netfail_hooks.networkd import file as networkfile
-from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.networkd.match import Source
+from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.networkd.takeover import take_over
 from netfail_hooks.policy import state as state_file
 from netfail_hooks.policy.changes import AddAddress, SetRoute

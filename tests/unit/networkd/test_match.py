@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.networkd.match import Nic, effective, netdev, read_nic
+from netfail_hooks.networkd.match import effective, netdev
+from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
 
-NIC = Nic("eth0", "02:00:00:00:00:0a", "02:00:00:00:00:0b", "r8169", "ether", "pi")
+NIC = Nic(
+    "eth0",
+    "02:00:00:00:00:0a",
+    "02:00:00:00:00:0b",
+    "r8169",
+    "ether",
+    altnames=("enp3s0", "lan-with-a-name-longer-than-the-kernels"),
+    path="pci-0000:03:00.0",
+    properties=(("ID_VENDOR", "a b"), ("INTERFACE", "eth0")),
+    present=True,
+)
+VETH = replace(NIC, kind="veth", driver="veth", path="")
 UNPLUGGED = Nic("eth0")
+WIRELESS = Nic("wlan0", type="wlan", wireless=True, present=True)
 
 
 def _write(root: Path, files: dict[str, str]) -> Paths:
@@ -24,7 +38,8 @@ def _write(root: Path, files: dict[str, str]) -> Paths:
 
 
 def _fits(root: Path, conditions: str, nic: Nic = NIC) -> bool:
-    paths = _write(root, {"etc/systemd/network/x.network": f"[Match]\n{conditions}\n"})
+    files = {"etc/systemd/network/x.network": f"[Match]\n{conditions}\n", "etc/hostname": "Pi\n"}
+    paths = _write(root, files)
     return effective(paths, nic) is not None
 
 
@@ -34,22 +49,23 @@ def _fits(root: Path, conditions: str, nic: Nic = NIC) -> bool:
 @pytest.mark.parametrize(
     ("conditions", "fits"),
     [
-        ("", True),
+        ("", False),
         ("Name=eth0", True),
         ("Name=eth1", False),
         ("Name=wlan0 eth0", True),
         ("Name=eth*", True),
         ("Name=ETH0", False),
         ("OriginalName=e?h0", True),
-        ("Name=!eth0", False),
-        ("Name=!wlan0 eth0", False),
+        ("Name=!eth0", True),  # by its other names: net_condition_test_ifname(), tried with 252
+        ("Name=!eth0 enp* lan*", False),
         ("Name=!wlan0 eth1", True),
         ("MACAddress=02:00:00:00:00:0A", True),
         ("MACAddress=02-00-00-00-00-0a", True),
         ("MACAddress=0200.0000.000a", True),
         ("MACAddress=02:00:00:00:00:0b", False),
         ("MACAddress=02:00:00:00:00:0b 02:00:00:00:00:0a", True),
-        ("MACAddress=!02:00:00:00:00:0b", True),
+        ("MACAddress=!02:00:00:00:00:0b", False),
+        ("Name=eth0\nMACAddress=02:*", True),
         ("MACAddress=02:*", False),
         ("PermanentMACAddress=02:00:00:00:00:0b", True),
         ("Driver=r8169", True),
@@ -62,8 +78,30 @@ def _fits(root: Path, conditions: str, nic: Nic = NIC) -> bool:
         ("Name=eth0\nType=wlan", False),
         ("Type=ether\nName=eth0", True),
         ("Name=wlan0\nName=eth0", True),
-        ("Name=wlan0\n[Match]\nName=eth0", False),
-        ("Name=wlan0\nName=", True),
+        ("Name=wlan0\n[Match]\nName=eth0", True),
+        ("Name=wlan0\n[Match]\nType=ether", False),
+        ("Name=wlan0\nName=", False),
+        ("Type=ether\nName=wlan0\nName=", True),
+        ("Name=eth0 eth1\nName=!eth0", False),
+        ("Type=e*\nType=!ether", False),
+        ("Name=enp3s0", True),
+        ("Name=enp*", True),
+        ("Name=lan-with-*", True),
+        ("OriginalName=enp3s0", False),
+        ("Type=ether\nKind=!*", True),
+        ("Kind=veth", False),
+        ("Kind=*", False),
+        ("Path=pci-*", True),
+        ("Path=platform-*", False),
+        ("SSID=home", False),
+        ("Name=eth0\nSSID=!home", True),
+        ("BSSID=02:00:00:00:00:0a", False),
+        ('Property="ID_VENDOR=a b" INTERFACE=eth*', True),
+        ("Property=ID_VENDOR=b", False),
+        ("Property=!ID_MODEL=x", True),
+        ("Host=PI\nName=eth0", True),
+        ("Host=zero\nHost=p?", True),
+        ("Host=!pi", False),
         ("Name=eth0\n[Network]\nName=wlan0", True),
     ],
 )
@@ -72,7 +110,7 @@ def test_a_file_is_for_whom_its_match_names(tmp_path: Path, conditions: str, *, 
 
 
 @pytest.mark.parametrize(
-    ("conditions", "fits"), [("Driver=", True), ("Driver=r8169\nName=wlan0", False)]
+    ("conditions", "fits"), [("Driver=\nName=eth0", True), ("Driver=r8169\nName=wlan0", False)]
 )
 def test_what_nobody_knows_of_a_nic_may_not_matter(
     tmp_path: Path, conditions: str, *, fits: bool
@@ -81,26 +119,32 @@ def test_what_nobody_knows_of_a_nic_may_not_matter(
 
 
 @pytest.mark.parametrize(
-    ("kind", "fits"), [("", True), ("wlan", True), ("ether", False), ("loopback", False)]
+    ("nic", "fits"), [(Nic("wlan0"), True), (WIRELESS, True), (NIC, False), (VETH, False)]
 )
-def test_an_uplink_by_radio_is_a_client(tmp_path: Path, kind: str, *, fits: bool) -> None:
-    assert _fits(tmp_path, "WLANInterfaceType=station", Nic("wlan0", kind=kind)) is fits
+def test_an_uplink_by_radio_is_a_client(tmp_path: Path, nic: Nic, *, fits: bool) -> None:
+    assert _fits(tmp_path, "WLANInterfaceType=station", nic) is fits
 
 
 @pytest.mark.parametrize(
-    ("conditions", "nic", "told"),
+    ("conditions", "nic", "told", "hint"),
     [
-        ("Driver=r8169 x", UNPLUGGED, "Driver=r8169 x means eth0"),
-        ("Driver=a\nType=b", UNPLUGGED, "Driver=a means eth0"),
-        ("Path=pci-*", NIC, "Path=pci-* means eth0"),
+        ("Driver=r8169 x", UNPLUGGED, "Driver=r8169 x means eth0", "or plug eth0 in"),
+        ("Driver=a\nType=b", UNPLUGGED, "Driver=a means eth0", "or plug eth0 in"),
+        ("Kind=!*", UNPLUGGED, "Kind=!* means eth0", "or plug eth0 in"),
+        ("Odd=x", NIC, "Odd=x means eth0", "write Name=eth0 in its stead"),
+        ("Virtualization=vm", NIC, "Virtualization=vm means eth0", "write Name=eth0 in its stead"),
+        ("SSID=home", WIRELESS, "SSID=home means wlan0", "changes with the access point"),
+        ("Property=A=b", UNPLUGGED, "Property=A=b means eth0", "or plug eth0 in"),
     ],
 )
 def test_what_nobody_can_judge_is_refused_if_it_matters(
-    tmp_path: Path, conditions: str, nic: Nic, told: str
+    tmp_path: Path, conditions: str, nic: Nic, told: str, hint: str
 ) -> None:
     with pytest.raises(Misuse) as wrong:
         _fits(tmp_path, conditions, nic)
     assert f"cannot tell whether [Match] {told}" in str(wrong.value)
+    assert hint in str(wrong.value)
+    assert ("plug" in str(wrong.value)) is not nic.present
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -163,7 +207,32 @@ def test_dropins_count_by_name_from_any_directory(tmp_path: Path) -> None:
     assert found
     assert [os.path.basename(path) for path, _ in found.dropins] == ["10.conf", "20.conf"]
     assert [one.name for one in found.sections] == ["", "Match"] * 2 + ["", "Network"]
-    assert effective(paths, Nic("eth0", kind="wlan")) is None
+    assert effective(paths, Nic("eth0", type="wlan")) is None
+
+
+def test_a_match_in_a_dropin_is_one_with_the_files_own(tmp_path: Path) -> None:
+    paths = _write(
+        tmp_path,
+        {
+            "etc/systemd/network/a.network": WLAN,
+            "etc/systemd/network/a.network.d/10.conf": "[Match]\nName=eth0\n",
+            "etc/systemd/network/b.network": "[Match]\nName=eth1\n",
+            "etc/systemd/network/b.network.d/10.conf": "[Match]\nName=\nName=eth2\n",
+        },
+    )
+    used = [effective(paths, Nic(name)) for name in ("wlan0", "eth0", "eth1", "eth2")]
+    assert [found.path[-9:] if found else "" for found in used] == [
+        "a.network",
+        "a.network",
+        "",
+        "b.network",
+    ]
+
+
+def test_the_mark_of_an_encoding_is_no_part_of_a_file(tmp_path: Path) -> None:
+    found = effective(_write(tmp_path, {"etc/systemd/network/x.network": f"\ufeff{ETH}"}), NIC)
+    assert found
+    assert found.text == ETH
 
 
 def test_the_file_that_makes_a_device_is_found_by_what_it_says(tmp_path: Path) -> None:
@@ -196,17 +265,18 @@ def test_the_file_that_makes_a_device_is_found_by_what_it_says(tmp_path: Path) -
     [
         ({"type": "1\n"}, "ether"),
         ({"type": "772\n"}, "loopback"),
-        ({"type": "65534\n"}, ""),
+        ({"type": "65534\n"}, "none"),
         ({}, ""),
         ({"type": "1\n", "phy80211/x": ""}, "wlan"),
         ({"type": "1\n", "wireless/x": ""}, "wlan"),
         ({"type": "1\n", "uevent": "DEVTYPE=wlan\nIFINDEX=3\n"}, "wlan"),
-        ({"type": "1\n", "uevent": "DEVTYPE=bridge\n"}, "ether"),
+        ({"type": "1\n", "uevent": "DEVTYPE=bridge\n"}, "bridge"),
+        ({"type": "1\n", "uevent": "DEVTYPE=wwan\n"}, "wwan"),
     ],
 )
-def test_the_kind_of_a_nic(tmp_path: Path, files: dict[str, str], kind: str) -> None:
-    _write(tmp_path / "class/net/x", files)
-    assert read_nic("x", str(tmp_path)).kind == kind
+def test_the_type_of_a_nic(tmp_path: Path, files: dict[str, str], kind: str) -> None:
+    _write(tmp_path / "sys/class/net/x", files)
+    assert read_nic("x", Paths(str(tmp_path))).type == kind
 
 
 @pytest.mark.parametrize(("assigned", "own"), [("0", True), ("1", False), ("3", False)])
@@ -215,8 +285,8 @@ def test_a_hardware_address_is_permanent_unless_somebody_set_it(
 ) -> None:
     mac = "02:00:00:00:00:0a"
     files = {"address": mac.upper() + "\n", "addr_assign_type": assigned + "\n", "device/x": ""}
-    _write(tmp_path / "class/net/eth0", files)
-    os.symlink("../../../bus/drivers/r8169", tmp_path / "class/net/eth0/device/driver")
-    found = read_nic("eth0", str(tmp_path))
+    _write(tmp_path / "sys/class/net/eth0", files)
+    os.symlink("../../../bus/drivers/r8169", tmp_path / "sys/class/net/eth0/device/driver")
+    found = read_nic("eth0", Paths(str(tmp_path)))
     assert (found.mac, found.permanent_mac, found.driver) == (mac, mac if own else "", "r8169")
-    assert found.host == os.uname().nodename
+    assert found.present

@@ -7,7 +7,8 @@ import pytest
 from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd import takeover
 from netfail_hooks.networkd.file import parse
-from netfail_hooks.networkd.match import Nic, Source
+from netfail_hooks.networkd.match import Source
+from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.networkd.takeover import AddressConfig, take_over, write_new
 
 _NIC = Nic("eth0")
