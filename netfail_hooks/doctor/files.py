@@ -19,7 +19,7 @@ from netfail_hooks.install.hook_file import states
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import TIMER, UNITS
 from netfail_hooks.networkd import file as networkfile
-from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd import match, ranking, takeover
 from netfail_hooks.networkd.file import has_default_route
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
@@ -101,8 +101,10 @@ def _network_file(name: str, source: match.Source) -> NetworkFile:
     last = [section.get("Unmanaged") for section in sections if section.name == "Link"]
     gateways = [
         section.get("Gateway")
-        for section in sections
-        if section.name == "Network" or _is_default_route(section)
+        for section in (
+            *(section for section in sections if section.name == "Network"),
+            *networkfile.default_routes(sections),
+        )
     ]
     return NetworkFile(
         interface=name,
@@ -112,20 +114,18 @@ def _network_file(name: str, source: match.Source) -> NetworkFile:
         gateways=tuple(dict.fromkeys(_addresses(gateways))),
         has_default_route=has_default_route(sections),
         source=takeover.of_whom(source.text),
+        metrics=ranking.default_metrics(sections) if takeover.is_ours(source.text) else (),
+        withheld=networkfile.withheld_by(sections),
     )
-
-
-def _is_default_route(section: networkfile.Section) -> bool:
-    """Tell whether that is a default route which the kernel looks up without any rule's help."""
-    plain = section.name == "Route" and section.get("Type") in ("", "unicast")
-    return plain and section.leads_everywhere() and section.in_main_table()
 
 
 def _addresses(texts: Iterable[str]) -> Iterator[str]:
     """Yield addresses as the kernel's are written; "_dhcp4" and the like are none of them."""
     for text in texts:
         with contextlib.suppress(ValueError):
-            yield str(ipaddress.ip_address(text))
+            address = ipaddress.ip_address(text)
+            if not address.is_unspecified:  # all is on the link
+                yield str(address)
 
 
 def timer_interval_kept(paths: Paths, config: Config) -> bool:

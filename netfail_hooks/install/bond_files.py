@@ -136,7 +136,8 @@ def _targets(bond: Bond, text: str) -> tuple[str, ...]:
     for section in parse(text):
         if section.name == "Route" and section.leads_everywhere():
             with contextlib.suppress(ValueError):
-                gateways.append(str(ipaddress.ip_address(section.get("Gateway"))))
+                gateway = ipaddress.ip_address(section.get("Gateway"))
+                gateways += [] if gateway.is_unspecified else [str(gateway)]
     return tuple(dict.fromkeys(gateways))
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd import file as networkfile
-from netfail_hooks.networkd import match, takeover
-from netfail_hooks.networkd.file import has_default_route, without_gateway
+from netfail_hooks.networkd import match, ranking, takeover
+from netfail_hooks.networkd.file import has_default_route, withheld_by, without_gateway
 from netfail_hooks.networkd.name_servers import lend
 from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.networkd.sharing import share
@@ -41,19 +41,42 @@ def networks(
         places[name] = f"{_HERE.network}/{place}"
         if not os.path.isdir(paths.at(f"/sys/class/net/{name}")):
             messages.append(f"there is no {name} now; it takes its place once it is plugged in")
-        if not has_default_route(networkfile.parse(texts[name])):
-            messages.append(_no_way_out(name, source.path if source and not wanted else ""))
+        sections = networkfile.parse(texts[name])
+        path = source.path if source and not wanted else ""
+        messages += [f"{name} {told} ({path})" for told in networkfile.kept_down_by(sections)]
+        if not has_default_route(sections):
+            messages.append(_no_way_out(name, path, withheld_by(sections)))
         elif config.interval:
-            near = without_gateway(networkfile.parse(texts[name]))
+            near = without_gateway(sections)
             messages += [
                 _unasked(name, family) for family in sorted(near) if not _asks(uplink, family)
             ]
+    _refuse_overlap(config, texts)
     shared = share(texts) if config.follow_addresses else texts
     return {places[name]: text for name, text in lend(shared).items()}, messages
 
 
-def _no_way_out(name: str, path: str) -> str:
+def _refuse_overlap(config: Config, texts: Mapping[str, str]) -> None:
+    """Refuse metrics that leave no room for all gateways of an uplink. Raises Misuse."""
+    known = {uplink.interface: uplink.metric for uplink in config.uplinks}
+    for name, metric in known.items():
+        own = ranking.default_metrics(networkfile.parse(texts[name]))
+        for other, least in known.items():
+            if other != name and metric < least <= max(own, default=0):
+                raise Misuse(
+                    f"{name} has {len(own)} default routes with metrics from {metric} to "
+                    f"{max(own)}, and {other} metric {least}",
+                    hint=f"give {other} a greater metric in {_HERE.config}",
+                )
+
+
+def _no_way_out(name: str, path: str, withheld: str) -> str:
     """Return what to add so that an uplink can carry traffic at all."""
+    if withheld:
+        return (
+            f"{name} asks DHCP, but {withheld} in {path} leaves it without a default route, so "
+            f"nothing can fail over to it: take that out, then run 'netfail-hooks install' again"
+        )
     how = (
         "add --gateway IP"
         if not path

@@ -15,6 +15,8 @@ _YES = ("yes", "y", "true", "t", "on", "1")
 _DHCP4 = (*_YES, "ipv4", "both", "v4")  # the last two are old words for the others
 _EVERYWHERE = ("", "default", "0.0.0.0/0", "::/0")
 _MAIN_TABLES = ("", "main", "254")  # RT_TABLE_MAIN, linux/rtnetlink.h
+_LEFT_DOWN = ("down", "manual")
+_ON_LINK = ("", "0.0.0.0", "::")  # noqa: S104 - a Gateway= that is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,15 @@ class Section:
     def leads_everywhere(self) -> bool:
         """Tell whether a [Route] is a default route: one to everywhere."""
         return self.get("Destination").lower() in _EVERYWHERE
+
+    def forwards(self) -> bool:
+        """Tell whether a [Route] sends packets on: others refuse or swallow them (Type=)."""
+        return self.get("Type").lower() in ("", "unicast")
+
+    def has_router(self) -> bool:
+        """Tell whether a [Route] leads to a router, or to several."""
+        named = self.get("NextHop") or self.get("MultiPathRoute")
+        return bool(named) or self.get("Gateway") not in _ON_LINK
 
     def set(self, key: str, setting: str) -> Section:
         """Return the section with a key given one value, in the place of the old one or last."""
@@ -181,41 +192,77 @@ def has_default_route(sections: Sequence[Section]) -> bool:
 
     Beside a static IPv4 address it must be one of IPv4. Addresses that uplinks share don't count.
     """
-    if asks_dhcp4(sections) or is_yes(last(sections, "DefaultRouteOnDevice")):
+    by_dhcp = asks_dhcp4(sections) and not _withheld(sections, "DHCPv4", "DHCP")
+    if by_dhcp or is_yes(last(sections, "DefaultRouteOnDevice")):
         return True
     ways = set(_ways(sections))
     if 4 in _static(sections):
         return bool(ways & {0, 4})
-    return bool(ways) or not is_no(last(sections, "IPv6AcceptRA"))
+    by_router = not is_no(last(sections, "IPv6AcceptRA"))
+    return bool(ways) or (by_router and not _withheld(sections, "IPv6AcceptRA"))
+
+
+def withheld_by(sections: Sequence[Section]) -> str:
+    """Return what keeps DHCP from giving an uplink a default route, "" for nothing."""
+    return _withheld(sections, "DHCPv4", "DHCP") if asks_dhcp4(sections) else ""
+
+
+def kept_down_by(sections: Sequence[Section]) -> list[str]:
+    """Return what to tell of a NIC that a file keeps down, or has go down with another."""
+    policies = [one.get("ActivationPolicy") for one in sections if one.name == "Link"]
+    policy = next((policy for policy in reversed(policies) if policy), "")
+    told = []
+    if policy in _LEFT_DOWN:
+        told.append(f"stays down till somebody sets it up: ActivationPolicy={policy}")
+    if policy == "always-down":
+        told.append(f"is kept down: ActivationPolicy={policy}")
+    others = " ".join(settings(sections, "Network", "BindCarrier"))
+    if others:
+        told.append(f"goes down when {others} has no carrier: BindCarrier={others}")
+    return told
+
+
+def _withheld(sections: Sequence[Section], *names: str) -> str:
+    """Return the assignment by which a default route that comes of itself is not taken.
+
+    UseGateway= is as UseRoutes= where nobody says so (systemd.network(5)).
+    """
+
+    def said(key: str) -> str:
+        found = [one.get(key) for one in sections if one.name in names and one.get(key)]
+        return found[-1] if found else ""
+
+    if said("RouteTable").lower() not in _MAIN_TABLES:
+        return f"RouteTable={said('RouteTable')}"
+    key = "UseGateway" if said("UseGateway") else "UseRoutes"
+    return f"{key}={said(key)}" if is_no(said(key)) else ""
 
 
 def without_gateway(sections: Sequence[Section]) -> set[int]:
     """Return the families in which all the world is on the uplink's own link, as a modem's is."""
-    near = {4, 6} if is_yes(last(sections, "DefaultRouteOnDevice")) else set()
-    near |= {
-        _family(one.get("Destination"))
-        for one in _default_routes(sections)
-        if not one.get("Gateway")
-    }
-    far = {_family(gateway) for gateway in settings(sections, "Network", "Gateway")}
-    far |= {_family(one.get("Gateway")) for one in _default_routes(sections) if one.get("Gateway")}
+    near = {4} if is_yes(last(sections, "DefaultRouteOnDevice")) else set()
+    far = {family_of(gateway) for gateway in settings(sections, "Network", "Gateway")}
+    for one in default_routes(sections):
+        family = family_of(one.get("Destination")) or family_of(one.get("Gateway"))
+        (far if one.has_router() else near).add(family)
     return (near & {4, 6}) - far - ({4} if asks_dhcp4(sections) else set())
 
 
-def _default_routes(sections: Sequence[Section]) -> list[Section]:
+def default_routes(sections: Sequence[Section]) -> list[Section]:
+    """Return the [Route] sections by which packets to everywhere are sent on."""
     return [
         one
         for one in sections
-        if one.name == "Route" and one.leads_everywhere() and one.in_main_table()
+        if one.name == "Route" and one.leads_everywhere() and one.in_main_table() and one.forwards()
     ]
 
 
 def _ways(sections: Sequence[Section]) -> Iterator[int]:
     """Yield the family of each default route; 0 for what networkd finds out: ``_dhcp4``."""
     for gateway in settings(sections, "Network", "Gateway"):
-        yield _family(gateway)
-    for section in _default_routes(sections):
-        yield _family(section.get("Destination")) or _family(section.get("Gateway"))
+        yield family_of(gateway)
+    for section in default_routes(sections):
+        yield family_of(section.get("Destination")) or family_of(section.get("Gateway"))
 
 
 def _static(sections: Sequence[Section]) -> set[int]:
@@ -225,10 +272,11 @@ def _static(sections: Sequence[Section]) -> set[int]:
         if section.name == "Address" and section.get("Label") != SHARED_LABEL
     ]
     listed = settings(sections, "Network", "Address")
-    return {_family(text) for text in (*listed, *(section.get("Address") for section in own))}
+    return {family_of(text) for text in (*listed, *(section.get("Address") for section in own))}
 
 
-def _family(text: str) -> int:
+def family_of(text: str) -> int:
+    """Return the family of an address or prefix, 0 for what is neither."""
     with contextlib.suppress(ValueError):
         return ipaddress.ip_interface(text).version
     return 0

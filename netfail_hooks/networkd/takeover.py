@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.networkd import match
+from netfail_hooks.networkd import match, ranking
 from netfail_hooks.networkd.file import (
     Section,
     asks_dhcp4,
@@ -41,6 +41,8 @@ _MARK = "# netfail-hooks:"
 _ASKED = f"{_MARK} as 'netfail-hooks install' was asked; run it again for a change"
 _INSTEAD = re.compile(rf"{_MARK} in place of (.+); change that one")
 _NOT_OURS = ("Match", "")
+_LAST_METRIC = 0xFF000000  # behind any uplink, and behind what a router has advertised
+_ANY = "0.0.0.0"  # noqa: S104 - as a gateway: none, all is on the link
 _MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
 
 
@@ -127,13 +129,22 @@ def address_config(text: str) -> AddressConfig:
 
 
 def _whole(nic: Nic, told: str, sections: list[Section], metric: int) -> str:
-    addresses = settings(sections, "Network", "Address")
-    gateways = settings(sections, "Network", "Gateway")
-    kept = [_ranked(one, metric) for one in sections]
-    own = [section("Address", ("Address", a), ("RouteMetric", str(metric))) for a in addresses]
-    ways = [section("Route", ("Gateway", g), ("Metric", str(metric))) for g in gateways]
+    known = ranking.ranks(sections)
+    said = _in_force(sections)
+    kept = [new for one in sections for new in _ranked(one, metric, known, said)]
     head = Section("", f"{told}\n\n[Match]\nName={nic.name}\n")
-    return render([head, *kept, *own, *ways, *_added(sections, metric)])
+    return render([head, *kept, *_added(sections, metric, known)])
+
+
+def _in_force(sections: Iterable[Section]) -> set[int]:
+    """Return which Address= and Gateway= of [Network] count, by ``id``: an empty one resets."""
+    found: dict[str, list[int]] = {"Address": [], "Gateway": []}
+    for item in (item for one in sections if one.name == "Network" for item in one.items):
+        if item.key in found and item.setting:
+            found[item.key].append(id(item))
+        elif item.key in found:
+            found[item.key].clear()
+    return {*found["Address"], *found["Gateway"]}
 
 
 def _unmatched(one: Section) -> Section:
@@ -144,7 +155,7 @@ def _unmatched(one: Section) -> Section:
     return Section("", "", tuple(item for item in one.items if not item.key))
 
 
-def _added(sections: list[Section], metric: int) -> Iterator[Section]:
+def _added(sections: list[Section], metric: int, known: dict[int, list[int]]) -> Iterator[Section]:
     """Yield what failover needs, last: of two assignments the later one counts."""
     static = settings(sections, "Network", "Address") or any(s.name == "Address" for s in sections)
     needed = [("IgnoreCarrierLoss", "yes"), ("IPv6DuplicateAddressDetection", "0")]
@@ -154,22 +165,57 @@ def _added(sections: list[Section], metric: int) -> Iterator[Section]:
     if (static or dhcp) and not last(sections, "KeepConfiguration"):
         needed.append(("KeepConfiguration", "dhcp-on-stop" if dhcp else "static"))
     yield section("Network", *needed)
+    if is_yes(last(sections, "DefaultRouteOnDevice")):  # whose route could have no metric
+        first = ranking.metric_of_gateway(_ANY, known, metric)
+        yield section("Route", ("Gateway", _ANY), ("Metric", str(first)))
     if dhcp:
-        yield section("DHCPv4", ("RouteMetric", str(metric)))
+        leased = ranking.metric_of_dynamic(ranking.DHCP4, sections, known, metric)
+        yield section("DHCPv4", ("RouteMetric", str(leased)))
     if not is_no(last(sections, "IPv6AcceptRA")):
-        yield section("IPv6AcceptRA", ("RouteMetric", str(metric)))
+        advertised = ranking.metric_of_dynamic(ranking.RA, sections, known, metric)
+        yield section("IPv6AcceptRA", ("RouteMetric", str(advertised)))
 
 
-def _ranked(one: Section, metric: int) -> Section:
-    """Return a section of the user's with the uplink's metric on what it says of routes."""
+def _ranked(
+    one: Section, metric: int, known: dict[int, list[int]], said: set[int]
+) -> Iterator[Section]:
+    """Yield a section of the user's with the uplink's metrics on what it says of routes.
+
+    What [Network] says of addresses becomes sections right behind it: of two addresses of one
+    subnet the first one is primary.
+    """
     if one.name == "Network":
-        return one.without("Address", "Gateway")
-    if one.name == "Address" and not is_no(one.get("AddPrefixRoute")):
-        return one.set("RouteMetric", str(metric))
-    if one.name == "Route" and one.in_main_table():
-        leads_out = one.leads_everywhere() or one.get("Scope") == "link"
-        if leads_out or not one.get("Metric"):
-            return one.set("Metric", str(metric))
+        yield one.without("Address", "Gateway", "DefaultRouteOnDevice")
+        items = [item for item in one.items if id(item) in said]
+        for item in items:
+            if item.key == "Address":
+                pair = ("Address", item.setting)
+                yield section("Address", pair, ("RouteMetric", str(metric)))
+        for item in items:
+            if item.key == "Gateway":
+                rank = ranking.metric_of_gateway(item.setting, known, metric)
+                yield section("Route", ("Gateway", item.setting), ("Metric", str(rank)))
+    elif one.name == "Address" and not is_no(one.get("AddPrefixRoute")):
+        yield one.set("RouteMetric", str(metric))
+    elif one.name == "Route" and one.in_main_table():
+        yield _ranked_route(one, metric, known) if one.forwards() else _last(one, known)
+    else:
+        yield one
+
+
+def _last(one: Section, known: dict[int, list[int]]) -> Section:
+    """Return a route that refuses packets behind the uplinks' own, where it was behind them."""
+    family, own = ranking.place_of_route(one)
+    if not one.leads_everywhere() or own < max(known.get(family, []), default=0):
+        return one
+    return one.set("Metric", str(max(own, _LAST_METRIC)))
+
+
+def _ranked_route(one: Section, metric: int, known: dict[int, list[int]]) -> Section:
+    if one.leads_everywhere():
+        return one.set("Metric", str(ranking.metric_of_route(one, known, metric)))
+    if one.get("Scope") == "link" or not one.get("Metric"):
+        return one.set("Metric", str(metric))
     return one
 
 

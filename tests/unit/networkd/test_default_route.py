@@ -9,6 +9,7 @@ import pytest
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor.facts import Finding, NetworkFile
 from netfail_hooks.doctor.rules import diagnose
+from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd.file import has_default_route, parse, without_gateway
 from netfail_hooks.values import replace
 from tests.support.machine import Machine
@@ -32,6 +33,15 @@ _PAIR = ("--primary", "eth0", "--backup", "wlan0")
         (_STATIC + "IPv6AcceptRA=yes\n", False),
         (_STATIC + "DHCP=ipv4\n", True),
         (_STATIC + "DHCP=ipv6\n", False),
+        ("[Network]\nDHCP=yes\nIPv6AcceptRA=no\n[DHCPv4]\nUseRoutes=no\n", False),
+        ("[Network]\nDHCP=yes\nIPv6AcceptRA=no\n[DHCP]\nUseRoutes=no\n", False),
+        ("[Network]\nDHCP=yes\n[DHCPv4]\nUseRoutes=no\nUseGateway=yes\n", True),
+        (_STATIC + "DHCP=ipv4\n[DHCPv4]\nUseGateway=no\n", False),
+        (_STATIC + "DHCP=ipv4\n[DHCPv4]\nRouteTable=7\n", False),
+        (_STATIC + "DHCP=ipv4\n[DHCPv4]\nRouteTable=main\n", True),
+        (_STATIC + "DHCP=ipv4\nGateway=192.168.1.1\n[DHCPv4]\nUseRoutes=no\n", True),
+        ("[Network]\nIPv6AcceptRA=yes\n[IPv6AcceptRA]\nUseGateway=no\n", False),
+        (_LONG + "[Route]\nDestination=0.0.0.0/0\nType=unreachable\n", False),
         (_STATIC + "DHCP=no\n", False),
         (_STATIC + "DefaultRouteOnDevice=yes\n", True),
         (_LONG + "[Route]\nGateway=192.168.1.1\n", True),
@@ -78,7 +88,11 @@ _ON_LINK6 = "[Route]\nDestination=::/0\n"
         (_MODEM + "Gateway=10.64.0.1\n" + _ON_LINK, set()),
         (_MODEM + _ON_LINK + "[Route]\nGateway=10.64.0.1\n", set()),
         (_MODEM + "DHCP=yes\n" + _ON_LINK + _ON_LINK6, {6}),
-        (_MODEM + "DefaultRouteOnDevice=yes\n", {4, 6}),
+        (_MODEM + "DefaultRouteOnDevice=yes\n", {4}),
+        (_MODEM + "[Route]\nGateway=0.0.0.0\n", {4}),
+        (_MODEM + _ON_LINK + "NextHop=1\n", set()),
+        (_MODEM + _ON_LINK + "MultiPathRoute=10.64.0.1\n", set()),
+        (_MODEM + _ON_LINK + "Type=unreachable\n", set()),
         ("[Route]\nScope=link\n", set()),
     ],
 )
@@ -120,6 +134,41 @@ def test_install_tells_which_line_is_missing_where(
     assert len(told) == 1, told
     assert told[0].startswith("note: wlan0 is given neither a gateway nor DHCP")
     assert f"add the line Gateway=IP to [Network] in {_FILE}" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\n[DHCPv4]\nUseRoutes=no\n",
+            "wlan0 asks DHCP, but UseRoutes=no in",
+        ),
+        ("[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\n[DHCPv4]\nRouteTable=7\n", "but RouteTable=7 in"),
+        ("[Network]\nDHCP=yes\n[Link]\nActivationPolicy=down\n", "wlan0 stays down till somebody"),
+        ("[Network]\nDHCP=yes\n[Link]\nActivationPolicy=always-down\n", "wlan0 is kept down"),
+        ("[Network]\nDHCP=yes\nBindCarrier=eth0\n", "wlan0 goes down when eth0 has no carrier"),
+    ],
+)
+def test_install_tells_what_keeps_an_uplink_from_carrying(
+    machine: Machine, text: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.write(_FILE, f"[Match]\nName=wlan0\n{text}")
+    machine.install(*_PAIR, "--dry-run")
+    notes = [line for line in capsys.readouterr().err.splitlines() if told in line]
+    assert len(notes) == 1
+    assert _FILE in notes[0]
+
+
+def test_metrics_that_leave_no_room_for_a_second_router_are_refused(machine: Machine) -> None:
+    ways = "".join(f"[Route]\nGateway=192.168.1.{n}\nMetric={n}\n" for n in (1, 2))
+    machine.write("/etc/systemd/network/20-eth0.network", f"[Match]\nName=eth0\n{_STATIC}{ways}")
+    uplinks = [
+        f'[[uplink]]\ninterface = "{name}"\nmetric = {metric}\n'
+        for name, metric in (("eth0", 100), ("wlan0", 101))
+    ]
+    machine.write("/etc/netfail-hooks/config.toml", "".join(uplinks))
+    with pytest.raises(Misuse, match="eth0 has 2 default routes with metrics from 100 to 101"):
+        machine.install("--yes")
 
 
 def test_a_new_set_up_without_a_gateway_is_told(

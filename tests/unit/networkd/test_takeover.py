@@ -97,6 +97,90 @@ def test_routes_that_compete_have_the_uplinks_metric(route: str, metric: str) ->
     assert found.get("Metric") == metric
 
 
+@pytest.mark.parametrize(
+    ("text", "metrics"),
+    [
+        (
+            "[Route]\nGateway=192.0.2.1\nMetric=20\n[Route]\nGateway=192.0.2.3\nMetric=10\n",
+            "601 600",
+        ),
+        ("[Route]\nGateway=192.0.2.1\nMetric=9\n[Route]\nGateway=192.0.2.3\nMetric=9\n", "600 600"),
+        ("[Network]\nGateway=192.0.2.1\n[Route]\nGateway=192.0.2.3\nMetric=9\n", "600 601"),
+        ("[Network]\nGateway=192.0.2.1\n[Route]\nGateway=fe80::1\nMetric=9\n", "600 600"),
+        (
+            "[Network]\nGateway=fe80::2\nGateway=192.0.2.1\n[Route]\nGateway=fe80::1\nMetric=9\n",
+            "601 600 600",
+        ),
+        ("[Network]\nGateway=192.0.2.1\nDHCP=ipv4\n", "600"),
+        ("[Route]\nGateway=_dhcp4\n[Route]\nGateway=192.0.2.1\n", "601 600"),
+        ("[Network]\nDefaultRouteOnDevice=yes\n[Route]\nGateway=192.0.2.1\nMetric=9\n", "601 600"),
+        ("[Network]\nDefaultRouteOnDevice=no\n", ""),
+        (
+            "[NextHop]\nId=1\nGateway=192.0.2.1\n[Route]\nDestination=0.0.0.0/0\nNextHop=1\nMetric=9\n",
+            "600",
+        ),
+        (
+            "[Route]\nDestination=0.0.0.0/0\nMultiPathRoute=192.0.2.1 2\n",
+            "600",
+        ),
+        *(
+            (
+                f"[Network]\nGateway=192.0.2.1\n[Route]\nDestination=::/0\nType={kind}\nMetric=4278198272\n",
+                "600 4278198272",
+            )
+            for kind in ("unreachable", "blackhole", "prohibit", "throw")
+        ),
+        (
+            "[Network]\nGateway=192.0.2.1\n[Route]\nDestination=0.0.0.0/0\nType=blackhole\nMetric=300\n",
+            "600 4278190080",
+        ),
+        (
+            "[Route]\nDestination=0.0.0.0/0\nType=blackhole\nMetric=3\n[Route]\nGateway=192.0.2.1\nMetric=9\n",
+            "3 600",
+        ),
+        ("[Route]\nDestination=10.0.0.0/8\nType=blackhole\n", ""),
+        ("[Route]\nDestination=0.0.0.0/0\nType=blackhole\nTable=7\nMetric=3\n", "3"),
+    ],
+)
+def test_default_routes_keep_their_order(text: str, metrics: str) -> None:
+    found = [one.get("Metric") for one in parse(_ours(text)) if one.name == "Route"]
+    assert " ".join(filter(None, found)) == metrics
+
+
+@pytest.mark.parametrize(
+    ("text", "leased", "advertised"),
+    [
+        ("[Network]\nDHCP=yes\nGateway=192.0.2.1\nGateway=fe80::1\n", "601", "600"),
+        (
+            "[Network]\nDHCP=yes\n[Route]\nGateway=192.0.2.1\nMetric=2048\n[DHCPv4]\nRouteMetric=9\n",
+            "600",
+            "600",
+        ),
+        (
+            "[Network]\nDHCP=yes\n[Route]\nGateway=192.0.2.1\nMetric=8\n[DHCP]\nRouteMetric=9\n",
+            "601",
+            "600",
+        ),
+        ("[Network]\nDHCP=yes\n[Route]\nGateway=fe80::1\nMetric=8\n", "600", "601"),
+    ],
+)
+def test_what_comes_of_itself_keeps_its_place_beside_static_routes(
+    text: str, leased: str, advertised: str
+) -> None:
+    sections = parse(_ours(text))
+    metrics = {one.name: one.get("RouteMetric") for one in sections if one.get("RouteMetric")}
+    assert (metrics["DHCPv4"], metrics["IPv6AcceptRA"]) == (leased, advertised)
+
+
+def test_addresses_keep_their_order_whatever_section_they_are_in() -> None:
+    text = (
+        "[Address]\nAddress=192.0.2.2/24\n[Network]\nAddress=192.0.2.3/24\nAddress=192.0.2.4/24\n"
+        "[Address]\nAddress=192.0.2.5/24\n[Network]\nAddress=192.0.2.6/24\n"
+    )
+    found = [one.get("Address") for one in parse(_ours(text)) if one.name == "Address"]
+    assert found == [f"192.0.2.{number}/24" for number in range(2, 7)]
+
+
 def test_a_metric_elsewhere_is_no_routes_metric() -> None:
     assert "[RoutingPolicyRule]\nTable=main\n\n" in _ours("[RoutingPolicyRule]\nTable=main\n")
 
