@@ -94,6 +94,8 @@ class NetworkFile:
     gateways: tuple[str, ...] = ()  # static ones
     has_default_route: bool = True  # a default route can come of it
     source: str = ""  # the user's own that ours stands in for
+    metrics: tuple[int, ...] = ()  # of its default routes, where ours sets them
+    withheld: str = ""  # what keeps DHCP's default route away, "" for nothing
 
 
 @value
@@ -165,6 +167,7 @@ class Kernel:
     wireless: tuple[str, ...] = ()
     arp_ignore: tuple[tuple[str, int], ...] = ()  # the key that counts, and its setting
     ruled: tuple[Ruled, ...] = ()
+    unreached: tuple[str, ...] = ()  # addresses to which no way is, despite a default route
 
     def link(self, interface: str) -> Link | None:
         """Return an interface; None where there is none, or nothing is known."""

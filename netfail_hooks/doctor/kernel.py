@@ -26,10 +26,12 @@ def gather(
 ) -> Kernel:
     """Return what the kernel shows of the uplinks ``names``, configured or not."""
     release = _RELEASE.match(os.uname().release)
-    observed, elsewhere = _observe(config or Config(uplinks=default_metrics(names)), unknown)
+    known = config or Config(uplinks=default_metrics(names))
+    observed, elsewhere, unreached = _observe(known, unknown)
     return Kernel(
         observed=observed,
         ruled=elsewhere,
+        unreached=unreached,
         release=(int(release[1]), int(release[2])) if release else (0, 0),
         bonds=bonds(paths),
         wireless=tuple(n for n in names if read_nic(n, paths).wireless),
@@ -39,20 +41,28 @@ def gather(
 
 def _observe(
     config: Config, unknown: list[str]
-) -> tuple[Observation | None, tuple[ruled.Ruled, ...]]:
-    """Return what the kernel shows, and which addresses policy rules send another way."""
+) -> tuple[Observation | None, tuple[ruled.Ruled, ...], tuple[str, ...]]:
+    """Return what the kernel shows, which addresses policy rules send another way, and others'.
+
+    The last are those to which it finds no way though an uplink has a default route.
+    """
     try:
         with Netlink() as netlink:
             observed = observe(config, netlink)
-            answers = [
-                lookup.look_up(netlink, family, lookup.destination(config, family))
+            answers = {
+                family: lookup.look_up(netlink, family, lookup.destination(config, family))
                 for family in FAMILIES
+            }
+            used = [answer for answer in answers.values() if answer]
+            unreached = [
+                lookup.destination(config, family)
+                for family in FAMILIES
+                if observed.in_use(family) and not answers[family]
             ]
-            used = [answer for answer in answers if answer]
-            return observed, ruled.look(config, observed, netlink, used)
+            return observed, ruled.look(config, observed, netlink, used), tuple(unreached)
     except OSError as error:
         unknown.append(f"links and routes: {error}")
-        return None, ()
+        return None, (), ()
 
 
 def bonds(paths: Paths) -> tuple[BondSeen, ...]:

@@ -78,7 +78,7 @@ def prepare(args: argparse.Namespace) -> Work:
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
         raise Misuse(f"--root {args.root}: no such directory")
-    wanted = options.parse(args)
+    wanted = options.parse(args if args.root else options.by_kernel_names(args))
     known = manifest.load(paths)
     config, text = choose(paths, wanted, lambda: detect(paths))
     refuse_foreign_managers(paths, config.names())
@@ -129,6 +129,7 @@ def install(work: Work) -> list[str]:
 def _change_files(work: Work) -> list[str]:
     """Write file after file; networkd follows uplink by uplink, whose traffic is diverted."""
     paths, uplinks = work.paths, work.all_uplinks()
+    led_out = kernel_state.families_led_out(work.config) if work.running else ()
     with Undo() as undo:
         if work.running:
             undo.callback(reconfigure.reload, uplinks)
@@ -142,6 +143,7 @@ def _change_files(work: Work) -> list[str]:
             else:
                 undo.callback(revert_change, paths, change)
                 write_change(paths, change)
+        kernel_state.refuse_cut_off(led_out, work.config)
     return refused
 
 
@@ -150,6 +152,7 @@ def _switch_modes(work: Work) -> list[str]:
     paths, uplinks = work.paths, work.all_uplinks()
     bonds = bond_switch.bonds_of(work.changes)
     stale = bond_switch.stale(work.config, work.changes)
+    led_out = kernel_state.families_led_out(work.config)
     # The terminal that we were started from may be cut off.
     with ignored(signal.SIGHUP), rollback.armed(paths, work.changes, bonds), Undo() as undo:
         undo.callback(bond_switch.give_back, bonds, uplinks)
@@ -159,6 +162,7 @@ def _switch_modes(work: Work) -> list[str]:
             write_change(paths, change)
         bond_switch.follow(stale)
         bond_switch.await_gateway(work.config)
+        kernel_state.refuse_cut_off(led_out, work.config)
         if work.config.mode == "bond":  # in which nobody looks for what is of the other mode
             with contextlib.suppress(Problem):
                 kernel_state.remove_our_routes()

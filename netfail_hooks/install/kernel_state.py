@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from netfail_hooks.config import Config
@@ -9,11 +10,15 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.kernel import observe as kernel_observe
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
-from netfail_hooks.kernel.lookup import everywhere
+from netfail_hooks.kernel.lookup import destination, everywhere, look_up
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy import sysctls
 from netfail_hooks.policy.changes import Change, DropAddress, DropRoute, DropRule
+from netfail_hooks.process import wait_until
+
+_CUT_OFF_AFTER = 5.0  # seconds; each uplink has come back by itself by then
 
 
 def remove_our_routes() -> None:
@@ -31,6 +36,33 @@ def remove_our_routes() -> None:
     if failed:
         told = "; ".join(f"{change}: {error.strerror}" for change, error in failed)
         raise Problem(f"cannot remove our rules, routes and addresses: {told}")
+
+
+def families_led_out(config: Config) -> tuple[int, ...]:
+    """Return the families in which the kernel finds a way out of the machine."""
+    with Netlink() as netlink:
+        return tuple(
+            family for family in FAMILIES if look_up(netlink, family, destination(config, family))
+        )
+
+
+def refuse_cut_off(before: Sequence[int], config: Config) -> None:
+    """Refuse to go on with a machine that has lost a way out which it had. Raises Problem."""
+
+    def lost() -> list[int]:
+        now = families_led_out(config)
+        return [family for family in before if family not in now]
+
+    with contextlib.suppress(Problem):
+        wait_until(lambda: not lost(), _CUT_OFF_AFTER, "way out")
+    if families := lost():
+        named = " and ".join(f"IPv{family}" for family in families)
+        place = destination(config, families[0])
+        raise Problem(
+            f"{named} had a way out before, and has none after",
+            hint=f"see 'ip route get {place}' and 'ip -{families[0]} route'; does a route with "
+            "Type=unreachable or the like come before those of the uplinks?",
+        )
 
 
 def default_route_order(config: Config) -> tuple[str, ...]:

@@ -146,6 +146,11 @@ _BROKEN = (
         after=("metric-too-low",),
     ),
     Rule(
+        "way-blocked",
+        "what has no other way is refused by the kernel, as if every uplink were lost",
+        routes.way_blocked,
+    ),
+    Rule(
         "rules-elsewhere",
         "rules are asked before the routes that failover moves: what has that address is lost",
         routes.ruled_elsewhere,

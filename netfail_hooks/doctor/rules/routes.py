@@ -10,7 +10,7 @@ from itertools import combinations
 from netfail_hooks.doctor.facts import BondSeen, Facts, NetworkFile, Symptom
 from netfail_hooks.doctor.rules.shared import AGAIN, CONFIG
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.facts import ACTIVE_BACKUP, Route
+from netfail_hooks.policy.facts import ACTIVE_BACKUP, MAIN, Route
 from netfail_hooks.policy.health import can_ask, unusable_reason
 
 _CHECK = "netfail-hooks check"
@@ -38,6 +38,39 @@ def metric_equal(facts: Facts) -> Iterator[Symptom]:
             )
             fix = _fix(facts, odd) if facts.config else (AGAIN,)
             yield Symptom(what, fix, about=(_key(route), _key(other)))
+
+
+def way_blocked(facts: Facts) -> Iterator[Symptom]:
+    """Find a default route that refuses packets ahead of an uplink's, or no way for another reason.
+
+    What a VPN's default route comes before is meant so: nothing shall leave beside the tunnel.
+    """
+    observed = facts.kernel.observed
+    if not observed:
+        return
+    told = set()
+    for family in FAMILIES:
+        routes = observed.defaults(family)
+        tunnels = [route.metric for route in routes if not observed.link(route.interface)]
+        own = [route for route in routes if observed.link(route.interface)]
+        for place in observed.taken:
+            blocked = [route.interface for route in own if route.metric >= place.metric]
+            default = (place.family, place.destination, place.table) == (family, "default", MAIN)
+            if not (default and blocked) or min(tunnels, default=place.metric) < place.metric:
+                continue
+            told.add(family)
+            yield Symptom(
+                f"an IPv{family} default route that refuses packets has metric {place.metric}: "
+                f"it comes before that of {' and '.join(dict.fromkeys(blocked))}",
+                (f"ip -{family} route show default  # whose is it? It needs a greater metric",),
+            )
+    for address in facts.kernel.unreached:
+        family = 6 if ":" in address else 4
+        if family not in told:
+            yield Symptom(
+                f"the kernel finds no way out for IPv{family}, though there is a default route",
+                (f"ip route get {address}", "ip rule"),
+            )
 
 
 def ruled_elsewhere(facts: Facts) -> Iterator[Symptom]:
@@ -146,6 +179,9 @@ def _never_had_one(facts: Facts, file: NetworkFile) -> Symptom:
     name = file.interface
     path = file.source if file.ours else file.path
     what = f"{name} is given neither a gateway nor DHCP by {path or file.path}"
+    if file.withheld:
+        first = f"editor {shlex.quote(path or file.path)}  # take {file.withheld} out"
+        return Symptom(f"{name} asks DHCP, but not for a default route", (first, AGAIN))
     if not path:
         new = [word for uplink in facts.uplinks for word in ("--uplink", uplink)]
         new += ["--address", f"{name}=IP/LENGTH", "--gateway", f"{name}=IP"]
@@ -238,7 +274,9 @@ def _fix(facts: Facts, route: Route) -> tuple[str, ...]:
 
 
 def _is_right(facts: Facts, route: Route) -> bool:
-    return route.metric == _metric(facts, route.interface)
+    files = (file for file in facts.files.networks if file.interface == route.interface)
+    ranked = next((file.metrics for file in files), ())
+    return route.metric == _metric(facts, route.interface) or route.metric in ranked
 
 
 def _metric(facts: Facts, name: str) -> int | None:

@@ -34,7 +34,12 @@ def may_write(facts: Facts) -> bool:
 
 
 def waits_for_all(facts: Facts) -> bool:
-    """Tell whether a boot waits until every uplink is there, a dead one for two minutes."""
+    """Tell whether a boot waits until every uplink is there, a dead one for two minutes.
+
+    Of several commands (netplan's drop-in has two) each has to end well.
+    """
     unit = facts.services.unit(WAIT_ONLINE)
-    waits = bool(unit and unit.starts_at_boot and "--any" not in unit.command.split())
-    return waits and facts.config is not None
+    if not (unit and unit.starts_at_boot and facts.config):
+        return False
+    commands = unit.command.splitlines() or [""]
+    return not all("--any" in command.split() for command in commands)

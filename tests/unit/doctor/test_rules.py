@@ -25,7 +25,7 @@ from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
 from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER, WANTED
-from netfail_hooks.policy.facts import Route, Sysctl
+from netfail_hooks.policy.facts import Route, Sysctl, Taken
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import fields, replace
 from tests.support import ROOT
@@ -228,6 +228,19 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         "eth0 and wlan0 both have metric 100",
     ),
     (
+        "way-blocked",
+        False,
+        {"observed": replace(_SEEN, taken=(Taken(4, "default", 300),))},
+        "refuses packets has metric 300: it comes before that of wlan0",
+    ),
+    (
+        "way-blocked",
+        False,
+        {"observed": replace(_SEEN, taken=(Taken(4, "default", 100),))},
+        "before that of eth0 and wlan0",
+    ),
+    ("way-blocked", False, {"unreached": ("1.1.1.1",)}, "no way out for IPv4"),
+    (
         "metric-wrong",
         False,
         {"observed": routes(_WAY, ("wlan0", 601, "192.168.1.1"))},
@@ -296,6 +309,12 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
             "units": _unit(WAIT_ONLINE, command="/lib/wait-online"),
             "own": (OwnFile(ONLINE_FILE, "missing"),),
         },
+        "every",
+    ),
+    (
+        "wait-online",
+        False,
+        {"units": _unit(WAIT_ONLINE, command="/lib/w -i eth0:degraded -i wlan0\n/lib/w --any")},
         "every",
     ),
     (
@@ -460,6 +479,35 @@ def test_an_uninstalled_machine_with_how_tos_two_files() -> None:
     facts = but(HEALTHY, config=None, installed=False, observed=observed)
     assert [one.code for one in diagnose(facts)] == ["not-installed", "metric-equal"]
     assert [one.code for one in diagnose(BARE)] == ["not-installed"]
+
+
+_TUNNEL = ("wg0", 50, "")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"observed": replace(_SEEN, taken=(Taken(4, "default", 700), Taken(6, "default", 1)))},
+        {"observed": replace(_SEEN, taken=(Taken(4, "default", 1, 7), Taken(4, "10.0.0.0/8", 1)))},
+        {"observed": replace(routes(_WAY, _OTHER_WAY, _TUNNEL), taken=(Taken(4, "default", 60),))},
+        {
+            "observed": routes(_WAY, ("eth0", 101, "192.168.1.9"), _OTHER_WAY),
+            "networks": (replace(_ALL[0], metrics=(100, 101)), _ALL[1]),
+        },
+    ],
+    ids=["behind", "elsewhere", "behind a tunnel's", "a second router"],
+)
+def test_routes_that_are_meant_so_are_no_fault(changes: dict[str, object]) -> None:
+    assert diagnose(but(HEALTHY, **changes)) == ()
+
+
+def test_dhcps_route_that_a_file_keeps_away_is_not_sought_by_reconfiguring() -> None:
+    file = replace(
+        _ALL[1], has_default_route=False, gateways=(), withheld="UseRoutes=no", source="/etc/x"
+    )
+    ill = but(HEALTHY, observed=routes(_WAY), networks=(_ALL[0], file))
+    found = next(one for one in diagnose(ill) if one.code == "no-gateway")
+    assert found.fix == ("editor /etc/x  # take UseRoutes=no out", AGAIN)
 
 
 def test_the_cause_is_told_and_what_follows_from_it_is_not() -> None:
