@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _socket import AF_INET, AF_INET6, inet_pton
+from _socket import AF_INET, AF_INET6, if_indextoname, if_nametoindex, inet_pton
 
 _IFNAMSIZ = 16  # linux/if.h, the end of the string included
 _SPECIAL = frozenset('/: %*?[]!"\\')
@@ -25,6 +25,18 @@ def is_interface_name(name: str) -> bool:
         and name.isprintable()
         and not any(character in _SPECIAL for character in name)
     )
+
+
+def kernel_name(name: str) -> str:
+    """Return the name that events and /proc/sys have for an interface, given any of its names.
+
+    An alternative name (ip-link(8), ``altname``) serves as well wherever the kernel is asked, but
+    nowhere does it answer with it. What no interface has is returned as it is.
+    """
+    try:
+        return if_indextoname(if_nametoindex(name))
+    except OSError:
+        return name
 
 
 def is_address(family: int, address: str) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_NICS = "/sys/class/net"
 COMPILED_FORM = "netfail-hooks config 4"
 
 
@@ -35,7 +36,7 @@ def load(paths: Paths) -> Config:
         raise Misuse(f"{paths.config}: {error.strerror}") from None
     compiled = paths.compiled_config
     try:
-        return parse_compiled(read_owned(compiled).decode("ascii"), stamp)
+        return _by_kernel_names(parse_compiled(read_owned(compiled).decode("ascii"), stamp), paths)
     except (OSError, ValueError):
         pass  # absent, stale, foreign or damaged: all mended by compiling anew
     from netfail_hooks.config.file import read
@@ -46,7 +47,17 @@ def load(paths: Paths) -> Config:
         write_whole(compiled, compile_config(config, stamp).encode("ascii"))
     except OSError:
         pass  # an ordinary user's status, or a full /run: only slower next time
-    return config
+    return _by_kernel_names(config, paths)
+
+
+def _by_kernel_names(config: Config, paths: Paths) -> Config:
+    """Return the config with the kernel's own names for uplinks named by an alternative one."""
+    missing = [name for name in config.names() if not os.path.exists(paths.at(f"{_NICS}/{name}"))]
+    if not missing or paths.root:
+        return config
+    from netfail_hooks.config.altnames import by_kernel_names
+
+    return by_kernel_names(config)
 
 
 def _stamp(status: os.stat_result) -> str:

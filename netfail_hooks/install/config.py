@@ -10,6 +10,7 @@ from typing import Any
 
 from netfail_hooks.config import Config, Uplink, default_metrics, settings
 from netfail_hooks.config import file as config_file
+from netfail_hooks.config.altnames import by_kernel_names
 from netfail_hooks.config.kinds import toml
 from netfail_hooks.config.settings import GENERAL, UPLINK, Setting
 from netfail_hooks.config.toml_text import ended, is_inline, layout, split, with_key, without_key
@@ -35,17 +36,32 @@ def choose(
         config = _with_settings(config, options)
         return config, config_file.render(config)
     existing = config_file.read(paths.config)
-    config = _with_settings(_with_uplinks(existing, options.uplinks), options)
+    named = existing if paths.root else by_kernel_names(existing)
+    config = _with_settings(_with_uplinks(named, options.uplinks), options)
     with open(paths.config, encoding="utf-8", newline="") as file:
         text = file.read()
     if config != existing:
-        text = amend(text, existing, config)
+        text = amend(_renamed(text, existing, named), named, config)
         written, wrong = config_file.parse(tomllib.loads(text))
         if wrong:
             raise Misuse(f"{paths.config}: with other uplinks: " + "; ".join(wrong))
         if written != config:
             raise Misuse(f"{paths.config}: cannot be amended", hint="change it by hand")
     return config, text
+
+
+def _renamed(text: str, old: Config, new: Config) -> str:
+    """Return a config.toml's text with other names for its uplinks, the rest of it as it was."""
+    renamed = dict(zip(old.names(), new.names(), strict=True))
+    parts = []
+    for part in split(text):
+        entries = tomllib.loads(part).get(UPLINK, ())
+        for place, entry in enumerate(entries):
+            name = entry["interface"]
+            if renamed[name] != name:
+                part = with_key(part, (UPLINK, place, "interface"), renamed[name])  # noqa: PLW2901
+        parts.append(part)
+    return "".join(parts)
 
 
 def _with_uplinks(config: Config, names: tuple[str, ...]) -> Config:

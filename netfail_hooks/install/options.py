@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from netfail_hooks.config import MODES, settings
 from netfail_hooks.errors import Misuse
-from netfail_hooks.names import is_interface_name
+from netfail_hooks.names import is_interface_name, kernel_name
 from netfail_hooks.networkd.takeover import AddressConfig
 
 
@@ -80,6 +80,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help=settings.named("check.interval").help,
     )
+
+
+def by_kernel_names(args: argparse.Namespace) -> argparse.Namespace:
+    """Return options with the kernel's names for interfaces named by an alternative one."""
+
+    def named(text: str) -> str:
+        name, equals, rest = text.partition("=")
+        return f"{kernel_name(name)}={rest}" if equals and name else text
+
+    known = dict(vars(args))
+    for key in ("address", "gateway", "dns"):
+        known[key] = [named(text) for text in known[key]]
+    for key in ("backup", "uplink", "dhcp"):
+        known[key] = [kernel_name(name) if name else name for name in known[key]]
+    known["primary"] = kernel_name(args.primary) if args.primary else args.primary
+    return argparse.Namespace(**known)
 
 
 def parse(args: argparse.Namespace) -> InstallOptions:
