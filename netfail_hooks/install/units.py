@@ -14,9 +14,10 @@ SERVICE, TIMER = "netfail-hooks-check.service", "netfail-hooks-check.timer"
 UNITS = "/etc/systemd/system"
 WANTED = f"{UNITS}/timers.target.wants/{TIMER}"
 
-# Named so that a drop-in of the user's own, such as override.conf, comes later and counts.
+# Named so that a drop-in of the user's own, such as override.conf, comes later and counts, and
+# netplan's 10-netplan.conf, which waits for every uplink, before.
 ONLINE = f"{UNITS}/systemd-networkd-wait-online.service.d"
-ONLINE_FILE = f"{ONLINE}/10-netfail-hooks.conf"
+ONLINE_FILE = f"{ONLINE}/50-netfail-hooks.conf"
 
 _SERVICE = """\
 # Made by netfail-hooks install; 'systemctl edit' it rather than change it here.

@@ -81,7 +81,7 @@ _MACHINES = (
     Broken("no-gateway", f"ip route delete {_WAY}", _AS_TOLD),
     Broken("sysctl", f"echo 1 >{_CONF}/eth0/rp_filter; echo 1 >{_CONF}/wlan0/arp_filter"),
     Broken("arp-ignore", f"echo 2 >{_CONF}/all/arp_ignore", f"echo 0 >{_CONF}/all/arp_ignore"),
-    Broken("wait-online", f"rm {_ONLINE}.d/10-netfail-hooks.conf; systemctl daemon-reload"),
+    Broken("wait-online", f"rm {_ONLINE}.d/50-netfail-hooks.conf; systemctl daemon-reload"),
     # No driver for Wi-Fi is needed for a device to be called one: sysfs says which it is.
     Broken(
         "wifi-no-supplicant",

@@ -19,7 +19,7 @@ from netfail_hooks.paths import Paths
 from tests.support.machine import HOWTO, Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
-ONLINE = "systemd-networkd-wait-online.service.d/10-netfail-hooks.conf"
+ONLINE = "systemd-networkd-wait-online.service.d/50-netfail-hooks.conf"
 NETWORK = "/etc/systemd/network"
 
 
