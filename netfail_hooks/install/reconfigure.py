@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import struct
 import time
 from collections.abc import Iterator
 
@@ -15,21 +16,22 @@ from netfail_hooks.install.diversion import divert
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import revert_change, write_change
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.kernel.apply import address_body, route_body
+from netfail_hooks.kernel.apply import address_body
 from netfail_hooks.kernel.netlink import Netlink
-from netfail_hooks.kernel.observe import observe
+from netfail_hooks.kernel.observe import dumped, observe
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.takeover import uplink_of
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import places
-from netfail_hooks.policy.facts import FOREVER, Address, Route
+from netfail_hooks.policy.facts import FOREVER, Address
 from netfail_hooks.process import run, wait_until
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
 _BEGUN = 0.5  # seconds; `networkctl reload` returns before networkd starts working on it
 _FORGOTTEN_WITHIN = 2.0  # seconds; networkd needs a few milliseconds
 _FORGETTING = 0.02  # seconds, where it can't tell whether it has
+_RTA_VIA, _RTA_NH_ID = 18, 30  # linux/rtnetlink.h
 _STATIC, _UNREACHED = 4, (errno.ESRCH, errno.ENODEV)  # linux/rtnetlink.h: networkd's own word
 
 
@@ -165,8 +167,8 @@ def drop_static_addresses(config: Config, interface: str) -> None:
     with rt.Netlink() as netlink:
         observed = observe(config, netlink)
         link = observed.link(interface)
-        for route in _routes(interface) if link else ():
-            _remove_route(netlink, route, link.index if link else 0)
+        for body in _routes(netlink, interface, link.index) if link else ():
+            _remove_route(netlink, body)
         gone = [address for address in observed.addresses if _is_static(address, interface)]
         for address in gone if link else ():
             _remove(netlink, address, link.index if link else 0)
@@ -195,30 +197,38 @@ def _remove(netlink: rt.Netlink, address: Address, index: int) -> None:
             raise
 
 
-def _remove_route(netlink: rt.Netlink, one: Route, index: int) -> None:
+def _remove_route(netlink: rt.Netlink, body: bytes) -> None:
     try:
-        netlink.change(rt.DELROUTE, 0, route_body(one, index))
+        netlink.change(rt.DELROUTE, 0, body)
     except OSError as error:
         if error.errno not in _UNREACHED:
             raise
 
 
-def _routes(interface: str) -> list[Route]:
-    """Return the static IPv6 routes of the main table that networkd knows as its own."""
-    return [
-        Route(
-            interface,
-            6,
-            f"{_text(route['Destination'])}/{length}" if length else "default",
-            route["Priority"],
-            _text(route.get("Gateway")),
-            protocol=_STATIC,
-        )
+def _routes(netlink: rt.Netlink, interface: str, index: int) -> list[bytes]:
+    """Return the routes of the main table that networkd knows as its file's, to be removed.
+
+    Those of IPv4 would go with the last address, but not where one stays (a link's own, say), nor
+    where they lead to a next hop (ip-nexthop(8)): networkd forgets those, too.
+    """
+    known = {
+        (route["Family"], route["DestinationPrefixLength"], route["Priority"])
         for route in networkctl.static(interface, "Routes") or ()
-        if (route["Family"], route["Table"]) == (rt.FAMILIES[6], rt.TABLE_MAIN)
-        for length in [route["DestinationPrefixLength"]]
-    ]
+        if route["Table"] == rt.TABLE_MAIN
+    }
+    found = []
+    for kind in rt.FAMILIES.values() if known else ():
+        request = struct.pack("=BBBBBBBBI", kind, 0, 0, 0, rt.TABLE_MAIN, _STATIC, 0, 0, 0)
+        for body in dumped(netlink, rt.GETROUTE, request):
+            attributes = rt.attributes(body, 12)
+            key = (kind, body[1], rt.whole(attributes.get(rt.RTA_PRIORITY)))
+            if key in known and rt.whole(attributes.get(rt.RTA_OIF)) == index:
+                found.append(body[:12] + _identity(attributes))
+    return found
 
 
-def _text(octets: list[int] | None) -> str:
-    return rt.text(6, bytes(octets)) if octets else ""
+def _identity(attributes: rt.Attributes) -> bytes:
+    """Return the attributes by which the kernel finds a route again."""
+    hop = (rt.RTA_OIF, rt.RTA_GATEWAY, _RTA_VIA)
+    kept = [rt.RTA_DST, rt.RTA_PRIORITY, *((_RTA_NH_ID,) if _RTA_NH_ID in attributes else hop)]
+    return b"".join(rt.attribute(key, attributes[key]) for key in kept if key in attributes)

@@ -136,7 +136,7 @@ def _firmware(paths: Paths, text: str) -> bool | None:
     named = re.fullmatch(r"device-tree-compatible\((.+)\)", text)
     if named:
         return named[1] in read_text("/proc/device-tree/compatible").split("\0")
-    return None
+    return None if text.startswith("smbios-field(") else False
 
 
 _JUDGES: dict[str, Callable[[Paths, str], bool | None]] = {

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from netfail_hooks.files import read_text
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 
 _TYPES = {"1": "ether", "772": "loopback", "65534": "none"}  # ARPHRD_*, linux/if_arp.h
@@ -100,7 +101,8 @@ def _link(name: str) -> dict[str, str]:
     """Return what netlink alone tells of a NIC; nothing where there is none."""
     try:
         with rt.Netlink() as netlink:
-            ask = bytes(16) + rt.attribute(rt.IFLA_IFNAME, name.encode() + b"\0")
+            kind = rt.IFLA_IFNAME if is_interface_name(name) else _IFLA_ALT_IFNAME
+            ask = bytes(16) + rt.attribute(kind, os.fsencode(name) + b"\0")
             answer = netlink.get(rt.GETLINK, ask)
     except OSError:
         return {}
@@ -108,11 +110,20 @@ def _link(name: str) -> dict[str, str]:
     info = rt.attributes(found.get(rt.IFLA_LINKINFO, b""))
     names = _each(found.get(_IFLA_PROP_LIST, b""), _IFLA_ALT_IFNAME)
     return {
+        "name": _text(found[rt.IFLA_IFNAME]),
         "index": str(struct.unpack_from("=i", answer, 4)[0]),
         "kind": _text(info.get(_IFLA_INFO_KIND, b"")),
         "permanent": found.get(_IFLA_PERM_ADDRESS, b"").hex(":"),
         "altnames": " ".join(map(_text, names)),
     }
+
+
+def name_of(name: str) -> str:
+    """Return the kernel's name of an interface, given any of its names; what has none, as it is.
+
+    ``names.kernel_name`` does so for a name that is no longer than the kernel's own.
+    """
+    return _link(name).get("name", name)
 
 
 def _each(data: bytes, wanted: int) -> Iterator[bytes]:

@@ -25,6 +25,7 @@ _PROGRAM = "/usr/bin/networkd-dispatcher"
 _HOOKS = "/etc/networkd-dispatcher"
 _OURS = "/etc/systemd/network/10-netfail-wlan0.network"
 _ONLINE = "/etc/systemd/system/systemd-networkd-wait-online.service"
+_WAITER = "/usr/lib/systemd/systemd-networkd-wait-online"
 _TIMER = "netfail-hooks-check.timer"
 _CONF = "/proc/sys/net/ipv4/conf"
 _WLAN0 = "/sys/devices/virtual/net/wlan0"
@@ -82,6 +83,18 @@ _MACHINES = (
     Broken("sysctl", f"echo 1 >{_CONF}/eth0/rp_filter; echo 1 >{_CONF}/wlan0/arp_filter"),
     Broken("arp-ignore", f"echo 2 >{_CONF}/all/arp_ignore", f"echo 0 >{_CONF}/all/arp_ignore"),
     Broken("wait-online", f"rm {_ONLINE}.d/50-netfail-hooks.conf; systemctl daemon-reload"),
+    Broken(
+        "wait-online",
+        f"printf '[Service]\\nExecStart=\\nExecStart={_WAITER} -i eth0:degraded -i wlan0:degraded"
+        f"\\nExecStart={_WAITER} --any --dns -i eth0\\n' >{_ONLINE}.d/60-two.conf; "
+        "systemctl daemon-reload",
+        f"rm {_ONLINE}.d/60-two.conf; systemctl daemon-reload",
+    ),
+    Broken(
+        "way-blocked",
+        "ip route add unreachable default metric 300",
+        "ip route delete unreachable default metric 300",
+    ),
     # No driver for Wi-Fi is needed for a device to be called one: sysfs says which it is.
     Broken(
         "wifi-no-supplicant",

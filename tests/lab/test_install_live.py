@@ -139,6 +139,16 @@ def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
         wait_used(lab, "eth0")
 
 
+def test_an_install_after_which_nothing_gets_out_is_taken_back(lab: Lab) -> None:
+    lab.run("ip", "route", "add", "unreachable", "default", "metric", "70").check_returncode()
+    before = shape(lab)
+    done = lab.netfail("install", *PAIR)
+    assert done.returncode == 1, done.stdout
+    assert "IPv4 had a way out before, and has none after" in done.stderr
+    assert shape(lab) == before
+    assert used(lab) == "eth0"
+
+
 def test_why_it_failed_is_told_first_and_why_it_could_not_be_cleaned_up_beside_it(lab: Lab) -> None:
     etc = "find /etc -exec stat -c '%A %u:%g %F %N' {} + | sort"
     before = shape(lab, etc)

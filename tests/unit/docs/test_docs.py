@@ -21,7 +21,7 @@ from netfail_hooks.config.settings import SETTINGS, Setting
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 from tests.lab.test_failover import DATAGRAMS, MOST_LOST
-from tests.support import ROOT
+from tests.support import ROOT, corpus
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,6 +51,13 @@ def test_a_setting_is_documented_as_it_is(setting: Setting) -> None:
     assert span.replace("`", "") == setting.kind.span
     plain = CONFIGURATION.replace("`", "").replace("'", "")
     assert f"| {setting.help}".replace("'", "") in plain
+
+
+def test_every_kind_of_files_is_in_the_table() -> None:
+    shown = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/files.md").read_text(), re.MULTILINE)
+    kinds = [one.kind for one in corpus.read()]
+    assert sorted(kind for kind in shown if kind != "kind") == sorted(kinds)
+    assert len(set(kinds)) == len(kinds)
 
 
 def test_the_metrics_are_documented_as_they_are() -> None:

@@ -120,6 +120,11 @@ def test_one_uplink_makes_the_machine_online() -> None:
     assert words == ["--any", "--interface=eth0", "--interface=wlan0"]
 
 
+def test_netplans_wait_for_all_is_taken_back_and_a_persons_own_counts() -> None:
+    ours = units.ONLINE_FILE.rpartition("/")[2]
+    assert "10-netplan.conf" < ours < "override.conf"
+
+
 def test_what_others_may_write_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir()
