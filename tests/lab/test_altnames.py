@@ -10,7 +10,8 @@ _CONFIG = "/etc/netfail-hooks/config.toml"
 
 
 def test_an_uplink_by_another_name_fails_over(lab: Lab) -> None:
-    names = f"ip link property add dev eth0 altname enp3s0; ip link property add dev wlan0 altname {_LONG}"
+    add = "ip link property add dev"
+    names = f"{add} eth0 altname enp3s0; {add} wlan0 altname {_LONG}"
     lab.run("sh", "-ec", names).check_returncode()
     done = lab.netfail("install", "--primary", "enp3s0", "--backup", _LONG, "--yes")
     assert done.returncode == 0, done.stderr
