@@ -218,8 +218,10 @@ def _unranked(view: Views) -> Views:
 
 
 def _differences(where: str, before: Views, after: Views) -> list[str]:
+    """Return what is otherwise, but that who had no name servers may have been lent some."""
+    lent = ("DNS", "SearchDomains", "RouteDomains") if before["DNS"] == [None] else ()
     return [
         f"{where}: {part} are {after[part]}, were {before[part]}"
         for part in before
-        if before[part] != after[part]
+        if before[part] != after[part] and part not in lent
     ]
