@@ -140,7 +140,13 @@ def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
 
 
 def test_an_install_after_which_nothing_gets_out_is_taken_back(lab: Lab) -> None:
-    lab.run("ip", "route", "add", "unreachable", "default", "metric", "70").check_returncode()
+    path = "/etc/systemd/network/20-wlan0.network"
+    ways = "[Route]\nGateway=192.168.1.1\nMetric=80\n[Route]\nDestination=0.0.0.0/0\n"
+    text = lab.read(path).replace("Gateway=192.168.1.1\n", "")
+    lab.write(path, f"{text}{ways}Type=unreachable\nMetric=70\n")
+    lab.run("networkctl", "reload").check_returncode()
+    wait(lambda: "metric 80" in lab.run("ip", "route").stdout, "the new routes")
+    assert used(lab) == "eth0"  # whose route has no metric yet, so it comes first
     before = shape(lab)
     done = lab.netfail("install", *PAIR)
     assert done.returncode == 1, done.stdout

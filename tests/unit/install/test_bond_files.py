@@ -142,7 +142,7 @@ def test_the_gateways_of_default_routes_are_monitored(machine: Machine) -> None:
         "[Route]\nGateway=10.0.0.2\n",
     )
     files, notes = _made(machine)
-    assert "\nARPIPTargets=10.0.0.2 10.0.0.1\n" in files["10-netfail-bond0.netdev"]
+    assert "\nARPIPTargets=10.0.0.1 10.0.0.2\n" in files["10-netfail-bond0.netdev"]
     assert notes == []
 
 
