@@ -53,6 +53,8 @@ def refuse_cut_off(before: Sequence[int], config: Config) -> None:
         now = families_led_out(config)
         return [family for family in before if family not in now]
 
+    if not before:
+        return
     with contextlib.suppress(Problem):
         wait_until(lambda: not lost(), _CUT_OFF_AFTER, "way out")
     if families := lost():
