@@ -90,6 +90,8 @@ def _command_line(paths: Paths, text: str) -> bool | None:
     if paths.root:
         return None
     words = read_text("/proc/cmdline").replace('"', "").split()
+    if _detected("--container"):  # which has no kernel of its own: that of its first process
+        words = read_text("/proc/1/cmdline").split("\0")
     if "=" in text:
         return text in words
     return any(word == text or word.startswith(f"{text}=") for word in words)

@@ -139,6 +139,10 @@ def test_routes_that_compete_have_the_uplinks_metric(route: str, metric: str) ->
             "3 600",
         ),
         ("[Route]\nDestination=10.0.0.0/8\nType=blackhole\n", ""),
+        (
+            "[Network]\nGateway=192.0.2.1\n[Route]\nDestination=0.0.0.0/0\nType=blackhole\n",
+            "600 4278190080",
+        ),
         ("[Route]\nDestination=0.0.0.0/0\nType=blackhole\nTable=7\nMetric=3\n", "3"),
     ],
 )
