@@ -11,22 +11,23 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run
 
 _NMCLI = ("nmcli", "--terse", "--fields", "DEVICE,STATE", "device")
-_TYPES = ("ether", "wlan")
+_NO_UPLINKS = ("", "loopback", "none")
 
 
 def detect(paths: Paths) -> tuple[str, ...]:
     """Return the uplinks of a machine whose config nobody has written. Raises Misuse.
 
-    The physical NICs that networkd is told to set up, wired ones first, each kind by name.
+    The physical NICs that networkd is told to set up, wired ones first, modems last, each kind by
+    name. A switch's port has a type of its own ("dsa"), as has a modem ("wwan").
     """
     directory = paths.at("/sys/class/net")
     names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
     nics = [read_nic(name, paths) for name in names]
     uplinks = [
         nic.name
-        for wireless in (False, True)  # wired ones are preferred
+        for rank in range(3)
         for nic in nics
-        if nic.wireless is wireless and nic.type in _TYPES
+        if _rank(nic) == rank and nic.type not in _NO_UPLINKS
         if _is_physical(directory, nic) and takeover.users_file(paths, nic)
     ]
     if len(uplinks) < 2:
@@ -36,6 +37,10 @@ def detect(paths: Paths) -> tuple[str, ...]:
             hint="name them with --primary IF --backup IF; 'networkctl' lists them",
         )
     return tuple(uplinks)
+
+
+def _rank(nic: Nic) -> int:
+    return 1 if nic.wireless else 2 if nic.type == "wwan" else 0
 
 
 def _is_physical(directory: str, nic: Nic) -> bool:

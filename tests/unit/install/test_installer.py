@@ -122,6 +122,15 @@ def test_uplinks_are_detected_wired_first(tmp_path: Path) -> None:
     assert config_file.read(machine.paths.config).names() == ("eth0", "wlan0")
 
 
+def test_a_modem_is_detected_last_and_a_switchs_port_is_wired(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, ("wlan0", "a-modem", "z-port"))
+    for host, (name, kind) in enumerate((("a-modem", "wwan"), ("z-port", "dsa")), start=7):
+        machine.write(f"/sys/class/net/{name}/uevent", f"DEVTYPE={kind}\nINTERFACE={name}\n")
+        machine.write(f"{NETWORK}/{name}.network", HOWTO.format(name=name, host=host))
+    machine.install("--yes")
+    assert config_file.read(machine.paths.config).names() == ("z-port", "wlan0", "a-modem")
+
+
 def test_one_uplink_is_not_enough(tmp_path: Path) -> None:
     machine = Machine(tmp_path, ("eth0",))
     with pytest.raises(Misuse, match=r"only eth0 is set up.*--primary IF --backup IF"):
