@@ -14,6 +14,7 @@ Each keeps the user's text, comments and all, and adds what failover needs (syst
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ _MARK = "# netfail-hooks:"
 _ASKED = f"{_MARK} as 'netfail-hooks install' was asked; run it again for a change"
 _INSTEAD = re.compile(rf"{_MARK} in place of (.+); change that one")
 _NOT_OURS = ("Match", "")
+# How names of ours begin, each before the one in front of it; a minus sorts before any digit.
+STARTS = ("10", "00", "0", "0-")
 _MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
 
 
@@ -80,13 +83,21 @@ def users_file(paths: Paths, nic: Nic) -> Source | None:
 
 def file_name(nic: Nic, ahead_of: str = "") -> str:
     """Return our file's name, one that sorts before the user's. Raises Misuse if none can."""
-    for number in ("10", "00"):
-        name = f"{number}-netfail-{nic.name}.network"
-        if not ahead_of or name < ahead_of:
-            return name
+    return name_ahead(f"netfail-{nic.name}.network", ahead_of)
+
+
+def name_ahead(name: str, theirs: str) -> str:
+    """Return a name of ours that networkd reads before a file of theirs, "" for none.
+
+    It sorts the files of all directories by the bytes of their names (``conf_files_list`` in
+    systemd's basic/conf-files.c, by strcmp(3)). Raises Misuse if none is before it.
+    """
+    for start in STARTS:
+        if not theirs or os.fsencode(f"{start}-{name}") < os.fsencode(theirs):
+            return f"{start}-{name}"
     raise Misuse(
-        f"no name of ours sorts before {ahead_of}",
-        hint=f"rename it to begin with a higher number, such as 20-{nic.name}.network",
+        f"no name of ours sorts before {theirs}",
+        hint=f"rename it to begin with a higher number, such as 20-{name.partition('-')[2]}",
     )
 
 
@@ -216,7 +227,7 @@ def _check(nic: Nic, wanted: AddressConfig) -> None:
             )
 
 
-_OURS = re.compile(r"/etc/systemd/network/\d+-netfail-([^/]+)\.network")
+_OURS = re.compile(r"/etc/systemd/network/\d+--?netfail-([^/]+)\.network")
 
 
 def uplink_of(path: str) -> str:
