@@ -6,11 +6,9 @@ follows; the recordings come last, and ``netfail-hooks replay`` takes the file a
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import platform
-import stat
 from collections.abc import Iterable, Iterator
 
 from netfail_hooks import __version__
@@ -19,6 +17,7 @@ from netfail_hooks.bundle.redact import Redactor
 from netfail_hooks.config.cache import load
 from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import write_named
 from netfail_hooks.networkd import match, networkctl, takeover
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import plain
@@ -38,17 +37,7 @@ def write(paths: Paths, lines: Iterable[str], place: str) -> None:
     if place == "-":
         os.write(1, data)
         return
-    # A pipe without a reader would hold us; what is there is cut once we know what it is.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with open(os.open(place, flags, 0o600), "wb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", place)
-        if status.st_uid != os.geteuid():
-            raise PermissionError(errno.EPERM, "belongs to somebody else", place)
-        os.fchmod(file.fileno(), 0o600)  # it may have been there, open to all
-        file.truncate()
-        file.write(data)
+    write_named(place, data, mode=0o600)
 
 
 def text(paths: Paths, lines: Iterable[str]) -> str:

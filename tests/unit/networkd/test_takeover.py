@@ -233,7 +233,9 @@ def test_our_file_sorts_before_the_users(ahead_of: str, name: str) -> None:
     assert takeover.file_name(_NIC, ahead_of) == name
 
 
-@pytest.mark.parametrize("ahead_of", ["+.network", "0--eth0.network", "0--netfail-eth0.network", "#1.network"])
+@pytest.mark.parametrize(
+    "ahead_of", ["+.network", "0--eth0.network", "0--netfail-eth0.network", "#1.network"]
+)
 def test_no_name_of_ours_sorts_before_some(ahead_of: str) -> None:
     with pytest.raises(Misuse, match="no name of ours sorts before") as told:
         takeover.file_name(_NIC, ahead_of)
