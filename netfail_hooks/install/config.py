@@ -30,7 +30,7 @@ def choose(
     amended: an uplink that stays keeps its settings, the metrics go by rank, and all else,
     comments too, stays as it is.
     """
-    if not os.path.exists(paths.config):
+    if not _is_there(paths.config):
         config = Config(uplinks=default_metrics(options.uplinks or detect()))
         config = _with_settings(config, options)
         return config, config_file.render(config)
@@ -46,6 +46,17 @@ def choose(
         if written != config:
             raise Misuse(f"{paths.config}: cannot be amended", hint="change it by hand")
     return config, text
+
+
+def _is_there(path: str) -> bool:
+    """Tell whether something is there, or may be: in a directory that we may not search."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _with_uplinks(config: Config, names: tuple[str, ...]) -> Config:

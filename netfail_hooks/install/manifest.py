@@ -8,13 +8,14 @@ second install finds is our own.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from netfail_hooks.errors import Problem
+from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned
 from netfail_hooks.install import nodes
 from netfail_hooks.install.nodes import Node
@@ -78,6 +79,8 @@ def load(paths: Paths) -> Manifest | None:
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno == errno.EACCES:
+            raise NotPermitted(f"{paths.manifest} cannot be read", hint="use sudo") from None
         hint = "uninstall would write what it says, so it must be root's alone"
         raise Problem(f"{paths.manifest}: {error.strerror}", hint=hint) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

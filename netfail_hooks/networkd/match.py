@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from netfail_hooks.errors import Misuse
+from netfail_hooks.errors import Misuse, NotPermitted
 from netfail_hooks.files import read_text
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.paths import Paths
@@ -25,6 +25,7 @@ DIRECTORIES = (
     "/usr/lib/systemd/network",
     "/lib/systemd/network",
 )
+_LIMIT = 1 << 20  # characters
 _KINDS = {"1": "ether", "772": "loopback"}  # linux/if_arp.h
 
 
@@ -95,7 +96,7 @@ def effective(
 def sources(paths: Paths) -> Iterator[Source]:
     """Give the files that are not empty or masked, in the order in which networkd tries them."""
     for path in _listed(paths, DIRECTORIES, ".network"):
-        text = read_text(paths.at(path))
+        text = _read(paths, path)
         if text.strip():
             yield Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
 
@@ -104,17 +105,42 @@ def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str
     """Return the files of several directories by name, the earlier one's of the same name."""
     by_name: dict[str, str] = {}
     for directory in directories:
-        with contextlib.suppress(OSError):
-            for name in os.listdir(paths.at(directory)):
-                if name.endswith(ending):
-                    by_name.setdefault(name, f"{directory}/{name}")
+        try:
+            names = os.listdir(paths.at(directory))
+        except PermissionError:
+            raise _refused(paths.at(directory)) from None
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith(ending):
+                by_name.setdefault(name, f"{directory}/{name}")
     return [by_name[name] for name in sorted(by_name)]
+
+
+def _read(paths: Paths, path: str) -> str:
+    """Return a file's text, "" for none. Raises NotPermitted for one that we may not read.
+
+    netplan's are for root and networkd alone (0640 root:systemd-network): without what is in
+    them we would say that there are none.
+    """
+    place = paths.at(path)
+    try:
+        with open(place, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read(_LIMIT)
+    except PermissionError:
+        raise _refused(place) from None
+    except OSError:
+        return ""
+
+
+def _refused(place: str) -> NotPermitted:
+    return NotPermitted(f"{place} cannot be read", hint="use sudo")
 
 
 def _dropins(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
     directories = tuple(f"{directory}/{name}.d" for directory in DIRECTORIES)
     for path in _listed(paths, directories, ".conf"):
-        yield path, read_text(paths.at(path))
+        yield path, _read(paths, path)
 
 
 def _fits(source: Source, nic: Nic) -> bool:
@@ -174,9 +200,7 @@ def netdev(
 ) -> Source | None:
     """Return the ``.netdev`` file that makes a device of that name, None for none."""
     for path in _listed(paths, DIRECTORIES, ".netdev"):
-        source = Source(
-            path, read_text(paths.at(path)), tuple(_dropins(paths, os.path.basename(path)))
-        )
+        source = Source(path, _read(paths, path), tuple(_dropins(paths, os.path.basename(path))))
         named = networkfile.settings(source.sections, "NetDev", "Name") == [name]
         if named and not ignore(source.text):
             return source
