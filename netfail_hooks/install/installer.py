@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import signal
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -41,7 +42,7 @@ from netfail_hooks.install.transaction import (
     revert_change,
     write_change,
 )
-from netfail_hooks.networkd import takeover
+from netfail_hooks.networkd import access, takeover
 from netfail_hooks.networkd.detect import detect, refuse_foreign_managers
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
@@ -94,6 +95,10 @@ def prepare(args: argparse.Namespace) -> Work:
     messages += [f"root's hooks run from {place}, which others may write" for place in unsafe]
     nodes_by_path = layout(config, text, files, package)
     nodes_by_path[_HERE.config] = _as_it_is(paths, nodes_by_path[_HERE.config])
+    readers = access.of_network_files(paths, files)
+    for path in files:
+        node = nodes_by_path[path]
+        nodes_by_path[path] = replace(node, mode=readers.mode, owner=readers.owner)
     changes = file_changes(paths, nodes_by_path, known or Manifest())
     running = not (paths.root or args.no_live) and reconfigure.networkd_answers()
     if running and config.mode == "routes":
@@ -110,9 +115,12 @@ def refuse_crowded(found: tuple[str, ...], config: Config) -> None:
 
 
 def _as_it_is(paths: Paths, node: Node) -> Node:
-    """Return a file with the mode and owner that it has already."""
-    now = nodes.read(paths.config)
-    return replace(node, mode=now.mode, owner=now.owner) if now else node
+    """Return a file with the mode and owner that it has already, or that what it links to has."""
+    try:
+        now = os.stat(paths.config)
+    except FileNotFoundError:
+        return node
+    return replace(node, mode=stat.S_IMODE(now.st_mode), owner=(now.st_uid, now.st_gid))
 
 
 def install(work: Work) -> list[str]:

@@ -96,7 +96,7 @@ def effective(
 def sources(paths: Paths) -> Iterator[Source]:
     """Give the files that are not empty or masked, in the order in which networkd tries them."""
     for path in _listed(paths, DIRECTORIES, ".network"):
-        text = _read(paths, path)
+        text = read(paths, path)
         if text.strip():
             yield Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
 
@@ -117,7 +117,7 @@ def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str
     return [by_name[name] for name in sorted(by_name)]
 
 
-def _read(paths: Paths, path: str) -> str:
+def read(paths: Paths, path: str) -> str:
     """Return a file's text, "" for none. Raises NotPermitted for one that we may not read.
 
     netplan's are for root and networkd alone (0640 root:systemd-network): without what is in
@@ -137,10 +137,15 @@ def _refused(place: str) -> NotPermitted:
     return NotPermitted(f"{place} cannot be read", hint="use sudo")
 
 
-def _dropins(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
+def dropins(paths: Paths, name: str) -> list[str]:
+    """Return the paths of the drop-ins of a file of that name, in the order in which they count."""
     directories = tuple(f"{directory}/{name}.d" for directory in DIRECTORIES)
-    for path in _listed(paths, directories, ".conf"):
-        yield path, _read(paths, path)
+    return _listed(paths, directories, ".conf")
+
+
+def _dropins(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
+    for path in dropins(paths, name):
+        yield path, read(paths, path)
 
 
 def _fits(source: Source, nic: Nic) -> bool:
@@ -200,7 +205,7 @@ def netdev(
 ) -> Source | None:
     """Return the ``.netdev`` file that makes a device of that name, None for none."""
     for path in _listed(paths, DIRECTORIES, ".netdev"):
-        source = Source(path, _read(paths, path), tuple(_dropins(paths, os.path.basename(path))))
+        source = Source(path, read(paths, path), tuple(_dropins(paths, os.path.basename(path))))
         named = networkfile.settings(source.sections, "NetDev", "Name") == [name]
         if named and not ignore(source.text):
             return source
