@@ -8,6 +8,7 @@ import os
 import sys
 
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
+from netfail_hooks.install.nodes import FILE
 from netfail_hooks.install.plan import FileChange, diff
 
 
@@ -34,8 +35,22 @@ def show(changes: tuple[FileChange, ...], messages: tuple[str, ...], *, as_json:
         would = [str(change) for change in changes]
         print(json.dumps({"would": would, "notes": list(messages)}, indent=2))
     else:
-        sys.stdout.write(diff(changes))
+        sys.stdout.write(diff(changes, hide=_hide))
         warn(messages)
+
+
+def _hide(change: FileChange, text: str) -> str:
+    """Return what a terminal, and so a paste of it, may show of a file.
+
+    Of one that not all may read that is no more than is known to be harmless.
+    """
+    from netfail_hooks.bundle.network_files import hidden, hidden_comments
+
+    files = [node for node in (change.before, change.after) if node and node.kind == FILE]
+    closed = not all(node.mode & 0o004 for node in files)
+    if change.path.endswith((".network", ".netdev")):
+        return hidden(text, closed=closed)
+    return hidden_comments(text) if closed else text
 
 
 def refuse_powerless(root: str) -> None:
