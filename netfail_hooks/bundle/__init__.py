@@ -20,6 +20,7 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.files import write_named
 from netfail_hooks.networkd import match, networkctl, takeover
 from netfail_hooks.paths import Paths
+from netfail_hooks.terminal import escaped_lines
 from netfail_hooks.values import plain
 
 HEAD = "netfail-hooks bundle 1"
@@ -33,7 +34,7 @@ _MOST = 200  # recordings, the last ones
 
 def write(paths: Paths, lines: Iterable[str], place: str) -> None:
     """Put the bundle into a file, or on standard output for "-". Raises OSError."""
-    data = Redactor(os.urandom(16)).text(text(paths, lines)).encode("utf-8", "surrogateescape")
+    data = escaped_lines(Redactor(os.urandom(16)).text(text(paths, lines))).encode("utf-8")
     if place == "-":
         os.write(1, data)
         return

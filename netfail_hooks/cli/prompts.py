@@ -10,6 +10,7 @@ import sys
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.install.nodes import FILE
 from netfail_hooks.install.plan import FileChange, diff
+from netfail_hooks.terminal import escaped
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
@@ -65,7 +66,7 @@ def confirm(changes: tuple[FileChange, ...], *, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
-    print(*changes, sep="\n")
+    tell(changes)
     if _answer("Go on? [y/N] ") not in ("y", "yes"):
         raise Problem("nothing was changed", hint="--dry-run shows all of it")
 
@@ -82,4 +83,10 @@ def _answer(question: str) -> str:
 def warn(messages: tuple[str, ...]) -> None:
     """Tell a person what matters beside the result."""
     for message in messages:
-        print(f"note: {message}", file=sys.stderr)
+        print(f"note: {escaped(message)}", file=sys.stderr)
+
+
+def tell(changes: tuple[FileChange, ...]) -> None:
+    """Print changes, a line each."""
+    for change in changes:
+        print(escaped(str(change)))

@@ -62,14 +62,15 @@ def _text(report: Report | BondReport, *, as_json: bool) -> str:
     if as_json:
         return json.dumps(plain(report))
     if isinstance(report, BondReport):
-        return render_bond(report, colour=terminal.colours())
-    return render(report, colour=terminal.colours())
+        return render_bond(terminal.one_line_each(report), colour=terminal.colours())
+    return render(terminal.one_line_each(report), colour=terminal.colours())
 
 
 def _show(text: str, *, over: bool = False) -> None:
     """Print a text; ``over`` what is on the screen, without a flicker."""
     if over:
-        text = _HOME + text.replace("\n", f"{_TO_END_OF_LINE}\n") + _TO_END
+        home, rest, end = map(terminal.sequence, (_HOME, _TO_END_OF_LINE, _TO_END))
+        text = home + text.replace("\n", f"{rest}\n") + end
     print(text, flush=True)
 
 

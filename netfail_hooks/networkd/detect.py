@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.names import is_interface_name
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Nic
 from netfail_hooks.paths import Paths
@@ -20,7 +21,8 @@ def detect(paths: Paths) -> tuple[str, ...]:
     The physical NICs that networkd is told to set up, wired ones first, each kind by name.
     """
     directory = paths.at("/sys/class/net")
-    names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+    there = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+    names = [name for name in there if is_interface_name(name)]  # no other can be an uplink
     nics = [match.read_nic(name, paths.at("/sys")) for name in names]
     uplinks = [
         nic.name

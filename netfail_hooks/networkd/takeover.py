@@ -184,6 +184,10 @@ def _ranked(one: Section, metric: int) -> Section:
 
 
 def _refuse(path: str, sections: list[Section]) -> None:
+    if not path.isprintable():  # ours names it in a comment, which a newline would end
+        raise Misuse(
+            f"{path}: an odd name", hint=f"rename it to {os.path.dirname(path)}/20-NAME.network"
+        )
     for key in _MASTERS:
         if last(sections, key):
             raise Misuse(
