@@ -30,13 +30,14 @@ def choose(
     amended: an uplink that stays keeps its settings, the metrics go by rank, and all else,
     comments too, stays as it is.
     """
-    if not _is_there(paths.config):
+    place = paths.through(Paths().config)
+    if not _is_there(place):
         config = Config(uplinks=default_metrics(options.uplinks or detect()))
         config = _with_settings(config, options)
         return config, config_file.render(config)
-    existing = config_file.read(paths.config)
+    existing = config_file.read(place)
     config = _with_settings(_with_uplinks(existing, options.uplinks), options)
-    with open(paths.config, encoding="utf-8", newline="") as file:
+    with open(place, encoding="utf-8", newline="") as file:
         text = file.read()
     if config != existing:
         text = amend(text, existing, config)

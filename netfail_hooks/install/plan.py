@@ -44,7 +44,7 @@ def file_changes(
 def _wanted(paths: Paths, wanted: Mapping[str, Node]) -> Iterator[FileChange]:
     whole: dict[str, Node] = {}
     for path, node in wanted.items():
-        for parent in _missing_parents(paths, path):
+        for parent in missing_parents(paths, path):
             whole.setdefault(parent, nodes.directory())
         whole[path] = node
     for path, node in whole.items():
@@ -53,10 +53,11 @@ def _wanted(paths: Paths, wanted: Mapping[str, Node]) -> Iterator[FileChange]:
             yield FileChange(path, before, node)
 
 
-def _missing_parents(paths: Paths, path: str) -> list[str]:
+def missing_parents(paths: Paths, path: str) -> list[str]:
+    """Return the directories above a path that are not there, the topmost first."""
     result: list[str] = []
     parent = os.path.dirname(path)
-    while parent != "/" and not os.path.isdir(paths.at(parent)):
+    while parent != "/" and not os.path.isdir(paths.through(parent)):
         result.insert(0, parent)
         parent = os.path.dirname(parent)
     return result

@@ -123,7 +123,7 @@ def uninstall(work: Work) -> list[str]:
     _remove_own_directories(work)
     if work.running and systemd.systemd_runs():
         systemd.forget_units()
-    remove_manifest(work.paths)
+    remove_manifest(work.paths, work.known.directories)
     return messages
 
 

@@ -36,7 +36,7 @@ def of_network_files(paths: Paths, texts: Mapping[str, str]) -> Access:
         path: status
         for place, text in texts.items()
         for path in _sources(paths, place, text)
-        if (status := _status(paths.at(path)))
+        if (status := _status(paths.through(path)))
     }
     access = strictest([_as_it_is(status) for status in sources.values()])
     networkd = _networkd(paths)

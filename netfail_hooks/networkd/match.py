@@ -106,9 +106,9 @@ def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str
     by_name: dict[str, str] = {}
     for directory in directories:
         try:
-            names = os.listdir(paths.at(directory))
+            names = os.listdir(paths.through(directory))
         except PermissionError:
-            raise _refused(paths.at(directory)) from None
+            raise _refused(paths.through(directory)) from None
         except OSError:
             continue
         for name in names:
@@ -123,7 +123,7 @@ def read(paths: Paths, path: str) -> str:
     netplan's are for root and networkd alone (0640 root:systemd-network): without what is in
     them we would say that there are none.
     """
-    place = paths.at(path)
+    place = paths.through(path)
     try:
         with open(place, encoding="utf-8", errors="surrogateescape") as file:
             return file.read(_LIMIT)
