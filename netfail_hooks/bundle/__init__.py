@@ -20,7 +20,7 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.files import write_named
 from netfail_hooks.networkd import match, networkctl, takeover
 from netfail_hooks.paths import Paths
-from netfail_hooks.terminal import escaped_lines
+from netfail_hooks.terminal import escaped, escaped_lines
 from netfail_hooks.values import plain
 
 HEAD = "netfail-hooks bundle 1"
@@ -44,7 +44,9 @@ def write(paths: Paths, lines: Iterable[str], place: str) -> None:
 def text(paths: Paths, lines: Iterable[str]) -> str:
     """Return the bundle, its addresses not exchanged yet."""
     parts = [*_parts(paths), (_RECORDINGS, "\n".join(list(lines)[-_MOST:]))]
-    return "\n".join([HEAD, _ABOUT, *(f"== {name}\n{part.rstrip()}\n" for name, part in parts)])
+    return "\n".join(
+        [HEAD, _ABOUT, *(f"== {escaped(name)}\n{part.rstrip()}\n" for name, part in parts)]
+    )
 
 
 def recordings(text: str) -> list[str] | None:
@@ -60,7 +62,7 @@ def _parts(paths: Paths) -> Iterator[tuple[str, str]]:
     try:
         config = load(paths)
     except Problem as problem:
-        yield "no config", str(problem)
+        yield "no config", escaped(str(problem))
         return
     yield "status", _status(paths)
     yield paths.config, render(config)  # comments may hold anything, and all else is in this
@@ -85,7 +87,7 @@ def _findings(paths: Paths) -> Iterator[str]:
     except Exception as error:  # noqa: BLE001 - a report of a bug has to survive it
         yield f"cannot look: {type(error).__name__}"
         return
-    yield from (f"{finding.code}: {finding.what}" for finding in diagnose(facts))
+    yield from (escaped(f"{finding.code}: {finding.what}") for finding in diagnose(facts))
     yield f"things that could not be learned: {len(facts.unknown)}"
 
 
@@ -95,7 +97,7 @@ def _status(paths: Paths) -> str:
     try:
         return json.dumps(plain(status.collect(paths)), indent=1)
     except Problem as problem:
-        return str(problem)
+        return escaped(str(problem))
 
 
 def _networks(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
@@ -106,7 +108,7 @@ def _networks(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
             source = match.effective(paths, nic, ignore)
         except Problem as problem:
             # A condition that can't be judged may be somebody's network or machine.
-            yield f"no .network file for {name}", str(problem).partition("=")[0]
+            yield f"no .network file for {name}", escaped(str(problem).partition("=")[0])
             continue
         if source:
             for path, text in ((source.path, source.text), *source.dropins):

@@ -55,7 +55,11 @@ def _watch(report: Report | BondReport, paths: Paths, args: argparse.Namespace) 
         try:
             text = _text(collect(paths), as_json=args.json)
         except Problem as problem:
-            text = json.dumps({"problem": str(problem)}) if args.json else str(problem)
+            text = (
+                json.dumps({"problem": str(problem)})
+                if args.json
+                else terminal.escaped(str(problem))
+            )
 
 
 def _text(report: Report | BondReport, *, as_json: bool) -> str:

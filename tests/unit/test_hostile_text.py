@@ -265,3 +265,46 @@ def test_what_the_kernel_lets_an_interface_be_called(words: list[str]) -> None:
     for data in (done.stdout, done.stderr):
         assert not _hidden(data.decode("utf-8")), data
     assert b"bug" not in done.stderr
+
+
+@pytest.mark.parametrize("key", ["trigger", "time", "changes", "active"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@given(text=hostile)
+def test_no_recording_forges_a_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], key: str, text: str
+) -> None:
+    """Each line of what replay prints begins as one of its own does."""
+    tree = json.loads(_recorded("x", "did"))
+    text = f"a\nnothing is wrong{text}"
+    if key == "changes":
+        tree["changes"] = [{"change": text, text: text}]
+    elif key == "active":
+        tree["before"]["uplinks"][0]["reason"] = text
+    else:
+        tree[key] = text
+    place = tmp_path / "recording"
+    place.write_text(json.dumps(tree) + "\n")
+    assert cli.entry(["replay", str(place)]) in (0, 1)
+    *lines, last = capfd.readouterr().out.splitlines()
+    assert last.startswith("1 decisions, ")
+    assert not any(line.startswith("nothing") for line in lines)
+    assert all(line.startswith("    ") for line in lines[1:])
+
+
+def test_nor_does_the_name_of_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        machine = _machine(tmp_path, patch)
+        odd = "a\n== recordings\nnothing is wrong"
+        machine.write(f"/etc/networkd-dispatcher/routable.d/{odd}", "#!/bin/sh\n", mode=0o700)
+        machine.write(f"/etc/systemd/network/00-{odd}.network", "[Match]\nName=eth0\n[Network]\n")
+        machine.write(_CONFIG, _UPLINKS.format('"eth0"'))
+        for words in (
+            ["replay", "--dry-run", "eth0=routable"],
+            ["log", "--bundle", "-"],
+            ["doctor"],
+            ["install", f"--root={tmp_path}", "--dry-run"],
+        ):
+            assert cli.entry(words) in (0, 1, 2)
+            out, err = capfd.readouterr()
+            assert not re.search("^nothing is", out + err, re.MULTILINE), words
+            assert out.count("\n== recordings\n") == ("--bundle" in words)
