@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 # stat.S_ISREG() and its like, without the import.
-_KIND, _REGULAR, _DIRECTORY = 0o170000, 0o100000, 0o040000
+_KIND, _REGULAR, _DIRECTORY, _LINK = 0o170000, 0o100000, 0o040000, 0o120000
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def write_whole(path: str, data: bytes, *, mode: int = 0o600, directory: int | None = None) -> None:
@@ -16,8 +17,7 @@ def write_whole(path: str, data: bytes, *, mode: int = 0o600, directory: int | N
     """
     aside = f"{path}.{os.getpid()}.tmp"
     _sweep(path, directory)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(aside, flags, mode, dir_fd=directory)
+    descriptor = os.open(aside, _NEW, mode, dir_fd=directory)
     try:
         try:
             os.fchmod(descriptor, mode)
@@ -28,6 +28,62 @@ def write_whole(path: str, data: bytes, *, mode: int = 0o600, directory: int | N
     except BaseException:
         os.unlink(aside, dir_fd=directory)
         raise
+
+
+def write_named(path: str, data: bytes, *, mode: int, keep: bool = False) -> None:
+    """Put ``data`` into the file that a person named on the command line, in one step.
+
+    Root may name a place where others write, such as /tmp, and who is there first must not choose
+    what we write to: a link, hard or symbolic, leads elsewhere, a pipe has its reader. So it is a
+    new file, of ``mode`` (umask(2) applies), that takes the name of what was there, if that was a
+    file of ours. With ``keep`` it also takes on the mode and group of that one.
+    Raises OSError for any other, with it as it was.
+    """
+    before = _to_replace(path)
+    aside = os.path.join(os.path.dirname(path), f".netfail-{os.urandom(8).hex()}.tmp")
+    try:
+        descriptor = os.open(aside, _NEW, 0o600 if before and keep else mode)
+        try:
+            try:
+                if before and keep:
+                    _open_alike(descriptor, before)
+                _write_all(descriptor, data)
+            finally:
+                os.close(descriptor)
+            os.rename(aside, path)
+        except BaseException:
+            os.unlink(aside)
+            raise
+    except OSError as error:  # of a name that the person has never seen
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+def _open_alike(descriptor: int, status: os.stat_result) -> None:
+    """Let a new file be read and written by those who may with another of that status."""
+    try:
+        os.fchown(descriptor, -1, status.st_gid)
+    except PermissionError:  # a group that we are not in
+        os.fchmod(descriptor, status.st_mode & 0o707)
+    else:
+        os.fchmod(descriptor, status.st_mode & 0o777)
+
+
+def _to_replace(path: str) -> os.stat_result | None:
+    """Return the status of a file of ours, None for nothing. Raises OSError for what is neither."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    kind = status.st_mode & _KIND
+    if kind == _DIRECTORY:
+        raise IsADirectoryError(21, "is a directory", path)
+    if kind == _LINK:
+        raise OSError(40, "a symbolic link, which is not followed", path)
+    if kind != _REGULAR:
+        raise OSError(22, "not a regular file", path)
+    if status.st_uid != os.geteuid():
+        raise PermissionError(1, "belongs to somebody else", path)
+    return status
 
 
 def without_temporary(path: str) -> str:
@@ -100,7 +156,7 @@ def only_root_can_change(path: str) -> bool:
 
 def _is_roots(path: str) -> bool:
     status = os.lstat(path)
-    if status.st_mode & _KIND == 0o120000:  # a symlink's own mode means nothing
+    if status.st_mode & _KIND == _LINK:  # a symlink's own mode means nothing
         return status.st_uid == 0
     sticky = status.st_mode & 0o1000 and status.st_mode & _KIND == _DIRECTORY
     # In a sticky directory one renames only what is one's own.

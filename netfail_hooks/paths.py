@@ -17,8 +17,20 @@ class Paths:
     root: str = ""
 
     def at(self, path: str) -> str:
-        """Return an absolute path of the machine, below the root."""
-        return self.root + path
+        """Return an absolute path of the machine, below the root.
+
+        A link on the way to it is followed there, the one that it may be itself isn't.
+        """
+        return self._chased(path, last=False) if self.root else path
+
+    def through(self, path: str) -> str:
+        """Return the same of what is to be read: a link at its end is followed below the root."""
+        return self._chased(path, last=True) if self.root else path
+
+    def _chased(self, path: str, *, last: bool) -> str:
+        from netfail_hooks.chase import chase  # no hook has a root
+
+        return chase(self.root, path, last=last)
 
     @property
     def config(self) -> str:

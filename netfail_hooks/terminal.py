@@ -1,13 +1,25 @@
-"""What standard output can show: colour, letters beyond ASCII, and how many columns."""
+"""What standard output can show: colour, letters beyond ASCII, how many columns; and what it may.
+
+Interfaces, networks, files and lines of a log may be named by anybody, and what steers a terminal
+(ECMA-48), turns a line around (Unicode's Bidi_Control) or is not seen at all would let a name
+tell something else than it is. So all that commands print goes through a ``Screen``.
+"""
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import locale
 import os
+import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TextIO, TypeVar, cast
+
+from netfail_hooks.values import fields, replace
+
+T = TypeVar("T")
 
 _VARIABLES = ("LC_ALL", "LC_CTYPE", "LANG")  # in that order, locale(7)
 # What Python puts in LC_CTYPE where the locale is C (PEP 538): nobody chose UTF-8 then.
@@ -67,7 +79,7 @@ def painter(*, colour: bool) -> Paint:
 
 
 def _paint(text: str, code: str) -> str:
-    return f"{code}{text}{_PLAIN}"
+    return f"{sequence(code)}{text}{sequence(_PLAIN)}"
 
 
 def _leave(text: str, _: str) -> str:
@@ -82,3 +94,80 @@ def span(seconds: int) -> str:
             words.append(f"{seconds // size} {unit}")
             seconds %= size
     return " ".join(words[:2]) or "0 s"
+
+
+# Printable for str.isprintable(), and yet not seen: what else is Default_Ignorable_Code_Point in
+# Unicode's DerivedCoreProperties.txt, and a blank of Braille.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+_ESCAPE = "\033"
+
+
+def escaped(text: str) -> str:
+    """Return a text as one line of what can be seen; the rest as JSON writes it."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() and not _UNSEEN.match(c) else _units(c) for c in text)
+
+
+def escaped_lines(text: str) -> str:
+    """Return the same of several lines."""
+    return "\n".join(map(escaped, text.split("\n")))
+
+
+def one_line_each(item: T) -> T:
+    """Return a value with each text in it escaped, so that none can pass for several lines."""
+    if isinstance(item, str):
+        return cast("T", escaped(item))
+    if isinstance(item, tuple):
+        return cast("T", tuple(map(one_line_each, item)))
+    if hasattr(item, "__match_args__"):
+        return replace(item, **{name: one_line_each(getattr(item, name)) for name in fields(item)})
+    return item
+
+
+def _units(character: str) -> str:
+    """Return the UTF-16 units of one, as JSON has it; half a pair is a byte that was no UTF-8."""
+    data = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{data[at : at + 2].hex()}" for at in range(0, len(data), 2))
+
+
+class Screen:
+    """A standard stream that shows a text as what it is, and does only what we tell it to.
+
+    ``mark`` stands for the escape of our own sequences; nobody else can know it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.mark = os.urandom(16).hex()
+
+    def write(self, text: str) -> int:
+        """Write a text, what steers the terminal or can't be seen escaped."""
+        shown = _ESCAPE.join(map(escaped_lines, text.split(self.mark)))
+        encoding = self._stream.encoding or "ascii"
+        with contextlib.suppress(LookupError):
+            shown = shown.encode(encoding, "backslashreplace").decode(encoding)
+        return self._stream.write(shown)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all else is the stream's
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def screened() -> Iterator[None]:
+    """Put a Screen before what is printed inside."""
+    old = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast("TextIO", Screen(stream)) for stream in old)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = old
+
+
+def sequence(code: str) -> str:
+    """Return a sequence of ours, as standard output takes it for one."""
+    stream: object = sys.stdout
+    return code.replace(_ESCAPE, stream.mark) if isinstance(stream, Screen) else code

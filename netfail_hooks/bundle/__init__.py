@@ -6,11 +6,9 @@ follows; the recordings come last, and ``netfail-hooks replay`` takes the file a
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import platform
-import stat
 from collections.abc import Iterable, Iterator
 
 from netfail_hooks import __version__
@@ -19,9 +17,11 @@ from netfail_hooks.bundle.redact import Redactor
 from netfail_hooks.config.cache import load
 from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import write_named
 from netfail_hooks.networkd import match, networkctl, takeover
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
+from netfail_hooks.terminal import escaped, escaped_lines
 from netfail_hooks.values import plain
 
 HEAD = "netfail-hooks bundle 1"
@@ -35,27 +35,19 @@ _MOST = 200  # recordings, the last ones
 
 def write(paths: Paths, lines: Iterable[str], place: str) -> None:
     """Put the bundle into a file, or on standard output for "-". Raises OSError."""
-    data = Redactor(os.urandom(16)).text(text(paths, lines)).encode("utf-8", "surrogateescape")
+    data = escaped_lines(Redactor(os.urandom(16)).text(text(paths, lines))).encode("utf-8")
     if place == "-":
         os.write(1, data)
         return
-    # A pipe without a reader would hold us; what is there is cut once we know what it is.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with open(os.open(place, flags, 0o600), "wb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", place)
-        if status.st_uid != os.geteuid():
-            raise PermissionError(errno.EPERM, "belongs to somebody else", place)
-        os.fchmod(file.fileno(), 0o600)  # it may have been there, open to all
-        file.truncate()
-        file.write(data)
+    write_named(place, data, mode=0o600)
 
 
 def text(paths: Paths, lines: Iterable[str]) -> str:
     """Return the bundle, its addresses not exchanged yet."""
     parts = [*_parts(paths), (_RECORDINGS, "\n".join(list(lines)[-_MOST:]))]
-    return "\n".join([HEAD, _ABOUT, *(f"== {name}\n{part.rstrip()}\n" for name, part in parts)])
+    return "\n".join(
+        [HEAD, _ABOUT, *(f"== {escaped(name)}\n{part.rstrip()}\n" for name, part in parts)]
+    )
 
 
 def recordings(text: str) -> list[str] | None:
@@ -71,7 +63,7 @@ def _parts(paths: Paths) -> Iterator[tuple[str, str]]:
     try:
         config = load(paths)
     except Problem as problem:
-        yield "no config", str(problem)
+        yield "no config", escaped(str(problem))
         return
     yield "status", _status(paths)
     yield paths.config, render(config)  # comments may hold anything, and all else is in this
@@ -96,7 +88,7 @@ def _findings(paths: Paths) -> Iterator[str]:
     except Exception as error:  # noqa: BLE001 - a report of a bug has to survive it
         yield f"cannot look: {type(error).__name__}"
         return
-    yield from (f"{finding.code}: {finding.what}" for finding in diagnose(facts))
+    yield from (escaped(f"{finding.code}: {finding.what}") for finding in diagnose(facts))
     yield f"things that could not be learned: {len(facts.unknown)}"
 
 
@@ -106,7 +98,7 @@ def _status(paths: Paths) -> str:
     try:
         return json.dumps(plain(status.collect(paths)), indent=1)
     except Problem as problem:
-        return str(problem)
+        return escaped(str(problem))
 
 
 def _networks(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
@@ -117,7 +109,7 @@ def _networks(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
             source = match.effective(paths, nic, ignore)
         except Problem as problem:
             # A condition that can't be judged may be somebody's network or machine.
-            yield f"no .network file for {name}", str(problem).partition("=")[0]
+            yield f"no .network file for {name}", escaped(str(problem).partition("=")[0])
             continue
         if source:
             for path, text in ((source.path, source.text), *source.dropins):

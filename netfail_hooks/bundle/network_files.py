@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from netfail_hooks.networkd.file import Section, parse
+from netfail_hooks.bundle import redact
+from netfail_hooks.networkd.file import Item, Section, parse
 
 REDACTED = "(redacted)"
 # systemd.network(5), but for names, texts, identifiers and keys
@@ -38,12 +39,48 @@ UseAutonomousPrefix UseOnLinkPrefix UseRoutePrefix UseICMPv6RateLimit DHCPv6Clie
 """
 _KNOWN = frozenset(_KEYS.split())
 _WORD = re.compile(r"[A-Z][A-Za-z46]{1,31}")  # a key or section as systemd spells them
+_COMMENT = re.compile(r"(^|\s)#.*", re.MULTILINE)
+_OURS = "# netfail-hooks:"
 _INLINE = re.compile(r"\s*[#;].*", re.DOTALL)  # a server's name, or what was meant as a comment
 
 
 def shown(text: str) -> str:
     """Return the text of a file without comments, and with the settings of known keys alone."""
     return "\n".join(line for section in parse(text) for line in _lines(section))
+
+
+def hidden(text: str, *, closed: bool) -> str:
+    """Return the text of a file, as many lines of it, without secrets.
+
+    Of one that not all may read (``closed``) there is only what is in ``shown``, too.
+    """
+    parts = [
+        part
+        for section in parse(text)
+        for part in (section.header, *(_hidden(item, closed=closed) for item in section.items))
+    ]
+    return "".join(parts)
+
+
+def hidden_comments(text: str) -> str:
+    """Return the text of another file without comments, as many lines of it."""
+    return _COMMENT.sub(rf"\1# {REDACTED}", text)
+
+
+def _hidden(item: Item, *, closed: bool) -> str:
+    secret = redact.CREDENTIAL.search(item.key or item.raw)
+    ours = not item.key and item.raw.startswith(_OURS)
+    if not item.raw.strip() or ours or not (secret or closed):
+        return item.raw
+    if not item.key:
+        first = f"# {REDACTED}"
+    else:
+        known = not secret and item.key in _KNOWN
+        first = f"{item.key}={_setting(item.key, item.setting) if known else REDACTED}"
+        if known and first == item.raw.strip():
+            return item.raw
+    lines = item.raw.split("\n")
+    return "\n".join([first, *(REDACTED if line else "" for line in lines[1:])])
 
 
 def _lines(section: Section) -> Iterator[str]:

@@ -20,6 +20,10 @@ _SECRET = re.compile(
     r"[^\n:=]*[:=])(?:[^\n\\]|\\[\s\S])*",
     re.IGNORECASE | re.MULTILINE,
 )
+# Of that, what opens something.
+CREDENTIAL = re.compile(
+    "password|passphrase|passwd|secret|private|psk|preshared|key|token", re.IGNORECASE
+)
 _HOME = re.compile(r"(/home/)[^/\s\"]+")
 _LOGIN = re.compile(r"://[^\s/\"@]+@")
 # Of 6, 8 (Firewire) or 20 (InfiniBand) octets; an address of IPv6 goes on at either end.

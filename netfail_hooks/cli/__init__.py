@@ -14,7 +14,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import NoReturn
 
-from netfail_hooks import __version__
+from netfail_hooks import __version__, terminal
 from netfail_hooks.cli.commands import COMMANDS, epilog
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 
@@ -48,6 +48,11 @@ class Parser(argparse.ArgumentParser):
 
 def entry(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status. Never raises but for ``--help``."""
+    with terminal.screened():
+        return _entry(argv)
+
+
+def _entry(argv: Sequence[str] | None) -> int:
     try:
         status = main(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
@@ -130,6 +135,6 @@ def _bug(error: Exception) -> str:
 def _complain(text: str, status: int, error: BaseException) -> int:
     """Print what is wrong, then what was noted of it (BaseException.add_note)."""
     for each in filter(None, (text, *getattr(error, "__notes__", ()))):
-        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(each.split()))
+        shown = terminal.escaped(" ".join(each.split()))
         print(f"netfail-hooks: {shown[:_LONGEST]}", file=sys.stderr)
     return status

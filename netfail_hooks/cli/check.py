@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netfail_hooks.check import _round
 from netfail_hooks.policy.health import is_well
+from netfail_hooks.terminal import escaped
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _print(done: Run) -> None:
     for change in done.changes:
         print(f"did: {change}")
     for failure in done.failed:
-        print(f"failed: {failure}")
+        print(f"failed: {escaped(failure)}")
 
 
 def _json(done: Run) -> str:

@@ -58,6 +58,7 @@ def _show(diagnosis: Diagnosis, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(plain(diagnosis)))
         return
+    diagnosis = terminal.one_line_each(diagnosis)
     lines = [
         *(f"would run: {command}" for command in diagnosis.would),
         *(f"did: {command}" for command in diagnosis.did),

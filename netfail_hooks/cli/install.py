@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 
-from netfail_hooks.cli.prompts import add_common_arguments, confirm, refuse_powerless, show, warn
+from netfail_hooks.cli.prompts import (
+    add_common_arguments,
+    confirm,
+    refuse_powerless,
+    show,
+    tell,
+    warn,
+)
 from netfail_hooks.install import options
 from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
 
@@ -31,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
         did = [str(change) for change in work.changes]
         print(json.dumps({"did": did, "notes": list(messages), "live": work.running}, indent=2))
     else:
-        for change in work.changes:
-            print(change)
+        tell(work.changes)
         print(_summary(work))
         warn(messages)
     return 0

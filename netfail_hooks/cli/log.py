@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 import time
@@ -11,6 +12,7 @@ from datetime import datetime
 from netfail_hooks import terminal
 from netfail_hooks.cli import parse_time
 from netfail_hooks.errors import Misuse
+from netfail_hooks.files import write_named
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, events
 from netfail_hooks.recorder.events import Transition
@@ -110,7 +112,20 @@ def _draw(lines: list[str], args: argparse.Namespace) -> int:
         raise Misuse("a drawing can't be followed", hint="see it again with watch(1)")
     from netfail_hooks.timeline.draw import draw
 
-    return draw(lines, args.since, args.lines, args.svg, ended=bool(args.file))
+    picture = functools.partial(_picture, args) if args.svg else None
+    return draw(lines, args.since, args.lines, picture, ended=bool(args.file))
+
+
+def _picture(args: argparse.Namespace, text: str) -> None:
+    """Put the picture in its file, which is open to no more people than the recording is.
+
+    One that was there and that a person has opened to others stays so.
+    """
+    if args.svg == "-":
+        sys.stdout.write(text)
+        return
+    mode = os.stat(args.file or Paths().log + FILE).st_mode & 0o644
+    write_named(args.svg, text.encode("utf-8"), mode=mode, keep=True)
 
 
 def _bundle(chosen: list[tuple[Transition, str]], args: argparse.Namespace) -> None:

@@ -8,7 +8,9 @@ import os
 import sys
 
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
+from netfail_hooks.install.nodes import FILE
 from netfail_hooks.install.plan import FileChange, diff
+from netfail_hooks.terminal import escaped
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
@@ -34,8 +36,22 @@ def show(changes: tuple[FileChange, ...], messages: tuple[str, ...], *, as_json:
         would = [str(change) for change in changes]
         print(json.dumps({"would": would, "notes": list(messages)}, indent=2))
     else:
-        sys.stdout.write(diff(changes))
+        sys.stdout.write(diff(changes, hide=_hide))
         warn(messages)
+
+
+def _hide(change: FileChange, text: str) -> str:
+    """Return what a terminal, and so a paste of it, may show of a file.
+
+    Of one that not all may read that is no more than is known to be harmless.
+    """
+    from netfail_hooks.bundle.network_files import hidden, hidden_comments
+
+    files = [node for node in (change.before, change.after) if node and node.kind == FILE]
+    closed = not all(node.mode & 0o004 for node in files)
+    if change.path.endswith((".network", ".netdev")):
+        return hidden(text, closed=closed)
+    return hidden_comments(text) if closed else text
 
 
 def refuse_powerless(root: str) -> None:
@@ -50,7 +66,7 @@ def confirm(changes: tuple[FileChange, ...], *, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
-    print(*changes, sep="\n")
+    tell(changes)
     if _answer("Go on? [y/N] ") not in ("y", "yes"):
         raise Problem("nothing was changed", hint="--dry-run shows all of it")
 
@@ -67,4 +83,10 @@ def _answer(question: str) -> str:
 def warn(messages: tuple[str, ...]) -> None:
     """Tell a person what matters beside the result."""
     for message in messages:
-        print(f"note: {message}", file=sys.stderr)
+        print(f"note: {escaped(message)}", file=sys.stderr)
+
+
+def tell(changes: tuple[FileChange, ...]) -> None:
+    """Print changes, a line each."""
+    for change in changes:
+        print(escaped(str(change)))

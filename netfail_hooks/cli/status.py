@@ -55,21 +55,26 @@ def _watch(report: Report | BondReport, paths: Paths, args: argparse.Namespace) 
         try:
             text = _text(collect(paths), as_json=args.json)
         except Problem as problem:
-            text = json.dumps({"problem": str(problem)}) if args.json else str(problem)
+            text = (
+                json.dumps({"problem": str(problem)})
+                if args.json
+                else terminal.escaped(str(problem))
+            )
 
 
 def _text(report: Report | BondReport, *, as_json: bool) -> str:
     if as_json:
         return json.dumps(plain(report))
     if isinstance(report, BondReport):
-        return render_bond(report, colour=terminal.colours())
-    return render(report, colour=terminal.colours())
+        return render_bond(terminal.one_line_each(report), colour=terminal.colours())
+    return render(terminal.one_line_each(report), colour=terminal.colours())
 
 
 def _show(text: str, *, over: bool = False) -> None:
     """Print a text; ``over`` what is on the screen, without a flicker."""
     if over:
-        text = _HOME + text.replace("\n", f"{_TO_END_OF_LINE}\n") + _TO_END
+        home, rest, end = map(terminal.sequence, (_HOME, _TO_END_OF_LINE, _TO_END))
+        text = home + text.replace("\n", f"{rest}\n") + end
     print(text, flush=True)
 
 

@@ -6,7 +6,14 @@ import argparse
 import json
 import os
 
-from netfail_hooks.cli.prompts import add_common_arguments, confirm, refuse_powerless, show, warn
+from netfail_hooks.cli.prompts import (
+    add_common_arguments,
+    confirm,
+    refuse_powerless,
+    show,
+    tell,
+    warn,
+)
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install import manifest, rollback
 from netfail_hooks.install.transaction import remove_manifest
@@ -48,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         did = [str(change) for change in work.changes]
         print(json.dumps({"did": did, "notes": list(messages)}, indent=2))
     else:
-        print(*work.changes, "uninstalled", sep="\n")
+        tell(work.changes)
+        print("uninstalled")
         warn(messages)
     return 0

@@ -17,7 +17,7 @@ from netfail_hooks.config import FIRST_METRIC, METRIC_STEP, Bond, Config, Uplink
 from netfail_hooks.config import settings as known
 from netfail_hooks.config.kinds import toml
 from netfail_hooks.config.settings import BOND, GENERAL, UPLINK, Setting
-from netfail_hooks.errors import Misuse
+from netfail_hooks.errors import Misuse, NotPermitted
 
 _HEAD = """\
 # netfail-hooks: which uplinks there are, and when to switch. See netfail-hooks(8).
@@ -27,12 +27,17 @@ _HEAD = """\
 
 
 def read(path: str) -> Config:
-    """Return the configuration in ``path``. Raises Misuse with everything wrong in it."""
+    """Return the configuration in ``path``. Raises Misuse with everything wrong in it.
+
+    Raises NotPermitted where we may not read it.
+    """
     if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would hold us for ever
         raise Misuse(f"{path}: not a file")
     try:
         with open(path, "rb") as file:
             tree = tomllib.loads(file.read().decode("utf-8"))
+    except PermissionError:
+        raise NotPermitted(f"{path} cannot be read", hint="use sudo") from None
     except OSError as error:
         raise Misuse(f"{path}: {error.strerror}", hint="run 'netfail-hooks install'") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

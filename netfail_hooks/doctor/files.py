@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from netfail_hooks.config import Config
 from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import Files, NetworkFile, OwnFile, Place
-from netfail_hooks.errors import Misuse
+from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_text
 from netfail_hooks.install.hook_file import states
 from netfail_hooks.install.layout import HOOK
@@ -89,7 +89,7 @@ def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[Ne
     for name in names:
         try:
             source = match.effective(paths, read_nic(name, paths))
-        except Misuse as problem:
+        except Problem as problem:
             unknown.append(str(problem))
         else:
             files.append(_network_file(name, source) if source else NetworkFile(name))

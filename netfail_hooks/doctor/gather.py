@@ -10,7 +10,7 @@ from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import kernel, machine
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, Services
 from netfail_hooks.doctor.ifupdown import ifupdown_has
-from netfail_hooks.errors import Misuse
+from netfail_hooks.errors import Problem
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.detect import detect, networkmanager_has
 from netfail_hooks.paths import Paths
@@ -40,7 +40,7 @@ def _config(paths: Paths) -> tuple[Config | None, str]:
     """Return the config, and what is wrong with one that is there."""
     try:
         return load(paths), ""
-    except Misuse as problem:
+    except Problem as problem:
         return None, str(problem) if os.path.lexists(paths.config) else ""
 
 
@@ -48,7 +48,7 @@ def _would_be(paths: Paths, states: dict[str, tuple[str, str]]) -> tuple[str, ..
     """Return what install would take, else what networkd has set up."""
     try:
         return detect(paths)
-    except Misuse:
+    except Problem:
         managed = (name for name, (_, setup) in states.items() if setup.startswith("configur"))
         return tuple(sorted(name for name in managed if name != "lo"))
 

@@ -17,11 +17,12 @@ from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import takeover
+from netfail_hooks.networkd.takeover import STARTS
 from netfail_hooks.paths import Paths
 
 _HERE = Paths()
 _NETDEV = ".netdev"
-_NETWORK = re.compile(r"\d\d-netfail-(.+)\.(?:network|netdev)")
+_NETWORK = re.compile(r"\d+--?netfail-(.+)\.(?:network|netdev)")
 
 
 def own_files(
@@ -67,7 +68,7 @@ def _networks(paths: Paths, config: Config, known: Manifest | None) -> Iterator[
     with contextlib.suppress(OSError):
         there = [*sorted(os.listdir(paths.network)), *noted]
         for name in wanted:
-            own = (file for file in there if file in (f"10-{name}", f"00-{name}"))
+            own = (file for file in there if file in [f"{start}-{name}" for start in STARTS])
             yield f"{_HERE.network}/{next(own, f'10-{name}')}"
 
 

@@ -34,7 +34,8 @@ def bond_files(
     text, own = _network(paths, config, wanted)
     targets = _targets(bond, text)
     netdev = match.netdev(paths, bond.name, ignore=takeover.is_ours)
-    first = _ahead(f"netfail-{bond.name}.netdev", netdev.path if netdev else "")
+    device = os.path.basename(netdev.path) if netdev else ""
+    first = takeover.name_ahead(f"netfail-{bond.name}.netdev", device)
     files = {
         f"{_HERE.network}/{first}": netdev_text(replace(bond, targets=targets)),
         f"{_HERE.network}/{takeover.file_name(Nic(bond.name), own)}": text,
@@ -139,14 +140,6 @@ def _targets(bond: Bond, text: str) -> tuple[str, ...]:
                 gateway = ipaddress.ip_address(section.get("Gateway"))
                 gateways += [] if gateway.is_unspecified else [str(gateway)]
     return tuple(dict.fromkeys(gateways))
-
-
-def _ahead(name: str, theirs: str) -> str:
-    for number in ("10", "00"):
-        ours = f"{number}-{name}"
-        if not theirs or ours < os.path.basename(theirs):
-            return ours
-    raise Misuse(f"no name of ours sorts before {theirs}", hint="rename it to 20-...")
 
 
 def _absent(paths: Paths, config: Config) -> list[str]:

@@ -31,14 +31,15 @@ def choose(
     amended: an uplink that stays keeps its settings, the metrics go by rank, and all else,
     comments too, stays as it is.
     """
-    if not os.path.exists(paths.config):
+    place = paths.through(Paths().config)
+    if not _is_there(place):
         config = Config(uplinks=default_metrics(options.uplinks or detect()))
         config = _with_settings(config, options)
         return config, config_file.render(config)
-    existing = config_file.read(paths.config)
+    existing = config_file.read(place)
     named = existing if paths.root else by_kernel_names(existing)
     config = _with_settings(_with_uplinks(named, options.uplinks), options)
-    with open(paths.config, encoding="utf-8", newline="") as file:
+    with open(place, encoding="utf-8", newline="") as file:
         text = file.read()
     if config != existing:
         text = amend(_renamed(text, existing, named), named, config)
@@ -62,6 +63,17 @@ def _renamed(text: str, old: Config, new: Config) -> str:
                 part = with_key(part, (UPLINK, place, "interface"), renamed[name])  # noqa: PLW2901
         parts.append(part)
     return "".join(parts)
+
+
+def _is_there(path: str) -> bool:
+    """Tell whether something is there, or may be: in a directory that we may not search."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _with_uplinks(config: Config, names: tuple[str, ...]) -> Config:

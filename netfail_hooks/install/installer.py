@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import signal
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -32,7 +33,7 @@ from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.install.network_files import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.options import refuse_others
-from netfail_hooks.install.plan import FileChange, file_changes
+from netfail_hooks.install.plan import FileChange, file_changes, missing_parents
 from netfail_hooks.install.transaction import (
     Undo,
     ignored,
@@ -41,7 +42,7 @@ from netfail_hooks.install.transaction import (
     revert_change,
     write_change,
 )
-from netfail_hooks.networkd import takeover
+from netfail_hooks.networkd import access, takeover
 from netfail_hooks.networkd.detect import detect, refuse_foreign_managers
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
@@ -94,6 +95,10 @@ def prepare(args: argparse.Namespace) -> Work:
     messages += [f"root's hooks run from {place}, which others may write" for place in unsafe]
     nodes_by_path = layout(config, text, files, package)
     nodes_by_path[_HERE.config] = _as_it_is(paths, nodes_by_path[_HERE.config])
+    readers = access.of_network_files(paths, files)
+    for path in files:
+        node = nodes_by_path[path]
+        nodes_by_path[path] = replace(node, mode=readers.mode, owner=readers.owner)
     changes = file_changes(paths, nodes_by_path, known or Manifest())
     running = not (paths.root or args.no_live) and reconfigure.networkd_answers()
     if running and config.mode == "routes":
@@ -110,9 +115,12 @@ def refuse_crowded(found: tuple[str, ...], config: Config) -> None:
 
 
 def _as_it_is(paths: Paths, node: Node) -> Node:
-    """Return a file with the mode and owner that it has already."""
-    now = nodes.read(paths.config)
-    return replace(node, mode=now.mode, owner=now.owner) if now else node
+    """Return a file with the mode and owner that it has already, or that what it links to has."""
+    try:
+        now = os.stat(paths.through(_HERE.config))
+    except (FileNotFoundError, NotADirectoryError):
+        return node
+    return replace(node, mode=stat.S_IMODE(now.st_mode), owner=(now.st_uid, now.st_gid))
 
 
 def install(work: Work) -> list[str]:
@@ -176,8 +184,9 @@ def _save_manifest_and_set_sysctls(work: Work, undo: Undo) -> list[str]:
     """Note on disk what there was before us, then set the kernel's settings; return refused."""
     paths = work.paths
     now = kernel_state.current_sysctls(work.all_uplinks().names()) if work.running else {}
-    undo.callback(restore_manifest, paths, nodes.read(paths.manifest))
-    manifest.save(paths, note(_originals(work, now), work.changes))
+    known = _originals(work, now)
+    undo.callback(restore_manifest, paths, nodes.read(paths.manifest), known.directories)
+    manifest.save(paths, note(known, work.changes))
     if not work.running:
         return []
     undo.callback(kernel_state.set_sysctls, now)
@@ -188,7 +197,8 @@ def _originals(work: Work, now: dict[str, str]) -> Manifest:
     """Return what is known of the machine before us; what an earlier install noted stays."""
     if work.known is None:
         ways = kernel_state.default_route_order(work.all_uplinks()) if work.running else ()
-        return Manifest(sysctls=now, default_route_order=ways)
+        made = tuple(missing_parents(work.paths, _HERE.manifest))
+        return Manifest(sysctls=now, default_route_order=ways, directories=made)
     return replace(work.known, sysctls={**now, **work.known.sysctls})
 
 

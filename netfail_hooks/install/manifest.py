@@ -8,13 +8,14 @@ second install finds is our own.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from netfail_hooks.errors import Problem
+from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned
 from netfail_hooks.install import nodes
 from netfail_hooks.install.nodes import Node
@@ -43,12 +44,13 @@ class Manifest:
     """All entries in the order in which they were made, and original settings by key.
 
     ``default_route_order`` are the uplinks in the order of their default routes then: of several
-    with one metric the kernel uses the first.
+    with one metric the kernel uses the first. ``directories`` were made for the manifest itself.
     """
 
     entries: tuple[Entry, ...] = ()
     sysctls: dict[str, str] = field(default_factory=dict)
     default_route_order: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
 
     def entry(self, path: str) -> Entry | None:
         """Return what is known of a path."""
@@ -78,6 +80,8 @@ def load(paths: Paths) -> Manifest | None:
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno == errno.EACCES:
+            raise NotPermitted(f"{paths.manifest} cannot be read", hint="use sudo") from None
         hint = "uninstall would write what it says, so it must be root's alone"
         raise Problem(f"{paths.manifest}: {error.strerror}", hint=hint) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -90,7 +94,9 @@ def _parse(tree: dict[str, Any]) -> Manifest:
         raise ValueError(f"schema {tree['schema']}")
     entries = tuple(_entry(entry) for entry in tree["entries"])
     sysctls = {str(key): str(setting) for key, setting in tree["sysctls"].items()}
-    return Manifest(entries, sysctls, tuple(str(name) for name in tree["default_route_order"]))
+    order = tuple(str(name) for name in tree["default_route_order"])
+    made = tuple(_path(path) for path in tree.get("directories", ()))  # none in an older one
+    return Manifest(entries, sysctls, order, made)
 
 
 def save(paths: Paths, manifest: Manifest) -> None:
@@ -103,6 +109,7 @@ def save(paths: Paths, manifest: Manifest) -> None:
         ],
         "sysctls": manifest.sysctls,
         "default_route_order": list(manifest.default_route_order),
+        "directories": list(manifest.directories),
     }
     data = json.dumps(tree, indent=1).encode("ascii") + b"\n"
     os.makedirs(os.path.dirname(paths.manifest), mode=0o755, exist_ok=True)
@@ -119,10 +126,16 @@ def plain(node: Node | None) -> dict[str, Any] | None:
 
 
 def _entry(tree: dict[str, Any]) -> Entry:
-    path = str(tree["path"])
+    return Entry(
+        _path(tree["path"]), node(tree["before"]), tuple(str(digest) for digest in tree["ours"])
+    )
+
+
+def _path(item: object) -> str:
+    path = str(item)
     if not path.startswith("/") or os.path.normpath(path) != path or "\0" in path:
         raise ValueError(f"path {path[:80]!r}")
-    return Entry(path, node(tree["before"]), tuple(str(digest) for digest in tree["ours"]))
+    return path
 
 
 def node(tree: dict[str, Any] | None) -> Node | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from netfail_hooks.install import nodes
@@ -43,7 +44,7 @@ def file_changes(
 def _wanted(paths: Paths, wanted: Mapping[str, Node]) -> Iterator[FileChange]:
     whole: dict[str, Node] = {}
     for path, node in wanted.items():
-        for parent in _missing_parents(paths, path):
+        for parent in missing_parents(paths, path):
             whole.setdefault(parent, nodes.directory())
         whole[path] = node
     for path, node in whole.items():
@@ -52,10 +53,11 @@ def _wanted(paths: Paths, wanted: Mapping[str, Node]) -> Iterator[FileChange]:
             yield FileChange(path, before, node)
 
 
-def _missing_parents(paths: Paths, path: str) -> list[str]:
+def missing_parents(paths: Paths, path: str) -> list[str]:
+    """Return the directories above a path that are not there, the topmost first."""
     result: list[str] = []
     parent = os.path.dirname(path)
-    while parent != "/" and not os.path.isdir(paths.at(parent)):
+    while parent != "/" and not os.path.isdir(paths.through(parent)):
         result.insert(0, parent)
         parent = os.path.dirname(parent)
     return result
@@ -74,17 +76,22 @@ def _is_directory(node: Node | None) -> bool:
     return node is not None and node.kind == nodes.DIRECTORY
 
 
-def diff(changes: Iterable[FileChange]) -> str:
+def _as_it_is(_: FileChange, text: str) -> str:
+    return text
+
+
+def diff(changes: Iterable[FileChange], hide: Callable[[FileChange, str], str] = _as_it_is) -> str:
     """Return changes as a unified diff that ``patch`` and people can read.
 
     What happens alike to several files, as to the hooks, is shown once, with all their paths.
+    ``hide`` returns the text to show in place of a file's, line for line.
     """
     alike: dict[tuple[Node | None, Node | None, str], list[FileChange]] = {}
     for change in changes:
         apart = "" if nodes.FILE in _kinds(change) else change.path
         alike.setdefault((change.before, change.after, apart), []).append(change)
     return "".join(
-        _diff(first, [change.path for change in rest]) for first, *rest in alike.values()
+        _diff(first, [change.path for change in rest], hide) for first, *rest in alike.values()
     )
 
 
@@ -92,11 +99,11 @@ def _kinds(change: FileChange) -> list[str]:
     return [node.kind for node in (change.before, change.after) if node]
 
 
-def _diff(change: FileChange, alike: list[str]) -> str:
+def _diff(change: FileChange, alike: list[str], hide: Callable[[FileChange, str], str]) -> str:
     shown = change.after or change.before
     if shown is None:
         return ""
-    old, new = _lines(change.before), _lines(change.after)
+    old, new = (_lines(change, node, hide) for node in (change.before, change.after))
     head = f"diff --git a{change.path} b{change.path}\n"
     if change.before is None:
         head += f"new {shown.kind} mode {shown.mode:04o}\n"
@@ -109,14 +116,37 @@ def _diff(change: FileChange, alike: list[str]) -> str:
         f"b{change.path}" if change.after else "/dev/null",
     )
     head += "".join(f"and the same at {path}\n" for path in alike)
-    return head + "".join(difflib.unified_diff(old, new, *labels))
+    return head + "".join(_unified(old, new, labels))
 
 
-def _lines(node: Node | None) -> list[str]:
+def _unified(
+    old: list[tuple[str, str]], new: list[tuple[str, str]], labels: tuple[str, str]
+) -> Iterator[str]:
+    """Compare lines as they are, and yield them as they are shown."""
+    numbers: dict[tuple[str, str], int] = {}
+    first, second = (
+        [str(numbers.setdefault(line, len(numbers))) for line in side] for side in (old, new)
+    )
+    texts = [shown for _, shown in numbers]
+    for at, line in enumerate(difflib.unified_diff(first, second, *labels)):
+        yield line if at < 2 or line.startswith("@@") else line[0] + texts[int(line[1:])]
+
+
+def _lines(
+    change: FileChange, node: Node | None, hide: Callable[[FileChange, str], str]
+) -> list[tuple[str, str]]:
+    """Return each line, with what is shown of it. Only a newline ends one, as for networkd."""
     if node is None or node.kind == nodes.DIRECTORY:
         return []
-    text = node.data.decode("utf-8", "replace")
-    return [
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        for line in text.splitlines(keepends=True)
-    ]
+    text = node.data.decode("utf-8", "surrogateescape")
+    pairs = zip(split(text), split(hide(change, text)), strict=True)
+    return [(_ended(line), _ended(shown)) for line, shown in pairs]
+
+
+def split(text: str) -> list[str]:
+    """Return a text's lines, each with what ends it."""
+    return re.findall(r".*\n|.+", text)
+
+
+def _ended(line: str) -> str:
+    return line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

@@ -103,16 +103,18 @@ def revert_change(paths: Paths, change: FileChange) -> None:
         write_change(paths, FileChange(change.path, change.after, change.before))
 
 
-def restore_manifest(paths: Paths, old: Node | None) -> None:
+def restore_manifest(paths: Paths, old: Node | None, made: Sequence[str] = ()) -> None:
     """Make the manifest what it was, None for nothing. Raises OSError."""
     if old is None:
-        remove_manifest(paths)
+        remove_manifest(paths, made)
     else:
         nodes.write(paths.manifest, old)
 
 
-def remove_manifest(paths: Paths) -> None:
-    """Remove the manifest, and its directory."""
+def remove_manifest(paths: Paths, made: Sequence[str] = ()) -> None:
+    """Remove the manifest, its directory, and those above that were ``made`` for it."""
     nodes.remove(nodes.beside(paths.manifest))
     nodes.remove(paths.manifest)
     nodes.remove(os.path.dirname(paths.manifest))
+    for directory in reversed(made):
+        nodes.remove(paths.at(directory))

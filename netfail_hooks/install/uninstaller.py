@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from netfail_hooks import metrics
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config import file as config_file
-from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, kernel_state, nodes, reconfigure, systemd
 from netfail_hooks.install.manifest import Entry, Manifest
@@ -71,7 +71,7 @@ def lost(work: Work) -> tuple[str, ...]:
     names = [takeover.uplink_of(change.path) for change in work.changes if change.after is None]
     messages = []
     for name in sorted({name for name in names if name and name not in made}):
-        with contextlib.suppress(Misuse):  # of a file that may set it up
+        with contextlib.suppress(Problem):  # of a file that may set it up
             nic = read_nic(name, work.paths)
             if takeover.users_file(work.paths, nic) is None:
                 messages.append(
@@ -124,7 +124,7 @@ def uninstall(work: Work) -> list[str]:
     _remove_own_directories(work)
     if work.running and systemd.systemd_runs():
         systemd.forget_units()
-    remove_manifest(work.paths)
+    remove_manifest(work.paths, work.known.directories)
     return messages
 
 

@@ -31,7 +31,7 @@ def update(config: Config, paths: Paths) -> None:
 
     The config allows no place where a write may hang (config/kinds.py).
     """
-    path = paths.at(config.textfile)
+    path = paths.root + config.textfile  # a link on the way is refused, not followed
     try:
         write(path, exposition(config, paths, volatile=is_volatile(config.textfile)))
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.names import is_interface_name
 from netfail_hooks.networkd import takeover
 from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
@@ -21,7 +22,8 @@ def detect(paths: Paths) -> tuple[str, ...]:
     name. A switch's port has a type of its own ("dsa"), as has a modem ("wwan").
     """
     directory = paths.at("/sys/class/net")
-    names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+    there = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+    names = [name for name in there if is_interface_name(name)]  # no other can be an uplink
     nics = [read_nic(name, paths) for name in names]
     uplinks = [
         nic.name

@@ -6,7 +6,6 @@ used. A condition that we can't judge is refused rather than guessed.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -14,8 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from netfail_hooks.errors import Misuse
-from netfail_hooks.files import read_text
+from netfail_hooks.errors import Misuse, NotPermitted
 from netfail_hooks.networkd import conditions
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd.nic import Nic
@@ -29,6 +27,7 @@ DIRECTORIES = (
     "/usr/lib/systemd/network",
     "/lib/systemd/network",
 )
+_LIMIT = 1 << 20  # characters
 # networkd reads a .network file of which no setting in [Match] is valid for no NIC at all.
 _MAC = re.compile(r"([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}", re.IGNORECASE)
 _MACS = ("MACAddress", "PermanentMACAddress", "BSSID")
@@ -67,7 +66,7 @@ def effective(
 def sources(paths: Paths) -> Iterator[Source]:
     """Give the files that are not empty or masked, in the order in which networkd tries them."""
     for path in _listed(paths, DIRECTORIES, ".network"):
-        text = _read(paths, path)
+        text = read(paths, path)
         if text.strip():
             yield Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
 
@@ -76,22 +75,49 @@ def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str
     """Return the files of several directories by name, the earlier one's of the same name."""
     by_name: dict[str, str] = {}
     for directory in directories:
-        with contextlib.suppress(OSError):
-            for name in os.listdir(paths.at(directory)):
-                if name.endswith(ending):
-                    by_name.setdefault(name, f"{directory}/{name}")
+        try:
+            names = os.listdir(paths.through(directory))
+        except PermissionError:
+            raise _refused(paths.through(directory)) from None
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith(ending):
+                by_name.setdefault(name, f"{directory}/{name}")
     return [by_name[name] for name in sorted(by_name)]
 
 
-def _dropins(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
+def read(paths: Paths, path: str) -> str:
+    """Return a file's text, "" for none. Raises NotPermitted for one that we may not read.
+
+    Without the mark of its encoding, which systemd passes over, too.
+
+    netplan's are for root and networkd alone (0640 root:systemd-network): without what is in
+    them we would say that there are none.
+    """
+    place = paths.through(path)
+    try:
+        with open(place, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read(_LIMIT).removeprefix("\ufeff")
+    except PermissionError:
+        raise _refused(place) from None
+    except OSError:
+        return ""
+
+
+def _refused(place: str) -> NotPermitted:
+    return NotPermitted(f"{place} cannot be read", hint="use sudo")
+
+
+def dropins(paths: Paths, name: str) -> list[str]:
+    """Return the paths of the drop-ins of a file of that name, in the order in which they count."""
     directories = tuple(f"{directory}/{name}.d" for directory in DIRECTORIES)
-    for path in _listed(paths, directories, ".conf"):
-        yield path, _read(paths, path)
+    return _listed(paths, directories, ".conf")
 
 
-def _read(paths: Paths, path: str) -> str:
-    """Return a file's text without the mark of its encoding, which systemd passes over, too."""
-    return read_text(paths.at(path)).removeprefix("\ufeff")
+def _dropins(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
+    for path in dropins(paths, name):
+        yield path, read(paths, path)
 
 
 def _fits(paths: Paths, source: Source, nic: Nic) -> bool:
@@ -209,7 +235,7 @@ def netdev(
 ) -> Source | None:
     """Return the ``.netdev`` file that makes a device of that name, None for none."""
     for path in _listed(paths, DIRECTORIES, ".netdev"):
-        source = Source(path, _read(paths, path), tuple(_dropins(paths, os.path.basename(path))))
+        source = Source(path, read(paths, path), tuple(_dropins(paths, os.path.basename(path))))
         named = networkfile.settings(source.sections, "NetDev", "Name") == [name]
         if named and not ignore(source.text):
             return source

@@ -14,6 +14,7 @@ Each keeps the user's text, comments and all, and adds what failover needs (syst
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ _INSTEAD = re.compile(rf"{_MARK} in place of (.+); change that one")
 _NOT_OURS = ("Match", "")
 _LAST_METRIC = 0xFF000000  # behind any uplink, and behind what a router has advertised
 _ANY = "0.0.0.0"  # noqa: S104 - as a gateway: none, all is on the link
+# How names of ours begin, each before the one in front of it; a minus sorts before any digit.
+STARTS = ("10", "00", "0", "0-")
 _MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
 
 
@@ -83,13 +86,21 @@ def users_file(paths: Paths, nic: Nic) -> Source | None:
 
 def file_name(nic: Nic, ahead_of: str = "") -> str:
     """Return our file's name, one that sorts before the user's. Raises Misuse if none can."""
-    for number in ("10", "00"):
-        name = f"{number}-netfail-{nic.name}.network"
-        if not ahead_of or name < ahead_of:
-            return name
+    return name_ahead(f"netfail-{nic.name}.network", ahead_of)
+
+
+def name_ahead(name: str, theirs: str) -> str:
+    """Return a name of ours that networkd reads before a file of theirs, "" for none.
+
+    It sorts the files of all directories by the bytes of their names (``conf_files_list`` in
+    systemd's basic/conf-files.c, by strcmp(3)). Raises Misuse if none is before it.
+    """
+    for start in STARTS:
+        if not theirs or os.fsencode(f"{start}-{name}") < os.fsencode(theirs):
+            return f"{start}-{name}"
     raise Misuse(
-        f"no name of ours sorts before {ahead_of}",
-        hint=f"rename it to begin with a higher number, such as 20-{nic.name}.network",
+        f"no name of ours sorts before {theirs}",
+        hint=f"rename it to begin with a higher number, such as 20-{name.partition('-')[2]}",
     )
 
 
@@ -220,6 +231,10 @@ def _ranked_route(one: Section, metric: int, known: dict[int, list[int]]) -> Sec
 
 
 def _refuse(path: str, sections: list[Section]) -> None:
+    if not path.isprintable():  # ours names it in a comment, which a newline would end
+        raise Misuse(
+            f"{path}: an odd name", hint=f"rename it to {os.path.dirname(path)}/20-NAME.network"
+        )
     for key in _MASTERS:
         if last(sections, key):
             raise Misuse(
@@ -263,7 +278,7 @@ def _check(nic: Nic, wanted: AddressConfig) -> None:
             )
 
 
-_OURS = re.compile(r"/etc/systemd/network/\d+-netfail-([^/]+)\.network")
+_OURS = re.compile(r"/etc/systemd/network/\d+--?netfail-([^/]+)\.network")
 
 
 def uplink_of(path: str) -> str:

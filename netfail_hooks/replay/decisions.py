@@ -14,6 +14,7 @@ from netfail_hooks.recorder import Run
 from netfail_hooks.recorder.recording import Recorded, parse
 from netfail_hooks.replay.events import DEAD, Event
 from netfail_hooks.replay.simulated import Simulated
+from netfail_hooks.terminal import escaped
 from netfail_hooks.values import plain, replace, value
 
 _TICK = 5  # seconds between two checks where the config has no timer
@@ -52,7 +53,7 @@ def _again(recorded: Recorded) -> Again:
     later = recorded.changes[len(made) :]
     if first != made or (later and not made):
         differs += [f"    DIFFERS: recorded was {_shown(change)}" for change in recorded.changes]
-    text = [f"{recorded.time}  {_describe(run)}", *differs]
+    text = [f"{escaped(recorded.time)}  {_describe(run)}", *differs]
     if not differs and later:
         text.append(f"    then, on another look: {len(later)} more")
     return Again("\n".join(text), same=not differs)
@@ -69,7 +70,7 @@ def _filled(change: dict[str, Any]) -> dict[str, Any]:
 
 def _shown(change: dict[str, object]) -> str:
     inside = ", ".join(f"{key}={value}" for key, value in change.items() if key != "change")
-    return f"{change.get('change')}({inside})"
+    return escaped(f"{change.get('change')}({inside})")
 
 
 def simulate(config: Config, events: Iterable[Event]) -> Iterator[str]:
@@ -123,4 +124,4 @@ class _Story:
 
 def _describe(run: Run) -> str:
     head = f"{run.trigger}: {recorder.summary(run)}"
-    return "\n".join([head, *(f"    {change}" for change in run.changes)])
+    return "\n".join([escaped(head), *(f"    {escaped(str(change))}" for change in run.changes)])

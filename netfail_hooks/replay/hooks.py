@@ -15,6 +15,7 @@ from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.replay import dispatcher
 from netfail_hooks.replay.dispatcher import Script
 from netfail_hooks.replay.events import Event
+from netfail_hooks.terminal import escaped
 
 
 def replay(paths: Paths, events: tuple[Event, ...], *, foreign: bool, dry: bool) -> int:
@@ -62,14 +63,14 @@ def _play(event: Event, scripts: list[Script], *, foreign: bool, dry: bool) -> b
     failed = False
     added = dispatcher.environment(event)
     if dry:
-        print("\n".join(f"    {key}={text}" for key, text in sorted(added.items())))
+        print("\n".join(f"    {key}={escaped(text)}" for key, text in sorted(added.items())))
     for script in scripts:
         skipped = "" if script.is_ours or foreign else "somebody else's, see --all"
         if script.refused or skipped:
-            print(f"    skipped {script.path}: {script.refused or skipped}", flush=True)
+            print(f"    skipped {escaped(script.path)}: {script.refused or skipped}", flush=True)
             failed |= bool(script.refused and not skipped)
         elif dry:
-            print(f"    would run {script.path}")
+            print(f"    would run {escaped(script.path)}")
         else:
             failed |= _run(script, added)
     if not scripts:
@@ -82,8 +83,8 @@ def _run(script: Script, added: dict[str, str]) -> bool:
     try:
         status = dispatcher.run(script, added)
     except OSError as error:
-        print(f"    failed {script.path}: {error.strerror}", flush=True)
+        print(f"    failed {escaped(script.path)}: {error.strerror}", flush=True)
         return True
     passed = (time.monotonic() - begin) * 1000
-    print(f"    ran {script.path}: exit status {status}, {passed:.0f} ms", flush=True)
+    print(f"    ran {escaped(script.path)}: exit status {status}, {passed:.0f} ms", flush=True)
     return status != 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from netfail_hooks import terminal
@@ -19,11 +19,11 @@ def draw(
     lines: Iterable[str],
     earliest: datetime | None,
     last: int | None,
-    svg: str | None,
+    picture: Callable[[str], None] | None,
     *,
     ended: bool = False,
 ) -> int:
-    """Draw the recorder's lines on the terminal, or as a picture in the file ``svg``.
+    """Draw the recorder's lines on the terminal, or give the text of a picture to ``picture``.
 
     From ``earliest``, or from the ``last`` so many transitions, until now; of a recording that has
     ``ended``, as another machine's, until a little after its last transition. Returns how many
@@ -36,10 +36,12 @@ def draw(
         print("netfail-hooks: no transitions recorded", file=sys.stderr)
         return damaged
     found = timeline(points, present, begin)
-    if svg is None:
+    if picture is None:
         _print(found)
     else:
-        _write(found, svg)
+        from netfail_hooks.timeline.svg import render
+
+        picture(render(found))
     return damaged
 
 
@@ -68,13 +70,3 @@ def _print(found: Timeline) -> None:
     from netfail_hooks.timeline.text import render
 
     print(render(found, terminal.columns(), utf8=terminal.utf8(), colour=terminal.colours()))
-
-
-def _write(found: Timeline, path: str) -> None:
-    from netfail_hooks.timeline.svg import render
-
-    if path == "-":
-        sys.stdout.write(render(found))
-        return
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(render(found))

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
+import signal
+import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from netfail_hooks.files import read_owned, read_text, without_temporary, write_whole
+from netfail_hooks.files import (
+    read_owned,
+    read_text,
+    without_temporary,
+    write_named,
+    write_whole,
+)
 
 
 def test_the_mode_is_exact_whatever_the_umask(tmp_path: Path) -> None:
@@ -131,3 +145,146 @@ def test_a_link_is_not_read(tmp_path: Path) -> None:
     assert read_owned(str(tmp_path / "file")) == b"data"
     with pytest.raises(OSError, match="symbolic links"):
         read_owned(str(tmp_path / "link"))
+
+
+NOBODY = 65534
+
+
+def _full(place: Path, _: Path) -> None:
+    place.mkdir()
+    (place / "x").write_text("")
+
+
+_MAKE: dict[str, Callable[[Path, Path], object]] = {
+    "nothing": lambda _, __: None,
+    "file": lambda place, _: place.write_bytes(b"old"),
+    "link": lambda place, victim: place.symlink_to(victim),
+    "dangling link": lambda place, victim: place.symlink_to(victim.parent / "none"),
+    "link to a directory": lambda place, victim: place.symlink_to(victim.parent),
+    "hard link": lambda place, victim: place.hardlink_to(victim),
+    "fifo": lambda place, _: os.mkfifo(place),
+    "socket": lambda place, _: os.mknod(place, stat.S_IFSOCK | 0o777),
+    "directory": lambda place, _: place.mkdir(),
+    "full directory": _full,
+}
+
+
+@dataclass(frozen=True)
+class There:
+    """What is at the place that a person names, and in which directory."""
+
+    kind: str
+    owner: int
+    mode: int
+    directory: tuple[int, int]
+
+    def put(self, place: Path, victim: Path) -> None:
+        place.parent.mkdir()
+        _MAKE[self.kind](place, victim)
+        if self.kind in ("file", "hard link"):
+            place.chmod(self.mode)
+        if self.kind != "nothing":
+            os.chown(place, self.owner, self.owner, follow_symlinks=False)
+        os.chown(place.parent, self.directory[0], self.directory[0])
+        place.parent.chmod(self.directory[1])
+
+    @property
+    def is_replaced(self) -> bool:
+        ours = self.kind in ("file", "hard link") and self.owner == 0
+        return ours or self.kind == "nothing"
+
+
+_OPEN = [(0, 0o755), (NOBODY, 0o1777), (NOBODY, 0o777), (0, 0o1777)]
+_there = st.builds(
+    There,
+    st.sampled_from(list(_MAKE)),
+    st.sampled_from([0, NOBODY]),
+    st.integers(0, 0o777),
+    st.sampled_from(_OPEN),
+)
+
+
+@pytest.mark.faults
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(
+    _there,
+    st.sampled_from([0o600, 0o640, 0o644]),
+    st.booleans(),
+    st.sampled_from(["uplinks.svg", "x" * 255, "ü" * 127, "-", ".x"]),
+)
+def test_what_a_person_names_is_a_file_of_ours_or_as_it_was(
+    tmp_path: Path,
+    there: There,
+    mode: int,
+    keep: bool,  # noqa: FBT001 - drawn
+    name: str,
+) -> None:
+    with tempfile.TemporaryDirectory(dir=tmp_path) as top:
+        place, victim = Path(top, "there", name), Path(top, "victim")
+        victim.write_bytes(b"precious")
+        there.put(place, victim)
+        before = [os.lstat(path) for path in (place, victim) if os.path.lexists(path)]
+        with contextlib.suppress(OSError):
+            write_named(str(place), b"data", mode=mode, keep=keep)
+            assert there.is_replaced
+        if there.is_replaced:
+            assert place.read_bytes() == b"data"
+            now = os.lstat(place)
+            kept = there.mode if keep and there.kind != "nothing" else mode
+            assert (now.st_mode, now.st_uid, now.st_nlink) == (0o100000 | kept, 0, 1)
+        else:
+            assert [os.lstat(path) for path in (place, victim)] == before
+        assert victim.read_bytes() == b"precious"
+        assert sorted(os.listdir(top)) == ["there", "victim"]
+        assert os.listdir(place.parent) == ([name] if os.path.lexists(place) else [])
+
+
+@pytest.mark.parametrize("kind", sorted({*_MAKE} - {"nothing", "file", "hard link"}))
+def test_why_a_named_file_is_refused_has_its_name(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "there" / "x"
+    There(kind, 0, 0, (0, 0o755)).put(place, tmp_path / "victim")
+    with pytest.raises(OSError, match=r"link|regular|directory") as told:
+        write_named(str(place), b"data", mode=0o600)
+    assert told.value.filename == str(place)
+
+
+def test_a_full_disk_leaves_what_a_person_named_as_it_was(tmp_path: Path) -> None:
+    place = tmp_path / "uplinks.svg"
+    place.write_bytes(b"old")
+    child = os.fork()
+    if not child:
+        status = 99
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            write_named(str(place), b"x" * 5000, mode=0o644)
+        except OSError as error:
+            status = 0 if error.filename == str(place) else 98
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert place.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["uplinks.svg"]
+
+
+def test_a_group_that_we_are_not_in_gets_nothing(tmp_path: Path) -> None:
+    """The file that is replaced was given to it by root."""
+    place = tmp_path / "x"
+    place.write_bytes(b"old")
+    os.chown(place, NOBODY, 0)
+    place.chmod(0o664)
+    tmp_path.chmod(0o777)
+    child = os.fork()
+    if not child:
+        status = 99
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            write_named(str(place), b"new", mode=0o600, keep=True)
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert place.read_bytes() == b"new"
+    assert (place.stat().st_mode & 0o777, place.stat().st_gid) == (0o604, NOBODY)

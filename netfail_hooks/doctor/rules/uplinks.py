@@ -9,7 +9,10 @@ from itertools import pairwise
 
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, NetworkFile, Symptom
 from netfail_hooks.doctor.rules.shared import AGAIN, CONFIG, is_arch, listed, may_write
+from netfail_hooks.errors import Misuse
 from netfail_hooks.names import FAMILIES
+from netfail_hooks.networkd.nic import Nic
+from netfail_hooks.networkd.takeover import file_name
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.sysctls import wanted
 
@@ -58,7 +61,9 @@ def _get_ahead(other: NetworkFile) -> tuple[str, ...]:
     be written again at each boot. Only what no name of ours sorts before has to go.
     """
     path = shlex.quote(other.path)
-    if os.path.basename(other.path) <= f"00-netfail-{other.interface}.network":
+    try:
+        file_name(Nic(other.interface), os.path.basename(other.path))
+    except Misuse:
         return (f"mv {path} {path}.off", "networkctl reload")
     first = (f"editor {path}  # take Unmanaged=yes out",) if other.unmanaged else ()
     return (*first, AGAIN)

@@ -624,18 +624,22 @@ def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
         ),
         (
             NetworkFile("eth0", "/etc/systemd/network/00-a b.network", ours=False),
+            (AGAIN,),
+        ),
+        (
+            NetworkFile("eth0", "/etc/systemd/network/0--a b.network", ours=False),
             (
                 (
-                    "mv '/etc/systemd/network/00-a b.network' "
-                    "'/etc/systemd/network/00-a b.network'.off"
+                    "mv '/etc/systemd/network/0--a b.network' "
+                    "'/etc/systemd/network/0--a b.network'.off"
                 ),
                 "networkctl reload",
             ),
         ),
         (
-            NetworkFile("eth0", "/run/00-netfail-eth0.network", ours=False),
+            NetworkFile("eth0", "/run/0--netfail-eth0.network", ours=False),
             (
-                "mv /run/00-netfail-eth0.network /run/00-netfail-eth0.network.off",
+                "mv /run/0--netfail-eth0.network /run/0--netfail-eth0.network.off",
                 "networkctl reload",
             ),
         ),

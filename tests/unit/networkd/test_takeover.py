@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd import takeover
@@ -308,16 +312,39 @@ def test_gateways_of_either_subnet_will_do() -> None:
         ("20-eth0.network", "10-netfail-eth0.network"),
         ("10-netfail-eth0.network", "00-netfail-eth0.network"),
         ("05-eth0.network", "00-netfail-eth0.network"),
+        ("00-eth0.network", "0-netfail-eth0.network"),
+        ("00-netfail-eth0.network", "0-netfail-eth0.network"),
+        ("00", "0-netfail-eth0.network"),
+        ("0-eth0.network", "0--netfail-eth0.network"),
     ],
 )
 def test_our_file_sorts_before_the_users(ahead_of: str, name: str) -> None:
     assert takeover.file_name(_NIC, ahead_of) == name
 
 
-@pytest.mark.parametrize("ahead_of", ["00-eth0.network", "00-netfail-eth0.network"])
+@pytest.mark.parametrize(
+    "ahead_of", ["+.network", "0--eth0.network", "0--netfail-eth0.network", "#1.network"]
+)
 def test_no_name_of_ours_sorts_before_some(ahead_of: str) -> None:
-    with pytest.raises(Misuse, match=f"no name of ours sorts before {ahead_of}"):
+    with pytest.raises(Misuse, match="no name of ours sorts before") as told:
         takeover.file_name(_NIC, ahead_of)
+    assert ahead_of in str(told.value)
+
+
+@given(
+    st.sampled_from(["", "0", "0-", "0--", "00", "00-", "10-"]),
+    st.text(st.characters(codec="utf-8", exclude_characters="/\0"), max_size=12),
+    st.sampled_from(["eth0", "0", "a-netfail-b", "enx00e04c680001"]),
+)
+def test_whatever_sorts_behind_a_zero_has_a_name_of_ours_before_it(
+    start: str, rest: str, nic: str
+) -> None:
+    """As networkd sorts: by bytes, and by nothing else."""
+    theirs = start + rest
+    assume(os.fsencode(theirs) > f"0--netfail-{nic}.network".encode())
+    name = takeover.file_name(Nic(nic), f"{theirs}.network")
+    assert os.fsencode(name) < os.fsencode(f"{theirs}.network")
+    assert takeover.uplink_of(f"/etc/systemd/network/{name}") == nic
 
 
 @pytest.mark.parametrize(
@@ -325,6 +352,9 @@ def test_no_name_of_ours_sorts_before_some(ahead_of: str) -> None:
     [
         ("/etc/systemd/network/10-netfail-eth0.network", "eth0"),
         ("/etc/systemd/network/00-netfail-wl-a.network", "wl-a"),
+        ("/etc/systemd/network/0-netfail-eth0.network", "eth0"),
+        ("/etc/systemd/network/0--netfail-eth0.network", "eth0"),
+        ("/etc/systemd/network/0---netfail-eth0.network", ""),
         ("/etc/systemd/network/10-netfail-bond0.netdev", ""),
         ("/etc/systemd/network/20-eth0.network", ""),
         ("/run/systemd/network/10-netfail-eth0.network", ""),

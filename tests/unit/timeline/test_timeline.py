@@ -426,7 +426,21 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         replace(run, observed=replace(run.observed, now=run.observed.now + clock)) for run in runs
     )
     (directory / "events.jsonl").write_text("".join(recorder.line(run) for run in moved))
+    (directory / "events.jsonl").chmod(0o640)  # as recorder.write does
     return directory
+
+
+def test_a_picture_is_put_nowhere_else(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    victim, picture = machine / "victim", machine / "picture.svg"
+    victim.write_text("precious")
+    picture.symlink_to(victim)
+    assert cli.entry(["log", "--svg", str(picture)]) == 1
+    assert "picture.svg: a symbolic link" in capsys.readouterr().err
+    picture.unlink()
+    picture.hardlink_to(victim)
+    assert cli.entry(["log", "--svg", str(picture)]) == 0
+    assert victim.read_text() == "precious"
+    assert picture.read_text().startswith("<svg")
 
 
 def _rows(text: str) -> dict[str, str]:
@@ -475,6 +489,10 @@ def test_the_command_makes_a_picture(machine: Path, capsys: pytest.CaptureFixtur
     assert err == ""
     for text in (picture.read_text(), out):
         assert _parsed(text).tag == "{http://www.w3.org/2000/svg}svg"
+    assert picture.stat().st_mode & 0o777 == 0o640  # as its recording
+    picture.chmod(0o664)
+    assert cli.entry(["log", "--svg", str(picture)]) == 0
+    assert picture.stat().st_mode & 0o777 == 0o664  # as a person wants it
     assert cli.entry(["log", "--svg", str(machine / "none" / "x")]) == 1
     assert "No such file or directory" in capsys.readouterr().err
 

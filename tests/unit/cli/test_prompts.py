@@ -1,0 +1,130 @@
+"""What a dry run shows: the change, and nothing of what only root and networkd may read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netfail_hooks.bundle.network_files import hidden, hidden_comments
+from netfail_hooks.cli.prompts import show
+from netfail_hooks.install.nodes import FILE, Node
+from netfail_hooks.install.plan import FileChange, split
+from tests.support.machine import Machine
+
+PAIR = ("--primary", "eth0", "--backup", "wlan0")
+NETWORK = "/etc/systemd/network/20-eth0.network"
+_OPEN = """\
+[Match]
+Name=eth0
+# where the printer is
+[Network]
+Address=192.168.1.252/24
+Gateway=192.168.1.1
+Domains=lan
+# the Wi-Fi's password is sesame
+[WireGuard]
+PrivateKey=sesame
+[WireGuardPeer]
+PresharedKey = sesame \\
+  sesame
+[MACsecTransmitAssociation]
+Key=sesame
+X-Password=sesame
+"""
+_CLOSED = """\
+[Match]
+Name=eth0
+# sesame
+[Network]
+Address=192.168.1.252/24
+Gateway=192.168.1.1
+DNS=192.168.1.1#sesame
+Domains=sesame.example
+DNS=192.168.1.2 \\
+# sesame
+  192.168.1.3#sesame
+sesame
+[Sesame]
+Sesame=sesame
+[DHCPv4]
+ClientIdentifier=sesame
+Hostname=sesame\\
+sesame
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "seen"),
+    [
+        (_OPEN, 0o644, ["+# where the printer is", "+Domains=lan", "+PrivateKey=(redacted)"]),
+        (_CLOSED, 0o640, ["+Address=192.168.1.252/24", "+ClientIdentifier=(redacted)"]),
+        (_CLOSED, 0o600, ["+# (redacted)", "+Domains=(redacted)"]),
+    ],
+)
+def test_a_secret_is_in_the_file_and_not_in_the_dry_run(
+    machine: Machine, capsys: pytest.CaptureFixture[str], text: str, mode: int, seen: list[str]
+) -> None:
+    text = text.replace("Address=192.168.1.252/24\nGateway=192.168.1.1\n", "", 1)
+    text = text.replace("[Network]\n", "[Network]\nAddress=192.168.1.252/24\n", 1)
+    machine.write(NETWORK, text, mode=mode)
+    machine.install(*PAIR, "--dry-run")
+    out = capsys.readouterr().out
+    assert "sesame" not in out.lower().replace("[sesame]", "").replace("sesame=(redacted)", "")
+    for line in seen:
+        assert line in out.splitlines()
+    machine.install(*PAIR, "--yes")
+    assert "sesame" in machine.read("/etc/systemd/network/10-netfail-eth0.network")
+    capsys.readouterr()
+    machine.uninstall("--dry-run")
+    out = capsys.readouterr().out
+    assert "sesame" not in out.lower().replace("[sesame]", "").replace("sesame=(redacted)", "")
+
+
+def test_another_secret_is_a_change_though_both_look_alike(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    old, new = (Node(FILE, f"[X]\nKey={word}\n".encode()) for word in ("one", "two"))
+    show((FileChange("/x.network", old, new),), (), as_json=False)
+    assert capsys.readouterr().out.splitlines()[-2:] == ["-Key=(redacted)", "+Key=(redacted)"]
+
+
+def test_what_was_closed_before_stays_so_in_the_diff(capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = Node(FILE, b"# sesame\n", 0o640), Node(FILE, b"# sesame\nx = 1 # sesame\n", 0o644)
+    for path in ("/x.network", "/config.toml"):
+        show((FileChange(path, old, new),), (), as_json=False)
+        assert "sesame" not in capsys.readouterr().out
+    show((FileChange("/config.toml", None, new),), (), as_json=False)
+    assert "+x = 1 # sesame" in capsys.readouterr().out
+
+
+_WORDS = [
+    "[X]",
+    "Address=10.0.0.1/8",
+    "Key=k",
+    "# c",
+    ";",
+    "\\",
+    "\r",
+    "\f",
+    "\x85",
+    "\u2028",
+    "=",
+    "x",
+]
+
+
+@given(st.lists(st.sampled_from([*_WORDS, "\n", "\n", "\\\n"])).map("".join), st.booleans())
+def test_each_line_has_its_own(text: str, closed: bool) -> None:  # noqa: FBT001 - drawn
+    assert len(split(hidden(text, closed=closed))) == len(split(text))
+    assert len(split(hidden_comments(text))) == len(split(text))
+    if not closed and not re.search("key", text, re.IGNORECASE):
+        assert hidden(text, closed=closed) == text
