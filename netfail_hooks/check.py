@@ -17,8 +17,10 @@ def main() -> int:
 
 def _round(trigger: str) -> Run:
     from netfail_hooks import reconcile
-    from netfail_hooks.config.cache import load
+    from netfail_hooks.config.cache import generation, load
 
     paths = Paths()
+    since = generation(paths)
     config = load(paths)
-    return reconcile.run(config, paths, trigger, probes=reconcile.probe_uplinks(config))
+    probes = reconcile.probe_uplinks(config)
+    return reconcile.run(config, paths, trigger, probes=probes, since=since)

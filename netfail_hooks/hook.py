@@ -38,8 +38,9 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
         )
     if not is_interface_name(interface):
         return 0  # the kernel takes more for a name than we do, for an uplink never
-    from netfail_hooks.config.cache import load
+    from netfail_hooks.config.cache import generation, load
 
+    since = generation(paths)
     config = load(paths)
     bonded = config.mode == "bond"
     if not concerns(config, interface, there=lambda: _is_there(paths, interface)):
@@ -48,11 +49,12 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
 
     state = os.path.basename(os.path.dirname(sys.argv[0])).removesuffix(".d")
     trigger = printable(f"{interface} {state}")  # somebody may call us by any path
-    done = run(config, paths, trigger, interface=interface)
+    done = run(config, paths, trigger, interface=interface, since=since)
     which = interface if interface in config.names() else ""
     if not bonded and _came_up(done, which):
         probes = probe_uplinks(config, only=which)
-        done = run(config, paths, f"{trigger} probe", interface=interface, probes=probes)
+        again = f"{trigger} probe"
+        done = run(config, paths, again, interface=interface, probes=probes, since=since)
     return 1 if done.failed else 0
 
 

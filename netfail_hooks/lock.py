@@ -31,13 +31,19 @@ class Lock:
     else the file, so it is the file wherever there can be one.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, *, patience: float | None = None, name: str = _NAME) -> None:
+        self._path, self._name = path, name
+        self._patience = PATIENCE if patience is None else patience
         self._descriptor = -1
         self._socket: socket | None = None
 
     def __enter__(self) -> Self:
-        """Wait for our turn. Raises Problem after PATIENCE, NotPermitted where we may not."""
+        """Wait for our turn. Raises Problem once patience ends, NotPermitted where we may not."""
+        self._find()
+        self._wait()
+        return self
+
+    def _find(self) -> None:
         try:
             self._descriptor = _open(self._path)
         except PermissionError as error:
@@ -48,8 +54,6 @@ class Lock:
             if error.errno not in _NO_ROOM:
                 raise Problem(f"{error.filename}: {error.strerror}") from None
             self._socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
-        self._wait()
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._socket is not None:
@@ -57,29 +61,56 @@ class Lock:
         else:
             os.close(self._descriptor)
 
+    def remove(self, beside: str) -> None:
+        """Remove the file that is held, another, and the directory if it is empty then.
+
+        Whoever waits for it meanwhile notices, and makes another.
+        """
+        for path, remove in (
+            (beside, os.unlink),
+            (self._path, os.unlink),
+            (os.path.dirname(self._path), os.rmdir),
+        ):
+            try:
+                remove(path)
+            except OSError:
+                continue
+
     def _wait(self) -> None:
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self._patience
         while not self._take():
             if time.monotonic() > until:
                 self.__exit__()
                 file = f"fuser {self._path}"
                 raise Problem(
-                    f"another run has held the lock for {PATIENCE:.0f} s",
-                    hint=f"see who: {f'ss -xap src @{_NAME}' if self._socket else file}",
+                    f"another run has held the lock for {self._patience:.0f} s",
+                    hint=f"see who: {f'ss -xap src @{self._name}' if self._socket else file}",
                 )
             time.sleep(_STEP)
 
     def _take(self) -> bool:
         try:
             if self._socket is not None:
-                self._socket.bind(f"\0{_NAME}")
+                self._socket.bind(f"\0{self._name}")
             else:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not self._is_in_place():  # it was removed: what we hold keeps nobody away
+                    os.close(self._descriptor)
+                    self._find()
+                    return False
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
             return False
         return True
+
+    def _is_in_place(self) -> bool:
+        held = os.fstat(self._descriptor)
+        try:
+            there = os.lstat(self._path)
+        except FileNotFoundError:
+            return False
+        return (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino)
 
 
 def _open(path: str) -> int:

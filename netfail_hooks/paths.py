@@ -63,6 +63,11 @@ class Paths:
         return self.run + "/lock"
 
     @property
+    def turn(self) -> str:
+        """Return the file whose lock an install or uninstall holds from its begin to its end."""
+        return self.run + "/turn"
+
+    @property
     def state(self) -> str:
         """Return what a run remembers for the next one."""
         return self.run + "/state"
@@ -109,6 +114,7 @@ class Paths:
         """Tell whether a path in ``run`` is a file of ours: one of the above."""
         return path.startswith((self.pending(""), self.notification(""))) or path in (
             self.lock,
+            self.turn,
             self.state,
             self.compiled_config,
             self.counters,

@@ -17,6 +17,10 @@ _UNCHANGED: Mapping[str, str] = {}
 _SHOWN = 300  # characters of what a program said, its last ones: there the reason is
 
 
+class TooSlow(Problem):
+    """A program that went on for longer than it may: it is killed, and so without an answer."""
+
+
 def run(
     *argv: str,
     seconds: float = 30,
@@ -25,8 +29,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program, with ``environment`` beside our own, and return what came of it.
 
-    Raises Problem, with what it said: it can't be run, it goes on after ``seconds``, or with
-    ``check`` it fails.
+    Raises Problem, with what it said: it can't be run, it goes on after ``seconds`` (TooSlow), or
+    with ``check`` it fails.
     """
     command = " ".join(argv)
     try:
@@ -40,7 +44,9 @@ def run(
             stdin=subprocess.DEVNULL,
             env={**os.environ, **environment},
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired as error:
+        raise TooSlow(f"{command}: {error}") from None
+    except OSError as error:
         raise Problem(f"{command}: {error}") from None
     if check and done.returncode:
         raise Problem(f"{command}: {failure(done)}")

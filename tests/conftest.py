@@ -35,6 +35,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=0,
         help="how long faults go on in the lab, instead of some seconds",
     )
+    parser.addoption(
+        "--races",
+        type=int,
+        default=2,
+        help="how many rounds of install, uninstall, checks and hooks against each other",
+    )
+    parser.addoption("--race-seed", type=int, default=0, help="what they are drawn from")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netfail_hooks.check import _round
+from netfail_hooks.errors import Problem
 from netfail_hooks.policy.health import is_well
 from netfail_hooks.terminal import escaped
 from netfail_hooks.values import TYPE_CHECKING
@@ -21,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Look once and print it. Returns 1 if an uplink is not well."""
     done = _round("check")
+    if not done.observed.now:
+        raise Problem(
+            "nothing was done: an uninstall is at work, or was meanwhile",
+            hint="if it was killed, run it again, or 'netfail-hooks install'",
+        )
     if args.json:
         print(_json(done))
     else:

@@ -15,6 +15,7 @@ from netfail_hooks.cli.prompts import (
 )
 from netfail_hooks.install import options
 from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
+from netfail_hooks.install.transaction import turn
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +32,10 @@ def run(args: argparse.Namespace) -> int:
         return 0
     refuse_powerless(args.root)
     confirm(work.changes, yes=args.yes)
-    refused = install(work)
-    rest = start(work) if work.running else what_remains(work)
+    with turn(work.paths):
+        work = prepare(args)  # another run may have changed what there is
+        refused = install(work)
+        rest = start(work) if work.running else what_remains(work)
     messages = (*work.messages, *refused, *rest)
     if args.json:
         did = [str(change) for change in work.changes]

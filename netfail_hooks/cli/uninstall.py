@@ -16,8 +16,14 @@ from netfail_hooks.cli.prompts import (
 )
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install import manifest, rollback
-from netfail_hooks.install.transaction import remove_manifest
-from netfail_hooks.install.uninstaller import lost, prepare, uninstall
+from netfail_hooks.install.transaction import remove_manifest, turn
+from netfail_hooks.install.uninstaller import (
+    Work,
+    lost,
+    prepare,
+    remove_volatile,
+    uninstall,
+)
 from netfail_hooks.paths import Paths
 
 
@@ -36,26 +42,40 @@ def run(args: argparse.Namespace) -> int:
     if not args.dry_run:
         refuse_powerless(args.root)
     known = manifest.load(paths)
-    if known is None:
-        if not args.dry_run:
-            rollback.call_off(paths)
-            remove_manifest(paths)
-        print(json.dumps({"did": [], "notes": []}) if args.json else "nothing is installed")
-        return 0
-    work = prepare(paths, known, args)
-    if args.dry_run:
-        show(work.changes, (*lost(work), *work.messages), as_json=args.json)
-        return 0
-    warn(lost(work))  # before it is done, and before the question
-    confirm(work.changes, yes=args.yes)
+    if known is not None:
+        work = prepare(paths, known, args)
+        if args.dry_run:
+            show(work.changes, (*lost(work), *work.messages), as_json=args.json)
+            return 0
+        warn(lost(work))  # before it is done, and before the question
+        confirm(work.changes, yes=args.yes)
+    if not args.dry_run:
+        with turn(paths):
+            done = _uninstall(paths, args)
+        if done:
+            _tell(*done, as_json=args.json)
+            return 0
+    print(json.dumps({"did": [], "notes": []}) if args.json else "nothing is installed")
+    return 0
+
+
+def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str, ...]] | None:
+    """Put back what there is by now: a way back, or another run, may have been quicker."""
     rollback.call_off(paths)
-    work = prepare(paths, known, args)  # the way back may have been taken while a person thought
-    messages = (*work.messages, *uninstall(work))
-    if args.json:
+    known = manifest.load(paths)
+    if known is None:
+        remove_manifest(paths)
+        remove_volatile(paths)
+        return None
+    work = prepare(paths, known, args)
+    return work, (*work.messages, *uninstall(work))
+
+
+def _tell(work: Work, messages: tuple[str, ...], *, as_json: bool) -> None:
+    if as_json:
         did = [str(change) for change in work.changes]
         print(json.dumps({"did": did, "notes": list(messages)}, indent=2))
     else:
         tell(work.changes)
         print("uninstalled")
         warn(messages)
-    return 0

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+    Generation = tuple[str, str]
+
 _NICS = "/sys/class/net"
 COMPILED_FORM = "netfail-hooks config 4"
 
@@ -45,6 +47,9 @@ def load(paths: Paths) -> Config:
     try:
         own_directory(paths.run)
         write_whole(compiled, compile_config(config, stamp).encode("ascii"))
+        if not os.path.exists(paths.config):  # uninstall was at work meanwhile: it leaves nothing
+            os.unlink(compiled)
+            os.rmdir(paths.run)
     except OSError:
         pass  # an ordinary user's status, or a full /run: only slower next time
     return _by_kernel_names(config, paths)
@@ -58,6 +63,26 @@ def _by_kernel_names(config: Config, paths: Paths) -> Config:
     from netfail_hooks.config.altnames import by_kernel_names
 
     return by_kernel_names(config)
+
+
+def generation(paths: Paths) -> Generation:
+    """Return what another install, an uninstall or an edit of the config changes.
+
+    "" for what is not there: a machine may have lost its manifest, and fails over all the same.
+    """
+    return _stamp_of(paths.config), _stamp_of(paths.manifest)
+
+
+def has_ended(before: Generation, now: Generation) -> bool:
+    """Tell whether what there was before has been uninstalled since. Pure."""
+    return any(old and not new for old, new in zip(before, now))  # noqa: B905 - pairs both
+
+
+def _stamp_of(path: str) -> str:
+    try:
+        return _stamp(os.stat(path))
+    except OSError:
+        return ""
 
 
 def _stamp(status: os.stat_result) -> str:

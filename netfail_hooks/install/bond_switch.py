@@ -27,7 +27,7 @@ from netfail_hooks.networkd.file import settings
 from netfail_hooks.networkd.takeover import is_ours
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import ACTIVE_BACKUP
-from netfail_hooks.process import run, wait_until
+from netfail_hooks.process import wait_until
 from netfail_hooks.values import replace
 
 _PATIENCE = 25.0  # seconds for the gateway to answer; networkd, DHCP and Wi-Fi have theirs
@@ -70,7 +70,7 @@ def follow(gone: Sequence[str]) -> None:
     for path in slave_files(Paths(), gone):
         with contextlib.suppress(OSError):  # a read-only /usr: a restart of networkd would do
             renew(path)
-    run("networkctl", "reload")
+    networkctl.reload()
 
 
 def _await_gone(names: Sequence[str]) -> None:
@@ -94,7 +94,7 @@ def give_back(gone: Sequence[str], config: Config) -> None:
         return
     for name in config.names():
         with contextlib.suppress(Problem):
-            run("networkctl", "reconfigure", name)
+            networkctl.reconfigure(name)
     try:
         _await_default_route(config, _PATIENCE * 2 / 3)
     except Problem:

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import glob
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel import observe as kernel_observe
+from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import address_body, route_body
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.lock import Lock
 from netfail_hooks.names import FAMILIES, is_interface_name
 from netfail_hooks.networkd import networkctl
@@ -34,6 +37,7 @@ from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route
 from netfail_hooks.policy.routes import override
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.ways import following_routes
+from netfail_hooks.process import TooSlow
 from netfail_hooks.reconcile import load_state
 from netfail_hooks.values import replace
 
@@ -42,6 +46,7 @@ from netfail_hooks.values import replace
 _METRICS = {4: 0, 6: 1}
 _STEADY = 0.5  # seconds; `networkctl reload` returns before networkd starts working on it
 _STEP = 0.02
+_ASK = 2.0  # seconds between two questions whether networkd is still at it
 _HEARD = 0.1  # seconds for neighbours to send elsewhere
 _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's ``locktime``)
 
@@ -55,6 +60,7 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
     """
     with Lock(paths.lock), rt.Netlink() as netlink, Announcer() as announcer:
         before = observe(config, netlink)
+        kept = _kept(netlink, before, interface)
         state = load_state(paths.state)
         led = route_plan(config, before, state, interface)
         began = time.monotonic()
@@ -66,6 +72,9 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
             _wait(lambda: observe(config, netlink), before, interface, paths, patience)
             if led.announced:
                 time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
+        except BaseException as reason:
+            _put_back(netlink, kept, reason)
+            raise
         finally:
             observed = observe(config, netlink)
             # A killed run's detour was around addresses that may be back only now.
@@ -73,6 +82,20 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
             _lead_back(netlink, announcer, observed, interface, led)
             _fall_silent(led, before)
         clear_pending(paths, interface)
+
+
+def _kept(netlink: rt.Netlink, observed: Observation, interface: str) -> Snapshot | None:
+    link = observed.link(interface)
+    return snapshot.take(netlink, link.index) if link else None
+
+
+def _put_back(netlink: rt.Netlink, kept: Snapshot | None, reason: BaseException) -> None:
+    """Give an uplink back what it had, if networkd, whose work that is, does not answer."""
+    if kept is None or not snapshot.missing(netlink, kept):
+        return
+    if isinstance(reason, TooSlow) or not networkctl.answers():
+        sys.stderr.write("note: systemd-networkd does not answer: all is put back without it\n")
+        snapshot.put_back(netlink, kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +287,7 @@ def _wait(
     Or until our file is gone, and networkd has no other file for it: then nothing will come.
     """
     had = [family for family in FAMILIES if _is_useful(before, interface, family)]
-    since = asked = time.monotonic()
+    since = asked = pinged = time.monotonic()
     until = since + patience
     while time.monotonic() - since < _STEADY:
         time.sleep(_STEP)
@@ -276,6 +299,9 @@ def _wait(
             asked = since
             if not _own_files(paths, interface) and networkctl.leaves_alone(interface):
                 return
+        if since - pinged > _ASK:
+            networkctl.require_answer()
+            pinged = time.monotonic()
         if since > until:
             raise Problem(
                 f"{interface} has no way out {patience:.0f} s after networkd was told to set it up",

@@ -42,7 +42,9 @@ from netfail_hooks.install.transaction import (
     revert_change,
     write_change,
 )
-from netfail_hooks.networkd import access, takeover
+from netfail_hooks.install.uninstaller import remove_log, remove_volatile
+from netfail_hooks.lock import Lock
+from netfail_hooks.networkd import access, networkctl, takeover
 from netfail_hooks.networkd.detect import detect, refuse_foreign_managers
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
@@ -140,6 +142,7 @@ def _change_files(work: Work) -> list[str]:
     led_out = kernel_state.families_led_out(work.config) if work.running else ()
     with Undo() as undo:
         if work.running:
+            undo.callback(reconfigure.put_back, reconfigure.keep(uplinks))
             undo.callback(reconfigure.reload, uplinks)
         refused = _save_manifest_and_set_sysctls(work, undo)
         if work.running:
@@ -163,11 +166,13 @@ def _switch_modes(work: Work) -> list[str]:
     led_out = kernel_state.families_led_out(work.config)
     # The terminal that we were started from may be cut off.
     with ignored(signal.SIGHUP), rollback.armed(paths, work.changes, bonds), Undo() as undo:
+        undo.callback(reconfigure.put_back, reconfigure.keep(uplinks))
         undo.callback(bond_switch.give_back, bonds, uplinks)
         refused = _save_manifest_and_set_sysctls(work, undo)
         for change in work.changes:
             undo.callback(revert_change, paths, change)
             write_change(paths, change)
+        networkctl.require_answer()
         bond_switch.follow(stale)
         bond_switch.await_gateway(work.config)
         kernel_state.refuse_cut_off(led_out, work.config)
@@ -185,12 +190,30 @@ def _save_manifest_and_set_sysctls(work: Work, undo: Undo) -> list[str]:
     paths = work.paths
     now = kernel_state.current_sysctls(work.all_uplinks().names()) if work.running else {}
     known = _originals(work, now)
+    undo.callback(_restore_kernel, work, now)
     undo.callback(restore_manifest, paths, nodes.read(paths.manifest), known.directories)
     manifest.save(paths, note(known, work.changes))
     if not work.running:
         return []
-    undo.callback(kernel_state.set_sysctls, now)
     return kernel_state.set_sysctls(_settings(work))
+
+
+def _restore_kernel(work: Work, settings: dict[str, str]) -> None:
+    """Give back settings; where nothing was installed before, remove what hooks made meanwhile.
+
+    The lock waits for those that are at work; later ones find no config, and do nothing.
+    """
+    if not work.running:
+        return
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(Problem):  # one of them hangs: no reason to leave all this
+            stack.enter_context(Lock(work.paths.lock))
+        kernel_state.set_sysctls(settings)
+        if work.known is None:
+            kernel_state.remove_our_routes()
+    if work.known is None:
+        remove_log(work.paths)
+        remove_volatile(work.paths)
 
 
 def _originals(work: Work, now: dict[str, str]) -> Manifest:
@@ -249,7 +272,7 @@ def what_remains(work: Work) -> list[str]:
     if work.paths.root:
         return systemd.image_problems(work.paths)
     why = "it was asked not to be touched"
-    if not reconfigure.networkd_answers():
+    if not networkctl.answers():
         why = "systemd-networkd does not answer"
     message = (
         f"the running machine is as it was ({why}); reboot it with systemd-networkd and "

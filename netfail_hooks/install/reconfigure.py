@@ -16,16 +16,18 @@ from netfail_hooks.install.diversion import divert
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import revert_change, write_change
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.apply import address_body
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import dumped, observe
+from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.takeover import uplink_of
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import places
 from netfail_hooks.policy.facts import FOREVER, Address
-from netfail_hooks.process import run, wait_until
+from netfail_hooks.process import TooSlow, wait_until
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
 _BEGUN = 0.5  # seconds; `networkctl reload` returns before networkd starts working on it
@@ -36,8 +38,37 @@ _STATIC, _UNREACHED = 4, (errno.ESRCH, errno.ENODEV)  # linux/rtnetlink.h: netwo
 
 
 def networkd_answers() -> bool:
-    """Tell whether systemd-networkd runs and can be asked."""
-    return networkctl.runs()
+    """Tell whether systemd-networkd runs and can be asked.
+
+    Raises TooSlow where it runs and does not answer, or the bus does not: it hangs, and what is
+    taken away it would not give back.
+    """
+    if not networkctl.runs():
+        return False
+    networkctl.require_answer()
+    return True
+
+
+def keep(config: Config) -> tuple[Snapshot, ...]:
+    """Return what the uplinks have of addresses and routes. Raises OSError."""
+    with Netlink() as netlink:
+        links = observe(config, netlink).links
+        return tuple(snapshot.take(netlink, link.index) for link in links)
+
+
+def put_back(kept: tuple[Snapshot, ...]) -> None:
+    """Give the uplinks what they had, if networkd does not answer. Raises OSError, Problem.
+
+    Else it has done so by itself, as the files say that were put back before.
+    """
+    if networkctl.answers():
+        return
+    with Netlink() as netlink:
+        refused = [
+            reason for one in kept for reason in snapshot.put_back(netlink, one, exactly=True)
+        ]
+    if refused:
+        raise Problem(f"the kernel refused some of what was there: {', '.join(refused)}")
 
 
 def write(
@@ -53,8 +84,9 @@ def write(
         return
     with _diverted(interface, config, paths, messages):
         write_change(paths, change)
+        networkctl.require_answer()
         drop_static_addresses(config, interface)
-        run("networkctl", "reload")
+        networkctl.reload()
 
 
 def revert(change: FileChange, config: Config, paths: Paths) -> None:
@@ -110,11 +142,12 @@ def _reconfigured(
     known = Config(uplinks=default_metrics(all_uplinks))
     with _diverted(interface, known, paths, messages):
         yield
+        networkctl.require_answer()
         drop_static_addresses(known, interface)
-        run("networkctl", "reload")
+        networkctl.reload()
         time.sleep(_BEGUN)
         drop_static_addresses(known, interface)
-        run("networkctl", "reconfigure", interface)
+        networkctl.reconfigure(interface)
 
 
 @contextlib.contextmanager
@@ -135,8 +168,10 @@ def _diverted(
 
 def reload(config: Config) -> None:
     """Have networkd read files that were put back, and reconfigure what it has not restored."""
-    with contextlib.suppress(Problem):  # it has no new file, or doesn't answer
-        run("networkctl", "reload")
+    if not networkctl.answers():
+        return
+    with contextlib.suppress(Problem):  # it has no new file
+        networkctl.reload()
     reconfigure_addressless(config)
 
 
@@ -152,8 +187,12 @@ def reconfigure_addressless(config: Config) -> None:
     for link in observed.links:
         addressed = any(observed.all_addresses(link.name, family) for family in FAMILIES)
         if link.carrier and not addressed:
-            with contextlib.suppress(Problem):
-                run("networkctl", "reconfigure", link.name)
+            try:
+                networkctl.reconfigure(link.name)
+            except TooSlow:
+                return
+            except Problem:
+                continue
 
 
 def crowded(config: Config) -> tuple[str, ...]:
@@ -180,8 +219,12 @@ def drop_static_addresses(config: Config, interface: str) -> None:
         return not known
 
     if gone:
-        with contextlib.suppress(Problem):
+        try:
             wait_until(forgotten, _FORGOTTEN_WITHIN, "end of a static address")
+        except TooSlow:
+            raise
+        except Problem:
+            return
 
 
 def _is_static(address: Address, interface: str) -> bool:

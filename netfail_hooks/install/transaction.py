@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
-from netfail_hooks.errors import Problem
+from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.install import nodes
 from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
+from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
 
+_PATIENCE = 30.0  # seconds: another one with two uplinks is over in ten
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -65,6 +67,25 @@ class Undo(contextlib.ExitStack):
         for failure in dict.fromkeys(self._failures):
             if failure != str(reason):
                 reason.add_note(f"while all was put back: {failure}")
+
+
+@contextlib.contextmanager
+def turn(paths: Paths) -> Iterator[None]:
+    """Keep every other install and uninstall of this machine away inside. Raises Problem.
+
+    What is to be changed must be worked out inside: another one may have changed it until then.
+    """
+    if paths.root:
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(Lock(paths.turn, patience=_PATIENCE, name="netfail-hooks-turn"))
+        except NotPermitted:
+            raise
+        except Problem as problem:
+            raise Problem("another install or uninstall is at work", hint=str(problem)) from None
+        yield
 
 
 @contextlib.contextmanager

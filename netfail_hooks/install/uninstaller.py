@@ -103,14 +103,12 @@ def uninstall(work: Work) -> list[str]:
     """Put everything back; return what could not be."""
     messages: list[str] = []
     textfile = _textfile(work.paths)
-    if work.running and systemd.systemd_runs():
-        systemd.stop_timer()
     if work.running:
         _hold_hooks(work.paths)
         messages += kernel_state.let_answer(work.uplinks().names(), work.known.sysctls)
     for entry in work.known.entries:
         nodes.remove(nodes.beside(work.paths.at(entry.path)))
-    if not (work.running and reconfigure.networkd_answers()):
+    if not (work.running and _networkd_follows(messages)):
         for change in work.changes:
             write_change(work.paths, change)
     elif bonds := bond_switch.bonds_of(work.changes):
@@ -121,11 +119,22 @@ def uninstall(work: Work) -> list[str]:
         messages += _restore_kernel(work.known)
     if textfile:
         metrics.remove(work.paths.at(textfile))
-    _remove_own_directories(work)
+    if not work.keep_log:
+        remove_log(work.paths)
     if work.running and systemd.systemd_runs():
         systemd.forget_units()
     remove_manifest(work.paths, work.known.directories)
+    remove_volatile(work.paths)
     return messages
+
+
+def _networkd_follows(messages: list[str]) -> bool:
+    """Tell whether networkd can be told of the files; why not is a message where it hangs."""
+    try:
+        return reconfigure.networkd_answers()
+    except Problem as problem:
+        messages.append(f"addresses and routes stay until networkd is restarted: {problem}")
+        return False
 
 
 def _give_back_bonds(work: Work, bonds: Sequence[str], messages: list[str]) -> None:
@@ -154,6 +163,8 @@ def _hold_hooks(paths: Paths) -> None:
     """
     with Lock(paths.lock), contextlib.suppress(OSError):
         os.close(os.open(paths.uninstalling, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+    if systemd.systemd_runs():
+        systemd.stop_timer()  # not before: a hook that is at work may start one more
 
 
 def _textfile(paths: Paths) -> str:
@@ -173,12 +184,22 @@ def _restore_kernel(known: Manifest) -> list[str]:
     return messages
 
 
-def _remove_own_directories(work: Work) -> None:
-    """Remove what the hooks and checks left: the lock, their memory, and what they recorded."""
-    paths = work.paths
-    _empty(paths.run, paths.is_volatile)
-    if not work.keep_log:
-        _empty(paths.log, lambda path: path in (paths.log + FILE, paths.log + OLD_FILE))
+def remove_log(paths: Paths) -> None:
+    """Remove what hooks and checks recorded."""
+    _empty(paths.log, lambda path: path in (paths.log + FILE, paths.log + OLD_FILE))
+
+
+def remove_volatile(paths: Paths) -> None:
+    """Remove the locks, the state, and the mark that holds hooks, once nothing is installed.
+
+    A hook that waits for the lock then finds that the manifest is gone.
+    """
+    if not os.path.isdir(paths.run):
+        return
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(Problem):  # a directory that is not ours alone: none is held
+            stack.enter_context(Lock(paths.lock))
+        _empty(paths.run, paths.is_volatile)
 
 
 def _empty(directory: str, is_ours: Callable[[str], bool]) -> None:

@@ -76,6 +76,8 @@ class Lab(Faults):
 
     def close(self) -> None:
         """End everything in it and wait until the kernel has taken it down."""
+        if self.networkd is not None:
+            self.networkd.thaw()
         self.namespaces.close()
         if self.networkd is not None:
             self.networkd.release()

@@ -9,6 +9,7 @@ is read-only in there.
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -226,6 +227,20 @@ class Daemon:
         # The shell's own: kill(1) is a package of its own on Debian (procps).
         self._namespaces.run(["sh", "-c", f"kill {pid}"])
         self.release()
+
+    def freeze(self) -> None:
+        """Stop it (signal(7), SIGSTOP): it is there, and does nothing."""
+        pid = read_text(self._namespaces.root + self._pid).strip()
+        self._namespaces.run(["sh", "-c", f"kill -STOP {pid}"]).check_returncode()
+
+    def thaw(self) -> None:
+        """Let it go on; nsenter(1) has stopped with it, and lets it go on as it does itself."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it at once, as the kernel's out-of-memory killer would."""
+        pid = read_text(self._namespaces.root + self._pid).strip()
+        self._namespaces.run(["sh", "-c", f"kill -KILL {pid}"]).check_returncode()
 
     def release(self) -> None:
         """Wait for its end, which something else has brought about."""

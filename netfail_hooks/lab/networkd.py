@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_text
 from netfail_hooks.lab.namespaces import Daemon, Namespaces, until
 
@@ -61,6 +62,14 @@ class Networkd:
         # It runs the hooks of all interfaces before.
         until(lambda: self.log().count(_LISTENS) > before, "networkd-dispatcher", seconds=60)
 
+    def daemon(self, name: str) -> Daemon:
+        """Return the process of ``dbus``, ``networkd`` or ``dispatcher``, to be hurt."""
+        found = {"dbus": self._bus, "networkd": self._networkd, "dispatcher": self._dispatcher}
+        daemon = found[name]
+        if daemon is None:
+            raise Problem(f"lab: {name} does not run")
+        return daemon
+
     def restart_networkd(self) -> None:
         """Do what ``systemctl restart systemd-networkd`` does."""
         self.stop_networkd()
@@ -95,6 +104,12 @@ class Networkd:
             if "=" in line
         )
         return state.get("ADMIN_STATE", ""), state.get("OPER_STATE", "")
+
+    def thaw(self) -> None:
+        """Let all go on that were stopped: the kernel waits for their ends."""
+        for daemon in (self._dispatcher, self._networkd, self._bus):
+            if daemon is not None:
+                daemon.thaw()
 
     def release(self) -> None:
         """Reap the daemons once the namespaces are closed."""

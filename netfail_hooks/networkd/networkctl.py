@@ -11,9 +11,12 @@ from itertools import takewhile
 from typing import Any
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.process import run
+from netfail_hooks.process import TooSlow, run
 
 _PATIENCE = 5  # seconds
+_AT_WORK = 3  # seconds; networkd answers in a few milliseconds, whatever it is at
+_RELOADING = 10  # seconds; it reads all files before it answers
+_NAME = "org.freedesktop.network1"
 _QUIET = ("--no-pager", "--no-legend")
 _BUS = "org.freedesktop.DBus"
 _HAS_OWNER = (
@@ -25,16 +28,58 @@ _HAS_OWNER = (
     _BUS,
     "NameHasOwner",
     "s",
-    "org.freedesktop.network1",
+    _NAME,
+)
+# Answered by its event loop (sd_bus_process(3)): one that hangs keeps its name on the bus.
+_PING = (
+    "busctl",
+    "--system",
+    "--auto-start=no",
+    "call",
+    _NAME,
+    "/org/freedesktop/network1",
+    "org.freedesktop.DBus.Peer",
+    "Ping",
 )
 
 
 def runs() -> bool:
     """Tell whether networkd is on the bus. To ask itself would start it.
 
-    ``networkctl list`` answers without it, too, as if it managed nothing.
+    ``networkctl list`` answers without it, too, as if it managed nothing. Raises TooSlow where the
+    bus is there and does not answer: then nobody knows.
     """
-    return _output(*_HAS_OWNER) == ["b true"]
+    try:
+        return run(*_HAS_OWNER, seconds=_AT_WORK, check=False).stdout.split() == ["b", "true"]
+    except TooSlow:
+        raise TooSlow(
+            f"the system bus has not answered within {_AT_WORK} s", hint="systemctl status dbus"
+        ) from None
+    except Problem:
+        return False
+
+
+def answers() -> bool:
+    """Tell whether networkd takes questions up."""
+    try:
+        run(*_PING, seconds=_AT_WORK)
+    except Problem:
+        return False
+    return True
+
+
+def require_answer() -> None:
+    """Refuse to go on where networkd would not. Raises TooSlow."""
+    if not answers():
+        raise TooSlow(
+            "systemd-networkd does not answer",
+            hint="systemctl restart systemd-networkd, then try again",
+        )
+
+
+def reload() -> None:
+    """Have networkd read its files; it returns before it is done with them. Raises Problem."""
+    run("networkctl", "reload", seconds=_RELOADING)
 
 
 def states() -> dict[str, tuple[str, str]]:
@@ -61,11 +106,13 @@ def status(interface: str) -> list[str]:
 def static(interface: str, what: str) -> list[dict[str, Any]] | None:
     """Return the "Addresses" or "Routes" that networkd has of its file, None where it can't tell.
 
-    By networkctl(1), ``--json=``.
+    By networkctl(1), ``--json=``. Raises TooSlow.
     """
     try:
-        done = run("networkctl", "--json=short", "status", "--", interface, seconds=_PATIENCE)
+        done = run("networkctl", "--json=short", "status", "--", interface, seconds=_AT_WORK)
         known: dict[str, Any] = json.loads(done.stdout)
+    except TooSlow:
+        raise
     except (Problem, ValueError):
         return None
     return [each for each in known.get(what, ()) if each.get("ConfigSource") == "static"]
@@ -81,6 +128,11 @@ def version() -> int:
     words = version_line().split()
     digits = "".join(takewhile(str.isdigit, words[1])) if len(words) > 1 else ""
     return int(digits or 0)
+
+
+def reconfigure(interface: str) -> None:
+    """Have networkd set an interface up from the beginning. Raises Problem."""
+    run("networkctl", "reconfigure", interface, seconds=_RELOADING)
 
 
 def _ask(*arguments: str) -> list[str]:

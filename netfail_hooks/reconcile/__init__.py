@@ -11,6 +11,7 @@ import os
 
 from netfail_hooks import journal, recorder
 from netfail_hooks.config import Config
+from netfail_hooks.config.cache import generation, has_ended, load
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.kernel.netlink import Netlink
@@ -22,7 +23,10 @@ from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.health import exchanged
 from netfail_hooks.policy.state import State, parse, pending_line, render
-from netfail_hooks.values import replace
+from netfail_hooks.values import TYPE_CHECKING, replace
+
+if TYPE_CHECKING:
+    from netfail_hooks.config.cache import Generation
 
 
 def probe_uplinks(config: Config, only: str = "") -> tuple[Result, ...]:
@@ -43,22 +47,30 @@ def probe_uplinks(config: Config, only: str = "") -> tuple[Result, ...]:
         raise Problem(f"cannot probe: {error}") from None
 
 
-def run(
+def run(  # noqa: PLR0913 - what a run starts from has many sides
     config: Config,
     paths: Paths,
     trigger: str,
     *,
     interface: str = "",
     probes: tuple[Result, ...] = (),
+    since: Generation | None = None,
 ) -> recorder.Run:
     """Make the machine agree with its config, once. Returns what was seen and done.
 
     ``trigger`` says what woke us, ``interface`` whose event it was, ``probes`` how a round of
-    probes went that was just made. Raises Problem.
+    probes went that was just made, ``since`` what was installed when ``config`` was read: by the
+    time that it is our turn it may be gone, or be another. Raises Problem.
     """
-    with Lock(paths.lock):
-        if os.path.exists(paths.uninstalling):  # begun before uninstall took the hooks away
-            return recorder.Run(trigger, config, Observation(now=0), State(), State(), (), (), 0)
+    with Lock(paths.lock) as lock:
+        now = generation(paths) if since else None
+        if os.path.exists(paths.uninstalling):  # uninstall gives back what we would take
+            return _nothing(trigger, config)
+        if since and now and has_ended(since, now):
+            lock.remove(paths.compiled_config)  # which we made after uninstall had removed all
+            return _nothing(trigger, config)
+        if since != now:
+            config, probes = load(paths), ()
         try:
             before, pending = _load(paths.state)
             done, known = _settle(config, before, (trigger, interface), probes)
@@ -70,15 +82,21 @@ def run(
         _conclude(paths, done, known, pending)
         for message in exchanged(done.before, known):
             journal.log(message, priority=journal.WARNING)
-    if not config.interval:
-        from netfail_hooks.reconcile import again
+        # With the lock still held: later, uninstall could be over.
+        if not config.interval:
+            from netfail_hooks.reconcile import again
 
-        again.arrange(done)
-    if config.textfile and (not interface or recorder.is_transition(done)):
-        from netfail_hooks import metrics
+            again.arrange(done)
+        if config.textfile and (not interface or recorder.is_transition(done)):
+            from netfail_hooks import metrics
 
-        metrics.update(config, paths)
+            metrics.update(config, paths)
     return done
+
+
+def _nothing(trigger: str, config: Config) -> recorder.Run:
+    """Return what is told of a run that had to leave all as it is."""
+    return recorder.Run(trigger, config, Observation(now=0), State(), State(), (), (), 0)
 
 
 def _settle(

@@ -76,6 +76,8 @@ def main() -> int:
         line = read_owned(event)
         os.unlink(event)
         environment = gist(line)
+    except FileNotFoundError:
+        return 0  # uninstall took it away
     except (OSError, ValueError) as error:
         journal.log(f"notify: {event}: {error}", priority=journal.ERROR)
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -132,3 +133,17 @@ def _try(directory: Path) -> None:
 
     with (directory / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_lock_that_was_removed_keeps_nobody_away_and_is_made_again(tmp_path: Path) -> None:
+    path = f"{tmp_path}/run/lock"
+    with Lock(path) as first:
+        waiting = Lock(path, patience=0)
+        waiting._find()  # as one does that then waits for its turn
+        first.remove(f"{tmp_path}/run/config")
+        assert not os.path.exists(f"{tmp_path}/run")
+    assert not waiting._take()
+    assert waiting._take()
+    with pytest.raises(Problem, match="for 0 s"), Lock(path, patience=0):
+        pass
+    waiting.__exit__()

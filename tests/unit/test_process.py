@@ -8,7 +8,7 @@ import time
 import pytest
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.process import ENGLISH, run, wait_until
+from netfail_hooks.process import ENGLISH, TooSlow, run, wait_until
 
 
 def _python(code: str) -> tuple[str, str, str]:
@@ -50,6 +50,15 @@ def test_one_that_does_not_end_is_killed() -> None:
     with pytest.raises(Problem, match="timed out"):
         run(*_python("import time; time.sleep(60)"), seconds=0.1, check=False)
     assert time.monotonic() - began < 10
+
+
+def test_a_program_that_goes_on_for_too_long_is_told_from_one_that_fails() -> None:
+    with pytest.raises(TooSlow, match="timed out"):
+        run("sleep", "30", seconds=0.05)
+    for failing in (["false"], ["/nowhere/at/all"]):
+        with pytest.raises(Problem) as told:
+            run(*failing, seconds=10)
+        assert not isinstance(told.value, TooSlow)
 
 
 def test_waiting_ends_with_the_condition() -> None:

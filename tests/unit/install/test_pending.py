@@ -41,7 +41,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         diversion.clear_pending(paths, interface)
 
     monkeypatch.setattr(reconfigure, "divert", around)
-    monkeypatch.setattr(reconfigure, "run", lambda *argv: found.append(" ".join(argv)))
+    monkeypatch.setattr(networkctl, "reload", lambda: found.append("reload"))
+    monkeypatch.setattr(networkctl, "reconfigure", lambda name: found.append(f"reconfigure {name}"))
+    monkeypatch.setattr(networkctl, "require_answer", lambda: None)
     monkeypatch.setattr(
         reconfigure, "drop_static_addresses", lambda _, name: found.append(f"forget {name}")
     )
@@ -92,9 +94,9 @@ def test_what_is_unfinished_is_set_up_as_the_files_say_now(paths: Paths, done: l
     assert done == [
         "around wlan0 of eth0 wlan0",
         "forget wlan0",
-        "networkctl reload",
+        "reload",
         "forget wlan0",
-        "networkctl reconfigure wlan0",
+        "reconfigure wlan0",
     ]
     assert diversion.pending(paths) == ()
 

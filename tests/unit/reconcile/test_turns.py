@@ -1,0 +1,111 @@
+"""Whose turn it is looks again whether it still may: it may have waited, or asked, for long."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+from netfail_hooks import metrics, reconcile
+from netfail_hooks.config import Config, cache, default_metrics
+from netfail_hooks.config.cache import generation, load
+from netfail_hooks.paths import Paths
+from netfail_hooks.recorder import Run
+
+_FIRST = '[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n'
+_OTHER = '[[uplink]]\ninterface = "wlan0"\n'
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """Return a machine with a config and a manifest."""
+    paths = Paths(str(tmp_path))
+    for path, text in ((paths.config, _FIRST), (paths.manifest, "{}")):
+        os.makedirs(os.path.dirname(path))
+        Path(path).write_text(text)
+    return paths
+
+
+@pytest.fixture
+def settled(mocker: MockerFixture) -> list[tuple[str, ...]]:
+    """Return the uplinks of each run that looked at the kernel, which itself is left alone."""
+    found: list[tuple[str, ...]] = []
+    settle = mocker.patch.object(reconcile, "_settle")
+
+    def note(config: Config, _: object, cause: tuple[str, str], probes: object) -> object:
+        found.append((*config.names(), *map(str, probes)))  # type: ignore[call-overload]
+        done = reconcile._nothing(cause[0], config)
+        return done, done.after
+
+    settle.side_effect = note
+    mocker.patch.object(metrics, "update")
+    return found
+
+
+def _run(paths: Paths, config: Config, since: tuple[str, str]) -> Run:
+    return reconcile.run(config, paths, "test", since=since, probes=("asked",))  # type: ignore[arg-type]
+
+
+def test_a_run_goes_on_where_nothing_has_changed(
+    paths: Paths, settled: list[tuple[str, ...]]
+) -> None:
+    since, config = generation(paths), load(paths)
+    _run(paths, config, since)
+    assert settled == [("eth0", "wlan0", "asked")]
+
+
+@pytest.mark.parametrize("kept", ["", "config", "manifest"])
+def test_a_run_whose_turn_comes_after_uninstall_leaves_nothing(
+    paths: Paths, settled: list[tuple[str, ...]], kept: str
+) -> None:
+    since, config = generation(paths), load(paths)
+    for name in ("config", "manifest"):
+        if name != kept:
+            os.unlink(getattr(paths, name))
+    _run(paths, config, since)
+    assert settled == []
+    assert not os.path.exists(paths.run)
+
+
+def test_a_run_whose_turn_comes_while_uninstall_is_at_work_does_nothing(
+    paths: Paths, settled: list[tuple[str, ...]]
+) -> None:
+    since, config = generation(paths), load(paths)
+    Path(paths.uninstalling).touch()
+    _run(paths, config, since)
+    assert settled == []
+
+
+def test_a_run_whose_turn_comes_after_another_install_goes_by_its_config(
+    paths: Paths, settled: list[tuple[str, ...]]
+) -> None:
+    since, config = generation(paths), load(paths)
+    os.unlink(paths.config)
+    Path(paths.config).write_text(_OTHER)
+    _run(paths, config, since)
+    assert settled == [("wlan0",)]
+
+
+def test_a_machine_that_lost_its_manifest_fails_over_all_the_same(
+    paths: Paths, settled: list[tuple[str, ...]]
+) -> None:
+    os.unlink(paths.manifest)
+    since, config = generation(paths), load(paths)
+    _run(paths, config, since)
+    assert settled == [("eth0", "wlan0", "asked")]
+
+
+def test_a_config_that_goes_as_it_is_compiled_leaves_nothing(
+    paths: Paths, mocker: MockerFixture
+) -> None:
+    compile_config = cache.compile_config
+
+    def gone(config: Config, stamp: str) -> str:
+        os.unlink(paths.config)
+        return compile_config(config, stamp)
+
+    mocker.patch.object(cache, "compile_config", side_effect=gone)
+    assert load(paths) == Config(uplinks=default_metrics(("eth0", "wlan0")))
+    assert not os.path.exists(paths.run)
