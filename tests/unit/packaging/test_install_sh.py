@@ -1,21 +1,20 @@
-"""install.sh for real: an environment from PyPI, below a directory of the test's own."""
+"""install.sh for real, below a directory of the test's own."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support import ROOT
+from tests.vm import image
 
 SHELL_FILES = (
     "install.sh",
@@ -34,6 +33,7 @@ SHIPPED = (
     "netfail_hooks",
     "hooks",
     "man",
+    "packaging",
 )
 UPLINKS = ("--primary", "eth0", "--backup", "wlan0", "--dhcp", "--yes")
 PATIENCE = 240  # seconds: PyPI, and a small machine
@@ -65,24 +65,25 @@ class Machine:
         self.prefix = place / "usr"
         self.root = place / "root"
         for directory in ("etc", "var/lib"):
-            (self.root / directory).mkdir(parents=True)
+            (self.root / directory).mkdir(parents=True, exist_ok=True)
+
+    def argv(self, *arguments: str) -> list[str]:
+        """Return the call of install.sh for this prefix and root."""
+        below = ["--prefix", str(self.prefix), "--root", str(self.root)]
+        return [str(self.checkout / "install.sh"), *below, *arguments]
 
     def run(self, *arguments: str, network: bool = True) -> subprocess.CompletedProcess[str]:
         """Run install.sh for this prefix and root."""
-        below = ["--prefix", str(self.prefix), "--root", str(self.root)]
-        apart = [] if network else ["unshare", "--net"]
-        return install_sh(self.checkout, *below, *arguments, apart=apart)
+        return call([*([] if network else ["unshare", "--net"]), *self.argv(*arguments)])
 
     def runs_installed(self, before: str, text: str) -> bool:
         """Tell whether a hook runs from the prefix alone; ``before`` is ahead of each line."""
-        place = f"{self.prefix}/lib/netfail-hooks/venv/lib/python3"
-        line = re.escape(f'{before}sys.path += ["{place}') + r'\.\d+/site-packages"\]'
-        return re.search(f"^{line}$", text, re.MULTILINE) is not None
+        line = f'{before}sys.path += ["{self.prefix}/lib/netfail-hooks/packages"]'
+        return line in text.splitlines()
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the installed command."""
-        argv = [str(self.prefix / "bin/netfail-hooks"), *arguments]
-        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE)
+        return call([str(self.prefix / "bin/netfail-hooks"), *arguments])
 
 
 @pytest.fixture
@@ -90,18 +91,24 @@ def machine(checkout: Path, tmp_path: Path) -> Machine:
     return Machine(checkout, tmp_path)
 
 
-def install_sh(
-    checkout: Path, *arguments: str, apart: list[str] | None = None, user: str | None = None
+@pytest.fixture(scope="session")
+def wheels() -> str:
+    return image.wheels()
+
+
+def call(
+    argv: Sequence[str], *, user: str | None = None, cwd: str = "/", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*(apart or []), str(checkout / "install.sh"), *arguments],
-        cwd="/",
+        argv,
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
         timeout=PATIENCE,
         user=user,
+        env={**os.environ, **environment},
     )
 
 
@@ -128,7 +135,7 @@ def test_shellcheck_finds_nothing() -> None:
 
 
 def test_help_tells_of_every_option() -> None:
-    done = install_sh(ROOT, "--help")
+    done = call([str(ROOT / "install.sh"), "--help"])
     assert done.returncode == 0
     for option in ("--demo", "--uninstall", "--prefix", "--wheels", "--root", "--dry-run"):
         assert option in done.stdout
@@ -148,7 +155,7 @@ def test_wrong_use_changes_nothing(machine: Machine, arguments: tuple[str, ...],
     done = (
         machine.run(*arguments)
         if arguments[0] != "--demo"
-        else install_sh(machine.checkout, *arguments)
+        else call([str(machine.checkout / "install.sh"), *arguments])
     )
     assert done.returncode == 2, done.stderr
     assert told in done.stderr
@@ -159,7 +166,8 @@ def test_wrong_use_changes_nothing(machine: Machine, arguments: tuple[str, ...],
 
 @pytest.mark.parametrize("task", [(), ("--uninstall",)])
 def test_only_root_may(checkout: Path, task: tuple[str, ...]) -> None:
-    done = install_sh(checkout, *task, user="nobody" if os.geteuid() == 0 else None)
+    user = "nobody" if os.geteuid() == 0 else None
+    done = call([str(checkout / "install.sh"), *task], user=user)
     assert done.returncode == 3
     assert done.stderr.startswith("install.sh: only root can")
     assert len(done.stderr.splitlines()) == 1
@@ -187,11 +195,11 @@ def test_twice_is_once_and_uninstall_leaves_nothing(machine: Machine) -> None:
     assert machine.runs_installed("", hook.read_text(encoding="utf-8"))
 
     before = snapshot(machine.place)
-    made = (machine.prefix / "lib/netfail-hooks/venv").stat().st_mtime_ns
+    made = (machine.prefix / "lib/netfail-hooks/packages").stat().st_ino
     second = machine.run(*UPLINKS)
     assert second.returncode == 0, second.stderr
     assert snapshot(machine.place) == before
-    assert (machine.prefix / "lib/netfail-hooks/venv").stat().st_mtime_ns == made
+    assert (machine.prefix / "lib/netfail-hooks/packages").stat().st_ino == made
 
     (machine.checkout / ".demo/lib").mkdir(parents=True)
     assert machine.run("--uninstall", "--yes", "--dry-run").returncode == 0
@@ -209,7 +217,7 @@ def test_dry_run_writes_nothing_but_in_the_checkout(machine: Machine) -> None:
     owner = 65534 if os.geteuid() == 0 else os.geteuid()  # of a checkout, whoever uses sudo there
     for path in (machine.checkout, *machine.checkout.rglob("*")):
         os.chown(path, owner, -1)
-    done = machine.run(*UPLINKS, "--dry-run")
+    done = call(machine.argv(*UPLINKS, "--dry-run"), SUDO_UID=str(owner))
     assert done.returncode == 0, done.stderr
     assert "+++" in done.stdout
     assert ".demo" not in done.stdout
@@ -218,31 +226,26 @@ def test_dry_run_writes_nothing_but_in_the_checkout(machine: Machine) -> None:
     assert machine.runs_installed("+", done.stdout)
     assert snapshot(machine.place) == before
     made = list(machine.checkout.rglob("*"))
-    assert machine.checkout / ".demo/stamp" in made
+    assert machine.checkout / ".demo/packages/stamp" in made
+    assert not (machine.checkout / ".demo/new").exists()
     assert [path for path in made if path.lstat().st_uid != owner] == []
 
 
-def test_without_a_network_from_wheels(machine: Machine) -> None:
-    wheels = machine.place / "wheels"
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--dest",
-            str(wheels),
-            str(machine.checkout),
-            "setuptools>=68",
-        ],
-        check=True,
-        timeout=PATIENCE,
-        capture_output=True,
-    )
-    done = machine.run("--wheels", str(wheels), *UPLINKS, network=False)
+def test_without_a_network_from_wheels(machine: Machine, wheels: str) -> None:
+    done = machine.run("--wheels", wheels, *UPLINKS, network=False)
     assert done.returncode == 0, done.stderr
     assert machine.command("--version").returncode == 0
+
+
+def test_a_wheel_with_another_byte_in_it_is_refused(machine: Machine, wheels: str) -> None:
+    place = machine.place / "wheels"
+    shutil.copytree(wheels, place)
+    (wheel,) = place.glob("icmplib-*.whl")
+    wheel.write_bytes(wheel.read_bytes() + b"x")
+    done = machine.run("--wheels", str(place), *UPLINKS, network=False)
+    assert done.returncode == 1
+    assert "HASH" in done.stderr.upper()
+    assert not machine.prefix.exists()
 
 
 def test_an_update_that_fails_leaves_the_old_one_working(machine: Machine) -> None:
