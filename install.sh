@@ -301,9 +301,7 @@ note() { # PATH: remember what --uninstall shall remove
     grep -Fqx -- "$1" "$lib/made" 2>/dev/null || echo "$1" >>"$lib/made"
 }
 
-make_lib() {
-    [ -e "$lib/packages" ] || [ -e "$lib/venv" ] || fresh=1
-    [ ! -d "$lib" ] || return 0
+make_lib() { # and hold it: nobody else may be at it meanwhile
     missing='' place=$lib
     while [ ! -d "$place" ]; do
         missing="$missing$place
@@ -311,10 +309,12 @@ make_lib() {
         place=$(dirname "$place")
     done
     mkdir -p "$lib" || fail 3 "cannot write below $prefix"
-    printf %s "$missing" >"$lib/made"
+    hold_lib
+    [ -e "$lib/packages" ] || [ -e "$lib/venv" ] || fresh=1
+    [ -e "$lib/made" ] || printf %s "$missing" >"$lib/made"
 }
 
-hold_lib() { # nobody else may be at it meanwhile
+hold_lib() {
     exec 9<"$lib"
     flock -n 9 || fail 1 "another install.sh is at work in $lib; wait for it"
 }
@@ -341,7 +341,6 @@ install_files() {
     *) [ ! -e "$link" ] || fail 1 "$link is somebody else's; move it away and try again" ;;
     esac
     make_lib
-    hold_lib
     install_packages_of_python
     command_text | put 755 "$lib/netfail-hooks"
     make_directory "$prefix/bin"

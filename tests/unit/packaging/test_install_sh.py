@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-import stat
 import subprocess
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import ROOT
+from tests.support.install_sh import UPLINKS, Machine, call, fresh_checkout, snapshot
 from tests.vm import image
 
 SHELL_FILES = (
@@ -24,66 +22,12 @@ SHELL_FILES = (
     "packaging/arch/netfail-hooks.install",
     *(f"packaging/debian/{name}" for name in ("postinst", "prerm", "postrm")),
 )
-SHIPPED = (
-    "install.sh",
-    "pyproject.toml",
-    "setup.py",
-    "README.md",
-    "LICENSE",
-    "netfail_hooks",
-    "hooks",
-    "man",
-    "packaging",
-)
-UPLINKS = ("--primary", "eth0", "--backup", "wlan0", "--dhcp", "--yes")
-PATIENCE = 240  # seconds: PyPI, and a small machine
-
-Snapshot = dict[str, tuple[int, str]]
 
 
 @pytest.fixture
 def checkout() -> Iterator[Path]:
-    """Make a checkout that anybody may read and nobody else has touched."""
-    with tempfile.TemporaryDirectory() as name:
-        os.chmod(name, 0o755)  # noqa: S103 - for a user without rights
-        place = Path(name) / "checkout"
-        place.mkdir(mode=0o755)
-        for shipped in SHIPPED:
-            copy = shutil.copytree if (ROOT / shipped).is_dir() else shutil.copy2
-            copy(ROOT / shipped, place / shipped)
-        for cache in place.rglob("__pycache__"):
-            shutil.rmtree(cache)
+    with fresh_checkout() as place:
         yield place
-
-
-class Machine:
-    """A prefix and a root for one installation."""
-
-    def __init__(self, checkout: Path, place: Path) -> None:
-        self.checkout = checkout
-        self.place = place
-        self.prefix = place / "usr"
-        self.root = place / "root"
-        for directory in ("etc", "var/lib"):
-            (self.root / directory).mkdir(parents=True, exist_ok=True)
-
-    def argv(self, *arguments: str) -> list[str]:
-        """Return the call of install.sh for this prefix and root."""
-        below = ["--prefix", str(self.prefix), "--root", str(self.root)]
-        return [str(self.checkout / "install.sh"), *below, *arguments]
-
-    def run(self, *arguments: str, network: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run install.sh for this prefix and root."""
-        return call([*([] if network else ["unshare", "--net"]), *self.argv(*arguments)])
-
-    def runs_installed(self, before: str, text: str) -> bool:
-        """Tell whether a hook runs from the prefix alone; ``before`` is ahead of each line."""
-        line = f'{before}sys.path += ["{self.prefix}/lib/netfail-hooks/packages"]'
-        return line in text.splitlines()
-
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the installed command."""
-        return call([str(self.prefix / "bin/netfail-hooks"), *arguments])
 
 
 @pytest.fixture
@@ -94,37 +38,6 @@ def machine(checkout: Path, tmp_path: Path) -> Machine:
 @pytest.fixture(scope="session")
 def wheels() -> str:
     return image.wheels()
-
-
-def call(
-    argv: Sequence[str], *, user: str | None = None, cwd: str = "/", **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        argv,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-        user=user,
-        env={**os.environ, **environment},
-    )
-
-
-def snapshot(place: Path) -> Snapshot:
-    """Return every path below a place with its mode and what is in it."""
-    found: Snapshot = {}
-    for path in sorted(place.rglob("*")):
-        about = path.lstat()
-        if stat.S_ISLNK(about.st_mode):
-            data = os.readlink(path).encode()
-        else:
-            data = path.read_bytes() if path.is_file() else b""
-        if path.name != "__pycache__" and path.suffix != ".pyc":
-            digest = hashlib.sha256(data).hexdigest()
-            found[str(path.relative_to(place))] = (about.st_mode, digest)
-    return found
 
 
 def test_shellcheck_finds_nothing() -> None:
