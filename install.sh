@@ -455,6 +455,9 @@ put_network_back() { # ARGUMENT...
 }
 
 remove_program() {
+    case $(readlink "$prefix/bin/netfail-hooks" || :) in
+    "$lib"/*) rm -f "$prefix/bin/netfail-hooks" ;;
+    esac
     [ -d "$lib" ] || return 0
     rm -rf "$lib/packages" "$lib/new" "$lib/venv" "$lib/venv.new" "$lib/venv.old"
     # What lies in a directory before the directory; the list last, for who is killed meanwhile.
