@@ -161,6 +161,7 @@ def _build(suite: str, place: str) -> None:
     for kind, name in (("vmlinuz", "vmlinuz"), ("initrd.img", "initrd")):
         (found,) = glob.glob(f"{root}/boot/{kind}-*")
         shutil.copy(found, f"{aside}/{name}")
+    shutil.copy(f"{root}/var/lib/dpkg/status", f"{aside}/status")
     _run(["mke2fs", "-q", "-t", "ext4", "-d", root, f"{aside}/disk", "2G"])
     shutil.rmtree(root)
     os.rename(aside, place)
