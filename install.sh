@@ -439,19 +439,23 @@ put_network_back() { # ARGUMENT...
     find_python ||
         fail 1 "putting the network back takes Python 3.11 or newer; install python3 and try again"
     for home in "$lib/packages" "$lib"/venv/lib/python3*/site-packages; do
-        if [ -e "$home" ] && run_from "$home" --version >/dev/null 2>&1; then
+        if [ -e "$home" ] && can_uninstall "$home"; then
             run_from "$home" uninstall "$@"
             return
         fi
     done
     [ -e "$root$manifest" ] || return 0
     case $(home_of_hooks) in
-    "$lib"/*) ;;
+    "$lib"/* | '') ;;
     *) return 0 ;; # of another copy, which knows how to take them away
     esac
     say "the program in $lib does not run; uninstalling by that of $here"
     refuse_unsafe_checkout
     run_from "$here" uninstall "$@"
+}
+
+can_uninstall() { # DIRECTORY
+    run_from "$1" uninstall --dry-run ${root:+--root "$root"} >/dev/null 2>&1
 }
 
 remove_program() {
