@@ -9,18 +9,18 @@ usage: ./install.sh [--prefix DIR] [--wheels DIR] [OPTION OF 'netfail-hooks inst
        ./install.sh --demo [OPTION OF 'netfail-hooks demo']...
        ./install.sh --uninstall [--prefix DIR] [OPTION OF 'netfail-hooks uninstall']...
 
-Puts netfail-hooks from this checkout into a virtual environment of its own below
+Puts netfail-hooks from this checkout and four Python libraries into a directory of their own below
 /usr/local/lib/netfail-hooks, the command 'netfail-hooks' beside it, and what the system lacks
 (networkd-dispatcher, iproute2, Python's venv) in place through apt-get or pacman. Then it runs
-'netfail-hooks install' with the other arguments.
+'netfail-hooks install' with the other arguments. If that fails, what this made goes again.
 
   --demo         show failovers in a throw-away network; changes nothing outside this checkout,
                  where .demo holds what it needs, as for --dry-run, and what it recorded
   --uninstall    put the network back as it was and remove all this made, .demo included, but no
                  package
   --prefix DIR   instead of /usr/local
-  --wheels DIR   take Python packages from DIR alone, without a network; fill it elsewhere with
-                 pip download --dest DIR . 'setuptools>=68'
+  --wheels DIR   take the Python libraries from DIR alone, without a network; fill it elsewhere with
+                 pip download --dest DIR --requirement packaging/requirements.txt
   --root DIR     write the machine's files below DIR, and leave this machine as it is
   --dry-run      print what would be done
   --help         print this
@@ -30,6 +30,11 @@ examples:
   ./install.sh --primary eth0 --backup wlan0 --dry-run
   ./install.sh --primary eth0 --backup wlan0
   ./install.sh --primary eth0 --backup wlan0 --dhcp --yes
+
+The libraries are those of packaging/requirements.txt, byte for byte, whoever serves them: pip asks
+where /etc/pip.conf says, by https_proxy and its like. No other variable counts, but for PATH (root's
+is the system's own), what language and terminal you have, and NO_COLOR. A checkout that others than
+root and the caller of sudo can change is refused.
 
 exit status: 0 done, 1 something could not be done, 2 wrong use, 3 not permitted
 END
@@ -50,7 +55,7 @@ find_python() { # the distribution's own first: the hooks will run with it
     for candidate in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
         python=$("$candidate" -Ic '
 import sys
-if sys.version_info >= (3, 11): print(sys.executable)' 2>/dev/null) || continue
+if sys.version_info >= (3, 11): print(sys._base_executable)' 2>/dev/null) || continue
         [ -z "$python" ] || return 0
     done
     return 1
@@ -60,7 +65,13 @@ need_python() {
     find_python || fail 1 "no Python 3.11 or newer here; install python3 and try again"
 }
 
-has_venv() { "$python" -Ic 'import ensurepip, venv' 2>/dev/null; }
+run_from() { # DIRECTORIES ARGUMENT...: netfail-hooks from there, with nothing of Python's own sites
+    "$python" -IBSc '
+import sys
+sys.path[:0] = sys.argv.pop(1).split(":")
+from netfail_hooks.cli import entry
+sys.exit(entry())' "$@"
+}
 
 check_arguments() { # COMMAND ARGUMENT...: refuse wrong ones before anything is changed
     "$python" -IBS - "$here" "$@" <<'END'
@@ -76,6 +87,57 @@ except Problem as problem:
 END
 }
 
+# What root runs, nobody may change but root and who became root by sudo. A sticky directory above
+# is none of theirs (/tmp), nor is a group that has nobody else in it (a umask of 002).
+refuse_unsafe_checkout() {
+    [ "$(id -u)" -eq 0 ] || return 0
+    "$python" -IBS - "$here" ${wheels:+"$wheels"} <<'END'
+import grp, os, pwd, stat, sys
+
+RUN = ("install.sh", "netfail_hooks", "hooks", "man", "packaging", ".demo")
+caller = os.environ.get("SUDO_UID", "")
+trusted = {0, int(caller) if caller.isdecimal() else 0}
+
+def is_shared(gid, uid):
+    try:
+        members = set(grp.getgrgid(gid).gr_mem) - {pwd.getpwuid(uid).pw_name}
+    except KeyError:
+        return True
+    return bool(members) or {p.pw_uid for p in pwd.getpwall() if p.pw_gid == gid} != {uid}
+
+def is_theirs(path, above=False):
+    about = os.lstat(path)
+    if about.st_uid not in trusted:
+        return True
+    if stat.S_ISLNK(about.st_mode) or above and about.st_mode & stat.S_ISVTX:
+        return False
+    return bool(
+        about.st_mode & 0o002 or about.st_mode & 0o020 and is_shared(about.st_gid, about.st_uid)
+    )
+
+def places(top, names):
+    for name in names:
+        yield os.path.join(top, name)
+        for directory, inside, files in os.walk(os.path.join(top, name)):
+            yield from (os.path.join(directory, each) for each in inside + files)
+
+for top in dict.fromkeys(map(os.path.realpath, sys.argv[1:])):
+    names = RUN if top == os.path.realpath(sys.argv[1]) else os.listdir(top)
+    found = [path for path in (top, *places(top, names)) if os.path.lexists(path) and is_theirs(path)]
+    above = os.path.dirname(top)
+    while above != "/":
+        found += [above] if is_theirs(above, above=True) else []
+        above = os.path.dirname(above)
+    if found:
+        print(
+            f"install.sh: {ascii(found[0])[1:-1]}: others can change what root is to run;"
+            f" make it root's with chown -R and chmod -R go-w, or take a copy of your own",
+            file=sys.stderr,
+        )
+        sys.exit(3)
+END
+}
+
 bundled_pip() { # print the wheel that ensurepip has; Debian's is not beside it
     "$python" -Ic '
 import ensurepip, glob, os
@@ -83,90 +145,49 @@ places = (os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"), "/usr/s
 print(next(f for place in places for f in sorted(glob.glob(place + "/pip-*.whl"))))' 2>/dev/null
 }
 
-fetch_pip() { # FILE: for a Python without ensurepip, as Debian has it without python3-venv
-    "$python" -I - "$1" <<'END'
-import hashlib, json, sys
-from urllib.parse import urljoin
-from urllib.request import urlopen
-
-def get(url):
-    with urlopen(url, timeout=60) as answer:
-        return answer.read()
-
-try:
-    index = "https://pypi.org/pypi/pip/json"
-    wheel = next(f for f in json.loads(get(index))["urls"] if f["packagetype"] == "bdist_wheel")
-    data = get(urljoin(index, wheel["url"]))
-except OSError as error:
-    sys.exit(f"pypi.org: {error}")
-if hashlib.sha256(data).hexdigest() != wheel["digests"]["sha256"]:
-    sys.exit("pypi.org: damaged on the way")
-with open(sys.argv[1], "wb") as file:
-    file.write(data)
-END
-}
-
-make_venv() { # DIR WHAT...: a new virtual environment with these packages in it, and no pip
-    venv=$1
-    shift
-    rm -rf "$venv"
-    "$python" -m venv --without-pip "$venv"
-    # pip runs from its wheel: to install it first and remove it after takes as long as all else.
-    pip=$venv/pip.whl
-    cp "$(bundled_pip)" "$pip" 2>/dev/null || cp "$wheels"/pip-*.whl "$pip" 2>/dev/null ||
-        fetch_pip "$pip" || fail 1 "cannot fetch pip from pypi.org; install python3-venv, or see --wheels"
-    if [ -n "$wheels" ]; then
-        set -- --no-index --find-links "$wheels" "$@"
-    fi
-    PYTHONPATH=$pip "$venv/bin/python" -m pip install --quiet --no-cache-dir \
-        --disable-pip-version-check --no-input "$@" ||
-        fail 1 "pip could not install the Python packages; look above, or see --wheels"
-    rm -f "$pip"
-}
-
-site_packages() { # DIR: where a virtual environment there has its packages
-    "$python" -Ic '
-import os, sys, sysconfig
-base = os.path.realpath(sys.argv[1])
-print(sysconfig.get_path("purelib", "venv", {"base": base}))' "$1"
-}
-
-dependencies() { # one a line, from pyproject.toml
-    "$python" -Ic '
-import sys, tomllib
-with open(sys.argv[1], "rb") as file:
-    print("\n".join(tomllib.load(file)["project"]["dependencies"]))' "$here/pyproject.toml"
+# The libraries are the same for each Python 3, so their directory outlives an upgrade of it, as no
+# virtual environment does.
+fetch_libraries() { # DIR: those of the lock file into a new directory DIR/packages
+    pip=$(bundled_pip) || fail 1 "this Python has no pip; install python3-venv and try again"
+    target=$1
+    set --
+    [ -z "$wheels" ] || set -- --no-index --find-links "$wheels"
+    mkdir "$target/tmp"
+    # --isolated: neither PIP_* nor files of the user's own, only /etc/pip.conf (pip's manual).
+    TMPDIR=$target/tmp "$python" -I "$pip/pip" --isolated install --quiet --no-cache-dir --no-input \
+        --disable-pip-version-check --root-user-action ignore --only-binary :all: --no-user \
+        --require-hashes --requirement "$here/packaging/requirements.txt" \
+        --target "$target/packages" "$@" ||
+        fail 1 "pip could not install the Python libraries; look above, or see --wheels"
+    rm -rf "$target/packages/bin" # pyroute2's own commands
 }
 
 # --- the demo ---------------------------------------------------------------------------------
 
-# From the checkout as it is; only the libraries go into an environment, in the checkout.
+# From the checkout as it is; only the libraries go into a directory, in the checkout.
 prepare_here() {
-    stamp=$("$python" -VV && dependencies)
-    [ "$(cat "$here/.demo/stamp" 2>/dev/null)" != "$stamp" ] || return 0
+    stamp=$("$python" -VV && cat "$here/packaging/requirements.txt")
+    [ "$(cat "$here/.demo/packages/stamp" 2>/dev/null)" != "$stamp" ] || return 0
     if ! mkdir -p "$here/.demo" 2>/dev/null || ! [ -w "$here/.demo" ]; then
         fail 3 "cannot write $here/.demo; use a checkout of your own"
     fi
-    say "fetching the Python packages into $here/.demo"
-    (
-        IFS='
-'
-        set -f
-        # shellcheck disable=SC2046 # one requirement a line
-        make_venv "$here/.demo" $(dependencies)
-    )
-    echo "$stamp" >"$here/.demo/stamp"
+    say "fetching the Python libraries into $here/.demo"
+    begin_aside "$here/.demo"
+    fetch_libraries "$aside"
+    echo "$stamp" >"$aside/packages/stamp"
+    put_in_place packages
     # With sudo: whoever has the checkout must be able to delete it.
     [ "$(id -u)" -ne 0 ] || chown -hR --reference="$here" "$here/.demo"
 }
 
 run_here() { # ARGUMENT...: netfail-hooks from the checkout
-    export PYTHONPATH="$here"
-    exec "$here/.demo/bin/python" -m netfail_hooks "$@"
+    export PYTHONPATH="$here:$here/.demo/packages"
+    exec "$python" -Psm netfail_hooks "$@"
 }
 
 demo() {
     need_python
+    refuse_unsafe_checkout
     check_arguments demo "$@"
     for program in ip unshare; do
         command -v "$program" >/dev/null ||
@@ -175,7 +196,7 @@ demo() {
     prepare_here
     # The next steps, where there is no command yet; the recording is kept in the checkout.
     export NETFAIL_HOOKS_INSTALL='sudo ./install.sh'
-    export NETFAIL_HOOKS_COMMAND="PYTHONPATH='$here' '$here/.demo/bin/python' -m netfail_hooks"
+    export NETFAIL_HOOKS_COMMAND="PYTHONPATH='$here:$here/.demo/packages' $python -Psm netfail_hooks"
     export XDG_STATE_HOME="$here/.demo/state"
     run_here demo "$@"
 }
@@ -205,7 +226,7 @@ missing_packages() {
     command -v ip >/dev/null || echo iproute2
     if command -v apt-get >/dev/null; then
         find_python || echo python3
-        find_python && has_venv || echo python3-venv
+        find_python && bundled_pip >/dev/null || echo python3-venv
     else
         find_python || echo python
     fi
@@ -239,128 +260,268 @@ enable_dispatcher() { # Debian's package does it, Arch's does not; 'install' the
 
 # --- the files below the prefix ---------------------------------------------------------------
 
+# Whatever a killed run leaves is in a directory "new", which the next run clears, or was noted
+# before it was made.
+
+begin_aside() { # DIR: make DIR/new, for what is to be renamed into DIR once it is whole
+    aside=$1/new
+    rm -rf "$aside"
+    mkdir "$aside" || fail 3 "cannot write below $1"
+}
+
+put_in_place() { # NAME: exchange what is there by what was made aside, with no moment without
+    place=${aside%/new}/$1
+    if [ -e "$place" ]; then
+        "$python" -Ic '
+import ctypes, os, sys
+new, old = map(os.fsencode, sys.argv[1:])
+HERE, EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE (renameat2(2))
+if ctypes.CDLL(None).renameat2(HERE, new, HERE, old, EXCHANGE):
+    os.rename(old, new + b".old")  # a file system that cannot do that
+    os.rename(new, old)' "$aside/$1" "$place"
+    else
+        mv "$aside/$1" "$place"
+    fi
+    rm -rf "$aside"
+    aside=
+}
+
+end_unfinished() { # on any exit: leave nothing behind of a run that failed
+    status=$?
+    trap '' INT TERM HUP
+    [ -z "$aside" ] || rm -rf "$aside"
+    rmdir "$here/.demo" 2>/dev/null || :
+    if [ -n "$fresh" ] && [ ! -e "$root$manifest" ]; then
+        remove_program
+    fi
+    exit "$status"
+}
+
 note() { # PATH: remember what --uninstall shall remove
     grep -Fqx -- "$1" "$lib/made" 2>/dev/null || echo "$1" >>"$lib/made"
+}
+
+make_lib() { # and hold it: nobody else may be at it meanwhile
+    missing='' place=$lib
+    while [ ! -d "$place" ]; do
+        missing="$missing$place
+"
+        place=$(dirname "$place")
+    done
+    mkdir -p "$lib" || fail 3 "cannot write below $prefix"
+    hold_lib
+    [ -e "$lib/packages" ] || [ -e "$lib/venv" ] || fresh=1
+    [ -e "$lib/made" ] || printf %s "$missing" >"$lib/made"
+}
+
+hold_lib() {
+    exec 9<"$lib"
+    flock -n 9 || fail 1 "another install.sh is at work in $lib; wait for it"
 }
 
 make_directory() { # PATH
     [ ! -d "$1" ] || return 0
     make_directory "$(dirname "$1")"
+    note "$1"
     mkdir "$1" || fail 3 "cannot write below $prefix"
-    made="$made$1
-"
 }
 
-put() { # PATH: standard input as that file
-    make_directory "${1%/*}"
-    cat >"$1.new"
-    mv -f "$1.new" "$1"
-    note "$1"
+put() { # MODE PATH: standard input as that file
+    make_directory "${2%/*}"
+    note "$2"
+    cat >"$2.new"
+    chmod "$1" "$2.new"
+    mv -f "$2.new" "$2"
 }
 
 install_files() {
     link=$prefix/bin/netfail-hooks
-    [ ! -e "$link" ] || [ "$(readlink "$link")" = "$lib/venv/bin/netfail-hooks" ] ||
-        fail 1 "$link is somebody else's; move it away and try again"
-    made=
-    make_directory "$lib"
-    install_venv
+    case $(readlink "$link" || true) in
+    "$lib/netfail-hooks" | "$lib/venv/bin/netfail-hooks") ;;
+    *) [ ! -e "$link" ] || fail 1 "$link is somebody else's; move it away and try again" ;;
+    esac
+    make_lib
+    install_packages_of_python
+    command_text | put 755 "$lib/netfail-hooks"
     make_directory "$prefix/bin"
-    ln -sfn "$lib/venv/bin/netfail-hooks" "$link"
     note "$link"
+    ln -sfn "$lib/netfail-hooks" "$link.new"
+    mv -fT "$link.new" "$link"
     share=$prefix/share
-    put "$share/man/man8/netfail-hooks.8" <"$here/man/netfail-hooks.8"
+    put 644 "$share/man/man8/netfail-hooks.8" <"$here/man/netfail-hooks.8"
     completion bash "$share/bash-completion/completions/netfail-hooks"
     completion zsh "$share/zsh/site-functions/_netfail-hooks"
     completion fish "$share/fish/vendor_completions.d/netfail-hooks.fish"
-    printf %s "$made" | while read -r path; do note "$path"; done
+}
+
+command_text() { # it starts as the hooks do, and an older Python can still read it
+    echo "#!$python -IS"
+    cat <<'END'
+"""netfail-hooks: see netfail-hooks(8). Made by install.sh."""
+
+import os
+import sys
+
+if sys.version_info < (3, 11):
+    have = "%s is Python %d.%d" % (sys.executable, sys.version_info[0], sys.version_info[1])
+    sys.exit("netfail-hooks: %s, older than 3.11; install a newer one, then run install.sh" % have)
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "packages"))
+from netfail_hooks.cli import entry
+
+sys.exit(entry())
+END
 }
 
 completion() { # SHELL PATH
-    text=$("$link" completion "$1")
-    put "$2" <<END
+    text=$("$lib/netfail-hooks" completion "$1")
+    put 644 "$2" <<END
 $text
 END
 }
 
-# Made aside and renamed: if that fails, the one there goes on working, and so do the hooks.
-install_venv() {
+install_packages_of_python() {
     stamp=$(
-        "$python" -VV
+        "$python" -VV # for its byte code
         cd "$here"
         {
-            cat pyproject.toml setup.py hooks/routable
-            find netfail_hooks -name '*.py' | LC_ALL=C sort | xargs cat
+            cat packaging/requirements.txt
+            find netfail_hooks hooks -name __pycache__ -prune -o -type f -print |
+                LC_ALL=C sort | xargs cat
         } | cksum
     )
-    [ "$(cat "$lib/venv/stamp" 2>/dev/null)" != "$stamp" ] || return 0
-    say "making $lib/venv"
-    sources=$(mktemp -d)
-    trap 'rm -rf "$sources" "$lib/venv.new" "$lib/venv.old"' EXIT
-    # A copy, for setuptools leaves a build directory behind where it builds.
-    (cd "$here" && cp -R pyproject.toml setup.py README.md LICENSE netfail_hooks hooks man "$sources")
-    make_venv "$lib/venv.new" "$sources"
-    script=$lib/venv.new/bin/netfail-hooks
-    sed "1s|.*|#!$lib/venv/bin/python -I|" "$script" >"$script.new"
-    chmod 755 "$script.new"
-    mv -f "$script.new" "$script"
-    echo "$stamp" >"$lib/venv.new/stamp"
-    [ ! -e "$lib/venv" ] || mv "$lib/venv" "$lib/venv.old"
-    mv "$lib/venv.new" "$lib/venv"
+    [ "$(cat "$lib/packages/stamp" 2>/dev/null)" != "$stamp" ] || return 0
+    say "making $lib/packages"
+    begin_aside "$lib"
+    fetch_libraries "$aside"
+    cp -R "$here/netfail_hooks" "$aside/packages/"
+    cp -R "$here/hooks" "$aside/packages/netfail_hooks/"
+    find "$aside/packages/netfail_hooks" -name __pycache__ -prune -exec rm -rf {} +
+    "$python" -Im compileall -q "$aside/packages/netfail_hooks"
+    chown -hR "$(id -u):$(id -g)" "$aside/packages"
+    chmod -R u+rwX,go+rX,go-w "$aside/packages"
+    echo "$stamp" >"$aside/packages/stamp"
+    put_in_place packages
 }
 
 do_install() {
+    need_python
+    refuse_unsafe_checkout
     if [ -z "$root" ]; then
         refuse_unfit_machine
+        check_arguments install "$@"
         install_packages
+        need_python
     fi
-    need_python
     check_arguments install "$@"
     if [ -n "$dry_run" ]; then
-        say "would put the command, its environment and its man page below $prefix"
+        say "would put the command, its libraries and its man page below $prefix"
         prepare_here
         export PYTHONDONTWRITEBYTECODE=1 # nor may root's files be left among the sources
-        NETFAIL_HOOKS_PACKAGE=$(site_packages "$lib/venv")
-        export NETFAIL_HOOKS_PACKAGE # what is shown runs from there, not from the checkout
+        export NETFAIL_HOOKS_PACKAGE="$lib/packages" # what is shown runs from there
         run_here install "$@"
     fi
     install_files
     [ -n "$root" ] || enable_dispatcher
-    rm -rf "${sources:-}" "$lib/venv.old" # exec runs no trap
-    exec "$link" install "$@"
+    "$link" install "$@" 9<&- || exit
+    fresh=
+    rm -rf "$lib/venv" # in which earlier versions were; until now hooks ran from there
+}
+
+home_of_hooks() { # print from where the hooks run, "" for none
+    sed -n 's/^sys\.path += \["\([^"]*\)".*/\1/p' \
+        "$root/etc/networkd-dispatcher/routable.d/50-netfail-hooks" 2>/dev/null || :
+}
+
+# By the installed program if that still runs, whatever Python it was made for, else by this one:
+# neither needs a library for it.
+put_network_back() { # ARGUMENT...
+    find_python ||
+        fail 1 "putting the network back takes Python 3.11 or newer; install python3 and try again"
+    for home in "$lib/packages" "$lib"/venv/lib/python3*/site-packages; do
+        if [ -e "$home" ] && can_uninstall "$home"; then
+            run_from "$home" uninstall "$@"
+            return
+        fi
+    done
+    [ -e "$root$manifest" ] || return 0
+    case $(home_of_hooks) in
+    "$lib"/* | '') ;;
+    *) return 0 ;; # of another copy, which knows how to take them away
+    esac
+    say "the program in $lib does not run; uninstalling by that of $here"
+    refuse_unsafe_checkout
+    run_from "$here" uninstall "$@"
+}
+
+can_uninstall() { # DIRECTORY
+    run_from "$1" uninstall --dry-run ${root:+--root "$root"} >/dev/null 2>&1
+}
+
+remove_program() {
+    case $(readlink "$prefix/bin/netfail-hooks" || :) in
+    "$lib"/*) rm -f "$prefix/bin/netfail-hooks" ;;
+    esac
+    [ -d "$lib" ] || return 0
+    rm -rf "$lib/packages" "$lib/new" "$lib/venv" "$lib/venv.new" "$lib/venv.old"
+    # What lies in a directory before the directory; the list last, for who is killed meanwhile.
+    paths=$(LC_ALL=C sort -r "$lib/made" 2>/dev/null) || paths=
+    remove_each "$paths"
+    rm -f "$lib/made"
+    rmdir "$lib" 2>/dev/null || :
+    remove_each "$paths"
+}
+
+remove_each() { # PATHS, a line each; directories in which others have put something stay
+    printf '%s\n' "$1" | while read -r path; do
+        if [ -d "$path" ] && [ ! -L "$path" ]; then
+            rmdir "$path" 2>/dev/null || :
+        elif [ -n "$path" ]; then
+            rm -f "$path" "$path.new"
+        fi
+    done
 }
 
 do_uninstall() {
     [ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail 3 "only root can uninstall; use sudo"
-    [ -d "$lib" ] || fail 1 "nothing of netfail-hooks below $prefix; was it another --prefix?"
-    if [ -x "$lib/venv/bin/netfail-hooks" ]; then
-        "$lib/venv/bin/netfail-hooks" uninstall "$@"
-    fi
+    case $(home_of_hooks) in
+    "$lib"/*) ;;
+    *) [ -d "$lib" ] || fail 1 "nothing of netfail-hooks below $prefix; was it another --prefix?" ;;
+    esac
+    [ ! -d "$lib" ] || hold_lib
+    put_network_back "$@"
     [ -z "$dry_run" ] || exit 0
-    rm -rf "$lib/venv" "$lib/venv.new" "$lib/venv.old"
-    paths=$(LC_ALL=C sort -r "$lib/made") # what lies in a directory before the directory
-    rm -f "$lib/made"
-    printf '%s\n' "$paths" | while read -r path; do
-        if [ -d "$path" ] && [ ! -L "$path" ]; then
-            rmdir "$path" 2>/dev/null || true # others have put something there
-        else
-            rm -f "$path"
-        fi
-    done
-    [ ! -d "$lib" ] || rmdir "$lib"
+    remove_program
     rm -rf "$here/.demo" || say "$here/.demo stays"
     say "removed; packages such as networkd-dispatcher stay"
 }
 
 # --- the command line -------------------------------------------------------------------------
 
+# Of the caller's environment only this counts: --help tells.
+clean_environment() {
+    theirs=$PATH
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    [ "$(id -u)" -eq 0 ] || PATH=$theirs:$PATH
+    export PATH
+    for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
+        case $name in
+        PATH | PWD | LANG | LC_* | TERM | COLUMNS | LINES | NO_COLOR | SUDO_UID) ;;
+        http_proxy | https_proxy | all_proxy | no_proxy) ;;
+        HTTP_PROXY | HTTPS_PROXY | ALL_PROXY | NO_PROXY) ;;
+        *) command unset "$name" 2>/dev/null || : ;; # what a shell keeps for itself stays
+        esac
+    done
+}
+
+clean_environment
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 task=install prefix=/usr/local wheels='' root='' dry_run=''
-unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
-PATH=$PATH:/usr/sbin:/sbin
-export PIP_ROOT_USER_ACTION=ignore
+aside='' fresh='' manifest=/var/lib/netfail-hooks/manifest.json
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap end_unfinished EXIT
 
 left=$# # those that are not ours go to the end of the list, for the command
 while [ "$left" -gt 0 ]; do

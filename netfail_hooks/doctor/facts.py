@@ -152,6 +152,7 @@ class Files:
     compared: bool = True
     hooks: tuple[Place, ...] = ()
     hook_lacks: str = ""
+    outdated_venv: str = ""
     timer_interval_kept: bool = True
     networks: tuple[NetworkFile, ...] = ()
     wifi_config: tuple[str, ...] = ()

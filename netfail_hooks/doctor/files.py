@@ -26,6 +26,7 @@ from netfail_hooks.paths import Paths
 
 _HERE = Paths()
 _PLACES = re.compile(rb"^sys\.path \+= \[(.*)\]$", re.MULTILINE)
+_VENV = re.compile(r"(/.+)/lib/python(3\.\d+)/site-packages")
 _SUPPLICANT = "/etc/wpa_supplicant/wpa_supplicant-{}.conf"
 _EVERY = re.compile(r"^OnUnitActiveSec=(\d+)$", re.MULTILINE)
 
@@ -42,6 +43,7 @@ def gather(paths: Paths, config: Config | None, names: Sequence[str], unknown: l
         compared=compared,
         hooks=places,
         hook_lacks=hook_lacks(paths, places),
+        outdated_venv=outdated_venv(paths, places),
         timer_interval_kept=config is None or timer_interval_kept(paths, config),
         networks=networks(paths, names, unknown),
         wifi_config=tuple(n for n in names if os.path.exists(paths.at(_SUPPLICANT.format(n)))),
@@ -74,13 +76,42 @@ def hook_lacks(paths: Paths, places: Sequence[Place]) -> str:
             program = os.fsdecode(text.partition(b"\n")[0].removeprefix(b"#!").split(b" ")[0])
             if not os.path.exists(paths.at(program)):
                 return program
-            listed = _PLACES.search(text)
-            quoted = listed[1].split(b",") if listed else []
-            homes = [os.fsdecode(home.strip(b' "')) for home in quoted]
+            homes = _homes(text)
             inside = [paths.at(f"{home}/netfail_hooks/hook.py") for home in homes]
             if homes and not any(map(os.path.exists, inside)):
                 return f"{homes[0]}/netfail_hooks"
     return ""
+
+
+def _homes(text: bytes) -> list[str]:
+    """Return the directories that a hook has on its path."""
+    listed = _PLACES.search(text)
+    return [os.fsdecode(home.strip(b' "')) for home in listed[1].split(b",")] if listed else []
+
+
+def outdated_venv(paths: Paths, places: Sequence[Place]) -> str:
+    """Return the virtual environment of the hooks whose Python is gone or another now, or "".
+
+    Hooks and check go on, by the path; its command looks in another directory (site(3)).
+    """
+    for path in (p.path for p in places if p.mode is not None and p.path.endswith(HOOK)):
+        for home in _homes(os.fsencode(read_text(paths.at(path)))):
+            made = _VENV.fullmatch(home)
+            if made and os.path.exists(paths.at(f"{made[1]}/pyvenv.cfg")):
+                python = _followed(paths, f"{made[1]}/bin/python")
+                if not python.endswith(f"/python{made[2]}"):
+                    return made[1]
+    return ""
+
+
+def _followed(paths: Paths, path: str) -> str:
+    """Return what a chain of symlinks leads to below the root, "" for nothing."""
+    for _ in range(8):
+        try:
+            path = os.path.join(os.path.dirname(path), os.readlink(paths.at(path)))
+        except OSError:  # no symlink, or nothing
+            break
+    return path if os.path.exists(paths.at(path)) else ""
 
 
 def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[NetworkFile, ...]:

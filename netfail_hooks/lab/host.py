@@ -78,5 +78,7 @@ class Host:
     def netfail(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         """Run our command line on the host."""
         command = [sys.executable, "-m", "netfail_hooks", *arguments]
-        environment = {"PYTHONPATH": package_home()}
+        # Where our libraries are, too, if we were told (install.sh --demo).
+        path = filter(None, (package_home(), os.environ.get("PYTHONPATH")))
+        environment = {"PYTHONPATH": os.pathsep.join(path)}
         return self.run(*command, seconds=seconds, environment=environment)

@@ -18,7 +18,22 @@ from pathlib import Path
 from tests.vm.image import cache
 
 SUITE = "bookworm"
-SHELLS = ("zsh", "fish")  # whose completions are tried
+NEWER = "trixie"
+NEWER_PYTHON = "/var/cache/newer"  # packages by which the tree's Python is exchanged by NEWER's
+# Shells whose completions are tried, and what install.sh needs.
+ALSO = ("zsh", "fish", "python3-venv")
+# apt-get resolves by the tree's own state: what the newer Python pulls along differs each week.
+_FETCH_NEWER = f"""
+export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" list="$1/etc/apt/sources.list.d/newer.list"
+rm -f "$1"/var/cache/apt/archives/*.deb
+echo "deb http://deb.debian.org/debian {NEWER} main" >"$list"
+apt-get -qq update
+apt-get -qq -y --download-only install \\
+    python3/{NEWER} python3-minimal/{NEWER} python3-pip-whl/{NEWER}
+mkdir "$1{NEWER_PYTHON}"
+mv "$1"/var/cache/apt/archives/*.deb "$1{NEWER_PYTHON}"
+rm "$list"
+"""
 _SOURCES = """\
 deb http://deb.debian.org/debian {suite} main
 deb http://deb.debian.org/debian-security {suite}-security main
@@ -86,7 +101,7 @@ def unpack(packages: Sequence[str], place: Path) -> Tree:
 
 
 def _archive(packages: Sequence[str]) -> str:
-    key = hashlib.sha256(" ".join((SUITE, *packages)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(" ".join((SUITE, *packages, _FETCH_NEWER)).encode()).hexdigest()[:16]
     path = f"{cache()}/tree-{SUITE}-{key}.tar"
     os.makedirs(cache(), exist_ok=True)
     with open(f"{cache()}/tree-{SUITE}.lock", "w") as lock:
@@ -98,7 +113,17 @@ def _archive(packages: Sequence[str]) -> str:
             trim = "--dpkgopt=path-exclude=/usr/share/locale/*"
             include = f"--include={','.join(packages)}"
             _run(
-                ["mmdebstrap", "--quiet", "--variant=minbase", include, trim, SUITE, aside, "-"],
+                [
+                    "mmdebstrap",
+                    "--quiet",
+                    "--variant=minbase",
+                    include,
+                    trim,
+                    f"--customize-hook={_FETCH_NEWER}",
+                    SUITE,
+                    aside,
+                    "-",
+                ],
                 given=_SOURCES.format(suite=SUITE),
             )
             os.rename(aside, path)

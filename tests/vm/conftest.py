@@ -14,7 +14,7 @@ import pytest
 
 from tests.vm import report
 from tests.vm.image import SUITES
-from tests.vm.journey import MODES, SCENARIO_NAMES, UNINSTALL, Journey, journey
+from tests.vm.journey import MODES, SCENARIO_NAMES, UNINSTALL, UPGRADE, Journey, journey
 
 _JOURNEY = pytest.StashKey[Journey]()
 
@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--scenario",
         action="append",
-        choices=(*SCENARIO_NAMES, UNINSTALL),
+        choices=(*SCENARIO_NAMES, UNINSTALL, UPGRADE),
         help="default: all; again for more",
     )
     group.addoption("--quick", action="store_true", help="what CI has the time for")
@@ -55,7 +55,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def way(pytestconfig: pytest.Config) -> Iterator[Journey]:
     """Yield the journey so far; the machine that is up ends with it."""
-    with Journey() as way:
+    with Journey(upgrades=UPGRADE in (pytestconfig.option.scenario or ())) as way:
         pytestconfig.stash[_JOURNEY] = way
         yield way
 

@@ -16,6 +16,8 @@ import sys
 import time
 from dataclasses import dataclass
 
+from tests.support import ROOT
+
 SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 PACKAGES = (
     "systemd-sysv",
@@ -32,6 +34,7 @@ PACKAGES = (
     "iw",
     "wireless-regdb",
 )
+_LOCKED = f"{ROOT}/packaging/requirements.txt"
 _MIRROR = "http://deb.debian.org/debian"
 _NEEDED = {
     "mmdebstrap": "mmdebstrap",
@@ -116,35 +119,19 @@ def image(suite: str) -> Image:
 
 def wheels() -> str:
     """Return a directory with all that ``install.sh --wheels`` needs, fetched once."""
-    with open("pyproject.toml", "rb") as project:
-        key = hashlib.sha256(project.read()).hexdigest()[:16]
+    with open(_LOCKED, "rb") as locked:
+        key = hashlib.sha256(locked.read()).hexdigest()[:16]
     place = f"{cache()}/wheels-{key}"
-    if not os.path.isdir(place):
-        aside = f"{place}.new-{os.getpid()}"
-        _run(
-            [
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--only-binary=:all:",
-                "--dest",
-                aside,
-                *_dependencies(),
-                "setuptools>=68",
-            ]
-        )
-        os.rename(aside, place)
+    os.makedirs(cache(), exist_ok=True)
+    with open(f"{cache()}/wheels.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(place):
+            aside = f"{place}.new"
+            shutil.rmtree(aside, ignore_errors=True)
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"]
+            _run([*pip, "--dest", aside, "--requirement", _LOCKED])
+            os.rename(aside, place)
     return place
-
-
-def _dependencies() -> list[str]:
-    import tomllib
-
-    with open("pyproject.toml", "rb") as file:
-        found: list[str] = tomllib.load(file)["project"]["dependencies"]
-    return found
 
 
 def _build(suite: str, place: str) -> None:
@@ -174,6 +161,7 @@ def _build(suite: str, place: str) -> None:
     for kind, name in (("vmlinuz", "vmlinuz"), ("initrd.img", "initrd")):
         (found,) = glob.glob(f"{root}/boot/{kind}-*")
         shutil.copy(found, f"{aside}/{name}")
+    shutil.copy(f"{root}/var/lib/dpkg/status", f"{aside}/status")
     _run(["mke2fs", "-q", "-t", "ext4", "-d", root, f"{aside}/disk", "2G"])
     shutil.rmtree(root)
     os.rename(aside, place)

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from tests.vm import image, installing, payload
+from tests.vm import image, installing, payload, upgrading
 from tests.vm.bench import Bench, Row, said
 from tests.vm.machine import Broken, Machine
 from tests.vm.scenarios import SCENARIOS
 
 MODES = ("routes", "bond")
 SCENARIO_NAMES = tuple(scenario.name for scenario in SCENARIOS)
+UPGRADE = "release-upgrade"  # only where it is asked for: it takes half an hour
 INSTALL, UNINSTALL, REBOOT = "install", "uninstall", "reboot-after-uninstall"
 _RUNS = {scenario.name: scenario.run for scenario in SCENARIOS}
 
@@ -45,6 +46,10 @@ def journey(
     for suite in suites:
         for mode in modes:
             names = [INSTALL, *chosen]
+            if UPGRADE in scenarios:  # after which there is nothing left to compare with
+                ends = mode == modes[-1] and suite == upgrading.SUITE
+                stops += [Stop(suite, mode, name) for name in (*names, *[UPGRADE] * ends)]
+                continue
             # A part of the journey switches from one mode to the next and uninstalls but once.
             if mode == modes[-1] or not (quick or scenarios):
                 names += [UNINSTALL] if quick else [UNINSTALL, REBOOT]
@@ -55,11 +60,12 @@ def journey(
 class Journey:
     """The machine that is up, and the rows of all so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, upgrades: bool = False) -> None:
         self.rows: list[Row] = []
         self._suite = ""
         self._broken = ""
         self._before = ""
+        self._upgrades = upgrades  # the machine is to bring the newer packages along
         self._bench: Bench | None = None
         self._up = contextlib.ExitStack()
 
@@ -94,7 +100,7 @@ class Journey:
         self._suite = stop.suite
         made, wheels = image.image(stop.suite), image.wheels()
         tar = self._up.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")) + "/payload.tar"
-        payload.write(tar, wheels)
+        payload.write(tar, wheels, upgrading.packages(made) if self._upgrades else "")
         said(f"{stop.suite}: booting")
         machine = self._up.enter_context(Machine(made, tar))
         bench = Bench(machine, stop.suite, stop.mode, self.rows)
@@ -114,6 +120,7 @@ class Journey:
             INSTALL: lambda: installing.install(bench),
             UNINSTALL: lambda: installing.uninstall(bench, self._before),
             REBOOT: lambda: installing.reboot(bench, self._before),
+            UPGRADE: lambda: upgrading.upgrade(bench),
         }
         if stop.name in others:
             others[stop.name]()

@@ -101,12 +101,17 @@ def files() -> dict[str, str]:
     return found
 
 
-def write(path: str, wheels: str) -> None:
-    """Write the tar file, from the checkout without caches and what is hidden. Raises OSError."""
+def write(path: str, wheels: str, newer: str = "") -> None:
+    """Write the tar file, from the checkout without caches and what is hidden. Raises OSError.
+
+    ``newer`` is a directory of packages for an upgrade.
+    """
     with tarfile.open(path, "w") as tar:
         for name in sorted(os.listdir(".")):
             tar.add(name, f"opt/vm/checkout/{name}", filter=_of_the_checkout)
         tar.add(wheels, "opt/vm/wheels", filter=_owned_by_root)
+        if newer:
+            tar.add(newer, "opt/vm/newer", filter=_owned_by_root)
         link = tarfile.TarInfo("etc/systemd/system/multi-user.target.wants/vm-online.service")
         link.type, link.linkname = tarfile.SYMTYPE, "../vm-online.service"
         tar.addfile(link)

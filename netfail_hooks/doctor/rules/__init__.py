@@ -252,6 +252,12 @@ _WEAK = (
         setup.timer_outdated,
     ),
     Rule(
+        "venv-outdated",
+        "hooks and checks go on, but its own command no longer starts, not even to uninstall",
+        setup.venv_outdated,
+        after=("hook-broken",),
+    ),
+    Rule(
         "file-changed",
         "it may no longer do what failover needs, and uninstall will leave it there",
         setup.file_changed,

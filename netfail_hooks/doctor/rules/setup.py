@@ -91,6 +91,16 @@ def hook_broken(facts: Facts) -> Iterator[Symptom]:
         )
 
 
+def venv_outdated(facts: Facts) -> Iterator[Symptom]:
+    """Find hooks in a virtual environment that was made for another Python than there is."""
+    if facts.files.outdated_venv:
+        yield Symptom(
+            f"the Python of {facts.files.outdated_venv}, from which the hooks run, is gone",
+            (AGAIN,),  # by which they run from where this command is
+            safe=may_write(facts),
+        )
+
+
 def file_missing(facts: Facts) -> Iterator[Symptom]:
     """Find files of ours that are gone, but for those whose lack has a rule of its own."""
     others = {place.path for place in facts.files.hooks}

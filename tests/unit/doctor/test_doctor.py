@@ -23,6 +23,7 @@ from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import BondSeen, OwnFile, Process, Symptom, Unit
 from netfail_hooks.doctor.ifupdown import ifupdown_has
 from netfail_hooks.doctor.report import render, report
+from netfail_hooks.install.layout import HOOK
 from netfail_hooks.lab.namespaces import until
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.values import plain, replace
@@ -298,6 +299,46 @@ def test_what_a_hook_starts_must_be_there(machine: Machine, tmp_path: Path) -> N
     machine.write(f"{lacks}/hook.py", "")
     assert doctor_files.hook_lacks(machine.paths, places) == ""
     assert str(tmp_path) not in program
+
+
+def _made_venv(machine: Machine, python: str) -> str:
+    """Have hooks that run from an environment of Python 3.11; return where it is."""
+    home = "/opt/netfail-hooks"
+    machine.write(f"{home}/pyvenv.cfg", "")
+    for place in doctor_files.hooks(machine.paths):
+        if place.path.endswith(HOOK):
+            text = f'sys.path += ["{home}/lib/python3.11/site-packages"]\n'
+            machine.write(place.path, f"#!/usr/bin/python3 -IS\n{text}")
+    os.makedirs(machine.paths.at(f"{home}/bin"))
+    os.symlink(python, machine.paths.at(f"{home}/bin/python3"))
+    os.symlink("python3", machine.paths.at(f"{home}/bin/python"))
+    return home
+
+
+@pytest.mark.parametrize(
+    ("made_by", "is_now", "outdated"),
+    [
+        ("/usr/bin/python3", "python3.11", False),
+        ("/usr/bin/python3", "python3.13", True),
+        ("/usr/bin/python3", "python3.1", True),
+        ("/usr/bin/python3.11", "python3.11", False),
+        ("/usr/bin/python3.11", "python3.13", True),
+        ("/usr/bin/python3", "python3", True),  # a circle
+        ("/nowhere/python3.11", "python3.11", True),
+    ],
+)
+def test_an_environment_of_another_python(
+    machine: Machine, made_by: str, is_now: str, *, outdated: bool
+) -> None:
+    home = _made_venv(machine, made_by)
+    places = doctor_files.hooks(machine.paths)
+    if is_now != "python3":
+        machine.write(f"/usr/bin/{is_now}", "")
+    os.makedirs(machine.paths.at("/usr/bin"), exist_ok=True)
+    os.symlink(is_now, machine.paths.at("/usr/bin/python3"))
+    assert doctor_files.outdated_venv(machine.paths, places) == (home if outdated else "")
+    os.unlink(machine.paths.at(f"{home}/pyvenv.cfg"))  # then it is a directory like any other
+    assert doctor_files.outdated_venv(machine.paths, places) == ""
 
 
 def test_the_network_file_in_use(machine: Machine) -> None:

@@ -141,6 +141,8 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ("hook-skipped", True, {"hooks": (Place(f"{_D}/off.d", 0o775),)}, "mode 0775, owner 0:0"),
     ("hook-skipped", True, {"hooks": (Place(f"{_D}/off.d", owner=(0, 5)),)}, "owner 0:5"),
     ("hook-broken", True, {"hook_lacks": "/usr/bin/python3.9"}, "/usr/bin/python3.9"),
+    ("venv-outdated", True, {"outdated_venv": "/opt/venv"}, "the Python of /opt/venv"),
+    ("venv-outdated", False, {"outdated_venv": "/opt/v", "compared": False}, "/opt/v"),
     ("file-missing", True, {"own": (_LOST,)}, _SYSCTL_FILE),
     (
         "file-missing",
@@ -685,6 +687,7 @@ def test_many_paths_are_counted() -> None:
 # Each cause that hides something, with what would follow from it were it not there.
 _CHAINS: list[tuple[dict[str, object], list[str]]] = [
     ({"hook_lacks": "/py", "units": _unit(SERVICE, active="failed")}, ["hook-broken"]),
+    ({"hook_lacks": "/py", "outdated_venv": "/opt/venv"}, ["hook-broken"]),
     (
         {"programs": (), "processes": (), "units": _unit(DISPATCHER, enabled="disabled")},
         ["dispatcher-missing"],

@@ -12,7 +12,7 @@ import pytest
 
 from netfail_hooks.cli.commands import COMMANDS
 from tests.support import ROOT
-from tests.support.debian_tree import SHELLS, Tree, unpack
+from tests.support.debian_tree import ALSO, Tree, unpack
 
 INSTALL = "netfail-hooks install --primary eth0 --backup wlan0 --dhcp"
 HOOK = "/etc/networkd-dispatcher/routable.d/50-netfail-hooks"
@@ -57,7 +57,7 @@ def deb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def clean(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
     place = tmp_path_factory.mktemp("debian")
-    tree = unpack([*depends(deb), *SHELLS], place)
+    tree = unpack([*depends(deb), *ALSO], place)
     (tree.root / "tmp/it.deb").write_bytes(deb.read_bytes())
     tree.sh("command -v netfail-hooks && exit 1; systemctl --version")
     return tree

@@ -1,21 +1,18 @@
-"""install.sh for real: an environment from PyPI, below a directory of the test's own."""
+"""install.sh for real, below a directory of the test's own."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
-import stat
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import ROOT
+from tests.support.install_sh import UPLINKS, Machine, call, fresh_checkout, snapshot
+from tests.vm import image
 
 SHELL_FILES = (
     "install.sh",
@@ -25,64 +22,12 @@ SHELL_FILES = (
     "packaging/arch/netfail-hooks.install",
     *(f"packaging/debian/{name}" for name in ("postinst", "prerm", "postrm")),
 )
-SHIPPED = (
-    "install.sh",
-    "pyproject.toml",
-    "setup.py",
-    "README.md",
-    "LICENSE",
-    "netfail_hooks",
-    "hooks",
-    "man",
-)
-UPLINKS = ("--primary", "eth0", "--backup", "wlan0", "--dhcp", "--yes")
-PATIENCE = 240  # seconds: PyPI, and a small machine
-
-Snapshot = dict[str, tuple[int, str]]
 
 
 @pytest.fixture
 def checkout() -> Iterator[Path]:
-    """Make a checkout that anybody may read and nobody else has touched."""
-    with tempfile.TemporaryDirectory() as name:
-        os.chmod(name, 0o755)  # noqa: S103 - for a user without rights
-        place = Path(name) / "checkout"
-        place.mkdir(mode=0o755)
-        for shipped in SHIPPED:
-            copy = shutil.copytree if (ROOT / shipped).is_dir() else shutil.copy2
-            copy(ROOT / shipped, place / shipped)
-        for cache in place.rglob("__pycache__"):
-            shutil.rmtree(cache)
+    with fresh_checkout() as place:
         yield place
-
-
-class Machine:
-    """A prefix and a root for one installation."""
-
-    def __init__(self, checkout: Path, place: Path) -> None:
-        self.checkout = checkout
-        self.place = place
-        self.prefix = place / "usr"
-        self.root = place / "root"
-        for directory in ("etc", "var/lib"):
-            (self.root / directory).mkdir(parents=True)
-
-    def run(self, *arguments: str, network: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run install.sh for this prefix and root."""
-        below = ["--prefix", str(self.prefix), "--root", str(self.root)]
-        apart = [] if network else ["unshare", "--net"]
-        return install_sh(self.checkout, *below, *arguments, apart=apart)
-
-    def runs_installed(self, before: str, text: str) -> bool:
-        """Tell whether a hook runs from the prefix alone; ``before`` is ahead of each line."""
-        place = f"{self.prefix}/lib/netfail-hooks/venv/lib/python3"
-        line = re.escape(f'{before}sys.path += ["{place}') + r'\.\d+/site-packages"\]'
-        return re.search(f"^{line}$", text, re.MULTILINE) is not None
-
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the installed command."""
-        argv = [str(self.prefix / "bin/netfail-hooks"), *arguments]
-        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -90,34 +35,9 @@ def machine(checkout: Path, tmp_path: Path) -> Machine:
     return Machine(checkout, tmp_path)
 
 
-def install_sh(
-    checkout: Path, *arguments: str, apart: list[str] | None = None, user: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*(apart or []), str(checkout / "install.sh"), *arguments],
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-        user=user,
-    )
-
-
-def snapshot(place: Path) -> Snapshot:
-    """Return every path below a place with its mode and what is in it."""
-    found: Snapshot = {}
-    for path in sorted(place.rglob("*")):
-        about = path.lstat()
-        if stat.S_ISLNK(about.st_mode):
-            data = os.readlink(path).encode()
-        else:
-            data = path.read_bytes() if path.is_file() else b""
-        if path.name != "__pycache__" and path.suffix != ".pyc":
-            digest = hashlib.sha256(data).hexdigest()
-            found[str(path.relative_to(place))] = (about.st_mode, digest)
-    return found
+@pytest.fixture(scope="session")
+def wheels() -> str:
+    return image.wheels()
 
 
 def test_shellcheck_finds_nothing() -> None:
@@ -128,7 +48,7 @@ def test_shellcheck_finds_nothing() -> None:
 
 
 def test_help_tells_of_every_option() -> None:
-    done = install_sh(ROOT, "--help")
+    done = call([str(ROOT / "install.sh"), "--help"])
     assert done.returncode == 0
     for option in ("--demo", "--uninstall", "--prefix", "--wheels", "--root", "--dry-run"):
         assert option in done.stdout
@@ -148,7 +68,7 @@ def test_wrong_use_changes_nothing(machine: Machine, arguments: tuple[str, ...],
     done = (
         machine.run(*arguments)
         if arguments[0] != "--demo"
-        else install_sh(machine.checkout, *arguments)
+        else call([str(machine.checkout / "install.sh"), *arguments])
     )
     assert done.returncode == 2, done.stderr
     assert told in done.stderr
@@ -159,7 +79,8 @@ def test_wrong_use_changes_nothing(machine: Machine, arguments: tuple[str, ...],
 
 @pytest.mark.parametrize("task", [(), ("--uninstall",)])
 def test_only_root_may(checkout: Path, task: tuple[str, ...]) -> None:
-    done = install_sh(checkout, *task, user="nobody" if os.geteuid() == 0 else None)
+    user = "nobody" if os.geteuid() == 0 else None
+    done = call([str(checkout / "install.sh"), *task], user=user)
     assert done.returncode == 3
     assert done.stderr.startswith("install.sh: only root can")
     assert len(done.stderr.splitlines()) == 1
@@ -187,11 +108,11 @@ def test_twice_is_once_and_uninstall_leaves_nothing(machine: Machine) -> None:
     assert machine.runs_installed("", hook.read_text(encoding="utf-8"))
 
     before = snapshot(machine.place)
-    made = (machine.prefix / "lib/netfail-hooks/venv").stat().st_mtime_ns
+    made = (machine.prefix / "lib/netfail-hooks/packages").stat().st_ino
     second = machine.run(*UPLINKS)
     assert second.returncode == 0, second.stderr
     assert snapshot(machine.place) == before
-    assert (machine.prefix / "lib/netfail-hooks/venv").stat().st_mtime_ns == made
+    assert (machine.prefix / "lib/netfail-hooks/packages").stat().st_ino == made
 
     (machine.checkout / ".demo/lib").mkdir(parents=True)
     assert machine.run("--uninstall", "--yes", "--dry-run").returncode == 0
@@ -209,7 +130,7 @@ def test_dry_run_writes_nothing_but_in_the_checkout(machine: Machine) -> None:
     owner = 65534 if os.geteuid() == 0 else os.geteuid()  # of a checkout, whoever uses sudo there
     for path in (machine.checkout, *machine.checkout.rglob("*")):
         os.chown(path, owner, -1)
-    done = machine.run(*UPLINKS, "--dry-run")
+    done = call(machine.argv(*UPLINKS, "--dry-run"), SUDO_UID=str(owner))
     assert done.returncode == 0, done.stderr
     assert "+++" in done.stdout
     assert ".demo" not in done.stdout
@@ -218,31 +139,26 @@ def test_dry_run_writes_nothing_but_in_the_checkout(machine: Machine) -> None:
     assert machine.runs_installed("+", done.stdout)
     assert snapshot(machine.place) == before
     made = list(machine.checkout.rglob("*"))
-    assert machine.checkout / ".demo/stamp" in made
+    assert machine.checkout / ".demo/packages/stamp" in made
+    assert not (machine.checkout / ".demo/new").exists()
     assert [path for path in made if path.lstat().st_uid != owner] == []
 
 
-def test_without_a_network_from_wheels(machine: Machine) -> None:
-    wheels = machine.place / "wheels"
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--dest",
-            str(wheels),
-            str(machine.checkout),
-            "setuptools>=68",
-        ],
-        check=True,
-        timeout=PATIENCE,
-        capture_output=True,
-    )
-    done = machine.run("--wheels", str(wheels), *UPLINKS, network=False)
+def test_without_a_network_from_wheels(machine: Machine, wheels: str) -> None:
+    done = machine.run("--wheels", wheels, *UPLINKS, network=False)
     assert done.returncode == 0, done.stderr
     assert machine.command("--version").returncode == 0
+
+
+def test_a_wheel_with_another_byte_in_it_is_refused(machine: Machine, wheels: str) -> None:
+    place = machine.place / "wheels"
+    shutil.copytree(wheels, place)
+    (wheel,) = place.glob("icmplib-*.whl")
+    wheel.write_bytes(wheel.read_bytes() + b"x")
+    done = machine.run("--wheels", str(place), *UPLINKS, network=False)
+    assert done.returncode == 1
+    assert "HASH" in done.stderr.upper()
+    assert not machine.prefix.exists()
 
 
 def test_an_update_that_fails_leaves_the_old_one_working(machine: Machine) -> None:
