@@ -61,6 +61,11 @@ class Paths:
         return self.run + "/config"
 
     @property
+    def heard(self) -> str:
+        """Return how the uplinks were when hooks/routable last started Python."""
+        return self.run + "/heard"
+
+    @property
     def counters(self) -> str:
         """Return how often what changed since boot."""
         return self.run + "/counters"
@@ -99,6 +104,7 @@ class Paths:
             self.lock,
             self.state,
             self.compiled_config,
+            self.heard,
             self.counters,
             self.recorded,
             self.metrics_failed,

