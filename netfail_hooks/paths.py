@@ -66,6 +66,11 @@ class Paths:
         return self.run + "/heard"
 
     @property
+    def silence(self) -> str:
+        """Return what is there once the journal was told that no event will come."""
+        return self.run + "/silence"
+
+    @property
     def counters(self) -> str:
         """Return how often what changed since boot."""
         return self.run + "/counters"
@@ -105,6 +110,7 @@ class Paths:
             self.state,
             self.compiled_config,
             self.heard,
+            self.silence,
             self.counters,
             self.recorded,
             self.metrics_failed,

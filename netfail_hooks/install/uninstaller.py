@@ -27,6 +27,10 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE
 
 _HERE = Paths()
+_UNHEARD = (
+    "the uplinks are as they were (systemd-networkd does not answer); reboot the machine, or: "
+    "systemctl restart systemd-networkd"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,9 @@ def uninstall(work: Work) -> list[str]:
         messages += kernel_state.let_answer(work.uplinks().names(), work.known.sysctls)
     for entry in work.known.entries:
         nodes.remove(nodes.beside(work.paths.at(entry.path)))
-    if not (work.running and reconfigure.networkd_answers()):
+    answers = work.running and reconfigure.networkd_answers()
+    if not answers:
+        messages += [_UNHEARD] if work.running else []
         for change in work.changes:
             write_change(work.paths, change)
     elif bonds := bond_switch.bonds_of(work.changes):
@@ -121,8 +127,8 @@ def uninstall(work: Work) -> list[str]:
     if textfile:
         metrics.remove(work.paths.at(textfile))
     _remove_own_directories(work)
-    if work.running and systemd.systemd_runs():
-        systemd.forget_units()
+    if work.running:
+        messages += _forget_units()
     remove_manifest(work.paths)
     return messages
 
@@ -153,6 +159,13 @@ def _hold_hooks(paths: Paths) -> None:
     """
     with Lock(paths.lock), contextlib.suppress(OSError):
         os.close(os.open(paths.uninstalling, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+
+
+def _forget_units() -> list[str]:
+    if not systemd.systemd_runs():
+        return []
+    systemd.forget_units()
+    return systemd.dispatcher_problems()
 
 
 def _textfile(paths: Paths) -> str:

@@ -70,7 +70,7 @@ TELL = {
     "netfail_hooks.recorder.counters",
 }
 HOOK = {"netfail_hooks.hook"}
-CHECK = {"netfail_hooks.check"}
+CHECK = {"netfail_hooks.check", "netfail_hooks.dispatcher"}
 
 EXPECTED = {
     hot_path.idle(): BEGIN | HOOK | CONFIG | LOOK,
