@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from netfail_hooks.journal import run_logged
+import os
+
+from netfail_hooks.dispatcher import silence
+from netfail_hooks.journal import NOTICE, WARNING, log, run_logged
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -22,5 +25,24 @@ def _round(trigger: str) -> Run:
     paths = Paths()
     since = generation(paths)
     config = load(paths)
+    _tell_of_silence(paths, silence())
     probes = reconcile.probe_uplinks(config)
     return reconcile.run(config, paths, trigger, probes=probes, since=since)
+
+
+def _tell_of_silence(paths: Paths, why: str) -> None:
+    """Tell the journal once when no event will come any more, and once when they come again."""
+    told = os.path.exists(paths.silence)
+    if bool(why) == told:
+        return
+    try:
+        if why:
+            os.close(os.open(paths.silence, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+        else:
+            os.unlink(paths.silence)
+    except OSError:
+        return  # no such directory yet, or a full one: the next check tells it
+    if why:
+        log(f"{why}; until then only a check sees a fault", priority=WARNING)
+    else:
+        log("networkd-dispatcher runs again: events reach the hooks", priority=NOTICE)

@@ -1,9 +1,8 @@
-"""What networkd-dispatcher starts: a list of refusals, then one look at the uplinks.
+"""What networkd-dispatcher starts, unless the shell in hooks/routable refuses: one look.
 
 The dispatcher's ``STATE`` comes from the signal and its other variables from a later query, so
-they may disagree; we take the interface's name from it and nothing else. Nor is that sure: the
-dispatcher keeps the name that an interface had when it first heard of it, and udev may have given
-it another since (systemd.link(5)). So only what is there by that name is somebody else's.
+they may disagree; we take the interface's name from it and nothing else. Nor is that more than
+whom to ask first: an event of somebody else's interface gets here when an uplink has changed.
 """
 
 from __future__ import annotations
@@ -18,9 +17,6 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from netfail_hooks.config import Config
     from netfail_hooks.recorder import Run
 
 
@@ -36,19 +32,16 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
             "IFACE is not set; networkd-dispatcher runs the hooks",
             hint="by hand use 'netfail-hooks check' or 'netfail-hooks replay'",
         )
-    if not is_interface_name(interface):
-        return 0  # the kernel takes more for a name than we do, for an uplink never
     from netfail_hooks.config.cache import generation, load
 
     since = generation(paths)
     config = load(paths)
     bonded = config.mode == "bond"
-    if not concerns(config, interface, there=lambda: _is_there(paths, interface)):
-        return 0
     from netfail_hooks.reconcile import probe_uplinks, run
 
     state = os.path.basename(os.path.dirname(sys.argv[0])).removesuffix(".d")
-    trigger = printable(f"{interface} {state}")  # somebody may call us by any path
+    called = interface if is_interface_name(interface) else "?"
+    trigger = printable(f"{called} {state}")  # somebody may call us by any path
     done = run(config, paths, trigger, interface=interface, since=since)
     which = interface if interface in config.names() else ""
     if not bonded and _came_up(done, which):
@@ -56,19 +49,6 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
         again = f"{trigger} probe"
         done = run(config, paths, again, interface=interface, probes=probes, since=since)
     return 1 if done.failed else 0
-
-
-def concerns(config: Config, interface: str, *, there: Callable[[], bool]) -> bool:
-    """Tell whether an event is a reason to look: but for what is somebody else's, and ``there``.
-
-    Whatever bears no name that anything has now may be an uplink by its first name.
-    """
-    bond = config.bond.name if config.mode == "bond" else ""
-    return interface in (*config.names(), bond) or not there()
-
-
-def _is_there(paths: Paths, interface: str) -> bool:
-    return os.path.exists(paths.at(f"/sys/class/net/{interface}"))
 
 
 def _came_up(done: Run, interface: str) -> bool:

@@ -78,6 +78,16 @@ class Paths:
         return self.run + "/config"
 
     @property
+    def heard(self) -> str:
+        """Return how the uplinks were when hooks/routable last started Python."""
+        return self.run + "/heard"
+
+    @property
+    def silence(self) -> str:
+        """Return what is there once the journal was told that no event will come."""
+        return self.run + "/silence"
+
+    @property
     def counters(self) -> str:
         """Return how often what changed since boot."""
         return self.run + "/counters"
@@ -117,6 +127,8 @@ class Paths:
             self.turn,
             self.state,
             self.compiled_config,
+            self.heard,
+            self.silence,
             self.counters,
             self.recorded,
             self.metrics_failed,

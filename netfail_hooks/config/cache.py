@@ -2,7 +2,8 @@
 
 Parsing TOML costs a hook 12 ms of CPU. So the first reader leaves the values in
 ``/run/netfail-hooks/config``, a field of Config a line, under the stat of the file they came
-from; whoever finds that stat unchanged need not parse.
+from; whoever finds that stat unchanged need not parse. The first line has all the names by which
+an event may call what is ours: more than that the shell in front of a hook does not read.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     Generation = tuple[str, str]
 
 _NICS = "/sys/class/net"
-COMPILED_FORM = "netfail-hooks config 4"
+COMPILED_FORM = "netfail-hooks config 5"  # hooks/routable asks for that number
 
 
 def load(paths: Paths) -> Config:
@@ -37,13 +38,18 @@ def load(paths: Paths) -> Config:
     except OSError as error:
         raise Misuse(f"{paths.config}: {error.strerror}") from None
     compiled = paths.compiled_config
+    config = None
     try:
-        return _by_kernel_names(parse_compiled(read_owned(compiled).decode("ascii"), stamp), paths)
+        known = parse_compiled(read_owned(compiled).decode("ascii"), stamp)
+        config = _by_kernel_names(known, paths)
+        if config == known:
+            return config
     except (OSError, ValueError):
         pass  # absent, stale, foreign or damaged: all mended by compiling anew
-    from netfail_hooks.config.file import read
+    if config is None:
+        from netfail_hooks.config.file import read
 
-    config = read(paths.config)
+        config = _by_kernel_names(read(paths.config), paths)
     try:
         own_directory(paths.run)
         write_whole(compiled, compile_config(config, stamp).encode("ascii"))
@@ -52,7 +58,7 @@ def load(paths: Paths) -> Config:
             os.rmdir(paths.run)
     except OSError:
         pass  # an ordinary user's status, or a full /run: only slower next time
-    return _by_kernel_names(config, paths)
+    return config
 
 
 def _by_kernel_names(config: Config, paths: Paths) -> Config:
@@ -91,7 +97,7 @@ def _stamp(status: os.stat_result) -> str:
 
 def compile_config(config: Config, stamp: str) -> str:
     """Return the compiled form of ``config`` for a source file of that ``stamp``."""
-    lines = [COMPILED_FORM, stamp]
+    lines = [_head(config), stamp]
     for name, kind in Config.__annotations__.items():
         item = getattr(config, name)
         if kind == "tuple[Uplink, ...]":
@@ -106,7 +112,7 @@ def compile_config(config: Config, stamp: str) -> str:
 def parse_compiled(text: str, stamp: str) -> Config:
     """Return the Config of a compiled form. Raises ValueError if it is stale or damaged."""
     lines = text.split("\n")
-    if lines[:2] != [COMPILED_FORM, stamp] or lines[-2:] != ["end", ""]:
+    if lines[1:2] != [stamp] or lines[-2:] != ["end", ""]:
         raise ValueError("stale or damaged")
     kinds = Config.__annotations__
     uplinks = []
@@ -129,7 +135,15 @@ def parse_compiled(text: str, stamp: str) -> Config:
     names = (config.bond.name, *config.names())
     if config.mode not in MODES or not all(is_interface_name(name) for name in names):
         raise ValueError("damaged")
+    if lines[0] != _head(config):
+        raise ValueError("of another form, or damaged")
     return config
+
+
+def _head(config: Config) -> str:
+    """Return the first line."""
+    bond = (config.bond.name,) if config.mode == "bond" else ()
+    return " ".join([COMPILED_FORM, *config.names(), *bond])
 
 
 def _compile(item: Uplink | Bond) -> str:

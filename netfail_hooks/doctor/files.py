@@ -15,7 +15,7 @@ from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import Files, NetworkFile, OwnFile, Place
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_text
-from netfail_hooks.install.hook_file import states
+from netfail_hooks.install.hook_file import STARTS, states
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import TIMER, UNITS
 from netfail_hooks.networkd import file as networkfile
@@ -73,8 +73,9 @@ def hook_lacks(paths: Paths, places: Sequence[Place]) -> str:
     for path in (p.path for p in places if p.mode is not None and p.path.endswith(HOOK)):
         with contextlib.suppress(OSError), open(paths.at(path), "rb") as file:
             text = file.read(1 << 16)
-            program = os.fsdecode(text.partition(b"\n")[0].removeprefix(b"#!").split(b" ")[0])
-            if not os.path.exists(paths.at(program)):
+            starts = STARTS.search(text)
+            program = os.fsdecode(starts[1]) if starts else ""
+            if starts and not os.path.exists(paths.at(program)):
                 return program
             homes = _homes(text)
             inside = [paths.at(f"{home}/netfail_hooks/hook.py") for home in homes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -12,8 +13,7 @@ from netfail_hooks.files import only_root_can_change
 from netfail_hooks.paths import package_home
 
 _PLACEHOLDER = b'"@PACKAGE_DIRECTORY@"'
-_SHEBANG = "#!{} -IS"
-_SHEBANG_MAX = 127  # execve(2): the limit before Linux 5.1, which is twice that
+STARTS = re.compile(rb'^exec "(\S+)" -IS ', re.MULTILINE)  # the line of a hook that starts Python
 _MEND = "move netfail-hooks to a place with a plain name, such as /opt/netfail-hooks"
 _LIBRARIES = ("pyroute2", "icmplib")  # what a hook imports where nothing waits
 
@@ -79,18 +79,17 @@ def hook_text(*, interpreter: str = "", package: str = "") -> bytes:
     program = interpreter or base_python()
     for place in (program, *places):
         refuse_odd(place)
-    first = _SHEBANG.format(program)
-    if len(os.fsencode(first)) > _SHEBANG_MAX:
-        raise Problem(f"{program}: too long a path to start a hook", hint=_MEND)
     template = (hooks_directory() / "routable").read_bytes()
     listed = ", ".join(f'"{place}"' for place in places).encode()
-    head, _, body = template.partition(b"\n")
-    if not head.startswith(b"#!") or _PLACEHOLDER not in body:
+    starts = STARTS.search(template)
+    if not starts or _PLACEHOLDER not in template:
         raise Problem(f"{hooks_directory()}/routable: damaged", hint="install the package again")
-    return first.encode() + b"\n" + body.replace(_PLACEHOLDER, listed)
+    begin, end = starts.span(1)
+    text = template[:begin] + os.fsencode(program) + template[end:]
+    return text.replace(_PLACEHOLDER, listed)
 
 
 def refuse_odd(path: str) -> None:
-    """Refuse a path that a #! line or a unit would read otherwise. Raises Problem."""
-    if not path.isprintable() or any(character in path for character in " \"'\\%$"):
+    """Refuse a path that a shell or a unit would read otherwise. Raises Problem."""
+    if not path.isprintable() or any(character in path for character in " \"'`\\%$"):
         raise Problem(f"{path!r}: a hook can't be told of such a path", hint=_MEND)

@@ -57,6 +57,8 @@ def _units(config: Config, package: str) -> dict[str, Node]:
         f"{units.UNITS}/{units.SERVICE}": _text(service),
         units.ONLINE: nodes.directory(),
         units.ONLINE_FILE: _text(units.online_text(names)),
+        units.DISPATCHER: nodes.directory(),
+        units.DISPATCHER_FILE: _text(units.DISPATCHER_TEXT),
     }
     if config.interval:
         nodes_by_path[f"{units.UNITS}/{units.TIMER}"] = _text(units.timer_text(config.interval))

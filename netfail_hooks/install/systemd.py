@@ -55,9 +55,17 @@ def start_dispatcher() -> list[str]:
         how = "systemctl enable --now networkd-dispatcher"
         return [f"networkd-dispatcher is not enabled, so no event reaches the hooks: {how}"]
     try:
+        run("systemctl", "daemon-reload")  # it comes back by itself from now on (units.py)
         run("systemctl", "start", unit)
     except Problem as problem:
         return [str(problem)]
+    return []
+
+
+def dispatcher_problems() -> list[str]:
+    """Return that networkd-dispatcher has failed, with the next step: others may have hooks."""
+    if systemd_runs() and _is("failed", "networkd-dispatcher.service"):
+        return ["networkd-dispatcher has failed: systemctl restart networkd-dispatcher"]
     return []
 
 

@@ -28,6 +28,10 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE
 
 _HERE = Paths()
+_UNHEARD = (
+    "the uplinks are as they were (systemd-networkd does not answer); reboot the machine, or: "
+    "systemctl restart systemd-networkd"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +125,8 @@ def uninstall(work: Work) -> list[str]:
         metrics.remove(work.paths.at(textfile))
     if not work.keep_log:
         remove_log(work.paths)
-    if work.running and systemd.systemd_runs():
-        systemd.forget_units()
+    if work.running:
+        messages += _forget_units()
     remove_manifest(work.paths, work.known.directories)
     remove_volatile(work.paths)
     return messages
@@ -131,10 +135,13 @@ def uninstall(work: Work) -> list[str]:
 def _networkd_follows(messages: list[str]) -> bool:
     """Tell whether networkd can be told of the files; why not is a message where it hangs."""
     try:
-        return reconfigure.networkd_answers()
+        answers = reconfigure.networkd_answers()
     except Problem as problem:
         messages.append(f"addresses and routes stay until networkd is restarted: {problem}")
         return False
+    if not answers:
+        messages.append(_UNHEARD)
+    return answers
 
 
 def _give_back_bonds(work: Work, bonds: Sequence[str], messages: list[str]) -> None:
@@ -165,6 +172,13 @@ def _hold_hooks(paths: Paths) -> None:
         os.close(os.open(paths.uninstalling, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
     if systemd.systemd_runs():
         systemd.stop_timer()  # not before: a hook that is at work may start one more
+
+
+def _forget_units() -> list[str]:
+    if not systemd.systemd_runs():
+        return []
+    systemd.forget_units()
+    return systemd.dispatcher_problems()
 
 
 def _textfile(paths: Paths) -> str:

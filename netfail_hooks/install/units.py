@@ -19,6 +19,21 @@ WANTED = f"{UNITS}/timers.target.wants/{TIMER}"
 ONLINE = f"{UNITS}/systemd-networkd-wait-online.service.d"
 ONLINE_FILE = f"{ONLINE}/50-netfail-hooks.conf"
 
+# libdbus ends a program that has lost the system bus (dbus_connection_set_exit_on_disconnect()).
+DISPATCHER = f"{UNITS}/networkd-dispatcher.service.d"
+DISPATCHER_FILE = f"{DISPATCHER}/10-netfail-hooks.conf"
+DISPATCHER_TEXT = """\
+# Made by netfail-hooks install. networkd-dispatcher ends when dbus is restarted, and would stay
+# failed: it comes back, however and how often it ends, but for a stop (systemd.service(5)). Its
+# start has the hooks look at everything, so what happened meanwhile is made up for.
+[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+Restart=always
+RestartSec=1
+"""
+
 _SERVICE = """\
 # Made by netfail-hooks install; 'systemctl edit' it rather than change it here.
 [Unit]

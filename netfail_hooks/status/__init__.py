@@ -9,6 +9,7 @@ import time
 
 from netfail_hooks.config import Config
 from netfail_hooks.config.cache import load
+from netfail_hooks.dispatcher import silence
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_owned
 from netfail_hooks.kernel import lookup
@@ -24,6 +25,7 @@ from netfail_hooks.status import ruled
 from netfail_hooks.status.bond import BondReport, bond_report
 from netfail_hooks.status.report import Sources, report
 from netfail_hooks.status.values import Report
+from netfail_hooks.values import replace
 
 _AS_ROOT = "run as root"
 
@@ -41,7 +43,9 @@ def collect(paths: Paths) -> Report | BondReport:
         raise Problem(f"cannot look at the kernel: {error}") from None
     if config.mode == "bond":
         failover = _failover(paths, unknown)
-        return bond_report(config, observed, lookups, failover, tuple(unknown))
+        return replace(
+            bond_report(config, observed, lookups, failover, tuple(unknown)), silence=silence()
+        )
     states = networkctl.states()
     if not states:
         unknown.append("networkd's states: 'networkctl list' has no answer")
@@ -57,6 +61,7 @@ def collect(paths: Paths) -> Report | BondReport:
             unknown=tuple(unknown),
             clock=time.time(),
             boot=boot_id(),
+            silence=silence(),
         )
     )
 

@@ -16,7 +16,14 @@ from netfail_hooks.policy.facts import Observation
 from netfail_hooks.recorder import boot_id
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.report import failover_report
-from netfail_hooks.status.text import UNWELL, WELL, labelled, render_failover, well_mark
+from netfail_hooks.status.text import (
+    UNWELL,
+    WELL,
+    labelled,
+    render_failover,
+    render_silence,
+    well_mark,
+)
 from netfail_hooks.status.values import SCHEMA, Failover
 from netfail_hooks.terminal import BAD, painter
 from netfail_hooks.values import value
@@ -55,6 +62,7 @@ class BondReport:
     lookups: tuple[RouteLookup, ...]
     last_failover: Failover | None
     unknown: tuple[str, ...]
+    silence: str = ""
 
 
 def bond_report(
@@ -140,4 +148,5 @@ def render_bond(report: BondReport, *, colour: bool) -> str:
     )
     if report.last_failover:
         lines += labelled("last", [render_failover(report.last_failover)])
+    lines += render_silence(report.silence, paint)
     return "\n".join([*lines, *labelled("unknown", list(report.unknown))])

@@ -41,6 +41,7 @@ class Sources:
     clock: float  # seconds since the epoch
     boot: str = ""  # the kernel's name for this boot
     ruled: tuple[Ruled, ...] = ()
+    silence: str = ""
 
 
 def report(sources: Sources) -> Report:
@@ -77,6 +78,7 @@ def report(sources: Sources) -> Report:
             sources.failover, sources.clock, sources.observed.now, sources.boot
         ),
         unknown=sources.unknown,
+        silence=sources.silence,
     )
 
 

@@ -30,8 +30,14 @@ def render(report: Report, *, colour: bool = False) -> str:
         lines += labelled("last", [render_failover(report.last_failover)])
     if report.state == "empty":
         lines += labelled("health", ["not looked at since boot: run 'netfail-hooks check'"])
+    lines += render_silence(report.silence, paint)
     lines += labelled("unknown", list(report.unknown))
     return "\n".join(lines)
+
+
+def render_silence(silence: str, paint: Paint) -> list[str]:
+    """Return why no event comes, if so."""
+    return labelled("events", [paint(silence, BAD)] if silence else [])
 
 
 def render_failover(last: Failover) -> str:

@@ -85,6 +85,7 @@ class Failover:
 class Report:
     """The whole report. ``lookups`` are the kernel's answers for a real destination, by family.
 
+    ``silence`` says why no event reaches the hooks, "" if they do as far as one can tell.
     ``ruled`` are the uplinks' addresses whose packets policy rules send another way.
     ``as_chosen``: the kernel sends by no other uplink than the last run chose.
     """
@@ -101,3 +102,4 @@ class Report:
     our_addresses: tuple[str, ...]
     last_failover: Failover | None
     unknown: tuple[str, ...]
+    silence: str = ""

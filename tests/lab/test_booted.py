@@ -16,6 +16,8 @@ from tests.lab.suite import used, wait, wait_used
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--interval", "1", "--yes")
 SERVICE, TIMER = "netfail-hooks-check.service", "netfail-hooks-check.timer"
+DISPATCHER = "networkd-dispatcher.service"
+EVENTS = "/var/log/netfail-hooks/events.jsonl"
 
 
 @pytest.fixture
@@ -155,3 +157,54 @@ def test_uninstall_leaves_no_unit_behind(booted: Booted) -> None:
     assert booted.systemctl(*shown).stdout == ""
     assert booted.run("find", "/etc", "-printf", "%p %m\n").stdout == before
     assert booted.run("ls", "/run/netfail-hooks", "/var/log/netfail-hooks").stdout == ""
+
+
+@pytest.mark.parametrize(
+    "fate",
+    [
+        "systemctl kill --signal=KILL networkd-dispatcher.service",
+        "systemctl kill --signal=SEGV networkd-dispatcher.service",
+    ],
+)
+def test_the_dispatcher_comes_back_and_hears_the_next_cable(booted: Booted, fate: str) -> None:
+    _run(booted, "install", *PAIR)
+    wait_used(booted, "eth0")
+    booted.systemctl("stop", TIMER)
+    asked = ("show", "--property=MainPID", "--value", DISPATCHER)
+
+    def pid() -> str:
+        running = booted.run("systemctl", "is-active", DISPATCHER).stdout == "active\n"
+        return booted.run("systemctl", *asked).stdout.strip() if running else ""
+
+    for _ in range(6):  # more often than the service manager's own limit of five in ten seconds
+        before = pid()
+        booted.run("sh", "-c", fate)
+        wait(lambda before=before: pid() not in ("", before), "a new dispatcher", seconds=30)  # type: ignore[misc]
+    booted.cable_out("eth0")
+    wait(lambda: "eth0 no-carrier" in booted.read(EVENTS), "word of the cable")
+
+
+def test_when_no_event_will_come_the_journal_and_status_say_so_once(booted: Booted) -> None:
+    _run(booted, "install", *PAIR)
+    assert json.loads(_status(booted, "--json"))["silence"] == ""
+    since = f"@{time.time():.6f}"
+    booted.systemctl("stop", DISPATCHER)
+    _wait_runs(booted, 4)
+    told = booted.journal("--since", since, "--identifier", "netfail-hooks")
+    assert [line for line in told if "no event reaches the hooks" in line] == told
+    assert len(told) == 1
+    assert "systemctl enable --now networkd-dispatcher" in told[0]
+    assert "events    networkd-dispatcher is not running" in _status(booted)
+    booted.systemctl("start", DISPATCHER)
+    _wait_runs(booted, 3)
+    told = booted.journal("--since", since, "--identifier", "netfail-hooks")
+    assert told[1:] == ["networkd-dispatcher runs again: events reach the hooks"]
+    assert "no event" not in _status(booted)
+    booted.systemctl("stop", DISPATCHER)
+    _wait_runs(booted, 2)
+    _run(booted, "uninstall", "--yes")
+    assert booted.run("ls", "/run/netfail-hooks").stdout == ""
+
+
+def _status(lab: Booted, *words: str) -> str:
+    return lab.netfail("status", *words).stdout

@@ -70,10 +70,9 @@ TELL = {
     "netfail_hooks.recorder.counters",
 }
 HOOK = {"netfail_hooks.hook"}
-CHECK = {"netfail_hooks.check"}
+CHECK = {"netfail_hooks.check", "netfail_hooks.dispatcher"}
 
 EXPECTED = {
-    hot_path.foreign(): BEGIN | HOOK | CONFIG,
     hot_path.idle(): BEGIN | HOOK | CONFIG | LOOK,
     hot_path.check(): BEGIN | CHECK | CONFIG | LOOK | PROBE,
     hot_path.failing_over(): BEGIN | HOOK | CONFIG | LOOK | ACT | TELL,

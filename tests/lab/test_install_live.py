@@ -209,3 +209,14 @@ def test_uninstall_while_failed_over_leaves_a_way_out(lab: Lab) -> None:
     assert watch.gaps(4) == []
     assert lab.run("ip", "route", "show", "proto", "157").stdout == ""
     assert "proto 157" not in lab.run("ip", "-details", "address").stdout
+
+
+def test_uninstall_says_that_networkd_does_not_answer(lab: Lab) -> None:
+    install(lab)
+    assert lab.networkd is not None
+    lab.networkd.stop_networkd()
+    done = lab.netfail("uninstall", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "systemd-networkd does not answer" in done.stderr
+    assert "systemctl restart systemd-networkd" in done.stderr
+    assert "10-netfail" not in lab.run("ls", "/etc/systemd/network").stdout

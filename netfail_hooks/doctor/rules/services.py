@@ -121,8 +121,8 @@ def wait_online(facts: Facts) -> Iterator[Symptom]:
 
 
 def units_stale(facts: Facts) -> Iterator[Symptom]:
-    """Find units of ours whose files were changed."""
-    units = [facts.services.unit(name) for name in (TIMER, SERVICE)]
+    """Find units that files of ours say something of, and those were changed."""
+    units = [facts.services.unit(name) for name in (TIMER, SERVICE, DISPATCHER)]
     stale = [unit.name for unit in units if unit and unit.stale]
     if stale:
         yield Symptom(f"not read again since a change: {listed(stale)}", (_RELOAD,), safe=True)

@@ -167,7 +167,8 @@ LINES = COMPILED.splitlines(keepends=True)
     ("old", "new"),
     [
         ("stamp", "other"),
-        ("config 4", "config 3"),
+        ("config 5", "config 4"),
+        ("config 5 eth0", "config 5 eth1"),
         ("end\n", ""),
         ("end\n", "end"),
         ("mode routes", "mode circles"),

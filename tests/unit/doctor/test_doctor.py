@@ -291,7 +291,7 @@ def test_another_bond_or_uplink_is_told(
 def test_what_a_hook_starts_must_be_there(machine: Machine, tmp_path: Path) -> None:
     places = doctor_files.hooks(machine.paths)
     text = machine.read(places[1].path)
-    program = text.split("\n")[0].removeprefix("#!").split(" ")[0]
+    program = re.findall(r'^exec "(\S+)" -IS ', text, re.MULTILINE)[0]
     assert doctor_files.hook_lacks(machine.paths, places) == program
     machine.write(program, "")
     lacks = doctor_files.hook_lacks(machine.paths, places)

@@ -100,7 +100,8 @@ def test_a_wheel_works_in_an_environment_with_no_checkout_near(
     text = hook.read_text(encoding="utf-8")
     assert f'sys.path += ["{venv}' in text
     loads = text.replace("os._exit(main())", "import icmplib, pyroute2")
-    call(text.splitlines()[0].split()[0].removeprefix("#!"), "-IS", "-c", loads)
+    program = re.findall(r'^exec "(\S+)" -IS ', text, re.MULTILINE)
+    call(*program, "-IS", "-c", loads)
     unit = (root / "etc/systemd/system/netfail-hooks-check.service").read_text(encoding="utf-8")
     assert str(venv) in unit
     assert str(ROOT) not in unit

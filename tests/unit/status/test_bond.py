@@ -150,3 +150,8 @@ def test_the_last_failover_is_told() -> None:
     last = render_bond(found, colour=False).splitlines()[-1]
     assert last.startswith("last ")
     assert last.endswith("ago, eth0 no-carrier: IPv4 now by wlan0 [24 ms]")
+
+
+def test_that_no_event_comes_is_told() -> None:
+    shown = render_bond(replace(_report(), silence="nobody listens: wake them"), colour=False)
+    assert "events    nobody listens: wake them" in shown

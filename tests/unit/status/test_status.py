@@ -470,3 +470,9 @@ def test_a_memory_that_is_not_ours_is_unknown(
     spoil(state)
     assert cli.entry(["status"]) == 1
     assert told in capsys.readouterr().out
+
+
+def test_that_no_event_comes_is_told() -> None:
+    assert "events" not in render(_told(_well))
+    shown = render(_told(_well, silence="nobody listens: wake them"))
+    assert "events    nobody listens: wake them" in shown
