@@ -7,6 +7,18 @@ from netfail_hooks.policy.changes import Change
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
 
+_FEW = 16  # no bound of policy/crowd.py is less
+
+
+def bounded(observed: Observation, state: State) -> Observation:
+    """Return what is to be looked at of an observation: mostly all of it (policy/crowd.py)."""
+    kinds = (observed.addresses, observed.routes, observed.tables)
+    if all(len(items) <= _FEW for items in kinds):
+        return observed
+    from netfail_hooks.policy import crowd
+
+    return crowd.bounded(observed, state)
+
 
 def next_state(config: Config, observed: Observation, state: State) -> State:
     """Return the state to remember after this observation."""

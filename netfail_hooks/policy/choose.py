@@ -6,7 +6,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Observation
 from netfail_hooks.policy.health import judge
-from netfail_hooks.policy.state import Active, AddressOwner, KnownAddress, State, Way
+from netfail_hooks.policy.state import Active, AddressOwner, Crowded, KnownAddress, State, Way
 
 _BEST = ("up", "recovering", "down", "absent")
 _SAME_END = 2000  # ms; the kernel gives lifetimes in whole seconds
@@ -23,7 +23,8 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
     known = tuple(_known_addresses(config, observed, state))
     judged = State(uplink_states, known, state.owners, active)
     owners = tuple(_owners(config, observed, judged))
-    return State(uplink_states, known, owners, active, _ways(config, observed, state))
+    crowded = tuple(Crowded(crowd.interface, crowd.family) for crowd in observed.crowds)
+    return State(uplink_states, known, owners, active, _ways(config, observed, state), crowded)
 
 
 def _ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]:

@@ -21,6 +21,7 @@ from netfail_hooks.policy.changes import (
     SetMetric,
     SetRoute,
     SetSysctl,
+    family_of,
 )
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import (
@@ -63,7 +64,7 @@ def decide(
     old = [route for route in our_routes if (route.form, route.metric) not in wanted_forms]
     flushes = _flushes(config, observed, after)
     quiet = answering.silent(config, observed, after)
-    return (
+    changes = (
         *_settings(config, observed),
         *answering.opened(config, observed, after, quiet),
         *moved,
@@ -80,6 +81,16 @@ def decide(
         *_endings(config, observed, before, after),
         *flushes,
     )
+    return (*_of(4, changes), *_of(6, changes)) if changes else ()
+
+
+def _of(family: int, changes: tuple[Change, ...]) -> list[Change]:
+    """Return a family's changes; those of settings, and of what waits for neighbours, are IPv4's.
+
+    No change of one family needs one of the other. So IPv4's, the whole order of them, are made
+    before IPv6's, of which there may be many: a LAN says how many by its advertisements.
+    """
+    return [change for change in changes if (family_of(change) == 6) == (family == 6)]
 
 
 def _sideways(

@@ -109,6 +109,14 @@ class Way:
 
 
 @value
+class Crowded:
+    """An uplink of which, in a family, only a part is looked at (policy/crowd.py): it was told."""
+
+    interface: str
+    family: int
+
+
+@value
 class State:
     """All that is remembered from run to run."""
 
@@ -117,6 +125,7 @@ class State:
     owners: tuple[AddressOwner, ...] = ()
     active: tuple[Active, ...] = ()
     ways: tuple[Way, ...] = ()
+    crowded: tuple[Crowded, ...] = ()
 
     def uplink_state(self, interface: str, family: int) -> UplinkState | None:
         """Return the state of an uplink, None if it was never looked at."""
@@ -143,12 +152,13 @@ class State:
         return replace(self, owners=tuple(owners))
 
 
-_KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way]] = {
+_KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {
     "uplink": UplinkState,
     "known": KnownAddress,
     "owner": AddressOwner,
     "active": Active,
     "way": Way,
+    "crowded": Crowded,
 }
 _TEXTS = {
     "interface",
@@ -170,7 +180,7 @@ def render(state: State, pending: str = "") -> str:
     lines = [FORM]
     for kind, items in zip(
         _KINDS,
-        (state.uplinks, state.known_addresses, state.owners, state.active, state.ways),
+        (getattr(state, name) for name in fields(state)),
         strict=True,
     ):
         for item in items:
@@ -186,7 +196,7 @@ def parse(text: str) -> State:
     lines = text.split("\n")
     if lines[0] != FORM or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
-    by_kind: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way]] = {
+    by_kind: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {
         kind: [] for kind in _KINDS
     }
     if lines[-3].startswith(_PENDING):
@@ -206,8 +216,8 @@ def pending_line(text: str) -> str:
 
 
 def _item(
-    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way], words: list[str]
-) -> UplinkState | KnownAddress | AddressOwner | Active | Way:
+    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded], words: list[str]
+) -> UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded:
     names = fields(kind)
     if len(words) != len(names):
         raise ValueError("damaged line")

@@ -17,7 +17,7 @@ from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy import decide, next_state
+from netfail_hooks.policy import bounded, decide, next_state
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.health import exchanged
@@ -36,7 +36,7 @@ def probe_uplinks(config: Config, only: str = "") -> tuple[Result, ...]:
 
     try:
         with Netlink() as netlink:
-            return probe(config, observe(config, netlink), only)
+            return probe(config, bounded(observe(config, netlink), State()), only)
     except PermissionError as error:
         raise NotPermitted(f"cannot probe: {error.strerror}", hint="run as root") from None
     except OSError as error:
@@ -70,6 +70,8 @@ def run(
         _conclude(paths, done, known, pending)
         for message in exchanged(done.before, known):
             journal.log(message, priority=journal.WARNING)
+    if done.after.crowded != before.crowded:
+        _tell_crowds(done)
     if not config.interval:
         from netfail_hooks.reconcile import again
 
@@ -87,7 +89,7 @@ def _settle(
     """Do it; return what was seen and done, and what is to be remembered."""
     trigger, interface = cause
     with Netlink() as netlink:
-        observed = replace(observe(config, netlink), probes=probes)
+        observed = replace(bounded(observe(config, netlink), before), probes=probes)
         after = next_state(config, observed, before)
         changes = decide(config, observed, before, after)
         known = after
@@ -103,6 +105,16 @@ def _settle(
                 change.address for change, _ in failed if isinstance(change, Announce)
             )
     return recorder.Run(trigger, config, observed, before, after, changes, told, took), known
+
+
+def _tell_crowds(done: recorder.Run) -> None:
+    """Tell the journal of uplinks with more than is looked at, once each time it begins."""
+    from netfail_hooks.policy.crowd import advice, told
+
+    old = {(crowded.interface, crowded.family) for crowded in done.before.crowded}
+    for crowd in done.observed.crowds:
+        if (crowd.interface, crowd.family) not in old:
+            journal.log(f"{told(crowd)}; {advice(crowd)}", priority=journal.WARNING)
 
 
 def _conclude(paths: Paths, done: recorder.Run, known: State, pending: str) -> None:

@@ -86,6 +86,7 @@ class Report:
     """The whole report. ``lookups`` are the kernel's answers for a real destination, by family.
 
     ``ruled`` are the uplinks' addresses whose packets policy rules send another way.
+    ``crowded`` says, a line each, which uplinks have more addresses or routes than are looked at.
     ``as_chosen``: the kernel sends by no other uplink than the last run chose.
     """
 
@@ -101,3 +102,4 @@ class Report:
     our_addresses: tuple[str, ...]
     last_failover: Failover | None
     unknown: tuple[str, ...]
+    crowded: tuple[str, ...] = ()
