@@ -9,7 +9,7 @@ family by itself, this is looked at:
   before first, so that newcomers push none of them out;
 - of the routes that networkd learnt from DHCP or advertisements, 32 on-link ones, those first in
   which the uplink has an address, and 64 by a gateway, those first that were known before;
-- 16 default routes, the lowest metric first;
+- 16 default routes, the lowest metric first, and what was configured before what was advertised;
 - of what the machine's owner configured, 256 addresses and 256 routes.
 
 Whatever is left of more goes by address: the same in every run. What we made ourselves is always
@@ -94,17 +94,17 @@ def _route(
 ) -> Place | None:
     if route.protocol == PROTOCOL:
         return None
+    learnt = route.protocol in _LEARNT_BY
     if route.destination == "default" and route.table == MAIN:
-        # Of one metric in the kernel's own order.
-        return (route.interface, route.family, "default"), ROUTERS, (route.metric,)
+        # Of one metric in the kernel's own order, but what its owner set first.
+        return (route.interface, route.family, "default"), ROUTERS, (route.metric, learnt)
     on_link = not route.gateway
     new = (route.interface, route.destination, route.gateway) not in ways
     if on_link and route.destination != "default":
         lan = lans.get((route.interface, route.family))
         new = new and not (lan and lan.any_in(route.destination))
-    if route.protocol not in _LEARNT_BY:
-        kind, limit = "configured", CONFIGURED
-    else:
+    kind, limit = "configured", CONFIGURED
+    if learnt:
         kind, limit = ("on-link", LEARNT) if on_link else ("by a gateway", FOLLOWING)
     rank = (new, not on_link, route.destination, route.table, route.metric, route.gateway)
     return (route.interface, route.family, kind), limit, rank
