@@ -28,7 +28,8 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
         return bond.next_state(config, observed, state)
     from netfail_hooks.policy import choose
 
-    return choose.next_state(config, observed, state)
+    after = choose.next_state(config, observed, state)
+    return after.with_families_of(state, observed.unseen) if observed.unseen else after
 
 
 def decide(
@@ -41,4 +42,9 @@ def decide(
         return bond.decide(config, observed, before, after)
     from netfail_hooks.policy import routes
 
-    return routes.decide(config, observed, before, after)
+    changes = routes.decide(config, observed, before, after)
+    if not observed.unseen:
+        return changes
+    from netfail_hooks.policy.changes import family_of
+
+    return tuple(change for change in changes if family_of(change) not in observed.unseen)

@@ -199,7 +199,8 @@ class Observation:
     in all such tables that are an uplink's or ours. ``taken`` are places of other people's routes
     that ours could want, those in ``routes`` and ``tables`` not among them. ``ruled`` is 1 where
     the kernel has policy rules, 0 where it has none, -1 where nobody looked, as in older
-    recordings. ``crowds`` tells of which uplinks only a part is here.
+    recordings. ``crowds`` tells of which uplinks only a part is here; ``unseen`` are families whose
+    routes the kernel would not show this time: nothing is decided about those.
     """
 
     __slots__ = ("__dict__", "_index")  # the index is no part of the value
@@ -219,6 +220,7 @@ class Observation:
     taken: tuple[Taken, ...] = ()
     ruled: int = -1
     crowds: tuple[Crowd, ...] = ()
+    unseen: tuple[int, ...] = ()
 
     @property
     def index(self) -> Index:

@@ -143,6 +143,15 @@ class State:
         """Return the uplink that carries a family's traffic, "" for none."""
         return next((active.interface for active in self.active if active.family == family), "")
 
+    def with_families_of(self, other: State, families: tuple[int, ...]) -> State:
+        """Return the state with what another one has of some families in place of its own."""
+        changed = {}
+        for kind in fields(self):
+            own = [item for item in getattr(self, kind) if item.family not in families]
+            others = [item for item in getattr(other, kind) if item.family in families]
+            changed[kind] = tuple(sorted([*own, *others], key=_family))
+        return replace(self, **changed)
+
     def without_answers(self, addresses: Iterable[str]) -> State:
         """Return the state with no owner of some addresses: the LAN could not be told."""
         gone = set(addresses)
@@ -150,6 +159,10 @@ class State:
             return self
         owners = (replace(a, interface="") if a.address in gone else a for a in self.owners)
         return replace(self, owners=tuple(owners))
+
+
+def _family(item: UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded) -> int:
+    return item.family
 
 
 _KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {

@@ -70,6 +70,9 @@ def run(
         _conclude(paths, done, known, pending)
         for message in exchanged(done.before, known):
             journal.log(message, priority=journal.WARNING)
+    for family in done.observed.unseen:
+        message = f"the kernel does not show its IPv{family} routes: nothing is done about them now"
+        journal.log(message, priority=journal.WARNING)
     if done.after.crowded != before.crowded:
         _tell_crowds(done)
     if not config.interval:

@@ -211,3 +211,30 @@ def test_a_flood_of_prefixes_leaves_a_line_that_replays() -> None:
     assert len(line) < recorder.LONGEST
     (again,) = decisions.again([line])
     assert again.same, (len(line), again.text)
+
+
+@pytest.mark.parametrize(("unseen", "other"), [(4, 6), (6, 4)])
+def test_what_the_kernel_does_not_show_of_one_family_keeps_the_other_not(
+    unseen: int, other: int
+) -> None:
+    much = {4: 3, 6: 3}
+    config = crowds.config()
+    before = next_state(config, crowds.machine(random.Random(2), much), State())  # noqa: S311
+    whole = crowds.machine(random.Random(2), much, ("eth0",))  # noqa: S311 - a draw
+    expected = next_state(config, whole, before)
+    wanted = [c for c in decide(config, whole, before, expected) if family_of(c) == other]
+    assert wanted
+    look = replace(
+        whole,
+        unseen=(unseen,),
+        routes=tuple(route for route in whole.routes if route.family != unseen),
+    )
+    after = policy.next_state(config, look, before)
+    assert [u for u in after.uplinks if u.family == unseen] == [
+        u for u in before.uplinks if u.family == unseen
+    ]
+    assert after.active_uplink(unseen) == "eth0"
+    assert after.active_uplink(other) == expected.active_uplink(other) == "wlan0"
+    changes = policy.decide(config, look, before, after)
+    assert [c for c in changes if family_of(c) == other] == wanted
+    assert not any(family_of(c) == unseen for c in changes)
