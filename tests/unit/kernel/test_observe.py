@@ -454,7 +454,7 @@ def test_one_familys_routes_are_seen_where_the_kernel_does_not_show_the_others(
     observed = Failing(routes=routes).observed()
     assert observed.unseen == (refused,)
     assert [route.family for route in observed.routes] == [10 - refused]
+    both = Failing(routes=routes)
+    both.refuses = error
     with pytest.raises(OSError, match="refused"):
-        both = Failing(routes=routes)
-        both.refuses = error
         both.observed()
