@@ -51,13 +51,15 @@ def is_address(family: int, address: str) -> bool:
 def contains(prefix: str, address: str) -> bool:
     """Tell whether an address lies in a prefix of the same family."""
     network, _, length = prefix.partition("/")
-    kind = AF_INET6 if ":" in address else AF_INET
     if (":" in network) != (":" in address):
         return False
-    bits = 128 if kind == AF_INET6 else 32
-    shift = bits - (int(length) if length else bits)
-    return _number(kind, network) >> shift == _number(kind, address) >> shift
+    bits, first = numeric(network)
+    behind = bits - (int(length) if length else bits)
+    return first >> behind == numeric(address)[1] >> behind
 
 
-def _number(kind: int, address: str) -> int:
-    return int.from_bytes(inet_pton(kind, address), "big")
+def numeric(address: str) -> tuple[int, int]:
+    """Return how many bits an address of its family has, and the address as a number."""
+    if ":" in address:
+        return 128, int.from_bytes(inet_pton(AF_INET6, address), "big")
+    return 32, int.from_bytes(inet_pton(AF_INET, address), "big")

@@ -15,7 +15,9 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy import bounded
 from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.state import State
 from netfail_hooks.status import ruled
 
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
@@ -48,7 +50,7 @@ def _observe(
     """
     try:
         with Netlink() as netlink:
-            observed = observe(config, netlink)
+            observed = bounded(observe(config, netlink), State())
             answers = {
                 family: lookup.look_up(netlink, family, lookup.destination(config, family))
                 for family in FAMILIES

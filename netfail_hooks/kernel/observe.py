@@ -68,7 +68,7 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
 
         rules = read_rules(bodies)
         others = [routes_of(netlink, names, *table) for table in looked_up(rules)]
-    main = [routes_of(netlink, names, family) for family in FAMILIES]
+    main, unseen = _main_routes(netlink, names)
     observed = Observation(
         now=now(),
         links=links,
@@ -81,12 +81,32 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
         tables=tuple(route for routes, _ in others for route in routes),
         taken=tuple(place for _, taken in (*main, *others) for place in taken),
         ruled=int(bonded or {body[0] for body in bodies} >= _families()),
+        unseen=unseen,
     )
     if bonded:
         from netfail_hooks.kernel.bond import with_bond
 
         return with_bond(config, netlink, observed)
     return observed
+
+
+def _main_routes(
+    netlink: rt.Netlink, names: dict[int, str]
+) -> tuple[list[tuple[list[Route], list[Taken]]], tuple[int, ...]]:
+    """Return the routes of the main table, and the families of which the kernel would not tell.
+
+    One family's trouble is not the other's. Raises OSError where it tells of neither.
+    """
+    found: list[tuple[list[Route], list[Taken]]] = []
+    refused: dict[int, OSError] = {}
+    for family in FAMILIES:
+        try:
+            found.append(routes_of(netlink, names, family))
+        except OSError as error:
+            refused[family] = error
+    if not found:
+        raise refused[FAMILIES[0]]
+    return found, tuple(refused)
 
 
 def _link(netlink: rt.Netlink, name: str) -> Link | None:

@@ -7,6 +7,18 @@ from netfail_hooks.policy.changes import Change
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
 
+_FEW = 16  # no bound of policy/crowd.py is less
+
+
+def bounded(observed: Observation, state: State) -> Observation:
+    """Return what is to be looked at of an observation: mostly all of it (policy/crowd.py)."""
+    kinds = (observed.addresses, observed.routes, observed.tables)
+    if all(len(items) <= _FEW for items in kinds):
+        return observed
+    from netfail_hooks.policy import crowd
+
+    return crowd.bounded(observed, state)
+
 
 def next_state(config: Config, observed: Observation, state: State) -> State:
     """Return the state to remember after this observation."""
@@ -16,7 +28,8 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
         return bond.next_state(config, observed, state)
     from netfail_hooks.policy import choose
 
-    return choose.next_state(config, observed, state)
+    after = choose.next_state(config, observed, state)
+    return after.with_families_of(state, observed.unseen) if observed.unseen else after
 
 
 def decide(
@@ -29,4 +42,9 @@ def decide(
         return bond.decide(config, observed, before, after)
     from netfail_hooks.policy import routes
 
-    return routes.decide(config, observed, before, after)
+    changes = routes.decide(config, observed, before, after)
+    if not observed.unseen:
+        return changes
+    from netfail_hooks.policy.changes import family_of
+
+    return tuple(change for change in changes if family_of(change) not in observed.unseen)

@@ -40,8 +40,7 @@ def silent(config: Config, observed: Observation, state: State) -> list[str]:
     return [
         name
         for name in config.names()
-        if state.active_uplink(4)
-        and speaker(observed, state, name, _answered(observed, state, name)) != name
+        if state.active_uplink(4) and _speaker(observed, state, name) != name
     ]
 
 
@@ -53,10 +52,11 @@ def opened(
     ``quiet`` are the silent ones, here and below.
     """
     settings = {sysctl.key: sysctl.setting for sysctl in observed.sysctls}
+    speakers = [_speaker(observed, after, name) for name in quiet]
     result: list[Change] = []
     for name in config.names():
         now = settings.get(arp_ignore(name), ANSWERS)
-        shared = _has_mate(observed, after, name, quiet)
+        shared = name in speakers  # it answers for one that is silent
         if name not in quiet and (now == SILENT or (shared and now != ANSWERS)):
             result.append(SetSysctl(Sysctl(arp_ignore(name), ANSWERS)))
     return result
@@ -90,12 +90,13 @@ def announcements(
         for change in planned
         if isinstance(change, AddAddress)
     }
+    lans = _Lans(observed, after)
     doubtful = [
         owner
         for owner in after.owners
         if known.get(owner.address) != owner.interface
         or (owner.interface, owner.address) in moved
-        or any(_is_doubtful(observed, (before, after), owner, name, spoke) for name in names)
+        or any(_is_doubtful(lans, (before, after), owner, name, spoke) for name in names)
     ]
     result: list[Change] = []
     for owner in doubtful:
@@ -108,8 +109,33 @@ def announcements(
     return result
 
 
+class _Lans:
+    """Which addresses an uplink has, and whether another one is on their LAN: found once each."""
+
+    def __init__(self, observed: Observation, state: State) -> None:
+        self._observed = observed
+        self._own: dict[tuple[str, int], set[str]] = {}
+        self._shared: dict[tuple[str, str, int], bool] = {}
+        for known in state.known_addresses:
+            self._own.setdefault((known.interface, known.family), set()).add(known.address)
+
+    def own(self, name: str, family: int) -> set[str]:
+        """Return the addresses that an uplink has, or had when it was last seen with one."""
+        return self._own.get((name, family), set())
+
+    def is_shared(self, who: str, name: str, family: int) -> bool:
+        """Tell whether ``who`` is on the LAN of one of the addresses of ``name``."""
+        key = who, name, family
+        found = self._shared.get(key)
+        if found is None:
+            own = self.own(name, family)
+            found = any(is_local_to(self._observed, who, family, address) for address in own)
+            self._shared[key] = found
+        return found
+
+
 def _is_doubtful(
-    observed: Observation,
+    lans: _Lans,
     states: tuple[State, State],
     owner: AddressOwner,
     name: str,
@@ -127,8 +153,8 @@ def _is_doubtful(
     came = old and new and old.state not in _WELL and new.state in _WELL
     if name == who:
         return bool(away or came)
-    own = _addresses(after, name, family)
-    if own and not any(is_local_to(observed, who, family, address) for address in own):
+    own = lans.own(name, family)
+    if own and not lans.is_shared(who, name, family):
         return False  # on another LAN; an uplink without known addresses may have been on this one
     keeps = owner.address in own and new is not None and new.state in _WELL
     return bool(away or went) or (family == 4 and name in spoke and not keeps)
@@ -140,12 +166,9 @@ def _was_away(old: UplinkState, new: UplinkState) -> bool:
     return bool(exchanged or old.down_count != new.down_count)
 
 
-def _has_mate(observed: Observation, state: State, name: str, quiet: Sequence[str]) -> bool:
-    """Tell whether an uplink answers for one that is silent."""
-    return any(
-        speaker(observed, state, other, _answered(observed, state, other)) == name
-        for other in quiet
-    )
+def _speaker(observed: Observation, state: State, name: str) -> str:
+    """Return the uplink that answers ARP for an uplink."""
+    return speaker(observed, state, name, _answered(observed, state, name))
 
 
 def _answering(observed: Observation) -> list[str]:

@@ -11,7 +11,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import Announce, Change, Enslave, SetActive, SetMonitor
 from netfail_hooks.policy.facts import ALL_TARGETS_ANY, VALIDATE_ALL, Bonding, Observation, Slave
-from netfail_hooks.policy.state import Active, State, UplinkState
+from netfail_hooks.policy.state import Active, Crowded, State, UplinkState
 from netfail_hooks.values import replace
 
 _PATIENCE = 2000  # ms that networkd has to enslave an interface before we do
@@ -31,7 +31,8 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
         _active(state, family, chosen if family in families else "", observed.now)
         for family in FAMILIES
     )
-    return State(uplink_states, (), (), active)
+    crowded = tuple(Crowded(crowd.interface, crowd.family) for crowd in observed.crowds)
+    return State(uplink_states, (), (), active, crowded=crowded)
 
 
 def unusable_reason(config: Config, observed: Observation, interface: str) -> str:

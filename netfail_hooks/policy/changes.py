@@ -182,6 +182,20 @@ else:
     Change = object  # a hook makes none while all is well: no time to make a union of types
 
 
+def family_of(change: Change) -> int:
+    """Return the family of the route, rule or address that is changed; 0 where it is none."""
+    match change:
+        case SetRoute(route) | DropRoute(route):
+            return route.family
+        case AddRule(rule) | DropRule(rule):
+            return rule.family
+        case AddAddress(address) | DropAddress(address):
+            return address.family
+        case Announce() | CloseConnections():
+            return change.family
+    return 0
+
+
 def _route(route: Route) -> str:
     via = f" via {route.gateway}" if route.gateway else ""
     table = f" table {route.table}" if route.table != MAIN else ""

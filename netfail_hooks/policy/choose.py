@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from netfail_hooks.config import Config
-from netfail_hooks.names import FAMILIES, contains
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Observation
 from netfail_hooks.policy.health import judge
-from netfail_hooks.policy.state import Active, AddressOwner, KnownAddress, State, Way
+from netfail_hooks.policy.state import Active, AddressOwner, Crowded, KnownAddress, State, Way
 
 _BEST = ("up", "recovering", "down", "absent")
 _SAME_END = 2000  # ms; the kernel gives lifetimes in whole seconds
@@ -23,7 +23,8 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
     known = tuple(_known_addresses(config, observed, state))
     judged = State(uplink_states, known, state.owners, active)
     owners = tuple(_owners(config, observed, judged))
-    return State(uplink_states, known, owners, active, _ways(config, observed, state))
+    crowded = tuple(Crowded(crowd.interface, crowd.family) for crowd in observed.crowds)
+    return State(uplink_states, known, owners, active, _ways(config, observed, state), crowded)
 
 
 def _ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]:
@@ -70,7 +71,7 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
 
 def is_local_to(observed: Observation, interface: str, family: int, address: str) -> bool:
     """Tell whether an address lies in a subnet that an interface is on."""
-    return any(contains(r.destination, address) for r in observed.connected(interface, family))
+    return address in observed.prefixes(interface, family)
 
 
 def _active(state: State, family: int, chosen: str, now: int) -> Active:
@@ -83,14 +84,18 @@ def _active(state: State, family: int, chosen: str, now: int) -> Active:
 def _known_addresses(config: Config, observed: Observation, state: State) -> list[KnownAddress]:
     """Remember each uplink's addresses: a downed or removed link no longer has any."""
     result = []
+    before: dict[tuple[str, int], list[KnownAddress]] = {}
+    for known in state.known_addresses:
+        before.setdefault((known.interface, known.family), []).append(known)
     for name in config.names():
         for family in FAMILIES:
             addresses = observed.own_addresses(name, family)
-            old = [k for k in state.known_addresses if (k.interface, k.family) == (name, family)]
+            old = before.get((name, family), [])
             if not addresses:
                 result += [k for k in old if not k.expires or k.expires > observed.now]
+            by_address = {known.address: known for known in reversed(old)}
             for address in addresses:
-                same = next((k for k in old if k.address == address.address), None)
+                same = by_address.get(address.address)
                 expires = 0 if address.valid == FOREVER else observed.now + address.valid * 1000
                 if same and same.expires and abs(same.expires - expires) < _SAME_END:
                     expires = same.expires  # the same end, rounded; not worth a write
@@ -102,12 +107,12 @@ def _owners(config: Config, observed: Observation, state: State) -> list[Address
     if not config.follow_addresses:
         return []
     result = {}
+    before = {owner.address: owner.interface for owner in reversed(state.owners)}
     for known in state.known_addresses:
         chosen = state.active_uplink(known.family)
-        if chosen:
-            who = _owner(observed, state, known, chosen)
-        else:  # nowhere to move it to: as it was
-            who = next((a.interface for a in state.owners if a.address == known.address), "")
+        # With nowhere to move it to, it is as it was.
+        as_it_was = before.get(known.address, "")
+        who = _owner(observed, state, known, chosen) if chosen else as_it_was
         if known.address not in result or known.interface == chosen:
             result[known.address] = AddressOwner(known.family, known.address, who)
     return list(result.values())
@@ -123,9 +128,7 @@ def _owner(observed: Observation, state: State, known: KnownAddress, chosen: str
         # solicitation is answered only where the address is (RFC 4861, 7.2.3).
         stays = known.family == 6 and condition == "up"
         return known.interface if stays else chosen
-    if known.family == 4 and any(
-        address.address == known.address for address in observed.addresses
-    ):
+    if known.family == 4 and known.address in observed.index.texts:
         name = speaker(observed, state, known.interface, [known.address])
         uplink_state = state.uplink_state(name, 4)
         condition = uplink_state.state if uplink_state else "absent"

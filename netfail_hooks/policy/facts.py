@@ -8,6 +8,7 @@ suspend and never jumps (clock_gettime(2)).
 from __future__ import annotations
 
 from netfail_hooks.names import FAMILIES, contains, is_address
+from netfail_hooks.policy.prefixes import Addresses, Prefixes
 from netfail_hooks.values import value
 
 PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
@@ -172,6 +173,19 @@ class Result:
 
 
 @value
+class Crowd:
+    """An uplink with more addresses, or routes, of a family than are looked at: how many it has.
+
+    Those that are left out are in no observation (policy/crowd.py).
+    """
+
+    interface: str
+    family: int
+    addresses: int
+    routes: int
+
+
+@value
 class Observation:
     """The machine at one moment.
 
@@ -185,8 +199,11 @@ class Observation:
     in all such tables that are an uplink's or ours. ``taken`` are places of other people's routes
     that ours could want, those in ``routes`` and ``tables`` not among them. ``ruled`` is 1 where
     the kernel has policy rules, 0 where it has none, -1 where nobody looked, as in older
-    recordings.
+    recordings. ``crowds`` tells of which uplinks only a part is here; ``unseen`` are families whose
+    routes the kernel would not show this time: nothing is decided about those.
     """
+
+    __slots__ = ("__dict__", "_index")  # the index is no part of the value
 
     now: int
     links: tuple[Link, ...] = ()
@@ -202,6 +219,17 @@ class Observation:
     tables: tuple[Route, ...] = ()
     taken: tuple[Taken, ...] = ()
     ruled: int = -1
+    crowds: tuple[Crowd, ...] = ()
+    unseen: tuple[int, ...] = ()
+
+    @property
+    def index(self) -> Index:
+        """Return what is here, found by what it is asked for: made once, when it is first asked."""
+        index: Index | None = getattr(self, "_index", None)
+        if index is None:
+            index = Index(self)
+            object.__setattr__(self, "_index", index)
+        return index
 
     def link(self, name: str) -> Link | None:
         """Return the interface of that name, None where there is none now."""
@@ -217,24 +245,19 @@ class Observation:
 
     def defaults(self, family: int) -> list[Route]:
         """Return the default routes that are not ours, lowest metric first."""
-        routes = [
-            route
-            for route in self.routes
-            if route.family == family and route.destination == "default" and not route.ours
-        ]
-        return sorted(routes, key=_metric)
+        return self.index.defaults[family]
 
     def default_route(self, interface: str, family: int) -> Route | None:
         """Return networkd's own default route through an interface."""
-        return next((r for r in self.defaults(family) if r.interface == interface), None)
+        routes = self.index.best.get((interface, family))
+        return routes[0] if routes else None
 
     def default_routes(self, interface: str, family: int) -> list[Route]:
         """Return networkd's own default routes through an interface, of the lowest metric.
 
         There is one for each router of its link: the kernel sends some traffic by each of them.
         """
-        routes = [route for route in self.defaults(family) if route.interface == interface]
-        return [route for route in routes if route.metric == routes[0].metric]
+        return self.index.best.get((interface, family), [])
 
     def answering_route(self, interface: str, family: int, silent: tuple[str, ...]) -> Route | None:
         """Return an uplink's default route by a router that is not among the silent ones.
@@ -262,40 +285,118 @@ class Observation:
 
     def connected(self, interface: str, family: int) -> list[Route]:
         """Return the on-link prefixes of an interface, as networkd or the kernel set them."""
-        return [
-            route
-            for route in self.routes
-            if (route.interface, route.family) == (interface, family)
-            and not (route.gateway or route.ours or route.destination == "default")
-        ]
+        return self.index.connected.get((interface, family), [])
+
+    def prefixes(self, interface: str, family: int) -> Prefixes:
+        """Return the same, to ask what lies in them."""
+        return self.index.prefixes(interface, family)
+
+    def routes_to(self, family: int, table: int, destination: str) -> list[Route]:
+        """Return the routes of uplinks, and ours, to a destination in a table."""
+        return self.index.routes_to.get((family, table, destination), [])
+
+    def places_of_others(self, family: int, table: int, destination: str) -> list[int]:
+        """Return the metrics that other people's routes to a destination have in a table."""
+        return self.index.metrics_of_others.get((family, table, destination), [])
 
     def is_own_lan(self, route: Route) -> bool:
         """Tell whether a route leads to the LAN in which its uplink has an address."""
         if route.gateway or route.destination == "default":
             return False
-        return any(
-            contains(route.destination, address.address)
-            for address in self.addresses
-            if (address.interface, address.family) == (route.interface, route.family)
-        )
+        return self.index.numbers(route.interface, route.family).any_in(route.destination)
 
     def own_addresses(self, interface: str, family: int) -> list[Address]:
         """Return an interface's addresses, without those of other uplinks and of other people."""
-        return [
-            address
-            for address in self.addresses
-            if (address.interface, address.family) == (interface, family)
-            and not (address.ours or address.shared or address.foreign)
-        ]
+        return self.index.own.get((interface, family), [])
 
     def all_addresses(self, interface: str, family: int) -> list[Address]:
         """Return an interface's addresses, other people's last; without those of other uplinks."""
-        foreign = [
-            address
-            for address in self.addresses
-            if (address.interface, address.family) == (interface, family) and address.foreign
-        ]
-        return self.own_addresses(interface, family) + foreign
+        own = self.own_addresses(interface, family)
+        return own + self.index.foreign.get((interface, family), [])
+
+
+class Index:
+    """What an observation holds, by what decisions ask for: each looks through all of it once.
+
+    A decision asks the same of every address, and an uplink may have thousands. What few decisions
+    ask for is sorted only then. Nobody may change the lists that are found here.
+    """
+
+    def __init__(self, observed: Observation) -> None:
+        self._observed = observed
+        self.defaults: dict[int, list[Route]] = {family: [] for family in FAMILIES}
+        self.best: dict[tuple[str, int], list[Route]] = {}
+        self.connected: dict[tuple[str, int], list[Route]] = {}
+        for route in observed.routes:
+            if route.protocol == PROTOCOL:
+                continue
+            if route.destination == "default":
+                self.defaults[route.family].append(route)
+            elif not route.gateway:
+                self.connected.setdefault((route.interface, route.family), []).append(route)
+        for routes in self.defaults.values():
+            routes.sort(key=_metric)
+            for route in routes:
+                best = self.best.setdefault((route.interface, route.family), [])
+                if not best or best[0].metric == route.metric:
+                    best.append(route)
+        self.own: dict[tuple[str, int], list[Address]] = {}
+        self.foreign: dict[tuple[str, int], list[Address]] = {}
+        for address in observed.addresses:
+            if not (address.ours or address.shared):
+                whose = self.foreign if address.foreign else self.own
+                whose.setdefault((address.interface, address.family), []).append(address)
+        self._prefixes: dict[tuple[str, int], Prefixes] = {}
+        self._numbers: dict[tuple[str, int], Addresses] = {}
+        self._routes_to: dict[tuple[int, int, str], list[Route]] | None = None
+        self._metrics: dict[tuple[int, int, str], list[int]] | None = None
+        self._texts: frozenset[str] | None = None
+
+    def prefixes(self, interface: str, family: int) -> Prefixes:
+        """Return an interface's on-link prefixes, in the order of ``connected``."""
+        key = interface, family
+        found = self._prefixes.get(key)
+        if found is None:
+            routes = self.connected.get(key, ())
+            found = self._prefixes[key] = Prefixes(route.destination for route in routes)
+        return found
+
+    def numbers(self, interface: str, family: int) -> Addresses:
+        """Return all addresses of an interface."""
+        key = interface, family
+        found = self._numbers.get(key)
+        if found is None:
+            addresses = self._observed.addresses
+            texts = (a.address for a in addresses if (a.interface, a.family) == key)
+            found = self._numbers[key] = Addresses(texts)
+        return found
+
+    @property
+    def routes_to(self) -> dict[tuple[int, int, str], list[Route]]:
+        """Return all routes by family, table and destination."""
+        if self._routes_to is None:
+            self._routes_to = {}
+            for route in (*self._observed.routes, *self._observed.tables):
+                key = (route.family, route.table, route.destination)
+                self._routes_to.setdefault(key, []).append(route)
+        return self._routes_to
+
+    @property
+    def metrics_of_others(self) -> dict[tuple[int, int, str], list[int]]:
+        """Return the metrics of other people's routes by family, table and destination."""
+        if self._metrics is None:
+            self._metrics = {}
+            for taken in self._observed.taken:
+                key = (taken.family, taken.table, taken.destination)
+                self._metrics.setdefault(key, []).append(taken.metric)
+        return self._metrics
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """Return the addresses of all interfaces."""
+        if self._texts is None:
+            self._texts = frozenset(address.address for address in self._observed.addresses)
+        return self._texts
 
 
 def _metric(route: Route) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.facts import MAIN, PROTOCOL, Observation, Route
+from netfail_hooks.policy.facts import PROTOCOL, Observation, Route
 from netfail_hooks.values import replace
 
 
@@ -45,9 +45,7 @@ def place(config: Config, observed: Observation, route: Route, beaten: int) -> R
 
 def same_destination(observed: Observation, route: Route) -> list[Route]:
     """Return the routes of all uplinks, and ours, to the same destination in the same table."""
-    table = observed.routes if route.table == MAIN else observed.tables
-    wanted = (route.family, route.table, route.destination)
-    return [other for other in table if (other.family, other.table, other.destination) == wanted]
+    return observed.routes_to(route.family, route.table, route.destination)
 
 
 def foreign_metrics(
@@ -57,14 +55,9 @@ def foreign_metrics(
 
     ``there`` are those that are seen (``same_destination``); the rest are places alone.
     """
-    wanted = (route.family, route.table, route.destination)
     names = config.names()
     metrics = {other.metric for other in there if not other.ours and other.interface not in names}
-    return metrics.union(
-        taken.metric
-        for taken in observed.taken
-        if (taken.family, taken.table, taken.destination) == wanted
-    )
+    return metrics.union(observed.places_of_others(route.family, route.table, route.destination))
 
 
 def _metrics(low: int, high: int, first: int) -> list[int] | range:

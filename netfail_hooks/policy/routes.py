@@ -21,6 +21,7 @@ from netfail_hooks.policy.changes import (
     SetMetric,
     SetRoute,
     SetSysctl,
+    family_of,
 )
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import (
@@ -31,8 +32,8 @@ from netfail_hooks.policy.facts import (
     Address,
     Observation,
     Route,
-    is_within,
 )
+from netfail_hooks.policy.prefixes import Addresses, Prefixes
 from netfail_hooks.policy.state import AddressOwner, KnownAddress, State
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
@@ -63,7 +64,7 @@ def decide(
     old = [route for route in our_routes if (route.form, route.metric) not in wanted_forms]
     flushes = _flushes(config, observed, after)
     quiet = answering.silent(config, observed, after)
-    return (
+    changes = (
         *_settings(config, observed),
         *answering.opened(config, observed, after, quiet),
         *moved,
@@ -80,6 +81,16 @@ def decide(
         *_endings(config, observed, before, after),
         *flushes,
     )
+    return (*_of(4, changes), *_of(6, changes)) if changes else ()
+
+
+def _of(family: int, changes: tuple[Change, ...]) -> list[Change]:
+    """Return a family's changes; those of settings, and of what waits for neighbours, are IPv4's.
+
+    No change of one family needs one of the other. So IPv4's, the whole order of them, are made
+    before IPv6's, of which there may be many: a LAN says how many by its advertisements.
+    """
+    return [change for change in changes if (family_of(change) == 6) == (family == 6)]
 
 
 def _sideways(
@@ -154,16 +165,22 @@ def _on_lan(
     A route of another uplink within such a prefix would win by its length: networkd adds a route
     to the gateway alone to what DHCP says. So the active uplink needs the same.
     """
+    others = Addresses(
+        known.address
+        for known in state.known_addresses
+        if known.interface != chosen and known.family == family
+    )
     near = observed.connected(chosen, family)
-    prefixes = {r.destination: r for r in near if _is_shared(r, chosen, state)}
-    for name in config.names():
+    shared = {route.destination: route for route in near if others.any_in(route.destination)}
+    lan = list(shared.values())
+    around = Prefixes(shared)
+    for name in config.names() if lan else ():
         for other in observed.connected(name, family) if name != chosen else ():
-            for prefix in list(prefixes.values()):
-                if is_within(other.destination, prefix.destination):
-                    prefixes.setdefault(
-                        other.destination, replace(prefix, destination=other.destination)
-                    )
-    return list(prefixes.values())
+            if other.destination not in shared:
+                place = around.first_around(other.destination)
+                if place >= 0:
+                    shared[other.destination] = replace(lan[place], destination=other.destination)
+    return list(shared.values())
 
 
 def followers(config: Config, observed: Observation, state: State, family: int) -> list[Address]:
@@ -228,15 +245,6 @@ def _is_finer(config: Config, observed: Observation, state: State, name: str, fa
     return any(route.destination in finer for route in lan)
 
 
-def _is_shared(route: Route, chosen: str, state: State) -> bool:
-    return any(
-        known.interface != chosen
-        and known.family == route.family
-        and contains(route.destination, known.address)
-        for known in state.known_addresses
-    )
-
-
 def _metrics(config: Config, observed: Observation, after: State) -> list[Change]:
     """Give connected routes their uplink's metric where networkd forgot it.
 
@@ -246,32 +254,46 @@ def _metrics(config: Config, observed: Observation, after: State) -> list[Change
     active uplink is last, so that its LAN stays with it. IPv6 has 256 then, and overrides come
     before that.
     """
+    forgotten = {
+        uplink.interface: [
+            address
+            for address in observed.own_addresses(uplink.interface, 4)
+            if address.metric == 0 != uplink.metric
+        ]
+        for uplink in config.uplinks
+    }
+    if not any(forgotten.values()):
+        return []
+    shared = _on_shared_lan(config, observed)
     chosen = after.active_uplink(4)
     order = [uplink for uplink in reversed(config.uplinks) if uplink.interface != chosen]
     order += [uplink for uplink in config.uplinks if uplink.interface == chosen]
     return [
         SetMetric(uplink.interface, address.address, address.length, uplink.metric)
         for uplink in order
-        for address in observed.own_addresses(uplink.interface, 4)
-        if address.metric == 0 != uplink.metric and _is_on_shared_lan(config, observed, address)
+        for address in forgotten[uplink.interface]
+        if (uplink.interface, address.address, address.length) in shared
     ]
 
 
-def _is_on_shared_lan(config: Config, observed: Observation, address: Address) -> bool:
-    """Tell whether an address's own connected route has metric 0, and another uplink that LAN."""
-    lan = [
-        route.destination
-        for route in observed.connected(address.interface, 4)
-        if (route.protocol, route.source, route.metric) == (KERNEL, address.address, 0)
-        and contains(route.destination, address.address)
-        and route.destination.endswith(f"/{address.length}")
-    ]
-    return any(
-        route.destination in lan
+def _on_shared_lan(config: Config, observed: Observation) -> set[tuple[str, str, int]]:
+    """Return the IPv4 addresses whose own connected route has metric 0, and another uplink it, too.
+
+    Of each its interface, itself, and the length of its prefix.
+    """
+    whose: dict[str, set[str]] = {}
+    for name in config.names():
+        for route in observed.connected(name, 4):
+            whose.setdefault(route.destination, set()).add(name)
+    return {
+        (name, route.source, int(route.destination.partition("/")[2]))
         for name in config.names()
-        if name != address.interface
         for route in observed.connected(name, 4)
-    )
+        if (route.protocol, route.metric) == (KERNEL, 0)
+        and len(whose[route.destination]) > 1
+        and route.source
+        and contains(route.destination, route.source)
+    }
 
 
 def _settings(config: Config, observed: Observation) -> list[Change]:

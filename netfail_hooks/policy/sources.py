@@ -22,6 +22,7 @@ from netfail_hooks.names import FAMILIES, contains
 from netfail_hooks.policy.changes import AddRule, Change, DropRule
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import (
+    FOREVER,
     MAIN,
     OWN_TABLES,
     PROTOCOL,
@@ -35,7 +36,7 @@ from netfail_hooks.policy.state import State
 from netfail_hooks.values import replace
 
 PRIORITIES = (32764, 32765)  # the main table is looked up at 32766
-_ADDRESSES = 8  # most of an uplink's, of each family
+ADDRESSES = 8  # most of an uplink's, of each family
 
 
 def sideways(
@@ -88,7 +89,13 @@ def _is_led_away(config: Config, observed: Observation, family: int) -> bool:
 def _rules(observed: Observation, name: str, chosen: str, family: int, table: int) -> list[Rule]:
     foreign = {rule.sender for rule in observed.rules if rule.family == family and not rule.ours}
     result = []
-    for address in observed.own_addresses(name, family)[:_ADDRESSES]:
+    own = observed.own_addresses(name, family)
+    if len(own) > ADDRESSES:
+        # Who has rules keeps them, and what was configured comes before what a LAN says: newcomers,
+        # however many are advertised, push none of them out.
+        ruled = {rule.sender for rule in observed.rules if rule.ours}
+        own = sorted(own, key=lambda a: (host_prefix(a.address) not in ruled, a.valid != FOREVER))
+    for address in own[:ADDRESSES]:
         source = host_prefix(address.address)
         covered = any(sender and contains(sender, address.address) for sender in foreign)
         if covered or is_local_to(observed, chosen, family, address.address):

@@ -109,6 +109,14 @@ class Way:
 
 
 @value
+class Crowded:
+    """An uplink of which, in a family, only a part is looked at (policy/crowd.py): it was told."""
+
+    interface: str
+    family: int
+
+
+@value
 class State:
     """All that is remembered from run to run."""
 
@@ -117,6 +125,7 @@ class State:
     owners: tuple[AddressOwner, ...] = ()
     active: tuple[Active, ...] = ()
     ways: tuple[Way, ...] = ()
+    crowded: tuple[Crowded, ...] = ()
 
     def uplink_state(self, interface: str, family: int) -> UplinkState | None:
         """Return the state of an uplink, None if it was never looked at."""
@@ -134,6 +143,15 @@ class State:
         """Return the uplink that carries a family's traffic, "" for none."""
         return next((active.interface for active in self.active if active.family == family), "")
 
+    def with_families_of(self, other: State, families: tuple[int, ...]) -> State:
+        """Return the state with what another one has of some families in place of its own."""
+        changed = {}
+        for kind in fields(self):
+            own = [item for item in getattr(self, kind) if item.family not in families]
+            others = [item for item in getattr(other, kind) if item.family in families]
+            changed[kind] = tuple(sorted([*own, *others], key=_family))
+        return replace(self, **changed)
+
     def without_answers(self, addresses: Iterable[str]) -> State:
         """Return the state with no owner of some addresses: the LAN could not be told."""
         gone = set(addresses)
@@ -143,12 +161,17 @@ class State:
         return replace(self, owners=tuple(owners))
 
 
-_KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way]] = {
+def _family(item: UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded) -> int:
+    return item.family
+
+
+_KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {
     "uplink": UplinkState,
     "known": KnownAddress,
     "owner": AddressOwner,
     "active": Active,
     "way": Way,
+    "crowded": Crowded,
 }
 _TEXTS = {
     "interface",
@@ -170,7 +193,7 @@ def render(state: State, pending: str = "") -> str:
     lines = [FORM]
     for kind, items in zip(
         _KINDS,
-        (state.uplinks, state.known_addresses, state.owners, state.active, state.ways),
+        (getattr(state, name) for name in fields(state)),
         strict=True,
     ):
         for item in items:
@@ -186,7 +209,7 @@ def parse(text: str) -> State:
     lines = text.split("\n")
     if lines[0] != FORM or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
-    by_kind: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way]] = {
+    by_kind: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {
         kind: [] for kind in _KINDS
     }
     if lines[-3].startswith(_PENDING):
@@ -206,8 +229,8 @@ def pending_line(text: str) -> str:
 
 
 def _item(
-    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way], words: list[str]
-) -> UplinkState | KnownAddress | AddressOwner | Active | Way:
+    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded], words: list[str]
+) -> UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded:
     names = fields(kind)
     if len(words) != len(names):
         raise ValueError("damaged line")

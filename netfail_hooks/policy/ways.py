@@ -10,9 +10,10 @@ would go to the default route's router, which may not know the destination.
 from __future__ import annotations
 
 from netfail_hooks.config import Config
-from netfail_hooks.names import FAMILIES, contains
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import MAIN, OWN_TABLES, PROTOCOL, Observation, Route, is_within
 from netfail_hooks.policy.places import place
+from netfail_hooks.policy.prefixes import Addresses, Prefixes
 from netfail_hooks.policy.state import State, Way
 from netfail_hooks.values import replace
 
@@ -69,11 +70,12 @@ def following_routes(
         return []
     lost = [name for name in config.names() if name != chosen and _is_lost(state, name, family)]
     stay = {uplink.interface: uplink.stay for uplink in config.uplinks}
+    lans = _shared_lans(observed, state, chosen, family)
     sought: dict[tuple[int, str], list[Way]] = {}
     for way in state.ways:
         if way.family != family or way.interface not in lost or _stays(way, stay):
             continue
-        if not _is_of_lan(observed, state, way, chosen):
+        if not _is_of_lan(way, lans):
             sought.setdefault((way.table, way.destination), []).append(way)
     healthy = [name for name in config.names() if name == chosen or _is_up(state, name, family)]
     result = []
@@ -82,7 +84,7 @@ def following_routes(
         beaten = min(way.metric for way in lost_ways)
         if own and own.metric < beaten:
             continue  # it wins as it is
-        candidates = (_led(observed, state, way, default_route) for way in lost_ways)
+        candidates = (_led(observed, lans, way, default_route) for way in lost_ways)
         route = own or next((led for led in candidates if led), None)
         if route is None:
             continue
@@ -115,18 +117,12 @@ def _stays(way: Way, stay: dict[str, tuple[str, ...]]) -> bool:
     return any(is_within(prefix, staying) for staying in stay.get(way.interface, ()))
 
 
-def _is_of_lan(observed: Observation, state: State, way: Way, chosen: str) -> bool:
+def _is_of_lan(way: Way, lans: dict[str, Prefixes]) -> bool:
     """Tell whether a route is a part of a LAN that goes with the default route."""
     return (
         way.table == MAIN
         and not way.gateway
-        and any(
-            is_within(way.destination, lan)
-            for other in {
-                known.interface for known in state.known_addresses if known.interface != chosen
-            }
-            for lan in _shared_lan(observed, state, other, chosen, way.family)
-        )
+        and any(lan.first_around(way.destination) >= 0 for lan in lans.values())
     )
 
 
@@ -134,20 +130,19 @@ def _best(
     observed: Observation, names: list[str], family: int, table: int, destination: str
 ) -> Route | None:
     """Return networkd's or the user's own route to a destination by the best healthy uplink."""
-    routes = observed.routes if table == MAIN else observed.tables
     candidates = [
         route
-        for route in routes
-        if (route.family, route.table, route.destination) == (family, table, destination)
-        and route.interface in names
-        and not (route.ours or route.linkdown)
+        for route in observed.routes_to(family, table, destination)
+        if route.interface in names and not (route.ours or route.linkdown)
     ]
     return min(
         candidates, key=lambda route: (names.index(route.interface), route.metric), default=None
     )
 
 
-def _led(observed: Observation, state: State, way: Way, default_route: Route) -> Route | None:
+def _led(
+    observed: Observation, lans: dict[str, Prefixes], way: Way, default_route: Route
+) -> Route | None:
     """Return a lost uplink's route as the active uplink can have it, None where it has to stay.
 
     It goes by the same gateway where both uplinks are on its LAN; else by the active uplink's own.
@@ -155,35 +150,36 @@ def _led(observed: Observation, state: State, way: Way, default_route: Route) ->
     is the same. Behind an uplink without any gateway (a modem, a tunnel) it is like any other
     destination out there.
     """
-    chosen, family = default_route.interface, way.family
     led = replace(default_route, destination=way.destination, table=way.table)
-    lan = _shared_lan(observed, state, way.interface, chosen, family)
+    lan = lans.get(way.interface)
     if way.gateway:
-        linked = way.gateway.startswith("fe80:") and bool(lan)
-        if way.gateway != default_route.gateway and (linked or _is_in(way.gateway, lan)):
+        linked = way.gateway.startswith("fe80:") and lan is not None
+        near = linked or (lan is not None and way.gateway in lan)
+        if way.gateway != default_route.gateway and near:
             return replace(led, gateway=way.gateway, onlink=False)
         return led
     if lan:
         return replace(led, gateway="", onlink=False, mtu=0)
-    lost_default = observed.default_route(way.interface, family)
+    lost_default = observed.default_route(way.interface, way.family)
     return led if lost_default and not lost_default.gateway else None
 
 
-def _shared_lan(
-    observed: Observation, state: State, lost: str, chosen: str, family: int
-) -> list[str]:
-    """Return the prefixes of the active uplink in which a lost one has, or had, an address."""
-    lost_addresses = [
-        known.address
-        for known in state.known_addresses
-        if (known.interface, known.family) == (lost, family)
-    ]
-    return [
-        route.destination
-        for route in observed.connected(chosen, family)
-        if any(contains(route.destination, address) for address in lost_addresses)
-    ]
+def _shared_lans(
+    observed: Observation, state: State, chosen: str, family: int
+) -> dict[str, Prefixes]:
+    """Return the prefixes of the active uplink in which others have, or had, an address.
 
-
-def _is_in(address: str, prefixes: list[str]) -> bool:
-    return any(contains(prefix, address) for prefix in prefixes)
+    By the name of the other one; none is empty.
+    """
+    addresses: dict[str, list[str]] = {}
+    for known in state.known_addresses:
+        if known.interface != chosen and known.family == family:
+            addresses.setdefault(known.interface, []).append(known.address)
+    lans = {}
+    for name, texts in addresses.items():
+        own = Addresses(texts)
+        near = (route.destination for route in observed.connected(chosen, family))
+        lan = [destination for destination in near if own.any_in(destination)]
+        if lan:
+            lans[name] = Prefixes(lan)
+    return lans

@@ -18,7 +18,7 @@ from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy import decide, next_state
+from netfail_hooks.policy import bounded, decide, next_state
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.health import exchanged
@@ -40,7 +40,7 @@ def probe_uplinks(config: Config, only: str = "") -> tuple[Result, ...]:
 
     try:
         with Netlink() as netlink:
-            return probe(config, observe(config, netlink), only)
+            return probe(config, bounded(observe(config, netlink), State()), only)
     except PermissionError as error:
         raise NotPermitted(f"cannot probe: {error.strerror}", hint="run as root") from None
     except OSError as error:
@@ -80,8 +80,7 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
         except OSError as error:
             raise Problem(f"cannot look at the kernel: {error}") from None
         _conclude(paths, done, known, pending)
-        for message in exchanged(done.before, known):
-            journal.log(message, priority=journal.WARNING)
+        _warn(done, known)
         # With the lock still held: later, uninstall could be over.
         if not config.interval:
             from netfail_hooks.reconcile import again
@@ -92,6 +91,19 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
 
             metrics.update(config, paths)
     return done
+
+
+def _warn(done: recorder.Run, known: State) -> None:
+    """Tell the journal of what is odd without being a transition."""
+    messages = exchanged(done.before, known)
+    messages += [
+        f"the kernel does not show its IPv{family} routes: nothing is done about them now"
+        for family in done.observed.unseen
+    ]
+    for message in messages:
+        journal.log(message, priority=journal.WARNING)
+    if done.after.crowded != done.before.crowded:
+        _tell_crowds(done)
 
 
 def _nothing(trigger: str, config: Config) -> recorder.Run:
@@ -105,7 +117,7 @@ def _settle(
     """Do it; return what was seen and done, and what is to be remembered."""
     trigger, interface = cause
     with Netlink() as netlink:
-        observed = replace(observe(config, netlink), probes=probes)
+        observed = replace(bounded(observe(config, netlink), before), probes=probes)
         after = next_state(config, observed, before)
         changes = decide(config, observed, before, after)
         known = after
@@ -121,6 +133,16 @@ def _settle(
                 change.address for change, _ in failed if isinstance(change, Announce)
             )
     return recorder.Run(trigger, config, observed, before, after, changes, told, took), known
+
+
+def _tell_crowds(done: recorder.Run) -> None:
+    """Tell the journal of uplinks with more than is looked at, once each time it begins."""
+    from netfail_hooks.policy.crowd import advice, told
+
+    old = {(crowded.interface, crowded.family) for crowded in done.before.crowded}
+    for crowd in done.observed.crowds:
+        if (crowd.interface, crowd.family) not in old:
+            journal.log(f"{told(crowd)}; {advice(crowd)}", priority=journal.WARNING)
 
 
 def _conclude(paths: Paths, done: recorder.Run, known: State, pending: str) -> None:

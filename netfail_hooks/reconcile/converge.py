@@ -10,7 +10,7 @@ from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
-from netfail_hooks.policy import decide
+from netfail_hooks.policy import bounded, decide
 from netfail_hooks.policy.changes import Change, CloseConnections, FlushNeighbours
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
@@ -50,7 +50,7 @@ def converge(
             if failed:
                 break
             try:
-                look = observe(config, netlink)
+                look = bounded(observe(config, netlink), after)
             except OSError:
                 break  # what was done is worth remembering all the same
             rest = decide(config, look, after, after)

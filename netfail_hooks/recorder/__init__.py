@@ -1,7 +1,8 @@
 """The flight recorder: one JSON line for each run in which something changed.
 
-A line holds the decision's whole input, so that ``replay`` can make it again. Nothing is
-written while all is well: an SD card is spared.
+A line holds the decision's whole input, so that ``replay`` can make it again, unless that is too
+long: no single event pushes out the history. Nothing is written while all is well: an SD card is
+spared.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import Announce, Change, FlushNeighbours
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
-from netfail_hooks.values import value
+from netfail_hooks.values import replace, value
 
 SCHEMA = 2
 FILE = "/events.jsonl"
 OLD_FILE = FILE + ".1"
+LONGEST = 1 << 16  # bytes of a line; most have some thousand
+_FIRST = 32  # changes of a line that was cut
 KEYS = (
     "schema",
     "time",
@@ -113,6 +116,31 @@ def summary(run: Run) -> str:
 
 def line(run: Run) -> str:
     """Return a run as a line of the recorder, newline included."""
+    text = _dumps(run)
+    return text if len(text) <= LONGEST else _dumps(_shortened(run), f"{len(text)} bytes long")
+
+
+def _shortened(run: Run) -> Run:
+    """Return what is kept of a run that is too long for a line: what people read, and no more.
+
+    It is compared with other lines, and told of by the next run, as a whole one is. The config
+    stays: nobody but the machine's owner makes that long.
+    """
+    return replace(
+        run,
+        observed=Observation(now=run.observed.now, crowds=run.observed.crowds),
+        before=State(run.before.uplinks, active=run.before.active),
+        after=State(run.after.uplinks, active=run.after.active),
+        changes=run.changes[:_FIRST],
+        failed=run.failed[:_FIRST],
+    )
+
+
+def _dumps(run: Run, cut: str = "") -> str:
+    """Return a line; ``cut`` says why it is not a whole one. ``parts`` takes that for what it is.
+
+    It is no key of KEYS: lines that are whole have none.
+    """
     from netfail_hooks.recorder.jsonline import dumps  # most runs are no transition
 
     entry = {
@@ -125,6 +153,7 @@ def line(run: Run) -> str:
         "did": [str(change) for change in run.changes],
         "failed": run.failed,
         "took_ms": run.took,
+        **({"cut": cut} if cut else {}),
         "config": run.config,
         "observed": run.observed,
         "before": run.before,

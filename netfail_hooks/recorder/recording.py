@@ -47,14 +47,27 @@ def parse(line: str) -> Recorded:
     """Return the run that a line holds.
 
     A missing key has its default, so that older lines can be read. Raises DamagedError with the
-    place of anything else that does not fit.
+    place of anything else that does not fit, and for a line that was cut: it has not all of the
+    decision's input.
     """
+    entry = _entry(line)
+    if "cut" in entry:
+        why = _build(str, entry["cut"], "cut")
+        raise DamagedError(f"only a part was recorded, it was {why}: it cannot be decided again")
+    return _recorded(entry)
+
+
+def _entry(line: str) -> dict[str, Any]:
     try:
         entry = load(line)
     except (ValueError, RecursionError):
         raise DamagedError("not JSON") from None
     if not isinstance(entry, dict):
         raise DamagedError("not an event")
+    return entry
+
+
+def _recorded(entry: dict[str, Any]) -> Recorded:
     if entry.get("schema") != SCHEMA:
         raise DamagedError(f"schema {entry.get('schema')!r}; this version reads {SCHEMA}")
     recorded = Recorded(
@@ -72,9 +85,12 @@ def parse(line: str) -> Recorded:
 
 
 def run_of(line: str) -> Run:
-    """Return the very run that a line was made of. Raises DamagedError."""
-    recorded = parse(line)
-    entry = load(line)
+    """Return the very run that a line was made of, what was kept of one that was cut.
+
+    Raises DamagedError.
+    """
+    entry = _entry(line)
+    recorded = _recorded(entry)
     return Run(
         trigger=recorded.trigger,
         config=recorded.config,

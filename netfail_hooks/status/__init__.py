@@ -18,6 +18,7 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy import bounded
 from netfail_hooks.policy import state as state_file
 from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import boot_id, events
@@ -34,9 +35,10 @@ def collect(paths: Paths) -> Report | BondReport:
     """Return the present state of all uplinks. Raises Problem."""
     config = load(paths)
     unknown: list[str] = []
+    state = State() if config.mode == "bond" else _state(paths, unknown)
     try:
         with Netlink() as netlink:
-            observed = observe(config, netlink)
+            observed = bounded(observe(config, netlink), state or State())
             lookups = _lookups(config, netlink)
             elsewhere = ruled.look(config, observed, netlink, lookups)
     except OSError as error:
@@ -53,7 +55,7 @@ def collect(paths: Paths) -> Report | BondReport:
         Sources(
             config=config,
             observed=observed,
-            state=_state(paths, unknown),
+            state=state,
             states=states,
             lookups=lookups,
             ruled=elsewhere,

@@ -87,6 +87,7 @@ class Report:
 
     ``silence`` says why no event reaches the hooks, "" if they do as far as one can tell.
     ``ruled`` are the uplinks' addresses whose packets policy rules send another way.
+    ``crowded`` says, a line each, which uplinks have more addresses or routes than are looked at.
     ``as_chosen``: the kernel sends by no other uplink than the last run chose.
     """
 
@@ -103,3 +104,4 @@ class Report:
     last_failover: Failover | None
     unknown: tuple[str, ...]
     silence: str = ""
+    crowded: tuple[str, ...] = ()

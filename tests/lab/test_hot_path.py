@@ -37,6 +37,7 @@ LOOK = {
     "netfail_hooks.policy",
     "netfail_hooks.policy.routes",
     "netfail_hooks.policy.health",
+    "netfail_hooks.policy.prefixes",
     "netfail_hooks.lock",
     "netfail_hooks.policy.facts",
     "netfail_hooks.policy.state",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks.names import FAMILIES
+from netfail_hooks.names import FAMILIES, contains
 from netfail_hooks.policy.changes import (
     AddAddress,
     AddRule,
@@ -16,7 +16,9 @@ from netfail_hooks.policy.changes import (
     SetRoute,
     SetSysctl,
 )
+from netfail_hooks.policy.crowd import LEARNT
 from netfail_hooks.policy.facts import MAIN, OWN_TABLES, PROTOCOL, Observation
+from netfail_hooks.policy.sources import ADDRESSES as SOURCES
 from netfail_hooks.policy.state import parse, render
 from tools.model.ghost import BrokenError
 from tools.model.machine import VIRTUAL, Machine
@@ -53,7 +55,8 @@ def bounded(machine: Machine, *, written: bool) -> None:
     """Raise BrokenError where the state grows, or does not survive being written."""
     state, names = machine.state, len(machine.config.names())
     sizes = (len(state.uplinks), len(state.known_addresses), len(state.owners), len(state.ways))
-    most = (2 * names, 6 * names, 6 * names, 10 * names)
+    crowd = LEARNT * names  # whatever somebody advertises
+    most = (2 * names, 6 * names + crowd, 6 * names + crowd, 10 * names)
     if len(state.active) != 2 or any(s > m for s, m in zip(sizes, most, strict=True)):
         raise BrokenError(f"I5: memory grows: {sizes}")
     if written and parse(render(state)) != state:
@@ -76,7 +79,8 @@ def lan_follows(machine: Machine, family: int) -> None:
             if machine.kernel.way(family, host) == name:
                 raise BrokenError(f"I2: {host} is sent for by {name}, not by {chosen}")
         for known in machine.state.known_addresses if machine.config.follow_addresses else ():
-            if (known.interface, known.family) == (name, family) and known.address not in there:
+            own = (known.interface, known.family) == (name, family)
+            if own and contains(here.prefix, known.address) and known.address not in there:
                 raise BrokenError(f"I2: {known.address} of {name} doesn't follow to {chosen}")
 
 
@@ -149,6 +153,8 @@ def sources_stay(machine: Machine, family: int) -> None:
         own = [a.address for a in observed.own_addresses(name, family)]
         if not machine.ghost.must(name, family) or net.address not in own:
             continue
+        if len(own) > SOURCES:
+            continue  # a crowd may have been there before it
         far = "8.8.8.8" if family == 4 else "2001:db8::8"
         twins = [twin for twin, other in nets.items() if other.address == net.address]
         if (

@@ -175,6 +175,12 @@ class Machine:
             elif not net.served:
                 self.networkd.lose_router(net)
 
+    def _crowd(self, a: int, b: int) -> None:
+        """A host on the LAN advertises prefixes that nobody asked for, dozens of them."""
+        net = self._net(a)
+        if net.kind == "ra" and self.kernel.has_carrier(net.name):
+            self.networkd.crowd(net, self.now, b % 50)
+
     def _move(self, a: int, b: int) -> None:
         """The server gives another address."""
         net = self._net(a)

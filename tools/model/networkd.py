@@ -9,6 +9,7 @@ from netfail_hooks.values import replace
 from tools.model.kernel import Kernel
 
 LEASE = 3_600_000  # ms
+CROWDED = 600_000  # ms that an unwanted address lives
 KINDS = {4: ("", "static", "dhcp", "raw", "twin"), 6: ("", "static", "ra", "raw", "twin")}
 _PROTOCOLS = {"static": 4, "raw": 4, "twin": 4, "dhcp": 16, "ra": 9}  # linux/rtnetlink.h
 _KERNEL = 2
@@ -146,6 +147,16 @@ class Networkd:
         for route in net.extras():
             self._put(route)
 
+    def crowd(self, net: Net, now: int, much: int) -> None:
+        """Add so many addresses and prefixes that somebody advertised."""
+        for number in range(much):
+            prefix = f"fd77:{number % 7}:{number}::"
+            address = f"{prefix}{net.host}"
+            self._kernel.add_address(
+                Address(net.name, 6, address, 64, metric=NO_ROUTE), now + CROWDED
+            )
+            self._put(Route(net.name, 6, f"{prefix}/64", net.metric, protocol=9))
+
     def restart(self) -> None:
         """Start again, as up to systemd 252: of static IPv4 addresses the metric is forgotten."""
         for net in self.nets:
@@ -192,7 +203,13 @@ class Networkd:
             for net in self.nets if end and end <= now else ():
                 if (net.name, net.address) == (address.interface, address.address):
                     self.lose_lease(net)
+        crowded = {(a.interface, a.address) for a, _ in self._kernel.addresses if _is_unwanted(a)}
         self._kernel.expire(now)
+        left = {(a.interface, a.address) for a, _ in self._kernel.addresses if _is_unwanted(a)}
+        gone = {(name, f"{text.partition('::')[0]}::/64") for name, text in crowded - left}
+        self._kernel.routes = [
+            r for r in self._kernel.routes if (r.interface, r.destination) not in gone or r.ours
+        ]
 
     def lose_lease(self, net: Net) -> None:
         """Drop what a DHCP server gave or a router advertised."""
@@ -212,3 +229,8 @@ class Networkd:
             for r in self._kernel.routes
             if (r.interface, r.family, r.destination) != (net.name, net.family, "default") or r.ours
         ]
+
+
+def _is_unwanted(address: Address) -> bool:
+    """Tell whether somebody else advertised an address's prefix (``crowd``)."""
+    return address.address.startswith("fd77:") and not address.ours

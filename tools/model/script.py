@@ -33,6 +33,7 @@ WEIGHTS = {
     "speak": 6,
     "ask": 4,
     "meddle": 2,
+    "crowd": 1,
     "wait": 14,
     "forget": 1,
     "retarget": 2,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from netfail_hooks.install.diversion import route_plan
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy import decide, next_state
+from netfail_hooks.policy import bounded, decide, next_state
 from netfail_hooks.policy.changes import (
     AddAddress,
     Announce,
@@ -196,7 +196,8 @@ class Trial(Machine):
         """Run once, as reconcile/__init__.py does, and judge what came of it."""
         clean = observed is None and race is None and refuse < 0
         before = self.state
-        observed = replace(observed or self.kernel.look(self.now), probes=probes)
+        look = bounded(observed or self.kernel.look(self.now), before)
+        observed = replace(look, probes=probes)
         after = next_state(self.config, observed, before)
         changes = decide(self.config, observed, before, after)
         run = Run(trigger, self.config, observed, before, after, changes, (), 0)
@@ -250,7 +251,7 @@ class Trial(Machine):
                 raise BrokenError(f"I4: the kernel refused: {'; '.join(failed)}")
             if failed or not changes:
                 return
-            changes = decide(self.config, self.kernel.look(self.now), after, after)
+            changes = decide(self.config, bounded(self.kernel.look(self.now), after), after, after)
 
     def _make_one(self, change: Change, fate: Fate, indexes: dict[str, int]) -> str:
         """Make a change; return why the kernel refuses, "" if it doesn't.

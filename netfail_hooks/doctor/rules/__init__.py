@@ -215,6 +215,11 @@ _WEAK = (
         after=("metric-too-low", "metric-equal"),
     ),
     Rule(
+        "crowded",
+        "what is left out does not follow the traffic; anybody on its LAN can ask for so much",
+        routes.crowded,
+    ),
+    Rule(
         "not-probed",
         "it counts as well while it has a carrier, though nobody may be there beyond it",
         routes.not_probed,

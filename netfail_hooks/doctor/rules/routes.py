@@ -10,6 +10,7 @@ from itertools import combinations
 from netfail_hooks.doctor.facts import BondSeen, Facts, NetworkFile, Symptom
 from netfail_hooks.doctor.rules.shared import AGAIN, CONFIG
 from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.crowd import advice, told
 from netfail_hooks.policy.facts import ACTIVE_BACKUP, MAIN, Route
 from netfail_hooks.policy.health import can_ask, unusable_reason
 
@@ -301,3 +302,12 @@ def _make_again(facts: Facts) -> tuple[str, ...]:
     """Return the command that makes the bond again, which takes the machine off for a second."""
     ranks = " --backup ".join(facts.uplinks)
     return (f"netfail-hooks install --mode bond --primary {ranks}",)
+
+
+def crowded(facts: Facts) -> Iterator[Symptom]:
+    """Find an uplink with more addresses or routes than are looked at: its LAN says so."""
+    for crowd in facts.kernel.observed.crowds if facts.kernel.observed else ():
+        files = (f.path for f in facts.files.networks if f.interface == crowd.interface)
+        path = shlex.quote(f"{next(files, '') or '/etc/systemd/network/NAME.network'}.d/lan.conf")
+        fix = (f"editor {path}  # {advice(crowd)}", "networkctl reload")
+        yield Symptom(told(crowd), fix, about=(crowd.interface,))

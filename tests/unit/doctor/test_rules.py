@@ -25,7 +25,7 @@ from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
 from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER, WANTED
-from netfail_hooks.policy.facts import Route, Sysctl, Taken
+from netfail_hooks.policy.facts import Crowd, Route, Sysctl, Taken
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import fields, replace
 from tests.support import ROOT
@@ -268,6 +268,12 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         "wlan0 has neither a gateway to ask nor a target in IPv4",
     ),
     ("not-probed", False, {"observed": links(mac="")}, "wlan0 has neither"),
+    (
+        "crowded",
+        False,
+        {"observed": replace(_SEEN, crowds=(Crowd("eth0", 6, 4000, 4002),))},
+        "eth0 has 4000 IPv6 addresses and 4002 routes",
+    ),
     ("dns-one-uplink", False, {"dns": (("eth0", ("9.9.9.9",)),)}, "of eth0 alone"),
     ("timer-stopped", True, {"units": _unit(TIMER, active="inactive", enabled="disabled")}, TIMER),
     ("check-failed", False, {"units": _unit(SERVICE, active="failed")}, SERVICE),

@@ -437,3 +437,24 @@ def test_a_lease_without_an_end_and_what_the_config_names_follow(
     assert not found.foreign
     (found,) = Kernel(addresses=[address_of("192.168.1.200", WLAN, **LASTING)]).observed().addresses
     assert found.foreign, "that lease is another interface's"
+
+
+@pytest.mark.parametrize("error", [errno.ENOBUFS, errno.EIO])
+@pytest.mark.parametrize("refused", [4, 6])
+def test_one_familys_routes_are_seen_where_the_kernel_does_not_show_the_others(
+    refused: int, error: int
+) -> None:
+    class Failing(Kernel):
+        def dump(self, kind: int, body: bytes) -> list[bytes]:
+            if kind == rt.GETROUTE and body[0] == rt.FAMILIES[refused]:
+                raise rt.NetlinkError(error, "refused")
+            return super().dump(kind, body)
+
+    routes = [_route(RTA_OIF=ETH, RTA_PRIORITY=100, family=rt.FAMILIES[four]) for four in (4, 6)]
+    observed = Failing(routes=routes).observed()
+    assert observed.unseen == (refused,)
+    assert [route.family for route in observed.routes] == [10 - refused]
+    both = Failing(routes=routes)
+    both.refuses = error
+    with pytest.raises(OSError, match="refused"):
+        both.observed()

@@ -245,7 +245,7 @@ def test_from_one_survivor_to_the_next_the_new_route_comes_before_the_old_one_go
     dropped = {(c.route.family, c.route.interface) for c in changes if isinstance(c, DropRoute)}
     assert dropped == {(4, "wlan0"), (6, "wlan0")}
     order = [type(c) for c in changes if isinstance(c, SetRoute | DropRoute)]
-    assert order == [SetRoute] * 4 + [DropRoute] * 4
+    assert order == ([SetRoute] * 2 + [DropRoute] * 2) * 2  # IPv4 to its end, then IPv6
     assert {r.interface for r in world.routes} == {"usb0"}
 
 

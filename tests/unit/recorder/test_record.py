@@ -15,9 +15,14 @@ import pytest
 from netfail_hooks import cli, recorder
 from netfail_hooks.cli import log
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.changes import AddAddress
 from netfail_hooks.policy.choose import next_state
-from netfail_hooks.policy.state import State
-from netfail_hooks.recorder import Run
+from netfail_hooks.policy.facts import Address
+from netfail_hooks.policy.state import KnownAddress, State
+from netfail_hooks.recorder import Run, events
+from netfail_hooks.recorder.recording import parse, run_of
+from netfail_hooks.recorder.repeat import is_repeat
+from netfail_hooks.replay import decisions
 from netfail_hooks.values import replace
 from tests.support.world import World, config_of
 
@@ -66,8 +71,50 @@ def test_a_line_holds_the_whole_input(tmp_path: Path, world: World) -> None:
     assert entry["took_ms"] == 12
     assert entry["active"] == {"ipv4": "wlan0", "ipv6": "wlan0"}
     assert len(entry["observed"]["routes"]) == len(run.observed.routes)
-    assert [change["change"] for change in entry["changes"]][:2] == ["AddAddress", "AddAddress"]
+    assert [change["change"] for change in entry["changes"]][:2] == ["AddAddress", "SetRoute"]
     assert entry["did"] == [str(change) for change in run.changes]
+
+
+def _huge(world: World, much: int) -> Run:
+    """Return a run with more of everything than a line may hold."""
+    run = _run(world)
+    changes = tuple(
+        AddAddress(Address("wlan0", 6, f"fd77::{n:x}", 128, ours=True)) for n in range(much)
+    )
+    failed = tuple(f"{change}: Operation not permitted" for change in changes)
+    known = tuple(KnownAddress("eth0", 6, f"fd77::{n:x}", 64) for n in range(much))
+    return replace(
+        run,
+        changes=(*run.changes, *changes),
+        failed=failed,
+        after=replace(run.after, known_addresses=known),
+        observed=replace(run.observed, addresses=tuple(change.address for change in changes)),
+    )
+
+
+@pytest.mark.parametrize("much", [600, 20_000])
+def test_no_line_pushes_the_history_out_and_one_that_was_cut_says_so(
+    tmp_path: Path, world: World, much: int
+) -> None:
+    run = _huge(world, much)
+    line = recorder.line(run)
+    assert len(line) < recorder.LONGEST
+    with pytest.raises(ValueError, match="only a part was recorded"):
+        parse(line)
+    (again,) = decisions.again([line])
+    assert "only a part was recorded" in again.text
+    assert not again.same
+    event = events.parse(line)
+    assert event.summary == recorder.summary(run)
+    assert event.moment == run.observed.now
+    # The next run tells of it, as if it were whole, should this one be killed; and only once.
+    kept = run_of(line)
+    assert recorder.summary(kept) == recorder.summary(run)
+    assert recorder.is_move(kept)
+    recorder.write(str(tmp_path), line, 1_000_000)
+    assert is_repeat(recorder.parts(line), recorder.parts(recorder.line(run)))
+    other = replace(run, after=replace(run.after, uplinks=run.before.uplinks))
+    assert not is_repeat(recorder.parts(recorder.line(other)), recorder.parts(line))
 
 
 def test_the_recorder_is_bounded(tmp_path: Path, world: World) -> None:
