@@ -16,9 +16,8 @@ def main() -> int:
 
 
 def _round(trigger: str) -> Run:
-    from netfail_hooks import reconcile
     from netfail_hooks.config.cache import load
+    from netfail_hooks.reconcile.probing import probe_and_run
 
     paths = Paths()
-    config = load(paths)
-    return reconcile.run(config, paths, trigger, probes=reconcile.probe_uplinks(config))
+    return probe_and_run(load(paths), paths, trigger)

@@ -44,15 +44,17 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
     bonded = config.mode == "bond"
     if not concerns(config, interface, there=lambda: _is_there(paths, interface)):
         return 0
-    from netfail_hooks.reconcile import probe_uplinks, run
+    from netfail_hooks.reconcile import run
 
     state = os.path.basename(os.path.dirname(sys.argv[0])).removesuffix(".d")
     trigger = printable(f"{interface} {state}")  # somebody may call us by any path
     done = run(config, paths, trigger, interface=interface)
     which = interface if interface in config.names() else ""
     if not bonded and _came_up(done, which):
-        probes = probe_uplinks(config, only=which)
-        done = run(config, paths, f"{trigger} probe", interface=interface, probes=probes)
+        from netfail_hooks.reconcile.probing import probe_and_run
+
+        probed = f"{trigger} probe"
+        done = probe_and_run(config, paths, probed, interface=interface, only=which)
     return 1 if done.failed else 0
 
 
