@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netfail_hooks.install import hook_file, units
@@ -17,11 +17,9 @@ from netfail_hooks.recorder import FILE
 HOOKS = "/etc/networkd-dispatcher"
 HOOK = f"{HOOKS}/routable.d/50-netfail-hooks"
 HOOK_CABLE_OUT = f"{HOOKS}/no-carrier.d/50-netfail-hooks"
-CONFIG = """\
+UPLINK = """\
 [[uplink]]
-interface = "eth0"
-[[uplink]]
-interface = "wlan0"
+interface = "{}"
 """
 
 
@@ -67,15 +65,15 @@ def check() -> Case:
 
 
 @contextlib.contextmanager
-def host() -> Iterator[Lab]:
+def host(uplinks: Sequence[str] = ("eth0", "wlan0")) -> Iterator[Lab]:
     """Build a host on which hook and check have run already, and all is well. Raises Problem."""
     import compileall
 
     # As pip and a package's installation do. A host of the lab can't: its file system is read-only.
     compileall.compile_dir(os.path.join(package_home(), "netfail_hooks"), quiet=1)
-    with Lab(unmanaged=True) as lab:
+    with Lab(uplinks, unmanaged=True) as lab:
         lab.write(HOOK, hook_file.hook_text().decode(), mode=0o755)
-        lab.write("/etc/netfail-hooks/config.toml", CONFIG)
+        lab.write("/etc/netfail-hooks/config.toml", "".join(map(UPLINK.format, uplinks)))
         lab.start()
         yield lab
 

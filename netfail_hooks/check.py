@@ -19,15 +19,14 @@ def main() -> int:
 
 
 def _round(trigger: str) -> Run:
-    from netfail_hooks import reconcile
     from netfail_hooks.config.cache import generation, load
+    from netfail_hooks.reconcile.probing import probe_and_run
 
     paths = Paths()
     since = generation(paths)
     config = load(paths)
     _tell_of_silence(paths, silence())
-    probes = reconcile.probe_uplinks(config)
-    return reconcile.run(config, paths, trigger, probes=probes, since=since)
+    return probe_and_run(config, paths, trigger, since=since)
 
 
 def _tell_of_silence(paths: Paths, why: str) -> None:

@@ -37,7 +37,7 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
     since = generation(paths)
     config = load(paths)
     bonded = config.mode == "bond"
-    from netfail_hooks.reconcile import probe_uplinks, run
+    from netfail_hooks.reconcile import run
 
     state = os.path.basename(os.path.dirname(sys.argv[0])).removesuffix(".d")
     called = interface if is_interface_name(interface) else "?"
@@ -45,9 +45,10 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
     done = run(config, paths, trigger, interface=interface, since=since)
     which = interface if interface in config.names() else ""
     if not bonded and _came_up(done, which):
-        probes = probe_uplinks(config, only=which)
-        again = f"{trigger} probe"
-        done = run(config, paths, again, interface=interface, probes=probes, since=since)
+        from netfail_hooks.reconcile.probing import probe_and_run
+
+        probed = f"{trigger} probe"
+        done = probe_and_run(config, paths, probed, interface=interface, only=which, since=since)
     return 1 if done.failed else 0
 
 

@@ -14,7 +14,6 @@ import shutil
 import struct
 from collections.abc import Sequence
 
-from netfail_hooks import reconcile
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes
@@ -28,6 +27,7 @@ from netfail_hooks.networkd.takeover import is_ours
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import ACTIVE_BACKUP
 from netfail_hooks.process import wait_until
+from netfail_hooks.reconcile.probing import probe_uplinks
 from netfail_hooks.values import replace
 
 _PATIENCE = 25.0  # seconds for the gateway to answer; networkd, DHCP and Wi-Fi have theirs
@@ -120,7 +120,7 @@ def await_gateway(config: Config, seconds: float = _PATIENCE) -> None:
 
     def answers() -> bool:
         with contextlib.suppress(Problem):
-            return any(result.healthy for result in reconcile.probe_uplinks(probed))
+            return any(result.healthy for result in probe_uplinks(probed))
         return False
 
     try:

@@ -10,7 +10,6 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from netfail_hooks import reconcile
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Misuse, Problem
@@ -48,6 +47,7 @@ from netfail_hooks.networkd import access, networkctl, takeover
 from netfail_hooks.networkd.detect import detect, refuse_foreign_managers
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
+from netfail_hooks.reconcile.probing import probe_and_run
 
 _HERE = Paths()
 _PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, will put it
@@ -253,8 +253,7 @@ def start(work: Work) -> list[str]:
         )
     with _collecting(messages):
         config = load(work.paths)
-        probes = reconcile.probe_uplinks(config)
-        reconcile.run(config, work.paths, "install", probes=probes)
+        probe_and_run(config, work.paths, "install")
     return messages
 
 

@@ -19,7 +19,7 @@ from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.apply import address_body
 from netfail_hooks.kernel.netlink import Netlink
-from netfail_hooks.kernel.observe import dumped, observe
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
@@ -262,7 +262,7 @@ def _routes(netlink: rt.Netlink, interface: str, index: int) -> list[bytes]:
     found = []
     for kind in rt.FAMILIES.values() if known else ():
         request = struct.pack("=BBBBBBBBI", kind, 0, 0, 0, rt.TABLE_MAIN, _STATIC, 0, 0, 0)
-        for body in dumped(netlink, rt.GETROUTE, request):
+        for body in rt.dumped(netlink, rt.GETROUTE, request):
             attributes = rt.attributes(body, 12)
             key = (kind, body[1], rt.whole(attributes.get(rt.RTA_PRIORITY)))
             if key in known and rt.whole(attributes.get(rt.RTA_OIF)) == index:

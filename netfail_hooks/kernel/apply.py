@@ -215,7 +215,7 @@ def flush_neighbours(netlink: rt.Netlink, index: int) -> None:
 
     Raises OSError.
     """
-    for family, where, state, address in list(neighbours(netlink)):
+    for family, where, state, address in list(neighbours(netlink, (index,))):
         if where == index and (family == AF_INET or state & INCOMPLETE):
             body = struct.pack(NDMSG, family, 0, 0, index, 0, 0, 0)
             netlink.change(rt.DELNEIGH, 0, body + rt.attribute(NDA_DST, address))
@@ -223,7 +223,7 @@ def flush_neighbours(netlink: rt.Netlink, index: int) -> None:
 
 def set_metric(netlink: rt.Netlink, change: SetMetric, index: int) -> None:
     """Set the metric, unless the address is gone. Raises NetlinkError."""
-    for body in netlink.dump(rt.GETADDR, bytes(8)):
+    for body in netlink.dump(rt.GETADDR, struct.pack("=BBBBI", 0, 0, 0, 0, index)):
         kind, length, _, scope, where = struct.unpack_from("=BBBBI", body)
         attributes = rt.attributes(body, 8)
         if (kind, length, where) != (rt.FAMILIES[4], change.length, index):

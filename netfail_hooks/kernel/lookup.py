@@ -7,7 +7,7 @@ from socket import if_indextoname
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.kernel.observe import dumped, routes_of
+from netfail_hooks.kernel.observe import routes_of
 from netfail_hooks.policy.facts import PROTOCOL, Route
 from netfail_hooks.values import value
 
@@ -70,7 +70,7 @@ def everywhere(netlink: rt.Netlink) -> list[Route]:
     result: list[Route] = []
     for family, kind in rt.FAMILIES.items():
         request = struct.pack("=BBBBBBBBI", kind, 0, 0, 0, 0, PROTOCOL, 0, 0, 0)
-        attributes = (rt.attributes(body, 12) for body in dumped(netlink, rt.GETROUTE, request))
+        attributes = (rt.attributes(body, 12) for body in rt.dumped(netlink, rt.GETROUTE, request))
         tables = dict.fromkeys(rt.whole(route.get(rt.RTA_TABLE)) for route in attributes)
         for table in tables:
             routes, _ = routes_of(netlink, {}, family, table)

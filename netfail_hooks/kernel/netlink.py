@@ -21,7 +21,7 @@ from _socket import (
     inet_pton,
     socket,
 )
-from errno import ENOBUFS
+from errno import EAFNOSUPPORT, ENOBUFS, ENODEV, ENOENT, EOPNOTSUPP
 
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -60,21 +60,31 @@ _BUFFER = 1 << 17
 _DUMP_TRIES = 5
 
 Attributes = dict[int, bytes]
+_head = struct.Struct("=HH").unpack_from  # of an attribute
 
 
 class NetlinkError(OSError):
     """The kernel refused a request; ``errno`` says why."""
 
 
+class CrowdedError(Exception):
+    """There is more than was asked for. ``bodies`` are the first objects."""
+
+    def __init__(self, bodies: list[bytes]) -> None:
+        super().__init__(f"more than {len(bodies)} objects")
+        self.bodies = bodies
+
+
 class Netlink:
-    """A conversation with the kernel's routing tables. Use it as a context manager."""
+    """A conversation with the kernel's routing tables. Use it as a context manager.
+
+    ``crowded``: kinds of which there was more than was asked for.
+    """
 
     def __init__(self) -> None:
-        self._socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
-        # Strict checking makes the kernel filter a route dump by table (netlink(7)).
-        self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
-        self._socket.settimeout(TIMEOUT)
+        self._socket = _connected()
         self._sequence = 0
+        self.crowded: set[int] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -82,12 +92,24 @@ class Netlink:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def dump(self, kind: int, body: bytes) -> list[bytes]:
-        """Return the bodies of all objects of a kind. Raises NetlinkError, TimeoutError."""
+    def dump(
+        self, kind: int, body: bytes, *, most: int = 0, needles: tuple[bytes, ...] = ()
+    ) -> list[bytes]:
+        """Return the bodies of all objects of a kind. Raises NetlinkError, TimeoutError.
+
+        With ``most`` no more than that many bytes are read, and one buffer; raises CrowdedError
+        where there is more. With ``needles`` only those in which one of them occurs are returned.
+        """
         bodies: list[bytes] = []
         for left in reversed(range(_DUMP_TRIES)):
             try:
-                bodies, interrupted = self._converse(kind, F_REQUEST | F_DUMP, body)
+                bodies, interrupted = self._converse(kind, F_REQUEST | F_DUMP, body, most, needles)
+            except CrowdedError:
+                # The kernel ends a dump only with its last object, or with its socket.
+                self._socket.close()
+                self._socket = _connected()
+                self.crowded.add(kind)
+                raise
             except OSError as error:
                 if error.errno != ENOBUFS or not left:
                     raise
@@ -116,7 +138,9 @@ class Netlink:
         """Have the kernel change something. Raises NetlinkError."""
         self._converse(kind, F_REQUEST | F_ACK | flags, body)
 
-    def _converse(self, kind: int, flags: int, body: bytes) -> tuple[list[bytes], bool]:
+    def _converse(
+        self, kind: int, flags: int, body: bytes, most: int = 0, needles: tuple[bytes, ...] = ()
+    ) -> tuple[list[bytes], bool]:
         self._sequence += 1
         header = struct.pack("=IHHII", 16 + len(body), kind, flags, self._sequence, 0)
         # Another system call for what changes something, so that strace tells the two apart.
@@ -126,32 +150,89 @@ class Netlink:
             self._socket.send(header + body)
         bodies: list[bytes] = []
         interrupted = False
+        read = 0
         while True:
+            if most and read > most:
+                raise CrowdedError(bodies)
             data = self._socket.recv(_BUFFER)
+            read += len(data)
+            if needles and _is_passed_over(data, needles):
+                # Only the first object of a buffer can bear the flag: between two of them a table
+                # may change (nl_dump_check_consistent() in include/net/netlink.h).
+                interrupted |= bool(data[6] & F_DUMP_INTR)
+                continue
             at = 0
             while at < len(data):
                 size, answer, answered, sequence, _ = struct.unpack_from("=IHHII", data, at)
                 payload = data[at + 16 : at + size]
-                at += _aligned(size)
+                at += size + 3 & ~3
                 if sequence != self._sequence:
                     continue  # the tail of a conversation that timed out
                 interrupted |= bool(answered & F_DUMP_INTR)
                 if answer in (NLMSG_ERROR, NLMSG_DONE):
                     _raise_refusal(payload)
                     return bodies, interrupted
+                if needles and not any(needle in payload for needle in needles):
+                    continue
                 bodies.append(payload)
                 if not flags & (F_DUMP | F_ACK):
                     return bodies, interrupted
+
+
+def table_request(family: int, table: int, protocol: int = 0) -> bytes:
+    """Return what asks for the routes of a table, all or those of a protocol."""
+    low = table if table < 256 else 0
+    request = struct.pack("=BBBBBBBBI", FAMILIES[family], 0, 0, 0, low, protocol, 0, 0, 0)
+    return request if low else request + number(RTA_TABLE, table)
+
+
+def dumped(
+    netlink: Netlink,
+    kind: int,
+    request: bytes,
+    *,
+    most: int = 0,
+    needles: tuple[bytes, ...] = (),
+) -> list[bytes]:
+    """Return what there is, nothing where there is no such table or interface, or no rules.
+
+    Even the main table is there only from its first route on. Raises CrowdedError.
+    """
+    try:
+        return netlink.dump(kind, request, most=most, needles=needles)
+    except NetlinkError as error:
+        if error.errno in (ENOENT, ENODEV, EOPNOTSUPP, EAFNOSUPPORT):
+            return []
+        raise
+
+
+def _connected() -> socket:
+    connected = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
+    # Strict checking makes the kernel filter what it dumps, by what the request's head and
+    # attributes say (netlink(7)): routes by table, interface and protocol, addresses by interface.
+    connected.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
+    connected.settimeout(TIMEOUT)
+    return connected
+
+
+def _is_passed_over(data: bytes, needles: tuple[bytes, ...]) -> bool:
+    """Tell whether a buffer of a dump has none of the needles, nor the dump's end or a refusal.
+
+    The end comes last in its buffer, with four bytes of its own (netlink_dump_done() in
+    net/netlink/af_netlink.c). So a buffer costs a search in C, however many objects it has.
+    """
+    if any(needle in data for needle in needles):
+        return False
+    return not {NLMSG_ERROR, NLMSG_DONE} & {
+        int.from_bytes(data[4:6], sys.byteorder),
+        int.from_bytes(data[-16:-14], sys.byteorder),
+    }
 
 
 def _raise_refusal(payload: bytes) -> None:
     code = -struct.unpack_from("=i", payload)[0] if len(payload) >= 4 else 0
     if code:
         raise NetlinkError(code, os.strerror(code))
-
-
-def _aligned(size: int) -> int:
-    return size + 3 & ~3
 
 
 def attribute(kind: int, data: bytes) -> bytes:
@@ -167,12 +248,13 @@ def number(kind: int, data: int) -> bytes:
 def attributes(data: bytes, at: int = 0) -> Attributes:
     """Return the attributes in ``data`` from offset ``at``, the last of a kind winning."""
     result = {}
-    while at + 4 <= len(data):
-        size, kind = struct.unpack_from("=HH", data, at)
+    end = len(data) - 4
+    while at <= end:
+        size, kind = _head(data, at)
         if size < 4:
             break
         result[kind & 0x3FFF] = data[at + 4 : at + size]
-        at += _aligned(size)
+        at += size + 3 & ~3  # aligned; a function's call would cost as much as the rest
     return result
 
 

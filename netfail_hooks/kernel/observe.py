@@ -44,6 +44,9 @@ _LABEL = SHARED_LABEL.encode() + b"\0"
 # that was learnt, FAILED was asked for in vain; PERMANENT and NOARP were configured deliberately.
 NDMSG, NDA_DST = "=BBHiHBB", 1
 INCOMPLETE, _ASKED = 0x01, 0x02 | 0x04 | 0x08 | 0x10 | 0x20
+# Bytes of a dump that are read whatever is in it: some 300 routes, 200 addresses. Where there is
+# more, the kernel is asked for less (crowded.py).
+_MOST = 1 << 14
 
 
 def now() -> int:
@@ -51,15 +54,19 @@ def now() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
-def observe(config: Config, netlink: rt.Netlink) -> Observation:
-    """Return all that a decision may depend on. Raises OSError if the kernel won't say."""
+def observe(config: Config, netlink: rt.Netlink, *, sparing: bool = False) -> Observation:
+    """Return all that a decision may depend on. Raises OSError if the kernel won't say.
+
+    Where there is much (``netlink.crowded``), ``sparing`` leaves out what matters only once there
+    is something to do: all but the uplinks' own and IPv4's default routes. See foreign.py.
+    """
     bonded = config.mode == "bond"
     wanted_links = (config.bond.name, *config.names()) if bonded else config.names()
     present = (_link(netlink, name) for name in wanted_links)
     links = tuple(link for link in present if link)
     names = {link.index: link.name for link in links}
     with_carrier = {link.index for link in links if link.carrier}
-    learnt, waiting = in_the_way(netlink)
+    learnt, waiting = in_the_way(netlink, names)
     bodies = [] if bonded else _rules(netlink)
     rules: tuple[Rule, ...] = ()
     others: list[tuple[list[Route], list[Taken]]] = []
@@ -67,14 +74,15 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
         from netfail_hooks.kernel.rules import looked_up, read_rules
 
         rules = read_rules(bodies)
-        others = [routes_of(netlink, names, *table) for table in looked_up(rules)]
-    main, unseen = _main_routes(netlink, names)
+        others = [routes_of(netlink, names, *table, sparing=sparing) for table in looked_up(rules)]
+    main, unseen = _main_routes(netlink, names, sparing=sparing)
+    addressed = _address_bodies(netlink, names, sparing=sparing)
     observed = Observation(
         now=now(),
         links=links,
-        addresses=tuple(_addresses(netlink, names, with_carrier, config)),
+        addresses=tuple(read_addresses(addressed, names, with_carrier, config)),
         routes=tuple(route for routes, _ in main for route in routes),
-        sysctls=() if bonded else tuple(_sysctls(names.values())),
+        sysctls=() if bonded else tuple(settings_of(names.values())),
         resolved=tuple(sorted(names[index] for index in learnt if index in names)),
         waiting=tuple(sorted(names[index] for index in waiting if index in names)),
         rules=rules,
@@ -91,7 +99,7 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
 
 
 def _main_routes(
-    netlink: rt.Netlink, names: dict[int, str]
+    netlink: rt.Netlink, names: dict[int, str], *, sparing: bool
 ) -> tuple[list[tuple[list[Route], list[Taken]]], tuple[int, ...]]:
     """Return the routes of the main table, and the families of which the kernel would not tell.
 
@@ -101,7 +109,7 @@ def _main_routes(
     refused: dict[int, OSError] = {}
     for family in FAMILIES:
         try:
-            found.append(routes_of(netlink, names, family))
+            found.append(routes_of(netlink, names, family, sparing=sparing))
         except OSError as error:
             refused[family] = error
     if not found:
@@ -141,13 +149,14 @@ def _has_carrier(flags: int, operstate: int) -> bool:
     return operstate == rt.OPER_UP
 
 
-def _addresses(
-    netlink: rt.Netlink, names: dict[int, str], with_carrier: set[int], config: Config
+def read_addresses(
+    bodies: Iterable[bytes], names: dict[int, str], with_carrier: set[int], config: Config
 ) -> list[Address]:
+    """Return the addresses of the uplinks, and ours, of those that the kernel tells of."""
     metrics = {uplink.interface: uplink.metric for uplink in config.uplinks}
     named = {address for uplink in config.uplinks for address in uplink.follow}
     result = []
-    for body in netlink.dump(rt.GETADDR, bytes(8)):
+    for body in bodies:
         kind, length, _, scope, index = struct.unpack_from("=BBBBI", body)
         family = rt.FAMILY_NUMBERS.get(kind)
         if family is None or scope > _SCOPE_SITE:
@@ -190,6 +199,17 @@ def _addresses(
     return result
 
 
+def _address_bodies(netlink: rt.Netlink, names: Iterable[int], *, sparing: bool) -> list[bytes]:
+    if not sparing:
+        return netlink.dump(rt.GETADDR, bytes(8))
+    try:
+        return netlink.dump(rt.GETADDR, bytes(8), most=_MOST)
+    except rt.CrowdedError:
+        from netfail_hooks.kernel import crowded
+
+        return crowded.addresses(netlink, names)
+
+
 def _is_listed(address: str, index: int) -> bool:
     from netfail_hooks.kernel.addresses import is_listed  # seldom needed
 
@@ -209,7 +229,7 @@ def _rules(netlink: rt.Netlink) -> list[bytes]:
     """
     return [
         body[:1] if body[4] in _BUILT_IN and _OUR_RULE not in body else body
-        for body in dumped(netlink, rt.GETRULE, bytes(12))
+        for body in rt.dumped(netlink, rt.GETRULE, bytes(12))
     ]
 
 
@@ -219,16 +239,26 @@ def _families() -> set[int]:
 
 
 def routes_of(
-    netlink: rt.Netlink, names: dict[int, str], family: int, table: int = MAIN
+    netlink: rt.Netlink,
+    names: dict[int, str],
+    family: int,
+    table: int = MAIN,
+    *,
+    sparing: bool = False,
 ) -> tuple[list[Route], list[Taken]]:
     """Return the routes of a table that matter, and the places of other people's routes."""
-    low = table if table < 256 else 0
-    request = struct.pack("=BBBBBBBBI", rt.FAMILIES[family], 0, 0, 0, low, 0, 0, 0, 0)
-    if not low:
-        request += rt.number(rt.RTA_TABLE, table)
+    return read_routes(
+        _route_bodies(netlink, names, family, table, sparing=sparing), names, family, table
+    )
+
+
+def read_routes(
+    bodies: Iterable[bytes], names: dict[int, str], family: int, table: int
+) -> tuple[list[Route], list[Taken]]:
+    """Return what :func:`routes_of` does, of routes as the kernel tells of them."""
     result: list[Route] = []
     others: list[tuple[str, int, int]] = []
-    for body in dumped(netlink, rt.GETROUTE, request):
+    for body in bodies:
         _, length, _, tos, _, protocol, _, kind, flags = struct.unpack_from("=BBBBBBBBI", body)
         attributes = rt.attributes(body, 12)
         address = rt.text(family, attributes.get(rt.RTA_DST))
@@ -267,17 +297,18 @@ def routes_of(
     return result, taken(result, others, family, table)
 
 
-def dumped(netlink: rt.Netlink, kind: int, request: bytes) -> list[bytes]:
-    """Return the routes of a table, or all rules; none where there is no such table, or no rules.
-
-    Even the main table is there only from its first route on.
-    """
+def _route_bodies(
+    netlink: rt.Netlink, names: Iterable[int], family: int, table: int, *, sparing: bool
+) -> list[bytes]:
+    request = rt.table_request(family, table)
+    if not sparing:
+        return rt.dumped(netlink, rt.GETROUTE, request)
     try:
-        return netlink.dump(kind, request)
-    except rt.NetlinkError as error:
-        if error.errno in (errno.ENOENT, errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
-            return []
-        raise
+        return rt.dumped(netlink, rt.GETROUTE, request, most=_MOST)
+    except rt.CrowdedError as too_many:
+        from netfail_hooks.kernel import crowded
+
+        return crowded.routes(netlink, names, (family, table), too_many.bodies)
 
 
 def _hops(attributes: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int]]:
@@ -297,15 +328,16 @@ def _hops(attributes: rt.Attributes, flags: int) -> list[tuple[int, bytes | None
     return hops
 
 
-def _sysctls(interfaces: Iterable[str]) -> list[Sysctl]:
+def settings_of(interfaces: Iterable[str]) -> list[Sysctl]:
+    """Return the settings of some interfaces, as far as the kernel has them."""
     settings = ((key, read_sysctl(key)) for interface in interfaces for key in keys(interface))
     return [Sysctl(key, setting) for key, setting in settings if setting is not None]
 
 
-def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:
+def in_the_way(netlink: rt.Netlink, indexes: Iterable[int]) -> tuple[set[int], set[int]]:
     """Return the interfaces that asked for an IPv4 neighbour, and those where packets wait."""
     learnt, waiting = set(), set()
-    for family, index, state, _ in neighbours(netlink):
+    for family, index, state, _ in neighbours(netlink, indexes):
         if state & INCOMPLETE:
             waiting.add(index)
         elif family == AF_INET:
@@ -313,12 +345,27 @@ def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:
     return learnt, waiting
 
 
-def neighbours(netlink: rt.Netlink) -> Iterator[tuple[int, int, int, bytes]]:
-    """Yield each neighbour that was learnt or is waited for: family, interface, state, address."""
-    for body in netlink.dump(rt.GETNEIGH, struct.pack(NDMSG, AF_UNSPEC, 0, 0, 0, 0, 0, 0)):
+def neighbours(
+    netlink: rt.Netlink, indexes: Iterable[int]
+) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yield each neighbour that was learnt or is waited for: family, interface, state, address.
+
+    Those of ``indexes`` at least, all where there are few.
+    """
+    for body in _neighbour_bodies(netlink, indexes):
         family, _, _, index, state, _, _ = struct.unpack_from(NDMSG, body)
         if state & (_ASKED | INCOMPLETE):
             yield family, index, state, rt.attributes(body, 12)[NDA_DST]
+
+
+def _neighbour_bodies(netlink: rt.Netlink, indexes: Iterable[int]) -> list[bytes]:
+    request = struct.pack(NDMSG, AF_UNSPEC, 0, 0, 0, 0, 0, 0)
+    try:
+        return netlink.dump(rt.GETNEIGH, request, most=_MOST)
+    except rt.CrowdedError:
+        from netfail_hooks.kernel import crowded
+
+        return crowded.neighbours(netlink, request, indexes)
 
 
 def sysctl_path(key: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.kernel.observe import dumped
+from netfail_hooks.kernel.netlink import dumped
 from netfail_hooks.policy.facts import FOREVER, PROTOCOL
 
 _ADDRESS, _ROUTE = "=BBBBI", "=BBBBBBBBI"

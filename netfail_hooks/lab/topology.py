@@ -14,7 +14,7 @@ FAR = "198.51.100.1"  # RFC 5737, a documentation address
 FAR6 = "2001:db8:ffff::1"  # RFC 3849
 STATION = "192.168.1.7"
 STATION6 = "fd00:1::7"
-_HOST_PARTS = (252, 25, 26, 27, 28, 29, 30, 31)
+_HOST_PARTS = (252, *range(25, 64))
 _FIRST_PORT = 1000  # a port's index minus its uplink's; see connect()
 
 
@@ -103,7 +103,7 @@ def connect(port: Port, *, index: int) -> list[str]:
     the kernel reports a carrier at once only where a device's number is not its peer's
     (``linkwatch_urgent_event()`` in net/core/link_watch.c), else up to a second late.
     """
-    number = 10 + port.rank + 10 * index
+    number = 10 + port.rank + len(_HOST_PARTS) * index
     device = f"{port.name} index {number} address {port.mac}"
     peer = f"{port.peer} index {_FIRST_PORT + number} netns lan"
     return [

@@ -5,6 +5,11 @@ from __future__ import annotations
 from netfail_hooks.policy.facts import MAIN, Address, Route, Rule, Sysctl
 from netfail_hooks.values import TYPE_CHECKING, value
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from netfail_hooks.policy.facts import Place
+
 
 @value
 class SetSysctl:
@@ -194,6 +199,13 @@ def family_of(change: Change) -> int:
         case Announce() | CloseConnections():
             return change.family
     return 0
+
+
+def places_of(routes: Iterable[Route], changes: Iterable[Change]) -> frozenset[Place]:
+    """Return where routes of ours are, or are to be."""
+    ours = [route for route in routes if route.ours]
+    ours += [change.route for change in changes if isinstance(change, SetRoute)]
+    return frozenset((route.family, route.table, route.destination) for route in ours)
 
 
 def _route(route: Route) -> str:

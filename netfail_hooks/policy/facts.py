@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from netfail_hooks.names import FAMILIES, contains, is_address
 from netfail_hooks.policy.prefixes import Addresses, Prefixes
-from netfail_hooks.values import value
+from netfail_hooks.values import TYPE_CHECKING, value
+
+if TYPE_CHECKING:
+    Place = tuple[int, int, str]  # of routes: a family, a table and a destination
 
 PROTOCOL = 157  # our routes (rtm_protocol) and addresses (IFA_PROTO), "netfail" in rt_protos.d
 KERNEL = 2  # RTPROT_KERNEL (rtnetlink(7)): the kernel's own, such as an address's prefix

@@ -19,7 +19,7 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import bounded, decide, next_state
-from netfail_hooks.policy.changes import Announce
+from netfail_hooks.policy.changes import Announce, places_of
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.health import exchanged
 from netfail_hooks.policy.state import State, parse, pending_line, render
@@ -27,24 +27,10 @@ from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
     from netfail_hooks.config.cache import Generation
+    from netfail_hooks.kernel.unchanged import Unchanged
+    from netfail_hooks.policy.changes import Change
 
-
-def probe_uplinks(config: Config, only: str = "") -> tuple[Result, ...]:
-    """Make a round of probes. It may take a second: no lock is held. Raises Problem.
-
-    A bond has none: the kernel asks, all the time.
-    """
-    if config.mode == "bond":
-        return ()
-    from netfail_hooks.probe import probe
-
-    try:
-        with Netlink() as netlink:
-            return probe(config, bounded(observe(config, netlink), State()), only)
-    except PermissionError as error:
-        raise NotPermitted(f"cannot probe: {error.strerror}", hint="run as root") from None
-    except OSError as error:
-        raise Problem(f"cannot probe: {error}") from None
+    _Found = tuple[tuple[Result, ...], Unchanged | None]
 
 
 def run(  # noqa: PLR0913 - what a run starts from has many sides
@@ -55,12 +41,14 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
     interface: str = "",
     probes: tuple[Result, ...] = (),
     since: Generation | None = None,
+    seen: Unchanged | None = None,
 ) -> recorder.Run:
     """Make the machine agree with its config, once. Returns what was seen and done.
 
     ``trigger`` says what woke us, ``interface`` whose event it was, ``probes`` how a round of
-    probes went that was just made, ``since`` what was installed when ``config`` was read: by the
-    time that it is our turn it may be gone, or be another. Raises Problem.
+    probes went that was just made, ``seen`` what was seen for it, ``since`` what was installed when
+    ``config`` was read: by the time that it is our turn it may be gone, or be another.
+    Raises Problem.
     """
     with Lock(paths.lock) as lock:
         now = generation(paths) if since else None
@@ -70,10 +58,10 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
             lock.remove(paths.compiled_config)  # which we made after uninstall had removed all
             return _nothing(trigger, config)
         if since != now:
-            config, probes = load(paths), ()
+            config, probes, seen = load(paths), (), None
         try:
             before, pending = _load(paths.state)
-            done, known = _settle(config, before, (trigger, interface), probes)
+            done, known = _settle(config, before, (trigger, interface), (probes, seen))
         except PermissionError as error:
             told = f"the kernel refused: {error.strerror}"
             raise NotPermitted(told, hint="run as root") from None
@@ -112,14 +100,12 @@ def _nothing(trigger: str, config: Config) -> recorder.Run:
 
 
 def _settle(
-    config: Config, before: State, cause: tuple[str, str], probes: tuple[Result, ...]
+    config: Config, before: State, cause: tuple[str, str], found: _Found
 ) -> tuple[recorder.Run, State]:
     """Do it; return what was seen and done, and what is to be remembered."""
     trigger, interface = cause
     with Netlink() as netlink:
-        observed = replace(bounded(observe(config, netlink), before), probes=probes)
-        after = next_state(config, observed, before)
-        changes = decide(config, observed, before, after)
+        observed, after, changes = _decided(config, netlink, before, found)
         known = after
         told: tuple[str, ...] = ()
         took = 0
@@ -133,6 +119,32 @@ def _settle(
                 change.address for change, _ in failed if isinstance(change, Announce)
             )
     return recorder.Run(trigger, config, observed, before, after, changes, told, took), known
+
+
+def _decided(
+    config: Config, netlink: Netlink, before: State, found: _Found
+) -> tuple[Observation, State, tuple[Change, ...]]:
+    """Look, judge and decide; all of it, where there is much, only if it counts.
+
+    All that is ours, and other people's routes, count once something is to be done, or was; or
+    where an interface was an uplink till now, and may have what is ours.
+    """
+    probes, seen = found
+    whole = (seen and seen.again(netlink)) or observe(config, netlink, sparing=True)
+    observed = replace(bounded(whole, before), probes=probes)
+    after = next_state(config, observed, before)
+    changes = decide(config, observed, before, after)
+    if netlink.crowded:
+        places = places_of((*observed.routes, *observed.tables), changes)
+        former = any(one.interface not in config.names() for one in before.uplinks)
+        if changes or places or former:
+            from netfail_hooks.kernel.foreign import with_ours, with_places
+
+            whole = with_places(netlink, with_ours(config, netlink, whole), places)
+            observed = replace(bounded(whole, before), probes=probes)
+            after = next_state(config, observed, before)
+            changes = decide(config, observed, before, after)
+    return observed, after, changes
 
 
 def _tell_crowds(done: recorder.Run) -> None:

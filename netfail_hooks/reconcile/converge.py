@@ -11,7 +11,7 @@ from netfail_hooks.kernel.apply import apply
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.policy import bounded, decide
-from netfail_hooks.policy.changes import Change, CloseConnections, FlushNeighbours
+from netfail_hooks.policy.changes import Change, CloseConnections, FlushNeighbours, places_of
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
 from netfail_hooks.values import value
@@ -50,10 +50,17 @@ def converge(
             if failed:
                 break
             try:
-                look = bounded(observe(config, netlink), after)
+                whole = observe(config, netlink, sparing=True)
+                look = bounded(whole, after)
+                rest = decide(config, look, after, after)
+                if netlink.crowded and (places := places_of((), rest)):
+                    from netfail_hooks.kernel.foreign import with_places
+
+                    whole = with_places(netlink, whole, places, lookup=False)
+                    look = bounded(whole, after)
+                    rest = decide(config, look, after, after)
             except OSError:
                 break  # what was done is worth remembering all the same
-            rest = decide(config, look, after, after)
             failed += apply(rest, look, netlink, announcer)
             if not rest:
                 break

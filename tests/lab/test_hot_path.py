@@ -54,8 +54,10 @@ LOOK = {
 }
 PROBE = {
     "netfail_hooks.kernel.announce",
+    "netfail_hooks.kernel.unchanged",
     "netfail_hooks.probe",
     "netfail_hooks.probe.gateway",
+    "netfail_hooks.reconcile.probing",
     "select",
 }
 ACT = {

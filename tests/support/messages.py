@@ -92,7 +92,7 @@ class Kernel:
                 return answer
         raise rt.NetlinkError(errno.ENODEV, "no such device")
 
-    def dump(self, kind: int, body: bytes) -> list[bytes]:
+    def dump(self, kind: int, body: bytes, **_: object) -> list[bytes]:
         self.asked.append((kind, body))
         if kind == rt.GETROUTE and self.refuses:
             raise rt.NetlinkError(self.refuses, "refused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import struct
 from pathlib import Path
 from typing import Any, cast
 
@@ -178,7 +179,7 @@ def test_an_address_is_given_another_metric_and_keeps_the_rest() -> None:
         "IFA_ADDRESS": "192.168.1.7",
         "IFA_PROTO": 3,
     }
-    assert kernel.asked == [(rt.GETADDR, bytes(8))]
+    assert kernel.asked == [(rt.GETADDR, bytes(4) + struct.pack("=I", ETH))]
 
 
 @pytest.mark.parametrize(

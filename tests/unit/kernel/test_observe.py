@@ -445,7 +445,7 @@ def test_one_familys_routes_are_seen_where_the_kernel_does_not_show_the_others(
     refused: int, error: int
 ) -> None:
     class Failing(Kernel):
-        def dump(self, kind: int, body: bytes) -> list[bytes]:
+        def dump(self, kind: int, body: bytes, **_: object) -> list[bytes]:
             if kind == rt.GETROUTE and body[0] == rt.FAMILIES[refused]:
                 raise rt.NetlinkError(error, "refused")
             return super().dump(kind, body)

@@ -49,6 +49,8 @@ class KilledError(BaseException):
 class Open:
     """A context that holds nothing: what stands for the socket to the kernel."""
 
+    crowded = frozenset[int]()
+
     def __enter__(self) -> Self:
         return self
 
@@ -136,7 +138,7 @@ class Life:
 
         return stoppable
 
-    def _observe(self, config: Config, _: object) -> Observation:
+    def _observe(self, config: Config, _: object, **__: object) -> Observation:
         assert config == self.world.config
         return self.world.look()
 

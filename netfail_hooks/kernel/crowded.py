@@ -1,0 +1,53 @@
+"""Ask the kernel for less, where routes, addresses or neighbours are too many to read them all.
+
+Its own filters leave out what is not the uplinks' (netlink(7), NETLINK_GET_STRICT_CHK): to pass
+over a route costs the kernel a tenth of what it costs to tell of it, and us nothing. Loaded only
+where there is much.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.netlink import dumped, table_request
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+_NDA_IFINDEX = 8  # linux/neighbour.h
+
+
+def routes(
+    netlink: rt.Netlink,
+    indexes: Iterable[int],
+    where: tuple[int, int],
+    first: list[bytes],
+) -> list[bytes]:
+    """Return the routes of the uplinks, and IPv4's default ones.
+
+    ``where`` is a family and a table, ``first`` are the first of its routes: IPv4's default ones
+    among them, as its table is walked by destination, from 0.0.0.0 on (fib_table_dump() in
+    net/ipv4/fib_trie.c). IPv6's come last (fib6_walk_continue() in net/ipv6/ip6_fib.c).
+    """
+    bodies = [body for body in first if not body[1]]
+    for index in indexes:
+        by_interface = table_request(*where) + rt.number(rt.RTA_OIF, index)
+        bodies += dumped(netlink, rt.GETROUTE, by_interface)
+    return list(dict.fromkeys(bodies))  # each once: one of several hops is several uplinks'
+
+
+def addresses(netlink: rt.Netlink, indexes: Iterable[int]) -> list[bytes]:
+    """Return the addresses of the uplinks."""
+    bodies = []
+    for index in indexes:
+        bodies += dumped(netlink, rt.GETADDR, struct.pack("=BBBBI", 0, 0, 0, 0, index))
+    return bodies
+
+
+def neighbours(netlink: rt.Netlink, request: bytes, indexes: Iterable[int]) -> list[bytes]:
+    """Return the neighbours of some interfaces."""
+    bodies = []
+    for index in indexes:
+        bodies += dumped(netlink, rt.GETNEIGH, request + rt.number(_NDA_IFINDEX, index))
+    return bodies

@@ -1,0 +1,62 @@
+"""Make a round of probes of what is seen, and let the next run know both."""
+
+from __future__ import annotations
+
+from netfail_hooks.config import Config
+from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.kernel.unchanged import Unchanged
+from netfail_hooks.paths import Paths
+from netfail_hooks.policy import bounded
+from netfail_hooks.policy.facts import Result
+from netfail_hooks.policy.state import State
+from netfail_hooks.probe import probe
+from netfail_hooks.reconcile import run
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from netfail_hooks.config.cache import Generation
+    from netfail_hooks.recorder import Run
+
+    T = TypeVar("T")
+
+
+def probe_uplinks(config: Config, only: str = "") -> tuple[Result, ...]:
+    """Make a round of probes. It may take a second: no lock is held. Raises Problem.
+
+    A bond has none: the kernel asks, all the time.
+    """
+    if config.mode == "bond":
+        return ()
+    with _ask(lambda: Unchanged(config)) as seen:
+        return _ask(lambda: probe(config, bounded(seen.observed, State()), only))
+
+
+def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
+    config: Config,
+    paths: Paths,
+    trigger: str,
+    *,
+    interface: str = "",
+    only: str = "",
+    since: Generation | None = None,
+) -> Run:
+    """Make a round of probes, and make the machine agree with its config. Raises Problem."""
+    if config.mode == "bond":
+        return run(config, paths, trigger, interface=interface, since=since)
+    with _ask(lambda: Unchanged(config)) as seen:
+        probes = _ask(lambda: probe(config, bounded(seen.observed, State()), only))
+        return run(
+            config, paths, trigger, interface=interface, probes=probes, seen=seen, since=since
+        )
+
+
+def _ask(question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except PermissionError as error:
+        raise NotPermitted(f"cannot probe: {error.strerror}", hint="run as root") from None
+    except OSError as error:
+        raise Problem(f"cannot probe: {error}") from None
