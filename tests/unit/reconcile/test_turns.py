@@ -34,8 +34,10 @@ def settled(mocker: MockerFixture) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     settle = mocker.patch.object(reconcile, "_settle")
 
-    def note(config: Config, _: object, cause: tuple[str, str], probes: object) -> object:
-        found.append((*config.names(), *map(str, probes)))  # type: ignore[call-overload]
+    def note(
+        config: Config, _: object, cause: tuple[str, str], asked: tuple[tuple[str, ...], object]
+    ) -> object:
+        found.append((*config.names(), *asked[0]))
         done = reconcile._nothing(cause[0], config)
         return done, done.after
 
