@@ -7,6 +7,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from netfail_hooks.config import Config
     from netfail_hooks.recorder import Run
 
 
@@ -21,4 +22,20 @@ def _round(trigger: str) -> Run:
 
     paths = Paths()
     config = load(paths)
-    return reconcile.run(config, paths, trigger, probes=reconcile.probe_uplinks(config))
+    done = reconcile.run(config, paths, trigger, probes=reconcile.probe_uplinks(config))
+    _tell_of_files(paths, config)
+    return done
+
+
+def _tell_of_files(paths: Paths, config: Config) -> None:
+    """Tell the journal, once, that files changed which ours were made of."""
+    from netfail_hooks import journal
+    from netfail_hooks.networkd import touched
+
+    try:
+        news = touched.news(paths, config)
+    except OSError:
+        return  # a full /run is told of already, and status says the same
+    for message in news:
+        told = f"{message}: run 'netfail-hooks install'"
+        journal.log(told, priority=journal.WARNING)

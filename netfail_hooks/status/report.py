@@ -41,6 +41,7 @@ class Sources:
     clock: float  # seconds since the epoch
     boot: str = ""  # the kernel's name for this boot
     ruled: tuple[Ruled, ...] = ()
+    drifted: tuple[str, ...] = ()
 
 
 def report(sources: Sources) -> Report:
@@ -76,6 +77,7 @@ def report(sources: Sources) -> Report:
         last_failover=failover_report(
             sources.failover, sources.clock, sources.observed.now, sources.boot
         ),
+        drifted=sources.drifted,
         unknown=sources.unknown,
     )
 

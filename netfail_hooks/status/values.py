@@ -86,6 +86,7 @@ class Report:
     """The whole report. ``lookups`` are the kernel's answers for a real destination, by family.
 
     ``ruled`` are the uplinks' addresses whose packets policy rules send another way.
+    ``drifted`` tells of files that have changed since ours were made of them.
     ``as_chosen``: the kernel sends by no other uplink than the last run chose.
     """
 
@@ -100,4 +101,5 @@ class Report:
     our_routes: tuple[str, ...]
     our_addresses: tuple[str, ...]
     last_failover: Failover | None
+    drifted: tuple[str, ...]
     unknown: tuple[str, ...]
