@@ -10,6 +10,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from netfail_hooks.config import Config
     from netfail_hooks.recorder import Run
 
 
@@ -26,7 +27,9 @@ def _round(trigger: str) -> Run:
     since = generation(paths)
     config = load(paths)
     _tell_of_silence(paths, silence())
-    return probe_and_run(config, paths, trigger, since=since)
+    done = probe_and_run(config, paths, trigger, since=since)
+    _tell_of_files(paths, config)
+    return done
 
 
 def _tell_of_silence(paths: Paths, why: str) -> None:
@@ -45,3 +48,17 @@ def _tell_of_silence(paths: Paths, why: str) -> None:
         log(f"{why}; until then only a check sees a fault", priority=WARNING)
     else:
         log("networkd-dispatcher runs again: events reach the hooks", priority=NOTICE)
+
+
+def _tell_of_files(paths: Paths, config: Config) -> None:
+    """Tell the journal, once, that files changed which ours were made of."""
+    from netfail_hooks.networkd import touched
+
+    if not os.path.exists(paths.run):
+        return  # uninstalled meanwhile
+    try:
+        news = touched.news(paths, config)
+    except OSError:
+        return  # a full /run is told of already, and status says the same
+    for message in news:
+        log(f"{message}: run 'netfail-hooks install'", priority=WARNING)

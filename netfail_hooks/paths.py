@@ -103,6 +103,11 @@ class Paths:
         return self.run + "/metrics.failed"
 
     @property
+    def sources(self) -> str:
+        """Return which files of networkd's were looked at last, and what was said of them."""
+        return self.run + "/sources"
+
+    @property
     def rollback(self) -> str:
         """Return the way back from a switch of modes that is under way."""
         return self.run + "/rollback.json"
@@ -133,6 +138,7 @@ class Paths:
             self.recorded,
             self.metrics_failed,
             self.rollback,
+            self.sources,
             self.uninstalling,
         )
 

@@ -146,6 +146,7 @@ class Files:
     """Our own files and others' that failover rests on.
 
     ``compared`` tells whether ``own`` has the changed ones, too, which root alone can tell.
+    ``drifted`` tells of files that have changed since ours were made of them.
     """
 
     own: tuple[OwnFile, ...] = ()
@@ -156,6 +157,7 @@ class Files:
     timer_interval_kept: bool = True
     networks: tuple[NetworkFile, ...] = ()
     wifi_config: tuple[str, ...] = ()
+    drifted: tuple[str, ...] = ()
 
 
 @value

@@ -18,8 +18,8 @@ from netfail_hooks.files import read_text
 from netfail_hooks.install.hook_file import STARTS, states
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import TIMER, UNITS
+from netfail_hooks.networkd import drift, match, ranking, takeover
 from netfail_hooks.networkd import file as networkfile
-from netfail_hooks.networkd import match, ranking, takeover
 from netfail_hooks.networkd.file import has_default_route
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
@@ -47,7 +47,18 @@ def gather(paths: Paths, config: Config | None, names: Sequence[str], unknown: l
         timer_interval_kept=config is None or timer_interval_kept(paths, config),
         networks=networks(paths, names, unknown),
         wifi_config=tuple(n for n in names if os.path.exists(paths.at(_SUPPLICANT.format(n)))),
+        drifted=drifted(paths, config, unknown) if config else (),
     )
+
+
+def drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]:
+    """Return which files have changed since ours were made of them."""
+    try:
+        return tuple(str(one) for one in drift.drifted(paths, drift.interfaces(config)))
+    except Problem as problem:
+        if str(problem) not in unknown:
+            unknown.append(str(problem))
+        return ()
 
 
 def hooks(paths: Paths) -> tuple[Place, ...]:

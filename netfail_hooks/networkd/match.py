@@ -6,6 +6,8 @@ used. A condition that we can't judge is refused rather than guessed.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import re
 import shlex
@@ -48,6 +50,12 @@ class Source:
         texts = map(networkfile.ended, [self.text, *(text for _, text in self.dropins)])
         return tuple(section for text in texts for section in networkfile.parse(text))
 
+    @property
+    def fingerprint(self) -> str:
+        """Return what is another one as soon as any of these texts is."""
+        texts = [self.text, *(part for dropin in self.dropins for part in dropin)]
+        return hashlib.sha256("\0".join(texts).encode(errors="surrogateescape")).hexdigest()[:16]
+
 
 def effective(
     paths: Paths, nic: Nic, ignore: Callable[[str], bool] = lambda _: False
@@ -69,6 +77,17 @@ def sources(paths: Paths) -> Iterator[Source]:
         text = read(paths, path)
         if text.strip():
             yield Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
+
+
+def watched(paths: Paths) -> list[str]:
+    """Return the files and directories of which one is touched if another file may count now."""
+    found = list(DIRECTORIES)
+    for directory in DIRECTORIES:
+        with contextlib.suppress(OSError):
+            names = sorted(os.listdir(paths.at(directory)))
+            found += [f"{directory}/{n}" for n in names if n.endswith((".network", ".network.d"))]
+    dropins = [path for path in found if path.endswith(".d")]
+    return [*found, *_listed(paths, tuple(dropins), ".conf")]
 
 
 def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str]:

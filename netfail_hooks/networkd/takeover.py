@@ -40,7 +40,9 @@ from netfail_hooks.policy.facts import SHARED_LABEL
 
 _MARK = "# netfail-hooks:"
 _ASKED = f"{_MARK} as 'netfail-hooks install' was asked; run it again for a change"
-_INSTEAD = re.compile(rf"{_MARK} in place of (.+); change that one")
+_INSTEAD = re.compile(rf"{_MARK} in place of (.+); change ")
+_MADE_OF = re.compile(rf"^{_MARK} made of ([0-9a-f]+)$", re.MULTILINE)
+_NETPLAN = re.compile(r"/run/systemd/network/[^/]*netplan-[^/]*")
 _NOT_OURS = ("Match", "")
 _LAST_METRIC = 0xFF000000  # behind any uplink, and behind what a router has advertised
 _ANY = "0.0.0.0"  # noqa: S104 - as a gateway: none, all is on the link
@@ -79,6 +81,12 @@ def of_whom(text: str) -> str:
     return found[1] if found else ""
 
 
+def made_of(text: str) -> str:
+    """Return the ``fingerprint`` of what one of our files was made of, "" for none."""
+    found = _MADE_OF.search(text)
+    return found[1] if found else ""
+
+
 def users_file(paths: Paths, nic: Nic) -> Source | None:
     """Return the file that networkd would use for a NIC if we were not here. Raises Misuse."""
     return match.effective(paths, nic, ignore=is_ours)
@@ -108,9 +116,12 @@ def take_over(nic: Nic, source: Source, metric: int) -> str:
     """Return our file in place of the user's. Raises Misuse for one that we can't stand in for."""
     sections = [_unmatched(one) if one.name in _NOT_OURS else one for one in source.sections]
     _refuse(source.path, sections)
+    where = (
+        "/etc/netplan, run 'netplan generate'" if _NETPLAN.fullmatch(source.path) else "that one"
+    )
     told = (
-        f"{_MARK} in place of {source.path}; change that one and run 'netfail-hooks install' "
-        "again, this one is written anew"
+        f"{_MARK} in place of {source.path}; change {where} and run 'netfail-hooks install' "
+        f"again, this one is written anew\n{_MARK} made of {source.fingerprint}"
     )
     return _whole(nic, told, sections, metric)
 

@@ -16,7 +16,7 @@ from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd import drift, networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import bounded
 from netfail_hooks.policy import state as state_file
@@ -60,12 +60,21 @@ def collect(paths: Paths) -> Report | BondReport:
             lookups=lookups,
             ruled=elsewhere,
             failover=_failover(paths, unknown),
-            unknown=tuple(unknown),
             clock=time.time(),
             boot=boot_id(),
             silence=silence(),
+            drifted=_drifted(paths, config, unknown),
+            unknown=tuple(unknown),
         )
     )
+
+
+def _drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]:
+    try:
+        return tuple(str(one) for one in drift.drifted(paths, drift.interfaces(config)))
+    except Problem as problem:
+        unknown.append(str(problem))
+        return ()
 
 
 def _lookups(config: Config, netlink: Netlink) -> tuple[lookup.RouteLookup, ...]:

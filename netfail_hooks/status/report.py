@@ -43,6 +43,7 @@ class Sources:
     boot: str = ""  # the kernel's name for this boot
     ruled: tuple[Ruled, ...] = ()
     silence: str = ""
+    drifted: tuple[str, ...] = ()
 
 
 def report(sources: Sources) -> Report:
@@ -78,6 +79,7 @@ def report(sources: Sources) -> Report:
         last_failover=failover_report(
             sources.failover, sources.clock, sources.observed.now, sources.boot
         ),
+        drifted=sources.drifted,
         unknown=sources.unknown,
         silence=sources.silence,
         crowded=tuple(f"{told(crowd)}; {advice(crowd)}" for crowd in sources.observed.crowds),

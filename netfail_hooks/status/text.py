@@ -8,6 +8,7 @@ from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, Paint, painte
 
 _LABEL = 10
 _AT_ODDS = "the kernel sends by another uplink than was chosen: run 'netfail-hooks check'"
+_INSTALL = "run 'netfail-hooks install'"
 WELL, UNWELL = "ok", "NOT WELL"
 
 
@@ -27,6 +28,7 @@ def render(report: Report, *, colour: bool = False) -> str:
     lines += labelled("crowded", [paint(line, BAD) for line in report.crowded])
     if not report.as_chosen:
         lines += labelled("at odds", [paint(_AT_ODDS, BAD)])
+    lines += labelled("files", [paint(f"{one}: {_INSTALL}", BAD) for one in report.drifted])
     if report.last_failover:
         lines += labelled("last", [render_failover(report.last_failover)])
     if report.state == "empty":

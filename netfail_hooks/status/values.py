@@ -88,6 +88,7 @@ class Report:
     ``silence`` says why no event reaches the hooks, "" if they do as far as one can tell.
     ``ruled`` are the uplinks' addresses whose packets policy rules send another way.
     ``crowded`` says, a line each, which uplinks have more addresses or routes than are looked at.
+    ``drifted`` tells of files that have changed since ours were made of them.
     ``as_chosen``: the kernel sends by no other uplink than the last run chose.
     """
 
@@ -102,6 +103,7 @@ class Report:
     our_routes: tuple[str, ...]
     our_addresses: tuple[str, ...]
     last_failover: Failover | None
+    drifted: tuple[str, ...]
     unknown: tuple[str, ...]
     silence: str = ""
     crowded: tuple[str, ...] = ()

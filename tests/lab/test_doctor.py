@@ -24,6 +24,7 @@ _PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes", "--interval", "600")
 _PROGRAM = "/usr/bin/networkd-dispatcher"
 _HOOKS = "/etc/networkd-dispatcher"
 _OURS = "/etc/systemd/network/10-netfail-wlan0.network"
+_THEIRS = "/etc/systemd/network/20-wlan0.network"
 _ONLINE = "/etc/systemd/system/systemd-networkd-wait-online.service"
 _WAITER = "/usr/lib/systemd/systemd-networkd-wait-online"
 _TIMER = "netfail-hooks-check.timer"
@@ -76,6 +77,7 @@ _MACHINES = (
     Broken("file-missing", "rm /etc/sysctl.d/60-netfail-hooks.conf"),
     Broken("file-missing", f"rm {_OURS}; networkctl reload"),
     Broken("file-changed", f"echo '# mine' >>{_OURS}", _AS_TOLD),
+    Broken("file-outdated", f"echo '# mine' >>{_THEIRS}", f"sed -i '/# mine/d' {_THEIRS}"),
     Broken("metric-too-low", f"ip route add {_WAY}", _AS_TOLD),
     Broken("metric-equal", f"ip route append {_WAY} metric 100", _AS_TOLD),
     Broken("metric-wrong", f"ip route append {_WAY} metric 700", _AS_TOLD),

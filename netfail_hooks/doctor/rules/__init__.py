@@ -268,6 +268,12 @@ _WEAK = (
         setup.file_changed,
     ),
     Rule(
+        "file-outdated",
+        "networkd goes by what the file said then, so what it says now is not in effect",
+        setup.file_outdated,
+        after=("file-changed", "file-missing", "file-shadowed"),
+    ),
+    Rule(
         "old-kernel",
         "moved addresses can't be marked as ours before Linux 5.18, so they may be left behind",
         setup.old_kernel,

@@ -146,6 +146,12 @@ def old_systemd(facts: Facts) -> Iterator[Symptom]:
         yield Symptom(what, (_UPGRADE[is_arch(facts)],))
 
 
+def file_outdated(facts: Facts) -> Iterator[Symptom]:
+    """Find that a file of the user's is not any more what ours was made of."""
+    for what in facts.files.drifted:
+        yield Symptom(what, ("netfail-hooks install --dry-run", "netfail-hooks install"))
+
+
 def old_kernel(facts: Facts) -> Iterator[Symptom]:
     """Find a kernel that can't mark an address."""
     if (0, 0) < facts.kernel.release < _KERNEL:

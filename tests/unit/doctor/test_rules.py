@@ -304,6 +304,7 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ("masquerade", False, {"masquerades": True, "observed": _SHARED}, "masqueraded"),
     ("interface-gone", False, {"observed": replace(_SEEN, links=_SEEN.links[:1])}, "no wlan0"),
     ("wait-online", False, {"units": _unit(WAIT_ONLINE, command="/lib/wait-online")}, "every"),
+    ("file-outdated", False, {"drifted": ("20-eth0.network has changed",)}, "has changed"),
     (
         "wait-online",
         True,

@@ -19,7 +19,7 @@ _NIC = Nic("eth0")
 _PATH = "/etc/systemd/network/20-eth0.network"
 _HEAD = (
     f"# netfail-hooks: in place of {_PATH}; change that one and run 'netfail-hooks install' "
-    "again, this one is written anew\n\n[Match]\nName=eth0\n"
+    "again, this one is written anew\n# netfail-hooks: made of {}\n\n[Match]\nName=eth0\n"
 )
 _ASKED = (
     "# netfail-hooks: as 'netfail-hooks install' was asked; run it again for a change\n\n"
@@ -34,9 +34,11 @@ _RA = "\n[IPv6AcceptRA]\nRouteMetric=600\n"
 
 def _ours(text: str) -> str:
     """Return what is below [Match] of our file in place of a user's."""
-    found = take_over(_NIC, Source(_PATH, f"[Match]\nName=eth0\n{text}"), 600)
-    assert found.startswith(_HEAD)
-    return found.removeprefix(_HEAD)
+    source = Source(_PATH, f"[Match]\nName=eth0\n{text}")
+    found = take_over(_NIC, source, 600)
+    head = _HEAD.format(source.fingerprint)
+    assert found.startswith(head)
+    return found.removeprefix(head)
 
 
 @pytest.mark.parametrize(
@@ -269,6 +271,8 @@ def test_in_whose_place_a_file_stands() -> None:
     assert takeover.of_whom(text) == _PATH
     assert not takeover.is_ours(f"[Match]\n{text}")
     assert takeover.of_whom("[Match]\n") == ""
+    assert takeover.made_of(text) == Source(_PATH, "[Match]\nName=eth0\n").fingerprint
+    assert takeover.made_of("[Match]\n") == ""
 
 
 @pytest.mark.parametrize(
