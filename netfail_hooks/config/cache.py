@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-COMPILED_FORM = "netfail-hooks config 4"
+COMPILED_FORM = "netfail-hooks config 5"
 
 
 def load(paths: Paths) -> Config:

@@ -10,6 +10,7 @@ from _socket import AF_INET, AF_INET6, AF_UNSPEC
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.watch import can_watch, kept
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import (
     FOREVER,
@@ -23,7 +24,7 @@ from netfail_hooks.policy.facts import (
     Route,
     Sysctl,
 )
-from netfail_hooks.policy.sysctls import keys
+from netfail_hooks.policy.sysctls import keys, timers
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
     links = tuple(link for link in present if link)
     names = {link.index: link.name for link in links}
     with_carrier = {link.index for link in links if link.carrier}
-    learnt, waiting = in_the_way(netlink)
+    known = neighbour_bodies(netlink)
+    learnt, waiting = in_the_way(known)
     bodies = [] if bonded else _rules(netlink)
     rules: tuple[Rule, ...] = ()
     others: list[tuple[list[Route], list[Taken]]] = []
@@ -74,13 +76,15 @@ def observe(config: Config, netlink: rt.Netlink) -> Observation:
         links=links,
         addresses=tuple(_addresses(netlink, names, with_carrier, config)),
         routes=tuple(route for routes, _ in main for route in routes),
-        sysctls=() if bonded else tuple(_sysctls(names.values())),
+        sysctls=() if bonded else tuple(_sysctls(config, names)),
         resolved=tuple(sorted(names[index] for index in learnt if index in names)),
         waiting=tuple(sorted(names[index] for index in waiting if index in names)),
         rules=rules,
         tables=tuple(route for routes, _ in others for route in routes),
         taken=tuple(place for _, taken in (*main, *others) for place in taken),
         ruled=int(bonded or {body[0] for body in bodies} >= _families()),
+        neighbours=kept(known, names),
+        watches=int(can_watch()),
     )
     if bonded:
         from netfail_hooks.kernel.bond import with_bond
@@ -277,15 +281,17 @@ def _hops(attributes: rt.Attributes, flags: int) -> list[tuple[int, bytes | None
     return hops
 
 
-def _sysctls(interfaces: Iterable[str]) -> list[Sysctl]:
-    settings = ((key, read_sysctl(key)) for interface in interfaces for key in keys(interface))
+def _sysctls(config: Config, names: dict[int, str]) -> list[Sysctl]:
+    wanted = [key for interface in names.values() for key in keys(interface)]
+    wanted += [one.key for one in timers(config.watch, tuple(names.values()))]
+    settings = ((key, read_sysctl(key)) for key in wanted)
     return [Sysctl(key, setting) for key, setting in settings if setting is not None]
 
 
-def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:
+def in_the_way(bodies: Iterable[bytes]) -> tuple[set[int], set[int]]:
     """Return the interfaces that asked for an IPv4 neighbour, and those where packets wait."""
     learnt, waiting = set(), set()
-    for family, index, state, _ in neighbours(netlink):
+    for family, index, state, _ in neighbours(bodies):
         if state & INCOMPLETE:
             waiting.add(index)
         elif family == AF_INET:
@@ -293,9 +299,14 @@ def in_the_way(netlink: rt.Netlink) -> tuple[set[int], set[int]]:
     return learnt, waiting
 
 
-def neighbours(netlink: rt.Netlink) -> Iterator[tuple[int, int, int, bytes]]:
+def neighbour_bodies(netlink: rt.Netlink) -> list[bytes]:
+    """Return all neighbours of both families."""
+    return netlink.dump(rt.GETNEIGH, struct.pack(NDMSG, AF_UNSPEC, 0, 0, 0, 0, 0, 0))
+
+
+def neighbours(bodies: Iterable[bytes]) -> Iterator[tuple[int, int, int, bytes]]:
     """Yield each neighbour that was learnt or is waited for: family, interface, state, address."""
-    for body in netlink.dump(rt.GETNEIGH, struct.pack(NDMSG, AF_UNSPEC, 0, 0, 0, 0, 0, 0)):
+    for body in bodies:
         family, _, _, index, state, _, _ = struct.unpack_from(NDMSG, body)
         if state & (_ASKED | INCOMPLETE):
             yield family, index, state, rt.attributes(body, 12)[NDA_DST]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks.policy.facts import MAIN, Address, Route, Rule, Sysctl
+from netfail_hooks.policy.facts import MAIN, Address, Neighbour, Route, Rule, Sysctl
 from netfail_hooks.values import TYPE_CHECKING, value
 
 
@@ -105,6 +105,26 @@ class FlushNeighbours:
 
 
 @value
+class WatchGateway:
+    """Have the kernel keep asking a gateway."""
+
+    neighbour: Neighbour
+
+    def __str__(self) -> str:
+        return f"watch {self.neighbour.address} on {self.neighbour.interface}"
+
+
+@value
+class UnwatchGateway:
+    """Have the kernel ask it no more."""
+
+    neighbour: Neighbour
+
+    def __str__(self) -> str:
+        return f"watch {self.neighbour.address} on {self.neighbour.interface} no more"
+
+
+@value
 class SetActive:
     """Make a slave the active one of its bond."""
 
@@ -174,6 +194,8 @@ if TYPE_CHECKING:
         | Announce
         | CloseConnections
         | FlushNeighbours
+        | WatchGateway
+        | UnwatchGateway
         | SetActive
         | SetMonitor
         | Enslave

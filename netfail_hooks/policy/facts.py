@@ -144,6 +144,19 @@ class Route:
 
 
 @value
+class Neighbour:
+    """A neighbour of an uplink that the kernel keeps asking, or that has a fixed hardware address.
+
+    ``ours``: we have it asked (policy/watch.py); else it is somebody else's.
+    """
+
+    interface: str
+    family: int
+    address: str
+    ours: bool = True
+
+
+@value
 class Sysctl:
     """A setting below /proc/sys/net, such as ``ipv4/conf/eth0/arp_ignore``."""
 
@@ -185,7 +198,9 @@ class Observation:
     in all such tables that are an uplink's or ours. ``taken`` are places of other people's routes
     that ours could want, those in ``routes`` and ``tables`` not among them. ``ruled`` is 1 where
     the kernel has policy rules, 0 where it has none, -1 where nobody looked, as in older
-    recordings.
+    recordings. ``neighbours`` are those that the kernel keeps asking, and of the uplinks those
+    with a fixed address; ``watches`` is 1 where the kernel can do so, 0 where it can't, -1 where
+    nobody looked.
     """
 
     now: int
@@ -202,6 +217,8 @@ class Observation:
     tables: tuple[Route, ...] = ()
     taken: tuple[Taken, ...] = ()
     ruled: int = -1
+    neighbours: tuple[Neighbour, ...] = ()
+    watches: int = -1
 
     def link(self, name: str) -> Link | None:
         """Return the interface of that name, None where there is none now."""

@@ -22,7 +22,11 @@ from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.health import exchanged
 from netfail_hooks.policy.state import State, parse, pending_line, render
-from netfail_hooks.values import replace
+from netfail_hooks.policy.watch import unwatched
+from netfail_hooks.values import TYPE_CHECKING, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def probe_uplinks(config: Config, only: str = "") -> tuple[Result, ...]:
@@ -34,13 +38,26 @@ def probe_uplinks(config: Config, only: str = "") -> tuple[Result, ...]:
         return ()
     from netfail_hooks.probe import probe
 
+    return _asking(lambda netlink: probe(config, observe(config, netlink), only))
+
+
+def _asking(ask: Callable[[Netlink], tuple[Result, ...]]) -> tuple[Result, ...]:
     try:
         with Netlink() as netlink:
-            return probe(config, observe(config, netlink), only)
+            return ask(netlink)
     except PermissionError as error:
         raise NotPermitted(f"cannot probe: {error.strerror}", hint="run as root") from None
     except OSError as error:
         raise Problem(f"cannot probe: {error}") from None
+
+
+def confirm_active(config: Config, paths: Paths) -> tuple[Result, ...]:
+    """Ask the active uplinks' gateways once more, briefly; no lock is held. Raises Problem."""
+    from netfail_hooks.probe.confirm import confirm
+
+    return _asking(
+        lambda netlink: confirm(config, observe(config, netlink), load_state(paths.state))
+    )
 
 
 def run(
@@ -70,7 +87,7 @@ def run(
         _conclude(paths, done, known, pending)
         for message in exchanged(done.before, known):
             journal.log(message, priority=journal.WARNING)
-    if not config.interval:
+    if not is_at_rest(done):
         from netfail_hooks.reconcile import again
 
         again.arrange(done)
@@ -79,6 +96,15 @@ def run(
 
         metrics.update(config, paths)
     return done
+
+
+def is_at_rest(done: recorder.Run) -> bool:
+    """Tell whether the timer's period is soon enough: all is well, or events will tell."""
+    config, after = done.config, done.after
+    return config.mode == "bond" or not (
+        any(one.state == "recovering" or one.fails for one in after.uplinks)
+        or unwatched(config, done.observed, after)
+    )
 
 
 def _settle(
