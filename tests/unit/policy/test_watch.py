@@ -63,6 +63,7 @@ def test_it_is_left_before_the_lan_is_told_and_the_next_one_watched_last() -> No
 
 @pytest.mark.parametrize("watches", [0, -1])
 def test_a_kernel_that_cannot_or_was_not_asked_is_left_alone(watches: int) -> None:
+    assert watch.RELEASE == (6, 0)
     world = _world()
     world.watches = watches
     world.reconcile()
@@ -117,6 +118,8 @@ def test_of_two_routers_each_that_answers() -> None:
     state = replace(world.state, uplinks=uplinks)
     assert watch.gateways(world.config, observed, state) == both[1:]
     assert not watch.unwatched(world.config, observed, state)
+    tunnel = replace(observed, watches=0, routes=(*routes, replace(route, gateway="")))
+    assert watch.unwatched(world.config, tunnel, state)
 
 
 def _without(observed: Observation, **more: object) -> Observation:
