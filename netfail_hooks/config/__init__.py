@@ -6,6 +6,7 @@ from netfail_hooks.values import value
 
 MODES = ("routes", "bond")
 POLICIES = ("any", "all")
+WATCHES = ("on", "fast", "off")
 RESELECT = ("always", "better", "failure")  # IFLA_BOND_PRIMARY_RESELECT: 0, 1, 2
 FIRST_METRIC = 100
 METRIC_STEP = 500
@@ -71,7 +72,9 @@ class Config:
     A returning uplink is held down for ``hold_down`` seconds, twice as long at each further
     loss up to ``hold_down_max``, and again ``hold_down`` once it was well for ``quiet`` seconds.
     ``successes`` rounds in a row must go well before it takes the traffic back.
-    ``interval`` is the seconds between two checks by the timer (0: no timer), ``log_bytes``
+    ``watch`` says whether the kernel keeps asking the gateways, and how quickly it gives one up.
+    ``interval`` is the seconds between two checks by the timer while all is well (0: no timer),
+    ``quick`` what it is at most while something is not, or must be asked by us; ``log_bytes``
     the size at which the flight recorder starts a new file, ``textfile`` the file of metrics ("":
     none). ``bond`` counts in mode "bond" alone.
     """
@@ -85,7 +88,9 @@ class Config:
     hold_down_max: int = 300
     quiet: int = 600
     successes: int = 2
-    interval: int = 5
+    watch: str = "on"
+    interval: int = 60
+    quick: int = 5
     log_bytes: int = 1_000_000
     textfile: str = ""
     bond: Bond = Bond()
@@ -93,6 +98,20 @@ class Config:
     def names(self) -> tuple[str, ...]:
         """Return the interface names in rank order."""
         return tuple(uplink.interface for uplink in self.uplinks)
+
+    @property
+    def watched(self) -> bool:
+        """Tell whether the kernel is to watch gateways for us: a bond watches them by itself."""
+        return self.mode == "routes" and self.watch != "off"
+
+    @property
+    def period(self) -> int:
+        """Return the seconds between two checks by the timer, 0 for no timer.
+
+        ``quick`` where the kernel's watch does not cover all that a round asks: targets.
+        """
+        covered = self.watched and not any(uplink.targets for uplink in self.uplinks)
+        return self.interval if covered else min(self.interval, self.quick)
 
 
 def default_metrics(interfaces: tuple[str, ...]) -> tuple[Uplink, ...]:

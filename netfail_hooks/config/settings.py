@@ -8,7 +8,7 @@ the compiled form for the hooks (config/cache.py) follows the fields by itself.
 
 from __future__ import annotations
 
-from netfail_hooks.config import MODES, POLICIES, RESELECT, Bond, Config, Uplink
+from netfail_hooks.config import MODES, POLICIES, RESELECT, WATCHES, Bond, Config, Uplink
 from netfail_hooks.config.kinds import (
     Choice,
     Flag,
@@ -90,6 +90,13 @@ SETTINGS: tuple[Setting, ...] = (
         "address is gone), rather than let them hang",
     ),
     Setting(
+        GENERAL,
+        "watch",
+        Choice(WATCHES),
+        'have the kernel watch the gateway in use: "on", a dead one is left within a second; '
+        '"fast", in half of one, with four times the questions; "off", the timer alone asks',
+    ),
+    Setting(
         "hold_down",
         "seconds",
         Number(0, 86400),
@@ -119,7 +126,13 @@ SETTINGS: tuple[Setting, ...] = (
         "check",
         "interval",
         Number(0, 3600),
-        "seconds between two checks by the timer; 0: no timer",
+        "seconds between two checks by the timer while all is well; 0: no timer",
+    ),
+    Setting(
+        "check",
+        "quick",
+        Number(1, 3600),
+        "the same at most while an uplink is not well, with targets, or where nothing watches",
     ),
     Setting(
         "log",

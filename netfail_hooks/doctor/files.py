@@ -174,7 +174,7 @@ def _addresses(texts: Iterable[str]) -> Iterator[str]:
 def timer_interval_kept(paths: Paths, config: Config) -> bool:
     """Tell whether the timer has the config's interval; a missing file has a rule of its own."""
     every = _EVERY.search(read_text(paths.at(f"{UNITS}/{TIMER}")))
-    return every is None or int(every[1]) == config.interval
+    return every is None or int(every[1]) == config.period
 
 
 def dhcpcd_leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:

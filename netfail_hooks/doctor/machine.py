@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from netfail_hooks.doctor.facts import DISPATCHER, NETWORKD, WAIT_ONLINE, Process, Services, Unit
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import systemd
-from netfail_hooks.install.units import SERVICE, TIMER
+from netfail_hooks.install.units import SERVICE, SOCKET, TIMER
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.process import ENGLISH, run
 
@@ -58,7 +58,7 @@ def gather(
 def units(uplinks: Iterable[str]) -> tuple[Unit, ...]:
     """Return the units that rules ask of; none where the service manager doesn't answer."""
     own = (f"{kind}@{name}.service" for name in uplinks for kind in _TEMPLATES)
-    names = (NETWORKD, DISPATCHER, WAIT_ONLINE, SERVICE, TIMER, "networking.service", *own)
+    names = (NETWORKD, DISPATCHER, WAIT_ONLINE, SERVICE, TIMER, SOCKET, "networking.service", *own)
     text = ask("systemctl", "show", f"--property={','.join(_SHOWN)}", "--", *names)
     return parse_units(names, text)
 

@@ -232,6 +232,8 @@ def _settings(work: Work) -> dict[str, str]:
     """
     names = () if work.config.mode == "bond" else work.config.names()
     wanted = {s.key: s.setting for name in names for s in sysctls.wanted(name)}
+    if names:
+        wanted |= {s.key: s.setting for s in sysctls.timers(work.config.watch, names)}
     left = [sysctls.arp_ignore(name) for name in names]
     known = dict.fromkeys(map(sysctls.arp_ignore, work.all_uplinks().names()), sysctls.ANSWERS)
     known |= work.known.sysctls if work.known else {}
@@ -242,14 +244,14 @@ def start(work: Work) -> list[str]:
     """Start the timer and look once; return what is left to do."""
     reconfigure.reconfigure_addressless(work.config)
     messages = [*systemd.networkd_problems(), *systemd.start_dispatcher()]
-    interval = work.config.interval
+    period = work.config.period
     if systemd.systemd_runs():
         with _collecting(messages):
-            systemd.start_timer(interval)
-    elif interval:
+            systemd.start_timer(work.config)
+    elif period:
         messages.append(
             f"systemd does not run this machine, so nothing runs 'netfail-hooks check' "
-            f"every {interval} s"
+            f"every {period} s"
         )
     with _collecting(messages):
         config = load(work.paths)

@@ -15,7 +15,7 @@ from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy import sysctls
-from netfail_hooks.policy.changes import Change, DropAddress, DropRoute, DropRule
+from netfail_hooks.policy.changes import Change, DropAddress, DropRoute, DropRule, UnwatchGateway
 from netfail_hooks.process import wait_until
 
 _CUT_OFF_AFTER = 5.0  # seconds; each uplink has come back by itself by then
@@ -29,7 +29,8 @@ def remove_our_routes() -> None:
             rules = [DropRule(one) for one in observed.rules if one.ours]
             routes = [DropRoute(one) for one in everywhere(netlink)]
             addresses = [DropAddress(one) for one in observed.addresses if one.ours]
-            changes: tuple[Change, ...] = (*rules, *routes, *addresses)
+            watched = [UnwatchGateway(one) for one in observed.neighbours if one.ours]
+            changes: tuple[Change, ...] = (*rules, *routes, *addresses, *watched)
             failed = apply(changes, observed, netlink, announcer)
     except OSError as error:
         raise Problem(f"cannot look for what is ours in the kernel: {error}") from None
@@ -78,7 +79,9 @@ def default_route_order(config: Config) -> tuple[str, ...]:
 
 def current_sysctls(names: Sequence[str]) -> dict[str, str]:
     """Return the settings that we change, as they are now; as silent only we make an uplink."""
-    found = {key: kernel_observe.read_sysctl(key) for name in names for key in sysctls.keys(name)}
+    keys = [key for name in names for key in sysctls.keys(name)]
+    keys += [one.key for one in sysctls.timers("on", tuple(names))]
+    found = {key: kernel_observe.read_sysctl(key) for key in keys}
     quiet = [sysctls.arp_ignore(name) for name in names]
     return {
         key: sysctls.ANSWERS if key in quiet and setting == sysctls.SILENT else setting

@@ -10,7 +10,7 @@ from netfail_hooks.install.hook_file import hook_text, states
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
-from netfail_hooks.policy.facts import PROTOCOL
+from netfail_hooks.policy.facts import PROTOCOL, Sysctl
 
 HOOK = "50-netfail-hooks"
 _HERE = Paths()
@@ -45,8 +45,13 @@ def sysctl_text(config: Config) -> str:
     """
     lines = ["# Made by netfail-hooks install; the reasons are in netfail-hooks(8)."]
     for name in config.names():
-        lines += [f"-net/{sysctl.key} = {sysctl.setting}" for sysctl in sysctls.wanted(name)]
+        lines += [_line(sysctl) for sysctl in sysctls.wanted(name)]
+    lines += [_line(sysctl) for sysctl in sysctls.timers(config.watch, config.names())]
     return "\n".join([*lines, ""])
+
+
+def _line(sysctl: Sysctl) -> str:
+    return f"-net/{sysctl.key} = {sysctl.setting}"
 
 
 def _units(config: Config, package: str) -> dict[str, Node]:
@@ -60,8 +65,12 @@ def _units(config: Config, package: str) -> dict[str, Node]:
         units.DISPATCHER: nodes.directory(),
         units.DISPATCHER_FILE: _text(units.DISPATCHER_TEXT),
     }
-    if config.interval:
-        nodes_by_path[f"{units.UNITS}/{units.TIMER}"] = _text(units.timer_text(config.interval))
+    if config.watched:
+        nodes_by_path[f"{units.UNITS}/{units.WATCH}"] = _text(units.watch_text(places))
+        nodes_by_path[f"{units.UNITS}/{units.SOCKET}"] = _text(units.SOCKET_TEXT)
+        nodes_by_path[units.SOCKET_WANTED] = nodes.link(f"{units.UNITS}/{units.SOCKET}")
+    if config.period:
+        nodes_by_path[f"{units.UNITS}/{units.TIMER}"] = _text(units.timer_text(config.period))
         nodes_by_path[units.WANTED] = nodes.link(f"{units.UNITS}/{units.TIMER}")
     return nodes_by_path
 

@@ -6,8 +6,9 @@ import contextlib
 import os
 import shutil
 
+from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.install.units import SERVICE, TIMER
+from netfail_hooks.install.units import SERVICE, SOCKET, TIMER, WATCH
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run
 from netfail_hooks.reconcile import again
@@ -18,16 +19,27 @@ def systemd_runs() -> bool:
     return os.path.isdir("/run/systemd/system")
 
 
-def start_timer(interval: int) -> None:
-    """Have the service manager read the units, and run the timer or not. Raises Problem."""
+def start_timer(config: Config) -> None:
+    """Have the service manager read the units, and run the timer and the watch or not.
+
+    Raises Problem.
+    """
     run("systemctl", "daemon-reload")
-    if interval:
+    if config.period:
         run("systemctl", "restart", TIMER)
+    if config.watched:
+        run("systemctl", "start", SOCKET)
+    else:
+        _stop(SOCKET, WATCH)
 
 
 def stop_timer() -> None:
-    """Stop the timers and a check that runs."""
-    for unit in (TIMER, f"{again.UNIT}-*.timer", SERVICE):
+    """Stop the timers, the watch, and a check that runs."""
+    _stop(SOCKET, TIMER, f"{again.UNIT}-*.timer", WATCH, SERVICE)
+
+
+def _stop(*units: str) -> None:
+    for unit in units:
         with contextlib.suppress(Problem):
             run("systemctl", "stop", unit)
 
@@ -36,7 +48,7 @@ def forget_units() -> None:
     """Have the service manager see that the units are gone, their failures with them."""
     with contextlib.suppress(Problem):
         run("systemctl", "daemon-reload")
-        run("systemctl", "reset-failed", TIMER, SERVICE)
+        run("systemctl", "reset-failed", TIMER, SERVICE, SOCKET, WATCH)
 
 
 def start_dispatcher() -> list[str]:

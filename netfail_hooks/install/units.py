@@ -1,4 +1,4 @@
-"""The systemd units of the check: a one-shot service, and the timer that starts it.
+"""The systemd units: of the check a one-shot service and its timer, of the watch a socket and one.
 
 ``systemd-analyze security --offline=yes`` calls the service's exposure low; each concession
 that remains has its reason beside it, for whoever reads the unit on a machine.
@@ -13,6 +13,8 @@ from netfail_hooks.install.hook_file import base_python, refuse_odd, search_path
 SERVICE, TIMER = "netfail-hooks-check.service", "netfail-hooks-check.timer"
 UNITS = "/etc/systemd/system"
 WANTED = f"{UNITS}/timers.target.wants/{TIMER}"
+WATCH, SOCKET = "netfail-hooks-watch.service", "netfail-hooks-watch.socket"
+SOCKET_WANTED = f"{UNITS}/sockets.target.wants/{SOCKET}"
 
 # Named so that a drop-in of the user's own, such as override.conf, comes later and counts, and
 # netplan's 10-netplan.conf, which waits for every uplink, before.
@@ -91,7 +93,7 @@ SystemCallErrorNumber=EPERM
 """
 
 _TIMER = """\
-# Made by netfail-hooks install from check.interval in /etc/netfail-hooks/config.toml.
+# Made by netfail-hooks install from check.interval and .quick in /etc/netfail-hooks/config.toml.
 [Unit]
 Description=Look at the uplinks every {interval} s
 Documentation=man:netfail-hooks(8)
@@ -104,6 +106,68 @@ AccuracySec=100ms
 
 [Install]
 WantedBy=timers.target
+"""
+
+SOCKET_TEXT = """\
+# Made by netfail-hooks install.
+[Unit]
+Description=Hear the kernel's word that a gateway no longer answers
+Documentation=man:netfail-hooks(8)
+
+[Socket]
+# RTMGRP_NEIGH (rtnetlink(7)). A filter that the service sets passes the gateway in use alone.
+ListenNetlink=route 4
+# A burst of words is no fault for which to stop listening: the service hears them out, and a word
+# comes no more often than the kernel has asked in vain.
+TriggerLimitIntervalSec=0
+
+[Install]
+WantedBy=sockets.target
+"""
+
+# Between the word and the switch nothing may wait, so it is hardened by what costs little there.
+_WATCH = """\
+# Made by netfail-hooks install; 'systemctl edit' it rather than change it here.
+[Unit]
+Description=Leave a gateway that no longer answers
+Documentation=man:netfail-hooks(8)
+After=systemd-networkd.service
+# See TriggerLimitIntervalSec= of the socket; what fails comes again after RestartSec= below.
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart={command}
+TimeoutStartSec=60
+# What cannot start, or dies, leaves the word in the socket: without a pause it would be started
+# again at once, for ever. With one the socket waits as long, and never fails.
+Restart=on-failure
+RestartSec=5
+SuccessExitStatus=SIGTERM
+LogLevelMax=notice
+
+RuntimeDirectory=netfail-hooks
+RuntimeDirectoryPreserve=yes
+LogsDirectory=netfail-hooks
+UMask=0077
+
+# No mount namespace, so no Protect*= or Private*= that needs one: it costs 40 to 100 ms, half of
+# all the time from the word to the switch. The check, for which nobody waits, has them.
+# prctl(2) before the start, each less than 0.1 ms:
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
+NoNewPrivileges=yes
+LockPersonality=yes
+# seccomp filters, which the service manager compiles at each start: 7 ms for all of them.
+MemoryDenyWriteExecute=yes
+# netlink; ARP; probes; the journal and, for notify.d, systemd-run
+RestrictAddressFamilies=AF_NETLINK AF_PACKET AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
 """
 
 _ONLINE = """\
@@ -125,23 +189,34 @@ def service_text(*, interpreter: str = "", places: Sequence[str] = (), textfile:
     Run from a checkout in a home directory, it may read those. It may write the file of metrics.
     """
     program, places = interpreter or base_python(), tuple(places) or search_path()
-    for place in (program, *places):
-        refuse_odd(place)
-    listed = ", ".join(f"'{place}'" for place in places)
-    # gc.disable and os._exit for the reasons that hooks/routable gives.
-    code = f"import gc, os, sys; gc.disable(); sys.path += [{listed}]; "
-    command = f'{program} -IS -c "{code}from netfail_hooks.check import main; os._exit(main())"'
+    line = command("netfail_hooks.check", interpreter=program, places=places)
     hidden = (program, *places)
     home = "read-only" if any(place.startswith(_HOMES) for place in hidden) else "yes"
     tmp = "no" if any(place.startswith(_TEMPORARY) for place in hidden) else "yes"
     # The minus: a directory that is not there is no reason not to look (systemd.exec(5)).
     writable = f" -{textfile.rpartition('/')[0]}" if textfile else ""
-    return _SERVICE.format(command=command, home=home, tmp=tmp, writable=writable)
+    return _SERVICE.format(command=line, home=home, tmp=tmp, writable=writable)
+
+
+def command(module: str, *, interpreter: str = "", places: Sequence[str] = ()) -> str:
+    """Return what ExecStart= is to run: a module's main(). Raises Problem."""
+    program, places = interpreter or base_python(), tuple(places) or search_path()
+    for place in (program, *places):
+        refuse_odd(place)
+    listed = ", ".join(f"'{place}'" for place in places)
+    # gc.disable and os._exit for the reasons that hooks/routable gives.
+    code = f"import gc, os, sys; gc.disable(); sys.path += [{listed}]; "
+    return f'{program} -IS -c "{code}from {module} import main; os._exit(main())"'
 
 
 def timer_text(interval: int) -> str:
     """Return the timer for a check every ``interval`` seconds."""
     return _TIMER.format(interval=interval)
+
+
+def watch_text(places: Sequence[str] = ()) -> str:
+    """Return the service, by default for this very Python and package. Raises Problem."""
+    return _WATCH.format(command=command("netfail_hooks.watch", places=places))
 
 
 def online_text(interfaces: Sequence[str]) -> str:

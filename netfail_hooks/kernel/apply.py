@@ -13,8 +13,16 @@ import struct
 from _socket import AF_INET
 
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel import watch
 from netfail_hooks.kernel.announce import Announcer
-from netfail_hooks.kernel.observe import INCOMPLETE, NDA_DST, NDMSG, neighbours, sysctl_path
+from netfail_hooks.kernel.observe import (
+    INCOMPLETE,
+    NDA_DST,
+    NDMSG,
+    neighbour_bodies,
+    neighbours,
+    sysctl_path,
+)
 from netfail_hooks.policy.changes import (
     AddAddress,
     AddRule,
@@ -31,6 +39,8 @@ from netfail_hooks.policy.changes import (
     SetMonitor,
     SetRoute,
     SetSysctl,
+    UnwatchGateway,
+    WatchGateway,
 )
 from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route, Rule
 
@@ -74,8 +84,8 @@ def _make(change: Change, observed: Observation, netlink: rt.Netlink, announcer:
         case SetSysctl(sysctl):
             with open(sysctl_path(sysctl.key), "wb", buffering=0) as file:
                 file.write(sysctl.setting.encode("ascii"))
-        case FlushNeighbours(interface):
-            flush_neighbours(netlink, _index(observed, interface))
+        case FlushNeighbours() | WatchGateway() | UnwatchGateway():
+            _make_of_neighbour(change, observed, netlink)
         case CloseConnections():
             from netfail_hooks.kernel.connections import end
 
@@ -90,6 +100,20 @@ def _make_of_rule(change: AddRule | DropRule, netlink: rt.Netlink) -> None:
         netlink.change(rt.NEWRULE, rt.F_CREATE | rt.F_EXCL, body)
     else:
         netlink.change(rt.DELRULE, 0, body)
+
+
+def _make_of_neighbour(
+    change: FlushNeighbours | WatchGateway | UnwatchGateway,
+    observed: Observation,
+    netlink: rt.Netlink,
+) -> None:
+    match change:
+        case FlushNeighbours(interface):
+            flush_neighbours(netlink, _index(observed, interface))
+        case WatchGateway(neighbour):
+            watch.watch(netlink, neighbour, _index(observed, neighbour.interface))
+        case UnwatchGateway(neighbour):
+            watch.unwatch(netlink, neighbour, _index(observed, neighbour.interface))
 
 
 def _make_of_address(
@@ -215,7 +239,7 @@ def flush_neighbours(netlink: rt.Netlink, index: int) -> None:
 
     Raises OSError.
     """
-    for family, where, state, address in list(neighbours(netlink, (index,))):
+    for family, where, state, address in neighbours(neighbour_bodies(netlink, (index,))):
         if where == index and (family == AF_INET or state & INCOMPLETE):
             body = struct.pack(NDMSG, family, 0, 0, index, 0, 0, 0)
             netlink.change(rt.DELNEIGH, 0, body + rt.attribute(NDA_DST, address))

@@ -10,6 +10,7 @@ from _socket import AF_INET, AF_INET6, AF_UNSPEC
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.watch import can_watch, kept
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import (
     FOREVER,
@@ -23,7 +24,7 @@ from netfail_hooks.policy.facts import (
     Route,
     Sysctl,
 )
-from netfail_hooks.policy.sysctls import keys
+from netfail_hooks.policy.sysctls import keys, timers
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def observe(config: Config, netlink: rt.Netlink, *, sparing: bool = False) -> Ob
     links = tuple(link for link in present if link)
     names = {link.index: link.name for link in links}
     with_carrier = {link.index for link in links if link.carrier}
-    learnt, waiting = in_the_way(netlink, names)
+    known = neighbour_bodies(netlink, names)
+    learnt, waiting = in_the_way(known)
     bodies = [] if bonded else _rules(netlink)
     rules: tuple[Rule, ...] = ()
     others: list[tuple[list[Route], list[Taken]]] = []
@@ -82,7 +84,7 @@ def observe(config: Config, netlink: rt.Netlink, *, sparing: bool = False) -> Ob
         links=links,
         addresses=tuple(read_addresses(addressed, names, with_carrier, config)),
         routes=tuple(route for routes, _ in main for route in routes),
-        sysctls=() if bonded else tuple(settings_of(names.values())),
+        sysctls=() if bonded else tuple(settings_of(config, names.values())),
         resolved=tuple(sorted(names[index] for index in learnt if index in names)),
         waiting=tuple(sorted(names[index] for index in waiting if index in names)),
         rules=rules,
@@ -90,6 +92,8 @@ def observe(config: Config, netlink: rt.Netlink, *, sparing: bool = False) -> Ob
         taken=tuple(place for _, taken in (*main, *others) for place in taken),
         ruled=int(bonded or {body[0] for body in bodies} >= _families()),
         unseen=unseen,
+        neighbours=kept(known, names),
+        watches=int(can_watch()),
     )
     if bonded:
         from netfail_hooks.kernel.bond import with_bond
@@ -328,16 +332,19 @@ def _hops(attributes: rt.Attributes, flags: int) -> list[tuple[int, bytes | None
     return hops
 
 
-def settings_of(interfaces: Iterable[str]) -> list[Sysctl]:
-    """Return the settings of some interfaces, as far as the kernel has them."""
-    settings = ((key, read_sysctl(key)) for interface in interfaces for key in keys(interface))
+def settings_of(config: Config, interfaces: Iterable[str]) -> list[Sysctl]:
+    """Return the settings that count of some interfaces, as far as the kernel has them."""
+    names = tuple(interfaces)
+    wanted = [key for interface in names for key in keys(interface)]
+    wanted += [one.key for one in timers(config.watch, names)]
+    settings = ((key, read_sysctl(key)) for key in wanted)
     return [Sysctl(key, setting) for key, setting in settings if setting is not None]
 
 
-def in_the_way(netlink: rt.Netlink, indexes: Iterable[int]) -> tuple[set[int], set[int]]:
+def in_the_way(bodies: Iterable[bytes]) -> tuple[set[int], set[int]]:
     """Return the interfaces that asked for an IPv4 neighbour, and those where packets wait."""
     learnt, waiting = set(), set()
-    for family, index, state, _ in neighbours(netlink, indexes):
+    for family, index, state, _ in neighbours(bodies):
         if state & INCOMPLETE:
             waiting.add(index)
         elif family == AF_INET:
@@ -345,20 +352,16 @@ def in_the_way(netlink: rt.Netlink, indexes: Iterable[int]) -> tuple[set[int], s
     return learnt, waiting
 
 
-def neighbours(
-    netlink: rt.Netlink, indexes: Iterable[int]
-) -> Iterator[tuple[int, int, int, bytes]]:
-    """Yield each neighbour that was learnt or is waited for: family, interface, state, address.
-
-    Those of ``indexes`` at least, all where there are few.
-    """
-    for body in _neighbour_bodies(netlink, indexes):
+def neighbours(bodies: Iterable[bytes]) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yield each neighbour that was learnt or is waited for: family, interface, state, address."""
+    for body in bodies:
         family, _, _, index, state, _, _ = struct.unpack_from(NDMSG, body)
         if state & (_ASKED | INCOMPLETE):
             yield family, index, state, rt.attributes(body, 12)[NDA_DST]
 
 
-def _neighbour_bodies(netlink: rt.Netlink, indexes: Iterable[int]) -> list[bytes]:
+def neighbour_bodies(netlink: rt.Netlink, indexes: Iterable[int]) -> list[bytes]:
+    """Return the neighbours of ``indexes`` at least, of both families; all where there are few."""
     request = struct.pack(NDMSG, AF_UNSPEC, 0, 0, 0, 0, 0, 0)
     try:
         return netlink.dump(rt.GETNEIGH, request, most=_MOST)

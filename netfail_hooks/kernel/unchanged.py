@@ -10,7 +10,8 @@ from __future__ import annotations
 from _socket import AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW, socket
 
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.kernel.observe import in_the_way, now, observe, settings_of
+from netfail_hooks.kernel.observe import in_the_way, neighbour_bodies, now, observe, settings_of
+from netfail_hooks.kernel.watch import kept
 from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ class Unchanged:
 def _observe_unannounced(config: Config, netlink: rt.Netlink, observed: Observation) -> Observation:
     """Return an observation with what changes untold as it is now."""
     names = {link.index: link.name for link in observed.links}
-    learnt, waiting = in_the_way(netlink, names)
+    known = neighbour_bodies(netlink, names)
+    learnt, waiting = in_the_way(known)
     return replace(
         observed,
         now=now(),
-        sysctls=() if config.mode == "bond" else tuple(settings_of(names.values())),
+        sysctls=() if config.mode == "bond" else tuple(settings_of(config, names.values())),
+        neighbours=kept(known, names),
         resolved=tuple(sorted(names[index] for index in learnt if index in names)),
         waiting=tuple(sorted(names[index] for index in waiting if index in names)),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks.policy.facts import MAIN, Address, Route, Rule, Sysctl
+from netfail_hooks.policy.facts import MAIN, Address, Neighbour, Route, Rule, Sysctl
 from netfail_hooks.values import TYPE_CHECKING, value
 
 if TYPE_CHECKING:
@@ -110,6 +110,26 @@ class FlushNeighbours:
 
 
 @value
+class WatchGateway:
+    """Have the kernel keep asking a gateway."""
+
+    neighbour: Neighbour
+
+    def __str__(self) -> str:
+        return f"watch {self.neighbour.address} on {self.neighbour.interface}"
+
+
+@value
+class UnwatchGateway:
+    """Have the kernel ask it no more."""
+
+    neighbour: Neighbour
+
+    def __str__(self) -> str:
+        return f"watch {self.neighbour.address} on {self.neighbour.interface} no more"
+
+
+@value
 class SetActive:
     """Make a slave the active one of its bond."""
 
@@ -179,6 +199,8 @@ if TYPE_CHECKING:
         | Announce
         | CloseConnections
         | FlushNeighbours
+        | WatchGateway
+        | UnwatchGateway
         | SetActive
         | SetMonitor
         | Enslave
@@ -198,6 +220,8 @@ def family_of(change: Change) -> int:
             return address.family
         case Announce() | CloseConnections():
             return change.family
+        case WatchGateway(neighbour) | UnwatchGateway(neighbour):
+            return neighbour.family
     return 0
 
 

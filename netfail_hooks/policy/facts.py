@@ -148,6 +148,19 @@ class Route:
 
 
 @value
+class Neighbour:
+    """A neighbour of an uplink that the kernel keeps asking, or that has a fixed hardware address.
+
+    ``ours``: we have it asked (policy/watch.py); else it is somebody else's.
+    """
+
+    interface: str
+    family: int
+    address: str
+    ours: bool = True
+
+
+@value
 class Sysctl:
     """A setting below /proc/sys/net, such as ``ipv4/conf/eth0/arp_ignore``."""
 
@@ -203,7 +216,9 @@ class Observation:
     that ours could want, those in ``routes`` and ``tables`` not among them. ``ruled`` is 1 where
     the kernel has policy rules, 0 where it has none, -1 where nobody looked, as in older
     recordings. ``crowds`` tells of which uplinks only a part is here; ``unseen`` are families whose
-    routes the kernel would not show this time: nothing is decided about those.
+    routes the kernel would not show this time: nothing is decided about those. ``neighbours`` are
+    those that the kernel keeps asking, and of the uplinks those with a fixed address; ``watches``
+    is 1 where the kernel can do so, 0 where it can't, -1 where nobody looked.
     """
 
     __slots__ = ("__dict__", "_index")  # the index is no part of the value
@@ -224,6 +239,8 @@ class Observation:
     ruled: int = -1
     crowds: tuple[Crowd, ...] = ()
     unseen: tuple[int, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    watches: int = -1
 
     @property
     def index(self) -> Index:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES, contains
-from netfail_hooks.policy import answering
+from netfail_hooks.policy import answering, watch
 from netfail_hooks.policy.changes import (
     AddAddress,
     Change,
@@ -35,7 +35,7 @@ from netfail_hooks.policy.facts import (
 )
 from netfail_hooks.policy.prefixes import Addresses, Prefixes
 from netfail_hooks.policy.state import AddressOwner, KnownAddress, State
-from netfail_hooks.policy.sysctls import wanted
+from netfail_hooks.policy.sysctls import timers, wanted
 from netfail_hooks.values import replace
 
 
@@ -64,6 +64,7 @@ def decide(
     old = [route for route in our_routes if (route.form, route.metric) not in wanted_forms]
     flushes = _flushes(config, observed, after)
     quiet = answering.silent(config, observed, after)
+    unwatched, watched = watch.moved(config, observed, after)
     changes = (
         *_settings(config, observed),
         *answering.opened(config, observed, after, quiet),
@@ -73,6 +74,7 @@ def decide(
         *(SetRoute(route) for route in new if route.table in OWN_TABLES),
         *_metrics(config, observed, after),
         *answering.closed(observed, quiet),
+        *unwatched,  # before the LAN is told: its questions would tell it otherwise
         *answering.announcements(observed, before, after, quiet, [*flushes, *moved]),
         *(DropRoute(route) for route in old if route.table in OWN_TABLES),
         *dropped,
@@ -80,6 +82,7 @@ def decide(
         *(DropAddress(a) for a in our_addresses if (a.interface, a.address) not in want),
         *_endings(config, observed, before, after),
         *flushes,
+        *watched,
     )
     return (*_of(4, changes), *_of(6, changes)) if changes else ()
 
@@ -300,8 +303,10 @@ def _settings(config: Config, observed: Observation) -> list[Change]:
     current = {sysctl.key: sysctl.setting for sysctl in observed.sysctls}
     return [
         SetSysctl(setting)
-        for name in config.names()
-        for setting in wanted(name)
+        for setting in (
+            *(one for name in config.names() for one in wanted(name)),
+            *timers(config.watch, config.names()),
+        )
         if current.get(setting.key, setting.setting) != setting.setting
     ]
 

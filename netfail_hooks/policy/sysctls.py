@@ -14,6 +14,16 @@ only the active uplink answers:
 
 - ``arp_ignore`` 8: no ARP request is answered, whatever the rules say. It is 0 until our first
   run, as at boot or on a NIC just plugged in: two answers are better than none.
+
+And how soon the kernel knows that a gateway is dead (policy/watch.py), on each uplink in both
+families. A neighbour counts as there for half to one and a half times ``base_reachable_time_ms``
+after its last sign of life, TCP's acknowledgements among them. Then, if anything is sent there or
+it is a gateway that we watch, it is asked at once (``delay_first_probe_time`` 0) and every
+``retrans_time_ms``: ``ucast_solicit`` times itself, ``mcast_resolicit`` times by asking all, for a
+router that was replaced, or that answers no other question. ``interval_probe_time_ms``, one for
+the whole machine, is when the kernel turns to those that are watched; one and a half times the
+first is less, so that no turn is left out. All milliseconds are multiples of 20: the kernel counts
+time in steps of 1 to 10 ms, and others would not be read as they were written.
 """
 
 from __future__ import annotations
@@ -28,6 +38,37 @@ _PER_UPLINK = (
     ("ipv4", "rp_filter", "2"),
     ("ipv6", "ignore_routes_with_linkdown", "1"),
 )
+
+
+# By ``watch``: base_reachable_time_ms, retrans_time_ms, interval_probe_time_ms.
+_PACES = {"on": ("600", "100", "1000"), "fast": ("140", "60", "240")}
+_INTERVALS = (
+    "ipv4/neigh/default/interval_probe_time_ms",
+    "ipv6/neigh/default/interval_probe_time_ms",
+)
+
+
+def timers(watch: str, interfaces: tuple[str, ...]) -> tuple[Sysctl, ...]:
+    """Return the settings by which the kernel watches gateways; none where it does not."""
+    if watch not in _PACES:
+        return ()
+    reachable, again, interval = _PACES[watch]
+    settings = (
+        ("base_reachable_time_ms", reachable),
+        ("delay_first_probe_time", "0"),
+        ("retrans_time_ms", again),
+        ("ucast_solicit", "2"),
+        ("mcast_resolicit", "1"),
+    )
+    return (
+        *(
+            Sysctl(f"{family}/neigh/{interface}/{name}", setting)
+            for interface in interfaces
+            for family in ("ipv4", "ipv6")
+            for name, setting in settings
+        ),
+        *(Sysctl(key, interval) for key in _INTERVALS),
+    )
 
 
 def wanted(interface: str) -> tuple[Sysctl, ...]:

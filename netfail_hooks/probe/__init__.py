@@ -88,6 +88,7 @@ class ProbeTarget:
         self.asked = 0.0
         self.rtt = 0  # microseconds
         self.reason = ""
+        self.spacing = SPACING
 
     @property
     def healthy(self) -> bool:
@@ -115,7 +116,7 @@ class ProbeTarget:
         self.tries += 1
         self.asked = now
         last = self.tries == self.uplink.failures
-        self.due = now + (self.uplink.timeout / 1000 if last else SPACING)
+        self.due = now + (self.uplink.timeout / 1000 if last else self.spacing)
         for wire in self.wires():
             try:
                 wire.ask()
@@ -169,13 +170,22 @@ def probe(config: Config, observed: Observation, only: str = "") -> tuple[Result
 
     Raises PermissionError without CAP_NET_RAW.
     """
-    subjects = list(_subjects(config, observed, only))
+    subjects = list(subjects_of(config, observed, only))
+    ask(subjects, subjects)
+    return tuple(_result(subject, subjects) for subject in subjects)
+
+
+def ask(subjects: list[ProbeTarget], awaited: list[ProbeTarget]) -> None:
+    """Ask them all, until the round of each one that is awaited is over."""
     wires = {wire.fileno(): (subject, wire) for subject in subjects for wire in subject.wires()}
     poll = select.poll()
     for descriptor, (_, wire) in wires.items():
         poll.register(descriptor, wire.events)
     try:
-        while waiting := [s for s in subjects if not s.is_over(time.monotonic())]:
+        while True:
+            waiting = [s for s in subjects if not s.is_over(time.monotonic())]
+            if not any(subject in awaited for subject in waiting):
+                break
             rest = min(subject.due for subject in waiting) - time.monotonic()
             for descriptor, _ in poll.poll(max(rest * 1000, 0)):
                 subject, wire = wires[descriptor]
@@ -184,7 +194,6 @@ def probe(config: Config, observed: Observation, only: str = "") -> tuple[Result
     finally:
         for _, wire in wires.values():
             wire.close()
-    return tuple(_result(subject, subjects) for subject in subjects)
 
 
 def _result(subject: ProbeTarget, subjects: list[ProbeTarget]) -> Result:
@@ -197,7 +206,8 @@ def _result(subject: ProbeTarget, subjects: list[ProbeTarget]) -> Result:
     return own
 
 
-def _subjects(config: Config, observed: Observation, only: str) -> Iterator[ProbeTarget]:
+def subjects_of(config: Config, observed: Observation, only: str = "") -> Iterator[ProbeTarget]:
+    """Yield what can be asked of each uplink in each family. Raises PermissionError."""
     for uplink in config.uplinks:
         for family in FAMILIES:
             route = observed.default_route(uplink.interface, family)

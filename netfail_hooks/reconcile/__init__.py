@@ -23,6 +23,7 @@ from netfail_hooks.policy.changes import Announce, places_of
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.health import exchanged
 from netfail_hooks.policy.state import State, parse, pending_line, render
+from netfail_hooks.policy.watch import unwatched
 from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
         _conclude(paths, done, known, pending)
         _warn(done, known)
         # With the lock still held: later, uninstall could be over.
-        if not config.interval:
+        if not is_at_rest(done):
             from netfail_hooks.reconcile import again
 
             again.arrange(done)
@@ -79,6 +80,15 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
 
             metrics.update(config, paths)
     return done
+
+
+def is_at_rest(done: recorder.Run) -> bool:
+    """Tell whether the timer's period is soon enough: all is well, or events will tell."""
+    config, after = done.config, done.after
+    return config.mode == "bond" or not (
+        any(one.state == "recovering" or one.fails for one in after.uplinks)
+        or unwatched(config, done.observed, after)
+    )
 
 
 def _warn(done: recorder.Run, known: State) -> None:

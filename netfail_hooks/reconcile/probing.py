@@ -10,7 +10,7 @@ from netfail_hooks.policy import bounded
 from netfail_hooks.policy.facts import Result
 from netfail_hooks.policy.state import State
 from netfail_hooks.probe import probe
-from netfail_hooks.reconcile import run
+from netfail_hooks.reconcile import load_state, run
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +32,15 @@ def probe_uplinks(config: Config, only: str = "") -> tuple[Result, ...]:
         return ()
     with _ask(lambda: Unchanged(config)) as seen:
         return _ask(lambda: probe(config, bounded(seen.observed, State()), only))
+
+
+def confirm_active(config: Config, paths: Paths) -> tuple[Result, ...]:
+    """Ask the active uplinks' gateways once more, briefly; no lock is held. Raises Problem."""
+    from netfail_hooks.probe.confirm import confirm
+
+    with _ask(lambda: Unchanged(config)) as seen:
+        observed = bounded(seen.observed, State())
+        return _ask(lambda: confirm(config, observed, load_state(paths.state)))
 
 
 def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides

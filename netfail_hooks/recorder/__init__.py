@@ -13,7 +13,13 @@ import time
 from netfail_hooks.config import Config
 from netfail_hooks.files import own_directory
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.changes import Announce, Change, FlushNeighbours
+from netfail_hooks.policy.changes import (
+    Announce,
+    Change,
+    FlushNeighbours,
+    UnwatchGateway,
+    WatchGateway,
+)
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
 from netfail_hooks.values import replace, value
@@ -63,7 +69,8 @@ def is_transition(run: Run) -> bool:
     """Tell whether a run is worth a line: something was changed, or has another state now.
 
     Flushing neighbours isn't, nor is announcing an address again: both are done again and again
-    while all is well, where somebody sends by a standby.
+    while all is well, where somebody sends by a standby. Nor is what the kernel is to ask, which
+    follows from where the traffic goes, and is set again wherever somebody flushes neighbours.
     """
     return is_move(run) or any(not _is_routine(run, change) for change in run.changes)
 
@@ -72,7 +79,7 @@ def _is_routine(run: Run, change: Change) -> bool:
     if isinstance(change, Announce):
         announced = {owner.address: owner.interface for owner in run.before.owners}
         return announced.get(change.address) == change.interface
-    return isinstance(change, FlushNeighbours)
+    return isinstance(change, (FlushNeighbours, WatchGateway, UnwatchGateway))
 
 
 def is_move(run: Run) -> bool:

@@ -104,7 +104,7 @@ class _Story:
         """Let time pass, with a check at each tick of the timer."""
         end = self._machine.now + seconds * 1000
         while self._machine.now < end:
-            tick = (self._config.interval or _TICK) * 1000
+            tick = min(self._config.period or _TICK, self._config.quick) * 1000
             self._machine.now = min(self._machine.now + tick, end)
             yield from self.reconcile(f"check at +{self._machine.now // 1000}s")
 

@@ -39,7 +39,7 @@ def replay(config: Config, events: tuple[Event, ...]) -> int:
         with Tail(lab.paths.log + FILE) as recorder:
             print("a throw-away machine, all well:", flush=True)
             print_decisions(recorder)
-            _play(lab, events, config.interval or 5, recorder)
+            _play(lab, events, min(config.period or config.quick, config.quick), recorder)
     return 0
 
 

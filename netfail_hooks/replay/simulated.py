@@ -14,8 +14,10 @@ from netfail_hooks.policy.changes import (
     DropRoute,
     SetRoute,
     SetSysctl,
+    UnwatchGateway,
+    WatchGateway,
 )
-from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route, Sysctl
+from netfail_hooks.policy.facts import Address, Link, Neighbour, Observation, Result, Route, Sysctl
 from netfail_hooks.policy.health import can_ask
 from netfail_hooks.policy.sysctls import ANSWERS, arp_ignore, wanted
 from netfail_hooks.replay.events import DEAD
@@ -50,6 +52,7 @@ class Simulated:
         self._states = dict.fromkeys(config.names(), "routable")
         self._losses = dict.fromkeys(config.names(), 0)
         self._routes: list[Route] = []
+        self._neighbours: list[Neighbour] = []
         self._addresses: list[Address] = []
         self._sysctls = {s.key: s.setting for name in config.names() for s in wanted(name)}
         self._sysctls |= dict.fromkeys(map(arp_ignore, config.names()), ANSWERS)
@@ -62,6 +65,8 @@ class Simulated:
         if self._has_carrier(interface) and (state in _NO_CARRIER or state in _GONE):
             self._losses[interface] += 1
         self._states[interface] = state
+        if not self._has_carrier(interface):
+            self._neighbours = [one for one in self._neighbours if one.interface != interface]
         if state in _GONE or state == "off":
             self._routes = [r for r in self._routes if r.interface != interface]
             self._addresses = [a for a in self._addresses if a.interface != interface]
@@ -76,6 +81,8 @@ class Simulated:
             addresses=(*(a for name in names for a in self._own(name)), *self._addresses),
             routes=(*(r for name in names for r in self._networkds(name)), *ours),
             ruled=1,
+            neighbours=tuple(self._neighbours),
+            watches=1,
             sysctls=tuple(
                 Sysctl(key, setting)
                 for key, setting in self._sysctls.items()
@@ -115,6 +122,10 @@ class Simulated:
                 self._addresses.append(address)
             case SetSysctl(sysctl):
                 self._sysctls[sysctl.key] = sysctl.setting
+            case WatchGateway(neighbour):
+                self._neighbours.append(neighbour)
+            case UnwatchGateway(neighbour):
+                self._neighbours.remove(neighbour)
             case DropAddress(address):
                 self._addresses = [a for a in self._addresses if a != address]
 

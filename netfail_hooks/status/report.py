@@ -147,6 +147,7 @@ def _family(sources: Sources, uplink: Uplink, family: int) -> Family:
         rounds_passed=uplink_state.passes if uplink_state else 0,
         rounds_to_go=_rounds_to_go(sources.config, uplink_state) if asks else 0,
         asked=asks,
+        watched=_watched(sources, uplink, family) if not reason else None,
         silent=silent,
         router=uplink_state.router if uplink_state else "",
         hardware=uplink_state.hardware if uplink_state else "",
@@ -156,6 +157,17 @@ def _family(sources: Sources, uplink: Uplink, family: int) -> Family:
         gateway=default_route.gateway if default_route else "",
         metric=default_route.metric if default_route else None,
     )
+
+
+def _watched(sources: Sources, uplink: Uplink, family: int) -> bool | None:
+    name, observed = uplink.interface, sources.observed
+    route, link = observed.default_route(name, family), observed.link(name)
+    asked = uplink.gateway and route and route.gateway and link and link.mac
+    wanted = sources.config.watched and observed.watches >= 0 and asked
+    if not (wanted and sources.state and sources.state.active_uplink(family) == name):
+        return None
+    watched = [(one.interface, one.family) for one in observed.neighbours if one.ours]
+    return (name, family) in watched
 
 
 def _hold_down_left(now: int, uplink_state: UplinkState | None) -> int:

@@ -9,6 +9,7 @@ from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, Paint, painte
 _LABEL = 10
 _AT_ODDS = "the kernel sends by another uplink than was chosen: run 'netfail-hooks check'"
 _INSTALL = "run 'netfail-hooks install'"
+_WATCHED = {None: "", True: ", watched", False: ", not watched by the kernel"}
 WELL, UNWELL = "ok", "NOT WELL"
 
 
@@ -89,7 +90,7 @@ def _family(family: Family, paint: Paint) -> list[str]:
     if not (family.asked or family.reason):
         lines.append("        not probed: there is neither a gateway nor a target to ask")
     elif family.probe:
-        lines.append(f"        {_probe(family)}")
+        lines.append(f"        {_probe(family)}{_WATCHED[family.watched]}")
     return lines
 
 

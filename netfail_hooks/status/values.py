@@ -28,6 +28,7 @@ class Family:
     ``silent`` are routers of its link that did not answer in the last round while another did.
     ``router`` answered last, from the hardware address ``hardware``, another one than before
     since ``exchanged`` seconds (None: since it is known).
+    ``watched``: the kernel keeps asking its gateway, and is heard; None where it is not meant to.
     ``asked``: there is something that probes can ask, a gateway or a target.
     ``rounds_failed`` and ``rounds_passed`` count the last rounds of probes in a row that did,
     ``rounds_to_go`` is how many more must pass before it takes the traffic back.
@@ -45,6 +46,7 @@ class Family:
     rounds_passed: int
     rounds_to_go: int
     asked: bool
+    watched: bool | None
     silent: tuple[str, ...]
     router: str
     hardware: str

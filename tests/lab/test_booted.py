@@ -66,7 +66,12 @@ def test_install_starts_everything_and_healthy_rounds_are_silent(booted: Booted)
 
 
 def test_the_timer_moves_traffic_from_a_dead_gateway_and_tells_notify_d(booted: Booted) -> None:
+    booted.write(
+        "/etc/netfail-hooks/config.toml",
+        'watch = "off"\n[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n',
+    )
     _run(booted, "install", *PAIR)
+    assert "netfail-hooks-watch" not in booted.run("find", "/etc").stdout
     hook = '#!/bin/sh\n[ "$NETFAIL_IPV4" ] && cat >>/run/told\n'
     booted.write("/etc/netfail-hooks/notify.d/tell", hook, mode=0o755)
     booted.run("chown", "-R", "root:root", "/etc/netfail-hooks/notify.d")

@@ -14,9 +14,21 @@ from netfail_hooks.policy.changes import (
     FlushNeighbours,
     SetRoute,
     SetSysctl,
+    UnwatchGateway,
+    WatchGateway,
 )
 from netfail_hooks.policy.choose import next_state
-from netfail_hooks.policy.facts import MAIN, Address, Link, Observation, Result, Route, Rule, Sysctl
+from netfail_hooks.policy.facts import (
+    MAIN,
+    Address,
+    Link,
+    Neighbour,
+    Observation,
+    Result,
+    Route,
+    Rule,
+    Sysctl,
+)
 from netfail_hooks.policy.routes import decide
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.sysctls import wanted
@@ -48,6 +60,8 @@ class World:
         self.shares = shares  # the .network files give every uplink all IPv4 addresses
         self.resolved: set[str] = set()
         self.waiting: set[str] = set()
+        self.neighbours: list[Neighbour] = []
+        self.watches = -1  # 1 for a kernel that can
         self.now = 1_000_000
         self.states = dict.fromkeys(config.names(), "routable")
         self.losses = dict.fromkeys(config.names(), 0)
@@ -79,6 +93,8 @@ class World:
             self.routes = [r for r in self.routes if r.interface != name]
             self.addresses = [a for a in self.addresses if a.interface != name]
         self.states[name] = state
+        if state != "routable":
+            self.neighbours = [one for one in self.neighbours if one.interface != name]
 
     def look(self) -> Observation:
         present = [name for name in self.states if self.states[name] != "missing"]
@@ -93,6 +109,8 @@ class World:
             rules=tuple(self.rules),
             tables=tuple(self.tables),
             ruled=1,
+            neighbours=tuple(self.neighbours),
+            watches=self.watches,
         )
 
     def results(self) -> tuple[Result, ...]:
@@ -138,10 +156,19 @@ class World:
                 self.addresses = [a for a in self.addresses if a != address]
             case SetSysctl(sysctl):
                 self.sysctls[sysctl.key] = sysctl.setting
+            case FlushNeighbours() | WatchGateway() | UnwatchGateway():
+                self._make_neighbour(change)
+        self.trail.append(change)
+
+    def _make_neighbour(self, change: FlushNeighbours | WatchGateway | UnwatchGateway) -> None:
+        match change:
             case FlushNeighbours(interface):
                 self.resolved.discard(interface)
                 self.waiting.discard(interface)
-        self.trail.append(change)
+            case WatchGateway(neighbour):
+                self.neighbours.append(neighbour)
+            case UnwatchGateway(neighbour):
+                self.neighbours.remove(neighbour)
 
     def _make_rule(self, change: AddRule | DropRule) -> None:
         rules = [one for one in self.rules if one != change.rule]

@@ -114,7 +114,7 @@ class Bench:
         test = f"netfail-hooks status --json | {_unhealthy(name)}"
         if self.mode == "bond":
             test = f'{_slave(name)} | grep -q "MII Status: down"'
-        self.machine.until(test, f"{name} seen as lost", seconds=40)
+        self.machine.until(test, f"{name} seen as lost", seconds=90)  # a standby: by the timer
 
     def settled(self, seconds: float = 60) -> None:
         """Wait until all is as it should be with two good uplinks."""

@@ -191,7 +191,9 @@ def timer(bench: Bench) -> None:
     def fired() -> None:
         for _ in range(2):
             before = bench.machine.sh(show).strip()
-            bench.machine.until(f'test "$({show})" != "{before}"', "firing of the timer")
+            bench.machine.until(
+                f'test "$({show})" != "{before}"', "firing of the timer", seconds=90
+            )
         ran, status = bench.machine.sh(
             f"{service}; systemctl show -P Result netfail-hooks-check.service"
         ).split()

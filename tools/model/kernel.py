@@ -20,6 +20,8 @@ from netfail_hooks.policy.changes import (
     SetMetric,
     SetRoute,
     SetSysctl,
+    UnwatchGateway,
+    WatchGateway,
 )
 from netfail_hooks.policy.facts import (
     FOREVER,
@@ -27,14 +29,17 @@ from netfail_hooks.policy.facts import (
     MAIN,
     Address,
     Link,
+    Neighbour,
     Observation,
     Route,
     Rule,
     Sysctl,
     Taken,
 )
-from netfail_hooks.policy.sysctls import ANSWERS, arp_ignore, wanted
+from netfail_hooks.policy.sysctls import ANSWERS, arp_ignore, timers, wanted
 from netfail_hooks.values import replace
+
+_USUAL = "30000"  # a NIC that was just plugged in has the kernel's own timers
 
 
 @dataclass(slots=True)
@@ -58,6 +63,8 @@ class Kernel:
         self.rules: list[Rule] = []  # but the kernel's own
         self.sysctls = {s.key: s.setting for name in names for s in wanted(name)}
         self.sysctls |= dict.fromkeys(map(arp_ignore, names), ANSWERS)
+        self.sysctls |= {s.key: s.setting for s in timers("on", names)}
+        self.neighbours: list[Neighbour] = []  # that are kept asked, or fixed
         self.resolved: set[str] = set()
         self.waiting: set[str] = set()
 
@@ -102,6 +109,7 @@ class Kernel:
         if name not in self.nics:
             self.nics[name] = Nic(max((n.index for n in self.nics.values()), default=1) + 1)
             self.sysctls[arp_ignore(name)] = ANSWERS
+            self.sysctls |= {s.key: _USUAL for s in timers("on", (name,)) if name in s.key}
 
     def expire(self, now: int) -> None:
         """Let addresses go whose lifetime is over."""
@@ -114,6 +122,7 @@ class Kernel:
         if not self.has_carrier(name):
             self.resolved.discard(name)
             self.waiting.discard(name)
+            self.neighbours = [one for one in self.neighbours if one.interface != name]
 
     def _count(self, name: str, lost: bool) -> None:  # noqa: FBT001 - one question
         if lost and self.has_carrier(name):
@@ -225,13 +234,32 @@ class Kernel:
                 self.set_metric((interface, address, length), metric)
             case SetSysctl(sysctl):
                 self.sysctls[sysctl.key] = sysctl.setting
-            case FlushNeighbours(interface):
-                self.resolved.discard(interface)
-                self.waiting.discard(interface)
+            case FlushNeighbours() | WatchGateway() | UnwatchGateway():
+                self._make_neighbour(change)
             case Announce() | CloseConnections():
                 pass
             case _:
                 raise AssertionError(f"not a change of this mode: {change}")
+
+    def _make_neighbour(self, change: FlushNeighbours | WatchGateway | UnwatchGateway) -> None:
+        match change:
+            case FlushNeighbours(interface):
+                self.resolved.discard(interface)
+                self.waiting.discard(interface)
+                self.neighbours = [
+                    one
+                    for one in self.neighbours
+                    if (one.interface, one.family, one.ours) != (interface, 4, True)
+                ]
+            case WatchGateway(neighbour):
+                if neighbour.interface not in self.nics:
+                    raise OSError(errno.ENODEV, "no such device")
+                self.neighbours = [one for one in self.neighbours if one != neighbour]
+                self.neighbours.append(neighbour)
+            case UnwatchGateway(neighbour):
+                if neighbour not in self.neighbours:
+                    raise OSError(errno.ENOENT, "no such neighbour")
+                self.neighbours.remove(neighbour)
 
     def _make_rule(self, change: AddRule | DropRule) -> None:
         if isinstance(change, DropRule):
@@ -269,12 +297,14 @@ class Kernel:
             sysctls=tuple(
                 Sysctl(key, setting)
                 for key, setting in self.sysctls.items()
-                if key.split("/")[2] in self.nics
+                if key.split("/")[2] in (*self.nics, "default")
             ),
             resolved=tuple(sorted(self.resolved & self.nics.keys())),
             waiting=tuple(sorted(self.waiting & self.nics.keys())),
             rules=tuple(self.rules),
             ruled=1,
+            neighbours=tuple(self.neighbours),
+            watches=1,
             tables=tuple(
                 route
                 for route in known

@@ -15,11 +15,14 @@ from netfail_hooks.policy.changes import (
     SetMetric,
     SetRoute,
     SetSysctl,
+    UnwatchGateway,
+    WatchGateway,
 )
 from netfail_hooks.policy.crowd import LEARNT
 from netfail_hooks.policy.facts import MAIN, OWN_TABLES, PROTOCOL, Observation
 from netfail_hooks.policy.sources import ADDRESSES as SOURCES
 from netfail_hooks.policy.state import parse, render
+from netfail_hooks.values import replace
 from tools.model.ghost import BrokenError
 from tools.model.machine import VIRTUAL, Machine
 from tools.model.networkd import Net
@@ -40,6 +43,10 @@ def allowed(machine: Machine, change: Change) -> None:
             raise BrokenError(f"I11: somebody else's: {change}")
         case Announce(_, _, address) | CloseConnections(_, address) if is_virtual(machine, address):
             raise BrokenError(f"I11: somebody else's: {change}")
+        case UnwatchGateway(neighbour) if not neighbour.ours:
+            raise BrokenError(f"I6: not ours: {change}")
+        case WatchGateway(neighbour) if replace(neighbour, ours=False) in machine.kernel.neighbours:
+            raise BrokenError(f"I11: its address is fixed: {change}")
         case SetMetric(interface, address) if address not in {
             net.address for net in machine.networkd.of(interface) if net.kind == "static"
         }:
@@ -187,6 +194,37 @@ def foreign_first(machine: Machine, family: int) -> None:
         for own in rivals:
             if own.ours and own.metric <= route.metric < min([first, *metrics]):
                 raise BrokenError(f"I11: {own} comes before {route}")
+
+
+def gateways_are_watched(machine: Machine, family: int) -> None:
+    """Raise BrokenError where a gateway that answers is not watched, or any other is."""
+    chosen = machine.state.active_uplink(family)
+    watched = {
+        (one.interface, one.address)
+        for one in machine.kernel.neighbours
+        if one.ours and one.family == family
+    }
+    if strays := [one for one in watched if one[0] != chosen]:
+        raise BrokenError(f"I9: watched off the active uplink, so its traffic comes here: {strays}")
+    uplink = next((one for one in machine.config.uplinks if one.interface == chosen), None)
+    judged = machine.state.uplink_state(chosen, family)
+    if judged and judged.reason and watched:
+        raise BrokenError(f"I10: the kernel tells again and again of {watched}: {judged.reason}")
+    if not (uplink and uplink.gateway and judged and not judged.reason):
+        return
+    routes = [
+        r
+        for r in machine.kernel.routes
+        if (r.interface, r.family, r.table, r.destination) == (chosen, family, MAIN, "default")
+        and not r.ours
+    ]
+    silent = machine.ghost.silent.get((chosen, family), ())
+    fixed = {(one.interface, one.address) for one in machine.kernel.neighbours if not one.ours}
+    for route in routes:
+        first = route.metric == min(r.metric for r in routes)
+        left_out = route.gateway in ("", *silent)
+        if first and not left_out and (chosen, route.gateway) not in watched | fixed:
+            raise BrokenError(f"I2: nobody watches {route.gateway} on {chosen}")
 
 
 def is_found(machine: Machine) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from netfail_hooks.config import Config, Target, Uplink
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.facts import MAIN, Address, Result, Route, Rule
+from netfail_hooks.policy.facts import MAIN, Address, Neighbour, Result, Route, Rule
 from netfail_hooks.policy.state import State
 from netfail_hooks.values import replace
 from tools.model.ghost import BrokenError, Ghost
@@ -238,7 +238,11 @@ class Machine:
     def _add_foreign(self, a: int, b: int) -> None:
         """Somebody has a virtual address on an uplink, or a way to where a route of one leads."""
         net = self._net(a)
-        if b % 2 and net.name in self.kernel.nics:
+        if b % 7 == 6 and self.kernel.has_carrier(net.name):
+            fixed = Neighbour(net.name, net.family, net.routers[0], ours=False)
+            kept = [one for one in self.kernel.neighbours if one.address != fixed.address]
+            self.kernel.neighbours = kept if fixed in self.kernel.neighbours else [*kept, fixed]
+        elif b % 2 and net.name in self.kernel.nics:
             length = 32 if net.family == 4 else 128
             virtual = Address(net.name, net.family, net.host_at(VIRTUAL), length, foreign=True)
             if any(address == virtual for address, _ in self.kernel.addresses):

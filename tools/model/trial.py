@@ -18,6 +18,8 @@ from netfail_hooks.policy.changes import (
     FlushNeighbours,
     SetMetric,
     SetRoute,
+    UnwatchGateway,
+    WatchGateway,
 )
 from netfail_hooks.policy.facts import Address, Observation, Result
 from netfail_hooks.policy.state import State
@@ -71,6 +73,8 @@ def _by_number(change: Change) -> str:
             return address.interface
         case SetMetric(interface) | FlushNeighbours(interface):
             return interface
+        case WatchGateway(neighbour) | UnwatchGateway(neighbour):
+            return neighbour.interface
     return ""  # by its name
 
 
@@ -229,6 +233,7 @@ class Trial(Machine):
                 laws.routes_follow(self, family)
                 laws.sources_stay(self, family)
                 laws.foreign_first(self, family)
+                laws.gateways_are_watched(self, family)
             laws.is_found(self)
         else:
             self.ghost.lose_track()
@@ -272,6 +277,7 @@ class Trial(Machine):
             if isinstance(change, Announce):
                 fate.untold.append(change.address)
             if error.errno not in (
+                errno.ENOENT,
                 errno.ESRCH,
                 errno.ENODEV,
                 errno.EEXIST,

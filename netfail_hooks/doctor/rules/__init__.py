@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from netfail_hooks.doctor.facts import Facts, Finding, Symptom
-from netfail_hooks.doctor.rules import routes, services, setup, uplinks
+from netfail_hooks.doctor.rules import routes, services, setup, uplinks, watch
 
 BROKEN, WEAK = "broken", "weak"
 _NO_CONFIG = ("not-installed", "config-wrong")
@@ -177,6 +177,12 @@ _BROKEN = (
         services.timer_stopped,
     ),
     Rule(
+        "watch-stopped",
+        "a router that died behind a live link is left by the next check, not within a second",
+        watch.watch_stopped,
+        after=_NO_CONFIG,
+    ),
+    Rule(
         "check-failed",
         "probes come to nothing, so a router that died behind a live link is never noticed",
         services.check_failed,
@@ -263,6 +269,11 @@ _WEAK = (
         after=("hook-broken",),
     ),
     Rule(
+        "watch-fixed-address",
+        "the kernel does not ask whether it is there; a check each few seconds does",
+        watch.fixed_gateway,
+    ),
+    Rule(
         "file-changed",
         "it may no longer do what failover needs, and uninstall will leave it there",
         setup.file_changed,
@@ -277,6 +288,12 @@ _WEAK = (
         "old-kernel",
         "moved addresses can't be marked as ours before Linux 5.18, so they may be left behind",
         setup.old_kernel,
+    ),
+    Rule(
+        "watch-old-kernel",
+        "a check each few seconds asks the gateway in use, and leaves a dead one that much later",
+        watch.old_for_watch,
+        after=("old-kernel",),
     ),
 )
 RULES = (*_BROKEN, *_WEAK)

@@ -130,7 +130,7 @@ def units_stale(facts: Facts) -> Iterator[Symptom]:
 
 def _timer(facts: Facts) -> Unit | None:
     """Return the timer if there is to be one; where its file is missing, file-missing says so."""
-    return facts.services.unit(TIMER) if facts.config and facts.config.interval else None
+    return facts.services.unit(TIMER) if facts.config and facts.config.period else None
 
 
 def _start(facts: Facts, name: str) -> tuple[str, ...]:

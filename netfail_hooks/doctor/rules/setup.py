@@ -131,7 +131,8 @@ def timer_outdated(facts: Facts) -> Iterator[Symptom]:
     """Find a timer that was written for another interval than the config's."""
     if facts.config and not facts.files.timer_interval_kept:
         yield Symptom(
-            f"the timer is not the one for check.interval = {facts.config.interval}",
+            f"the timer is not the one for each {facts.config.period} s that check.interval and "
+            "check.quick ask for",
             (AGAIN,),
             safe=may_write(facts),
         )

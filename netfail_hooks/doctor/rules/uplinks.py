@@ -14,7 +14,7 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.networkd.takeover import file_name
 from netfail_hooks.policy.choose import is_local_to
-from netfail_hooks.policy.sysctls import wanted
+from netfail_hooks.policy.sysctls import timers, wanted
 
 _STOP = {
     NETWORK_MANAGER: "nmcli device set {name} managed no  # and in /etc/NetworkManager, for good",
@@ -115,10 +115,11 @@ def wrong_sysctl(facts: Facts) -> Iterator[Symptom]:
     if facts.mode != "routes" or not facts.kernel.observed:
         return
     now = {sysctl.key: sysctl.setting for sysctl in facts.kernel.observed.sysctls}
+    settings = [sysctl for name in facts.uplinks for sysctl in wanted(name)]
+    settings += timers(facts.config.watch if facts.config else "off", facts.uplinks)
     odd = [
         f"net.{sysctl.key.replace('/', '.')} is {now[sysctl.key]}, not {sysctl.setting}"
-        for name in facts.uplinks
-        for sysctl in wanted(name)
+        for sysctl in settings
         if now.get(sysctl.key, sysctl.setting) != sysctl.setting
     ]
     if odd:

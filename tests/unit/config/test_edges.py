@@ -75,7 +75,8 @@ def test_metrics_rise_by_rank() -> None:
 
 def test_the_defaults_are_those_of_the_documents() -> None:
     config = Config((Uplink("eth0", 100),))
-    assert (config.override_metric, config.successes, config.interval) == (50, 2, 5)
+    assert (config.override_metric, config.successes) == (50, 2)
+    assert (config.watch, config.interval, config.quick) == ("on", 60, 5)
     assert (config.hold_down, config.hold_down_max, config.quiet) == (10, 300, 600)
     assert (config.log_bytes, config.follow_addresses, config.close_connections) == (
         1_000_000,

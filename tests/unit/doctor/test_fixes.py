@@ -86,7 +86,11 @@ _SETUP: list[Case] = [
         "changed since install: /etc/a",
         (_DRY_RUN, AGAIN),
     ),
-    ({"timer_interval_kept": False}, "the timer is not the one for check.interval = 5", (AGAIN,)),
+    (
+        {"timer_interval_kept": False},
+        "the timer is not the one for each 60 s that check.interval and check.quick ask for",
+        (AGAIN,),
+    ),
     # Of versions 0 alone is unknown, and each option is there from its own on.
     (
         {"networkd_version": 1},

@@ -24,8 +24,8 @@ from netfail_hooks.doctor.facts import (
 from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
 from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
-from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER, WANTED
-from netfail_hooks.policy.facts import Crowd, Route, Sysctl, Taken
+from netfail_hooks.install.units import ONLINE_FILE, SERVICE, SOCKET, TIMER, WANTED
+from netfail_hooks.policy.facts import Crowd, Neighbour, Route, Sysctl, Taken
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import fields, replace
 from tests.support import ROOT
@@ -34,7 +34,7 @@ from tests.support.world import World, config_of
 _CONFIG = config_of("eth0", "wlan0")
 _BONDED = replace(_CONFIG, mode="bond")
 _D = "/etc/networkd-dispatcher"
-_UNITS = {name: Unit(name) for name in (NETWORKD, DISPATCHER, TIMER)} | {
+_UNITS = {name: Unit(name) for name in (NETWORKD, DISPATCHER, TIMER, SOCKET)} | {
     SERVICE: Unit(SERVICE, active="inactive", enabled="static"),
     WAIT_ONLINE: Unit(WAIT_ONLINE, command="/lib/wait-online --any --interface=eth0"),
 }
@@ -106,6 +106,7 @@ def links(**changes: object) -> object:
 _WAY, _OTHER_WAY = ("eth0", 100, "192.168.1.1"), ("wlan0", 600, "192.168.1.1")
 _STRICT = replace(_SEEN, sysctls=(Sysctl("ipv4/conf/eth0/rp_filter", "1"),))
 _DARK = replace(links(carrier=False), routes=())
+_TIMER_KEY = "ipv4/neigh/eth0/base_reachable_time_ms"
 _LOST = OwnFile(_SYSCTL_FILE, "missing")
 _CHANGED = OwnFile(_OURS, "changed")
 
@@ -333,9 +334,31 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         "for eth0 alone",
     ),
     ("units-stale", True, {"units": _unit(TIMER, stale=True)}, TIMER),
-    ("timer-outdated", True, {"timer_interval_kept": False}, "check.interval = 5"),
+    ("timer-outdated", True, {"timer_interval_kept": False}, "each 60 s"),
     ("file-changed", False, {"own": (_CHANGED,)}, _OURS),
     ("old-kernel", False, {"release": (5, 17)}, "5.17"),
+    ("watch-stopped", True, {"units": _unit(SOCKET, active="inactive")}, "is not listening"),
+    ("watch-stopped", True, {"units": _unit(SOCKET, active="failed")}, "is not listening"),
+    ("watch-stopped", True, {"units": _unit(SOCKET, enabled="disabled")}, "after a boot"),
+    (
+        "watch-stopped",
+        False,
+        {"units": _unit(SOCKET, active="inactive", load="masked")},
+        "is not listening",
+    ),
+    ("watch-old-kernel", False, {"release": (5, 19)}, "Linux 5.19 cannot watch a gateway; 6.0 can"),
+    (
+        "watch-fixed-address",
+        False,
+        {"observed": replace(_SEEN, neighbours=(Neighbour("eth0", 4, "192.168.1.1", ours=False),))},
+        "eth0's gateway 192.168.1.1 has a fixed hardware address",
+    ),
+    (
+        "sysctl",
+        True,
+        {"observed": replace(_SEEN, sysctls=(Sysctl(_TIMER_KEY, "30000"),))},
+        "base_reachable_time_ms is 30000, not 600",
+    ),
 ]
 _BOND_CASES: list[tuple[str, bool, BondSeen | None, str]] = [
     ("bond-missing", False, None, "no bond0"),
@@ -391,7 +414,8 @@ _FINE: list[dict[str, object]] = [
     },
     {"networkd_version": 249},
     {"networkd_version": 0, "release": (0, 0)},
-    {"release": (5, 18)},
+    {"release": (6, 0)},
+    {"release": (5, 18), "config": replace(_CONFIG, watch="off")},
     {
         "states": (("eth0", "routable", "configuring"), ("wlan0", "off", "configuring")),
         "observed": routes(_WAY),

@@ -119,6 +119,35 @@ def test_systemd_takes_the_units_and_calls_the_exposure_low(tmp_path: Path) -> N
     assert done.returncode == 0, done.stdout
 
 
+def test_systemd_takes_the_watchs_units_and_nobody_waits_for_a_namespace(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if not analyze:
+        pytest.fail("systemd-analyze is needed: install systemd")
+    service, ear = tmp_path / units.WATCH, tmp_path / units.SOCKET
+    service.write_text(units.watch_text())
+    ear.write_text(units.SOCKET_TEXT)
+    done = subprocess.run(
+        [analyze, "--man=no", "verify", service, ear], capture_output=True, check=False, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    command = [analyze, "security", "--offline=yes", "--threshold=42", str(service)]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stdout
+    keys = {line.partition("=")[0] for line in service.read_text().splitlines()}
+    assert not {key for key in keys if key.startswith(("Protect", "Private", "Read", "Bind"))}
+    # Neither unit may ever be refused for being started too often, nor start without a pause.
+    assert "TriggerLimitIntervalSec=0\n" in ear.read_text()
+    assert {"StartLimitIntervalSec", "Restart", "RestartSec"} <= keys
+
+
+def test_the_watchs_command_starts_the_watch(tmp_path: Path) -> None:
+    line = next(one for one in units.watch_text().split("\n") if one.startswith("ExecStart="))
+    words = shlex.split(line.removeprefix("ExecStart="))
+    words[-1] = words[-1].replace("os._exit(main())", "print(main.__module__)")
+    done = subprocess.run(words, env={}, cwd=tmp_path, capture_output=True, check=True, text=True)
+    assert done.stdout == "netfail_hooks.watch\n"
+
+
 def test_one_uplink_makes_the_machine_online() -> None:
     text = units.online_text(("eth0", "wlan0"))
     line = text.splitlines()[-1].removeprefix("ExecStart=")

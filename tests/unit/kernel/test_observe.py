@@ -107,7 +107,7 @@ def test_of_a_bond_the_bond_and_its_slaves_are_looked_at(monkeypatch: pytest.Mon
 def test_settings_that_the_kernel_has_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observe, "read_sysctl", lambda key: "1" if "/eth0/" in key else None)
     found = Kernel().observed().sysctls
-    assert len(found) == 5
+    assert len(found) == 5 + 10  # of the watch
     assert {one.setting for one in found} == {"1"}
 
 

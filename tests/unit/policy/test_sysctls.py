@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from netfail_hooks.kernel import observe
 from netfail_hooks.policy import sysctls
 
@@ -26,3 +28,30 @@ def test_who_answers_is_a_setting_of_its_own() -> None:
     assert others == [one.key for one in sysctls.wanted("eth0")]
     assert answers == sysctls.arp_ignore("eth0") == "ipv4/conf/eth0/arp_ignore"
     assert (sysctls.ANSWERS, sysctls.SILENT) == ("0", "8")
+
+
+@pytest.mark.parametrize("watch", ["on", "fast"])
+def test_the_watch_has_timers_that_leave_no_turn_out(watch: str) -> None:
+    timers = {one.key: one.setting for one in sysctls.timers(watch, ("eth0", "wlan0"))}
+    assert len(timers) == 22
+    for family in ("ipv4", "ipv6"):
+        interval = int(timers[f"{family}/neigh/default/interval_probe_time_ms"])
+        for name in ("eth0", "wlan0"):
+            key = f"{family}/neigh/{name}"
+            reachable = int(timers[f"{key}/base_reachable_time_ms"])
+            again = int(timers[f"{key}/retrans_time_ms"])
+            tries = [int(timers[f"{key}/{kind}_solicit"]) for kind in ("ucast",)]
+            tries.append(int(timers[f"{key}/mcast_resolicit"]))
+            assert timers[f"{key}/delay_first_probe_time"] == "0"
+            # neigh_rand_reach_time() in net/core/neighbour.c: up to one and a half times
+            assert reachable * 3 // 2 < interval
+            assert min(tries) >= 1
+            assert sum(tries) == 3
+            assert interval + again * 3 <= {"on": 1300, "fast": 420}[watch]
+            for milliseconds in (interval, reachable, again):
+                assert milliseconds % 20 == 0
+                assert milliseconds >= 60
+
+
+def test_without_a_watch_the_timers_are_nobodys() -> None:
+    assert sysctls.timers("off", ("eth0",)) == ()

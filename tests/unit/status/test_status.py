@@ -366,6 +366,26 @@ def test_what_is_never_asked_is_told() -> None:
     assert "not probed" not in render(lost)
 
 
+def test_whether_the_kernel_watches_the_gateway_in_use_is_told() -> None:
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+
+    def watched() -> list[bool | None]:
+        world.reconcile()
+        return [one.families[0].watched for one in report(_sources(world)).uplinks]
+
+    assert watched() == [None, None]  # nobody looked
+    world.watches = 0
+    assert watched() == [False, None]
+    assert "lost, not watched by the kernel\n" in render(report(_sources(world)))
+    world.watches = 1
+    assert watched() == [True, None]
+    assert "lost, watched\n" in render(report(_sources(world)))
+    world.event("eth0", "no-carrier")
+    assert watched() == [None, True]
+    world.config = replace(world.config, watch="off")
+    assert watched() == [None, None]
+
+
 def test_a_router_that_does_not_answer_is_told_and_another_one_shown() -> None:
     world = World(config_of("eth0", "wlan0"), families=(4,))
     world.reconcile()

@@ -1,0 +1,80 @@
+"""What the service manager starts on the kernel's word that a gateway is dead, or gone.
+
+The word says when to look, not what is so: the gateway is asked once more, briefly, and then all is
+looked at as ever. A word that was wrong (a LAN that loses packets) costs that question. Where one
+comes after the other, this process stays to hear the next ones, so that a storm of them starts no
+storm of processes; it ends when there was silence for a while, or after some time in any case.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from _socket import AF_NETLINK, SOCK_RAW, socket
+
+from netfail_hooks.journal import run_logged
+from netfail_hooks.kernel import ear
+from netfail_hooks.paths import Paths
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netfail_hooks.config import Config
+    from netfail_hooks.config.cache import Generation
+
+_FIRST = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
+_SILENCE, _LONGEST = 3.0, 20.0  # seconds
+
+
+def main() -> int:
+    """Hear what the kernel has to say, look, and act; return the exit status. Never raises."""
+    return run_logged(_hear)
+
+
+def _hear() -> int:
+    heard = _inherited()
+    if heard:
+        ear.listen(heard)
+        ear.drain(heard)
+    from netfail_hooks.config.cache import generation, load
+
+    paths = Paths()
+    since = generation(paths)
+    config = load(paths)
+    until = time.monotonic() + _LONGEST
+    while _look(config, paths, since) and heard and time.monotonic() < until and _hears_more(heard):
+        ear.drain(heard)
+    return 0
+
+
+def _hears_more(heard: socket) -> bool:
+    poll = select.poll()
+    poll.register(heard, select.POLLIN)
+    return bool(poll.poll(_SILENCE * 1000))
+
+
+def _inherited() -> socket | None:
+    """Return the socket that the service manager listens on; None where we were started by hand."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return None
+    own = socket(AF_NETLINK, SOCK_RAW, 0, _FIRST)
+    own.settimeout(0)
+    return own
+
+
+def _look(config: Config, paths: Paths, since: Generation) -> bool:
+    """Ask briefly, and look as ever; tell whether the word was wrong.
+
+    If it was right, a round with all the patience of one follows, for the uplinks that nobody
+    waited for.
+    """
+    from netfail_hooks.reconcile import run
+    from netfail_hooks.reconcile.probing import confirm_active, probe_and_run
+
+    brief = confirm_active(config, paths)
+    done = run(config, paths, "watch", probes=brief, since=since)
+    before, after = done.before.active, done.after.active
+    if before != after or not all(result.healthy for result in brief):
+        probe_and_run(config, paths, "watch probe", since=since)
+        return False
+    return bool(brief)

@@ -1,0 +1,127 @@
+"""The kernel's watch on a machine booted by systemd: heard in time, of ours alone, at no cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from netfail_hooks import lab as sandbox
+from netfail_hooks.install.units import SOCKET, TIMER, WATCH
+from tests.lab.booted import Booted
+from tests.lab.suite import SETTLED, events, measure, used, wait, wait_used
+
+# 150 addresses of the LAN that nobody has, each asked for in vain.
+_SCAN = """
+for i in $(seq 100 249); do ip neigh del 192.168.1.$i dev eth0 2>/dev/null; done
+for i in $(seq 100 249); do (echo x >/dev/udp/192.168.1.$i/9) 2>/dev/null; done
+"""
+_SOMEBODY = "ip neigh replace 192.168.1.251 dev eth0 nud stale; ip neigh del 192.168.1.251 dev eth0"
+_FAILED = "ip neigh show nud failed | wc -l"
+_KEPT = "ip -d neigh show | grep managed"
+
+
+@pytest.fixture
+def booted() -> Iterator[Booted]:
+    why = sandbox.why_not_real()
+    if why:
+        pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
+    with Booted() as lab:
+        lab.write_files(lab.howto_files())
+        lab.systemctl("enable", "--now", "systemd-networkd.service")
+        lab.systemctl("enable", "networkd-dispatcher.service")
+        wait(lambda: used(lab) != "", "a way out")
+        yield lab
+
+
+def _install(lab: Booted, more: str = "") -> None:
+    """Install with the defaults, and have the first word heard, which sets the filter."""
+    lab.write(
+        "/etc/netfail-hooks/config.toml",
+        f'{more}[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n',
+    )
+    done = lab.netfail("install", "--primary", "eth0", "--backup", "wlan0", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    wait_used(lab, "eth0")
+    lab.run("sh", "-c", _SOMEBODY)
+    wait(lambda: _starts(lab) != "" and _rests(lab), "the first word")
+
+
+def _starts(lab: Booted) -> str:
+    return lab.systemctl("show", "--value", "--property=InvocationID", WATCH).stdout.strip()
+
+
+def _rests(lab: Booted) -> bool:
+    shown = lab.systemctl("show", "--value", "--property=SubState", SOCKET).stdout
+    return shown == "listening\n"
+
+
+def _kept(lab: Booted) -> list[str]:
+    lines = lab.run("sh", "-c", _KEPT).stdout.splitlines()
+    return [" ".join(line.split()[:3]) for line in lines]
+
+
+def test_a_dead_gateway_is_left_within_a_second_and_nothing_runs_at_rest(booted: Booted) -> None:
+    _install(booted, "[hold_down]\nseconds = 1\n")
+    assert _kept(booted) == ["192.168.1.1 dev eth0"]
+    first = _starts(booted)
+    booted.run("bash", "-c", _SCAN)
+    wait(lambda: int(booted.run("sh", "-c", _FAILED).stdout) > 140, "a LAN that was scanned")
+    measure(3)
+    assert (_starts(booted), _rests(booted)) == (first, True)
+    with booted.traffic() as traffic:
+        measure(SETTLED)
+        assert (_starts(booted), _rests(booted)) == (first, True)
+        booted.dead_gateway("eth0")
+        wait_used(booted, "wlan0")
+        measure(1.5)
+    result = traffic.result()
+    assert result.flow("out").outage_ms <= 1500, result
+    assert result.all_alive, result
+    assert _starts(booted) != first
+    assert any(event["trigger"] == "watch" for event in events(booted)), events(booted)
+    assert _kept(booted) == ["192.168.1.1 dev wlan0"]
+    booted.alive_gateway("eth0")
+    wait_used(booted, "eth0", seconds=40)
+    wait(lambda: _kept(booted) == ["192.168.1.1 dev eth0"], "eth0 watched again")
+    assert booted.netfail("uninstall", "--yes").returncode == 0
+    assert _kept(booted) == []
+
+
+def test_a_storm_of_words_fails_no_unit(booted: Booted) -> None:
+    _install(booted)
+    booted.systemctl("restart", SOCKET)  # a new socket, which hears of everybody
+    before = _starts(booted)
+    for _ in range(3):
+        booted.run("bash", "-c", _SCAN)
+    wait(lambda: _starts(booted) != before, "a first word")
+    wait(lambda: _rests(booted), "silence", seconds=30)
+    heard = _starts(booted)
+    booted.run("bash", "-c", _SCAN)
+    wait(lambda: int(booted.run("sh", "-c", _FAILED).stdout) > 140, "a LAN that was scanned")
+    assert (_starts(booted), _rests(booted)) == (heard, True)
+    failed = booted.run("systemctl", "list-units", "--failed", "--no-legend", "netfail*").stdout
+    assert failed == ""
+
+
+def test_without_a_dispatcher_a_lost_carrier_is_heard_all_the_same(booted: Booted) -> None:
+    _install(booted)
+    booted.systemctl("stop", "networkd-dispatcher.service", TIMER)
+    booted.cable_out("eth0")
+    wait(lambda: any("IPv4 now by wlan0" in event["summary"] for event in events(booted)), "word")
+    assert events(booted)[-1]["trigger"].startswith("watch")
+    assert _kept(booted) == ["192.168.1.1 dev wlan0"]
+
+
+def test_at_the_end_of_a_hold_down_traffic_goes_back_though_there_is_no_timer(
+    booted: Booted,
+) -> None:
+    _install(booted, "[hold_down]\nseconds = 7\n[check]\ninterval = 0\n")
+    booted.cable_out("eth0")
+    wait_used(booted, "wlan0")
+    booted.cable_in("eth0")
+    wait(lambda: "recovering" in events(booted)[-1]["summary"], "eth0 held")
+    began = time.monotonic()
+    back = wait_used(booted, "eth0", seconds=25)
+    assert back - began < 7 + 1.5

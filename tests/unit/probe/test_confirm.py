@@ -1,0 +1,97 @@
+"""The brief question before an uplink is given up: who is asked, and who is waited for."""
+
+from __future__ import annotations
+
+import pytest
+
+from netfail_hooks import probe
+from netfail_hooks.config import Target
+from netfail_hooks.probe.confirm import confirm
+from netfail_hooks.values import replace
+from tests.support.world import World, config_of
+from tests.unit.probe.test_probe import Lan
+
+GATEWAY = "192.168.1.1"
+LATE, NEVER = {"answer": 0.2}, {"answer": 1e9}
+
+
+@pytest.fixture
+def lan(monkeypatch: pytest.MonkeyPatch) -> Lan:
+    found = Lan()
+    monkeypatch.setattr(probe, "time", found)
+    monkeypatch.setattr(probe, "select", found)
+    monkeypatch.setattr(probe, "gateway_wire", found.gateway)
+    return found
+
+
+def _world(**config: object) -> World:
+    world = World(replace(config_of("eth0", "wlan0"), **config), families=(4,))
+    world.reconcile()
+    world.now += 60_000
+    return world
+
+
+def _asked(world: World) -> list[tuple[str, bool]]:
+    results = confirm(world.config, world.look(), world.state)
+    return [(result.interface, result.healthy) for result in results]
+
+
+def test_one_that_answers_is_well_and_nobody_waits_for_more(lan: Lan) -> None:
+    world = _world()
+    lan.manners = {f"wlan0 {GATEWAY}": LATE}
+    began = lan.now
+    assert _asked(world) == [("eth0", True)]
+    assert lan.now - began < 0.002
+
+
+def test_a_dead_one_is_told_within_a_tenth_of_a_second_and_who_answered_meanwhile(lan: Lan) -> None:
+    world = _world()
+    lan.manners = {f"eth0 {GATEWAY}": NEVER}
+    began = lan.now
+    assert _asked(world) == [("eth0", False), ("wlan0", True)]
+    assert 0.08 <= lan.now - began < 0.1
+    assert [len(wire.asked) for wire in lan.wires] == [2, 1]
+    assert all(wire.closed for wire in lan.wires)
+
+
+def test_that_a_standby_takes_longer_says_nothing(lan: Lan) -> None:
+    world = _world()
+    lan.manners = {f"eth0 {GATEWAY}": NEVER, f"wlan0 {GATEWAY}": LATE}
+    assert _asked(world) == [("eth0", False)]
+
+
+def test_fast_waits_half_as_long(lan: Lan) -> None:
+    world = _world(watch="fast")
+    lan.manners = {f"eth0 {GATEWAY}": NEVER}
+    began = lan.now
+    assert _asked(world) == [("eth0", False), ("wlan0", True)]
+    assert 0.045 <= lan.now - began < 0.055
+
+
+@pytest.mark.parametrize(("passed", "asked"), [(5_000, False), (5_001, True)])
+def test_a_standby_is_asked_if_its_last_answer_is_old(
+    lan: Lan, passed: int, *, asked: bool
+) -> None:
+    world = _world()
+    world.now += passed - 60_000
+    lan.manners = {f"eth0 {GATEWAY}": NEVER}
+    assert (("wlan0", True) in _asked(world)) is asked
+
+
+def test_targets_are_left_to_a_round_with_more_patience(lan: Lan) -> None:
+    world = _world()
+    uplinks = tuple(
+        replace(one, targets=(Target(4, "1.1.1.1"),), policy="all", failures=9)
+        for one in world.config.uplinks
+    )
+    world.config = replace(world.config, uplinks=uplinks)
+    assert _asked(world) == [("eth0", True)]
+    assert {wire.name for wire in lan.wires} == {GATEWAY}
+
+
+def test_without_a_carrier_there_is_nobody_to_wait_for(lan: Lan) -> None:
+    world = _world()
+    world.event("eth0", "no-carrier")
+    began = lan.now
+    assert _asked(world) == []
+    assert lan.now == began

@@ -1,0 +1,126 @@
+"""What the service manager starts on the kernel's word: it hears, asks, looks, and hears on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from netfail_hooks import reconcile, watch
+from netfail_hooks.config import cache
+from netfail_hooks.kernel import ear
+from netfail_hooks.policy.facts import Observation, Result
+from netfail_hooks.policy.state import Active, State
+from netfail_hooks.reconcile import probing
+from netfail_hooks.recorder import Run
+from tests.support.world import config_of
+
+CONFIG = config_of("eth0", "wlan0")
+WELL = Result("eth0", 4, healthy=True, tries=1, rtt=400, reason="")
+DEAD = Result("eth0", 4, healthy=False, tries=2, rtt=0, reason="mute")
+ETH, WLAN = State(active=(Active(4, "eth0", 1),)), State(active=(Active(4, "wlan0", 2),))
+
+
+class Machine:
+    """What is asked and done; each brief question has the next answer, each look the next state."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: list[tuple[Result, ...]] = []
+        self.after: list[State] = []
+        self.did: list[str] = []
+        self.kernel, self.ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.ear.settimeout(0)
+        monkeypatch.setattr(cache, "load", lambda _: CONFIG)
+        monkeypatch.setattr(ear, "listen", lambda _: self.did.append("listen"))
+        monkeypatch.setattr(watch, "_inherited", lambda: self.ear)
+        monkeypatch.setattr(watch, "_SILENCE", 0.05)
+        monkeypatch.setattr(probing, "confirm_active", self._confirm)
+        monkeypatch.setattr(probing, "probe_and_run", self._run)
+        monkeypatch.setattr(reconcile, "run", self._run)
+
+    def _confirm(self, *_: object) -> tuple[Result, ...]:
+        self.did.append("confirm")
+        return self.answers.pop(0)
+
+    def _run(self, _: object, __: object, trigger: str, **___: object) -> Run:
+        self.did.append(trigger)
+        after = self.after.pop(0) if self.after else ETH
+        return Run(trigger, CONFIG, Observation(0), ETH, after, (), (), 0)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    found = Machine(monkeypatch)
+    yield found
+    found.kernel.close()
+    found.ear.close()
+
+
+def test_a_dead_gateway_is_left_and_all_are_asked_with_patience(machine: Machine) -> None:
+    machine.answers, machine.after = [(DEAD,)], [WLAN]
+    machine.kernel.send(b"word")
+    assert watch.main() == 0
+    assert machine.did == ["listen", "confirm", "watch", "watch probe"]
+
+
+@pytest.mark.parametrize(("answers", "after"), [((DEAD,), ETH), ((), WLAN), ((WELL,), WLAN)])
+def test_a_dead_gateway_or_a_move_is_enough_for_that(
+    machine: Machine, answers: tuple[Result, ...], after: State
+) -> None:
+    machine.answers, machine.after = [answers], [after]
+    assert watch.main() == 0
+    assert machine.did[-1] == "watch probe"
+
+
+def test_a_wrong_word_has_it_stay_to_hear_the_next(machine: Machine) -> None:
+    machine.answers = [(WELL,), (WELL,), (DEAD,)]
+    seen: list[int] = []
+
+    def drain(heard: socket.socket) -> bool:
+        seen.append(1)
+        machine.kernel.send(b"again") if len(seen) > 1 else None
+        return len(heard.recv(9)) > 0 if len(seen) > 1 else True
+
+    machine.kernel.send(b"one")
+    machine.kernel.send(b"two")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ear, "drain", drain)
+        assert watch.main() == 0
+    assert machine.did == ["listen", *(["confirm", "watch"] * 3), "watch probe"]
+
+
+def test_it_ends_in_silence(machine: Machine) -> None:
+    machine.answers = [(WELL,)]
+    machine.kernel.send(b"word")
+    assert watch.main() == 0
+    assert machine.did == ["listen", "confirm", "watch"]
+    assert not ear.drain(machine.ear)
+
+
+def test_an_endless_storm_ends_too(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.answers = [(WELL,)] * 99
+    monkeypatch.setattr(watch, "_LONGEST", 0.2)
+    monkeypatch.setattr(ear, "drain", lambda _: True)  # which leaves what has come
+    machine.kernel.send(b"word")
+    began = len(machine.answers)
+    times = iter(range(99))
+    monkeypatch.setattr(time, "monotonic", lambda: next(times) / 20)
+    assert watch.main() == 0
+    assert 2 < began - len(machine.answers) < 9
+
+
+def test_a_socket_that_is_meant_for_another_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid() + 1))
+    assert watch._inherited() is None
+    monkeypatch.delenv("LISTEN_PID")
+    assert watch._inherited() is None
+
+
+def test_by_hand_nothing_is_heard(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.answers = [(WELL,)]
+    monkeypatch.setattr(watch, "_inherited", lambda: None)
+    assert watch.main() == 0
+    assert machine.did == ["confirm", "watch"]
