@@ -19,7 +19,7 @@ from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.apply import address_body
 from netfail_hooks.kernel.netlink import Netlink
-from netfail_hooks.kernel.observe import observe
+from netfail_hooks.kernel.observe import hops, observe
 from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
@@ -265,13 +265,30 @@ def _routes(netlink: rt.Netlink, interface: str, index: int) -> list[bytes]:
         for body in rt.dumped(netlink, rt.GETROUTE, request):
             attributes = rt.attributes(body, 12)
             key = (kind, body[1], rt.whole(attributes.get(rt.RTA_PRIORITY)))
-            if key in known and rt.whole(attributes.get(rt.RTA_OIF)) == index:
-                found.append(body[:12] + _identity(attributes))
+            if key in known:
+                found += [body[:12] + one for one in _identities(attributes, index)]
     return found
 
 
-def _identity(attributes: rt.Attributes) -> bytes:
-    """Return the attributes by which the kernel finds a route again."""
-    hop = (rt.RTA_OIF, rt.RTA_GATEWAY, _RTA_VIA)
-    kept = [rt.RTA_DST, rt.RTA_PRIORITY, *((_RTA_NH_ID,) if _RTA_NH_ID in attributes else hop)]
-    return b"".join(rt.attribute(key, attributes[key]) for key in kept if key in attributes)
+def _identities(attributes: rt.Attributes, index: int) -> list[bytes]:
+    """Return the attributes by which the kernel finds a route by an interface again.
+
+    It shows the uplinks' IPv6 routes of one destination and metric as one with several hops.
+    """
+    place = _kept(attributes, rt.RTA_DST, rt.RTA_PRIORITY)
+    if rt.RTA_MULTIPATH not in attributes or _RTA_NH_ID in attributes:
+        if rt.whole(attributes.get(rt.RTA_OIF)) != index:
+            return []
+        hop = (_RTA_NH_ID,) if _RTA_NH_ID in attributes else (rt.RTA_OIF, rt.RTA_GATEWAY, _RTA_VIA)
+        return [place + _kept(attributes, *hop)]
+    return [
+        place
+        + _kept({rt.RTA_GATEWAY: gateway or b""}, rt.RTA_GATEWAY)
+        + rt.number(rt.RTA_OIF, index)
+        for where, gateway, _ in hops(attributes, 0)
+        if where == index
+    ]
+
+
+def _kept(attributes: rt.Attributes, *keys: int) -> bytes:
+    return b"".join(rt.attribute(key, attributes[key]) for key in keys if attributes.get(key))

@@ -274,7 +274,7 @@ def read_routes(
             others.append((destination, metric, protocol))
             continue
         metrics = rt.attributes(attributes.get(rt.RTA_METRICS, b""))
-        for index, gateway, marks in _hops(attributes, flags):
+        for index, gateway, marks in hops(attributes, flags):
             main_default = not length and table == MAIN
             if not (index in names or main_default or protocol == PROTOCOL):
                 others.append((destination, metric, protocol))
@@ -315,7 +315,7 @@ def _route_bodies(
         return crowded.routes(netlink, names, (family, table), too_many.bodies)
 
 
-def _hops(attributes: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int]]:
+def hops(attributes: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int]]:
     """Return where a route leads: interfaces, each with its gateway and flags.
 
     The kernel shows IPv6 routes of one destination and metric as one with several hops (struct

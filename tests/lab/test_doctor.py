@@ -57,7 +57,9 @@ _MACHINES = (
     Broken("hook-skipped", f"chmod 775 {_HOOKS}/routable.d; chown 1 {_HOOKS}/off.d/*-hooks"),
     Broken("hook-missing", f"rm {_HOOKS}/no-carrier.d/50-netfail-hooks"),
     Broken(
-        "hook-broken", f"sed -i '1s/python[0-9.]*/python9/' {_HOOKS}/*/50-netfail-hooks", _AS_TOLD
+        "hook-broken",
+        f"sed -i '/^exec /s/python[0-9.]*/python9/' {_HOOKS}/*/50-netfail-hooks",
+        _AS_TOLD,
     ),
     Broken("timer-stopped", f"systemctl disable --now {_TIMER}"),
     Broken("timer-not-enabled", f"systemctl disable {_TIMER}"),
