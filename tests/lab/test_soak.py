@@ -138,6 +138,9 @@ def test_a_storm_leaves_nothing_behind(
         "state",
         "config",
         "counters",
+        "heard",
+        "sources",
+        "turn",
     }
     assert "Traceback" not in lab.logs()
     assert "bug:" not in lab.logs()
