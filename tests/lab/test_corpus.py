@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from netfail_hooks.lab import Lab, topology
+from tests.lab.suite import wait
 from tests.support.corpus import FileSet, place, read
 
 MakeLab = Callable[..., Lab]
@@ -97,6 +98,10 @@ def _lab(make_lab: MakeLab, members: list[_Member]) -> Lab:
             lab.write(path, member.own(text))
     _serve(lab, [member for member in members if member.set.dhcp])
     lab.start()
+    for member in members:
+        if member.set.dhcp and not any("IPv6AcceptRA=no" in t for t in member.set.files.values()):
+            routes = ("ip", "-6", "route", "show", "default", "proto", "ra", "dev", member.nic)
+            wait(lambda: lab.run(*routes).stdout != "", f"a router on {member.nic}", seconds=30)  # noqa: B023 - at once
     return lab
 
 

@@ -147,11 +147,12 @@ def test_an_install_after_which_nothing_gets_out_is_taken_back(lab: Lab) -> None
     lab.run("networkctl", "reload").check_returncode()
     wait(lambda: "metric 80" in lab.run("ip", "route").stdout, "the new routes")
     assert used(lab) == "eth0"  # whose route has no metric yet, so it comes first
-    before = shape(lab)
+    seen = f"find /etc -type f -exec sha256sum {{}} + | sort -k 2\n{ROUTES}{SETTINGS}"
+    before = shape(lab, seen)
     done = lab.netfail("install", *PAIR)
     assert done.returncode == 1, done.stdout
     assert "IPv4 had a way out before, and has none after" in done.stderr
-    assert shape(lab) == before
+    assert shape(lab, seen) == before
     assert used(lab) == "eth0"
 
 
