@@ -81,6 +81,11 @@ class Paths:
         return self.run + "/rollback.json"
 
     @property
+    def quick(self) -> str:
+        """Return what is there while checks come more quickly than by the timer."""
+        return self.run + "/quick"
+
+    @property
     def uninstalling(self) -> str:
         """Return what is there while uninstall is at work: hooks and checks then do nothing."""
         return self.run + "/uninstalling"
@@ -103,6 +108,7 @@ class Paths:
             self.recorded,
             self.metrics_failed,
             self.rollback,
+            self.quick,
             self.uninstalling,
         )
 

@@ -87,10 +87,10 @@ def run(
         _conclude(paths, done, known, pending)
         for message in exchanged(done.before, known):
             journal.log(message, priority=journal.WARNING)
-    if not is_at_rest(done):
+    if not is_at_rest(done) or os.path.exists(paths.quick):
         from netfail_hooks.reconcile import again
 
-        again.arrange(done)
+        again.arrange(done, paths)
     if config.textfile and (not interface or recorder.is_transition(done)):
         from netfail_hooks import metrics
 
