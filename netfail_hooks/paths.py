@@ -113,6 +113,11 @@ class Paths:
         return self.run + "/rollback.json"
 
     @property
+    def quick(self) -> str:
+        """Return what is there while checks come more quickly than by the timer."""
+        return self.run + "/quick"
+
+    @property
     def uninstalling(self) -> str:
         """Return what is there while uninstall is at work: hooks and checks then do nothing."""
         return self.run + "/uninstalling"
@@ -139,6 +144,7 @@ class Paths:
             self.metrics_failed,
             self.rollback,
             self.sources,
+            self.quick,
             self.uninstalling,
         )
 

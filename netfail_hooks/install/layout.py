@@ -69,6 +69,8 @@ def _units(config: Config, package: str) -> dict[str, Node]:
         nodes_by_path[f"{units.UNITS}/{units.WATCH}"] = _text(units.watch_text(places))
         nodes_by_path[f"{units.UNITS}/{units.SOCKET}"] = _text(units.SOCKET_TEXT)
         nodes_by_path[units.SOCKET_WANTED] = nodes.link(f"{units.UNITS}/{units.SOCKET}")
+    if config.mode == "routes":
+        nodes_by_path[f"{units.UNITS}/{units.QUICK}"] = _text(units.quick_text(config.quick))
     if config.period:
         nodes_by_path[f"{units.UNITS}/{units.TIMER}"] = _text(units.timer_text(config.period))
         nodes_by_path[units.WANTED] = nodes.link(f"{units.UNITS}/{units.TIMER}")

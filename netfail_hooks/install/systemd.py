@@ -8,7 +8,7 @@ import shutil
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.install.units import SERVICE, SOCKET, TIMER, WATCH
+from netfail_hooks.install.units import QUICK, SERVICE, SOCKET, TIMER, WATCH
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run
 from netfail_hooks.reconcile import again
@@ -27,6 +27,7 @@ def start_timer(config: Config) -> None:
     run("systemctl", "daemon-reload")
     if config.period:
         run("systemctl", "restart", TIMER)
+    _stop(QUICK)  # whoever needs it starts it anew
     if config.watched:
         run("systemctl", "start", SOCKET)
     else:
@@ -35,7 +36,7 @@ def start_timer(config: Config) -> None:
 
 def stop_timer() -> None:
     """Stop the timers, the watch, and a check that runs."""
-    _stop(SOCKET, TIMER, f"{again.UNIT}-*.timer", WATCH, SERVICE)
+    _stop(SOCKET, TIMER, QUICK, f"{again.UNIT}-*.timer", WATCH, SERVICE)
 
 
 def _stop(*units: str) -> None:
@@ -48,7 +49,7 @@ def forget_units() -> None:
     """Have the service manager see that the units are gone, their failures with them."""
     with contextlib.suppress(Problem):
         run("systemctl", "daemon-reload")
-        run("systemctl", "reset-failed", TIMER, SERVICE, SOCKET, WATCH)
+        run("systemctl", "reset-failed", TIMER, QUICK, SERVICE, SOCKET, WATCH)
 
 
 def start_dispatcher() -> list[str]:

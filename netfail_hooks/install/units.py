@@ -13,6 +13,7 @@ from netfail_hooks.install.hook_file import base_python, refuse_odd, search_path
 SERVICE, TIMER = "netfail-hooks-check.service", "netfail-hooks-check.timer"
 UNITS = "/etc/systemd/system"
 WANTED = f"{UNITS}/timers.target.wants/{TIMER}"
+QUICK = "netfail-hooks-quick.timer"
 WATCH, SOCKET = "netfail-hooks-watch.service", "netfail-hooks-watch.socket"
 SOCKET_WANTED = f"{UNITS}/sockets.target.wants/{SOCKET}"
 
@@ -170,6 +171,20 @@ SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
 """
 
+_QUICK = """\
+# Made by netfail-hooks install from check.quick in /etc/netfail-hooks/config.toml. A hook or check
+# that sees that something is not well starts it, one that sees that all is stops it.
+[Unit]
+Description=Look at the uplinks every {interval} s until all is well
+Documentation=man:netfail-hooks(8)
+
+[Timer]
+Unit={service}
+OnActiveSec={interval}
+OnUnitActiveSec={interval}
+AccuracySec=100ms
+"""
+
 _ONLINE = """\
 # Made by netfail-hooks install: one uplink is enough to be online. By default each is waited for,
 # a dead one for two minutes at every boot (systemd-networkd-wait-online.service(8)).
@@ -217,6 +232,11 @@ def timer_text(interval: int) -> str:
 def watch_text(places: Sequence[str] = ()) -> str:
     """Return the service, by default for this very Python and package. Raises Problem."""
     return _WATCH.format(command=command("netfail_hooks.watch", places=places))
+
+
+def quick_text(interval: int) -> str:
+    """Return the timer for a check every ``interval`` seconds while something is not well."""
+    return _QUICK.format(interval=interval, service=SERVICE)
 
 
 def online_text(interfaces: Sequence[str]) -> str:

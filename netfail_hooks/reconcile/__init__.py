@@ -71,10 +71,10 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
         _conclude(paths, done, known, pending)
         _warn(done, known)
         # With the lock still held: later, uninstall could be over.
-        if not is_at_rest(done):
+        if not is_at_rest(done) or os.path.exists(paths.quick):
             from netfail_hooks.reconcile import again
 
-            again.arrange(done)
+            again.arrange(done, paths)
         if config.textfile and (not interface or recorder.is_transition(done)):
             from netfail_hooks import metrics
 

@@ -1,17 +1,19 @@
 """Look again sooner than the timer would: it is slow while all is well, or there is none.
 
 While all is well nothing is asked for. While an uplink is recovering, its last round of probes went
-badly, or the kernel cannot watch the gateway in use, a transient timer of the service manager's
-starts one more check, which asks for the next one if need be (systemd-run(1)). A hold-down's end is
-a moment to look in any case.
+badly, or the kernel cannot watch the gateway in use, a quick timer runs that starts the check each
+few seconds: a run that sees it starts that, and one that sees it no more stops it. A hold-down's
+end is a moment to look in any case, for which a transient timer is made (systemd-run(1)).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
 from netfail_hooks.config import Config
+from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.watch import unwatched
@@ -21,35 +23,45 @@ if TYPE_CHECKING:
     from netfail_hooks.recorder import Run
 
 UNIT = "netfail-hooks-again"
-SERVICE = (
-    "netfail-hooks-check.service"  # as in install/units.py, whose imports a hook need not pay for
-)
+# As in install/units.py, whose imports a hook need not pay for.
+SERVICE, QUICK = "netfail-hooks-check.service", "netfail-hooks-quick.timer"
 _ASKING, _STEP = 2.0, 0.005  # seconds; it takes 10 ms
 
 
 def due(config: Config, observed: Observation, after: State) -> int:
-    """Return when to look again (ms since boot), 0 for not at all. Pure.
+    """Return when a hold-down ends (ms since boot), 0 for never. Pure.
 
-    Whoever asks in the same few seconds is told the same moment: one timer serves them all.
+    Whoever asks is told the same moment: one timer serves them all.
     """
-    if config.mode == "bond":
-        return 0
-    now, pause = observed.now, config.quick * 1000
-    judged = [one for one in after.uplinks if one.state == "recovering" or one.fails]
-    moments = [one.ready for one in judged if one.state == "recovering" and one.ready > now]
-    slow = not 0 < config.period <= config.quick
-    if slow and (judged or unwatched(config, observed, after)):
-        # From half a pause away on, so that who comes at such a moment is told the next one.
-        moments.append(((now + pause // 2) // pause + 1) * pause)
-    return min(moments, default=0)
+    moments = [
+        one.ready for one in after.uplinks if one.state == "recovering" and one.ready > observed.now
+    ]
+    return 0 if config.mode == "bond" else min(moments, default=0)
 
 
-def arrange(done: Run) -> None:
-    """Have the service manager look again when it is time to, if it is to be."""
-    when = due(done.config, done.observed, done.after)
-    if not when or not os.path.isdir("/run/systemd/system"):
+def is_hasty(config: Config, observed: Observation, after: State) -> bool:
+    """Tell whether checks must come more quickly than by the timer. Pure."""
+    if config.mode == "bond" or 0 < config.period <= config.quick:
+        return False
+    judged = any(one.state == "recovering" or one.fails for one in after.uplinks)
+    return judged or unwatched(config, observed, after)
+
+
+def arrange(done: Run, paths: Paths) -> None:
+    """Have the service manager look again when it is time to, or no more than usual."""
+    if not os.path.isdir("/run/systemd/system"):
         return
-    command = [
+    hasty = is_hasty(done.config, done.observed, done.after)
+    if hasty:
+        _note(paths)
+        _ask("systemctl", "start", "--no-block", QUICK)  # which does nothing if it runs
+    elif os.path.exists(paths.quick):
+        _ask("systemctl", "stop", "--no-block", QUICK)
+        os.unlink(paths.quick)
+    when = due(done.config, done.observed, done.after)
+    if not when:
+        return
+    _ask(  # it says no where such a timer waits already
         "systemd-run",
         "--quiet",
         "--no-block",
@@ -61,8 +73,16 @@ def arrange(done: Run) -> None:
         "start",
         "--no-block",
         SERVICE,
-    ]
-    # It says no where such a timer waits already.
+    )
+
+
+def _note(paths: Paths) -> None:
+    """Note that the quick timer runs: it has to be stopped one day."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(paths.quick, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+
+
+def _ask(*command: str) -> None:
     quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
     child = os.posix_spawnp(command[0], command, os.environ, file_actions=quiet)
     until = time.monotonic() + _ASKING

@@ -9,6 +9,7 @@ import pytest
 
 from netfail_hooks import lab as sandbox
 from netfail_hooks.install.units import SOCKET, TIMER, WATCH
+from netfail_hooks.lab.topology import gateway6
 from tests.lab.booted import Booted
 from tests.lab.suite import SETTLED, events, measure, used, wait, wait_used
 
@@ -28,7 +29,11 @@ def booted() -> Iterator[Booted]:
     if why:
         pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
     with Booted() as lab:
-        lab.write_files(lab.howto_files())
+        files = lab.howto_files()
+        for port in lab.ports.values():
+            six = f"Address={port.host6}/64\nGateway={gateway6(port.segment)}\n"
+            files[f"/etc/systemd/network/20-{port.name}.network"] += six
+        lab.write_files(files)
         lab.systemctl("enable", "--now", "systemd-networkd.service")
         lab.systemctl("enable", "networkd-dispatcher.service")
         wait(lambda: used(lab) != "", "a way out")
@@ -44,6 +49,7 @@ def _install(lab: Booted, more: str = "") -> None:
     done = lab.netfail("install", "--primary", "eth0", "--backup", "wlan0", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     wait_used(lab, "eth0")
+    wait_used(lab, "eth0", 6)
     lab.run("sh", "-c", _SOMEBODY)
     wait(lambda: _starts(lab) != "" and _rests(lab), "the first word")
 
@@ -59,12 +65,16 @@ def _rests(lab: Booted) -> bool:
 
 def _kept(lab: Booted) -> list[str]:
     lines = lab.run("sh", "-c", _KEPT).stdout.splitlines()
-    return [" ".join(line.split()[:3]) for line in lines]
+    return sorted(" ".join(line.split()[:3]) for line in lines)
+
+
+def _gateways(name: str) -> list[str]:
+    return [f"192.168.1.1 dev {name}", f"{gateway6(0)} dev {name}"]
 
 
 def test_a_dead_gateway_is_left_within_a_second_and_nothing_runs_at_rest(booted: Booted) -> None:
     _install(booted, "[hold_down]\nseconds = 1\n")
-    assert _kept(booted) == ["192.168.1.1 dev eth0"]
+    wait(lambda: _kept(booted) == _gateways("eth0"), "both gateways watched")
     first = _starts(booted)
     booted.run("bash", "-c", _SCAN)
     wait(lambda: int(booted.run("sh", "-c", _FAILED).stdout) > 140, "a LAN that was scanned")
@@ -80,11 +90,12 @@ def test_a_dead_gateway_is_left_within_a_second_and_nothing_runs_at_rest(booted:
     assert result.flow("out").outage_ms <= 1500, result
     assert result.all_alive, result
     assert _starts(booted) != first
+    assert used(booted, 6) == "wlan0"
     assert any(event["trigger"] == "watch" for event in events(booted)), events(booted)
-    assert _kept(booted) == ["192.168.1.1 dev wlan0"]
+    assert _kept(booted) == _gateways("wlan0")
     booted.alive_gateway("eth0")
     wait_used(booted, "eth0", seconds=40)
-    wait(lambda: _kept(booted) == ["192.168.1.1 dev eth0"], "eth0 watched again")
+    wait(lambda: _kept(booted) == _gateways("eth0"), "eth0 watched again")
     assert booted.netfail("uninstall", "--yes").returncode == 0
     assert _kept(booted) == []
 
@@ -111,7 +122,7 @@ def test_without_a_dispatcher_a_lost_carrier_is_heard_all_the_same(booted: Boote
     booted.cable_out("eth0")
     wait(lambda: any("IPv4 now by wlan0" in event["summary"] for event in events(booted)), "word")
     assert events(booted)[-1]["trigger"].startswith("watch")
-    assert _kept(booted) == ["192.168.1.1 dev wlan0"]
+    wait(lambda: _kept(booted) == _gateways("wlan0"), "both gateways watched")
 
 
 def test_at_the_end_of_a_hold_down_traffic_goes_back_though_there_is_no_timer(

@@ -17,7 +17,7 @@ from netfail_hooks.doctor.facts import (
     Unit,
 )
 from netfail_hooks.doctor.rules.shared import AGAIN, is_arch, listed, may_write, waits_for_all
-from netfail_hooks.install.units import ONLINE_FILE, SERVICE, TIMER
+from netfail_hooks.install.units import ONLINE_FILE, SERVICE, SOCKET, TIMER
 
 _PROGRAM = "networkd-dispatcher"
 _INSTALL = ("apt install networkd-dispatcher", "pacman -S networkd-dispatcher")
@@ -122,7 +122,7 @@ def wait_online(facts: Facts) -> Iterator[Symptom]:
 
 def units_stale(facts: Facts) -> Iterator[Symptom]:
     """Find units that files of ours say something of, and those were changed."""
-    units = [facts.services.unit(name) for name in (TIMER, SERVICE, DISPATCHER)]
+    units = [facts.services.unit(name) for name in (TIMER, SERVICE, SOCKET, DISPATCHER)]
     stale = [unit.name for unit in units if unit and unit.stale]
     if stale:
         yield Symptom(f"not read again since a change: {listed(stale)}", (_RELOAD,), safe=True)

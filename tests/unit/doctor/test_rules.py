@@ -334,6 +334,7 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         "for eth0 alone",
     ),
     ("units-stale", True, {"units": _unit(TIMER, stale=True)}, TIMER),
+    ("units-stale", True, {"units": _unit(SOCKET, stale=True)}, SOCKET),
     ("timer-outdated", True, {"timer_interval_kept": False}, "each 60 s"),
     ("file-changed", False, {"own": (_CHANGED,)}, _OURS),
     ("old-kernel", False, {"release": (5, 17)}, "5.17"),

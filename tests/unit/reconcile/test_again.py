@@ -18,43 +18,43 @@ HELD = replace(UP, state="recovering", ready=NOW + 1)
 
 
 @pytest.mark.parametrize(
-    ("uplink_states", "slow", "often"),
+    ("uplink_states", "hasty", "when"),
     [
-        ([], 0, 0),
-        ([UP, replace(UP, state="absent"), replace(UP, state="down", reason="gone")], 0, 0),
-        ([UP, HELD], NOW + 1, NOW + 1),
-        ([replace(HELD, ready=NOW + 7), HELD], NOW + 1, NOW + 1),
-        ([replace(HELD, ready=NOW)], 1_005_000, 0),
-        ([replace(UP, state="down", fails=1)], 1_005_000, 0),
-        ([replace(UP, fails=1), replace(HELD, ready=NOW + 9_000)], 1_005_000, NOW + 9_000),
+        ([], False, 0),
+        ([UP, replace(UP, state="absent"), replace(UP, state="down", reason="gone")], False, 0),
+        ([UP, HELD], True, NOW + 1),
+        ([replace(HELD, ready=NOW + 7), HELD], True, NOW + 1),
+        ([replace(HELD, ready=NOW)], True, 0),
+        ([replace(UP, state="down", fails=1)], True, 0),
+        ([replace(UP, fails=1), replace(HELD, ready=NOW + 9_000)], True, NOW + 9_000),
+        ([replace(UP, ready=NOW + 9)], False, 0),
     ],
 )
 def test_it_looks_again_when_something_is_to_come(
-    uplink_states: list[UplinkState], slow: int, often: int
+    uplink_states: list[UplinkState], when: int, *, hasty: bool
 ) -> None:
     after, observed = State(uplinks=tuple(uplink_states)), Observation(now=NOW)
-    for interval, when in ((0, slow), (6, slow), (60, slow), (5, often), (1, often)):
-        assert again.due(replace(CONFIG, interval=interval), observed, after) == when
-    assert again.due(replace(CONFIG, watch="off", interval=60), observed, after) == often
-    assert again.due(replace(CONFIG, mode="bond"), observed, after) == 0
-
-
-@pytest.mark.parametrize(
-    ("now", "when"), [(0, 5), (2_499, 5), (2_500, 10), (5_001, 10), (7_501, 15)]
-)
-def test_who_comes_at_such_a_moment_is_told_the_next_one(now: int, when: int) -> None:
-    after = State(uplinks=(replace(UP, fails=1),))
-    assert again.due(CONFIG, Observation(now=now), after) == when * 1000
-    assert again.due(replace(CONFIG, quick=10), Observation(now=0), after) == 10_000
+    for interval, quick in ((0, hasty), (6, hasty), (60, hasty), (5, False), (1, False)):
+        config = replace(CONFIG, interval=interval)
+        assert again.due(config, observed, after) == when
+        assert again.is_hasty(config, observed, after) is quick
+    assert not again.is_hasty(replace(CONFIG, watch="off", interval=60), observed, after)
+    assert not again.is_hasty(replace(CONFIG, quick=9, interval=9), observed, after)
+    assert again.is_hasty(replace(CONFIG, quick=9, interval=10), observed, after) is hasty
+    bonded = replace(CONFIG, mode="bond")
+    assert again.due(bonded, observed, after) == 0
+    assert not again.is_hasty(bonded, observed, after)
 
 
 def test_what_the_kernel_cannot_watch_is_asked_often() -> None:
     world = World(replace(CONFIG, interval=60))
-    for watches, when in ((0, world.now + 5_000), (1, 0), (-1, 0)):
+    for watches, hasty in ((0, True), (1, False), (-1, False)):
         world.watches = watches
         world.reconcile()
-        assert again.due(world.config, world.look(), world.state) == when
+        assert again.is_hasty(world.config, world.look(), world.state) is hasty
 
 
 def test_it_starts_the_check() -> None:
     assert again.SERVICE == units.SERVICE
+    assert again.QUICK == units.QUICK
+    assert f"Unit={units.SERVICE}\n" in units.quick_text(5)
