@@ -95,7 +95,9 @@ def _rules(observed: Observation, name: str, chosen: str, family: int, table: in
         # however many are advertised, push none of them out.
         ruled = {rule.sender for rule in observed.rules if rule.ours}
         own = sorted(own, key=lambda a: (host_prefix(a.address) not in ruled, a.valid != FOREVER))
-    for address in own[:ADDRESSES]:
+    for address in own:
+        if len(result) == ADDRESSES * len(PRIORITIES):
+            break  # only now: who needs no rule takes nobody's place
         source = host_prefix(address.address)
         covered = any(sender and contains(sender, address.address) for sender in foreign)
         if covered or is_local_to(observed, chosen, family, address.address):

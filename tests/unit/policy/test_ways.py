@@ -14,7 +14,8 @@ from netfail_hooks.policy.changes import (
     DropRule,
     SetRoute,
 )
-from netfail_hooks.policy.facts import OWN_TABLES, Observation, Route, Rule
+from netfail_hooks.policy.facts import OWN_TABLES, Address, Observation, Route, Rule
+from netfail_hooks.policy.sources import ADDRESSES
 from netfail_hooks.policy.state import Way, parse, render
 from netfail_hooks.policy.ways import FOLLOWING
 from netfail_hooks.values import replace
@@ -233,6 +234,24 @@ def test_a_rule_outlives_the_routes_in_its_table() -> None:
     world.event("wlan0", "no-carrier")
     undone = _planned(world)
     assert _at(undone, DropRoute)[-1] < _at(undone, DropRule)[0]
+
+
+def test_an_address_that_needs_no_rule_takes_nobodys_place() -> None:
+    """Else the next look, which has those with rules first, would add another one."""
+    world = World(config_of("eth0", "wlan0"), families=(4,), apart=("wlan0",))
+    world.reconcile()
+    near = [Address("wlan0", 4, f"192.168.1.{n}", 24) for n in range(60, 64)]
+    far = [Address("wlan0", 4, f"192.168.2.{n}", 24, valid=60) for n in range(100, 120)]
+    observed = world.look()
+    observed = replace(observed, addresses=(*observed.addresses, *near, *far), rules=())
+    added = [c.rule for c in _decided(world, observed) if isinstance(c, AddRule)]
+    assert len(added) == 2 * ADDRESSES
+    again = _decided(world, replace(observed, rules=tuple(added)))
+    assert not [c for c in again if isinstance(c, (AddRule, DropRule))]
+
+
+def _decided(world: World, observed: Observation) -> tuple[Change, ...]:
+    return decide(world.config, observed, world.state, world.state)
 
 
 def _planned(world: World) -> tuple[Change, ...]:
