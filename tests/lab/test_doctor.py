@@ -74,7 +74,7 @@ _MACHINES = (
     Broken(
         "file-shadowed",
         f"printf '[Match]\\nName=wlan0\\n[Link]\\nUnmanaged=yes\\n' >{_OTHER}; networkctl reload",
-        _AS_TOLD,
+        f"rm {_OTHER}; networkctl reload",
     ),
     Broken("file-missing", "rm /etc/sysctl.d/60-netfail-hooks.conf"),
     Broken("file-missing", f"rm {_OURS}; networkctl reload"),

@@ -75,7 +75,12 @@ TELL = {
     "netfail_hooks.recorder.counters",
 }
 HOOK = {"netfail_hooks.hook"}
-CHECK = {"netfail_hooks.check", "netfail_hooks.dispatcher"}
+CHECK = {
+    "netfail_hooks.check",
+    "netfail_hooks.dispatcher",
+    "netfail_hooks.networkd",
+    "netfail_hooks.networkd.touched",
+}
 
 EXPECTED = {
     hot_path.idle(): BEGIN | HOOK | CONFIG | LOOK,
