@@ -23,6 +23,9 @@ ONLINE = f"{UNITS}/systemd-networkd-wait-online.service.d"
 ONLINE_FILE = f"{ONLINE}/50-netfail-hooks.conf"
 
 # libdbus ends a program that has lost the system bus (dbus_connection_set_exit_on_disconnect()).
+# networkd connects to the bus once (manager_connect_bus() of systemd's networkd-manager.c) and is
+# deaf on a later one; a bus asked for it waits 25 s in vain, and the dispatcher, which asks about
+# each interface before it is ready, comes to its 90 s of TimeoutStartSec=, again and again.
 DISPATCHER = f"{UNITS}/networkd-dispatcher.service.d"
 DISPATCHER_FILE = f"{DISPATCHER}/10-netfail-hooks.conf"
 DISPATCHER_TEXT = """\
@@ -35,6 +38,17 @@ StartLimitIntervalSec=0
 [Service]
 Restart=always
 RestartSec=1
+# A systemd-networkd older than the bus is never on it, no event comes of it, and the dispatcher
+# waits for it in vain: it is started anew, once for each bus. At boot it may be only late.
+ExecStartPre=-/bin/sh -c '\\
+since() { systemctl show --property=ActiveEnterTimestampMonotonic --value "$$1"; }; \\
+deaf() { test "$$(busctl --timeout=3 call org.freedesktop.DBus /org/freedesktop/DBus \\
+org.freedesktop.DBus NameHasOwner s org.freedesktop.network1)" = "b false"; }; \\
+systemctl is-active --quiet systemd-networkd || exit 0; \\
+for _ in 1 2 3 4 5; do deaf || exit 0; sleep 1; done; \\
+test "$$(since dbus)" -gt "$$(since systemd-networkd)" || exit 0; \\
+echo "netfail-hooks: systemd-networkd has lost the bus, restarting it"; \\
+exec timeout 30 systemctl try-restart systemd-networkd'
 """
 
 _SERVICE = """\

@@ -17,8 +17,11 @@ from tests.lab.suite import used, wait, wait_used
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--interval", "1", "--yes")
 SERVICE, TIMER = "netfail-hooks-check.service", "netfail-hooks-check.timer"
-DISPATCHER = "networkd-dispatcher.service"
+DISPATCHER, NETWORKD = "networkd-dispatcher.service", "systemd-networkd.service"
 EVENTS = "/var/log/netfail-hooks/events.jsonl"
+_DENY = """\
+<busconfig><policy context="mandatory"><deny own="org.freedesktop.network1"/></policy></busconfig>
+"""
 
 
 @pytest.fixture
@@ -166,29 +169,83 @@ def test_uninstall_leaves_no_unit_behind(booted: Booted) -> None:
     assert booted.run("ls", "/run/netfail-hooks", "/var/log/netfail-hooks").stdout == ""
 
 
-@pytest.mark.parametrize(
-    "fate",
-    [
-        "systemctl kill --signal=KILL networkd-dispatcher.service",
-        "systemctl kill --signal=SEGV networkd-dispatcher.service",
-    ],
-)
-def test_the_dispatcher_comes_back_and_hears_the_next_cable(booted: Booted, fate: str) -> None:
+def _invocation(lab: Booted, unit: str) -> str:
+    """Return which run of a unit this is, "" while it does not run."""
+    running = lab.run("systemctl", "is-active", unit).stdout == "active\n"
+    asked = ("show", "--property=InvocationID", "--value", unit)
+    return lab.systemctl(*asked).stdout.strip() if running else ""
+
+
+def _kill(signal: str, unit: str) -> str:
+    """Return the command. systemctl kill signals, then fails: it asks for a list of the cgroup."""
+    return f"kill -{signal} $(systemctl show --property=MainPID --value {unit})"
+
+
+def _end_the_dispatcher(lab: Booted, fate: str) -> None:
+    """Have it end so; return when another one is ready."""
+    before = _invocation(lab, DISPATCHER)
+    done = lab.run("sh", "-c", fate)
+    assert done.returncode == 0, done.stderr
+    # RestartSec=, the patience with networkd, its restart, and the start's own triggers
+    wait(lambda: _invocation(lab, DISPATCHER) not in ("", before), "a new dispatcher", seconds=30)
+
+
+def _hears_the_next_cable(lab: Booted) -> None:
+    wait_used(lab, "eth0")
+    lab.cable_out("eth0")
+    wait(lambda: "eth0 no-carrier" in lab.read(EVENTS), "word of the cable")
+    wait_used(lab, "wlan0")
+
+
+@pytest.mark.parametrize("signal", ["KILL", "SEGV"])
+def test_the_dispatcher_comes_back_and_hears_the_next_cable(booted: Booted, signal: str) -> None:
     _run(booted, "install", *PAIR)
     wait_used(booted, "eth0")
     booted.systemctl("stop", TIMER)
-    asked = ("show", "--property=MainPID", "--value", DISPATCHER)
-
-    def pid() -> str:
-        running = booted.run("systemctl", "is-active", DISPATCHER).stdout == "active\n"
-        return booted.run("systemctl", *asked).stdout.strip() if running else ""
-
+    networkd = _invocation(booted, NETWORKD)
     for _ in range(6):  # more often than the service manager's own limit of five in ten seconds
-        before = pid()
-        booted.run("sh", "-c", fate)
-        wait(lambda before=before: pid() not in ("", before), "a new dispatcher", seconds=30)  # type: ignore[misc]
-    booted.cable_out("eth0")
-    wait(lambda: "eth0 no-carrier" in booted.read(EVENTS), "word of the cable")
+        _end_the_dispatcher(booted, _kill(signal, DISPATCHER))
+    assert _invocation(booted, NETWORKD) == networkd
+    _hears_the_next_cable(booted)
+
+
+@pytest.mark.parametrize(
+    "fate",
+    [
+        "systemctl restart dbus.service",
+        "systemctl stop dbus.socket dbus.service; sleep 3; systemctl start dbus.service",
+        _kill("KILL", "dbus.service"),
+    ],
+    ids=["restarted", "stopped and started", "killed"],
+)
+def test_after_the_bus_is_lost_the_next_cable_is_heard(booted: Booted, fate: str) -> None:
+    _run(booted, "install", *PAIR)
+    wait_used(booted, "eth0")
+    booted.systemctl("stop", TIMER)
+    networkd = _invocation(booted, NETWORKD)
+    _end_the_dispatcher(booted, fate)
+    assert _invocation(booted, NETWORKD) not in ("", networkd)
+    told = booted.journal("--unit", DISPATCHER)
+    assert "netfail-hooks: systemd-networkd has lost the bus, restarting it" in told
+    _hears_the_next_cable(booted)
+
+
+def test_a_networkd_that_no_bus_takes_is_restarted_once(booted: Booted) -> None:
+    _run(booted, "install", *PAIR)
+    booted.systemctl("stop", TIMER)
+    booted.write("/etc/dbus-1/system.d/zz-deny.conf", _DENY)
+    before = _invocation(booted, NETWORKD)
+    booted.systemctl("restart", "dbus.service")
+    wait(lambda: _invocation(booted, NETWORKD) not in ("", before), "a new networkd", seconds=15)
+    before = _invocation(booted, NETWORKD)
+    asked = ("show", "--property=SubState", "--value", DISPATCHER)
+    for _ in range(2):
+        wait(lambda: booted.systemctl(*asked).stdout == "start\n", "its start", seconds=15)
+        booted.systemctl("restart", "--no-block", DISPATCHER)
+        wait(lambda: booted.systemctl(*asked).stdout == "start-pre\n", "its next look")
+    wait(lambda: booted.systemctl(*asked).stdout == "start\n", "its start", seconds=15)
+    assert _invocation(booted, NETWORKD) == before
+    assert used(booted) == "eth0"
 
 
 def test_when_no_event_will_come_the_journal_and_status_say_so_once(booted: Booted) -> None:

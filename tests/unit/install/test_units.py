@@ -148,6 +148,25 @@ def test_the_watchs_command_starts_the_watch(tmp_path: Path) -> None:
     assert done.stdout == "netfail_hooks.watch\n"
 
 
+def test_systemd_and_the_shell_take_the_dispatchers_drop_in(tmp_path: Path) -> None:
+    unit = tmp_path / "networkd-dispatcher.service"
+    unit.write_text("[Service]\nType=notify\nExecStart=/bin/true\n")
+    (tmp_path / f"{unit.name}.d").mkdir()
+    (tmp_path / f"{unit.name}.d" / "10.conf").write_text(units.DISPATCHER_TEXT)
+    command = ["systemd-analyze", "--man=no", "verify", str(unit)]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    _, _, line = units.DISPATCHER_TEXT.replace("\\\n", " ").partition("ExecStartPre=-")
+    assert "$" not in line.replace("$$", "")  # what systemd would put in itself
+    assert "%" not in line
+    shell, _, script = shlex.split(line)
+    checked = ["shellcheck", "--shell=sh", "-"]
+    done = subprocess.run(
+        checked, input=script.replace("$$", "$"), capture_output=True, check=False, text=True
+    )
+    assert (shell, done.returncode, done.stdout) == ("/bin/sh", 0, "")
+
+
 def test_one_uplink_makes_the_machine_online() -> None:
     text = units.online_text(("eth0", "wlan0"))
     line = text.splitlines()[-1].removeprefix("ExecStart=")
