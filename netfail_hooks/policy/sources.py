@@ -88,7 +88,7 @@ def _is_led_away(config: Config, observed: Observation, family: int) -> bool:
 
 def _rules(observed: Observation, name: str, chosen: str, family: int, table: int) -> list[Rule]:
     foreign = {rule.sender for rule in observed.rules if rule.family == family and not rule.ours}
-    result = []
+    result: list[Rule] = []
     own = observed.own_addresses(name, family)
     if len(own) > ADDRESSES:
         # Who has rules keeps them, and what was configured comes before what a LAN says: newcomers,
