@@ -57,8 +57,8 @@ def _tell_of_files(paths: Paths, config: Config) -> None:
     if not os.path.exists(paths.run):
         return  # uninstalled meanwhile
     try:
-        news = touched.news(paths, config)
+        messages = touched.messages(paths, config)
     except OSError:
         return  # a full /run is told of already, and status says the same
-    for message in news:
+    for message in messages:
         log(f"{message}: run 'netfail-hooks install'", priority=WARNING)

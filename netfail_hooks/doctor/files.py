@@ -47,18 +47,8 @@ def gather(paths: Paths, config: Config | None, names: Sequence[str], unknown: l
         timer_interval_kept=config is None or timer_interval_kept(paths, config),
         networks=networks(paths, names, unknown),
         wifi_config=tuple(n for n in names if os.path.exists(paths.at(_SUPPLICANT.format(n)))),
-        drifted=drifted(paths, config, unknown) if config else (),
+        drifted=drift.drifted(paths, config, unknown) if config else (),
     )
-
-
-def drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]:
-    """Return which files have changed since ours were made of them."""
-    try:
-        return tuple(str(one) for one in drift.drifted(paths, drift.interfaces(config)))
-    except Problem as problem:
-        if str(problem) not in unknown:
-            unknown.append(str(problem))
-        return ()
 
 
 def hooks(paths: Paths) -> tuple[Place, ...]:
@@ -109,21 +99,18 @@ def outdated_venv(paths: Paths, places: Sequence[Place]) -> str:
     for path in (p.path for p in places if p.mode is not None and p.path.endswith(HOOK)):
         for home in _homes(os.fsencode(read_text(paths.at(path)))):
             made = _VENV.fullmatch(home)
-            if made and os.path.exists(paths.at(f"{made[1]}/pyvenv.cfg")):
-                python = _followed(paths, f"{made[1]}/bin/python")
-                if not python.endswith(f"/python{made[2]}"):
-                    return made[1]
+            if not made or not os.path.exists(paths.at(f"{made[1]}/pyvenv.cfg")):
+                continue
+            if not _interpreter(paths, made[1]).endswith(f"/python{made[2]}"):
+                return made[1]
     return ""
 
 
-def _followed(paths: Paths, path: str) -> str:
-    """Return what a chain of symlinks leads to below the root, "" for nothing."""
-    for _ in range(8):
-        try:
-            path = os.path.join(os.path.dirname(path), os.readlink(paths.at(path)))
-        except OSError:  # no symlink, or nothing
-            break
-    return path if os.path.exists(paths.at(path)) else ""
+def _interpreter(paths: Paths, venv: str) -> str:
+    """Return what a virtual environment's links lead to, "" for nothing."""
+    with contextlib.suppress(OSError):  # links in a circle
+        return os.path.realpath(paths.through(f"{venv}/bin/python"), strict=True)
+    return ""
 
 
 def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[NetworkFile, ...]:

@@ -101,7 +101,7 @@ def slave_text(name: str, bond: str, *, primary: bool) -> str:
 
 def _network(paths: Paths, config: Config, wanted: AddressConfig | None) -> tuple[str, str]:
     """Return the bond's ``.network`` and the name of the user's own file for it, "" for none."""
-    nic = Nic(config.bond.name, type="bond", kind="bond")
+    nic = takeover.bond_nic(config)
     theirs = takeover.users_file(paths, nic)
     own = os.path.basename(theirs.path) if theirs else ""
     if wanted:
@@ -111,10 +111,9 @@ def _network(paths: Paths, config: Config, wanted: AddressConfig | None) -> tupl
     ours = match.effective(paths, nic)
     if ours and takeover.was_asked(ours.text):
         return takeover.write_new(nic, takeover.address_config(ours.text), _METRIC), own
-    for name in config.names():
-        source = takeover.users_file(paths, _nic(paths, name))
-        if source and not settings(source.sections, "Network", "Bond"):
-            return takeover.take_over(nic, source, _METRIC), own
+    source = takeover.slaves_file(paths, config)
+    if source:
+        return takeover.take_over(nic, source, _METRIC), own
     for name in config.names():  # an earlier install in the other mode, of NICs without files
         earlier = match.effective(paths, _nic(paths, name))
         if earlier and takeover.was_asked(earlier.text) and "Bond=" not in earlier.text:

@@ -10,6 +10,7 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, ranking, takeover
 from netfail_hooks.networkd.file import has_default_route, withheld_by, without_gateway
+from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.name_servers import lend
 from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.networkd.sharing import share
@@ -30,12 +31,12 @@ def networks(
     for uplink in config.uplinks:
         name = uplink.interface
         nic = read_nic(name, paths)
-        source = takeover.users_file(paths, nic)
+        source = takeover.users_file(paths, nic) or _earlier_source(paths, nic)
         wanted = address_configs.get(name)
         if source and not wanted:
             texts[name] = takeover.take_over(nic, source, uplink.metric)
         else:
-            wanted = wanted or _earlier_address_config(paths, nic)
+            wanted = wanted or _earlier_address_config(paths, config, nic)
             texts[name] = takeover.write_new(nic, wanted, uplink.metric)
         place = takeover.file_name(nic, os.path.basename(source.path) if source else "")
         places[name] = f"{_HERE.network}/{place}"
@@ -101,12 +102,34 @@ def _unasked(name: str, family: int) -> str:
     )
 
 
-def _earlier_address_config(paths: Paths, nic: Nic) -> AddressConfig:
-    """Return how an earlier install was told to set a NIC up. Raises Misuse for none."""
+def _earlier_source(paths: Paths, nic: Nic) -> Source | None:
+    """Return the file that ours for an absent NIC was made of; None where there is none any more.
+
+    Its alternative names are known while it is there alone, so that no file seems to fit.
+    """
+    ours = None if nic.present else match.effective(paths, nic)
+    made_of = takeover.of_whom(ours.text) if ours else ""
+    return next((one for one in match.sources(paths) if one.path == made_of), None)
+
+
+def _earlier_address_config(paths: Paths, config: Config, nic: Nic) -> AddressConfig:
+    """Return how an earlier install was told to set a NIC up. Raises Misuse for none.
+
+    A file of ours in place of a user's is none: what it has beside addresses would be lost.
+    """
     ours = match.effective(paths, nic)
-    if ours is None or not takeover.is_ours(ours.text):
+    text = ours.text if ours else ""
+    static = f"--address {nic.name}=IP/LENGTH and --gateway IP"
+    if ours and takeover.of_whom(text):
+        first, *others = config.names()
+        ranks = " ".join([f"--primary {first}", *(f"--backup {name}" for name in others)])
+        raise Misuse(
+            f"{takeover.of_whom(text)} is gone, of which {ours.path} was made",
+            hint=f"put it back, or install with {ranks} --dhcp {nic.name}, or {static}",
+        )
+    if not takeover.was_asked(text) or networkfile.last(networkfile.parse(text), "Bond"):
         raise Misuse(
             f"no .network file says how {nic.name} is to be set up",
-            hint=f"add --dhcp {nic.name}, or --address {nic.name}=IP/LENGTH and --gateway IP",
+            hint=f"add --dhcp {nic.name}, or {static}",
         )
-    return takeover.address_config(ours.text)
+    return takeover.address_config(text)

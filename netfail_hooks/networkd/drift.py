@@ -6,48 +6,64 @@ stands in for has no effect before the next install: that is told, by doctor, st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import os
 
 from netfail_hooks.config import Config
+from netfail_hooks.errors import Problem
 from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """An interface whose file of ours is out of date: which one, made of which, and why."""
+def drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]:
+    """Return which of the user's files changed since ours were made of them, a sentence each.
 
-    interface: str
-    ours: str
-    source: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.source} {self.why} since {self.ours} was made of it"
-
-
-def interfaces(config: Config) -> tuple[str, ...]:
-    """Return the interfaces that have files of ours."""
-    return (*((config.bond.name,) if config.mode == "bond" else ()), *config.names())
-
-
-def drifted(paths: Paths, names: Iterable[str]) -> Iterator[Drift]:
-    """Yield which files of ours are out of date.
-
-    Raises Misuse for a file of which we can't say whether it is an interface's.
+    What keeps one from being judged is added to ``unknown``; the others are judged all the same.
     """
-    for name in names:
-        nic = read_nic(name, paths)
-        ours = match.effective(paths, nic)
-        noted = takeover.made_of(ours.text) if ours and takeover.is_ours(ours.text) else ""
-        if not (ours and noted):
-            continue
-        source, now = takeover.of_whom(ours.text), takeover.users_file(paths, nic)
-        if now is None:
-            yield Drift(name, ours.path, source, "is gone")
-        elif now.path != source:
-            yield Drift(name, ours.path, source, f"has given way to {now.path}")
-        elif now.fingerprint != noted:
-            yield Drift(name, ours.path, source, "has changed, or a drop-in of it,")
+    away = absent(paths, config)
+    # All that a NIC's names, address and driver decide is unknown while it is not there.
+    judged = [name for name in config.names() if name not in away]
+    if config.mode == "bond" and not away:  # whose file may be made of any of theirs
+        judged.insert(0, config.bond.name)
+    found = []
+    for name in judged:
+        try:
+            found.append(_why(paths, config, name))
+        except Problem as problem:
+            if str(problem) not in unknown:
+                unknown.append(str(problem))
+    return tuple(filter(None, found))
+
+
+def absent(paths: Paths, config: Config) -> list[str]:
+    """Return the uplinks that are not plugged in."""
+    return [name for name in config.names() if not os.path.isdir(paths.at(place(name)))]
+
+
+def place(name: str) -> str:
+    """Return where there is a directory while there is a NIC."""
+    return f"/sys/class/net/{name}"
+
+
+def _why(paths: Paths, config: Config, name: str) -> str:
+    """Return in which way an interface's file of ours is out of date, "" for none."""
+    is_bond = config.mode == "bond" and name == config.bond.name
+    nic = takeover.bond_nic(config) if is_bond else read_nic(name, paths)
+    ours = match.effective(paths, nic)
+    noted = takeover.made_of(ours.text) if ours and takeover.is_ours(ours.text) else ""
+    if not (ours and noted):
+        return ""
+    now: Source | None = takeover.users_file(paths, nic)
+    if is_bond and now is None:
+        now = takeover.slaves_file(paths, config)
+    source = takeover.of_whom(ours.text)
+    if now is None:
+        why = "is gone"
+    elif now.path != source:
+        why = f"has given way to {now.path}"
+    elif now.fingerprint != noted:
+        why = "has changed, or a drop-in of it,"
+    else:
+        return ""
+    return f"{source} {why} since {ours.path} was made of it"

@@ -89,9 +89,10 @@ def read_nic(name: str, paths: Paths) -> Nic:
 def _type(paths: Paths, number: str, uevent: dict[str, str], *, wireless: bool) -> str:
     """Return what networkd calls a NIC's type: the driver's own word (DEVTYPE) where udev runs.
 
-    It thinks that udev runs where /sys can be written (``udev_available()`` in systemd).
+    It thinks that udev runs where it can write /sys (``udev_available()`` in systemd). Our check
+    can't, anywhere (ProtectKernelTunables=), so we look for udev itself, for its control socket.
     """
-    with_udev = paths.root or not os.statvfs("/sys").f_flag & os.ST_RDONLY
+    with_udev = paths.root or os.path.exists("/run/udev/control")
     if with_udev and (uevent.get("DEVTYPE") or wireless):
         return uevent.get("DEVTYPE") or "wlan"
     return _TYPES.get(number, "")

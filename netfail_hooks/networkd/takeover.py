@@ -19,11 +19,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd import match, ranking
 from netfail_hooks.networkd.file import (
     Section,
     asks_dhcp4,
+    default_routes,
     is_no,
     is_yes,
     last,
@@ -34,7 +36,7 @@ from netfail_hooks.networkd.file import (
 )
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.name_servers import is_lent
-from netfail_hooks.networkd.nic import Nic
+from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import SHARED_LABEL
 
@@ -92,6 +94,23 @@ def users_file(paths: Paths, nic: Nic) -> Source | None:
     return match.effective(paths, nic, ignore=is_ours)
 
 
+def bond_nic(config: Config) -> Nic:
+    """Return a bond as files can choose it, be there one yet or not."""
+    return Nic(config.bond.name, type="bond", kind="bond")
+
+
+def slaves_file(paths: Paths, config: Config) -> Source | None:
+    """Return the first file of the NICs of a bond that sets one up, rather than makes it a slave.
+
+    That is what the bond's own is made of where there is none for it. Raises Misuse.
+    """
+    for name in config.names():
+        source = users_file(paths, read_nic(name, paths))
+        if source and not settings(source.sections, "Network", "Bond"):
+            return source
+    return None
+
+
 def file_name(nic: Nic, ahead_of: str = "") -> str:
     """Return our file's name, one that sorts before the user's. Raises Misuse if none can."""
     return name_ahead(f"netfail-{nic.name}.network", ahead_of)
@@ -146,7 +165,7 @@ def address_config(text: str) -> AddressConfig:
         return AddressConfig(dns=dns, dhcp=True)
     own = [one for one in sections if one.name == "Address" and one.get("Label") != SHARED_LABEL]
     addresses = tuple(one.get("Address") for one in own)
-    gateways = tuple(one.get("Gateway") for one in sections if one.get("Gateway"))
+    gateways = tuple(one.get("Gateway") for one in default_routes(sections) if one.get("Gateway"))
     return AddressConfig(addresses, gateways, dns)
 
 

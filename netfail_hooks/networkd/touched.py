@@ -1,6 +1,6 @@
 """Whether anything that networkd reads was touched since the last look, at the price of stats.
 
-Beside what was looked at, the list in /run keeps what was said of it, so that it is said once.
+Beside what was looked at, the list in /run keeps what was told of it, so that it is told once.
 """
 
 from __future__ import annotations
@@ -11,35 +11,42 @@ from netfail_hooks.config import Config
 from netfail_hooks.files import read_text, write_whole
 from netfail_hooks.paths import Paths
 
-_SAID = "said "
+_TOLD = "told "
 
 
-def news(paths: Paths, config: Config) -> list[str]:
+def messages(paths: Paths, config: Config) -> list[str]:
     """Return what is to be told of files of ours that are out of date, each thing once a boot.
 
     Raises OSError where that can't be noted.
     """
     lines = read_text(paths.sources, limit=-1).splitlines()
-    seen = [line for line in lines if not line.startswith(_SAID)]
-    if seen and all(line == _stamp(paths, line.partition(" ")[2]) for line in seen):
+    stamps = [line for line in lines if not line.startswith(_TOLD)]
+    if stamps and all(line == _stamp(paths, line.partition(" ")[2]) for line in stamps):
         return []
     from netfail_hooks.errors import Problem
     from netfail_hooks.networkd import drift, match
 
-    looked_at = [_stamp(paths, path) for path in match.watched(paths)]
+    unknown: list[str] = []  # doctor says which file nobody can judge
+    places = map(drift.place, config.names())
     try:
-        found = [str(one) for one in drift.drifted(paths, drift.interfaces(config))]
-    except Problem:
-        found = []  # doctor says which file nobody can judge
-    said = [f"{_SAID}{one}" for one in found]
-    write_whole(paths.sources, "\n".join([*looked_at, *said, ""]).encode(errors="surrogateescape"))
-    return [one for one, line in zip(found, said, strict=True) if line not in lines]
+        stamps = [_stamp(paths, path) for path in (*match.watched(paths), *places)]
+    except Problem as problem:  # a directory that we may not read
+        unknown.append(str(problem))
+    found = [f"{_TOLD}{one}" for one in drift.drifted(paths, config, unknown)]
+    # Of what could not be judged what was told may still hold.
+    kept = [line for line in lines if line.startswith(_TOLD) and line not in found]
+    told = [*found, *(kept if unknown or drift.absent(paths, config) else ())]
+    # Without stamps the next check looks again: that it then can judge, no file would show.
+    noted = [*told, *(() if unknown else stamps)]
+    if noted != lines:
+        write_whole(paths.sources, "\n".join([*noted, ""]).encode(errors="surrogateescape"))
+    return [line.removeprefix(_TOLD) for line in found if line not in lines]
 
 
 def _stamp(paths: Paths, path: str) -> str:
-    """Return a path with what changes if it, or what is in a directory, does."""
+    """Return a path with what changes if it, what is in a directory, or who may read it does."""
     try:
         about = os.stat(paths.at(path))
     except OSError:
         return f"- {path}"
-    return f"{about.st_mtime_ns:x}.{about.st_size:x}.{about.st_ino:x} {path}"
+    return f"{about.st_ctime_ns:x}.{about.st_size:x}.{about.st_ino:x} {path}"

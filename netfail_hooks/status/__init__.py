@@ -43,11 +43,11 @@ def collect(paths: Paths) -> Report | BondReport:
             elsewhere = ruled.look(config, observed, netlink, lookups)
     except OSError as error:
         raise Problem(f"cannot look at the kernel: {error}") from None
+    drifted = drift.drifted(paths, config, unknown)
     if config.mode == "bond":
         failover = _failover(paths, unknown)
-        return replace(
-            bond_report(config, observed, lookups, failover, tuple(unknown)), silence=silence()
-        )
+        found = bond_report(config, observed, lookups, failover, tuple(unknown))
+        return replace(found, silence=silence(), drifted=drifted)
     states = networkctl.states()
     if not states:
         unknown.append("networkd's states: 'networkctl list' has no answer")
@@ -63,18 +63,10 @@ def collect(paths: Paths) -> Report | BondReport:
             clock=time.time(),
             boot=boot_id(),
             silence=silence(),
-            drifted=_drifted(paths, config, unknown),
+            drifted=drifted,
             unknown=tuple(unknown),
         )
     )
-
-
-def _drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]:
-    try:
-        return tuple(str(one) for one in drift.drifted(paths, drift.interfaces(config)))
-    except Problem as problem:
-        unknown.append(str(problem))
-        return ()
 
 
 def _lookups(config: Config, netlink: Netlink) -> tuple[lookup.RouteLookup, ...]:

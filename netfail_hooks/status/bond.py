@@ -20,6 +20,7 @@ from netfail_hooks.status.text import (
     UNWELL,
     WELL,
     labelled,
+    render_drifted,
     render_failover,
     render_silence,
     well_mark,
@@ -63,6 +64,7 @@ class BondReport:
     last_failover: Failover | None
     unknown: tuple[str, ...]
     silence: str = ""
+    drifted: tuple[str, ...] = ()
 
 
 def bond_report(
@@ -148,5 +150,6 @@ def render_bond(report: BondReport, *, colour: bool) -> str:
     )
     if report.last_failover:
         lines += labelled("last", [render_failover(report.last_failover)])
+    lines += render_drifted(report.drifted, paint)
     lines += render_silence(report.silence, paint)
     return "\n".join([*lines, *labelled("unknown", list(report.unknown))])

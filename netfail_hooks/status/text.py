@@ -29,7 +29,7 @@ def render(report: Report, *, colour: bool = False) -> str:
     lines += labelled("crowded", [paint(line, BAD) for line in report.crowded])
     if not report.as_chosen:
         lines += labelled("at odds", [paint(_AT_ODDS, BAD)])
-    lines += labelled("files", [paint(f"{one}: {_INSTALL}", BAD) for one in report.drifted])
+    lines += render_drifted(report.drifted, paint)
     if report.last_failover:
         lines += labelled("last", [render_failover(report.last_failover)])
     if report.state == "empty":
@@ -42,6 +42,11 @@ def render(report: Report, *, colour: bool = False) -> str:
 def render_silence(silence: str, paint: Paint) -> list[str]:
     """Return why no event comes, if so."""
     return labelled("events", [paint(silence, BAD)] if silence else [])
+
+
+def render_drifted(drifted: tuple[str, ...], paint: Paint) -> list[str]:
+    """Return which files of ours are out of date."""
+    return labelled("files", [paint(f"{one}: {_INSTALL}", BAD) for one in drifted])
 
 
 def render_failover(last: Failover) -> str:

@@ -149,6 +149,23 @@ def _switched(lab: Lab, results: Results) -> None:
     results["routes"] = lab.run("ip", "route").stdout
     _install(lab, "--mode", "bond", *PAIR)
     results["bond"] = lab.run("ip", "route").stdout
+    _drifted(lab, results)
+
+
+def _drifted(lab: Lab, results: Results) -> None:
+    """Change the file that the bond's own was made of: the primary's. Look before and after."""
+    path = "/etc/systemd/network/20-eth0.network"
+    text = lab.read(path)
+    results["drift"] = [_told_of_files(lab)]
+    lab.write(path, f"{text}Domains=home.example\n")
+    results["drift"] += [_told_of_files(lab), _told_of_files(lab)]
+    lab.write(path, text)
+
+
+def _told_of_files(lab: Lab) -> list[object]:
+    """Return what a check says, and status."""
+    checked = [line for line in lab.tick().stderr.splitlines() if ".network" in line]
+    return [checked, json.loads(lab.netfail("status", "--json").stdout)["drifted"]]
 
 
 def _kill(lab: Lab, *words: str) -> None:

@@ -115,6 +115,15 @@ def test_modes_switch_both_ways_and_roll_back(observed: Any) -> None:
     assert observed["bond gone"]
 
 
+def test_a_change_of_the_file_that_it_was_made_of_is_told(observed: Any) -> None:
+    unchanged, first, second = observed["drift"]
+    assert unchanged == [[], []]
+    (told,), (shown,) = first
+    assert shown.startswith("/etc/systemd/network/20-eth0.network has changed")
+    assert shown in told
+    assert second == [[], [shown]], "the check says it once"
+
+
 def test_the_howtos_bond_is_named_wrong_set_right_and_given_back(observed: Any) -> None:
     found = observed["howto"]
     assert "balance-rr" in found["was"]

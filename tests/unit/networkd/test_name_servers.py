@@ -17,6 +17,10 @@ def _servers(text: str) -> list[str]:
     return settings(parse(text), "Network", "DNS")
 
 
+def _said(text: str, key: str) -> list[str]:
+    return settings(parse(text), "Network", key)
+
+
 def test_who_has_none_is_lent_those_of_all_others_in_rank_order() -> None:
     files = {
         "eth0": _file("DNS=192.168.1.1 9.9.9.9#dns.example", "Domains=home.example"),
@@ -53,6 +57,83 @@ def test_a_server_on_a_lan_that_an_uplink_is_not_on_is_of_no_use_to_it(server: s
     files = {"eth0": _file(*own), "wlan0": _file(address="10.0.1.25/24")}
     assert lend(files) == files
     both = {"eth0": _file(*own), "wlan0": _file("Address=fd00:1::25/64")}
+    assert _servers(lend(both)["wlan0"]) == [server]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "DNSOverTLS=yes",
+        "DNSOverTLS=opportunistic",
+        "DNSSEC=yes",
+        "DNSSECNegativeTrustAnchors=a.example b.example",
+        "DNSDefaultRoute=no",
+    ],
+)
+def test_a_server_is_asked_as_its_own_file_says(line: str) -> None:
+    files = {"eth0": _file("DNS=9.9.9.9#dns.example", line), "wlan0": _file()}
+    key, _, wanted = line.partition("=")
+    assert _said(lend(files)["wlan0"], key) == [wanted]
+    same = files | {"wlan0": _file(line.replace("=yes", "=true"))}
+    assert _servers(lend(same)["wlan0"]) == (
+        [] if key == "DNSDefaultRoute" else ["9.9.9.9#dns.example"]
+    )
+    assert _said(lend(same)["wlan0"], key) == [line.replace("=yes", "=true").partition("=")[2]]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "own"), [("yes", "no"), ("yes", "opportunistic"), ("no", "yes")]
+)
+@pytest.mark.parametrize("key", ["DNSOverTLS", "DNSSEC"])
+def test_a_server_that_an_uplink_would_ask_otherwise_is_not_lent(
+    key: str, theirs: str, own: str
+) -> None:
+    files = {"eth0": _file("DNS=9.9.9.9", f"{key}={theirs}"), "wlan0": _file(f"{key}={own}")}
+    assert lend(files) == files
+
+
+def test_of_lenders_that_disagree_the_first_one_counts() -> None:
+    files = {
+        "eth0": _file("DNS=9.9.9.9#dns.example", "DNSOverTLS=yes", "Domains=one.example"),
+        "usb0": _file("DNS=192.168.1.1", "Domains=two.example"),
+        "usb1": _file("DNS=8.8.8.8#dns.example", "DNSOverTLS=true"),
+        "wlan0": _file(),
+    }
+    lent = lend(files)["wlan0"]
+    assert _servers(lent) == ["9.9.9.9#dns.example", "8.8.8.8#dns.example"]
+    assert (_said(lent, "DNSOverTLS"), _said(lent, "Domains")) == (["yes"], ["one.example"])
+
+
+def test_servers_for_all_names_are_lent_before_those_for_some() -> None:
+    some = _file("DNS=192.168.1.53", "Domains=~corp.example", "DNSDefaultRoute=no")
+    lent = lend({"eth0": some, "usb0": _file("DNS=9.9.9.9"), "wlan0": _file()})["wlan0"]
+    assert (_servers(lent), _said(lent, "Domains")) == (["9.9.9.9"], [])
+
+
+@pytest.mark.parametrize(
+    ("server", "destination", "lent"),
+    [
+        ("10.8.0.1", "10.8.0.0/24", False),
+        ("10.8.0.1", "10.8.0.1", False),
+        ("fd00:8::1", "fd00:8::/64", False),
+        ("10.9.0.1", "10.8.0.0/24", True),
+        ("10.8.0.1", "0.0.0.0/0", True),
+        ("10.8.0.1", "10.8.0.0/24\nType=unreachable", True),
+    ],
+)
+def test_a_server_behind_a_router_of_an_uplinks_own_is_not_lent(
+    server: str,
+    destination: str,
+    lent: bool,  # noqa: FBT001 - a column
+) -> None:
+    route = f"\n[Route]\nDestination={destination}\nGateway=192.168.1.9\n"
+    files = {
+        "eth0": _file(f"DNS={server}", "Domains=~corp.example") + route,
+        "wlan0": _file(address="10.0.1.25/24"),
+    }
+    assert _servers(lend(files)["wlan0"]) == ([server] if lent else [])
+    assert _said(lend(files)["wlan0"], "Domains") == (["~corp.example"] if lent else [])
+    both = files | {"wlan0": files["wlan0"] + route}
     assert _servers(lend(both)["wlan0"]) == [server]
 
 
