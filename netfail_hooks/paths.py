@@ -79,7 +79,7 @@ class Paths:
 
     @property
     def received(self) -> str:
-        """Return how the uplinks were when hooks/routable last started Python."""
+        """Return how the uplinks were when a hook last looked, in hooks/routable's words."""
         return self.run + "/received"
 
     @property

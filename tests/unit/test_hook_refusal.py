@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from netfail_hooks.config import Config
 from netfail_hooks.config.cache import load
 from netfail_hooks.config.file import render
+from netfail_hooks.hook import note_received
 from netfail_hooks.install import hook_file
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
@@ -29,7 +30,12 @@ PLACES = ("/run/netfail-hooks", "/run/systemd", "/etc/netfail-hooks", "/sys/clas
 
 
 class Front:
-    """The hook as it is installed, in a directory of its own: what it would start is a note."""
+    """The hook as it is installed, in a directory of its own: what it would start is a note.
+
+    What Python notes when it has looked is noted, unless it is ``killed`` before.
+    """
+
+    killed = False
 
     def __init__(self, root: Path, config: Config, shell: str) -> None:
         self.paths = Paths(str(root))
@@ -37,7 +43,7 @@ class Front:
         self.started = root / "started"
         self.file = root / "hook"
         program = root / "python"
-        program.write_text('#!/bin/sh\n: >"${0%/*}/started"\n')
+        program.write_text('#!/bin/sh\necho "$NETFAIL_UPLINKS" >"${0%/*}/started"\n')
         program.chmod(0o755)
         text = hook_file.hook_text(interpreter=str(program), package="/opt").decode()
         for place in PLACES:
@@ -81,7 +87,11 @@ class Front:
             check=False,
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-        return self.started.exists()
+        if not self.started.exists():
+            return False
+        if not self.killed:
+            note_received(self.started.read_text().strip(), self.paths)
+        return True
 
 
 @pytest.fixture(params=SHELLS)
@@ -120,6 +130,24 @@ def test_an_uplink_that_changed_is_heard_of_at_the_next_event_once(
     assert front.starts(IFACE="veth0")
     front.networkd_tells(77)  # of somebody else's
     assert not front.starts(IFACE="veth0")
+
+
+def test_a_run_that_was_killed_hides_no_change(front: Front) -> None:
+    front.networkd_tells(3)
+    front.killed = True
+    assert [front.starts(IFACE="veth0") for _ in range(2)] == [True, True]
+    front.killed = False
+    assert [front.starts(IFACE="veth0") for _ in range(2)] == [True, False]
+
+
+def test_nothing_is_noted_where_uninstall_was_quicker(front: Front) -> None:
+    text = Path(front.paths.received).read_text()
+    for path in (front.paths.received, front.paths.compiled_config):
+        os.unlink(path)
+    note_received(text, front.paths)
+    assert not os.path.exists(front.paths.run)
+    note_received(text, front.paths)
+    assert not os.path.exists(front.paths.run)
 
 
 def test_a_clock_that_was_set_back_hides_no_change(front: Front) -> None:
