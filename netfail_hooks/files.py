@@ -9,10 +9,18 @@ _KIND, _REGULAR, _DIRECTORY, _LINK = 0o170000, 0o100000, 0o040000, 0o120000
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write_whole(path: str, data: bytes, *, mode: int = 0o600, directory: int | None = None) -> None:
+def write_whole(
+    path: str,
+    data: bytes,
+    *,
+    mode: int = 0o600,
+    directory: int | None = None,
+    modified: int | None = None,
+) -> None:
     """Replace ``path`` by ``data`` in one step; a reader sees the old bytes or the new.
 
-    With an open ``directory``, ``path`` is a name in it. Of two writers at once one may fail.
+    With an open ``directory``, ``path`` is a name in it. With ``modified``, in nanoseconds, that
+    is the time of its last change. Of two writers at once one may fail.
     Raises OSError, with the temporary file gone and ``path`` as it was (a full disk too).
     """
     aside = f"{path}.{os.getpid()}.tmp"
@@ -22,6 +30,8 @@ def write_whole(path: str, data: bytes, *, mode: int = 0o600, directory: int | N
         try:
             os.fchmod(descriptor, mode)
             _write_all(descriptor, data)
+            if modified is not None:
+                os.utime(descriptor, ns=(modified, modified))
         finally:
             os.close(descriptor)
         os.replace(aside, path, src_dir_fd=directory, dst_dir_fd=directory)

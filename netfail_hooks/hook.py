@@ -19,6 +19,8 @@ from netfail_hooks.values import TYPE_CHECKING
 if TYPE_CHECKING:
     from netfail_hooks.recorder import Run
 
+_REPLACE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+
 
 def main() -> int:
     """Look again because of an event; return the exit status. Never raises."""
@@ -43,6 +45,7 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
     called = interface if is_interface_name(interface) else "?"
     trigger = printable(f"{called} {state}")  # somebody may call us by any path
     done = run(config, paths, trigger, interface=interface, since=since)
+    note_received(environment.get("NETFAIL_UPLINKS", ""), paths)
     which = interface if interface in config.names() else ""
     if not bonded and _came_up(done, which):
         from netfail_hooks.reconcile.probing import probe_and_run
@@ -50,6 +53,26 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
         probed = f"{trigger} probe"
         done = probe_and_run(config, paths, probed, interface=interface, only=which, since=since)
     return 1 if done.failed else 0
+
+
+def note_received(uplinks: str, paths: Paths) -> None:
+    """Note how the shell found the uplinks before we looked: until they change it refuses others.
+
+    Not before: no more event might come to make up for a run that was killed. "" for no names.
+    """
+    if not uplinks:
+        return
+    try:
+        descriptor = os.open(paths.received, _REPLACE, 0o600)
+        try:
+            os.write(descriptor, os.fsencode(f"{uplinks}\n"))
+        finally:
+            os.close(descriptor)
+        if not os.path.exists(paths.compiled_config):  # uninstalled meanwhile: it leaves nothing
+            os.unlink(paths.received)
+            os.rmdir(paths.run)
+    except OSError:
+        pass  # a full /run: any event is a reason to look again
 
 
 def _came_up(done: Run, interface: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, if_indextoname, if_nametoindex, inet_pton
 
-_IFNAMSIZ = 16  # linux/if.h, the end of the string included
+IFNAMSIZ = 16  # linux/if.h, the end of the string included
 _SPECIAL = frozenset('/: %*?[]!"\\')
 
 
@@ -19,7 +19,7 @@ def is_interface_name(name: str) -> bool:
     be all of them) or in TOML's strings.
     """
     return (
-        0 < len(name) < _IFNAMSIZ
+        0 < len(name) < IFNAMSIZ
         and name not in (".", "..")
         and name.isascii()
         and name.isprintable()

@@ -78,9 +78,9 @@ class Paths:
         return self.run + "/config"
 
     @property
-    def heard(self) -> str:
-        """Return how the uplinks were when hooks/routable last started Python."""
-        return self.run + "/heard"
+    def received(self) -> str:
+        """Return how the uplinks were when a hook last looked, in hooks/routable's words."""
+        return self.run + "/received"
 
     @property
     def silence(self) -> str:
@@ -137,7 +137,7 @@ class Paths:
             self.turn,
             self.state,
             self.compiled_config,
-            self.heard,
+            self.received,
             self.silence,
             self.counters,
             self.recorded,

@@ -93,7 +93,9 @@ def _again(lines: list[str]) -> int:
     for decision in decisions:
         print(decision.text)
     differing = sum(not decision.same for decision in decisions)
-    print(f"{len(decisions)} decisions, {differing or 'none'} other than recorded")
+    cut = sum(decision.cut for decision in decisions)
+    told = f"{len(decisions) - cut} decisions, {differing or 'none'} other than recorded"
+    print(f"{told}, {cut} cut" if cut else told)
     return 1 if differing else 0
 
 
@@ -130,14 +132,20 @@ def recorded(lines: list[str]) -> tuple[tuple[Event, ...], Config]:
     """Return the events behind recorded lines, and their config.
 
     A trigger is "eth0 no-carrier", or a check; what a check's probes found is no event of
-    networkd's, so it becomes a link with nothing behind it, and its end.
+    networkd's, so it becomes a link with nothing behind it, and its end. A line that was cut has
+    its trigger, and no probe.
     """
-    from netfail_hooks.recorder.recording import DamagedError, parse
+    from netfail_hooks.recorder.recording import CutError, DamagedError, parse
 
-    try:
-        runs = [parse(line) for line in lines if line.strip()]
-    except DamagedError as damage:
-        raise Misuse(f"not the recorder's: {damage}") from None
+    runs = []
+    for line in lines:
+        try:
+            if line.strip():
+                runs.append(parse(line))
+        except CutError as cut:
+            runs.append(cut.part)
+        except DamagedError as damage:
+            raise Misuse(f"not the recorder's: {damage}") from None
     plan: list[Event] = []
     dead: set[str] = set()
     for run in runs:

@@ -2,8 +2,9 @@
 
 Parsing TOML costs a hook 12 ms of CPU. So the first reader leaves the values in
 ``/run/netfail-hooks/config``, a field of Config a line, under the stat of the file they came
-from; whoever finds that stat unchanged need not parse. The first line has all the names by which
-an event may call what is ours: more than that the shell in front of a hook does not read.
+from; whoever finds that stat unchanged need not parse. Names are as a person wrote them: which
+interface an alternative one means may be another at each look. The first line has all the names by
+which an event may call what is ours now: more than that the shell in front of a hook does not read.
 """
 
 from __future__ import annotations
@@ -26,39 +27,50 @@ if TYPE_CHECKING:
     Generation = tuple[str, str]
 
 _NICS = "/sys/class/net"
-COMPILED_FORM = "netfail-hooks config 5"  # hooks/routable asks for that number
+COMPILED_FORM = "netfail-hooks config 6"  # hooks/routable asks for that number
 
 
 def load(paths: Paths) -> Config:
     """Return the machine's configuration. Raises Misuse where it is missing or wrong."""
     try:
-        stamp = _stamp(os.stat(paths.config))
+        status = os.stat(paths.config)
     except FileNotFoundError:
         raise Misuse(f"no {paths.config}", hint="run 'netfail-hooks install'") from None
     except OSError as error:
         raise Misuse(f"{paths.config}: {error.strerror}") from None
-    compiled = paths.compiled_config
-    config = None
-    try:
-        known = parse_compiled(read_owned(compiled).decode("ascii"), stamp)
-        config = _by_kernel_names(known, paths)
-        if config == known:
-            return config
-    except (OSError, ValueError):
-        pass  # absent, stale, foreign or damaged: all mended by compiling anew
-    if config is None:
+    stamp = _stamp(status)
+    head, written = _compiled(paths, stamp)
+    if written is None:
         from netfail_hooks.config.file import read
 
-        config = _by_kernel_names(read(paths.config), paths)
+        written = read(paths.config)
+    config = _by_kernel_names(written, paths)
+    wanted = _head(config)
+    if head == wanted:
+        return config
     try:
         own_directory(paths.run)
-        write_whole(compiled, compile_config(config, stamp).encode("ascii"))
+        text = f"{wanted}\n{compile_config(written, stamp)}"
+        # The shell knows by its time which config.toml it was made of.
+        write_whole(paths.compiled_config, text.encode("ascii"), modified=status.st_mtime_ns)
         if not os.path.exists(paths.config):  # uninstall was at work meanwhile: it leaves nothing
-            os.unlink(compiled)
+            os.unlink(paths.compiled_config)
             os.rmdir(paths.run)
     except OSError:
         pass  # an ordinary user's status, or a full /run: only slower next time
     return config
+
+
+def _compiled(paths: Paths, stamp: str) -> tuple[str, Config | None]:
+    """Return the first line and the Config of the compiled form, None if it is of no use."""
+    try:
+        text = read_owned(paths.compiled_config).decode("ascii")
+        head, _, rest = text.partition("\n")
+        if head.startswith(f"{COMPILED_FORM} "):
+            return head, parse_compiled(rest, stamp)
+    except (OSError, ValueError):
+        pass  # absent, stale, foreign or damaged: all mended by compiling anew
+    return "", None
 
 
 def _by_kernel_names(config: Config, paths: Paths) -> Config:
@@ -96,8 +108,11 @@ def _stamp(status: os.stat_result) -> str:
 
 
 def compile_config(config: Config, stamp: str) -> str:
-    """Return the compiled form of ``config`` for a source file of that ``stamp``."""
-    lines = [_head(config), stamp]
+    """Return the compiled form of ``config``, but for its first line.
+
+    ``stamp`` is that of the file it comes from.
+    """
+    lines = [stamp]
     for name, kind in Config.__annotations__.items():
         item = getattr(config, name)
         if kind == "tuple[Uplink, ...]":
@@ -110,14 +125,14 @@ def compile_config(config: Config, stamp: str) -> str:
 
 
 def parse_compiled(text: str, stamp: str) -> Config:
-    """Return the Config of a compiled form. Raises ValueError if it is stale or damaged."""
+    """Return the Config of such a form. Raises ValueError if it is stale or damaged."""
     lines = text.split("\n")
-    if lines[1:2] != [stamp] or lines[-2:] != ["end", ""]:
+    if lines[0] != stamp or lines[-2:] != ["end", ""]:
         raise ValueError("stale or damaged")
     kinds = Config.__annotations__
     uplinks = []
     values: dict[str, Any] = {}
-    for line in lines[2:-2]:
+    for line in lines[1:-2]:
         name, _, rest = line.partition(" ")
         if name not in kinds:
             raise ValueError("damaged")
@@ -135,13 +150,11 @@ def parse_compiled(text: str, stamp: str) -> Config:
     names = (config.bond.name, *config.names())
     if config.mode not in MODES or not all(is_interface_name(name) for name in names):
         raise ValueError("damaged")
-    if lines[0] != _head(config):
-        raise ValueError("of another form, or damaged")
     return config
 
 
 def _head(config: Config) -> str:
-    """Return the first line."""
+    """Return the first line, for a config with the kernel's names."""
     bond = (config.bond.name,) if config.mode == "bond" else ()
     return " ".join([COMPILED_FORM, *config.names(), *bond])
 

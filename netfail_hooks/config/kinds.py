@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from netfail_hooks.config import Target
-from netfail_hooks.names import is_interface_name
+from netfail_hooks.names import IFNAMSIZ, is_interface_name
 from netfail_hooks.values import value
 
 
@@ -72,6 +72,9 @@ class Choice:
         return raw
 
 
+_SHORTER = f" of up to {IFNAMSIZ - 1} characters"  # an alternative one may have 127
+
+
 @value
 class InterfaceName:
     """What the kernel takes for the name of an interface."""
@@ -79,9 +82,10 @@ class InterfaceName:
     span: str = ""
 
     def parse(self, raw: object) -> str:
-        if not isinstance(raw, str) or not is_interface_name(raw):
-            raise ValueError(f"not an interface name: {raw!r}")
-        return raw
+        if isinstance(raw, str) and is_interface_name(raw):
+            return raw
+        shorter = _SHORTER if isinstance(raw, str) and len(raw) >= IFNAMSIZ else ""
+        raise ValueError(f"not an interface name{shorter}: {raw!r}")
 
 
 @value

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
             """Return what is wrong with it, "" for nothing."""
 
 
+_LATELY = 24 * 60 * 60 * 1000  # milliseconds for which a router's other hardware addresses are kept
+_MOST_OTHERS = 4
+
+
 def judge(config: Config, observed: Observation, state: State) -> tuple[UplinkState, ...]:
     """Return the state of every uplink now in each family, in rank order."""
     return tuple(
@@ -149,25 +153,38 @@ def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> 
 
 
 def _met(uplink_state: UplinkState, result: Result, now: int) -> UplinkState:
-    """Note which router answered, and since when from another hardware address than before."""
+    """Note which router answered, from which hardware address, and when from one not known yet.
+
+    Two devices may answer by turns (GLBP, a proxy, an attacker): each is told of once a day, and
+    no more than so many are.
+    """
     if not result.hardware:
         return uplink_state
-    exchanged = uplink_state.exchanged
     if result.router != uplink_state.router:
-        exchanged = 0
-    elif result.hardware != uplink_state.hardware:
-        exchanged = now
+        return replace(
+            uplink_state, router=result.router, hardware=result.hardware, exchanged=0, others=""
+        )
+    if uplink_state.exchanged and now - uplink_state.exchanged >= _LATELY:
+        uplink_state = replace(uplink_state, exchanged=0, others="")
+    if result.hardware == uplink_state.hardware:
+        return uplink_state
+    known = uplink_state.others.split(",") if uplink_state.others else []
+    is_news = result.hardware not in known and len(known) < _MOST_OTHERS
+    others = [one for one in (*known, uplink_state.hardware) if one != result.hardware]
     return replace(
-        uplink_state, router=result.router, hardware=result.hardware, exchanged=exchanged
+        uplink_state,
+        hardware=result.hardware,
+        exchanged=now if is_news else uplink_state.exchanged,
+        others=",".join(others[:_MOST_OTHERS]),
     )
 
 
 def exchanged(before: State, after: State) -> list[str]:
-    """Return, for people, each router that answers from another hardware address than before."""
+    """Return, for people, each router that answers from a hardware address not known of it."""
     told = []
     for new in after.uplinks:
         old = before.uplink_state(new.interface, new.family)
-        if old and old.hardware and old.router == new.router and old.hardware != new.hardware:
+        if old and old.router == new.router and new.exchanged not in (0, old.exchanged):
             told.append(
                 f"{new.interface}: gateway {new.router} answers from {new.hardware}, before from "
                 f"{old.hardware}: another router or network, or somebody who pretends to be it"

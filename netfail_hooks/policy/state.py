@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-FORM = "netfail-hooks state 4"
+FORM = "netfail-hooks state 5"
+# An update does not forget: how many fields an uplink had in an older form, the first of today's.
+_OLDER = {"netfail-hooks state 3": 15, "netfail-hooks state 4": 18}
 PENDING_LIMIT = 1 << 18  # characters; a line has some thousand
 STATES = ("absent", "up", "down", "recovering")
 
@@ -32,8 +34,8 @@ class UplinkState:
     ``probed`` is the time of the last one, ``tries`` and ``rtt`` (microseconds) how it went,
     ``silent`` which routers of its link did not answer, by commas, while another one did.
     ``index`` is the interface's number: one that is plugged in again has another (0: not known).
-    ``router`` answered last, from the hardware address ``hardware``, another one than before
-    since ``exchanged`` (0: since it is known).
+    ``router`` answered last, from the hardware address ``hardware``. That was none of those known
+    before at ``exchanged`` (0: never, or long ago), and ``others`` are those, by commas.
     """
 
     interface: str
@@ -54,6 +56,7 @@ class UplinkState:
     router: str = ""
     hardware: str = ""
     exchanged: int = 0
+    others: str = ""
 
     @property
     def is_lost(self) -> bool:
@@ -183,6 +186,7 @@ _TEXTS = {
     "gateway",
     "router",
     "hardware",
+    "others",
 }
 _EMPTY = "-"
 _PENDING = "pending "
@@ -207,7 +211,8 @@ def render(state: State, pending: str = "") -> str:
 def parse(text: str) -> State:
     """Return the state of a text form. Raises ValueError for anything else."""
     lines = text.split("\n")
-    if lines[0] != FORM or lines[-2:] != ["end", ""]:
+    form = lines[0]
+    if (form != FORM and form not in _OLDER) or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
     by_kind: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {
         kind: [] for kind in _KINDS
@@ -218,7 +223,10 @@ def parse(text: str) -> State:
         kind, *words = line.split(" ")
         if kind not in _KINDS:
             raise ValueError("unknown kind of line")
-        by_kind[kind].append(_item(_KINDS[kind], words))
+        names = fields(_KINDS[kind])
+        if kind == "uplink" and form in _OLDER:
+            names = names[: _OLDER[form]]
+        by_kind[kind].append(_item(_KINDS[kind], names, words))
     return State(*(tuple(items) for items in by_kind.values()))  # type: ignore[arg-type]
 
 
@@ -229,9 +237,10 @@ def pending_line(text: str) -> str:
 
 
 def _item(
-    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded], words: list[str]
+    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded],
+    names: tuple[str, ...],
+    words: list[str],
 ) -> UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded:
-    names = fields(kind)
     if len(words) != len(names):
         raise ValueError("damaged line")
     settings: dict[str, Any] = {}
@@ -259,11 +268,12 @@ def _item(
 def _names_routers(settings: dict[str, Any]) -> bool:
     """Tell whether what is noted of routers can be so; each may be "" for none."""
     routers = settings["silent"].split(",") if settings["silent"] else []
-    if settings["router"] or settings["hardware"]:
+    hardware = settings.get("others", "").split(",") if settings.get("others") else []
+    if settings.get("router") or settings.get("hardware"):
         routers.append(settings["router"])
-        if not _is_hardware(settings["hardware"]):
-            return False
-    return all(is_address(settings["family"], router) for router in routers)
+        hardware.append(settings["hardware"])
+    family = settings["family"]
+    return all(map(_is_hardware, hardware)) and all(is_address(family, one) for one in routers)
 
 
 def _is_hardware(text: str) -> bool:

@@ -27,6 +27,14 @@ class DamagedError(ValueError):
     """A line is not one that the recorder wrote."""
 
 
+class CutError(ValueError):
+    """A line that was too long has not all of the decision's input; ``part`` is what it has."""
+
+    def __init__(self, why: str, part: Recorded) -> None:
+        super().__init__(f"only a part was recorded, it was {why}: it cannot be decided again")
+        self.part = part
+
+
 @dataclass(frozen=True)
 class Recorded:
     """A run as it was recorded: the decision's whole input, and its outcome.
@@ -47,14 +55,13 @@ def parse(line: str) -> Recorded:
     """Return the run that a line holds.
 
     A missing key has its default, so that older lines can be read. Raises DamagedError with the
-    place of anything else that does not fit, and for a line that was cut: it has not all of the
-    decision's input.
+    place of anything else that does not fit, and CutError for a line that was cut.
     """
     entry = _entry(line)
+    recorded = _recorded(entry)
     if "cut" in entry:
-        why = _build(str, entry["cut"], "cut")
-        raise DamagedError(f"only a part was recorded, it was {why}: it cannot be decided again")
-    return _recorded(entry)
+        raise CutError(_build(str, entry["cut"], "cut"), recorded)
+    return recorded
 
 
 def _entry(line: str) -> dict[str, Any]:

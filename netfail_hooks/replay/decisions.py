@@ -11,7 +11,7 @@ from netfail_hooks.policy import decide, next_state
 from netfail_hooks.policy.facts import MAIN
 from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import Run
-from netfail_hooks.recorder.recording import Recorded, parse
+from netfail_hooks.recorder.recording import CutError, Recorded, parse
 from netfail_hooks.replay.events import DEAD, Event
 from netfail_hooks.replay.simulated import Simulated
 from netfail_hooks.terminal import escaped
@@ -22,10 +22,14 @@ _TICK = 5  # seconds between two checks where the config has no timer
 
 @value
 class Again:
-    """A recorded decision made again: what to print, and whether it is the recorded one."""
+    """A recorded decision made again: what to print, and whether it is the recorded one.
+
+    One that was ``cut`` could not be made again, which is no difference.
+    """
 
     text: str
     same: bool
+    cut: bool = False
 
 
 def again(lines: Iterable[str]) -> Iterator[Again]:
@@ -35,6 +39,13 @@ def again(lines: Iterable[str]) -> Iterator[Again]:
             continue
         try:
             yield _again(parse(line))
+        except CutError as cut:
+            part = cut.part
+            yield Again(
+                escaped(f"{part.time}  {part.trigger}: not decided again: {cut}"),
+                same=True,
+                cut=True,
+            )
         except ValueError as damage:  # of what could be read, but cannot have been
             yield Again(f"line {number}: DAMAGED: {damage}", same=False)
 

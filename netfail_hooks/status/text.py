@@ -89,8 +89,8 @@ def _family(family: Family, paint: Paint) -> list[str]:
         lines.append(f"        no answer from router {', '.join(family.silent)}: not used")
     if family.exchanged is not None:
         lines.append(
-            f"        {family.router} is at {family.hardware} since {span(family.exchanged)}: "
-            "another one?"
+            f"        {family.router} is at {family.hardware}, "
+            f"changed {span(family.exchanged)} ago: another one?"
         )
     if not (family.asked or family.reason):
         lines.append("        not probed: there is neither a gateway nor a target to ask")

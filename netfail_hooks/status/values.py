@@ -26,8 +26,8 @@ class Family:
 
     ``chosen``: the last run chose it for the traffic; ``carries``: the kernel sends by it.
     ``silent`` are routers of its link that did not answer in the last round while another did.
-    ``router`` answered last, from the hardware address ``hardware``, another one than before
-    since ``exchanged`` seconds (None: since it is known).
+    ``router`` answered last, from the hardware address ``hardware``; ``exchanged`` seconds ago it
+    did from one that was not known of it (None: not within a day).
     ``watched``: the kernel keeps asking its gateway, and is heard; None where it is not meant to.
     ``asked``: there is something that probes can ask, a gateway or a target.
     ``rounds_failed`` and ``rounds_passed`` count the last rounds of probes in a row that did,

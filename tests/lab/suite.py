@@ -65,6 +65,14 @@ def status(lab: Lab) -> Any:
     return json.loads(lab.netfail("status", "--json").stdout)
 
 
+def looked(lab: Lab, interface: str) -> bool:
+    """Run the hook for an event of an interface; tell whether it looked at the uplinks."""
+    lab.run("rm", "-f", "/run/netfail-hooks/lock")
+    hook = "/etc/networkd-dispatcher/routable.d/50-netfail-hooks"
+    assert lab.run(hook, environment={"IFACE": interface}).returncode == 0
+    return lab.run("test", "-e", "/run/netfail-hooks/lock").returncode == 0
+
+
 def used(lab: Lab, family: int = 4) -> str:
     """Return the interface that the kernel sends by, "" for none."""
     return lab.used_uplink(family)

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 
 import pytest
@@ -20,7 +20,7 @@ from netfail_hooks.install import manifest, nodes
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import gateway6
-from netfail_hooks.paths import package_home
+from netfail_hooks.paths import Paths, package_home
 from netfail_hooks.policy import state as state_file
 from tests.conftest import Tried
 from tests.lab.kills import Call, check, interrupt, kill, points, trace
@@ -29,6 +29,7 @@ from tests.lab.suite import ROUTES, SETTINGS, install, shape, wait, wait_operati
 pytestmark = pytest.mark.faults
 _HOOK = "/etc/networkd-dispatcher/no-carrier.d/50-netfail-hooks"
 _EVENT = {"IFACE": "eth0"}
+_OTHERS_EVENT = {"IFACE": "veth7"}  # which the shell lets by only while there is news of an uplink
 _LOG = "/var/log/netfail-hooks/events.jsonl"
 _LOG_BYTES = 100_000  # far more than a run writes: a log that is empty is not rotated
 _FILLING = json.dumps(
@@ -93,7 +94,8 @@ def _refuse_halves(lab: Lab) -> None:
 class Scene:
     """A fault whose run is killed, and what is to be so once the next one has run.
 
-    With ``rotates`` the log is full, so that the run begins a new one; else it is empty.
+    With ``rotates`` the log is full, so that the run begins a new one; else it is empty. By an
+    ``event`` of somebody else's interface the config is compiled already, or none would be refused.
     """
 
     def __init__(
@@ -102,30 +104,32 @@ class Scene:
         argv: Sequence[str],
         move: tuple[str, str],
         *,
-        there: bool,
         rotates: bool = False,
+        event: Mapping[str, str] = _EVENT,
     ) -> None:
-        self.lab, self.argv, self.move, self.there = lab, argv, move, there
-        self.rotates = rotates
+        self.lab, self.argv, self.move = lab, argv, move
+        self.rotates, self.event = rotates, event
         self._begin()
-        calls = trace(lab, argv, _EVENT)
+        calls = trace(lab, argv, event)
         assert any(call.text.endswith(f'"{_LOG}.1"') for call in calls) is rotates
         self.calls = points(calls)
         self.wanted = _standing(lab)
 
     def _begin(self) -> None:
-        _carrier(self.lab, there=self.there)
-        # A run makes the calls that were traced only if it finds the log as it was then.
-        self.lab.run("rm", "-f", "/run/netfail-hooks/config", _LOG, f"{_LOG}.1")
+        _carrier(self.lab, there=self.move[1] == "eth0")
+        # A run makes the calls that were traced only if it finds all as it was then: without
+        # ``received`` the shell complains of it, to nobody.
+        compiled = [Paths().compiled_config] if self.event == _EVENT else []
+        self.lab.run("rm", "-f", *compiled, Paths().received, _LOG, f"{_LOG}.1")
         if self.rotates:
             self.lab.write(_LOG, f"{_FILLING}\n")
 
     def play(self, at: Call) -> None:
         """Let it come, kill the run, run again."""
         self._begin()
-        kill(self.lab, self.argv, at, _EVENT)
+        kill(self.lab, self.argv, at, self.event)
         _refuse_halves(self.lab)
-        done = self.lab.run(*self.argv, environment=_EVENT)
+        done = self.lab.run(*self.argv, environment=self.event)
         assert done.returncode == 0, f"{at}: {done.stderr}"
         assert _standing(self.lab) == self.wanted, f"after a kill at {at}"
         assert self.move in _recorded(self.lab), f"not recorded after a kill at {at}"
@@ -140,11 +144,16 @@ def test_a_killed_hook_and_a_killed_check_are_repaired_by_the_next(dual: Lab, tr
     install(dual, hold_down=0, more=f"successes = 1\n[log]\nmax_bytes = {_LOG_BYTES}\n")
     assert dual.networkd is not None
     dual.networkd.stop_dispatcher()
+    # The first check since boot also notes what is beside it: networkd's files, a silent dispatcher.
+    dual.run(*check(dual)).check_returncode()
     with dual.watch() as watch:
-        lost = Scene(dual, [_HOOK], ("eth0", "wlan0"), there=False, rotates=True)
-        back = Scene(dual, check(dual), ("wlan0", "eth0"), there=True)
-        for one, other in zip_longest(lost.calls, back.calls):
-            for scene, at in ((lost, one or lost.calls[0]), (back, other or back.calls[0])):
+        lost = Scene(dual, [_HOOK], ("eth0", "wlan0"), rotates=True)
+        back = Scene(dual, check(dual), ("wlan0", "eth0"))
+        told = Scene(dual, [_HOOK], ("eth0", "wlan0"), event=_OTHERS_EVENT)
+        losses = [(lost, call) for call in lost.calls]
+        losses += [(told, call) for call in (*told.calls[::6], *told.calls[-2:])]
+        for loss, other in zip_longest(losses, back.calls):
+            for scene, at in ((back, other or back.calls[0]), loss or losses[0]):
                 tried("kill points: hook and check", 1)
                 scene.play(at)
     assert (watch.gaps(4), watch.gaps(6)) == ([], [])

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from netfail_hooks.lab import Lab
-from tests.lab.suite import events, install, used, wait, wait_operational, wait_used
+from tests.lab.suite import events, install, looked, used, wait, wait_operational, wait_used
 
 
 def _plug_in_as(lab: Lab, kernels: str, name: str) -> None:
@@ -57,19 +57,11 @@ def test_an_event_of_somebody_elses_interface_is_no_reason_to_look_unless_an_upl
     lab.run("sh", "-ec", "ip link add veth7 type veth peer name veth8").check_returncode()
     assert lab.networkd is not None
     lab.networkd.stop_dispatcher()
-    assert _looked(lab, "eth0")
-    assert not _looked(lab, "veth7")
-    assert not _looked(lab, "veth9")  # there is none of that name
+    assert looked(lab, "eth0")
+    assert not looked(lab, "veth7")
+    assert not looked(lab, "veth9")  # there is none of that name
     lab.cable_out("eth0")
     wait_operational(lab, "eth0", "down")
-    assert _looked(lab, "v\u00e9th7;")
+    assert looked(lab, "v\u00e9th7;")
     last = events(lab)[-1]
     assert (last["trigger"], last["active"]["ipv4"]) == ("? routable", "wlan0")
-
-
-def _looked(lab: Lab, interface: str) -> bool:
-    """Run the hook for an event of an interface; tell whether it looked at the uplinks."""
-    lab.run("rm", "-f", "/run/netfail-hooks/lock")
-    hook = "/etc/networkd-dispatcher/routable.d/50-netfail-hooks"
-    assert lab.run(hook, environment={"IFACE": interface}).returncode == 0
-    return lab.run("test", "-e", "/run/netfail-hooks/lock").returncode == 0

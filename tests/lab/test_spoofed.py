@@ -89,7 +89,7 @@ def test_a_router_with_another_hardware_address_is_told_and_still_counts(lab: La
     hardware, exchanged = _hardware(lab)
     assert hardware == "02:00:00:00:01:99"
     assert exchanged is not None
-    assert "192.168.1.1 is at 02:00:00:00:01:99 since" in lab.netfail("status").stdout
+    assert "192.168.1.1 is at 02:00:00:00:01:99, changed" in lab.netfail("status").stdout
     assert lab.used_uplink() == "eth0"
 
 

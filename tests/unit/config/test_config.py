@@ -153,6 +153,10 @@ WRONG = [
     ("", "uplink: name at least one, as [[uplink]] with an interface"),
     ("uplink = [3]\n", "uplink 1: must be a table, [[uplink]]"),
     ('[[uplink]]\ninterface = "a/b"\n', "uplink 1: interface: not an interface name: 'a/b'"),
+    (
+        f'[[uplink]]\ninterface = "{"x" * 16}"\n',
+        f"uplink 1: interface: not an interface name of up to 15 characters: '{'x' * 16}'",
+    ),
     ("[[uplink]]\nmetric = 5\n", "uplink 1: interface: not an interface name: None"),
     (
         '[[uplink]]\ninterface = "eth0"\nmetric = true\n',
@@ -291,3 +295,34 @@ def test_somebody_elses_compiled_form_is_not_believed(tmp_path: Path) -> None:
 def test_no_config_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="run 'netfail-hooks install'"):
         load(Paths(str(tmp_path)))
+
+
+def test_a_compiled_form_of_another_version_is_made_anew(tmp_path: Path) -> None:
+    """Its names may be of another kind than they look."""
+    paths = _machine(tmp_path)
+    load(paths)
+    compiled = Path(paths.run) / "config"
+    now = compiled.read_text()
+    compiled.write_text(now.replace("config 6", "config 5").replace("wlan0", "wlan7"))
+    assert load(paths).names() == ("eth0", "wlan0")
+    assert compiled.read_text() == now
+
+
+def test_the_names_for_the_shell_are_mended_alone(tmp_path: Path) -> None:
+    paths = _machine(tmp_path)
+    load(paths)
+    compiled = Path(paths.run) / "config"
+    now = compiled.read_text()
+    head, _, rest = now.partition("\n")
+    assert head == "netfail-hooks config 6 eth0 wlan0"
+    compiled.write_text(f"{head} usb0\n{rest}")
+    assert load(paths).names() == ("eth0", "wlan0")
+    assert compiled.read_text() == now
+
+
+def test_the_compiled_form_has_the_time_of_its_config(tmp_path: Path) -> None:
+    paths = _machine(tmp_path)
+    for time in (1, 1_500_000_000_123_456_789, 4_000_000_000_000_000_000):
+        os.utime(paths.config, ns=(time, time))
+        load(paths)
+        assert os.stat(paths.compiled_config).st_mtime_ns == time

@@ -107,7 +107,9 @@ def test_the_bonds_targets(many: int, *, fine: bool) -> None:
 
 @pytest.mark.parametrize("name", [5, "a b", "", None, "x" * 16])
 def test_the_bonds_name(name: object) -> None:
-    assert _wrong({"bond": {"name": name}}) == [f"bond.name: not an interface name: {name!r}"]
+    (told,) = _wrong({"bond": {"name": name}})
+    assert told.startswith("bond.name: not an interface name")
+    assert told.endswith(f": {name!r}")
 
 
 @pytest.mark.parametrize("targets", ["192.0.2.1", {"a": 1}, 5])
@@ -168,8 +170,6 @@ LINES = COMPILED.splitlines(keepends=True)
     ("old", "new"),
     [
         ("stamp", "other"),
-        ("config 5", "config 4"),
-        ("config 5 eth0", "config 5 eth1"),
         ("end\n", ""),
         ("end\n", "end"),
         ("mode routes", "mode circles"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from netfail_hooks.config import Config, Target, Uplink
@@ -227,10 +229,49 @@ def test_a_router_that_answers_from_another_hardware_address_is_noted_and_told()
     assert again.exchanged == NOW
     (message,) = exchanged(State((first,)), State((again,)))
     assert message.startswith("eth0: gateway 10.0.0.1 answers from :02, before from :01")
-    still = _judged(replace(again, exchanged=7), _met("10.0.0.1", ":02"))
-    assert (still.exchanged, exchanged(State((again,)), State((still,)))) == (7, [])
+    still = _judged(replace(again, exchanged=NOW - 7), _met("10.0.0.1", ":02"))
+    assert (still.exchanged, exchanged(State((again,)), State((again,)))) == (NOW - 7, [])
     other = _judged(still, _met("10.0.0.3", ":03"))  # another router: no wonder
     assert (other.exchanged, exchanged(State((still,)), State((other,)))) == (0, [])
+
+
+_DAY = 24 * 60 * 60 * 1000
+
+
+def _told(answers: Iterable[tuple[int, str]]) -> tuple[UplinkState, list[str]]:
+    """Let a router answer at some times, from some addresses; return what of it is told."""
+    now, told = _judged(UP, _met("10.0.0.1", ":00")), []
+    for time, hardware in answers:
+        before = now
+        observed = replace(SEEN, now=NOW + time)
+        now = _judged(before, _met("10.0.0.1", hardware), observed=observed)
+        assert now.hardware == hardware
+        messages = exchanged(State((before,)), State((now,)))
+        told += [message.split()[5].rstrip(",") for message in messages]
+    return now, told
+
+
+def test_two_devices_that_answer_by_turns_are_told_once_a_day() -> None:
+    turns = [(second * 1000, f":0{second // 5 % 2}") for second in range(5, 80_000, 5)]
+    assert _told(turns)[1] == [":01"]
+    turns = [(second * 1000, f":0{second // 5 % 2}") for second in range(5, 200_000, 5)]
+    assert len(_told(turns)[1]) == 3
+
+
+def test_of_many_addresses_a_few_are_told_and_kept() -> None:
+    last, told = _told([(second * 5000, f":{second:02}") for second in range(1, 90)])
+    assert told == [":01", ":02", ":03", ":04"]
+    assert last.others == ":00,:01,:02,:03"
+    assert last.exchanged == NOW + 20_000
+
+
+def test_a_router_that_was_exchanged_is_news_for_a_day() -> None:
+    quiet, told = _told([(5000, ":01"), (5000 + _DAY - 1, ":01")])
+    assert (told, quiet.exchanged, quiet.others) == ([":01"], NOW + 5000, ":00")
+    quiet, told = _told([(5000, ":01"), (5000 + _DAY, ":01")])
+    assert (told, quiet.exchanged, quiet.others) == ([":01"], 0, "")
+    again, told = _told([(5000, ":01"), (5000 + _DAY, ":01"), (6000 + _DAY, ":00")])
+    assert (told, again.exchanged) == ([":01", ":00"], NOW + 6000 + _DAY)
 
 
 def _met(router: str, hardware: str) -> Result:

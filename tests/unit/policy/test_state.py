@@ -13,11 +13,12 @@ from netfail_hooks.policy.state import (
     KnownAddress,
     State,
     UplinkState,
+    Way,
     parse,
     pending_line,
     render,
 )
-from netfail_hooks.values import fields
+from netfail_hooks.values import fields, replace
 from tests.conftest import Tried
 
 WHOLE = State(
@@ -41,6 +42,7 @@ WHOLE = State(
             "10.0.0.1",
             "02:00:00:00:00:01",
             9,
+            "02:00:00:00:00:02,02:00:00:00:00:03",
         ),
     ),
     (KnownAddress("eth0", 6, "fd00::2", 64, 99),),
@@ -82,7 +84,10 @@ def test_standings_and_carriers_by_name() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("state 4", "state 3"),
+        ("state 5", "state 2"),
+        ("state 5", "state 4"),
+        ("state 5", "state 3"),
+        ("state 5", "state 6"),
         ("end\n", "end"),
         ("end\n", "end\n\n"),
         ("end\n", ""),
@@ -109,6 +114,8 @@ def test_standings_and_carriers_by_name() -> None:
         ("02:00:00:00:00:01", "02:00:00:00:00"),
         ("02:00:00:00:00:01", "02:00:00:00:00:0x1"),
         ("02:00:00:00:00:01", "02:00:00:00:00:0/"),
+        (":02,02:", ":02,,02:"),
+        (":00:03\n", ":03\n"),
     ],
 )
 def test_what_does_not_fit_is_refused(old: str, new: str) -> None:
@@ -116,6 +123,40 @@ def test_what_does_not_fit_is_refused(old: str, new: str) -> None:
     assert old in text
     with pytest.raises(ValueError):  # noqa: PT011 - int() words some in its own way
         parse(text.replace(old, new))
+
+
+OLDER = {
+    "3": "netfail-hooks state 3\n"
+    "uplink eth0 4 down 5 6 10 2 1 0 7 2 0 no_answer_from_10.0.0.1 10.0.0.1,10.0.0.3 7\n"
+    "known eth0 6 fd00::2 64 99\nowner 4 10.0.0.2 -\nactive 4 wlan0 8\n"
+    'way eth0 4 10.9.0.0/16 0 10.0.0.1 254\npending {"summary":"eth0 down"}\nend\n',
+    "4": "netfail-hooks state 4\n"
+    "uplink eth0 4 down 5 6 10 2 1 0 7 2 0 no_answer_from_10.0.0.1 10.0.0.1,10.0.0.3 7 "
+    "10.0.0.1 02:00:00:00:00:01 9\n"
+    "known eth0 6 fd00::2 64 99\nowner 4 10.0.0.2 -\nactive 4 wlan0 8\n"
+    'way eth0 4 10.9.0.0/16 0 10.0.0.1 254\npending {"summary":"eth0 down"}\nend\n',
+}
+
+
+@pytest.mark.parametrize("form", OLDER)
+def test_an_update_forgets_nothing_of_an_older_form(form: str) -> None:
+    """Its primary may be dead meanwhile: its addresses, hold-down and routes would be gone."""
+    (uplink_state,) = WHOLE.uplinks
+    lacking: dict[str, str | int] = {"others": ""}
+    if form == "3":
+        lacking |= {"router": "", "hardware": "", "exchanged": 0}
+    way = Way("eth0", 4, "10.9.0.0/16", 0, "10.0.0.1")
+    older = replace(uplink_state, **lacking)
+    wanted = replace(WHOLE, uplinks=(older,), ways=(way,))
+    assert parse(OLDER[form]) == wanted
+    assert pending_line(OLDER[form]) == '{"summary":"eth0 down"}\n'
+    assert parse(render(wanted)) == wanted
+
+
+@pytest.mark.parametrize("words", ["10.0.0.3\n", "10.0.0.3 7 10.0.0.1\n"])
+def test_an_older_form_has_as_many_fields_as_it_had(words: str) -> None:
+    with pytest.raises(ValueError, match="damaged"):
+        parse(OLDER["3"].replace("10.0.0.3 7\n", words))
 
 
 @pytest.mark.faults

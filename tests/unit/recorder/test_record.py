@@ -103,7 +103,7 @@ def test_no_line_pushes_the_history_out_and_one_that_was_cut_says_so(
         parse(line)
     (again,) = decisions.again([line])
     assert "only a part was recorded" in again.text
-    assert not again.same
+    assert (again.same, again.cut) == (True, True)  # of a whole recording it spoils nothing
     event = events.parse(line)
     assert event.summary == recorder.summary(run)
     assert event.moment == run.observed.now

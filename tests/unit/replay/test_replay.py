@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from netfail_hooks import cli, recorder
 from netfail_hooks.cli import replay
 from netfail_hooks.config.file import render
 from netfail_hooks.paths import Paths
+from netfail_hooks.recorder import Run
 from netfail_hooks.replay import events as steps
 from netfail_hooks.replay.decisions import again, simulate
 from netfail_hooks.replay.events import DEAD, STATES, Event
+from netfail_hooks.values import replace
 from tests.support.runs import probe, runs
 from tests.support.world import World, config_of
 
@@ -179,6 +182,37 @@ def test_wrong_use(
     assert not Path(machine.root).exists()
     assert cli.entry(["replay", *argv]) == status
     assert told in capsys.readouterr().err
+
+
+def _cut(run: Run) -> str:
+    """Return the line of a run that was too long."""
+    long = tuple(f"{n} {'x' * 1000}" for n in range(100))
+    line = recorder.line(replace(run, failed=long))
+    assert "cut" in json.loads(line)
+    return line
+
+
+def test_a_line_that_was_cut_spoils_no_recording(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost, back = runs(("eth0", "no-carrier"), ("eth0", "routable"))[-2:]
+    lines = [_cut(lost), recorder.line(back)]
+    plan, config = replay.recorded(lines)
+    assert ([str(step) for step in plan], config) == (["eth0=no-carrier", "eth0=routable"], _CONFIG)
+    file = tmp_path / "events.jsonl"
+    file.write_text("".join(lines), encoding="utf-8")
+    assert cli.entry(["replay", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "eth0 no-carrier: not decided again: only a part was recorded, it was 1" in told
+    assert told.endswith("1 decisions, none other than recorded, 1 cut\n")
+
+
+def test_a_line_that_was_cut_and_spoilt_is_spoilt() -> None:
+    line = _cut(runs(("eth0", "no-carrier"))[-1])
+    for spoilt in (line.replace('"config"', '"confug"'), re.sub(r'"cut":"[^"]*"', '"cut":1', line)):
+        (made,) = again([spoilt])
+        assert "DAMAGED" in made.text
+        assert (made.same, made.cut) == (False, False)
 
 
 def test_events_can_be_had_from_the_record() -> None:
