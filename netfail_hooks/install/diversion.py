@@ -12,8 +12,10 @@ import contextlib
 import errno
 import glob
 import os
+import struct
 import sys
 import time
+from _socket import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +26,7 @@ from netfail_hooks.kernel import observe as kernel_observe
 from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import address_body, route_body
+from netfail_hooks.kernel.heard import ADDRESSES, listen, messages
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.lock import Lock
@@ -45,6 +48,7 @@ from netfail_hooks.values import replace
 # (fib_table_insert() in net/ipv4/fib_trie.c), and 0 is the lowest; IPv6 reads 0 as 1024.
 _METRICS = {4: 0, 6: 1}
 _STEADY = 0.5  # seconds; `networkctl reload` returns before networkd starts working on it
+_BACK = 0.1  # seconds; once its addresses were away and are back, networkd has worked on it
 _STEP = 0.02
 _ASK = 2.0  # seconds between two questions whether networkd is still at it
 _HEARD = 0.1  # seconds for neighbours to send elsewhere
@@ -58,19 +62,25 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
     Raises Problem if it has not all that it had before after ``patience`` seconds. A run that is
     killed on the way leaves the interface marked as pending.
     """
-    with Lock(paths.lock), rt.Netlink() as netlink, Announcer() as announcer:
+    with (
+        Lock(paths.lock),
+        rt.Netlink() as netlink,
+        Announcer() as announcer,
+        contextlib.closing(listen(ADDRESSES)) as heard,
+    ):
         before = observe(config, netlink)
         kept = _kept(netlink, before, interface)
         state = load_state(paths.state)
         led = route_plan(config, before, state, interface)
+        uplink = _Return(interface, before, lambda: observe(config, netlink))
         began = time.monotonic()
         mark_pending(paths, interface)
         try:
             _answer(led, before)
             _lead(netlink, announcer, before, led)
             yield
-            _wait(lambda: observe(config, netlink), before, interface, paths, patience)
-            if led.announced:
+            _wait(uplink, heard, paths, patience)
+            if led.moves:
                 time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
         except BaseException as reason:
             _put_back(netlink, kept, reason)
@@ -105,12 +115,17 @@ class Diversion:
     It announces all those that neighbours are to send to it: a NIC without any address drops
     what comes in (``no_addr`` in __fib_validate_source(), net/ipv4/fib_frontend.c). ``back`` are
     those that the uplink announces once it is set up: not where it is lost, and another carries.
+
+    ``moves``: what neighbours send goes to another NIC than what the machine sends. Where it does
+    not, as with a standby, whose addresses are with the uplink in use meanwhile, a neighbour may
+    believe the way back as late as it likes: the one in use takes in what is for any of ours.
     """
 
     routes: tuple[Route, ...] = ()
     addresses: tuple[Address, ...] = ()
     announced: tuple[Address, ...] = ()
     back: tuple[str, ...] = ()
+    moves: bool = False
 
     def joined(self, other: Diversion) -> Diversion:
         """Return all that is in one of two detours."""
@@ -119,6 +134,7 @@ class Diversion:
             tuple(dict.fromkeys((*self.addresses, *other.addresses))),
             tuple(dict.fromkeys((*self.announced, *other.announced))),
             tuple(dict.fromkeys((*self.back, *other.back))),
+            self.moves or other.moves,
         )
 
 
@@ -126,6 +142,7 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
     """Return the detour around an uplink; nothing in it where there is no other way. Pure."""
     routes: list[Route] = []
     moved: list[Address] = []
+    moves = False
     for family in FAMILIES:
         other = _other(config, observed, state, interface, family)
         silent = state.silent_routers(other, family)
@@ -143,11 +160,13 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
         ]
         staying = _staying(config, observed, state, family)
         routes += [r for r in ours if r not in staying]
-        moved += [
+        shifted = [
             replace(one, interface=other, length=32 if family == 4 else 128, ours=True)
             for one in observed.own_addresses(interface, family)
             if is_local_to(observed, other, family, one.address)
         ]
+        moves = moves or bool(shifted and _in_use(observed, family) != other)
+        moved += shifted
     there = {
         (one.interface, one.address)
         for one in observed.addresses
@@ -155,7 +174,7 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
     }
     added = tuple(one for one in moved if (one.interface, one.address) not in there)
     back = [one.address for one in moved if not _is_lost(state, interface, one.family)]
-    return Diversion(tuple(routes), added, tuple(moved), tuple(back))
+    return Diversion(tuple(routes), added, tuple(moved), tuple(back), moves)
 
 
 def _staying(config: Config, observed: Observation, state: State, family: int) -> list[Route]:
@@ -194,13 +213,23 @@ def _is_lost(state: State, interface: str, family: int) -> bool:
 
 
 def _other(config: Config, observed: Observation, state: State, interface: str, family: int) -> str:
-    """Return the best other uplink with a way out, "" for none: rather one that is well."""
+    """Return the best other uplink with a way out, "" for none: rather one that is well.
+
+    Of those that are well rather the one in use: then no traffic moves.
+    """
     found = [
         name for name in config.names() if name != interface and _is_useful(observed, name, family)
     ]
     uplink_states = {name: state.uplink_state(name, family) for name in found}
     sick = [name for name, one in uplink_states.items() if one and one.state != "up"]
-    return next((name for name in found if name not in sick), next(iter(found), ""))
+    used = _in_use(observed, family)
+    return min(found, key=lambda name: (name in sick, name != used), default="")
+
+
+def _in_use(observed: Observation, family: int) -> str:
+    """Return the uplink by which the kernel sends now, "" for none."""
+    route = observed.in_use(family)
+    return route.interface if route else ""
 
 
 def _lead(netlink: rt.Netlink, announcer: Announcer, observed: Observation, led: Diversion) -> None:
@@ -275,24 +304,47 @@ def _change(netlink: rt.Netlink, kind: int, flags: int, body: bytes) -> None:
             raise
 
 
-def _wait(
-    look: Callable[[], Observation],
-    before: Observation,
-    interface: str,
-    paths: Paths,
-    patience: float,
-) -> None:
+class _Return:
+    """What an uplink had before networkd reconfigures it, and whether it has it again."""
+
+    def __init__(
+        self, interface: str, before: Observation, look: Callable[[], Observation]
+    ) -> None:
+        link = before.link(interface)
+        self.interface = interface
+        self._index = struct.pack("=I", link.index if link else 0)
+        self._had = [family for family in FAMILIES if _is_useful(before, interface, family)]
+        self._look = look
+        self._was_away = False
+
+    def is_complete(self) -> bool:
+        """Tell whether it has all that it had before."""
+        observed = self._look()
+        return all(_is_useful(observed, self.interface, family) for family in self._had)
+
+    def steady_for(self, heard: socket) -> float:
+        """Return the seconds for which it must be complete, by what the kernel has told so far.
+
+        That addresses went is told even where they are back before anybody could look. networkd
+        takes all away that it will before it gives the first thing again (link_reconfigure_impl()
+        in its networkd-link.c); ``reconfigure.write`` takes away what that would leave.
+        """
+        for kind, _, body in messages(heard) or ():
+            self._was_away |= kind == rt.DELADDR and body[4:8] == self._index
+        return _BACK if self._had and self._was_away else _STEADY
+
+
+def _wait(uplink: _Return, heard: socket, paths: Paths, patience: float) -> None:
     """Wait until an uplink has, for a while without a break, all that it had before.
 
     Or until our file is gone, and networkd has no other file for it: then nothing will come.
     """
-    had = [family for family in FAMILIES if _is_useful(before, interface, family)]
+    interface = uplink.interface
     since = asked = pinged = time.monotonic()
     until = since + patience
-    while time.monotonic() - since < _STEADY:
+    while time.monotonic() - since < uplink.steady_for(heard):
         time.sleep(_STEP)
-        observed = look()
-        if all(_is_useful(observed, interface, family) for family in had):
+        if uplink.is_complete():
             continue
         since = time.monotonic()
         if since - asked > _STEADY:
