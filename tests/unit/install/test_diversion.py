@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+from typing import Any
+
+import pytest
+
 from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.install import diversion
 from netfail_hooks.install.diversion import Diversion, route_plan
+from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.policy.facts import Address, Link, Observation, Route, Taken
 from netfail_hooks.policy.state import Active, State, UplinkState
 from netfail_hooks.values import replace
@@ -46,6 +53,65 @@ def test_the_best_other_uplink_takes_over_ahead_of_all() -> None:
 
 def test_a_standby_is_bypassed_by_the_best_one() -> None:
     assert _ways(route_plan(CONFIG, _seen("a", "b"), State(), "b"))[-1] == ("a", "default", 0)
+
+
+def test_the_one_in_use_is_the_way_whatever_its_rank_and_then_nothing_moves() -> None:
+    observed = _seen("c", "b", "a")  # the kernel prefers the first of those that are alike
+    assert _ways(route_plan(CONFIG, observed, State(), "a"))[-1] == ("c", "default", 0)
+    assert not route_plan(CONFIG, observed, State(), "a").moves
+    assert not route_plan(CONFIG, observed, State(), "b").moves
+    led = route_plan(CONFIG, observed, State(), "c")
+    assert (_ways(led)[-1], led.moves) == (("a", "default", 0), True)
+    sick = State(uplinks=(UplinkState("c", 4, "down", 0),))
+    led = route_plan(CONFIG, observed, sick, "a")
+    assert (_ways(led)[-1], led.moves) == (("b", "default", 0), True)
+
+
+def test_new_traffic_alone_moves_no_neighbours() -> None:
+    led = route_plan(CONFIG, _seen("a", "b", far="b"), State(), "a")
+    assert led.routes
+    assert not led.moves
+
+
+def test_detours_joined_move_what_one_of_them_does() -> None:
+    still, moving = (route_plan(CONFIG, _seen("a", "b"), State(), name) for name in ("b", "a"))
+    assert (still.moves, moving.moves) == (False, True)
+    assert still.joined(moving).moves
+    assert moving.joined(still).moves
+    assert not still.joined(still).moves
+
+
+AWAY = struct.pack("=BBBBI", 2, 24, 0, 0, ord("a"))
+
+
+@pytest.mark.parametrize(
+    ("told", "soon"),
+    [
+        ([(rt.DELADDR, 0, AWAY)], True),
+        ([(rt.NEWADDR, 0, AWAY)], False),
+        ([(rt.DELADDR, 0, AWAY[:4] + struct.pack("=I", ord("b")))], False),
+        ([], False),
+        (None, False),
+    ],
+)
+@pytest.mark.parametrize("names", ["ab", "b"])
+def test_only_what_was_away_is_believed_soon_to_be_back(
+    monkeypatch: pytest.MonkeyPatch,
+    told: list[tuple[int, int, bytes]] | None,
+    names: str,
+    *,
+    soon: bool,
+) -> None:
+    before = replace(_seen(*names), links=_seen("a", "b").links)
+    uplink = diversion._Return("a", before, lambda: before)
+    assert uplink.is_complete()
+    ears: Any = object()
+    monkeypatch.setattr(diversion, "messages", lambda _: told)
+    first = uplink.steady_for(ears)
+    monkeypatch.setattr(diversion, "messages", lambda _: [])
+    assert uplink.steady_for(ears) == first, "what was told once is not told again"
+    had = "a" in names
+    assert (first < 0.5) == (soon and had), "where there was nothing, nothing shows that it is over"
 
 
 def test_one_without_carrier_or_known_to_be_sick_is_no_way() -> None:
