@@ -18,6 +18,7 @@ import time
 from _socket import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
@@ -53,6 +54,8 @@ _STEP = 0.02
 _ASK = 2.0  # seconds between two questions whether networkd is still at it
 _HEARD = 0.1  # seconds for neighbours to send elsewhere
 _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's ``locktime``)
+# Addresses that were at an uplink, where neighbours may believe them still: whose, and since when.
+_lodged: dict[tuple[str, str], tuple[str, float]] = {}
 
 
 @contextlib.contextmanager
@@ -68,6 +71,7 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
         Announcer() as announcer,
         contextlib.closing(listen(ADDRESSES)) as heard,
     ):
+        _send_home(config, netlink, announcer, interface)
         before = observe(config, netlink)
         kept = _kept(netlink, before, interface)
         state = load_state(paths.state)
@@ -82,6 +86,9 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
             _wait(uplink, heard, paths, patience)
             if led.moves:
                 time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
+            else:
+                lent = [one for one in led.announced if one.address in led.back]
+                _lodged.update(((one.interface, one.address), (interface, began)) for one in lent)
         except BaseException as reason:
             _put_back(netlink, kept, reason)
             raise
@@ -118,7 +125,7 @@ class Diversion:
 
     ``moves``: what neighbours send goes to another NIC than what the machine sends. Where it does
     not, as with a standby, whose addresses are with the uplink in use meanwhile, a neighbour may
-    believe the way back as late as it likes: the one in use takes in what is for any of ours.
+    believe the way back later: the one in use takes in what is for any of ours, until its turn.
     """
 
     routes: tuple[Route, ...] = ()
@@ -240,6 +247,20 @@ def _lead(netlink: rt.Netlink, announcer: Announcer, observed: Observation, led:
     if led.announced:
         _announce(announcer, observed, led.announced)
         time.sleep(_HEARD)
+
+
+def _send_home(config: Config, netlink: rt.Netlink, announcer: Announcer, interface: str) -> None:
+    """Tell neighbours again, once they will hear, which addresses left an uplink before."""
+    left = {address: _lodged.pop((at, address)) for at, address in [*_lodged] if at == interface}
+    if not left:
+        return
+    since = max(when for _, when in left.values())
+    time.sleep(max(0.0, since + _LOCKED - time.monotonic()))
+    observed = observe(config, netlink)
+    homes = {home for home, _ in left.values()}
+    own = [one for pair in product(homes, FAMILIES) for one in observed.own_addresses(*pair)]
+    _announce(announcer, observed, [one for one in own if one.address in left])
+    time.sleep(_HEARD)
 
 
 def _answer(led: Diversion, before: Observation) -> None:
