@@ -10,29 +10,26 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import os
-import struct
 import sys
 import time
-from _socket import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from netfail_hooks.config import Config
-from netfail_hooks.errors import Problem
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel import observe as kernel_observe
 from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import address_body, route_body
-from netfail_hooks.kernel.heard import ADDRESSES, listen, messages
+from netfail_hooks.kernel.heard import ADDRESSES, listen
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.lock import Lock
 from netfail_hooks.names import FAMILIES, is_interface_name
 from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd.settling import Return, await_return, is_useful
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import places, sysctls
 from netfail_hooks.policy.changes import Announce
@@ -48,10 +45,6 @@ from netfail_hooks.values import replace
 # Ahead of everything: an IPv4 route without NLM_F_APPEND goes before those of its own metric
 # (fib_table_insert() in net/ipv4/fib_trie.c), and 0 is the lowest; IPv6 reads 0 as 1024.
 _METRICS = {4: 0, 6: 1}
-_STEADY = 0.5  # seconds; `networkctl reload` returns before networkd starts working on it
-_BACK = 0.1  # seconds; once its addresses were away and are back, networkd has worked on it
-_STEP = 0.02
-_ASK = 2.0  # seconds between two questions whether networkd is still at it
 _HEARD = 0.1  # seconds for neighbours to send elsewhere
 _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's ``locktime``)
 # Addresses that were at an uplink, where neighbours may believe them still: whose, and since when.
@@ -76,14 +69,14 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
         kept = _kept(netlink, before, interface)
         state = load_state(paths.state)
         led = route_plan(config, before, state, interface)
-        uplink = _Return(interface, before, lambda: observe(config, netlink))
+        uplink = Return(interface, before, lambda: observe(config, netlink))
         began = time.monotonic()
         mark_pending(paths, interface)
         try:
             _answer(led, before)
             _lead(netlink, announcer, before, led)
             yield
-            _wait(uplink, heard, paths, patience)
+            await_return(uplink, heard, paths, patience)
             if led.moves:
                 time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
             else:
@@ -225,7 +218,7 @@ def _other(config: Config, observed: Observation, state: State, interface: str, 
     Of those that are well rather the one in use: then no traffic moves.
     """
     found = [
-        name for name in config.names() if name != interface and _is_useful(observed, name, family)
+        name for name in config.names() if name != interface and is_useful(observed, name, family)
     ]
     uplink_states = {name: state.uplink_state(name, family) for name in found}
     sick = [name for name, one in uplink_states.items() if one and one.state != "up"]
@@ -323,75 +316,6 @@ def _change(netlink: rt.Netlink, kind: int, flags: int, body: bytes) -> None:
     except OSError as error:
         if error.errno not in (errno.EEXIST, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL):
             raise
-
-
-class _Return:
-    """What an uplink had before networkd reconfigures it, and whether it has it again."""
-
-    def __init__(
-        self, interface: str, before: Observation, look: Callable[[], Observation]
-    ) -> None:
-        link = before.link(interface)
-        self.interface = interface
-        self._index = struct.pack("=I", link.index if link else 0)
-        self._had = [family for family in FAMILIES if _is_useful(before, interface, family)]
-        self._look = look
-        self._was_away = False
-
-    def is_complete(self) -> bool:
-        """Tell whether it has all that it had before."""
-        observed = self._look()
-        return all(_is_useful(observed, self.interface, family) for family in self._had)
-
-    def steady_for(self, heard: socket) -> float:
-        """Return the seconds for which it must be complete, by what the kernel has told so far.
-
-        That addresses went is told even where they are back before anybody could look. networkd
-        takes all away that it will before it gives the first thing again (link_reconfigure_impl()
-        in its networkd-link.c); ``reconfigure.write`` takes away what that would leave.
-        """
-        for kind, _, body in messages(heard) or ():
-            self._was_away |= kind == rt.DELADDR and body[4:8] == self._index
-        return _BACK if self._had and self._was_away else _STEADY
-
-
-def _wait(uplink: _Return, heard: socket, paths: Paths, patience: float) -> None:
-    """Wait until an uplink has, for a while without a break, all that it had before.
-
-    Or until our file is gone, and networkd has no other file for it: then nothing will come.
-    """
-    interface = uplink.interface
-    since = asked = pinged = time.monotonic()
-    until = since + patience
-    while time.monotonic() - since < uplink.steady_for(heard):
-        time.sleep(_STEP)
-        if uplink.is_complete():
-            continue
-        since = time.monotonic()
-        if since - asked > _STEADY:
-            asked = since
-            if not _own_files(paths, interface) and networkctl.leaves_alone(interface):
-                return
-        if since - pinged > _ASK:
-            networkctl.require_answer()
-            pinged = time.monotonic()
-        if since > until:
-            raise Problem(
-                f"{interface} has no way out {patience:.0f} s after networkd was told to set it up",
-                hint=f"see 'networkctl status {interface}'",
-            )
-
-
-def _own_files(paths: Paths, interface: str) -> list[str]:
-    name = glob.escape(interface)
-    return glob.glob(paths.at(f"/etc/systemd/network/*-netfail-{name}.network"))
-
-
-def _is_useful(observed: Observation, interface: str, family: int) -> bool:
-    link = observed.link(interface)
-    default_route = observed.default_route(interface, family)
-    addressed = observed.own_addresses(interface, family)
-    return bool(link and link.carrier and default_route and addressed)
 
 
 def mark_pending(paths: Paths, interface: str) -> None:

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import struct
-from typing import Any
-
-import pytest
-
 from netfail_hooks.config import Config, default_metrics
-from netfail_hooks.install import diversion
 from netfail_hooks.install.diversion import Diversion, route_plan
-from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.policy.facts import Address, Link, Observation, Route, Taken
 from netfail_hooks.policy.state import Active, State, UplinkState
 from netfail_hooks.values import replace
@@ -79,39 +72,6 @@ def test_detours_joined_move_what_one_of_them_does() -> None:
     assert still.joined(moving).moves
     assert moving.joined(still).moves
     assert not still.joined(still).moves
-
-
-AWAY = struct.pack("=BBBBI", 2, 24, 0, 0, ord("a"))
-
-
-@pytest.mark.parametrize(
-    ("told", "soon"),
-    [
-        ([(rt.DELADDR, 0, AWAY)], True),
-        ([(rt.NEWADDR, 0, AWAY)], False),
-        ([(rt.DELADDR, 0, AWAY[:4] + struct.pack("=I", ord("b")))], False),
-        ([], False),
-        (None, False),
-    ],
-)
-@pytest.mark.parametrize("names", ["ab", "b"])
-def test_only_what_was_away_is_believed_soon_to_be_back(
-    monkeypatch: pytest.MonkeyPatch,
-    told: list[tuple[int, int, bytes]] | None,
-    names: str,
-    *,
-    soon: bool,
-) -> None:
-    before = replace(_seen(*names), links=_seen("a", "b").links)
-    uplink = diversion._Return("a", before, lambda: before)
-    assert uplink.is_complete()
-    ears: Any = object()
-    monkeypatch.setattr(diversion, "messages", lambda _: told)
-    first = uplink.steady_for(ears)
-    monkeypatch.setattr(diversion, "messages", lambda _: [])
-    assert uplink.steady_for(ears) == first, "what was told once is not told again"
-    had = "a" in names
-    assert (first < 0.5) == (soon and had), "where there was nothing, nothing shows that it is over"
 
 
 def test_one_without_carrier_or_known_to_be_sick_is_no_way() -> None:
