@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel import netlink as rt
@@ -47,8 +46,6 @@ from netfail_hooks.values import replace
 _METRICS = {4: 0, 6: 1}
 _HEARD = 0.1  # seconds for neighbours to send elsewhere
 _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's ``locktime``)
-# Addresses that were at an uplink, where neighbours may believe them still: whose, and since when.
-_lodged: dict[tuple[str, str], tuple[str, float]] = {}
 
 
 @contextlib.contextmanager
@@ -64,7 +61,6 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
         Announcer() as announcer,
         contextlib.closing(listen(ADDRESSES)) as heard,
     ):
-        _send_home(config, netlink, announcer, interface)
         before = observe(config, netlink)
         kept = _kept(netlink, before, interface)
         state = load_state(paths.state)
@@ -74,14 +70,11 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
         mark_pending(paths, interface)
         try:
             _answer(led, before)
-            _lead(netlink, announcer, before, led)
+            _lead(netlink, announcer, before, interface, led)
             yield
             await_return(uplink, heard, paths, patience)
             if led.moves:
                 time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
-            else:
-                lent = [one for one in led.announced if one.address in led.back]
-                _lodged.update(((one.interface, one.address), (interface, began)) for one in lent)
         except BaseException as reason:
             _put_back(netlink, kept, reason)
             raise
@@ -118,7 +111,7 @@ class Diversion:
 
     ``moves``: what neighbours send goes to another NIC than what the machine sends. Where it does
     not, as with a standby, whose addresses are with the uplink in use meanwhile, a neighbour may
-    believe the way back later: the one in use takes in what is for any of ours, until its turn.
+    believe the way back later: the one in use takes in what is for any of ours.
     """
 
     routes: tuple[Route, ...] = ()
@@ -232,28 +225,28 @@ def _in_use(observed: Observation, family: int) -> str:
     return route.interface if route else ""
 
 
-def _lead(netlink: rt.Netlink, announcer: Announcer, observed: Observation, led: Diversion) -> None:
+def _lead(
+    netlink: rt.Netlink, announcer: Announcer, observed: Observation, interface: str, led: Diversion
+) -> None:
+    """Let another uplink have the traffic.
+
+    Neighbours hear first that the addresses are where they are. Those that have sent to the other
+    one already would else hear nothing new, and believe the next that asks for somebody, such as
+    networkd when it gives a DHCP lease back: for ``locktime`` after a change they do not.
+    """
     for address in led.addresses:
         _change(netlink, rt.NEWADDR, rt.F_CREATE, _body(observed, address))
     for route in led.routes:
         _change(netlink, rt.NEWROUTE, rt.F_CREATE, _body(observed, route))
     if led.announced:
+        _announce(announcer, observed, _returning(observed, interface, led))
         _announce(announcer, observed, led.announced)
         time.sleep(_HEARD)
 
 
-def _send_home(config: Config, netlink: rt.Netlink, announcer: Announcer, interface: str) -> None:
-    """Tell neighbours again, once they will hear, which addresses left an uplink before."""
-    left = {address: _lodged.pop((at, address)) for at, address in [*_lodged] if at == interface}
-    if not left:
-        return
-    since = max(when for _, when in left.values())
-    time.sleep(max(0.0, since + _LOCKED - time.monotonic()))
-    observed = observe(config, netlink)
-    homes = {home for home, _ in left.values()}
-    own = [one for pair in product(homes, FAMILIES) for one in observed.own_addresses(*pair)]
-    _announce(announcer, observed, [one for one in own if one.address in left])
-    time.sleep(_HEARD)
+def _returning(observed: Observation, interface: str, led: Diversion) -> list[Address]:
+    own = [one for family in FAMILIES for one in observed.own_addresses(interface, family)]
+    return [one for one in own if one.address in led.back]
 
 
 def _answer(led: Diversion, before: Observation) -> None:
@@ -285,8 +278,7 @@ def _lead_back(
 ) -> None:
     for route in led.routes:
         _change(netlink, rt.DELROUTE, 0, _body(observed, route))
-    own = [one for family in FAMILIES for one in observed.own_addresses(interface, family)]
-    _announce(announcer, observed, [one for one in own if one.address in led.back])
+    _announce(announcer, observed, _returning(observed, interface, led))
     for address in led.addresses:
         _change(netlink, rt.DELADDR, 0, _body(observed, address))
 
