@@ -79,7 +79,7 @@ class Netlink:
     """A conversation with the kernel's routing tables. Use it as a context manager.
 
     ``crowded``: kinds of which there was more than was asked for. ``heard``: a socket that has
-    heard of every change since the first of these was looked at (heard.py).
+    heard of every change since the first of these was found (heard.py).
     """
 
     def __init__(self) -> None:
