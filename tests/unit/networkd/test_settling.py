@@ -24,7 +24,7 @@ def seen(names: str) -> Observation:
     )
 
 
-AWAY = struct.pack("=BBBBI", 2, 24, 0, 0, ord("a"))
+AWAY = struct.pack("=BBBBI", 2, 24, 0, 0, ord("a")) + rt.attribute(rt.IFA_LOCAL, b"\x0a\0\0\x61")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ AWAY = struct.pack("=BBBBI", 2, 24, 0, 0, ord("a"))
     [
         ([(rt.DELADDR, 0, AWAY)], True),
         ([(rt.NEWADDR, 0, AWAY)], False),
-        ([(rt.DELADDR, 0, AWAY[:4] + struct.pack("=I", ord("b")))], False),
+        ([(rt.DELADDR, 0, AWAY.replace(b"a\0\0\0", b"b\0\0\0", 1))], False),
         ([], False),
         (None, False),
     ],
