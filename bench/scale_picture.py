@@ -31,6 +31,7 @@ _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .title { font-size: 14px; font-weight: 600; }
 .faint { fill: #59636e; font-size: 11px; }
+.number { paint-order: stroke; stroke: #ffffff; stroke-width: 3px; }
 .grid { stroke: #d1d9e0; }
 .goal { stroke: #1a7f37; stroke-dasharray: 4 3; }
 .before { fill: #818b98; }
@@ -38,6 +39,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc; }
   .faint { fill: #9198a1; }
+  .number { stroke: #0d1117; }
   .grid { stroke: #3d444d; }
   .goal { stroke: #3fb950; }
   .before { fill: #656c76; }
@@ -125,7 +127,9 @@ def _grid(left: int, bottom: int, column: str) -> list[str]:
     parts = [_text(left, _TOP - 8, column, "title")]
     for times in (1.0, _GOAL, *range(2, int(_MOST) + 1)):
         kind = "goal" if times == _GOAL else "grid"
-        parts.append(f'<path class="{kind}" d="M{_x(left, times):.0f} {_TOP - 4}V{bottom}"/>')
+        x = _x(left, times)
+        parts.append(f'<path class="{kind}" d="M{x:.0f} {_TOP - 4}V{bottom}"/>')
+        parts.append(_text(x, bottom + 14, f"{times:g}", "faint", anchor="middle"))
     return parts
 
 
@@ -135,7 +139,7 @@ def _bar(left: int, y: int, cost: float, base: float, kind: str) -> list[str]:
     shape = f"M{left} {y}H{end:.0f}{tip or f'v{_BAR}'}H{left}Z"
     return [
         f'<path class="{kind}" d="{shape}"/>',
-        _text(end + 8, y + 9, f"{cost:.0f}", "faint"),
+        _text(end + 8, y + 9, f"{cost:.0f}", "faint number"),
     ]
 
 

@@ -10,25 +10,25 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from netfail_hooks.config import Config
-from netfail_hooks.errors import Problem
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel import observe as kernel_observe
 from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import address_body, route_body
+from netfail_hooks.kernel.heard import ADDRESSES, listen
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.lock import Lock
 from netfail_hooks.names import FAMILIES, is_interface_name
 from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd.settling import Return, await_return, is_useful
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import places, sysctls
 from netfail_hooks.policy.changes import Announce
@@ -44,9 +44,6 @@ from netfail_hooks.values import replace
 # Ahead of everything: an IPv4 route without NLM_F_APPEND goes before those of its own metric
 # (fib_table_insert() in net/ipv4/fib_trie.c), and 0 is the lowest; IPv6 reads 0 as 1024.
 _METRICS = {4: 0, 6: 1}
-_STEADY = 0.5  # seconds; `networkctl reload` returns before networkd starts working on it
-_STEP = 0.02
-_ASK = 2.0  # seconds between two questions whether networkd is still at it
 _HEARD = 0.1  # seconds for neighbours to send elsewhere
 _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's ``locktime``)
 
@@ -58,19 +55,25 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
     Raises Problem if it has not all that it had before after ``patience`` seconds. A run that is
     killed on the way leaves the interface marked as pending.
     """
-    with Lock(paths.lock), rt.Netlink() as netlink, Announcer() as announcer:
+    with (
+        Lock(paths.lock),
+        rt.Netlink() as netlink,
+        Announcer() as announcer,
+        contextlib.closing(listen(ADDRESSES)) as heard,
+    ):
         before = observe(config, netlink)
         kept = _kept(netlink, before, interface)
         state = load_state(paths.state)
         led = route_plan(config, before, state, interface)
+        uplink = Return(interface, before, lambda: observe(config, netlink))
         began = time.monotonic()
         mark_pending(paths, interface)
         try:
             _answer(led, before)
-            _lead(netlink, announcer, before, led)
+            _lead(netlink, announcer, before, interface, led)
             yield
-            _wait(lambda: observe(config, netlink), before, interface, paths, patience)
-            if led.announced:
+            await_return(uplink, heard, paths, patience)
+            if led.moves:
                 time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
         except BaseException as reason:
             _put_back(netlink, kept, reason)
@@ -105,12 +108,17 @@ class Diversion:
     It announces all those that neighbours are to send to it: a NIC without any address drops
     what comes in (``no_addr`` in __fib_validate_source(), net/ipv4/fib_frontend.c). ``back`` are
     those that the uplink announces once it is set up: not where it is lost, and another carries.
+
+    ``moves``: what neighbours send goes to another NIC than what the machine sends. Where it does
+    not, as with a standby, whose addresses are with the uplink in use meanwhile, a neighbour may
+    believe the way back later: the one in use takes in what is for any of ours.
     """
 
     routes: tuple[Route, ...] = ()
     addresses: tuple[Address, ...] = ()
     announced: tuple[Address, ...] = ()
     back: tuple[str, ...] = ()
+    moves: bool = False
 
     def joined(self, other: Diversion) -> Diversion:
         """Return all that is in one of two detours."""
@@ -119,6 +127,7 @@ class Diversion:
             tuple(dict.fromkeys((*self.addresses, *other.addresses))),
             tuple(dict.fromkeys((*self.announced, *other.announced))),
             tuple(dict.fromkeys((*self.back, *other.back))),
+            self.moves or other.moves,
         )
 
 
@@ -126,6 +135,7 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
     """Return the detour around an uplink; nothing in it where there is no other way. Pure."""
     routes: list[Route] = []
     moved: list[Address] = []
+    moves = False
     for family in FAMILIES:
         other = _other(config, observed, state, interface, family)
         silent = state.silent_routers(other, family)
@@ -143,11 +153,13 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
         ]
         staying = _staying(config, observed, state, family)
         routes += [r for r in ours if r not in staying]
-        moved += [
+        shifted = [
             replace(one, interface=other, length=32 if family == 4 else 128, ours=True)
             for one in observed.own_addresses(interface, family)
             if is_local_to(observed, other, family, one.address)
         ]
+        moves = moves or bool(shifted and _in_use(observed, family) != other)
+        moved += shifted
     there = {
         (one.interface, one.address)
         for one in observed.addresses
@@ -155,7 +167,7 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
     }
     added = tuple(one for one in moved if (one.interface, one.address) not in there)
     back = [one.address for one in moved if not _is_lost(state, interface, one.family)]
-    return Diversion(tuple(routes), added, tuple(moved), tuple(back))
+    return Diversion(tuple(routes), added, tuple(moved), tuple(back), moves)
 
 
 def _staying(config: Config, observed: Observation, state: State, family: int) -> list[Route]:
@@ -194,23 +206,47 @@ def _is_lost(state: State, interface: str, family: int) -> bool:
 
 
 def _other(config: Config, observed: Observation, state: State, interface: str, family: int) -> str:
-    """Return the best other uplink with a way out, "" for none: rather one that is well."""
+    """Return the best other uplink with a way out, "" for none: rather one that is well.
+
+    Of those that are well rather the one in use: then no traffic moves.
+    """
     found = [
-        name for name in config.names() if name != interface and _is_useful(observed, name, family)
+        name for name in config.names() if name != interface and is_useful(observed, name, family)
     ]
     uplink_states = {name: state.uplink_state(name, family) for name in found}
     sick = [name for name, one in uplink_states.items() if one and one.state != "up"]
-    return next((name for name in found if name not in sick), next(iter(found), ""))
+    used = _in_use(observed, family)
+    return min(found, key=lambda name: (name in sick, name != used), default="")
 
 
-def _lead(netlink: rt.Netlink, announcer: Announcer, observed: Observation, led: Diversion) -> None:
+def _in_use(observed: Observation, family: int) -> str:
+    """Return the uplink by which the kernel sends now, "" for none."""
+    route = observed.in_use(family)
+    return route.interface if route else ""
+
+
+def _lead(
+    netlink: rt.Netlink, announcer: Announcer, observed: Observation, interface: str, led: Diversion
+) -> None:
+    """Let another uplink have the traffic.
+
+    Neighbours hear first that the addresses are where they are. Those that have sent to the other
+    one already would else hear nothing new, and believe the next that asks for somebody, such as
+    networkd when it gives a DHCP lease back: for ``locktime`` after a change they do not.
+    """
     for address in led.addresses:
         _change(netlink, rt.NEWADDR, rt.F_CREATE, _body(observed, address))
     for route in led.routes:
         _change(netlink, rt.NEWROUTE, rt.F_CREATE, _body(observed, route))
     if led.announced:
+        _announce(announcer, observed, _returning(observed, interface, led))
         _announce(announcer, observed, led.announced)
         time.sleep(_HEARD)
+
+
+def _returning(observed: Observation, interface: str, led: Diversion) -> list[Address]:
+    own = [one for family in FAMILIES for one in observed.own_addresses(interface, family)]
+    return [one for one in own if one.address in led.back]
 
 
 def _answer(led: Diversion, before: Observation) -> None:
@@ -242,8 +278,7 @@ def _lead_back(
 ) -> None:
     for route in led.routes:
         _change(netlink, rt.DELROUTE, 0, _body(observed, route))
-    own = [one for family in FAMILIES for one in observed.own_addresses(interface, family)]
-    _announce(announcer, observed, [one for one in own if one.address in led.back])
+    _announce(announcer, observed, _returning(observed, interface, led))
     for address in led.addresses:
         _change(netlink, rt.DELADDR, 0, _body(observed, address))
 
@@ -273,52 +308,6 @@ def _change(netlink: rt.Netlink, kind: int, flags: int, body: bytes) -> None:
     except OSError as error:
         if error.errno not in (errno.EEXIST, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL):
             raise
-
-
-def _wait(
-    look: Callable[[], Observation],
-    before: Observation,
-    interface: str,
-    paths: Paths,
-    patience: float,
-) -> None:
-    """Wait until an uplink has, for a while without a break, all that it had before.
-
-    Or until our file is gone, and networkd has no other file for it: then nothing will come.
-    """
-    had = [family for family in FAMILIES if _is_useful(before, interface, family)]
-    since = asked = pinged = time.monotonic()
-    until = since + patience
-    while time.monotonic() - since < _STEADY:
-        time.sleep(_STEP)
-        observed = look()
-        if all(_is_useful(observed, interface, family) for family in had):
-            continue
-        since = time.monotonic()
-        if since - asked > _STEADY:
-            asked = since
-            if not _own_files(paths, interface) and networkctl.leaves_alone(interface):
-                return
-        if since - pinged > _ASK:
-            networkctl.require_answer()
-            pinged = time.monotonic()
-        if since > until:
-            raise Problem(
-                f"{interface} has no way out {patience:.0f} s after networkd was told to set it up",
-                hint=f"see 'networkctl status {interface}'",
-            )
-
-
-def _own_files(paths: Paths, interface: str) -> list[str]:
-    name = glob.escape(interface)
-    return glob.glob(paths.at(f"/etc/systemd/network/*-netfail-{name}.network"))
-
-
-def _is_useful(observed: Observation, interface: str, family: int) -> bool:
-    link = observed.link(interface)
-    default_route = observed.default_route(interface, family)
-    addressed = observed.own_addresses(interface, family)
-    return bool(link and link.carrier and default_route and addressed)
 
 
 def mark_pending(paths: Paths, interface: str) -> None:

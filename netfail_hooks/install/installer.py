@@ -32,7 +32,7 @@ from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.install.network_files import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.options import refuse_others
-from netfail_hooks.install.plan import FileChange, file_changes, missing_parents
+from netfail_hooks.install.plan import FileChange, file_changes, in_order, missing_parents
 from netfail_hooks.install.transaction import (
     Undo,
     ignored,
@@ -147,7 +147,7 @@ def _change_files(work: Work) -> list[str]:
         refused = _save_manifest_and_set_sysctls(work, undo)
         if work.running:
             reconfigure.finish_pending(uplinks, paths)
-        for change in work.changes:
+        for change in _in_turn(work):
             if work.running:
                 undo.callback(reconfigure.revert, change, uplinks, paths)
                 reconfigure.write(change, uplinks, paths)
@@ -156,6 +156,19 @@ def _change_files(work: Work) -> list[str]:
                 write_change(paths, change)
         kernel_state.refuse_cut_off(led_out, work.config)
     return refused
+
+
+def _in_turn(work: Work) -> tuple[FileChange, ...]:
+    """Give the uplink in use its turn last, so that traffic moves once and not with each of them.
+
+    Of routes with one metric, as they are before us, the kernel prefers the first: those after it
+    are changed before it.
+    """
+    if not work.running:
+        return work.changes
+    order = kernel_state.default_route_order(work.all_uplinks())
+    idle = [name for name in work.all_uplinks().names() if name not in order]
+    return in_order(work.changes, (*idle, *reversed(order)))
 
 
 def _switch_modes(work: Work) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netfail_hooks.install import nodes
 from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.install.nodes import Node
+from netfail_hooks.networkd import takeover
 from netfail_hooks.paths import Paths
 
 
@@ -51,6 +52,16 @@ def _wanted(paths: Paths, wanted: Mapping[str, Node]) -> Iterator[FileChange]:
         before = nodes.read(paths.at(path))
         if not nodes.same(before, node):
             yield FileChange(path, before, node)
+
+
+def in_order(changes: Sequence[FileChange], names: Sequence[str]) -> tuple[FileChange, ...]:
+    """Give the uplinks' ``.network`` files the order of ``names``, others last; the rest stays."""
+    ranks = {name: rank for rank, name in enumerate(names)}
+    places = [place for place, change in enumerate(changes) if takeover.uplink_of(change.path)]
+    networks = [changes[place] for place in places]
+    networks.sort(key=lambda change: ranks.get(takeover.uplink_of(change.path), len(ranks)))
+    moved = dict(zip(places, networks, strict=True))
+    return tuple(moved.get(place, change) for place, change in enumerate(changes))
 
 
 def missing_parents(paths: Paths, path: str) -> list[str]:

@@ -19,7 +19,7 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, kernel_state, nodes, reconfigure, systemd
 from netfail_hooks.install.manifest import Entry, Manifest
-from netfail_hooks.install.plan import FileChange
+from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
 from netfail_hooks.lock import Lock
 from netfail_hooks.networkd import takeover
@@ -65,7 +65,7 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
         else:
             changes.append(change)
     running = not (paths.root or args.no_live)
-    ordered = _ordered(changes, known)
+    ordered = in_order(changes, known.default_route_order)  # in which the routes were once added
     return Work(paths, known, ordered, tuple(messages), args.keep_log, running)
 
 
@@ -83,16 +83,6 @@ def lost(work: Work) -> tuple[str, ...]:
                     "it will have no address"
                 )
     return tuple(messages)
-
-
-def _ordered(changes: list[FileChange], known: Manifest) -> tuple[FileChange, ...]:
-    """Give the ``.network`` files the order in which the default routes were once added."""
-    places = [place for place, change in enumerate(changes) if takeover.uplink_of(change.path)]
-    ranks = {name: rank for rank, name in enumerate(known.default_route_order)}
-    networks = [changes[place] for place in places]
-    networks.sort(key=lambda change: ranks.get(takeover.uplink_of(change.path), len(ranks)))
-    moved = dict(zip(places, networks, strict=True))
-    return tuple(moved.get(place, change) for place, change in enumerate(changes))
 
 
 def _is_somebody_elses(entry: Entry, change: FileChange) -> bool:

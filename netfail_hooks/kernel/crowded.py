@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.heard import listen
 from netfail_hooks.kernel.netlink import dumped, table_request
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def routes(
     among them, as its table is walked by destination, from 0.0.0.0 on (fib_table_dump() in
     net/ipv4/fib_trie.c). IPv6's come last (fib6_walk_continue() in net/ipv6/ip6_fib.c).
     """
+    _listen(netlink)
     bodies = [body for body in first if not body[1]]
     for index in indexes:
         by_interface = table_request(*where) + rt.number(rt.RTA_OIF, index)
@@ -39,6 +41,7 @@ def routes(
 
 def addresses(netlink: rt.Netlink, indexes: Iterable[int]) -> list[bytes]:
     """Return the addresses of the uplinks."""
+    _listen(netlink)
     bodies = []
     for index in indexes:
         bodies += dumped(netlink, rt.GETADDR, struct.pack("=BBBBI", 0, 0, 0, 0, index))
@@ -47,7 +50,14 @@ def addresses(netlink: rt.Netlink, indexes: Iterable[int]) -> list[bytes]:
 
 def neighbours(netlink: rt.Netlink, request: bytes, indexes: Iterable[int]) -> list[bytes]:
     """Return the neighbours of some interfaces."""
+    _listen(netlink)
     bodies = []
     for index in indexes:
         bodies += dumped(netlink, rt.GETNEIGH, request + rt.number(_NDA_IFINDEX, index))
     return bodies
+
+
+def _listen(netlink: rt.Netlink) -> None:
+    """Hear of changes from now on: where there are none, nobody has to look a second time."""
+    if netlink.heard is None:
+        netlink.heard = listen()

@@ -78,19 +78,29 @@ class CrowdedError(Exception):
 class Netlink:
     """A conversation with the kernel's routing tables. Use it as a context manager.
 
-    ``crowded``: kinds of which there was more than was asked for.
+    ``crowded``: kinds of which there was more than was asked for. ``heard``: a socket that has
+    heard of every change since the first of these was found (heard.py).
     """
 
     def __init__(self) -> None:
         self._socket = _connected()
         self._sequence = 0
         self.crowded: set[int] = set()
+        self.heard: socket | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+        if self.heard:
+            self.heard.close()
+
+    @property
+    def port(self) -> int:
+        """Return the number by which the kernel tells others who had something done."""
+        number: int = self._socket.getsockname()[0]
+        return number
 
     def dump(
         self, kind: int, body: bytes, *, most: int = 0, needles: tuple[bytes, ...] = ()

@@ -54,6 +54,7 @@ class Unchanged:
             self._socket.recv(1)
         except BlockingIOError:
             netlink.crowded |= self._crowded
+            netlink.heard = self._socket if self._crowded else None
             return _observe_unannounced(self._config, netlink, self.observed)
         except OSError:
             pass  # ENOBUFS: more than could be heard

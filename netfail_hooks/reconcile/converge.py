@@ -47,7 +47,7 @@ def converge(
         took = since_event(link.index if link else 0)
         failed += apply(_patient(changes), observed, netlink, announcer)
         for _ in range(_LOOKS - 1):
-            if failed:
+            if failed or _is_as_decided(netlink):
                 break
             try:
                 whole = observe(config, netlink, sparing=True)
@@ -66,6 +66,20 @@ def converge(
                 break
             changes += rest
     return changes, tuple(failed), took
+
+
+def _is_as_decided(netlink: Netlink) -> bool:
+    """Tell, where to look again is dear, whether nothing has changed but what we did.
+
+    Then there is nothing left to do (I4 of docs/guarantees.md). What else the kernel does for a
+    change of ours, it tells in its own name: an address's routes, say.
+    """
+    if netlink.heard is None:
+        return False
+    from netfail_hooks.kernel.heard import messages
+
+    told = messages(netlink.heard)
+    return told is not None and all(port == netlink.port for _, port, _ in told)
 
 
 def _urgent(changes: tuple[Change, ...]) -> tuple[Change, ...]:

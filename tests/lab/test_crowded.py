@@ -174,6 +174,37 @@ def _places(routes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: one[key] for key in ("family", "destination", "metric")} for one in routes]
 
 
+def test_nobody_looks_again_where_nothing_changed_but_by_us(crowded: Lab) -> None:
+    few, quiet, ours, others, after = _python(
+        crowded,
+        """
+import subprocess
+from netfail_hooks.kernel.apply import route_body
+from netfail_hooks.policy.facts import Route
+from netfail_hooks.reconcile.converge import _is_as_decided
+index = int(open("/sys/class/net/wlan0/ifindex").read())
+body = route_body(Route("wlan0", 4, "203.0.113.11/32", 1, "", protocol=157), index)
+with rt.Netlink() as netlink:
+    few = _is_as_decided(netlink)
+    observe(config, netlink, sparing=True)
+    quiet = _is_as_decided(netlink)
+    netlink.change(rt.NEWROUTE, rt.F_CREATE, body)
+    ours = _is_as_decided(netlink)
+    netlink.change(rt.DELROUTE, 0, body)
+    subprocess.run(["ip", "route", "add", "203.0.113.12/32", "dev", "other0"], check=True)
+    others = _is_as_decided(netlink)
+    after = _is_as_decided(netlink)
+subprocess.run(["ip", "route", "delete", "203.0.113.12/32", "dev", "other0"], check=True)
+print(json.dumps([few, quiet, ours, others, after]))
+""",
+    )
+    assert not few, "a second look is cheap, and is had"
+    assert quiet
+    assert ours
+    assert not others
+    assert after, "it is asked after each look"
+
+
 def test_it_fails_over_behind_what_is_other_peoples_as_with_nothing_else() -> None:
     changes = []
     for row in (LITTLE, MUCH):

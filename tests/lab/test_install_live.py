@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+
+import pytest
 
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import gateway6
@@ -16,12 +19,15 @@ from tests.lab.suite import (
     install,
     measure,
     shape,
+    status,
     used,
     wait,
     wait_used,
 )
 
 MakeLab = Callable[..., Lab]
+TWENTY = ("eth0", "wlan0", *(f"usb{number}" for number in range(18)))
+SECONDS_FOR_TWENTY = 22  # by itself 9; with a second for each whose traffic moves, more than 25
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
 
 
@@ -52,6 +58,39 @@ def test_files_modes_and_routes_come_back_and_nothing_is_lost(lab: Lab) -> None:
         assert result.lost() <= 2, result
         assert result.all_alive, result
     assert again.lost() == 0, again
+
+
+def test_twenty_uplinks_come_and_go_in_seconds_and_nothing_is_lost(make_lab: MakeLab) -> None:
+    lab = make_lab(TWENTY)
+    before = shape(lab)
+    ranks = [word for name in TWENTY[1:] for word in ("--backup", name)]
+    for words in (("install", "--primary", TWENTY[0], *ranks, "--yes"), ("uninstall", "--yes")):
+        began = time.monotonic()
+        result = _quietly(lab, *words)
+        took = time.monotonic() - began
+        assert result.lost() <= 2, result
+        assert result.all_alive, result
+        assert took < SECONDS_FOR_TWENTY, words
+        if words[0] == "install":
+            assert [one["interface"] for one in status(lab)["uplinks"]] == list(TWENTY)
+            ours = lab.run("sh", "-c", "ls /etc/systemd/network/*-netfail-*").stdout.split()
+            assert len(ours) == len(TWENTY)
+    assert shape(lab) == before
+
+
+@pytest.mark.parametrize("name", ["wlan0", "usb0"])
+def test_what_is_sent_to_a_standby_arrives_while_its_turn_comes(
+    make_lab: MakeLab, name: str
+) -> None:
+    lab = make_lab(("eth0", "wlan0", "usb0"))
+    backups = ("--backup", "wlan0", "--backup", "usb0", "--yes")
+    for words in (("install", "--primary", "eth0", *backups), ("uninstall", "--yes")):
+        with lab.traffic(address=lab.ports[name].host) as traffic:
+            measure(SETTLED)
+            _run(lab, *words)
+            measure(1)
+        assert traffic.result().lost() <= 2, traffic.result()
+        assert traffic.result().all_alive, traffic.result()
 
 
 def test_metrics_are_in_force_at_once_on_connected_routes_too(lab: Lab) -> None:
@@ -130,6 +169,9 @@ def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
     _run(lab, "install", *PAIR)
     text = lab.read("/etc/systemd/network/20-eth0.network")
     lab.write("/etc/systemd/network/20-eth0.network", text.replace("Gateway", "#Gateway"))
+    # An event for the hooks, which leave a file of ours: those of install itself came before them.
+    lab.run("networkctl", "reconfigure", "wlan0")
+    wait(lambda: lab.read("/run/netfail-hooks/heard") != "", "a hook for a routable uplink")
     before = shape(lab, FILES)
     done = lab.netfail("install", *PAIR)
     assert done.returncode == 1, done.stdout

@@ -57,9 +57,13 @@ TARGETS = {
     "policy.answering": Target(("policy/test_answering",), model=True),
     "install.diversion": Target(
         ("install/test_diversion",),
-        only=("Diversion", "route_plan", "_other", "_is_useful", "_ahead"),
+        only=("Diversion", "route_plan", "_other", "_in_use", "_ahead"),
     ),
     "install.plan": Target(("install/test_plan",)),
+    "networkd.settling": Target(
+        ("networkd/test_settling", "install/test_diversion"), only=("Return", "is_useful")
+    ),
+    "kernel.heard": Target(("kernel/test_heard",), only=("messages",)),
     "networkd.sharing": Target(("networkd/test_sharing",)),
     "policy.bond": Target(("policy/test_bond",)),
     "install.bond_files": Target(("install/test_bond_files",)),

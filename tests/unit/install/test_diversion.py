@@ -48,6 +48,32 @@ def test_a_standby_is_bypassed_by_the_best_one() -> None:
     assert _ways(route_plan(CONFIG, _seen("a", "b"), State(), "b"))[-1] == ("a", "default", 0)
 
 
+def test_the_one_in_use_is_the_way_whatever_its_rank_and_then_nothing_moves() -> None:
+    observed = _seen("c", "b", "a")  # the kernel prefers the first of those that are alike
+    assert _ways(route_plan(CONFIG, observed, State(), "a"))[-1] == ("c", "default", 0)
+    assert not route_plan(CONFIG, observed, State(), "a").moves
+    assert not route_plan(CONFIG, observed, State(), "b").moves
+    led = route_plan(CONFIG, observed, State(), "c")
+    assert (_ways(led)[-1], led.moves) == (("a", "default", 0), True)
+    sick = State(uplinks=(UplinkState("c", 4, "down", 0),))
+    led = route_plan(CONFIG, observed, sick, "a")
+    assert (_ways(led)[-1], led.moves) == (("b", "default", 0), True)
+
+
+def test_new_traffic_alone_moves_no_neighbours() -> None:
+    led = route_plan(CONFIG, _seen("a", "b", far="b"), State(), "a")
+    assert led.routes
+    assert not led.moves
+
+
+def test_detours_joined_move_what_one_of_them_does() -> None:
+    still, moving = (route_plan(CONFIG, _seen("a", "b"), State(), name) for name in ("b", "a"))
+    assert (still.moves, moving.moves) == (False, True)
+    assert still.joined(moving).moves
+    assert moving.joined(still).moves
+    assert not still.joined(still).moves
+
+
 def test_one_without_carrier_or_known_to_be_sick_is_no_way() -> None:
     assert _ways(route_plan(CONFIG, _seen("a", "b", "c", dead="b"), State(), "a"))[0][0] == "c"
     sick = State(uplinks=(UplinkState("b", 4, "down", 0),))

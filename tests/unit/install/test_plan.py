@@ -10,7 +10,7 @@ import pytest
 from netfail_hooks.install import nodes
 from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.install.nodes import Node
-from netfail_hooks.install.plan import FileChange, diff, file_changes
+from netfail_hooks.install.plan import FileChange, diff, file_changes, in_order
 from netfail_hooks.paths import Paths
 
 
@@ -99,6 +99,21 @@ def test_the_last_made_goes_first(tmp_path: Path) -> None:
     for path in ("/etc/x", "/etc/y"):
         _put(paths, path, NEW)
     assert _told(paths, {}, manifest) == ["remove /etc/y", "remove /etc/x"]
+
+
+def test_the_uplinks_files_take_an_order_and_the_rest_keeps_its_place() -> None:
+    network = "/etc/systemd/network/10-netfail-{}.network"
+    paths = ["/a", *map(network.format, ("eth0", "wlan0")), "/b", network.format("usb0")]
+    changes = [FileChange(path, None, _file("x")) for path in paths]
+    for names, wanted in (
+        (("usb0", "eth0", "wlan0"), ("usb0", "eth0", "wlan0")),
+        (("usb0",), ("usb0", "eth0", "wlan0")),
+        (("wwan0", "wlan0", "eth0"), ("wlan0", "eth0", "usb0")),
+        ((), ("eth0", "wlan0", "usb0")),
+    ):
+        first, second, third = map(network.format, wanted)
+        ordered = [change.path for change in in_order(changes, names)]
+        assert ordered == ["/a", first, second, "/b", third], names
 
 
 def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:

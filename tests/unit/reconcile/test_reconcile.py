@@ -50,6 +50,7 @@ class Open:
     """A context that holds nothing: what stands for the socket to the kernel."""
 
     crowded = frozenset[int]()
+    heard = None
 
     def __enter__(self) -> Self:
         return self
