@@ -445,6 +445,11 @@ show_install() {
 
 remove_venv() { # in which earlier versions were; until now hooks ran from there, and the check
     [ -e "$lib/venv" ] || return 0
+    # Where networkd was not to follow nothing has told systemd of the unit's new place.
+    if [ -z "$root" ] && [ -d /run/systemd/system ] && ! systemctl daemon-reload; then
+        say "$lib/venv stays: the check may still run from there; see 'systemctl status'"
+        return 0
+    fi
     rm -rf "$lib/venv"
 }
 
