@@ -28,7 +28,9 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.lock import Lock
 from netfail_hooks.names import FAMILIES, is_interface_name
-from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd import match, networkctl
+from netfail_hooks.networkd.file import default_route_families
+from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import places, sysctls
 from netfail_hooks.policy.changes import Announce
@@ -55,9 +57,10 @@ _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's
 def divert(config: Config, interface: str, paths: Paths, patience: float) -> Iterator[None]:
     """Divert traffic while the caller reconfigures ``interface``; return once it works again.
 
-    Raises Problem if it has not all that it had before after ``patience`` seconds. A run that is
-    killed on the way leaves the interface marked as pending.
+    Raises Problem if it has not all that it had before after ``patience`` seconds, but for what its
+    file no longer gives it. A run that is killed on the way leaves the interface marked as pending.
     """
+    was_ours = bool(_own_files(paths, interface))
     with Lock(paths.lock), rt.Netlink() as netlink, Announcer() as announcer:
         before = observe(config, netlink)
         kept = _kept(netlink, before, interface)
@@ -69,7 +72,12 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
             _answer(led, before)
             _lead(netlink, announcer, before, led)
             yield
-            _wait(lambda: observe(config, netlink), before, interface, paths, patience)
+            # Before a first install routes may have come of anything: all of it is to come back.
+            families = _families_of_file(paths, interface) if was_ours else set(FAMILIES)
+            had = [
+                one for one in FAMILIES if one in families and _is_useful(before, interface, one)
+            ]
+            _wait(lambda: observe(config, netlink), had, interface, paths, patience)
             if led.announced:
                 time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
         except BaseException as reason:
@@ -277,16 +285,15 @@ def _change(netlink: rt.Netlink, kind: int, flags: int, body: bytes) -> None:
 
 def _wait(
     look: Callable[[], Observation],
-    before: Observation,
+    had: Sequence[int],
     interface: str,
     paths: Paths,
     patience: float,
 ) -> None:
-    """Wait until an uplink has, for a while without a break, all that it had before.
+    """Wait until an uplink has, for a while without a break, a way out in all families it had.
 
     Or until our file is gone, and networkd has no other file for it: then nothing will come.
     """
-    had = [family for family in FAMILIES if _is_useful(before, interface, family)]
     since = asked = pinged = time.monotonic()
     until = since + patience
     while time.monotonic() - since < _STEADY:
@@ -307,6 +314,15 @@ def _wait(
                 f"{interface} has no way out {patience:.0f} s after networkd was told to set it up",
                 hint=f"see 'networkctl status {interface}'",
             )
+
+
+def _families_of_file(paths: Paths, interface: str) -> set[int]:
+    """Return the families in which an uplink's file now can give it a default route."""
+    try:
+        source = match.effective(paths, read_nic(interface, paths))
+    except (Problem, OSError):  # one that can't be judged
+        source = None
+    return default_route_families(source.sections) if source else set(FAMILIES)
 
 
 def _own_files(paths: Paths, interface: str) -> list[str]:
