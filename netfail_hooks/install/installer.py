@@ -84,7 +84,7 @@ def prepare(args: argparse.Namespace) -> Work:
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
         raise Misuse(f"--root {args.root}: no such directory")
-    wanted = options.parse(args if args.root else options.by_kernel_names(args))
+    wanted = options.parse(args if args.root else options.resolve_names(args))
     known = manifest.load(paths)
     config, text = choose(paths, wanted, lambda: detect(paths))
     refuse_foreign_managers(paths, config.names())
@@ -99,7 +99,7 @@ def prepare(args: argparse.Namespace) -> Work:
     unsafe = unsafe_places(package)
     messages += [f"root's hooks run from {place}, which others may write" for place in unsafe]
     nodes_by_path = layout(config, text, files, package)
-    nodes_by_path[_HERE.config] = _as_it_is(paths, nodes_by_path[_HERE.config])
+    nodes_by_path[_HERE.config] = _with_present_access(paths, nodes_by_path[_HERE.config])
     readers = access.of_network_files(paths, files)
     for path in files:
         node = nodes_by_path[path]
@@ -126,7 +126,7 @@ def refuse_crowded(found: tuple[str, ...], config: Config) -> None:
         raise Misuse("; ".join(found), hint=hint)
 
 
-def _as_it_is(paths: Paths, node: Node) -> Node:
+def _with_present_access(paths: Paths, node: Node) -> Node:
     """Return a file with the mode and owner that it has already, or that what it links to has."""
     try:
         now = os.stat(paths.through(_HERE.config))
