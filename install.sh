@@ -15,7 +15,8 @@ Puts netfail-hooks from this checkout and four Python libraries into a directory
 'netfail-hooks install' with the other arguments. If that fails, what this made goes again.
 
   --demo         show failovers in a throw-away network; changes nothing outside this checkout,
-                 where .demo holds what it needs, as for --dry-run, and what it recorded
+                 where .demo holds what it needs, and a --dry-run that amends a config, and what
+                 it recorded
   --uninstall    put the network back as it was and remove all this made, .demo included, but no
                  package
   --prefix DIR   instead of /usr/local
@@ -221,19 +222,22 @@ refuse_unfit_machine() {
     say "systemd-networkd is not running; after this: systemctl enable --now systemd-networkd"
 }
 
-missing_packages() {
-    command -v networkd-dispatcher >/dev/null || echo networkd-dispatcher
-    command -v ip >/dev/null || echo iproute2
-    if command -v apt-get >/dev/null; then
-        find_python || echo python3
-        find_python && bundled_pip >/dev/null || echo python3-venv
+missing_python() {
+    find_python || if command -v apt-get >/dev/null; then
+        echo python3 python3-venv
     else
-        find_python || echo python
+        echo python
     fi
 }
 
-install_packages() {
-    packages=$(missing_packages | tr '\n' ' ')
+missing_packages() {
+    command -v networkd-dispatcher >/dev/null || echo networkd-dispatcher
+    command -v ip >/dev/null || echo iproute2
+    ! command -v apt-get >/dev/null || bundled_pip >/dev/null || echo python3-venv
+}
+
+install_packages() { # PACKAGE...
+    packages=$*
     [ -n "$packages" ] || return 0
     if [ -n "$dry_run" ]; then
         say "would install $packages"
@@ -380,7 +384,7 @@ $text
 END
 }
 
-install_packages_of_python() {
+is_up_to_date() {
     stamp=$(
         "$python" -VV # for its byte code
         cd "$here"
@@ -390,7 +394,11 @@ install_packages_of_python() {
                 LC_ALL=C sort | xargs cat
         } | cksum
     )
-    [ "$(cat "$lib/packages/stamp" 2>/dev/null)" != "$stamp" ] || return 0
+    [ "$(cat "$lib/packages/stamp" 2>/dev/null)" = "$stamp" ]
+}
+
+install_packages_of_python() {
+    ! is_up_to_date || return 0
     say "making $lib/packages"
     begin_aside "$lib"
     fetch_libraries "$aside"
@@ -404,33 +412,64 @@ install_packages_of_python() {
     put_in_place packages
 }
 
+# shellcheck disable=SC2046 # lists of words
 do_install() {
-    need_python
-    refuse_unsafe_checkout
     if [ -z "$root" ]; then
         refuse_unfit_machine
-        check_arguments install "$@"
-        install_packages
-        need_python
+        install_packages $(missing_python) # all else is looked at by it
     fi
+    need_python
+    refuse_unsafe_checkout
     check_arguments install "$@"
-    if [ -n "$dry_run" ]; then
-        say "would put the command, its libraries and its man page below $prefix"
-        prepare_here
-        export PYTHONDONTWRITEBYTECODE=1 # nor may root's files be left among the sources
-        export NETFAIL_HOOKS_PACKAGE="$lib/packages" # what is shown runs from there
-        run_here install "$@"
+    if [ -z "$root" ]; then
+        install_packages $(missing_packages)
+    else
+        leave_this_machine
     fi
+    [ -z "$dry_run" ] || show_install "$@"
     install_files
     [ -n "$root" ] || enable_dispatcher
     "$link" install "$@" 9<&- || exit
     fresh=
-    rm -rf "$lib/venv" # in which earlier versions were; until now hooks ran from there
+    remove_venv
 }
 
-home_of_hooks() { # print from where the hooks run, "" for none
+show_install() {
+    say "would put the command, its libraries and its man page below $prefix"
+    # To amend a config takes one of the libraries, to show all else none.
+    [ ! -e "$root/etc/netfail-hooks/config.toml" ] || prepare_here
+    export PYTHONDONTWRITEBYTECODE=1 # nor may root's files be left among the sources
+    export NETFAIL_HOOKS_PACKAGE="$lib/packages" # what is shown runs from there
+    run_here install "$@"
+}
+
+remove_venv() { # in which earlier versions were; until now hooks ran from there, and the check
+    [ -e "$lib/venv" ] || return 0
+    # Where networkd was not to follow nothing has told systemd of the unit's new place.
+    if [ -z "$root" ] && [ -d /run/systemd/system ] && ! systemctl daemon-reload; then
+        say "$lib/venv stays: the check may still run from there; see 'systemctl status'"
+        return 0
+    fi
+    rm -rf "$lib/venv"
+}
+
+home_of_hooks() { # ROOT: print from where its hooks run, "" for none
     sed -n 's/^sys\.path += \["\([^"]*\)".*/\1/p' \
-        "$root/etc/networkd-dispatcher/routable.d/50-netfail-hooks" 2>/dev/null || :
+        "$1/etc/networkd-dispatcher/routable.d/50-netfail-hooks" 2>/dev/null || :
+}
+
+runs_this_machine() { # tell whether this machine's own hooks run from there, whatever the root
+    case $(home_of_hooks '') in
+    "$lib"/*) ;;
+    *) return 1 ;;
+    esac
+}
+
+leave_this_machine() { # with --root: the program of its own hooks is theirs to update
+    if runs_this_machine && ! is_up_to_date; then
+        fail 1 "this machine's own failover runs from $lib, by another version;" \
+            "update that first, without --root, or give another --prefix"
+    fi
 }
 
 # By the installed program if that still runs, whatever Python it was made for, else by this one:
@@ -445,7 +484,7 @@ put_network_back() { # ARGUMENT...
         fi
     done
     [ -e "$root$manifest" ] || return 0
-    case $(home_of_hooks) in
+    case $(home_of_hooks "$root") in
     "$lib"/* | '') ;;
     *) return 0 ;; # of another copy, which knows how to take them away
     esac
@@ -484,13 +523,17 @@ remove_each() { # PATHS, a line each; directories in which others have put somet
 
 do_uninstall() {
     [ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail 3 "only root can uninstall; use sudo"
-    case $(home_of_hooks) in
+    case $(home_of_hooks "$root") in
     "$lib"/*) ;;
     *) [ -d "$lib" ] || fail 1 "nothing of netfail-hooks below $prefix; was it another --prefix?" ;;
     esac
     [ ! -d "$lib" ] || hold_lib
     put_network_back "$@"
     [ -z "$dry_run" ] || exit 0
+    if [ -n "$root" ] && runs_this_machine; then
+        say "$lib stays: this machine's own failover runs from there"
+        return 0
+    fi
     remove_program
     rm -rf "$here/.demo" || say "$here/.demo stays"
     say "removed; packages such as networkd-dispatcher stay"

@@ -113,8 +113,8 @@ def escaped(text: str) -> str:
 
 
 def escaped_lines(text: str) -> str:
-    """Return the same of several lines."""
-    return "\n".join(map(escaped, text.split("\n")))
+    """Return the same of several lines, in which a tab may stand: it only goes on to the right."""
+    return "\n".join("\t".join(map(escaped, line.split("\t"))) for line in text.split("\n"))
 
 
 def one_line_each(item: T) -> T:

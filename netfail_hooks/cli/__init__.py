@@ -12,7 +12,7 @@ import importlib
 import os
 import sys
 from collections.abc import Collection, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from netfail_hooks import __version__, terminal
 from netfail_hooks.cli.commands import COMMANDS, epilog
@@ -40,6 +40,11 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises what is wrong as a Misuse, in one line."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - argparse's own
+        super().__init__(**kwargs)
+        # Since Python 3.14 argparse colours help on a terminal; a Screen shows its codes escaped.
+        self.color = False
 
     def error(self, message: str) -> NoReturn:
         """Raise Misuse with the next step."""

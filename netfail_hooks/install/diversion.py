@@ -52,8 +52,8 @@ _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's
 def divert(config: Config, interface: str, paths: Paths, patience: float) -> Iterator[None]:
     """Divert traffic while the caller reconfigures ``interface``; return once it works again.
 
-    Raises Problem if it has not all that it had before after ``patience`` seconds. A run that is
-    killed on the way leaves the interface marked as pending.
+    Raises Problem if it has not all that it had before after ``patience`` seconds, but for what its
+    file no longer gives it. A run that is killed on the way leaves the interface marked as pending.
     """
     with (
         Lock(paths.lock),
@@ -65,7 +65,7 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
         kept = _kept(netlink, before, interface)
         state = load_state(paths.state)
         led = route_plan(config, before, state, interface)
-        uplink = Return(interface, before, lambda: observe(config, netlink))
+        uplink = Return(interface, before, lambda: observe(config, netlink), paths)
         began = time.monotonic()
         mark_pending(paths, interface)
         try:

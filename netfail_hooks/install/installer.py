@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from netfail_hooks.config import Config, default_metrics
@@ -43,8 +43,10 @@ from netfail_hooks.install.transaction import (
 )
 from netfail_hooks.install.uninstaller import remove_log, remove_volatile
 from netfail_hooks.lock import Lock
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import access, networkctl, takeover
 from netfail_hooks.networkd.detect import detect, refuse_foreign_managers
+from netfail_hooks.networkd.file import default_route_families, parse
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 from netfail_hooks.reconcile.probing import probe_and_run
@@ -63,6 +65,7 @@ class Work:
     changes: tuple[FileChange, ...]
     messages: tuple[str, ...]
     running: bool  # so that networkd and the kernel are to follow
+    families: tuple[int, ...] = FAMILIES  # in which a default route is to come of the files
 
     @property
     def switches(self) -> bool:
@@ -81,7 +84,7 @@ def prepare(args: argparse.Namespace) -> Work:
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
         raise Misuse(f"--root {args.root}: no such directory")
-    wanted = options.parse(args if args.root else options.by_kernel_names(args))
+    wanted = options.parse(args if args.root else options.resolve_names(args))
     known = manifest.load(paths)
     config, text = choose(paths, wanted, lambda: detect(paths))
     refuse_foreign_managers(paths, config.names())
@@ -96,7 +99,7 @@ def prepare(args: argparse.Namespace) -> Work:
     unsafe = unsafe_places(package)
     messages += [f"root's hooks run from {place}, which others may write" for place in unsafe]
     nodes_by_path = layout(config, text, files, package)
-    nodes_by_path[_HERE.config] = _as_it_is(paths, nodes_by_path[_HERE.config])
+    nodes_by_path[_HERE.config] = _with_present_access(paths, nodes_by_path[_HERE.config])
     readers = access.of_network_files(paths, files)
     for path in files:
         node = nodes_by_path[path]
@@ -105,7 +108,14 @@ def prepare(args: argparse.Namespace) -> Work:
     running = not (paths.root or args.no_live) and reconfigure.networkd_answers()
     if running and config.mode == "routes":
         refuse_crowded(reconfigure.crowded(config), config)
-    return Work(paths, config, known, changes, tuple(messages), running)
+    families = _families(files) if known else FAMILIES
+    return Work(paths, config, known, changes, tuple(messages), running, families)
+
+
+def _families(texts: Mapping[str, str]) -> tuple[int, ...]:
+    """Return the families in which a default route can come of any of our files."""
+    each = [default_route_families(parse(text)) for text in texts.values()]
+    return tuple(family for family in FAMILIES if any(family in one for one in each))
 
 
 def refuse_crowded(found: tuple[str, ...], config: Config) -> None:
@@ -116,7 +126,7 @@ def refuse_crowded(found: tuple[str, ...], config: Config) -> None:
         raise Misuse("; ".join(found), hint=hint)
 
 
-def _as_it_is(paths: Paths, node: Node) -> Node:
+def _with_present_access(paths: Paths, node: Node) -> Node:
     """Return a file with the mode and owner that it has already, or that what it links to has."""
     try:
         now = os.stat(paths.through(_HERE.config))
@@ -126,7 +136,7 @@ def _as_it_is(paths: Paths, node: Node) -> Node:
 
 
 def install(work: Work) -> list[str]:
-    """Put the files in place, a running machine following. Returns refused settings.
+    """Put the files in place, a running machine following. Returns what it could not keep or set.
 
     Whatever is raised on the way, an interrupt too, passes on once all is as it was.
     """
@@ -139,7 +149,7 @@ def install(work: Work) -> list[str]:
 def _change_files(work: Work) -> list[str]:
     """Write file after file; networkd follows uplink by uplink, whose traffic is diverted."""
     paths, uplinks = work.paths, work.all_uplinks()
-    led_out = kernel_state.families_led_out(work.config) if work.running else ()
+    reached = kernel_state.reached_families(work.config) if work.running else ()
     with Undo() as undo:
         if work.running:
             undo.callback(reconfigure.put_back, reconfigure.keep(uplinks))
@@ -154,8 +164,8 @@ def _change_files(work: Work) -> list[str]:
             else:
                 undo.callback(revert_change, paths, change)
                 write_change(paths, change)
-        kernel_state.refuse_cut_off(led_out, work.config)
-    return refused
+        lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
+    return [*refused, *lost]
 
 
 def _in_turn(work: Work) -> tuple[FileChange, ...]:
@@ -176,7 +186,7 @@ def _switch_modes(work: Work) -> list[str]:
     paths, uplinks = work.paths, work.all_uplinks()
     bonds = bond_switch.bonds_of(work.changes)
     stale = bond_switch.stale(work.config, work.changes)
-    led_out = kernel_state.families_led_out(work.config)
+    reached = kernel_state.reached_families(work.config)
     # The terminal that we were started from may be cut off.
     with ignored(signal.SIGHUP), rollback.armed(paths, work.changes, bonds), Undo() as undo:
         undo.callback(reconfigure.put_back, reconfigure.keep(uplinks))
@@ -188,14 +198,14 @@ def _switch_modes(work: Work) -> list[str]:
         networkctl.require_answer()
         bond_switch.follow(stale)
         bond_switch.await_gateway(work.config)
-        kernel_state.refuse_cut_off(led_out, work.config)
+        lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
         if work.config.mode == "bond":  # in which nobody looks for what is of the other mode
             with contextlib.suppress(Problem):
                 kernel_state.remove_our_routes()
         nodes.remove(paths.state)  # uplinks are judged anew
         for name in diversion.pending(paths):  # what a killed run was at is no matter now
             diversion.clear_pending(paths, name)
-    return refused
+    return [*refused, *lost]
 
 
 def _save_manifest_and_set_sysctls(work: Work, undo: Undo) -> list[str]:

@@ -39,26 +39,28 @@ def remove_our_routes() -> None:
         raise Problem(f"cannot remove our rules, routes and addresses: {told}")
 
 
-def families_led_out(config: Config) -> tuple[int, ...]:
-    """Return the families in which the kernel finds a way out of the machine."""
+def reached_families(config: Config) -> tuple[int, ...]:
+    """Return the families in which the kernel finds a route to beyond the machine's LANs."""
     with Netlink() as netlink:
         return tuple(
             family for family in FAMILIES if look_up(netlink, family, destination(config, family))
         )
 
 
-def refuse_cut_off(before: Sequence[int], config: Config) -> None:
-    """Refuse to go on with a machine that has lost a way out which it had. Raises Problem."""
+def refuse_cut_off(before: Sequence[int], config: Config, wanted: Sequence[int]) -> list[str]:
+    """Refuse to go on with a machine that has lost a way out which it had. Raises Problem.
 
-    def lost() -> list[int]:
-        now = families_led_out(config)
-        return [family for family in before if family not in now]
+    One in another family than ``wanted``, which the files give it no more, is a message instead.
+    """
 
-    if not before:
-        return
+    def lost(families: Sequence[int]) -> list[int]:
+        now = reached_families(config) if families else ()
+        return [family for family in families if family not in now]
+
+    kept = [family for family in before if family in wanted]
     with contextlib.suppress(Problem):
-        wait_until(lambda: not lost(), _CUT_OFF_AFTER, "way out")
-    if families := lost():
+        wait_until(lambda: not lost(kept), _CUT_OFF_AFTER, "way out")
+    if families := lost(kept):
         named = " and ".join(f"IPv{family}" for family in families)
         place = destination(config, families[0])
         raise Problem(
@@ -66,6 +68,10 @@ def refuse_cut_off(before: Sequence[int], config: Config) -> None:
             hint=f"see 'ip route get {place}' and 'ip -{families[0]} route'; does a route with "
             "Type=unreachable or the like come before those of the uplinks?",
         )
+    return [
+        f"IPv{family} has no way out any more: no uplink's .network file gives it one"
+        for family in lost([family for family in before if family not in wanted])
+    ]
 
 
 def default_route_order(config: Config) -> tuple[str, ...]:

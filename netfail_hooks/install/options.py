@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from netfail_hooks.config import MODES, settings
 from netfail_hooks.errors import Misuse
 from netfail_hooks.names import is_interface_name
-from netfail_hooks.networkd.nic import name_of
+from netfail_hooks.networkd.nic import resolve_name
 from netfail_hooks.networkd.takeover import AddressConfig
 
 
@@ -83,19 +83,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def by_kernel_names(args: argparse.Namespace) -> argparse.Namespace:
+def resolve_names(args: argparse.Namespace) -> argparse.Namespace:
     """Return options with the kernel's names for interfaces named by an alternative one."""
 
     def named(text: str) -> str:
         name, equals, rest = text.partition("=")
-        return f"{name_of(name)}={rest}" if equals and name else text
+        return f"{resolve_name(name)}={rest}" if equals and name else text
 
     known = dict(vars(args))
     for key in ("address", "gateway", "dns"):
         known[key] = [named(text) for text in known[key]]
     for key in ("backup", "uplink", "dhcp"):
-        known[key] = [name_of(name) if name else name for name in known[key]]
-    known["primary"] = name_of(args.primary) if args.primary else args.primary
+        known[key] = [resolve_name(name) if name else name for name in known[key]]
+    known["primary"] = resolve_name(args.primary) if args.primary else args.primary
     return argparse.Namespace(**known)
 
 

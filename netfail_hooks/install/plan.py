@@ -87,12 +87,12 @@ def _is_directory(node: Node | None) -> bool:
     return node is not None and node.kind == nodes.DIRECTORY
 
 
-def _as_it_is(_: FileChange, text: str) -> str:
+def _whole(_: FileChange, text: str) -> str:
     return text
 
 
-def diff(changes: Iterable[FileChange], hide: Callable[[FileChange, str], str] = _as_it_is) -> str:
-    """Return changes as a unified diff that ``patch`` and people can read.
+def diff(changes: Iterable[FileChange], hide: Callable[[FileChange, str], str] = _whole) -> str:
+    """Return changes as a unified diff for people; ``patch`` reads it where nothing is hidden.
 
     What happens alike to several files, as to the hooks, is shown once, with all their paths.
     ``hide`` returns the text to show in place of a file's, line for line.

@@ -38,7 +38,7 @@ def of_network_files(paths: Paths, texts: Mapping[str, str]) -> Access:
         for path in _sources(paths, place, text)
         if (status := _status(paths.through(path)))
     }
-    access = strictest([_as_it_is(status) for status in sources.values()])
+    access = strictest([_access_of(status) for status in sources.values()])
     networkd = _networkd(paths)
     if networkd and not _may_read(access, *networkd):
         closed = [path for path, status in sources.items() if status.st_mode & 0o444 != 0o444]
@@ -73,7 +73,7 @@ def _sources(paths: Paths, place: str, text: str) -> Iterable[str]:
     return (path, *match.dropins(paths, os.path.basename(path))) if path else ()
 
 
-def _as_it_is(status: os.stat_result) -> Access:
+def _access_of(status: os.stat_result) -> Access:
     return Access(status.st_mode & 0o777, (status.st_uid, status.st_gid))
 
 

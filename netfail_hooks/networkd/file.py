@@ -202,6 +202,20 @@ def has_default_route(sections: Sequence[Section]) -> bool:
     return bool(ways) or (by_router and not _withheld(sections, "IPv6AcceptRA"))
 
 
+def default_route_families(sections: Sequence[Section]) -> set[int]:
+    """Return the families in which a default route can come of it; both where it can't be told."""
+    found = set(_ways(sections))
+    if 0 in found:
+        return {4, 6}
+    by_dhcp = asks_dhcp4(sections) and not _withheld(sections, "DHCPv4", "DHCP")
+    if by_dhcp or is_yes(last(sections, "DefaultRouteOnDevice")):
+        found.add(4)
+    by_router = not is_no(last(sections, "IPv6AcceptRA"))
+    if by_router and not _withheld(sections, "IPv6AcceptRA"):
+        found.add(6)
+    return found
+
+
 def withheld_by(sections: Sequence[Section]) -> str:
     """Return what keeps DHCP from giving an uplink a default route, "" for nothing."""
     return _withheld(sections, "DHCPv4", "DHCP") if asks_dhcp4(sections) else ""

@@ -119,10 +119,10 @@ def _link(name: str) -> dict[str, str]:
     }
 
 
-def name_of(name: str) -> str:
+def resolve_name(name: str) -> str:
     """Return the kernel's name of an interface, given any of its names; what has none, as it is.
 
-    ``names.kernel_name`` does so for a name that is no longer than the kernel's own.
+    ``names.kernel_name`` needs no netlink, but can't ask for an altname of more than 15 letters.
     """
     return _link(name).get("name", name)
 

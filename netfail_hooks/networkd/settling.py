@@ -12,7 +12,9 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.heard import messages
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd import match, networkctl
+from netfail_hooks.networkd.file import default_route_families
+from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Observation
 
@@ -26,7 +28,11 @@ class Return:
     """What an uplink had before networkd reconfigures it, and whether it has it again."""
 
     def __init__(
-        self, interface: str, before: Observation, look: Callable[[], Observation]
+        self,
+        interface: str,
+        before: Observation,
+        look: Callable[[], Observation],
+        paths: Paths,
     ) -> None:
         link = before.link(interface)
         self.interface = interface
@@ -34,6 +40,16 @@ class Return:
         self._had = [family for family in FAMILIES if is_useful(before, interface, family)]
         self._look = look
         self._was_away = False
+        self._was_ours = bool(_own_files(paths, interface))
+
+    def expect_what_the_file_gives(self, paths: Paths) -> None:
+        """Expect back no way out that the file, as it is now, no longer gives.
+
+        Before a first install routes may have come of anything: all of it is to come back.
+        """
+        if self._was_ours:
+            families = _families_of_file(paths, self.interface)
+            self._had = [family for family in self._had if family in families]
 
     def is_complete(self) -> bool:
         """Tell whether it has all that it had before."""
@@ -58,6 +74,7 @@ def await_return(uplink: Return, heard: socket, paths: Paths, patience: float) -
     Or until our file is gone, and networkd has no other file for it: then nothing will come.
     """
     interface = uplink.interface
+    uplink.expect_what_the_file_gives(paths)
     since = asked = pinged = time.monotonic()
     until = since + patience
     while time.monotonic() - since < uplink.steady_for(heard):
@@ -77,6 +94,15 @@ def await_return(uplink: Return, heard: socket, paths: Paths, patience: float) -
                 f"{interface} has no way out {patience:.0f} s after networkd was told to set it up",
                 hint=f"see 'networkctl status {interface}'",
             )
+
+
+def _families_of_file(paths: Paths, interface: str) -> set[int]:
+    """Return the families in which an uplink's file now can give it a default route."""
+    try:
+        source = match.effective(paths, read_nic(interface, paths))
+    except (Problem, OSError):  # one that can't be judged
+        source = None
+    return default_route_families(source.sections) if source else set(FAMILIES)
 
 
 def _own_files(paths: Paths, interface: str) -> list[str]:

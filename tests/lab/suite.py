@@ -12,7 +12,7 @@ from netfail_hooks.lab import Lab
 # Shell that tells all that install may change; "sort" where the kernel promises no order.
 FILES = """
 find /etc /var/lib -type f -exec sha256sum {} + | sort -k 2
-find /etc /var/lib /var/log /run/netfail-hooks ! -name heard ! -name sources \\
+find /etc /var/lib /var/log /run/netfail-hooks ! -name received ! -name sources \\
     -exec stat -c '%A %u:%g %F %N' {} + 2>&1 | sort
 """
 ROUTES = """

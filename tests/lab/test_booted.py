@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from netfail_hooks.install.units import QUICK
 from netfail_hooks.paths import package_home
 from tests.lab.booted import Booted
 from tests.lab.suite import used, wait, wait_used
+from tests.support.install_sh import copy_checkout
+from tests.vm import image
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--interval", "1", "--yes")
 SERVICE, TIMER = "netfail-hooks-check.service", "netfail-hooks-check.timer"
@@ -272,3 +275,43 @@ def test_when_no_event_will_come_the_journal_and_status_say_so_once(booted: Boot
 
 def _status(lab: Booted, *words: str) -> str:
     return lab.netfail("status", *words).stdout
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("booted") / "checkout"
+    copy_checkout(place)
+    return place
+
+
+# As an earlier version of install.sh left it: the program, the hooks and the units in a venv.
+_IN_A_VENV = """
+cd /run/usr/lib/netfail-hooks
+mkdir -p venv/lib/python3
+mv packages venv/lib/python3/site-packages
+sed -i s,netfail-hooks/packages,netfail-hooks/venv/lib/python3/site-packages, \
+    /etc/systemd/system/netfail-hooks-* /etc/networkd-dispatcher/*/50-netfail-hooks
+systemctl daemon-reload
+"""
+
+
+def test_an_update_that_leaves_the_network_alone_leaves_a_check_that_runs(
+    checkout: Path, booted: Booted
+) -> None:
+    """systemd goes on by the unit as it has read it until it is told to read it again."""
+    booted.run("cp", "-R", str(checkout), "/run/checkout").check_returncode()
+    install = [
+        "/run/checkout/install.sh",
+        "--prefix",
+        "/run/usr",
+        "--wheels",
+        image.wheels(),
+        *PAIR,
+    ]
+    booted.run(*install).check_returncode()
+    booted.run("sh", "-euc", _IN_A_VENV).check_returncode()
+    booted.systemctl("start", SERVICE)
+    done = booted.run(*install, "--no-live")
+    assert done.returncode == 0, done.stderr
+    assert "venv" not in booted.run("ls", "/run/usr/lib/netfail-hooks").stdout
+    booted.systemctl("start", SERVICE)

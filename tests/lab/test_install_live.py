@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -168,10 +169,8 @@ def test_a_new_set_up_where_networkd_had_none_comes_and_goes(make_lab: MakeLab) 
 def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
     _run(lab, "install", *PAIR)
     text = lab.read("/etc/systemd/network/20-eth0.network")
-    lab.write("/etc/systemd/network/20-eth0.network", text.replace("Gateway", "#Gateway"))
-    # An event for the hooks, which leave a file of ours: those of install itself came before them.
-    lab.run("networkctl", "reconfigure", "wlan0")
-    wait(lambda: lab.read("/run/netfail-hooks/heard") != "", "a hook for a routable uplink")
+    # Named, and on no subnet of its own: networkd can make no route of it.
+    lab.write("/etc/systemd/network/20-eth0.network", re.sub("Gateway=.*", "Gateway=9.9.9.9", text))
     before = shape(lab, FILES)
     done = lab.netfail("install", *PAIR)
     assert done.returncode == 1, done.stdout
@@ -179,6 +178,32 @@ def test_an_uplink_that_does_not_come_back_undoes_it_all(lab: Lab) -> None:
     assert shape(lab, FILES) == before
     with lab.timer(0.5):  # it was lost for a while, so it is held down first
         wait_used(lab, "eth0")
+
+
+def test_a_way_out_that_somebody_took_out_is_no_reason_to_take_an_install_back(
+    lab: Lab,
+) -> None:
+    lab.start_dhcp()  # and a router's advertisements
+    wait(lambda: lab.used_uplink(6) != "", "a way out in IPv6")
+    _run(lab, "install", *PAIR)
+    wait_used(lab, "eth0", 6)
+    for name in ("eth0", "wlan0"):
+        path = f"/etc/systemd/network/20-{name}.network"
+        text = lab.read(path).replace("[Network]\n", "[Network]\nIPv6AcceptRA=no\n")
+        lab.write(path, text)
+    began = time.monotonic()
+    done = lab.netfail("install", *PAIR)
+    assert done.returncode == 0, done.stderr
+    assert "note: IPv6 has no way out any more: no uplink's .network file gives" in done.stderr
+    assert "IPv4" not in done.stderr
+    assert time.monotonic() - began < 15  # nothing was waited for in vain
+    assert not lab.run("ip", "-6", "route", "show", "default").stdout
+    path = "/etc/systemd/network/20-eth0.network"
+    lab.write(path, lab.read(path).replace("Gateway", "#Gateway"))
+    done = lab.netfail("install", *PAIR)
+    assert done.returncode == 0, done.stderr
+    assert "eth0 is given neither a gateway nor DHCP" in done.stderr
+    wait_used(lab, "wlan0")
 
 
 def test_an_install_after_which_nothing_gets_out_is_taken_back(lab: Lab) -> None:

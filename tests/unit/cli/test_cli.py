@@ -98,6 +98,21 @@ def test_a_bug_names_its_place(
     assert re.match(r"netfail-hooks: bug at test_cli\.py:\d+: ZeroDiv", capsys.readouterr().err)
 
 
+def test_help_has_no_colours_that_a_screen_would_show_escaped() -> None:
+    """argparse of Python 3.14 colours it on a terminal, or where FORCE_COLOR says so."""
+    for words in ([], ["install"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "netfail_hooks", *words, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "FORCE_COLOR": "1"},
+        )
+        assert "usage: netfail-hooks" in done.stdout
+        assert "u001b" not in done.stdout
+    assert cli.parser(filled=()).color is False  # whatever Python this is
+
+
 def test_only_the_command_asked_for_is_imported() -> None:
     program = (
         "import sys\n"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netfail_hooks import cli
 from netfail_hooks.bundle.network_files import hidden, hidden_comments
 from netfail_hooks.cli.prompts import show
 from netfail_hooks.install.nodes import FILE, Node
@@ -87,6 +88,14 @@ def test_a_secret_is_in_the_file_and_not_in_the_dry_run(
     machine.uninstall("--dry-run")
     out = capsys.readouterr().out
     assert "sesame" not in out.lower().replace("[sesame]", "").replace("sesame=(redacted)", "")
+
+
+def test_a_tab_is_shown_as_one(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.write(NETWORK, "[Match]\nName=eth0\n[Network]\n\tDHCP=yes\n\tDomains=\x1b[2J\n")
+    assert cli.entry(["install", "--root", str(machine.root), *PAIR, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "+\tDHCP=yes\n" in shown
+    assert "+\tDomains=\\u001b[2J\n" in shown
 
 
 def test_another_secret_is_a_change_though_both_look_alike(

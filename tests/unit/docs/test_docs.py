@@ -97,6 +97,16 @@ def test_a_command_line_is_one_that_the_command_takes(document: Path) -> None:
             parser(filled=(words[0],)).parse_args(words)
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
+def test_an_option_named_in_passing_is_one_that_the_command_has(document: Path) -> None:
+    grammar = completion.grammar()
+    for named in re.findall(r"`([^`\n]*)`", document.read_text(encoding="utf-8")):
+        command, *words = named.removeprefix("netfail-hooks ").split() or [""]
+        known = {word.text for word in grammar.get(command, ())}
+        named_options = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert not known or named_options <= known, named
+
+
 def test_what_is_made_from_the_code_is_up_to_date() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "docs/reference.py", "--check"],

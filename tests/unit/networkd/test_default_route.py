@@ -10,7 +10,12 @@ from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor.facts import Finding, NetworkFile
 from netfail_hooks.doctor.rules import diagnose
 from netfail_hooks.errors import Misuse
-from netfail_hooks.networkd.file import has_default_route, parse, without_gateway
+from netfail_hooks.networkd.file import (
+    default_route_families,
+    has_default_route,
+    parse,
+    without_gateway,
+)
 from netfail_hooks.values import replace
 from tests.support.machine import Machine
 from tests.unit.doctor.test_rules import HEALTHY, but, routes
@@ -61,6 +66,30 @@ _PAIR = ("--primary", "eth0", "--backup", "wlan0")
 )
 def test_a_way_out_is_a_gateway_dhcp_or_a_router_that_advertises(text: str, *, leads: bool) -> None:
     assert has_default_route(parse(text)) is leads
+
+
+_NO_RA = "IPv6AcceptRA=no\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "families"),
+    [
+        (_STATIC, {6}),
+        (_STATIC + _NO_RA, set()),
+        (_STATIC + _NO_RA + "Gateway=192.168.1.1\n", {4}),
+        (_STATIC + _NO_RA + "Gateway=192.168.1.1\nGateway=\n", set()),
+        (_STATIC + _NO_RA + "Gateway=fe80::1\n", {6}),
+        (_STATIC + _NO_RA + "DHCP=yes\n", {4}),
+        (_STATIC + _NO_RA + "DHCP=yes\n[DHCPv4]\nUseRoutes=no\n", set()),
+        (_STATIC + _NO_RA + "DefaultRouteOnDevice=yes\n", {4}),
+        (_STATIC + "[IPv6AcceptRA]\nUseGateway=no\n", set()),
+        (_STATIC + _NO_RA + "[Route]\nDestination=::/0\nGateway=fe80::1\n", {6}),
+        (_STATIC + _NO_RA + "[Route]\nDestination=10.0.0.0/8\nGateway=192.168.1.1\n", set()),
+        (_STATIC + _NO_RA + "[Route]\nNextHop=1\n", {4, 6}),  # who knows
+    ],
+)
+def test_each_family_is_told_by_itself(text: str, families: set[int]) -> None:
+    assert default_route_families(parse(text)) == families
 
 
 @pytest.fixture

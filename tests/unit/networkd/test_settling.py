@@ -9,6 +9,7 @@ import pytest
 
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.networkd import settling
+from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Address, Link, Observation, Route
 
 
@@ -46,7 +47,7 @@ def test_only_what_was_away_is_believed_soon_to_be_back(
     soon: bool,
 ) -> None:
     before = seen(names)
-    uplink = settling.Return("a", before, lambda: before)
+    uplink = settling.Return("a", before, lambda: before, Paths("/nowhere"))
     assert uplink.is_complete()
     ears: Any = object()
     monkeypatch.setattr(settling, "messages", lambda _: told)

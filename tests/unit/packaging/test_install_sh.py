@@ -138,6 +138,14 @@ def test_dry_run_writes_nothing_but_in_the_checkout(machine: Machine) -> None:
     assert f"run from {machine.checkout}" not in done.stderr
     assert machine.runs_installed("+", done.stdout)
     assert snapshot(machine.place) == before
+    assert not (machine.checkout / ".demo").exists()
+
+    assert call(machine.argv(*UPLINKS), SUDO_UID=str(owner)).returncode == 0
+    before = snapshot(machine.place)
+    done = call(machine.argv(*UPLINKS, "--interval", "9", "--dry-run"), SUDO_UID=str(owner))
+    assert done.returncode == 0, done.stderr
+    assert "+interval = 9" in done.stdout
+    assert snapshot(machine.place) == before
     made = list(machine.checkout.rglob("*"))
     assert machine.checkout / ".demo/packages/stamp" in made
     assert not (machine.checkout / ".demo/new").exists()

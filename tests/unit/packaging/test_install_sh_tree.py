@@ -1,0 +1,88 @@
+"""install.sh on a Debian of its own: what that lacks, and what of it is nobody else's to change."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.support.debian_tree import ALSO, Tree, unpack
+from tests.support.install_sh import Snapshot, copy_checkout, snapshot
+from tests.unit.packaging.test_deb import HOOK, build, depends
+from tests.unit.packaging.test_newer_python import IN_A_VENV, INSTALL, LIB, UNINSTALL
+from tests.vm import image
+
+IMAGE = "--root /image"
+_NO_PYTHON = "mount --bind /dev/null /usr/bin/python3.11"
+_NO_PIP = "mount -t tmpfs none /usr/share/python-wheels"
+_DEMO = "/opt/checkout/.demo"
+_RUN_HOOK = f"IFACE=lo {HOOK}"
+# Hooks as that version of install.sh had them written, too.
+_OF_THE_VENV = (
+    f"sed -i 's,{LIB}/packages,{LIB}/venv/lib/python3.11/site-packages,' "
+    "/etc/networkd-dispatcher/*/50-netfail-hooks"
+)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    place = tmp_path_factory.mktemp("tree")
+    tree = unpack([*depends(build(place)), *ALSO], place)
+    copy_checkout(tree.root / "opt/checkout")
+    shutil.copytree(image.wheels(), tree.root / "opt/wheels")
+    tree.sh("mkdir -p /image/etc /image/var/lib")
+    return tree
+
+
+def _program(tree: Tree) -> Snapshot:
+    return snapshot(tree.root / "usr/local")
+
+
+def test_python_is_installed_where_there_is_none(tree: Tree) -> None:
+    """As far as apt-get goes here, which has no network, and takes what is hidden for installed."""
+    for words in ("", " --dry-run"):
+        done = tree.run(f"{_NO_PYTHON}; {INSTALL}{words}")
+        assert done.returncode == 1
+        does = "would install" if words else "installing"
+        assert f"install.sh: {does} python3 python3-venv\n" in done.stderr, done.stderr
+        assert "no Python 3.11 or newer here" in done.stderr.splitlines()[-1]
+    assert not (tree.root / LIB[1:]).exists()
+
+
+def test_a_dry_run_takes_no_library(tree: Tree) -> None:
+    done = tree.run(f"{_NO_PIP}; {INSTALL} --dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "would install python3-venv" in done.stderr
+    assert "+++ b/etc/systemd/network/10-netfail-eth0.network" in done.stdout
+    assert not (tree.root / _DEMO[1:]).exists()
+
+
+def test_an_image_of_the_same_version_leaves_this_machines_failover(tree: Tree) -> None:
+    tree.sh(f"rm -rf {LIB}; {INSTALL}")
+    before = _program(tree)
+    tree.sh(f"{INSTALL} {IMAGE}")
+    assert (tree.root / "image" / HOOK[1:]).exists()
+    assert "failover runs from there" in tree.sh(f"{UNINSTALL} {IMAGE}")
+    assert not (tree.root / "image" / HOOK[1:]).exists()
+    assert _program(tree) == before
+    tree.sh(_RUN_HOOK)
+    tree.sh(UNINSTALL)
+    assert not (tree.root / LIB[1:]).exists()
+
+
+@pytest.mark.parametrize(
+    "older", [f"echo old >{LIB}/packages/stamp", f"{_OF_THE_VENV}; {IN_A_VENV}"], ids=["", "venv"]
+)
+@pytest.mark.parametrize("dry", ["", " --dry-run"])
+def test_an_image_is_no_reason_to_change_this_machines_program(
+    tree: Tree, older: str, dry: str
+) -> None:
+    tree.sh(f"rm -rf {LIB}; {INSTALL}; {older}")
+    before = _program(tree)
+    done = tree.run(f"{INSTALL} {IMAGE}{dry}")
+    assert done.returncode == 1, done.stderr
+    assert "this machine's own failover runs from" in done.stderr
+    assert "update that first" in done.stderr
+    assert _program(tree) == before
+    tree.sh(_RUN_HOOK)
+    tree.sh(UNINSTALL)
