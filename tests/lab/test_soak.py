@@ -138,7 +138,7 @@ def test_a_storm_leaves_nothing_behind(
         "state",
         "config",
         "counters",
-        "heard",
+        "received",
         "sources",
         "turn",
     }
