@@ -144,7 +144,7 @@ def test_a_killed_hook_and_a_killed_check_are_repaired_by_the_next(dual: Lab, tr
     install(dual, hold_down=0, more=f"successes = 1\n[log]\nmax_bytes = {_LOG_BYTES}\n")
     assert dual.networkd is not None
     dual.networkd.stop_dispatcher()
-    # The first check since boot also notes what is beside it, as files of networkd's.
+    # The first check since boot also notes networkd's files, and that no event will come.
     dual.run(*check(dual)).check_returncode()
     with dual.watch() as watch:
         lost = Scene(dual, [_HOOK], ("eth0", "wlan0"), rotates=True)
