@@ -1,9 +1,13 @@
-"""What the service manager starts on the kernel's word that a gateway is dead, or gone.
+"""What the service manager starts on the kernel's word: of a dead gateway, or of an uplink.
 
 The word says when to look, not what is so: the gateway is asked once more, briefly, and then all is
 looked at as ever. A word that was wrong (a LAN that loses packets) costs that question. Where one
 comes after the other, this process stays to hear the next ones, so that a storm of them starts no
 storm of processes; it ends when there was silence for a while, or after some time in any case.
+Between two looks it rests for longer than a look takes.
+
+After a word of an uplink it looks once more when that is quiet: networkd gives it an address, and
+then a route, of which there is no word.
 """
 
 from __future__ import annotations
@@ -23,7 +27,8 @@ if TYPE_CHECKING:
     from netfail_hooks.config.cache import Generation
 
 _FIRST = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
-_SILENCE, _LONGEST = 3.0, 20.0  # seconds
+_SILENCE, _SETTLED, _LONGEST = 3.0, 0.5, 20.0  # seconds
+_REST = 3  # times as long as a look took
 
 
 def main() -> int:
@@ -32,25 +37,35 @@ def main() -> int:
 
 
 def _hear() -> int:
-    heard = _inherited()
-    if heard:
-        ear.listen(heard)
-        ear.drain(heard)
     from netfail_hooks.config.cache import generation, load
 
     paths = Paths()
+    heard = _inherited()
     since = generation(paths)
     config = load(paths)
+    word = _attend(heard, config) if heard else "gateway"
     until = time.monotonic() + _LONGEST
-    while _look(config, paths, since) and heard and time.monotonic() < until and _hears_more(heard):
-        ear.drain(heard)
-    return 0
+    while True:
+        began = time.monotonic()
+        goes_on = _look(config, paths, since) or word == "uplink"
+        if not heard or not goes_on or began > until:
+            return 0
+        time.sleep(min(_REST * (time.monotonic() - began), _SETTLED))
+        if not _hears_more(heard, _SETTLED if word == "uplink" else _SILENCE) and word != "uplink":
+            return 0
+        word = _attend(heard, config)
 
 
-def _hears_more(heard: socket) -> bool:
+def _attend(heard: socket, config: Config) -> str:
+    """Hear what concerns us alone, from now on; return what was heard till now."""
+    ear.listen(heard, config)
+    return ear.drain(heard)
+
+
+def _hears_more(heard: socket, seconds: float) -> bool:
     poll = select.poll()
     poll.register(heard, select.POLLIN)
-    return bool(poll.poll(_SILENCE * 1000))
+    return bool(poll.poll(seconds * 1000))
 
 
 def _inherited() -> socket | None:
@@ -70,11 +85,11 @@ def _look(config: Config, paths: Paths, since: Generation) -> bool:
     """
     from netfail_hooks.reconcile import run
     from netfail_hooks.reconcile.probing import confirm_active, probe_and_run
+    from netfail_hooks.recorder import is_move
 
     brief = confirm_active(config, paths)
     done = run(config, paths, "watch", probes=brief, since=since)
-    before, after = done.before.active, done.after.active
-    if before != after or not all(result.healthy for result in brief):
+    if is_move(done) or not all(result.healthy for result in brief):
         probe_and_run(config, paths, "watch probe", since=since)
         return False
     return bool(brief)

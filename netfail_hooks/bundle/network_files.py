@@ -36,6 +36,7 @@ UseDNS RoutesToDNS UseNTP RoutesToNTP UseSIP UseMTU UseHostname UseDomains UseRo
 UseTimezone UseAddress UseDelegatedPrefix SendHostname SendRelease SendDecline Anonymize
 MaxAttempts RouteTable RouteMTUBytes RapidCommit WithoutRA
 UseAutonomousPrefix UseOnLinkPrefix UseRoutePrefix UseICMPv6RateLimit DHCPv6Client
+UseReachableTime UseRetransmissionTime
 """
 _KNOWN = frozenset(_KEYS.split())
 _WORD = re.compile(r"[A-Z][A-Za-z46]{1,31}")  # a key or section as systemd spells them

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd import file as networkfile
-from netfail_hooks.networkd import match, ranking, takeover
+from netfail_hooks.networkd import match, networkctl, ranking, takeover
 from netfail_hooks.networkd.file import has_default_route, withheld_by, without_gateway
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.name_servers import lend
@@ -28,16 +28,17 @@ def networks(
     Raises Misuse for an uplink of which nobody says how it is to be set up.
     """
     texts, places, messages = {}, {}, []
+    timed = config.watched and networkctl.version() >= takeover.TIMED_SINCE
     for uplink in config.uplinks:
         name = uplink.interface
         nic = read_nic(name, paths)
         source = takeover.users_file(paths, nic) or _earlier_source(paths, nic)
         wanted = address_configs.get(name)
         if source and not wanted:
-            texts[name] = takeover.take_over(nic, source, uplink.metric)
+            texts[name] = takeover.take_over(nic, source, uplink.metric, timed=timed)
         else:
             wanted = wanted or _earlier_address_config(paths, config, nic)
-            texts[name] = takeover.write_new(nic, wanted, uplink.metric)
+            texts[name] = takeover.write_new(nic, wanted, uplink.metric, timed=timed)
         place = takeover.file_name(nic, os.path.basename(source.path) if source else "")
         places[name] = f"{_HERE.network}/{place}"
         if not os.path.isdir(paths.at(f"/sys/class/net/{name}")):

@@ -28,10 +28,9 @@ def start_timer(config: Config) -> None:
     if config.period:
         run("systemctl", "restart", TIMER)
     _stop(QUICK)  # whoever needs it starts it anew
+    _stop(SOCKET, WATCH)  # its filter knows the uplinks by their names
     if config.watched:
         run("systemctl", "start", SOCKET)
-    else:
-        _stop(SOCKET, WATCH)
 
 
 def stop_timer() -> None:

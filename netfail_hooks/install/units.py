@@ -126,14 +126,14 @@ WantedBy=timers.target
 SOCKET_TEXT = """\
 # Made by netfail-hooks install.
 [Unit]
-Description=Hear the kernel's word that a gateway no longer answers
+Description=Hear the kernel's word of a dead gateway, or of an uplink
 Documentation=man:netfail-hooks(8)
 
 [Socket]
-# RTMGRP_NEIGH (rtnetlink(7)). A filter that the service sets passes the gateway in use alone.
-ListenNetlink=route 4
-# A burst of words is no fault for which to stop listening: the service hears them out, and a word
-# comes no more often than the kernel has asked in vain.
+# RTMGRP_LINK, _NEIGH, _IPV4_IFADDR and _IPV6_IFADDR (rtnetlink(7)). A filter that the service sets
+# passes the gateway in use and the uplinks alone.
+ListenNetlink=route 277
+# A burst of words is no fault for which to stop listening: the service hears them out.
 TriggerLimitIntervalSec=0
 
 [Install]
@@ -144,7 +144,7 @@ WantedBy=sockets.target
 _WATCH = """\
 # Made by netfail-hooks install; 'systemctl edit' it rather than change it here.
 [Unit]
-Description=Leave a gateway that no longer answers
+Description=Look at the uplinks on the kernel's word
 Documentation=man:netfail-hooks(8)
 After=systemd-networkd.service
 # See TriggerLimitIntervalSec= of the socket; what fails comes again after RestartSec= below.

@@ -8,7 +8,9 @@ Each keeps the user's text, comments and all, and adds what failover needs (syst
 - ``ConfigureWithoutCarrier`` (static addresses): a machine booted with the cable out has them;
 - ``KeepConfiguration``: a restart of networkd takes no address away, either (systemd 252 takes
   static ones away for a tenth of a second, and with them what a bond has of routes);
-- no duplicate address detection for IPv6: the duplicate would be us, on the other uplink.
+- no duplicate address detection for IPv6: the duplicate would be us, on the other uplink;
+- ``UseReachableTime`` and ``UseRetransmissionTime`` (systemd 256), where the kernel watches
+  gateways: a router's advertisement may say how soon neighbours are asked again, which is ours.
 """
 
 from __future__ import annotations
@@ -50,6 +52,11 @@ _LAST_METRIC = 0xFF000000  # behind any uplink, and behind what a router has adv
 _ANY = "0.0.0.0"  # noqa: S104 - as a gateway: none, all is on the link
 # How names of ours begin, each before the one in front of it; a minus sorts before any digit.
 STARTS = ("10", "00", "0", "0-")
+# Since systemd 256 networkd sets what an advertisement says of these (ndisc_router_process_*_time()
+# in networkd-ndisc.c; pull requests 31041, 31405); before it would warn of a key it does not know,
+# each time it reads the file.
+TIMED_SINCE = 256
+_ADVERTISED_TIMERS = ("UseReachableTime", "UseRetransmissionTime")
 _MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
 
 
@@ -131,8 +138,11 @@ def name_ahead(name: str, theirs: str) -> str:
     )
 
 
-def take_over(nic: Nic, source: Source, metric: int) -> str:
-    """Return our file in place of the user's. Raises Misuse for one that we can't stand in for."""
+def take_over(nic: Nic, source: Source, metric: int, *, timed: bool = False) -> str:
+    """Return our file in place of the user's. Raises Misuse for one that we can't stand in for.
+
+    ``timed`` leaves the neighbours' timers to us.
+    """
     sections = [_unmatched(one) if one.name in _NOT_OURS else one for one in source.sections]
     _refuse(source.path, sections)
     where = (
@@ -142,11 +152,11 @@ def take_over(nic: Nic, source: Source, metric: int) -> str:
         f"{_MARK} in place of {source.path}; change {where} and run 'netfail-hooks install' "
         f"again, this one is written anew\n{_MARK} made of {source.fingerprint}"
     )
-    return _whole(nic, told, sections, metric)
+    return _whole(nic, told, sections, metric, timed=timed)
 
 
-def write_new(nic: Nic, wanted: AddressConfig, metric: int) -> str:
-    """Return our file for an uplink that no file sets up. Raises Misuse."""
+def write_new(nic: Nic, wanted: AddressConfig, metric: int, *, timed: bool = False) -> str:
+    """Return our file for an uplink that no file sets up (see take_over). Raises Misuse."""
     network = [("DNS", server) for server in wanted.dns]
     if wanted.dhcp:
         network.append(("DHCP", "yes"))
@@ -154,7 +164,7 @@ def write_new(nic: Nic, wanted: AddressConfig, metric: int) -> str:
         _check(nic, wanted)
         network += [("Address", address) for address in wanted.addresses]
         network += [("Gateway", gateway) for gateway in wanted.gateways]
-    return _whole(nic, _ASKED, [section("Network", *network)], metric)
+    return _whole(nic, _ASKED, [section("Network", *network)], metric, timed=timed)
 
 
 def address_config(text: str) -> AddressConfig:
@@ -169,12 +179,12 @@ def address_config(text: str) -> AddressConfig:
     return AddressConfig(addresses, gateways, dns)
 
 
-def _whole(nic: Nic, told: str, sections: list[Section], metric: int) -> str:
+def _whole(nic: Nic, told: str, sections: list[Section], metric: int, *, timed: bool) -> str:
     known = ranking.ranks(sections)
     said = _in_force(sections)
     kept = [new for one in sections for new in _ranked(one, metric, known, said)]
     head = Section("", f"{told}\n\n[Match]\nName={nic.name}\n")
-    return render([head, *kept, *_added(sections, metric, known)])
+    return render([head, *kept, *_added(sections, metric, known, timed=timed)])
 
 
 def _in_force(sections: Iterable[Section]) -> set[int]:
@@ -196,7 +206,9 @@ def _unmatched(one: Section) -> Section:
     return Section("", "", tuple(item for item in one.items if not item.key))
 
 
-def _added(sections: list[Section], metric: int, known: dict[int, list[int]]) -> Iterator[Section]:
+def _added(
+    sections: list[Section], metric: int, known: dict[int, list[int]], *, timed: bool
+) -> Iterator[Section]:
     """Yield what failover needs, last: of two assignments the later one counts."""
     static = settings(sections, "Network", "Address") or any(s.name == "Address" for s in sections)
     needed = [("IgnoreCarrierLoss", "yes"), ("IPv6DuplicateAddressDetection", "0")]
@@ -214,7 +226,8 @@ def _added(sections: list[Section], metric: int, known: dict[int, list[int]]) ->
         yield section("DHCPv4", ("RouteMetric", str(leased)))
     if not is_no(last(sections, "IPv6AcceptRA")):
         advertised = ranking.metric_of_dynamic(ranking.RA, sections, known, metric)
-        yield section("IPv6AcceptRA", ("RouteMetric", str(advertised)))
+        kept = [(key, "no") for key in _ADVERTISED_TIMERS] if timed else []
+        yield section("IPv6AcceptRA", ("RouteMetric", str(advertised)), *kept)
 
 
 def _ranked(

@@ -46,6 +46,7 @@ _INTERVALS = (
     "ipv4/neigh/default/interval_probe_time_ms",
     "ipv6/neigh/default/interval_probe_time_ms",
 )
+_ADVERTISED = ("/base_reachable_time_ms", "/retrans_time_ms")
 
 
 def timers(watch: str, interfaces: tuple[str, ...]) -> tuple[Sysctl, ...]:
@@ -69,6 +70,16 @@ def timers(watch: str, interfaces: tuple[str, ...]) -> tuple[Sysctl, ...]:
         ),
         *(Sysctl(key, interval) for key in _INTERVALS),
     )
+
+
+def is_advertised(key: str) -> bool:
+    """Tell whether a setting is one that every advertisement of a router may change.
+
+    Its Reachable Time and Retrans Timer (RFC 4861, 4.2) are set by the kernel where it listens to
+    advertisements (ndisc_router_discovery() in net/ipv6/ndisc.c), else by systemd-networkd from 256
+    on, where its file does not forbid it (networkd/takeover.py).
+    """
+    return key.startswith("ipv6/neigh/") and key.endswith(_ADVERTISED)
 
 
 def wanted(interface: str) -> tuple[Sysctl, ...]:

@@ -17,11 +17,13 @@ from netfail_hooks.policy.changes import (
     Announce,
     Change,
     FlushNeighbours,
+    SetSysctl,
     UnwatchGateway,
     WatchGateway,
 )
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
+from netfail_hooks.policy.sysctls import is_advertised
 from netfail_hooks.values import replace, value
 
 SCHEMA = 2
@@ -70,7 +72,8 @@ def is_transition(run: Run) -> bool:
 
     Flushing neighbours isn't, nor is announcing an address again: both are done again and again
     while all is well, where somebody sends by a standby. Nor is what the kernel is to ask, which
-    follows from where the traffic goes, and is set again wherever somebody flushes neighbours.
+    follows from where the traffic goes, and is set again wherever somebody flushes neighbours, nor
+    what a router's advertisement changes each time that it comes.
     """
     return is_move(run) or any(not _is_routine(run, change) for change in run.changes)
 
@@ -79,6 +82,8 @@ def _is_routine(run: Run, change: Change) -> bool:
     if isinstance(change, Announce):
         announced = {owner.address: owner.interface for owner in run.before.owners}
         return announced.get(change.address) == change.interface
+    if isinstance(change, SetSysctl):
+        return is_advertised(change.sysctl.key)
     return isinstance(change, (FlushNeighbours, WatchGateway, UnwatchGateway))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -19,6 +19,11 @@ for i in $(seq 100 249); do ip neigh del 192.168.1.$i dev eth0 2>/dev/null; done
 for i in $(seq 100 249); do (echo x >/dev/udp/192.168.1.$i/9) 2>/dev/null; done
 """
 _SOMEBODY = "ip neigh replace 192.168.1.251 dev eth0 nud stale; ip neigh del 192.168.1.251 dev eth0"
+_PAIRS = """
+for i in $(seq 125); do ip link add veth$i type veth peer name peer$i; ip link set veth$i up; done
+for i in $(seq 125); do ip link set peer$i up; ip address add 10.9.$i.1/24 dev veth$i; done
+for i in $(seq 125); do ip link delete veth$i; done
+"""
 _FAILED = "ip neigh show nud failed | wc -l"
 _KEPT = "ip -d neigh show | grep managed"
 
@@ -123,6 +128,54 @@ def test_without_a_dispatcher_a_lost_carrier_is_heard_all_the_same(booted: Boote
     wait(lambda: any("IPv4 now by wlan0" in event["summary"] for event in events(booted)), "word")
     assert events(booted)[-1]["trigger"].startswith("watch")
     wait(lambda: _kept(booted) == _gateways("wlan0"), "both gateways watched")
+
+
+def _acts_on(lab: Booted, fault: Callable[[str], None], name: str, what: str) -> float:
+    """Wait until the recorder tells of a fault, on the kernel's word; return how long it took."""
+    known = len(events(lab))
+    began = time.monotonic()
+    fault(name)
+
+    def told() -> bool:
+        return any(
+            what in event["summary"] and event["trigger"].startswith("watch")
+            for event in events(lab)[known:]
+        )
+
+    try:
+        return wait(told, f"{what}, on the kernel's word", 5) - began
+    except AssertionError:
+        print([(one["trigger"], one["summary"]) for one in events(lab)], lab.journal()[-40:])
+        raise
+
+
+def test_without_a_dispatcher_links_and_addresses_are_heard_of_and_other_peoples_are_not(
+    booted: Booted,
+) -> None:
+    _install(booted, "[hold_down]\nseconds = 60\n[check]\nquick = 60\n")
+    booted.systemctl("stop", "networkd-dispatcher.service", TIMER)
+    wait(lambda: _rests(booted) and _kept(booted) == _gateways("eth0"), "rest")
+    measure(3)
+    known, told = _starts(booted), len(events(booted))
+    made = booted.run("sh", "-c", _PAIRS)
+    assert made.returncode == 0, made.stderr
+    measure(2)
+    assert (_starts(booted), _rests(booted), len(events(booted))) == (known, True, told)
+    took = [
+        _acts_on(booted, booted.drop_address, "wlan0", "wlan0 IPv4 down"),  # a standby's
+        _acts_on(booted, booted.return_address, "wlan0", "wlan0 IPv4 recovering"),
+        _acts_on(booted, booted.cable_out, "wlan0", "wlan0 IPv4 down"),
+        _acts_on(booted, booted.cable_in, "wlan0", "wlan0 IPv4 recovering"),
+        _acts_on(booted, booted.remove, "eth0", "IPv4 now by wlan0"),
+        _acts_on(booted, booted.insert, "eth0", "eth0 IPv4 recovering"),
+        _acts_on(booted, booted.remove, "eth0", "eth0 IPv4"),  # another number than before
+    ]
+    print(took)
+    assert sorted(took)[len(took) // 2] < 1.5, took
+    wait(lambda: _rests(booted), "silence", 30)
+    rest = _starts(booted)
+    measure(3)
+    assert (_starts(booted), _rests(booted)) == (rest, True)
 
 
 def test_at_the_end_of_a_hold_down_traffic_goes_back_though_there_is_no_timer(

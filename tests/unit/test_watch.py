@@ -34,7 +34,7 @@ class Machine:
         self.kernel, self.ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.ear.settimeout(0)
         monkeypatch.setattr(cache, "load", lambda _: CONFIG)
-        monkeypatch.setattr(ear, "listen", lambda _: self.did.append("listen"))
+        monkeypatch.setattr(ear, "listen", lambda *_: self.did.append("listen"))
         monkeypatch.setattr(watch, "_inherited", lambda: self.ear)
         monkeypatch.setattr(watch, "_SILENCE", 0.05)
         monkeypatch.setattr(probing, "confirm_active", self._confirm)
@@ -75,21 +75,25 @@ def test_a_dead_gateway_or_a_move_is_enough_for_that(
     assert machine.did[-1] == "watch probe"
 
 
+def _joined(looks: int) -> list[str]:
+    return ["listen", "confirm", "watch"] * looks
+
+
 def test_a_wrong_word_has_it_stay_to_hear_the_next(machine: Machine) -> None:
     machine.answers = [(WELL,), (WELL,), (DEAD,)]
     seen: list[int] = []
 
-    def drain(heard: socket.socket) -> bool:
+    def drain(heard: socket.socket) -> str:
         seen.append(1)
         machine.kernel.send(b"again") if len(seen) > 1 else None
-        return len(heard.recv(9)) > 0 if len(seen) > 1 else True
+        return "gateway" if len(seen) < 2 or heard.recv(9) else ""
 
     machine.kernel.send(b"one")
     machine.kernel.send(b"two")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ear, "drain", drain)
         assert watch.main() == 0
-    assert machine.did == ["listen", *(["confirm", "watch"] * 3), "watch probe"]
+    assert machine.did == [*_joined(3), "watch probe"]
 
 
 def test_it_ends_in_silence(machine: Machine) -> None:
@@ -98,6 +102,42 @@ def test_it_ends_in_silence(machine: Machine) -> None:
     assert watch.main() == 0
     assert machine.did == ["listen", "confirm", "watch"]
     assert not ear.drain(machine.ear)
+
+
+def test_after_a_word_of_an_uplink_it_looks_once_more(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.answers, machine.after = [(), (WELL,)], [WLAN, WLAN, ETH]
+    monkeypatch.setattr(watch, "_SETTLED", 0.05)
+    words = ["uplink", ""]
+    monkeypatch.setattr(ear, "drain", lambda _: words.pop(0))
+    assert watch.main() == 0
+    assert machine.did == [*_joined(1), "watch probe", *_joined(1)]
+
+
+def test_words_of_an_uplink_without_end_leave_it_time(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    now = [0.0]
+    machine.answers = [(WELL,)] * 999
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        now[0] += seconds
+
+    def look(*_: object) -> bool:
+        now[0] += 0.1
+        return False
+
+    monkeypatch.setattr(watch, "_look", look)
+    monkeypatch.setattr(watch, "_hears_more", lambda *_: True)
+    monkeypatch.setattr(ear, "drain", lambda _: "uplink")
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", rest)
+    assert watch.main() == 0
+    assert 20 <= now[0] < 21
+    assert sum(rests) > now[0] * 0.7
 
 
 def test_an_endless_storm_ends_too(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

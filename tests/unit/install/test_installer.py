@@ -50,6 +50,30 @@ def test_everything_is_put_in_place(machine: Machine) -> None:
     assert online.endswith(" --any --interface=eth0 --interface=wlan0\n")
 
 
+@pytest.mark.parametrize(
+    ("version", "watch", "timed"),
+    [
+        ("255.4-1", "on", False),
+        ("256", "on", True),
+        ("257~rc2", "fast", True),
+        ("260", "off", False),
+    ],
+)
+def test_a_networkd_that_would_heed_advertised_timers_is_told_not_to(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, version: str, watch: str, *, timed: bool
+) -> None:
+    own = machine.root / "own"
+    own.mkdir()
+    named = "".join(f'[[uplink]]\ninterface = "{name}"\n' for name in ("eth0", "wlan0"))
+    (own / "networkctl").write_text(f"#!/bin/sh\necho 'systemd {version} ({version})'\n")
+    (own / "networkctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(own), prepend=os.pathsep)
+    machine.write("/etc/netfail-hooks/config.toml", f'watch = "{watch}"\n{named}')
+    assert machine.install(*PAIR) == 0
+    text = machine.read(f"{NETWORK}/10-netfail-eth0.network")
+    assert ("UseReachableTime=no\nUseRetransmissionTime=no\n" in text) == timed
+
+
 def test_of_a_bond_only_itself_makes_the_machine_online(machine: Machine) -> None:
     machine.install(*PAIR, "--mode", "bond")
     online = machine.read(f"/etc/systemd/system/{ONLINE}")

@@ -264,6 +264,15 @@ def test_an_address_that_uplinks_share_was_not_asked_for() -> None:
     assert takeover.address_config(text) == AddressConfig(("192.0.2.2/24",))
 
 
+def test_where_the_kernel_watches_a_router_sets_no_timers() -> None:
+    timed = f"{_RA}UseReachableTime=no\nUseRetransmissionTime=no\n"
+    dynamic, static = AddressConfig(dhcp=True), Source(_PATH, "[Match]\nName=eth0\n")
+    assert write_new(_NIC, dynamic, 600, timed=True).endswith(timed)
+    assert take_over(_NIC, static, 600, timed=True).endswith(timed)
+    deaf = Source(_PATH, "[Match]\nName=eth0\n[Network]\nIPv6AcceptRA=no\n")
+    assert "Use" not in take_over(_NIC, deaf, 600, timed=True)
+
+
 def test_in_whose_place_a_file_stands() -> None:
     text = take_over(_NIC, Source(_PATH, "[Match]\nName=eth0\n"), 100)
     assert takeover.is_ours(text)

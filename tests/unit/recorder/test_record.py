@@ -15,9 +15,9 @@ import pytest
 from netfail_hooks import cli, recorder
 from netfail_hooks.cli import log
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.changes import AddAddress
+from netfail_hooks.policy.changes import AddAddress, SetSysctl
 from netfail_hooks.policy.choose import next_state
-from netfail_hooks.policy.facts import Address
+from netfail_hooks.policy.facts import Address, Sysctl
 from netfail_hooks.policy.state import KnownAddress, State
 from netfail_hooks.recorder import Run, events
 from netfail_hooks.recorder.recording import parse, run_of
@@ -53,6 +53,17 @@ def test_forgetting_neighbours_is_no_transition(world: World) -> None:
     run = _run(world, quiet=True)
     assert run.changes
     assert not recorder.is_transition(run)
+
+
+def test_what_a_router_advertises_again_and_again_is_no_transition(world: World) -> None:
+    run = _run(world, quiet=True)
+    for name in ("base_reachable_time_ms", "retrans_time_ms"):
+        six = SetSysctl(Sysctl(f"ipv6/neigh/eth0/{name}", "600"))
+        four = SetSysctl(Sysctl(f"ipv4/neigh/eth0/{name}", "600"))
+        assert not recorder.is_transition(replace(run, changes=(six,)))
+        assert recorder.is_transition(replace(run, changes=(six, four)))
+    other = SetSysctl(Sysctl("ipv6/neigh/eth0/ucast_solicit", "2"))
+    assert recorder.is_transition(replace(run, changes=(other,)))
 
 
 def test_the_summary_tells_cause_and_carrier(world: World) -> None:
