@@ -11,10 +11,13 @@ from netfail_hooks.kernel.apply import apply
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.policy import bounded, decide
-from netfail_hooks.policy.changes import Change, CloseConnections, FlushNeighbours, places_of
+from netfail_hooks.policy.changes import Change, CloseConnections, FlushNeighbours
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
-from netfail_hooks.values import value
+from netfail_hooks.values import TYPE_CHECKING, value
+
+if TYPE_CHECKING:
+    from netfail_hooks.reconcile.closer import Thought
 
 _PATIENT = (CloseConnections, FlushNeighbours)  # nobody's packets wait for these
 _LOOKS = 3  # the kernel may move under us; what is left then waits for the next run
@@ -41,6 +44,11 @@ def converge(
     ``interface`` is whose event woke us. Raises OSError.
     """
     config, observed, after, changes = plan.config, plan.observed, plan.after, plan.changes
+
+    def judge(whole: Observation) -> Thought:
+        look = bounded(whole, after)
+        return look, after, decide(config, look, after, after)
+
     with Announcer() as announcer:
         failed = apply(_urgent(changes), observed, netlink, announcer)
         link = observed.link(interface)
@@ -51,14 +59,12 @@ def converge(
                 break
             try:
                 whole = observe(config, netlink, sparing=True)
-                look = bounded(whole, after)
-                rest = decide(config, look, after, after)
-                if netlink.crowded and (places := places_of((), rest)):
-                    from netfail_hooks.kernel.foreign import with_places
+                thought = judge(whole)
+                if netlink.crowded:
+                    from netfail_hooks.reconcile.closer import judged
 
-                    whole = with_places(netlink, whole, places, lookup=False)
-                    look = bounded(whole, after)
-                    rest = decide(config, look, after, after)
+                    thought = judged(config, netlink, (whole, thought), judge, again=True)
+                look, _, rest = thought
             except OSError:
                 break  # what was done is worth remembering all the same
             failed += apply(rest, look, netlink, announcer)
