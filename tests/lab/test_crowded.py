@@ -207,6 +207,39 @@ print(json.dumps([few, quiet, ours, others, after]))
     assert after, "it is asked after each look"
 
 
+DEAD = """
+ip link add dead0 type veth peer name dead0p
+ip link set dead0 up
+""" + "".join(
+    f"ip -4 route add 192.168.1.0/24 dev dead0 metric {metric}\n"
+    f"ip -6 route add default dev dead0 metric {metric}\n"
+    for metric in (48, 49, 50, 51, 98, 99)
+)
+
+
+def test_a_place_that_no_lookup_shows_is_left_to_who_has_it() -> None:
+    """The kernel passes over the routes of a dead link, but two can't have one place."""
+    found = []
+    for row in (LITTLE, MUCH):
+        with hot_path.host() as lab:
+            row.crowd(lab)
+            assert lab.run("sh", "-ec", DEAD).returncode == 0
+            before = lab.run("ip", "-o", "route", "show", "dev", "dead0").stdout
+            assert "linkdown" in before
+            hook = hot_path.idle()
+            assert lab.run(*hook.argv, environment=hook.environment()).returncode == 0
+            hot_path.pull_cable(lab)
+            over = hot_path.failing_over()
+            done = lab.run(*over.argv, environment=over.environment())
+            assert done.returncode == 0, done.stderr
+            assert lab.run("ip", "-o", "route", "show", "dev", "dead0").stdout == before
+            shown = lab.run("ip", "-o", "route", "show", "proto", "157").stdout
+            found.append(sorted(shown.splitlines()))
+    little, much = found
+    assert much == little
+    assert any("192.168.1.0/24 dev wlan0" in line for line in much), much
+
+
 def test_it_fails_over_behind_what_is_other_peoples_as_with_nothing_else() -> None:
     changes = []
     for row in (LITTLE, MUCH):
