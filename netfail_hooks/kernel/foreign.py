@@ -10,13 +10,14 @@ from __future__ import annotations
 import struct
 
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.crowded import NOWHERE, leads_to
 from netfail_hooks.kernel.observe import read_addresses, read_routes
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.facts import MAIN, PROTOCOL
+from netfail_hooks.policy.facts import MAIN, PROTOCOL, Taken
 from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import TypeVar
 
     from netfail_hooks.config import Config
@@ -25,25 +26,60 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _OUR_ADDRESS = rt.attribute(rt.IFA_PROTO, bytes([PROTOCOL]))
-_FIB_MATCH = 0x2000  # RTM_F_FIB_MATCH: the route that leads to an address, not that address
 _TABLE_COMPAT = 252  # RT_TABLE_COMPAT: what the head of a route has for a greater number
-_ANYWHERE = "2606:4700:4700::1111"  # beyond any gateway; it is looked up, nothing is sent
 
 
-def with_ours(config: Config, netlink: rt.Netlink, observed: Observation) -> Observation:
+def completed(
+    config: Config,
+    netlink: rt.Netlink,
+    sparing: Observation,
+    places: Iterable[Place],
+    *,
+    lookup: bool,
+) -> Observation:
+    """Return an observation with what is ours, and other people's routes to some destinations.
+
+    One family's trouble is not the other's: of one that the kernel would not tell of now, what was
+    seen stays, and nothing is decided about it. Raises OSError where it tells of neither.
+    """
+    observed, wanted = sparing, frozenset(places)
+    refused: dict[int, OSError] = {}
+    for family in FAMILIES:
+        if family in sparing.unseen:
+            continue
+        of_it = [place for place in wanted if place[0] == family]
+        try:
+            ours = with_ours(config, netlink, observed, (family,))
+            observed = with_places(netlink, ours, of_it, lookup=lookup)
+        except OSError as error:
+            refused[family] = error
+    unseen = tuple(sorted({*sparing.unseen, *refused}))
+    if refused and len(unseen) == len(FAMILIES):
+        raise next(iter(refused.values()))
+    return replace(observed, unseen=unseen)
+
+
+def with_ours(
+    config: Config,
+    netlink: rt.Netlink,
+    observed: Observation,
+    families: Sequence[int] = FAMILIES,
+) -> Observation:
     """Return an observation with all that is ours on interfaces that are no uplinks."""
     names = {link.index: link.name for link in observed.links}
     if rt.GETROUTE in netlink.crowded:
         found: list[Route] = []
-        for family in FAMILIES:
+        for family in families:
             bodies = rt.dumped(netlink, rt.GETROUTE, rt.table_request(family, MAIN, PROTOCOL))
             found += read_routes(bodies, names, family, MAIN)[0]
         observed = replace(observed, routes=_joined(observed.routes, found))
     if rt.GETADDR in netlink.crowded:
         with_carrier = {link.index for link in observed.links if link.carrier}
-        bodies = netlink.dump(rt.GETADDR, bytes(8), needles=(_OUR_ADDRESS,))
-        addresses = read_addresses(bodies, names, with_carrier, config)
-        observed = replace(observed, addresses=_joined(observed.addresses, addresses))
+        for family in families:
+            request = struct.pack("=B7x", rt.FAMILIES[family])
+            bodies = rt.dumped(netlink, rt.GETADDR, request, needles=(_OUR_ADDRESS,))
+            addresses = read_addresses(bodies, names, with_carrier, config)
+            observed = replace(observed, addresses=_joined(observed.addresses, addresses))
     return observed
 
 
@@ -71,11 +107,27 @@ def with_places(
         bodies = rt.dumped(netlink, rt.GETROUTE, request, needles=tuple(needles))
         found, taken = read_routes(bodies, names, family, table)
         if table == MAIN:
+            found, hidden = _parted(observed, found, names)
+            taken += hidden
             observed = replace(observed, routes=_joined(observed.routes, found))
         else:
             observed = replace(observed, tables=_joined(observed.tables, found))
         observed = replace(observed, taken=_joined(observed.taken, taken))
     return observed
+
+
+def _parted(
+    observed: Observation, routes: list[Route], names: dict[int, str]
+) -> tuple[list[Route], list[Taken]]:
+    """Return the routes that are an uplink's or ours, and of the others, default ones, the places.
+
+    Whether one of those leads the traffic away the sparing look asked the kernel (crowded.py), and
+    every look is to have the same answer. A dump also tells of routes that the kernel passes over.
+    """
+    uplinks = set(names.values())
+    kept = [route for route in routes if route.ours or route.interface in uplinks]
+    others = (route for route in routes if route not in (*kept, *observed.routes))
+    return kept, [Taken(r.family, r.destination, r.metric, r.table) for r in others]
 
 
 def _joined(known: tuple[T, ...], found: Iterable[T]) -> tuple[T, ...]:
@@ -85,12 +137,9 @@ def _joined(known: tuple[T, ...], found: Iterable[T]) -> tuple[T, ...]:
 def _is_an_uplinks(netlink: rt.Netlink, names: dict[int, str], place: Place) -> bool:
     """Tell whether the kernel would reach a destination by an uplink's own route to just that."""
     family, table, destination = place
-    kind = rt.FAMILIES[family]
     address, length = _inside(family, destination)
-    request = struct.pack("=BBBBBBBBI", kind, 8 * len(address), 0, 0, 0, 0, 0, 0, _FIB_MATCH)
-    try:
-        answer = netlink.get(rt.GETROUTE, request + rt.attribute(rt.RTA_DST, address))
-    except rt.NetlinkError:
+    answer = leads_to(netlink, family, address)
+    if answer is None:
         return False
     attributes = rt.attributes(answer, 12)
     return (
@@ -101,16 +150,16 @@ def _is_an_uplinks(netlink: rt.Netlink, names: dict[int, str], place: Place) -> 
     )
 
 
-def _inside(family: int, destination: str) -> tuple[bytes, int]:
+def _inside(family: int, destination: str) -> tuple[str, int]:
     """Return an address of a prefix that is no router's and no broadcast's, and its length."""
     if destination == "default":
-        return rt.packed(family, _ANYWHERE), 0
+        return NOWHERE, 0
     first, _, length = destination.partition("/")
     packed = bytearray(rt.packed(family, first))
     bit = int(length)
     if bit < 8 * len(packed):
         packed[bit // 8] |= 0x80 >> bit % 8
-    return bytes(packed), bit
+    return rt.text(family, bytes(packed)), bit
 
 
 def _needle(family: int, table: int, destination: str) -> bytes:

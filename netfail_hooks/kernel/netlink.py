@@ -115,19 +115,24 @@ class Netlink:
             try:
                 bodies, interrupted = self._converse(kind, F_REQUEST | F_DUMP, body, most, needles)
             except CrowdedError:
-                # The kernel ends a dump only with its last object, or with its socket.
-                self._socket.close()
-                self._socket = _connected()
+                self._renew()
                 self.crowded.add(kind)
                 raise
             except OSError as error:
                 if error.errno != ENOBUFS or not left:
+                    if not isinstance(error, NetlinkError):
+                        self._renew()  # else nothing could be asked for, of no family
                     raise
                 self._drain()
                 continue
             if not interrupted:
                 break
         return bodies
+
+    def _renew(self) -> None:
+        """Ask afresh: the kernel ends a dump only with its last object, or with its socket."""
+        self._socket.close()
+        self._socket = _connected()
 
     def _drain(self) -> None:
         """Read what is left of a dump that failed: until its end the kernel begins no other."""
@@ -169,7 +174,8 @@ class Netlink:
             if needles and _is_passed_over(data, needles):
                 # Only the first object of a buffer can bear the flag: between two of them a table
                 # may change (nl_dump_check_consistent() in include/net/netlink.h).
-                interrupted |= bool(data[6] & F_DUMP_INTR)
+                flagged = int.from_bytes(data[6:8], sys.byteorder)
+                interrupted |= bool(flagged & F_DUMP_INTR)
                 continue
             at = 0
             while at < len(data):
@@ -266,6 +272,19 @@ def attributes(data: bytes, at: int = 0) -> Attributes:
         result[kind & 0x3FFF] = data[at + 4 : at + size]
         at += size + 3 & ~3  # aligned; a function's call would cost as much as the rest
     return result
+
+
+def parted(several: Attributes) -> list[tuple[int, int, Attributes]]:
+    """Return interface, flags and attributes of each hop of a route with several.
+
+    struct rtnexthop, rtnetlink(7); of other routes there are none.
+    """
+    data, found = several.get(RTA_MULTIPATH, b""), []
+    while len(data) >= 8:
+        size, marks, _, index = struct.unpack_from("=HBBi", data)
+        found.append((index, marks, attributes(data[8:size])))
+        data = data[max(size, 8) + 3 & ~3 :]
+    return found
 
 
 def whole(data: bytes | None) -> int:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from netfail_hooks.policy.facts import Rule, Taken
 
+    _Table = tuple[list[Route], list[Taken]]
+
 # linux/if.h
 _IFF_UP, _IFF_NOARP, _IFF_LOWER_UP, _IFF_DORMANT = 0x1, 0x80, 0x10000, 0x20000
 _MAC_BYTES = 6
@@ -71,13 +73,13 @@ def observe(config: Config, netlink: rt.Netlink, *, sparing: bool = False) -> Ob
     learnt, waiting = in_the_way(known)
     bodies = [] if bonded else _rules(netlink)
     rules: tuple[Rule, ...] = ()
-    others: list[tuple[list[Route], list[Taken]]] = []
+    tables: list[tuple[int, int]] = []
     if any(len(body) > 1 for body in bodies):
         from netfail_hooks.kernel.rules import looked_up, read_rules
 
         rules = read_rules(bodies)
-        others = [routes_of(netlink, names, *table, sparing=sparing) for table in looked_up(rules)]
-    main, unseen = _main_routes(netlink, names, sparing=sparing)
+        tables = looked_up(rules)
+    main, others, unseen = _routes(netlink, names, tables, sparing=sparing)
     addressed = _address_bodies(netlink, names, sparing=sparing)
     observed = Observation(
         now=now(),
@@ -102,23 +104,29 @@ def observe(config: Config, netlink: rt.Netlink, *, sparing: bool = False) -> Ob
     return observed
 
 
-def _main_routes(
-    netlink: rt.Netlink, names: dict[int, str], *, sparing: bool
-) -> tuple[list[tuple[list[Route], list[Taken]]], tuple[int, ...]]:
-    """Return the routes of the main table, and the families of which the kernel would not tell.
+def _routes(
+    netlink: rt.Netlink, names: dict[int, str], tables: list[tuple[int, int]], *, sparing: bool
+) -> tuple[list[_Table], list[_Table], tuple[int, ...]]:
+    """Return the routes of the main table and of others, and the families that are not told of.
 
-    One family's trouble is not the other's. Raises OSError where it tells of neither.
+    One family's trouble, in whichever table, is not the other's. Raises OSError where the kernel
+    tells of neither.
     """
-    found: list[tuple[list[Route], list[Taken]]] = []
+    main: list[_Table] = []
+    others: list[_Table] = []
     refused: dict[int, OSError] = {}
     for family in FAMILIES:
+        wanted = ((family, MAIN), *(table for table in tables if table[0] == family))
         try:
-            found.append(routes_of(netlink, names, family, sparing=sparing))
+            found = [routes_of(netlink, names, *table, sparing=sparing) for table in wanted]
         except OSError as error:
             refused[family] = error
-    if not found:
+        else:
+            main.append(found[0])
+            others += found[1:]
+    if not main:
         raise refused[FAMILIES[0]]
-    return found, tuple(refused)
+    return main, others, tuple(refused)
 
 
 def _link(netlink: rt.Netlink, name: str) -> Link | None:
@@ -321,15 +329,11 @@ def hops(attributes: rt.Attributes, flags: int) -> list[tuple[int, bytes | None,
     The kernel shows IPv6 routes of one destination and metric as one with several hops (struct
     rtnexthop, rtnetlink(7)), such as those of uplinks to which nobody gave metrics.
     """
-    several = attributes.get(rt.RTA_MULTIPATH)
-    if several is None:
+    if rt.RTA_MULTIPATH not in attributes:
         return [(rt.whole(attributes.get(rt.RTA_OIF)), attributes.get(rt.RTA_GATEWAY), flags)]
-    hops = []
-    while len(several) >= 8:
-        size, marks, _, index = struct.unpack_from("=HBBi", several)
-        hops.append((index, rt.attributes(several[8:size]).get(rt.RTA_GATEWAY), marks))
-        several = several[max(size, 8) + 3 & ~3 :]
-    return hops
+    return [
+        (index, parts.get(rt.RTA_GATEWAY), marks) for index, marks, parts in rt.parted(attributes)
+    ]
 
 
 def settings_of(config: Config, interfaces: Iterable[str]) -> list[Sysctl]:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.kernel.netlink import dumped
+from netfail_hooks.kernel.netlink import dumped, parted
 from netfail_hooks.policy.facts import FOREVER, PROTOCOL
 
 _ADDRESS, _ROUTE = "=BBBBI", "=BBBBBBBBI"
@@ -234,7 +234,7 @@ def _single(
     rest = {number: data for number, data in attributes.items() if number != rt.RTA_MULTIPATH}
     return [
         ({**rest, **parts, rt.RTA_OIF: struct.pack("=i", index)}, marks)
-        for where, marks, parts in _hops(attributes)
+        for where, marks, parts in parted(attributes)
         if where == index
     ]
 
@@ -254,14 +254,4 @@ def _life(attributes: rt.Attributes) -> tuple[Parts, int]:
 def _leads_by(attributes: rt.Attributes, index: int) -> bool:
     if rt.whole(attributes.get(rt.RTA_OIF)) == index:
         return True
-    return any(where == index for where, _, _ in _hops(attributes))
-
-
-def _hops(attributes: rt.Attributes) -> list[tuple[int, int, rt.Attributes]]:
-    """Return index, flags and attributes of each hop of a route with several."""
-    data, at, found = attributes.get(rt.RTA_MULTIPATH, b""), 0, []
-    while at + 8 <= len(data):  # struct rtnexthop
-        size, flags, _, index = struct.unpack_from("=HBBi", data, at)
-        found.append((index, flags, rt.attributes(data[at + 8 : at + size])))
-        at += max(8, size + 3 & ~3)
-    return found
+    return any(where == index for where, _, _ in parted(attributes))

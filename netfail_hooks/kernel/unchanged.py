@@ -49,7 +49,9 @@ class Unchanged:
         self._socket.close()
 
     def again(self, netlink: rt.Netlink) -> Observation | None:
-        """Return the observation as it is now, None where anything has changed."""
+        """Return the observation as it is now, None where anything has changed, or was not seen."""
+        if self.observed.unseen:
+            return None
         try:
             self._socket.recv(1)
         except BlockingIOError:

@@ -29,7 +29,7 @@ from netfail_hooks.policy.facts import (
     Route,
 )
 from netfail_hooks.policy.prefixes import Addresses
-from netfail_hooks.policy.state import State
+from netfail_hooks.policy.state import FOLLOWING, State
 from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     # What an item is one of, how many of those are looked at, and its rank among them.
     Place = tuple[tuple[str, int, str], int, tuple[object, ...]]
 
-LEARNT, FOLLOWING, ROUTERS, CONFIGURED = 32, 64, 16, 256
+LEARNT, ROUTERS, CONFIGURED = 32, 16, 256
 # RTPROT_REDIRECT, _RA and _DHCP (linux/rtnetlink.h): somebody on the LAN said so
 _LEARNT_BY = (1, 9, 16)
 
@@ -59,8 +59,8 @@ def bounded(observed: Observation, state: State) -> Observation:
         _first(table, [_route(one, lans, ways) for one in table])
         for table in (observed.routes, observed.tables)
     )
-    crowds = _crowds(observed, replace(observed, addresses=addresses, routes=routes, tables=tables))
-    return replace(observed, addresses=addresses, routes=routes, tables=tables, crowds=crowds)
+    kept = replace(observed, addresses=addresses, routes=routes, tables=tables)
+    return replace(kept, crowds=_crowds(observed, kept))
 
 
 def _first(items: tuple[T, ...], places: Sequence[Place | None]) -> tuple[T, ...]:
@@ -82,9 +82,7 @@ def _first(items: tuple[T, ...], places: Sequence[Place | None]) -> tuple[T, ...
 def _address(address: Address, known: set[str]) -> Place | None:
     if address.ours:
         return None
-    # networkd makes no connected route for an address that it made of an advertised prefix.
-    learnt = address.valid != FOREVER or (address.family == 6 and address.metric == NO_ROUTE)
-    kind, limit = ("learnt", LEARNT) if learnt else ("configured", CONFIGURED)
+    kind, limit = ("learnt", LEARNT) if _is_learnt(address) else ("configured", CONFIGURED)
     rank = (address.address not in known, address.address)
     return (address.interface, address.family, kind), limit, rank
 
@@ -94,7 +92,7 @@ def _route(
 ) -> Place | None:
     if route.protocol == PROTOCOL:
         return None
-    learnt = route.protocol in _LEARNT_BY
+    learnt = _is_learnt(route)
     if route.destination == "default" and route.table == MAIN:
         # Of one metric in the kernel's own order, but what its owner set first.
         return (route.interface, route.family, "default"), ROUTERS, (route.metric, learnt)
@@ -106,32 +104,58 @@ def _route(
     kind, limit = "configured", CONFIGURED
     if learnt:
         kind, limit = ("on-link", LEARNT) if on_link else ("by a gateway", FOLLOWING)
-    rank = (new, not on_link, route.destination, route.table, route.metric, route.gateway)
+    # A table of the user's own with its default route left out would lead nowhere.
+    rank = (
+        route.destination != "default",
+        new,
+        not on_link,
+        route.destination,
+        route.table,
+        route.metric,
+        route.gateway,
+    )
     return (route.interface, route.family, kind), limit, rank
 
 
+def _is_learnt(item: Address | Route) -> bool:
+    """Tell whether somebody on the LAN said so."""
+    if isinstance(item, Route):
+        return item.protocol in _LEARNT_BY
+    # networkd makes no connected route for an address that it made of an advertised prefix.
+    return item.valid != FOREVER or (item.family == 6 and item.metric == NO_ROUTE)
+
+
 def _crowds(all_of_it: Observation, looked_at: Observation) -> tuple[Crowd, ...]:
-    """Return how much there is wherever not all of it is looked at."""
-    present, kept = _counts(all_of_it), _counts(looked_at)
-    return tuple(
-        Crowd(interface, family, addresses, routes)
-        for (interface, family), (addresses, routes) in sorted(present.items())
-        if kept.get((interface, family)) != (addresses, routes)
+    """Return how much an uplink has wherever not all of it is looked at."""
+    present, kept = _by_uplink(all_of_it), _by_uplink(looked_at)
+    crowds = []
+    for (interface, family), items in sorted(present.items(), key=_first_of):
+        left_out = set(items).difference(kept.get((interface, family), ()))
+        if left_out:
+            addresses = sum(isinstance(item, Address) for item in items)
+            routes, learnt = len(items) - addresses, any(map(_is_learnt, left_out))
+            crowds.append(Crowd(interface, family, addresses, routes, learnt=learnt))
+    return tuple(crowds)
+
+
+def _first_of(pair: tuple[Key, list[Address | Route]]) -> Key:
+    return pair[0]
+
+
+def _by_uplink(observed: Observation) -> dict[Key, list[Address | Route]]:
+    found: dict[Key, list[Address | Route]] = {}
+    items: tuple[Address | Route, ...] = (
+        *observed.addresses,
+        *observed.routes,
+        *observed.tables,
     )
+    for item in items:
+        if not item.interface.startswith("#"):  # of somebody else's nothing is ours to tell
+            found.setdefault((item.interface, item.family), []).append(item)
+    return found
 
 
-def _counts(observed: Observation) -> dict[Key, tuple[int, int]]:
-    counts: dict[Key, tuple[int, int]] = {}
-    for address in observed.addresses:
-        addresses, routes = counts.get((address.interface, address.family), (0, 0))
-        counts[address.interface, address.family] = addresses + 1, routes
-    for route in (*observed.routes, *observed.tables):
-        addresses, routes = counts.get((route.interface, route.family), (0, 0))
-        counts[route.interface, route.family] = addresses, routes + 1
-    return counts
-
-
-def told(crowd: Crowd) -> str:
+def message(crowd: Crowd) -> str:
     """Return what people are told of an uplink of which a part is looked at."""
     return (
         f"{crowd.interface} has {crowd.addresses} IPv{crowd.family} addresses and {crowd.routes} "
@@ -141,6 +165,11 @@ def told(crowd: Crowd) -> str:
 
 def advice(crowd: Crowd) -> str:
     """Return what its owner can do about it (systemd.network(5))."""
+    if not crowd.learnt:
+        return (
+            "no LAN said so, but its owner or a routing daemon: the rest stays as it is, and no "
+            "other uplink takes it over"
+        )
     if crowd.family == 6:
         return (
             f"if its LAN should not say so many, set RouterAllowList= or PrefixAllowList= in the "

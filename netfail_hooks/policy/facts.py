@@ -192,13 +192,15 @@ class Result:
 class Crowd:
     """An uplink with more addresses, or routes, of a family than are looked at: how many it has.
 
-    Those that are left out are in no observation (policy/crowd.py).
+    Those that are left out are in no observation (policy/crowd.py). ``learnt``: some of them are
+    what its LAN said.
     """
 
     interface: str
     family: int
     addresses: int
     routes: int
+    learnt: bool = True
 
 
 @value

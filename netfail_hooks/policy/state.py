@@ -12,13 +12,14 @@ from netfail_hooks.policy.facts import MAIN, is_prefix
 from netfail_hooks.values import TYPE_CHECKING, fields, replace, value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from typing import Any
 
 FORM = "netfail-hooks state 5"
 # An update does not forget: how many fields an uplink had in an older form, the first of today's.
 _OLDER = {"netfail-hooks state 3": 15, "netfail-hooks state 4": 18}
 PENDING_LIMIT = 1 << 18  # characters; a line has some thousand
+FOLLOWING = 64  # most ways of an uplink, of each family
 STATES = ("absent", "up", "down", "recovering")
 
 
@@ -154,6 +155,19 @@ class State:
             others = [item for item in getattr(other, kind) if item.family in families]
             changed[kind] = tuple(sorted([*own, *others], key=_family))
         return replace(self, **changed)
+
+    def has_former(self, names: Collection[str]) -> bool:
+        """Tell whether an interface was an uplink and is none among ``names``."""
+        return any(one.interface not in names for one in self.uplinks)
+
+    def with_former(self, before: State, names: Collection[str]) -> State:
+        """Return the state with a note of what was an uplink before and is none now."""
+        former = (
+            UplinkState(one.interface, one.family, "absent", one.since)
+            for one in before.uplinks
+            if one.interface not in names and not self.uplink_state(one.interface, one.family)
+        )
+        return replace(self, uplinks=(*self.uplinks, *former))
 
     def without_answers(self, addresses: Iterable[str]) -> State:
         """Return the state with no owner of some addresses: the LAN could not be told."""

@@ -14,10 +14,9 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import MAIN, OWN_TABLES, PROTOCOL, Observation, Route, is_within
 from netfail_hooks.policy.places import place
 from netfail_hooks.policy.prefixes import Addresses, Prefixes
-from netfail_hooks.policy.state import State, Way
+from netfail_hooks.policy.state import FOLLOWING, State, Way
 from netfail_hooks.values import replace
 
-FOLLOWING = 64  # most routes of an uplink that follow, of each family: the first in the tables
 # RTPROT_BOOT (ip-route(8) by hand, VPNs), _STATIC, _RA and _DHCP (linux/rtnetlink.h). The kernel's
 # own come with an address; a routing daemon moves its own.
 _MAKERS = (3, 4, 9, 16)
@@ -30,7 +29,7 @@ def ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]
         if route.ours:
             continue
         following = by_uplink.setdefault((route.interface, route.family), [])
-        if _may_follow(route) and not observed.is_own_lan(route) and len(following) < FOLLOWING:
+        if _may_follow(route) and not observed.is_own_lan(route):
             following.append(
                 Way(
                     route.interface,
@@ -46,10 +45,20 @@ def ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]
         link = observed.link(name)
         for family in FAMILIES:
             if link and link.up and (name, family) in by_uplink:
-                result += by_uplink[name, family]
+                result += _first(by_uplink[name, family], state)
             else:  # link down, gone, or being set up
                 result += [w for w in state.ways if (w.interface, w.family) == (name, family)]
     return tuple(result)
+
+
+def _first(following: list[Way], state: State) -> list[Way]:
+    """Return as many as may follow: the tables' default routes first, then those known before."""
+    if len(following) <= FOLLOWING:
+        return following
+    known = frozenset(state.ways)
+    ranked = sorted(following, key=lambda way: (way.destination != "default", way not in known))
+    first = frozenset(ranked[:FOLLOWING])
+    return [way for way in following if way in first]
 
 
 def _may_follow(route: Route) -> bool:

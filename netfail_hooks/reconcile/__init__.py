@@ -19,7 +19,7 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import bounded, decide, next_state
-from netfail_hooks.policy.changes import Announce, places_of
+from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.health import exchanged
 from netfail_hooks.policy.state import State, parse, pending_line, render
@@ -29,7 +29,7 @@ from netfail_hooks.values import TYPE_CHECKING, replace
 if TYPE_CHECKING:
     from netfail_hooks.config.cache import Generation
     from netfail_hooks.kernel.unchanged import Unchanged
-    from netfail_hooks.policy.changes import Change
+    from netfail_hooks.reconcile.closer import Thought
 
     _Found = tuple[tuple[Result, ...], Unchanged | None]
 
@@ -42,13 +42,13 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
     interface: str = "",
     probes: tuple[Result, ...] = (),
     since: Generation | None = None,
-    seen: Unchanged | None = None,
+    unchanged: Unchanged | None = None,
 ) -> recorder.Run:
     """Make the machine agree with its config, once. Returns what was seen and done.
 
     ``trigger`` says what woke us, ``interface`` whose event it was, ``probes`` how a round of
-    probes went that was just made, ``seen`` what was seen for it, ``since`` what was installed when
-    ``config`` was read: by the time that it is our turn it may be gone, or be another.
+    probes went that was just made, ``unchanged`` what was observed for it, ``since`` what was
+    installed when ``config`` was read: by the time that it is our turn it may be gone, or another.
     Raises Problem.
     """
     with Lock(paths.lock) as lock:
@@ -59,10 +59,10 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
             lock.remove(paths.compiled_config)  # which we made after uninstall had removed all
             return _nothing(trigger, config)
         if since != now:
-            config, probes, seen = load(paths), (), None
+            config, probes, unchanged = load(paths), (), None
         try:
             before, pending = _load(paths.state)
-            done, known = _settle(config, before, (trigger, interface), (probes, seen))
+            done, known = _settle(config, before, (trigger, interface), (probes, unchanged))
         except PermissionError as error:
             told = f"the kernel refused: {error.strerror}"
             raise NotPermitted(told, hint="run as root") from None
@@ -128,43 +128,49 @@ def _settle(
             known = after.without_answers(
                 change.address for change, _ in failed if isinstance(change, Announce)
             )
+        if netlink.crowded and (observed.unseen or _has_left(observed)):
+            known = known.with_former(before, config.names())  # so the next run looks as well
     return recorder.Run(trigger, config, observed, before, after, changes, told, took), known
 
 
-def _decided(
-    config: Config, netlink: Netlink, before: State, found: _Found
-) -> tuple[Observation, State, tuple[Change, ...]]:
-    """Look, judge and decide; all of it, where there is much, only if it counts.
+def _decided(config: Config, netlink: Netlink, before: State, found: _Found) -> Thought:
+    """Look, judge and decide.
 
-    All that is ours, and other people's routes, count once something is to be done, or was; or
-    where an interface was an uplink till now, and may have what is ours.
+    All that is ours counts where nothing is remembered, or an interface was an uplink till now: it
+    may have what is ours.
     """
-    probes, seen = found
-    whole = (seen and seen.again(netlink)) or observe(config, netlink, sparing=True)
-    observed = replace(bounded(whole, before), probes=probes)
-    after = next_state(config, observed, before)
-    changes = decide(config, observed, before, after)
-    if netlink.crowded:
-        places = places_of((*observed.routes, *observed.tables), changes)
-        former = any(one.interface not in config.names() for one in before.uplinks)
-        if changes or places or former:
-            from netfail_hooks.kernel.foreign import with_ours, with_places
+    probes, unchanged = found
+    whole = (unchanged and unchanged.again(netlink)) or observe(config, netlink, sparing=True)
 
-            whole = with_places(netlink, with_ours(config, netlink, whole), places)
-            observed = replace(bounded(whole, before), probes=probes)
-            after = next_state(config, observed, before)
-            changes = decide(config, observed, before, after)
-    return observed, after, changes
+    def judge(whole: Observation) -> Thought:
+        observed = replace(bounded(whole, before), probes=probes)
+        after = next_state(config, observed, before)
+        return observed, after, decide(config, observed, before, after)
+
+    thought = judge(whole)
+    if netlink.crowded:
+        from netfail_hooks.reconcile.closer import judged
+
+        unknown = not before.uplinks or before.has_former(config.names())
+        return judged(config, netlink, (whole, thought), judge, always=unknown)
+    return thought
+
+
+def _has_left(observed: Observation) -> bool:
+    """Tell whether something was ours on an interface that is no uplink."""
+    owners = [one.interface for one in (*observed.routes, *observed.tables) if one.ours]
+    owners += [address.interface for address in observed.addresses if address.ours]
+    return any(owner.startswith("#") for owner in owners)
 
 
 def _tell_crowds(done: recorder.Run) -> None:
     """Tell the journal of uplinks with more than is looked at, once each time it begins."""
-    from netfail_hooks.policy.crowd import advice, told
+    from netfail_hooks.policy.crowd import advice, message
 
     old = {(crowded.interface, crowded.family) for crowded in done.before.crowded}
     for crowd in done.observed.crowds:
         if (crowd.interface, crowd.family) not in old:
-            journal.log(f"{told(crowd)}; {advice(crowd)}", priority=journal.WARNING)
+            journal.log(f"{message(crowd)}; {advice(crowd)}", priority=journal.WARNING)
 
 
 def _conclude(paths: Paths, done: recorder.Run, known: State, pending: str) -> None:

@@ -8,13 +8,16 @@ import time
 from netfail_hooks.config import Config
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
-from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.netlink import NEWROUTE, Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.policy import bounded, decide
-from netfail_hooks.policy.changes import Change, CloseConnections, FlushNeighbours, places_of
+from netfail_hooks.policy.changes import Change, CloseConnections, FlushNeighbours, SetRoute
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
-from netfail_hooks.values import value
+from netfail_hooks.values import TYPE_CHECKING, value
+
+if TYPE_CHECKING:
+    from netfail_hooks.reconcile.closer import Thought
 
 _PATIENT = (CloseConnections, FlushNeighbours)  # nobody's packets wait for these
 _LOOKS = 3  # the kernel may move under us; what is left then waits for the next run
@@ -41,24 +44,27 @@ def converge(
     ``interface`` is whose event woke us. Raises OSError.
     """
     config, observed, after, changes = plan.config, plan.observed, plan.after, plan.changes
+
+    def judge(whole: Observation) -> Thought:
+        look = bounded(whole, after)
+        return look, after, decide(config, look, after, after)
+
     with Announcer() as announcer:
         failed = apply(_urgent(changes), observed, netlink, announcer)
         link = observed.link(interface)
         took = since_event(link.index if link else 0)
         failed += apply(_patient(changes), observed, netlink, announcer)
         for _ in range(_LOOKS - 1):
-            if failed or _is_as_decided(netlink):
+            if failed or _is_as_decided(netlink, changes):
                 break
             try:
                 whole = observe(config, netlink, sparing=True)
-                look = bounded(whole, after)
-                rest = decide(config, look, after, after)
-                if netlink.crowded and (places := places_of((), rest)):
-                    from netfail_hooks.kernel.foreign import with_places
+                thought = judge(whole)
+                if netlink.crowded:
+                    from netfail_hooks.reconcile.closer import judged
 
-                    whole = with_places(netlink, whole, places, lookup=False)
-                    look = bounded(whole, after)
-                    rest = decide(config, look, after, after)
+                    thought = judged(config, netlink, (whole, thought), judge, again=True)
+                look, _, rest = thought
             except OSError:
                 break  # what was done is worth remembering all the same
             failed += apply(rest, look, netlink, announcer)
@@ -68,18 +74,22 @@ def converge(
     return changes, tuple(failed), took
 
 
-def _is_as_decided(netlink: Netlink) -> bool:
+def _is_as_decided(netlink: Netlink, changes: tuple[Change, ...]) -> bool:
     """Tell, where to look again is dear, whether nothing has changed but what we did.
 
     Then there is nothing left to do (I4 of docs/guarantees.md). What else the kernel does for a
-    change of ours, it tells in its own name: an address's routes, say.
+    change of ours, it tells in its own name: an address's routes, say. A route of ours that it does
+    not tell of found its place taken, by somebody's whom no lookup shows (foreign.py).
     """
     if netlink.heard is None:
         return False
     from netfail_hooks.kernel.heard import messages
 
     told = messages(netlink.heard)
-    return told is not None and all(port == netlink.port for _, port, _ in told)
+    if told is None or any(port != netlink.port for _, port, _ in told):
+        return False
+    made = sum(kind == NEWROUTE for kind, _, _ in told)
+    return made >= sum(isinstance(change, SetRoute) for change in changes)
 
 
 def _urgent(changes: tuple[Change, ...]) -> tuple[Change, ...]:

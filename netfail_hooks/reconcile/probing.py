@@ -23,24 +23,25 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-def probe_uplinks(config: Config, only: str = "") -> tuple[Result, ...]:
-    """Make a round of probes. It may take a second: no lock is held. Raises Problem.
+def probe_uplinks(config: Config) -> tuple[Result, ...]:
+    """Make a round of probes, of what nothing is remembered of yet. Raises Problem.
 
-    A bond has none: the kernel asks, all the time.
+    It may take a second: no lock is held. A bond has none: the kernel asks, all the time.
     """
     if config.mode == "bond":
         return ()
-    with _ask(lambda: Unchanged(config)) as seen:
-        return _ask(lambda: probe(config, bounded(seen.observed, State()), only))
+    with _asking(lambda: Unchanged(config)) as unchanged:
+        return _asking(lambda: probe(config, bounded(unchanged.observed, State())))
 
 
 def confirm_active(config: Config, paths: Paths) -> tuple[Result, ...]:
     """Ask the active uplinks' gateways once more, briefly; no lock is held. Raises Problem."""
     from netfail_hooks.probe.confirm import confirm
 
-    with _ask(lambda: Unchanged(config)) as seen:
-        observed = bounded(seen.observed, State())
-        return _ask(lambda: confirm(config, observed, load_state(paths.state)))
+    with _asking(lambda: Unchanged(config)) as unchanged:
+        state = load_state(paths.state)
+        observed = bounded(unchanged.observed, state)
+        return _asking(lambda: confirm(config, observed, state))
 
 
 def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
@@ -55,14 +56,22 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
     """Make a round of probes, and make the machine agree with its config. Raises Problem."""
     if config.mode == "bond":
         return run(config, paths, trigger, interface=interface, since=since)
-    with _ask(lambda: Unchanged(config)) as seen:
-        probes = _ask(lambda: probe(config, bounded(seen.observed, State()), only))
+    with _asking(lambda: Unchanged(config)) as unchanged:
+        observed = bounded(unchanged.observed, load_state(paths.state))
+        probes = _asking(lambda: probe(config, observed, only))
         return run(
-            config, paths, trigger, interface=interface, probes=probes, seen=seen, since=since
+            config,
+            paths,
+            trigger,
+            interface=interface,
+            probes=probes,
+            unchanged=unchanged,
+            since=since,
         )
 
 
-def _ask(question: Callable[[], T]) -> T:
+def _asking(question: Callable[[], T]) -> T:
+    """Return an answer. Raises Problem where the kernel has none."""
     try:
         return question()
     except PermissionError as error:

@@ -7,7 +7,7 @@ import time
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.crowd import advice, told
+from netfail_hooks.policy.crowd import advice, message
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.health import can_ask, is_well, unusable_reason
 from netfail_hooks.policy.state import State, UplinkState
@@ -82,7 +82,7 @@ def report(sources: Sources) -> Report:
         drifted=sources.drifted,
         unknown=sources.unknown,
         silence=sources.silence,
-        crowded=tuple(f"{told(crowd)}; {advice(crowd)}" for crowd in sources.observed.crowds),
+        crowded=tuple(f"{message(crowd)}; {advice(crowd)}" for crowd in sources.observed.crowds),
     )
 
 

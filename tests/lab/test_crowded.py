@@ -12,7 +12,9 @@ import pytest
 from bench import hot_path
 from bench.crowd import FOREIGN, Row
 from netfail_hooks.lab import Lab
-from netfail_hooks.paths import package_home
+from netfail_hooks.paths import Paths, package_home
+from netfail_hooks.policy.sources import PRIORITIES
+from netfail_hooks.recorder import FILE
 
 # What is counted are bytes and objects, which a busy machine does not change.
 PRELUDE = f"""
@@ -205,6 +207,39 @@ print(json.dumps([few, quiet, ours, others, after]))
     assert after, "it is asked after each look"
 
 
+DEAD = """
+ip link add dead0 type veth peer name dead0p
+ip link set dead0 up
+""" + "".join(
+    f"ip -4 route add 192.168.1.0/24 dev dead0 metric {metric}\n"
+    f"ip -6 route add default dev dead0 metric {metric}\n"
+    for metric in (48, 49, 50, 51, 98, 99)
+)
+
+
+def test_a_place_that_no_lookup_shows_is_left_to_who_has_it() -> None:
+    """The kernel passes over the routes of a dead link, but two can't have one place."""
+    found = []
+    for row in (LITTLE, MUCH):
+        with hot_path.host() as lab:
+            row.crowd(lab)
+            assert lab.run("sh", "-ec", DEAD).returncode == 0
+            before = lab.run("ip", "-o", "route", "show", "dev", "dead0").stdout
+            assert "linkdown" in before
+            hook = hot_path.idle()
+            assert lab.run(*hook.argv, environment=hook.environment()).returncode == 0
+            hot_path.pull_cable(lab)
+            over = hot_path.failing_over()
+            done = lab.run(*over.argv, environment=over.environment())
+            assert done.returncode == 0, done.stderr
+            assert lab.run("ip", "-o", "route", "show", "dev", "dead0").stdout == before
+            shown = lab.run("ip", "-o", "route", "show", "proto", "157").stdout
+            found.append(sorted(shown.splitlines()))
+    little, much = found
+    assert much == little
+    assert any("192.168.1.0/24 dev wlan0" in line for line in much), much
+
+
 def test_it_fails_over_behind_what_is_other_peoples_as_with_nothing_else() -> None:
     changes = []
     for row in (LITTLE, MUCH):
@@ -224,3 +259,64 @@ def test_it_fails_over_behind_what_is_other_peoples_as_with_nothing_else() -> No
     assert much == little
     assert all("dev wlan0" in line for line in much), "what was left elsewhere is gone"
     assert any("192.168.1.0/24 dev wlan0" in line and "metric 62" in line for line in much), much
+
+
+NICS = ("eth0", "wlan0", "usb0")
+UNASKED = "".join(f'[[uplink]]\ninterface = "{nic}"\ngateway = false\n' for nic in NICS)
+LEASED = "valid_lft 3600 preferred_lft 3600"  # as networkd has it: nobody else's
+APART = "".join(
+    f"""
+ip -4 address flush dev {nic} scope global
+ip -6 address flush dev {nic} scope global
+ip -4 address add 192.0.2.{64 * rank + 2}/26 dev {nic} {LEASED}
+ip -6 address add 2001:db8:f{rank}::2/64 dev {nic} nodad {LEASED}
+ip -4 route add default via 192.0.2.{64 * rank + 1} dev {nic} metric {metric} proto static
+ip -6 route add default via 2001:db8:f{rank}::1 dev {nic} metric {metric} proto static
+"""
+    for rank, (nic, metric) in enumerate(zip(NICS, (100, 600, 1100), strict=True))
+)
+OURS = tuple(f"{priority}:" for priority in PRIORITIES)
+TUNNEL = f"""
+ip -4 route add default dev {FOREIGN} metric 50
+ip -6 route add default dev {FOREIGN} metric 50
+"""
+
+
+@pytest.mark.parametrize("tunnel", [TUNNEL, ""], ids=["tunnel", "no tunnel"])
+def test_on_two_subnets_what_is_led_by_a_tunnel_stays_and_a_run_ends_what_it_began(
+    tunnel: str,
+) -> None:
+    """A rule would lead it beside the tunnel; and no run may undo what another one did."""
+    found = []
+    for row in (LITTLE, MUCH):
+        with hot_path.host(NICS) as lab:
+            row.crowd(lab)
+            lab.write("/etc/netfail-hooks/config.toml", UNASKED)  # no router is on these subnets
+            done = lab.run("sh", "-ec", APART + tunnel)
+            assert done.returncode == 0, done.stderr
+            before = _settled(lab, hot_path.idle())
+            hot_path.pull_cable(lab)
+            found.append((before, _settled(lab, hot_path.failing_over())))
+            assert hot_path.has_failed_over(lab), lab.logs()
+    little, much = found
+    assert much == little
+    for rules, _ in much:
+        assert bool(rules) != bool(tunnel), "a standby's addresses keep to it, but for a tunnel"
+    assert any("dev wlan0" in line and "default" in line for line in much[1][1])
+
+
+def _settled(lab: Lab, hook: hot_path.Case) -> tuple[list[str], list[str]]:
+    """Return our rules and routes, the same whether a hook runs once or three times."""
+    seen = []
+    for _ in range(3):
+        done = lab.run(*hook.argv, environment=hook.environment())
+        assert done.returncode == 0, done.stderr
+        rules, routes = [], []
+        for family in ("-4", "-6"):
+            shown = lab.run("ip", family, "-o", "rule", "show")
+            rules += [line for line in shown.stdout.splitlines() if line.startswith(OURS)]
+            shown = lab.run("ip", family, "-o", "route", "show", "table", "all", "proto", "157")
+            routes += sorted(line.strip() for line in shown.stdout.splitlines())
+        seen.append((rules, routes, lab.read(Paths().log + FILE).count("\n")))
+    assert seen[1:] == seen[:1] * 2, seen
+    return seen[0][:2]

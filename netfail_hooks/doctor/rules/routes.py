@@ -10,7 +10,7 @@ from itertools import combinations
 from netfail_hooks.doctor.facts import BondSeen, Facts, NetworkFile, Symptom
 from netfail_hooks.doctor.rules.shared import AGAIN, CONFIG
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.crowd import advice, told
+from netfail_hooks.policy.crowd import advice, message
 from netfail_hooks.policy.facts import ACTIVE_BACKUP, MAIN, Route
 from netfail_hooks.policy.health import can_ask, unusable_reason
 
@@ -305,9 +305,13 @@ def _make_again(facts: Facts) -> tuple[str, ...]:
 
 
 def crowded(facts: Facts) -> Iterator[Symptom]:
-    """Find an uplink with more addresses or routes than are looked at: its LAN says so."""
-    for crowd in facts.kernel.observed.crowds if facts.kernel.observed else ():
+    """Find an uplink with more addresses or routes than are looked at, where its LAN says so.
+
+    What its owner set, or a routing daemon, is no fault.
+    """
+    crowds = facts.kernel.observed.crowds if facts.kernel.observed else ()
+    for crowd in (crowd for crowd in crowds if crowd.learnt):
         files = (f.path for f in facts.files.networks if f.interface == crowd.interface)
         path = shlex.quote(f"{next(files, '') or '/etc/systemd/network/NAME.network'}.d/lan.conf")
         fix = (f"editor {path}  # {advice(crowd)}", "networkctl reload")
-        yield Symptom(told(crowd), fix, about=(crowd.interface,))
+        yield Symptom(message(crowd), fix, about=(crowd.interface,))

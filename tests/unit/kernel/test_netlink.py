@@ -117,6 +117,31 @@ def test_a_table_that_changed_meanwhile_is_searched_again(talk: Any, flags: int)
     assert scripted.asked > 1
 
 
+def test_a_flag_is_read_in_the_order_of_bytes_that_the_machine_has(
+    talk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Only the head of a buffer that is passed over is read so; the end is as this machine has it.
+    monkeypatch.setattr(rt, "_is_passed_over", lambda data, _: len(data) > len(END))
+    for order, name in (("<", "little"), (">", "big")):
+        monkeypatch.setattr("sys.byteorder", name)
+        torn = struct.pack(f"{order}IHH", 56, rt.NEWROUTE, MULTI | INTERRUPTED) + bytes(48)
+        netlink, scripted = talk(torn, END)
+        assert netlink.dump(rt.GETROUTE, b"", needles=(b"zz",)) == []
+        assert scripted.asked > 1, name
+
+
+def test_a_dump_that_fails_keeps_the_next_one_from_nothing(
+    talk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netlink, scripted = talk(TimeoutError())
+    fresh = Scripted(_message(b"cccc"), END)
+    monkeypatch.setattr(rt, "_connected", lambda: fresh)
+    with pytest.raises(TimeoutError):
+        netlink.dump(rt.GETROUTE, b"")
+    assert scripted.closed, "till its end the kernel begins no other dump on that socket"
+    assert netlink.dump(rt.GETROUTE, b"") == [b"cccc"]
+
+
 def test_a_refusal_ends_a_search(talk: Any) -> None:
     netlink, _ = talk(_message(struct.pack("=i", -errno.EPERM) + bytes(16), REFUSED, 0))
     with pytest.raises(rt.NetlinkError) as refused:

@@ -13,7 +13,7 @@ from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from netfail_hooks.kernel import addresses, apply, bond, observe
+from netfail_hooks.kernel import addresses, apply, bond, foreign, observe, unchanged
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.policy.facts import FOREVER, NO_ROUTE, Address, Link, Route, Rule, Taken
 from netfail_hooks.values import replace
@@ -437,6 +437,64 @@ def test_a_lease_without_an_end_and_what_the_config_names_follow(
     assert not found.foreign
     (found,) = Kernel(addresses=[address_of("192.168.1.200", WLAN, **LASTING)]).observed().addresses
     assert found.foreign, "that lease is another interface's"
+
+
+class Picky(Kernel):
+    """Shows the routes of one family and table not, and has more than are read at once."""
+
+    crowded = frozenset({rt.GETROUTE, rt.GETADDR})
+
+    def __init__(self, refused: int, table: int, **dumps: list[bytes]) -> None:
+        super().__init__(**dumps)
+        self.refused = rt.FAMILIES[refused], table
+
+    def dump(self, kind: int, body: bytes, **more: object) -> list[bytes]:
+        if kind == rt.GETROUTE and (body[0], body[4]) == self.refused:
+            raise rt.NetlinkError(errno.EIO, "refused")
+        found = super().dump(kind, body, **more)
+        return [one for one in found if kind != rt.GETROUTE or one[4] == body[4]]
+
+
+def _rule_of(family: int, table: int) -> bytes:
+    return body_of(fibmsg(), {"FRA_TABLE": table}, family=KIND[family], table=table, action=1)
+
+
+@pytest.mark.parametrize("table", [254, 100])
+@pytest.mark.parametrize("refused", [4, 6])
+def test_whichever_table_of_a_family_is_not_shown_the_other_family_is_whole(
+    refused: int, table: int
+) -> None:
+    routes = [_route(family=KIND[four], table=t) for four in (4, 6) for t in (254, 100)]
+    rules = [_rule_of(family, 100) for family in (4, 6)]
+    observed = Picky(refused, table, routes=routes, rules=rules).observed()
+    assert observed.unseen == (refused,)
+    assert [(r.family, r.table) for r in observed.routes] == [(10 - refused, 254)]
+    assert [(r.family, r.table) for r in observed.tables] == [(10 - refused, 100)]
+
+
+@pytest.mark.parametrize("refused", [4, 6])
+def test_what_one_family_does_not_show_a_second_time_is_not_decided_and_the_other_is(
+    refused: int,
+) -> None:
+    ours = [_route(family=KIND[f], proto=157, RTA_OIF=OTHER, RTA_PRIORITY=5) for f in (4, 6)]
+    sparing = Kernel().observed()
+    kernel = cast("rt.Netlink", Picky(refused, 254, routes=ours))
+    observed = foreign.completed(CONFIG, kernel, sparing, (), lookup=True)
+    assert observed.unseen == (refused,)
+    assert [(r.family, r.interface) for r in observed.routes] == [(10 - refused, f"#{OTHER}")]
+    neither = replace(sparing, unseen=(10 - refused,))
+    with pytest.raises(OSError, match="refused"):
+        foreign.completed(CONFIG, kernel, neither, (), lookup=True)
+
+
+def test_what_was_not_seen_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for unseen in ((), (6,)):
+        look = replace(Kernel().observed(), unseen=unseen)
+        monkeypatch.setattr(unchanged, "observe", lambda *_, look=look, **__: look)
+        monkeypatch.setattr(unchanged, "_observe_unannounced", lambda *_, look=look: look)
+        monkeypatch.setattr(unchanged, "_GROUPS", 0)  # nobody else's changes are heard
+        with unchanged.Unchanged(CONFIG) as first, rt.Netlink() as netlink:
+            assert first.again(netlink) == (None if unseen else look)
 
 
 @pytest.mark.parametrize("error", [errno.ENOBUFS, errno.EIO])

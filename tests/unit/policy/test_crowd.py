@@ -17,15 +17,15 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy import crowd, decide, next_state
 from netfail_hooks.policy.changes import family_of
-from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route
-from netfail_hooks.policy.state import State, parse, render
+from netfail_hooks.policy.facts import MAIN, PROTOCOL, Address, Link, Observation, Route
+from netfail_hooks.policy.state import FOLLOWING, State, parse, render
 from netfail_hooks.recorder import Run
 from netfail_hooks.replay import decisions
 from netfail_hooks.values import replace
 from tests.support import crowds
 
 _MOST_ADDRESSES = crowd.LEARNT + crowd.CONFIGURED
-_MOST_ROUTES = crowd.LEARNT + crowd.FOLLOWING + crowd.ROUTERS + crowd.CONFIGURED
+_MOST_ROUTES = crowd.LEARNT + FOLLOWING + crowd.ROUTERS + crowd.CONFIGURED
 
 
 def _operations(work: Callable[[], object]) -> int:
@@ -142,7 +142,7 @@ def test_the_usual_is_looked_at_whole() -> None:
     look = crowds.machine(random.Random(1), {4: 4, 6: 4})  # noqa: S311 - a draw
     assert policy.bounded(look, State()).crowds == ()
     assert crowd.bounded(look, State()) == look
-    assert min(crowd.LEARNT, crowd.FOLLOWING, crowd.ROUTERS, crowd.CONFIGURED) >= policy._FEW
+    assert min(crowd.LEARNT, FOLLOWING, crowd.ROUTERS, crowd.CONFIGURED) >= policy._FEW
 
 
 def test_what_its_owner_set_comes_before_what_the_lan_says() -> None:
@@ -158,6 +158,66 @@ def test_what_its_owner_set_comes_before_what_the_lan_says() -> None:
     routes = observed.default_routes("eth0", 6)
     assert len(routes) == crowd.ROUTERS
     assert mine in routes
+
+
+_LINK = Link("eth0", 2, up=True, carrier=True, down_count=0, mac="02:00:00:00:00:01")
+_BOOT, _BIRD, _DHCP = 3, 12, 16  # linux/rtnetlink.h
+
+
+def _routed(count: int, protocol: int, table: int = MAIN) -> tuple[Route, ...]:
+    return tuple(
+        Route("eth0", 4, f"10.{n >> 8}.{n & 255}.0/24", 100, "192.0.2.1", "", protocol, table=table)
+        for n in range(count)
+    )
+
+
+@given(
+    st.sampled_from([_BOOT, _DHCP]),
+    st.integers(60, 300),
+    st.integers(0, 300),
+    st.sampled_from(["", "192.0.2.1"]),
+)
+def test_a_tables_default_route_is_looked_at_and_follows_whatever_else_is_there(
+    protocol: int, count: int, at: int, gateway: str
+) -> None:
+    default = Route("eth0", 4, "default", 100, gateway, protocol=protocol, table=100)
+    tables = list(_routed(count, protocol, 100))
+    tables.insert(at, default)
+    look = Observation(1, links=(_LINK,), tables=tuple(tables), ruled=1)
+    config = Config(uplinks=default_metrics(("eth0", "wlan0")))
+    state = State()
+    for _ in range(2):
+        observed = policy.bounded(look, state)
+        assert default in observed.tables
+        state = next_state(config, observed, state)
+        assert len(state.ways) <= FOLLOWING
+        assert [way.table for way in state.ways if way.destination == "default"] == [100]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "learnt", "says"),
+    [
+        (_DHCP, True, "UseRoutes=no"),
+        (_BIRD, False, "a routing daemon"),
+        (_BOOT, False, "its owner"),
+    ],
+)
+def test_what_is_too_much_is_told_by_who_said_it(protocol: int, says: str, *, learnt: bool) -> None:
+    look = Observation(1, links=(_LINK,), routes=_routed(400, protocol))
+    (found,) = policy.bounded(look, State()).crowds
+    assert (found.interface, found.routes, found.learnt) == ("eth0", 400, learnt)
+    assert says in crowd.advice(found)
+    assert ("UseRoutes" in crowd.advice(found)) == learnt
+
+
+def test_much_of_an_interface_that_is_no_uplink_is_nobodys_to_mend() -> None:
+    foreign = tuple(
+        Route("#7", 4, "default", n, f"192.0.2.{n}", protocol=_BIRD)
+        for n in range(crowd.ROUTERS + 1)
+    )
+    observed = policy.bounded(Observation(1, links=(_LINK,), routes=foreign), State())
+    assert len(observed.routes) == crowd.ROUTERS
+    assert observed.crowds == ()
 
 
 @pytest.mark.parametrize(("crowded", "other"), [(4, 6), (6, 4)])

@@ -16,8 +16,7 @@ from netfail_hooks.policy.changes import (
 )
 from netfail_hooks.policy.facts import OWN_TABLES, Address, Observation, Route, Rule
 from netfail_hooks.policy.sources import ADDRESSES
-from netfail_hooks.policy.state import Way, parse, render
-from netfail_hooks.policy.ways import FOLLOWING
+from netfail_hooks.policy.state import FOLLOWING, Way, parse, render
 from netfail_hooks.values import replace
 from tests.support.world import World, config_of
 

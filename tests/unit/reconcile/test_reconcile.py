@@ -18,12 +18,16 @@ import pytest
 
 from netfail_hooks import journal, reconcile, recorder
 from netfail_hooks.config import Config
+from netfail_hooks.kernel import foreign
+from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.changes import Change, SetRoute
-from netfail_hooks.policy.facts import Observation
-from netfail_hooks.policy.state import State
-from netfail_hooks.reconcile import converge, notify
+from netfail_hooks.policy.crowd import LEARNT
+from netfail_hooks.policy.facts import Address, Observation, Route
+from netfail_hooks.policy.state import State, UplinkState
+from netfail_hooks.reconcile import converge, notify, probing
 from netfail_hooks.recorder import counters, repeat
+from netfail_hooks.values import replace
 from tests.conftest import Tried
 from tests.support.world import World, config_of
 
@@ -181,6 +185,73 @@ def life(tmp_path: Path) -> Iterator[Life]:
     """Return a machine on which all is well, and known to be."""
     with _begun(tmp_path) as life:
         yield life
+
+
+def test_what_is_ours_on_a_former_uplink_is_looked_for_until_there_is_none(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is much, nothing but a closer look finds it; and the kernel may refuse."""
+    left = [Route("#9", 4, "198.51.100.0/24", 5, "192.0.2.1")]
+    looks = []
+
+    def completed(_: object, __: object, look: Observation, *___: object, **____: object) -> Any:
+        looks.append(look)
+        return replace(look, routes=(*look.routes, *left))
+
+    monkeypatch.setattr(Open, "crowded", frozenset({rt.GETROUTE}))
+    monkeypatch.setattr(foreign, "completed", completed)
+    known = reconcile.load_state(life.paths.state)
+    was = UplinkState("usb0", 4, "up", 7, reason="")
+    life._save(life.paths.state, replace(known, uplinks=(*known.uplinks, was)))
+    life.refuse = MAKE
+    for _ in range(3):
+        seen = len(looks)
+        life.run("timer")
+        assert len(looks) > seen, "looked for no more"
+    left.clear()
+    life.rest()
+    looks.clear()
+    life.run("timer")
+    assert looks == []
+    assert {one.interface for one in reconcile.load_state(life.paths.state).uplinks} == {
+        "eth0",
+        "wlan0",
+    }
+    assert sum("usb0" in summary for summary in life.summaries()) == 1
+
+
+def test_a_round_asks_by_those_addresses_that_are_known(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many others a LAN has given the uplink since, which come first by number."""
+    look = life.world.look()
+    flood = [
+        Address("eth0", 4, f"10.0.{n}.1", 24, valid=600, preferred=600) for n in range(3 * LEARNT)
+    ]
+    mine = [replace(own, valid=600, preferred=600) for own in look.addresses]
+    asked = []
+
+    class Seen:
+        def __init__(self, _: Config) -> None:
+            self.observed = replace(look, addresses=(*flood, *mine))
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    def noted(_: object, observed: Observation, *__: object) -> tuple[()]:
+        asked.append(set(mine) - set(observed.addresses))
+        return ()
+
+    monkeypatch.setattr(probing, "Unchanged", Seen)
+    monkeypatch.setattr(probing, "probe", noted)
+    monkeypatch.setattr(probing, "run", lambda *_, **__: None)
+    monkeypatch.setattr("netfail_hooks.probe.confirm.confirm", noted)
+    probing.probe_and_run(life.world.config, life.paths, "timer")
+    probing.confirm_active(life.world.config, life.paths)
+    assert asked == [set(), set()]
 
 
 ONCE = dict.fromkeys((TELL, RECORD, COUNT, NOTIFY), 1)

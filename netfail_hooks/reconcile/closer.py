@@ -1,0 +1,42 @@
+"""Look closer, where there is much, once what a sparing look left out counts. Loaded only there."""
+
+from __future__ import annotations
+
+from netfail_hooks.policy.changes import places_of
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netfail_hooks.config import Config
+    from netfail_hooks.kernel.netlink import Netlink
+    from netfail_hooks.policy.changes import Change
+    from netfail_hooks.policy.facts import Observation
+    from netfail_hooks.policy.state import State
+
+    Thought = tuple[Observation, State, tuple[Change, ...]]  # of what, and what is to be done
+
+
+def judged(  # noqa: PLR0913 - a look, and what makes it count
+    config: Config,
+    netlink: Netlink,
+    first: tuple[Observation, Thought],
+    judge: Callable[[Observation], Thought],
+    *,
+    always: bool = False,
+    again: bool = False,
+) -> Thought:
+    """Return what is thought of all there is, or of ``first``, a sparing look, if that will do.
+
+    All that is ours, and other people's routes, count once something is to be done, or was, and
+    ``always``. Right after that was done (``again``) they count where something is left to do:
+    somebody's route may be there that no lookup shows (foreign.py).
+    """
+    whole, thought = first
+    observed, _, changes = thought
+    places = places_of((*observed.routes, *observed.tables), changes)
+    if not (changes or always or (places and not again)):
+        return thought
+    from netfail_hooks.kernel.foreign import completed
+
+    return judge(completed(config, netlink, whole, places, lookup=not again))
