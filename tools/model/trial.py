@@ -86,7 +86,7 @@ class Trial(Machine):
         super().__init__(setup)
         self.rounds: list[tuple[Result, ...]] = []  # begun, not yet told
         self.looks = 0
-        self._heard: tuple[object, ...] = ()  # of the uplinks when the shell last let an event by
+        self._received: tuple[object, ...] = ()  # of the uplinks, when a hook last looked
         self._note = note
 
     def _hook(self, a: int, b: int) -> None:
@@ -120,9 +120,9 @@ class Trial(Machine):
             for address, _ in self.kernel.addresses
             if address.interface in names and not (address.ours or address.foreign)
         )
-        if name not in names and self._heard == (nics, told):
+        if name not in names and self._received == (nics, told):
             return False
-        self._heard = (nics, told)
+        self._received = (nics, told)
         return True
 
     def _check(self, *_: int) -> None:
