@@ -30,6 +30,17 @@ def test_who_answers_is_a_setting_of_its_own() -> None:
     assert (sysctls.ANSWERS, sysctls.SILENT) == ("0", "8")
 
 
+def test_a_router_advertises_two_timers_of_ipv6_alone() -> None:
+    advertised = [
+        one.key for one in sysctls.timers("on", ("eth0",)) if sysctls.is_advertised(one.key)
+    ]
+    assert advertised == [
+        "ipv6/neigh/eth0/base_reachable_time_ms",
+        "ipv6/neigh/eth0/retrans_time_ms",
+    ]
+    assert not any(sysctls.is_advertised(key) for key in sysctls.keys("eth0"))
+
+
 @pytest.mark.parametrize("watch", ["on", "fast"])
 def test_the_watch_has_timers_that_leave_no_turn_out(watch: str) -> None:
     timers = {one.key: one.setting for one in sysctls.timers(watch, ("eth0", "wlan0"))}
