@@ -272,6 +272,31 @@ def test_on_two_subnets_what_is_led_by_a_tunnel_stays_and_a_run_ends_what_it_beg
     assert any("dev wlan0" in line and "default" in line for line in much[1][1])
 
 
+DEAD = """
+ip link add dead0 type veth peer name dead0p
+ip link set dead0 up
+""" + "".join(f"ip -6 route add default dev dead0 metric {metric}\n" for metric in (49, 50, 51))
+
+
+def test_a_place_that_no_lookup_shows_is_left_to_who_has_it() -> None:
+    """The kernel passes over the routes of a dead link, but two can't have one place."""
+    found = []
+    for row in (LITTLE, MUCH):
+        with hot_path.host(NICS) as lab:
+            row.crowd(lab)
+            lab.write("/etc/netfail-hooks/config.toml", UNASKED)
+            assert lab.run("sh", "-ec", APART + DEAD).returncode == 0
+            before = lab.run("ip", "-6", "-o", "route", "show", "dev", "dead0").stdout
+            assert "linkdown" in before
+            _settled(lab, hot_path.idle())
+            hot_path.pull_cable(lab)
+            _settled(lab, hot_path.failing_over())
+            assert lab.run("ip", "-6", "-o", "route", "show", "dev", "dead0").stdout == before
+            found.append(lab.run("ip", "-6", "-o", "route", "show", "proto", "157").stdout)
+    for shown in found:
+        assert "default via 2001:db8:f1::1 dev wlan0" in shown, found
+
+
 def _settled(lab: Lab, hook: hot_path.Case) -> tuple[list[str], list[str]]:
     """Return our rules and routes, the same whether a hook runs once or three times."""
     seen = []

@@ -399,3 +399,18 @@ def test_what_goes_on_failing_is_told_once(life: Life, name: str) -> None:
     assert life.notified == notified
     life.rest()
     assert life.outcome() == ONCE | REFUSED[name]
+
+
+def test_a_route_of_ours_that_the_kernel_tells_nobody_of_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its place was taken, which is no failure: the next look finds by whom."""
+
+    class Heard:
+        heard, port = object(), 7
+
+    wanted = (SetRoute(Route("wlan0", 6, "default", 50, "fe80::1")),)
+    for told, enough in (([], False), ([(rt.NEWROUTE, 7, b"")], True), (None, False)):
+        monkeypatch.setattr("netfail_hooks.kernel.heard.messages", lambda _, told=told: told)
+        assert converge._is_as_decided(Heard(), wanted) == enough  # type: ignore[arg-type]
+        assert converge._is_as_decided(Heard(), ()) == (told is not None)  # type: ignore[arg-type]
