@@ -66,13 +66,3 @@ def test_the_watch_has_timers_that_leave_no_turn_out(watch: str) -> None:
 
 def test_without_a_watch_the_timers_are_nobodys() -> None:
     assert sysctls.timers("off", ("eth0",)) == ()
-
-
-def test_what_a_router_may_advertise_is_of_ipv6_alone_and_two_timers() -> None:
-    advertised = [
-        one.key for one in sysctls.timers("on", ("eth0",)) if sysctls.is_advertised(one.key)
-    ]
-    assert advertised == [
-        "ipv6/neigh/eth0/base_reachable_time_ms",
-        "ipv6/neigh/eth0/retrans_time_ms",
-    ]
