@@ -444,7 +444,7 @@ def test_a_picture_is_put_nowhere_else(machine: Path, capsys: pytest.CaptureFixt
 
 
 def _rows(text: str) -> dict[str, str]:
-    return {line.split()[0]: line for line in text.splitlines() if line}
+    return {line.split()[0]: line for line in text.splitlines() if line.strip()}
 
 
 def test_the_command_draws_plainly_into_a_pipe(
