@@ -306,6 +306,9 @@ note() { # PATH: remember what --uninstall shall remove
 }
 
 make_lib() { # and hold it: nobody else may be at it meanwhile
+    # Who makes directories notes all of them: one at a time, or uninstall would leave some.
+    exec 8</
+    flock -w 10 8 || fail 1 "somebody holds a lock on /"
     missing='' place=$lib
     while [ ! -d "$place" ]; do
         missing="$missing$place
@@ -316,6 +319,7 @@ make_lib() { # and hold it: nobody else may be at it meanwhile
     hold_lib
     [ -e "$lib/packages" ] || [ -e "$lib/venv" ] || fresh=1
     [ -e "$lib/made" ] || printf %s "$missing" >"$lib/made"
+    exec 8<&-
 }
 
 hold_lib() {
