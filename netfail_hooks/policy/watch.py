@@ -64,6 +64,14 @@ def unwatched(config: Config, observed: Observation, after: State) -> bool:
     )
 
 
+def is_at_rest(config: Config, observed: Observation, after: State) -> bool:
+    """Tell whether the timer's period is soon enough: all is well, or events will tell."""
+    return config.mode == "bond" or not (
+        any(one.state == "recovering" or one.fails for one in after.uplinks)
+        or unwatched(config, observed, after)
+    )
+
+
 def _is_askable(config: Config, observed: Observation, name: str) -> bool:
     link = observed.link(name)
     asks = any(uplink.interface == name and uplink.gateway for uplink in config.uplinks)

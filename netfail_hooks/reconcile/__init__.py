@@ -23,7 +23,7 @@ from netfail_hooks.policy.changes import Announce
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.health import exchanged
 from netfail_hooks.policy.state import State, parse, pending_line, render
-from netfail_hooks.policy.watch import unwatched
+from netfail_hooks.policy.watch import is_at_rest
 from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
         _conclude(paths, done, known, pending)
         _warn(done, known)
         # With the lock still held: later, uninstall could be over.
-        if not is_at_rest(done) or os.path.exists(paths.quick):
+        rests = is_at_rest(config, done.observed, done.after)
+        if not rests or os.path.exists(paths.quick):
             from netfail_hooks.reconcile import again
 
             again.arrange(done, paths)
@@ -80,15 +81,6 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
 
             metrics.update(config, paths)
     return done
-
-
-def is_at_rest(done: recorder.Run) -> bool:
-    """Tell whether the timer's period is soon enough: all is well, or events will tell."""
-    config, after = done.config, done.after
-    return config.mode == "bond" or not (
-        any(one.state == "recovering" or one.fails for one in after.uplinks)
-        or unwatched(config, done.observed, after)
-    )
 
 
 def _warn(done: recorder.Run, known: State) -> None:

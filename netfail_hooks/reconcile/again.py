@@ -16,7 +16,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
-from netfail_hooks.policy.watch import unwatched
+from netfail_hooks.policy.watch import is_at_rest
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,10 +41,8 @@ def due(config: Config, observed: Observation, after: State) -> int:
 
 def is_hasty(config: Config, observed: Observation, after: State) -> bool:
     """Tell whether checks must come more quickly than by the timer. Pure."""
-    if config.mode == "bond" or 0 < config.period <= config.quick:
-        return False
-    judged = any(one.state == "recovering" or one.fails for one in after.uplinks)
-    return judged or unwatched(config, observed, after)
+    is_quick = 0 < config.period <= config.quick
+    return not is_quick and not is_at_rest(config, observed, after)
 
 
 def arrange(done: Run, paths: Paths) -> None:
