@@ -15,10 +15,10 @@ from collections.abc import Callable
 import pytest
 
 from netfail_hooks.lab import Lab
-from netfail_hooks.lab.topology import gateway6
 from netfail_hooks.paths import package_home
 from tests.conftest import Tried
 from tests.lab.suite import FILES, ROUTES, SETTINGS, shape, used, wait
+from tests.lab.test_ipv6 import dual_stack
 
 pytestmark = pytest.mark.faults
 _HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -47,12 +47,7 @@ _MOMENTS = {
 @pytest.fixture
 def dual(make_lab: Callable[..., Lab]) -> Lab:
     """Return a host with IPv6."""
-    lab = make_lab(start=False)
-    for path, text in lab.howto_files().items():
-        port = lab.ports[path.rpartition("-")[2].removesuffix(".network")]
-        lab.write(path, f"{text}Address={port.host6}/64\nGateway={gateway6(port.segment)}\n")
-    lab.start()
-    return lab
+    return dual_stack(make_lab)
 
 
 def _harm(lab: Lab, harm: str) -> None:

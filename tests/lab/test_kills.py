@@ -19,12 +19,12 @@ import pytest
 from netfail_hooks.install import manifest, nodes
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.lab import Lab
-from netfail_hooks.lab.topology import gateway6
 from netfail_hooks.paths import Paths, package_home
 from netfail_hooks.policy import state as state_file
 from tests.conftest import Tried
 from tests.lab.kills import Call, check, interrupt, kill, points, trace
 from tests.lab.suite import ROUTES, SETTINGS, install, shape, wait, wait_operational
+from tests.lab.test_ipv6 import dual_stack
 
 pytestmark = pytest.mark.faults
 _HOOK = "/etc/networkd-dispatcher/no-carrier.d/50-netfail-hooks"
@@ -47,12 +47,7 @@ _SHARES = 20  # that a run of all points is cut into, each with a lab of its own
 @pytest.fixture
 def dual(make_lab: Callable[..., Lab]) -> Lab:
     """Return a host with IPv6, whose addresses are moved by the hook."""
-    lab = make_lab(start=False)
-    for path, text in lab.howto_files().items():
-        port = lab.ports[path.rpartition("-")[2].removesuffix(".network")]
-        lab.write(path, f"{text}Address={port.host6}/64\nGateway={gateway6(port.segment)}\n")
-    lab.start()
-    return lab
+    return dual_stack(make_lab)
 
 
 def _carrier(lab: Lab, *, there: bool) -> None:
