@@ -118,6 +118,16 @@ class Paths:
         return self.run + "/quick"
 
     @property
+    def orders(self) -> str:
+        """Return what a person asked for by hand, until the next boot."""
+        return self.run + "/orders"
+
+    @property
+    def kept_orders(self) -> str:
+        """Return the same of what is to outlive a boot."""
+        return self.at("/var/lib/netfail-hooks/orders")
+
+    @property
     def uninstalling(self) -> str:
         """Return what is there while uninstall is at work: hooks and checks then do nothing."""
         return self.run + "/uninstalling"
@@ -145,6 +155,7 @@ class Paths:
             self.rollback,
             self.sources,
             self.quick,
+            self.orders,
             self.uninstalling,
         )
 

@@ -65,6 +65,27 @@ COMMANDS = (
         ("", "--json"),
     ),
     Command(
+        "use",
+        "have an uplink carry the traffic while it is up, whatever its rank",
+        "the traffic goes by it, or by rank again",
+        "it is not up, or the kernel refused a change",
+        ("wlan0 --for 1h", "--auto"),
+    ),
+    Command(
+        "disable",
+        "do without an uplink: traffic moves before its cable is pulled",
+        "nothing goes by it any more",
+        "no other uplink is up, or the kernel refused a change",
+        ("eth0 --for 30min", "eth0 --keep"),
+    ),
+    Command(
+        "enable",
+        "use a disabled uplink again, after its hold-down",
+        "it is enabled",
+        "the kernel refused a change",
+        ("eth0",),
+    ),
+    Command(
         "doctor",
         "find what is wrong on this machine, and say how to fix it",
         "nothing is wrong",

@@ -7,6 +7,7 @@ from netfail_hooks.values import value
 MODES = ("routes", "bond")
 POLICIES = ("any", "all")
 WATCHES = ("on", "fast", "off")
+FAILBACKS = ("auto", "manual")
 RESELECT = ("always", "better", "failure")  # IFLA_BOND_PRIMARY_RESELECT: 0, 1, 2
 FIRST_METRIC = 100
 METRIC_STEP = 500
@@ -35,6 +36,18 @@ class Target:
             return f"icmp:{self.address}"
         host = f"[{self.address}]" if self.family == 6 else self.address
         return f"tcp:{host}:{self.port}"
+
+
+@value
+class Order:
+    """What a person asked for by hand: to ``use`` an uplink, or to ``disable`` it.
+
+    ``until`` is in milliseconds since boot, 0 for until it is taken back.
+    """
+
+    kind: str
+    interface: str
+    until: int = 0
 
 
 @value
@@ -72,11 +85,14 @@ class Config:
     A returning uplink is held down for ``hold_down`` seconds, twice as long at each further
     loss up to ``hold_down_max``, and again ``hold_down`` once it was well for ``quiet`` seconds.
     ``successes`` rounds in a row must go well before it takes the traffic back.
+    ``failback`` says whether it does so by itself while the active uplink is up: "manual" has a
+    person do it (``netfail-hooks use``).
     ``watch`` says whether the kernel keeps asking the gateways, and how quickly it gives one up.
     ``interval`` is the seconds between two checks by the timer while all is well (0: no timer),
     ``quick`` what it is at most while something is not, or must be asked by us; ``log_bytes``
     the size at which the flight recorder starts a new file, ``textfile`` the file of metrics ("":
-    none). ``bond`` counts in mode "bond" alone.
+    none). ``bond`` counts in mode "bond" alone. ``orders`` are what a person asked for by hand
+    (orders.py): no key of config.toml.
     """
 
     uplinks: tuple[Uplink, ...]
@@ -88,16 +104,29 @@ class Config:
     hold_down_max: int = 300
     quiet: int = 600
     successes: int = 2
+    failback: str = "auto"
     watch: str = "on"
     interval: int = 60
     quick: int = 5
     log_bytes: int = 1_000_000
     textfile: str = ""
     bond: Bond = Bond()
+    orders: tuple[Order, ...] = ()
 
     def names(self) -> tuple[str, ...]:
         """Return the interface names in rank order."""
         return tuple(uplink.interface for uplink in self.uplinks)
+
+    def ordered(self, kind: str, now: int) -> list[str]:
+        """Return the uplinks that a person asked to "use", or to "disable", and still would.
+
+        ``now`` is in milliseconds since boot.
+        """
+        return [
+            order.interface
+            for order in self.orders
+            if order.kind == kind and (not order.until or order.until > now)
+        ]
 
     @property
     def watched(self) -> bool:

@@ -16,7 +16,7 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.files import own_directory, read_owned, write_whole
 from netfail_hooks.names import is_address, is_interface_name
 from netfail_hooks.paths import Paths
-from netfail_hooks.values import TYPE_CHECKING, fields
+from netfail_hooks.values import TYPE_CHECKING, fields, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-    Generation = tuple[str, str]
+    Generation = tuple[str, str, str]  # of config, manifest, orders
 
 _NICS = "/sys/class/net"
+# Orders have a file of their own.
+_KINDS = {name: kind for name, kind in Config.__annotations__.items() if name != "orders"}
 COMPILED_FORM = "netfail-hooks config 6"  # hooks/routable asks for that number
 
 
@@ -47,7 +49,7 @@ def load(paths: Paths) -> Config:
     config = _by_kernel_names(written, paths)
     wanted = _head(config)
     if head == wanted:
-        return config
+        return _with_orders(config, paths)
     try:
         own_directory(paths.run)
         text = f"{wanted}\n{compile_config(written, stamp)}"
@@ -58,7 +60,7 @@ def load(paths: Paths) -> Config:
             os.rmdir(paths.run)
     except OSError:
         pass  # an ordinary user's status, or a full /run: only slower next time
-    return config
+    return _with_orders(config, paths)
 
 
 def _compiled(paths: Paths, stamp: str) -> tuple[str, Config | None]:
@@ -83,17 +85,27 @@ def _by_kernel_names(config: Config, paths: Paths) -> Config:
     return by_kernel_names(config)
 
 
+def _with_orders(config: Config, paths: Paths) -> Config:
+    """Return the config with what a person asked for by hand: mostly nothing."""
+    if not (os.path.exists(paths.orders) or os.path.exists(paths.kept_orders)):
+        return config
+    from netfail_hooks.config import orders
+
+    return replace(config, orders=orders.load(paths, config.names()))
+
+
 def generation(paths: Paths) -> Generation:
-    """Return what another install, an uninstall or an edit of the config changes.
+    """Return what another install, an uninstall, an edit of the config or an order changes.
 
     "" for what is not there: a machine may have lost its manifest, and fails over all the same.
     """
-    return _stamp_of(paths.config), _stamp_of(paths.manifest)
+    orders = _stamp_of(paths.orders) + _stamp_of(paths.kept_orders)
+    return _stamp_of(paths.config), _stamp_of(paths.manifest), orders
 
 
 def has_ended(before: Generation, now: Generation) -> bool:
     """Tell whether what there was before has been uninstalled since. Pure."""
-    return any(old and not new for old, new in zip(before, now))  # noqa: B905 - pairs both
+    return any(old and not new for old, new in zip(before[:2], now))  # noqa: B905 - the third: orders
 
 
 def _stamp_of(path: str) -> str:
@@ -113,7 +125,7 @@ def compile_config(config: Config, stamp: str) -> str:
     ``stamp`` is that of the file it comes from.
     """
     lines = [stamp]
-    for name, kind in Config.__annotations__.items():
+    for name, kind in _KINDS.items():
         item = getattr(config, name)
         if kind == "tuple[Uplink, ...]":
             lines += [f"{name} {_compile(uplink)}" for uplink in item]
@@ -129,7 +141,7 @@ def parse_compiled(text: str, stamp: str) -> Config:
     lines = text.split("\n")
     if lines[0] != stamp or lines[-2:] != ["end", ""]:
         raise ValueError("stale or damaged")
-    kinds = Config.__annotations__
+    kinds = _KINDS
     uplinks = []
     values: dict[str, Any] = {}
     for line in lines[1:-2]:

@@ -8,7 +8,7 @@ the compiled form for the hooks (config/cache.py) follows the fields by itself.
 
 from __future__ import annotations
 
-from netfail_hooks.config import MODES, POLICIES, RESELECT, WATCHES, Bond, Config, Uplink
+from netfail_hooks.config import FAILBACKS, MODES, POLICIES, RESELECT, WATCHES, Bond, Config, Uplink
 from netfail_hooks.config.kinds import (
     Choice,
     Flag,
@@ -95,6 +95,13 @@ SETTINGS: tuple[Setting, ...] = (
         Choice(WATCHES),
         'have the kernel watch the gateway in use: "on", a dead one is left within a second; '
         '"fast", in half of one, with four times the questions; "off", the timer alone asks',
+    ),
+    Setting(
+        GENERAL,
+        "failback",
+        Choice(FAILBACKS),
+        '"auto": a better uplink takes the traffic back after its hold-down; "manual": only when '
+        "the one in use fails, or by 'netfail-hooks use'",
     ),
     Setting(
         "hold_down",

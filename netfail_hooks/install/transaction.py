@@ -136,6 +136,7 @@ def remove_manifest(paths: Paths, made: Sequence[str] = ()) -> None:
     """Remove the manifest, its directory, and those above that were ``made`` for it."""
     nodes.remove(nodes.beside(paths.manifest))
     nodes.remove(paths.manifest)
+    nodes.remove(paths.kept_orders)
     nodes.remove(os.path.dirname(paths.manifest))
     for directory in reversed(made):
         nodes.remove(paths.at(directory))

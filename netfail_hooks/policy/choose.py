@@ -48,18 +48,25 @@ def _ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...
 def select_uplink(config: Config, observed: Observation, state: State, family: int) -> str:
     """Return the uplink that should carry a family's traffic, "" where none has a gateway.
 
-    The most preferred that is up; else one that is in its hold-down (the active uplink before
-    the others, or a flap would cost two switches); else the most preferred with carrier.
+    What a person asked for by hand, if it is up; else the most preferred that is up, or the one in
+    use if that is up and only a person takes the traffic back; else one that is in its hold-down
+    (the active uplink before the others, or a flap would cost two switches); else the most
+    preferred with carrier.
     """
     present = state.active_uplink(family)
+    usable = []
     recovering = []
     for name in config.names():
         uplink_state = state.uplink_state(name, family)
         condition = uplink_state.state if uplink_state else "absent"
         if condition == "up":
-            return name
+            usable.append(name)
         if condition == "recovering":
             recovering.append(name)
+    if usable:
+        wanted = config.ordered("use", observed.now)
+        wanted += [present] if config.failback == "manual" else []
+        return next((name for name in wanted if name in usable), usable[0])
     if recovering:
         return present if present in recovering else recovering[0]
     for name in config.names():

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _LATELY = 24 * 60 * 60 * 1000  # milliseconds for which a router's other hardware addresses are kept
 _MOST_OTHERS = 4
+DISABLED = "disabled by hand"
 
 
 def judge(config: Config, observed: Observation, state: State) -> tuple[UplinkState, ...]:
@@ -59,6 +60,13 @@ def unusable_reason(observed: Observation, interface: str, family: int) -> str:
     if not observed.default_route(interface, family):
         return "no gateway"
     return ""
+
+
+def present_reason(config: Config, observed: Observation, interface: str, family: int) -> str:
+    """Return the same, where a person does without it as well."""
+    if interface in config.ordered("disable", observed.now):
+        return DISABLED
+    return unusable_reason(observed, interface, family)
 
 
 def can_ask(uplink: Uplink, observed: Observation, family: int) -> bool:
@@ -102,11 +110,12 @@ def _judge_uplink(
     if away:
         known = replace(known, passes=0)  # a link that was away has to prove itself again
     asks = can_ask(uplink, observed, family)
-    now = replace(_probed(known, observed, asks=asks), down_count=count, index=index)
+    reason = present_reason(config, observed, interface, family)
+    now = replace(_probed(known, observed, reason, asks=asks), down_count=count, index=index)
     if old is None:
         return replace(now, state="absent" if now.reason else "up")
     if now.reason:
-        return _lost(config, now, observed.now) if old.state in ("up", "recovering") else now
+        return _unusable(config, now, observed.now)
     if old.state == "down":
         return _hold(now, observed.now)
     # A carrier, or an adapter, that went and came back between two runs was lost all the same.
@@ -120,14 +129,15 @@ def _judge_uplink(
     return now
 
 
-def _probed(uplink_state: UplinkState, observed: Observation, *, asks: bool) -> UplinkState:
+def _probed(
+    uplink_state: UplinkState, observed: Observation, reason: str, *, asks: bool
+) -> UplinkState:
     """Note what is wrong with an uplink; a round of probes counts only while its link works.
 
     The results of earlier rounds are dropped where the next one can't ask (the config may have
     changed since, or the route): no later round would ever correct them.
     """
     interface, family = uplink_state.interface, uplink_state.family
-    reason = unusable_reason(observed, interface, family)
     if reason or not asks:
         return replace(uplink_state, reason=reason, fails=0, passes=0, silent="")
     for result in observed.probes:
@@ -190,6 +200,15 @@ def exchanged(before: State, after: State) -> list[str]:
                 f"{old.hardware}: another router or network, or somebody who pretends to be it"
             )
     return told
+
+
+def _unusable(config: Config, uplink_state: UplinkState, now: int) -> UplinkState:
+    if uplink_state.state not in ("up", "recovering"):
+        return uplink_state
+    if uplink_state.reason == DISABLED:  # no fault of its own: the hold-down does not double
+        hold = uplink_state.hold or config.hold_down
+        return replace(uplink_state, state="down", since=now, ready=0, hold=hold)
+    return _lost(config, uplink_state, now)
 
 
 def _lost(config: Config, uplink_state: UplinkState, now: int) -> UplinkState:

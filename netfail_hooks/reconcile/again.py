@@ -29,13 +29,14 @@ _ASKING, _STEP = 2.0, 0.005  # seconds; it takes 10 ms
 
 
 def due(config: Config, observed: Observation, after: State) -> int:
-    """Return when a hold-down ends (ms since boot), 0 for never. Pure.
+    """Return when a hold-down or an order by hand ends (ms since boot), 0 for never. Pure.
 
     Whoever asks is told the same moment: one timer serves them all.
     """
     moments = [
         one.ready for one in after.uplinks if one.state == "recovering" and one.ready > observed.now
     ]
+    moments += [order.until for order in config.orders if order.until > observed.now]
     return 0 if config.mode == "bond" else min(moments, default=0)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.crowd import advice, message
 from netfail_hooks.policy.facts import Observation
-from netfail_hooks.policy.health import can_ask, is_well, unusable_reason
+from netfail_hooks.policy.health import can_ask, is_well, present_reason
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.ruled import Ruled
@@ -22,6 +23,7 @@ from netfail_hooks.status.values import (
     Report,
     UplinkReport,
 )
+from netfail_hooks.terminal import span
 from netfail_hooks.values import value
 
 
@@ -83,7 +85,18 @@ def report(sources: Sources) -> Report:
         unknown=sources.unknown,
         silence=sources.silence,
         crowded=tuple(f"{message(crowd)}; {advice(crowd)}" for crowd in sources.observed.crowds),
+        by_hand=tuple(_by_hand(sources)),
     )
+
+
+def _by_hand(sources: Sources) -> Iterator[str]:
+    """Yield what a person asked for, until when, and how it is taken back."""
+    now = sources.observed.now
+    for order in sources.config.orders:
+        if order.interface in sources.config.ordered(order.kind, now):
+            left = f" for {span((order.until - now) // 1000)}" if order.until else ""
+            end = "use --auto" if order.kind == "use" else f"enable {order.interface}"
+            yield f"{order.kind} {order.interface}{left}: 'netfail-hooks {end}' ends it"
 
 
 def _state_word(state: State | None) -> str:
@@ -128,7 +141,7 @@ def _family(sources: Sources, uplink: Uplink, family: int) -> Family:
     silent = tuple(uplink_state.silent.split(",")) if uplink_state and uplink_state.silent else ()
     default_route = observed.answering_route(name, family, silent)
     used = next((way for way in sources.lookups if (":" in way.destination) == (family == 6)), None)
-    reason = unusable_reason(observed, name, family)
+    reason = present_reason(sources.config, observed, name, family)
     # While a family has no route, only the config says whether there will be something to ask.
     asks = uplink.probed if reason else can_ask(uplink, observed, family)
     if uplink_state and not reason:

@@ -26,6 +26,7 @@ def render(report: Report, *, colour: bool = False) -> str:
         [f"route {route}" for route in report.our_routes]
         + [f"address {address}" for address in report.our_addresses],
     )
+    lines += labelled("by hand", list(report.by_hand))
     lines += labelled("crowded", [paint(line, BAD) for line in report.crowded])
     if not report.as_chosen:
         lines += labelled("at odds", [paint(_AT_ODDS, BAD)])

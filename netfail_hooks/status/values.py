@@ -90,6 +90,7 @@ class Report:
     ``silence`` says why no event reaches the hooks, "" if they do as far as one can tell.
     ``ruled`` are the uplinks' addresses whose packets policy rules send another way.
     ``crowded`` says, a line each, which uplinks have more addresses or routes than are looked at.
+    ``by_hand`` tells what a person asked for by hand, and how it ends.
     ``drifted`` tells of files that have changed since ours were made of them.
     ``as_chosen``: the kernel sends by no other uplink than the last run chose.
     """
@@ -109,3 +110,4 @@ class Report:
     unknown: tuple[str, ...]
     silence: str = ""
     crowded: tuple[str, ...] = ()
+    by_hand: tuple[str, ...] = ()

@@ -70,7 +70,8 @@ class Ghost:
         link = observed.link(key[0])
         first = key not in self.of
         seen = self.of.setdefault(key, Seen())
-        broken = not (link and link.up and link.carrier and _has_way(observed, *key))
+        serves = link and link.up and link.carrier and _has_way(observed, *key)
+        broken = not serves or key[0] in self.config.ordered("disable", observed.now)
         if broken or key not in self._asked:
             seen.mute = False
             self.silent.pop(key, None)
@@ -140,7 +141,11 @@ class Ghost:
         """Raise BrokenError where a family's traffic goes a way that is wrong now."""
         names = self.config.names()
         must = [name for name in names if self.must(name, family)]
-        if must:
+        wanted = self._wanted(way, family)
+        if must and wanted:
+            if way != wanted and self.must(wanted, family):
+                raise BrokenError(f"I2: IPv{family} by {way or 'none'}, {wanted} was asked for")
+        elif must:
             if way not in names or names.index(way) > names.index(must[0]):
                 raise BrokenError(f"I2: IPv{family} by {way or 'none'}, {must[0]} is healthy")
             if not self.may(way, family):
@@ -153,13 +158,23 @@ class Ghost:
             raise BrokenError(f"I2: IPv{family} by {way or 'none'}, though another one is well")
         self._pace(way, family)
 
+    def _wanted(self, way: str, family: int) -> str:
+        """Return the uplink that may come before those of a better rank, "" for none.
+
+        That which a person asked for, or the one in use where only a person takes traffic back.
+        """
+        asked = self.config.ordered("use", self.now)[:1]
+        if self.config.failback == "manual" and way == self._way.get(family, way):
+            asked.append(way)
+        return next((name for name in asked if self.may(name, family)), "")
+
     def _pace(self, way: str, family: int) -> None:
         """Raise BrokenError where traffic returns to an uplink sooner than hold_down (I8)."""
         before, self._way[family] = self._way.get(family, ""), way
         names = self.config.names()
         if way not in names or before not in names or names.index(way) >= names.index(before):
             return
-        if self.of[before, family].bad:
+        if self.of[before, family].bad or self.config.ordered("use", self.now):
             return  # no choice
         last = self._returns.get((way, family))
         self._returns[way, family] = self.now

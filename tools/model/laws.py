@@ -257,9 +257,11 @@ def ended(machine: Machine, observed: Observation) -> None:
     """Raise BrokenError where it all ended, after time enough, elsewhere than the truth asks."""
     for family in FAMILIES:
         right, way = _truth(machine, observed, family), machine.kernel.way(family)
-        if right not in ("", way):
+        stays = machine.config.failback == "manual" and machine.ghost.may(way, family)
+        if right not in ("", way) and not stays:
             raise BrokenError(f"I4: IPv{family} ends on {way}, not on {right}")
-    if not (machine.sick or machine.silent) and all(
+    moved_by_hand = machine.config.orders or machine.config.failback == "manual"
+    if not (machine.sick or machine.silent or moved_by_hand) and all(
         _is_whole(machine, observed, net) for net in machine.networkd.nets
     ):
         routes = [
@@ -273,12 +275,14 @@ def ended(machine: Machine, observed: Observation) -> None:
 
 
 def _truth(machine: Machine, observed: Observation, family: int) -> str:
-    """Return the most preferred uplink that works, else the most preferred with carrier."""
+    """Return the uplink asked for by hand if it works, else the best that does, or has carrier."""
     bad = {
         name
         for name in machine.config.names()
         if (name, family) in machine.sick or machine.is_cut_off(name, family)
     }
+    disabled = machine.config.ordered("disable", machine.now)
+    wanted = machine.config.ordered("use", machine.now)
     ways = [
         uplink
         for uplink in machine.config.uplinks
@@ -289,9 +293,12 @@ def _truth(machine: Machine, observed: Observation, family: int) -> str:
         uplink
         for uplink in ways
         if observed.all_addresses(uplink.interface, family)
+        and uplink.interface not in disabled
         and not (uplink.interface in bad and machine.ghost.asks(observed, uplink.interface, family))
     ]
-    return next((uplink.interface for uplink in healthy or ways), "")
+    names = [uplink.interface for uplink in healthy or ways]
+    asked = [name for name in wanted if healthy and name in names]
+    return next(iter([*asked, *names]), "")
 
 
 def _is_whole(machine: Machine, observed: Observation, net: Net) -> bool:

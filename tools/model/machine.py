@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netfail_hooks.config import Config, Target, Uplink
+from netfail_hooks.config import FAILBACKS, Config, Order, Target, Uplink
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import MAIN, Address, Neighbour, Result, Route, Rule
 from netfail_hooks.policy.state import State
@@ -44,6 +44,7 @@ class Setup:
     quiet: int = 100
     successes: int = 2
     follow: int = 1
+    manual: int = 0  # a person takes the traffic back
 
     def config(self) -> Config:
         """Return the config that goes with it."""
@@ -58,6 +59,7 @@ class Setup:
             quiet=self.quiet,
             successes=self.successes,
             follow_addresses=bool(self.follow),
+            failback=FAILBACKS[self.manual],
         )
 
     def nets(self) -> list[Net]:
@@ -278,6 +280,17 @@ class Machine:
         uplinks[at] = asking(uplinks[at], b % 5)
         self.config = replace(self.config, uplinks=tuple(uplinks))
         self.ghost.reconsider(self.config)
+
+    def _order(self, a: int, b: int) -> None:
+        """A person asks for an uplink, does without one, or takes all of that back."""
+        until = self.now + _PAUSES[b // 4 % len(_PAUSES)] if b % 4 == 3 else 0
+        kinds: tuple[tuple[str, ...], ...] = ((), ("use",), ("disable",), ("use", "disable"))
+        orders = tuple(
+            Order(kind, self._name(a + at), until) for at, kind in enumerate(kinds[b % 4])
+        )
+        self.config = replace(self.config, orders=orders)
+        self.ghost.reconsider(self.config)
+        self.ghost.lose_track()
 
     def _forget(self, *_: int) -> None:
         self.state = State()

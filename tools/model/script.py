@@ -37,6 +37,7 @@ WEIGHTS = {
     "wait": 14,
     "forget": 1,
     "retarget": 2,
+    "order": 2,
     "rename": 2,
     "silence": 4,
     "hook": 10,
@@ -113,6 +114,7 @@ def draw(seed: int, length: int = LIFE) -> Life:
         quiet=rng.choice((30, 600)),
         successes=rng.randint(1, 3),
         follow=int(rng.random() < 0.8),
+        manual=int(rng.random() < 0.15),
     )
     drawn = rng.choices(RULES, tuple(WEIGHTS.values()), k=length)
     steps = tuple((rule, rng.randrange(64), rng.randrange(64)) for rule in drawn)

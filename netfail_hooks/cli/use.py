@@ -1,0 +1,44 @@
+"""``netfail-hooks use``: have an uplink carry the traffic, whichever would by rank."""
+
+from __future__ import annotations
+
+import argparse
+
+from netfail_hooks.cli import by_hand
+from netfail_hooks.config import Order, orders
+from netfail_hooks.config.orders import DISABLE, USE
+from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.paths import Paths
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("interface", metavar="IF", nargs="?", default="", help="the uplink to use")
+    parser.add_argument("--auto", action="store_true", help="end it: go by rank again")
+    by_hand.add_time(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Move the traffic without a gap. Returns 1 where the kernel refused a change."""
+    paths = Paths()
+    if args.auto == bool(args.interface) or (args.auto and (args.seconds or args.keep)):
+        raise Misuse("either an uplink or --auto alone", hint="see 'netfail-hooks use --help'")
+    config = by_hand.configured(args.interface, paths)
+    done = by_hand.look(config, paths, USE)
+    if args.auto:
+        orders.take_back(paths, USE)
+        done = by_hand.look(by_hand.configured("", paths), paths, USE)
+    else:
+        _refuse(args.interface, config.ordered(DISABLE, done.observed.now))
+        if not by_hand.families_up(done.after, args.interface):
+            why = by_hand.reason(done.after, args.interface)
+            raise Problem(f"{args.interface} is {why}", hint="see 'netfail-hooks status'")
+        done = by_hand.give(Order(USE, args.interface), args, done, paths)
+        print(f"{args.interface} is used while it is up, {by_hand.end(args)}")
+    return by_hand.tell(done)
+
+
+def _refuse(interface: str, disabled: list[str]) -> None:
+    if interface in disabled:
+        hint = f"netfail-hooks enable {interface}"
+        raise Misuse(f"{interface} is disabled by hand", hint=hint)

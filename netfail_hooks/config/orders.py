@@ -1,0 +1,78 @@
+"""What a person asked for by hand: an uplink to use, or uplinks to do without, and until when.
+
+Kept in ``/run/netfail-hooks/orders``, a ``kind interface until`` a line, and over a reboot in
+``/var/lib/netfail-hooks/orders``. Written whole; a damaged or foreign file is as good as none.
+"""
+
+from __future__ import annotations
+
+import os
+
+from netfail_hooks.config import Order
+from netfail_hooks.files import own_directory, read_owned, write_whole
+from netfail_hooks.names import is_interface_name
+from netfail_hooks.paths import Paths
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FORM = "netfail-hooks orders 1"
+USE, DISABLE = "use", "disable"
+
+
+def load(paths: Paths, names: tuple[str, ...]) -> tuple[Order, ...]:
+    """Return what was asked for of the uplinks of these names."""
+    orders = [order for path in (paths.orders, paths.kept_orders) for order in read(path)]
+    return tuple(order for order in orders if order.interface in names)
+
+
+def read(path: str) -> list[Order]:
+    """Return all orders of a file. None is found in one that cannot be read or is damaged."""
+    try:
+        lines = read_owned(path).decode("ascii").split("\n")
+        if lines[0] != FORM or lines[-2:] != ["end", ""]:
+            return []
+        return [_order(line) for line in lines[1:-2]]
+    except (OSError, ValueError):
+        return []
+
+
+def _order(line: str) -> Order:
+    kind, interface, until = line.split(" ")
+    if kind not in (USE, DISABLE) or not is_interface_name(interface) or int(until) < 0:
+        raise ValueError("damaged")
+    return Order(kind, interface, int(until))
+
+
+def give(paths: Paths, order: Order, *, keep: bool) -> None:
+    """Write an order down in place of what it contradicts. Raises OSError.
+
+    There is one uplink to use, and each is disabled once.
+    """
+    _amend(paths, lambda old: not _replaces(order, old), order, keep=keep)
+
+
+def take_back(paths: Paths, kind: str, interface: str = "") -> None:
+    """Forget the orders of a kind, of one interface or of all. Raises OSError."""
+    _amend(paths, lambda old: old.kind != kind or interface not in ("", old.interface))
+
+
+def _replaces(new: Order, old: Order) -> bool:
+    return new.kind == old.kind and (new.kind == USE or new.interface == old.interface)
+
+
+def _amend(
+    paths: Paths, stays: Callable[[Order], bool], new: Order | None = None, *, keep: bool = False
+) -> None:
+    for path in (paths.orders, paths.kept_orders):
+        before = read(path)
+        after = [order for order in before if stays(order)]
+        if new and keep == (path == paths.kept_orders):
+            after.append(new)
+        if after and after != before:
+            own_directory(os.path.dirname(path))
+            lines = [f"{order.kind} {order.interface} {order.until}" for order in after]
+            write_whole(path, "\n".join([FORM, *lines, "end", ""]).encode("ascii"), mode=0o644)
+        elif before and not after:
+            os.unlink(path)
