@@ -73,6 +73,7 @@ class Config:
     loss up to ``hold_down_max``, and again ``hold_down`` once it was well for ``quiet`` seconds.
     ``successes`` rounds in a row must go well before it takes the traffic back.
     ``watch`` says whether the kernel keeps asking the gateways, and how quickly it gives one up.
+    ``dispatcher`` says whether networkd-dispatcher runs our hooks, or the socket alone hears.
     ``interval`` is the seconds between two checks by the timer while all is well (0: no timer),
     ``quick`` what it is at most while something is not, or must be asked by us; ``log_bytes``
     the size at which the flight recorder starts a new file, ``textfile`` the file of metrics ("":
@@ -89,6 +90,7 @@ class Config:
     quiet: int = 600
     successes: int = 2
     watch: str = "on"
+    dispatcher: bool = True
     interval: int = 60
     quick: int = 5
     log_bytes: int = 1_000_000

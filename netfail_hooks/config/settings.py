@@ -97,6 +97,13 @@ SETTINGS: tuple[Setting, ...] = (
         '"fast", in half of one, with four times the questions; "off", the timer alone asks',
     ),
     Setting(
+        GENERAL,
+        "dispatcher",
+        Flag(),
+        "have networkd-dispatcher run hooks at each event; without it the watch's socket hears of "
+        "events alone: 'install --without-dispatcher'",
+    ),
+    Setting(
         "hold_down",
         "seconds",
         Number(0, 86400),
