@@ -11,8 +11,9 @@ usage: ./install.sh [--prefix DIR] [--wheels DIR] [OPTION OF 'netfail-hooks inst
 
 Puts netfail-hooks from this checkout and four Python libraries into a directory of their own below
 /usr/local/lib/netfail-hooks, the command 'netfail-hooks' beside it, and what the system lacks
-(networkd-dispatcher, iproute2, Python's venv) in place through apt-get or pacman. Then it runs
-'netfail-hooks install' with the other arguments. If that fails, what this made goes again.
+(networkd-dispatcher but for --without-dispatcher, iproute2, Python's venv) in place through apt-get
+or pacman. Then it runs 'netfail-hooks install' with the other arguments. If that fails, what this
+made goes again.
 
   --demo         show failovers in a throw-away network; changes nothing outside this checkout,
                  where .demo holds what it needs, and a --dry-run that amends a config, and what
@@ -85,6 +86,23 @@ try:
 except Problem as problem:
     print(f"install.sh: {problem}", file=sys.stderr)
     sys.exit(problem.status)
+END
+}
+
+leaves_out_dispatcher() { # ARGUMENT...: tell whether they, or the config that is there, say so
+    "$python" -IBS - "$here" "$@" <<'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+from netfail_hooks.cli import parser
+from netfail_hooks.config.file import read
+from netfail_hooks.errors import Problem
+asked = parser(filled=("install",)).parse_args(["install", *sys.argv[2:]]).dispatcher
+if asked is None:
+    try:
+        asked = read("/etc/netfail-hooks/config.toml").dispatcher
+    except Problem:
+        asked = True
+sys.exit(1 if asked else 0)
 END
 }
 
@@ -231,7 +249,7 @@ missing_python() {
 }
 
 missing_packages() {
-    command -v networkd-dispatcher >/dev/null || echo networkd-dispatcher
+    [ -n "$alone" ] || command -v networkd-dispatcher >/dev/null || echo networkd-dispatcher
     command -v ip >/dev/null || echo iproute2
     ! command -v apt-get >/dev/null || bundled_pip >/dev/null || echo python3-venv
 }
@@ -426,13 +444,14 @@ do_install() {
     refuse_unsafe_checkout
     check_arguments install "$@"
     if [ -z "$root" ]; then
+        ! leaves_out_dispatcher "$@" || alone=1
         install_packages $(missing_packages)
     else
         leave_this_machine
     fi
     [ -z "$dry_run" ] || show_install "$@"
     install_files
-    [ -n "$root" ] || enable_dispatcher
+    [ -n "$root" ] || [ -n "$alone" ] || enable_dispatcher
     "$link" install "$@" 9<&- || exit
     fresh=
     remove_venv
@@ -458,8 +477,10 @@ remove_venv() { # in which earlier versions were; until now hooks ran from there
 }
 
 home_of_hooks() { # ROOT: print from where its hooks run, "" for none
-    sed -n 's/^sys\.path += \["\([^"]*\)".*/\1/p' \
-        "$1/etc/networkd-dispatcher/routable.d/50-netfail-hooks" 2>/dev/null || :
+    # Its check's unit, too: without networkd-dispatcher there are no hooks.
+    sed -n "s/.*sys\.path += \[[\"']\([^\"']*\)[\"'].*/\1/p" \
+        "$1/etc/networkd-dispatcher/routable.d/50-netfail-hooks" \
+        "$1/etc/systemd/system/netfail-hooks-check.service" 2>/dev/null | head -n 1
 }
 
 runs_this_machine() { # tell whether this machine's own hooks run from there, whatever the root
@@ -564,7 +585,7 @@ clean_environment() {
 clean_environment
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 task=install prefix=/usr/local wheels='' root='' dry_run=''
-aside='' fresh='' manifest=/var/lib/netfail-hooks/manifest.json
+aside='' fresh='' alone='' manifest=/var/lib/netfail-hooks/manifest.json
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM

@@ -26,7 +26,7 @@ def _round(trigger: str) -> Run:
     paths = Paths()
     since = generation(paths)
     config = load(paths)
-    _tell_of_silence(paths, silence())
+    _tell_of_silence(paths, silence(hooks=config.dispatcher))
     done = probe_and_run(config, paths, trigger, since=since)
     _tell_of_files(paths, config)
     return done
@@ -47,7 +47,7 @@ def _tell_of_silence(paths: Paths, why: str) -> None:
     if why:
         log(f"{why}; until then only a check sees a fault", priority=WARNING)
     else:
-        log("networkd-dispatcher runs again: events reach the hooks", priority=NOTICE)
+        log("events are heard again", priority=NOTICE)
 
 
 def _tell_of_files(paths: Paths, config: Config) -> None:

@@ -88,6 +88,7 @@ class Config:
     ``failback`` says whether it does so by itself while the active uplink is up: "manual" has a
     person do it (``netfail-hooks use``).
     ``watch`` says whether the kernel keeps asking the gateways, and how quickly it gives one up.
+    ``dispatcher`` says whether networkd-dispatcher runs our hooks, or the socket alone hears.
     ``interval`` is the seconds between two checks by the timer while all is well (0: no timer),
     ``quick`` what it is at most while something is not, or must be asked by us; ``log_bytes``
     the size at which the flight recorder starts a new file, ``textfile`` the file of metrics ("":
@@ -106,6 +107,7 @@ class Config:
     successes: int = 2
     failback: str = "auto"
     watch: str = "on"
+    dispatcher: bool = True
     interval: int = 60
     quick: int = 5
     log_bytes: int = 1_000_000

@@ -104,6 +104,13 @@ SETTINGS: tuple[Setting, ...] = (
         "the one in use fails, or by 'netfail-hooks use'",
     ),
     Setting(
+        GENERAL,
+        "dispatcher",
+        Flag(),
+        "have networkd-dispatcher run hooks at each event; without it the watch's socket hears of "
+        "events alone: 'install --without-dispatcher'",
+    ),
+    Setting(
         "hold_down",
         "seconds",
         Number(0, 86400),

@@ -15,9 +15,9 @@ from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import Files, NetworkFile, OwnFile, Place
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_text
-from netfail_hooks.install.hook_file import STARTS, states
+from netfail_hooks.install.hook_file import states
 from netfail_hooks.install.layout import HOOK
-from netfail_hooks.install.units import TIMER, UNITS
+from netfail_hooks.install.units import SERVICE, TIMER, UNITS
 from netfail_hooks.networkd import drift, match, ranking, takeover
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd.file import has_default_route
@@ -25,7 +25,9 @@ from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 
 _HERE = Paths()
-_PLACES = re.compile(rb"^sys\.path \+= \[(.*)\]$", re.MULTILINE)
+# In a hook, or in the check's unit
+_STARTS = re.compile(rb'^(?:exec "|ExecStart=)([^\s"]+)"? -IS ', re.MULTILINE)
+_PLACES = re.compile(rb"\bsys\.path \+= \[([^\]]*)\]")
 _VENV = re.compile(r"(/.+)/lib/python(3\.\d+)/site-packages")
 _SUPPLICANT = "/etc/wpa_supplicant/wpa_supplicant-{}.conf"
 _EVERY = re.compile(r"^OnUnitActiveSec=(\d+)$", re.MULTILINE)
@@ -33,7 +35,7 @@ _EVERY = re.compile(r"^OnUnitActiveSec=(\d+)$", re.MULTILINE)
 
 def gather(paths: Paths, config: Config | None, names: Sequence[str], unknown: list[str]) -> Files:
     """Return what is to be known of files, for the uplinks ``names``."""
-    places = hooks(paths)
+    places = hooks(paths) if config is None or config.dispatcher else ()
     own: tuple[OwnFile, ...] = ()
     compared = False
     if config:
@@ -71,10 +73,10 @@ def _place(paths: Paths, path: str, *, follow: bool) -> Place:
 
 def hook_lacks(paths: Paths, places: Sequence[Place]) -> str:
     """Return the Python or package that the hooks start and that is gone, "" for none."""
-    for path in (p.path for p in places if p.mode is not None and p.path.endswith(HOOK)):
+    for path in _starting(places):
         with contextlib.suppress(OSError), open(paths.at(path), "rb") as file:
             text = file.read(1 << 16)
-            starts = STARTS.search(text)
+            starts = _STARTS.search(text)
             program = os.fsdecode(starts[1]) if starts else ""
             if starts and not os.path.exists(paths.at(program)):
                 return program
@@ -85,10 +87,16 @@ def hook_lacks(paths: Paths, places: Sequence[Place]) -> str:
     return ""
 
 
+def _starting(places: Sequence[Place]) -> list[str]:
+    """Return the files that start what is ours: the hooks, without any the check's unit."""
+    there = [p.path for p in places if p.mode is not None and p.path.endswith(HOOK)]
+    return there or [f"{UNITS}/{SERVICE}"]
+
+
 def _homes(text: bytes) -> list[str]:
-    """Return the directories that a hook has on its path."""
+    """Return the directories that a hook or unit has on its path."""
     listed = _PLACES.search(text)
-    return [os.fsdecode(home.strip(b' "')) for home in listed[1].split(b",")] if listed else []
+    return [os.fsdecode(home.strip(b" \"'")) for home in listed[1].split(b",")] if listed else []
 
 
 def outdated_venv(paths: Paths, places: Sequence[Place]) -> str:
@@ -96,7 +104,7 @@ def outdated_venv(paths: Paths, places: Sequence[Place]) -> str:
 
     Hooks and check go on, by the path; its command looks in another directory (site(3)).
     """
-    for path in (p.path for p in places if p.mode is not None and p.path.endswith(HOOK)):
+    for path in _starting(places):
         for home in _homes(os.fsencode(read_text(paths.at(path)))):
             made = _VENV.fullmatch(home)
             if not made or not os.path.exists(paths.at(f"{made[1]}/pyvenv.cfg")):

@@ -27,7 +27,7 @@ def choose(
 ) -> tuple[Config, str]:
     """Return the configuration and its file's text. Raises Misuse.
 
-    An existing file is kept. Where other uplinks, a mode or an interval are asked for, it is
+    An existing file is kept. Where other uplinks, a mode and the like are asked for, it is
     amended: an uplink that stays keeps its settings, the metrics go by rank, and all else,
     comments too, stays as it is.
     """
@@ -89,7 +89,8 @@ def _with_uplinks(config: Config, names: tuple[str, ...]) -> Config:
 def _with_settings(config: Config, options: InstallOptions) -> Config:
     mode = options.mode or config.mode
     interval = config.interval if options.interval is None else options.interval
-    return replace(config, mode=mode, interval=interval)
+    dispatcher = config.dispatcher if options.dispatcher is None else options.dispatcher
+    return replace(config, mode=mode, interval=interval, dispatcher=dispatcher)
 
 
 def amend(text: str, old: Config, new: Config) -> str:

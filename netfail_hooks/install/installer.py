@@ -87,6 +87,7 @@ def prepare(args: argparse.Namespace) -> Work:
     wanted = options.parse(args if args.root else options.resolve_names(args))
     known = manifest.load(paths)
     config, text = choose(paths, wanted, lambda: detect(paths))
+    refuse_deaf(config)
     refuse_foreign_managers(paths, config.names())
     if config.mode == "bond":
         if wanted.address_configs:
@@ -110,6 +111,18 @@ def prepare(args: argparse.Namespace) -> Work:
         refuse_crowded(reconfigure.crowded(config), config)
     families = _families(files) if known else FAMILIES
     return Work(paths, config, known, changes, tuple(messages), running, families)
+
+
+def refuse_deaf(config: Config) -> None:
+    """Refuse to do without networkd-dispatcher where nothing else hears. Raises Misuse."""
+    if config.dispatcher or config.watched:
+        return
+    if config.mode == "bond":
+        why, hint = "in mode bond, whose cables no socket of ours hears of", "--mode routes"
+    else:
+        why, hint = 'with watch = "off", as nobody would hear of events', 'set watch = "on"'
+    what = f"networkd-dispatcher cannot be left out {why}"
+    raise Misuse(what, hint=f"add --with-dispatcher, or {hint}")
 
 
 def _families(texts: Mapping[str, str]) -> tuple[int, ...]:
@@ -266,7 +279,8 @@ def _settings(work: Work) -> dict[str, str]:
 def start(work: Work) -> list[str]:
     """Start the timer and look once; return what is left to do."""
     reconfigure.reconfigure_addressless(work.config)
-    messages = [*systemd.networkd_problems(), *systemd.start_dispatcher()]
+    messages = [*systemd.networkd_problems()]
+    messages += systemd.start_dispatcher() if work.config.dispatcher else systemd.spare_dispatcher()
     period = work.config.period
     if systemd.systemd_runs():
         with _collecting(messages):
@@ -294,12 +308,15 @@ def _collecting(messages: list[str]) -> Iterator[None]:
 def what_remains(work: Work) -> list[str]:
     """Return what a person has to do where the running machine was left alone."""
     if work.paths.root:
-        return systemd.image_problems(work.paths)
+        return systemd.image_problems(work.paths, work.config)
     why = "it was asked not to be touched"
     if not networkctl.answers():
         why = "systemd-networkd does not answer"
+    needed = (
+        "systemd-networkd and networkd-dispatcher" if work.config.dispatcher else systemd.NETWORKD
+    )
     message = (
-        f"the running machine is as it was ({why}); reboot it with systemd-networkd and "
-        "networkd-dispatcher enabled, or start these and run 'netfail-hooks install' again"
+        f"the running machine is as it was ({why}); reboot it with {needed} "
+        "enabled, or start these and run 'netfail-hooks install' again"
     )
     return [message]

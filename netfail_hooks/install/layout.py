@@ -34,7 +34,7 @@ def layout(
         _HERE.notify: nodes.directory(),
         **_units(config, package),
         **{path: _text(text) for path, text in reversed(tuple(networks.items()))},
-        **_hooks(package),
+        **(_hooks(package) if config.dispatcher else {}),
     }
 
 
@@ -62,9 +62,10 @@ def _units(config: Config, package: str) -> dict[str, Node]:
         f"{units.UNITS}/{units.SERVICE}": _text(service),
         units.ONLINE: nodes.directory(),
         units.ONLINE_FILE: _text(units.online_text(names)),
-        units.DISPATCHER: nodes.directory(),
-        units.DISPATCHER_FILE: _text(units.DISPATCHER_TEXT),
     }
+    if config.dispatcher:
+        nodes_by_path[units.DISPATCHER] = nodes.directory()
+        nodes_by_path[units.DISPATCHER_FILE] = _text(units.DISPATCHER_TEXT)
     if config.watched:
         nodes_by_path[f"{units.UNITS}/{units.WATCH}"] = _text(units.watch_text(places))
         nodes_by_path[f"{units.UNITS}/{units.SOCKET}"] = _text(units.SOCKET_TEXT)

@@ -24,6 +24,7 @@ class InstallOptions:
     mode: str = ""
     bond: AddressConfig | None = None
     named: tuple[str, ...] = ()  # interfaces to which options give an address in mode bond
+    dispatcher: bool | None = None  # None: as before
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +82,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help=settings.named("check.interval").help,
     )
+    hearing = parser.add_mutually_exclusive_group()
+    hearing.add_argument(
+        "--without-dispatcher",
+        dest="dispatcher",
+        action="store_false",
+        default=None,
+        help="no hooks of networkd-dispatcher: the watch's socket hears of events (mode routes)",
+    )
+    hearing.add_argument(
+        "--with-dispatcher",
+        dest="dispatcher",
+        action="store_true",
+        help="with them again (default: as before, else with them)",
+    )
 
 
 def resolve_names(args: argparse.Namespace) -> argparse.Namespace:
@@ -120,8 +135,16 @@ def parse(args: argparse.Namespace) -> InstallOptions:
             raise Misuse(f"--interval {args.interval}: {error}") from None
     if args.mode == "bond":
         bond = _bond_address_config(args)
-        return InstallOptions(uplinks, {}, args.interval, args.mode, bond, _named(args))
-    return InstallOptions(uplinks, _address_configs(args, uplinks), args.interval, args.mode)
+        named = _named(args)
+        hearing = args.dispatcher
+        return InstallOptions(uplinks, {}, args.interval, args.mode, bond, named, hearing)
+    return InstallOptions(
+        uplinks,
+        _address_configs(args, uplinks),
+        args.interval,
+        args.mode,
+        dispatcher=args.dispatcher,
+    )
 
 
 def _address_configs(

@@ -13,6 +13,9 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.process import run
 from netfail_hooks.reconcile import again
 
+NETWORKD, _DISPATCHER = "systemd-networkd", "networkd-dispatcher"
+_PROGRAMS = "/usr/local/bin:/usr/sbin:/usr/bin"
+
 
 def systemd_runs() -> bool:
     """Tell whether the machine was booted by systemd (sd_booted(3))."""
@@ -57,8 +60,8 @@ def start_dispatcher() -> list[str]:
     Debian's unit starts at boot only if there is a hook (its ConditionPathExistsGlob=): before
     ours there may have been none.
     """
-    unit = "networkd-dispatcher.service"
-    if not shutil.which("networkd-dispatcher", path="/usr/local/bin:/usr/sbin:/usr/bin"):
+    unit = f"{_DISPATCHER}.service"
+    if not shutil.which(_DISPATCHER, path=_PROGRAMS):
         how = "install it with the distribution's package manager"
         return [f"networkd-dispatcher is not there, so no event reaches the hooks: {how}"]
     if not systemd_runs():
@@ -72,6 +75,13 @@ def start_dispatcher() -> list[str]:
     except Problem as problem:
         return [str(problem)]
     return []
+
+
+def spare_dispatcher() -> list[str]:
+    """Return that networkd-dispatcher is there and runs nothing of ours; others may need it."""
+    if not shutil.which(_DISPATCHER, path=_PROGRAMS):
+        return []
+    return [f"{_DISPATCHER} runs nothing of ours; if nobody else needs it, remove its package"]
 
 
 def dispatcher_problems() -> list[str]:
@@ -88,12 +98,13 @@ def networkd_problems() -> list[str]:
     return []
 
 
-def image_problems(paths: Paths) -> list[str]:
+def image_problems(paths: Paths, config: Config) -> list[str]:
     """Return what a machine that is not running lacks, each with the next step."""
     wanted = paths.at("/etc/systemd/system/multi-user.target.wants/")
+    needed = (NETWORKD, _DISPATCHER) if config.dispatcher else (NETWORKD,)
     return [
         f"{unit} is not enabled below {paths.root}: systemctl --root={paths.root} enable {unit}"
-        for unit in ("systemd-networkd.service", "networkd-dispatcher.service")
+        for unit in [f"{name}.service" for name in needed]
         if not os.path.lexists(wanted + unit)
     ]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # linux/neighbour.h
 _NDMSG = "=BBHiHBB"
 NDA_DST, NDA_PROTOCOL, NDA_FLAGS_EXT, NTF_EXT_MANAGED, _PERMANENT = 1, 12, 15, 1, 0x80
+_REACHABLE = 0x02
 _OURS = struct.pack("=HHB", 5, NDA_PROTOCOL, PROTOCOL)
 _MANAGED = struct.pack("=HHI", 8, NDA_FLAGS_EXT, NTF_EXT_MANAGED)
 
@@ -66,6 +67,16 @@ def watch(netlink: rt.Netlink, neighbour: Neighbour, index: int) -> None:
 def unwatch(netlink: rt.Netlink, neighbour: Neighbour, index: int) -> None:
     """Have it ask no more, and forget that neighbour. Raises NetlinkError."""
     netlink.change(rt.DELNEIGH, 0, _body(neighbour, index))
+
+
+def answers(netlink: rt.Netlink, neighbour: Neighbour, index: int) -> bool:
+    """Tell whether the kernel has had an answer since it said that there was none."""
+    try:
+        body = netlink.get(rt.GETNEIGH, _body(neighbour, index))
+    except rt.NetlinkError:
+        return False  # it has forgotten that neighbour
+    state: int = struct.unpack_from(_NDMSG, body)[4]
+    return bool(state & _REACHABLE)
 
 
 def _body(neighbour: Neighbour, index: int) -> bytes:

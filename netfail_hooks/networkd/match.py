@@ -34,6 +34,8 @@ _LIMIT = 1 << 20  # characters
 _MAC = re.compile(r"([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}", re.IGNORECASE)
 _MACS = ("MACAddress", "PermanentMACAddress", "BSSID")
 _BY_RADIO = ("SSID", "BSSID")
+# Of .link files alone: networkd passes over it, and over a file with nothing else in its [Match].
+_UNKNOWN_THERE = ("OriginalName",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ def _conditions(sections: Iterable[networkfile.Section]) -> Iterator[tuple[str, 
     found = list(sections)
     keys = (item.key for one in found if one.name == "Match" for item in one.items if item.key)
     for key in dict.fromkeys(keys):
+        if key in _UNKNOWN_THERE:
+            continue
         lines = networkfile.settings(found, "Match", key)
         if key in _MACS:
             words = " ".join(lines).split()
@@ -199,7 +203,6 @@ def _known(key: str, nic: Nic) -> tuple[str, ...] | None:
     if key == "Name":
         return (nic.name, *nic.altnames)
     known = {
-        "OriginalName": nic.name,
         "MACAddress": nic.mac,
         "PermanentMACAddress": nic.permanent_mac,
         "Driver": nic.driver,

@@ -20,7 +20,26 @@ from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 
-_TYPES = {"1": "ether", "772": "loopback", "65534": "none"}  # ARPHRD_*, linux/if_arp.h
+_TYPES = {  # ARPHRD_*, linux/if_arp.h; in [Match] networkd takes these names in lower case
+    "1": "ether",
+    "24": "ieee1394",
+    "32": "infiniband",
+    "256": "slip",
+    "280": "can",
+    "512": "ppp",
+    "519": "rawip",
+    "768": "tunnel",
+    "769": "tunnel6",
+    "772": "loopback",
+    "776": "sit",
+    "778": "ipgre",
+    "803": "ieee80211_radiotap",
+    "823": "ip6gre",
+    "824": "netlink",
+    "825": "6lowpan",
+    "826": "vsockmon",
+    "65534": "none",
+}
 # linux/if_link.h
 _IFLA_PROP_LIST, _IFLA_ALT_IFNAME, _IFLA_PERM_ADDRESS, _IFLA_INFO_KIND = 52, 53, 54, 1
 _SIOCETHTOOL, _ETHTOOL_GDRVINFO, _DRVINFO_BYTES = 0x8946, 0x3, 196  # linux/sockios.h, ethtool.h
@@ -80,10 +99,18 @@ def read_nic(name: str, paths: Paths) -> Nic:
         kind=link.get("kind", ""),
         path=known.get("ID_PATH", ""),
         altnames=tuple(link.get("altnames", "").split()),
-        properties=tuple((uevent | known).items()),
+        properties=tuple((_of_device(paths, directory) | uevent | known).items()),
         wireless=wireless,
         present=os.path.isdir(directory),
     )
+
+
+def _of_device(paths: Paths, directory: str) -> dict[str, str]:
+    """Return the properties that a NIC has by its place in sysfs (sd-device)."""
+    if not os.path.isdir(directory):
+        return {}
+    below = os.path.relpath(os.path.realpath(directory), os.path.realpath(paths.at("/sys")))
+    return {"SUBSYSTEM": "net", "DEVPATH": f"/{below}"}
 
 
 def _type(paths: Paths, number: str, uevent: dict[str, str], *, wireless: bool) -> str:

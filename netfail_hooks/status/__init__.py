@@ -47,7 +47,7 @@ def collect(paths: Paths) -> Report | BondReport:
     if config.mode == "bond":
         failover = _failover(paths, unknown)
         found = bond_report(config, observed, lookups, failover, tuple(unknown))
-        return replace(found, silence=silence(), drifted=drifted)
+        return replace(found, silence=silence(hooks=config.dispatcher), drifted=drifted)
     states = networkctl.states()
     if not states:
         unknown.append("networkd's states: 'networkctl list' has no answer")
@@ -62,7 +62,7 @@ def collect(paths: Paths) -> Report | BondReport:
             failover=_failover(paths, unknown),
             clock=time.time(),
             boot=boot_id(),
-            silence=silence(),
+            silence=silence(hooks=config.dispatcher),
             drifted=drifted,
             unknown=tuple(unknown),
         )

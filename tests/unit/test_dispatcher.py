@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks import check, dispatcher, journal
+from netfail_hooks.install.units import SOCKET, SOCKET_TEXT
 from netfail_hooks.paths import Paths
+
+_START = f"systemctl enable --now {SOCKET}"
 
 
 def test_only_where_systemd_says_so_is_it_silent(
@@ -22,6 +25,33 @@ def test_only_where_systemd_says_so_is_it_silent(
     assert dispatcher.silence() == ""
 
 
+@pytest.mark.parametrize(
+    ("lines", "silent"),
+    [
+        ("x 0 1 00000115 0 0 0\n", False),
+        ("x 0 1 00000114 0 0 0\nx 15 1 00000115 0 0 0\n", True),  # others; the kernel's events
+        ("", True),
+        (None, False),  # nobody can tell
+    ],
+)
+def test_without_hooks_the_watchs_socket_has_to_listen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str | None, *, silent: bool
+) -> None:
+    listeners = tmp_path / "netlink"
+    if lines is not None:
+        listeners.write_text(f"sk Eth Pid Groups\n{lines}", encoding="ascii")
+    monkeypatch.setattr(dispatcher, "_UNITS", str(tmp_path))
+    monkeypatch.setattr(dispatcher, "_LISTENERS", str(listeners))
+    said = dispatcher.silence(hooks=False)
+    assert bool(said) is silent
+    assert said in ("", f"{SOCKET} is not listening, so no event is heard: {_START}")
+
+
+def test_the_sockets_name_and_groups_are_the_units() -> None:
+    assert dispatcher.SOCKET == SOCKET
+    assert f"ListenNetlink=route {int(dispatcher._HEARS[1], 16)}\n" in SOCKET_TEXT
+
+
 def test_silence_and_its_end_are_told_once(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -34,7 +64,7 @@ def test_silence_and_its_end_are_told_once(
         ("", ""),
         ("nobody listens", "nobody listens"),
         ("nobody listens", ""),
-        ("", "runs again"),
+        ("", "heard again"),
         ("", ""),
     ):
         check._tell_of_silence(paths, why)

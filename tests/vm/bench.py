@@ -130,9 +130,12 @@ class Bench:
 
     # --- rows -----------------------------------------------------------------------------------
 
-    def measure(self, *steps: Step) -> None:
-        """Do the steps one after another under a pulse; make a row of each."""
-        self.settled()
+    def measure(self, *steps: Step, ready: Callable[[], object] | None = None) -> None:
+        """Do the steps one after another under a pulse; make a row of each.
+
+        ``ready`` waits for what is all well before the first, by default ``settled``.
+        """
+        (ready or self.settled)()
         machine = self.machine
         if self.mode == "routes":  # the hold-down doubles at each loss: every scenario is the first
             machine.sh("rm -f /run/netfail-hooks/state; netfail-hooks check || true")

@@ -38,14 +38,14 @@ def journey(
 ) -> list[Stop]:
     """Return all stops; without ``scenarios`` all of those, or those of a ``quick`` run."""
     chosen = [
-        scenario.name
+        scenario
         for scenario in SCENARIOS
         if (scenario.name in scenarios if scenarios else scenario.quick or not quick)
     ]
     stops = []
     for suite in suites:
         for mode in modes:
-            names = [INSTALL, *chosen]
+            names = [INSTALL, *(one.name for one in chosen if mode in one.modes)]
             if UPGRADE in scenarios:  # after which there is nothing left to compare with
                 ends = mode == modes[-1] and suite == upgrading.SUITE
                 stops += [Stop(suite, mode, name) for name in (*names, *[UPGRADE] * ends)]

@@ -43,6 +43,7 @@ class Machine:
         self.console = f"{self._dir.name}/console"
         self._heard = b""
         self._channels: list[socket.socket] = []
+        self._netdevs = {"net-eth0"}
         self._number = 0
         self.boot = ""
 
@@ -152,6 +153,30 @@ class Machine:
         """Plug the cable in or out: both virtio NICs see their carrier change."""
         for name in ("eth0", "port0"):
             self._qmp_do("set_link", name=name, up=plugged)
+
+    def plug(self, name: str, driver: str, **options: Any) -> None:
+        """Plug a device in; one with a ``mac`` is a NIC on the LAN's hub, as eth0 is."""
+        if "mac" in options:
+            options["netdev"] = f"net-{name}"
+            if options["netdev"] not in self._netdevs:
+                self._netdevs.add(options["netdev"])
+                self._qmp_do("netdev_add", type="hubport", id=options["netdev"], hubid=1)
+        deadline = time.monotonic() + 20
+        while True:  # the one before may be on its way out still
+            try:
+                return self._qmp_do("device_add", driver=driver, id=name, **options)
+            except Broken:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+    def unplug(self, name: str) -> None:
+        """Pull a device out. A PCI one goes when the machine has let it go."""
+        self._qmp_do("device_del", id=name)
+
+    def wake(self) -> None:
+        """Wake a machine that sleeps."""
+        self._qmp_do("system_wakeup")
 
     def _check(self, why: str, deadline: float) -> None:
         """Raise Broken if the machine is dead or the time is up."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.vm import udev, watching
 from tests.vm.bench import FAR, HOWTO_STEP7, Bench, Row, Step, said
 
 # Longest outages in ms. An emulated processor is some ten times slower than a real one, so these
@@ -21,11 +22,12 @@ _ONLINE = 15.0
 
 @dataclass(frozen=True)
 class Scenario:
-    """A name to ask for, what it does, and whether CI has the time for it."""
+    """A name to ask for, what it does, whether CI has the time for it, and in which modes."""
 
     name: str
     run: Callable[[Bench], None]
     quick: bool = False
+    modes: tuple[str, ...] = ("routes", "bond")
 
 
 def cable(bench: Bench) -> None:
@@ -384,4 +386,7 @@ SCENARIOS = (
     Scenario("reboot-wifi-off", reboot_wifi_off),
     Scenario("reboot-both", reboot_both),
     Scenario("restarts", restarts),
+    Scenario("watch", watching.watch, modes=("routes",)),
+    Scenario("watch-sleep", watching.sleep, modes=("routes",)),
+    Scenario("udev", udev.udev, modes=("routes",)),
 )

@@ -44,7 +44,7 @@ def networkd_not_enabled(facts: Facts) -> Iterator[Symptom]:
 
 def dispatcher_missing(facts: Facts) -> Iterator[Symptom]:
     """Find that the program is not there."""
-    if _PROGRAM not in facts.services.programs:
+    if _is_wanted(facts) and _PROGRAM not in facts.services.programs:
         yield Symptom("networkd-dispatcher is not installed", (_INSTALL[is_arch(facts)],))
 
 
@@ -52,7 +52,7 @@ def dispatcher_stopped(facts: Facts) -> Iterator[Symptom]:
     """Find that it does not run."""
     unit = facts.services.unit(DISPATCHER)
     running = facts.services.runs(_PROGRAM) or bool(unit and unit.active == "active")
-    if not running:
+    if _is_wanted(facts) and not running:
         yield Symptom(
             "networkd-dispatcher is not running",
             _start(facts, DISPATCHER),
@@ -63,12 +63,17 @@ def dispatcher_stopped(facts: Facts) -> Iterator[Symptom]:
 def dispatcher_not_enabled(facts: Facts) -> Iterator[Symptom]:
     """Find that nothing starts it at boot."""
     unit = facts.services.unit(DISPATCHER)
-    if unit and not unit.starts_at_boot:
+    if _is_wanted(facts) and unit and not unit.starts_at_boot:
         yield Symptom(
             "networkd-dispatcher does not start at boot",
             (f"systemctl enable {DISPATCHER}",),
             safe=_is_startable(facts, DISPATCHER),
         )
+
+
+def _is_wanted(facts: Facts) -> bool:
+    """Tell whether networkd-dispatcher is to run hooks of ours."""
+    return facts.config is None or facts.config.dispatcher
 
 
 def timer_stopped(facts: Facts) -> Iterator[Symptom]:

@@ -85,17 +85,23 @@ def hook_broken(facts: Facts) -> Iterator[Symptom]:
     """Find hooks whose Python or package is gone."""
     if facts.files.hook_lacks:
         yield Symptom(
-            f"the hooks start {facts.files.hook_lacks}, which is not there",
+            f"{_started(facts)} start {facts.files.hook_lacks}, which is not there",
             (AGAIN,),
             safe=may_write(facts),
         )
+
+
+def _started(facts: Facts) -> str:
+    """Return what starts our program: hooks, without networkd-dispatcher units alone."""
+    hooks = facts.config is None or facts.config.dispatcher
+    return "the hooks" if hooks else "our units"
 
 
 def venv_outdated(facts: Facts) -> Iterator[Symptom]:
     """Find hooks in a virtual environment that was made for another Python than there is."""
     if facts.files.outdated_venv:
         yield Symptom(
-            f"the Python of {facts.files.outdated_venv}, from which the hooks run, is gone",
+            f"the Python of {facts.files.outdated_venv}, from which {_started(facts)} run, is gone",
             (AGAIN,),  # by which they run from where this command is
             safe=may_write(facts),
         )

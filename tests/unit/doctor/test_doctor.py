@@ -24,6 +24,7 @@ from netfail_hooks.doctor.facts import BondSeen, OwnFile, Process, Symptom, Unit
 from netfail_hooks.doctor.ifupdown import ifupdown_has
 from netfail_hooks.doctor.report import render, report
 from netfail_hooks.install.layout import HOOK
+from netfail_hooks.install.units import SERVICE, UNITS
 from netfail_hooks.lab.namespaces import until
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.values import plain, replace
@@ -288,10 +289,13 @@ def test_another_bond_or_uplink_is_told(
     assert set(found.values()) <= {"new", "stale"}
 
 
-def test_what_a_hook_starts_must_be_there(machine: Machine, tmp_path: Path) -> None:
-    places = doctor_files.hooks(machine.paths)
-    text = machine.read(places[1].path)
-    program = re.findall(r'^exec "(\S+)" -IS ', text, re.MULTILINE)[0]
+@pytest.mark.parametrize("hooks", [True, False])
+def test_what_starts_our_program_must_find_it(
+    machine: Machine, tmp_path: Path, *, hooks: bool
+) -> None:
+    places = doctor_files.hooks(machine.paths) if hooks else ()
+    text = machine.read(places[1].path if hooks else f"{UNITS}/{SERVICE}")
+    program = re.findall(r'^(?:exec "|ExecStart=)(\S+?)"? -IS ', text, re.MULTILINE)[0]
     assert doctor_files.hook_lacks(machine.paths, places) == program
     machine.write(program, "")
     lacks = doctor_files.hook_lacks(machine.paths, places)

@@ -38,6 +38,7 @@ _UNITS = {name: Unit(name) for name in (NETWORKD, DISPATCHER, TIMER, SOCKET)} | 
     SERVICE: Unit(SERVICE, active="inactive", enabled="static"),
     WAIT_ONLINE: Unit(WAIT_ONLINE, command="/lib/wait-online --any --interface=eth0"),
 }
+_ALONE = replace(_CONFIG, dispatcher=False)
 _SEEN = World(_CONFIG, families=(4,)).look()
 _SHARED = World(_CONFIG, families=(4,), shares=True).look()
 _BOND = BondSeen("bond0", slaves=("eth0", "wlan0"))
@@ -132,6 +133,7 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         "not running",
     ),
     ("dispatcher-stopped", False, {"processes": (), "units": None}, "not running"),
+    ("hook-broken", True, {"config": _ALONE, "hook_lacks": "/py"}, "our units start /py"),
     ("hook-missing", True, {"hooks": (Place(f"{_D}/off.d/{HOOK}", None),)}, f"{_D}/off.d/{HOOK}"),
     (
         "hook-missing",
@@ -708,6 +710,15 @@ def test_a_superfluous_route_is_deleted_and_the_only_one_is_set_anew() -> None:
     assert extra.fix == ("ip -4 route delete default via 192.0.2.1 dev wlan0 metric 7",)
     (only,) = diagnose(but(HEALTHY, observed=routes(_WAY, ("wlan0", 7, "192.168.1.1"))))
     assert only.fix[:2] == ("networkctl reload", "networkctl reconfigure wlan0")
+
+
+def test_who_needs_no_dispatcher_is_not_told_of_it() -> None:
+    gone = but(HEALTHY, programs=("wpa_supplicant",), processes=HEALTHY.services.processes[:1])
+    for unit in (None, Unit(DISPATCHER, active="inactive", enabled="disabled")):
+        units = tuple({**_UNITS, DISPATCHER: unit}.values())
+        known = tuple(one for one in units if one)
+        assert diagnose(but(gone, config=_ALONE, hooks=(), units=known)) == ()
+        assert diagnose(but(gone, hooks=(), units=known)) != ()
 
 
 def test_many_paths_are_counted() -> None:

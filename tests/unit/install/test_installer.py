@@ -236,6 +236,42 @@ def test_no_interval_no_timer(machine: Machine) -> None:
     assert "OnUnitActiveSec=1\n" in machine.read("/etc/systemd/system/netfail-hooks-check.timer")
 
 
+def test_without_a_dispatcher_there_is_nothing_of_it_until_it_is_wanted_again(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ours() -> list[str]:
+        found = Path(machine.root).rglob("*netfail-hooks*")
+        return sorted(f"{path.parent.name}/{path.name}" for path in found if path.is_file())
+
+    empty = machine.shape()
+    assert machine.install(*PAIR) == 0
+    with_it = ours()
+    capsys.readouterr()
+    assert machine.install("--without-dispatcher", "--yes") == 0
+    assert "networkd-dispatcher.service is not enabled" not in capsys.readouterr().err
+    gone = set(with_it) - set(ours())
+    hooks = {f"{state}.d/50-netfail-hooks" for state in hook_file.states()}
+    assert gone == {*hooks, "networkd-dispatcher.service.d/10-netfail-hooks.conf"}
+    assert machine.install("--yes") == 0  # the config remembers
+    assert set(ours()) == set(with_it) - gone
+    with pytest.raises(Misuse, match="left out in mode bond"):
+        machine.install("--mode", "bond", "--yes")
+    assert machine.install("--with-dispatcher", "--yes") == 0
+    assert ours() == with_it
+    assert machine.uninstall("--yes") == 0
+    assert machine.shape() == empty
+
+
+def test_a_dispatcher_is_not_left_out_where_nobody_watches(machine: Machine) -> None:
+    named = "".join(f'[[uplink]]\ninterface = "{name}"\n' for name in ("eth0", "wlan0"))
+    os.makedirs(os.path.dirname(machine.paths.config))
+    Path(machine.paths.config).write_text(f'watch = "off"\n{named}', encoding="utf-8")
+    before = machine.shape()
+    with pytest.raises(Misuse, match='left out with watch = "off"'):
+        machine.install("--without-dispatcher", "--yes")
+    assert machine.shape() == before
+
+
 def test_modes_that_the_dispatcher_would_skip_are_mended(machine: Machine) -> None:
     os.chmod(f"{machine.root}/etc/networkd-dispatcher/routable.d", 0o775)  # noqa: S103 - the mistake
     before = machine.shape()

@@ -84,3 +84,21 @@ def test_what_the_kernel_is_told(address: str, family: int) -> None:
     managed = body[: body.index(rt.number(15, 1))] + body[body.index(rt.number(15, 1)) + 8 :]
     assert said(ndmsg, managed) == {**where, "NDA_PROTOCOL": 157}
     assert (gone, none, said(ndmsg, other)) == (29, 0, where)
+
+
+@pytest.mark.parametrize(("state", "has"), [(REACHABLE, True), (0x20, False), (0x01, False)])
+def test_whether_an_answer_came_after_all_is_the_kernels_to_say(state: int, *, has: bool) -> None:
+    asked: list[tuple[int, bytes]] = []
+
+    def get(kind: int, body: bytes) -> bytes:
+        asked.append((kind, body))
+        return _neighbour(ETH, FOUR, state, OURS, 1)
+
+    netlink = cast("rt.Netlink", SimpleNamespace(get=get))
+    assert watch.answers(netlink, Neighbour("eth0", 4, FOUR), ETH) is has
+    assert [kind for kind, _ in asked] == [rt.GETNEIGH]
+
+
+def test_a_neighbour_that_is_forgotten_has_not_answered() -> None:
+    with rt.Netlink() as netlink:
+        assert not watch.answers(netlink, Neighbour("lo", 4, "203.0.113.9"), 1)

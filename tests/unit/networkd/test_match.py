@@ -55,7 +55,8 @@ def _fits(root: Path, conditions: str, nic: Nic = NIC) -> bool:
         ("Name=wlan0 eth0", True),
         ("Name=eth*", True),
         ("Name=ETH0", False),
-        ("OriginalName=e?h0", True),
+        ("OriginalName=eth0", False),  # of .link files; all that is left here: tests/vm/matching.py
+        ("OriginalName=wlan0\nName=eth0", True),
         ("Name=!eth0", True),  # by its other names: net_condition_test_ifname(), tried with 252
         ("Name=!eth0 enp* lan*", False),
         ("Name=!wlan0 eth1", True),
@@ -87,7 +88,6 @@ def _fits(root: Path, conditions: str, nic: Nic = NIC) -> bool:
         ("Name=enp3s0", True),
         ("Name=enp*", True),
         ("Name=lan-with-*", True),
-        ("OriginalName=enp3s0", False),
         ("Type=ether\nKind=!*", True),
         ("Kind=veth", False),
         ("Kind=*", False),
@@ -145,6 +145,37 @@ def test_what_nobody_can_judge_is_refused_if_it_matters(
     assert f"cannot tell whether [Match] {told}" in str(wrong.value)
     assert hint in str(wrong.value)
     assert ("plug" in str(wrong.value)) is not nic.present
+
+
+@pytest.mark.parametrize(
+    ("number", "uevent", "conditions", "fits"),
+    [
+        ("1", "", "Type=ether", True),
+        ("1", "DEVTYPE=wwan\n", "Type=ether", False),  # qmi_wwan, cdc_mbim
+        ("1", "DEVTYPE=wwan\n", "Type=wwan", True),
+        ("1", "DEVTYPE=bridge\n", "Type=bridge", True),
+        ("512", "DEVTYPE=ppp\n", "Type=ppp", True),
+        ("519", "", "Type=rawip", True),
+        ("768", "", "Type=tunnel", True),
+        ("778", "", "Type=*", True),
+        ("823", "", "Type=!ether", True),
+        ("65000", "", "Type=*", False),
+        ("1", "", "Property=SUBSYSTEM=net", True),
+        ("1", "", "Property=DEVPATH=/devices/platform/*", True),
+        ("1", "", "Property=DEVPATH=/devices/virtual/*", False),
+        ("1", "DEVTYPE=wwan\n", "Property=DEVTYPE=wwan", True),
+    ],
+)
+def test_types_and_properties_are_udevs(
+    tmp_path: Path, number: str, uevent: str, conditions: str, *, fits: bool
+) -> None:
+    device = "sys/devices/platform/soc/net/eth0"
+    files = {f"{device}/type": f"{number}\n", f"{device}/uevent": f"{uevent}INTERFACE=eth0\n"}
+    paths = _write(tmp_path, files)
+    (tmp_path / "sys/class/net").mkdir(parents=True)
+    (tmp_path / "sys/class/net/eth0").symlink_to(f"../../{device.removeprefix('sys/')}")
+    nic = read_nic("eth0", paths)
+    assert _fits(tmp_path, conditions, nic) is fits
 
 
 # --- files --------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from tests.support.debian_tree import ALSO, Tree, unpack
 
 INSTALL = "netfail-hooks install --primary eth0 --backup wlan0 --dhcp"
 HOOK = "/etc/networkd-dispatcher/routable.d/50-netfail-hooks"
+CHECK = "/etc/systemd/system/netfail-hooks-check.service"
 CONFIG = "/etc/netfail-hooks/config.toml"
 
 # A connection to end and a host to ask, with the libraries that this Debian has.
@@ -90,9 +91,13 @@ def fish(tree: Tree, typed: str) -> list[str]:
 
 
 def depends(deb: Path) -> list[str]:
-    """Return the names of the packages that it depends on."""
+    """Return the names of the packages that apt-get installs with it."""
+    return [*_names(deb, "Depends"), *_names(deb, "Recommends")]
+
+
+def _names(deb: Path, field: str) -> list[str]:
     done = subprocess.run(
-        ["dpkg-deb", "--field", str(deb), "Depends"], capture_output=True, text=True, check=True
+        ["dpkg-deb", "--field", str(deb), field], capture_output=True, text=True, check=True
     )
     return [one.split()[0] for one in done.stdout.split(",")]
 
@@ -107,7 +112,8 @@ def test_it_depends_on_what_the_project_says(deb: Path) -> None:
     for requirement in project["dependencies"]:
         name, oldest = re.fullmatch(r"([a-z0-9]+)>=([0-9.]+),.*", requirement).groups()  # type: ignore[union-attr]
         assert f"python3-{name} (>= {oldest})" in field
-    assert {"networkd-dispatcher", "systemd", "iproute2"} <= set(depends(deb))
+    assert {"systemd", "iproute2"} <= set(_names(deb, "Depends"))
+    assert _names(deb, "Recommends") == ["networkd-dispatcher"]  # install --without-dispatcher
     assert deb.name == f"netfail-hooks_{project['version']}-1_all.deb"
 
 
@@ -188,12 +194,18 @@ def test_what_cannot_be_uninstalled_keeps_the_package(tree: Tree) -> None:
     assert not (tree.root / HOOK[1:]).exists()
 
 
-def test_what_another_copy_installed_stays(tree: Tree) -> None:
-    tree.sh(f"{INSTALL} --yes")
-    hook = tree.root / HOOK[1:]
+@pytest.mark.parametrize("without", ["", " --without-dispatcher"])
+def test_what_another_copy_installed_stays(tree: Tree, without: str) -> None:
+    tree.sh(f"dpkg --install /tmp/it.deb; {INSTALL} --yes{without}")
+    hook = tree.root / (CHECK if without else HOOK)[1:]
     text = hook.read_text(encoding="utf-8").replace("/usr/lib/python3/dist-packages", "/opt/copy")
     hook.write_text(text, encoding="utf-8")
     tree.sh("dpkg --purge netfail-hooks")
     assert hook.exists()
     assert (tree.root / CONFIG[1:]).exists()
-    tree.sh("dpkg --install /tmp/it.deb; netfail-hooks uninstall --yes --no-live; rm -f " + HOOK)
+    tree.sh(
+        "dpkg --install /tmp/it.deb; netfail-hooks uninstall --yes --no-live; rm -f "
+        + HOOK
+        + " "
+        + CHECK
+    )

@@ -15,6 +15,7 @@ from tests.vm import image
 IMAGE = "--root /image"
 _NO_PYTHON = "mount --bind /dev/null /usr/bin/python3.11"
 _NO_PIP = "mount -t tmpfs none /usr/share/python-wheels"
+_NO_DISPATCHER = "mount --bind /dev/null /usr/bin/networkd-dispatcher"
 _DEMO = "/opt/checkout/.demo"
 _RUN_HOOK = f"IFACE=lo {HOOK}"
 # Hooks as that version of install.sh had them written, too.
@@ -55,6 +56,21 @@ def test_a_dry_run_takes_no_library(tree: Tree) -> None:
     assert "would install python3-venv" in done.stderr
     assert "+++ b/etc/systemd/network/10-netfail-eth0.network" in done.stdout
     assert not (tree.root / _DEMO[1:]).exists()
+
+
+def test_without_a_dispatcher_none_is_installed_now_or_later(tree: Tree) -> None:
+    wants = "would install networkd-dispatcher"
+    config = tree.root / "etc/netfail-hooks/config.toml"
+    assert wants in tree.sh(f"{_NO_DISPATCHER}; {INSTALL} --dry-run")
+    assert wants not in tree.sh(f"{_NO_DISPATCHER}; {INSTALL} --dry-run --without-dispatcher")
+    tree.sh(f"{_NO_DISPATCHER}; {INSTALL} --without-dispatcher")
+    assert "dispatcher = false" in config.read_text(encoding="utf-8")
+    assert not list((tree.root / "etc/networkd-dispatcher").glob("*/50-netfail-hooks"))
+    assert wants not in tree.sh(f"{_NO_DISPATCHER}; {INSTALL} --dry-run")
+    assert wants in tree.sh(f"{_NO_DISPATCHER}; {INSTALL} --dry-run --with-dispatcher")
+    tree.sh(UNINSTALL)
+    assert not config.exists()
+    assert not (tree.root / LIB[1:]).exists()
 
 
 def test_an_image_of_the_same_version_leaves_this_machines_failover(tree: Tree) -> None:

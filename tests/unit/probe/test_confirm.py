@@ -6,6 +6,8 @@ import pytest
 
 from netfail_hooks import probe
 from netfail_hooks.config import Target
+from netfail_hooks.policy.facts import Neighbour
+from netfail_hooks.probe import confirm as confirming
 from netfail_hooks.probe.confirm import confirm
 from netfail_hooks.values import replace
 from tests.support.world import World, config_of
@@ -52,6 +54,24 @@ def test_a_dead_one_is_told_within_a_tenth_of_a_second_and_who_answered_meanwhil
     assert 0.08 <= lan.now - began < 0.1
     assert [len(wire.asked) for wire in lan.wires] == [2, 1]
     assert all(wire.closed for wire in lan.wires)
+
+
+def test_an_answer_that_comes_late_to_the_kernel_is_one(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: list[tuple[Neighbour, int]] = []
+
+    def answers(_: object, neighbour: Neighbour, index: int) -> bool:
+        known.append((neighbour, index))
+        return True
+
+    monkeypatch.setattr(confirming, "answers", answers)
+    world = _world()
+    lan.manners = {f"eth0 {GATEWAY}": NEVER}
+    assert _asked(world) == [("eth0", True), ("wlan0", True)]
+    link = world.look().link("eth0")
+    assert link
+    assert known == [(Neighbour("eth0", 4, GATEWAY), link.index)]
 
 
 def test_that_a_standby_takes_longer_says_nothing(lan: Lan) -> None:
