@@ -83,12 +83,10 @@ def _look(config: Config, paths: Paths, since: Generation) -> bool:
     If it was right, a round with all the patience of one follows, for the uplinks that nobody
     waited for.
     """
-    from netfail_hooks.reconcile import run
-    from netfail_hooks.reconcile.probing import confirm_active, probe_and_run
+    from netfail_hooks.reconcile.probing import confirm_and_run, probe_and_run
     from netfail_hooks.recorder import is_move
 
-    brief = confirm_active(config, paths)
-    done = run(config, paths, "watch", probes=brief, since=since)
+    brief, done = confirm_and_run(config, paths, "watch", since=since)
     if is_move(done) or not all(result.healthy for result in brief):
         probe_and_run(config, paths, "watch probe", since=since)
         return False

@@ -133,14 +133,14 @@ class MetricsFile:
 
 _PLAIN = re.compile(r"/[A-Za-z0-9_./+@,=-]{1,200}")  # what a unit and a state file take as it is
 _ALLOWED = ("/run/", "/var/lib/prometheus/")
-_HIDDEN = "/run/user/"  # by ProtectHome= of the check's unit (systemd.exec(5))
+_THEIRS = "/run/user/"  # directories of users, who could have root write elsewhere
 
 
 def _refuse_wrong_path(path: str) -> None:
     shown = repr(path[:60])
     if not _PLAIN.fullmatch(path) or os.path.normpath(path) != path:
         raise ValueError(f"must be an absolute path of plain characters, not {shown}")
-    if not path.startswith(_ALLOWED) or path.startswith(_HIDDEN):
+    if not path.startswith(_ALLOWED) or path.startswith(_THEIRS):
         raise ValueError(
             "must be below /run or /var/lib/prometheus, for elsewhere a write may hang and hold "
             f"up a failover, not {shown}"

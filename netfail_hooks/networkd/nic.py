@@ -117,7 +117,7 @@ def _type(paths: Paths, number: str, uevent: dict[str, str], *, wireless: bool) 
     """Return what networkd calls a NIC's type: the driver's own word (DEVTYPE) where udev runs.
 
     It thinks that udev runs where it can write /sys (``udev_available()`` in systemd). Our check
-    can't, anywhere (ProtectKernelTunables=), so we look for udev itself, for its control socket.
+    can't, anywhere (ReadOnlyPaths= in its unit), so we look for udev itself, its control socket.
     """
     with_udev = paths.root or os.path.exists("/run/udev/control")
     if with_udev and (uevent.get("DEVTYPE") or wireless):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.unchanged import Unchanged
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import bounded
-from netfail_hooks.policy.facts import Result
+from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.state import State
 from netfail_hooks.probe import probe
 from netfail_hooks.reconcile import load_state, run
@@ -30,18 +32,24 @@ def probe_uplinks(config: Config) -> tuple[Result, ...]:
     """
     if config.mode == "bond":
         return ()
-    with _asking(lambda: Unchanged(config)) as unchanged:
-        return _asking(lambda: probe(config, bounded(unchanged.observed, State())))
+    return _asking(lambda: probe(config, bounded(_seen(config), State())))
 
 
-def confirm_active(config: Config, paths: Paths) -> tuple[Result, ...]:
-    """Ask the active uplinks' gateways once more, briefly; no lock is held. Raises Problem."""
+def confirm_and_run(
+    config: Config, paths: Paths, trigger: str, *, since: Generation | None = None
+) -> tuple[tuple[Result, ...], Run]:
+    """Ask the active uplinks' gateways briefly, and make the machine agree. Raises Problem.
+
+    What was seen for the question counts for the run as well, since traffic waits for it.
+    """
     from netfail_hooks.probe.confirm import confirm
 
     with _asking(lambda: Unchanged(config)) as unchanged:
         state = load_state(paths.state)
         observed = bounded(unchanged.observed, state)
-        return _asking(lambda: confirm(config, observed, state))
+        brief = _asking(lambda: confirm(config, observed, state))
+        done = run(config, paths, trigger, probes=brief, unchanged=unchanged, since=since)
+        return brief, done
 
 
 def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
@@ -68,6 +76,11 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
             unchanged=unchanged,
             since=since,
         )
+
+
+def _seen(config: Config) -> Observation:
+    with Netlink() as netlink:
+        return observe(config, netlink, sparing=True)
 
 
 def _asking(question: Callable[[], T]) -> T:

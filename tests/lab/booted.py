@@ -7,7 +7,10 @@ everything as on a machine. udev and what belongs to hardware is left out. It wr
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
+import uuid
 from typing import Self
 
 from netfail_hooks.files import read_text
@@ -52,13 +55,18 @@ _JOURNAL = """\
 Storage=volatile
 ReadKMsg=no
 """
+# A subtree of its own: in the machine's, systemd would find, and kill, another lab's processes.
 _BOOT = """
 set -e
 mount -t cgroup2 none /sys/fs/cgroup
+mkdir /sys/fs/cgroup/"$1"
+echo 0 >/sys/fs/cgroup/"$1"/cgroup.procs
+umount /sys/fs/cgroup
 mkdir -p /run/above /run/work
 mount -t overlay -o lowerdir=/tmp,upperdir=/run/above,workdir=/run/work above /tmp
+exec unshare --cgroup sh -ec 'mount -t cgroup2 none /sys/fs/cgroup
 exec env -i PATH="$PATH" container=lxc /usr/lib/systemd/systemd --system --unit=lab.target \
-    --log-target=journal-or-kmsg --show-status=no
+    --log-target=journal-or-kmsg --show-status=no'
 """
 
 
@@ -72,6 +80,7 @@ class Booted(Lab):
         for unit in _MASKED:
             self.run("ln", "-s", "/dev/null", f"/etc/systemd/system/{unit}")
         with open(f"{self.root}/run/lab/systemd.log", "wb") as log:
+            self._cgroup = f"netfail-lab-{uuid.uuid4().hex}"
             self._systemd = self.namespaces.popen(
                 [
                     "unshare",
@@ -84,6 +93,8 @@ class Booted(Lab):
                     "sh",
                     "-c",
                     _BOOT,
+                    "sh",
+                    self._cgroup,
                 ],
                 output=log,
             )
@@ -107,6 +118,7 @@ class Booted(Lab):
         if self._systemd.stdin is not None:
             self._systemd.stdin.close()
         self._systemd.wait()
+        _remove_cgroup(self._cgroup)
 
     def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run systemctl; it must end well."""
@@ -118,6 +130,18 @@ class Booted(Lab):
         """Return journal entries, the text alone."""
         shown = self.run("journalctl", "--no-pager", "--output=cat", "--quiet", *words)
         return shown.stdout.splitlines()
+
+
+def _remove_cgroup(name: str) -> None:
+    """Remove what is left of a lab's control groups: directories, the innermost first."""
+    mounts = [line.split() for line in read_text("/proc/self/mounts", limit=-1).splitlines()]
+    top = next(where for _, where, kind, *_ in mounts if kind == "cgroup2")
+    own = next(
+        line[3:] for line in read_text("/proc/self/cgroup").splitlines() if line.startswith("0::")
+    )
+    for place, _, _ in os.walk(f"{top}{own}/{name}", topdown=False):
+        with contextlib.suppress(OSError):  # somebody is still on the way out
+            os.rmdir(place)
 
 
 def _last_below(pid: int) -> int:

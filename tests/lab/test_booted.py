@@ -119,6 +119,45 @@ def test_the_hardened_service_may_do_all_that_a_check_does(booted: Booted) -> No
     assert booted.run("ls", textfile.rpartition("/")[0]).stdout == ""
 
 
+_WRITES = """\
+[Service]
+ExecStart=
+ExecStart=/bin/sh -c 'for file in {files}; do (: >>$$file) 2>/dev/null && echo $$file; done; \\
+    ls /dev; echo end'
+StandardOutput=file:/run/netfail-hooks/written
+"""
+_FORBIDDEN = (
+    "/etc/passwd",
+    "/usr/bin/env",
+    "/var/lib/x",
+    "/tmp/x",  # noqa: S108 - nothing is to be there
+    "/run/x",
+    "/root/x",
+    "/proc/sysrq-trigger",
+    "/proc/sys/kernel/core_pattern",
+    "/sys/class/net/eth0/mtu",
+    "/sys/fs/cgroup/cgroup.procs",
+)
+_ALLOWED = (
+    "/run/netfail-hooks/x",
+    "/var/log/netfail-hooks/x",
+    "/proc/sys/net/ipv4/conf/eth0/rp_filter",
+)
+
+
+def test_the_hardened_service_may_write_where_it_must_and_nowhere_else(booted: Booted) -> None:
+    _run(booted, "install", *PAIR[:4], "--interval", "0", "--yes")
+    text = _WRITES.format(files=" ".join((*_FORBIDDEN, *_ALLOWED)))
+    booted.write(f"/etc/systemd/system/{SERVICE}.d/test.conf", text)
+    booted.systemctl("daemon-reload")
+    booted.systemctl("start", SERVICE)
+    *written, end = booted.read("/run/netfail-hooks/written").splitlines()
+    assert end == "end"
+    assert set(written) & {*_FORBIDDEN, *_ALLOWED} == set(_ALLOWED)
+    assert "null" in written
+    assert not any(name.startswith(("sd", "vd", "mem", "kmsg")) for name in written)
+
+
 def test_without_a_timer_a_hold_down_ends_all_the_same(booted: Booted) -> None:
     names = ("netfail-hooks-again*", QUICK)
     again = ("list-units", "--plain", "--no-legend", *names)

@@ -83,7 +83,7 @@ def test_an_adapter_by_another_name_that_is_pulled_has_not_lost_its_file(lab: La
 
 @pytest.mark.parametrize("lab", [{"unmanaged": True}], indirect=True)
 def test_udevs_type_counts_where_udev_runs_though_sys_cannot_be_written(lab: Lab) -> None:
-    """The check's own unit has /sys read-only (ProtectKernelTunables=), whatever networkd has."""
+    """The check's own unit has /sys read-only (ReadOnlyPaths=), whatever networkd has."""
     lab.run("ip", "link", "add", "br0", "type", "bridge").check_returncode()
     assert lab.run("touch", "/sys/class/net/br0/mtu").returncode != 0, "/sys can be written"
     code = "from netfail_hooks.networkd.nic import *; print(read_nic('br0', Paths()).type)"

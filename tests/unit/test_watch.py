@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from netfail_hooks import reconcile, watch
+from netfail_hooks import watch
 from netfail_hooks.config import cache
 from netfail_hooks.kernel import ear
 from netfail_hooks.policy.facts import Observation, Result
@@ -37,15 +37,15 @@ class Machine:
         monkeypatch.setattr(ear, "listen", lambda *_: self.did.append("listen"))
         monkeypatch.setattr(watch, "_inherited", lambda: self.ear)
         monkeypatch.setattr(watch, "_SILENCE", 0.05)
-        monkeypatch.setattr(probing, "confirm_active", self._confirm)
+        monkeypatch.setattr(probing, "confirm_and_run", self._confirm)
         monkeypatch.setattr(probing, "probe_and_run", self._run)
-        monkeypatch.setattr(reconcile, "run", self._run)
 
-    def _confirm(self, *_: object) -> tuple[Result, ...]:
+    def _confirm(self, *said: object, **__: object) -> tuple[tuple[Result, ...], Run]:
         self.did.append("confirm")
-        return self.answers.pop(0)
+        return self.answers.pop(0), self._run(*said)
 
-    def _run(self, _: object, __: object, trigger: str, **___: object) -> Run:
+    def _run(self, _: object, __: object, trigger: object, **___: object) -> Run:
+        assert isinstance(trigger, str)
         self.did.append(trigger)
         after = self.after.pop(0) if self.after else ETH
         return Run(trigger, CONFIG, Observation(0), ETH, after, (), (), 0)

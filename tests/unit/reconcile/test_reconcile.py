@@ -250,7 +250,7 @@ def test_a_round_asks_by_those_addresses_that_are_known(
     monkeypatch.setattr(probing, "run", lambda *_, **__: None)
     monkeypatch.setattr("netfail_hooks.probe.confirm.confirm", noted)
     probing.probe_and_run(life.world.config, life.paths, "timer")
-    probing.confirm_active(life.world.config, life.paths)
+    probing.confirm_and_run(life.world.config, life.paths, "watch")
     assert asked == [set(), set()]
 
 

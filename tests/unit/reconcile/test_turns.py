@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from pytest_mock import MockerFixture
@@ -12,6 +13,8 @@ from netfail_hooks import metrics, reconcile
 from netfail_hooks.config import Config, cache, default_metrics
 from netfail_hooks.config.cache import generation, load
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.facts import Observation
+from netfail_hooks.reconcile import probing
 from netfail_hooks.recorder import Run
 
 _FIRST = '[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n'
@@ -48,6 +51,12 @@ def settled(mocker: MockerFixture) -> list[tuple[str, ...]]:
 
 def _run(paths: Paths, config: Config, since: tuple[str, str]) -> Run:
     return reconcile.run(config, paths, "test", since=since, probes=("asked",))  # type: ignore[arg-type]
+
+
+def _handed_on() -> object:
+    """Return what the last run was told was seen already."""
+    assert isinstance(reconcile._settle, Mock)
+    return reconcile._settle.call_args.args[3][1]
 
 
 def test_a_run_goes_on_where_nothing_has_changed(
@@ -88,6 +97,26 @@ def test_a_run_whose_turn_comes_after_another_install_goes_by_its_config(
     Path(paths.config).write_text(_OTHER)
     _run(paths, config, since)
     assert settled == [("wlan0",)]
+
+
+def test_what_was_seen_for_a_question_counts_unless_the_config_was_edited_meanwhile(
+    paths: Paths, settled: list[tuple[str, ...]], mocker: MockerFixture
+) -> None:
+    """Neither the answers of another config's uplinks, nor what was seen of them."""
+    seen = mocker.patch.object(probing, "Unchanged").return_value.__enter__.return_value
+    seen.observed = Observation(now=0)
+    ask = mocker.patch("netfail_hooks.probe.confirm.confirm", return_value=("asked",))
+    since, config = generation(paths), load(paths)
+    brief, _ = probing.confirm_and_run(config, paths, "watch", since=since)
+    assert (brief, settled, _handed_on()) == (("asked",), [("eth0", "wlan0", "asked")], seen)
+
+    def edited(*_: object) -> tuple[str]:
+        Path(paths.config).write_text(_OTHER)
+        return ("asked",)
+
+    ask.side_effect = edited
+    probing.confirm_and_run(config, paths, "watch", since=since)
+    assert (settled[1:], _handed_on()) == ([("wlan0",)], None)
 
 
 def test_a_machine_that_lost_its_manifest_fails_over_all_the_same(
