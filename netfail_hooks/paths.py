@@ -168,7 +168,6 @@ class Paths:
         """Return the directory that holds networkd-dispatcher's state directories."""
         return self.at("/etc/networkd-dispatcher")
 
-    @property
     def starters(self) -> tuple[str, ...]:
         """Return what has us started: a hook, and the unit of the timer's check."""
         return (

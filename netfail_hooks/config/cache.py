@@ -101,7 +101,7 @@ def is_installed(now: Generation, paths: Paths) -> bool:
 
     A hook or a check that had begun before reads that config all the same.
     """
-    return bool(now[1]) or any(map(os.path.exists, paths.starters))
+    return bool(now[1]) or any(map(os.path.exists, paths.starters()))
 
 
 def _stamp_of(path: str) -> str:

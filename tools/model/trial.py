@@ -22,7 +22,7 @@ from netfail_hooks.policy.changes import (
     UnwatchGateway,
     WatchGateway,
 )
-from netfail_hooks.policy.facts import Address, Observation, Result
+from netfail_hooks.policy.facts import MAIN, Address, Observation, Result
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.sysctls import ANSWERS, SILENT, arp_ignore
 from netfail_hooks.reconcile.closer import unseen
@@ -254,7 +254,7 @@ class Trial(Machine):
         fate.after = after
         fate.found = self.lan.found() if clean and after.active_uplink(4) else set()
         try:
-            self._make(changes, after, fate)
+            self._make(observed, changes, after, fate)
         except KilledError:
             save = False
         if save:
@@ -297,16 +297,22 @@ class Trial(Machine):
         """Keep what a run remembers."""
         self.state = run.after
 
-    def _make(self, changes: tuple[Change, ...], after: State, fate: Fate) -> None:
-        """Make the changes, and after another look what is left, as reconcile/__init__.py does."""
+    def _make(
+        self, observed: Observation, changes: tuple[Change, ...], after: State, fate: Fate
+    ) -> None:
+        """Make the changes, and after another look what is left, as reconcile/__init__.py does.
+
+        That is nothing, but where a sparing look could not know of somebody's IPv6 default route.
+        """
         clean = fate.ways is not None
+        hidden = bool(self.crowded) and bool(observed.places_of_others(6, MAIN, "default"))
 
         def judge(whole: Observation) -> Thought:
             seen = bounded(whole, after)
             return seen, after, decide(self.config, seen, after, after)
 
         for number in range(_LOOKS):
-            if number and changes and clean:
+            if number > hidden and changes and clean:
                 raise BrokenError(f"I4: still to do: {'; '.join(map(str, changes))}")
             indexes = {name: nic.index for name, nic in self.kernel.nics.items()}
             failed = [

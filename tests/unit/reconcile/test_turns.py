@@ -94,7 +94,7 @@ def test_a_machine_that_lost_its_manifest_fails_over_all_the_same(
     paths: Paths, settled: list[tuple[str, ...]]
 ) -> None:
     os.unlink(paths.manifest)
-    for starter in paths.starters:
+    for starter in paths.starters():
         os.makedirs(os.path.dirname(starter))
         Path(starter).touch()
         since, config = generation(paths), load(paths)
