@@ -144,7 +144,7 @@ def _decided(config: Config, netlink: Netlink, before: State, found: _Found) -> 
         from netfail_hooks.reconcile.closer import judged
 
         unknown = not before.uplinks or before.has_former(config.names())
-        return judged(config, netlink, (whole, thought), judge, always=unknown)
+        return judged(config, netlink, (whole, thought), before, judge, always=unknown)
     return thought
 
 

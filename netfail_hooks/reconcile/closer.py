@@ -21,6 +21,7 @@ def judged(  # noqa: PLR0913 - a look, and what makes it count
     config: Config,
     netlink: Netlink,
     first: tuple[Observation, Thought],
+    before: State,
     judge: Callable[[Observation], Thought],
     *,
     always: bool = False,
@@ -38,7 +39,8 @@ def judged(  # noqa: PLR0913 - a look, and what makes it count
         return thought
     from netfail_hooks.kernel.foreign import completed
 
-    return judge(completed(config, netlink, whole, places, lookup=not again))
+    left = may_be_left(before, whole, always=always)
+    return judge(completed(config, netlink, whole, places, left=left, lookup=not again))
 
 
 def unseen(thought: Thought, *, always: bool, again: bool) -> frozenset[Place] | None:
@@ -46,3 +48,13 @@ def unseen(thought: Thought, *, always: bool, again: bool) -> frozenset[Place] |
     observed, _, changes = thought
     places = places_of((*observed.routes, *observed.tables), changes)
     return places if changes or always or (places and not again) else None
+
+
+def may_be_left(before: State, observed: Observation, *, always: bool) -> bool:
+    """Tell whether an interface that is no uplink may have what is ours. Pure.
+
+    The last run knew it as one: by another name (``always``), or by its number. It is dear to find
+    out: the kernel tells of every address, and walks all routes once more.
+    """
+    indexes = {link.name: link.index for link in observed.links}
+    return always or any(one.index != indexes.get(one.interface) for one in before.uplinks)

@@ -63,7 +63,8 @@ def converge(
                 if netlink.crowded:
                     from netfail_hooks.reconcile.closer import judged
 
-                    thought = judged(config, netlink, (whole, thought), judge, again=True)
+                    first = (whole, thought)
+                    thought = judged(config, netlink, first, after, judge, again=True)
                 look, _, rest = thought
             except OSError:
                 break  # what was done is worth remembering all the same

@@ -44,17 +44,23 @@ def sparing(kernel: Kernel, now: int, crowded: int) -> Observation:
     )
 
 
-def completed(
-    kernel: Kernel, observed: Observation, crowded: int, places: Iterable[Place], *, lookup: bool
+def completed(  # noqa: PLR0913 - as the real one
+    kernel: Kernel,
+    observed: Observation,
+    crowded: int,
+    places: Iterable[Place],
+    *,
+    left: bool,
+    lookup: bool,
 ) -> Observation:
-    """Return it with all that is ours, and other people's routes to some places."""
+    """Return it with other people's routes to some places, and what is ``left`` that is ours."""
     whole = kernel.look(observed.now)
-    if crowded & ADDRESSES:
+    if left and crowded & ADDRESSES:
         ours = tuple(one for one in whole.addresses if one.ours)
         observed = replace(observed, addresses=_joined(observed.addresses, ours))
     if not crowded & ROUTES:
         return observed
-    ours_of_main = tuple(route for route in whole.routes if route.ours)
+    ours_of_main = tuple(route for route in whole.routes if left and route.ours)
     observed = replace(observed, routes=_joined(observed.routes, ours_of_main))
     names = {link.name for link in observed.links}
     for place in sorted(places):

@@ -25,7 +25,7 @@ from netfail_hooks.policy.changes import (
 from netfail_hooks.policy.facts import MAIN, Address, Observation, Result
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.sysctls import ANSWERS, SILENT, arp_ignore
-from netfail_hooks.reconcile.closer import unseen
+from netfail_hooks.reconcile.closer import may_be_left, unseen
 from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
 from tools.model import laws
@@ -291,7 +291,9 @@ class Trial(Machine):
         places = unseen(thought, always=always, again=again) if self.crowded else None
         if places is None:
             return thought
-        return judge(completed(self.kernel, whole, self.crowded, places, lookup=not again))
+        left = may_be_left(self.state, whole, always=always)
+        look = completed(self.kernel, whole, self.crowded, places, left=left, lookup=not again)
+        return judge(look)
 
     def keep(self, run: Run) -> None:
         """Keep what a run remembers."""
