@@ -179,6 +179,13 @@ class Paths:
         """Return the directory that holds networkd-dispatcher's state directories."""
         return self.at("/etc/networkd-dispatcher")
 
+    def starters(self) -> tuple[str, ...]:
+        """Return what has us started: a hook, and the unit of the timer's check."""
+        return (
+            self.dispatcher + "/routable.d/50-netfail-hooks",
+            self.at("/etc/systemd/system/netfail-hooks-check.service"),
+        )
+
 
 def package_home() -> str:
     """Return the directory that holds our package: what must be on a path to import it."""

@@ -42,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many rounds of install, uninstall, checks and hooks against each other",
     )
     parser.addoption("--race-seed", type=int, default=0, help="what they are drawn from")
+    parser.addoption("--race-hosts", type=int, default=2, help="how many hosts race side by side")
 
 
 @pytest.fixture

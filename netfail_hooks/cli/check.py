@@ -24,8 +24,8 @@ def run(args: argparse.Namespace) -> int:
     done = _round("check")
     if not done.observed.now:
         raise Problem(
-            "nothing was done: an uninstall is at work, or was meanwhile",
-            hint="if it was killed, run it again, or 'netfail-hooks install'",
+            "nothing was done: nothing is installed, or an uninstall is at work or was meanwhile",
+            hint="run 'netfail-hooks install'; if an uninstall was killed, run it again",
         )
     if args.json:
         print(_json(done))

@@ -108,6 +108,14 @@ def has_ended(before: Generation, now: Generation) -> bool:
     return any(old and not new for old, new in zip(before[:2], now))  # noqa: B905 - the third: orders
 
 
+def is_installed(now: Generation, paths: Paths) -> bool:
+    """Tell whether something may have us act: after ``uninstall --keep-config`` a config alone.
+
+    A hook or a check that had begun before reads that config all the same.
+    """
+    return bool(now[1]) or any(map(os.path.exists, paths.starters()))
+
+
 def _stamp_of(path: str) -> str:
     try:
         return _stamp(os.stat(path))

@@ -29,16 +29,18 @@ _OUR_ADDRESS = rt.attribute(rt.IFA_PROTO, bytes([PROTOCOL]))
 _TABLE_COMPAT = 252  # RT_TABLE_COMPAT: what the head of a route has for a greater number
 
 
-def completed(
+def completed(  # noqa: PLR0913 - what was left out has many sides
     config: Config,
     netlink: rt.Netlink,
     sparing: Observation,
     places: Iterable[Place],
     *,
+    left: bool,
     lookup: bool,
 ) -> Observation:
-    """Return an observation with what is ours, and other people's routes to some destinations.
+    """Return an observation with other people's routes to some destinations, and what is ours.
 
+    That is what was ``left`` on interfaces that are no uplinks.
     One family's trouble is not the other's: of one that the kernel would not tell of now, what was
     seen stays, and nothing is decided about it. Raises OSError where it tells of neither.
     """
@@ -49,8 +51,9 @@ def completed(
             continue
         of_it = [place for place in wanted if place[0] == family]
         try:
-            ours = with_ours(config, netlink, observed, (family,))
-            observed = with_places(netlink, ours, of_it, lookup=lookup)
+            if left:
+                observed = with_ours(config, netlink, observed, (family,))
+            observed = with_places(netlink, observed, of_it, lookup=lookup)
         except OSError as error:
             refused[family] = error
     unseen = tuple(sorted({*sparing.unseen, *refused}))

@@ -11,7 +11,7 @@ import os
 
 from netfail_hooks import journal, recorder
 from netfail_hooks.config import Config
-from netfail_hooks.config.cache import generation, has_ended, load
+from netfail_hooks.config.cache import generation, has_ended, is_installed, load
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.kernel.netlink import Netlink
@@ -55,7 +55,7 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
         now = generation(paths) if since else None
         if os.path.exists(paths.uninstalling):  # uninstall gives back what we would take
             return _nothing(trigger, config)
-        if since and now and has_ended(since, now):
+        if since and now and (has_ended(since, now) or not is_installed(now, paths)):
             lock.remove(paths.compiled_config)  # which we made after uninstall had removed all
             return _nothing(trigger, config)
         if since != now:
@@ -144,7 +144,7 @@ def _decided(config: Config, netlink: Netlink, before: State, found: _Found) -> 
         from netfail_hooks.reconcile.closer import judged
 
         unknown = not before.uplinks or before.has_former(config.names())
-        return judged(config, netlink, (whole, thought), judge, always=unknown)
+        return judged(config, netlink, (whole, thought), before, judge, always=unknown)
     return thought
 
 

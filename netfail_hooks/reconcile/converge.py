@@ -12,7 +12,7 @@ from netfail_hooks.kernel.netlink import NEWROUTE, Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.policy import bounded, decide
 from netfail_hooks.policy.changes import Change, CloseConnections, FlushNeighbours, SetRoute
-from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.facts import MAIN, Observation
 from netfail_hooks.policy.state import State
 from netfail_hooks.values import TYPE_CHECKING, value
 
@@ -55,7 +55,7 @@ def converge(
         took = since_event(link.index if link else 0)
         failed += apply(_patient(changes), observed, netlink, announcer)
         for _ in range(_LOOKS - 1):
-            if failed or _is_as_decided(netlink, changes):
+            if failed or _is_as_decided(netlink, changes, observed):
                 break
             try:
                 whole = observe(config, netlink, sparing=True)
@@ -63,7 +63,8 @@ def converge(
                 if netlink.crowded:
                     from netfail_hooks.reconcile.closer import judged
 
-                    thought = judged(config, netlink, (whole, thought), judge, again=True)
+                    first = (whole, thought)
+                    thought = judged(config, netlink, first, after, judge, again=True)
                 look, _, rest = thought
             except OSError:
                 break  # what was done is worth remembering all the same
@@ -74,14 +75,15 @@ def converge(
     return changes, tuple(failed), took
 
 
-def _is_as_decided(netlink: Netlink, changes: tuple[Change, ...]) -> bool:
+def _is_as_decided(netlink: Netlink, changes: tuple[Change, ...], observed: Observation) -> bool:
     """Tell, where to look again is dear, whether nothing has changed but what we did.
 
     Then there is nothing left to do (I4 of docs/guarantees.md). What else the kernel does for a
     change of ours, it tells in its own name: an address's routes, say. A route of ours that it does
-    not tell of found its place taken, by somebody's whom no lookup shows (foreign.py).
+    not tell of found its place taken, by somebody's whom no lookup shows (foreign.py). And an IPv6
+    default route of somebody else's that was behind ours may be ahead by now: a lookup shows it.
     """
-    if netlink.heard is None:
+    if netlink.heard is None or observed.places_of_others(6, MAIN, "default"):
         return False
     from netfail_hooks.kernel.heard import messages
 

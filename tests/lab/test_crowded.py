@@ -182,20 +182,21 @@ def test_nobody_looks_again_where_nothing_changed_but_by_us(crowded: Lab) -> Non
         """
 import subprocess
 from netfail_hooks.kernel.apply import route_body
-from netfail_hooks.policy.facts import Route
+from netfail_hooks.policy.facts import Observation, Route
 from netfail_hooks.reconcile.converge import _is_as_decided
 index = int(open("/sys/class/net/wlan0/ifindex").read())
+nothing = Observation(now=0)
 body = route_body(Route("wlan0", 4, "203.0.113.11/32", 1, "", protocol=157), index)
 with rt.Netlink() as netlink:
-    few = _is_as_decided(netlink, ())
+    few = _is_as_decided(netlink, (), nothing)
     observe(config, netlink, sparing=True)
-    quiet = _is_as_decided(netlink, ())
+    quiet = _is_as_decided(netlink, (), nothing)
     netlink.change(rt.NEWROUTE, rt.F_CREATE, body)
-    ours = _is_as_decided(netlink, ())
+    ours = _is_as_decided(netlink, (), nothing)
     netlink.change(rt.DELROUTE, 0, body)
     subprocess.run(["ip", "route", "add", "203.0.113.12/32", "dev", "other0"], check=True)
-    others = _is_as_decided(netlink, ())
-    after = _is_as_decided(netlink, ())
+    others = _is_as_decided(netlink, (), nothing)
+    after = _is_as_decided(netlink, (), nothing)
 subprocess.run(["ip", "route", "delete", "203.0.113.12/32", "dev", "other0"], check=True)
 print(json.dumps([few, quiet, ours, others, after]))
 """,

@@ -32,15 +32,12 @@ _HARMS = {
     "networkd killed": ("networkd", "KILL"),
     "dbus stopped": ("dbus", "STOP"),
 }
-# By the file whose appearance tells how far the command is, and seconds more.
+# By the file whose appearance tells how far the command is, and up to so many seconds more: an
+# uplink is begun, networkd told to reload, and its addresses are taken away and set up.
 _MOMENTS = {
     "before": ("", 0.0),
-    "as the first uplink is begun": ("/run/netfail-hooks/pending.wlan0", 0.0),
-    "at its reload": ("/run/netfail-hooks/pending.wlan0", 0.15),
-    "as it is set up": ("/run/netfail-hooks/pending.wlan0", 0.4),
-    "as the second is begun": ("/run/netfail-hooks/pending.eth0", 0.0),
-    "at the second's reload": ("/run/netfail-hooks/pending.eth0", 0.15),
-    "as the second is set up": ("/run/netfail-hooks/pending.eth0", 0.4),
+    "in the first uplink's turn": ("/run/netfail-hooks/pending.wlan0", 0.8),
+    "in the second's": ("/run/netfail-hooks/pending.eth0", 0.8),
 }
 
 
@@ -70,7 +67,9 @@ def _run(
     lab: Lab, argv: list[str], harm: str, moment: str
 ) -> tuple[subprocess.CompletedProcess[str], float]:
     """Run a command, harmed at a moment; return what came of it, and how long it then took."""
-    file, seconds = _MOMENTS[moment]
+    file, most = _MOMENTS[moment]
+    seconds = random.uniform(0, most)  # noqa: S311 - not for secrets
+    print(f"{moment}, {seconds:.3f} s: {harm}")
     harmed: list[float] = []
     over = threading.Event()
 

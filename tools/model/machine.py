@@ -95,6 +95,7 @@ class Machine:
         self.networkd = Networkd(self.kernel, setup.nets())
         self.ghost = Ghost(self.config)
         self.state = State()
+        self.crowded = 0  # of what there is much that is not ours (sparing.py)
         self.now = 1_000_000
         self.sick: set[tuple[str, int]] = set()
         self.silent: set[tuple[str, int, str]] = set()  # routers, while others may answer
@@ -182,6 +183,10 @@ class Machine:
         net = self._net(a)
         if net.kind == "ra" and self.kernel.has_carrier(net.name):
             self.networkd.crowd(net, self.now, b % 50)
+
+    def _throng(self, _: int, b: int) -> None:
+        """Other people's routes, addresses or both become too many to be read, or few again."""
+        self.crowded = b % 4
 
     def _move(self, a: int, b: int) -> None:
         """The server gives another address."""

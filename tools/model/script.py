@@ -34,6 +34,7 @@ WEIGHTS = {
     "ask": 4,
     "meddle": 2,
     "crowd": 1,
+    "throng": 2,
     "wait": 14,
     "forget": 1,
     "retarget": 2,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from netfail_hooks.install.diversion import route_plan
 from netfail_hooks.names import FAMILIES
@@ -21,14 +22,19 @@ from netfail_hooks.policy.changes import (
     UnwatchGateway,
     WatchGateway,
 )
-from netfail_hooks.policy.facts import Address, Observation, Result
+from netfail_hooks.policy.facts import MAIN, Address, Observation, Result
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.sysctls import ANSWERS, SILENT, arp_ignore
+from netfail_hooks.reconcile.closer import may_be_left, unseen
 from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
 from tools.model import laws
 from tools.model.ghost import BrokenError
 from tools.model.machine import Machine, Setup
+from tools.model.sparing import completed, sparing
+
+if TYPE_CHECKING:
+    from netfail_hooks.reconcile.closer import Thought
 
 _CONTAINER = "veth7"
 _LOOKS = 3  # as reconcile/__init__.py has it
@@ -155,11 +161,11 @@ class Trial(Machine):
 
     def _torn(self, a: int, b: int) -> None:
         """A cable moves between the look at the links and the look at the routes."""
-        early = self.kernel.look(self.now)
+        early = self._see()
         self._cable(a, b)
         if b % 3 == 0:
             self._set_up_anew(a + b, 0)
-        late = self.kernel.look(self.now)
+        late = self._see()
         self.run("torn", observed=replace(late, links=early.links))
 
     def _raced(self, a: int, b: int) -> None:
@@ -226,10 +232,14 @@ class Trial(Machine):
         """Run once, as reconcile/__init__.py does, and judge what came of it."""
         clean = observed is None and race is None and refuse < 0
         before = self.state
-        look = bounded(observed or self.kernel.look(self.now), before)
-        observed = replace(look, probes=probes)
-        after = next_state(self.config, observed, before)
-        changes = decide(self.config, observed, before, after)
+
+        def judge(whole: Observation) -> Thought:
+            seen = replace(bounded(whole, before), probes=probes)
+            after = next_state(self.config, seen, before)
+            return seen, after, decide(self.config, seen, before, after)
+
+        seen = observed or self._see()
+        observed, after, changes = self._closer(seen, judge, always=not before.uplinks)
         run = Run(trigger, self.config, observed, before, after, changes, (), 0)
         if self._note:
             self._note(run)
@@ -244,7 +254,7 @@ class Trial(Machine):
         fate.after = after
         fate.found = self.lan.found() if clean and after.active_uplink(4) else set()
         try:
-            self._make(changes, after, fate)
+            self._make(observed, changes, after, fate)
         except KilledError:
             save = False
         if save:
@@ -264,15 +274,47 @@ class Trial(Machine):
         else:
             self.ghost.lose_track()
 
+    def _see(self) -> Observation:
+        """Look as reconcile does: sparingly where there is much."""
+        return sparing(self.kernel, self.now, self.crowded)
+
+    def _closer(
+        self,
+        whole: Observation,
+        judge: Callable[[Observation], Thought],
+        *,
+        always: bool = False,
+        again: bool = False,
+    ) -> Thought:
+        """Return what is thought of a look, or of a closer one (reconcile/closer.py)."""
+        thought = judge(whole)
+        places = unseen(thought, always=always, again=again) if self.crowded else None
+        if places is None:
+            return thought
+        left = may_be_left(self.state, whole, always=always)
+        look = completed(self.kernel, whole, self.crowded, places, left=left, lookup=not again)
+        return judge(look)
+
     def keep(self, run: Run) -> None:
         """Keep what a run remembers."""
         self.state = run.after
 
-    def _make(self, changes: tuple[Change, ...], after: State, fate: Fate) -> None:
-        """Make the changes, and after another look what is left, as reconcile/__init__.py does."""
+    def _make(
+        self, observed: Observation, changes: tuple[Change, ...], after: State, fate: Fate
+    ) -> None:
+        """Make the changes, and after another look what is left, as reconcile/__init__.py does.
+
+        That is nothing, but where a sparing look could not know of somebody's IPv6 default route.
+        """
         clean = fate.ways is not None
+        hidden = bool(self.crowded) and bool(observed.places_of_others(6, MAIN, "default"))
+
+        def judge(whole: Observation) -> Thought:
+            seen = bounded(whole, after)
+            return seen, after, decide(self.config, seen, after, after)
+
         for number in range(_LOOKS):
-            if number and changes and clean:
+            if number > hidden and changes and clean:
                 raise BrokenError(f"I4: still to do: {'; '.join(map(str, changes))}")
             indexes = {name: nic.index for name, nic in self.kernel.nics.items()}
             failed = [
@@ -282,7 +324,7 @@ class Trial(Machine):
                 raise BrokenError(f"I4: the kernel refused: {'; '.join(failed)}")
             if failed or not changes:
                 return
-            changes = decide(self.config, bounded(self.kernel.look(self.now), after), after, after)
+            _, _, changes = self._closer(self._see(), judge, again=True)
 
     def _make_one(self, change: Change, fate: Fate, indexes: dict[str, int]) -> str:
         """Make a change; return why the kernel refuses, "" if it doesn't.

@@ -479,12 +479,12 @@ def test_what_one_family_does_not_show_a_second_time_is_not_decided_and_the_othe
     ours = [_route(family=KIND[f], proto=157, RTA_OIF=OTHER, RTA_PRIORITY=5) for f in (4, 6)]
     sparing = Kernel().observed()
     kernel = cast("rt.Netlink", Picky(refused, 254, routes=ours))
-    observed = foreign.completed(CONFIG, kernel, sparing, (), lookup=True)
+    observed = foreign.completed(CONFIG, kernel, sparing, (), left=True, lookup=True)
     assert observed.unseen == (refused,)
     assert [(r.family, r.interface) for r in observed.routes] == [(10 - refused, f"#{OTHER}")]
     neither = replace(sparing, unseen=(10 - refused,))
     with pytest.raises(OSError, match="refused"):
-        foreign.completed(CONFIG, kernel, neither, (), lookup=True)
+        foreign.completed(CONFIG, kernel, neither, (), left=True, lookup=True)
 
 
 def test_what_was_not_seen_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:

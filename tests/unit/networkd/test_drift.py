@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,53 @@ def test_each_way_of_changing_is_told_once(machine: Machine, change: str) -> Non
     if text:
         assert machine.install("--yes") == 0
         assert _told(machine) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_changes_in_whatever_order_is_told_as_long_as_it_is_so(
+    machine: Machine, seed: int
+) -> None:
+    """Told once by the check, by others while it is so, never where all is as it was made of."""
+    draw = random.Random(seed)  # noqa: S311 - not for secrets
+    files = (
+        _THEIRS,
+        f"{_THEIRS}.d/a.conf",
+        f"{_THEIRS}.d/b.conf",
+        "/etc/systemd/network/90-x.network",
+    )
+    first = {_THEIRS: machine.read(_THEIRS)}
+    made = {path: _text(machine, path) for path in files}
+    shown: set[str] = set()
+    for _ in range(20):
+        path = draw.choice(files)
+        if draw.random() < 0.15:
+            assert machine.install("--yes") == 0
+            made = {path: _text(machine, path) for path in files}
+        elif path != _THEIRS and draw.random() < 0.3:
+            Path(f"{machine.root}{path}").unlink(missing_ok=True)
+        elif draw.random() < 0.4:  # as it was, or only touched
+            if made[path]:
+                machine.write(path, made[path])
+        else:
+            text = first.get(path, "[Network]\n") + draw.choice(_OPTIONS)
+            machine.write(path, _FOREIGN if path == files[3] else text)
+        changed = any(_text(machine, path) != made[path] for path in files[:3])
+        told = _told(machine)
+        assert bool(told) == changed, told
+        said = touched.messages(machine.paths, _CONFIG)
+        assert said == [one for one in told if one not in shown]
+        shown = set(told)
+    assert machine.install("--yes") == 0
+    assert _told(machine) == []
+
+
+_OPTIONS = ("", "DNS=9.9.9.9\n", "Domains=home.example\n", "MulticastDNS=yes\n")
+_FOREIGN = "[Match]\nName=tun0\n[Network]\nDHCP=yes\n"
+
+
+def _text(machine: Machine, path: str) -> str:
+    """Return a file's text, "" where there is none."""
+    return machine.read(path) if os.path.exists(f"{machine.root}{path}") else ""
 
 
 def test_a_deleted_file_is_told_and_install_says_what_to_do(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as drawn
+from hypothesis import strategies as st
 
 from netfail_hooks.networkd.file import parse, settings
 from netfail_hooks.networkd.name_servers import is_lent, lend
@@ -147,3 +150,60 @@ def test_what_is_lent_is_not_taken_for_what_was_asked() -> None:
     assert _servers(lent) == ["192.168.1.1"]
     assert address_config(lent).dns == ()
     assert [is_lent(one) for one in parse(lent)].count(True) == 1
+
+
+_SERVERS = ("192.168.1.1", "10.0.1.1:53", "9.9.9.9#dns.example", "fd00:1::1")
+_ADDRESSES = ("192.168.1.25/24", "10.0.1.25/24", "fd00:1::25/64")
+_MANNERS = tuple(
+    ("DNSOverTLS=" + tls, "DNSSEC=" + sec) for tls in ("", "yes", "no") for sec in ("", "yes")
+)
+_MORE = ("", "", "", "DHCP=ipv4", "DNSDefaultRoute=no", "Domains=a.example")
+_ROUTES = ("", "", "\n[Route]\nDestination=10.0.1.0/24\nGateway=192.168.1.9\n")
+
+
+@st.composite
+def _files(draw: st.DrawFn) -> dict[str, str]:
+    """Return the files of some uplinks: addresses, servers, and how these are to be asked."""
+    files = {}
+    for name in ("eth0", "wlan0", "usb0")[: draw(st.integers(2, 3))]:
+        lines = [f"DNS={one}" for one in draw(st.lists(st.sampled_from(_SERVERS), max_size=2))]
+        lines += [*draw(st.sampled_from(_MANNERS)), draw(st.sampled_from(_MORE))]
+        address = draw(st.sampled_from(_ADDRESSES))
+        files[name] = _file(*lines, address=address) + draw(st.sampled_from(_ROUTES))
+    return files
+
+
+@drawn(max_examples=400)
+@given(_files())
+def test_whoever_lends_a_server_is_reached_and_asked_as_its_own_file_says(
+    files: dict[str, str],
+) -> None:
+    lent = lend(files)
+    assert lend(lent) == lent
+    for name, text in lent.items():
+        if text == files[name]:
+            continue
+        assert not _servers(files[name])
+        assert text.startswith(files[name])
+        for server in _servers(text):
+            lenders = [
+                one for other, one in files.items() if other != name and server in _servers(one)
+            ]
+            assert any(_agrees(one, text) and _reaches(one, text, server) for one in lenders)
+
+
+def _agrees(lender: str, borrower: str) -> bool:
+    """Tell whether a borrower asks as the lender's file says, where that says anything."""
+    said = {key: _said(lender, key)[-1:] for key in ("DNSOverTLS", "DNSSEC", "DNSDefaultRoute")}
+    return all(_said(borrower, key)[-1:] == how for key, how in said.items() if how)
+
+
+def _reaches(lender: str, borrower: str, server: str) -> bool:
+    """Tell whether a server is on no LAN of the lender's that the borrower is not on."""
+    for lan in ("192.168.1.", "10.0.1.", "fd00:1:"):
+        is_on = [
+            f"Address={lan}" in text or f"Destination={lan}" in text for text in (lender, borrower)
+        ]
+        if server.startswith(lan) and is_on == [True, False]:
+            return False
+    return True

@@ -23,7 +23,7 @@ from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.changes import Change, SetRoute
 from netfail_hooks.policy.crowd import LEARNT
-from netfail_hooks.policy.facts import Address, Observation, Route
+from netfail_hooks.policy.facts import MAIN, Address, Observation, Route, Taken
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.reconcile import converge, notify, probing
 from netfail_hooks.recorder import counters, repeat
@@ -412,5 +412,20 @@ def test_a_route_of_ours_that_the_kernel_tells_nobody_of_is_looked_at_again(
     wanted = (SetRoute(Route("wlan0", 6, "default", 50, "fe80::1")),)
     for told, enough in (([], False), ([(rt.NEWROUTE, 7, b"")], True), (None, False)):
         monkeypatch.setattr("netfail_hooks.kernel.heard.messages", lambda _, told=told: told)
-        assert converge._is_as_decided(Heard(), wanted) == enough  # type: ignore[arg-type]
-        assert converge._is_as_decided(Heard(), ()) == (told is not None)  # type: ignore[arg-type]
+        for changes, right in ((wanted, enough), ((), told is not None)):
+            found = converge._is_as_decided(Heard(), changes, Observation(now=0))  # type: ignore[arg-type]
+            assert found == right
+
+
+def test_somebodys_ipv6_default_route_behind_ours_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lookup shows it once ours has made way, and then there may be more to do."""
+
+    class Heard:
+        heard, port = object(), 7
+
+    monkeypatch.setattr("netfail_hooks.kernel.heard.messages", lambda _: [])
+    for family, enough in ((6, False), (4, True)):  # IPv4's are always seen
+        hidden = Observation(now=0, taken=(Taken(family, "default", 95, MAIN),))
+        assert converge._is_as_decided(Heard(), (), hidden) == enough  # type: ignore[arg-type]

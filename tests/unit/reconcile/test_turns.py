@@ -123,9 +123,23 @@ def test_a_machine_that_lost_its_manifest_fails_over_all_the_same(
     paths: Paths, settled: list[tuple[str, ...]]
 ) -> None:
     os.unlink(paths.manifest)
+    for starter in paths.starters():
+        os.makedirs(os.path.dirname(starter))
+        Path(starter).touch()
+        since, config = generation(paths), load(paths)
+        _run(paths, config, since)
+        os.unlink(starter)
+    assert settled == [("eth0", "wlan0", "asked")] * 2
+
+
+def test_a_config_that_uninstall_kept_has_nobody_act(
+    paths: Paths, settled: list[tuple[str, ...]]
+) -> None:
+    os.unlink(paths.manifest)
     since, config = generation(paths), load(paths)
     _run(paths, config, since)
-    assert settled == [("eth0", "wlan0", "asked")]
+    assert settled == []
+    assert not os.path.exists(paths.run)
 
 
 def test_a_config_that_goes_as_it_is_compiled_leaves_nothing(
