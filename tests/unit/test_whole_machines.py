@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.vm.journey import INSTALL, MODES, REBOOT, SCENARIO_NAMES, UNINSTALL, journey
+from tests.vm.scenarios import SCENARIOS
 
 
 def _names(*scenarios: str, quick: bool = False) -> list[str]:
@@ -10,8 +11,11 @@ def _names(*scenarios: str, quick: bool = False) -> list[str]:
 
 
 def test_each_mode_is_installed_broken_and_given_back() -> None:
-    once = [INSTALL, *SCENARIO_NAMES, UNINSTALL, REBOOT]
-    assert _names() == once * 2
+    ends = [UNINSTALL, REBOOT]
+    in_bonds = [one.name for one in SCENARIOS if "bond" in one.modes]
+    assert _names() == [INSTALL, *SCENARIO_NAMES, *ends, INSTALL, *in_bonds, *ends]
+    assert len(in_bonds) < len(SCENARIO_NAMES)
+    assert "watch" not in in_bonds
 
 
 def test_a_part_switches_modes_and_uninstalls_once() -> None:
