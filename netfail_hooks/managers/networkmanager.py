@@ -16,12 +16,12 @@ def has_it(paths: Paths, nic: Nic) -> bool:
     return not paths.root and nic.name in networkmanager_has()
 
 
-def profile(paths: Paths, nic: Nic) -> Profile | None:
+def profile(paths: Paths, nic: Nic, *, had: bool = False) -> Profile | None:
     """Return how NetworkManager sets a NIC up, None where it doesn't.
 
     Raises Misuse for what can't be carried over, before anything is changed.
     """
-    if not has_it(paths, nic):
+    if not (had or has_it(paths, nic)):
         return None
     said = translate("", "", nic)
     return Profile(MANAGER, "", "", said.sections, name=said.name)
