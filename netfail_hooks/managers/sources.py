@@ -45,7 +45,6 @@ def as_source(known: Profile) -> Source:
 def watched(paths: Paths) -> Iterator[str]:
     """Yield the files and directories of which one is touched if a profile changes."""
     for directory in _PLACES:
-        yield directory
-        with contextlib.suppress(OSError):
-            for name in sorted(os.listdir(paths.at(directory))):
-                yield f"{directory}/{name}"
+        with contextlib.suppress(OSError):  # one that comes later: no file of ours is made of it
+            names = sorted(os.listdir(paths.at(directory)))
+            yield from (directory, *(f"{directory}/{name}" for name in names))
