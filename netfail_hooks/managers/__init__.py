@@ -33,7 +33,9 @@ class Profile:
     """How another manager sets one uplink up.
 
     ``path`` is the file to name to people ("" for what a manager does without one), ``text`` that
-    file as it was read. ``sections`` have neither [Match] nor a metric that counts.
+    file as it was read. ``sections`` have neither [Match] nor a metric that counts. ``link`` is what
+    only [Link] of a .link file can say (systemd.link(5)), ``messages`` what people are to be told:
+    what isn't carried over, and what will be otherwise.
     """
 
     manager: str
@@ -42,3 +44,6 @@ class Profile:
     sections: tuple[Section, ...]
     wireless: tuple[WirelessNetwork, ...] = ()
     country: str = ""  # of radio rules, ISO 3166-1, "" where nobody says
+    name: str = ""  # by which its manager's own tools call it, "" for none
+    link: tuple[tuple[str, str], ...] = ()
+    messages: tuple[str, ...] = ()

@@ -21,10 +21,10 @@ from netfail_hooks.doctor import kernel as doctor_kernel
 from netfail_hooks.doctor import machine as doctor_machine
 from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import BondSeen, OwnFile, Process, Symptom, Unit
-from netfail_hooks.doctor.ifupdown import ifupdown_has
 from netfail_hooks.doctor.report import render, report
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.lab.namespaces import until
+from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.values import plain, replace
 from tests.support import ROOT
