@@ -79,7 +79,7 @@ def ifupdown(paths: Paths, known: Interfaces, names: Sequence[str]) -> Release:
         _drop_in("networking.service"): f"{_MARK}[Service]\nEnvironmentFile=-{_EXCLUDED}\n",
     }
     files |= {_drop_in(_ifup(one)): _NEVER for one in every}
-    if set(known.logical(one, "auto") for one in every) != {""} or _waits_for(paths, every):
+    if any(known.logical(one, "auto") for one in every) or _waits_for(paths, every):
         files[_drop_in("ifupdown-wait-online.service")] = _NEVER
     return Release(
         files,
@@ -95,7 +95,7 @@ def _raise(known: Interfaces, name: str, own: Sequence[str]) -> Iterator[tuple[s
     for one in own:
         logical = known.logical(one)
         if known.logical(one, "hotplug") and not known.logical(one, "auto"):
-            yield ("systemctl", "start", _ifup(one))
+            yield ("systemctl", "restart", _ifup(one))  # it is active all the same after ifdown
         elif logical:
             yield ("ifup", one if logical == one else f"{one}={logical}")
 
@@ -167,7 +167,7 @@ def _exec_start(paths: Paths, unit: str) -> str:
 
 
 def _texts(paths: Paths, unit: str) -> Iterator[str]:
-    """Yield a unit and its drop-ins but for ours, in the order in which they count (systemd.unit(5))."""
+    """Yield a unit and its drop-ins but for ours, in their order (systemd.unit(5))."""
     places = (*_UNITS, *_VENDORS)
     for directory in places:
         text = read_text(paths.through(f"{directory}/{unit}"))
