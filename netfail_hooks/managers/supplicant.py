@@ -26,11 +26,10 @@ _PASSPHRASE = re.compile("[ -~]{8,63}")
 # A word or several, or numbers, that stand as they are.
 _WORDS = re.compile(r"[A-Za-z0-9+-]+( [A-Za-z0-9+-]+)*")
 _RADIO = ("freq_list", "scan_freq", "proto", "pairwise", "group", "auth_alg", "bgscan")
-_EAP = tuple(
-    "identity anonymous_identity password pin phase1 phase2 ca_cert ca_path client_cert private_key "
-    "private_key_passwd subject_match altsubject_match domain_suffix_match domain_match ca_cert2 "
-    "ca_path2 client_cert2 private_key2 private_key2_passwd subject_match2 altsubject_match2 "
-    "domain_suffix_match2 domain_match2 pac_file openssl_ciphers".split()
+_EAP = re.compile(
+    "identity|anonymous_identity|password|pin|phase[12]|pac_file|openssl_ciphers|"
+    "(ca_cert|ca_path|client_cert|private_key|subject_match|altsubject_match|domain_match|"
+    "domain_suffix_match)2?|private_key2?_passwd"
 )
 
 
@@ -144,7 +143,7 @@ def _eap(one: WirelessNetwork) -> Iterator[tuple[str, str]]:
             if not _WORDS.fullmatch(given):
                 raise Misuse("eap= lists methods", hint="such as PEAP")
             yield key, given
-        elif key in _EAP:
+        elif _EAP.fullmatch(key):
             yield key, _string(given)
         else:
             raise Misuse(f"{key!a} is not known of EAP", hint="take it out of the profile")

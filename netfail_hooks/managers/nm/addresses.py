@@ -135,7 +135,7 @@ def route(one: Numbered) -> tuple[Section, list[str]]:
             continue
         elif name not in _ATTRIBUTES:
             raise Misuse(
-                f"{one.key}_options: {printable(name)} is an option that networkd's routes do not have",
+                f"{one.key}_options: networkd's routes have no {printable(name)}",
                 hint="take it out of the profile",
             )
         else:

@@ -64,8 +64,8 @@ def over_ipv4(asked: Asked, machine: Machine) -> Pairs:
     if sent[:1] == b"\xff" and len(sent) > 7:
         return _by_duid(int.from_bytes(sent[1:5], "big"), sent[5:])
     raise Misuse(
-        f"ipv4.dhcp-client-id={printable(known)}: networkd can send no such name, and the DHCP server would "
-        "give another address",
+        f"ipv4.dhcp-client-id={printable(known)}: networkd can send no such name, and the DHCP "
+        "server would give another address",
         hint="have it give the address to the hardware address, then: "
         "nmcli connection modify NAME ipv4.dhcp-client-id mac",
     )
@@ -98,8 +98,8 @@ def _duid(asked: str, machine: Machine) -> bytes:
     if _HEX.fullmatch(asked) and len(_bytes(asked)) > 2:
         return _bytes(asked)
     raise Misuse(
-        f"ipv6.dhcp-duid={printable(asked)}: made of a secret of NetworkManager's, and the DHCP server would "
-        "give another address",
+        f"ipv6.dhcp-duid={printable(asked)}: made of a secret of NetworkManager's, and the DHCP "
+        "server would give another address",
         hint="nmcli connection modify NAME ipv6.dhcp-duid ''",
     )
 
@@ -121,8 +121,8 @@ def _iaid(asked: str, machine: Machine) -> int:
     if 0 <= number < 1 << 32:
         return number
     raise Misuse(
-        f"dhcp-iaid={printable(asked)}: made of a secret of NetworkManager's, and the DHCP server would give "
-        "another address",
+        f"dhcp-iaid={printable(asked)}: made of a secret of NetworkManager's, and the DHCP server "
+        "would give another address",
         hint="nmcli connection modify NAME ipv4.dhcp-iaid '' ipv6.dhcp-iaid ''",
     )
 

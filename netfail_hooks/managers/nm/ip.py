@@ -52,8 +52,9 @@ def method_of(file: KeyFile, family: int) -> str:
             hint="name another NIC as the uplink",
         )
     if method not in _METHODS[family]:
+        what = "has no such" if method else "wants one"
         raise Misuse(
-            f"{group}.method={printable(method)}: NetworkManager {'has no such' if method else 'wants one'}",
+            f"{group}.method={printable(method)}: NetworkManager {what}",
             hint="mend the profile",
         )
     return method
@@ -125,8 +126,8 @@ def _refuse(setting: Setting, family: int) -> None:
     table = setting(f"ipv{family}", "route-table")
     if table not in _MAIN:
         raise Misuse(
-            f"ipv{family}.route-table={printable(table)} keeps all routes out of the table that counts for "
-            "everything",
+            f"ipv{family}.route-table={printable(table)} keeps all routes out of the table that "
+            "counts for everything",
             hint=f"nmcli connection modify NAME ipv{family}.route-table 0",
         )
 

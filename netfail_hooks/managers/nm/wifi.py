@@ -114,10 +114,9 @@ def _secured(path: str, file: KeyFile, setting: Setting) -> Secured:
         return "WPA-PSK SAE" if with_sae else "WPA-PSK", psk, ()
     if managed == "wpa-eap":
         return "WPA-EAP", "", tuple(_eap(path, file))
-    weak = managed in ("none", "ieee8021x")
+    what = "WEP or LEAP, which" if managed in ("none", "ieee8021x") else "which"
     raise Misuse(
-        f"wifi-security.key-mgmt={printable(managed)}: {'WEP and LEAP, which' if weak else 'which'} "
-        "wpa_supplicant can't be counted on to know",
+        f"wifi-security.key-mgmt={printable(managed)}: {what} wpa_supplicant need not know",
         hint="set the access point up for WPA2 or WPA3",
     )
 
