@@ -41,9 +41,9 @@ _HEAD = "[connection]\nid=x\ntype=ethernet\n"
 _WIFI = "[connection]\nid=x\ntype=wifi\n[wifi]\nssid=x\n"
 
 
-def _translate(text: str, nic: Nic = WIRED, **defaults: str) -> Translation:
-    settings = tuple((key.replace("__", ".").replace("_", "-"), v) for key, v in defaults.items())
-    return translate("/etc/x.nmconnection", text, nic, Defaults(settings, _MACHINE))
+def _translate(text: str, nic: Nic = WIRED, settings: dict[str, str] | None = None) -> Translation:
+    known = Defaults(tuple((settings or {}).items()), _MACHINE)
+    return translate("/etc/x.nmconnection", text, nic, known)
 
 
 def _of(said: Translation, name: str) -> list[dict[str, str]]:
@@ -186,7 +186,9 @@ def test_the_same_identity(asked: str, sent: list[tuple[str, str]]) -> None:
 
 def test_defaults_of_networkmanager_conf_count() -> None:
     text = f"{_HEAD}{_LEASE}[ipv6]\nmethod=auto\n"
-    said = _translate(text, ipv6__ip6_privacy="1", ethernet__mtu="1450", ipv4__dhcp_client_id="mac")
+    known = {"ipv6.ip6-privacy": "1", "ethernet.mtu": "1450", "ipv4.dhcp-client-id": "duid"}
+    said = _translate(text, settings=known)
+    assert _of(said, "DHCPv4")[0]["ClientIdentifier"] == "duid"
     assert _of(said, "Network")[0]["IPv6PrivacyExtensions"] == "prefer-public"
     assert _of(said, "Link") == [{"MTUBytes": "1450"}]
     assert "UseMTU" not in _of(said, "DHCPv4")[0]
@@ -205,8 +207,8 @@ def test_defaults_of_networkmanager_conf_count() -> None:
     ],
 )
 def test_how_addresses_are_made(section: str, default: str, made: str) -> None:
-    known = {"ipv6__addr_gen_mode": default} if default else {}
-    said = _translate(f"{_HEAD}{section}", **known)
+    known = {"ipv6.addr-gen-mode": default} if default else {}
+    said = _translate(f"{_HEAD}{section}", settings=known)
     assert _of(said, "Network")[0]["IPv6LinkLocalAddressGenerationMode"] == made
     assert any("IPv6 address changes once" in one for one in said.messages) == (made != "eui64")
 
