@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.managers import interfaces
@@ -55,10 +55,17 @@ def _line(draw: st.DrawFn) -> str:
     return draw(st.sampled_from(("", "  ", "\t"))) + draw(_SPACES).join(words)
 
 
+_BROKEN = ["iface eth0 inet manual", "  hostname a\\\nb \\\n  c", "au\\\nto eth0"]
+_HEIRS = [
+    *("iface eth0 inet manual", "hostname four", "iface eth0 inet6 manual", "hostname six"),
+    *("iface eth1 inet6 manual inherits eth0", "auto", "metric 1", "iface wlan0 inherits eth0"),
+]
 _LINES = st.lists(_line() | st.sampled_from(_OPTIONS).map(lambda one: f"  {one}"), max_size=9)
 
 
 @given(_LINES, _LINES, _LINES)
+@example(_BROKEN, [], [])
+@example(_HEIRS, [], [])
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_ifquery_says_the_same(top: list[str], more: list[str], one: list[str]) -> None:
     with tempfile.TemporaryDirectory() as root:
