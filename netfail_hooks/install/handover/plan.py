@@ -1,0 +1,106 @@
+"""Which files take uplinks over, in which order, and which commands. Touches nothing.
+
+At every boot one file decides: the first of those by which a manager leaves the uplinks.
+systemd-networkd, where it was not enabled before us, and wpa_supplicant start only if it is there.
+NetworkManager has but this one. It is written last, and removed first, so that a machine that
+loses power on the way boots with all uplinks where they were, or all where they are to be. Where a
+manager needs several, an uplink may have two between the first and the last; none has nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netfail_hooks.install import nodes
+from netfail_hooks.install.handover import NETWORKD, Handover, supplicant_unit
+from netfail_hooks.install.nodes import FILE, Node
+from netfail_hooks.install.units import UNITS
+from netfail_hooks.managers import supplicant
+from netfail_hooks.managers.release import Commands
+
+RULES = "/etc/systemd/networkd.conf.d/50-netfail-hooks.conf"
+# systemd-networkd removes policy rules that are not its own as soon as it sets a link up, those
+# of VPNs included (ManageForeignRoutingPolicyRules= in networkd.conf(5)).
+_RULES_TEXT = """\
+# Made by netfail-hooks install: policy rules of NetworkManager's, such as a VPN's, stay.
+[Network]
+ManageForeignRoutingPolicyRules=no
+"""
+_CONDITION = """\
+# Made by netfail-hooks install. Without that file {manager} has the uplinks.
+[Unit]
+ConditionPathExists={path}
+"""
+_DROP_IN = "50-netfail-hooks.conf"
+
+
+def before_networks(handover: Handover) -> dict[str, Node]:
+    """Return what is to stand at which path before the uplinks' ``.network`` files do."""
+    if not handover:
+        return {}
+    files = {}
+    if handover.starts:
+        files[RULES] = _text(_RULES_TEXT)
+    for name in handover.wireless:
+        profile = handover.profiles[name]
+        text = supplicant.config(profile.wireless, profile.country)
+        files[supplicant.path(name)] = Node(FILE, text.encode("utf-8", "surrogateescape"), 0o600)
+    return files | dict(handover.resolver)
+
+
+def after_networks(handover: Handover) -> dict[str, Node]:
+    """Return what follows them: what starts the units at boot, and last of all what decides."""
+    if not handover:
+        return {}
+    deciding = handover.release.files
+    drop_in = _text(
+        _CONDITION.format(manager=handover.handed[0].manager, path=next(iter(deciding)))
+    )
+    files = {f"{UNITS}/{unit}.d/{_DROP_IN}": drop_in for unit in _conditional(handover)}
+    files |= {path: nodes.link(target) for path, target in handover.links.items()}
+    return files | {path: _text(text) for path, text in deciding.items()}
+
+
+def _conditional(handover: Handover) -> Iterator[str]:
+    """Yield the units that start only if the manager leaves the uplinks."""
+    if handover.starts:
+        yield NETWORKD
+    for name in handover.wireless:
+        yield supplicant_unit(name)
+
+
+def release_one(handover: Handover, interface: str) -> Commands:
+    """Return the commands by which an uplink changes hands, once its ``.network`` file is there."""
+    joins: Commands = ()
+    if interface in handover.wireless:
+        joins = (("systemctl", "restart", supplicant_unit(interface)),)
+    return (*handover.release.release[interface], *joins)
+
+
+def take_back_one(handover: Handover, interface: str) -> Commands:
+    """Return the commands by which its manager has it back, up by what it was up by."""
+    connections = {one.interface: one.connection for one in handover.handed}
+    commands = handover.release.take_back[interface]
+    if uuid := connections[interface]:
+        up = ("nmcli", "--wait", "30", "connection", "up", "uuid", uuid, "ifname", interface)
+        commands = (*commands, up)
+    return commands
+
+
+def told(handover: Handover, order: tuple[str, ...]) -> tuple[str, ...]:
+    """Return all commands of an install for people, in their order, uplinks in ``order``."""
+    if not handover.now:
+        return ()
+    start: Commands = (("systemctl", "start", NETWORKD),) if NETWORKD in handover.idle else ()
+    each = [
+        command
+        for name in order
+        if name in handover.now
+        for command in (*release_one(handover, name), ("networkctl", "reload"))
+    ]
+    every: Commands = (*start, *each, *handover.release.settle)
+    return tuple(" ".join(command) for command in every)
+
+
+def _text(text: str) -> Node:
+    return Node(FILE, text.encode("utf-8", "surrogateescape"))

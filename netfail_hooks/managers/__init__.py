@@ -1,0 +1,51 @@
+"""Who else may have an uplink today, and how it sets it up: NetworkManager, ifupdown, dhcpcd.
+
+Each is read into one value, in the words of systemd.network(5), so that all that is done with a
+user's own ``.network`` file is done with its settings too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from netfail_hooks.networkd.file import Section
+
+
+@dataclass(frozen=True, slots=True)
+class WirelessNetwork:
+    """A Wi-Fi network that an uplink joins, as wpa_supplicant.conf(5) has it.
+
+    ``key_mgmt`` is that file's word ("NONE", "WPA-PSK", "SAE", "WPA-PSK SAE", "WPA-EAP", "OWE").
+    Secrets are never part of its repr, so that no traceback and no log tells them.
+    """
+
+    ssid: bytes
+    key_mgmt: str
+    psk: str = field(default="", repr=False)  # a passphrase, or 64 hex digits
+    hidden: bool = False
+    priority: int = 0  # the greatest is joined first
+    bssid: str = ""
+    eap: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # key and value, unquoted
+    pmf: str = ""  # ieee80211w of that file: "0" never, "2" always, "" as ``key_mgmt`` wants it
+    radio: tuple[tuple[str, str], ...] = ()  # such as freq_list, proto: as that file has them
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How another manager sets one uplink up.
+
+    ``path`` is the file to name to people ("" for what a manager does without one), ``text`` that
+    file as it was read. ``sections`` have neither [Match] nor a metric that counts. ``link`` is
+    what only [Link] of a .link file can say (systemd.link(5)), ``messages`` what people are to be
+    told: what isn't carried over, and what will be otherwise.
+    """
+
+    manager: str
+    path: str
+    text: str = field(repr=False)
+    sections: tuple[Section, ...]
+    wireless: tuple[WirelessNetwork, ...] = ()
+    country: str = ""  # of radio rules, ISO 3166-1, "" where nobody says
+    name: str = ""  # by which its manager's own tools call it, "" for none
+    link: tuple[tuple[str, str], ...] = ()
+    messages: tuple[str, ...] = ()
