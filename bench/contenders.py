@@ -10,16 +10,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from bench import bonds, networkmanager
-from bench.faults import DEAD
+from bench.faults import CABLE, DEAD, IDLE
 from bench.packages import program
 from bench.stage import NETWORK, ROUTER, Stage
 from netfail_hooks.errors import Problem
 from netfail_hooks.lab import Lab
+from netfail_hooks.lab.namespaces import until
 from netfail_hooks.lab.topology import FAR
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _NEEDS = ("networkd", "dispatcher")  # of ours
-_SERVICE = "/etc/systemd/system/netfail-hooks-check.service"
+_CHECK, _SOCKET = "netfail-hooks-check.service", "netfail-hooks-watch.socket"
+_SOMEBODY = "ip neigh replace 192.168.1.251 dev eth0 nud stale; ip neigh del 192.168.1.251 dev eth0"
 
 
 def _nothing(_: Stage) -> AbstractContextManager[object]:
@@ -35,10 +37,12 @@ class Contender:
     """One way to fail over.
 
     ``prepare`` sets it up, ``work`` is what has to go on meanwhile; ``resident`` are the daemons
-    that are there because of it, ``needs`` those that it only uses. Every ``period`` seconds it
-    runs ``rounds`` commands such as ``a_round``, which end. Unless it ``prefers`` an uplink,
+    that are there because of it, ``needs`` those that it only uses. It finds a fault that nothing
+    tells of at a place in ``period`` seconds; ``every`` so often, by default the same, it runs
+    ``rounds`` commands such as ``a_round``, which end. Unless it ``prefers`` an uplink,
     traffic need not return. ``way`` tells which one carries it. ``only``: all but these faults
-    it meets just as another contender does.
+    it meets just as another contender does. ``booted``: it needs the service manager, and the
+    kernel to turn to the neighbours that it watches every ``probing`` milliseconds.
     """
 
     key: str
@@ -48,6 +52,7 @@ class Contender:
     resident: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     period: float = 0.0
+    every: float = 0.0
     rounds: int = 0
     a_round: Callable[[Stage], Sequence[str]] = _no_round
     prefers: bool = True
@@ -55,12 +60,14 @@ class Contender:
     only: tuple[str, ...] = ()
     bond: bool = False
     ours: bool = False
+    booted: bool = False
+    probing: int = 0
 
 
 def _howto(stage: Stage) -> None:
     """Write the two files that how-to's tell, and no more."""
     stage.lab.write_files(stage.lab.howto_files())
-    stage.lab.start()
+    stage.start()
     stage.wait_for_way()
 
 
@@ -74,7 +81,7 @@ def _metrics(stage: Stage) -> None:
             f"[Route]\nGateway={ROUTER}\nMetric={metric}\n"
         )
         stage.lab.write(path, lines)
-    stage.lab.start()
+    stage.start()
     stage.wait_for_way()
 
 
@@ -104,20 +111,28 @@ def _a_ping(stage: Stage) -> Sequence[str]:
     return ["sh", "-c", '"$@"; sleep 0', "sh", ping.path, "-q", "-c1", "-W4", "-I", device, FAR]
 
 
-def _ours(interval: int) -> Callable[[Stage], None]:
+def _ours(config: str) -> Callable[[Stage], None]:
     def prepare(stage: Stage) -> None:
         """Take the how-to's files over, as somebody who installs us would."""
         _howto(stage)
         uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n' for name in stage.lab.ports)
-        config = f"[check]\ninterval = {interval}\n{uplinks}"
-        stage.lab.write("/etc/netfail-hooks/config.toml", config)
+        stage.lab.write("/etc/netfail-hooks/config.toml", config + uplinks)
         done = stage.lab.netfail("install", "--yes", "--primary", "eth0", "--backup", "wlan0")
         if done.returncode:
             raise Problem(f"install: {done.stderr.strip()}")
         stage.wait_for_way()
-        stage.lab.tick()
+        stage.lab.run("systemctl", "start", _CHECK).check_returncode()
+        # A neighbour of no concern, as any LAN has one: the first word sets the filter.
+        stage.lab.run("sh", "-c", _SOMEBODY)
+        until(lambda: "managed" in stage.lab.run("ip", "-d", "neigh").stdout, "watched gateway")
+        until(lambda: _listens(stage), "rest", seconds=20)
 
     return prepare
+
+
+def _listens(stage: Stage) -> bool:
+    asked = ("systemctl", "show", "--value", "--property=SubState", _SOCKET)
+    return stage.lab.run(*asked).stdout == "listening\n"
 
 
 def _timer(interval: int) -> Callable[[Stage], AbstractContextManager[object]]:
@@ -125,23 +140,25 @@ def _timer(interval: int) -> Callable[[Stage], AbstractContextManager[object]]:
 
 
 def _a_check(stage: Stage) -> Sequence[str]:
-    lines = stage.lab.read(_SERVICE).splitlines()
+    lines = stage.lab.read(f"/etc/systemd/system/{_CHECK}").splitlines()
     command = next(line for line in lines if line.startswith("ExecStart="))
     return shlex.split(command.removeprefix("ExecStart="))
 
 
-def _routes(key: str, title: str, interval: int, *only: str) -> Contender:
+def _routes(key: str, title: str, config: str, *only: str, probing: int = 1000) -> Contender:
     return Contender(
         key,
         title,
-        _ours(interval),
-        _timer(interval),
+        _ours(config),
         needs=_NEEDS,
-        period=interval,
+        period=probing / 1000,
+        every=60,
         rounds=1,
         a_round=_a_check,
         only=only,
         ours=True,
+        booted=True,
+        probing=probing,
     )
 
 
@@ -171,17 +188,17 @@ CONTENDERS = (
     Contender(
         "mii", "bond, MII 100 ms", bonds.mii, needs=("networkd",), way=bonds.active, bond=True
     ),
-    _routes("ours", "netfail-hooks", 5),
-    _routes("ours1", "netfail-hooks, interval 1", 1, DEAD),
+    _routes("ours", "netfail-hooks", ""),
+    _routes(
+        "oursfast", 'netfail-hooks, watch = "fast"', 'watch = "fast"\n', DEAD, IDLE, probing=240
+    ),
+    _routes("oursquiet", "netfail-hooks, interval 0", "[check]\ninterval = 0\n", CABLE),
     Contender(
         "oursbond",
         "netfail-hooks, mode bond",
         bonds.ours,
         _timer(5),
         needs=_NEEDS,
-        period=5,
-        rounds=1,
-        a_round=_a_check,
         way=bonds.active,
         bond=True,
         ours=True,

@@ -1,8 +1,10 @@
-"""What a contender takes while all is well: memory, CPU and wake-ups of its daemons and rounds.
+"""What a contender takes while all is well: memory, CPU and wake-ups.
 
-What stays is read from /proc before and after a rest; what comes and goes is run by itself, and
-its cost multiplied by how often it comes. systemd's own part in a timer is not in it, nor the
-system bus, which is there anyway.
+Each has a machine booted by systemd. CPU is all that ran there in a rest: the service manager and
+what it reaps, so all that it starts, journal, bus, network manager, dispatcher, daemons. Kernel
+threads are the whole computer's, and not in it. Memory and wake-ups are those of the contender's
+daemons, and of rounds, which are run by themselves and multiplied. What bonds take is not measured
+so: where a kernel lacks them they run in another (uml.py).
 """
 
 from __future__ import annotations
@@ -27,22 +29,22 @@ _SETTLE, _SETTLED = 3.0, 30.0  # seconds: a look at what daemons still do at the
 _CALM = 12  # switches of a process in a look, at most
 _RUNS = 10  # of a round
 _STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "startup")
-# Runs a command once, which may compile the config, then a few times; prints CPU seconds and
-# switches of one run, by getrusage(2).
+# Runs a command once, which may compile the config, then a few times; prints the switches of one
+# run, by getrusage(2).
 _ROUND = """
 import os, resource, sys
 runs, argv = int(sys.argv[1]), sys.argv[2:]
 quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
 def used():
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime, usage.ru_nvcsw + usage.ru_nivcsw
+    return usage.ru_nvcsw + usage.ru_nivcsw
 def run():
     os.waitpid(os.posix_spawnp(argv[0], argv, os.environ, file_actions=quiet), 0)
 run()
 before = used()
 for _ in range(runs):
     run()
-print(*((now - was) / runs for now, was in zip(used(), before)))
+print((used() - before) / runs)
 """
 
 
@@ -56,19 +58,30 @@ class _Used:
 
 
 def measure(contenders: Sequence[Contender], seconds: int) -> list[Cost]:
-    """Measure everybody's rest, all at once. Raises Problem."""
-    with _resting(contenders) as pairs:
+    """Measure everybody's rest, all at once; of bonds what they hold. Raises Problem.
+
+    A multiple of a timer's period has each round in it that belongs there.
+    """
+    bonds = [one for one in contenders if one.bond]
+    others = [one for one in contenders if not one.bond]
+    with _resting(others, booted=True) as pairs:
         before = _settled(pairs)
+        all_before = [_whole_cpu(stage) for _, stage in pairs]
         time.sleep(seconds)
-        return [
-            _cost(contender, stage, was, seconds)
-            for (contender, stage), was in zip(pairs, before, strict=True)
+        all_after = [_whole_cpu(stage) for _, stage in pairs]
+        hour = _HOUR / seconds
+        costs = [
+            replace(_cost(contender, stage, was, seconds), cpu_s=round((after - earlier) * hour, 1))
+            for (contender, stage), was, earlier, after in zip(
+                pairs, before, all_before, all_after, strict=True
+            )
         ]
+    return costs + (state(bonds) if bonds else [])
 
 
 def state(contenders: Sequence[Contender]) -> list[Cost]:
     """Measure what everybody holds at rest, and no more. Raises Problem."""
-    with _resting(contenders) as pairs:
+    with _resting(contenders, booted=False) as pairs:
         return [
             _held(contender, stage, held)
             for (contender, stage), held in zip(pairs, _settled(pairs), strict=True)
@@ -76,9 +89,11 @@ def state(contenders: Sequence[Contender]) -> list[Cost]:
 
 
 @contextlib.contextmanager
-def _resting(contenders: Sequence[Contender]) -> Iterator[list[tuple[Contender, Stage]]]:
+def _resting(
+    contenders: Sequence[Contender], *, booted: bool
+) -> Iterator[list[tuple[Contender, Stage]]]:
     with contextlib.ExitStack() as stack:
-        pairs = [(contender, stack.enter_context(Stage())) for contender in contenders]
+        pairs = [(contender, stack.enter_context(Stage(booted=booted))) for contender in contenders]
         for contender, stage in pairs:
             contender.prepare(stage)
         yield pairs
@@ -105,14 +120,12 @@ def _settled(pairs: Sequence[tuple[Contender, Stage]]) -> list[dict[int, _Used]]
 def _cost(contender: Contender, stage: Stage, before: Mapping[int, _Used], seconds: int) -> Cost:
     now = _processes(contender, stage)
     stayed = [pid for pid in now if pid in before]
-    cpu = sum(now[pid].cpu_s - before[pid].cpu_s for pid in stayed) * _HOUR / seconds
     switches = sum(now[pid].switches - before[pid].switches for pid in stayed) * _HOUR / seconds
     if contender.rounds:
-        often = contender.rounds * _HOUR / contender.period
-        round_cpu, round_switches = _round(contender, stage)
-        cpu, switches = cpu + often * round_cpu, switches + often * round_switches
+        often = contender.rounds * _HOUR / (contender.every or contender.period)
+        switches += often * _round(contender, stage)
     held = _held(contender, stage, {pid: now[pid] for pid in stayed})
-    return replace(held, cpu_s=round(cpu, 1), wakeups=round(switches))
+    return replace(held, wakeups=round(switches))
 
 
 def _held(contender: Contender, stage: Stage, now: Mapping[int, _Used]) -> Cost:
@@ -162,14 +175,28 @@ def _used(stage: Stage, pid: int) -> _Used | None:
     return _Used(nanoseconds / 1e9, switches, kibibytes / 1024)
 
 
-def _round(contender: Contender, stage: Stage) -> tuple[float, float]:
-    """Return CPU seconds and switches of one round. Raises Problem."""
+def _whole_cpu(stage: Stage) -> float:
+    """Return the CPU seconds of all that runs on a machine, and of what has ended there.
+
+    Nanoseconds of whoever runs; of whom they have reaped, ticks of 10 ms (proc(5), ``cutime``).
+    """
+    seconds = 0.0
+    for entry in os.listdir(f"{stage.lab.root}/proc"):
+        stat = read_text(f"{stage.lab.root}/proc/{entry}/stat") if entry.isdigit() else ""
+        used = _used(stage, int(entry)) if stat else None
+        if used:
+            reaped = sum(int(ticks) for ticks in stat.rpartition(")")[2].split()[13:15])
+            seconds += used.cpu_s + reaped / os.sysconf("SC_CLK_TCK")
+    return seconds
+
+
+def _round(contender: Contender, stage: Stage) -> float:
+    """Return the switches of one round. Raises Problem."""
     argv = [sys.executable, "-I", "-S", "-c", _ROUND, str(_RUNS), *contender.a_round(stage)]
     done = stage.lab.run(*argv, seconds=60)
     if done.returncode:
         raise Problem(f"a round of {contender.title}: {done.stderr.strip()}")
-    cpu, switches = done.stdout.split()
-    return float(cpu), float(switches)
+    return float(done.stdout)
 
 
 def startups() -> list[StartUp]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.contenders import Contender
-from bench.faults import BACK, CABLE, Fault
+from bench.faults import BACK, CABLE, RETURN, Fault
 from bench.results import Outage, Sample
 from bench.stage import Stage
 from netfail_hooks.lab import Lab
@@ -19,7 +19,7 @@ from netfail_hooks.lab.traffic_result import Result, Window
 SETTLED = 1.6
 _LAST = 0.5  # seconds at the end by which we tell whether the outage still lasts
 _LOSSY = 0.1  # part lost of a stream that is not well: a bond may lose every second datagram
-_POLL = 0.1
+_POLL, _STEP = 0.1, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,14 @@ def measure(
     ``phase`` (0 to 1) is the fault's place between two rounds of a contender that works in
     rounds. Raises Problem if it does not get ready.
     """
-    with Stage() as stage:
+    with Stage(booted=contender.booted) as stage:
         contender.prepare(stage)
         trial = _Trial(stage.lab, contender, contender.way(stage.lab), patience)
         with contender.work(stage):
-            found = [trial.broken(fault, time.monotonic() + phase * contender.period)]
+            first = time.monotonic() + phase * contender.period
+            found = [trial.left(fault, first) if fault.idle else trial.broken(fault, first)]
             if back and fault.name == CABLE:
-                found.append(trial.mended())
+                found += trial.mended()
     return found
 
 
@@ -81,24 +82,38 @@ class _Trial:
                 _until(broken + max(self.patience.least, waited))
         return _judged(self.contender.key, fault.name, traffic, broken)
 
-    def mended(self) -> Sample:
-        """Plug the cable in again; look until its uplink has the traffic back."""
+    def left(self, fault: Fault, first: float) -> Sample:
+        """Break the uplink in use while nobody sends; tell how long the route stays there."""
+        time.sleep(SETTLED)
+        if self.contender.period:
+            time.sleep((first - time.monotonic()) % self.contender.period)
+        broken = time.monotonic()
+        fault.do(self.lab, self.used)
+        moved = self._moved(broken + self.patience.untold, away_from=self.used, step=_STEP)
+        return _timed(self.contender.key, fault.name, time.monotonic() - broken, over=not moved)
+
+    def mended(self) -> list[Sample]:
+        """Plug the cable in again; look until its uplink has the traffic back, and when."""
         with self.lab.traffic(address=_address(self.lab, self.used)) as traffic:
             time.sleep(SETTLED)
             mended = time.monotonic()
             self.lab.cable_in(self.used)
-            if self.contender.prefers:
-                self._moved(mended + self.patience.back, to=self.used)
+            moved = self.contender.prefers and self._moved(
+                mended + self.patience.back, to=self.used
+            )
+            took = time.monotonic() - mended
             _until(max(time.monotonic() + _LAST, mended + self.patience.least))
-        return _judged(self.contender.key, BACK, traffic, mended)
+        key = self.contender.key
+        when = [_timed(key, RETURN, took, over=not moved)] if self.contender.prefers else []
+        return [_judged(key, BACK, traffic, mended), *when]
 
-    def _moved(self, end: float, *, away_from: str = "", to: str = "") -> bool:
+    def _moved(self, end: float, *, away_from: str = "", to: str = "", step: float = _POLL) -> bool:
         """Wait, until ``end`` at most, for the traffic to go by ``to`` or not by ``away_from``."""
         while time.monotonic() < end:
             way = self.contender.way(self.lab)
             if way == to or (away_from and way not in (away_from, "")):
                 return True
-            time.sleep(_POLL)
+            time.sleep(step)
         return False
 
 
@@ -111,6 +126,11 @@ def _address(lab: Lab, used: str) -> str:
     local = lab.run("ip", "-4", "route", "show", "table", "local").stdout
     hosts = [lab.ports[used].host, *(port.host for port in lab.ports.values())]
     return next((host for host in hosts if f"local {host} " in local), hosts[0])
+
+
+def _timed(contender: str, fault: str, seconds: float, *, over: bool) -> Sample:
+    took = Outage(over=over, ms=round(seconds * 1000))
+    return Sample(contender, fault, took, took, 0, 0, 0, 0, 0.0)
 
 
 def _judged(contender: str, fault: str, traffic: Traffic, since: float) -> Sample:

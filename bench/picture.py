@@ -101,7 +101,9 @@ def _bar(row: Sample, title: str, y: int, *, ours: bool) -> list[str]:
     shape = f"M{_LEFT} {y}H{end:.0f}"
     # An outage that did not end has an arrow's point.
     shape += f"L{end + 7:.0f} {y + _BAR / 2}L{end:.0f} {y + _BAR}" if outage.over else f"v{_BAR}"
-    note = f"{outage}, TCP alive: {row.alive} of {row.connections}"
+    note = (
+        f"{outage}, TCP alive: {row.alive} of {row.connections}" if row.connections else f"{outage}"
+    )
     return [
         _text(_LEFT - 8, y + 11, title, "name-ours" if ours else "", anchor="end"),
         f'<path class="{kind}" d="{shape}H{_LEFT}Z"/>',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.faults import NAMES
+from bench.faults import NAMES, RETURN, TIMES
 from bench.results import Cost, Outage, Results, Sample
 
 Titles = dict[str, str]
@@ -17,6 +17,7 @@ STARTS = ("start-up", "CPU", "wall")
 # processor holds up looks like a short outage.
 EQUAL_MS = 30
 _UNKNOWN = "not measured"
+_TOLD = (*NAMES, RETURN)
 _ABOUT = """\
 # Measured beside what people use today
 
@@ -32,12 +33,17 @@ one in, those that answered when we stopped looking (one that waits to send agai
 *TCP waits*: the longest wait for an answer. `> 8.0 s`: not over when we stopped looking, 8 s after
 the fault. The first table has the worse of both outages.{answers}
 
-At rest: *resident, own* is the memory (RSS, shared pages counted in full) of daemons that are
-there for failover alone. CPU and wake-ups (context switches) are those of all daemons over a
-quiet time, and of checks or pings that come and go, run by themselves and multiplied. The system
-bus and systemd's own work for a timer are not in it. What starts Python has its byte code, as
-installed. Where bonds need user-mode-linux, neither is measured: the same process takes several
-times as much CPU in there."""
+*Dead gateway, idle*: how long the route stays where it was, with nobody sending. *Return*: how
+long after the cable is in again the uplink has the traffic. Ours waits for its hold-down, 10 s.
+Ours in mode `routes` is on a machine booted by systemd, with its timers and the kernel's watch.
+
+At rest: each is on a machine booted by systemd. CPU is that of all that runs there, in an hour: the
+service manager and all that it starts and reaps (in a sandbox, if it is so), journald, the system
+bus, systemd-networkd, networkd-dispatcher, daemons. Kernel threads can't be told from those of
+others, and are not in it. *Resident, own* is the memory (RSS, shared pages counted in full) of
+daemons that are there for failover alone; wake-ups (context switches) are those of daemons, and of
+checks or pings that come and go. What starts Python has its byte code, as installed. Of bonds,
+which need user-mode-linux where the kernel has no driver, CPU and wake-ups are not measured."""
 
 _ABOUT_ANSWERS = """ *No answer*: lost on the way there
 or back, to the router, beyond it, or from a neighbour to the host."""
@@ -46,10 +52,10 @@ or back, to the router, beyond it, or from a neighbour to the host."""
 def text(results: Results, titles: Titles) -> str:
     """Return everything, for a terminal."""
     parts = [f"{results.machine}\n{results.made}"]
-    for name in NAMES:
+    for name in _TOLD:
         rows = _rows(results, titles, name)
         if rows:
-            parts.append(_aligned([(name, *_head(results)[1:]), *rows]))
+            parts.append(_aligned([(name, *_head(results, name)[1:]), *rows]))
     for head, rows in ((COSTS, _costs(results, titles)), (STARTS, _starts(results))):
         if rows:
             parts.append(_aligned([head, *rows]))
@@ -61,10 +67,10 @@ def markdown(results: Results, titles: Titles) -> str:
     answers = _ABOUT_ANSWERS if _counted(results) else ""
     about = _ABOUT.format(machine=results.machine, made=results.made, answers=answers)
     parts = [about, summary(results, titles).rstrip()]
-    for name in NAMES:
+    for name in _TOLD:
         rows = _rows(results, titles, name)
         if rows:
-            parts += [f"## {name[0].upper()}{name[1:]}", _piped([_head(results), *rows])]
+            parts += [f"## {name[0].upper()}{name[1:]}", _piped([_head(results, name), *rows])]
     for title, head, rows in (
         ("Cost at rest", COSTS, _costs(results, titles)),
         ("Start-up", STARTS, _starts(results)),
@@ -115,12 +121,20 @@ def _counted(results: Results) -> bool:
     return any(sample.unanswered >= 0 for sample in results.samples)
 
 
-def _head(results: Results) -> tuple[str, ...]:
+def _head(results: Results, name: str) -> tuple[str, ...]:
+    if name in TIMES:
+        return ("", "took", "runs")
     return (*HEAD[:4], _ANSWERS, *HEAD[4:]) if _counted(results) else HEAD
 
 
 def _rows(results: Results, titles: Titles, fault: str) -> Rows:
     found = [(key, title, results.row(key, fault)) for key, title in titles.items()]
+    if fault in TIMES:
+        return [
+            (title, str(row.new), str(results.runs(key, fault)))
+            for key, title, row in found
+            if row is not None
+        ]
     return [
         (
             title,
@@ -166,7 +180,9 @@ def told(results: Results, titles: Titles) -> Iterator[str]:
 
 
 def _cell(row: Sample) -> str:
-    return f"{row.outage}, TCP {row.alive}/{row.connections}"
+    return (
+        f"{row.outage}, TCP {row.alive}/{row.connections}" if row.connections else f"{row.outage}"
+    )
 
 
 def _cpu(cost: Cost) -> str:

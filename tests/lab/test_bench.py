@@ -63,7 +63,7 @@ def test_those_of_scripts_ours_and_networkmanager_move_and_cost(tmp_path: Path) 
     """All that has to be fetched, started and waited for; what each takes at rest."""
     keys = ("hook", "ping", "nm", "ours")
     asked = [word for key in keys for word in ("--contender", key)]
-    found, told = _measured(tmp_path, *asked, "--fault", "cable out", "--rest", "2")
+    found, told = _measured(tmp_path, *asked, "--fault", "cable out", "--rest", "10")
     samples = {sample.contender: sample for sample in found.samples}
     assert tuple(samples) == keys
     # No script announces an address: what is sent to it may stay lost, for the neighbour's sake.
@@ -78,10 +78,10 @@ def test_those_of_scripts_ours_and_networkmanager_move_and_cost(tmp_path: Path) 
     assert costs["nm"].own_mib > 1
     assert costs["ours"].own_mib == 0
     assert costs["ours"].needs == "networkd, dispatcher"
-    # 720 checks an hour, each little more than Python twice over: made of byte code.
-    python = next(one for one in found.startups if one.name.startswith("python3"))
-    assert costs["ours"].cpu_s is not None
-    assert 720 < costs["ours"].cpu_s / python.cpu_ms * 1000 < 8 * 720
+    # Two pings each 10 s, by a shell that reaps them, and all else that such a machine runs.
+    assert costs["ping"].cpu_s is not None
+    assert 0.5 < costs["ping"].cpu_s < 60
+    assert all(one.cpu_s is not None and one.cpu_s < 60 for one in costs.values())
     assert "netfail-hooks" in told.partition("at rest")[2]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from bench import table, uml
 from bench.contenders import CONTENDERS
-from bench.faults import FAULTS
+from bench.faults import FAULTS, IDLE, RETURN
 from bench.measure import outage
 from bench.picture import picture
 from bench.results import Cost, Outage, Results, Sample, StartUp, dump, load, median, merged
@@ -199,6 +199,30 @@ def test_a_row_of_a_markdown_table_has_as_many_cells_as_its_head() -> None:
         assert blocks
         for block in blocks:
             assert len({line.count("|") for line in block}) == 1
+
+
+def test_where_nothing_is_sent_only_how_long_it_took_is_told() -> None:
+    took = Outage(over=False, ms=1050)
+    idle = replace(
+        RESULTS,
+        samples=(
+            *RESULTS.samples,
+            *(Sample("ours", name, took, took, 0, 0, 0, 0, 0.0) for name in (IDLE, RETURN)),
+        ),
+    )
+    made = table.markdown(idle, TITLES)
+    for name in ("Dead gateway, idle", "Return"):
+        rows = made.partition(f"## {name}\n\n")[2].splitlines()
+        assert rows[0] == "| | took | runs |"
+        assert rows[2] == "| netfail-hooks | 1.1 s | 1 |"
+    assert "| 1.1 s |" in table.summary(idle, TITLES)
+    assert RETURN not in table.summary(idle, TITLES).splitlines()[0]
+    assert "1.1 s</text>" in picture(idle, TITLES, OURS)
+
+
+def test_contenders_that_the_kernel_watches_for_are_booted_and_others_alike_at_rest() -> None:
+    assert {one.key for one in CONTENDERS if one.booted} == {"ours", "oursfast", "oursquiet"}
+    assert all(bool(one.probing) == one.booted for one in CONTENDERS)
 
 
 def test_where_ours_is_not_first_is_told_and_no_more() -> None:
