@@ -31,6 +31,7 @@ _NO_AUTO_DEFAULT = "/var/lib/NetworkManager/no-auto-default.state"
 _ENABLED = "/etc/systemd/system/multi-user.target.wants/NetworkManager.service"
 _ACTIVE = ("nmcli", "--terse", "--fields", "UUID,DEVICE,FILENAME", "connection", "show", "--active")
 _FIELD = re.compile(r"((?:\\.|[^\\:])*)(?::|$)")
+_NETPLANS_REGDOM = "/run/systemd/system/netplan-regdom.service"
 # Profiles that are about a NIC without being its own: what they make goes with it.
 _ABOVE = ("vlan", "macvlan", "pppoe", "802-3-ethernet.vlan")
 # What it makes for a cable that nobody has a profile for (``new_default_connection()``).
@@ -139,7 +140,7 @@ def _refuse_above(profiles: Sequence[Saved], nic: Nic, chosen: Saved) -> None:
         is_ours = nic.name in parents or (uuid and uuid in parents)
         if kind in _ABOVE and is_ours and one.by_itself:
             raise Misuse(
-                f"{one.path}: a {kind} of NetworkManager's is on {nic.name}",
+                f"{printable(one.path)}: a {kind} of NetworkManager's is on {nic.name}",
                 hint="name another NIC as the uplink, or take that profile out",
             )
 
@@ -190,10 +191,12 @@ def _wireless(
 def country(paths: Paths) -> str:
     """Return by which country's rules the radio is used, "" where nobody says.
 
-    Raspberry Pi OS says it to the kernel (cfg80211.ieee80211_regdom=), Debian's crda in a file.
+    Raspberry Pi OS says it to the kernel (cfg80211.ieee80211_regdom=), netplan by a unit of its
+    own (regulatory-domain:), Debian's crda in a file.
     """
     told = re.findall(r"cfg80211\.ieee80211_regdom=(\w\w)\b", _text(paths, "/proc/cmdline"))
     told.append(_text(paths, "/sys/module/cfg80211/parameters/ieee80211_regdom").strip())
+    told += re.findall(r"\biw reg set (\w\w)\b", _text(paths, _NETPLANS_REGDOM))
     told += re.findall(r"(?m)^REGDOMAIN=\"?(\w\w)\b", _text(paths, "/etc/default/crda"))
     return next((one for one in told if re.fullmatch("[A-Z]{2}", one)), "")
 
