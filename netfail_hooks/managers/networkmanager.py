@@ -31,7 +31,9 @@ _NO_AUTO_DEFAULT = "/var/lib/NetworkManager/no-auto-default.state"
 _ENABLED = "/etc/systemd/system/multi-user.target.wants/NetworkManager.service"
 _ACTIVE = ("nmcli", "--terse", "--fields", "UUID,DEVICE,FILENAME", "connection", "show", "--active")
 _FIELD = re.compile(r"((?:\\.|[^\\:])*)(?::|$)")
-_NETPLANS_REGDOM = "/run/systemd/system/netplan-regdom.service"
+_NETPLANS = tuple(
+    f"/run/systemd/{place}/netplan-regdom.service" for place in ("system", "generator.late")
+)
 # Profiles that are about a NIC without being its own: what they make goes with it.
 _ABOVE = ("vlan", "macvlan", "pppoe", "802-3-ethernet.vlan")
 # What it makes for a cable that nobody has a profile for (``new_default_connection()``).
@@ -196,7 +198,8 @@ def country(paths: Paths) -> str:
     """
     told = re.findall(r"cfg80211\.ieee80211_regdom=(\w\w)\b", _text(paths, "/proc/cmdline"))
     told.append(_text(paths, "/sys/module/cfg80211/parameters/ieee80211_regdom").strip())
-    told += re.findall(r"\biw reg set (\w\w)\b", _text(paths, _NETPLANS_REGDOM))
+    for place in _NETPLANS:  # write_regdom() in netplan's networkd.c
+        told += re.findall(r"\biw reg set (\w\w)\b", _text(paths, place))
     told += re.findall(r"(?m)^REGDOMAIN=\"?(\w\w)\b", _text(paths, "/etc/default/crda"))
     return next((one for one in told if re.fullmatch("[A-Z]{2}", one)), "")
 

@@ -187,6 +187,11 @@ def test_every_saved_network(machine: _Machine) -> None:
         ("/sys/module/cfg80211/parameters/ieee80211_regdom", "00\n", ""),
         ("/sys/module/cfg80211/parameters/ieee80211_regdom", "ID\n", "ID"),
         ("/run/systemd/system/netplan-regdom.service", "ExecStart=/sbin/iw reg set GB\n", "GB"),
+        (
+            "/run/systemd/generator.late/netplan-regdom.service",
+            "ExecStart=/usr/sbin/iw reg set US\n",
+            "US",
+        ),
         ("/etc/default/crda", "# of crda\nREGDOMAIN=FR\n", "FR"),
         ("/etc/default/crda", "REGDOMAIN=\n", ""),
     ],
