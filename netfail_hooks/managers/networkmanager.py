@@ -34,6 +34,7 @@ _FIELD = re.compile(r"((?:\\.|[^\\:])*)(?::|$)")
 _NETPLANS = tuple(
     f"/run/systemd/{place}/netplan-regdom.service" for place in ("system", "generator.late")
 )
+_BY_LOT = "wifi.scan-rand-mac-address"
 # Profiles that are about a NIC without being its own: what they make goes with it.
 _ABOVE = ("vlan", "macvlan", "pppoe", "802-3-ethernet.vlan")
 # What it makes for a cable that nobody has a profile for (``new_default_connection()``).
@@ -74,6 +75,8 @@ def profile(paths: Paths, nic: Nic) -> Profile | None:
     )
     said = translate(chosen.path, chosen.text, nic, defaults)
     wireless, told = _wireless(said, chosen, fitting, nic, defaults)
+    if nic.wireless and known.defaults("device", nic).get(_BY_LOT) in ("yes", "true", "1"):
+        told.append(f"{_BY_LOT}: it looks for networks by its own hardware address from now on")
     return Profile(
         manager=MANAGER,
         path=chosen.path,

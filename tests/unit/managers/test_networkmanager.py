@@ -224,6 +224,18 @@ def test_what_is_on_the_nic_is_refused(machine: _Machine) -> None:
     assert machine.name(replace(WIRED, name="eth1")) == "one"
 
 
+def test_scanning_by_another_address_is_told_where_somebody_asked_for_it(
+    machine: _Machine,
+) -> None:
+    machine.write(f"{_ETC}/home.nmconnection", NMCLI)
+    for said, told in (("yes", True), ("no", False)):
+        text = f"[device]\nwifi.scan-rand-mac-address={said}\n"
+        machine.write("/etc/NetworkManager/conf.d/mac.conf", text)
+        found = machine.profile(RADIO)
+        assert found is not None
+        assert any("scan-rand-mac" in one for one in found.messages) == told
+
+
 def test_iwd_is_refused(machine: _Machine) -> None:
     machine.write(f"{_ETC}/home.nmconnection", NMCLI)
     machine.write("/etc/NetworkManager/conf.d/iwd.conf", "[device]\nwifi.backend=iwd\n")
