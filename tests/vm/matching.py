@@ -118,7 +118,7 @@ _TRY = """\
 LinkLocalAddressing=no
 IPv6AcceptRA=no
 """
-_SOON, _LATE = 0.6, 5.0  # seconds that networkd has
+_SOON, _LATE = 0.6, 30.0  # seconds that networkd has
 
 
 def _networkd(names: list[str]) -> dict[str, str]:
