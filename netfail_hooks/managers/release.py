@@ -137,22 +137,41 @@ def dhcpcd(paths: Paths, names: Sequence[str]) -> Release:
 
     Its configuration is the user's, so what denies the uplinks stands on the command line, which
     adds to what that denies (dhcpcd(8), -Z). The command is the one in force: Raspberry Pi OS has a
-    drop-in with another. -x lets go of a running one without giving the lease back, so that
-    the router has the same address for whoever asks next.
+    drop-in with another.
+
+    The one for all has to be started anew: ``dhcpcd -x IF`` finds only a process that is IF's alone
+    (main() in dhcpcd.c of 9 and 10, by the process file). With ``persistent``, which Debian and the
+    Pi have in dhcpcd.conf, all addresses and routes stay meanwhile; see ``dhcpcd_persists``.
     """
-    files = {_drop_in(f"dhcpcd@{escaped(name)}.service"): _NEVER for name in names}
+    files = {_drop_in(_own_dhcpcd(name)): _NEVER for name in names}
     command = _exec_start(paths, "dhcpcd.service")
     if command:
         listed = ",".join(names)
         files[_drop_in("dhcpcd.service")] = (
             f"{_MARK}[Service]\nExecStart=\nExecStart={command} --denyinterfaces {listed}\n"
         )
-    return Release(
-        files,
-        settle=(_RELOAD,),
-        release={name: (("dhcpcd", "-x", name),) for name in names},
-        take_back={name: (("dhcpcd", "-n", name),) for name in names},
-    )
+    alone = [name for name in names if _is_alone(paths, name)]
+    anew = ("systemctl", "restart", "dhcpcd.service")
+    stopped = {name: (("systemctl", "stop", _own_dhcpcd(name)),) for name in alone}
+    started = {name: (("systemctl", "start", _own_dhcpcd(name)),) for name in alone}
+    every = dict.fromkeys(names, (anew,))
+    return Release(files, settle=(_RELOAD,), release=every | stopped, take_back=every | started)
+
+
+def dhcpcd_persists(paths: Paths) -> bool:
+    """Tell whether addresses and routes stay while a dhcpcd is not there (dhcpcd.conf(5))."""
+    lines = read_text(paths.through("/etc/dhcpcd.conf")).splitlines()
+    return any(line.split()[:1] == ["persistent"] for line in lines)
+
+
+def _is_alone(paths: Paths, name: str) -> bool:
+    """Tell whether an interface has a dhcpcd of its own; its process file is named after it."""
+    own = (f"/run/dhcpcd/{name}.pid", f"/run/dhcpcd-{name}.pid")
+    return any(os.path.lexists(paths.at(path)) for path in own)
+
+
+def _own_dhcpcd(name: str) -> str:
+    return f"dhcpcd@{escaped(name)}.service"
 
 
 def _exec_start(paths: Paths, unit: str) -> str:

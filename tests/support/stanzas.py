@@ -77,8 +77,9 @@ def own(text: str, nic: str, segment: int) -> str:
     return re.sub(r"NET6|NET|NIC", lambda found: words[found[0]], text)
 
 
-# What stands before the blocks, as Raspberry Pi OS has it.
+# What stands before the blocks, as Raspberry Pi OS has it; but a lab has no udev to wait for.
 DHCPCD_FOR_ALL = """
+nodev
 hostname
 clientid
 persistent
