@@ -24,7 +24,7 @@ def test_what_dhcpcd_sets_up_networkd_does_and_dhcpcd_has_it_back(make_lab: Make
     told = release.dhcpcd(lab.paths, list(nics))
     before, leased = {}, {}
     for number, (nic, one) in enumerate(nics.items()):
-        asks, hears = "ip_address" not in one.text, "noipv6" not in one.text
+        asks, hears = "ip_address" not in one.text, "nogateway" not in one.text
         before[nic] = foreign.settled(lab, nic, leased=asks, advertised=hears)
         assert detect.manager_of(lab.paths, read_nic(nic, lab.paths)) == "dhcpcd"
         leased[nic] = foreign.leases(lab, segments[nic])

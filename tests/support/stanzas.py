@@ -99,10 +99,10 @@ DHCPCD = (
         dns=("NET.1", "192.0.2.53"),
     ),
     Stanza(
-        "static, IPv6 by hand, and no advertisements",
+        "static, IPv6 by hand, and a metric",
         "interface NIC\nmetric 300\nstatic ip_address=NET.71/24\nstatic ip6_address=NET6::71/64\n"
-        "static routers=NET.1\nnoipv6rs\n",
+        "static routers=NET.1\n",
     ),
     Stanza("the DUID of this machine", "interface NIC\nduid\n"),
-    Stanza("no default route by it", "interface NIC\nnogateway\nnoipv6\n"),
+    Stanza("no default route by it", "interface NIC\nnogateway\n"),
 )
