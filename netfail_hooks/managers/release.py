@@ -26,6 +26,10 @@ _EXCLUDED = "/etc/netfail-hooks/ifupdown.env"
 _NM = "/etc/NetworkManager/conf.d/zz-netfail-hooks.conf"
 _DROP_IN = "zz-netfail-hooks.conf"  # systemd reads drop-ins in the order of their names
 
+_KERNELS_PART = (
+    "cd /proc/sys/net/ipv6/conf 2>/dev/null || exit 0; cat default/accept_ra >$1/accept_ra"
+)
+
 Commands = tuple[tuple[str, ...], ...]
 
 
@@ -89,9 +93,22 @@ def ifupdown(paths: Paths, known: Interfaces, names: Sequence[str]) -> Release:
     )
 
 
+def _bare(name: str) -> Commands:
+    """Return what makes an interface as one that nobody has set up.
+
+    "ip address add" of what is there already would end ifup. networkd has switched the kernel's own
+    part in router advertisements off (systemd.network(5), IPv6AcceptRA=), and the kernel asks for
+    one only when a link comes up.
+    """
+    return (
+        ("ip", "link", "set", "dev", name, "down"),
+        ("ip", "address", "flush", "dev", name, "scope", "global"),
+        ("sh", "-c", _KERNELS_PART, "sh", name),
+    )
+
+
 def _raise(known: Interfaces, name: str, own: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    # "ip address add" of what is there already would end ifup.
-    yield ("ip", "address", "flush", "dev", name, "scope", "global")
+    yield from _bare(name)
     for one in own:
         logical = known.logical(one)
         if known.logical(one, "hotplug") and not known.logical(one, "auto"):
@@ -153,9 +170,13 @@ def dhcpcd(paths: Paths, names: Sequence[str]) -> Release:
     alone = [name for name in names if _is_alone(paths, name)]
     anew = ("systemctl", "restart", "dhcpcd.service")
     stopped = {name: (("systemctl", "stop", _own_dhcpcd(name)),) for name in alone}
-    started = {name: (("systemctl", "start", _own_dhcpcd(name)),) for name in alone}
-    every = dict.fromkeys(names, (anew,))
-    return Release(files, settle=(_RELOAD,), release=every | stopped, take_back=every | started)
+    started = {name: (*_bare(name), ("systemctl", "start", _own_dhcpcd(name))) for name in alone}
+    return Release(
+        files,
+        settle=(_RELOAD,),
+        release=dict.fromkeys(names, (anew,)) | stopped,
+        take_back={name: (*_bare(name), anew) for name in names} | started,
+    )
 
 
 def dhcpcd_persists(paths: Paths) -> bool:

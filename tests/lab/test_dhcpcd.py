@@ -45,6 +45,8 @@ def test_what_dhcpcd_sets_up_networkd_does_and_dhcpcd_has_it_back(make_lab: Make
     assert lab.networkd
     lab.networkd.stop_networkd()
     foreign.run(lab, "dhcpcd", "-x")
+    for nic in nics:
+        foreign.run_all(lab, told.take_back, nic)
     foreign.run(lab, *_command(_UNIT))
     for nic, one in nics.items():
         foreign.assert_alike(lab, nic, before[nic], one.kind)
