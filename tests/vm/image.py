@@ -1,7 +1,8 @@
 """A Debian system on a disk image, made once and kept by its content's key.
 
 The key covers the suite, who manages the network, and this file. The cache is in
-``NETFAIL_VM_CACHE``, by default ``~/.cache/netfail-hooks/vm``; remove it to have the newest packages.
+``NETFAIL_VM_CACHE``, by default ``~/.cache/netfail-hooks/vm``; remove it to have the newest
+packages.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _PACKAGES = {
     NETWORK_MANAGER: (
         *_COMMON,
         "dnsmasq-base",
+        "iputils-ping",
         "network-manager",
         "openssh-client",
         "openssh-server",

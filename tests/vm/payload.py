@@ -33,6 +33,8 @@ Gateway=192.168.1.1
 DNS=192.168.1.1
 """
 _SECRET = "correct horse battery"  # noqa: S105 - of a radio that is not one
+_PRIVATE = "8N2l2M7zqgkq0p7xw3pZl6c6o2vX0l5w6Q1b0mXbH1A="
+SECRETS = (_SECRET, _PRIVATE)
 _STATION = f"""\
 ctrl_interface=/run/wpa_supplicant
 network={{
@@ -97,7 +99,7 @@ method=manual
 [ipv6]
 method=disabled
 """
-_TUNNEL = """\
+_TUNNEL = f"""\
 [connection]
 id=office
 uuid=8a0a1f9e-70a5-4b57-8a9e-5f4f9e7f2b11
@@ -105,7 +107,7 @@ type=wireguard
 interface-name=wg-office
 
 [wireguard]
-private-key=8N2l2M7zqgkq0p7xw3pZl6c6o2vX0l5w6Q1b0mXbH1A=
+private-key={_PRIVATE}
 
 [wireguard-peer.xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=]
 endpoint=198.51.100.1:51820
