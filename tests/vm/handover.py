@@ -83,14 +83,15 @@ _FAULTS: dict[str, Callable[[Bench], None]] = {
     "reboot-cable-out": reboot_cable_out,
     "reboot-wifi-off": reboot_wifi_off,
 }
-_UNTIL_GIVEN_BACK = (INSTALL, *_FAULTS, UNINSTALL, REBOOT)
-STOPS = (*_UNTIL_GIVEN_BACK, WRONG_KEY, NO_ROUTER, POWER_CUTS)
+STOPS = (INSTALL, *_FAULTS, UNINSTALL, REBOOT, WRONG_KEY, NO_ROUTER, POWER_CUTS)
 
 
 def stops(suites: Iterable[str], names: Iterable[str]) -> list[Stop]:
     """Return what is done to each suite's machine; of ``names``, with what those take, if any."""
     asked = set(names)
-    if asked & {*_FAULTS, UNINSTALL, REBOOT}:
+    if REBOOT in asked:
+        asked |= {UNINSTALL}
+    if asked & {*_FAULTS, UNINSTALL}:
         asked |= {INSTALL}
     if asked & {WRONG_KEY, NO_ROUTER, POWER_CUTS} and INSTALL in asked:
         asked |= {UNINSTALL}
