@@ -45,13 +45,16 @@ def _hide(change: FileChange, text: str) -> str:
 
     Of one that not all may read that is no more than is known to be harmless.
     """
+    from netfail_hooks.bundle.closed_files import hidden_settings
     from netfail_hooks.bundle.network_files import hidden, hidden_comments
 
     files = [node for node in (change.before, change.after) if node and node.kind == FILE]
     closed = not all(node.mode & 0o004 for node in files)
     if change.path.endswith((".network", ".netdev")):
         return hidden(text, closed=closed)
-    return hidden_comments(text) if closed else text
+    if not closed:
+        return text
+    return hidden_comments(text) if change.path.endswith(".toml") else hidden_settings(text)
 
 
 def refuse_powerless(root: str) -> None:
