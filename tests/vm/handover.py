@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Iterable
 
 from tests.vm.bench import Bench, Row, said
-from tests.vm.image import NETWORK_MANAGER
+from tests.vm.image import NETPLAN, NETWORK_MANAGER
 from tests.vm.installing import differences
 from tests.vm.journey import Journey, Stop
 from tests.vm.payload import SECRETS
@@ -24,6 +24,8 @@ from tests.vm.scenarios import (
     reboot_wifi_off,
 )
 
+# Raspberry Pi OS of either release: keyfiles, or netplan that makes them.
+MANAGERS = {"bookworm": NETWORK_MANAGER, "trixie": NETPLAN}
 _OPTIONS = "--wheels /opt/vm/wheels --primary eth0 --backup wlan0 --yes"
 _INSTALL = f"cd /opt/vm/checkout && sh install.sh {_OPTIONS} 2>&1"
 _UNINSTALL = "cd /opt/vm/checkout && sh install.sh --uninstall --yes 2>&1"
@@ -106,7 +108,7 @@ def stops(suites: Iterable[str], names: Iterable[str]) -> list[Stop]:
 class Handover(Journey):
     """A machine of NetworkManager's that is up."""
 
-    manager = NETWORK_MANAGER
+    managers = MANAGERS
 
     def __init__(self, *, power_cuts: int = 2, seed: int = 0) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from tests.support import ROOT
 
 SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
-NETWORKD, NETWORK_MANAGER = "networkd", "networkmanager"
+NETWORKD, NETWORK_MANAGER, NETPLAN = "networkd", "networkmanager", "netplan"
 _COMMON = (
     "systemd-sysv",
     "dbus",
@@ -34,20 +34,20 @@ _COMMON = (
     "iw",
     "wireless-regdb",
 )
-# A machine as it comes has little that failover needs: install.sh finds it where apt keeps what it
-# has fetched, as there is no way out.
+_AS_IT_COMES = (
+    *_COMMON,
+    "dnsmasq-base",
+    "iputils-ping",
+    "network-manager",
+    "openssh-client",
+    "openssh-server",
+    "python3",
+    "wireguard-tools",
+)
 _PACKAGES = {
     NETWORKD: (*_COMMON, "networkd-dispatcher", "python3-venv"),
-    NETWORK_MANAGER: (
-        *_COMMON,
-        "dnsmasq-base",
-        "iputils-ping",
-        "network-manager",
-        "openssh-client",
-        "openssh-server",
-        "python3",
-        "wireguard-tools",
-    ),
+    NETWORK_MANAGER: _AS_IT_COMES,
+    NETPLAN: (*_AS_IT_COMES, "netplan.io"),
 }
 _LOCKED = f"{ROOT}/packaging/requirements.txt"
 _MIRROR = "http://deb.debian.org/debian"
@@ -92,6 +92,15 @@ done
 # Nothing to renew at the first boot (systemd-update-done.service(8)).
 touch etc/.updated var/.updated
 """
+# What such a machine lacks install.sh finds among what apt has fetched: there is no way out.
+_UNMANAGED = r"""
+export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG
+apt-get clean
+apt-get install -qq --download-only --no-install-recommends networkd-dispatcher python3-venv
+cd "$1"
+chroot . systemctl --quiet disable systemd-networkd
+rm -f etc/resolv.conf
+"""
 _MANAGED = {
     NETWORKD: r"""
 cd "$1"
@@ -100,15 +109,8 @@ chroot . systemctl --quiet enable systemd-networkd systemd-networkd-wait-online 
     networkd-dispatcher wpa_supplicant@wlan0
 rm -rf var/cache/apt/*.bin var/lib/apt/lists/*
 """,
-    NETWORK_MANAGER: r"""
-export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG
-apt-get clean
-apt-get install -qq --download-only --no-install-recommends \
-    networkd-dispatcher python3-venv systemd-resolved
-cd "$1"
-chroot . systemctl --quiet disable systemd-networkd
-rm -f etc/resolv.conf
-""",
+    NETWORK_MANAGER: _UNMANAGED,
+    NETPLAN: _UNMANAGED,
 }
 
 

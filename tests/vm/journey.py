@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -60,7 +60,7 @@ def journey(
 class Journey:
     """The machine that is up, and the rows of all so far."""
 
-    manager = image.NETWORKD
+    managers: Mapping[str, str] = dict.fromkeys(image.SUITES, image.NETWORKD)
 
     def __init__(self, *, upgrades: bool = False) -> None:
         self.rows: list[Row] = []
@@ -100,10 +100,11 @@ class Journey:
         """Boot a suite's machine in place of the one before."""
         self._leave("the machine did not boot")
         self._suite = stop.suite
-        made, wheels = image.image(stop.suite, self.manager), image.wheels()
+        manager = self.managers[stop.suite]
+        made, wheels = image.image(stop.suite, manager), image.wheels()
         tar = self._up.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")) + "/payload.tar"
         newer = upgrading.packages(made) if self._upgrades else ""
-        payload.write(tar, wheels, newer, self.manager)
+        payload.write(tar, wheels, newer, manager)
         said(f"{stop.suite}: booting")
         machine = self._up.enter_context(Machine(made, tar))
         bench = Bench(machine, stop.suite, stop.mode, self.rows)

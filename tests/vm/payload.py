@@ -11,9 +11,10 @@ import io
 import os
 import tarfile
 
-from tests.vm.image import NETWORK_MANAGER, NETWORKD
+from tests.vm.image import NETPLAN, NETWORK_MANAGER, NETWORKD
 
-PROFILES = "etc/NetworkManager/system-connections"
+_PROFILES = "etc/NetworkManager/system-connections"
+_CLOSED = (_PROFILES, "etc/netplan", "usr/lib/netplan")
 _UNIT = """\
 [Unit]
 Description={what}
@@ -82,6 +83,30 @@ method=auto
 
 [proxy]
 """
+# As the imager has it in cloud-init's network-config for Raspberry Pi OS of Debian 13, whose own
+# file says who renders it.
+_PLAN = f"""\
+network:
+  version: 2
+  ethernets:
+    eth0:
+      dhcp4: true
+      dhcp6: true
+      optional: true
+  wifis:
+    wlan0:
+      dhcp4: true
+      regulatory-domain: "GB"
+      access-points:
+        "netfail":
+          password: "{_SECRET}"
+      optional: true
+"""
+_RENDERER = """\
+network:
+  version: 2
+  renderer: NetworkManager
+"""
 _BRIDGE = """\
 [connection]
 id=guests
@@ -120,6 +145,10 @@ method=manual
 [ipv6]
 method=disabled
 """
+_PLANS = {
+    "etc/netplan/50-cloud-init.yaml": _PLAN,
+    "usr/lib/netplan/00-network-manager-all.yaml": _RENDERER,
+}
 # A router's own: who comes by another identity gets another address. It forgets none at a reboot.
 _ROUTER = (
     "/usr/sbin/ip netns exec lan /usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null "
@@ -172,8 +201,12 @@ def files(manager: str = NETWORKD) -> dict[str, str]:
     for name in ("agent.py", "world.py"):
         with open(f"{here}/{name}", encoding="utf-8") as file:
             found[f"opt/vm/{name}"] = file.read()
-    own = {NETWORKD: _by_networkd, NETWORK_MANAGER: _by_network_manager}
-    return found | own[manager]()
+    own = {
+        NETWORKD: _by_networkd(),
+        NETWORK_MANAGER: _by_network_manager({"preconfigured": _PRECONFIGURED}),
+        NETPLAN: _by_network_manager({}) | _PLANS,
+    }
+    return found | own[manager]
 
 
 def _by_networkd() -> dict[str, str]:
@@ -183,9 +216,9 @@ def _by_networkd() -> dict[str, str]:
     return found
 
 
-def _by_network_manager() -> dict[str, str]:
-    profiles = {"preconfigured": _PRECONFIGURED, "guests": _BRIDGE, "office": _TUNNEL}
-    found = {f"{PROFILES}/{name}.nmconnection": text for name, text in profiles.items()}
+def _by_network_manager(uplinks: dict[str, str]) -> dict[str, str]:
+    profiles = {**uplinks, "guests": _BRIDGE, "office": _TUNNEL}
+    found = {f"{_PROFILES}/{name}.nmconnection": text for name, text in profiles.items()}
     return found | {
         "etc/systemd/system/vm-router.service": _unit("Addresses and names", _ROUTER),
     }
@@ -208,7 +241,7 @@ def write(path: str, wheels: str, newer: str = "", manager: str = NETWORKD) -> N
         for name, text in files(manager).items():
             made = tarfile.TarInfo(name)
             data = text.encode()
-            made.size, made.mode = len(data), 0o600 if name.startswith(PROFILES) else 0o644
+            made.size, made.mode = len(data), 0o600 if name.startswith(_CLOSED) else 0o644
             tar.addfile(made, io.BytesIO(data))
 
 
