@@ -75,7 +75,7 @@ def host(uplinks: Sequence[str] = ("eth0", "wlan0")) -> Iterator[Lab]:
         lab.write(HOOK, hook_file.hook_text().decode(), mode=0o755)
         lab.write("/etc/netfail-hooks/config.toml", "".join(map(UPLINK.format, uplinks)))
         lab.start()
-        lab.tick()  # the first one since boot reads networkd's files (networkd/touched.py)
+        lab.tick()  # the first one since boot reads networkd's files (reconcile/touched.py)
         yield lab
 
 

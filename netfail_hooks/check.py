@@ -52,7 +52,7 @@ def _tell_of_silence(paths: Paths, why: str) -> None:
 
 def _tell_of_files(paths: Paths, config: Config) -> None:
     """Tell the journal, once, that files changed which ours were made of."""
-    from netfail_hooks.networkd import touched
+    from netfail_hooks.reconcile import touched
 
     if not os.path.exists(paths.run):
         return  # uninstalled meanwhile

@@ -8,7 +8,6 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from netfail_hooks.config import Config
 from netfail_hooks.doctor import own_files
@@ -18,7 +17,8 @@ from netfail_hooks.files import read_text
 from netfail_hooks.install.hook_file import STARTS, states
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import TIMER, UNITS
-from netfail_hooks.networkd import drift, match, ranking, takeover
+from netfail_hooks.managers import drift
+from netfail_hooks.networkd import match, ranking, takeover
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd.file import has_default_route
 from netfail_hooks.networkd.nic import read_nic
@@ -162,16 +162,3 @@ def timer_interval_kept(paths: Paths, config: Config) -> bool:
     """Tell whether the timer has the config's interval; a missing file has a rule of its own."""
     every = _EVERY.search(read_text(paths.at(f"{UNITS}/{TIMER}")))
     return every is None or int(every[1]) == config.period
-
-
-def dhcpcd_leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the uplinks that dhcpcd's configuration keeps it from (dhcpcd.conf(5))."""
-    lines = [line.split() for line in read_text(paths.at("/etc/dhcpcd.conf")).splitlines()]
-    denied = [word for line in lines if line[:1] == ["denyinterfaces"] for word in line[1:]]
-    allowed = [word for line in lines if line[:1] == ["allowinterfaces"] for word in line[1:]]
-    return tuple(
-        name
-        for name in names
-        if any(fnmatchcase(name, pattern) for pattern in denied)
-        or (allowed and not any(fnmatchcase(name, pattern) for pattern in allowed))
-    )

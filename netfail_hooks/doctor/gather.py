@@ -9,8 +9,9 @@ from netfail_hooks.config.cache import load
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import kernel, machine
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, Services
-from netfail_hooks.doctor.ifupdown import ifupdown_has
 from netfail_hooks.errors import Problem
+from netfail_hooks.managers import dhcpcd
+from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.detect import detect, networkmanager_has
 from netfail_hooks.paths import Paths
@@ -58,7 +59,7 @@ def _managed_elsewhere(
 ) -> tuple[tuple[str, str], ...]:
     """Return who but networkd sets an uplink up, each with the uplink."""
     managed = [(NETWORK_MANAGER, name) for name in networkmanager_has() if name in names]
-    left = doctor_files.dhcpcd_leaves(paths, names)
+    left = dhcpcd.leaves(paths, names)
     managed += [
         (process.name, name)
         for process in services.processes

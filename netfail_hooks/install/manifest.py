@@ -40,17 +40,29 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Handed:
+    """An uplink that another manager had, and by which of its connections, "" for none."""
+
+    interface: str
+    manager: str
+    connection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """All entries in the order in which they were made, and original settings by key.
 
     ``default_route_order`` are the uplinks in the order of their default routes then: of several
     with one metric the kernel uses the first. ``directories`` were made for the manifest itself.
+    ``handed`` are the uplinks that another manager had, ``units`` what didn't run before us.
     """
 
     entries: tuple[Entry, ...] = ()
     sysctls: dict[str, str] = field(default_factory=dict)
     default_route_order: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
+    handed: tuple[Handed, ...] = ()
+    units: tuple[str, ...] = ()
 
     def entry(self, path: str) -> Entry | None:
         """Return what is known of a path."""
@@ -96,7 +108,9 @@ def _parse(tree: dict[str, Any]) -> Manifest:
     sysctls = {str(key): str(setting) for key, setting in tree["sysctls"].items()}
     order = tuple(str(name) for name in tree["default_route_order"])
     made = tuple(_path(path) for path in tree.get("directories", ()))  # none in an older one
-    return Manifest(entries, sysctls, order, made)
+    handed = tuple(Handed(*map(str, one)) for one in tree.get("handed", ()))
+    units = tuple(str(unit) for unit in tree.get("units", ()))
+    return Manifest(entries, sysctls, order, made, handed, units)
 
 
 def save(paths: Paths, manifest: Manifest) -> None:
@@ -110,6 +124,8 @@ def save(paths: Paths, manifest: Manifest) -> None:
         "sysctls": manifest.sysctls,
         "default_route_order": list(manifest.default_route_order),
         "directories": list(manifest.directories),
+        "handed": [[one.interface, one.manager, one.connection] for one in manifest.handed],
+        "units": list(manifest.units),
     }
     data = json.dumps(tree, indent=1).encode("ascii") + b"\n"
     os.makedirs(os.path.dirname(paths.manifest), mode=0o755, exist_ok=True)

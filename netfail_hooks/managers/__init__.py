@@ -26,6 +26,8 @@ class WirelessNetwork:
     priority: int = 0  # the greatest is joined first
     bssid: str = ""
     eap: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # key and value, unquoted
+    pmf: str = ""  # ieee80211w of that file: "0" never, "2" always, "" as ``key_mgmt`` wants it
+    radio: tuple[tuple[str, str], ...] = ()  # such as freq_list, proto: as that file has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,9 @@ class Profile:
     """How another manager sets one uplink up.
 
     ``path`` is the file to name to people ("" for what a manager does without one), ``text`` that
-    file as it was read. ``sections`` have neither [Match] nor a metric that counts.
+    file as it was read. ``sections`` have neither [Match] nor a metric that counts. ``link`` is
+    what only [Link] of a .link file can say (systemd.link(5)), ``messages`` what people are to be
+    told: what isn't carried over, and what will be otherwise.
     """
 
     manager: str
@@ -42,3 +46,6 @@ class Profile:
     sections: tuple[Section, ...]
     wireless: tuple[WirelessNetwork, ...] = ()
     country: str = ""  # of radio rules, ISO 3166-1, "" where nobody says
+    name: str = ""  # by which its manager's own tools call it, "" for none
+    link: tuple[tuple[str, str], ...] = ()
+    messages: tuple[str, ...] = ()

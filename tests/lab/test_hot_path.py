@@ -78,8 +78,7 @@ HOOK = {"netfail_hooks.hook"}
 CHECK = {
     "netfail_hooks.check",
     "netfail_hooks.dispatcher",
-    "netfail_hooks.networkd",
-    "netfail_hooks.networkd.touched",
+    "netfail_hooks.reconcile.touched",
 }
 
 EXPECTED = {

@@ -21,10 +21,11 @@ from netfail_hooks.doctor import kernel as doctor_kernel
 from netfail_hooks.doctor import machine as doctor_machine
 from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import BondSeen, OwnFile, Process, Symptom, Unit
-from netfail_hooks.doctor.ifupdown import ifupdown_has
 from netfail_hooks.doctor.report import render, report
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.lab.namespaces import until
+from netfail_hooks.managers import dhcpcd
+from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.values import plain, replace
 from tests.support import ROOT
@@ -476,11 +477,11 @@ def test_who_may_not_know_whose_a_client_is_blames_nobody(tmp_path: Path) -> Non
 
 
 def test_who_else_is_told_to_set_uplinks_up(machine: Machine) -> None:
-    assert doctor_files.dhcpcd_leaves(machine.paths, ("eth0", "wlan0")) == ()
+    assert dhcpcd.leaves(machine.paths, ("eth0", "wlan0")) == ()
     machine.write("/etc/dhcpcd.conf", "denyinterfaces eth* veth0\n")
-    assert doctor_files.dhcpcd_leaves(machine.paths, ("eth0", "wlan0")) == ("eth0",)
+    assert dhcpcd.leaves(machine.paths, ("eth0", "wlan0")) == ("eth0",)
     machine.write("/etc/dhcpcd.conf", "allowinterfaces eth0\n")
-    assert doctor_files.dhcpcd_leaves(machine.paths, ("eth0", "wlan0")) == ("wlan0",)
+    assert dhcpcd.leaves(machine.paths, ("eth0", "wlan0")) == ("wlan0",)
 
 
 @pytest.mark.parametrize(

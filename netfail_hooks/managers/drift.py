@@ -1,7 +1,8 @@
-"""Whether the user's own ``.network`` files still are what ours were made of.
+"""Whether what sets the uplinks up without us still is what our files were made of.
 
 Ours is a copy with metrics. So what a person, netplan or cloud-init changes in the file that it
-stands in for has no effect before the next install: that is told, by doctor, status and the check.
+stands in for, be it a ``.network`` file or another manager's, has no effect before the next
+install: that is told, by doctor, status and the check.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import os
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
+from netfail_hooks.managers import Profile, sources, supplicant
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Source
-from netfail_hooks.networkd.nic import read_nic
+from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
 
 
 def drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]:
-    """Return which of the user's files changed since ours were made of them, a sentence each.
+    """Return which of their files changed since ours were made of them, a sentence each.
 
     What keeps one from being judged is added to ``unknown``; the others are judged all the same.
     """
@@ -46,6 +48,11 @@ def place(name: str) -> str:
     return f"/sys/class/net/{name}"
 
 
+def watched(paths: Paths) -> list[str]:
+    """Return the files and directories of which one is touched if what ``drifted`` says changes."""
+    return [*match.watched(paths), *sources.watched(paths)]
+
+
 def _why(paths: Paths, config: Config, name: str) -> str:
     """Return in which way an interface's file of ours is out of date, "" for none."""
     is_bond = config.mode == "bond" and name == config.bond.name
@@ -58,6 +65,9 @@ def _why(paths: Paths, config: Config, name: str) -> str:
     if is_bond and now is None:
         now = takeover.slaves_file(paths, config)
     source = takeover.of_whom(ours.text)
+    profile = None if now or is_bond else sources.profile(paths, nic, source)
+    if profile:
+        now = sources.as_source(profile)
     if now is None:
         why = "is gone"
     elif now.path != source:
@@ -65,5 +75,20 @@ def _why(paths: Paths, config: Config, name: str) -> str:
     elif now.fingerprint != noted:
         why = "has changed, or a drop-in of it,"
     else:
-        return ""
+        return _other_networks(paths, profile, nic) if profile else ""
     return f"{source} {why} since {ours.path} was made of it"
+
+
+def _other_networks(paths: Paths, profile: Profile, nic: Nic) -> str:
+    """Return in which way an uplink's Wi-Fi networks are out of date, "" for none.
+
+    The file is compared itself, where we may read it: a fingerprint of it in a file that everybody
+    may read would let everybody try passphrases on it.
+    """
+    path = supplicant.path(nic.name)
+    ours = match.read(paths, path) if profile.wireless else ""
+    if not supplicant.is_ours(ours):
+        return ""
+    if ours == supplicant.config(profile.wireless, profile.country):
+        return ""
+    return f"a Wi-Fi network that {profile.manager} knows has changed since {path} was made"

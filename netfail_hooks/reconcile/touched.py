@@ -24,12 +24,12 @@ def messages(paths: Paths, config: Config) -> list[str]:
     if stamps and all(line == _stamp(paths, line.partition(" ")[2]) for line in stamps):
         return []
     from netfail_hooks.errors import Problem
-    from netfail_hooks.networkd import drift, match
+    from netfail_hooks.managers import drift
 
     unknown: list[str] = []  # doctor says which file nobody can judge
     places = map(drift.place, config.names())
     try:
-        stamps = [_stamp(paths, path) for path in (*match.watched(paths), *places)]
+        stamps = [_stamp(paths, path) for path in (*drift.watched(paths), *places)]
     except Problem as problem:  # a directory that we may not read
         unknown.append(str(problem))
     found = [f"{_TOLD}{one}" for one in drift.drifted(paths, config, unknown)]

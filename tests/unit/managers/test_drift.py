@@ -11,9 +11,10 @@ import pytest
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
-from netfail_hooks.networkd import match, touched
-from netfail_hooks.networkd.drift import drifted
+from netfail_hooks.managers.drift import drifted
+from netfail_hooks.networkd import match
 from netfail_hooks.networkd.file import default_routes, parse
+from netfail_hooks.reconcile import touched
 from netfail_hooks.values import replace
 from tests.support.machine import Machine
 
@@ -207,9 +208,9 @@ def test_what_may_not_be_read_is_no_error_and_is_looked_at_again(machine: Machin
     barred = f"{machine.root}{_THEIRS}.d"
     os.chmod(barred, 0)
     look = (
-        "from netfail_hooks.networkd import drift, touched\n"
+        "from netfail_hooks.managers import drift\nfrom netfail_hooks.reconcile import touched\n"
         "from netfail_hooks.paths import Paths\n"
-        "from tests.unit.networkd.test_drift import _CONFIG\n"
+        "from tests.unit.managers.test_drift import _CONFIG\n"
         f"paths, unknown = Paths({str(machine.root)!r}), []\n"
         "print(touched.messages(paths, _CONFIG), drift.drifted(paths, _CONFIG, unknown), unknown)"
     )

@@ -1,0 +1,58 @@
+"""Take uplinks over from another manager, live, and give them back.
+
+``gather`` looks who has what; ``plan`` says which files and commands that takes, and touches
+nothing; ``live`` acts, an uplink at a time; ``resolving`` keeps names resolving, ``enabling`` has
+units start at boot, ``origin`` knows by which address the person who runs this came in.
+
+The order of all this, and what a machine boots into after each step, is in docs/handover.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from netfail_hooks.install.manifest import Handed
+from netfail_hooks.install.nodes import Node
+from netfail_hooks.managers import Profile
+
+NETWORKD = "systemd-networkd.service"
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Which uplinks are taken over, and what was found of the machine that matters to it.
+
+    ``handed`` are all those that another manager has, or had before an earlier install; ``now``
+    those that it has at this moment. ``idle`` are the units that we need and that did not run
+    before us; ``links`` what has them start at boot, by path, each with its target. ``starts``:
+    networkd is not enabled without us, so our word decides at boot who has the uplinks.
+    ``resolver`` is what is to stand at /etc/resolv.conf and where that leads, () for no change.
+    """
+
+    handed: tuple[Handed, ...] = ()
+    now: tuple[str, ...] = ()
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    starts: bool = False
+    resolver: tuple[tuple[str, Node], ...] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether another manager is concerned at all."""
+        return bool(self.handed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the uplinks that are, or were, another manager's."""
+        return tuple(one.interface for one in self.handed)
+
+    @property
+    def wireless(self) -> tuple[str, ...]:
+        """Return those that join a Wi-Fi network."""
+        return tuple(name for name in self.names if self.profiles[name].wireless)
+
+
+def supplicant_unit(interface: str) -> str:
+    """Return the unit by which an uplink joins its Wi-Fi networks."""
+    return f"wpa_supplicant@{interface}.service"

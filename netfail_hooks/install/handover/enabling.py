@@ -1,0 +1,69 @@
+"""The links by which units start at boot: what ``systemctl enable`` would make.
+
+We make them ourselves, so that each is in the manifest, and a boot after any of them is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from netfail_hooks.files import read_text
+from netfail_hooks.install.units import UNITS
+from netfail_hooks.paths import Paths
+
+_PLACES = (
+    UNITS,
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+_SETTING = re.compile(r"^(WantedBy|RequiredBy|Alias|Also)\s*=\s*(.*)$")
+_WAYS = {"WantedBy": "wants", "RequiredBy": "requires"}
+
+
+def links(paths: Paths, unit: str) -> dict[str, str]:
+    """Return the links of a unit, and of those that it says are enabled with it, by path."""
+    found: dict[str, str] = {}
+    known: list[str] = []
+    waiting = [unit]
+    while waiting:
+        name = waiting.pop(0)
+        if name in known:
+            continue
+        known.append(name)
+        file, text = _unit(paths, name)
+        for key, words in _install(text):
+            if key == "Also":
+                waiting += words
+            elif key == "Alias":
+                found |= {f"{UNITS}/{word}": file for word in words}
+            else:
+                found |= {f"{UNITS}/{word}.{_WAYS[key]}/{name}": file for word in words}
+    return found
+
+
+def is_there(paths: Paths, unit: str) -> bool:
+    """Tell whether there is such a unit."""
+    return bool(_unit(paths, unit)[1])
+
+
+def _unit(paths: Paths, name: str) -> tuple[str, str]:
+    """Return a unit's file and its text; an instance has its template's."""
+    template = re.sub(r"@.*\.", "@.", name)
+    for place in (f"{directory}/{one}" for directory in _PLACES for one in (name, template)):
+        text = read_text(paths.through(place))
+        if text:
+            return place, text
+    return "", ""
+
+
+def _install(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the settings of [Install] (systemd.unit(5))."""
+    section = ""
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.startswith("["):
+            section = line.strip()
+        elif section == "[Install]" and (setting := _SETTING.match(line)):
+            yield setting[1], setting[2].split()

@@ -1,0 +1,150 @@
+"""Look which uplinks another manager has, and at what taking them over depends on.
+
+Refuses, before anything is changed, what would cut somebody off.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from netfail_hooks.config import Config
+from netfail_hooks.errors import Misuse
+from netfail_hooks.install.handover import NETWORKD, Handover, enabling, resolving, supplicant_unit
+from netfail_hooks.install.manifest import Handed, Manifest
+from netfail_hooks.install.systemd import systemd_runs
+from netfail_hooks.managers import Profile, sources
+from netfail_hooks.managers.networkmanager import MANAGER
+from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd.detect import networkmanager_has
+from netfail_hooks.networkd.nic import read_nic
+from netfail_hooks.paths import Paths
+from netfail_hooks.process import ENGLISH, run
+
+_CONNECTIONS = ("nmcli", "--terse", "--fields", "DEVICE,CON-UUID", "device", "status")
+_WANTED = f"/etc/systemd/system/multi-user.target.wants/{NETWORKD}"
+
+
+def look(
+    paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str] = ()
+) -> Handover:
+    """Return which uplinks are another manager's, or were. Raises Misuse.
+
+    ``mentioned`` are told how they are to be set up, whatever the manager says.
+    """
+    has = () if paths.root else networkmanager_has()
+    now = tuple(name for name in config.names() if name in has)
+    handed = (*known.handed, *_new(known, now))
+    if not handed:
+        return Handover()
+    profiles = _profiles(paths, handed, mentioned)
+    _refuse(paths, config, handed, now)
+    units = [NETWORKD, *(supplicant_unit(name) for name in profiles if profiles[name].wireless)]
+    starts = not _is_there(paths, _WANTED) or known.entry(_WANTED) is not None
+    resolved = not paths.root and resolving.resolved_runs()
+    noted = known.entry(resolving.RESOLV_CONF) is not None
+    idle = dict.fromkeys((*known.units, *(one for one in units if now and not _is_active(one))))
+    if NETWORKD in idle:
+        _refuse_others(paths, config, has)
+    for unit in units:
+        if not enabling.is_there(paths, unit):
+            raise Misuse(f"{unit} is not there, which {MANAGER} is to give way to", hint=_how(unit))
+    return Handover(
+        handed=handed,
+        now=now,
+        profiles=profiles,
+        idle=tuple(idle),
+        links=dict(_links(paths, units, known)),
+        starts=starts,
+        resolver=resolving.resolver(paths, resolved=resolved, ours=noted),
+    )
+
+
+def _new(known: Manifest, now: Sequence[str]) -> Iterator[Handed]:
+    names = [one.interface for one in known.handed]
+    new = [name for name in now if name not in names]
+    active = _active() if new else {}
+    for name in new:
+        yield Handed(name, MANAGER, active.get(name, ""))
+
+
+def _active() -> dict[str, str]:
+    """Return the connection that each of NetworkManager's devices is up by, by its UUID."""
+    done = run(*_CONNECTIONS, seconds=10, check=False, environment=ENGLISH)
+    pairs = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
+    return {name: uuid for name, uuid in pairs if uuid}
+
+
+def _profiles(
+    paths: Paths, handed: Sequence[Handed], mentioned: Sequence[str]
+) -> dict[str, Profile]:
+    """Return how each uplink is set up by its manager; of one that options tell, nothing."""
+    found = {}
+    for one in handed:
+        profile = None
+        if one.interface not in mentioned:
+            profile = sources.profile(paths, read_nic(one.interface, paths), one.manager)
+        found[one.interface] = profile or Profile(one.manager, "", "", ())
+    return found
+
+
+def _refuse(
+    paths: Paths, config: Config, handed: Sequence[Handed], now: Sequence[str]
+) -> None:
+    """Refuse what this can't do, or can't do safely. Raises Misuse."""
+    for one in handed:
+        if one.interface not in config.names():
+            raise Misuse(
+                f"{one.interface} was taken over from {one.manager}, and is to be no uplink now",
+                hint="'netfail-hooks uninstall' gives it back; then install again",
+            )
+    first = handed[0]
+    if config.mode == "bond":
+        raise Misuse(
+            f"{first.manager} has {first.interface}, and a bond is not made of what it has",
+            hint="use --mode routes",
+        )
+    for name in now:
+        theirs = takeover.users_file(paths, read_nic(name, paths))
+        if theirs:
+            raise Misuse(
+                f"{MANAGER} has {name}, and {theirs.path} is for it too: only one can",
+                hint=f"nmcli device set {name} managed no, or remove {theirs.path}",
+            )
+    if now and not systemd_runs():
+        raise Misuse(f"{MANAGER} has {now[0]}, and systemd does not run this machine")
+
+
+def _refuse_others(paths: Paths, config: Config, has: Sequence[str]) -> None:
+    """Refuse to start networkd where it would set up what stays with the manager. Raises Misuse."""
+    for name in has:
+        source = None if name in config.names() else match.effective(paths, read_nic(name, paths))
+        if source:
+            raise Misuse(
+                f"systemd-networkd has to be started, and {source.path} would have it set "
+                f"{name} up, which {MANAGER} has",
+                hint=f"remove that file, or: nmcli device set {name} managed no",
+            )
+
+
+def _links(
+    paths: Paths, units: Sequence[str], known: Manifest
+) -> Iterator[tuple[str, str]]:
+    """Yield what has the units start at boot and is not there without us."""
+    for unit in units:
+        for path, target in enabling.links(paths, unit).items():
+            if known.entry(path) or not _is_there(paths, path):
+                yield path, target
+
+
+def _is_there(paths: Paths, path: str) -> bool:
+    return os.path.lexists(paths.at(path))
+
+
+def _is_active(unit: str) -> bool:
+    return run("systemctl", "--quiet", "is-active", unit, check=False).returncode == 0
+
+
+def _how(unit: str) -> str:
+    package = "wpasupplicant" if unit.startswith("wpa") else "systemd-networkd"
+    return f"install {package} with the distribution's package manager"

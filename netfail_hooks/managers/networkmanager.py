@@ -1,0 +1,202 @@
+"""Which profile a NIC has of NetworkManager, as that would choose it, and how it sets it up.
+
+Where nmcli answers, the profile that is active counts. Else that which NetworkManager would
+activate by itself: the greatest autoconnect-priority, of these the one that was used last
+(nm-settings(5), connection.autoconnect-priority).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.files import read_text
+from netfail_hooks.managers import Profile, WirelessNetwork
+from netfail_hooks.managers.keyfile import Defaults, Translation, translate
+from netfail_hooks.managers.nm import conf, glib
+from netfail_hooks.managers.nm.conf import Conf
+from netfail_hooks.managers.nm.glib import printable
+from netfail_hooks.managers.nm.saved import Saved, fits, saved
+from netfail_hooks.networkd.detect import networkmanager_has
+from netfail_hooks.networkd.nic import Nic
+from netfail_hooks.paths import Paths
+from netfail_hooks.process import ENGLISH, run
+
+MANAGER = "NetworkManager"
+
+_NO_AUTO_DEFAULT = "/var/lib/NetworkManager/no-auto-default.state"
+_ENABLED = "/etc/systemd/system/multi-user.target.wants/NetworkManager.service"
+_ACTIVE = ("nmcli", "--terse", "--fields", "UUID,DEVICE,FILENAME", "connection", "show", "--active")
+_FIELD = re.compile(r"((?:\\.|[^\\:])*)(?::|$)")
+# Profiles that are about a NIC without being its own: what they make goes with it.
+_ABOVE = ("vlan", "macvlan", "pppoe", "802-3-ethernet.vlan")
+# What it makes for a cable that nobody has a profile for (``new_default_connection()``).
+_BY_ITSELF = "[connection]\nid=Wired connection\ntype=802-3-ethernet\n"
+
+
+def has_it(paths: Paths, nic: Nic) -> bool:
+    """Tell whether NetworkManager sets a NIC up; of another root, whether it will after boot."""
+    if not paths.root:
+        return nic.name in networkmanager_has()
+    enabled = os.path.lexists(paths.at(_ENABLED))
+    return enabled and not conf.fits(conf.read(paths).get("keyfile", "unmanaged-devices"), nic)
+
+
+def profile(paths: Paths, nic: Nic, *, had: bool = False) -> Profile | None:
+    """Return how NetworkManager sets a NIC up, None where it doesn't.
+
+    Raises Misuse for what can't be carried over, before anything is changed.
+    """
+    if not (had or has_it(paths, nic)):
+        return None
+    known = conf.read(paths)
+    profiles = list(saved(paths))
+    fitting = [one for one in profiles if fits(paths, one.file, nic)]
+    uuid, filename = ("", "") if paths.root else _active(nic.name)
+    chosen = _chosen(fitting, uuid, filename)
+    if chosen is None and uuid:
+        _refuse_unsaved(nic, uuid)
+    elif chosen is None and (nic.wireless or not _makes_one(paths, known, nic)):
+        return None
+    chosen = chosen or Saved("", glib.read(_BY_ITSELF), _BY_ITSELF)
+    _refuse_above(profiles, nic, chosen)
+    if nic.wireless:
+        _refuse_iwd(known, nic)
+    defaults = Defaults(
+        tuple(known.defaults("connection", nic).items()),
+        read_text(paths.through("/etc/machine-id")).strip(),
+    )
+    said = translate(chosen.path, chosen.text, nic, defaults)
+    wireless, told = _wireless(said, chosen, fitting, nic, defaults)
+    return Profile(
+        manager=MANAGER,
+        path=chosen.path,
+        text=chosen.text,
+        sections=said.sections,
+        wireless=wireless,
+        country=country(paths) if nic.wireless else "",
+        name=said.name,
+        link=said.link,
+        messages=(*said.messages, *told),
+    )
+
+
+def _chosen(fitting: Sequence[Saved], uuid: str, filename: str) -> Saved | None:
+    """Return the active profile, else that which would become it; None for none."""
+    for one in fitting:
+        if uuid and uuid in (one.uuid, one.file.text("connection", "uuid")):
+            return one
+        if filename and filename == one.path:
+            return one
+    if uuid:
+        return None
+    candidates = [one for one in fitting if one.by_itself]
+    return max(candidates, key=lambda one: one.rank) if candidates else None
+
+
+def _refuse_unsaved(nic: Nic, uuid: str) -> None:
+    """Refuse an active profile that is in no keyfile, but for what NetworkManager makes itself."""
+    fields = "ipv4.method,ipv4.addresses,ipv4.dns,ipv6.method,ipv6.addresses"
+    done = run("nmcli", "--get-values", fields, "connection", "show", uuid, environment=ENGLISH)
+    if nic.wireless or done.stdout.split("\n")[:5] != ["auto", "", "", "auto", ""]:
+        raise Misuse(
+            f"{nic.name}: NetworkManager's active profile {uuid} is in no keyfile",
+            hint=f"nmcli connection modify {uuid} connection.autoconnect yes, which saves it",
+        )
+
+
+def _makes_one(paths: Paths, known: Conf, nic: Nic) -> bool:
+    """Tell whether NetworkManager makes a profile for a cable that has none (no-auto-default)."""
+    denied = read_text(paths.through(_NO_AUTO_DEFAULT)).split()
+    listed = known.get("main", "no-auto-default")
+    return not (nic.permanent_mac in [one.lower() for one in denied] or conf.fits(listed, nic))
+
+
+def _active(name: str) -> tuple[str, str]:
+    """Return the UUID and the file of a NIC's active profile, "" for what nmcli doesn't tell."""
+    try:
+        done = run(*_ACTIVE, seconds=10, check=False, environment=ENGLISH)
+    except Problem:
+        return "", ""
+    for line in done.stdout.splitlines():
+        fields = [re.sub(r"\\(.)", r"\1", field) for field in _FIELD.findall(line)]
+        if len(fields) > 2 and fields[1] == name:
+            return fields[0], fields[2]
+    return "", ""
+
+
+def _refuse_above(profiles: Sequence[Saved], nic: Nic, chosen: Saved) -> None:
+    """Refuse a NIC that carries what NetworkManager makes of it: a VLAN, a PPPoE session."""
+    uuid = chosen.file.text("connection", "uuid")
+    for one in profiles:
+        kind = one.file.text("connection", "type")
+        parents = [one.file.text(kind, "parent")]
+        if kind == "pppoe":
+            parents.append(one.file.text("connection", "interface-name"))
+        is_ours = nic.name in parents or (uuid and uuid in parents)
+        if kind in _ABOVE and is_ours and one.by_itself:
+            raise Misuse(
+                f"{one.path}: a {kind} of NetworkManager's is on {nic.name}",
+                hint="name another NIC as the uplink, or take that profile out",
+            )
+
+
+def _refuse_iwd(known: Conf, nic: Nic) -> None:
+    """Refuse a NIC whose networks are iwd's: they are in files of its own."""
+    if known.defaults("device", nic).get("wifi.backend") == "iwd":
+        raise Misuse(
+            f"{nic.name}: NetworkManager has iwd for Wi-Fi (wifi.backend=iwd)",
+            hint="let it use wpa_supplicant, or name another NIC as the uplink",
+        )
+
+
+def _wireless(
+    said: Translation, chosen: Saved, fitting: Sequence[Saved], nic: Nic, defaults: Defaults
+) -> tuple[tuple[WirelessNetwork, ...], list[str]]:
+    """Return every saved network, in the order of NetworkManager's choice, and what is told.
+
+    That by which the NIC is set up is in, too; others that are not joined by themselves aren't.
+    """
+    if said.wireless is None:
+        return (), []
+    found, told = [(chosen.rank, said.wireless)], []
+    for one in fitting:
+        if one.uuid == chosen.uuid:
+            continue
+        name = printable(one.file.text("connection", "id"))
+        if not one.by_itself:
+            told.append(f"the network '{name}' is not joined by itself, so it is left out")
+            continue
+        try:
+            other = translate(one.path, one.text, nic, defaults)
+        except Misuse as error:
+            told.append(f"left out: {error}")
+            continue
+        if other.wireless is not None:
+            found.append((one.rank, other.wireless))
+        if other.sections != said.sections:
+            told.append(
+                f"the network '{name}' has other addresses or settings than '{said.name}', whose "
+                "count for all"
+            )
+    ordered = sorted(found, key=lambda pair: pair[0])
+    ranked = [replace(one, priority=place) for place, (_, one) in enumerate(ordered)]
+    return tuple(reversed(ranked)), told
+
+
+def country(paths: Paths) -> str:
+    """Return by which country's rules the radio is used, "" where nobody says.
+
+    Raspberry Pi OS says it to the kernel (cfg80211.ieee80211_regdom=), Debian's crda in a file.
+    """
+    told = re.findall(r"cfg80211\.ieee80211_regdom=(\w\w)\b", _text(paths, "/proc/cmdline"))
+    told.append(_text(paths, "/sys/module/cfg80211/parameters/ieee80211_regdom").strip())
+    told += re.findall(r"(?m)^REGDOMAIN=\"?(\w\w)\b", _text(paths, "/etc/default/crda"))
+    return next((one for one in told if re.fullmatch("[A-Z]{2}", one)), "")
+
+
+def _text(paths: Paths, path: str) -> str:
+    return read_text(paths.through(path))

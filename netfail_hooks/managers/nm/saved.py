@@ -1,0 +1,143 @@
+"""The profiles that NetworkManager has saved, and which of them may be activated on a NIC."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from netfail_hooks.files import read_text
+from netfail_hooks.managers.keyfile import type_of
+from netfail_hooks.managers.nm import glib
+from netfail_hooks.managers.nm.glib import KeyFile
+from netfail_hooks.networkd.nic import Nic
+from netfail_hooks.paths import Paths
+
+# A profile of one of these hides those of the same UUID in the ones behind it.
+_DIRECTORIES = tuple(
+    f"{place}/NetworkManager/system-connections" for place in ("/etc", "/run", "/usr/lib")
+)
+_TIMESTAMPS = "/var/lib/NetworkManager/timestamps"
+# nm_keyfile_utils_ignore_filename(): what editors and packages leave beside a file.
+_LEFT_BEHIND = re.compile(r"\..*|.*(~|\.(bak|swp|nmmeta|rpm(save|orig|new)|dpkg-[a-z]+))")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A profile as it is saved: where, its text, what that says, and when it was last active."""
+
+    path: str
+    file: KeyFile
+    text: str
+    used: int = 0
+
+    @property
+    def uuid(self) -> str:
+        """Return by what NetworkManager tells profiles apart."""
+        return self.file.text("connection", "uuid") or self.path
+
+    @property
+    def by_itself(self) -> bool:
+        """Tell whether it is activated without being asked."""
+        return self.file.flag("connection", "autoconnect", default=True)
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Return what is greatest of the profile that is activated first."""
+        return self.file.number("connection", "autoconnect-priority"), self.used
+
+    def __repr__(self) -> str:  # its text has secrets
+        return f"Saved({self.path!r})"
+
+
+def saved(paths: Paths) -> Iterator[Saved]:
+    """Yield the profiles of all directories, those that NetworkManager would read."""
+    used = glib.read(read_text(paths.through(_TIMESTAMPS)))
+    seen = set(_hidden(paths))
+    for directory in _DIRECTORIES:
+        for name in _names(paths.through(directory)):
+            strict = not directory.startswith("/etc")
+            if _LEFT_BEHIND.fullmatch(name) or (strict and not name.endswith(".nmconnection")):
+                continue
+            place = f"{directory}/{name}"
+            if not _is_readable(paths.through(place), lax=directory.startswith("/usr")):
+                continue
+            text = read_text(paths.through(place))
+            one = Saved(place, glib.read(text), text)
+            one = replace(one, used=used.number("timestamps", one.uuid))
+            if one.uuid not in seen:
+                seen.add(one.uuid)
+                yield one
+
+
+def _hidden(paths: Paths) -> Iterator[str]:
+    """Yield the UUIDs of profiles that a mark of NetworkManager's makes as if they weren't."""
+    for directory in _DIRECTORIES:
+        for name in _names(paths.through(directory)):
+            with contextlib.suppress(OSError):
+                mark = f"{paths.through(directory)}/{name}"
+                if name.endswith(".nmmeta") and os.readlink(mark) == "/dev/null":
+                    yield name.removesuffix(".nmmeta")
+
+
+def _is_readable(place: str, *, lax: bool) -> bool:
+    """Tell whether NetworkManager reads a file: others may not (nms-keyfile-utils.c)."""
+    try:
+        status = os.stat(place)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and (lax or not status.st_mode & 0o077)
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def fits(paths: Paths, file: KeyFile, nic: Nic) -> bool:
+    """Tell whether a profile may be activated on a NIC (nm-settings(5), "match setting")."""
+    kind = type_of(file)
+    if kind != ("802-11-wireless" if nic.wireless else "802-3-ethernet"):
+        return False
+    named = file.text("connection", "interface-name")
+    own = [mac for mac in (nic.permanent_mac or nic.mac,) if mac]
+    wanted = file.text(kind, "mac-address").strip().lower().replace("-", ":")
+    denied = file.items(kind, "mac-address-blacklist") + file.items(kind, "mac-address-denylist")
+    if (named and named != nic.name) or (wanted and wanted not in own):
+        return False
+    if any(one.strip().lower() in own for one in denied):
+        return False
+    words = read_text(paths.through("/proc/cmdline")).split()
+    arguments = [*words, *(word.partition("=")[0] for word in words)]
+    return all(
+        _matches(file.items("match", key), values)
+        for key, values in (
+            ("interface-name", [nic.name]),
+            ("driver", [nic.driver]),
+            ("path", [nic.path]),
+            ("kernel-command-line", arguments),
+        )
+    )
+
+
+def _matches(patterns: Sequence[str], values: Sequence[str]) -> bool:
+    """Tell whether a list of patterns holds: each mandatory one, and one of the optional ones."""
+    optional = []
+    for pattern in patterns:
+        rest = pattern[1:] if pattern.startswith(("|", "&")) else pattern
+        mandatory = pattern.startswith("&") or rest.startswith("!")
+        mandatory = mandatory and not pattern.startswith("|")
+        inverted = rest.startswith("!")
+        plain = rest.removeprefix("!").removeprefix("\\")
+        holds = any(fnmatchcase(value, plain) for value in values) != inverted
+        if mandatory and not holds:
+            return False
+        if not mandatory:
+            optional.append(holds)
+    return not optional or any(optional)
