@@ -75,6 +75,8 @@ ls -A /var/lib/netfail-hooks /var/log/netfail-hooks /run/netfail-hooks /run/syst
     /etc/systemd/network 2>&1
 """
 _LIMIT = 5000.0
+_FIRST = "/var/lib/netfail-hooks/manifest.json"
+_CHANGES = 30.0  # seconds that it goes on changing things
 
 INSTALL, UNINSTALL, REBOOT = "install-over-ssh", "uninstall", "reboot-after-uninstall"
 WRONG_KEY, NO_ROUTER, POWER_CUTS = "wrong-key", "no-router", "power-cuts"
@@ -189,21 +191,18 @@ class Handover(Journey):
         self._as_it_came(bench, NO_ROUTER)
 
     def _power_cuts(self, bench: Bench) -> None:
-        """At moments of the handover drawn at random, the machine loses its power."""
+        """At moments drawn at random after its first change the machine loses its power."""
         drawn = random.Random(self._seed)  # noqa: S311 - moments
-        took = 60.0
         for number in range(1, self._cuts + 1):
-            moment = drawn.uniform(0, took)
+            moment = drawn.uniform(0, _CHANGES)
             name = f"power cut {number} at {moment:.1f} s"
             said(f"{bench.suite}: {name}")
             unit = f"systemd-run --collect --unit vm-install sh -c {shlex.quote(_INSTALL)}"
             bench.machine.sh(unit)
+            bench.machine.until(f"test -e {_FIRST}", "first change", seconds=500)
             bench.machine.sh(f"sleep {moment}", seconds=moment + 60)
             bench.machine.cut_power()
-            faults = self._reachable(bench, 180)
-            if faults:
-                bench.row(_row(bench, name, 0.0, faults))
-                raise AssertionError("; ".join(faults))
+            bench.row(_row(bench, name, 0.0, self._reachable(bench, 180), "reachable"))
             self._as_it_came(bench, name)
 
     def _attempt(self, bench: Bench, name: str) -> None:
@@ -262,6 +261,7 @@ class Handover(Journey):
         )
 
     def _other_addresses(self, bench: Bench) -> list[str]:
+        """Return which uplink has another address than it came with; none is no other."""
         now = {name: _address_of(bench, name) for name in self._address}
         return [
             f"{name} had {address}, and has {now[name] or 'none'}"
