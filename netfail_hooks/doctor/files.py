@@ -18,8 +18,8 @@ from netfail_hooks.install.hook_file import STARTS, states
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import TIMER, UNITS
 from netfail_hooks.managers import drift
-from netfail_hooks.networkd import match, ranking, takeover
 from netfail_hooks.networkd import file as networkfile
+from netfail_hooks.networkd import match, ranking, takeover
 from netfail_hooks.networkd.file import has_default_route
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths

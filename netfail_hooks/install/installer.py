@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import signal
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.cache import load
@@ -26,6 +27,7 @@ from netfail_hooks.install import (
 )
 from netfail_hooks.install.bond_files import bond_files
 from netfail_hooks.install.config import choose
+from netfail_hooks.install.handover import Handover, gather, live, origin, plan
 from netfail_hooks.install.hook_file import unsafe_places
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
@@ -45,7 +47,7 @@ from netfail_hooks.install.uninstaller import remove_log, remove_volatile
 from netfail_hooks.lock import Lock
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import access, networkctl, takeover
-from netfail_hooks.networkd.detect import detect, refuse_foreign_managers
+from netfail_hooks.networkd.detect import detect
 from netfail_hooks.networkd.file import default_route_families, parse
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
@@ -66,11 +68,21 @@ class Work:
     messages: tuple[str, ...]
     running: bool  # so that networkd and the kernel are to follow
     families: tuple[int, ...] = FAMILIES  # in which a default route is to come of the files
+    handover: Handover = field(default_factory=Handover)  # of what another manager has
 
     @property
     def switches(self) -> bool:
         """Tell whether the machine goes into a bond, or out of one, or gets another."""
         return self.running and bond_switch.concerns_bond(self.changes)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """Return what is told to whom so that uplinks change hands."""
+        if not self.running:
+            return ()
+        order = kernel_state.default_route_order(self.config)
+        idle = (name for name in self.config.names() if name not in order)
+        return plan.told(self.handover, (*idle, *reversed(order)))
 
     def all_uplinks(self) -> Config:
         """Return the uplinks, then those that will no longer be uplinks."""
@@ -87,29 +99,32 @@ def prepare(args: argparse.Namespace) -> Work:
     wanted = options.parse(args if args.root else options.resolve_names(args))
     known = manifest.load(paths)
     config, text = choose(paths, wanted, lambda: detect(paths))
-    refuse_foreign_managers(paths, config.names())
+    handover = gather.look(paths, config, known or Manifest(), tuple(wanted.address_configs))
     if config.mode == "bond":
         if wanted.address_configs:
             raise Misuse("the uplinks are in a bond", hint="add --mode bond, or --mode routes")
         refuse_others(wanted.named, config.bond.name)
         files, messages = bond_files(paths, config, wanted.bond)
     else:
-        files, messages = networks(paths, config, wanted.address_configs)
+        files, messages = networks(paths, config, wanted.address_configs, handover.profiles)
     package = os.environ.get(_PACKAGE, "") if args.dry_run else ""
     unsafe = unsafe_places(package)
     messages += [f"root's hooks run from {place}, which others may write" for place in unsafe]
-    nodes_by_path = layout(config, text, files, package)
+    around = (plan.before_networks(handover), plan.after_networks(handover))
+    nodes_by_path = layout(config, text, files, package, around)
     nodes_by_path[_HERE.config] = _with_present_access(paths, nodes_by_path[_HERE.config])
     readers = access.of_network_files(paths, files)
     for path in files:
         node = nodes_by_path[path]
         nodes_by_path[path] = replace(node, mode=readers.mode, owner=readers.owner)
     changes = file_changes(paths, nodes_by_path, known or Manifest())
-    running = not (paths.root or args.no_live) and reconfigure.networkd_answers()
+    running = not (paths.root or args.no_live) and (
+        reconfigure.networkd_answers() or bool(handover.now)
+    )
     if running and config.mode == "routes":
         refuse_crowded(reconfigure.crowded(config), config)
     families = _families(files) if known else FAMILIES
-    return Work(paths, config, known, changes, tuple(messages), running, families)
+    return Work(paths, config, known, changes, tuple(messages), running, families, handover)
 
 
 def _families(texts: Mapping[str, str]) -> tuple[int, ...]:
@@ -143,6 +158,8 @@ def install(work: Work) -> list[str]:
     rollback.refuse_while_armed(work.paths)
     if work.running:
         nodes.remove(work.paths.uninstalling)  # of an uninstall that was killed
+    if work.running and work.handover.now:
+        return _hand_over(work)
     return _switch_modes(work) if work.switches else _change_files(work)
 
 
@@ -179,6 +196,52 @@ def _in_turn(work: Work) -> tuple[FileChange, ...]:
     order = kernel_state.default_route_order(work.all_uplinks())
     idle = [name for name in work.all_uplinks().names() if name not in order]
     return in_order(work.changes, (*idle, *reversed(order)))
+
+
+def _hand_over(work: Work) -> list[str]:
+    """Take uplinks over from other managers, the one in use last; a gateway has to answer.
+
+    So has whoever came in by SSH. What decides who has them after a boot is written last.
+    """
+    paths, uplinks, handover = work.paths, work.all_uplinks(), work.handover
+    reached = kernel_state.reached_families(work.config)
+    came_from = origin.origin()
+    reachable = bool(came_from) and origin.is_reachable(came_from)
+    with (
+        ignored(signal.SIGHUP),
+        rollback.armed(paths, work.changes, (), handover),
+        Undo() as undo,
+    ):
+        undo.callback(_give_all_back, handover)
+        refused = _save_manifest_and_set_sysctls(work, undo)
+        waiting = list(handover.now)
+        for change in _in_turn(work):
+            undo.callback(revert_change, paths, change)
+            interface = takeover.uplink_of(change.path)
+            if interface and waiting == list(handover.now):
+                live.start(handover)
+            if interface in waiting:
+                waiting.remove(interface)
+                write = functools.partial(write_change, paths, change)
+                live.take(interface, handover, uplinks, paths, write)
+            else:
+                reconfigure.write(change, uplinks, paths)
+        for interface in waiting:  # whose file a killed run has written
+            live.start(handover)
+            live.take(interface, handover, uplinks, paths, lambda: None)
+        live.settle(handover)
+        bond_switch.await_gateway(work.config)
+        if reachable:
+            origin.await_reachable(came_from)
+        lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
+        nodes.remove(paths.state)  # uplinks are judged anew
+    return [*refused, *lost]
+
+
+def _give_all_back(handover: Handover) -> None:
+    """Raise Problem for what the managers did not take back."""
+    if messages := live.give_all_back(handover):
+        raise Problem("; ".join(messages))
 
 
 def _switch_modes(work: Work) -> list[str]:
@@ -244,8 +307,10 @@ def _originals(work: Work, now: dict[str, str]) -> Manifest:
     if work.known is None:
         ways = kernel_state.default_route_order(work.all_uplinks()) if work.running else ()
         made = tuple(missing_parents(work.paths, _HERE.manifest))
-        return Manifest(sysctls=now, default_route_order=ways, directories=made)
-    return replace(work.known, sysctls={**now, **work.known.sysctls})
+        first = Manifest(sysctls=now, default_route_order=ways, directories=made)
+        return replace(first, handed=work.handover.handed, units=work.handover.idle)
+    known = replace(work.known, sysctls={**now, **work.known.sysctls})
+    return replace(known, handed=work.handover.handed, units=work.handover.idle)
 
 
 def _settings(work: Work) -> dict[str, str]:

@@ -14,10 +14,15 @@ from netfail_hooks.policy.facts import PROTOCOL, Sysctl
 
 HOOK = "50-netfail-hooks"
 _HERE = Paths()
+_NOTHING: tuple[Mapping[str, Node], Mapping[str, Node]] = ({}, {})
 
 
 def layout(
-    config: Config, config_text: str, networks: Mapping[str, str], package: str = ""
+    config: Config,
+    config_text: str,
+    networks: Mapping[str, str],
+    package: str = "",
+    around: tuple[Mapping[str, Node], Mapping[str, Node]] = _NOTHING,
 ) -> dict[str, Node]:
     """Return what is to stand at each path, in the order in which to put it there.
 
@@ -25,16 +30,20 @@ def layout(
 
     ``networks`` are the texts of ``.network`` files by path, the most preferred uplink's first.
     They change last first: networkd reconfigures an uplink while a better one has the traffic.
-    The hooks come when all they need is there.
+    The hooks come when all they need is there. ``around`` is what else must be there
+    before the networks, and what comes after all.
     """
+    first, last = around
     return {
         _HERE.protocol: _text(f"# Made by netfail-hooks install.\n{PROTOCOL} netfail\n"),
         **({} if config.mode == "bond" else {_HERE.sysctls: _text(sysctl_text(config))}),
         _HERE.config: _text(config_text),
         _HERE.notify: nodes.directory(),
         **_units(config, package),
+        **first,
         **{path: _text(text) for path, text in reversed(tuple(networks.items()))},
         **_hooks(package),
+        **last,
     }
 
 

@@ -19,6 +19,7 @@ from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned
 from netfail_hooks.install import nodes
 from netfail_hooks.install.nodes import Node
+from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 
 SCHEMA = 1
@@ -108,9 +109,9 @@ def _parse(tree: dict[str, Any]) -> Manifest:
     sysctls = {str(key): str(setting) for key, setting in tree["sysctls"].items()}
     order = tuple(str(name) for name in tree["default_route_order"])
     made = tuple(_path(path) for path in tree.get("directories", ()))  # none in an older one
-    handed = tuple(Handed(*map(str, one)) for one in tree.get("handed", ()))
+    before = tuple(map(handed, tree.get("handed", ())))
     units = tuple(str(unit) for unit in tree.get("units", ()))
-    return Manifest(entries, sysctls, order, made, handed, units)
+    return Manifest(entries, sysctls, order, made, before, units)
 
 
 def save(paths: Paths, manifest: Manifest) -> None:
@@ -124,13 +125,26 @@ def save(paths: Paths, manifest: Manifest) -> None:
         "sysctls": manifest.sysctls,
         "default_route_order": list(manifest.default_route_order),
         "directories": list(manifest.directories),
-        "handed": [[one.interface, one.manager, one.connection] for one in manifest.handed],
+        "handed": [plain_handed(one) for one in manifest.handed],
         "units": list(manifest.units),
     }
     data = json.dumps(tree, indent=1).encode("ascii") + b"\n"
     os.makedirs(os.path.dirname(paths.manifest), mode=0o755, exist_ok=True)
     # Originals may hold secrets that only root could read: so may only root here.
     nodes.write(paths.manifest, Node(nodes.FILE, data, 0o600))
+
+
+def plain_handed(one: Handed) -> list[str]:
+    """Return an uplink that another manager had as JSON has it."""
+    return [one.interface, one.manager, one.connection]
+
+
+def handed(tree: list[str]) -> Handed:
+    """Return what ``plain_handed`` made ``tree`` of. Raises ValueError, TypeError."""
+    interface, manager, connection = map(str, tree)
+    if not is_interface_name(interface):
+        raise ValueError(f"an interface {interface[:20]!r}")
+    return Handed(interface, manager, connection)
 
 
 def plain(node: Node | None) -> dict[str, Any] | None:

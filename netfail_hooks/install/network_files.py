@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Misuse
+from netfail_hooks.managers import Profile, sources
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, networkctl, ranking, takeover
 from netfail_hooks.networkd.file import has_default_route, withheld_by, without_gateway
@@ -18,13 +19,18 @@ from netfail_hooks.networkd.takeover import AddressConfig
 from netfail_hooks.paths import Paths
 
 _HERE = Paths()
+_NOBODYS: Mapping[str, Profile] = {}
 
 
 def networks(
-    paths: Paths, config: Config, address_configs: Mapping[str, AddressConfig]
+    paths: Paths,
+    config: Config,
+    address_configs: Mapping[str, AddressConfig],
+    profiles: Mapping[str, Profile] = _NOBODYS,
 ) -> tuple[dict[str, str], list[str]]:
     """Return our ``.network`` files by path, in rank order, and messages.
 
+    ``profiles`` are how other managers set uplinks up that are to be taken over from them.
     Raises Misuse for an uplink of which nobody says how it is to be set up.
     """
     texts, places, messages = {}, {}, []
@@ -32,14 +38,17 @@ def networks(
     for uplink in config.uplinks:
         name = uplink.interface
         nic = read_nic(name, paths)
-        source = takeover.users_file(paths, nic) or _earlier_source(paths, nic)
         wanted = address_configs.get(name)
+        profile = None if wanted else profiles.get(name)
+        source = sources.as_source(profile) if profile else _source(paths, nic)
+        messages += [f"{name}: {told}" for told in _told(profile)]
         if source and not wanted:
             texts[name] = takeover.take_over(nic, source, uplink.metric, timed=timed)
         else:
             wanted = wanted or _earlier_address_config(paths, config, nic)
             texts[name] = takeover.write_new(nic, wanted, uplink.metric, timed=timed)
-        place = takeover.file_name(nic, os.path.basename(source.path) if source else "")
+        ahead = os.path.basename(source.path) if source and not profile else ""
+        place = takeover.file_name(nic, ahead)
         places[name] = f"{_HERE.network}/{place}"
         if not os.path.isdir(paths.at(f"/sys/class/net/{name}")):
             messages.append(f"there is no {name} now; it takes its place once it is plugged in")
@@ -56,6 +65,18 @@ def networks(
     _refuse_overlap(config, texts)
     shared = share(texts) if config.follow_addresses else texts
     return {places[name]: text for name, text in lend(shared).items()}, messages
+
+
+def _source(paths: Paths, nic: Nic) -> Source | None:
+    return takeover.users_file(paths, nic) or _earlier_source(paths, nic)
+
+
+def _told(profile: Profile | None) -> tuple[str, ...]:
+    """Return what a person is to know of an uplink that another manager had."""
+    if profile is None:
+        return ()
+    lost = [f"{key}={setting} is not carried over" for key, setting in profile.link]
+    return (*profile.messages, *lost)
 
 
 def _refuse_overlap(config: Config, texts: Mapping[str, str]) -> None:

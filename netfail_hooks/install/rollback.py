@@ -13,10 +13,12 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_owned
 from netfail_hooks.install import bond_switch, manifest, nodes, systemd
+from netfail_hooks.install.handover import Handover, gather, live
 from netfail_hooks.install.hook_file import base_python, search_path
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
@@ -37,7 +39,12 @@ _CODE = (
 
 
 @contextlib.contextmanager
-def armed(paths: Paths, changes: Sequence[FileChange], bonds: Sequence[str]) -> Iterator[None]:
+def armed(
+    paths: Paths,
+    changes: Sequence[FileChange],
+    bonds: Sequence[str],
+    handover: Handover | None = None,
+) -> Iterator[None]:
     """Have the files restored after SECONDS unless the inside comes to an end before.
 
     Raises Problem while a killed run's way back is still to come: it leads to a machine that
@@ -47,7 +54,14 @@ def armed(paths: Paths, changes: Sequence[FileChange], bonds: Sequence[str]) -> 
     before.append([Paths().manifest, manifest.plain(nodes.read(paths.manifest))])
     with Lock(paths.lock):
         refuse_while_armed(paths)
-        tree = {"due": time.monotonic() + SECONDS, "bonds": list(bonds), "before": before}
+        tree: dict[str, Any] = {
+            "due": time.monotonic() + SECONDS,
+            "bonds": list(bonds),
+            "before": before,
+        }
+        if handover:
+            tree |= {"handed": [manifest.plain_handed(one) for one in handover.handed]}
+            tree |= {"units": list(handover.idle)}
         nodes.write(paths.rollback, Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
         try:
             _wait_aside()
@@ -101,7 +115,12 @@ def main(wait: int = 0) -> int:
         with contextlib.suppress(OSError):
             write_change(paths, FileChange(path, None, manifest.node(data)))
     nodes.remove(paths.rollback)
-    bond_switch.follow(tree["bonds"])
+    if tree.get("handed"):
+        handed = tuple(map(manifest.handed, tree["handed"]))
+        for message in live.give_all_back(gather.known(paths, handed, tree["units"])):
+            log(message, priority=WARNING)
+    else:
+        bond_switch.follow(tree["bonds"])
     log("install did not come to its end: the old files are back", priority=WARNING)
     return 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, kernel_state, nodes, reconfigure, systemd
+from netfail_hooks.install.handover import gather, live
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
@@ -65,7 +67,9 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
         else:
             changes.append(change)
     running = not (paths.root or args.no_live)
-    ordered = in_order(changes, known.default_route_order)  # in which the routes were once added
+    # In the order in which the routes were once added; the standby first where it is given back.
+    order = known.default_route_order
+    ordered = in_order(changes, order[::-1] if known.handed else order)
     return Work(paths, known, ordered, tuple(messages), args.keep_log, running)
 
 
@@ -74,7 +78,8 @@ def lost(work: Work) -> tuple[str, ...]:
     made = bond_switch.bonds_of(work.changes)
     names = [takeover.uplink_of(change.path) for change in work.changes if change.after is None]
     messages = []
-    for name in sorted({name for name in names if name and name not in made}):
+    handed = [one.interface for one in work.known.handed]  # who had them has them again
+    for name in sorted({name for name in names if name and name not in (*made, *handed)}):
         with contextlib.suppress(Problem):  # of a file that may set it up
             nic = read_nic(name, work.paths)
             if takeover.users_file(work.paths, nic) is None:
@@ -102,13 +107,7 @@ def uninstall(work: Work) -> list[str]:
         messages += kernel_state.let_answer(work.uplinks().names(), work.known.sysctls)
     for entry in work.known.entries:
         nodes.remove(nodes.beside(work.paths.at(entry.path)))
-    if not (work.running and _networkd_follows(messages)):
-        for change in work.changes:
-            write_change(work.paths, change)
-    elif bonds := bond_switch.bonds_of(work.changes):
-        _give_back_bonds(work, bonds, messages)
-    else:
-        _give_back_uplinks(work, messages)
+    _put_back(work, messages)
     if work.running:
         messages += _restore_kernel(work.known)
     if textfile:
@@ -120,6 +119,19 @@ def uninstall(work: Work) -> list[str]:
     remove_manifest(work.paths, work.known.directories)
     remove_volatile(work.paths)
     return messages
+
+
+def _put_back(work: Work, messages: list[str]) -> None:
+    """Put all files back, whoever reads them following; add to ``messages`` what goes wrong."""
+    if not (work.running and _networkd_follows(messages)):
+        for change in work.changes:
+            write_change(work.paths, change)
+    elif work.known.handed:
+        _give_back_handed(work, messages)
+    elif bonds := bond_switch.bonds_of(work.changes):
+        _give_back_bonds(work, bonds, messages)
+    else:
+        _give_back_uplinks(work, messages)
 
 
 def _networkd_follows(messages: list[str]) -> bool:
@@ -151,6 +163,32 @@ def _give_back_uplinks(work: Work, messages: list[str]) -> None:
     for change in work.changes:
         reconfigure.write(change, uplinks, paths, messages)
     reconfigure.reconfigure_addressless(uplinks)
+
+
+def _give_back_handed(work: Work, messages: list[str]) -> None:
+    """Give uplinks back to the managers that had them, the one in use last."""
+    paths, uplinks = work.paths, work.uplinks()
+    handover = gather.known(paths, work.known.handed, work.known.units)
+    live.hold(handover)
+    reconfigure.finish_pending(uplinks, paths, messages)
+    settled = False
+    for change in work.changes:
+        interface = takeover.uplink_of(change.path)
+        if interface and not settled:  # what decides was made last, and is gone by now
+            live.settle(handover)
+            settled = True
+        if interface in handover.names and change.after is None:
+            write = functools.partial(write_change, paths, change)
+            try:
+                live.give_back(interface, handover, uplinks, paths, write)
+            except Problem as problem:
+                messages.append(str(problem))
+        else:
+            reconfigure.write(change, uplinks, paths, messages)
+    if not settled:
+        live.settle(handover)
+    messages += live.returned(handover)
+    live.stop(handover)
 
 
 def _hold_hooks(paths: Paths) -> None:

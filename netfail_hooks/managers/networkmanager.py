@@ -45,17 +45,18 @@ def has_it(paths: Paths, nic: Nic) -> bool:
     return enabled and not conf.fits(conf.read(paths).get("keyfile", "unmanaged-devices"), nic)
 
 
-def profile(paths: Paths, nic: Nic, *, had: bool = False) -> Profile | None:
+def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     """Return how NetworkManager sets a NIC up, None where it doesn't.
 
+    ``made_of`` names the file that counted before NetworkManager left the NIC to us.
     Raises Misuse for what can't be carried over, before anything is changed.
     """
-    if not (had or has_it(paths, nic)):
+    if not (made_of or has_it(paths, nic)):
         return None
     known = conf.read(paths)
     profiles = list(saved(paths))
     fitting = [one for one in profiles if fits(paths, one.file, nic)]
-    uuid, filename = ("", "") if paths.root else _active(nic.name)
+    uuid, filename = ("", made_of) if made_of or paths.root else _active(nic.name)
     chosen = _chosen(fitting, uuid, filename)
     if chosen is None and uuid:
         _refuse_unsaved(nic, uuid)

@@ -6,14 +6,16 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from netfail_hooks.managers import Profile, networkmanager
+from netfail_hooks.managers import Profile, detect, dhcpcd, ifupdown, networkmanager
 from netfail_hooks.networkd.file import render
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 
 # Where a manager's files are; of what is elsewhere no check hears that it changed.
-_PLACES = (
+_FILES = ("/etc/network/interfaces", dhcpcd.CONFIG)
+_DIRECTORIES = (
+    "/etc/network/interfaces.d",
     "/etc/NetworkManager/system-connections",
     "/run/NetworkManager/system-connections",
     "/usr/lib/NetworkManager/system-connections",
@@ -26,15 +28,27 @@ def profile(paths: Paths, nic: Nic, made_of: str = "") -> Profile | None:
     ``made_of`` is what our file for it was made of: the manager may have left the NIC to us, and
     what its files say counts all the same. Raises Misuse for what can't be carried over.
     """
-    had = is_managers(made_of)
-    if not had and not networkmanager.has_it(paths, nic):
-        return None
-    return networkmanager.profile(paths, nic, had=had)
+    manager = _manager_of(made_of) or detect.manager_of(paths, nic)
+    if manager == ifupdown.MANAGER:
+        return ifupdown.profile(paths, nic)
+    if manager == dhcpcd.MANAGER:
+        return dhcpcd.profile(paths, nic)
+    if manager == networkmanager.MANAGER:
+        return networkmanager.profile(paths, nic, made_of=made_of)
+    return None
 
 
 def is_managers(made_of: str) -> bool:
     """Tell whether a file of ours was made of another manager's words, by what it names."""
-    return bool(made_of) and not made_of.endswith(".network")
+    return bool(_manager_of(made_of))
+
+
+def _manager_of(made_of: str) -> str:
+    if not made_of or made_of.endswith(".network"):
+        return ""
+    if made_of.startswith("/etc/network/"):
+        return ifupdown.MANAGER
+    return dhcpcd.MANAGER if made_of == dhcpcd.CONFIG else networkmanager.MANAGER
 
 
 def as_source(known: Profile) -> Source:
@@ -44,7 +58,8 @@ def as_source(known: Profile) -> Source:
 
 def watched(paths: Paths) -> Iterator[str]:
     """Yield the files and directories of which one is touched if a profile changes."""
-    for directory in _PLACES:
+    yield from (path for path in _FILES if os.path.lexists(paths.at(path)))
+    for directory in _DIRECTORIES:
         with contextlib.suppress(OSError):  # one that comes later: no file of ours is made of it
             names = sorted(os.listdir(paths.at(directory)))
             yield from (directory, *(f"{directory}/{name}" for name in names))

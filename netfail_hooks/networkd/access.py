@@ -68,8 +68,13 @@ def strictest(sources: Sequence[Access]) -> Access:
 
 
 def _sources(paths: Paths, place: str, text: str) -> Iterable[str]:
-    """Return the files that one of ours was made from; what install is asked was our own before."""
+    """Return the files that one of ours was made from; what install is asked was our own before.
+
+    Another manager's is none: it is closed because of keys, and of those nothing is in ours.
+    """
     path = place if takeover.was_asked(text) else takeover.of_whom(text)
+    if not path.endswith(".network"):
+        return ()
     return (path, *match.dropins(paths, os.path.basename(path))) if path else ()
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.managers import Profile
+from netfail_hooks.managers.release import Release, escaped
 
 NETWORKD = "systemd-networkd.service"
 
@@ -28,6 +29,7 @@ class Handover:
     before us; ``links`` what has them start at boot, by path, each with its target. ``starts``:
     networkd is not enabled without us, so our word decides at boot who has the uplinks.
     ``resolver`` is what is to stand at /etc/resolv.conf and where that leads, () for no change.
+    ``release`` says how the managers let go of the uplinks, and have them back.
     """
 
     handed: tuple[Handed, ...] = ()
@@ -37,6 +39,7 @@ class Handover:
     links: Mapping[str, str] = field(default_factory=dict)
     starts: bool = False
     resolver: tuple[tuple[str, Node], ...] = ()
+    release: Release = field(default_factory=lambda: Release({}))
 
     def __bool__(self) -> bool:
         """Tell whether another manager is concerned at all."""
@@ -55,4 +58,4 @@ class Handover:
 
 def supplicant_unit(interface: str) -> str:
     """Return the unit by which an uplink joins its Wi-Fi networks."""
-    return f"wpa_supplicant@{interface}.service"
+    return f"wpa_supplicant@{escaped(interface)}.service"

@@ -13,8 +13,10 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.install.handover import NETWORKD, Handover, enabling, resolving, supplicant_unit
 from netfail_hooks.install.manifest import Handed, Manifest
 from netfail_hooks.install.systemd import systemd_runs
-from netfail_hooks.managers import Profile, sources
-from netfail_hooks.managers.networkmanager import MANAGER
+from netfail_hooks.managers import Profile, dhcpcd, ifupdown, interfaces, sources
+from netfail_hooks.managers import release as managers_release
+from netfail_hooks.managers.detect import NETWORKMANAGER, manager_of
+from netfail_hooks.managers.release import Release
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.detect import networkmanager_has
 from netfail_hooks.networkd.nic import read_nic
@@ -25,30 +27,33 @@ _CONNECTIONS = ("nmcli", "--terse", "--fields", "DEVICE,CON-UUID", "device", "st
 _WANTED = f"/etc/systemd/system/multi-user.target.wants/{NETWORKD}"
 
 
-def look(
-    paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str] = ()
-) -> Handover:
+def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str] = ()) -> Handover:
     """Return which uplinks are another manager's, or were. Raises Misuse.
 
     ``mentioned`` are told how they are to be set up, whatever the manager says.
     """
     has = () if paths.root else networkmanager_has()
-    now = tuple(name for name in config.names() if name in has)
-    handed = (*known.handed, *_new(known, now))
+    new = tuple(_new(paths, config, known, has))
+    handed = (*known.handed, *new)
     if not handed:
         return Handover()
+    again = (one.interface for one in known.handed if one.interface in has)
+    now = tuple(dict.fromkeys((*again, *(one.interface for one in new))))
     profiles = _profiles(paths, handed, mentioned)
     _refuse(paths, config, handed, now)
     units = [NETWORKD, *(supplicant_unit(name) for name in profiles if profiles[name].wireless)]
     starts = not _is_there(paths, _WANTED) or known.entry(_WANTED) is not None
     resolved = not paths.root and resolving.resolved_runs()
     noted = known.entry(resolving.RESOLV_CONF) is not None
-    idle = dict.fromkeys((*known.units, *(one for one in units if now and not _is_active(one))))
-    if NETWORKD in idle:
+    asked = units if now and not paths.root else []
+    idle = dict.fromkeys((*known.units, *(one for one in asked if not _is_active(one))))
+    if NETWORKD in idle and NETWORKD not in known.units:
         _refuse_others(paths, config, has)
     for unit in units:
         if not enabling.is_there(paths, unit):
-            raise Misuse(f"{unit} is not there, which {MANAGER} is to give way to", hint=_how(unit))
+            raise Misuse(
+                f"{unit} is not there, which an uplink is to be set up by", hint=_how(unit)
+            )
     return Handover(
         handed=handed,
         now=now,
@@ -57,15 +62,55 @@ def look(
         links=dict(_links(paths, units, known)),
         starts=starts,
         resolver=resolving.resolver(paths, resolved=resolved, ours=noted),
+        release=release_of(paths, handed),
     )
 
 
-def _new(known: Manifest, now: Sequence[str]) -> Iterator[Handed]:
-    names = [one.interface for one in known.handed]
-    new = [name for name in now if name not in names]
-    active = _active() if new else {}
-    for name in new:
-        yield Handed(name, MANAGER, active.get(name, ""))
+def _new(paths: Paths, config: Config, known: Manifest, has: Sequence[str]) -> Iterator[Handed]:
+    """Yield the uplinks that another manager has, and that no ``.network`` file is for.
+
+    Where one is, of the others NetworkManager alone is in the way. Raises Misuse for that.
+    """
+    ours = [one.interface for one in known.handed]
+    active = _active() if has else {}
+    for name in config.names():
+        nic = read_nic(name, paths)
+        theirs = takeover.users_file(paths, nic)
+        if name in has and theirs:
+            raise Misuse(
+                f"{NETWORKMANAGER} has {name}, and {theirs.path} is for it too: only one can",
+                hint=f"nmcli device set {name} managed no, or remove {theirs.path}",
+            )
+        if name in ours or theirs or match.effective(paths, nic):
+            continue
+        if manager := manager_of(paths, nic):
+            yield Handed(name, manager, active.get(name, ""))
+
+
+def known(paths: Paths, handed: Sequence[Handed], units: Sequence[str]) -> Handover:
+    """Return what giving back needs to know, from what was noted when it was taken."""
+    profiles = {one.interface: Profile(one.manager, "", "", ()) for one in handed}
+    release = release_of(paths, handed)
+    return Handover(handed=tuple(handed), profiles=profiles, idle=tuple(units), release=release)
+
+
+def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:
+    """Return how all managers let go of their uplinks, and have them back."""
+    parts = []
+    for manager in dict.fromkeys(one.manager for one in handed):
+        names = [one.interface for one in handed if one.manager == manager]
+        if manager == ifupdown.MANAGER:
+            parts.append(managers_release.ifupdown(paths, interfaces.read(paths), names))
+        elif manager == dhcpcd.MANAGER:
+            parts.append(managers_release.dhcpcd(paths, names))
+        else:
+            parts.append(managers_release.networkmanager(names))
+    return Release(
+        {path: text for part in parts for path, text in part.files.items()},
+        tuple(dict.fromkeys(command for part in parts for command in part.settle)),
+        {name: commands for part in parts for name, commands in part.release.items()},
+        {name: commands for part in parts for name, commands in part.take_back.items()},
+    )
 
 
 def _active() -> dict[str, str]:
@@ -83,14 +128,14 @@ def _profiles(
     for one in handed:
         profile = None
         if one.interface not in mentioned:
-            profile = sources.profile(paths, read_nic(one.interface, paths), one.manager)
+            nic = read_nic(one.interface, paths)
+            ours = match.effective(paths, nic)
+            profile = sources.profile(paths, nic, takeover.of_whom(ours.text) if ours else "")
         found[one.interface] = profile or Profile(one.manager, "", "", ())
     return found
 
 
-def _refuse(
-    paths: Paths, config: Config, handed: Sequence[Handed], now: Sequence[str]
-) -> None:
+def _refuse(paths: Paths, config: Config, handed: Sequence[Handed], now: Sequence[str]) -> None:
     """Refuse what this can't do, or can't do safely. Raises Misuse."""
     for one in handed:
         if one.interface not in config.names():
@@ -104,15 +149,8 @@ def _refuse(
             f"{first.manager} has {first.interface}, and a bond is not made of what it has",
             hint="use --mode routes",
         )
-    for name in now:
-        theirs = takeover.users_file(paths, read_nic(name, paths))
-        if theirs:
-            raise Misuse(
-                f"{MANAGER} has {name}, and {theirs.path} is for it too: only one can",
-                hint=f"nmcli device set {name} managed no, or remove {theirs.path}",
-            )
-    if now and not systemd_runs():
-        raise Misuse(f"{MANAGER} has {now[0]}, and systemd does not run this machine")
+    if now and not (paths.root or systemd_runs()):
+        raise Misuse(f"{first.manager} has {now[0]}, and systemd does not run this machine")
 
 
 def _refuse_others(paths: Paths, config: Config, has: Sequence[str]) -> None:
@@ -122,14 +160,12 @@ def _refuse_others(paths: Paths, config: Config, has: Sequence[str]) -> None:
         if source:
             raise Misuse(
                 f"systemd-networkd has to be started, and {source.path} would have it set "
-                f"{name} up, which {MANAGER} has",
+                f"{name} up, which {NETWORKMANAGER} has",
                 hint=f"remove that file, or: nmcli device set {name} managed no",
             )
 
 
-def _links(
-    paths: Paths, units: Sequence[str], known: Manifest
-) -> Iterator[tuple[str, str]]:
+def _links(paths: Paths, units: Sequence[str], known: Manifest) -> Iterator[tuple[str, str]]:
     """Yield what has the units start at boot and is not there without us."""
     for unit in units:
         for path, target in enabling.links(paths, unit).items():

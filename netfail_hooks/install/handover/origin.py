@@ -1,0 +1,92 @@
+"""By which address the person came in who runs this, so that they are not cut off."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+
+from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.errors import Problem
+from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.lookup import look_up
+from netfail_hooks.kernel.observe import observe
+from netfail_hooks.names import is_address
+from netfail_hooks.probe.gateway import gateway_wire
+from netfail_hooks.process import wait_until
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netfail_hooks.probe import ProbeSocket
+
+_KEY = b"SSH_CONNECTION="  # ssh(1): the client's address and port, then the server's
+_PATIENCE = 25.0  # seconds
+_ANSWERS_IN = 0.5  # seconds
+_GENERATIONS = 20  # sudo, a shell, tmux and what else there may be
+
+
+def origin() -> str:
+    """Return the address of the SSH client that started us, "" for none.
+
+    sudo(8) keeps the variable from us, so whoever started us is asked too (proc(5)).
+    """
+    process = os.getpid()
+    for _ in range(_GENERATIONS):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{process}/environ", "rb") as file:
+                found = [one for one in file.read().split(b"\0") if one.startswith(_KEY)]
+            words = found[0].removeprefix(_KEY).split() if found else []
+            address = words[0].decode("ascii", "replace") if words else ""
+            if is_address(6 if ":" in address else 4, address):
+                return address
+        process = _parent(process)
+        if process < 2:
+            break
+    return ""
+
+
+def _parent(process: int) -> int:
+    try:
+        with open(f"/proc/{process}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def is_reachable(address: str) -> bool:
+    """Tell whether there is a way to an address, and where it is a neighbour, that it answers."""
+    family = 6 if ":" in address else 4
+    with rt.Netlink() as netlink:
+        route = look_up(netlink, family, address)
+        if route is None or route.gateway or route.interface == "lo":
+            return route is not None
+        alone = Config(uplinks=default_metrics((route.interface,)))
+        link = observe(alone, netlink).link(route.interface)
+    if link is None:
+        return True  # of a kind that has no neighbours to ask
+    try:
+        with contextlib.closing(gateway_wire(link, family, address, route.source)) as wire:
+            return _answers(wire)
+    except OSError:
+        return False
+
+
+def _answers(wire: ProbeSocket) -> bool:
+    """Ask twice: the second time with an address of ours, where the first had none."""
+    for _ in range(2):
+        wire.ask()
+        until = time.monotonic() + _ANSWERS_IN
+        while (left := until - time.monotonic()) > 0:
+            if select.select([wire.fileno()], [], [], left)[0] and wire.answered():
+                return True
+    return False
+
+
+def await_reachable(address: str) -> None:
+    """Return once an address is reachable. Raises Problem."""
+    try:
+        wait_until(lambda: is_reachable(address), _PATIENCE, "answer", step=0.1)
+    except Problem:
+        message = f"{address}, from where you came in, was not reached for {_PATIENCE:.0f} s"
+        raise Problem(message, hint="all is as it was; install from the machine itself") from None

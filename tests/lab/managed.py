@@ -1,0 +1,49 @@
+"""A booted lab whose uplinks NetworkManager has, as on a desktop or a Raspberry Pi."""
+
+from __future__ import annotations
+
+from tests.lab.booted import Booted
+from tests.lab.suite import wait
+
+_POLICY = "/usr/share/dbus-1/system.d/org.freedesktop.NetworkManager.conf"
+_CONFIG = "[main]\nplugins=keyfile\n"
+UUID = "2815492f-7e56-435e-b2e9-246bd7cdc66{}"
+PROFILES = "/etc/NetworkManager/system-connections"
+
+
+class Managed(Booted):
+    """A lab in which NetworkManager has each uplink by a keyfile, and a bridge of its own."""
+
+    def write_profiles(self, ipv4: str = "method=auto") -> None:
+        """Write a keyfile for each uplink (nm-settings-keyfile(5)), and a bridge's."""
+        with open(_POLICY, encoding="utf-8") as policy:
+            self.write("/etc/dbus-1/system.d/networkmanager.conf", policy.read())
+        self.write("/etc/NetworkManager/NetworkManager.conf", _CONFIG)
+        for port in self.ports.values():
+            said = ipv4.format(host=port.host)
+            text = (
+                f"[connection]\nid=wired {port.rank}\nuuid={UUID.format(port.rank)}\n"
+                f"type=ethernet\ninterface-name={port.name}\n\n[ipv4]\n{said}\n\n"
+                "[ipv6]\nmethod=link-local\n"
+            )
+            self.write(f"{PROFILES}/{port.name}.nmconnection", text, mode=0o600)
+        bridge = (
+            f"[connection]\nid=bridge\nuuid={UUID.format(9)}\ntype=bridge\ninterface-name=br7\n\n"
+            "[ipv4]\nmethod=manual\naddress1=10.7.7.1/24\n\n[ipv6]\nmethod=disabled\n"
+        )
+        self.write(f"{PROFILES}/bridge.nmconnection", bridge, mode=0o600)
+
+    def start_manager(self) -> None:
+        """Start NetworkManager; return once each uplink is up by it."""
+        self.systemctl("enable", "--now", "NetworkManager.service")
+        self.systemctl("enable", "networkd-dispatcher.service")
+        wait(lambda: self.has(*self.ports), "uplinks of NetworkManager's", seconds=30)
+
+    def has(self, *names: str) -> bool:
+        """Tell whether NetworkManager has these up by a connection."""
+        return all(f"{name}:connected:" in self.view() for name in names)
+
+    def view(self) -> str:
+        """Return NetworkManager's own view: devices, states, connections."""
+        asked = ("nmcli", "--terse", "--fields", "DEVICE,STATE,CON-UUID", "device")
+        return "\n".join(sorted(self.run(*asked).stdout.splitlines()))

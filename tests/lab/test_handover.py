@@ -1,0 +1,85 @@
+"""NetworkManager has the uplinks: install takes them over live, and uninstall gives them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from netfail_hooks import lab as sandbox
+from netfail_hooks.lab.traffic_result import Result
+from tests.lab.managed import Managed
+from tests.lab.suite import SETTINGS, SETTLED, measure, shape, used, wait
+
+PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
+_STATIC = "method=manual\naddress1={host}/24,192.168.1.1\ndns=192.168.1.1;"
+# What NetworkManager writes for itself, and networkd's own state, are no files of the user's.
+_FILES = """
+find /etc -type f -exec sha256sum {} + | sort -k 2
+find /etc -exec stat -c '%A %u:%g %F %N' {} + 2>&1 | sort
+find /var/lib/netfail-hooks /var/log/netfail-hooks 2>&1 | sort
+"""
+_ROUTES = """
+ip route | sort
+ip -o -4 address | sed 's/^[0-9]*: //; s/valid_lft.*//' | sort
+ip rule
+"""
+_UNITS = """
+for unit in systemd-networkd.service systemd-networkd.socket NetworkManager.service; do
+    systemctl is-active $unit; systemctl is-enabled $unit
+done
+"""
+
+
+@pytest.fixture
+def managed(request: pytest.FixtureRequest) -> Iterator[Managed]:
+    why = sandbox.why_not_real()
+    if why:
+        pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
+    with Managed() as lab:
+        lab.start_dhcp()
+        lab.write_profiles(getattr(request, "param", "method=auto"))
+        lab.start_manager()
+        yield lab
+
+
+def _as_it_is(lab: Managed) -> list[str]:
+    return [*shape(lab, _FILES + _ROUTES + SETTINGS + _UNITS), lab.view()]
+
+
+def _netfail(lab: Managed, *words: str) -> str:
+    done = lab.netfail(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def _under_traffic(lab: Managed, *words: str) -> Result:
+    with lab.watch() as watch, lab.traffic() as traffic:
+        measure(SETTLED)
+        _netfail(lab, *words)
+        measure(1)
+    assert watch.gaps(4) == []
+    return traffic.result()
+
+
+@pytest.mark.parametrize("managed", ["method=auto", _STATIC], indirect=True)
+def test_uplinks_change_hands_and_back_under_traffic(managed: Managed) -> None:
+    lab = managed
+    lab.run("ip", "rule", "add", "from", "10.9.9.9", "lookup", "77")
+    wait(lambda: lab.has("br7"), "a bridge of NetworkManager's")
+    before = _as_it_is(lab)
+    there = _under_traffic(lab, "install", *PAIR)
+    print("there", there)
+    assert used(lab) == "eth0"
+    assert "eth0:unmanaged:" in lab.view()
+    assert "wlan0:unmanaged:" in lab.view()
+    installed = _as_it_is(lab)
+    again = _under_traffic(lab, "install", *PAIR)
+    assert _as_it_is(lab) == installed
+    back = _under_traffic(lab, "uninstall", "--yes")
+    print("back", back)
+    wait(lambda: _as_it_is(lab) == before, "all as before", seconds=10) if _as_it_is(lab) != before else None
+    assert _as_it_is(lab) == before
+    for result in (there, again, back):
+        assert result.all_alive, result
+        assert result.lost() <= 2, result
