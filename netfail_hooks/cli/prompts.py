@@ -30,13 +30,20 @@ def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
 
-def show(changes: tuple[FileChange, ...], messages: tuple[str, ...], *, as_json: bool) -> None:
-    """Print what would be done: as a diff, or as JSON."""
+def show(
+    changes: tuple[FileChange, ...],
+    messages: tuple[str, ...],
+    *,
+    as_json: bool,
+    commands: tuple[str, ...] = (),
+) -> None:
+    """Print what would be done: as a diff, or as JSON; and what would be run, in its order."""
     if as_json:
-        would = [str(change) for change in changes]
+        would = [str(change) for change in changes] + [f"run {command}" for command in commands]
         print(json.dumps({"would": would, "notes": list(messages)}, indent=2))
     else:
         sys.stdout.write(diff(changes, hide=_hide))
+        sys.stdout.writelines(f"run {escaped(command)}\n" for command in commands)
         warn(messages)
 
 
@@ -63,13 +70,18 @@ def refuse_powerless(root: str) -> None:
         raise NotPermitted("only root may do this", hint="use sudo, or --dry-run to look")
 
 
-def confirm(changes: tuple[FileChange, ...], *, yes: bool) -> None:
-    """Ask a person to agree. Raises Misuse if there is nobody to ask, Problem on a no."""
+def confirm(changes: tuple[FileChange, ...], *, yes: bool, told: str = "") -> None:
+    """Ask a person to agree; ``told`` says what it is about, in their words.
+
+    Raises Misuse if there is nobody to ask, Problem on a no.
+    """
     if yes or not changes:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
     tell(changes)
+    if told:
+        print(escaped(told))
     if _answer("Go on? [y/N] ") not in ("y", "yes"):
         raise Problem("nothing was changed", hint="--dry-run shows all of it")
 
