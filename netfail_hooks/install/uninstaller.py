@@ -67,9 +67,9 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
         else:
             changes.append(change)
     running = not (paths.root or args.no_live)
-    # In the order in which the routes were once added; the standby first where it is given back.
-    order = known.default_route_order
-    ordered = in_order(changes, order[::-1] if known.handed else order)
+    # In the order in which the routes were once added: of uplinks alike NetworkManager prefers the
+    # one that it activates first.
+    ordered = in_order(changes, known.default_route_order)
     return Work(paths, known, ordered, tuple(messages), args.keep_log, running)
 
 

@@ -56,10 +56,10 @@ wg show wg-office public-key; wg show wg-office peers
 # But for packages, which stay: what they brought, what was enabled with them, and what apt and dpkg
 # keep of all that is installed.
 _SHAPE = r"""
-dpkg -L networkd-dispatcher systemd-resolved 2>/dev/null | grep ^/etc/ >/run/vm-packages
 find /etc /usr/local -printf '%p %y %m %u %l\n' 2>/dev/null | sort |
-    grep -Fvwf /run/vm-packages | grep -v networkd-dispatcher
-find /etc /usr/local -type f -exec sha256sum {} + | sort -k2 | grep -Fvwf /run/vm-packages
+    grep -v networkd-dispatcher
+find /etc /usr/local -type f -exec sha256sum {} + | sort -k2 |
+    grep -v -e networkd-dispatcher -e /etc/ld.so.cache
 systemctl list-unit-files --no-legend --state=enabled,masked | sort | grep -v networkd-dispatcher
 systemctl is-active NetworkManager wpa_supplicant systemd-networkd systemd-networkd.socket \
     wpa_supplicant@wlan0

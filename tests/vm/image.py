@@ -36,6 +36,7 @@ _COMMON = (
 )
 _AS_IT_COMES = (
     *_COMMON,
+    "ca-certificates",
     "dnsmasq-base",
     "iputils-ping",
     "network-manager",
