@@ -68,6 +68,20 @@ def hidden_comments(text: str) -> str:
     return _COMMENT.sub(rf"\1# {REDACTED}", text)
 
 
+def hidden_settings(text: str) -> str:
+    """Return the text of a file with keys in it by its words alone, as many lines of it."""
+    return "".join(_shown_word(line) for line in re.findall(r".*\n|.+", text))
+
+
+def _shown_word(line: str) -> str:
+    key, equals, setting = line.partition("=")
+    if not line.strip() or line.strip() == "}" or setting.strip() == "{":
+        return line
+    end = "\n" if line.endswith("\n") else ""
+    known = equals and re.fullmatch(r"\s*\w+", key)
+    return f"{key}={REDACTED}{end}" if known else f"# {REDACTED}{end}"
+
+
 def _hidden(item: Item, *, closed: bool) -> str:
     secret = redact.CREDENTIAL.search(item.key or item.raw)
     ours = not item.key and item.raw.startswith(_OURS)

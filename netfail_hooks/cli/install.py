@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     """Install. Returns 0; raises Problem, with everything as it was."""
     work = prepare(args)
     if args.dry_run:
-        show(work.changes, work.messages, as_json=args.json, commands=work.commands)
+        show(work.changes, work.messages, work.commands, as_json=args.json)
         return 0
     refuse_powerless(args.root)
     confirm(work.changes, yes=args.yes, told=_in_words(work.handover))

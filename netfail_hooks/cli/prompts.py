@@ -12,6 +12,8 @@ from netfail_hooks.install.nodes import FILE
 from netfail_hooks.install.plan import FileChange, diff
 from netfail_hooks.terminal import escaped
 
+_KEYS = "/etc/wpa_supplicant/"  # where Wi-Fi's keys are
+
 
 def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     """Declare the options that install and uninstall share."""
@@ -33,17 +35,18 @@ def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:
 def show(
     changes: tuple[FileChange, ...],
     messages: tuple[str, ...],
+    commands: tuple[str, ...] = (),
     *,
     as_json: bool,
-    commands: tuple[str, ...] = (),
 ) -> None:
-    """Print what would be done: as a diff, or as JSON; and what would be run, in its order."""
+    """Print what would be done: as a diff and what would be run, or as JSON."""
     if as_json:
-        would = [str(change) for change in changes] + [f"run {command}" for command in commands]
+        would = [*map(str, changes), *(f"run {command}" for command in commands)]
         print(json.dumps({"would": would, "notes": list(messages)}, indent=2))
     else:
         sys.stdout.write(diff(changes, hide=_hide))
-        sys.stdout.writelines(f"run {escaped(command)}\n" for command in commands)
+        for command in commands:  # patch(1) passes over what is no diff
+            print(f"run {escaped(command)}")
         warn(messages)
 
 
@@ -52,16 +55,15 @@ def _hide(change: FileChange, text: str) -> str:
 
     Of one that not all may read that is no more than is known to be harmless.
     """
-    from netfail_hooks.bundle.closed_files import hidden_settings
-    from netfail_hooks.bundle.network_files import hidden, hidden_comments
+    from netfail_hooks.bundle.network_files import hidden, hidden_comments, hidden_settings
 
     files = [node for node in (change.before, change.after) if node and node.kind == FILE]
     closed = not all(node.mode & 0o004 for node in files)
     if change.path.endswith((".network", ".netdev")):
         return hidden(text, closed=closed)
-    if not closed:
-        return text
-    return hidden_comments(text) if change.path.endswith(".toml") else hidden_settings(text)
+    if closed and change.path.startswith(_KEYS):
+        return hidden_settings(text)
+    return hidden_comments(text) if closed else text
 
 
 def refuse_powerless(root: str) -> None:

@@ -11,8 +11,9 @@ from netfail_hooks.config import Config
 from netfail_hooks.doctor.facts import CHANGED, MISSING, NEW, STALE, OwnFile, Place
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_text
-from netfail_hooks.install import manifest, nodes
+from netfail_hooks.install import manifest, nodes, units
 from netfail_hooks.install.bond_files import bond_files
+from netfail_hooks.install.handover import resolving
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.networkd import file as networkfile
@@ -22,6 +23,14 @@ from netfail_hooks.paths import Paths
 
 _HERE = Paths()
 _NETDEV = ".netdev"
+_HANDOVER = (
+    "/etc/NetworkManager/conf.d/",
+    "/etc/wpa_supplicant/",
+    "/etc/systemd/networkd.conf.d/",
+    f"{units.UNITS}/",
+    resolving.RESOLV_CONF,
+    resolving.OURS,
+)
 _NETWORK = re.compile(r"\d+--?netfail-(.+)\.(?:network|netdev)")
 
 
@@ -32,6 +41,7 @@ def own_files(
     known = _manifest(paths, unknown)
     try:
         wanted = [*layout(config, "", {}), *_networks(paths, config, known)]
+        wanted += [path for path in _handover(known) if path not in wanted]
     except Problem as problem:
         unknown.append(str(problem))
         return (), False
@@ -57,6 +67,14 @@ def _manifest(paths: Paths, unknown: list[str]) -> Manifest | None:
         as_root = f"which files were changed since install ({paths.manifest}): run as root"
         unknown.append(as_root if refused else str(problem))
         return None
+
+
+def _handover(known: Manifest | None) -> Iterator[str]:
+    """Yield what took uplinks over from another manager, as noted when it did."""
+    for entry in known.entries if known and known.handed else ():
+        ours = f"{units.UNITS}/netfail-hooks-"
+        if entry.path.startswith(_HANDOVER) and not entry.path.startswith(ours):
+            yield entry.path
 
 
 def _networks(paths: Paths, config: Config, known: Manifest | None) -> Iterator[str]:

@@ -24,7 +24,7 @@ from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
 from netfail_hooks.lock import Lock
-from netfail_hooks.networkd import takeover
+from netfail_hooks.networkd import networkctl, takeover
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE
@@ -67,8 +67,8 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
         else:
             changes.append(change)
     running = not (paths.root or args.no_live)
-    # In the order in which the routes were once added: of uplinks alike NetworkManager prefers the
-    # one that it activates first.
+    # In the order in which the routes were once added: NetworkManager, too, gives the first one of
+    # several wired NICs the lowest metric.
     ordered = in_order(changes, known.default_route_order)
     return Work(paths, known, ordered, tuple(messages), args.keep_log, running)
 
@@ -123,11 +123,11 @@ def uninstall(work: Work) -> list[str]:
 
 def _put_back(work: Work, messages: list[str]) -> None:
     """Put all files back, whoever reads them following; add to ``messages`` what goes wrong."""
-    if not (work.running and _networkd_follows(messages)):
+    if work.running and work.known.handed:
+        _give_back_handed(work, messages)
+    elif not (work.running and _networkd_follows(messages)):
         for change in work.changes:
             write_change(work.paths, change)
-    elif work.known.handed:
-        _give_back_handed(work, messages)
     elif bonds := bond_switch.bonds_of(work.changes):
         _give_back_bonds(work, bonds, messages)
     else:
@@ -166,10 +166,15 @@ def _give_back_uplinks(work: Work, messages: list[str]) -> None:
 
 
 def _give_back_handed(work: Work, messages: list[str]) -> None:
-    """Give uplinks back to the managers that had them, the one in use last."""
+    """Give uplinks back to the managers that had them, one at a time."""
     paths, uplinks = work.paths, work.uplinks()
     handover = gather.known(paths, work.known.handed, work.known.units)
     live.hold(handover)
+    if not networkctl.answers():  # killed before it ran, or it hangs: nothing can be diverted
+        for change in work.changes:
+            write_change(paths, change)
+        messages += live.give_all_back(handover)
+        return
     reconfigure.finish_pending(uplinks, paths, messages)
     settled = False
     for change in work.changes:

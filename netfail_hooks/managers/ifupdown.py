@@ -378,9 +378,10 @@ def _both(one: Section) -> Section:
 
 
 def _client(paths: Paths) -> str:
-    """Return which DHCP client ifupdown finds first."""
+    """Return which DHCP client ifupdown finds first: a file that can be run (execable())."""
     for name in _CLIENTS:
-        if any(os.path.lexists(paths.at(f"{directory}/{name}")) for directory in _SBIN):
+        places = [paths.through(f"{directory}/{name}") for directory in _SBIN]
+        if any(os.path.isfile(place) and os.access(place, os.X_OK) for place in places):
             return name
     return ""
 

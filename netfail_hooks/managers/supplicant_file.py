@@ -20,6 +20,7 @@ _EAP = re.compile(
 )
 _BARE = ("eap", "fragment_size", "ocsp")  # values without quotes
 # What the access point's beacon decides anyway, or tunes how it is looked for.
+_RADIO = ("freq_list", "scan_freq", "proto", "pairwise", "group")
 _BESIDE = re.compile(
     "proto|pairwise|group|group_mgmt|ieee80211w|auth_alg|scan_freq|freq_list|bgscan|disabled|id_str"
     "|proactive_key_caching|mode|mac_addr|ap_scan|sae_password_id|beacon_int|dtim_period|wps_.*"
@@ -76,10 +77,19 @@ def network(path: str, settings: Mapping[str, str]) -> WirelessNetwork | None:
         key_mgmt=_key_mgmt(settings),
         psk=_text(secret),
         hidden=settings.get("scan_ssid", "0") == "1",
-        priority=int(settings.get("priority", "0") or "0"),
+        priority=_number(path, settings.get("priority", "") or "0"),
         bssid=settings.get("bssid", ""),
         eap=tuple((key, _said(key, said)) for key, said in settings.items() if _EAP.fullmatch(key)),
+        pmf=settings.get("ieee80211w", ""),
+        radio=tuple((key, settings[key]) for key in _RADIO if key in settings),
     )
+
+
+def _number(path: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise Misuse(f"{path}: priority={text} is no number", hint="mend that line") from None
 
 
 def lost(settings: Mapping[str, str]) -> tuple[str, ...]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from netfail_hooks import lab as sandbox
 from netfail_hooks.lab.traffic_result import Result
-from tests.lab.managed import Managed
-from tests.lab.suite import SETTINGS, SETTLED, measure, shape, used, wait
+from netfail_hooks.paths import package_home
+from tests.lab.kills import Call, kill, points, trace
+from tests.lab.managed import PROFILES, Managed
+from tests.lab.suite import SETTINGS, SETTLED, measure, shape, used, wait, wait_used
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
+_HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
+_INSTALL = [sys.executable, "-m", "netfail_hooks", "install", *PAIR]
 _STATIC = "method=manual\naddress1={host}/24,192.168.1.1\ndns=192.168.1.1;"
 # What NetworkManager writes for itself, and networkd's own state, are no files of the user's.
 _FILES = """
@@ -47,6 +54,13 @@ def _as_it_is(lab: Managed) -> list[str]:
     return [*shape(lab, _FILES + _ROUTES + SETTINGS + _UNITS), lab.view()]
 
 
+def _expect(lab: Managed, wanted: list[str]) -> None:
+    """Fail unless the machine is, or soon will be, as ``wanted``."""
+    with contextlib.suppress(AssertionError):
+        wait(lambda: _as_it_is(lab) == wanted, "all as before", seconds=10)
+    assert _as_it_is(lab) == wanted
+
+
 def _netfail(lab: Managed, *words: str) -> str:
     done = lab.netfail(*words)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -78,8 +92,58 @@ def test_uplinks_change_hands_and_back_under_traffic(managed: Managed) -> None:
     assert _as_it_is(lab) == installed
     back = _under_traffic(lab, "uninstall", "--yes")
     print("back", back)
-    wait(lambda: _as_it_is(lab) == before, "all as before", seconds=10) if _as_it_is(lab) != before else None
-    assert _as_it_is(lab) == before
+    _expect(lab, before)
     for result in (there, again, back):
         assert result.all_alive, result
         assert result.lost() <= 2, result
+
+
+@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
+def test_where_no_gateway_answers_all_is_given_back(managed: Managed) -> None:
+    lab = managed
+    before = _as_it_is(lab)
+    for name in lab.ports:
+        lab.dead_gateway(name)
+    done = lab.netfail("install", *PAIR)
+    assert done.returncode == 1, done.stdout
+    assert "no gateway answered" in done.stderr
+    for name in lab.ports:
+        lab.alive_gateway(name)
+    _expect(lab, before)
+
+
+def test_a_changed_profile_is_told_and_taken_up(managed: Managed) -> None:
+    lab = managed
+    _netfail(lab, "install", *PAIR)
+    path = f"{PROFILES}/eth0.nmconnection"
+    assert lab.read("/etc/resolv.conf").count("nameserver 192.168.1.1") == 1
+    lab.write(
+        path, lab.read(path).replace("method=auto", "method=auto\ndns=192.168.1.53;"), mode=0o600
+    )
+    drifted = json.loads(lab.netfail("status", "--json").stdout)["drifted"]
+    assert [one.startswith(f"{path} has changed") for one in drifted] == [True]
+    _netfail(lab, "install", "--yes")
+    assert json.loads(lab.netfail("status", "--json").stdout)["drifted"] == []
+    assert "192.168.1.53" in lab.run("networkctl", "status", "eth0").stdout
+    lab.cable_out("eth0")
+    wait_used(lab, "wlan0")
+    lab.cable_in("eth0")
+
+
+@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
+def test_a_killed_install_and_uninstall_are_mended(managed: Managed) -> None:
+    lab = managed
+    before = _as_it_is(lab)
+    calls = points(trace(lab, _INSTALL, _HERE))
+    _netfail(lab, "uninstall", "--yes")
+    _expect(lab, before)
+    for at in (calls[len(calls) // 2], _last(calls, "eth0.network"), calls[-20]):
+        kill(lab, _INSTALL, at, _HERE)
+        assert used(lab), f"no way out after a kill at {at}"
+        _netfail(lab, "uninstall", "--yes")
+        _expect(lab, before)
+
+
+def _last(calls: list[Call], ending: str) -> Call:
+    """Return the last call that is about a path."""
+    return [call for call in calls if ending in call.text][-1]

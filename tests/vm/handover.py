@@ -59,17 +59,17 @@ _SHAPE = r"""
 find /etc /usr/local -printf '%p %y %m %u %l\n' 2>/dev/null | sort |
     grep -v networkd-dispatcher
 find /etc /usr/local -type f -exec sha256sum {} + | sort -k2 |
-    grep -v -e networkd-dispatcher -e /etc/ld.so.cache
+    grep -v -e networkd-dispatcher -e /etc/ld.so.cache -e /etc/resolv.conf
 systemctl list-unit-files --no-legend --state=enabled,masked | sort | grep -v networkd-dispatcher
 systemctl is-active NetworkManager wpa_supplicant systemd-networkd systemd-networkd.socket \
     wpa_supplicant@wlan0
 nmcli -t -f NAME,DEVICE,STATE,FILENAME connection show | sort
 nmcli -t -f DEVICE,STATE,CONNECTION device | sort
 for name in lo eth0 wlan0 br-guests wg-office; do
-    ip -o address show dev $name | sed 's/valid_lft.*//; s/ \+/ /g' | sort
+    ip -o address show dev $name | sed 's/^[0-9]*: //; s/valid_lft.*//; s/ \+/ /g' | sort
 done
 ip -4 route | sort; ip -6 route | sed 's/ expires [0-9]*sec//' | sort
-cat /etc/resolv.conf
+sort /etc/resolv.conf # routers come in any order
 sysctl -a 2>/dev/null | grep -E '^net.ipv[46].conf.(eth0|wlan0)' | grep -v stable_secret
 ls -A /var/lib/netfail-hooks /var/log/netfail-hooks /run/netfail-hooks /run/systemd/network \
     /etc/systemd/network 2>&1

@@ -5,6 +5,7 @@ We make them ourselves, so that each is in the manifest, and a boot after any of
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 
@@ -53,9 +54,8 @@ def _unit(paths: Paths, name: str) -> tuple[str, str]:
     """Return a unit's file and its text; an instance has its template's."""
     template = re.sub(r"@.*\.", "@.", name)
     for place in (f"{directory}/{one}" for directory in _PLACES for one in (name, template)):
-        text = read_text(paths.through(place))
-        if text:
-            return place, text
+        if os.path.lexists(paths.at(place)):  # a masked one has no text, and counts
+            return place, read_text(paths.through(place))
     return "", ""
 
 

@@ -89,7 +89,10 @@ def give_all_back(handover: Handover) -> list[str]:
     with _collecting(messages):
         hold(handover)
         settle(handover)
+    has = networkmanager_has()
     for one in handover.handed:
+        if one.manager == NETWORKMANAGER and one.interface in has:
+            continue  # it was not its turn yet
         with _collecting(messages):
             _leave(one.interface)
         with _collecting(messages):

@@ -59,7 +59,7 @@ def is_reachable(address: str) -> bool:
     family = 6 if ":" in address else 4
     with rt.Netlink() as netlink:
         route = look_up(netlink, family, address)
-        if route is None or route.gateway or route.interface == "lo":
+        if route is None or route.gateway:  # none to an address of our own, either
             return route is not None
         alone = Config(uplinks=default_metrics((route.interface,)))
         link = observe(alone, netlink).link(route.interface)

@@ -24,6 +24,7 @@ _MASK = (1 << 64) - 1
 _HEX = re.compile(r"[0-9a-f]{1,2}(:[0-9a-f]{1,2})+", re.IGNORECASE)
 # DUIDType= of networkd.conf(5), and what comes of it (RFC 8415, 11; RFC 6355).
 _TYPES = {1: "link-layer-time", 2: "vendor", 3: "link-layer", 4: "uuid"}
+_LENGTHS = {1: range(7, 129), 2: (12,), 3: range(3, 129), 4: (16,)}
 _ETHERNET = b"\0\1"  # ARPHRD_ETHER, linux/if_arp.h
 
 
@@ -85,7 +86,13 @@ def _by_duid(iaid: int, duid: bytes) -> Pairs:
 
 def _duid_pairs(duid: bytes) -> Pairs:
     number = int.from_bytes(duid[:2], "big")
-    return [("DUIDType", _TYPES.get(number, str(number))), ("DUIDRawData", duid[2:].hex(":"))]
+    # Of another length networkd takes none, and then sets the NIC up not at all
+    # (``dhcp_validate_duid_len()`` in sd-network/dhcp-identifier.c).
+    if len(duid) - 2 not in _LENGTHS.get(number, ()):
+        raise Misuse(
+            "a DUID that networkd can't send", hint="nmcli connection modify NAME ipv6.dhcp-duid ''"
+        )
+    return [("DUIDType", _TYPES[number]), ("DUIDRawData", duid[2:].hex(":"))]
 
 
 def _duid(asked: str, machine: Machine) -> bytes:

@@ -180,6 +180,8 @@ def _learned(file: KeyFile, group: str) -> Iterator[tuple[str, str]]:
 def _leased(file: KeyFile, setting: Setting) -> Iterator[tuple[str, str]]:
     """Yield the rest of [DHCPv4]."""
     yield from _learned(file, "ipv4")
+    # Routes of networkd's own making, to servers that need not be far.
+    yield from (("RoutesToDNS", "no"), ("RoutesToNTP", "no"))
     if file.flag("ipv4", "ignore-auto-routes"):
         yield "UseRoutes", "no"
     if file.flag("ipv4", "ignore-auto-routes") or file.flag("ipv4", "never-default"):

@@ -1,0 +1,232 @@
+"""interfaces(5) in networkd's words, and what of it is refused before anything changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from netfail_hooks.errors import Misuse
+from netfail_hooks.managers import Profile, ifupdown, ifupdown_commands
+from netfail_hooks.networkd.file import render
+from netfail_hooks.networkd.file import settings as values
+from netfail_hooks.networkd.nic import read_nic
+from tests.support.machine import Machine
+from tests.support.stanzas import IFUPDOWN, own
+
+_STATIC = "auto eth0\niface eth0 inet static\n  address 192.0.2.10/24\n"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def _profile(machine: Machine, text: str, name: str = "eth0") -> Profile | None:
+    machine.write("/etc/network/interfaces", text)
+    return ifupdown.profile(machine.paths, read_nic(name, machine.paths))
+
+
+def _lines(machine: Machine, text: str, name: str = "eth0") -> list[str]:
+    found = _profile(machine, text, name)
+    assert found
+    return render(found.sections).split()
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (_STATIC, ["Address=192.0.2.10/24"]),
+        (_STATIC + "  gateway 192.0.2.1\n", ["Gateway=192.0.2.1"]),
+        (_STATIC + "  gateway 198.51.100.1\n", ["Gateway=198.51.100.1", "GatewayOnLink=yes"]),
+        (_STATIC + "  netmask 255.255.0.0\n", ["Address=192.0.2.10/16"]),
+        (_STATIC.replace("/24", ""), ["Address=192.0.2.10/24"]),
+        (_STATIC.replace("192.0.2.10/24", "10.0.0.1"), ["Address=10.0.0.1/8"]),
+        (_STATIC + "  mtu 1400\n", ["[Link]", "MTUBytes=1400"]),
+        (_STATIC + "  hwaddress ether 02:00:00:00:00:99\n", ["MACAddress=02:00:00:00:00:99"]),
+        (_STATIC + "  dns-nameservers 192.0.2.1 192.0.2.2\n", ["DNS=192.0.2.1", "DNS=192.0.2.2"]),
+        (_STATIC + "  dns-search a.example\n", ["Domains=a.example"]),
+        (_STATIC + "  broadcast 192.0.2.254\n", ["Broadcast=192.0.2.254"]),
+        (
+            _STATIC + "iface eth0 inet6 static\n address 2001:db8::1/64\n gateway 2001:db8::2\n",
+            ["Address=2001:db8::1/64", "Gateway=2001:db8::2", "IPv6AcceptRA=no"],
+        ),
+        (
+            _STATIC + "iface eth0 inet6 static\n address 2001:db8::1\n netmask 64\n autoconf 1\n",
+            ["Address=2001:db8::1/64"],
+        ),
+        (
+            _STATIC + "iface eth0 inet6 static\n address 2001:db8::1/64\n",
+            ["UseAutonomousPrefix=no"],
+        ),
+        (
+            _STATIC + "iface eth0 inet6 auto\n privext 2\n",
+            ["IPv6PrivacyExtensions=yes", "IPv6AcceptRA=yes", "DHCPv6Client=no"],
+        ),
+        (_STATIC + "iface eth0 inet6 auto\n dhcp 1\n", ["DHCPv6Client=yes"]),
+        (
+            "auto eth0\niface eth0 inet6 dhcp\n",
+            ["DHCP=ipv6", "WithoutRA=solicit", "IAID=0"],
+        ),
+        ("auto eth0\niface eth0 inet dhcp\niface eth0 inet6 dhcp\n", ["DHCP=yes"]),
+        (
+            "auto eth0=home\niface home inet static\n address 192.0.2.5/24\n",
+            ["Address=192.0.2.5/24"],
+        ),
+        ("auto /eth*\niface eth0 inet static\n address 192.0.2.5/24\n", ["Address=192.0.2.5/24"]),
+    ],
+)
+def test_what_a_stanza_says_networkd_is_told(machine: Machine, text: str, lines: list[str]) -> None:
+    said = _lines(machine, text)
+    assert [line for line in lines if line not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (_STATIC + "mapping eth*\n  script /bin/true\n", "mapping"),
+        ("auto eth0\niface eth0 inet ppp\n", "inet ppp"),
+        ("auto eth0\niface eth0 inet static\n address nonsense\n", "address"),
+        (_STATIC + "  address 192.0.2.11/24\n", "twice"),
+        (_STATIC + "  gateway nowhere\n", "gateway"),
+        (_STATIC + "  hwaddress random\n", "random|each start"),
+        (_STATIC + "  bridge_ports none\n", "bridge_ports"),
+        (_STATIC + "  vlan-raw-device eth1\n", "vlan-raw-device"),
+        (_STATIC + "iface br0 inet dhcp\n  bridge_ports eth0\n", "br0 sits on eth0"),
+        (_STATIC + "iface bond0 inet dhcp\n  bond-slaves eth0 eth1\n", "bond0 sits on eth0"),
+        (_STATIC + "iface eth0.7 inet dhcp\n", "eth0.7 sits on eth0"),
+        (_STATIC + "  up iptables-restore /etc/iptables.rules\n", "iptables-restore"),
+        (_STATIC + "  up ip route add 198.51.100.0/24 dev eth1\n", "ip route"),
+        (_STATIC + "  pre-down /usr/local/bin/mine\n", "mine"),
+        (_STATIC + "rename eth0=lan\n", "anew"),
+        (_STATIC + "auto mac/02:*\n", "anew"),
+        (_STATIC + "odd\n", "without a value"),
+        ("auto wlan0\niface wlan0 inet manual\n wpa-roam /etc/mine.conf\n", "wpa-roam"),
+        ("auto eth0\niface eth0 inet dhcp\n wpa-driver wired\n", "802.1X"),
+        ("auto wlan0\niface wlan0 inet dhcp\n wireless-essid a\n wireless-key s:12345\n", "WEP"),
+        ("auto eth0\niface eth0 inet6 dhcp\n request_prefix 1\n", "prefix"),
+    ],
+)
+def test_what_cannot_be_carried_over_is_refused_by_name(
+    machine: Machine, text: str, why: str
+) -> None:
+    with pytest.raises(Misuse, match=why) as told:
+        _profile(machine, text, "wlan0" if "wlan0" in text else "eth0")
+    assert told.value.hint
+    assert "12345" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "auto lo\niface lo inet loopback\n", "iface eth0 inet manual\n"]
+)
+def test_what_is_nobodys_is_none(machine: Machine, text: str) -> None:
+    assert _profile(machine, text) is None
+
+
+@pytest.mark.parametrize("one", IFUPDOWN, ids=lambda one: one.kind)
+def test_the_corpus_names_its_file_and_shows_no_secret(machine: Machine, one: object) -> None:
+    assert isinstance(one, type(IFUPDOWN[0]))
+    machine.write("/etc/network/interfaces", "source interfaces.d/*\n")
+    machine.write("/etc/network/interfaces.d/eth0.cfg", own(one.text, "eth0", 1))
+    found = ifupdown.profile(machine.paths, read_nic("eth0", machine.paths))
+    assert found
+    assert found.path == "/etc/network/interfaces.d/eth0.cfg"
+    assert (
+        {"DHCP"} <= {item.key for s in found.sections for item in s.items}
+        or values(found.sections, "Network", "Address")
+        or any(s.name == "Address" for s in found.sections)
+    )
+
+
+def test_wifi_of_the_stanza_and_of_its_file(machine: Machine) -> None:
+    machine.write(
+        "/etc/mine.conf", 'country=id\nnetwork={\n ssid="Cafe"\n key_mgmt=NONE\n priority=3\n}\n'
+    )
+    text = (
+        "allow-hotplug wlan0\niface wlan0 inet dhcp\n wpa-ssid Home Net\n"
+        ' wpa-psk "pass phrase"\n wpa-conf /etc/mine.conf\n wireless-power off\n'
+    )
+    found = _profile(machine, text, "wlan0")
+    assert found
+    cafe, home = found.wireless
+    assert (cafe.ssid, cafe.key_mgmt, cafe.priority, found.country) == (b"Cafe", "NONE", 3, "ID")
+    assert (home.ssid, home.key_mgmt, home.psk) == (b"Home Net", "WPA-PSK", "pass phrase")
+    assert "phrase" not in repr(found)
+    assert any("wireless-power" in message for message in found.messages)
+
+
+def test_wake_on_lan_is_for_a_link_file(machine: Machine) -> None:
+    found = _profile(machine, _STATIC + "  up /sbin/ethtool -s eth0 wol g\n")
+    assert found
+    assert found.link == (("WakeOnLan", "magic"),)
+
+
+_ADDRESS = st.ip_addresses(v=4).map(str)
+_COMMAND = st.tuples(
+    st.sampled_from(["ip route add", "/sbin/ip -4 route replace", "sudo ip ro append"]),
+    st.sampled_from(["198.51.100.0/24", "default", "203.0.113.7"]),
+    _ADDRESS,
+    st.sampled_from(["", " dev eth0", " dev $IFACE", " metric 7", " table 5", " onlink"]),
+    st.sampled_from(["", " || true", " 2>/dev/null", " 2> /dev/null || true"]),
+)
+
+
+@given(_COMMAND)
+@settings(suppress_health_check=[HealthCheck.differing_executors])
+def test_a_plain_route_is_carried(drawn: tuple[str, str, str, str, str]) -> None:
+    verb, to, gateway, more, end = drawn
+    (one,) = ifupdown_commands.translate(f"{verb} {to} via {gateway}{more}{end}", "up", "eth0")
+    assert one.get("Destination") == {"default": "0.0.0.0/0"}.get(to, to)
+    assert one.get("Gateway") == gateway
+    assert one.get("Metric") == ("7" if "metric" in more else "")
+
+
+@given(st.text(max_size=40), st.sampled_from(["up", "down", "pre-up", "post-down"]))
+def test_any_command_is_known_or_unknown(command: str, phase: str) -> None:
+    try:
+        found = ifupdown_commands.translate(command, phase, "eth0")
+    except ifupdown_commands.Unknown:
+        return
+    assert not found or phase in ("up", "pre-up")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ip route add 198.51.100.0/24 via 192.0.2.1; rm -r /x",
+        "ip route add 198.51.100.0/24 via $(gateway)",
+        "ip route add 198.51.100.0/24 via 192.0.2.1 | tee x",
+        "ip link set eth1 up",
+        "ip route add blackhole 198.51.100.0/24",
+        "route add -net 198.51.100.0 gw 192.0.2.1",
+        "ip rule",
+        "ip '' add",
+    ],
+)
+def test_what_does_more_is_unknown(command: str) -> None:
+    with pytest.raises(ifupdown_commands.Unknown):
+        ifupdown_commands.translate(command, "up", "eth0")
+
+
+def test_rules_addresses_and_routes_of_old() -> None:
+    rule = ifupdown_commands.translate("ip rule add from 192.0.2.1 table 7", "up", "eth0")
+    address = ifupdown_commands.translate("ip addr add 192.0.2.1/24 dev eth0", "up", "eth0")
+    route = ifupdown_commands.translate(
+        "route add -net 198.51.100.0 netmask 255.255.255.0 gw 192.0.2.1 eth0 || true".replace(
+            " eth0", " dev eth0"
+        ),
+        "up",
+        "eth0",
+    )
+    assert render([*rule, *address, *route]).split() == [
+        "[RoutingPolicyRule]",
+        "From=192.0.2.1",
+        "Table=7",
+        "[Address]",
+        "Address=192.0.2.1/24",
+        "[Route]",
+        "Destination=198.51.100.0/24",
+        "Gateway=192.0.2.1",
+    ]

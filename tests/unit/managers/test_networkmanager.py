@@ -1,0 +1,266 @@
+"""Which profile a NIC has, from the files of a machine and from what nmcli says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+from netfail_hooks.errors import Misuse
+from netfail_hooks.managers import Profile, networkmanager
+from netfail_hooks.networkd.nic import Nic
+from netfail_hooks.paths import Paths
+from tests.unit.managers.profiles import ENTERPRISE, IMAGER, NMCLI, RADIO, STATIC, WIRED
+
+_ETC, _RUN, _LIB = (
+    f"{place}/NetworkManager/system-connections" for place in ("/etc", "/run", "/usr/lib")
+)
+_ENABLED = "/etc/systemd/system/multi-user.target.wants/NetworkManager.service"
+_WIRED = "[connection]\nid={id}\nuuid={id}\ntype=ethernet\n{more}[ipv4]\nmethod=auto\n"
+
+
+class _Machine:
+    """A machine's files below a root."""
+
+    def __init__(self, root: Path) -> None:
+        self.paths = Paths(str(root))
+        self.write(_ENABLED, "")
+        self.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+
+    def write(self, path: str, text: str, mode: int = 0o600) -> None:
+        place = Path(self.paths.root + path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+        place.chmod(mode)
+
+    def wired(self, name: str, more: str = "", directory: str = _ETC, mode: int = 0o600) -> None:
+        text = _WIRED.format(id=name, more=more)
+        self.write(f"{directory}/{name}.nmconnection", text, mode)
+
+    def profile(self, nic: Nic = WIRED) -> Profile | None:
+        return networkmanager.profile(self.paths, nic)
+
+    def name(self, nic: Nic = WIRED) -> str:
+        found = self.profile(nic)
+        return found.name if found else ""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> _Machine:
+    return _Machine(tmp_path)
+
+
+def test_where_networkmanager_is_not_nobody_has_a_profile(machine: _Machine) -> None:
+    os.unlink(machine.paths.root + _ENABLED)
+    machine.wired("one")
+    assert machine.profile() is None
+
+
+def test_a_nic_that_it_leaves_alone(machine: _Machine) -> None:
+    machine.wired("one")
+    leaves = "[keyfile]\nunmanaged-devices=interface-name:eth*;except:interface-name:eth1\n"
+    machine.write("/etc/NetworkManager/conf.d/x.conf", leaves)
+    assert machine.profile() is None
+    assert machine.name(replace(WIRED, name="eth1")) == "one"
+
+
+def test_the_greatest_priority_then_what_was_used_last(machine: _Machine) -> None:
+    machine.wired("one")
+    machine.wired("two")
+    machine.wired("three", "autoconnect-priority=-1\n")
+    machine.write("/var/lib/NetworkManager/timestamps", "[timestamps]\none=5\ntwo=7\nthree=9\n")
+    assert machine.name() == "two"
+    machine.wired("four", "autoconnect-priority=1\n")
+    machine.wired("five", "autoconnect-priority=2\nautoconnect=false\n")
+    assert machine.name() == "four"
+
+
+@pytest.mark.parametrize(
+    ("more", "fits"),
+    [
+        ("interface-name=eth0\n", True),
+        ("interface-name=eth1\n", False),
+        ("[ethernet]\nmac-address=02:00:00:00:00:10\n", True),
+        ("[ethernet]\nmac-address=02:00:00:00:00:99\n", False),
+        ("[ethernet]\nmac-address-blacklist=02:00:00:00:00:10\n", False),
+        ("[match]\ninterface-name=eth*;!eth1;\n", True),
+        ("[match]\ninterface-name=!eth*;\n", False),
+        ("[match]\ninterface-name=wlan*;&eth0\n", False),
+        ("[match]\ndriver=r8169\n", False),
+        ("[match]\nkernel-command-line=quiet\n", True),
+        ("[match]\nkernel-command-line=!quiet\n", False),
+    ],
+)
+def test_which_nic_a_profile_is_for(machine: _Machine, more: str, fits: bool) -> None:  # noqa: FBT001
+    machine.write("/proc/cmdline", "root=/dev/x quiet\n")
+    machine.wired("one", more)
+    machine.write("/var/lib/NetworkManager/no-auto-default.state", WIRED.permanent_mac)
+    assert (machine.profile() is not None) == fits
+
+
+def test_directories_hide_one_another_by_uuid(machine: _Machine) -> None:
+    machine.wired("one", "autoconnect-priority=3\n", _LIB, 0o644)
+    machine.wired("two", directory=_RUN)
+    assert machine.name() == "one"
+    machine.wired("one", "autoconnect-priority=-3\n")
+    assert machine.name() == "two"
+    os.symlink("/dev/null", f"{machine.paths.root}{_RUN}/two.nmmeta")
+    assert machine.name() == "one"
+
+
+def test_files_that_networkmanager_does_not_read(machine: _Machine) -> None:
+    machine.wired("lax", mode=0o644)
+    for name in (".hidden", "copy~", "x.nmconnection.bak", "y.swp"):
+        machine.write(f"{_ETC}/{name}", _WIRED.format(id=name, more=""))
+    machine.write(f"{_RUN}/without-ending", _WIRED.format(id="ending", more=""))
+    assert machine.name() == "Wired connection"
+    machine.write(f"{_ETC}/any name", _WIRED.format(id="any", more=""))
+    assert machine.name() == "any"
+
+
+def test_a_cable_without_profile(machine: _Machine) -> None:
+    """NetworkManager makes one for it, unless it is told not to."""
+    found = machine.profile()
+    assert found is not None
+    assert (found.path, found.manager) == ("", "NetworkManager")
+    assert [one.get("DHCP") for one in found.sections if one.name == "Network"] == ["ipv4"]
+    assert machine.profile(RADIO) is None
+    machine.write("/etc/NetworkManager/NetworkManager.conf", "[main]\nno-auto-default=*\n")
+    assert machine.profile() is None
+
+
+def test_defaults_by_nic_and_by_the_order_of_files(machine: _Machine) -> None:
+    machine.wired("one", "[ipv6]\nmethod=auto\n")
+    machine.write("/usr/lib/NetworkManager/conf.d/a.conf", "[connection]\nipv6.ip6-privacy=1\n")
+    assert _privacy(machine) == "prefer-public"
+    machine.write(
+        "/etc/NetworkManager/conf.d/a.conf",
+        "[connection]\nipv6.ip6-privacy=0\n"
+        "[connection-radio]\nmatch-device=type:wifi\nipv6.ip6-privacy=1\n"
+        "[connection-this]\nmatch-device=mac:02:00:00:00:00:10\nipv6.ip6-privacy=2\n",
+    )
+    assert _privacy(machine) == "yes"
+    machine.write(
+        "/etc/NetworkManager/conf.d/b.conf",
+        "[connection-that]\nmatch-device=interface-name:eth0\nstop-match=yes\n",
+    )
+    assert _privacy(machine) == "kernel"
+
+
+def _privacy(machine: _Machine) -> str:
+    found = machine.profile()
+    assert found is not None
+    return next(one.get("IPv6PrivacyExtensions") for one in found.sections if one.name == "Network")
+
+
+def test_every_saved_network(machine: _Machine) -> None:
+    machine.write("/proc/cmdline", "cfg80211.ieee80211_regdom=GB quiet\n")
+    machine.write(f"{_ETC}/preconfigured.nmconnection", IMAGER)
+    machine.write(f"{_ETC}/home.nmconnection", NMCLI.replace("Home Net", "Nmcli"))
+    machine.write(f"{_ETC}/corp.nmconnection", ENTERPRISE)
+    machine.write(f"{_ETC}/rarely", IMAGER.replace("uuid=5", "autoconnect=false\nuuid=6"))
+    asked = IMAGER.replace("uuid=5", "uuid=7").replace("psk=", "psk-flags=1\n#")
+    machine.write(f"{_ETC}/asked", asked.replace("preconfigured", "keyring"))
+    used = "a3c5a9c7-4d3c-4a20-9a53-52f7b3f8f4b8=9\n5f8e0c0e-5ff1-4d2e-a9a5-0d1f5a5f3d43=7\n"
+    machine.write("/var/lib/NetworkManager/timestamps", f"[timestamps]\n{used}")
+    found = machine.profile(RADIO)
+    assert found is not None
+    assert found.name == "Nmcli"
+    assert found.country == "GB"
+    assert [one.ssid for one in found.wireless] == [b"Nmcli", b"Home Net", b"Cor\xff"]
+    assert [one.priority for one in found.wireless] == [2, 1, 0]
+    told = "\n".join(found.messages)
+    assert "'preconfigured' is not joined by itself" in told
+    assert "keyring" in told
+    assert "'Corp'" not in told  # set up as the chosen one is
+    assert "0123456789abcdef" not in told + repr(found)
+
+
+def test_the_networks_that_would_be_set_up_otherwise_are_told(machine: _Machine) -> None:
+    machine.write(f"{_ETC}/home.nmconnection", NMCLI)
+    other = IMAGER.replace("[ipv4]\nmethod=auto", "[ipv4]\nmethod=manual\naddress1=10.0.0.2/8")
+    machine.write(
+        f"{_ETC}/other.nmconnection", other.replace("uuid=5", "autoconnect-priority=-1\nuuid=5")
+    )
+    found = machine.profile(RADIO)
+    assert found is not None
+    assert any("'preconfigured' has other addresses" in one for one in found.messages)
+
+
+def test_what_is_on_the_nic_is_refused(machine: _Machine) -> None:
+    machine.wired("one")
+    machine.write(
+        f"{_ETC}/vlan", "[connection]\nid=v\nuuid=v\ntype=vlan\n[vlan]\nid=5\nparent=eth0\n"
+    )
+    with pytest.raises(Misuse, match="a vlan of NetworkManager's is on eth0"):
+        machine.profile()
+    assert machine.name(replace(WIRED, name="eth1")) == "one"
+
+
+def test_iwd_is_refused(machine: _Machine) -> None:
+    machine.write(f"{_ETC}/home.nmconnection", NMCLI)
+    machine.write("/etc/NetworkManager/conf.d/iwd.conf", "[device]\nwifi.backend=iwd\n")
+    with pytest.raises(Misuse, match="iwd"):
+        machine.profile(RADIO)
+
+
+class _Nmcli:
+    """What nmcli says on the running machine, in its own form; there is none in a test's."""
+
+    def __init__(self, mocker: MockerFixture, machine: _Machine) -> None:
+        self.active = ""
+        self.shown = "auto\n\n\nauto\n\n"
+        mocker.patch.object(networkmanager, "networkmanager_has", return_value=("eth0", "wlan0"))
+        mocker.patch.object(networkmanager, "run", self._run)
+        for name in ("through", "at"):  # the running machine's files are those of the test
+            mocker.patch.object(Paths, name, lambda _, path: machine.paths.root + path)
+
+    def _run(self, *argv: str, **_: object) -> subprocess.CompletedProcess[str]:
+        said = self.active if "--active" in argv else self.shown
+        return subprocess.CompletedProcess(argv, 0, said, "")
+
+    def name(self, nic: Nic = WIRED) -> str:
+        found = networkmanager.profile(Paths(), nic)
+        return found.name if found else ""
+
+
+@pytest.fixture
+def nmcli(mocker: MockerFixture, machine: _Machine) -> _Nmcli:
+    return _Nmcli(mocker, machine)
+
+
+def test_the_active_profile_counts(machine: _Machine, nmcli: _Nmcli) -> None:
+    machine.wired("one", "autoconnect-priority=1\n")
+    machine.wired("two", "autoconnect=false\n")
+    assert nmcli.name() == "one"
+    nmcli.active = "three:eth1:\ntwo:eth0:/etc/a\\:b\n"
+    assert nmcli.name() == "two"
+
+
+def test_an_active_profile_that_is_in_no_keyfile(machine: _Machine, nmcli: _Nmcli) -> None:
+    machine.wired("one")
+    nmcli.active = "other:eth0:\n"
+    assert nmcli.name() == "Wired connection"
+    nmcli.shown = "manual\n10.0.0.5/24\n\nauto\n\n"
+    with pytest.raises(Misuse, match="in no keyfile"):
+        nmcli.name()
+    nmcli.active, nmcli.shown = "other:wlan0:\n", "auto\n\n\nauto\n\n"
+    with pytest.raises(Misuse, match="in no keyfile"):
+        nmcli.name(RADIO)
+
+
+def test_a_profile_without_uuid_is_known_by_its_file(machine: _Machine, nmcli: _Nmcli) -> None:
+    machine.write(f"{_ETC}/plain", STATIC.replace("uuid", "#uuid"))
+    machine.wired("one", "autoconnect-priority=9\n")
+    nmcli.active = f"made-up:eth0:{_ETC}/plain\n"
+    assert nmcli.name() == "Office"
+
+
+def test_a_nic_that_it_does_not_have(mocker: MockerFixture, machine: _Machine) -> None:
+    machine.wired("one")
+    mocker.patch.object(networkmanager, "networkmanager_has", return_value=("wlan0",))
+    assert networkmanager.profile(Paths(), WIRED) is None
