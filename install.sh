@@ -228,16 +228,19 @@ refuse_unfit_machine() {
         fail 1 "this machine has no systemd-networkd; netfail-hooks works with no other"
     fi
     [ -d /run/systemd/system ] || return 0 # in a chroot or an image: nothing runs
-    if systemctl --quiet is-active systemd-networkd; then
+    ! systemctl --quiet is-active systemd-networkd || return 0
+    if runs NetworkManager; then # 'install' asks it for the uplinks, and for nothing else
         return 0
     fi
-    for other in NetworkManager connman dhcpcd networking netctl; do
-        if systemctl --quiet is-active "$other"; then
-            fail 1 "$other runs this machine's network, not systemd-networkd;" \
-                "move to that first, README tells how"
-        fi
+    for other in connman netctl wicked dhcpcd networking; do
+        ! runs "$other" || fail 1 "$other runs this machine's network, and netfail-hooks cannot" \
+            "take just the uplinks from it; move them to NetworkManager or systemd-networkd first"
     done
     say "systemd-networkd is not running; after this: systemctl enable --now systemd-networkd"
+}
+
+runs() { # UNIT
+    systemctl --quiet is-active "$1"
 }
 
 missing_python() {

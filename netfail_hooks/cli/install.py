@@ -14,6 +14,7 @@ from netfail_hooks.cli.prompts import (
     warn,
 )
 from netfail_hooks.install import options
+from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
 from netfail_hooks.install.transaction import turn
 
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         show(work.changes, work.messages, work.commands, as_json=args.json)
         return 0
     refuse_powerless(args.root)
-    confirm(work.changes, yes=args.yes)
+    confirm(work.changes, yes=args.yes, told=_in_words(work.handover))
     with turn(work.paths):
         work = prepare(args)  # another run may have changed what there is
         refused = install(work)
@@ -45,6 +46,18 @@ def run(args: argparse.Namespace) -> int:
         print(_summary(work))
         warn(messages)
     return 0
+
+
+def _in_words(handover: Handover) -> str:
+    """Return for people what becomes of uplinks that another manager has, "" without one."""
+    if not handover.now:
+        return ""
+    managers = " and ".join(dict.fromkeys(one.manager for one in handover.handed))
+    keeps = "keeps" if " and " not in managers else "keep"
+    return (
+        f"{managers} {keeps} everything but {' and '.join(handover.now)}. One at a time they go to "
+        "systemd-networkd, with the settings that they have now; 'uninstall' gives them back."
+    )
 
 
 def _summary(work: Work) -> str:

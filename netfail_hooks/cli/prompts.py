@@ -72,13 +72,18 @@ def refuse_powerless(root: str) -> None:
         raise NotPermitted("only root may do this", hint="use sudo, or --dry-run to look")
 
 
-def confirm(changes: tuple[FileChange, ...], *, yes: bool) -> None:
-    """Ask a person to agree. Raises Misuse if there is nobody to ask, Problem on a no."""
+def confirm(changes: tuple[FileChange, ...], *, yes: bool, told: str = "") -> None:
+    """Ask a person to agree; ``told`` says what it is about, in their words.
+
+    Raises Misuse if there is nobody to ask, Problem on a no.
+    """
     if yes or not changes:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
     tell(changes)
+    if told:
+        print(escaped(told))
     if _answer("Go on? [y/N] ") not in ("y", "yes"):
         raise Problem("nothing was changed", hint="--dry-run shows all of it")
 

@@ -286,7 +286,9 @@ def _switch_modes(work: Work) -> list[str]:
 def _save_manifest_and_set_sysctls(work: Work, undo: Undo) -> list[str]:
     """Note on disk what there was before us, then set the kernel's settings; return refused."""
     paths = work.paths
-    now = kernel_state.current_sysctls(work.all_uplinks().names()) if work.running else {}
+    now = {}
+    if work.running:
+        now = kernel_state.current_sysctls(work.all_uplinks().names(), work.handover.now)
     known = _originals(work, now)
     undo.callback(_restore_kernel, work, now)
     undo.callback(restore_manifest, paths, nodes.read(paths.manifest), known.directories)
@@ -337,6 +339,7 @@ def _settings(work: Work) -> dict[str, str]:
     left = [sysctls.arp_ignore(name) for name in names]
     known = dict.fromkeys(map(sysctls.arp_ignore, work.all_uplinks().names()), sysctls.ANSWERS)
     known |= work.known.sysctls if work.known else {}
+    left += kernel_state.networkds_sysctls(work.handover.names)
     return {**{key: one for key, one in known.items() if key not in left}, **wanted}
 
 

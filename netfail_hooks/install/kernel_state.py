@@ -83,9 +83,22 @@ def default_route_order(config: Config) -> tuple[str, ...]:
     )
 
 
-def current_sysctls(names: Sequence[str]) -> dict[str, str]:
-    """Return the settings that we change, as they are now; as silent only we make an uplink."""
+def networkds_sysctls(names: Sequence[str]) -> list[str]:
+    """Return what networkd sets of a link as it sets it up, and no other manager sets back.
+
+    (``link_set_sysctl()`` of systemd's networkd-sysctl.c, but for what ours has besides.)
+    """
+    kept = ("ipv4/conf/{}/promote_secondaries", "ipv6/conf/{}/dad_transmits")
+    return [key.format(name) for name in names for key in kept]
+
+
+def current_sysctls(names: Sequence[str], handed: Sequence[str] = ()) -> dict[str, str]:
+    """Return the settings that we change, as they are now; as silent only we make an uplink.
+
+    ``handed`` are uplinks that networkd has not had until now.
+    """
     keys = [key for name in names for key in sysctls.keys(name)]
+    keys += networkds_sysctls(handed)
     keys += [one.key for one in sysctls.timers("on", tuple(names))]
     found = {key: kernel_observe.read_sysctl(key) for key in keys}
     quiet = [sysctls.arp_ignore(name) for name in names]

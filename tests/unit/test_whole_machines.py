@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.vm import handover
 from tests.vm.journey import INSTALL, MODES, REBOOT, SCENARIO_NAMES, UNINSTALL, journey
 from tests.vm.scenarios import SCENARIOS
 
@@ -32,3 +33,15 @@ def test_each_suite_has_its_machine() -> None:
     suites = [stop.suite for stop in stops]
     assert suites == sorted(suites)
     assert {stop.mode for stop in stops} == {"bond"}
+
+
+def test_a_part_of_the_handover_has_what_it_takes() -> None:
+    def names(*asked: str) -> list[str]:
+        return [stop.name for stop in handover.stops(("bookworm",), asked)]
+
+    assert names() == list(handover.STOPS)
+    assert names("cable") == [handover.INSTALL, "cable"]
+    assert names(handover.REBOOT) == [handover.INSTALL, handover.UNINSTALL, handover.REBOOT]
+    assert names(handover.POWER_CUTS) == [handover.POWER_CUTS]
+    both = [handover.INSTALL, "cable", handover.UNINSTALL, handover.WRONG_KEY]
+    assert names("cable", handover.WRONG_KEY) == both

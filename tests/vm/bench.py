@@ -15,7 +15,8 @@ HOWTO_STEP7 = ("eth0", "wlan0")
 _SEEN = 1.0  # seconds of traffic measured after a change has settled
 _DIAGNOSIS = """
 journalctl --no-pager -b -o short-monotonic -n 80 _COMM=systemd-networkd + \
-    _COMM=wpa_supplicant + _COMM=hostapd + SYSLOG_IDENTIFIER=netfail-hooks
+    _COMM=wpa_supplicant + _COMM=hostapd + SYSLOG_IDENTIFIER=netfail-hooks + \
+    _COMM=NetworkManager
 networkctl --no-pager; ip -br address; ip route; cat /proc/net/bonding/* 2>/dev/null
 """
 _PORTS = {"eth0": "port0", "wlan0": "port1"}
@@ -67,6 +68,7 @@ class Bench:
     def __init__(self, machine: Machine, suite: str, mode: str, rows: list[Row]) -> None:
         self.machine = machine
         self.suite, self.mode, self.rows = suite, mode, rows
+        self.address = ""  # eth0's, if not that of how-to's file
 
     # --- faults ---------------------------------------------------------------------------------
 
@@ -139,7 +141,7 @@ class Bench:
         machine = self.machine
         if self.mode == "routes":  # the hold-down doubles at each loss: every scenario is the first
             machine.sh("rm -f /run/netfail-hooks/state; netfail-hooks check || true")
-        begin = machine.ask("pulse", seconds=60)["now"]
+        begin = machine.ask("pulse", seconds=60, address=self.address)["now"]
         windows = []
         faults: list[list[str]] = []
         for step in steps:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.vm import report
+from tests.vm import handover, report
+from tests.vm.handover import Handover
 from tests.vm.image import SUITES
 from tests.vm.journey import MODES, SCENARIO_NAMES, UNINSTALL, UPGRADE, Journey, journey
 
-_JOURNEY = pytest.StashKey[Journey]()
+_JOURNEYS = pytest.StashKey[list[Journey]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,6 +30,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=(*SCENARIO_NAMES, UNINSTALL, UPGRADE),
         help="default: all; again for more",
     )
+    group.addoption(
+        "--handover",
+        action="append",
+        choices=handover.STOPS,
+        help="default: all; again for more",
+    )
+    group.addoption("--power-cuts", type=int, default=2, metavar="N", help="default: 2")
+    group.addoption("--seed", type=int, default=0, help="of the moments of power cuts")
     group.addoption("--quick", action="store_true", help="what CI has the time for")
     group.addoption("--rows", metavar="FILE", help="keep the rows as JSON; others in it stay")
     group.addoption("--markdown", metavar="FILE", help="write the rows as docs/measurements-vm.md")
@@ -42,6 +51,10 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     options = metafunc.config.option
+    if "handing" in metafunc.fixturenames:
+        stops = handover.stops(options.suite or ("bookworm",), options.handover or ())
+        metafunc.parametrize("stop", stops, ids=[f"{stop.suite}-{stop.name}" for stop in stops])
+        return
     stops = journey(
         options.suite or SUITES,
         options.mode or MODES,
@@ -52,20 +65,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("stop", stops, ids=ids)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def way(pytestconfig: pytest.Config) -> Iterator[Journey]:
     """Yield the journey so far; the machine that is up ends with it."""
     with Journey(upgrades=UPGRADE in (pytestconfig.option.scenario or ())) as way:
-        pytestconfig.stash[_JOURNEY] = way
+        pytestconfig.stash.setdefault(_JOURNEYS, []).append(way)
         yield way
+
+
+@pytest.fixture(scope="module")
+def handing(pytestconfig: pytest.Config) -> Iterator[Handover]:
+    """Yield the machine that is taken over; it ends with it."""
+    option = pytestconfig.option
+    with Handover(power_cuts=option.power_cuts, seed=option.seed) as handing:
+        pytestconfig.stash.setdefault(_JOURNEYS, []).append(handing)
+        yield handing
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what each fault cost, and keep it where that is asked for."""
     config = terminalreporter.config
-    if _JOURNEY not in config.stash:
+    if _JOURNEYS not in config.stash:
         return
-    rows = config.stash[_JOURNEY].rows
+    rows = [row for one in config.stash[_JOURNEYS] for row in one.rows]
     if config.option.rows:
         rows = report.merge(config.option.rows, rows)
     if config.option.markdown:

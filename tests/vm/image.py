@@ -1,7 +1,8 @@
 """A Debian system on a disk image, made once and kept by its content's key.
 
-The key covers the suite, the package list and this file. The cache is in ``NETFAIL_VM_CACHE``,
-by default ``~/.cache/netfail-hooks/vm``; remove it to have the newest packages.
+The key covers the suite, who manages the network, and this file. The cache is in
+``NETFAIL_VM_CACHE``, by default ``~/.cache/netfail-hooks/vm``; remove it to have the newest
+packages.
 """
 
 from __future__ import annotations
@@ -19,21 +20,36 @@ from dataclasses import dataclass
 from tests.support import ROOT
 
 SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
-PACKAGES = (
+NETWORKD, NETWORK_MANAGER, NETPLAN = "networkd", "networkmanager", "netplan"
+_COMMON = (
     "systemd-sysv",
     "dbus",
     "udev",
     "kmod",
     "initramfs-tools",
     "linux-image-amd64",
-    "networkd-dispatcher",
     "iproute2",
-    "python3-venv",
     "hostapd",
     "wpasupplicant",
     "iw",
     "wireless-regdb",
 )
+_AS_IT_COMES = (
+    *_COMMON,
+    "ca-certificates",
+    "dnsmasq-base",
+    "iputils-ping",
+    "network-manager",
+    "openssh-client",
+    "openssh-server",
+    "python3",
+    "wireguard-tools",
+)
+_PACKAGES = {
+    NETWORKD: (*_COMMON, "networkd-dispatcher", "python3-venv"),
+    NETWORK_MANAGER: _AS_IT_COMES,
+    NETPLAN: (*_AS_IT_COMES, "netplan.io"),
+}
 _LOCKED = f"{ROOT}/packaging/requirements.txt"
 _MIRROR = "http://deb.debian.org/debian"
 _NEEDED = {
@@ -60,7 +76,8 @@ Description=The network around this machine
 DefaultDependencies=no
 After=systemd-udev-settle.service local-fs.target systemd-sysctl.service dbus.socket
 Wants=systemd-udev-settle.service network-pre.target
-Before=network-pre.target systemd-networkd.service wpa_supplicant@wlan0.service
+Before=network-pre.target systemd-networkd.service NetworkManager.service \
+    wpa_supplicant.service wpa_supplicant@wlan0.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
@@ -69,16 +86,33 @@ ExecStart=/usr/bin/python3 -I /opt/vm/world.py
 END
 mkdir -p $units/multi-user.target.wants $units/sysinit.target.wants
 ln -s ../vm-world.service $units/sysinit.target.wants/
-for unit in hostapd wpa_supplicant apt-daily.timer apt-daily-upgrade.timer fstrim.timer \
+for unit in hostapd apt-daily.timer apt-daily-upgrade.timer fstrim.timer \
     e2scrub_reap e2scrub_all.timer getty@tty1 dpkg-db-backup.timer man-db.timer; do
     chroot . systemctl --quiet mask "$unit"
 done
-chroot . systemctl --quiet enable systemd-networkd systemd-networkd-wait-online \
-    networkd-dispatcher wpa_supplicant@wlan0
-rm -rf var/cache/apt/*.bin var/lib/apt/lists/*
 # Nothing to renew at the first boot (systemd-update-done.service(8)).
 touch etc/.updated var/.updated
 """
+# What such a machine lacks install.sh finds among what apt has fetched: there is no way out.
+_UNMANAGED = r"""
+export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG
+apt-get clean
+apt-get install -qq --download-only --no-install-recommends networkd-dispatcher python3-venv
+cd "$1"
+chroot . systemctl --quiet disable systemd-networkd
+rm -f etc/resolv.conf
+"""
+_MANAGED = {
+    NETWORKD: r"""
+cd "$1"
+chroot . systemctl --quiet mask wpa_supplicant
+chroot . systemctl --quiet enable systemd-networkd systemd-networkd-wait-online \
+    networkd-dispatcher wpa_supplicant@wlan0
+rm -rf var/cache/apt/*.bin var/lib/apt/lists/*
+""",
+    NETWORK_MANAGER: _UNMANAGED,
+    NETPLAN: _UNMANAGED,
+}
 
 
 @dataclass(frozen=True)
@@ -102,18 +136,19 @@ def lacking() -> list[str]:
     return [package for program, package in _NEEDED.items() if not shutil.which(program)]
 
 
-def image(suite: str) -> Image:
+def image(suite: str, manager: str = NETWORKD) -> Image:
     """Return a suite's image, built if there is none. Raises RuntimeError, with what was said."""
     with open(__file__, "rb") as own:
-        key = hashlib.sha256(" ".join((suite, *PACKAGES)).encode() + own.read()).hexdigest()[:16]
-    place = f"{cache()}/{suite}-{key}"
+        key = hashlib.sha256(f"{suite} {manager}".encode() + own.read()).hexdigest()[:16]
+    name = suite if manager == NETWORKD else f"{manager}-{suite}"
+    place = f"{cache()}/{name}-{key}"
     os.makedirs(cache(), exist_ok=True)
-    with open(f"{cache()}/{suite}.lock", "w") as lock:
+    with open(f"{cache()}/{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.isdir(place):
-            for old in glob.glob(f"{cache()}/{suite}-*"):
+            for old in glob.glob(f"{cache()}/{name}-*"):
                 shutil.rmtree(old)
-            _build(suite, place)
+            _build(suite, manager, place)
     return Image(suite, f"{place}/disk", f"{place}/vmlinuz", f"{place}/initrd")
 
 
@@ -134,9 +169,9 @@ def wheels() -> str:
     return place
 
 
-def _build(suite: str, place: str) -> None:
+def _build(suite: str, manager: str, place: str) -> None:
     began = time.monotonic()
-    print(f"vm: building an image of {SUITES[suite]}", file=sys.stderr, flush=True)
+    print(f"vm: building an image of {SUITES[suite]}, {manager}", file=sys.stderr, flush=True)
     aside = f"{place}.new"
     shutil.rmtree(aside, ignore_errors=True)
     os.makedirs(aside)
@@ -148,10 +183,12 @@ def _build(suite: str, place: str) -> None:
             "mmdebstrap",
             "--quiet",
             "--variant=minbase",
-            f"--include={','.join(PACKAGES)}",
+            f"--include={','.join(_PACKAGES[manager])}",
+            "--skip=cleanup/apt",
             *trims,
             f"--setup-hook={_SETUP}",
             f"--customize-hook={_CUSTOMIZE}",
+            f"--customize-hook={_MANAGED[manager]}",
             suite,
             root,
             "-",

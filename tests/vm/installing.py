@@ -53,7 +53,7 @@ def uninstall(bench: Bench, before: str) -> None:
     machine.sh("cd /opt/vm/checkout && sh install.sh --uninstall --yes 2>&1", seconds=120)
     result = machine.ask("measure", windows=[[began, 0.0]], seconds=60)["results"][0]
     outage = max(flow["outage_ms"] for flow in result["flows"])
-    faults += _differences("uninstall", before, shape(bench))
+    faults += differences("uninstall", before, shape(bench))
     limit = 2000.0 if bench.mode == "routes" else 10000.0
     if outage > limit:
         faults.append(f"outage {outage:.0f} ms, more than {limit:.0f}")
@@ -77,7 +77,7 @@ def reboot(bench: Bench, before: str) -> None:
     machine = bench.machine
     said(f"{bench.suite} {bench.mode}: reboot after uninstall")
     machine.reboot()
-    faults = _differences("reboot", before, shape(bench))
+    faults = differences("reboot", before, shape(bench))
     up = int(machine.sh("systemctl show -P ActiveEnterTimestampMonotonic systemd-networkd")) / 1e6
     answered = machine.ask("routes", since=0.0, table=False, seconds=30)["answered"]
     took = round(1000 * (answered - up)) if answered else float("inf")
@@ -94,7 +94,8 @@ def reboot(bench: Bench, before: str) -> None:
     )
 
 
-def _differences(what: str, before: str, after: str) -> list[str]:
+def differences(what: str, before: str, after: str) -> list[str]:
+    """Return as a fault what is other than before, if anything is."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
     changed = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
     return [f"after {what}: {' | '.join(changed[:8])}"] if changed else []

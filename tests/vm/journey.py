@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -60,11 +60,13 @@ def journey(
 class Journey:
     """The machine that is up, and the rows of all so far."""
 
+    managers: Mapping[str, str] = dict.fromkeys(image.SUITES, image.NETWORKD)
+
     def __init__(self, *, upgrades: bool = False) -> None:
         self.rows: list[Row] = []
         self._suite = ""
         self._broken = ""
-        self._before = ""
+        self.before = ""
         self._upgrades = upgrades  # the machine is to bring the newer packages along
         self._bench: Bench | None = None
         self._up = contextlib.ExitStack()
@@ -83,12 +85,12 @@ class Journey:
         self._bench.mode = stop.mode
         first = len(self.rows)
         try:
-            self._run(self._bench, stop)
+            self.ways()[stop.name](self._bench)
         except Broken as error:
             self._leave(f"{stop.name}: {error}")
             raise
         except AssertionError as error:
-            if stop.name == INSTALL:
+            if stop.name.startswith(INSTALL):
                 self._leave(f"install failed: {error}")
                 raise
             self._keep_unfinished(self._bench, stop, str(error))
@@ -98,14 +100,16 @@ class Journey:
         """Boot a suite's machine in place of the one before."""
         self._leave("the machine did not boot")
         self._suite = stop.suite
-        made, wheels = image.image(stop.suite), image.wheels()
+        manager = self.managers[stop.suite]
+        made, wheels = image.image(stop.suite, manager), image.wheels()
         tar = self._up.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")) + "/payload.tar"
-        payload.write(tar, wheels, upgrading.packages(made) if self._upgrades else "")
+        newer = upgrading.packages(made) if self._upgrades else ""
+        payload.write(tar, wheels, newer, manager)
         said(f"{stop.suite}: booting")
         machine = self._up.enter_context(Machine(made, tar))
         bench = Bench(machine, stop.suite, stop.mode, self.rows)
         try:
-            self._before = installing.shape(bench)
+            self.before = self.shape(bench)
         except AssertionError:
             bench.diagnose()
             raise
@@ -115,17 +119,19 @@ class Journey:
         self._bench, self._broken = None, why
         self._up.close()
 
-    def _run(self, bench: Bench, stop: Stop) -> None:
-        others: dict[str, Callable[[], None]] = {
-            INSTALL: lambda: installing.install(bench),
-            UNINSTALL: lambda: installing.uninstall(bench, self._before),
-            REBOOT: lambda: installing.reboot(bench, self._before),
-            UPGRADE: lambda: upgrading.upgrade(bench),
+    def shape(self, bench: Bench) -> str:
+        """Return all that uninstall is to give back."""
+        return installing.shape(bench)
+
+    def ways(self) -> dict[str, Callable[[Bench], None]]:
+        """Return what each stop does."""
+        return {
+            **_RUNS,
+            INSTALL: installing.install,
+            UNINSTALL: lambda bench: installing.uninstall(bench, self.before),
+            REBOOT: lambda bench: installing.reboot(bench, self.before),
+            UPGRADE: upgrading.upgrade,
         }
-        if stop.name in others:
-            others[stop.name]()
-        else:
-            _RUNS[stop.name](bench)
 
     def _keep_unfinished(self, bench: Bench, stop: Stop, fault: str) -> None:
         """Make a row of a scenario that got no further, and undo its faults."""

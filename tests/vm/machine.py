@@ -268,6 +268,11 @@ class Machine:
         """Return the machine's boot clock."""
         return float(self.ask("now", seconds=15)["now"])
 
+    def cut_power(self) -> None:
+        """Reset it with nothing written back; return when the agent is up again."""
+        self._qmp_do("system_reset")
+        self.wait_boot()
+
     def reboot(self) -> None:
         """Reboot; return when the agent is back."""
         self.ask("run", argv=["systemctl", "--no-block", "reboot"], seconds=30)

@@ -1,7 +1,8 @@
 """What a run brings along to its machine: a tar file that the first boot unpacks.
 
 The checkout, the wheels, the agent, and a machine set up as how-to's tell: two plain
-``.network`` files, wpa_supplicant on wlan0.
+``.network`` files, wpa_supplicant on wlan0. Or one as the Raspberry Pi imager leaves it: the cable
+by NetworkManager's own default, Wi-Fi by a keyfile; beside them a bridge and a tunnel of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ import io
 import os
 import tarfile
 
+from tests.vm.image import NETPLAN, NETWORK_MANAGER, NETWORKD
+
+_PROFILES = "etc/NetworkManager/system-connections"
+_CLOSED = (_PROFILES, "etc/netplan", "usr/lib/netplan")
 _UNIT = """\
 [Unit]
 Description={what}
@@ -29,6 +34,8 @@ Gateway=192.168.1.1
 DNS=192.168.1.1
 """
 _SECRET = "correct horse battery"  # noqa: S105 - of a radio that is not one
+_PRIVATE = "8N2l2M7zqgkq0p7xw3pZl6c6o2vX0l5w6Q1b0mXbH1A="
+SECRETS = (_SECRET, _PRIVATE)
 _STATION = f"""\
 ctrl_interface=/run/wpa_supplicant
 network={{
@@ -51,6 +58,105 @@ wpa_key_mgmt=WPA-PSK
 rsn_pairwise=CCMP
 wpa_passphrase={_SECRET}
 """
+# As Raspberry Pi OS's imager_custom and cloud-init have it.
+_PRECONFIGURED = f"""\
+[connection]
+id=preconfigured
+uuid=5f5c5c7e-13b0-4f0f-9a3e-6a51f6a1d1aa
+type=wifi
+
+[wifi]
+mode=infrastructure
+ssid=netfail
+hidden=false
+
+[wifi-security]
+key-mgmt=wpa-psk
+psk={_SECRET}
+
+[ipv4]
+method=auto
+
+[ipv6]
+addr-gen-mode=default
+method=auto
+
+[proxy]
+"""
+# As the imager has it in cloud-init's network-config for Raspberry Pi OS of Debian 13, whose own
+# file says who renders it.
+_PLAN = f"""\
+network:
+  version: 2
+  ethernets:
+    eth0:
+      dhcp4: true
+      dhcp6: true
+      optional: true
+  wifis:
+    wlan0:
+      dhcp4: true
+      regulatory-domain: "GB"
+      access-points:
+        "netfail":
+          password: "{_SECRET}"
+      optional: true
+"""
+_RENDERER = """\
+network:
+  version: 2
+  renderer: NetworkManager
+"""
+_BRIDGE = """\
+[connection]
+id=guests
+uuid=0d6b0bb5-6e0c-4c43-9f0b-2a4bb8e4d0c1
+type=bridge
+interface-name=br-guests
+
+[bridge]
+stp=false
+
+[ipv4]
+address1=10.99.0.1/24
+method=manual
+
+[ipv6]
+method=disabled
+"""
+_TUNNEL = f"""\
+[connection]
+id=office
+uuid=8a0a1f9e-70a5-4b57-8a9e-5f4f9e7f2b11
+type=wireguard
+interface-name=wg-office
+
+[wireguard]
+private-key={_PRIVATE}
+
+[wireguard-peer.xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=]
+endpoint=198.51.100.1:51820
+allowed-ips=10.98.0.0/24;
+
+[ipv4]
+address1=10.98.0.2/24
+method=manual
+
+[ipv6]
+method=disabled
+"""
+_PLANS = {
+    "etc/netplan/50-cloud-init.yaml": _PLAN,
+    "usr/lib/netplan/00-network-manager-all.yaml": _RENDERER,
+}
+# A router's own: who comes by another identity gets another address. It forgets none at a reboot.
+_ROUTER = (
+    "/usr/sbin/ip netns exec lan /usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null "
+    "--user=root --no-resolv --no-hosts --interface=lan0 --except-interface=lo --bind-interfaces "
+    "--dhcp-range=192.168.1.100,192.168.1.199,1h --dhcp-authoritative --no-ping "
+    "--dhcp-leasefile=/opt/vm/leases --domain=home.test --enable-ra "
+    "--dhcp-range=fd00:1::,ra-only --address=/far.test/198.51.100.1"
+)
 _ECHO = """\
 import socket
 made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -77,14 +183,13 @@ _AP_LIMITS = "StartLimitIntervalSec=0\nConditionPathExists=!/opt/vm/ap-off"
 _AP = "/usr/sbin/ip netns exec lan /usr/sbin/hostapd /opt/vm/hostapd.conf"
 
 
-def files() -> dict[str, str]:
+def files(manager: str = NETWORKD) -> dict[str, str]:
     """Return the text of each file of ours on the machine, by its path without the slash."""
     here = os.path.dirname(os.path.abspath(__file__))
     units = "etc/systemd/system"
     found = {
         "opt/vm/hostapd.conf": _ACCESS_POINT,
         "opt/vm/echo.py": _ECHO,
-        "etc/wpa_supplicant/wpa_supplicant-wlan0.conf": _STATION,
         f"{units}/vm-online.service": _ONLINE,
         f"{units}/vm-watch.service": _unit("Watch routes", _WATCH),
         f"{units}/vm-agent.service": _unit("Take orders", "/usr/bin/python3 /opt/vm/agent.py"),
@@ -93,15 +198,33 @@ def files() -> dict[str, str]:
         ),
         f"{units}/vm-ap.service": _unit("The access point", _AP, more=_AP_LIMITS),
     }
-    for name, host in (("eth0", 252), ("wlan0", 25)):
-        found[f"etc/systemd/network/20-{name}.network"] = _NETWORK.format(name=name, host=host)
     for name in ("agent.py", "world.py"):
         with open(f"{here}/{name}", encoding="utf-8") as file:
             found[f"opt/vm/{name}"] = file.read()
+    own = {
+        NETWORKD: _by_networkd(),
+        NETWORK_MANAGER: _by_network_manager({"preconfigured": _PRECONFIGURED}),
+        NETPLAN: _by_network_manager({}) | _PLANS,
+    }
+    return found | own[manager]
+
+
+def _by_networkd() -> dict[str, str]:
+    found = {"etc/wpa_supplicant/wpa_supplicant-wlan0.conf": _STATION}
+    for name, host in (("eth0", 252), ("wlan0", 25)):
+        found[f"etc/systemd/network/20-{name}.network"] = _NETWORK.format(name=name, host=host)
     return found
 
 
-def write(path: str, wheels: str, newer: str = "") -> None:
+def _by_network_manager(uplinks: dict[str, str]) -> dict[str, str]:
+    profiles = {**uplinks, "guests": _BRIDGE, "office": _TUNNEL}
+    found = {f"{_PROFILES}/{name}.nmconnection": text for name, text in profiles.items()}
+    return found | {
+        "etc/systemd/system/vm-router.service": _unit("Addresses and names", _ROUTER),
+    }
+
+
+def write(path: str, wheels: str, newer: str = "", manager: str = NETWORKD) -> None:
     """Write the tar file, from the checkout without caches and what is hidden. Raises OSError.
 
     ``newer`` is a directory of packages for an upgrade.
@@ -115,10 +238,10 @@ def write(path: str, wheels: str, newer: str = "") -> None:
         link = tarfile.TarInfo("etc/systemd/system/multi-user.target.wants/vm-online.service")
         link.type, link.linkname = tarfile.SYMTYPE, "../vm-online.service"
         tar.addfile(link)
-        for name, text in files().items():
+        for name, text in files(manager).items():
             made = tarfile.TarInfo(name)
             data = text.encode()
-            made.size, made.mode = len(data), 0o644
+            made.size, made.mode = len(data), 0o600 if name.startswith(_CLOSED) else 0o644
             tar.addfile(made, io.BytesIO(data))
 
 

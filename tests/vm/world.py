@@ -24,6 +24,7 @@ echo "$phy" >/run/vm-ap-phy
 iw phy "$phy" set netns name lan
 ip -n lan link set wlan1 name port1
 systemctl start vm-watch vm-echo
+test ! -e /etc/systemd/system/vm-router.service || systemctl start vm-router
 systemctl --no-block start vm-ap vm-agent
 mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
 """

@@ -112,7 +112,7 @@ def _left_out(file: KeyFile, kind: str) -> Iterator[str]:
     for group in file.names():
         known = _CARRIED.get(group)
         keys = [key for key in file.group(group) if f"{group}.{key}" not in _TOLD]
-        if group in (other, "nmmeta") or not file.group(group):
+        if group in (other, ".nmmeta") or not file.group(group):
             continue
         if known is None:
             yield f"[{printable(group)}] is not carried over"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netfail_hooks import cli
-from netfail_hooks.bundle.network_files import hidden, hidden_comments
+from netfail_hooks.bundle.network_files import hidden, hidden_comments, hidden_settings
 from netfail_hooks.cli.prompts import show
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.plan import FileChange, split
@@ -115,6 +115,57 @@ def test_what_was_closed_before_stays_so_in_the_diff(capsys: pytest.CaptureFixtu
     assert "+x = 1 # sesame" in capsys.readouterr().out
 
 
+_WIFI = """\
+# netfail-hooks: as it was found
+ctrl_interface=DIR=/run/wpa_supplicant GROUP=netdev
+country=GB # sesame
+# sesame
+network={
+\tssid="sesame"
+\tpsk="sesame"
+\tkey_mgmt=WPA-PSK SAE
+\tpriority=1
+\tsesame
+    sae_password=sesame\r
+\tphase2="auth=MSCHAPV2 sesame"
+\tproto=RSN#sesame
+\tgroup="sesame"
+}
+blob-base64-x={
+c2VzYW1lc2VzYW1l
+}
+"""
+
+
+def test_of_a_file_with_keys_there_are_words_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    old, new = None, Node(FILE, _WIFI.encode(), 0o600)
+    path = "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
+    for change in (FileChange(path, old, new), FileChange(path, new, old)):
+        show((change,), (), as_json=False)
+        out = capsys.readouterr().out
+        assert "sesame" not in out
+        assert "c2VzYW1l" not in out
+        shown = [line[1:] for line in out.splitlines()]
+        for line in (
+            "network={",
+            "\tkey_mgmt=WPA-PSK SAE",
+            "\tpsk=(redacted)",
+            "\tpriority=1",
+            "}",
+        ):
+            assert line in shown
+        assert "ctrl_interface=DIR=/run/wpa_supplicant GROUP=netdev" in shown
+
+
+@given(st.text(), st.text("sesame\"'#\n\\= {}\r", max_size=12))
+def test_no_value_of_an_unknown_key_is_shown(value: str, around: str) -> None:
+    value = f"s3same{value}".splitlines()[0]
+    for text in (f"psk={value}", f"{around}{value}", f"{around}\nssid={value}", f"eap={value}"):
+        assert "s3same" not in hidden_settings(text)
+
+
 _WORDS = [
     "[X]",
     "Address=10.0.0.1/8",
@@ -135,5 +186,6 @@ _WORDS = [
 def test_each_line_has_its_own(text: str, closed: bool) -> None:  # noqa: FBT001 - drawn
     assert len(split(hidden(text, closed=closed))) == len(split(text))
     assert len(split(hidden_comments(text))) == len(split(text))
+    assert len(split(hidden_settings(text))) == len(split(text))
     if not closed and not re.search("key", text, re.IGNORECASE):
         assert hidden(text, closed=closed) == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -71,6 +72,46 @@ def test_without_a_dispatcher_none_is_installed_now_or_later(tree: Tree) -> None
     tree.sh(UNINSTALL)
     assert not config.exists()
     assert not (tree.root / LIB[1:]).exists()
+
+
+@pytest.fixture
+def running(tree: Tree) -> Iterator[Callable[[str], None]]:
+    """Yield what has units run, as systemctl tells: a tree has no service manager to ask."""
+    place = tree.root / "usr/local/sbin/systemctl"
+    booted = tree.root / "run/systemd/system"
+
+    def run(units: str) -> None:
+        place.write_text(f'#!/bin/sh\ncase " {units} " in *" $3 "*) ;; *) exit 3 ;; esac\n')
+        place.chmod(0o755)
+        booted.mkdir(parents=True)
+
+    yield run
+    place.unlink()
+    shutil.rmtree(tree.root / "run/systemd")
+
+
+@pytest.mark.parametrize("unit", ["connman", "netctl", "wicked", "dhcpcd", "networking"])
+def test_who_cannot_give_up_just_the_uplinks_is_named(
+    tree: Tree, running: Callable[[str], None], unit: str
+) -> None:
+    running(unit)
+    before = _program(tree)
+    done = tree.run(f"{INSTALL}")
+    assert done.returncode == 1
+    (told,) = done.stderr.splitlines()
+    assert told.startswith(f"install.sh: {unit} runs this machine's network")
+    assert told.endswith("move them to NetworkManager or systemd-networkd first")
+    assert _program(tree) == before
+
+
+@pytest.mark.parametrize("units", ["NetworkManager", "NetworkManager networking"])
+def test_networkmanager_is_no_reason_to_refuse(
+    tree: Tree, running: Callable[[str], None], units: str
+) -> None:
+    running(units)
+    done = tree.run(f"{INSTALL} --dry-run")
+    assert "runs this machine's network" not in done.stderr
+    assert "would put the command" in done.stderr
 
 
 def test_an_image_of_the_same_version_leaves_this_machines_failover(tree: Tree) -> None:

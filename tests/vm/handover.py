@@ -1,0 +1,326 @@
+"""A machine as it comes, run by NetworkManager: taken over by SSH, broken, and given back.
+
+Whoever is logged in from the router's side must stay so, by the same address; what NetworkManager
+has beside the uplinks stays with it; and uninstall gives all of it back.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import shlex
+from collections.abc import Callable, Iterable
+
+from tests.vm.bench import Bench, Row, said
+from tests.vm.image import NETPLAN, NETWORK_MANAGER
+from tests.vm.installing import differences
+from tests.vm.journey import Journey, Stop
+from tests.vm.payload import SECRETS
+from tests.vm.scenarios import (
+    cable,
+    dead_gateway_eth0,
+    dead_gateway_wlan0,
+    reboot_cable_out,
+    reboot_wifi_off,
+)
+
+# Raspberry Pi OS of either release: keyfiles, or netplan that makes them.
+MANAGERS = {"bookworm": NETWORK_MANAGER, "trixie": NETPLAN}
+_OPTIONS = "--wheels /opt/vm/wheels --primary eth0 --backup wlan0 --yes"
+_INSTALL = f"cd /opt/vm/checkout && sh install.sh {_OPTIONS} 2>&1"
+_UNINSTALL = "cd /opt/vm/checkout && sh install.sh --uninstall --yes 2>&1"
+_LIVES = "the session lives"
+_SSH = (
+    "ip netns exec lan ssh -i /opt/vm/key -o BatchMode=yes -o StrictHostKeyChecking=no "
+    "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=10"
+)
+_PREPARE = """
+test -e /opt/vm/key || ssh-keygen -q -t ed25519 -N '' -f /opt/vm/key
+install -D -m 600 /opt/vm/key.pub /root/.ssh/authorized_keys
+"""
+# All four connections, and an address of each router on both uplinks.
+_BY_MANAGER = """
+test $(nmcli -t -f DEVICE,STATE device |
+    grep -cE '^(eth0|wlan0|br-guests|wg-office):connected$') = 4 &&
+test $(ip -6 -o address show scope global -tentative | grep -cE ' (eth0|wlan0) ') = 2
+"""
+_BY_NETWORKD = """
+networkctl --no-legend list eth0 wlan0 | grep -c routable | grep -q 2 &&
+test $(nmcli -t -f DEVICE,STATE device | grep -cE '^(eth0|wlan0):unmanaged$') = 2
+"""
+_OTHERS = """
+nmcli -t -f NAME,TYPE,DEVICE connection show --active | grep -E 'guests|office'
+ip -br address show br-guests; ip -br address show wg-office
+wg show wg-office public-key; wg show wg-office peers
+"""
+# But for packages, which stay: what they brought, what was enabled with them, and what apt and dpkg
+# keep of all that is installed.
+_SHAPE = r"""
+find /etc /usr/local -printf '%p %y %m %u %l\n' 2>/dev/null | sort |
+    grep -v networkd-dispatcher
+find /etc /usr/local -type f -exec sha256sum {} + | sort -k2 |
+    grep -v -e networkd-dispatcher -e /etc/ld.so.cache -e /etc/resolv.conf
+systemctl list-unit-files --no-legend --state=enabled,masked | sort | grep -v networkd-dispatcher
+systemctl is-active NetworkManager wpa_supplicant systemd-networkd systemd-networkd.socket \
+    wpa_supplicant@wlan0
+nmcli -t -f NAME,DEVICE,STATE,FILENAME connection show | sort
+nmcli -t -f DEVICE,STATE,CONNECTION device | sort
+for name in lo eth0 wlan0 br-guests wg-office; do
+    ip -o address show dev $name | sed 's/^[0-9]*: //; s/valid_lft.*//; s/ \+/ /g' | sort
+done
+ip -4 route | sort; ip -6 route | sed 's/ expires [0-9]*sec//' | sort
+sort /etc/resolv.conf # routers come in any order
+sysctl -a 2>/dev/null | grep -E '^net.ipv[46].conf.(eth0|wlan0)' | grep -v stable_secret
+ls -A /var/lib/netfail-hooks /var/log/netfail-hooks /run/netfail-hooks /run/systemd/network \
+    /etc/systemd/network 2>&1
+"""
+_LIMIT = 5000.0
+_FIRST = "/var/lib/netfail-hooks/manifest.json"
+_CHANGES = 30.0  # seconds that it goes on changing things
+
+INSTALL, UNINSTALL, REBOOT = "install-over-ssh", "uninstall", "reboot-after-uninstall"
+WRONG_KEY, NO_ROUTER, POWER_CUTS = "wrong-key", "no-router", "power-cuts"
+_FAULTS: dict[str, Callable[[Bench], None]] = {
+    "cable": cable,
+    "dead-gateway-eth0": dead_gateway_eth0,
+    "dead-gateway-wlan0": dead_gateway_wlan0,
+    "reboot-cable-out": reboot_cable_out,
+    "reboot-wifi-off": reboot_wifi_off,
+}
+STOPS = (INSTALL, *_FAULTS, UNINSTALL, REBOOT, WRONG_KEY, NO_ROUTER, POWER_CUTS)
+
+
+def stops(suites: Iterable[str], names: Iterable[str]) -> list[Stop]:
+    """Return what is done to each suite's machine; of ``names``, with what those take, if any."""
+    asked = set(names)
+    if REBOOT in asked:
+        asked |= {UNINSTALL}
+    if asked & {*_FAULTS, UNINSTALL}:
+        asked |= {INSTALL}
+    if asked & {WRONG_KEY, NO_ROUTER, POWER_CUTS} and INSTALL in asked:
+        asked |= {UNINSTALL}
+    return [
+        Stop(suite, "routes", name)
+        for suite in suites
+        for name in STOPS
+        if not asked or name in asked
+    ]
+
+
+class Handover(Journey):
+    """A machine of NetworkManager's that is up."""
+
+    managers = MANAGERS
+
+    def __init__(self, *, power_cuts: int = 2, seed: int = 0) -> None:
+        super().__init__()
+        self._cuts = power_cuts
+        self._seed = seed
+        self._address: dict[str, str] = {}
+
+    def shape(self, bench: Bench) -> str:
+        """Return the machine as it comes."""
+        bench.machine.sh(_PREPARE)
+        before = _shape(bench)
+        self._address = {name: _address_of(bench, name) for name in ("eth0", "wlan0")}
+        bench.address = self._address["eth0"]
+        said(f"{bench.suite}: as it comes: {self._address}")
+        bench.machine.sh("sync")
+        return before
+
+    def ways(self) -> dict[str, Callable[[Bench], None]]:
+        """Return what each stop does."""
+        return {
+            **_FAULTS,
+            INSTALL: self._install,
+            UNINSTALL: self._uninstall,
+            REBOOT: self._reboot,
+            WRONG_KEY: self._wrong_key,
+            NO_ROUTER: self._no_router,
+            POWER_CUTS: self._power_cuts,
+        }
+
+    def _install(self, bench: Bench) -> None:
+        """Take the uplinks over by SSH, under traffic."""
+        machine = bench.machine
+        others = machine.sh(_OTHERS)
+        told, row = self._by_ssh(bench, INSTALL, _INSTALL)
+        if row.faults:
+            raise AssertionError("; ".join(row.faults))
+        bench.settled(120)
+        row.faults += _faults(
+            [
+                ("not by networkd", lambda: machine.until(_BY_NETWORKD, "uplinks by networkd")),
+                ("names", lambda: machine.until("getent hosts far.test", "names")),
+                ("secrets", lambda: _no_secrets(bench, told)),
+            ]
+        )
+        row.faults += self._other_addresses(bench)
+        row.faults += differences("install, NetworkManager's own", others, machine.sh(_OTHERS))
+        bench.row(row)
+
+    def _uninstall(self, bench: Bench) -> None:
+        _, row = self._by_ssh(bench, UNINSTALL, _UNINSTALL)
+        row.faults += differences(UNINSTALL, self.before, _shape(bench))
+        bench.row(row)
+
+    def _reboot(self, bench: Bench) -> None:
+        said(f"{bench.suite}: {REBOOT}")
+        bench.machine.reboot()
+        faults = differences(REBOOT, self.before, _shape(bench))
+        bench.row(_row(bench, REBOOT, 0.0, faults, "all as it came"))
+
+    def _wrong_key(self, bench: Bench) -> None:
+        """The access point has a new key: Wi-Fi is of no use before, meanwhile and after."""
+        machine, conf = bench.machine, "/opt/vm/hostapd.conf"
+        machine.sh(f"cp {conf} {conf}.right; sed -i 's/^wpa_passphrase=.*/&x/' {conf}")
+        machine.sh("systemctl restart vm-ap")
+        try:
+            self._attempt(bench, WRONG_KEY)
+        finally:
+            machine.sh(f"mv {conf}.right {conf}; systemctl restart vm-ap")
+        self._as_it_came(bench, WRONG_KEY)
+
+    def _no_router(self, bench: Bench) -> None:
+        """Nobody gives addresses any more when it begins."""
+        bench.machine.sh("systemctl stop vm-router")
+        try:
+            self._attempt(bench, NO_ROUTER)
+        finally:
+            bench.machine.sh("systemctl start vm-router")
+        self._as_it_came(bench, NO_ROUTER)
+
+    def _power_cuts(self, bench: Bench) -> None:
+        """At moments drawn at random after its first change the machine loses its power."""
+        drawn = random.Random(self._seed)  # noqa: S311 - moments
+        for number in range(1, self._cuts + 1):
+            moment = drawn.uniform(0, _CHANGES)
+            name = f"power cut {number} at {moment:.1f} s"
+            said(f"{bench.suite}: {name}")
+            unit = f"systemd-run --collect --unit vm-install sh -c {shlex.quote(_INSTALL)}"
+            bench.machine.sh(unit)
+            bench.machine.until(f"test -e {_FIRST}", "first change", seconds=500)
+            bench.machine.sh(f"sleep {moment}", seconds=moment + 60)
+            bench.machine.cut_power()
+            bench.row(_row(bench, name, 0.0, self._reachable(bench, 180), "reachable"))
+            self._as_it_came(bench, name)
+
+    def _attempt(self, bench: Bench, name: str) -> None:
+        """Try to install where something is wrong; whether done or refused, we stay reachable."""
+        told, row = self._by_ssh(bench, name, _INSTALL, may_fail=True)
+        row.faults += self._reachable(bench, 30) + self._other_addresses(bench)
+        row.note = told.strip().splitlines()[-2][:160] if "\n" in told.strip() else ""
+        bench.row(row)
+
+    def _as_it_came(self, bench: Bench, name: str) -> None:
+        """Uninstall whatever there is; all must be as it came."""
+        machine = bench.machine
+        machine.sh(f"{_UNINSTALL} || true", seconds=300)
+        faults = differences(name, self.before, _shape(bench))
+        bench.row(_row(bench, f"{name}, given back", 0.0, faults, "all as it came"))
+        machine.sh("sync")
+
+    def _by_ssh(
+        self, bench: Bench, name: str, command: str, *, may_fail: bool = False
+    ) -> tuple[str, Row]:
+        """Run a command by SSH under traffic; return what it said, and its row."""
+        machine = bench.machine
+        said(f"{bench.suite}: {name}")
+        _ping(bench, self._address["wlan0"])
+        began = machine.ask("pulse", seconds=60, address=bench.address)["now"]
+        remote = shlex.quote(f"{command}; echo {_LIVES} $?")
+        told = machine.sh(f"{_SSH} root@{bench.address} {remote} 2>&1", seconds=900, check=False)
+        result = machine.ask("measure", windows=[[began, 0.0]], seconds=120)["results"][0]
+        outages = {flow["name"]: flow["outage_ms"] for flow in result["flows"]}
+        outages["wlan0"] = _pinged(bench)
+        faults = []
+        if f"{_LIVES} 0" not in told:
+            why = "failed" if _LIVES in told else "the session died"
+            faults = [] if may_fail and why == "failed" else [f"{why}: {told[-2000:]}"]
+        worst = max(outage for flow, outage in outages.items() if flow != "wlan0")
+        if worst > _LIMIT:
+            faults.append(f"outage {worst:.0f} ms, more than {_LIMIT:.0f}")
+        row = _row(bench, name, worst, faults, f"SSH lives, wlan0 out {outages['wlan0']:.0f} ms")
+        row.outages = outages
+        row.lost = {flow["name"]: flow["lost"] for flow in result["flows"]}
+        for line in told.splitlines():
+            said(f"  | {line}")
+        return told, row
+
+    def _reachable(self, bench: Bench, seconds: float) -> list[str]:
+        """Return why a new session by the same address isn't to be had, if so."""
+        return _faults(
+            [
+                (
+                    "not reachable",
+                    lambda: bench.machine.until(
+                        f"{_SSH} root@{bench.address} true", "SSH", seconds=seconds
+                    ),
+                )
+            ]
+        )
+
+    def _other_addresses(self, bench: Bench) -> list[str]:
+        """Return which uplink has another address than it came with; none is no other."""
+        now = {name: _address_of(bench, name) for name in self._address}
+        return [
+            f"{name} had {address}, and has {now[name] or 'none'}"
+            for name, address in self._address.items()
+            if now[name] not in (address, "")
+        ]
+
+
+def _shape(bench: Bench) -> str:
+    """Return all that uninstall is to give back, once NetworkManager has all four connections."""
+    bench.machine.until(_BY_MANAGER, "NetworkManager with all its own", seconds=240)
+    return bench.machine.sh(_SHAPE, check=False)
+
+
+def _address_of(bench: Bench, name: str) -> str:
+    shown = bench.machine.sh(f"ip -4 -o address show dev {name} primary")
+    found = re.search(r"inet ([\d.]+)/", shown)
+    return found[1] if found else ""
+
+
+def _ping(bench: Bench, address: str) -> None:
+    """Ask an address from the router's side ten times a second."""
+    where = "--property=StandardOutput=truncate:/run/vm-ping"
+    ping = f"ip netns exec station ping -n -q -i 0.1 {address}"
+    bench.machine.sh(f"systemd-run --quiet --collect --unit vm-ping {where} {ping}")
+
+
+def _pinged(bench: Bench) -> float:
+    """Return for how many ms there was no answer, all in all."""
+    bench.machine.sh("systemctl kill -s INT vm-ping; sleep 0.5")
+    said_ = bench.machine.sh("cat /run/vm-ping")
+    sent, got = map(int, re.findall(r"(\d+) (?:packets transmitted|received)", said_))
+    return 100.0 * (sent - got)
+
+
+def _no_secrets(bench: Bench, told: str) -> None:
+    """Raise AssertionError where a key stands that others may read."""
+    script = (
+        "netfail-hooks log --bundle /run/vm-bundle >/dev/null; netfail-hooks doctor; "
+        f"cd /opt/vm/checkout && sh install.sh {_OPTIONS} --dry-run 2>&1; "
+        "cat /run/vm-bundle; journalctl -b --no-pager; cat /var/log/netfail-hooks/*; "
+        "find / -xdev -type f -perm /044 -newer /opt/vm/key -not -path '/opt/vm/*' "
+        "-not -path '/var/log/journal/*' -exec cat {} + 2>/dev/null"
+    )
+    quoted = " ".join(f"-e {shlex.quote(secret)}" for secret in SECRETS)
+    found = bench.machine.sh(f"({script}) | grep -aF {quoted} || true", seconds=300)
+    assert not found, f"a secret is shown: {found[:300]}"
+    assert not any(secret in told for secret in SECRETS), "a secret was printed by install.sh"
+
+
+def _faults(checks: list[tuple[str, Callable[[], object]]]) -> list[str]:
+    found = []
+    for name, check in checks:
+        try:
+            check()
+        except AssertionError as error:
+            found.append(f"{name}: {error}")
+    return found
+
+
+def _row(bench: Bench, name: str, outage: float, faults: list[str], note: str = "") -> Row:
+    return Row(bench.suite, bench.mode, name, outage, _LIMIT, connections=note, faults=faults)
