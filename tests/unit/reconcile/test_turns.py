@@ -49,7 +49,7 @@ def settled(mocker: MockerFixture) -> list[tuple[str, ...]]:
     return found
 
 
-def _run(paths: Paths, config: Config, since: tuple[str, str]) -> Run:
+def _run(paths: Paths, config: Config, since: tuple[str, str, str]) -> Run:
     return reconcile.run(config, paths, "test", since=since, probes=("asked",))  # type: ignore[arg-type]
 
 
