@@ -74,11 +74,12 @@ def hidden_settings(text: str) -> str:
 
 
 def _shown_word(line: str) -> str:
-    key, equals, setting = line.partition("=")
+    key, _, setting = line.partition("=")
     if not line.strip() or line.strip() == "}" or setting.strip() == "{":
         return line
     end = "\n" if line.endswith("\n") else ""
-    known = equals and re.fullmatch(r"\s*\w+", key)
+    # In a blob's last line there is nothing but "=" behind it.
+    known = re.fullmatch(r"\s*[a-z][a-z0-9_]{1,30}", key) and setting.strip("= \t\r\n")
     return f"{key}={REDACTED}{end}" if known else f"# {REDACTED}{end}"
 
 

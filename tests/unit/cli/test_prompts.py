@@ -148,21 +148,17 @@ def test_of_a_file_with_keys_there_are_words_alone(
         assert "sesame" not in out
         assert "c2VzYW1l" not in out
         shown = [line[1:] for line in out.splitlines()]
-        for line in (
-            "network={",
-            "\tkey_mgmt=WPA-PSK SAE",
-            "\tpsk=(redacted)",
-            "\tpriority=1",
-            "}",
-        ):
+        for line in ("network={", "\tkey_mgmt=(redacted)", "\tpsk=(redacted)", "}"):
             assert line in shown
-        assert "ctrl_interface=DIR=/run/wpa_supplicant GROUP=netdev" in shown
 
 
-@given(st.text(), st.text("sesame\"'#\n\\= {}\r", max_size=12))
+@given(
+    st.text().map(lambda text: text.replace("=", "")), st.text("sesame\"'#\n\\= {}\r", max_size=12)
+)
 def test_no_value_of_an_unknown_key_is_shown(value: str, around: str) -> None:
     value = f"s3same{value}".splitlines()[0]
-    for text in (f"psk={value}", f"{around}{value}", f"{around}\nssid={value}", f"eap={value}"):
+    lines = (f"psk={value}", f"{around}{value}", f"{around}\nssid={value}", f"eap={value}")
+    for text in (*lines, f"blob-base64-x={{\n{value}=\n{value}==\n}}"):
         assert "s3same" not in hidden_settings(text)
 
 
