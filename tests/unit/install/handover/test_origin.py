@@ -33,9 +33,7 @@ def _told(connection: str, *, between: bool) -> str:
 
 @pytest.mark.parametrize("between", [False, True])
 @pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7"])
-def test_the_client_is_found_through_who_started_us(
-    address: str, *, between: bool
-) -> None:
+def test_the_client_is_found_through_who_started_us(address: str, *, between: bool) -> None:
     assert _told(f"{address} 50022 192.0.2.1 22", between=between) == address
 
 
