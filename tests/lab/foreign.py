@@ -72,7 +72,10 @@ def _json(lab: Lab, *words: str) -> Any:
 
 
 def run(lab: Lab, *argv: str, seconds: float = 25) -> None:
-    """Run a manager's command; what it leaves running must not keep our pipes open."""
+    """Run a manager's command; what it leaves running must not keep our pipes open.
+
+    A client may take a name for the host from the server; a lab shares the machine's.
+    """
     if argv == ("systemctl", "restart", "dhcpcd.service"):
         return  # the tests do that themselves, once for all
     if argv[:2] == ("systemctl", "restart"):  # ifup@.service, of which there is no other in a lab
@@ -80,7 +83,7 @@ def run(lab: Lab, *argv: str, seconds: float = 25) -> None:
         run(lab, "ifdown", name)
         argv = ("ifup", "--allow=hotplug", name)
     script = '"$@" >>/run/lab/manager.log 2>&1'
-    done = lab.run("sh", "-c", script, "sh", *argv, seconds=seconds)
+    done = lab.run("unshare", "--uts", "sh", "-c", script, "sh", *argv, seconds=seconds)
     assert done.returncode == 0, f"{argv}: {lab.read('/run/lab/manager.log')[-2000:]}"
 
 
