@@ -78,9 +78,9 @@ def test_those_of_scripts_ours_and_networkmanager_move_and_cost(tmp_path: Path) 
     assert costs["nm"].own_mib > 1
     assert costs["ours"].own_mib == 0
     assert costs["ours"].needs == "networkd, dispatcher"
-    # Two pings each 10 s, by a shell that reaps them, and all else that such a machine runs.
+    # What runs counts in nanoseconds, what was reaped in ticks of 10 ms: two pings make none.
     assert costs["ping"].cpu_s is not None
-    assert 0.5 < costs["ping"].cpu_s < 60
+    assert costs["ping"].cpu_s > 0
     assert all(one.cpu_s is not None and one.cpu_s < 60 for one in costs.values())
     assert "netfail-hooks" in told.partition("at rest")[2]
 
