@@ -78,7 +78,7 @@ def test_those_of_scripts_ours_and_networkmanager_move_and_cost(tmp_path: Path) 
     assert costs["nm"].own_mib > 1
     assert costs["ours"].own_mib == 0
     assert costs["ours"].needs == "networkd, dispatcher"
-    # What runs counts in nanoseconds, what was reaped in ticks of 10 ms: two pings are no tick.
+    # What runs counts in nanoseconds, what was reaped in ticks of 10 ms: two pings make none.
     assert costs["ping"].cpu_s is not None
     assert costs["ping"].cpu_s > 0
     assert all(one.cpu_s is not None and one.cpu_s < 60 for one in costs.values())
