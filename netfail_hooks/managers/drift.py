@@ -65,7 +65,8 @@ def _why(paths: Paths, config: Config, name: str) -> str:
     if is_bond and now is None:
         now = takeover.slaves_file(paths, config)
     source = takeover.of_whom(ours.text)
-    profile = None if now or is_bond else sources.profile(paths, nic, source)
+    theirs = sources.is_managers(source) and not now
+    profile = sources.profile(paths, nic, source) if theirs else None
     if profile:
         now = sources.as_source(profile)
     if now is None:

@@ -15,7 +15,7 @@ from netfail_hooks.install.manifest import Handed, Manifest
 from netfail_hooks.install.systemd import systemd_runs
 from netfail_hooks.managers import Profile, dhcpcd, ifupdown, interfaces, sources
 from netfail_hooks.managers import release as managers_release
-from netfail_hooks.managers.detect import NETWORKMANAGER, manager_of
+from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Release
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.detect import networkmanager_has
@@ -67,9 +67,9 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
 
 
 def _new(paths: Paths, config: Config, known: Manifest, has: Sequence[str]) -> Iterator[Handed]:
-    """Yield the uplinks that another manager has, and that no ``.network`` file is for.
+    """Yield the uplinks that NetworkManager has, and that no ``.network`` file is for.
 
-    Where one is, of the others NetworkManager alone is in the way. Raises Misuse for that.
+    Raises Misuse where one is. What ifupdown or dhcpcd has is not taken over live yet.
     """
     ours = [one.interface for one in known.handed]
     active = _active() if has else {}
@@ -83,8 +83,8 @@ def _new(paths: Paths, config: Config, known: Manifest, has: Sequence[str]) -> I
             )
         if name in ours or theirs or match.effective(paths, nic):
             continue
-        if manager := manager_of(paths, nic):
-            yield Handed(name, manager, active.get(name, ""))
+        if name in has:
+            yield Handed(name, NETWORKMANAGER, active.get(name, ""))
 
 
 def known(paths: Paths, handed: Sequence[Handed], units: Sequence[str]) -> Handover:
