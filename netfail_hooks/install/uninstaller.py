@@ -18,7 +18,7 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
-from netfail_hooks.install import bond_switch, kernel_state, nodes, reconfigure, systemd
+from netfail_hooks.install import bond_switch, diversion, kernel_state, nodes, reconfigure, systemd
 from netfail_hooks.install.handover import gather, live
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
@@ -175,6 +175,10 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
             write_change(paths, change)
         messages += live.give_all_back(handover)
         return
+    # What a killed run was at is done anew below; finished, networkd would take what the manager
+    # may still have.
+    for name in handover.names:
+        diversion.clear_pending(paths, name)
     reconfigure.finish_pending(uplinks, paths, messages)
     settled = False
     for change in work.changes:

@@ -168,6 +168,7 @@ class _Translation:
         self._nic = nic
         self._said = _Said()
         self._static: dict[str, str] = {}
+        self._kernels = False
         self._identifier = ""  # "duid", "mac", or what somebody has written
         self._iaid = identity.iaid(nic)
         self._requested = {one for key, text in options if key == "option" for one in _words(text)}
@@ -186,6 +187,19 @@ class _Translation:
             raise _no_equal(f"{key} {text}".strip())
         elif not _BESIDE.fullmatch(key):
             raise _no_equal(f"{key} {text}".strip(), "nor is it known to dhcpcd 10")
+
+    def take_noipv6(self, text: str) -> None:
+        """Take it that dhcpcd leaves IPv6 alone: then the kernel does what routers advertise.
+
+        It switches the kernel's own part off only where it does it itself (if_setup_inet6()).
+        """
+        del text
+        if not self._kernels:
+            self.messages.append(
+                f"{CONFIG}: noipv6 has left IPv6 to the kernel, which takes what routers "
+                "advertise; IPv6AcceptRA=no in a .network file would end that"
+            )
+        self._kernels = True
 
     def take_static(self, text: str) -> None:
         """Take "NAME=VALUE": what stands in place of the server's word."""
@@ -232,7 +246,6 @@ class _Translation:
         elif kind == "private":
             self._said.advertised["Token"] = "prefixstable"  # noqa: S105 - of an address
             self._said.network["IPv6LinkLocalAddressGenerationMode"] = "stable-privacy"
-            self.messages.append("IPv6 addresses stay stable and private, but are new ones")
         else:
             self._said.advertised["Token"] = "eui64"  # noqa: S105 - of an address
             self._said.network["IPv6LinkLocalAddressGenerationMode"] = "eui64"
@@ -259,6 +272,11 @@ class _Translation:
 
     def sections(self) -> list[Section]:
         """Return it all."""
+        if self._kernels:  # addresses as it makes them, no name servers, no DHCPv6
+            self._said.network.pop("IPv6LinkLocalAddressGenerationMode", None)
+            self._said.advertised = {"DHCPv6Client": "no"}
+        if self._said.advertised.get("Token") == "prefixstable":
+            self.messages.append(f"{CONFIG}: slaac private will make other IPv6 addresses")
         own = self._own()
         network: Options = [*self._said.network.items()]
         network += [("Address", str(one)) for one in own]
@@ -335,9 +353,9 @@ class _Translation:
 
     def _advertised(self, domains: bool) -> dict[str, str]:  # noqa: FBT001
         pairs = dict(self._said.advertised)
-        if not self._heeds_names("domain_name_servers"):
+        if self._kernels or not self._heeds_names("domain_name_servers"):
             pairs["UseDNS"] = "no"
-        if self._requested and not domains:
+        if self._requested and not self._kernels and not domains:
             pairs.setdefault("UseDomains", "yes")
         return pairs
 
@@ -366,9 +384,6 @@ def _class(text: str) -> int:
 
 # option: the section, the key and the setting that it comes to.
 _SETTINGS = {
-    "noipv6": ("network", "IPv6AcceptRA", "no"),
-    "noipv6rs": ("network", "IPv6AcceptRA", "no"),
-    "ipv4only": ("network", "IPv6AcceptRA", "no"),
     "noipv4": ("four", "ask", "no"),
     "ipv6only": ("four", "ask", "no"),
     "nodhcp": ("four", "ask", "no"),
@@ -378,6 +393,9 @@ _SETTINGS = {
     "broadcast": ("four", "RequestBroadcast", "yes"),
 }
 _TAKEN: dict[str, Callable[[_Translation, str], None]] = {
+    "noipv6": _Translation.take_noipv6,
+    "noipv6rs": _Translation.take_noipv6,
+    "ipv4only": _Translation.take_noipv6,
     "static": _Translation.take_static,
     "inform": _Translation.take_inform,
     "hostname": _Translation.take_hostname,

@@ -1,7 +1,7 @@
 """interfaces(5) as ifupdown reads it: 0.8.41 of Debian 12, 0.8.44 of 13, which are alike in this.
 
 Where the man page is vague, the source of ifupdown counts (config.c, main.c), and
-tests/lab/test_ifupdown.py asks the real ifquery.
+tests/lab/test_ifquery.py asks the real ifquery.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ def translate(path: str, text: str, nic: Nic, defaults: Defaults = _NONE) -> Tra
     try:
         return _translated(path, file, nic, defaults)
     except Misuse as error:
-        where = f"{path or 'NetworkManager'}: " + (f"profile '{name}': " if name else "")
+        where = f"{printable(path) or 'NetworkManager'}: "
+        where += f"profile '{name}': " if name else ""
         raise Misuse(where + str(error.args[0]), hint=error.hint) from None
 
 

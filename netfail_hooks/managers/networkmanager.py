@@ -31,6 +31,10 @@ _NO_AUTO_DEFAULT = "/var/lib/NetworkManager/no-auto-default.state"
 _ENABLED = "/etc/systemd/system/multi-user.target.wants/NetworkManager.service"
 _ACTIVE = ("nmcli", "--terse", "--fields", "UUID,DEVICE,FILENAME", "connection", "show", "--active")
 _FIELD = re.compile(r"((?:\\.|[^\\:])*)(?::|$)")
+_NETPLANS = tuple(
+    f"/run/systemd/{place}/netplan-regdom.service" for place in ("system", "generator.late")
+)
+_BY_LOT = "wifi.scan-rand-mac-address"
 # Profiles that are about a NIC without being its own: what they make goes with it.
 _ABOVE = ("vlan", "macvlan", "pppoe", "802-3-ethernet.vlan")
 # What it makes for a cable that nobody has a profile for (``new_default_connection()``).
@@ -72,6 +76,8 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     )
     said = translate(chosen.path, chosen.text, nic, defaults)
     wireless, told = _wireless(said, chosen, fitting, nic, defaults)
+    if nic.wireless and known.defaults("device", nic).get(_BY_LOT) in ("yes", "true", "1"):
+        told.append(f"{_BY_LOT}: it looks for networks by its own hardware address from now on")
     return Profile(
         manager=MANAGER,
         path=chosen.path,
@@ -140,7 +146,7 @@ def _refuse_above(profiles: Sequence[Saved], nic: Nic, chosen: Saved) -> None:
         is_ours = nic.name in parents or (uuid and uuid in parents)
         if kind in _ABOVE and is_ours and one.by_itself:
             raise Misuse(
-                f"{one.path}: a {kind} of NetworkManager's is on {nic.name}",
+                f"{printable(one.path)}: a {kind} of NetworkManager's is on {nic.name}",
                 hint="name another NIC as the uplink, or take that profile out",
             )
 
@@ -191,10 +197,13 @@ def _wireless(
 def country(paths: Paths) -> str:
     """Return by which country's rules the radio is used, "" where nobody says.
 
-    Raspberry Pi OS says it to the kernel (cfg80211.ieee80211_regdom=), Debian's crda in a file.
+    Raspberry Pi OS says it to the kernel (cfg80211.ieee80211_regdom=), netplan by a unit of its
+    own (regulatory-domain:), Debian's crda in a file.
     """
     told = re.findall(r"cfg80211\.ieee80211_regdom=(\w\w)\b", _text(paths, "/proc/cmdline"))
     told.append(_text(paths, "/sys/module/cfg80211/parameters/ieee80211_regdom").strip())
+    for place in _NETPLANS:  # write_regdom() in netplan's networkd.c
+        told += re.findall(r"\biw reg set (\w\w)\b", _text(paths, place))
     told += re.findall(r"(?m)^REGDOMAIN=\"?(\w\w)\b", _text(paths, "/etc/default/crda"))
     return next((one for one in told if re.fullmatch("[A-Z]{2}", one)), "")
 

@@ -26,6 +26,10 @@ _EXCLUDED = "/etc/netfail-hooks/ifupdown.env"
 _NM = "/etc/NetworkManager/conf.d/zz-netfail-hooks.conf"
 _DROP_IN = "zz-netfail-hooks.conf"  # systemd reads drop-ins in the order of their names
 
+_KERNELS_PART = (
+    "cd /proc/sys/net/ipv6/conf 2>/dev/null || exit 0; cat default/accept_ra >$1/accept_ra"
+)
+
 Commands = tuple[tuple[str, ...], ...]
 
 
@@ -89,9 +93,22 @@ def ifupdown(paths: Paths, known: Interfaces, names: Sequence[str]) -> Release:
     )
 
 
+def _bare(name: str) -> Commands:
+    """Return what makes an interface as one that nobody has set up.
+
+    "ip address add" of what is there already would end ifup. networkd has switched the kernel's own
+    part in router advertisements off (systemd.network(5), IPv6AcceptRA=), and the kernel asks for
+    one only when a link comes up.
+    """
+    return (
+        ("ip", "link", "set", "dev", name, "down"),
+        ("ip", "address", "flush", "dev", name, "scope", "global"),
+        ("sh", "-c", _KERNELS_PART, "sh", name),
+    )
+
+
 def _raise(known: Interfaces, name: str, own: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    # "ip address add" of what is there already would end ifup.
-    yield ("ip", "address", "flush", "dev", name, "scope", "global")
+    yield from _bare(name)
     for one in own:
         logical = known.logical(one)
         if known.logical(one, "hotplug") and not known.logical(one, "auto"):
@@ -137,22 +154,45 @@ def dhcpcd(paths: Paths, names: Sequence[str]) -> Release:
 
     Its configuration is the user's, so what denies the uplinks stands on the command line, which
     adds to what that denies (dhcpcd(8), -Z). The command is the one in force: Raspberry Pi OS has a
-    drop-in with another. -x lets go of a running one without giving the lease back, so that
-    the router has the same address for whoever asks next.
+    drop-in with another.
+
+    The one for all has to be started anew: ``dhcpcd -x IF`` finds only a process that is IF's alone
+    (main() in dhcpcd.c of 9 and 10, by the process file). With ``persistent``, which Debian and the
+    Pi have in dhcpcd.conf, all addresses and routes stay meanwhile; see ``dhcpcd_persists``.
     """
-    files = {_drop_in(f"dhcpcd@{escaped(name)}.service"): _NEVER for name in names}
+    files = {_drop_in(_own_dhcpcd(name)): _NEVER for name in names}
     command = _exec_start(paths, "dhcpcd.service")
     if command:
         listed = ",".join(names)
         files[_drop_in("dhcpcd.service")] = (
             f"{_MARK}[Service]\nExecStart=\nExecStart={command} --denyinterfaces {listed}\n"
         )
+    alone = [name for name in names if _is_alone(paths, name)]
+    anew = ("systemctl", "restart", "dhcpcd.service")
+    stopped = {name: (("systemctl", "stop", _own_dhcpcd(name)),) for name in alone}
+    started = {name: (*_bare(name), ("systemctl", "start", _own_dhcpcd(name))) for name in alone}
     return Release(
         files,
         settle=(_RELOAD,),
-        release={name: (("dhcpcd", "-x", name),) for name in names},
-        take_back={name: (("dhcpcd", "-n", name),) for name in names},
+        release=dict.fromkeys(names, (anew,)) | stopped,
+        take_back={name: (*_bare(name), anew) for name in names} | started,
     )
+
+
+def dhcpcd_persists(paths: Paths) -> bool:
+    """Tell whether addresses and routes stay while a dhcpcd is not there (dhcpcd.conf(5))."""
+    lines = read_text(paths.through("/etc/dhcpcd.conf")).splitlines()
+    return any(line.split()[:1] == ["persistent"] for line in lines)
+
+
+def _is_alone(paths: Paths, name: str) -> bool:
+    """Tell whether an interface has a dhcpcd of its own; its process file is named after it."""
+    own = (f"/run/dhcpcd/{name}.pid", f"/run/dhcpcd-{name}.pid")
+    return any(os.path.lexists(paths.at(path)) for path in own)
+
+
+def _own_dhcpcd(name: str) -> str:
+    return f"dhcpcd@{escaped(name)}.service"
 
 
 def _exec_start(paths: Paths, unit: str) -> str:

@@ -34,10 +34,10 @@ class Managed(Booted):
         self.write(f"{PROFILES}/bridge.nmconnection", bridge, mode=0o600)
 
     def start_manager(self) -> None:
-        """Start NetworkManager; return once each uplink is up by it."""
+        """Start NetworkManager; return once each uplink, and the bridge, is up by it."""
         self.systemctl("enable", "--now", "NetworkManager.service")
         self.systemctl("enable", "networkd-dispatcher.service")
-        wait(lambda: self.has(*self.ports), "uplinks of NetworkManager's", seconds=30)
+        wait(lambda: self.has(*self.ports, "br7"), "NICs of NetworkManager's", seconds=30)
 
     def has(self, *names: str) -> bool:
         """Tell whether NetworkManager has these up by a connection."""

@@ -77,8 +77,9 @@ def own(text: str, nic: str, segment: int) -> str:
     return re.sub(r"NET6|NET|NIC", lambda found: words[found[0]], text)
 
 
-# What stands before the blocks, as Raspberry Pi OS has it.
+# What stands before the blocks, as Raspberry Pi OS has it; but a lab has no udev to wait for.
 DHCPCD_FOR_ALL = """
+nodev
 hostname
 clientid
 persistent
@@ -98,10 +99,10 @@ DHCPCD = (
         dns=("NET.1", "192.0.2.53"),
     ),
     Stanza(
-        "static, IPv6 by hand, and no advertisements",
+        "static, IPv6 by hand, and a metric",
         "interface NIC\nmetric 300\nstatic ip_address=NET.71/24\nstatic ip6_address=NET6::71/64\n"
-        "static routers=NET.1\nnoipv6rs\n",
+        "static routers=NET.1\n",
     ),
     Stanza("the DUID of this machine", "interface NIC\nduid\n"),
-    Stanza("no default route by it", "interface NIC\nnogateway\nnoipv6\n"),
+    Stanza("no default route by it", "interface NIC\nnogateway\n"),
 )

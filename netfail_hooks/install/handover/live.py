@@ -73,7 +73,14 @@ def hold(handover: Handover) -> None:
 def give_back(
     interface: str, handover: Handover, config: Config, paths: Paths, write: Callable[[], None]
 ) -> None:
-    """Have its manager set an uplink up again, once ``write`` took our file for it away."""
+    """Have its manager set an uplink up again, once ``write`` took our file for it away.
+
+    One that NetworkManager has by now was killed before its turn, or after it.
+    """
+    if _is_networkmanagers(interface, handover) and interface in networkmanager_has():
+        write()
+        networkctl.reload()
+        return
     with divert(config, interface, paths, _PATIENCE):
         write()
         _leave(interface)
@@ -137,9 +144,13 @@ def _leave(interface: str) -> None:
 
 def _await_left(interface: str, handover: Handover) -> None:
     """Wait until NetworkManager has let go; what it did until then is done. Raises Problem."""
-    managers = {one.interface: one.manager for one in handover.handed}
-    if managers[interface] == NETWORKMANAGER:
+    if _is_networkmanagers(interface, handover):
         wait_until(lambda: interface not in networkmanager_has(), _LEFT, "release of the NIC")
+
+
+def _is_networkmanagers(interface: str, handover: Handover) -> bool:
+    managers = {one.interface: one.manager for one in handover.handed}
+    return managers[interface] == NETWORKMANAGER
 
 
 def _flush(interface: str) -> None:

@@ -137,7 +137,8 @@ def test_any_dhclient_conf_is_read_or_refused(text: str) -> None:
         ("interface eth0\nstatic ip_address=10.0.0.4\n", ["Address=10.0.0.4/8"]),
         ("interface eth0\nstatic domain_name_servers=192.0.2.1\n", ["UseDNS=no", "DNS=192.0.2.1"]),
         ("interface eth0\ninform 192.0.2.4/24\n", ["Address=192.0.2.4/24"]),
-        ("interface eth0\nnogateway\nnoipv6\n", ["UseGateway=no", "IPv6AcceptRA=no"]),
+        ("interface eth0\nnogateway\n", ["UseGateway=no"]),
+        ("option domain_name_servers\nnoipv6\nslaac private\n", ["UseDNS=no", "DHCPv6Client=no"]),
         ("interface eth0\nstatic interface_mtu=1400\n", ["MTUBytes=1400"]),
         ("interface eth0\nstatic routes= # odd\n", ["DHCP=ipv4"]),
         ("slaac private temporary\n", ["Token=prefixstable", "IPv6PrivacyExtensions=yes"]),
@@ -152,6 +153,14 @@ def test_what_dhcpcd_is_told(machine: Machine, text: str, lines: list[str]) -> N
     assert [line for line in lines if line not in said] == [], said
     if "Address=192.0.2.4/25" in lines:
         assert "DHCP=ipv4" not in said
+
+
+def test_ipv6_that_dhcpcd_leaves_alone_is_the_kernels_as_it_was(machine: Machine) -> None:
+    said = _dhcpcd(machine, "slaac private\ninterface eth0\nnogateway\nnoipv6\nnoipv6rs\n")
+    (message,) = [line for line in said if "noipv6" in line]
+    assert "kernel" in message
+    assert said.count("UseGateway=no") == 1
+    assert not any(line.startswith(("Token", "IPv6")) for line in said)
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,7 @@ def test_a_cloned_mac(said: str, has: str, mac: str) -> None:
         (_WIFI.replace("ssid=x", "ssid="), "wifi.ssid"),
         (f"{_WIFI}[wifi-security]\nkey-mgmt=none\nwep-key0=12345\n", "WEP"),
         (f"{_WIFI}[wifi-security]\nkey-mgmt=wpa-psk\npsk-flags=1\n", "keyring"),
+        (f"{_WIFI}[wifi-security]\nkey-mgmt=sae\npsk=xxxxxxxx\npsk-flags=2\n", "keyring"),
         (f"{_WIFI}[wifi-security]\nkey-mgmt=wpa-psk\n", "no key is saved"),
         (
             f"{_WIFI}[wifi-security]\nkey-mgmt=wpa-eap\n[802-1x]\neap=peap\npassword-flags=2\n",

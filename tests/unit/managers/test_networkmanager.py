@@ -180,6 +180,29 @@ def test_every_saved_network(machine: _Machine) -> None:
     assert "0123456789abcdef" not in told + repr(found)
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "country"),
+    [
+        ("/proc/cmdline", "cfg80211.ieee80211_regdom=DE\n", "DE"),
+        ("/sys/module/cfg80211/parameters/ieee80211_regdom", "00\n", ""),
+        ("/sys/module/cfg80211/parameters/ieee80211_regdom", "ID\n", "ID"),
+        ("/run/systemd/system/netplan-regdom.service", "ExecStart=/sbin/iw reg set GB\n", "GB"),
+        (
+            "/run/systemd/generator.late/netplan-regdom.service",
+            "ExecStart=/usr/sbin/iw reg set US\n",
+            "US",
+        ),
+        ("/etc/default/crda", "# of crda\nREGDOMAIN=FR\n", "FR"),
+        ("/etc/default/crda", "REGDOMAIN=\n", ""),
+    ],
+)
+def test_by_whose_rules_the_radio_is_used(
+    machine: _Machine, path: str, text: str, country: str
+) -> None:
+    machine.write(path, text)
+    assert networkmanager.country(machine.paths) == country
+
+
 def test_the_networks_that_would_be_set_up_otherwise_are_told(machine: _Machine) -> None:
     machine.write(f"{_ETC}/home.nmconnection", NMCLI)
     other = IMAGER.replace("[ipv4]\nmethod=auto", "[ipv4]\nmethod=manual\naddress1=10.0.0.2/8")
@@ -199,6 +222,18 @@ def test_what_is_on_the_nic_is_refused(machine: _Machine) -> None:
     with pytest.raises(Misuse, match="a vlan of NetworkManager's is on eth0"):
         machine.profile()
     assert machine.name(replace(WIRED, name="eth1")) == "one"
+
+
+def test_scanning_by_another_address_is_told_where_somebody_asked_for_it(
+    machine: _Machine,
+) -> None:
+    machine.write(f"{_ETC}/home.nmconnection", NMCLI)
+    for said, told in (("yes", True), ("no", False)):
+        text = f"[device]\nwifi.scan-rand-mac-address={said}\n"
+        machine.write("/etc/NetworkManager/conf.d/mac.conf", text)
+        found = machine.profile(RADIO)
+        assert found is not None
+        assert any("scan-rand-mac" in one for one in found.messages) == told
 
 
 def test_iwd_is_refused(machine: _Machine) -> None:

@@ -43,8 +43,8 @@ def test_ifupdown_leaves_what_the_user_had_it_leave_too(machine: Machine) -> Non
     assert "/etc/systemd/system/ifup@wlan0.service.d/zz-netfail-hooks.conf" in found.files
     assert _WAIT in found.files
     assert found.release["eth0"] == (("ifdown", "eth0:1"), ("ifdown", "eth0"))
-    assert found.take_back["eth0"][1:] == (("ifup", "eth0"), ("ifup", "eth0:1"))
-    assert found.take_back["wlan0"][1:] == (("systemctl", "restart", "ifup@wlan0.service"),)
+    assert found.take_back["eth0"][3:] == (("ifup", "eth0"), ("ifup", "eth0:1"))
+    assert found.take_back["wlan0"][3:] == (("systemctl", "restart", "ifup@wlan0.service"),)
 
 
 def test_a_logical_name_is_raised_again_by_it(machine: Machine) -> None:
@@ -91,7 +91,17 @@ def test_dhcpcd_goes_on_by_the_command_that_is_in_force(machine: Machine) -> Non
     command = "ExecStart=/usr/lib/dhcpcd5/dhcpcd -q -w --denyinterfaces eth0,wlan0\n"
     assert found.files[ours].endswith(f"[Service]\nExecStart=\n{command}")
     assert again == found
-    assert found.release["eth0"] == (("dhcpcd", "-x", "eth0"),)
+    assert found.release["eth0"] == (("systemctl", "restart", "dhcpcd.service"),)
+    machine.write("/run/dhcpcd/wlan0.pid", "7\n")
+    alone = release.dhcpcd(machine.paths, ["eth0", "wlan0"])
+    assert alone.release["wlan0"] == (("systemctl", "stop", "dhcpcd@wlan0.service"),)
+    assert alone.take_back["wlan0"][3:] == (("systemctl", "start", "dhcpcd@wlan0.service"),)
+
+
+@pytest.mark.parametrize(("text", "stays"), [("persistent\n", True), ("#persistent\n", False)])
+def test_whether_addresses_stay_without_dhcpcd(machine: Machine, text: str, stays: bool) -> None:  # noqa: FBT001
+    machine.write("/etc/dhcpcd.conf", text)
+    assert release.dhcpcd_persists(machine.paths) == stays
 
 
 def test_networkmanagers_file_is_one_that_it_can_read() -> None:
