@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -99,8 +100,8 @@ def resolve_names(args: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(**known)
 
 
-def parse(args: argparse.Namespace) -> InstallOptions:
-    """Return what is asked for. Raises Misuse."""
+def parse(args: argparse.Namespace, present: tuple[str, ...] = ()) -> InstallOptions:
+    """Return what is asked for, ``present`` being the uplinks that there are. Raises Misuse."""
     if args.uplink and (args.primary or args.backup):
         raise Misuse("--uplink and --primary exclude each other", hint="use one of the two ways")
     if args.backup and not args.primary:
@@ -121,7 +122,8 @@ def parse(args: argparse.Namespace) -> InstallOptions:
     if args.mode == "bond":
         bond = _bond_address_config(args)
         return InstallOptions(uplinks, {}, args.interval, args.mode, bond, _named(args))
-    return InstallOptions(uplinks, _address_configs(args, uplinks), args.interval, args.mode)
+    address_configs = _address_configs(args, uplinks or present)
+    return InstallOptions(uplinks, address_configs, args.interval, args.mode)
 
 
 def _address_configs(
@@ -150,7 +152,7 @@ def _address_configs(
     result = {}
     for name in (*static, *dynamic):
         if name not in uplinks:
-            raise Misuse(f"{name} is no uplink", hint="name it with --primary or --backup")
+            raise Misuse(f"{name} is no uplink", hint=_how_to_add(args, name, uplinks))
         own = tuple(text for owner, text in addresses if owner == name)
         result[name] = AddressConfig(
             own,
@@ -163,6 +165,20 @@ def _address_configs(
             dhcp=name in dynamic,
         )
     return result
+
+
+def _how_to_add(args: argparse.Namespace, name: str, uplinks: tuple[str, ...]) -> str:
+    """Return what to do for an interface to be an uplink, too: the whole command if it is known."""
+    if args.uplink or args.primary or not uplinks:
+        return "name it with --primary or --backup"
+    first, *others = uplinks
+    words = ["netfail-hooks", "install", "--primary", first]
+    for other in (*others, name):
+        words += ["--backup", other]
+    for option in ("address", "gateway", "dns", "dhcp"):
+        for text in getattr(args, option):
+            words += [f"--{option}", *([text] if text else [])]
+    return f"to add it: {shlex.join(words)}"
 
 
 def _reaches(addresses: tuple[str, ...], gateway: str) -> bool:
