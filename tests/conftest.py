@@ -41,6 +41,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=2,
         help="how many rounds of install, uninstall, checks and hooks against each other",
     )
+    parser.addoption(
+        "--file-rounds",
+        type=int,
+        default=1,
+        help="how many times eight .network files are drawn at random for a real networkd",
+    )
+    parser.addoption("--file-seed", type=int, default=0, help="what they are drawn from")
     parser.addoption("--race-seed", type=int, default=0, help="what they are drawn from")
     parser.addoption("--race-hosts", type=int, default=2, help="how many hosts race side by side")
 

@@ -51,6 +51,15 @@ def choose(
     return config, text
 
 
+def present_uplinks(paths: Paths) -> tuple[str, ...]:
+    """Return the uplinks of the config that is there, none where there is none. Raises Misuse."""
+    place = paths.through(Paths().config)
+    if not _is_there(place):
+        return ()
+    existing = config_file.read(place)
+    return (existing if paths.root else by_kernel_names(existing)).names()
+
+
 def _renamed(text: str, old: Config, new: Config) -> str:
     """Return a config.toml's text with other names for its uplinks, the rest of it as it was."""
     renamed = dict(zip(old.names(), new.names(), strict=True))

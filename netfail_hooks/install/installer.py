@@ -26,7 +26,7 @@ from netfail_hooks.install import (
     systemd,
 )
 from netfail_hooks.install.bond_files import bond_files
-from netfail_hooks.install.config import choose
+from netfail_hooks.install.config import choose, present_uplinks
 from netfail_hooks.install.handover import Handover, gather, live, origin, plan
 from netfail_hooks.install.hook_file import unsafe_places
 from netfail_hooks.install.layout import layout
@@ -96,7 +96,8 @@ def prepare(args: argparse.Namespace) -> Work:
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
         raise Misuse(f"--root {args.root}: no such directory")
-    wanted = options.parse(args if args.root else options.resolve_names(args))
+    named = args if args.root else options.resolve_names(args)
+    wanted = options.parse(named, present_uplinks(paths))
     known = manifest.load(paths)
     config, text = choose(paths, wanted, lambda: detect(paths))
     refuse_deaf(config)

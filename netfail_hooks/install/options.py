@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -114,8 +115,8 @@ def resolve_names(args: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(**known)
 
 
-def parse(args: argparse.Namespace) -> InstallOptions:
-    """Return what is asked for. Raises Misuse."""
+def parse(args: argparse.Namespace, present: tuple[str, ...] = ()) -> InstallOptions:
+    """Return what is asked for, ``present`` being the uplinks that there are. Raises Misuse."""
     if args.uplink and (args.primary or args.backup):
         raise Misuse("--uplink and --primary exclude each other", hint="use one of the two ways")
     if args.backup and not args.primary:
@@ -140,7 +141,7 @@ def parse(args: argparse.Namespace) -> InstallOptions:
         return InstallOptions(uplinks, {}, args.interval, args.mode, bond, named, hearing)
     return InstallOptions(
         uplinks,
-        _address_configs(args, uplinks),
+        _address_configs(args, uplinks or present),
         args.interval,
         args.mode,
         dispatcher=args.dispatcher,
@@ -173,7 +174,7 @@ def _address_configs(
     result = {}
     for name in (*static, *dynamic):
         if name not in uplinks:
-            raise Misuse(f"{name} is no uplink", hint="name it with --primary or --backup")
+            raise Misuse(f"{name} is no uplink", hint=_how_to_add(args, name, uplinks))
         own = tuple(text for owner, text in addresses if owner == name)
         result[name] = AddressConfig(
             own,
@@ -186,6 +187,20 @@ def _address_configs(
             dhcp=name in dynamic,
         )
     return result
+
+
+def _how_to_add(args: argparse.Namespace, name: str, uplinks: tuple[str, ...]) -> str:
+    """Return what to do for an interface to be an uplink, too: the whole command if it is known."""
+    if args.uplink or args.primary or not uplinks:
+        return "name it with --primary or --backup"
+    first, *others = uplinks
+    words = ["netfail-hooks", "install", "--primary", first]
+    for other in (*others, name):
+        words += ["--backup", other]
+    for option in ("address", "gateway", "dns", "dhcp"):
+        for text in getattr(args, option):
+            words += [f"--{option}", *([text] if text else [])]
+    return f"to add it: {shlex.join(words)}"
 
 
 def _reaches(addresses: tuple[str, ...], gateway: str) -> bool:

@@ -96,6 +96,15 @@ def parse(text: str) -> tuple[Section, ...]:
     return tuple(Section(name, header, tuple(items)) for name, header, items in parts)
 
 
+def is_damaged(text: str) -> bool:
+    """Tell whether networkd ignores a file, drop-ins and all, for a header that does not end.
+
+    As it does if one of its drop-ins is such (``parse_line()`` in systemd's shared/conf-parser.c).
+    """
+    lines = (_joined(raw).strip() for raw in _logical_lines(text))
+    return any(line.startswith("[") and not line.endswith("]") for line in lines)
+
+
 def _item(raw: str, line: str) -> Item:
     if line and line[0] not in "#;":
         key, equals, setting = _joined(raw).partition("=")
@@ -164,7 +173,7 @@ def _logical_lines(text: str) -> Iterator[str]:
     whole = ""
     for line in re.findall(r".*\n|.+", text):  # not splitlines: a form feed ends none
         comment = line.lstrip().startswith(("#", ";"))
-        goes_on = bool(whole) if comment else line.rstrip("\r\n").endswith("\\")
+        goes_on = bool(whole) if comment else _is_continued(line.rstrip("\r\n"))
         whole += line
         if not goes_on:
             yield whole
@@ -173,11 +182,16 @@ def _logical_lines(text: str) -> Iterator[str]:
         yield whole
 
 
+def _is_continued(line: str) -> bool:
+    """Tell whether a line ends with a backslash that no other one escapes."""
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
+
+
 def _joined(raw: str) -> str:
     """Return a logical line as one: comments within it go, each backslash is a space."""
     lines = [line.rstrip("\r") for line in raw.split("\n")]
     lines = [line for line in lines if not line.lstrip().startswith(("#", ";"))]
-    return " ".join(line.rstrip("\\") if line.endswith("\\") else line for line in lines)
+    return " ".join(line[:-1] if _is_continued(line) else line for line in lines)
 
 
 def _ended(items: list[Item]) -> list[Item]:

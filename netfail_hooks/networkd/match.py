@@ -74,11 +74,16 @@ def effective(
 
 
 def sources(paths: Paths) -> Iterator[Source]:
-    """Give the files that are not empty or masked, in the order in which networkd tries them."""
+    """Give the files that networkd reads, in the order in which it tries them.
+
+    Not those that are empty, masked or damaged.
+    """
     for path in _listed(paths, DIRECTORIES, ".network"):
         text = read(paths, path)
         if text.strip():
-            yield Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
+            source = Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
+            if not any(map(networkfile.is_damaged, (text, *(t for _, t in source.dropins)))):
+                yield source
 
 
 def watched(paths: Paths) -> list[str]:
@@ -180,7 +185,11 @@ def _conditions(sections: Iterable[networkfile.Section]) -> Iterator[tuple[str, 
 def _hint(nic: Nic, unknown: str) -> str:
     by_name = f"write Name={nic.name} in its stead"
     if unknown.startswith(_BY_RADIO):
-        return f"which file that is changes with the access point; {by_name}, one file for all"
+        return (
+            f"which file that is changes with the access point, and ours is one file for all of "
+            f"them: put what holds at each in one, with SSID=* or Name={nic.name} in the stead of "
+            f"{unknown}, and what is one network's own where its password is"
+        )
     return by_name if nic.present else f"{by_name}, or plug {nic.name} in"
 
 
@@ -192,7 +201,9 @@ def _holds(paths: Paths, key: str, lines: list[str], nic: Nic) -> bool | None:
         return _has_properties(lines, nic) if nic.properties else None
     known = _known(key, nic)
     if known is None:
-        return None
+        # Any network at all, as in systemd's own 80-wifi-station.network.example: while it is of
+        # use a NIC by radio has one.
+        return True if key == "SSID" and nic.wireless and set(lines) == {"*"} else None
     if key in _MACS:
         return _digits(known[0]) in map(_digits, lines)
     return any(_among(lines, one) for one in known)

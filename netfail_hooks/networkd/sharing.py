@@ -114,9 +114,11 @@ def _addresses(sections: tuple[Section, ...]) -> list[IPv4Interface]:
     for one in sections:
         if one.name == "Address" and not one.get("Peer"):
             try:
-                found.append(IPv4Interface(one.get("Address")))
+                address = IPv4Interface(one.get("Address"))
             except (AddressValueError, NetmaskValueError):
                 continue  # IPv6, or nothing that networkd would take
+            if not address.ip.is_unspecified:  # for which networkd takes one out of a pool
+                found.append(address)
     return found
 
 

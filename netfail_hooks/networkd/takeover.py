@@ -102,8 +102,14 @@ def users_file(paths: Paths, nic: Nic) -> Source | None:
 
 
 def bond_nic(config: Config) -> Nic:
-    """Return a bond as files can choose it, be there one yet or not."""
-    return Nic(config.bond.name, type="bond", kind="bond")
+    """Return a bond as files can choose it, be there one yet or not.
+
+    All of it is known: a file by hardware address or path is for one of its NICs, whatever address
+    the bond has of them.
+    """
+    name = config.bond.name
+    marks = (("DEVTYPE", "bond"), ("INTERFACE", name))
+    return Nic(name, driver="bonding", type="bond", kind="bond", properties=marks, present=True)
 
 
 def slaves_file(paths: Paths, config: Config) -> Source | None:

@@ -14,24 +14,38 @@ _ETC = "/etc/systemd/network"
 
 @dataclass(frozen=True)
 class FileSet:
-    """One uplink's files. In all texts NIC, NET, NET6, MAC, METRIC and NUMBER are the uplink's own.
+    """One uplink's files. In all texts NIC, NET, NET6, MAC, METRIC, NUMBER and SEGMENT are its own.
 
     ``setup`` is shell that runs before networkd, ``uplink`` the name by which install is told of
-    the uplink. ``hold`` are words of a line, each, that must be there after install, ``absent``
-    such that must not. ``note`` is said by install, ``refused`` the reason for which it ends.
+    the uplink, ``nic`` the device that this is, where it is not the NIC itself. ``netplan`` is YAML
+    of which netplan makes files. ``serve`` are more arguments of the DHCP server. An address with
+    ``awaited`` in it comes late. ``hold`` are words of a line, each, that must be there after
+    install, ``absent`` such that must not. ``note`` is said by install, ``refused`` the reason for
+    which it ends.
     """
 
     kind: str
-    files: dict[str, str]
+    files: dict[str, str] = field(default_factory=dict)
     hold: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     setup: str = ""
     uplink: str = "NIC"
+    nic: str = "NIC"
+    netplan: str = ""
+    serve: tuple[str, ...] = ()
+    awaited: str = ""
     note: str = ""
     refused: str = ""
     dhcp: bool = False
     twice: bool = False
     group: str = field(default="", compare=False)
+
+    @property
+    def hears_routers(self) -> bool:
+        """Tell whether advertisements come, and are heard."""
+        texts = [self.netplan, *self.files.values()]
+        refused = ("IPv6AcceptRA=no", "accept-ra: false", "LinkLocalAddressing=ipv4")
+        return self.dhcp and not any(word in text for text in texts for word in refused)
 
 
 def read() -> list[FileSet]:

@@ -60,6 +60,23 @@ def test_the_primarys_file_is_taken_over_where_nothing_is_said(machine: Machine)
     assert "ARPIPTargets=192.168.1.1\n" in machine.read(f"{NETWORK}/10-netfail-bond0.netdev")
 
 
+_OF_ONE_NIC = (
+    "MACAddress=02:00:00:00:00:00",
+    "PermanentMACAddress=02:00:00:00:00:00",
+    "Property=INTERFACE=eth0",
+    "Type=ether",
+    "Kind=!*",
+)
+
+
+@pytest.mark.parametrize("condition", _OF_ONE_NIC)
+def test_files_of_one_nic_are_none_of_the_bonds(machine: Machine, condition: str) -> None:
+    place = f"{NETWORK}/20-eth0.network"
+    machine.write(place, machine.read(place).replace("Name=eth0", condition))
+    machine.install(*BOND)
+    assert "Address=192.168.1.252/24\n" in machine.read(f"{NETWORK}/10-netfail-bond0.network")
+
+
 def test_with_dhcp_the_monitor_comes_when_the_gateway_is_known(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -322,6 +322,19 @@ def test_wrong_words_are_told(machine: Machine, words: str, told: str) -> None:
     assert machine.shape() == before
 
 
+def test_a_third_uplink_is_added_by_the_command_that_is_told(machine: Machine) -> None:
+    machine.install(*PAIR)
+    machine.nic("wlan9", 9)
+    with pytest.raises(Misuse, match="wlan9 is no uplink") as refused:
+        machine.install("--dhcp", "wlan9", "--yes")
+    told = refused.value.hint.removeprefix("to add it: netfail-hooks install ")
+    assert machine.install(*told.split(), "--yes") == 0
+    assert "DHCP=yes" in machine.read(f"{NETWORK}/10-netfail-wlan9.network")
+    assert config_file.read(machine.paths.config).names() == ("eth0", "wlan0", "wlan9")
+    assert machine.install("--dhcp", "wlan0", "--yes") == 0
+    assert "DHCP=yes" in machine.read(f"{NETWORK}/10-netfail-wlan0.network")
+
+
 def test_a_failure_in_the_middle_leaves_everything_as_it_was(machine: Machine) -> None:
     os.makedirs(f"{machine.root}/etc/networkd-dispatcher/off.d/50-netfail-hooks")
     before = machine.shape()

@@ -22,10 +22,29 @@ STATIC = f"{TWO} --address eth0=192.168.1.2/24"
 PAIR = ("eth0", "wlan0")
 
 
-def _ask(words: str) -> InstallOptions:
+def _ask(words: str, *present: str) -> InstallOptions:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    return parse(parser.parse_args(words.split()))
+    return parse(parser.parse_args(words.split()), present)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("--dhcp usb0", "to add it: netfail-hooks install --primary a --backup b --backup usb0"),
+        ("--address usb0=10.0.0.2/8 --gateway 10.0.0.1", "--address usb0=10.0.0.2/8 --gateway"),
+        ("--uplink a --uplink c --dhcp b", "name it with --primary or --backup"),
+    ],
+)
+def test_a_new_uplink_beside_those_that_there_are(words: str, hint: str) -> None:
+    with pytest.raises(Misuse, match=r"(usb0|b) is no uplink") as wrong:
+        _ask(words, "a", "b")
+    assert hint in wrong.value.hint
+
+
+def test_options_are_for_the_uplinks_that_there_are() -> None:
+    assert list(_ask("--dhcp b", "a", "b").address_configs) == ["b"]
+    assert list(_ask("--dhcp", "a", "b").address_configs) == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -157,3 +157,14 @@ def test_which_route_leads_everywhere(destination: str, *, everywhere: bool) -> 
 )
 def test_which_table_is_the_main_one(table: str, *, main: bool) -> None:
     assert section("Route", ("Table", table)).in_main_table() is main
+
+
+@pytest.mark.parametrize("slashes", range(5))
+def test_a_backslash_that_another_one_escapes_continues_nothing(slashes: int) -> None:
+    """``config_parse()`` in systemd's shared/conf-parser.c: every second one stands for itself."""
+    text = "[Network]\nDescription=a" + "\\" * slashes + "\nDNS=x\n"
+    rest = "\\" * (slashes - slashes % 2)
+    joined = [("Description", f"a{rest} DNS=x")]
+    apart = [("Description", f"a{rest}"), ("DNS", "x")]
+    assert _seen(text) == [("", []), ("Network", joined if slashes % 2 else apart)]
+    assert render(parse(text)) == text

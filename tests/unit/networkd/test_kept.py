@@ -53,10 +53,27 @@ _KEYS = {
     "DHCPv4": ("UseDNS=no", "UseMTU=yes", "RouteMetric=7", "ClientIdentifier=mac"),
     "IPv6AcceptRA": ("UseDNS=no", "RouteMetric=7"),
 }
-_sections = st.sampled_from(sorted(_KEYS)).flatmap(
-    lambda name: st.lists(st.sampled_from(_KEYS[name]), max_size=4, unique=True).map(
-        lambda lines: "\n".join([f"[{name}]", *lines, ""])
+# Of what we say nothing: any key, with any words, continued or not, remarks between.
+_OTHERS = ("Link", "Network", "DHCPv4", "DHCPv6", "IPv6SendRA", "Neighbor", "CAKE", "X-Odd one")
+_any_key = st.from_regex(r"X[A-Za-z0-9-]{0,12}", fullmatch=True)
+_any_words = st.lists(st.from_regex(r"[!-~é ]{0,12}", fullmatch=True), min_size=1, max_size=3)
+_any_line = st.tuples(_any_key, st.sampled_from(("=", " = ", "=\t")), _any_words).map(
+    lambda parts: f"{parts[0]}{parts[1]}{(chr(92) + chr(10)).join(parts[2])}"
+)
+_remarks = st.sampled_from(("# Gateway=192.0.2.9", "; [Route]", "", "no equals sign"))
+
+
+def _section(lines: st.SearchStrategy[str], name: str) -> st.SearchStrategy[str]:
+    return st.lists(lines, max_size=4, unique=True).map(
+        lambda found: "\n".join([f"[{name}]", *found, ""])
     )
+
+
+_sections = st.one_of(
+    st.sampled_from(sorted(_KEYS)).flatmap(
+        lambda name: _section(st.sampled_from(_KEYS[name]), name)
+    ),
+    st.sampled_from(_OTHERS).flatmap(lambda name: _section(st.one_of(_any_line, _remarks), name)),
 )
 
 

@@ -94,6 +94,7 @@ def _fits(root: Path, conditions: str, nic: Nic = NIC) -> bool:
         ("Path=pci-*", True),
         ("Path=platform-*", False),
         ("SSID=home", False),
+        ("SSID=*", False),
         ("Name=eth0\nSSID=!home", True),
         ("BSSID=02:00:00:00:00:0a", False),
         ('Property="ID_VENDOR=a b" INTERFACE=eth*', True),
@@ -123,6 +124,32 @@ def test_what_nobody_knows_of_a_nic_may_not_matter(
 )
 def test_an_uplink_by_radio_is_a_client(tmp_path: Path, nic: Nic, *, fits: bool) -> None:
     assert _fits(tmp_path, "WLANInterfaceType=station", nic) is fits
+
+
+def test_any_network_by_radio_will_do(tmp_path: Path) -> None:
+    """As systemd's own 80-wifi-station.network.example has it."""
+    any_network = "Type=wlan\nWLANInterfaceType=station\nSSID=*"
+    assert _fits(tmp_path, any_network, WIRELESS)
+    with pytest.raises(Misuse, match=r"SSID=\* !guests means wlan0: .*one file for all of them"):
+        _fits(tmp_path, f"{any_network}\nSSID=!guests", WIRELESS)
+
+
+_DAMAGED = ("[Network\nDHCP=yes\n", "[Link] # wired\n", "  [Route;\n", "[Net\\\nwork\n")
+
+
+@pytest.mark.parametrize("damage", _DAMAGED)
+@pytest.mark.parametrize("place", ["file", "drop-in"])
+def test_a_damaged_file_is_none(tmp_path: Path, damage: str, place: str) -> None:
+    """As networkd has it: of a header that does not end it reads nothing, nor beside it."""
+    text, first = "[Match]\nName=eth0\n", "etc/systemd/network/10-a.network"
+    files = {first: text}
+    files |= {first: text + damage} if place == "file" else {f"{first}.d/b.conf": damage}
+    assert effective(_write(tmp_path, files), NIC) is None
+    second = "etc/systemd/network/20-b.network"
+    whole = f"{text}[Network]\n# [Network\nDNS=[2001:db8::1\n"
+    source = effective(_write(tmp_path, {second: whole}), NIC)
+    assert source
+    assert source.path == f"/{second}"
 
 
 @pytest.mark.parametrize(

@@ -129,3 +129,9 @@ def test_one_address_on_two_uplinks_is_refused() -> None:
         share({"eth0": _file("192.168.1.252/24"), "wlan0": _file("192.168.1.252/24")})
     twice = _file("192.168.1.252/24") + "\n[Address]\nAddress=192.168.1.252/24\n"
     share({"eth0": twice, "wlan0": _file("192.168.1.25/24")})  # on one uplink it is none
+
+
+def test_an_address_out_of_a_pool_is_no_address_yet() -> None:
+    """Address=0.0.0.0/28, of which networkd makes one that is free (systemd.network(5))."""
+    files = {name: _file("0.0.0.0/28") for name in ("eth0", "wlan0")}
+    assert share(files) == files

@@ -1,0 +1,95 @@
+"""Sets of files in a lab, each at an uplink and a LAN of its own, as networkd starts with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from netfail_hooks.lab import Lab, topology
+from tests.lab.suite import wait
+from tests.support.corpus import FileSet, place
+
+MakeLab = Callable[..., Lab]
+SIZE = 8  # uplinks that a lab can have
+
+
+class Member:
+    """A set at its uplink in a lab."""
+
+    def __init__(self, known: FileSet, rank: int) -> None:
+        self.set, self.rank, self.segment = known, rank, rank + 1
+        self.port = f"u{rank}"
+        self.nic = self.own(known.nic)
+
+    def own(self, text: str) -> str:
+        """Return a text of the set with what is its uplink's own."""
+        metric = 100 + 500 * self.rank
+        words = {
+            "METRIC+1": str(metric + 1),
+            "METRIC": str(metric),
+            "NUMBER": str(self.rank),
+            "NET6": topology.network6(self.segment),
+            "NET": topology.network(self.segment),
+            "SEGMENT": str(self.segment),
+            "NIC": self.port,
+            "MAC": topology.Port(self.port, self.rank).mac,
+        }
+        pattern = r"METRIC\+1|(?<![A-Za-z])MAC(?![A-Za-z])|NET6|METRIC|NUMBER|SEGMENT|NET|NIC"
+        return re.sub(pattern, lambda found: words[found[0]], text)
+
+
+def start(make_lab: MakeLab, members: list[Member]) -> Lab:
+    names = [member.port for member in members]
+    lab = make_lab(names, segments={one.port: one.segment for one in members}, start=False)
+    lab.run("sh", "-c", "rm /etc/systemd/network/*")
+    for member in members:
+        lab.run("sh", "-c", member.own(member.set.setup)).check_returncode()
+        for name, text in member.set.files.items():
+            path = place(member.own(name))
+            lab.run("mkdir", "-p", path.rpartition("/")[0])
+            lab.write(path, member.own(text))
+        if member.set.netplan:
+            lab.write(f"/etc/netplan/{member.nic}.yaml", member.own(member.set.netplan), mode=0o600)
+    if any(member.set.netplan for member in members):
+        lab.run("netplan", "generate").check_returncode()
+    _serve(lab, [member for member in members if member.set.dhcp])
+    lab.start(routable=False)
+    lab.wait_routable(*(member.nic for member in members))
+    await_late(lab, members)
+    return lab
+
+
+def await_late(lab: Lab, members: Iterable[Member]) -> None:
+    """Wait for what comes late: advertisements, and what a set says of itself."""
+    for member in members:
+        if member.set.hears_routers:
+            routes = ("ip", "-6", "route", "show", "default", "proto", "ra", "dev", member.nic)
+            wait(lambda: lab.run(*routes).stdout != "", f"a router on {member.nic}", seconds=30)  # noqa: B023 - at once
+        late = member.own(member.set.awaited)
+        shown = ("ip", "-o", "address", "show", "dev", member.nic)
+        wait(lambda: late in lab.run(*shown).stdout, f"{late} on {member.nic}", seconds=20)  # noqa: B023 - at once
+
+
+def _serve(lab: Lab, members: list[Member]) -> None:
+    """Give out addresses on the segments of these."""
+    options = []
+    for member in members:
+        port, lan = lab.ports[member.port], topology.network(member.segment)
+        options += [
+            f"--interface=lan{member.segment}",
+            f"--dhcp-host={port.mac},{port.host}",
+            f"--dhcp-range={lan}.100,{lan}.200,255.255.255.0,2m",
+            *map(member.own, member.set.serve),
+        ]
+        if not any(word.startswith("--dhcp-range") for word in member.set.serve):
+            options.append(f"--dhcp-range={topology.network6(member.segment)}::,ra-only")
+    if options:
+        fixed = "--conf-file=/dev/null --port=0 --user=root --pid-file="
+        rest = [
+            "--dhcp-leasefile=/run/lab/leases",
+            "--no-ping",
+            "--enable-ra",
+            "--log-facility=/run/lab/dnsmasq.log",
+        ]
+        argv = ["dnsmasq", *fixed.split(), *rest, *options]
+        lab.run_lan(*argv).check_returncode()
