@@ -115,8 +115,8 @@ def read_text(path: str, *, limit: int = 1 << 20, errors: str = "surrogateescape
         return ""
 
 
-def read_owned(path: str, *, limit: int = 1 << 20) -> bytes:
-    """Return the bytes of a regular file that belongs to us, at most ``limit`` of them.
+def read_owned(path: str, *, limit: int = 1 << 20, or_roots: bool = False) -> bytes:
+    """Return the bytes of a regular file that belongs to us, or to root, at most ``limit`` of them.
 
     Raises FileNotFoundError where there is none, OSError for a symlink (open(2), O_NOFOLLOW),
     PermissionError for a file of another owner or one that others may write.
@@ -126,7 +126,8 @@ def read_owned(path: str, *, limit: int = 1 << 20) -> bytes:
         status = os.fstat(descriptor)
         if status.st_mode & _KIND != _REGULAR:
             raise OSError(22, "not a regular file", path)
-        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        owners = (os.geteuid(), 0) if or_roots else (os.geteuid(),)
+        if status.st_uid not in owners or status.st_mode & 0o022:
             raise PermissionError(1, "owned or writable by somebody else", path)
         return os.read(descriptor, limit)
     finally:

@@ -14,6 +14,10 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy.state import State
 from netfail_hooks.reconcile.probing import probe_and_run
 from netfail_hooks.recorder import Run
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netfail_hooks.config.cache import Generation
 
 _EXAMPLES = "'90s', '30min', '8h', '2 days'"
 
@@ -32,8 +36,12 @@ def add_time(parser: argparse.ArgumentParser) -> None:
     span.add_argument("--keep", action="store_true", help="keep it over a reboot")
 
 
-def configured(interface: str, paths: Paths) -> Config:
-    """Return the config. Raises Misuse where nothing of that uplink can be ordered in it."""
+def configured(interface: str, paths: Paths) -> tuple[Config, Generation]:
+    """Return the config, and of which install it is.
+
+    Raises Misuse where nothing of that uplink can be ordered in it.
+    """
+    since = generation(paths)
     config = load(paths)
     if config.mode == "bond":
         raise Misuse(
@@ -42,24 +50,30 @@ def configured(interface: str, paths: Paths) -> Config:
         )
     if interface and interface not in config.names():
         raise Misuse(f"{interface} is no uplink", hint=f"these are: {', '.join(config.names())}")
-    return config
+    return config, since
 
 
-def look(config: Config, paths: Paths, trigger: str) -> Run:
-    """Ask every uplink, and act on it. Raises Problem where an uninstall is at work."""
-    done = probe_and_run(config, paths, trigger, since=generation(paths))
+def look(config: Config, since: Generation, paths: Paths, trigger: str) -> Run:
+    """Ask every uplink, and act on it. Raises Problem where nothing is installed any more."""
+    done = probe_and_run(config, paths, trigger, since=since)
     if not done.observed.now:
         raise Problem(
-            "nothing was done: an uninstall is at work", hint="see 'netfail-hooks status' after it"
+            "nothing was done: an uninstall is at work, or was",
+            hint="if it was killed, run it again, or 'netfail-hooks install'",
         )
     return done
+
+
+def look_again(paths: Paths, trigger: str) -> Run:
+    """Do the same by the config, and the orders, that there are now."""
+    return look(*configured("", paths), paths, trigger)
 
 
 def give(order: Order, args: argparse.Namespace, done: Run, paths: Paths) -> Run:
     """Note an order after a look, and act on it; return how that went."""
     until = done.observed.now + args.seconds * 1000 if args.seconds else 0
     files.give(paths, Order(order.kind, order.interface, until), keep=args.keep)
-    return look(load(paths), paths, order.kind)
+    return look_again(paths, order.kind)
 
 
 def families_up(state: State, interface: str) -> list[int]:

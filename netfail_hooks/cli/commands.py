@@ -74,7 +74,7 @@ COMMANDS = (
     Command(
         "disable",
         "do without an uplink: traffic moves before its cable is pulled",
-        "nothing goes by it any more",
+        "nothing goes by it while another one can",
         "no other uplink is up, or the kernel refused a change",
         ("eth0 --for 30min", "eth0 --keep"),
     ),

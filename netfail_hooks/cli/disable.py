@@ -8,6 +8,7 @@ from netfail_hooks.cli import by_hand
 from netfail_hooks.config import Order
 from netfail_hooks.config.orders import DISABLE
 from netfail_hooks.errors import Problem
+from netfail_hooks.names import kernel_name
 from netfail_hooks.paths import Paths
 
 
@@ -20,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Move the traffic without a gap. Returns 1 where the kernel refused a change."""
-    paths, name = Paths(), args.interface
-    config = by_hand.configured(name, paths)
-    done = by_hand.look(config, paths, DISABLE)
+    paths, name = Paths(), kernel_name(args.interface)
+    config, since = by_hand.configured(name, paths)
+    done = by_hand.look(config, since, paths, DISABLE)
     others = {
         family
         for other in config.names()

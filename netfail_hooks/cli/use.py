@@ -8,6 +8,7 @@ from netfail_hooks.cli import by_hand
 from netfail_hooks.config import Order, orders
 from netfail_hooks.config.orders import DISABLE, USE
 from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.names import kernel_name
 from netfail_hooks.paths import Paths
 
 
@@ -23,17 +24,21 @@ def run(args: argparse.Namespace) -> int:
     paths = Paths()
     if args.auto == bool(args.interface) or (args.auto and (args.seconds or args.keep)):
         raise Misuse("either an uplink or --auto alone", hint="see 'netfail-hooks use --help'")
-    config = by_hand.configured(args.interface, paths)
-    done = by_hand.look(config, paths, USE)
     if args.auto:
         orders.take_back(paths, USE)
-        done = by_hand.look(by_hand.configured("", paths), paths, USE)
+        return by_hand.tell(by_hand.look_again(paths, USE))
+    args.interface = kernel_name(args.interface)
+    config, since = by_hand.configured(args.interface, paths)
+    done = by_hand.look(config, since, paths, USE)
+    _refuse(args.interface, config.ordered(DISABLE, done.observed.now))
+    if not by_hand.families_up(done.after, args.interface):
+        why = by_hand.reason(done.after, args.interface)
+        raise Problem(f"{args.interface} is {why}", hint="see 'netfail-hooks status'")
+    done = by_hand.give(Order(USE, args.interface), args, done, paths)
+    if config.failback == "manual" and not (args.seconds or args.keep):
+        orders.take_back(paths, USE)  # it stays where it is now without an order
+        print(f"{args.interface} is used until it fails")
     else:
-        _refuse(args.interface, config.ordered(DISABLE, done.observed.now))
-        if not by_hand.families_up(done.after, args.interface):
-            why = by_hand.reason(done.after, args.interface)
-            raise Problem(f"{args.interface} is {why}", hint="see 'netfail-hooks status'")
-        done = by_hand.give(Order(USE, args.interface), args, done, paths)
         print(f"{args.interface} is used while it is up, {by_hand.end(args)}")
     return by_hand.tell(done)
 

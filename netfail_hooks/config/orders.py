@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 
 from netfail_hooks.config import Order
+from netfail_hooks.errors import Problem
 from netfail_hooks.files import own_directory, read_owned, write_whole
+from netfail_hooks.lock import Lock
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
@@ -30,7 +32,7 @@ def load(paths: Paths, names: tuple[str, ...]) -> tuple[Order, ...]:
 def read(path: str) -> list[Order]:
     """Return all orders of a file. None is found in one that cannot be read or is damaged."""
     try:
-        lines = read_owned(path).decode("ascii").split("\n")
+        lines = read_owned(path, or_roots=True).decode("ascii").split("\n")
         if lines[0] != FORM or lines[-2:] != ["end", ""]:
             return []
         return [_order(line) for line in lines[1:-2]]
@@ -46,33 +48,44 @@ def _order(line: str) -> Order:
 
 
 def give(paths: Paths, order: Order, *, keep: bool) -> None:
-    """Write an order down in place of what it contradicts. Raises OSError.
+    """Write an order down in place of what it contradicts. Raises OSError and Problem.
 
-    There is one uplink to use, and each is disabled once.
+    There is one uplink to use, and each is disabled once. One that ends stands before one that is
+    kept, which counts again after it.
     """
-    _amend(paths, lambda old: not _replaces(order, old), order, keep=keep)
+
+    def stays(path: str, old: Order) -> bool:
+        same = old.kind == order.kind and (order.kind == USE or old.interface == order.interface)
+        return not same or (path == paths.kept_orders and not keep)
+
+    _amend(paths, stays, order, keep=keep)
 
 
 def take_back(paths: Paths, kind: str, interface: str = "") -> None:
-    """Forget the orders of a kind, of one interface or of all. Raises OSError."""
-    _amend(paths, lambda old: old.kind != kind or interface not in ("", old.interface))
-
-
-def _replaces(new: Order, old: Order) -> bool:
-    return new.kind == old.kind and (new.kind == USE or new.interface == old.interface)
+    """Forget the orders of a kind, of one interface or of all. Raises OSError and Problem."""
+    _amend(paths, lambda _, old: old.kind != kind or interface not in ("", old.interface))
 
 
 def _amend(
-    paths: Paths, stays: Callable[[Order], bool], new: Order | None = None, *, keep: bool = False
+    paths: Paths,
+    stays: Callable[[str, Order], bool],
+    new: Order | None = None,
+    *,
+    keep: bool = False,
 ) -> None:
-    for path in (paths.orders, paths.kept_orders):
-        before = read(path)
-        after = [order for order in before if stays(order)]
-        if new and keep == (path == paths.kept_orders):
-            after.append(new)
-        if after and after != before:
-            own_directory(os.path.dirname(path))
-            lines = [f"{order.kind} {order.interface} {order.until}" for order in after]
-            write_whole(path, "\n".join([FORM, *lines, "end", ""]).encode("ascii"), mode=0o644)
-        elif before and not after:
-            os.unlink(path)
+    """Write both files anew where they change. Raises Problem while uninstall is at work."""
+    with Lock(paths.lock):
+        if os.path.exists(paths.uninstalling):
+            raise Problem("an uninstall is at work", hint="see 'netfail-hooks status' after it")
+        for path in (paths.orders, paths.kept_orders):
+            before = read(path)
+            after = [order for order in before if stays(path, order)]
+            if new and keep == (path == paths.kept_orders):
+                after.append(new)
+            if after and after != before:
+                own_directory(os.path.dirname(path))
+                lines = [f"{order.kind} {order.interface} {order.until}" for order in after]
+                text = "\n".join([FORM, *lines, "end", ""])
+                write_whole(path, text.encode("ascii"), mode=0o644)
+            elif before and not after:
+                os.unlink(path)

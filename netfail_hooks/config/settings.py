@@ -101,7 +101,7 @@ SETTINGS: tuple[Setting, ...] = (
         "failback",
         Choice(FAILBACKS),
         '"auto": a better uplink takes the traffic back after its hold-down; "manual": only when '
-        "the one in use fails, or by 'netfail-hooks use'",
+        "the one in use fails, or by 'netfail-hooks use IF', once",
     ),
     Setting(
         GENERAL,

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import ParamSpec, TypeVar
 
 from netfail_hooks.errors import NotPermitted, Problem
+from netfail_hooks.files import without_temporary
 from netfail_hooks.install import nodes
 from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.install.nodes import Node
@@ -136,7 +137,10 @@ def remove_manifest(paths: Paths, made: Sequence[str] = ()) -> None:
     """Remove the manifest, its directory, and those above that were ``made`` for it."""
     nodes.remove(nodes.beside(paths.manifest))
     nodes.remove(paths.manifest)
-    nodes.remove(paths.kept_orders)
-    nodes.remove(os.path.dirname(paths.manifest))
+    place = os.path.dirname(paths.manifest)
+    for name in os.listdir(place) if os.path.isdir(place) else ():
+        if without_temporary(f"{place}/{name}") == paths.kept_orders:
+            nodes.remove(f"{place}/{name}")
+    nodes.remove(place)
     for directory in reversed(made):
         nodes.remove(paths.at(directory))

@@ -51,7 +51,7 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
     What a person asked for by hand, if it is up; else the most preferred that is up, or the one in
     use if that is up and only a person takes the traffic back; else one that is in its hold-down
     (the active uplink before the others, or a flap would cost two switches); else the most
-    preferred with carrier.
+    preferred with carrier, one that was disabled by hand last of all.
     """
     present = state.active_uplink(family)
     usable = []
@@ -69,7 +69,8 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
         return next((name for name in wanted if name in usable), usable[0])
     if recovering:
         return present if present in recovering else recovering[0]
-    for name in config.names():
+    disabled = config.ordered("disable", observed.now)
+    for name in sorted(config.names(), key=disabled.__contains__):
         link = observed.link(name)
         if link and link.carrier and observed.default_route(name, family):
             return name

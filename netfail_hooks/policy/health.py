@@ -112,10 +112,10 @@ def _judge_uplink(
     asks = can_ask(uplink, observed, family)
     reason = present_reason(config, observed, interface, family)
     now = replace(_probed(known, observed, reason, asks=asks), down_count=count, index=index)
-    if old is None:
-        return replace(now, state="absent" if now.reason else "up")
     if now.reason:
-        return _unusable(config, now, observed.now)
+        return _unusable(config, observed, now)
+    if old is None:
+        return replace(now, state="up")
     if old.state == "down":
         return _hold(now, observed.now)
     # A carrier, or an adapter, that went and came back between two runs was lost all the same.
@@ -202,13 +202,20 @@ def exchanged(before: State, after: State) -> list[str]:
     return told
 
 
-def _unusable(config: Config, uplink_state: UplinkState, now: int) -> UplinkState:
-    if uplink_state.state not in ("up", "recovering"):
-        return uplink_state
-    if uplink_state.reason == DISABLED:  # no fault of its own: the hold-down does not double
+def _unusable(config: Config, observed: Observation, uplink_state: UplinkState) -> UplinkState:
+    """Return one that was lost, or disabled by hand: for no fault, so its hold-down stays.
+
+    One that was never up since boot, and could be but for that, has a hold-down after it, too.
+    """
+    state, name, family = uplink_state.state, uplink_state.interface, uplink_state.family
+    if uplink_state.reason == DISABLED:
+        if state == "down" or (state == "absent" and unusable_reason(observed, name, family)):
+            return uplink_state
         hold = uplink_state.hold or config.hold_down
-        return replace(uplink_state, state="down", since=now, ready=0, hold=hold)
-    return _lost(config, uplink_state, now)
+        return replace(uplink_state, state="down", since=observed.now, ready=0, hold=hold)
+    if state not in ("up", "recovering"):
+        return uplink_state
+    return _lost(config, uplink_state, observed.now)
 
 
 def _lost(config: Config, uplink_state: UplinkState, now: int) -> UplinkState:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 UNIT = "netfail-hooks-again"
 # As in install/units.py, whose imports a hook need not pay for.
 SERVICE, QUICK = "netfail-hooks-check.service", "netfail-hooks-quick.timer"
+_TIMERS = "/run/systemd/transient"  # systemd.unit(5)
 _ASKING, _STEP = 2.0, 0.005  # seconds; it takes 10 ms
 
 
@@ -58,7 +59,7 @@ def arrange(done: Run, paths: Paths) -> None:
         _ask("systemctl", "stop", "--no-block", QUICK)
         os.unlink(paths.quick)
     when = due(done.config, done.observed, done.after)
-    if not when:
+    if not when or os.path.exists(f"{_TIMERS}/{UNIT}-{when}.timer"):
         return
     _ask(  # it says no where such a timer waits already
         "systemd-run",

@@ -93,6 +93,22 @@ def test_what_would_cut_the_machine_off_is_refused_with_the_reason(lab: Lab, fam
         assert "eth0 is disabled" in _said(lab, "disable", "eth0", "--force")
 
 
+def test_with_manual_failback_a_person_moves_the_traffic_back_once(lab: Lab) -> None:
+    install(lab)
+    config = lab.read("/etc/netfail-hooks/config.toml")
+    lab.write("/etc/netfail-hooks/config.toml", f'failback = "manual"\n{config}')
+    with lab.timer(0.5):
+        for _ in range(2):
+            lab.cable_out("eth0")
+            wait_used(lab, "wlan0")
+            lab.cable_in("eth0")
+            measure(3)  # more than the hold-down and its probes
+            assert used(lab) == "wlan0"
+            assert "eth0 is used until it fails" in _said(lab, "use", "eth0")
+            assert used(lab) == "eth0"
+            assert status(lab)["by_hand"] == []
+
+
 def test_wrong_use_is_told_with_the_next_step(lab: Lab) -> None:
     install(lab)
     for words, told in {

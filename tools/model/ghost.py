@@ -71,7 +71,10 @@ class Ghost:
         first = key not in self.of
         seen = self.of.setdefault(key, Seen())
         serves = link and link.up and link.carrier and _has_way(observed, *key)
-        broken = not serves or key[0] in self.config.ordered("disable", observed.now)
+        disabled = key[0] in self.config.ordered("disable", observed.now)
+        broken = not serves or disabled
+        seen.known |= bool(serves and disabled)
+        seen.lost |= bool(serves and disabled)
         if broken or key not in self._asked:
             seen.mute = False
             self.silent.pop(key, None)
@@ -151,7 +154,10 @@ class Ghost:
             if not self.may(way, family):
                 raise BrokenError(f"I3: IPv{family} back on {way}, not proven since its loss")
         elif all(self.of[name, family].bad for name in names):
-            able = [n for n in names if _can(observed, n, family)]
+            disabled = self.config.ordered("disable", observed.now)
+            able = [
+                n for n in sorted(names, key=disabled.__contains__) if _can(observed, n, family)
+            ]
             if able and way != able[0]:
                 raise BrokenError(f"I2: IPv{family} by {way or 'none'}, none well: {able[0]}")
         elif way not in names or self.of[way, family].bad:

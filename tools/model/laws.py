@@ -297,6 +297,7 @@ def _truth(machine: Machine, observed: Observation, family: int) -> str:
         and not (uplink.interface in bad and machine.ghost.asks(observed, uplink.interface, family))
     ]
     names = [uplink.interface for uplink in healthy or ways]
+    names.sort(key=disabled.__contains__)
     asked = [name for name in wanted if healthy and name in names]
     return next(iter([*asked, *names]), "")
 

@@ -221,6 +221,11 @@ _WEAK = (
         after=("metric-too-low", "metric-equal"),
     ),
     Rule(
+        "disabled-by-hand",
+        "it carries nothing until somebody remembers: there is one uplink less to fail over to",
+        uplinks.disabled_by_hand,
+    ),
+    Rule(
         "crowded",
         "what is left out does not follow the traffic; anybody on its LAN can ask for so much",
         routes.crowded,

@@ -46,6 +46,15 @@ def foreign_manager(facts: Facts) -> Iterator[Symptom]:
         yield Symptom(what, tuple(fix), about=tuple(names))
 
 
+def disabled_by_hand(facts: Facts) -> Iterator[Symptom]:
+    """Find an uplink that a person does without, with no end to it."""
+    orders = facts.config.orders if facts.config and facts.config.mode == "routes" else ()
+    for order in orders:
+        if order.kind == "disable" and not order.until:
+            fix = (f"netfail-hooks enable {order.interface}",)
+            yield Symptom(f"{order.interface} is disabled by hand", fix, about=(order.interface,))
+
+
 def file_shadowed(facts: Facts) -> Iterator[Symptom]:
     """Find that networkd reads another file for an uplink than ours."""
     for file in facts.files.networks if facts.config else ():

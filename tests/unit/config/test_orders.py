@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from netfail_hooks.config import Order, orders
 from netfail_hooks.config.cache import generation, has_ended, load
+from netfail_hooks.errors import Problem
+from netfail_hooks.install.transaction import remove_manifest
 from netfail_hooks.paths import Paths
 
 NAMES = ("eth0", "wlan0", "usb0")
@@ -52,15 +55,53 @@ def test_an_order_ends_at_its_time(paths: Paths) -> None:
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_one_uplink_is_used_and_each_is_disabled_once(paths: Paths, keep: bool) -> None:  # noqa: FBT001
-    orders.give(paths, Order("use", "eth0"), keep=not keep)
+def test_one_uplink_is_used_and_each_is_disabled_once(paths: Paths, *, keep: bool) -> None:
+    orders.give(paths, Order("use", "eth0"), keep=keep)
     orders.give(paths, Order("disable", "wlan0", 7), keep=keep)
     orders.give(paths, Order("use", "wlan0"), keep=keep)
-    orders.give(paths, Order("disable", "wlan0", 9), keep=not keep)
+    orders.give(paths, Order("disable", "wlan0", 9), keep=keep)
     orders.give(paths, Order("disable", "eth0", 8), keep=keep)
-    assert sorted(map(str, load(paths).orders)) == sorted(
-        map(str, (Order("use", "wlan0"), Order("disable", "wlan0", 9), Order("disable", "eth0", 8)))
+    assert load(paths).orders == (
+        Order("use", "wlan0"),
+        Order("disable", "wlan0", 9),
+        Order("disable", "eth0", 8),
     )
+
+
+def test_one_that_ends_stands_before_one_that_is_kept(paths: Paths) -> None:
+    orders.give(paths, Order("use", "eth0"), keep=True)
+    orders.give(paths, Order("use", "wlan0", 9), keep=False)
+    config = load(paths)
+    assert [config.ordered("use", now)[0] for now in (8, 9)] == ["wlan0", "eth0"]
+    orders.give(paths, Order("use", "wlan0"), keep=True)
+    assert load(paths).orders == (Order("use", "wlan0"),)
+
+
+def test_two_who_give_orders_at_once_are_both_heard(paths: Paths) -> None:
+    given = [Order("disable", name) for name in NAMES]
+    threads = [
+        threading.Thread(target=orders.give, args=(paths, order), kwargs={"keep": False})
+        for order in given
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(orders.read(paths.orders)) == set(given)
+
+
+def test_uninstall_at_work_takes_no_order(paths: Paths) -> None:
+    Path(paths.uninstalling).touch()
+    with pytest.raises(Problem, match="uninstall"):
+        orders.give(paths, Order("use", "eth0"), keep=True)
+    assert not os.path.exists(paths.kept_orders)
+
+
+def test_what_a_killed_writer_left_goes_with_the_manifest(paths: Paths) -> None:
+    orders.give(paths, Order("use", "eth0"), keep=True)
+    Path(f"{paths.kept_orders}.77.tmp").touch()
+    remove_manifest(paths)
+    assert not os.path.exists(os.path.dirname(paths.kept_orders))
 
 
 def test_what_is_kept_lies_where_a_boot_leaves_it(paths: Paths) -> None:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from netfail_hooks.config import Order
 from netfail_hooks.doctor.facts import (
     DISPATCHER,
     NETWORKD,
@@ -152,6 +153,12 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         False,
         {"own": (OwnFile("/etc/10-netfail-bond0.netdev", "missing"),)},
         "bond0",
+    ),
+    (
+        "disabled-by-hand",
+        False,
+        {"config": replace(_CONFIG, orders=(Order("disable", "wlan0"),))},
+        "wlan0 is disabled by hand",
     ),
     (
         "foreign-manager",

@@ -95,6 +95,35 @@ def test_with_nothing_else_a_disabled_uplink_is_better_than_none() -> None:
     assert world.way() == "eth0"
 
 
+@pytest.mark.parametrize("reason", ["disabled", "absent"])
+def test_one_that_lost_its_way_is_better_than_one_at_whose_cable_somebody_is(reason: str) -> None:
+    world = _world(Order("disable", "eth0"))
+    world.event("usb0", "missing" if reason == "absent" else "routable")
+    world.sick = {"wlan0", "usb0"}
+    for _ in range(4):
+        world.reconcile()
+    assert _condition(world, "wlan0") == "down"
+    assert world.way() == "wlan0"
+
+
+def test_one_that_was_disabled_at_boot_has_its_hold_down_when_it_is_enabled() -> None:
+    world = World(replace(config_of(*NAMES), orders=(Order("disable", "eth0"),)))
+    world.reconcile()
+    assert (_condition(world, "eth0"), world.way()) == ("down", "wlan0")
+    _order(world)
+    assert (_condition(world, "eth0"), world.way()) == ("recovering", "wlan0")
+    world.now += 10 * SECOND
+    world.reconcile()
+    assert world.way() == "eth0"
+
+
+def test_one_that_had_no_address_yet_is_not_lost_by_being_disabled() -> None:
+    world = World(replace(config_of(*NAMES), orders=(Order("disable", "eth0"),)))
+    world.event("eth0", "degraded")
+    world.reconcile()
+    assert _condition(world, "eth0") == "absent"
+
+
 def test_the_end_of_an_order_is_a_moment_to_look() -> None:
     world = _world(Order("use", "wlan0", until=1_060_000))
     assert due(world.config, world.look(), world.state) == 1_060_000
