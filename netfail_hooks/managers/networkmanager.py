@@ -16,7 +16,7 @@ from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import Profile, WirelessNetwork
 from netfail_hooks.managers.keyfile import Defaults, Translation, translate
-from netfail_hooks.managers.nm import conf, glib
+from netfail_hooks.managers.nm import closed, conf, glib
 from netfail_hooks.managers.nm.conf import Conf
 from netfail_hooks.managers.nm.glib import printable
 from netfail_hooks.managers.nm.saved import Saved, fits, saved
@@ -53,7 +53,8 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     """Return how NetworkManager sets a NIC up, None where it doesn't.
 
     ``made_of`` names the file that counted before NetworkManager left the NIC to us.
-    Raises Misuse for what can't be carried over, before anything is changed.
+    Raises Misuse for what can't be carried over, NotPermitted for what we may not read, before
+    anything is changed.
     """
     if not (made_of or has_it(paths, nic)):
         return None
@@ -117,7 +118,7 @@ def _refuse_unsaved(nic: Nic, uuid: str) -> None:
 
 def _makes_one(paths: Paths, known: Conf, nic: Nic) -> bool:
     """Tell whether NetworkManager makes a profile for a cable that has none (no-auto-default)."""
-    denied = read_text(paths.through(_NO_AUTO_DEFAULT)).split()
+    denied = closed.read(paths, _NO_AUTO_DEFAULT).split()
     listed = known.get("main", "no-auto-default")
     return not (nic.permanent_mac in [one.lower() for one in denied] or conf.fits(listed, nic))
 

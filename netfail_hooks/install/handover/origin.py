@@ -12,7 +12,7 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.lookup import look_up
 from netfail_hooks.kernel.observe import observe
-from netfail_hooks.names import is_address
+from netfail_hooks.names import is_address, is_interface_name
 from netfail_hooks.probe.gateway import gateway_wire
 from netfail_hooks.process import wait_until
 from netfail_hooks.values import TYPE_CHECKING
@@ -29,6 +29,7 @@ _GENERATIONS = 20  # sudo, a shell, tmux and what else there may be
 def origin() -> str:
     """Return the address of the SSH client that started us, "" for none.
 
+    A link-local one has its interface behind it, by ``%`` (RFC 4007, section 11).
     sudo(8) keeps the variable from us, so whoever started us is asked too (proc(5)).
     """
     process = os.getpid()
@@ -38,12 +39,19 @@ def origin() -> str:
                 found = [one for one in file.read().split(b"\0") if one.startswith(_KEY)]
             words = found[0].removeprefix(_KEY).split() if found else []
             address = words[0].decode("ascii", "replace") if words else ""
-            if is_address(6 if ":" in address else 4, address):
+            if _is_origin(address):
                 return address
         process = _parent(process)
         if process < 2:
             break
     return ""
+
+
+def _is_origin(text: str) -> bool:
+    address, scoped, interface = text.partition("%")
+    if scoped and not is_interface_name(interface):
+        return False
+    return is_address(6 if ":" in address else 4, address)
 
 
 def _parent(process: int) -> int:
@@ -56,17 +64,23 @@ def _parent(process: int) -> int:
 
 def is_reachable(address: str) -> bool:
     """Tell whether there is a way to an address, and where it is a neighbour, that it answers."""
-    family = 6 if ":" in address else 4
+    plain, _, interface = address.partition("%")
+    family = 6 if ":" in plain else 4
+    own = ""
     with rt.Netlink() as netlink:
-        route = look_up(netlink, family, address)
-        if route is None or route.gateway:  # none to an address of our own, either
-            return route is not None
-        alone = Config(uplinks=default_metrics((route.interface,)))
-        link = observe(alone, netlink).link(route.interface)
+        if not interface:
+            route = look_up(netlink, family, plain)
+            if route is None or route.gateway:  # none to an address of our own, either
+                return route is not None
+            interface, own = route.interface, route.source
+        alone = Config(uplinks=default_metrics((interface,)))
+        link = observe(alone, netlink).link(interface)
     if link is None:
-        return True  # of a kind that has no neighbours to ask
+        return False  # gone
+    if not link.mac:
+        return True  # a tunnel has no neighbours to ask
     try:
-        with contextlib.closing(gateway_wire(link, family, address, route.source)) as wire:
+        with contextlib.closing(gateway_wire(link, family, plain, own)) as wire:
             return _answers(wire)
     except OSError:
         return False

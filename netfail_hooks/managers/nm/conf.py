@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from netfail_hooks.files import read_text
-from netfail_hooks.managers.nm import glib
+from netfail_hooks.managers.nm import closed, glib
 from netfail_hooks.managers.nm.glib import KeyFile
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
@@ -62,23 +60,18 @@ class Conf:
 
 
 def read(paths: Paths) -> Conf:
-    """Return what a machine has of them."""
+    """Return what a machine has of them. Raises NotPermitted for one that we may not read."""
     places: dict[str, str] = {}
     for directory in _DIRECTORIES:
         if directory.startswith(_ETC):
             places[""] = _MAIN
-        for name in _names(paths.through(directory)):
+        for name in closed.names(paths, directory):
+            if not name.endswith(".conf"):
+                continue
             places.pop(name, None)  # the later one stands in its own place
             places[name] = f"{directory}/{name}"
-    texts = [read_text(paths.through(place)) for place in places.values()]
+    texts = [closed.read(paths, place) for place in places.values()]
     return Conf(tuple(map(glib.read, reversed(texts))))
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return sorted(name for name in os.listdir(directory) if name.endswith(".conf"))
-    except OSError:
-        return []
 
 
 def fits(spec: str, nic: Nic) -> bool:

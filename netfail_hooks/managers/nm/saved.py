@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 from netfail_hooks.files import read_text
 from netfail_hooks.managers.keyfile import type_of
-from netfail_hooks.managers.nm import glib
+from netfail_hooks.managers.nm import closed, glib
 from netfail_hooks.managers.nm.glib import KeyFile
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
@@ -55,18 +55,21 @@ class Saved:
 
 
 def saved(paths: Paths) -> Iterator[Saved]:
-    """Yield the profiles of all directories, those that NetworkManager would read."""
+    """Yield the profiles of all directories, those that NetworkManager would read.
+
+    Raises NotPermitted where we may not see them all: any of them may count.
+    """
     used = glib.read(read_text(paths.through(_TIMESTAMPS)))
     seen = set(_hidden(paths))
     for directory in _DIRECTORIES:
-        for name in _names(paths.through(directory)):
+        for name in closed.names(paths, directory):
             strict = not directory.startswith("/etc")
             if _LEFT_BEHIND.fullmatch(name) or (strict and not name.endswith(".nmconnection")):
                 continue
             place = f"{directory}/{name}"
             if not _is_readable(paths.through(place), lax=directory.startswith("/usr")):
                 continue
-            text = read_text(paths.through(place))
+            text = closed.read(paths, place)
             one = Saved(place, glib.read(text), text)
             one = replace(one, used=used.number("timestamps", one.uuid))
             if one.uuid not in seen:
@@ -77,7 +80,7 @@ def saved(paths: Paths) -> Iterator[Saved]:
 def _hidden(paths: Paths) -> Iterator[str]:
     """Yield the UUIDs of profiles that a mark of NetworkManager's makes as if they weren't."""
     for directory in _DIRECTORIES:
-        for name in _names(paths.through(directory)):
+        for name in closed.names(paths, directory):
             with contextlib.suppress(OSError):
                 mark = f"{paths.through(directory)}/{name}"
                 if name.endswith(".nmmeta") and os.readlink(mark) == "/dev/null":
@@ -88,16 +91,11 @@ def _is_readable(place: str, *, lax: bool) -> bool:
     """Tell whether NetworkManager reads a file: others may not (nms-keyfile-utils.c)."""
     try:
         status = os.stat(place)
+    except PermissionError:
+        raise closed.refused(place) from None
     except OSError:
         return False
     return stat.S_ISREG(status.st_mode) and (lax or not status.st_mode & 0o077)
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except OSError:
-        return []
 
 
 def fits(paths: Paths, file: KeyFile, nic: Nic) -> bool:

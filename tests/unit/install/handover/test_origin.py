@@ -32,10 +32,11 @@ def _told(connection: str, *, between: bool) -> str:
 
 
 @pytest.mark.parametrize("between", [False, True])
-@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7"])
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7", "fe80::7%eth0"])
 def test_the_client_is_found_through_who_started_us(address: str, *, between: bool) -> None:
     assert _told(f"{address} 50022 192.0.2.1 22", between=between) == address
 
 
-def test_what_is_no_address_is_none() -> None:
-    assert _told("; rm -rf / 1 2 3", between=False) == origin()
+@pytest.mark.parametrize("text", ["; rm -rf / 1 2 3", "fe80::7%", "fe80::7%a/b 1 2 3", "%eth0 1"])
+def test_what_is_no_address_is_none(text: str) -> None:
+    assert _told(text, between=False) == origin()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from netfail_hooks.errors import Misuse
 from netfail_hooks.install import nodes
 from netfail_hooks.install.handover.resolving import OURS, RESOLV_CONF, resolver
 from netfail_hooks.install.nodes import Node
@@ -46,6 +47,27 @@ def test_what_networkmanager_wrote_stays_as_servers_of_ours(paths: Paths, *, lin
     for path, node in found:
         _write(paths, path, node)
     assert resolver(paths, resolved=False, ours=True) == found, "a second install changes nothing"
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1", "127.0.1.1", "127.0.0.53", "::1"])
+@pytest.mark.parametrize("first", ["", "nameserver 192.168.1.1\n"])
+def test_a_server_on_the_machine_itself_is_not_kept(paths: Paths, server: str, first: str) -> None:
+    """NetworkManager's ``dns=dnsmasq`` ends, or is told of no server, without an uplink."""
+    _write(paths, RESOLV_CONF, _file(f"{_NM}{first}nameserver\t{server}\n"))
+    with pytest.raises(Misuse, match=f"asked of {server}, .*: install systemd-resolved"):
+        resolver(paths, resolved=False, ours=False)
+    assert resolver(paths, resolved=True, ours=False) == ((RESOLV_CONF, nodes.link(_STUB)),)
+
+
+def test_servers_that_somebody_wrote_into_ours_stay(paths: Paths) -> None:
+    """As its first lines tell people to, where the routers tell others."""
+    _write(paths, RESOLV_CONF, _file(_NM))
+    for path, node in resolver(paths, resolved=False, ours=False):
+        _write(paths, path, node)
+    text = Path(paths.at(OURS)).read_text(encoding="utf-8")
+    _write(paths, OURS, _file(text.replace("192.168.1.1", "192.168.2.1")))
+    again = dict(resolver(paths, resolved=False, ours=True))
+    assert again[OURS] == _file(text.replace("192.168.1.1", "192.168.2.1"))
 
 
 def test_resolved_gets_it_where_it_runs(paths: Paths) -> None:
