@@ -67,10 +67,11 @@ def may_be_left(before: State, observed: Observation, *, always: bool) -> bool:
 
 
 def remembered(known: State, observed: Observation, *, left: bool) -> State:
-    """Return what to remember: as long as something may be ours elsewhere, the next run looks. Pure.
+    """Return what to remember. Pure.
 
-    ``left`` says whether this one had a reason to look. It may have been refused, and what it found
-    may not have been taken away: which number an uplink had is no longer known by then.
+    As long as something may be ours elsewhere, the next run looks as well. ``left`` says whether
+    this one had a reason to. It may have been refused, and what it found may not have been taken
+    away: which number an uplink had is no longer known by then.
     """
     if _has_left(observed) or (left and observed.unseen):
         return replace(known, uplinks=(*known.uplinks, _ELSEWHERE))
