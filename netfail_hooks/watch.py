@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def _hear() -> int:
-    from netfail_hooks.config.cache import generation, load
+    from netfail_hooks.config.cache import generation, has_ended, load
 
     paths = Paths()
     heard = _inherited()
@@ -56,6 +56,11 @@ def _hear() -> int:
         if not _hears_more(heard, _SETTLED if word == "uplink" else _SILENCE) and word != "uplink":
             return 0
         spoken = time.monotonic() - rest  # or later
+        now = generation(paths)
+        if has_ended(since, now):
+            return 0
+        if now != since:  # a run leaves alone what was found out by an older config
+            since, config = now, load(paths)
         word = _attend(heard, config)
 
 

@@ -117,6 +117,31 @@ def _hears_twice_more(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(ear, "drain", lambda _: "gateway")
 
 
+def test_each_look_goes_by_what_the_config_and_the_orders_are_then(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is found out by an older config a run leaves alone (reconcile/__init__.py)."""
+    _hears_twice_more(machine, monkeypatch)
+    other = config_of("wlan0", "eth0")
+    configs = iter((CONFIG, other))
+    monkeypatch.setattr(cache, "load", lambda _: next(configs))
+    first, edited = ("config", "manifest", ""), ("config", "manifest", "orders")
+    machine.generations = itertools.chain([first, first], itertools.repeat(edited))
+    assert watch.main() == 0
+    assert machine.since == [(first, CONFIG), (first, CONFIG), (edited, other)]
+
+
+def test_it_ends_where_it_was_uninstalled_meanwhile(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _hears_twice_more(machine, monkeypatch)
+    machine.generations = itertools.chain(
+        [("config", "manifest", "")], itertools.repeat(("", "", ""))
+    )
+    assert watch.main() == 0
+    assert machine.did == _joined(1)
+
+
 def test_an_answer_from_before_the_word_is_none(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
