@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def _hear() -> int:
-    from netfail_hooks.config.cache import generation, load
+    from netfail_hooks.config.cache import generation, has_ended, load
 
     paths = Paths()
     heard = _inherited()
@@ -45,14 +45,22 @@ def _hear() -> int:
     config = load(paths)
     word = _attend(heard, config) if heard else "gateway"
     until = time.monotonic() + _LONGEST
+    spoken = time.monotonic() - time.process_time()  # or earlier: so long this process has worked
     while True:
         began = time.monotonic()
-        goes_on = _look(config, paths, since) or word == "uplink"
+        goes_on = _look(config, paths, since, spoken) or word == "uplink"
         if not heard or not goes_on or began > until:
             return 0
-        time.sleep(min(_REST * (time.monotonic() - began), _SETTLED))
+        rest = min(_REST * (time.monotonic() - began), _SETTLED)
+        time.sleep(rest)
         if not _hears_more(heard, _SETTLED if word == "uplink" else _SILENCE) and word != "uplink":
             return 0
+        spoken = time.monotonic() - rest  # or later
+        now = generation(paths)
+        if has_ended(since, now):
+            return 0
+        if now != since:  # a run leaves alone what was found out by an older config
+            since, config = now, load(paths)
         word = _attend(heard, config)
 
 
@@ -77,7 +85,7 @@ def _inherited() -> socket | None:
     return own
 
 
-def _look(config: Config, paths: Paths, since: Generation) -> bool:
+def _look(config: Config, paths: Paths, since: Generation, spoken: float) -> bool:
     """Ask briefly, and look as ever; tell whether the word was wrong.
 
     If it was right, a round with all the patience of one follows, for the uplinks that nobody
@@ -86,8 +94,8 @@ def _look(config: Config, paths: Paths, since: Generation) -> bool:
     from netfail_hooks.reconcile.probing import confirm_and_run, probe_and_run
     from netfail_hooks.recorder import is_move
 
-    brief, done = confirm_and_run(config, paths, "watch", since=since)
-    if is_move(done) or not all(result.healthy for result in brief):
+    asked, well, done = confirm_and_run(config, paths, "watch", spoken, since=since)
+    if is_move(done) or not well:
         probe_and_run(config, paths, "watch probe", since=since)
         return False
-    return bool(brief)
+    return asked

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.policy.facts import PROTOCOL, Neighbour
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # linux/neighbour.h
 _NDMSG = "=BBHiHBB"
 NDA_DST, NDA_PROTOCOL, NDA_FLAGS_EXT, NTF_EXT_MANAGED, _PERMANENT = 1, 12, 15, 1, 0x80
+_NDA_CACHEINFO = 3
 _REACHABLE = 0x02
 _OURS = struct.pack("=HHB", 5, NDA_PROTOCOL, PROTOCOL)
 _MANAGED = struct.pack("=HHI", 8, NDA_FLAGS_EXT, NTF_EXT_MANAGED)
@@ -69,14 +71,23 @@ def unwatch(netlink: rt.Netlink, neighbour: Neighbour, index: int) -> None:
     netlink.change(rt.DELNEIGH, 0, _body(neighbour, index))
 
 
-def answers(netlink: rt.Netlink, neighbour: Neighbour, index: int) -> bool:
-    """Tell whether the kernel has had an answer since it said that there was none."""
+def answered(netlink: rt.Netlink, neighbour: Neighbour, index: int, since: float) -> bool:
+    """Tell whether a neighbour that we have the kernel ask has answered it (monotonic seconds).
+
+    For a while it counts as there (NUD_REACHABLE) by an older answer, and so it may by what
+    somebody else asks. How long ago the last sign of life was, the kernel tells in whole ticks
+    (neigh_fill_info() in net/core/neighbour.c): it may be all but one older.
+    """
     try:
         body = netlink.get(rt.GETNEIGH, _body(neighbour, index))
     except rt.NetlinkError:
         return False  # it has forgotten that neighbour
     state: int = struct.unpack_from(_NDMSG, body)[4]
-    return bool(state & _REACHABLE)
+    if not (state & _REACHABLE and _MANAGED in body and _OURS in body):
+        return False
+    (confirmed,) = struct.unpack_from("=I", rt.attributes(body, 12)[_NDA_CACHEINFO])
+    passed = time.monotonic() - since
+    return bool((confirmed + 1) / os.sysconf("SC_CLK_TCK") <= passed)
 
 
 def _body(neighbour: Neighbour, index: int) -> bytes:

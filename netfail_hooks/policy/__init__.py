@@ -29,7 +29,9 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
     from netfail_hooks.policy import choose
 
     after = choose.next_state(config, observed, state)
-    return after.with_families_of(state, observed.unseen) if observed.unseen else after
+    if not observed.unseen:
+        return after
+    return after.with_families_of(state.without_former(config.names()), observed.unseen)
 
 
 def decide(

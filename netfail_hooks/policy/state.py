@@ -160,14 +160,9 @@ class State:
         """Tell whether an interface was an uplink and is none among ``names``."""
         return any(one.interface not in names for one in self.uplinks)
 
-    def with_former(self, before: State, names: Collection[str]) -> State:
-        """Return the state with a note of what was an uplink before and is none now."""
-        former = (
-            UplinkState(one.interface, one.family, "absent", one.since)
-            for one in before.uplinks
-            if one.interface not in names and not self.uplink_state(one.interface, one.family)
-        )
-        return replace(self, uplinks=(*self.uplinks, *former))
+    def without_former(self, names: Collection[str]) -> State:
+        """Return the state of those alone that are uplinks now."""
+        return replace(self, uplinks=tuple(one for one in self.uplinks if one.interface in names))
 
     def without_answers(self, addresses: Iterable[str]) -> State:
         """Return the state with no owner of some addresses: the LAN could not be told."""

@@ -7,18 +7,22 @@ last answer is old; nobody waits for them. That they don't answer in that time s
 that sleeps takes longer.
 
 A gateway that takes 400 ms is given up by the kernel before its answer comes. It comes all the
-same, to the kernel if not to us, and is as good as one to us: traffic stays with it.
+same, to the kernel if not to us: traffic stays with it. It is no round that went well, so it
+proves nothing of an uplink that has to prove itself.
 """
 
 from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel.netlink import Netlink
-from netfail_hooks.kernel.watch import answers
+from netfail_hooks.kernel.watch import answered
 from netfail_hooks.policy.facts import Neighbour, Observation, Result
 from netfail_hooks.policy.state import State
 from netfail_hooks.probe import ProbeTarget, ask, subjects_of
-from netfail_hooks.values import replace
+from netfail_hooks.values import TYPE_CHECKING, replace
+
+if TYPE_CHECKING:
+    Results = tuple[Result, ...]
 
 _OLD = 5000  # ms: an answer that long ago is no proof
 _QUESTIONS = 4
@@ -27,10 +31,13 @@ _PACES = {"fast": (0.01, 15)}
 _USUAL = (0.02, 30)
 
 
-def confirm(config: Config, observed: Observation, state: State) -> tuple[Result, ...]:
+def confirm(
+    config: Config, observed: Observation, state: State, since: float
+) -> tuple[Results, Results]:
     """Ask the gateways of the active uplinks; return how each did, and which standbys answered.
 
-    Raises PermissionError without CAP_NET_RAW.
+    Apart from those: who answered too late for us, but the kernel, and ``since`` then (monotonic
+    seconds). Raises PermissionError without CAP_NET_RAW.
     """
     spacing, timeout = _PACES.get(config.watch, _USUAL)
     brief = tuple(
@@ -47,17 +54,19 @@ def confirm(config: Config, observed: Observation, state: State) -> tuple[Result
             asked.append(subject)
     ask([*awaited, *asked], awaited)
     standbys = [subject.result() for subject in asked if subject.healthy]
-    return (*(_unless_late(subject, observed) for subject in awaited), *standbys)
+    late = [subject for subject in awaited if _is_late(subject, observed, since)]
+    in_time = [subject.result() for subject in awaited if subject not in late]
+    return (*in_time, *standbys), tuple(subject.result() for subject in late)
 
 
-def _unless_late(subject: ProbeTarget, observed: Observation) -> Result:
-    """Return how it did; an answer that came too late for the kernel's patience is one."""
-    result = subject.result()
-    link = observed.link(result.interface)
-    if result.healthy or link is None:
-        return result
+def _is_late(subject: ProbeTarget, observed: Observation, since: float) -> bool:
+    """Tell whether there was an answer, too late for us and for the kernel's patience."""
+    name = subject.uplink.interface
+    link = observed.link(name)
+    if subject.healthy or link is None:
+        return False
     with Netlink() as netlink:
-        for router in subject.routers:
-            if answers(netlink, Neighbour(result.interface, result.family, router), link.index):
-                return replace(result, healthy=True, reason="")
-    return result
+        return any(
+            answered(netlink, Neighbour(name, subject.family, router), link.index, since)
+            for router in subject.routers
+        )

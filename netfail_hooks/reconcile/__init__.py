@@ -120,8 +120,11 @@ def _settle(
             known = after.without_answers(
                 change.address for change, _ in failed if isinstance(change, Announce)
             )
-        if netlink.crowded and (observed.unseen or _has_left(observed)):
-            known = known.with_former(before, config.names())  # so the next run looks as well
+        if netlink.crowded:
+            from netfail_hooks.reconcile.closer import may_be_left, remembered
+
+            left = may_be_left(before, observed, always=_is_unknown(before, config))
+            known = remembered(known, observed, left=left)
     return recorder.Run(trigger, config, observed, before, after, changes, told, took), known
 
 
@@ -143,16 +146,14 @@ def _decided(config: Config, netlink: Netlink, before: State, found: _Found) -> 
     if netlink.crowded:
         from netfail_hooks.reconcile.closer import judged
 
-        unknown = not before.uplinks or before.has_former(config.names())
-        return judged(config, netlink, (whole, thought), before, judge, always=unknown)
+        always = _is_unknown(before, config)
+        return judged(config, netlink, (whole, thought), before, judge, always=always)
     return thought
 
 
-def _has_left(observed: Observation) -> bool:
-    """Tell whether something was ours on an interface that is no uplink."""
-    owners = [one.interface for one in (*observed.routes, *observed.tables) if one.ours]
-    owners += [address.interface for address in observed.addresses if address.ours]
-    return any(owner.startswith("#") for owner in owners)
+def _is_unknown(before: State, config: Config) -> bool:
+    """Tell whether the last run, for all that is remembered, knew of other interfaces as ours."""
+    return not before.uplinks or before.has_former(config.names())
 
 
 def _tell_crowds(done: recorder.Run) -> None:

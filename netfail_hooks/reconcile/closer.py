@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netfail_hooks.policy.changes import places_of
-from netfail_hooks.values import TYPE_CHECKING
+from netfail_hooks.policy.state import UplinkState
+from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from netfail_hooks.policy.state import State
 
     Thought = tuple[Observation, State, tuple[Change, ...]]  # of what, and what is to be done
+
+# An uplink that the config has not (State.has_former): so the next run looks everywhere as well.
+_ELSEWHERE = UplinkState("#0", 4, "absent", 0)
 
 
 def judged(  # noqa: PLR0913 - a look, and what makes it count
@@ -29,17 +33,18 @@ def judged(  # noqa: PLR0913 - a look, and what makes it count
 ) -> Thought:
     """Return what is thought of all there is, or of ``first``, a sparing look, if that will do.
 
-    All that is ours, and other people's routes, count once something is to be done, or was, and
-    ``always``. Right after that was done (``again``) they count where something is left to do:
-    somebody's route may be there that no lookup shows (foreign.py).
+    All that is ours, and other people's routes, count once something is to be done, or was, where
+    something may be left elsewhere, and ``always``. Right after that was done (``again``) they
+    count where something is left to do: somebody's route may be there that no lookup shows
+    (foreign.py).
     """
     whole, thought = first
-    places = unseen(thought, always=always, again=again)
+    left = may_be_left(before, whole, always=always)
+    places = unseen(thought, always=left, again=again)
     if places is None:
         return thought
     from netfail_hooks.kernel.foreign import completed
 
-    left = may_be_left(before, whole, always=always)
     return judge(completed(config, netlink, whole, places, left=left, lookup=not again))
 
 
@@ -53,8 +58,28 @@ def unseen(thought: Thought, *, always: bool, again: bool) -> frozenset[Place] |
 def may_be_left(before: State, observed: Observation, *, always: bool) -> bool:
     """Tell whether an interface that is no uplink may have what is ours. Pure.
 
-    The last run knew it as one: by another name (``always``), or by its number. It is dear to find
-    out: the kernel tells of every address, and walks all routes once more.
+    The last run knew it as one: by another name (``always``), or by its number (0: it had none, as
+    one in a drawer has). It is dear to find out: the kernel tells of every address, and walks all
+    routes once more.
     """
     indexes = {link.name: link.index for link in observed.links}
-    return always or any(one.index != indexes.get(one.interface) for one in before.uplinks)
+    return always or any(one.index not in (0, indexes.get(one.interface)) for one in before.uplinks)
+
+
+def remembered(known: State, observed: Observation, *, left: bool) -> State:
+    """Return what to remember. Pure.
+
+    As long as something may be ours elsewhere, the next run looks as well. ``left`` says whether
+    this one had a reason to. It may have been refused, and what it found may not have been taken
+    away: which number an uplink had is no longer known by then.
+    """
+    if _has_left(observed) or (left and observed.unseen):
+        return replace(known, uplinks=(*known.uplinks, _ELSEWHERE))
+    return known
+
+
+def _has_left(observed: Observation) -> bool:
+    """Tell whether something was ours on an interface that is no uplink. Pure."""
+    owners = [one.interface for one in (*observed.routes, *observed.tables) if one.ours]
+    owners += [address.interface for address in observed.addresses if address.ours]
+    return any(owner.startswith("#") for owner in owners)

@@ -36,20 +36,22 @@ def probe_uplinks(config: Config) -> tuple[Result, ...]:
 
 
 def confirm_and_run(
-    config: Config, paths: Paths, trigger: str, *, since: Generation | None = None
-) -> tuple[tuple[Result, ...], Run]:
+    config: Config, paths: Paths, trigger: str, heard: float, *, since: Generation | None = None
+) -> tuple[bool, bool, Run]:
     """Ask the active uplinks' gateways briefly, and make the machine agree. Raises Problem.
 
-    What was seen for the question counts for the run as well, since traffic waits for it.
+    What was seen for the question counts for the run as well, since traffic waits for it; who
+    answered late, but since a word was ``heard`` (monotonic seconds), stays what it was. Tells
+    whether anybody was asked, and whether all of them answered.
     """
     from netfail_hooks.probe.confirm import confirm
 
     with _asking(lambda: Unchanged(config)) as unchanged:
         state = load_state(paths.state)
         observed = bounded(unchanged.observed, state)
-        brief = _asking(lambda: confirm(config, observed, state))
+        brief, late = _asking(lambda: confirm(config, observed, state, heard))
         done = run(config, paths, trigger, probes=brief, unchanged=unchanged, since=since)
-        return brief, done
+        return bool(brief or late), all(result.healthy for result in brief), done
 
 
 def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides

@@ -208,12 +208,21 @@ print(json.dumps([few, quiet, ours, others, after]))
     assert after, "it is asked after each look"
 
 
+# What was an uplink has another name, and something of ours.
+RENAMED = """
+ip link set usb0 down
+ip link set usb0 name old0
+ip link set old0 up
+ip -4 route add 198.18.9.0/24 dev old0 proto 157 metric 3
+"""
+
+
 def test_it_fails_over_behind_what_is_other_peoples_as_with_nothing_else() -> None:
     changes = []
     for row in (LITTLE, MUCH):
-        with hot_path.host() as lab:
+        with hot_path.host(NICS) as lab:
             row.crowd(lab)
-            assert lab.run("sh", "-ec", PLACES).returncode == 0
+            assert lab.run("sh", "-ec", PLACES + RENAMED).returncode == 0
             hook = hot_path.idle()
             assert lab.run(*hook.argv, environment=hook.environment()).returncode == 0
             hot_path.pull_cable(lab)

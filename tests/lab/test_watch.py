@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -10,6 +11,7 @@ import pytest
 from netfail_hooks import lab as sandbox
 from netfail_hooks.install.units import SOCKET, TIMER, WATCH
 from netfail_hooks.lab.topology import gateway6
+from netfail_hooks.paths import package_home
 from tests.lab.booted import Booted
 from tests.lab.suite import SETTLED, events, measure, used, wait, wait_used
 
@@ -80,6 +82,8 @@ def _gateways(name: str) -> list[str]:
 def test_a_dead_gateway_is_left_within_a_second_and_nothing_runs_at_rest(booted: Booted) -> None:
     _install(booted, "[hold_down]\nseconds = 1\n")
     wait(lambda: _kept(booted) == _gateways("eth0"), "both gateways watched")
+    wait(lambda: _answered(booted, 5) == "True\n", "a sign of life within its time")
+    assert _answered(booted, 0) == "False\n"
     first = _starts(booted)
     booted.run("bash", "-c", _SCAN)
     wait(lambda: int(booted.run("sh", "-c", _FAILED).stdout) > 140, "a LAN that was scanned")
@@ -128,6 +132,23 @@ def test_without_a_dispatcher_a_lost_carrier_is_heard_all_the_same(booted: Boote
     wait(lambda: any("IPv4 now by wlan0" in event["summary"] for event in events(booted)), "word")
     assert events(booted)[-1]["trigger"].startswith("watch")
     wait(lambda: _kept(booted) == _gateways("wlan0"), "both gateways watched")
+
+
+def _answered(lab: Booted, seconds: int) -> str:
+    """Return whether the kernel has heard of the gateway since so long ago."""
+    code = f"""
+import socket, sys, time
+sys.path.insert(0, {package_home()!r})
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.watch import answered
+from netfail_hooks.policy.facts import Neighbour
+gateway, index = Neighbour("eth0", 4, "192.168.1.1"), socket.if_nametoindex("eth0")
+with Netlink() as netlink:
+    print(answered(netlink, gateway, index, time.monotonic() - {seconds}))
+"""
+    done = lab.run(sys.executable, "-c", code)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def _acts_on(lab: Booted, fault: Callable[[str], None], name: str, what: str) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +19,9 @@ from netfail_hooks.policy.state import Active, State
 from netfail_hooks.reconcile import probing
 from netfail_hooks.recorder import Run
 from tests.support.world import config_of
+
+if TYPE_CHECKING:
+    from netfail_hooks.config.cache import Generation
 
 CONFIG = config_of("eth0", "wlan0")
 WELL = Result("eth0", 4, healthy=True, tries=1, rtt=400, reason="")
@@ -31,18 +36,28 @@ class Machine:
         self.answers: list[tuple[Result, ...]] = []
         self.after: list[State] = []
         self.did: list[str] = []
+        self.spoken: list[float] = []
+        self.since: list[tuple[object, object]] = []
+        self.generations: Iterator[Generation] = itertools.repeat(("config", "manifest", ""))
         self.kernel, self.ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.ear.settimeout(0)
         monkeypatch.setattr(cache, "load", lambda _: CONFIG)
+        monkeypatch.setattr(cache, "generation", lambda _: next(self.generations))
         monkeypatch.setattr(ear, "listen", lambda *_: self.did.append("listen"))
         monkeypatch.setattr(watch, "_inherited", lambda: self.ear)
         monkeypatch.setattr(watch, "_SILENCE", 0.05)
         monkeypatch.setattr(probing, "confirm_and_run", self._confirm)
         monkeypatch.setattr(probing, "probe_and_run", self._run)
 
-    def _confirm(self, *said: object, **__: object) -> tuple[tuple[Result, ...], Run]:
+    def _confirm(
+        self, config: object, paths: object, trigger: object, spoken: float, **more: object
+    ) -> tuple[bool, bool, Run]:
         self.did.append("confirm")
-        return self.answers.pop(0), self._run(*said)
+        self.spoken.append(spoken)
+        self.since.append((more["since"], config))
+        brief = self.answers.pop(0)
+        well = all(result.healthy for result in brief)
+        return bool(brief), well, self._run(config, paths, trigger)
 
     def _run(self, _: object, __: object, trigger: object, **___: object) -> Run:
         assert isinstance(trigger, str)
@@ -96,6 +111,66 @@ def test_a_wrong_word_has_it_stay_to_hear_the_next(machine: Machine) -> None:
     assert machine.did == [*_joined(3), "watch probe"]
 
 
+def _hears_twice_more(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.answers = [(WELL,), (WELL,), (DEAD,)]
+    monkeypatch.setattr(watch, "_hears_more", lambda *_: True)
+    monkeypatch.setattr(ear, "drain", lambda _: "gateway")
+
+
+def test_each_look_goes_by_what_the_config_and_the_orders_are_then(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is found out by an older config a run leaves alone (reconcile/__init__.py)."""
+    _hears_twice_more(machine, monkeypatch)
+    other = config_of("wlan0", "eth0")
+    configs = iter((CONFIG, other))
+    monkeypatch.setattr(cache, "load", lambda _: next(configs))
+    first, edited = ("config", "manifest", ""), ("config", "manifest", "orders")
+    machine.generations = itertools.chain([first, first], itertools.repeat(edited))
+    assert watch.main() == 0
+    assert machine.since == [(first, CONFIG), (first, CONFIG), (edited, other)]
+
+
+def test_it_ends_where_it_was_uninstalled_meanwhile(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _hears_twice_more(machine, monkeypatch)
+    machine.generations = itertools.chain(
+        [("config", "manifest", "")], itertools.repeat(("", "", ""))
+    )
+    assert watch.main() == 0
+    assert machine.did == _joined(1)
+
+
+def test_an_answer_from_before_the_word_is_none(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first word came before this process was, a later one perhaps while it rested."""
+    _hears_twice_more(machine, monkeypatch)
+    now = [100.0]
+
+    def rest(seconds: float) -> None:
+        assert seconds == 0.3
+        now[0] += seconds
+
+    def look(*told: float) -> bool:
+        machine.spoken.append(told[3])
+        now[0] += 0.1
+        return len(machine.spoken) < 2
+
+    def hears(*_: object) -> bool:
+        now[0] += 1.0
+        return True
+
+    monkeypatch.setattr(watch, "_look", look)
+    monkeypatch.setattr(watch, "_hears_more", hears)
+    monkeypatch.setattr(time, "process_time", lambda: 0.0625)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: rest(round(seconds, 6)))
+    assert watch.main() == 0
+    assert [round(one, 4) for one in machine.spoken] == [99.9375, 101.1]
+
+
 def test_it_ends_in_silence(machine: Machine) -> None:
     machine.answers = [(WELL,)]
     machine.kernel.send(b"word")
@@ -142,7 +217,7 @@ def test_words_of_an_uplink_without_end_leave_it_time(
 
 def test_an_endless_storm_ends_too(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.answers = [(WELL,)] * 99
-    monkeypatch.setattr(watch, "_LONGEST", 0.2)
+    monkeypatch.setattr(watch, "_LONGEST", 0.3)
     monkeypatch.setattr(ear, "drain", lambda _: True)  # which leaves what has come
     machine.kernel.send(b"word")
     began = len(machine.answers)

@@ -25,7 +25,7 @@ from netfail_hooks.policy.changes import (
 from netfail_hooks.policy.facts import MAIN, Address, Observation, Result
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.sysctls import ANSWERS, SILENT, arp_ignore
-from netfail_hooks.reconcile.closer import may_be_left, unseen
+from netfail_hooks.reconcile.closer import may_be_left, remembered, unseen
 from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
 from tools.model import laws
@@ -239,7 +239,8 @@ class Trial(Machine):
             return seen, after, decide(self.config, seen, before, after)
 
         seen = observed or self._see()
-        observed, after, changes = self._closer(seen, judge, always=not before.uplinks)
+        always = not before.uplinks or before.has_former(self.config.names())
+        observed, after, changes = self._closer(seen, judge, always=always)
         run = Run(trigger, self.config, observed, before, after, changes, (), 0)
         if self._note:
             self._note(run)
@@ -258,7 +259,11 @@ class Trial(Machine):
         except KilledError:
             save = False
         if save:
-            self.keep(replace(run, after=after.without_answers(fate.untold)))
+            known = after.without_answers(fate.untold)
+            if self.crowded:
+                left = may_be_left(before, observed, always=always)
+                known = remembered(known, observed, left=left)
+            self.keep(replace(run, after=known))
             self.ghost.note(observed)
             laws.bounded(self, written=self.looks % 50 == 0)
         if save and clean:
@@ -288,10 +293,10 @@ class Trial(Machine):
     ) -> Thought:
         """Return what is thought of a look, or of a closer one (reconcile/closer.py)."""
         thought = judge(whole)
-        places = unseen(thought, always=always, again=again) if self.crowded else None
+        left = may_be_left(self.state, whole, always=always)
+        places = unseen(thought, always=left, again=again) if self.crowded else None
         if places is None:
             return thought
-        left = may_be_left(self.state, whole, always=always)
         look = completed(self.kernel, whole, self.crowded, places, left=left, lookup=not again)
         return judge(look)
 

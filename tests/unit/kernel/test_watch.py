@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -86,19 +87,44 @@ def test_what_the_kernel_is_told(address: str, family: int) -> None:
     assert (gone, none, said(ndmsg, other)) == (29, 0, where)
 
 
-@pytest.mark.parametrize(("state", "has"), [(REACHABLE, True), (0x20, False), (0x01, False)])
-def test_whether_an_answer_came_after_all_is_the_kernels_to_say(state: int, *, has: bool) -> None:
+@pytest.mark.parametrize(
+    ("state", "ago", "whose", "flags", "has"),
+    [
+        (REACHABLE, 0, OURS, 1, True),
+        (REACHABLE, 9, OURS, 1, True),
+        (REACHABLE, 10, OURS, 1, False),  # it may be all but one tick older
+        (REACHABLE, 500, OURS, 1, False),  # from before the fault
+        (0x20, 0, OURS, 1, False),
+        (0x01, 0, OURS, 1, False),
+        (REACHABLE, 0, {}, 1, False),  # somebody else has it asked
+        (REACHABLE, 0, KERNELS, 1, False),
+        (REACHABLE, 0, OURS, 0, False),
+    ],
+)
+def test_whether_an_answer_came_after_all_is_the_kernels_to_say(  # noqa: PLR0913
+    state: int,
+    ago: int,
+    whose: dict[str, Any],
+    flags: int,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    has: bool,
+) -> None:
     asked: list[tuple[int, bytes]] = []
+    ages = {"ndm_confirmed": ago, "ndm_used": 0, "ndm_updated": 0, "ndm_refcnt": 0}
 
     def get(kind: int, body: bytes) -> bytes:
         asked.append((kind, body))
-        return _neighbour(ETH, FOUR, state, OURS, 1)
+        return _neighbour(ETH, FOUR, state, {"NDA_CACHEINFO": ages, **whose}, flags)
 
+    monkeypatch.setattr(time, "monotonic", lambda: 7.5)
     netlink = cast("rt.Netlink", SimpleNamespace(get=get))
-    assert watch.answers(netlink, Neighbour("eth0", 4, FOUR), ETH) is has
+    ticks = os.sysconf("SC_CLK_TCK")
+    since = 7.5 - 10.5 / ticks
+    assert watch.answered(netlink, Neighbour("eth0", 4, FOUR), ETH, since) is has
     assert [kind for kind, _ in asked] == [rt.GETNEIGH]
 
 
 def test_a_neighbour_that_is_forgotten_has_not_answered() -> None:
     with rt.Netlink() as netlink:
-        assert not watch.answers(netlink, Neighbour("lo", 4, "203.0.113.9"), 1)
+        assert not watch.answered(netlink, Neighbour("lo", 4, "203.0.113.9"), 1, 0)

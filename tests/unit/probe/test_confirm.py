@@ -6,6 +6,7 @@ import pytest
 
 from netfail_hooks import probe
 from netfail_hooks.config import Target
+from netfail_hooks.policy import next_state
 from netfail_hooks.policy.facts import Neighbour
 from netfail_hooks.probe import confirm as confirming
 from netfail_hooks.probe.confirm import confirm
@@ -34,7 +35,8 @@ def _world(**config: object) -> World:
 
 
 def _asked(world: World) -> list[tuple[str, bool]]:
-    results = confirm(world.config, world.look(), world.state)
+    results, late = confirm(world.config, world.look(), world.state, 0)
+    assert not late
     return [(result.interface, result.healthy) for result in results]
 
 
@@ -56,22 +58,36 @@ def test_a_dead_one_is_told_within_a_tenth_of_a_second_and_who_answered_meanwhil
     assert all(wire.closed for wire in lan.wires)
 
 
-def test_an_answer_that_comes_late_to_the_kernel_is_one(
+def test_an_answer_that_comes_late_to_the_kernel_keeps_the_uplink_as_it_was(
     lan: Lan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known: list[tuple[Neighbour, int]] = []
+    known: list[tuple[Neighbour, int, float]] = []
 
-    def answers(_: object, neighbour: Neighbour, index: int) -> bool:
-        known.append((neighbour, index))
+    def answered(_: object, neighbour: Neighbour, index: int, since: float) -> bool:
+        known.append((neighbour, index, since))
         return True
 
-    monkeypatch.setattr(confirming, "answers", answers)
+    monkeypatch.setattr(confirming, "answered", answered)
     world = _world()
     lan.manners = {f"eth0 {GATEWAY}": NEVER}
-    assert _asked(world) == [("eth0", True), ("wlan0", True)]
-    link = world.look().link("eth0")
+    look = world.look()
+    brief, late = confirm(world.config, look, world.state, 7.25)
+    assert [(one.interface, one.healthy) for one in brief] == [("wlan0", True)]
+    assert [one.interface for one in late] == ["eth0"]
+    link = look.link("eth0")
     assert link
-    assert known == [(Neighbour("eth0", 4, GATEWAY), link.index)]
+    assert known == [(Neighbour("eth0", 4, GATEWAY), link.index, 7.25)]
+    before = world.state.uplink_state("eth0", 4)
+    after = next_state(world.config, replace(look, probes=brief), world.state)
+    now = after.uplink_state("eth0", 4)
+    assert before
+    assert now
+    assert (now.state, now.passes, now.fails, now.probed) == (
+        before.state,
+        before.passes,
+        before.fails,
+        before.probed,
+    )
 
 
 def test_that_a_standby_takes_longer_says_nothing(lan: Lan) -> None:

@@ -245,12 +245,15 @@ def test_a_round_asks_by_those_addresses_that_are_known(
         asked.append(set(mine) - set(observed.addresses))
         return ()
 
+    def briefly(config: object, observed: Observation, *_: object) -> tuple[tuple[()], tuple[()]]:
+        return noted(config, observed), ()
+
     monkeypatch.setattr(probing, "Unchanged", Seen)
     monkeypatch.setattr(probing, "probe", noted)
     monkeypatch.setattr(probing, "run", lambda *_, **__: None)
-    monkeypatch.setattr("netfail_hooks.probe.confirm.confirm", noted)
+    monkeypatch.setattr("netfail_hooks.probe.confirm.confirm", briefly)
     probing.probe_and_run(life.world.config, life.paths, "timer")
-    probing.confirm_and_run(life.world.config, life.paths, "watch")
+    probing.confirm_and_run(life.world.config, life.paths, "watch", 0)
     assert asked == [set(), set()]
 
 

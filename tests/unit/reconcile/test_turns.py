@@ -13,9 +13,10 @@ from netfail_hooks import metrics, reconcile
 from netfail_hooks.config import Config, cache, default_metrics
 from netfail_hooks.config.cache import generation, load
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.reconcile import probing
 from netfail_hooks.recorder import Run
+from netfail_hooks.values import replace
 
 _FIRST = '[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n'
 _OTHER = '[[uplink]]\ninterface = "wlan0"\n'
@@ -105,19 +106,30 @@ def test_what_was_seen_for_a_question_counts_unless_the_config_was_edited_meanwh
     """Neither the answers of another config's uplinks, nor what was seen of them."""
     seen = mocker.patch.object(probing, "Unchanged").return_value.__enter__.return_value
     seen.observed = Observation(now=0)
-    ask = mocker.patch("netfail_hooks.probe.confirm.confirm", return_value=("asked",))
+    ask = mocker.patch("netfail_hooks.probe.confirm.confirm")
+    well = Result("eth0", 4, healthy=True, tries=1, rtt=400, reason="")
+    dead = replace(well, healthy=False)
     since, config = generation(paths), load(paths)
-    brief, _ = probing.confirm_and_run(config, paths, "watch", since=since)
-    assert brief == ask.return_value
-    assert settled == [("eth0", "wlan0", "asked")]
-    assert _handed_on() is seen
+    for brief, late, found in (
+        ((dead,), (), (True, False)),
+        ((), (dead,), (True, True)),  # nothing is to be said of it, but it is no reason to end
+        ((well,), (dead,), (True, True)),
+        ((), (), (False, True)),
+        ((well,), (), (True, True)),
+    ):
+        ask.return_value = brief, late
+        settled.clear()
+        assert probing.confirm_and_run(config, paths, "watch", 7, since=since)[:2] == found
+        assert settled == [("eth0", "wlan0", *brief)]
+        assert _handed_on() is seen
+    assert ask.call_args.args[3] == 7
 
-    def edited(*_: object) -> tuple[str]:
+    def edited(*_: object) -> object:
         Path(paths.config).write_text(_OTHER)
-        return ("asked",)
+        return (well,), ()
 
     ask.side_effect = edited
-    probing.confirm_and_run(config, paths, "watch", since=since)
+    probing.confirm_and_run(config, paths, "watch", 7, since=since)
     assert (settled[1:], _handed_on()) == ([("wlan0",)], None)
 
 
