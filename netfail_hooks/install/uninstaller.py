@@ -78,14 +78,17 @@ def lost(work: Work) -> tuple[str, ...]:
     made = bond_switch.bonds_of(work.changes)
     names = [takeover.uplink_of(change.path) for change in work.changes if change.after is None]
     messages = []
-    handed = [one.interface for one in work.known.handed]  # who had them has them again
-    for name in sorted({name for name in names if name and name not in (*made, *handed)}):
+    handed = {one.interface: one.manager for one in work.known.handed}
+    has_them = work.paths.root or gather.answers(work.known.handed)
+    for name in sorted({name for name in names if name and name not in made}):
+        if name in handed and has_them:
+            continue  # who had it has it again
+        why = f"{handed[name]} has gone" if name in handed else "as before install"
         with contextlib.suppress(Problem):  # of a file that may set it up
             nic = read_nic(name, work.paths)
             if takeover.users_file(work.paths, nic) is None:
                 messages.append(
-                    f"after this no .network file sets {name} up, as before install: "
-                    "it will have no address"
+                    f"after this no .network file sets {name} up, {why}: it will have no address"
                 )
     return tuple(messages)
 
@@ -168,7 +171,8 @@ def _give_back_uplinks(work: Work, messages: list[str]) -> None:
 def _give_back_handed(work: Work, messages: list[str]) -> None:
     """Give uplinks back to the managers that had them, one at a time."""
     paths, uplinks = work.paths, work.uplinks()
-    handover = gather.known(paths, work.known.handed, work.known.units)
+    left = gather.answers(work.known.handed)  # else networkd goes on: nobody is there to follow it
+    handover = gather.known(paths, work.known.handed, work.known.units if left else ())
     live.hold(handover)
     if not networkctl.answers():  # killed before it ran, or it hangs: nothing can be diverted
         for change in work.changes:
