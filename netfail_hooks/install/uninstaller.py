@@ -19,7 +19,7 @@ from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, diversion, kernel_state, nodes, reconfigure, systemd
-from netfail_hooks.install.handover import gather, live
+from netfail_hooks.install.handover import NETWORKD, gather, live
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
@@ -83,12 +83,12 @@ def lost(work: Work) -> tuple[str, ...]:
     for name in sorted({name for name in names if name and name not in made}):
         if name in handed and has_them:
             continue  # who had it has it again
-        why = f"{handed[name]} has gone" if name in handed else "as before install"
+        had = f"and {handed[name]} does not run" if name in handed else "as before install"
         with contextlib.suppress(Problem):  # of a file that may set it up
             nic = read_nic(name, work.paths)
             if takeover.users_file(work.paths, nic) is None:
                 messages.append(
-                    f"after this no .network file sets {name} up, {why}: it will have no address"
+                    f"after this no .network file sets {name} up, {had}: it will have no address"
                 )
     return tuple(messages)
 
@@ -126,7 +126,8 @@ def uninstall(work: Work) -> list[str]:
 
 def _put_back(work: Work, messages: list[str]) -> None:
     """Put all files back, whoever reads them following; add to ``messages`` what goes wrong."""
-    if work.running and work.known.handed:
+    handed = work.known.handed if work.running else ()
+    if handed and gather.answers(handed):
         _give_back_handed(work, messages)
     elif not (work.running and _networkd_follows(messages)):
         for change in work.changes:
@@ -135,6 +136,9 @@ def _put_back(work: Work, messages: list[str]) -> None:
         _give_back_bonds(work, bonds, messages)
     else:
         _give_back_uplinks(work, messages)
+        if handed:  # whose manager has gone; networkd goes on, for nobody is there to follow it
+            units = [unit for unit in work.known.units if unit != NETWORKD]
+            live.stop(gather.known(work.paths, handed, units))
 
 
 def _networkd_follows(messages: list[str]) -> bool:
@@ -171,8 +175,7 @@ def _give_back_uplinks(work: Work, messages: list[str]) -> None:
 def _give_back_handed(work: Work, messages: list[str]) -> None:
     """Give uplinks back to the managers that had them, one at a time."""
     paths, uplinks = work.paths, work.uplinks()
-    left = gather.answers(work.known.handed)  # else networkd goes on: nobody is there to follow it
-    handover = gather.known(paths, work.known.handed, work.known.units if left else ())
+    handover = gather.known(paths, work.known.handed, work.known.units)
     live.hold(handover)
     if not networkctl.answers():  # killed before it ran, or it hangs: nothing can be diverted
         for change in work.changes:
