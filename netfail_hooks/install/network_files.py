@@ -39,9 +39,11 @@ def networks(
         name = uplink.interface
         nic = read_nic(name, paths)
         wanted = address_configs.get(name)
-        profile = None if wanted else profiles.get(name)
-        source = sources.as_source(profile) if profile else _source(paths, nic)
+        profile = profiles.get(name)
         messages += [f"{name}: {told}" for told in _told(profile)]
+        if wanted or not (profile and profile.sections):
+            profile = None  # it says nothing of addresses that counts
+        source = sources.as_source(profile) if profile else _source(paths, nic)
         if source and not wanted:
             texts[name] = takeover.take_over(nic, source, uplink.metric, timed=timed)
         else:

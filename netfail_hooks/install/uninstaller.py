@@ -19,7 +19,7 @@ from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, diversion, kernel_state, nodes, reconfigure, systemd
-from netfail_hooks.install.handover import gather, live
+from netfail_hooks.install.handover import NETWORKD, gather, live
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
@@ -78,14 +78,17 @@ def lost(work: Work) -> tuple[str, ...]:
     made = bond_switch.bonds_of(work.changes)
     names = [takeover.uplink_of(change.path) for change in work.changes if change.after is None]
     messages = []
-    handed = [one.interface for one in work.known.handed]  # who had them has them again
-    for name in sorted({name for name in names if name and name not in (*made, *handed)}):
+    handed = {one.interface: one.manager for one in work.known.handed}
+    has_them = work.paths.root or gather.answers(work.known.handed)
+    for name in sorted({name for name in names if name and name not in made}):
+        if name in handed and has_them:
+            continue  # who had it has it again
+        had = f"and {handed[name]} does not run" if name in handed else "as before install"
         with contextlib.suppress(Problem):  # of a file that may set it up
             nic = read_nic(name, work.paths)
             if takeover.users_file(work.paths, nic) is None:
                 messages.append(
-                    f"after this no .network file sets {name} up, as before install: "
-                    "it will have no address"
+                    f"after this no .network file sets {name} up, {had}: it will have no address"
                 )
     return tuple(messages)
 
@@ -123,7 +126,8 @@ def uninstall(work: Work) -> list[str]:
 
 def _put_back(work: Work, messages: list[str]) -> None:
     """Put all files back, whoever reads them following; add to ``messages`` what goes wrong."""
-    if work.running and work.known.handed:
+    handed = work.known.handed if work.running else ()
+    if handed and gather.answers(handed):
         _give_back_handed(work, messages)
     elif not (work.running and _networkd_follows(messages)):
         for change in work.changes:
@@ -132,6 +136,9 @@ def _put_back(work: Work, messages: list[str]) -> None:
         _give_back_bonds(work, bonds, messages)
     else:
         _give_back_uplinks(work, messages)
+        if handed:  # whose manager has gone; networkd goes on, for nobody is there to follow it
+            units = [unit for unit in work.known.units if unit != NETWORKD]
+            live.stop(gather.known(work.paths, handed, units))
 
 
 def _networkd_follows(messages: list[str]) -> bool:

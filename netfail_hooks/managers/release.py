@@ -52,11 +52,17 @@ def networkmanager(names: Sequence[str]) -> Release:
     """Return how NetworkManager does (NetworkManager.conf(5), nmcli(1)).
 
     A device that is active stays so until it is told by itself; "=" keeps a name from being a
-    pattern. The last file of conf.d counts, and += takes nothing of others' away.
+    pattern. The last file of conf.d counts, and += takes nothing of others' away. In that list an
+    "except:" of somebody's goes before our words (Ubuntu has "*,except:type:wifi,..."), so that a
+    section of our own says it, too, as netplan's do.
     """
     listed = ";".join(f"interface-name:={name}" for name in names)
+    said = (
+        f"{_MARK}[keyfile]\nunmanaged-devices+={listed}\n\n"
+        f"[device-netfail-hooks]\nmatch-device={listed}\nmanaged=0\n"
+    )
     return Release(
-        {_NM: f"{_MARK}[keyfile]\nunmanaged-devices+={listed}\n"},
+        {_NM: said},
         settle=(("nmcli", "general", "reload", "conf"),),
         release={name: (("nmcli", "device", "set", name, "managed", "no"),) for name in names},
         take_back={name: (("nmcli", "device", "set", name, "managed", "yes"),) for name in names},
@@ -158,7 +164,7 @@ def dhcpcd(paths: Paths, names: Sequence[str]) -> Release:
 
     The one for all has to be started anew: ``dhcpcd -x IF`` finds only a process that is IF's alone
     (main() in dhcpcd.c of 9 and 10, by the process file). With ``persistent``, which Debian and the
-    Pi have in dhcpcd.conf, all addresses and routes stay meanwhile; see ``dhcpcd_persists``.
+    Pi have in dhcpcd.conf, all addresses and routes stay meanwhile.
     """
     files = {_drop_in(_own_dhcpcd(name)): _NEVER for name in names}
     command = _exec_start(paths, "dhcpcd.service")
@@ -177,12 +183,6 @@ def dhcpcd(paths: Paths, names: Sequence[str]) -> Release:
         release=dict.fromkeys(names, (anew,)) | stopped,
         take_back={name: (*_bare(name), anew) for name in names} | started,
     )
-
-
-def dhcpcd_persists(paths: Paths) -> bool:
-    """Tell whether addresses and routes stay while a dhcpcd is not there (dhcpcd.conf(5))."""
-    lines = read_text(paths.through("/etc/dhcpcd.conf")).splitlines()
-    return any(line.split()[:1] == ["persistent"] for line in lines)
 
 
 def _is_alone(paths: Paths, name: str) -> bool:

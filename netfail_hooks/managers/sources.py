@@ -22,13 +22,14 @@ _DIRECTORIES = (
 )
 
 
-def profile(paths: Paths, nic: Nic, made_of: str = "") -> Profile | None:
+def profile(paths: Paths, nic: Nic, made_of: str = "", manager: str = "") -> Profile | None:
     """Return how another manager sets a NIC up, or did before us; None where none does.
 
     ``made_of`` is what our file for it was made of: the manager may have left the NIC to us, and
-    what its files say counts all the same. Raises Misuse for what can't be carried over.
+    what its files say counts all the same. ``manager`` is who has it, where that is known. Raises
+    Misuse for what can't be carried over.
     """
-    manager = _manager_of(made_of) or detect.manager_of(paths, nic)
+    manager = _manager_of(made_of) or manager or detect.manager_of(paths, nic)
     if manager == ifupdown.MANAGER:
         return ifupdown.profile(paths, nic)
     if manager == dhcpcd.MANAGER:
@@ -53,7 +54,12 @@ def _manager_of(made_of: str) -> str:
 
 def as_source(known: Profile) -> Source:
     """Return what a manager says as a file of networkd's, under the name to tell people."""
-    return Source(known.path or f"the settings of {known.manager}", render(known.sections))
+    return Source(known.path or nameless(known.manager), render(known.sections))
+
+
+def nameless(manager: str) -> str:
+    """Return how a file of ours names what a manager says, where no file says it."""
+    return f"the settings of {manager}"
 
 
 def watched(paths: Paths) -> Iterator[str]:

@@ -50,16 +50,6 @@ def _is_physical(directory: str, nic: Nic) -> bool:
     return os.path.exists(f"{directory}/{nic.name}/device")
 
 
-def refuse_foreign_managers(paths: Paths, names: tuple[str, ...]) -> None:
-    """Refuse uplinks that NetworkManager has on the running machine. Raises Misuse."""
-    for name in () if paths.root else networkmanager_has():
-        if name in names:
-            raise Misuse(
-                f"NetworkManager has {name}, and only one can",
-                hint=f"nmcli device set {name} managed no, or uninstall NetworkManager",
-            )
-
-
 def networkmanager_has() -> tuple[str, ...]:
     """Return the interfaces that NetworkManager sets up, none where it isn't there."""
     try:

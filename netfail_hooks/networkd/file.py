@@ -158,6 +158,12 @@ def asks_dhcp4(sections: Iterable[Section]) -> bool:
     return last(sections, "DHCP").lower() in _DHCP4
 
 
+def is_unmanaged(sections: Iterable[Section]) -> bool:
+    """Tell whether networkd leaves a NIC alone though a file is for it (Unmanaged= in [Link])."""
+    links = [one for one in sections if one.name == "Link"]
+    return is_yes(next((one.get("Unmanaged") for one in reversed(links)), ""))
+
+
 def is_yes(setting: str) -> bool:
     """Tell whether a boolean is true (systemd.syntax(7)); "" is not."""
     return setting.lower() in _YES

@@ -29,6 +29,7 @@ from netfail_hooks.networkd.file import (
     asks_dhcp4,
     default_routes,
     is_no,
+    is_unmanaged,
     is_yes,
     last,
     parse,
@@ -290,7 +291,7 @@ def _refuse(path: str, sections: list[Section]) -> None:
                 f"{path}: {key}={last(sections, key)} makes this NIC part of another one",
                 hint="name that one as the uplink, or take the line out",
             )
-    if is_yes(next((s.get("Unmanaged") for s in reversed(sections) if s.name == "Link"), "")):
+    if is_unmanaged(sections):
         raise Misuse(f"{path}: Unmanaged=yes keeps networkd from it", hint="take the line out")
     for one in sections:
         if one.name == "Address" and one.get("Address") and not _is_address(one):

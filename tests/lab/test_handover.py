@@ -107,3 +107,46 @@ def test_where_no_gateway_answers_all_is_given_back(managed: Managed) -> None:
     for name in lab.ports:
         lab.alive_gateway(name)
     _expect(lab, before)
+
+
+# What Ubuntu has in /usr/lib/NetworkManager/conf.d/10-globally-managed-devices.conf, more so.
+_EXCEPTIONS = """\
+[keyfile]
+unmanaged-devices=*,except:type:ethernet,except:type:wifi,except:type:bridge
+"""
+_STRAY = "/etc/systemd/network/20-stray.network"
+_INTERFACES = "/etc/network/interfaces"
+
+
+def test_nobody_else_takes_part(managed: Managed) -> None:
+    """Exceptions of somebody's, files for other NICs, other managers; NetworkManager gone."""
+    lab = managed
+    lab.write("/etc/NetworkManager/conf.d/10-globally-managed-devices.conf", _EXCEPTIONS)
+    assert not lab.run("ip", "link", "add", "stray0", "type", "bridge").returncode
+    lab.write(_STRAY, "[Match]\nName=stray0\n[Network]\nAddress=10.8.8.8/24\n")
+    _refused(lab, "would have it set stray0 up")
+    lab.run("rm", _STRAY)
+    lab.run("nmcli", "device", "set", "wlan0", "managed", "no")
+    lab.write(_INTERFACES, "auto wlan0\niface wlan0 inet dhcp\n")
+    _refused(lab, "ifupdown has wlan0", "--dhcp", "wlan0")
+    lab.run("rm", _INTERFACES)
+    lab.run("nmcli", "device", "set", "wlan0", "managed", "yes")
+    wait(lambda: lab.has("wlan0"), "NIC of NetworkManager's", seconds=30)
+    _netfail(lab, "install", *PAIR)
+    lab.systemctl("stop", "NetworkManager.service")
+    lab.run("rm", "-r", "/run/NetworkManager/devices")  # as a boot: what nmcli told it is in there
+    lab.systemctl("start", "NetworkManager.service")
+    wait(lambda: "wlan0:" in lab.view(), "NetworkManager", seconds=15)
+    for name in lab.ports:
+        assert f"{name}:unmanaged:" in lab.view()
+    assert "no address" not in _netfail(lab, "uninstall", "--dry-run")
+    lab.systemctl("disable", "--now", "NetworkManager.service")
+    said = _netfail(lab, "uninstall", "--yes")
+    assert "sets wlan0 up, and NetworkManager does not run: it will have no address" in said
+    assert lab.systemctl("is-active", "systemd-networkd.service").stdout.strip() == "active"
+
+
+def _refused(lab: Managed, why: str, *words: str) -> None:
+    done = lab.netfail("install", *PAIR, *words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert why in done.stderr

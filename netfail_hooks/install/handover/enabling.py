@@ -21,6 +21,7 @@ _PLACES = (
     "/lib/systemd/system",
 )
 _SETTING = re.compile(r"^(WantedBy|RequiredBy|Alias|Also)\s*=\s*(.*)$")
+_SPECIFIER = re.compile("%(.)")
 _WAYS = {"WantedBy": "wants", "RequiredBy": "requires"}
 
 
@@ -35,7 +36,8 @@ def links(paths: Paths, unit: str) -> dict[str, str]:
             continue
         known.append(name)
         file, text = _unit(paths, name)
-        for key, words in _install(text):
+        for key, written in _install(text):
+            words = [_expanded(word, name) for word in written]
             if key == "Also":
                 waiting += words
             elif key == "Alias":
@@ -43,6 +45,21 @@ def links(paths: Paths, unit: str) -> dict[str, str]:
             else:
                 found |= {f"{UNITS}/{word}.{_WAYS[key]}/{name}": file for word in words}
     return found
+
+
+def _expanded(word: str, unit: str) -> str:
+    """Return with a unit's own name in it (install_name_printf() in systemd's install-printf.c)."""
+    prefixed, _, _ = unit.rpartition(".")
+    prefix, _, instance = prefixed.partition("@")
+    said = {
+        "%": "%",
+        "i": instance,
+        "j": prefix.rpartition("-")[2],
+        "n": unit,
+        "N": prefixed,
+        "p": prefix,
+    }
+    return _SPECIFIER.sub(lambda found: said.get(found[1], found[0]), word)
 
 
 def is_there(paths: Paths, unit: str) -> bool:

@@ -9,21 +9,25 @@ import os
 from collections.abc import Iterator, Sequence
 
 from netfail_hooks.config import Config
-from netfail_hooks.errors import Misuse
+from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install.handover import NETWORKD, Handover, enabling, resolving, supplicant_unit
+from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.manifest import Handed, Manifest
 from netfail_hooks.install.systemd import systemd_runs
-from netfail_hooks.managers import Profile, dhcpcd, ifupdown, interfaces, sources
+from netfail_hooks.managers import Profile, detect, dhcpcd, ifupdown, interfaces
 from netfail_hooks.managers import release as managers_release
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Release
+from netfail_hooks.names import is_interface_name
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.detect import networkmanager_has
+from netfail_hooks.networkd.file import is_unmanaged
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run
 
 _CONNECTIONS = ("nmcli", "--terse", "--fields", "DEVICE,CON-UUID", "device", "status")
+_RUNNING = ("nmcli", "--terse", "--fields", "RUNNING", "general")
 _WANTED = f"/etc/systemd/system/multi-user.target.wants/{NETWORKD}"
 
 
@@ -39,8 +43,8 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
         return Handover()
     again = (one.interface for one in known.handed if one.interface in has)
     now = tuple(dict.fromkeys((*again, *(one.interface for one in new))))
-    profiles = _profiles(paths, handed, mentioned)
     _refuse(paths, config, handed, now)
+    profiles = profiles_of(paths, known, handed, mentioned)
     units = [NETWORKD, *(supplicant_unit(name) for name in profiles if profiles[name].wireless)]
     starts = not _is_there(paths, _WANTED) or known.entry(_WANTED) is not None
     resolved = not paths.root and resolving.resolved_runs()
@@ -48,7 +52,7 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
     asked = units if now and not paths.root else []
     idle = dict.fromkeys((*known.units, *(one for one in asked if not _is_active(one))))
     if NETWORKD in idle and NETWORKD not in known.units:
-        _refuse_others(paths, config, has)
+        _refuse_others(paths, config)
     for unit in units:
         if not enabling.is_there(paths, unit):
             raise Misuse(
@@ -69,7 +73,7 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
 def _new(paths: Paths, config: Config, known: Manifest, has: Sequence[str]) -> Iterator[Handed]:
     """Yield the uplinks that NetworkManager has, and that no ``.network`` file is for.
 
-    Raises Misuse where one is. What ifupdown or dhcpcd has is not taken over live yet.
+    Raises Misuse where one is, and for what any other manager has: two would set it up.
     """
     ours = [one.interface for one in known.handed]
     active = _active() if has else {}
@@ -84,7 +88,23 @@ def _new(paths: Paths, config: Config, known: Manifest, has: Sequence[str]) -> I
         if name in ours or theirs or match.effective(paths, nic):
             continue
         if name in has:
+            _refuse_odd(name)
             yield Handed(name, NETWORKMANAGER, active.get(name, ""))
+        elif not paths.root and (manager := detect.manager_of(paths, nic)):
+            raise Misuse(
+                f"{manager} has {name}, and is not taken over from yet",
+                hint=f"give {name} to NetworkManager or systemd-networkd first, or take it out of "
+                f"what {manager} sets up and add --dhcp {name}",
+            )
+
+
+def _refuse_odd(name: str) -> None:
+    """Refuse a name that a list of NetworkManager's would be two of. Raises Misuse."""
+    if set(name) & set(";,"):
+        raise Misuse(
+            f"{NETWORKMANAGER} can't be told to leave {name!a} alone",
+            hint="give that NIC a name without ; and , first (systemd.link(5), Name=)",
+        )
 
 
 def known(paths: Paths, handed: Sequence[Handed], units: Sequence[str]) -> Handover:
@@ -92,6 +112,17 @@ def known(paths: Paths, handed: Sequence[Handed], units: Sequence[str]) -> Hando
     profiles = {one.interface: Profile(one.manager, "", "", ()) for one in handed}
     release = release_of(paths, handed)
     return Handover(handed=tuple(handed), profiles=profiles, idle=tuple(units), release=release)
+
+
+def answers(handed: Sequence[Handed]) -> bool:
+    """Tell whether NetworkManager, where it is to have an uplink again, is there and runs."""
+    if all(one.manager != NETWORKMANAGER for one in handed):
+        return True
+    try:
+        done = run(*_RUNNING, seconds=10, check=False, environment=ENGLISH)
+    except Problem:
+        return False
+    return done.stdout.strip() == "running"
 
 
 def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:
@@ -120,21 +151,6 @@ def _active() -> dict[str, str]:
     return {name: uuid for name, uuid in pairs if uuid}
 
 
-def _profiles(
-    paths: Paths, handed: Sequence[Handed], mentioned: Sequence[str]
-) -> dict[str, Profile]:
-    """Return how each uplink is set up by its manager; of one that options tell, nothing."""
-    found = {}
-    for one in handed:
-        profile = None
-        if one.interface not in mentioned:
-            nic = read_nic(one.interface, paths)
-            ours = match.effective(paths, nic)
-            profile = sources.profile(paths, nic, takeover.of_whom(ours.text) if ours else "")
-        found[one.interface] = profile or Profile(one.manager, "", "", ())
-    return found
-
-
 def _refuse(paths: Paths, config: Config, handed: Sequence[Handed], now: Sequence[str]) -> None:
     """Refuse what this can't do, or can't do safely. Raises Misuse."""
     for one in handed:
@@ -153,15 +169,20 @@ def _refuse(paths: Paths, config: Config, handed: Sequence[Handed], now: Sequenc
         raise Misuse(f"{first.manager} has {now[0]}, and systemd does not run this machine")
 
 
-def _refuse_others(paths: Paths, config: Config, has: Sequence[str]) -> None:
-    """Refuse to start networkd where it would set up what stays with the manager. Raises Misuse."""
-    for name in has:
-        source = None if name in config.names() else match.effective(paths, read_nic(name, paths))
-        if source:
+def _refuse_others(paths: Paths, config: Config) -> None:
+    """Refuse to start networkd where it would set up more than the uplinks. Raises Misuse.
+
+    Whoever has those NICs, or nobody: what stands there was without effect until now.
+    """
+    for name in sorted(os.listdir(paths.at("/sys/class/net"))):
+        if name in config.names() or not is_interface_name(name):
+            continue
+        source = match.effective(paths, read_nic(name, paths))
+        if source and not is_unmanaged(source.sections):
             raise Misuse(
                 f"systemd-networkd has to be started, and {source.path} would have it set "
-                f"{name} up, which {NETWORKMANAGER} has",
-                hint=f"remove that file, or: nmcli device set {name} managed no",
+                f"{name} up, which is no uplink",
+                hint="remove that file, or add [Link] with Unmanaged=yes to it",
             )
 
 

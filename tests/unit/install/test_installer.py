@@ -14,8 +14,6 @@ from netfail_hooks.cli import prompts
 from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse, NotPermitted
 from netfail_hooks.install import hook_file
-from netfail_hooks.networkd.detect import refuse_foreign_managers
-from netfail_hooks.paths import Paths
 from tests.support.machine import HOWTO, Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -368,16 +366,3 @@ def test_only_root_may_install_on_the_running_machine(machine: Machine) -> None:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
     prompts.refuse_powerless(str(machine.root))
-
-
-def test_an_uplink_of_networkmanager_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    nmcli = tmp_path / "nmcli"
-    nmcli.write_text("#!/bin/sh\nprintf 'eth0:connected (externally)\\nwlan0:disconnected\\n'\n")
-    nmcli.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    refuse_foreign_managers(Paths(), ("eth0",))
-    refuse_foreign_managers(Paths("/somewhere/else"), ("wlan0",))
-    with pytest.raises(Misuse, match=r"NetworkManager has wlan0.*managed no"):
-        refuse_foreign_managers(Paths(), ("eth0", "wlan0"))

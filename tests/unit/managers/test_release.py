@@ -98,12 +98,6 @@ def test_dhcpcd_goes_on_by_the_command_that_is_in_force(machine: Machine) -> Non
     assert alone.take_back["wlan0"][3:] == (("systemctl", "start", "dhcpcd@wlan0.service"),)
 
 
-@pytest.mark.parametrize(("text", "stays"), [("persistent\n", True), ("#persistent\n", False)])
-def test_whether_addresses_stay_without_dhcpcd(machine: Machine, text: str, stays: bool) -> None:  # noqa: FBT001
-    machine.write("/etc/dhcpcd.conf", text)
-    assert release.dhcpcd_persists(machine.paths) == stays
-
-
 def test_networkmanagers_file_is_one_that_it_can_read() -> None:
     found = release.networkmanager(["eth0", "wlan0"])
     ((path, text),) = found.files.items()
@@ -112,6 +106,8 @@ def test_networkmanagers_file_is_one_that_it_can_read() -> None:
     reader.read_string(text)
     listed = reader["keyfile"]["unmanaged-devices+"]
     assert listed == "interface-name:=eth0;interface-name:=wlan0"
+    section = reader["device-netfail-hooks"]
+    assert dict(section) == {"match-device": listed, "managed": "0"}
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,17 @@ def _made(root: Path, unit: str) -> dict[str, str]:
     return {f"/{path.relative_to(root)}": os.readlink(path) for path in found}
 
 
-@pytest.mark.parametrize("unit", [_NETWORKD, "joins@wlan0.service"])
+@pytest.mark.parametrize("unit", [_NETWORKD, "joins@wlan0.service", "net-joins@wlan0.service"])
 def test_they_are_systemds_own(tmp_path: Path, unit: str) -> None:
     _copy(tmp_path, "systemd-networkd*", "systemd-network-generator*")
     text = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
     (tmp_path / "usr/lib/systemd/system/joins@.service").write_text(text, encoding="ascii")
+    # Fedora's and Arch's wpa_supplicant@.service, and whatever else a unit's own name stands for.
+    alias = "Alias=multi-user.target.wants/net-joins@%i.service multi-user.target.wants/%n\n"
+    alias += "Alias=%p.target.wants/net-joins@%i.service %j.target.requires/%N.service\n"
+    (tmp_path / "usr/lib/systemd/system/net-joins@.service").write_text(
+        text + alias, encoding="ascii"
+    )
     ours = links(Paths(str(tmp_path)), unit)
     assert ours
     assert ours == _made(tmp_path, unit)

@@ -1,0 +1,82 @@
+"""How each uplink of another manager's is set up by it, and which Wi-Fi networks it joins.
+
+An uplink that nobody says enough of is refused here, by name, before anything is changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from netfail_hooks.errors import Misuse
+from netfail_hooks.install.manifest import Handed, Manifest
+from netfail_hooks.managers import Profile, sources, supplicant
+from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd.match import Source
+from netfail_hooks.networkd.nic import Nic, read_nic
+from netfail_hooks.paths import Paths
+
+
+def profiles_of(
+    paths: Paths, known: Manifest, handed: Sequence[Handed], mentioned: Sequence[str]
+) -> dict[str, Profile]:
+    """Return how each uplink is set up by its manager, Wi-Fi networks always. Raises Misuse.
+
+    None has sections where options say how, or said it to an earlier install: these count.
+    """
+    found = {}
+    for one in handed:
+        nic = read_nic(one.interface, paths)
+        ours = match.effective(paths, nic, ignore=lambda text: not takeover.is_ours(text))
+        again = one in known.handed
+        told = nic.name in mentioned
+        try:
+            profile = _profile(paths, one, nic, ours, again=again)
+        except Misuse:
+            if nic.wireless or not told:
+                raise
+            profile = _nothing(one)  # options are the way out for what can't be carried over
+        if not profile.wireless and (nic.wireless or known.entry(supplicant.path(nic.name))):
+            _refuse_unjoined(one, nic, again=again)
+        asked = told or bool(ours and takeover.was_asked(ours.text))
+        if not (asked or again or profile.sections):
+            raise Misuse(
+                f"{one.manager} has {nic.name}, and no connection for it",
+                hint=f"add --dhcp {nic.name}, or give it one there first: nmcli connection add "
+                f"type ethernet ifname {nic.name}",
+            )
+        found[nic.name] = replace(profile, sections=()) if asked else profile
+    return found
+
+
+def _profile(paths: Paths, one: Handed, nic: Nic, ours: Source | None, *, again: bool) -> Profile:
+    """Return how a manager sets an uplink up, or did before us; without sections if it doesn't."""
+    made_of = takeover.of_whom(ours.text) if ours else ""
+    # It has left to us what options set up, too; its Wi-Fi networks count all the same.
+    left = sources.nameless(one.manager) if again else ""
+    profile = sources.profile(paths, nic, made_of or left, one.manager)
+    if profile and (profile.path or not made_of.startswith("/")):
+        return profile
+    # What a cable gets without a file is something else than what the file said.
+    if again and not nic.present and os.path.lexists(paths.through(made_of)):
+        raise Misuse(
+            f"{nic.name} is not there, so that nobody can tell whether {made_of} is for it",
+            hint=f"plug {nic.name} in, then install again",
+        )
+    return _nothing(one)
+
+
+def _nothing(one: Handed) -> Profile:
+    return Profile(one.manager, "", "", ())
+
+
+def _refuse_unjoined(one: Handed, nic: Nic, *, again: bool) -> None:
+    """Refuse an uplink that would join no Wi-Fi network. Raises Misuse."""
+    if not nic.present:
+        hint = f"plug {nic.name} in, then install again"
+    elif again:
+        hint = f"save one there, or 'netfail-hooks uninstall', which gives {nic.name} back"
+    else:
+        hint = f"save one first: nmcli --ask device wifi connect SSID ifname {nic.name}"
+    raise Misuse(f"{one.manager} knows no Wi-Fi network for {nic.name} to join", hint=hint)

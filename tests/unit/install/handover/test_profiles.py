@@ -1,0 +1,135 @@
+"""What an uplink joins and is set up by, from a machine's files, first and when installed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.errors import Misuse
+from netfail_hooks.install.handover.profiles import profiles_of
+from netfail_hooks.install.manifest import Entry, Handed, Manifest
+from netfail_hooks.install.network_files import networks
+from netfail_hooks.managers import Profile, supplicant
+from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.networkd.takeover import AddressConfig
+from tests.support.machine import Machine
+from tests.unit.managers.profiles import NMCLI
+
+_ENABLED = "/etc/systemd/system/multi-user.target.wants/NetworkManager.service"
+_CONNECTIONS = "/etc/NetworkManager/system-connections"
+_HOME = f"{_CONNECTIONS}/home.nmconnection"
+_WIRED = "[connection]\nid=w\nuuid=w\ntype=ethernet\ninterface-name=eth0\n[ipv4]\nmethod=auto\n"
+_NO_DEFAULT = "[main]\nno-auto-default=*\n"
+_DHCP = AddressConfig(dhcp=True)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """Return a machine whose NICs NetworkManager sets up, and no ``.network`` file."""
+    machine = Machine(tmp_path)
+    for name in ("eth0", "wlan0"):
+        (tmp_path / f"etc/systemd/network/20-{name}.network").unlink()
+    machine.write(_ENABLED, "")
+    machine.write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+    return machine
+
+
+def _read(machine: Machine, name: str, *mentioned: str, again: bool = False) -> Profile:
+    handed = (Handed(name, NETWORKMANAGER),)
+    joined = Entry(supplicant.path(name), None, ()) if name.startswith("wl") else None
+    entries = (joined,) if joined else ()
+    known = Manifest(entries=entries, handed=handed) if again else Manifest()
+    return profiles_of(machine.paths, known, handed, mentioned)[name]
+
+
+def _texts(machine: Machine, name: str, profile: Profile, *, dhcp: bool) -> dict[str, str]:
+    config = Config(uplinks=default_metrics((name,)))
+    asked = {name: _DHCP} if dhcp else {}
+    return networks(machine.paths, config, asked, {name: profile})[0]
+
+
+def _install(machine: Machine, name: str, profile: Profile, *, dhcp: bool) -> None:
+    """Write the file, after which NetworkManager has the NIC no longer."""
+    for path, text in _texts(machine, name, profile, dhcp=dhcp).items():
+        machine.write(path, text)
+    (machine.root / _ENABLED[1:]).unlink()
+
+
+def test_options_replace_addresses_and_no_wifi_network(machine: Machine) -> None:
+    machine.write(_HOME, NMCLI, mode=0o600)
+    first = _read(machine, "wlan0", "wlan0")
+    assert [one.ssid for one in first.wireless] == [b"Home Net"]
+    assert first.sections == ()
+    made = _texts(machine, "wlan0", first, dhcp=True)
+    _install(machine, "wlan0", first, dhcp=True)
+    for mentioned in ((), ("wlan0",)):
+        again = _read(machine, "wlan0", *mentioned, again=True)
+        assert again.wireless == first.wireless
+        assert _texts(machine, "wlan0", again, dhcp=bool(mentioned)) == made
+
+
+def test_what_was_asked_once_stays_without_its_manager(machine: Machine) -> None:
+    first = _read(machine, "eth0", "eth0")
+    made = _texts(machine, "eth0", first, dhcp=True)
+    _install(machine, "eth0", first, dhcp=True)
+    assert _texts(machine, "eth0", _read(machine, "eth0", again=True), dhcp=False) == made
+
+
+@pytest.mark.parametrize(
+    ("mentioned", "again", "hint"),
+    [
+        ((), False, "device wifi connect"),
+        (("wlan0",), False, "device wifi connect"),
+        (("wlan0",), True, "uninstall"),
+    ],
+)
+def test_a_radio_that_joins_nothing_is_refused(
+    machine: Machine,
+    mentioned: tuple[str, ...],
+    again: bool,  # noqa: FBT001
+    hint: str,
+) -> None:
+    with pytest.raises(Misuse, match="no Wi-Fi network for wlan0") as refused:
+        _read(machine, "wlan0", *mentioned, again=again)
+    assert hint in refused.value.hint
+
+
+def test_a_radio_that_is_unplugged_keeps_its_networks(machine: Machine) -> None:
+    machine.write(_HOME, NMCLI, mode=0o600)
+    (machine.root / "sys/class/net/wlan0").rename(machine.root / "away")
+    with pytest.raises(Misuse, match="no Wi-Fi network for wlan0") as refused:
+        _read(machine, "wlan0", again=True)
+    assert "plug wlan0 in" in refused.value.hint
+
+
+def test_a_cable_without_a_connection_is_refused(machine: Machine) -> None:
+    assert _read(machine, "eth0").sections
+    machine.write("/etc/NetworkManager/NetworkManager.conf", _NO_DEFAULT)
+    with pytest.raises(Misuse, match="no connection for it") as refused:
+        _read(machine, "eth0")
+    assert "--dhcp eth0" in refused.value.hint
+    assert _read(machine, "eth0", "eth0").sections == ()
+
+
+@pytest.mark.parametrize("conf", ["", _NO_DEFAULT])
+def test_a_connection_that_is_gone_is_not_guessed(machine: Machine, conf: str) -> None:
+    machine.write("/etc/NetworkManager/NetworkManager.conf", conf)
+    path = f"{_CONNECTIONS}/w.nmconnection"
+    machine.write(path, _WIRED, mode=0o600)
+    first = _read(machine, "eth0")
+    _install(machine, "eth0", first, dhcp=False)
+    assert _read(machine, "eth0", again=True) == first
+    (machine.root / path[1:]).unlink()
+    again = _read(machine, "eth0", again=True)
+    with pytest.raises(Misuse, match=f"{path} is gone"):
+        _texts(machine, "eth0", again, dhcp=False)
+
+
+def test_options_are_the_way_out_for_what_cannot_be_carried_over(machine: Machine) -> None:
+    text = _WIRED.replace("method=auto", "method=shared")
+    machine.write(f"{_CONNECTIONS}/w.nmconnection", text, mode=0o600)
+    with pytest.raises(Misuse):
+        _read(machine, "eth0")
+    assert _read(machine, "eth0", "eth0").sections == ()
