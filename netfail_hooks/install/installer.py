@@ -84,6 +84,11 @@ class Work:
         idle = (name for name in self.config.names() if name not in order)
         return plan.told(self.handover, (*idle, *reversed(order)))
 
+    @property
+    def begun(self) -> Handover:
+        """Return the part of the handover that is this install's own."""
+        return self.handover.begun(self.known.units if self.known else ())
+
     def all_uplinks(self) -> Config:
         """Return the uplinks, then those that will no longer be uplinks."""
         retired = [takeover.uplink_of(change.path) for change in self.changes]
@@ -223,10 +228,10 @@ def _hand_over(work: Work) -> list[str]:
     reachable = bool(came_from) and origin.is_reachable(came_from)
     with (
         ignored(signal.SIGHUP),
-        rollback.armed(paths, work.changes, (), handover),
+        rollback.armed(paths, work.changes, (), work.begun),
         Undo() as undo,
     ):
-        undo.callback(_give_all_back, handover)
+        undo.callback(_give_all_back, work.begun)
         refused = _save_manifest_and_set_sysctls(work, undo)
         waiting = list(handover.now)
         for change in _in_turn(work):
