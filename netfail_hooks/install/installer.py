@@ -84,6 +84,11 @@ class Work:
         idle = (name for name in self.config.names() if name not in order)
         return plan.told(self.handover, (*idle, *reversed(order)))
 
+    @property
+    def begun(self) -> Handover:
+        """Return the part of the handover that is this install's own."""
+        return self.handover.begun(self.known.units if self.known else ())
+
     def all_uplinks(self) -> Config:
         """Return the uplinks, then those that will no longer be uplinks."""
         retired = [takeover.uplink_of(change.path) for change in self.changes]
@@ -221,17 +226,28 @@ def _hand_over(work: Work) -> list[str]:
     reached = kernel_state.reached_families(work.config)
     came_from = origin.origin()
     reachable = bool(came_from) and origin.is_reachable(came_from)
+    settings = kernel_state.current_sysctls(uplinks.names(), handover.now)
+    own = tuple(name for name in uplinks.names() if name not in handover.now)
+    networkds = Config(uplinks=default_metrics(own))
+    live_too = rollback.Live(work.begun, own, settings)
     with (
         ignored(signal.SIGHUP),
-        rollback.armed(paths, work.changes, (), handover),
+        rollback.armed(paths, work.changes, (), live_too) as way,
         Undo() as undo,
+        way.decided(undo),
     ):
-        undo.callback(_give_all_back, handover)
+        undo.callback(_give_all_back, work.begun)
+        if own:
+            undo.callback(reconfigure.put_back, reconfigure.keep(networkds))
+            undo.callback(reconfigure.reload, networkds)
         refused = _save_manifest_and_set_sysctls(work, undo)
         waiting = list(handover.now)
         for change in _in_turn(work):
-            undo.callback(revert_change, paths, change)
             interface = takeover.uplink_of(change.path)
+            if interface in own:
+                undo.callback(reconfigure.revert, change, uplinks, paths)
+            else:
+                undo.callback(revert_change, paths, change)
             if interface and waiting == list(handover.now):
                 live.start(handover)
             if interface in waiting:
@@ -265,7 +281,12 @@ def _switch_modes(work: Work) -> list[str]:
     stale = bond_switch.stale(work.config, work.changes)
     reached = kernel_state.reached_families(work.config)
     # The terminal that we were started from may be cut off.
-    with ignored(signal.SIGHUP), rollback.armed(paths, work.changes, bonds), Undo() as undo:
+    with (
+        ignored(signal.SIGHUP),
+        rollback.armed(paths, work.changes, bonds) as way,
+        Undo() as undo,
+        way.decided(undo),
+    ):
         undo.callback(reconfigure.put_back, reconfigure.keep(uplinks))
         undo.callback(bond_switch.give_back, bonds, uplinks)
         refused = _save_manifest_and_set_sysctls(work, undo)

@@ -2,33 +2,50 @@
 
 Before the switch the old state of every file lies in /run, and something waits: a transient
 timer where systemd runs the machine, else a process of our own. Who installs calls it off once
-the gateway answers.
+the gateway answers. Its file says by flock(2) whose turn it is: the way back holds it until all is
+as it was, an install from its last word on; who comes second does nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_owned
-from netfail_hooks.install import bond_switch, manifest, nodes, systemd
+from netfail_hooks.install import (
+    bond_switch,
+    diversion,
+    kernel_state,
+    manifest,
+    nodes,
+    reconfigure,
+    systemd,
+)
 from netfail_hooks.install.handover import Handover, gather, live
 from netfail_hooks.install.hook_file import base_python, search_path
 from netfail_hooks.install.nodes import Node
-from netfail_hooks.install.plan import FileChange
-from netfail_hooks.install.transaction import write_change
+from netfail_hooks.install.plan import FileChange, missing_parents
+from netfail_hooks.install.transaction import Undo, restore_manifest, revert_change
+from netfail_hooks.install.uninstaller import remove_log, remove_volatile
 from netfail_hooks.journal import WARNING, log
 from netfail_hooks.lock import Lock
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run
+from netfail_hooks.reconcile.probing import probe_and_run
 
 SECONDS = 90
+EACH = 60  # seconds more for an uplink that changes hands, which an install may wait for
 _TAKES = 5  # seconds to write the files once it is due
 _LIMIT = 1 << 28
 _UNIT = "netfail-hooks-rollback"
@@ -38,13 +55,61 @@ _CODE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What to give back beside files: uplinks to their managers, and the kernel its settings.
+
+    ``own`` are the uplinks that networkd had all along.
+    """
+
+    handover: Handover
+    own: tuple[str, ...]
+    sysctls: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class WayBack:
+    """The way back of a run that is alive: ``held`` once that run has the last word."""
+
+    paths: Paths
+    held: int = -1
+
+    @contextlib.contextmanager
+    def decided(self, undo: Undo) -> Iterator[None]:
+        """Once the inside ended, well or not, act alone: the way back is not taken any more.
+
+        Raises Problem where it was taken, once it is over; ``undo`` has nothing left to do then.
+        """
+        try:
+            yield
+        finally:
+            try:
+                self.held = _held(self.paths.rollback)
+            finally:
+                if self.held < 0:
+                    undo.pop_all()
+            if self.held < 0:
+                raise Problem(
+                    "the install took too long, so the way back was taken: all is as it was",
+                    hint="see 'journalctl -t netfail-hooks'",
+                )
+
+    def end(self) -> None:
+        """Let it not be taken any more."""
+        if self.held < 0:
+            call_off(self.paths)
+            return
+        _call_off(self.paths)
+        os.close(self.held)
+
+
 @contextlib.contextmanager
 def armed(
     paths: Paths,
     changes: Sequence[FileChange],
     bonds: Sequence[str],
-    handover: Handover | None = None,
-) -> Iterator[None]:
+    live_too: Live | None = None,
+) -> Iterator[WayBack]:
     """Have the files restored after SECONDS unless the inside comes to an end before.
 
     Raises Problem while a killed run's way back is still to come: it leads to a machine that
@@ -52,30 +117,37 @@ def armed(
     """
     before = [[change.path, manifest.plain(change.before)] for change in reversed(changes)]
     before.append([Paths().manifest, manifest.plain(nodes.read(paths.manifest))])
+    seconds = SECONDS + EACH * (len(live_too.handover.handed) if live_too else 0)
     with Lock(paths.lock):
         refuse_while_armed(paths)
         tree: dict[str, Any] = {
-            "due": time.monotonic() + SECONDS,
+            "due": time.monotonic() + seconds,
             "bonds": list(bonds),
             "before": before,
+            "made": missing_parents(paths, Paths().manifest),
         }
-        if handover:
-            tree |= {"handed": [manifest.plain_handed(one) for one in handover.handed]}
-            tree |= {"units": list(handover.idle)}
+        if live_too:
+            handed = live_too.handover.handed
+            tree |= {"handed": [manifest.plain_handed(one) for one in handed]}
+            tree |= {"units": list(live_too.handover.idle)}
+            tree |= {"own": list(live_too.own), "sysctls": dict(live_too.sysctls)}
         nodes.write(paths.rollback, Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
         try:
-            _wait_aside()
+            _wait_aside(seconds)
         except BaseException:
             nodes.remove(paths.rollback)
             raise
+    way = WayBack(paths)
     try:
-        yield
+        yield way
     finally:
-        call_off(paths)
+        way.end()
 
 
 def refuse_while_armed(paths: Paths) -> None:
     """Refuse to change what a killed run's way back is going to change. Raises Problem."""
+    if _is_held(paths.rollback):
+        raise Problem("an earlier install was killed, and is being taken back", hint="wait for it")
     seconds = _seconds_left(paths)
     if seconds > 0:
         raise Problem(
@@ -94,7 +166,14 @@ def _seconds_left(paths: Paths) -> float:
 
 
 def call_off(paths: Paths) -> None:
-    """Let no way back be taken any more."""
+    """Let no way back be taken any more; one that is being taken is waited for."""
+    held = _held(paths.rollback)
+    _call_off(paths)
+    if held >= 0:
+        os.close(held)
+
+
+def _call_off(paths: Paths) -> None:
     nodes.remove(paths.rollback)
     if systemd.systemd_runs() and not paths.root:
         for unit in (f"{_UNIT}.timer", f"{_UNIT}.service"):
@@ -103,29 +182,101 @@ def call_off(paths: Paths) -> None:
 
 
 def main(wait: int = 0) -> int:
-    """Restore, unless it was called off meanwhile. Returns the exit status."""
+    """Restore, unless it was called off meanwhile. Returns the exit status.
+
+    The manifest and our own file go last: until then an uninstall waits for us, and where we don't
+    come to the end it has what it needs to know.
+    """
     paths = Paths()
     began = _identity(paths.rollback)
     time.sleep(wait)
-    if began is None or _identity(paths.rollback) != began:  # it may be a later run's by now
+    held = -1 if began is None else _held(paths.rollback)
+    if held < 0:
         return 0
-    with open(paths.rollback, encoding="ascii") as file:
+    with open(held, encoding="ascii") as file:
+        if _identity(held) != began:  # it may be a later run's by now
+            return 0
         tree = json.load(file)
-    for path, data in tree["before"]:
-        with contextlib.suppress(OSError):
-            write_change(paths, FileChange(path, None, manifest.node(data)))
-    nodes.remove(paths.rollback)
-    if tree.get("handed"):
-        handed = tuple(map(manifest.handed, tree["handed"]))
-        for message in live.give_all_back(gather.known(paths, handed, tree["units"])):
+        *files, last = tree["before"]
+        for path, data in files:
+            _restore(paths, path, data)
+        messages: list[str] = []
+        try:
+            if tree.get("handed"):
+                _give_back(paths, tree, messages)
+            else:
+                bond_switch.follow(tree["bonds"])
+        except (Problem, OSError) as problem:
+            messages.append(str(problem))
+        for message in messages:
             log(message, priority=WARNING)
-    else:
-        bond_switch.follow(tree["bonds"])
+        original = manifest.node(last[1])
+        with contextlib.suppress(OSError):
+            restore_manifest(paths, original, tree["made"])
+        nodes.remove(paths.rollback)
+    if original is None:  # nothing is installed, as before
+        remove_log(paths)
+        remove_volatile(paths)
     log("install did not come to its end: the old files are back", priority=WARNING)
     return 0
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _restore(paths: Paths, path: str, data: dict[str, Any] | None) -> None:
+    with contextlib.suppress(OSError):
+        revert_change(paths, FileChange(path, manifest.node(data), None))
+
+
+def _give_back(paths: Paths, tree: dict[str, Any], messages: list[str]) -> None:
+    """Give uplinks back to their managers, and take what a killed run left out of the kernel.
+
+    Its detour leads until the uplinks are back; those that networkd had all along read their old
+    files. What of our routes hooks would want, of an earlier install, they make again at once.
+    """
+    handed = tuple(map(manifest.handed, tree["handed"]))
+    messages += live.give_all_back(gather.known(paths, handed, tree["units"]))
+    for one in handed:
+        diversion.clear_pending(paths, one.interface)
+    own = Config(uplinks=default_metrics(tuple(tree["own"])))
+    if own.uplinks and networkctl.answers():
+        reconfigure.reload(own)
+        reconfigure.finish_pending(own, paths, messages)
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(Problem):  # one of them hangs: no reason to leave all this
+            stack.enter_context(Lock(paths.lock))
+        messages += kernel_state.set_sysctls(tree["sysctls"])
+        kernel_state.remove_our_routes()
+    if os.path.lexists(paths.config):
+        probe_and_run(load(paths), paths, "install")
+
+
+def _held(path: str) -> int:
+    """Return a descriptor of the way back's file once nobody else holds it, -1 where it is gone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return -1
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _identity(path) == _identity(descriptor):
+            return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)  # it was taken, or called off
+    return -1
+
+
+def _is_held(path: str) -> bool:
+    """Tell whether somebody is on the way back."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _identity(path: str | int) -> tuple[int, int] | None:
     """Return what tells a file from one that takes its place later, None where there is none."""
     try:
         status = os.stat(path)
@@ -134,7 +285,7 @@ def _identity(path: str) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def _wait_aside() -> None:
+def _wait_aside(seconds: int) -> None:
     """Have ``main`` called later by something that outlives us. Raises Problem, OSError."""
     program, places = base_python(), list(search_path())
     if systemd.systemd_runs():
@@ -144,7 +295,7 @@ def _wait_aside() -> None:
             "--quiet",
             "--collect",
             f"--unit={_UNIT}",
-            f"--on-active={SECONDS}",
+            f"--on-active={seconds}",
             "--timer-property=AccuracySec=100ms",
             program,
             "-IS",
@@ -152,7 +303,7 @@ def _wait_aside() -> None:
             code,
         )
         return
-    code = _CODE.format(places, SECONDS)
+    code = _CODE.format(places, seconds)
     subprocess.Popen(
         [program, "-IS", "-c", code],
         start_new_session=True,

@@ -102,8 +102,13 @@ def _is_somebody_elses(entry: Entry, change: FileChange) -> bool:
 
 
 def uninstall(work: Work) -> list[str]:
-    """Put everything back; return what could not be."""
+    """Put everything back; return what could not be.
+
+    Raises Problem, with nothing changed, where who is to have uplinks again does not answer.
+    """
     messages: list[str] = []
+    if work.running:
+        live.networkmanagers(gather.known(work.paths, work.known.handed, work.known.units))
     textfile = _textfile(work.paths)
     if work.running:
         _hold_hooks(work.paths)

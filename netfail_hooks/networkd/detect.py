@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.networkd import takeover
 from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
-from netfail_hooks.process import ENGLISH, run
+from netfail_hooks.process import ENGLISH, failure, run
 
 _NMCLI = ("nmcli", "--terse", "--fields", "DEVICE,STATE", "device")
+_NOT_RUNNING = 8  # nmcli(1), EXIT STATUS
 _NO_UPLINKS = ("", "loopback", "none")
 
 
@@ -51,11 +53,27 @@ def _is_physical(directory: str, nic: Nic) -> bool:
 
 
 def networkmanager_has() -> tuple[str, ...]:
-    """Return the interfaces that NetworkManager sets up, none where it isn't there."""
+    """Return the interfaces that NetworkManager sets up, none where it isn't there or hangs."""
     try:
-        done = run(*_NMCLI, seconds=10, check=False, environment=ENGLISH)
+        return networkmanager_says()
     except Problem:
         return ()
+
+
+def networkmanager_says() -> tuple[str, ...]:
+    """Return the interfaces that NetworkManager sets up, none where it isn't there.
+
+    Raises Problem where it does not answer: then nobody knows.
+    """
+    if shutil.which(_NMCLI[0]) is None:
+        return ()
+    hint = "systemctl restart NetworkManager, then try again"
+    try:
+        done = run(*_NMCLI, seconds=10, check=False, environment=ENGLISH)
+    except Problem as problem:
+        raise Problem(f"NetworkManager does not answer: {problem}", hint=hint) from None
+    if done.returncode not in (0, _NOT_RUNNING):
+        raise Problem(f"NetworkManager does not answer: {failure(done)}", hint=hint)
     devices = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
     # nmcli(1); "connected (externally)" is somebody else's doing, ours included.
     idle = ("unmanaged", "connected (externally)")

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from netfail_hooks import lab as sandbox
 from netfail_hooks.lab.traffic_result import Result
-from tests.lab.managed import Managed
-from tests.lab.suite import SETTINGS, SETTLED, measure, shape, used, wait
+from netfail_hooks.paths import package_home
+from netfail_hooks.policy.facts import SHARED_LABEL
+from tests.lab.kills import Call, kill, points, trace
+from tests.lab.managed import PROFILES, Managed
+from tests.lab.suite import SETTINGS, SETTLED, measure, shape, used, wait, wait_used
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
+_HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
+_INSTALL = [sys.executable, "-m", "netfail_hooks", "install", *PAIR]
 _STATIC = "method=manual\naddress1={host}/24,192.168.1.1\ndns=192.168.1.1;"
 _LOST_BACK = 40  # datagrams, a fifth of a second
 # What NetworkManager writes for itself, and networkd's own state, are no files of the user's.
@@ -79,6 +86,8 @@ def test_uplinks_change_hands_and_back_under_traffic(managed: Managed) -> None:
     there = _under_traffic(lab, "install", *PAIR)
     print("there", there)
     assert used(lab) == "eth0"
+    if "method=manual" in lab.read(f"{PROFILES}/eth0.nmconnection"):  # else nobody tells a server
+        assert "nameserver 192.168.1.1\n" in lab.run("cat", "/etc/resolv.conf").stdout
     assert "eth0:unmanaged:" in lab.view()
     assert "wlan0:unmanaged:" in lab.view()
     installed = _as_it_is(lab)
@@ -150,3 +159,87 @@ def _refused(lab: Managed, why: str, *words: str) -> None:
     done = lab.netfail("install", *PAIR, *words)
     assert done.returncode == 2, done.stdout + done.stderr
     assert why in done.stderr
+
+
+def test_a_changed_profile_is_told_and_taken_up(managed: Managed) -> None:
+    lab = managed
+    _netfail(lab, "install", *PAIR)
+    path = f"{PROFILES}/eth0.nmconnection"
+    lab.write(
+        path, lab.read(path).replace("method=auto", "method=auto\ndns=192.168.1.53;"), mode=0o600
+    )
+    drifted = json.loads(lab.netfail("status", "--json").stdout)["drifted"]
+    assert [one.startswith(f"{path} has changed") for one in drifted] == [True]
+    _netfail(lab, "install", "--yes")
+    assert json.loads(lab.netfail("status", "--json").stdout)["drifted"] == []
+    assert "192.168.1.53" in lab.run("networkctl", "status", "eth0").stdout
+    lab.cable_out("eth0")
+    wait_used(lab, "wlan0")
+    lab.cable_in("eth0")
+
+
+@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
+def test_a_killed_install_and_uninstall_are_mended(managed: Managed) -> None:
+    lab = managed
+    before = _as_it_is(lab)
+    calls = points(trace(lab, _INSTALL, _HERE))
+    _netfail(lab, "uninstall", "--yes")
+    _expect(lab, before)
+    for at in (calls[len(calls) // 2], _last(calls, "eth0.network"), calls[-20]):
+        kill(lab, _INSTALL, at, _HERE)
+        assert used(lab), f"no way out after a kill at {at}"
+        _netfail(lab, "uninstall", "--yes")
+        _expect(lab, before)
+
+
+def _last(calls: list[Call], ending: str) -> Call:
+    """Return the last call that is about a path."""
+    return [call for call in calls if ending in call.text][-1]
+
+
+@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
+def test_the_way_back_of_a_killed_install_leads_all_the_way(managed: Managed) -> None:
+    lab = managed
+    before = _as_it_is(lab)
+    calls = trace(lab, _INSTALL, _HERE)
+    _netfail(lab, "uninstall", "--yes")
+    _expect(lab, before)
+    # Its address is with the other one by then, and NetworkManager has it still.
+    at = next(one for one in calls if "rename" in one.name and "eth0.network" in one.text)
+    kill(lab, _INSTALL, at, _HERE)
+    addresses = lab.run("ip", "-o", "-4", "address").stdout
+    assert f" {SHARED_LABEL}" in addresses, f"no detour at {at}: {addresses}"
+    lab.systemctl("start", "netfail-hooks-rollback.service")
+    _netfail(lab, "uninstall", "--yes")  # which waits for it, and finds nothing
+    _expect(lab, before)
+
+
+_NETWORKDS_OWN = """\
+[Match]
+Name=eth0
+[Network]
+Address=192.168.1.252/24
+Gateway=192.168.1.1
+LinkLocalAddressing=ipv6
+"""
+
+
+@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
+def test_where_it_fails_an_uplink_of_networkds_own_reads_its_own_file_again(
+    managed: Managed,
+) -> None:
+    lab = managed
+    lab.write("/etc/NetworkManager/conf.d/10.conf", "[keyfile]\nunmanaged-devices=eth0\n")
+    lab.run("nmcli", "connection", "down", "wired 1")
+    lab.run("nmcli", "general", "reload", "conf")
+    lab.write("/etc/systemd/network/20-eth0.network", _NETWORKDS_OWN)
+    lab.systemctl("enable", "--now", "systemd-networkd.service")
+    wait(lambda: "192.168.1.252" in lab.run("ip", "address").stdout, "address")
+    before = _as_it_is(lab)
+    for name in lab.ports:
+        lab.dead_gateway(name)
+    assert lab.netfail("install", *PAIR).returncode == 1
+    for name in lab.ports:
+        lab.alive_gateway(name)
+    _expect(lab, before)
+    assert "20-eth0.network" in lab.run("networkctl", "status", "eth0").stdout

@@ -9,8 +9,8 @@ The order of all this, and what a machine boots into after each step, is in docs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
@@ -49,6 +49,16 @@ class Handover:
     def names(self) -> tuple[str, ...]:
         """Return the uplinks that are, or were, another manager's."""
         return tuple(one.interface for one in self.handed)
+
+    def begun(self, noted: Sequence[str]) -> Handover:
+        """Return what this install alone takes, and so gives back if it fails.
+
+        What an earlier one took works by our files, which stay; it ``noted`` the units that it
+        started.
+        """
+        taken = tuple(one for one in self.handed if one.interface in self.now)
+        started = tuple(unit for unit in self.idle if unit not in noted)
+        return replace(self, handed=taken, idle=started)
 
     @property
     def wireless(self) -> tuple[str, ...]:

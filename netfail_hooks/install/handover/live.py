@@ -21,7 +21,7 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import networkmanager_has
+from netfail_hooks.networkd.detect import networkmanager_has, networkmanager_says
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run, wait_until
 
@@ -62,8 +62,11 @@ def settle(handover: Handover) -> None:
 
 
 def hold(handover: Handover) -> None:
-    """Keep NetworkManager from all uplinks that it doesn't have; a reload would give it all."""
-    has = networkmanager_has()
+    """Keep NetworkManager from all uplinks that it doesn't have; a reload would give it all.
+
+    Raises Problem where it does not answer.
+    """
+    has = networkmanagers(handover)
     for one in handover.handed:
         if one.manager == NETWORKMANAGER and one.interface not in has:
             for command in handover.release.release[one.interface]:
@@ -90,13 +93,17 @@ def give_back(
 def give_all_back(handover: Handover) -> list[str]:
     """Give the managers all that they had, whatever was done; return what went wrong.
 
-    The files are as they were before.
+    The files are as they were before. Where NetworkManager does not answer, networkd goes on with
+    what it has: who can't take an uplink back is given none.
     """
     messages: list[str] = []
     with _collecting(messages):
         hold(handover)
         settle(handover)
-    has = networkmanager_has()
+    try:
+        has = networkmanagers(handover)
+    except Problem as problem:
+        return [*messages, f"{' and '.join(handover.names)} stay with systemd-networkd: {problem}"]
     for one in handover.handed:
         if one.manager == NETWORKMANAGER and one.interface in has:
             continue  # it was not its turn yet
@@ -145,7 +152,13 @@ def _leave(interface: str) -> None:
 def _await_left(interface: str, handover: Handover) -> None:
     """Wait until NetworkManager has let go; what it did until then is done. Raises Problem."""
     if _is_networkmanagers(interface, handover):
-        wait_until(lambda: interface not in networkmanager_has(), _LEFT, "release of the NIC")
+        wait_until(lambda: interface not in networkmanager_says(), _LEFT, "release of the NIC")
+
+
+def networkmanagers(handover: Handover) -> tuple[str, ...]:
+    """Return what NetworkManager has, if any uplink is its own. Raises Problem for no answer."""
+    asked = any(one.manager == NETWORKMANAGER for one in handover.handed)
+    return networkmanager_says() if asked else ()
 
 
 def _is_networkmanagers(interface: str, handover: Handover) -> bool:

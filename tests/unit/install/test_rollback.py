@@ -11,14 +11,22 @@ import pytest
 from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import nodes, rollback
+from netfail_hooks.install import kernel_state, nodes, rollback
+from netfail_hooks.install.handover import Handover, live
+from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
+from netfail_hooks.install.transaction import Undo
+from netfail_hooks.managers.detect import NETWORKMANAGER
 from tests.support.machine import Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
 FIRST = [FileChange("/etc/a", Node(nodes.FILE, b"what worked"), None)]
 SECOND = [FileChange("/etc/a", None, Node(nodes.FILE, b"half of it"))]
+
+
+HANDED = (Handed("eth0", NETWORKMANAGER), Handed("wlan0", NETWORKMANAGER))
+LIVE = rollback.Live(Handover(handed=HANDED), (), {"ipv4/conf/eth0/arp_filter": "0"})
 
 
 @pytest.fixture
@@ -28,11 +36,11 @@ def machine(tmp_path: Path, mocker: MockerFixture) -> Machine:
     return Machine(tmp_path)
 
 
-def _kill(machine: Machine) -> bytes:
+def _kill(machine: Machine, live_too: rollback.Live | None = None) -> bytes:
     """Have a run killed in the midst of a switch; return the way back that it left."""
     child = os.fork()
     if not child:
-        with rollback.armed(machine.paths, FIRST, ("bond0",)):
+        with rollback.armed(machine.paths, FIRST, ("bond0",), live_too):
             os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     return Path(machine.paths.rollback).read_bytes()
@@ -104,3 +112,107 @@ def test_who_waited_for_an_earlier_run_lets_a_later_ones_way_back_be(
     assert rollback.main(90) == 0
     assert machine.has("/run/netfail-hooks/rollback.json")
     assert not machine.has("/etc/a")
+
+
+def _begin(machine: Machine, seconds: float) -> int:
+    """Have another process be on the way back, and end it after so many; return its number."""
+    ready, begun = os.pipe()
+    child = os.fork()
+    if not child:
+        assert rollback._held(machine.paths.rollback) >= 0
+        os.write(begun, b"x")
+        time.sleep(seconds)
+        os.unlink(machine.paths.rollback)
+        Path(f"{machine.root}/over").touch()
+        os._exit(0)
+    os.read(ready, 1)
+    return child
+
+
+def test_one_that_has_begun_is_waited_for(machine: Machine) -> None:
+    _kill(machine)
+    child = _begin(machine, 0.3)
+    with pytest.raises(Problem, match="is being taken back: wait"):
+        machine.install(*PAIR)
+    assert not machine.has("/over")
+    rollback.call_off(machine.paths)
+    assert machine.has("/over")
+    os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_install_that_was_too_slow_says_so_and_undoes_nothing(
+    machine: Machine, *, fails: bool
+) -> None:
+    undone: list[str] = []
+
+    def install() -> None:
+        with (
+            rollback.armed(machine.paths, FIRST, ()) as way,
+            Undo() as undo,
+            way.decided(undo),
+        ):
+            undo.callback(undone.append, "all")
+            os.waitpid(_begin(machine, 0), 0)
+            if fails:
+                raise Problem("no gateway answered")
+
+    with pytest.raises(Problem, match="the way back was taken"):
+        install()
+    assert undone == []
+
+
+def test_who_undoes_is_not_joined_by_the_way_back(machine: Machine) -> None:
+    held: list[bool] = []
+
+    def install() -> None:
+        with rollback.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
+            undo.callback(lambda: held.append(rollback._is_held(machine.paths.rollback)))
+            raise Problem("no gateway answered")
+
+    with pytest.raises(Problem, match="no gateway answered"):
+        install()
+    assert held == [True]
+    assert not machine.has("/run/netfail-hooks/rollback.json")
+
+
+def test_it_is_later_the_more_uplinks_change_hands(machine: Machine) -> None:
+    left = json.loads(_kill(machine, LIVE))
+    seconds = left["due"] - time.monotonic()
+    assert 0 < rollback.SECONDS + 2 * rollback.EACH - seconds < 20
+
+
+def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
+    machine: Machine, mocker: MockerFixture
+) -> None:
+    done: list[object] = []
+    manifest = Path(machine.paths.manifest)
+
+    def give_all_back(handover: Handover) -> list[str]:
+        done.append(handover.names)
+        assert rollback._is_held(machine.paths.rollback)
+        assert manifest.read_text() == "of the killed run"
+        return []
+
+    def set_sysctls(settings: dict[str, str]) -> list[str]:
+        done.append(settings)
+        return []
+
+    def remove_our_routes() -> None:
+        done.append("routes")
+
+    mocker.patch.object(live, "give_all_back", give_all_back)
+    mocker.patch.object(kernel_state, "set_sysctls", set_sysctls)
+    mocker.patch.object(kernel_state, "remove_our_routes", remove_our_routes)
+    mark = Path(machine.paths.pending("eth0"))
+    _kill(machine, LIVE)
+    mocker.patch.object(rollback, "Paths", return_value=machine.paths)
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    manifest.write_text("of the killed run")
+    mark.touch()
+    assert rollback.main() == 0
+    assert done == [("eth0", "wlan0"), LIVE.sysctls, "routes"]
+    assert not mark.exists()
+    assert not manifest.exists()
+    assert machine.read("/etc/a") == "what worked"
+    assert not machine.has("/run/netfail-hooks/rollback.json")

@@ -1,0 +1,77 @@
+"""A failed install gives back what it took itself, and nothing that an earlier one took."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from pytest_mock import MockerFixture
+
+from netfail_hooks.config import Config
+from netfail_hooks.errors import Problem
+from netfail_hooks.install.handover import NETWORKD, Handover, live
+from netfail_hooks.install.manifest import Handed
+from netfail_hooks.managers import release
+from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.paths import Paths
+
+NAMES = ("eth0", "wlan0", "eth1")
+HANDED = tuple(Handed(name, NETWORKMANAGER) for name in NAMES)
+JOINS = "wpa_supplicant@wlan1.service"
+
+
+@pytest.fixture
+def commands(mocker: MockerFixture) -> list[str]:
+    """Return what is run on a machine whose networkd doesn't answer, word for word."""
+    found: list[str] = []
+
+    def run(*argv: str, **_: object) -> None:
+        found.append(" ".join(argv))
+
+    mocker.patch.object(live, "run", run)
+    mocker.patch.object(live, "_flush", lambda name: found.append(f"flush {name}"))
+    mocker.patch("netfail_hooks.networkd.networkctl.answers", return_value=False)
+    return found
+
+
+def _handover(*now: str) -> Handover:
+    return Handover(
+        handed=HANDED, now=now, idle=(NETWORKD, JOINS), release=release.networkmanager(NAMES)
+    )
+
+
+def test_what_an_earlier_install_took_is_not_given_back(
+    commands: list[str], mocker: MockerFixture
+) -> None:
+    mocker.patch.object(live, "networkmanager_says", return_value=())
+    assert live.give_all_back(_handover("eth1").begun((NETWORKD,))) == []
+    concerned = [one for one in commands if "eth0" in one or "wlan0" in one]
+    assert concerned == []
+    assert "nmcli device set eth1 managed yes" in commands
+    assert f"systemctl stop {JOINS}" in commands
+    assert [one for one in commands if NETWORKD in one] == []
+
+
+def test_a_first_install_gives_all_back(commands: list[str], mocker: MockerFixture) -> None:
+    mocker.patch.object(live, "networkmanager_says", return_value=("wlan0",))
+    assert live.give_all_back(_handover(*NAMES).begun(())) == []
+    back = [one for one in commands if one.endswith("managed yes")]
+    assert back == ["nmcli device set eth0 managed yes", "nmcli device set eth1 managed yes"]
+    assert any(one.endswith(NETWORKD) for one in commands)
+
+
+def test_where_networkmanager_does_not_answer_networkd_keeps_all(
+    commands: list[str], mocker: MockerFixture
+) -> None:
+    mocker.patch.object(live, "networkmanager_says", side_effect=Problem("it hangs"))
+    messages = live.give_all_back(_handover(*NAMES))
+    assert messages[-1] == "eth0 and wlan0 and eth1 stay with systemd-networkd: it hangs"
+    assert commands == []
+
+
+def test_no_answer_is_not_taken_for_a_release(commands: list[str], mocker: MockerFixture) -> None:
+    mocker.patch.object(live, "networkmanager_says", side_effect=Problem("it hangs"))
+    mocker.patch.object(live, "divert", return_value=contextlib.nullcontext())
+    with pytest.raises(Problem, match="it hangs"):
+        live.take("eth0", _handover(*NAMES), Config(uplinks=()), Paths(), lambda: None)
+    assert commands == ["nmcli device set eth0 managed no"]

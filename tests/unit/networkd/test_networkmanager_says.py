@@ -1,0 +1,46 @@
+"""What NetworkManager says it has; no answer is not "nothing"."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks.errors import Problem
+from netfail_hooks.networkd.detect import networkmanager_has, networkmanager_says
+
+
+@pytest.fixture
+def nmcli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where an nmcli may be put; there is none yet."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/nowhere")
+    return tmp_path / "nmcli"
+
+
+def _says(nmcli: Path, text: str, status: int) -> None:
+    nmcli.write_text(f"#!/bin/sh\necho '{text}' >&{2 if status else 1}\nexit {status}\n")
+    os.chmod(nmcli, 0o700)
+
+
+def test_without_an_nmcli_it_has_nothing(nmcli: Path) -> None:
+    assert not nmcli.exists()
+    assert networkmanager_says() == ()
+
+
+def test_one_that_does_not_run_has_nothing(nmcli: Path) -> None:
+    _says(nmcli, "Error: NetworkManager is not running.", 8)
+    assert networkmanager_says() == ()
+
+
+def test_what_is_up_by_it_is_its_own(nmcli: Path) -> None:
+    _says(nmcli, "eth0:connected\nlo:connected (externally)\nwlan0:unmanaged", 0)
+    assert networkmanager_says() == ("eth0",)
+
+
+@pytest.mark.parametrize("status", [1, 3, 255])
+def test_one_that_fails_is_no_answer(nmcli: Path, status: int) -> None:
+    _says(nmcli, "Error: Could not create NMClient object", status)
+    with pytest.raises(Problem, match="NMClient"):
+        networkmanager_says()
+    assert networkmanager_has() == ()
