@@ -39,11 +39,15 @@ _FIX, _AS_TOLD = "--fix", "as told"
 
 @dataclass(frozen=True)
 class Broken:
-    """A machine: the finding that must come first, the shell that breaks it, and its mending."""
+    """A machine: the finding that must come first, the shell that breaks it, and its mending.
+
+    ``brief``: a check mends it as well, which comes each few seconds while an uplink is recovering.
+    """
 
     code: str
     breaks: str
     fix: str = _FIX
+    brief: bool = False
 
 
 _MACHINES = (
@@ -84,7 +88,11 @@ _MACHINES = (
     Broken("metric-equal", f"ip route append {_WAY} metric 100", _AS_TOLD),
     Broken("metric-wrong", f"ip route append {_WAY} metric 700", _AS_TOLD),
     Broken("no-gateway", f"ip route delete {_WAY}", _AS_TOLD),
-    Broken("sysctl", f"echo 1 >{_CONF}/eth0/rp_filter; echo 1 >{_CONF}/wlan0/arp_filter"),
+    Broken(
+        "sysctl",
+        f"echo 1 >{_CONF}/eth0/rp_filter; echo 1 >{_CONF}/wlan0/arp_filter",
+        brief=True,
+    ),
     Broken("arp-ignore", f"echo 2 >{_CONF}/all/arp_ignore", f"echo 0 >{_CONF}/all/arp_ignore"),
     Broken("wait-online", f"rm {_ONLINE}.d/50-netfail-hooks.conf; systemctl daemon-reload"),
     Broken(
@@ -146,13 +154,13 @@ def test_every_broken_machine_is_told_what_ails_it(booted: Booted, readable: str
 def _break_ask_mend(lab: Booted, machine: Broken) -> None:
     _wait_quiet(lab)
     _shell(lab, machine.breaks)
-    found = _first(lab, machine.code)
+    found = _first(lab, machine.code, machine.breaks if machine.brief else "")
     assert found["code"] == machine.code, f"{machine.breaks}: {found}"
     assert found["safe"] == (machine.fix == _FIX), found
     if machine.fix == _FIX:
         done = _ask(lab, "--fix")
         assert not done["failed"], done
-        assert found["fix"][0] in done["did"]
+        assert found["fix"][0] in done["did"] or (machine.brief and not done["did"])
         if done["healthy"]:
             return
     elif machine.fix == _AS_TOLD:
@@ -215,12 +223,17 @@ def _ask(lab: Booted, *words: str) -> Any:
     return found
 
 
-def _first(lab: Booted, code: str) -> Any:
-    """Return the first finding once it is the one, or whichever it is after a while."""
+def _first(lab: Booted, code: str, breaks: str = "") -> Any:
+    """Return the first finding once it is the one, or whichever it is after a while.
+
+    What may be mended before doctor looks is broken anew by ``breaks``.
+    """
     found: list[Any] = []
 
     def is_told() -> bool:
         found[:] = _ask(lab)["findings"]
+        if breaks and not found:
+            _shell(lab, breaks)
         return bool(found) and found[0]["code"] == code
 
     _patiently(is_told)
