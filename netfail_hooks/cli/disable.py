@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from netfail_hooks.cli import by_hand
-from netfail_hooks.config import Order
-from netfail_hooks.config.orders import DISABLE
+from netfail_hooks.config import DISABLE, Order
 from netfail_hooks.errors import Problem
 from netfail_hooks.names import kernel_name
 from netfail_hooks.paths import Paths

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from netfail_hooks.cli import by_hand
-from netfail_hooks.config import orders
-from netfail_hooks.config.orders import DISABLE
+from netfail_hooks.config import DISABLE, orders
 from netfail_hooks.names import kernel_name
 from netfail_hooks.paths import Paths
 
@@ -19,13 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge it again; its hold-down begins. Returns 1 where the kernel refused a change."""
     paths, name = Paths(), kernel_name(args.interface)
-    given = [*orders.read(paths.orders), *orders.read(paths.kept_orders)]
-    if not any((one.kind, one.interface) == (DISABLE, name) for one in given):
+    if not any((one.kind, one.interface) == (DISABLE, name) for one in orders.given(paths)):
         by_hand.configured(name, paths)  # which says so of what is no uplink
         print(f"{name} is not disabled")
         return 0
     orders.take_back(paths, DISABLE, name)  # whatever it is by now
-    by_hand.configured(name, paths)
-    done = by_hand.look_again(paths, "enable")
+    done = by_hand.look(*by_hand.configured(name, paths), paths, "enable")
     print(f"{name} is enabled, and {by_hand.reason(done.after, name)} now")
     return by_hand.tell(done)

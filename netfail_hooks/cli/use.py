@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from netfail_hooks.cli import by_hand
-from netfail_hooks.config import Order, orders
-from netfail_hooks.config.orders import DISABLE, USE
+from netfail_hooks.config import DISABLE, USE, Order, orders
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.names import kernel_name
 from netfail_hooks.paths import Paths

@@ -8,6 +8,7 @@ MODES = ("routes", "bond")
 POLICIES = ("any", "all")
 WATCHES = ("on", "fast", "off")
 FAILBACKS = ("auto", "manual")
+USE, DISABLE = "use", "disable"  # kinds of an Order
 RESELECT = ("always", "better", "failure")  # IFLA_BOND_PRIMARY_RESELECT: 0, 1, 2
 FIRST_METRIC = 100
 METRIC_STEP = 500
@@ -40,7 +41,7 @@ class Target:
 
 @value
 class Order:
-    """What a person asked for by hand: to ``use`` an uplink, or to ``disable`` it.
+    """What a person asked for by hand: to USE an uplink, or to DISABLE it.
 
     ``until`` is in milliseconds since boot, 0 for until it is taken back.
     """
@@ -119,16 +120,13 @@ class Config:
         """Return the interface names in rank order."""
         return tuple(uplink.interface for uplink in self.uplinks)
 
-    def ordered(self, kind: str, now: int) -> list[str]:
-        """Return the uplinks that a person asked to "use", or to "disable", and still would.
+    def orders_at(self, now: int) -> list[Order]:
+        """Return the orders that have not ended ``now`` (milliseconds since boot)."""
+        return [order for order in self.orders if not order.until or order.until > now]
 
-        ``now`` is in milliseconds since boot.
-        """
-        return [
-            order.interface
-            for order in self.orders
-            if order.kind == kind and (not order.until or order.until > now)
-        ]
+    def ordered(self, kind: str, now: int) -> list[str]:
+        """Return the uplinks that a person asked to USE, or to DISABLE, and still would."""
+        return [order.interface for order in self.orders_at(now) if order.kind == kind]
 
     @property
     def watched(self) -> bool:

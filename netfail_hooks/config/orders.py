@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from netfail_hooks.config import Order
+from netfail_hooks.config import DISABLE, USE, Order
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import own_directory, read_owned, write_whole
 from netfail_hooks.lock import Lock
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FORM = "netfail-hooks orders 1"
-USE, DISABLE = "use", "disable"
 
 
 def load(paths: Paths, names: tuple[str, ...]) -> tuple[Order, ...]:
     """Return what was asked for of the uplinks of these names."""
-    orders = [order for path in (paths.orders, paths.kept_orders) for order in read(path)]
-    return tuple(order for order in orders if order.interface in names)
+    return tuple(order for order in given(paths) if order.interface in names)
+
+
+def given(paths: Paths) -> list[Order]:
+    """Return all orders, of what is no uplink any more as well; those that are kept last."""
+    return [*read(paths.orders), *read(paths.kept_orders)]
 
 
 def read(path: str) -> list[Order]:

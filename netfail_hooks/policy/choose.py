@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks.config import Config
+from netfail_hooks.config import DISABLE, USE, Config
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Observation
 from netfail_hooks.policy.health import judge
@@ -64,12 +64,12 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
         if condition == "recovering":
             recovering.append(name)
     if usable:
-        wanted = config.ordered("use", observed.now)
+        wanted = config.ordered(USE, observed.now)
         wanted += [present] if config.failback == "manual" else []
         return next((name for name in wanted if name in usable), usable[0])
     if recovering:
         return present if present in recovering else recovering[0]
-    disabled = config.ordered("disable", observed.now)
+    disabled = config.ordered(DISABLE, observed.now)
     for name in sorted(config.names(), key=disabled.__contains__):
         link = observed.link(name)
         if link and link.carrier and observed.default_route(name, family):

@@ -8,7 +8,7 @@ says of it, unless there is nothing to probe.
 
 from __future__ import annotations
 
-from netfail_hooks.config import Config, Uplink
+from netfail_hooks.config import DISABLE, Config, Uplink
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.state import State, UplinkState
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _LATELY = 24 * 60 * 60 * 1000  # milliseconds for which a router's other hardware addresses are kept
 _MOST_OTHERS = 4
-DISABLED = "disabled by hand"
+BY_HAND = "disabled by hand"
 
 
 def judge(config: Config, observed: Observation, state: State) -> tuple[UplinkState, ...]:
@@ -64,8 +64,8 @@ def unusable_reason(observed: Observation, interface: str, family: int) -> str:
 
 def present_reason(config: Config, observed: Observation, interface: str, family: int) -> str:
     """Return the same, where a person does without it as well."""
-    if interface in config.ordered("disable", observed.now):
-        return DISABLED
+    if interface in config.ordered(DISABLE, observed.now):
+        return BY_HAND
     return unusable_reason(observed, interface, family)
 
 
@@ -208,7 +208,7 @@ def _unusable(config: Config, observed: Observation, uplink_state: UplinkState) 
     One that was never up since boot, and could be but for that, has a hold-down after it, too.
     """
     state, name, family = uplink_state.state, uplink_state.interface, uplink_state.family
-    if uplink_state.reason == DISABLED:
+    if uplink_state.reason == BY_HAND:
         if state == "down" or (state == "absent" and unusable_reason(observed, name, family)):
             return uplink_state
         hold = uplink_state.hold or config.hold_down

@@ -40,7 +40,7 @@ def judged(  # noqa: PLR0913 - a look, and what makes it count
     """
     whole, thought = first
     left = may_be_left(before, whole, always=always)
-    places = unseen(thought, always=left, again=again)
+    places = places_that_count(thought, always=left, again=again)
     if places is None:
         return thought
     from netfail_hooks.kernel.foreign import completed
@@ -48,7 +48,7 @@ def judged(  # noqa: PLR0913 - a look, and what makes it count
     return judge(completed(config, netlink, whole, places, left=left, lookup=not again))
 
 
-def unseen(thought: Thought, *, always: bool, again: bool) -> frozenset[Place] | None:
+def places_that_count(thought: Thought, *, always: bool, again: bool) -> frozenset[Place] | None:
     """Return where other people's routes count by now, None if a sparing look will do. Pure."""
     observed, _, changes = thought
     places = places_of((*observed.routes, *observed.tables), changes)

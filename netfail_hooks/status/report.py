@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from netfail_hooks.config import Config, Uplink
+from netfail_hooks.config import USE, Config, Uplink
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.crowd import advice, message
@@ -92,11 +92,10 @@ def report(sources: Sources) -> Report:
 def _by_hand(sources: Sources) -> Iterator[str]:
     """Yield what a person asked for, until when, and how it is taken back."""
     now = sources.observed.now
-    for order in sources.config.orders:
-        if order.interface in sources.config.ordered(order.kind, now):
-            left = f" for {span((order.until - now) // 1000)}" if order.until else ""
-            end = "use --auto" if order.kind == "use" else f"enable {order.interface}"
-            yield f"{order.kind} {order.interface}{left}: 'netfail-hooks {end}' ends it"
+    for order in sources.config.orders_at(now):
+        left = f" for {span((order.until - now) // 1000)}" if order.until else ""
+        end = "use --auto" if order.kind == USE else f"enable {order.interface}"
+        yield f"{order.kind} {order.interface}{left}: 'netfail-hooks {end}' ends it"
 
 
 def _state_word(state: State | None) -> str:

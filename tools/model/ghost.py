@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netfail_hooks.config import Config
+from netfail_hooks.config import DISABLE, USE, Config
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import Observation, Result
 
@@ -71,7 +71,7 @@ class Ghost:
         first = key not in self.of
         seen = self.of.setdefault(key, Seen())
         serves = link and link.up and link.carrier and _has_way(observed, *key)
-        disabled = key[0] in self.config.ordered("disable", observed.now)
+        disabled = key[0] in self.config.ordered(DISABLE, observed.now)
         broken = not serves or disabled
         seen.known |= bool(serves and disabled)
         seen.lost |= bool(serves and disabled)
@@ -154,7 +154,7 @@ class Ghost:
             if not self.may(way, family):
                 raise BrokenError(f"I3: IPv{family} back on {way}, not proven since its loss")
         elif all(self.of[name, family].bad for name in names):
-            disabled = self.config.ordered("disable", observed.now)
+            disabled = self.config.ordered(DISABLE, observed.now)
             able = [
                 n for n in sorted(names, key=disabled.__contains__) if _can(observed, n, family)
             ]
@@ -169,7 +169,7 @@ class Ghost:
 
         That which a person asked for, or the one in use where only a person takes traffic back.
         """
-        asked = self.config.ordered("use", self.now)[:1]
+        asked = self.config.ordered(USE, self.now)[:1]
         if self.config.failback == "manual" and way == self._way.get(family, way):
             asked.append(way)
         return next((name for name in asked if self.may(name, family)), "")
@@ -180,7 +180,7 @@ class Ghost:
         names = self.config.names()
         if way not in names or before not in names or names.index(way) >= names.index(before):
             return
-        if self.of[before, family].bad or self.config.ordered("use", self.now):
+        if self.of[before, family].bad or self.config.ordered(USE, self.now):
             return  # no choice
         last = self._returns.get((way, family))
         self._returns[way, family] = self.now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netfail_hooks.config import DISABLE, USE
 from netfail_hooks.names import FAMILIES, contains
 from netfail_hooks.policy.changes import (
     AddAddress,
@@ -281,8 +282,8 @@ def _truth(machine: Machine, observed: Observation, family: int) -> str:
         for name in machine.config.names()
         if (name, family) in machine.sick or machine.is_cut_off(name, family)
     }
-    disabled = machine.config.ordered("disable", machine.now)
-    wanted = machine.config.ordered("use", machine.now)
+    disabled = machine.config.ordered(DISABLE, machine.now)
+    wanted = machine.config.ordered(USE, machine.now)
     ways = [
         uplink
         for uplink in machine.config.uplinks

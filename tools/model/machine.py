@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netfail_hooks.config import FAILBACKS, Config, Order, Target, Uplink
+from netfail_hooks.config import DISABLE, FAILBACKS, USE, Config, Order, Target, Uplink
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import MAIN, Address, Neighbour, Result, Route, Rule
 from netfail_hooks.policy.state import State
@@ -289,7 +289,7 @@ class Machine:
     def _order(self, a: int, b: int) -> None:
         """A person asks for an uplink, does without one, or takes all of that back."""
         until = self.now + _PAUSES[b // 4 % len(_PAUSES)] if b % 4 == 3 else 0
-        kinds: tuple[tuple[str, ...], ...] = ((), ("use",), ("disable",), ("use", "disable"))
+        kinds: tuple[tuple[str, ...], ...] = ((), (USE,), (DISABLE,), (USE, DISABLE))
         orders = tuple(
             Order(kind, self._name(a + at), until) for at, kind in enumerate(kinds[b % 4])
         )

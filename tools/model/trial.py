@@ -25,7 +25,7 @@ from netfail_hooks.policy.changes import (
 from netfail_hooks.policy.facts import MAIN, Address, Observation, Result
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.sysctls import ANSWERS, SILENT, arp_ignore
-from netfail_hooks.reconcile.closer import may_be_left, remembered, unseen
+from netfail_hooks.reconcile.closer import may_be_left, places_that_count, remembered
 from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
 from tools.model import laws
@@ -294,7 +294,7 @@ class Trial(Machine):
         """Return what is thought of a look, or of a closer one (reconcile/closer.py)."""
         thought = judge(whole)
         left = may_be_left(self.state, whole, always=always)
-        places = unseen(thought, always=left, again=again) if self.crowded else None
+        places = places_that_count(thought, always=left, again=again) if self.crowded else None
         if places is None:
             return thought
         look = completed(self.kernel, whole, self.crowded, places, left=left, lookup=not again)

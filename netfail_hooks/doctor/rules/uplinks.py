@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from netfail_hooks.config import DISABLE
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, NetworkFile, Symptom
 from netfail_hooks.doctor.rules.shared import AGAIN, CONFIG, is_arch, listed, may_write
 from netfail_hooks.errors import Misuse
@@ -50,7 +51,7 @@ def disabled_by_hand(facts: Facts) -> Iterator[Symptom]:
     """Find an uplink that a person does without, with no end to it."""
     orders = facts.config.orders if facts.config and facts.config.mode == "routes" else ()
     for order in orders:
-        if order.kind == "disable" and not order.until:
+        if order.kind == DISABLE and not order.until:
             fix = (f"netfail-hooks enable {order.interface}",)
             yield Symptom(f"{order.interface} is disabled by hand", fix, about=(order.interface,))
 

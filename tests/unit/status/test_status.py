@@ -15,7 +15,7 @@ import pytest
 
 from netfail_hooks import cli, reconcile
 from netfail_hooks.cli import status as command
-from netfail_hooks.config import Config, Target, default_metrics
+from netfail_hooks.config import DISABLE, USE, Config, Order, Target, default_metrics
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel import netlink as rtnetlink
@@ -68,6 +68,20 @@ def _sources(world: World, **changed: object) -> Sources:
         clock=_CLOCK,
     )
     return replace(found, **changed)
+
+
+def test_what_was_asked_for_by_hand_is_told_until_it_ends() -> None:
+    now = World(config_of("eth0", "wlan0")).now
+    orders = (
+        Order(USE, "wlan0", now),  # over, beside one that is kept
+        Order(USE, "wlan0"),
+        Order(DISABLE, "eth0", now + 90_000),
+    )
+    told = report(_sources(World(replace(config_of("eth0", "wlan0"), orders=orders)))).by_hand
+    assert told == (
+        "use wlan0: 'netfail-hooks use --auto' ends it",
+        f"disable eth0 for {span(90)}: 'netfail-hooks enable eth0' ends it",
+    )
 
 
 def _well(_: World) -> None:
