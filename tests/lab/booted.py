@@ -11,11 +11,16 @@ import contextlib
 import os
 import subprocess
 import uuid
+from collections.abc import Iterator
 from typing import Self
 
+import pytest
+
+from netfail_hooks import lab as sandbox
 from netfail_hooks.files import read_text
 from netfail_hooks.lab import Lab
-from tests.lab.suite import wait
+from netfail_hooks.lab.topology import gateway6
+from tests.lab.suite import used, wait
 
 _MASKED = (
     "systemd-udevd.service",
@@ -152,3 +157,25 @@ def _last_below(pid: int) -> int:
 
 def _name(pid: int) -> str:
     return read_text(f"/proc/{pid}/comm").strip()
+
+
+@contextlib.contextmanager
+def running(*, ipv6: bool = False, dispatcher: bool = True) -> Iterator[Booted]:
+    """Yield one that networkd runs by the how-to's files, with a way out, ours not installed.
+
+    With ``ipv6`` its uplinks have static addresses of that family, too.
+    """
+    why = sandbox.why_not_real()
+    if why:
+        pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
+    with Booted() as lab:
+        files = lab.howto_files()
+        for port in lab.ports.values() if ipv6 else ():
+            six = f"Address={port.host6}/64\nGateway={gateway6(port.segment)}\n"
+            files[f"/etc/systemd/network/20-{port.name}.network"] += six
+        lab.write_files(files)
+        lab.systemctl("enable", "--now", "systemd-networkd.service")
+        if dispatcher:
+            lab.systemctl("enable", "networkd-dispatcher.service")
+        wait(lambda: used(lab) != "", "a way out")
+        yield lab

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks import lab as sandbox
 from netfail_hooks.install.units import QUICK
 from netfail_hooks.paths import package_home
-from tests.lab.booted import Booted
+from tests.lab.booted import Booted, running
 from tests.lab.suite import used, wait, wait_used
 from tests.support.install_sh import copy_checkout
 from tests.vm import image
@@ -29,14 +28,7 @@ _DENY = """\
 
 @pytest.fixture
 def booted() -> Iterator[Booted]:
-    why = sandbox.why_not_real()
-    if why:
-        pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
-    with Booted() as lab:
-        lab.write_files(lab.howto_files())
-        lab.systemctl("enable", "--now", "systemd-networkd.service")
-        lab.systemctl("enable", "networkd-dispatcher.service")
-        wait(lambda: used(lab) != "", "a way out")
+    with running() as lab:
         yield lab
 
 

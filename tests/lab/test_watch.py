@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from netfail_hooks import lab as sandbox
 from netfail_hooks.install.units import SOCKET, TIMER, WATCH
 from netfail_hooks.lab.topology import gateway6
 from netfail_hooks.paths import package_home
-from tests.lab.booted import Booted
+from tests.lab.booted import Booted, running
 from tests.lab.suite import SETTLED, events, measure, used, wait, wait_used
 
 # 150 addresses of the LAN that nobody has, each asked for in vain.
@@ -32,18 +31,7 @@ _KEPT = "ip -d neigh show | grep managed"
 
 @pytest.fixture
 def booted() -> Iterator[Booted]:
-    why = sandbox.why_not_real()
-    if why:
-        pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
-    with Booted() as lab:
-        files = lab.howto_files()
-        for port in lab.ports.values():
-            six = f"Address={port.host6}/64\nGateway={gateway6(port.segment)}\n"
-            files[f"/etc/systemd/network/20-{port.name}.network"] += six
-        lab.write_files(files)
-        lab.systemctl("enable", "--now", "systemd-networkd.service")
-        lab.systemctl("enable", "networkd-dispatcher.service")
-        wait(lambda: used(lab) != "", "a way out")
+    with running(ipv6=True) as lab:
         yield lab
 
 

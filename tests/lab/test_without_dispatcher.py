@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from netfail_hooks import lab as sandbox
 from netfail_hooks.install.units import SOCKET, WATCH
-from tests.lab.booted import Booted
+from tests.lab.booted import Booted, running
 from tests.lab.suite import SETTLED, events, measure, used, wait, wait_used
 
 _FILES = ("find", "/etc", "-printf", "%p %m\n")
@@ -17,13 +16,7 @@ _FIRST = "ip neigh replace 192.168.1.251 dev eth0 nud stale; ip neigh del 192.16
 
 @pytest.fixture
 def booted() -> Iterator[Booted]:
-    why = sandbox.why_not_real()
-    if why:
-        pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
-    with Booted() as lab:
-        lab.write_files(lab.howto_files())
-        lab.systemctl("enable", "--now", "systemd-networkd.service")
-        wait(lambda: used(lab) != "", "a way out")
+    with running(dispatcher=False) as lab:
         yield lab
 
 
