@@ -5,7 +5,7 @@
     .venv/bin/python docs/reference.py --check     what the tests do: exit status 1 and a diff
 
 Between a mark ``made by docs/reference.py: NAME`` and the next ``end`` all is made; the rest of
-docs/configuration.md and man/netfail-hooks.8 is written by hand.
+docs/use/configuration.md and man/netfail-hooks.8 is written by hand.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from netfail_hooks.config import settings as known  # noqa: E402
 from netfail_hooks.config.kinds import toml  # noqa: E402
 from netfail_hooks.config.settings import GENERAL, UPLINK, Setting  # noqa: E402
 
-CONFIGURATION, MANUAL = "docs/configuration.md", "man/netfail-hooks.8"
+CONFIGURATION, MANUAL = "docs/use/configuration.md", "man/netfail-hooks.8"
 _REGION = re.compile(
     r"(^(?:<!--|\.\\\") made by docs/reference\.py: (\w+)[^\n]*\n)(.*?)(^(?:<!--|\.\\\") end)",
     re.MULTILINE | re.DOTALL,
@@ -42,7 +42,7 @@ def default(setting: Setting) -> str:
     return "" if setting.default is None else toml(setting.default)
 
 
-# --- docs/configuration.md --------------------------------------------------------------------
+# --- docs/use/configuration.md --------------------------------------------------------------------
 
 
 def markdown(table: str) -> str:

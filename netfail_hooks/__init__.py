@@ -6,7 +6,7 @@
 ``install/`` changes the machine for good; ``recorder/`` remembers for people.
 ``config/`` is config.toml and its values; ``lab/`` builds a throw-away network.
 ``status/ doctor/ timeline/ bundle/ replay/ demo/ metrics/`` are commands of more than a page.
-Imports lead downwards only: docs/architecture.md has the floors, and one observation's way.
+Imports lead downwards only: docs/dev/architecture.md has the floors, and one observation's way.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The figures that README and others tell in words are those of docs/bench.json."""
+"""The figures that README and others tell in words are those of docs/how/bench.json."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.faults import CABLE, DEAD, DOWN, IDLE, NAMES
 from bench.results import load
 from tests.support import ROOT
 
-FOUND = load((ROOT / "docs/bench.json").read_text(encoding="utf-8"))
+FOUND = load((ROOT / "docs/how/bench.json").read_text(encoding="utf-8"))
 CPU = {one.name: one.cpu_ms for one in FOUND.startups}
 PYTHON, HOOK, CHECK = "python3 -I -S -c pass", "hook, an uplink", "check, all well"
 
@@ -82,9 +82,9 @@ RUNS = max(FOUND.runs("ours", name) for name in NAMES)
             r"(\S+) detik CPU, (\S+) dengan `interval = 0`, (\S+) untuk kedua berkas itu",
             CPU_TOLD,
         ),
-        ("docs/choosing.md", r"a dead gateway costs (\S+) s instead", (DEAD_BOND,)),
-        ("docs/bond.md", r"pulled cable \|[^|]*\| (\S+) s", (_seconds("oursbond", CABLE),)),
-        ("docs/bond.md", r"dead gateway \|[^|]*\| (\S+) s \(the kernel\)", (DEAD_BOND,)),
+        ("docs/use/choosing.md", r"a dead gateway costs (\S+) s instead", (DEAD_BOND,)),
+        ("docs/use/bond.md", r"pulled cable \|[^|]*\| (\S+) s", (_seconds("oursbond", CABLE),)),
+        ("docs/use/bond.md", r"dead gateway \|[^|]*\| (\S+) s \(the kernel\)", (DEAD_BOND,)),
     ],
 )
 def test_what_words_tell_was_measured(file: str, pattern: str, figures: Sequence[str]) -> None:
@@ -105,7 +105,7 @@ def test_a_median_is_of_as_many_runs_as_readme_tells() -> None:
 
 def test_a_start_costs_what_the_document_on_speed_tells() -> None:
     """Ratios to Python alone; a machine's moods change them by less than a sixth."""
-    speed = (ROOT / "docs/speed.md").read_text(encoding="utf-8")
+    speed = (ROOT / "docs/how/speed.md").read_text(encoding="utf-8")
     for name in (HOOK, CHECK):
         told = re.search(rf"^{re.escape(name)} +[\d.]+ +([\d.]+)", speed, re.MULTILINE)
         assert told, name

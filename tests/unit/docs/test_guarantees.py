@@ -1,4 +1,4 @@
-"""Each promise of docs/guarantees.md names tests that are there; no fault tests lack a promise."""
+"""Each promise of docs/how/guarantees.md names tests that there are; no fault test lacks one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import ROOT
 
-TEXT = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs/how/guarantees.md").read_text(encoding="utf-8")
 FAULTS = [
     path
     for path in sorted(ROOT.glob("tests/**/test_*.py"))
