@@ -81,7 +81,7 @@ def markdown(results: Results, titles: Titles) -> str:
 
 
 def summary(results: Results, titles: Titles) -> str:
-    """Return what README shows: a row a contender, a column a fault; then what to know."""
+    """Return what costs.md shows: a row a contender, a column a fault; then what to know."""
     head = ("", *NAMES, "resident, all in all", "CPU s/h")
     rows = []
     for key, title in titles.items():

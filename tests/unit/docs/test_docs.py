@@ -24,7 +24,6 @@ from tests.lab.test_failover import DATAGRAMS, MOST_LOST
 from tests.support import ROOT, corpus
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONFIGURATION = (ROOT / "docs/use/configuration.md").read_text(encoding="utf-8")
 MANUAL = (ROOT / "man/netfail-hooks.8").read_text(encoding="utf-8")
 
@@ -138,21 +137,18 @@ def test_the_manual_uses_only_macros_that_there_are() -> None:
     assert used <= {"TH", "SH", "SS", "PP", "TP", "B", "I", "BI", "BR", "RI"}
 
 
-def test_the_indonesian_readme_shows_the_same_code() -> None:
-    indonesian = (ROOT / "README.id.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```\w.*?^```$", README, re.MULTILINE | re.DOTALL)
-    assert re.findall(r"^```\w.*?^```$", indonesian, re.MULTILINE | re.DOTALL) == blocks
-
-
-def test_the_readme_names_every_sysctl() -> None:
+def test_what_is_changed_names_every_sysctl() -> None:
+    text = (ROOT / "docs/use/start.md").read_text(encoding="utf-8")
+    changes = text.partition("## What it changes")[2]
     for setting in sysctls.wanted("eth0"):
-        assert setting.key.rpartition("/")[2] in README
+        assert setting.key.rpartition("/")[2] in changes
 
 
 def test_what_was_measured_is_told_as_it_was() -> None:
     """After a change: cd docs/how; bench/run --from bench.json --svg bench.svg --markdown ..."""
     found = load((ROOT / "docs/how/bench.json").read_text(encoding="utf-8"))
-    assert table.summary(found, TITLES) in README
+    costs = (ROOT / "docs/how/costs.md").read_text(encoding="utf-8")
+    assert table.summary(found, TITLES) in costs
     assert table.markdown(found, TITLES) == (ROOT / "docs/how/bench.md").read_text(encoding="utf-8")
     drawn = (ROOT / "docs/how/bench.svg").read_text(encoding="utf-8")
     assert picture(found, TITLES, OURS) == drawn
@@ -172,6 +168,7 @@ def test_no_more_is_promised_of_a_pulled_cable_than_is_tested() -> None:
         for path in (
             "README.md",
             "README.id.md",
+            "docs/how/costs.md",
             "docs/how/guarantees.md",
             "man/netfail-hooks.8",
             "packaging/debian/control",
@@ -179,6 +176,7 @@ def test_no_more_is_promised_of_a_pulled_cable_than_is_tested() -> None:
         )
     }
     assert f"at most {promise}" in texts["README.md"]
+    assert f"at most {promise}" in texts["docs/how/costs.md"]
     assert f"at most {promise}" in texts["docs/how/guarantees.md"]
     assert f"paling banyak {promise.replace('of', 'dari')[:-1]}" in texts["README.id.md"]
     for path, text in texts.items():
