@@ -70,7 +70,7 @@ def _set(milliseconds: str) -> None:
 def compiled() -> None:
     """Make byte code, as pip and a package's installation do; a lab's file system is read-only.
 
-    Without it a hook and a check take twice as long and thrice the CPU time (docs/speed.md).
+    Without it a hook and a check take twice as long and thrice the CPU time (docs/how/speed.md).
     """
     compileall.compile_dir(os.path.join(package_home(), "netfail_hooks"), quiet=1)
 

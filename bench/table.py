@@ -21,7 +21,7 @@ _TOLD = (*NAMES, RETURN)
 _ABOUT = """\
 # Measured beside what people use today
 
-Made by `bench/run` in [the lab](lab.md); [bench.svg](bench.svg) is the picture,
+Made by `bench/run` in [the lab](../dev/lab.md); [bench.svg](bench.svg) is the picture,
 [bench.json](bench.json) has each sample. Medians, of two runs the worse; measured {made} on
 {machine}.
 
@@ -63,7 +63,7 @@ def text(results: Results, titles: Titles) -> str:
 
 
 def markdown(results: Results, titles: Titles) -> str:
-    """Return docs/bench.md."""
+    """Return docs/how/bench.md."""
     answers = _ABOUT_ANSWERS if _counted(results) else ""
     about = _ABOUT.format(machine=results.machine, made=results.made, answers=answers)
     parts = [about, summary(results, titles).rstrip()]
@@ -81,7 +81,7 @@ def markdown(results: Results, titles: Titles) -> str:
 
 
 def summary(results: Results, titles: Titles) -> str:
-    """Return what README shows: a row a contender, a column a fault; then what to know."""
+    """Return what costs.md shows: a row a contender, a column a fault; then what to know."""
     head = ("", *NAMES, "resident, all in all", "CPU s/h")
     rows = []
     for key, title in titles.items():

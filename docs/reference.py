@@ -5,7 +5,7 @@
     .venv/bin/python docs/reference.py --check     what the tests do: exit status 1 and a diff
 
 Between a mark ``made by docs/reference.py: NAME`` and the next ``end`` all is made; the rest of
-docs/configuration.md and man/netfail-hooks.8 is written by hand.
+docs/use/configuration.md, docs/use/glossary.md and man/netfail-hooks.8 is written by hand.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from netfail_hooks.config import settings as known  # noqa: E402
 from netfail_hooks.config.kinds import toml  # noqa: E402
 from netfail_hooks.config.settings import GENERAL, UPLINK, Setting  # noqa: E402
 
-CONFIGURATION, MANUAL = "docs/configuration.md", "man/netfail-hooks.8"
+CONFIGURATION, GLOSSARY = "docs/use/configuration.md", "docs/use/glossary.md"
+MANUAL = "man/netfail-hooks.8"
 _REGION = re.compile(
     r"(^(?:<!--|\.\\\") made by docs/reference\.py: (\w+)[^\n]*\n)(.*?)(^(?:<!--|\.\\\") end)",
     re.MULTILINE | re.DOTALL,
@@ -42,7 +43,7 @@ def default(setting: Setting) -> str:
     return "" if setting.default is None else toml(setting.default)
 
 
-# --- docs/configuration.md --------------------------------------------------------------------
+# --- docs/use/configuration.md --------------------------------------------------------------------
 
 
 def markdown(table: str) -> str:
@@ -60,6 +61,18 @@ def _coded(text: str) -> str:
     """Return text with its quoted words as code; the quotes of a string belong to it."""
     text = re.sub(r'"[^"]+"', lambda quoted: f"`{quoted[0]}`", text)
     return re.sub(r"(?<!\w)'([^']+)'", r"`\1`", text)
+
+
+# --- docs/use/glossary.md -------------------------------------------------------------------------
+
+
+def statuses(_: str) -> str:
+    """Return the table of what each command's exit status means."""
+    lines = ["| command | 0 | 1 |", "|---|---|---|"]
+    for command in COMMANDS:
+        cells = (f"`{command.name}`", _coded(command.well), _coded(command.unwell))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
 
 
 # --- the man page -----------------------------------------------------------------------------
@@ -131,10 +144,11 @@ def _roff(text: str) -> str:
     return re.sub(r"^(?=['.])", r"\\&", escaped, flags=re.MULTILINE)
 
 
-# --- both -------------------------------------------------------------------------------------
+# --- all ---------------------------------------------------------------------------------------
 
 MAKERS: dict[str, Callable[[str], str]] = {
     **{table or "general": markdown for table in known.tables()},
+    "statuses": statuses,
     "settings": settings,
     "commands": commands,
 }
@@ -148,7 +162,7 @@ def renewed(text: str) -> str:
 def main() -> int:
     """Write the documents, or say what is out of date in them."""
     stale = False
-    for name in (CONFIGURATION, MANUAL):
+    for name in (CONFIGURATION, GLOSSARY, MANUAL):
         old = (HOME / name).read_text(encoding="utf-8")
         new = renewed(old)
         if sys.argv[1:] == ["--check"]:

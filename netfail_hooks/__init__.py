@@ -5,8 +5,8 @@
 ``kernel/`` talks to the kernel, ``probe/`` to gateways, ``networkd/`` to systemd-networkd's files.
 ``install/`` changes the machine for good; ``recorder/`` remembers for people.
 ``config/`` is config.toml and its values; ``lab/`` builds a throw-away network.
-``status/ doctor/ timeline/ bundle/ replay/ demo/ metrics/`` are commands of more than a page.
-Imports lead downwards only: docs/architecture.md has the floors, and one observation's way.
+``status/ doctor/ timeline/ bundle/ report/ replay/ demo/ metrics/``: more than a page each.
+Imports lead downwards only: docs/dev/architecture.md has the floors, and one observation's way.
 """
 
 __version__ = "0.1.0"

@@ -4,7 +4,7 @@
 frozen. At run time it gives the class the same ``__init__``, ``__eq__``, ``__hash__`` and
 ``__repr__`` without importing :mod:`dataclasses`: that import alone costs a hook twice the
 CPU time of an empty interpreter, and packets are lost meanwhile. Nor is an ``__init__`` written
-for each class as source: to compile those took a seventh of a hook's time (docs/speed.md).
+for each class as source: to compile those took a seventh of a hook's time (docs/how/speed.md).
 """
 
 from __future__ import annotations

@@ -93,6 +93,13 @@ COMMANDS = (
         ("", "--fix --dry-run", "--fix", "--json"),
     ),
     Command(
+        "report",
+        "write a page of how the uplinks are and were: outages, availability, what doctor says",
+        "written, whatever it tells",
+        "the machine or its log cannot be looked at, or the file cannot be written",
+        ("--html uplinks.html", "--html /run/netfail-report/index.html"),
+    ),
+    Command(
         "replay",
         "run the hooks for events, or make recorded decisions again",
         "the hooks ended well; the decisions are those recorded",

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="with --fix: print what it would run"
     )
-    parser.add_argument("--json", action="store_true", help="print it as JSON; see docs/json.md")
+    parser.add_argument("--json", action="store_true", help="print it as JSON: docs/use/json.md")
 
 
 def run(args: argparse.Namespace) -> int:

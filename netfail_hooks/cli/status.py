@@ -22,7 +22,7 @@ _HOME, _TO_END_OF_LINE, _TO_END = "\033[H", "\033[K", "\033[J"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--json", action="store_true", help="print it as JSON; see docs/json.md")
+    parser.add_argument("--json", action="store_true", help="print it as JSON: docs/use/json.md")
     parser.add_argument(
         "--watch",
         metavar="SECONDS",

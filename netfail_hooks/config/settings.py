@@ -1,7 +1,7 @@
 """Every setting of config.toml, once.
 
 The reader, the file that ``install`` writes, what ``install`` amends in a file that is there, the
-options of the command line, the manual and docs/configuration.md are all made from this list. A new
+options of the command line, the manual and docs/use/configuration.md are all made from this. A new
 key is an entry here and a field, which holds its default, on a value class of config/__init__.py;
 the compiled form for the hooks (config/cache.py) follows the fields by itself.
 """

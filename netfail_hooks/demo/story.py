@@ -45,6 +45,7 @@ class Story:
 class Outcome:
     """What an act cost: datagrams without an answer, all streams, while any uplink was sound.
 
+    ``began_ms`` is when in its chapter's strips the act began;
     ``moved_ms`` is from the act to the traffic being where it belongs, -1 if it never was;
     ``outage_ms`` the longest of a stream, ``stall_ms`` the longest wait of a connection.
     """
@@ -57,6 +58,7 @@ class Outcome:
     stall_ms: float
     connections: int
     alive: int
+    began_ms: int = 0
 
     @property
     def healthy(self) -> bool:
@@ -184,4 +186,5 @@ def _outcome(
         stall_ms=result.stall_ms,
         connections=len(result.talks),
         alive=sum(talk.alive for talk in result.talks),
+        began_ms=round((between[0] - traffic.window[0]) * 1000),
     )

@@ -222,7 +222,7 @@ class Symptom:
 
 @value
 class Finding:
-    """A symptom with what its rule says of all such. The fields are JSON keys (docs/json.md)."""
+    """A symptom with what its rule says of all such. Fields are JSON keys (docs/use/json.md)."""
 
     code: str
     severity: str

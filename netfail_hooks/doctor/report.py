@@ -1,4 +1,4 @@
-"""What ``doctor`` reports, as values: their fields are the keys of its JSON (docs/json.md)."""
+"""What ``doctor`` reports, as values: their fields are the keys of its JSON (docs/use/json.md)."""
 
 from __future__ import annotations
 

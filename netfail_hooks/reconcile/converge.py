@@ -78,7 +78,7 @@ def converge(
 def _is_as_decided(netlink: Netlink, changes: tuple[Change, ...], observed: Observation) -> bool:
     """Tell, where to look again is dear, whether nothing has changed but what we did.
 
-    Then there is nothing left to do (I4 of docs/guarantees.md). What else the kernel does for a
+    Then there is nothing left to do (I4 of docs/how/guarantees.md). What else the kernel does for a
     change of ours, it tells in its own name: an address's routes, say. A route of ours that it does
     not tell of found its place taken, by somebody's whom no lookup shows (foreign.py). And an IPv6
     default route of somebody else's that was behind ours may be ahead by now: a lookup shows it.

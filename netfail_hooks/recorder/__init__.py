@@ -178,7 +178,7 @@ def _dumps(run: Run, cut: str = "") -> str:
 def parts(line: str) -> dict[str, str]:
     """Return the text of each of a line's values, by key. Raises ValueError for a damaged line.
 
-    Reading it as JSON would cost a hook more than all the rest of it (docs/speed.md). The keys are
+    Reading it as JSON would cost a hook more than all its rest (docs/how/speed.md). The keys are
     in their order, and no value holds the key that comes after it, except in a string, where each
     quote has a backslash before it.
     """

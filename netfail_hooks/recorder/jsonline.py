@@ -1,7 +1,7 @@
 """Write our plain values as JSON on one line, the very bytes that :mod:`json` would write.
 
-Importing that costs more than Python's own start (docs/speed.md). A hook that has just failed over
-would pay for it, while the dispatcher's next hook waits.
+Importing that costs more than Python's own start (docs/how/speed.md). A hook that has just failed
+over would pay for it, while the dispatcher's next hook waits.
 """
 
 from __future__ import annotations

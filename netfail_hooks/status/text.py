@@ -81,7 +81,7 @@ def _family(family: Family, paint: Paint) -> list[str]:
     if family.state in ("absent", UNKNOWN) and not family.addresses:
         return [paint(f"  IPv{family.family}  {family.reason or 'nothing'}", DULL)]
     mark = "*" if family.carries else " "
-    lines = [f"{mark} IPv{family.family}  {_health(family, paint)}"]
+    lines = [f"{mark} IPv{family.family}  {health(family, paint)}"]
     where = ", ".join(family.addresses) or "no address"
     if family.gateway:
         where += f" via {family.gateway} metric {family.metric}"
@@ -100,7 +100,8 @@ def _family(family: Family, paint: Paint) -> list[str]:
     return lines
 
 
-def _health(family: Family, paint: Paint) -> str:
+def health(family: Family, paint: Paint) -> str:
+    """Return how an uplink is in a family: its state, for how long, why, and what it carries."""
     code = BAD if family.reason else STATE_COLOURS.get(family.state, DULL)
     text = paint(family.state, code)
     if family.seconds is not None:

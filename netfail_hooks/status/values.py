@@ -1,4 +1,4 @@
-"""The report of ``status`` as values: their fields are the keys of its JSON (docs/json.md)."""
+"""The report of ``status`` as values: their fields are the keys of its JSON (docs/use/json.md)."""
 
 from __future__ import annotations
 

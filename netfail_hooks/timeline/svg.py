@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from xml.sax.saxutils import escape
 
@@ -9,11 +10,11 @@ from netfail_hooks.terminal import span as duration
 from netfail_hooks.timeline import Span, State, Timeline, Track
 from netfail_hooks.timeline.axis import marks
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 960, 140, 70, 56, 40
-_ROOM = _WIDTH - _LEFT - _RIGHT
+_TOP, _ROW = 56, 40
+_HEAD = 16  # of what is above the bars, what a page need not have, for it has headings
 _THICK, _THIN = 24, 6  # carrying the traffic, or not: shown by height, so colour isn't needed
+_LETTER = 7.6  # pixels of one, more or less
 _LEAST = 1.5  # a second's outage is seen in a year
-_MARKS = 7
 _LEGEND = (
     (State("up", carries=True), "carries the traffic"),
     (State("up", carries=False), "up"),
@@ -27,7 +28,7 @@ _COLOURS = """\
 .up {{ fill: {4} }} .stripe-recovering {{ stroke: {5} }} .stripe-down {{ stroke: {6} }}"""
 _LIGHT = ("#ffffff", "#1f2328", "#59636e", "#d1d9e0", "#1a7f37", "#9a6700", "#cf222e")
 _DARK = ("#0d1117", "#f0f6fc", "#9198a1", "#3d444d", "#3fb950", "#d29922", "#f85149")
-_STYLE = f"""\
+STYLE = f"""\
 text {{ font: 14px system-ui, sans-serif }} .dull {{ font-size: 12px }}
 .recovering {{ fill: url(#recovering) }} .down {{ fill: url(#down) }}
 .stripe-recovering, .stripe-down {{ stroke-width: 5 }}
@@ -35,7 +36,7 @@ text {{ font: 14px system-ui, sans-serif }} .dull {{ font-size: 12px }}
 @media (prefers-color-scheme: dark) {{
 {_COLOURS.format(*_DARK)}
 }}"""
-_PATTERNS = """\
+PATTERNS = """\
 <defs>
 <pattern id="recovering" width="7" height="7" patternUnits="userSpaceOnUse" \
 patternTransform="rotate(45)"><path class="stripe-recovering" d="M3 0v7"/></pattern>
@@ -44,42 +45,100 @@ patternTransform="rotate(45)"><path class="stripe-recovering" d="M3 0v7"/></patt
 </defs>"""
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How wide a picture is, what it leaves beside the bars, and how it fills that."""
+
+    kind: str
+    width: int
+    left: int
+    right: int
+    margin: int
+    marks: int
+    legend: int  # entries on a line
+    step: int  # from one of them to the next
+
+    @property
+    def room(self) -> int:
+        """Return the width of the bars."""
+        return self.width - self.left - self.right
+
+
+WIDE = Frame("wide", width=960, left=140, right=70, margin=20, marks=7, legend=4, step=180)
+NARROW = Frame("narrow", width=400, left=70, right=58, margin=8, marks=4, legend=2, step=165)
+
+
 def render(timeline: Timeline, zone: tzinfo | None = None) -> str:
     """Return the picture's text; ``zone`` None is the local time zone."""
-    bottom = _TOP + _ROW * len(timeline.tracks)
-    height = bottom + 76
     title = f"Uplinks from {_when(timeline.begin, zone)} to {_when(timeline.end, zone)}"
+    height = _height(timeline, WIDE)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE.width} {height}" role="img">',
         f"<title>{title}</title>",
-        f"<style>\n{_STYLE}\n</style>",
-        _PATTERNS,
-        f'<rect class="back" width="{_WIDTH}" height="{height}"/>',
+        f"<style>\n{STYLE}\n</style>",
+        PATTERNS,
+        f'<rect class="back" width="{WIDE.width}" height="{height}"/>',
         f'<text x="20" y="30">{title}</text>',
-        f'<text class="dull" x="{_WIDTH - 20}" y="30" text-anchor="end">carried</text>',
-        *_axis(timeline, bottom, zone),
+        *_drawn(timeline, WIDE, zone),
+    ]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def inline(timeline: Timeline, frame: Frame, identity: str, told: str) -> str:
+    """Return it as a part of a page that has ``STYLE`` and ``PATTERNS`` once for all.
+
+    Its ids, of which a page has each once, begin with ``identity``; ``told`` says what it shows.
+    """
+    box = f"0 {_HEAD} {frame.width} {_height(timeline, frame) - _HEAD}"
+    title = f"Uplinks from {_when(timeline.begin, None)} to {_when(timeline.end, None)}"
+    labels = f"{identity}-title {identity}-desc"
+    parts = [
+        f'<svg class="{frame.kind}" viewBox="{box}" role="img" aria-labelledby="{labels}">',
+        f'<title id="{identity}-title">{title}</title>',
+        f'<desc id="{identity}-desc">{escape(told)}</desc>',
+        *_drawn(timeline, frame, None),
+    ]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _height(timeline: Timeline, frame: Frame) -> int:
+    lines = -(-len(_LEGEND) // frame.legend)
+    return _TOP + _ROW * len(timeline.tracks) + 52 + 24 * lines
+
+
+def _drawn(timeline: Timeline, frame: Frame, zone: tzinfo | None) -> list[str]:
+    bottom = _TOP + _ROW * len(timeline.tracks)
+    right = frame.width - frame.margin
+    parts = [
+        f'<text class="dull" x="{right}" y="30" text-anchor="end">carried</text>',
+        *_axis(timeline, frame, bottom, zone),
     ]
     for row, track in enumerate(timeline.tracks):
-        parts += _row(track, timeline, _TOP + _ROW * row, zone)
+        parts += _row(track, timeline, frame, _TOP + _ROW * row, zone)
     for moment in timeline.boots:
-        at = _x(moment, timeline)
+        at = _x(moment, timeline, frame)
         parts.append(
             f'<path class="boot" stroke-dasharray="3" d="M{at:.1f} {_TOP}V{bottom}">'
             f"<title>started {_when(moment, zone)}</title></path>"
         )
-    return "\n".join([*parts, *_legend(height - 20), "</svg>", ""])
+    return [*parts, *_legend(frame, bottom + 56)]
 
 
-def _row(track: Track, timeline: Timeline, top: float, zone: tzinfo | None) -> list[str]:
+def _row(
+    track: Track, timeline: Timeline, frame: Frame, top: float, zone: tzinfo | None
+) -> list[str]:
     middle = top + _ROW / 2
     share = f"{track.share * 100:.1f} %"
+    right, room = frame.width - frame.margin, frame.left - frame.margin - 6
+    squeezed = f' textLength="{room}" lengthAdjust="spacingAndGlyphs"'
+    fitted = "" if len(track.name) * _LETTER <= room else squeezed
     lines = [
-        f'<text x="20" y="{middle + 5:g}">{escape(track.name)}</text>',
-        f'<text class="dull" x="{_WIDTH - 20}" y="{middle + 5:g}" text-anchor="end">{share}</text>',
+        f'<text x="{frame.margin}" y="{middle + 5:g}"{fitted}>{escape(track.name)}</text>',
+        f'<text class="dull" x="{right}" y="{middle + 5:g}" text-anchor="end">{share}</text>',
     ]
     # The gravest last, above what is long.
     for span in sorted(track.spans, key=lambda span: span.state.weight):
-        begin, end = _x(span.begin, timeline), _x(span.end, timeline)
+        begin, end = _x(span.begin, timeline, frame), _x(span.end, timeline, frame)
         lines.append(
             _bar(span.state, begin, max(end - begin, _LEAST), middle, _hint(track.name, span, zone))
         )
@@ -103,10 +162,10 @@ def _hint(name: str, span: Span, zone: tzinfo | None) -> str:
     )
 
 
-def _axis(timeline: Timeline, bottom: int, zone: tzinfo | None) -> list[str]:
+def _axis(timeline: Timeline, frame: Frame, bottom: int, zone: tzinfo | None) -> list[str]:
     lines = []
-    for mark in marks(timeline.begin, timeline.end, _MARKS, zone):
-        at = _x(mark.time, timeline)
+    for mark in marks(timeline.begin, timeline.end, frame.marks, zone):
+        at = _x(mark.time, timeline, frame)
         lines.append(f'<path class="line" d="M{at:.1f} {_TOP}V{bottom + 6}"/>')
         lines.append(
             f'<text class="dull" x="{at:.1f}" y="{bottom + 22}"'
@@ -115,10 +174,11 @@ def _axis(timeline: Timeline, bottom: int, zone: tzinfo | None) -> list[str]:
     return lines
 
 
-def _legend(y: int) -> list[str]:
+def _legend(frame: Frame, top: int) -> list[str]:
     lines = []
     for number, (state, name) in enumerate(_LEGEND):
-        x = _LEFT + number * 180
+        line, column = divmod(number, frame.legend)
+        x, y = frame.left + column * frame.step, top + 24 * line
         lines += [
             _bar(state, x, 28, y - 5),
             f'<text class="dull" x="{x + 36}" y="{y}">{name}</text>',
@@ -126,8 +186,8 @@ def _legend(y: int) -> list[str]:
     return lines
 
 
-def _x(moment: float, timeline: Timeline) -> float:
-    return _LEFT + _ROOM * (moment - timeline.begin) / (timeline.end - timeline.begin)
+def _x(moment: float, timeline: Timeline, frame: Frame) -> float:
+    return frame.left + frame.room * (moment - timeline.begin) / (timeline.end - timeline.begin)
 
 
 def _when(moment: float, zone: tzinfo | None) -> str:

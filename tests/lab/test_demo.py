@@ -102,6 +102,10 @@ def test_somebody_without_rights_sees_them_too(readable: str) -> None:
     assert [act["title"] for act in acts] == _ACTS
     assert all(act["alive"] == act["connections"] == 2 for act in acts), acts
     assert all(act["moved_ms"] >= 0 for act in acts), acts
+    for chapter in told["chapters"]:
+        begins = [act["began_ms"] for act in chapter["acts"]]
+        assert begins == sorted(begins)
+        assert 0 <= begins[0] < begins[-1] < chapter["span_ms"] * len(chapter["losses"])
 
 
 def _forbids_user_namespaces() -> bool:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from netfail_hooks import cli, recorder, terminal
 from netfail_hooks.cli import doctor, log, replay, status
 from netfail_hooks.cli import metrics as cli_metrics
+from netfail_hooks.cli import report as cli_report
 from netfail_hooks.doctor.facts import Finding
 from netfail_hooks.doctor.report import Diagnosis
 from netfail_hooks.journal import printable
@@ -117,7 +118,7 @@ def test_a_screen_does_what_we_tell_it_and_nothing_else(texts: list[str], encodi
 def _machine(root: Path, patch: pytest.MonkeyPatch) -> Machine:
     """Return a machine that the commands take for the real one."""
     found = Machine(root)
-    for module in (status, log, doctor, replay, cli_metrics):
+    for module in (status, log, doctor, replay, cli_metrics, cli_report):
         patch.setattr(module, "Paths", lambda: found.paths)
     patch.setattr(networkctl, "states", dict)
     return found
@@ -192,6 +193,7 @@ _COMMANDS: list[list[str]] = [
     ["log", "--bundle", "-"],
     ["doctor"],
     ["metrics"],
+    ["report", "--html", "-"],
     ["replay", "FILE"],
     ["replay", "EVENT"],
     ["replay", "--dry-run", "eth0=no-carrier"],

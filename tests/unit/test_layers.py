@@ -1,4 +1,4 @@
-"""Who may import whom: the floors of docs/architecture.md, downwards only, and no circle."""
+"""Who may import whom: the floors of docs/dev/architecture.md, downwards only, and no circle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import netfail_hooks
 from tests.support import ROOT
 
 PACKAGE = ROOT / "netfail_hooks"
-PICTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+PICTURE = (ROOT / "docs/dev/architecture.md").read_text(encoding="utf-8")
 # "10  doctor/  replay/": a floor's number, and the rooms on it.
 FLOORS = {
     room.rstrip("/").removesuffix(".py"): int(floor)

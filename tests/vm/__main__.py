@@ -1,7 +1,7 @@
 """Beside the tests: make the images ahead of time, and read the rows that were kept.
 
 python -m tests.vm prepare bookworm
-python -m tests.vm show rows.json --markdown docs/measurements-vm.md
+python -m tests.vm show rows.json --markdown docs/dev/measurements-vm.md
 """
 
 from __future__ import annotations

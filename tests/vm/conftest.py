@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, default=0, help="of the moments of power cuts")
     group.addoption("--quick", action="store_true", help="what CI has the time for")
     group.addoption("--rows", metavar="FILE", help="keep the rows as JSON; others in it stay")
-    group.addoption("--markdown", metavar="FILE", help="write the rows as docs/measurements-vm.md")
+    group.addoption("--markdown", metavar="FILE", help="write docs/dev/measurements-vm.md")
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:

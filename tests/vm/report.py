@@ -43,7 +43,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return docs/measurements-vm.md."""
+    """Return docs/dev/measurements-vm.md."""
     rows = sorted(rows, key=lambda row: (list(SUITES).index(row.suite), row.mode != "routes"))
     lines = [
         "# Measured on whole machines",

@@ -4,7 +4,7 @@
 nothing; ``live`` acts, an uplink at a time; ``resolving`` keeps names resolving, ``enabling`` has
 units start at boot, ``origin`` knows by which address the person who runs this came in.
 
-The order of all this, and what a machine boots into after each step, is in docs/handover.md.
+The order of all this, and what a machine boots into after each step, is in docs/use/handover.md.
 """
 
 from __future__ import annotations

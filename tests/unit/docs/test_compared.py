@@ -1,4 +1,4 @@
-"""The figures that README and others tell in words are those of docs/bench.json."""
+"""The figures that documents tell in words are those of docs/how/bench.json."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.faults import CABLE, DEAD, DOWN, IDLE, NAMES
 from bench.results import load
 from tests.support import ROOT
 
-FOUND = load((ROOT / "docs/bench.json").read_text(encoding="utf-8"))
+FOUND = load((ROOT / "docs/how/bench.json").read_text(encoding="utf-8"))
 CPU = {one.name: one.cpu_ms for one in FOUND.startups}
 PYTHON, HOOK, CHECK = "python3 -I -S -c pass", "hook, an uplink", "check, all well"
 
@@ -43,6 +43,7 @@ def _more_mib(contender: str, other: str) -> float:
     return one.all_mib - two.all_mib
 
 
+COSTS = "docs/how/costs.md"
 DEAD_BOND = _seconds("oursbond", DEAD)
 CPU_TOLD = tuple(f"{_cpu(key):.1f}" for key in ("ours", "oursquiet", "howto"))
 DEAD_ROUTES = tuple(_seconds(key, fault) for key in ("ours", "oursfast") for fault in (DEAD, IDLE))
@@ -53,38 +54,31 @@ RUNS = max(FOUND.runs("ours", name) for name in NAMES)
     ("file", "pattern", "figures"),
     [
         (
-            "README.md",
+            COSTS,
             r"mode `bond`\*\*: ([\d. to]+) s where a bond with the MII monitor needs (\S+) s",
             (_span("oursbond", CABLE, DOWN), _span("mii", CABLE, DOWN)),
         ),
         (
-            "README.md",
+            COSTS,
             r"(\S+) s with traffic, (\S+) s until .*; with `watch = \"fast\"` (\S+) and (\S+) s\.",
             DEAD_ROUTES,
         ),
-        ("README.md", r"Mode `bond`: (\S+) s\.", (DEAD_BOND,)),
-        ("README.md", r"a dead gateway then costs (\S+) s\.", (DEAD_BOND,)),
+        (COSTS, r"Mode `bond`: (\S+) s\.", (DEAD_BOND,)),
+        (COSTS, r"a dead gateway then costs (\S+) s\.", (DEAD_BOND,)),
         (
-            "README.md",
+            COSTS,
             r"included: (\S+) CPU seconds, (\S+) with `interval = 0`, (\S+) for the two files",
             CPU_TOLD,
         ),
-        ("README.md", r"which is one: (\d+) MiB", (f"{_more_mib('ours', 'howto'):.0f}",)),
+        (COSTS, r"which is one: (\d+) MiB", (f"{_more_mib('ours', 'howto'):.0f}",)),
         (
-            "README.md",
+            COSTS,
             r"takes (\d+) ms of CPU there, one of bash and `ip` (\d+) ms",
             (f"{CPU[HOOK]:.0f}", f"{CPU['bash and ip']:.0f}"),
         ),
-        ("README.id.md", r"Mode `bond` sekitar (\S+) detik", (DEAD_BOND,)),
-        ("README.id.md", r"hanya berakibat gangguan (\S+) detik", (DEAD_BOND,)),
-        (
-            "README.id.md",
-            r"(\S+) detik CPU, (\S+) dengan `interval = 0`, (\S+) untuk kedua berkas itu",
-            CPU_TOLD,
-        ),
-        ("docs/choosing.md", r"a dead gateway costs (\S+) s instead", (DEAD_BOND,)),
-        ("docs/bond.md", r"pulled cable \|[^|]*\| (\S+) s", (_seconds("oursbond", CABLE),)),
-        ("docs/bond.md", r"dead gateway \|[^|]*\| (\S+) s \(the kernel\)", (DEAD_BOND,)),
+        ("docs/use/choosing.md", r"a dead gateway costs (\S+) s instead", (DEAD_BOND,)),
+        ("docs/use/bond.md", r"pulled cable \|[^|]*\| (\S+) s", (_seconds("oursbond", CABLE),)),
+        ("docs/use/bond.md", r"dead gateway \|[^|]*\| (\S+) s \(the kernel\)", (DEAD_BOND,)),
     ],
 )
 def test_what_words_tell_was_measured(file: str, pattern: str, figures: Sequence[str]) -> None:
@@ -94,10 +88,10 @@ def test_what_words_tell_was_measured(file: str, pattern: str, figures: Sequence
     assert [figure.replace(",", ".") for figure in told.groups()] == list(figures)
 
 
-def test_a_median_is_of_as_many_runs_as_readme_tells() -> None:
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+def test_a_median_is_of_as_many_runs_as_is_told() -> None:
+    costs = " ".join((ROOT / COSTS).read_text(encoding="utf-8").split())
     told = f"`sudo .venv/bin/python bench/run --quick --repeat {RUNS} --rest 120`"
-    assert f"by {told}" in readme
+    assert f"by {told}" in costs
     for one in CONTENDERS:
         for fault in NAMES:
             assert FOUND.runs(one.key, fault) in (0, RUNS), (one.key, fault)
@@ -105,13 +99,13 @@ def test_a_median_is_of_as_many_runs_as_readme_tells() -> None:
 
 def test_a_start_costs_what_the_document_on_speed_tells() -> None:
     """Ratios to Python alone; a machine's moods change them by less than a sixth."""
-    speed = (ROOT / "docs/speed.md").read_text(encoding="utf-8")
+    speed = (ROOT / "docs/how/speed.md").read_text(encoding="utf-8")
     for name in (HOOK, CHECK):
         told = re.search(rf"^{re.escape(name)} +[\d.]+ +([\d.]+)", speed, re.MULTILINE)
         assert told, name
         assert CPU[name] / CPU[PYTHON] == pytest.approx(float(told[1]), rel=1 / 6)
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert "about as much as starting Python twice over" in readme
+    works = " ".join((ROOT / "docs/how/how-it-works.md").read_text(encoding="utf-8").split())
+    assert "about as much as starting Python twice over" in works
     assert round(CPU[CHECK] / CPU[PYTHON]) == 2
     # 60 checks an hour, each in a sandbox, after a minute that leaves caches cold.
     checks = _cpu("ours") - _cpu("oursquiet")

@@ -23,9 +23,8 @@ from netfail_hooks.policy import sysctls
 from tests.lab.test_failover import DATAGRAMS, MOST_LOST
 from tests.support import ROOT, corpus
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-CONFIGURATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+CONFIGURATION = (ROOT / "docs/use/configuration.md").read_text(encoding="utf-8")
 MANUAL = (ROOT / "man/netfail-hooks.8").read_text(encoding="utf-8")
 
 # A row of a table: the key, its default, its range.
@@ -54,7 +53,7 @@ def test_a_setting_is_documented_as_it_is(setting: Setting) -> None:
 
 
 def test_every_kind_of_files_is_in_the_table() -> None:
-    shown = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/files.md").read_text(), re.MULTILINE)
+    shown = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/how/files.md").read_text(), re.MULTILINE)
     kinds = [one.kind for one in corpus.read()]
     assert sorted(kind for kind in shown if kind != "kind") == sorted(kinds)
     assert len(set(kinds)) == len(kinds)
@@ -138,28 +137,25 @@ def test_the_manual_uses_only_macros_that_there_are() -> None:
     assert used <= {"TH", "SH", "SS", "PP", "TP", "B", "I", "BI", "BR", "RI"}
 
 
-def test_the_indonesian_readme_shows_the_same_code() -> None:
-    indonesian = (ROOT / "README.id.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```\w.*?^```$", README, re.MULTILINE | re.DOTALL)
-    assert re.findall(r"^```\w.*?^```$", indonesian, re.MULTILINE | re.DOTALL) == blocks
-
-
-def test_the_readme_names_every_sysctl() -> None:
+def test_what_is_changed_names_every_sysctl() -> None:
+    text = (ROOT / "docs/use/start.md").read_text(encoding="utf-8")
+    changes = text.partition("## What it changes")[2]
     for setting in sysctls.wanted("eth0"):
-        assert setting.key.rpartition("/")[2] in README
+        assert setting.key.rpartition("/")[2] in changes
 
 
 def test_what_was_measured_is_told_as_it_was() -> None:
-    """After a change: bench/run --from docs/bench.json --svg docs/bench.svg --markdown ..."""
-    found = load((ROOT / "docs/bench.json").read_text(encoding="utf-8"))
-    assert table.summary(found, TITLES) in README
-    assert table.markdown(found, TITLES) == (ROOT / "docs/bench.md").read_text(encoding="utf-8")
-    drawn = (ROOT / "docs/bench.svg").read_text(encoding="utf-8")
+    """After a change: cd docs/how; bench/run --from bench.json --svg bench.svg --markdown ..."""
+    found = load((ROOT / "docs/how/bench.json").read_text(encoding="utf-8"))
+    costs = (ROOT / "docs/how/costs.md").read_text(encoding="utf-8")
+    assert table.summary(found, TITLES) in costs
+    assert table.markdown(found, TITLES) == (ROOT / "docs/how/bench.md").read_text(encoding="utf-8")
+    drawn = (ROOT / "docs/how/bench.svg").read_text(encoding="utf-8")
     assert picture(found, TITLES, OURS) == drawn
 
 
 def test_a_report_of_a_bug_gets_what_is_redacted() -> None:
-    text = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/use/troubleshooting.md").read_text(encoding="utf-8")
     asked = text.partition("In a report of a bug")[2]
     assert "netfail-hooks log --bundle FILE" in asked
     assert "--json" not in asked
@@ -172,21 +168,23 @@ def test_no_more_is_promised_of_a_pulled_cable_than_is_tested() -> None:
         for path in (
             "README.md",
             "README.id.md",
-            "docs/guarantees.md",
+            "docs/how/costs.md",
+            "docs/how/guarantees.md",
             "man/netfail-hooks.8",
             "packaging/debian/control",
             "netfail_hooks/cli/__init__.py",
         )
     }
     assert f"at most {promise}" in texts["README.md"]
-    assert f"at most {promise}" in texts["docs/guarantees.md"]
+    assert f"at most {promise}" in texts["docs/how/costs.md"]
+    assert f"at most {promise}" in texts["docs/how/guarantees.md"]
     assert f"paling banyak {promise.replace('of', 'dari')[:-1]}" in texts["README.id.md"]
     for path, text in texts.items():
         assert not re.search(r"\bno packet\b|\b0 (of|dari) \d+ datagram", text), path
 
 
 def test_every_dependency_earns_its_place() -> None:
-    text = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/dev/dependencies.md").read_text(encoding="utf-8")
     with open(ROOT / "pyproject.toml", "rb") as file:
         project = tomllib.load(file)["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]

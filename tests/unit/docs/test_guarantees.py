@@ -1,4 +1,4 @@
-"""Each promise of docs/guarantees.md names tests that are there; no fault tests lack a promise."""
+"""Each promise of docs/how/guarantees.md names tests that there are; no fault test lacks one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from functools import cache
 import pytest
 
 from tests.support import ROOT
+from tests.vm.scenarios import SCENARIOS
 
-TEXT = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs/how/guarantees.md").read_text(encoding="utf-8")
+RECIPES = (ROOT / "docs/use/recipes.md").read_text(encoding="utf-8")
 FAULTS = [
     path
     for path in sorted(ROOT.glob("tests/**/test_*.py"))
     if re.search(r"mark\.faults\b", path.read_text(encoding="utf-8"))
 ]
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
+IN_RECIPES = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", RECIPES)))
 
 
 @cache
@@ -27,7 +30,7 @@ def _defined(path: str) -> set[str]:
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-@pytest.mark.parametrize(("path", "name"), NAMED)
+@pytest.mark.parametrize(("path", "name"), sorted({*NAMED, *IN_RECIPES}))
 def test_a_named_test_is_there(path: str, name: str) -> None:
     assert name in _defined(path)
 
@@ -35,6 +38,20 @@ def test_a_named_test_is_there(path: str, name: str) -> None:
 @pytest.mark.parametrize("path", [str(path.relative_to(ROOT)) for path in FAULTS])
 def test_every_file_of_fault_tests_is_named(path: str) -> None:
     assert path in {named for named, _ in NAMED}
+
+
+@pytest.mark.parametrize("recipe", re.split(r"^## ", RECIPES, flags=re.MULTILINE)[1:])
+def test_every_recipe_says_what_to_type_what_shows_it_and_what_will_not_be(recipe: str) -> None:
+    assert "```sh\n" in recipe
+    assert "- **Not**" in recipe
+    assert re.search(r"`tests/[\w/]+\.py::test_\w+`", recipe)
+
+
+def test_every_scenario_in_a_recipe_is_one() -> None:
+    known = {scenario.name for scenario in SCENARIOS}
+    named = set(re.findall(r"`(?:--scenario )?(reboot-[\w-]+|udev)`", RECIPES))
+    assert named
+    assert named <= known
 
 
 def test_there_are_fault_tests() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.crowd import ROWS
 from bench.scale_picture import COLUMNS, load, markdown, picture
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs/how"
 FOUND = load((DOCS / "scale.json").read_text(encoding="utf-8"))
 
 

@@ -131,7 +131,7 @@ def test_it_is_coloured_where_that_can_be_seen(
 
 def test_the_json_keys_are_those_documented() -> None:
     found = plain(report(_ILL, did=("a",), failed=("b",)))
-    text = ROOT.joinpath("docs", "json.md").read_text("utf-8")
+    text = ROOT.joinpath("docs/use/json.md").read_text("utf-8")
     section = text.partition("doctor --json`\n")[2].partition("\n## ")[0]
     rows = [row for row in section.splitlines() if row.startswith("| `")]
     keys = {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])}

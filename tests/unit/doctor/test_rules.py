@@ -798,7 +798,7 @@ def test_every_rule_has_a_case_and_a_row_in_the_manual_of_troubles() -> None:
     assert len(codes) == len(set(codes))
     tried = {case[0] for case in _CASES} | {case[0] for case in _BOND_CASES} | {"not-installed"}
     assert tried == set(codes)
-    text = ROOT.joinpath("docs/troubleshooting.md").read_text("utf-8")
+    text = ROOT.joinpath("docs/use/troubleshooting.md").read_text("utf-8")
     assert set(re.findall(r"^\|[^|]*\| `([a-z-]+)` \|", text, re.MULTILINE)) == set(codes)
 
 

@@ -126,7 +126,8 @@ def test_it_holds_program_manual_completions_and_documents(tree: Tree) -> None:
     ours = ROOT / "netfail_hooks"
     wanted = [f"{package}/{path.relative_to(ours)}" for path in ours.rglob("*.py")]
     wanted += [f"{package}/hooks/{path.name}" for path in (ROOT / "hooks").iterdir()]
-    wanted += [f"/usr/share/doc/netfail-hooks/docs/{p.name}" for p in (ROOT / "docs").glob("*.md")]
+    documents = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.svg")]
+    wanted += [f"/usr/share/doc/netfail-hooks/{path.relative_to(ROOT)}" for path in documents]
     wanted += [
         "/usr/bin/netfail-hooks",
         "/usr/share/bash-completion/completions/netfail-hooks",

@@ -131,7 +131,9 @@ def test_arch_packages_the_same(dists: Dists, tmp_path: Path) -> None:
     (home,) = (package / "usr/lib").glob("python3*/site-packages/netfail_hooks")
     hooks = {f"hooks/{path.name}" for path in (ROOT / "hooks").iterdir()}
     assert files(home) == files(ROOT / "netfail_hooks") | hooks
+    documents = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.svg")]
     assert {
+        *(f"usr/share/doc/netfail-hooks/{path.relative_to(ROOT)}" for path in documents),
         "usr/bin/netfail-hooks",
         "usr/share/man/man8/netfail-hooks.8",
         "usr/share/licenses/netfail-hooks/LICENSE",

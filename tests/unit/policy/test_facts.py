@@ -23,7 +23,7 @@ def _seen(*routes: Route, addresses: tuple[Address, ...] = ()) -> Observation:
 
 
 def test_numbers_that_others_know_too() -> None:
-    assert f"protocol {facts.PROTOCOL}" in (ROOT / "docs/how-it-works.md").read_text()
+    assert f"protocol {facts.PROTOCOL}" in (ROOT / "docs/how/how-it-works.md").read_text()
     assert facts.FOREVER == 0xFFFFFFFF  # INFINITY_LIFE_TIME, net/addrconf.h
     assert names.FAMILIES == (4, 6)
 

@@ -430,7 +430,7 @@ def test_colour_changes_no_word() -> None:
 
 def test_the_json_keys_are_those_documented() -> None:
     found = plain(_told(_sickens, failover=_EVENT))
-    text = ROOT.joinpath("docs", "json.md").read_text(encoding="utf-8")
+    text = ROOT.joinpath("docs/use/json.md").read_text(encoding="utf-8")
     assert _keys(found) <= set(re.findall(r"`(\w+)`", text))
     assert json.loads(json.dumps(found)) == found
 

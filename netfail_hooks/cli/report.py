@@ -1,0 +1,39 @@
+"""``netfail-hooks report``: how the uplinks are and were, as one page to look at."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from netfail_hooks.files import write_named
+from netfail_hooks.paths import Paths
+from netfail_hooks.report import html as report_html
+from netfail_hooks.report import page
+
+_OTHERS_MAY_NOT_WRITE = 0o022
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        required=True,
+        help="write the page to FILE, in one step, readable by all; -: standard output",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the page. Raises Problem where the machine or its log can't be looked at."""
+    text = report_html.page(page(Paths()))
+    if args.html == "-":
+        sys.stdout.write(text)
+        return 0
+    # A web server reads it, whatever umask root or a unit has.
+    before = os.umask(_OTHERS_MAY_NOT_WRITE)
+    try:
+        write_named(args.html, text.encode("utf-8"), mode=0o644)
+    finally:
+        os.umask(before)
+    return 0

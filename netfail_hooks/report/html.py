@@ -1,0 +1,261 @@
+"""The report as one page: no script, nothing fetched, and no word on it that is not escaped. Pure.
+
+Landmarks, headings and table headers are for who has it read aloud or goes by keys (WCAG 2.2).
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from netfail_hooks import __version__, terminal
+from netfail_hooks.doctor.rules import BROKEN
+from netfail_hooks.report import Page
+from netfail_hooks.report.history import NO_UPLINK, Outage, Period
+from netfail_hooks.report.style import STYLE
+from netfail_hooks.status.bond import BondReport, render_bond
+from netfail_hooks.status.text import UNWELL, WELL, health, render
+from netfail_hooks.status.values import Report
+from netfail_hooks.terminal import painter, span
+from netfail_hooks.timeline import Timeline
+from netfail_hooks.timeline.svg import NARROW, PATTERNS, WIDE, inline
+
+_MOST = 100  # outages in the table
+# Nothing may be fetched or run, whatever stands in the page: CSP, level 3.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_PLAIN = painter(colour=False)
+_SECTIONS = (
+    ("now", "Now"),
+    ("time", "Uplinks over time"),
+    ("outages", "Outages"),
+    ("doctor", "What doctor says"),
+)
+
+
+def page(shown: Page) -> str:
+    """Return the page's text."""
+    status = terminal.one_line_each(shown.status)
+    bodies = (
+        _now(status),
+        _over_time(shown.periods),
+        _outages(shown),
+        _doctor(shown),
+    )
+    title = f"Uplinks of {_text(shown.host)}"
+    state = _mark(well=shown.status.healthy and shown.diagnosis.healthy)
+    links = "".join(f'<li><a href="#{key}">{name}</a></li>' for key, name in _SECTIONS)
+    parts = [
+        "<!doctype html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{title}</title>",
+        f"<style>\n{STYLE}\n</style>",
+        "</head>",
+        "<body>",
+        '<a class="skip" href="#main">Skip to the report</a>',
+        f"<header><h1>{title}: {state}</h1>",
+        f'<p class="faint">As of {_when(shown.time)}</p>',
+        f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>',
+        '<main id="main" tabindex="-1">',
+        f'<svg class="patterns" aria-hidden="true" focusable="false">{PATTERNS}</svg>',
+    ]
+    for (key, name), body in zip(_SECTIONS, bodies, strict=True):
+        parts.append(f'<section aria-labelledby="{key}"><h2 id="{key}" tabindex="-1">{name}</h2>')
+        parts += [*body, "</section>"]
+    parts += [
+        "</main>",
+        f'<footer><p class="faint">netfail-hooks {__version__}; local times</p></footer>',
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join([*parts, ""])
+
+
+def _now(status: Report | BondReport) -> Iterator[str]:
+    if isinstance(status, BondReport):
+        yield from _table(
+            "The slaves of the bond",
+            ("Slave", "Well?", "State"),
+            [
+                (
+                    _text(slave.interface),
+                    _mark(well=slave.healthy),
+                    _words(slave.reason or slave.state),
+                )
+                for slave in status.slaves
+            ],
+        )
+        told = render_bond(status, colour=False)
+    else:
+        families = sorted({one.family for uplink in status.uplinks for one in uplink.families})
+        rows = []
+        for uplink in status.uplinks:
+            known = {family.family: family for family in uplink.families}
+            cells = [
+                _words(health(known[each], _PLAIN)) if each in known else "" for each in families
+            ]
+            rows.append((_text(uplink.interface), _mark(well=uplink.healthy), *cells))
+        heads = ("Uplink", "Well?", *(f"IPv{family}" for family in families))
+        yield from _table("Uplinks in order of preference", heads, rows)
+        told = render(status)
+    ways = [f"{_text(way.destination)} by <b>{_text(way.interface)}</b>" for way in status.lookups]
+    where = f"Traffic goes to {', to '.join(ways)}." if ways else '<b class="bad">No way out.</b>'
+    yield f"<p>{where}</p>"
+    if status.last_failover:
+        last = status.last_failover
+        yield f"<p>Last moved {span(last.seconds_ago)} ago: {_text(last.summary)}.</p>"
+    yield f"<details><summary>All that <code>status</code> says</summary><pre>{_lines(told)}</pre>"
+    yield "</details>"
+
+
+def _over_time(periods: Sequence[Period]) -> Iterator[str]:
+    yield (
+        "<p>Available: it was not down, of the time since it was first seen well after a start of"
+        " the machine.</p>"
+    )
+    for period in periods:
+        yield f"<h3>The last {period.name}</h3>"
+        if not period.uplinks:
+            yield "<p>Nothing was recorded.</p>"
+            continue
+        drawn = _escaped(period.timeline)
+        told = "; ".join(
+            f"{terminal.escaped(one.uplink)} carried {_percent(one.carried)}, "
+            f"available {_percent(one.worked)}"
+            for one in period.uplinks
+        )
+        for frame in (WIDE, NARROW):
+            yield inline(drawn, frame, f"{period.name}-{frame.kind}", told)
+        rows = [
+            (
+                _text(one.uplink) if one.uplink != NO_UPLINK else "any of them",
+                _share(one.worked),
+                _share(one.carried),
+                str(one.outages),
+                _span(one.longest) if one.outages else "",
+            )
+            for one in (*period.uplinks, period.way_out)
+        ]
+        heads = ("Uplink", "Available", "Carried", "Outages", "Longest")
+        yield from _table(f"The last {period.name} in figures", heads, rows, numbers=True)
+
+
+def _outages(shown: Page) -> Iterator[str]:
+    listed = shown.outages[:_MOST]
+    if listed:
+        rows = [
+            (
+                _text(one.uplink) if one.uplink != NO_UPLINK else '<b class="bad">no way out</b>',
+                ("before " if one.cut else "") + _when(one.begin),
+                _how_long(one, shown.time),
+                _words(one.cause or "not recorded"),
+            )
+            for one in listed
+        ]
+        caption = f"The last {shown.periods[-1].name}, the newest first"
+        yield from _table(caption, ("Uplink", "Since", "For", "Cause"), rows)
+    else:
+        yield "<p>None was recorded in the last month.</p>"
+    if more := len(shown.outages) - len(listed):
+        yield f"<p>{more} older ones are not shown: <code>netfail-hooks log</code> has them.</p>"
+    if shown.damaged:
+        lines = "line" if shown.damaged == 1 else "lines"
+        yield f'<p class="waiting">{shown.damaged} damaged {lines} of the log left out.</p>'
+
+
+def _how_long(one: Outage, present: float) -> str:
+    shown = _span(one.seconds(present))
+    return f'{shown}, <b class="bad">still</b>' if one.end is None else shown
+
+
+def _doctor(shown: Page) -> Iterator[str]:
+    diagnosis = terminal.one_line_each(shown.diagnosis)
+    if not diagnosis.findings:
+        yield f'<p class="good">Nothing is wrong with the set-up: {diagnosis.rules} rules.</p>'
+    else:
+        yield "<ol>"
+        for finding in diagnosis.findings:
+            kind = "bad" if finding.severity == BROKEN else "waiting"
+            yield (
+                f'<li><b class="{kind}">{_text(finding.severity)}</b>: {_text(finding.what)}'
+                f"<p>{_text(finding.why)}</p>"
+            )
+            if finding.fix:
+                yield f"<pre>{_lines(chr(10).join(finding.fix))}</pre>"
+            yield "</li>"
+        yield "</ol>"
+    if diagnosis.unknown:
+        yield "<p>Unknown:</p><ul>"
+        yield from (f"<li>{_text(one)}</li>" for one in diagnosis.unknown)
+        yield "</ul>"
+
+
+def _table(
+    caption: str,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    numbers: bool = False,
+) -> Iterator[str]:
+    """Yield a table of cells that are HTML; the first of a row is its head."""
+    kind = ' class="number"' if numbers else ""
+    yield f"<table><caption>{caption}</caption><thead><tr>"
+    for at, head in enumerate(heads):
+        yield f'<th scope="col"{kind if at else ""}>{head}</th>'
+    yield "</tr></thead><tbody>"
+    for head, *cells in rows:
+        yield f'<tr><th scope="row">{head}</th>'
+        yield from (f"<td{kind}>{cell}</td>" for cell in cells)
+        yield "</tr>"
+    yield "</tbody></table>"
+
+
+def _mark(*, well: bool) -> str:
+    return f'<b class="{"good" if well else "bad"}">{WELL if well else UNWELL}</b>'
+
+
+def _escaped(timeline: Timeline) -> Timeline:
+    tracks = (replace(track, name=terminal.escaped(track.name)) for track in timeline.tracks)
+    return replace(timeline, tracks=tuple(tracks))
+
+
+def _span(seconds: float) -> str:
+    return span(round(seconds)) if seconds >= 1 else f"{round(seconds * 1000)} ms"
+
+
+def _percent(part: float) -> str:
+    """Return a part of the whole, 0 and 100 only if it is exactly that."""
+    hundredths = round(part * 10_000)
+    if 0 < part < 1:
+        hundredths = min(max(hundredths, 1), 9_999)
+    return f"{hundredths / 100:.2f} %"
+
+
+def _share(part: float) -> str:
+    """Return the same for a cell, on one line (U+202F)."""
+    return _percent(part).replace(" ", "&#8239;")
+
+
+def _when(moment: float) -> str:
+    local = datetime.fromtimestamp(moment).astimezone()
+    exact = local.isoformat(timespec="seconds")
+    return f'<time datetime="{exact}">{local:%Y-%m-%d %H:%M:%S}</time>'
+
+
+def _text(text: str) -> str:
+    """Return a text as HTML that shows it, what can't be seen too."""
+    return html.escape(terminal.escaped(text))
+
+
+def _words(text: str) -> str:
+    """Return the same for a cell in which a line may end anywhere."""
+    return f'<span class="words">{_text(text)}</span>'
+
+
+def _lines(text: str) -> str:
+    return html.escape(terminal.escaped_lines(text))

@@ -1,0 +1,107 @@
+"""README, which is short, and its translation: what they say is so, and said in both."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from bench.contenders import CONTENDERS, OURS
+from bench.demo_picture import UPLINKS, film, picture
+from bench.faults import DEAD
+from bench.results import load
+from netfail_hooks.config import Config
+from tests.support import ROOT
+
+NAMES = ("README.md", "README.id.md")
+TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMES}
+DEMO = json.loads((ROOT / "docs/how/demo.json").read_text(encoding="utf-8"))
+IN_WORDS = {"README.md": ("seven", "about a second"), "README.id.md": ("tujuh", "satu detik")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_read_in_two_minutes(name: str) -> None:
+    assert len(TEXTS[name].splitlines()) < 110
+
+
+def test_both_have_the_same_code_links_tables_and_sections() -> None:
+    for pattern in (
+        r"(?s)^```\w.*?^```$",
+        r"\]\(([^)]*)\)",
+        r"^(#+) ",
+        r"^(\|)",
+        r"^(- )",
+        r"^(\*\*)",
+    ):
+        english, indonesian = (re.findall(pattern, TEXTS[name], re.MULTILINE) for name in NAMES)
+        # Each names the other at its top.
+        assert [one for one in english if one != NAMES[1]] == [
+            one for one in indonesian if one != NAMES[0]
+        ], pattern
+        assert english
+
+
+def test_ci_runs_the_command_that_is_told_to_run_everything() -> None:
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    command = re.search(r'^exec "\$\(dirname "\$0"\)/\.\./(.*)"$', script, re.MULTILINE)
+    assert command, "with no argument: everything"
+    assert script.rstrip().endswith(command[0])
+    for text in TEXTS.values():
+        told = re.search(r"`sudo (tests/run)`", text)
+        assert told
+        assert told[1] == command[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_figures_are_measured_ones(name: str) -> None:
+    text = " ".join(TEXTS[name].split())
+    ways, dead = IN_WORDS[name]
+    assert len(CONTENDERS) - len(OURS) == 7
+    assert ways in text
+    row = load((ROOT / "docs/how/bench.json").read_text(encoding="utf-8")).row("ours", DEAD)
+    assert row is not None
+    assert round(row.outage.ms / 1000) == 1
+    assert dead in text
+    shown = (ROOT / "docs/use/handover.md").read_text(encoding="utf-8").partition("Shown by")[2]
+    waited = re.search(r"waited (\S+) s at most, Wi-Fi was out for (\S+) s", shown)
+    assert waited
+    for seconds in waited.groups():
+        figure = seconds.replace(".", ",") if name == "README.id.md" else seconds
+        assert re.search(rf"\b{figure} (s|detik)\b", text)
+    assert re.search(rf"\b{Config(()).hold_down} (s|detik)\b", text)
+
+
+def test_the_picture_is_of_a_run_in_which_all_went_well() -> None:
+    """After a change of its drawing: docs/picture.py; of what it shows: docs/picture.py --run."""
+    drawn = (ROOT / "docs/how/demo.svg").read_text(encoding="utf-8")
+    assert picture(DEMO) == drawn
+    assert DEMO["real"] is True
+    for chapter in DEMO["chapters"]:
+        for act in chapter["acts"]:
+            assert act["alive"] == act["connections"] == 2
+            assert act["moved_ms"] >= 0
+
+
+def test_the_picture_shows_what_the_run_measured() -> None:
+    shown, drawn = film(DEMO), picture(DEMO)
+    assert [moment.at for moment in shown.moments] == sorted(m.at for m in shown.moments)
+    assert shown.moments[-1].at < shown.seconds
+    assert set(shown.active) == set(UPLINKS)
+    for spans in shown.active.values():
+        assert len(spans) == len(shown.losses) == len(shown.edges) - 1
+    assert f"{shown.seconds:.2f}s step-end" in drawn
+    for moment in shown.moments:
+        assert f">{moment.outcome['lost']} of {moment.outcome['sent']} lost<" in drawn
+
+
+def test_the_picture_stands_still_for_who_wants_that_and_fetches_nothing() -> None:
+    drawn = picture(DEMO)
+    still = drawn.index("prefers-reduced-motion: reduce")
+    assert "animation: none !important" in drawn[still:]
+    assert "@keyframes" not in drawn[still:]  # nothing after it moves again
+    assert "prefers-color-scheme: dark" in drawn
+    assert re.findall(r"<script|<image|href=|@import|url\(", drawn) == []
+    assert re.findall(r"https?://[^\"]+", drawn) == ["http://www.w3.org/2000/svg"]
+    assert ET.fromstring(drawn).tag.endswith("}svg")  # noqa: S314 - of our own
