@@ -238,7 +238,7 @@ def _hand_over(work: Work) -> list[str]:
     ):
         undo.callback(_give_all_back, work.begun)
         if own:
-            undo.callback(reconfigure.put_back, reconfigure.keep(networkds))
+            undo.callback(reconfigure.put_back, reconfigure.keep(networkds), networkds)
             undo.callback(reconfigure.reload, networkds)
         refused = _save_manifest_and_set_sysctls(work, undo)
         waiting = list(handover.now)
