@@ -118,7 +118,7 @@ def test_each_family_keeps_its_limits_whatever_lease_it_takes(
             said = done.stdout + done.stderr
             assert not [char for char in said if not (char.isprintable() or char == "\n")]
     tried("hostile leases", int(leases[0]))
-    assert int(leases[0]) > 5
+    assert int(leases[0]) >= 3  # one for each time that the cable is in again
     lines = lab.read("/var/log/netfail-hooks/events.jsonl").splitlines()
     assert max(map(len, lines)) < LONGEST
 

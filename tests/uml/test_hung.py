@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def test_install_leaves_all_as_it_was(observed: Any, moment: str) -> None:
 def test_uninstall_leaves_a_way_out(observed: Any, moment: str) -> None:
     found = observed[f"{moment}_uninstall"]
     assert found["status"] == 0
-    assert "does not answer" in found["said"] or "hang" in found["said"]
+    assert re.search("does not answer|no answer", found["said"])
     assert found["reached"]
     assert found["bond"] == (moment == "before")
     assert found["seconds"] < _LIMIT
