@@ -44,8 +44,8 @@ def run(
             stdin=subprocess.DEVNULL,
             env={**os.environ, **environment},
         )
-    except subprocess.TimeoutExpired as error:
-        raise TooSlow(f"{command}: {error}") from None
+    except subprocess.TimeoutExpired:
+        raise TooSlow(f"{command}: no answer within {seconds:g} s") from None
     except OSError as error:
         raise Problem(f"{command}: {error}") from None
     if check and done.returncode:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import struct
 from collections.abc import Sequence
 
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes
 from netfail_hooks.install.plan import FileChange
+from netfail_hooks.kernel import links
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
@@ -59,13 +59,16 @@ def stale(config: Config, changes: Sequence[FileChange]) -> tuple[str, ...]:
 
 
 def follow(gone: Sequence[str]) -> None:
-    """Delete bonds, and have networkd do what the files say. Raises Problem."""
+    """Delete bonds, and have networkd do what the files say. Raises Problem.
+
+    Not before it has answered: what a bond has nobody else would give back.
+    """
+    networkctl.require_answer()
     with rt.Netlink() as netlink:
         for name in gone:
-            body = bytes(16) + rt.attribute(3, name.encode() + b"\0")  # IFLA_IFNAME
             with contextlib.suppress(rt.NetlinkError):
-                index = struct.unpack_from("=i", netlink.get(rt.GETLINK, body), 4)[0]
-                netlink.change(rt.DELLINK, 0, struct.pack("=BxHiII", 0, 0, index, 0, 0))
+                if index := links.index_of(netlink, name):
+                    links.delete(netlink, index)
     _await_gone(gone)
     for path in slave_files(Paths(), gone):
         with contextlib.suppress(OSError):  # a read-only /usr: a restart of networkd would do

@@ -188,7 +188,7 @@ def _change_files(work: Work) -> list[str]:
     reached = kernel_state.reached_families(work.config) if work.running else ()
     with Undo() as undo:
         if work.running:
-            undo.callback(reconfigure.put_back, reconfigure.keep(uplinks))
+            undo.callback(reconfigure.put_back, reconfigure.keep(uplinks), uplinks)
             undo.callback(reconfigure.reload, uplinks)
         refused = _save_manifest_and_set_sysctls(work, undo)
         if work.running:
@@ -238,7 +238,7 @@ def _hand_over(work: Work) -> list[str]:
     ):
         undo.callback(_give_all_back, work.begun)
         if own:
-            undo.callback(reconfigure.put_back, reconfigure.keep(networkds))
+            undo.callback(reconfigure.put_back, reconfigure.keep(networkds), networkds)
             undo.callback(reconfigure.reload, networkds)
         refused = _save_manifest_and_set_sysctls(work, undo)
         waiting = list(handover.now)
@@ -287,13 +287,12 @@ def _switch_modes(work: Work) -> list[str]:
         Undo() as undo,
         way.decided(undo),
     ):
-        undo.callback(reconfigure.put_back, reconfigure.keep(uplinks))
+        undo.callback(reconfigure.put_back, reconfigure.keep(uplinks), uplinks, bonds)
         undo.callback(bond_switch.give_back, bonds, uplinks)
         refused = _save_manifest_and_set_sysctls(work, undo)
         for change in work.changes:
             undo.callback(revert_change, paths, change)
             write_change(paths, change)
-        networkctl.require_answer()
         bond_switch.follow(stale)
         bond_switch.await_gateway(work.config)
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)

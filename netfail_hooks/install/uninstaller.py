@@ -159,13 +159,21 @@ def _networkd_follows(messages: list[str]) -> bool:
 
 
 def _give_back_bonds(work: Work, bonds: Sequence[str], messages: list[str]) -> None:
-    """Put all files back, then have networkd follow at once; add what goes wrong there."""
+    """Put all files back, then have networkd follow at once; add what goes wrong there.
+
+    If it hangs on the way, the first uplink is given what the bond had.
+    """
+    kept = reconfigure.keep(Config(uplinks=default_metrics(tuple(bonds))))
     for change in work.changes:
         write_change(work.paths, change)
     try:
         bond_switch.give_back(bonds, work.uplinks())
     except Problem as problem:
         messages.append(str(problem))
+        try:
+            reconfigure.put_back(kept, work.uplinks(), bonds)
+        except (Problem, OSError) as error:
+            messages.append(str(error))
 
 
 def _give_back_uplinks(work: Work, messages: list[str]) -> None:

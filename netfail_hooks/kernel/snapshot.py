@@ -11,7 +11,7 @@ import errno
 import struct
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.netlink import dumped, parted
@@ -81,6 +81,26 @@ def missing(netlink: rt.Netlink, snapshot: Snapshot) -> list[Item]:
     """Return what an interface had and has no more. Raises OSError."""
     now = {item.identity for item in take(netlink, snapshot.index).items}
     return [item for item in snapshot.items if item.identity not in now]
+
+
+def moved(snapshot: Snapshot, index: int) -> Snapshot:
+    """Return what another interface is to have in this one's stead, which is gone."""
+    items = []
+    for item in snapshot.items:
+        header = item.header
+        if item.kind == rt.NEWADDR:
+            header = struct.pack(_ADDRESS, *struct.unpack(_ADDRESS, header)[:4], index)
+        parts = tuple(
+            (number, struct.pack("=i", index) if _is_interface(item, number) else data)
+            for number, data in item.parts
+            if not (item.kind == rt.NEWADDR and number == rt.IFA_LABEL)  # has the old one's name
+        )
+        items.append(replace(item, header=header, parts=parts))
+    return Snapshot(index, tuple(items), snapshot.taken)
+
+
+def _is_interface(item: Item, number: int) -> bool:
+    return item.kind == rt.NEWROUTE and number == rt.RTA_OIF
 
 
 def put_back(netlink: rt.Netlink, snapshot: Snapshot, *, exactly: bool = False) -> list[str]:

@@ -12,28 +12,32 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks.lab import Lab
+from netfail_hooks.lab.topology import gateway6
 from netfail_hooks.recorder import LONGEST
 from tests.conftest import Tried
-from tests.lab.suite import install, status, wait, wait_used
+from tests.lab.suite import install, measure, status, used, wait, wait_used
 from tests.lab.test_ipv6 import dual_stack
 
 pytestmark = pytest.mark.faults
 PREFIXES = 4000
 # Seconds: networkd itself takes some to get through what it was told, and so does a busy machine.
 CABLE, GATEWAY, CHECK = 5, 10, 10
+JUMBO = 9000
+_ALL_OF_IT = "UseMTU=yes\nUseDomains=yes\nUseRoutes=yes\nUseHostname=yes\n"
 
 
 @contextlib.contextmanager
-def _hostile(lab: Lab, seed: int) -> Iterator[None]:
-    text = Path(__file__).with_name("hostile.py").read_text(encoding="utf-8")
-    words = [sys.executable, "-IS", "-c", text, str(seed), str(PREFIXES)]
-    speaker = lab.namespaces.popen(words, netns="lan")
+def _speaking(lab: Lab, program: str, *words: str) -> Iterator[list[bytes]]:
+    """Have one of the hosts speak that are beside this file; yield what it said, at its end."""
+    text = Path(__file__).with_name(program).read_text(encoding="utf-8")
+    speaker = lab.namespaces.popen([sys.executable, "-IS", "-c", text, *words], netns="lan")
     assert speaker.stdout is not None
     assert speaker.stdout.readline() == b"begun\n"
+    said: list[bytes] = []
     try:
-        yield
+        yield said
     finally:
-        speaker.communicate()
+        said += speaker.communicate()[0].split()
     assert speaker.returncode == 0
 
 
@@ -47,7 +51,7 @@ def test_each_family_keeps_its_limits_whatever_the_lan_says(
     install(lab)
     wait_used(lab, "eth0", family)
     moved = lab.ports["eth0"].host6
-    with _hostile(lab, seed):
+    with _speaking(lab, "hostile.py", str(seed), str(PREFIXES)):
         tried("hostile prefixes", PREFIXES)
         addresses = ["ip", "-o", "-6", "address", "show", "dev", "eth0"]
         wait(lambda: len(lab.run(*addresses).stdout.splitlines()) > 500, "a crowd of addresses")
@@ -72,3 +76,53 @@ def test_each_family_keeps_its_limits_whatever_the_lan_says(
     assert any("eth0 has" in line and "IPv6" in line for line in status(lab)["crowded"])
     told = [line for line in lab.logs().splitlines() if "only the first of them" in line]
     assert len(told) <= 4, told
+
+
+def test_each_family_keeps_its_limits_whatever_lease_it_takes(
+    make_lab: Callable[..., Lab], tried: Tried
+) -> None:
+    seed = secrets.randbelow(10**6)
+    print(f"seed {seed}")
+    lab = make_lab(start=False)
+    for path, text in lab.howto_files().items():
+        port = lab.ports[path.rpartition("-")[2].removesuffix(".network")]
+        leased = f"[Match]\nName={port.name}\n[Network]\nDHCP=ipv4\n[DHCPv4]\n{_ALL_OF_IT}"
+        six = f"\n[Network]\nAddress={port.host6}/64\nGateway={gateway6(port.segment)}\n"
+        lab.write(path, (text if port.rank else leased) + six)
+    lab.run("ip", "link", "set", "eth0", "mtu", str(JUMBO))
+    lab.run_lan("ip", "link", "set", "port0", "mtu", str(JUMBO))
+    with _speaking(lab, "rogue.py", str(seed), "port0") as leases:
+        lab.start()
+        install(lab)
+        wait_used(lab, "eth0", 6)
+        with lab.timer(1), lab.watch() as watch:
+            for _ in range(3):
+                measure(6)
+                lab.cable_out("eth0")
+                _wait_all_by_wlan0(lab, CABLE)
+                lab.cable_in("eth0")
+                wait_used(lab, "eth0", 6, 30)
+            began = time.monotonic()
+            lab.tick()
+            assert time.monotonic() - began < CHECK
+            lab.dead_gateway("eth0")
+            _wait_all_by_wlan0(lab, GATEWAY)
+            measure(3)
+            assert (used(lab), used(lab, 6)) == ("wlan0", "wlan0")
+            lab.alive_gateway("eth0")
+        for family in (4, 6):
+            assert watch.gaps(family) == []
+        for command in (["status"], ["log"], ["doctor"], ["check"]):
+            done = lab.netfail(*command)
+            assert "Traceback" not in done.stderr
+            said = done.stdout + done.stderr
+            assert not [char for char in said if not (char.isprintable() or char == "\n")]
+    tried("hostile leases", int(leases[0]))
+    assert int(leases[0]) >= 3  # one for each time that the cable is in again
+    lines = lab.read("/var/log/netfail-hooks/events.jsonl").splitlines()
+    assert max(map(len, lines)) < LONGEST
+
+
+def _wait_all_by_wlan0(lab: Lab, seconds: float) -> None:
+    for family in (4, 6):
+        wait_used(lab, "wlan0", family, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from netfail_hooks.lab import Lab
@@ -61,3 +62,39 @@ def test_addresses_and_routes_come_back_as_they_were(make_lab: Callable[..., Lab
     done = lab.run("python3", "-I", "-c", _CODE)
     assert done.stdout == "[] True []\n", done.stdout + done.stderr
     assert lab.run("sh", "-c", _SHOW).stdout.splitlines() == before
+
+
+_BOND = """
+ip link add d0 type veth peer name d1
+ip link add e0 type veth peer name e1
+ip link set d0 up; ip link set d1 up; ip link set e1 up
+ip address add 10.0.0.2/24 dev d0 metric 100
+ip address add fd00::2/64 dev d0 nodad
+ip route add default via 10.0.0.1 dev d0 proto static src 10.0.0.2
+ip route add default via fd00::1 dev d0 proto static metric 512
+"""
+_AS_OTHER = "(ip -4 route; ip -6 route show default; ip -oneline address show scope global) | sort"
+_PUT = f"""
+import subprocess, sys
+sys.path.insert(0, {package_home()!r})
+from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.install import reconfigure
+kept = reconfigure.keep(Config(default_metrics(("d0",))))
+subprocess.run(["ip", "link", "delete", "d0"], check=True)
+reconfigure.put_back(kept, Config(default_metrics(("d0", "e0"))), ("d0",))
+"""
+
+
+def test_what_a_bond_had_that_is_gone_its_slave_gets(make_lab: Callable[..., Lab]) -> None:
+    """No networkd answers in there; a link that was down comes up."""
+    lab = make_lab(unmanaged=True, start=False)
+    done = lab.run("sh", "-ec", _BOND)
+    assert done.returncode == 0, done.stderr
+    had = lab.run("sh", "-c", _AS_OTHER).stdout
+    done = lab.run("python3", "-I", "-c", _PUT)
+    assert done.returncode == 0, done.stderr
+    told = [
+        line.split(maxsplit=1)[-1] for line in lab.run("sh", "-c", _AS_OTHER).stdout.splitlines()
+    ]
+    wanted = [line.split(maxsplit=1)[-1] for line in re.sub(r"\bd0\b", "e0", had).splitlines()]
+    assert told == wanted
