@@ -190,7 +190,7 @@ CONTENDERS = (
     ),
     _routes("ours", "netfail-hooks", ""),
     _routes(
-        "oursfast", 'netfail-hooks, watch = "fast"', 'watch = "fast"\n', DEAD, IDLE, probing=240
+        "oursfast", 'netfail-hooks, watch = "fast"', 'watch = "fast"\n', DEAD, IDLE, probing=200
     ),
     _routes("oursquiet", "netfail-hooks, interval 0", "[check]\ninterval = 0\n", CABLE),
     Contender(

@@ -94,7 +94,7 @@ SETTINGS: tuple[Setting, ...] = (
         "watch",
         Choice(WATCHES),
         'have the kernel watch the gateway in use: "on", a dead one is left within a second; '
-        '"fast", in half of one, with four times the questions; "off", the timer alone asks',
+        '"fast", in half of one, with five times the questions; "off", the timer alone asks',
     ),
     Setting(
         GENERAL,

@@ -39,7 +39,7 @@ _IFF_UP, _IFF_NOARP, _IFF_LOWER_UP, _IFF_DORMANT = 0x1, 0x80, 0x10000, 0x20000
 _MAC_BYTES = 6
 # linux/if_addr.h, linux/rtnetlink.h
 _IFA_F_SECONDARY, _IFA_F_DADFAILED, _IFA_F_TENTATIVE, _RTNH_F_LINKDOWN = 0x01, 0x08, 0x40, 0x10
-_SCOPE_SITE = 200
+_SCOPE_SITE, _SCOPE_LINK = 200, 253
 _OUR_RULE = struct.pack("=HHB", 5, rt.FRA_PROTOCOL, PROTOCOL)
 _BUILT_IN = (0, 253, MAIN, 255)  # none, RT_TABLE_DEFAULT, RT_TABLE_LOCAL (linux/rtnetlink.h)
 _LABEL = SHARED_LABEL.encode() + b"\0"
@@ -96,6 +96,7 @@ def observe(config: Config, netlink: rt.Netlink, *, sparing: bool = False) -> Ob
         unseen=unseen,
         neighbours=kept(known, names),
         watches=int(can_watch()),
+        no_local=without_local(addressed, names),
     )
     if bonded:
         from netfail_hooks.kernel.bond import with_bond
@@ -209,6 +210,21 @@ def read_addresses(
             )
         )
     return result
+
+
+def without_local(bodies: Iterable[bytes], names: dict[int, str]) -> tuple[str, ...]:
+    """Return the uplinks with IPv6 addresses, none of which is a link-local one that is usable."""
+    with_any, with_local = set(), set()
+    for body in bodies:
+        kind, _, _, scope, index = struct.unpack_from("=BBBBI", body)
+        if rt.FAMILY_NUMBERS.get(kind) != 6 or index not in names:
+            continue
+        with_any.add(index)
+        if scope == _SCOPE_LINK:
+            flags = rt.whole(rt.attributes(body, 8).get(rt.IFA_FLAGS))
+            if not flags & (_IFA_F_DADFAILED | _IFA_F_TENTATIVE):
+                with_local.add(index)
+    return tuple(sorted(names[index] for index in with_any - with_local))
 
 
 def _address_bodies(netlink: rt.Netlink, names: Iterable[int], *, sparing: bool) -> list[bytes]:

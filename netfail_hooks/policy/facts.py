@@ -220,7 +220,8 @@ class Observation:
     recordings. ``crowds`` tells of which uplinks only a part is here; ``unseen`` are families whose
     routes the kernel would not show this time: nothing is decided about those. ``neighbours`` are
     those that the kernel keeps asking, and of the uplinks those with a fixed address; ``watches``
-    is 1 where the kernel can do so, 0 where it can't, -1 where nobody looked.
+    is 1 where the kernel can do so, 0 where it can't, -1 where nobody looked. ``no_local`` are the
+    uplinks with IPv6 addresses but without a link-local one.
     """
 
     __slots__ = ("__dict__", "_index")  # the index is no part of the value
@@ -243,6 +244,7 @@ class Observation:
     unseen: tuple[int, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     watches: int = -1
+    no_local: tuple[str, ...] = ()
 
     @property
     def index(self) -> Index:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from netfail_hooks.config import DISABLE, Config, Uplink
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import Observation, Result
-from netfail_hooks.policy.state import State, UplinkState
+from netfail_hooks.policy.state import LATELY, State, UplinkState
 from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
             """Return what is wrong with it, "" for nothing."""
 
 
-_LATELY = 24 * 60 * 60 * 1000  # milliseconds for which a router's other hardware addresses are kept
+_SOON = 3000  # milliseconds after it was given up: a round with all its patience follows at once
 _MOST_OTHERS = 4
 BY_HAND = "disabled by hand"
 
@@ -143,6 +143,8 @@ def _probed(
     for result in observed.probes:
         if (result.interface, result.family) == (interface, family):
             uplink_state = _met(uplink_state, result, observed.now)
+            if result.healthy and _was_given_up(uplink_state, observed.now):
+                uplink_state = replace(uplink_state, late=observed.now)
             silent = ",".join(result.silent)
             # A target beyond a router that turns out silent says nothing of the uplink: from now
             # on traffic goes by a router that answers, and the next round shows.
@@ -162,6 +164,16 @@ def _probed(
     return replace(uplink_state, reason=uplink_state.reason if uplink_state.fails else "")
 
 
+def _was_given_up(uplink_state: UplinkState, now: int) -> bool:
+    """Tell whether it was left just now, because it had not answered.
+
+    If it answers in the next round it was not dead: it takes its time, or loses packets. So as not
+    to be left again and again, it is asked with more patience from then on (probe/confirm.py).
+    """
+    silent = uplink_state.state == "down" and uplink_state.fails
+    return bool(silent) and now - uplink_state.since <= _SOON
+
+
 def _met(uplink_state: UplinkState, result: Result, now: int) -> UplinkState:
     """Note which router answered, from which hardware address, and when from one not known yet.
 
@@ -174,7 +186,7 @@ def _met(uplink_state: UplinkState, result: Result, now: int) -> UplinkState:
         return replace(
             uplink_state, router=result.router, hardware=result.hardware, exchanged=0, others=""
         )
-    if uplink_state.exchanged and now - uplink_state.exchanged >= _LATELY:
+    if uplink_state.exchanged and now - uplink_state.exchanged >= LATELY:
         uplink_state = replace(uplink_state, exchanged=0, others="")
     if result.hardware == uplink_state.hardware:
         return uplink_state

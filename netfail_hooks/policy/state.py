@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from typing import Any
 
-FORM = "netfail-hooks state 5"
+FORM = "netfail-hooks state 6"
 # An update does not forget: how many fields an uplink had in an older form, the first of today's.
-_OLDER = {"netfail-hooks state 3": 15, "netfail-hooks state 4": 18}
+_OLDER = {"netfail-hooks state 3": 15, "netfail-hooks state 4": 18, "netfail-hooks state 5": 19}
 PENDING_LIMIT = 1 << 18  # characters; a line has some thousand
 FOLLOWING = 64  # most ways of an uplink, of each family
 STATES = ("absent", "up", "down", "recovering")
+LATELY = 24 * 60 * 60 * 1000  # milliseconds for which a router's manners are remembered
 
 
 @value
@@ -37,6 +38,7 @@ class UplinkState:
     ``index`` is the interface's number: one that is plugged in again has another (0: not known).
     ``router`` answered last, from the hardware address ``hardware``. That was none of those known
     before at ``exchanged`` (0: never, or long ago), and ``others`` are those, by commas.
+    At ``late`` (0: never) it was seen to answer, but later or more rarely than the watch waits for.
     """
 
     interface: str
@@ -58,11 +60,16 @@ class UplinkState:
     hardware: str = ""
     exchanged: int = 0
     others: str = ""
+    late: int = 0
 
     @property
     def is_lost(self) -> bool:
         """Tell whether it was healthy once and is not trusted now."""
         return self.state in ("down", "recovering")
+
+    def is_late(self, now: int) -> bool:
+        """Tell whether it was seen lately to answer later than the watch waits."""
+        return bool(self.late) and now - self.late < LATELY
 
 
 @value

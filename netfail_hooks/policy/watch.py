@@ -8,6 +8,9 @@ service manager starts ``netfail_hooks.watch``. Until then nothing of ours runs.
   LAN's traffic there; on an uplink that was given up, the shared address.
 - Only while it answers. The kernel repeats its word every second or so, for as long as nobody
   answers: a machine without any way out would be woken all the time. The timer asks then.
+- Of IPv6 only where the uplink has a link-local address: it asks by that alone, without one not at
+  all (ndisc_send_ns() in net/ipv6/ndisc.c). It would then say that nobody answers each second, and
+  packets that wait meanwhile would be lost ("No route to host").
 - Never where somebody gave the gateway a fixed hardware address, or keeps asking it themselves:
   there is one entry for each neighbour, and it is theirs.
 """
@@ -37,6 +40,8 @@ def gateways(config: Config, observed: Observation, after: State) -> list[Neighb
         name = after.active_uplink(family)
         judged = after.uplink_state(name, family)
         if judged is None or judged.reason or not _is_askable(config, observed, name):
+            continue
+        if family == 6 and name in observed.no_local:
             continue
         silent = after.silent_routers(name, family)
         for route in observed.default_routes(name, family):

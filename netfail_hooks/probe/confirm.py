@@ -9,6 +9,10 @@ that sleeps takes longer.
 A gateway that takes 400 ms is given up by the kernel before its answer comes. It comes all the
 same, to the kernel if not to us: traffic stays with it. It is no round that went well, so it
 proves nothing of an uplink that has to prove itself.
+
+Whoever was given up all the same, and answered at once when it was asked with patience, is asked
+with patience for a day: a gateway that is always so late, or a LAN that loses a third, moves the
+traffic once and not to and fro. When such a one dies, it is left as much later.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ _QUESTIONS = 4
 # Seconds between two of them, and milliseconds for the last; by ``watch``.
 _PACES = {"fast": (0.01, 15)}
 _USUAL = (0.02, 30)
+# Of whom is known to be late: half a second, and the ``timeout`` of its uplink for the last.
+_PATIENT, _PATIENT_QUESTIONS = 0.07, 8
 
 
 def confirm(
@@ -48,6 +54,8 @@ def confirm(
         subject.spacing = spacing
         name, family = subject.uplink.interface, subject.family
         judged = state.uplink_state(name, family)
+        if judged and judged.is_late(observed.now):
+            _be_patient(subject, config)
         if name == state.active_uplink(family):
             awaited.append(subject)
         elif judged is None or observed.now - judged.probed > _OLD:
@@ -57,6 +65,13 @@ def confirm(
     late = [subject for subject in awaited if _is_late(subject, observed, since)]
     in_time = [subject.result() for subject in awaited if subject not in late]
     return (*in_time, *standbys), tuple(subject.result() for subject in late)
+
+
+def _be_patient(subject: ProbeTarget, config: Config) -> None:
+    asked = next(u for u in config.uplinks if u.interface == subject.uplink.interface)
+    patient = replace(subject.uplink, failures=_PATIENT_QUESTIONS, timeout=asked.timeout)
+    subject.uplink = patient
+    subject.spacing = _PATIENT
 
 
 def _is_late(subject: ProbeTarget, observed: Observation, since: float) -> bool:

@@ -272,6 +272,29 @@ def test_connections_opened_over_the_backup_live_on_after_failback(
     assert [line.split()[-1] for line in rules.splitlines()] == [*KERNELS, *KERNELS[:2]]
 
 
+def test_a_gateway_that_the_kernel_could_not_ask_is_not_watched(
+    make_lab: Callable[..., Lab],
+) -> None:
+    """It would call it dead each second, and end what is being opened by it."""
+    lab = make_lab(start=False, segments={"wlan0": 1})
+    _files(lab)  # without link-local addresses
+    lab.start()
+    install(lab)
+    wait_used(lab, "eth0", 6)
+
+    def kept() -> list[str]:
+        lines = lab.run("ip", "-d", "neigh", "show").stdout.splitlines()
+        return [line.split()[0] for line in lines if "managed" in line]
+
+    lab.tick()
+    assert kept() == [gateway(0)]
+    local = ("fe80::9/64", "dev", "wlan0", "nodad")
+    assert lab.run("ip", "address", "add", *local).returncode == 0
+    _break(lab, "cable")
+    wait_used(lab, "wlan0", 6)
+    assert sorted(kept()) == [gateway(1), gateway6(1)]
+
+
 @pytest.mark.parametrize("lab", [{"segments": {"wlan0": 1}}], indirect=True)
 def test_sockets_of_a_lost_address_end_udp_too(lab: Lab, talks: Talks) -> None:
     """A connected UDP socket has no peer any more then: the next datagram is refused."""

@@ -62,6 +62,7 @@ class World:
         self.waiting: set[str] = set()
         self.neighbours: list[Neighbour] = []
         self.watches = -1  # 1 for a kernel that can
+        self.no_local: tuple[str, ...] = ()
         self.now = 1_000_000
         self.states = dict.fromkeys(config.names(), "routable")
         self.losses = dict.fromkeys(config.names(), 0)
@@ -111,6 +112,7 @@ class World:
             ruled=1,
             neighbours=tuple(self.neighbours),
             watches=self.watches,
+            no_local=self.no_local,
         )
 
     def results(self) -> tuple[Result, ...]:

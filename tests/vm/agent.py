@@ -28,6 +28,7 @@ _PORT = "/dev/virtio-ports/netfail"
 _WATCH = "/run/vm-watch.log"
 _ECHO = 7
 _PACE = 0.01
+_HELD = 0.05  # seconds that a sleeper may be late without being noted
 
 
 class _Holder:
@@ -43,6 +44,7 @@ class Agent:
 
     def __init__(self) -> None:
         self._pulse: Traffic | None = None
+        self._held: list[tuple[float, float]] = []
         self.answered: float = 0.0  # when a host beyond the router first answered, since boot
         threading.Thread(target=self._knock, daemon=True).start()
 
@@ -57,6 +59,14 @@ class Agent:
                     self.answered = time.monotonic()
                 except OSError:
                     time.sleep(0.02)
+
+    def _sleep(self) -> None:
+        """Sleep as briefly as the pulse does, and note when the processor woke us late."""
+        while self._pulse:
+            began = time.monotonic()
+            time.sleep(_PACE)
+            if time.monotonic() - began > _PACE + _HELD:
+                self._held.append((began, time.monotonic()))
 
     def do_run(self, argv: list[str], seconds: float) -> dict[str, Any]:
         try:
@@ -89,6 +99,8 @@ class Agent:
         os.makedirs("/run/lab", exist_ok=True)
         self._pulse = Traffic(lab, address=address, interval=_PACE)
         self._pulse.__enter__()
+        self._held = []
+        threading.Thread(target=self._sleep, daemon=True).start()
         return {"now": time.monotonic()}
 
     def do_measure(self, windows: list[list[float]], seconds: float) -> dict[str, Any]:  # noqa: ARG002
@@ -99,7 +111,17 @@ class Agent:
         self._pulse = None
         traffic.__exit__(None)
         ends = [(begin, end or traffic.window[1]) for begin, end in windows]
-        return {"results": [asdict(traffic.result(between=window)) for window in ends]}
+        return {
+            "results": [
+                {**asdict(traffic.result(between=window)), "held_ms": self._held_up(window)}
+                for window in ends
+            ]
+        }
+
+    def _held_up(self, window: tuple[float, float]) -> float:
+        """Return the longest time (ms) in which the processor let nobody work who had slept."""
+        spans = [min(end, window[1]) - max(begin, window[0]) for begin, end in self._held]
+        return 1000 * max([span for span in spans if span > 0], default=0.0)
 
     def do_routes(self, since: float, table: bool, seconds: float) -> dict[str, Any]:  # noqa: ARG002, FBT001
         """Return the spans without an IPv4 default route since a moment, and its first one.

@@ -14,7 +14,7 @@ import pytest
 
 from tests.vm import handover, report
 from tests.vm.handover import Handover
-from tests.vm.image import SUITES
+from tests.vm.image import RELEASED, SUITES
 from tests.vm.journey import MODES, SCENARIO_NAMES, UNINSTALL, UPGRADE, Journey, journey
 
 _JOURNEYS = pytest.StashKey[list[Journey]]()
@@ -22,7 +22,7 @@ _JOURNEYS = pytest.StashKey[list[Journey]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("whole machines")
-    group.addoption("--suite", action="append", choices=list(SUITES), help="default: each")
+    group.addoption("--suite", action="append", choices=list(SUITES), help="default: each release")
     group.addoption("--mode", action="append", choices=MODES, help="default: each")
     group.addoption(
         "--scenario",
@@ -52,11 +52,12 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     options = metafunc.config.option
     if "handing" in metafunc.fixturenames:
-        stops = handover.stops(options.suite or ("bookworm",), options.handover or ())
+        suites = [one for one in options.suite or ("bookworm",) if one in handover.MANAGERS]
+        stops = handover.stops(suites, options.handover or ())
         metafunc.parametrize("stop", stops, ids=[f"{stop.suite}-{stop.name}" for stop in stops])
         return
     stops = journey(
-        options.suite or SUITES,
+        options.suite or RELEASED,
         options.mode or MODES,
         options.scenario or (),
         quick=options.quick,

@@ -367,7 +367,7 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         "sysctl",
         True,
         {"observed": replace(_SEEN, sysctls=(Sysctl(_TIMER_KEY, "30000"),))},
-        "base_reachable_time_ms is 30000, not 600",
+        "base_reachable_time_ms is 30000, not 400",
     ),
 ]
 _BOND_CASES: list[tuple[str, bool, BondSeen | None, str]] = [

@@ -125,6 +125,26 @@ OURS: dict[str, Any] = {"IFA_PROTO": 157}
 
 
 @pytest.mark.parametrize(
+    ("local", "lacking"),
+    [
+        ([], ("eth0",)),
+        ([address_of("fe80::1", scope=253)], ()),
+        ([address_of("fe80::1", scope=253, flags=TENTATIVE)], ("eth0",)),
+        ([address_of("fe80::1", scope=253, flags=DADFAILED)], ("eth0",)),
+        ([address_of("fe80::1", WLAN, scope=253)], ("eth0",)),
+        ([address_of("fe80::1", OTHER, scope=253)], ("eth0",)),
+        ([address_of("169.254.0.9", scope=253)], ("eth0",)),
+    ],
+)
+def test_who_has_no_link_local_address_to_ask_by(
+    local: list[bytes], lacking: tuple[str, ...]
+) -> None:
+    others = [address_of("10.0.0.1", WLAN), address_of("fd00::9", OTHER)]
+    kernel = Kernel(addresses=[address_of("fd00::252"), *local, *others])
+    assert kernel.observed().no_local == lacking
+
+
+@pytest.mark.parametrize(
     ("body", "wanted"),
     [
         (address_of(), FOUR),

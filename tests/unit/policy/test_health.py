@@ -278,6 +278,35 @@ def _met(router: str, hardware: str) -> Result:
     return replace(_round(), router=router, hardware=hardware)
 
 
+@pytest.mark.parametrize(
+    ("ago", "given_up_for", "healthy", "late"),
+    [
+        (0, "mute", True, True),
+        (3000, "mute", True, True),
+        (3001, "mute", True, False),
+        (0, "mute", False, False),
+        (0, "link is down", True, False),
+    ],
+)
+def test_whoever_answers_as_soon_as_it_was_given_up_is_late_not_dead(
+    ago: int, given_up_for: str, *, healthy: bool, late: bool
+) -> None:
+    left = replace(UP, state="down", since=NOW - ago, hold=10, reason=given_up_for)
+    left = replace(left, fails=int(given_up_for == "mute"))
+    asked = _judged(left, _round(healthy=healthy))
+    assert asked.late == (NOW if late else 0)
+    assert asked.is_late(NOW) is late
+    assert (
+        _judged(asked, _round(healthy=False), observed=replace(SEEN, now=NOW + 9)).late
+        == asked.late
+    )
+
+
+def test_nobody_is_late_who_was_not_given_up() -> None:
+    assert [_judged(one, _round()).late for one in (UP, HELD, replace(UP, fails=1))] == [0, 0, 0]
+    assert not UP.is_late(5)
+
+
 def test_a_target_beyond_a_silent_router_has_another_round() -> None:
     """Traffic goes by the other router then."""
     mute = replace(_round(healthy=False), silent=("10.0.0.1",))

@@ -43,6 +43,7 @@ WHOLE = State(
             "02:00:00:00:00:01",
             9,
             "02:00:00:00:00:02,02:00:00:00:00:03",
+            11,
         ),
     ),
     (KnownAddress("eth0", 6, "fd00::2", 64, 99),),
@@ -84,10 +85,11 @@ def test_standings_and_carriers_by_name() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("state 5", "state 2"),
-        ("state 5", "state 4"),
-        ("state 5", "state 3"),
-        ("state 5", "state 6"),
+        ("state 6", "state 2"),
+        ("state 6", "state 5"),
+        ("state 6", "state 4"),
+        ("state 6", "state 3"),
+        ("state 6", "state 7"),
         ("end\n", "end"),
         ("end\n", "end\n\n"),
         ("end\n", ""),
@@ -115,7 +117,8 @@ def test_standings_and_carriers_by_name() -> None:
         ("02:00:00:00:00:01", "02:00:00:00:00:0x1"),
         ("02:00:00:00:00:01", "02:00:00:00:00:0/"),
         (":02,02:", ":02,,02:"),
-        (":00:03\n", ":03\n"),
+        (":00:03 11\n", ":03 11\n"),
+        (":00:03 11\n", ":00:03 soon\n"),
     ],
 )
 def test_what_does_not_fit_is_refused(old: str, new: str) -> None:
@@ -135,6 +138,11 @@ OLDER = {
     "10.0.0.1 02:00:00:00:00:01 9\n"
     "known eth0 6 fd00::2 64 99\nowner 4 10.0.0.2 -\nactive 4 wlan0 8\n"
     'way eth0 4 10.9.0.0/16 0 10.0.0.1 254\npending {"summary":"eth0 down"}\nend\n',
+    "5": "netfail-hooks state 5\n"
+    "uplink eth0 4 down 5 6 10 2 1 0 7 2 0 no_answer_from_10.0.0.1 10.0.0.1,10.0.0.3 7 "
+    "10.0.0.1 02:00:00:00:00:01 9 02:00:00:00:00:02,02:00:00:00:00:03\n"
+    "known eth0 6 fd00::2 64 99\nowner 4 10.0.0.2 -\nactive 4 wlan0 8\n"
+    'way eth0 4 10.9.0.0/16 0 10.0.0.1 254\npending {"summary":"eth0 down"}\nend\n',
 }
 
 
@@ -142,7 +150,9 @@ OLDER = {
 def test_an_update_forgets_nothing_of_an_older_form(form: str) -> None:
     """Its primary may be dead meanwhile: its addresses, hold-down and routes would be gone."""
     (uplink_state,) = WHOLE.uplinks
-    lacking: dict[str, str | int] = {"others": ""}
+    lacking: dict[str, str | int] = {"late": 0}
+    if form < "5":
+        lacking["others"] = ""
     if form == "3":
         lacking |= {"router": "", "hardware": "", "exchanged": 0}
     way = Way("eth0", 4, "10.9.0.0/16", 0, "10.0.0.1")

@@ -61,6 +61,18 @@ def test_it_is_left_before_the_lan_is_told_and_the_next_one_watched_last() -> No
     assert kinds[-1] is WatchGateway
 
 
+def test_of_ipv6_only_where_the_kernel_has_an_address_to_ask_by() -> None:
+    world = _world()
+    world.no_local = ("eth0",)
+    world.reconcile()
+    assert _watched(world) == {("eth0", FOUR)}
+    assert watch.unwatched(world.config, world.look(), world.state)
+    world.no_local = ("wlan0",)
+    world.reconcile()
+    assert _watched(world) == {("eth0", FOUR), ("eth0", SIX)}
+    assert not watch.unwatched(world.config, world.look(), world.state)
+
+
 @pytest.mark.parametrize("watches", [0, -1])
 def test_a_kernel_that_cannot_or_was_not_asked_is_left_alone(watches: int) -> None:
     assert watch.RELEASE == (6, 0)

@@ -8,6 +8,7 @@ from netfail_hooks import probe
 from netfail_hooks.config import Target
 from netfail_hooks.policy import next_state
 from netfail_hooks.policy.facts import Neighbour
+from netfail_hooks.policy.state import LATELY
 from netfail_hooks.probe import confirm as confirming
 from netfail_hooks.probe.confirm import confirm
 from netfail_hooks.values import replace
@@ -102,6 +103,25 @@ def test_fast_waits_half_as_long(lan: Lan) -> None:
     began = lan.now
     assert _asked(world) == [("eth0", False), ("wlan0", True)]
     assert 0.04 <= lan.now - began < 0.05
+
+
+@pytest.mark.parametrize(
+    ("ago", "patience"), [(0, 0.99), (LATELY - 1, 0.99), (LATELY, 0.045), (None, 0.045)]
+)
+def test_whoever_is_known_to_be_late_is_waited_for(
+    lan: Lan, ago: int | None, patience: float
+) -> None:
+    world = _world(watch="fast")
+    world.now += LATELY
+    late = 0 if ago is None else world.now - ago
+    uplinks = tuple(replace(one, late=late) for one in world.state.uplinks)
+    world.state = replace(world.state, uplinks=uplinks)
+    lan.manners = {f"eth0 {GATEWAY}": {"answer": 0.4}}
+    assert (("eth0", True) in _asked(world)) is (patience > 0.4)
+    lan.manners, lan.coming, lan.waits = {f"eth0 {GATEWAY}": NEVER}, [], []
+    began = lan.now
+    assert ("eth0", False) in _asked(world)
+    assert patience - 0.01 < lan.now - began < patience + 0.01
 
 
 @pytest.mark.parametrize(("passed", "asked"), [(5_000, False), (5_001, True)])
