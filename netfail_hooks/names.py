@@ -48,6 +48,19 @@ def is_address(family: int, address: str) -> bool:
     return family in FAMILIES
 
 
+def is_router(family: int, address: str) -> bool:
+    """Tell whether packets of a family can be sent to an address: IPv4's may go to an IPv6 router.
+
+    So a link needs no IPv4 addresses but those of its hosts (RFC 5549).
+    """
+    return any(is_address(one, address) for one in {family, 6})
+
+
+def family_of_address(address: str) -> int:
+    """Return the family of what is an address."""
+    return 6 if ":" in address else 4
+
+
 def contains(prefix: str, address: str) -> bool:
     """Tell whether an address lies in a prefix of the same family."""
     network, _, length = prefix.partition("/")

@@ -19,7 +19,7 @@ from netfail_hooks.kernel import links, snapshot
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.apply import address_body
 from netfail_hooks.kernel.netlink import Netlink
-from netfail_hooks.kernel.observe import hops, observe
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
@@ -33,7 +33,8 @@ _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some o
 _BEGUN = 0.5  # seconds; `networkctl reload` returns before networkd starts working on it
 _FORGOTTEN_WITHIN = 2.0  # seconds; networkd needs a few milliseconds
 _FORGETTING = 0.02  # seconds, where it can't tell whether it has
-_RTA_VIA, _RTA_NH_ID = 18, 30  # linux/rtnetlink.h
+_RTA_NH_ID = 30  # linux/rtnetlink.h
+_ROUTER = (rt.RTA_GATEWAY, rt.RTA_VIA)
 _STATIC, _UNREACHED = 4, (errno.ESRCH, errno.ENODEV)  # linux/rtnetlink.h: networkd's own word
 
 
@@ -293,13 +294,11 @@ def _identities(attributes: rt.Attributes, index: int) -> list[bytes]:
     if rt.RTA_MULTIPATH not in attributes or _RTA_NH_ID in attributes:
         if rt.whole(attributes.get(rt.RTA_OIF)) != index:
             return []
-        hop = (_RTA_NH_ID,) if _RTA_NH_ID in attributes else (rt.RTA_OIF, rt.RTA_GATEWAY, _RTA_VIA)
+        hop = (_RTA_NH_ID,) if _RTA_NH_ID in attributes else (rt.RTA_OIF, *_ROUTER)
         return [place + _kept(attributes, *hop)]
     return [
-        place
-        + _kept({rt.RTA_GATEWAY: gateway or b""}, rt.RTA_GATEWAY)
-        + rt.number(rt.RTA_OIF, index)
-        for where, gateway, _ in hops(attributes, 0)
+        place + _kept(parts, *_ROUTER) + rt.number(rt.RTA_OIF, index)
+        for where, _, parts in rt.parted(attributes)
         if where == index
     ]
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from _socket import AF_INET, AF_INET6, AF_PACKET, SOCK_CLOEXEC, SOCK_RAW, inet_pton, socket
 
+from netfail_hooks.names import family_of_address
 from netfail_hooks.policy.changes import Announce
 from netfail_hooks.values import TYPE_CHECKING
 
@@ -61,7 +62,9 @@ def frames(announcement: Announce) -> list[bytes]:
         return []
     kind = AF_INET if announcement.family == 4 else AF_INET6
     address = inet_pton(kind, announcement.address)
-    gateway = inet_pton(kind, announcement.gateway) if announcement.gateway else b""
+    # A router of the other family (names.is_router()) hears of it as all the LAN does.
+    told = announcement.gateway and family_of_address(announcement.gateway) == announcement.family
+    gateway = inet_pton(kind, announcement.gateway) if told else b""
     build = _arp if announcement.family == 4 else _neighbour
     return build(mac, address, gateway)
 

@@ -185,7 +185,7 @@ def route_body(route: Route, index: int) -> bytes:
     if length:
         body += rt.attribute(rt.RTA_DST, rt.packed(route.family, destination))
     if route.gateway:
-        body += rt.attribute(rt.RTA_GATEWAY, rt.packed(route.family, route.gateway))
+        body += rt.to_router(route.family, route.gateway)
     if route.source:
         body += rt.attribute(rt.RTA_PREFSRC, rt.packed(route.family, route.source))
     if route.mtu:

@@ -57,7 +57,7 @@ def look_up(netlink: rt.Netlink, family: int, address: str, source: str = "") ->
     return RouteLookup(
         destination=address,
         interface=if_indextoname(rt.whole(attributes.get(rt.RTA_OIF))),
-        gateway=rt.text(family, attributes.get(rt.RTA_GATEWAY)),
+        gateway=rt.router(attributes),
         source=rt.text(family, attributes.get(rt.RTA_PREFSRC)),
     )
 

@@ -44,6 +44,7 @@ NEWRULE, DELRULE, GETRULE = 32, 33, 34
 TABLE_MAIN, SCOPE_UNIVERSE, SCOPE_LINK, UNICAST = 254, 0, 253, 1
 RTA_DST, RTA_SRC, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = 1, 2, 4, 5, 6, 7
 RTA_METRICS, RTA_MULTIPATH, RTA_TABLE, RTAX_MTU, RTNH_F_ONLINK = 8, 9, 15, 2, 0x4
+RTA_VIA = 18
 # linux/if_link.h
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO = 1, 3, 10, 16, 18
 IFLA_CARRIER_DOWN, OPER_UNKNOWN, OPER_UP = 48, 0, 6  # RFC 2863
@@ -285,6 +286,22 @@ def parted(several: Attributes) -> list[tuple[int, int, Attributes]]:
         found.append((index, marks, attributes(data[8:size])))
         data = data[max(size, 8) + 3 & ~3 :]
     return found
+
+
+def router(several: Attributes) -> str:
+    """Return the address of a route's router, "" for none; of an IPv4 route it may be of IPv6.
+
+    Then it is in struct rtvia, behind its family (linux/rtnetlink.h).
+    """
+    address = several.get(RTA_GATEWAY) or several.get(RTA_VIA, b"")[2:]
+    return text(6 if len(address) == 16 else 4, address)
+
+
+def to_router(family: int, address: str) -> bytes:
+    """Return the attribute of a route of a family that leads to a router."""
+    if family == 4 and ":" in address:
+        return attribute(RTA_VIA, struct.pack("=H", AF_INET6) + packed(6, address))
+    return attribute(RTA_GATEWAY, packed(family, address))
 
 
 def whole(data: bytes | None) -> int:

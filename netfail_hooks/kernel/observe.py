@@ -309,7 +309,7 @@ def read_routes(
                     family=family,
                     destination=destination,
                     metric=metric,
-                    gateway=rt.text(family, gateway),
+                    gateway=gateway,
                     source=rt.text(family, attributes.get(rt.RTA_PREFSRC)),
                     protocol=protocol,
                     linkdown=bool(marks & _RTNH_F_LINKDOWN),
@@ -339,17 +339,15 @@ def _route_bodies(
         return crowded.routes(netlink, names, (family, table), too_many.bodies)
 
 
-def hops(attributes: rt.Attributes, flags: int) -> list[tuple[int, bytes | None, int]]:
+def hops(attributes: rt.Attributes, flags: int) -> list[tuple[int, str, int]]:
     """Return where a route leads: interfaces, each with its gateway and flags.
 
     The kernel shows IPv6 routes of one destination and metric as one with several hops (struct
     rtnexthop, rtnetlink(7)), such as those of uplinks to which nobody gave metrics.
     """
     if rt.RTA_MULTIPATH not in attributes:
-        return [(rt.whole(attributes.get(rt.RTA_OIF)), attributes.get(rt.RTA_GATEWAY), flags)]
-    return [
-        (index, parts.get(rt.RTA_GATEWAY), marks) for index, marks, parts in rt.parted(attributes)
-    ]
+        return [(rt.whole(attributes.get(rt.RTA_OIF)), rt.router(attributes), flags)]
+    return [(index, rt.router(parts), marks) for index, marks, parts in rt.parted(attributes)]
 
 
 def settings_of(config: Config, interfaces: Iterable[str]) -> list[Sysctl]:

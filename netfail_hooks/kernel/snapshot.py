@@ -31,9 +31,9 @@ _ADDRESS_PARTS = (
 )
 # linux/rtnetlink.h
 _RTM_F_CLONED, _TABLE_LOCAL, _F_APPEND = 0x200, 255, 0x800
-_RTA_CACHEINFO, _RTA_EXPIRES, _RTA_VIA, _RTA_NH_ID = 12, 23, 18, 30
+_RTA_CACHEINFO, _RTA_EXPIRES, _RTA_NH_ID = 12, 23, 30
 _EXPIRES_AT, _TICKS = 8, 100  # rta_expires in struct rta_cacheinfo, in USER_HZ
-_OF_A_NEXTHOP = (rt.RTA_OIF, rt.RTA_GATEWAY, rt.RTA_MULTIPATH, _RTA_VIA)
+_OF_A_NEXTHOP = (rt.RTA_OIF, rt.RTA_GATEWAY, rt.RTA_MULTIPATH, rt.RTA_VIA)
 _NETWORKD = (2, 4, 9, 16)  # RTPROT_KERNEL, _STATIC, _RA, _DHCP: all that it marks its routes with
 
 _GONE = (errno.ESRCH, errno.EADDRNOTAVAIL)  # with an address its routes go

@@ -57,9 +57,14 @@ def _why(paths: Paths, config: Config, name: str) -> str:
     """Return in which way an interface's file of ours is out of date, "" for none."""
     is_bond = config.mode == "bond" and name == config.bond.name
     nic = takeover.bond_nic(config) if is_bond else read_nic(name, paths)
-    ours = match.effective(paths, nic)
-    noted = takeover.made_of(ours.text) if ours and takeover.is_ours(ours.text) else ""
-    if not (ours and noted):
+    ours = match.effective(paths, nic, ignore=lambda text: not takeover.is_ours(text))
+    if ours is None:
+        return ""
+    first = match.effective(paths, nic)
+    if first and first.path != ours.path:  # cloud-init's come ahead of most of ours, say
+        return f"networkd reads {first.path} ahead of {ours.path} now"
+    noted = takeover.made_of(ours.text)
+    if not noted:
         return ""
     now: Source | None = takeover.users_file(paths, nic)
     if is_bond and now is None:

@@ -17,6 +17,12 @@ _EVERYWHERE = ("", "default", "0.0.0.0/0", "::/0")
 _MAIN_TABLES = ("", "main", "254")  # RT_TABLE_MAIN, linux/rtnetlink.h
 _LEFT_DOWN = ("down", "manual")
 _ON_LINK = ("", "0.0.0.0", "::")  # noqa: S104 - a Gateway= that is none
+_SPACE = " \t\n\r"  # WHITESPACE in systemd: a no-break space, say, is a part of the word
+# LONG_LINE_MAX there: bytes of a line that is too long, also of one that is continued.
+_TOO_LONG = 1 << 20
+# What is no character in UTF-8 (unichar_is_valid() there); bytes that are none are surrogates here.
+_LAST_TWO = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+_NO_TEXT = re.compile(f"[\ud800-\udfff\ufdd0-\ufdef{_LAST_TWO}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +94,8 @@ def parse(text: str) -> tuple[Section, ...]:
     """Return the sections of a file. Anything parses: systemd ignores what it can't read."""
     parts: list[tuple[str, str, list[Item]]] = [("", "", [])]
     for raw in _logical_lines(text):
-        line = raw.strip()
-        if line.startswith("[") and line.endswith("]"):
+        line = _joined(raw).strip(_SPACE)
+        if line.startswith("[") and line.endswith("]") and _is_text(line):
             parts.append((line[1:-1], raw, []))
         else:
             parts[-1][2].append(_item(raw, line))
@@ -97,19 +103,32 @@ def parse(text: str) -> tuple[Section, ...]:
 
 
 def is_damaged(text: str) -> bool:
-    """Tell whether networkd ignores a file, drop-ins and all, for a header that does not end.
+    """Tell whether networkd ignores a file, drop-ins and all: a header, or a line, does not end.
 
-    As it does if one of its drop-ins is such (``parse_line()`` in systemd's shared/conf-parser.c).
+    As it does if one of its drop-ins is such (``config_parse()`` in systemd's conf-parser.c).
     """
-    lines = (_joined(raw).strip() for raw in _logical_lines(text))
-    return any(line.startswith("[") and not line.endswith("]") for line in lines)
+    lines = (_joined(raw).strip(_SPACE) for raw in _logical_lines(text))
+    return _has_long_line(text) or any(
+        line.startswith("[") and not line.endswith("]") and _is_text(line) for line in lines
+    )
+
+
+def _has_long_line(text: str) -> bool:
+    if len(text) * 4 < _TOO_LONG:  # bytes of UTF-8, at most
+        return False
+    lines = (line for raw in _logical_lines(text) for line in (*raw.split("\n"), _joined(raw)))
+    return any(len(line.encode(errors="surrogateescape")) >= _TOO_LONG for line in lines)
+
+
+def _is_text(line: str) -> bool:
+    """Tell whether networkd takes a line, be it a header: one that is not UTF-8 it passes over."""
+    return not _NO_TEXT.search(line)
 
 
 def _item(raw: str, line: str) -> Item:
-    if line and line[0] not in "#;":
-        key, equals, setting = _joined(raw).partition("=")
-        if equals:
-            return Item(raw, key.strip(), setting.strip())
+    key, equals, setting = line.partition("=")
+    if equals and _is_text(line):
+        return Item(raw, key.strip(_SPACE), setting.strip(_SPACE))
     return Item(raw)
 
 
@@ -145,6 +164,20 @@ def settings(sections: Iterable[Section], name: str, key: str) -> list[str]:
     return result
 
 
+def listed(sections: Iterable[Section], key: str) -> list[str]:
+    """Return the values of a key of [Network] each of which is a section of its own to networkd.
+
+    These are Address= and Gateway=. systemd 252 passes over an empty one; of late it takes all
+    sections of the kind back (config_parse_route_section() in networkd-route.c).
+    """
+    return [
+        item.setting
+        for section in sections
+        for item in section.items
+        if (section.name, item.key) == ("Network", key) and item.setting
+    ]
+
+
 def last(sections: Iterable[Section], key: str) -> str:
     """Return the last value that [Network] sections give a key."""
     settings = [
@@ -178,7 +211,7 @@ def _logical_lines(text: str) -> Iterator[str]:
     """Yield lines, one that a backslash continues together with what continues it."""
     whole = ""
     for line in re.findall(r".*\n|.+", text):  # not splitlines: a form feed ends none
-        comment = line.lstrip().startswith(("#", ";"))
+        comment = line.lstrip(_SPACE).startswith(("#", ";"))
         goes_on = bool(whole) if comment else _is_continued(line.rstrip("\r\n"))
         whole += line
         if not goes_on:
@@ -196,7 +229,7 @@ def _is_continued(line: str) -> bool:
 def _joined(raw: str) -> str:
     """Return a logical line as one: comments within it go, each backslash is a space."""
     lines = [line.rstrip("\r") for line in raw.split("\n")]
-    lines = [line for line in lines if not line.lstrip().startswith(("#", ";"))]
+    lines = [line for line in lines if not line.lstrip(_SPACE).startswith(("#", ";"))]
     return " ".join(line[:-1] if _is_continued(line) else line for line in lines)
 
 
@@ -275,7 +308,7 @@ def _withheld(sections: Sequence[Section], *names: str) -> str:
 def without_gateway(sections: Sequence[Section]) -> set[int]:
     """Return the families in which all the world is on the uplink's own link, as a modem's is."""
     near = {4} if is_yes(last(sections, "DefaultRouteOnDevice")) else set()
-    far = {family_of(gateway) for gateway in settings(sections, "Network", "Gateway")}
+    far = {family_of(gateway) for gateway in listed(sections, "Gateway")}
     for one in default_routes(sections):
         family = family_of(one.get("Destination")) or family_of(one.get("Gateway"))
         (far if one.has_router() else near).add(family)
@@ -293,7 +326,7 @@ def default_routes(sections: Sequence[Section]) -> list[Section]:
 
 def _ways(sections: Sequence[Section]) -> Iterator[int]:
     """Yield the family of each default route; 0 for what networkd finds out: ``_dhcp4``."""
-    for gateway in settings(sections, "Network", "Gateway"):
+    for gateway in listed(sections, "Gateway"):
         yield family_of(gateway)
     for section in default_routes(sections):
         yield family_of(section.get("Destination")) or family_of(section.get("Gateway"))
@@ -305,8 +338,8 @@ def _static(sections: Sequence[Section]) -> set[int]:
         for section in sections
         if section.name == "Address" and section.get("Label") != SHARED_LABEL
     ]
-    listed = settings(sections, "Network", "Address")
-    return {family_of(text) for text in (*listed, *(section.get("Address") for section in own))}
+    others = (section.get("Address") for section in own)
+    return {family_of(text) for text in (*listed(sections, "Address"), *others)}
 
 
 def family_of(text: str) -> int:

@@ -29,7 +29,7 @@ DIRECTORIES = (
     "/usr/lib/systemd/network",
     "/lib/systemd/network",
 )
-_LIMIT = 1 << 20  # characters
+_LIMIT = 1 << 23  # characters; networkd has no limit
 # networkd reads a .network file of which no setting in [Match] is valid for no NIC at all.
 _MAC = re.compile(r"([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}", re.IGNORECASE)
 _MACS = ("MACAddress", "PermanentMACAddress", "BSSID")
@@ -116,7 +116,8 @@ def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str
 def read(paths: Paths, path: str) -> str:
     """Return a file's text, "" for none. Raises NotPermitted for one that we may not read.
 
-    Without the mark of its encoding, which systemd passes over, too.
+    Without the mark of its encoding, which systemd passes over, too. A NUL ends a line as a newline
+    does (read_line() in systemd's basic/fileio.c). Raises Misuse for what nobody wrote by hand.
 
     netplan's are for root and networkd alone (0640 root:systemd-network): without what is in
     them we would say that there are none.
@@ -124,11 +125,14 @@ def read(paths: Paths, path: str) -> str:
     place = paths.through(path)
     try:
         with open(place, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read(_LIMIT).removeprefix("\ufeff")
+            text = file.read(_LIMIT + 1).removeprefix("\ufeff").replace("\0", "\n")
     except PermissionError:
         raise _refused(place) from None
     except OSError:
         return ""
+    if len(text) > _LIMIT:
+        raise Misuse(f"{path} is longer than we read", hint="take out what is not needed")
+    return text
 
 
 def _refused(place: str) -> NotPermitted:

@@ -21,6 +21,7 @@ from netfail_hooks.networkd.file import (
     is_no,
     is_yes,
     last,
+    listed,
     parse,
     render,
     section,
@@ -136,10 +137,9 @@ def _servers(sections: Sequence[Section]) -> list[str]:
 
 def _lans(sections: Sequence[Section]) -> set[Network]:
     """Return the subnets of an uplink's static addresses, its own alone."""
-    listed = settings(sections, "Network", "Address")
-    listed += [one.get("Address") for one in sections if one.name == "Address"]
+    own = [one.get("Address") for one in sections if one.name == "Address"]
     found = set()
-    for address in listed:
+    for address in (*listed(sections, "Address"), *own):
         with contextlib.suppress(ValueError):
             network = ip_interface(address).network
             if network.prefixlen < network.max_prefixlen:

@@ -16,7 +16,7 @@ from netfail_hooks.networkd.file import (
     is_no,
     is_yes,
     last,
-    settings,
+    listed,
 )
 
 _UNSET = {4: 0, 6: 1024}  # systemd.network(5), Metric=; ip6_route_info_create() in net/ipv6/route.c
@@ -68,7 +68,7 @@ def _ranked(known: dict[int, list[int]], family: int, own: int, first: int) -> i
 
 
 def _metrics(sections: Sequence[Section]) -> Iterator[tuple[int, int]]:
-    for gateway in settings(sections, "Network", "Gateway"):
+    for gateway in listed(sections, "Gateway"):
         family = family_of(gateway)
         yield family, _UNSET.get(family, 0)
     if is_yes(last(sections, "DefaultRouteOnDevice")):

@@ -18,7 +18,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netfail_hooks.config import Config
@@ -32,6 +32,7 @@ from netfail_hooks.networkd.file import (
     is_unmanaged,
     is_yes,
     last,
+    listed,
     parse,
     render,
     section,
@@ -188,21 +189,9 @@ def address_config(text: str) -> AddressConfig:
 
 def _whole(nic: Nic, told: str, sections: list[Section], metric: int, *, timed: bool) -> str:
     known = ranking.ranks(sections)
-    said = _in_force(sections)
-    kept = [new for one in sections for new in _ranked(one, metric, known, said)]
+    kept = [new for one in sections for new in _ranked(one, metric, known)]
     head = Section("", f"{told}\n\n[Match]\nName={nic.name}\n")
     return render([head, *kept, *_added(sections, metric, known, timed=timed)])
-
-
-def _in_force(sections: Iterable[Section]) -> set[int]:
-    """Return which Address= and Gateway= of [Network] count, by ``id``: an empty one resets."""
-    found: dict[str, list[int]] = {"Address": [], "Gateway": []}
-    for item in (item for one in sections if one.name == "Network" for item in one.items):
-        if item.key in found and item.setting:
-            found[item.key].append(id(item))
-        elif item.key in found:
-            found[item.key].clear()
-    return {*found["Address"], *found["Gateway"]}
 
 
 def _unmatched(one: Section) -> Section:
@@ -217,7 +206,7 @@ def _added(
     sections: list[Section], metric: int, known: dict[int, list[int]], *, timed: bool
 ) -> Iterator[Section]:
     """Yield what failover needs, last: of two assignments the later one counts."""
-    static = settings(sections, "Network", "Address") or any(s.name == "Address" for s in sections)
+    static = listed(sections, "Address") or any(s.name == "Address" for s in sections)
     needed = [("IgnoreCarrierLoss", "yes"), ("IPv6DuplicateAddressDetection", "0")]
     if static:
         needed.append(("ConfigureWithoutCarrier", "yes"))
@@ -237,25 +226,24 @@ def _added(
         yield section("IPv6AcceptRA", ("RouteMetric", str(advertised)), *kept)
 
 
-def _ranked(
-    one: Section, metric: int, known: dict[int, list[int]], said: set[int]
-) -> Iterator[Section]:
+def _ranked(one: Section, metric: int, known: dict[int, list[int]]) -> Iterator[Section]:
     """Yield a section of the user's with the uplink's metrics on what it says of routes.
 
     What [Network] says of addresses becomes sections right behind it: of two addresses of one
-    subnet the first one is primary.
+    subnet the first one is primary. An empty one stays: what it does to the sections ahead of it,
+    be they of [Network] or not, is for networkd to say (see ``listed``).
     """
     if one.name == "Network":
         yield one.without("Address", "Gateway", "DefaultRouteOnDevice")
-        items = [item for item in one.items if id(item) in said]
-        for item in items:
+        for item in one.items:
             if item.key == "Address":
-                pair = ("Address", item.setting)
-                yield section("Address", pair, ("RouteMetric", str(metric)))
-        for item in items:
+                ranked = section("Address", ("Address", item.setting), ("RouteMetric", str(metric)))
+                yield ranked if item.setting else section("Network", ("Address", ""))
+        for item in one.items:
             if item.key == "Gateway":
                 rank = ranking.metric_of_gateway(item.setting, known, metric)
-                yield section("Route", ("Gateway", item.setting), ("Metric", str(rank)))
+                ranked = section("Route", ("Gateway", item.setting), ("Metric", str(rank)))
+                yield ranked if item.setting else section("Network", ("Gateway", ""))
     elif one.name == "Address" and not is_no(one.get("AddPrefixRoute")):
         yield one.set("RouteMetric", str(metric))
     elif one.name == "Route" and one.in_main_table():
@@ -321,9 +309,8 @@ def _check(nic: Nic, wanted: AddressConfig) -> None:
     for way in ways:
         near = way.is_link_local or any(way in one.network for one in own)
         if not near or any(way == one.ip for one in own):
-            listed = ", ".join(wanted.addresses)
             raise Misuse(
-                f"{nic.name}: gateway {way} is no neighbour of {listed}",
+                f"{nic.name}: gateway {way} is no neighbour of {', '.join(wanted.addresses)}",
                 hint="a gateway is another host in the same subnet",
             )
 

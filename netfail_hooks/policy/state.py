@@ -7,7 +7,7 @@ be the recorder's line of the transition to this state, until everybody has been
 
 from __future__ import annotations
 
-from netfail_hooks.names import FAMILIES, is_address, is_interface_name
+from netfail_hooks.names import FAMILIES, is_address, is_interface_name, is_router
 from netfail_hooks.policy.facts import MAIN, is_prefix
 from netfail_hooks.values import TYPE_CHECKING, fields, replace, value
 
@@ -289,7 +289,7 @@ def _names_routers(settings: dict[str, Any]) -> bool:
         routers.append(settings["router"])
         hardware.append(settings["hardware"])
     family = settings["family"]
-    return all(map(_is_hardware, hardware)) and all(is_address(family, one) for one in routers)
+    return all(map(_is_hardware, hardware)) and all(is_router(family, one) for one in routers)
 
 
 def _is_hardware(text: str) -> bool:
@@ -302,4 +302,4 @@ def _leads(settings: dict[str, Any]) -> bool:
     """Tell whether the kernel could have shown such a route."""
     family, gateway, place = settings["family"], settings["gateway"], settings["destination"]
     known = place == "default" or (is_prefix(place) and (":" in place) == (family == 6))
-    return known and (not gateway or is_address(family, gateway))
+    return known and (not gateway or is_router(family, gateway))

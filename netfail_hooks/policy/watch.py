@@ -18,10 +18,14 @@ service manager starts ``netfail_hooks.watch``. Until then nothing of ours runs.
 from __future__ import annotations
 
 from netfail_hooks.config import Config
-from netfail_hooks.names import FAMILIES
+from netfail_hooks.names import FAMILIES, family_of_address
 from netfail_hooks.policy.changes import Change, UnwatchGateway, WatchGateway
 from netfail_hooks.policy.facts import Neighbour, Observation
 from netfail_hooks.policy.state import State
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RELEASE = (6, 0)  # of Linux: since then it says how often it asks (interval_probe_time_ms)
 
@@ -45,7 +49,7 @@ def gateways(config: Config, observed: Observation, after: State) -> list[Neighb
             continue
         silent = after.silent_routers(name, family)
         for route in observed.default_routes(name, family):
-            wanted = Neighbour(name, family, route.gateway)
+            wanted = Neighbour(name, family_of_address(route.gateway), route.gateway)
             left_out = route.gateway in ("", *silent) or (name, route.gateway) in theirs
             if not left_out and wanted not in result:
                 result.append(wanted)
@@ -59,14 +63,22 @@ def unwatched(config: Config, observed: Observation, after: State) -> bool:
     """
     if observed.watches < 0:
         return False
-    watched = {(one.interface, one.family) for one in gateways(config, observed, after)}
+    watched = gateways(config, observed, after)
     return any(
-        (name, family) not in watched
-        and _is_askable(config, observed, name)
+        _is_askable(config, observed, name)
         and any(route.gateway for route in observed.default_routes(name, family))
+        and not has_watched(watched, observed, name, family)
         for family in FAMILIES
         if (name := after.active_uplink(family))
     )
+
+
+def has_watched(
+    watched: Iterable[Neighbour], observed: Observation, name: str, family: int
+) -> bool:
+    """Tell whether one of an uplink's routers is among the neighbours that are kept asked."""
+    routers = {route.gateway for route in observed.default_routes(name, family)}
+    return any(one.interface == name and one.address in routers for one in watched)
 
 
 def is_at_rest(config: Config, observed: Observation, after: State) -> bool:

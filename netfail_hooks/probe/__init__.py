@@ -218,7 +218,7 @@ def subjects_of(config: Config, observed: Observation, only: str = "") -> Iterat
                 sender = "" if defers_to else own[0].address
                 try:
                     routers: dict[str, RouterSocket] = {
-                        gateway: gateway_wire(link, family, gateway, sender)
+                        gateway: gateway_wire(link, gateway, sender)
                         for gateway in _gateways(uplink, observed, family)
                         if link.mac
                     }

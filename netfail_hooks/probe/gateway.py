@@ -104,12 +104,12 @@ class _Neighbour:
         return False
 
 
-def gateway_wire(link: Link, family: int, gateway: str, own: str) -> _Arp | _Neighbour:
+def gateway_wire(link: Link, gateway: str, own: str) -> _Arp | _Neighbour:
     """Return the socket that asks a gateway through a link. Raises OSError.
 
     ``own`` is the address to ask with if it does not answer otherwise, "" for none.
     """
-    return _Arp(link, gateway, own) if family == 4 else _Neighbour(link, gateway)
+    return _Neighbour(link, gateway) if ":" in gateway else _Arp(link, gateway, own)
 
 
 def is_reply(frame: bytes, mac: bytes, gateway: bytes) -> bool:

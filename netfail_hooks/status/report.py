@@ -12,6 +12,7 @@ from netfail_hooks.policy.crowd import advice, message
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.health import can_ask, is_well, present_reason
 from netfail_hooks.policy.state import State, UplinkState
+from netfail_hooks.policy.watch import has_watched
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import (
@@ -178,8 +179,8 @@ def _watched(sources: Sources, uplink: Uplink, family: int) -> bool | None:
     wanted = sources.config.watched and observed.watches >= 0 and asked
     if not (wanted and sources.state and sources.state.active_uplink(family) == name):
         return None
-    watched = [(one.interface, one.family) for one in observed.neighbours if one.ours]
-    return (name, family) in watched
+    watched = [one for one in observed.neighbours if one.ours]
+    return has_watched(watched, observed, name, family)
 
 
 def _hold_down_left(now: int, uplink_state: UplinkState | None) -> int:

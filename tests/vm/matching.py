@@ -118,7 +118,7 @@ _TRY = """\
 LinkLocalAddressing=no
 IPv6AcceptRA=no
 """
-_SOON, _LATE = 0.6, 30.0  # seconds that networkd has
+_SOON, _AGAIN, _LATE = 0.6, 8.0, 30.0  # seconds that networkd has
 
 
 def _networkd(names: list[str]) -> dict[str, str]:
@@ -149,7 +149,7 @@ def _try(number: int, conditions: str, names: list[str]) -> dict[str, tuple[str,
         file.write(_TRY.format(conditions=conditions))
     subprocess.run(["networkctl", "reload"], check=True)
     time.sleep(_SOON)
-    until = time.monotonic() + _LATE
+    again, until = time.monotonic() + _AGAIN, time.monotonic() + _LATE
     while True:
         theirs = _networkd(names)
         # A VLAN that is set up takes another hardware address on, say: each time as it is then.
@@ -162,6 +162,11 @@ def _try(number: int, conditions: str, names: list[str]) -> dict[str, tuple[str,
         }
         if not differs or time.monotonic() > until:
             break
+        if time.monotonic() > again:
+            # A reload passes over a NIC that networkd is still setting up by the file before, which
+            # it goes on having (link_reconfigure() in networkd-link.c: LINK_STATE_INITIALIZED).
+            subprocess.run(["networkctl", "reload"], check=True)
+            again += _AGAIN
         time.sleep(0.2)
     os.unlink(place)
     return differs

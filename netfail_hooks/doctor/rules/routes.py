@@ -85,8 +85,7 @@ def ruled_elsewhere(facts: Facts) -> Iterator[Symptom]:
         if not one.reason or not way:
             continue
         by = f"by {one.interface}" if one.interface else "nowhere"
-        via = f" via {way.gateway}" if way.gateway else ""
-        move = f"ip route replace default{via} dev {way.interface} table TABLE"
+        move = f"ip route replace default{_via(way)} dev {way.interface} table TABLE"
         yield Symptom(
             f"policy rules send what comes from {one.address} {by}: {one.reason}",
             (f"ip rule  # which TABLE is it? then: {move}",),
@@ -268,10 +267,15 @@ def _fix(facts: Facts, route: Route) -> tuple[str, ...]:
         for other in _defaults(facts)
         if (other.interface, other.family) == (route.interface, route.family)
     ):
-        via = f" via {route.gateway}" if route.gateway else ""
-        default = f"default{via} dev {route.interface} metric {route.metric}"
+        default = f"default{_via(route)} dev {route.interface} metric {route.metric}"
         return (f"ip -{route.family} route delete {default}",)
     return ("networkctl reload", f"networkctl reconfigure {route.interface}", AGAIN)
+
+
+def _via(route: Route) -> str:
+    """Return where a route leads as ip-route(8) takes it: what is not of its family is named."""
+    family = "inet6 " if route.family == 4 and ":" in route.gateway else ""
+    return f" via {family}{route.gateway}" if route.gateway else ""
 
 
 def _is_right(facts: Facts, route: Route) -> bool:

@@ -80,7 +80,7 @@ def is_reachable(address: str) -> bool:
     if not link.mac:
         return True  # a tunnel has no neighbours to ask
     try:
-        with contextlib.closing(gateway_wire(link, family, plain, own)) as wire:
+        with contextlib.closing(gateway_wire(link, plain, own)) as wire:
             return _answers(wire)
     except OSError:
         return False

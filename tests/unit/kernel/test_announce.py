@@ -91,5 +91,9 @@ def test_no_gateway_no_question() -> None:
     assert len(frames(Announce("eth0", 6, "fd00::1", MAC, ""))) == 1
 
 
+def test_a_router_of_the_other_family_is_asked_nothing() -> None:
+    assert len(frames(Announce("eth0", 4, "10.0.0.1", MAC, "fe80::1"))) == 2
+
+
 def test_a_link_without_ethernet_addresses_has_nothing_to_announce() -> None:
     assert frames(Announce("ppp0", 4, "10.0.0.1", "", "")) == []

@@ -66,6 +66,10 @@ LINK = 253  # the scope of what has no gateway
         (DEFAULT, TO),
         (replace(DEFAULT, interface="#77"), {**TO, "RTA_OIF": 77}),
         (replace(DEFAULT, onlink=True), {**TO, "flags": 4}),
+        (
+            replace(DEFAULT, gateway="fe80::1"),
+            {**HEAD, "RTA_OIF": ETH, "RTA_VIA": {"family": 10, "addr": "fe80::1"}},
+        ),
         (replace(DEFAULT, source="192.168.1.252"), {**TO, "RTA_PREFSRC": "192.168.1.252"}),
         (PREFIX, {**HEAD, "RTA_OIF": 4, "dst_len": 24, "RTA_DST": "192.168.1.0", "scope": LINK}),
         (SIX, {**HEAD, "family": 10, "RTA_OIF": ETH, "dst_len": 64, "RTA_DST": "fd00::"}),

@@ -183,6 +183,7 @@ def test_which_addresses_count_and_how(body: bytes, wanted: Address | None) -> N
 CONNECTED = Route("eth0", 4, "192.168.1.0/24", 100, protocol=4)
 DEFAULT = Route("eth0", 4, "default", 100, "192.168.1.1", protocol=4)
 VIA: dict[str, Any] = {"RTA_GATEWAY": "192.168.1.1"}
+BY_SIX: dict[str, Any] = {"family": 10, "addr": "fe80::1"}
 DEAD, ONLINK, LINKDOWN = 0x1, 0x4, 0x10  # linux/rtnetlink.h, RTNH_F_
 
 
@@ -196,6 +197,7 @@ DEAD, ONLINK, LINKDOWN = 0x1, 0x4, 0x10  # linux/rtnetlink.h, RTNH_F_
         ),
         (_route(**VIA), DEFAULT),
         (_route(**VIA, RTA_METRICS={"attrs": [("RTAX_MTU", 1400)]}), replace(DEFAULT, mtu=1400)),
+        (_route(RTA_VIA=BY_SIX), replace(DEFAULT, gateway="fe80::1")),
         (_route(**VIA, flags=LINKDOWN), replace(DEFAULT, linkdown=True)),
         (_route(**VIA, flags=ONLINK), replace(DEFAULT, onlink=True)),
         (_route(**VIA, flags=DEAD), DEFAULT),

@@ -17,8 +17,15 @@ from netfail_hooks.reconcile import touched
 from tests.support.machine import HOWTO, Machine
 
 _CONFIG = Config(default_metrics(("eth0", "wlan0")))
-_OURS = "/etc/systemd/network/10-netfail-eth0.network"
 _MINE = "/etc/systemd/network/20-eth0.network"
+_NETPLAN = "/run/systemd/network/10-netplan-eth0.network"
+_CLOUD_INIT = "/etc/systemd/network/10-cloud-init-eth0.network"
+# The file that ours is made of, and ours.
+_STARTS = {
+    _MINE: "/etc/systemd/network/10-netfail-eth0.network",
+    _NETPLAN: "/etc/systemd/network/10-netfail-eth0.network",
+    _CLOUD_INIT: "/etc/systemd/network/00-netfail-eth0.network",
+}
 _TEXTS = (
     HOWTO.format(name="eth0", host=252),
     "[Match]\nName=eth0\n[Network]\nDHCP=yes\n",
@@ -30,7 +37,9 @@ _TEXTS = (
 _PLACES = (
     _MINE,
     "/run/systemd/network/20-eth0.network",
-    "/run/systemd/network/10-netplan-eth0.network",
+    _NETPLAN,
+    _CLOUD_INIT,
+    "/run/systemd/network/10-cloud-init-eth0.network",
     "/etc/systemd/network/15-mine.network",
     "/etc/systemd/network/90-all.network",
 )
@@ -39,6 +48,8 @@ _DROPINS = (
     "/run/systemd/network/20-eth0.network.d/40-b.conf",
     "/run/systemd/network/20-eth0.network.d/50-a.conf",
     "/etc/systemd/network/15-mine.network.d/a.conf",
+    "/etc/systemd/network/10-netplan-eth0.network.d/a.conf",
+    "/run/systemd/network/10-cloud-init-eth0.network.d/a.conf",
 )
 _PARTS = ("[Network]\nDNS=9.9.9.9\n", "[Network]\nDNS=9.9.9.10\n", "")
 _changes = st.one_of(
@@ -46,14 +57,22 @@ _changes = st.one_of(
     st.tuples(st.sampled_from(_DROPINS), st.sampled_from(_PARTS)),
     st.tuples(st.sampled_from((*_PLACES, *_DROPINS)), st.none()),  # deleted
     st.tuples(st.sampled_from(_PLACES), st.sampled_from((0o600, 0o640, 0o644))),
-    st.tuples(st.just(_OURS), st.just("edited")),
+    st.tuples(st.sampled_from((_NETPLAN, _CLOUD_INIT)), st.just("made again")),
+    st.tuples(st.sampled_from(tuple(_STARTS.values())), st.just("edited")),
 )
 
 
 def _change(machine: Machine, place: str, what: str | int | None) -> None:
     inside = Path(f"{machine.root}{place}")
     if what == "edited":
-        inside.write_text(f"{machine.read(place)}# mine\n", encoding="utf-8")
+        if inside.exists():
+            inside.write_text(f"{machine.read(place)}# mine\n", encoding="utf-8")
+    elif what == "made again":  # of the same YAML: netplan at each boot, cloud-init at some
+        if inside.exists():
+            text = machine.read(place)
+            inside.unlink()
+            machine.write(place, text)
+            os.chmod(inside, 0o640)
     elif isinstance(what, str):
         machine.write(place, what)
     elif inside.exists():
@@ -87,28 +106,36 @@ def _read(machine: Machine) -> tuple[str, ...]:
     return ()
 
 
+@pytest.fixture(scope="module", params=_STARTS)
+def start(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+def machine(start: str, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     machine = Machine(tmp_path_factory.mktemp("machine"))
+    Path(f"{machine.root}{_MINE}").unlink()
+    machine.write(start, _TEXTS[0])
     machine.install("--primary", "eth0", "--backup", "wlan0", "--yes")
     os.makedirs(machine.paths.run, exist_ok=True)
     return machine
 
 
-def _as_after_install(machine: Machine, ours: str) -> None:
+def _as_after_install(machine: Machine, start: str, ours: str) -> None:
     for place in (*_PLACES, *_DROPINS):
         Path(f"{machine.root}{place}").unlink(missing_ok=True)
     Path(machine.paths.sources).unlink(missing_ok=True)
-    machine.write(_MINE, _TEXTS[0])
-    machine.write(_OURS, ours)
+    machine.write(start, _TEXTS[0])
+    machine.write(_STARTS[start], ours)
 
 
 @given(st.lists(_changes, max_size=6))
 def test_whatever_changes_is_told_while_it_matters(
-    machine: Machine, changes: list[tuple[str, str | int | None]]
+    machine: Machine, start: str, changes: list[tuple[str, str | int | None]]
 ) -> None:
-    ours = machine.read(_OURS).replace("# mine\n", "")
-    _as_after_install(machine, ours)
+    place_of_ours = _STARTS[start]
+    ours = machine.read(place_of_ours).replace("# mine\n", "")
+    _as_after_install(machine, start, ours)
     before = _read(machine)
     assert before
     assert touched.messages(machine.paths, _CONFIG) == []
@@ -119,6 +146,8 @@ def test_whatever_changes_is_told_while_it_matters(
         assert bool(now) is (_read(machine) != before)
         assert set(touched.messages(machine.paths, _CONFIG)) <= set(now)
         odd = own_files(machine.paths, _CONFIG, (), unknown)[0]
-        edited = "# mine" in machine.read(_OURS)
-        assert [(one.path, one.state) for one in odd] == ([(_OURS, CHANGED)] if edited else [])
+        edited = "# mine" in machine.read(place_of_ours)
+        assert [(one.path, one.state) for one in odd] == (
+            [(place_of_ours, CHANGED)] if edited else []
+        )
         assert unknown == []

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from netfail_hooks.networkd import file as networkfile
-from netfail_hooks.networkd.file import Section, ended, last, parse, render, section, settings
+from netfail_hooks.networkd.file import (
+    Section,
+    ended,
+    last,
+    listed,
+    parse,
+    render,
+    section,
+    settings,
+)
 
 
 def _seen(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -29,6 +38,10 @@ def _seen(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
         ("[X]\n# c \\\na=1\n", [("", []), ("X", [("a", "1")])]),
         ("[X]\na=1 \\\r\n2\r\nb=3\r\n", [("", []), ("X", [("a", "1  2"), ("b", "3")])]),
         ("[X]\na=1 \\", [("", []), ("X", [("a", "1")])]),
+        ("[X]\na=1\u00a0\nb=\u00fc\n", [("", []), ("X", [("a", "1\u00a0"), ("b", "\u00fc")])]),
+        ("[X]\na=\udcfc\n# \udcfc\nb=\ufffe\nc=1\n", [("", []), ("X", [("c", "1")])]),
+        ("[X]\n[Y\udcfc]\na=1\n", [("", []), ("X", [("a", "1")])]),
+        ("[X]\na=1 \\\n# \udcfc\n2\n", [("", []), ("X", [("a", "1  2")])]),
     ],
 )
 def test_sections_assignments_comments_and_lines_that_go_on(
@@ -99,6 +112,11 @@ def test_a_list_is_of_all_sections_of_a_name_until_an_empty_one_resets_it() -> N
     sections = parse("[N]\nA=1\nA=2\nB=x\n[M]\nA=3\n[N]\nA=4\n")
     assert settings(sections, "N", "A") == ["1", "2", "4"]
     assert settings((*sections, *parse("[N]\nA=\nA=5\n")), "N", "A") == ["5"]
+
+
+def test_what_is_a_section_each_is_not_reset() -> None:
+    sections = parse("[Network]\nA=1\nA=\nA=2\nB=3\n[X]\nA=4\n[Network]\nA=5\n")
+    assert listed(sections, "A") == ["1", "2", "5"]
 
 
 def test_the_last_of_network_sections_counts_and_no_other() -> None:

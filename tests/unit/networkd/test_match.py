@@ -33,7 +33,7 @@ def _write(root: Path, files: dict[str, str]) -> Paths:
     for place, text in files.items():
         path = root / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
     return Paths(str(root))
 
 
@@ -134,10 +134,19 @@ def test_any_network_by_radio_will_do(tmp_path: Path) -> None:
         _fits(tmp_path, f"{any_network}\nSSID=!guests", WIRELESS)
 
 
-_DAMAGED = ("[Network\nDHCP=yes\n", "[Link] # wired\n", "  [Route;\n", "[Net\\\nwork\n")
+_LONG = "x" * (1 << 20)
+_DAMAGED = (
+    "[Network\nDHCP=yes\n",
+    "[Link] # wired\n",
+    "  [Route;\n",
+    "[Net\\\nwork\n",
+    f"# {_LONG}\n",
+    f"#{'ü' * (1 << 19)}",
+    f"DNS={_LONG[5:]}\\\n1\n",
+)
 
 
-@pytest.mark.parametrize("damage", _DAMAGED)
+@pytest.mark.parametrize("damage", _DAMAGED, ids=range(len(_DAMAGED)))
 @pytest.mark.parametrize("place", ["file", "drop-in"])
 def test_a_damaged_file_is_none(tmp_path: Path, damage: str, place: str) -> None:
     """As networkd has it: of a header that does not end it reads nothing, nor beside it."""
@@ -146,7 +155,7 @@ def test_a_damaged_file_is_none(tmp_path: Path, damage: str, place: str) -> None
     files |= {first: text + damage} if place == "file" else {f"{first}.d/b.conf": damage}
     assert effective(_write(tmp_path, files), NIC) is None
     second = "etc/systemd/network/20-b.network"
-    whole = f"{text}[Network]\n# [Network\nDNS=[2001:db8::1\n"
+    whole = f"{text}[Network]\n# [Network\nDNS=[2001:db8::1\n[\udcff\n#{_LONG[2:]}\n"
     source = effective(_write(tmp_path, {second: whole}), NIC)
     assert source
     assert source.path == f"/{second}"
@@ -285,6 +294,19 @@ def test_a_match_in_a_dropin_is_one_with_the_files_own(tmp_path: Path) -> None:
         "",
         "b.network",
     ]
+
+
+def test_a_nul_ends_a_line(tmp_path: Path) -> None:
+    text = "[Match]\0Name=eth0\0[Network]\0DHCP=yes"
+    found = effective(_write(tmp_path, {"etc/systemd/network/x.network": text}), NIC)
+    assert found
+    assert found.sections[-1].get("DHCP") == "yes"
+
+
+def test_a_file_that_has_no_end_is_refused(tmp_path: Path) -> None:
+    text = ETH + "# no end\n" * (1 << 20)
+    with pytest.raises(Misuse, match=r"x\.network is longer than we read"):
+        effective(_write(tmp_path, {"etc/systemd/network/x.network": text}), NIC)
 
 
 def test_the_mark_of_an_encoding_is_no_part_of_a_file(tmp_path: Path) -> None:

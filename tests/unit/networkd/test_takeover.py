@@ -191,6 +191,28 @@ def test_addresses_keep_their_order_whatever_section_they_are_in() -> None:
     assert found == [f"192.0.2.{number}/24" for number in range(2, 7)]
 
 
+def test_what_resets_a_list_stands_where_it_stood() -> None:
+    text = (
+        "[Address]\nAddress=192.0.2.2/24\n[Network]\nGateway=192.0.2.9\nAddress=192.0.2.3/24\n"
+        "Address=\nGateway=\nAddress=192.0.2.4/24\nGateway=192.0.2.1\n"
+    )
+    found = [
+        (one.name, item.setting)
+        for one in parse(_ours(text))
+        for item in one.items
+        if item.key in ("Address", "Gateway")
+    ]
+    assert found == [
+        ("Address", "192.0.2.2/24"),
+        ("Address", "192.0.2.3/24"),
+        ("Network", ""),
+        ("Address", "192.0.2.4/24"),
+        ("Route", "192.0.2.9"),
+        ("Network", ""),
+        ("Route", "192.0.2.1"),
+    ]
+
+
 def test_a_metric_elsewhere_is_no_routes_metric() -> None:
     assert "[RoutingPolicyRule]\nTable=main\n\n" in _ours("[RoutingPolicyRule]\nTable=main\n")
 

@@ -107,10 +107,9 @@ def test_standings_and_carriers_by_name() -> None:
         ("owner 4 10.0.0.2", "owner 4 fd00::2"),
         ("owner 4 10.0.0.2", "owner 4 -"),
         ("known eth0 6", "known eth0 4"),
-        ("10.0.0.1,10.0.0.3", "10.0.0.1,fd00::3"),
+        ("uplink eth0 4", "uplink eth0 6"),
         ("10.0.0.1,10.0.0.3", "10.0.0.1,"),
         ("10.0.0.1,10.0.0.3", ","),
-        ("10.0.0.1 02:", "fd00::1 02:"),
         ("10.0.0.1 02:", "- 02:"),
         ("02:00:00:00:00:01", "-"),
         ("02:00:00:00:00:01", "02:00:00:00:00"),
@@ -126,6 +125,11 @@ def test_what_does_not_fit_is_refused(old: str, new: str) -> None:
     assert old in text
     with pytest.raises(ValueError):  # noqa: PT011 - int() words some in its own way
         parse(text.replace(old, new))
+
+
+def test_the_routers_of_ipv4_may_be_of_ipv6() -> None:
+    text = render(WHOLE).replace("10.0.0.1,10.0.0.3", "10.0.0.1,fd00::3")
+    assert render(parse(text.replace("10.0.0.1 02:", "fd00::1 02:"))).count("fd00::1 02:") == 1
 
 
 OLDER = {

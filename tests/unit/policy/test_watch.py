@@ -134,6 +134,16 @@ def test_of_two_routers_each_that_answers() -> None:
     assert watch.unwatched(world.config, tunnel, state)
 
 
+def test_the_router_of_ipv4_may_be_of_ipv6() -> None:
+    world = _world(families=(4,))
+    world.reconcile()
+    observed = world.look()
+    routes = tuple(replace(one, gateway=one.gateway and SIX) for one in observed.routes)
+    observed = replace(observed, routes=routes)
+    assert watch.gateways(world.config, observed, world.state) == [Neighbour("eth0", 6, SIX)]
+    assert not watch.unwatched(world.config, observed, world.state)
+
+
 def _without(observed: Observation, **more: object) -> Observation:
     links = tuple(replace(one, **more) if one.name == "eth0" else one for one in observed.links)
     return replace(observed, links=links)

@@ -185,7 +185,7 @@ def test_they_are_bounded_and_survive_being_written() -> None:
         ("10.0.0.0/16", "10.0.0.0/33"),
         ("10.0.0.0/16", "fd00::/16"),
         ("10.0.0.0/16", "-"),
-        ("192.168.1.1 254", "fd00::1 254"),
+        ("192.168.1.1 254", "nobody 254"),
     ):
         with pytest.raises(ValueError, match="way"):
             parse(
@@ -193,6 +193,8 @@ def test_they_are_bounded_and_survive_being_written() -> None:
                 if old != "192.168.1.1 254"
                 else text.replace(old, new)
             )
+    by_six = replace(way, gateway="fd00::1")  # RFC 5549
+    assert parse(render(replace(world.state, ways=(by_six,)))).ways == (by_six,)
 
 
 # --- what has an address of another subnet -------------------------------------------------------

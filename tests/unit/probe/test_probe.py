@@ -64,7 +64,7 @@ class Lan:
         self.now = 1000.0
         self.tick = 0.0  # how long it takes to look at the clock
         self.wires: list[ProbeSocket] = []
-        self.questions: list[tuple[str, int, str, str]] = []
+        self.questions: list[tuple[str, str, str]] = []
         self.manners: dict[str, dict[str, Any]] = {}  # how a wire is, by "eth0 192.168.1.1"
         self.coming: list[tuple[float, ProbeSocket, bool]] = []
         self.heard = False
@@ -78,8 +78,8 @@ class Lan:
         self.wires.append(ProbeSocket(name, self, **manner))
         return self.wires[-1]
 
-    def gateway(self, link: Link, family: int, gateway: str, own: str) -> ProbeSocket:
-        self.questions.append((link.name, family, gateway, own))
+    def gateway(self, link: Link, gateway: str, own: str) -> ProbeSocket:
+        self.questions.append((link.name, gateway, own))
         return self.wire(link.name, gateway)
 
     def target(self, target: Target, interface: str) -> ProbeSocket:
@@ -412,7 +412,7 @@ def test_a_standby_shares_a_gateway_that_is_one_of_its_own(lan: Lan) -> None:
         _config(targets=(FOUR,)),
         replace(observed, routes=(*routes, replace(first, gateway=SECOND))),
     )
-    assert {own for name, _, _, own in lan.questions if name == "wlan0"} == {""}
+    assert {own for name, _, own in lan.questions if name == "wlan0"} == {""}
     assert len([wire for wire in lan.wires if wire.name == FOUR.address]) == 1
 
 
@@ -469,7 +469,7 @@ def test_a_standby_of_the_carriers_gateway_gives_no_address_away_and_asks_no_tar
     lan: Lan, change: Callable[[Observation], Observation], *, shares: bool
 ) -> None:
     probe(_config(targets=(FOUR,)), change(_seen()))
-    asked = {name: own for name, _, _, own in lan.questions}
+    asked = {name: own for name, _, own in lan.questions}
     assert asked == {"eth0": "192.168.1.50", "wlan0": "" if shares else "192.168.1.51"}
     targets = [wire for wire in lan.wires if wire.name == FOUR.address]
     assert len(targets) == (1 if shares else 2)
