@@ -31,3 +31,7 @@ class NotPermitted(Problem):
     """The kernel or the file system refused us."""
 
     status = 3
+
+
+class PortalError(OSError):
+    """A network that wants a login has answered in the place of somebody beyond it."""

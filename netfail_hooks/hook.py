@@ -51,7 +51,15 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
         from netfail_hooks.reconcile.probing import probe_and_run
 
         probed = f"{trigger} probe"
-        done = probe_and_run(config, paths, probed, interface=interface, only=which, since=since)
+        done = probe_and_run(
+            config,
+            paths,
+            probed,
+            interface=interface,
+            only=which,
+            since=since,
+            patient=False,
+        )
     return 1 if done.failed else 0
 
 

@@ -26,6 +26,8 @@ CREDENTIAL = re.compile(
 )
 _HOME = re.compile(r"(/home/)[^/\s\"]+")
 _LOGIN = re.compile(r"://[^\s/\"@]+@")
+# Of a target's page or program: some services know their customers by a path alone.
+_PAGE = re.compile(r"(\bhttps?6?://[^\s/\"]+/|\"path\": ?\"/)[^\s\"\\]+")
 # Of 6, 8 (Firewire) or 20 (InfiniBand) octets; an address of IPv6 goes on at either end.
 _MAC = re.compile(
     r"(?<![0-9A-Fa-f])(?<![0-9A-Fa-f:][:-])"
@@ -61,6 +63,7 @@ class Redactor:
         """Return a text without secrets, hardware addresses and public addresses."""
         text = _HOME.sub(r"\1(redacted)", text)
         text = _LOGIN.sub("://(redacted)@", _SECRET.sub(r"\1(redacted)", text))
+        text = _PAGE.sub(r"\1(redacted)", text)
         text = _NAMED.sub(lambda match: match[1] + self._mac(match[2]), text)
         text = _MAC.sub(lambda match: self._mac(match[0]), text)
         text = _FOUR.sub(lambda match: self._exchanged(match[1], match[2] or ""), text)

@@ -6,6 +6,8 @@ from netfail_hooks.values import value
 
 MODES = ("routes", "bond")
 POLICIES = ("any", "all")
+SLOW = ("http", "https", "exec")  # kinds of a Target that need more than a packet or two
+TARGETS = ("dns", *SLOW)
 WATCHES = ("on", "fast", "off")
 FAILBACKS = ("auto", "manual")
 USE, DISABLE = "use", "disable"  # kinds of an Order
@@ -26,17 +28,45 @@ class Bond:
 
 @value
 class Target:
-    """Something beyond the gateway to probe: a TCP port, or with port 0 an ICMP echo."""
+    """Something beyond the gateway to probe.
+
+    ``kind`` is "" for a TCP port, or with port 0 an ICMP echo; else one of TARGETS. A web page is
+    at ``address`` or of the server ``host``, whose address is looked up; ``status`` (0: any 2xx)
+    and ``text`` within it are expected. "dns" asks the server ``address`` for the name ``host``.
+    "exec" runs the program ``path``.
+    """
 
     family: int
     address: str
     port: int = 0
+    kind: str = ""
+    host: str = ""
+    path: str = ""
+    status: int = 0
+    text: str = ""
 
     def __str__(self) -> str:
-        if not self.port:
-            return f"icmp:{self.address}"
-        host = f"[{self.address}]" if self.family == 6 else self.address
-        return f"tcp:{host}:{self.port}"
+        expected = f" {self.status}" if self.status else ""
+        return self.name + expected + (f" {self.text}" if self.text else "")
+
+    @property
+    def name(self) -> str:
+        """Return what is asked, without what is expected."""
+        six = "6" if self.family == 6 and not self.address else ""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        if self.kind == "dns":
+            return f"dns:{self.host}@{self.address}"
+        if self.kind == "exec":
+            return f"exec{six}:{self.path}"
+        if self.kind:
+            port = f":{self.port}" if self.port else ""
+            return f"{self.kind}{six}://{self.host or host}{port}{self.path}"
+        return f"tcp:{host}:{self.port}" if self.port else f"icmp:{self.address}"
+
+    @property
+    def slow(self) -> bool:
+        """Tell whether to ask it takes a while: no hook does."""
+        return self.kind in SLOW
 
 
 @value
@@ -56,7 +86,8 @@ class Uplink:
     """A way out. Its place in ``Config.uplinks`` is its rank.
 
     A round of probes asks the gateway (``gateway``) and the ``targets``; with policy "any" one
-    target's answer is enough, with "all" everyone must answer. ``failures`` tries in a row
+    target's answer is enough, with "all" everyone must answer, with a number so many targets of a
+    family (or all of its fewer ones). ``failures`` tries in a row
     without an answer are a failure, each round that many, the last with ``timeout`` (ms).
     ``stay`` are prefixes whose routes by this uplink don't follow when it is lost, ``follow``
     addresses on it that others than networkd set and that follow all the same.

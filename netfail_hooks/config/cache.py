@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from netfail_hooks.config import MODES, Bond, Config, Target, Uplink
+from netfail_hooks.config import MODES, TARGETS, Bond, Config, Target, Uplink
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import own_directory, read_owned, write_whole
 from netfail_hooks.names import is_address, is_interface_name
@@ -189,7 +189,9 @@ def _word(item: object) -> str:
     if isinstance(item, tuple):
         return ",".join([_word(element) for element in item])
     if isinstance(item, Target):
-        return f"{item.family}/{item.address}/{item.port}"
+        plain = f"{item.family}/{item.address}/{item.port}"
+        more = (item.kind, item.host, item.path, str(item.status), item.text)
+        return "/".join([plain, *map(_escaped, more)]) if item.kind else plain
     return str(int(item)) if isinstance(item, bool) else str(item)
 
 
@@ -216,10 +218,24 @@ def _targets(word: str) -> tuple[Target, ...]:
 
 
 def _target(word: str) -> Target:
-    family, address, port = word.split("/")
-    if not is_address(int(family), address):
+    family, address, port, *more = word.split("/")
+    if more:
+        kind, host, path, status, text = map(_unescaped, more)
+        if kind in TARGETS and (not address or is_address(int(family), address)):
+            return Target(int(family), address, int(port), kind, host, path, int(status), text)
+    if more or not is_address(int(family), address):
         raise ValueError("damaged")
     return Target(int(family), address, int(port))
+
+
+def _escaped(text: str) -> str:
+    """Return a text without what parts words, and parts of them."""
+    return "".join([c if c.isalnum() or c in ".-_:" else f"%{ord(c):02x}" for c in text])
+
+
+def _unescaped(word: str) -> str:
+    first, *others = word.split("%")
+    return first + "".join([chr(int(other[:2], 16)) + other[2:] for other in others])
 
 
 # By how a value class annotates its field; another kind of field has an entry here.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from netfail_hooks.config import FIRST_METRIC, METRIC_STEP, Bond, Config, Uplink
+from netfail_hooks.config import FIRST_METRIC, METRIC_STEP, POLICIES, Bond, Config, Uplink
 from netfail_hooks.config import settings as known
 from netfail_hooks.config.kinds import toml
 from netfail_hooks.config.settings import BOND, GENERAL, UPLINK, Setting
@@ -143,6 +143,10 @@ def _contradictions(config: Config) -> list[str]:
         wrong.append("override_metric: must be below the metric of every uplink")
     if config.bond.name in names:
         wrong.append(f"bond.name: {config.bond.name} is an uplink")
+    for uplink in config.uplinks:
+        wanted, named = uplink.policy, len(uplink.targets)
+        if wanted not in POLICIES and int(wanted) > named:
+            wrong.append(f"{uplink.interface}: policy: {wanted} is more than its {named} targets")
     if config.hold_down_max < config.hold_down:
         wrong.append("hold_down.max: must not be below hold_down.seconds")
     return wrong

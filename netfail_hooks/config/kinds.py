@@ -153,12 +153,35 @@ def _refuse_wrong_path(path: str) -> None:
         raise ValueError(f"must end in .prom, or node_exporter does not read it, not {shown}")
 
 
-def parse_target(text: str) -> Target:
-    """Return the target that ``icmp:ADDRESS`` or ``tcp:ADDRESS:PORT`` names.
+@value
+class Quorum:
+    """How many targets must answer: one of a few words, or a number."""
 
-    Raises ValueError. Names are refused: where the network is broken, so is looking them up.
+    words: tuple[str, ...]
+    high: int
+
+    @property
+    def span(self) -> str:
+        return ", ".join([*(f'"{word}"' for word in self.words), f"1 to {self.high}"])
+
+    def parse(self, raw: object) -> str:
+        if isinstance(raw, str) and raw in self.words:
+            return raw
+        text = str(raw)
+        number = not isinstance(raw, bool) and text.isascii() and text.isdigit()
+        if not number or text[0] == "0" or not 1 <= int(text) <= self.high:
+            raise ValueError(f"must be one of {self.span}, not {raw!r}")
+        return text
+
+
+def parse_target(text: str) -> Target:
+    """Return the target that a text names, as in HOW_TARGETS. Raises ValueError.
+
+    Where the network is broken, so is looking names up: of a web page alone the server may be one.
     """
     kind, _, rest = text.partition(":")
+    if kind in _PARSERS:
+        return _PARSERS[kind](kind, rest)
     if kind == "icmp":
         address = parse_host(rest)
         return Target(address.version, str(address))
@@ -167,6 +190,73 @@ def parse_target(text: str) -> Target:
     if kind != "tcp" or not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
         raise ValueError("neither icmp:ADDRESS nor tcp:ADDRESS:PORT")
     return Target(address.version, str(address), int(port))
+
+
+HOW_TARGETS = (
+    "icmp:ADDRESS, tcp:ADDRESS:PORT, dns:NAME@ADDRESS, http://HOST[:PORT][/PATH] [STATUS [TEXT]], "
+    "https://... or exec:/PATH"
+)
+# No quotation mark or backslash: config.toml and its comments hold them as they are.
+_URL = re.compile(
+    r"//(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>/[!$-\[\]-~]{0,1000})?"
+    r"(?: (?P<status>[1-5][0-9][0-9])(?: (?P<text>[!#-\[\]-~][ !#-\[\]-~]{0,199}))?)?"
+)
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")  # RFC 1035, section 2.3.1
+
+
+def _parse_page(kind: str, rest: str) -> Target:
+    """Return the target ``http://HOST[:PORT][/PATH] [STATUS [TEXT]]``. Raises ValueError."""
+    found = _URL.fullmatch(rest)
+    if not found:
+        raise ValueError("no such URL")
+    port = int(found["port"] or 0)
+    if found["port"] is not None and not 0 < port < 1 << 16:
+        raise ValueError("no such port")
+    scheme, family = kind.removesuffix("6"), 6 if kind.endswith("6") else 4
+    host, address = found["host"], ""
+    if host[0] == "[" or not host.rpartition(".")[2].strip("0123456789"):
+        if family == 6:
+            raise ValueError("an address says its family by itself")
+        parsed = parse_host(host.strip("[]"))
+        family, host, address = parsed.version, "", str(parsed)
+    elif not is_host_name(host):
+        raise ValueError("no name of a host")
+    path, status, text = found["path"] or "/", int(found["status"] or 0), found["text"] or ""
+    return Target(family, address, port, scheme, host, path, status, text)
+
+
+def _parse_question(_: str, rest: str) -> Target:
+    """Return the target ``dns:NAME@ADDRESS``. Raises ValueError."""
+    name, _, server = rest.rpartition("@")
+    address = parse_host(server.removeprefix("[").removesuffix("]"))
+    if not is_host_name(name):
+        raise ValueError("no name of a host")
+    return Target(address.version, str(address), 0, "dns", name)
+
+
+def _parse_program(kind: str, rest: str) -> Target:
+    """Return the target ``exec:/PATH``. Raises ValueError."""
+    if not _PLAIN.fullmatch(rest) or os.path.normpath(rest) != rest:
+        raise ValueError("not an absolute path of plain characters")
+    return Target(6 if kind == "exec6" else 4, "", 0, "exec", "", rest)
+
+
+def is_host_name(text: str) -> bool:
+    """Tell whether a text is a name that can be looked up."""
+    return len(text) <= 253 and bool(_NAME.fullmatch(text))
+
+
+_PARSERS: dict[str, Callable[[str, str], Target]] = {
+    "http": _parse_page,
+    "https": _parse_page,
+    "http6": _parse_page,
+    "https6": _parse_page,
+    "dns": _parse_question,
+    "exec": _parse_program,
+    "exec6": _parse_program,
+}
 
 
 def parse_host(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

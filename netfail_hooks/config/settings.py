@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from netfail_hooks.config import FAILBACKS, MODES, POLICIES, RESELECT, WATCHES, Bond, Config, Uplink
 from netfail_hooks.config.kinds import (
+    HOW_TARGETS,
     Choice,
     Flag,
     InterfaceName,
@@ -17,6 +18,7 @@ from netfail_hooks.config.kinds import (
     List,
     MetricsFile,
     Number,
+    Quorum,
     parse_address,
     parse_host_address,
     parse_prefix,
@@ -202,14 +204,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         UPLINK,
         "targets",
-        List(parse_target, "icmp:ADDRESS or tcp:ADDRESS:PORT"),
-        'and beyond it, by address: "icmp:1.1.1.1", "tcp:9.9.9.9:53", "tcp:[2620:fe::9]:53"',
+        List(parse_target, HOW_TARGETS),
+        'and beyond it: "icmp:1.1.1.1", "tcp:9.9.9.9:53", "tcp:[2620:fe::9]:53", '
+        '"dns:debian.org@9.9.9.9", "http://192.0.2.1/up 204", "exec:/PATH"',
     ),
     Setting(
         UPLINK,
         "policy",
-        Choice(POLICIES),
-        '"any": one target that answers is enough; "all": the gateway and all of them must',
+        Quorum(POLICIES, 100),
+        '"any": one target that answers is enough; "all": the gateway and all of them must; a '
+        "number: so many targets",
     ),
     Setting(
         UPLINK,

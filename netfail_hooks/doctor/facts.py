@@ -181,7 +181,8 @@ class Kernel:
 class Facts:
     """The machine at one moment.
 
-    ``uplinks`` are those configured, else those that install would take.
+    ``uplinks`` are those configured, else those that install would take. ``portals`` are uplinks
+    by which the last round found a captive portal, each with its URL.
     """
 
     uplinks: tuple[str, ...]
@@ -193,6 +194,7 @@ class Facts:
     kernel: Kernel = Kernel()
     managed_elsewhere: tuple[tuple[str, str], ...] = ()  # a manager, and an uplink that it has
     unknown: tuple[str, ...] = ()
+    portals: tuple[tuple[str, str], ...] = ()
 
     @property
     def mode(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from netfail_hooks.config import Config
 from netfail_hooks.config.cache import load
@@ -15,6 +16,7 @@ from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.detect import detect, networkmanager_has
 from netfail_hooks.paths import Paths
+from netfail_hooks.reconcile import load_state
 
 
 def gather(paths: Paths) -> Facts:
@@ -34,7 +36,16 @@ def gather(paths: Paths) -> Facts:
         kernel=kernel.gather(paths, config, names, unknown),
         managed_elsewhere=_managed_elsewhere(paths, names, services),
         unknown=tuple(unknown),
+        portals=tuple(dict.fromkeys(_portals(paths, names))),
     )
+
+
+def _portals(paths: Paths, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the uplinks behind a captive portal, as far as we may read what is remembered."""
+    for judged in load_state(paths.state).uplinks:
+        _, found, url = judged.reason.partition("portal at ")
+        if found and judged.interface in names:
+            yield judged.interface, url
 
 
 def _config(paths: Paths) -> tuple[Config | None, str]:

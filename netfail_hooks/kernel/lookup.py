@@ -30,7 +30,8 @@ class RouteLookup:
 def destination(config: Config, family: int) -> str:
     """Return a real destination beyond the gateway: a configured target, where there is one."""
     targets = (target for uplink in config.uplinks for target in uplink.targets)
-    named = next((target.address for target in targets if target.family == family), "")
+    addresses = (target.address for target in targets if target.family == family)
+    named = next(filter(None, addresses), "")
     return named or _ANYWHERE[family]
 
 

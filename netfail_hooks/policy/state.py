@@ -217,11 +217,22 @@ def render(state: State, pending: str = "") -> str:
         strict=True,
     ):
         for item in items:
-            words = (str(getattr(item, name)).replace(" ", "_") for name in fields(item))
+            words = (_word(name, str(getattr(item, name))) for name in fields(item))
             lines.append(" ".join([kind, *(word or _EMPTY for word in words)]))
     if 0 < len(pending) <= PENDING_LIMIT:
         lines.append(_PENDING + pending.removesuffix("\n"))
     return "\n".join([*lines, "end", ""])
+
+
+def _word(name: str, text: str) -> str:
+    """Return the text of a field as one word: what is wrong with an uplink may name a URL."""
+    if name != "reason":
+        return text
+    return text.replace("%", "%25").replace("_", "%5f").replace(" ", "_")
+
+
+def _reason(word: str) -> str:
+    return word.replace("_", " ").replace("%5f", "_").replace("%25", "%")
 
 
 def parse(text: str) -> State:
@@ -269,7 +280,7 @@ def _item(
         elif name == "state" and word not in STATES:
             raise ValueError("not a state")
         else:
-            settings[name] = text.replace("_", " ") if name == "reason" else text
+            settings[name] = _reason(text) if name == "reason" else text
     if settings["family"] not in FAMILIES:
         raise ValueError("not a family")
     if kind is UplinkState and not _names_routers(settings):

@@ -2,9 +2,9 @@
 
 A target or gateway without an answer after ``SPACING`` is asked again, up to the uplink's number
 of tries, and has its ``timeout`` after the last try. So a single round is enough to be sure. A
-round ends as soon as every uplink's policy is met. With two NICs on one subnet a bound source
-address would prove nothing, since the echo leaves by the other NIC: so every socket is bound to
-its device.
+round ends as soon as every uplink's policy is met, and no portal can be found any more. With two
+NICs on one subnet a bound source address would prove nothing, since the echo leaves by the other
+NIC: so every socket is bound to its device.
 
 An answer from one of several routers on an uplink's link is enough, but each is asked: traffic
 goes by those that answer (policy/routes.py).
@@ -19,7 +19,8 @@ from __future__ import annotations
 import select
 import time
 
-from netfail_hooks.config import Config, Uplink
+from netfail_hooks.config import Config, Target, Uplink
+from netfail_hooks.errors import PortalError
 from netfail_hooks.names import FAMILIES, contains
 from netfail_hooks.policy.facts import Observation, Result, Route
 from netfail_hooks.probe.gateway import gateway_wire
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 
 SPACING = 0.2  # seconds between two tries
+_LONGER = 4  # times the uplink's ``timeout``, where a page or a program is asked
 
 
 class ProbeTarget:
@@ -62,6 +64,8 @@ class ProbeTarget:
     ``wires`` are the sockets of its targets, ``routers`` those of its gateways, by address. With
     ``needed`` a gateway has to answer; else gateways only show where the trouble is.
     ``defers_to`` is the active uplink, through which alone the targets of a standby are asked.
+    ``pages`` are those of the sockets that may find a portal: then whatever else answers is no
+    way out, so the round waits for them.
     """
 
     def __init__(  # noqa: PLR0913 - what is asked, and how it counts
@@ -73,6 +77,7 @@ class ProbeTarget:
         *,
         needed: bool = False,
         defers_to: str = "",
+        pages: list[ProbeSocket] | None = None,
     ) -> None:
         self.uplink = uplink
         self.family = family
@@ -80,6 +85,8 @@ class ProbeTarget:
         self.silent = wires
         self.routers = routers or {}
         self.needed = needed
+        self.pages = pages or []
+        self.portal = False
         self.mute = dict(self.routers)
         self.total = len(wires)
         self.tries = 0
@@ -94,8 +101,18 @@ class ProbeTarget:
     def healthy(self) -> bool:
         """Tell whether the uplink's policy is met."""
         answers = self.total - len(self.silent)
-        wanted = self.total if self.uplink.policy == "all" else min(self.total, 1)
-        return answers >= wanted and not (self.needed and not self.gateway_answered)
+        wanted = min(self.total, self.wanted)
+        return answers >= wanted and not (
+            self.portal or (self.needed and not self.gateway_answered)
+        )
+
+    @property
+    def wanted(self) -> int:
+        """Return how many targets must answer, if there are as many."""
+        policy = self.uplink.policy
+        if policy == "any":
+            return 1
+        return self.total if policy == "all" else int(policy)
 
     @property
     def gateway_answered(self) -> bool:
@@ -104,7 +121,9 @@ class ProbeTarget:
 
     def is_over(self, now: float) -> bool:
         """Ask (again) if it is time to; tell whether the uplink's round is over."""
-        if self.healthy and (len(self.routers) < 2 or not self.mute):
+        if self.portal:
+            return True
+        if self.healthy and not self.pages and (len(self.routers) < 2 or not self.mute):
             return True
         if now >= self.due:
             if self.tries == self.uplink.failures:
@@ -133,8 +152,9 @@ class ProbeTarget:
             if not wire.answered():
                 return False
         except OSError as error:
-            self.reason = f"{wire.name}: {error.strerror}"
+            self._fail(wire, error)
             return True
+        self.pages = [page for page in self.pages if page is not wire]
         took = round((time.monotonic() - self.asked) * 1_000_000)
         if wire in self.silent:
             self.silent.remove(wire)
@@ -148,6 +168,13 @@ class ProbeTarget:
         if self.healthy and not self.enough:
             self.enough = self.tries
         return True
+
+    def _fail(self, wire: ProbeSocket, error: OSError) -> None:
+        """Note that a socket brings no answer any more."""
+        self.pages = [page for page in self.pages if page is not wire]
+        if not self.portal:
+            self.reason = f"{wire.name}: {error.strerror}"
+        self.portal |= isinstance(error, PortalError)
 
     def result(self) -> Result:
         """Return how it went."""
@@ -165,12 +192,15 @@ class ProbeTarget:
         )
 
 
-def probe(config: Config, observed: Observation, only: str = "") -> tuple[Result, ...]:
+def probe(
+    config: Config, observed: Observation, only: str = "", *, patient: bool = True
+) -> tuple[Result, ...]:
     """Ask every uplink that could carry traffic (or one only); return how each did.
 
-    Raises PermissionError without CAP_NET_RAW.
+    Unless ``patient``, none that has a target for which it takes long. Raises PermissionError
+    without CAP_NET_RAW.
     """
-    subjects = list(subjects_of(config, observed, only))
+    subjects = list(subjects_of(config, observed, only, patient=patient))
     ask(subjects, subjects)
     return tuple(_result(subject, subjects) for subject in subjects)
 
@@ -206,10 +236,14 @@ def _result(subject: ProbeTarget, subjects: list[ProbeTarget]) -> Result:
     return own
 
 
-def subjects_of(config: Config, observed: Observation, only: str = "") -> Iterator[ProbeTarget]:
+def subjects_of(
+    config: Config, observed: Observation, only: str = "", *, patient: bool = True
+) -> Iterator[ProbeTarget]:
     """Yield what can be asked of each uplink in each family. Raises PermissionError."""
     for uplink in config.uplinks:
         for family in FAMILIES:
+            if not patient and any(t.slow for t in uplink.targets if t.family == family):
+                continue
             route = observed.default_route(uplink.interface, family)
             link = observed.link(uplink.interface)
             own = observed.all_addresses(uplink.interface, family)
@@ -251,11 +285,32 @@ def _subject(
         return ProbeTarget(uplink, family, [], routers, needed=True)
     if defers_to:
         return ProbeTarget(uplink, family, [], routers, needed=True, defers_to=defers_to)
+    if any(target.slow for target in targets):
+        uplink = replace(uplink, timeout=uplink.timeout * _LONGER)
+    seconds = SPACING * (uplink.failures - 1) + uplink.timeout / 1000
+    wires = [_target_wire(target, uplink.interface, seconds) for target in targets]
+    needed = bool(routers) and uplink.gateway and uplink.policy == "all"
+    pages = [wire for wire, t in zip(wires, targets) if t.kind == "http"]  # noqa: B905 - the same
+    return ProbeTarget(uplink, family, wires, routers, needed=needed, pages=pages)
+
+
+def _target_wire(target: Target, interface: str, seconds: float) -> ProbeSocket:
+    """Return the socket that asks a target through an interface, for so long. Raises OSError."""
+    if target.kind == "exec":
+        from netfail_hooks.probe.program import program_wire
+
+        return program_wire(target, interface, seconds)
+    if target.slow:
+        from netfail_hooks.probe.web import page_wire
+
+        return page_wire(target, interface, seconds)
+    if target.kind == "dns":
+        from netfail_hooks.probe.name_server import Question
+
+        return Question(target, interface)
     from netfail_hooks.probe.targets import target_wire
 
-    wires: list[ProbeSocket] = [target_wire(target, uplink.interface) for target in targets]
-    needed = bool(routers) and uplink.gateway and uplink.policy == "all"
-    return ProbeTarget(uplink, family, wires, routers, needed=needed)
+    return target_wire(target, interface)
 
 
 def _defers_to(observed: Observation, route: Route) -> str:

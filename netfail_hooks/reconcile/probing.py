@@ -62,13 +62,17 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
     interface: str = "",
     only: str = "",
     since: Generation | None = None,
+    patient: bool = True,
 ) -> Run:
-    """Make a round of probes, and make the machine agree with its config. Raises Problem."""
+    """Make a round of probes, and make the machine agree with its config. Raises Problem.
+
+    Unless ``patient``, nothing is asked that takes long, nor the uplink whose targets that is.
+    """
     if config.mode == "bond":
         return run(config, paths, trigger, interface=interface, since=since)
     with _asking(lambda: Unchanged(config)) as unchanged:
         observed = bounded(unchanged.observed, load_state(paths.state))
-        probes = _asking(lambda: probe(config, observed, only))
+        probes = _asking(lambda: probe(config, observed, only, patient=patient))
         return run(
             config,
             paths,

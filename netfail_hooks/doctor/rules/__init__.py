@@ -226,6 +226,11 @@ _WEAK = (
         uplinks.disabled_by_hand,
     ),
     Rule(
+        "portal",
+        "nothing gets out by it until somebody logs in: there is one uplink less to fail over to",
+        uplinks.portal,
+    ),
+    Rule(
         "crowded",
         "what is left out does not follow the traffic; anybody on its LAN can ask for so much",
         routes.crowded,

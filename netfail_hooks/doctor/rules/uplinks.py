@@ -56,6 +56,13 @@ def disabled_by_hand(facts: Facts) -> Iterator[Symptom]:
             yield Symptom(f"{order.interface} is disabled by hand", fix, about=(order.interface,))
 
 
+def portal(facts: Facts) -> Iterator[Symptom]:
+    """Find an uplink whose network lets nobody out before a login."""
+    for name, url in facts.portals:
+        fix = f"curl --interface {name} {shlex.quote(url)}  # or a browser on its network: log in"
+        yield Symptom(f"{name} is behind a portal at {url}", (fix,), about=(name,))
+
+
 def file_shadowed(facts: Facts) -> Iterator[Symptom]:
     """Find that networkd reads another file for an uplink than ours."""
     for file in facts.files.networks if facts.config else ():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from netfail_hooks.config import RESELECT, Bond, Config, Uplink, default_metrics
 from netfail_hooks.config.cache import compile_config, load, parse_compiled
 from netfail_hooks.config.file import parse, read, render
-from netfail_hooks.config.kinds import parse_target
+from netfail_hooks.config.kinds import HOW_TARGETS, parse_target
 from netfail_hooks.config.settings import BOND, SETTINGS, UPLINK
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
@@ -21,9 +21,21 @@ from netfail_hooks.values import fields
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789.-_@", min_size=1, max_size=15).filter(
     lambda name: name not in (".", "..", "bond0")
 )
-targets = st.sampled_from(["icmp:192.0.2.1", "icmp:2001:db8::1", "tcp:[2001:db8::1]:443"]).map(
-    parse_target
-)
+TARGETS = [
+    "icmp:192.0.2.1",
+    "icmp:2001:db8::1",
+    "tcp:192.0.2.1:53",
+    "tcp:[2001:db8::1]:443",
+    "dns:debian.org@192.0.2.1",
+    "dns:_a.b-c.example.@2001:db8::1",
+    "http://192.0.2.1/",
+    "https://[2001:db8::1]:8443/a_b%20c?d=e,f&g 200 it's, well / ok",
+    "http6://up.example/ 204",
+    "https://up.example:65535/x",
+    "exec:/usr/local/bin/ask+it,now",
+    "exec6:/opt/ask",
+]
+targets = st.sampled_from(TARGETS).map(parse_target)
 configs = st.builds(
     Config,
     uplinks=st.lists(names, min_size=1, max_size=5, unique=True).flatmap(
@@ -172,9 +184,16 @@ WRONG = [
     ),
     (
         UPLINKS + 'targets = ["icmp:dns.example"]\n',
-        "uplink 2: targets: no icmp:ADDRESS or tcp:ADDRESS:PORT: 'icmp:dns.example'",
+        f"uplink 2: targets: no {HOW_TARGETS}: 'icmp:dns.example'",
     ),
-    (UPLINKS + 'policy = "most"\n', 'uplink 2: policy: must be "any" or "all", not \'most\''),
+    (
+        UPLINKS + 'policy = "most"\n',
+        'uplink 2: policy: must be one of "any", "all", 1 to 100, not \'most\'',
+    ),
+    (
+        UPLINKS + 'policy = 2\ntargets = ["icmp:1.1.1.1"]\n',
+        "wlan0: policy: 2 is more than its 1 targets",
+    ),
     (UPLINKS + "failures = 0\n", "uplink 2: failures: must be 1 to 20, not 0"),
     (UPLINKS + "timeout = 49\n", "uplink 2: timeout: must be 50 to 5000, not 49"),
     (UPLINKS + 'gateway = "no"\n', "uplink 2: gateway: must be true or false, not 'no'"),
@@ -195,9 +214,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, complaint: str) -> No
     assert str(refusal.value) == f"{path}: {complaint}"
 
 
-@pytest.mark.parametrize(
-    "text", ["icmp:192.0.2.1", "icmp:2001:db8::1", "tcp:192.0.2.1:53", "tcp:[2001:db8::1]:443"]
-)
+@pytest.mark.parametrize("text", TARGETS)
 def test_targets_read_as_they_are_written(text: str) -> None:
     assert str(parse_target(text)) == text
 
@@ -213,6 +230,46 @@ def test_targets_read_as_they_are_written(text: str) -> None:
         "udp:::1:5",
         "tcp:192.0.2.1:+5",
         "192.0.2.1",
+        "icmp:224.0.0.1",
+        "http:192.0.2.1",
+        "http://",
+        "http://127.0.0.1/",
+        "http6://192.0.2.1/",
+        "http6://[2001:db8::1]/",
+        "http://[fe80::1%eth0]/",
+        "http://300.1.1.1/",
+        "http://1/",
+        "http://me@up.example/",
+        "http://up..example/",
+        "http://-up.example/",
+        "http://" + 64 * "a" + ".example/",
+        "http://" + 120 * "ab." + "example/",
+        "http://up.example:0/",
+        "http://up.example:65536/",
+        "http://up.example:/",
+        "http://up.example/a b",
+        "http://up.example/a\n",
+        'http://up.example/"',
+        "http://up.example/\\",
+        "http://up.example/#a",
+        "http://up.example/\xe9",
+        "http://up.example/ 99",
+        "http://up.example/ 600",
+        "http://up.example/ well",
+        "http://up.example/ 200 ",
+        'http://up.example/ 200 "well"',
+        "ftp://up.example/",
+        "dns:up.example",
+        "dns:@192.0.2.1",
+        "dns:up.example@dns.example",
+        "dns:up example@192.0.2.1",
+        "dns:up.example@127.0.0.53",
+        "exec:",
+        "exec:ask",
+        "exec:/opt/../ask",
+        "exec:/opt//ask",
+        "exec:/opt/a b",
+        "exec5:/opt/ask",
     ],
 )
 def test_what_is_no_target_is_refused(text: str) -> None:

@@ -272,6 +272,12 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         "of wlan0 alone",
     ),
     (
+        "portal",
+        False,
+        {"portals": (("wlan0", "http://login.example/a"),)},
+        "wlan0 is behind a portal at http://login.example/a",
+    ),
+    (
         "not-probed",
         False,
         {"observed": routes(_WAY, ("wlan0", 600, "")), "networks": ()},

@@ -64,6 +64,12 @@ def test_a_pending_line_is_kept_beside_the_state(state: State, pending: str) -> 
     assert (parse(text), pending_line(text)) == (state, pending)
 
 
+@given(st.text("abc %_-25f:/", min_size=1).filter(lambda text: text != "-"))
+def test_whatever_is_wrong_is_read_as_it_was_said(reason: str) -> None:
+    state = State((UplinkState("eth0", 4, "down", 5, reason=reason),))
+    assert parse(render(state)) == state
+
+
 def test_of_a_pending_line_too_much_is_not_kept() -> None:
     line = "x" * (PENDING_LIMIT - 1) + "\n"
     assert pending_line(render(WHOLE, line)) == line
