@@ -70,7 +70,16 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
     # In the order in which the routes were once added: NetworkManager, too, gives the first one of
     # several wired NICs the lowest metric.
     ordered = in_order(changes, known.default_route_order)
-    return Work(paths, known, ordered, tuple(messages), args.keep_log, running)
+    # What decides at boot goes first, also where a later install took one more uplink over.
+    deciding = _deciding(paths, known)
+    first = tuple(change for change in ordered if change.path in deciding)
+    rest = tuple(change for change in ordered if change.path not in deciding)
+    return Work(paths, known, (*first, *rest), tuple(messages), args.keep_log, running)
+
+
+def _deciding(paths: Paths, known: Manifest) -> tuple[str, ...]:
+    """Return the files by which other managers leave uplinks to us."""
+    return tuple(gather.release_of(paths, known.handed).files) if known.handed else ()
 
 
 def lost(work: Work) -> tuple[str, ...]:
@@ -104,9 +113,11 @@ def _is_somebody_elses(entry: Entry, change: FileChange) -> bool:
 def uninstall(work: Work) -> list[str]:
     """Put everything back; return what could not be.
 
-    Raises Problem, with nothing changed, where who is to have uplinks again does not answer.
+    Raises Problem, with nothing changed, where who is to have uplinks again does not answer, or is
+    to be kept away from them.
     """
     messages: list[str] = []
+    _refuse_nobody(work)
     if work.running:
         live.networkmanagers(gather.known(work.paths, work.known.handed, work.known.units))
     textfile = _textfile(work.paths)
@@ -127,6 +138,21 @@ def uninstall(work: Work) -> list[str]:
     remove_manifest(work.paths, work.known.directories)
     remove_volatile(work.paths)
     return messages
+
+
+def _refuse_nobody(work: Work) -> None:
+    """Refuse to leave uplinks to nobody, where what keeps their manager away is to stay.
+
+    Raises Problem.
+    """
+    known, gone = work.known, [change.path for change in work.changes]
+    for path in _deciding(work.paths, known):
+        if path not in gone and nodes.read(work.paths.at(path)) and known.entry(path):
+            names = " and ".join(one.interface for one in known.handed)
+            raise Problem(
+                f"{path} was changed since install, so it would stay, and nobody have {names}",
+                hint=f"remove {path}, then uninstall again",
+            )
 
 
 def _put_back(work: Work, messages: list[str]) -> None:
