@@ -13,6 +13,7 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install.diversion import divert
 from netfail_hooks.install.handover import NETWORKD, Handover, plan, supplicant_unit
+from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.reconfigure import networkd_answers
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel import snapshot
@@ -21,13 +22,19 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import networkmanager_has, networkmanager_says
+from netfail_hooks.networkd.detect import (
+    active_connections,
+    networkmanager_has,
+    networkmanager_says,
+    networkmanager_states,
+)
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run, wait_until
 
 _PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LEFT = 5.0  # seconds for a manager to let go
 _TAKES = 60.0  # seconds for a manager to set an uplink up; nmcli itself waits for 30 of them
+_BEGINS = 3.0  # seconds for NetworkManager to begin with that by itself
 _LINK_LOCAL = b"\xfe\x80"
 
 
@@ -86,8 +93,9 @@ def give_back(
         return
     with divert(config, interface, paths, _PATIENCE):
         write()
+        linked = _has_carrier(interface)
         _leave(interface)
-        _hand_back(interface, handover)
+        _hand_back(interface, handover, linked=linked)
 
 
 def give_all_back(handover: Handover) -> list[str]:
@@ -107,10 +115,14 @@ def give_all_back(handover: Handover) -> list[str]:
     for one in handover.handed:
         if one.manager == NETWORKMANAGER and one.interface in has:
             continue  # it was not its turn yet
+        linked = True
         with _collecting(messages):
+            linked = _has_carrier(one.interface)
             _leave(one.interface)
         with _collecting(messages):
-            _hand_back(one.interface, handover)
+            _hand_back(one.interface, handover, linked=linked)
+            if linked:  # the next one has the traffic until then, and is to have it
+                _await_connected(one)
     stop(handover)
     return messages
 
@@ -134,9 +146,42 @@ def returned(handover: Handover) -> list[str]:
     return messages
 
 
-def _hand_back(interface: str, handover: Handover) -> None:
+def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> None:
+    """Have its manager set an uplink up, by what it was up by.
+
+    NetworkManager mostly begins with that by itself. Told to once more it would begin anew, and
+    meanwhile take the address away that neighbours have just been told of. One that is not
+    ``linked`` has nothing to be set up for yet, and nmcli would wait for its carrier.
+    """
     for command in plan.take_back_one(handover, interface):
         run(*command, seconds=_TAKES)
+    again = plan.up_again(handover, interface) if linked else ()
+    if again and not _is_begun(interface, handover):
+        for command in again:
+            run(*command, seconds=_TAKES)
+
+
+def _is_begun(interface: str, handover: Handover) -> bool:
+    """Tell whether NetworkManager is about to set an uplink up by itself, by what it was up by."""
+    wanted = {one.interface: one.connection for one in handover.handed}[interface]
+    try:
+        wait_until(lambda: active_connections().get(interface) == wanted, _BEGINS, "beginning")
+    except Problem:
+        return False
+    return True
+
+
+def _await_connected(one: Handed) -> None:
+    """Wait until NetworkManager has set an uplink up that was up. Raises Problem."""
+    if one.connection:
+        up = (one.interface, "connected")
+        wait_until(lambda: up in networkmanager_states(), _PATIENCE, f"address of {one.interface}")
+
+
+def _has_carrier(interface: str) -> bool:
+    with Netlink() as netlink:
+        link = observe(Config(uplinks=default_metrics((interface,))), netlink).link(interface)
+    return link is not None and link.carrier
 
 
 def _leave(interface: str) -> None:

@@ -78,13 +78,16 @@ def release_one(handover: Handover, interface: str) -> Commands:
 
 
 def take_back_one(handover: Handover, interface: str) -> Commands:
-    """Return the commands by which its manager has it back, up by what it was up by."""
+    """Return the commands by which its manager has it back."""
+    return handover.release.take_back[interface]
+
+
+def up_again(handover: Handover, interface: str) -> Commands:
+    """Return the command by which it is up by what it was up by, if that is known."""
     connections = {one.interface: one.connection for one in handover.handed}
-    commands = handover.release.take_back[interface]
-    if uuid := connections[interface]:
-        up = ("nmcli", "--wait", "30", "connection", "up", "uuid", uuid, "ifname", interface)
-        commands = (*commands, up)
-    return commands
+    uuid = connections[interface]
+    up = ("nmcli", "--wait", "30", "connection", "up", "uuid", uuid, "ifname", interface)
+    return (up,) if uuid else ()
 
 
 def told(handover: Handover, order: tuple[str, ...]) -> tuple[str, ...]:
