@@ -61,7 +61,7 @@ rsn_pairwise=CCMP
 wpa_passphrase={_SECRET}
 """
 # WPA3 alone: no management frame without protection, and no WPA2.
-_SAE = "wpa_key_mgmt=SAE\nieee80211w=2\n"
+_SAE = "wpa_key_mgmt=SAE\nieee80211w=2\nsae_pwe=2\n"
 # As Raspberry Pi OS's imager_custom and cloud-init have it.
 _PRECONFIGURED = f"""\
 [connection]
