@@ -11,6 +11,7 @@ import pytest
 
 from netfail_hooks import lab as sandbox
 from netfail_hooks.lab.traffic_result import Result
+from netfail_hooks.managers import release
 from netfail_hooks.paths import package_home
 from netfail_hooks.policy.facts import SHARED_LABEL
 from tests.lab.kills import Call, kill, points, trace
@@ -211,6 +212,31 @@ def test_the_way_back_of_a_killed_install_leads_all_the_way(managed: Managed) ->
     assert f" {SHARED_LABEL}" in addresses, f"no detour at {at}: {addresses}"
     lab.systemctl("start", "netfail-hooks-rollback.service")
     _netfail(lab, "uninstall", "--yes")  # which waits for it, and finds nothing
+    _expect(lab, before)
+
+
+@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
+def test_an_install_that_lost_its_power_is_made_up_for(managed: Managed) -> None:
+    """Before the last file NetworkManager has all at boot, and nothing of ours starts."""
+    lab = managed
+    before = _as_it_is(lab)
+    _netfail(lab, "install", *PAIR)
+    (deciding,) = release.networkmanager(()).files
+    lab.run("rm", deciding)
+    lab.systemctl("stop", "systemd-networkd.socket", "systemd-networkd.service")
+    lab.systemctl("stop", "NetworkManager.service")
+    for name in lab.ports:
+        lab.run("ip", "address", "flush", "dev", name)
+    lab.run("rm", "-r", "/run/NetworkManager/devices")
+    lab.systemctl("start", "NetworkManager.service")
+    wait(lambda: lab.has("eth0", "wlan0"), "NetworkManager", seconds=15)
+    lab.systemctl("start", "systemd-networkd.service")
+    assert lab.systemctl("is-active", "systemd-networkd.service").stdout.strip() == "inactive"
+    _netfail(lab, "install", *PAIR)
+    assert used(lab) == "eth0"
+    assert "eth0:unmanaged:" in lab.view()
+    assert "wlan0:unmanaged:" in lab.view()
+    _netfail(lab, "uninstall", "--yes")
     _expect(lab, before)
 
 

@@ -7,13 +7,16 @@ NIC may take its addresses away, or leave them, and networkd knows of neither.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
+from netfail_hooks.install import nodes
 from netfail_hooks.install.diversion import divert
 from netfail_hooks.install.handover import NETWORKD, Handover, plan, supplicant_unit
 from netfail_hooks.install.manifest import Handed
+from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.reconfigure import networkd_answers
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel import snapshot
@@ -35,11 +38,25 @@ _PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DH
 _LEFT = 5.0  # seconds for a manager to let go
 _TAKES = 60.0  # seconds for a manager to set an uplink up; nmcli itself waits for 30 of them
 _BEGINS = 3.0  # seconds for NetworkManager to begin with that by itself
+# Behind ours in /etc by its name, until the power goes; an empty one takes all back that were
+# before it (systemd.unit(5), "Conditions and Asserts").
+_OVERRIDE = "/run/systemd/system/{}.d/zz-netfail-hooks.conf"
+_UNCONDITIONAL = (
+    b"# Made by netfail-hooks install, for as long as that runs.\n[Unit]\nConditionPathExists=\n"
+)
 _LINK_LOCAL = b"\xfe\x80"
 
 
 def start(handover: Handover) -> None:
-    """Have networkd run. It sets up nothing yet: no file is for what the managers have."""
+    """Have networkd run. It sets up nothing yet: no file is for what the managers have.
+
+    Where an install lost its power, the conditions are there and what they ask for is not.
+    """
+    for unit in plan.conditional(handover):
+        if os.path.lexists(plan.condition(unit)):
+            os.makedirs(os.path.dirname(_OVERRIDE.format(unit)), exist_ok=True)
+            nodes.write(_OVERRIDE.format(unit), Node(nodes.FILE, _UNCONDITIONAL))
+            run("systemctl", "daemon-reload")
     if NETWORKD in handover.idle:
         run("systemctl", "start", NETWORKD)
     wait_until(networkd_answers, _LEFT, "answer from systemd-networkd")
@@ -63,6 +80,9 @@ def take(
 
 def settle(handover: Handover) -> None:
     """Have the managers read that they are to leave the uplinks, now that they have."""
+    for unit in (NETWORKD, *map(supplicant_unit, handover.names)):
+        nodes.remove(_OVERRIDE.format(unit))
+        nodes.remove(os.path.dirname(_OVERRIDE.format(unit)))
     run("systemctl", "daemon-reload")
     for command in handover.release.settle:
         run(*command)

@@ -56,12 +56,17 @@ def after_networks(handover: Handover) -> dict[str, Node]:
     drop_in = _text(
         _CONDITION.format(manager=handover.handed[0].manager, path=next(iter(deciding)))
     )
-    files = {f"{UNITS}/{unit}.d/{_DROP_IN}": drop_in for unit in _conditional(handover)}
+    files = {condition(unit): drop_in for unit in conditional(handover)}
     files |= {path: nodes.link(target) for path, target in handover.links.items()}
     return files | {path: _text(text) for path, text in deciding.items()}
 
 
-def _conditional(handover: Handover) -> Iterator[str]:
+def condition(unit: str) -> str:
+    """Return where it says that a unit starts only if the manager leaves the uplinks."""
+    return f"{UNITS}/{unit}.d/{_DROP_IN}"
+
+
+def conditional(handover: Handover) -> Iterator[str]:
     """Yield the units that start only if the manager leaves the uplinks."""
     if handover.starts:
         yield NETWORKD
