@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from netfail_hooks import lab as sandbox
+from netfail_hooks.lab.namespaces import LOGS
 from netfail_hooks.lab.traffic_result import Result
 from netfail_hooks.managers import release
 from netfail_hooks.paths import package_home
@@ -117,6 +118,19 @@ def test_where_no_gateway_answers_all_is_given_back(managed: Managed) -> None:
     for name in lab.ports:
         lab.alive_gateway(name)
     _expect(lab, before)
+
+
+def test_where_no_router_gives_addresses_nothing_is_begun(managed: Managed) -> None:
+    lab = managed
+    before = _as_it_is(lab)
+    router = f"$(cat {LOGS}/dnsmasq.pid)"
+    lab.run("sh", "-c", f"kill -STOP {router}").check_returncode()
+    done = lab.netfail("install", *PAIR)
+    assert done.returncode == 1, done.stdout
+    assert "no DHCP server answers by eth0, which would lose 192.168.1." in done.stderr
+    assert _as_it_is(lab) == before
+    lab.run("sh", "-c", f"kill -CONT {router}").check_returncode()
+    assert "offered" not in _netfail(lab, "install", *PAIR)
 
 
 # What Ubuntu has in /usr/lib/NetworkManager/conf.d/10-globally-managed-devices.conf, more so.
