@@ -19,10 +19,12 @@ from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, diversion, kernel_state, nodes, reconfigure, systemd
-from netfail_hooks.install.handover import NETWORKD, gather, live
+from netfail_hooks.install.handover import NETWORKD, gather, live, offers
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.networkd import networkctl, takeover
 from netfail_hooks.networkd.nic import read_nic
@@ -120,6 +122,7 @@ def uninstall(work: Work) -> list[str]:
     _refuse_nobody(work)
     if work.running:
         live.networkmanagers(gather.known(work.paths, work.known.handed, work.known.units))
+        _refuse_unanswered(work)
     textfile = _textfile(work.paths)
     if work.running:
         _hold_hooks(work.paths)
@@ -153,6 +156,20 @@ def _refuse_nobody(work: Work) -> None:
                 f"{path} was changed since install, so it would stay, and nobody have {names}",
                 hint=f"remove {path}, then uninstall again",
             )
+
+
+def _refuse_unanswered(work: Work) -> None:
+    """Refuse where managers would ask for addresses, and nobody gives any. Raises Problem."""
+    handed = [one.interface for one in work.known.handed]
+    texts = {
+        takeover.uplink_of(change.path): change.before.data.decode(errors="surrogateescape")
+        for change in work.changes
+        if change.before and takeover.uplink_of(change.path) in handed
+    }
+    if texts and networkctl.answers():
+        with Netlink() as netlink:
+            observed = observe(work.uplinks(), netlink)
+        offers.refuse_all_unanswered(observed, texts)
 
 
 def _put_back(work: Work, messages: list[str]) -> None:

@@ -131,6 +131,15 @@ def test_where_no_router_gives_addresses_nothing_is_begun(managed: Managed) -> N
     assert _as_it_is(lab) == before
     lab.run("sh", "-c", f"kill -CONT {router}").check_returncode()
     assert "offered" not in _netfail(lab, "install", *PAIR)
+    installed = _as_it_is(lab)
+    lab.run("sh", "-c", f"kill -STOP {router}").check_returncode()
+    done = lab.netfail("uninstall", "--yes")
+    assert done.returncode == 1, done.stdout
+    assert "by eth0 and wlan0: nobody would have an address" in done.stderr
+    assert _as_it_is(lab) == installed
+    lab.run("sh", "-c", f"kill -CONT {router}").check_returncode()
+    _netfail(lab, "uninstall", "--yes")
+    _expect(lab, before)
 
 
 # What Ubuntu has in /usr/lib/NetworkManager/conf.d/10-globally-managed-devices.conf, more so.

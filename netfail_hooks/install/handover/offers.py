@@ -12,10 +12,10 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.networkd.file import Section, asks_dhcp4
+from netfail_hooks.networkd.file import Section, asks_dhcp4, parse
 from netfail_hooks.policy.facts import FOREVER, Address, Observation
 
 _IP = 0x0800  # ETH_P_IP, linux/if_ether.h
@@ -68,6 +68,32 @@ def refuse_unanswered(interface: str, observed: Observation, sections: Iterable[
             f"ADDRESS for {interface}",
         )
     return offer if offer != now else ""
+
+
+def refuse_all_unanswered(observed: Observation, texts: Mapping[str, str]) -> None:
+    """Refuse to give uplinks back where that would leave the machine without an address.
+
+    ``texts`` are their ``.network`` files. One that is answered, or is used without a lease, is
+    enough. Raises Problem.
+    """
+    lost = []
+    for name, text in texts.items():
+        useful = observed.link(name) and observed.default_route(name, 4)
+        if useful and not leased(observed, name):
+            return
+        if not useful:
+            continue
+        try:
+            refuse_unanswered(name, observed, parse(text))
+        except Problem:
+            lost.append(name)
+        else:
+            return
+    if lost:
+        raise Problem(
+            f"no DHCP server answers by {' and '.join(lost)}: nobody would have an address",
+            hint="have the router give addresses again; or add --no-live, then reboot",
+        )
 
 
 def identity(sections: Iterable[Section], mac: bytes) -> bytes:

@@ -115,3 +115,36 @@ def _same(offer: str, now: str) -> str:
 
 def _refuse(observed: Observation, sections: tuple[Section, ...]) -> str:
     return offers.refuse_unanswered("eth0", observed, sections)
+
+
+_STATIC = "[Network]\nAddress=192.168.1.252/24\n"
+
+
+@pytest.mark.parametrize(
+    ("answered", "used", "why"),
+    [
+        ({"eth0", "wlan0"}, {"eth0", "wlan0"}, ""),
+        ({"wlan0"}, {"eth0", "wlan0"}, ""),
+        (set(), {"eth0", "wlan0"}, "by eth0 and wlan0"),
+        (set(), {"wlan0"}, "by wlan0"),
+        (set(), set(), ""),
+    ],
+)
+def test_all_are_not_given_back_to_nobody(
+    mocker: MockerFixture, answered: set[str], used: set[str], why: str
+) -> None:
+    observed = _observed(3600)
+    routes = tuple(one for one in observed.routes if one.interface in used)
+    observed = replace(observed, routes=routes)
+
+    def ask(interface: str, *_: object) -> str:
+        return "192.168.1.7" if interface in answered else ""
+
+    mocker.patch.object(offers, "ask", ask)
+    texts = {"eth0": _DHCP, "wlan0": _DHCP}
+    if why:
+        with pytest.raises(Problem, match=f"{why}: nobody would have an address"):
+            offers.refuse_all_unanswered(observed, texts)
+        offers.refuse_all_unanswered(observed, texts | dict.fromkeys(used, _STATIC))
+    else:
+        offers.refuse_all_unanswered(observed, texts)
