@@ -215,6 +215,7 @@ class Handover(Journey):
             machine.cut_power()
             faults = self._reachable(bench, 180) + self._both_back(bench)
             bench.row(_row(bench, name, 0.0, faults, f"reachable, by {_whose(bench)}"))
+            said(machine.sh("systemctl --failed --no-legend"))
             if installs:
                 self._again(bench, f"{name}: again")
             machine.sh(f"{_BACK} || true", seconds=300)
