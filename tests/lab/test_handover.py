@@ -10,9 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from netfail_hooks import lab as sandbox
-from netfail_hooks.lab.namespaces import LOGS
 from netfail_hooks.lab.traffic_result import Result
-from netfail_hooks.managers import release
 from netfail_hooks.paths import package_home
 from netfail_hooks.policy.facts import SHARED_LABEL
 from tests.lab.kills import Call, kill, points, trace
@@ -123,21 +121,22 @@ def test_where_no_gateway_answers_all_is_given_back(managed: Managed) -> None:
 def test_where_no_router_gives_addresses_nothing_is_begun(managed: Managed) -> None:
     lab = managed
     before = _as_it_is(lab)
-    router = f"$(cat {LOGS}/dnsmasq.pid)"
-    lab.run("sh", "-c", f"kill -STOP {router}").check_returncode()
+    router = lab._dhcp
+    assert router is not None
+    router.freeze()
     done = lab.netfail("install", *PAIR)
     assert done.returncode == 1, done.stdout
     assert "no DHCP server answers by eth0, which would lose 192.168.1." in done.stderr
     assert _as_it_is(lab) == before
-    lab.run("sh", "-c", f"kill -CONT {router}").check_returncode()
+    router.thaw()
     assert "offered" not in _netfail(lab, "install", *PAIR)
     installed = _as_it_is(lab)
-    lab.run("sh", "-c", f"kill -STOP {router}").check_returncode()
+    router.freeze()
     done = lab.netfail("uninstall", "--yes")
+    router.thaw()
     assert done.returncode == 1, done.stdout
     assert "by eth0 and wlan0: nobody would have an address" in done.stderr
     assert _as_it_is(lab) == installed
-    lab.run("sh", "-c", f"kill -CONT {router}").check_returncode()
     _netfail(lab, "uninstall", "--yes")
     _expect(lab, before)
 
@@ -238,29 +237,74 @@ def test_the_way_back_of_a_killed_install_leads_all_the_way(managed: Managed) ->
     _expect(lab, before)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Cut the power of a few moments, or of many where every kill point is wanted."""
+    if "shares" in metafunc.fixturenames:
+        every = metafunc.config.getoption("every_kill_point")
+        many = [[at / 24 for at in range(begin, 24, 3)] for begin in range(3)]
+        metafunc.parametrize("shares", many if every else [()])
+
+
 @pytest.mark.parametrize("managed", [_STATIC], indirect=True)
-def test_an_install_that_lost_its_power_is_made_up_for(managed: Managed) -> None:
-    """Before the last file NetworkManager has all at boot, and nothing of ours starts."""
+def test_an_install_that_loses_its_power_is_made_up_for(
+    managed: Managed, shares: list[float]
+) -> None:
+    """Before the last file NetworkManager has all at boot; then networkd does."""
     lab = managed
-    before = _as_it_is(lab)
-    _netfail(lab, "install", *PAIR)
-    (deciding,) = release.networkmanager(()).files
-    lab.run("rm", deciding)
-    lab.systemctl("stop", "systemd-networkd.socket", "systemd-networkd.service")
-    lab.systemctl("stop", "NetworkManager.service")
-    for name in lab.ports:
-        lab.run("ip", "address", "flush", "dev", name)
-    lab.run("rm", "-r", "/run/NetworkManager/devices")
-    lab.systemctl("start", "NetworkManager.service")
-    wait(lambda: lab.has("eth0", "wlan0"), "NetworkManager", seconds=15)
-    lab.systemctl("start", "systemd-networkd.service")
-    assert lab.systemctl("is-active", "systemd-networkd.service").stdout.strip() == "inactive"
-    _netfail(lab, "install", *PAIR)
-    assert used(lab) == "eth0"
-    assert "eth0:unmanaged:" in lab.view()
-    assert "wlan0:unmanaged:" in lab.view()
+    before, addresses = _as_it_is(lab), _addresses(lab)
+    calls = trace(lab, _INSTALL, _HERE)
     _netfail(lab, "uninstall", "--yes")
     _expect(lab, before)
+    deciding = next(at for at, one in enumerate(calls) if _places(one, "zz-netfail-hooks.conf"))
+    for number in (deciding, *(int(share * len(calls)) for share in shares)):
+        kill(lab, _INSTALL, calls[number], _HERE)
+        lab.boot_again()
+        _wait_for(lab, addresses, calls[number])
+        running = lab.run("systemctl", "is-active", "systemd-networkd.service").stdout.strip()
+        assert (running == "active") == (number > deciding), calls[number]
+        _netfail(lab, "install", *PAIR)
+        _wait_for(lab, addresses, calls[number])
+        assert "eth0:unmanaged:" in lab.view()
+        _netfail(lab, "uninstall", "--yes")
+        _expect(lab, before)
+
+
+@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
+def test_an_uninstall_that_loses_its_power_is_made_up_for(
+    managed: Managed, shares: list[float]
+) -> None:
+    lab = managed
+    before, addresses = _as_it_is(lab), _addresses(lab)
+    uninstall = [sys.executable, "-m", "netfail_hooks", "uninstall", "--yes"]
+    _netfail(lab, "install", *PAIR)
+    calls = trace(lab, uninstall, _HERE)
+    _expect(lab, before)
+    # Its own file is gone by then, and no uplink has changed hands.
+    gone = next(at for at, one in enumerate(calls) if "zz-netfail-hooks.conf" in one.text)
+    for number in (gone + 1, *(int(share * len(calls)) for share in shares)):
+        _netfail(lab, "install", *PAIR)
+        kill(lab, uninstall, calls[number], _HERE)
+        lab.boot_again()
+        _wait_for(lab, addresses, calls[number])
+        _netfail(lab, "uninstall", "--yes")
+        _expect(lab, before)
+
+
+def _places(call: Call, ending: str) -> bool:
+    return "rename" in call.name and f'{ending}"' in call.text
+
+
+def _addresses(lab: Managed) -> list[str]:
+    shown = lab.run("ip", "-4", "-o", "address").stdout.splitlines()
+    words = [line.split() for line in shown]
+    return sorted(f"{one[1]} {one[3]}" for one in words if one[1] in lab.ports)
+
+
+def _wait_for(lab: Managed, addresses: list[str], at: Call) -> None:
+    """Wait until each uplink is up by the address that it came with, and one is used."""
+    with contextlib.suppress(AssertionError):
+        wait(lambda: _addresses(lab) == addresses and bool(used(lab)), "addresses", seconds=30)
+    assert (_addresses(lab), bool(used(lab))) == (addresses, True), f"power lost at {at}"
 
 
 _NETWORKDS_OWN = """\
