@@ -118,7 +118,6 @@ def _is_dhcp(one: Section) -> bool:
 def ask(interface: str, mac: bytes, client: bytes) -> str:
     """Return the address that somebody offers, "" for no answer. Raises OSError."""
     number = os.urandom(4)
-    packet = discover(mac, number, client)
     kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
     with socket.socket(socket.AF_PACKET, kind, 0) as wire:
         wire.bind((interface, _IP))
@@ -128,6 +127,7 @@ def ask(interface: str, mac: bytes, client: bytes) -> str:
                 if select.select([wire], [], [], left)[0] and (found := _heard(wire, number)):
                     return found
             if at != _PATIENCE:
+                packet = discover(mac, number, client, int(at))
                 wire.sendto(packet, (interface, _IP, 0, 0, _BROADCAST))
     return ""
 
@@ -139,9 +139,12 @@ def _heard(wire: socket.socket, number: bytes) -> str:
         return ""
 
 
-def discover(mac: bytes, number: bytes, client: bytes) -> bytes:
-    """Return a DHCPDISCOVER to all, as an IPv4 packet; the answer is to come to all, too."""
-    head = struct.pack("!BBBB4sHH16x6s10x192x4s", 1, 1, 6, 0, number, 0, 0x8000, mac, _COOKIE)
+def discover(mac: bytes, number: bytes, client: bytes, since: int = 0) -> bytes:
+    """Return a DHCPDISCOVER to all, as an IPv4 packet; the answer is to come to all, too.
+
+    It is asked ``since`` seconds: a server that stands by for another heeds that alone.
+    """
+    head = struct.pack("!BBBB4sHH16x6s10x192x4s", 1, 1, 6, 0, number, since, 0x8000, mac, _COOKIE)
     options = bytes([_KIND, 1, _DISCOVER])
     if client:
         options += bytes([_IDENTITY, len(client)]) + client
