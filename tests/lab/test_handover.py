@@ -305,6 +305,7 @@ def _wait_for(lab: Managed, addresses: list[str], at: Call) -> None:
     with contextlib.suppress(AssertionError):
         wait(lambda: _addresses(lab) == addresses and bool(used(lab)), "addresses", seconds=30)
     assert (_addresses(lab), bool(used(lab))) == (addresses, True), f"power lost at {at}"
+    assert "networkd" not in lab.run("systemctl", "--failed", "--no-legend").stdout, at
 
 
 _NETWORKDS_OWN = """\

@@ -14,7 +14,7 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes
 from netfail_hooks.install.diversion import divert
-from netfail_hooks.install.handover import NETWORKD, Handover, plan, supplicant_unit
+from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, plan, supplicant_unit
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.reconfigure import networkd_answers
@@ -80,7 +80,7 @@ def take(
 
 def settle(handover: Handover) -> None:
     """Have the managers read that they are to leave the uplinks, now that they have."""
-    for unit in (NETWORKD, *map(supplicant_unit, handover.names)):
+    for unit in (NETWORKD, SOCKET, *map(supplicant_unit, handover.names)):
         nodes.remove(_OVERRIDE.format(unit))
         nodes.remove(os.path.dirname(_OVERRIDE.format(unit)))
     run("systemctl", "daemon-reload")
@@ -151,7 +151,7 @@ def stop(handover: Handover) -> None:
     """Stop what did not run before us."""
     _try("systemctl", "daemon-reload")
     for unit in reversed(handover.idle):
-        sockets = [NETWORKD.replace(".service", ".socket")] if unit == NETWORKD else []
+        sockets = [SOCKET] if unit == NETWORKD else []
         _try("systemctl", "stop", *sockets, unit)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netfail_hooks.install import nodes
-from netfail_hooks.install.handover import NETWORKD, Handover, supplicant_unit
+from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, supplicant_unit
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.units import UNITS
 from netfail_hooks.managers import supplicant
@@ -67,9 +67,13 @@ def condition(unit: str) -> str:
 
 
 def conditional(handover: Handover) -> Iterator[str]:
-    """Yield the units that start only if the manager leaves the uplinks."""
+    """Yield the units that start only if the manager leaves the uplinks.
+
+    The socket would start a service that does not come, again and again, until it fails
+    (systemd.socket(5), TriggerLimitIntervalSec=).
+    """
     if handover.starts:
-        yield NETWORKD
+        yield from (NETWORKD, SOCKET)
     for name in handover.wireless:
         yield supplicant_unit(name)
 
