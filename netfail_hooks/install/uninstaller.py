@@ -246,6 +246,7 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
             try:
                 live.give_back(interface, handover, uplinks, paths, write)
             except Problem as problem:
+                _refuse_the_rest(work, change, problem)
                 messages.append(str(problem))
         else:
             reconfigure.write(change, uplinks, paths, messages)
@@ -253,6 +254,22 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
         live.settle(handover)
     messages += live.returned(handover)
     live.stop(handover)
+
+
+def _refuse_the_rest(work: Work, given: FileChange, problem: Problem) -> None:
+    """Stop where an uplink that was given back is of no use, and others are networkd's still.
+
+    They may be all that the machine is reached by. Raises Problem; the next run goes on with them.
+    """
+    handed = [one.interface for one in work.known.handed]
+    later = work.changes[work.changes.index(given) + 1 :]
+    names = [takeover.uplink_of(one.path) for one in later if one.after is None]
+    left = [name for name in names if name in handed]
+    if left and not live.is_useful(takeover.uplink_of(given.path)):
+        raise Problem(
+            f"{problem}; {' and '.join(left)} stay with systemd-networkd until then",
+            hint="mend that, then uninstall again: it goes on from here, whatever it finds",
+        ) from problem
 
 
 def _hold_hooks(paths: Paths) -> None:

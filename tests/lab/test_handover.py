@@ -308,6 +308,29 @@ def _wait_for(lab: Managed, addresses: list[str], at: Call) -> None:
     assert "networkd" not in lab.run("systemctl", "--failed", "--no-legend").stdout, at
 
 
+@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
+def test_what_works_stays_where_the_first_does_not_come_back(managed: Managed) -> None:
+    lab = managed
+    lab.write("/etc/NetworkManager/conf.d/10.conf", "[main]\nno-auto-default=*\n")
+    lab.run("nmcli", "general", "reload", "conf")
+    before = _as_it_is(lab)
+    _netfail(lab, "install", *PAIR)
+    path = f"{PROFILES}/eth0.nmconnection"
+    text = lab.read(path)
+    lab.run("rm", path)
+    lab.run("nmcli", "connection", "reload")
+    done = lab.netfail("uninstall", "--yes")
+    assert done.returncode == 1, done.stdout
+    assert "wlan0 stay with systemd-networkd until then" in done.stderr
+    assert used(lab) == "wlan0"
+    assert "wlan0:unmanaged:" in lab.view()
+    lab.write(path, text, mode=0o600)
+    lab.run("nmcli", "connection", "reload")
+    wait(lambda: lab.has("eth0"), "NIC of NetworkManager's", seconds=15)
+    _netfail(lab, "uninstall", "--yes")
+    _expect(lab, before)
+
+
 _NETWORKDS_OWN = """\
 [Match]
 Name=eth0

@@ -24,7 +24,8 @@ from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.managers.detect import NETWORKMANAGER
-from netfail_hooks.networkd import networkctl
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.networkd import networkctl, settling
 from netfail_hooks.networkd.detect import (
     active_connections,
     networkmanager_has,
@@ -116,6 +117,13 @@ def give_back(
         linked = _has_carrier(interface)
         _leave(interface)
         _hand_back(interface, handover, linked=linked)
+
+
+def is_useful(interface: str) -> bool:
+    """Tell whether an uplink has a way out by now, whoever has it."""
+    with Netlink() as netlink:
+        observed = observe(Config(uplinks=default_metrics((interface,))), netlink)
+    return any(settling.is_useful(observed, interface, family) for family in FAMILIES)
 
 
 def give_all_back(handover: Handover) -> list[str]:
