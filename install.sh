@@ -455,6 +455,8 @@ do_install() {
     [ -z "$dry_run" ] || show_install "$@"
     install_files
     [ -n "$root" ] || [ -n "$alone" ] || enable_dispatcher
+    # Each file of the machine's is on disk once it is there; so must be what it runs.
+    sync -f "$lib" || sync
     "$link" install "$@" 9<&- || exit
     fresh=
     remove_venv

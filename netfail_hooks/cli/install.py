@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 
 from netfail_hooks.cli.prompts import (
     add_common_arguments,
@@ -16,7 +17,7 @@ from netfail_hooks.cli.prompts import (
 from netfail_hooks.install import options
 from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
-from netfail_hooks.install.transaction import turn
+from netfail_hooks.install.transaction import ignored, turn
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     refuse_powerless(args.root)
     confirm(work.changes, yes=args.yes, told=_in_words(work.handover))
-    with turn(work.paths):
+    # The terminal that we were started from may be cut off, and nobody would start what is to run.
+    with turn(work.paths), ignored(signal.SIGHUP):
         work = prepare(args)  # another run may have changed what there is
         refused = install(work)
         rest = start(work) if work.running else what_remains(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 
 from netfail_hooks.cli.prompts import (
     add_common_arguments,
@@ -16,7 +17,7 @@ from netfail_hooks.cli.prompts import (
 )
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install import manifest, rollback
-from netfail_hooks.install.transaction import remove_manifest, turn
+from netfail_hooks.install.transaction import ignored, remove_manifest, turn
 from netfail_hooks.install.uninstaller import (
     Work,
     lost,
@@ -68,7 +69,9 @@ def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str,
         remove_volatile(paths)
         return None
     work = prepare(paths, known, args)
-    return work, (*work.messages, *uninstall(work))
+    # The terminal that we were started from may be cut off while uplinks change hands.
+    with ignored(signal.SIGHUP):
+        return work, (*work.messages, *uninstall(work))
 
 
 def _tell(work: Work, messages: tuple[str, ...], *, as_json: bool) -> None:

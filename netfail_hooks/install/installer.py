@@ -27,7 +27,7 @@ from netfail_hooks.install import (
 )
 from netfail_hooks.install.bond_files import bond_files
 from netfail_hooks.install.config import choose, present_uplinks
-from netfail_hooks.install.handover import Handover, gather, live, origin, plan
+from netfail_hooks.install.handover import Handover, gather, live, offers, origin, plan
 from netfail_hooks.install.hook_file import unsafe_places
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
@@ -44,11 +44,14 @@ from netfail_hooks.install.transaction import (
     write_change,
 )
 from netfail_hooks.install.uninstaller import remove_log, remove_volatile
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.networkd import access, networkctl, takeover
+from netfail_hooks.networkd import access, match, networkctl, takeover
 from netfail_hooks.networkd.detect import detect
 from netfail_hooks.networkd.file import default_route_families, parse
+from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 from netfail_hooks.reconcile.probing import probe_and_run
@@ -227,6 +230,7 @@ def _hand_over(work: Work) -> list[str]:
     came_from = origin.origin()
     reachable = bool(came_from) and origin.is_reachable(came_from)
     settings = kernel_state.current_sysctls(uplinks.names(), handover.now)
+    other = _offers(work)
     own = tuple(name for name in uplinks.names() if name not in handover.now)
     networkds = Config(uplinks=default_metrics(own))
     live_too = rollback.Live(work.begun, own, settings)
@@ -265,7 +269,23 @@ def _hand_over(work: Work) -> list[str]:
             origin.await_reachable(came_from)
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
         nodes.remove(paths.state)  # uplinks are judged anew
-    return [*refused, *lost]
+    return [*refused, *lost, *other]
+
+
+def _offers(work: Work) -> list[str]:
+    """Return which uplinks were offered another address. Raises Problem where nobody offers one."""
+    with Netlink() as netlink:
+        observed = observe(work.config, netlink)
+    written = {takeover.uplink_of(change.path): change.after for change in work.changes}
+    messages = []
+    for name in work.handover.now:
+        node = written.get(name)
+        source = None if node else match.effective(work.paths, read_nic(name, work.paths))
+        text = node.data.decode(errors="surrogateescape") if node else ""
+        sections = source.sections if source else parse(text)
+        if other := offers.refuse_unanswered(name, observed, sections):
+            messages.append(f"the router offered {name} {other}, another address than it had")
+    return messages
 
 
 def _give_all_back(handover: Handover) -> None:

@@ -19,10 +19,12 @@ from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, diversion, kernel_state, nodes, reconfigure, systemd
-from netfail_hooks.install.handover import NETWORKD, gather, live
+from netfail_hooks.install.handover import NETWORKD, gather, live, offers
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.networkd import networkctl, takeover
 from netfail_hooks.networkd.nic import read_nic
@@ -70,7 +72,16 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
     # In the order in which the routes were once added: NetworkManager, too, gives the first one of
     # several wired NICs the lowest metric.
     ordered = in_order(changes, known.default_route_order)
-    return Work(paths, known, ordered, tuple(messages), args.keep_log, running)
+    # What decides at boot goes first, also where a later install took one more uplink over.
+    deciding = _deciding(paths, known)
+    first = tuple(change for change in ordered if change.path in deciding)
+    rest = tuple(change for change in ordered if change.path not in deciding)
+    return Work(paths, known, (*first, *rest), tuple(messages), args.keep_log, running)
+
+
+def _deciding(paths: Paths, known: Manifest) -> tuple[str, ...]:
+    """Return the files by which other managers leave uplinks to us."""
+    return tuple(gather.release_of(paths, known.handed).files) if known.handed else ()
 
 
 def lost(work: Work) -> tuple[str, ...]:
@@ -104,11 +115,14 @@ def _is_somebody_elses(entry: Entry, change: FileChange) -> bool:
 def uninstall(work: Work) -> list[str]:
     """Put everything back; return what could not be.
 
-    Raises Problem, with nothing changed, where who is to have uplinks again does not answer.
+    Raises Problem, with nothing changed, where who is to have uplinks again does not answer, or is
+    to be kept away from them.
     """
     messages: list[str] = []
+    _refuse_nobody(work)
     if work.running:
         live.networkmanagers(gather.known(work.paths, work.known.handed, work.known.units))
+        _refuse_unanswered(work)
     textfile = _textfile(work.paths)
     if work.running:
         _hold_hooks(work.paths)
@@ -127,6 +141,35 @@ def uninstall(work: Work) -> list[str]:
     remove_manifest(work.paths, work.known.directories)
     remove_volatile(work.paths)
     return messages
+
+
+def _refuse_nobody(work: Work) -> None:
+    """Refuse to leave uplinks to nobody, where what keeps their manager away is to stay.
+
+    Raises Problem.
+    """
+    known, gone = work.known, [change.path for change in work.changes]
+    for path in _deciding(work.paths, known):
+        if path not in gone and nodes.read(work.paths.at(path)) and known.entry(path):
+            names = " and ".join(one.interface for one in known.handed)
+            raise Problem(
+                f"{path} was changed since install, so it would stay, and nobody have {names}",
+                hint=f"remove {path}, then uninstall again",
+            )
+
+
+def _refuse_unanswered(work: Work) -> None:
+    """Refuse where managers would ask for addresses, and nobody gives any. Raises Problem."""
+    handed = [one.interface for one in work.known.handed]
+    texts = {
+        takeover.uplink_of(change.path): change.before.data.decode(errors="surrogateescape")
+        for change in work.changes
+        if change.before and takeover.uplink_of(change.path) in handed
+    }
+    if texts and networkctl.answers():
+        with Netlink() as netlink:
+            observed = observe(work.uplinks(), netlink)
+        offers.refuse_all_unanswered(observed, texts)
 
 
 def _put_back(work: Work, messages: list[str]) -> None:
@@ -211,6 +254,7 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
             try:
                 live.give_back(interface, handover, uplinks, paths, write)
             except Problem as problem:
+                _refuse_the_rest(work, change, problem)
                 messages.append(str(problem))
         else:
             reconfigure.write(change, uplinks, paths, messages)
@@ -218,6 +262,22 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
         live.settle(handover)
     messages += live.returned(handover)
     live.stop(handover)
+
+
+def _refuse_the_rest(work: Work, given: FileChange, problem: Problem) -> None:
+    """Stop where an uplink that was given back is of no use, and others are networkd's still.
+
+    They may be all that the machine is reached by. Raises Problem; the next run goes on with them.
+    """
+    handed = [one.interface for one in work.known.handed]
+    later = work.changes[work.changes.index(given) + 1 :]
+    names = [takeover.uplink_of(one.path) for one in later if one.after is None]
+    left = [name for name in names if name in handed]
+    if left and not live.is_useful(takeover.uplink_of(given.path)):
+        raise Problem(
+            f"{problem}; {' and '.join(left)} stay with systemd-networkd until then",
+            hint="mend that, then uninstall again: it goes on from here, whatever it finds",
+        ) from problem
 
 
 def _hold_hooks(paths: Paths) -> None:

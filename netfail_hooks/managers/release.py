@@ -24,6 +24,7 @@ _UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/
 _VENDORS = ("/usr/lib/systemd/system", "/lib/systemd/system")
 _EXCLUDED = "/etc/netfail-hooks/ifupdown.env"
 _NM = "/etc/NetworkManager/conf.d/zz-netfail-hooks.conf"
+_LISTED, _NAMED = "match-device=", "interface-name:="
 _DROP_IN = "zz-netfail-hooks.conf"  # systemd reads drop-ins in the order of their names
 
 _KERNELS_PART = (
@@ -56,10 +57,10 @@ def networkmanager(names: Sequence[str]) -> Release:
     "except:" of somebody's goes before our words (Ubuntu has "*,except:type:wifi,..."), so that a
     section of our own says it, too, as netplan's do.
     """
-    listed = ";".join(f"interface-name:={name}" for name in names)
+    listed = ";".join(f"{_NAMED}{name}" for name in names)
     said = (
         f"{_MARK}[keyfile]\nunmanaged-devices+={listed}\n\n"
-        f"[device-netfail-hooks]\nmatch-device={listed}\nmanaged=0\n"
+        f"[device-netfail-hooks]\n{_LISTED}{listed}\nmanaged=0\n"
     )
     return Release(
         {_NM: said},
@@ -67,6 +68,16 @@ def networkmanager(names: Sequence[str]) -> Release:
         release={name: (("nmcli", "device", "set", name, "managed", "no"),) for name in names},
         take_back={name: (("nmcli", "device", "set", name, "managed", "yes"),) for name in names},
     )
+
+
+def taken_over(paths: Paths) -> tuple[tuple[str, str], ...]:
+    """Return each uplink that was taken over, and its manager: what everybody may see of that.
+
+    The file by which NetworkManager leaves them says so.
+    """
+    _, told, rest = read_text(paths.at(_NM)).partition(f"\n{_LISTED}")
+    words = rest.partition("\n")[0].split(";") if told else []
+    return tuple((word.removeprefix(_NAMED), "NetworkManager") for word in words)
 
 
 def ifupdown(paths: Paths, known: Interfaces, names: Sequence[str]) -> Release:

@@ -16,6 +16,10 @@ from netfail_hooks.managers import WirelessNetwork
 _MARK = "# netfail-hooks:"
 _TOLD = f"{_MARK} as 'netfail-hooks install' found it; keys are in it, so it is for root alone"
 _MANAGED = ("NONE", "WPA-PSK", "SAE", "WPA-PSK SAE", "WPA-EAP", "OWE")
+# Hash-to-element, too, which some access points have alone; and the firmware of a Raspberry Pi says
+# by itself that it is known, so that others would refuse who then does without (raspberrypi/linux,
+# issues 4718, 7528). By default only the older way (wpa_supplicant.conf(5)).
+_EITHER_WAY = "sae_pwe=2"
 _KEY = re.compile("[0-9A-Fa-f]{64}")
 _COUNTRY = re.compile("[A-Z]{2}|00")
 _BSSID = re.compile("([0-9a-f]{2}:){5}[0-9a-f]{2}")
@@ -49,7 +53,10 @@ def config(networks: Iterable[WirelessNetwork], country: str = "", *, group: str
     With ``group`` its members may use wpa_cli, as Debian's netdev. Raises Misuse, without a
     secret, for what wpa_supplicant can't be told.
     """
+    networks = tuple(networks)
     lines = [_TOLD, "ctrl_interface=" + _control(group), "update_config=0"]
+    if any("SAE" in one.key_mgmt for one in networks):
+        lines.append(_EITHER_WAY)
     if country:
         if not _COUNTRY.fullmatch(country):
             raise Misuse("a country has two capital letters", hint="such as GB (ISO 3166-1)")

@@ -13,6 +13,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, failure, run
 
 _NMCLI = ("nmcli", "--terse", "--fields", "DEVICE,STATE", "device")
+_CONNECTIONS = ("nmcli", "--terse", "--fields", "DEVICE,CON-UUID", "device", "status")
 _NOT_RUNNING = 8  # nmcli(1), EXIT STATUS
 _NO_UPLINKS = ("", "loopback", "none")
 
@@ -65,6 +66,16 @@ def networkmanager_says() -> tuple[str, ...]:
 
     Raises Problem where it does not answer: then nobody knows.
     """
+    # nmcli(1); "connected (externally)" is somebody else's doing, ours included.
+    idle = ("unmanaged", "connected (externally)")
+    return tuple(name for name, state in networkmanager_states() if not state.startswith(idle))
+
+
+def networkmanager_states() -> tuple[tuple[str, str], ...]:
+    """Return each interface that NetworkManager knows, and its state in nmcli's words.
+
+    Raises Problem where it is there and does not answer.
+    """
     if shutil.which(_NMCLI[0]) is None:
         return ()
     hint = "systemctl restart NetworkManager, then try again"
@@ -75,6 +86,14 @@ def networkmanager_says() -> tuple[str, ...]:
     if done.returncode not in (0, _NOT_RUNNING):
         raise Problem(f"NetworkManager does not answer: {failure(done)}", hint=hint)
     devices = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
-    # nmcli(1); "connected (externally)" is somebody else's doing, ours included.
-    idle = ("unmanaged", "connected (externally)")
-    return tuple(name for name, state in devices if not state.startswith(idle))
+    return tuple(devices)
+
+
+def active_connections() -> dict[str, str]:
+    """Return the connection that each of NetworkManager's devices is, or is to be, up by: its UUID.
+
+    Raises Problem where it can't be asked.
+    """
+    done = run(*_CONNECTIONS, seconds=10, check=False, environment=ENGLISH)
+    pairs = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
+    return {name: uuid for name, uuid in pairs if uuid}

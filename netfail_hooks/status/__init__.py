@@ -15,7 +15,7 @@ from netfail_hooks.files import read_owned
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
-from netfail_hooks.managers import drift
+from netfail_hooks.managers import drift, release
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
@@ -65,6 +65,7 @@ def collect(paths: Paths) -> Report | BondReport:
             boot=boot_id(),
             silence=silence(hooks=config.dispatcher),
             drifted=drifted,
+            taken_over=release.taken_over(paths),
             unknown=tuple(unknown),
         )
     )

@@ -47,6 +47,7 @@ class Sources:
     ruled: tuple[Ruled, ...] = ()
     silence: str = ""
     drifted: tuple[str, ...] = ()
+    taken_over: tuple[tuple[str, str], ...] = ()  # an uplink, and who had it before us
 
 
 def report(sources: Sources) -> Report:
@@ -120,6 +121,7 @@ def _uplink(sources: Sources, rank: int, uplink: Uplink) -> UplinkReport:
         setup=setup,
         metric=uplink.metric,
         families=families,
+        taken_from=dict(sources.taken_over).get(name, ""),
     )
 
 

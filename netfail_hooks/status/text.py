@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import UNKNOWN, Failover, Family, Report, UplinkReport
 from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, Paint, painter, span
@@ -26,6 +28,7 @@ def render(report: Report, *, colour: bool = False) -> str:
         [f"route {route}" for route in report.our_routes]
         + [f"address {address}" for address in report.our_addresses],
     )
+    lines += labelled("manager", list(_taken_over(report)))
     lines += labelled("by hand", list(report.by_hand))
     lines += labelled("crowded", [paint(line, BAD) for line in report.crowded])
     if not report.as_chosen:
@@ -38,6 +41,13 @@ def render(report: Report, *, colour: bool = False) -> str:
     lines += render_silence(report.silence, paint)
     lines += labelled("unknown", list(report.unknown))
     return "\n".join(lines)
+
+
+def _taken_over(report: Report) -> Iterator[str]:
+    for manager in dict.fromkeys(uplink.taken_from for uplink in report.uplinks):
+        names = [one.interface for one in report.uplinks if one.taken_from == manager]
+        if manager:
+            yield f"{' and '.join(names)} taken over from {manager}"
 
 
 def render_silence(silence: str, paint: Paint) -> list[str]:

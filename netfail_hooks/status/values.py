@@ -59,7 +59,10 @@ class Family:
 
 @value
 class UplinkReport:
-    """An uplink: ``operational`` and ``setup`` are networkd's words, "" where it has none."""
+    """An uplink: ``operational`` and ``setup`` are networkd's words, "" where it has none.
+
+    ``taken_from`` is the manager that it was taken over from, "" for none.
+    """
 
     rank: int
     interface: str
@@ -70,6 +73,7 @@ class UplinkReport:
     setup: str
     metric: int
     families: tuple[Family, ...]
+    taken_from: str = ""
 
 
 @value

@@ -118,6 +118,29 @@ def test_where_no_gateway_answers_all_is_given_back(managed: Managed) -> None:
     _expect(lab, before)
 
 
+def test_where_no_router_gives_addresses_nothing_is_begun(managed: Managed) -> None:
+    lab = managed
+    before = _as_it_is(lab)
+    router = lab._dhcp
+    assert router is not None
+    router.freeze()
+    done = lab.netfail("install", *PAIR)
+    assert done.returncode == 1, done.stdout
+    assert "no DHCP server answers by eth0, which would lose 192.168.1." in done.stderr
+    assert _as_it_is(lab) == before
+    router.thaw()
+    assert "offered" not in _netfail(lab, "install", *PAIR)
+    installed = _as_it_is(lab)
+    router.freeze()
+    done = lab.netfail("uninstall", "--yes")
+    router.thaw()
+    assert done.returncode == 1, done.stdout
+    assert "by eth0 and wlan0: nobody would have an address" in done.stderr
+    assert _as_it_is(lab) == installed
+    _netfail(lab, "uninstall", "--yes")
+    _expect(lab, before)
+
+
 # What Ubuntu has in /usr/lib/NetworkManager/conf.d/10-globally-managed-devices.conf, more so.
 _EXCEPTIONS = """\
 [keyfile]
@@ -211,6 +234,100 @@ def test_the_way_back_of_a_killed_install_leads_all_the_way(managed: Managed) ->
     assert f" {SHARED_LABEL}" in addresses, f"no detour at {at}: {addresses}"
     lab.systemctl("start", "netfail-hooks-rollback.service")
     _netfail(lab, "uninstall", "--yes")  # which waits for it, and finds nothing
+    _expect(lab, before)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Cut the power of a few moments, or of many where every kill point is wanted."""
+    if "shares" in metafunc.fixturenames:
+        every = metafunc.config.getoption("every_kill_point")
+        many = [[at / 24 for at in range(begin, 24, 3)] for begin in range(3)]
+        metafunc.parametrize("shares", many if every else [()])
+
+
+@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
+def test_an_install_that_loses_its_power_is_made_up_for(
+    managed: Managed, shares: list[float]
+) -> None:
+    """Before the last file NetworkManager has all at boot; then networkd does."""
+    lab = managed
+    before, addresses = _as_it_is(lab), _addresses(lab)
+    calls = trace(lab, _INSTALL, _HERE)
+    _netfail(lab, "uninstall", "--yes")
+    _expect(lab, before)
+    deciding = next(at for at, one in enumerate(calls) if _places(one, "zz-netfail-hooks.conf"))
+    for number in (deciding, *(int(share * len(calls)) for share in shares)):
+        kill(lab, _INSTALL, calls[number], _HERE)
+        lab.boot_again()
+        _wait_for(lab, addresses, calls[number])
+        running = lab.run("systemctl", "is-active", "systemd-networkd.service").stdout.strip()
+        assert (running == "active") == (number > deciding), calls[number]
+        _netfail(lab, "install", *PAIR)
+        _wait_for(lab, addresses, calls[number])
+        assert "eth0:unmanaged:" in lab.view()
+        _netfail(lab, "uninstall", "--yes")
+        _expect(lab, before)
+
+
+@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
+def test_an_uninstall_that_loses_its_power_is_made_up_for(
+    managed: Managed, shares: list[float]
+) -> None:
+    lab = managed
+    before, addresses = _as_it_is(lab), _addresses(lab)
+    uninstall = [sys.executable, "-m", "netfail_hooks", "uninstall", "--yes"]
+    _netfail(lab, "install", *PAIR)
+    calls = trace(lab, uninstall, _HERE)
+    _expect(lab, before)
+    # Its own file is gone by then, and no uplink has changed hands.
+    gone = next(at for at, one in enumerate(calls) if "zz-netfail-hooks.conf" in one.text)
+    for number in (gone + 1, *(int(share * len(calls)) for share in shares)):
+        _netfail(lab, "install", *PAIR)
+        kill(lab, uninstall, calls[number], _HERE)
+        lab.boot_again()
+        _wait_for(lab, addresses, calls[number])
+        _netfail(lab, "uninstall", "--yes")
+        _expect(lab, before)
+
+
+def _places(call: Call, ending: str) -> bool:
+    return "rename" in call.name and f'{ending}"' in call.text
+
+
+def _addresses(lab: Managed) -> list[str]:
+    shown = lab.run("ip", "-4", "-o", "address").stdout.splitlines()
+    words = [line.split() for line in shown]
+    return sorted(f"{one[1]} {one[3]}" for one in words if one[1] in lab.ports)
+
+
+def _wait_for(lab: Managed, addresses: list[str], at: Call) -> None:
+    """Wait until each uplink is up by the address that it came with, and one is used."""
+    with contextlib.suppress(AssertionError):
+        wait(lambda: _addresses(lab) == addresses and bool(used(lab)), "addresses", seconds=30)
+    assert (_addresses(lab), bool(used(lab))) == (addresses, True), f"power lost at {at}"
+    assert "networkd" not in lab.run("systemctl", "--failed", "--no-legend").stdout, at
+
+
+@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
+def test_what_works_stays_where_the_first_does_not_come_back(managed: Managed) -> None:
+    lab = managed
+    lab.write("/etc/NetworkManager/conf.d/10.conf", "[main]\nno-auto-default=*\n")
+    lab.run("nmcli", "general", "reload", "conf")
+    before = _as_it_is(lab)
+    _netfail(lab, "install", *PAIR)
+    path = f"{PROFILES}/eth0.nmconnection"
+    text = lab.read(path)
+    lab.run("rm", path)
+    lab.run("nmcli", "connection", "reload")
+    done = lab.netfail("uninstall", "--yes")
+    assert done.returncode == 1, done.stdout
+    assert "wlan0 stay with systemd-networkd until then" in done.stderr
+    assert used(lab) == "wlan0"
+    assert "wlan0:unmanaged:" in lab.view()
+    lab.write(path, text, mode=0o600)
+    lab.run("nmcli", "connection", "reload")
+    wait(lambda: lab.has("eth0"), "NIC of NetworkManager's", seconds=15)
+    _netfail(lab, "uninstall", "--yes")
     _expect(lab, before)
 
 

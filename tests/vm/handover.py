@@ -38,10 +38,10 @@ _PREPARE = """
 test -e /opt/vm/key || ssh-keygen -q -t ed25519 -N '' -f /opt/vm/key
 install -D -m 600 /opt/vm/key.pub /root/.ssh/authorized_keys
 """
-# All four connections, and an address of each router on both uplinks.
+# All five connections, and an address of each router on both uplinks.
 _BY_MANAGER = """
 test $(nmcli -t -f DEVICE,STATE device |
-    grep -cE '^(eth0|wlan0|br-guests|wg-office):connected$') = 4 &&
+    grep -cE '^(eth0|wlan0|wlan2|br-guests|wg-office):connected$') = 5 &&
 test $(ip -6 -o address show scope global -tentative | grep -cE ' (eth0|wlan0) ') = 2
 """
 _BY_NETWORKD = """
@@ -49,8 +49,10 @@ networkctl --no-legend list eth0 wlan0 | grep -c routable | grep -q 2 &&
 test $(nmcli -t -f DEVICE,STATE device | grep -cE '^(eth0|wlan0):unmanaged$') = 2
 """
 _OTHERS = """
-nmcli -t -f NAME,TYPE,DEVICE connection show --active | grep -E 'guests|office'
-ip -br address show br-guests; ip -br address show wg-office
+nmcli -t -f NAME,TYPE,DEVICE connection show --active | grep -E 'guests|hotspot|office' | sort
+for name in br-guests wg-office wlan2; do ip -br address show $name; done
+iw dev wlan2 info | grep -E 'ssid|type|channel'; cat /proc/sys/net/ipv4/ip_forward
+nft list tables
 wg show wg-office public-key; wg show wg-office peers
 """
 # But for packages, which stay: what they brought, what was enabled with them, and what apt and dpkg
@@ -65,7 +67,7 @@ systemctl is-active NetworkManager wpa_supplicant systemd-networkd systemd-netwo
     wpa_supplicant@wlan0
 nmcli -t -f NAME,DEVICE,STATE,FILENAME connection show | sort
 nmcli -t -f DEVICE,STATE,CONNECTION device | sort
-for name in lo eth0 wlan0 br-guests wg-office; do
+for name in lo eth0 wlan0 wlan2 br-guests wg-office; do
     ip -o address show dev $name | sed 's/^[0-9]*: //; s/valid_lft.*//; s/ \+/ /g' | sort
 done
 ip -4 route | sort; ip -6 route | sed 's/ expires [0-9]*sec//' | sort
@@ -75,8 +77,9 @@ ls -A /var/lib/netfail-hooks /var/log/netfail-hooks /run/netfail-hooks /run/syst
     /etc/systemd/network 2>&1
 """
 _LIMIT = 5000.0
-_FIRST = "/var/lib/netfail-hooks/manifest.json"
-_CHANGES = 30.0  # seconds that it goes on changing things
+# Once install.sh has put the program in place.
+_AGAIN = "netfail-hooks install --primary eth0 --backup wlan0 --yes 2>&1"
+_BACK = "netfail-hooks uninstall --yes 2>&1"
 
 INSTALL, UNINSTALL, REBOOT = "install-over-ssh", "uninstall", "reboot-after-uninstall"
 WRONG_KEY, NO_ROUTER, POWER_CUTS = "wrong-key", "no-router", "power-cuts"
@@ -191,19 +194,42 @@ class Handover(Journey):
         self._as_it_came(bench, NO_ROUTER)
 
     def _power_cuts(self, bench: Bench) -> None:
-        """At moments drawn at random after its first change the machine loses its power."""
+        """Of installs and uninstalls by turns, the power goes at moments drawn at random."""
+        machine = bench.machine
+        machine.sh(f"{_INSTALL} && {_BACK}", seconds=900)
+        before = _shape(bench)
+        machine.sh("sync")
         drawn = random.Random(self._seed)  # noqa: S311 - moments
+        whole = _took(bench, _AGAIN), _took(bench, _BACK)
+        said(f"{bench.suite}: an install takes {whole[0]:.0f} s, an uninstall {whole[1]:.0f} s")
         for number in range(1, self._cuts + 1):
-            moment = drawn.uniform(0, _CHANGES)
-            name = f"power cut {number} at {moment:.1f} s"
+            installs = number % 2 == 1
+            moment = drawn.uniform(0, whole[0] if installs else whole[1])
+            of = "install" if installs else "uninstall"
+            name = f"power cut {number}, {moment:.1f} s into an {of}"
             said(f"{bench.suite}: {name}")
-            unit = f"systemd-run --collect --unit vm-install sh -c {shlex.quote(_INSTALL)}"
-            bench.machine.sh(unit)
-            bench.machine.until(f"test -e {_FIRST}", "first change", seconds=500)
-            bench.machine.sh(f"sleep {moment}", seconds=moment + 60)
-            bench.machine.cut_power()
-            bench.row(_row(bench, name, 0.0, self._reachable(bench, 180), "reachable"))
-            self._as_it_came(bench, name)
+            if not installs:
+                machine.sh(f"{_AGAIN} && sync", seconds=300)
+            _begin(bench, _AGAIN if installs else _BACK)
+            machine.sh(f"sleep {moment}", seconds=moment + 60)
+            machine.cut_power()
+            faults = self._reachable(bench, 180) + self._both_back(bench)
+            bench.row(_row(bench, name, 0.0, faults, f"reachable, by {_whose(bench)}"))
+            said(machine.sh("systemctl --failed --no-legend"))
+            if installs:
+                self._again(bench, f"{name}: again")
+            machine.sh(f"{_BACK} || true", seconds=300)
+            faults = differences(name, before, _shape(bench))
+            bench.row(_row(bench, f"{name}: given back", 0.0, faults, "all as before"))
+            machine.sh("sync")
+        self._as_it_came(bench, POWER_CUTS)
+
+    def _again(self, bench: Bench, name: str) -> None:
+        """An install that was cut off is made up for by the next."""
+        told = bench.machine.sh(f"{_AGAIN}; echo {_LIVES} $?", seconds=300)
+        faults = [] if f"{_LIVES} 0" in told else [told[-2000:]]
+        faults += self._reachable(bench, 30) + self._both_back(bench)
+        bench.row(_row(bench, name, 0.0, faults, f"reachable, by {_whose(bench)}"))
 
     def _attempt(self, bench: Bench, name: str) -> None:
         """Try to install where something is wrong; whether done or refused, we stay reachable."""
@@ -260,6 +286,22 @@ class Handover(Journey):
             ]
         )
 
+    def _both_back(self, bench: Bench) -> list[str]:
+        """Return which uplink doesn't come back by the address that it had."""
+        return _faults(
+            [
+                (
+                    f"{name} not back",
+                    lambda name=name, address=address: bench.machine.until(  # type: ignore[misc]
+                        f"ip -4 -o address show dev {name} | grep -qF ' {address}/'",
+                        address,
+                        seconds=120,
+                    ),
+                )
+                for name, address in self._address.items()
+            ]
+        )
+
     def _other_addresses(self, bench: Bench) -> list[str]:
         """Return which uplink has another address than it came with; none is no other."""
         now = {name: _address_of(bench, name) for name in self._address}
@@ -280,6 +322,22 @@ def _address_of(bench: Bench, name: str) -> str:
     shown = bench.machine.sh(f"ip -4 -o address show dev {name} primary")
     found = re.search(r"inet ([\d.]+)/", shown)
     return found[1] if found else ""
+
+
+def _begin(bench: Bench, command: str) -> None:
+    bench.machine.sh(f"systemd-run --quiet --collect --unit vm-change sh -c {shlex.quote(command)}")
+
+
+def _took(bench: Bench, command: str) -> float:
+    began = bench.machine.now()
+    bench.machine.sh(command, seconds=300)
+    return bench.machine.now() - began
+
+
+def _whose(bench: Bench) -> str:
+    """Return who has the uplinks."""
+    shown = bench.machine.sh("nmcli -t -f DEVICE,STATE device", check=False)
+    return "networkd" if "eth0:unmanaged" in shown else "NetworkManager"
 
 
 def _ping(bench: Bench, address: str) -> None:

@@ -42,6 +42,7 @@ _AS_IT_COMES = (
     "dnsmasq-base",
     "iputils-ping",
     "network-manager",
+    "nftables",
     "openssh-client",
     "openssh-server",
     "python3",

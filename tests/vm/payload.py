@@ -2,7 +2,8 @@
 
 The checkout, the wheels, the agent, and a machine set up as how-to's tell: two plain
 ``.network`` files, wpa_supplicant on wlan0. Or one as the Raspberry Pi imager leaves it: the cable
-by NetworkManager's own default, Wi-Fi by a keyfile; beside them a bridge and a tunnel of its own.
+by NetworkManager's own default, Wi-Fi by a keyfile; beside them a bridge, a tunnel and a hotspot of
+its own. Or as Debian 13 makes it, by netplan; its access point has WPA3 alone.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ DNS=192.168.1.1
 """
 _SECRET = "correct horse battery"  # noqa: S105 - of a radio that is not one
 _PRIVATE = "8N2l2M7zqgkq0p7xw3pZl6c6o2vX0l5w6Q1b0mXbH1A="
-SECRETS = (_SECRET, _PRIVATE)
+_GUESTS = "horses and staples"
+SECRETS = (_SECRET, _PRIVATE, _GUESTS)
 _STATION = f"""\
 ctrl_interface=/run/wpa_supplicant
 network={{
@@ -58,6 +60,8 @@ wpa_key_mgmt=WPA-PSK
 rsn_pairwise=CCMP
 wpa_passphrase={_SECRET}
 """
+# WPA3 alone: no management frame without protection, and no WPA2.
+_SAE = "wpa_key_mgmt=SAE\nieee80211w=2\nsae_pwe=2\n"
 # As Raspberry Pi OS's imager_custom and cloud-init have it.
 _PRECONFIGURED = f"""\
 [connection]
@@ -99,7 +103,9 @@ network:
       regulatory-domain: "GB"
       access-points:
         "netfail":
-          password: "{_SECRET}"
+          auth:
+            key-management: sae
+            password: "{_SECRET}"
       optional: true
 """
 _RENDERER = """\
@@ -141,6 +147,32 @@ allowed-ips=10.98.0.0/24;
 [ipv4]
 address1=10.98.0.2/24
 method=manual
+
+[ipv6]
+method=disabled
+"""
+# Ahead of the networks that any radio may join.
+_HOTSPOT = f"""\
+[connection]
+id=hotspot
+uuid=2c1d0a52-3a0e-4a55-9f8f-6f4f1a1c9b42
+type=wifi
+interface-name=wlan2
+autoconnect-priority=10
+
+[wifi]
+mode=ap
+ssid=guests
+band=bg
+channel=6
+
+[wifi-security]
+key-mgmt=wpa-psk
+psk={_GUESTS}
+
+[ipv4]
+address1=10.97.0.1/24
+method=shared
 
 [ipv6]
 method=disabled
@@ -206,6 +238,9 @@ def files(manager: str = NETWORKD) -> dict[str, str]:
         NETWORK_MANAGER: _by_network_manager({"preconfigured": _PRECONFIGURED}),
         NETPLAN: _by_network_manager({}) | _PLANS,
     }
+    if manager == NETPLAN:
+        by_wpa2 = "wpa_key_mgmt=WPA-PSK\n"
+        found["opt/vm/hostapd.conf"] = _ACCESS_POINT.replace(by_wpa2, _SAE)
     return found | own[manager]
 
 
@@ -217,7 +252,7 @@ def _by_networkd() -> dict[str, str]:
 
 
 def _by_network_manager(uplinks: dict[str, str]) -> dict[str, str]:
-    profiles = {**uplinks, "guests": _BRIDGE, "office": _TUNNEL}
+    profiles = {**uplinks, "guests": _BRIDGE, "hotspot": _HOTSPOT, "office": _TUNNEL}
     found = {f"{_PROFILES}/{name}.nmconnection": text for name, text in profiles.items()}
     return found | {
         "etc/systemd/system/vm-router.service": _unit("Addresses and names", _ROUTER),

@@ -1,7 +1,8 @@
 """Runs in the machine at boot: builds the network around it.
 
 The lab's LAN (router, station, the empty bridge of a dead gateway), with the second virtio NIC
-as the far end of eth0's cable, and the second Wi-Fi radio as the router's access point.
+as the far end of eth0's cable, and the second Wi-Fi radio as the router's access point. A third
+one is NetworkManager's, for a hotspot.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from netfail_hooks.lab import topology  # noqa: E402 - found by the line above
 
 _SCRIPT = """
 set -e
-modprobe mac80211_hwsim radios=2
-until [ -e /sys/class/net/wlan1 ]; do sleep 0.05; done
+radios=2
+test ! -e /etc/systemd/system/vm-router.service || radios=3 # NetworkManager has a hotspot
+modprobe mac80211_hwsim radios=$radios
+until [ -e /sys/class/net/wlan$((radios - 1)) ]; do sleep 0.05; done
 ip link set eth1 down
 ip link set eth1 netns lan name port0
 ip -n lan link set port0 addrgenmode none master lan0 up

@@ -44,6 +44,10 @@ def foreign_manager(facts: Facts) -> Iterator[Symptom]:
         stop = _STOP.get(manager, "systemctl disable --now " + shlex.quote(manager))
         fix = dict.fromkeys(stop.format(name=name, names=" ".join(names)) for name in names)
         what = f"{manager} sets up {' and '.join(names)}, too"
+        if manager == NETWORK_MANAGER and not facts.services.networkd_runs:
+            # So an install leaves it that lost its power. Taken away from there, nobody has them.
+            what = f"{manager} has {' and '.join(names)}, and systemd-networkd does not run"
+            fix = dict.fromkeys([AGAIN])
         yield Symptom(what, tuple(fix), about=tuple(names))
 
 

@@ -18,6 +18,7 @@ from netfail_hooks.managers import Profile
 from netfail_hooks.managers.release import Release, escaped
 
 NETWORKD = "systemd-networkd.service"
+SOCKET = "systemd-networkd.socket"  # on any word of the kernel's it starts networkd
 
 
 @dataclass(frozen=True, slots=True)

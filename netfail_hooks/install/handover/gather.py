@@ -20,13 +20,12 @@ from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Release
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.networkd import match, takeover
-from netfail_hooks.networkd.detect import networkmanager_has
+from netfail_hooks.networkd.detect import active_connections, networkmanager_has
 from netfail_hooks.networkd.file import is_unmanaged
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run
 
-_CONNECTIONS = ("nmcli", "--terse", "--fields", "DEVICE,CON-UUID", "device", "status")
 _RUNNING = ("nmcli", "--terse", "--fields", "RUNNING", "general")
 _WANTED = f"/etc/systemd/system/multi-user.target.wants/{NETWORKD}"
 
@@ -76,7 +75,7 @@ def _new(paths: Paths, config: Config, known: Manifest, has: Sequence[str]) -> I
     Raises Misuse where one is, and for what any other manager has: two would set it up.
     """
     ours = [one.interface for one in known.handed]
-    active = _active() if has else {}
+    active = active_connections() if has else {}
     for name in config.names():
         nic = read_nic(name, paths)
         theirs = takeover.users_file(paths, nic)
@@ -142,13 +141,6 @@ def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:
         {name: commands for part in parts for name, commands in part.release.items()},
         {name: commands for part in parts for name, commands in part.take_back.items()},
     )
-
-
-def _active() -> dict[str, str]:
-    """Return the connection that each of NetworkManager's devices is up by, by its UUID."""
-    done = run(*_CONNECTIONS, seconds=10, check=False, environment=ENGLISH)
-    pairs = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
-    return {name: uuid for name, uuid in pairs if uuid}
 
 
 def _refuse(paths: Paths, config: Config, handed: Sequence[Handed], now: Sequence[str]) -> None:

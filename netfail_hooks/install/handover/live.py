@@ -7,12 +7,16 @@ NIC may take its addresses away, or leave them, and networkd knows of neither.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
+from netfail_hooks.install import nodes
 from netfail_hooks.install.diversion import divert
-from netfail_hooks.install.handover import NETWORKD, Handover, plan, supplicant_unit
+from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, plan, supplicant_unit
+from netfail_hooks.install.manifest import Handed
+from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.reconfigure import networkd_answers
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel import snapshot
@@ -20,19 +24,40 @@ from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
 from netfail_hooks.managers.detect import NETWORKMANAGER
-from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import networkmanager_has, networkmanager_says
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.networkd import networkctl, settling
+from netfail_hooks.networkd.detect import (
+    active_connections,
+    networkmanager_has,
+    networkmanager_says,
+    networkmanager_states,
+)
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run, wait_until
 
 _PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LEFT = 5.0  # seconds for a manager to let go
 _TAKES = 60.0  # seconds for a manager to set an uplink up; nmcli itself waits for 30 of them
+_BEGINS = 3.0  # seconds for NetworkManager to begin with that by itself
+# Behind ours in /etc by its name, until the power goes; an empty one takes all back that were
+# before it (systemd.unit(5), "Conditions and Asserts").
+_OVERRIDE = "/run/systemd/system/{}.d/zz-netfail-hooks.conf"
+_UNCONDITIONAL = (
+    b"# Made by netfail-hooks install, for as long as that runs.\n[Unit]\nConditionPathExists=\n"
+)
 _LINK_LOCAL = b"\xfe\x80"
 
 
 def start(handover: Handover) -> None:
-    """Have networkd run. It sets up nothing yet: no file is for what the managers have."""
+    """Have networkd run. It sets up nothing yet: no file is for what the managers have.
+
+    Where an install lost its power, the conditions are there and what they ask for is not.
+    """
+    for unit in plan.conditional(handover):
+        if os.path.lexists(plan.condition(unit)):
+            os.makedirs(os.path.dirname(_OVERRIDE.format(unit)), exist_ok=True)
+            nodes.write(_OVERRIDE.format(unit), Node(nodes.FILE, _UNCONDITIONAL))
+            run("systemctl", "daemon-reload")
     if NETWORKD in handover.idle:
         run("systemctl", "start", NETWORKD)
     wait_until(networkd_answers, _LEFT, "answer from systemd-networkd")
@@ -56,6 +81,9 @@ def take(
 
 def settle(handover: Handover) -> None:
     """Have the managers read that they are to leave the uplinks, now that they have."""
+    for unit in (NETWORKD, SOCKET, *map(supplicant_unit, handover.names)):
+        nodes.remove(_OVERRIDE.format(unit))
+        nodes.remove(os.path.dirname(_OVERRIDE.format(unit)))
     run("systemctl", "daemon-reload")
     for command in handover.release.settle:
         run(*command)
@@ -86,8 +114,16 @@ def give_back(
         return
     with divert(config, interface, paths, _PATIENCE):
         write()
+        linked = _has_carrier(interface)
         _leave(interface)
-        _hand_back(interface, handover)
+        _hand_back(interface, handover, linked=linked)
+
+
+def is_useful(interface: str) -> bool:
+    """Tell whether an uplink has a way out by now, whoever has it."""
+    with Netlink() as netlink:
+        observed = observe(Config(uplinks=default_metrics((interface,))), netlink)
+    return any(settling.is_useful(observed, interface, family) for family in FAMILIES)
 
 
 def give_all_back(handover: Handover) -> list[str]:
@@ -107,10 +143,14 @@ def give_all_back(handover: Handover) -> list[str]:
     for one in handover.handed:
         if one.manager == NETWORKMANAGER and one.interface in has:
             continue  # it was not its turn yet
+        linked = True
         with _collecting(messages):
+            linked = _has_carrier(one.interface)
             _leave(one.interface)
         with _collecting(messages):
-            _hand_back(one.interface, handover)
+            _hand_back(one.interface, handover, linked=linked)
+            if linked:  # the next one has the traffic until then, and is to have it
+                _await_connected(one)
     stop(handover)
     return messages
 
@@ -119,7 +159,7 @@ def stop(handover: Handover) -> None:
     """Stop what did not run before us."""
     _try("systemctl", "daemon-reload")
     for unit in reversed(handover.idle):
-        sockets = [NETWORKD.replace(".service", ".socket")] if unit == NETWORKD else []
+        sockets = [SOCKET] if unit == NETWORKD else []
         _try("systemctl", "stop", *sockets, unit)
 
 
@@ -134,9 +174,42 @@ def returned(handover: Handover) -> list[str]:
     return messages
 
 
-def _hand_back(interface: str, handover: Handover) -> None:
+def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> None:
+    """Have its manager set an uplink up, by what it was up by.
+
+    NetworkManager mostly begins with that by itself. Told to once more it would begin anew, and
+    meanwhile take the address away that neighbours have just been told of. One that is not
+    ``linked`` has nothing to be set up for yet, and nmcli would wait for its carrier.
+    """
     for command in plan.take_back_one(handover, interface):
         run(*command, seconds=_TAKES)
+    again = plan.up_again(handover, interface) if linked else ()
+    if again and not _is_begun(interface, handover):
+        for command in again:
+            run(*command, seconds=_TAKES)
+
+
+def _is_begun(interface: str, handover: Handover) -> bool:
+    """Tell whether NetworkManager is about to set an uplink up by itself, by what it was up by."""
+    wanted = {one.interface: one.connection for one in handover.handed}[interface]
+    try:
+        wait_until(lambda: active_connections().get(interface) == wanted, _BEGINS, "beginning")
+    except Problem:
+        return False
+    return True
+
+
+def _await_connected(one: Handed) -> None:
+    """Wait until NetworkManager has set an uplink up that was up. Raises Problem."""
+    if one.connection:
+        up = (one.interface, "connected")
+        wait_until(lambda: up in networkmanager_states(), _PATIENCE, f"address of {one.interface}")
+
+
+def _has_carrier(interface: str) -> bool:
+    with Netlink() as netlink:
+        link = observe(Config(uplinks=default_metrics((interface,))), netlink).link(interface)
+    return link is not None and link.carrier
 
 
 def _leave(interface: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netfail_hooks.install import nodes
-from netfail_hooks.install.handover import NETWORKD, Handover, supplicant_unit
+from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, supplicant_unit
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.units import UNITS
 from netfail_hooks.managers import supplicant
@@ -56,15 +56,24 @@ def after_networks(handover: Handover) -> dict[str, Node]:
     drop_in = _text(
         _CONDITION.format(manager=handover.handed[0].manager, path=next(iter(deciding)))
     )
-    files = {f"{UNITS}/{unit}.d/{_DROP_IN}": drop_in for unit in _conditional(handover)}
+    files = {condition(unit): drop_in for unit in conditional(handover)}
     files |= {path: nodes.link(target) for path, target in handover.links.items()}
     return files | {path: _text(text) for path, text in deciding.items()}
 
 
-def _conditional(handover: Handover) -> Iterator[str]:
-    """Yield the units that start only if the manager leaves the uplinks."""
+def condition(unit: str) -> str:
+    """Return where it says that a unit starts only if the manager leaves the uplinks."""
+    return f"{UNITS}/{unit}.d/{_DROP_IN}"
+
+
+def conditional(handover: Handover) -> Iterator[str]:
+    """Yield the units that start only if the manager leaves the uplinks.
+
+    The socket would start a service that does not come, again and again, until it fails
+    (systemd.socket(5), TriggerLimitIntervalSec=).
+    """
     if handover.starts:
-        yield NETWORKD
+        yield from (NETWORKD, SOCKET)
     for name in handover.wireless:
         yield supplicant_unit(name)
 
@@ -78,13 +87,16 @@ def release_one(handover: Handover, interface: str) -> Commands:
 
 
 def take_back_one(handover: Handover, interface: str) -> Commands:
-    """Return the commands by which its manager has it back, up by what it was up by."""
+    """Return the commands by which its manager has it back."""
+    return handover.release.take_back[interface]
+
+
+def up_again(handover: Handover, interface: str) -> Commands:
+    """Return the command by which it is up by what it was up by, if that is known."""
     connections = {one.interface: one.connection for one in handover.handed}
-    commands = handover.release.take_back[interface]
-    if uuid := connections[interface]:
-        up = ("nmcli", "--wait", "30", "connection", "up", "uuid", uuid, "ifname", interface)
-        commands = (*commands, up)
-    return commands
+    uuid = connections[interface]
+    up = ("nmcli", "--wait", "30", "connection", "up", "uuid", uuid, "ifname", interface)
+    return (up,) if uuid else ()
 
 
 def told(handover: Handover, order: tuple[str, ...]) -> tuple[str, ...]:

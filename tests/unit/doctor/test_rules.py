@@ -591,6 +591,9 @@ def test_networkd_is_not_started_beside_another_manager() -> None:
         ("foreign-manager", False),
         ("networkd-not-enabled", False),
     ]
+    # An install that lost its power: taken from NetworkManager by hand, nobody had the uplinks.
+    assert found[0].fix == ("netfail-hooks install --yes",)
+    assert "managed no" in found[2].fix[0]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install import nodes
@@ -228,3 +229,26 @@ def test_killed_anywhere_in_a_second_install_the_next_one_does_the_rest(
         if not killed:
             break
     assert all(end == ends[-1] for end in ends)
+
+
+def test_a_terminal_that_goes_ends_neither_install_nor_uninstall(
+    machine: Machine, mocker: MockerFixture
+) -> None:
+    """SSH by an uplink that changes hands: half of it done would leave that uplink to nobody."""
+    heard: list[int] = []
+    old = signal.signal(signal.SIGHUP, lambda number, _: heard.append(number))
+
+    def cut_off(_: object) -> list[str]:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return []
+
+    mocker.patch("netfail_hooks.cli.install.what_remains", cut_off)
+    mocker.patch("netfail_hooks.cli.uninstall.uninstall", cut_off)
+    try:
+        machine.install(*PAIR)
+        assert machine.uninstall("--yes") == 0
+        assert heard == []
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert heard == [signal.SIGHUP]
+    finally:
+        signal.signal(signal.SIGHUP, old)

@@ -150,6 +150,13 @@ def test_kinds_of_networks(managed: str, words: str, protected: str) -> None:
     assert _block(WirelessNetwork(b"x", managed, psk=_PSK, hidden=True))["scan_ssid"] == "1"
 
 
+@pytest.mark.parametrize("managed", ["NONE", "WPA-PSK", "SAE", "WPA-PSK SAE"])
+def test_wpa3_is_spoken_in_either_of_its_ways(managed: str) -> None:
+    plain = WirelessNetwork(b"x", "WPA-PSK", psk=_PSK)
+    text = supplicant.config([plain, WirelessNetwork(b"y", managed, psk=_PSK)])
+    assert ("\nsae_pwe=2\n" in text.partition("network={")[0]) == ("SAE" in managed)
+
+
 def test_an_open_network() -> None:
     assert _block(WirelessNetwork(b"\n}", "NONE")) == {"ssid": "0a7d", "key_mgmt": "NONE"}
 

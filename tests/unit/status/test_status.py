@@ -20,6 +20,7 @@ from netfail_hooks.config.file import render as render_config
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel import netlink as rtnetlink
 from netfail_hooks.kernel.lookup import RouteLookup
+from netfail_hooks.managers import release
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.state import State, UplinkState
@@ -510,3 +511,19 @@ def test_that_no_event_comes_is_told() -> None:
     assert "events" not in render(_told(_well))
     shown = render(_told(_well, silence="nobody listens: wake them"))
     assert "events    nobody listens: wake them" in shown
+
+
+def test_who_had_an_uplink_before_us_is_told(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path))
+    assert release.taken_over(paths) == ()
+    for path, text in release.networkmanager(["wlan0", "eth0"]).files.items():
+        os.makedirs(os.path.dirname(paths.at(path)))
+        Path(paths.at(path)).write_text(text)
+    found = report(
+        _sources(World(config_of("eth0", "wlan0", "usb0")), taken_over=release.taken_over(paths))
+    )
+    had = "NetworkManager"
+    assert [uplink.taken_from for uplink in found.uplinks] == [had, had, ""]
+    assert [one for one in render(found).splitlines() if had in one] == [
+        "manager   eth0 and wlan0 taken over from NetworkManager"
+    ]

@@ -30,6 +30,7 @@ def commands(mocker: MockerFixture) -> list[str]:
 
     mocker.patch.object(live, "run", run)
     mocker.patch.object(live, "_flush", lambda name: found.append(f"flush {name}"))
+    mocker.patch.object(live, "_has_carrier", return_value=True)
     mocker.patch("netfail_hooks.networkd.networkctl.answers", return_value=False)
     return found
 
@@ -75,3 +76,37 @@ def test_no_answer_is_not_taken_for_a_release(commands: list[str], mocker: Mocke
     with pytest.raises(Problem, match="it hangs"):
         live.take("eth0", _handover(*NAMES), Config(uplinks=()), Paths(), lambda: None)
     assert commands == ["nmcli device set eth0 managed no"]
+
+
+UUID = "0d6b0bb5-6e0c-4c43-9f0b-2a4bb8e4d0c1"
+UP = f"nmcli --wait 30 connection up uuid {UUID} ifname eth0"
+
+
+def _alone(commands: list[str], mocker: MockerFixture, begun: str, *, carrier: bool) -> list[str]:
+    """Return what is run to give an uplink back, and NetworkManager begins by itself or not."""
+    handed = (Handed("eth0", NETWORKMANAGER, UUID),)
+    handover = Handover(handed=handed, release=release.networkmanager(("eth0",)))
+    mocker.patch.object(live, "_has_carrier", return_value=carrier)
+    mocker.patch.object(live, "_BEGINS", 0.1)
+    mocker.patch.object(live, "networkmanager_says", return_value=())
+    mocker.patch.object(live, "networkmanager_states", return_value=(("eth0", "connected"),))
+    mocker.patch.object(live, "active_connections", return_value={"eth0": begun})
+    assert live.give_all_back(handover) == []
+    return [one for one in commands if one.startswith("nmcli")][-2:]
+
+
+@pytest.mark.parametrize(
+    ("begun", "carrier", "told"),
+    [
+        (UUID, True, False),  # told once more, it would take the address away again
+        ("another", True, True),
+        ("", True, True),
+        ("", False, False),  # it would wait for the carrier
+    ],
+)
+def test_what_networkmanager_does_by_itself_it_is_not_told(
+    commands: list[str], mocker: MockerFixture, begun: str, *, carrier: bool, told: bool
+) -> None:
+    last = _alone(commands, mocker, begun, carrier=carrier)
+    assert last[-2 if told else -1] == "nmcli device set eth0 managed yes"
+    assert (last[-1] == UP) == told

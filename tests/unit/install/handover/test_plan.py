@@ -6,12 +6,15 @@ import argparse
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.file import render
+from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes, uninstaller
 from netfail_hooks.install.handover import NETWORKD, Handover, gather, plan, resolving
 from netfail_hooks.install.layout import layout
@@ -27,6 +30,7 @@ _QUICK = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - each 
 _UNIT = f"/lib/systemd/system/{NETWORKD}"
 _JOINED = WirelessNetwork(b"home", "WPA-PSK", psk="not so secret")
 _ASKED = argparse.Namespace(keep_config=False, keep_log=False, no_live=True)
+_NOTHING = Manifest()
 _MANAGERS = st.sampled_from([NETWORKMANAGER, "ifupdown", "dhcpcd"])
 
 
@@ -35,9 +39,16 @@ class Boot:
 
     def __init__(self, paths: Paths, handover: Handover) -> None:
         self._paths, self._handover = paths, handover
+        self.names = handover.names
 
     def _there(self, path: str) -> bool:
         return os.path.lexists(self._paths.at(path))
+
+    def _says(self, path: str, name: str) -> bool:
+        """Tell whether a file keeps its manager from an uplink: NetworkManager's names them."""
+        node = nodes.read(self._paths.at(path))
+        named = "NetworkManager" not in path or f":={name}" in (node.data if node else b"").decode()
+        return node is not None and named
 
     def _starts(self, unit: str, *, enabled: bool) -> bool:
         """Tell whether a unit starts, heeding its condition (systemd.unit(5))."""
@@ -52,7 +63,7 @@ class Boot:
         release = gather.release_of(
             self._paths, [one for one in self._handover.handed if one.interface == name]
         )
-        found = [] if any(map(self._there, release.files)) else ["manager"]
+        found = [] if any(self._says(path, name) for path in release.files) else ["manager"]
         file = f"/etc/systemd/network/10-netfail-{name}.network"
         if self._starts(NETWORKD, enabled=self._there(_LINK)) and self._there(file):
             found.append("networkd")
@@ -82,7 +93,9 @@ def _handover(managers: Sequence[str], paths: Paths, *, enabled: bool, wireless:
     )
 
 
-def _changes(paths: Paths, handover: Handover) -> tuple[FileChange, ...]:
+def _changes(
+    paths: Paths, handover: Handover, known: Manifest = _NOTHING
+) -> tuple[FileChange, ...]:
     config = Config(uplinks=default_metrics(handover.names))
     networks = {
         f"/etc/systemd/network/10-netfail-{name}.network": f"# netfail-hooks: {name}\n"
@@ -90,7 +103,7 @@ def _changes(paths: Paths, handover: Handover) -> tuple[FileChange, ...]:
     }
     around = (plan.before_networks(handover), plan.after_networks(handover))
     wanted = layout(config, render(config), networks, "/opt/netfail-hooks", around)
-    return file_changes(paths, wanted, Manifest())
+    return file_changes(paths, wanted, known)
 
 
 @settings(max_examples=20, deadline=None)
@@ -133,3 +146,71 @@ def test_no_power_cut_leaves_an_uplink_to_nobody(
             write_change(paths, change)
             check()
         assert [boot.who(name) for name in handover.names] == [["manager"]] * len(managers)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    number=st.integers(2, 3),
+    earlier=st.integers(1, 2),
+    order=st.permutations(["eth0", "wlan0", "usb0"]),
+    enabled=st.booleans(),
+    wireless=st.booleans(),
+)
+def test_nor_does_one_after_a_later_install_took_more(
+    number: int,
+    earlier: int,
+    order: list[str],
+    *,
+    enabled: bool,
+    wireless: bool,
+) -> None:
+    with tempfile.TemporaryDirectory(dir=_QUICK) as root:
+        paths = Paths(root)
+        os.makedirs(paths.at(os.path.dirname(_LINK)))
+        if enabled:
+            os.symlink(_UNIT, paths.at(_LINK))
+        made = Manifest()
+        managers = [NETWORKMANAGER] * number
+        boot = Boot(paths, _handover(managers, paths, enabled=enabled, wireless=wireless))
+        names = boot.names
+
+        def check() -> None:
+            assert all(boot.who(name) for name in names)
+
+        for taken in (min(earlier, number - 1), number):
+            handover = _handover(managers[:taken], paths, enabled=enabled, wireless=wireless)
+            changes = in_order(_changes(paths, handover, made), order)
+            made = note(replace(made, handed=handover.handed), changes)
+            save(paths, made)
+            for change in changes:
+                write_change(paths, change)
+                check()
+        assert [boot.who(name) for name in names] == [["networkd"]] * len(managers)
+        for change in uninstaller.prepare(paths, made, _ASKED).changes:
+            write_change(paths, change)
+            check()
+            assert boot.all_of_one() or enabled
+        assert [boot.who(name) for name in names] == [["manager"]] * len(managers)
+
+
+def test_what_would_leave_an_uplink_to_nobody_is_refused() -> None:
+    with tempfile.TemporaryDirectory(dir=_QUICK) as root:
+        paths = Paths(root)
+        os.makedirs(paths.at(os.path.dirname(_LINK)))
+        handover = _handover([NETWORKMANAGER] * 2, paths, enabled=False, wireless=False)
+        changes = _changes(paths, handover)
+        made = note(Manifest(handed=handover.handed), changes)
+        save(paths, made)
+        for change in changes:
+            write_change(paths, change)
+        (path,) = handover.release.files
+        with open(paths.at(path), "a", encoding="utf-8") as file:
+            file.write("# and a word of somebody's\n")
+        before = {change.path: nodes.read(paths.at(change.path)) for change in changes}
+        with pytest.raises(Problem, match="nobody have eth0 and wlan0"):
+            uninstaller.uninstall(uninstaller.prepare(paths, made, _ASKED))
+        assert {path: nodes.read(paths.at(path)) for path in before} == before
+        os.remove(paths.at(path))
+        uninstaller.uninstall(uninstaller.prepare(paths, made, _ASKED))
+        boot = Boot(paths, handover)
+        assert [boot.who(name) for name in handover.names] == [["manager"]] * 2
