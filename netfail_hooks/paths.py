@@ -128,6 +128,16 @@ class Paths:
         return self.at("/var/lib/netfail-hooks/orders")
 
     @property
+    def drill(self) -> str:
+        """Return what is there while an uplink is made to fail: a fire drill."""
+        return self.run + "/drill"
+
+    @property
+    def drilled(self) -> str:
+        """Return how the last fire drill went."""
+        return self.at("/var/lib/netfail-hooks/drill")
+
+    @property
     def uninstalling(self) -> str:
         """Return what is there while uninstall is at work: hooks and checks then do nothing."""
         return self.run + "/uninstalling"
@@ -156,6 +166,7 @@ class Paths:
             self.sources,
             self.quick,
             self.orders,
+            self.drill,
             self.uninstalling,
         )
 

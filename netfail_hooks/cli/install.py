@@ -13,6 +13,7 @@ from netfail_hooks.cli.prompts import (
     tell,
     warn,
 )
+from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.install import options
 from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
@@ -32,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
         show(work.changes, work.messages, work.commands, as_json=args.json)
         return 0
     refuse_powerless(args.root)
+    refuse_while_on(work.paths)
     confirm(work.changes, yes=args.yes, told=_in_words(work.handover))
     with turn(work.paths):
         work = prepare(args)  # another run may have changed what there is

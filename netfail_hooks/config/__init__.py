@@ -8,6 +8,7 @@ MODES = ("routes", "bond")
 POLICIES = ("any", "all")
 WATCHES = ("on", "fast", "off")
 FAILBACKS = ("auto", "manual")
+DRILLS = ("never", "weekly", "monthly")
 USE, DISABLE = "use", "disable"  # kinds of an Order
 RESELECT = ("always", "better", "failure")  # IFLA_BOND_PRIMARY_RESELECT: 0, 1, 2
 FIRST_METRIC = 100
@@ -94,7 +95,7 @@ class Config:
     ``quick`` what it is at most while something is not, or must be asked by us; ``log_bytes``
     the size at which the flight recorder starts a new file, ``textfile`` the file of metrics ("":
     none). ``bond`` counts in mode "bond" alone. ``orders`` are what a person asked for by hand
-    (orders.py): no key of config.toml.
+    (orders.py): no key of config.toml. ``drill_every`` says how often a timer has a drill made.
     """
 
     uplinks: tuple[Uplink, ...]
@@ -115,6 +116,7 @@ class Config:
     textfile: str = ""
     bond: Bond = Bond()
     orders: tuple[Order, ...] = ()
+    drill_every: str = "never"
 
     def names(self) -> tuple[str, ...]:
         """Return the interface names in rank order."""
@@ -132,6 +134,11 @@ class Config:
     def watched(self) -> bool:
         """Tell whether the kernel is to watch gateways for us: a bond watches them by itself."""
         return self.mode == "routes" and self.watch != "off"
+
+    @property
+    def drilled(self) -> bool:
+        """Tell whether a timer has fire drills made: not of a bond."""
+        return self.mode == "routes" and self.drill_every != "never"
 
     @property
     def period(self) -> int:

@@ -8,7 +8,17 @@ the compiled form for the hooks (config/cache.py) follows the fields by itself.
 
 from __future__ import annotations
 
-from netfail_hooks.config import FAILBACKS, MODES, POLICIES, RESELECT, WATCHES, Bond, Config, Uplink
+from netfail_hooks.config import (
+    DRILLS,
+    FAILBACKS,
+    MODES,
+    POLICIES,
+    RESELECT,
+    WATCHES,
+    Bond,
+    Config,
+    Uplink,
+)
 from netfail_hooks.config.kinds import (
     Choice,
     Flag,
@@ -160,6 +170,14 @@ SETTINGS: tuple[Setting, ...] = (
         "textfile",
         MetricsFile(),
         "file of metrics for node_exporter, below /run or /var/lib/prometheus; empty: none",
+    ),
+    Setting(
+        "drill",
+        "every",
+        Choice(DRILLS),
+        "how often 'netfail-hooks drill' is run by a timer, between 3 and 4 at night; 'install' "
+        "makes it",
+        field="drill_every",
     ),
     Setting(BOND, "name", InterfaceName(), "the interface that the bond is"),
     Setting(

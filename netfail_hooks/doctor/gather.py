@@ -15,6 +15,7 @@ from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.detect import detect, networkmanager_has
 from netfail_hooks.paths import Paths
+from netfail_hooks.recorder import drills
 
 
 def gather(paths: Paths) -> Facts:
@@ -24,6 +25,9 @@ def gather(paths: Paths) -> Facts:
     states = networkctl.states()
     names = config.names() if config else _would_be(paths, states)
     services = machine.gather(names, states, unknown)
+    drill = drills.noted_now(paths)
+    if drill:
+        unknown.append(f"what is {drill.interface}'s own fault: a fire drill makes it fail now")
     return Facts(
         uplinks=names,
         config=config,
@@ -34,6 +38,7 @@ def gather(paths: Paths) -> Facts:
         kernel=kernel.gather(paths, config, names, unknown),
         managed_elsewhere=_managed_elsewhere(paths, names, services),
         unknown=tuple(unknown),
+        drill=drills.kept(paths),
     )
 
 

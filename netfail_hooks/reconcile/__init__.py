@@ -170,7 +170,11 @@ def _conclude(paths: Paths, done: recorder.Run, known: State, pending: str) -> N
     """Tell of a transition, and of the one before if that run was killed over it; remember."""
     if pending:
         _finish(paths, done.before, pending)
-    line = recorder.line(done) if recorder.is_transition(done) else ""
+    line = ""
+    if recorder.is_transition(done):
+        if os.path.exists(paths.drill):
+            done = replace(done, trigger=f"{done.trigger} (drill)")
+        line = recorder.line(done)
     told = bool(line) and _is_told(paths, line)
     if line and (recorder.is_move(done) or not told):
         _tell(paths, done, known, line, told=told)

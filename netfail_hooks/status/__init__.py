@@ -22,7 +22,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy import bounded
 from netfail_hooks.policy import state as state_file
 from netfail_hooks.policy.state import State
-from netfail_hooks.recorder import boot_id, events
+from netfail_hooks.recorder import boot_id, drills, events
 from netfail_hooks.status import ruled
 from netfail_hooks.status.bond import BondReport, bond_report
 from netfail_hooks.status.report import Sources, report
@@ -66,6 +66,8 @@ def collect(paths: Paths) -> Report | BondReport:
             silence=silence(hooks=config.dispatcher),
             drifted=drifted,
             unknown=tuple(unknown),
+            drill=drills.noted_now(paths),
+            last_drill=drills.kept(paths),
         )
     )
 

@@ -12,11 +12,13 @@ from netfail_hooks.policy.crowd import advice, message
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.health import can_ask, is_well, present_reason
 from netfail_hooks.policy.state import State, UplinkState
+from netfail_hooks.recorder.drills import Drill, Outcome
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import (
     SCHEMA,
     UNKNOWN,
+    Drilled,
     Failover,
     Family,
     Probe,
@@ -46,6 +48,8 @@ class Sources:
     ruled: tuple[Ruled, ...] = ()
     silence: str = ""
     drifted: tuple[str, ...] = ()
+    drill: Drill | None = None
+    last_drill: Outcome | None = None
 
 
 def report(sources: Sources) -> Report:
@@ -86,6 +90,34 @@ def report(sources: Sources) -> Report:
         silence=sources.silence,
         crowded=tuple(f"{message(crowd)}; {advice(crowd)}" for crowd in sources.observed.crowds),
         by_hand=tuple(_by_hand(sources)),
+        drill=_drill(sources),
+        last_drill=_drilled(sources),
+    )
+
+
+def _drill(sources: Sources) -> str:
+    """Return which fire drill is on, "" for none."""
+    drill, now = sources.drill, sources.observed.now
+    if drill is None:
+        return ""
+    left = span((max(drill.until - now, 0) + 999) // 1000)
+    return f"{drill.interface} is made to fail ({drill.fault}) for {left} more"
+
+
+def _drilled(sources: Sources) -> Drilled | None:
+    last = sources.last_drill
+    if last is None:
+        return None
+    passed = int(sources.clock - last.time)
+    return Drilled(
+        time=_iso(last.time),
+        seconds_ago=passed if passed >= 0 else None,
+        verdict=last.verdict,
+        fault=last.fault,
+        interface=last.interface,
+        moved_ms=max((one.moved_ms for one in last.families), default=-1),
+        lost=max((flow.lost for flow in last.flows if flow.kind == "echo"), default=0),
+        reasons=last.reasons,
     )
 
 

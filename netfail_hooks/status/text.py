@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import UNKNOWN, Failover, Family, Report, UplinkReport
-from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, Paint, painter, span
+from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, WAITING, Paint, painter, span
 
 _LABEL = 10
 _AT_ODDS = "the kernel sends by another uplink than was chosen: run 'netfail-hooks check'"
@@ -27,6 +27,7 @@ def render(report: Report, *, colour: bool = False) -> str:
         + [f"address {address}" for address in report.our_addresses],
     )
     lines += labelled("by hand", list(report.by_hand))
+    lines += labelled("drill", _drills(report, paint))
     lines += labelled("crowded", [paint(line, BAD) for line in report.crowded])
     if not report.as_chosen:
         lines += labelled("at odds", [paint(_AT_ODDS, BAD)])
@@ -38,6 +39,20 @@ def render(report: Report, *, colour: bool = False) -> str:
     lines += render_silence(report.silence, paint)
     lines += labelled("unknown", list(report.unknown))
     return "\n".join(lines)
+
+
+def _drills(report: Report, paint: Paint) -> list[str]:
+    """Return which fire drill is on, and how the last one went."""
+    lines = [paint(report.drill, WAITING)] if report.drill else []
+    last = report.last_drill
+    if last:
+        ago = "" if last.seconds_ago is None else f"{span(last.seconds_ago)} ago, "
+        moved = f", moved after {last.moved_ms / 1000:.1f} s" if last.moved_ms >= 0 else ""
+        text = f"{ago}{last.interface} ({last.fault}): {last.verdict}{moved}"
+        bad = last.verdict == "failed"
+        lines.append(paint(text, BAD) if bad else text)
+        lines += [paint(reason, BAD) for reason in last.reasons]
+    return lines
 
 
 def render_silence(silence: str, paint: Paint) -> list[str]:

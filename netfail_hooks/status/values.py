@@ -84,6 +84,20 @@ class Failover:
 
 
 @value
+class Drilled:
+    """How the last fire drill went. ``seconds_ago`` is None where the clock was set back since."""
+
+    time: str
+    seconds_ago: int | None
+    verdict: str
+    fault: str
+    interface: str
+    moved_ms: int
+    lost: int
+    reasons: tuple[str, ...]
+
+
+@value
 class Report:
     """The whole report. ``lookups`` are the kernel's answers for a real destination, by family.
 
@@ -91,6 +105,7 @@ class Report:
     ``ruled`` are the uplinks' addresses whose packets policy rules send another way.
     ``crowded`` says, a line each, which uplinks have more addresses or routes than are looked at.
     ``by_hand`` tells what a person asked for by hand, and how it ends.
+    ``drill`` tells of the fire drill that is on, ``last_drill`` how the last one went.
     ``drifted`` tells of files that have changed since ours were made of them.
     ``as_chosen``: the kernel sends by no other uplink than the last run chose.
     """
@@ -111,3 +126,5 @@ class Report:
     silence: str = ""
     crowded: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
+    drill: str = ""
+    last_drill: Drilled | None = None
