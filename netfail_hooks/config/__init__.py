@@ -7,7 +7,7 @@ from netfail_hooks.values import value
 MODES = ("routes", "bond")
 POLICIES = ("any", "all")
 WATCHES = ("on", "fast", "off")
-FAILBACKS = ("auto", "manual")
+FAILBACKS = ("auto", "idle", "manual")
 DRILLS = ("never", "weekly", "monthly")
 USE, DISABLE = "use", "disable"  # kinds of an Order
 RESELECT = ("always", "better", "failure")  # IFLA_BOND_PRIMARY_RESELECT: 0, 1, 2
@@ -88,7 +88,8 @@ class Config:
     loss up to ``hold_down_max``, and again ``hold_down`` once it was well for ``quiet`` seconds.
     ``successes`` rounds in a row must go well before it takes the traffic back.
     ``failback`` says whether it does so by itself while the active uplink is up: "manual" has a
-    person do it (``netfail-hooks use``).
+    person do it (``netfail-hooks use``), "idle" waits until that one carried no more than
+    ``idle_bytes`` a second for ``idle_seconds``; ``failback_between`` are local hours for it.
     ``watch`` says whether the kernel keeps asking the gateways, and how quickly it gives one up.
     ``dispatcher`` says whether networkd-dispatcher runs our hooks, or the socket alone hears.
     ``interval`` is the seconds between two checks by the timer while all is well (0: no timer),
@@ -117,6 +118,9 @@ class Config:
     bond: Bond = Bond()
     orders: tuple[Order, ...] = ()
     drill_every: str = "never"
+    failback_between: str = ""
+    idle_bytes: int = 2000
+    idle_seconds: int = 60
 
     def names(self) -> tuple[str, ...]:
         """Return the interface names in rank order."""
@@ -129,6 +133,16 @@ class Config:
     def ordered(self, kind: str, now: int) -> list[str]:
         """Return the uplinks that a person asked to USE, or to DISABLE, and still would."""
         return [order.interface for order in self.orders_at(now) if order.kind == kind]
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether a better uplink may have to wait for its traffic."""
+        return self.failback != "auto" or bool(self.failback_between)
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it matters how many bytes an uplink carries."""
+        return self.failback == "idle"
 
     @property
     def watched(self) -> bool:

@@ -22,6 +22,7 @@ from netfail_hooks.config import (
 from netfail_hooks.config.kinds import (
     Choice,
     Flag,
+    Hours,
     InterfaceName,
     Kind,
     List,
@@ -111,7 +112,15 @@ SETTINGS: tuple[Setting, ...] = (
         "failback",
         Choice(FAILBACKS),
         '"auto": a better uplink takes the traffic back after its hold-down; "manual": only when '
-        "the one in use fails, or by 'netfail-hooks use IF', once",
+        "the one in use fails, or by 'netfail-hooks use IF', once; \"idle\": when that one carries "
+        "little (idle, below)",
+    ),
+    Setting(
+        GENERAL,
+        "failback_between",
+        Hours(),
+        "local hours in which a better uplink may take the traffic back while the one in use is "
+        'up, such as "02:00-05:00"; empty: at any time',
     ),
     Setting(
         GENERAL,
@@ -170,6 +179,20 @@ SETTINGS: tuple[Setting, ...] = (
         "textfile",
         MetricsFile(),
         "file of metrics for node_exporter, below /run or /var/lib/prometheus; empty: none",
+    ),
+    Setting(
+        "idle",
+        "bytes",
+        Number(1, 2**40),
+        'an uplink that carries no more a second, in and out, is idle: for failback = "idle"',
+        field="idle_bytes",
+    ),
+    Setting(
+        "idle",
+        "seconds",
+        Number(1, 86400),
+        "for how long it must be, as checks see it",
+        field="idle_seconds",
     ),
     Setting(
         "drill",

@@ -66,7 +66,7 @@ def plan(config: Config, observed: Observation, state: State, fault: str, second
         seconds=seconds,
         backups=tuple(backups),
         targets=tuple(_targets(config, observed, primary, tuple(backups))),
-        awaited=config.failback == "auto" and primary == first,
+        awaited=not config.waits and primary == first,
         successes=config.successes,
     )
 

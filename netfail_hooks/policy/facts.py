@@ -91,6 +91,15 @@ class Link:
 
 
 @value
+class Counted:
+    """How many bytes an uplink has carried in and out, of the interface with that number."""
+
+    interface: str
+    index: int
+    bytes: int
+
+
+@value
 class Address:
     """A global address. ``valid`` and ``preferred`` are its lifetimes in seconds.
 
@@ -220,7 +229,9 @@ class Observation:
     recordings. ``crowds`` tells of which uplinks only a part is here; ``unseen`` are families whose
     routes the kernel would not show this time: nothing is decided about those. ``neighbours`` are
     those that the kernel keeps asking, and of the uplinks those with a fixed address; ``watches``
-    is 1 where the kernel can do so, 0 where it can't, -1 where nobody looked.
+    is 1 where the kernel can do so, 0 where it can't, -1 where nobody looked. ``local`` is the
+    local time of day in seconds, -1 where the config has no use for it, nor for what is
+    ``counted``.
     """
 
     __slots__ = ("__dict__", "_index")  # the index is no part of the value
@@ -243,6 +254,8 @@ class Observation:
     unseen: tuple[int, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     watches: int = -1
+    local: int = -1
+    counted: tuple[Counted, ...] = ()
 
     @property
     def index(self) -> Index:

@@ -121,6 +121,22 @@ class Crowded:
 
 
 @value
+class Usage:
+    """How many ``bytes`` the interface with that number had carried at a moment (ms since boot).
+
+    ``quiet``: since when little flows by it (ms since boot), 0 where more does. It is of the
+    link, whose families are one: it is kept beside IPv4's.
+    """
+
+    interface: str
+    family: int
+    at: int
+    bytes: int
+    index: int = 0
+    quiet: int = 0
+
+
+@value
 class State:
     """All that is remembered from run to run."""
 
@@ -130,6 +146,7 @@ class State:
     active: tuple[Active, ...] = ()
     ways: tuple[Way, ...] = ()
     crowded: tuple[Crowded, ...] = ()
+    usages: tuple[Usage, ...] = ()
 
     def uplink_state(self, interface: str, family: int) -> UplinkState | None:
         """Return the state of an uplink, None if it was never looked at."""
@@ -173,17 +190,22 @@ class State:
         return replace(self, owners=tuple(owners))
 
 
-def _family(item: UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded) -> int:
+def _family(
+    item: UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage,
+) -> int:
     return item.family
 
 
-_KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {
+_KINDS: dict[
+    str, type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage]
+] = {
     "uplink": UplinkState,
     "known": KnownAddress,
     "owner": AddressOwner,
     "active": Active,
     "way": Way,
     "crowded": Crowded,
+    "usage": Usage,
 }
 _TEXTS = {
     "interface",
@@ -223,9 +245,9 @@ def parse(text: str) -> State:
     form = lines[0]
     if (form != FORM and form not in _OLDER) or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
-    by_kind: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {
-        kind: [] for kind in _KINDS
-    }
+    by_kind: dict[
+        str, list[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage]
+    ] = {kind: [] for kind in _KINDS}
     if lines[-3].startswith(_PENDING):
         del lines[-3]
     for line in lines[1:-2]:
@@ -246,10 +268,10 @@ def pending_line(text: str) -> str:
 
 
 def _item(
-    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded],
+    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage],
     names: tuple[str, ...],
     words: list[str],
-) -> UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded:
+) -> UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage:
     if len(words) != len(names):
         raise ValueError("damaged line")
     settings: dict[str, Any] = {}

@@ -72,7 +72,7 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
         _warn(done, known)
         # With the lock still held: later, uninstall could be over.
         rests = is_at_rest(config, done.observed, done.after)
-        if not rests or config.orders or os.path.exists(paths.quick):
+        if not rests or config.orders or config.waits or os.path.exists(paths.quick):
             from netfail_hooks.reconcile import again
 
             again.arrange(done, paths)

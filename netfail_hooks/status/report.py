@@ -11,6 +11,7 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.crowd import advice, message
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.health import can_ask, is_well, present_reason
+from netfail_hooks.policy.patience import waiting
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.recorder.drills import Drill, Outcome
 from netfail_hooks.recorder.events import Transition
@@ -200,7 +201,15 @@ def _family(sources: Sources, uplink: Uplink, family: int) -> Family:
         addresses=tuple(f"{a.address}/{a.length}" for a in observed.own_addresses(name, family)),
         gateway=default_route.gateway if default_route else "",
         metric=default_route.metric if default_route else None,
+        waits=_waits(sources, name, family),
     )
+
+
+def _waits(sources: Sources, name: str, family: int) -> str:
+    config, observed = sources.config, sources.observed
+    if sources.state is None or not config.waits or config.orders_at(observed.now):
+        return ""
+    return waiting(config, observed, sources.state, name, family)
 
 
 def _watched(sources: Sources, uplink: Uplink, family: int) -> bool | None:

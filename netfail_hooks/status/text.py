@@ -127,6 +127,8 @@ def _health(family: Family, paint: Paint) -> str:
     if family.rounds_to_go:
         rounds = "round" if family.rounds_to_go == 1 else "rounds"
         text += f", {family.rounds_to_go} good {rounds} to go"
+    if family.waits:
+        text += f", waits {family.waits}"
     if family.carries:
         text += ", carries the traffic"
     elif family.chosen:

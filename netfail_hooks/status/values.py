@@ -30,6 +30,7 @@ class Family:
     did from one that was not known of it (None: not within a day).
     ``watched``: the kernel keeps asking its gateway, and is heard; None where it is not meant to.
     ``asked``: there is something that probes can ask, a gateway or a target.
+    ``waits`` says until what it does not take the traffic back, though it is up.
     ``rounds_failed`` and ``rounds_passed`` count the last rounds of probes in a row that did,
     ``rounds_to_go`` is how many more must pass before it takes the traffic back.
     """
@@ -55,6 +56,7 @@ class Family:
     addresses: tuple[str, ...]
     gateway: str
     metric: int | None
+    waits: str = ""
 
 
 @value
