@@ -128,6 +128,11 @@ class Paths:
         return self.at("/var/lib/netfail-hooks/orders")
 
     @property
+    def metered(self) -> str:
+        """Return what is there while a metered uplink carries the traffic: other units ask."""
+        return self.run + "/metered"
+
+    @property
     def drill(self) -> str:
         """Return what is there while an uplink is made to fail: a fire drill."""
         return self.run + "/drill"
@@ -167,6 +172,7 @@ class Paths:
             self.quick,
             self.orders,
             self.drill,
+            self.metered,
             self.uninstalling,
         )
 

@@ -60,7 +60,8 @@ class Uplink:
     target's answer is enough, with "all" everyone must answer. ``failures`` tries in a row
     without an answer are a failure, each round that many, the last with ``timeout`` (ms).
     ``stay`` are prefixes whose routes by this uplink don't follow when it is lost, ``follow``
-    addresses on it that others than networkd set and that follow all the same.
+    addresses on it that others than networkd set and that follow all the same. ``metered``: it is
+    paid for by what it carries; its targets are asked each ``metered_interval`` seconds then.
     """
 
     interface: str
@@ -72,6 +73,8 @@ class Uplink:
     timeout: int = 500
     stay: tuple[str, ...] = ()
     follow: tuple[str, ...] = ()
+    metered: bool = False
+    metered_interval: int = 600
 
     @property
     def probed(self) -> bool:
@@ -142,7 +145,12 @@ class Config:
     @property
     def counts(self) -> bool:
         """Tell whether it matters how many bytes an uplink carries."""
-        return self.failback == "idle"
+        return self.failback == "idle" or self.metered
+
+    @property
+    def metered(self) -> bool:
+        """Tell whether an uplink is paid for by what it carries: of a bond nobody counts it."""
+        return self.mode == "routes" and any(uplink.metered for uplink in self.uplinks)
 
     @property
     def watched(self) -> bool:

@@ -276,6 +276,20 @@ SETTINGS: tuple[Setting, ...] = (
         List(parse_host_address, "address of a host"),
         "addresses that others than networkd set on it and that follow all the same",
     ),
+    Setting(
+        UPLINK,
+        "metered",
+        Flag(),
+        "it is paid for by what it carries: without a metric it comes after those that are not, "
+        "its targets are asked seldom, and what it carries is counted",
+    ),
+    Setting(
+        UPLINK,
+        "metered_interval",
+        Number(1, 86400),
+        "seconds between two rounds that ask the targets of a metered uplink, while it is well "
+        "and has no traffic",
+    ),
 )
 
 

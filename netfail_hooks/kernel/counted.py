@@ -26,6 +26,10 @@ def with_counts(config: Config, netlink: rt.Netlink, observed: Observation) -> O
         observed = replace(observed, local=seconds)
     if not config.counts:
         return observed
+    if config.metered:
+        date = time.localtime()
+        day = (date.tm_year * 100 + date.tm_mon) * 100 + date.tm_mday
+        observed = replace(observed, day=day)
     counted = []
     for link in observed.links:
         try:

@@ -139,10 +139,17 @@ def _drill(drill: Outcome) -> list[str]:
 
 
 def _volatile(known: Known, uplink_states: Sequence[UplinkState]) -> list[str]:
+    metered = known.state.metered
     answered = [uplink for uplink in uplink_states if uplink.rtt and not uplink.fails]
     probed = max((uplink.probed for uplink in uplink_states), default=0)
     when = known.clock - (known.now - probed) / 1000
     return [
+        _metric(
+            "uplink_metered_bytes_today",
+            "gauge",
+            "Bytes that a metered uplink carried since midnight.",
+            [({"interface": one.interface}, str(one.bytes)) for one in metered],
+        ),
         _metric(
             "probe_rtt_seconds",
             "gauge",

@@ -11,6 +11,7 @@ from netfail_hooks.policy.state import (
     AddressOwner,
     Crowded,
     KnownAddress,
+    Metered,
     State,
     Usage,
     Way,
@@ -26,7 +27,7 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
     uplink_states = judge(config, observed, state)
     judged = State(uplink_states, state.known_addresses, state.owners, state.active)
     usages: tuple[Usage, ...] = ()
-    if observed.counted:
+    if config.failback == "idle":
         from netfail_hooks.policy import patience  # what mostly nobody asks for
 
         usages = patience.usages(config, observed, state)
@@ -40,7 +41,12 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
     owners = tuple(_owners(config, observed, judged))
     crowded = tuple(Crowded(crowd.interface, crowd.family) for crowd in observed.crowds)
     ways = _ways(config, observed, state)
-    return State(uplink_states, known, owners, active, ways, crowded, usages)
+    metered: tuple[Metered, ...] = ()
+    if observed.counted and config.metered:
+        from netfail_hooks.policy import metering
+
+        metered = metering.metered(config, observed, state)
+    return State(uplink_states, known, owners, active, ways, crowded, usages, metered)
 
 
 def _ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]:

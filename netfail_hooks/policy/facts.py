@@ -231,7 +231,7 @@ class Observation:
     those that the kernel keeps asking, and of the uplinks those with a fixed address; ``watches``
     is 1 where the kernel can do so, 0 where it can't, -1 where nobody looked. ``local`` is the
     local time of day in seconds, -1 where the config has no use for it, nor for what is
-    ``counted``.
+    ``counted``; ``day`` is the local date, such as 20261128, 0 without a use for it.
     """
 
     __slots__ = ("__dict__", "_index")  # the index is no part of the value
@@ -256,6 +256,7 @@ class Observation:
     watches: int = -1
     local: int = -1
     counted: tuple[Counted, ...] = ()
+    day: int = 0
 
     @property
     def index(self) -> Index:

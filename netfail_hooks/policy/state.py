@@ -137,6 +137,22 @@ class Usage:
 
 
 @value
+class Metered:
+    """How many ``bytes`` a metered uplink carried on a ``day``, such as 20261128.
+
+    ``counter`` and ``index`` are of the interface when it was last looked at. Beside IPv4's, as
+    Usage is.
+    """
+
+    interface: str
+    family: int
+    day: int
+    bytes: int
+    counter: int = 0
+    index: int = 0
+
+
+@value
 class State:
     """All that is remembered from run to run."""
 
@@ -147,6 +163,7 @@ class State:
     ways: tuple[Way, ...] = ()
     crowded: tuple[Crowded, ...] = ()
     usages: tuple[Usage, ...] = ()
+    metered: tuple[Metered, ...] = ()
 
     def uplink_state(self, interface: str, family: int) -> UplinkState | None:
         """Return the state of an uplink, None if it was never looked at."""
@@ -191,13 +208,13 @@ class State:
 
 
 def _family(
-    item: UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage,
+    item: UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered,
 ) -> int:
     return item.family
 
 
 _KINDS: dict[
-    str, type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage]
+    str, type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered]
 ] = {
     "uplink": UplinkState,
     "known": KnownAddress,
@@ -206,6 +223,7 @@ _KINDS: dict[
     "way": Way,
     "crowded": Crowded,
     "usage": Usage,
+    "metered": Metered,
 }
 _TEXTS = {
     "interface",
@@ -246,7 +264,8 @@ def parse(text: str) -> State:
     if (form != FORM and form not in _OLDER) or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
     by_kind: dict[
-        str, list[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage]
+        str,
+        list[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered],
     ] = {kind: [] for kind in _KINDS}
     if lines[-3].startswith(_PENDING):
         del lines[-3]
@@ -268,10 +287,12 @@ def pending_line(text: str) -> str:
 
 
 def _item(
-    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage],
+    kind: type[
+        UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered
+    ],
     names: tuple[str, ...],
     words: list[str],
-) -> UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage:
+) -> UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered:
     if len(words) != len(names):
         raise ValueError("damaged line")
     settings: dict[str, Any] = {}

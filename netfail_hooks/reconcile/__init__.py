@@ -70,6 +70,10 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
             raise Problem(f"cannot look at the kernel: {error}") from None
         _conclude(paths, done, known, pending)
         _warn(done, known)
+        if config.metered or done.before.metered:
+            from netfail_hooks.reconcile import metered
+
+            metered.conclude(paths, done)
         # With the lock still held: later, uninstall could be over.
         rests = is_at_rest(config, done.observed, done.after)
         if not rests or config.orders or config.waits or os.path.exists(paths.quick):

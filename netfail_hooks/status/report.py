@@ -152,7 +152,15 @@ def _uplink(sources: Sources, rank: int, uplink: Uplink) -> UplinkReport:
         setup=setup,
         metric=uplink.metric,
         families=families,
+        metered=uplink.metered,
+        carried_today=_carried_today(sources, name),
     )
+
+
+def _carried_today(sources: Sources, name: str) -> int | None:
+    known = sources.state.metered if sources.state else ()
+    today = (one.bytes for one in known if (one.interface, one.day) == (name, sources.observed.day))
+    return next(today, None)
 
 
 def _is_as_chosen(uplinks: tuple[UplinkReport, ...]) -> bool:

@@ -85,6 +85,8 @@ def _uplink(uplink: UplinkReport, widths: tuple[int, int], paint: Paint) -> list
     said = ("", carrier.replace(" ", "-"))  # networkd's word for the same is said already
     words += [word for word in (uplink.operational, uplink.setup) if word not in said]
     words.append(f"metric {uplink.metric}")
+    if uplink.metered:
+        words.append(f"metered, {(uplink.carried_today or 0) / 1e6:.1f} MB today")
     mark = well_mark(paint, widths[1], healthy=uplink.healthy)
     lines = [f"{uplink.rank}. {uplink.interface:{widths[0]}}  {mark}  {', '.join(words)}"]
     for family in uplink.families:

@@ -61,7 +61,10 @@ class Family:
 
 @value
 class UplinkReport:
-    """An uplink: ``operational`` and ``setup`` are networkd's words, "" where it has none."""
+    """An uplink: ``operational`` and ``setup`` are networkd's words, "" where it has none.
+
+    ``carried_today`` are bytes, None where nobody counts them.
+    """
 
     rank: int
     interface: str
@@ -72,6 +75,8 @@ class UplinkReport:
     setup: str
     metric: int
     families: tuple[Family, ...]
+    metered: bool = False
+    carried_today: int | None = None
 
 
 @value
