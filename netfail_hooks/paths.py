@@ -128,6 +128,21 @@ class Paths:
         return self.at("/var/lib/netfail-hooks/orders")
 
     @property
+    def metered(self) -> str:
+        """Return what is there while a metered uplink carries the traffic: other units ask."""
+        return self.run + "/metered"
+
+    @property
+    def drill(self) -> str:
+        """Return what is there while an uplink is made to fail: a fire drill."""
+        return self.run + "/drill"
+
+    @property
+    def drilled(self) -> str:
+        """Return how the last fire drill went."""
+        return self.at("/var/lib/netfail-hooks/drill")
+
+    @property
     def uninstalling(self) -> str:
         """Return what is there while uninstall is at work: hooks and checks then do nothing."""
         return self.run + "/uninstalling"
@@ -156,6 +171,8 @@ class Paths:
             self.sources,
             self.quick,
             self.orders,
+            self.drill,
+            self.metered,
             self.uninstalling,
         )
 

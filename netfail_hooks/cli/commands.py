@@ -86,6 +86,13 @@ COMMANDS = (
         ("eth0",),
     ),
     Command(
+        "drill",
+        "make the uplink in use fail for a moment, to see that another takes over",
+        "another uplink took the traffic, and it came back where it was to",
+        "it did not, or the drill is refused: another uplink is not up",
+        ("", "--dry-run", "--cable --seconds 30", "--yes --json"),
+    ),
+    Command(
         "doctor",
         "find what is wrong on this machine, and say how to fix it",
         "nothing is wrong",

@@ -14,6 +14,7 @@ from netfail_hooks.cli.prompts import (
     tell,
     warn,
 )
+from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.install import options
 from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
@@ -33,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
         show(work.changes, work.messages, work.commands, as_json=args.json)
         return 0
     refuse_powerless(args.root)
+    refuse_while_on(work.paths)
     confirm(work.changes, yes=args.yes, told=_in_words(work.handover))
     # The terminal that we were started from may be cut off, and nobody would start what is to run.
     with turn(work.paths), ignored(signal.SIGHUP):

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.install.nodes import FILE
@@ -77,13 +78,18 @@ def confirm(changes: tuple[FileChange, ...], *, yes: bool, told: str = "") -> No
 
     Raises Misuse if there is nobody to ask, Problem on a no.
     """
-    if yes or not changes:
+    if changes:
+        agree([*map(str, changes), *([told] if told else [])], yes=yes)
+
+
+def agree(lines: Sequence[str], *, yes: bool) -> None:
+    """Ask a person to agree with what these lines tell. Raises as ``confirm`` does."""
+    if yes:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
-    tell(changes)
-    if told:
-        print(escaped(told))
+    for line in lines:
+        print(escaped(line))
     if _answer("Go on? [y/N] ") not in ("y", "yes"):
         raise Problem("nothing was changed", hint="--dry-run shows all of it")
 

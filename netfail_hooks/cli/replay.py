@@ -150,6 +150,7 @@ def recorded(lines: list[str]) -> tuple[tuple[Event, ...], Config]:
     dead: set[str] = set()
     for run in runs:
         interface, _, state = run.trigger.partition(" ")
+        state = state.removesuffix(" (drill)")
         if state in events.STATES:
             plan.append(Event(interface, state))
         for result in run.observed.probes:

@@ -15,6 +15,7 @@ from netfail_hooks.cli.prompts import (
     tell,
     warn,
 )
+from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install import manifest, rollback
 from netfail_hooks.install.transaction import ignored, remove_manifest, turn
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         raise Misuse(f"--root {args.root}: no such directory")
     if not args.dry_run:
         refuse_powerless(args.root)
+        refuse_while_on(paths)
     known = manifest.load(paths)
     if known is not None:
         work = prepare(paths, known, args)

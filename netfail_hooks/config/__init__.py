@@ -9,7 +9,8 @@ POLICIES = ("any", "all")
 SLOW = ("http", "https", "exec")  # kinds of a Target that need more than a packet or two
 TARGETS = ("dns", *SLOW)
 WATCHES = ("on", "fast", "off")
-FAILBACKS = ("auto", "manual")
+FAILBACKS = ("auto", "idle", "manual")
+DRILLS = ("never", "weekly", "monthly")
 USE, DISABLE = "use", "disable"  # kinds of an Order
 RESELECT = ("always", "better", "failure")  # IFLA_BOND_PRIMARY_RESELECT: 0, 1, 2
 FIRST_METRIC = 100
@@ -90,7 +91,8 @@ class Uplink:
     family (or all of its fewer ones). ``failures`` tries in a row
     without an answer are a failure, each round that many, the last with ``timeout`` (ms).
     ``stay`` are prefixes whose routes by this uplink don't follow when it is lost, ``follow``
-    addresses on it that others than networkd set and that follow all the same.
+    addresses on it that others than networkd set and that follow all the same. ``metered``: it is
+    paid for by what it carries; its targets are asked each ``metered_interval`` seconds then.
     """
 
     interface: str
@@ -102,6 +104,8 @@ class Uplink:
     timeout: int = 500
     stay: tuple[str, ...] = ()
     follow: tuple[str, ...] = ()
+    metered: bool = False
+    metered_interval: int = 600
 
     @property
     def probed(self) -> bool:
@@ -118,14 +122,15 @@ class Config:
     loss up to ``hold_down_max``, and again ``hold_down`` once it was well for ``quiet`` seconds.
     ``successes`` rounds in a row must go well before it takes the traffic back.
     ``failback`` says whether it does so by itself while the active uplink is up: "manual" has a
-    person do it (``netfail-hooks use``).
+    person do it (``netfail-hooks use``), "idle" waits until that one carried no more than
+    ``idle_bytes`` a second for ``idle_seconds``; ``failback_between`` are local hours for it.
     ``watch`` says whether the kernel keeps asking the gateways, and how quickly it gives one up.
     ``dispatcher`` says whether networkd-dispatcher runs our hooks, or the socket alone hears.
     ``interval`` is the seconds between two checks by the timer while all is well (0: no timer),
     ``quick`` what it is at most while something is not, or must be asked by us; ``log_bytes``
     the size at which the flight recorder starts a new file, ``textfile`` the file of metrics ("":
     none). ``bond`` counts in mode "bond" alone. ``orders`` are what a person asked for by hand
-    (orders.py): no key of config.toml.
+    (orders.py): no key of config.toml. ``drill_every`` says how often a timer has a drill made.
     """
 
     uplinks: tuple[Uplink, ...]
@@ -146,6 +151,10 @@ class Config:
     textfile: str = ""
     bond: Bond = Bond()
     orders: tuple[Order, ...] = ()
+    drill_every: str = "never"
+    failback_between: str = ""
+    idle_bytes: int = 2000
+    idle_seconds: int = 60
 
     def names(self) -> tuple[str, ...]:
         """Return the interface names in rank order."""
@@ -160,9 +169,29 @@ class Config:
         return [order.interface for order in self.orders_at(now) if order.kind == kind]
 
     @property
+    def waits(self) -> bool:
+        """Tell whether a better uplink may have to wait for its traffic."""
+        return self.failback != "auto" or bool(self.failback_between)
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it matters how many bytes an uplink carries."""
+        return self.failback == "idle" or self.metered
+
+    @property
+    def metered(self) -> bool:
+        """Tell whether an uplink is paid for by what it carries: of a bond nobody counts it."""
+        return self.mode == "routes" and any(uplink.metered for uplink in self.uplinks)
+
+    @property
     def watched(self) -> bool:
         """Tell whether the kernel is to watch gateways for us: a bond watches them by itself."""
         return self.mode == "routes" and self.watch != "off"
+
+    @property
+    def drilled(self) -> bool:
+        """Tell whether a timer has fire drills made: not of a bond."""
+        return self.mode == "routes" and self.drill_every != "never"
 
     @property
     def period(self) -> int:

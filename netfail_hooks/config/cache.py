@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _NICS = "/sys/class/net"
 # Orders have a file of their own.
 _KINDS = {name: kind for name, kind in Config.__annotations__.items() if name != "orders"}
-COMPILED_FORM = "netfail-hooks config 6"  # hooks/routable asks for that number
+COMPILED_FORM = "netfail-hooks config 7"  # hooks/routable asks for that number
 
 
 def load(paths: Paths) -> Config:

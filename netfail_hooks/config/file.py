@@ -117,8 +117,8 @@ def _parse_uplinks(raw: object, wrong: list[str]) -> tuple[Uplink, ...]:
         wrong.append("uplink: name at least one, as [[uplink]] with an interface")
         return ()
     uplinks = []
-    for rank, entries in enumerate(raw):
-        place = f"uplink {rank + 1}"
+    for rank, (number, entries) in enumerate(sorted(enumerate(raw, 1), key=_is_put_last)):
+        place = f"uplink {number}"
         if not isinstance(entries, dict):
             wrong.append(f"{place}: must be a table, [[uplink]]")
             continue
@@ -129,6 +129,12 @@ def _parse_uplinks(raw: object, wrong: list[str]) -> tuple[Uplink, ...]:
         if not problems:
             uplinks.append(Uplink(**values))
     return tuple(uplinks)
+
+
+def _is_put_last(entry: tuple[int, object]) -> bool:
+    """Tell whether an uplink, with its number, comes after others though it stands before them."""
+    _, table = entry
+    return isinstance(table, dict) and table.get("metered") is True and "metric" not in table
 
 
 def _contradictions(config: Config) -> list[str]:

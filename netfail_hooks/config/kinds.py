@@ -89,6 +89,25 @@ class InterfaceName:
 
 
 @value
+class Hours:
+    """A span of local time, "" for all of it: its end may be on the next day."""
+
+    span: str = ""
+
+    def parse(self, raw: object) -> str:
+        if raw == "":
+            return ""
+        fitting = isinstance(raw, str) and _HOURS.fullmatch(raw)
+        if not fitting or fitting[1] == fitting[2]:
+            raise ValueError(f"must be two times of a day as in '22:00-05:30', not {raw!r}")
+        return fitting[0]
+
+
+_TIME = "((?:[01][0-9]|2[0-3]):[0-5][0-9])"
+_HOURS = re.compile(f"{_TIME}-{_TIME}")
+
+
+@value
 class List:
     """At most ``most`` texts (0: any number), each read by ``parse_item``; ``item`` names them."""
 

@@ -8,11 +8,22 @@ the compiled form for the hooks (config/cache.py) follows the fields by itself.
 
 from __future__ import annotations
 
-from netfail_hooks.config import FAILBACKS, MODES, POLICIES, RESELECT, WATCHES, Bond, Config, Uplink
+from netfail_hooks.config import (
+    DRILLS,
+    FAILBACKS,
+    MODES,
+    POLICIES,
+    RESELECT,
+    WATCHES,
+    Bond,
+    Config,
+    Uplink,
+)
 from netfail_hooks.config.kinds import (
     HOW_TARGETS,
     Choice,
     Flag,
+    Hours,
     InterfaceName,
     Kind,
     List,
@@ -103,7 +114,15 @@ SETTINGS: tuple[Setting, ...] = (
         "failback",
         Choice(FAILBACKS),
         '"auto": a better uplink takes the traffic back after its hold-down; "manual": only when '
-        "the one in use fails, or by 'netfail-hooks use IF', once",
+        "the one in use fails, or by 'netfail-hooks use IF', once; \"idle\": when that one carries "
+        "little (idle, below)",
+    ),
+    Setting(
+        GENERAL,
+        "failback_between",
+        Hours(),
+        "local hours in which a better uplink may take the traffic back while the one in use is "
+        'up, such as "02:00-05:00"; empty: at any time',
     ),
     Setting(
         GENERAL,
@@ -162,6 +181,28 @@ SETTINGS: tuple[Setting, ...] = (
         "textfile",
         MetricsFile(),
         "file of metrics for node_exporter, below /run or /var/lib/prometheus; empty: none",
+    ),
+    Setting(
+        "idle",
+        "bytes",
+        Number(1, 2**40),
+        'an uplink that carries no more a second, in and out, is idle: for failback = "idle"',
+        field="idle_bytes",
+    ),
+    Setting(
+        "idle",
+        "seconds",
+        Number(1, 86400),
+        "for how long it must be, as checks see it",
+        field="idle_seconds",
+    ),
+    Setting(
+        "drill",
+        "every",
+        Choice(DRILLS),
+        "how often 'netfail-hooks drill' is run by a timer, between 3 and 4 at night; 'install' "
+        "makes it",
+        field="drill_every",
     ),
     Setting(BOND, "name", InterfaceName(), "the interface that the bond is"),
     Setting(
@@ -238,6 +279,20 @@ SETTINGS: tuple[Setting, ...] = (
         "follow",
         List(parse_host_address, "address of a host"),
         "addresses that others than networkd set on it and that follow all the same",
+    ),
+    Setting(
+        UPLINK,
+        "metered",
+        Flag(),
+        "it is paid for by what it carries: without a metric it comes after those that are not, "
+        "its targets are asked seldom, and what it carries is counted",
+    ),
+    Setting(
+        UPLINK,
+        "metered_interval",
+        Number(1, 86400),
+        "seconds between two rounds that ask the targets of a metered uplink, while it is well "
+        "and has no traffic",
     ),
 )
 

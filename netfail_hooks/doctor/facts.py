@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config
 from netfail_hooks.policy.facts import Link, Observation
+from netfail_hooks.recorder.drills import Outcome
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import value
 
@@ -195,6 +196,7 @@ class Facts:
     managed_elsewhere: tuple[tuple[str, str], ...] = ()  # a manager, and an uplink that it has
     unknown: tuple[str, ...] = ()
     portals: tuple[tuple[str, str], ...] = ()
+    drill: Outcome | None = None  # how the last fire drill went
 
     @property
     def mode(self) -> str:

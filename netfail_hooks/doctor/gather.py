@@ -17,6 +17,7 @@ from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.detect import detect, networkmanager_has
 from netfail_hooks.paths import Paths
 from netfail_hooks.reconcile import load_state
+from netfail_hooks.recorder import drills
 
 
 def gather(paths: Paths) -> Facts:
@@ -26,6 +27,9 @@ def gather(paths: Paths) -> Facts:
     states = networkctl.states()
     names = config.names() if config else _would_be(paths, states)
     services = machine.gather(names, states, unknown)
+    drill = drills.noted_now(paths)
+    if drill:
+        unknown.append(f"what is {drill.interface}'s own fault: a fire drill makes it fail now")
     return Facts(
         uplinks=names,
         config=config,
@@ -37,6 +41,7 @@ def gather(paths: Paths) -> Facts:
         managed_elsewhere=_managed_elsewhere(paths, names, services),
         unknown=tuple(unknown),
         portals=tuple(dict.fromkeys(_portals(paths, names))),
+        drill=drills.kept(paths),
     )
 
 

@@ -81,6 +81,12 @@ def _units(config: Config, package: str) -> dict[str, Node]:
         nodes_by_path[units.SOCKET_WANTED] = nodes.link(f"{units.UNITS}/{units.SOCKET}")
     if config.mode == "routes":
         nodes_by_path[f"{units.UNITS}/{units.QUICK}"] = _text(units.quick_text(config.quick))
+    if config.drilled:
+        drill = units.drill_text(places, config.textfile)
+        nodes_by_path[f"{units.UNITS}/{units.DRILL}"] = _text(drill)
+        timer = units.drill_timer_text(config.drill_every)
+        nodes_by_path[f"{units.UNITS}/{units.DRILL_TIMER}"] = _text(timer)
+        nodes_by_path[units.DRILL_WANTED] = nodes.link(f"{units.UNITS}/{units.DRILL_TIMER}")
     if config.period:
         nodes_by_path[f"{units.UNITS}/{units.TIMER}"] = _text(units.timer_text(config.period))
         nodes_by_path[units.WANTED] = nodes.link(f"{units.UNITS}/{units.TIMER}")

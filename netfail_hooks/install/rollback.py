@@ -12,7 +12,6 @@ import contextlib
 import fcntl
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,6 @@ from netfail_hooks.install import (
     systemd,
 )
 from netfail_hooks.install.handover import Handover, gather, live
-from netfail_hooks.install.hook_file import base_python, search_path
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange, missing_parents
 from netfail_hooks.install.transaction import Undo, restore_manifest, revert_change
@@ -49,10 +47,6 @@ EACH = 60  # seconds more for an uplink that changes hands, which an install may
 _TAKES = 5  # seconds to write the files once it is due
 _LIMIT = 1 << 28
 _UNIT = "netfail-hooks-rollback"
-_CODE = (
-    "import sys; sys.path += {}; "
-    "from netfail_hooks.install.rollback import main; sys.exit(main({}))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +127,7 @@ def armed(
             tree |= {"own": list(live_too.own), "sysctls": dict(live_too.sysctls)}
         nodes.write(paths.rollback, Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
         try:
-            _wait_aside(seconds)
+            systemd.call_later(_UNIT, "netfail_hooks.install.rollback", "main({wait})", seconds)
         except BaseException:
             nodes.remove(paths.rollback)
             raise
@@ -283,31 +277,3 @@ def _identity(path: str | int) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_mtime_ns
-
-
-def _wait_aside(seconds: int) -> None:
-    """Have ``main`` called later by something that outlives us. Raises Problem, OSError."""
-    program, places = base_python(), list(search_path())
-    if systemd.systemd_runs():
-        code = _CODE.format(places, 0)
-        run(
-            "systemd-run",
-            "--quiet",
-            "--collect",
-            f"--unit={_UNIT}",
-            f"--on-active={seconds}",
-            "--timer-property=AccuracySec=100ms",
-            program,
-            "-IS",
-            "-c",
-            code,
-        )
-        return
-    code = _CODE.format(places, seconds)
-    subprocess.Popen(
-        [program, "-IS", "-c", code],
-        start_new_session=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )

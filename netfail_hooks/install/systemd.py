@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.install.units import QUICK, SERVICE, SOCKET, TIMER, WATCH
+from netfail_hooks.install.hook_file import base_python, search_path
+from netfail_hooks.install.units import DRILL, DRILL_TIMER, QUICK, SERVICE, SOCKET, TIMER, WATCH
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run
 from netfail_hooks.reconcile import again
@@ -22,6 +24,41 @@ def systemd_runs() -> bool:
     return os.path.isdir("/run/systemd/system")
 
 
+def call_later(unit: str, module: str, call: str, seconds: int) -> None:
+    """Have a function of a module called later by something that outlives us, once.
+
+    By a transient timer, which no boot outlives, else by a process of our own that waits; ``call``
+    has ``{wait}`` for the seconds that it has to wait itself. Raises Problem, OSError.
+    """
+    program = base_python()
+    text = (
+        f"import sys; sys.path += {list(search_path())}; "
+        f"from {module} import main; sys.exit({call})"
+    )
+    if systemd_runs():
+        code = text.replace("{wait}", "0")
+        run(
+            "systemd-run",
+            "--quiet",
+            "--collect",
+            f"--unit={unit}",
+            f"--on-active={seconds}",
+            "--timer-property=AccuracySec=100ms",
+            program,
+            "-IS",
+            "-c",
+            code,
+        )
+        return
+    subprocess.Popen(
+        [program, "-IS", "-c", text.replace("{wait}", str(seconds))],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def start_timer(config: Config) -> None:
     """Have the service manager read the units, and run the timer and the watch or not.
 
@@ -30,6 +67,10 @@ def start_timer(config: Config) -> None:
     run("systemctl", "daemon-reload")
     if config.period:
         run("systemctl", "restart", TIMER)
+    if config.drilled:
+        run("systemctl", "restart", DRILL_TIMER)
+    else:
+        _stop(DRILL_TIMER)
     _stop(QUICK)  # whoever needs it starts it anew
     _stop(SOCKET, WATCH)  # its filter knows the uplinks by their names
     if config.watched:
@@ -38,7 +79,7 @@ def start_timer(config: Config) -> None:
 
 def stop_timer() -> None:
     """Stop the timers, the watch, and a check that runs."""
-    _stop(SOCKET, TIMER, QUICK, f"{again.UNIT}-*.timer", WATCH, SERVICE)
+    _stop(SOCKET, TIMER, DRILL_TIMER, QUICK, f"{again.UNIT}-*.timer", WATCH, SERVICE)
 
 
 def _stop(*units: str) -> None:
@@ -52,6 +93,8 @@ def forget_units() -> None:
     with contextlib.suppress(Problem):
         run("systemctl", "daemon-reload")
         run("systemctl", "reset-failed", TIMER, QUICK, SERVICE, SOCKET, WATCH)
+    with contextlib.suppress(Problem):
+        run("systemctl", "reset-failed", DRILL, DRILL_TIMER)  # which there need not have been
 
 
 def start_dispatcher() -> list[str]:

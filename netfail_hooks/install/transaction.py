@@ -139,7 +139,7 @@ def remove_manifest(paths: Paths, made: Sequence[str] = ()) -> None:
     nodes.remove(paths.manifest)
     place = os.path.dirname(paths.manifest)
     for name in os.listdir(place) if os.path.isdir(place) else ():
-        if without_temporary(f"{place}/{name}") == paths.kept_orders:
+        if without_temporary(f"{place}/{name}") in (paths.kept_orders, paths.drilled):
             nodes.remove(f"{place}/{name}")
     nodes.remove(place)
     for directory in reversed(made):

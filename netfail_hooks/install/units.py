@@ -14,6 +14,8 @@ SERVICE, TIMER = "netfail-hooks-check.service", "netfail-hooks-check.timer"
 UNITS = "/etc/systemd/system"
 WANTED = f"{UNITS}/timers.target.wants/{TIMER}"
 QUICK = "netfail-hooks-quick.timer"
+DRILL, DRILL_TIMER = "netfail-hooks-drill.service", "netfail-hooks-drill.timer"
+DRILL_WANTED = f"{UNITS}/timers.target.wants/{DRILL_TIMER}"
 WATCH, SOCKET = "netfail-hooks-watch.service", "netfail-hooks-watch.socket"
 SOCKET_WANTED = f"{UNITS}/sockets.target.wants/{SOCKET}"
 
@@ -201,6 +203,60 @@ OnUnitActiveSec={interval}
 AccuracySec=100ms
 """
 
+_DRILL = """\
+# Made by netfail-hooks install, for drill.every in /etc/netfail-hooks/config.toml.
+[Unit]
+Description=Make the uplink in use fail for a moment, to see that another takes over
+Documentation=man:netfail-hooks(8)
+After=systemd-networkd.service
+ConditionPathExists=/etc/netfail-hooks/config.toml
+
+[Service]
+Type=oneshot
+ExecStart={command}
+TimeoutStartSec=15min
+# What it has to tell is in the journal already, by itself.
+StandardOutput=null
+RuntimeDirectory=netfail-hooks
+RuntimeDirectoryPreserve=yes
+LogsDirectory=netfail-hooks
+StateDirectory=netfail-hooks
+UMask=0077
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
+NoNewPrivileges=yes
+LockPersonality=yes
+ProtectSystem=strict
+ReadOnlyPaths=/proc /sys
+ReadWritePaths=/proc/sys/net{writable}
+PrivateDevices=yes
+MemoryDenyWriteExecute=yes
+# netlink; ARP; probes; the journal and systemd-run
+RestrictAddressFamilies=AF_NETLINK AF_PACKET AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+"""
+
+_DRILL_TIMER = """\
+# Made by netfail-hooks install from drill.every in /etc/netfail-hooks/config.toml.
+[Unit]
+Description=A fire drill of the uplinks, {every}
+Documentation=man:netfail-hooks(8)
+
+[Timer]
+OnCalendar={calendar}
+# Not all machines of a place at once. One that is off then waits for the next time.
+RandomizedDelaySec=1h
+
+[Install]
+WantedBy=timers.target
+"""
+_CALENDARS = {"weekly": "Sun *-*-* 03:00", "monthly": "*-*-01 03:00"}  # systemd.time(7)
+
 _ONLINE = """\
 # Made by netfail-hooks install: one uplink is enough to be online. By default each is waited for,
 # a dead one for two minutes at every boot (systemd-networkd-wait-online.service(8)).
@@ -246,6 +302,18 @@ def watch_text(places: Sequence[str] = ()) -> str:
 def quick_text(interval: int) -> str:
     """Return the timer for a check every ``interval`` seconds while something is not well."""
     return _QUICK.format(interval=interval, service=SERVICE)
+
+
+def drill_text(places: Sequence[str] = (), textfile: str = "") -> str:
+    """Return the service of the fire drill. Raises Problem."""
+    writable = f" -{textfile.rpartition('/')[0]}" if textfile else ""
+    line = command("netfail_hooks.cli.drill", places=places)
+    return _DRILL.format(command=line, writable=writable)
+
+
+def drill_timer_text(every: str) -> str:
+    """Return the timer for it."""
+    return _DRILL_TIMER.format(every=every, calendar=_CALENDARS[every])
 
 
 def online_text(interfaces: Sequence[str]) -> str:

@@ -98,6 +98,10 @@ def observe(config: Config, netlink: rt.Netlink, *, sparing: bool = False) -> Ob
         watches=int(can_watch()),
         no_local=without_local(addressed, names),
     )
+    if config.failback_between or config.counts:
+        from netfail_hooks.kernel.counted import with_counts
+
+        observed = with_counts(config, netlink, observed)
     if bonded:
         from netfail_hooks.kernel.bond import with_bond
 

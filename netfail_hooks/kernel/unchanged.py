@@ -68,6 +68,10 @@ def _observe_unannounced(config: Config, netlink: rt.Netlink, observed: Observat
     names = {link.index: link.name for link in observed.links}
     known = neighbour_bodies(netlink, names)
     learnt, waiting = in_the_way(known)
+    if config.failback_between or config.counts:
+        from netfail_hooks.kernel.counted import with_counts
+
+        observed = with_counts(config, netlink, observed)
     return replace(
         observed,
         now=now(),

@@ -22,6 +22,7 @@ from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from netfail_hooks.config import Config
+    from netfail_hooks.recorder.drills import Outcome
 
 _FIRST_BYTES = b"# HELP netfail_"
 
@@ -54,8 +55,17 @@ def exposition(config: Config, paths: Paths, *, volatile: bool) -> str:
         counts=counters.load(paths),
         now=now(),
         clock=time.time(),
+        drill=_drill(paths),
     )
     return metrics_text.render(known, volatile=volatile)
+
+
+def _drill(paths: Paths) -> Outcome | None:
+    if not os.path.exists(paths.drilled):
+        return None
+    from netfail_hooks.recorder import drills  # mostly there was none, and a hook comes here
+
+    return drills.kept(paths)
 
 
 def is_volatile(path: str) -> bool:

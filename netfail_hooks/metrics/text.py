@@ -15,6 +15,8 @@ from netfail_hooks.values import TYPE_CHECKING, value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from netfail_hooks.recorder.drills import Outcome
+
     Sample = tuple[dict[str, str], str]
 
 
@@ -32,6 +34,7 @@ class Known:
     counts: tuple[Counter, ...]
     now: int
     clock: float
+    drill: Outcome | None = None
 
 
 def render(known: Known, *, volatile: bool) -> str:
@@ -92,16 +95,61 @@ def render(known: Known, *, volatile: bool) -> str:
             ],
         ),
     ]
+    if known.drill:
+        parts += _drill(known.drill)
     if volatile:
         parts += _volatile(known, uplink_states)
     return "".join(parts)
 
 
+def _drill(drill: Outcome) -> list[str]:
+    """Return how the last fire drill went."""
+    labels = {"interface": drill.interface, "fault": drill.fault}
+    moved = [one for one in drill.families if one.moved_ms >= 0]
+    echoes = [flow for flow in drill.flows if flow.kind == "echo"]
+    return [
+        _metric(
+            "drill_last_run_timestamp_seconds",
+            "gauge",
+            "When the last fire drill ended.",
+            [(labels, str(drill.time))],
+        ),
+        _metric(
+            "drill_passed",
+            "gauge",
+            "Whether in the last fire drill another uplink took the traffic.",
+            [(labels, _flag(drill.verdict == "passed"))],
+        ),
+        _metric(
+            "drill_failover_seconds",
+            "gauge",
+            "How long after the fault the traffic had moved.",
+            [
+                ({**labels, "family": f"ipv{one.family}"}, f"{one.moved_ms / 1000:.3f}")
+                for one in moved
+            ],
+        ),
+        _metric(
+            "drill_echoes_lost",
+            "gauge",
+            "Echoes without an answer in the last fire drill, of twenty a second.",
+            [({**labels, "target": flow.target}, str(flow.lost)) for flow in echoes],
+        ),
+    ]
+
+
 def _volatile(known: Known, uplink_states: Sequence[UplinkState]) -> list[str]:
+    metered = known.state.metered
     answered = [uplink for uplink in uplink_states if uplink.rtt and not uplink.fails]
     probed = max((uplink.probed for uplink in uplink_states), default=0)
     when = known.clock - (known.now - probed) / 1000
     return [
+        _metric(
+            "uplink_metered_bytes_today",
+            "gauge",
+            "Bytes that a metered uplink carried since midnight.",
+            [({"interface": one.interface}, str(one.bytes)) for one in metered],
+        ),
         _metric(
             "probe_rtt_seconds",
             "gauge",

@@ -6,7 +6,17 @@ from netfail_hooks.config import DISABLE, USE, Config
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import FOREVER, KERNEL, PROTOCOL, Observation
 from netfail_hooks.policy.health import judge
-from netfail_hooks.policy.state import Active, AddressOwner, Crowded, KnownAddress, State, Way
+from netfail_hooks.policy.state import (
+    Active,
+    AddressOwner,
+    Crowded,
+    KnownAddress,
+    Metered,
+    State,
+    Usage,
+    Way,
+)
+from netfail_hooks.values import replace
 
 _BEST = ("up", "recovering", "down", "absent")
 _SAME_END = 2000  # ms; the kernel gives lifetimes in whole seconds
@@ -16,6 +26,12 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
     """Return the state to remember after this observation."""
     uplink_states = judge(config, observed, state)
     judged = State(uplink_states, state.known_addresses, state.owners, state.active)
+    usages: tuple[Usage, ...] = ()
+    if config.failback == "idle":
+        from netfail_hooks.policy import patience  # what mostly nobody asks for
+
+        usages = patience.usages(config, observed, state)
+        judged = replace(judged, usages=usages)
     active = tuple(
         _active(judged, family, select_uplink(config, observed, judged, family), observed.now)
         for family in FAMILIES
@@ -24,7 +40,13 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
     judged = State(uplink_states, known, state.owners, active)
     owners = tuple(_owners(config, observed, judged))
     crowded = tuple(Crowded(crowd.interface, crowd.family) for crowd in observed.crowds)
-    return State(uplink_states, known, owners, active, _ways(config, observed, state), crowded)
+    ways = _ways(config, observed, state)
+    metered: tuple[Metered, ...] = ()
+    if observed.counted and config.metered:
+        from netfail_hooks.policy import metering
+
+        metered = metering.metered(config, observed, state)
+    return State(uplink_states, known, owners, active, ways, crowded, usages, metered)
 
 
 def _ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]:
@@ -49,9 +71,9 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
     """Return the uplink that should carry a family's traffic, "" where none has a gateway.
 
     What a person asked for by hand, if it is up; else the most preferred that is up, or the one in
-    use if that is up and only a person takes the traffic back; else one that is in its hold-down
-    (the active uplink before the others, or a flap would cost two switches); else the most
-    preferred with carrier, one that was disabled by hand last of all.
+    use if that is up and the others have to wait (patience.py), for a person too; else one that is
+    in its hold-down (the active uplink before the others, or a flap would cost two switches); else
+    the most preferred with carrier, one that was disabled by hand last of all.
     """
     present = state.active_uplink(family)
     usable = []
@@ -65,7 +87,7 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
             recovering.append(name)
     if usable:
         wanted = config.ordered(USE, observed.now)
-        wanted += [present] if config.failback == "manual" else []
+        wanted += [present] if config.waits and _waits(config, observed, state, present) else []
         return next((name for name in wanted if name in usable), usable[0])
     if recovering:
         return present if present in recovering else recovering[0]
@@ -75,6 +97,14 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
         if link and link.carrier and observed.default_route(name, family):
             return name
     return ""
+
+
+def _waits(config: Config, observed: Observation, state: State, present: str) -> bool:
+    if config.failback == "manual":
+        return True
+    from netfail_hooks.policy import patience
+
+    return bool(patience.waits(config, observed, state, present))
 
 
 def is_local_to(observed: Observation, interface: str, family: int, address: str) -> bool:

@@ -91,6 +91,15 @@ class Link:
 
 
 @value
+class Counted:
+    """How many bytes an uplink has carried in and out, of the interface with that number."""
+
+    interface: str
+    index: int
+    bytes: int
+
+
+@value
 class Address:
     """A global address. ``valid`` and ``preferred`` are its lifetimes in seconds.
 
@@ -221,7 +230,9 @@ class Observation:
     routes the kernel would not show this time: nothing is decided about those. ``neighbours`` are
     those that the kernel keeps asking, and of the uplinks those with a fixed address; ``watches``
     is 1 where the kernel can do so, 0 where it can't, -1 where nobody looked. ``no_local`` are the
-    uplinks with IPv6 addresses but without a link-local one.
+    uplinks with IPv6 addresses but without a link-local one. ``local`` is the
+    local time of day in seconds, -1 where the config has no use for it, nor for what is
+    ``counted``; ``day`` is the local date, such as 20261128, 0 without a use for it.
     """
 
     __slots__ = ("__dict__", "_index")  # the index is no part of the value
@@ -245,6 +256,9 @@ class Observation:
     neighbours: tuple[Neighbour, ...] = ()
     watches: int = -1
     no_local: tuple[str, ...] = ()
+    local: int = -1
+    counted: tuple[Counted, ...] = ()
+    day: int = 0
 
     @property
     def index(self) -> Index:

@@ -128,6 +128,38 @@ class Crowded:
 
 
 @value
+class Usage:
+    """How many ``bytes`` the interface with that number had carried at a moment (ms since boot).
+
+    ``quiet``: since when little flows by it (ms since boot), 0 where more does. It is of the
+    link, whose families are one: it is kept beside IPv4's.
+    """
+
+    interface: str
+    family: int
+    at: int
+    bytes: int
+    index: int = 0
+    quiet: int = 0
+
+
+@value
+class Metered:
+    """How many ``bytes`` a metered uplink carried on a ``day``, such as 20261128.
+
+    ``counter`` and ``index`` are of the interface when it was last looked at. Beside IPv4's, as
+    Usage is.
+    """
+
+    interface: str
+    family: int
+    day: int
+    bytes: int
+    counter: int = 0
+    index: int = 0
+
+
+@value
 class State:
     """All that is remembered from run to run."""
 
@@ -137,6 +169,8 @@ class State:
     active: tuple[Active, ...] = ()
     ways: tuple[Way, ...] = ()
     crowded: tuple[Crowded, ...] = ()
+    usages: tuple[Usage, ...] = ()
+    metered: tuple[Metered, ...] = ()
 
     def uplink_state(self, interface: str, family: int) -> UplinkState | None:
         """Return the state of an uplink, None if it was never looked at."""
@@ -180,17 +214,23 @@ class State:
         return replace(self, owners=tuple(owners))
 
 
-def _family(item: UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded) -> int:
+def _family(
+    item: UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered,
+) -> int:
     return item.family
 
 
-_KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {
+_KINDS: dict[
+    str, type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered]
+] = {
     "uplink": UplinkState,
     "known": KnownAddress,
     "owner": AddressOwner,
     "active": Active,
     "way": Way,
     "crowded": Crowded,
+    "usage": Usage,
+    "metered": Metered,
 }
 _TEXTS = {
     "interface",
@@ -241,9 +281,10 @@ def parse(text: str) -> State:
     form = lines[0]
     if (form != FORM and form not in _OLDER) or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
-    by_kind: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {
-        kind: [] for kind in _KINDS
-    }
+    by_kind: dict[
+        str,
+        list[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered],
+    ] = {kind: [] for kind in _KINDS}
     if lines[-3].startswith(_PENDING):
         del lines[-3]
     for line in lines[1:-2]:
@@ -264,10 +305,12 @@ def pending_line(text: str) -> str:
 
 
 def _item(
-    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded],
+    kind: type[
+        UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered
+    ],
     names: tuple[str, ...],
     words: list[str],
-) -> UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded:
+) -> UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered:
     if len(words) != len(names):
         raise ValueError("damaged line")
     settings: dict[str, Any] = {}

@@ -70,9 +70,13 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
             raise Problem(f"cannot look at the kernel: {error}") from None
         _conclude(paths, done, known, pending)
         _warn(done, known)
+        if config.metered or done.before.metered:
+            from netfail_hooks.reconcile import metered
+
+            metered.conclude(paths, done)
         # With the lock still held: later, uninstall could be over.
         rests = is_at_rest(config, done.observed, done.after)
-        if not rests or config.orders or os.path.exists(paths.quick):
+        if not rests or config.orders or config.waits or os.path.exists(paths.quick):
             from netfail_hooks.reconcile import again
 
             again.arrange(done, paths)
@@ -170,7 +174,11 @@ def _conclude(paths: Paths, done: recorder.Run, known: State, pending: str) -> N
     """Tell of a transition, and of the one before if that run was killed over it; remember."""
     if pending:
         _finish(paths, done.before, pending)
-    line = recorder.line(done) if recorder.is_transition(done) else ""
+    line = ""
+    if recorder.is_transition(done):
+        if os.path.exists(paths.drill):
+            done = replace(done, trigger=f"{done.trigger} (drill)")
+        line = recorder.line(done)
     told = bool(line) and _is_told(paths, line)
     if line and (recorder.is_move(done) or not told):
         _tell(paths, done, known, line, told=told)

@@ -30,7 +30,7 @@ _ASKING, _STEP = 2.0, 0.005  # seconds; it takes 10 ms
 
 
 def due(config: Config, observed: Observation, after: State) -> int:
-    """Return when a hold-down or an order by hand ends (ms since boot), 0 for never. Pure.
+    """Return when a hold-down, an order by hand or a wait ends (ms since boot), 0: never. Pure.
 
     Whoever asks is told the same moment: one timer serves them all.
     """
@@ -38,13 +38,23 @@ def due(config: Config, observed: Observation, after: State) -> int:
         one.ready for one in after.uplinks if one.state == "recovering" and one.ready > observed.now
     ]
     moments += [order.until for order in config.orders if order.until > observed.now]
+    if config.waits:
+        from netfail_hooks.policy import patience
+
+        moments += patience.moments(config, observed, after)
     return 0 if config.mode == "bond" else min(moments, default=0)
 
 
 def is_hasty(config: Config, observed: Observation, after: State) -> bool:
     """Tell whether checks must come more quickly than by the timer. Pure."""
-    is_quick = 0 < config.period <= config.quick
-    return not is_quick and not is_at_rest(config, observed, after)
+    if 0 < config.period <= config.quick:
+        return False
+    if config.failback == "idle":
+        from netfail_hooks.policy import patience
+
+        if patience.awaits_idleness(config, observed, after):
+            return True
+    return not is_at_rest(config, observed, after)
 
 
 def arrange(done: Run, paths: Paths) -> None:

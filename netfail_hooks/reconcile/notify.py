@@ -15,6 +15,10 @@ import time
 from netfail_hooks import journal
 from netfail_hooks.files import only_root_can_change, read_owned, write_whole
 from netfail_hooks.paths import Paths, package_home
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 PATIENCE = 10  # seconds for each
 _ASKING, _STEP = 2.0, 0.005  # seconds; it takes 10 ms
@@ -101,7 +105,15 @@ def gist(line: bytes) -> dict[str, str]:
         "NETFAIL_IPV4": str(active.get("ipv4", "")),
         "NETFAIL_IPV6": str(active.get("ipv6", "")),
         "NETFAIL_TOOK_MS": str(entry.get("took_ms", "")),
+        "NETFAIL_METERED": " ".join(_metered(entry, active)),
     }
+
+
+def _metered(entry: dict[str, Any], active: dict[str, Any]) -> list[str]:
+    """Return the metered uplinks that carry the traffic now."""
+    uplinks = entry.get("config", {}).get("uplinks", [])
+    names = [one.get("interface") for one in uplinks if one.get("metered")]
+    return [name for name in names if name in active.values()]
 
 
 def _run(path: str, line: bytes, environment: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from netfail_hooks.policy.facts import Observation, Result
 from netfail_hooks.policy.state import State
 from netfail_hooks.probe import probe
 from netfail_hooks.reconcile import load_state, run
-from netfail_hooks.values import TYPE_CHECKING
+from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,8 +71,16 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
     if config.mode == "bond":
         return run(config, paths, trigger, interface=interface, since=since)
     with _asking(lambda: Unchanged(config)) as unchanged:
-        observed = bounded(unchanged.observed, load_state(paths.state))
-        probes = _asking(lambda: probe(config, observed, only, patient=patient))
+        state = load_state(paths.state)
+        observed = bounded(unchanged.observed, state)
+        asked = config
+        if config.metered and trigger == "timer":
+            from netfail_hooks.policy.metering import rested
+
+            left = rested(config, observed, state)
+            uplinks = tuple(one for one in config.uplinks if one.interface not in left)
+            asked = replace(config, uplinks=uplinks)
+        probes = _asking(lambda: probe(asked, observed, only, patient=patient))
         return run(
             config,
             paths,

@@ -22,7 +22,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy import bounded
 from netfail_hooks.policy import state as state_file
 from netfail_hooks.policy.state import State
-from netfail_hooks.recorder import boot_id, events
+from netfail_hooks.recorder import boot_id, drills, events
 from netfail_hooks.status import ruled
 from netfail_hooks.status.bond import BondReport, bond_report
 from netfail_hooks.status.report import Sources, report
@@ -67,6 +67,8 @@ def collect(paths: Paths) -> Report | BondReport:
             drifted=drifted,
             taken_over=release.taken_over(paths),
             unknown=tuple(unknown),
+            drill=drills.noted_now(paths),
+            last_drill=drills.kept(paths),
         )
     )
 

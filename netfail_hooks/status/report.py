@@ -11,13 +11,16 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.crowd import advice, message
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.health import can_ask, is_well, present_reason
+from netfail_hooks.policy.patience import waiting
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.policy.watch import has_watched
+from netfail_hooks.recorder.drills import Drill, Outcome
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import (
     SCHEMA,
     UNKNOWN,
+    Drilled,
     Failover,
     Family,
     Probe,
@@ -48,6 +51,8 @@ class Sources:
     silence: str = ""
     drifted: tuple[str, ...] = ()
     taken_over: tuple[tuple[str, str], ...] = ()  # an uplink, and who had it before us
+    drill: Drill | None = None
+    last_drill: Outcome | None = None
 
 
 def report(sources: Sources) -> Report:
@@ -88,6 +93,34 @@ def report(sources: Sources) -> Report:
         silence=sources.silence,
         crowded=tuple(f"{message(crowd)}; {advice(crowd)}" for crowd in sources.observed.crowds),
         by_hand=tuple(_by_hand(sources)),
+        drill=_drill(sources),
+        last_drill=_drilled(sources),
+    )
+
+
+def _drill(sources: Sources) -> str:
+    """Return which fire drill is on, "" for none."""
+    drill, now = sources.drill, sources.observed.now
+    if drill is None:
+        return ""
+    left = span((max(drill.until - now, 0) + 999) // 1000)
+    return f"{drill.interface} is made to fail ({drill.fault}) for {left} more"
+
+
+def _drilled(sources: Sources) -> Drilled | None:
+    last = sources.last_drill
+    if last is None:
+        return None
+    passed = int(sources.clock - last.time)
+    return Drilled(
+        time=_iso(last.time),
+        seconds_ago=passed if passed >= 0 else None,
+        verdict=last.verdict,
+        fault=last.fault,
+        interface=last.interface,
+        moved_ms=max((one.moved_ms for one in last.families), default=-1),
+        lost=max((flow.lost for flow in last.flows if flow.kind == "echo"), default=0),
+        reasons=last.reasons,
     )
 
 
@@ -122,7 +155,15 @@ def _uplink(sources: Sources, rank: int, uplink: Uplink) -> UplinkReport:
         metric=uplink.metric,
         families=families,
         taken_from=dict(sources.taken_over).get(name, ""),
+        metered=uplink.metered,
+        carried_today=_carried_today(sources, name),
     )
+
+
+def _carried_today(sources: Sources, name: str) -> int | None:
+    known = sources.state.metered if sources.state else ()
+    today = (one.bytes for one in known if (one.interface, one.day) == (name, sources.observed.day))
+    return next(today, None)
 
 
 def _is_as_chosen(uplinks: tuple[UplinkReport, ...]) -> bool:
@@ -171,7 +212,15 @@ def _family(sources: Sources, uplink: Uplink, family: int) -> Family:
         addresses=tuple(f"{a.address}/{a.length}" for a in observed.own_addresses(name, family)),
         gateway=default_route.gateway if default_route else "",
         metric=default_route.metric if default_route else None,
+        waits=_waits(sources, name, family),
     )
+
+
+def _waits(sources: Sources, name: str, family: int) -> str:
+    config, observed = sources.config, sources.observed
+    if sources.state is None or not config.waits or config.orders_at(observed.now):
+        return ""
+    return waiting(config, observed, sources.state, name, family)
 
 
 def _watched(sources: Sources, uplink: Uplink, family: int) -> bool | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import UNKNOWN, Failover, Family, Report, UplinkReport
-from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, Paint, painter, span
+from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, WAITING, Paint, painter, span
 
 _LABEL = 10
 _AT_ODDS = "the kernel sends by another uplink than was chosen: run 'netfail-hooks check'"
@@ -30,6 +30,7 @@ def render(report: Report, *, colour: bool = False) -> str:
     )
     lines += labelled("manager", list(_taken_over(report)))
     lines += labelled("by hand", list(report.by_hand))
+    lines += labelled("drill", _drills(report, paint))
     lines += labelled("crowded", [paint(line, BAD) for line in report.crowded])
     if not report.as_chosen:
         lines += labelled("at odds", [paint(_AT_ODDS, BAD)])
@@ -48,6 +49,20 @@ def _taken_over(report: Report) -> Iterator[str]:
         names = [one.interface for one in report.uplinks if one.taken_from == manager]
         if manager:
             yield f"{' and '.join(names)} taken over from {manager}"
+
+
+def _drills(report: Report, paint: Paint) -> list[str]:
+    """Return which fire drill is on, and how the last one went."""
+    lines = [paint(report.drill, WAITING)] if report.drill else []
+    last = report.last_drill
+    if last:
+        ago = "" if last.seconds_ago is None else f"{span(last.seconds_ago)} ago, "
+        moved = f", moved after {last.moved_ms / 1000:.1f} s" if last.moved_ms >= 0 else ""
+        text = f"{ago}{last.interface} ({last.fault}): {last.verdict}{moved}"
+        bad = last.verdict == "failed"
+        lines.append(paint(text, BAD) if bad else text)
+        lines += [paint(reason, BAD) for reason in last.reasons]
+    return lines
 
 
 def render_silence(silence: str, paint: Paint) -> list[str]:
@@ -80,6 +95,8 @@ def _uplink(uplink: UplinkReport, widths: tuple[int, int], paint: Paint) -> list
     said = ("", carrier.replace(" ", "-"))  # networkd's word for the same is said already
     words += [word for word in (uplink.operational, uplink.setup) if word not in said]
     words.append(f"metric {uplink.metric}")
+    if uplink.metered:
+        words.append(f"metered, {(uplink.carried_today or 0) / 1e6:.1f} MB today")
     mark = well_mark(paint, widths[1], healthy=uplink.healthy)
     lines = [f"{uplink.rank}. {uplink.interface:{widths[0]}}  {mark}  {', '.join(words)}"]
     for family in uplink.families:
@@ -123,6 +140,8 @@ def health(family: Family, paint: Paint) -> str:
     if family.rounds_to_go:
         rounds = "round" if family.rounds_to_go == 1 else "rounds"
         text += f", {family.rounds_to_go} good {rounds} to go"
+    if family.waits:
+        text += f", waits {family.waits}"
     if family.carries:
         text += ", carries the traffic"
     elif family.chosen:

@@ -30,6 +30,7 @@ class Family:
     did from one that was not known of it (None: not within a day).
     ``watched``: the kernel keeps asking its gateway, and is heard; None where it is not meant to.
     ``asked``: there is something that probes can ask, a gateway or a target.
+    ``waits`` says until what it does not take the traffic back, though it is up.
     ``rounds_failed`` and ``rounds_passed`` count the last rounds of probes in a row that did,
     ``rounds_to_go`` is how many more must pass before it takes the traffic back.
     """
@@ -55,13 +56,15 @@ class Family:
     addresses: tuple[str, ...]
     gateway: str
     metric: int | None
+    waits: str = ""
 
 
 @value
 class UplinkReport:
     """An uplink: ``operational`` and ``setup`` are networkd's words, "" where it has none.
 
-    ``taken_from`` is the manager that it was taken over from, "" for none.
+    ``taken_from`` is the manager that it was taken over from, "" for none. ``carried_today`` are
+    bytes, None where nobody counts them.
     """
 
     rank: int
@@ -74,6 +77,8 @@ class UplinkReport:
     metric: int
     families: tuple[Family, ...]
     taken_from: str = ""
+    metered: bool = False
+    carried_today: int | None = None
 
 
 @value
@@ -88,6 +93,20 @@ class Failover:
 
 
 @value
+class Drilled:
+    """How the last fire drill went. ``seconds_ago`` is None where the clock was set back since."""
+
+    time: str
+    seconds_ago: int | None
+    verdict: str
+    fault: str
+    interface: str
+    moved_ms: int
+    lost: int
+    reasons: tuple[str, ...]
+
+
+@value
 class Report:
     """The whole report. ``lookups`` are the kernel's answers for a real destination, by family.
 
@@ -95,6 +114,7 @@ class Report:
     ``ruled`` are the uplinks' addresses whose packets policy rules send another way.
     ``crowded`` says, a line each, which uplinks have more addresses or routes than are looked at.
     ``by_hand`` tells what a person asked for by hand, and how it ends.
+    ``drill`` tells of the fire drill that is on, ``last_drill`` how the last one went.
     ``drifted`` tells of files that have changed since ours were made of them.
     ``as_chosen``: the kernel sends by no other uplink than the last run chose.
     """
@@ -115,3 +135,5 @@ class Report:
     silence: str = ""
     crowded: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
+    drill: str = ""
+    last_drill: Drilled | None = None

@@ -189,8 +189,8 @@ def test_a_bonds_event_is_ours(front: Front) -> None:
     [
         lambda paths: os.unlink(paths.compiled_config),
         lambda paths: Path(paths.compiled_config).write_text(""),
-        lambda paths: Path(paths.compiled_config).write_text("netfail-hooks config 5 upl0 upl1\n"),
-        lambda paths: Path(paths.compiled_config).write_text("netfail-hooks config 6\n"),
+        lambda paths: Path(paths.compiled_config).write_text("netfail-hooks config 6 upl0 upl1\n"),
+        lambda paths: Path(paths.compiled_config).write_text("netfail-hooks config 7\n"),
         lambda paths: os.chown(paths.compiled_config, 1, 1),
         lambda paths: os.chown(paths.run, 1, 1),
         lambda paths: os.utime(paths.config, (1 << 32, 1 << 32)),  # a config that nobody read yet

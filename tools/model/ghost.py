@@ -46,6 +46,9 @@ class Ghost:
         self.silent: dict[Key, tuple[str, ...]] = {}  # routers, by the last round that told
         self._returns: dict[Key, int] = {}
         self._way: dict[int, str] = {}
+        self._hour_is_wrong = False
+        self._carried: dict[str, tuple[int, int, int]] = {}  # when, of which interface, how much
+        self._busy: set[str] = set()
 
     def forget(self) -> None:
         """Forget all, as the core does when /run is emptied."""
@@ -57,6 +60,15 @@ class Ghost:
     def note(self, observed: Observation) -> None:
         """Take notice of what a run saw, and remembered."""
         self.now = observed.now
+        self._hour_is_wrong = not is_time(self.config, observed)
+        for count in observed.counted:
+            at, index, size = self._carried.get(count.interface, (0, 0, 0))
+            self._busy.discard(count.interface)
+            if index == count.index and self.now > at:
+                flowed = (count.bytes - size) * 1000 // max(self.now - at, 1000)
+                if flowed > self.config.idle_bytes:
+                    self._busy.add(count.interface)
+            self._carried[count.interface] = (self.now, count.index, count.bytes)
         probes = {(result.interface, result.family): result for result in observed.probes}
         for uplink in self.config.uplinks:
             for family in FAMILIES:
@@ -170,7 +182,8 @@ class Ghost:
         That which a person asked for, or the one in use where only a person takes traffic back.
         """
         asked = self.config.ordered(USE, self.now)[:1]
-        if self.config.failback == "manual" and way == self._way.get(family, way):
+        waits = self.config.failback != "auto" or self._hour_is_wrong
+        if waits and way == self._way.get(family, way):
             asked.append(way)
         return next((name for name in asked if self.may(name, family)), "")
 
@@ -182,10 +195,27 @@ class Ghost:
             return
         if self.of[before, family].bad or self.config.ordered(USE, self.now):
             return  # no choice
+        waits = self._hour_is_wrong or self.config.failback == "manual" or before in self._busy
+        if waits and self.must(before, family):
+            raise BrokenError(f"I12: IPv{family} back on {way} from {before}, which is to wait")
         last = self._returns.get((way, family))
         self._returns[way, family] = self.now
         if last is not None and self.now - last < self.config.hold_down * 1000:
             raise BrokenError(f"I8: IPv{family} twice back on {way} in {self.now - last} ms")
+
+
+def is_time(config: Config, observed: Observation) -> bool:
+    """Tell whether it is an hour in which traffic may go back, by counting each minute of them."""
+    begin, _, end = config.failback_between.partition("-")
+    if not begin:
+        return True
+    minute, last = (int(text[:2]) * 60 + int(text[3:]) for text in (begin, end))
+    now = observed.local // 60
+    while minute != last:
+        if minute == now:
+            return True
+        minute = (minute + 1) % 1440
+    return False
 
 
 def _has_way(observed: Observation, name: str, family: int) -> bool:

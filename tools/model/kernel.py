@@ -28,6 +28,7 @@ from netfail_hooks.policy.facts import (
     KERNEL,
     MAIN,
     Address,
+    Counted,
     Link,
     Neighbour,
     Observation,
@@ -67,8 +68,14 @@ class Kernel:
         self.neighbours: list[Neighbour] = []  # that are kept asked, or fixed
         self.resolved: set[str] = set()
         self.waiting: set[str] = set()
+        self.counts = self.tells_hour = False  # whether the config has a use for them
+        self._carried = dict.fromkeys(names, 0)
 
     # What happens to links
+
+    def carry(self, name: str, size: int) -> None:
+        """Count bytes that an interface has received or sent; a new one begins at none."""
+        self._carried[name] += size
 
     def has_carrier(self, name: str) -> bool:
         """Tell whether packets can leave by an interface."""
@@ -305,6 +312,12 @@ class Kernel:
             ruled=1,
             neighbours=tuple(self.neighbours),
             watches=1,
+            local=now // 1000 % 86400 if self.tells_hour else -1,
+            counted=tuple(
+                Counted(name, self.nics[name].index, self._carried[name])
+                for name in (self.names if self.counts else ())
+                if name in self.nics
+            ),
             tables=tuple(
                 route
                 for route in known

@@ -24,7 +24,7 @@ from netfail_hooks.policy.facts import MAIN, OWN_TABLES, PROTOCOL, Observation
 from netfail_hooks.policy.sources import ADDRESSES as SOURCES
 from netfail_hooks.policy.state import parse, render
 from netfail_hooks.values import replace
-from tools.model.ghost import BrokenError
+from tools.model.ghost import BrokenError, is_time
 from tools.model.machine import VIRTUAL, Machine
 from tools.model.networkd import Net
 
@@ -258,10 +258,10 @@ def ended(machine: Machine, observed: Observation) -> None:
     """Raise BrokenError where it all ended, after time enough, elsewhere than the truth asks."""
     for family in FAMILIES:
         right, way = _truth(machine, observed, family), machine.kernel.way(family)
-        stays = machine.config.failback == "manual" and machine.ghost.may(way, family)
+        stays = _is_to_wait(machine, observed) and machine.ghost.may(way, family)
         if right not in ("", way) and not stays:
             raise BrokenError(f"I4: IPv{family} ends on {way}, not on {right}")
-    moved_by_hand = machine.config.orders or machine.config.failback == "manual"
+    moved_by_hand = machine.config.orders or _is_to_wait(machine, observed)
     if not (machine.sick or machine.silent or moved_by_hand) and all(
         _is_whole(machine, observed, net) for net in machine.networkd.nets
     ):
@@ -273,6 +273,11 @@ def ended(machine: Machine, observed: Observation) -> None:
         moved = [str(AddAddress(address)) for address in observed.addresses if address.ours]
         if routes or moved:
             raise BrokenError(f"I6: all is well, yet ours is {routes + moved}")
+
+
+def _is_to_wait(machine: Machine, observed: Observation) -> bool:
+    """Tell whether traffic may stay where it is; nothing has flown for long enough by now."""
+    return machine.config.failback == "manual" or not is_time(machine.config, observed)
 
 
 def _truth(machine: Machine, observed: Observation, family: int) -> str:

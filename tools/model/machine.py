@@ -26,6 +26,7 @@ _TARGETS = {
     3: (Target(6, "2001:db8:ffff::1"),),
     4: (Target(4, "198.51.100.1"), Target(6, "2001:db8:ffff::1")),
 }
+HOURS = ("", "02:00-05:00", "22:00-06:00")
 VIRTUAL = 200  # the host part of an address that somebody like keepalived puts on an uplink
 _FOREIGN = "#99"  # an interface that is no uplink
 
@@ -44,7 +45,8 @@ class Setup:
     quiet: int = 100
     successes: int = 2
     follow: int = 1
-    manual: int = 0  # a person takes the traffic back
+    failback: int = 0  # of FAILBACKS
+    hours: int = 0  # of HOURS, in which a better uplink takes the traffic back
 
     def config(self) -> Config:
         """Return the config that goes with it."""
@@ -59,7 +61,9 @@ class Setup:
             quiet=self.quiet,
             successes=self.successes,
             follow_addresses=bool(self.follow),
-            failback=FAILBACKS[self.manual],
+            failback=FAILBACKS[self.failback],
+            failback_between=HOURS[self.hours],
+            idle_seconds=5,
         )
 
     def nets(self) -> list[Net]:
@@ -92,6 +96,8 @@ class Machine:
     def __init__(self, setup: Setup) -> None:
         self.config = setup.config()
         self.kernel = Kernel(self.config.names())
+        self.kernel.counts = self.config.counts
+        self.kernel.tells_hour = bool(self.config.failback_between)
         self.networkd = Networkd(self.kernel, setup.nets())
         self.ghost = Ghost(self.config)
         self.state = State()
@@ -277,6 +283,10 @@ class Machine:
         if b % 4:
             self._catch_up()
         self.networkd.expire(self.now)
+
+    def _talk(self, a: int, b: int) -> None:
+        """Something is sent and received by an uplink, little or much."""
+        self.kernel.carry(self._name(a), 300 * 40 ** (b % 4))
 
     def _retarget(self, a: int, b: int) -> None:
         """Somebody changes what rounds of probes ask of an uplink; a hook reads that at once."""

@@ -36,6 +36,7 @@ WEIGHTS = {
     "crowd": 1,
     "throng": 2,
     "wait": 14,
+    "talk": 4,
     "forget": 1,
     "retarget": 2,
     "order": 2,
@@ -115,7 +116,8 @@ def draw(seed: int, length: int = LIFE) -> Life:
         quiet=rng.choice((30, 600)),
         successes=rng.randint(1, 3),
         follow=int(rng.random() < 0.8),
-        manual=int(rng.random() < 0.15),
+        failback=rng.choice((0, 0, 0, 0, 1, 2)),
+        hours=rng.choice((0, 0, 0, 0, 0, 1, 2)),
     )
     drawn = rng.choices(RULES, tuple(WEIGHTS.values()), k=length)
     steps = tuple((rule, rng.randrange(64), rng.randrange(64)) for rule in drawn)

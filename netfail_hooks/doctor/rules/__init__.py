@@ -231,6 +231,11 @@ _WEAK = (
         uplinks.portal,
     ),
     Rule(
+        "drill-failed",
+        "what did not work when it was tried will not when it is needed",
+        uplinks.drill_failed,
+    ),
+    Rule(
         "crowded",
         "what is left out does not follow the traffic; anybody on its LAN can ask for so much",
         routes.crowded,

@@ -16,6 +16,7 @@ from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.networkd.takeover import file_name
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.sysctls import timers, wanted
+from netfail_hooks.recorder.drills import FAILED
 
 _STOP = {
     NETWORK_MANAGER: "nmcli device set {name} managed no  # and in /etc/NetworkManager, for good",
@@ -65,6 +66,15 @@ def portal(facts: Facts) -> Iterator[Symptom]:
     for name, url in facts.portals:
         fix = f"curl --interface {name} {shlex.quote(url)}  # or a browser on its network: log in"
         yield Symptom(f"{name} is behind a portal at {url}", (fix,), about=(name,))
+
+
+def drill_failed(facts: Facts) -> Iterator[Symptom]:
+    """Find that the last fire drill failed, of an uplink that is one still."""
+    drill = facts.drill
+    if drill and drill.verdict == FAILED and drill.interface in facts.uplinks:
+        why = "; ".join(drill.reasons) or "no reason was kept"
+        again = f"netfail-hooks drill --{drill.fault}"
+        yield Symptom(f"the last fire drill failed: {why}", (again,), about=(drill.interface,))
 
 
 def file_shadowed(facts: Facts) -> Iterator[Symptom]:

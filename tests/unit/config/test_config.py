@@ -360,7 +360,7 @@ def test_a_compiled_form_of_another_version_is_made_anew(tmp_path: Path) -> None
     load(paths)
     compiled = Path(paths.run) / "config"
     now = compiled.read_text()
-    compiled.write_text(now.replace("config 6", "config 5").replace("wlan0", "wlan7"))
+    compiled.write_text(now.replace("config 7", "config 6").replace("wlan0", "wlan7"))
     assert load(paths).names() == ("eth0", "wlan0")
     assert compiled.read_text() == now
 
@@ -371,7 +371,7 @@ def test_the_names_for_the_shell_are_mended_alone(tmp_path: Path) -> None:
     compiled = Path(paths.run) / "config"
     now = compiled.read_text()
     head, _, rest = now.partition("\n")
-    assert head == "netfail-hooks config 6 eth0 wlan0"
+    assert head == "netfail-hooks config 7 eth0 wlan0"
     compiled.write_text(f"{head} usb0\n{rest}")
     assert load(paths).names() == ("eth0", "wlan0")
     assert compiled.read_text() == now

@@ -27,6 +27,7 @@ from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, SOCKET, TIMER, WANTED
 from netfail_hooks.policy.facts import Crowd, Neighbour, Route, Sysctl, Taken
+from netfail_hooks.recorder.drills import FAILED, Outcome
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import fields, replace
 from tests.support import ROOT
@@ -39,6 +40,7 @@ _UNITS = {name: Unit(name) for name in (NETWORKD, DISPATCHER, TIMER, SOCKET)} | 
     SERVICE: Unit(SERVICE, active="inactive", enabled="static"),
     WAIT_ONLINE: Unit(WAIT_ONLINE, command="/lib/wait-online --any --interface=eth0"),
 }
+_DRILLED = Outcome(1, FAILED, "gateway", "silence", "eth0", 20, True, reasons=("eth0 did not",))  # noqa: FBT003
 _ALONE = replace(_CONFIG, dispatcher=False)
 _SEEN = World(_CONFIG, families=(4,)).look()
 _SHARED = World(_CONFIG, families=(4,), shares=True).look()
@@ -159,6 +161,12 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         False,
         {"config": replace(_CONFIG, orders=(Order("disable", "wlan0"),))},
         "wlan0 is disabled by hand",
+    ),
+    (
+        "drill-failed",
+        False,
+        {"drill": _DRILLED},
+        "eth0 did not",
     ),
     (
         "foreign-manager",

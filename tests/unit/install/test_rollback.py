@@ -11,7 +11,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import kernel_state, nodes, rollback
+from netfail_hooks.install import kernel_state, nodes, rollback, systemd
 from netfail_hooks.install.handover import Handover, live
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
@@ -32,7 +32,7 @@ LIVE = rollback.Live(Handover(handed=HANDED), (), {"ipv4/conf/eth0/arp_filter": 
 @pytest.fixture
 def machine(tmp_path: Path, mocker: MockerFixture) -> Machine:
     """Return a machine on which nobody waits for 90 s to restore this one's own files."""
-    mocker.patch.object(rollback, "_wait_aside")
+    mocker.patch.object(systemd, "call_later")
     return Machine(tmp_path)
 
 
@@ -81,7 +81,7 @@ def test_once_it_is_over_nobody_is_refused(machine: Machine) -> None:
 def test_a_way_back_that_nobody_would_take_is_not_left(
     machine: Machine, mocker: MockerFixture
 ) -> None:
-    mocker.patch.object(rollback, "_wait_aside", side_effect=Problem("no service manager"))
+    mocker.patch.object(systemd, "call_later", side_effect=Problem("no service manager"))
     with pytest.raises(Problem, match="manager"), rollback.armed(machine.paths, FIRST, ()):
         pass
     assert not machine.has("/run/netfail-hooks/rollback.json")

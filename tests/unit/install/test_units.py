@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from netfail_hooks.config import DRILLS
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import hook_file, units
+from netfail_hooks.install.layout import layout
+from netfail_hooks.values import replace
+from tests.support.world import config_of
 
 
 def test_every_state_directory_has_a_hook() -> None:
@@ -182,3 +186,34 @@ def test_what_others_may_write_is_noticed(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(hook_file, "search_path", lambda: ("/usr/lib", str(theirs / "lib")))
     (theirs / "lib").mkdir()
     assert hook_file.unsafe_places() == [str(theirs / "lib")]
+
+
+@pytest.mark.parametrize("every", DRILLS[1:])
+def test_systemd_takes_the_drills_units(tmp_path: Path, every: str) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if not analyze:
+        pytest.fail("systemd-analyze is needed: install systemd")
+    service, timer = tmp_path / units.DRILL, tmp_path / units.DRILL_TIMER
+    service.write_text(units.drill_text(textfile="/srv/x/n.prom"))
+    timer.write_text(units.drill_timer_text(every))
+    done = subprocess.run(
+        [analyze, "--man=no", "verify", service, timer], capture_output=True, check=False, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    calendar = re.findall(r"^OnCalendar=(.+)$", timer.read_text(), re.MULTILINE)
+    done = subprocess.run(
+        [analyze, "calendar", "--iterations=2", *calendar],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert done.stdout.count("03:00:00") >= 2
+
+
+def test_without_the_key_there_is_no_timer_of_drills() -> None:
+    def made(**more: object) -> set[str]:
+        config = replace(config_of("eth0", "wlan0"), **more)
+        return {path for path in layout(config, "", {}) if "drill" in path}
+
+    assert made() == made(mode="bond", drill_every="weekly") == set()
+    assert len(made(drill_every="monthly")) == 3

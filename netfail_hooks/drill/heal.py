@@ -1,0 +1,81 @@
+"""The way back from a drill, whatever becomes of it: armed before the uplink is made to fail.
+
+A transient timer where systemd runs the machine, else a process of our own, ends the fault when its
+time is over, though the drill was killed, stopped or cut off. After a boot there is no fault.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from netfail_hooks.errors import Problem
+from netfail_hooks.install import systemd
+from netfail_hooks.journal import WARNING, log
+from netfail_hooks.kernel import outage
+from netfail_hooks.kernel.observe import now
+from netfail_hooks.paths import Paths
+from netfail_hooks.process import run
+from netfail_hooks.recorder import drills
+from netfail_hooks.recorder.drills import Drill
+
+MARGIN = 3  # seconds beyond the drill's own end
+_UNIT = "netfail-hooks-drill-end"
+
+
+def arm(paths: Paths, drill: Drill) -> None:
+    """Have the fault ended in any case. Raises Problem where another drill is on.
+
+    What is noted is there before, so that whoever looks knows why the uplink fails.
+    """
+    refuse_while_on(paths)
+    drills.note(paths, drill)
+    seconds = drills.left(drill) + MARGIN
+    call = f"main({drill.token!r}, {drill.way!r}, {drill.interface!r}, {{wait}})"
+    try:
+        _stop()  # the timer of one that was healed by hand
+        systemd.call_later(_UNIT, "netfail_hooks.drill.heal", call, seconds)
+    except BaseException:
+        drills.forget(paths, drill.token)
+        raise
+
+
+def refuse_while_on(paths: Paths) -> None:
+    """Refuse to do what a drill would disturb, or it. Raises Problem."""
+    drill = drills.noted_now(paths)
+    if drill and now() < drill.until + (MARGIN + 1) * 1000:
+        left = drills.left(drill) + MARGIN
+        raise Problem(f"a drill is on: {drill.interface} fails for now", hint=f"wait {left} s")
+
+
+def disarm(paths: Paths, drill: Drill) -> None:
+    """End the fault now, and let nobody else do it. Raises OSError where it cannot be ended."""
+    outage.end(drill.way, drill.interface)
+    drills.forget(paths, drill.token)
+    _stop()
+
+
+def main(token: str, way: str, interface: str, wait: int = 0) -> int:
+    """End a drill's fault, unless another one is on by then. Returns the exit status."""
+    time.sleep(wait)
+    paths = Paths()
+    drill = drills.noted_now(paths)
+    if drill and drill.token != token:
+        return 0
+    known = os.path.exists(paths.drill)
+    try:
+        outage.end(way, interface)
+    except OSError as error:
+        log(f"{interface} could not be healed after a drill: {error}", priority=WARNING)
+        return 1
+    if known:
+        drills.forget(paths, token)
+        log(f"the drill was cut short: {interface} was healed by the timer", priority=WARNING)
+    return 0
+
+
+def _stop() -> None:
+    if systemd.systemd_runs():
+        with contextlib.suppress(Problem):  # it is over, or never began
+            run("systemctl", "stop", f"{_UNIT}.timer")

@@ -1,0 +1,130 @@
+"""What a drill is to do, or why it is refused. Pure: config, observation and state in."""
+
+from __future__ import annotations
+
+from netfail_hooks.config import Config, Target
+from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy.choose import is_local_to
+from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.health import can_ask
+from netfail_hooks.policy.state import State
+from netfail_hooks.recorder.drills import GATEWAY
+from netfail_hooks.values import value
+
+FEWEST, MOST = 5, 300  # seconds of a fault
+
+
+@value
+class Plan:
+    """Which uplink fails for how long, who is to take its traffic, and what is asked meanwhile.
+
+    ``backups`` are pairs of a family and an uplink. ``awaited``: the traffic comes back by itself.
+    """
+
+    fault: str
+    interface: str
+    seconds: int
+    backups: tuple[tuple[int, str], ...]
+    targets: tuple[Target, ...]
+    awaited: bool
+    successes: int = 2
+
+
+def plan(config: Config, observed: Observation, state: State, fault: str, seconds: int) -> Plan:
+    """Return what to do. Raises Problem where it would cut the machine off, or show nothing."""
+    _refuse_config(config, observed)
+    primary = state.active_uplink(4) or state.active_uplink(6)
+    if not primary:
+        raise Problem("no uplink carries any traffic now", hint="see 'netfail-hooks status'")
+    families = [family for family in FAMILIES if state.active_uplink(family) == primary]
+    backups = []
+    for family in families:
+        if not _is_up(state, primary, family):
+            raise Problem(f"{primary} is not up itself", hint="see 'netfail-hooks status'")
+        backup = next(
+            (name for name in config.names() if name != primary and _is_up(state, name, family)), ""
+        )
+        if not backup:
+            others = [name for name in config.names() if name != primary]
+            why = "; ".join(f"{name} is {_why(state, name, family)}" for name in others)
+            raise Problem(
+                f"no other uplink is up in IPv{family}, a drill would cut the machine off: {why}",
+                hint="mend one first; see 'netfail-hooks status'",
+            )
+        backups.append((family, backup))
+    uplink = next(uplink for uplink in config.uplinks if uplink.interface == primary)
+    if fault == GATEWAY and not any(can_ask(uplink, observed, family) for family in families):
+        raise Problem(
+            f"nothing asks whether somebody is there beyond {primary}, so nothing would be noticed",
+            hint="set gateway or targets, or drill with --cable",
+        )
+    first = next(name for name in config.names() if _is_up(state, name, families[0]))
+    return Plan(
+        fault=fault,
+        interface=primary,
+        seconds=seconds,
+        backups=tuple(backups),
+        targets=tuple(_targets(config, observed, primary, tuple(backups))),
+        awaited=not config.waits and primary == first,
+        successes=config.successes,
+    )
+
+
+def survives(config: Config, observed: Observation, plan: Plan, source: str) -> bool:
+    """Tell whether a connection from an address of ours lives on while the traffic is away."""
+    family = 6 if ":" in source else 4
+    backup = dict(plan.backups).get(family, "")
+    return config.follow_addresses and is_local_to(observed, backup, family, source)
+
+
+def _refuse_config(config: Config, observed: Observation) -> None:
+    if config.mode == "bond":
+        raise Misuse(
+            "in mode bond the kernel alone moves the traffic",
+            hint=f"pull a cable, or: ip link set {config.bond.name} type bond active_slave IF",
+        )
+    if len(config.uplinks) < 2:
+        raise Misuse("there is only one uplink", hint="'netfail-hooks install --backup IF'")
+    orders = config.orders_at(observed.now)
+    if orders:
+        given = ", ".join(f"{order.kind} {order.interface}" for order in orders)
+        ends = {order.kind for order in orders}
+        how = "netfail-hooks use --auto" if "use" in ends else "netfail-hooks enable IF"
+        raise Problem(f"orders by hand count now: {given}", hint=f"end them first: '{how}'")
+
+
+def _targets(
+    config: Config, observed: Observation, primary: str, backups: tuple[tuple[int, str], ...]
+) -> list[Target]:
+    """Return whom to ask all the time: targets beyond, else the router if both uplinks share it.
+
+    One that only the backup has would be asked by that at all times, and show nothing.
+    """
+    asked: list[Target] = []
+    for family, backup in backups:
+        known = [
+            target
+            for uplink in config.uplinks
+            for target in uplink.targets
+            if target.family == family
+        ]
+        echo = next((Target(family, target.address) for target in known), None)
+        route = observed.default_route(backup, family)
+        if echo is None and route and is_local_to(observed, primary, family, route.gateway):
+            echo = Target(family, route.gateway)
+        asked += [echo] if echo and not echo.address.startswith("fe80:") else []
+        asked += [target for target in known if target.port][:1]
+    return asked
+
+
+def _is_up(state: State, interface: str, family: int) -> bool:
+    judged = state.uplink_state(interface, family)
+    return bool(judged and judged.state == "up" and not judged.reason)
+
+
+def _why(state: State, interface: str, family: int) -> str:
+    judged = state.uplink_state(interface, family)
+    if judged is None:
+        return "not known"
+    return f"{judged.state} ({judged.reason})" if judged.reason else judged.state

@@ -1,0 +1,135 @@
+"""Fire drills: the one that is on, in ``/run/netfail-hooks/drill``, and how the last one went.
+
+Both are JSON, written whole; a damaged or foreign file is as good as none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from netfail_hooks.files import own_directory, read_owned, write_whole
+from netfail_hooks.kernel.observe import now
+from netfail_hooks.paths import Paths
+from netfail_hooks.recorder.recording import build
+from netfail_hooks.values import TYPE_CHECKING, plain, value
+
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+GATEWAY, CABLE = "gateway", "cable"
+FAULTS = (GATEWAY, CABLE)
+PASSED, FAILED, CUT_SHORT = "passed", "failed", "cut short"
+VERDICTS = (PASSED, FAILED, CUT_SHORT)
+
+
+@value
+class Drill:
+    """A drill that is on: ``until`` (ms since boot) the ``interface`` fails, by a ``way``.
+
+    ``token`` tells it from one that comes later.
+    """
+
+    token: str
+    fault: str
+    way: str
+    interface: str
+    until: int
+
+
+@value
+class Flow:
+    """What one kind of traffic lost. Times are in milliseconds; ``kind`` is "echo" or "tcp".
+
+    ``lost`` and ``outage_ms`` are of the time with the fault, ``back_lost`` of the way back. A
+    connection has ``outage_ms`` for the longest time in which its other side said nothing.
+    """
+
+    kind: str
+    target: str
+    sent: int
+    lost: int
+    outage_ms: int
+    back_lost: int = 0
+    alive: bool = True
+
+
+@value
+class Family:
+    """How the traffic of a family moved: milliseconds after the fault, and after its end.
+
+    -1 where it did not. ``backup`` is the uplink that was to take it.
+    """
+
+    family: int
+    backup: str
+    moved_ms: int
+    back_ms: int
+
+
+@value
+class Outcome:
+    """How a drill went. ``time`` is seconds since the epoch, ``seconds`` how long the fault was.
+
+    ``reasons`` are what was not as it should be; ``awaited``: whether the traffic was to come back
+    by itself.
+    """
+
+    time: int
+    verdict: str
+    fault: str
+    way: str
+    interface: str
+    seconds: int
+    awaited: bool
+    families: tuple[Family, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+def note(paths: Paths, drill: Drill) -> None:
+    """Note that a drill is on. Raises OSError."""
+    own_directory(paths.run)
+    write_whole(paths.drill, json.dumps(plain(drill)).encode("ascii"), mode=0o644)
+
+
+def forget(paths: Paths, token: str) -> None:
+    """Note that it is over, unless another one is on by now."""
+    noted = noted_now(paths)
+    if noted is None or noted.token == token:
+        try:
+            os.unlink(paths.drill)
+        except OSError:
+            return
+
+
+def noted_now(paths: Paths) -> Drill | None:
+    """Return the drill that is on, None where none is."""
+    return _read(paths.drill, Drill)
+
+
+def left(drill: Drill) -> int:
+    """Return the seconds that a drill still has, 0 or more."""
+    return (max(drill.until - now(), 0) + 999) // 1000
+
+
+def keep(paths: Paths, outcome: Outcome) -> None:
+    """Keep how a drill went, for status and metrics. Raises OSError."""
+    own_directory(os.path.dirname(paths.drilled))
+    write_whole(paths.drilled, json.dumps(plain(outcome)).encode("ascii"), mode=0o644)
+
+
+def kept(paths: Paths) -> Outcome | None:
+    """Return how the last drill went, None where there was none."""
+    outcome = _read(paths.drilled, Outcome)
+    known = outcome and outcome.verdict in VERDICTS and outcome.fault in FAULTS
+    return outcome if known else None
+
+
+def _read(path: str, kind: type[T]) -> T | None:
+    try:
+        return build(kind, json.loads(read_owned(path, or_roots=True)), "drill")
+    except (OSError, ValueError, RecursionError):
+        return None

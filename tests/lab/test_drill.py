@@ -1,0 +1,189 @@
+"""``netfail-hooks drill``: the real uplink fails, traffic moves, all is put back whatever comes."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from netfail_hooks.lab import Lab
+from netfail_hooks.lab.namespaces import Daemon
+from netfail_hooks.lab.topology import FAR
+from netfail_hooks.paths import package_home
+from tests.conftest import Tried
+from tests.lab.booted import running
+from tests.lab.suite import (
+    ROUTES,
+    SETTINGS,
+    events,
+    install,
+    shape,
+    status,
+    used,
+    wait,
+    wait_used,
+)
+
+_HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
+_DRILL = [sys.executable, "-m", "netfail_hooks", "drill", "--yes"]
+_MOMENTS = 2
+_END = "netfail-hooks-drill-end.timer"
+
+
+def _drill(lab: Lab, *words: str, exit_status: int = 0) -> str:
+    done = lab.run(*_DRILL, *words, environment=_HERE, seconds=60)
+    assert done.returncode == exit_status, done.stdout + done.stderr
+    return done.stdout if exit_status == 0 else done.stderr
+
+
+def _begin(lab: Lab, *words: str) -> Daemon:
+    """Start a drill, and return once its uplink fails."""
+    drill = Daemon(lab.namespaces, "drill", [*_DRILL, *words], environment=_HERE)
+    wait(lambda: _is_silent(lab), "a fault")
+    return drill
+
+
+def _is_silent(lab: Lab) -> bool:
+    return "netfail-hooks-drill" in lab.run("nft", "list", "tables").stdout
+
+
+def _echo(outcome: Any) -> Any:
+    (flow,) = [flow for flow in outcome["flows"] if flow["kind"] == "echo"]
+    return flow
+
+
+def _on_macvlan(make_lab: Callable[..., Lab]) -> Lab:
+    """Return a host whose eth0 has a driver that can take its carrier away."""
+    lab = make_lab(start=False)
+    lower = "ip link set eth0 down; ip link set eth0 name low0; ip link set low0 up"
+    upper = "ip link add link low0 name eth0 type macvlan mode passthru"
+    assert lab.run("sh", "-ec", f"{lower}; {upper}").returncode == 0
+    lab.start()
+    return lab
+
+
+def test_a_dead_gateway_moves_the_traffic_and_all_is_put_back(lab: Lab) -> None:
+    install(lab, targets=f'["tcp:{FAR}:5100"]')
+    before = shape(lab, ROUTES + SETTINGS)
+    with lab.timer(0.5), lab.watch() as watch, lab.traffic() as traffic:
+        outcome = json.loads(_drill(lab, "--seconds", "6", "--json"))
+        assert outcome["verdict"] == "passed", outcome
+        (family,) = outcome["families"]
+        assert family["backup"] == "wlan0"
+        assert 0 < family["moved_ms"] < 5000
+        assert 0 < _echo(outcome)["lost"] < _echo(outcome)["sent"]
+        assert _echo(outcome)["back_lost"] == 0
+        assert [flow["alive"] for flow in outcome["flows"] if flow["kind"] == "tcp"] == [True]
+        assert used(lab) == "eth0"
+    # What it tells is what others saw: the same loss, but for the steps of each.
+    told, seen = _echo(outcome)["outage_ms"], traffic.result().trip("out").outage_ms
+    assert abs(told - seen) < 250, (told, seen)
+    assert traffic.result().all_alive
+    assert watch.gaps(4) == []
+    assert shape(lab, ROUTES + SETTINGS) == before
+    triggers = [event["trigger"] for event in events(lab)]
+    assert any(trigger.endswith(" (drill)") for trigger in triggers), triggers
+    last = status(lab)["last_drill"]
+    assert (last["verdict"], last["moved_ms"]) == ("passed", family["moved_ms"])
+    assert (
+        'netfail_drill_passed{interface="eth0",fault="gateway"} 1' in lab.netfail("metrics").stdout
+    )
+    assert lab.netfail("uninstall", "--yes").returncode == 0
+    assert lab.run("test", "-e", "/var/lib/netfail-hooks").returncode == 1
+
+
+def test_a_lost_carrier_is_one_for_networkd_and_the_hooks(make_lab: Callable[..., Lab]) -> None:
+    lab = _on_macvlan(make_lab)
+    install(lab, targets=f'["icmp:{FAR}"]')
+    with lab.timer(0.5), lab.watch() as watch:
+        outcome = json.loads(_drill(lab, "--cable", "--seconds", "5", "--json"))
+        assert (outcome["verdict"], outcome["way"]) == ("passed", "protodown"), outcome
+        assert _echo(outcome)["lost"] <= 1
+        assert outcome["families"][0]["moved_ms"] < 1000
+        wait_used(lab, "eth0")
+    assert watch.gaps(4) == []
+    assert "no-carrier.d/50-netfail-hooks' for interface eth0" in lab.logs()
+
+
+@pytest.mark.faults
+def test_a_drill_that_is_killed_at_any_moment_heals(lab: Lab, tried: Tried) -> None:
+    install(lab)
+    draw = random.SystemRandom()
+    with lab.timer(0.5):
+        for _ in range(_MOMENTS):
+            after = draw.uniform(0, 4)
+            drill = _begin(lab, "--seconds", "5")
+            assert "eth0 is made to fail (gateway)" in status(lab)["drill"]
+            time.sleep(after)
+            drill.kill()
+            drill.release()
+            began = time.monotonic()
+            wait(lambda: not _is_silent(lab), f"healing, killed after {after} s", seconds=15)
+            assert time.monotonic() - began < 5 + 2 + 3 + 2
+            wait_used(lab, "eth0")
+            wait(lambda: not status(lab)["drill"], "the end of the drill")
+            wait(lambda: status(lab)["uplinks"][0]["families"][0]["state"] == "up", "eth0 up")
+            tried("drills killed", 1)
+
+
+def test_who_hangs_up_ends_the_drill_at_once(lab: Lab) -> None:
+    install(lab)
+    with lab.timer(0.5):
+        drill = _begin(lab, "--seconds", "60")
+        wait_used(lab, "wlan0")
+        said = _drill(lab, exit_status=1)
+        assert "a drill is on: eth0 fails for now" in said
+        pid = lab.read("/run/lab/drill.pid").strip()
+        lab.run("sh", "-c", f"kill -HUP {pid}").check_returncode()
+        wait(lambda: not _is_silent(lab), "healing", seconds=2)
+        drill.release()
+        wait_used(lab, "eth0")
+    assert "cut short" in drill.log()
+    assert status(lab)["last_drill"]["verdict"] == "cut short"
+
+
+def test_systemd_heals_what_a_killed_drill_left() -> None:
+    with running() as lab:
+        done = lab.netfail("install", "--primary", "eth0", "--backup", "wlan0", "--yes")
+        assert done.returncode == 0, done.stderr
+        wait_used(lab, "eth0")
+        drill = _begin(lab, "--seconds", "5")
+        lab.systemctl("is-active", "--quiet", _END)
+        wait_used(lab, "wlan0", seconds=4)  # by the kernel's own watch
+        drill.kill()
+        drill.release()
+        wait(lambda: not _is_silent(lab), "healing", seconds=12)
+        assert any("cut short" in line for line in lab.journal("--identifier=netfail-hooks"))
+        wait_used(lab, "eth0", seconds=40)
+        outcome = json.loads(_drill(lab, "--seconds", "5", "--json"))
+        assert outcome["verdict"] == "passed"
+        assert outcome["families"][0]["moved_ms"] < 2000
+        assert lab.run("systemctl", "is-active", _END).stdout.strip() == "inactive"
+
+
+def test_a_drill_that_would_do_harm_or_show_nothing_is_refused(lab: Lab) -> None:
+    install(lab)
+    said = _drill(lab, "--dry-run")
+    assert "eth0 fails for 20 s: nothing arrives by it" in said
+    assert "IPv4 is to go by wlan0" in said
+    assert "takes no carrier away" in _drill(lab, "--cable", exit_status=1)
+    for order, end in (
+        (("use", "wlan0"), ("use", "--auto")),
+        (("disable", "wlan0"), ("enable", "wlan0")),
+    ):
+        assert lab.netfail(*order).returncode == 0
+        assert "orders by hand count now" in _drill(lab, exit_status=1)
+        assert lab.netfail(*end).returncode == 0
+    lab.cable_out("wlan0")
+    assert "no other uplink is up in IPv4" in _drill(lab, exit_status=1)
+    lab.cable_out("eth0")
+    _drill(lab, exit_status=1)
+    assert not _is_silent(lab)
+    assert "not 5 to 300 seconds" in _drill(lab, "--seconds", "4", exit_status=2)
+    done = lab.run(*_DRILL[:-1], environment=_HERE)
+    assert done.returncode in (1, 2)

@@ -1,0 +1,184 @@
+"""Metered uplinks: last in rank, asked seldom, counted while they carry; told as stories."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netfail_hooks import journal
+from netfail_hooks.config import Config, Target
+from netfail_hooks.config.file import parse as parse_config
+from netfail_hooks.paths import Paths
+from netfail_hooks.policy.facts import Counted, Observation
+from netfail_hooks.policy.metering import rested
+from netfail_hooks.policy.state import State, parse, render
+from netfail_hooks.reconcile import metered
+from netfail_hooks.reconcile.notify import gist
+from netfail_hooks.recorder import Run, line
+from netfail_hooks.values import replace
+from tests.support.world import SECOND, World, config_of
+
+NAMES = ("eth0", "wwan0")
+TODAY, TOMORROW = 20261128, 20261129
+
+
+def _config() -> Config:
+    config = config_of(*NAMES, hold_down=1)
+    first, second = config.uplinks
+    target = Target(4, "9.9.9.9")
+    return replace(config, uplinks=(first, replace(second, metered=True, targets=(target,))))
+
+
+class Paying(World):
+    """A machine with a modem that is paid for."""
+
+    def __init__(self) -> None:
+        super().__init__(_config())
+        self.carried = 1000
+        self.day = TODAY
+        self.index = 7
+        self.reconcile()
+
+    def look(self) -> Observation:
+        counted = (Counted("eth0", 2, 5), Counted("wwan0", self.index, self.carried))
+        return replace(super().look(), counted=counted, day=self.day)
+
+    def flow(self, size: int) -> None:
+        self.carried += size
+        self.now += SECOND // 10
+        self.reconcile()
+
+    @property
+    def today(self) -> int:
+        (one,) = self.state.metered
+        assert (one.interface, one.day) == ("wwan0", self.day)
+        return one.bytes
+
+
+def test_what_it_carries_counts_and_nothing_else() -> None:
+    world = Paying()
+    world.flow(500)
+    assert world.today == 0  # questions, and what the modem says by itself
+    world.event("eth0", "no-carrier")
+    world.flow(50)
+    assert world.today == 0
+    world.flow(1_000_000)
+    world.flow(1)
+    assert world.today == 1_000_001
+    world.event("eth0", "routable")
+    for _ in range(3):
+        world.now += 2 * SECOND
+        world.reconcile()
+    assert world.way() == "eth0"
+    world.flow(7_000)
+    assert world.today == 1_000_001
+
+
+def test_a_day_begins_with_nothing_and_the_one_before_is_told() -> None:
+    world = Paying()
+    world.event("eth0", "no-carrier")
+    world.flow(0)
+    world.flow(2_500_000)
+    before, world.day = world.state, TOMORROW
+    world.flow(300)
+    assert world.today == 300
+    assert metered.messages(before, world.state) == [
+        "wwan0, which is metered, carried 2.5 MB on 2026-11-28"
+    ]
+
+
+def test_another_adapter_counts_from_its_own_beginning() -> None:
+    world = Paying()
+    world.event("eth0", "no-carrier")
+    world.flow(0)
+    world.flow(400)
+    world.index, world.carried = 8, 10**9
+    world.flow(0)
+    assert world.today == 400
+    world.carried = 100  # its driver was loaded again
+    world.flow(0)
+    world.flow(30)
+    assert world.today == 430
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=12))
+def test_the_sum_of_what_flowed_is_told_and_kept(flowing: list[int]) -> None:
+    world = Paying()
+    world.event("eth0", "no-carrier")
+    world.flow(0)
+    for size in flowing:
+        world.flow(size)
+    assert world.today == sum(flowing)
+    assert parse(render(world.state)) == world.state
+
+
+def test_its_targets_are_left_alone_while_it_is_well_and_has_no_traffic() -> None:
+    world = Paying()
+    assert rested(world.config, world.look(), world.state) == ("wwan0",)
+    world.now += 601 * SECOND
+    assert rested(world.config, world.look(), world.state) == ()
+    world.reconcile()
+    world.sick.add("wwan0")
+    world.reconcile()
+    assert rested(world.config, world.look(), world.state) == ()
+    world.sick.clear()
+    for _ in range(3):
+        world.now += 2 * SECOND
+        world.reconcile()
+    assert rested(world.config, world.look(), world.state) == ("wwan0",)
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    assert rested(world.config, world.look(), world.state) == ()
+    plain = replace(world.config, uplinks=config_of(*NAMES).uplinks)
+    assert rested(plain, world.look(), world.state) == rested(plain, world.look(), State()) == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "ranked"),
+    [
+        ({}, ["eth0", "wwan0"]),
+        ({"metered": True}, ["eth0", "wwan0"]),
+        ({"metered": True, "metric": 90}, ["wwan0", "eth0"]),
+    ],
+)
+def test_it_comes_last_unless_its_metric_says_otherwise(
+    more: dict[str, object], ranked: list[str]
+) -> None:
+    tree = {"uplink": [{"interface": "wwan0", **more}, {"interface": "eth0"}]}
+    config, wrong = parse_config(tree)
+    assert not wrong
+    assert config
+    assert list(config.names()) == (ranked if more else ["wwan0", "eth0"])
+
+
+def test_a_mark_is_there_while_it_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths, told = Paths(str(tmp_path)), []
+    monkeypatch.setattr(journal, "log", lambda message, **_: told.append(message))
+    os.makedirs(paths.run)
+    world = Paying()
+
+    def conclude() -> dict[str, str]:
+        before = world.state
+        world.flow(5_000_000)
+        run = Run("check", world.config, world.look(), before, world.state, (), (), 0)
+        metered.conclude(paths, run)
+        return gist(line(run).encode())
+
+    assert conclude()["NETFAIL_METERED"] == ""
+    assert not os.path.exists(paths.metered)
+    world.event("eth0", "no-carrier")
+    assert conclude()["NETFAIL_METERED"] == "wwan0"
+    assert Path(paths.metered).read_text() == "wwan0\n"
+    conclude()
+    world.event("eth0", "routable")
+    for _ in range(3):
+        world.now += 2 * SECOND
+        conclude()
+    assert not os.path.exists(paths.metered)
+    assert [message for message in told if "so far" in message] == [
+        "wwan0, which is metered, carried 15.0 MB on 2026-11-28 so far"
+    ]
