@@ -89,6 +89,7 @@ class Config:
     ``failback`` says whether it does so by itself while the active uplink is up: "manual" has a
     person do it (``netfail-hooks use``).
     ``watch`` says whether the kernel keeps asking the gateways, and how quickly it gives one up.
+    ``multipath_tcp`` has endpoints of Multipath TCP follow the uplinks (policy/multipath.py).
     ``dispatcher`` says whether networkd-dispatcher runs our hooks, or the socket alone hears.
     ``interval`` is the seconds between two checks by the timer while all is well (0: no timer),
     ``quick`` what it is at most while something is not, or must be asked by us; ``log_bytes``
@@ -108,6 +109,7 @@ class Config:
     successes: int = 2
     failback: str = "auto"
     watch: str = "on"
+    multipath_tcp: bool = False
     dispatcher: bool = True
     interval: int = 60
     quick: int = 5

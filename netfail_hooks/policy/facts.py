@@ -161,6 +161,22 @@ class Neighbour:
 
 
 @value
+class Endpoint:
+    """An address from which connections of Multipath TCP may go on (``ip mptcp endpoint``).
+
+    ``number`` is its id, ``backup``: only while no other one works. ``ours``: we made it
+    (policy/multipath.py); ``implicit``: the kernel did, for a connection that came in.
+    """
+
+    number: int
+    family: int
+    address: str
+    backup: bool = False
+    ours: bool = True
+    implicit: bool = False
+
+
+@value
 class Sysctl:
     """A setting below /proc/sys/net, such as ``ipv4/conf/eth0/arp_ignore``."""
 
@@ -220,7 +236,9 @@ class Observation:
     recordings. ``crowds`` tells of which uplinks only a part is here; ``unseen`` are families whose
     routes the kernel would not show this time: nothing is decided about those. ``neighbours`` are
     those that the kernel keeps asking, and of the uplinks those with a fixed address; ``watches``
-    is 1 where the kernel can do so, 0 where it can't, -1 where nobody looked.
+    is 1 where the kernel can do so, 0 where it can't, -1 where nobody looked. ``endpoints`` are
+    those of Multipath TCP, ``subflows`` how many ways more than the first a connection may take, -1
+    where nobody looked, or the kernel has no Multipath TCP.
     """
 
     __slots__ = ("__dict__", "_index")  # the index is no part of the value
@@ -243,6 +261,8 @@ class Observation:
     unseen: tuple[int, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     watches: int = -1
+    endpoints: tuple[Endpoint, ...] = ()
+    subflows: int = -1
 
     @property
     def index(self) -> Index:
