@@ -125,6 +125,7 @@ class Config:
     person do it (``netfail-hooks use``), "idle" waits until that one carried no more than
     ``idle_bytes`` a second for ``idle_seconds``; ``failback_between`` are local hours for it.
     ``watch`` says whether the kernel keeps asking the gateways, and how quickly it gives one up.
+    ``multipath_tcp`` has endpoints of Multipath TCP follow the uplinks (policy/multipath.py).
     ``dispatcher`` says whether networkd-dispatcher runs our hooks, or the socket alone hears.
     ``interval`` is the seconds between two checks by the timer while all is well (0: no timer),
     ``quick`` what it is at most while something is not, or must be asked by us; ``log_bytes``
@@ -144,6 +145,7 @@ class Config:
     successes: int = 2
     failback: str = "auto"
     watch: str = "on"
+    multipath_tcp: bool = False
     dispatcher: bool = True
     interval: int = 60
     quick: int = 5

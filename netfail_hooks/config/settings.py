@@ -126,6 +126,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         GENERAL,
+        "multipath_tcp",
+        Flag(),
+        "have connections of programs that use Multipath TCP live on across different subnets: "
+        "each uplink's address is an endpoint ('ip mptcp endpoint')",
+    ),
+    Setting(
+        GENERAL,
         "dispatcher",
         Flag(),
         "have networkd-dispatcher run hooks at each event; without it the watch's socket hears of "

@@ -10,6 +10,7 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.doctor.facts import BondSeen, Kernel
 from netfail_hooks.files import read_text
 from netfail_hooks.kernel import lookup
+from netfail_hooks.kernel.multipath import with_endpoints
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
@@ -38,6 +39,7 @@ def gather(
         bonds=bonds(paths),
         wireless=tuple(n for n in names if read_nic(n, paths).wireless),
         arp_ignore=arp_ignore(paths, names),
+        multipath=multipath(paths) if known.multipath_tcp else "",
     )
 
 
@@ -51,6 +53,8 @@ def _observe(
     try:
         with Netlink() as netlink:
             observed = bounded(observe(config, netlink), State())
+            if config.multipath_tcp:
+                observed = with_endpoints(observed)
             answers = {
                 family: lookup.look_up(netlink, family, lookup.destination(config, family))
                 for family in FAMILIES
@@ -65,6 +69,18 @@ def _observe(
     except OSError as error:
         unknown.append(f"links and routes: {error}")
         return None, (), ()
+
+
+def multipath(paths: Paths) -> str:
+    """Return why the kernel has no Multipath TCP for us, "" where it has (mptcp-sysctl.rst)."""
+    top = paths.at("/proc/sys/net/mptcp")
+    enabled, manager = (read_text(f"{top}/{key}").strip() for key in ("enabled", "pm_type"))
+    if not enabled:
+        return "the kernel has no Multipath TCP (CONFIG_MPTCP)"
+    if enabled == "0":
+        return "net.mptcp.enabled is 0: the kernel lets nobody use Multipath TCP"
+    # 1: endpoints count for nothing, a program such as mptcpd makes the subflows
+    return "net.mptcp.pm_type is 1: another program makes the subflows" if manager == "1" else ""
 
 
 def bonds(paths: Paths) -> tuple[BondSeen, ...]:

@@ -11,11 +11,14 @@ from netfail_hooks.kernel import observe as kernel_observe
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
 from netfail_hooks.kernel.lookup import destination, everywhere, look_up
+from netfail_hooks.kernel.multipath import with_endpoints
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy import sysctls
+from netfail_hooks.policy import multipath, sysctls
 from netfail_hooks.policy.changes import Change, DropAddress, DropRoute, DropRule, UnwatchGateway
+from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.state import State
 from netfail_hooks.process import wait_until
 
 _CUT_OFF_AFTER = 5.0  # seconds; each uplink has come back by itself by then
@@ -37,6 +40,18 @@ def remove_our_routes() -> None:
     if failed:
         told = "; ".join(f"{change}: {error.strerror}" for change, error in failed)
         raise Problem(f"cannot remove our rules, routes and addresses: {told}")
+
+
+def remove_our_endpoints(state: State) -> None:
+    """Remove our endpoints of Multipath TCP, and give the limit back. Raises Problem."""
+    without = Config(uplinks=())
+    with Netlink() as netlink, Announcer() as announcer:
+        observed = with_endpoints(Observation(now=0))
+        changes = multipath.changes(without, observed, state)
+        failed = apply(tuple(changes), observed, netlink, announcer)
+    if failed:
+        told = "; ".join(f"{change}: {error.strerror}" for change, error in failed)
+        raise Problem(f"cannot remove our endpoints of Multipath TCP: {told}")
 
 
 def reached_families(config: Config) -> tuple[int, ...]:

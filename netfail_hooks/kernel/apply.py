@@ -25,15 +25,19 @@ from netfail_hooks.kernel.observe import (
 )
 from netfail_hooks.policy.changes import (
     AddAddress,
+    AddEndpoint,
     AddRule,
     Announce,
     Change,
     CloseConnections,
     DropAddress,
+    DropEndpoint,
     DropRoute,
     DropRule,
     Enslave,
     FlushNeighbours,
+    LimitSubflows,
+    MarkEndpoint,
     SetActive,
     SetMetric,
     SetMonitor,
@@ -70,11 +74,8 @@ def apply(
 
 def _make(change: Change, observed: Observation, netlink: rt.Netlink, announcer: Announcer) -> None:
     match change:
-        case SetRoute(route):
-            body = route_body(route, _index(observed, route.interface))
-            netlink.change(rt.NEWROUTE, _flags(route), body)
-        case DropRoute(route):
-            netlink.change(rt.DELROUTE, 0, route_body(route, _index(observed, route.interface)))
+        case SetRoute() | DropRoute():
+            _make_of_route(change, observed, netlink)
         case AddRule() | DropRule():
             _make_of_rule(change, netlink)
         case AddAddress() | DropAddress() | SetMetric():
@@ -92,6 +93,21 @@ def _make(change: Change, observed: Observation, netlink: rt.Netlink, announcer:
             end(change)
         case SetActive() | SetMonitor() | Enslave():
             _make_of_bond(change, observed, netlink)
+        case AddEndpoint() | DropEndpoint() | MarkEndpoint() | LimitSubflows():
+            from netfail_hooks.kernel import multipath
+
+            multipath.make(change)
+
+
+def _make_of_route(
+    change: SetRoute | DropRoute, observed: Observation, netlink: rt.Netlink
+) -> None:
+    route = change.route
+    body = route_body(route, _index(observed, route.interface))
+    if isinstance(change, SetRoute):
+        netlink.change(rt.NEWROUTE, _flags(route), body)
+    else:
+        netlink.change(rt.DELROUTE, 0, body)
 
 
 def _make_of_rule(change: AddRule | DropRule, netlink: rt.Netlink) -> None:

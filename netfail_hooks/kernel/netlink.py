@@ -32,7 +32,7 @@ FAMILIES = {4: AF_INET, 6: AF_INET6}
 FAMILY_NUMBERS = {AF_INET: 4, AF_INET6: 6}
 
 # linux/netlink.h
-NETLINK_ROUTE, SOL_NETLINK, NETLINK_GET_STRICT_CHK = 0, 270, 12
+NETLINK_ROUTE, NETLINK_GENERIC, SOL_NETLINK, NETLINK_GET_STRICT_CHK = 0, 16, 270, 12
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 F_REQUEST, F_ACK, F_DUMP_INTR, F_REPLACE, F_DUMP, F_CREATE = 0x1, 0x4, 0x10, 0x100, 0x300, 0x400
 F_EXCL = 0x200
@@ -79,12 +79,14 @@ class CrowdedError(Exception):
 class Netlink:
     """A conversation with the kernel's routing tables. Use it as a context manager.
 
+    ``protocol``: or with another part of the kernel (multipath.py).
     ``crowded``: kinds of which there was more than was asked for. ``heard``: a socket that has
     heard of every change since the first of these was found (heard.py).
     """
 
-    def __init__(self) -> None:
-        self._socket = _connected()
+    def __init__(self, protocol: int = NETLINK_ROUTE) -> None:
+        self._protocol = protocol
+        self._socket = _connected(protocol)
         self._sequence = 0
         self.crowded: set[int] = set()
         self.heard: socket | None = None
@@ -133,7 +135,7 @@ class Netlink:
     def _renew(self) -> None:
         """Ask afresh: the kernel ends a dump only with its last object, or with its socket."""
         self._socket.close()
-        self._socket = _connected()
+        self._socket = _connected(self._protocol)
 
     def _drain(self) -> None:
         """Read what is left of a dump that failed: until its end the kernel begins no other."""
@@ -223,8 +225,8 @@ def dumped(
         raise
 
 
-def _connected() -> socket:
-    connected = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
+def _connected(protocol: int) -> socket:
+    connected = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)
     # Strict checking makes the kernel filter what it dumps, by what the request's head and
     # attributes say (netlink(7)): routes by table, interface and protocol, addresses by interface.
     connected.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)

@@ -22,6 +22,15 @@ def bounded(observed: Observation, state: State) -> Observation:
 
 def next_state(config: Config, observed: Observation, state: State) -> State:
     """Return the state to remember after this observation."""
+    after = _next_state(config, observed, state)
+    if not (config.multipath_tcp or state.multipath):
+        return after
+    from netfail_hooks.policy import multipath
+
+    return multipath.remembered(config, observed, state, after)
+
+
+def _next_state(config: Config, observed: Observation, state: State) -> State:
     if config.mode == "bond":
         from netfail_hooks.policy import bond
 
@@ -38,6 +47,17 @@ def decide(
     config: Config, observed: Observation, before: State, after: State
 ) -> tuple[Change, ...]:
     """Return the changes that make the kernel agree with what we think (``after``)."""
+    changes = _decide(config, observed, before, after)
+    if not (config.multipath_tcp or after.multipath):
+        return changes
+    from netfail_hooks.policy import multipath
+
+    return (*changes, *multipath.changes(config, observed, after))
+
+
+def _decide(
+    config: Config, observed: Observation, before: State, after: State
+) -> tuple[Change, ...]:
     if config.mode == "bond":
         from netfail_hooks.policy import bond
 

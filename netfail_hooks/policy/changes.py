@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netfail_hooks.policy.facts import MAIN, Address, Neighbour, Route, Rule, Sysctl
+from netfail_hooks.policy.facts import MAIN, Address, Endpoint, Neighbour, Route, Rule, Sysctl
 from netfail_hooks.values import TYPE_CHECKING, value
 
 if TYPE_CHECKING:
@@ -186,6 +186,46 @@ class DropRule:
         return f"drop rule {_rule(self.rule)}"
 
 
+@value
+class AddEndpoint:
+    """Have connections of Multipath TCP go on from an address, too."""
+
+    endpoint: Endpoint
+
+    def __str__(self) -> str:
+        return f"add MPTCP endpoint {_endpoint(self.endpoint)}"
+
+
+@value
+class DropEndpoint:
+    """Have none go on from it any more: what they have there, ends."""
+
+    endpoint: Endpoint
+
+    def __str__(self) -> str:
+        return f"drop MPTCP endpoint {_endpoint(self.endpoint)}"
+
+
+@value
+class MarkEndpoint:
+    """Say anew whether an endpoint is for use, or a backup."""
+
+    endpoint: Endpoint
+
+    def __str__(self) -> str:
+        return f"set MPTCP endpoint {_endpoint(self.endpoint)}"
+
+
+@value
+class LimitSubflows:
+    """Say how many ways more than the first a connection of Multipath TCP may take."""
+
+    subflows: int
+
+    def __str__(self) -> str:
+        return f"set MPTCP limit of subflows {self.subflows}"
+
+
 if TYPE_CHECKING:
     Change = (
         SetSysctl
@@ -204,6 +244,10 @@ if TYPE_CHECKING:
         | SetActive
         | SetMonitor
         | Enslave
+        | AddEndpoint
+        | DropEndpoint
+        | MarkEndpoint
+        | LimitSubflows
     )
 else:
     Change = object  # a hook makes none while all is well: no time to make a union of types
@@ -222,6 +266,12 @@ def family_of(change: Change) -> int:
             return change.family
         case WatchGateway(neighbour) | UnwatchGateway(neighbour):
             return neighbour.family
+    return _of_endpoint(change)
+
+
+def _of_endpoint(change: Change) -> int:
+    if isinstance(change, (AddEndpoint, DropEndpoint, MarkEndpoint)):
+        return change.endpoint.family
     return 0
 
 
@@ -236,6 +286,11 @@ def _route(route: Route) -> str:
     via = f" via {route.gateway}" if route.gateway else ""
     table = f" table {route.table}" if route.table != MAIN else ""
     return f"{route.destination}{via} dev {route.interface} metric {route.metric}{table}"
+
+
+def _endpoint(endpoint: Endpoint) -> str:
+    backup = " backup" if endpoint.backup else ""
+    return f"{endpoint.address} id {endpoint.number}{backup}"
 
 
 def _rule(rule: Rule) -> str:

@@ -170,6 +170,22 @@ class Neighbour:
 
 
 @value
+class Endpoint:
+    """An address from which connections of Multipath TCP may go on (``ip mptcp endpoint``).
+
+    ``number`` is its id, ``backup``: only while no other one works. ``ours``: we made it
+    (policy/multipath.py); ``implicit``: the kernel did, for a connection that came in.
+    """
+
+    number: int
+    family: int
+    address: str
+    backup: bool = False
+    ours: bool = True
+    implicit: bool = False
+
+
+@value
 class Sysctl:
     """A setting below /proc/sys/net, such as ``ipv4/conf/eth0/arp_ignore``."""
 
@@ -230,9 +246,11 @@ class Observation:
     routes the kernel would not show this time: nothing is decided about those. ``neighbours`` are
     those that the kernel keeps asking, and of the uplinks those with a fixed address; ``watches``
     is 1 where the kernel can do so, 0 where it can't, -1 where nobody looked. ``no_local`` are the
-    uplinks with IPv6 addresses but without a link-local one. ``local`` is the
-    local time of day in seconds, -1 where the config has no use for it, nor for what is
-    ``counted``; ``day`` is the local date, such as 20261128, 0 without a use for it.
+    uplinks with IPv6 addresses but without a link-local one. ``local`` is the local time of day in
+    seconds, -1 where the config has no use for it, nor for what is ``counted``; ``day`` is the
+    local date, such as 20261128, 0 without a use for it. ``endpoints`` are those of Multipath TCP,
+    ``subflows`` how many ways more than the first a connection may take, -1 where nobody looked, or
+    the kernel has no Multipath TCP.
     """
 
     __slots__ = ("__dict__", "_index")  # the index is no part of the value
@@ -259,6 +277,8 @@ class Observation:
     local: int = -1
     counted: tuple[Counted, ...] = ()
     day: int = 0
+    endpoints: tuple[Endpoint, ...] = ()
+    subflows: int = -1
 
     @property
     def index(self) -> Index:

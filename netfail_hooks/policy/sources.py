@@ -56,7 +56,7 @@ def sources(config: Config, observed: Observation, state: State) -> tuple[list[R
     routes: list[Route] = []
     for family in FAMILIES:
         chosen = state.active_uplink(family)
-        able = chosen and observed.ruled > 0 and not _is_led_away(config, observed, family)
+        able = chosen and observed.ruled > 0 and not is_led_away(config, observed, family)
         for rank, name in enumerate(config.names()) if able else ():
             silent = state.silent_routers(name, family)
             default_route = observed.answering_route(name, family, silent)
@@ -79,7 +79,7 @@ def sources(config: Config, observed: Observation, state: State) -> tuple[list[R
     return rules, routes
 
 
-def _is_led_away(config: Config, observed: Observation, family: int) -> bool:
+def is_led_away(config: Config, observed: Observation, family: int) -> bool:
     """Tell whether somebody else's default route comes before all uplinks', as a VPN's does."""
     first = min(uplink.metric for uplink in config.uplinks)
     names = config.names()

@@ -160,6 +160,19 @@ class Metered:
 
 
 @value
+class Multipath:
+    """That endpoints of Multipath TCP may be ours, and the limit of subflows from before us.
+
+    Of the whole machine; the ``family`` is 4. ``known`` is 1 once this was kept by an earlier run:
+    then the limit may be another.
+    """
+
+    family: int
+    subflows: int
+    known: int = 0
+
+
+@value
 class State:
     """All that is remembered from run to run."""
 
@@ -171,6 +184,7 @@ class State:
     crowded: tuple[Crowded, ...] = ()
     usages: tuple[Usage, ...] = ()
     metered: tuple[Metered, ...] = ()
+    multipath: tuple[Multipath, ...] = ()
 
     def uplink_state(self, interface: str, family: int) -> UplinkState | None:
         """Return the state of an uplink, None if it was never looked at."""
@@ -214,15 +228,25 @@ class State:
         return replace(self, owners=tuple(owners))
 
 
-def _family(
-    item: UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered,
-) -> int:
+if TYPE_CHECKING:
+    _Item = (
+        UplinkState
+        | KnownAddress
+        | AddressOwner
+        | Active
+        | Way
+        | Crowded
+        | Usage
+        | Metered
+        | Multipath
+    )
+
+
+def _family(item: _Item) -> int:
     return item.family
 
 
-_KINDS: dict[
-    str, type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered]
-] = {
+_KINDS: dict[str, type[_Item]] = {
     "uplink": UplinkState,
     "known": KnownAddress,
     "owner": AddressOwner,
@@ -231,6 +255,7 @@ _KINDS: dict[
     "crowded": Crowded,
     "usage": Usage,
     "metered": Metered,
+    "multipath": Multipath,
 }
 _TEXTS = {
     "interface",
@@ -281,10 +306,7 @@ def parse(text: str) -> State:
     form = lines[0]
     if (form != FORM and form not in _OLDER) or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
-    by_kind: dict[
-        str,
-        list[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered],
-    ] = {kind: [] for kind in _KINDS}
+    by_kind: dict[str, list[_Item]] = {kind: [] for kind in _KINDS}
     if lines[-3].startswith(_PENDING):
         del lines[-3]
     for line in lines[1:-2]:
@@ -305,12 +327,10 @@ def pending_line(text: str) -> str:
 
 
 def _item(
-    kind: type[
-        UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered
-    ],
+    kind: type[_Item],
     names: tuple[str, ...],
     words: list[str],
-) -> UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Usage | Metered:
+) -> _Item:
     if len(words) != len(names):
         raise ValueError("damaged line")
     settings: dict[str, Any] = {}

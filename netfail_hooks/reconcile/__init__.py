@@ -141,6 +141,11 @@ def _decided(config: Config, netlink: Netlink, before: State, found: _Found) -> 
     probes, unchanged = found
     whole = (unchanged and unchanged.again(netlink)) or observe(config, netlink, sparing=True)
 
+    if config.multipath_tcp or before.multipath:
+        from netfail_hooks.kernel.multipath import with_endpoints
+
+        whole = with_endpoints(whole)
+
     def judge(whole: Observation) -> Thought:
         observed = replace(bounded(whole, before), probes=probes)
         after = next_state(config, observed, before)

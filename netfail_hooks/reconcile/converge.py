@@ -59,6 +59,10 @@ def converge(
                 break
             try:
                 whole = observe(config, netlink, sparing=True)
+                if after.multipath:
+                    from netfail_hooks.kernel.multipath import with_endpoints
+
+                    whole = with_endpoints(whole)
                 thought = judge(whole)
                 if netlink.crowded:
                     from netfail_hooks.reconcile.closer import judged

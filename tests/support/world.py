@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.names import FAMILIES
+from netfail_hooks.policy import decide, next_state
 from netfail_hooks.policy.changes import (
     AddAddress,
+    AddEndpoint,
     AddRule,
     Change,
     DropAddress,
+    DropEndpoint,
     DropRoute,
     DropRule,
     FlushNeighbours,
+    LimitSubflows,
+    MarkEndpoint,
     SetRoute,
     SetSysctl,
     UnwatchGateway,
     WatchGateway,
 )
-from netfail_hooks.policy.choose import next_state
 from netfail_hooks.policy.facts import (
     MAIN,
     Address,
+    Endpoint,
     Link,
     Neighbour,
     Observation,
@@ -29,7 +34,6 @@ from netfail_hooks.policy.facts import (
     Rule,
     Sysctl,
 )
-from netfail_hooks.policy.routes import decide
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.sysctls import wanted
 from netfail_hooks.values import replace
@@ -63,6 +67,8 @@ class World:
         self.neighbours: list[Neighbour] = []
         self.watches = -1  # 1 for a kernel that can
         self.no_local: tuple[str, ...] = ()
+        self.endpoints: list[Endpoint] = []
+        self.subflows = 2
         self.now = 1_000_000
         self.states = dict.fromkeys(config.names(), "routable")
         self.losses = dict.fromkeys(config.names(), 0)
@@ -113,6 +119,8 @@ class World:
             neighbours=tuple(self.neighbours),
             watches=self.watches,
             no_local=self.no_local,
+            endpoints=tuple(self.endpoints),
+            subflows=self.subflows,
         )
 
     def results(self) -> tuple[Result, ...]:
@@ -160,6 +168,8 @@ class World:
                 self.sysctls[sysctl.key] = sysctl.setting
             case FlushNeighbours() | WatchGateway() | UnwatchGateway():
                 self._make_neighbour(change)
+            case _:
+                self._make_endpoint(change)
         self.trail.append(change)
 
     def _make_neighbour(self, change: FlushNeighbours | WatchGateway | UnwatchGateway) -> None:
@@ -171,6 +181,14 @@ class World:
                 self.neighbours.append(neighbour)
             case UnwatchGateway(neighbour):
                 self.neighbours.remove(neighbour)
+
+    def _make_endpoint(self, change: Change) -> None:
+        match change:
+            case LimitSubflows(subflows):
+                self.subflows = subflows
+            case AddEndpoint(one) | MarkEndpoint(one) | DropEndpoint(one):
+                kept = [other for other in self.endpoints if other.number != one.number]
+                self.endpoints = kept if isinstance(change, DropEndpoint) else [*kept, one]
 
     def _make_rule(self, change: AddRule | DropRule) -> None:
         rules = [one for one in self.rules if one != change.rule]

@@ -11,9 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from netfail_hooks import recorder
+from netfail_hooks import policy, recorder
 from netfail_hooks.install import diversion
-from netfail_hooks.policy import choose
 from netfail_hooks.policy import routes as decisions
 from netfail_hooks.policy.changes import AddRule, Announce, SetRoute, SetSysctl
 from netfail_hooks.policy.facts import OWN_TABLES, Observation
@@ -81,7 +80,7 @@ def test_no_life_breaks_an_invariant(tried: Tried) -> None:
     tried("steps of the model", lives * LIFE)
 
 
-_think, _decide, _plan = choose.next_state, decisions.decide, diversion.route_plan
+_think, _decide, _plan = policy.next_state, policy.decide, diversion.route_plan
 
 
 def _trusting(*args: object) -> object:

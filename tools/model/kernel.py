@@ -9,14 +9,18 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.names import contains as lies_in
 from netfail_hooks.policy.changes import (
     AddAddress,
+    AddEndpoint,
     AddRule,
     Announce,
     Change,
     CloseConnections,
     DropAddress,
+    DropEndpoint,
     DropRoute,
     DropRule,
     FlushNeighbours,
+    LimitSubflows,
+    MarkEndpoint,
     SetMetric,
     SetRoute,
     SetSysctl,
@@ -29,6 +33,7 @@ from netfail_hooks.policy.facts import (
     MAIN,
     Address,
     Counted,
+    Endpoint,
     Link,
     Neighbour,
     Observation,
@@ -66,6 +71,8 @@ class Kernel:
         self.sysctls |= dict.fromkeys(map(arp_ignore, names), ANSWERS)
         self.sysctls |= {s.key: s.setting for s in timers("on", names)}
         self.neighbours: list[Neighbour] = []  # that are kept asked, or fixed
+        self.endpoints: list[Endpoint] = []  # of Multipath TCP
+        self.subflows = 2
         self.resolved: set[str] = set()
         self.waiting: set[str] = set()
         self.counts = self.tells_hour = False  # whether the config has a use for them
@@ -225,10 +232,9 @@ class Kernel:
     def make(self, change: Change, now: int) -> None:
         """Make one of our changes. Raises OSError where the kernel would refuse."""
         match change:
-            case SetRoute(route):
-                self.set_route(route)
-            case DropRoute(route):
-                self.drop_route(route)
+            case SetRoute() | DropRoute():
+                make = self.set_route if isinstance(change, SetRoute) else self.drop_route
+                make(change.route)
             case AddRule() | DropRule():
                 self._make_rule(change)
             case AddAddress(address):
@@ -243,6 +249,8 @@ class Kernel:
                 self.sysctls[sysctl.key] = sysctl.setting
             case FlushNeighbours() | WatchGateway() | UnwatchGateway():
                 self._make_neighbour(change)
+            case AddEndpoint() | MarkEndpoint() | DropEndpoint() | LimitSubflows():
+                self._make_endpoint(change)
             case Announce() | CloseConnections():
                 pass
             case _:
@@ -267,6 +275,35 @@ class Kernel:
                 if neighbour not in self.neighbours:
                     raise OSError(errno.ENOENT, "no such neighbour")
                 self.neighbours.remove(neighbour)
+
+    def _make_endpoint(
+        self, change: AddEndpoint | MarkEndpoint | DropEndpoint | LimitSubflows
+    ) -> None:
+        """Do as net/mptcp/pm_kernel.c: an address and a number are there once, and 8 in all."""
+        if isinstance(change, LimitSubflows):
+            self.subflows = change.subflows
+            return
+        wanted = change.endpoint
+        there = [one for one in self.endpoints if one.address == wanted.address]
+        match change:
+            case AddEndpoint():
+                if len(self.endpoints) >= 8:
+                    raise OSError(errno.ERANGE, "too many")
+                if any(one.number == wanted.number for one in self.endpoints):
+                    raise OSError(errno.EBUSY, "its number is taken")
+                if there:
+                    implicit = there[0].implicit
+                    raise OSError(errno.EINVAL if implicit else errno.EEXIST, "it is there")
+                self.endpoints.append(wanted)
+            case MarkEndpoint():
+                if not there:
+                    raise OSError(errno.EINVAL, "no such endpoint")
+                at = self.endpoints.index(there[0])
+                self.endpoints[at] = replace(there[0], backup=wanted.backup)
+            case DropEndpoint():
+                if wanted not in self.endpoints:
+                    raise OSError(errno.ENOENT, "no such endpoint")
+                self.endpoints.remove(wanted)
 
     def _make_rule(self, change: AddRule | DropRule) -> None:
         if isinstance(change, DropRule):
@@ -318,6 +355,8 @@ class Kernel:
                 for name in (self.names if self.counts else ())
                 if name in self.nics
             ),
+            endpoints=tuple(self.endpoints),
+            subflows=self.subflows,
             tables=tuple(
                 route
                 for route in known

@@ -6,13 +6,16 @@ from netfail_hooks.config import DISABLE, USE
 from netfail_hooks.names import FAMILIES, contains
 from netfail_hooks.policy.changes import (
     AddAddress,
+    AddEndpoint,
     AddRule,
     Announce,
     Change,
     CloseConnections,
     DropAddress,
+    DropEndpoint,
     DropRoute,
     DropRule,
+    MarkEndpoint,
     SetMetric,
     SetRoute,
     SetSysctl,
@@ -21,6 +24,7 @@ from netfail_hooks.policy.changes import (
 )
 from netfail_hooks.policy.crowd import LEARNT
 from netfail_hooks.policy.facts import MAIN, OWN_TABLES, PROTOCOL, Observation
+from netfail_hooks.policy.multipath import MOST, NUMBERS
 from netfail_hooks.policy.sources import ADDRESSES as SOURCES
 from netfail_hooks.policy.state import parse, render
 from netfail_hooks.values import replace
@@ -31,6 +35,7 @@ from tools.model.networkd import Net
 
 def allowed(machine: Machine, change: Change) -> None:
     """Raise BrokenError where a change touches what isn't ours, or a foreign interface."""
+    _allowed_endpoint(change)
     match change:
         case SetRoute(route) if route.interface not in machine.config.names():
             raise BrokenError(f"I6: no uplink: {change}")
@@ -54,6 +59,14 @@ def allowed(machine: Machine, change: Change) -> None:
             raise BrokenError(f"I6: not networkd's: {change}")
 
 
+def _allowed_endpoint(change: Change) -> None:
+    match change:
+        case AddEndpoint(one) | MarkEndpoint(one) if not (one.ours and one.number in NUMBERS):
+            raise BrokenError(f"I6: not ours: {change}")
+        case DropEndpoint(one) if not (one.ours or one.implicit):
+            raise BrokenError(f"I6: not ours: {change}")
+
+
 def is_virtual(machine: Machine, address: str) -> bool:
     """Tell whether an address is one that somebody like keepalived moves."""
     return address in {net.host_at(VIRTUAL) for net in machine.networkd.nets}
@@ -65,7 +78,11 @@ def bounded(machine: Machine, *, written: bool) -> None:
     sizes = (len(state.uplinks), len(state.known_addresses), len(state.owners), len(state.ways))
     crowd = LEARNT * names  # whatever somebody advertises
     most = (2 * names, 6 * names + crowd, 6 * names + crowd, 10 * names)
-    if len(state.active) != 2 or any(s > m for s, m in zip(sizes, most, strict=True)):
+    if (
+        len(state.active) != 2
+        or len(state.multipath) > 1
+        or any(s > m for s, m in zip(sizes, most, strict=True))
+    ):
         raise BrokenError(f"I5: memory grows: {sizes}")
     if written and parse(render(state)) != state:
         raise BrokenError("I5: memory is not read as it was written")
@@ -226,6 +243,55 @@ def gateways_are_watched(machine: Machine, family: int) -> None:
         left_out = route.gateway in ("", *silent)
         if first and not left_out and (chosen, route.gateway) not in watched | fixed:
             raise BrokenError(f"I2: nobody watches {route.gateway} on {chosen}")
+
+
+def endpoints_follow(machine: Machine, family: int) -> None:
+    """Raise BrokenError where an endpoint of Multipath TCP is not as its uplink is."""
+    ours = [one for one in machine.kernel.endpoints if one.ours and one.family == family]
+    led_away = _is_led_away(machine, family)
+    machine.marked |= bool(machine.state.multipath)
+    if not machine.config.multipath_tcp or (led_away and not machine.crowded):
+        if ours and machine.marked:
+            raise BrokenError(f"I6: endpoints that nobody wants: {ours}")
+        return
+    chosen, homes = machine.state.active_uplink(family), _homes(machine, family)
+    for endpoint in ours:
+        at = homes.get(endpoint.address, set())
+        if not at or endpoint.backup == (chosen in at):
+            raise BrokenError(f"I2: {endpoint} of {at}, and traffic goes by {chosen}")
+        if chosen not in at and all(machine.ghost.is_bad(name, family) for name in at):
+            raise BrokenError(f"I3: {endpoint} of {at}, which does not serve")
+    addresses = {address for address, at in homes.items() if chosen in at}
+    theirs = {one.address for one in machine.kernel.endpoints if not one.ours}
+    way = any(
+        (r.interface, r.family, r.destination, r.table) == (chosen, family, "default", MAIN)
+        and not r.ours
+        for r in machine.kernel.routes
+    )
+    full = len(machine.kernel.endpoints) >= MOST or machine.crowded or led_away
+    there = addresses & {one.address for one in ours}
+    if way and addresses and not (there or full or addresses & theirs):
+        raise BrokenError(f"I2: no endpoint of {chosen}, by which the traffic goes")
+
+
+def _homes(machine: Machine, family: int) -> dict[str, set[str]]:
+    """Return on which uplinks each address is that networkd set."""
+    homes: dict[str, set[str]] = {}
+    for address, _ in machine.kernel.addresses:
+        if address.family == family and not (address.ours or address.foreign):
+            homes.setdefault(address.address, set()).add(address.interface)
+    return homes
+
+
+def _is_led_away(machine: Machine, family: int) -> bool:
+    """Tell whether somebody else's default route comes before those of all uplinks."""
+    first = min(uplink.metric for uplink in machine.config.uplinks)
+    return any(
+        (r.family, r.table, r.destination) == (family, MAIN, "default")
+        and r.interface not in machine.config.names()
+        and r.metric < first
+        for r in machine.kernel.routes
+    )
 
 
 def is_found(machine: Machine) -> None:

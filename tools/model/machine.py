@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from netfail_hooks.config import DISABLE, FAILBACKS, USE, Config, Order, Target, Uplink
 from netfail_hooks.names import FAMILIES
-from netfail_hooks.policy.facts import MAIN, Address, Neighbour, Result, Route, Rule
+from netfail_hooks.policy.facts import MAIN, Address, Endpoint, Neighbour, Result, Route, Rule
 from netfail_hooks.policy.state import State
 from netfail_hooks.values import replace
 from tools.model.ghost import BrokenError, Ghost
@@ -47,6 +47,7 @@ class Setup:
     follow: int = 1
     failback: int = 0  # of FAILBACKS
     hours: int = 0  # of HOURS, in which a better uplink takes the traffic back
+    multipath: int = 0  # endpoints of Multipath TCP
 
     def config(self) -> Config:
         """Return the config that goes with it."""
@@ -64,6 +65,7 @@ class Setup:
             failback=FAILBACKS[self.failback],
             failback_between=HOURS[self.hours],
             idle_seconds=5,
+            multipath_tcp=bool(self.multipath),
         )
 
     def nets(self) -> list[Net]:
@@ -101,6 +103,7 @@ class Machine:
         self.networkd = Networkd(self.kernel, setup.nets())
         self.ghost = Ghost(self.config)
         self.state = State()
+        self.marked = False  # it is remembered that endpoints may be ours
         self.crowded = 0  # of what there is much that is not ours (sparing.py)
         self.now = 1_000_000
         self.sick: set[tuple[str, int]] = set()
@@ -307,8 +310,26 @@ class Machine:
         self.ghost.reconsider(self.config)
         self.ghost.lose_track()
 
+    def _endpoint(self, a: int, b: int) -> None:
+        """Endpoints of Multipath TCP are wanted, or no more; others make some, or drop all."""
+        net = self._net(a)
+        address = (net.address, net.host_at(VIRTUAL), f"10.9.9.{a % 9}")[b // 4 % 3]
+        family = 6 if ":" in address else 4
+        numbers = {one.number for one in self.kernel.endpoints}
+        number = next(n for n in (a % 9 + 1, *range(1, 99)) if n not in numbers)
+        if b % 4 == 0:
+            self.config = replace(self.config, multipath_tcp=not self.config.multipath_tcp)
+        elif b % 4 == 1:
+            self.kernel.endpoints = [one for one in self.kernel.endpoints if b % 5 and one.ours]
+        elif len(self.kernel.endpoints) < 8 and not any(
+            one.address == address for one in self.kernel.endpoints
+        ):
+            made = Endpoint(number, family, address, ours=False, implicit=b % 4 == 2)
+            self.kernel.endpoints.append(made)
+
     def _forget(self, *_: int) -> None:
         self.state = State()
+        self.marked = False
         self.ghost.forget()
 
     def _adding(self, act: Callable[[], None]) -> None:

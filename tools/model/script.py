@@ -40,6 +40,7 @@ WEIGHTS = {
     "forget": 1,
     "retarget": 2,
     "order": 2,
+    "endpoint": 3,
     "rename": 2,
     "silence": 4,
     "hook": 10,

@@ -275,6 +275,7 @@ class Trial(Machine):
                 laws.sources_stay(self, family)
                 laws.foreign_first(self, family)
                 laws.gateways_are_watched(self, family)
+                laws.endpoints_follow(self, family)
             laws.is_found(self)
         else:
             self.ghost.lose_track()

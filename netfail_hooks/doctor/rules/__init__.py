@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from netfail_hooks.doctor.facts import Facts, Finding, Symptom
-from netfail_hooks.doctor.rules import routes, services, setup, uplinks, watch
+from netfail_hooks.doctor.rules import multipath, routes, services, setup, uplinks, watch
 
 BROKEN, WEAK = "broken", "weak"
 _NO_CONFIG = ("not-installed", "config-wrong")
@@ -309,6 +309,16 @@ _WEAK = (
         "a check each few seconds asks the gateway in use, and leaves a dead one that much later",
         watch.old_for_watch,
         after=("old-kernel",),
+    ),
+    Rule(
+        "no-multipath",
+        "connections of Multipath TCP end with their uplink, as all others do",
+        multipath.no_multipath,
+    ),
+    Rule(
+        "foreign-endpoint",
+        "connections may stay with an uplink that is lost, or use one that should be a backup",
+        multipath.foreign_endpoints,
     ),
 )
 RULES = (*_BROKEN, *_WEAK)

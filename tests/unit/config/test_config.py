@@ -62,6 +62,7 @@ configs = st.builds(
     override_metric=st.integers(1, 99),
     follow_addresses=st.booleans(),
     close_connections=st.booleans(),
+    multipath_tcp=st.booleans(),
     hold_down=st.integers(0, 300),
     hold_down_max=st.integers(300, 86400),
     quiet=st.integers(0, 604800),

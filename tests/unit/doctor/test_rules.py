@@ -26,7 +26,7 @@ from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
 from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, SOCKET, TIMER, WANTED
-from netfail_hooks.policy.facts import Crowd, Neighbour, Route, Sysctl, Taken
+from netfail_hooks.policy.facts import Crowd, Endpoint, Neighbour, Route, Sysctl, Taken
 from netfail_hooks.recorder.drills import FAILED, Outcome
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import fields, replace
@@ -371,6 +371,23 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         "is not listening",
     ),
     ("watch-old-kernel", False, {"release": (5, 19)}, "Linux 5.19 cannot watch a gateway; 6.0 can"),
+    (
+        "no-multipath",
+        False,
+        {"multipath": "net.mptcp.enabled is 0: the kernel lets nobody use Multipath TCP"},
+        "net.mptcp.enabled is 0",
+    ),
+    (
+        "foreign-endpoint",
+        False,
+        {
+            "config": replace(_CONFIG, multipath_tcp=True),
+            "observed": replace(
+                _SEEN, endpoints=(Endpoint(1, 4, "192.168.1.51", ours=False), Endpoint(2, 4, "1.1"))
+            ),
+        },
+        "of wlan0's 192.168.1.51 is not ours",
+    ),
     (
         "watch-fixed-address",
         False,

@@ -64,7 +64,7 @@ END = _message(bytes(4), DONE)
 def talk(monkeypatch: pytest.MonkeyPatch) -> Any:
     def begin(*buffers: bytes | OSError) -> tuple[Netlink, Scripted]:
         scripted = Scripted(*buffers)
-        monkeypatch.setattr(rt, "_connected", lambda: scripted)
+        monkeypatch.setattr(rt, "_connected", lambda _: scripted)
         return Netlink(), scripted
 
     return begin
@@ -75,7 +75,7 @@ def test_no_more_is_read_than_asked_for_and_the_next_question_has_a_socket_of_it
 ) -> None:
     netlink, scripted = talk(_message(b"aaaa") * 10, _message(b"bbbb") * 10, END)
     fresh = Scripted(_message(b"cccc"), END)
-    monkeypatch.setattr(rt, "_connected", lambda: fresh)
+    monkeypatch.setattr(rt, "_connected", lambda _: fresh)
     with pytest.raises(CrowdedError) as crowded:
         netlink.dump(rt.GETROUTE, b"", most=100)
     assert crowded.value.bodies == [b"aaaa"] * 10
@@ -103,7 +103,7 @@ def test_a_search_finds_what_reading_all_would(
     with pytest.MonkeyPatch.context() as monkeypatch:
         chunks = [b"".join(map(_message, one)) for one in buffers if one]
         scripted = Scripted(*chunks, b"".join(map(_message, last)) + END)
-        monkeypatch.setattr(rt, "_connected", lambda: scripted)
+        monkeypatch.setattr(rt, "_connected", lambda _: scripted)
         found = Netlink().dump(rt.GETROUTE, b"", needles=(needle, b"never there"))
     everything = [body for one in (*buffers, last) for body in one]
     assert found == [body for body in everything if needle in body]
@@ -135,7 +135,7 @@ def test_a_dump_that_fails_keeps_the_next_one_from_nothing(
 ) -> None:
     netlink, scripted = talk(TimeoutError())
     fresh = Scripted(_message(b"cccc"), END)
-    monkeypatch.setattr(rt, "_connected", lambda: fresh)
+    monkeypatch.setattr(rt, "_connected", lambda _: fresh)
     with pytest.raises(TimeoutError):
         netlink.dump(rt.GETROUTE, b"")
     assert scripted.closed, "till its end the kernel begins no other dump on that socket"
