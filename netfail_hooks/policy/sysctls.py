@@ -41,7 +41,7 @@ _PER_UPLINK = (
 
 
 # By ``watch``: base_reachable_time_ms, retrans_time_ms, interval_probe_time_ms.
-# What they make of a dead gateway docs/how-it-works.md tells, in a sum.
+# What they make of a dead gateway docs/how/how-it-works.md tells, in a sum.
 _PACES = {"on": ("400", "100", "1000"), "fast": ("120", "60", "200")}
 _INTERVALS = (
     "ipv4/neigh/default/interval_probe_time_ms",
