@@ -98,9 +98,12 @@ def _refuse_overlap(config: Config, texts: Mapping[str, str]) -> None:
 def _no_way_out(name: str, path: str, withheld: str) -> str:
     """Return what to add so that an uplink can carry traffic at all."""
     if withheld:
+        # Routes that the server lists make its router of no account (RFC 3442), so also
+        # UseGateway= (systemd.network(5)); nobody knows beforehand what it lists.
+        but = " but for one that its server lists" if withheld.startswith("UseGateway") else ""
         return (
-            f"{name} asks DHCP, but {withheld} in {path} leaves it without a default route, so "
-            f"nothing can fail over to it: take that out, then run 'netfail-hooks install' again"
+            f"{name} asks DHCP, but {withheld} in {path} leaves it without a default route{but}, "
+            f"so nothing can fail over to it: take that out, then run 'netfail-hooks install' again"
         )
     how = (
         "add --gateway IP"

@@ -20,6 +20,7 @@ from __future__ import annotations
 from netfail_hooks.config import Config
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.watch import answered
+from netfail_hooks.names import family_of_address
 from netfail_hooks.policy.facts import Neighbour, Observation, Result
 from netfail_hooks.policy.state import State
 from netfail_hooks.probe import ProbeTarget, ask, subjects_of
@@ -82,6 +83,6 @@ def _is_late(subject: ProbeTarget, observed: Observation, since: float) -> bool:
         return False
     with Netlink() as netlink:
         return any(
-            answered(netlink, Neighbour(name, subject.family, router), link.index, since)
+            answered(netlink, Neighbour(name, family_of_address(router), router), link.index, since)
             for router in subject.routers
         )

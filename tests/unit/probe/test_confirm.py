@@ -59,6 +59,25 @@ def test_a_dead_one_is_told_within_a_tenth_of_a_second_and_who_answered_meanwhil
     assert all(wire.closed for wire in lan.wires)
 
 
+def test_the_kernel_is_asked_of_a_router_by_the_family_of_its_address(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of IPv4 may be one of IPv6 (RFC 5549)."""
+    known: list[Neighbour] = []
+
+    def answered(_: object, neighbour: Neighbour, *__: object) -> bool:
+        known.append(neighbour)
+        return False
+
+    monkeypatch.setattr(confirming, "answered", answered)
+    world = _world()
+    look = world.look()
+    routes = tuple(replace(one, gateway=one.gateway and "fe80::1") for one in look.routes)
+    lan.manners = {"eth0 fe80::1": NEVER}
+    confirm(world.config, replace(look, routes=routes), world.state, 0)
+    assert known == [Neighbour("eth0", 6, "fe80::1")]
+
+
 def test_an_answer_that_comes_late_to_the_kernel_keeps_the_uplink_as_it_was(
     lan: Lan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
