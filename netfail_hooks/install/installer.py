@@ -265,7 +265,7 @@ def _hand_over(work: Work) -> list[str]:
                 reconfigure.write(change, uplinks, paths)
         for interface in waiting:  # whose file a killed run has written
             live.start(handover)
-            live.take(interface, handover, uplinks, paths, lambda: None)
+            live.take(interface, handover, uplinks, paths)
         live.settle(handover)
         bond_switch.await_gateway(work.config)
         if reachable:
