@@ -225,6 +225,7 @@ def _hand_over(work: Work) -> list[str]:
 
     So has whoever came in by SSH. What decides who has them after a boot is written last.
     """
+    work, unread = _as_never_written(work)
     paths, uplinks, handover = work.paths, work.all_uplinks(), work.handover
     reached = kernel_state.reached_families(work.config)
     came_from = origin.origin()
@@ -245,6 +246,8 @@ def _hand_over(work: Work) -> list[str]:
             undo.callback(reconfigure.put_back, reconfigure.keep(networkds), networkds)
             undo.callback(reconfigure.reload, networkds)
         refused = _save_manifest_and_set_sysctls(work, undo)
+        for path in unread:
+            nodes.remove(paths.at(path))
         waiting = list(handover.now)
         for change in _in_turn(work):
             interface = takeover.uplink_of(change.path)
@@ -262,7 +265,7 @@ def _hand_over(work: Work) -> list[str]:
                 reconfigure.write(change, uplinks, paths)
         for interface in waiting:  # whose file a killed run has written
             live.start(handover)
-            live.take(interface, handover, uplinks, paths, lambda: None)
+            live.take(interface, handover, uplinks, paths)
         live.settle(handover)
         bond_switch.await_gateway(work.config)
         if reachable:
@@ -270,6 +273,30 @@ def _hand_over(work: Work) -> list[str]:
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
         nodes.remove(paths.state)  # uplinks are judged anew
     return [*refused, *lost, *other]
+
+
+def _as_never_written(work: Work) -> tuple[Work, list[str]]:
+    """Return the work where an install lost its power, and which files are to go before it.
+
+    networkd does not run yet. Of what it finds as it is started, it would set up at once what
+    NetworkManager has: so each uplink's file of ours is written once more when its turn has come.
+    """
+    if work.known is None or networkctl.answers():
+        return work, []
+    changes, found = list(work.changes), {}
+    for entry in work.known.entries:
+        node = nodes.read(work.paths.at(entry.path))
+        if takeover.uplink_of(entry.path) in work.handover.now and entry.is_ours(node):
+            found[entry.path] = node
+    last = plan.after_networks(work.handover)
+    for path, node in found.items():
+        places = [at for at, change in enumerate(changes) if change.path == path]
+        if places:
+            changes[places[0]] = replace(changes[places[0]], before=None)
+        else:
+            ends = [at for at, change in enumerate(changes) if change.path in last]
+            changes.insert(min(ends, default=len(changes)), FileChange(path, None, node))
+    return replace(work, changes=tuple(changes)), list(found)
 
 
 def _offers(work: Work) -> list[str]:

@@ -151,7 +151,7 @@ method=manual
 [ipv6]
 method=disabled
 """
-# Ahead of the networks that any radio may join.
+# As nmcli device wifi hotspot has it; ahead of the networks that any radio may join.
 _HOTSPOT = f"""\
 [connection]
 id=hotspot
@@ -167,7 +167,11 @@ band=bg
 channel=6
 
 [wifi-security]
+group=ccmp;
 key-mgmt=wpa-psk
+pairwise=ccmp;
+pmf=1
+proto=rsn;
 psk={_GUESTS}
 
 [ipv4]

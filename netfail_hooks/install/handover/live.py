@@ -64,11 +64,19 @@ def start(handover: Handover) -> None:
 
 
 def take(
-    interface: str, handover: Handover, config: Config, paths: Paths, write: Callable[[], None]
+    interface: str,
+    handover: Handover,
+    config: Config,
+    paths: Paths,
+    write: Callable[[], None] | None = None,
 ) -> None:
-    """Have networkd set an uplink up in its manager's place, once ``write`` wrote its file."""
+    """Have networkd set an uplink up in its manager's place, once ``write`` wrote its file.
+
+    Without, its file was there, and networkd may have read it, and take no notice of it.
+    """
     with divert(config, interface, paths, _PATIENCE):
-        write()
+        if write:
+            write()
         for command in handover.release.release[interface]:
             run(*command, seconds=_TAKES)
         _await_left(interface, handover)
@@ -77,6 +85,8 @@ def take(
             run("systemctl", "restart", supplicant_unit(interface))
         networkctl.require_answer()
         networkctl.reload()
+        if write is None:
+            networkctl.reconfigure(interface)
 
 
 def settle(handover: Handover) -> None:

@@ -11,12 +11,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pytest_mock import MockerFixture
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes, uninstaller
 from netfail_hooks.install.handover import NETWORKD, Handover, gather, plan, resolving
+from netfail_hooks.install.installer import Work, _as_never_written
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Handed, Manifest, save
 from netfail_hooks.install.plan import FileChange, file_changes, in_order
@@ -214,3 +216,37 @@ def test_what_would_leave_an_uplink_to_nobody_is_refused() -> None:
         uninstaller.uninstall(uninstaller.prepare(paths, made, _ASKED))
         boot = Boot(paths, handover)
         assert [boot.who(name) for name in handover.names] == [["manager"]] * 2
+
+
+@pytest.mark.parametrize("answers", [False, True])
+@pytest.mark.parametrize("changed", [False, True])
+def test_networkd_finds_no_uplinks_file_when_it_is_started(
+    mocker: MockerFixture, *, answers: bool, changed: bool
+) -> None:
+    """Else it would set up what NetworkManager has; where it runs it has read no file yet."""
+    mocker.patch("netfail_hooks.networkd.networkctl.answers", return_value=answers)
+    with tempfile.TemporaryDirectory(dir=_QUICK) as root:
+        paths = Paths(root)
+        os.makedirs(paths.at(os.path.dirname(_LINK)))
+        handover = _handover([NETWORKMANAGER] * 2, paths, enabled=False, wireless=False)
+        changes = _changes(paths, handover)
+        made = note(Manifest(handed=handover.handed), changes)
+        for change in changes[:-1]:  # the power goes before what decides is written
+            write_change(paths, change)
+        networks = [change.path for change in changes if change.path.endswith(".network")]
+        again = _changes(paths, handover, made)
+        (deciding,) = again
+        if changed:
+            old = nodes.read(paths.at(networks[0]))
+            assert old is not None
+            again = (FileChange(networks[0], old, replace(old, data=b"# other")), *again)
+        work = Work(paths, Config(uplinks=()), made, again, (), running=True, handover=handover)
+        now, unread = _as_never_written(work)
+        if answers:
+            assert (now, unread) == (work, [])
+            return
+        assert unread == networks
+        assert now.changes[-1] == deciding
+        assert sorted(change.path for change in now.changes[:-1]) == sorted(networks)
+        assert all(change.before is None and change.after for change in now.changes)
+        assert (b"# other" in [one.after.data for one in now.changes if one.after]) == changed
