@@ -135,6 +135,7 @@ def recorded(lines: list[str]) -> tuple[tuple[Event, ...], Config]:
     networkd's, so it becomes a link with nothing behind it, and its end. A line that was cut has
     its trigger, and no probe.
     """
+    from netfail_hooks import recorder
     from netfail_hooks.recorder.recording import CutError, DamagedError, parse
 
     runs = []
@@ -150,7 +151,7 @@ def recorded(lines: list[str]) -> tuple[tuple[Event, ...], Config]:
     dead: set[str] = set()
     for run in runs:
         interface, _, state = run.trigger.partition(" ")
-        state = state.removesuffix(" (drill)")
+        state = state.removesuffix(recorder.DRILL)
         if state in events.STATES:
             plan.append(Event(interface, state))
         for result in run.observed.probes:

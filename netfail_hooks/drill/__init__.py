@@ -19,11 +19,13 @@ from netfail_hooks.drill import heal
 from netfail_hooks.drill.plan import Plan
 from netfail_hooks.drill.traffic import Traffic
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import read_text
 from netfail_hooks.kernel import lookup, outage
 from netfail_hooks.kernel.observe import now
 from netfail_hooks.lab.traffic_result import Window
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.state import State
+from netfail_hooks.process import wait_until
 from netfail_hooks.reconcile import load_state
 from netfail_hooks.recorder.drills import (
     CABLE,
@@ -40,6 +42,7 @@ from netfail_hooks.terminal import span
 _SETTLES = 1.0  # seconds for traffic to flow before the fault, and after the way back
 _TAKES_BACK = 30  # seconds beyond the hold-down, for checks to come round
 _STEP = 0.05  # seconds
+_LOSES = 3.0  # seconds for a link to lose its carrier
 _AGAIN = 0.7  # seconds after which a link has to negotiate anew: it needs more than one
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -112,10 +115,15 @@ class _Performance:
             outage.begin(self._drill.way, self._plan.interface)
             if self._drill.way == outage.RENEGOTIATE:
                 again.start()
+            if self._plan.fault == CABLE:
+                wait_until(self._has_no_carrier, _LOSES, "loss of the carrier")
             yield
         finally:
             ended.set()
             heal.disarm(self._paths, self._drill)
+
+    def _has_no_carrier(self) -> bool:
+        return read_text(f"/sys/class/net/{self._plan.interface}/carrier").strip() != "1"
 
     def _renegotiate(self, ended: threading.Event) -> None:
         while not ended.wait(_AGAIN):

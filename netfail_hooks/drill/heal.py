@@ -20,25 +20,21 @@ from netfail_hooks.process import run
 from netfail_hooks.recorder import drills
 from netfail_hooks.recorder.drills import Drill
 
-MARGIN = 3  # seconds beyond the drill's own end
+MARGIN = 5  # seconds beyond the drill's own end
 _UNIT = "netfail-hooks-drill-end"
 
 
 def arm(paths: Paths, drill: Drill) -> None:
     """Have the fault ended in any case. Raises Problem where another drill is on.
 
-    What is noted is there before, so that whoever looks knows why the uplink fails.
+    Then note it, so that whoever looks knows why the uplink fails: who ends it forgets it.
     """
     refuse_while_on(paths)
-    drills.note(paths, drill)
     seconds = drills.left(drill) + MARGIN
     call = f"main({drill.token!r}, {drill.way!r}, {drill.interface!r}, {{wait}})"
-    try:
-        _stop()  # the timer of one that was healed by hand
-        systemd.call_later(_UNIT, "netfail_hooks.drill.heal", call, seconds)
-    except BaseException:
-        drills.forget(paths, drill.token)
-        raise
+    _stop()  # the timer of one whose fault somebody else has ended
+    systemd.call_later(_UNIT, "netfail_hooks.drill.heal", call, seconds)
+    drills.note(paths, drill)
 
 
 def refuse_while_on(paths: Paths) -> None:

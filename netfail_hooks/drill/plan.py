@@ -28,7 +28,6 @@ class Plan:
     backups: tuple[tuple[int, str], ...]
     targets: tuple[Target, ...]
     awaited: bool
-    successes: int = 2
 
 
 def plan(config: Config, observed: Observation, state: State, fault: str, seconds: int) -> Plan:
@@ -67,7 +66,6 @@ def plan(config: Config, observed: Observation, state: State, fault: str, second
         backups=tuple(backups),
         targets=tuple(_targets(config, observed, primary, tuple(backups))),
         awaited=not config.waits and primary == first,
-        successes=config.successes,
     )
 
 

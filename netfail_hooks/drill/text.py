@@ -21,7 +21,9 @@ def intention(plan: Plan, ssh: str = "", lives: bool = True) -> list[str]:  # no
     asked = ", ".join(str(target) for target in plan.targets)
     lines.append(f"asked meanwhile: {asked}" if asked else _NOBODY)
     if not plan.awaited:
-        lines.append("the traffic stays there after it: failback is not automatic here")
+        lines.append(
+            "the traffic goes back after it when failback in config.toml lets it, not at once"
+        )
     if ssh:
         fate = (
             "it lives on, with a pause"
@@ -48,7 +50,8 @@ def verdict(outcome: Outcome) -> list[str]:
     if outcome.verdict not in (PASSED, CUT_SHORT):
         lines.append("  see 'netfail-hooks doctor' and 'netfail-hooks log'")
     if not outcome.awaited:
-        lines.append(f"  'netfail-hooks use {outcome.interface}' takes the traffic back")
+        how = f"'netfail-hooks use {outcome.interface}'"
+        lines.append(f"  traffic goes back as failback in config.toml has it, or by {how}")
     return lines
 
 

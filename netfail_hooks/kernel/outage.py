@@ -39,8 +39,8 @@ _FIRST = -(1 << 31)  # a priority before everybody else's, but conntrack's bare 
 # Keys of Wi-Fi and of 802.1X are renewed at any time; without an answer the link would go.
 _EAPOL = 0x888E
 _SETLINK, _IFLA_CARRIER, _IFLA_PROTO_DOWN = 19, 33, 39  # linux/rtnetlink.h, linux/if_link.h
-_SIOCETHTOOL, _NWAY_RST = 0x8946, 0x9  # linux/sockios.h, linux/ethtool.h
-_UNABLE = (errno.EOPNOTSUPP, errno.EINVAL)
+# linux/sockios.h; linux/ethtool.h, and where struct ethtool_cmd has "autoneg"
+_SIOCETHTOOL, _GSET, _NWAY_RST, _AUTONEG = 0x8946, 0x1, 0x9, 18
 
 
 def carrier_way(interface: str) -> str:
@@ -52,14 +52,12 @@ def carrier_way(interface: str) -> str:
         with contextlib.suppress(OSError):
             end(way, interface)  # what it is already: this only tells whether the driver could
             return way
-    try:
-        renegotiate(interface)
-    except OSError as error:
-        raise Problem(
-            f"{interface}: its driver takes no carrier away ({error.strerror})",
-            hint="drill with --gateway, or pull the cable",
-        ) from None
-    return RENEGOTIATE
+    if _negotiates(interface):
+        return RENEGOTIATE
+    raise Problem(
+        f"{interface}: its driver takes no carrier away",
+        hint="drill with --gateway, or pull the cable",
+    )
 
 
 def begin(way: str, interface: str) -> None:
@@ -88,10 +86,24 @@ def end(way: str, interface: str) -> None:
 
 def renegotiate(interface: str) -> None:
     """Have the link begin to negotiate: for a second or two it has no carrier. Raises OSError."""
-    command = array("I", [_NWAY_RST])
-    request = struct.pack("16sP", interface.encode(), command.buffer_info()[0]).ljust(40, b"\0")
+    _ethtool(interface, _NWAY_RST)
+
+
+def _negotiates(interface: str) -> bool:
+    """Tell whether a link has agreed with the other side on its speed (struct ethtool_cmd)."""
+    try:
+        return bool(_ethtool(interface, _GSET)[_AUTONEG])
+    except OSError:
+        return False
+
+
+def _ethtool(interface: str, command: int) -> bytes:
+    """Ask or tell a driver something; return its answer. Raises OSError."""
+    data = array("B", struct.pack("=I40x", command))
+    request = struct.pack("16sP", interface.encode(), data.buffer_info()[0]).ljust(40, b"\0")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as any_socket:
         fcntl.ioctl(any_socket, _SIOCETHTOOL, request)
+    return data.tobytes()
 
 
 def _set_carrier(way: str, interface: str, *, present: bool) -> None:

@@ -104,7 +104,7 @@ def is_within(span: str, local: int) -> bool:
     begin, end = hours(span)
     if local < 0:
         return True
-    return begin <= local < end if begin < end else local >= begin or local < end
+    return (local - begin) % _DAY < (end - begin) % _DAY
 
 
 def hours(span: str) -> tuple[int, int]:

@@ -182,7 +182,7 @@ def _conclude(paths: Paths, done: recorder.Run, known: State, pending: str) -> N
     line = ""
     if recorder.is_transition(done):
         if os.path.exists(paths.drill):
-            done = replace(done, trigger=f"{done.trigger} (drill)")
+            done = replace(done, trigger=done.trigger + recorder.DRILL)
         line = recorder.line(done)
     told = bool(line) and _is_told(paths, line)
     if line and (recorder.is_move(done) or not told):

@@ -31,6 +31,7 @@ FILE = "/events.jsonl"
 OLD_FILE = FILE + ".1"
 LONGEST = 1 << 16  # bytes of a line; most have some thousand
 _FIRST = 32  # changes of a line that was cut
+DRILL = " (drill)"  # behind a trigger while a fire drill is on
 KEYS = (
     "schema",
     "time",

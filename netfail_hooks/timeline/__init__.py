@@ -12,6 +12,7 @@ from typing import Any
 
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.policy.state import STATES
+from netfail_hooks.recorder import DRILL
 from netfail_hooks.recorder.events import parse
 from netfail_hooks.recorder.schema import load
 
@@ -41,7 +42,7 @@ class Point:
     """A recorded transition.
 
     ``time`` is the wall clock's, in seconds since the epoch, ``clock`` that of the boot whose id
-    is ``boot``, in seconds since then; ``uplinks`` are in rank order.
+    is ``boot``, in seconds since then; ``uplinks`` are in rank order. ``drill``: one was on.
     """
 
     time: float
@@ -50,6 +51,7 @@ class Point:
     uplinks: tuple[str, ...]
     before: States
     after: States
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +86,29 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All uplinks from ``begin`` to ``end``; ``boots`` are when the machine was started."""
+    """All uplinks from ``begin`` to ``end``; ``boots`` are when the machine was started.
+
+    ``drills`` are the transitions that came of fire drills.
+    """
 
     begin: float
     end: float
     tracks: tuple[Track, ...]
     boots: tuple[float, ...]
+    drills: tuple[float, ...] = ()
 
 
 def point(line: str) -> Point:
     """Return the transition that a recorder's line holds. Raises ValueError."""
-    moment = parse(line).time.timestamp()
+    transition = parse(line)
+    moment = transition.time.timestamp()
+    drill = transition.trigger.endswith(DRILL)
     try:
         entry = load(line)
         uplinks = tuple(_name(uplink["interface"]) for uplink in entry["config"]["uplinks"])
         clock = int(entry["observed"]["now"]) / 1000
         before, after = _states(entry["before"]), _states(entry["after"])
-        return Point(moment, str(entry["boot"]), clock, uplinks, before, after)
+        return Point(moment, str(entry["boot"]), clock, uplinks, before, after, drill)
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"not an event: {error}") from None
 
@@ -149,6 +157,11 @@ def timeline(points: Sequence[Point], now: Now, begin: float) -> Timeline:
         end=now.time,
         tracks=tuple(track for track in tracks if track.spans or track.name in present),
         boots=tuple(boot for boot in _restarts(points, now).values() if boot >= begin),
+        drills=tuple(
+            moment
+            for moment, one in zip(moments(points, now), points, strict=True)
+            if one.drill and moment >= begin
+        ),
     )
 
 

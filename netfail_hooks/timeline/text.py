@@ -40,7 +40,7 @@ def render(
 ) -> str:
     """Return the drawing, ``width`` columns wide; ``zone`` None is the local time zone."""
     signs = _UTF8 if utf8 else _ASCII
-    head = max([len("boot"), *(len(track.name) for track in timeline.tracks)]) + _BETWEEN
+    head = max([len("drill"), *(len(track.name) for track in timeline.tracks)]) + _BETWEEN
     room = max(width - head - _SHARE, _LEAST)
     rows = {track.name: cells(track, timeline, room) for track in timeline.tracks}
     lines = [_title(timeline, room, zone)]
@@ -50,11 +50,11 @@ def render(
     ]
     tick = "│" if utf8 else "|"
     lines.append(" " * head + _axis(timeline, room, tick, zone))
-    if timeline.boots:
-        columns = {_column(boot, timeline, room) for boot in timeline.boots}
-        sign = "▲" if utf8 else "^"
+    sign = "▲" if utf8 else "^"
+    for name, moments in (("boot", timeline.boots), ("drill", timeline.drills)):
+        columns = {_column(moment, timeline, room) for moment in moments}
         line = "".join(sign if at in columns else " " for at in range(room))
-        lines.append(f"{'boot':{head}}{line}".rstrip())
+        lines += [f"{name:{head}}{line}".rstrip()] if columns else []
     used = {state for row in rows.values() for state in row}
     known = [f"{signs[state]} {name}" for state, name in _NAMES.items() if state in used]
     return "\n".join([*lines, *_wrapped(known, width)])

@@ -114,6 +114,12 @@ def _covetous(config: object, observed: Observation, state: object) -> object:
     return _think(config, replace(observed, addresses=taken), state)  # type: ignore[arg-type]
 
 
+def _hurried(config: object, observed: Observation, state: object) -> object:
+    """Go back to a better uplink whatever the hour, and whatever flows."""
+    at_once = replace(config, failback="auto", failback_between="")
+    return _think(at_once, observed, state)  # type: ignore[arg-type]
+
+
 def _settled(*args: object) -> object:
     """Have no rules by which an address on another subnet keeps to its uplink."""
     return [
@@ -170,6 +176,7 @@ def _late(*args: object) -> diversion.Diversion:
         ("decide", _settled, "I2"),
         ("next_state", _covetous, "I11"),
         ("decide", _greedy, "I6"),
+        ("next_state", _hurried, "I"),
         ("decide", _hushed, "I9"),
         ("decide", _deaf, "I9"),
         ("decide", _loud, "I"),

@@ -51,6 +51,9 @@ TARGETS = {
     "policy.routes": Target(
         ("policy/test_routes", "policy/test_choose", "policy/test_ways"), model=True
     ),
+    "policy.patience": Target(("policy/test_patience",)),
+    "policy.metering": Target(("policy/test_metering",)),
+    "drill.plan": Target(("drill/test_plan",)),
     "policy.places": Target(("policy/test_places",), model=True),
     "policy.ways": Target(("policy/test_ways",), model=True),
     "policy.sources": Target(("policy/test_ways",), model=True),

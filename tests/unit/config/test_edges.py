@@ -10,6 +10,7 @@ from netfail_hooks.config import Config, Uplink, default_metrics
 from netfail_hooks.config.cache import compile_config, parse_compiled
 from netfail_hooks.config.file import parse
 from netfail_hooks.config.kinds import Choice, parse_target
+from netfail_hooks.values import replace
 
 HIGHEST = 2**32 - 1  # of a metric, rtnetlink(7)
 FAR = {"interface": "eth0", "metric": HIGHEST}
@@ -27,6 +28,8 @@ def _wrong(tree: dict[str, Any], *uplinks: dict[str, Any]) -> list[str]:
         ("check.successes", 1, 100),
         ("check.interval", 0, 3600),
         ("log.max_bytes", 10_000, 2**31),
+        ("idle.bytes", 1, 2**40),
+        ("idle.seconds", 1, 86400),
     ],
 )
 def test_settings(key: str, low: int, high: int) -> None:
@@ -53,13 +56,65 @@ def test_the_override_comes_before_every_uplink(metric: int, *, fine: bool) -> N
 
 
 @pytest.mark.parametrize(
-    ("key", "low", "high"), [("metric", 51, HIGHEST), ("failures", 1, 20), ("timeout", 50, 5000)]
+    ("key", "low", "high"),
+    [
+        ("metric", 51, HIGHEST),
+        ("failures", 1, 20),
+        ("timeout", 50, 5000),
+        ("metered_interval", 1, 86400),
+    ],
 )
 def test_uplinks(key: str, low: int, high: int) -> None:
     for number in (low, high):
         assert _wrong({}, {"interface": "eth0", key: number}) == []
     for number in (low - 1, high + 1):
         assert len(_wrong({}, {"interface": "eth0", key: number})) == 1
+
+
+@pytest.mark.parametrize("hours", ["", "02:00-05:00", "22:59-06:30", "00:00-23:59", "19:05-09:10"])
+def test_hours(hours: str) -> None:
+    config, wrong = parse({"failback_between": hours, "uplink": [FAR]})
+    assert not wrong
+    assert config
+    assert config.failback_between == hours
+    assert config.waits is bool(hours)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["2:00-05:00", "02:00", "24:00-05:00", "02:60-05:00", "02:00-02:00", 2, None, "a" * 11]
+)
+def test_what_is_no_span_of_hours(wrong: object) -> None:
+    (told,) = _wrong({"failback_between": wrong})
+    assert told.startswith("failback_between: must be two times of a day")
+
+
+@pytest.mark.parametrize(
+    ("more", "ranked"),
+    [
+        ({}, ["m", "a", "b"]),
+        ({"metered": False}, ["m", "a", "b"]),
+        ({"metered": True}, ["a", "b", "m"]),
+        ({"metered": True, "metric": 60}, ["m", "a", "b"]),
+    ],
+)
+def test_a_metered_uplink_without_a_metric_comes_last(
+    more: dict[str, object], ranked: list[str]
+) -> None:
+    tree = {"uplink": [{"interface": "m", **more}, {"interface": "a"}, {"interface": "b"}]}
+    config, wrong = parse(tree)
+    assert not wrong
+    assert config
+    assert list(config.names()) == ranked
+    assert config.metered is config.counts is bool(more.get("metered"))
+    assert not replace(config, mode="bond").counts
+
+
+def test_what_is_wrong_is_told_of_the_uplink_by_its_place_in_the_file() -> None:
+    (told,) = _wrong({}, {"interface": "m", "metered": True, "x": 1}, {"interface": "a"})
+    assert told.startswith("uplink 1: x")
+    assert _wrong({}, {"interface": "m", "metered": 1}) == [
+        "uplink 1: metered: must be true or false, not 1"
+    ]
 
 
 def test_metrics_rise_by_rank() -> None:
@@ -83,7 +138,10 @@ def test_the_defaults_are_those_of_the_documents() -> None:
         True,
         True,
     )
+    assert (config.failback, config.failback_between, config.drill_every) == ("auto", "", "never")
+    assert (config.idle_bytes, config.idle_seconds) == (2000, 60)
     (uplink,) = config.uplinks
+    assert (uplink.metered, uplink.metered_interval) == (False, 600)
     assert (uplink.gateway, uplink.failures, uplink.timeout) == (True, 2, 500)
     assert (config.bond.name, config.bond.arp_interval) == ("bond0", 100)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netfail_hooks.cli import parser
 from netfail_hooks.config import Order, Target
 from netfail_hooks.drill import text
 from netfail_hooks.drill.plan import Plan, plan, survives
@@ -70,6 +71,71 @@ def test_a_bond_one_uplink_and_an_uplink_that_nobody_asks_refuse_it() -> None:
     with pytest.raises(Problem, match="nothing asks"):
         _plan(world)
     _plan(world, CABLE)
+
+
+def test_each_refusal_tells_its_own_next_step() -> None:
+    world = _world()
+    for order, step in (
+        (Order("use", "wlan0"), "use --auto"),
+        (Order("disable", "usb0"), "enable"),
+    ):
+        world.config = replace(world.config, orders=(order,))
+        with pytest.raises(Problem, match=step):
+            _plan(world)
+    world = _world()
+    two = replace(world.config, uplinks=world.config.uplinks[:2])
+    assert plan(two, world.look(), world.state, GATEWAY, 20).backups
+    sick = tuple(
+        replace(one, state="down", reason="no answer" if one.interface == "wlan0" else "")
+        if one.interface != "eth0"
+        else one
+        for one in world.state.uplinks
+        if (one.interface, one.family) != ("usb0", 4)
+    )
+    with pytest.raises(Problem, match=r"wlan0 is down \(no answer\); usb0 is not known"):
+        plan(world.config, world.look(), replace(world.state, uplinks=sick), GATEWAY, 20)
+    none = replace(world.state, active=())
+    with pytest.raises(Problem, match="no uplink carries"):
+        plan(world.config, world.look(), none, GATEWAY, 20)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_family_alone_is_drilled_alone(family: int) -> None:
+    world = _world()
+    active = tuple(one for one in world.state.active if one.family == family)
+    found = plan(world.config, world.look(), replace(world.state, active=active), GATEWAY, 20)
+    assert found.backups == ((family, "wlan0"),)
+    assert [target.family for target in found.targets] == [family]
+    source = world.address("eth0", family)
+    assert survives(world.config, world.look(), found, source)
+    other = world.address("eth0", 10 - family)
+    assert not survives(world.config, world.look(), found, other)
+
+
+def test_an_uplink_that_one_family_can_ask_of_is_drilled() -> None:
+    world = _world(targets=(Target(6, "2620:fe::9"),))
+    unasked = tuple(replace(uplink, gateway=False) for uplink in world.config.uplinks)
+    others = tuple(replace(uplink, targets=()) for uplink in unasked[1:])
+    world.config = replace(world.config, uplinks=(unasked[0], *others))
+    assert _plan(world).interface == "eth0"
+
+
+def test_traffic_that_is_not_where_its_rank_would_have_it_is_not_awaited() -> None:
+    world = _world()
+    active = tuple(replace(one, interface="wlan0") for one in world.state.active)
+    found = plan(world.config, world.look(), replace(world.state, active=active), GATEWAY, 20)
+    assert (found.interface, found.backups) == ("wlan0", ((4, "eth0"), (6, "eth0")))
+    assert found.awaited is False
+
+
+@pytest.mark.parametrize(("words", "taken"), [("4", 0), ("5", 5), ("300", 300), ("301", 0)])
+def test_it_lasts_seconds_or_minutes(words: str, taken: int) -> None:
+    parsed = parser(filled=("drill",)).parse_args
+    if taken:
+        assert parsed(["drill", "--seconds", words]).seconds == taken
+    else:
+        with pytest.raises(Misuse, match="not 5 to 300 seconds"):
+            parsed(["drill", "--seconds", words])
 
 
 def test_without_failback_by_itself_it_is_not_awaited() -> None:

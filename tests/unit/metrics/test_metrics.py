@@ -21,8 +21,10 @@ from netfail_hooks.metrics import text as metrics_text
 from netfail_hooks.metrics.text import Known
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import state as state_file
+from netfail_hooks.policy.state import Metered
 from netfail_hooks.recorder import counters
 from netfail_hooks.recorder.counters import Counter
+from netfail_hooks.recorder.drills import Family, Flow, Outcome
 from netfail_hooks.values import replace
 from tests.support.world import SECOND, World, config_of
 
@@ -89,6 +91,34 @@ def test_all_well() -> None:
         'probe_rtt_seconds{interface="wlan0",family="ipv4"}': 0.0004,
         "check_last_run_timestamp_seconds": 1_799_999_997.0,
     }
+
+
+def test_the_last_drill_is_told_wherever_it_is_written() -> None:
+    families = (Family(4, "wlan0", 712, 9_000), Family(6, "wlan0", -1, -1), Family(6, "x", 0, 1))
+    flows = (Flow("echo", "9.9.9.9", 400, 14, 700), Flow("tcp", "tcp:9.9.9.9:53", 1, 1, 0))
+    drill = Outcome(7, "passed", "cable", "x", "eth0", 20, True, families[:2], flows)  # noqa: FBT003
+    labels = 'interface="eth0",fault="cable"'
+    for volatile in (True, False):
+        known = replace(_known(_world()), drill=drill)
+        found = _read(metrics_text.render(known, volatile=volatile))
+        assert {key: number for key, number in found.items() if key.startswith("drill")} == {
+            f"drill_last_run_timestamp_seconds{{{labels}}}": 7,
+            f"drill_passed{{{labels}}}": 1,
+            f'drill_failover_seconds{{{labels},family="ipv4"}}': 0.712,
+            f'drill_echoes_lost{{{labels},target="9.9.9.9"}}': 14,
+        }
+    at_once = replace(drill, verdict="failed", families=families[2:])
+    found = _read(metrics_text.render(replace(known, drill=at_once), volatile=False))
+    assert found[f"drill_passed{{{labels}}}"] == 0
+    assert found[f'drill_failover_seconds{{{labels},family="ipv6"}}'] == 0
+
+
+def test_what_a_metered_uplink_carried_is_told_where_it_may_change() -> None:
+    world = _world()
+    world.state = replace(world.state, metered=(Metered("wlan0", 4, 20261128, 12_345),))
+    key = 'uplink_metered_bytes_today{interface="wlan0"}'
+    assert _read(metrics_text.render(_known(world), volatile=True))[key] == 12_345
+    assert key not in _read(metrics_text.render(_known(world), volatile=False))
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from netfail_hooks.config import Config, Target
 from netfail_hooks.config.file import parse as parse_config
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Counted, Observation
-from netfail_hooks.policy.metering import rested
-from netfail_hooks.policy.state import State, parse, render
+from netfail_hooks.policy.metering import carries, rested
+from netfail_hooks.policy.state import Active, State, UplinkState, parse, render
 from netfail_hooks.reconcile import metered
 from netfail_hooks.reconcile.notify import gist
 from netfail_hooks.recorder import Run, line
@@ -182,3 +182,37 @@ def test_a_mark_is_there_while_it_carries(tmp_path: Path, monkeypatch: pytest.Mo
     assert [message for message in told if "so far" in message] == [
         "wwan0, which is metered, carried 15.0 MB on 2026-11-28 so far"
     ]
+
+
+def test_one_family_is_enough_to_carry() -> None:
+    active = (Active(4, "wwan0", 0), Active(6, "eth0", 0))
+    assert carries(State(active=active), "wwan0")
+    assert not carries(State(active=active), "usb0")
+
+
+_WELL = UplinkState("wwan0", 4, "up", 0, probed=1_000)
+_SIX = replace(_WELL, family=6)
+
+
+@pytest.mark.parametrize(
+    ("uplinks", "rests"),
+    [
+        ((_WELL,), True),
+        ((_WELL, replace(_SIX, state="absent", reason="no address")), True),
+        ((), False),
+        ((replace(_WELL, state="absent"),), False),
+        ((replace(_WELL, interface="eth0"),), False),
+        ((_WELL, replace(_SIX, fails=1)), False),
+        ((_WELL, replace(_SIX, state="recovering")), False),
+        ((replace(_WELL, reason="no carrier"), _SIX), False),
+        ((replace(_WELL, probed=0), _SIX), True),
+        ((replace(_WELL, probed=0), replace(_SIX, probed=0)), False),
+    ],
+)
+def test_one_rests_that_was_well_lately_in_each_family_that_it_has(
+    uplinks: tuple[UplinkState, ...], *, rests: bool
+) -> None:
+    state = State(uplinks=uplinks)
+    observed = Observation(now=1_000 + 600_000 - 1)
+    assert bool(rested(_config(), observed, state)) == rests
+    assert not rested(_config(), replace(observed, now=observed.now + 1), state)

@@ -193,3 +193,65 @@ def test_a_config_that_counts_nothing_keeps_nothing() -> None:
     world.wait(5)
     assert len(world.state.usages) == 2
     assert next_state(later, world.look(), State()).usages
+
+
+@pytest.mark.parametrize(
+    ("span", "clock", "within"),
+    [
+        ("01:30-02:00", (1, 29, 59), False),
+        ("01:30-02:00", (1, 30, 0), True),
+        ("01:30-02:00", (1, 59, 59), True),
+        ("01:30-02:00", (2, 0, 0), False),
+        ("22:45-06:15", (22, 44, 59), False),
+        ("22:45-06:15", (0, 0, 0), True),
+        ("22:45-06:15", (6, 14, 59), True),
+        ("22:45-06:15", (6, 15, 0), False),
+    ],
+)
+def test_hours_begin_and_end_to_the_second(
+    span: str, clock: tuple[int, int, int], *, within: bool
+) -> None:
+    hour, minute, second = clock
+    assert is_within(span, (hour * 60 + minute) * 60 + second) == within
+
+
+def test_a_second_is_enough_to_tell_what_flows() -> None:
+    world = Patient(failback="idle", idle_seconds=1)
+    assert parse(render(world.state)) == world.state
+    (first, *_) = world.state.usages
+    world.now += 999
+    world.reconcile()
+    assert world.state.usages[0] == first
+    world.now += 1
+    world.reconcile()
+    assert world.state.usages[0].quiet == first.at
+
+
+def test_only_who_is_up_and_better_than_one_that_is_up_waits() -> None:
+    world = Patient(failback="manual")
+    world.lose_and_regain()
+
+    def asked(state: State, name: str) -> str:
+        return waiting(world.config, world.look(), state, name, 4)
+
+    assert asked(world.state, "eth0") == "for 'netfail-hooks use'"
+    assert asked(world.state, "wlan0") == ""
+    assert asked(State(), "eth0") == asked(State(), "wlan0") == ""
+    assert asked(State(active=world.state.active), "eth0") == ""
+    gone = replace(world.state, active=(replace(world.state.active[0], interface="usb9"),))
+    assert asked(gone, "eth0") == ""
+    down = tuple(
+        replace(one, state="down") if one.interface == "eth0" else one
+        for one in world.state.uplinks
+    )
+    assert asked(replace(world.state, uplinks=down), "eth0") == ""
+
+
+def test_one_that_nobody_counted_is_not_idle() -> None:
+    world = Patient(failback="idle", idle_seconds=1)
+    world.lose_and_regain()
+    world.wait(60)
+    bare = replace(
+        world.state, usages=(), active=(replace(world.state.active[0], interface="wlan0"),)
+    )
+    assert waiting(world.config, world.look(), bare, "eth0", 4)

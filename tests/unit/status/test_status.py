@@ -23,7 +23,9 @@ from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.managers import release
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.state import State, UplinkState
+from netfail_hooks.policy.state import Metered, State, UplinkState
+from netfail_hooks.recorder import drills
+from netfail_hooks.recorder.drills import Drill, Flow, Outcome
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.report import Sources, report
 from netfail_hooks.status.text import render
@@ -83,6 +85,72 @@ def test_what_was_asked_for_by_hand_is_told_until_it_ends() -> None:
         "use wlan0: 'netfail-hooks use --auto' ends it",
         f"disable eth0 for {span(90)}: 'netfail-hooks enable eth0' ends it",
     )
+
+
+def test_a_drill_is_told_while_it_is_on_and_how_it_went() -> None:
+    world = World(config_of("eth0", "wlan0"))
+    world.reconcile()
+    drill = Drill("x", "gateway", "silence", "eth0", world.now + 1_001)
+    found = report(_sources(world, drill=drill))
+    assert found.drill == "eth0 is made to fail (gateway) for 2 s more"
+    assert found.last_drill is None
+    families = (_moved("wlan0", 700), _moved("wlan0", 900))
+    flows = (Flow("echo", "9.9.9.9", 400, 14, 700), Flow("tcp", "x", 1, 99, 0))
+    ended = int(_CLOCK) - 90
+    last = Outcome(
+        ended,
+        "failed",
+        "gateway",
+        "silence",
+        "eth0",
+        20,
+        True,  # noqa: FBT003
+        families,
+        flows,
+        ("why",),
+    )
+    found = report(_sources(world, last_drill=last))
+    assert found.last_drill
+    told = (found.last_drill.seconds_ago, found.last_drill.moved_ms, found.last_drill.lost)
+    assert told == (90, 900, 14)
+    shown = render(found)
+    assert "1 min 30 s ago, eth0 (gateway): failed, moved after 0.9 s" in shown
+    assert "why" in shown
+    later = report(_sources(world, last_drill=replace(last, time=int(_CLOCK) + 5, families=())))
+    assert later.last_drill
+    assert (later.last_drill.seconds_ago, later.last_drill.moved_ms) == (None, -1)
+
+
+def test_what_a_metered_uplink_carried_today_is_told() -> None:
+    world = World(config_of("eth0", "wlan0"))
+    world.reconcile()
+    first, second = world.config.uplinks
+    world.config = replace(world.config, uplinks=(first, replace(second, metered=True)))
+    observed = replace(world.look(), day=20261128)
+    state = replace(world.state, metered=(Metered("wlan0", 4, 20261128, 2_500_000),))
+    found = report(_sources(world, observed=observed, state=state))
+    assert [one.carried_today for one in found.uplinks] == [None, 2_500_000]
+    assert "metered, 2.5 MB today" in render(found)
+    tomorrow = report(_sources(world, observed=replace(observed, day=20261129), state=state))
+    assert tomorrow.uplinks[1].carried_today is None
+
+
+def test_an_uplink_that_waits_says_until_what() -> None:
+    world = World(replace(config_of("eth0", "wlan0"), failback="manual"))
+    world.reconcile()
+    active = tuple(replace(one, interface="wlan0") for one in world.state.active)
+    state = replace(world.state, active=active)
+    found = report(_sources(world, state=state))
+    assert [one.families[0].waits for one in found.uplinks] == ["for 'netfail-hooks use'", ""]
+    assert "waits for 'netfail-hooks use'" in render(found)
+    ordered = replace(world.config, orders=(Order(USE, "wlan0"),))
+    found = report(_sources(world, state=state, config=ordered))
+    assert found.uplinks[0].families[0].waits == ""
+    assert report(_sources(world, state=None)).uplinks[0].families[0].waits == ""
+
+
+def _moved(backup: str, moved: int) -> drills.Family:
+    return drills.Family(4, backup, moved, 1)
 
 
 def _well(_: World) -> None:

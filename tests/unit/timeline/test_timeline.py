@@ -62,6 +62,20 @@ def _told(found: Timeline) -> dict[str, list[tuple[float, float, str, bool]]]:
     }
 
 
+def test_a_fire_drill_is_marked_as_one() -> None:
+    points = [_point(0, ETH), _point(40, WLAN, drill=True), _point(90, ETH)]
+    found = timeline(points, _now(100), T)
+    assert found.drills == (T + 40,)
+    assert timeline(points, _now(100), T + 41).drills == ()
+    shown = timeline_text.render(found, 60, utf8=False).splitlines()
+    (mark,) = [line for line in shown if line.startswith("drill")]
+    assert mark.count("^") == 1
+    assert not any(line.startswith("boot") for line in shown)
+    run = probe(World(config_of("eth0", "wlan0")), "timer (drill)")
+    assert point(recorder.line(run)).drill
+    assert not point(recorder.line(replace(run, trigger="timer"))).drill
+
+
 def test_each_change_begins_a_span() -> None:
     points = [_point(0, ETH), _point(40, WLAN), _point(50, BACK), _point(60, ETH)]
     found = timeline(points, _now(100), T)
