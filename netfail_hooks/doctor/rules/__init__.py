@@ -289,6 +289,11 @@ _WEAK = (
         watch.fixed_gateway,
     ),
     Rule(
+        "watch-no-local",
+        "the kernel does not ask whether it is there; a check each few seconds does",
+        watch.no_local_address,
+    ),
+    Rule(
         "file-changed",
         "it may no longer do what failover needs, and uninstall will leave it there",
         setup.file_changed,

@@ -43,3 +43,18 @@ def fixed_gateway(facts: Facts) -> Iterator[Symptom]:
                         (f"ip neigh show {route.gateway} dev {name}",),
                         about=(name,),
                     )
+
+
+def no_local_address(facts: Facts) -> Iterator[Symptom]:
+    """Find an uplink by which the kernel asks no IPv6 gateway: it has nothing to ask by."""
+    observed = facts.kernel.observed
+    if not (observed and facts.config and facts.config.watched):
+        return
+    for name in facts.uplinks:
+        gateways = [route.gateway for route in observed.default_routes(name, 6) if route.gateway]
+        if gateways and name in observed.no_local:
+            yield Symptom(
+                f"{name} has no link-local address, by which alone the kernel asks {gateways[0]}",
+                (f"networkctl cat {name}, and LinkLocalAddressing=ipv6 in that file",),
+                about=(name,),
+            )

@@ -395,6 +395,18 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         "eth0's gateway 192.168.1.1 has a fixed hardware address",
     ),
     (
+        "watch-no-local",
+        False,
+        {
+            "observed": replace(
+                _SEEN,
+                routes=(*_SEEN.routes, Route("eth0", 6, "default", 100, "fd00:1::1", protocol=4)),
+                no_local=("eth0",),
+            )
+        },
+        "eth0 has no link-local address, by which alone the kernel asks fd00:1::1",
+    ),
+    (
         "sysctl",
         True,
         {"observed": replace(_SEEN, sysctls=(Sysctl(_TIMER_KEY, "30000"),))},
