@@ -127,6 +127,8 @@ def test_it_holds_program_manual_completions_and_documents(tree: Tree) -> None:
     wanted = [f"{package}/{path.relative_to(ours)}" for path in ours.rglob("*.py")]
     wanted += [f"{package}/hooks/{path.name}" for path in (ROOT / "hooks").iterdir()]
     wanted += [f"/usr/share/doc/netfail-hooks/docs/{p.name}" for p in (ROOT / "docs").glob("*.md")]
+    examples = sorted((ROOT / "examples/notify.d").iterdir())
+    wanted += [f"/usr/share/doc/netfail-hooks/examples/notify.d/{path.name}" for path in examples]
     wanted += [
         "/usr/bin/netfail-hooks",
         "/usr/share/bash-completion/completions/netfail-hooks",
