@@ -19,7 +19,17 @@ from tests.support import ROOT
 ARCH = ROOT / "packaging/arch"
 UPLINKS = ("--primary", "eth0", "--backup", "wlan0", "--dhcp", "--yes")
 PATIENCE = 240  # seconds: PyPI, and a small machine
-SHIPPED = ("bench", "docs", "hooks", "man", "netfail_hooks", "packaging", "tests", "tools")
+SHIPPED = (
+    "bench",
+    "docs",
+    "examples",
+    "hooks",
+    "man",
+    "netfail_hooks",
+    "packaging",
+    "tests",
+    "tools",
+)
 COMPLETIONS = {
     "bash": "share/bash-completion/completions/netfail-hooks",
     "zsh": "share/zsh/site-functions/_netfail-hooks",

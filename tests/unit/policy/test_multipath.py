@@ -28,7 +28,7 @@ def _four(world: World) -> dict[str, bool]:
     return {one.address: one.backup for one in world.endpoints if one.ours and one.family == 4}
 
 
-def _of(kind: type, made: tuple[Change, ...]) -> list[str]:
+def _of(kind: type[AddEndpoint | DropEndpoint], made: tuple[Change, ...]) -> list[str]:
     return [change.endpoint.address for change in made if isinstance(change, kind)]
 
 
