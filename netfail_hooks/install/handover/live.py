@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install.diversion import divert
-from netfail_hooks.install.handover import NETWORKD, Handover, plan, supplicant_unit
+from netfail_hooks.install.handover import NETWORKD, Handover, from_ifupdown, plan, supplicant_unit
 from netfail_hooks.install.reconfigure import networkd_answers
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel import snapshot
@@ -27,7 +27,7 @@ from netfail_hooks.process import run, wait_until
 
 _PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LEFT = 5.0  # seconds for a manager to let go
-_TAKES = 60.0  # seconds for a manager to set an uplink up; nmcli itself waits for 30 of them
+_TAKES = 90.0  # seconds for a manager to set an uplink up: dhclient waits for 60, nmcli for 30
 _LINK_LOCAL = b"\xfe\x80"
 
 
@@ -42,7 +42,8 @@ def take(
     interface: str, handover: Handover, config: Config, paths: Paths, write: Callable[[], None]
 ) -> None:
     """Have networkd set an uplink up in its manager's place, once ``write`` wrote its file."""
-    with divert(config, interface, paths, _PATIENCE):
+    aside = not _is_networkmanagers(interface, handover)
+    with divert(config, interface, paths, _PATIENCE, aside=aside):
         write()
         for command in handover.release.release[interface]:
             run(*command, seconds=_TAKES)
@@ -52,6 +53,8 @@ def take(
             run("systemctl", "restart", supplicant_unit(interface))
         networkctl.require_answer()
         networkctl.reload()
+        if aside:
+            from_ifupdown.await_way_out(interface, paths)
 
 
 def settle(handover: Handover) -> None:
@@ -84,7 +87,8 @@ def give_back(
         write()
         networkctl.reload()
         return
-    with divert(config, interface, paths, _PATIENCE):
+    aside = not _is_networkmanagers(interface, handover)
+    with divert(config, interface, paths, _PATIENCE, aside=aside):
         write()
         _leave(interface)
         _hand_back(interface, handover)
@@ -101,11 +105,11 @@ def give_all_back(handover: Handover) -> list[str]:
         hold(handover)
         settle(handover)
     try:
-        has = networkmanagers(handover)
+        has = (*networkmanagers(handover), *from_ifupdown.untouched(handover))
     except Problem as problem:
         return [*messages, f"{' and '.join(handover.names)} stay with systemd-networkd: {problem}"]
     for one in handover.handed:
-        if one.manager == NETWORKMANAGER and one.interface in has:
+        if one.interface in has:
             continue  # it was not its turn yet
         with _collecting(messages):
             _leave(one.interface)
@@ -124,11 +128,11 @@ def stop(handover: Handover) -> None:
 
 
 def returned(handover: Handover) -> list[str]:
-    """Have NetworkManager take what a killed run took from us and gave nobody."""
-    has = networkmanager_has()
+    """Have the managers take what a killed run took from us and gave nobody."""
+    has = (*networkmanager_has(), *from_ifupdown.raised(handover))
     messages: list[str] = []
     for one in handover.handed:
-        if one.manager == NETWORKMANAGER and one.interface not in has:
+        if one.interface not in has:
             with _collecting(messages):
                 _hand_back(one.interface, handover)
     return messages
