@@ -93,6 +93,7 @@ def networkds_sysctls(names: Sequence[str]) -> list[str]:
         "ipv6/conf/{}/dad_transmits",
         "ipv6/conf/{}/accept_ra",
         "ipv6/conf/{}/use_tempaddr",
+        "ipv6/conf/{}/disable_ipv6",
     )
     return [key.format(name) for name in names for key in kept]
 

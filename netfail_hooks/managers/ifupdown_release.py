@@ -30,9 +30,11 @@ _YES = ("1", "yes", "on", "true")
 # A name that means nothing to a shell, to fnmatch(3), nor in a list.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # networkd has switched the kernel's own part in router advertisements off (systemd.network(5),
-# IPv6AcceptRA=), and the kernel asks for one only when a link comes up.
+# IPv6AcceptRA=), and the kernel asks for one only when a link comes up. So it gets what the kernel
+# and sysctl.d(5) give a new one (udev's 99-systemd.rules).
 _KERNELS_PART = (
-    "cd /proc/sys/net/ipv6/conf 2>/dev/null || exit 0; cat default/accept_ra >{0}/accept_ra"
+    "cd /proc/sys/net/ipv6/conf 2>/dev/null || exit 0; cat default/accept_ra >{0}/accept_ra; "
+    "/lib/systemd/systemd-sysctl --prefix=/net/ipv6/conf/{0} || true"
 )
 
 

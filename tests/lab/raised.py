@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netfail_hooks.files import read_text
+from netfail_hooks.lab import Lab
 from tests.lab.booted import Booted
 from tests.lab.suite import wait
 
@@ -12,15 +13,20 @@ _SCRIPT = "/etc/network/if-up.d/mine"
 _UNIT = "ifup@.service"
 
 
+def prepare(lab: Lab) -> None:
+    """Make what the packages of ifupdown and dhclient come with."""
+    phases = ("pre-up", "up", "down", "post-down")
+    places = " ".join(f"/etc/network/if-{phase}.d" for phase in phases)
+    lab.run("sh", "-c", f"mkdir -p {places} /run/network /var/lib/dhcp; touch /etc/fstab")
+    lab.write("/etc/dhcp/dhclient.conf", read_text("/etc/dhcp/dhclient.conf"))
+
+
 class Raised(Booted):
     """A lab in which eth0 is raised at boot, wlan0 when udev finds it, and a dummy of its own."""
 
     def write_stanzas(self, kind: str) -> None:
         """Write interfaces(5), each uplink with ``kind``'s words for HOST and RANK."""
-        phases = ("pre-up", "up", "down", "post-down")
-        places = " ".join(f"/etc/network/if-{phase}.d" for phase in phases)
-        self.run("sh", "-c", f"mkdir -p {places} /run/network /var/lib/dhcp; touch /etc/fstab")
-        self.write("/etc/dhcp/dhclient.conf", read_text("/etc/dhcp/dhclient.conf"))
+        prepare(self)
         self.write(_SCRIPT, "#!/bin/sh\n", mode=0o755)
         eth0, wlan0 = (
             kind.replace("HOST", port.host).replace("RANK", str(port.rank))
@@ -37,6 +43,12 @@ class Raised(Booted):
         text = read_text(f"/usr/lib/systemd/system/{_UNIT}")
         kept = [line for line in text.splitlines() if "sys-subsystem-net" not in line]
         self.write(f"/etc/systemd/system/{_UNIT}", "\n".join([*kept, ""]))
+
+    def ask_by_dhcpcd(self) -> None:
+        """Hide dhclient, which ifupdown would rather have, as a Debian 13 comes without it."""
+        self.run("mount", "--bind", "/dev/null", "/usr/sbin/dhclient").check_returncode()
+        self.run("mkdir", "-p", "/var/lib/dhcpcd", "/run/dhcpcd").check_returncode()
+        self.write("/etc/dhcpcd.conf", read_text("/etc/dhcpcd.conf"))
 
     def raise_all(self) -> None:
         """Boot as Debian does; return once ifupdown has all of them up."""

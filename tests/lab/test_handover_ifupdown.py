@@ -14,15 +14,16 @@ from netfail_hooks import lab as sandbox
 from netfail_hooks.lab.traffic_result import Result
 from netfail_hooks.paths import package_home
 from tests.lab.kills import kill, points, trace
-from tests.lab.raised import HOTPLUG, INTERFACES, Raised
+from tests.lab.managed import Managed
+from tests.lab.raised import HOTPLUG, INTERFACES, Raised, prepare
 from tests.lab.suite import SETTINGS, SETTLED, measure, shape, used, wait, wait_used
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
 _HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
 _INSTALL = [sys.executable, "-m", "netfail_hooks", "install", *PAIR]
-_SEED = 19
 _CONCERNED = ("foreign-manager", "file-changed", "source-changed")
 _DHCP = "dhcp\n"
+_BY_DHCPCD = "dhcp\n  hostname box\n"
 # Of two without a metric, ifupdown would refuse to raise the second.
 _STATIC = "static\n  address HOST/24\n  gateway 192.168.1.1\n  metric 10RANK\n"
 _LOST = (
@@ -38,6 +39,14 @@ ip route | sort
 ip -o -4 address | sed 's/^[0-9]*: //; s/valid_lft.*//' | sort
 ip rule
 """
+_REFUSED = (
+    ("  pre-up /usr/local/bin/firewall\n", "'pre-up /usr/local/bin/firewall'"),
+    ("iface br0 inet dhcp\n  bridge_ports eth0\n", "br0 sits on eth0"),
+)
+_NO_ROUTER = """
+echo 0 >/proc/sys/net/ipv6/conf/{0}/accept_ra
+ip -6 route flush dev {0} proto ra; ip -6 address flush dev {0} scope global
+"""
 _UNITS = f"""
 for unit in systemd-networkd.service systemd-networkd.socket networking.service {HOTPLUG}; do
     systemctl is-active $unit; systemctl is-enabled $unit
@@ -52,7 +61,10 @@ def raised(request: pytest.FixtureRequest) -> Iterator[Raised]:
         pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
     with Raised() as lab:
         lab.start_dhcp()
-        lab.write_stanzas(getattr(request, "param", _DHCP))
+        text = getattr(request, "param", _DHCP)
+        lab.write_stanzas(text)
+        if text == _BY_DHCPCD:
+            lab.ask_by_dhcpcd()
         lab.raise_all()
         yield lab
         print(lab.journal()[-60:])
@@ -84,7 +96,7 @@ def _under_traffic(lab: Raised, *words: str) -> Result:
     return traffic.result()
 
 
-@pytest.mark.parametrize("raised", [_DHCP, _STATIC], indirect=True)
+@pytest.mark.parametrize("raised", [_DHCP, _STATIC, _BY_DHCPCD], indirect=True)
 def test_uplinks_change_hands_and_back_under_traffic(raised: Raised) -> None:
     lab = raised
     before, leases = _as_it_is(lab), lab.leases()
@@ -105,6 +117,7 @@ def test_uplinks_change_hands_and_back_under_traffic(raised: Raised) -> None:
     print("back", back)
     _expect(lab, before)
     assert lab.leases() == leases
+    assert "DHCPRELEASE" not in lab.logs()
     for result in (there, again, back):
         assert result.all_alive, result
         assert result.lost() <= _LOST, result
@@ -114,6 +127,8 @@ def test_uplinks_change_hands_and_back_under_traffic(raised: Raised) -> None:
 @pytest.mark.parametrize("raised", [_STATIC], indirect=True)
 def test_where_no_gateway_answers_all_is_given_back(raised: Raised) -> None:
     lab = raised
+    for name in lab.ports:  # whose router would have to advertise itself again
+        lab.run("sh", "-c", _NO_ROUTER.format(name))
     before = _as_it_is(lab)
     for name in lab.ports:
         lab.dead_gateway(name)
@@ -125,32 +140,24 @@ def test_where_no_gateway_answers_all_is_given_back(raised: Raised) -> None:
     _expect(lab, before)
 
 
-def test_a_killed_install_is_mended(raised: Raised) -> None:
-    lab = raised
-    before = _as_it_is(lab)
-    calls = points(trace(lab, _INSTALL, _HERE))
-    _netfail(lab, "uninstall", "--yes")
-    _expect(lab, before)
-    last = [call for call in calls if "eth0.network" in call.text][-1]
-    for at in (*random.Random(_SEED).sample(calls, 2), last):  # noqa: S311 - nothing secret
-        print("killed at", at)
-        kill(lab, _INSTALL, at, _HERE)
-        assert used(lab), f"no way out after a kill at {at}"
-        _netfail(lab, "uninstall", "--yes")
-        _expect(lab, before)
-
-
-def test_the_way_back_of_a_killed_install_leads_all_the_way(raised: Raised) -> None:
+def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(raised: Raised) -> None:
     lab = raised
     before = _as_it_is(lab)
     calls = trace(lab, _INSTALL, _HERE)
     _netfail(lab, "uninstall", "--yes")
     _expect(lab, before)
+    for at in random.sample(points(calls), 2):
+        print("killed at", at)
+        kill(lab, _INSTALL, at, _HERE)
+        assert used(lab), f"no way out after a kill at {at}"
+        _netfail(lab, "uninstall", "--yes")
+        _expect(lab, before)
     at = next(one for one in calls if "rename" in one.name and "eth0.network" in one.text)
     kill(lab, _INSTALL, at, _HERE)
     assert "0.0.0.0/1 " in lab.run("ip", "route").stdout, f"no detour at {at}"
     lab.systemctl("start", "netfail-hooks-rollback.service")
     _expect(lab, before)
+    assert "DHCPRELEASE" not in lab.logs()
 
 
 def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_ifupdown(raised: Raised) -> None:
@@ -180,22 +187,34 @@ def _codes(lab: Raised) -> list[str]:
     return [one["code"] for one in found if one["code"] in _CONCERNED]
 
 
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("  pre-up /usr/local/bin/firewall\n", "'pre-up /usr/local/bin/firewall'"),
-        ("iface br0 inet dhcp\n  bridge_ports eth0\n", "br0 sits on eth0"),
-        ("iface eth0.7 inet dhcp\n", "eth0.7 sits on eth0"),
-        ("iface bond0 inet dhcp\n  bond-slaves eth0 eth1\n", "bond0 sits on eth0"),
-    ],
-)
-def test_what_would_be_lost_is_refused_by_name(raised: Raised, text: str, why: str) -> None:
+def test_what_would_be_lost_is_refused_by_name(raised: Raised) -> None:
     lab = raised
-    stanza = "iface eth0 inet dhcp\n"
-    lab.write(INTERFACES, lab.read(INTERFACES).replace(stanza, stanza + text))
-    before = _as_it_is(lab)
-    for more in ((), ("--dhcp", "eth0")):
-        done = lab.netfail("install", *PAIR, *more)
-        assert done.returncode == 2, done.stdout + done.stderr
-        assert why in done.stderr
-    assert _as_it_is(lab) == before
+    text = lab.read(INTERFACES)
+    for more, why in _REFUSED:
+        lab.write(INTERFACES, text.replace(_DHCP, _DHCP + more, 1))
+        before = _as_it_is(lab)
+        for options in ((), ("--dhcp", "eth0")):
+            done = lab.netfail("install", *PAIR, *options)
+            assert done.returncode == 2, done.stdout + done.stderr
+            assert why in done.stderr
+        assert _as_it_is(lab) == before
+
+
+def test_two_uplinks_of_two_managers_change_hands_and_back() -> None:
+    with Managed() as lab:
+        lab.start_dhcp()
+        lab.write_profiles()
+        lab.write("/etc/NetworkManager/conf.d/10.conf", "[keyfile]\nunmanaged-devices=wlan0\n")
+        prepare(lab)
+        lab.write(INTERFACES, "auto wlan0\niface wlan0 inet dhcp\n")
+        lab.systemctl("enable", "--now", "NetworkManager.service", "networking.service")
+        lab.systemctl("enable", "networkd-dispatcher.service")
+        wait(lambda: lab.has("eth0", "br7"), "NIC of NetworkManager's", seconds=30)
+        before = [*shape(lab, _FILES + _ROUTES + SETTINGS + _UNITS), lab.view()]
+        for words in (("install", *PAIR), ("uninstall", "--yes")):
+            done = lab.netfail(*words, seconds=120)
+            assert done.returncode == 0, done.stdout + done.stderr
+        wait(
+            lambda: [*shape(lab, _FILES + _ROUTES + SETTINGS + _UNITS), lab.view()] == before,
+            "all as before",
+        )

