@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     parser.add_argument("--yes", action="store_true", help="don't ask")
-    parser.add_argument("--json", action="store_true", help="print it as JSON; see docs/use/json.md")
+    parser.add_argument("--json", action="store_true", help="print it as JSON: docs/use/json.md")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,7 +11,8 @@ from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import kernel, machine
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, Services
 from netfail_hooks.errors import Problem
-from netfail_hooks.managers import dhcpcd
+from netfail_hooks.managers import detect as managers
+from netfail_hooks.managers import dhcpcd, ifupdown_release
 from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.detect import detect, networkmanager_has
@@ -84,5 +85,7 @@ def _managed_elsewhere(
     ]
     networking = services.unit("networking.service")
     if "ifup" in services.programs and networking and networking.active == "active":
-        managed += [("ifupdown", name) for name in ifupdown_has(paths, names)]
+        left = ifupdown_release.leaves(paths, names)
+        managed += [("ifupdown", name) for name in ifupdown_has(paths, names) if name not in left]
+        managed += [("ifup", name) for name in left if managers.raised(paths, name)]
     return tuple(dict.fromkeys(managed))

@@ -16,6 +16,7 @@ from netfail_hooks.install.bond_files import bond_files
 from netfail_hooks.install.handover import resolving
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
+from netfail_hooks.managers import ifupdown_release
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import takeover
 from netfail_hooks.networkd.takeover import STARTS
@@ -25,6 +26,7 @@ _HERE = Paths()
 _NETDEV = ".netdev"
 _HANDOVER = (
     "/etc/NetworkManager/conf.d/",
+    ifupdown_release.EXCLUDED,
     "/etc/wpa_supplicant/",
     "/etc/systemd/networkd.conf.d/",
     f"{units.UNITS}/",

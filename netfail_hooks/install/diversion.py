@@ -44,13 +44,18 @@ from netfail_hooks.values import replace
 # Ahead of everything: an IPv4 route without NLM_F_APPEND goes before those of its own metric
 # (fib_table_insert() in net/ipv4/fib_trie.c), and 0 is the lowest; IPv6 reads 0 as 1024.
 _METRICS = {4: 0, 6: 1}
+_HALVES = ("0.0.0.0/1", "128.0.0.0/1")
 _HEARD = 0.1  # seconds for neighbours to send elsewhere
 _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's ``locktime``)
 
 
 @contextlib.contextmanager
-def divert(config: Config, interface: str, paths: Paths, patience: float) -> Iterator[None]:
+def divert(
+    config: Config, interface: str, paths: Paths, patience: float, *, aside: bool = False
+) -> Iterator[None]:
     """Divert traffic while the caller reconfigures ``interface``; return once it works again.
+
+    ``aside``: the place of the default route is left to whoever adds one (``in_halves``).
 
     Raises Problem if it has not all that it had before after ``patience`` seconds, but for what its
     file no longer gives it. A run that is killed on the way leaves the interface marked as pending.
@@ -64,7 +69,7 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
         before = observe(config, netlink)
         kept = _kept(netlink, before, interface)
         state = load_state(paths.state)
-        led = route_plan(config, before, state, interface)
+        led = _planned(config, before, state, interface, aside=aside)
         uplink = Return(interface, before, lambda: observe(config, netlink), paths)
         began = time.monotonic()
         mark_pending(paths, interface)
@@ -81,7 +86,7 @@ def divert(config: Config, interface: str, paths: Paths, patience: float) -> Ite
         finally:
             observed = observe(config, netlink)
             # A killed run's detour was around addresses that may be back only now.
-            led = led.joined(route_plan(config, observed, state, interface))
+            led = led.joined(_planned(config, observed, state, interface, aside=aside))
             _lead_back(netlink, announcer, observed, interface, led)
             _fall_silent(led, before)
         clear_pending(paths, interface)
@@ -168,6 +173,27 @@ def route_plan(config: Config, observed: Observation, state: State, interface: s
     added = tuple(one for one in moved if (one.interface, one.address) not in there)
     back = [one.address for one in moved if not _is_lost(state, interface, one.family)]
     return Diversion(tuple(routes), added, tuple(moved), tuple(back), moves)
+
+
+def _planned(
+    config: Config, observed: Observation, state: State, interface: str, *, aside: bool
+) -> Diversion:
+    led = route_plan(config, observed, state, interface)
+    return in_halves(led) if aside else led
+
+
+def in_halves(led: Diversion) -> Diversion:
+    """Return a detour whose IPv4 default route of metric 0 is one to each half of all addresses.
+
+    ``ip route add default`` fails while any default route has its metric (NLM_F_EXCL in
+    fib_table_insert(), net/ipv4/fib_trie.c): that of ifupdown, and of dhclient's script.
+    """
+    routes: list[Route] = []
+    for route in led.routes:
+        taken = (route.family, route.destination, route.metric) == (4, "default", 0)
+        into = _HALVES if taken else (route.destination,)
+        routes += [replace(route, destination=destination) for destination in into]
+    return Diversion(tuple(routes), led.addresses, led.announced, led.back, led.moves)
 
 
 def _staying(config: Config, observed: Observation, state: State, family: int) -> list[Route]:

@@ -103,7 +103,13 @@ def networkds_sysctls(names: Sequence[str]) -> list[str]:
 
     (``link_set_sysctl()`` of systemd's networkd-sysctl.c, but for what ours has besides.)
     """
-    kept = ("ipv4/conf/{}/promote_secondaries", "ipv6/conf/{}/dad_transmits")
+    kept = (
+        "ipv4/conf/{}/promote_secondaries",
+        "ipv6/conf/{}/dad_transmits",
+        "ipv6/conf/{}/accept_ra",
+        "ipv6/conf/{}/use_tempaddr",
+        "ipv6/conf/{}/disable_ipv6",
+    )
     return [key.format(name) for name in names for key in kept]
 
 

@@ -89,7 +89,7 @@ def gather(paths: Paths, nic: Nic) -> Managers:
     boots = _has_ifupdown(paths) and bool(interfaces.ifupdown_has(paths, [nic.name]))
     return Managers(
         networkmanager=not paths.root and nic.name in networkmanager_has(),
-        raised=_raised(paths, nic.name),
+        raised=raised(paths, nic.name),
         boots=boots and not known.wrong,
         manual=all(one.method == "manual" for one in stanzas),
         joins=any(key[:3] in ("wpa", "wir") for one in stanzas for key, _ in one.options),
@@ -103,7 +103,7 @@ def _has_ifupdown(paths: Paths) -> bool:
     return any(os.path.lexists(paths.at(f"{place}/ifup")) for place in ("/sbin", "/usr/sbin"))
 
 
-def _raised(paths: Paths, name: str) -> str:
+def raised(paths: Paths, name: str) -> str:
     """Return as what ifupdown has an interface up: "eth0=eth0" in its state file (ifup(8))."""
     for line in read_text(paths.at(_IFSTATE)).splitlines():
         physical, _, logical = line.strip().partition("=")

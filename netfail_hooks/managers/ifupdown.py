@@ -17,6 +17,13 @@ from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 
 MANAGER = "ifupdown"
+_PHASES = ("pre-up", "up", "down", "post-down")
+# Scripts in if-*.d whose work networkd, wpa_supplicant@IF or systemd-resolved does, or that have
+# none for an uplink.
+_EQUALLED = re.compile(
+    "wpasupplicant|wireless-tools|resolved|(000)?resolvconf|ethtool|bridge|vlan|ifenslave|hostapd"
+    "|avahi-(autoipd|daemon)"
+)
 _SBIN = ("/sbin", "/usr/sbin", "/bin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin")
 _CLIENTS = ("dhclient", "udhcpc", "dhcpcd")  # ifupdown's order (inet.defn)
 _YES = ("1", "yes", "on", "true")
@@ -61,6 +68,7 @@ def profile(paths: Paths, nic: Nic) -> Profile | None:
         return None
     _refuse(known, nic, stanzas)
     found = _Translation(paths, nic, stanzas)
+    found.messages += _scripts(paths, nic.name)
     path = stanzas[0].path
     return Profile(
         MANAGER,
@@ -73,6 +81,25 @@ def profile(paths: Paths, nic: Nic) -> Profile | None:
         link=tuple(found.link.items()),
         messages=tuple(dict.fromkeys(found.messages)),
     )
+
+
+def _scripts(paths: Paths, name: str) -> list[str]:
+    """Return which scripts of other packages, or the user's own, no longer run for an interface."""
+    found = {
+        script
+        for phase in _PHASES
+        for script in _listed(paths.at(f"/etc/network/if-{phase}.d"))
+        if not _EQUALLED.fullmatch(script)
+    }
+    said = ", ".join(sorted(found))
+    return [f"/etc/network/if-*.d: no longer run for {name}: {said}"] if found else []
+
+
+def _listed(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
 
 
 def _aliases(known: Interfaces, name: str) -> list[Stanza]:
@@ -257,10 +284,10 @@ class _Translation:
 
     def dhcp4(self, one: Stanza) -> None:
         """Take a lease, by whichever client ifupdown would run."""
-        client = _client(self._paths)
-        if client == "dhclient":
+        name = client(self._paths)
+        if name == "dhclient":
             sections, told = dhclient.leased(self._paths, self._nic, client=one.get("client"))
-        elif client == "dhcpcd":
+        elif name == "dhcpcd":
             words = {"hostname": "hostname", "client": "clientid", "vendor": "vendorclassid"}
             said = [(words[key], text) for key, text in one.options if key in words]
             sections, told = dhcpcd.leased(self._paths, self._nic, said)
@@ -270,9 +297,13 @@ class _Translation:
             pairs += [("Hostname", host)] if host else []
             pairs += [("UseDomains", "yes")]
             sections, told = [section("Network", ("DHCP", "ipv4")), section("DHCPv4", *pairs)], []
+        # Given back, the lease could be anybody's before ifupdown's client asks again.
+        sections = [
+            one.set("SendRelease", "no") if one.name == "DHCPv4" else one for one in sections
+        ]
         if ("inet6", "dhcp") in self._methods:
             sections = [_both(one) for one in sections]
-        if one.get("leasetime") and client == "dhcpcd":
+        if one.get("leasetime") and name == "dhcpcd":
             told.append(f"{one.path}: leasetime is not asked for any more")
         self._leased += sections
         self.messages += told
@@ -373,11 +404,16 @@ def _wakes(letters: str) -> dict[str, str]:
     return {"WakeOnLan": " ".join(_WAKES[one] for one in letters if one in _WAKES)}
 
 
+def _kept(one: Section) -> Section:
+    """Return [DHCPv4] by which a lease is ifupdown's again: given back it could be anybody's."""
+    return one.set("SendRelease", "no") if one.name == "DHCPv4" else one
+
+
 def _both(one: Section) -> Section:
     return one.set("DHCP", "yes") if one.get("DHCP") == "ipv4" else one
 
 
-def _client(paths: Paths) -> str:
+def client(paths: Paths) -> str:
     """Return which DHCP client ifupdown finds first: a file that can be run (execable())."""
     for name in _CLIENTS:
         places = [paths.through(f"{directory}/{name}") for directory in _SBIN]

@@ -15,7 +15,7 @@ from netfail_hooks.files import read_owned
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
-from netfail_hooks.managers import drift, release
+from netfail_hooks.managers import drift, ifupdown, ifupdown_release, release
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
@@ -65,12 +65,17 @@ def collect(paths: Paths) -> Report | BondReport:
             boot=boot_id(),
             silence=silence(hooks=config.dispatcher),
             drifted=drifted,
-            taken_over=release.taken_over(paths),
+            taken_over=_taken_over(paths, config),
             unknown=tuple(unknown),
             drill=drills.noted_now(paths),
             last_drill=drills.kept(paths),
         )
     )
+
+
+def _taken_over(paths: Paths, config: Config) -> tuple[tuple[str, str], ...]:
+    left = ifupdown_release.leaves(paths, config.names())
+    return (*release.taken_over(paths), *((name, ifupdown.MANAGER) for name in left))
 
 
 def _lookups(config: Config, netlink: Netlink) -> tuple[lookup.RouteLookup, ...]:

@@ -318,5 +318,5 @@ def test_whoever_does_not_answer_keeps_nobody_waiting(tmp_path: Path, name: str)
 
 
 def test_each_example_is_named_in_the_documents() -> None:
-    text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/use/configuration.md").read_text(encoding="utf-8")
     assert [name for name in _NAMES if f"`{name}`" not in text] == []

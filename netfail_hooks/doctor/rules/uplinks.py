@@ -23,6 +23,7 @@ _STOP = {
     "dhcpcd": "systemctl disable --now dhcpcd  # or 'denyinterfaces {names}' in /etc/dhcpcd.conf",
     "dhclient": "dhclient -x {name}  # and take it out of /etc/network/interfaces",
     "ifupdown": "editor /etc/network/interfaces  # take out 'iface {name}'",
+    "ifup": "ifdown {name}; networkctl reconfigure {name}  # somebody has run ifup by hand",
     "connmand": "systemctl disable --now connman",
 }
 _ANSWERS_LITTLE = (2, 8)  # only to its own subnet; not at all (ip-sysctl.rst, arp_ignore)

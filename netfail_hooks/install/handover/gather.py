@@ -6,15 +6,23 @@ Refuses, before anything is changed, what would cut somebody off.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse, Problem
-from netfail_hooks.install.handover import NETWORKD, Handover, enabling, resolving, supplicant_unit
+from netfail_hooks.install.handover import (
+    NETWORKD,
+    Handover,
+    enabling,
+    from_ifupdown,
+    resolving,
+    supplicant_unit,
+)
 from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.manifest import Handed, Manifest
 from netfail_hooks.install.systemd import systemd_runs
-from netfail_hooks.managers import Profile, detect, dhcpcd, ifupdown, interfaces
+from netfail_hooks.managers import Profile, detect, ifupdown, ifupdown_release, interfaces
 from netfail_hooks.managers import release as managers_release
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Release
@@ -40,7 +48,8 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
     handed = (*known.handed, *new)
     if not handed:
         return Handover()
-    again = (one.interface for one in known.handed if one.interface in has)
+    raised = () if paths.root else from_ifupdown.raised(Handover(known.handed))
+    again = (one.interface for one in known.handed if one.interface in (*has, *raised))
     now = tuple(dict.fromkeys((*again, *(one.interface for one in new))))
     _refuse(paths, config, handed, now)
     profiles = profiles_of(paths, known, handed, mentioned)
@@ -70,9 +79,10 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
 
 
 def _new(paths: Paths, config: Config, known: Manifest, has: Sequence[str]) -> Iterator[Handed]:
-    """Yield the uplinks that NetworkManager has, and that no ``.network`` file is for.
+    """Yield the uplinks that another manager has, and that no ``.network`` file is for.
 
-    Raises Misuse where one is, and for what any other manager has: two would set it up.
+    Raises Misuse where NetworkManager has one and a file is for it, too: two would set it up. And
+    for what can't be taken over.
     """
     ours = [one.interface for one in known.handed]
     active = active_connections() if has else {}
@@ -90,6 +100,9 @@ def _new(paths: Paths, config: Config, known: Manifest, has: Sequence[str]) -> I
             _refuse_odd(name)
             yield Handed(name, NETWORKMANAGER, active.get(name, ""))
         elif not paths.root and (manager := detect.manager_of(paths, nic)):
+            if manager == ifupdown.MANAGER:
+                yield from_ifupdown.hand(paths, nic)
+                continue
             raise Misuse(
                 f"{manager} has {name}, and is not taken over from yet",
                 hint=f"give {name} to NetworkManager or systemd-networkd first, or take it out of "
@@ -114,7 +127,9 @@ def known(paths: Paths, handed: Sequence[Handed], units: Sequence[str]) -> Hando
 
 
 def answers(handed: Sequence[Handed]) -> bool:
-    """Tell whether NetworkManager, where it is to have an uplink again, is there and runs."""
+    """Tell whether the managers that are to have uplinks again are there, and run."""
+    if any(one.manager == ifupdown.MANAGER for one in handed) and shutil.which("ifup") is None:
+        return False
     if all(one.manager != NETWORKMANAGER for one in handed):
         return True
     try:
@@ -130,13 +145,13 @@ def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:
     for manager in dict.fromkeys(one.manager for one in handed):
         names = [one.interface for one in handed if one.manager == manager]
         if manager == ifupdown.MANAGER:
-            parts.append(managers_release.ifupdown(paths, interfaces.read(paths), names))
-        elif manager == dhcpcd.MANAGER:
-            parts.append(managers_release.dhcpcd(paths, names))
+            raised = {one.interface: one.connection for one in handed if one.manager == manager}
+            parts.append(ifupdown_release.release(paths, interfaces.read(paths), raised))
         else:
             parts.append(managers_release.networkmanager(names))
     return Release(
         {path: text for part in parts for path, text in part.files.items()},
+        {path: text for part in parts for path, text in part.prepared.items()},
         tuple(dict.fromkeys(command for part in parts for command in part.settle)),
         {name: commands for part in parts for name, commands in part.release.items()},
         {name: commands for part in parts for name, commands in part.take_back.items()},

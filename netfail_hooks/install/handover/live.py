@@ -14,7 +14,14 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes
 from netfail_hooks.install.diversion import divert
-from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, plan, supplicant_unit
+from netfail_hooks.install.handover import (
+    NETWORKD,
+    SOCKET,
+    Handover,
+    from_ifupdown,
+    plan,
+    supplicant_unit,
+)
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.reconfigure import networkd_answers
@@ -37,7 +44,7 @@ from netfail_hooks.process import run, wait_until
 
 _PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LEFT = 5.0  # seconds for a manager to let go
-_TAKES = 60.0  # seconds for a manager to set an uplink up; nmcli itself waits for 30 of them
+_TAKES = 90.0  # seconds for a manager to set an uplink up: dhclient waits for 60, nmcli for 30
 _BEGINS = 3.0  # seconds for NetworkManager to begin with that by itself
 # Behind ours in /etc by its name, until the power goes; an empty one takes all back that were
 # before it (systemd.unit(5), "Conditions and Asserts").
@@ -74,19 +81,24 @@ def take(
 
     Without, its file was there, and networkd may have read it, and take no notice of it.
     """
-    with divert(config, interface, paths, _PATIENCE):
+    aside = not _is_networkmanagers(interface, handover)
+    with divert(config, interface, paths, _PATIENCE, aside=aside):
         if write:
             write()
         for command in handover.release.release[interface]:
             run(*command, seconds=_TAKES)
         _await_left(interface, handover)
         _flush(interface)
+        if aside:
+            from_ifupdown.await_left(interface, paths)
         if interface in handover.wireless:
             run("systemctl", "restart", supplicant_unit(interface))
         networkctl.require_answer()
         networkctl.reload()
         if write is None:
             networkctl.reconfigure(interface)
+        if aside:
+            from_ifupdown.await_way_out(interface, paths)
 
 
 def settle(handover: Handover) -> None:
@@ -122,7 +134,8 @@ def give_back(
         write()
         networkctl.reload()
         return
-    with divert(config, interface, paths, _PATIENCE):
+    aside = not _is_networkmanagers(interface, handover)
+    with divert(config, interface, paths, _PATIENCE, aside=aside):
         write()
         linked = _has_carrier(interface)
         _leave(interface)
@@ -147,11 +160,11 @@ def give_all_back(handover: Handover) -> list[str]:
         hold(handover)
         settle(handover)
     try:
-        has = networkmanagers(handover)
+        has = (*networkmanagers(handover), *from_ifupdown.untouched(handover))
     except Problem as problem:
         return [*messages, f"{' and '.join(handover.names)} stay with systemd-networkd: {problem}"]
     for one in handover.handed:
-        if one.manager == NETWORKMANAGER and one.interface in has:
+        if one.interface in has:
             continue  # it was not its turn yet
         linked = True
         with _collecting(messages):
@@ -174,11 +187,11 @@ def stop(handover: Handover) -> None:
 
 
 def returned(handover: Handover) -> list[str]:
-    """Have NetworkManager take what a killed run took from us and gave nobody."""
-    has = networkmanager_has()
+    """Have the managers take what a killed run took from us and gave nobody."""
+    has = (*networkmanager_has(), *from_ifupdown.raised(handover))
     messages: list[str] = []
     for one in handover.handed:
-        if one.manager == NETWORKMANAGER and one.interface not in has:
+        if one.interface not in has:
             with _collecting(messages):
                 _hand_back(one.interface, handover)
     return messages
@@ -211,7 +224,7 @@ def _is_begun(interface: str, handover: Handover) -> bool:
 
 def _await_connected(one: Handed) -> None:
     """Wait until NetworkManager has set an uplink up that was up. Raises Problem."""
-    if one.connection:
+    if one.manager == NETWORKMANAGER and one.connection:
         up = (one.interface, "connected")
         wait_until(lambda: up in networkmanager_states(), _PATIENCE, f"address of {one.interface}")
 

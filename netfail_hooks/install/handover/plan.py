@@ -1,14 +1,15 @@
 """Which files take uplinks over, in which order, and which commands. Touches nothing.
 
-At every boot one file decides: the first of those by which a manager leaves the uplinks.
-systemd-networkd, where it was not enabled before us, and wpa_supplicant start only if it is there.
-NetworkManager has but this one. It is written last, and removed first, so that a machine that
-loses power on the way boots with all uplinks where they were, or all where they are to be. Where a
-manager needs several, an uplink may have two between the first and the last; none has nobody.
+At every boot one file decides: that by which the manager leaves the uplinks. systemd-networkd,
+where it was not enabled before us, and wpa_supplicant start only if it is there. It is written
+last, and removed first, so that a machine that loses power on the way boots with all uplinks where
+they were, or all where they are to be. Where two managers have uplinks there are two, and the first
+counts: an uplink may have two until the second is there; none has nobody.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from netfail_hooks.install import nodes
@@ -16,6 +17,7 @@ from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, supplican
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.units import UNITS
 from netfail_hooks.managers import supplicant
+from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Commands
 
 RULES = "/etc/systemd/networkd.conf.d/50-netfail-hooks.conf"
@@ -57,6 +59,7 @@ def after_networks(handover: Handover) -> dict[str, Node]:
         _CONDITION.format(manager=handover.handed[0].manager, path=next(iter(deciding)))
     )
     files = {condition(unit): drop_in for unit in conditional(handover)}
+    files |= {path: _text(text) for path, text in handover.release.prepared.items()}
     files |= {path: nodes.link(target) for path, target in handover.links.items()}
     return files | {path: _text(text) for path, text in deciding.items()}
 
@@ -93,8 +96,10 @@ def take_back_one(handover: Handover, interface: str) -> Commands:
 
 def up_again(handover: Handover, interface: str) -> Commands:
     """Return the command by which it is up by what it was up by, if that is known."""
-    connections = {one.interface: one.connection for one in handover.handed}
-    uuid = connections[interface]
+    connections = {
+        one.interface: one.connection for one in handover.handed if one.manager == NETWORKMANAGER
+    }
+    uuid = connections.get(interface, "")
     up = ("nmcli", "--wait", "30", "connection", "up", "uuid", uuid, "ifname", interface)
     return (up,) if uuid else ()
 
@@ -111,7 +116,7 @@ def told(handover: Handover, order: tuple[str, ...]) -> tuple[str, ...]:
         for command in (*release_one(handover, name), ("networkctl", "reload"))
     ]
     every: Commands = (*start, *each, *handover.release.settle)
-    return tuple(" ".join(command) for command in every)
+    return tuple(shlex.join(command) for command in every)
 
 
 def _text(text: str) -> Node:

@@ -11,11 +11,16 @@ from dataclasses import replace
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.manifest import Handed, Manifest
-from netfail_hooks.managers import Profile, sources, supplicant
+from netfail_hooks.managers import Profile, ifupdown, sources, supplicant
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
+
+_NMCLI_ADDS = "nmcli connection add type ethernet ifname {}"
+_NMCLI_SAVES = "nmcli --ask device wifi connect SSID ifname {}"
+_ADDS = {ifupdown.MANAGER: "an iface {} stanza with addresses in /etc/network/interfaces"}
+_SAVES = {ifupdown.MANAGER: "wpa-ssid and wpa-psk in the iface {} stanza (interfaces(5))"}
 
 
 def profiles_of(
@@ -43,8 +48,8 @@ def profiles_of(
         if not (asked or again or profile.sections):
             raise Misuse(
                 f"{one.manager} has {nic.name}, and no connection for it",
-                hint=f"add --dhcp {nic.name}, or give it one there first: nmcli connection add "
-                f"type ethernet ifname {nic.name}",
+                hint=f"add --dhcp {nic.name}, or give it one there first: "
+                + _ADDS.get(one.manager, _NMCLI_ADDS).format(nic.name),
             )
         found[nic.name] = replace(profile, sections=()) if asked else profile
     return found
@@ -78,5 +83,5 @@ def _refuse_unjoined(one: Handed, nic: Nic, *, again: bool) -> None:
     elif again:
         hint = f"save one there, or 'netfail-hooks uninstall', which gives {nic.name} back"
     else:
-        hint = f"save one first: nmcli --ask device wifi connect SSID ifname {nic.name}"
+        hint = "save one first: " + _SAVES.get(one.manager, _NMCLI_SAVES).format(nic.name)
     raise Misuse(f"{one.manager} knows no Wi-Fi network for {nic.name} to join", hint=hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netfail_hooks.config import Config, default_metrics
-from netfail_hooks.install.diversion import Diversion, route_plan
+from netfail_hooks.install.diversion import Diversion, in_halves, route_plan
 from netfail_hooks.policy.facts import Address, Link, Observation, Route, Taken
 from netfail_hooks.policy.state import Active, State, UplinkState
 from netfail_hooks.values import replace
@@ -42,6 +42,15 @@ def test_the_best_other_uplink_takes_over_ahead_of_all() -> None:
     ]
     assert all(route.ours for route in detour.routes)
     assert all(address.ours for address in detour.addresses)
+
+
+def test_in_halves_it_leaves_the_place_of_the_default_route_free() -> None:
+    detour = route_plan(CONFIG, _seen("a", "b"), State(), "a")
+    ways = [("b", "10.0.0.0/24", 0), ("b", "0.0.0.0/1", 0), ("b", "128.0.0.0/1", 0)]
+    assert _ways(in_halves(detour)) == ways
+    assert in_halves(detour).addresses == detour.addresses
+    behind = Diversion(tuple(replace(route, metric=51) for route in detour.routes))
+    assert in_halves(behind) == behind  # a VPN's has metric 50, and stays ahead
 
 
 def test_a_standby_is_bypassed_by_the_best_one() -> None:
