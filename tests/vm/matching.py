@@ -89,6 +89,13 @@ _TRIES = (
     "Property=DEVPATH=/devices/virtual/*",
     "Name=t-alternative",
     "Name=!t-alternative t-bridge",
+    "Name=t-[[:alpha:]]*",
+    "Name=t-[^b]*",
+    "Name=t\\-dummy t-\\*",
+    'Name="t-dummy"',
+    'Type="ether" wl"an"',
+    'Kind="bridge vlan',
+    "Name=t-dummy\u00a0",
     "Property=ID_BUS=usb",
     "Property=ID_NET_DRIVER=virtio_net",
     "Property=SUBSYSTEM=net",
@@ -145,7 +152,7 @@ def _ours(nics: dict[str, Nic]) -> dict[str, str]:
 def _try(number: int, conditions: str, names: list[str]) -> dict[str, tuple[str, str]]:
     """Return where networkd and we differ, by NIC."""
     place = f"/etc/systemd/network/01-try-{number}.network"
-    with open(place, "w", encoding="ascii") as file:
+    with open(place, "w", encoding="utf-8") as file:
         file.write(_TRY.format(conditions=conditions))
     subprocess.run(["networkctl", "reload"], check=True)
     time.sleep(_SOON)
