@@ -153,6 +153,9 @@ _DAMAGED = (
     "[Link] # wired\n",
     "  [Route;\n",
     "[Net\\\nwork\n",
+    "DNS=\udcfc\n",
+    "[Netw\udcfcrk]\n",
+    "DNS=1\\\n\ufffe\n",
     f"# {_LONG}\n",
     f"#{'ü' * (1 << 19)}",
     f"DNS={_LONG[5:]}\\\n1\n",
@@ -168,7 +171,7 @@ def test_a_damaged_file_is_none(tmp_path: Path, damage: str, place: str) -> None
     files |= {first: text + damage} if place == "file" else {f"{first}.d/b.conf": damage}
     assert effective(_write(tmp_path, files), NIC) is None
     second = "etc/systemd/network/20-b.network"
-    whole = f"{text}[Network]\n# [Network\nDNS=[2001:db8::1\n[\udcff\n#{_LONG[2:]}\n"
+    whole = f"{text}[Network]\n# [Network\nDNS=[2001:db8::1\n# \udcff\n#{_LONG[2:]}\n"
     source = effective(_write(tmp_path, {second: whole}), NIC)
     assert source
     assert source.path == f"/{second}"
