@@ -5,15 +5,20 @@ from __future__ import annotations
 import ctypes
 import re
 
-_SPACES = re.compile(r"[ \t\n\r]+")  # WHITESPACE in systemd: a no-break space is none
+# WHITESPACE in systemd: a no-break space is none.
+_PLAIN = re.compile(r"(?:[^ \t\n\r\\]|\\.)+")
 _WORD = re.compile(r"""(?:[^ \t\n\r"']|"[^"]*"|'[^']*')+""")
 _MARKS = re.compile(r""""([^"]*)"|'([^']*)'""")
 _SAME = 0  # what fnmatch(3) returns for a name that fits
 
 
 def words(setting: str) -> list[str]:
-    """Return the words of a setting; quotation marks are letters like others."""
-    return [word for word in _SPACES.split(setting) if word]
+    """Return the words of a setting; quotation marks are letters like others.
+
+    A backslash goes, and what it stands before is a letter, a space too (extract_first_word()
+    without flags).
+    """
+    return [re.sub(r"\\(.)", r"\1", word) for word in _PLAIN.findall(setting)]
 
 
 def unquoted(setting: str) -> list[str]:

@@ -68,6 +68,7 @@ def udev(bench: Bench) -> None:
             machine.unplug("usb9")
         machine.sh(
             f"rm -f {_OWN}/*lan-port* /run/systemd/network/*netplan* /run/udev/rules.d/*netplan*;"
+            "rm -f /etc/modprobe.d/vm.conf;"
             "ip link property del dev eth0 altname lan-port-of-the-machine || true;"
             "networkctl reload",
             check=False,
