@@ -95,7 +95,7 @@ def parse(text: str) -> tuple[Section, ...]:
     parts: list[tuple[str, str, list[Item]]] = [("", "", [])]
     for raw in _logical_lines(text):
         line = _joined(raw).strip(_SPACE)
-        if line.startswith("[") and line.endswith("]") and _is_text(line):
+        if line.startswith("[") and line.endswith("]"):
             parts.append((line[1:-1], raw, []))
         else:
             parts[-1][2].append(_item(raw, line))
@@ -103,13 +103,15 @@ def parse(text: str) -> tuple[Section, ...]:
 
 
 def is_damaged(text: str) -> bool:
-    """Tell whether networkd ignores a file, drop-ins and all: a header, or a line, does not end.
+    """Tell whether networkd ignores a file, drop-ins and all, for a line that it can't read.
 
-    As it does if one of its drop-ins is such (``config_parse()`` in systemd's conf-parser.c).
+    That is a header that does not end, a line that is too long, or one that is no UTF-8, comments
+    apart. As it does if one of its drop-ins is such (``config_parse()`` in systemd's
+    shared/conf-parser.c).
     """
     lines = (_joined(raw).strip(_SPACE) for raw in _logical_lines(text))
     return _has_long_line(text) or any(
-        line.startswith("[") and not line.endswith("]") and _is_text(line) for line in lines
+        (line.startswith("[") and not line.endswith("]")) or _NO_TEXT.search(line) for line in lines
     )
 
 
@@ -120,14 +122,9 @@ def _has_long_line(text: str) -> bool:
     return any(len(line.encode(errors="surrogateescape")) >= _TOO_LONG for line in lines)
 
 
-def _is_text(line: str) -> bool:
-    """Tell whether networkd takes a line, be it a header: one that is not UTF-8 it passes over."""
-    return not _NO_TEXT.search(line)
-
-
 def _item(raw: str, line: str) -> Item:
     key, equals, setting = line.partition("=")
-    if equals and _is_text(line):
+    if equals:
         return Item(raw, key.strip(_SPACE), setting.strip(_SPACE))
     return Item(raw)
 

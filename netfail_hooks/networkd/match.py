@@ -13,12 +13,12 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from netfail_hooks.errors import Misuse, NotPermitted
 from netfail_hooks.networkd import conditions
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd.nic import Nic
+from netfail_hooks.networkd.words import fits, unquoted, words
 from netfail_hooks.paths import Paths
 
 # The earlier directory's file hides the later one's of the same name.
@@ -34,6 +34,7 @@ _LIMIT = 1 << 23  # characters; networkd has no limit
 _MAC = re.compile(r"([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}", re.IGNORECASE)
 _MACS = ("MACAddress", "PermanentMACAddress", "BSSID")
 _BY_RADIO = ("SSID", "BSSID")
+_PATTERNS = ("Name", "Driver", "Type", "Kind", "Path", "WLANInterfaceType", "SSID")
 # Of .link files alone: networkd passes over it, and over a file with nothing else in its [Match].
 _UNKNOWN_THERE = ("OriginalName",)
 
@@ -180,8 +181,9 @@ def _conditions(sections: Iterable[networkfile.Section]) -> Iterator[tuple[str, 
             continue
         lines = networkfile.settings(found, "Match", key)
         if key in _MACS:
-            words = " ".join(lines).split()
-            lines = [word for word in words if _MAC.fullmatch(word)]
+            lines = [word for word in words(" ".join(lines)) if _MAC.fullmatch(word)]
+        elif key in _PATTERNS:
+            lines = [line for line in lines if _split(key, line)]
         if lines:
             yield key, lines
 
@@ -210,7 +212,13 @@ def _holds(paths: Paths, key: str, lines: list[str], nic: Nic) -> bool | None:
         return True if key == "SSID" and nic.wireless and set(lines) == {"*"} else None
     if key in _MACS:
         return _digits(known[0]) in map(_digits, lines)
-    return any(_among(lines, one) for one in known)
+    fitting = any(_among(key, lines, one) for one in known)
+    if key == "Name" and any(":" in line for line in lines):
+        # systemd 257 passes over a pattern with a colon, [[:digit:]] say; 252 does not.
+        without = [line for line in lines if ":" not in line]
+        certain = bool(without) and any(_among(key, without, one) for one in known)
+        return fitting if certain is fitting else None
+    return fitting
 
 
 def _known(key: str, nic: Nic) -> tuple[str, ...] | None:
@@ -233,7 +241,13 @@ def _known(key: str, nic: Nic) -> tuple[str, ...] | None:
     return None
 
 
-def _among(lines: Iterable[str], known: str) -> bool:
+def _split(key: str, line: str) -> list[str]:
+    """Return the patterns of a line; of names quotation marks are a part, as networkd has it."""
+    rest = line.removeprefix("!")
+    return words(rest) if key == "Name" else unquoted(rest)
+
+
+def _among(key: str, lines: Iterable[str], known: str) -> bool:
     """Tell whether a list names something: none of its "!" patterns fits, one of the others does.
 
     A "!" is for its whole line. What is not there ("") fits no pattern, not even "*"
@@ -241,8 +255,8 @@ def _among(lines: Iterable[str], known: str) -> bool:
     """
     patterns: list[tuple[bool, str]] = []
     for line in lines:
-        patterns += [(line.startswith("!"), word) for word in line.removeprefix("!").split()]
-    fitting = [inverted for inverted, word in patterns if known and fnmatchcase(known, word)]
+        patterns += [(line.startswith("!"), word) for word in _split(key, line)]
+    fitting = [inverted for inverted, word in patterns if known and fits(word, known)]
     if True in fitting:
         return False
     return bool(fitting) or all(inverted for inverted, _ in patterns)
@@ -257,7 +271,7 @@ def _has_properties(lines: Iterable[str], nic: Nic) -> bool | None:
             return None
         for word in words:
             key, _, pattern = word.partition("=")
-            there = key in known and fnmatchcase(known[key], pattern)
+            there = key in known and fits(pattern, known[key])
             if there is line.startswith("!"):
                 return False
     return True

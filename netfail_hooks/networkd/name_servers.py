@@ -27,6 +27,7 @@ from netfail_hooks.networkd.file import (
     section,
     settings,
 )
+from netfail_hooks.networkd.words import words
 
 Network = IPv4Network | IPv6Network
 
@@ -132,7 +133,7 @@ def _servers(sections: Sequence[Section]) -> list[str]:
     One with an interface of its own (``ADDRESS%INTERFACE``) is no other uplink's.
     """
     lines = settings(sections, "Network", "DNS")
-    return [server for line in lines for server in line.split() if "%" not in server]
+    return [server for line in lines for server in words(line) if "%" not in server]
 
 
 def _lans(sections: Sequence[Section]) -> set[Network]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from netfail_hooks.lab import Lab, topology
 from tests.lab.suite import wait
+from tests.support import netplan
 from tests.support.corpus import FileSet, place
 
 MakeLab = Callable[..., Lab]
 SIZE = 8  # uplinks that a lab can have
+_NEWER = "/run/lab/netplan"  # where Debian 13's works: it would make all anew
 
 
 class Member:
@@ -48,10 +50,11 @@ def start(make_lab: MakeLab, members: list[Member]) -> Lab:
             path = place(member.own(name))
             lab.run("mkdir", "-p", path.rpartition("/")[0])
             lab.write(path, member.own(text))
-        if member.set.netplan:
-            lab.write(f"/etc/netplan/{member.nic}.yaml", member.own(member.set.netplan), mode=0o600)
-    if any(member.set.netplan for member in members):
-        lab.run("netplan", "generate").check_returncode()
+    _generate(lab, {one.nic: one.own(one.set.netplan) for one in members}, netplan.OWN)
+    newer = {one.nic: one.own(one.set.netplan13) for one in members}
+    if any(newer.values()):
+        _generate(lab, newer, netplan.newer(), _NEWER)
+        lab.run("cp", "--archive", f"{_NEWER}/run/systemd", "/run").check_returncode()
     _serve(lab, [member for member in members if member.set.dhcp])
     lab.start(routable=False)
     lab.wait_routable(*(member.nic for member in members))
@@ -68,6 +71,17 @@ def await_late(lab: Lab, members: Iterable[Member]) -> None:
         late = member.own(member.set.awaited)
         shown = ("ip", "-o", "address", "show", "dev", member.nic)
         wait(lambda: late in lab.run(*shown).stdout, f"{late} on {member.nic}", seconds=20)  # noqa: B023 - at once
+
+
+def _generate(lab: Lab, known: dict[str, str], command: Sequence[str], root: str = "/") -> None:
+    """Have a netplan make files of YAML, each a name and its text."""
+    directory = f"{root.rstrip('/')}/etc/netplan"
+    lab.run("mkdir", "-p", directory).check_returncode()
+    for name, text in known.items():
+        if text:
+            lab.write(f"{directory}/{name}.yaml", text, mode=0o600)
+    if any(known.values()):
+        lab.run(*command, "--root-dir", root).check_returncode()
 
 
 def _serve(lab: Lab, members: list[Member]) -> None:

@@ -18,10 +18,10 @@ class FileSet:
 
     ``setup`` is shell that runs before networkd, ``uplink`` the name by which install is told of
     the uplink, ``nic`` the device that this is, where it is not the NIC itself. ``netplan`` is YAML
-    of which netplan makes files. ``serve`` are more arguments of the DHCP server. An address with
-    ``awaited`` in it comes late. ``hold`` are words of a line, each, that must be there after
-    install, ``absent`` such that must not. ``note`` is said by install, ``refused`` the reason for
-    which it ends.
+    of which netplan makes files, ``netplan13`` such for the netplan of Debian 13. ``serve`` are
+    more arguments of the DHCP server. An address with ``awaited`` in it comes late. ``hold`` are
+    words of a line, each, that must be there after install, ``absent`` such that must not. ``note``
+    is said by install, ``refused`` the reason for which it ends.
     """
 
     kind: str
@@ -32,6 +32,7 @@ class FileSet:
     uplink: str = "NIC"
     nic: str = "NIC"
     netplan: str = ""
+    netplan13: str = ""
     serve: tuple[str, ...] = ()
     awaited: str = ""
     note: str = ""
@@ -43,7 +44,7 @@ class FileSet:
     @property
     def hears_routers(self) -> bool:
         """Tell whether advertisements come, and are heard."""
-        texts = [self.netplan, *self.files.values()]
+        texts = [self.netplan, self.netplan13, *self.files.values()]
         refused = ("IPv6AcceptRA=no", "accept-ra: false", "LinkLocalAddressing=ipv4")
         return self.dhcp and not any(word in text for text in texts for word in refused)
 

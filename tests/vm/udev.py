@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
+import tempfile
+from pathlib import Path
 
+from tests.support import netplan
 from tests.vm import installing
 from tests.vm.bench import FAR, Bench, Row, Step, said
 from tests.vm.machine import Broken
 
 _OWN = "/etc/systemd/network"
-# How udev is told of further names; the first also is what cloud-init and netplan do (set-name:).
+# How udev is told of further names.
 _LINK = """\
 [Match]
 PermanentMACAddress={mac}
 
 [Link]
-{names}
+AlternativeName={name}
 """
 _BY_ALTNAME = """\
 [Match]
@@ -27,18 +32,19 @@ Address=192.168.1.{host}/24
 Gateway=192.168.1.1
 DNS=192.168.1.1
 """
-# As netplan generates it (networkd.c of netplan.io), in /run at each boot
 _NETPLAN = """\
-[Match]
-PermanentMACAddress=52:54:00:00:00:09
-Name=lan9
-
-[Network]
-LinkLocalAddressing=ipv6
-Address=192.168.1.77/24
-Gateway=192.168.1.1
-DNS=192.168.1.1
+network:
+  version: 2
+  ethernets:
+    usb:
+      match: {macaddress: "52:54:00:00:00:09"}
+      set-name: lan9
+      addresses: [192.168.1.77/24]
+      nameservers: {addresses: [192.168.1.1]}
+      routes: [{to: default, via: 192.168.1.1}]
 """
+# What of it tells udev the name, and networkd the rest.
+_NAMING, _NETWORK = re.compile(r".*/99-netplan-usb\.rules|.*\.link"), re.compile(r".*\.network")
 _ETH0, _USB = "52:54:00:00:00:01", "52:54:00:00:00:09"
 _RENAME = (
     "udevadm control --reload; udevadm trigger --action=add /sys/class/net/{name}; udevadm settle"
@@ -61,7 +67,8 @@ def udev(bench: Bench) -> None:
         with contextlib.suppress(Broken):  # it was never plugged in
             machine.unplug("usb9")
         machine.sh(
-            f"rm -f {_OWN}/*lan-port* {_OWN}/*lan9* /run/systemd/network/*lan9*;"
+            f"rm -f {_OWN}/*lan-port* /run/systemd/network/*netplan* /run/udev/rules.d/*netplan*;"
+            "rm -f /etc/modprobe.d/vm.conf;"
             "ip link property del dev eth0 altname lan-port-of-the-machine || true;"
             "networkctl reload",
             check=False,
@@ -73,8 +80,7 @@ def udev(bench: Bench) -> None:
 def _plug_usb(bench: Bench) -> None:
     """Plug a USB NIC in for which cloud-init, by netplan, has chosen a name."""
     machine = bench.machine
-    link = _LINK.format(mac=_USB, names="Name=lan9\nWakeOnLan=off")
-    _write(bench, f"{_OWN}/10-netplan-lan9.link", link)
+    _by_netplan(bench, _NAMING)
     # A driver for the same device, without hardware addresses, would take it by chance.
     machine.sh("echo blacklist cdc_subset >/etc/modprobe.d/vm.conf; udevadm control --reload")
     machine.plug("xhci", "qemu-xhci")
@@ -100,9 +106,7 @@ def _altnames(bench: Bench) -> None:
     """Name an uplink by udev's alternative name, in its file and on the command line."""
     machine = bench.machine
     name = "lan-port-of-the-machine"  # more letters than a name of the kernel's may have
-    _write(
-        bench, f"{_OWN}/05-lan-port.link", _LINK.format(mac=_ETH0, names=f"AlternativeName={name}")
-    )
+    _write(bench, f"{_OWN}/05-lan-port.link", _LINK.format(mac=_ETH0, name=name))
     machine.sh(f"mv {_OWN}/20-eth0.network /opt/vm/")
     _write(bench, f"{_OWN}/20-lan-port.network", _BY_ALTNAME.format(name=name, host=252))
     machine.sh(_RENAME.format(name="eth0"), seconds=90)
@@ -128,8 +132,7 @@ def _altnames(bench: Bench) -> None:
 def _set_name(bench: Bench) -> None:
     """Unplug the USB NIC while it is the uplink in use, and plug it in again."""
     machine = bench.machine
-    machine.sh("mkdir -p /run/systemd/network")
-    _write(bench, "/run/systemd/network/10-netplan-lan9.network", _NETPLAN)
+    _by_netplan(bench, _NETWORK)
     machine.sh("networkctl reload")
     _routable(bench, "lan9")
     machine.sh(
@@ -153,6 +156,15 @@ def _set_name(bench: Bench) -> None:
 
 def _plug_again(bench: Bench) -> None:
     bench.machine.plug("usb9", "usb-net", mac=_USB, bus="xhci.0")
+
+
+def _by_netplan(bench: Bench, wanted: re.Pattern[str]) -> None:
+    """Write what the netplan of that Debian makes at each boot, of some kinds."""
+    with tempfile.TemporaryDirectory() as root:
+        for path, text in netplan.made(bench.suite, _NETPLAN, Path(root)).items():
+            if wanted.fullmatch(path):
+                bench.machine.sh(f"mkdir -p {os.path.dirname(path)}")
+                _write(bench, path, text)
 
 
 def _routable(bench: Bench, name: str) -> None:

@@ -104,6 +104,23 @@ def _fits(root: Path, conditions: str, nic: Nic = NIC) -> bool:
         ("Host=zero\nHost=p?", True),
         ("Host=!pi", False),
         ("Name=eth0\n[Network]\nName=wlan0", True),
+        ("Name=eth0\u00a0", False),
+        ("Name=wlan0\u00a0eth0", False),
+        ("Type=[[:alpha:]]the[^0-9]", True),
+        ("Name=eth0\nName=[[:digit:]]*", True),
+        ("Name=wlan[[:digit:]]", False),
+        ("Name=eth[^1-9]", True),
+        ("Name=eth[^0]", False),
+        ("Name=e\\th0", True),
+        ("Name=eth\\*", True),
+        ("Name=eth\\ 0", False),
+        ("Driver=\\*", False),
+        ('Name="eth0"', False),
+        ('Type="ether"', True),
+        ("Type=wl'an' 'eth'er", True),
+        ("Type='ether wlan'", False),
+        ('Type=ether "wlan', True),
+        ('Type="ether', False),
     ],
 )
 def test_a_file_is_for_whom_its_match_names(tmp_path: Path, conditions: str, *, fits: bool) -> None:
@@ -140,6 +157,9 @@ _DAMAGED = (
     "[Link] # wired\n",
     "  [Route;\n",
     "[Net\\\nwork\n",
+    "DNS=\udcfc\n",
+    "[Netw\udcfcrk]\n",
+    "DNS=1\\\n\ufffe\n",
     f"# {_LONG}\n",
     f"#{'ü' * (1 << 19)}",
     f"DNS={_LONG[5:]}\\\n1\n",
@@ -155,7 +175,7 @@ def test_a_damaged_file_is_none(tmp_path: Path, damage: str, place: str) -> None
     files |= {first: text + damage} if place == "file" else {f"{first}.d/b.conf": damage}
     assert effective(_write(tmp_path, files), NIC) is None
     second = "etc/systemd/network/20-b.network"
-    whole = f"{text}[Network]\n# [Network\nDNS=[2001:db8::1\n[\udcff\n#{_LONG[2:]}\n"
+    whole = f"{text}[Network]\n# [Network\nDNS=[2001:db8::1\n# \udcff\n#{_LONG[2:]}\n"
     source = effective(_write(tmp_path, {second: whole}), NIC)
     assert source
     assert source.path == f"/{second}"
@@ -168,6 +188,7 @@ def test_a_damaged_file_is_none(tmp_path: Path, damage: str, place: str) -> None
         ("Driver=a\nType=b", UNPLUGGED, "Driver=a means eth0", "or plug eth0 in"),
         ("Kind=!*", UNPLUGGED, "Kind=!* means eth0", "or plug eth0 in"),
         ("Odd=x", NIC, "Odd=x means eth0", "write Name=eth0 in its stead"),
+        ("Name=eth[[:digit:]]", NIC, "Name=eth[[:digit:]] means eth0", "write Name=eth0"),
         ("Virtualization=vm", NIC, "Virtualization=vm means eth0", "write Name=eth0 in its stead"),
         ("SSID=home", WIRELESS, "SSID=home means wlan0", "changes with the access point"),
         ("Property=A=b", UNPLUGGED, "Property=A=b means eth0", "or plug eth0 in"),
