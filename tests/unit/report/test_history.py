@@ -55,6 +55,18 @@ def test_one_that_began_before_is_cut_and_keeps_its_cause() -> None:
     assert _told(points, causes, 200) == [("eth0", 200, 50, "no carrier", True)]
 
 
+def test_what_was_before_anything_was_known_counts_for_nothing() -> None:
+    """The log of a machine that had been up for long begins with uplinks that were never seen."""
+    points = _points((900, WELL), (500, MOVED), (400, WELL))
+    found = period("day", points, NOW, TIME - 5000)
+    assert found.timeline.end - found.timeline.begin == 5000
+    eth0, wlan0 = found.uplinks
+    assert eth0.carried == pytest.approx(800 / 900)
+    assert wlan0.carried == pytest.approx(100 / 900)
+    assert [track.share for track in found.timeline.tracks] == [eth0.carried, wlan0.carried]
+    assert found.way_out.worked == 1
+
+
 def test_no_way_out_is_an_outage_of_its_own() -> None:
     points = _points((900, WELL), (500, NONE), (480, MOVED), (100, WELL))
     causes = [{}, {"eth0": "no carrier", "wlan0": "no answer"}, {"eth0": "no carrier"}, {}]
