@@ -132,7 +132,7 @@ class Usage:
     family: int
     at: int
     bytes: int
-    index: int = 0
+    index: int
     quiet: int = 0
 
 
@@ -148,8 +148,8 @@ class Metered:
     family: int
     day: int
     bytes: int
-    counter: int = 0
-    index: int = 0
+    counter: int
+    index: int
 
 
 @value
