@@ -139,7 +139,7 @@ class Usage:
     family: int
     at: int
     bytes: int
-    index: int = 0
+    index: int
     quiet: int = 0
 
 
@@ -155,8 +155,8 @@ class Metered:
     family: int
     day: int
     bytes: int
-    counter: int = 0
-    index: int = 0
+    counter: int
+    index: int
 
 
 @value

@@ -73,7 +73,7 @@ TARGETS = {
     "policy.facts": Target(
         ("policy/test_bond", "config/test_config", "policy/test_facts", "recorder/test_recording")
     ),
-    "policy.state": Target(("policy/test_state", "policy/test_choose")),
+    "policy.state": Target(("policy/test_state", "policy/test_choose", "policy/test_patience")),
     "config.cache": Target(
         ("config/test_edges", "config/test_config", "config/test_settings", "policy/test_choose")
     ),

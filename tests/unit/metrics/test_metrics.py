@@ -115,7 +115,7 @@ def test_the_last_drill_is_told_wherever_it_is_written() -> None:
 
 def test_what_a_metered_uplink_carried_is_told_where_it_may_change() -> None:
     world = _world()
-    world.state = replace(world.state, metered=(Metered("wlan0", 4, 20261128, 12_345),))
+    world.state = replace(world.state, metered=(Metered("wlan0", 4, 20261128, 12_345, 0, 0),))
     key = 'uplink_metered_bytes_today{interface="wlan0"}'
     assert _read(metrics_text.render(_known(world), volatile=True))[key] == 12_345
     assert key not in _read(metrics_text.render(_known(world), volatile=False))

@@ -127,7 +127,7 @@ def test_what_a_metered_uplink_carried_today_is_told() -> None:
     first, second = world.config.uplinks
     world.config = replace(world.config, uplinks=(first, replace(second, metered=True)))
     observed = replace(world.look(), day=20261128)
-    state = replace(world.state, metered=(Metered("wlan0", 4, 20261128, 2_500_000),))
+    state = replace(world.state, metered=(Metered("wlan0", 4, 20261128, 2_500_000, 0, 0),))
     found = report(_sources(world, observed=observed, state=state))
     assert [one.carried_today for one in found.uplinks] == [None, 2_500_000]
     assert "metered, 2.5 MB today" in render(found)

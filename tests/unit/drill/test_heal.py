@@ -1,0 +1,112 @@
+"""The way back from a drill: armed first, taken once, and never that of another drill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import pytest
+from pytest_mock import MockerFixture
+
+from netfail_hooks.drill import heal
+from netfail_hooks.errors import Problem
+from netfail_hooks.install import systemd
+from netfail_hooks.kernel import outage
+from netfail_hooks.kernel.observe import now
+from netfail_hooks.paths import Paths
+from netfail_hooks.recorder import drills
+from netfail_hooks.recorder.drills import Drill
+from netfail_hooks.values import replace
+
+TAKE = ("abc", "silence", "eth0")
+
+
+@pytest.fixture
+def paths(tmp_path: Path, mocker: MockerFixture) -> Paths:
+    mocker.patch.object(systemd, "systemd_runs", return_value=False)
+    mocker.patch.object(heal, "Paths", return_value=Paths(str(tmp_path)))
+    return Paths(str(tmp_path))
+
+
+@pytest.fixture
+def end(mocker: MockerFixture) -> MagicMock:
+    return mocker.patch.object(outage, "end", autospec=True)
+
+
+@pytest.fixture
+def log(mocker: MockerFixture) -> MagicMock:
+    return mocker.patch.object(heal, "log", autospec=True)
+
+
+@pytest.fixture
+def drill() -> Drill:
+    return Drill("abc", "gateway", "silence", "eth0", now() + 20_000)
+
+
+def test_it_is_armed_before_anything_is_noted(
+    paths: Paths, drill: Drill, mocker: MockerFixture
+) -> None:
+    def later(unit: str, module: str, call: str, seconds: int) -> None:
+        assert drills.noted_now(paths) is None
+        assert (unit, module) == ("netfail-hooks-drill-end", "netfail_hooks.drill.heal")
+        assert call == "main('abc', 'silence', 'eth0', {wait})"
+        assert seconds == 20 + heal.MARGIN
+
+    mocker.patch.object(systemd, "call_later", side_effect=later)
+    heal.arm(paths, drill)
+    assert drills.noted_now(paths) == drill
+
+
+def test_what_cannot_be_armed_is_no_drill(
+    paths: Paths, drill: Drill, mocker: MockerFixture
+) -> None:
+    mocker.patch.object(systemd, "call_later", side_effect=Problem("no service manager"))
+    with pytest.raises(Problem, match="no service manager"):
+        heal.arm(paths, drill)
+    assert drills.noted_now(paths) is None
+
+
+def test_there_is_one_drill_at_a_time_until_it_must_be_over(paths: Paths, drill: Drill) -> None:
+    drills.note(paths, drill)
+    with pytest.raises(Problem, match="a drill is on: eth0 fails for now"):
+        heal.refuse_while_on(paths)
+    drills.note(paths, replace(drill, until=now() - (heal.MARGIN + 2) * 1000))
+    heal.refuse_while_on(paths)
+
+
+@pytest.mark.usefixtures("log")
+def test_it_is_taken_whatever_is_noted_but_of_another_drill(
+    paths: Paths, drill: Drill, end: MagicMock
+) -> None:
+    assert heal.main(*TAKE) == 0  # uninstall took the note away
+    drills.note(paths, drill)
+    assert heal.main(*TAKE) == 0
+    assert [call.args for call in end.call_args_list] == [("silence", "eth0")] * 2
+    assert drills.noted_now(paths) is None
+    other = replace(drill, token="another")  # noqa: S106 - no password
+    drills.note(paths, other)
+    assert heal.main(*TAKE) == 0
+    assert end.call_count == 2
+    assert drills.noted_now(paths) == other
+
+
+def test_it_tells_only_of_what_it_had_to_end(
+    paths: Paths, drill: Drill, end: MagicMock, log: MagicMock
+) -> None:
+    heal.main(*TAKE)
+    assert not log.called
+    drills.note(paths, drill)
+    heal.main(*TAKE)
+    assert "cut short" in log.call_args.args[0]
+    drills.note(paths, drill)
+    end.side_effect = OSError(1, "no")
+    assert heal.main(*TAKE) == 1
+    assert "could not be healed" in log.call_args.args[0]
+    assert drills.noted_now(paths) == drill, "who looks may still know why"
+
+
+def test_one_that_ends_well_leaves_nothing(paths: Paths, drill: Drill, end: MagicMock) -> None:
+    drills.note(paths, drill)
+    heal.disarm(paths, drill)
+    end.assert_called_once_with("silence", "eth0")
+    assert drills.noted_now(paths) is None
