@@ -266,7 +266,7 @@ def test_an_install_that_loses_its_power_is_made_up_for(
         _wait_for(lab, addresses, calls[number])
         assert "eth0:unmanaged:" in lab.view()
         _netfail(lab, "uninstall", "--yes")
-        _expect(lab, before)
+        _expect_but_for_others(lab, before)
 
 
 @pytest.mark.parametrize("managed", [_STATIC], indirect=True)
@@ -291,7 +291,22 @@ def test_an_uninstall_that_loses_its_power_is_made_up_for(
         lab.boot_again()
         _wait_for(lab, addresses, calls[number])
         _netfail(lab, "uninstall", "--yes")
-        _expect(lab, before)
+        _expect_but_for_others(lab, before)
+
+
+def _expect_but_for_others(lab: Managed, wanted: list[str]) -> None:
+    """Fail unless all is as ``wanted``, but for what NetworkManager found at a boot that was none.
+
+    A bridge that is there already, and lo, are somebody else's doing to it, by UUIDs of the moment.
+    """
+
+    def uplinks(shown: list[str]) -> list[str]:
+        *found, view = shown
+        return [*found, *(line for line in view.splitlines() if line.split(":")[0] in lab.ports)]
+
+    with contextlib.suppress(AssertionError):
+        wait(lambda: uplinks(_as_it_is(lab)) == uplinks(wanted), "all as before", seconds=10)
+    assert uplinks(_as_it_is(lab)) == uplinks(wanted)
 
 
 def _places(call: Call, ending: str) -> bool:
