@@ -17,7 +17,6 @@ from netfail_hooks.install.handover import NETWORKD, Handover, supplicant_unit
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.units import UNITS
 from netfail_hooks.managers import supplicant
-from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Commands
 
 RULES = "/etc/systemd/networkd.conf.d/50-netfail-hooks.conf"
@@ -82,11 +81,9 @@ def release_one(handover: Handover, interface: str) -> Commands:
 
 def take_back_one(handover: Handover, interface: str) -> Commands:
     """Return the commands by which its manager has it back, up by what it was up by."""
-    connections = {
-        one.interface: one.connection for one in handover.handed if one.manager == NETWORKMANAGER
-    }
+    connections = {one.interface: one.connection for one in handover.handed}
     commands = handover.release.take_back[interface]
-    if uuid := connections.get(interface):
+    if uuid := connections[interface]:
         up = ("nmcli", "--wait", "30", "connection", "up", "uuid", uuid, "ifname", interface)
         commands = (*commands, up)
     return commands
