@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import ifupdown
@@ -38,10 +38,10 @@ _KERNELS_PART = (
 )
 
 
-def release(paths: Paths, known: Interfaces, raised: Mapping[str, str]) -> Release:
-    """Return how ifupdown lets go of uplinks, each with what it is ``raised`` as ("" for not)."""
-    own = {name: [name, *_aliases(known, name)] for name in raised}
-    every = [one for name in raised for one in own[name]]
+def release(paths: Paths, known: Interfaces, names: Sequence[str]) -> Release:
+    """Return how ifupdown lets go of uplinks."""
+    own = {name: [name, *_aliases(known, name)] for name in names}
+    every = [one for name in names for one in own[name]]
     excluded = " ".join(dict.fromkeys([*_default(paths, "EXCLUDE_INTERFACES").split(), *every]))
     prepared = {_drop_in(NETWORKING): f"{MARK}[Service]\nEnvironmentFile=-{EXCLUDED}\n"}
     prepared |= {_drop_in(_ifup(one)): _CONDITION for one in every}
@@ -51,16 +51,12 @@ def release(paths: Paths, known: Interfaces, raised: Mapping[str, str]) -> Relea
         {EXCLUDED: f'{MARK}EXCLUDE_INTERFACES="{excluded}"\n'},
         prepared,
         release={
-            name: (*_down(paths, known, name, own[name], raised), *_forgotten(known, own[name]))
-            for name in raised
+            name: (*_down(paths, known, name, own[name]), *_forgotten(known, own[name]))
+            for name in names
         },
         take_back={
-            name: (
-                *_down(paths, known, name, own[name], raised),
-                *_bare(name),
-                *_up(known, own[name], raised),
-            )
-            for name in raised
+            name: (*_down(paths, known, name, own[name]), *_bare(name), *_up(known, own[name]))
+            for name in names
         },
     )
 
@@ -83,7 +79,7 @@ def leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _down(
-    paths: Paths, known: Interfaces, name: str, own: Sequence[str], raised: Mapping[str, str]
+    paths: Paths, known: Interfaces, name: str, own: Sequence[str]
 ) -> Iterator[tuple[str, ...]]:
     """Yield what takes an interface down, its last alias first; nothing where it is down.
 
@@ -92,7 +88,7 @@ def _down(
     that may give it to anybody asks first who has it, and then gives another.
     """
     for one in reversed(own):
-        stanzas = known.of(raised.get(one, "") or known.logical(one) or one)
+        stanzas = known.of(known.logical(one) or one)
         if not stanzas:
             continue  # ifdown fails for what no stanza is for
         client = ifupdown.client(paths)
@@ -142,10 +138,8 @@ def _bare(name: str) -> Commands:
     )
 
 
-def _up(
-    known: Interfaces, own: Sequence[str], raised: Mapping[str, str]
-) -> Iterator[tuple[str, ...]]:
-    """Yield what raises an interface as it was, or as it will be at boot.
+def _up(known: Interfaces, own: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield what raises an interface as a boot does, and as nothing else did (``from_ifupdown``).
 
     In a scope of its own, or by its unit: what ifup starts must outlive whoever had it called.
     """
@@ -157,8 +151,8 @@ def _up(
             # systemctl returns as soon as ifup has begun.
             waiting = f"while systemctl --quiet is-active {unit} && ! {there}; do sleep 0.1; done"
             yield ("sh", "-c", f"systemctl restart {unit}; {waiting}; {there}")
-        elif logical := raised.get(one, "") or logical:
-            word = one if logical == one else f"{one}={logical}"
+        else:
+            word = one if logical in ("", one) else f"{one}={logical}"
             yield ("systemd-run", "--scope", "--quiet", "--collect", "ifup", word)
 
 

@@ -33,13 +33,12 @@ _PLACES = ("/etc/network/interfaces", "/etc/network/interfaces.d/")
 def hand(paths: Paths, nic: Nic) -> Handed:
     """Return an uplink that ifupdown has. Raises Misuse for one that it can't be told to leave."""
     known = interfaces.read(paths)
-    raised = detect.raised(paths, nic.name)
     _refuse_untold(paths, known, nic.name)
-    for one in known.of(raised or known.logical(nic.name) or nic.name):
+    for one in known.of(known.logical(nic.name)):
         _refuse_stanza(paths, one, nic.name)
     # Options say which addresses it is to have; ifdown runs what its stanza says all the same.
     ifupdown.profile(paths, nic)
-    return Handed(nic.name, ifupdown.MANAGER, raised)
+    return Handed(nic.name, ifupdown.MANAGER)
 
 
 def _refuse_untold(paths: Paths, known: Interfaces, name: str) -> None:
@@ -54,6 +53,12 @@ def _refuse_untold(paths: Paths, known: Interfaces, name: str) -> None:
             f"ifupdown has {name}, and no {ifupdown_release.NETWORKING} here can be told to "
             "leave it (--read-environment, ifup(8))",
             hint="install Debian's own ifupdown",
+        )
+    now, at_boot = detect.raised(paths, name), known.logical(name)
+    if now and now != at_boot:  # nobody would know any more as what it is to come back
+        raise Misuse(
+            f"ifupdown has {name} up as {now}, and at boot {f'as {at_boot}' if at_boot else 'not'}",
+            hint=f"say 'auto {name}={now}' in /etc/network/interfaces, or run ifdown {name}",
         )
     for kind, word in known.raised:
         if word.partition("=")[0] == name and kind not in _TAKEN:

@@ -145,8 +145,7 @@ def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:
     for manager in dict.fromkeys(one.manager for one in handed):
         names = [one.interface for one in handed if one.manager == manager]
         if manager == ifupdown.MANAGER:
-            raised = {one.interface: one.connection for one in handed if one.manager == manager}
-            parts.append(ifupdown_release.release(paths, interfaces.read(paths), raised))
+            parts.append(ifupdown_release.release(paths, interfaces.read(paths), names))
         else:
             parts.append(managers_release.networkmanager(names))
     return Release(

@@ -224,7 +224,7 @@ def _is_begun(interface: str, handover: Handover) -> bool:
 
 def _await_connected(one: Handed) -> None:
     """Wait until NetworkManager has set an uplink up that was up. Raises Problem."""
-    if one.manager == NETWORKMANAGER and one.connection:
+    if one.connection:
         up = (one.interface, "connected")
         wait_until(lambda: up in networkmanager_states(), _PATIENCE, f"address of {one.interface}")
 

@@ -17,7 +17,6 @@ from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, supplican
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.units import UNITS
 from netfail_hooks.managers import supplicant
-from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Commands
 
 RULES = "/etc/systemd/networkd.conf.d/50-netfail-hooks.conf"
@@ -96,10 +95,8 @@ def take_back_one(handover: Handover, interface: str) -> Commands:
 
 def up_again(handover: Handover, interface: str) -> Commands:
     """Return the command by which it is up by what it was up by, if that is known."""
-    connections = {
-        one.interface: one.connection for one in handover.handed if one.manager == NETWORKMANAGER
-    }
-    uuid = connections.get(interface, "")
+    connections = {one.interface: one.connection for one in handover.handed}
+    uuid = connections[interface]
     up = ("nmcli", "--wait", "30", "connection", "up", "uuid", uuid, "ifname", interface)
     return (up,) if uuid else ()
 

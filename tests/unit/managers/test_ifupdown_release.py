@@ -20,9 +20,11 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def _release(machine: Machine, text: str, **raised: str) -> release.Release:
+def _release(machine: Machine, text: str, *names: str) -> release.Release:
     machine.write("/etc/network/interfaces", text)
-    return ifupdown_release.release(machine.paths, interfaces.read(machine.paths), raised)
+    return ifupdown_release.release(
+        machine.paths, interfaces.read(machine.paths), names or ("eth0",)
+    )
 
 
 def _client(machine: Machine, name: str) -> None:
@@ -35,7 +37,7 @@ def test_one_file_decides_and_says_what_the_users_own_does(machine: Machine) -> 
         "auto eth0:1\niface eth0:1 inet static\n address 192.0.2.1/24\n"
         "allow-hotplug wlan0\niface wlan0 inet dhcp\n"
     )
-    found = _release(machine, text, eth0="eth0", wlan0="wlan0")
+    found = _release(machine, text, "eth0", "wlan0")
     ((path, said),) = found.files.items()
     assert said.splitlines()[1:] == ['EXCLUDE_INTERFACES="tun* a eth0 eth0:1 wlan0"']
     drop_in = found.prepared[f"{_UNITS}/networking.service.d/zz-netfail-hooks.conf"]
@@ -50,32 +52,32 @@ def test_the_last_alias_goes_first_and_comes_last(machine: Machine) -> None:
     text = "auto eth0 eth0:1\n" + "".join(
         f"iface {name} inet static\n address 192.0.2.1/24\n" for name in ("eth0", "eth0:1")
     )
-    found = _release(machine, text, eth0="eth0")
+    found = _release(machine, text)
     assert found.release["eth0"] == (("ifdown", "eth0:1"), ("ifdown", "eth0"))
     up = ("systemd-run", "--scope", "--quiet", "--collect", "ifup")
     assert found.take_back["eth0"][-2:] == ((*up, "eth0"), (*up, "eth0:1"))
 
 
 @pytest.mark.parametrize(
-    ("text", "raised", "word"),
+    ("text", "word"),
     [
-        ("auto eth0=home\niface home inet manual\n", "home", "eth0=home"),
-        ("iface work inet manual\n", "work", "eth0=work"),  # by hand alone
-        ("auto eth0\niface eth0 inet manual\n", "", "eth0"),
+        ("auto eth0=home\niface home inet manual\n", "eth0=home"),
+        ("auto eth0\niface eth0 inet manual\n", "eth0"),
+        ("iface eth0 inet manual\n", "eth0"),  # whose line of auto went meanwhile
     ],
 )
-def test_it_is_raised_as_what_it_was(machine: Machine, text: str, raised: str, word: str) -> None:
-    assert _release(machine, text, eth0=raised).take_back["eth0"][-1][-1] == word
+def test_it_is_raised_as_a_boot_does(machine: Machine, text: str, word: str) -> None:
+    assert _release(machine, text).take_back["eth0"][-1][-1] == word
 
 
 def test_what_udev_raises_is_its_units_again(machine: Machine) -> None:
-    found = _release(machine, "allow-hotplug eth0\niface eth0 inet manual\n", eth0="eth0")
+    found = _release(machine, "allow-hotplug eth0\niface eth0 inet manual\n")
     assert found.release["eth0"][-1] == ("systemctl", "stop", "ifup@eth0.service")
     assert "systemctl restart ifup@eth0.service;" in found.take_back["eth0"][-1][-1]
 
 
 def test_who_is_gone_is_not_taken_down(machine: Machine) -> None:
-    found = _release(machine, "", eth0="eth0")
+    found = _release(machine, "")
     assert found.release["eth0"] == ()
     assert found.take_back["eth0"][-1][-1] == "eth0"
 
@@ -98,7 +100,7 @@ def test_who_is_gone_is_not_taken_down(machine: Machine) -> None:
 )
 def test_a_lease_is_not_given_back(machine: Machine, client: str, stanza: str, ends: str) -> None:
     _client(machine, client)
-    found = _release(machine, f"auto eth0\niface eth0 {stanza}\n", eth0="eth0")
+    found = _release(machine, f"auto eth0\niface eth0 {stanza}\n")
     (command,) = found.release["eth0"]
     leases = "/var/lib/dhcp/dhclient"
     hidden = f'mount --bind /bin/true "$(command -v {client})" && ifdown eth0'
@@ -107,15 +109,15 @@ def test_a_lease_is_not_given_back(machine: Machine, client: str, stanza: str, e
 
 def test_whoever_waits_for_others_goes_on_waiting(machine: Machine) -> None:
     text = "allow-hotplug eth0\niface eth0 inet dhcp\n"
-    assert _WAIT not in _release(machine, text, eth0="").prepared
+    assert _WAIT not in _release(machine, text).prepared
     machine.write("/etc/default/networking", "WAIT_ONLINE_IFACE=eth0\n")
-    assert _WAIT in _release(machine, text, eth0="").prepared
+    assert _WAIT in _release(machine, text).prepared
     machine.write("/etc/default/networking", 'WAIT_ONLINE_IFACE="eth0\n')  # for systemd, too
-    assert _WAIT not in _release(machine, text, eth0="").prepared
+    assert _WAIT not in _release(machine, text).prepared
 
 
 def test_a_unit_starts_only_without_our_file(machine: Machine) -> None:
-    found = _release(machine, _DHCP, eth0="eth0")
+    found = _release(machine, _DHCP)
     text = found.prepared[f"{_UNITS}/ifup@eth0.service.d/zz-netfail-hooks.conf"]
     condition = text.splitlines()[-1]
     for path, status in ((ifupdown_release.EXCLUDED, 0), ("/etc/passwd", 1)):

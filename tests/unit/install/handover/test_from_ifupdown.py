@@ -32,11 +32,17 @@ def _hand(machine: Machine, text: str, name: str = "eth0") -> Handed:
     return from_ifupdown.hand(machine.paths, read_nic(name, machine.paths))
 
 
-def test_it_is_noted_as_what_it_is_up(machine: Machine) -> None:
-    assert _hand(machine, _STATIC.format("eth0")) == Handed("eth0", "ifupdown", "")
-    machine.write("/run/network/ifstate", "lo=lo\neth0=home\n")
-    text = "auto eth0=home\niface home inet dhcp\n"
-    assert _hand(machine, text) == Handed("eth0", "ifupdown", "home")
+def test_what_is_up_as_something_else_than_at_boot_is_refused(machine: Machine) -> None:
+    text = "auto eth0=home\niface home inet dhcp\niface work inet dhcp\niface eth0 inet dhcp\n"
+    for state in ("", "eth0=home\n"):
+        machine.write("/run/network/ifstate", f"lo=lo\n{state}")
+        assert _hand(machine, text) == Handed("eth0", "ifupdown")
+    machine.write("/run/network/ifstate", "lo=lo\neth0=work\n")
+    with pytest.raises(Misuse, match="up as work, and at boot as home"):
+        _hand(machine, text)
+    machine.write("/run/network/ifstate", "lo=lo\neth0=eth0\n")
+    with pytest.raises(Misuse, match="up as eth0, and at boot not"):
+        _hand(machine, text.replace("auto eth0=home\n", ""))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +86,7 @@ def test_a_file_that_is_to_be_ours_is_not_the_users(machine: Machine) -> None:
         _hand(machine, text, "wlan0")
     machine.write("/etc/wpa_supplicant/home.conf", 'network={\n ssid="H"\n key_mgmt=NONE\n}\n')
     text = text.replace(path, "/etc/wpa_supplicant/home.conf")
-    assert _hand(machine, text, "wlan0") == Handed("wlan0", "ifupdown", "")
+    assert _hand(machine, text, "wlan0") == Handed("wlan0", "ifupdown")
 
 
 def test_scripts_that_no_longer_run_are_told(machine: Machine) -> None:
