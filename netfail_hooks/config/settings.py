@@ -239,6 +239,24 @@ SETTINGS: tuple[Setting, ...] = (
         List(parse_host_address, "address of a host"),
         "addresses that others than networkd set on it and that follow all the same",
     ),
+    Setting(
+        UPLINK,
+        "loss_max",
+        Number(0, 99),
+        "percent of questions that may be lost before it is left for a better one; 0: any",
+    ),
+    Setting(
+        UPLINK,
+        "latency_max",
+        Number(0, 2500),
+        "milliseconds that answers may take, on an average; 0: any",
+    ),
+    Setting(
+        UPLINK,
+        "window",
+        Number(10, 1000),
+        "how many of the last questions those two are about; each check asks ten",
+    ),
 )
 
 

@@ -13,7 +13,9 @@ from netfail_hooks.values import TYPE_CHECKING, fields, replace, value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    Item: TypeAlias = "UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded | Quality"
 
 FORM = "netfail-hooks state 5"
 # An update does not forget: how many fields an uplink had in an older form, the first of today's.
@@ -21,6 +23,7 @@ _OLDER = {"netfail-hooks state 3": 15, "netfail-hooks state 4": 18}
 PENDING_LIMIT = 1 << 18  # characters; a line has some thousand
 FOLLOWING = 64  # most ways of an uplink, of each family
 STATES = ("absent", "up", "down", "recovering")
+POOR = "poor: "  # the beginning of a reason: it answers, and others are better (quality.py)
 
 
 @value
@@ -63,6 +66,11 @@ class UplinkState:
     def is_lost(self) -> bool:
         """Tell whether it was healthy once and is not trusted now."""
         return self.state in ("down", "recovering")
+
+    @property
+    def is_poor(self) -> bool:
+        """Tell whether it would serve, but for its line's quality."""
+        return self.reason.startswith(POOR)
 
 
 @value
@@ -121,6 +129,20 @@ class Crowded:
 
 
 @value
+class Quality:
+    """What lately came of the questions by which an uplink's line is measured.
+
+    ``rounds`` are the last ones, by commas, each "asked:answered:milliseconds" in all. ``poor`` is
+    1 while the line counts as such.
+    """
+
+    interface: str
+    family: int
+    poor: int = 0
+    rounds: str = ""
+
+
+@value
 class State:
     """All that is remembered from run to run."""
 
@@ -130,6 +152,14 @@ class State:
     active: tuple[Active, ...] = ()
     ways: tuple[Way, ...] = ()
     crowded: tuple[Crowded, ...] = ()
+    qualities: tuple[Quality, ...] = ()
+
+    def quality(self, interface: str, family: int) -> Quality | None:
+        """Return what is known of an uplink's line, None where it is not measured."""
+        for quality in self.qualities:
+            if (quality.interface, quality.family) == (interface, family):
+                return quality
+        return None
 
     def uplink_state(self, interface: str, family: int) -> UplinkState | None:
         """Return the state of an uplink, None if it was never looked at."""
@@ -173,17 +203,18 @@ class State:
         return replace(self, owners=tuple(owners))
 
 
-def _family(item: UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded) -> int:
+def _family(item: Item) -> int:
     return item.family
 
 
-_KINDS: dict[str, type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {
+_KINDS: dict[str, type[Item]] = {
     "uplink": UplinkState,
     "known": KnownAddress,
     "owner": AddressOwner,
     "active": Active,
     "way": Way,
     "crowded": Crowded,
+    "quality": Quality,
 }
 _TEXTS = {
     "interface",
@@ -196,6 +227,7 @@ _TEXTS = {
     "router",
     "hardware",
     "others",
+    "rounds",
 }
 _EMPTY = "-"
 _PENDING = "pending "
@@ -234,9 +266,7 @@ def parse(text: str) -> State:
     form = lines[0]
     if (form != FORM and form not in _OLDER) or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
-    by_kind: dict[str, list[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded]] = {
-        kind: [] for kind in _KINDS
-    }
+    by_kind: dict[str, list[Item]] = {kind: [] for kind in _KINDS}
     if lines[-3].startswith(_PENDING):
         del lines[-3]
     for line in lines[1:-2]:
@@ -257,10 +287,10 @@ def pending_line(text: str) -> str:
 
 
 def _item(
-    kind: type[UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded],
+    kind: type[Item],
     names: tuple[str, ...],
     words: list[str],
-) -> UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded:
+) -> Item:
     if len(words) != len(names):
         raise ValueError("damaged line")
     settings: dict[str, Any] = {}
@@ -280,9 +310,16 @@ def _item(
         raise ValueError("not routers of its family")
     if "address" in settings and not is_address(settings["family"], settings["address"]):
         raise ValueError("not an address of its family")
+    _refuse_odd(kind, settings)
+    return kind(**settings)
+
+
+def _refuse_odd(kind: type[Item], settings: dict[str, Any]) -> None:
+    """Raise ValueError for what no run of ours has written."""
+    if kind is Quality and not _is_measured(settings):
+        raise ValueError("not what was measured")
     if kind is Way and not _leads(settings):
         raise ValueError("not a way of its family")
-    return kind(**settings)
 
 
 def _names_routers(settings: dict[str, Any]) -> bool:
@@ -294,6 +331,17 @@ def _names_routers(settings: dict[str, Any]) -> bool:
         hardware.append(settings["hardware"])
     family = settings["family"]
     return all(map(_is_hardware, hardware)) and all(is_address(family, one) for one in routers)
+
+
+def _is_measured(settings: dict[str, Any]) -> bool:
+    """Tell whether rounds of questions could have gone so."""
+    rounds = [one.split(":") for one in settings["rounds"].split(",")]
+    return settings["poor"] in (0, 1) and all(
+        len(numbers) == 3
+        and all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers)
+        and 0 < int(numbers[1]) <= int(numbers[0])
+        for numbers in rounds
+    )
 
 
 def _is_hardware(text: str) -> bool:

@@ -18,7 +18,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import Change, UnwatchGateway, WatchGateway
 from netfail_hooks.policy.facts import Neighbour, Observation
-from netfail_hooks.policy.state import State
+from netfail_hooks.policy.state import State, UplinkState
 
 RELEASE = (6, 0)  # of Linux: since then it says how often it asks (interval_probe_time_ms)
 
@@ -36,7 +36,7 @@ def gateways(config: Config, observed: Observation, after: State) -> list[Neighb
     for family in FAMILIES:
         name = after.active_uplink(family)
         judged = after.uplink_state(name, family)
-        if judged is None or judged.reason or not _is_askable(config, observed, name):
+        if judged is None or not _answers(judged) or not _is_askable(config, observed, name):
             continue
         silent = after.silent_routers(name, family)
         for route in observed.default_routes(name, family):
@@ -70,6 +70,10 @@ def is_at_rest(config: Config, observed: Observation, after: State) -> bool:
         any(one.state == "recovering" or one.fails for one in after.uplinks)
         or unwatched(config, observed, after)
     )
+
+
+def _answers(judged: UplinkState) -> bool:
+    return not judged.reason or judged.is_poor
 
 
 def _is_askable(config: Config, observed: Observation, name: str) -> bool:

@@ -32,7 +32,7 @@ def probe_uplinks(config: Config) -> tuple[Result, ...]:
     """
     if config.mode == "bond":
         return ()
-    return _asking(lambda: probe(config, bounded(_seen(config), State())))
+    return _asking(lambda: _round(config, bounded(_seen(config), State())))
 
 
 def confirm_and_run(
@@ -72,7 +72,7 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
         return run(config, paths, trigger, interface=interface, since=since)
     with _asking(lambda: Unchanged(config)) as unchanged:
         observed = bounded(unchanged.observed, load_state(paths.state))
-        probes = _asking(lambda: probe(config, observed, only, patient=patient))
+        probes = _asking(lambda: _round(config, observed, only, patient=patient))
         return run(
             config,
             paths,
@@ -82,6 +82,16 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
             unchanged=unchanged,
             since=since,
         )
+
+
+def _round(
+    config: Config, observed: Observation, only: str = "", *, patient: bool = True
+) -> tuple[Result, ...]:
+    if patient and any(uplink.measured for uplink in config.uplinks):
+        from netfail_hooks.probe import measure
+
+        return measure.probe(config, observed, only)
+    return probe(config, observed, only, patient=patient)
 
 
 def _seen(config: Config) -> Observation:

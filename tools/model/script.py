@@ -41,6 +41,7 @@ WEIGHTS = {
     "order": 2,
     "rename": 2,
     "silence": 4,
+    "worsen": 4,
     "hook": 10,
     "hook_and_probe": 6,
     "check": 12,
@@ -116,6 +117,7 @@ def draw(seed: int, length: int = LIFE) -> Life:
         successes=rng.randint(1, 3),
         follow=int(rng.random() < 0.8),
         manual=int(rng.random() < 0.15),
+        limits=int(rng.random() < 0.3),
     )
     drawn = rng.choices(RULES, tuple(WEIGHTS.values()), k=length)
     steps = tuple((rule, rng.randrange(64), rng.randrange(64)) for rule in drawn)
