@@ -47,6 +47,7 @@ _setups = st.builds(
     hold_down=st.sampled_from((1, 10)),
     successes=st.integers(1, 3),
     follow=st.integers(0, 1),
+    limits=st.integers(0, 1),
 )
 
 
@@ -115,6 +116,12 @@ def _covetous(config: object, observed: Observation, state: object) -> object:
     return _think(config, replace(observed, addresses=taken), state)  # type: ignore[arg-type]
 
 
+def _content(config: object, observed: Observation, state: object) -> object:
+    """Stay with a line however poor it is."""
+    blind = tuple(replace(one, answered=0) for one in observed.probes)
+    return _think(config, replace(observed, probes=blind), state)  # type: ignore[arg-type]
+
+
 def _settled(*args: object) -> object:
     """Have no rules by which an address on another subnet keeps to its uplink."""
     return [
@@ -170,6 +177,7 @@ def _late(*args: object) -> diversion.Diversion:
         ("decide", _narrow, "I2"),
         ("decide", _settled, "I2"),
         ("next_state", _covetous, "I11"),
+        ("next_state", _content, "I2"),
         ("decide", _greedy, "I6"),
         ("decide", _hushed, "I9"),
         ("decide", _deaf, "I9"),
