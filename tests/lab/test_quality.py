@@ -62,7 +62,7 @@ def _late(lab: Lab, address: str, seconds: float) -> Iterator[None]:
     finally:
         lab.run_lan("sh", "-c", "echo 0 >/proc/sys/net/ipv4/icmp_echo_ignore_all")
         agent.kill()
-        agent.wait()
+        agent.communicate()
 
 
 def _quality(lab: Lab, name: str) -> Any:
@@ -107,7 +107,7 @@ def test_a_line_that_answers_late_is_left(lab: Lab) -> None:
         assert _quality(lab, "wlan0")["latency_ms"] < 100
 
 
-def test_beyond_a_shared_router_no_loss_moves_anything_and_on_a_cable_it_does(lab: Lab) -> None:
+def test_what_is_lost_beyond_a_shared_router_moves_nothing(lab: Lab) -> None:
     install(lab, targets=f'["icmp:{FAR}"]\n{LIMITS}', interval=1)
     drop = "nft 'table ip t { chain c { type filter hook input priority 0; %s drop; }; }'"
     lossy = drop % "icmp type echo-request numgen inc mod 10 < 5"
@@ -115,14 +115,6 @@ def test_beyond_a_shared_router_no_loss_moves_anything_and_on_a_cable_it_does(la
     with lab.timer(0.1) as rounds:
         wait_rounds(rounds, 4)
         assert used(lab) == "eth0"
-        _lose(lab, "eth0", 4)
-        wait_used(lab, "wlan0")
-        _lose(lab, "wlan0", 4)
-        wait(lambda: _quality(lab, "wlan0")["poor"], "both to be poor")
-        wait_rounds(rounds, 2)
-        assert used(lab) == "wlan0", "no other is better"
-        lab.cable_out("wlan0")
-        wait_used(lab, "eth0")
 
 
 @APART
