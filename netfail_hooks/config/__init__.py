@@ -90,6 +90,8 @@ class Uplink:
     target's answer is enough, with "all" everyone must answer, with a number so many targets of a
     family (or all of its fewer ones). ``failures`` tries in a row
     without an answer are a failure, each round that many, the last with ``timeout`` (ms).
+    With ``loss_max`` (percent) or ``latency_max`` (ms) not 0 its line is measured, over the last
+    ``window`` questions (policy/quality.py).
     ``stay`` are prefixes whose routes by this uplink don't follow when it is lost, ``follow``
     addresses on it that others than networkd set and that follow all the same. ``metered``: it is
     paid for by what it carries; its targets are asked each ``metered_interval`` seconds then.
@@ -106,6 +108,14 @@ class Uplink:
     follow: tuple[str, ...] = ()
     metered: bool = False
     metered_interval: int = 600
+    loss_max: int = 0
+    latency_max: int = 0
+    window: int = 60
+
+    @property
+    def measured(self) -> bool:
+        """Tell whether it has a limit of what its line may lose, or how long it may take."""
+        return bool(self.loss_max or self.latency_max)
 
     @property
     def probed(self) -> bool:
@@ -199,9 +209,10 @@ class Config:
     def period(self) -> int:
         """Return the seconds between two checks by the timer, 0 for no timer.
 
-        ``quick`` where the kernel's watch does not cover all that a round asks: targets.
+        ``quick`` where the kernel's watch does not cover all that a round asks: targets, quality.
         """
-        covered = self.watched and not any(uplink.targets for uplink in self.uplinks)
+        more = any(uplink.targets or uplink.measured for uplink in self.uplinks)
+        covered = self.watched and not more
         return self.interval if covered else min(self.interval, self.quick)
 
 

@@ -301,6 +301,24 @@ SETTINGS: tuple[Setting, ...] = (
         "seconds between two rounds that ask the targets of a metered uplink, while it is well "
         "and has no traffic",
     ),
+    Setting(
+        UPLINK,
+        "loss_max",
+        Number(0, 99),
+        "percent of questions that may be lost before it is left for a better one; 0: any",
+    ),
+    Setting(
+        UPLINK,
+        "latency_max",
+        Number(0, 2500),
+        "milliseconds that answers may take, on an average; 0: any",
+    ),
+    Setting(
+        UPLINK,
+        "window",
+        Number(10, 1000),
+        "how many of the last questions those two are about; each check asks ten",
+    ),
 )
 
 

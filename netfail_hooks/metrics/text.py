@@ -162,6 +162,40 @@ def _volatile(known: Known, uplink_states: Sequence[UplinkState]) -> list[str]:
             "When uplinks were last probed.",
             [({}, f"{when:.3f}")] if probed else [],
         ),
+        *_lines(known),
+    ]
+
+
+def _lines(known: Known) -> list[str]:
+    """Return what is known of lines that are measured: mostly none is."""
+    if not known.state.qualities:
+        return []
+    from netfail_hooks.policy.quality import line_of
+
+    lines = [
+        ({"interface": one.interface, "family": f"ipv{one.family}"}, one, line_of(one))
+        for one in known.state.qualities
+        if one.interface in known.interfaces
+    ]
+    return [
+        _metric(
+            "line_loss_ratio",
+            "gauge",
+            "Which part of the last questions was lost.",
+            [(labels, f"{line.loss / 100:.4f}") for labels, _, line in lines],
+        ),
+        _metric(
+            "line_latency_seconds",
+            "gauge",
+            "How long answers took on an average of the last questions.",
+            [(labels, f"{line.latency / 1000:.6f}") for labels, _, line in lines],
+        ),
+        _metric(
+            "line_poor",
+            "gauge",
+            "Whether the line is above its limits, or not yet back at half of them.",
+            [(labels, str(one.poor)) for labels, one, _ in lines],
+        ),
     ]
 
 

@@ -12,6 +12,7 @@ from netfail_hooks.policy.state import (
     Crowded,
     KnownAddress,
     Metered,
+    Quality,
     State,
     Usage,
     Way,
@@ -24,7 +25,8 @@ _SAME_END = 2000  # ms; the kernel gives lifetimes in whole seconds
 
 def next_state(config: Config, observed: Observation, state: State) -> State:
     """Return the state to remember after this observation."""
-    uplink_states = judge(config, observed, state)
+    qualities, poor = _qualities(config, observed, state)
+    uplink_states = judge(config, observed, state, poor)
     judged = State(uplink_states, state.known_addresses, state.owners, state.active)
     usages: tuple[Usage, ...] = ()
     if config.failback == "idle":
@@ -46,7 +48,21 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
         from netfail_hooks.policy import metering
 
         metered = metering.metered(config, observed, state)
-    return State(uplink_states, known, owners, active, ways, crowded, usages, metered)
+    return State(
+        uplink_states, known, owners, active, ways, crowded, usages, metered, qualities=qualities
+    )
+
+
+def _qualities(
+    config: Config, observed: Observation, state: State
+) -> tuple[tuple[Quality, ...], dict[tuple[str, int], str]]:
+    """Return the qualities of lines that are measured, and why some are poor: mostly none is."""
+    if not any(uplink.measured for uplink in config.uplinks):
+        return (), {}
+    from netfail_hooks.policy.quality import next_quality, poor_reasons
+
+    qualities = next_quality(config, observed, state)
+    return qualities, poor_reasons(config, qualities)
 
 
 def _ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...]:
@@ -72,12 +88,14 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
 
     What a person asked for by hand, if it is up; else the most preferred that is up, or the one in
     use if that is up and the others have to wait (patience.py), for a person too; else one that is
-    in its hold-down (the active uplink before the others, or a flap would cost two switches); else
-    the most preferred with carrier, one that was disabled by hand last of all.
+    in its hold-down, or answers though its line is poor (the active uplink before the others, or a
+    flap would cost two switches; then those in their hold-down); else the most preferred with
+    carrier, one that was disabled by hand last of all.
     """
     present = state.active_uplink(family)
     usable = []
     recovering = []
+    poor = []
     for name in config.names():
         uplink_state = state.uplink_state(name, family)
         condition = uplink_state.state if uplink_state else "absent"
@@ -85,12 +103,14 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
             usable.append(name)
         if condition == "recovering":
             recovering.append(name)
+        if uplink_state and uplink_state.is_poor:
+            poor.append(name)
     if usable:
         wanted = config.ordered(USE, observed.now)
         wanted += [present] if config.waits and _waits(config, observed, state, present) else []
         return next((name for name in wanted if name in usable), usable[0])
-    if recovering:
-        return present if present in recovering else recovering[0]
+    if second := recovering + poor:
+        return present if present in second else second[0]
     disabled = config.ordered(DISABLE, observed.now)
     for name in sorted(config.names(), key=disabled.__contains__):
         link = observed.link(name)

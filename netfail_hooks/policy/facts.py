@@ -199,7 +199,8 @@ class Result:
 
     ``rtt`` is in microseconds, 0 without a good answer; ``reason`` says what was wrong. ``silent``
     are the gateways that were asked and did not answer, ``router`` is one that did, ``hardware``
-    the hardware address from which it did ("": none).
+    the hardware address from which it did ("": none). Of a line that was measured, ``answered`` of
+    the questions ``asked`` were, in ``waited`` milliseconds in all.
     """
 
     interface: str
@@ -211,6 +212,9 @@ class Result:
     silent: tuple[str, ...] = ()
     router: str = ""
     hardware: str = ""
+    asked: int = 0
+    answered: int = 0
+    waited: int = 0
 
 
 @value

@@ -35,11 +35,25 @@ _MOST_OTHERS = 4
 BY_HAND = "disabled by hand"
 
 
-def judge(config: Config, observed: Observation, state: State) -> tuple[UplinkState, ...]:
-    """Return the state of every uplink now in each family, in rank order."""
+def judge(
+    config: Config,
+    observed: Observation,
+    state: State,
+    poor: dict[tuple[str, int], str] | None = None,
+) -> tuple[UplinkState, ...]:
+    """Return the state of every uplink now in each family, in rank order.
+
+    ``poor`` says why a line counts as poor, for those that do.
+    """
+    told = poor or {}
     return tuple(
         _judge_uplink(
-            config, observed, state.uplink_state(uplink.interface, family), uplink, family
+            config,
+            observed,
+            state.uplink_state(uplink.interface, family),
+            uplink,
+            family,
+            poor=told.get((uplink.interface, family), ""),
         )
         for family in FAMILIES
         for uplink in config.uplinks
@@ -97,8 +111,14 @@ def is_well(families: Iterable[Judged]) -> bool:
     return serves and not lost
 
 
-def _judge_uplink(
-    config: Config, observed: Observation, old: UplinkState | None, uplink: Uplink, family: int
+def _judge_uplink(  # noqa: PLR0913 - what it is judged by
+    config: Config,
+    observed: Observation,
+    old: UplinkState | None,
+    uplink: Uplink,
+    family: int,
+    *,
+    poor: str,
 ) -> UplinkState:
     interface = uplink.interface
     link = observed.link(interface)
@@ -112,6 +132,8 @@ def _judge_uplink(
     asks = can_ask(uplink, observed, family)
     reason = present_reason(config, observed, interface, family)
     now = replace(_probed(known, observed, reason, asks=asks), down_count=count, index=index)
+    if poor and not now.reason:
+        now = replace(now, reason=poor, passes=0)
     if now.reason:
         return _unusable(config, observed, now)
     if old is None:

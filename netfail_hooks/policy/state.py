@@ -13,7 +13,12 @@ from netfail_hooks.values import TYPE_CHECKING, fields, replace, value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    Item: TypeAlias = (
+        "UplinkState | KnownAddress | AddressOwner | Active | Way | Crowded "
+        "| Usage | Metered | Multipath | Quality"
+    )
 
 FORM = "netfail-hooks state 6"
 # An update does not forget: how many fields an uplink had in an older form, the first of today's.
@@ -22,6 +27,7 @@ PENDING_LIMIT = 1 << 18  # characters; a line has some thousand
 FOLLOWING = 64  # most ways of an uplink, of each family
 STATES = ("absent", "up", "down", "recovering")
 LATELY = 24 * 60 * 60 * 1000  # milliseconds for which a router's manners are remembered
+POOR = "poor: "  # the beginning of a reason: it answers, and others are better (quality.py)
 
 
 @value
@@ -70,6 +76,11 @@ class UplinkState:
     def is_late(self, now: int) -> bool:
         """Tell whether it was seen lately to answer later than the watch waits."""
         return bool(self.late) and now - self.late < LATELY
+
+    @property
+    def is_poor(self) -> bool:
+        """Tell whether it would serve, but for its line's quality."""
+        return self.reason.startswith(POOR)
 
 
 @value
@@ -173,6 +184,20 @@ class Multipath:
 
 
 @value
+class Quality:
+    """What lately came of the questions by which an uplink's line is measured.
+
+    ``rounds`` are the last ones, by commas, each "asked:answered:milliseconds" in all. ``poor`` is
+    1 while the line counts as such.
+    """
+
+    interface: str
+    family: int
+    poor: int = 0
+    rounds: str = ""
+
+
+@value
 class State:
     """All that is remembered from run to run."""
 
@@ -185,6 +210,14 @@ class State:
     usages: tuple[Usage, ...] = ()
     metered: tuple[Metered, ...] = ()
     multipath: tuple[Multipath, ...] = ()
+    qualities: tuple[Quality, ...] = ()
+
+    def quality(self, interface: str, family: int) -> Quality | None:
+        """Return what is known of an uplink's line, None where it is not measured."""
+        for quality in self.qualities:
+            if (quality.interface, quality.family) == (interface, family):
+                return quality
+        return None
 
     def uplink_state(self, interface: str, family: int) -> UplinkState | None:
         """Return the state of an uplink, None if it was never looked at."""
@@ -228,25 +261,11 @@ class State:
         return replace(self, owners=tuple(owners))
 
 
-if TYPE_CHECKING:
-    _Item = (
-        UplinkState
-        | KnownAddress
-        | AddressOwner
-        | Active
-        | Way
-        | Crowded
-        | Usage
-        | Metered
-        | Multipath
-    )
-
-
-def _family(item: _Item) -> int:
+def _family(item: Item) -> int:
     return item.family
 
 
-_KINDS: dict[str, type[_Item]] = {
+_KINDS: dict[str, type[Item]] = {
     "uplink": UplinkState,
     "known": KnownAddress,
     "owner": AddressOwner,
@@ -256,6 +275,7 @@ _KINDS: dict[str, type[_Item]] = {
     "usage": Usage,
     "metered": Metered,
     "multipath": Multipath,
+    "quality": Quality,
 }
 _TEXTS = {
     "interface",
@@ -268,6 +288,7 @@ _TEXTS = {
     "router",
     "hardware",
     "others",
+    "rounds",
 }
 _EMPTY = "-"
 _PENDING = "pending "
@@ -306,7 +327,7 @@ def parse(text: str) -> State:
     form = lines[0]
     if (form != FORM and form not in _OLDER) or lines[-2:] != ["end", ""]:
         raise ValueError("not a whole state file")
-    by_kind: dict[str, list[_Item]] = {kind: [] for kind in _KINDS}
+    by_kind: dict[str, list[Item]] = {kind: [] for kind in _KINDS}
     if lines[-3].startswith(_PENDING):
         del lines[-3]
     for line in lines[1:-2]:
@@ -327,10 +348,10 @@ def pending_line(text: str) -> str:
 
 
 def _item(
-    kind: type[_Item],
+    kind: type[Item],
     names: tuple[str, ...],
     words: list[str],
-) -> _Item:
+) -> Item:
     if len(words) != len(names):
         raise ValueError("damaged line")
     settings: dict[str, Any] = {}
@@ -350,9 +371,16 @@ def _item(
         raise ValueError("not routers of its family")
     if "address" in settings and not is_address(settings["family"], settings["address"]):
         raise ValueError("not an address of its family")
+    _refuse_odd(kind, settings)
+    return kind(**settings)
+
+
+def _refuse_odd(kind: type[Item], settings: dict[str, Any]) -> None:
+    """Raise ValueError for what no run of ours has written."""
+    if kind is Quality and not _is_measured(settings):
+        raise ValueError("not what was measured")
     if kind is Way and not _leads(settings):
         raise ValueError("not a way of its family")
-    return kind(**settings)
 
 
 def _names_routers(settings: dict[str, Any]) -> bool:
@@ -364,6 +392,17 @@ def _names_routers(settings: dict[str, Any]) -> bool:
         hardware.append(settings["hardware"])
     family = settings["family"]
     return all(map(_is_hardware, hardware)) and all(is_router(family, one) for one in routers)
+
+
+def _is_measured(settings: dict[str, Any]) -> bool:
+    """Tell whether rounds of questions could have gone so."""
+    rounds = [one.split(":") for one in settings["rounds"].split(",")]
+    return settings["poor"] in (0, 1) and all(
+        len(numbers) == 3
+        and all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers)
+        and 0 < int(numbers[1]) <= int(numbers[0])
+        for numbers in rounds
+    )
 
 
 def _is_hardware(text: str) -> bool:

@@ -21,7 +21,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES, family_of_address
 from netfail_hooks.policy.changes import Change, UnwatchGateway, WatchGateway
 from netfail_hooks.policy.facts import Neighbour, Observation
-from netfail_hooks.policy.state import State
+from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def gateways(config: Config, observed: Observation, after: State) -> list[Neighb
     for family in FAMILIES:
         name = after.active_uplink(family)
         judged = after.uplink_state(name, family)
-        if judged is None or judged.reason or not _is_askable(config, observed, name):
+        if judged is None or not _answers(judged) or not _is_askable(config, observed, name):
             continue
         if family == 6 and name in observed.no_local:
             continue
@@ -87,6 +87,10 @@ def is_at_rest(config: Config, observed: Observation, after: State) -> bool:
         any(one.state == "recovering" or one.fails for one in after.uplinks)
         or unwatched(config, observed, after)
     )
+
+
+def _answers(judged: UplinkState) -> bool:
+    return not judged.reason or judged.is_poor
 
 
 def _is_askable(config: Config, observed: Observation, name: str) -> bool:

@@ -121,9 +121,7 @@ class ProbeTarget:
 
     def is_over(self, now: float) -> bool:
         """Ask (again) if it is time to; tell whether the uplink's round is over."""
-        if self.portal:
-            return True
-        if self.healthy and not self.pages and (len(self.routers) < 2 or not self.mute):
+        if self.portal or self.is_decided:
             return True
         if now >= self.due:
             if self.tries == self.uplink.failures:
@@ -131,12 +129,20 @@ class ProbeTarget:
             self._ask(now)
         return False
 
+    @property
+    def is_decided(self) -> bool:
+        """Tell whether the policy is met, and no answer would say more."""
+        return self.healthy and not self.pages and (len(self.routers) < 2 or not self.mute)
+
     def _ask(self, now: float) -> None:
         self.tries += 1
         self.asked = now
         last = self.tries == self.uplink.failures
         self.due = now + (self.uplink.timeout / 1000 if last else self.spacing)
-        for wire in self.wires():
+        self._send(self.wires())
+
+    def _send(self, wires: list[ProbeSocket]) -> None:
+        for wire in wires:
             try:
                 wire.ask()
             except OSError as error:  # also EPERM of a firewall, EACCES of a prohibit route
@@ -154,8 +160,12 @@ class ProbeTarget:
         except OSError as error:
             self._fail(wire, error)
             return True
+        self._note(wire, round((time.monotonic() - self.asked) * 1_000_000))
+        return True
+
+    def _note(self, wire: ProbeSocket, took: int) -> None:
+        """Note that a socket has brought its answer, after so many microseconds."""
         self.pages = [page for page in self.pages if page is not wire]
-        took = round((time.monotonic() - self.asked) * 1_000_000)
         if wire in self.silent:
             self.silent.remove(wire)
             self.rtt = took
@@ -167,7 +177,6 @@ class ProbeTarget:
             }
         if self.healthy and not self.enough:
             self.enough = self.tries
-        return True
 
     def _fail(self, wire: ProbeSocket, error: OSError) -> None:
         """Note that a socket brings no answer any more."""
@@ -200,7 +209,11 @@ def probe(
     Unless ``patient``, none that has a target for which it takes long. Raises PermissionError
     without CAP_NET_RAW.
     """
-    subjects = list(subjects_of(config, observed, only, patient=patient))
+    return results(list(subjects_of(config, observed, only, patient=patient)))
+
+
+def results(subjects: list[ProbeTarget]) -> tuple[Result, ...]:
+    """Make a round of these; return how each did."""
     ask(subjects, subjects)
     return tuple(_result(subject, subjects) for subject in subjects)
 

@@ -31,6 +31,7 @@ class Echo:
     """An ICMP or ICMPv6 echo."""
 
     events = select.POLLIN
+    repeats = True  # each question has its own answer, so it may measure a line (measure.py)
 
     def __init__(self, target: Target, interface: str) -> None:
         self.name = str(target)

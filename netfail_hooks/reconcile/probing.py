@@ -32,7 +32,7 @@ def probe_uplinks(config: Config) -> tuple[Result, ...]:
     """
     if config.mode == "bond":
         return ()
-    return _asking(lambda: probe(config, bounded(_seen(config), State())))
+    return _asking(lambda: _round(config, bounded(_seen(config), State())))
 
 
 def confirm_and_run(
@@ -80,7 +80,7 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
             left = rested(config, observed, state)
             uplinks = tuple(one for one in config.uplinks if one.interface not in left)
             asked = replace(config, uplinks=uplinks)
-        probes = _asking(lambda: probe(asked, observed, only, patient=patient))
+        probes = _asking(lambda: _round(asked, observed, only, patient=patient))
         return run(
             config,
             paths,
@@ -90,6 +90,16 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
             unchanged=unchanged,
             since=since,
         )
+
+
+def _round(
+    config: Config, observed: Observation, only: str = "", *, patient: bool = True
+) -> tuple[Result, ...]:
+    if patient and any(uplink.measured for uplink in config.uplinks):
+        from netfail_hooks.probe import measure
+
+        return measure.probe(config, observed, only)
+    return probe(config, observed, only, patient=patient)
 
 
 def _seen(config: Config) -> Observation:

@@ -12,6 +12,7 @@ from netfail_hooks.policy.crowd import advice, message
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.health import can_ask, is_well, present_reason
 from netfail_hooks.policy.patience import waiting
+from netfail_hooks.policy.quality import line_of
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.policy.watch import has_watched
 from netfail_hooks.recorder.drills import Drill, Outcome
@@ -23,6 +24,7 @@ from netfail_hooks.status.values import (
     Drilled,
     Failover,
     Family,
+    Line,
     Probe,
     Report,
     UplinkReport,
@@ -188,7 +190,7 @@ def _family(sources: Sources, uplink: Uplink, family: int) -> Family:
     # While a family has no route, only the config says whether there will be something to ask.
     asks = uplink.probed if reason else can_ask(uplink, observed, family)
     if uplink_state and not reason:
-        reason = uplink_state.reason if uplink_state.fails else ""
+        reason = uplink_state.reason if uplink_state.fails or uplink_state.is_poor else ""
     passed = max(observed.now - uplink_state.since, 0) // 1000 if uplink_state else None
     return Family(
         family=family,
@@ -213,6 +215,20 @@ def _family(sources: Sources, uplink: Uplink, family: int) -> Family:
         gateway=default_route.gateway if default_route else "",
         metric=default_route.metric if default_route else None,
         waits=_waits(sources, name, family),
+        quality=_quality(sources.state, name, family),
+    )
+
+
+def _quality(state: State | None, name: str, family: int) -> Line | None:
+    quality = state.quality(name, family) if state else None
+    if quality is None:
+        return None
+    line = line_of(quality)
+    return Line(
+        asked=line.asked,
+        loss_percent=round(line.loss, 1),
+        latency_ms=round(line.latency, 1) if line.answered else None,
+        poor=bool(quality.poor),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netfail_hooks.status.ruled import Ruled
-from netfail_hooks.status.values import UNKNOWN, Failover, Family, Report, UplinkReport
+from netfail_hooks.status.values import UNKNOWN, Failover, Family, Line, Report, UplinkReport
 from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, WAITING, Paint, painter, span
 
 _LABEL = 10
@@ -124,6 +124,8 @@ def _family(family: Family, paint: Paint) -> list[str]:
         lines.append("        not probed: there is neither a gateway nor a target to ask")
     elif family.probe:
         lines.append(f"        {_probe(family)}{_WATCHED[family.watched]}")
+    if family.quality:
+        lines.append(f"        {_quality(family.quality)}")
     return lines
 
 
@@ -159,6 +161,11 @@ def _probe(family: Family) -> str:
     if family.rounds_failed > 1:
         text += f", {family.rounds_failed} rounds in a row"
     return text
+
+
+def _quality(line: Line) -> str:
+    text = f"line: {line.loss_percent:g} % of {line.asked} lost"
+    return text if line.latency_ms is None else f"{text}, answers in {line.latency_ms:.1f} ms"
 
 
 def _traffic(report: Report, paint: Paint) -> list[str]:

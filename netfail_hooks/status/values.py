@@ -21,6 +21,16 @@ class Probe:
 
 
 @value
+class Line:
+    """What an uplink's line did with the last questions, as many as are in its window."""
+
+    asked: int
+    loss_percent: float
+    latency_ms: float | None
+    poor: bool
+
+
+@value
 class Family:
     """An uplink in one family. Times are in seconds; None means that we cannot know.
 
@@ -31,6 +41,7 @@ class Family:
     ``watched``: the kernel keeps asking its gateway, and is heard; None where it is not meant to.
     ``asked``: there is something that probes can ask, a gateway or a target.
     ``waits`` says until what it does not take the traffic back, though it is up.
+    ``quality`` is that of its line, None where that is not measured.
     ``rounds_failed`` and ``rounds_passed`` count the last rounds of probes in a row that did,
     ``rounds_to_go`` is how many more must pass before it takes the traffic back.
     """
@@ -57,6 +68,7 @@ class Family:
     gateway: str
     metric: int | None
     waits: str = ""
+    quality: Line | None = None
 
 
 @value

@@ -46,6 +46,7 @@ _setups = st.builds(
     hold_down=st.sampled_from((1, 10)),
     successes=st.integers(1, 3),
     follow=st.integers(0, 1),
+    limits=st.integers(0, 1),
 )
 
 
@@ -120,6 +121,12 @@ def _hurried(config: object, observed: Observation, state: object) -> object:
     return _think(at_once, observed, state)  # type: ignore[arg-type]
 
 
+def _content(config: object, observed: Observation, state: object) -> object:
+    """Stay with a line however poor it is."""
+    blind = tuple(replace(one, answered=0) for one in observed.probes)
+    return _think(config, replace(observed, probes=blind), state)  # type: ignore[arg-type]
+
+
 def _settled(*args: object) -> object:
     """Have no rules by which an address on another subnet keeps to its uplink."""
     return [
@@ -175,6 +182,7 @@ def _late(*args: object) -> diversion.Diversion:
         ("decide", _narrow, "I2"),
         ("decide", _settled, "I2"),
         ("next_state", _covetous, "I11"),
+        ("next_state", _content, "I2"),
         ("decide", _greedy, "I6"),
         ("next_state", _hurried, "I"),
         ("decide", _hushed, "I9"),

@@ -29,6 +29,7 @@ class Seen:
     lost: bool = False  # and was not at a later one
     bad: bool = True
     mute: bool = False  # its last round of probes went badly
+    poor: bool = False  # or lost too much of what was asked
     since: int = 0  # well since
     proofs: int = 0
     excused: bool = False  # it may have been trusted before anybody asked it
@@ -88,17 +89,21 @@ class Ghost:
         seen.known |= bool(serves and disabled)
         seen.lost |= bool(serves and disabled)
         if broken or key not in self._asked:
-            seen.mute = False
+            seen.mute = seen.poor = False
             self.silent.pop(key, None)
         elif result is not None:
             seen.mute = not result.healthy
             self.silent[key] = result.silent
+            if result.answered:
+                seen.poor = result.answered < 8  # of ten, with Setup's limits
         losses = (link.index, link.down_count) if link else (0, 0)
         blip = losses != seen.losses and seen.known and not seen.bad and not first
         if seen.bad or blip:
             seen.since, seen.proofs, seen.excused = observed.now, 0, False
-        seen.lost |= seen.known and (broken or seen.mute or blip)
-        seen.bad, seen.losses = broken or seen.mute, losses
+        if losses != seen.losses and not (result and result.answered):
+            seen.poor = False  # of the line that there is now nothing is known yet
+        seen.lost |= seen.known and (broken or seen.mute or seen.poor or blip)
+        seen.bad, seen.losses = broken or seen.mute or seen.poor, losses
         seen.known |= not seen.bad
         if seen.bad:
             seen.excused = False
@@ -166,15 +171,31 @@ class Ghost:
             if not self.may(way, family):
                 raise BrokenError(f"I3: IPv{family} back on {way}, not proven since its loss")
         elif all(self.of[name, family].bad for name in names):
-            disabled = self.config.ordered(DISABLE, observed.now)
-            able = [
-                n for n in sorted(names, key=disabled.__contains__) if _can(observed, n, family)
-            ]
-            if able and way != able[0]:
-                raise BrokenError(f"I2: IPv{family} by {way or 'none'}, none well: {able[0]}")
+            self._judge_unwell(way, observed, family)
+        elif self._answers_badly(way, family) and way == self._way.get(family, way):
+            pass  # until one that is well has proven itself
         elif way not in names or self.of[way, family].bad:
             raise BrokenError(f"I2: IPv{family} by {way or 'none'}, though another one is well")
         self._pace(way, family)
+
+    def _judge_unwell(self, way: str, observed: Observation, family: int) -> None:
+        """Raise BrokenError where none is well, and another one should be used.
+
+        One that answers, however badly: that which is in use, if it does, before others.
+        """
+        names = self.config.names()
+        disabled = self.config.ordered(DISABLE, observed.now)
+        able = [n for n in sorted(names, key=disabled.__contains__) if _can(observed, n, family)]
+        stays = self._way.get(family, way)
+        poor = [n for n in names if self._answers_badly(n, family)]
+        if poor:
+            able = [stays] if stays in poor else poor
+        if able and way != able[0]:
+            raise BrokenError(f"I2: IPv{family} by {way or 'none'}, none well: {able[0]}")
+
+    def _answers_badly(self, name: str, family: int) -> bool:
+        seen = self.of.get((name, family), Seen())
+        return seen.poor and not seen.mute
 
     def _wanted(self, way: str, family: int) -> str:
         """Return the uplink that may come before those of a better rank, "" for none.

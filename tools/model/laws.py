@@ -226,7 +226,7 @@ def gateways_are_watched(machine: Machine, family: int) -> None:
         raise BrokenError(f"I9: watched off the active uplink, so its traffic comes here: {strays}")
     uplink = next((one for one in machine.config.uplinks if one.interface == chosen), None)
     judged = machine.state.uplink_state(chosen, family)
-    if judged and judged.reason and watched:
+    if judged and judged.reason and not judged.is_poor and watched:
         raise BrokenError(f"I10: the kernel tells again and again of {watched}: {judged.reason}")
     if not (uplink and uplink.gateway and judged and not judged.reason):
         return
@@ -328,7 +328,7 @@ def ended(machine: Machine, observed: Observation) -> None:
         if right not in ("", way) and not stays:
             raise BrokenError(f"I4: IPv{family} ends on {way}, not on {right}")
     moved_by_hand = machine.config.orders or _is_to_wait(machine, observed)
-    if not (machine.sick or machine.silent or moved_by_hand) and all(
+    if not (machine.sick or machine.silent or machine.poor or moved_by_hand) and all(
         _is_whole(machine, observed, net) for net in machine.networkd.nets
     ):
         routes = [
@@ -368,7 +368,16 @@ def _truth(machine: Machine, observed: Observation, family: int) -> str:
         and uplink.interface not in disabled
         and not (uplink.interface in bad and machine.ghost.asks(observed, uplink.interface, family))
     ]
-    names = [uplink.interface for uplink in healthy or ways]
+    measured = machine.config.uplinks[0].measured
+    good = [
+        u
+        for u in healthy
+        if not (measured and (u.interface, family) in machine.poor)
+        or not machine.ghost.asks(observed, u.interface, family)
+    ]
+    if healthy and not good:
+        return ""  # which of those that answer badly depends on where the traffic was
+    names = [uplink.interface for uplink in good or ways]
     names.sort(key=disabled.__contains__)
     asked = [name for name in wanted if healthy and name in names]
     return next(iter([*asked, *names]), "")

@@ -48,6 +48,7 @@ class Setup:
     failback: int = 0  # of FAILBACKS
     hours: int = 0  # of HOURS, in which a better uplink takes the traffic back
     multipath: int = 0  # endpoints of Multipath TCP
+    limits: int = 0  # lines are measured, and left while they are poor
 
     def config(self) -> Config:
         """Return the config that goes with it."""
@@ -55,7 +56,7 @@ class Setup:
             asking(Uplink(NAMES[rank], 100 + 500 * rank), numbers[3])
             for rank, numbers in enumerate(self.uplinks)
         )
-        return Config(
+        config = Config(
             uplinks,
             hold_down=self.hold_down,
             hold_down_max=self.hold_down_max,
@@ -67,6 +68,9 @@ class Setup:
             idle_seconds=5,
             multipath_tcp=bool(self.multipath),
         )
+        # A window of one round: what lies between the limits is for policy/test_quality.py.
+        limits = {"loss_max": 20, "latency_max": 500, "window": 10} if self.limits else {}
+        return replace(config, uplinks=tuple(replace(u, **limits) for u in config.uplinks))
 
     def nets(self) -> list[Net]:
         """Return what networkd sets up."""
@@ -107,6 +111,7 @@ class Machine:
         self.crowded = 0  # of what there is much that is not ours (sparing.py)
         self.now = 1_000_000
         self.sick: set[tuple[str, int]] = set()
+        self.poor: set[tuple[str, int]] = set()  # lines that lose packets or answer late
         self.silent: set[tuple[str, int, str]] = set()  # routers, while others may answer
         self.called: dict[str, str] = {}  # by the dispatcher, which keeps an adapter's first name
         self.kernel.rules += [
@@ -208,6 +213,10 @@ class Machine:
         key = (self._name(a), FAMILIES[b % 2])
         self.sick.symmetric_difference_update({key})
 
+    def _worsen(self, a: int, b: int) -> None:
+        """An uplink's line begins to lose packets, or is as it was."""
+        self.poor.symmetric_difference_update({(self._name(a), FAMILIES[b % 2])})
+
     def _silence(self, a: int, b: int) -> None:
         """One router of an uplink's link falls silent, or answers again."""
         net = self._net(a)
@@ -224,6 +233,7 @@ class Machine:
             for net in self.networkd.of(name):
                 net.served = True
                 self.sick.discard((name, net.family))
+                self.poor.discard((name, net.family))
                 self.silent -= {(name, net.family, router) for router in net.routers}
             self._configure(self.config.names().index(name), 0)
 
@@ -369,7 +379,11 @@ class Machine:
         )
         healthy = (name, family) not in self.sick and not self.is_cut_off(name, family)
         reported = silent if healthy else ()
-        return Result(name, family, healthy, 1, 400, "" if healthy else "mute", reported)
+        result = Result(name, family, healthy, 1, 400, "" if healthy else "mute", reported)
+        if not any(uplink.measured for uplink in self.config.uplinks):
+            return result
+        answered = (5 if (name, family) in self.poor else 10) * healthy
+        return replace(result, asked=10, answered=answered, waited=answered * 20)
 
     def is_cut_off(self, name: str, family: int) -> bool:
         """Tell whether no router of an uplink's link answers though each is asked."""

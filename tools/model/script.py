@@ -43,6 +43,7 @@ WEIGHTS = {
     "endpoint": 3,
     "rename": 2,
     "silence": 4,
+    "worsen": 4,
     "hook": 10,
     "hook_and_probe": 6,
     "check": 12,
@@ -119,6 +120,7 @@ def draw(seed: int, length: int = LIFE) -> Life:
         follow=int(rng.random() < 0.8),
         failback=rng.choice((0, 0, 0, 0, 1, 2)),
         hours=rng.choice((0, 0, 0, 0, 0, 1, 2)),
+        limits=int(rng.random() < 0.3),
     )
     drawn = rng.choices(RULES, tuple(WEIGHTS.values()), k=length)
     steps = tuple((rule, rng.randrange(64), rng.randrange(64)) for rule in drawn)

@@ -158,6 +158,7 @@ class Soak(Trial):
     def _evening(self) -> None:
         """Mend everything. Raises BrokenError where the machine isn't as in the morning."""
         self.sick.clear()
+        self.poor.clear()
         self.step("fix", 0, 1)
         for _ in range(self.config.successes + 2):
             self.run("check", self.results())

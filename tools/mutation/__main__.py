@@ -97,6 +97,7 @@ TARGETS = {
         ("config/test_toml_text", "install/test_config", "install/test_amended")
     ),
     "recorder": Target(("recorder/test_record", "recorder/test_repeat", "cli/test_log")),
+    "policy.quality": Target(("policy/test_quality",), model=True),
     "policy.watch": Target(("policy/test_watch",), model=True),
     "policy.sysctls": Target(("policy/test_sysctls",)),
     "cli.parse_time": Target(("cli/test_log",)),
@@ -112,12 +113,14 @@ TARGETS = {
     "doctor.rules.setup": Target(("doctor/test_fixes", "doctor/test_rules")),
     "doctor.rules.routes": Target(("doctor/test_fixes", "doctor/test_rules")),
     "doctor.rules.uplinks": Target(("doctor/test_fixes", "doctor/test_rules")),
-    "probe": Target(("probe/test_probe",)),
+    "probe": Target(("probe/test_probe", "probe/test_targets")),
     "kernel.announce": Target(("kernel/test_announce",)),
     "probe.gateway": Target(
         ("probe/test_fuzz_packets", "probe/test_wires"),
         only=("is_reply", "is_advertisement", "_only"),
     ),
+    "probe.measure": Target(("probe/test_measure",)),
+    "probe.name_server": Target(("probe/test_name_server",)),
     "probe.targets": Target(("probe/test_fuzz_packets", "probe/test_wires")),
     "names": Target(("test_hook",)),
     "status.report": Target(("status/test_status",)),

@@ -44,7 +44,8 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
 def test_a_setting_is_documented_as_it_is(setting: Setting) -> None:
     default, span = ROWS[setting.name]
     if setting.key not in ("interface", "metric"):
-        shown = {True: "true", False: "false", (): "[]"}.get(setting.default, setting.default)
+        shown = "[]" if setting.default == () else str(setting.default)
+        shown = shown.lower() if isinstance(setting.default, bool) else shown
         is_text = isinstance(setting.default, str)
         assert default == (f'`"{shown}"`' if is_text else f"`{shown}`")
     assert span.replace("`", "") == setting.kind.span

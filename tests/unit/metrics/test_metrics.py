@@ -21,7 +21,7 @@ from netfail_hooks.metrics import text as metrics_text
 from netfail_hooks.metrics.text import Known
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import state as state_file
-from netfail_hooks.policy.state import Metered
+from netfail_hooks.policy.state import Metered, Quality
 from netfail_hooks.recorder import counters
 from netfail_hooks.recorder.counters import Counter
 from netfail_hooks.recorder.drills import Family, Flow, Outcome
@@ -172,6 +172,30 @@ def test_the_last_round_counts_and_only_an_answer_has_a_time() -> None:
         'probe_rtt_seconds{interface="eth0",family="ipv4"}': 0.0004,
         "check_last_run_timestamp_seconds": 59.0,
     }
+
+
+def test_a_line_that_is_measured_is_told() -> None:
+    state = state_file.State(
+        qualities=(
+            Quality("eth0", 4, 1, "10:8:160,10:10:200"),
+            Quality("wlan0", 6, 0, "10:10:20"),
+            Quality("gone0", 4, 0, "10:10:20"),
+        )
+    )
+    known = Known("routes", ("eth0", "wlan0"), state, (), 5000, 1e9)
+    lines = metrics_text.render(known, volatile=True).splitlines()
+    found = [
+        line.removeprefix("netfail_line_") for line in lines if line.startswith("netfail_line_")
+    ]
+    assert found == [
+        'loss_ratio{interface="eth0",family="ipv4"} 0.1000',
+        'loss_ratio{interface="wlan0",family="ipv6"} 0.0000',
+        'latency_seconds{interface="eth0",family="ipv4"} 0.020000',
+        'latency_seconds{interface="wlan0",family="ipv6"} 0.002000',
+        'poor{interface="eth0",family="ipv4"} 1',
+        'poor{interface="wlan0",family="ipv6"} 0',
+    ]
+    assert "line_" not in metrics_text.render(known, volatile=False)
 
 
 def test_odd_names_are_escaped() -> None:

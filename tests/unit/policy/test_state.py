@@ -7,10 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.policy.state import (
+    FORM,
     PENDING_LIMIT,
     Active,
     AddressOwner,
     KnownAddress,
+    Quality,
     State,
     UplinkState,
     Way,
@@ -68,6 +70,33 @@ def test_a_pending_line_is_kept_beside_the_state(state: State, pending: str) -> 
 def test_whatever_is_wrong_is_read_as_it_was_said(reason: str) -> None:
     state = State((UplinkState("eth0", 4, "down", 5, reason=reason),))
     assert parse(render(state)) == state
+
+
+@pytest.mark.parametrize(
+    ("poor", "rounds", "fine"),
+    [
+        ("1", "10:10:200,10:1:5", True),
+        ("0", "1:1:0", True),
+        ("2", "10:10:200", False),
+        ("0", "-", False),
+        ("0", "10:11:200", False),
+        ("0", "10:0:0", False),
+        ("0", "10:10", False),
+        ("0", "10:10:200,", False),
+        ("0", "10:10:-1", False),
+        ("0", "10:10:\xb2", False),
+        ("0", "9999999999:1:1", False),
+    ],
+)
+def test_what_was_measured_is_read_if_it_can_be_so(poor: str, rounds: str, *, fine: bool) -> None:
+    text = f"{FORM}\nquality eth0 4 {poor} {rounds}\nend\n"
+    if fine:
+        state = parse(text)
+        assert state.quality("eth0", 4) == Quality("eth0", 4, int(poor), rounds)
+        assert (state.quality("eth0", 6), render(state)) == (None, text)
+        return
+    with pytest.raises(ValueError, match="not what was measured"):
+        parse(text)
 
 
 def test_of_a_pending_line_too_much_is_not_kept() -> None:

@@ -241,7 +241,7 @@ def test_a_round_asks_by_those_addresses_that_are_known(
         def __exit__(self, *_: object) -> None:
             pass
 
-    def noted(_: object, observed: Observation, *__: object) -> tuple[()]:
+    def noted(_: object, observed: Observation, *__: object, **___: object) -> tuple[()]:
         asked.append(set(mine) - set(observed.addresses))
         return ()
 

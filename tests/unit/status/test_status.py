@@ -23,13 +23,13 @@ from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.managers import release
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.state import Metered, State, UplinkState
+from netfail_hooks.policy.state import Metered, Quality, State, UplinkState
 from netfail_hooks.recorder import drills
 from netfail_hooks.recorder.drills import Drill, Flow, Outcome
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.report import Sources, report
 from netfail_hooks.status.text import render
-from netfail_hooks.status.values import Failover, Family, Probe, Report
+from netfail_hooks.status.values import Failover, Family, Line, Probe, Report
 from netfail_hooks.terminal import span
 from netfail_hooks.values import plain, replace
 from tests.support import ROOT
@@ -295,6 +295,30 @@ def test_a_round_was_answered_if_its_last_question_was(
 ) -> None:
     probe = _standing(probed=_NOW - 3000, tries=2, rtt=rtt, fails=fails).probe
     assert probe == Probe(seconds_ago=3, sent=2, lost=lost, rtt_ms=shown)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "shown", "line"),
+    [
+        ("10:10:205", Line(10, 0.0, 20.5, poor=False), "line: 0 % of 10 lost, answers in 20.5 ms"),
+        ("10:5:50,10:8:80", Line(20, 35.0, 10.0, poor=True), "line: 35 % of 20 lost, answers in"),
+    ],
+)
+def test_a_line_that_is_measured_is_shown(rounds: str, shown: Line, line: str) -> None:
+    def measured(world: World) -> None:
+        quality = Quality("eth0", 4, int(shown.poor), rounds)
+        world.state = replace(world.state, qualities=(quality,))
+
+    report = _told(measured)
+    families = [family for uplink in report.uplinks for family in uplink.families]
+    assert [family.quality for family in families] == [shown, None, None, None]
+    assert line in render(report)
+
+
+def test_of_a_poor_uplink_the_reason_is_shown() -> None:
+    found = _standing(state="down", reason="poor: 24 % of 60 lost", fails=0)
+    assert found.reason == "poor: 24 % of 60 lost"
+    assert _standing(state="down", reason="no answer", fails=0).reason == ""
 
 
 def test_of_what_may_not_be_read_nothing_is_told() -> None:
