@@ -17,8 +17,8 @@ from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes
 from netfail_hooks.install.plan import FileChange
-from netfail_hooks.kernel import links
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import match, networkctl
@@ -67,8 +67,8 @@ def follow(gone: Sequence[str]) -> None:
     with rt.Netlink() as netlink:
         for name in gone:
             with contextlib.suppress(rt.NetlinkError):
-                if index := links.index_of(netlink, name):
-                    links.delete(netlink, index)
+                if index := snapshot.index_of(netlink, name):
+                    snapshot.delete(netlink, index)
     _await_gone(gone)
     for path in slave_files(Paths(), gone):
         with contextlib.suppress(OSError):  # a read-only /usr: a restart of networkd would do

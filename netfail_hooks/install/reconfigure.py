@@ -15,8 +15,8 @@ from netfail_hooks.install import diversion
 from netfail_hooks.install.diversion import divert
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import revert_change, write_change
-from netfail_hooks.kernel import links, snapshot
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.apply import address_body
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
@@ -69,18 +69,18 @@ def put_back(kept: tuple[Snapshot, ...], config: Config, bonds: Sequence[str] = 
     with Netlink() as netlink:
         known = {one.index for one in kept}
         for name in bonds:
-            index = links.index_of(netlink, name)
+            index = snapshot.index_of(netlink, name)
             if index and index not in known:
-                links.delete(netlink, index)
-        present = [links.index_of(netlink, name) for name in config.names() if name not in bonds]
+                snapshot.delete(netlink, index)
+        present = [snapshot.index_of(netlink, name) for name in config.names() if name not in bonds]
         indexes = [index for index in present if index]
         for one in kept:
-            is_there = one.index in indexes or links.is_there(netlink, one.index)
+            is_there = one.index in indexes or snapshot.is_there(netlink, one.index)
             if not (is_there or indexes):
                 continue
             whose = one if is_there else snapshot.moved(one, indexes[0])
             if snapshot.missing(netlink, whose):
-                links.set_up(netlink, whose.index)  # a bond leaves its slaves down
+                snapshot.set_up(netlink, whose.index)  # a bond leaves its slaves down
             refused += snapshot.put_back(netlink, whose, exactly=is_there)
     if refused:
         raise Problem(f"the kernel refused some of what was there: {', '.join(refused)}")

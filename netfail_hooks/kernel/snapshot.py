@@ -2,7 +2,7 @@
 
 For install alone, where who should put it back, networkd, does not answer. So nothing is made of
 it but what the kernel needs to make the same again: metrics, protocols, preferred sources, MTUs
-and what else there is go back as they came.
+and what else there is go back as they came. A bond that was made meanwhile goes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.netlink import dumped, parted
 from netfail_hooks.policy.facts import FOREVER, PROTOCOL
 
-_ADDRESS, _ROUTE = "=BBBBI", "=BBBBBBBBI"
+_ADDRESS, _ROUTE, _LINK = "=BBBBI", "=BBBBBBBBI", "=BxHiII"
+_UP = 0x1  # linux/if.h, IFF_UP
 # linux/if_addr.h: of the flags those that are somebody's wish; the others the kernel sets itself.
 _IFA_F_TEMPORARY, _IFA_F_NODAD, _IFA_BROADCAST = 0x01, 0x02, 4
 _WISHES = 0x02 | rt.IFA_F_MANAGETEMPADDR | rt.IFA_F_NOPREFIXROUTE | 0x400  # IFA_F_MCAUTOJOIN
@@ -275,3 +276,34 @@ def _leads_by(attributes: rt.Attributes, index: int) -> bool:
     if rt.whole(attributes.get(rt.RTA_OIF)) == index:
         return True
     return any(where == index for where, _, _ in parted(attributes))
+
+
+def index_of(netlink: rt.Netlink, name: str) -> int:
+    """Return an interface's number, 0 for none. Raises OSError."""
+    body = bytes(16) + rt.attribute(rt.IFLA_IFNAME, name.encode() + b"\0")
+    return _found(netlink, body)
+
+
+def is_there(netlink: rt.Netlink, index: int) -> bool:
+    """Tell whether there is an interface of a number. Raises OSError."""
+    return _found(netlink, struct.pack(_LINK, 0, 0, index, 0, 0)) == index
+
+
+def delete(netlink: rt.Netlink, index: int) -> None:
+    """Take an interface away. Raises OSError."""
+    netlink.change(rt.DELLINK, 0, struct.pack(_LINK, 0, 0, index, 0, 0))
+
+
+def set_up(netlink: rt.Netlink, index: int) -> None:
+    """Set an interface up, as ``ip link set up`` does. Raises OSError."""
+    netlink.change(rt.NEWLINK, 0, struct.pack(_LINK, 0, 0, index, _UP, _UP))
+
+
+def _found(netlink: rt.Netlink, body: bytes) -> int:
+    try:
+        index: int = struct.unpack_from("=i", netlink.get(rt.GETLINK, body), 4)[0]
+    except rt.NetlinkError as error:
+        if error.errno == errno.ENODEV:
+            return 0
+        raise
+    return index

@@ -1,4 +1,4 @@
-"""Each cell of docs/comparison.md has its source, and each of ours is a test that is there."""
+"""Each cell of docs/how/comparison.md has its source, and each of ours is a test that is there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.support import ROOT
 from tests.unit.docs.test_guarantees import _defined
 
-TEXT = (ROOT / "docs/comparison.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs/how/comparison.md").read_text(encoding="utf-8")
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in TEXT.splitlines()
