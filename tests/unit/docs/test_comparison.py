@@ -54,9 +54,6 @@ def test_a_source_is_a_test_of_ours_or_a_place_to_look_it_up(source: str) -> Non
 def test_what_we_lack_is_said_in_words_as_well() -> None:
     behind = TEXT.partition("## Where ours is behind")[2].partition("\n## Sources")[0]
     words = {
-        "loss and latency as a reason": "loses packets",
-        "HTTP, captive portals": "captive portals",
-        "a script of yours as a probe": "probe",
         "load balancing": "Load balancing",
         "another uplink for some destinations": "another uplink for some destinations",
         "a page to click on": "a page to click on",
