@@ -26,7 +26,7 @@ from netfail_hooks.policy.crowd import LEARNT
 from netfail_hooks.policy.facts import MAIN, OWN_TABLES, PROTOCOL, Observation
 from netfail_hooks.policy.multipath import MOST, NUMBERS
 from netfail_hooks.policy.sources import ADDRESSES as SOURCES
-from netfail_hooks.policy.state import parse, render
+from netfail_hooks.policy.state import Crowded, parse, render
 from netfail_hooks.values import replace
 from tools.model.ghost import BrokenError, is_time
 from tools.model.machine import VIRTUAL, Machine
@@ -103,7 +103,10 @@ def lan_follows(machine: Machine, family: int) -> None:
         for host in {*here.routers, here.host_at(200)} - {"fe80::1"}:
             if machine.kernel.way(family, host) == name:
                 raise BrokenError(f"I2: {host} is sent for by {name}, not by {chosen}")
-        for known in machine.state.known_addresses if machine.config.follow_addresses else ():
+        # Of a crowd only a part is looked at (policy/crowd.py): by which LAN it is may be in the rest.
+        crowded = Crowded(chosen, family) in machine.state.crowded
+        follows = machine.config.follow_addresses and not crowded
+        for known in machine.state.known_addresses if follows else ():
             own = (known.interface, known.family) == (name, family)
             if own and contains(here.prefix, known.address) and known.address not in there:
                 raise BrokenError(f"I2: {known.address} of {name} doesn't follow to {chosen}")
