@@ -103,7 +103,7 @@ def lan_follows(machine: Machine, family: int) -> None:
         for host in {*here.routers, here.host_at(200)} - {"fe80::1"}:
             if machine.kernel.way(family, host) == name:
                 raise BrokenError(f"I2: {host} is sent for by {name}, not by {chosen}")
-        # Of a crowd only a part is looked at (policy/crowd.py): by which LAN it is may be in the rest.
+        # Only a part of a crowd is looked at (policy/crowd.py): the rest may tell its LAN.
         crowded = Crowded(chosen, family) in machine.state.crowded
         follows = machine.config.follow_addresses and not crowded
         for known in machine.state.known_addresses if follows else ():
