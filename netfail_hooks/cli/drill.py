@@ -10,7 +10,7 @@ from netfail_hooks.cli import by_hand
 from netfail_hooks.cli.prompts import agree, refuse_powerless
 from netfail_hooks.config import Config
 from netfail_hooks.config.cache import generation, load
-from netfail_hooks.drill import perform, refuse_where_unsupported, text
+from netfail_hooks.drill import text
 from netfail_hooks.drill.plan import FEWEST, MOST, Plan, plan, survives
 from netfail_hooks.install.handover.origin import origin
 from netfail_hooks.journal import NOTICE, WARNING, log, run_logged
@@ -56,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Drill. Returns 1 unless it passed. Raises Problem where it is refused."""
+    # The options alone are asked for where there is no icmplib: by packaging/deb and install.sh.
+    from netfail_hooks.drill.perform import perform, refuse_where_unsupported
+
     paths = Paths()
     refuse_powerless(paths.root)
     since = generation(paths)

@@ -15,6 +15,7 @@ from netfail_hooks import cli
 from netfail_hooks.cli import completion, log
 from netfail_hooks.cli.commands import COMMANDS
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
+from tests.support import ROOT
 
 _MODULE = [sys.executable, "-m", "netfail_hooks"]
 _NAMES = [command.name for command in COMMANDS]
@@ -198,3 +199,13 @@ def _complete(script: Path, *words: str) -> list[str]:
     )
     done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
     return done.stdout.split()
+
+
+@pytest.mark.parametrize("command", _NAMES)
+def test_the_options_of_a_command_need_no_library(command: str) -> None:
+    """install.sh asks for them before it has fetched any, packaging/deb has none at all."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import netfail_hooks.cli.{command}"
+    done = subprocess.run(
+        [sys.executable, "-ISB", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,234 @@
+"""Perform a drill: make the fault, ask targets meanwhile, put all back, tell how it went.
+
+Who notices, moves the traffic and takes it back are hooks, watch and checks, as ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Self
+
+from netfail_hooks.config import Config
+from netfail_hooks.drill import heal
+from netfail_hooks.drill.plan import Plan
+from netfail_hooks.drill.traffic import Traffic
+from netfail_hooks.errors import Problem
+from netfail_hooks.files import read_text
+from netfail_hooks.kernel import lookup, outage
+from netfail_hooks.kernel.observe import now
+from netfail_hooks.lab.traffic_result import Window
+from netfail_hooks.paths import Paths
+from netfail_hooks.policy.state import State
+from netfail_hooks.process import wait_until
+from netfail_hooks.reconcile import load_state
+from netfail_hooks.recorder.drills import (
+    CABLE,
+    CUT_SHORT,
+    FAILED,
+    PASSED,
+    Drill,
+    Family,
+    Flow,
+    Outcome,
+)
+from netfail_hooks.terminal import span
+
+_SETTLES = 1.0  # seconds for traffic to flow before the fault, and after the way back
+_TAKES_BACK = 30  # seconds beyond the hold-down, for checks to come round
+_STEP = 0.05  # seconds
+_LOSES = 3.0  # seconds for a link to lose its carrier
+_AGAIN = 0.7  # seconds after which a link has to negotiate anew: it needs more than one
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Tell = Callable[[float, str], None]
+
+
+class Cut(BaseException):
+    """Somebody wants the drill to end."""
+
+
+def perform(config: Config, plan: Plan, paths: Paths, tell: Tell) -> Outcome:
+    """Make the uplink fail, heal it, wait for the traffic to come back; return how it went.
+
+    ``tell`` gets a line of progress and the seconds since the fault. Raises Problem where there
+    was no fault after all.
+    """
+    way = outage.carrier_way(plan.interface) if plan.fault == CABLE else outage.SILENCE
+    until = now() + (plan.seconds + int(2 * _SETTLES)) * 1000
+    drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until)
+    with (
+        _Performance(config, plan, paths, drill, tell) as performance,
+        _deaf_until_healed(),
+        contextlib.suppress(Cut),
+    ):
+        performance.play()
+    return performance.outcome()
+
+
+class _Performance:
+    """One drill, armed within the context."""
+
+    def __init__(self, config: Config, plan: Plan, paths: Paths, drill: Drill, tell: Tell) -> None:
+        self._plan, self._paths, self._drill, self._say = plan, paths, drill, tell
+        families = [family for family, _ in plan.backups]
+        places = {family: lookup.destination(config, family) for family in families}
+        self._traffic = Traffic(plan.targets, places, self._moved)
+        self._fault: Window = (0.0, 0.0)
+        self._back_until = 0.0
+        self._cut = False
+
+    def __enter__(self) -> Self:
+        heal.arm(self._paths, self._drill)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        heal.disarm(self._paths, self._drill)
+
+    def play(self) -> None:
+        """Do it all; end early where somebody wants it to."""
+        with self._traffic:
+            try:
+                time.sleep(_SETTLES)
+                with self._broken():
+                    time.sleep(self._plan.seconds)
+            except Cut:
+                self._cut = True
+            if self._fault[0]:
+                self._fault = (self._fault[0], time.monotonic())
+                self._tell(f"{self._plan.interface} is healed")
+                self._await_return()
+            self._back_until = time.monotonic()
+
+    @contextlib.contextmanager
+    def _broken(self) -> Iterator[None]:
+        ended = threading.Event()
+        again = threading.Thread(target=self._renegotiate, args=(ended,), daemon=True)
+        self._fault = (time.monotonic(), 0.0)
+        self._tell(f"{self._plan.interface} fails")
+        try:
+            outage.begin(self._drill.way, self._plan.interface)
+            if self._drill.way == outage.RENEGOTIATE:
+                again.start()
+            if self._plan.fault == CABLE:
+                wait_until(self._has_no_carrier, _LOSES, "loss of the carrier")
+            yield
+        finally:
+            ended.set()
+            heal.disarm(self._paths, self._drill)
+
+    def _has_no_carrier(self) -> bool:
+        return read_text(f"/sys/class/net/{self._plan.interface}/carrier").strip() != "1"
+
+    def _renegotiate(self, ended: threading.Event) -> None:
+        while not ended.wait(_AGAIN):
+            with contextlib.suppress(OSError):
+                outage.renegotiate(self._plan.interface)
+
+    def _await_return(self) -> None:
+        """Wait until the traffic is back, if it is to come by itself, and flows."""
+        if not self._plan.awaited or self._cut:
+            return
+        families = [family for family, _ in self._plan.backups]
+        end, told = time.monotonic() + _TAKES_BACK, False
+        with contextlib.suppress(Cut):
+            while time.monotonic() < end:
+                state = load_state(self._paths.state)
+                if all(self._is_back(state, family) for family in families):
+                    time.sleep(_SETTLES)
+                    return
+                ready = [one.ready for one in state.uplinks if one.state == "recovering"]
+                if ready and not told:
+                    told = True
+                    left = max(*ready, now()) - now()
+                    end = max(end, time.monotonic() + left / 1000 + _TAKES_BACK)
+                    self._tell(f"{self._plan.interface} is held down for {span(left // 1000)}")
+                time.sleep(_STEP)
+
+    def _is_back(self, state: State, family: int) -> bool:
+        chosen = state.active_uplink(family) == self._plan.interface
+        judged = state.uplink_state(self._plan.interface, family)
+        # Where nothing was noticed it has never left.
+        return chosen and bool(judged and judged.state == "up" and not judged.fails)
+
+    def _moved(self, family: int, interface: str) -> None:
+        if self._fault[0]:
+            self._tell(f"IPv{family} goes by {interface or 'no uplink'}")
+
+    def _tell(self, text: str) -> None:
+        self._say(time.monotonic() - self._fault[0], text)
+
+    def outcome(self) -> Outcome:
+        """Return how it went."""
+        begin, end = self._fault
+        families = tuple(self._family(family, backup) for family, backup in self._plan.backups)
+        flows = self._traffic.flows(self._fault, (end, self._back_until))
+        silent = self._traffic.silent(end - _SETTLES, end)
+        reasons = () if self._cut else tuple(_reasons(self._plan, families, flows, silent))
+        return Outcome(
+            time=int(time.time()),
+            verdict=CUT_SHORT if self._cut else FAILED if reasons else PASSED,
+            fault=self._plan.fault,
+            way=self._drill.way,
+            interface=self._plan.interface,
+            seconds=round(end - begin),
+            awaited=self._plan.awaited,
+            families=families,
+            flows=flows,
+            reasons=reasons,
+        )
+
+    def _family(self, family: int, backup: str) -> Family:
+        begin, end = self._fault
+        name, ways = self._plan.interface, self._traffic.ways[family]
+        away = [when for when, way in ways if begin <= when < end and way not in (name, "")]
+        back = [when for when, way in ways if when >= end and way == name]
+        return Family(
+            family,
+            backup,
+            moved_ms=round((away[0] - begin) * 1000) if away else -1,
+            back_ms=round((back[-1] - end) * 1000) if back else -1,
+        )
+
+
+def _reasons(
+    plan: Plan, families: tuple[Family, ...], flows: tuple[Flow, ...], silent: tuple[str, ...]
+) -> Iterator[str]:
+    """Yield what was not as it should be. A connection may end: on another subnet it must."""
+    for one in families:
+        if one.moved_ms < 0:
+            yield f"IPv{one.family} did not go over to {one.backup} within {plan.seconds} s"
+        elif plan.awaited and one.back_ms < 0:
+            yield f"IPv{one.family} did not come back to {plan.interface}"
+    asked = {flow.target for flow in flows if flow.sent}
+    for target in silent:
+        if target in asked:
+            yield f"{target} did not answer by the backup"
+
+
+@contextlib.contextmanager
+def _deaf_until_healed() -> Iterator[None]:
+    """Have a signal that would end us end the drill first; a second one is not heard."""
+
+    def cut(*_: object) -> None:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        raise Cut
+
+    old = {number: signal.signal(number, cut) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def refuse_where_unsupported(paths: Paths) -> None:
+    """Refuse while another drill is on. Raises Problem."""
+    if os.path.exists(paths.uninstalling):
+        raise Problem("an uninstall is at work", hint="there is nothing to drill after it")
+    heal.refuse_while_on(paths)
