@@ -375,6 +375,9 @@ class Trial(Machine):
         self.rounds.clear()
         for name in self.config.names():
             self.networkd.configure(name, self.now)
+        if ends := [one.until for one in self.config.orders if one.until > self.now]:
+            self.run("check", self.results())
+            self.now = max(ends)  # what was disabled until then has its hold-down after that
         for _ in range(self.config.successes + 1):
             self.run("check", self.results())
             self.now += self.config.hold_down_max * 1000
