@@ -373,11 +373,10 @@ class Trial(Machine):
     def _settle(self, *_numbers: int) -> None:
         """Let everything have its time: the truth alone decides where it ends (I2, I4)."""
         self.rounds.clear()
+        # What is disabled until then has its hold-down after that.
+        self.now = max(self.now, *(one.until for one in self.config.orders), 0)
         for name in self.config.names():
             self.networkd.configure(name, self.now)
-        if ends := [one.until for one in self.config.orders if one.until > self.now]:
-            self.run("check", self.results())
-            self.now = max(ends)  # what was disabled until then has its hold-down after that
         for _ in range(self.config.successes + 1):
             self.run("check", self.results())
             self.now += self.config.hold_down_max * 1000
