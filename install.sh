@@ -84,6 +84,8 @@ from netfail_hooks.errors import Problem
 try:
     parser(filled=(sys.argv[2],)).parse_args(sys.argv[2:])
 except Problem as problem:
+    if problem.hint.startswith("see 'netfail-hooks"):  # which need not be there
+        problem.hint = "see './install.sh --help'"
     print(f"install.sh: {problem}", file=sys.stderr)
     sys.exit(problem.status)
 END

@@ -57,8 +57,9 @@ def test_help_tells_of_every_option() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--frobnicate",), "--frobnicate"),
-        (("--demo", "--frobnicate"), "--frobnicate"),
+        (("--frobnicate",), "--frobnicate: see './install.sh --help'"),
+        (("--primary",), "expected one argument: see './install.sh --help'"),
+        (("--demo", "--frobnicate"), "--frobnicate: see './install.sh --help'"),
         (("--prefix",), "--prefix needs a directory"),
         (("--wheels", "/nowhere"), "/nowhere is no directory"),
     ],
