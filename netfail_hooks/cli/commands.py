@@ -104,7 +104,11 @@ COMMANDS = (
         "write a page of how the uplinks are and were: outages, availability, what doctor says",
         "written, whatever it tells",
         "the machine or its log cannot be looked at, or the file cannot be written",
-        ("--html uplinks.html", "--html /run/netfail-report/index.html"),
+        (
+            "--html uplinks.html",
+            "--html /run/netfail-report/index.html",
+            "--html demo.html --file ~/.local/state/netfail-hooks/demo/events.jsonl",
+        ),
     ),
     Command(
         "replay",

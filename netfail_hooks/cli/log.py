@@ -70,7 +70,9 @@ def run(args: argparse.Namespace) -> int:
     directory = Paths().log
     with Tail(args.file or directory + FILE) as tail:
         if args.file:
-            lines = _unbundled(tail.read())
+            from netfail_hooks import bundle
+
+            lines = bundle.unbundled(tail.read())
         else:
             lines = [*events.file_lines(directory + OLD_FILE), *tail.read()]
         if args.timeline or args.svg:
@@ -90,14 +92,6 @@ def run(args: argparse.Namespace) -> int:
             time.sleep(_POLL)
             _show(*select(tail.read(), None), as_json=args.json)
     return 0
-
-
-def _unbundled(lines: list[str]) -> list[str]:
-    """Return the recorder's lines, also of a file that ``log --bundle`` made."""
-    from netfail_hooks import bundle
-
-    bundled = bundle.recordings("\n".join([*lines, ""]))
-    return lines if bundled is None else bundled
 
 
 def _show(chosen: list[tuple[Transition, str]], damaged: int, *, as_json: bool) -> None:

@@ -34,4 +34,5 @@ def test_it_is_whole_and_replaces_the_last_one(tmp_path: Path) -> None:
 
 def test_what_to_try_can_be_typed() -> None:
     lines = recording.what_to_try("/home/a b/events.jsonl", "netfail-hooks")
+    assert "  netfail-hooks report --html demo.html --file '/home/a b/events.jsonl'" in lines
     assert "  netfail-hooks replay '/home/a b/events.jsonl'" in lines
