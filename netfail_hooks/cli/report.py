@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--file",
         metavar="FILE",
-        help="show another recording, such as the demo's, or that in a bundle, and nothing else",
+        help="show another recording and nothing else: that in a bundle, or the demo's, which is "
+        "below ~/.local/state, after './install.sh --demo' in .demo/state",
     )
 
 
