@@ -13,13 +13,13 @@ Puts netfail-hooks from this checkout and four Python libraries into a directory
 /usr/local/lib/netfail-hooks, the command 'netfail-hooks' beside it, and what the system lacks
 (networkd-dispatcher but for --without-dispatcher, iproute2, Python's venv) in place through apt-get
 or pacman. Then it runs 'netfail-hooks install' with the other arguments. If that fails, what this
-made goes again.
+made goes again. The options of the commands: man ./man/netfail-hooks.8
 
   --demo         show failovers in a throw-away network; changes nothing outside this checkout,
                  where .demo holds what it needs, and a --dry-run that amends a config, and what
                  it recorded
   --uninstall    put the network back as it was and remove all this made, .demo included, but no
-                 package
+                 package; where there is only .demo, anybody may
   --prefix DIR   instead of /usr/local
   --wheels DIR   take the Python libraries from DIR alone, without a network; fill it elsewhere with
                  pip download --dest DIR --requirement packaging/requirements.txt
@@ -84,6 +84,8 @@ from netfail_hooks.errors import Problem
 try:
     parser(filled=(sys.argv[2],)).parse_args(sys.argv[2:])
 except Problem as problem:
+    if problem.hint.startswith("see 'netfail-hooks"):  # which need not be there
+        problem.hint = "see './install.sh --help'"
     print(f"install.sh: {problem}", file=sys.stderr)
     sys.exit(problem.status)
 END
@@ -554,7 +556,26 @@ remove_each() { # PATHS, a line each; directories in which others have put somet
     done
 }
 
+only_demo_is_here() { # tell whether the demo was all that anybody ran
+    [ -e "$here/.demo" ] && [ ! -d "$lib" ] && [ ! -e "$root$manifest" ] &&
+        [ -z "$(home_of_hooks "$root")" ]
+}
+
+remove_demo() { # ARGUMENT...
+    ! find_python || check_arguments uninstall "$@"
+    if [ -n "$dry_run" ]; then
+        say "would remove $here/.demo; nothing else of netfail-hooks is here"
+        return 0
+    fi
+    rm -rf "$here/.demo" || fail 3 "cannot remove $here/.demo; use sudo"
+    say "removed $here/.demo; nothing else of netfail-hooks was here"
+}
+
 do_uninstall() {
+    if only_demo_is_here; then
+        remove_demo "$@"
+        return 0
+    fi
     [ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail 3 "only root can uninstall; use sudo"
     case $(home_of_hooks "$root") in
     "$lib"/*) ;;

@@ -57,6 +57,12 @@ def recordings(text: str) -> list[str] | None:
     return text.rpartition(f"\n== {_RECORDINGS}\n")[2].splitlines()
 
 
+def unbundled(lines: list[str]) -> list[str]:
+    """Return the recorder's lines, also of a file that ``log --bundle`` made."""
+    bundled = recordings("\n".join([*lines, ""]))
+    return lines if bundled is None else bundled
+
+
 def _parts(paths: Paths) -> Iterator[tuple[str, str]]:
     yield "versions", "\n".join(_versions())
     yield "doctor", "\n".join(_findings(paths))

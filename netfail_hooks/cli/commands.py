@@ -20,6 +20,10 @@ class Command:
     examples: tuple[str, ...] = ("",)
 
 
+# The demo's recording: of 'netfail-hooks demo', and of './install.sh --demo' in its checkout.
+DEMO = "~/.local/state/netfail-hooks/demo/events.jsonl"
+DEMO_OF_CHECKOUT = ".demo/state/netfail-hooks/demo/events.jsonl"
+
 COMMANDS = (
     Command(
         "install",
@@ -54,7 +58,8 @@ COMMANDS = (
             "--timeline --since yesterday",
             "--svg uplinks.svg",
             "--bundle bug.txt",
-            "--file ~/.local/state/netfail-hooks/demo/events.jsonl --timeline",
+            f"--file {DEMO} --timeline",
+            f"--file {DEMO_OF_CHECKOUT} --timeline",
         ),
     ),
     Command(
@@ -104,7 +109,12 @@ COMMANDS = (
         "write a page of how the uplinks are and were: outages, availability, what doctor says",
         "written, whatever it tells",
         "the machine or its log cannot be looked at, or the file cannot be written",
-        ("--html uplinks.html", "--html /run/netfail-report/index.html"),
+        (
+            "--html uplinks.html",
+            "--html /run/netfail-report/index.html",
+            f"--html demo.html --file {DEMO}",
+            f"--html demo.html --file {DEMO_OF_CHECKOUT}",
+        ),
     ),
     Command(
         "replay",
@@ -115,7 +125,8 @@ COMMANDS = (
             "eth0=no-carrier",
             "--sandbox eth0=no-carrier eth0=routable",
             "/var/log/netfail-hooks/events.jsonl",
-            "~/.local/state/netfail-hooks/demo/events.jsonl",
+            DEMO,
+            DEMO_OF_CHECKOUT,
         ),
     ),
     Command(

@@ -30,8 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Install. Returns 0; raises Problem, with everything as it was."""
     work = prepare(args)
+    if not args.json:
+        warn(work.absent)  # the name may be mistyped: told before a diff of hundreds of lines
     if args.dry_run:
-        show(work.changes, work.messages, work.commands, as_json=args.json)
+        notes = (*work.absent, *work.messages) if args.json else work.messages
+        show(work.changes, notes, work.commands, as_json=args.json)
         return 0
     refuse_powerless(args.root)
     refuse_while_on(work.paths)
@@ -44,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     messages = (*work.messages, *refused, *rest)
     if args.json:
         did = [str(change) for change in work.changes]
-        print(json.dumps({"did": did, "notes": list(messages), "live": work.running}, indent=2))
+        noted = [*work.absent, *messages]
+        print(json.dumps({"did": did, "notes": noted, "live": work.running}, indent=2))
     else:
         tell(work.changes)
         print(_summary(work))

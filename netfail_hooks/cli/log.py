@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--file",
         metavar="FILE",
-        help="show another recording, such as the demo's, or that in a bundle",
+        help="show another recording: that in a bundle, or the demo's, which is below "
+        "~/.local/state, after './install.sh --demo' in .demo/state",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
@@ -70,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
     directory = Paths().log
     with Tail(args.file or directory + FILE) as tail:
         if args.file:
-            lines = _unbundled(tail.read())
+            from netfail_hooks import bundle
+
+            lines = bundle.unbundled(tail.read())
         else:
             lines = [*events.file_lines(directory + OLD_FILE), *tail.read()]
         if args.timeline or args.svg:
@@ -90,14 +93,6 @@ def run(args: argparse.Namespace) -> int:
             time.sleep(_POLL)
             _show(*select(tail.read(), None), as_json=args.json)
     return 0
-
-
-def _unbundled(lines: list[str]) -> list[str]:
-    """Return the recorder's lines, also of a file that ``log --bundle`` made."""
-    from netfail_hooks import bundle
-
-    bundled = bundle.recordings("\n".join([*lines, ""]))
-    return lines if bundled is None else bundled
 
 
 def _show(chosen: list[tuple[Transition, str]], damaged: int, *, as_json: bool) -> None:

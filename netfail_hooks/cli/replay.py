@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from netfail_hooks.cli.commands import DEMO, DEMO_OF_CHECKOUT
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Misuse
@@ -14,7 +15,7 @@ from netfail_hooks.replay import events
 from netfail_hooks.replay.events import Event
 
 _EVERY_STATE = (*events.STATES, events.DEAD)
-_ABOUT = """\
+_ABOUT = f"""\
 INTERFACE=STATE runs the installed hooks as networkd-dispatcher would: same order, same
 environment. The hooks look at the real interfaces, so where those are well nothing changes.
 +12s lets 12 seconds pass.
@@ -22,6 +23,8 @@ environment. The hooks look at the real interfaces, so where those are well noth
 A FILE (- for standard input) is fed to the decision core alone: lines of the recorder
 (/var/log/netfail-hooks/events.jsonl) or a bundle that 'netfail-hooks log --bundle' made, where
 each decision must be the recorded one; or a plain list of events, played on a simulated machine.
+The demo's recording is {DEMO}, that of
+'./install.sh --demo' is {DEMO_OF_CHECKOUT} in the checkout.
 
 --sandbox plays either on real interfaces in a throw-away network namespace; there, and in a
 plain list, INTERFACE=dead leaves the link up with nothing behind it.

@@ -6,10 +6,12 @@ import argparse
 import os
 import sys
 
+from netfail_hooks import bundle
 from netfail_hooks.files import write_named
 from netfail_hooks.paths import Paths
+from netfail_hooks.recorder.events import file_lines
 from netfail_hooks.report import html as report_html
-from netfail_hooks.report import page
+from netfail_hooks.report import page, recording_page
 
 _OTHERS_MAY_NOT_WRITE = 0o022
 
@@ -22,11 +24,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="write the page to FILE, in one step, readable by all; -: standard output",
     )
+    parser.add_argument(
+        "--file",
+        metavar="FILE",
+        help="show another recording and nothing else: that in a bundle, or the demo's, which is "
+        "below ~/.local/state, after './install.sh --demo' in .demo/state",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the page. Raises Problem where the machine or its log can't be looked at."""
-    text = report_html.page(page(Paths()))
+    if args.file:
+        os.stat(args.file)  # of one that is not there it is told
+        lines = bundle.unbundled([line.rstrip("\n") for line in file_lines(args.file)])
+        shown = recording_page(args.file, lines)
+    else:
+        shown = page(Paths())
+    text = report_html.page(shown)
     if args.html == "-":
         sys.stdout.write(text)
         return 0

@@ -35,5 +35,6 @@ def what_to_try(place: str, command: str) -> list[str]:
         f"The recording is kept in {place}. Try with it:",
         f"  {command} log --file {recording} --timeline",
         f"  {command} log --file {recording} --svg demo.svg",
+        f"  {command} report --html demo.html --file {recording}",
         f"  {command} replay {recording}",
     ]

@@ -21,6 +21,7 @@ def head(why_not_real: str, interval: int) -> list[str]:
         f"A throw-away host in namespaces: {parts}.",
         "Two uplinks on one LAN, eth0 and a second link in the part of wlan0. Nothing of this",
         f"machine changes. A check every {interval} s and a hold-down of 2 s, to keep it short.",
+        "It doubles each time the uplink is lost again (4 s, 8 s): one that flaps is left alone.",
         f"Datagrams every 5 ms ({', '.join(FLOWS)}), each answered, and TCP each way.",
     ]
 
@@ -50,7 +51,8 @@ def summary(chapters: Sequence[Chapter], install: str) -> list[str]:
         *(_row(act, width) for _, act in acts),
         "",
         "moved in: until the kernel sends by the right uplink, which going back waits a hold-down",
-        "for. Lost is what no answer came to, but for what was sent while both were out.",
+        "for, twice as long after each further loss. Lost is what no answer came to, but for what",
+        "was sent while both were out.",
         f"Next: {install} --primary eth0 --backup wlan0 --dry-run",
     ]
     bad = [f"NOT WELL: {title}: {act.title}" for title, act in acts if not act.healthy]

@@ -16,7 +16,7 @@ from netfail_hooks.managers import dhcpcd, ifupdown_release
 from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.detect import detect, networkmanager_has
-from netfail_hooks.paths import Paths
+from netfail_hooks.paths import Paths, package_home
 from netfail_hooks.reconcile import load_state
 from netfail_hooks.recorder import drills
 
@@ -43,7 +43,17 @@ def gather(paths: Paths) -> Facts:
         unknown=tuple(unknown),
         portals=tuple(dict.fromkeys(_portals(paths, names))),
         drill=drills.kept(paths),
+        install_sh=_install_sh(),
     )
+
+
+def _install_sh() -> str:
+    """Return what to call in a checkout, where 'netfail-hooks' is on no PATH yet, "" elsewhere."""
+    home = package_home()
+    place = f"{home}/install.sh"
+    if not os.path.isfile(place):
+        return ""
+    return "./install.sh" if os.path.samefile(".", home) else place
 
 
 def _portals(paths: Paths, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:

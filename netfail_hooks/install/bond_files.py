@@ -30,7 +30,7 @@ def bond_files(
 ) -> tuple[dict[str, str], list[str]]:
     """Return our files by path, the bond's device first, and messages. Raises Misuse."""
     bond = config.bond
-    messages = [*_faults(paths, config), *_absent(paths, config)]
+    messages = _faults(paths, config)
     text, own = _network(paths, config, wanted)
     targets = _targets(bond, text)
     netdev = match.netdev(paths, bond.name, ignore=takeover.is_ours)
@@ -139,14 +139,6 @@ def _targets(bond: Bond, text: str) -> tuple[str, ...]:
                 gateway = ipaddress.ip_address(section.get("Gateway"))
                 gateways += [] if gateway.is_unspecified else [str(gateway)]
     return tuple(dict.fromkeys(gateways))
-
-
-def _absent(paths: Paths, config: Config) -> list[str]:
-    return [
-        f"there is no {name} now; it takes its place once it is plugged in"
-        for name in config.names()
-        if not os.path.isdir(paths.at(f"/sys/class/net/{name}"))
-    ]
 
 
 def _faults(paths: Paths, config: Config) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import os
 import tomllib
 from collections import Counter
@@ -58,6 +60,21 @@ def present_uplinks(paths: Paths) -> tuple[str, ...]:
         return ()
     existing = config_file.read(place)
     return (existing if paths.root else by_kernel_names(existing)).names()
+
+
+def absent_uplinks(paths: Paths, config: Config) -> tuple[str, ...]:
+    """Return what to tell of uplinks that are not there: to come, or mistyped."""
+    there: list[str] = []
+    with contextlib.suppress(OSError):  # an image has no NICs
+        there = sorted(os.listdir(paths.at("/sys/class/net")))
+    others = [name for name in there if name not in ("lo", *config.names())]
+    told = []
+    for name in config.names():
+        if name not in there:
+            near = difflib.get_close_matches(name, others, n=1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            told.append(f"there is no {name} here now: right if it is plugged in later{meant}")
+    return tuple(told)
 
 
 def _renamed(text: str, old: Config, new: Config) -> str:

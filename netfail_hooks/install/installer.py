@@ -26,7 +26,7 @@ from netfail_hooks.install import (
     systemd,
 )
 from netfail_hooks.install.bond_files import bond_files
-from netfail_hooks.install.config import choose, present_uplinks
+from netfail_hooks.install.config import absent_uplinks, choose, present_uplinks
 from netfail_hooks.install.handover import Handover, gather, live, offers, origin, plan
 from netfail_hooks.install.hook_file import unsafe_places
 from netfail_hooks.install.layout import layout
@@ -72,6 +72,7 @@ class Work:
     running: bool  # so that networkd and the kernel are to follow
     families: tuple[int, ...] = FAMILIES  # in which a default route is to come of the files
     handover: Handover = field(default_factory=Handover)  # of what another manager has
+    absent: tuple[str, ...] = ()  # uplinks that are not there, to be told before all else
 
     @property
     def switches(self) -> bool:
@@ -134,7 +135,8 @@ def prepare(args: argparse.Namespace) -> Work:
     if running and config.mode == "routes":
         refuse_crowded(reconfigure.crowded(config), config)
     families = _families(files) if known else FAMILIES
-    return Work(paths, config, known, changes, tuple(messages), running, families, handover)
+    absent = absent_uplinks(paths, config)
+    return Work(paths, config, known, changes, tuple(messages), running, families, handover, absent)
 
 
 def refuse_deaf(config: Config) -> None:

@@ -52,8 +52,6 @@ def networks(
         ahead = os.path.basename(source.path) if source and not profile else ""
         place = takeover.file_name(nic, ahead)
         places[name] = f"{_HERE.network}/{place}"
-        if not os.path.isdir(paths.at(f"/sys/class/net/{name}")):
-            messages.append(f"there is no {name} now; it takes its place once it is plugged in")
         sections = networkfile.parse(texts[name])
         path = source.path if source and not wanted else ""
         messages += [f"{name} {told} ({path})" for told in networkfile.kept_down_by(sections)]

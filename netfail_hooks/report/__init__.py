@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netfail_hooks.doctor.gather import gather
 from netfail_hooks.doctor.report import Diagnosis
 from netfail_hooks.doctor.report import report as diagnose
+from netfail_hooks.errors import Problem
 from netfail_hooks.kernel.observe import now as since_boot
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import boot_id, events
@@ -16,28 +18,32 @@ from netfail_hooks.report.history import Cause, Outage, Period, cause, outages, 
 from netfail_hooks.status import collect
 from netfail_hooks.status.bond import BondReport
 from netfail_hooks.status.values import Report
-from netfail_hooks.timeline import Now, Point, point
+from netfail_hooks.timeline import Now, Point, end, point, window
 
 _DAY = 86400
 PERIODS = (("day", _DAY), ("week", 7 * _DAY), ("month", 30 * _DAY))
+WHOLE = "recording"  # the name of its only period where it is shown alone
 
 
 @dataclass(frozen=True)
 class Page:
-    """All that is told; ``damaged`` lines of the log could not be read."""
+    """All that is told; ``damaged`` lines of the log could not be read.
+
+    ``status`` and ``diagnosis`` are None for a recording alone: of its machine no more is known.
+    """
 
     host: str
     time: float
-    status: Report | BondReport
+    status: Report | BondReport | None
     periods: tuple[Period, ...]
     outages: tuple[Outage, ...]
-    diagnosis: Diagnosis
+    diagnosis: Diagnosis | None
     damaged: int
 
 
 def page(paths: Paths) -> Page:
     """Look at the machine and its log. Raises Problem."""
-    points, causes, damaged = _recorded(paths.log)
+    points, causes, damaged = _recorded(events.lines(paths.log))
     status = collect(paths)
     present = Now(time.time(), boot_id(), since_boot() / 1000)
     periods = tuple(
@@ -54,10 +60,29 @@ def page(paths: Paths) -> Page:
     )
 
 
-def _recorded(directory: str) -> tuple[list[Point], list[Cause], int]:
+def recording_page(place: str, lines: Iterable[str]) -> Page:
+    """Return what a recording tells, whosever it is. Raises Problem where that is nothing."""
+    points, causes, damaged = _recorded(lines)
+    if not points:
+        hint = "name the recorder's file, the demo's, or a bundle"
+        raise Problem(f"{place}: no transitions recorded in there", hint=hint)
+    last = end(points)
+    whole = period(WHOLE, points, last, window(points, last, None, None))
+    return Page(
+        host=f"the recording {os.path.basename(place)}",
+        time=last.time,
+        status=None,
+        periods=(whole,),
+        outages=outages(whole.timeline, points, last, causes),
+        diagnosis=None,
+        damaged=damaged,
+    )
+
+
+def _recorded(lines: Iterable[str]) -> tuple[list[Point], list[Cause], int]:
     """Return the transitions, why uplinks were down after each, and how many are damaged."""
     points, causes, damaged = [], [], 0
-    for line in events.lines(directory):
+    for line in lines:
         try:
             points.append(point(line))
             causes.append(cause(line))

@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from netfail_hooks import __version__, terminal
+from netfail_hooks.doctor.report import Diagnosis
 from netfail_hooks.doctor.rules import BROKEN
-from netfail_hooks.report import Page
+from netfail_hooks.report import WHOLE, Page
 from netfail_hooks.report.history import NO_UPLINK, Outage, Period
 from netfail_hooks.report.style import STYLE
 from netfail_hooks.status.bond import BondReport, render_bond
@@ -26,26 +27,16 @@ _MOST = 100  # outages in the table
 # Nothing may be fetched or run, whatever stands in the page: CSP, level 3.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _PLAIN = painter(colour=False)
-_SECTIONS = (
-    ("now", "Now"),
-    ("time", "Uplinks over time"),
-    ("outages", "Outages"),
-    ("doctor", "What doctor says"),
-)
 
 
 def page(shown: Page) -> str:
     """Return the page's text."""
-    status = terminal.one_line_each(shown.status)
-    bodies = (
-        _now(status),
-        _over_time(shown.periods),
-        _outages(shown),
-        _doctor(shown),
-    )
+    sections = list(_sections(shown))
     title = f"Uplinks of {_text(shown.host)}"
-    state = _mark(well=shown.status.healthy and shown.diagnosis.healthy)
-    links = "".join(f'<li><a href="#{key}">{name}</a></li>' for key, name in _SECTIONS)
+    state = ""
+    if shown.status and shown.diagnosis:
+        state = f": {_mark(well=shown.status.healthy and shown.diagnosis.healthy)}"
+    links = "".join(f'<li><a href="#{key}">{name}</a></li>' for key, name, _ in sections)
     parts = [
         "<!doctype html>",
         '<html lang="en">',
@@ -58,13 +49,13 @@ def page(shown: Page) -> str:
         "</head>",
         "<body>",
         '<a class="skip" href="#main">Skip to the report</a>',
-        f"<header><h1>{title}: {state}</h1>",
+        f"<header><h1>{title}{state}</h1>",
         f'<p class="faint">As of {_when(shown.time)}</p>',
         f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>',
         '<main id="main" tabindex="-1">',
         f'<svg class="patterns" aria-hidden="true" focusable="false">{PATTERNS}</svg>',
     ]
-    for (key, name), body in zip(_SECTIONS, bodies, strict=True):
+    for key, name, body in sections:
         parts.append(f'<section aria-labelledby="{key}"><h2 id="{key}" tabindex="-1">{name}</h2>')
         parts += [*body, "</section>"]
     parts += [
@@ -74,6 +65,20 @@ def page(shown: Page) -> str:
         "</html>",
     ]
     return "\n".join([*parts, ""])
+
+
+def _sections(shown: Page) -> Iterator[tuple[str, str, Iterator[str]]]:
+    """Yield each section's id, its heading and what is below it."""
+    if shown.status:
+        yield "now", "Now", _now(terminal.one_line_each(shown.status))
+    yield "time", "Uplinks over time", _over_time(shown.periods)
+    yield "outages", "Outages", _outages(shown)
+    if shown.diagnosis:
+        yield "doctor", "What doctor says", _doctor(terminal.one_line_each(shown.diagnosis))
+
+
+def _about(period: Period) -> str:
+    return "The whole recording" if period.name == WHOLE else f"The last {period.name}"
 
 
 def _now(status: Report | BondReport) -> Iterator[str]:
@@ -119,7 +124,7 @@ def _over_time(periods: Sequence[Period]) -> Iterator[str]:
         " the machine.</p>"
     )
     for period in periods:
-        yield f"<h3>The last {period.name}</h3>"
+        yield f"<h3>{_about(period)}</h3>"
         if not period.uplinks:
             yield "<p>Nothing was recorded.</p>"
             continue
@@ -142,11 +147,11 @@ def _over_time(periods: Sequence[Period]) -> Iterator[str]:
             for one in (*period.uplinks, period.way_out)
         ]
         heads = ("Uplink", "Available", "Carried", "Outages", "Longest")
-        yield from _table(f"The last {period.name} in figures", heads, rows, numbers=True)
+        yield from _table(f"{_about(period)} in figures", heads, rows, numbers=True)
 
 
 def _outages(shown: Page) -> Iterator[str]:
-    listed = shown.outages[:_MOST]
+    listed, longest = shown.outages[:_MOST], shown.periods[-1]
     if listed:
         rows = [
             (
@@ -157,10 +162,11 @@ def _outages(shown: Page) -> Iterator[str]:
             )
             for one in listed
         ]
-        caption = f"The last {shown.periods[-1].name}, the newest first"
+        caption = f"{_about(longest)}, the newest first"
         yield from _table(caption, ("Uplink", "Since", "For", "Cause"), rows)
     else:
-        yield "<p>None was recorded in the last month.</p>"
+        where = "" if longest.name == WHOLE else f" in the last {longest.name}"
+        yield f"<p>None was recorded{where}.</p>"
     if more := len(shown.outages) - len(listed):
         yield f"<p>{more} older ones are not shown: <code>netfail-hooks log</code> has them.</p>"
     if shown.damaged:
@@ -173,8 +179,7 @@ def _how_long(one: Outage, present: float) -> str:
     return f'{shown}, <b class="bad">still</b>' if one.end is None else shown
 
 
-def _doctor(shown: Page) -> Iterator[str]:
-    diagnosis = terminal.one_line_each(shown.diagnosis)
+def _doctor(diagnosis: Diagnosis) -> Iterator[str]:
     if not diagnosis.findings:
         yield f'<p class="good">Nothing is wrong with the set-up: {diagnosis.rules} rules.</p>'
     else:

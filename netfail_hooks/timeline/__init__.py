@@ -17,6 +17,7 @@ from netfail_hooks.recorder.events import parse
 from netfail_hooks.recorder.schema import load
 
 _BADNESS = ("absent", "up", "recovering", "down")
+_REST = 0.05  # of a recording's time, after its last transition
 _MARGIN = 0.05  # of the window, before the first transition in it: to see what was before
 
 
@@ -127,6 +128,13 @@ def moments(points: Sequence[Point], now: Now) -> list[float]:
         latest = min(began[point.boot] + point.clock, latest)
         backwards.append(latest)
     return backwards[::-1]
+
+
+def end(points: Sequence[Point]) -> Now:
+    """Return the moment that a recording is shown until: its last transition is to be seen."""
+    last = points[-1]
+    rest = max((last.time - points[0].time) * _REST, 1)
+    return Now(last.time + rest, last.boot, last.clock + rest)
 
 
 def window(points: Sequence[Point], now: Now, earliest: float | None, last: int | None) -> float:

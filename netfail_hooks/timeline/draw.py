@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from netfail_hooks import terminal
 from netfail_hooks.kernel.observe import now as since_boot
 from netfail_hooks.recorder import boot_id
-from netfail_hooks.timeline import Now, Point, Timeline, point, timeline, window
-
-_REST = 0.05  # of a recording's time, after its last transition
+from netfail_hooks.timeline import Now, Point, Timeline, end, point, timeline, window
 
 
 def draw(
@@ -30,7 +28,7 @@ def draw(
     lines are damaged. Raises OSError where the file can't be written.
     """
     points, damaged = _points(lines)
-    present = _end(points) if ended and points else _present()
+    present = end(points) if ended and points else _present()
     begin = window(points, present, earliest.timestamp() if earliest else None, last)
     if not points or begin >= present.time:
         print("netfail-hooks: no transitions recorded", file=sys.stderr)
@@ -47,13 +45,6 @@ def draw(
 
 def _present() -> Now:
     return Now(time.time(), boot_id(), since_boot() / 1000)
-
-
-def _end(points: Sequence[Point]) -> Now:
-    """Return the moment to draw until: late enough for the last transition to be seen."""
-    last = points[-1]
-    rest = max((last.time - points[0].time) * _REST, 1)
-    return Now(last.time + rest, last.boot, last.clock + rest)
 
 
 def _points(lines: Iterable[str]) -> tuple[list[Point], int]:

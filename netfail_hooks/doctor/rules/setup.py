@@ -29,12 +29,10 @@ def not_installed(facts: Facts) -> Iterator[Symptom]:
         return
     names = facts.uplinks or ("eth0", "wlan0")
     ranks = ["--primary", names[0], *(word for name in names[1:] for word in ("--backup", name))]
+    install = [facts.install_sh] if facts.install_sh else ["netfail-hooks", "install"]
     yield Symptom(
         "netfail-hooks is not installed on this machine",
-        (
-            shlex.join(["netfail-hooks", "install", *ranks, "--dry-run"]),
-            shlex.join(["netfail-hooks", "install", *ranks]),
-        ),
+        (shlex.join([*install, *ranks, "--dry-run"]), shlex.join([*install, *ranks])),
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
+from netfail_hooks.cli import demo
 from netfail_hooks.demo.story import COLUMNS, Chapter, Outcome
 from netfail_hooks.demo.text import head, strips, summary
 from netfail_hooks.lab.namespaces import _refused
@@ -73,3 +76,12 @@ def test_what_was_refused_is_told_with_what_to_try(said: str, hint: str, *, user
 def test_the_head_says_what_is_real() -> None:
     assert "systemd-networkd and networkd-dispatcher, and the hooks" in head("", 1)[0]
     assert "without systemd-networkd (not root)" in head("not root", 1)[0]
+
+
+def test_beforehand_it_says_why_a_later_hold_down_is_longer() -> None:
+    seconds = tomllib.loads(demo._CONFIG)["hold_down"]["seconds"]
+    told = " ".join(head("", 1))
+    assert f"a hold-down of {seconds} s, to keep it short" in told
+    assert (
+        f"It doubles each time the uplink is lost again ({seconds * 2} s, {seconds * 4} s)" in told
+    )

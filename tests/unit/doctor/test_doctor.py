@@ -17,10 +17,12 @@ from netfail_hooks.cli import doctor
 from netfail_hooks.config.cache import load
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import fix as doctor_fix
+from netfail_hooks.doctor import gather as doctor_gather
 from netfail_hooks.doctor import kernel as doctor_kernel
 from netfail_hooks.doctor import machine as doctor_machine
 from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import BondSeen, OwnFile, Process, Symptom, Unit
+from netfail_hooks.doctor.gather import gather
 from netfail_hooks.doctor.report import render, report
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import SERVICE, UNITS
@@ -550,3 +552,17 @@ def test_systemds_version(monkeypatch: pytest.MonkeyPatch) -> None:
     for said, number in (["systemd 257~rc1 (257~rc1-2)"], 257), ([], 0), (["odd"], 0):
         monkeypatch.setattr(networkctl, "_ask", lambda *_, said=said: said)
         assert networkctl.version() == number
+
+
+def test_a_checkout_knows_its_own_install_sh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = Machine(tmp_path / "root").paths
+    monkeypatch.chdir(ROOT)
+    assert gather(bare).install_sh == "./install.sh"
+    monkeypatch.chdir(tmp_path)
+    assert gather(bare).install_sh == f"{ROOT}/install.sh"
+    installed = tmp_path / "packages"
+    installed.mkdir()
+    monkeypatch.setattr(doctor_gather, "package_home", lambda: str(installed))
+    assert not gather(bare).install_sh

@@ -560,6 +560,21 @@ def test_not_installed_comes_first_and_nothing_is_mended(
     assert not any(one.safe for one in found)
 
 
+@pytest.mark.parametrize(
+    ("install_sh", "command"),
+    [
+        ("", "netfail-hooks install"),
+        ("./install.sh", "./install.sh"),
+        ("/home/a b/install.sh", "'/home/a b/install.sh'"),
+    ],
+)
+def test_in_a_checkout_the_command_is_that_of_the_checkout(install_sh: str, command: str) -> None:
+    facts = but(BARE, uplinks=(), install_sh=install_sh)
+    (found,) = [one for one in diagnose(facts) if one.code == "not-installed"]
+    install = f"{command} --primary eth0 --backup wlan0"
+    assert found.fix == (f"{install} --dry-run", install)
+
+
 def test_an_uninstalled_machine_with_how_tos_two_files() -> None:
     observed = routes(("eth0", 0, "192.168.1.1"), ("wlan0", 0, "192.168.1.1"))
     facts = but(HEALTHY, config=None, installed=False, observed=observed)

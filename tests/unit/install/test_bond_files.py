@@ -207,11 +207,6 @@ def test_what_the_bond_was_asked_is_kept(machine: Machine) -> None:
     assert "ARPIPTargets=10.0.0.1\n" in asked["10-netfail-bond0.netdev"]
 
 
-def test_an_uplink_that_is_not_there_is_told(tmp_path: Path) -> None:
-    _, notes = _made(Machine(tmp_path, nics=("eth0",)))
-    assert notes == ["there is no wlan0 now; it takes its place once it is plugged in"]
-
-
 _RIGHT = {
     "Mode": "active-backup",
     "FailOverMACPolicy": "active",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from netfail_hooks.cli import prompts
 from netfail_hooks.config import file as config_file
-from netfail_hooks.errors import Misuse, NotPermitted
+from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.install import hook_file
 from tests.support.machine import HOWTO, Machine
 
@@ -46,6 +48,59 @@ def test_everything_is_put_in_place(machine: Machine) -> None:
     assert os.path.isdir(machine.paths.notify)
     online = machine.read(f"/etc/systemd/system/{ONLINE}")
     assert online.endswith(" --any --interface=eth0 --interface=wlan0\n")
+
+
+_HERE_NOW = "note: there is no {} here now: right if it is plugged in later"
+
+
+@pytest.mark.parametrize(
+    ("nics", "asked", "told"),
+    [
+        (("eth0", "wlan0"), "wlan1x", "; did you mean wlan0?"),
+        (("eth0", "wlan0"), "usb0", ""),
+        (("eth0", "lo"), "lo0", ""),
+        (("eth0",), "eth1", ""),  # the nearest is an uplink itself
+        ((), "wlan0", ""),
+    ],
+)
+def test_an_uplink_that_is_not_there_is_told_first(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    nics: tuple[str, ...],
+    asked: str,
+    told: str,
+) -> None:
+    machine = Machine(tmp_path, nics)
+    expected = [_HERE_NOW.format("eth0")] if not nics else []
+    expected.append(_HERE_NOW.format(asked) + told)
+    for mode in ("routes", "bond"):
+        argv = ("--primary", "eth0", "--backup", asked, "--mode", mode, "--dhcp", "--dry-run")
+        with contextlib.redirect_stderr(sys.stdout):  # as on a terminal
+            assert machine.install(*argv) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[: len(expected)] == expected
+        assert "here now" not in "".join(lines[len(expected) :])
+        assert machine.install(*argv, "--json") == 0
+        notes = json.loads(capsys.readouterr().out)["notes"]
+        assert notes[: len(expected)] == [line.removeprefix("note: ") for line in expected]
+
+
+def test_who_is_asked_reads_first_that_an_uplink_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = Machine(tmp_path, ("eth0", "wlan0"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    seen = []
+
+    def answer(_: str) -> str:
+        seen.append(capsys.readouterr())
+        return "n"
+
+    monkeypatch.setattr("builtins.input", answer)
+    with pytest.raises(Problem):
+        machine.install("--primary", "eth0", "--backup", "wlan1x", "--dhcp")
+    assert seen[0].err == _HERE_NOW.format("wlan1x") + "; did you mean wlan0?\n"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +268,7 @@ def test_an_absent_uplink_is_allowed_and_told(
 ) -> None:
     machine.write(f"{NETWORK}/usb.network", HOWTO.format(name="usb0", host=9))
     machine.install("--primary", "eth0", "--backup", "usb0", "--yes")
-    assert "there is no usb0 now" in capsys.readouterr().err
+    assert "there is no usb0 here now" in capsys.readouterr().err
 
 
 def test_a_config_that_a_person_edited_survives(machine: Machine) -> None:

@@ -57,8 +57,9 @@ def test_help_tells_of_every_option() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--frobnicate",), "--frobnicate"),
-        (("--demo", "--frobnicate"), "--frobnicate"),
+        (("--frobnicate",), "--frobnicate: see './install.sh --help'"),
+        (("--primary",), "expected one argument: see './install.sh --help'"),
+        (("--demo", "--frobnicate"), "--frobnicate: see './install.sh --help'"),
         (("--prefix",), "--prefix needs a directory"),
         (("--wheels", "/nowhere"), "/nowhere is no directory"),
     ],
@@ -90,6 +91,48 @@ def test_uninstall_where_nothing_is_says_so(machine: Machine) -> None:
     done = machine.run("--uninstall", "--yes")
     assert done.returncode == 1
     assert "nothing of netfail-hooks below" in done.stderr
+
+
+@pytest.mark.parametrize("user", ["root", "nobody"])
+def test_uninstall_removes_a_demo_that_is_all_there_is(machine: Machine, user: str) -> None:
+    before = snapshot(machine.checkout)
+    machine.checkout.chmod(0o777)  # whoever it is, it is theirs
+    (machine.checkout / ".demo/state").mkdir(parents=True)
+    (machine.checkout / ".demo").chmod(0o777)
+    who = user if os.geteuid() == 0 else None
+    call_it = [str(machine.checkout / "install.sh"), "--prefix", "/nowhere", "--uninstall"]
+    wrong = call([*call_it, "--frobnicate"], user=who)
+    assert wrong.returncode == 2, wrong.stderr
+    shown = call([*call_it, "--yes", "--dry-run"], user=who)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stderr.startswith(f"install.sh: would remove {machine.checkout}/.demo; nothing")
+    assert (machine.checkout / ".demo/state").exists()
+    done = call(call_it, user=who)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(f"install.sh: removed {machine.checkout}/.demo; nothing else")
+    machine.checkout.chmod(0o755)
+    assert snapshot(machine.checkout) == before
+
+
+def test_a_demo_that_stays_is_told(checkout: Path) -> None:
+    (checkout / ".demo/state").mkdir(parents=True)
+    (checkout / ".demo").chmod(0o555)
+    done = call(
+        [str(checkout / "install.sh"), "--prefix", "/nowhere", "--uninstall"],
+        user="nobody" if os.geteuid() == 0 else None,
+    )
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1] == (f"install.sh: cannot remove {checkout}/.demo; use sudo")
+
+
+def test_a_demo_beside_an_install_by_another_prefix_stays(machine: Machine) -> None:
+    (machine.checkout / ".demo/state").mkdir(parents=True)
+    (machine.root / "var/lib/netfail-hooks").mkdir(parents=True)
+    (machine.root / "var/lib/netfail-hooks/manifest.json").write_text("{}", encoding="utf-8")
+    done = machine.run("--uninstall", "--yes")
+    assert done.returncode == 1
+    assert "nothing of netfail-hooks below" in done.stderr
+    assert (machine.checkout / ".demo/state").exists()
 
 
 def test_twice_is_once_and_uninstall_leaves_nothing(machine: Machine) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netfail_hooks import cli, recorder
+from netfail_hooks import bundle, cli, recorder
 from netfail_hooks.cli import report as cli_report
 from netfail_hooks.config import Bond
 from netfail_hooks.networkd import networkctl
@@ -297,6 +297,88 @@ def test_a_page_is_put_nowhere_else(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert cli.entry(["report", "--html", str(place)]) == 1
     assert "a symbolic link" in capsys.readouterr().err
     assert victim.read_text() == "precious"
+
+
+# --- a recording alone ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return one on a machine that has no config of ours, nor anything else."""
+    bare = Machine(tmp_path / "bare")
+    monkeypatch.setattr(cli_report, "Paths", lambda: bare.paths)
+    lines = [recorder.line(run) for run in runs(("eth0", "no-carrier"), ("eth0", "routable"))]
+    place = tmp_path / "<b>.jsonl"
+    place.write_text("".join([*lines, "damaged\n"]), encoding="utf-8")
+    return str(place)
+
+
+def test_a_recording_makes_a_page_without_config_or_root(
+    recording: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.entry(["report", "--html", "-"]) == 2  # of this machine there is none
+    capsys.readouterr()
+    assert cli.entry(["report", "--html", "-", "--file", recording]) == 0
+    text = capsys.readouterr().out
+    read = _Read(text)
+    words = "".join(read.words)
+    for told in ("Uplinks of the recording <b>.jsonl", "The whole recording", "eth0 carried "):
+        assert told in words
+    assert "1 damaged line of the log left out." in words
+    assert [one["class"] for one in read.of("svg") if one.get("role") == "img"] == [
+        "wide",
+        "narrow",
+    ]
+    ids = [attributes["id"] for _, attributes in read.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert [one["href"] for one in read.of("a")] == ["#main", "#time", "#outages"]
+    for absent in ("What doctor says", "Now", "ok", "NOT WELL", "last month"):
+        assert absent not in read.words
+    assert {"#main", "#time", "#outages"} <= {f"#{one}" for one in ids}
+
+
+def test_an_outage_of_a_recording_is_told_with_its_cause(
+    recording: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.entry(["report", "--html", "-", "--file", recording]) == 0
+    outages = capsys.readouterr().out.partition('id="outages"')[2]
+    assert "The whole recording, the newest first" in outages
+    assert ">no carrier</span>" in outages
+
+
+def test_a_bundle_makes_the_same_page_as_what_is_in_it(
+    recording: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = Path(recording).read_text(encoding="utf-8")
+    bundled = tmp_path / "bundle" / "<b>.jsonl"
+    bundled.parent.mkdir()
+    bundled.write_text(f"{bundle.HEAD}\n\n== recordings\n{lines}", encoding="utf-8")
+    pages = []
+    for place in (recording, str(bundled)):
+        assert cli.entry(["report", "--html", "-", "--file", place]) == 0
+        pages.append(capsys.readouterr().out)
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "No such file or directory"),
+        ("", "no transitions recorded in there"),
+        ("eth0=no-carrier\n{}\n", "no transitions recorded in there"),
+        (f"{bundle.HEAD}\n", "no transitions recorded in there"),
+    ],
+)
+@pytest.mark.usefixtures("machine")
+def test_what_is_no_recording_makes_no_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, told: str
+) -> None:
+    place, out = tmp_path / "some.jsonl", tmp_path / "page.html"
+    if text is not None:
+        place.write_text(text, encoding="utf-8")
+    assert cli.entry(["report", "--html", str(out), "--file", str(place)]) == 1
+    assert told in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_place_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
