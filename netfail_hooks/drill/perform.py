@@ -60,7 +60,11 @@ def perform(config: Config, plan: Plan, paths: Paths, tell: Tell) -> Outcome:
     """
     way = outage.carrier_way(plan.interface) if plan.fault == CABLE else outage.SILENCE
     until = now() + (plan.seconds + int(2 * _SETTLES)) * 1000
-    drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until)
+    drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until, index)
+    try:
+        index = outage.index_of(plan.interface)
+    except OSError as error:
+        raise Problem(f"{plan.interface}: {error.strerror}") from None
     with (
         _Performance(config, plan, paths, drill, tell) as performance,
         _deaf_until_healed(),
