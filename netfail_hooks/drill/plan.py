@@ -8,11 +8,13 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.health import can_ask
+from netfail_hooks.policy.patience import hours, is_within
 from netfail_hooks.policy.state import State
 from netfail_hooks.recorder.drills import GATEWAY
 from netfail_hooks.values import value
 
 FEWEST, MOST = 5, 300  # seconds of a fault
+_DAY = 24 * 60 * 60  # seconds
 
 
 @value
@@ -65,8 +67,30 @@ def plan(config: Config, observed: Observation, state: State, fault: str, second
         seconds=seconds,
         backups=tuple(backups),
         targets=tuple(_targets(config, observed, primary, tuple(backups))),
-        awaited=not config.waits and primary == first,
+        awaited=primary == first and comes_back(config, observed, seconds),
     )
+
+
+def comes_back(config: Config, observed: Observation, seconds: int) -> bool:
+    """Tell whether the traffic of a drill now would come back by itself, after the hold-down."""
+    if not config.failback_between or config.failback != "auto":
+        return config.failback == "auto"
+    _, end = hours(config.failback_between)
+    left = (end - observed.local) % _DAY
+    within = observed.local >= 0 and is_within(config.failback_between, observed.local)
+    return within and left > seconds + config.hold_down_max
+
+
+def delay(plan: Plan, state: State, now: int, clears: int) -> tuple[str, int]:
+    """Return what keeps an uplink that is healed from its traffic, and how long (ms).
+
+    "" for nothing. ``clears`` is after how long a window of questions has forgotten the fault.
+    """
+    own = [one for one in state.uplinks if one.interface == plan.interface]
+    if any(one.is_poor for one in own):
+        return "has a poor line", clears
+    ready = [one.ready for one in own if one.state == "recovering"]
+    return ("is held down", max(*ready, now) - now) if ready else ("", 0)
 
 
 def survives(config: Config, observed: Observation, plan: Plan, source: str) -> bool:
