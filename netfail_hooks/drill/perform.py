@@ -61,12 +61,12 @@ def perform(config: Config, plan: Plan, paths: Paths, tell: Tell) -> Outcome:
     was no fault after all.
     """
     way = outage.carrier_way(plan.interface) if plan.fault == CABLE else outage.SILENCE
-    until = now() + (plan.seconds + int(2 * _SETTLES)) * 1000
-    drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until, index)
     try:
         index = outage.index_of(plan.interface)
     except OSError as error:
         raise Problem(f"{plan.interface}: {error.strerror}") from None
+    until = now() + (plan.seconds + int(2 * _SETTLES)) * 1000
+    drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until, index)
     with (
         _Performance(config, plan, paths, drill, tell) as performance,
         _deaf_until_healed(),
@@ -117,7 +117,11 @@ class _Performance:
     def _broken(self) -> Iterator[None]:
         ended = threading.Event()
         again = threading.Thread(target=self._renegotiate, args=(ended,), daemon=True)
-        self._fault = (time.monotonic(), 0.0)
+        begin = time.monotonic()
+        self._deaf = self._traffic.silent(begin - _SETTLES, begin)
+        self._fault = (begin, 0.0)
+        for target in self._deaf:
+            self._tell(f"{target} did not answer before the fault either: it is left out")
         self._tell(f"{self._plan.interface} fails")
         try:
             outage.begin(self._drill.way, self._plan.interface)
@@ -174,7 +178,7 @@ class _Performance:
         """Return how it went."""
         begin, end = self._fault
         families = tuple(self._family(family, backup) for family, backup in self._plan.backups)
-        flows = self._traffic.flows(self._fault, (end, self._back_until))
+        flows = _without(self._traffic.flows(self._fault, (end, self._back_until)), self._deaf)
         silent = self._traffic.silent(end - _SETTLES, end)
         reasons = () if self._cut else tuple(_reasons(self._plan, families, flows, silent))
         return Outcome(
@@ -216,6 +220,11 @@ def _reasons(
     for target in silent:
         if target in asked:
             yield f"{target} did not answer by the backup"
+
+
+def _without(flows: tuple[Flow, ...], deaf: tuple[str, ...]) -> tuple[Flow, ...]:
+    """Return what flowed, but for the echoes to who answers none at any time: they show nothing."""
+    return tuple(flow for flow in flows if flow.kind != "echo" or flow.target not in deaf)
 
 
 @contextlib.contextmanager
