@@ -11,7 +11,7 @@ from netfail_hooks.cli.prompts import agree, refuse_powerless
 from netfail_hooks.config import Config
 from netfail_hooks.config.cache import generation, load
 from netfail_hooks.drill import text
-from netfail_hooks.drill.plan import FEWEST, MOST, Plan, plan, survives
+from netfail_hooks.drill.plan import FEWEST, MOST, Plan, comes_back, plan, survives
 from netfail_hooks.install.handover.origin import origin
 from netfail_hooks.journal import NOTICE, WARNING, log, run_logged
 from netfail_hooks.kernel.lookup import look_up
@@ -22,6 +22,10 @@ from netfail_hooks.recorder.drills import CABLE, GATEWAY, PASSED, Outcome
 from netfail_hooks.values import plain
 
 SECONDS = 20
+_LEFT_OUT = (
+    "no drill by the timer: failback in config.toml would leave the traffic on the backup; "
+    "run 'netfail-hooks drill' by hand"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Drill. Returns 1 unless it passed. Raises Problem where it is refused."""
+    return _drill(args, attended=True)
+
+
+def _drill(args: argparse.Namespace, *, attended: bool) -> int:
     # The options alone are asked for where there is no icmplib: by packaging/deb and install.sh.
     from netfail_hooks.drill.perform import perform, refuse_where_unsupported
 
@@ -66,6 +74,10 @@ def run(args: argparse.Namespace) -> int:
     refuse_where_unsupported(paths)
     done = by_hand.look(config, since, paths, "check")
     planned = plan(config, done.observed, done.after, args.fault, args.seconds)
+    if not attended and not comes_back(config, done.observed, planned.seconds):
+        # Nobody is there to take the traffic back from the backup, which may be paid for.
+        log(_LEFT_OUT, priority=WARNING, trigger="drill")
+        return 0
     words = text.intention(planned, *_session(config, done, planned))
     if args.dry_run:
         print(json.dumps({"would": words}) if args.json else "\n".join(words))
@@ -82,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 def main() -> int:
     """Drill for the timer, with nobody to ask or tell; return the exit status."""
     words = argparse.Namespace(fault=GATEWAY, seconds=SECONDS, dry_run=False, yes=True, json=True)
-    return run_logged(lambda: run(words))
+    return run_logged(lambda: _drill(words, attended=False))
 
 
 def _session(config: Config, done: Run, planned: Plan) -> tuple[str, bool]:

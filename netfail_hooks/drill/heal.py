@@ -14,13 +14,12 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.install import systemd
 from netfail_hooks.journal import WARNING, log
 from netfail_hooks.kernel import outage
-from netfail_hooks.kernel.observe import now
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run
 from netfail_hooks.recorder import drills
-from netfail_hooks.recorder.drills import Drill
+from netfail_hooks.recorder.drills import MARGIN, Drill
 
-MARGIN = 5  # seconds beyond the drill's own end
+_TRIES = 10  # a second apart: what the kernel refuses now, short of memory, it may do then
 _UNIT = "netfail-hooks-drill-end"
 
 
@@ -31,7 +30,7 @@ def arm(paths: Paths, drill: Drill) -> None:
     """
     refuse_while_on(paths)
     seconds = drills.left(drill) + MARGIN
-    call = f"main({drill.token!r}, {drill.way!r}, {drill.interface!r}, {{wait}})"
+    call = f"main({drill.token!r}, {drill.way!r}, {drill.interface!r}, {drill.index}, {{wait}})"
     _stop()  # the timer of one whose fault somebody else has ended
     systemd.call_later(_UNIT, "netfail_hooks.drill.heal", call, seconds)
     drills.note(paths, drill)
@@ -40,19 +39,19 @@ def arm(paths: Paths, drill: Drill) -> None:
 def refuse_while_on(paths: Paths) -> None:
     """Refuse to do what a drill would disturb, or it. Raises Problem."""
     drill = drills.noted_now(paths)
-    if drill and now() < drill.until + (MARGIN + 1) * 1000:
+    if drill:
         left = drills.left(drill) + MARGIN
         raise Problem(f"a drill is on: {drill.interface} fails for now", hint=f"wait {left} s")
 
 
 def disarm(paths: Paths, drill: Drill) -> None:
-    """End the fault now, and let nobody else do it. Raises OSError where it cannot be ended."""
-    outage.end(drill.way, drill.interface)
-    drills.forget(paths, drill.token)
-    _stop()
+    """End the fault now, and let nobody else do it but where it cannot be ended."""
+    if _is_ended(drill.way, drill.interface, drill.index):
+        drills.forget(paths, drill.token)
+        _stop()
 
 
-def main(token: str, way: str, interface: str, wait: int = 0) -> int:
+def main(token: str, way: str, interface: str, index: int, wait: int = 0) -> int:
     """End a drill's fault, unless another one is on by then. Returns the exit status."""
     time.sleep(wait)
     paths = Paths()
@@ -60,15 +59,26 @@ def main(token: str, way: str, interface: str, wait: int = 0) -> int:
     if drill and drill.token != token:
         return 0
     known = os.path.exists(paths.drill)
-    try:
-        outage.end(way, interface)
-    except OSError as error:
-        log(f"{interface} could not be healed after a drill: {error}", priority=WARNING)
-        return 1
+    left = _TRIES
+    while not _is_ended(way, interface, index):
+        left -= 1
+        if not left:
+            return 1
+        time.sleep(1)
     if known:
         drills.forget(paths, token)
         log(f"the drill was cut short: {interface} was healed by the timer", priority=WARNING)
     return 0
+
+
+def _is_ended(way: str, interface: str, index: int) -> bool:
+    """End a fault; tell whether it is over."""
+    try:
+        outage.end(way, index)
+    except OSError as error:
+        log(f"{interface} could not be healed after a drill: {error}", priority=WARNING)
+        return False
+    return True
 
 
 def _stop() -> None:

@@ -15,7 +15,7 @@ from typing import Self
 
 from netfail_hooks.config import Config
 from netfail_hooks.drill import heal
-from netfail_hooks.drill.plan import Plan
+from netfail_hooks.drill.plan import Plan, delay
 from netfail_hooks.drill.traffic import Traffic
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_text
@@ -24,6 +24,7 @@ from netfail_hooks.kernel.observe import now
 from netfail_hooks.lab.traffic_result import Window
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.state import State
+from netfail_hooks.probe.measure import BURST
 from netfail_hooks.process import wait_until
 from netfail_hooks.reconcile import load_state
 from netfail_hooks.recorder.drills import (
@@ -40,6 +41,7 @@ from netfail_hooks.terminal import span
 
 _SETTLES = 1.0  # seconds for traffic to flow before the fault, and after the way back
 _TAKES_BACK = 30  # seconds beyond the hold-down, for checks to come round
+_DELAYS = 4  # most that are waited for: a poor line before and behind a hold-down
 _STEP = 0.05  # seconds
 _LOSES = 3.0  # seconds for a link to lose its carrier
 _AGAIN = 0.7  # seconds after which a link has to negotiate anew: it needs more than one
@@ -59,8 +61,12 @@ def perform(config: Config, plan: Plan, paths: Paths, tell: Tell) -> Outcome:
     was no fault after all.
     """
     way = outage.carrier_way(plan.interface) if plan.fault == CABLE else outage.SILENCE
+    try:
+        index = outage.index_of(plan.interface)
+    except OSError as error:
+        raise Problem(f"{plan.interface}: {error.strerror}") from None
     until = now() + (plan.seconds + int(2 * _SETTLES)) * 1000
-    drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until)
+    drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until, index)
     with (
         _Performance(config, plan, paths, drill, tell) as performance,
         _deaf_until_healed(),
@@ -81,6 +87,9 @@ class _Performance:
         self._fault: Window = (0.0, 0.0)
         self._back_until = 0.0
         self._cut = False
+        self._deaf: tuple[str, ...] = ()  # who answered nobody before the fault either
+        window = next(one.window for one in config.uplinks if one.interface == plan.interface)
+        self._clears = (window // BURST + 1) * config.period * 1000
 
     def __enter__(self) -> Self:
         heal.arm(self._paths, self._drill)
@@ -108,7 +117,11 @@ class _Performance:
     def _broken(self) -> Iterator[None]:
         ended = threading.Event()
         again = threading.Thread(target=self._renegotiate, args=(ended,), daemon=True)
-        self._fault = (time.monotonic(), 0.0)
+        begin = time.monotonic()
+        self._deaf = self._traffic.silent(begin - _SETTLES, begin)
+        self._fault = (begin, 0.0)
+        for target in self._deaf:
+            self._tell(f"{target} did not answer before the fault either: it is left out")
         self._tell(f"{self._plan.interface} fails")
         try:
             outage.begin(self._drill.way, self._plan.interface)
@@ -134,19 +147,18 @@ class _Performance:
         if not self._plan.awaited or self._cut:
             return
         families = [family for family, _ in self._plan.backups]
-        end, told = time.monotonic() + _TAKES_BACK, False
+        end, told = time.monotonic() + _TAKES_BACK, [""]
         with contextlib.suppress(Cut):
             while time.monotonic() < end:
                 state = load_state(self._paths.state)
                 if all(self._is_back(state, family) for family in families):
                     time.sleep(_SETTLES)
                     return
-                ready = [one.ready for one in state.uplinks if one.state == "recovering"]
-                if ready and not told:
-                    told = True
-                    left = max(*ready, now()) - now()
+                why, left = delay(self._plan, state, now(), self._clears)
+                if why and why != told[-1] and len(told) <= _DELAYS:
+                    told.append(why)
                     end = max(end, time.monotonic() + left / 1000 + _TAKES_BACK)
-                    self._tell(f"{self._plan.interface} is held down for {span(left // 1000)}")
+                    self._tell(f"{self._plan.interface} {why} for {span(left // 1000)}")
                 time.sleep(_STEP)
 
     def _is_back(self, state: State, family: int) -> bool:
@@ -166,7 +178,7 @@ class _Performance:
         """Return how it went."""
         begin, end = self._fault
         families = tuple(self._family(family, backup) for family, backup in self._plan.backups)
-        flows = self._traffic.flows(self._fault, (end, self._back_until))
+        flows = _without(self._traffic.flows(self._fault, (end, self._back_until)), self._deaf)
         silent = self._traffic.silent(end - _SETTLES, end)
         reasons = () if self._cut else tuple(_reasons(self._plan, families, flows, silent))
         return Outcome(
@@ -208,6 +220,11 @@ def _reasons(
     for target in silent:
         if target in asked:
             yield f"{target} did not answer by the backup"
+
+
+def _without(flows: tuple[Flow, ...], deaf: tuple[str, ...]) -> tuple[Flow, ...]:
+    """Return what flowed, but for the echoes to who answers none at any time: they show nothing."""
+    return tuple(flow for flow in flows if flow.kind != "echo" or flow.target not in deaf)
 
 
 @contextlib.contextmanager

@@ -8,11 +8,13 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.health import can_ask
+from netfail_hooks.policy.patience import hours, is_within
 from netfail_hooks.policy.state import State
 from netfail_hooks.recorder.drills import GATEWAY
 from netfail_hooks.values import value
 
 FEWEST, MOST = 5, 300  # seconds of a fault
+_DAY = 24 * 60 * 60  # seconds
 
 
 @value
@@ -65,8 +67,30 @@ def plan(config: Config, observed: Observation, state: State, fault: str, second
         seconds=seconds,
         backups=tuple(backups),
         targets=tuple(_targets(config, observed, primary, tuple(backups))),
-        awaited=not config.waits and primary == first,
+        awaited=primary == first and comes_back(config, observed, seconds),
     )
+
+
+def comes_back(config: Config, observed: Observation, seconds: int) -> bool:
+    """Tell whether the traffic of a drill now would come back by itself, after the hold-down."""
+    if not config.failback_between or config.failback != "auto":
+        return config.failback == "auto"
+    _, end = hours(config.failback_between)
+    left = (end - observed.local) % _DAY
+    within = observed.local >= 0 and is_within(config.failback_between, observed.local)
+    return within and left > seconds + config.hold_down_max
+
+
+def delay(plan: Plan, state: State, now: int, clears: int) -> tuple[str, int]:
+    """Return what keeps an uplink that is healed from its traffic, and how long (ms).
+
+    "" for nothing. ``clears`` is after how long a window of questions has forgotten the fault.
+    """
+    own = [one for one in state.uplinks if one.interface == plan.interface]
+    if any(one.is_poor for one in own):
+        return "has a poor line", clears
+    ready = [one.ready for one in own if one.state == "recovering"]
+    return ("is held down", max(*ready, now) - now) if ready else ("", 0)
 
 
 def survives(config: Config, observed: Observation, plan: Plan, source: str) -> bool:
@@ -97,23 +121,37 @@ def _targets(
 ) -> list[Target]:
     """Return whom to ask all the time: targets beyond, else the router if both uplinks share it.
 
-    One that only the backup has would be asked by that at all times, and show nothing.
+    One that only one of them reaches shows nothing: it is on the LAN of that one. So does one
+    whose address is still to be looked up: that itself goes by whatever uplink there is.
     """
     asked: list[Target] = []
     for family, backup in backups:
-        known = [
+        beyond = [
             target
             for uplink in config.uplinks
             for target in uplink.targets
-            if target.family == family
+            if target.family == family and _is_beyond(observed, target, primary, backup)
         ]
-        echo = next((Target(family, target.address) for target in known), None)
+        # Who answers at a port need not answer an echo: whoever does so as a target comes first.
+        echoes = sorted(beyond, key=lambda target: bool(target.kind or target.port))
         route = observed.default_route(backup, family)
-        if echo is None and route and is_local_to(observed, primary, family, route.gateway):
-            echo = Target(family, route.gateway)
-        asked += [echo] if echo and not echo.address.startswith("fe80:") else []
-        asked += [target for target in known if target.port][:1]
+        if route and is_local_to(observed, primary, family, route.gateway):
+            echoes.append(Target(family, route.gateway))
+        asked += [Target(family, one.address) for one in echoes if _is_global(one)][:1]
+        asked += [Target(family, one.address, one.port) for one in beyond if one.port][:1]
     return asked
+
+
+def _is_beyond(observed: Observation, target: Target, primary: str, backup: str) -> bool:
+    """Tell whether a target has an address to which the way is by either uplink."""
+    if not target.address or not _is_global(target):
+        return False
+    by = [is_local_to(observed, name, target.family, target.address) for name in (primary, backup)]
+    return all(by) or not any(by)
+
+
+def _is_global(target: Target) -> bool:
+    return not target.address.startswith("fe80:")
 
 
 def _is_up(state: State, interface: str, family: int) -> bool:

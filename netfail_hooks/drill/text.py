@@ -34,7 +34,10 @@ def intention(plan: Plan, ssh: str = "", lives: bool = True) -> list[str]:  # no
     return lines
 
 
-_NOBODY = "nobody is asked meanwhile: no target is configured, and no router is on both uplinks"
+_NOBODY = (
+    "nobody is asked meanwhile: no target beyond both uplinks has an address, "
+    "and no router is on both"
+)
 
 
 def verdict(outcome: Outcome) -> list[str]:

@@ -42,6 +42,11 @@ _SETLINK, _IFLA_CARRIER, _IFLA_PROTO_DOWN = 19, 33, 39  # linux/rtnetlink.h, lin
 # linux/sockios.h; linux/ethtool.h, and where struct ethtool_cmd has "autoneg"
 _SIOCETHTOOL, _GSET, _NWAY_RST, _AUTONEG = 0x8946, 0x1, 0x9, 18
 
+# What the kernel says where there is nothing to end: no such table or interface; of nf_tables (or
+# of family netdev) none at all (nfnetlink_rcv_batch, netlink_create).
+_NO_TABLE = (errno.ENOENT, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT)
+_NO_LINK = (errno.ENODEV,)
+
 
 def carrier_way(interface: str) -> str:
     """Return by what an interface's carrier can be taken away. It must have one.
@@ -50,7 +55,8 @@ def carrier_way(interface: str) -> str:
     """
     for way in (CARRIER, PROTODOWN):
         with contextlib.suppress(OSError):
-            end(way, interface)  # what it is already: this only tells whether the driver could
+            # It has one already: this only tells whether the driver could.
+            _set_carrier(way, index_of(interface), present=True)
             return way
     if _negotiates(interface):
         return RENEGOTIATE
@@ -68,20 +74,35 @@ def begin(way: str, interface: str) -> None:
         elif way == RENEGOTIATE:
             renegotiate(interface)
         else:
-            _set_carrier(way, interface, present=False)
+            _set_carrier(way, index_of(interface), present=False)
     except PermissionError as error:
         raise NotPermitted(f"{interface}: {error.strerror}", hint="run as root") from None
     except OSError as error:
         raise Problem(f"{interface} could not be made to fail: {error.strerror}") from None
 
 
-def end(way: str, interface: str) -> None:
-    """Let it be as it was. Where it is so already nothing happens. Raises OSError."""
-    if way == SILENCE:
-        with contextlib.suppress(FileNotFoundError):
+def end(way: str, index: int) -> None:
+    """Let it be as it was. Where it is so already nothing happens. Raises OSError.
+
+    It is so where the interface is gone, or the kernel has no nf_tables. One that was renamed since
+    has its ``index`` still.
+    """
+    try:
+        if way == SILENCE:
             _batch((_DELETE_TABLE, 0, rt.attribute(_TABLE_NAME, _TABLE)))
-    elif way in (CARRIER, PROTODOWN):
-        _set_carrier(way, interface, present=True)
+        elif way in (CARRIER, PROTODOWN):
+            _set_carrier(way, index, present=True)
+    except OSError as error:
+        if error.errno not in (_NO_TABLE if way == SILENCE else _NO_LINK):
+            raise
+
+
+def index_of(interface: str) -> int:
+    """Return an interface's number. Raises OSError."""
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
 
 
 def renegotiate(interface: str) -> None:
@@ -106,11 +127,7 @@ def _ethtool(interface: str, command: int) -> bytes:
     return data.tobytes()
 
 
-def _set_carrier(way: str, interface: str, *, present: bool) -> None:
-    try:
-        index = socket.if_nametoindex(interface)
-    except OSError:
-        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
+def _set_carrier(way: str, index: int, *, present: bool) -> None:
     kind, mark = (_IFLA_CARRIER, present) if way == CARRIER else (_IFLA_PROTO_DOWN, not present)
     body = struct.pack("=BxHiII", 0, 0, index, 0, 0) + rt.attribute(kind, bytes([mark]))
     with rt.Netlink() as netlink:

@@ -181,7 +181,7 @@ def _conclude(paths: Paths, done: recorder.Run, known: State, pending: str) -> N
         _finish(paths, done.before, pending)
     line = ""
     if recorder.is_transition(done):
-        if os.path.exists(paths.drill):
+        if os.path.exists(paths.drill) and _is_drilled(paths):
             done = replace(done, trigger=done.trigger + recorder.DRILL)
         line = recorder.line(done)
     told = bool(line) and _is_told(paths, line)
@@ -189,6 +189,12 @@ def _conclude(paths: Paths, done: recorder.Run, known: State, pending: str) -> N
         _tell(paths, done, known, line, told=told)
     elif known != done.before:
         _remember(paths, known, quietly=told)
+
+
+def _is_drilled(paths: Paths) -> bool:
+    from netfail_hooks.recorder import drills
+
+    return drills.noted_now(paths) is not None
 
 
 def _finish(paths: Paths, state: State, line: str) -> None:

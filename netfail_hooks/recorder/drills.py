@@ -23,13 +23,14 @@ GATEWAY, CABLE = "gateway", "cable"
 FAULTS = (GATEWAY, CABLE)
 PASSED, FAILED, CUT_SHORT = "passed", "failed", "cut short"
 VERDICTS = (PASSED, FAILED, CUT_SHORT)
+MARGIN = 5  # seconds after its own end when a drill is ended in any case
 
 
 @value
 class Drill:
     """A drill that is on: ``until`` (ms since boot) the ``interface`` fails, by a ``way``.
 
-    ``token`` tells it from one that comes later.
+    ``token`` tells it from one that comes later; ``index`` is the interface's.
     """
 
     token: str
@@ -37,6 +38,7 @@ class Drill:
     way: str
     interface: str
     until: int
+    index: int
 
 
 @value
@@ -97,7 +99,7 @@ def note(paths: Paths, drill: Drill) -> None:
 
 def forget(paths: Paths, token: str) -> None:
     """Note that it is over, unless another one is on by now."""
-    noted = noted_now(paths)
+    noted = _read(paths.drill, Drill)
     if noted is None or noted.token == token:
         try:
             os.unlink(paths.drill)
@@ -106,8 +108,12 @@ def forget(paths: Paths, token: str) -> None:
 
 
 def noted_now(paths: Paths) -> Drill | None:
-    """Return the drill that is on, None where none is."""
-    return _read(paths.drill, Drill)
+    """Return the drill that is on, None where none is.
+
+    A note that nobody took away means nothing once the drill's time must be over.
+    """
+    drill = _read(paths.drill, Drill)
+    return drill if drill and now() < drill.until + (MARGIN + 1) * 1000 else None
 
 
 def left(drill: Drill) -> int:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks.drill.heal import MARGIN
 from netfail_hooks.install.units import DRILL, DRILL_TIMER
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.namespaces import Daemon
 from netfail_hooks.lab.topology import FAR
 from netfail_hooks.paths import package_home
+from netfail_hooks.recorder.drills import MARGIN
 from tests.conftest import Tried
 from tests.lab.booted import Booted, running
 from tests.lab.suite import (
@@ -111,6 +111,26 @@ def test_a_lost_carrier_is_one_for_networkd_and_the_hooks(make_lab: Callable[...
         wait_used(lab, "eth0")
     assert watch.gaps(4) == []
     assert "no-carrier.d/50-netfail-hooks' for interface eth0" in lab.logs()
+
+
+@pytest.mark.parametrize("away", ["ip link del eth0", "ip link set eth0 down name usb9 up"])
+def test_an_adapter_that_goes_or_is_renamed_in_a_drill_ends_it_all_the_same(
+    make_lab: Callable[..., Lab], away: str
+) -> None:
+    lab = _on_macvlan(make_lab)
+    install(lab)
+    with lab.timer(0.5):
+        words = [*_DRILL, "--cable", "--seconds", "5"]
+        drill = Daemon(lab.namespaces, "drill", words, environment=_HERE)
+        wait_used(lab, "wlan0")
+        assert status(lab)["drill"]
+        lab.run("sh", "-ec", away).check_returncode()
+        wait(lambda: not status(lab)["drill"], "the end of the drill")
+        assert lab.run("test", "-e", "/run/netfail-hooks/drill").returncode == 1
+        left = lab.run("ip", "-d", "link").stdout
+        assert "protodown on" not in left, left
+        drill.kill()
+        drill.release()
 
 
 @pytest.mark.faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -18,7 +19,7 @@ from netfail_hooks.recorder import drills
 from netfail_hooks.recorder.drills import Drill
 from netfail_hooks.values import replace
 
-TAKE = ("abc", "silence", "eth0")
+TAKE = ("abc", "silence", "eth0", 2)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def log(mocker: MockerFixture) -> MagicMock:
 
 @pytest.fixture
 def drill() -> Drill:
-    return Drill("abc", "gateway", "silence", "eth0", now() + 20_000)
+    return Drill("abc", "gateway", "silence", "eth0", now() + 20_000, 2)
 
 
 def test_it_is_armed_before_anything_is_noted(
@@ -49,8 +50,8 @@ def test_it_is_armed_before_anything_is_noted(
     def later(unit: str, module: str, call: str, seconds: int) -> None:
         assert drills.noted_now(paths) is None
         assert (unit, module) == ("netfail-hooks-drill-end", "netfail_hooks.drill.heal")
-        assert call == "main('abc', 'silence', 'eth0', {wait})"
-        assert seconds == 20 + heal.MARGIN
+        assert call == "main('abc', 'silence', 'eth0', 2, {wait})"
+        assert seconds == 20 + drills.MARGIN
 
     mocker.patch.object(systemd, "call_later", side_effect=later)
     heal.arm(paths, drill)
@@ -70,7 +71,7 @@ def test_there_is_one_drill_at_a_time_until_it_must_be_over(paths: Paths, drill:
     drills.note(paths, drill)
     with pytest.raises(Problem, match="a drill is on: eth0 fails for now"):
         heal.refuse_while_on(paths)
-    drills.note(paths, replace(drill, until=now() - (heal.MARGIN + 2) * 1000))
+    drills.note(paths, replace(drill, until=now() - (drills.MARGIN + 2) * 1000))
     heal.refuse_while_on(paths)
 
 
@@ -81,7 +82,7 @@ def test_it_is_taken_whatever_is_noted_but_of_another_drill(
     assert heal.main(*TAKE) == 0  # uninstall took the note away
     drills.note(paths, drill)
     assert heal.main(*TAKE) == 0
-    assert [call.args for call in end.call_args_list] == [("silence", "eth0")] * 2
+    assert [call.args for call in end.call_args_list] == [("silence", 2)] * 2
     assert drills.noted_now(paths) is None
     other = replace(drill, token="another")  # noqa: S106 - no password
     drills.note(paths, other)
@@ -91,7 +92,7 @@ def test_it_is_taken_whatever_is_noted_but_of_another_drill(
 
 
 def test_it_tells_only_of_what_it_had_to_end(
-    paths: Paths, drill: Drill, end: MagicMock, log: MagicMock
+    paths: Paths, drill: Drill, end: MagicMock, log: MagicMock, mocker: MockerFixture
 ) -> None:
     heal.main(*TAKE)
     assert not log.called
@@ -99,6 +100,7 @@ def test_it_tells_only_of_what_it_had_to_end(
     heal.main(*TAKE)
     assert "cut short" in log.call_args.args[0]
     drills.note(paths, drill)
+    mocker.patch("time.sleep")
     end.side_effect = OSError(1, "no")
     assert heal.main(*TAKE) == 1
     assert "could not be healed" in log.call_args.args[0]
@@ -108,5 +110,49 @@ def test_it_tells_only_of_what_it_had_to_end(
 def test_one_that_ends_well_leaves_nothing(paths: Paths, drill: Drill, end: MagicMock) -> None:
     drills.note(paths, drill)
     heal.disarm(paths, drill)
-    end.assert_called_once_with("silence", "eth0")
+    end.assert_called_once_with("silence", 2)
     assert drills.noted_now(paths) is None
+
+
+def test_what_the_kernel_refuses_for_a_moment_is_tried_again(
+    paths: Paths, drill: Drill, end: MagicMock, log: MagicMock, mocker: MockerFixture
+) -> None:
+    mocker.patch("time.sleep")
+    drills.note(paths, drill)
+    end.side_effect = [OSError(errno.ENOBUFS, "full"), TimeoutError(), None]
+    assert heal.main(*TAKE) == 0
+    assert drills.noted_now(paths) is None
+    assert "cut short" in log.call_args.args[0]
+
+
+def test_a_fault_that_cannot_be_ended_now_hides_no_other_error_and_stays_armed(
+    paths: Paths, drill: Drill, end: MagicMock, log: MagicMock
+) -> None:
+    drills.note(paths, drill)
+    end.side_effect = OSError(errno.ENOBUFS, "full")
+    heal.disarm(paths, drill)
+    assert drills.noted_now(paths) == drill
+    assert "could not be healed" in log.call_args.args[0]
+
+
+_GONE = {
+    outage.SILENCE: (errno.ENOENT, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT),
+    outage.CARRIER: (errno.ENODEV,),
+    outage.PROTODOWN: (errno.ENODEV,),
+    outage.RENEGOTIATE: (),
+}
+
+
+@pytest.mark.parametrize("way", _GONE)
+@pytest.mark.parametrize("code", [1, 2, 12, 16, 19, 22, 93, 95, 97, 105, 110])
+def test_what_is_not_there_has_ended_and_nothing_else(
+    way: str, code: int, mocker: MockerFixture
+) -> None:
+    error = OSError(code, "told")
+    mocker.patch.object(outage, "_batch", side_effect=error)
+    mocker.patch.object(outage, "_set_carrier", side_effect=error)
+    if way == outage.RENEGOTIATE or code in _GONE[way]:
+        outage.end(way, 2)
+    else:
+        with pytest.raises(OSError, match="told"):
+            outage.end(way, 2)

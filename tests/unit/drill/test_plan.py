@@ -9,11 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netfail_hooks.cli import parser
-from netfail_hooks.config import Order, Target
+from netfail_hooks.config import FAILBACKS, Order, Target
+from netfail_hooks.config.kinds import parse_target
 from netfail_hooks.drill import text
-from netfail_hooks.drill.plan import Plan, plan, survives
+from netfail_hooks.drill.perform import _reasons, _without
+from netfail_hooks.drill.plan import Plan, comes_back, delay, plan, survives
 from netfail_hooks.drill.traffic import checksum
 from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.policy.choose import is_local_to
+from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.patience import hours, waits
+from netfail_hooks.policy.state import POOR, State
 from netfail_hooks.recorder.drills import CABLE, FAILED, FAULTS, GATEWAY, Family, Flow, Outcome
 from netfail_hooks.values import replace
 from tests.support.world import SECOND, STATES, World, config_of
@@ -46,6 +52,53 @@ def test_who_is_asked_lies_beyond_or_shows_nothing_and_is_not_asked() -> None:
     far = Target(4, "9.9.9.9", 53)
     asked = _plan(_world(apart=NAMES, targets=(far,))).targets
     assert asked == (Target(4, "9.9.9.9"), far)
+
+
+_NAMED = ("https://example.org/", "https://example.org:8443/x", "exec:/usr/bin/true")
+_BEYOND = (
+    "icmp:9.9.9.9",
+    "tcp:8.8.8.8:53",
+    "https://1.1.1.1:8443/secret",
+    "dns:a.example@9.9.9.10",
+)
+_ONE_LAN = ("icmp:192.168.1.1", "tcp:192.168.2.7:22", "dns:a.example@192.168.1.1")
+_FAR = st.lists(st.sampled_from([*_NAMED, *_BEYOND, *_ONE_LAN, "icmp:fe80::1"]), max_size=6)
+
+
+@given(_FAR, st.sampled_from([(), NAMES]))
+def test_whoever_is_asked_has_an_address_that_both_uplinks_lead_to(
+    texts: list[str], apart: tuple[str, ...]
+) -> None:
+    world = _world(apart=apart, targets=tuple(map(parse_target, texts)))
+    asked = _plan(world).targets
+    for target in asked:
+        assert target.address
+        assert not target.kind
+        assert not target.path
+        near = [is_local_to(world.look(), name, target.family, target.address) for name in NAMES]
+        assert near[0] == near[1]
+    echoes = [target for target in asked if not target.port and target.family == 4]
+    beyond = any(text in texts for text in _BEYOND)
+    assert bool(echoes) == (beyond or not apart), "a router that both have is asked in any case"
+    if "icmp:9.9.9.9" in texts and (apart or "icmp:192.168.1.1" not in texts):
+        assert echoes == [Target(4, "9.9.9.9")], "one that is known to answer an echo"
+    ports = [target for target in asked if target.port]
+    known = [text for text in texts if text in _BEYOND[1:3]]
+    if apart:
+        assert [target.address in text for target, text in zip(ports, known, strict=False)] == [
+            True for _ in known[:1]
+        ]
+
+
+def test_who_answered_before_the_fault_neither_is_no_reason() -> None:
+    flows = (Flow("echo", "9.9.9.9", 400, 400, 20_000), Flow("tcp", "tcp:9.9.9.9:53", 1, 0, 0))
+    assert _without(flows, ("9.9.9.9",)) == flows[1:]
+    assert _without(flows, ()) == flows
+    found = _plan(_world())
+    families = (Family(4, "wlan0", 700, 12_000), Family(6, "wlan0", 700, 12_000))
+    left = _without(flows, ("9.9.9.9",))
+    assert list(_reasons(found, families, left, ("9.9.9.9",))) == []
+    assert list(_reasons(found, families, flows, ("9.9.9.9",))) != []
 
 
 @pytest.mark.parametrize("order", [Order("use", "wlan0"), Order("disable", "usb0")])
@@ -142,6 +195,47 @@ def test_without_failback_by_itself_it_is_not_awaited() -> None:
     world = _world()
     world.config = replace(world.config, failback="manual")
     assert not _plan(world).awaited
+
+
+_CLOCKS = st.integers(0, 23).map("{:02}:00".format)
+
+
+@given(
+    st.sampled_from(FAILBACKS),
+    st.just("") | st.tuples(_CLOCKS, _CLOCKS).filter(lambda two: two[0] != two[1]).map("-".join),
+    st.none() | st.integers(-400, 0) | st.integers(0, 86_399),
+)
+def test_it_is_awaited_exactly_where_patience_holds_nothing_until_its_end(
+    failback: str, between: str, beyond: int | None
+) -> None:
+    end = hours(between)[1] if between else 0
+    local = -1 if beyond is None else (end + beyond) % 86_400
+    config = replace(_world().config, failback=failback, failback_between=between)
+    until = 20 + config.hold_down_max
+    moments = [Observation(now=0, local=(local + more) % 86_400) for more in range(until + 1)]
+    free = all(not waits(config, moment, State(), "wlan0") for moment in moments)
+    known = local >= 0 or not between
+    assert comes_back(config, Observation(now=0, local=local), 20) == (free and known)
+
+
+def test_a_poor_line_is_waited_for_as_a_hold_down_is() -> None:
+    world = _world()
+    found, state = _plan(world), world.state
+    assert delay(found, state, world.now, 35_000) == ("", 0)
+    for name, reason, condition, why in (
+        ("eth0", f"{POOR}10% lost", "down", ("has a poor line", 35_000)),
+        ("eth0", "", "recovering", ("is held down", 9000)),
+        ("eth0", "no carrier", "down", ("", 0)),
+        ("wlan0", f"{POOR}10% lost", "down", ("", 0)),
+        ("wlan0", "", "recovering", ("", 0)),
+    ):
+        changed = tuple(
+            replace(one, state=condition, reason=reason, ready=world.now + 9000)
+            if (one.interface, one.family) == (name, 4)
+            else one
+            for one in state.uplinks
+        )
+        assert delay(found, replace(state, uplinks=changed), world.now, 35_000) == why
 
 
 @given(

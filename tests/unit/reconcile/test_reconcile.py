@@ -20,13 +20,15 @@ from netfail_hooks import journal, reconcile, recorder
 from netfail_hooks.config import Config
 from netfail_hooks.kernel import foreign
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.observe import now
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.changes import Change, SetRoute
 from netfail_hooks.policy.crowd import LEARNT
 from netfail_hooks.policy.facts import MAIN, Address, Observation, Route, Taken
 from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.reconcile import converge, notify, probing
-from netfail_hooks.recorder import counters, repeat
+from netfail_hooks.recorder import counters, drills, repeat
+from netfail_hooks.recorder.drills import Drill
 from netfail_hooks.values import replace
 from tests.conftest import Tried
 from tests.support.world import World, config_of
@@ -268,6 +270,18 @@ def test_a_run_makes_remembers_tells_records_counts_and_notifies(life: Life) -> 
     life.rest()
     assert life.outcome() == ONCE
     assert life.is_settled()
+
+
+@pytest.mark.parametrize(("seconds", "marked"), [(20, True), (-60, False)])
+def test_a_move_is_a_drills_until_that_must_be_over_though_nobody_took_its_note_away(
+    *, life: Life, seconds: int, marked: bool
+) -> None:
+    drills.note(life.paths, Drill("x", "gateway", "silence", "eth0", now() + seconds * 1000, 2))
+    life.lose()
+    with open(life.paths.log + recorder.FILE, encoding="ascii") as file:
+        last = [json.loads(line) for line in file][-1]
+    assert MOVED in last["summary"]
+    assert last["trigger"].endswith(recorder.DRILL) == marked
 
 
 # Killed before this, what is not as if nobody had been killed. Whom we can't ask what they have

@@ -15,7 +15,7 @@ from netfail_hooks.recorder import drills
 from netfail_hooks.recorder.drills import Drill, Family, Flow, Outcome
 from netfail_hooks.values import plain, replace
 
-DRILL = Drill("abc", "gateway", "silence", "eth0", 5_000)
+DRILL = Drill("abc", "gateway", "silence", "eth0", now() + 3_600_000, 2)
 OUTCOME = Outcome(
     1_800_000_000,
     "passed",
@@ -51,6 +51,17 @@ def test_only_its_own_end_ends_a_drill(paths: Paths) -> None:
     drills.forget(paths, DRILL.token)
     drills.forget(paths, DRILL.token)
     assert drills.noted_now(paths) is None
+
+
+def test_one_that_nobody_ended_is_not_on_once_its_time_is_over(paths: Paths) -> None:
+    for seconds, on in ((1, True), (0, True), (-drills.MARGIN, True), (-drills.MARGIN - 2, False)):
+        drill = replace(DRILL, until=now() + seconds * 1000)
+        drills.note(paths, drill)
+        assert drills.noted_now(paths) == (drill if on else None)
+    drills.forget(paths, "another")
+    assert Path(paths.drill).exists(), "it is for its own end to take away"
+    drills.forget(paths, DRILL.token)
+    assert not Path(paths.drill).exists()
 
 
 def test_what_is_left_of_one_is_never_less_than_nothing() -> None:

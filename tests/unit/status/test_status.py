@@ -90,7 +90,7 @@ def test_what_was_asked_for_by_hand_is_told_until_it_ends() -> None:
 def test_a_drill_is_told_while_it_is_on_and_how_it_went() -> None:
     world = World(config_of("eth0", "wlan0"))
     world.reconcile()
-    drill = Drill("x", "gateway", "silence", "eth0", world.now + 1_001)
+    drill = Drill("x", "gateway", "silence", "eth0", world.now + 1_001, 2)
     found = report(_sources(world, drill=drill))
     assert found.drill == "eth0 is made to fail (gateway) for 2 s more"
     assert found.last_drill is None
