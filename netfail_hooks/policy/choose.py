@@ -19,7 +19,7 @@ from netfail_hooks.policy.state import (
 )
 from netfail_hooks.values import replace
 
-_BEST = ("up", "recovering", "down", "absent")
+_BEST = ("up", "recovering", "poor", "down", "absent")
 _SAME_END = 2000  # ms; the kernel gives lifetimes in whole seconds
 
 
@@ -178,21 +178,19 @@ def _owners(config: Config, observed: Observation, state: State) -> list[Address
 
 def _owner(observed: Observation, state: State, known: KnownAddress, chosen: str) -> str:
     uplink_state = state.uplink_state(known.interface, known.family)
-    condition = uplink_state.state if uplink_state else "absent"
     if known.interface == chosen:
         return chosen
     if is_local_to(observed, chosen, known.family, known.address):
         # The active uplink answers for all IPv4 addresses (policy/answering.py). A neighbour
         # solicitation is answered only where the address is (RFC 4861, 7.2.3).
-        stays = known.family == 6 and condition == "up"
+        stays = known.family == 6 and uplink_state is not None and uplink_state.state == "up"
         return known.interface if stays else chosen
     if known.family == 4 and known.address in observed.index.texts:
         name = speaker(observed, state, known.interface, [known.address])
         uplink_state = state.uplink_state(name, 4)
-        condition = uplink_state.state if uplink_state else "absent"
     else:
         name = known.interface
-    return "" if condition in ("down", "absent") else name
+    return name if uplink_state and uplink_state.serves else ""
 
 
 def speaker(observed: Observation, state: State, interface: str, addresses: list[str]) -> str:
@@ -214,7 +212,7 @@ def speaker(observed: Observation, state: State, interface: str, addresses: list
         able,
         key=lambda uplink_state: (
             uplink_state.interface != chosen,
-            _BEST.index(uplink_state.state),
+            _BEST.index("poor" if uplink_state.is_poor else uplink_state.state),
         ),
     )
     return best.interface

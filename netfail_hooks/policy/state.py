@@ -82,6 +82,11 @@ class UplinkState:
         """Tell whether it would serve, but for its line's quality."""
         return self.reason.startswith(POOR)
 
+    @property
+    def serves(self) -> bool:
+        """Tell whether packets find their way by it and back, though others may be better."""
+        return self.state in ("up", "recovering") or self.is_poor
+
 
 @value
 class KnownAddress:

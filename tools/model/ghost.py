@@ -172,7 +172,7 @@ class Ghost:
                 raise BrokenError(f"I3: IPv{family} back on {way}, not proven since its loss")
         elif all(self.of[name, family].bad for name in names):
             self._judge_unwell(way, observed, family)
-        elif self._answers_badly(way, family) and way == self._way.get(family, way):
+        elif self.answers_badly(way, family) and way == self._way.get(family, way):
             pass  # until one that is well has proven itself
         elif way not in names or self.of[way, family].bad:
             raise BrokenError(f"I2: IPv{family} by {way or 'none'}, though another one is well")
@@ -187,13 +187,14 @@ class Ghost:
         disabled = self.config.ordered(DISABLE, observed.now)
         able = [n for n in sorted(names, key=disabled.__contains__) if _can(observed, n, family)]
         stays = self._way.get(family, way)
-        poor = [n for n in names if self._answers_badly(n, family)]
+        poor = [n for n in names if self.answers_badly(n, family)]
         if poor:
             able = [stays] if stays in poor else poor
         if able and way != able[0]:
             raise BrokenError(f"I2: IPv{family} by {way or 'none'}, none well: {able[0]}")
 
-    def _answers_badly(self, name: str, family: int) -> bool:
+    def answers_badly(self, name: str, family: int) -> bool:
+        """Tell whether an uplink serves a family, but by a line that is poor."""
         seen = self.of.get((name, family), Seen())
         return seen.poor and not seen.mute
 
