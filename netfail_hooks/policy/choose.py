@@ -87,7 +87,8 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
     """Return the uplink that should carry a family's traffic, "" where none has a gateway.
 
     What a person asked for by hand, if it is up; else the most preferred that is up, or the one in
-    use if that is up and the others have to wait (patience.py), for a person too; else one that is
+    use if that is up and the others have to wait (patience.py), for a person too, as all do that
+    were lost; else one that is
     in its hold-down, or answers though its line is poor (the active uplink before the others, or a
     flap would cost two switches; then those in their hold-down); else the most preferred with
     carrier, one that was disabled by hand last of all.
@@ -107,7 +108,10 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
             poor.append(name)
     if usable:
         wanted = config.ordered(USE, observed.now)
-        wanted += [present] if config.waits and _waits(config, observed, state, present) else []
+        if config.waits and present in usable and _waits(config, observed, state, present):
+            better = usable[: usable.index(present)]
+            new = [name for name in better if state.has_come_first(name, family)]
+            wanted += new[:1] or [present]
         return next((name for name in wanted if name in usable), usable[0])
     if second := recovering + poor:
         return present if present in second else second[0]

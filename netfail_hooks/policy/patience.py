@@ -64,6 +64,8 @@ def waiting(
         judged = state.uplink_state(name, family)
         if judged is None or judged.state != "up":
             return ""
+    if state.has_come_first(interface, family):
+        return ""
     return waits(config, observed, state, present)
 
 

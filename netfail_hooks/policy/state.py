@@ -240,6 +240,15 @@ class State:
         """Return the uplink that carries a family's traffic, "" for none."""
         return next((active.interface for active in self.active if active.family == family), "")
 
+    def has_come_first(self, interface: str, family: int) -> bool:
+        """Tell whether an uplink was never lost, and came up after the one in use was chosen.
+
+        So it is at boot where the backup is there first: it has the traffic for want of a better.
+        """
+        judged = self.uplink_state(interface, family)
+        chosen = next((active.since for active in self.active if active.family == family), 0)
+        return judged is not None and not judged.hold and judged.since > chosen
+
     def with_families_of(self, other: State, families: tuple[int, ...]) -> State:
         """Return the state with what another one has of some families in place of its own."""
         changed = {}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netfail_hooks.config import FAILBACKS, Config
+from netfail_hooks.config import FAILBACKS, USE, Config, Order
 from netfail_hooks.config.kinds import Hours
 from netfail_hooks.policy import next_state
 from netfail_hooks.policy.facts import Counted, Observation
@@ -76,6 +76,50 @@ def test_by_the_clock_it_waits_for_its_hour_and_no_longer() -> None:
     world.event("wlan0", "no-carrier")
     world.reconcile()
     assert world.way() == "eth0"  # nor where there is no other one
+
+
+@pytest.mark.parametrize(
+    "more", [{"failback": "manual"}, {"failback": "idle"}, {"failback_between": "02:00-05:00"}]
+)
+def test_at_boot_nobody_waits_whichever_uplink_comes_first(more: dict[str, str]) -> None:
+    """The backup had the traffic for want of a better one: there is nothing to go back from."""
+    world = Patient(**more)
+    world.local = 12 * 60 * MINUTE
+    world.event("eth0", "degraded")
+    world.state = State()
+    world.reconcile()
+    assert world.way() == "wlan0"
+    world.event("eth0", "routable")
+    world.wait(20, flowing=10_000)
+    assert (world.way(), world.waits()) == ("eth0", "")
+
+
+def test_one_that_comes_for_the_first_time_does_not_wait_with_one_that_was_lost() -> None:
+    world = World(replace(config_of("eth0", "wlan0", "usb0"), failback="manual"))
+    world.event("wlan0", "degraded")
+    world.state = State()
+    world.reconcile()
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("eth0", "routable")
+    for _ in range(3):
+        world.now += 20 * SECOND
+        world.reconcile()
+    assert world.way() == "usb0"
+    world.event("wlan0", "routable")
+    world.now += SECOND
+    world.reconcile()
+    assert world.way() == "wlan0"
+
+
+def test_one_that_was_up_before_a_person_chose_another_waits_once_that_is_over() -> None:
+    world = Patient(failback="manual")
+    world.now += SECOND
+    world.config = replace(world.config, orders=(Order(USE, "wlan0"),))
+    world.reconcile()
+    world.config = replace(world.config, orders=())
+    world.wait(60)
+    assert (world.way(), world.waits()) == ("wlan0", "for 'netfail-hooks use'")
 
 
 def test_until_it_is_idle_a_call_is_not_cut_and_after_it_traffic_goes_back() -> None:

@@ -21,7 +21,7 @@ LOSSY, LATE, SILENT = (7, 20), (10, 900), (0, 0)
 class Lines(World):
     """Two uplinks with limits, each with a line of some quality."""
 
-    def __init__(  # noqa: PLR0913 - a line has many sides
+    def __init__(
         self,
         *names: str,
         loss: int = 10,
