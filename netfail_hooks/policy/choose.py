@@ -44,7 +44,7 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
     crowded = tuple(Crowded(crowd.interface, crowd.family) for crowd in observed.crowds)
     ways = _ways(config, observed, state)
     metered: tuple[Metered, ...] = ()
-    if observed.counted and config.metered:
+    if config.metered:
         from netfail_hooks.policy import metering
 
         metered = metering.metered(config, observed, state)
