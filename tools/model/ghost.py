@@ -94,9 +94,11 @@ class Ghost:
             seen.mute = seen.poor = False
             self.silent.pop(key, None)
         elif result is not None:
-            seen.mute = not result.healthy
+            was_mute, seen.mute = seen.mute, not result.healthy
             self.silent[key] = result.silent
-            if result.answered:
+            if was_mute and result.healthy:
+                seen.poor = False  # a part of the round is the outage's
+            elif result.answered:
                 seen.poor = result.answered < 8  # of ten, with Setup's limits
         losses = (link.index, link.down_count) if link else (0, 0)
         blip = losses != seen.losses and seen.known and not seen.bad and not first

@@ -211,6 +211,46 @@ def test_silence_is_no_quality() -> None:
     assert (world.condition("eth0"), world.way()) == ("up", "eth0")
 
 
+@given(
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.integers(1, 4),
+    st.sampled_from((10, 20, 60)),
+    st.integers(0, 12),
+)
+def test_the_rounds_at_the_edges_of_an_outage_are_none(
+    first: int, last: int, silent: int, window: int, before: int
+) -> None:
+    """An outage begins and ends in the midst of a round, of which the rest is answered."""
+    world = Lines(window=window, loss=10)
+    world.rounds(before)
+    world.lines["eth0"] = (first, 20)
+    world.rounds()
+    world.lines["eth0"] = SILENT
+    world.rounds(silent)
+    assert world.reason("eth0") == "mute"
+    world.lines["eth0"] = (max(last, 1), 20)
+    world.rounds()
+    assert (world.reason("eth0"), world.condition("eth0")) == ("", "recovering")
+    world.lines["eth0"] = GOOD
+    for _ in range(12):
+        world.rounds()
+        assert world.reason("eth0") == ""
+    assert world.way() == "eth0"
+
+
+def test_a_line_that_is_poor_after_an_outage_is_left_again() -> None:
+    world = Lines()
+    world.lines["eth0"] = SILENT
+    world.rounds(2)
+    world.lines["eth0"] = LOSSY
+    world.rounds()
+    assert world.reason("eth0") == ""
+    world.rounds(2)
+    assert world.reason("eth0").startswith(POOR)
+    assert world.way() == "wlan0"
+
+
 def test_a_new_link_begins_a_new_window() -> None:
     world = Lines()
     world.lines["eth0"] = LOSSY
