@@ -88,14 +88,14 @@ def _inherited() -> socket | None:
 def _look(config: Config, paths: Paths, since: Generation, spoken: float) -> bool:
     """Ask briefly, and look as ever; tell whether the word was wrong.
 
-    If it was right, a round with all the patience of one follows, for the uplinks that nobody
-    waited for.
+    If it was right, a round follows for the uplinks that nobody waited for. Pages and programs are
+    the check's alone (probe_and_run()): this process stays to hear the next word.
     """
     from netfail_hooks.reconcile.probing import confirm_and_run, probe_and_run
     from netfail_hooks.recorder import is_move
 
     asked, well, done = confirm_and_run(config, paths, "watch", spoken, since=since)
     if is_move(done) or not well:
-        probe_and_run(config, paths, "watch probe", since=since)
+        probe_and_run(config, paths, "watch probe", since=since, patient=False)
         return False
     return asked

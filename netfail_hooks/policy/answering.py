@@ -27,8 +27,6 @@ from netfail_hooks.values import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_WELL = ("up", "recovering")
-
 
 def silent(config: Config, observed: Observation, state: State) -> list[str]:
     """Return the uplinks that must answer no ARP: another one answers for their addresses.
@@ -147,16 +145,14 @@ def _is_doubtful(
     old, new = before.uplink_state(name, family), after.uplink_state(name, family)
     away = old and new and _was_away(old, new)
     # One with another reason has had a carrier, say, for a while: it may have spoken, too.
-    went = (
-        old and new and new.state not in _WELL and (old.state in _WELL or old.reason != new.reason)
-    )
-    came = old and new and old.state not in _WELL and new.state in _WELL
+    went = old and new and not new.serves and (old.serves or old.reason != new.reason)
+    came = old and new and not old.serves and new.serves
     if name == who:
         return bool(away or came)
     own = lans.own(name, family)
     if own and not lans.is_shared(who, name, family):
         return False  # on another LAN; an uplink without known addresses may have been on this one
-    keeps = owner.address in own and new is not None and new.state in _WELL
+    keeps = owner.address in own and new is not None and new.serves
     return bool(away or went) or (family == 4 and name in spoke and not keeps)
 
 

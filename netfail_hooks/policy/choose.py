@@ -19,7 +19,7 @@ from netfail_hooks.policy.state import (
 )
 from netfail_hooks.values import replace
 
-_BEST = ("up", "recovering", "down", "absent")
+_BEST = ("up", "recovering", "poor", "down", "absent")
 _SAME_END = 2000  # ms; the kernel gives lifetimes in whole seconds
 
 
@@ -44,7 +44,7 @@ def next_state(config: Config, observed: Observation, state: State) -> State:
     crowded = tuple(Crowded(crowd.interface, crowd.family) for crowd in observed.crowds)
     ways = _ways(config, observed, state)
     metered: tuple[Metered, ...] = ()
-    if observed.counted and config.metered:
+    if config.metered:
         from netfail_hooks.policy import metering
 
         metered = metering.metered(config, observed, state)
@@ -87,7 +87,8 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
     """Return the uplink that should carry a family's traffic, "" where none has a gateway.
 
     What a person asked for by hand, if it is up; else the most preferred that is up, or the one in
-    use if that is up and the others have to wait (patience.py), for a person too; else one that is
+    use if that is up and the others have to wait (patience.py), for a person too, as all do that
+    were lost; else one that is
     in its hold-down, or answers though its line is poor (the active uplink before the others, or a
     flap would cost two switches; then those in their hold-down); else the most preferred with
     carrier, one that was disabled by hand last of all.
@@ -107,7 +108,10 @@ def select_uplink(config: Config, observed: Observation, state: State, family: i
             poor.append(name)
     if usable:
         wanted = config.ordered(USE, observed.now)
-        wanted += [present] if config.waits and _waits(config, observed, state, present) else []
+        if config.waits and present in usable and _waits(config, observed, state, present):
+            better = usable[: usable.index(present)]
+            new = [name for name in better if state.has_come_first(name, family)]
+            wanted += new[:1] or [present]
         return next((name for name in wanted if name in usable), usable[0])
     if second := recovering + poor:
         return present if present in second else second[0]
@@ -178,21 +182,19 @@ def _owners(config: Config, observed: Observation, state: State) -> list[Address
 
 def _owner(observed: Observation, state: State, known: KnownAddress, chosen: str) -> str:
     uplink_state = state.uplink_state(known.interface, known.family)
-    condition = uplink_state.state if uplink_state else "absent"
     if known.interface == chosen:
         return chosen
     if is_local_to(observed, chosen, known.family, known.address):
         # The active uplink answers for all IPv4 addresses (policy/answering.py). A neighbour
         # solicitation is answered only where the address is (RFC 4861, 7.2.3).
-        stays = known.family == 6 and condition == "up"
+        stays = known.family == 6 and uplink_state is not None and uplink_state.state == "up"
         return known.interface if stays else chosen
     if known.family == 4 and known.address in observed.index.texts:
         name = speaker(observed, state, known.interface, [known.address])
         uplink_state = state.uplink_state(name, 4)
-        condition = uplink_state.state if uplink_state else "absent"
     else:
         name = known.interface
-    return "" if condition in ("down", "absent") else name
+    return name if uplink_state and uplink_state.serves else ""
 
 
 def speaker(observed: Observation, state: State, interface: str, addresses: list[str]) -> str:
@@ -214,7 +216,7 @@ def speaker(observed: Observation, state: State, interface: str, addresses: list
         able,
         key=lambda uplink_state: (
             uplink_state.interface != chosen,
-            _BEST.index(uplink_state.state),
+            _BEST.index("poor" if uplink_state.is_poor else uplink_state.state),
         ),
     )
     return best.interface

@@ -254,7 +254,8 @@ class Observation:
     seconds, -1 where the config has no use for it, nor for what is ``counted``; ``day`` is the
     local date, such as 20261128, 0 without a use for it. ``endpoints`` are those of Multipath TCP,
     ``subflows`` how many ways more than the first a connection may take, -1 where nobody looked, or
-    the kernel has no Multipath TCP.
+    the kernel has no Multipath TCP. ``earlier`` is what had been counted at ``began``, before a
+    round of probes: since then what flowed may be our own.
     """
 
     __slots__ = ("__dict__", "_index")  # the index is no part of the value
@@ -283,6 +284,8 @@ class Observation:
     day: int = 0
     endpoints: tuple[Endpoint, ...] = ()
     subflows: int = -1
+    earlier: tuple[Counted, ...] = ()
+    began: int = 0
 
     @property
     def index(self) -> Index:

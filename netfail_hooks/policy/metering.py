@@ -6,28 +6,28 @@ from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import Metered, State
+from netfail_hooks.values import replace
 
 
 def metered(config: Config, observed: Observation, state: State) -> tuple[Metered, ...]:
     """Return how much each metered uplink has carried today, as far as somebody looked.
 
     What flowed since the last look counts if it had the traffic then, for the day of this one. A
-    counter that goes back began anew.
+    counter that goes back began anew. One that is away, as a modem that resets, is not forgotten.
     """
-    names = {uplink.interface for uplink in config.uplinks if uplink.metered}
+    counts = {count.interface: count for count in observed.counted}
+    known = {one.interface: one for one in state.metered}
     result = []
-    for count in observed.counted:
-        if count.interface not in names:
-            continue
-        old = next((one for one in state.metered if one.interface == count.interface), None)
-        flowed, today = 0, 0
-        if old and carries(state, count.interface) and old.index == count.index:
-            flowed = max(count.bytes - old.counter, 0)
-        if old and old.day == observed.day:
-            today = old.bytes
-        result.append(
-            Metered(count.interface, 4, observed.day, today + flowed, count.bytes, count.index)
-        )
+    for name in (uplink.interface for uplink in config.uplinks if uplink.metered):
+        count, old = counts.get(name), known.get(name)
+        today = old.bytes if old and observed.day in (0, old.day) else 0
+        if count:
+            flowed = 0
+            if old and carries(state, name) and old.index == count.index:
+                flowed = max(count.bytes - old.counter, 0)
+            result.append(Metered(name, 4, observed.day, today + flowed, count.bytes, count.index))
+        elif old:
+            result.append(replace(old, day=observed.day or old.day, bytes=today))
     return tuple(result)
 
 

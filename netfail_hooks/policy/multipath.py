@@ -137,8 +137,7 @@ def wanted(config: Config, observed: Observation, after: State) -> dict[str, boo
 def _serves(observed: Observation, after: State, name: str, family: int) -> bool:
     """Tell whether packets can leave by an uplink that is not the active one, and find answers."""
     uplink_state = after.uplink_state(name, family)
-    state = uplink_state.state if uplink_state else "absent"
-    return observed.ruled > 0 and state in ("up", "recovering")
+    return observed.ruled > 0 and uplink_state is not None and uplink_state.serves
 
 
 def _rank(address: Address, there: set[str]) -> tuple[bool, bool, bool]:

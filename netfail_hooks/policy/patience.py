@@ -22,8 +22,10 @@ _DAY = 24 * 60 * 60  # seconds
 def usages(config: Config, observed: Observation, state: State) -> tuple[Usage, ...]:
     """Return what is to be remembered of each uplink's counters, and since when little flows.
 
-    One that goes back began anew: another interface, or a driver that was loaded again.
+    One that goes back began anew: another interface, or a driver that was loaded again. What our
+    own questions cost is none of it: a page by TLS is some kilobytes each time.
     """
+    earlier = {count.interface: count for count in observed.earlier}
     result = []
     for count in observed.counted:
         old = next((one for one in state.usages if one.interface == count.interface), None)
@@ -32,7 +34,11 @@ def usages(config: Config, observed: Observation, state: State) -> tuple[Usage, 
         elif observed.now - old.at < _SOONEST:
             result.append(old)
         else:
-            flowed = (count.bytes - old.bytes) * 1000 // (observed.now - old.at)
+            size, at = count.bytes, observed.now
+            asked = earlier.get(count.interface)
+            if asked and asked.index == old.index and observed.began - old.at >= _SOONEST:
+                size, at = asked.bytes, observed.began
+            flowed = (size - old.bytes) * 1000 // (at - old.at)
             quiet = (old.quiet or old.at) if flowed <= config.idle_bytes else 0
             result.append(Usage(count.interface, 4, observed.now, count.bytes, count.index, quiet))
     return tuple(result)
@@ -64,6 +70,8 @@ def waiting(
         judged = state.uplink_state(name, family)
         if judged is None or judged.state != "up":
             return ""
+    if state.has_come_first(interface, family):
+        return ""
     return waits(config, observed, state, present)
 
 

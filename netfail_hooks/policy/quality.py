@@ -7,7 +7,8 @@ holds, what is missing counts as answered at once: so no single bad round of a n
 line poor, unless no good one could mend that any more.
 
 A round that nobody answers is silence, which has a way of its own: it says nothing of the line's
-quality, or each outage would count twice.
+quality, or each outage would count twice. Nor do the rounds at its two edges, of which the outage
+has a part: where an uplink is heard again a new window begins, with the next round.
 """
 
 from __future__ import annotations
@@ -89,8 +90,13 @@ def _next(uplink: Uplink, observed: Observation, state: State, family: int) -> Q
     if _was_away(observed, state, name, family):
         old = Quality(name, family)
     rounds = _rounds(old)
+    known = state.uplink_state(name, family)
     for result in observed.probes:
-        if (result.interface, result.family) == (name, family) and result.answered:
+        if (result.interface, result.family) != (name, family):
+            continue
+        if result.healthy and known and known.fails:
+            return Quality(name, family)
+        if result.answered:
             rounds = [*rounds, _numbers(result)]
     while rounds and sum(one[0] for one in rounds[1:]) >= uplink.window:
         rounds = rounds[1:]

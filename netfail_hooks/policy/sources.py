@@ -61,7 +61,7 @@ def sources(config: Config, observed: Observation, state: State) -> tuple[list[R
             silent = state.silent_routers(name, family)
             default_route = observed.answering_route(name, family, silent)
             uplink_state = state.uplink_state(name, family)
-            serves = uplink_state is not None and uplink_state.state in ("up", "recovering")
+            serves = uplink_state is not None and uplink_state.serves
             if name == chosen or default_route is None or not serves:
                 continue
             table = OWN_TABLES[rank]

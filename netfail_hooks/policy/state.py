@@ -82,6 +82,11 @@ class UplinkState:
         """Tell whether it would serve, but for its line's quality."""
         return self.reason.startswith(POOR)
 
+    @property
+    def serves(self) -> bool:
+        """Tell whether packets find their way by it and back, though others may be better."""
+        return self.state in ("up", "recovering") or self.is_poor
+
 
 @value
 class KnownAddress:
@@ -234,6 +239,15 @@ class State:
     def active_uplink(self, family: int) -> str:
         """Return the uplink that carries a family's traffic, "" for none."""
         return next((active.interface for active in self.active if active.family == family), "")
+
+    def has_come_first(self, interface: str, family: int) -> bool:
+        """Tell whether an uplink was never lost, and came up after the one in use was chosen.
+
+        So it is at boot where the backup is there first: it has the traffic for want of a better.
+        """
+        judged = self.uplink_state(interface, family)
+        chosen = next((active.since for active in self.active if active.family == family), 0)
+        return judged is not None and not judged.hold and judged.since > chosen
 
     def with_families_of(self, other: State, families: tuple[int, ...]) -> State:
         """Return the state with what another one has of some families in place of its own."""

@@ -140,7 +140,9 @@ def _decided(config: Config, netlink: Netlink, before: State, found: _Found) -> 
     """
     probes, unchanged = found
     whole = (unchanged and unchanged.again(netlink)) or observe(config, netlink, sparing=True)
-
+    if unchanged and config.failback == "idle":
+        seen = unchanged.observed
+        whole = replace(whole, earlier=seen.counted, began=seen.now)
     if config.multipath_tcp or before.multipath:
         from netfail_hooks.kernel.multipath import with_endpoints
 

@@ -38,6 +38,7 @@ class Machine:
         self.did: list[str] = []
         self.spoken: list[float] = []
         self.since: list[tuple[object, object]] = []
+        self.patient: list[object] = []
         self.generations: Iterator[Generation] = itertools.repeat(("config", "manifest", ""))
         self.kernel, self.ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.ear.settimeout(0)
@@ -47,7 +48,7 @@ class Machine:
         monkeypatch.setattr(watch, "_inherited", lambda: self.ear)
         monkeypatch.setattr(watch, "_SILENCE", 0.05)
         monkeypatch.setattr(probing, "confirm_and_run", self._confirm)
-        monkeypatch.setattr(probing, "probe_and_run", self._run)
+        monkeypatch.setattr(probing, "probe_and_run", self._probe)
 
     def _confirm(
         self, config: object, paths: object, trigger: object, spoken: float, **more: object
@@ -59,7 +60,11 @@ class Machine:
         well = all(result.healthy for result in brief)
         return bool(brief), well, self._run(config, paths, trigger)
 
-    def _run(self, _: object, __: object, trigger: object, **___: object) -> Run:
+    def _probe(self, config: object, paths: object, trigger: object, **more: object) -> Run:
+        self.patient.append(more.get("patient", True))
+        return self._run(config, paths, trigger)
+
+    def _run(self, _: object, __: object, trigger: object) -> Run:
         assert isinstance(trigger, str)
         self.did.append(trigger)
         after = self.after.pop(0) if self.after else ETH
@@ -88,6 +93,7 @@ def test_a_dead_gateway_or_a_move_is_enough_for_that(
     machine.answers, machine.after = [answers], [after]
     assert watch.main() == 0
     assert machine.did[-1] == "watch probe"
+    assert machine.patient == [False], "pages and programs are the check's"
 
 
 def _joined(looks: int) -> list[str]:

@@ -47,6 +47,7 @@ class Ghost:
         self.silent: dict[Key, tuple[str, ...]] = {}  # routers, by the last round that told
         self._returns: dict[Key, int] = {}
         self._way: dict[int, str] = {}
+        self._taken: dict[int, int] = {}  # when that was seen to be the way first
         self._hour_is_wrong = False
         self._carried: dict[str, tuple[int, int, int]] = {}  # when, of which interface, how much
         self._busy: set[str] = set()
@@ -57,6 +58,7 @@ class Ghost:
         self.silent.clear()
         self._returns.clear()
         self._way.clear()
+        self._taken.clear()
 
     def note(self, observed: Observation) -> None:
         """Take notice of what a run saw, and remembered."""
@@ -92,9 +94,11 @@ class Ghost:
             seen.mute = seen.poor = False
             self.silent.pop(key, None)
         elif result is not None:
-            seen.mute = not result.healthy
+            was_mute, seen.mute = seen.mute, not result.healthy
             self.silent[key] = result.silent
-            if result.answered:
+            if was_mute and result.healthy:
+                seen.poor = False  # a part of the round is the outage's
+            elif result.answered:
                 seen.poor = result.answered < 8  # of ten, with Setup's limits
         losses = (link.index, link.down_count) if link else (0, 0)
         blip = losses != seen.losses and seen.known and not seen.bad and not first
@@ -156,6 +160,7 @@ class Ghost:
     def lose_track(self) -> None:
         """Take no move after a hurt run for a return: it repairs what that run left."""
         self._way.clear()
+        self._taken.clear()
 
     def judge(self, way: str, observed: Observation, family: int) -> None:
         """Raise BrokenError where a family's traffic goes a way that is wrong now."""
@@ -172,7 +177,7 @@ class Ghost:
                 raise BrokenError(f"I3: IPv{family} back on {way}, not proven since its loss")
         elif all(self.of[name, family].bad for name in names):
             self._judge_unwell(way, observed, family)
-        elif self._answers_badly(way, family) and way == self._way.get(family, way):
+        elif self.answers_badly(way, family) and way == self._way.get(family, way):
             pass  # until one that is well has proven itself
         elif way not in names or self.of[way, family].bad:
             raise BrokenError(f"I2: IPv{family} by {way or 'none'}, though another one is well")
@@ -187,37 +192,56 @@ class Ghost:
         disabled = self.config.ordered(DISABLE, observed.now)
         able = [n for n in sorted(names, key=disabled.__contains__) if _can(observed, n, family)]
         stays = self._way.get(family, way)
-        poor = [n for n in names if self._answers_badly(n, family)]
+        poor = [n for n in names if self.answers_badly(n, family)]
         if poor:
             able = [stays] if stays in poor else poor
         if able and way != able[0]:
             raise BrokenError(f"I2: IPv{family} by {way or 'none'}, none well: {able[0]}")
 
-    def _answers_badly(self, name: str, family: int) -> bool:
+    def answers_badly(self, name: str, family: int) -> bool:
+        """Tell whether an uplink serves a family, but by a line that is poor."""
         seen = self.of.get((name, family), Seen())
         return seen.poor and not seen.mute
 
     def _wanted(self, way: str, family: int) -> str:
         """Return the uplink that may come before those of a better rank, "" for none.
 
-        That which a person asked for, or the one in use where only a person takes traffic back.
+        That which a person asked for, or the one in use where only a person takes traffic back:
+        but for one that was never lost, and came after it, as at boot.
         """
         asked = self.config.ordered(USE, self.now)[:1]
         waits = self.config.failback != "auto" or self._hour_is_wrong
-        if waits and way == self._way.get(family, way):
-            asked.append(way)
+        present = self._way.get(family, way)
+        stays = self._first_come(present, family) or present
+        if waits and way in (present, stays):
+            asked.append(stays)
         return next((name for name in asked if self.may(name, family)), "")
+
+    def _first_come(self, present: str, family: int) -> str:
+        """Return the best uplink that comes before the one in use, came after it, was never lost.
+
+        "" for none, and where nobody knows since when that one is in use.
+        """
+        names = self.config.names()
+        for name in names[: names.index(present)] if present in names else ():
+            seen = self.of[name, family]
+            came = family in self._taken and seen.since > self._taken[family]
+            if came and not seen.lost and self.must(name, family):
+                return name
+        return ""
 
     def _pace(self, way: str, family: int) -> None:
         """Raise BrokenError where traffic returns to an uplink sooner than hold_down (I8)."""
         before, self._way[family] = self._way.get(family, ""), way
+        if before != way:
+            self._taken[family] = self.now
         names = self.config.names()
         if way not in names or before not in names or names.index(way) >= names.index(before):
             return
         if self.of[before, family].bad or self.config.ordered(USE, self.now):
             return  # no choice
         waits = self._hour_is_wrong or self.config.failback == "manual" or before in self._busy
-        if waits and self.must(before, family):
+        if waits and self.of[way, family].lost and self.must(before, family):
             raise BrokenError(f"I12: IPv{family} back on {way} from {before}, which is to wait")
         last = self._returns.get((way, family))
         self._returns[way, family] = self.now

@@ -179,7 +179,9 @@ def sources_stay(machine: Machine, family: int) -> None:
             continue
         observed = machine.kernel.look(machine.now)
         own = [a.address for a in observed.own_addresses(name, family)]
-        if not machine.ghost.must(name, family) or net.address not in own:
+        ghost = machine.ghost
+        must = ghost.must(name, family) or ghost.answers_badly(name, family)
+        if not must or net.address not in own:
             continue
         if len(own) > SOURCES:
             continue  # a crowd may have been there before it
@@ -262,7 +264,7 @@ def endpoints_follow(machine: Machine, family: int) -> None:
         at = homes.get(endpoint.address, set())
         if not at or endpoint.backup == (chosen in at):
             raise BrokenError(f"I2: {endpoint} of {at}, and traffic goes by {chosen}")
-        if chosen not in at and all(machine.ghost.is_bad(name, family) for name in at):
+        if chosen not in at and not any(_serves(machine, name, family) for name in at):
             raise BrokenError(f"I3: {endpoint} of {at}, which does not serve")
     addresses = {address for address, at in homes.items() if chosen in at}
     theirs = {one.address for one in machine.kernel.endpoints if not one.ours}
@@ -275,6 +277,11 @@ def endpoints_follow(machine: Machine, family: int) -> None:
     there = addresses & {one.address for one in ours}
     if way and addresses and not (there or full or addresses & theirs):
         raise BrokenError(f"I2: no endpoint of {chosen}, by which the traffic goes")
+
+
+def _serves(machine: Machine, name: str, family: int) -> bool:
+    ghost = machine.ghost
+    return not ghost.is_bad(name, family) or ghost.answers_badly(name, family)
 
 
 def _homes(machine: Machine, family: int) -> dict[str, set[str]]:

@@ -345,7 +345,7 @@ class Trial(Machine):
             self.kernel.make(change, self.now)
             if isinstance(change, Announce):
                 uplink_state = fate.after.uplink_state(change.interface, change.family)
-                bad = uplink_state is None or uplink_state.state not in ("up", "recovering")
+                bad = uplink_state is None or not uplink_state.serves
                 self.lan.told(change.interface, change.family, change.address, known_bad=bad)
         except OSError as error:
             if isinstance(change, Announce):

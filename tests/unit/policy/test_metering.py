@@ -45,7 +45,8 @@ class Paying(World):
 
     def look(self) -> Observation:
         counted = (Counted("eth0", 2, 5), Counted("wwan0", self.index, self.carried))
-        return replace(super().look(), counted=counted, day=self.day)
+        there = tuple(one for one in counted if self.states[one.interface] != "missing")
+        return replace(super().look(), counted=there, day=self.day)
 
     def flow(self, size: int) -> None:
         self.carried += size
@@ -103,6 +104,43 @@ def test_another_adapter_counts_from_its_own_beginning() -> None:
     world.flow(0)
     world.flow(30)
     assert world.today == 430
+
+
+def test_a_modem_that_resets_keeps_what_it_carried_today() -> None:
+    world = Paying()
+    world.event("eth0", "no-carrier")
+    world.flow(0)
+    world.flow(4_000)
+    for day, carried in ((TODAY, 4_000), (TOMORROW, 0)):
+        world.day = day
+        world.event("wwan0", "missing")
+        world.flow(0)
+        world.flow(0)
+        assert world.today == carried
+        world.index += 1
+        world.carried = 0
+        world.event("wwan0", "routable")
+        world.flow(0)
+        world.flow(0)
+        assert world.today == carried
+    world.flow(20)
+    assert world.today == 20
+
+
+def test_a_day_that_ends_while_it_is_away_is_told() -> None:
+    world = Paying()
+    world.event("eth0", "no-carrier")
+    world.flow(0)
+    world.flow(2_500_000)
+    world.event("wwan0", "missing")
+    world.flow(0)
+    before, world.day = world.state, TOMORROW
+    world.flow(0)
+    told = ["wwan0, which is metered, carried 2.5 MB on 2026-11-28"]
+    assert metered.messages(before, world.state) == told
+    world.day = 0  # nobody could tell the hour
+    world.flow(0)
+    assert world.state.metered[0].day == TOMORROW
 
 
 @given(st.lists(st.integers(0, 10**6), max_size=12))

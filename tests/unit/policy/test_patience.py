@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netfail_hooks.config import FAILBACKS, Config
+from netfail_hooks.config import FAILBACKS, USE, Config, Order
 from netfail_hooks.config.kinds import Hours
 from netfail_hooks.policy import next_state
 from netfail_hooks.policy.facts import Counted, Observation
@@ -30,14 +30,17 @@ class Patient(World):
         super().__init__(replace(config_of(*NAMES, hold_down=1), **more))
         self.local = 0
         self.carried = dict.fromkeys(NAMES, 0)
+        self.earlier: tuple[tuple[Counted, ...], int] = (), 0
         self.reconcile()
 
     def look(self) -> Observation:
-        counted = tuple(Counted(name, 2, size) for name, size in self.carried.items())
+        earlier, began = self.earlier
         return replace(
             super().look(),
             local=self.local if self.config.failback_between else -1,
-            counted=counted if self.config.counts else (),
+            counted=self._counted() if self.config.counts else (),
+            earlier=earlier if self.config.counts else (),
+            began=began,
         )
 
     def lose_and_regain(self) -> None:
@@ -48,12 +51,24 @@ class Patient(World):
         for _ in range(3):
             self.wait(2)
 
-    def wait(self, seconds: int, flowing: int = 0) -> None:
-        """Let time pass, and so many bytes a second by wlan0; then somebody looks."""
+    def wait(self, seconds: int, flowing: int = 0, *, asking: int = 0) -> None:
+        """Let time pass, and so many bytes a second by wlan0; then somebody looks.
+
+        And asks before that for a second, for so many bytes, if any.
+        """
         self.now += seconds * SECOND
         self.local = (self.local + seconds) % (24 * 60 * MINUTE)
         self.carried["wlan0"] += flowing * seconds
+        if asking:
+            before = super().look()
+            self.earlier = self._counted(), before.now
+            self.now += SECOND
+            self.carried["wlan0"] += asking
         self.reconcile()
+        self.earlier = (), 0
+
+    def _counted(self) -> tuple[Counted, ...]:
+        return tuple(Counted(name, 2, size) for name, size in self.carried.items())
 
     def waits(self) -> str:
         return waiting(self.config, self.look(), self.state, "eth0", 4)
@@ -78,6 +93,50 @@ def test_by_the_clock_it_waits_for_its_hour_and_no_longer() -> None:
     assert world.way() == "eth0"  # nor where there is no other one
 
 
+@pytest.mark.parametrize(
+    "more", [{"failback": "manual"}, {"failback": "idle"}, {"failback_between": "02:00-05:00"}]
+)
+def test_at_boot_nobody_waits_whichever_uplink_comes_first(more: dict[str, str]) -> None:
+    """The backup had the traffic for want of a better one: there is nothing to go back from."""
+    world = Patient(**more)
+    world.local = 12 * 60 * MINUTE
+    world.event("eth0", "degraded")
+    world.state = State()
+    world.reconcile()
+    assert world.way() == "wlan0"
+    world.event("eth0", "routable")
+    world.wait(20, flowing=10_000)
+    assert (world.way(), world.waits()) == ("eth0", "")
+
+
+def test_one_that_comes_for_the_first_time_does_not_wait_with_one_that_was_lost() -> None:
+    world = World(replace(config_of("eth0", "wlan0", "usb0"), failback="manual"))
+    world.event("wlan0", "degraded")
+    world.state = State()
+    world.reconcile()
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("eth0", "routable")
+    for _ in range(3):
+        world.now += 20 * SECOND
+        world.reconcile()
+    assert world.way() == "usb0"
+    world.event("wlan0", "routable")
+    world.now += SECOND
+    world.reconcile()
+    assert world.way() == "wlan0"
+
+
+def test_one_that_was_up_before_a_person_chose_another_waits_once_that_is_over() -> None:
+    world = Patient(failback="manual")
+    world.now += SECOND
+    world.config = replace(world.config, orders=(Order(USE, "wlan0"),))
+    world.reconcile()
+    world.config = replace(world.config, orders=())
+    world.wait(60)
+    assert (world.way(), world.waits()) == ("wlan0", "for 'netfail-hooks use'")
+
+
 def test_until_it_is_idle_a_call_is_not_cut_and_after_it_traffic_goes_back() -> None:
     world = Patient(failback="idle", idle_seconds=60)
     world.lose_and_regain()
@@ -91,6 +150,24 @@ def test_until_it_is_idle_a_call_is_not_cut_and_after_it_traffic_goes_back() -> 
     assert world.way() == "wlan0"
     world.wait(10, flowing=2_000)
     assert (world.way(), world.waits()) == ("eth0", "")
+
+
+@given(st.integers(1, 10**6), st.integers(2, 20), st.sampled_from((0, 100, 2_000, 2_001, 20_000)))
+def test_what_our_own_questions_cost_is_no_traffic(asking: int, seconds: int, flowing: int) -> None:
+    """A page by TLS, asked for each few seconds, is more than many a quiet line carries."""
+    world = Patient(failback="idle", idle_seconds=10)
+    world.lose_and_regain()
+    for _ in range(8):
+        world.wait(seconds, flowing=flowing, asking=asking)
+    assert world.way() == ("eth0" if flowing <= 2_000 else "wlan0")
+
+
+def test_where_nothing_lies_between_two_rounds_all_counts() -> None:
+    world = Patient(failback="idle", idle_seconds=20)
+    world.lose_and_regain()
+    for _ in range(40):
+        world.wait(0, asking=50_000)
+        assert world.way() == "wlan0"
 
 
 def test_a_counter_that_begins_anew_tells_nothing() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netfail_hooks.policy.changes import CloseConnections
 from netfail_hooks.policy.facts import Result
 from netfail_hooks.policy.quality import line_of
 from netfail_hooks.policy.state import POOR, parse, render
@@ -20,12 +21,20 @@ LOSSY, LATE, SILENT = (7, 20), (10, 900), (0, 0)
 class Lines(World):
     """Two uplinks with limits, each with a line of some quality."""
 
-    def __init__(self, *names: str, loss: int = 10, latency: int = 300, window: int = 20) -> None:
-        config = config_of(*(names or ("eth0", "wlan0")))
+    def __init__(
+        self,
+        *names: str,
+        loss: int = 10,
+        latency: int = 300,
+        window: int = 20,
+        apart: tuple[str, ...] = (),
+        **more: int,
+    ) -> None:
+        config = config_of(*(names or ("eth0", "wlan0")), **more)
         uplinks = (
             replace(u, loss_max=loss, latency_max=latency, window=window) for u in config.uplinks
         )
-        super().__init__(replace(config, uplinks=tuple(uplinks)), families=(4,))
+        super().__init__(replace(config, uplinks=tuple(uplinks)), families=(4,), apart=apart)
         self.lines: dict[str, Line] = dict.fromkeys(config.names(), GOOD)
         self.rounds(6)
 
@@ -68,6 +77,50 @@ def test_a_poor_line_is_left_for_a_better_one(line: Line, told: str) -> None:
     world.lines["eth0"] = line
     world.rounds()
     assert (world.reason("eth0"), world.condition("eth0"), world.way()) == (told, "down", "wlan0")
+
+
+@pytest.mark.parametrize(("line", "lives"), [(LOSSY, True), (LATE, True), (SILENT, False)])
+def test_what_goes_by_a_poor_line_goes_on_and_by_a_silent_one_is_over(
+    line: Line, *, lives: bool
+) -> None:
+    """On another subnet: new connections go by the better line, those on the poor one live on."""
+    world = Lines(apart=("wlan0",), multipath_tcp=True)
+    address = "192.168.1.50"
+    world.lines["eth0"] = line
+    for _ in range(3):
+        world.trail.clear()
+        world.rounds()
+        assert world.way() == "wlan0"
+        assert any(one.sender == f"{address}/32" for one in world.rules) is lives
+        assert any(one.address == address and one.backup for one in world.endpoints) is lives
+        owners = {one.address: one.interface for one in world.state.owners}
+        assert owners[address] == ("eth0" if lives else "")
+        assert not (lives and any(isinstance(one, CloseConnections) for one in world.trail))
+    if not lives:
+        world.lines["eth0"] = (5, 20)  # it answers again, badly
+        world.rounds(2)
+        assert any(one.sender == f"{address}/32" for one in world.rules)
+
+
+def test_on_one_lan_a_poor_line_leaves_its_address_to_the_better_one() -> None:
+    world = Lines()
+    world.lines["eth0"] = LOSSY
+    world.rounds()
+    owners = {one.address: one.interface for one in world.state.owners}
+    assert owners == {"192.168.1.50": "wlan0", "192.168.1.51": "wlan0"}
+
+
+def test_the_lan_of_two_that_are_left_is_answered_by_the_better_one() -> None:
+    """A poor one answers ARP before a silent one, and after one in its hold-down."""
+    world = Lines("eth0", "wlan0", "usb0", apart=("usb0",))
+    world.lines |= {"eth0": SILENT, "wlan0": LOSSY}
+    world.rounds(2)
+    owners = {one.address: one.interface for one in world.state.owners}
+    assert (world.way(), owners["192.168.1.50"]) == ("usb0", "wlan0")
+    world.lines["eth0"] = GOOD
+    world.rounds()
+    owners = {one.address: one.interface for one in world.state.owners}
+    assert (world.condition("eth0"), owners["192.168.1.51"]) == ("recovering", "eth0")
 
 
 def test_it_comes_back_at_half_of_the_limit_and_through_its_hold_down() -> None:
@@ -156,6 +209,46 @@ def test_silence_is_no_quality() -> None:
     world.lines["eth0"] = GOOD
     world.rounds(3)
     assert (world.condition("eth0"), world.way()) == ("up", "eth0")
+
+
+@given(
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.integers(1, 4),
+    st.sampled_from((10, 20, 60)),
+    st.integers(0, 12),
+)
+def test_the_rounds_at_the_edges_of_an_outage_are_none(
+    first: int, last: int, silent: int, window: int, before: int
+) -> None:
+    """An outage begins and ends in the midst of a round, of which the rest is answered."""
+    world = Lines(window=window, loss=10)
+    world.rounds(before)
+    world.lines["eth0"] = (first, 20)
+    world.rounds()
+    world.lines["eth0"] = SILENT
+    world.rounds(silent)
+    assert world.reason("eth0") == "mute"
+    world.lines["eth0"] = (max(last, 1), 20)
+    world.rounds()
+    assert (world.reason("eth0"), world.condition("eth0")) == ("", "recovering")
+    world.lines["eth0"] = GOOD
+    for _ in range(12):
+        world.rounds()
+        assert world.reason("eth0") == ""
+    assert world.way() == "eth0"
+
+
+def test_a_line_that_is_poor_after_an_outage_is_left_again() -> None:
+    world = Lines()
+    world.lines["eth0"] = SILENT
+    world.rounds(2)
+    world.lines["eth0"] = LOSSY
+    world.rounds()
+    assert world.reason("eth0") == ""
+    world.rounds(2)
+    assert world.reason("eth0").startswith(POOR)
+    assert world.way() == "wlan0"
 
 
 def test_a_new_link_begins_a_new_window() -> None:

@@ -10,10 +10,11 @@ import pytest
 from pytest_mock import MockerFixture
 
 from netfail_hooks import metrics, reconcile
-from netfail_hooks.config import Config, cache, default_metrics
+from netfail_hooks.config import FAILBACKS, Config, cache, default_metrics
 from netfail_hooks.config.cache import generation, load
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.facts import Observation, Result
+from netfail_hooks.policy.facts import Counted, Observation, Result
+from netfail_hooks.policy.state import State
 from netfail_hooks.reconcile import probing
 from netfail_hooks.recorder import Run
 from netfail_hooks.values import replace
@@ -168,3 +169,21 @@ def test_a_config_that_goes_as_it_is_compiled_leaves_nothing(
     mocker.patch.object(cache, "compile_config", side_effect=gone)
     assert load(paths) == Config(uplinks=default_metrics(("eth0", "wlan0")))
     assert not os.path.exists(paths.run)
+
+
+@pytest.mark.parametrize("failback", FAILBACKS)
+@pytest.mark.parametrize("same", [True, False])
+def test_what_was_counted_before_a_round_is_told_where_somebody_waits_for_little_to_flow(
+    mocker: MockerFixture, failback: str, *, same: bool
+) -> None:
+    """Whether or not the kernel told of a change while the round was made."""
+    config = Config(default_metrics(("eth0", "wlan0")), failback=failback)
+    first = Observation(now=1_000, counted=(Counted("eth0", 2, 500),))
+    later = Observation(now=3_000, counted=(Counted("eth0", 2, 9_000),))
+    mocker.patch.object(reconcile, "observe", return_value=later)
+    unchanged = Mock(observed=first, again=lambda _: later if same else None)
+    observed, *_ = reconcile._decided(config, Mock(crowded=set()), State(), ((), unchanged))
+    assert observed.counted == later.counted
+    idle = failback == "idle"
+    assert (observed.earlier, observed.began) == ((first.counted, 1_000) if idle else ((), 0))
+    assert reconcile._decided(config, Mock(crowded=set()), State(), ((), None))[0].began == 0
