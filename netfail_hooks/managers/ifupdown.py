@@ -404,11 +404,6 @@ def _wakes(letters: str) -> dict[str, str]:
     return {"WakeOnLan": " ".join(_WAKES[one] for one in letters if one in _WAKES)}
 
 
-def _kept(one: Section) -> Section:
-    """Return [DHCPv4] by which a lease is ifupdown's again: given back it could be anybody's."""
-    return one.set("SendRelease", "no") if one.name == "DHCPv4" else one
-
-
 def _both(one: Section) -> Section:
     return one.set("DHCP", "yes") if one.get("DHCP") == "ipv4" else one
 
