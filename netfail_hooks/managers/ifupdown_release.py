@@ -40,7 +40,7 @@ _KERNELS_PART = (
 
 def release(paths: Paths, known: Interfaces, names: Sequence[str]) -> Release:
     """Return how ifupdown lets go of uplinks."""
-    own = {name: [name, *_aliases(known, name)] for name in names}
+    own = {name: [name, *known.aliases(name)] for name in names}
     every = [one for name in names for one in own[name]]
     excluded = " ".join(dict.fromkeys([*_default(paths, "EXCLUDE_INTERFACES").split(), *every]))
     prepared = {_drop_in(NETWORKING): f"{MARK}[Service]\nEnvironmentFile=-{EXCLUDED}\n"}
@@ -154,12 +154,6 @@ def _up(known: Interfaces, own: Sequence[str]) -> Iterator[tuple[str, ...]]:
         else:
             word = one if logical in ("", one) else f"{one}={logical}"
             yield ("systemd-run", "--scope", "--quiet", "--collect", "ifup", word)
-
-
-def _aliases(known: Interfaces, name: str) -> list[str]:
-    """Return the names of more addresses of an interface, such as eth0:1 (interfaces(5))."""
-    found = (one.name for one in known.stanzas if one.name.startswith(f"{name}:"))
-    return list(dict.fromkeys(found))
 
 
 def _waits_for(paths: Paths, names: Sequence[str]) -> bool:
