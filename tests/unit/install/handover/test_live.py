@@ -12,7 +12,7 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import rollback
+from netfail_hooks.install import installer, rollback
 from netfail_hooks.install.handover import NETWORKD, Handover, live
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.managers import release
@@ -86,6 +86,25 @@ def test_the_first_default_route_comes_back_first(
     with rollback.armed(paths, (), (), rollback.Live(begun, (), {})):
         tree = json.loads(Path(paths.rollback).read_text(encoding="ascii"))
     assert [one[0] for one in tree["handed"]] == back
+
+
+@pytest.mark.parametrize("messages", [[], ["ifup failed"]])
+def test_what_was_set_by_hand_outlives_what_the_managers_are_given(
+    mocker: MockerFixture, messages: list[str]
+) -> None:
+    """ifupdown's NIC gets accept_ra of the default, as a new one, after the undo had set it."""
+    now = {"accept_ra": "0"}
+
+    def give(_: Handover) -> list[str]:
+        now["accept_ra"] = "1"
+        return messages
+
+    mocker.patch.object(live, "give_all_back", give)
+    mocker.patch("netfail_hooks.install.kernel_state.set_sysctls", now.update)
+    raising = pytest.raises(Problem, match="ifup failed") if messages else contextlib.nullcontext()
+    with raising:
+        installer._give_all_back(_handover(*NAMES), {"accept_ra": "0"})
+    assert now == {"accept_ra": "0"}
 
 
 def test_a_first_install_gives_all_back(commands: list[str], mocker: MockerFixture) -> None:
