@@ -28,10 +28,11 @@ class Handover:
     ``handed`` are all those that another manager has, or had before an earlier install; ``now``
     those that it has at this moment. ``idle`` are the units that we need and that did not run
     before us; ``links`` what has them start at boot, by path, each with its target. ``order`` are
-    the uplinks in the order of their default routes before this. ``starts``:
-    networkd is not enabled without us, so our word decides at boot who has the uplinks.
-    ``resolver`` is what is to stand at /etc/resolv.conf and where that leads, () for no change.
-    ``release`` says how the managers let go of the uplinks, and have them back.
+    the uplinks in the order of their default routes before this. ``starts``: networkd is not
+    enabled without us, so our word decides at boot who has the uplinks. ``resolver`` is what is to
+    stand at /etc/resolv.conf and where that leads, () for no change; ``resolver_last``: once all
+    uplinks are taken, since who writes that file now would write through a link. ``release`` says
+    how the managers let go of the uplinks, and have them back.
     """
 
     handed: tuple[Handed, ...] = ()
@@ -42,6 +43,7 @@ class Handover:
     order: tuple[str, ...] = ()
     starts: bool = False
     resolver: tuple[tuple[str, Node], ...] = ()
+    resolver_last: bool = False
     release: Release = field(default_factory=lambda: Release({}))
 
     def __bool__(self) -> bool:

@@ -76,6 +76,7 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
         order=() if paths.root else kernel_state.default_route_order(config),
         starts=starts,
         resolver=resolving.resolver(paths, resolved=resolved, ours=noted),
+        resolver_last=resolving.is_written_through(paths),
         release=release_of(paths, handed),
     )
 
