@@ -11,6 +11,7 @@ One file of ours decides (``EXCLUDED``), whatever else of ours is there:
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from netfail_hooks.paths import Paths
 
 EXCLUDED = "/etc/network/netfail-hooks.env"
 NETWORKING = "networking.service"
+_DEFAULT = "/etc/default/networking"
 _CONDITION = f"{MARK}[Unit]\nConditionPathExists=!{EXCLUDED}\n"
 _UNITS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _WAIT = "ifupdown-wait-online.service"
@@ -74,8 +76,30 @@ def heeds(paths: Paths) -> bool:
 
 def leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
     """Return the interfaces that it leaves alone by our file."""
-    words = _said(read_text(paths.at(EXCLUDED)), "EXCLUDE_INTERFACES").split()
+    words = _excluded(paths)
     return tuple(name for name in names if name in words)
+
+
+def drifted(paths: Paths, names: Sequence[str]) -> str:
+    """Return in which way our file is out of date, "" for none: the user's words count no more.
+
+    What it says beside them is our uplinks (``names``) and their aliases.
+    """
+    ours = _excluded(paths)
+    now = _default(paths, "EXCLUDE_INTERFACES").split()
+    theirs = [word for word in ours if word.partition(":")[0] not in names]
+    if not ours or (set(theirs) <= set(now) <= set(ours)):
+        return ""
+    return f"EXCLUDE_INTERFACES in {_DEFAULT} has changed since {EXCLUDED} was made of it"
+
+
+def watched(paths: Paths) -> tuple[str, ...]:
+    """Return the files of which one is touched if what ``drifted`` says changes."""
+    return (EXCLUDED, _DEFAULT) if os.path.lexists(paths.at(EXCLUDED)) else ()
+
+
+def _excluded(paths: Paths) -> list[str]:
+    return _said(read_text(paths.at(EXCLUDED)), "EXCLUDE_INTERFACES").split()
 
 
 def _down(
@@ -161,7 +185,7 @@ def _waits_for(paths: Paths, names: Sequence[str]) -> bool:
 
 
 def _default(paths: Paths, key: str) -> str:
-    return _said(read_text(paths.at("/etc/default/networking")), key)
+    return _said(read_text(paths.at(_DEFAULT)), key)
 
 
 def _said(text: str, key: str) -> str:
