@@ -243,7 +243,7 @@ def _hand_over(work: Work) -> list[str]:
         Undo() as undo,
         way.decided(undo),
     ):
-        undo.callback(_give_all_back, work.begun)
+        undo.callback(_give_all_back, work.begun, settings)
         if own:
             undo.callback(reconfigure.put_back, reconfigure.keep(networkds), networkds)
             undo.callback(reconfigure.reload, networkds)
@@ -317,9 +317,15 @@ def _offers(work: Work) -> list[str]:
     return messages
 
 
-def _give_all_back(handover: Handover) -> None:
-    """Raise Problem for what the managers did not take back."""
-    if messages := live.give_all_back(handover):
+def _give_all_back(handover: Handover, settings: dict[str, str]) -> None:
+    """Raise Problem for what the managers did not take back.
+
+    ifupdown gets a NIC as a new one is (``managers/ifupdown_release.py``); what somebody had set
+    of it by hand is to be so again.
+    """
+    messages = live.give_all_back(handover)
+    kernel_state.set_sysctls(settings)
+    if messages:
         raise Problem("; ".join(messages))
 
 

@@ -104,12 +104,17 @@ def _has_ifupdown(paths: Paths) -> bool:
 
 
 def raised(paths: Paths, name: str) -> str:
-    """Return as what ifupdown has an interface up: "eth0=eth0" in its state file (ifup(8))."""
+    """Return as what ifupdown has an interface up, "" for not."""
+    return all_raised(paths).get(name, "")
+
+
+def all_raised(paths: Paths) -> dict[str, str]:
+    """Return as what ifupdown has which interface up: "eth0=eth0" in its state file (ifup(8))."""
+    found: dict[str, str] = {}
     for line in read_text(paths.at(_IFSTATE)).splitlines():
         physical, _, logical = line.strip().partition("=")
-        if physical == name:
-            return logical or name
-    return ""
+        found.setdefault(physical, logical or physical)
+    return found
 
 
 def _dhcpcd_has(paths: Paths, name: str) -> bool:

@@ -11,7 +11,7 @@ import os
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.managers import Profile, sources, supplicant
+from netfail_hooks.managers import Profile, ifupdown_release, sources, supplicant
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic, read_nic
@@ -28,7 +28,7 @@ def drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]
     judged = [name for name in config.names() if name not in away]
     if config.mode == "bond" and not away:  # whose file may be made of any of theirs
         judged.insert(0, config.bond.name)
-    found = []
+    found = [ifupdown_release.drifted(paths, config.names())]
     for name in judged:
         try:
             found.append(_why(paths, config, name))
@@ -50,7 +50,11 @@ def place(name: str) -> str:
 
 def watched(paths: Paths) -> list[str]:
     """Return the files and directories of which one is touched if what ``drifted`` says changes."""
-    return [*match.watched(paths), *sources.watched(paths)]
+    return [
+        *match.watched(paths),
+        *sources.watched(paths),
+        *ifupdown_release.watched(paths),
+    ]
 
 
 def _why(paths: Paths, config: Config, name: str) -> str:

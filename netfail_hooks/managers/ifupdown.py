@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
@@ -103,9 +104,11 @@ def _listed(directory: str) -> list[str]:
 
 
 def _aliases(known: Interfaces, name: str) -> list[Stanza]:
-    """Return the stanzas of names such as eth0:1 that are raised: more addresses of a NIC."""
+    """Return the stanzas of names such as eth0:1 that a boot raises: more addresses of a NIC."""
     return [
-        one for one in known.stanzas if one.name.startswith(f"{name}:") and known.logical(one.name)
+        replace(one, name=alias)  # by which its addresses are labelled
+        for alias in known.aliases(name)
+        for one in known.of(known.logical(alias, "auto", "hotplug"))
     ]
 
 
@@ -402,11 +405,6 @@ _METHODS: dict[tuple[str, str], Callable[[_Translation, Stanza], None]] = {
 
 def _wakes(letters: str) -> dict[str, str]:
     return {"WakeOnLan": " ".join(_WAKES[one] for one in letters if one in _WAKES)}
-
-
-def _kept(one: Section) -> Section:
-    """Return [DHCPv4] by which a lease is ifupdown's again: given back it could be anybody's."""
-    return one.set("SendRelease", "no") if one.name == "DHCPv4" else one
 
 
 def _both(one: Section) -> Section:

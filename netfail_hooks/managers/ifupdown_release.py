@@ -11,6 +11,7 @@ One file of ours decides (``EXCLUDED``), whatever else of ours is there:
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from netfail_hooks.paths import Paths
 
 EXCLUDED = "/etc/network/netfail-hooks.env"
 NETWORKING = "networking.service"
+_DEFAULT = "/etc/default/networking"
 _CONDITION = f"{MARK}[Unit]\nConditionPathExists=!{EXCLUDED}\n"
 _UNITS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _WAIT = "ifupdown-wait-online.service"
@@ -40,7 +42,7 @@ _KERNELS_PART = (
 
 def release(paths: Paths, known: Interfaces, names: Sequence[str]) -> Release:
     """Return how ifupdown lets go of uplinks."""
-    own = {name: [name, *_aliases(known, name)] for name in names}
+    own = {name: [name, *known.aliases(name)] for name in names}
     every = [one for name in names for one in own[name]]
     excluded = " ".join(dict.fromkeys([*_default(paths, "EXCLUDE_INTERFACES").split(), *every]))
     prepared = {_drop_in(NETWORKING): f"{MARK}[Service]\nEnvironmentFile=-{EXCLUDED}\n"}
@@ -74,8 +76,30 @@ def heeds(paths: Paths) -> bool:
 
 def leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
     """Return the interfaces that it leaves alone by our file."""
-    words = _said(read_text(paths.at(EXCLUDED)), "EXCLUDE_INTERFACES").split()
+    words = _excluded(paths)
     return tuple(name for name in names if name in words)
+
+
+def drifted(paths: Paths, names: Sequence[str]) -> str:
+    """Return in which way our file is out of date, "" for none: the user's words count no more.
+
+    What it says beside them is our uplinks (``names``) and their aliases.
+    """
+    ours = _excluded(paths)
+    now = _default(paths, "EXCLUDE_INTERFACES").split()
+    theirs = [word for word in ours if word.partition(":")[0] not in names]
+    if not ours or (set(theirs) <= set(now) <= set(ours)):
+        return ""
+    return f"EXCLUDE_INTERFACES in {_DEFAULT} has changed since {EXCLUDED} was made of it"
+
+
+def watched(paths: Paths) -> tuple[str, ...]:
+    """Return the files of which one is touched if what ``drifted`` says changes."""
+    return (EXCLUDED, _DEFAULT) if os.path.lexists(paths.at(EXCLUDED)) else ()
+
+
+def _excluded(paths: Paths) -> list[str]:
+    return _said(read_text(paths.at(EXCLUDED)), "EXCLUDE_INTERFACES").split()
 
 
 def _down(
@@ -156,18 +180,12 @@ def _up(known: Interfaces, own: Sequence[str]) -> Iterator[tuple[str, ...]]:
             yield ("systemd-run", "--scope", "--quiet", "--collect", "ifup", word)
 
 
-def _aliases(known: Interfaces, name: str) -> list[str]:
-    """Return the names of more addresses of an interface, such as eth0:1 (interfaces(5))."""
-    found = (one.name for one in known.stanzas if one.name.startswith(f"{name}:"))
-    return list(dict.fromkeys(found))
-
-
 def _waits_for(paths: Paths, names: Sequence[str]) -> bool:
     return bool(set(_default(paths, "WAIT_ONLINE_IFACE").split()) & set(names))
 
 
 def _default(paths: Paths, key: str) -> str:
-    return _said(read_text(paths.at("/etc/default/networking")), key)
+    return _said(read_text(paths.at(_DEFAULT)), key)
 
 
 def _said(text: str, key: str) -> str:

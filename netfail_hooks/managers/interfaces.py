@@ -83,14 +83,25 @@ class Interfaces:
                 return logical or name
         return ""
 
+    def aliases(self, name: str) -> list[str]:
+        """Return the names of more addresses, such as eth0:1, that a boot raises with it."""
+        named = [word.partition("=")[0] for _, word in self.raised]
+        found = dict.fromkeys([*(one.name for one in self.stanzas), *named])
+        return [
+            one
+            for one in found
+            if one.startswith(f"{name}:") and self.logical(one, "auto", "hotplug")
+        ]
+
 
 def _fits(pattern: str, name: str) -> bool:
     """Tell whether a name is that one, or fits a pattern: "/eth*", "/eth*/1" its first one.
 
-    "mac/..." and other attributes of sysfs are not known here: ``asks_sysfs``.
+    "mac/..." and other attributes of sysfs are not known here: ``asks_sysfs``. No pattern raises
+    an alias, which is not there before.
     """
-    if pattern == name:
-        return True
+    if pattern == name or ":" in name:
+        return pattern == name
     return pattern[:1] == "/" and fnmatchcase(name, pattern[1:].partition("/")[0])
 
 

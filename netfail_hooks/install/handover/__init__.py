@@ -27,10 +27,12 @@ class Handover:
 
     ``handed`` are all those that another manager has, or had before an earlier install; ``now``
     those that it has at this moment. ``idle`` are the units that we need and that did not run
-    before us; ``links`` what has them start at boot, by path, each with its target. ``starts``:
-    networkd is not enabled without us, so our word decides at boot who has the uplinks.
-    ``resolver`` is what is to stand at /etc/resolv.conf and where that leads, () for no change.
-    ``release`` says how the managers let go of the uplinks, and have them back.
+    before us; ``links`` what has them start at boot, by path, each with its target. ``order`` are
+    the uplinks in the order of their default routes before this. ``starts``: networkd is not
+    enabled without us, so our word decides at boot who has the uplinks. ``resolver`` is what is to
+    stand at /etc/resolv.conf and where that leads, () for no change; ``resolver_last``: once all
+    uplinks are taken, since who writes that file now would write through a link. ``release`` says
+    how the managers let go of the uplinks, and have them back.
     """
 
     handed: tuple[Handed, ...] = ()
@@ -38,8 +40,10 @@ class Handover:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
     starts: bool = False
     resolver: tuple[tuple[str, Node], ...] = ()
+    resolver_last: bool = False
     release: Release = field(default_factory=lambda: Release({}))
 
     def __bool__(self) -> bool:
@@ -55,11 +59,14 @@ class Handover:
         """Return what this install alone takes, and so gives back if it fails.
 
         What an earlier one took works by our files, which stay; it ``noted`` the units that it
-        started.
+        started. First comes who had the first default route: of two without a metric ifup fails
+        for the second, and NetworkManager gives the first of several wired NICs the lowest metric.
         """
-        taken = tuple(one for one in self.handed if one.interface in self.now)
+        ranks = {name: rank for rank, name in enumerate(self.order)}
+        taken = [one for one in self.handed if one.interface in self.now]
+        taken.sort(key=lambda one: ranks.get(one.interface, len(ranks)))
         started = tuple(unit for unit in self.idle if unit not in noted)
-        return replace(self, handed=taken, idle=started)
+        return replace(self, handed=tuple(taken), idle=started)
 
     @property
     def wireless(self) -> tuple[str, ...]:

@@ -34,8 +34,9 @@ def hand(paths: Paths, nic: Nic) -> Handed:
     """Return an uplink that ifupdown has. Raises Misuse for one that it can't be told to leave."""
     known = interfaces.read(paths)
     _refuse_untold(paths, known, nic.name)
-    for one in known.of(known.logical(nic.name)):
-        _refuse_stanza(paths, one, nic.name)
+    for name in (nic.name, *known.aliases(nic.name)):
+        for one in known.of(known.logical(name)):
+            _refuse_stanza(paths, one, nic.name)
     # Options say which addresses it is to have; ifdown runs what its stanza says all the same.
     ifupdown.profile(paths, nic)
     return Handed(nic.name, ifupdown.MANAGER)
@@ -54,11 +55,13 @@ def _refuse_untold(paths: Paths, known: Interfaces, name: str) -> None:
             "leave it (--read-environment, ifup(8))",
             hint="install Debian's own ifupdown",
         )
-    now, at_boot = detect.raised(paths, name), known.logical(name)
-    if now and now != at_boot:  # nobody would know any more as what it is to come back
-        raise Misuse(
-            f"ifupdown has {name} up as {now}, and at boot {f'as {at_boot}' if at_boot else 'not'}",
-            hint=f"say 'auto {name}={now}' in /etc/network/interfaces, or run ifdown {name}",
+    for up, now in detect.all_raised(paths).items():
+        at_boot = known.logical(up, *_TAKEN)
+        if up.partition(":")[0] != name or now == at_boot:
+            continue
+        raise Misuse(  # nobody would know any more as what it is to come back
+            f"ifupdown has {up} up as {now}, and at boot {f'as {at_boot}' if at_boot else 'not'}",
+            hint=f"say 'auto {up}={now}' in /etc/network/interfaces, or run ifdown {up}",
         )
     for kind, word in known.raised:
         if word.partition("=")[0] == name and kind not in _TAKEN:

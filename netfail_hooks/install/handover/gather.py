@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.install import kernel_state
 from netfail_hooks.install.handover import (
     NETWORKD,
     Handover,
@@ -72,8 +73,10 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
         profiles=profiles,
         idle=tuple(idle),
         links=dict(_links(paths, units, known)),
+        order=() if paths.root else kernel_state.default_route_order(config),
         starts=starts,
         resolver=resolving.resolver(paths, resolved=resolved, ours=noted),
+        resolver_last=resolving.is_written_through(paths),
         release=release_of(paths, handed),
     )
 

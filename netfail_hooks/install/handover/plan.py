@@ -46,7 +46,7 @@ def before_networks(handover: Handover) -> dict[str, Node]:
         profile = handover.profiles[name]
         text = supplicant.config(profile.wireless, profile.country)
         files[supplicant.path(name)] = Node(FILE, text.encode("utf-8", "surrogateescape"), 0o600)
-    return files | dict(handover.resolver)
+    return files if handover.resolver_last else files | dict(handover.resolver)
 
 
 def after_networks(handover: Handover) -> dict[str, Node]:
@@ -57,7 +57,8 @@ def after_networks(handover: Handover) -> dict[str, Node]:
     drop_in = _text(
         _CONDITION.format(manager=handover.handed[0].manager, path=next(iter(deciding)))
     )
-    files = {condition(unit): drop_in for unit in conditional(handover)}
+    files = dict(handover.resolver) if handover.resolver_last else {}
+    files |= {condition(unit): drop_in for unit in conditional(handover)}
     files |= {path: _text(text) for path, text in handover.release.prepared.items()}
     files |= {path: nodes.link(target) for path, target in handover.links.items()}
     return files | {path: _text(text) for path, text in deciding.items()}

@@ -12,6 +12,7 @@ import pytest
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
+from netfail_hooks.managers import ifupdown_release, interfaces
 from netfail_hooks.managers.drift import drifted
 from netfail_hooks.networkd import match
 from netfail_hooks.networkd.file import default_routes, parse
@@ -343,3 +344,45 @@ def test_of_netplans_the_file_to_edit_is_netplans(tmp_path: Path) -> None:
     assert f"in place of {made}; change /etc/netplan, run 'netplan generate'" in first
     machine.write(made, "[Match]\nName=eth0\n[Network]\nDHCP=yes\n")
     assert _told(machine)[0].startswith(f"{made} has changed")
+
+
+_DEFAULT = "/etc/default/networking"
+_OPTION = "EXCLUDE_INTERFACES"
+
+
+@pytest.mark.parametrize("before", [None, "# nothing\n", f'{_OPTION}="tun* wg0"\n'])
+@pytest.mark.parametrize(
+    "after",
+    [
+        None,
+        f'CONFIGURE_INTERFACES=yes\n{_OPTION}="wg0 tun*"\n',
+        f"{_OPTION}=wg0\n",
+        f'{_OPTION}="tun* wg0 eth9"\n',
+        f'{_OPTION}="tun* wg0 wlan0"\n',
+    ],
+)
+def test_what_ifupdown_is_told_to_leave_later_is_told_once(
+    machine: Machine, before: str | None, after: str | None
+) -> None:
+    """Our file overrides the user's, which it repeats: what is said there later has no effect."""
+    machine.write("/etc/network/interfaces", "auto eth0:1\niface eth0:1 inet manual\n")
+    if before is not None:
+        machine.write(_DEFAULT, before)
+    known = interfaces.read(machine.paths)
+    for path, text in ifupdown_release.release(machine.paths, known, _CONFIG.names()).files.items():
+        machine.write(path, text)
+    assert touched.messages(machine.paths, _CONFIG) == []
+    if after is not None:
+        machine.write(_DEFAULT, after)
+    elif before is not None:
+        Path(machine.paths.at(_DEFAULT)).unlink()
+
+    def said(text: str | None) -> set[str]:
+        words = (text or "").partition(f"{_OPTION}=")[2].replace('"', "").split()
+        return {*words, "eth0", "wlan0"}
+
+    told = touched.messages(machine.paths, _CONFIG)
+    assert bool(told) == (said(before) != said(after)), told
+    for message in told:
+        assert message.startswith(f"{_OPTION} in {_DEFAULT} has changed since ")
+    assert touched.messages(machine.paths, _CONFIG) == []

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks.managers import ifupdown_release, interfaces, release
+from netfail_hooks.managers import ifupdown, ifupdown_release, interfaces, release
+from netfail_hooks.networkd.file import render
+from netfail_hooks.networkd.nic import read_nic
 from tests.support.machine import Machine
 
 _UNITS = "/etc/systemd/system"
@@ -56,6 +58,30 @@ def test_the_last_alias_goes_first_and_comes_last(machine: Machine) -> None:
     assert found.release["eth0"] == (("ifdown", "eth0:1"), ("ifdown", "eth0"))
     up = ("systemd-run", "--scope", "--quiet", "--collect", "ifup")
     assert found.take_back["eth0"][-2:] == ((*up, "eth0"), (*up, "eth0:1"))
+
+
+_MAYBE = ("", "auto eth0:1\n", "allow-hotplug eth0:1\n", "auto eth0:1=more\n", "auto /eth*\n")
+
+
+@pytest.mark.parametrize("raised", [*_MAYBE, "allow-mine eth0:1\n", "auto eth01:1\n"])
+def test_an_address_that_no_boot_raises_is_never_raised(machine: Machine, raised: str) -> None:
+    """Such as one that floats between two machines, and may be with the other one."""
+    more = "".join(
+        f"iface {name} inet static\n address 192.0.2.{at}/24\n"
+        for at, name in enumerate(("eth0", "eth0:1", "more"), 1)
+    )
+    text = f"auto eth0\n{raised}{more}"
+    found = _release(machine, text)
+    nic = read_nic("eth0", machine.paths)
+    profile = ifupdown.profile(machine.paths, nic)
+    assert profile
+    said = render(profile.sections)
+    wanted = raised in _MAYBE[1:4]
+    commands = str((found.files, found.prepared, found.release, found.take_back))
+    assert ("eth0:1" in commands) == wanted
+    assert ("Label=eth0:1" in said) == wanted
+    assert ("192.0.2.2/24" in said) == (wanted and "=more" not in raised)
+    assert ("192.0.2.3/24" in said) == ("=more" in raised)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,39 @@ def test_what_is_up_as_something_else_than_at_boot_is_refused(machine: Machine) 
 
 
 @pytest.mark.parametrize(
+    ("up", "raised", "refused"),
+    [
+        ("eth0:1=eth0:1", "", "eth0:1 up as eth0:1, and at boot not"),
+        ("eth0:vip=more", "", "eth0:vip up as more, and at boot not"),
+        ("eth0:1=more", "auto eth0:1\n", "eth0:1 up as more, and at boot as eth0:1"),
+        ("eth0:1=eth0:1", "allow-mine eth0:1\n", "eth0:1 up as eth0:1, and at boot not"),
+        ("eth0:1=eth0:1", "auto eth0:1\n", ""),
+        ("eth01:1=eth01:1", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_an_alias_that_is_up_by_hand_is_refused(
+    machine: Machine, up: str, raised: str, refused: str
+) -> None:
+    """ifdown of its NIC would take it away, and nobody would raise it again."""
+    text = _STATIC.format("eth0") + raised
+    text += "".join(f"iface {name} inet manual\n" for name in ("eth0:1", "more"))
+    machine.write("/run/network/ifstate", f"eth0=eth0\n{up}\n")
+    if not refused:
+        assert _hand(machine, text) == Handed("eth0", "ifupdown")
+        return
+    with pytest.raises(Misuse, match=refused) as told:
+        _hand(machine, text)
+    assert f"ifdown {up.partition('=')[0]}" in told.value.hint
+
+
+def test_an_alias_is_in_a_place_of_ifupdowns_own_too(machine: Machine) -> None:
+    machine.write("/opt/net/more", "auto eth0:1\n" + "iface eth0:1 inet manual\n")
+    with pytest.raises(Misuse, match=r"/opt/net/more, which sets eth0 up"):
+        _hand(machine, _STATIC.format("eth0") + "source /opt/net/*\n")
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         (_STATIC.format("eth0").replace("auto", "allow-mine"), "allow-mine"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pytest_mock import MockerFixture
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
+from netfail_hooks.install import installer, rollback
 from netfail_hooks.install.handover import NETWORKD, Handover, live
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.managers import release
@@ -51,6 +55,56 @@ def test_what_an_earlier_install_took_is_not_given_back(
     assert "nmcli device set eth1 managed yes" in commands
     assert f"systemctl stop {JOINS}" in commands
     assert [one for one in commands if NETWORKD in one] == []
+
+
+@pytest.mark.parametrize(
+    ("order", "back"),
+    [
+        (("eth1", "eth0"), ["eth1", "eth0", "wlan0"]),
+        (("wlan0", "eth1", "eth0"), ["wlan0", "eth1", "eth0"]),
+        (("wlan0", "eth1"), ["eth1", "eth0"]),  # an earlier install has taken wlan0
+        ((), list(NAMES)),
+    ],
+)
+def test_the_first_default_route_comes_back_first(
+    commands: list[str],
+    mocker: MockerFixture,
+    tmp_path: Path,
+    order: tuple[str, ...],
+    back: list[str],
+) -> None:
+    """By the install that fails, and by its way back: ifup of a second one without metric fails."""
+    now = [name for name in NAMES if name in back]
+    begun = replace(_handover(*now), order=order).begun(())
+    mocker.patch.object(live, "networkmanager_says", return_value=())
+    assert live.give_all_back(begun) == []
+    managed = [one.split()[3] for one in commands if one.endswith("managed yes")]
+    assert managed == back
+    mocker.patch("netfail_hooks.install.systemd.call_later")
+    paths = Paths(str(tmp_path))
+    Path(paths.run).mkdir(parents=True)
+    with rollback.armed(paths, (), (), rollback.Live(begun, (), {})):
+        tree = json.loads(Path(paths.rollback).read_text(encoding="ascii"))
+    assert [one[0] for one in tree["handed"]] == back
+
+
+@pytest.mark.parametrize("messages", [[], ["ifup failed"]])
+def test_what_was_set_by_hand_outlives_what_the_managers_are_given(
+    mocker: MockerFixture, messages: list[str]
+) -> None:
+    """ifupdown's NIC gets accept_ra of the default, as a new one, after the undo had set it."""
+    now = {"accept_ra": "0"}
+
+    def give(_: Handover) -> list[str]:
+        now["accept_ra"] = "1"
+        return messages
+
+    mocker.patch.object(live, "give_all_back", give)
+    mocker.patch("netfail_hooks.install.kernel_state.set_sysctls", now.update)
+    raising = pytest.raises(Problem, match="ifup failed") if messages else contextlib.nullcontext()
+    with raising:
+        installer._give_all_back(_handover(*NAMES), {"accept_ra": "0"})
+    assert now == {"accept_ra": "0"}
 
 
 def test_a_first_install_gives_all_back(commands: list[str], mocker: MockerFixture) -> None:

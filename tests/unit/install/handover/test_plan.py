@@ -92,7 +92,8 @@ def _handover(managers: Sequence[str], paths: Paths, *, enabled: bool, wireless:
         },
         links={} if enabled else {_LINK: _UNIT},
         starts=not enabled,
-        resolver=resolving._ours("nameserver 192.168.1.1\n"),
+        resolver=resolving._ours("nameserver 192.168.1.1\n", NETWORKMANAGER),
+        resolver_last=wireless,
         release=gather.release_of(paths, handed),
     )
 
