@@ -252,11 +252,15 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
             settled = True
         if interface in handover.names and change.after is None:
             write = functools.partial(write_change, paths, change)
+            was_useful = live.is_useful(interface)
+            problem = None
             try:
                 live.give_back(interface, handover, uplinks, paths, write)
-            except Problem as problem:
-                _refuse_the_rest(work, change, problem)
+            except Problem as reason:
+                problem = reason
                 messages.append(str(problem))
+            if was_useful and not live.is_useful(interface):
+                _refuse_the_rest(work, change, problem)
         else:
             reconfigure.write(change, uplinks, paths, messages)
     if not settled:
@@ -265,18 +269,20 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
     live.stop(handover)
 
 
-def _refuse_the_rest(work: Work, given: FileChange, problem: Problem) -> None:
-    """Stop where an uplink that was given back is of no use, and others are networkd's still.
+def _refuse_the_rest(work: Work, given: FileChange, problem: Problem | None) -> None:
+    """Stop where an uplink that was given back is of no use now, and others are networkd's still.
 
     They may be all that the machine is reached by. Raises Problem; the next run goes on with them.
     """
-    handed = [one.interface for one in work.known.handed]
+    handed = {one.interface: one.manager for one in work.known.handed}
     later = work.changes[work.changes.index(given) + 1 :]
     names = [takeover.uplink_of(one.path) for one in later if one.after is None]
     left = [name for name in names if name in handed]
-    if left and not live.is_useful(takeover.uplink_of(given.path)):
+    if left:
+        name = takeover.uplink_of(given.path)
+        why = problem or f"{name} has no way out since {handed[name]} has it again"
         raise Problem(
-            f"{problem}; {' and '.join(left)} stay with systemd-networkd until then",
+            f"{why}; {' and '.join(left)} stay with systemd-networkd until then",
             hint="mend that, then uninstall again: it goes on from here, whatever it finds",
         ) from problem
 

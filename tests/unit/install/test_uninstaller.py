@@ -11,8 +11,14 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
-from netfail_hooks.errors import Misuse
-from netfail_hooks.install import nodes
+from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.install import nodes, uninstaller
+from netfail_hooks.install.handover import live
+from netfail_hooks.install.manifest import Handed, Manifest
+from netfail_hooks.install.nodes import Node
+from netfail_hooks.install.plan import FileChange
+from netfail_hooks.managers import ifupdown
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from tests.conftest import Tried
 from tests.support.machine import Machine, Shape
@@ -252,3 +258,50 @@ def test_a_terminal_that_goes_ends_neither_install_nor_uninstall(
         assert heard == [signal.SIGHUP]
     finally:
         signal.signal(signal.SIGHUP, old)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fails", "stops"),
+    [
+        (True, False, "", "eth0 has no way out since ifupdown has it again; wlan0 stay"),
+        (True, False, "it hangs", "it hangs; wlan0 stay"),
+        (True, True, "", ""),
+        (True, True, "it hangs", ""),
+        (False, False, "", ""),  # no cable is in it, or it is not plugged in
+        (False, False, "it hangs", ""),
+    ],
+)
+def test_what_works_stays_where_one_that_worked_does_no_more(  # noqa: PLR0913 - one a column
+    machine: Machine, mocker: MockerFixture, *, before: bool, after: bool, fails: str, stops: str
+) -> None:
+    given: list[str] = []
+
+    def give_back(interface: str, *_: object) -> None:
+        given.append(interface)
+        if fails:
+            raise Problem(fails)
+
+    def is_useful(interface: str) -> bool:
+        return after if interface in given else before
+
+    for name in ("hold", "settle", "stop"):
+        mocker.patch.object(live, name)
+    mocker.patch.object(live, "returned", return_value=[])
+    mocker.patch.object(live, "give_back", give_back)
+    mocker.patch.object(live, "is_useful", is_useful)
+    mocker.patch.object(networkctl, "answers", return_value=True)
+    changes = tuple(
+        FileChange(f"/etc/systemd/network/10-netfail-{name}.network", Node(nodes.FILE, b""), None)
+        for name in ("eth0", "wlan0")
+    )
+    known = Manifest(handed=tuple(Handed(name, ifupdown.MANAGER) for name in ("eth0", "wlan0")))
+    work = uninstaller.Work(machine.paths, known, changes, (), keep_log=False, running=True)
+    messages: list[str] = []
+    if stops:
+        with pytest.raises(Problem, match=stops):
+            uninstaller._give_back_handed(work, messages)
+        assert given == ["eth0"]
+    else:
+        uninstaller._give_back_handed(work, messages)
+        assert given == ["eth0", "wlan0"]
+        assert messages == [fails] * (2 if fails else 0)
