@@ -271,7 +271,7 @@ def _hand_over(work: Work) -> list[str]:
         if reachable:
             origin.await_reachable(came_from)
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
-        nodes.remove(paths.state)  # uplinks are judged anew
+        kernel_state.judge_anew(paths)
     return [*refused, *lost, *other]
 
 
@@ -344,9 +344,8 @@ def _switch_modes(work: Work) -> list[str]:
         bond_switch.await_gateway(work.config)
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
         if work.config.mode == "bond":  # in which nobody looks for what is of the other mode
-            with contextlib.suppress(Problem):
-                kernel_state.remove_our_routes()
-        nodes.remove(paths.state)  # uplinks are judged anew
+            lost += kernel_state.remove_ours(paths)
+        kernel_state.judge_anew(paths)
         for name in diversion.pending(paths):  # what a killed run was at is no matter now
             diversion.clear_pending(paths, name)
     return [*refused, *lost]
@@ -378,11 +377,12 @@ def _restore_kernel(work: Work, settings: dict[str, str]) -> None:
         with contextlib.suppress(Problem):  # one of them hangs: no reason to leave all this
             stack.enter_context(Lock(work.paths.lock))
         kernel_state.set_sysctls(settings)
-        if work.known is None:
-            kernel_state.remove_our_routes()
+        failed = kernel_state.remove_ours(work.paths) if work.known is None else []
     if work.known is None:
         remove_log(work.paths)
         remove_volatile(work.paths)
+    if failed:
+        raise Problem("; ".join(failed))
 
 
 def _originals(work: Work, now: dict[str, str]) -> Manifest:

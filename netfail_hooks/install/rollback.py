@@ -202,9 +202,11 @@ def main(wait: int = 0) -> int:
                 bond_switch.follow(tree["bonds"])
         except (Problem, OSError) as problem:
             messages.append(str(problem))
+        original = manifest.node(last[1])
+        if not tree.get("handed") and (original is None or _is_in_bond(paths)):
+            messages += _remove_ours(paths)
         for message in messages:
             log(message, priority=WARNING)
-        original = manifest.node(last[1])
         with contextlib.suppress(OSError):
             restore_manifest(paths, original, tree["made"])
         nodes.remove(paths.rollback)
@@ -218,6 +220,23 @@ def main(wait: int = 0) -> int:
 def _restore(paths: Paths, path: str, data: dict[str, Any] | None) -> None:
     with contextlib.suppress(OSError):
         revert_change(paths, FileChange(path, manifest.node(data), None))
+
+
+def _is_in_bond(paths: Paths) -> bool:
+    """Tell whether the old config is of mode bond: then nobody looks for what is of the other."""
+    try:
+        return load(paths).mode == "bond"
+    except (Problem, OSError):
+        return False
+
+
+def _remove_ours(paths: Paths, settings: Mapping[str, str] | None = None) -> list[str]:
+    """Take out of the kernel what hooks made, and give it its settings; return what goes wrong."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(Problem):  # one of them hangs: no reason to leave all this
+            stack.enter_context(Lock(paths.lock))
+        refused = kernel_state.set_sysctls(dict(settings or {}))
+        return [*refused, *kernel_state.remove_ours(paths)]
 
 
 def _give_back(paths: Paths, tree: dict[str, Any], messages: list[str]) -> None:
@@ -234,11 +253,7 @@ def _give_back(paths: Paths, tree: dict[str, Any], messages: list[str]) -> None:
     if own.uplinks and networkctl.answers():
         reconfigure.reload(own)
         reconfigure.finish_pending(own, paths, messages)
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(Problem):  # one of them hangs: no reason to leave all this
-            stack.enter_context(Lock(paths.lock))
-        messages += kernel_state.set_sysctls(tree["sysctls"])
-        kernel_state.remove_our_routes()
+    messages += _remove_ours(paths, tree["sysctls"])
     if os.path.lexists(paths.config):
         probe_and_run(load(paths), paths, "install")
 

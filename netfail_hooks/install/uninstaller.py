@@ -29,7 +29,6 @@ from netfail_hooks.lock import Lock
 from netfail_hooks.networkd import networkctl, takeover
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
-from netfail_hooks.reconcile import load_state
 from netfail_hooks.recorder import FILE, OLD_FILE
 
 _HERE = Paths()
@@ -315,15 +314,7 @@ def _textfile(paths: Paths) -> str:
 def _restore_kernel(known: Manifest, paths: Paths) -> list[str]:
     refused = kernel_state.set_sysctls(known.sysctls)
     messages = [f"the kernel refused {setting}" for setting in refused]
-    try:
-        # Before the rules go by which their packets leave.
-        kernel_state.remove_our_endpoints(load_state(paths.state))
-    except (Problem, OSError) as problem:
-        messages.append(str(problem))
-    try:
-        kernel_state.remove_our_routes()
-    except Problem as problem:
-        messages.append(str(problem))
+    messages += kernel_state.remove_ours(paths)
     return messages
 
 

@@ -11,13 +11,14 @@ import pytest
 from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import kernel_state, nodes, rollback, systemd
+from netfail_hooks.install import bond_switch, kernel_state, nodes, rollback, systemd
 from netfail_hooks.install.handover import Handover, live
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import Undo
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.paths import Paths
 from tests.support.machine import Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -198,12 +199,14 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
         done.append(settings)
         return []
 
-    def remove_our_routes() -> None:
-        done.append("routes")
+    def remove_ours(paths: Paths) -> list[str]:
+        assert manifest.read_text() == "of the killed run"
+        done.append(paths)
+        return []
 
     mocker.patch.object(live, "give_all_back", give_all_back)
     mocker.patch.object(kernel_state, "set_sysctls", set_sysctls)
-    mocker.patch.object(kernel_state, "remove_our_routes", remove_our_routes)
+    mocker.patch.object(kernel_state, "remove_ours", remove_ours)
     mark = Path(machine.paths.pending("eth0"))
     _kill(machine, LIVE)
     mocker.patch.object(rollback, "Paths", return_value=machine.paths)
@@ -211,8 +214,29 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
     manifest.write_text("of the killed run")
     mark.touch()
     assert rollback.main() == 0
-    assert done == [("eth0", "wlan0"), LIVE.sysctls, "routes"]
+    assert done == [("eth0", "wlan0"), LIVE.sysctls, machine.paths]
     assert not mark.exists()
     assert not manifest.exists()
     assert machine.read("/etc/a") == "what worked"
     assert not machine.has("/run/netfail-hooks/rollback.json")
+
+
+@pytest.mark.parametrize(
+    ("mode", "removed"),
+    [
+        ("", True),  # nothing was installed
+        ("bond", True),  # which looks for nothing of what hooks of routes made meanwhile
+        ("routes", False),  # whose hooks go on with it
+    ],
+)
+def test_what_hooks_made_meanwhile_goes_where_nobody_would_look_for_it(
+    machine: Machine, mocker: MockerFixture, mode: str, *, removed: bool
+) -> None:
+    mocker.patch.object(bond_switch, "follow")
+    remove = mocker.patch.object(kernel_state, "remove_ours", return_value=[])
+    mocker.patch.object(rollback, "Paths", return_value=machine.paths)
+    if mode:
+        machine.install(*PAIR, "--mode", mode)
+    _kill(machine)
+    assert rollback.main() == 0
+    assert remove.called == removed
