@@ -23,13 +23,14 @@ from netfail_hooks.install.handover import NETWORKD, gather, live, offers
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
+from netfail_hooks.kernel import outage
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.networkd import networkctl, takeover
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
-from netfail_hooks.recorder import FILE, OLD_FILE
+from netfail_hooks.recorder import FILE, OLD_FILE, drills
 
 _HERE = Paths()
 _UNHEARD = (
@@ -295,6 +296,16 @@ def _hold_hooks(paths: Paths) -> None:
         os.close(os.open(paths.uninstalling, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
     if systemd.systemd_runs():
         systemd.stop_timer()  # not before: a hook that is at work may start one more
+    _end_drill(paths)
+
+
+def _end_drill(paths: Paths) -> None:
+    """Heal what a drill that began meanwhile lets fail: an uplink would seem not to come back."""
+    drill = drills.noted_now(paths)
+    if drill:
+        with contextlib.suppress(OSError):  # its own way back tries once more
+            outage.end(drill.way, drill.interface)
+            drills.forget(paths, drill.token)
 
 
 def _forget_units() -> list[str]:
