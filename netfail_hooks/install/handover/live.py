@@ -41,7 +41,7 @@ from netfail_hooks.networkd.detect import (
 )
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Link
-from netfail_hooks.process import run, wait_until
+from netfail_hooks.process import TooSlow, run, wait_until
 
 _PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LEFT = 5.0  # seconds for a manager to let go
@@ -88,13 +88,13 @@ def take(
         if write:
             write()
         for command in handover.release.release[interface]:
-            run(*command, seconds=_TAKES)
+            _tell(*command)
         _await_left(interface, handover)
         _flush(interface)
         if aside:
             from_ifupdown.await_left(interface, paths)
         if interface in handover.wireless:
-            run("systemctl", "restart", supplicant_unit(interface))
+            _tell("systemctl", "restart", supplicant_unit(interface))
         networkctl.require_answer()
         networkctl.reload()
         if write is None:
@@ -149,7 +149,7 @@ def give_back(
         linked = _has_carrier(interface)
         _leave(interface)
         _hand_back(interface, handover, linked=linked)
-        if linked:
+        if linked and had:
             _await_back(interface, handover, had)
 
 
@@ -221,11 +221,11 @@ def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> No
     ``linked`` has nothing to be set up for yet, and nmcli would wait for its carrier.
     """
     for command in plan.take_back_one(handover, interface):
-        run(*command, seconds=_TAKES)
+        _tell(*command)
     again = plan.up_again(handover, interface) if linked else ()
     if again and not _is_begun(interface, handover):
         for command in again:
-            run(*command, seconds=_TAKES)
+            _tell(*command)
 
 
 def _is_begun(interface: str, handover: Handover) -> bool:
@@ -317,6 +317,17 @@ def _flush(interface: str) -> None:
 def _is_link_local(item: snapshot.Item) -> bool:
     kinds = (rt.IFA_ADDRESS, rt.RTA_DST)  # the same number, 1
     return any(kind in kinds and data[:2] == _LINK_LOCAL for kind, data in item.parts)
+
+
+def _tell(*command: str) -> None:
+    """Have a manager, or a service, do something. Raises Problem.
+
+    One that hangs is not networkd, and does not speak for it (``_put_back`` in diversion.py).
+    """
+    try:
+        run(*command, seconds=_TAKES)
+    except TooSlow as problem:
+        raise Problem(str(problem)) from None
 
 
 def _try(*command: str) -> None:

@@ -10,13 +10,16 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.install.handover import NETWORKD, Handover, live
+from netfail_hooks.install import diversion
+from netfail_hooks.install.handover import NETWORKD, Handover, from_ifupdown, live
 from netfail_hooks.install.manifest import Handed
-from netfail_hooks.managers import ifupdown, release
+from netfail_hooks.kernel import snapshot
+from netfail_hooks.managers import Profile, WirelessNetwork, ifupdown, release
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Release
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
+from netfail_hooks.process import TooSlow
 
 NAMES = ("eth0", "wlan0", "eth1")
 HANDED = tuple(Handed(name, NETWORKMANAGER) for name in NAMES)
@@ -193,3 +196,45 @@ def test_one_that_is_not_plugged_in_is_left_to_whoever_finds_it(
     assert live.give_all_back(handover) == []
     assert live.returned(handover) == []
     assert [one for one in commands if one.startswith(("give", "flush"))] == []
+
+
+HANGS = ("let go", "systemctl restart", "have it back")
+
+
+@pytest.mark.usefixtures("commands")
+@pytest.mark.parametrize("hangs", HANGS)
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_manager_that_hangs_is_not_taken_for_networkd(
+    mocker: MockerFixture, hangs: str, *, answers: bool
+) -> None:
+    def run(*argv: str, **_: object) -> None:
+        if " ".join(argv).startswith(hangs):
+            raise TooSlow(f"{hangs}: no answer within 90 s")
+
+    @contextlib.contextmanager
+    def divert(*_: object, **__: object) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as reason:
+            diversion._put_back(mocker.MagicMock(), mocker.MagicMock(), reason)
+            raise
+
+    mocker.patch.object(live, "run", run)
+    mocker.patch.object(live, "divert", divert)
+    mocker.patch.object(from_ifupdown, "await_left")
+    mocker.patch.object(snapshot, "missing", return_value=("an address",))
+    mocker.patch.object(networkctl, "answers", return_value=answers)
+    mocker.patch.object(networkctl, "reload")
+    mocker.patch.object(networkctl, "leaves_alone", return_value=True)
+    put_back = mocker.patch.object(snapshot, "put_back")
+    how = Release(
+        {}, release={"eth0": (("let", "go"),)}, take_back={"eth0": (("have", "it", "back"),)}
+    )
+    handed = (Handed("eth0", ifupdown.MANAGER),)
+    joins = (WirelessNetwork(b"home", "NONE"),)
+    profile = Profile(ifupdown.MANAGER, "", "", (), wireless=joins)
+    handover = Handover(handed=handed, profiles={"eth0": profile}, release=how)
+    act = live.give_back if hangs == HANGS[-1] else live.take
+    with pytest.raises(Problem, match=hangs):
+        act("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
+    assert put_back.called == (not answers)
