@@ -3,7 +3,8 @@
 Before the switch the old state of every file lies in /run, and something waits: a transient
 timer where systemd runs the machine, else a process of our own. Who installs calls it off once
 the gateway answers. Its file says by flock(2) whose turn it is: the way back holds it until all is
-as it was, an install from its last word on; who comes second does nothing.
+as it was, an install while it changes something, and from its last word on. Once the way back was
+taken an install changes nothing any more.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from netfail_hooks.process import run
 from netfail_hooks.reconcile.probing import probe_and_run
 
 SECONDS = 90
-EACH = 60  # seconds more for an uplink that changes hands, which an install may wait for
+EACH = int(live.LONGEST)  # seconds more for an uplink that changes hands
 _TAKES = 5  # seconds to write the files once it is due
 _LIMIT = 1 << 28
 _UNIT = "netfail-hooks-rollback"
@@ -83,10 +84,21 @@ class WayBack:
                 if self.held < 0:
                     undo.pop_all()
             if self.held < 0:
-                raise Problem(
-                    "the install took too long, so the way back was taken: all is as it was",
-                    hint="see 'journalctl -t netfail-hooks'",
-                )
+                raise _taken()
+
+    @contextlib.contextmanager
+    def step(self) -> Iterator[None]:
+        """Have the way back wait while something is changed inside.
+
+        Raises Problem where it was taken, once it is over: then nothing may be changed.
+        """
+        held = _held(self.paths.rollback)
+        if held < 0:
+            raise _taken()
+        try:
+            yield
+        finally:
+            os.close(held)
 
     def end(self) -> None:
         """Let it not be taken any more."""
@@ -95,6 +107,13 @@ class WayBack:
             return
         _call_off(self.paths)
         os.close(self.held)
+
+
+def _taken() -> Problem:
+    return Problem(
+        "the install took too long, so the way back was taken: all is as it was",
+        hint="see 'journalctl -t netfail-hooks'",
+    )
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from netfail_hooks.config import Config, default_metrics
@@ -45,6 +46,9 @@ from netfail_hooks.process import TooSlow, run, wait_until
 
 _PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LEFT = 5.0  # seconds for a manager to let go
+_LETS_GO = 45.0  # seconds for all that has a manager let go, and Wi-Fi begin anew
+# Seconds for ``take`` in all, where each of these comes to its end just in time.
+LONGEST = _LETS_GO + _LEFT + from_ifupdown.LONGEST + _PATIENCE
 _TAKES = 90.0  # seconds for a manager to set an uplink up: dhclient waits for 60, nmcli for 30
 _USEFUL = 20.0  # seconds beyond that, for a lease or a router's word
 _BEGINS = 3.0  # seconds for NetworkManager to begin with that by itself
@@ -87,14 +91,15 @@ def take(
     with divert(config, interface, paths, _PATIENCE, aside=aside):
         if write:
             write()
+        until = time.monotonic() + _LETS_GO
         for command in handover.release.release[interface]:
-            _tell(*command)
+            _tell(*command, until=until)
         _await_left(interface, handover)
         _flush(interface)
         if aside:
             from_ifupdown.await_left(interface, paths)
         if interface in handover.wireless:
-            _tell("systemctl", "restart", supplicant_unit(interface))
+            _tell("systemctl", "restart", supplicant_unit(interface), until=until)
         networkctl.require_answer()
         networkctl.reload()
         if write is None:
@@ -319,13 +324,13 @@ def _is_link_local(item: snapshot.Item) -> bool:
     return any(kind in kinds and data[:2] == _LINK_LOCAL for kind, data in item.parts)
 
 
-def _tell(*command: str) -> None:
-    """Have a manager, or a service, do something. Raises Problem.
+def _tell(*command: str, until: float = 0) -> None:
+    """Have a manager, or a service, do something, ``until`` a time of the clock. Raises Problem.
 
     One that hangs is not networkd, and does not speak for it (``_put_back`` in diversion.py).
     """
     try:
-        run(*command, seconds=_TAKES)
+        run(*command, seconds=max(1, until - time.monotonic()) if until else _TAKES)
     except TooSlow as problem:
         raise Problem(str(problem)) from None
 

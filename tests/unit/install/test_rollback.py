@@ -10,14 +10,24 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import bond_switch, kernel_state, nodes, rollback, systemd
-from netfail_hooks.install.handover import Handover, live
+from netfail_hooks.install import (
+    bond_switch,
+    installer,
+    kernel_state,
+    nodes,
+    reconfigure,
+    rollback,
+    systemd,
+)
+from netfail_hooks.install.handover import Handover, live, origin
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import Undo
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from tests.support.machine import Machine
 
@@ -240,3 +250,86 @@ def test_what_hooks_made_meanwhile_goes_where_nobody_would_look_for_it(
     _kill(machine)
     assert rollback.main() == 0
     assert remove.called == removed
+
+
+def test_what_an_install_is_at_is_waited_for_and_then_it_changes_nothing(
+    machine: Machine,
+) -> None:
+    done: list[str] = []
+
+    def install() -> None:
+        with rollback.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
+            for name in ("first", "second", "third"):
+                with way.step():
+                    assert rollback._is_held(machine.paths.rollback)
+                    undo.callback(done.append, f"{name} undone")
+                    done.append(name)
+                if name == "second":
+                    os.waitpid(_begin(machine, 0), 0)
+
+    with pytest.raises(Problem, match="the way back was taken"):
+        install()
+    assert done == ["first", "second"]
+
+
+def test_a_change_that_fails_holds_nobody_up(machine: Machine) -> None:
+    def install() -> None:
+        with rollback.armed(machine.paths, FIRST, ()) as way, way.step():
+            raise Problem("no")
+
+    with pytest.raises(Problem, match="no"):
+        install()
+    assert not machine.has("/run/netfail-hooks/rollback.json")
+
+
+@pytest.mark.parametrize("hands", [True, False])
+def test_each_change_of_a_machine_that_may_be_cut_off_is_a_step(
+    machine: Machine, mocker: MockerFixture, *, hands: bool
+) -> None:
+    held: list[bool] = []
+
+    def change(*_: object, **__: object) -> list[str]:
+        held.append(rollback._is_held(machine.paths.rollback))
+        return []
+
+    def nothing(*_: object, **__: object) -> list[str]:
+        return []
+
+    for where, name in (
+        (installer, "_save_manifest_and_set_sysctls"),
+        (installer, "write_change"),
+        (live, "start"),
+        (live, "take"),
+        (live, "settle"),
+        (reconfigure, "write"),
+        (bond_switch, "follow"),
+        (kernel_state, "remove_ours"),
+        (kernel_state, "judge_anew"),
+    ):
+        mocker.patch.object(where, name, change)
+    for where, name in (
+        (installer, "_offers"),
+        (installer, "_give_all_back"),
+        (networkctl, "answers"),
+        (kernel_state, "reached_families"),
+        (kernel_state, "current_sysctls"),
+        (kernel_state, "refuse_cut_off"),
+        (kernel_state, "default_route_order"),
+        (origin, "origin"),
+        (reconfigure, "keep"),
+        (reconfigure, "put_back"),
+        (bond_switch, "stale"),
+        (bond_switch, "await_gateway"),
+    ):
+        mocker.patch.object(where, name, nothing)
+    mode = "routes" if hands else "bond"
+    config = Config(uplinks=default_metrics(("eth0", "wlan0")), mode=mode)
+    node = Node(nodes.FILE, b"")
+    paths = [f"/etc/systemd/network/10-netfail-{name}.network" for name in config.names()]
+    changes = tuple(FileChange(path, None, node) for path in ("/etc/a", *paths, "/etc/z"))
+    handover = Handover(handed=HANDED, now=("eth0", "wlan0")) if hands else Handover()
+    work = installer.Work(machine.paths, config, None, changes, (), running=True, handover=handover)
+    act = installer._hand_over if hands else installer._switch_modes
+    act(work)
+    assert len(held) > 6
+    assert all(held)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import diversion
+from netfail_hooks.install import diversion, rollback
 from netfail_hooks.install.handover import NETWORKD, Handover, from_ifupdown, live
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel import snapshot
@@ -238,3 +239,27 @@ def test_a_manager_that_hangs_is_not_taken_for_networkd(
     with pytest.raises(Problem, match=hangs):
         act("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
     assert put_back.called == (not answers)
+
+
+def test_all_that_lets_go_has_one_budget_within_that_of_the_way_back(
+    commands: list[str], mocker: MockerFixture, detour: list[str]
+) -> None:
+    clock = [0.0]
+    given: list[float] = []
+
+    def run(*_: str, seconds: float = 0) -> None:
+        assert detour == ["eth0"]
+        given.append(seconds)
+        clock[0] += 20
+
+    mocker.patch.object(live, "run", run)
+    mocker.patch.object(time, "monotonic", side_effect=lambda: clock[0])
+    mocker.patch.object(from_ifupdown, "await_left")
+    mocker.patch.object(live, "networkmanager_says", side_effect=Problem("that will do"))
+    how = Release({}, release={"eth0": (("let", "go"),) * 4})
+    handover = Handover(handed=(Handed("eth0", NETWORKMANAGER),), release=how)
+    with pytest.raises(Problem, match="that will do"):
+        live.take("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
+    assert given == [45, 25, 5, 1]
+    assert commands == []
+    assert rollback.EACH >= live.LONGEST >= live._LETS_GO + live._PATIENCE
