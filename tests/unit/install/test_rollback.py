@@ -261,9 +261,9 @@ def test_what_an_install_is_at_is_waited_for_and_then_it_changes_nothing(
         with rollback.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
             for name in ("first", "second", "third"):
                 with way.step():
-                    assert rollback._is_held(machine.paths.rollback)
                     undo.callback(done.append, f"{name} undone")
                     done.append(name)
+                    assert rollback._is_held(machine.paths.rollback)
                 if name == "second":
                     os.waitpid(_begin(machine, 0), 0)
 
