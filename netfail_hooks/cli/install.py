@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     confirm(work.changes, yes=args.yes, told=_in_words(work.handover))
     # The terminal that we were started from may be cut off, and nobody would start what is to run.
     with turn(work.paths), ignored(signal.SIGHUP):
+        refuse_while_on(work.paths)  # one may have begun behind the question
         work = prepare(args)  # another run may have changed what there is
         refused = install(work)
         rest = start(work) if work.running else what_remains(work)

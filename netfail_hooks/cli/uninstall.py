@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         confirm(work.changes, yes=args.yes)
     if not args.dry_run:
         with turn(paths):
+            refuse_while_on(paths)  # one may have begun behind the question
             done = _uninstall(paths, args)
         if done:
             _tell(*done, as_json=args.json)

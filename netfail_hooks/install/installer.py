@@ -239,6 +239,7 @@ def _hand_over(work: Work) -> list[str]:
     live_too = rollback.Live(work.begun, own, settings)
     with (
         ignored(signal.SIGHUP),
+        ignored(signal.SIGTSTP),  # Ctrl-Z: the way back would wait for us
         rollback.armed(paths, work.changes, (), live_too) as way,
         Undo() as undo,
         way.decided(undo),
@@ -247,34 +248,45 @@ def _hand_over(work: Work) -> list[str]:
         if own:
             undo.callback(reconfigure.put_back, reconfigure.keep(networkds), networkds)
             undo.callback(reconfigure.reload, networkds)
-        refused = _save_manifest_and_set_sysctls(work, undo)
-        for path in unread:
-            nodes.remove(paths.at(path))
+        with way.step():
+            refused = _save_manifest_and_set_sysctls(work, undo)
+            for path in unread:
+                nodes.remove(paths.at(path))
         waiting = list(handover.now)
         for change in _in_turn(work):
-            interface = takeover.uplink_of(change.path)
-            if interface in own:
-                undo.callback(reconfigure.revert, change, uplinks, paths)
-            else:
-                undo.callback(revert_change, paths, change)
-            if interface and waiting == list(handover.now):
-                live.start(handover)
-            if interface in waiting:
-                waiting.remove(interface)
-                write = functools.partial(write_change, paths, change)
-                live.take(interface, handover, uplinks, paths, write)
-            else:
-                reconfigure.write(change, uplinks, paths)
+            with way.step():
+                _take_or_write(work, change, waiting, undo)
         for interface in waiting:  # whose file a killed run has written
-            live.start(handover)
-            live.take(interface, handover, uplinks, paths)
-        live.settle(handover)
+            with way.step():
+                live.start(handover)
+                live.take(interface, handover, uplinks, paths)
+        with way.step():
+            live.settle(handover)
         bond_switch.await_gateway(work.config)
         if reachable:
             origin.await_reachable(came_from)
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
-        nodes.remove(paths.state)  # uplinks are judged anew
+        with way.step():
+            kernel_state.judge_anew(paths)
     return [*refused, *lost, *other]
+
+
+def _take_or_write(work: Work, change: FileChange, waiting: list[str], undo: Undo) -> None:
+    """Write a file; an uplink whose file it is changes hands, and is not ``waiting`` any more."""
+    paths, uplinks, handover = work.paths, work.all_uplinks(), work.handover
+    interface = takeover.uplink_of(change.path)
+    if interface in uplinks.names() and interface not in handover.now:
+        undo.callback(reconfigure.revert, change, uplinks, paths)
+    else:
+        undo.callback(revert_change, paths, change)
+    if interface and waiting == list(handover.now):
+        live.start(handover)
+    if interface in waiting:
+        waiting.remove(interface)
+        write = functools.partial(write_change, paths, change)
+        live.take(interface, handover, uplinks, paths, write)
+    else:
+        reconfigure.write(change, uplinks, paths)
 
 
 def _as_never_written(work: Work) -> tuple[Work, list[str]]:
@@ -338,25 +350,29 @@ def _switch_modes(work: Work) -> list[str]:
     # The terminal that we were started from may be cut off.
     with (
         ignored(signal.SIGHUP),
+        ignored(signal.SIGTSTP),  # Ctrl-Z: the way back would wait for us
         rollback.armed(paths, work.changes, bonds) as way,
         Undo() as undo,
         way.decided(undo),
     ):
         undo.callback(reconfigure.put_back, reconfigure.keep(uplinks), uplinks, bonds)
         undo.callback(bond_switch.give_back, bonds, uplinks)
-        refused = _save_manifest_and_set_sysctls(work, undo)
+        with way.step():
+            refused = _save_manifest_and_set_sysctls(work, undo)
         for change in work.changes:
-            undo.callback(revert_change, paths, change)
-            write_change(paths, change)
-        bond_switch.follow(stale)
+            with way.step():
+                undo.callback(revert_change, paths, change)
+                write_change(paths, change)
+        with way.step():
+            bond_switch.follow(stale)
         bond_switch.await_gateway(work.config)
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
-        if work.config.mode == "bond":  # in which nobody looks for what is of the other mode
-            with contextlib.suppress(Problem):
-                kernel_state.remove_our_routes()
-        nodes.remove(paths.state)  # uplinks are judged anew
-        for name in diversion.pending(paths):  # what a killed run was at is no matter now
-            diversion.clear_pending(paths, name)
+        with way.step():
+            if work.config.mode == "bond":  # in which nobody looks for what is of the other mode
+                lost += kernel_state.remove_ours(paths)
+            kernel_state.judge_anew(paths)
+            for name in diversion.pending(paths):  # what a killed run was at is no matter now
+                diversion.clear_pending(paths, name)
     return [*refused, *lost]
 
 
@@ -386,11 +402,12 @@ def _restore_kernel(work: Work, settings: dict[str, str]) -> None:
         with contextlib.suppress(Problem):  # one of them hangs: no reason to leave all this
             stack.enter_context(Lock(work.paths.lock))
         kernel_state.set_sysctls(settings)
-        if work.known is None:
-            kernel_state.remove_our_routes()
+        failed = kernel_state.remove_ours(work.paths) if work.known is None else []
     if work.known is None:
         remove_log(work.paths)
         remove_volatile(work.paths)
+    if failed:
+        raise Problem("; ".join(failed))
 
 
 def _originals(work: Work, now: dict[str, str]) -> Manifest:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
+from netfail_hooks.install import nodes
 from netfail_hooks.kernel import observe as kernel_observe
 from netfail_hooks.kernel.announce import Announcer
 from netfail_hooks.kernel.apply import apply
@@ -14,12 +15,15 @@ from netfail_hooks.kernel.lookup import destination, everywhere, look_up
 from netfail_hooks.kernel.multipath import with_endpoints
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
+from netfail_hooks.lock import Lock
 from netfail_hooks.names import FAMILIES
+from netfail_hooks.paths import Paths
 from netfail_hooks.policy import multipath, sysctls
 from netfail_hooks.policy.changes import Change, DropAddress, DropRoute, DropRule, UnwatchGateway
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
 from netfail_hooks.process import wait_until
+from netfail_hooks.reconcile import load_state, save_state
 
 _CUT_OFF_AFTER = 5.0  # seconds; each uplink has come back by itself by then
 
@@ -52,6 +56,39 @@ def remove_our_endpoints(state: State) -> None:
     if failed:
         told = "; ".join(f"{change}: {error.strerror}" for change, error in failed)
         raise Problem(f"cannot remove our endpoints of Multipath TCP: {told}")
+
+
+def remove_ours(paths: Paths) -> list[str]:
+    """Remove all of ours, and give the limit of Multipath TCP back; return what goes wrong.
+
+    Endpoints go before the rules by which their packets leave.
+    """
+    messages = []
+    try:
+        remove_our_endpoints(load_state(paths.state))
+    except (Problem, OSError) as problem:
+        messages.append(str(problem))
+    try:
+        remove_our_routes()
+    except Problem as problem:
+        messages.append(str(problem))
+    return messages
+
+
+def judge_anew(paths: Paths) -> None:
+    """Have hooks forget how uplinks were. What the limit of Multipath TCP was before us stays.
+
+    Else the next one would take ours for it.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(Problem):  # a hook hangs
+            stack.enter_context(Lock(paths.lock))
+        kept = State(multipath=load_state(paths.state).multipath)
+        if not kept.multipath:
+            nodes.remove(paths.state)
+            return
+        with contextlib.suppress(OSError):  # the disk is full: it stays as it is
+            save_state(paths.state, kept)
 
 
 def reached_families(config: Config) -> tuple[int, ...]:

@@ -3,7 +3,8 @@
 Before the switch the old state of every file lies in /run, and something waits: a transient
 timer where systemd runs the machine, else a process of our own. Who installs calls it off once
 the gateway answers. Its file says by flock(2) whose turn it is: the way back holds it until all is
-as it was, an install from its last word on; who comes second does nothing.
+as it was, an install while it changes something, and from its last word on. Once the way back was
+taken an install changes nothing any more.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from netfail_hooks.process import run
 from netfail_hooks.reconcile.probing import probe_and_run
 
 SECONDS = 90
-EACH = 60  # seconds more for an uplink that changes hands, which an install may wait for
+EACH = int(live.LONGEST)  # seconds more for an uplink that changes hands
 _TAKES = 5  # seconds to write the files once it is due
 _LIMIT = 1 << 28
 _UNIT = "netfail-hooks-rollback"
@@ -83,10 +84,21 @@ class WayBack:
                 if self.held < 0:
                     undo.pop_all()
             if self.held < 0:
-                raise Problem(
-                    "the install took too long, so the way back was taken: all is as it was",
-                    hint="see 'journalctl -t netfail-hooks'",
-                )
+                raise _taken()
+
+    @contextlib.contextmanager
+    def step(self) -> Iterator[None]:
+        """Have the way back wait while something is changed inside.
+
+        Raises Problem where it was taken, once it is over: then nothing may be changed.
+        """
+        held = _held(self.paths.rollback)
+        if held < 0:
+            raise _taken()
+        try:
+            yield
+        finally:
+            os.close(held)
 
     def end(self) -> None:
         """Let it not be taken any more."""
@@ -95,6 +107,13 @@ class WayBack:
             return
         _call_off(self.paths)
         os.close(self.held)
+
+
+def _taken() -> Problem:
+    return Problem(
+        "the install took too long, so the way back was taken: all is as it was",
+        hint="see 'journalctl -t netfail-hooks'",
+    )
 
 
 @contextlib.contextmanager
@@ -202,9 +221,11 @@ def main(wait: int = 0) -> int:
                 bond_switch.follow(tree["bonds"])
         except (Problem, OSError) as problem:
             messages.append(str(problem))
+        original = manifest.node(last[1])
+        if not tree.get("handed") and (original is None or _is_in_bond(paths)):
+            messages += _remove_ours(paths)
         for message in messages:
             log(message, priority=WARNING)
-        original = manifest.node(last[1])
         with contextlib.suppress(OSError):
             restore_manifest(paths, original, tree["made"])
         nodes.remove(paths.rollback)
@@ -218,6 +239,23 @@ def main(wait: int = 0) -> int:
 def _restore(paths: Paths, path: str, data: dict[str, Any] | None) -> None:
     with contextlib.suppress(OSError):
         revert_change(paths, FileChange(path, manifest.node(data), None))
+
+
+def _is_in_bond(paths: Paths) -> bool:
+    """Tell whether the old config is of mode bond: then nobody looks for what is of the other."""
+    try:
+        return load(paths).mode == "bond"
+    except (Problem, OSError):
+        return False
+
+
+def _remove_ours(paths: Paths, settings: Mapping[str, str] | None = None) -> list[str]:
+    """Take out of the kernel what hooks made, and give it its settings; return what goes wrong."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(Problem):  # one of them hangs: no reason to leave all this
+            stack.enter_context(Lock(paths.lock))
+        refused = kernel_state.set_sysctls(dict(settings or {}))
+        return [*refused, *kernel_state.remove_ours(paths)]
 
 
 def _give_back(paths: Paths, tree: dict[str, Any], messages: list[str]) -> None:
@@ -234,11 +272,7 @@ def _give_back(paths: Paths, tree: dict[str, Any], messages: list[str]) -> None:
     if own.uplinks and networkctl.answers():
         reconfigure.reload(own)
         reconfigure.finish_pending(own, paths, messages)
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(Problem):  # one of them hangs: no reason to leave all this
-            stack.enter_context(Lock(paths.lock))
-        messages += kernel_state.set_sysctls(tree["sysctls"])
-        kernel_state.remove_our_routes()
+    messages += _remove_ours(paths, tree["sysctls"])
     if os.path.lexists(paths.config):
         probe_and_run(load(paths), paths, "install")
 

@@ -78,8 +78,8 @@ def start_timer(config: Config) -> None:
 
 
 def stop_timer() -> None:
-    """Stop the timers, the watch, and a check that runs."""
-    _stop(SOCKET, TIMER, DRILL_TIMER, QUICK, f"{again.UNIT}-*.timer", WATCH, SERVICE)
+    """Stop the timers, the watch, and a check or drill that runs: that heals before it ends."""
+    _stop(SOCKET, TIMER, DRILL_TIMER, QUICK, f"{again.UNIT}-*.timer", WATCH, SERVICE, DRILL)
 
 
 def _stop(*units: str) -> None:

@@ -23,14 +23,14 @@ from netfail_hooks.install.handover import NETWORKD, gather, live, offers
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
+from netfail_hooks.kernel import outage
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.networkd import networkctl, takeover
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
-from netfail_hooks.reconcile import load_state
-from netfail_hooks.recorder import FILE, OLD_FILE
+from netfail_hooks.recorder import FILE, OLD_FILE, drills
 
 _HERE = Paths()
 _UNHEARD = (
@@ -252,11 +252,15 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
             settled = True
         if interface in handover.names and change.after is None:
             write = functools.partial(write_change, paths, change)
+            was_useful = live.is_useful(interface)
+            problem = None
             try:
                 live.give_back(interface, handover, uplinks, paths, write)
-            except Problem as problem:
-                _refuse_the_rest(work, change, problem)
+            except Problem as reason:
+                problem = reason
                 messages.append(str(problem))
+            if was_useful and not live.is_useful(interface):
+                _refuse_the_rest(work, change, problem)
         else:
             reconfigure.write(change, uplinks, paths, messages)
     if not settled:
@@ -265,18 +269,20 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
     live.stop(handover)
 
 
-def _refuse_the_rest(work: Work, given: FileChange, problem: Problem) -> None:
-    """Stop where an uplink that was given back is of no use, and others are networkd's still.
+def _refuse_the_rest(work: Work, given: FileChange, problem: Problem | None) -> None:
+    """Stop where an uplink that was given back is of no use now, and others are networkd's still.
 
     They may be all that the machine is reached by. Raises Problem; the next run goes on with them.
     """
-    handed = [one.interface for one in work.known.handed]
+    handed = {one.interface: one.manager for one in work.known.handed}
     later = work.changes[work.changes.index(given) + 1 :]
     names = [takeover.uplink_of(one.path) for one in later if one.after is None]
     left = [name for name in names if name in handed]
-    if left and not live.is_useful(takeover.uplink_of(given.path)):
+    if left:
+        name = takeover.uplink_of(given.path)
+        why = problem or f"{name} has no way out since {handed[name]} has it again"
         raise Problem(
-            f"{problem}; {' and '.join(left)} stay with systemd-networkd until then",
+            f"{why}; {' and '.join(left)} stay with systemd-networkd until then",
             hint="mend that, then uninstall again: it goes on from here, whatever it finds",
         ) from problem
 
@@ -290,6 +296,16 @@ def _hold_hooks(paths: Paths) -> None:
         os.close(os.open(paths.uninstalling, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
     if systemd.systemd_runs():
         systemd.stop_timer()  # not before: a hook that is at work may start one more
+    _end_drill(paths)
+
+
+def _end_drill(paths: Paths) -> None:
+    """Heal what a drill that began meanwhile lets fail: an uplink would seem not to come back."""
+    drill = drills.noted_now(paths)
+    if drill:
+        with contextlib.suppress(OSError):  # its own way back tries once more
+            outage.end(drill.way, drill.interface)
+            drills.forget(paths, drill.token)
 
 
 def _forget_units() -> list[str]:
@@ -309,15 +325,7 @@ def _textfile(paths: Paths) -> str:
 def _restore_kernel(known: Manifest, paths: Paths) -> list[str]:
     refused = kernel_state.set_sysctls(known.sysctls)
     messages = [f"the kernel refused {setting}" for setting in refused]
-    try:
-        # Before the rules go by which their packets leave.
-        kernel_state.remove_our_endpoints(load_state(paths.state))
-    except (Problem, OSError) as problem:
-        messages.append(str(problem))
-    try:
-        kernel_state.remove_our_routes()
-    except Problem as problem:
-        messages.append(str(problem))
+    messages += kernel_state.remove_ours(paths)
     return messages
 
 

@@ -24,6 +24,7 @@ from netfail_hooks.process import wait_until
 _PATIENCE = 20.0  # seconds for a lease where there was no way out before: it may never come
 _LEFT = 5.0  # seconds
 _CARRIER = 10.0  # seconds for Wi-Fi to be joined
+LONGEST = _LEFT + _CARRIER + _PATIENCE  # seconds of waiting for one uplink
 _TAKEN = ("auto", "hotplug")
 _CLIENTS = ("dhclient", "dhcpcd")  # which are ended without giving a lease back
 # Where a check hears of a change (managers/sources.py), and whose files are known as ifupdown's.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
@@ -40,11 +41,16 @@ from netfail_hooks.networkd.detect import (
     networkmanager_states,
 )
 from netfail_hooks.paths import Paths
-from netfail_hooks.process import run, wait_until
+from netfail_hooks.policy.facts import Link
+from netfail_hooks.process import TooSlow, run, wait_until
 
 _PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LEFT = 5.0  # seconds for a manager to let go
+_LETS_GO = 45.0  # seconds for all that has a manager let go, and Wi-Fi begin anew
+# Seconds for ``take`` in all, where each of these comes to its end just in time.
+LONGEST = _LETS_GO + _LEFT + from_ifupdown.LONGEST + _PATIENCE
 _TAKES = 90.0  # seconds for a manager to set an uplink up: dhclient waits for 60, nmcli for 30
+_USEFUL = 20.0  # seconds beyond that, for a lease or a router's word
 _BEGINS = 3.0  # seconds for NetworkManager to begin with that by itself
 # Behind ours in /etc by its name, until the power goes; an empty one takes all back that were
 # before it (systemd.unit(5), "Conditions and Asserts").
@@ -85,14 +91,15 @@ def take(
     with divert(config, interface, paths, _PATIENCE, aside=aside):
         if write:
             write()
+        until = time.monotonic() + _LETS_GO
         for command in handover.release.release[interface]:
-            run(*command, seconds=_TAKES)
+            _tell(*command, until=until)
         _await_left(interface, handover)
         _flush(interface)
         if aside:
             from_ifupdown.await_left(interface, paths)
         if interface in handover.wireless:
-            run("systemctl", "restart", supplicant_unit(interface))
+            _tell("systemctl", "restart", supplicant_unit(interface), until=until)
         networkctl.require_answer()
         networkctl.reload()
         if write is None:
@@ -128,25 +135,39 @@ def give_back(
 ) -> None:
     """Have its manager set an uplink up again, once ``write`` took our file for it away.
 
-    One that NetworkManager has by now was killed before its turn, or after it.
+    Once it has what it is to have: the next one's traffic is to go there. One that NetworkManager
+    has by now was killed before its turn, or after it; one that is not plugged in is set up by
+    whoever finds that it is. Raises Problem.
     """
+    if not _is_there(interface):
+        write()
+        networkctl.reload()
+        return
     if _is_networkmanagers(interface, handover) and interface in networkmanager_has():
         write()
         networkctl.reload()
         return
     aside = not _is_networkmanagers(interface, handover)
     with divert(config, interface, paths, _PATIENCE, aside=aside):
+        had = _useful_families(interface)
         write()
         linked = _has_carrier(interface)
         _leave(interface)
         _hand_back(interface, handover, linked=linked)
+        if linked and had:
+            _await_back(interface, handover, had)
 
 
 def is_useful(interface: str) -> bool:
     """Tell whether an uplink has a way out by now, whoever has it."""
+    return bool(_useful_families(interface))
+
+
+def _useful_families(interface: str) -> tuple[int, ...]:
+    """Return the families in which an uplink has a way out by now."""
     with Netlink() as netlink:
         observed = observe(Config(uplinks=default_metrics((interface,))), netlink)
-    return any(settling.is_useful(observed, interface, family) for family in FAMILIES)
+    return tuple(one for one in FAMILIES if settling.is_useful(observed, interface, one))
 
 
 def give_all_back(handover: Handover) -> list[str]:
@@ -164,8 +185,8 @@ def give_all_back(handover: Handover) -> list[str]:
     except Problem as problem:
         return [*messages, f"{' and '.join(handover.names)} stay with systemd-networkd: {problem}"]
     for one in handover.handed:
-        if one.interface in has:
-            continue  # it was not its turn yet
+        if one.interface in has or not _is_there(one.interface):
+            continue  # it was not its turn yet, or whoever plugs it in has it set up
         linked = True
         with _collecting(messages):
             linked = _has_carrier(one.interface)
@@ -191,7 +212,7 @@ def returned(handover: Handover) -> list[str]:
     has = (*networkmanager_has(), *from_ifupdown.raised(handover))
     messages: list[str] = []
     for one in handover.handed:
-        if one.interface not in has:
+        if one.interface not in has and _is_there(one.interface):
             with _collecting(messages):
                 _hand_back(one.interface, handover)
     return messages
@@ -205,11 +226,11 @@ def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> No
     ``linked`` has nothing to be set up for yet, and nmcli would wait for its carrier.
     """
     for command in plan.take_back_one(handover, interface):
-        run(*command, seconds=_TAKES)
+        _tell(*command)
     again = plan.up_again(handover, interface) if linked else ()
     if again and not _is_begun(interface, handover):
         for command in again:
-            run(*command, seconds=_TAKES)
+            _tell(*command)
 
 
 def _is_begun(interface: str, handover: Handover) -> bool:
@@ -222,6 +243,20 @@ def _is_begun(interface: str, handover: Handover) -> bool:
     return True
 
 
+def _await_back(interface: str, handover: Handover, had: Sequence[int]) -> None:
+    """Wait until its manager has set an uplink up that had a way out in these families.
+
+    Raises Problem where NetworkManager has not. ifupdown's word is ifup's, and IPv6 comes later;
+    it may come in fewer families than before: for so long, and go on.
+    """
+    one = {each.interface: each for each in handover.handed}[interface]
+    _await_connected(one)
+    with contextlib.suppress(Problem):
+        wait_until(
+            lambda: set(had) <= set(_useful_families(interface)), _USEFUL, "way out", step=0.1
+        )
+
+
 def _await_connected(one: Handed) -> None:
     """Wait until NetworkManager has set an uplink up that was up. Raises Problem."""
     if one.connection:
@@ -230,9 +265,17 @@ def _await_connected(one: Handed) -> None:
 
 
 def _has_carrier(interface: str) -> bool:
-    with Netlink() as netlink:
-        link = observe(Config(uplinks=default_metrics((interface,))), netlink).link(interface)
+    link = _link(interface)
     return link is not None and link.carrier
+
+
+def _is_there(interface: str) -> bool:
+    return _link(interface) is not None
+
+
+def _link(interface: str) -> Link | None:
+    with Netlink() as netlink:
+        return observe(Config(uplinks=default_metrics((interface,))), netlink).link(interface)
 
 
 def _leave(interface: str) -> None:
@@ -279,6 +322,17 @@ def _flush(interface: str) -> None:
 def _is_link_local(item: snapshot.Item) -> bool:
     kinds = (rt.IFA_ADDRESS, rt.RTA_DST)  # the same number, 1
     return any(kind in kinds and data[:2] == _LINK_LOCAL for kind, data in item.parts)
+
+
+def _tell(*command: str, until: float = 0) -> None:
+    """Have a manager, or a service, do something, ``until`` a time of the clock. Raises Problem.
+
+    One that hangs is not networkd, and does not speak for it (``_put_back`` in diversion.py).
+    """
+    try:
+        run(*command, seconds=max(1, until - time.monotonic()) if until else _TAKES)
+    except TooSlow as problem:
+        raise Problem(str(problem)) from None
 
 
 def _try(*command: str) -> None:

@@ -10,14 +10,25 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import kernel_state, nodes, rollback, systemd
-from netfail_hooks.install.handover import Handover, live
+from netfail_hooks.install import (
+    bond_switch,
+    installer,
+    kernel_state,
+    nodes,
+    reconfigure,
+    rollback,
+    systemd,
+)
+from netfail_hooks.install.handover import Handover, live, origin
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import Undo
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.networkd import networkctl
+from netfail_hooks.paths import Paths
 from tests.support.machine import Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -198,12 +209,14 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
         done.append(settings)
         return []
 
-    def remove_our_routes() -> None:
-        done.append("routes")
+    def remove_ours(paths: Paths) -> list[str]:
+        assert manifest.read_text() == "of the killed run"
+        done.append(paths)
+        return []
 
     mocker.patch.object(live, "give_all_back", give_all_back)
     mocker.patch.object(kernel_state, "set_sysctls", set_sysctls)
-    mocker.patch.object(kernel_state, "remove_our_routes", remove_our_routes)
+    mocker.patch.object(kernel_state, "remove_ours", remove_ours)
     mark = Path(machine.paths.pending("eth0"))
     _kill(machine, LIVE)
     mocker.patch.object(rollback, "Paths", return_value=machine.paths)
@@ -211,8 +224,112 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
     manifest.write_text("of the killed run")
     mark.touch()
     assert rollback.main() == 0
-    assert done == [("eth0", "wlan0"), LIVE.sysctls, "routes"]
+    assert done == [("eth0", "wlan0"), LIVE.sysctls, machine.paths]
     assert not mark.exists()
     assert not manifest.exists()
     assert machine.read("/etc/a") == "what worked"
     assert not machine.has("/run/netfail-hooks/rollback.json")
+
+
+@pytest.mark.parametrize(
+    ("mode", "removed"),
+    [
+        ("", True),  # nothing was installed
+        ("bond", True),  # which looks for nothing of what hooks of routes made meanwhile
+        ("routes", False),  # whose hooks go on with it
+    ],
+)
+def test_what_hooks_made_meanwhile_goes_where_nobody_would_look_for_it(
+    machine: Machine, mocker: MockerFixture, mode: str, *, removed: bool
+) -> None:
+    mocker.patch.object(bond_switch, "follow")
+    remove = mocker.patch.object(kernel_state, "remove_ours", return_value=[])
+    mocker.patch.object(rollback, "Paths", return_value=machine.paths)
+    if mode:
+        machine.install(*PAIR, "--mode", mode)
+    _kill(machine)
+    assert rollback.main() == 0
+    assert remove.called == removed
+
+
+def test_what_an_install_is_at_is_waited_for_and_then_it_changes_nothing(
+    machine: Machine,
+) -> None:
+    done: list[str] = []
+
+    def install() -> None:
+        with rollback.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
+            for name in ("first", "second", "third"):
+                with way.step():
+                    undo.callback(done.append, f"{name} undone")
+                    done.append(name)
+                    assert rollback._is_held(machine.paths.rollback)
+                if name == "second":
+                    os.waitpid(_begin(machine, 0), 0)
+
+    with pytest.raises(Problem, match="the way back was taken"):
+        install()
+    assert done == ["first", "second"]
+
+
+def test_a_change_that_fails_holds_nobody_up(machine: Machine) -> None:
+    def install() -> None:
+        with rollback.armed(machine.paths, FIRST, ()) as way, way.step():
+            raise Problem("no")
+
+    with pytest.raises(Problem, match="no"):
+        install()
+    assert not machine.has("/run/netfail-hooks/rollback.json")
+
+
+@pytest.mark.parametrize("hands", [True, False])
+def test_each_change_of_a_machine_that_may_be_cut_off_is_a_step(
+    machine: Machine, mocker: MockerFixture, *, hands: bool
+) -> None:
+    held: list[bool] = []
+
+    def change(*_: object, **__: object) -> list[str]:
+        held.append(rollback._is_held(machine.paths.rollback))
+        return []
+
+    def nothing(*_: object, **__: object) -> list[str]:
+        return []
+
+    for where, name in (
+        (installer, "_save_manifest_and_set_sysctls"),
+        (installer, "write_change"),
+        (live, "start"),
+        (live, "take"),
+        (live, "settle"),
+        (reconfigure, "write"),
+        (bond_switch, "follow"),
+        (kernel_state, "remove_ours"),
+        (kernel_state, "judge_anew"),
+    ):
+        mocker.patch.object(where, name, change)
+    for where, name in (
+        (installer, "_offers"),
+        (installer, "_give_all_back"),
+        (networkctl, "answers"),
+        (kernel_state, "reached_families"),
+        (kernel_state, "current_sysctls"),
+        (kernel_state, "refuse_cut_off"),
+        (kernel_state, "default_route_order"),
+        (origin, "origin"),
+        (reconfigure, "keep"),
+        (reconfigure, "put_back"),
+        (bond_switch, "stale"),
+        (bond_switch, "await_gateway"),
+    ):
+        mocker.patch.object(where, name, nothing)
+    mode = "routes" if hands else "bond"
+    config = Config(uplinks=default_metrics(("eth0", "wlan0")), mode=mode)
+    node = Node(nodes.FILE, b"")
+    paths = [f"/etc/systemd/network/10-netfail-{name}.network" for name in config.names()]
+    changes = tuple(FileChange(path, None, node) for path in ("/etc/a", *paths, "/etc/z"))
+    handover = Handover(handed=HANDED, now=("eth0", "wlan0")) if hands else Handover()
+    work = installer.Work(machine.paths, config, None, changes, (), running=True, handover=handover)
+    act = installer._hand_over if hands else installer._switch_modes
+    act(work)
+    assert len(held) > 6
+    assert all(held)

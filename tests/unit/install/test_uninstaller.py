@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -11,9 +12,19 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
-from netfail_hooks.errors import Misuse
-from netfail_hooks.install import nodes
+from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.install import nodes, systemd, uninstaller, units
+from netfail_hooks.install.handover import live
+from netfail_hooks.install.manifest import Handed, Manifest
+from netfail_hooks.install.nodes import Node
+from netfail_hooks.install.plan import FileChange
+from netfail_hooks.kernel import outage
+from netfail_hooks.kernel.observe import now
+from netfail_hooks.managers import ifupdown
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
+from netfail_hooks.recorder import drills
+from netfail_hooks.recorder.drills import Drill
 from tests.conftest import Tried
 from tests.support.machine import Machine, Shape
 
@@ -252,3 +263,89 @@ def test_a_terminal_that_goes_ends_neither_install_nor_uninstall(
         assert heard == [signal.SIGHUP]
     finally:
         signal.signal(signal.SIGHUP, old)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fails", "stops"),
+    [
+        (True, False, "", "eth0 has no way out since ifupdown has it again; wlan0 stay"),
+        (True, False, "it hangs", "it hangs; wlan0 stay"),
+        (True, True, "", ""),
+        (True, True, "it hangs", ""),
+        (False, False, "", ""),  # no cable is in it, or it is not plugged in
+        (False, False, "it hangs", ""),
+    ],
+)
+def test_what_works_stays_where_one_that_worked_does_no_more(  # noqa: PLR0913 - one a column
+    machine: Machine, mocker: MockerFixture, *, before: bool, after: bool, fails: str, stops: str
+) -> None:
+    given: list[str] = []
+
+    def give_back(interface: str, *_: object) -> None:
+        given.append(interface)
+        if fails:
+            raise Problem(fails)
+
+    def is_useful(interface: str) -> bool:
+        return after if interface in given else before
+
+    for name in ("hold", "settle", "stop"):
+        mocker.patch.object(live, name)
+    mocker.patch.object(live, "returned", return_value=[])
+    mocker.patch.object(live, "give_back", give_back)
+    mocker.patch.object(live, "is_useful", is_useful)
+    mocker.patch.object(networkctl, "answers", return_value=True)
+    changes = tuple(
+        FileChange(f"/etc/systemd/network/10-netfail-{name}.network", Node(nodes.FILE, b""), None)
+        for name in ("eth0", "wlan0")
+    )
+    known = Manifest(handed=tuple(Handed(name, ifupdown.MANAGER) for name in ("eth0", "wlan0")))
+    work = uninstaller.Work(machine.paths, known, changes, (), keep_log=False, running=True)
+    messages: list[str] = []
+    if stops:
+        with pytest.raises(Problem, match=stops):
+            uninstaller._give_back_handed(work, messages)
+        assert given == ["eth0"]
+    else:
+        uninstaller._give_back_handed(work, messages)
+        assert given == ["eth0", "wlan0"]
+        assert messages == [fails] * (2 if fails else 0)
+
+
+@pytest.mark.parametrize("heals", [True, False])
+def test_a_drill_that_began_meanwhile_is_ended(
+    machine: Machine, mocker: MockerFixture, *, heals: bool
+) -> None:
+    done: list[object] = []
+    reason = None if heals else OSError(1, "no")
+    mocker.patch.object(systemd, "systemd_runs", return_value=True)
+    mocker.patch.object(systemd, "run", side_effect=lambda *argv: done.append(argv[-1]))
+    end = mocker.patch.object(outage, "end", side_effect=reason)
+    drill = Drill("abc", "gateway", "silence", "eth0", 1)
+    drills.note(machine.paths, drill)
+    uninstaller._hold_hooks(machine.paths)
+    assert done.index(units.DRILL_TIMER) < done.index(units.DRILL)
+    end.assert_called_once_with("silence", "eth0")
+    assert drills.noted_now(machine.paths) == (None if heals else drill)
+    assert os.path.exists(machine.paths.uninstalling)
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+def test_a_drill_that_began_behind_the_question_is_not_joined(
+    machine: Machine, mocker: MockerFixture, command: str
+) -> None:
+    machine.install(*PAIR)
+    os.makedirs(machine.paths.run, mode=0o700)
+    before = machine.shape()
+
+    def confirm(*_: object, **__: object) -> None:
+        drills.note(machine.paths, Drill("abc", "gateway", "silence", "eth0", now() + 20_000))
+
+    mocker.patch.object(importlib.import_module(f"netfail_hooks.cli.{command}"), "confirm", confirm)
+    arguments = ("--interval", "7") if command == "install" else ()
+    with pytest.raises(Problem, match="a drill is on: eth0 fails for now"):
+        getattr(machine, command)("--yes", *arguments)
+    os.unlink(machine.paths.drill)
+    for path in (machine.paths.turn, machine.paths.lock):
+        Path(path).unlink(missing_ok=True)
+    assert machine.shape() == before

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +14,16 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import installer, rollback
-from netfail_hooks.install.handover import NETWORKD, Handover, live
+from netfail_hooks.install import diversion, installer, rollback
+from netfail_hooks.install.handover import NETWORKD, Handover, from_ifupdown, live
 from netfail_hooks.install.manifest import Handed
-from netfail_hooks.managers import release
+from netfail_hooks.kernel import snapshot
+from netfail_hooks.managers import Profile, WirelessNetwork, ifupdown, release
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.managers.release import Release
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
+from netfail_hooks.process import TooSlow
 
 NAMES = ("eth0", "wlan0", "eth1")
 HANDED = tuple(Handed(name, NETWORKMANAGER) for name in NAMES)
@@ -35,6 +41,8 @@ def commands(mocker: MockerFixture) -> list[str]:
     mocker.patch.object(live, "run", run)
     mocker.patch.object(live, "_flush", lambda name: found.append(f"flush {name}"))
     mocker.patch.object(live, "_has_carrier", return_value=True)
+    mocker.patch.object(live, "_is_there", return_value=True)
+    mocker.patch.object(live, "_USEFUL", 0.3)
     mocker.patch("netfail_hooks.networkd.networkctl.answers", return_value=False)
     return found
 
@@ -164,3 +172,147 @@ def test_what_networkmanager_does_by_itself_it_is_not_told(
     last = _alone(commands, mocker, begun, carrier=carrier)
     assert last[-2 if told else -1] == "nmcli device set eth0 managed yes"
     assert (last[-1] == UP) == told
+
+
+@pytest.fixture
+def detour(mocker: MockerFixture) -> list[str]:
+    """Return whose traffic is elsewhere at this moment."""
+    away: list[str] = []
+
+    @contextlib.contextmanager
+    def divert(_: Config, interface: str, *__: object, **___: object) -> Iterator[None]:
+        away.append(interface)
+        yield
+        away.remove(interface)
+
+    mocker.patch.object(live, "divert", divert)
+    return away
+
+
+def _one(manager: str) -> Handover:
+    uuid = UUID if manager == NETWORKMANAGER else ""
+    back = {"eth0": (("give", "it", "back"),)}
+    how = Release({}, release={"eth0": ()}, take_back=back)
+    return Handover(handed=(Handed("eth0", manager, uuid),), release=how)
+
+
+@pytest.mark.usefixtures("commands")
+@pytest.mark.parametrize("manager", [NETWORKMANAGER, ifupdown.MANAGER])
+def test_the_detour_leads_until_the_manager_has_the_uplink_up(
+    mocker: MockerFixture, detour: list[str], manager: str
+) -> None:
+    asked: list[str] = []
+    ways = iter([(4, 6), (), (4,), (4, 6)])
+    states = iter(["connecting (getting IP configuration)", "connected"])
+
+    def useful(_: str) -> tuple[int, ...]:
+        asked.extend(detour or ["too late"])
+        return next(ways)
+
+    mocker.patch.object(live, "_useful_families", useful)
+    mocker.patch.object(live, "networkmanager_has", return_value=())
+    mocker.patch.object(live, "active_connections", return_value={"eth0": UUID})
+    mocker.patch.object(
+        live, "networkmanager_states", side_effect=lambda: (("eth0", next(states)),)
+    )
+    live.give_back("eth0", _one(manager), Config(uplinks=()), Paths(), lambda: None)
+    assert asked == ["eth0"] * 4
+    assert len(list(states)) == (0 if manager == NETWORKMANAGER else 2)
+
+
+@pytest.mark.usefixtures("commands", "detour")
+def test_one_that_networkmanager_does_not_connect_is_told(mocker: MockerFixture) -> None:
+    mocker.patch.object(live, "_PATIENCE", 0.1)
+    mocker.patch.object(live, "_useful_families", return_value=(4,))
+    mocker.patch.object(live, "networkmanager_has", return_value=())
+    mocker.patch.object(live, "active_connections", return_value={"eth0": UUID})
+    mocker.patch.object(live, "networkmanager_states", return_value=(("eth0", "connecting"),))
+    with pytest.raises(Problem, match="no address of eth0"):
+        live.give_back("eth0", _one(NETWORKMANAGER), Config(uplinks=()), Paths(), lambda: None)
+
+
+@pytest.mark.parametrize("manager", [NETWORKMANAGER, ifupdown.MANAGER])
+def test_one_that_is_not_plugged_in_is_left_to_whoever_finds_it(
+    commands: list[str], mocker: MockerFixture, detour: list[str], manager: str
+) -> None:
+    mocker.patch.object(live, "_is_there", return_value=False)
+    mocker.patch.object(live, "networkmanager_says", return_value=())
+    mocker.patch.object(live, "networkmanager_has", return_value=())
+    reload = mocker.patch.object(networkctl, "reload")
+    written: list[str] = []
+    handover = _one(manager)
+    live.give_back(
+        "eth0", handover, Config(uplinks=()), Paths(), lambda: written.extend(["file", *detour])
+    )
+    assert written == ["file"]
+    commands.clear()
+    reload.assert_called_once_with()
+    assert live.give_all_back(handover) == []
+    assert live.returned(handover) == []
+    assert [one for one in commands if one.startswith(("give", "flush"))] == []
+
+
+HANGS = ("let go", "systemctl restart", "have it back")
+
+
+@pytest.mark.usefixtures("commands")
+@pytest.mark.parametrize("hangs", HANGS)
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_manager_that_hangs_is_not_taken_for_networkd(
+    mocker: MockerFixture, hangs: str, *, answers: bool
+) -> None:
+    def run(*argv: str, **_: object) -> None:
+        if " ".join(argv).startswith(hangs):
+            raise TooSlow(f"{hangs}: no answer within 90 s")
+
+    @contextlib.contextmanager
+    def divert(*_: object, **__: object) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as reason:
+            diversion._put_back(mocker.MagicMock(), mocker.MagicMock(), reason)
+            raise
+
+    mocker.patch.object(live, "run", run)
+    mocker.patch.object(live, "divert", divert)
+    mocker.patch.object(from_ifupdown, "await_left")
+    mocker.patch.object(snapshot, "missing", return_value=("an address",))
+    mocker.patch.object(networkctl, "answers", return_value=answers)
+    mocker.patch.object(networkctl, "reload")
+    mocker.patch.object(networkctl, "leaves_alone", return_value=True)
+    put_back = mocker.patch.object(snapshot, "put_back")
+    how = Release(
+        {}, release={"eth0": (("let", "go"),)}, take_back={"eth0": (("have", "it", "back"),)}
+    )
+    handed = (Handed("eth0", ifupdown.MANAGER),)
+    joins = (WirelessNetwork(b"home", "NONE"),)
+    profile = Profile(ifupdown.MANAGER, "", "", (), wireless=joins)
+    handover = Handover(handed=handed, profiles={"eth0": profile}, release=how)
+    act = live.give_back if hangs == HANGS[-1] else live.take
+    with pytest.raises(Problem, match=hangs):
+        act("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
+    assert put_back.called == (not answers)
+
+
+def test_all_that_lets_go_has_one_budget_within_that_of_the_way_back(
+    commands: list[str], mocker: MockerFixture, detour: list[str]
+) -> None:
+    clock = [0.0]
+    given: list[float] = []
+
+    def run(*_: str, seconds: float = 0) -> None:
+        assert detour == ["eth0"]
+        given.append(seconds)
+        clock[0] += 20
+
+    mocker.patch.object(live, "run", run)
+    mocker.patch.object(time, "monotonic", side_effect=lambda: clock[0])
+    mocker.patch.object(from_ifupdown, "await_left")
+    mocker.patch.object(live, "networkmanager_says", side_effect=Problem("that will do"))
+    how = Release({}, release={"eth0": (("let", "go"),) * 4})
+    handover = Handover(handed=(Handed("eth0", NETWORKMANAGER),), release=how)
+    with pytest.raises(Problem, match="that will do"):
+        live.take("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
+    assert given == [45, 25, 5, 1]
+    assert commands == []
+    assert rollback.EACH >= live.LONGEST >= live._LETS_GO + live._PATIENCE
