@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks.config import Target
+from netfail_hooks.config import Target, Uplink
+from netfail_hooks.probe import ProbeTarget, results
 from netfail_hooks.probe.gateway import _only
 from netfail_hooks.probe.targets import Connection, Echo, target_wire
 from tests.unit.probe.test_fuzz_packets import FOUR, HEAD, _echo, _reply
@@ -67,6 +68,39 @@ def test_accepted_and_refused_are_answers_both(family: int, address: str, *, lis
         if listens:
             server.accept()[0].close()
         wire.close()
+
+
+def test_a_connection_that_cannot_even_begin_is_no_answer() -> None:
+    """poll(2) wakes for it as for one that is there, and the kernel keeps no error of it."""
+    wire = Connection(Target(6, "2001:db8::1", 9), "lo")
+    with pytest.raises(OSError, match=r"E[A-Z]+"):
+        wire.ask()
+    with pytest.raises(OSError, match=r"E[A-Z]+"):
+        wire.answered()
+    uplink = Uplink("lo", 100, timeout=100)
+    (result,) = results([ProbeTarget(uplink, 6, [wire])])
+    assert not result.healthy
+    assert "tcp:[2001:db8::1]:9: E" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("codes", "begins"),
+    [
+        ([errno.ECONNABORTED, errno.EINPROGRESS], True),
+        ([errno.ECONNABORTED, errno.EHOSTUNREACH], False),
+        ([errno.ECONNABORTED, errno.ECONNABORTED], False),
+    ],
+)
+def test_one_that_has_failed_is_begun_anew(codes: list[int], *, begins: bool) -> None:
+    wire = _connection(0)
+    found: Any = wire._socket
+    found.connect_ex = lambda _: codes.pop(0)
+    if begins:
+        wire.ask()
+    else:
+        with pytest.raises(OSError, match=errno.errorcode[codes[1]]):
+            wire.ask()
+    assert codes == []
 
 
 class Socket:
