@@ -16,8 +16,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from netfail_hooks.config import Target
-from netfail_hooks.probe import name_server
+from netfail_hooks.config import Target, Uplink
+from netfail_hooks.policy.facts import Result
+from netfail_hooks.probe import ProbeTarget, name_server, results
 from netfail_hooks.probe.errand import Deadline
 from netfail_hooks.probe.name_server import Question, addresses_in, look_up, message
 
@@ -43,10 +44,15 @@ def packed(address: str) -> tuple[int, bytes]:
 
 
 @contextlib.contextmanager
-def answering(name: str, address: str, *, lost: int = 0) -> Iterator[int]:
-    """Answer meanwhile on lo for one name, but for the first questions; return the port."""
+def answering(
+    name: str, address: str, *, lost: int = 0, failed: int = 0, port: int = 0
+) -> Iterator[int]:
+    """Answer meanwhile on lo for one name; return the port.
+
+    The first questions are ``lost``, and the next get SERVFAIL.
+    """
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("127.0.0.1", 0))
+    server.bind(("127.0.0.1", port))
     wanted = message(name, 4)[12:-4].lower()
 
     def run() -> None:
@@ -61,6 +67,8 @@ def answering(name: str, address: str, *, lost: int = 0) -> Iterator[int]:
                     continue
                 same = asked[12:-4].lower() == wanted
                 said = reply(asked, packed(address)) if same else reply(asked, flags=0x8183)
+                if left >= -failed:
+                    said = reply(asked, flags=0x8182)
                 server.sendto(reply(asked, flags=0x0100), place)  # no answer at all
                 server.sendto(said, place)
 
@@ -96,6 +104,65 @@ def test_a_record_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
             assert told(Target(4, "127.0.0.1", 0, "dns", name), port, monkeypatch) == ""
         down = Target(4, "127.0.0.1", 0, "dns", "down.example")
         assert told(down, port, monkeypatch) == "NXDOMAIN"
+
+
+def _round(port: int, monkeypatch: pytest.MonkeyPatch, tries: int) -> Result:
+    monkeypatch.setattr(name_server, "_PORT", port)
+    target = Target(4, "127.0.0.1", 0, "dns", "up.example")
+    uplink = Uplink("lo", 100, targets=(target,), failures=tries, timeout=300)
+    (result,) = results([ProbeTarget(uplink, 4, [Question(target, "lo")])])
+    return result
+
+
+@pytest.mark.parametrize(("failed", "healthy"), [(0, True), (1, True), (2, True), (3, False)])
+def test_a_servers_hiccup_is_one_lost_try(
+    failed: int, monkeypatch: pytest.MonkeyPatch, *, healthy: bool
+) -> None:
+    with answering("up.example", "192.0.2.7", failed=failed) as port:
+        result = _round(port, monkeypatch, 3)
+    told = "" if healthy else "dns:up.example@127.0.0.1: SERVFAIL"
+    assert (result.healthy, result.tries, result.reason) == (healthy, min(failed + 1, 3), told)
+
+
+def test_a_server_that_is_started_again_meanwhile_is_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with answering("up.example", "192.0.2.7") as port:
+        pass
+    with contextlib.ExitStack() as stack:
+        server = answering("up.example", "192.0.2.7", port=port)
+        timer = threading.Timer(0.1, stack.enter_context, [server])
+        timer.start()
+        result = _round(port, monkeypatch, 2)
+        timer.join()
+    assert (result.healthy, result.tries) == (True, 2)
+
+
+def test_who_says_nonsense_is_asked_no_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(2)
+
+        def run() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    question, place = server.recvfrom(512)
+                    if not question:
+                        return
+                    asked.append(question)
+                    server.sendto(reply(question, flags=0x0100), place)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        monkeypatch.setattr(name_server, "_PORT", server.getsockname()[1])
+        monkeypatch.setattr(name_server, "_PATIENCE", 0.2)
+        monkeypatch.setattr(name_server, "of_link", lambda _: ["127.0.0.1"])
+        with pytest.raises(TimeoutError):
+            look_up("up.example", 4, "lo", Deadline(0.5))
+        server.sendto(b"", server.getsockname())
+        thread.join(2)
+    assert 2 <= len(asked) <= 3
 
 
 def test_a_name_is_looked_up_though_a_packet_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:

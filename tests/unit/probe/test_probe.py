@@ -32,6 +32,8 @@ class ProbeSocket:
     deaf: int = 0  # to so many questions
     refuses: OSError | None = None  # to be asked
     fails: OSError | None = None  # to be read
+    hiccups: list[OSError] = field(default_factory=list)  # in the place of the first packets
+    hears_on: bool = False
     events: int = select.POLLIN
     hardware: str = ""
     asked: list[float] = field(default_factory=list)
@@ -51,6 +53,8 @@ class ProbeSocket:
     def answered(self) -> bool:
         if self.fails:
             raise self.fails
+        if self.hiccups:
+            raise self.hiccups.pop(0)
         return self.lan.heard
 
     def close(self) -> None:
@@ -296,6 +300,29 @@ def test_a_wire_that_breaks_is_heard_no_more(lan: Lan) -> None:
     lan.manners = {f"eth0 {GATEWAY}": {"answer": 0.001, "fails": GONE}}
     assert _round(_config(), _seen())["eth0 4"] == (False, 2, f"{GATEWAY}: No such device")
     assert lan.watched == {}
+
+
+def test_after_a_hiccup_the_next_try_is_heard(lan: Lan) -> None:
+    lan.manners = {f"eth0 {GATEWAY}": {"answer": 0.001, "hiccups": [GONE]}}
+    assert _round(_config(), _seen(), "eth0") == {"eth0 4": (True, 2, "")}
+    lan.manners = {f"eth0 {GATEWAY}": {"answer": 0.001, "hiccups": [GONE] * 2}}
+    assert _round(_config(failures=3), _seen(), "eth0") == {"eth0 4": (True, 3, "")}
+    assert lan.watched == {}
+
+
+def test_who_hears_on_after_an_error_has_the_answer_of_the_same_try(lan: Lan) -> None:
+    one = {"foreign": [0.001], "answer": 0.05, "hiccups": [GONE], "hears_on": True}
+    lan.manners = {f"eth0 {GATEWAY}": one}
+    assert _round(_config(), _seen(), "eth0") == {"eth0 4": WELL}
+
+
+def test_the_reason_is_of_who_has_not_answered_in_the_end(lan: Lan) -> None:
+    lan.manners = {
+        f"eth0 {FOUR.address}": {"answer": 0.001, "hiccups": [GONE]},
+        f"eth0 {OTHER.address}": SILENT,
+    }
+    found = _round(_config(targets=(FOUR, OTHER), policy="all"), _seen(), "eth0")
+    assert found["eth0 4"] == (False, 2, f"no answer from {OTHER.address}")
 
 
 @pytest.mark.parametrize(
