@@ -13,6 +13,7 @@ import pytest
 from netfail_hooks.config import Target, Uplink
 from netfail_hooks.probe import ProbeTarget, results
 from netfail_hooks.probe.gateway import _only
+from netfail_hooks.probe.measure import measured
 from netfail_hooks.probe.targets import Connection, Echo, target_wire
 from tests.unit.probe.test_fuzz_packets import FOUR, HEAD, _echo, _reply
 
@@ -40,6 +41,13 @@ def test_an_echo_is_answered_by_a_real_kernel(family: int, address: str) -> None
     wire.ask()
     assert _is_heard(wire)
     wire.close()
+
+
+def test_an_echo_is_asked_as_often_as_a_line_is_measured() -> None:
+    target = Target(4, "127.0.0.1")
+    uplink = Uplink("lo", 100, targets=(target,), loss_max=10)
+    (result,) = results(measured([ProbeTarget(uplink, 4, [target_wire(target, "lo")])]))
+    assert (result.asked, result.answered) == (10, 10)
 
 
 def test_a_reply_need_not_bring_our_data_back() -> None:
@@ -73,6 +81,8 @@ def test_accepted_and_refused_are_answers_both(family: int, address: str, *, lis
 def test_a_connection_that_cannot_even_begin_is_no_answer() -> None:
     """poll(2) wakes for it as for one that is there, and the kernel keeps no error of it."""
     wire = Connection(Target(6, "2001:db8::1", 9), "lo")
+    with pytest.raises(OSError, match="not connected"):
+        wire.answered()
     with pytest.raises(OSError, match=r"E[A-Z]+"):
         wire.ask()
     with pytest.raises(OSError, match=r"E[A-Z]+"):
