@@ -124,6 +124,98 @@ def test_a_servers_hiccup_is_one_lost_try(
     assert (result.healthy, result.tries, result.reason) == (healthy, min(failed + 1, 3), told)
 
 
+@contextlib.contextmanager
+def _by_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+        monkeypatch.setattr(name_server, "_PORT", server.getsockname()[1])
+        yield server
+
+
+def test_an_error_that_comes_after_the_next_question_is_not_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with _by_hand(monkeypatch) as server:
+
+        def run() -> None:
+            asked, _ = server.recvfrom(512)
+            _, place = server.recvfrom(512)
+            server.sendto(reply(asked, flags=0x8182), place)
+            time.sleep(0.05)
+            server.sendto(reply(asked, packed("192.0.2.7")), place)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        assert _round(server.getsockname()[1], monkeypatch, 2).healthy
+        thread.join(2)
+
+
+def test_a_flood_neither_holds_us_nor_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _by_hand(monkeypatch) as server:
+        wire = Question(Target(4, "127.0.0.1", 0, "dns", "up.example"), "lo")
+        wire.ask()
+        asked, place = server.recvfrom(512)
+        for _ in range(100):
+            server.sendto(b"noise", place)
+        server.sendto(reply(asked, packed("192.0.2.7")), place)
+        assert not wire.answered()
+        assert wire.answered()
+        wire.close()
+
+
+def test_three_servers_are_asked_and_no_fourth(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+    monkeypatch.setattr(name_server, "of_link", lambda _: [*silent, "127.0.0.1"])
+    with answering("up.example", "192.0.2.7") as port:
+        monkeypatch.setattr(name_server, "_PORT", port)
+        with pytest.raises(ConnectionRefusedError):
+            look_up("up.example", 4, "lo", Deadline(1))
+
+
+class Counted(Deadline):
+    """One that counts how often it is looked at."""
+
+    looks = 0
+
+    def left(self, most: float = 3600) -> float:
+        self.looks += 1
+        return super().left(most)
+
+
+def test_it_waits_for_an_answer_and_does_not_turn_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(name_server, "of_link", lambda _: ["127.0.0.1"])
+    deadline = Counted(0.6)
+    with _by_hand(monkeypatch), pytest.raises(TimeoutError):
+        look_up("up.example", 4, "lo", deadline)
+    assert deadline.looks <= 5
+
+
+def test_a_question_is_as_rfc_1035_has_it() -> None:
+    head = b"\1\0" + b"\0\1" + b"\0\0" * 3
+    assert message("a.bcd.", 4)[2:] == head + b"\1a\3bcd\0" + b"\0\1\0\1"
+    assert message("a.bcd", 6)[2:] == head + b"\1a\3bcd\0" + b"\0\x1c\0\1"
+    assert name_server._PORT == 53
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"\xc0\x0c",
+        b"\1a\xc0\x0c",
+        b"\3www\2up\0",
+        b"\2up\xc0\x0c",
+        b"\0",
+        b"\x3f" + b"x" * 63 + b"\0",
+    ],
+)
+def test_a_records_name_is_passed_over_however_it_is_written(name: bytes) -> None:
+    asked = message("up.example", 4)
+    records = [packed("192.0.2.7"), packed("192.0.2.8")]
+    found = addresses_in(reply(asked, *records, name=name), asked, 4)
+    assert found == ["192.0.2.7", "192.0.2.8"]
+
+
 def test_a_server_that_is_started_again_meanwhile_is_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -204,7 +296,15 @@ def test_addresses_of_the_family_count_alone(family: int, address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "word"), [(1, "FORMERR"), (2, "SERVFAIL"), (5, "REFUSED"), (9, "rcode 9")]
+    ("code", "word"),
+    [
+        (1, "FORMERR"),
+        (2, "SERVFAIL"),
+        (3, "NXDOMAIN"),
+        (4, "NOTIMP"),
+        (5, "REFUSED"),
+        (9, "rcode 9"),
+    ],
 )
 def test_an_error_is_no_answer(code: int, word: str) -> None:
     asked = message("up.example", 4)
@@ -220,6 +320,7 @@ def test_what_is_of_another_question_is_not_heard() -> None:
         good[:11],
         bytes([good[0] ^ 1]) + good[1:],
         reply(asked, packed("192.0.2.7"), flags=0x0180),  # a question
+        reply(asked, packed("192.0.2.7"), flags=0x0181),
         reply(asked, packed("192.0.2.7"), flags=0x8980),  # another opcode
         good[:2] + reply(message("no.example", 4), packed("192.0.2.7"))[2:],
         good[:4] + b"\0\2" + good[6:],
