@@ -48,11 +48,15 @@ class Target:
 
     def __str__(self) -> str:
         expected = f" {self.status}" if self.status else ""
-        return self.name + expected + (f" {self.text}" if self.text else "")
+        path = self.path if self.kind in ("http", "https") else ""
+        return self.name + path + expected + (f" {self.text}" if self.text else "")
 
     @property
     def name(self) -> str:
-        """Return what is asked, without what is expected."""
+        """Return what is asked, without what is expected; it is told, to everybody.
+
+        So a page's path is left out, which may be a secret.
+        """
         six = "6" if self.family == 6 and not self.address else ""
         host = f"[{self.address}]" if ":" in self.address else self.address
         if self.kind == "dns":
@@ -61,7 +65,7 @@ class Target:
             return f"exec{six}:{self.path}"
         if self.kind:
             port = f":{self.port}" if self.port else ""
-            return f"{self.kind}{six}://{self.host or host}{port}{self.path}"
+            return f"{self.kind}{six}://{self.host or host}{port}"
         return f"tcp:{host}:{self.port}" if self.port else f"icmp:{self.address}"
 
     @property

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
             """Return the descriptor to wait on."""
 
         def ask(self) -> None:
-            """Send the question, again if called again. Raises OSError."""
+            """Send the question, again if called again, and after an error. Raises OSError."""
 
         def answered(self) -> bool:
             """Read what has come; tell whether the answer was among it. Raises OSError."""
@@ -94,7 +94,7 @@ class ProbeTarget:
         self.due = 0.0  # monotonic seconds: the next try, or after the last one the end
         self.asked = 0.0
         self.rtt = 0  # microseconds
-        self.reason = ""
+        self.wrong: dict[ProbeSocket, str] = {}  # of those without an answer, the last one last
         self.spacing = SPACING
 
     @property
@@ -146,26 +146,30 @@ class ProbeTarget:
             try:
                 wire.ask()
             except OSError as error:  # also EPERM of a firewall, EACCES of a prohibit route
-                self.reason = f"{wire.name}: {error.strerror}"
+                self._blame(wire, error)
+
+    def _blame(self, wire: ProbeSocket, error: OSError) -> None:
+        self.wrong.pop(wire, None)
+        self.wrong[wire] = f"{wire.name}: {error.strerror}"
 
     def wires(self) -> list[ProbeSocket]:
         """Return the sockets that have no answer yet."""
         return [*self.silent, *self.mute.values()]
 
     def receive(self, wire: ProbeSocket) -> bool:
-        """Read from a socket; tell whether nothing more is expected on it."""
+        """Read from a socket; tell whether nothing more is expected on it before it asks again."""
         try:
             if not wire.answered():
                 return False
         except OSError as error:
-            self._fail(wire, error)
-            return True
+            return self._fail(wire, error)
         self._note(wire, round((time.monotonic() - self.asked) * 1_000_000))
         return True
 
     def _note(self, wire: ProbeSocket, took: int) -> None:
         """Note that a socket has brought its answer, after so many microseconds."""
         self.pages = [page for page in self.pages if page is not wire]
+        self.wrong.pop(wire, None)
         if wire in self.silent:
             self.silent.remove(wire)
             self.rtt = took
@@ -178,18 +182,20 @@ class ProbeTarget:
         if self.healthy and not self.enough:
             self.enough = self.tries
 
-    def _fail(self, wire: ProbeSocket, error: OSError) -> None:
-        """Note that a socket brings no answer any more."""
+    def _fail(self, wire: ProbeSocket, error: OSError) -> bool:
+        """Note what is wrong by a socket; tell whether it brings no answer to what it has asked."""
         self.pages = [page for page in self.pages if page is not wire]
         if not self.portal:
-            self.reason = f"{wire.name}: {error.strerror}"
+            self._blame(wire, error)
         self.portal |= isinstance(error, PortalError)
+        return not getattr(wire, "hears_on", False)
 
     def result(self) -> Result:
         """Return how it went."""
         missed = [] if self.gateway_answered or not self.needed else list(self.mute.values())
         silent = ", ".join(wire.name for wire in (*missed, *self.silent))
-        reason = "" if self.healthy else self.reason or f"no answer from {silent}"
+        wrong = next(reversed(self.wrong.values()), f"no answer from {silent}")
+        reason = "" if self.healthy else wrong
         name = self.uplink.interface
         tries = self.enough or self.tries
         # A router that had no time to answer isn't silent, nor is one where none answers.
@@ -224,16 +230,23 @@ def ask(subjects: list[ProbeTarget], awaited: list[ProbeTarget]) -> None:
     poll = select.poll()
     for descriptor, (_, wire) in wires.items():
         poll.register(descriptor, wire.events)
+    broken: dict[int, int] = {}  # who is not heard, since an error at that try
     try:
         while True:
             waiting = [s for s in subjects if not s.is_over(time.monotonic())]
             if not any(subject in awaited for subject in waiting):
                 break
+            for descriptor, (subject, wire) in wires.items():
+                if subject.tries > broken.get(descriptor, subject.tries):
+                    poll.register(descriptor, wire.events)
+                    del broken[descriptor]
             rest = min(subject.due for subject in waiting) - time.monotonic()
             for descriptor, _ in poll.poll(max(rest * 1000, 0)):
                 subject, wire = wires[descriptor]
                 if subject.receive(wire):
                     poll.unregister(descriptor)
+                    if wire in subject.wires():
+                        broken[descriptor] = subject.tries
     finally:
         for _, wire in wires.values():
             wire.close()

@@ -35,31 +35,40 @@ class Errand:
     """Something that ``work`` does once; ``stop`` is called to end it before its time.
 
     ``work`` returns where all is as expected, raises OSError to say what is not, and TimeoutError
-    where nobody has answered.
+    where nobody has answered. With ``again`` the next try begins it anew where it has failed.
     """
 
     events = select.POLLIN
 
-    def __init__(self, name: str, work: Callable[[], None], stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], None],
+        stop: Callable[[], None],
+        *,
+        again: bool = False,
+    ) -> None:
         self.name = name
         self._work = work
         self._stop = stop
         self._wrong: OSError | None = None
         self._mine, self._theirs = socket.socketpair()
         self._mine.settimeout(0)
-        # The process does not wait for it: what it opened ends with it.
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._again = again
         self._begun = False
+        self._told = False  # how it went
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
         return self._mine.fileno()
 
     def ask(self) -> None:
-        """Begin, the first time."""
-        if not self._begun:
-            self._begun = True
-            self._thread.start()
+        """Begin, the first time, and where it may once it has failed."""
+        if self._begun and not (self._again and self._wrong and self._told):
+            return
+        self._begun, self._told, self._wrong = True, False, None
+        # The process does not wait for it: what it opened ends with it.
+        threading.Thread(target=self._run, args=(self._theirs.dup(),), daemon=True).start()
 
     def answered(self) -> bool:
         """Tell whether all was as expected. Raises OSError for what was not."""
@@ -68,6 +77,7 @@ class Errand:
                 return False
         except BlockingIOError:
             return False
+        self._told = True
         if self._wrong:
             raise self._wrong
         return True
@@ -76,12 +86,11 @@ class Errand:
         """Give it up."""
         self._stop()
         self._mine.close()
-        if not self._begun:
-            self._theirs.close()
+        self._theirs.close()
 
-    def _run(self) -> None:
-        """Do it and say so; the other end of the socket is this thread's own to close."""
-        with self._theirs:
+    def _run(self, theirs: socket.socket) -> None:
+        """Do it and say so; this copy of the socket's other end is the thread's own to close."""
+        with theirs:
             try:
                 self._work()
             except TimeoutError:
@@ -89,4 +98,4 @@ class Errand:
             except OSError as error:
                 self._wrong = error
             with contextlib.suppress(BrokenPipeError):  # nobody waits any more
-                self._theirs.send(b"!")
+                theirs.send(b"!")

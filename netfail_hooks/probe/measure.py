@@ -80,8 +80,7 @@ class Measured(ProbeTarget):
             if not wire.answered():
                 return False
         except OSError as error:
-            self._fail(wire, error)
-            return True
+            return self._fail(wire, error)
         if self._open:
             sent, counts = self._open.pop()
             took = time.monotonic() - sent

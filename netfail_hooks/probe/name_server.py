@@ -13,6 +13,7 @@ import os
 import select
 import socket
 import struct
+import time
 from contextlib import ExitStack
 
 from netfail_hooks.config import Target
@@ -38,6 +39,7 @@ class Question:
     """A name, asked of one server."""
 
     events = select.POLLIN
+    hears_on = True  # an error may be the answer to one try, and the next one's a record
 
     def __init__(self, target: Target, interface: str) -> None:
         self.name = str(target)
@@ -140,13 +142,17 @@ def look_up(name: str, family: int, interface: str, deadline: Deadline) -> str:
             sock = stack.enter_context(_socket(interface, server))
             waiting[sock.fileno()] = sock
             poll.register(sock, select.POLLIN)
+        due = 0.0
         while waiting:
-            for sock in waiting.values():
-                try:
-                    sock.send(asked)
-                except OSError as error:
-                    wrong = error
-            for descriptor, _ in poll.poll(deadline.left(_PATIENCE) * 1000):
+            if time.monotonic() >= due:
+                due = time.monotonic() + _PATIENCE
+                for sock in waiting.values():
+                    try:
+                        sock.send(asked)
+                    except OSError as error:
+                        wrong = error
+            rest = max(due - time.monotonic(), 0.001)
+            for descriptor, _ in poll.poll(deadline.left(rest) * 1000):
                 try:
                     return addresses_in(waiting[descriptor].recv(_LONGEST), asked, family)[0]
                 except ValueError:

@@ -13,6 +13,7 @@ import errno
 import os
 import signal
 import subprocess
+import threading
 
 from netfail_hooks.config import Target
 from netfail_hooks.files import only_root_can_change
@@ -29,6 +30,7 @@ class Program:
         self._interface = interface
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = threading.Event()
 
     def errand(self) -> Errand:
         """Return what runs it."""
@@ -45,7 +47,9 @@ class Program:
             "NETFAIL_FAMILY": f"ipv{self._target.family}",
         }
         quiet = subprocess.DEVNULL
-        self._process = subprocess.Popen(
+        if self._stopped.is_set():
+            raise TimeoutError
+        self._process = process = subprocess.Popen(
             [path],
             stdin=quiet,
             stdout=quiet,
@@ -54,8 +58,10 @@ class Program:
             cwd="/",
             process_group=0,
         )
+        if self._stopped.is_set():  # who stopped us while it was being started found no process
+            self._kill()
         try:
-            status = self._process.wait(self._seconds)
+            status = process.wait(self._seconds)
         except subprocess.TimeoutExpired:
             self._kill()
             raise OSError(errno.ETIME, f"killed after {self._seconds:.1f} s") from None
@@ -64,6 +70,7 @@ class Program:
 
     def _kill(self) -> None:
         """Kill it with all that it has started."""
+        self._stopped.set()
         process = self._process
         if process is not None and process.poll() is None:
             with contextlib.suppress(ProcessLookupError):

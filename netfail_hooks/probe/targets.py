@@ -96,6 +96,8 @@ class Connection:
     def __init__(self, target: Target, interface: str) -> None:
         self.name = str(target)
         self._target = target
+        self._refused = False
+        self._wrong: OSError | None = None
         family = socket.AF_INET if target.family == 4 else socket.AF_INET6
         self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         _bind(self._socket, interface)
@@ -106,15 +108,26 @@ class Connection:
 
     def ask(self) -> None:
         """Begin to connect; the kernel repeats the SYN by itself."""
-        code = self._socket.connect_ex((self._target.address, self._target.port))
+        place = (self._target.address, self._target.port)
+        code = self._socket.connect_ex(place)
+        if code == errno.ECONNABORTED:  # so the kernel tells once of one that has failed
+            code = self._socket.connect_ex(place)
+        self._refused = code == errno.ECONNREFUSED  # at once, as on this machine
         if code not in (0, errno.EINPROGRESS, errno.EALREADY, errno.EISCONN, errno.ECONNREFUSED):
-            raise OSError(code, errno.errorcode.get(code, str(code)))
+            self._wrong = OSError(code, errno.errorcode.get(code, str(code)))
+            raise self._wrong
 
     def answered(self) -> bool:
         """Tell whether the connection was accepted or refused. Raises OSError if it failed."""
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code not in (0, errno.ECONNREFUSED):
-            raise OSError(code, errno.errorcode.get(code, str(code)))
+            self._wrong = OSError(code, errno.errorcode.get(code, str(code)))
+            raise self._wrong
+        if code == 0 and not self._refused:
+            try:  # poll(2) wakes for one that could not even begin, too, of which no error is kept
+                self._socket.getpeername()
+            except OSError as error:
+                raise self._wrong or error from None
         return True
 
     def close(self) -> None:

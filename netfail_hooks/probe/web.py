@@ -13,6 +13,7 @@ import contextlib
 import errno
 import socket
 import ssl
+import threading
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
@@ -48,10 +49,11 @@ class Page:
         self._interface = interface
         self._seconds = seconds
         self._socket: socket.socket | None = None
+        self._stopped = threading.Event()
 
     def errand(self) -> Errand:
         """Return what asks for it."""
-        return Errand(self._target.name, self._ask, self._stop)
+        return Errand(self._target.name, self._ask, self._stop, again=True)
 
     def _ask(self) -> None:
         deadline = Deadline(self._seconds)
@@ -70,8 +72,8 @@ class Page:
         address = target.address or look_up(target.host, target.family, self._interface, deadline)
         family = socket.AF_INET if target.family == 4 else socket.AF_INET6
         port = target.port or _PORTS[target.kind]
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
-        with self._socket as plain:
+        with socket.socket(family, socket.SOCK_STREAM) as plain:
+            self._may_be_stopped(plain)
             device = self._interface.encode() + b"\0"
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
             plain.settimeout(deadline.left())
@@ -81,7 +83,12 @@ class Page:
                 return self._get(plain, named, port, deadline)
             plain.settimeout(deadline.left())
             context = ssl.create_default_context()
-            with context.wrap_socket(plain, server_hostname=named) as secret:
+            # It takes the descriptor over from the plain socket, before the handshake.
+            with context.wrap_socket(
+                plain, server_hostname=named, do_handshake_on_connect=False
+            ) as secret:
+                self._may_be_stopped(secret)
+                secret.do_handshake()
                 return self._get(secret, named, port, deadline)
 
     def _get(self, sock: socket.socket, host: str, port: int, deadline: Deadline) -> Answer:
@@ -97,11 +104,18 @@ class Page:
         body = response.read(_LONGEST) if self._target.text else b""
         return Answer(response.status, response.getheader("Location") or "", body)
 
+    def _may_be_stopped(self, sock: socket.socket) -> None:
+        """Have a socket shut down when it is time. Raises TimeoutError if it is."""
+        self._socket = sock
+        if self._stopped.is_set():
+            raise TimeoutError
+
     def _stop(self) -> None:
+        self._stopped.set()
         sock = self._socket
         if sock is not None:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # the socket's own, without TLS
 
 
 def page_wire(target: Target, interface: str, seconds: float) -> Errand:
@@ -140,7 +154,10 @@ def portal(target: Target, answer: Answer) -> str:
         own = target.host or target.address
         if not host or host.removesuffix(".") == own.lower().removesuffix("."):
             return ""
-        return _shown(f"{parts.scheme or 'http'}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+        # Who is only sent on to another host has our own path in it, which may be a secret.
+        ours = urlsplit(target.path).path.strip("/")
+        place = "" if ours and ours in parts.path else parts.path
+        return _shown(f"{parts.scheme or 'http'}://{parts.netloc.rpartition('@')[2]}{place}")
     wanted = target.status == _EMPTY or target.text
     if answer.status == _LOGIN_REQUIRED or (answer.status == 200 and wanted):
         return target.name

@@ -28,14 +28,18 @@ def checksum(data):
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
 raw.bind(("198.51.100.1", 0))
 open("/proc/sys/net/ipv4/icmp_echo_ignore_all", "w").write("1")
+def serve():
+    while True:
+        packet, (sender, _) = raw.recvfrom(2048)
+        body = packet[packet[0] % 16 * 4:]
+        if body[0] == 8:
+            head = b"\\0\\0\\0\\0" + body[4:] + b"\\0" * (len(body) % 2)
+            reply = head[:2] + struct.pack("!H", checksum(head)) + head[4:]
+            wait = seconds if sender == late else 0
+            threading.Timer(wait, raw.sendto, (reply, (sender, 0))).start()
+threading.Thread(target=serve, daemon=True).start()
 print("ready", flush=True)
-while True:
-    packet, (sender, _) = raw.recvfrom(2048)
-    body = packet[packet[0] % 16 * 4:]
-    if body[0] == 8:
-        head = b"\\0\\0\\0\\0" + body[4:] + b"\\0" * (len(body) % 2)
-        reply = head[:2] + struct.pack("!H", checksum(head)) + head[4:]
-        threading.Timer(seconds if sender == late else 0, raw.sendto, (reply, (sender, 0))).start()
+sys.stdin.read()
 """
 
 
@@ -61,8 +65,7 @@ def _late(lab: Lab, address: str, seconds: float) -> Iterator[None]:
         yield
     finally:
         lab.run_lan("sh", "-c", "echo 0 >/proc/sys/net/ipv4/icmp_echo_ignore_all")
-        agent.kill()
-        agent.communicate()
+        agent.communicate(b"", timeout=10)  # the end of its input ends it
 
 
 def _quality(lab: Lab, name: str) -> Any:

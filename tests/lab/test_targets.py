@@ -99,7 +99,7 @@ def test_a_page_by_tls_needs_a_certificate_that_the_machine_trusts(
     install(lab, targets=f'["https://{FAR}:8443/200/ok 200 ok"]', interval=1)
     with _serving(lab, f"8443:{certificate}"):
         reason = _probes(lab)["wlan0"]["reason"]
-        assert reason == f"https://{FAR}:8443/200/ok: certificate: self-signed certificate"
+        assert reason == f"https://{FAR}:8443: certificate: self-signed certificate"
         lab.write("/etc/ssl/certs/ca-certificates.crt", certificate.read_text(encoding="ascii"))
         assert _probes(lab)["wlan0"]["healthy"]
 

@@ -97,7 +97,7 @@ TARGETS = {
         ("config/test_toml_text", "install/test_config", "install/test_amended")
     ),
     "recorder": Target(("recorder/test_record", "recorder/test_repeat", "cli/test_log")),
-    "policy.quality": Target(("policy/test_quality",), model=True),
+    "policy.quality": Target(("policy/test_quality", "policy/test_quality_edges"), model=True),
     "policy.watch": Target(("policy/test_watch",), model=True),
     "policy.sysctls": Target(("policy/test_sysctls",)),
     "cli.parse_time": Target(("cli/test_log",)),

@@ -39,7 +39,8 @@ class Lines(Lan):
 
     def target(self, target: Target, interface: str) -> ProbeSocket:
         made = super().target(target, interface)
-        made.repeats = not target.port  # type: ignore[attr-defined]
+        if not target.port:
+            made.repeats = True  # type: ignore[attr-defined]
         return made
 
     def poll(self, wait: float | None = None) -> Any:
@@ -157,6 +158,46 @@ def test_a_socket_that_fails_ends_it(lan: Lines) -> None:
     result = _round(lan)
     assert not result.healthy
     assert result.reason == f"{GATEWAY}: Network is down"
+
+
+def test_others_are_asked_each_fifth_of_a_second(lan: Lines) -> None:
+    lan.manners = {f"eth0 {TCP.address}": {"answer": NEVER}}
+    began = lan.now
+    _round(lan, targets=(TCP,), apart=("wlan0",))
+    (other,) = (wire for wire in lan.wires if wire.name == TCP.address)
+    assert [round(at - began, 2) for at in other.asked] == [0, 0.2, 0.4]
+
+
+def test_twice_the_limit_is_what_the_last_question_has(lan: Lines) -> None:
+    lan.fates = {f"eth0 {GATEWAY}": [*[0.01] * 10, NEVER]}
+    began = lan.now
+    assert _numbers(_round(lan, latency_max=400, timeout=100)) == (10, 9, 90)
+    assert lan.now - began == pytest.approx(1.3)
+
+
+def test_somebody_elses_packet_ends_nothing(lan: Lines) -> None:
+    lan.manners = {f"eth0 {GATEWAY}": {"foreign": [0.001], "answer": 0.01}}
+    assert _numbers(_round(lan)) == (10, 10, 100)
+
+
+def test_one_answer_is_its_own_average_and_told_to_the_microsecond(lan: Lines) -> None:
+    lan.fates = {f"eth0 {GATEWAY}": [*[NEVER] * 10, 5]}
+    result = _round(lan, timeout=6000)
+    assert (result.answered, result.waited, result.rtt) == (1, 5000, 5_000_000)
+
+
+def test_a_hiccup_costs_what_is_asked_until_it_is_heard_again(lan: Lines) -> None:
+    one = {"answer": 0.01, "hiccups": [OSError(100, "Network is down")]}
+    lan.manners = {f"eth0 {GATEWAY}": one}
+    result = _round(lan)
+    assert result.healthy
+    assert (result.asked, result.answered) == (10, 10)
+
+
+def test_where_nothing_was_asked_nothing_was_lost(lan: Lines) -> None:
+    (subject,) = measure.measured(list(rounds.subjects_of(_config(loss_max=10), _seen(), "eth0")))
+    assert lan.asked() == {GATEWAY: 0}
+    assert _numbers(subject.result()) == (0, 0, 0)
 
 
 def test_more_failures_than_questions_have_as_many(lan: Lines) -> None:

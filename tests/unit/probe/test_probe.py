@@ -13,7 +13,7 @@ import pytest
 from netfail_hooks import probe as rounds
 from netfail_hooks.config import Config, Target
 from netfail_hooks.policy.facts import Address, Link, Observation, Result, Route
-from netfail_hooks.probe import SPACING, ProbeTarget, probe
+from netfail_hooks.probe import SPACING, ProbeTarget, probe, subjects_of
 from netfail_hooks.probe import targets as probe_targets
 from netfail_hooks.values import replace
 from tests.support.world import World, config_of
@@ -32,6 +32,7 @@ class ProbeSocket:
     deaf: int = 0  # to so many questions
     refuses: OSError | None = None  # to be asked
     fails: OSError | None = None  # to be read
+    hiccups: list[OSError] = field(default_factory=list)  # in the place of the first packets
     events: int = select.POLLIN
     hardware: str = ""
     asked: list[float] = field(default_factory=list)
@@ -51,6 +52,8 @@ class ProbeSocket:
     def answered(self) -> bool:
         if self.fails:
             raise self.fails
+        if self.hiccups:
+            raise self.hiccups.pop(0)
         return self.lan.heard
 
     def close(self) -> None:
@@ -75,7 +78,10 @@ class Lan:
         manner = self.manners.get(f"{interface} {name}", {"answer": 0.0004})
         if manner.get("none"):
             raise manner["none"]
-        self.wires.append(ProbeSocket(name, self, **manner))
+        plain = {key: one for key, one in manner.items() if key != "hears_on"}
+        self.wires.append(ProbeSocket(name, self, **plain))
+        if len(plain) < len(manner):
+            self.wires[-1].hears_on = True  # type: ignore[attr-defined]
         return self.wires[-1]
 
     def gateway(self, link: Link, gateway: str, own: str) -> ProbeSocket:
@@ -296,6 +302,46 @@ def test_a_wire_that_breaks_is_heard_no_more(lan: Lan) -> None:
     lan.manners = {f"eth0 {GATEWAY}": {"answer": 0.001, "fails": GONE}}
     assert _round(_config(), _seen())["eth0 4"] == (False, 2, f"{GATEWAY}: No such device")
     assert lan.watched == {}
+
+
+def test_after_a_hiccup_the_next_try_is_heard(lan: Lan) -> None:
+    lan.manners = {f"eth0 {GATEWAY}": {"answer": 0.001, "hiccups": [GONE]}}
+    assert _round(_config(), _seen(), "eth0") == {"eth0 4": (True, 2, "")}
+    lan.manners = {f"eth0 {GATEWAY}": {"answer": 0.001, "hiccups": [GONE] * 2}}
+    assert _round(_config(failures=3), _seen(), "eth0") == {"eth0 4": (True, 3, "")}
+    assert lan.watched == {}
+
+
+def test_who_hears_on_after_an_error_has_the_answer_of_the_same_try(lan: Lan) -> None:
+    one = {"foreign": [0.001], "answer": 0.05, "hiccups": [GONE], "hears_on": True}
+    lan.manners = {f"eth0 {GATEWAY}": one}
+    assert _round(_config(), _seen(), "eth0") == {"eth0 4": WELL}
+
+
+def test_an_error_after_the_last_try_is_the_end(lan: Lan) -> None:
+    lan.manners = {f"eth0 {GATEWAY}": {"foreign": [0.001], "answer": 0.05, "hiccups": [GONE]}}
+    found = _round(_config(failures=1), _seen(), "eth0")
+    assert found == {"eth0 4": (False, 1, f"{GATEWAY}: No such device")}
+
+
+@pytest.mark.usefixtures("lan")
+def test_one_page_among_targets_has_its_time_and_hooks_leave_it() -> None:
+    page = Target(4, "192.0.2.1", 0, "http", "", "/")
+    config = _config(targets=(FOUR, page), timeout=500)
+    assert not list(subjects_of(config, _seen(), "eth0", patient=False))
+    (subject,) = subjects_of(config, _seen(), "eth0")
+    assert subject.uplink.timeout == 2000
+    for wire in subject.wires():
+        wire.close()
+
+
+def test_the_reason_is_of_who_has_not_answered_in_the_end(lan: Lan) -> None:
+    lan.manners = {
+        f"eth0 {FOUR.address}": {"answer": 0.001, "hiccups": [GONE]},
+        f"eth0 {OTHER.address}": SILENT,
+    }
+    found = _round(_config(targets=(FOUR, OTHER), policy="all"), _seen(), "eth0")
+    assert found["eth0 4"] == (False, 2, f"no answer from {OTHER.address}")
 
 
 @pytest.mark.parametrize(

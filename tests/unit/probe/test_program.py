@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from netfail_hooks.config import Target
+from netfail_hooks.files import only_root_can_change
 from netfail_hooks.probe.program import program_wire
 
 
@@ -95,6 +100,53 @@ def test_who_is_given_up_is_killed(place: Path) -> None:
         time.sleep(0.01)
     wire.close()
     _await_end(int(number.read_text()))
+
+
+@pytest.mark.parametrize("slow", ["look", "start"])
+def test_who_is_given_up_while_it_is_being_started_is_killed_too(
+    place: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    number, path = place / "number", place / "a"
+    path.write_text(f"#!/bin/sh\necho $$ >{number}.part; mv {number}.part {number}; sleep 60\n")
+    path.chmod(0o700)
+    begun, given_up = threading.Event(), threading.Event()
+    name = {"look": "only_root_can_change", "start": "subprocess.Popen"}[slow]
+    real: Any = subprocess.Popen if slow == "start" else only_root_can_change
+
+    def slowly(*arguments: Any, **more: Any) -> Any:
+        done = real(*arguments, **more)
+        while slow == "start" and not number.exists():
+            time.sleep(0.01)
+        begun.set()
+        assert given_up.wait(5)
+        return done
+
+    monkeypatch.setattr(f"netfail_hooks.probe.program.{name}", slowly)
+    wire = program_wire(Target(4, "", 0, "exec", "", str(path)), "eth9", 30)
+    wire.ask()
+    assert begun.wait(5)
+    wire.close()
+    given_up.set()
+    if slow == "start":
+        _await_end(int(number.read_text()))
+    else:
+        time.sleep(0.3)
+        assert not number.exists()
+
+
+def test_a_program_is_run_once_a_round(place: Path) -> None:
+    runs = place / "runs"
+    path = place / "a"
+    path.write_text(f"#!/bin/sh\necho x >>{runs}; exit 1\n")
+    path.chmod(0o700)
+    wire = program_wire(Target(4, "", 0, "exec", "", str(path)), "eth9", 3)
+    for _ in range(3):
+        wire.ask()
+        time.sleep(0.2)
+        with contextlib.suppress(OSError):
+            assert not wire.answered()
+    wire.close()
+    assert runs.read_text() == "x\n"
 
 
 def _await_end(process: int) -> None:

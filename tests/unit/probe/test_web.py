@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from netfail_hooks.config import Target
 from netfail_hooks.config.kinds import parse_target
 from netfail_hooks.errors import PortalError
 from netfail_hooks.probe import name_server
-from netfail_hooks.probe.errand import Deadline
+from netfail_hooks.probe.errand import Deadline, Errand
 from netfail_hooks.probe.web import Answer, judge, page_wire, portal
 from tests.support import certificates, web
 
@@ -55,9 +58,9 @@ def page(place: str, path: str, *expected: str, port: int, scheme: str = "http")
         ("404/not", (), "status 404, not 2xx"),
         ("204", ("200",), "status 204, not 200"),
         ("503/is-well", ("200", "is-well"), "status 503, not 200"),
-        ("200/log-in", ("204",), "portal at http://192.0.2.1:{}/200/log-in"),
-        ("200/log-in", ("200", "is-well"), "portal at http://192.0.2.1:{}/200/log-in"),
-        ("511/log-in", (), "portal at http://192.0.2.1:{}/511/log-in"),
+        ("200/log-in", ("204",), "portal at http://192.0.2.1:{}"),
+        ("200/log-in", ("200", "is-well"), "portal at http://192.0.2.1:{}"),
+        ("511/log-in", (), "portal at http://192.0.2.1:{}"),
         ("302/http/login.example/a?mac=1", (), "portal at http://login.example/a"),
         ("302/http/me:pw@login.example/a", (), "portal at http://login.example/a"),
         ("302/https/127.0.0.1/a", (), "status 302, not 2xx"),
@@ -82,6 +85,69 @@ def test_a_port_where_nobody_listens_is_told() -> None:
     with web.serving() as port:
         pass
     assert told(page("127.0.0.1", "204", port=port)) == "Connection refused"
+
+
+def test_a_server_that_is_started_again_meanwhile_is_asked_again() -> None:
+    with web.serving() as port:
+        pass
+    wire = page_wire(page("127.0.0.1", "204", port=port), "lo", 3)
+    wire.ask()
+    with pytest.raises(ConnectionRefusedError):
+        _await(wire)
+    with web.listen(("127.0.0.1", port)):
+        assert not wire.answered()
+        wire.ask()
+        assert _await(wire)
+    wire.close()
+
+
+def _await(wire: Errand) -> bool:
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        if wire.answered():
+            return True
+        time.sleep(0.005)
+    return False
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["handshake", "page"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_who_is_given_up_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, *, silent: bool
+) -> None:
+    certificate = certificates.make(tmp_path, "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with contextlib.ExitStack() as stack:
+        if silent:
+            server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            port = server.getsockname()[1]
+        else:
+            cert = str(certificate) if scheme == "https" else ""
+            port = stack.enter_context(web.serving(certificate=cert))
+        wire = page_wire(page("127.0.0.1", "drip", port=port, scheme=scheme), "lo", 20)
+        wire.ask()
+        time.sleep(0.3)
+        (asking,) = (one for one in threading.enumerate() if "(_run)" in one.name)
+        wire.close()
+        asking.join(2)
+        assert not asking.is_alive()
+
+
+@given(
+    st.from_regex(r"[a-z0-9/_.-]{8,30}", fullmatch=True),
+    st.integers(100, 599),
+    st.sampled_from(("http://other.example/", "https://other.example/x/", "")),
+)
+def test_no_reason_tells_a_pages_path(path: str, status: int, place: str) -> None:
+    """Some services know who asks by it."""
+    secret = f"Secret{path}"
+    target = parse_target(f"http://up.example/{secret} 204 text")
+    location = f"{place}{secret}?{secret}" if place else ""
+    with pytest.raises(OSError, match=r".") as raised:
+        judge(target, Answer(status, location, b""))
+    assert "Secret" not in str(raised.value)
+    assert target.name == "http://up.example"
+    assert str(target) == f"http://up.example/{secret} 204 text", "but the configuration has it"
 
 
 @pytest.mark.parametrize("seconds", [0.3])

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from netfail_hooks.config import Target
+from netfail_hooks.config import Target, Uplink
+from netfail_hooks.probe import ProbeTarget, results
 from netfail_hooks.probe.gateway import _only
+from netfail_hooks.probe.measure import measured
 from netfail_hooks.probe.targets import Connection, Echo, target_wire
 from tests.unit.probe.test_fuzz_packets import FOUR, HEAD, _echo, _reply
 
@@ -41,6 +43,13 @@ def test_an_echo_is_answered_by_a_real_kernel(family: int, address: str) -> None
     wire.close()
 
 
+def test_an_echo_is_asked_as_often_as_a_line_is_measured() -> None:
+    target = Target(4, "127.0.0.1")
+    uplink = Uplink("lo", 100, targets=(target,), loss_max=10)
+    (result,) = results(measured([ProbeTarget(uplink, 4, [target_wire(target, "lo")])]))
+    assert (result.asked, result.answered) == (10, 10)
+
+
 def test_a_reply_need_not_bring_our_data_back() -> None:
     assert _echo(FOUR, (HEAD + _reply(0)[:8], FOUR.address)).answered()
 
@@ -67,6 +76,41 @@ def test_accepted_and_refused_are_answers_both(family: int, address: str, *, lis
         if listens:
             server.accept()[0].close()
         wire.close()
+
+
+def test_a_connection_that_cannot_even_begin_is_no_answer() -> None:
+    """poll(2) wakes for it as for one that is there, and the kernel keeps no error of it."""
+    wire = Connection(Target(6, "2001:db8::1", 9), "lo")
+    with pytest.raises(OSError, match="not connected"):
+        wire.answered()
+    with pytest.raises(OSError, match=r"E[A-Z]+"):
+        wire.ask()
+    with pytest.raises(OSError, match=r"E[A-Z]+"):
+        wire.answered()
+    uplink = Uplink("lo", 100, timeout=100)
+    (result,) = results([ProbeTarget(uplink, 6, [wire])])
+    assert not result.healthy
+    assert "tcp:[2001:db8::1]:9: E" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("codes", "begins"),
+    [
+        ([errno.ECONNABORTED, errno.EINPROGRESS], True),
+        ([errno.ECONNABORTED, errno.EHOSTUNREACH], False),
+        ([errno.ECONNABORTED, errno.ECONNABORTED], False),
+    ],
+)
+def test_one_that_has_failed_is_begun_anew(codes: list[int], *, begins: bool) -> None:
+    wire = _connection(0)
+    found: Any = wire._socket
+    found.connect_ex = lambda _: codes.pop(0)
+    if begins:
+        wire.ask()
+    else:
+        with pytest.raises(OSError, match=errno.errorcode[codes[1]]):
+            wire.ask()
+    assert codes == []
 
 
 class Socket:
