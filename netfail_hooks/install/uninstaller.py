@@ -304,7 +304,7 @@ def _end_drill(paths: Paths) -> None:
     drill = drills.noted_now(paths)
     if drill:
         with contextlib.suppress(OSError):  # its own way back tries once more
-            outage.end(drill.way, drill.interface)
+            outage.end(drill.way, drill.index)
             drills.forget(paths, drill.token)
 
 

@@ -321,11 +321,11 @@ def test_a_drill_that_began_meanwhile_is_ended(
     mocker.patch.object(systemd, "systemd_runs", return_value=True)
     mocker.patch.object(systemd, "run", side_effect=lambda *argv: done.append(argv[-1]))
     end = mocker.patch.object(outage, "end", side_effect=reason)
-    drill = Drill("abc", "gateway", "silence", "eth0", 1)
+    drill = Drill("abc", "gateway", "silence", "eth0", 1, 7)
     drills.note(machine.paths, drill)
     uninstaller._hold_hooks(machine.paths)
     assert done.index(units.DRILL_TIMER) < done.index(units.DRILL)
-    end.assert_called_once_with("silence", "eth0")
+    end.assert_called_once_with("silence", 7)
     assert drills.noted_now(machine.paths) == (None if heals else drill)
     assert os.path.exists(machine.paths.uninstalling)
 
@@ -339,7 +339,7 @@ def test_a_drill_that_began_behind_the_question_is_not_joined(
     before = machine.shape()
 
     def confirm(*_: object, **__: object) -> None:
-        drills.note(machine.paths, Drill("abc", "gateway", "silence", "eth0", now() + 20_000))
+        drills.note(machine.paths, Drill("abc", "gateway", "silence", "eth0", now() + 20_000, 7))
 
     mocker.patch.object(importlib.import_module(f"netfail_hooks.cli.{command}"), "confirm", confirm)
     arguments = ("--interval", "7") if command == "install" else ()
