@@ -96,6 +96,7 @@ class Namespaces:
                 "unshare",
                 *flags,
                 "--mount",
+                "--uts",  # DHCP clients set the host's name
                 "--net",
                 "--pid",
                 "--fork",
@@ -137,6 +138,7 @@ class Namespaces:
             f"--target={self.pid}",
             *user,
             "--mount",
+            "--uts",
             "--net",
             pid,
             "--",

@@ -105,6 +105,13 @@ def test_a_gap_of_the_default_route_is_seen_and_a_replacement_is_none(
     assert len(watch.gaps(4)) == 1
 
 
+def test_a_name_that_a_dhcp_client_sets_is_not_this_machines(lab: Lab) -> None:
+    before = os.uname().nodename
+    lab.run("hostname", "of-the-lab")
+    assert lab.run("hostname").stdout == "of-the-lab\n"
+    assert os.uname().nodename == before
+
+
 def test_two_labs_do_not_see_each_other_and_leave_nothing() -> None:
     before = _mine()
     with Lab(unmanaged=True) as one, Lab(unmanaged=True) as other:

@@ -321,7 +321,7 @@ def test_a_drill_that_began_meanwhile_is_ended(
     mocker.patch.object(systemd, "systemd_runs", return_value=True)
     mocker.patch.object(systemd, "run", side_effect=lambda *argv: done.append(argv[-1]))
     end = mocker.patch.object(outage, "end", side_effect=reason)
-    drill = Drill("abc", "gateway", "silence", "eth0", 1, 7)
+    drill = Drill("abc", "gateway", "silence", "eth0", now() + 20_000, 7)
     drills.note(machine.paths, drill)
     uninstaller._hold_hooks(machine.paths)
     assert done.index(units.DRILL_TIMER) < done.index(units.DRILL)
