@@ -44,6 +44,16 @@ from netfail_hooks.values import replace
 # Ahead of everything: an IPv4 route without NLM_F_APPEND goes before those of its own metric
 # (fib_table_insert() in net/ipv4/fib_trie.c), and 0 is the lowest; IPv6 reads 0 as 1024.
 _METRICS = {4: 0, 6: 1}
+# It is so already, or what it would be on is not there; or the gateway is on none of the other
+# uplink's LANs just now: then there is no way around, and traffic waits.
+_NO_MATTER = (
+    errno.EEXIST,
+    errno.ESRCH,
+    errno.ENODEV,
+    errno.EADDRNOTAVAIL,
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+)
 _HALVES = ("0.0.0.0/1", "128.0.0.0/1")
 _HEARD = 0.1  # seconds for neighbours to send elsewhere
 _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's ``locktime``)
@@ -332,7 +342,7 @@ def _change(netlink: rt.Netlink, kind: int, flags: int, body: bytes) -> None:
     try:
         netlink.change(kind, flags, body)
     except OSError as error:
-        if error.errno not in (errno.EEXIST, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL):
+        if error.errno not in _NO_MATTER:
             raise
 
 

@@ -74,15 +74,17 @@ def test_root_sees_every_failover_and_nothing_here_changes(tmp_path: Path) -> No
 
 def _try_what_it_says(said: str, recording: Path) -> None:
     tries = [line.split() for line in said.splitlines() if line.startswith("  netfail-hooks ")]
-    assert [words[1] for words in tries] == ["log", "log", "replay"]
+    assert [words[1] for words in tries] == ["log", "log", "report", "replay"]
     assert all(str(recording) in words for words in tries)
-    timeline, picture, replay = (
-        _netfail(*["-" if word == "demo.svg" else word for word in words[1:]]) for words in tries
+    shown = {"demo.svg", "demo.html"}  # files of its own
+    timeline, picture, page, replay = (
+        _netfail(*["-" if word in shown else word for word in words[1:]]) for words in tries
     )
-    for done in (timeline, picture, replay):
+    for done in (timeline, picture, page, replay):
         assert (done.returncode, done.stderr) == (0, "")
     assert "wlan0" in timeline.stdout
     assert picture.stdout.startswith("<svg")
+    assert "</html>" in page.stdout
     assert "none other than recorded" in replay.stdout
 
 

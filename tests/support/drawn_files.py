@@ -87,7 +87,9 @@ _WHOLE = (
     "[Address]\nAddress=NET.81/24\nLabel=NIC:a\n",
     "[Address]\nAddress=NET.82/32\nScope=link\n",
     "[Address]\nAddress=NET6::82/64\nPreferredLifetime=0\n",
-    "[Address]\nAddress=NET.83/24\nAddPrefixRoute=no\nBroadcast=NET.200\n",
+    # On the subnet of another address it would be chance which of them is first, and so whether the
+    # kernel makes a route to the gateway at all.
+    "[Address]\nAddress=198.18.NUMBER.83/24\nAddPrefixRoute=no\nBroadcast=198.18.NUMBER.200\n",
     "[Route]\nDestination=198.51.100.NUMBER/32\nGateway=NET.1\n",
     "[Route]\nDestination=198.51.101.NUMBER/32\nGateway=NET.1\nMetric=9\nMTUBytes=1300\n",
     "[Route]\nDestination=198.51.102.NUMBER/32\nScope=link\nInitialCongestionWindow=30\n",

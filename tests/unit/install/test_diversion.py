@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
+import pytest
+from pytest_mock import MockerFixture
+
 from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.install import diversion
 from netfail_hooks.install.diversion import Diversion, in_halves, route_plan
+from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.policy.facts import Address, Link, Observation, Route, Taken
 from netfail_hooks.policy.state import Active, State, UplinkState
 from netfail_hooks.values import replace
@@ -205,3 +212,20 @@ def test_an_uplink_that_was_lost_and_is_active_all_the_same_says_that_it_is_back
         detour = route_plan(CONFIG, _seen("a", "b"), state, "a")
         assert detour.announced
         assert bool(detour.back) is back
+
+
+@pytest.mark.parametrize("number", [errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EEXIST])
+def test_a_way_around_that_the_kernel_refuses_just_now_ends_nothing(
+    mocker: MockerFixture, number: int
+) -> None:
+    netlink = mocker.Mock()
+    netlink.change.side_effect = rt.NetlinkError(number, "no")
+    diversion._change(netlink, rt.NEWROUTE, rt.F_CREATE, b"")
+    netlink.change.assert_called_once()
+
+
+def test_another_refusal_of_a_way_around_is_told(mocker: MockerFixture) -> None:
+    netlink = mocker.Mock()
+    netlink.change.side_effect = rt.NetlinkError(errno.EPERM, "no")
+    with pytest.raises(OSError, match="no"):
+        diversion._change(netlink, rt.NEWROUTE, rt.F_CREATE, b"")
