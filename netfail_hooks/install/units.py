@@ -53,7 +53,22 @@ echo "netfail-hooks: systemd-networkd has lost the bus, restarting it"; \\
 exec timeout 30 systemctl try-restart systemd-networkd'
 """
 
-_SERVICE = """\
+# seccomp filters of whatever we start.
+_FILTERS = """\
+MemoryDenyWriteExecute=yes
+# netlink; ARP; probes; the journal and, for notify.d, systemd-run
+RestrictAddressFamilies=AF_NETLINK AF_PACKET AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+"""
+
+_SERVICE = (
+    """\
 # Made by netfail-hooks install; 'systemctl edit' it rather than change it here.
 [Unit]
 Description=Look at the uplinks and probe them
@@ -99,17 +114,9 @@ ReadWritePaths=/proc/sys/net{writable}
 # PrivateTmp= would hide what can only be read, for 2 to 4 ms each.
 PrivateDevices=yes
 # seccomp filters, 3 ms for all of them:
-MemoryDenyWriteExecute=yes
-# netlink; ARP; probes; the journal and, for notify.d, systemd-run
-RestrictAddressFamilies=AF_NETLINK AF_PACKET AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
 """
+    + _FILTERS
+)
 
 _TIMER = """\
 # Made by netfail-hooks install from check.interval and .quick in /etc/netfail-hooks/config.toml.
@@ -145,7 +152,8 @@ WantedBy=sockets.target
 """
 
 # Between the word and the switch nothing may wait, so it is hardened by what costs little there.
-_WATCH = """\
+_WATCH = (
+    """\
 # Made by netfail-hooks install; 'systemctl edit' it rather than change it here.
 [Unit]
 Description=Look at the uplinks on the kernel's word
@@ -177,17 +185,9 @@ CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
 NoNewPrivileges=yes
 LockPersonality=yes
 # seccomp filters, which the service manager compiles at each start: 7 ms for all of them.
-MemoryDenyWriteExecute=yes
-# netlink; ARP; probes; the journal and, for notify.d, systemd-run
-RestrictAddressFamilies=AF_NETLINK AF_PACKET AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
 """
+    + _FILTERS
+)
 
 _QUICK = """\
 # Made by netfail-hooks install from check.quick in /etc/netfail-hooks/config.toml. A hook or check
@@ -203,7 +203,8 @@ OnUnitActiveSec={interval}
 AccuracySec=100ms
 """
 
-_DRILL = """\
+_DRILL = (
+    """\
 # Made by netfail-hooks install, for drill.every in /etc/netfail-hooks/config.toml.
 [Unit]
 Description=Make the uplink in use fail for a moment, to see that another takes over
@@ -229,17 +230,9 @@ ProtectSystem=strict
 ReadOnlyPaths=/proc /sys
 ReadWritePaths=/proc/sys/net{writable}
 PrivateDevices=yes
-MemoryDenyWriteExecute=yes
-# netlink; ARP; probes; the journal and systemd-run
-RestrictAddressFamilies=AF_NETLINK AF_PACKET AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
 """
+    + _FILTERS
+)
 
 _DRILL_TIMER = """\
 # Made by netfail-hooks install from drill.every in /etc/netfail-hooks/config.toml.
