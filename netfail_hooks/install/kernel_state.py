@@ -41,9 +41,7 @@ def remove_our_routes() -> None:
             failed = apply(changes, observed, netlink, announcer)
     except OSError as error:
         raise Problem(f"cannot look for what is ours in the kernel: {error}") from None
-    if failed:
-        told = "; ".join(f"{change}: {error.strerror}" for change, error in failed)
-        raise Problem(f"cannot remove our rules, routes and addresses: {told}")
+    _refuse_left("rules, routes and addresses", failed)
 
 
 def remove_our_endpoints(state: State) -> None:
@@ -53,9 +51,13 @@ def remove_our_endpoints(state: State) -> None:
         observed = with_endpoints(Observation(now=0))
         changes = multipath.changes(without, observed, state)
         failed = apply(tuple(changes), observed, netlink, announcer)
+    _refuse_left("endpoints of Multipath TCP", failed)
+
+
+def _refuse_left(what: str, failed: Sequence[tuple[Change, OSError]]) -> None:
     if failed:
         told = "; ".join(f"{change}: {error.strerror}" for change, error in failed)
-        raise Problem(f"cannot remove our endpoints of Multipath TCP: {told}")
+        raise Problem(f"cannot remove our {what}: {told}")
 
 
 def remove_ours(paths: Paths) -> list[str]:
