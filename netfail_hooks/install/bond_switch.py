@@ -67,7 +67,7 @@ def follow(gone: Sequence[str]) -> None:
     with rt.Netlink() as netlink:
         for name in gone:
             with contextlib.suppress(rt.NetlinkError):
-                if index := snapshot.index_of(netlink, name):
+                if index := snapshot.index_of(name):
                     snapshot.delete(netlink, index)
     _await_gone(gone)
     for path in slave_files(Paths(), gone):

@@ -69,13 +69,13 @@ def put_back(kept: tuple[Snapshot, ...], config: Config, bonds: Sequence[str] = 
     with Netlink() as netlink:
         known = {one.index for one in kept}
         for name in bonds:
-            index = snapshot.index_of(netlink, name)
+            index = snapshot.index_of(name)
             if index and index not in known:
                 snapshot.delete(netlink, index)
-        present = [snapshot.index_of(netlink, name) for name in config.names() if name not in bonds]
+        present = [snapshot.index_of(name) for name in config.names() if name not in bonds]
         indexes = [index for index in present if index]
         for one in kept:
-            is_there = one.index in indexes or snapshot.is_there(netlink, one.index)
+            is_there = one.index in indexes or snapshot.is_there(one.index)
             if not (is_there or indexes):
                 continue
             whose = one if is_there else snapshot.moved(one, indexes[0])

@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from socket import if_indextoname, if_nametoindex
 
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.netlink import dumped, parted
@@ -278,15 +279,20 @@ def _leads_by(attributes: rt.Attributes, index: int) -> bool:
     return any(where == index for where, _, _ in parted(attributes))
 
 
-def index_of(netlink: rt.Netlink, name: str) -> int:
-    """Return an interface's number, 0 for none. Raises OSError."""
-    body = bytes(16) + rt.attribute(rt.IFLA_IFNAME, name.encode() + b"\0")
-    return _found(netlink, body)
+def index_of(name: str) -> int:
+    """Return an interface's number, 0 for none."""
+    try:
+        return if_nametoindex(name)
+    except OSError:
+        return 0
 
 
-def is_there(netlink: rt.Netlink, index: int) -> bool:
-    """Tell whether there is an interface of a number. Raises OSError."""
-    return _found(netlink, struct.pack(_LINK, 0, 0, index, 0, 0)) == index
+def is_there(index: int) -> bool:
+    """Tell whether there is an interface of a number."""
+    try:
+        return bool(if_indextoname(index))
+    except OSError:
+        return False
 
 
 def delete(netlink: rt.Netlink, index: int) -> None:
@@ -297,13 +303,3 @@ def delete(netlink: rt.Netlink, index: int) -> None:
 def set_up(netlink: rt.Netlink, index: int) -> None:
     """Set an interface up, as ``ip link set up`` does. Raises OSError."""
     netlink.change(rt.NEWLINK, 0, struct.pack(_LINK, 0, 0, index, _UP, _UP))
-
-
-def _found(netlink: rt.Netlink, body: bytes) -> int:
-    try:
-        index: int = struct.unpack_from("=i", netlink.get(rt.GETLINK, body), 4)[0]
-    except rt.NetlinkError as error:
-        if error.errno == errno.ENODEV:
-            return 0
-        raise
-    return index

@@ -139,16 +139,12 @@ def give_back(
     has by now was killed before its turn, or after it; one that is not plugged in is set up by
     whoever finds that it is. Raises Problem.
     """
-    if not _is_there(interface):
+    managers = _is_networkmanagers(interface, handover)
+    if not _is_there(interface) or (managers and interface in networkmanager_has()):
         write()
         networkctl.reload()
         return
-    if _is_networkmanagers(interface, handover) and interface in networkmanager_has():
-        write()
-        networkctl.reload()
-        return
-    aside = not _is_networkmanagers(interface, handover)
-    with divert(config, interface, paths, _PATIENCE, aside=aside):
+    with divert(config, interface, paths, _PATIENCE, aside=not managers):
         had = _useful_families(interface)
         write()
         linked = _has_carrier(interface)
@@ -310,11 +306,11 @@ def _flush(interface: str) -> None:
 
     But for link-local addresses: the kernel makes them as the link comes up, and only then.
     """
+    index = snapshot.index_of(interface)
+    if not index:
+        return
     with Netlink() as netlink:
-        link = observe(Config(uplinks=default_metrics((interface,))), netlink).link(interface)
-        if link is None:
-            return
-        now = snapshot.take(netlink, link.index)
+        now = snapshot.take(netlink, index)
         kept = tuple(item for item in now.items if _is_link_local(item))
         snapshot.put_back(netlink, Snapshot(now.index, kept, now.taken), exactly=True)
 
