@@ -134,6 +134,14 @@ def read_owned(path: str, *, limit: int = 1 << 20, or_roots: bool = False) -> by
         os.close(descriptor)
 
 
+def holds(path: str, data: bytes) -> bool:
+    """Tell whether a file of ours has just these bytes."""
+    try:
+        return read_owned(path) == data
+    except OSError:
+        return False
+
+
 def own_directory(path: str) -> None:
     """Make sure that ``path`` is a directory of ours in which nobody else can write.
 

@@ -11,7 +11,7 @@ import time
 
 from netfail_hooks import journal
 from netfail_hooks.errors import NotPermitted, Problem
-from netfail_hooks.files import read_owned, write_whole
+from netfail_hooks.files import holds, read_owned, write_whole
 from netfail_hooks.kernel.observe import now
 from netfail_hooks.metrics import text as metrics_text
 from netfail_hooks.paths import Paths
@@ -86,7 +86,7 @@ def write(path: str, text: str) -> None:
         if status.st_uid != os.geteuid() or status.st_mode & 0o022:
             raise PermissionError(1, "owned or writable by somebody else", place)
         data = text.encode("ascii")
-        if _holds(path, data):
+        if holds(path, data):
             return
         try:
             write_whole(name, data, mode=0o644, directory=directory)
@@ -130,18 +130,11 @@ def _state(path: str) -> State:
         raise Problem(f"{path} is damaged", hint="run 'netfail-hooks check'") from None
 
 
-def _holds(path: str, data: bytes) -> bool:
-    try:
-        return read_owned(path) == data
-    except OSError:
-        return False
-
-
 def _complain(paths: Paths, message: str) -> None:
     """Log what is wrong once, not every few seconds."""
     logged = paths.metrics_failed
     data = message.encode("ascii", "replace")
-    if _holds(logged, data):
+    if holds(logged, data):
         return
     journal.log(f"cannot write metrics: {message}", priority=journal.WARNING)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from netfail_hooks import journal
-from netfail_hooks.files import write_whole
+from netfail_hooks.files import holds, write_whole
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.metering import carries
 from netfail_hooks.policy.state import Metered, State
@@ -23,7 +23,7 @@ def conclude(paths: Paths, done: Run) -> None:
         if not wanted:
             if os.path.exists(paths.metered):
                 os.unlink(paths.metered)
-        elif not _holds(paths.metered, wanted):
+        elif not holds(paths.metered, wanted):
             write_whole(paths.metered, wanted, mode=0o644)
     except OSError as error:
         journal.log(f"{paths.metered}: {error.strerror}", priority=journal.WARNING)
@@ -47,11 +47,3 @@ def messages(before: State, after: State) -> list[str]:
 def _line(one: Metered, more: str) -> str:
     day = f"{one.day // 10000}-{one.day // 100 % 100:02}-{one.day % 100:02}"
     return f"{one.interface}, which is metered, carried {one.bytes / 1e6:.1f} MB on {day}{more}"
-
-
-def _holds(path: str, data: bytes) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file.read() == data
-    except OSError:
-        return False
