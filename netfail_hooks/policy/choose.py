@@ -86,12 +86,11 @@ def _ways(config: Config, observed: Observation, state: State) -> tuple[Way, ...
 def select_uplink(config: Config, observed: Observation, state: State, family: int) -> str:
     """Return the uplink that should carry a family's traffic, "" where none has a gateway.
 
-    What a person asked for by hand, if it is up; else the most preferred that is up, or the one in
-    use if that is up and the others have to wait (patience.py), for a person too, as all do that
-    were lost; else one that is
-    in its hold-down, or answers though its line is poor (the active uplink before the others, or a
-    flap would cost two switches; then those in their hold-down); else the most preferred with
-    carrier, one that was disabled by hand last of all.
+    What a person asked for by hand, if it is up. Else the most preferred that is up; but the one in
+    use, if that is up, where those that were lost have to wait (patience.py, or for a person). Else
+    one in its hold-down, or that answers though its line is poor: the active uplink before the
+    others, or a flap would cost two switches; then those in their hold-down. Else the most
+    preferred with carrier, one that was disabled by hand last of all.
     """
     present = state.active_uplink(family)
     usable = []

@@ -5,12 +5,11 @@ One question of a round says little of a line that loses one in ten. So where an
 target of the family, else the gateway. Where uplinks share a gateway it is the gateway for each:
 what is beyond it is the same by all of them, and no reason to take another.
 
-The first question is not counted: it finds the neighbour, wakes Wi-Fi up, and some gateways don't
-answer one without a sender's address. An answer does not say which question it is for (ARP has no
-number), so it goes to the last that has none. Where all are answered the average is right whatever
-the order (of the first one, too, so that counts there); where some are lost, a quick answer is
-counted as quick. Who comes later than twice
-``latency_max``, and than ``timeout``, is lost.
+The first question is not counted as asked or answered: it finds the neighbour, wakes Wi-Fi up, and
+some gateways don't answer one without a sender's address. An answer does not say which question it
+is for (ARP has no number), so it goes to the last that has none. Where all are answered the average
+is right whatever the order, the first question's wait included; where some are lost, a quick answer
+counts as quick. What comes later than twice ``latency_max``, and than ``timeout``, is lost.
 """
 
 from __future__ import annotations
