@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -15,6 +12,7 @@ from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import gateway6
 from netfail_hooks.recorder import LONGEST
 from tests.conftest import Tried
+from tests.lab.agents import beside, working
 from tests.lab.suite import install, measure, status, used, wait, wait_used
 from tests.lab.test_ipv6 import dual_stack
 
@@ -24,21 +22,6 @@ PREFIXES = 4000
 CABLE, GATEWAY, CHECK = 5, 10, 10
 JUMBO = 9000
 _ALL_OF_IT = "UseMTU=yes\nUseDomains=yes\nUseRoutes=yes\nUseHostname=yes\n"
-
-
-@contextlib.contextmanager
-def _speaking(lab: Lab, program: str, *words: str) -> Iterator[list[bytes]]:
-    """Have one of the hosts speak that are beside this file; yield what it said, at its end."""
-    text = Path(__file__).with_name(program).read_text(encoding="utf-8")
-    speaker = lab.namespaces.popen([sys.executable, "-IS", "-c", text, *words], netns="lan")
-    assert speaker.stdout is not None
-    assert speaker.stdout.readline() == b"begun\n"
-    said: list[bytes] = []
-    try:
-        yield said
-    finally:
-        said += speaker.communicate()[0].split()
-    assert speaker.returncode == 0
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -51,7 +34,7 @@ def test_each_family_keeps_its_limits_whatever_the_lan_says(
     install(lab)
     wait_used(lab, "eth0", family)
     moved = lab.ports["eth0"].host6
-    with _speaking(lab, "hostile.py", str(seed), str(PREFIXES)):
+    with working(lab, beside("hostile.py"), str(seed), str(PREFIXES)):
         tried("hostile prefixes", PREFIXES)
         addresses = ["ip", "-o", "-6", "address", "show", "dev", "eth0"]
         wait(lambda: len(lab.run(*addresses).stdout.splitlines()) > 500, "a crowd of addresses")
@@ -91,7 +74,7 @@ def test_each_family_keeps_its_limits_whatever_lease_it_takes(
         lab.write(path, (text if port.rank else leased) + six)
     lab.run("ip", "link", "set", "eth0", "mtu", str(JUMBO))
     lab.run_lan("ip", "link", "set", "port0", "mtu", str(JUMBO))
-    with _speaking(lab, "rogue.py", str(seed), "port0") as leases:
+    with working(lab, beside("rogue.py"), str(seed), "port0") as leases:
         lab.start()
         install(lab)
         wait_used(lab, "eth0", 6)

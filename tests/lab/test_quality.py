@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import FAR
+from tests.lab.agents import working
 from tests.lab.suite import events, install, status, used, wait, wait_rounds, wait_used
 
 APART = pytest.mark.parametrize("lab", [{"segments": {"wlan0": 1}}], indirect=True)
@@ -57,15 +57,11 @@ def _lose(lab: Lab, name: str, tenths: int) -> None:
 @contextlib.contextmanager
 def _late(lab: Lab, address: str, seconds: float) -> Iterator[None]:
     """Have the far host answer an address of ours late meanwhile."""
-    argv = [sys.executable, "-I", "-S", "-c", _LATE, address, str(seconds)]
-    agent = lab.namespaces.popen(argv, netns="lan")
-    assert agent.stdout is not None
-    assert agent.stdout.readline() == b"ready\n"
-    try:
-        yield
-    finally:
-        lab.run_lan("sh", "-c", "echo 0 >/proc/sys/net/ipv4/icmp_echo_ignore_all")
-        agent.communicate(b"", timeout=10)  # the end of its input ends it
+    with working(lab, _LATE, address, str(seconds)):
+        try:
+            yield
+        finally:
+            lab.run_lan("sh", "-c", "echo 0 >/proc/sys/net/ipv4/icmp_echo_ignore_all")
 
 
 def _quality(lab: Lab, name: str) -> Any:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,23 +11,11 @@ import pytest
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import gateway6
 from tests.conftest import Tried
+from tests.lab.agents import beside, working
 from tests.lab.suite import install, status, wait
 
 pytestmark = pytest.mark.faults
 _TARGET = "198.51.100.1"
-
-
-@contextlib.contextmanager
-def _spoofing(lab: Lab, *words: str) -> Iterator[None]:
-    text = Path(__file__).with_name("spoofer.py").read_text(encoding="utf-8")
-    speaker = lab.namespaces.popen([sys.executable, "-IS", "-c", text, *words], netns="lan")
-    assert speaker.stdout is not None
-    assert speaker.stdout.readline() == b"begun\n"
-    try:
-        yield
-    finally:
-        speaker.communicate()
-    assert speaker.returncode == 0
 
 
 def _judged(lab: Lab) -> dict[int, Any]:
@@ -52,11 +37,11 @@ def test_what_is_not_the_gateways_own_answer_does_not_count(
     install(lab, hold_down=0)
     lab.dead_gateway("eth0")
     tried("spoofed answers", 12)
-    with _spoofing(lab, "wrong"):
+    with working(lab, beside("spoofer.py"), "wrong"):
         judged = _judged(lab)
     assert {family: one["healthy"] for family, one in judged.items()} == {4: False, 6: False}
     assert (lab.used_uplink(4), lab.used_uplink(6)) == ("wlan0", "wlan0")
-    with _spoofing(lab, "right"):  # the very thing, to see that it would count
+    with working(lab, beside("spoofer.py"), "right"):  # the very thing, to see that it would count
         judged = _judged(lab)
     assert {family: one["healthy"] for family, one in judged.items()} == {4: True, 6: True}
 
@@ -73,7 +58,7 @@ def test_an_echo_from_somebody_else_does_not_count(lab: Lab, tried: Tried) -> No
         lab.alive_gateway("eth0")
         wait(lambda: not lab.tick().returncode and lab.used_uplink() == "eth0", "traffic by eth0")
         lab.dead_gateway("eth0")
-        with _spoofing(lab, "router", source, str(by)):
+        with working(lab, beside("spoofer.py"), "router", source, str(by)):
             assert _judged(lab)[4]["healthy"] is healthy, (source, by)
 
 

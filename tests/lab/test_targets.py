@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +11,11 @@ import pytest
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import FAR
 from tests.lab import resolved
+from tests.lab.agents import working
 from tests.lab.suite import events, install, status, used, wait_used
-from tests.support import ROOT, certificates, web
+from tests.support import certificates, web
 
+_WEB = Path(web.__file__).read_text(encoding="utf-8")
 APART = pytest.mark.parametrize("lab", [{"segments": {"wlan0": 1}}], indirect=True)
 # What a hotspot's router does: the first connection to any web server ends at its own.
 _PORTAL = f"""
@@ -24,19 +23,6 @@ nft add table ip portal
 nft 'add chain ip portal p {{ type nat hook prerouting priority -100; }}'
 nft add rule ip portal p iifname lan0 tcp dport 80 redirect to :{web.PORTAL}
 """
-
-
-@contextlib.contextmanager
-def _serving(lab: Lab, *ports: str) -> Iterator[None]:
-    """Have the far host serve web pages meanwhile."""
-    argv = [sys.executable, "-I", "-S", str(ROOT / "tests/support/web.py"), *ports]
-    agent = lab.namespaces.popen(argv, netns="lan")
-    assert agent.stdout is not None
-    assert agent.stdout.readline() == b"ready\n"
-    try:
-        yield
-    finally:
-        agent.communicate(b"", timeout=10)
 
 
 def _probes(lab: Lab) -> dict[str, Any]:
@@ -49,7 +35,7 @@ def _probes(lab: Lab) -> dict[str, Any]:
 @APART
 def test_a_portal_is_no_way_out_though_it_answers_pings(lab: Lab) -> None:
     targets = f'["icmp:{FAR}", "http://up.example/204 204"]'
-    with _serving(lab, "80", str(web.PORTAL)), resolved.serving(lab, "up.example", FAR):
+    with working(lab, _WEB, "80", str(web.PORTAL)), resolved.serving(lab, "up.example", FAR):
         install(lab, targets=targets, interval=1)
         with lab.timer(0.5):
             wait_used(lab, "eth0")
@@ -70,7 +56,7 @@ def test_a_portal_is_no_way_out_though_it_answers_pings(lab: Lab) -> None:
 
 @APART
 def test_each_uplink_asks_its_own_name_servers_through_its_own_device(lab: Lab) -> None:
-    with _serving(lab, "80"), resolved.serving(lab, "up.example", FAR):
+    with working(lab, _WEB, "80"), resolved.serving(lab, "up.example", FAR):
         install(lab, targets=f'["http://up.example/204 204", "dns:up.example@{FAR}"]', interval=1)
         lab.dead_gateway("eth0")
         probes = _probes(lab)
@@ -97,7 +83,7 @@ def test_a_page_by_tls_needs_a_certificate_that_the_machine_trusts(
 ) -> None:
     certificate = certificates.make(tmp_path, FAR)
     install(lab, targets=f'["https://{FAR}:8443/200/ok 200 ok"]', interval=1)
-    with _serving(lab, f"8443:{certificate}"):
+    with working(lab, _WEB, f"8443:{certificate}"):
         reason = _probes(lab)["wlan0"]["reason"]
         assert reason == f"https://{FAR}:8443: certificate: self-signed certificate"
         lab.write("/etc/ssl/certs/ca-certificates.crt", certificate.read_text(encoding="ascii"))
