@@ -111,7 +111,9 @@ def _a_ping(stage: Stage) -> Sequence[str]:
     return ["sh", "-c", '"$@"; sleep 0', "sh", ping.path, "-q", "-c1", "-W4", "-I", device, FAR]
 
 
-def _ours(config: str) -> Callable[[Stage], None]:
+def ours(config: str) -> Callable[[Stage], None]:
+    """Return what sets ours up in mode ``routes``, with these settings ahead of the uplinks."""
+
     def prepare(stage: Stage) -> None:
         """Take the how-to's files over, as somebody who installs us would."""
         _howto(stage)
@@ -149,7 +151,7 @@ def _routes(key: str, title: str, config: str, *only: str, probing: int = 1000) 
     return Contender(
         key,
         title,
-        _ours(config),
+        ours(config),
         needs=_NEEDS,
         period=probing / 1000,
         every=60,
