@@ -12,7 +12,7 @@ from netfail_hooks.doctor import kernel, machine
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, Services
 from netfail_hooks.errors import Problem
 from netfail_hooks.managers import detect as managers
-from netfail_hooks.managers import dhcpcd, ifupdown_release
+from netfail_hooks.managers import dhcpcd, dhcpcd_release, ifupdown_release
 from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.detect import detect, networkmanager_has
@@ -86,7 +86,7 @@ def _managed_elsewhere(
 ) -> tuple[tuple[str, str], ...]:
     """Return who but networkd sets an uplink up, each with the uplink."""
     managed = [(NETWORK_MANAGER, name) for name in networkmanager_has() if name in names]
-    left = dhcpcd.leaves(paths, names)
+    left = (*dhcpcd.leaves(paths, names), *dhcpcd_release.leaves(paths, names))
     managed += [
         (process.name, name)
         for process in services.processes
