@@ -180,6 +180,8 @@ def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_dhcpcd(denied: De
     drifted = json.loads(lab.netfail("status", "--json").stdout)["drifted"]
     assert [one.startswith(f"{CONFIG} has changed") for one in drifted] == [True]
     lab.write(CONFIG, text)
+    lab.run("dhcpcd", "-n", "eth0")
+    wait(lambda: "foreign-manager" in _codes(lab), "finding", seconds=20)
     _netfail(lab, "uninstall", "--yes")
     wait(lab.is_addressed, "addresses", seconds=30)
     assert lab.systemctl("is-active", "dhcpcd.service").stdout == "active\n"

@@ -21,6 +21,7 @@ from netfail_hooks.recorder.drills import FAILED
 _STOP = {
     NETWORK_MANAGER: "nmcli device set {name} managed no  # and in /etc/NetworkManager, for good",
     "dhcpcd": "systemctl disable --now dhcpcd  # or 'denyinterfaces {names}' in /etc/dhcpcd.conf",
+    "dhcpcd -n": "systemctl restart dhcpcd; networkctl reconfigure {name}  # somebody has run it",
     "dhclient": "dhclient -x {name}  # and take it out of /etc/network/interfaces",
     "ifupdown": "editor /etc/network/interfaces  # take out 'iface {name}'",
     "ifup": "ifdown {name}; networkctl reconfigure {name}  # somebody has run ifup by hand",
