@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from netfail_hooks.files import read_text
-from tests.lab.booted import Booted
+from tests.lab.handed import Handed
 from tests.lab.suite import wait
 
 CONFIG = "/etc/dhcpcd.conf"
@@ -39,25 +41,17 @@ mkdir -p /var/lib/dhcpcd
 ip link add {OWN} type veth peer name far0
 ip link set far0 up
 """
-_POWER_CUT = """
-systemctl kill --signal=KILL dhcpcd; systemctl stop 'netfail-hooks-*' 'systemd-networkd*' \
-    networkd-dispatcher dhcpcd
-for name in {names}; do
-    ip link set $name down; ip address flush dev $name; ip link set $name up
-done
-ip route flush proto 157; ip -6 route flush proto 157
-rm -rf /run/dhcpcd /run/netfail-hooks /run/systemd/netif /run/systemd/system/*.d
-"""
-_START = """
-cd /etc/systemd/system
-for target in sockets timers multi-user; do
-    for unit in $target.target.wants/*; do systemctl start "${unit#*/}"; done
-done
-"""
 
 
-class Denied(Booted):
+class Denied(Handed):
     """A lab in which dhcpcd has the uplinks, by DHCP or not, and a NIC of its own."""
+
+    units: ClassVar[tuple[str, ...]] = (UNIT,)
+    volatile = "/run/dhcpcd"
+
+    def seen(self) -> list[str]:
+        """Return what systemd knows of dhcpcd."""
+        return self.run("systemctl", "cat", UNIT).stdout.splitlines()
 
     def write_config(self, text: str = "") -> None:
         """Write dhcpcd.conf(5): Debian's own, and ``text``, which has {NAME} for an address."""
@@ -78,12 +72,6 @@ class Denied(Booted):
         wanted = [port.host for port in self.ports.values()]
         return all(f" {one}/24 " in found for one in (*wanted, "10.7.7.1"))
 
-    def boot_again(self) -> None:
-        """Come up as after a power cut: by the files that there are, and nothing in /run."""
-        self.run("sh", "-c", _POWER_CUT.format(names=" ".join(self.ports)))
-        self.systemctl("daemon-reload")
-        self.run("sh", "-c", _START)
-
     def is_armed(self) -> bool:
         """Tell whether a way back is to be taken, or on."""
         return self.run("test", "-e", "/run/netfail-hooks/rollback.json").returncode == 0
@@ -96,8 +84,3 @@ class Denied(Booted):
     def starts(self) -> str:
         """Return how systemd starts dhcpcd."""
         return self.run("systemctl", "show", "--property=ExecStart", UNIT).stdout
-
-    def leases(self) -> list[tuple[str, ...]]:
-        """Return the router's leases: hardware address, address, and what the client called it."""
-        rows = [line.split() for line in self.read("/run/lab/leases").splitlines()]
-        return sorted((row[1], row[2], row[4]) for row in rows if len(row) == 5)

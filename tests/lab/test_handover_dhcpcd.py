@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from netfail_hooks import lab as sandbox
-from netfail_hooks.lab.traffic_result import Result
-from netfail_hooks.paths import package_home
 from tests.lab.denied import CONFIG, OWN, Denied
+from tests.lab.handed import HERE, INSTALL, PAIR
 from tests.lab.kills import kill, points, trace
-from tests.lab.suite import SETTINGS, SETTLED, measure, shape, used, wait, wait_used
+from tests.lab.suite import used, wait, wait_used
 
-PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
-_HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
-_INSTALL = [sys.executable, "-m", "netfail_hooks", "install", *PAIR]
 _DHCP = ""
 _STATIC = "".join(
     f"interface {name}\nstatic ip_address={{{name}}}/24\nstatic routers=192.168.1.1\n"
@@ -28,22 +22,6 @@ _STATIC = "".join(
 )
 _LOST = 2
 _CONCERNED = ("foreign-manager", "file-changed", "source-changed")
-_FILES = """
-find /etc -type f -exec sha256sum {} + | sort -k 2
-find /etc -exec stat -c '%A %u:%g %F %N' {} + 2>&1 | sort
-find /var/lib/netfail-hooks /var/log/netfail-hooks 2>&1 | sort
-"""
-_ROUTES = """
-ip route | sort
-ip -o -4 address | sed 's/^[0-9]*: //; s/valid_lft.*//' | sort
-ip rule
-"""
-_UNITS = """
-for unit in systemd-networkd.service systemd-networkd.socket dhcpcd.service; do
-    systemctl is-active $unit; systemctl is-enabled $unit
-done
-systemctl cat dhcpcd.service
-"""
 
 
 @pytest.fixture
@@ -59,32 +37,6 @@ def denied(request: pytest.FixtureRequest) -> Iterator[Denied]:
         print("\n".join(lab.journal()[-60:]))
 
 
-def _as_it_is(lab: Denied) -> list[str]:
-    return shape(lab, _FILES + _ROUTES + SETTINGS + _UNITS)
-
-
-def _expect(lab: Denied, wanted: list[str]) -> None:
-    """Fail unless the machine is, or soon will be, as ``wanted``."""
-    with contextlib.suppress(AssertionError):
-        wait(lambda: _as_it_is(lab) == wanted, "all as before", seconds=10)
-    assert _as_it_is(lab) == wanted
-
-
-def _netfail(lab: Denied, *words: str) -> str:
-    done = lab.netfail(*words, seconds=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def _under_traffic(lab: Denied, *words: str) -> Result:
-    with lab.watch() as watch, lab.traffic() as traffic:
-        measure(SETTLED)
-        _netfail(lab, *words)
-        measure(1)
-    assert watch.gaps(4) == []
-    return traffic.result()
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Take static addresses, too, where every kill point is wanted."""
     if metafunc.function is test_uplinks_change_hands_and_back_under_traffic:
@@ -94,25 +46,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_uplinks_change_hands_and_back_under_traffic(denied: Denied) -> None:
     lab = denied
-    before, leases, ended = _as_it_is(lab), lab.leases(), lab.processes()
-    there = _under_traffic(lab, "install", *PAIR)
+    before, leases, ended = lab.state(), lab.leases(), lab.processes()
+    there = lab.under_traffic("install", *PAIR)
     print("there", there)
     assert used(lab) == "eth0"
     assert "--denyinterfaces eth0,wlan0" in lab.starts()
     assert len(ended) > 3
     assert not ended & lab.processes()
     assert lab.leases() == leases
-    installed = _as_it_is(lab)
-    again = _under_traffic(lab, "install", *PAIR)
+    installed = lab.state()
+    again = lab.under_traffic("install", *PAIR)
     print("again", again)
-    assert _as_it_is(lab) == installed
+    assert lab.state() == installed
     lab.cable_out("eth0")
     wait_used(lab, "wlan0")
     lab.cable_in("eth0")
     wait_used(lab, "eth0", seconds=60)
-    back = _under_traffic(lab, "uninstall", "--yes")
+    back = lab.under_traffic("uninstall", "--yes")
     print("back", back)
-    _expect(lab, before)
+    lab.expect(before)
     assert lab.leases() == leases
     assert "DHCPRELEASE" not in lab.logs()
     assert OWN in lab.run("ip", "-4", "address").stdout
@@ -126,25 +78,25 @@ def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(
     denied: Denied, pytestconfig: pytest.Config
 ) -> None:
     lab, every = denied, bool(pytestconfig.getoption("every_kill_point"))
-    before = _as_it_is(lab)
-    calls = trace(lab, _INSTALL, _HERE)
-    _netfail(lab, "uninstall", "--yes")
-    _expect(lab, before)
+    before = lab.state()
+    calls = trace(lab, INSTALL, HERE)
+    lab.told("uninstall", "--yes")
+    lab.expect(before)
     for at in random.sample(points(calls), 8 if every else 1):
         print("killed at", at)
-        kill(lab, _INSTALL, at, _HERE)
+        kill(lab, INSTALL, at, HERE)
         assert used(lab), f"no way out after a kill at {at}"
-        _netfail(lab, "uninstall", "--yes")
-        _expect(lab, before)
+        lab.told("uninstall", "--yes")
+        lab.expect(before)
     at = next(one for one in calls if "rename" in one.name and "eth0.network" in one.text)
-    kill(lab, _INSTALL, at, _HERE)
+    kill(lab, INSTALL, at, HERE)
     assert "0.0.0.0/1 " in lab.run("ip", "route").stdout, f"no detour at {at}"
     lab.systemctl("start", "netfail-hooks-rollback.service")
     wait(lambda: lab.is_addressed() and not lab.is_armed(), "way back", seconds=40)
-    _expect(lab, before)
+    lab.expect(before)
     if every:
         _fail_for_want_of_a_gateway(lab)
-        _expect(lab, before)
+        lab.expect(before)
     assert "DHCPRELEASE" not in lab.logs()
 
 
@@ -163,15 +115,15 @@ def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_dhcpcd(denied: De
     text = lab.read(CONFIG)
     for more, why in (("fallback mine\n", "'fallback mine' has no equal"),):
         lab.write(CONFIG, text + f"interface eth0\n{more}")
-        before = _as_it_is(lab)
+        before = lab.state()
         done = lab.netfail("install", *PAIR)
         assert done.returncode == 2, done.stdout + done.stderr
         assert why in done.stderr
-        assert _as_it_is(lab) == before
+        assert lab.state() == before
     lab.write(CONFIG, text)
-    planned = json.loads(_netfail(lab, "install", *PAIR, "--dry-run", "--json"))
+    planned = json.loads(lab.told("install", *PAIR, "--dry-run", "--json"))
     assert any("kill -KILL" in command for command in planned["would"]), planned
-    _netfail(lab, "install", *PAIR)
+    lab.told("install", *PAIR)
     lab.boot_again()
     wait(lambda: lab.is_addressed() and used(lab) == "eth0", "addresses", seconds=30)
     assert "networkd" not in lab.run("systemctl", "--failed", "--no-legend").stdout
@@ -182,7 +134,7 @@ def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_dhcpcd(denied: De
     lab.write(CONFIG, text)
     lab.run("dhcpcd", "-n", "eth0")
     wait(lambda: "foreign-manager" in _codes(lab), "finding", seconds=20)
-    _netfail(lab, "uninstall", "--yes")
+    lab.told("uninstall", "--yes")
     wait(lab.is_addressed, "addresses", seconds=30)
     assert lab.systemctl("is-active", "dhcpcd.service").stdout == "active\n"
 
