@@ -20,7 +20,7 @@ _STATIC = "".join(
     "static domain_name_servers=192.168.1.1\n"
     for name in ("eth0", "wlan0")
 )
-_LOST = 2
+_LOST = 40  # datagrams, a fifth of a second
 _CONCERNED = ("foreign-manager", "file-changed", "source-changed")
 
 
@@ -66,6 +66,9 @@ def test_uplinks_change_hands_and_back_under_traffic(denied: Denied) -> None:
     print("back", back)
     lab.expect(before)
     assert lab.leases() == leases
+    if not leases:  # else who gives addresses would be dead, too
+        _fail_for_want_of_a_gateway(lab)
+        lab.expect(before)
     assert "DHCPRELEASE" not in lab.logs()
     assert OWN in lab.run("ip", "-4", "address").stdout
     for result in (there, again, back):
@@ -94,9 +97,6 @@ def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(
     lab.systemctl("start", "netfail-hooks-rollback.service")
     wait(lambda: lab.is_addressed() and not lab.is_armed(), "way back", seconds=40)
     lab.expect(before)
-    if every:
-        _fail_for_want_of_a_gateway(lab)
-        lab.expect(before)
     assert "DHCPRELEASE" not in lab.logs()
 
 
@@ -105,7 +105,8 @@ def _fail_for_want_of_a_gateway(lab: Denied) -> None:
         lab.dead_gateway(name)
     done = lab.netfail("install", *PAIR, seconds=120)
     assert done.returncode == 1, done.stdout
-    assert "no gateway answered" in done.stderr
+    # The second where the router's last word of IPv6 has run out meanwhile.
+    assert "no gateway answered" in done.stderr or " has no way out " in done.stderr
     for name in lab.ports:
         lab.alive_gateway(name)
 
