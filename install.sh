@@ -234,11 +234,11 @@ refuse_unfit_machine() {
     if runs NetworkManager; then # 'install' asks it for the uplinks, and for nothing else
         return 0
     fi
-    for other in connman netctl wicked dhcpcd; do
+    for other in connman netctl wicked; do
         ! runs "$other" || fail 1 "$other runs this machine's network, and netfail-hooks cannot" \
             "take just the uplinks from it; move them to NetworkManager or systemd-networkd first"
     done
-    if runs networking; then # nor ifupdown, for anything else
+    if runs dhcpcd || runs networking; then # nor dhcpcd and ifupdown, for anything else
         return 0
     fi
     say "systemd-networkd is not running; after this: systemctl enable --now systemd-networkd"

@@ -12,7 +12,7 @@ from netfail_hooks.doctor import kernel, machine
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, Services
 from netfail_hooks.errors import Problem
 from netfail_hooks.managers import detect as managers
-from netfail_hooks.managers import dhcpcd, ifupdown_release
+from netfail_hooks.managers import dhcpcd, dhcpcd_release, ifupdown_release
 from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.detect import detect, networkmanager_has
@@ -86,13 +86,16 @@ def _managed_elsewhere(
 ) -> tuple[tuple[str, str], ...]:
     """Return who but networkd sets an uplink up, each with the uplink."""
     managed = [(NETWORK_MANAGER, name) for name in networkmanager_has() if name in names]
-    left = dhcpcd.leaves(paths, names)
+    denied = dhcpcd_release.leaves(paths, names)
+    left = (*dhcpcd.leaves(paths, names), *denied)
     managed += [
         (process.name, name)
         for process in services.processes
         for name in machine.serving(process, names)
         if not (process.name == "dhcpcd" and name in left)
     ]
+    helped = (machine.helped(process, denied) for process in services.processes)
+    managed += [("dhcpcd -n", name) for found in helped for name in found]
     networking = services.unit("networking.service")
     if "ifup" in services.programs and networking and networking.active == "active":
         left = ifupdown_release.leaves(paths, names)

@@ -119,6 +119,14 @@ def serving(process: Process, names: Iterable[str]) -> tuple[str, ...]:
     return named or (() if others else tuple(names))
 
 
+def helped(process: Process, names: Iterable[str]) -> tuple[str, ...]:
+    """Return for which interfaces a helper of dhcpcd's listens: those that it has set up."""
+    text = " ".join(process.words)
+    found = _HELPER.match(text) if process.name == "dhcpcd" else None
+    words = text[found.end() :].split() if found else []
+    return tuple(name for name in names if name in words[:1])
+
+
 def name_servers() -> tuple[tuple[str, tuple[str, ...]], ...] | None:
     """Return what systemd-resolved asks by interface, "" for all; None if it isn't asked here."""
     with contextlib.suppress(OSError):

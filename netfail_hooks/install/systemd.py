@@ -31,9 +31,11 @@ def call_later(unit: str, module: str, call: str, seconds: int) -> None:
     has ``{wait}`` for the seconds that it has to wait itself. Raises Problem, OSError.
     """
     program = base_python()
+    # One expression: whoever has systemd read its units again, as any package that brings one does,
+    # has it read this one, too, and 252 has then a backslash before each semicolon.
     text = (
-        f"import sys; sys.path += {list(search_path())}; "
-        f"from {module} import main; sys.exit({call})"
+        f"__import__('sys').path.extend({list(search_path())}) or "
+        f"__import__('sys').exit(__import__({module!r}, fromlist=['main']).{call})"
     )
     if systemd_runs():
         code = text.replace("{wait}", "0")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.files import read_text
-from netfail_hooks.managers import dhcpcd, ifupdown, interfaces
+from netfail_hooks.managers import dhcpcd, dhcpcd_release, ifupdown, interfaces
 from netfail_hooks.networkd.detect import networkmanager_has
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
@@ -119,15 +119,26 @@ def all_raised(paths: Paths) -> dict[str, str]:
 
 def _dhcpcd_has(paths: Paths, name: str) -> bool:
     """Tell whether a dhcpcd runs for an interface alone, or one for all that isn't denied it."""
-    own = (f"/run/dhcpcd/{name}.pid", f"/run/dhcpcd-{name}.pid")
-    if any(_runs(paths, path) for path in own):
+    if dhcpcd_runs_alone(paths, name):
         return True
-    return any(_runs(paths, path) for path in _PIDS) and not dhcpcd.leaves(paths, [name])
+    left = dhcpcd.leaves(paths, [name]) or dhcpcd_release.leaves(paths, [name])
+    return bool(dhcpcd_for_all(paths)) and not left
 
 
-def _runs(paths: Paths, path: str) -> bool:
+def dhcpcd_runs_alone(paths: Paths, name: str) -> bool:
+    """Tell whether a dhcpcd runs for an interface alone."""
+    own = (f"/run/dhcpcd/{name}.pid", f"/run/dhcpcd-{name}.pid")
+    return any(_running(paths, path) for path in own)
+
+
+def dhcpcd_for_all(paths: Paths) -> str:
+    """Return the process of a dhcpcd that runs for all interfaces, "" for none."""
+    return next(filter(None, (_running(paths, path) for path in _PIDS)), "")
+
+
+def _running(paths: Paths, path: str) -> str:
     pid = read_text(paths.at(path)).strip()
-    return pid.isdecimal() and os.path.isdir(paths.at(f"/proc/{pid}"))
+    return pid if pid.isdecimal() and os.path.isdir(paths.at(f"/proc/{pid}")) else ""
 
 
 def _unread() -> tuple[str, ...]:

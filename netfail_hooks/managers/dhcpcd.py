@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
@@ -15,6 +16,7 @@ from netfail_hooks.files import read_text
 from netfail_hooks.managers import Profile
 from netfail_hooks.managers import dhcp_identity as identity
 from netfail_hooks.managers import supplicant_file as supplicant
+from netfail_hooks.managers.supplicant import is_ours
 from netfail_hooks.networkd.file import Section, section
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
@@ -25,7 +27,21 @@ CONFIG = "/etc/dhcpcd.conf"
 _DUIDS = ("/var/lib/dhcpcd/duid", "/var/lib/dhcpcd5/duid", "/etc/dhcpcd.duid")
 _PROGRAMS = ("/usr/sbin/dhcpcd", "/sbin/dhcpcd", "/usr/bin/dhcpcd")
 _HOOKS = ("/usr/lib/dhcpcd/dhcpcd-hooks", "/lib/dhcpcd/dhcpcd-hooks")
-_SUPPLICANT = "/etc/wpa_supplicant/wpa_supplicant"
+# Where its hook looks, in this order (10-wpa_supplicant).
+_SUPPLICANTS = (
+    "/etc/wpa_supplicant/wpa_supplicant-{}.conf",
+    "/etc/wpa_supplicant/wpa_supplicant.conf",
+    "/etc/wpa_supplicant-{}.conf",
+    "/etc/wpa_supplicant.conf",
+)
+_CONTROL = re.compile(r"^\s*ctrl_interface=(?:DIR=)?(/\S+)", re.MULTILINE)
+# Hooks whose work networkd, systemd-resolved or wpa_supplicant@IF does, or that have none for an
+# uplink: those of its own packages. NTP servers of the router's go to systemd-timesyncd.
+_EQUALLED = re.compile(
+    r"01-test|02-dump|10-wpa_supplicant|15-timezone|20-resolv\.conf|29-lookup-hostname|30-hostname"
+    r"|50-(dhcpcd-compat|yp\.conf|ypbind|ntp\.conf)|6[048]-.*|62-.*"
+)
+_OWN_HOOKS = ("/etc/dhcpcd.enter-hook", "/etc/dhcpcd.exit-hook")
 _BLOCKS = ("interface", "ssid", "profile")
 # How long it waits, how it logs, what a lease must have: nothing that an uplink has afterwards.
 _BESIDE = re.compile(
@@ -72,12 +88,27 @@ def profile(paths: Paths, nic: Nic) -> Profile | None:
         MANAGER,
         CONFIG,
         text,
-        tuple(found.sections()),
+        # Given back, a lease could be anybody's before dhcpcd asks for it again.
+        tuple(
+            one.set("SendRelease", "no") if one.name == "DHCPv4" else one
+            for one in found.sections()
+        ),
         wireless=wireless.networks,
         country=wireless.country,
         name=nic.name,
-        messages=(*found.messages, *wireless.messages),
+        messages=(*found.messages, *wireless.messages, *_hooks(paths, nic.name)),
     )
+
+
+def _hooks(paths: Paths, name: str) -> Iterator[str]:
+    """Yield which hooks, of other packages or the user's own, no longer run for an interface."""
+    found = [path for path in _OWN_HOOKS if os.path.lexists(paths.at(path))]
+    for directory in _HOOKS:
+        with contextlib.suppress(OSError):
+            scripts = sorted(os.listdir(paths.at(directory)))
+            found += [f"{directory}/{one}" for one in scripts if not _EQUALLED.fullmatch(one)]
+    if found:
+        yield f"no longer run for {name}: {', '.join(found)}"
 
 
 def leased(paths: Paths, nic: Nic, said: Options) -> tuple[list[Section], list[str]]:
@@ -92,16 +123,32 @@ def leased(paths: Paths, nic: Nic, said: Options) -> tuple[list[Section], list[s
 
 def _wireless(paths: Paths, nic: Nic, found: _Translation) -> supplicant.SupplicantFile:
     """Return the networks that dhcpcd's own hook has wpa_supplicant join (10-wpa_supplicant)."""
+    if "wpa_supplicant" in found.no_hooks:
+        return supplicant.SupplicantFile(())
+    path, text = _joined_by(paths, nic)
+    return supplicant.parse(path, text) if path else supplicant.SupplicantFile(())
+
+
+def _joined_by(paths: Paths, nic: Nic) -> tuple[str, str]:
+    """Return the file that its hook gives wpa_supplicant, and what that says, "" for none.
+
+    What we have put there is none of the user's.
+    """
     hooked = any(
         os.path.lexists(paths.at(f"{directory}/10-wpa_supplicant")) for directory in _HOOKS
     )
-    if not nic.wireless or not hooked or "wpa_supplicant" in found.no_hooks:
-        return supplicant.SupplicantFile(())
-    for path in (f"{_SUPPLICANT}-{nic.name}.conf", f"{_SUPPLICANT}.conf"):
-        text = read_text(paths.through(path), limit=-1)
-        if text:
-            return supplicant.parse(path, text)
-    return supplicant.SupplicantFile(())
+    for path in _SUPPLICANTS if nic.wireless and hooked else ():
+        text = read_text(paths.through(path.format(nic.name)), limit=-1)
+        if text and not is_ours(text):
+            return path.format(nic.name), text
+    return "", ""
+
+
+def supplicant_of(paths: Paths, nic: Nic) -> tuple[str, str]:
+    """Return the file by which its hook joins Wi-Fi, and where that wpa_supplicant listens."""
+    path, text = _joined_by(paths, nic)
+    listens = _CONTROL.search(text)
+    return path, listens[1] if listens else ""
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

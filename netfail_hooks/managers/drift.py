@@ -11,7 +11,7 @@ import os
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.managers import Profile, ifupdown_release, sources, supplicant
+from netfail_hooks.managers import Profile, dhcpcd_release, ifupdown_release, sources, supplicant
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic, read_nic
@@ -28,7 +28,7 @@ def drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]
     judged = [name for name in config.names() if name not in away]
     if config.mode == "bond" and not away:  # whose file may be made of any of theirs
         judged.insert(0, config.bond.name)
-    found = [ifupdown_release.drifted(paths, config.names())]
+    found = [ifupdown_release.drifted(paths, config.names()), dhcpcd_release.drifted(paths)]
     for name in judged:
         try:
             found.append(_why(paths, config, name))
@@ -54,6 +54,7 @@ def watched(paths: Paths) -> list[str]:
         *match.watched(paths),
         *sources.watched(paths),
         *ifupdown_release.watched(paths),
+        *dhcpcd_release.watched(paths),
     ]
 
 

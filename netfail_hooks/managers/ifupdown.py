@@ -46,10 +46,19 @@ _PARTS = ("bond", "bridge", "vlan", "vxlan", "ovs", "macvlan", "team", "batman",
 _TUNES = ("wireless-power", "wireless-rate", "wireless-txpower", "wireless-sens", "wireless-nick")
 _DRIVES = ("wpa-driver", "wpa-debug-level", "wpa-logfile", "wpa-verbosity", "wpa-maint-debug")
 _FILES = ("wpa-conf", "wpa-roam")
+_KEYS = ("psk-file", "passphrase-file")
+# What its script sets as it stands, all else in quotes (conf_wpa_supplicant() in functions.sh).
 _BARE = re.compile(
     "priority|bssid|key-mgmt|scan-ssid|eap|proto|pairwise|group|mode|auth-alg|ieee80211w|disabled"
-    "|wep-.*"
+    "|frequency|scan-freq|freq-list|fragment-size|wep-.*"
 )
+_ELSEWISE = {
+    "wpa-bridge": "joins for a bridge: not carried over",
+    "wpa-iface": "joins by another interface than this: not carried over",
+    "wpa-roam": "runs other stanzas by where the machine is",
+}
+# What it sets beside a network, or what goes without saying in a file.
+_SUPPLICANTS_OWN = re.compile("ap-scan|preauthenticate|eap-methods|eapol-flags|peerkey")
 _WOL = re.compile(r"(?:\S*/)?ethtool\s+(?:-s|--change)\s+\S+\s+wol\s+([pumbagsd]+)")
 # systemd.link(5), WakeOnLan=, by ethtool(8)'s letters.
 _WAKES = {"p": "phy", "u": "unicast", "m": "multicast", "b": "broadcast", "a": "arp"}
@@ -159,7 +168,7 @@ class _Translation:
         self._leased: list[Section] = []
         self._methods = {(one.family, one.method) for one in stanzas}
         for one in stanzas:
-            self._stanza(one)
+            self._stanza(spelt(one))
 
     def sections(self) -> tuple[Section, ...]:
         """Return it all; what the kernel did of itself, networkd does as well."""
@@ -339,30 +348,45 @@ class _Translation:
 
     def _radio(self, one: Stanza) -> None:
         """Read the networks that wpasupplicant's or wireless-tools' scripts would join."""
+        for key, why in _ELSEWISE.items():
+            if one.get(key):
+                raise _bad(one, key, why)
+        if one.get("wpa-driver") == "wired":
+            raise _bad(one, "wpa-driver", "is for 802.1X by wire: not carried over")
+        path = one.get("wpa-conf")
+        if path and path != "managed":
+            text = read_text(self._paths.through(path), limit=-1)
+            if not text:
+                raise Misuse(f"{one.path}: wpa-conf {path} can't be read", hint="mend the path")
+            found = supplicant.parse(path, text)
+            self.networks += [each for each in found.networks if each not in self.networks]
+            self.country = found.country or self.country
+            self.messages += found.messages
+        self._joined(one)
+        self._joined_openly(one)
+
+    def _joined(self, one: Stanza) -> None:
+        """Read the network that wpa-* options make (conf_wpa_supplicant() in functions.sh)."""
         said = {key.removeprefix("wpa-"): text for key, text in one.options if key[:4] == "wpa-"}
-        for key in _FILES:
-            path = one.get(key)
-            if path and path != "managed":
-                if not read_text(self._paths.through(path)):
-                    raise Misuse(f"{one.path}: {key} {path} can't be read", hint="mend the path")
-                found = supplicant.parse(path, read_text(self._paths.through(path), limit=-1))
-                self.networks += found.networks
-                self.country = found.country or self.country
-                self.messages += found.messages
-        if one.get("wpa-driver") == "wired" or one.get("wpa-bridge"):
-            raise _bad(one, "wpa-driver", "is for 802.1X by wire, or a bridge: not carried over")
-        if one.get("wpa-roam"):
-            raise _bad(one, "wpa-roam", "runs other stanzas by where the machine is")
-        if said.get("ssid") or said.get("essid"):
-            found_one = supplicant.network(one.path, _as_file(self._paths, said))
-            self.networks += [found_one] if found_one else []
+        if not (said.get("ssid") or said.get("essid")):
+            return
+        settings = _as_file(self._paths, one, said)
+        network = supplicant.network(one.path, settings)
+        if network and network not in self.networks:  # both families may say so
+            self.networks.append(network)
+        lost = (key.replace("_", "-") for key in supplicant.lost(settings))
+        self.messages += [f"{one.path}: wpa-{key} is not carried over" for key in lost]
+
+    def _joined_openly(self, one: Stanza) -> None:
+        """Read the network that wireless-* options make (wireless-tools)."""
         name = one.get("wireless-essid")
-        if name:
-            if one.get("wireless-key") not in ("", "off", "open"):
-                raise _bad(one, "wireless-key", "is WEP, which is not carried over")
-            if one.get("wireless-mode").lower() not in ("", "managed", "auto"):
-                raise _bad(one, "wireless-mode", "is not what an uplink is: a client")
-            self.networks.append(WirelessNetwork(name.encode("utf-8", "surrogateescape"), "NONE"))
+        if not name:
+            return
+        if one.get("wireless-key") not in ("", "off", "open"):
+            raise _bad(one, "wireless-key", "is WEP, which is not carried over")
+        if one.get("wireless-mode").lower() not in ("", "managed", "auto"):
+            raise _bad(one, "wireless-mode", "is not what an uplink is: a client")
+        self.networks.append(WirelessNetwork(name.encode("utf-8", "surrogateescape"), "NONE"))
 
     def _commands(self, one: Stanza) -> None:
         for phase, command in one.options:
@@ -458,13 +482,27 @@ def _bad(one: Stanza, key: str, why: str) -> Misuse:
     return Misuse(text, hint="take it out, or write a .network file of your own for this NIC")
 
 
-def _as_file(paths: Paths, said: dict[str, str]) -> dict[str, str]:
+def spelt(one: Stanza) -> Stanza:
+    """Return a stanza with "wpa-" for "wpa_": scripts are told both as IF_WPA_ (interfaces(5))."""
+    options = tuple(
+        (key.replace("_", "-") if key[:4] == "wpa_" or key[:9] == "wireless_" else key, text)
+        for key, text in one.options
+    )
+    return replace(one, options=options)
+
+
+def _as_file(paths: Paths, one: Stanza, said: dict[str, str]) -> dict[str, str]:
     """Return wpa-* options as a network block has them (wpasupplicant's functions.sh)."""
-    own = dict(said)
+    own = {key: text for key, text in said.items() if not _SUPPLICANTS_OWN.fullmatch(key)}
+    for key in (*(name.removeprefix("wpa-") for name in (*_FILES, *_DRIVES)), "roam-default-iface"):
+        own.pop(key, None)
     own["ssid"] = own.pop("essid", "") or own.get("ssid", "")
-    for key in ("psk-file", "passphrase-file"):
-        if own.get(key):
-            own["psk"] = read_text(paths.through(own.pop(key))).rstrip("\n")
+    for key in _KEYS:
+        path = own.pop(key, "")
+        if path:
+            own["psk"] = read_text(paths.through(path)).rstrip("\n")
+            if not own["psk"]:
+                raise _bad(one, f"wpa-{key}", f"{path} can't be read, or is empty")
     own["psk"] = own.pop("passphrase", "") or own.get("psk", "")
     result = {}
     for key, text in own.items():

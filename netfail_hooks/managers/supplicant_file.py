@@ -10,6 +10,9 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.managers import WirelessNetwork
 
 _OPEN = "WPA-PSK WPA-EAP"  # what wpa_supplicant takes where key_mgmt is not said
+# Ways of the same key: a newer hash, a faster change of access points. Ours offers the hash, too.
+_VARIANT = re.compile("FT-|-SHA256$")
+_ORDER = ("WPA-PSK", "SAE", "WPA-EAP")  # as WirelessNetwork has them
 _ESCAPED = re.compile(rb'\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|([\\"enrt]))')
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"e": b"\033"}
 # EAP's own (wpa_supplicant.conf: eap_methods, certificates, what is sent in the tunnel).
@@ -21,6 +24,8 @@ _EAP = re.compile(
 _BARE = ("eap", "fragment_size", "ocsp")  # values without quotes
 # What the access point's beacon decides anyway, or tunes how it is looked for.
 _RADIO = ("freq_list", "scan_freq", "proto", "pairwise", "group")
+# A card or a chip that holds the key, and ways of EAP that want more than is carried over.
+_ELSEWHERE = ("engine", "engine2", "engine_id", "key_id", "pcsc", "eappsk", "nai", "pin")
 _BESIDE = re.compile(
     "proto|pairwise|group|group_mgmt|ieee80211w|auth_alg|scan_freq|freq_list|bgscan|disabled|id_str"
     "|proactive_key_caching|mode|mac_addr|ap_scan|sae_password_id|beacon_int|dtim_period|wps_.*"
@@ -66,6 +71,12 @@ def network(path: str, settings: Mapping[str, str]) -> WirelessNetwork | None:
             f"{path}: {why} not carried over: {label!r}",
             hint="take it out, or have wpa_supplicant join it by a file of your own",
         )
+    needed = next((key for key in _ELSEWHERE if key in settings), "")
+    if needed:
+        raise Misuse(
+            f"{path}: {needed} is not carried over, and {label!r} not joined without it",
+            hint="take that network out, or have wpa_supplicant join it by a file of your own",
+        )
     secret = settings.get("sae_password", "") or settings.get("psk", "")
     if secret.startswith("ext:") or settings.get("password", "").startswith("ext:"):
         raise Misuse(
@@ -105,12 +116,19 @@ def lost(settings: Mapping[str, str]) -> tuple[str, ...]:
 def _key_mgmt(settings: Mapping[str, str]) -> str:
     said = " ".join(settings.get("key_mgmt", "").split())
     if said:
-        return said
+        words = dict.fromkeys(map(_of_variant, said.split()))
+        known = [word for word in _ORDER if word in words]
+        return " ".join([*known, *(word for word in words if word not in known)])
     if "sae_password" in settings and "psk" not in settings:
         return "SAE"
     if "psk" in settings:
         return "WPA-PSK"
     return "WPA-EAP" if "eap" in settings else _OPEN
+
+
+def _of_variant(word: str) -> str:
+    plain = _VARIANT.sub("", word)
+    return f"WPA-{plain}" if plain in ("PSK", "EAP") else plain
 
 
 def _said(key: str, text: str) -> str:

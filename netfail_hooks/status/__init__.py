@@ -15,7 +15,14 @@ from netfail_hooks.files import read_owned
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
-from netfail_hooks.managers import drift, ifupdown, ifupdown_release, release
+from netfail_hooks.managers import (
+    dhcpcd,
+    dhcpcd_release,
+    drift,
+    ifupdown,
+    ifupdown_release,
+    release,
+)
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
@@ -75,7 +82,12 @@ def collect(paths: Paths) -> Report | BondReport:
 
 def _taken_over(paths: Paths, config: Config) -> tuple[tuple[str, str], ...]:
     left = ifupdown_release.leaves(paths, config.names())
-    return (*release.taken_over(paths), *((name, ifupdown.MANAGER) for name in left))
+    denied = dhcpcd_release.leaves(paths, config.names())
+    return (
+        *release.taken_over(paths),
+        *((name, ifupdown.MANAGER) for name in left),
+        *((name, dhcpcd.MANAGER) for name in denied),
+    )
 
 
 def _lookups(config: Config, netlink: Netlink) -> tuple[lookup.RouteLookup, ...]:

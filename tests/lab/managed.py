@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from tests.lab.booted import Booted
+from typing import ClassVar
+
+from tests.lab.handed import Handed
 from tests.lab.suite import wait
 
 _POLICY = "/usr/share/dbus-1/system.d/org.freedesktop.NetworkManager.conf"
 _CONFIG = "[main]\nplugins=keyfile\n"
-_POWER_CUT = """
-systemctl stop 'netfail-hooks-*' 'systemd-networkd*' networkd-dispatcher NetworkManager
-for name in {names}; do
-    ip link set $name down; ip address flush dev $name; ip link set $name up
-done
-ip route flush proto 157; ip -6 route flush proto 157
-rm -rf /run/NetworkManager /run/netfail-hooks /run/systemd/netif /run/systemd/system/*.d
-"""
-_START = """
-cd /etc/systemd/system
-for target in sockets timers multi-user; do
-    for unit in $target.target.wants/*; do systemctl start "${unit#*/}"; done
-done
-"""
 UUID = "2815492f-7e56-435e-b2e9-246bd7cdc66{}"
 PROFILES = "/etc/NetworkManager/system-connections"
 
 
-class Managed(Booted):
+class Managed(Handed):
     """A lab in which NetworkManager has each uplink by a keyfile, and a bridge of its own."""
+
+    units: ClassVar[tuple[str, ...]] = ("NetworkManager.service",)
+    volatile = "/run/NetworkManager"
+
+    def seen(self) -> list[str]:
+        """Return NetworkManager's own view, as one."""
+        return [self.view()]
 
     def write_profiles(self, ipv4: str = "method=auto") -> None:
         """Write a keyfile for each uplink (nm-settings-keyfile(5)), and a bridge's."""
@@ -52,12 +47,6 @@ class Managed(Booted):
         self.systemctl("enable", "--now", "NetworkManager.service")
         self.systemctl("enable", "networkd-dispatcher.service")
         wait(lambda: self.has(*self.ports, "br7"), "NICs of NetworkManager's", seconds=30)
-
-    def boot_again(self) -> None:
-        """Come up as after a power cut: by the files that there are, and nothing in /run."""
-        self.run("sh", "-c", _POWER_CUT.format(names=" ".join(self.ports)))
-        self.systemctl("daemon-reload")
-        self.run("sh", "-c", _START)
 
     def has(self, *names: str) -> bool:
         """Tell whether NetworkManager has these up by a connection."""

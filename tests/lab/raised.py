@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from netfail_hooks.files import read_text
 from netfail_hooks.lab import Lab
-from tests.lab.booted import Booted
+from tests.lab.handed import Handed
 from tests.lab.suite import wait
 
 INTERFACES = "/etc/network/interfaces"
@@ -21,8 +23,14 @@ def prepare(lab: Lab) -> None:
     lab.write("/etc/dhcp/dhclient.conf", read_text("/etc/dhcp/dhclient.conf"))
 
 
-class Raised(Booted):
+class Raised(Handed):
     """A lab in which eth0 is raised at boot, wlan0 when udev finds it, and a dummy of its own."""
+
+    units: ClassVar[tuple[str, ...]] = ("networking.service", HOTPLUG)
+
+    def seen(self) -> list[str]:
+        """Return ifupdown's own view."""
+        return self.view()
 
     def write_stanzas(self, kind: str) -> None:
         """Write interfaces(5), each uplink with ``kind``'s words for HOST and RANK."""
@@ -69,8 +77,3 @@ class Raised(Booted):
     def view(self) -> list[str]:
         """Return ifupdown's own view: what it has up."""
         return sorted(filter(None, self.read("/run/network/ifstate").splitlines()))
-
-    def leases(self) -> list[tuple[str, ...]]:
-        """Return the router's leases: hardware address, address, and what the client called it."""
-        rows = [line.split() for line in self.read("/run/lab/leases").splitlines()]
-        return sorted((row[1], row[2], row[4]) for row in rows if len(row) == 5)

@@ -192,6 +192,22 @@ def test_a_killed_switchs_way_back_is_its_own_until_uninstall_calls_it_off(boote
     assert booted.run("ls", "/run/netfail-hooks").stdout == ""
 
 
+def test_what_is_to_be_called_later_is_also_once_systemd_has_read_its_units_again(
+    booted: Booted,
+) -> None:
+    """A way back, above all: what has systemd do so is any package that brings a unit."""
+    call = "Path('/run/lab/called').touch()"
+    code = (
+        f"import sys; sys.path.insert(0, {package_home()!r}); "
+        "from netfail_hooks.install.systemd import call_later; "
+        f'call_later("lab-later", "pathlib", "{call}", 1)'
+    )
+    done = booted.run(sys.executable, "-c", code)
+    assert done.returncode == 0, done.stderr
+    booted.systemctl("daemon-reload")
+    wait(lambda: booted.run("test", "-e", "/run/lab/called").returncode == 0, "call")
+
+
 def test_uninstall_leaves_no_unit_behind(booted: Booted) -> None:
     before = booted.run("find", "/etc", "-printf", "%p %m\n").stdout
     _run(booted, "install", *PAIR)

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from netfail_hooks import lab as sandbox
-from netfail_hooks.lab.traffic_result import Result
-from netfail_hooks.paths import package_home
 from netfail_hooks.policy.facts import SHARED_LABEL
+from tests.lab.handed import HERE, INSTALL, PAIR, UNINSTALL
 from tests.lab.kills import Call, kill, points, trace
 from tests.lab.managed import PROFILES, Managed
-from tests.lab.suite import SETTINGS, SETTLED, measure, shape, used, wait, wait_used
+from tests.lab.suite import used, wait, wait_used
 
-PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
-_HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
-_INSTALL = [sys.executable, "-m", "netfail_hooks", "install", *PAIR]
 _STATIC = "method=manual\naddress1={host}/24,192.168.1.1\ndns=192.168.1.1;"
 _LOST_BACK = 40  # datagrams, a fifth of a second
-# What NetworkManager writes for itself, and networkd's own state, are no files of the user's.
-_FILES = """
-find /etc -type f -exec sha256sum {} + | sort -k 2
-find /etc -exec stat -c '%A %u:%g %F %N' {} + 2>&1 | sort
-find /var/lib/netfail-hooks /var/log/netfail-hooks 2>&1 | sort
-"""
-_ROUTES = """
-ip route | sort
-ip -o -4 address | sed 's/^[0-9]*: //; s/valid_lft.*//' | sort
-ip rule
-"""
-_UNITS = """
-for unit in systemd-networkd.service systemd-networkd.socket NetworkManager.service; do
-    systemctl is-active $unit; systemctl is-enabled $unit
-done
-"""
 
 
 @pytest.fixture
@@ -52,50 +31,24 @@ def managed(request: pytest.FixtureRequest) -> Iterator[Managed]:
         yield lab
 
 
-def _as_it_is(lab: Managed) -> list[str]:
-    return [*shape(lab, _FILES + _ROUTES + SETTINGS + _UNITS), lab.view()]
-
-
-def _expect(lab: Managed, wanted: list[str]) -> None:
-    """Fail unless the machine is, or soon will be, as ``wanted``."""
-    with contextlib.suppress(AssertionError):
-        wait(lambda: _as_it_is(lab) == wanted, "all as before", seconds=10)
-    assert _as_it_is(lab) == wanted
-
-
-def _netfail(lab: Managed, *words: str) -> str:
-    done = lab.netfail(*words)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def _under_traffic(lab: Managed, *words: str) -> Result:
-    with lab.watch() as watch, lab.traffic() as traffic:
-        measure(SETTLED)
-        _netfail(lab, *words)
-        measure(1)
-    assert watch.gaps(4) == []
-    return traffic.result()
-
-
 @pytest.mark.parametrize("managed", ["method=auto", _STATIC], indirect=True)
 def test_uplinks_change_hands_and_back_under_traffic(managed: Managed) -> None:
     lab = managed
     lab.run("ip", "rule", "add", "from", "10.9.9.9", "lookup", "77")
-    before = _as_it_is(lab)
-    there = _under_traffic(lab, "install", *PAIR)
+    before = lab.state()
+    there = lab.under_traffic("install", *PAIR)
     print("there", there)
     assert used(lab) == "eth0"
     if "method=manual" in lab.read(f"{PROFILES}/eth0.nmconnection"):  # else nobody tells a server
         assert "nameserver 192.168.1.1\n" in lab.run("cat", "/etc/resolv.conf").stdout
     assert "eth0:unmanaged:" in lab.view()
     assert "wlan0:unmanaged:" in lab.view()
-    installed = _as_it_is(lab)
-    again = _under_traffic(lab, "install", *PAIR)
-    assert _as_it_is(lab) == installed
-    back = _under_traffic(lab, "uninstall", "--yes")
+    installed = lab.state()
+    again = lab.under_traffic("install", *PAIR)
+    assert lab.state() == installed
+    back = lab.under_traffic("uninstall", "--yes")
     print("back", back)
-    _expect(lab, before)
+    lab.expect(before)
     for result in (there, again, back):
         assert result.all_alive, result
     assert there.lost() <= 2, there
@@ -107,7 +60,7 @@ def test_uplinks_change_hands_and_back_under_traffic(managed: Managed) -> None:
 @pytest.mark.parametrize("managed", [_STATIC], indirect=True)
 def test_where_no_gateway_answers_all_is_given_back(managed: Managed) -> None:
     lab = managed
-    before = _as_it_is(lab)
+    before = lab.state()
     for name in lab.ports:
         lab.dead_gateway(name)
     done = lab.netfail("install", *PAIR)
@@ -115,30 +68,30 @@ def test_where_no_gateway_answers_all_is_given_back(managed: Managed) -> None:
     assert "no gateway answered" in done.stderr
     for name in lab.ports:
         lab.alive_gateway(name)
-    _expect(lab, before)
+    lab.expect(before)
 
 
 def test_where_no_router_gives_addresses_nothing_is_begun(managed: Managed) -> None:
     lab = managed
-    before = _as_it_is(lab)
+    before = lab.state()
     router = lab._dhcp
     assert router is not None
     router.freeze()
     done = lab.netfail("install", *PAIR)
     assert done.returncode == 1, done.stdout
     assert "no DHCP server answers by eth0, which would lose 192.168.1." in done.stderr
-    assert _as_it_is(lab) == before
+    assert lab.state() == before
     router.thaw()
-    assert "offered" not in _netfail(lab, "install", *PAIR)
-    installed = _as_it_is(lab)
+    assert "offered" not in lab.told("install", *PAIR)
+    installed = lab.state()
     router.freeze()
     done = lab.netfail("uninstall", "--yes")
     router.thaw()
     assert done.returncode == 1, done.stdout
     assert "by eth0 and wlan0: nobody would have an address" in done.stderr
-    assert _as_it_is(lab) == installed
-    _netfail(lab, "uninstall", "--yes")
-    _expect(lab, before)
+    assert lab.state() == installed
+    lab.told("uninstall", "--yes")
+    lab.expect(before)
 
 
 # What Ubuntu has in /usr/lib/NetworkManager/conf.d/10-globally-managed-devices.conf, more so.
@@ -164,16 +117,16 @@ def test_nobody_else_takes_part(managed: Managed) -> None:
     lab.run("rm", _INTERFACES)
     lab.run("nmcli", "device", "set", "wlan0", "managed", "yes")
     wait(lambda: lab.has("wlan0"), "NIC of NetworkManager's", seconds=30)
-    _netfail(lab, "install", *PAIR)
+    lab.told("install", *PAIR)
     lab.systemctl("stop", "NetworkManager.service")
     lab.run("rm", "-r", "/run/NetworkManager/devices")  # as a boot: what nmcli told it is in there
     lab.systemctl("start", "NetworkManager.service")
     wait(lambda: "wlan0:" in lab.view(), "NetworkManager", seconds=15)
     for name in lab.ports:
         assert f"{name}:unmanaged:" in lab.view()
-    assert "no address" not in _netfail(lab, "uninstall", "--dry-run")
+    assert "no address" not in lab.told("uninstall", "--dry-run")
     lab.systemctl("disable", "--now", "NetworkManager.service")
-    said = _netfail(lab, "uninstall", "--yes")
+    said = lab.told("uninstall", "--yes")
     assert "sets wlan0 up, and NetworkManager does not run: it will have no address" in said
     assert lab.systemctl("is-active", "systemd-networkd.service").stdout.strip() == "active"
 
@@ -186,14 +139,14 @@ def _refused(lab: Managed, why: str, *words: str) -> None:
 
 def test_a_changed_profile_is_told_and_taken_up(managed: Managed) -> None:
     lab = managed
-    _netfail(lab, "install", *PAIR)
+    lab.told("install", *PAIR)
     path = f"{PROFILES}/eth0.nmconnection"
     lab.write(
         path, lab.read(path).replace("method=auto", "method=auto\ndns=192.168.1.53;"), mode=0o600
     )
     drifted = json.loads(lab.netfail("status", "--json").stdout)["drifted"]
     assert [one.startswith(f"{path} has changed") for one in drifted] == [True]
-    _netfail(lab, "install", "--yes")
+    lab.told("install", "--yes")
     assert json.loads(lab.netfail("status", "--json").stdout)["drifted"] == []
     assert "192.168.1.53" in lab.run("networkctl", "status", "eth0").stdout
     lab.cable_out("eth0")
@@ -204,15 +157,15 @@ def test_a_changed_profile_is_told_and_taken_up(managed: Managed) -> None:
 @pytest.mark.parametrize("managed", [_STATIC], indirect=True)
 def test_a_killed_install_and_uninstall_are_mended(managed: Managed) -> None:
     lab = managed
-    before = _as_it_is(lab)
-    calls = points(trace(lab, _INSTALL, _HERE))
-    _netfail(lab, "uninstall", "--yes")
-    _expect(lab, before)
+    before = lab.state()
+    calls = points(trace(lab, INSTALL, HERE))
+    lab.told("uninstall", "--yes")
+    lab.expect(before)
     for at in (calls[len(calls) // 2], _last(calls, "eth0.network"), calls[-20]):
-        kill(lab, _INSTALL, at, _HERE)
+        kill(lab, INSTALL, at, HERE)
         assert used(lab), f"no way out after a kill at {at}"
-        _netfail(lab, "uninstall", "--yes")
-        _expect(lab, before)
+        lab.told("uninstall", "--yes")
+        lab.expect(before)
 
 
 def _last(calls: list[Call], ending: str) -> Call:
@@ -223,18 +176,18 @@ def _last(calls: list[Call], ending: str) -> Call:
 @pytest.mark.parametrize("managed", [_STATIC], indirect=True)
 def test_the_way_back_of_a_killed_install_leads_all_the_way(managed: Managed) -> None:
     lab = managed
-    before = _as_it_is(lab)
-    calls = trace(lab, _INSTALL, _HERE)
-    _netfail(lab, "uninstall", "--yes")
-    _expect(lab, before)
+    before = lab.state()
+    calls = trace(lab, INSTALL, HERE)
+    lab.told("uninstall", "--yes")
+    lab.expect(before)
     # Its address is with the other one by then, and NetworkManager has it still.
     at = next(one for one in calls if "rename" in one.name and "eth0.network" in one.text)
-    kill(lab, _INSTALL, at, _HERE)
+    kill(lab, INSTALL, at, HERE)
     addresses = lab.run("ip", "-o", "-4", "address").stdout
     assert f" {SHARED_LABEL}" in addresses, f"no detour at {at}: {addresses}"
     lab.systemctl("start", "netfail-hooks-rollback.service")
-    _netfail(lab, "uninstall", "--yes")  # which waits for it, and finds nothing
-    _expect(lab, before)
+    lab.told("uninstall", "--yes")  # which waits for it, and finds nothing
+    lab.expect(before)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -251,21 +204,21 @@ def test_an_install_that_loses_its_power_is_made_up_for(
 ) -> None:
     """Before the last file NetworkManager has all at boot; then networkd does."""
     lab = managed
-    before, addresses = _as_it_is(lab), _addresses(lab)
-    calls = trace(lab, _INSTALL, _HERE)
-    _netfail(lab, "uninstall", "--yes")
-    _expect(lab, before)
+    before, addresses = lab.state(), _addresses(lab)
+    calls = trace(lab, INSTALL, HERE)
+    lab.told("uninstall", "--yes")
+    lab.expect(before)
     deciding = next(at for at, one in enumerate(calls) if _places(one, "zz-netfail-hooks.conf"))
     for number in (deciding, *(int(share * len(calls)) for share in shares)):
-        kill(lab, _INSTALL, calls[number], _HERE)
+        kill(lab, INSTALL, calls[number], HERE)
         lab.boot_again()
         _wait_for(lab, addresses, calls[number])
         running = lab.run("systemctl", "is-active", "systemd-networkd.service").stdout.strip()
         assert (running == "active") == (number > deciding), calls[number]
-        _netfail(lab, "install", *PAIR)
+        lab.told("install", *PAIR)
         _wait_for(lab, addresses, calls[number])
         assert "eth0:unmanaged:" in lab.view()
-        _netfail(lab, "uninstall", "--yes")
+        lab.told("uninstall", "--yes")
         _expect_but_for_others(lab, before)
 
 
@@ -274,11 +227,10 @@ def test_an_uninstall_that_loses_its_power_is_made_up_for(
     managed: Managed, shares: list[float]
 ) -> None:
     lab = managed
-    before, addresses = _as_it_is(lab), _addresses(lab)
-    uninstall = [sys.executable, "-m", "netfail_hooks", "uninstall", "--yes"]
-    _netfail(lab, "install", *PAIR)
-    calls = trace(lab, uninstall, _HERE)
-    _expect(lab, before)
+    before, addresses = lab.state(), _addresses(lab)
+    lab.told("install", *PAIR)
+    calls = trace(lab, UNINSTALL, HERE)
+    lab.expect(before)
     # What decides at boot is gone by then, and no uplink has changed hands.
     gone = next(
         at
@@ -286,11 +238,11 @@ def test_an_uninstall_that_loses_its_power_is_made_up_for(
         if "unlink" in one.name and "zz-netfail-hooks.conf" in one.text
     )
     for number in (gone + 1, *(int(share * len(calls)) for share in shares)):
-        _netfail(lab, "install", *PAIR)
-        kill(lab, uninstall, calls[number], _HERE)
+        lab.told("install", *PAIR)
+        kill(lab, UNINSTALL, calls[number], HERE)
         lab.boot_again()
         _wait_for(lab, addresses, calls[number])
-        _netfail(lab, "uninstall", "--yes")
+        lab.told("uninstall", "--yes")
         _expect_but_for_others(lab, before)
 
 
@@ -305,8 +257,8 @@ def _expect_but_for_others(lab: Managed, wanted: list[str]) -> None:
         return [*found, *(line for line in view.splitlines() if line.split(":")[0] in lab.ports)]
 
     with contextlib.suppress(AssertionError):
-        wait(lambda: uplinks(_as_it_is(lab)) == uplinks(wanted), "all as before", seconds=10)
-    assert uplinks(_as_it_is(lab)) == uplinks(wanted)
+        wait(lambda: uplinks(lab.state()) == uplinks(wanted), "all as before", seconds=10)
+    assert uplinks(lab.state()) == uplinks(wanted)
 
 
 def _places(call: Call, ending: str) -> bool:
@@ -335,8 +287,8 @@ def test_what_works_stays_where_the_first_does_not_come_back(managed: Managed) -
     lab = managed
     lab.write("/etc/NetworkManager/conf.d/10.conf", "[main]\nno-auto-default=*\n")
     lab.run("nmcli", "general", "reload", "conf")
-    before = _as_it_is(lab)
-    _netfail(lab, "install", *PAIR)
+    before = lab.state()
+    lab.told("install", *PAIR)
     path = f"{PROFILES}/eth0.nmconnection"
     text = lab.read(path)
     lab.run("rm", path)
@@ -349,8 +301,8 @@ def test_what_works_stays_where_the_first_does_not_come_back(managed: Managed) -
     lab.write(path, text, mode=0o600)
     lab.run("nmcli", "connection", "reload")
     wait(lambda: lab.has("eth0"), "NIC of NetworkManager's", seconds=15)
-    _netfail(lab, "uninstall", "--yes")
-    _expect(lab, before)
+    lab.told("uninstall", "--yes")
+    lab.expect(before)
 
 
 _NETWORKDS_OWN = """\
@@ -374,11 +326,11 @@ def test_where_it_fails_an_uplink_of_networkds_own_reads_its_own_file_again(
     lab.write("/etc/systemd/network/20-eth0.network", _NETWORKDS_OWN)
     lab.systemctl("enable", "--now", "systemd-networkd.service")
     wait(lambda: "192.168.1.252" in lab.run("ip", "address").stdout, "address")
-    before = _as_it_is(lab)
+    before = lab.state()
     for name in lab.ports:
         lab.dead_gateway(name)
     assert lab.netfail("install", *PAIR).returncode == 1
     for name in lab.ports:
         lab.alive_gateway(name)
-    _expect(lab, before)
+    lab.expect(before)
     assert "20-eth0.network" in lab.run("networkctl", "status", "eth0").stdout

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from netfail_hooks import lab as sandbox
-from netfail_hooks.lab.traffic_result import Result
-from netfail_hooks.paths import package_home
+from tests.lab.handed import HERE, INSTALL, PAIR
 from tests.lab.kills import kill, points, trace
 from tests.lab.managed import Managed
 from tests.lab.raised import HOTPLUG, INTERFACES, Raised, prepare
-from tests.lab.suite import SETTINGS, SETTLED, measure, shape, used, wait, wait_used
+from tests.lab.suite import used, wait, wait_used
 
-PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
-_HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
-_INSTALL = [sys.executable, "-m", "netfail_hooks", "install", *PAIR]
 _CONCERNED = ("foreign-manager", "file-changed", "source-changed")
 _DHCP = "dhcp\n"
 _BY_DHCPCD = "dhcp\n  hostname box\n"
@@ -29,16 +23,6 @@ _STATIC = "static\n  address HOST/24\n  gateway 192.168.1.1\n  metric 10RANK\n"
 _LOST = (
     40  # datagrams, a fifth of a second: ifdown puts the link down, which NetworkManager doesn't
 )
-_FILES = """
-find /etc -type f -exec sha256sum {} + | sort -k 2
-find /etc -exec stat -c '%A %u:%g %F %N' {} + 2>&1 | sort
-find /var/lib/netfail-hooks /var/log/netfail-hooks 2>&1 | sort
-"""
-_ROUTES = """
-ip route | sort
-ip -o -4 address | sed 's/^[0-9]*: //; s/valid_lft.*//' | sort
-ip rule
-"""
 _REFUSED = (
     ("  pre-up /usr/local/bin/firewall\n", "'pre-up /usr/local/bin/firewall'"),
     ("iface br0 inet dhcp\n  bridge_ports eth0\n", "br0 sits on eth0"),
@@ -46,11 +30,6 @@ _REFUSED = (
 _NO_ROUTER = """
 echo 0 >/proc/sys/net/ipv6/conf/{0}/accept_ra
 ip -6 route flush dev {0} proto ra; ip -6 address flush dev {0} scope global
-"""
-_UNITS = f"""
-for unit in systemd-networkd.service systemd-networkd.socket networking.service {HOTPLUG}; do
-    systemctl is-active $unit; systemctl is-enabled $unit
-done
 """
 
 
@@ -70,52 +49,26 @@ def raised(request: pytest.FixtureRequest) -> Iterator[Raised]:
         print(lab.journal()[-60:])
 
 
-def _as_it_is(lab: Raised) -> list[str]:
-    return [*shape(lab, _FILES + _ROUTES + SETTINGS + _UNITS), *lab.view()]
-
-
-def _expect(lab: Raised, wanted: list[str]) -> None:
-    """Fail unless the machine is, or soon will be, as ``wanted``."""
-    with contextlib.suppress(AssertionError):
-        wait(lambda: _as_it_is(lab) == wanted, "all as before", seconds=10)
-    assert _as_it_is(lab) == wanted
-
-
-def _netfail(lab: Raised, *words: str) -> str:
-    done = lab.netfail(*words, seconds=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def _under_traffic(lab: Raised, *words: str) -> Result:
-    with lab.watch() as watch, lab.traffic() as traffic:
-        measure(SETTLED)
-        _netfail(lab, *words)
-        measure(1)
-    assert watch.gaps(4) == []
-    return traffic.result()
-
-
 @pytest.mark.parametrize("raised", [_DHCP, _STATIC, _BY_DHCPCD], indirect=True)
 def test_uplinks_change_hands_and_back_under_traffic(raised: Raised) -> None:
     lab = raised
-    before, leases = _as_it_is(lab), lab.leases()
-    there = _under_traffic(lab, "install", *PAIR)
+    before, leases = lab.state(), lab.leases()
+    there = lab.under_traffic("install", *PAIR)
     print("there", there)
     assert used(lab) == "eth0"
     assert lab.view() == ["dummy7=dummy7", "lo=lo"]
     assert lab.leases() == leases  # the same clients, with the same addresses
-    installed = _as_it_is(lab)
-    again = _under_traffic(lab, "install", *PAIR)
+    installed = lab.state()
+    again = lab.under_traffic("install", *PAIR)
     print("again", again)
-    assert _as_it_is(lab) == installed
+    assert lab.state() == installed
     lab.cable_out("eth0")
     wait_used(lab, "wlan0")
     lab.cable_in("eth0")
     wait_used(lab, "eth0", seconds=60)
-    back = _under_traffic(lab, "uninstall", "--yes")
+    back = lab.under_traffic("uninstall", "--yes")
     print("back", back)
-    _expect(lab, before)
+    lab.expect(before)
     assert lab.leases() == leases
     assert "DHCPRELEASE" not in lab.logs()
     for result in (there, again, back):
@@ -129,7 +82,7 @@ def test_where_no_gateway_answers_all_is_given_back(raised: Raised) -> None:
     lab = raised
     for name in lab.ports:  # whose router would have to advertise itself again
         lab.run("sh", "-c", _NO_ROUTER.format(name))
-    before = _as_it_is(lab)
+    before = lab.state()
     for name in lab.ports:
         lab.dead_gateway(name)
     done = lab.netfail("install", *PAIR, seconds=120)
@@ -137,34 +90,34 @@ def test_where_no_gateway_answers_all_is_given_back(raised: Raised) -> None:
     assert "no gateway answered" in done.stderr
     for name in lab.ports:
         lab.alive_gateway(name)
-    _expect(lab, before)
+    lab.expect(before)
 
 
 def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(raised: Raised) -> None:
     lab = raised
-    before = _as_it_is(lab)
-    calls = trace(lab, _INSTALL, _HERE)
-    _netfail(lab, "uninstall", "--yes")
-    _expect(lab, before)
+    before = lab.state()
+    calls = trace(lab, INSTALL, HERE)
+    lab.told("uninstall", "--yes")
+    lab.expect(before)
     for at in random.sample(points(calls), 2):
         print("killed at", at)
-        kill(lab, _INSTALL, at, _HERE)
+        kill(lab, INSTALL, at, HERE)
         assert used(lab), f"no way out after a kill at {at}"
-        _netfail(lab, "uninstall", "--yes")
-        _expect(lab, before)
+        lab.told("uninstall", "--yes")
+        lab.expect(before)
     at = next(one for one in calls if "rename" in one.name and "eth0.network" in one.text)
-    kill(lab, _INSTALL, at, _HERE)
+    kill(lab, INSTALL, at, HERE)
     assert "0.0.0.0/1 " in lab.run("ip", "route").stdout, f"no detour at {at}"
     lab.systemctl("start", "netfail-hooks-rollback.service")
-    _expect(lab, before)
+    lab.expect(before)
     assert "DHCPRELEASE" not in lab.logs()
 
 
 def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_ifupdown(raised: Raised) -> None:
     lab = raised
-    planned = json.loads(_netfail(lab, "install", *PAIR, "--dry-run", "--json"))
+    planned = json.loads(lab.told("install", *PAIR, "--dry-run", "--json"))
     assert any("ifdown wlan0" in command for command in planned["would"]), planned
-    said = _netfail(lab, "install", *PAIR)
+    said = lab.told("install", *PAIR)
     assert "/etc/network/if-*.d: no longer run for eth0: mine" in said
     assert "ifupdown keeps everything but" not in said  # that is asked where nobody said --yes
     lab.systemctl("restart", "networking.service")
@@ -192,16 +145,22 @@ def test_what_would_be_lost_is_refused_by_name(raised: Raised) -> None:
     text = lab.read(INTERFACES)
     for more, why in _REFUSED:
         lab.write(INTERFACES, text.replace(_DHCP, _DHCP + more, 1))
-        before = _as_it_is(lab)
+        before = lab.state()
         for options in ((), ("--dhcp", "eth0")):
             done = lab.netfail("install", *PAIR, *options)
             assert done.returncode == 2, done.stdout + done.stderr
             assert why in done.stderr
-        assert _as_it_is(lab) == before
+        assert lab.state() == before
+
+
+class _Both(Managed):
+    """One of whose uplinks ifupdown is to have."""
+
+    units = (*Managed.units, *Raised.units)
 
 
 def test_two_uplinks_of_two_managers_change_hands_and_back() -> None:
-    with Managed() as lab:
+    with _Both() as lab:
         lab.start_dhcp()
         lab.write_profiles()
         lab.write("/etc/NetworkManager/conf.d/10.conf", "[keyfile]\nunmanaged-devices=wlan0\n")
@@ -210,11 +169,7 @@ def test_two_uplinks_of_two_managers_change_hands_and_back() -> None:
         lab.systemctl("enable", "--now", "NetworkManager.service", "networking.service")
         lab.systemctl("enable", "networkd-dispatcher.service")
         wait(lambda: lab.has("eth0", "br7"), "NIC of NetworkManager's", seconds=30)
-        before = [*shape(lab, _FILES + _ROUTES + SETTINGS + _UNITS), lab.view()]
+        before = lab.state()
         for words in (("install", *PAIR), ("uninstall", "--yes")):
-            done = lab.netfail(*words, seconds=120)
-            assert done.returncode == 0, done.stdout + done.stderr
-        wait(
-            lambda: [*shape(lab, _FILES + _ROUTES + SETTINGS + _UNITS), lab.view()] == before,
-            "all as before",
-        )
+            lab.told(*words)
+        lab.expect(before)

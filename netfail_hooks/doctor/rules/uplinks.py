@@ -21,11 +21,14 @@ from netfail_hooks.recorder.drills import FAILED
 _STOP = {
     NETWORK_MANAGER: "nmcli device set {name} managed no  # and in /etc/NetworkManager, for good",
     "dhcpcd": "systemctl disable --now dhcpcd  # or 'denyinterfaces {names}' in /etc/dhcpcd.conf",
+    "dhcpcd -n": "systemctl restart dhcpcd; networkctl reconfigure {name}  # somebody has run it",
     "dhclient": "dhclient -x {name}  # and take it out of /etc/network/interfaces",
     "ifupdown": "editor /etc/network/interfaces  # take out 'iface {name}'",
     "ifup": "ifdown {name}; networkctl reconfigure {name}  # somebody has run ifup by hand",
     "connmand": "systemctl disable --now connman",
 }
+# Whose uplinks nothing but networkd's own start, or ours, tells that they change hands.
+_HANDED = (NETWORK_MANAGER, "dhcpcd")
 _ANSWERS_LITTLE = (2, 8)  # only to its own subnet; not at all (ip-sysctl.rst, arp_ignore)
 _SUPPLICANTS = ("wpa_supplicant", "wpa_supplicant-nl80211")
 _WPA_PACKAGE = ("apt install wpasupplicant", "pacman -S wpa_supplicant")
@@ -46,7 +49,7 @@ def foreign_manager(facts: Facts) -> Iterator[Symptom]:
         stop = _STOP.get(manager, "systemctl disable --now " + shlex.quote(manager))
         fix = dict.fromkeys(stop.format(name=name, names=" ".join(names)) for name in names)
         what = f"{manager} sets up {' and '.join(names)}, too"
-        if manager == NETWORK_MANAGER and not facts.services.networkd_runs:
+        if manager in _HANDED and not facts.services.networkd_runs:
             # So an install leaves it that lost its power. Taken away from there, nobody has them.
             what = f"{manager} has {' and '.join(names)}, and systemd-networkd does not run"
             fix = dict.fromkeys([AGAIN])

@@ -37,7 +37,7 @@ def hand(paths: Paths, nic: Nic) -> Handed:
     _refuse_untold(paths, known, nic.name)
     for name in (nic.name, *known.aliases(nic.name)):
         for one in known.of(known.logical(name)):
-            _refuse_stanza(paths, one, nic.name)
+            _refuse_stanza(paths, ifupdown.spelt(one), nic.name)
     # Options say which addresses it is to have; ifdown runs what its stanza says all the same.
     ifupdown.profile(paths, nic)
     return Handed(nic.name, ifupdown.MANAGER)

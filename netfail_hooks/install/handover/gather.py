@@ -16,6 +16,7 @@ from netfail_hooks.install.handover import (
     NETWORKD,
     Handover,
     enabling,
+    from_dhcpcd,
     from_ifupdown,
     resolving,
     supplicant_unit,
@@ -23,7 +24,15 @@ from netfail_hooks.install.handover import (
 from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.manifest import Handed, Manifest
 from netfail_hooks.install.systemd import systemd_runs
-from netfail_hooks.managers import Profile, detect, ifupdown, ifupdown_release, interfaces
+from netfail_hooks.managers import (
+    Profile,
+    detect,
+    dhcpcd,
+    dhcpcd_release,
+    ifupdown,
+    ifupdown_release,
+    interfaces,
+)
 from netfail_hooks.managers import release as managers_release
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Release
@@ -49,7 +58,7 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
     handed = (*known.handed, *new)
     if not handed:
         return Handover()
-    raised = () if paths.root else from_ifupdown.raised(Handover(known.handed))
+    raised = () if paths.root else _raised(known.handed)
     again = (one.interface for one in known.handed if one.interface in (*has, *raised))
     now = tuple(dict.fromkeys((*again, *(one.interface for one in new))))
     _refuse(paths, config, handed, now)
@@ -103,14 +112,14 @@ def _new(paths: Paths, config: Config, known: Manifest, has: Sequence[str]) -> I
             _refuse_odd(name)
             yield Handed(name, NETWORKMANAGER, active.get(name, ""))
         elif not paths.root and (manager := detect.manager_of(paths, nic)):
-            if manager == ifupdown.MANAGER:
-                yield from_ifupdown.hand(paths, nic)
-                continue
-            raise Misuse(
-                f"{manager} has {name}, and is not taken over from yet",
-                hint=f"give {name} to NetworkManager or systemd-networkd first, or take it out of "
-                f"what {manager} sets up and add --dhcp {name}",
-            )
+            hands = from_ifupdown.hand if manager == ifupdown.MANAGER else from_dhcpcd.hand
+            yield hands(paths, nic)
+
+
+def _raised(handed: Sequence[Handed]) -> tuple[str, ...]:
+    """Return which of these uplinks a manager beside NetworkManager has now."""
+    handover = Handover(tuple(handed))
+    return (*from_ifupdown.raised(handover), *from_dhcpcd.has(handover))
 
 
 def _refuse_odd(name: str) -> None:
@@ -131,7 +140,9 @@ def known(paths: Paths, handed: Sequence[Handed], units: Sequence[str]) -> Hando
 
 def answers(handed: Sequence[Handed]) -> bool:
     """Tell whether the managers that are to have uplinks again are there, and run."""
-    if any(one.manager == ifupdown.MANAGER for one in handed) and shutil.which("ifup") is None:
+    programs = {ifupdown.MANAGER: "ifup", dhcpcd.MANAGER: "dhcpcd"}
+    needed = {programs[one.manager] for one in handed if one.manager in programs}
+    if not all(map(shutil.which, needed)):
         return False
     if all(one.manager != NETWORKMANAGER for one in handed):
         return True
@@ -149,6 +160,10 @@ def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:
         names = [one.interface for one in handed if one.manager == manager]
         if manager == ifupdown.MANAGER:
             parts.append(ifupdown_release.release(paths, interfaces.read(paths), names))
+        elif manager == dhcpcd.MANAGER:
+            nics = [read_nic(one, paths) for one in names]
+            silent = resolving.is_written_through(paths)
+            parts.append(dhcpcd_release.release(paths, nics, silent=silent))
         else:
             parts.append(managers_release.networkmanager(names))
     return Release(

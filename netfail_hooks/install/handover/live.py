@@ -19,6 +19,7 @@ from netfail_hooks.install.handover import (
     NETWORKD,
     SOCKET,
     Handover,
+    from_dhcpcd,
     from_ifupdown,
     plan,
     supplicant_unit,
@@ -31,6 +32,7 @@ from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
+from netfail_hooks.managers import dhcpcd
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl, settling
@@ -177,7 +179,11 @@ def give_all_back(handover: Handover) -> list[str]:
         hold(handover)
         settle(handover)
     try:
-        has = (*networkmanagers(handover), *from_ifupdown.untouched(handover))
+        has = (
+            *networkmanagers(handover),
+            *from_ifupdown.untouched(handover),
+            *from_dhcpcd.untouched(handover),
+        )
     except Problem as problem:
         return [*messages, f"{' and '.join(handover.names)} stay with systemd-networkd: {problem}"]
     for one in handover.handed:
@@ -191,6 +197,7 @@ def give_all_back(handover: Handover) -> list[str]:
             _hand_back(one.interface, handover, linked=linked)
             if linked:  # the next one has the traffic until then, and is to have it
                 _await_connected(one)
+                _await_dhcpcd(one)
     stop(handover)
     return messages
 
@@ -205,10 +212,16 @@ def stop(handover: Handover) -> None:
 
 def returned(handover: Handover) -> list[str]:
     """Have the managers take what a killed run took from us and gave nobody."""
-    has = (*networkmanager_has(), *from_ifupdown.raised(handover))
+    has = (
+        *networkmanager_has(),
+        *from_ifupdown.raised(handover),
+        *from_dhcpcd.raised(handover),
+    )
     messages: list[str] = []
     for one in handover.handed:
         if one.interface not in has and _is_there(one.interface):
+            if one.manager == dhcpcd.MANAGER:  # which is told to leave what networkd still has
+                _leave(one.interface)
             with _collecting(messages):
                 _hand_back(one.interface, handover)
     return messages
@@ -258,6 +271,16 @@ def _await_connected(one: Handed) -> None:
     if one.connection:
         up = (one.interface, "connected")
         wait_until(lambda: up in networkmanager_states(), _PATIENCE, f"address of {one.interface}")
+
+
+def _await_dhcpcd(one: Handed) -> None:
+    """Wait for the way out of an uplink of dhcpcd's, which asks on when it has begun.
+
+    It is started anew for the next one: for so long, and go on.
+    """
+    if one.manager == dhcpcd.MANAGER:
+        with contextlib.suppress(Problem):
+            wait_until(lambda: 4 in _useful_families(one.interface), _USEFUL, "way out", step=0.1)
 
 
 def _has_carrier(interface: str) -> bool:

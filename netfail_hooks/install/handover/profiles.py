@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.manifest import Handed, Manifest
-from netfail_hooks.managers import Profile, ifupdown, sources, supplicant
+from netfail_hooks.managers import Profile, dhcpcd, ifupdown, sources, supplicant
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic, read_nic
@@ -20,7 +20,11 @@ from netfail_hooks.paths import Paths
 _NMCLI_ADDS = "nmcli connection add type ethernet ifname {}"
 _NMCLI_SAVES = "nmcli --ask device wifi connect SSID ifname {}"
 _ADDS = {ifupdown.MANAGER: "an iface {} stanza with addresses in /etc/network/interfaces"}
-_SAVES = {ifupdown.MANAGER: "wpa-ssid and wpa-psk in the iface {} stanza (interfaces(5))"}
+_SAVES = {
+    ifupdown.MANAGER: "wpa-ssid and wpa-psk in the iface {} stanza (interfaces(5))",
+    dhcpcd.MANAGER: "a network block in /etc/wpa_supplicant/wpa_supplicant.conf, which dhcpcd's "
+    "hook 10-wpa_supplicant has {} join",
+}
 
 
 def profiles_of(

@@ -512,6 +512,23 @@ def test_which_interfaces_a_dhcp_client_serves(
     assert doctor_machine.serving(Process(name, 1, words), ("eth0", "wlan0")) == serves
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "helped"),
+    [
+        ("dhcpcd", ("dhcpcd: [BPF ARP] eth0 192.168.1.252",), ("eth0",)),
+        ("dhcpcd", ("dhcpcd: [privileged proxy] eth0 [ip4]",), ("eth0",)),
+        ("dhcpcd", ("dhcpcd: [network proxy] 192.168.1.252",), ()),
+        ("dhcpcd", ("dhcpcd: [manager] [ip4] [ip6]",), ()),
+        ("dhcpcd", ("dhcpcd: eth0 [ip4]",), ()),
+        ("sh", ("dhcpcd: [BPF ARP] eth0",), ()),
+    ],
+)
+def test_for_which_interfaces_a_helper_of_dhcpcd_listens(
+    name: str, words: tuple[str, ...], helped: tuple[str, ...]
+) -> None:
+    assert doctor_machine.helped(Process(name, 1, words), ("eth0", "wlan0")) == helped
+
+
 def test_units_as_systemctl_shows_them() -> None:
     text = (
         "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=yes\n"

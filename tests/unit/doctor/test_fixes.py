@@ -216,6 +216,14 @@ _UPLINKS: list[Case] = [
         ("systemctl disable --now dhcpcd  # or 'denyinterfaces eth0 wlan0' in /etc/dhcpcd.conf",),
     ),
     (
+        _managed("dhcpcd -n"),
+        "dhcpcd -n sets up eth0 and wlan0, too",
+        (
+            "systemctl restart dhcpcd; networkctl reconfigure eth0  # somebody has run it",
+            "systemctl restart dhcpcd; networkctl reconfigure wlan0  # somebody has run it",
+        ),
+    ),
+    (
         _managed("my way"),
         "my way sets up eth0 and wlan0, too",
         ("systemctl disable --now 'my way'",),

@@ -9,7 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.managers import Profile, ifupdown, ifupdown_commands
+from netfail_hooks.managers import (
+    Profile,
+    ifupdown,
+    ifupdown_commands,
+    supplicant,
+    supplicant_file,
+)
 from netfail_hooks.networkd.file import render
 from netfail_hooks.networkd.file import settings as values
 from netfail_hooks.networkd.nic import read_nic
@@ -155,6 +161,92 @@ def test_wifi_of_the_stanza_and_of_its_file(machine: Machine) -> None:
     assert (home.ssid, home.key_mgmt, home.psk) == (b"Home Net", "WPA-PSK", "pass phrase")
     assert "phrase" not in repr(found)
     assert any("wireless-power" in message for message in found.messages)
+
+
+# All that wpasupplicant's script knows (conf_wpa_supplicant() in functions.sh), and one word more.
+_WPA = (
+    "ssid essid psk passphrase psk-file passphrase-file key-mgmt scan-ssid priority bssid "
+    "proto pairwise group mode frequency scan-freq freq-list auth-alg identity "
+    "anonymous-identity eap password ca-cert client-cert private-key private-key-passwd "
+    "phase1 phase2 ca-cert2 eappsk nai pcsc pin engine engine-id key-id eapol-flags "
+    "eap-methods wep-key0 wep-tx-keyidx pac-file peerkey proactive-key-caching fragment-size "
+    "id-str ap-scan preauthenticate driver conf roam bridge iface debug-level logfile "
+    "sae-password ieee80211w disabled odd "
+)
+_SECRET = "open sesame, 1"  # noqa: S105
+_VALUES = [
+    *("0", "1", "2", "RSN", "WPA-PSK", "SAE", "WPA-EAP", "NONE", "IEEE8021X", "PEAP", "managed"),
+    *("02:00:00:00:00:01", "2412", "wired", "/etc/key", "/etc/nothing", "/etc/mine.conf"),
+]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(_WPA.split()),
+        st.sampled_from(_VALUES) | st.text("ab\"'#\\\\ é", min_size=1, max_size=40).map(str.strip),
+        max_size=6,
+    ),
+    st.sampled_from(("psk", "passphrase", "password", "wep-key0", "eappsk", "pin")),
+)
+@settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+def test_any_wifi_of_a_stanza_is_carried_over_or_refused_without_its_key(
+    machine: Machine, options: dict[str, str], secret: str
+) -> None:
+    machine.write("/etc/key", _SECRET)
+    machine.write("/etc/mine.conf", f'network={{\n ssid="Cafe"\n psk="{_SECRET}"\n}}\n')
+    options = {"ssid": "Home", secret: _SECRET, **options}
+    lines = [f" wpa-{key} {text}\n" for key, text in options.items() if text]
+    try:
+        found = _profile(machine, "auto wlan0\niface wlan0 inet dhcp\n" + "".join(lines), "wlan0")
+        text = supplicant.config(found.wireless if found else ())
+    except Misuse as refused:
+        told, text = f"{refused} {refused.hint}", ""
+    else:
+        told = f"{found} {found.messages if found else ()}"
+    assert _SECRET not in told
+    if text:
+        assert supplicant.config(supplicant_file.parse("/a.conf", text).networks) == text
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (" wpa-psk-file /etc/nothing\n", "wpa-psk-file /etc/nothing can't be read"),
+        (" wpa-iface wlan7\n", "wpa-iface joins by another interface"),
+        (" wpa-bridge br0\n", "wpa-bridge joins for a bridge"),
+        (" wpa-engine 1\n wpa-key-id 4\n", "engine is not carried over"),
+        (" wpa-pin 1234\n", "pin is not carried over"),
+        (" wpa-conf /etc/nothing\n", "wpa-conf /etc/nothing can't be read"),
+        (" wpa_roam /etc/mine.conf\n", "wpa-roam runs other stanzas"),
+    ],
+)
+def test_wifi_that_cannot_be_joined_so_is_refused_by_name(
+    machine: Machine, more: str, why: str
+) -> None:
+    text = f"auto wlan0\niface wlan0 inet dhcp\n wpa-ssid Home\n wpa-psk not so secret\n{more}"
+    with pytest.raises(Misuse, match=why) as told:
+        _profile(machine, text, "wlan0")
+    assert told.value.hint
+    assert "secret" not in str(told.value)
+
+
+def test_what_the_script_would_not_tell_wpa_supplicant_is_told(machine: Machine) -> None:
+    """The same network in both families is one; bands are of the network, too."""
+    stanza = "iface wlan0 inet{} {}\n wpa_ssid Home\n wpa-psk not so secret\n"
+    text = "auto wlan0\n" + stanza.format("", "dhcp") + " wpa-odd 1\n wpa-freq-list 2412 2437\n"
+    found = _profile(machine, text + stanza.format("6", "auto"), "wlan0")
+    assert found
+    home, *_ = found.wireless
+    assert home.radio == (("freq_list", "2412 2437"),)
+    assert "freq_list=2412 2437" in supplicant.config([home])
+    assert "/etc/network/interfaces: wpa-odd is not carried over" in found.messages
+    again = _profile(
+        machine, "auto wlan0\n" + stanza.format("", "dhcp") + stanza.format("6", "auto"), "wlan0"
+    )
+    assert again
+    assert len(again.wireless) == 1
 
 
 def test_wake_on_lan_is_for_a_link_file(machine: Machine) -> None:

@@ -104,3 +104,20 @@ def test_any_ssid_is_read_in_each_of_its_forms(ssid: bytes) -> None:
 def test_any_file_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(Misuse):
         parse("/a.conf", text)
+
+
+@pytest.mark.parametrize(
+    ("said", "key_mgmt"),
+    [
+        ("WPA-PSK WPA-PSK-SHA256", "WPA-PSK"),
+        ("SAE  WPA-PSK-SHA256", "WPA-PSK SAE"),
+        ("FT-SAE SAE FT-PSK", "WPA-PSK SAE"),
+        ("WPA-EAP-SHA256 FT-EAP", "WPA-EAP"),
+        ("WPA-PSK OSEN", "WPA-PSK OSEN"),
+        ("OWE", "OWE"),
+    ],
+)
+def test_ways_of_the_same_key_are_one(said: str, key_mgmt: str) -> None:
+    text = f'network={{\n ssid="a"\n psk="not so secret"\n key_mgmt={said}\n}}\n'
+    (found,) = parse("/a.conf", text).networks
+    assert found.key_mgmt == key_mgmt

@@ -90,7 +90,7 @@ def running(tree: Tree) -> Iterator[Callable[[str], None]]:
     shutil.rmtree(tree.root / "run/systemd")
 
 
-@pytest.mark.parametrize("unit", ["connman", "netctl", "wicked", "dhcpcd"])
+@pytest.mark.parametrize("unit", ["connman", "netctl", "wicked"])
 def test_who_cannot_give_up_just_the_uplinks_is_named(
     tree: Tree, running: Callable[[str], None], unit: str
 ) -> None:
@@ -104,7 +104,9 @@ def test_who_cannot_give_up_just_the_uplinks_is_named(
     assert _program(tree) == before
 
 
-@pytest.mark.parametrize("units", ["NetworkManager", "NetworkManager networking", "networking"])
+@pytest.mark.parametrize(
+    "units", ["NetworkManager", "NetworkManager networking", "networking", "dhcpcd networking"]
+)
 def test_who_gives_up_just_the_uplinks_is_no_reason_to_refuse(
     tree: Tree, running: Callable[[str], None], units: str
 ) -> None:

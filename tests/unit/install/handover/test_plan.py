@@ -23,7 +23,7 @@ from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Handed, Manifest, save
 from netfail_hooks.install.plan import FileChange, file_changes, in_order
 from netfail_hooks.install.transaction import note, write_change
-from netfail_hooks.managers import Profile, WirelessNetwork
+from netfail_hooks.managers import Profile, WirelessNetwork, dhcpcd_release
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.paths import Paths
 
@@ -33,7 +33,7 @@ _UNIT = f"/lib/systemd/system/{NETWORKD}"
 _JOINED = WirelessNetwork(b"home", "WPA-PSK", psk="not so secret")
 _ASKED = argparse.Namespace(keep_config=False, keep_log=False, no_live=True)
 _NOTHING = Manifest()
-_MANAGERS = st.sampled_from([NETWORKMANAGER, "ifupdown"])
+_MANAGERS = st.sampled_from([NETWORKMANAGER, "ifupdown", "dhcpcd"])
 
 
 class Boot:
@@ -47,8 +47,10 @@ class Boot:
         return os.path.lexists(self._paths.at(path))
 
     def _says(self, path: str, name: str) -> bool:
-        """Tell whether a file keeps its manager from an uplink: NetworkManager's names them."""
+        """Tell whether a file keeps its manager from an uplink: all but ifupdown's name them."""
         node = nodes.read(self._paths.at(path))
+        if path == dhcpcd_release.DENIED:
+            return bool(dhcpcd_release.leaves(self._paths, (name,)))
         named = "NetworkManager" not in path or f":={name}" in (node.data if node else b"").decode()
         return node is not None and named
 
@@ -83,6 +85,10 @@ def _handover(managers: Sequence[str], paths: Paths, *, enabled: bool, wireless:
     names = ("eth0", "wlan0", "usb0")[: len(managers)]
     handed = tuple(Handed(*pair) for pair in zip(names, managers, strict=True))
     joined = {"wlan0": (_JOINED,)} if wireless else {}
+    unit = paths.at(f"/lib/systemd/system/{dhcpcd_release.UNIT}")
+    os.makedirs(os.path.dirname(unit), exist_ok=True)
+    with open(unit, "w", encoding="utf-8") as file:
+        file.write("[Service]\nExecStart=/usr/sbin/dhcpcd -q -b\n")
     return Handover(
         handed=handed,
         now=names,
@@ -158,13 +164,15 @@ def test_no_power_cut_leaves_an_uplink_to_nobody(
     number=st.integers(2, 3),
     earlier=st.integers(1, 2),
     order=st.permutations(["eth0", "wlan0", "usb0"]),
+    manager=st.sampled_from([NETWORKMANAGER, "dhcpcd"]),
     enabled=st.booleans(),
     wireless=st.booleans(),
 )
-def test_nor_does_one_after_a_later_install_took_more(
+def test_nor_does_one_after_a_later_install_took_more(  # noqa: PLR0913 - all that is drawn
     number: int,
     earlier: int,
     order: list[str],
+    manager: str,
     *,
     enabled: bool,
     wireless: bool,
@@ -175,7 +183,7 @@ def test_nor_does_one_after_a_later_install_took_more(
         if enabled:
             os.symlink(_UNIT, paths.at(_LINK))
         made = Manifest()
-        managers = [NETWORKMANAGER] * number
+        managers = [manager] * number
         boot = Boot(paths, _handover(managers, paths, enabled=enabled, wireless=wireless))
         names = boot.names
 

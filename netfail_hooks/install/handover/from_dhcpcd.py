@@ -1,0 +1,89 @@
+"""What is dhcpcd's own in a handover: what is refused, and who has an uplink."""
+
+from __future__ import annotations
+
+import os
+
+from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.errors import Misuse
+from netfail_hooks.files import read_text
+from netfail_hooks.install import diversion
+from netfail_hooks.install.handover import Handover
+from netfail_hooks.install.manifest import Handed
+from netfail_hooks.kernel.netlink import Netlink
+from netfail_hooks.kernel.observe import observe
+from netfail_hooks.managers import detect, dhcpcd, dhcpcd_release, supplicant
+from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd.nic import Nic
+from netfail_hooks.paths import Paths
+
+
+def hand(paths: Paths, nic: Nic) -> Handed:
+    """Return an uplink that dhcpcd has. Raises Misuse for one that it can't be told to leave."""
+    name, unit = nic.name, dhcpcd_release.UNIT
+    if not dhcpcd_release.is_plain(name):
+        raise Misuse(
+            f"dhcpcd can't be told to leave {name!a} alone",
+            hint="first give it a name of letters, digits, . _ and - (systemd.link(5), Name=)",
+        )
+    if detect.dhcpcd_runs_alone(paths, name):
+        raise Misuse(
+            f"a dhcpcd runs for {name} alone, and one for all interfaces can be told to leave it",
+            hint=f"end it, and any dhcpcd@{name}.service; then systemctl enable --now {unit}",
+        )
+    process = detect.dhcpcd_for_all(paths)
+    if f"/{unit}" not in read_text(paths.at(f"/proc/{process}/cgroup")):
+        raise Misuse(
+            f"dhcpcd has {name}, and {unit} has not started it",
+            hint=f"end it (dhcpcd -x), then systemctl enable --now {unit}",
+        )
+    command = dhcpcd_release.started_by(paths)
+    program, *words = command.split() or [""]
+    named = [word for word in words if os.path.isdir(paths.at(f"/sys/class/net/{word}"))]
+    if os.path.basename(program) != dhcpcd.MANAGER or named:
+        raise Misuse(
+            f"{unit} starts dhcpcd in a way of its own: {command or 'not by one ExecStart='}",
+            hint=f"have it start dhcpcd for all interfaces (systemctl revert {unit})",
+        )
+    joined, _ = dhcpcd.supplicant_of(paths, nic)
+    if joined == supplicant.path(name):
+        raise Misuse(
+            f"dhcpcd has {name} joined by {joined}, which is to be ours",
+            hint="give that file the name /etc/wpa_supplicant/wpa_supplicant.conf",
+        )
+    return Handed(name, dhcpcd.MANAGER)
+
+
+def has(handover: Handover) -> tuple[str, ...]:
+    """Return the uplinks that dhcpcd has, or is to have: networkd leaves them, and it may."""
+    names = tuple(one.interface for one in handover.handed if one.manager == dhcpcd.MANAGER)
+    left = dhcpcd_release.leaves(Paths(), names)
+    networkds = networkctl.answers() if names else False
+    return tuple(
+        name
+        for name in names
+        if name not in left and not (networkds and not networkctl.leaves_alone(name))
+    )
+
+
+def raised(handover: Handover) -> tuple[str, ...]:
+    """Return the uplinks that dhcpcd has set up.
+
+    Nothing tells whether one that runs was started to leave an interface, but an address does.
+    """
+    names = has(handover)
+    if not (names and detect.dhcpcd_for_all(Paths())):
+        return ()
+    with Netlink() as netlink:
+        observed = observe(Config(uplinks=default_metrics(names)), netlink)
+    return tuple(
+        name
+        for name in names
+        if any(one.interface == name and not one.ours for one in observed.addresses)
+    )
+
+
+def untouched(handover: Handover) -> tuple[str, ...]:
+    """Return the uplinks that dhcpcd has set up, and that nobody was at."""
+    begun = diversion.pending(Paths())
+    return tuple(name for name in raised(handover) if name not in begun)

@@ -1,0 +1,166 @@
+"""How dhcpcd is told to leave some uplinks alone, and has them back: by a drop-in for its unit.
+
+dhcpcd.conf(5) includes no other file, and it is the user's. dhcpcd(8) takes ``--denyinterfaces``
+beside what that says, so one file of ours decides at boot: ``DENIED``.
+
+A dhcpcd that runs can't be told to leave one interface: before 10.0.6 ``dhcpcd -x IF`` says that
+none is running, and 9.4.1 heeds one word on its socket in its whole life (``ps_control_client`` in
+privsep-control.c). Stopped, it would take all addresses with it, and with ``release`` their leases.
+So it is killed: the kernel keeps all that it had set up, and the next one asks for the same leases.
+What its hooks have started, wpa_supplicant above all, goes on (KillMode=, systemd.kill(5)).
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+from netfail_hooks.files import read_text
+from netfail_hooks.managers import dhcpcd
+from netfail_hooks.managers.release import MARK, Release
+from netfail_hooks.networkd.nic import Nic
+from netfail_hooks.paths import Paths
+
+UNIT = "dhcpcd.service"
+DENIED = f"/etc/systemd/system/{UNIT}.d/zz-netfail-hooks.conf"
+# systemd.unit(5): who comes first goes before the others.
+_PLACES = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+_DENIES = " --denyinterfaces "
+_SILENT = " --nohook resolv.conf"  # dhcpcd(8), -C
+# Read after ours in /etc, and gone again once dhcpcd is as it is to be.
+_NOW = f"/run/systemd/system/{UNIT}.d/zzz-netfail-hooks.conf"
+_LEAVES_HOOKS = "[Service]\\nKillMode=process\\nRestart=no\\n"
+# The first of its processes, then its helpers, which would go on for ever (privsep.c).
+_END = (
+    f"systemctl --quiet is-active {UNIT} || exit 0; mkdir -p {os.path.dirname(_NOW)}; "
+    f"printf '{_LEAVES_HOOKS}' >{_NOW}; systemctl daemon-reload; "
+    f"all=$(systemctl show --property=MainPID --value {UNIT} | grep -vx 0); "
+    "for one in /proc/[0-9]*; do "
+    f"grep -qx dhcpcd $one/comm && grep -q '/{UNIT}$' $one/cgroup && all=\"$all ${{one#/proc/}}\"; "
+    f"done 2>/dev/null; kill -KILL $all; "
+    f"while systemctl --quiet is-active {UNIT}; do sleep 0.1; done; "
+    f"rm {_NOW}; systemctl daemon-reload"
+)
+# What networkd has by then it is told to leave (networkctl(1), SETUP).
+_BEGIN = (
+    f"systemctl reset-failed {UNIT} 2>/dev/null; "
+    f"[ ! -e {DENIED} ] || exec systemctl start {UNIT}; "
+    "left=; for one in {names}; do networkctl --no-legend --no-pager list $one 2>/dev/null | "
+    "grep -qw unmanaged || left=$left,$one; done; "
+    f"mkdir -p {os.path.dirname(_NOW)}; "
+    "printf '%s\\n' '[Service]' ExecStart= ExecStart={command}\"${{left:+{denies}${{left#,}}}}\" "
+    f">{_NOW}; systemctl daemon-reload; "
+    f"systemctl start {UNIT}; begun=$?; rm {_NOW}; systemctl daemon-reload; exit $begun"
+)
+# A name that means nothing to a shell, to fnmatch(3), to systemd, nor in a list.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TERMINATE = "wpa_cli -p {0} -i {1} terminate"
+
+
+def release(paths: Paths, nics: Sequence[Nic], *, silent: bool = False) -> Release:
+    """Return how dhcpcd lets go of uplinks.
+
+    ``silent``: it has written /etc/resolv.conf, and of what is there then it would take all out
+    that it does not know itself, whatever its next NIC says.
+    """
+    names = [nic.name for nic in nics]
+    command = started_by(paths)
+    begin = ("sh", "-c", _begin(names, command))
+    end = ("sh", "-c", _END)
+    hushed = _SILENT if silent or _SILENT in _said(paths) else ""
+    said = f"{command}{hushed}{_DENIES}{','.join(names)}"
+    return Release(
+        {DENIED: f"{MARK}[Service]\nExecStart=\nExecStart={said}\n"},
+        settle=(("sh", "-c", f"systemctl --quiet is-active {UNIT} && exit; {begin[2]}"),),
+        release={nic.name: (end, *_unjoined(paths, nic)) for nic in nics},
+        take_back=dict.fromkeys(names, (end, begin)),
+    )
+
+
+def _begin(names: Sequence[str], command: str) -> str:
+    return _BEGIN.format(names=" ".join(names), command=shlex.quote(command), denies=_DENIES)
+
+
+def _unjoined(paths: Paths, nic: Nic) -> Iterator[tuple[str, ...]]:
+    """Yield what ends the wpa_supplicant that its hook has started; ours wants its socket."""
+    _, directory = dhcpcd.supplicant_of(paths, nic)
+    if directory:
+        ends = _TERMINATE.format(shlex.quote(directory), nic.name)
+        yield ("sh", "-c", f"{ends} || true")  # it may not have been there
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name can stand in --denyinterfaces, whose words are patterns."""
+    return bool(_PLAIN.fullmatch(name))
+
+
+def started_by(paths: Paths) -> str:
+    """Return the command line of its unit without us, "" where there is not exactly one."""
+    commands: list[str] = []
+    for text in _unit_texts(paths):
+        for key, setting in _settings(text):
+            if key == "ExecStart":
+                commands = [*commands, setting] if setting else []
+    return commands[0] if len(commands) == 1 else ""
+
+
+def leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the interfaces that it leaves alone by our file."""
+    words = _said(paths).partition(_DENIES)[2].split(",")
+    return tuple(name for name in names if name in words)
+
+
+def drifted(paths: Paths) -> str:
+    """Return in which way our file is out of date, "" for none: it repeats what the unit says."""
+    ours = _said(paths).partition(_DENIES)[0].removesuffix(_SILENT)
+    if not ours or ours == started_by(paths):
+        return ""
+    return f"ExecStart= of {UNIT} has changed since {DENIED} was made of it"
+
+
+def watched(paths: Paths) -> tuple[str, ...]:
+    """Return the files and directories of which one is touched if what ``drifted`` says changes."""
+    if not os.path.lexists(paths.at(DENIED)):
+        return ()
+    places = [one for place in _PLACES for one in (f"{place}/{UNIT}", f"{place}/{UNIT}.d")]
+    return tuple(one for one in places if os.path.lexists(paths.at(one)))
+
+
+def _said(paths: Paths) -> str:
+    """Return the command line that our file has, "" where it is not there."""
+    said = [setting for key, setting in _settings(read_text(paths.at(DENIED)))]
+    return said[-1] if said else ""
+
+
+def _unit_texts(paths: Paths) -> Iterator[str]:
+    """Yield the unit and its drop-ins but ours, in the order in which systemd reads them."""
+    texts = (read_text(paths.through(f"{place}/{UNIT}")) for place in _PLACES)
+    yield next(filter(None, texts), "")
+    found: dict[str, str] = {}
+    for place in _PLACES:
+        for path in glob.glob(paths.at(f"{place}/{UNIT}.d/*.conf")):
+            found.setdefault(os.path.basename(path), path.removeprefix(paths.root))
+    for name in sorted(found):
+        if found[name] not in (DENIED, _NOW):
+            yield read_text(paths.through(found[name]))
+
+
+def _settings(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the settings of [Service]."""
+    section = ""
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.startswith("["):
+            section = line.strip()
+        elif section == "[Service]" and line[:1] not in ("#", ";"):
+            key, equals, setting = line.partition("=")
+            if equals:
+                yield key.strip(), setting.strip()

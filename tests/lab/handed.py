@@ -1,0 +1,102 @@
+"""A booted lab whose uplinks another manager has, and what tests of a handover ask of it."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import sys
+from typing import ClassVar
+
+from netfail_hooks.lab.traffic_result import Result
+from netfail_hooks.paths import package_home
+from tests.lab.booted import Booted
+from tests.lab.suite import SETTINGS, SETTLED, measure, shape, wait
+
+PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
+HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
+INSTALL = [sys.executable, "-m", "netfail_hooks", "install", *PAIR]
+UNINSTALL = [sys.executable, "-m", "netfail_hooks", "uninstall", "--yes"]
+# What a manager writes for itself, and networkd's own state, are no files of the user's.
+_FILES = """
+find /etc -type f -exec sha256sum {} + | sort -k 2
+find /etc -exec stat -c '%A %u:%g %F %N' {} + 2>&1 | sort
+find /var/lib/netfail-hooks /var/log/netfail-hooks 2>&1 | sort
+"""
+_ROUTES = """
+ip route | sort
+ip -o -4 address | sed 's/^[0-9]*: //; s/valid_lft.*//' | sort
+ip rule
+"""
+_UNITS = """
+for unit in {}; do systemctl is-active $unit; systemctl is-enabled $unit; done
+"""
+_POWER_CUT = """
+systemctl stop 'netfail-hooks-*' 'systemd-networkd*' networkd-dispatcher {units}
+for name in {names}; do
+    ip link set $name down; ip address flush dev $name; ip link set $name up
+done
+ip route flush proto 157; ip -6 route flush proto 157
+rm -rf {volatile} /run/netfail-hooks /run/systemd/netif /run/systemd/system/*.d
+"""
+_START = """
+cd /etc/systemd/system
+for target in sockets timers multi-user; do
+    for unit in $target.target.wants/*; do systemctl start "${unit#*/}"; done
+done
+"""
+_NETWORKDS = ("systemd-networkd.service", "systemd-networkd.socket")
+
+
+class Handed(Booted):
+    """A lab whose uplinks are to change hands.
+
+    ``units`` are their manager's, ``volatile`` is where it keeps what no boot outlives.
+    """
+
+    units: ClassVar[tuple[str, ...]] = ()
+    volatile: ClassVar[str] = ""
+
+    def seen(self) -> list[str]:
+        """Return the manager's own view."""
+        return []
+
+    def state(self) -> list[str]:
+        """Return all that is to be again what it was before: files, routes, settings, units."""
+        units = _UNITS.format(" ".join((*_NETWORKDS, *self.units)))
+        return [*shape(self, _FILES + _ROUTES + SETTINGS + units), *self.seen()]
+
+    def expect(self, wanted: list[str]) -> None:
+        """Fail unless the machine is, or soon will be, as ``wanted``."""
+        with contextlib.suppress(AssertionError):
+            wait(lambda: self.state() == wanted, "all as before", seconds=10)
+        now = self.state()
+        assert now == wanted, "\n".join(difflib.unified_diff(wanted, now, "before", "now", n=0))
+
+    def told(self, *words: str) -> str:
+        """Run the suite; it must end well. Return what it says."""
+        done = self.netfail(*words, seconds=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def under_traffic(self, *words: str) -> Result:
+        """Run the suite under traffic; there must be a way out at each moment."""
+        with self.watch() as watch, self.traffic() as traffic:
+            measure(SETTLED)
+            self.told(*words)
+            measure(1)
+        assert watch.gaps(4) == []
+        return traffic.result()
+
+    def boot_again(self) -> None:
+        """Come up as after a power cut: by the files that there are, and nothing in /run."""
+        names = " ".join(self.ports)
+        units = " ".join(self.units)
+        cut = _POWER_CUT.format(units=units, names=names, volatile=self.volatile)
+        self.run("sh", "-c", cut)
+        self.systemctl("daemon-reload")
+        self.run("sh", "-c", _START)
+
+    def leases(self) -> list[tuple[str, ...]]:
+        """Return the router's leases: hardware address, address, and what the client called it."""
+        rows = [line.split() for line in self.read("/run/lab/leases").splitlines()]
+        return sorted((row[1], row[2], row[4]) for row in rows if len(row) == 5)

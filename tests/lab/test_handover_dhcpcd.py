@@ -1,0 +1,145 @@
+"""dhcpcd has the uplinks by itself: install takes them over live, uninstall gives them back."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from netfail_hooks import lab as sandbox
+from tests.lab.denied import CONFIG, OWN, Denied
+from tests.lab.handed import HERE, INSTALL, PAIR
+from tests.lab.kills import kill, points, trace
+from tests.lab.suite import used, wait, wait_used
+
+_DHCP = ""
+_STATIC = "".join(
+    f"interface {name}\nstatic ip_address={{{name}}}/24\nstatic routers=192.168.1.1\n"
+    "static domain_name_servers=192.168.1.1\n"
+    for name in ("eth0", "wlan0")
+)
+_LOST = 40  # datagrams, a fifth of a second
+_CONCERNED = ("foreign-manager", "file-changed", "source-changed")
+
+
+@pytest.fixture
+def denied(request: pytest.FixtureRequest) -> Iterator[Denied]:
+    why = sandbox.why_not_real()
+    if why:
+        pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
+    with Denied() as lab:
+        lab.start_dhcp()
+        lab.write_config(getattr(request, "param", _DHCP))
+        lab.start_manager()
+        yield lab
+        print("\n".join(lab.journal()[-60:]))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Take static addresses, too, where every kill point is wanted."""
+    if metafunc.function is test_uplinks_change_hands_and_back_under_traffic:
+        every = metafunc.config.getoption("every_kill_point")
+        metafunc.parametrize("denied", [_DHCP, _STATIC] if every else [_DHCP], indirect=True)
+
+
+def test_uplinks_change_hands_and_back_under_traffic(denied: Denied) -> None:
+    lab = denied
+    before, leases, ended = lab.state(), lab.leases(), lab.processes()
+    there = lab.under_traffic("install", *PAIR)
+    print("there", there)
+    assert used(lab) == "eth0"
+    assert "--denyinterfaces eth0,wlan0" in lab.starts()
+    assert len(ended) > 3
+    assert not ended & lab.processes()
+    assert lab.leases() == leases
+    installed = lab.state()
+    again = lab.under_traffic("install", *PAIR)
+    print("again", again)
+    assert lab.state() == installed
+    lab.cable_out("eth0")
+    wait_used(lab, "wlan0")
+    lab.cable_in("eth0")
+    wait_used(lab, "eth0", seconds=60)
+    back = lab.under_traffic("uninstall", "--yes")
+    print("back", back)
+    lab.expect(before)
+    assert lab.leases() == leases
+    if not leases:  # else who gives addresses would be dead, too
+        _fail_for_want_of_a_gateway(lab)
+        lab.expect(before)
+    assert "DHCPRELEASE" not in lab.logs()
+    assert OWN in lab.run("ip", "-4", "address").stdout
+    for result in (there, again, back):
+        assert result.all_alive, result
+        assert result.lost() <= _LOST, result
+    assert again.lost() <= 2, again
+
+
+def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(
+    denied: Denied, pytestconfig: pytest.Config
+) -> None:
+    lab, every = denied, bool(pytestconfig.getoption("every_kill_point"))
+    before = lab.state()
+    calls = trace(lab, INSTALL, HERE)
+    lab.told("uninstall", "--yes")
+    lab.expect(before)
+    for at in random.sample(points(calls), 8 if every else 1):
+        print("killed at", at)
+        kill(lab, INSTALL, at, HERE)
+        assert used(lab), f"no way out after a kill at {at}"
+        lab.told("uninstall", "--yes")
+        lab.expect(before)
+    at = next(one for one in calls if "rename" in one.name and "eth0.network" in one.text)
+    kill(lab, INSTALL, at, HERE)
+    assert "0.0.0.0/1 " in lab.run("ip", "route").stdout, f"no detour at {at}"
+    lab.systemctl("start", "netfail-hooks-rollback.service")
+    wait(lambda: lab.is_addressed() and not lab.is_armed(), "way back", seconds=40)
+    lab.expect(before)
+    assert "DHCPRELEASE" not in lab.logs()
+
+
+def _fail_for_want_of_a_gateway(lab: Denied) -> None:
+    for name in lab.ports:
+        lab.dead_gateway(name)
+    done = lab.netfail("install", *PAIR, seconds=120)
+    assert done.returncode == 1, done.stdout
+    # The second where the router's last word of IPv6 has run out meanwhile.
+    assert "no gateway answered" in done.stderr or " has no way out " in done.stderr
+    for name in lab.ports:
+        lab.alive_gateway(name)
+
+
+def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_dhcpcd(denied: Denied) -> None:
+    lab = denied
+    text = lab.read(CONFIG)
+    for more, why in (("fallback mine\n", "'fallback mine' has no equal"),):
+        lab.write(CONFIG, text + f"interface eth0\n{more}")
+        before = lab.state()
+        done = lab.netfail("install", *PAIR)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert why in done.stderr
+        assert lab.state() == before
+    lab.write(CONFIG, text)
+    planned = json.loads(lab.told("install", *PAIR, "--dry-run", "--json"))
+    assert any("kill -KILL" in command for command in planned["would"]), planned
+    lab.told("install", *PAIR)
+    lab.boot_again()
+    wait(lambda: lab.is_addressed() and used(lab) == "eth0", "addresses", seconds=30)
+    assert "networkd" not in lab.run("systemctl", "--failed", "--no-legend").stdout
+    assert _codes(lab) == []
+    lab.write(CONFIG, text + "interface eth0\nstatic domain_name_servers=192.168.1.53\n")
+    drifted = json.loads(lab.netfail("status", "--json").stdout)["drifted"]
+    assert [one.startswith(f"{CONFIG} has changed") for one in drifted] == [True]
+    lab.write(CONFIG, text)
+    lab.run("dhcpcd", "-n", "eth0")
+    wait(lambda: "foreign-manager" in _codes(lab), "finding", seconds=20)
+    lab.told("uninstall", "--yes")
+    wait(lab.is_addressed, "addresses", seconds=30)
+    assert lab.systemctl("is-active", "dhcpcd.service").stdout == "active\n"
+
+
+def _codes(lab: Denied) -> list[str]:
+    found = json.loads(lab.netfail("doctor", "--json").stdout)["findings"]
+    return [one["code"] for one in found if one["code"] in _CONCERNED]

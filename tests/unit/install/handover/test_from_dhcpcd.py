@@ -1,0 +1,72 @@
+"""Which uplinks dhcpcd can be told to leave, from a machine's files alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netfail_hooks.errors import Misuse
+from netfail_hooks.install.handover import from_dhcpcd
+from netfail_hooks.install.manifest import Handed
+from netfail_hooks.networkd.nic import read_nic
+from tests.support.machine import Machine
+
+_UNIT = "/lib/systemd/system/dhcpcd.service"
+_START = "[Service]\nExecStart={}\n"
+_OWN = "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    machine = Machine(tmp_path)
+    machine.write(_UNIT, _START.format("/usr/sbin/dhcpcd -q -t 30"))
+    machine.write("/run/dhcpcd/pid", "77\n")
+    machine.write("/proc/77/cgroup", "0::/system.slice/dhcpcd.service\n")
+    return machine
+
+
+def _hand(machine: Machine, name: str = "eth0") -> Handed:
+    return from_dhcpcd.hand(machine.paths, read_nic(name, machine.paths))
+
+
+def test_one_for_all_interfaces_can_be_told(machine: Machine) -> None:
+    assert _hand(machine) == Handed("eth0", "dhcpcd")
+    (machine.root / "run/dhcpcd/pid").rename(machine.root / "run/dhcpcd.pid")  # dhcpcd 8
+    assert _hand(machine) == Handed("eth0", "dhcpcd")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "why"),
+    [
+        ("/run/dhcpcd/eth0.pid", "77\n", "runs for eth0 alone"),
+        ("/run/dhcpcd-eth0.pid", "77\n", "runs for eth0 alone"),
+        ("/proc/77/cgroup", "0::/user.slice/user-0.slice\n", "dhcpcd.service has not started it"),
+        (_UNIT, _START.format("/usr/sbin/dhcpcd -q eth0"), "a way of its own: /usr/sbin/dhcpcd"),
+        (_UNIT, _START.format("/bin/sh -c dhcpcd"), "a way of its own: /bin/sh"),
+        (_UNIT, "[Service]\nType=forking\n", "not by one ExecStart="),
+    ],
+)
+def test_what_it_cannot_be_told_is_refused_by_name(
+    machine: Machine, path: str, text: str, why: str
+) -> None:
+    machine.write(path, text)
+    with pytest.raises(Misuse, match=why) as told:
+        _hand(machine)
+    assert told.value.hint
+
+
+def test_a_pattern_of_a_name_is_refused(machine: Machine) -> None:
+    machine.nic("eth+0", 7)
+    with pytest.raises(Misuse, match="told to leave"):
+        _hand(machine, "eth+0")
+
+
+def test_a_file_that_is_to_be_ours_is_not_the_users(machine: Machine) -> None:
+    machine.write(_OWN, 'network={\n ssid="Home"\n key_mgmt=NONE\n}\n')
+    assert _hand(machine, "wlan0") == Handed("wlan0", "dhcpcd")  # without the hook
+    machine.write("/lib/dhcpcd/dhcpcd-hooks/10-wpa_supplicant", "")
+    with pytest.raises(Misuse, match="which is to be ours"):
+        _hand(machine, "wlan0")
+    machine.write(_OWN, "# netfail-hooks: as it was found\n")
+    assert _hand(machine, "wlan0") == Handed("wlan0", "dhcpcd")
