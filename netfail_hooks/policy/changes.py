@@ -253,6 +253,25 @@ else:
     Change = object  # a hook makes none while all is well: no time to make a union of types
 
 
+def stays(change: Change, refused: Iterable[Change]) -> bool:
+    """Tell whether what is ours is to stay, since the kernel refused what comes in its place.
+
+    New before old: without the new one traffic would fall back to what it was led away from.
+    """
+    match change:
+        case DropRoute(old):
+            way = (old.family, old.table, old.destination)
+            routes = (one.route for one in refused if isinstance(one, SetRoute))
+            return any((new.family, new.table, new.destination) == way for new in routes)
+        case DropAddress(given):
+            added = (one.address for one in refused if isinstance(one, AddAddress))
+            return any(new.address == given.address for new in added)
+        case DropRule(rule):
+            rules = (one.rule for one in refused if isinstance(one, AddRule))
+            return any((new.family, new.sender) == (rule.family, rule.sender) for new in rules)
+    return False
+
+
 def family_of(change: Change) -> int:
     """Return the family of the route, rule or address that is changed; 0 where it is none."""
     match change:
