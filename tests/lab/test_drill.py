@@ -119,12 +119,13 @@ def test_a_driver_that_has_a_switch_for_the_carrier_is_put_back_though_killed(ta
     lab = tapped
     install(lab, targets=f'["icmp:{FAR}"]')
     before = shape(lab, ROUTES + SETTINGS)
-    with lab.timer(0.5), lab.watch() as watch:
-        outcome = json.loads(_drill(lab, "--cable", "--seconds", "5", "--json"))
+    with lab.timer(0.5):
+        with lab.watch() as watch:
+            outcome = json.loads(_drill(lab, "--cable", "--seconds", "5", "--json"))
+            wait_used(lab, "eth0")
         assert (outcome["verdict"], outcome["way"]) == ("passed", "carrier"), outcome
         assert _echo(outcome)["lost"] <= 1
         assert outcome["families"][0]["moved_ms"] < 1000
-        wait_used(lab, "eth0")
         assert watch.gaps(4) == []
         assert shape(lab, ROUTES + SETTINGS) == before
         words = [*_DRILL, "--cable", "--seconds", "5"]
