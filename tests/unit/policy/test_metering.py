@@ -16,8 +16,8 @@ from netfail_hooks.config import Config, Target
 from netfail_hooks.config.file import parse as parse_config
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Counted, Observation
-from netfail_hooks.policy.metering import carries, rested
-from netfail_hooks.policy.state import Active, State, UplinkState, parse, render
+from netfail_hooks.policy.metering import carries, lacks, recalled, rested, to_keep
+from netfail_hooks.policy.state import Active, Metered, State, UplinkState, parse, render
 from netfail_hooks.reconcile import metered
 from netfail_hooks.reconcile.notify import gist
 from netfail_hooks.recorder import Run, line
@@ -325,6 +325,40 @@ def test_a_clock_that_is_set_late_forgets_nothing(kept: Kept) -> None:
     assert kept.flow(5) == 4_305
     kept.world.day = TOMORROW
     assert kept.flow(0) == 0
+
+
+_KEPT = {"wwan0": (TODAY, 70), "usb0": (TODAY, 5)}
+
+
+def test_what_is_kept_of_another_adapter_or_day_counts_for_nothing() -> None:
+    fresh = Metered("wwan0", 4, TODAY, 70, 0, 0)
+    assert recalled(_config(), TODAY, _KEPT, State()) == State(metered=(fresh,))
+    assert recalled(_config(), TOMORROW, _KEPT, State()) == State()
+    old = State(metered=(replace(fresh, bytes=3, counter=9, index=8),))
+    assert recalled(_config(), TODAY, _KEPT, old) == old
+
+
+def test_it_is_read_only_while_something_is_not_counted() -> None:
+    known = State(metered=(Metered("wwan0", 4, TODAY, 0, 0, 0),))
+    assert not lacks(_config(), TODAY, known)
+    assert lacks(_config(), TOMORROW, known)
+    assert lacks(_config(), TODAY, State())
+
+
+def test_an_hour_after_a_boot_the_clock_is_believed() -> None:
+    state = State(metered=(Metered("wwan0", 4, TODAY - 1, 3, 0, 0),))
+    assert to_keep(state, _KEPT, 3_599_999) == _KEPT
+    assert to_keep(state, _KEPT, 3_600_000) == {"wwan0": (TODAY - 1, 3)}
+
+
+def test_while_nobody_can_tell_the_day_it_is_still_the_last_one() -> None:
+    world = Paying()
+    world.event("eth0", "no-carrier")
+    world.flow(0)
+    world.flow(10)
+    world.day = 0
+    world.flow(10)
+    assert world.today == 20
 
 
 def test_a_day_that_never_comes_is_given_up(kept: Kept) -> None:
