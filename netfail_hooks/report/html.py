@@ -200,7 +200,7 @@ def _drills(drills: Sequence[Outcome]) -> Iterator[str]:
         for one in drills
     ]
     heads = ("Uplink", "When", "What failed", "Verdict", "What was lost")
-    yield from _table("The last ones, the newest first", heads, rows)
+    yield from _table("The last drills, the newest first", heads, rows)
 
 
 def _verdict(drill: Outcome) -> str:
