@@ -139,7 +139,7 @@ def _generous(*args: object) -> object:
         if uplink.metered
     )
     after = _think(*args)  # type: ignore[arg-type]
-    asked = replace(state, active=(*every, *state.active))  # type: ignore[attr-defined, type-var]
+    asked = replace(state, active=(*every, *state.active))  # type: ignore[attr-defined]
     return replace(after, metered=metering.metered(config, observed, asked))  # type: ignore[arg-type]
 
 
