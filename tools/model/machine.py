@@ -314,6 +314,8 @@ class Machine:
     def _talk(self, a: int, b: int) -> None:
         """Something is sent and received by an uplink, little or much."""
         name, size = self._name(a), 300 * 40 ** (b % 4)
+        if name not in self.kernel.nics:
+            return
         self.kernel.carry(name, size)
         if any(self.state.active_uplink(family) == name for family in FAMILIES):
             self.flowed[name] = self.flowed.get(name, 0) + size
