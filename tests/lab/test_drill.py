@@ -245,7 +245,7 @@ def test_a_drill_an_uninstall_and_another_drill_at_once_end_whole(lab: Lab) -> N
     install(lab)
     with lab.timer(0.5):
         # All three are past their first look, and wait for the same turn.
-        held = "flock /run/netfail-hooks/turn sleep 3"
+        held = "flock /run/netfail-hooks/turn sleep 5"
         others = [Daemon(lab.namespaces, "holder", held.split())]
         for name, words in (
             ("one", [*_DRILL, "--seconds", "5"]),
@@ -253,6 +253,10 @@ def test_a_drill_an_uninstall_and_another_drill_at_once_end_whole(lab: Lab) -> N
             ("two", [*_DRILL, "--seconds", "5"]),
         ):
             others.append(Daemon(lab.namespaces, name, words, environment=_HERE))
+        while others[0].alive():
+            noted = lab.run("test", "-e", "/run/netfail-hooks/drill").returncode == 0
+            assert not (noted and others[0].alive()), "armed out of its turn"
+            time.sleep(0.2)
         for other in others:
             wait(lambda other=other: not other.alive(), "the end of all", seconds=40)  # type: ignore[misc]
             other.release()
