@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench import bonds, networkmanager
 from bench.faults import CABLE, DEAD, IDLE
@@ -111,13 +111,14 @@ def _a_ping(stage: Stage) -> Sequence[str]:
     return ["sh", "-c", '"$@"; sleep 0', "sh", ping.path, "-q", "-c1", "-W4", "-I", device, FAR]
 
 
-def ours(config: str) -> Callable[[Stage], None]:
+def ours(config: str, each: str = "") -> Callable[[Stage], None]:
     """Return what sets ours up in mode ``routes``, with these settings ahead of the uplinks."""
 
     def prepare(stage: Stage) -> None:
         """Take the how-to's files over, as somebody who installs us would."""
         _howto(stage)
-        uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n' for name in stage.lab.ports)
+        names = stage.lab.ports
+        uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n{each}' for name in names)
         stage.lab.write("/etc/netfail-hooks/config.toml", config + uplinks)
         done = stage.lab.netfail("install", "--yes", "--primary", "eth0", "--backup", "wlan0")
         if done.returncode:
@@ -195,6 +196,11 @@ CONTENDERS = (
         "oursfast", 'netfail-hooks, watch = "fast"', 'watch = "fast"\n', DEAD, IDLE, probing=200
     ),
     _routes("oursquiet", "netfail-hooks, interval 0", "[check]\ninterval = 0\n", CABLE),
+    replace(
+        _routes("ourslines", "netfail-hooks, lines measured", "", "none"),
+        prepare=ours("", "loss_max = 10\nlatency_max = 300\nwindow = 60\n"),
+        every=5,
+    ),
     Contender(
         "oursbond",
         "netfail-hooks, mode bond",

@@ -133,6 +133,16 @@ class Paths:
         return self.run + "/metered"
 
     @property
+    def carried(self) -> str:
+        """Return what metered uplinks carried today, to outlive a boot."""
+        return self.at("/var/lib/netfail-hooks/carried")
+
+    @property
+    def counted(self) -> str:
+        """Return what was touched when that was last kept, or begun."""
+        return self.run + "/counted"
+
+    @property
     def drill(self) -> str:
         """Return what is there while an uplink is made to fail: a fire drill."""
         return self.run + "/drill"
@@ -141,6 +151,11 @@ class Paths:
     def drilled(self) -> str:
         """Return how the last fire drill went."""
         return self.at("/var/lib/netfail-hooks/drill")
+
+    @property
+    def drills(self) -> str:
+        """Return how it and those before it went, a line each."""
+        return self.at("/var/lib/netfail-hooks/drills")
 
     @property
     def uninstalling(self) -> str:
@@ -173,6 +188,7 @@ class Paths:
             self.orders,
             self.drill,
             self.metered,
+            self.counted,
             self.uninstalling,
         )
 

@@ -9,10 +9,12 @@ import json
 from netfail_hooks.cli import by_hand
 from netfail_hooks.cli.prompts import agree, refuse_powerless
 from netfail_hooks.config import Config
-from netfail_hooks.config.cache import generation, load
+from netfail_hooks.config.cache import generation, is_installed, load
 from netfail_hooks.drill import text
 from netfail_hooks.drill.plan import FEWEST, MOST, Plan, comes_back, plan, survives
+from netfail_hooks.errors import Problem
 from netfail_hooks.install.handover.origin import origin
+from netfail_hooks.install.transaction import turn
 from netfail_hooks.journal import NOTICE, WARNING, log, run_logged
 from netfail_hooks.kernel.lookup import look_up
 from netfail_hooks.kernel.netlink import Netlink
@@ -65,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _drill(args: argparse.Namespace, *, attended: bool) -> int:
     # The options alone are asked for where there is no icmplib: by packaging/deb and install.sh.
-    from netfail_hooks.drill.perform import perform, refuse_where_unsupported
+    from netfail_hooks.drill.perform import perform, refuse_where_unsupported, way_of
 
     paths = Paths()
     refuse_powerless(paths.root)
@@ -78,12 +80,14 @@ def _drill(args: argparse.Namespace, *, attended: bool) -> int:
         # Nobody is there to take the traffic back from the backup, which may be paid for.
         log(_LEFT_OUT, priority=WARNING, trigger="drill")
         return 0
+    way = way_of(planned, paths)
     words = text.intention(planned, *_session(config, done, planned))
     if args.dry_run:
         print(json.dumps({"would": words}) if args.json else "\n".join(words))
         return 0
     agree(words, yes=args.yes)
-    outcome = perform(config, planned, paths, _silent if args.json else _tell)
+    tell = _silent if args.json else _tell
+    outcome = perform(config, planned, way, paths, tell, since=since)
     _keep(paths, outcome)
     with contextlib.suppress(BrokenPipeError):  # a session that ended: it is kept and logged
         shown = json.dumps(plain(outcome)) if args.json else "\n".join(text.verdict(outcome))
@@ -113,8 +117,10 @@ def _keep(paths: Paths, outcome: Outcome) -> None:
     priority = NOTICE if outcome.verdict == PASSED else WARNING
     log(text.summary(outcome), priority=priority, trigger="drill")
     try:
-        drills.keep(paths, outcome)
-    except OSError as error:
+        with turn(paths):  # an uninstall that came meanwhile has left nothing, nor do we
+            if is_installed(generation(paths), paths):
+                drills.keep(paths, outcome)
+    except (OSError, Problem) as error:
         log(f"how the drill went could not be kept: {error}", priority=WARNING)
 
 

@@ -10,30 +10,42 @@ import contextlib
 import os
 import time
 
+from netfail_hooks.config.cache import generation
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import systemd
+from netfail_hooks.install.transaction import turn
 from netfail_hooks.journal import WARNING, log
 from netfail_hooks.kernel import outage
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run
 from netfail_hooks.recorder import drills
 from netfail_hooks.recorder.drills import MARGIN, Drill
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netfail_hooks.config.cache import Generation
 
 _TRIES = 10  # a second apart: what the kernel refuses now, short of memory, it may do then
 _UNIT = "netfail-hooks-drill-end"
+_AGAIN = "look at 'netfail-hooks status', and drill again"
 
 
-def arm(paths: Paths, drill: Drill) -> None:
+def arm(paths: Paths, drill: Drill, since: Generation) -> None:
     """Have the fault ended in any case. Raises Problem where another drill is on.
 
     Then note it, so that whoever looks knows why the uplink fails: who ends it forgets it.
+    Install, uninstall and other drills wait meanwhile, and find it noted; where one of them was
+    first, what was installed ``since`` may be gone.
     """
-    refuse_while_on(paths)
-    seconds = drills.left(drill) + MARGIN
-    call = f"main({drill.token!r}, {drill.way!r}, {drill.interface!r}, {drill.index}, {{wait}})"
-    _stop()  # the timer of one whose fault somebody else has ended
-    systemd.call_later(_UNIT, "netfail_hooks.drill.heal", call, seconds)
-    drills.note(paths, drill)
+    with turn(paths):
+        refuse_while_on(paths)
+        if os.path.exists(paths.uninstalling) or generation(paths) != since:
+            raise Problem("what is installed, or asked for, has changed meanwhile", hint=_AGAIN)
+        seconds = drills.left(drill) + MARGIN
+        call = f"main({drill.token!r}, {drill.way!r}, {drill.interface!r}, {drill.index}, {{wait}})"
+        _stop()  # the timer of one whose fault somebody else has ended
+        systemd.call_later(_UNIT, "netfail_hooks.drill.heal", call, seconds)
+        drills.note(paths, drill)
 
 
 def refuse_while_on(paths: Paths) -> None:

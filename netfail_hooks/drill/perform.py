@@ -22,6 +22,7 @@ from netfail_hooks.files import read_text
 from netfail_hooks.kernel import lookup, outage
 from netfail_hooks.kernel.observe import now
 from netfail_hooks.lab.traffic_result import Window
+from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.state import State
 from netfail_hooks.probe.measure import BURST
@@ -38,6 +39,10 @@ from netfail_hooks.recorder.drills import (
     Outcome,
 )
 from netfail_hooks.terminal import span
+from netfail_hooks.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netfail_hooks.config.cache import Generation
 
 _SETTLES = 1.0  # seconds for traffic to flow before the fault, and after the way back
 _TAKES_BACK = 30  # seconds beyond the hold-down, for checks to come round
@@ -54,13 +59,21 @@ class Cut(BaseException):
     """Somebody wants the drill to end."""
 
 
-def perform(config: Config, plan: Plan, paths: Paths, tell: Tell) -> Outcome:
+def way_of(plan: Plan, paths: Paths) -> str:
+    """Return by what the uplink can be made to fail. Raises Problem where its driver can't."""
+    if plan.fault != CABLE:
+        return outage.SILENCE
+    return outage.carrier_way(plan.interface, read_nic(plan.interface, paths).driver)
+
+
+def perform(  # noqa: PLR0913 - what a drill starts from has many sides
+    config: Config, plan: Plan, way: str, paths: Paths, tell: Tell, *, since: Generation
+) -> Outcome:
     """Make the uplink fail, heal it, wait for the traffic to come back; return how it went.
 
-    ``tell`` gets a line of progress and the seconds since the fault. Raises Problem where there
-    was no fault after all.
+    ``since`` is what was installed when it was planned, ``tell`` gets a line of progress and the
+    seconds since the fault. Raises Problem where there was no fault after all.
     """
-    way = outage.carrier_way(plan.interface) if plan.fault == CABLE else outage.SILENCE
     try:
         index = outage.index_of(plan.interface)
     except OSError as error:
@@ -68,7 +81,7 @@ def perform(config: Config, plan: Plan, paths: Paths, tell: Tell) -> Outcome:
     until = now() + (plan.seconds + int(2 * _SETTLES)) * 1000
     drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until, index)
     with (
-        _Performance(config, plan, paths, drill, tell) as performance,
+        _Performance(config, plan, (paths, since), drill, tell) as performance,
         _deaf_until_healed(),
         contextlib.suppress(Cut),
     ):
@@ -79,8 +92,16 @@ def perform(config: Config, plan: Plan, paths: Paths, tell: Tell) -> Outcome:
 class _Performance:
     """One drill, armed within the context."""
 
-    def __init__(self, config: Config, plan: Plan, paths: Paths, drill: Drill, tell: Tell) -> None:
-        self._plan, self._paths, self._drill, self._say = plan, paths, drill, tell
+    def __init__(
+        self,
+        config: Config,
+        plan: Plan,
+        place: tuple[Paths, Generation],
+        drill: Drill,
+        tell: Tell,
+    ) -> None:
+        self._plan, self._drill, self._say = plan, drill, tell
+        self._paths, self._since = place
         families = [family for family, _ in plan.backups]
         places = {family: lookup.destination(config, family) for family in families}
         self._traffic = Traffic(plan.targets, places, self._moved)
@@ -92,7 +113,7 @@ class _Performance:
         self._clears = (window // BURST + 1) * config.period * 1000
 
     def __enter__(self) -> Self:
-        heal.arm(self._paths, self._drill)
+        heal.arm(self._paths, self._drill, self._since)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -128,11 +149,18 @@ class _Performance:
             if self._drill.way == outage.RENEGOTIATE:
                 again.start()
             if self._plan.fault == CABLE:
-                wait_until(self._has_no_carrier, _LOSES, "loss of the carrier")
+                self._await_loss()
             yield
         finally:
             ended.set()
             heal.disarm(self._paths, self._drill)
+
+    def _await_loss(self) -> None:
+        try:
+            wait_until(self._has_no_carrier, _LOSES, "loss of the carrier")
+        except Problem as problem:
+            why = str(problem)
+            raise outage.not_failed(self._plan.interface, why, self._drill.way) from None
 
     def _has_no_carrier(self) -> bool:
         return read_text(f"/sys/class/net/{self._plan.interface}/carrier").strip() != "1"

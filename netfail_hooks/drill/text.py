@@ -48,7 +48,7 @@ def verdict(outcome: Outcome) -> list[str]:
         moved = "stayed" if one.moved_ms < 0 else f"moved after {one.moved_ms / 1000:.2f} s"
         back = "" if one.back_ms < 0 else f", back {one.back_ms / 1000:.1f} s after its end"
         lines.append(f"  IPv{one.family} {moved}{back}")
-    lines += [f"  {_flow(flow)}" for flow in outcome.flows]
+    lines += [f"  {flow_line(flow)}" for flow in outcome.flows]
     lines += [f"  {reason}" for reason in outcome.reasons]
     if outcome.verdict not in (PASSED, CUT_SHORT):
         lines.append("  see 'netfail-hooks doctor' and 'netfail-hooks log'")
@@ -72,7 +72,8 @@ def _kind(outcome: Outcome) -> str:
     return "its router" if outcome.fault == GATEWAY else f"its carrier, by {outcome.way}"
 
 
-def _flow(flow: Flow) -> str:
+def flow_line(flow: Flow) -> str:
+    """Return what one kind of traffic lost."""
     if flow.kind == "tcp":
         state = "lives" if flow.alive else "ended"
         return f"TCP to {flow.target} {state}, its other side silent for {flow.outage_ms} ms"

@@ -65,7 +65,12 @@ def _line(sysctl: Sysctl) -> str:
 
 def _units(config: Config, package: str) -> dict[str, Node]:
     places = (package,) if package else ()
-    service = units.service_text(places=places, textfile=config.textfile)
+    service = units.service_text(
+        places=places,
+        textfile=config.textfile,
+        counts=config.metered,
+        programs=any(one.kind == "exec" for uplink in config.uplinks for one in uplink.targets),
+    )
     names = (config.bond.name,) if config.mode == "bond" else config.names()
     nodes_by_path = {
         f"{units.UNITS}/{units.SERVICE}": _text(service),

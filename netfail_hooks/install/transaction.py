@@ -138,8 +138,9 @@ def remove_manifest(paths: Paths, made: Sequence[str] = ()) -> None:
     nodes.remove(nodes.beside(paths.manifest))
     nodes.remove(paths.manifest)
     place = os.path.dirname(paths.manifest)
+    kept = (paths.kept_orders, paths.drilled, paths.drills, paths.carried)
     for name in os.listdir(place) if os.path.isdir(place) else ():
-        if without_temporary(f"{place}/{name}") in (paths.kept_orders, paths.drilled):
+        if without_temporary(f"{place}/{name}") in kept:
             nodes.remove(f"{place}/{name}")
     nodes.remove(place)
     for directory in reversed(made):

@@ -118,6 +118,11 @@ PrivateDevices=yes
     + _FILTERS
 )
 
+_PROGRAMS = """\
+# By these a program of exec:, such as ping(8), gives up what it does not need; nothing is gained.
+SystemCallFilter=capset setuid
+"""
+
 _TIMER = """\
 # Made by netfail-hooks install from check.interval and .quick in /etc/netfail-hooks/config.toml.
 [Unit]
@@ -257,18 +262,29 @@ _ONLINE = """\
 ExecStart=
 ExecStart={program} --any{interfaces}
 """
+_STATE = "/var/lib/netfail-hooks"
 _ONLINE_PROGRAM = "/usr/lib/systemd/systemd-networkd-wait-online"
 
 
-def service_text(*, interpreter: str = "", places: Sequence[str] = (), textfile: str = "") -> str:
+def service_text(
+    *,
+    interpreter: str = "",
+    places: Sequence[str] = (),
+    textfile: str = "",
+    counts: bool = False,
+    programs: bool = False,
+) -> str:
     """Return the service, by default for this very Python and package. Raises Problem.
 
-    It may write the file of metrics.
+    It may write the file of metrics and, if it ``counts``, what metered uplinks carried; it may
+    run ``programs``.
     """
     line = command("netfail_hooks.check", interpreter=interpreter, places=places)
     # The minus: a directory that is not there is no reason not to look (systemd.exec(5)).
     writable = f" -{textfile.rpartition('/')[0]}" if textfile else ""
-    return _SERVICE.format(command=line, writable=writable)
+    writable += f" -{_STATE}" if counts else ""
+    text = _SERVICE.format(command=line, writable=writable)
+    return text + _PROGRAMS if programs else text
 
 
 def command(module: str, *, interpreter: str = "", places: Sequence[str] = ()) -> str:

@@ -45,6 +45,7 @@ from netfail_hooks.policy.changes import (
     SetSysctl,
     UnwatchGateway,
     WatchGateway,
+    stays,
 )
 from netfail_hooks.policy.facts import PROTOCOL, Address, Observation, Route, Rule
 
@@ -60,13 +61,18 @@ def apply(
 ) -> list[tuple[Change, OSError]]:
     """Make the changes in order; return those that failed, each with the reason.
 
-    A failure doesn't stop the rest: a later change may be the one that restores the traffic.
+    A failure doesn't stop the rest: a later change may be the one that restores the traffic. But
+    what was to be replaced stays then, for the next look.
     """
     failed = []
+    refused: list[Change] = []
     for change in changes:
+        if refused and stays(change, refused):
+            continue
         try:
             _make(change, observed, netlink, announcer)
         except OSError as error:
+            refused.append(change)
             if error.errno not in _GONE:
                 failed.append((change, error))
     return failed

@@ -220,14 +220,13 @@ def without_local(bodies: Iterable[bytes], names: dict[int, str]) -> tuple[str, 
     """Return the uplinks with IPv6 addresses, none of which is a link-local one that is usable."""
     with_any, with_local = set(), set()
     for body in bodies:
-        kind, _, _, scope, index = struct.unpack_from("=BBBBI", body)
+        # The first eight flags are in the head, too (rtnetlink(7)): nothing has to be parsed.
+        kind, _, flags, scope, index = struct.unpack_from("=BBBBI", body)
         if rt.FAMILY_NUMBERS.get(kind) != 6 or index not in names:
             continue
         with_any.add(index)
-        if scope == _SCOPE_LINK:
-            flags = rt.whole(rt.attributes(body, 8).get(rt.IFA_FLAGS))
-            if not flags & (_IFA_F_DADFAILED | _IFA_F_TENTATIVE):
-                with_local.add(index)
+        if scope == _SCOPE_LINK and not flags & (_IFA_F_DADFAILED | _IFA_F_TENTATIVE):
+            with_local.add(index)
     return tuple(sorted(names[index] for index in with_any - with_local))
 
 

@@ -41,29 +41,34 @@ _EAPOL = 0x888E
 _SETLINK, _IFLA_CARRIER, _IFLA_PROTO_DOWN = 19, 33, 39  # linux/rtnetlink.h, linux/if_link.h
 # linux/sockios.h; linux/ethtool.h, and where struct ethtool_cmd has "autoneg"
 _SIOCETHTOOL, _GSET, _NWAY_RST, _AUTONEG = 0x8946, 0x1, 0x9, 18
+# Once it was told of a carrier by hand, this one never looks at its ports' again
+# (team_change_carrier: user_carrier_enabled).
+_KEEPS_ORDERS = "team"
+_HINT = "drill with --gateway, or pull the cable"
 
 # What the kernel says where there is nothing to end: no such table or interface; of nf_tables (or
 # of family netdev) none at all (nfnetlink_rcv_batch, netlink_create).
 _NO_TABLE = (errno.ENOENT, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT)
 _NO_LINK = (errno.ENODEV,)
+# A tap of which no program has hold has no carrier anyway; the next one brings it along
+# (tun_net_change_carrier, tun_attach).
+_NO_CARRIER = (errno.ENODEV, errno.EPERM)
+_ENDED = {SILENCE: _NO_TABLE, CARRIER: _NO_CARRIER, PROTODOWN: _NO_LINK}
 
 
-def carrier_way(interface: str) -> str:
+def carrier_way(interface: str, driver: str) -> str:
     """Return by what an interface's carrier can be taken away. It must have one.
 
     Raises Problem where there is no such way: its driver can't, as that of most virtual ones.
     """
-    for way in (CARRIER, PROTODOWN):
+    for way in (CARRIER, PROTODOWN) if driver != _KEEPS_ORDERS else ():
         with contextlib.suppress(OSError):
             # It has one already: this only tells whether the driver could.
             _set_carrier(way, index_of(interface), present=True)
             return way
     if _negotiates(interface):
         return RENEGOTIATE
-    raise Problem(
-        f"{interface}: its driver takes no carrier away",
-        hint="drill with --gateway, or pull the cable",
-    )
+    raise Problem(f"{interface}: its driver takes no carrier away", hint=_HINT)
 
 
 def begin(way: str, interface: str) -> None:
@@ -78,7 +83,13 @@ def begin(way: str, interface: str) -> None:
     except PermissionError as error:
         raise NotPermitted(f"{interface}: {error.strerror}", hint="run as root") from None
     except OSError as error:
-        raise Problem(f"{interface} could not be made to fail: {error.strerror}") from None
+        raise not_failed(interface, error.strerror or str(error), way) from None
+
+
+def not_failed(interface: str, why: str, way: str) -> Problem:
+    """Return that an interface does not fail, with the next step."""
+    hint = "" if way == SILENCE else _HINT
+    return Problem(f"{interface} could not be made to fail: {why}", hint=hint)
 
 
 def end(way: str, index: int) -> None:
@@ -93,7 +104,7 @@ def end(way: str, index: int) -> None:
         elif way in (CARRIER, PROTODOWN):
             _set_carrier(way, index, present=True)
     except OSError as error:
-        if error.errno not in (_NO_TABLE if way == SILENCE else _NO_LINK):
+        if error.errno not in _ENDED[way]:
             raise
 
 

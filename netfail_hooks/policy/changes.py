@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netfail_hooks.policy.facts import MAIN, Address, Endpoint, Neighbour, Route, Rule, Sysctl
+from netfail_hooks.policy.sysctls import ANSWERS, SILENT
 from netfail_hooks.values import TYPE_CHECKING, value
 
 if TYPE_CHECKING:
@@ -251,6 +252,34 @@ if TYPE_CHECKING:
     )
 else:
     Change = object  # a hook makes none while all is well: no time to make a union of types
+
+
+def _answering(sysctl: Sysctl) -> str:
+    """Return whether an uplink is to answer for addresses of others, "" for another setting."""
+    return sysctl.setting if sysctl.key.endswith("/arp_ignore") else ""
+
+
+def stays(change: Change, refused: Iterable[Change]) -> bool:
+    """Tell whether what is ours is to stay, since the kernel refused what comes in its place.
+
+    New before old: without the new one traffic would fall back to what it was led away from. Nor
+    is one uplink made silent where another one was to answer for it.
+    """
+    match change:
+        case DropRoute(old):
+            way = (old.family, old.table, old.destination)
+            routes = (one.route for one in refused if isinstance(one, SetRoute))
+            return any((new.family, new.table, new.destination) == way for new in routes)
+        case DropAddress(given):
+            added = (one.address for one in refused if isinstance(one, AddAddress))
+            return any(new.address == given.address for new in added)
+        case DropRule(rule):
+            rules = (one.rule for one in refused if isinstance(one, AddRule))
+            return any((new.family, new.sender) == (rule.family, rule.sender) for new in rules)
+        case SetSysctl(sysctl) if _answering(sysctl) == SILENT:
+            told = (one.sysctl for one in refused if isinstance(one, SetSysctl))
+            return any(_answering(new) == ANSWERS for new in told)
+    return False
 
 
 def family_of(change: Change) -> int:

@@ -8,6 +8,10 @@ from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import Metered, State
 from netfail_hooks.values import replace
 
+_SET = 60 * 60 * 1000  # milliseconds after a boot within which a clock is set, if ever
+
+Kept = dict[str, tuple[int, int]]  # of an uplink: the day, and bytes
+
 
 def metered(config: Config, observed: Observation, state: State) -> tuple[Metered, ...]:
     """Return how much each metered uplink has carried today, as far as somebody looked.
@@ -29,6 +33,43 @@ def metered(config: Config, observed: Observation, state: State) -> tuple[Metere
         elif old:
             result.append(replace(old, day=observed.day or old.day, bytes=today))
     return tuple(result)
+
+
+def lacks(config: Config, today: int, state: State) -> bool:
+    """Tell whether nobody has counted yet what a metered uplink carries today."""
+    counted = {one.interface for one in state.metered if one.day == today}
+    return any(uplink.metered and uplink.interface not in counted for uplink in config.uplinks)
+
+
+def recalled(config: Config, today: int, kept: Kept, state: State) -> State:
+    """Return the state with what was carried today before this boot, where it lacks that.
+
+    A machine without a clock of its own boots with an earlier day: what it carried since is
+    today's, too, once that day is known.
+    """
+    known = {one.interface: one for one in state.metered}
+    result = []
+    for name in (uplink.interface for uplink in config.uplinks if uplink.metered):
+        old = known.get(name)
+        day, size = kept.get(name, (0, 0))
+        if day == today and (old is None or old.day != today):
+            new = old or Metered(name, 4, today, 0, 0, 0)
+            result.append(replace(new, day=today, bytes=new.bytes + size))
+        elif old:
+            result.append(old)
+    return replace(state, metered=tuple(result))
+
+
+def to_keep(state: State, kept: Kept, now: int) -> Kept:
+    """Return what is to outlive a boot, in place of what is ``kept``.
+
+    Soon after a boot a day that comes before that one is of a clock that is not set yet.
+    """
+    result = {one.interface: (one.day, one.bytes) for one in state.metered}
+    if now < _SET:
+        for name, old in kept.items():
+            result[name] = max(old, result.get(name, old))
+    return result
 
 
 def carries(state: State, interface: str) -> bool:

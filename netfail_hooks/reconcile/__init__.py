@@ -62,6 +62,10 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
             config, probes, unchanged = load(paths), (), None
         try:
             before, pending = _load(paths.state)
+            if config.metered:
+                from netfail_hooks.reconcile import metered
+
+                before = metered.recalled(config, paths, before)
             done, known = _settle(config, before, (trigger, interface), (probes, unchanged))
         except PermissionError as error:
             told = f"the kernel refused: {error.strerror}"

@@ -1,6 +1,6 @@
-"""Fire drills: the one that is on, in ``/run/netfail-hooks/drill``, and how the last one went.
+"""Fire drills: the one that is on, in ``/run/netfail-hooks/drill``, and how the last ones went.
 
-Both are JSON, written whole; a damaged or foreign file is as good as none.
+All is JSON, written whole; a damaged or foreign file, or line, is as good as none.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 GATEWAY, CABLE = "gateway", "cable"
+_YEAR_6325 = 1 << 37  # in seconds: gmtime(3) and datetime have a date for those before
 FAULTS = (GATEWAY, CABLE)
 PASSED, FAILED, CUT_SHORT = "passed", "failed", "cut short"
 VERDICTS = (PASSED, FAILED, CUT_SHORT)
+MOST = 24  # that are kept: two years of one a month
 MARGIN = 5  # seconds after its own end when a drill is ended in any case
 
 
@@ -122,20 +124,47 @@ def left(drill: Drill) -> int:
 
 
 def keep(paths: Paths, outcome: Outcome) -> None:
-    """Keep how a drill went, for status and metrics. Raises OSError."""
+    """Keep how a drill went, for status and metrics, and for report. Raises OSError."""
+    earlier = history(paths)
     own_directory(os.path.dirname(paths.drilled))
     write_whole(paths.drilled, json.dumps(plain(outcome)).encode("ascii"), mode=0o644)
+    lines = [json.dumps(plain(one)) for one in (outcome, *earlier[: MOST - 1])]
+    write_whole(paths.drills, "\n".join([*lines, ""]).encode("ascii"), mode=0o644)
 
 
 def kept(paths: Paths) -> Outcome | None:
     """Return how the last drill went, None where there was none."""
     outcome = _read(paths.drilled, Outcome)
-    known = outcome and outcome.verdict in VERDICTS and outcome.fault in FAULTS
-    return outcome if known else None
+    return outcome if outcome and _is_known(outcome) else None
+
+
+def history(paths: Paths) -> tuple[Outcome, ...]:
+    """Return how the last drills went, the newest first."""
+    try:
+        lines = read_owned(paths.drills, or_roots=True).splitlines()
+    except OSError:
+        lines = []
+    outcomes = [one for line in lines if (one := _built(line, Outcome)) and _is_known(one)]
+    last = kept(paths)
+    if last and last not in outcomes[:1]:  # of a version that kept no more, or killed between
+        outcomes.insert(0, last)
+    return tuple(outcomes)
+
+
+def _is_known(outcome: Outcome) -> bool:
+    known = outcome.verdict in VERDICTS and outcome.fault in FAULTS
+    return known and 0 <= outcome.time < _YEAR_6325
 
 
 def _read(path: str, kind: type[T]) -> T | None:
     try:
-        return build(kind, json.loads(read_owned(path, or_roots=True)), "drill")
-    except (OSError, ValueError, RecursionError):
+        return _built(read_owned(path, or_roots=True), kind)
+    except OSError:
+        return None
+
+
+def _built(text: bytes, kind: type[T]) -> T | None:
+    try:
+        return build(kind, json.loads(text), "drill")
+    except (ValueError, RecursionError):
         return None

@@ -13,7 +13,8 @@ from netfail_hooks.doctor.report import report as diagnose
 from netfail_hooks.errors import Problem
 from netfail_hooks.kernel.observe import now as since_boot
 from netfail_hooks.paths import Paths
-from netfail_hooks.recorder import boot_id, events
+from netfail_hooks.recorder import boot_id, drills, events
+from netfail_hooks.recorder.drills import Outcome
 from netfail_hooks.report.history import Cause, Outage, Period, cause, outages, period
 from netfail_hooks.status import collect
 from netfail_hooks.status.bond import BondReport
@@ -39,6 +40,7 @@ class Page:
     outages: tuple[Outage, ...]
     diagnosis: Diagnosis | None
     damaged: int
+    drills: tuple[Outcome, ...] = ()  # the last ones, the newest first
 
 
 def page(paths: Paths) -> Page:
@@ -57,6 +59,7 @@ def page(paths: Paths) -> Page:
         outages=outages(periods[-1].timeline, points, present, causes),
         diagnosis=diagnose(gather(paths)),
         damaged=damaged,
+        drills=drills.history(paths),
     )
 
 

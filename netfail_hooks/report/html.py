@@ -13,6 +13,8 @@ from datetime import datetime
 from netfail_hooks import __version__, terminal
 from netfail_hooks.doctor.report import Diagnosis
 from netfail_hooks.doctor.rules import BROKEN
+from netfail_hooks.drill.text import flow_line
+from netfail_hooks.recorder.drills import CABLE, FAILED, GATEWAY, PASSED, Outcome
 from netfail_hooks.report import WHOLE, Page
 from netfail_hooks.report.history import NO_UPLINK, Outage, Period
 from netfail_hooks.report.style import STYLE
@@ -27,6 +29,7 @@ _MOST = 100  # outages in the table
 # Nothing may be fetched or run, whatever stands in the page: CSP, level 3.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _PLAIN = painter(colour=False)
+_DRILLED = {GATEWAY: "its router", CABLE: "its carrier"}
 
 
 def page(shown: Page) -> str:
@@ -73,6 +76,8 @@ def _sections(shown: Page) -> Iterator[tuple[str, str, Iterator[str]]]:
         yield "now", "Now", _now(terminal.one_line_each(shown.status))
     yield "time", "Uplinks over time", _over_time(shown.periods)
     yield "outages", "Outages", _outages(shown)
+    if shown.drills or isinstance(shown.status, Report):
+        yield "drills", "Fire drills", _drills(shown.drills)
     if shown.diagnosis:
         yield "doctor", "What doctor says", _doctor(terminal.one_line_each(shown.diagnosis))
 
@@ -177,6 +182,34 @@ def _outages(shown: Page) -> Iterator[str]:
 def _how_long(one: Outage, present: float) -> str:
     shown = _span(one.seconds(present))
     return f'{shown}, <b class="bad">still</b>' if one.end is None else shown
+
+
+def _drills(drills: Sequence[Outcome]) -> Iterator[str]:
+    if not drills:
+        how = "<code>netfail-hooks drill</code> shows whether the backup works"
+        yield f"<p>None was made: {how}.</p>"
+        return
+    rows = [
+        (
+            _text(one.interface),
+            _when(one.time),
+            _DRILLED[one.fault],
+            _verdict(one),
+            _words("; ".join(map(flow_line, one.flows)) or "nobody was asked"),
+        )
+        for one in drills
+    ]
+    heads = ("Uplink", "When", "What failed", "Verdict", "What was lost")
+    yield from _table("The last drills, the newest first", heads, rows)
+
+
+def _verdict(drill: Outcome) -> str:
+    """Return how a drill went: the verdict, the slowest family's move, what was wrong."""
+    kind = {PASSED: "good", FAILED: "bad"}.get(drill.verdict, "waiting")
+    moved = [one.moved_ms for one in drill.families if one.moved_ms >= 0]
+    words = [f"moved after {max(moved) / 1000:.2f} s"] if moved else []
+    told = _words("; ".join([*words, *drill.reasons]))
+    return f'<b class="{kind}">{_text(drill.verdict)}</b> {told}'
 
 
 def _doctor(diagnosis: Diagnosis) -> Iterator[str]:

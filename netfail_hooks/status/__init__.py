@@ -5,6 +5,7 @@ Looks, and changes nothing. An ordinary user sees all but what root alone may re
 
 from __future__ import annotations
 
+import os
 import time
 
 from netfail_hooks.config import Config
@@ -13,6 +14,7 @@ from netfail_hooks.dispatcher import silence
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_owned
 from netfail_hooks.kernel import lookup
+from netfail_hooks.kernel.multipath import with_endpoints
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.managers import (
@@ -28,6 +30,7 @@ from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import bounded
 from netfail_hooks.policy import state as state_file
+from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import boot_id, drills, events
 from netfail_hooks.status import ruled
@@ -51,6 +54,8 @@ def collect(paths: Paths) -> Report | BondReport:
             elsewhere = ruled.look(config, observed, netlink, lookups)
     except OSError as error:
         raise Problem(f"cannot look at the kernel: {error}") from None
+    if config.multipath_tcp and config.mode == "routes":
+        observed = _with_endpoints(observed, unknown)
     drifted = drift.drifted(paths, config, unknown)
     if config.mode == "bond":
         failover = _failover(paths, unknown)
@@ -78,6 +83,14 @@ def collect(paths: Paths) -> Report | BondReport:
             last_drill=drills.kept(paths),
         )
     )
+
+
+def _with_endpoints(observed: Observation, unknown: list[str]) -> Observation:
+    observed = with_endpoints(observed)
+    if observed.subflows < 0:
+        how = "see 'netfail-hooks doctor'" if os.geteuid() == 0 else _AS_ROOT
+        unknown.append(f"endpoints of Multipath TCP: {how}")
+    return observed
 
 
 def _taken_over(paths: Paths, config: Config) -> tuple[tuple[str, str], ...]:

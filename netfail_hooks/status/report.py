@@ -17,6 +17,7 @@ from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.policy.watch import has_watched
 from netfail_hooks.recorder.drills import Drill, Outcome
 from netfail_hooks.recorder.events import Transition
+from netfail_hooks.status.multipath import multipath
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import (
     SCHEMA,
@@ -97,6 +98,7 @@ def report(sources: Sources) -> Report:
         by_hand=tuple(_by_hand(sources)),
         drill=_drill(sources),
         last_drill=_drilled(sources),
+        multipath=multipath(sources.config, sources.observed, sources.state),
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netfail_hooks.status import multipath
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import UNKNOWN, Failover, Family, Line, Report, UplinkReport
 from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, WAITING, Paint, painter, span
 
 _LABEL = 10
-_AT_ODDS = "the kernel sends by another uplink than was chosen: run 'netfail-hooks check'"
+_CHECK = "run 'netfail-hooks check'"
+_AT_ODDS = f"the kernel sends by another uplink than was chosen: {_CHECK}"
 _INSTALL = "run 'netfail-hooks install'"
 _WATCHED = {None: "", True: ", watched", False: ", not watched by the kernel"}
 WELL, UNWELL = "ok", "NOT WELL"
@@ -30,6 +32,7 @@ def render(report: Report, *, colour: bool = False) -> str:
     )
     lines += labelled("manager", list(_taken_over(report)))
     lines += labelled("by hand", list(report.by_hand))
+    lines += labelled("mptcp", _multipath(report, paint))
     lines += labelled("drill", _drills(report, paint))
     lines += labelled("crowded", [paint(line, BAD) for line in report.crowded])
     if not report.as_chosen:
@@ -38,7 +41,7 @@ def render(report: Report, *, colour: bool = False) -> str:
     if report.last_failover:
         lines += labelled("last", [render_failover(report.last_failover)])
     if report.state == "empty":
-        lines += labelled("health", ["not looked at since boot: run 'netfail-hooks check'"])
+        lines += labelled("health", [f"not looked at since boot: {_CHECK}"])
     lines += render_silence(report.silence, paint)
     lines += labelled("unknown", list(report.unknown))
     return "\n".join(lines)
@@ -49,6 +52,14 @@ def _taken_over(report: Report) -> Iterator[str]:
         names = [one.interface for one in report.uplinks if one.taken_from == manager]
         if manager:
             yield f"{' and '.join(names)} taken over from {manager}"
+
+
+def _multipath(report: Report, paint: Paint) -> list[str]:
+    """Return the endpoints of Multipath TCP, and which are missing."""
+    if report.multipath is None:
+        return []
+    missing = [f"{one} is none: {_CHECK}" for one in report.multipath.missing]
+    return [*multipath.lines(report.multipath), *(paint(one, BAD) for one in missing)]
 
 
 def _drills(report: Report, paint: Paint) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netfail_hooks.kernel.lookup import RouteLookup
+from netfail_hooks.status.multipath import Multipath
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import value
 
@@ -127,6 +128,7 @@ class Report:
     ``crowded`` says, a line each, which uplinks have more addresses or routes than are looked at.
     ``by_hand`` tells what a person asked for by hand, and how it ends.
     ``drill`` tells of the fire drill that is on, ``last_drill`` how the last one went.
+    ``multipath`` has the endpoints of Multipath TCP, None where those are not asked for or known.
     ``drifted`` tells of files that have changed since ours were made of them.
     ``as_chosen``: the kernel sends by no other uplink than the last run chose.
     """
@@ -149,3 +151,4 @@ class Report:
     by_hand: tuple[str, ...] = ()
     drill: str = ""
     last_drill: Drilled | None = None
+    multipath: Multipath | None = None

@@ -139,7 +139,7 @@ def _focused(browser: Browser) -> str:
 def test_keys_alone_lead_everywhere(browser: Browser, usual: Path) -> None:
     browser.open(usual, width=1280)
     stops = []
-    for _ in range(6):
+    for _ in range(7):
         browser.press("Tab")
         stops.append(_focused(browser))
         assert browser.ask("getComputedStyle(document.activeElement).outlineStyle") == "solid"
@@ -149,6 +149,7 @@ def test_keys_alone_lead_everywhere(browser: Browser, usual: Path) -> None:
         "Now",
         "Uplinks over time",
         "Outages",
+        "Fire drills",
         "What doctor says",
         "All that status says",
     ]
@@ -184,13 +185,13 @@ def test_a_screen_reader_has_its_landmarks_tables_and_pictures(
     for role in ("banner", "navigation", "main", "contentinfo"):
         assert roles.count(role) == 1, role
     regions = [name for role, name in spoken if role == "region"]
-    assert regions == ["Now", "Uplinks over time", "Outages", "What doctor says"]
+    assert regions == ["Now", "Uplinks over time", "Outages", "Fire drills", "What doctor says"]
     assert [name for role, name in spoken if role == "heading"][:2] == [
         "Uplinks of pi: NOT WELL",
         "Now",
     ]
     tables = [name for role, name in spoken if role == "table"]
-    assert len(tables) == 5
+    assert len(tables) == 6
     assert all(tables)
     assert ("rowheader", "eth0") in spoken
     assert ("columnheader", "Available") in spoken

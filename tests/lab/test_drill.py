@@ -70,6 +70,74 @@ def _on_macvlan(make_lab: Callable[..., Lab]) -> Lab:
     return lab
 
 
+# Holds a tap, and hands on what comes by it to another device, and back. Without IFF_NO_PI, four
+# bytes are before each frame (tuntap.rst).
+_TAP = """
+import contextlib, fcntl, os, select, socket, struct, sys
+tap = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(tap, 0x400454CA, struct.pack("16sH22x", b"eth0", 0x1002))
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+wire.bind(("low0", 3))
+print("ready", flush=True)
+while True:
+    ready = select.select([0, tap, wire], [], [])[0]
+    if 0 in ready:
+        break
+    if tap in ready:
+        wire.send(os.read(tap, 65536))
+    if wire in ready:
+        frame, (_, _, kind, _, _) = wire.recvfrom(65536)
+        with contextlib.suppress(OSError):  # it is not up yet
+            if kind != socket.PACKET_OUTGOING:
+                os.write(tap, frame)
+"""
+
+
+@pytest.fixture
+def tapped(make_lab: Callable[..., Lab]) -> Iterator[Lab]:
+    """Yield a host whose eth0 is a tap: its driver has a switch for the carrier (IFLA_CARRIER)."""
+    lab = make_lab(start=False)
+    lower = "ip link set eth0 down name low0; ip link set low0 promisc on up"
+    mac = "$(cat /sys/class/net/low0/address)"
+    upper = f"ip tuntap add eth0 mode tap; ip link set eth0 address {mac}"
+    assert lab.run("sh", "-ec", f"{lower}; {upper}").returncode == 0
+    holder = lab.namespaces.popen([sys.executable, "-IS", "-c", _TAP])
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"ready\n"
+    try:
+        lab.start()
+        yield lab
+    finally:
+        holder.communicate(timeout=10)
+
+
+def _has_carrier(lab: Lab) -> bool:
+    return lab.run("cat", "/sys/class/net/eth0/carrier").stdout.strip() == "1"
+
+
+def test_a_driver_that_has_a_switch_for_the_carrier_is_put_back_though_killed(tapped: Lab) -> None:
+    lab = tapped
+    install(lab, targets=f'["icmp:{FAR}"]')
+    before = shape(lab, ROUTES + SETTINGS)
+    with lab.timer(0.5):
+        with lab.watch() as watch:
+            outcome = json.loads(_drill(lab, "--cable", "--seconds", "5", "--json"))
+            wait_used(lab, "eth0")
+        assert (outcome["verdict"], outcome["way"]) == ("passed", "carrier"), outcome
+        assert _echo(outcome)["lost"] <= 1
+        assert outcome["families"][0]["moved_ms"] < 1000
+        assert watch.gaps(4) == []
+        assert shape(lab, ROUTES + SETTINGS) == before
+        words = [*_DRILL, "--cable", "--seconds", "5"]
+        drill = Daemon(lab.namespaces, "drill", words, environment=_HERE)
+        wait(lambda: not _has_carrier(lab), "a fault")
+        drill.kill()
+        drill.release()
+        wait(lambda: _has_carrier(lab), "healing", seconds=5 + 2 + MARGIN + 2)
+        wait(lambda: not status(lab)["drill"], "the end of the drill")
+        wait_used(lab, "eth0")
+
+
 def test_a_dead_gateway_moves_the_traffic_and_all_is_put_back(lab: Lab) -> None:
     install(lab, targets=f'["tcp:{FAR}:5100"]')
     before = shape(lab, ROUTES + SETTINGS)
@@ -172,6 +240,36 @@ def test_who_hangs_up_ends_the_drill_at_once(lab: Lab) -> None:
     assert status(lab)["last_drill"]["verdict"] == "cut short"
 
 
+@pytest.mark.faults
+def test_a_drill_an_uninstall_and_another_drill_at_once_end_whole(lab: Lab) -> None:
+    install(lab)
+    with lab.timer(0.5):
+        # All three are past their first look, and wait for the same turn.
+        held = "flock /run/netfail-hooks/turn sleep 5"
+        others = [Daemon(lab.namespaces, "holder", held.split())]
+        for name, words in (
+            ("one", [*_DRILL, "--seconds", "5"]),
+            ("uninstall", [*_DRILL[:-2], "uninstall", "--yes"]),
+            ("two", [*_DRILL, "--seconds", "5"]),
+        ):
+            others.append(Daemon(lab.namespaces, name, words, environment=_HERE))
+        while others[0].alive():
+            noted = lab.run("test", "-e", "/run/netfail-hooks/drill").returncode == 0
+            assert not (noted and others[0].alive()), "armed out of its turn"
+            time.sleep(0.2)
+        for other in others:
+            wait(lambda other=other: not other.alive(), "the end of all", seconds=40)  # type: ignore[misc]
+            other.release()
+    told = {other.name: other.log() for other in others}
+    drilled = [name for name in ("one", "two") if "passed" in told[name]]
+    assert len(drilled) <= 1, told
+    removed = lab.run("test", "-e", "/var/lib/netfail-hooks").returncode == 1
+    assert removed == (not drilled), told
+    assert not _is_silent(lab)
+    assert lab.run("test", "-e", "/run/netfail-hooks/drill").returncode == 1
+    assert used(lab) == "eth0" if drilled else used(lab), told
+
+
 @pytest.fixture
 def booted() -> Iterator[Booted]:
     with running() as lab:
@@ -213,7 +311,9 @@ def test_a_drill_that_would_do_harm_or_show_nothing_is_refused(lab: Lab) -> None
     said = _drill(lab, "--dry-run")
     assert "eth0 fails for 20 s: nothing arrives by it" in said
     assert "IPv4 is to go by wlan0" in said
-    assert "takes no carrier away" in _drill(lab, "--cable", exit_status=1)
+    for words in (("--cable",), ("--cable", "--dry-run")):
+        said = _drill(lab, *words, exit_status=1)
+        assert "takes no carrier away: drill with --gateway, or pull the cable" in said
     for order, end in (
         (("use", "wlan0"), ("use", "--auto")),
         (("disable", "wlan0"), ("enable", "wlan0")),

@@ -54,3 +54,9 @@ def test_a_metered_uplink_is_asked_seldom_counted_and_told_of(lab: Lab) -> None:
     assert not lab.read(_MARK)
     assert lab.read("/run/told").startswith("wlan0\n")
     assert any("wlan0, which is metered, carried" in text for text in said), said
+    carried = _uplink(lab, "wlan0")["carried_today"]
+    lab.run("sh", "-c", "rm /run/netfail-hooks/*")  # as a boot does
+    lab.tick()
+    assert _uplink(lab, "wlan0")["carried_today"] == carried
+    assert lab.netfail("uninstall", "--yes").returncode == 0
+    assert lab.run("test", "-e", "/var/lib/netfail-hooks").returncode == 1

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from netfail_hooks.lab import Lab
-from tests.lab.suite import SETTLED, install, measure, used, wait, wait_used
+from tests.lab.suite import SETTLED, install, measure, status, used, wait, wait_used
 from tests.lab.talk import Talk
 
 _KEY = "multipath_tcp = true\n"
 _FIRST, _SECOND = "192.168.1.252", "10.0.1.25"
+_SECONDS = (_SECOND, "fd00:10:1::25")
+_HOMES = ("eth0", "wlan0")
 _CONFIG = "/etc/netfail-hooks/config.toml"
 
 
@@ -53,6 +55,10 @@ def test_endpoints_are_kept_in_step_and_given_back(lab: Lab) -> None:
     four = {_FIRST: "subflow", _SECOND: "subflow backup"}
     six = {"fd00:1::252": "subflow", "fd00:10:1::25": "subflow backup"}
     assert _endpoints(lab) == theirs | four | six
+    told = status(lab)["multipath"]
+    kept = {one["address"]: one["interface"] for one in told["endpoints"] if one["ours"]}
+    assert kept == {address: _HOMES[address in _SECONDS] for address in four | six}
+    assert told["missing"] == []
     lab.tick()
     assert "subflows 4" in _limits(lab)
     lab.cable_out("eth0")

@@ -68,6 +68,7 @@ def address_of(
         {**attributes, **more},
         family=KIND[6 if six else 4],
         prefixlen=64 if six else 24,
+        flags=flags & 0xFF,
         scope=scope,
         index=index,
     )

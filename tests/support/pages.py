@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from netfail_hooks.doctor.facts import Finding
 from netfail_hooks.doctor.report import Diagnosis
+from netfail_hooks.recorder.drills import Family as Moved
+from netfail_hooks.recorder.drills import Flow, Outcome
 from netfail_hooks.report import PERIODS, Page
 from netfail_hooks.report.history import outages, period
 from netfail_hooks.status.values import Failover, Family, Probe, Report, UplinkReport
 from netfail_hooks.timeline import Now, Point, State
+from netfail_hooks.values import replace
 
 TIME = 1_800_000_000.0
 UP, CARRIES = State("up", carries=False), State("up", carries=True)
@@ -52,7 +55,38 @@ def page(first: str = "eth0", second: str = "wlan0", word: str = "no carrier") -
         outages=outages(periods[-1].timeline, points, now, causes),
         diagnosis=_diagnosis(names, word),
         damaged=2,
+        drills=_drills(first, second, word),
     )
+
+
+def _drills(first: str, second: str, word: str) -> tuple[Outcome, ...]:
+    """Return a drill that was cut short, one that failed, and one that passed."""
+    target = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
+    passed = Outcome(
+        time=int(TIME) - 31 * _DAY,
+        verdict="passed",
+        fault="gateway",
+        way="silence",
+        interface=first,
+        seconds=20,
+        awaited=True,
+        families=(Moved(4, second, 712, 12_000), Moved(6, second, 903, 12_100)),
+        flows=(
+            Flow("echo", "198.51.100.1", 400, 14, 712),
+            Flow("tcp", f"[{target}]:443", 20, 0, 903),
+        ),
+    )
+    failed = replace(
+        passed,
+        time=int(TIME) - 2 * _DAY,
+        verdict="failed",
+        fault="cable",
+        families=(Moved(4, second, -1, -1),),
+        flows=(Flow("echo", target, 400, 380, 19_000, 3),),
+        reasons=(word,),
+    )
+    cut = replace(failed, time=int(TIME) - _DAY, verdict="cut short", flows=(), reasons=())
+    return cut, failed, passed
 
 
 def _family(family: int, state: str, reason: str, *, carries: bool) -> Family:

@@ -13,9 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from netfail_hooks import policy, recorder
 from netfail_hooks.install import diversion
+from netfail_hooks.policy import metering
 from netfail_hooks.policy import routes as decisions
 from netfail_hooks.policy.changes import AddRule, Announce, SetRoute, SetSysctl
 from netfail_hooks.policy.facts import OWN_TABLES, Observation
+from netfail_hooks.policy.state import Active
 from netfail_hooks.policy.sysctls import SILENT
 from netfail_hooks.replay.decisions import again
 from netfail_hooks.values import replace
@@ -47,6 +49,7 @@ _setups = st.builds(
     successes=st.integers(1, 3),
     follow=st.integers(0, 1),
     limits=st.integers(0, 1),
+    metered=st.integers(0, 63),
 )
 
 
@@ -127,6 +130,19 @@ def _content(config: object, observed: Observation, state: object) -> object:
     return _think(config, replace(observed, probes=blind), state)  # type: ignore[arg-type]
 
 
+def _generous(*args: object) -> object:
+    """Count what a metered uplink carries while another one has the traffic, too."""
+    config, observed, state = args
+    every = tuple(
+        Active(4, uplink.interface, 0)
+        for uplink in config.uplinks  # type: ignore[attr-defined]
+        if uplink.metered
+    )
+    after = _think(*args)  # type: ignore[arg-type]
+    asked = replace(state, active=(*every, *state.active))  # type: ignore[attr-defined]
+    return replace(after, metered=metering.metered(config, observed, asked))  # type: ignore[arg-type]
+
+
 def _settled(*args: object) -> object:
     """Have no rules by which an address on another subnet keeps to its uplink."""
     return [
@@ -184,6 +200,7 @@ def _late(*args: object) -> diversion.Diversion:
         ("next_state", _covetous, "I11"),
         ("next_state", _content, "I2"),
         ("decide", _greedy, "I6"),
+        ("next_state", _generous, "I13"),
         ("next_state", _hurried, "I"),
         ("decide", _hushed, "I9"),
         ("decide", _deaf, "I9"),
@@ -198,6 +215,28 @@ def test_a_core_that_is_wrong_is_found_out(
     found = first_broken(range(1, 30))
     assert found
     assert found.fault().startswith(broken)
+
+
+# Of two routers of wlan0 the one that the traffic goes by falls silent; the route by the other one
+# is refused, as if the table were full.
+_REFUSED = Life(
+    Setup(((1, 1, 0, 0, 0), (0, 4, 0, 1, 0), (1, 0, 0, 1, 0)), hold_down=1, quiet=30, successes=1),
+    (
+        ("torn", 0, 0),
+        ("unlucky_round", 0, 0),
+        ("fix", 0, 0),
+        ("silence", 3, 0),
+        ("refused", 0, 23),
+    ),
+)
+
+
+def test_what_is_to_be_replaced_stays_where_the_new_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _REFUSED.fault() == ""
+    monkeypatch.setattr(trials, "stays", lambda *_: False)
+    assert _REFUSED.fault() == "I1"
 
 
 def test_a_broken_life_shrinks_to_a_few_runs_that_replay_reads(

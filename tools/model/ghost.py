@@ -69,7 +69,7 @@ class Ghost:
             self._busy.discard(count.interface)
             if index == count.index and self.now > at:
                 flowed = (count.bytes - size) * 1000 // max(self.now - at, 1000)
-                if flowed > self.config.idle_bytes:
+                if flowed > self.config.idle_bytes and self.config.failback == "idle":
                     self._busy.add(count.interface)
             self._carried[count.interface] = (self.now, count.index, count.bytes)
         probes = {(result.interface, result.family): result for result in observed.probes}

@@ -75,7 +75,8 @@ class Kernel:
         self.subflows = 2
         self.resolved: set[str] = set()
         self.waiting: set[str] = set()
-        self.counts = self.tells_hour = False  # whether the config has a use for them
+        # Whether the config has a use for them:
+        self.counts = self.tells_hour = self.tells_day = False
         self._carried = dict.fromkeys(names, 0)
 
     # What happens to links
@@ -350,6 +351,7 @@ class Kernel:
             neighbours=tuple(self.neighbours),
             watches=1,
             local=now // 1000 % 86400 if self.tells_hour else -1,
+            day=self.day(now) if self.tells_day else 0,
             counted=tuple(
                 Counted(name, self.nics[name].index, self._carried[name])
                 for name in (self.names if self.counts else ())
@@ -368,6 +370,11 @@ class Kernel:
                 if route not in known and (route.table != MAIN or route.destination != "default")
             ),
         )
+
+    @staticmethod
+    def day(now: int) -> int:
+        """Return which day it is, as a number that grows."""
+        return 20260101 + now // 86_400_000
 
     def shown(self, route: Route) -> Route:
         """Return a route with the mark that the kernel puts on those without carrier."""

@@ -67,6 +67,27 @@ def _allowed_endpoint(change: Change) -> None:
             raise BrokenError(f"I6: not ours: {change}")
 
 
+def counted(machine: Machine, observed: Observation) -> None:
+    """Raise BrokenError where another sum is told of a metered uplink than it carried today.
+
+    That is while it had the traffic, as far as it was the same adapter; what was kept comes back
+    after a boot. ``observed`` is what the run saw whose state was saved last.
+    """
+    there = {count.interface: count.index for count in observed.counted}
+    told = {one.interface: one for one in machine.state.metered}
+    for name in (uplink.interface for uplink in machine.config.uplinks if uplink.metered):
+        day, size = machine.carried.get(name, (observed.day, 0))
+        size = size if day == observed.day else 0
+        if name in there:
+            flowed = machine.flowed.pop(name, 0)
+            size += flowed if machine.counting.get(name) == there[name] else 0
+            machine.counting[name] = there[name]
+        machine.carried[name] = (observed.day, size)
+        one = told.get(name)
+        if (one.bytes if one else 0) != size or (one and one.day != observed.day):
+            raise BrokenError(f"I13: {name} carried {size} today: {one}")
+
+
 def is_virtual(machine: Machine, address: str) -> bool:
     """Tell whether an address is one that somebody like keepalived moves."""
     return address in {net.host_at(VIRTUAL) for net in machine.networkd.nets}

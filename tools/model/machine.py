@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from netfail_hooks.config import DISABLE, FAILBACKS, USE, Config, Order, Target, Uplink
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import MAIN, Address, Endpoint, Neighbour, Result, Route, Rule
+from netfail_hooks.policy.metering import Kept
 from netfail_hooks.policy.state import State
 from netfail_hooks.values import replace
 from tools.model.ghost import BrokenError, Ghost
@@ -49,6 +50,7 @@ class Setup:
     hours: int = 0  # of HOURS, in which a better uplink takes the traffic back
     multipath: int = 0  # endpoints of Multipath TCP
     limits: int = 0  # lines are measured, and left while they are poor
+    metered: int = 0  # which uplinks are paid for by what they carry, a bit each
 
     def config(self) -> Config:
         """Return the config that goes with it."""
@@ -70,7 +72,13 @@ class Setup:
         )
         # A window of one round: what lies between the limits is for policy/test_quality.py.
         limits = {"loss_max": 20, "latency_max": 500, "window": 10} if self.limits else {}
-        return replace(config, uplinks=tuple(replace(u, **limits) for u in config.uplinks))
+        return replace(
+            config,
+            uplinks=tuple(
+                replace(u, metered=bool(self.metered >> rank & 1), **limits)
+                for rank, u in enumerate(config.uplinks)
+            ),
+        )
 
     def nets(self) -> list[Net]:
         """Return what networkd sets up."""
@@ -104,6 +112,12 @@ class Machine:
         self.kernel = Kernel(self.config.names())
         self.kernel.counts = self.config.counts
         self.kernel.tells_hour = bool(self.config.failback_between)
+        self.kernel.tells_day = self.config.metered
+        self.kept: Kept = {}  # of what metered uplinks carried, over a boot
+        self.kept_at = 0
+        self.flowed: dict[str, int] = {}  # since a saved run last looked, by a metered uplink
+        self.carried: Kept = {}  # what was to be counted
+        self.counting: dict[str, int] = {}  # on which interface, by its number
         self.networkd = Networkd(self.kernel, setup.nets())
         self.ghost = Ghost(self.config)
         self.state = State()
@@ -299,7 +313,12 @@ class Machine:
 
     def _talk(self, a: int, b: int) -> None:
         """Something is sent and received by an uplink, little or much."""
-        self.kernel.carry(self._name(a), 300 * 40 ** (b % 4))
+        name, size = self._name(a), 300 * 40 ** (b % 4)
+        if name not in self.kernel.nics:
+            return
+        self.kernel.carry(name, size)
+        if any(self.state.active_uplink(family) == name for family in FAMILIES):
+            self.flowed[name] = self.flowed.get(name, 0) + size
 
     def _retarget(self, a: int, b: int) -> None:
         """Somebody changes what rounds of probes ask of an uplink; a hook reads that at once."""
@@ -338,9 +357,13 @@ class Machine:
             self.kernel.endpoints.append(made)
 
     def _forget(self, *_: int) -> None:
+        """Begin anew as after a boot, in which what was kept comes back."""
         self.state = State()
         self.marked = False
         self.ghost.forget()
+        self.flowed.clear()
+        self.counting.clear()
+        self.carried = dict(self.kept)
 
     def _adding(self, act: Callable[[], None]) -> None:
         """Let networkd add what it likes: it moves no traffic to an uplink that was lost (I3)."""

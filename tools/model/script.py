@@ -124,7 +124,7 @@ def draw(seed: int, length: int = LIFE) -> Life:
     )
     drawn = rng.choices(RULES, tuple(WEIGHTS.values()), k=length)
     steps = tuple((rule, rng.randrange(64), rng.randrange(64)) for rule in drawn)
-    return Life(setup, steps)
+    return Life(replace(setup, metered=rng.choice((0, 0, 1, 2, 3, 62))), steps)
 
 
 def _kind(rng: random.Random) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy import bounded, decide, next_state
 from netfail_hooks.policy.changes import (
     AddAddress,
+    AddEndpoint,
+    AddRule,
     Announce,
     Change,
     DropAddress,
@@ -21,8 +24,10 @@ from netfail_hooks.policy.changes import (
     SetRoute,
     UnwatchGateway,
     WatchGateway,
+    stays,
 )
 from netfail_hooks.policy.facts import MAIN, Address, Observation, Result
+from netfail_hooks.policy.metering import carries, lacks, recalled, rested, to_keep
 from netfail_hooks.policy.state import State
 from netfail_hooks.policy.sysctls import ANSWERS, SILENT, arp_ignore
 from netfail_hooks.reconcile.closer import may_be_left, places_that_count, remembered
@@ -38,10 +43,33 @@ if TYPE_CHECKING:
 
 _CONTAINER = "veth7"
 _LOOKS = 3  # as reconcile/__init__.py has it
+_KEPT = 300_000  # milliseconds, as reconcile/metered.py has it
+
+
+_ERRORS = (errno.ENOBUFS, errno.EPERM, errno.ENOSPC, errno.EEXIST)
 
 
 class KilledError(Exception):
     """The run was killed: nothing more is done, nothing remembered."""
+
+
+@dataclass(slots=True)
+class Refusal:
+    """Which changes the kernel refuses, and why: those from a place on, or of the kind there."""
+
+    place: int
+    error: int
+    how: int  # 0 that one, 1 all from there on, 2 all of its kind from there on
+    kind: type[Change] | None = None
+
+    def meets(self, place: int, change: Change) -> None:
+        """Raise OSError where a change is refused; only what is to be made may be there already."""
+        if place == self.place:
+            self.kind = type(change)
+        kind = (None, type(change), self.kind)[self.how] if place > self.place else type(change)
+        made = isinstance(change, SetRoute | AddAddress | AddRule | AddEndpoint)
+        if place >= self.place and kind is type(change) and (made or self.error != errno.EEXIST):
+            raise OSError(self.error, os.strerror(self.error), str(change))
 
 
 @dataclass(slots=True)
@@ -52,21 +80,22 @@ class Fate:
     """
 
     kill: int = -1
-    refuse: int = -1
+    refusal: Refusal | None = None
     race: tuple[int, Callable[[], None]] | None = None
     ways: dict[int, set[str]] | None = None
     made: int = 0
     found: set[tuple[int, str]] = field(default_factory=set)  # who asks gets an answer
     after: State = field(default_factory=State)  # what the run thinks
     untold: list[str] = field(default_factory=list)
+    refused: list[Change] = field(default_factory=list)
 
     def meets(self, change: Change) -> None:
         """Let it happen, just before a change. Raises KilledError or OSError."""
         at, self.made = self.made, self.made + 1
         if at == self.kill:
             raise KilledError
-        if at == self.refuse:
-            raise OSError(errno.ENOBUFS, "no buffer space", str(change))
+        if self.refusal:
+            self.refusal.meets(at, change)
         if self.race and at == self.race[0]:
             self.race[1]()
 
@@ -135,7 +164,7 @@ class Trial(Machine):
         self.run("check", self.results())
 
     def _begin_round(self, *_: int) -> None:
-        self.rounds = [*self.rounds, self.results()][-3:]
+        self.rounds = [*self.rounds, self._of_timer()][-3:]
 
     def _end_round(self, a: int, _: int) -> None:
         if self.rounds:
@@ -143,18 +172,25 @@ class Trial(Machine):
 
     def _unlucky_round(self, a: int, b: int) -> None:
         """One answer is lost on its way, or one uplink's whole result."""
-        results = list(self.results())
+        results = list(self._of_timer())
         if results:
             at = a % len(results)
             lost = replace(results[at], healthy=False, rtt=0, reason="mute", silent=())
             results[at : at + 1] = [lost] if b % 2 else []
         self.run("timer", tuple(results))
 
+    def _of_timer(self) -> tuple[Result, ...]:
+        """Return a round of the timer's: what is metered is left alone while it is well."""
+        left = rested(self.config, self.kernel.look(self.now), self.state)
+        return tuple(result for result in self.results() if result.interface not in left)
+
     def _killed(self, a: int, b: int) -> None:
         self.run("killed", self.results() if b % 2 else (), kill=a % 12)
 
     def _refused(self, a: int, b: int) -> None:
-        self.run("refused", self.results() if b % 2 else (), refuse=a % 8)
+        """The kernel refuses a change: it alone, it and what follows, or it and all of its kind."""
+        refusal = Refusal(a % 8, _ERRORS[b // 2 % 4], b // 8 % 3)
+        self.run("refused", self.results() if b % 2 else (), refusal=refusal)
 
     def _unsaved(self, *_: int) -> None:
         self.run("unsaved", self.results(), save=False)
@@ -224,14 +260,14 @@ class Trial(Machine):
         probes: tuple[Result, ...] = (),
         *,
         kill: int = -1,
-        refuse: int = -1,
+        refusal: Refusal | None = None,
         save: bool = True,
         observed: Observation | None = None,
         race: tuple[int, Callable[[], None]] | None = None,
     ) -> None:
         """Run once, as reconcile/__init__.py does, and judge what came of it."""
-        clean = observed is None and race is None and refuse < 0
-        before = self.state
+        clean = observed is None and race is None and refusal is None
+        before = self._recalled()
 
         def judge(whole: Observation) -> Thought:
             seen = replace(bounded(whole, before), probes=probes)
@@ -245,15 +281,15 @@ class Trial(Machine):
         if self._note:
             self._note(run)
         self.looks += 1
-        fate = Fate(kill, refuse, race)
-        if clean:
+        fate = Fate(kill, refusal, race)
+        if clean or refusal:
             fate.ways = {
                 family: {self.kernel.way(family), after.active_uplink(family)}
                 for family in FAMILIES
                 if after.active_uplink(family)
             }
         fate.after = after
-        fate.found = self.lan.found() if clean and after.active_uplink(4) else set()
+        fate.found = self.lan.found() if (clean or refusal) and after.active_uplink(4) else set()
         try:
             self._make(observed, changes, after, fate)
         except KilledError:
@@ -265,6 +301,8 @@ class Trial(Machine):
                 known = remembered(known, observed, left=left)
             self.keep(replace(run, after=known))
             self.ghost.note(observed)
+            self._keep_carried(before)
+            laws.counted(self, observed)
             laws.bounded(self, written=self.looks % 50 == 0)
         if save and clean:
             for family in FAMILIES:
@@ -279,6 +317,21 @@ class Trial(Machine):
             laws.is_found(self)
         else:
             self.ghost.lose_track()
+
+    def _recalled(self) -> State:
+        """Return what is remembered, with what metered uplinks carried today before a boot."""
+        today = self.kernel.day(self.now)
+        if not (self.config.metered and lacks(self.config, today, self.state)):
+            return self.state
+        return recalled(self.config, today, self.kept, self.state)
+
+    def _keep_carried(self, before: State) -> None:
+        """Keep that as reconcile/metered.py does."""
+        names = [uplink.interface for uplink in self.config.uplinks if uplink.metered]
+        was, now = ([n for n in names if carries(s, n)] for s in (before, self.state))
+        if was != now or (now and self.now - self.kept_at >= _KEPT):
+            self.kept = to_keep(self.state, self.kept, self.now)
+            self.kept_at = self.now
 
     def _see(self) -> Observation:
         """Look as reconcile does: sparingly where there is much."""
@@ -312,7 +365,7 @@ class Trial(Machine):
 
         That is nothing, but where a sparing look could not know of somebody's IPv6 default route.
         """
-        clean = fate.ways is not None
+        clean = fate.ways is not None and fate.refusal is None
         hidden = bool(self.crowded) and bool(observed.places_of_others(6, MAIN, "default"))
 
         def judge(whole: Observation) -> Thought:
@@ -323,8 +376,12 @@ class Trial(Machine):
             if number > hidden and changes and clean:
                 raise BrokenError(f"I4: still to do: {'; '.join(map(str, changes))}")
             indexes = {name: nic.index for name, nic in self.kernel.nics.items()}
+            fate.refused.clear()
             failed = [
-                refusal for change in changes if (refusal := self._make_one(change, fate, indexes))
+                refusal
+                for change in changes
+                if not stays(change, fate.refused)
+                and (refusal := self._make_one(change, fate, indexes))
             ]
             if failed and clean:
                 raise BrokenError(f"I4: the kernel refused: {'; '.join(failed)}")
@@ -348,6 +405,7 @@ class Trial(Machine):
                 bad = uplink_state is None or not uplink_state.serves
                 self.lan.told(change.interface, change.family, change.address, known_bad=bad)
         except OSError as error:
+            fate.refused.append(change)
             if isinstance(change, Announce):
                 fate.untold.append(change.address)
             if error.errno not in (

@@ -54,6 +54,7 @@ TARGETS = {
     "policy.patience": Target(("policy/test_patience",)),
     "policy.metering": Target(("policy/test_metering",)),
     "drill.plan": Target(("drill/test_plan",)),
+    "policy.multipath": Target(("policy/test_multipath",), model=True),
     "policy.places": Target(("policy/test_places",), model=True),
     "policy.ways": Target(("policy/test_ways",), model=True),
     "policy.sources": Target(("policy/test_ways",), model=True),

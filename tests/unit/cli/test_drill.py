@@ -10,7 +10,7 @@ from pytest_mock import MockerFixture
 from netfail_hooks.cli import by_hand, drill, parser
 from netfail_hooks.drill import perform
 from netfail_hooks.paths import Paths
-from netfail_hooks.recorder import Run
+from netfail_hooks.recorder import Run, drills
 from netfail_hooks.recorder.drills import GATEWAY, PASSED, Outcome
 from netfail_hooks.values import replace
 from tests.support.world import World, config_of
@@ -63,3 +63,18 @@ def test_only_who_is_there_may_drill_where_the_traffic_would_not_come_back(  # n
         assert performed.call_args.args[1].awaited == made
     told = " ".join(str(call.args[0]) for call in log.call_args_list)
     assert ("no drill by the timer" in told) != (made or attended)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_how_it_went_is_kept_unless_an_uninstall_came_meanwhile(
+    *, installed: bool, tmp_path: Path, mocker: MockerFixture
+) -> None:
+    paths = Paths(str(tmp_path))
+    mocker.patch.object(drill, "log")
+    if installed:
+        Path(paths.manifest).parent.mkdir(parents=True)
+        Path(paths.manifest).touch()
+    outcome = Outcome(1, PASSED, GATEWAY, "silence", "eth0", 20, awaited=True)
+    drill._keep(paths, outcome)
+    assert drills.kept(paths) == (outcome if installed else None)
+    assert Path(paths.manifest).parent.exists() == installed

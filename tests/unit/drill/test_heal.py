@@ -9,6 +9,7 @@ from unittest.mock import MagicMock
 import pytest
 from pytest_mock import MockerFixture
 
+from netfail_hooks.config.cache import generation
 from netfail_hooks.drill import heal
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import systemd
@@ -54,7 +55,7 @@ def test_it_is_armed_before_anything_is_noted(
         assert seconds == 20 + drills.MARGIN
 
     mocker.patch.object(systemd, "call_later", side_effect=later)
-    heal.arm(paths, drill)
+    heal.arm(paths, drill, generation(paths))
     assert drills.noted_now(paths) == drill
 
 
@@ -63,7 +64,22 @@ def test_what_cannot_be_armed_is_no_drill(
 ) -> None:
     mocker.patch.object(systemd, "call_later", side_effect=Problem("no service manager"))
     with pytest.raises(Problem, match="no service manager"):
-        heal.arm(paths, drill)
+        heal.arm(paths, drill, generation(paths))
+    assert drills.noted_now(paths) is None
+
+
+@pytest.mark.parametrize("what", ["manifest", "kept_orders", "uninstalling"])
+def test_what_has_changed_while_it_was_asked_for_is_no_drill(
+    what: str, paths: Paths, drill: Drill, mocker: MockerFixture
+) -> None:
+    later = mocker.patch.object(systemd, "call_later")
+    since = generation(paths)
+    path = Path(getattr(paths, what))
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with pytest.raises(Problem, match="has changed meanwhile: look at 'netfail-hooks status'"):
+        heal.arm(paths, drill, since)
+    assert not later.called
     assert drills.noted_now(paths) is None
 
 
@@ -137,7 +153,7 @@ def test_a_fault_that_cannot_be_ended_now_hides_no_other_error_and_stays_armed(
 
 _GONE = {
     outage.SILENCE: (errno.ENOENT, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT),
-    outage.CARRIER: (errno.ENODEV,),
+    outage.CARRIER: (errno.ENODEV, errno.EPERM),
     outage.PROTODOWN: (errno.ENODEV,),
     outage.RENEGOTIATE: (),
 }
@@ -156,3 +172,28 @@ def test_what_is_not_there_has_ended_and_nothing_else(
     else:
         with pytest.raises(OSError, match="told"):
             outage.end(way, 2)
+
+
+def test_a_team_is_told_of_no_carrier_by_hand(mocker: MockerFixture) -> None:
+    told = mocker.patch.object(outage, "_set_carrier")
+    mocker.patch.object(outage, "index_of", return_value=2)
+    mocker.patch.object(outage, "_negotiates", return_value=False)
+    with pytest.raises(Problem, match="takes no carrier away: drill with --gateway, or pull"):
+        outage.carrier_way("eth0", "team")
+    assert not told.called
+    assert outage.carrier_way("eth0", "tun") == outage.CARRIER
+
+
+@pytest.mark.parametrize(
+    ("way", "hint"), [(outage.SILENCE, ""), (outage.RENEGOTIATE, "drill with --gateway")]
+)
+def test_a_driver_that_cannot_after_all_is_told_with_the_next_step(
+    way: str, hint: str, mocker: MockerFixture
+) -> None:
+    error = OSError(errno.EOPNOTSUPP, "Operation not supported")
+    mocker.patch.object(outage, "_silence", side_effect=error)
+    mocker.patch.object(outage, "renegotiate", side_effect=error)
+    with pytest.raises(Problem, match="eth0 could not be made to fail: Operation") as told:
+        outage.begin(way, "eth0")
+    assert hint in str(told.value)
+    assert bool(hint) == ("--gateway" in str(told.value))

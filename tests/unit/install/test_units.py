@@ -91,6 +91,11 @@ def test_the_check_may_write_where_its_metrics_go_and_nowhere_else() -> None:
 
     assert writable("") == ["ReadWritePaths=/proc/sys/net"]
     assert writable("/srv/x/n.prom") == ["ReadWritePaths=/proc/sys/net -/srv/x"]
+    counting = units.service_text(interpreter="/usr/bin/python3", places=["/opt/n"], counts=True)
+    assert "ReadWritePaths=/proc/sys/net -/var/lib/netfail-hooks" in counting.splitlines()
+    running = units.service_text(interpreter="/usr/bin/python3", places=["/opt/n"], programs=True)
+    assert running.splitlines()[-1] == "SystemCallFilter=capset setuid"
+    assert "capset" not in counting
     text = units.service_text(interpreter="/usr/bin/python3", places=["/opt/n"])
     assert {"ProtectSystem=strict", "ReadOnlyPaths=/proc /sys"} <= set(text.splitlines())
 
@@ -101,7 +106,7 @@ def test_systemd_takes_the_units_and_calls_the_exposure_low(tmp_path: Path) -> N
         pytest.fail("systemd-analyze is needed: install systemd")
     service, timer = tmp_path / units.SERVICE, tmp_path / units.TIMER
     text = units.service_text(
-        interpreter="/usr/bin/python3", places=["/usr/lib"], textfile="/srv/x/n.prom"
+        interpreter="/usr/bin/python3", places=["/usr/lib"], textfile="/srv/x/n.prom", counts=True
     )
     service.write_text(text)
     timer.write_text(units.timer_text(5))

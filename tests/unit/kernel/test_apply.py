@@ -33,8 +33,10 @@ from netfail_hooks.policy.changes import (
     SetMonitor,
     SetRoute,
     SetSysctl,
+    stays,
 )
 from netfail_hooks.policy.facts import Address, Link, Observation, Route, Rule, Sysctl
+from netfail_hooks.policy.sysctls import ANSWERS, SILENT
 from netfail_hooks.values import replace
 from tests.support.messages import ETH, Kernel, address_of, said
 
@@ -261,6 +263,56 @@ def test_a_refusal_is_told_unless_all_is_as_wanted_and_the_rest_is_done(code: in
     failed = apply((first, second), SEEN, cast("rt.Netlink", kernel), Announcer())
     assert failed == ([] if code in GONE else [(first, error)])
     assert len(kernel.changed) == 1
+
+
+def test_none_falls_silent_where_the_other_one_was_not_made_to_answer() -> None:
+    silent, answers = (
+        SetSysctl(Sysctl(f"ipv4/conf/{name}/arp_ignore", setting))
+        for name, setting in (("eth0", SILENT), ("wlan0", ANSWERS))
+    )
+    filtering = SetSysctl(Sysctl("ipv4/conf/wlan0/rp_filter", ANSWERS))
+    assert stays(silent, [answers])
+    assert not stays(silent, [filtering, silent])
+    assert not stays(filtering, [answers])
+    assert not stays(answers, [answers])
+    assert not stays(SetSysctl(Sysctl("ipv4/conf/eth0/rp_filter", SILENT)), [answers])
+
+
+BACK = Address("wlan0", 4, "192.168.1.252", 24)
+RULE = Rule(4, 32000, 9, "192.168.1.252/32")
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOSPC, errno.EEXIST])
+@pytest.mark.parametrize(
+    ("new", "old", "kept"),
+    [
+        (SetRoute(DEFAULT), DropRoute(replace(DEFAULT, interface="wlan0", metric=51)), True),
+        (SetRoute(DEFAULT), DropRoute(replace(DEFAULT, table=9)), False),
+        (SetRoute(DEFAULT), DropRoute(SIX), False),
+        (SetRoute(DEFAULT), DropRoute(PREFIX), False),
+        (AddAddress(replace(BACK, interface="eth0")), DropAddress(BACK), True),
+        (AddAddress(replace(BACK, address="192.168.1.9")), DropAddress(BACK), False),
+        (AddRule(replace(RULE, priority=32001)), DropRule(RULE), True),
+        (AddRule(replace(RULE, sender="192.168.1.9/32")), DropRule(RULE), False),
+        (AddRule(RULE), SetRoute(PREFIX), False),
+        (AddRule(RULE), AddAddress(BACK), False),
+    ],
+)
+def test_what_is_to_be_replaced_stays_where_the_new_one_is_refused(
+    code: int, new: Change, old: Change, *, kept: bool
+) -> None:
+    kernel = Kernel()
+    refusals = [rt.NetlinkError(code, "refused")]
+
+    def change(kind: int, flags: int, body: bytes) -> None:
+        if refusals:
+            raise refusals.pop()
+        Kernel.change(kernel, kind, flags, body)
+
+    kernel.change = change  # type: ignore[method-assign]
+    failed = apply((new, old), SEEN, cast("rt.Netlink", kernel), Announcer())
+    assert [change for change, _ in failed] == ([] if code == errno.EEXIST else [new])
+    assert len(kernel.changed) == (not kept)
 
 
 def test_what_is_to_be_done_to_an_interface_that_is_gone_is_no_failure() -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_mock import MockerFixture
 
 from netfail_hooks import journal
 from netfail_hooks.config import Config, Target
 from netfail_hooks.config.file import parse as parse_config
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Counted, Observation
-from netfail_hooks.policy.metering import carries, rested
-from netfail_hooks.policy.state import Active, State, UplinkState, parse, render
+from netfail_hooks.policy.metering import carries, lacks, recalled, rested, to_keep
+from netfail_hooks.policy.state import Active, Metered, State, UplinkState, parse, render
 from netfail_hooks.reconcile import metered
 from netfail_hooks.reconcile.notify import gist
 from netfail_hooks.recorder import Run, line
@@ -220,6 +222,178 @@ def test_a_mark_is_there_while_it_carries(tmp_path: Path, monkeypatch: pytest.Mo
     assert [message for message in told if "so far" in message] == [
         "wwan0, which is metered, carried 15.0 MB on 2026-11-28 so far"
     ]
+
+
+@pytest.fixture
+def kept(tmp_path: Path, mocker: MockerFixture) -> Kept:
+    return Kept(Paths(str(tmp_path)), mocker)
+
+
+class Kept:
+    """A machine with a modem that carries the traffic, from boot to boot."""
+
+    def __init__(self, paths: Paths, mocker: MockerFixture) -> None:
+        self.paths, self.world = paths, Paying()
+        os.makedirs(paths.run)
+        os.makedirs(os.path.dirname(paths.carried))
+        self.told = mocker.patch.object(journal, "log", autospec=True)
+        self._time = mocker.patch("netfail_hooks.reconcile.metered.time")
+        self._time.time.return_value = 1e9
+        self._writes = mocker.spy(metered, "_keep")
+        self.world.event("eth0", "no-carrier")
+        self.flow(0)
+
+    def flow(self, size: int) -> int:
+        """Let something flow, and look; return what was carried today."""
+        world, written = self.world, self.writes
+        date = self._time.localtime.return_value
+        date.tm_year, date.tm_mon = world.day // 10000, world.day // 100 % 100
+        date.tm_mday = world.day % 100
+        before = world.state = metered.recalled(world.config, self.paths, world.state)
+        world.flow(size)
+        run = Run("check", world.config, world.look(), before, world.state, (), (), 0)
+        metered.conclude(self.paths, run)
+        if self.writes > written:
+            now = self._time.time.return_value
+            os.utime(self.paths.counted, (now, now))
+        return world.today
+
+    def wait(self, seconds: int) -> None:
+        self._time.time.return_value += seconds
+        self.world.now += max(seconds, 0) * SECOND
+
+    def boot(self, day: int = TODAY) -> None:
+        """Begin anew: nothing is remembered, other counters, another index."""
+        for path in (self.paths.metered, self.paths.counted):
+            if os.path.exists(path):
+                os.unlink(path)
+        world = self.world
+        world.state, world.now, world.day = State(), SECOND, day
+        world.index, world.carried = 3, 0
+
+    @property
+    def writes(self) -> int:
+        return int(self._writes.call_count)
+
+
+def test_what_was_carried_outlives_a_boot_but_for_the_last_minutes(kept: Kept) -> None:
+    kept.flow(4_000)
+    kept.wait(301)
+    assert kept.flow(1_000) == 5_000
+    kept.flow(70)  # lost with the power
+    kept.boot()
+    assert kept.flow(0) == 5_000
+    kept.flow(0)
+    assert kept.flow(200) == 5_200
+    kept.boot(TOMORROW)
+    assert kept.flow(0) == 0
+
+
+def test_it_is_kept_when_the_traffic_leaves_and_else_each_five_minutes(kept: Kept) -> None:
+    begun = kept.writes
+    for _ in range(29):
+        kept.wait(10)
+        kept.flow(1)
+    assert kept.writes == begun
+    kept.wait(10)
+    kept.flow(1)
+    assert kept.writes == begun + 1
+    kept.wait(-1)  # the clock was set back
+    kept.flow(1)
+    assert kept.writes == begun + 2
+    kept.flow(1)
+    kept.world.event("eth0", "routable")
+    for _ in range(3):
+        kept.wait(2)
+        kept.flow(0)
+    assert kept.writes == begun + 3
+    kept.boot()
+    assert kept.flow(0) == 32
+
+
+def test_a_clock_that_is_set_late_forgets_nothing(kept: Kept) -> None:
+    kept.flow(4_000)
+    kept.wait(301)
+    kept.flow(0)
+    kept.boot(20200101)
+    kept.flow(0)
+    assert kept.flow(300) == 300
+    kept.wait(301)
+    kept.flow(0)  # written with that day, the other is kept
+    kept.world.day = TODAY
+    assert kept.flow(0) == 4_300
+    assert kept.flow(5) == 4_305
+    kept.world.day = TOMORROW
+    assert kept.flow(0) == 0
+
+
+_KEPT = {"wwan0": (TODAY, 70), "usb0": (TODAY, 5)}
+
+
+def test_what_is_kept_of_another_adapter_or_day_counts_for_nothing() -> None:
+    fresh = Metered("wwan0", 4, TODAY, 70, 0, 0)
+    assert recalled(_config(), TODAY, _KEPT, State()) == State(metered=(fresh,))
+    assert recalled(_config(), TOMORROW, _KEPT, State()) == State()
+    old = State(metered=(replace(fresh, bytes=3, counter=9, index=8),))
+    assert recalled(_config(), TODAY, _KEPT, old) == old
+
+
+def test_it_is_read_only_while_something_is_not_counted() -> None:
+    known = State(metered=(Metered("wwan0", 4, TODAY, 0, 0, 0),))
+    assert not lacks(_config(), TODAY, known)
+    assert lacks(_config(), TOMORROW, known)
+    assert lacks(_config(), TODAY, State())
+
+
+def test_an_hour_after_a_boot_the_clock_is_believed() -> None:
+    state = State(metered=(Metered("wwan0", 4, TODAY - 1, 3, 0, 0),))
+    assert to_keep(state, _KEPT, 3_599_999) == _KEPT
+    assert to_keep(state, _KEPT, 3_600_000) == {"wwan0": (TODAY - 1, 3)}
+
+
+def test_while_nobody_can_tell_the_day_it_is_still_the_last_one() -> None:
+    world = Paying()
+    world.event("eth0", "no-carrier")
+    world.flow(0)
+    world.flow(10)
+    world.day = 0
+    world.flow(10)
+    assert world.today == 20
+
+
+def test_a_day_that_never_comes_is_given_up(kept: Kept) -> None:
+    kept.world.day = 20401231
+    kept.flow(10)
+    kept.wait(301)
+    kept.flow(10)
+    kept.boot()
+    kept.world.now += 2 * 60 * 60 * SECOND
+    kept.flow(0)
+    kept.flow(50)
+    kept.wait(301)
+    kept.flow(0)
+    kept.boot()
+    assert kept.flow(0) == 50
+
+
+@pytest.mark.parametrize("text", ["", "x", "wwan0 1", "wwan0 x y", "wwan0 1 2 3", "\0" * 9])
+def test_a_damaged_count_is_as_good_as_none(kept: Kept, text: str) -> None:
+    kept.boot()
+    Path(kept.paths.carried).write_text(text)
+    assert kept.flow(0) == 0
+
+
+def test_one_that_cannot_be_kept_is_told_seldom_with_the_next_step(kept: Kept) -> None:
+    place = os.path.dirname(kept.paths.carried)
+    shutil.rmtree(place)
+    Path(place).touch()
+    kept.told.reset_mock()
+    for pause in (301, 0, 0, 301, 0):
+        kept.wait(pause)
+        kept.flow(1)
+    told = [call.args[0] for call in kept.told.call_args_list]
+    assert len([one for one in told if "is not kept over a boot" in one]) == 2, told
+    assert "run 'netfail-hooks install'" in told[0]
 
 
 def test_one_family_is_enough_to_carry() -> None:

@@ -7,7 +7,7 @@ import pytest
 from netfail_hooks.config import USE, Config, Order
 from netfail_hooks.policy.changes import AddEndpoint, Change, DropEndpoint, LimitSubflows
 from netfail_hooks.policy.facts import FOREVER, Address, Endpoint, Observation, Route
-from netfail_hooks.policy.multipath import MOST, NUMBERS, changes, wanted
+from netfail_hooks.policy.multipath import MOST, NUMBERS, changes, remembered, wanted
 from netfail_hooks.policy.state import Multipath, State, parse, render
 from netfail_hooks.values import replace
 from tests.support.world import SECOND, World, config_of
@@ -169,3 +169,48 @@ def test_of_several_addresses_one_that_leads_out_and_stays() -> None:
 def test_a_state_file_keeps_it() -> None:
     state = State(multipath=(Multipath(4, 2, 1),))
     assert parse(render(state)) == state
+
+
+def test_ids_are_the_last_ones_and_the_kernel_has_eight_endpoints() -> None:
+    assert (NUMBERS[0], NUMBERS[-1], MOST) == (224, 255, 8)
+
+
+def test_a_limit_of_none_is_one_too() -> None:
+    world = _world()
+    look = replace(world.look(), subflows=0, endpoints=())
+    new = remembered(_ON, look, State(), world.state)
+    assert new.multipath == (Multipath(4, 0),)
+    assert _of(AddEndpoint, tuple(changes(_ON, look, new))) == [_FIRST, _SECOND]
+    later = remembered(_ON, replace(look, subflows=3), new, world.state)
+    assert later.multipath == (Multipath(4, 0, 1),)
+
+
+@pytest.mark.parametrize(("theirs", "made"), [(6, 2), (7, 1), (8, 0)])
+def test_no_more_are_made_than_there_is_room_for(theirs: int, made: int) -> None:
+    world = _world()
+    others = tuple(replace(_THEIRS, number=n, address=f"192.0.2.{n}") for n in range(1, theirs + 1))
+    look = replace(world.look(), endpoints=others)
+    assert len(_of(AddEndpoint, tuple(changes(_ON, look, world.state)))) == made
+
+
+@pytest.mark.parametrize(("uplinks", "lost", "limit"), [(3, 0, 3), (3, 2, 3), (2, 0, 2)])
+def test_the_limit_is_one_for_each_uplink(uplinks: int, lost: int, limit: int) -> None:
+    names = ("eth0", "wlan0", "usb0")[:uplinks]
+    config = config_of(*names, multipath_tcp=True)
+    world = World(config, apart=names[1:], families=(4,))
+    world.reconcile()
+    for name in names[1 : lost + 1]:
+        world.event(name, "no-carrier")
+        world.reconcile()
+    state = replace(world.state, multipath=(Multipath(4, 1, 1),))
+    look = replace(world.look(), subflows=1)
+    assert LimitSubflows(limit) in changes(config, look, state)
+
+
+def test_the_one_for_use_comes_first() -> None:
+    world = _world()
+    world.event("eth0", "no-carrier")
+    world.reconcile()
+    world.event("eth0", "routable")
+    world.reconcile()
+    assert list(wanted(_ON, world.look(), world.state)) == [_SECOND, _FIRST]

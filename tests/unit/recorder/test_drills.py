@@ -30,6 +30,10 @@ OUTCOME = Outcome(
 )
 
 
+def _late() -> str:
+    return json.dumps({**plain(OUTCOME), "time": 10**30})
+
+
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     return Paths(str(tmp_path))
@@ -42,6 +46,20 @@ def test_both_read_as_they_were_written(paths: Paths) -> None:
     drills.keep(paths, OUTCOME)
     assert drills.noted_now(paths) == DRILL
     assert drills.kept(paths) == OUTCOME
+
+
+def test_the_last_ones_are_kept_the_newest_first(paths: Paths) -> None:
+    assert drills.history(paths) == ()
+    outcomes = [replace(OUTCOME, time=at) for at in range(drills.MOST + 3)]
+    for outcome in outcomes:
+        drills.keep(paths, outcome)
+    assert drills.history(paths) == tuple(outcomes[:2:-1])
+    lines = Path(paths.drills).read_text().splitlines()
+    for spoilt in ("x", "{}", "[]", json.dumps({**plain(OUTCOME), "verdict": "so so"}), _late()):
+        Path(paths.drills).write_text("\n".join([lines[0], spoilt, lines[1]]))
+        assert drills.history(paths) == tuple(outcomes[:-3:-1])
+    Path(paths.drills).unlink()
+    assert drills.history(paths) == (outcomes[-1],), "as an earlier version kept it"
 
 
 def test_only_its_own_end_ends_a_drill(paths: Paths) -> None:

@@ -154,6 +154,23 @@ def test_outages_are_told_with_cause_and_length() -> None:
     assert "2 damaged lines of the log left out." in PLAIN
 
 
+def test_the_last_drills_are_told_with_their_verdict_and_what_was_lost() -> None:
+    told = [re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "@", row) for row in _rows("drills")]
+    address = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
+    lost = "echoes lost, none for"
+    echo = f"{address}: 380 of 400 {lost} 19000 ms; 3 lost on the way back"
+    other = f"198.51.100.1: 14 of 400 {lost} 712 ms; 0 lost on the way back"
+    tcp = f"TCP to [{address}]:443 lives, its other side silent for 903 ms"
+    assert told == [
+        "eth0 @ its carrier cut short nobody was asked",
+        f"eth0 @ its carrier failed no carrier {echo}",
+        f"eth0 @ its router passed moved after 0.90 s {other}; {tcp}",
+    ]
+    quiet = render(replace(page(), drills=()))
+    assert "None was made: <code>netfail-hooks drill</code> shows whether" in quiet
+    _Read(quiet)
+
+
 def test_what_is_so_now_is_told_and_what_doctor_found() -> None:
     assert _rows("now") == [
         "eth0 NOT WELL down for 50 min: no carrier down for 50 min: no carrier",

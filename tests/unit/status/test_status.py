@@ -23,6 +23,7 @@ from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.managers import release
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.facts import Endpoint
 from netfail_hooks.policy.state import Metered, Quality, State, UplinkState
 from netfail_hooks.recorder import drills
 from netfail_hooks.recorder.drills import Drill, Flow, Outcome
@@ -71,6 +72,50 @@ def _sources(world: World, **changed: object) -> Sources:
         clock=_CLOCK,
     )
     return replace(found, **changed)
+
+
+def test_endpoints_of_multipath_tcp_are_told_and_what_is_missing() -> None:
+    world = World(replace(config_of("eth0", "wlan0"), multipath_tcp=True))
+    world.reconcile()
+    first, second = world.address("eth0", 4), world.address("wlan0", 4)
+    observed = replace(
+        world.look(),
+        subflows=2,
+        ruled=1,
+        endpoints=(
+            Endpoint(255, 4, second, backup=True),
+            Endpoint(1, 4, "192.0.2.9", ours=False),
+            Endpoint(2, 4, "192.0.2.10", ours=False, implicit=True),
+        ),
+    )
+    found = report(_sources(world, observed=observed))
+    assert found.multipath
+    assert plain(found)["multipath"] == {
+        "endpoints": [
+            {"address": second, "interface": "wlan0", "backup": True, "ours": True},
+            {"address": "192.0.2.9", "interface": "", "backup": False, "ours": False},
+        ],
+        "missing": [first, world.address("eth0", 6)],
+        "subflows": 2,
+    }
+    told = render(found)
+    gap, more = " " * 10, "a connection has 2 more subflows at most\n"
+    assert f"mptcp     {second} of wlan0, backup\n" in told
+    assert f"{gap}192.0.2.9, not ours\n{gap}{more}" in told
+    assert f"{gap}{first} is none: run 'netfail-hooks check'\n" in told
+    none = replace(observed, endpoints=())
+    assert f"no endpoint, {more}" in render(report(_sources(world, observed=none))) + "\n"
+    unknown = report(_sources(world, observed=none, state=None)).multipath
+    assert unknown
+    assert unknown.missing == ()
+    for config, seen in (
+        (config_of("eth0", "wlan0"), observed),
+        (world.config, replace(observed, subflows=-1)),
+        (replace(world.config, mode="bond"), observed),
+    ):
+        quiet = report(_sources(world, observed=seen, config=config))
+        assert quiet.multipath is None
+        assert "mptcp" not in render(quiet)
 
 
 def test_what_was_asked_for_by_hand_is_told_until_it_ends() -> None:
