@@ -19,6 +19,7 @@ from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import Run, drills
 from netfail_hooks.recorder.drills import CABLE, GATEWAY, PASSED, Outcome
+from netfail_hooks.terminal.progress import shown
 from netfail_hooks.values import plain
 
 SECONDS = 20
@@ -83,11 +84,12 @@ def _drill(args: argparse.Namespace, *, attended: bool) -> int:
         print(json.dumps({"would": words}) if args.json else "\n".join(words))
         return 0
     agree(words, yes=args.yes)
-    outcome = perform(config, planned, paths, _silent if args.json else _tell)
+    with shown("drilling", quiet=args.json or not attended):
+        outcome = perform(config, planned, paths, _silent if args.json else _tell)
     _keep(paths, outcome)
     with contextlib.suppress(BrokenPipeError):  # a session that ended: it is kept and logged
-        shown = json.dumps(plain(outcome)) if args.json else "\n".join(text.verdict(outcome))
-        print(shown, flush=True)
+        told = json.dumps(plain(outcome)) if args.json else "\n".join(text.verdict(outcome))
+        print(told, flush=True)
     return 0 if outcome.verdict == PASSED else 1
 
 

@@ -38,6 +38,7 @@ from netfail_hooks.recorder.drills import (
     Outcome,
 )
 from netfail_hooks.terminal import span
+from netfail_hooks.terminal.progress import doing
 
 _SETTLES = 1.0  # seconds for traffic to flow before the fault, and after the way back
 _TAKES_BACK = 30  # seconds beyond the hold-down, for checks to come round
@@ -103,14 +104,16 @@ class _Performance:
         with self._traffic:
             try:
                 time.sleep(_SETTLES)
-                with self._broken():
-                    time.sleep(self._plan.seconds)
+                seconds = self._plan.seconds
+                with self._broken(), doing(f"{self._plan.interface} fails", seconds, told=True):
+                    time.sleep(seconds)
             except Cut:
                 self._cut = True
             if self._fault[0]:
                 self._fault = (self._fault[0], time.monotonic())
                 self._tell(f"{self._plan.interface} is healed")
-                self._await_return()
+                with doing(f"waiting for the traffic to come back to {self._plan.interface}"):
+                    self._await_return()
             self._back_until = time.monotonic()
 
     @contextlib.contextmanager

@@ -55,6 +55,7 @@ from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 from netfail_hooks.reconcile.probing import probe_and_run
+from netfail_hooks.terminal.progress import doing
 
 _HERE = Paths()
 _PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, will put it
@@ -451,7 +452,7 @@ def start(work: Work) -> list[str]:
             f"systemd does not run this machine, so nothing runs 'netfail-hooks check' "
             f"every {period} s"
         )
-    with _collecting(messages):
+    with _collecting(messages), doing("asking each uplink's gateway"):
         config = load(work.paths)
         probe_and_run(config, work.paths, "install")
     return messages

@@ -24,6 +24,7 @@ from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
 from netfail_hooks.process import wait_until
 from netfail_hooks.reconcile import load_state, save_state
+from netfail_hooks.terminal.progress import doing
 
 _CUT_OFF_AFTER = 5.0  # seconds; each uplink has come back by itself by then
 
@@ -112,7 +113,8 @@ def refuse_cut_off(before: Sequence[int], config: Config, wanted: Sequence[int])
         return [family for family in families if family not in now]
 
     kept = [family for family in before if family in wanted]
-    with contextlib.suppress(Problem):
+    waiting = doing("waiting for a way out", _CUT_OFF_AFTER)
+    with waiting, contextlib.suppress(Problem):
         wait_until(lambda: not lost(kept), _CUT_OFF_AFTER, "way out")
     if families := lost(kept):
         named = " and ".join(f"IPv{family}" for family in families)

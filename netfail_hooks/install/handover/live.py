@@ -43,6 +43,7 @@ from netfail_hooks.networkd.detect import (
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Link
 from netfail_hooks.process import TooSlow, run, wait_until
+from netfail_hooks.terminal.progress import doing
 
 _PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LEFT = 5.0  # seconds for a manager to let go
@@ -88,7 +89,8 @@ def take(
     Without, its file was there, and networkd may have read it, and take no notice of it.
     """
     aside = not _is_networkmanagers(interface, handover)
-    with divert(config, interface, paths, _PATIENCE, aside=aside):
+    told = f"{interface} goes over to systemd-networkd"
+    with doing(told, LONGEST), divert(config, interface, paths, _PATIENCE, aside=aside):
         if write:
             write()
         until = time.monotonic() + _LETS_GO
@@ -144,7 +146,8 @@ def give_back(
         write()
         networkctl.reload()
         return
-    with divert(config, interface, paths, _PATIENCE, aside=not managers):
+    told = f"{interface} goes back to {_manager(interface, handover)}"
+    with doing(told), divert(config, interface, paths, _PATIENCE, aside=not managers):
         had = _useful_families(interface)
         write()
         linked = _has_carrier(interface)
@@ -187,7 +190,7 @@ def give_all_back(handover: Handover) -> list[str]:
         with _collecting(messages):
             linked = _has_carrier(one.interface)
             _leave(one.interface)
-        with _collecting(messages):
+        with doing(f"{one.interface} goes back to {one.manager}"), _collecting(messages):
             _hand_back(one.interface, handover, linked=linked)
             if linked:  # the next one has the traffic until then, and is to have it
                 _await_connected(one)
@@ -297,8 +300,11 @@ def networkmanagers(handover: Handover) -> tuple[str, ...]:
 
 
 def _is_networkmanagers(interface: str, handover: Handover) -> bool:
-    managers = {one.interface: one.manager for one in handover.handed}
-    return managers[interface] == NETWORKMANAGER
+    return _manager(interface, handover) == NETWORKMANAGER
+
+
+def _manager(interface: str, handover: Handover) -> str:
+    return {one.interface: one.manager for one in handover.handed}[interface]
 
 
 def _flush(interface: str) -> None:
