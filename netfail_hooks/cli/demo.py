@@ -15,7 +15,7 @@ from netfail_hooks.demo import story as demo_story
 from netfail_hooks.demo import text as demo_text
 from netfail_hooks.demo.story import Chapter, Lines
 from netfail_hooks.errors import Problem
-from netfail_hooks.lab import Lab, why_not_real
+from netfail_hooks.lab import Lab, harmless, why_not_real
 from netfail_hooks.terminal.progress import shown
 
 _FIRST, _SECOND = "eth0", "wlan0"
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     show(demo_text.head(why, demo_story.INTERVAL))
     shows = shown("at work on the throw-away network", quiet=args.json)
-    with shows, Lab((_FIRST, _SECOND), unmanaged=bool(why)) as lab:
+    with shows, harmless(), Lab((_FIRST, _SECOND), unmanaged=bool(why)) as lab:
         _install(lab)
         show([f"ready after {time.monotonic() - began:.1f} s"])
         with lab.timer(demo_story.INTERVAL):

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Uninstall. Returns 0; raises Problem, and what is left to do the next run does."""
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
-        raise Misuse(f"--root {args.root}: no such directory")
+        raise Misuse(f"--root {args.root}: no such directory", hint="mount the image there first")
     if not args.dry_run:
         refuse_powerless(args.root)
         refuse_while_on(paths)

@@ -46,6 +46,7 @@ _DELAYS = 4  # most that are waited for: a poor line before and behind a hold-do
 _STEP = 0.05  # seconds
 _LOSES = 3.0  # seconds for a link to lose its carrier
 _AGAIN = 0.7  # seconds after which a link has to negotiate anew: it needs more than one
+_BY_HAND = "drill with --gateway, or pull the cable"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Tell = Callable[[float, str], None]
@@ -65,7 +66,8 @@ def perform(config: Config, plan: Plan, paths: Paths, tell: Tell) -> Outcome:
     try:
         index = outage.index_of(plan.interface)
     except OSError as error:
-        raise Problem(f"{plan.interface}: {error.strerror}") from None
+        told = f"{plan.interface}: {error.strerror}"
+        raise Problem(told, hint="see 'netfail-hooks status'") from None
     until = now() + (plan.seconds + int(2 * _SETTLES)) * 1000
     drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until, index)
     with (
@@ -131,7 +133,7 @@ class _Performance:
             if self._drill.way == outage.RENEGOTIATE:
                 again.start()
             if self._plan.fault == CABLE:
-                wait_until(self._has_no_carrier, _LOSES, "loss of the carrier")
+                wait_until(self._has_no_carrier, _LOSES, "loss of the carrier", hint=_BY_HAND)
             yield
         finally:
             ended.set()

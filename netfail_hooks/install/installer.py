@@ -105,7 +105,7 @@ def prepare(args: argparse.Namespace) -> Work:
     """Work out what to change. Changes nothing. Raises Problem."""
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
-        raise Misuse(f"--root {args.root}: no such directory")
+        raise Misuse(f"--root {args.root}: no such directory", hint="mount the image there first")
     named = args if args.root else options.resolve_names(args)
     wanted = options.parse(named, present_uplinks(paths))
     known = manifest.load(paths)

@@ -84,7 +84,10 @@ def put_back(kept: tuple[Snapshot, ...], config: Config, bonds: Sequence[str] = 
                 snapshot.set_up(netlink, whose.index)  # a bond leaves its slaves down
             refused += snapshot.put_back(netlink, whose, exactly=is_there)
     if refused:
-        raise Problem(f"the kernel refused some of what was there: {', '.join(refused)}")
+        raise Problem(
+            f"the kernel refused some of what was there: {', '.join(refused)}",
+            hint="once networkd answers: systemctl restart systemd-networkd",
+        )
 
 
 def write(

@@ -78,7 +78,10 @@ def begin(way: str, interface: str) -> None:
     except PermissionError as error:
         raise NotPermitted(f"{interface}: {error.strerror}", hint="run as root") from None
     except OSError as error:
-        raise Problem(f"{interface} could not be made to fail: {error.strerror}") from None
+        raise Problem(
+            f"{interface} could not be made to fail: {error.strerror}",
+            hint="nothing was changed; pull the cable instead",
+        ) from None
 
 
 def end(way: str, index: int) -> None:

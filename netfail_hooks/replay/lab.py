@@ -8,7 +8,7 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.file import render
 from netfail_hooks.install import hook_file
 from netfail_hooks.install.layout import HOOK
-from netfail_hooks.lab import Lab
+from netfail_hooks.lab import Lab, harmless
 from netfail_hooks.recorder import FILE
 from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.replay.events import DEAD, Event
@@ -33,7 +33,8 @@ def replay(config: Config, events: tuple[Event, ...]) -> int:
     names = config.names()
     # Its LAN has the metrics that install gives, and no targets but the gateway.
     inside = replace(config, uplinks=default_metrics(names))
-    with shown("at work on the throw-away network"), Lab(names, unmanaged=True) as lab:
+    shows = shown("at work on the throw-away network")
+    with shows, harmless(), Lab(names, unmanaged=True) as lab:
         _install(lab, inside)
         lab.start()
         lab.tick()

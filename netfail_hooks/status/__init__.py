@@ -43,7 +43,7 @@ def collect(paths: Paths) -> Report | BondReport:
             lookups = _lookups(config, netlink)
             elsewhere = ruled.look(config, observed, netlink, lookups)
     except OSError as error:
-        raise Problem(f"cannot look at the kernel: {error}") from None
+        raise Problem(f"cannot look at the kernel: {error}", hint="try again") from None
     drifted = drift.drifted(paths, config, unknown)
     if config.mode == "bond":
         failover = _failover(paths, unknown)

@@ -170,10 +170,10 @@ def _health(family: Family, paint: Paint) -> str:
     if family.reason:
         text += f": {family.reason}"
     if family.state == "recovering" and family.hold_down_left:
-        text += f", hold-down {_span(family.hold_down_left)} left"
+        text += f", must stay well {_span(family.hold_down_left)} more (hold-down)"
     if family.rounds_to_go:
-        rounds = "round" if family.rounds_to_go == 1 else "rounds"
-        text += f", {family.rounds_to_go} good {rounds} to go"
+        checks = "check" if family.rounds_to_go == 1 else "checks"
+        text += f", {family.rounds_to_go} good {checks} to go"
     if family.waits:
         text += f", waits {family.waits}"
     if family.carries:
@@ -191,7 +191,7 @@ def _probe(family: Family) -> str:
     text += "no answer" if probe.rtt_ms is None else f"{probe.rtt_ms:.1f}{KEPT}ms"
     text += f", {probe.lost} of {probe.sent} lost"
     if family.rounds_failed > 1:
-        text += f", {family.rounds_failed} rounds in a row"
+        text += f", in {family.rounds_failed} checks in a row"
     return text
 
 

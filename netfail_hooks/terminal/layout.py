@@ -7,7 +7,6 @@ words, a word that is longer where it has punctuation, and nothing is left out.
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import sys
 import unicodedata
@@ -25,10 +24,8 @@ _ENDS = (r"(?<=[,;:]) +", r" +", rf"{KEPT}+", r"(?<=/)", r"(?<=[:.])", r".")
 
 
 def width() -> int:
-    """Return how many columns a line may have, 0 for any: where no terminal breaks it."""
-    if not (sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()):
-        return 0
-    return max(columns(), _LEAST)
+    """Return how many columns a line may have, 0 for any: in a pipe no terminal breaks it."""
+    return max(columns(), _LEAST) if sys.stdout.isatty() else 0
 
 
 def is_narrow(width: int) -> bool:

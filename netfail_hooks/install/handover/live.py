@@ -74,7 +74,8 @@ def start(handover: Handover) -> None:
             run("systemctl", "daemon-reload")
     if NETWORKD in handover.idle:
         run("systemctl", "start", NETWORKD)
-    wait_until(networkd_answers, _LEFT, "answer from systemd-networkd")
+    hint = f"see 'systemctl status {NETWORKD}'"
+    wait_until(networkd_answers, _LEFT, "answer from systemd-networkd", hint=hint)
 
 
 def take(
@@ -260,7 +261,13 @@ def _await_connected(one: Handed) -> None:
     """Wait until NetworkManager has set an uplink up that was up. Raises Problem."""
     if one.connection:
         up = (one.interface, "connected")
-        wait_until(lambda: up in networkmanager_states(), _PATIENCE, f"address of {one.interface}")
+        hint = f"see 'nmcli device show {one.interface}'"
+        wait_until(
+            lambda: up in networkmanager_states(),
+            _PATIENCE,
+            f"address of {one.interface} from NetworkManager",
+            hint=hint,
+        )
 
 
 def _has_carrier(interface: str) -> bool:
@@ -290,7 +297,12 @@ def _leave(interface: str) -> None:
 def _await_left(interface: str, handover: Handover) -> None:
     """Wait until NetworkManager has let go; what it did until then is done. Raises Problem."""
     if _is_networkmanagers(interface, handover):
-        wait_until(lambda: interface not in networkmanager_says(), _LEFT, "release of the NIC")
+        wait_until(
+            lambda: interface not in networkmanager_says(),
+            _LEFT,
+            f"release of {interface} by NetworkManager",
+            hint=f"see 'nmcli device show {interface}'",
+        )
 
 
 def networkmanagers(handover: Handover) -> tuple[str, ...]:

@@ -62,7 +62,10 @@ def refuse_unanswered(interface: str, observed: Observation, sections: Iterable[
         with doing(f"waiting for a DHCP server's offer to {interface}", _PATIENCE):
             offer = ask(interface, mac, identity(sections, mac))
     except OSError as error:
-        raise Problem(f"nobody can be asked for an address by {interface}: {error}") from None
+        raise Problem(
+            f"nobody can be asked for an address by {interface}: {error}",
+            hint=f"is it up? See 'ip link show {interface}'",
+        ) from None
     if not offer:
         raise Problem(
             f"no DHCP server answers by {interface}, which would lose {now}",

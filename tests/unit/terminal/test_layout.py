@@ -65,8 +65,9 @@ def test_a_label_stands_beside_what_is_told_or_above_it() -> None:
 
 
 def test_a_pipe_has_no_width_and_a_phone_has_at_least_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
-    assert layout.width() == 0
-    for columns, wanted in (("40", 40), ("5", 20), ("x", 0)):
+    for columns, wanted in (("40", 40), ("5", 20)):
         monkeypatch.setenv("COLUMNS", columns)
+        assert layout.width() == 0
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
         assert layout.width() == wanted
+        monkeypatch.setattr("sys.stdout.isatty", lambda: False)
