@@ -24,9 +24,15 @@ TEXTS = st.sampled_from(["", "no carrier"]) | WORDS
 
 
 def values_of(cls: type[Any], **known: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Return what draws values of a class; ``known`` draws a field, wherever in them it is."""
+    """Return what draws values of a class.
+
+    ``known`` draws a field, of one class (``Class.field``), or wherever in them it is.
+    """
     hints = typing.get_type_hints(cls)
-    drawn = {name: known.get(name, _of(hints[name], known)) for name in fields(cls)}
+    drawn = {}
+    for name in fields(cls):
+        here = next((key for key in (f"{cls.__name__}.{name}", name) if key in known), "")
+        drawn[name] = known[here] if here else _of(hints[name], known)
     return st.builds(cls, **drawn)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.kernel.lookup import RouteLookup
@@ -53,6 +53,7 @@ def _words(text: str) -> str:
     return re.sub(r"\s|\033\[\d+m", "", text)
 
 
+@settings(max_examples=40)
 @given(report=_REPORTS, width=_WIDTHS, colour=st.booleans())
 def test_no_line_is_wider_than_the_terminal(report: Report, width: int, *, colour: bool) -> None:
     shown = render(report, width=width, colour=colour)
@@ -61,6 +62,7 @@ def test_no_line_is_wider_than_the_terminal(report: Report, width: int, *, colou
         assert cells(line) <= width, line
 
 
+@settings(max_examples=40)
 @given(report=_BONDS, width=_WIDTHS, colour=st.booleans())
 def test_nor_is_one_of_a_bond(report: BondReport, width: int, *, colour: bool) -> None:
     shown = render_bond(report, width=width, colour=colour)
