@@ -25,6 +25,7 @@ sys.path.insert(0, str(HOME))
 from netfail_hooks import recorder, values  # noqa: E402
 from netfail_hooks.config import Config  # noqa: E402
 from netfail_hooks.demo.story import Chapter  # noqa: E402
+from netfail_hooks.doctor import report  # noqa: E402
 from netfail_hooks.doctor.facts import Finding  # noqa: E402
 from netfail_hooks.doctor.report import Diagnosis  # noqa: E402
 from netfail_hooks.doctor.rules import BROKEN, WEAK  # noqa: E402
@@ -63,7 +64,7 @@ FACTS: dict[str, Schema] = {
     "Drilled.verdict": {"enum": list(VERDICTS)},
     "Drilled.fault": {"enum": list(FAULTS)},
     "Diagnosis.mode": {"enum": ["routes", "bond", ""]},
-    "Diagnosis.schema": {"const": 2},
+    "Diagnosis.schema": {"const": report.SCHEMA},
     "Finding.severity": {"enum": [BROKEN, WEAK]},
     "Outcome.verdict": {"enum": list(VERDICTS)},
     "Outcome.fault": {"enum": list(FAULTS)},

@@ -16,6 +16,7 @@ from netfail_hooks.doctor.gather import gather
 from netfail_hooks.doctor.report import Diagnosis, render, report
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
+from netfail_hooks.terminal.layout import width
 from netfail_hooks.terminal.progress import doing, shown
 from netfail_hooks.values import plain
 
@@ -77,4 +78,4 @@ def _show(diagnosis: Diagnosis, *, as_json: bool) -> None:
     ]
     if lines:
         print(*lines, "", sep="\n")
-    print(render(diagnosis, colour=terminal.colours()))
+    print(render(diagnosis, colour=terminal.colours(), width=width()))

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netfail_hooks.doctor.report import Diagnosis
+from netfail_hooks.doctor.report import render as render_diagnosis
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.status.bond import BondReport, SlaveReport, render_bond
 from netfail_hooks.status.text import render
@@ -112,3 +114,18 @@ def test_an_address_is_not_cut_while_there_is_room(width: int) -> None:
     way = replace(found.lookups[0], destination=long, gateway=long, source=long)
     shown = render(replace(found, lookups=(way,)), width=width)
     assert shown.count(long) == 3, shown
+
+
+@settings(max_examples=40)
+@given(diagnosis=values_of(Diagnosis), width=st.sampled_from([40, 45, 59]))
+def test_what_doctor_says_fits_a_phone_but_for_its_commands(
+    diagnosis: Diagnosis, width: int
+) -> None:
+    """A command is on a line of its own, so that it can be copied."""
+    commands = {f"   {command}" for finding in diagnosis.findings for command in finding.fix}
+    shown = render_diagnosis(diagnosis, width=width)
+    for line in shown.split("\n"):
+        assert cells(line) <= width or line in commands, line
+    for finding in diagnosis.findings:
+        assert _words(finding.what) in _words(shown)
+        assert _words(finding.why) in _words(shown)
