@@ -41,6 +41,7 @@ def test_a_fact_that_fits_a_line_stands_on_one(facts: list[str]) -> None:
     ("text", "lines"),
     [
         ("up for 2 h, carries traffic", ["up for 2 h,", "  carries traffic"]),
+        ("up for 2 h, carries the traffic", ["up for 2 h, carries", "  the traffic"]),
         ("to 1.1.1.1 by eth0 from 192.168.1.50", ["to 1.1.1.1 by eth0", "  from 192.168.1.50"]),
         ("via fe80::1234:5678:9ab", ["via", " fe80::1234:5678:9ab"]),  # rather than cut it
         ("at fe80::1234:5678:9abcd", ["at fe80::1234:5678:", "  9abcd"]),
