@@ -15,6 +15,8 @@ from netfail_hooks.lab import Lab
 from tests.lab.suite import install, wait_used
 from tests.support import ROOT
 
+_HOOK = "/etc/networkd-dispatcher/routable.d/50-netfail-hooks"
+
 
 def _accept(lab: Lab, command: str, *words: str, exit_status: int = 0) -> list[Any]:
     """Return what a command prints, an object or a line of them, which its schema accepts."""
@@ -38,8 +40,12 @@ def test_all_that_is_printed_as_json_is_as_published(lab: Lab) -> None:
     assert did["live"]
     _accept(lab, "status")
     _accept(lab, "check")
-    _accept(lab, "doctor", exit_status=1)  # nothing that systemd would run runs in there
-    _accept(lab, "doctor", "--fix", "--dry-run", exit_status=1)
+    _accept(lab, "doctor")
+    lab.run("chmod", "0700", _HOOK)
+    (would,) = _accept(lab, "doctor", "--fix", "--dry-run", exit_status=1)
+    assert would["would"] == [f"chmod 0755 {_HOOK}"]
+    (did,) = _accept(lab, "doctor", "--fix")
+    assert did["did"] == would["would"]
     with lab.timer(0.5):
         _accept(lab, "drill", "--dry-run")
         lab.cable_out("eth0")
@@ -78,7 +84,10 @@ def test_the_exit_statuses_are_those_of_the_table(lab: Lab) -> None:
     assert ends("disable", "eth0") == 1  # no other uplink is up
     assert ends("drill", "--yes") == 1  # refused: another uplink is not up
     assert ends("enable", "wlan0") == 0
+    assert ends("doctor") == 0
+    lab.run("chmod", "0700", _HOOK)
     assert ends("doctor") == 1
+    assert ends("doctor", "--fix") == 0
     assert ends("log") == 0
     assert ends("metrics") == 0
     assert ends("metrics", "--textfile", "/proc/nowhere/x.prom") == 1
