@@ -49,7 +49,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def _environment(**more: str) -> dict[str, str]:
-    kept = {key: text for key, text in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
+    unwanted = ("NO_COLOR", "COLUMNS", "LINES")
+    kept = {key: text for key, text in os.environ.items() if key not in unwanted}
     return kept | {"TERM": "xterm"} | more
 
 
