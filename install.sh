@@ -227,7 +227,7 @@ demo() {
 refuse_unfit_machine() {
     [ "$(id -u)" -eq 0 ] || fail 3 "only root can install; use sudo, or see --demo"
     if ! [ -x /usr/lib/systemd/systemd-networkd ] && ! [ -x /lib/systemd/systemd-networkd ]; then
-        fail 1 "this machine has no systemd-networkd; netfail-hooks works with no other"
+        fail 1 "this machine has no systemd-networkd; netfail-hooks works with no other; install it and try again"
     fi
     [ -d /run/systemd/system ] || return 0 # in a chroot or an image: nothing runs
     ! systemctl --quiet is-active systemd-networkd || return 0
@@ -296,7 +296,7 @@ enable_dispatcher() { # Debian's package does it, Arch's does not; 'install' the
 begin_aside() { # DIR: make DIR/new, for what is to be renamed into DIR once it is whole
     aside=$1/new
     rm -rf "$aside"
-    mkdir "$aside" || fail 3 "cannot write below $1"
+    mkdir "$aside" || fail 3 "cannot write below $1; see that its disk is writable"
 }
 
 put_in_place() { # NAME: exchange what is there by what was made aside, with no moment without
@@ -334,14 +334,14 @@ note() { # PATH: remember what --uninstall shall remove
 make_lib() { # and hold it: nobody else may be at it meanwhile
     # Who makes directories notes all of them: one at a time, or uninstall would leave some.
     exec 8</
-    flock -w 10 8 || fail 1 "somebody holds a lock on /"
+    flock -w 10 8 || fail 1 "somebody holds a lock on /; try again in a moment"
     missing='' place=$lib
     while [ ! -d "$place" ]; do
         missing="$missing$place
 "
         place=$(dirname "$place")
     done
-    mkdir -p "$lib" || fail 3 "cannot write below $prefix"
+    mkdir -p "$lib" || fail 3 "cannot write below $prefix; see that its disk is writable, or give another --prefix"
     hold_lib
     [ -e "$lib/packages" ] || [ -e "$lib/venv" ] || fresh=1
     [ -e "$lib/made" ] || printf %s "$missing" >"$lib/made"
@@ -357,7 +357,7 @@ make_directory() { # PATH
     [ ! -d "$1" ] || return 0
     make_directory "$(dirname "$1")"
     note "$1"
-    mkdir "$1" || fail 3 "cannot write below $prefix"
+    mkdir "$1" || fail 3 "cannot write below $prefix; see that its disk is writable, or give another --prefix"
 }
 
 put() { # MODE PATH: standard input as that file

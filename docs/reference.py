@@ -21,7 +21,7 @@ HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
 from netfail_hooks.cli import parser  # noqa: E402
-from netfail_hooks.cli.commands import COMMANDS, Command  # noqa: E402
+from netfail_hooks.cli.commands import COMMANDS, STATUSES, Command  # noqa: E402
 from netfail_hooks.config import default_metrics  # noqa: E402
 from netfail_hooks.config import settings as known  # noqa: E402
 from netfail_hooks.config.kinds import toml  # noqa: E402
@@ -66,6 +66,12 @@ def _coded(text: str) -> str:
 # --- docs/use/glossary.md -------------------------------------------------------------------------
 
 
+def common(_: str) -> str:
+    """Return the table of what the exit statuses mean that all commands have."""
+    rows = (f"| {status} | {_coded(meaning)} |" for status, meaning in STATUSES.items())
+    return "\n".join(["| status | means |", "|---|---|", *rows, ""])
+
+
 def statuses(_: str) -> str:
     """Return the table of what each command's exit status means."""
     lines = ["| command | 0 | 1 |", "|---|---|---|"]
@@ -92,6 +98,19 @@ def _paragraph(setting: Setting) -> str:
     if facts:
         about += f" ({'; '.join(facts)})"
     return f".TP\n.B {_roff(name)}\n{_roff(about)}.\n"
+
+
+def ends(_: str) -> str:
+    """Return a paragraph for each exit status that all commands have."""
+    texts = {
+        0: "done; what was asked about is well",
+        1: "what was asked about is not well, or something could not be done; each command above "
+        "says what",
+        **STATUSES,
+    }
+    return "".join(
+        f".TP\n.B {status}\n{_roff(_sentence(text))}\n" for status, text in texts.items()
+    )
 
 
 def commands(_: str) -> str:
@@ -148,7 +167,9 @@ def _roff(text: str) -> str:
 
 MAKERS: dict[str, Callable[[str], str]] = {
     **{table or "general": markdown for table in known.tables()},
+    "common": common,
     "statuses": statuses,
+    "ends": ends,
     "settings": settings,
     "commands": commands,
 }

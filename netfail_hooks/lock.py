@@ -52,7 +52,8 @@ class Lock:
             raise NotPermitted(f"{error.filename}: {error.strerror}", hint=hint) from None
         except OSError as error:
             if error.errno not in _NO_ROOM:
-                raise Problem(f"{error.filename}: {error.strerror}") from None
+                hint = f"see 'ls -ld {os.path.dirname(self._path)}'"
+                raise Problem(f"{error.filename}: {error.strerror}", hint=hint) from None
             self._socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
 
     def __exit__(self, *_: object) -> None:

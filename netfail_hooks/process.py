@@ -60,14 +60,15 @@ def failure(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def wait_until(
-    condition: Callable[[], bool], seconds: float, what: str, *, step: float = 0.02
+    condition: Callable[[], bool], seconds: float, what: str, *, step: float = 0.02, hint: str = ""
 ) -> None:
     """Return once ``condition`` holds, asked every ``step`` seconds.
 
-    Raises Problem, which names ``what`` was waited for, after ``seconds``.
+    Raises Problem, which names ``what`` was waited for, after ``seconds``; ``hint`` is what a
+    person can do then, where one is told of it.
     """
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            raise Problem(f"after {seconds:g} s still no {what}")
+            raise Problem(f"after {seconds:g} s still no {what}", hint=hint)
         time.sleep(step)

@@ -22,6 +22,9 @@ _LONGEST = 4000  # characters of a message: what is quoted in it may be anything
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + the signal's number, as shells report it
 _ABOUT = "Wired/Wi-Fi failover for systemd-networkd: a pulled cable costs at most a packet."
 _EPILOG = """\
+An uplink is a way out of this machine: a cable, Wi-Fi, a modem. The primary is the one you like
+best, a backup is for when it fails.
+
 examples:
   netfail-hooks demo                                       see it work; changes nothing
   netfail-hooks install --primary eth0 --backup wlan0 --dry-run

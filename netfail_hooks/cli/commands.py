@@ -20,6 +20,14 @@ class Command:
     examples: tuple[str, ...] = ("",)
 
 
+# What exit statuses mean that every command has; 0 and 1 are each one's own.
+STATUSES = {
+    2: "wrong use, or a wrong or missing configuration; the message names the right one",
+    3: "not permitted: mostly 'sudo' is missing",
+    130: "ended by Ctrl-C",
+    141: "whoever read the output has gone, as with 'head'",
+}
+
 # The demo's recording: of 'netfail-hooks demo', and of './install.sh --demo' in its checkout.
 DEMO = "~/.local/state/netfail-hooks/demo/events.jsonl"
 DEMO_OF_CHECKOUT = ".demo/state/netfail-hooks/demo/events.jsonl"
@@ -160,9 +168,8 @@ def epilog(command: Command) -> str:
     lines += [
         "",
         "exit status:",
-        f"  0  {command.well}",
-        f"  1  {command.unwell}",
-        "  2  wrong use, or a wrong or missing configuration",
-        "  3  not permitted",
+        f"  0    {command.well}",
+        f"  1    {command.unwell}",
+        *(f"  {status:<3}  {meaning}" for status, meaning in STATUSES.items()),
     ]
     return "\n".join(lines)

@@ -15,7 +15,8 @@ from netfail_hooks.demo import story as demo_story
 from netfail_hooks.demo import text as demo_text
 from netfail_hooks.demo.story import Chapter, Lines
 from netfail_hooks.errors import Problem
-from netfail_hooks.lab import Lab, why_not_real
+from netfail_hooks.lab import Lab, harmless, why_not_real
+from netfail_hooks.terminal.progress import shown
 
 _FIRST, _SECOND = "eth0", "wlan0"
 # How to install, and to run any command, for a demo by install.sh.
@@ -46,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     show = _silent if args.json else _show
     began = time.monotonic()
     show(demo_text.head(why, demo_story.INTERVAL))
-    with Lab((_FIRST, _SECOND), unmanaged=bool(why)) as lab:
+    shows = shown("at work on the throw-away network", quiet=args.json)
+    with shows, harmless(), Lab((_FIRST, _SECOND), unmanaged=bool(why)) as lab:
         _install(lab)
         show([f"ready after {time.monotonic() - began:.1f} s"])
         with lab.timer(demo_story.INTERVAL):

@@ -16,6 +16,8 @@ from netfail_hooks.doctor.gather import gather
 from netfail_hooks.doctor.report import Diagnosis, render, report
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
+from netfail_hooks.terminal.layout import width
+from netfail_hooks.terminal.progress import doing, shown
 from netfail_hooks.values import plain
 
 _NO_CONFIG = ("not-installed", "config-wrong")
@@ -36,22 +38,32 @@ def run(args: argparse.Namespace) -> int:
     """Print the findings. Returns 1 if there are some, 2 if none could be looked for in full."""
     if args.dry_run and not args.fix:
         raise Misuse("--dry-run alone says nothing", hint="add --fix")
+    with shown("looking at this machine", quiet=args.json):
+        diagnosis = _diagnose(args)
+    _show(diagnosis, as_json=args.json)
+    if any(finding.code in _NO_CONFIG for finding in diagnosis.findings):
+        return Misuse.status
+    return 0 if diagnosis.healthy else 1
+
+
+def _diagnose(args: argparse.Namespace) -> Diagnosis:
+    """Return what is found, with ``--fix`` once the commands have run that can do no harm."""
     paths = Paths()
     facts = gather(paths)
     diagnosis = report(facts)
     commands = doctor_fix.commands(diagnosis.findings) if args.fix else ()
     if args.dry_run:
-        diagnosis = report(facts, would=commands)
-    elif commands:
-        refuse_powerless(paths.root)
-        ended = [(command, doctor_fix.run(command)) for command in commands]
-        did = tuple(command for command, failure in ended if not failure)
-        failed = tuple(failure for _, failure in ended if failure)
-        diagnosis = report(gather(paths), did=did, failed=failed)
-    _show(diagnosis, as_json=args.json)
-    if any(finding.code in _NO_CONFIG for finding in diagnosis.findings):
-        return Misuse.status
-    return 0 if diagnosis.healthy else 1
+        return report(facts, would=commands)
+    if not commands:
+        return diagnosis
+    refuse_powerless(paths.root)
+    ended = []
+    for command in commands:
+        with doing(f"running {command}"):
+            ended.append((command, doctor_fix.run(command)))
+    did = tuple(command for command, failure in ended if not failure)
+    failed = tuple(failure for _, failure in ended if failure)
+    return report(gather(paths), did=did, failed=failed)
 
 
 def _show(diagnosis: Diagnosis, *, as_json: bool) -> None:
@@ -66,4 +78,4 @@ def _show(diagnosis: Diagnosis, *, as_json: bool) -> None:
     ]
     if lines:
         print(*lines, "", sep="\n")
-    print(render(diagnosis, colour=terminal.colours()))
+    print(render(diagnosis, colour=terminal.colours(), width=width()))

@@ -21,6 +21,7 @@ from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import Run, drills
 from netfail_hooks.recorder.drills import CABLE, GATEWAY, PASSED, Outcome
+from netfail_hooks.terminal.progress import shown
 from netfail_hooks.values import plain
 
 SECONDS = 20
@@ -87,11 +88,12 @@ def _drill(args: argparse.Namespace, *, attended: bool) -> int:
         return 0
     agree(words, yes=args.yes)
     tell = _silent if args.json else _tell
-    outcome = perform(config, planned, way, paths, tell, since=since)
+    with shown("drilling", quiet=args.json or not attended):
+        outcome = perform(config, planned, way, paths, tell, since=since)
     _keep(paths, outcome)
     with contextlib.suppress(BrokenPipeError):  # a session that ended: it is kept and logged
-        shown = json.dumps(plain(outcome)) if args.json else "\n".join(text.verdict(outcome))
-        print(shown, flush=True)
+        told = json.dumps(plain(outcome)) if args.json else "\n".join(text.verdict(outcome))
+        print(told, flush=True)
     return 0 if outcome.verdict == PASSED else 1
 
 

@@ -19,6 +19,7 @@ from netfail_hooks.install import options
 from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
 from netfail_hooks.install.transaction import ignored, turn
+from netfail_hooks.terminal.progress import shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Install. Returns 0; raises Problem, with everything as it was."""
-    work = prepare(args)
+    with shown("looking at this machine", quiet=args.json):
+        work = prepare(args)
     if not args.json:
         warn(work.absent)  # the name may be mistyped: told before a diff of hundreds of lines
     if args.dry_run:
@@ -40,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     refuse_while_on(work.paths)
     confirm(work.changes, yes=args.yes, told=_in_words(work.handover))
     # The terminal that we were started from may be cut off, and nobody would start what is to run.
-    with turn(work.paths), ignored(signal.SIGHUP):
+    shows = shown("installing", quiet=args.json)
+    with shows, turn(work.paths), ignored(signal.SIGHUP):
         refuse_while_on(work.paths)  # one may have begun behind the question
         work = prepare(args)  # another run may have changed what there is
         refused = install(work)

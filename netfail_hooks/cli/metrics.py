@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         write(path, exposition(config, paths, volatile=is_volatile(path)))
     except PermissionError as error:
-        raise NotPermitted(reason(path, error)) from None
+        raise NotPermitted(reason(path, error), hint="use sudo, or another file") from None
     except OSError as error:
-        raise Problem(reason(path, error)) from None
+        raise Problem(reason(path, error), hint="name another file") from None
     return 0

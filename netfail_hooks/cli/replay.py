@@ -15,6 +15,7 @@ from netfail_hooks.replay import events
 from netfail_hooks.replay.events import Event
 
 _EVERY_STATE = (*events.STATES, events.DEAD)
+_RECORDINGS = "a recording is such as /var/log/netfail-hooks/events.jsonl, or a bundle"
 _ABOUT = f"""\
 INTERFACE=STATE runs the installed hooks as networkd-dispatcher would: same order, same
 environment. The hooks look at the real interfaces, so where those are well nothing changes.
@@ -54,11 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay. Returns 1 if a hook failed or a decision is not the recorded one."""
     if args.sandbox and (args.all or args.dry_run):
-        raise Misuse("--sandbox goes with neither --all nor --dry-run")
+        raise Misuse("--sandbox goes with neither --all nor --dry-run", hint="leave those out")
     if events.are_words(args.what):
         return _replay_words(args)
     if args.all or args.dry_run:
-        raise Misuse("--all and --dry-run are about hooks, which a file doesn't run")
+        raise Misuse(
+            "--all and --dry-run are about hooks, which a file doesn't run",
+            hint="leave them out, or give events such as eth0=no-carrier",
+        )
     text = _read(args.what[0])
     lines = _recorded_lines(text)
     if lines is None:
@@ -108,7 +112,10 @@ def _play(plan: tuple[Event, ...], config: Config, *, sandbox: bool) -> int:
         known = ", ".join(config.names())
         raise Misuse(f"{', '.join(foreign)}: no uplink", hint=f"the configured ones are {known}")
     if config.mode == "bond":
-        raise Misuse("events of a bond can only be replayed as recorded, or by the real hooks")
+        raise Misuse(
+            "events of a bond can only be replayed as recorded, or by the real hooks",
+            hint="give a recording of the recorder's, or IF=STATE without --sandbox",
+        )
     if sandbox:
         from netfail_hooks.replay import lab
 
@@ -149,7 +156,7 @@ def recorded(lines: list[str]) -> tuple[tuple[Event, ...], Config]:
         except CutError as cut:
             runs.append(cut.part)
         except DamagedError as damage:
-            raise Misuse(f"not the recorder's: {damage}") from None
+            raise Misuse(f"not the recorder's: {damage}", hint=_RECORDINGS) from None
     plan: list[Event] = []
     dead: set[str] = set()
     for run in runs:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import signal
 import time
 from typing import NoReturn
 
@@ -14,6 +16,7 @@ from netfail_hooks.status import collect
 from netfail_hooks.status.bond import BondReport, render_bond
 from netfail_hooks.status.text import render
 from netfail_hooks.status.values import Report
+from netfail_hooks.terminal.layout import fit, width
 from netfail_hooks.values import plain
 
 # ECMA-48: cursor home, erase to the end of the line, of the page
@@ -39,43 +42,56 @@ def run(args: argparse.Namespace) -> int:
     report = collect(paths)
     if args.watch is not None:
         _watch(report, paths, args)
-    _show(_text(report, as_json=args.json))
+    print(_text(report, as_json=args.json), flush=True)
     return 0 if report.healthy else 1
 
 
 def _watch(report: Report | BondReport, paths: Paths, args: argparse.Namespace) -> NoReturn:
-    """Show the report again and again. A report that fails does not end that."""
-    whole = terminal.is_screen() and not args.json
-    every = f"every {args.watch:g} s, Ctrl-C ends it"
-    text = _text(report, as_json=args.json)
+    """Show the report again and again. A report that fails does not end that.
+
+    It is drawn anew as soon as the terminal has another size.
+    """
+    shown: Report | BondReport | Problem = report
+    # Held back, the signal ends the wait below, whichever moment it comes at.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])
     while True:
-        head = "" if args.json else f"{time.strftime('%Y-%m-%d %H:%M:%S')}, {every}\n\n"
-        _show(head + text + ("" if args.json or whole else "\n"), over=whole)
-        time.sleep(args.watch)
+        _draw(shown, args)
+        if signal.sigtimedwait([signal.SIGWINCH], args.watch):
+            continue
         try:
-            text = _text(collect(paths), as_json=args.json)
+            shown = collect(paths)
         except Problem as problem:
-            text = (
-                json.dumps({"problem": str(problem)})
-                if args.json
-                else terminal.escaped(str(problem))
-            )
+            shown = problem
 
 
-def _text(report: Report | BondReport, *, as_json: bool) -> str:
+def _draw(shown: Report | BondReport | Problem, args: argparse.Namespace) -> None:
+    """Show a report over the one before, or, where that can't be, below it."""
+    text = _text(shown, as_json=args.json)
+    if args.json:
+        print(text, flush=True)
+        return
+    head = f"{time.strftime('%Y-%m-%d %H:%M:%S')}, every {args.watch:g} s, Ctrl-C ends it"
+    lines = [*fit(head, width()), "", *text.split("\n")]
+    if not terminal.is_screen():
+        print(*lines, "", sep="\n", flush=True)
+        return
+    rows = max(shutil.get_terminal_size().lines - 1, 2)  # the cursor's line stays free
+    if len(lines) > rows:
+        lines[rows - 1 :] = fit(f"({len(lines) - rows + 1} more lines)", width())[:1]
+    home, rest, end = map(terminal.sequence, (_HOME, _TO_END_OF_LINE, _TO_END))
+    print(home + "".join(f"{line}{rest}\n" for line in lines) + end, end="", flush=True)
+
+
+def _text(shown: Report | BondReport | Problem, *, as_json: bool) -> str:
+    if isinstance(shown, Problem):
+        words = "\n".join(fit(terminal.escaped(str(shown)), width()))
+        return json.dumps({"problem": str(shown)}) if as_json else words
     if as_json:
-        return json.dumps(plain(report))
-    if isinstance(report, BondReport):
-        return render_bond(terminal.one_line_each(report), colour=terminal.colours())
-    return render(terminal.one_line_each(report), colour=terminal.colours())
-
-
-def _show(text: str, *, over: bool = False) -> None:
-    """Print a text; ``over`` what is on the screen, without a flicker."""
-    if over:
-        home, rest, end = map(terminal.sequence, (_HOME, _TO_END_OF_LINE, _TO_END))
-        text = home + text.replace("\n", f"{rest}\n") + end
-    print(text, flush=True)
+        return json.dumps(plain(shown))
+    colour = terminal.colours()
+    if isinstance(shown, BondReport):
+        return render_bond(terminal.one_line_each(shown), colour=colour, width=width())
+    return render(terminal.one_line_each(shown), colour=colour, width=width())
 
 
 def _seconds(text: str) -> float:

@@ -27,6 +27,7 @@ from netfail_hooks.install.uninstaller import (
     uninstall,
 )
 from netfail_hooks.paths import Paths
+from netfail_hooks.terminal.progress import shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Uninstall. Returns 0; raises Problem, and what is left to do the next run does."""
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
-        raise Misuse(f"--root {args.root}: no such directory")
+        raise Misuse(f"--root {args.root}: no such directory", hint="mount the image there first")
     if not args.dry_run:
         refuse_powerless(args.root)
         refuse_while_on(paths)
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         warn(lost(work))  # before it is done, and before the question
         confirm(work.changes, yes=args.yes)
     if not args.dry_run:
-        with turn(paths):
+        with shown("uninstalling", quiet=args.json), turn(paths):
             refuse_while_on(paths)  # one may have begun behind the question
             done = _uninstall(paths, args)
         if done:

@@ -39,7 +39,8 @@ def load(paths: Paths) -> Config:
     except FileNotFoundError:
         raise Misuse(f"no {paths.config}", hint="run 'netfail-hooks install'") from None
     except OSError as error:
-        raise Misuse(f"{paths.config}: {error.strerror}") from None
+        hint = "see 'ls -ld' of its directories"
+        raise Misuse(f"{paths.config}: {error.strerror}", hint=hint) from None
     stamp = _stamp(status)
     head, written = _compiled(paths, stamp)
     if written is None:

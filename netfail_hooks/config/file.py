@@ -32,7 +32,7 @@ def read(path: str) -> Config:
     Raises NotPermitted where we may not read it.
     """
     if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would hold us for ever
-        raise Misuse(f"{path}: not a file")
+        raise Misuse(f"{path}: not a file", hint="remove it, then run 'netfail-hooks install'")
     try:
         with open(path, "rb") as file:
             tree = tomllib.loads(file.read().decode("utf-8"))
@@ -41,7 +41,8 @@ def read(path: str) -> Config:
     except OSError as error:
         raise Misuse(f"{path}: {error.strerror}", hint="run 'netfail-hooks install'") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Misuse(f"{path}: {_one_line(error)}") from None
+        hint = f"mend it: editor {path}"
+        raise Misuse(f"{path}: {_one_line(error)}", hint=hint) from None
     config, wrong = parse(tree)
     if config is None:
         raise Misuse(f"{path}: " + "; ".join(wrong))

@@ -11,6 +11,7 @@ from netfail_hooks.lab.traffic import Traffic
 from netfail_hooks.lab.watch import Watch
 from netfail_hooks.recorder import FILE, text
 from netfail_hooks.recorder.tail import Tail
+from netfail_hooks.terminal.progress import doing
 
 Lines = Sequence[str]
 INTERVAL = 1  # seconds between two checks, as the timer would make them
@@ -134,15 +135,17 @@ def _perform(
     for fault, uplink in act.faults:
         fault(lab, uplink)
     there = 0.0
-    while time.monotonic() < (there + _LINGER if there else began + _PATIENCE):
-        for transition, _ in text.select(recorder.read(), None)[0]:
-            passed = time.monotonic() - began
-            took = f"[{transition.took_ms} ms]"
-            head = f"{passed:6.1f} s  {transition.trigger}: {transition.summary} {took}"
-            show([head, *(f"             {change}" for change in transition.did)])
-        if not there and lab.used_uplink() == act.active:
-            there = time.monotonic()
-        time.sleep(_POLL)
+    way = f": waiting for the traffic to go by {act.active}" if act.active else ""
+    with doing(act.title + way, _PATIENCE, told=True):
+        while time.monotonic() < (there + _LINGER if there else began + _PATIENCE):
+            for transition, _ in text.select(recorder.read(), None)[0]:
+                passed = time.monotonic() - began
+                took = f"[{transition.took_ms} ms]"
+                head = f"{passed:6.1f} s  {transition.trigger}: {transition.summary} {took}"
+                show([head, *(f"             {change}" for change in transition.did)])
+            if not there and lab.used_uplink() == act.active:
+                there = time.monotonic()
+            time.sleep(_POLL)
     return began, round((there - began) * 1000) if there else -1
 
 

@@ -20,8 +20,9 @@ def head(why_not_real: str, interval: int) -> list[str]:
     return [
         f"A throw-away host in namespaces: {parts}.",
         "Two uplinks on one LAN, eth0 and a second link in the part of wlan0. Nothing of this",
-        f"machine changes. A check every {interval} s and a hold-down of 2 s, to keep it short.",
-        "It doubles each time the uplink is lost again (4 s, 8 s): one that flaps is left alone.",
+        f"machine changes. A check every {interval} s, and a hold-down of 2 s, to keep it short:",
+        "for so long an uplink that is back must stay well before it takes the traffic again. It",
+        "doubles each time the uplink is lost again (4 s, 8 s): one that flaps is left alone.",
         f"Datagrams every 5 ms ({', '.join(FLOWS)}), each answered, and TCP each way.",
     ]
 

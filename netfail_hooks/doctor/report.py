@@ -7,6 +7,7 @@ import textwrap
 from netfail_hooks.doctor.facts import Facts, Finding
 from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
 from netfail_hooks.terminal import BAD, GOOD, WAITING, painter
+from netfail_hooks.terminal.layout import fit, is_narrow
 from netfail_hooks.values import value
 
 SCHEMA = 2
@@ -15,6 +16,7 @@ SCHEMA = 2
 _WIDTH = 80
 _INDENT = 4  # below "1. "
 _LABEL = 8
+_NARROW_INDENT = 3
 
 
 @value
@@ -58,26 +60,44 @@ def report(
     )
 
 
-def render(diagnosis: Diagnosis, *, colour: bool = False) -> str:
-    """Return the whole text; ``colour`` for a terminal."""
+def render(diagnosis: Diagnosis, *, colour: bool = False, width: int = 0) -> str:
+    """Return the whole text; ``colour`` for a terminal, of so many columns (0: any)."""
     paint = painter(colour=colour)
     lines = []
     for number, finding in enumerate(diagnosis.findings, start=1):
         code = BAD if finding.severity == BROKEN else WAITING
-        mark = paint(finding.severity.upper(), code) + " " * (_LABEL - len(finding.severity))
-        first, *others = _wrapped(f"{finding.what} [{finding.code}]")
+        severity = paint(finding.severity.upper(), code)
+        what = f"{finding.what} [{finding.code}]"
+        if is_narrow(width):
+            lines += [*_narrow(finding, f"{number}. {severity} {what}", width), ""]
+            continue
+        first, *others = _wrapped(what, width)
+        mark = severity + " " * (_LABEL - len(finding.severity))
         lines += [f"{f'{number}.':{_INDENT}}{mark}{first}", *_labelled("", others)]
-        lines += _labelled("why", _wrapped(finding.why))
-        lines += [*_labelled("--fix" if finding.safe else "fix", list(finding.fix)), ""]
-    total = _total(diagnosis)
-    lines.append(total if diagnosis.findings else paint(total, GOOD))
-    lines += [f"unknown: {what}" for what in diagnosis.unknown]
+        lines += _labelled("why", _wrapped(finding.why, width))
+        lines += [*_labelled(_how(finding), list(finding.fix)), ""]
+    for line in _total(diagnosis).split("\n"):
+        lines += fit(line if diagnosis.findings else paint(line, GOOD), width)
+    for what in diagnosis.unknown:
+        lines += fit(f"unknown: {what}", width, _NARROW_INDENT)
     return "\n".join(lines)
 
 
-def _wrapped(text: str) -> list[str]:
-    width = _WIDTH - _INDENT - _LABEL
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+def _narrow(finding: Finding, head: str, width: int) -> list[str]:
+    """Return a finding for a phone. Commands are whole: the terminal's own break copies as none."""
+    indent = " " * _NARROW_INDENT
+    why = fit(f"why: {finding.why}", width, _NARROW_INDENT, head=indent)
+    commands = [f"{indent}{_how(finding)}:", *(f"{indent}{command}" for command in finding.fix)]
+    return [*fit(head, width, _NARROW_INDENT), *why, *commands]
+
+
+def _how(finding: Finding) -> str:
+    return "--fix" if finding.safe else "fix"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    room = min(width or _WIDTH, _WIDTH) - _INDENT - _LABEL
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
 
 
 def _labelled(label: str, texts: list[str]) -> list[str]:

@@ -39,6 +39,7 @@ from netfail_hooks.recorder.drills import (
     Outcome,
 )
 from netfail_hooks.terminal import span
+from netfail_hooks.terminal.progress import doing
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ _DELAYS = 4  # most that are waited for: a poor line before and behind a hold-do
 _STEP = 0.05  # seconds
 _LOSES = 3.0  # seconds for a link to lose its carrier
 _AGAIN = 0.7  # seconds after which a link has to negotiate anew: it needs more than one
+_BY_HAND = "drill with --gateway, or pull the cable"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Tell = Callable[[float, str], None]
@@ -77,7 +79,8 @@ def perform(  # noqa: PLR0913 - what a drill starts from has many sides
     try:
         index = outage.index_of(plan.interface)
     except OSError as error:
-        raise Problem(f"{plan.interface}: {error.strerror}") from None
+        told = f"{plan.interface}: {error.strerror}"
+        raise Problem(told, hint="see 'netfail-hooks status'") from None
     until = now() + (plan.seconds + int(2 * _SETTLES)) * 1000
     drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until, index)
     with (
@@ -124,14 +127,16 @@ class _Performance:
         with self._traffic:
             try:
                 time.sleep(_SETTLES)
-                with self._broken():
-                    time.sleep(self._plan.seconds)
+                seconds = self._plan.seconds
+                with self._broken(), doing(f"{self._plan.interface} fails", seconds, told=True):
+                    time.sleep(seconds)
             except Cut:
                 self._cut = True
             if self._fault[0]:
                 self._fault = (self._fault[0], time.monotonic())
                 self._tell(f"{self._plan.interface} is healed")
-                self._await_return()
+                with doing(f"waiting for the traffic to come back to {self._plan.interface}"):
+                    self._await_return()
             self._back_until = time.monotonic()
 
     @contextlib.contextmanager

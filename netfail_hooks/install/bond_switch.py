@@ -28,6 +28,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import ACTIVE_BACKUP
 from netfail_hooks.process import wait_until
 from netfail_hooks.reconcile.probing import probe_uplinks
+from netfail_hooks.terminal.progress import doing
 from netfail_hooks.values import replace
 
 _PATIENCE = 25.0  # seconds for the gateway to answer; networkd, DHCP and Wi-Fi have theirs
@@ -92,14 +93,16 @@ def give_back(gone: Sequence[str], config: Config) -> None:
     ``config`` names all interfaces, of mode "routes"; a bond of the user's may be among them.
     """
     follow(gone)
-    with contextlib.suppress(Problem):
+    waiting = "waiting for networkd to do as the files of before say"
+    with doing(waiting, _PATIENCE / 3), contextlib.suppress(Problem):
         _await_default_route(config, _PATIENCE / 3)
         return
     for name in config.names():
         with contextlib.suppress(Problem):
             networkctl.reconfigure(name)
     try:
-        _await_default_route(config, _PATIENCE * 2 / 3)
+        with doing(waiting, _PATIENCE * 2 / 3):
+            _await_default_route(config, _PATIENCE * 2 / 3)
     except Problem:
         message = f"no way out {_PATIENCE:.0f} s after the old files came back"
         raise Problem(message, hint="see 'networkctl'") from None
@@ -127,7 +130,8 @@ def await_gateway(config: Config, seconds: float = _PATIENCE) -> None:
         return False
 
     try:
-        wait_until(answers, seconds, "answer", step=_STEP)
+        with doing("waiting for a gateway to answer", seconds):
+            wait_until(answers, seconds, "answer", step=_STEP)
     except Problem:
         how = "install with --no-live writes the files alone"
         message = f"no gateway answered for {seconds:.0f} s, so all is as it was"

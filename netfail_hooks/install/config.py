@@ -47,7 +47,8 @@ def choose(
         text = amend(_renamed(text, existing, named), named, config)
         written, wrong = config_file.parse(tomllib.loads(text))
         if wrong:
-            raise Misuse(f"{paths.config}: with other uplinks: " + "; ".join(wrong))
+            told = f"{paths.config}: with other uplinks: {'; '.join(wrong)}"
+            raise Misuse(told, hint="change it by hand")
         if written != config:
             raise Misuse(f"{paths.config}: cannot be amended", hint="change it by hand")
     return config, text

@@ -55,6 +55,7 @@ from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 from netfail_hooks.reconcile.probing import probe_and_run
+from netfail_hooks.terminal.progress import doing
 
 _HERE = Paths()
 _PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, will put it
@@ -104,7 +105,7 @@ def prepare(args: argparse.Namespace) -> Work:
     """Work out what to change. Changes nothing. Raises Problem."""
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
-        raise Misuse(f"--root {args.root}: no such directory")
+        raise Misuse(f"--root {args.root}: no such directory", hint="mount the image there first")
     named = args if args.root else options.resolve_names(args)
     wanted = options.parse(named, present_uplinks(paths))
     known = manifest.load(paths)
@@ -120,7 +121,10 @@ def prepare(args: argparse.Namespace) -> Work:
         files, messages = networks(paths, config, wanted.address_configs, handover.profiles)
     package = os.environ.get(_PACKAGE, "") if args.dry_run else ""
     unsafe = unsafe_places(package)
-    messages += [f"root's hooks run from {place}, which others may write" for place in unsafe]
+    messages += [
+        f"root's hooks run from {place}, which others may write: install by install.sh or a package"
+        for place in unsafe
+    ]
     around = (plan.before_networks(handover), plan.after_networks(handover))
     nodes_by_path = layout(config, text, files, package, around)
     nodes_by_path[_HERE.config] = _with_present_access(paths, nodes_by_path[_HERE.config])
@@ -325,7 +329,10 @@ def _offers(work: Work) -> list[str]:
         text = node.data.decode(errors="surrogateescape") if node else ""
         sections = source.sections if source else parse(text)
         if other := offers.refuse_unanswered(name, observed, sections):
-            messages.append(f"the router offered {name} {other}, another address than it had")
+            messages.append(
+                f"the router offered {name} {other}, another address than it had: tell who "
+                "reaches it by the old one, or have the router give that to its hardware address"
+            )
     return messages
 
 
@@ -449,9 +456,9 @@ def start(work: Work) -> list[str]:
     elif period:
         messages.append(
             f"systemd does not run this machine, so nothing runs 'netfail-hooks check' "
-            f"every {period} s"
+            f"every {period} s: have what starts services here do so"
         )
-    with _collecting(messages):
+    with _collecting(messages), doing("asking each uplink's gateway"):
         config = load(work.paths)
         probe_and_run(config, work.paths, "install")
     return messages

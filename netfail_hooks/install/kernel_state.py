@@ -24,7 +24,9 @@ from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
 from netfail_hooks.process import wait_until
 from netfail_hooks.reconcile import load_state, save_state
+from netfail_hooks.terminal.progress import doing
 
+_LEFT = "run it again; what is left is gone after a reboot"
 _CUT_OFF_AFTER = 5.0  # seconds; each uplink has come back by itself by then
 
 
@@ -40,7 +42,8 @@ def remove_our_routes() -> None:
             changes: tuple[Change, ...] = (*rules, *routes, *addresses, *watched)
             failed = apply(changes, observed, netlink, announcer)
     except OSError as error:
-        raise Problem(f"cannot look for what is ours in the kernel: {error}") from None
+        told = f"cannot look for what is ours in the kernel: {error}"
+        raise Problem(told, hint=_LEFT) from None
     _refuse_left("rules, routes and addresses", failed)
 
 
@@ -57,7 +60,7 @@ def remove_our_endpoints(state: State) -> None:
 def _refuse_left(what: str, failed: Sequence[tuple[Change, OSError]]) -> None:
     if failed:
         told = "; ".join(f"{change}: {error.strerror}" for change, error in failed)
-        raise Problem(f"cannot remove our {what}: {told}")
+        raise Problem(f"cannot remove our {what}: {told}", hint=_LEFT)
 
 
 def remove_ours(paths: Paths) -> list[str]:
@@ -112,7 +115,8 @@ def refuse_cut_off(before: Sequence[int], config: Config, wanted: Sequence[int])
         return [family for family in families if family not in now]
 
     kept = [family for family in before if family in wanted]
-    with contextlib.suppress(Problem):
+    waiting = doing("waiting for a way out", _CUT_OFF_AFTER)
+    with waiting, contextlib.suppress(Problem):
         wait_until(lambda: not lost(kept), _CUT_OFF_AFTER, "way out")
     if families := lost(kept):
         named = " and ".join(f"IPv{family}" for family in families)

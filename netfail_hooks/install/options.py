@@ -14,6 +14,12 @@ from netfail_hooks.names import is_interface_name
 from netfail_hooks.networkd.nic import resolve_name
 from netfail_hooks.networkd.takeover import AddressConfig
 
+_SUCH = {
+    "--address": "such as 192.168.1.252/24",
+    "--gateway": "such as 192.168.1.1",
+    "--dns": "such as 192.168.1.1",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class InstallOptions:
@@ -133,7 +139,7 @@ def parse(args: argparse.Namespace, present: tuple[str, ...] = ()) -> InstallOpt
         try:
             settings.named("check.interval").kind.parse(args.interval)
         except ValueError as error:
-            raise Misuse(f"--interval {args.interval}: {error}") from None
+            raise Misuse(f"--interval {args.interval}: {error}", hint="such as 5") from None
     if args.mode == "bond":
         bond = _bond_address_config(args)
         named = _named(args)
@@ -163,12 +169,13 @@ def _address_configs(
     named = [name for name in args.dhcp if name]
     dynamic = named if "" not in args.dhcp else [n for n in uplinks if n not in static]
     if both := set(static) & set(dynamic):
-        raise Misuse(f"{min(both)}: --address and --dhcp exclude each other")
+        raise Misuse(f"{min(both)}: --address and --dhcp exclude each other", hint="leave one out")
     known = {*static, *dynamic, ""}
     for option, pairs in (("--gateway", gateways), ("--dns", servers)):
         for name, text in pairs:
             if name not in known:
-                raise Misuse(f"{option} {name}={text}: {name} has neither --address nor --dhcp")
+                told = f"{option} {name}={text}: {name} has neither --address nor --dhcp"
+                raise Misuse(told, hint=f"add --dhcp {name}, or --address {name}=IP/LENGTH")
     if (gateways or servers) and not (static or dynamic):
         raise Misuse("--gateway or --dns without --address", hint="add --address IF=CIDR")
     result = {}
@@ -212,7 +219,7 @@ def _reaches(addresses: tuple[str, ...], gateway: str) -> bool:
 def _pair(option: str, text: str, form: str) -> tuple[str, str]:
     name, equals, rest = text.partition("=")
     if not equals or not is_interface_name(name):
-        raise Misuse(f"{option} {text}: must be {form}")
+        raise Misuse(f"{option} {text}: must be {form}", hint="see 'netfail-hooks install --help'")
     return name, rest
 
 
@@ -226,7 +233,7 @@ def _check(option: str, text: str, kind: Callable[[str], object]) -> None:
     try:
         kind(text)
     except ValueError as error:
-        raise Misuse(f"{option} {text}: {error}") from None
+        raise Misuse(f"{option} {text}: {error}", hint=_SUCH[option]) from None
 
 
 def _bond_address_config(args: argparse.Namespace) -> AddressConfig | None:
@@ -239,7 +246,7 @@ def _bond_address_config(args: argparse.Namespace) -> AddressConfig | None:
             raise Misuse("--gateway or --dns without --address", hint="add --address IP/LENGTH")
         return None
     if addresses and args.dhcp:
-        raise Misuse("--address and --dhcp exclude each other: a bond has one set-up")
+        raise Misuse("--address and --dhcp exclude each other", hint="a bond has one set-up")
     for text in addresses:
         if "/" not in text:
             raise Misuse(f"--address {text}: no length", hint=f"such as {text}/24")
@@ -271,6 +278,6 @@ def _all(option: str, texts: list[str]) -> tuple[str, ...]:
         try:
             ipaddress.ip_interface(rest)
         except ValueError as error:
-            raise Misuse(f"{option} {text}: {error}") from None
+            raise Misuse(f"{option} {text}: {error}", hint=_SUCH[option]) from None
         addresses.append(rest)
     return tuple(addresses)

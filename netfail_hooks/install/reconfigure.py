@@ -28,6 +28,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy import places
 from netfail_hooks.policy.facts import FOREVER, Address
 from netfail_hooks.process import TooSlow, wait_until
+from netfail_hooks.terminal.progress import doing
 
 _PATIENCE = 20.0  # seconds for an uplink to come back; a DHCP server has some of its own
 _BEGUN = 0.5  # seconds; `networkctl reload` returns before networkd starts working on it
@@ -83,7 +84,10 @@ def put_back(kept: tuple[Snapshot, ...], config: Config, bonds: Sequence[str] = 
                 snapshot.set_up(netlink, whose.index)  # a bond leaves its slaves down
             refused += snapshot.put_back(netlink, whose, exactly=is_there)
     if refused:
-        raise Problem(f"the kernel refused some of what was there: {', '.join(refused)}")
+        raise Problem(
+            f"the kernel refused some of what was there: {', '.join(refused)}",
+            hint="once networkd answers: systemctl restart systemd-networkd",
+        )
 
 
 def write(
@@ -172,7 +176,8 @@ def _diverted(
     """Divert an uplink's traffic; what then goes wrong is a line more in ``messages``, if given."""
     begun = False
     try:
-        with divert(config, interface, paths, _PATIENCE):
+        waiting = f"waiting for networkd to take {interface}'s file"
+        with doing(waiting, _PATIENCE), divert(config, interface, paths, _PATIENCE):
             begun = True
             yield
     except Problem as problem:

@@ -17,6 +17,7 @@ from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.lock import Lock
 from netfail_hooks.paths import Paths
+from netfail_hooks.terminal.progress import doing
 
 _PATIENCE = 30.0  # seconds: another one with two uplinks is over in ten
 _P = ParamSpec("_P")
@@ -81,7 +82,8 @@ def turn(paths: Paths) -> Iterator[None]:
         return
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(Lock(paths.turn, patience=_PATIENCE, name="netfail-hooks-turn"))
+            with doing("waiting for another install or uninstall to end", _PATIENCE):
+                stack.enter_context(Lock(paths.turn, patience=_PATIENCE, name="netfail-hooks-turn"))
         except NotPermitted:
             raise
         except Problem as problem:

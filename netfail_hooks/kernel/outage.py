@@ -88,7 +88,7 @@ def begin(way: str, interface: str) -> None:
 
 def not_failed(interface: str, why: str, way: str) -> Problem:
     """Return that an interface does not fail, with the next step."""
-    hint = "" if way == SILENCE else _HINT
+    hint = "nothing was changed; pull the cable instead" if way == SILENCE else _HINT
     return Problem(f"{interface} could not be made to fail: {why}", hint=hint)
 
 

@@ -31,6 +31,8 @@ from netfail_hooks.lab.unmanaged import Unmanaged
 from netfail_hooks.lab.watch import Watch
 from netfail_hooks.paths import package_home
 
+_PACKAGES = "install with the distribution's package manager"
+_NO_HARM = "nothing of this machine was changed; 'netfail-hooks install' needs nothing of that"
 _NAMESPACES = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2"}
 
 
@@ -40,6 +42,16 @@ def why_not_real() -> str:
         return "not root"
     lacking = missing(NEEDED)
     return f"not installed: {', '.join(lacking)}" if lacking else ""
+
+
+@contextlib.contextmanager
+def harmless() -> Iterator[None]:
+    """Say of a lab that cannot be built, or breaks, that the machine's own network is as it was."""
+    try:
+        yield
+    except Problem as problem:
+        problem.hint = problem.hint or _NO_HARM
+        raise
 
 
 class Lab(Faults):
@@ -137,7 +149,7 @@ class Lab(Faults):
         """
         lacking = missing({"dnsmasq": "dnsmasq-base"})
         if lacking:
-            raise Problem("lab: not installed: " + ", ".join(lacking))
+            raise Problem(f"lab: not installed: {', '.join(lacking)}", hint=_PACKAGES)
         hosts = [f"--dhcp-host={port.mac},{port.host}" for port in self.ports.values()]
         lan = topology.network(segment)
         self._dhcp = Daemon(
@@ -214,7 +226,7 @@ def _refuse(*, unmanaged: bool) -> None:
     if lacking:
         raise Problem(
             f"lab: not installed: {', '.join(lacking)}",
-            hint="install with the distribution's package manager",
+            hint=_PACKAGES,
         )
     if not unmanaged and os.geteuid() != 0:
         raise NotPermitted("lab: only root can run systemd-networkd in it", hint="use sudo")

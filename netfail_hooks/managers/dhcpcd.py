@@ -358,7 +358,8 @@ class _Translation:
             try:
                 found.append(ipaddress.ip_interface(text))
             except ValueError:
-                raise Misuse(f"{CONFIG}: static {key}={text} is no address") from None
+                told = f"{CONFIG}: static {key}={text} is no address"
+                raise Misuse(told, hint="mend that line") from None
         return found
 
     def _four(self, gateway: bool, domains: bool) -> Section:  # noqa: FBT001

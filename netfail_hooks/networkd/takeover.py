@@ -283,7 +283,8 @@ def _refuse(path: str, sections: list[Section]) -> None:
         raise Misuse(f"{path}: Unmanaged=yes keeps networkd from it", hint="take the line out")
     for one in sections:
         if one.name == "Address" and one.get("Address") and not _is_address(one):
-            raise Misuse(f"{path}: Address={one.get('Address')} is no address")
+            told = f"{path}: Address={one.get('Address')} is no address"
+            raise Misuse(told, hint="mend that line, such as Address=192.168.1.252/24")
 
 
 def _is_address(one: Section) -> bool:

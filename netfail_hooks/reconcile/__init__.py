@@ -71,7 +71,8 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
             told = f"the kernel refused: {error.strerror}"
             raise NotPermitted(told, hint="run as root") from None
         except OSError as error:
-            raise Problem(f"cannot look at the kernel: {error}") from None
+            told = f"cannot look at the kernel: {error}"
+            raise Problem(told, hint="the next event or check tries again") from None
         _conclude(paths, done, known, pending)
         _warn(done, known)
         if config.metered or done.before.metered:

@@ -114,4 +114,5 @@ def _asking(question: Callable[[], T]) -> T:
     except PermissionError as error:
         raise NotPermitted(f"cannot probe: {error.strerror}", hint="run as root") from None
     except OSError as error:
-        raise Problem(f"cannot probe: {error}") from None
+        told = f"cannot probe: {error}"
+        raise Problem(told, hint="the next check tries again") from None

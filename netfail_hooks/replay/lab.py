@@ -8,11 +8,12 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.file import render
 from netfail_hooks.install import hook_file
 from netfail_hooks.install.layout import HOOK
-from netfail_hooks.lab import Lab
+from netfail_hooks.lab import Lab, harmless
 from netfail_hooks.recorder import FILE
 from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.replay.events import DEAD, Event
 from netfail_hooks.replay.hooks import print_decisions
+from netfail_hooks.terminal.progress import doing, shown
 from netfail_hooks.values import replace
 
 # What brings an uplink into a state, and what ends it. Of other states hooks alone are told.
@@ -32,7 +33,8 @@ def replay(config: Config, events: tuple[Event, ...]) -> int:
     names = config.names()
     # Its LAN has the metrics that install gives, and no targets but the gateway.
     inside = replace(config, uplinks=default_metrics(names))
-    with Lab(names, unmanaged=True) as lab:
+    shows = shown("at work on the throw-away network")
+    with shows, harmless(), Lab(names, unmanaged=True) as lab:
         _install(lab, inside)
         lab.start()
         lab.tick()
@@ -48,7 +50,8 @@ def _play(lab: Lab, events: tuple[Event, ...], interval: int, recorder: Tail) ->
     for event in events:
         print(f"{event}:", flush=True)
         if not event.interface:
-            _wait(lab, event.wait, interval)
+            with doing("letting time pass", event.wait, told=True):
+                _wait(lab, event.wait, interval)
         else:
             _enter(lab, event, faults)
         print_decisions(recorder)

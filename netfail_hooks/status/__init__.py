@@ -53,7 +53,7 @@ def collect(paths: Paths) -> Report | BondReport:
             lookups = _lookups(config, netlink)
             elsewhere = ruled.look(config, observed, netlink, lookups)
     except OSError as error:
-        raise Problem(f"cannot look at the kernel: {error}") from None
+        raise Problem(f"cannot look at the kernel: {error}", hint="try again") from None
     if config.multipath_tcp and config.mode == "routes":
         observed = _with_endpoints(observed, unknown)
     drifted = drift.drifted(paths, config, unknown)

@@ -7,6 +7,7 @@ and its permanent hardware address. It does not report when the slave last had a
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel.lookup import RouteLookup
@@ -19,15 +20,17 @@ from netfail_hooks.status.report import failover_report
 from netfail_hooks.status.text import (
     UNWELL,
     WELL,
-    labelled,
-    render_drifted,
-    render_failover,
-    render_silence,
+    drifted_facts,
+    failover_words,
+    silence_facts,
     well_mark,
 )
 from netfail_hooks.status.values import SCHEMA, Failover
-from netfail_hooks.terminal import BAD, painter
+from netfail_hooks.terminal import BAD, Paint, painter
+from netfail_hooks.terminal.layout import KEPT, cells, fit, is_narrow, labelled
 from netfail_hooks.values import value
+
+_NARROW_INDENT = 3  # columns
 
 
 @value
@@ -111,26 +114,43 @@ def _slave(config: Config, observed: Observation, rank: int, name: str) -> Slave
     )
 
 
-def render_bond(report: BondReport, *, colour: bool) -> str:
-    """Return the report as lines for people."""
+def render_bond(report: BondReport, *, colour: bool, width: int = 0) -> str:
+    """Return the report as lines for people, of so many columns (0: any)."""
     paint = painter(colour=colour)
-    width = max(len(slave.interface) for slave in report.slaves)
+    lines: list[str] = []
+    names = max(cells(slave.interface) for slave in report.slaves)
     marks = max(len(WELL if slave.healthy else UNWELL) for slave in report.slaves)
-    lines = []
+    if is_narrow(width):
+        names = marks = 0
     for slave in report.slaves:
-        words = [slave.reason or "carrier"]
-        if slave.state:
-            failed = "failure" if slave.failures == 1 else "failures"
-            words += [
-                f"{slave.state} slave",
-                f"monitor says {slave.link}",
-                f"{slave.failures} link {failed}",
-                f"hardware {slave.permanent_mac}",
-            ]
         star = "*" if slave.interface == report.active else " "
         mark = well_mark(paint, marks, healthy=slave.healthy)
-        lines.append(f"{slave.rank}. {slave.interface:{width}} {star} {mark}  {', '.join(words)}")
-    asked = f"asks {', '.join(report.targets)} each {report.arp_interval} ms"
+        name = slave.interface + " " * (names - cells(slave.interface))
+        head = f"{slave.rank}. {name} {star} {mark}  "
+        hang = _NARROW_INDENT if is_narrow(width) else cells(head)
+        lines += fit(", ".join(_words(slave)), width, hang, head=head)
+    lines.append("")
+    for label, texts in _facts(report, paint):
+        lines += labelled(label, texts, width)
+    return "\n".join(lines)
+
+
+def _words(slave: SlaveReport) -> list[str]:
+    words = [slave.reason or "carrier"]
+    if slave.state:
+        failed = "failure" if slave.failures == 1 else "failures"
+        words += [
+            f"{slave.state} slave",
+            f"monitor says {slave.link}",
+            f"{slave.failures} link {failed}",
+            f"hardware {slave.permanent_mac}",
+        ]
+    return words
+
+
+def _facts(report: BondReport, paint: Paint) -> Iterator[tuple[str, list[str]]]:
+    """Yield what is told beside the slaves, each with its label."""
+    asked = f"asks {', '.join(report.targets)} each {report.arp_interval}{KEPT}ms"
     monitor = asked if report.arp_interval and report.targets else "no ARP monitor"
     facts = [
         report.bond,
@@ -138,18 +158,14 @@ def render_bond(report: BondReport, *, colour: bool) -> str:
         monitor,
         f"primary {report.primary or 'none'}",
     ]
-    lines += ["", *labelled("bond", [", ".join(facts)])]
-    lines += labelled("address", [", ".join(report.addresses) or "none"])
-    lines += labelled(
-        "traffic",
-        [
-            f"to {answer.destination} by {answer.interface}, slave {report.active or 'none'}"
-            for answer in report.lookups
-        ]
-        or [paint("no way out", BAD)],
-    )
-    if report.last_failover:
-        lines += labelled("last", [render_failover(report.last_failover)])
-    lines += render_drifted(report.drifted, paint)
-    lines += render_silence(report.silence, paint)
-    return "\n".join([*lines, *labelled("unknown", list(report.unknown))])
+    yield "bond", [", ".join(facts)]
+    yield "address", [", ".join(report.addresses) or "none"]
+    ways = [
+        f"to{KEPT}{answer.destination} by{KEPT}{answer.interface}, slave {report.active or 'none'}"
+        for answer in report.lookups
+    ]
+    yield "traffic", ways or [paint("no way out", BAD)]
+    yield "last", [failover_words(report.last_failover)] if report.last_failover else []
+    yield drifted_facts(report.drifted, paint)
+    yield silence_facts(report.silence, paint)
+    yield "unknown", list(report.unknown)

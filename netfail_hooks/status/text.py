@@ -1,4 +1,4 @@
-"""The report of ``status`` as lines for people, within 80 columns where addresses allow."""
+"""The report of ``status`` as lines for people, as wide as their terminal, a phone's too."""
 
 from __future__ import annotations
 
@@ -8,43 +8,53 @@ from netfail_hooks.status import multipath
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import UNKNOWN, Failover, Family, Line, Report, UplinkReport
 from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, WAITING, Paint, painter, span
+from netfail_hooks.terminal.layout import KEPT, cells, fit, is_narrow, labelled
 
-_LABEL = 10
+_NARROW_INDENT = 3  # columns
 _CHECK = "run 'netfail-hooks check'"
 _AT_ODDS = f"the kernel sends by another uplink than was chosen: {_CHECK}"
 _INSTALL = "run 'netfail-hooks install'"
+_NOT_LOOKED_AT = f"not looked at since boot: {_CHECK}"
 _WATCHED = {None: "", True: ", watched", False: ", not watched by the kernel"}
 WELL, UNWELL = "ok", "NOT WELL"
 
 
-def render(report: Report, *, colour: bool = False) -> str:
-    """Return the whole text; ``colour`` for a terminal."""
+def render(report: Report, *, colour: bool = False, width: int = 0) -> str:
+    """Return the whole text; ``colour`` for a terminal, of so many columns (0: any)."""
     paint = painter(colour=colour)
-    names = max(len(uplink.interface) for uplink in report.uplinks)
+    names = max(cells(uplink.interface) for uplink in report.uplinks)
     marks = max(len(_mark(uplink.healthy)) for uplink in report.uplinks)
-    lines = [line for uplink in report.uplinks for line in _uplink(uplink, (names, marks), paint)]
-    lines += ["", *_traffic(report, paint)]
-    lines += labelled("rules", [_ruled(ruled, paint) for ruled in report.ruled])
-    lines += labelled(
-        "ours",
-        [f"route {route}" for route in report.our_routes]
-        + [f"address {address}" for address in report.our_addresses],
-    )
-    lines += labelled("manager", list(_taken_over(report)))
-    lines += labelled("by hand", list(report.by_hand))
-    lines += labelled("mptcp", _multipath(report, paint))
-    lines += labelled("drill", _drills(report, paint))
-    lines += labelled("crowded", [paint(line, BAD) for line in report.crowded])
-    if not report.as_chosen:
-        lines += labelled("at odds", [paint(_AT_ODDS, BAD)])
-    lines += render_drifted(report.drifted, paint)
-    if report.last_failover:
-        lines += labelled("last", [render_failover(report.last_failover)])
-    if report.state == "empty":
-        lines += labelled("health", [f"not looked at since boot: {_CHECK}"])
-    lines += render_silence(report.silence, paint)
-    lines += labelled("unknown", list(report.unknown))
+    lines: list[str] = []
+    for uplink in report.uplinks:
+        lines += _uplink(uplink, (names, marks), paint, width)
+    lines.append("")
+    for label, texts in _facts(report, paint):
+        lines += labelled(label, texts, width)
     return "\n".join(lines)
+
+
+def _facts(report: Report, paint: Paint) -> Iterator[tuple[str, list[str]]]:
+    """Yield what is told beside the uplinks, each with its label."""
+    yield "traffic", _traffic(report, paint)
+    yield "rules", [_ruled(ruled, paint) for ruled in report.ruled]
+    yield (
+        "ours",
+        [
+            *(f"route {route}" for route in report.our_routes),
+            *(f"address {address}" for address in report.our_addresses),
+        ],
+    )
+    yield "manager", list(_taken_over(report))
+    yield "by hand", list(report.by_hand)
+    yield "mptcp", _multipath(report, paint)
+    yield "drill", _drills(report, paint)
+    yield "crowded", [paint(line, BAD) for line in report.crowded]
+    yield "at odds", [] if report.as_chosen else [paint(_AT_ODDS, BAD)]
+    yield drifted_facts(report.drifted, paint)
+    yield "last", [failover_words(report.last_failover)] if report.last_failover else []
+    yield "health", [_NOT_LOOKED_AT] if report.state == "empty" else []
+    yield silence_facts(report.silence, paint)
+    yield "unknown", list(report.unknown)
 
 
 def _taken_over(report: Report) -> Iterator[str]:
@@ -67,7 +77,7 @@ def _drills(report: Report, paint: Paint) -> list[str]:
     lines = [paint(report.drill, WAITING)] if report.drill else []
     last = report.last_drill
     if last:
-        ago = "" if last.seconds_ago is None else f"{span(last.seconds_ago)} ago, "
+        ago = "" if last.seconds_ago is None else f"{_span(last.seconds_ago)} ago, "
         moved = f", moved after {last.moved_ms / 1000:.1f} s" if last.moved_ms >= 0 else ""
         text = f"{ago}{last.interface} ({last.fault}): {last.verdict}{moved}"
         bad = last.verdict == "failed"
@@ -76,19 +86,24 @@ def _drills(report: Report, paint: Paint) -> list[str]:
     return lines
 
 
-def render_silence(silence: str, paint: Paint) -> list[str]:
+def silence_facts(silence: str, paint: Paint) -> tuple[str, list[str]]:
     """Return why no event comes, if so."""
-    return labelled("events", [paint(silence, BAD)] if silence else [])
+    return "events", [paint(silence, BAD)] if silence else []
 
 
-def render_drifted(drifted: tuple[str, ...], paint: Paint) -> list[str]:
+def drifted_facts(drifted: tuple[str, ...], paint: Paint) -> tuple[str, list[str]]:
     """Return which files of ours are out of date."""
-    return labelled("files", [paint(f"{one}: {_INSTALL}", BAD) for one in drifted])
+    return "files", [paint(f"{one}: {_INSTALL}", BAD) for one in drifted]
 
 
-def render_failover(last: Failover) -> str:
+def failover_words(last: Failover) -> str:
     """Return when and why traffic last left an uplink."""
-    return f"{span(last.seconds_ago)} ago, {last.trigger}: {last.summary} [{last.took_ms} ms]"
+    took = f"[{last.took_ms}{KEPT}ms]"
+    return f"{_span(last.seconds_ago)} ago, {last.trigger}: {last.summary} {took}"
+
+
+def _span(seconds: int) -> str:
+    return span(seconds).replace(" ", KEPT)
 
 
 def well_mark(paint: Paint, width: int, *, healthy: bool) -> str:
@@ -100,59 +115,76 @@ def _mark(healthy: bool) -> str:  # noqa: FBT001 - of one thing
     return WELL if healthy else UNWELL
 
 
-def _uplink(uplink: UplinkReport, widths: tuple[int, int], paint: Paint) -> list[str]:
+def _uplink(
+    uplink: UplinkReport, widths: tuple[int, int], paint: Paint, width: int
+) -> Iterator[str]:
     carrier = "carrier" if uplink.carrier else "no carrier"
     words = [carrier if uplink.present else "interface is gone"]
     said = ("", carrier.replace(" ", "-"))  # networkd's word for the same is said already
     words += [word for word in (uplink.operational, uplink.setup) if word not in said]
-    words.append(f"metric {uplink.metric}")
+    words.append(f"metric{KEPT}{uplink.metric}")
     if uplink.metered:
-        words.append(f"metered, {(uplink.carried_today or 0) / 1e6:.1f} MB today")
-    mark = well_mark(paint, widths[1], healthy=uplink.healthy)
-    lines = [f"{uplink.rank}. {uplink.interface:{widths[0]}}  {mark}  {', '.join(words)}"]
+        words.append(f"metered, {(uplink.carried_today or 0) / 1e6:.1f}{KEPT}MB today")
+    names, marks = (0, 0) if is_narrow(width) else widths
+    mark = well_mark(paint, marks, healthy=uplink.healthy)
+    name = uplink.interface + " " * (names - cells(uplink.interface))
+    head = f"{uplink.rank}. {name}  {mark}  "
+    hang = _NARROW_INDENT if is_narrow(width) else cells(head)
+    yield from fit(", ".join(words), width, hang, head=head)
     for family in uplink.families:
-        lines += [f"   {line}" for line in _family(family, paint)]
-    return lines
+        yield from _family(family, paint, width)
 
 
-def _family(family: Family, paint: Paint) -> list[str]:
+def _family(family: Family, paint: Paint, width: int) -> Iterator[str]:
     if family.state in ("absent", UNKNOWN) and not family.addresses:
-        return [paint(f"  IPv{family.family}  {family.reason or 'nothing'}", DULL)]
+        text = paint(f"IPv{family.family}  {family.reason or 'nothing'}", DULL)
+        indent = _NARROW_INDENT if is_narrow(width) else 5
+        yield from fit(text, width, indent, head=" " * indent)
+        return
     mark = "*" if family.carries else " "
-    lines = [f"{mark} IPv{family.family}  {health(family, paint)}"]
+    head = f"{' ' if is_narrow(width) else '   '}{mark} IPv{family.family}  "
+    indent = _NARROW_INDENT if is_narrow(width) else len(head)
+    yield from fit(_health(family, paint), width, indent, head=head)
+    for text in _details(family):
+        yield from fit(text, width, indent, head=" " * indent)
+
+
+def _details(family: Family) -> Iterator[str]:
+    """Yield what is known of an uplink in a family beside its state."""
     where = ", ".join(family.addresses) or "no address"
     if family.gateway:
-        where += f" via {family.gateway} metric {family.metric}"
-    lines.append(f"        {where}")
+        where += f" via{KEPT}{family.gateway} metric{KEPT}{family.metric}"
+    yield where
     if family.silent:
-        lines.append(f"        no answer from router {', '.join(family.silent)}: not used")
+        yield f"no answer from router {', '.join(family.silent)}: not used"
     if family.exchanged is not None:
-        lines.append(
-            f"        {family.router} is at {family.hardware}, "
-            f"changed {span(family.exchanged)} ago: another one?"
-        )
+        ago = f"changed {_span(family.exchanged)} ago: another one?"
+        yield f"{family.router} is at {family.hardware}, {ago}"
     if not (family.asked or family.reason):
-        lines.append("        not probed: there is neither a gateway nor a target to ask")
+        yield "not probed: there is neither a gateway nor a target to ask"
     elif family.probe:
-        lines.append(f"        {_probe(family)}{_WATCHED[family.watched]}")
+        yield f"{_probe(family)}{_WATCHED[family.watched]}"
     if family.quality:
-        lines.append(f"        {_quality(family.quality)}")
-    return lines
+        yield _quality(family.quality)
 
 
 def health(family: Family, paint: Paint) -> str:
     """Return how an uplink is in a family: its state, for how long, why, and what it carries."""
+    return _health(family, paint).replace(KEPT, " ")
+
+
+def _health(family: Family, paint: Paint) -> str:
     code = BAD if family.reason else STATE_COLOURS.get(family.state, DULL)
     text = paint(family.state, code)
     if family.seconds is not None:
-        text += f" for {span(family.seconds)}"
+        text += f" for {_span(family.seconds)}"
     if family.reason:
         text += f": {family.reason}"
     if family.state == "recovering" and family.hold_down_left:
-        text += f", hold-down {span(family.hold_down_left)} left"
+        text += f", must stay well {_span(family.hold_down_left)} more (hold-down)"
     if family.rounds_to_go:
-        rounds = "round" if family.rounds_to_go == 1 else "rounds"
-        text += f", {family.rounds_to_go} good {rounds} to go"
+        checks = "check" if family.rounds_to_go == 1 else "checks"
+        text += f", {family.rounds_to_go} good {checks} to go"
     if family.waits:
         text += f", waits {family.waits}"
     if family.carries:
@@ -166,38 +198,30 @@ def _probe(family: Family) -> str:
     probe = family.probe
     if probe is None:
         return ""
-    text = f"probed {span(probe.seconds_ago)} ago: "
-    text += "no answer" if probe.rtt_ms is None else f"{probe.rtt_ms:.1f} ms"
+    text = f"probed {_span(probe.seconds_ago)} ago: "
+    text += "no answer" if probe.rtt_ms is None else f"{probe.rtt_ms:.1f}{KEPT}ms"
     text += f", {probe.lost} of {probe.sent} lost"
     if family.rounds_failed > 1:
-        text += f", {family.rounds_failed} rounds in a row"
+        text += f", in {family.rounds_failed} checks in a row"
     return text
 
 
 def _quality(line: Line) -> str:
     text = f"line: {line.loss_percent:g} % of {line.asked} lost"
-    return text if line.latency_ms is None else f"{text}, answers in {line.latency_ms:.1f} ms"
+    return text if line.latency_ms is None else f"{text}, answers in {line.latency_ms:.1f}{KEPT}ms"
 
 
 def _traffic(report: Report, paint: Paint) -> list[str]:
     if not report.lookups:
-        return labelled("traffic", [paint("no way out", BAD)])
-    return labelled(
-        "traffic",
-        [
-            f"to {lookup.destination} by {lookup.interface}"
-            f"{' via ' + lookup.gateway if lookup.gateway else ''} from {lookup.source}"
-            for lookup in report.lookups
-        ],
-    )
+        return [paint("no way out", BAD)]
+    return [
+        f"to{KEPT}{lookup.destination} by{KEPT}{lookup.interface}"
+        f"{f' via{KEPT}{lookup.gateway}' if lookup.gateway else ''} from{KEPT}{lookup.source}"
+        for lookup in report.lookups
+    ]
 
 
 def _ruled(ruled: Ruled, paint: Paint) -> str:
-    by = f"by {ruled.interface}" if ruled.interface else "nowhere"
-    text = f"from {ruled.address} {by}, as policy rules say"
+    by = f"by{KEPT}{ruled.interface}" if ruled.interface else "nowhere"
+    text = f"from{KEPT}{ruled.address} {by}, as policy rules say"
     return paint(f"{text}: {ruled.reason} ('ip rule')", BAD) if ruled.reason else text
-
-
-def labelled(label: str, texts: list[str]) -> list[str]:
-    """Return aligned lines, with the label before the first."""
-    return [f"{label if not at else '':{_LABEL}}{text}" for at, text in enumerate(texts)]

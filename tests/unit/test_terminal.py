@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +49,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def _environment(**more: str) -> dict[str, str]:
-    kept = {key: text for key, text in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
+    unwanted = ("NO_COLOR", "COLUMNS", "LINES")
+    kept = {key: text for key, text in os.environ.items() if key not in unwanted}
     return kept | {"TERM": "xterm"} | more
 
 
@@ -130,6 +132,38 @@ def test_a_watch_outlives_what_can_t_be_found_out_for_once(root: Path) -> None:
             config.unlink(missing_ok=True)
     else:
         pytest.fail(observed)
+
+
+def test_a_watch_is_drawn_anew_for_another_size_at_once(root: Path) -> None:
+    """On a phone that is turned, say; what has no place on the screen is counted."""
+    ours, its = pty.openpty()
+    child = subprocess.Popen(
+        _command(root, "status", "--watch", "600"),
+        stdout=its,
+        stdin=its,
+        stderr=its,
+        env=_environment(NO_COLOR="1"),
+    )
+    try:
+        for rows, columns in ((50, 80), (50, 40), (4, 40)):
+            termios.tcsetwinsize(its, (rows, columns))
+            child.send_signal(signal.SIGWINCH if (rows, columns) != (50, 80) else 0)
+            written = b""
+            while not written.endswith(b"\033[J"):
+                assert select.select([ours], [], [], 20)[0], written
+                written += os.read(ours, 65536)
+            shown = written.decode().rpartition("\033[H")[2]
+            lines = shown.removesuffix("\033[J").replace("\033[K", "").split("\r\n")
+            assert len(lines) <= rows
+            assert max(map(len, lines)) <= columns
+            assert any("NOT WELL" in line for line in lines) is (rows > 4)
+            assert any(re.fullmatch(r"\(\d+ more lines\)", line) for line in lines) is (rows == 4)
+            assert ("traffic" in lines) is ((rows, columns) == (50, 40))
+    finally:
+        child.send_signal(signal.SIGINT)
+        assert child.wait(10) == 130
+        os.close(ours)
+        os.close(its)
 
 
 def test_a_watch_in_a_pipe_is_one_report_after_the_other(root: Path) -> None:

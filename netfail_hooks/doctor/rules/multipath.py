@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netfail_hooks.doctor.facts import Facts, Symptom
+from netfail_hooks.doctor.rules.shared import CONFIG
 
 
 def no_multipath(facts: Facts) -> Iterator[Symptom]:
@@ -13,7 +14,11 @@ def no_multipath(facts: Facts) -> Iterator[Symptom]:
     if why:
         setting = why.partition(" is ")[0]
         wanted = {"net.mptcp.enabled": "1", "net.mptcp.pm_type": "0"}.get(setting)
-        fix = f"sysctl -w {setting}={wanted}" if wanted else "multipath_tcp = false"
+        fix = (
+            f"sysctl -w {setting}={wanted}"
+            if wanted
+            else f"editor {CONFIG}  # multipath_tcp = false"
+        )
         yield Symptom(why, (fix,))
 
 

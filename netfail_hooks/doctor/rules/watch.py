@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netfail_hooks.doctor.facts import Facts, Symptom
+from netfail_hooks.doctor.rules.shared import CONFIG
 from netfail_hooks.install.units import SOCKET
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.watch import RELEASE
@@ -25,7 +26,8 @@ def old_for_watch(facts: Facts) -> Iterator[Symptom]:
     if wanted and (0, 0) < facts.kernel.release < RELEASE:
         version, needed = (".".join(map(str, one)) for one in (facts.kernel.release, RELEASE))
         what = f"Linux {version} cannot watch a gateway; {needed} can"
-        yield Symptom(what, ('a newer kernel, or watch = "off" in the configuration',))
+        off = f'editor {CONFIG}  # watch = "off"; or boot a newer kernel'
+        yield Symptom(what, (off,))
 
 
 def fixed_gateway(facts: Facts) -> Iterator[Symptom]:
@@ -40,7 +42,7 @@ def fixed_gateway(facts: Facts) -> Iterator[Symptom]:
                 if (name, route.gateway) in fixed:
                     yield Symptom(
                         f"{name}'s gateway {route.gateway} has a fixed hardware address",
-                        (f"ip neigh show {route.gateway} dev {name}",),
+                        (f"ip neigh del {route.gateway} dev {name}  # if it need not be fixed",),
                         about=(name,),
                     )
 
@@ -55,6 +57,6 @@ def no_local_address(facts: Facts) -> Iterator[Symptom]:
         if gateways and name in observed.no_local:
             yield Symptom(
                 f"{name} has no link-local address, by which alone the kernel asks {gateways[0]}",
-                (f"networkctl cat {name}, and LinkLocalAddressing=ipv6 in that file",),
+                (f"networkctl cat {name}  # LinkLocalAddressing=ipv6 belongs in that file",),
                 about=(name,),
             )

@@ -190,7 +190,10 @@ def _refuse(paths: Paths, config: Config, handed: Sequence[Handed], now: Sequenc
             hint="use --mode routes",
         )
     if now and not (paths.root or systemd_runs()):
-        raise Misuse(f"{first.manager} has {now[0]}, and systemd does not run this machine")
+        raise Misuse(
+            f"{first.manager} has {now[0]}, and systemd does not run this machine",
+            hint=f"have networkd set {now[0]} up by a .network file first",
+        )
 
 
 def _refuse_others(paths: Paths, config: Config) -> None:

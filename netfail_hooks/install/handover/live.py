@@ -45,6 +45,7 @@ from netfail_hooks.networkd.detect import (
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Link
 from netfail_hooks.process import TooSlow, run, wait_until
+from netfail_hooks.terminal.progress import doing
 
 _PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LEFT = 5.0  # seconds for a manager to let go
@@ -75,7 +76,8 @@ def start(handover: Handover) -> None:
             run("systemctl", "daemon-reload")
     if NETWORKD in handover.idle:
         run("systemctl", "start", NETWORKD)
-    wait_until(networkd_answers, _LEFT, "answer from systemd-networkd")
+    hint = f"see 'systemctl status {NETWORKD}'"
+    wait_until(networkd_answers, _LEFT, "answer from systemd-networkd", hint=hint)
 
 
 def take(
@@ -90,7 +92,8 @@ def take(
     Without, its file was there, and networkd may have read it, and take no notice of it.
     """
     aside = not _is_networkmanagers(interface, handover)
-    with divert(config, interface, paths, _PATIENCE, aside=aside):
+    told = f"{interface} goes over to systemd-networkd"
+    with doing(told, LONGEST), divert(config, interface, paths, _PATIENCE, aside=aside):
         if write:
             write()
         until = time.monotonic() + _LETS_GO
@@ -146,7 +149,8 @@ def give_back(
         write()
         networkctl.reload()
         return
-    with divert(config, interface, paths, _PATIENCE, aside=not managers):
+    told = f"{interface} goes back to {_manager(interface, handover)}"
+    with doing(told), divert(config, interface, paths, _PATIENCE, aside=not managers):
         had = _useful_families(interface)
         write()
         linked = _has_carrier(interface)
@@ -193,7 +197,7 @@ def give_all_back(handover: Handover) -> list[str]:
         with _collecting(messages):
             linked = _has_carrier(one.interface)
             _leave(one.interface)
-        with _collecting(messages):
+        with doing(f"{one.interface} goes back to {one.manager}"), _collecting(messages):
             _hand_back(one.interface, handover, linked=linked)
             if linked:  # the next one has the traffic until then, and is to have it
                 _await_connected(one)
@@ -270,7 +274,13 @@ def _await_connected(one: Handed) -> None:
     """Wait until NetworkManager has set an uplink up that was up. Raises Problem."""
     if one.connection:
         up = (one.interface, "connected")
-        wait_until(lambda: up in networkmanager_states(), _PATIENCE, f"address of {one.interface}")
+        hint = f"see 'nmcli device show {one.interface}'"
+        wait_until(
+            lambda: up in networkmanager_states(),
+            _PATIENCE,
+            f"address of {one.interface} from NetworkManager",
+            hint=hint,
+        )
 
 
 def _await_dhcpcd(one: Handed) -> None:
@@ -310,7 +320,12 @@ def _leave(interface: str) -> None:
 def _await_left(interface: str, handover: Handover) -> None:
     """Wait until NetworkManager has let go; what it did until then is done. Raises Problem."""
     if _is_networkmanagers(interface, handover):
-        wait_until(lambda: interface not in networkmanager_says(), _LEFT, "release of the NIC")
+        wait_until(
+            lambda: interface not in networkmanager_says(),
+            _LEFT,
+            f"release of {interface} by NetworkManager",
+            hint=f"see 'nmcli device show {interface}'",
+        )
 
 
 def networkmanagers(handover: Handover) -> tuple[str, ...]:
@@ -320,8 +335,11 @@ def networkmanagers(handover: Handover) -> tuple[str, ...]:
 
 
 def _is_networkmanagers(interface: str, handover: Handover) -> bool:
-    managers = {one.interface: one.manager for one in handover.handed}
-    return managers[interface] == NETWORKMANAGER
+    return _manager(interface, handover) == NETWORKMANAGER
+
+
+def _manager(interface: str, handover: Handover) -> str:
+    return {one.interface: one.manager for one in handover.handed}[interface]
 
 
 def _flush(interface: str) -> None:

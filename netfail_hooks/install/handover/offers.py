@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from netfail_hooks.errors import Problem
 from netfail_hooks.networkd.file import Section, asks_dhcp4, parse
 from netfail_hooks.policy.facts import FOREVER, Address, Observation
+from netfail_hooks.terminal.progress import doing
 
 _IP = 0x0800  # ETH_P_IP, linux/if_ether.h
 _BROADCAST = b"\xff" * 6
@@ -58,9 +59,13 @@ def refuse_unanswered(interface: str, observed: Observation, sections: Iterable[
         return ""
     try:
         mac = bytes.fromhex(link.mac.replace(":", ""))
-        offer = ask(interface, mac, identity(sections, mac))
+        with doing(f"waiting for a DHCP server's offer to {interface}", _PATIENCE):
+            offer = ask(interface, mac, identity(sections, mac))
     except OSError as error:
-        raise Problem(f"nobody can be asked for an address by {interface}: {error}") from None
+        raise Problem(
+            f"nobody can be asked for an address by {interface}: {error}",
+            hint=f"is it up? See 'ip link show {interface}'",
+        ) from None
     if not offer:
         raise Problem(
             f"no DHCP server answers by {interface}, which would lose {now}",

@@ -15,6 +15,7 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import is_address, is_interface_name
 from netfail_hooks.probe.gateway import gateway_wire
 from netfail_hooks.process import wait_until
+from netfail_hooks.terminal.progress import doing
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def _answers(wire: ProbeSocket) -> bool:
 def await_reachable(address: str) -> None:
     """Return once an address is reachable. Raises Problem."""
     try:
-        wait_until(lambda: is_reachable(address), _PATIENCE, "answer", step=0.1)
+        with doing(f"waiting for {address}, from where you came in, to be reached", _PATIENCE):
+            wait_until(lambda: is_reachable(address), _PATIENCE, "answer", step=0.1)
     except Problem:
         message = f"{address}, from where you came in, was not reached for {_PATIENCE:.0f} s"
         raise Problem(message, hint="all is as it was; install from the machine itself") from None

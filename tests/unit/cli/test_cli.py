@@ -56,7 +56,8 @@ def test_every_command_has_help_with_its_statuses(
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert f"netfail-hooks {name}" in text
-    assert "exit status:\n  0  " in text
+    assert "exit status:\n  0    " in text
+    assert "\n  141  whoever read" in text
     assert "examples:" in text
 
 

@@ -82,6 +82,4 @@ def test_beforehand_it_says_why_a_later_hold_down_is_longer() -> None:
     seconds = tomllib.loads(demo._CONFIG)["hold_down"]["seconds"]
     told = " ".join(head("", 1))
     assert f"a hold-down of {seconds} s, to keep it short" in told
-    assert (
-        f"It doubles each time the uplink is lost again ({seconds * 2} s, {seconds * 4} s)" in told
-    )
+    assert f"doubles each time the uplink is lost again ({seconds * 2} s, {seconds * 4} s)" in told

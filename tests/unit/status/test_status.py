@@ -405,7 +405,7 @@ def _failover(ago: int) -> Failover:
     return Failover("2026-11-24T11:58:30Z", ago, _EVENT.trigger, _EVENT.summary, 24)
 
 
-@pytest.mark.parametrize(("rounds", "told"), [(0, ""), (1, ""), (2, ", 2 rounds in a row")])
+@pytest.mark.parametrize(("rounds", "told"), [(0, ""), (1, ""), (2, ", in 2 checks in a row")])
 def test_rounds_that_failed_are_told_once_there_are_several(rounds: int, told: str) -> None:
     found = _standing(state="down", probed=_NOW - 3000, tries=2, rtt=7, fails=rounds)
     shown = _shown(found)
@@ -414,7 +414,9 @@ def test_rounds_that_failed_are_told_once_there_are_several(rounds: int, told: s
 
 def test_a_hold_down_that_is_over_is_not_told() -> None:
     assert "hold-down" not in _shown(_standing(state="recovering", ready=_NOW - 1))
-    assert ", hold-down 1 s left" in _shown(_standing(state="recovering", ready=_NOW + 1))
+    assert ", must stay well 1 s more (hold-down)" in _shown(
+        _standing(state="recovering", ready=_NOW + 1)
+    )
 
 
 def _shown(family: Family) -> str:
@@ -471,7 +473,7 @@ traffic   to 1.1.1.1 by eth0 via 192.168.1.1 from 192.168.1.50"""
 
 _FAILED_OVER = """\
 1. eth0   NOT WELL  interface is gone, routable, configured, metric 100
-     IPv4  down for 0 s: interface is gone, 2 good rounds to go
+     IPv4  down for 0 s: interface is gone, 2 good checks to go
            no address
            probed 0 s ago: 0.4 ms, 0 of 1 lost
      IPv6  interface is gone
@@ -495,8 +497,9 @@ def test_how_it_reads() -> None:
     assert render(lost) == _FAILED_OVER
     assert "traffic   no way out" in render(_told(_well, lookups=()))
     assert "health    not looked at since boot" in render(_told(_well, state=State()))
-    assert "IPv4  recovering for 3 s, hold-down 7 s left, 1 good round to go" in render(
-        _told(_returns)
+    assert (
+        "IPv4  recovering for 3 s, must stay well 7 s more (hold-down), 1 good check to go"
+        in render(_told(_returns))
     )
 
 

@@ -58,9 +58,16 @@ def speaks_utf8(environment: Mapping[str, str], encoding: str, output: str) -> b
     return not plain and _is_utf8(encoding) and _is_utf8(output)
 
 
-def columns() -> int:
-    """Return the width of the terminal, or of $COLUMNS; 80 where there is neither."""
-    return shutil.get_terminal_size((80, 24)).columns
+def columns(stream: TextIO | None = None) -> int:
+    """Return $COLUMNS, or the width of the terminal that a stream is; 80 where there is neither.
+
+    Without a stream it is standard output.
+    """
+    width = shutil.get_terminal_size((80, 24)).columns
+    if stream and not os.environ.get("COLUMNS"):
+        with contextlib.suppress(OSError, ValueError):
+            width = os.get_terminal_size(stream.fileno()).columns or width
+    return width
 
 
 def _is_utf8(name: str) -> bool:
@@ -137,23 +144,25 @@ def _units(character: str) -> str:
 class Screen:
     """A standard stream that shows a text as what it is, and does only what we tell it to.
 
-    ``mark`` stands for the escape of our own sequences; nobody else can know it.
+    ``mark`` stands for the escape of our own sequences; nobody else can know it. ``clear`` makes
+    way for a text: there may be a line of progress where it is to begin.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, clear: Callable[[], object] = bool) -> None:
+        self.stream, self.clear = stream, clear
         self.mark = os.urandom(16).hex()
 
     def write(self, text: str) -> int:
         """Write a text, what steers the terminal or can't be seen escaped."""
+        self.clear()
         shown = _ESCAPE.join(map(escaped_lines, text.split(self.mark)))
-        encoding = self._stream.encoding or "ascii"
+        encoding = self.stream.encoding or "ascii"
         with contextlib.suppress(LookupError):
             shown = shown.encode(encoding, "backslashreplace").decode(encoding)
-        return self._stream.write(shown)
+        return self.stream.write(shown)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all else is the stream's
-        return getattr(self._stream, name)
+        return getattr(self.stream, name)
 
 
 @contextlib.contextmanager

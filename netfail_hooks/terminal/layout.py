@@ -1,0 +1,95 @@
+"""Lines that fit a terminal, a phone's too: broken between facts where that will do.
+
+A fact ends with a comma, a semicolon or a colon; one that is longer than a line is broken between
+words, a word that is longer where it has punctuation, and nothing is left out.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+import unicodedata
+
+from netfail_hooks.terminal import columns, sequence
+
+NARROW = 60  # columns: below it nothing is put side by side
+_LEAST = 20  # columns: nobody has fewer, and a name needs as many
+_LABEL, _INDENT, _HANG = 10, 2, 4  # columns
+_ESCAPE = "\033"
+KEPT = "\N{NO-BREAK SPACE}"  # keeps together what belongs together, while there is room
+# What may be cut apart, the first thing first: facts, words, what is kept together, a path and a
+# prefix with its length, the parts of an address, letters.
+_ENDS = (r"(?<=[,;:]) +", r" +", rf"{KEPT}+", r"(?<=/)", r"(?<=[:.])", r".")
+
+
+def width() -> int:
+    """Return how many columns a line may have, 0 for any: in a pipe no terminal breaks it."""
+    return max(columns(), _LEAST) if sys.stdout.isatty() else 0
+
+
+def is_narrow(width: int) -> bool:
+    """Tell whether it is too narrow for a column of labels."""
+    return 0 < width < NARROW
+
+
+def fit(text: str, width: int, hang: int = 0, *, head: str = "") -> list[str]:
+    """Return a text as lines; ``head`` stands before it, and later ones begin at ``hang``."""
+    whole = head.replace(" ", KEPT) + text
+    lines = [whole]
+    if width and cells(whole) > width:
+        lines = [""]
+        _fill(lines, whole, (width, hang), 0)
+    return [line.rstrip(f" {KEPT}").replace(KEPT, " ") for line in lines]
+
+
+def labelled(label: str, texts: list[str], width: int = 0) -> list[str]:
+    """Return aligned lines, with the label before the first, or above it where that is narrow."""
+    if is_narrow(width) and texts:
+        head = " " * _INDENT
+        return [label, *(line for text in texts for line in fit(text, width, _HANG, head=head))]
+    heads = [f"{label if not at else '':{_LABEL}}" for at in range(len(texts))]
+    rows = zip(heads, texts, strict=True)
+    return [line for head, text in rows for line in fit(text, width, _LABEL, head=head)]
+
+
+def _fill(lines: list[str], text: str, place: tuple[int, int], level: int) -> None:
+    """Add a text to the last line and more, cut no further than it has to be."""
+    width, hang = place
+    for part in _parts(text, level):
+        bare = cells(part.rstrip(f" {KEPT}"))
+        if cells(lines[-1]) + bare <= width:
+            lines[-1] += part
+        elif bare <= width - (0 if level else hang):
+            # An address begins further to the left rather than be cut.
+            line = " " * min(hang, width - bare) + part
+            lines[len(lines) - (not lines[-1].strip(f" {KEPT}")) :] = [line]
+        else:
+            _fill(lines, part, place, level + 1)
+
+
+def _parts(text: str, level: int) -> list[str]:
+    """Return a text in parts, each with the blanks that end it."""
+    colour = f"(?:{_colour()})*"
+    before = colour if level == len(_ENDS) - 1 else ""  # no letter of it is one to be cut off
+    ends = [found.end() for found in re.finditer(before + _ENDS[level] + colour, text)]
+    edges = [0, *(end for end in ends if end < len(text)), len(text)]
+    return [text[begin:end] for begin, end in itertools.pairwise(edges)]
+
+
+def cells(text: str) -> int:
+    """Return how many columns a text takes (Unicode's annex 11), without the colour in it."""
+    text = re.sub(_colour(), "", text)
+    if text.isascii():
+        return len(text)
+    return sum(_cell(one) for one in text)
+
+
+def _colour() -> str:
+    return f"{re.escape(sequence(_ESCAPE))}\\[\\d+m"
+
+
+def _cell(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

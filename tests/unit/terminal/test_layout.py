@@ -1,0 +1,74 @@
+"""A text fits the terminal, and nothing of it is lost."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netfail_hooks.terminal import BAD, layout, painter
+from netfail_hooks.terminal.layout import KEPT, cells, fit, labelled
+from tests.support.drawn_values import INTERFACES, PREFIXES
+
+_FACTS = st.lists(INTERFACES | PREFIXES | st.text("ab 漢é", max_size=60), min_size=1).map(", ".join)
+
+
+def _bare(text: str) -> str:
+    return re.sub(rf"[ {KEPT}]|\033\[\d+m", "", text)
+
+
+@given(text=_FACTS, width=st.integers(20, 120), hang=st.integers(0, 12), colour=st.booleans())
+def test_no_line_is_wider_and_nothing_is_lost(
+    text: str, width: int, hang: int, *, colour: bool
+) -> None:
+    painted = painter(colour=colour)(text, BAD)
+    lines = fit(painted, width, hang, head="1. eth0  ")
+    assert all(cells(line) <= width for line in lines), lines
+    assert "".join(map(_bare, lines)) == _bare(f"1. eth0  {painted}")
+    assert fit(painted, 0, head="1. eth0  ") == [f"1. eth0  {painted}".rstrip()]
+
+
+@given(facts=st.lists(st.text("ab ", min_size=1, max_size=15).map(str.strip), min_size=1))
+def test_a_fact_that_fits_a_line_stands_on_one(facts: list[str]) -> None:
+    lines = fit(", ".join(facts), 20, 2)
+    for fact in facts:
+        assert any(fact in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("up for 2 h, carries traffic", ["up for 2 h,", "  carries traffic"]),
+        ("up for 2 h, carries the traffic", ["up for 2 h, carries", "  the traffic"]),
+        ("to 1.1.1.1 by eth0 from 192.168.1.50", ["to 1.1.1.1 by eth0", "  from 192.168.1.50"]),
+        ("via fe80::1234:5678:9ab", ["via", " fe80::1234:5678:9ab"]),  # rather than cut it
+        ("at fe80::1234:5678:9abcd", ["at fe80::1234:5678:", "  9abcd"]),
+        ("漢字漢字漢字漢字漢字漢字", ["漢字漢字漢字漢字漢字", "  漢字"]),
+    ],
+)
+def test_it_is_cut_where_it_hurts_least(text: str, lines: list[str]) -> None:
+    kept = re.sub("(to|by|from) ", f"\\1{KEPT}", text)
+    assert fit(kept, 20, 2) == lines
+
+
+def test_a_label_stands_beside_what_is_told_or_above_it() -> None:
+    texts = ["to 1.1.1.1 by eth0", "to 2606::1 by wlan0, which is the backup of the two"]
+    assert labelled("traffic", texts) == [f"traffic   {texts[0]}", f"          {texts[1]}"]
+    assert labelled("traffic", [], 40) == []
+    assert labelled("traffic", texts, 40) == [
+        "traffic",
+        "  to 1.1.1.1 by eth0",
+        "  to 2606::1 by wlan0,",
+        "    which is the backup of the two",
+    ]
+
+
+def test_a_pipe_has_no_width_and_a_phone_has_at_least_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns, wanted in (("40", 40), ("5", 20)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert layout.width() == 0
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        assert layout.width() == wanted
+        monkeypatch.setattr("sys.stdout.isatty", lambda: False)
