@@ -16,7 +16,7 @@ seconds = 1
 interface = "eth0"
 [[uplink]]
 interface = "wlan0"
-targets = ["icmp:10.0.0.1"]
+targets = ["icmp:192.168.1.7"]
 """
 
 
