@@ -32,6 +32,7 @@ examples:
   ./install.sh --primary eth0 --backup wlan0 --dry-run
   ./install.sh --primary eth0 --backup wlan0
   ./install.sh --primary eth0 --backup wlan0 --dhcp --yes
+  ./install.sh --config fleet.toml --yes
 
 The libraries are those of packaging/requirements.txt, byte for byte, whoever serves them: pip asks
 where /etc/pip.conf says, by https_proxy and its like. No other variable counts, but for PATH (root's
@@ -80,9 +81,14 @@ check_arguments() { # COMMAND ARGUMENT...: refuse wrong ones before anything is 
 import sys
 sys.path.insert(0, sys.argv[1])
 from netfail_hooks.cli import parser
-from netfail_hooks.errors import Problem
+from netfail_hooks.errors import Misuse, Problem
 try:
-    parser(filled=(sys.argv[2],)).parse_args(sys.argv[2:])
+    asked = parser(filled=(sys.argv[2],)).parse_args(sys.argv[2:])
+    if getattr(asked, "config", None) is not None:
+        from netfail_hooks.install.config import read_ready
+        if asked.config == "-":
+            raise Misuse("--config -: this reads it more than once", hint="name a file")
+        read_ready(asked.config)
 except Problem as problem:
     if problem.hint.startswith("see 'netfail-hooks"):  # which need not be there
         problem.hint = "see './install.sh --help'"
@@ -91,17 +97,18 @@ except Problem as problem:
 END
 }
 
-leaves_out_dispatcher() { # ARGUMENT...: tell whether they, or the config that is there, say so
+leaves_out_dispatcher() { # ARGUMENT...: tell whether they, their config or the one there say so
     "$python" -IBS - "$here" "$@" <<'END'
 import sys
 sys.path.insert(0, sys.argv[1])
 from netfail_hooks.cli import parser
 from netfail_hooks.config.file import read
 from netfail_hooks.errors import Problem
-asked = parser(filled=("install",)).parse_args(["install", *sys.argv[2:]]).dispatcher
+given = parser(filled=("install",)).parse_args(["install", *sys.argv[2:]])
+asked = given.dispatcher
 if asked is None:
     try:
-        asked = read("/etc/netfail-hooks/config.toml").dispatcher
+        asked = read(given.config or "/etc/netfail-hooks/config.toml").dispatcher
     except Problem:
         asked = True
 sys.exit(1 if asked else 0)
@@ -202,7 +209,7 @@ prepare_here() {
 }
 
 run_here() { # ARGUMENT...: netfail-hooks from the checkout
-    export PYTHONPATH="$here:$here/.demo/packages"
+    export PYTHONPATH="$here:$libraries"
     exec "$python" -Psm netfail_hooks "$@"
 }
 
@@ -273,10 +280,10 @@ install_packages() { # PACKAGE...
     # shellcheck disable=SC2086 # a list of words
     if command -v apt-get >/dev/null; then
         export DEBIAN_FRONTEND=noninteractive
-        apt-get update -qq </dev/null || say "apt-get update failed; trying with its old lists"
-        apt-get install -y -qq --no-install-recommends $packages </dev/null
+        apt-get update -qq </dev/null >&2 || say "apt-get update failed; trying with its old lists"
+        apt-get install -y -qq --no-install-recommends $packages </dev/null >&2
     elif command -v pacman >/dev/null; then
-        pacman -S --noconfirm --needed $packages </dev/null
+        pacman -S --noconfirm --needed $packages </dev/null >&2 # what 'install --json' says goes alone
     else
         false
     fi || fail 1 "not installed: $packages; install them by hand and try again"
@@ -468,9 +475,18 @@ do_install() {
 }
 
 show_install() {
-    say "would put the command, its libraries and its man page below $prefix"
-    # To amend a config takes one of the libraries, to show all else none.
-    [ ! -e "$root/etc/netfail-hooks/config.toml" ] || prepare_here
+    if is_up_to_date; then
+        say "the program below $prefix is that of this checkout"
+    else
+        say "would put the command, its libraries and its man page below $prefix"
+    fi
+    # To amend a config takes one of the libraries, to show all else none; to put a ready one in
+    # place takes it where that has alternative names.
+    if [ -n "$ready" ]; then
+        libraries=$lib/packages
+    elif [ -e "$root/etc/netfail-hooks/config.toml" ]; then
+        prepare_here
+    fi
     export PYTHONDONTWRITEBYTECODE=1 # nor may root's files be left among the sources
     export NETFAIL_HOOKS_PACKAGE="$lib/packages" # what is shown runs from there
     run_here install "$@"
@@ -614,6 +630,7 @@ clean_environment() {
 clean_environment
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 task=install prefix=/usr/local wheels='' root='' dry_run=''
+ready='' libraries=$here/.demo/packages
 aside='' fresh='' alone='' manifest=/var/lib/netfail-hooks/manifest.json
 trap 'exit 129' HUP
 trap 'exit 130' INT
@@ -630,6 +647,7 @@ while [ "$left" -gt 0 ]; do
     --demo) task=demo ;;
     --uninstall) task=uninstall ;;
     --dry-run) dry_run=1 && set -- "$@" "$word" ;;
+    --config | --config=*) ready=1 && set -- "$@" "$word" ;;
     --prefix=* | --wheels=* | --root=*)
         set -- "${word%%=*}" "${word#*=}" "$@"
         left=$((left + 2))

@@ -38,7 +38,11 @@ COMMANDS = (
         "take over, or write, a systemd-networkd set-up with two or more uplinks",
         "installed, or there was nothing to do",
         "something could not be put in place",
-        ("--primary eth0 --backup wlan0 --dry-run", "--primary eth0 --backup wlan0 --dhcp --yes"),
+        (
+            "--primary eth0 --backup wlan0 --dry-run",
+            "--primary eth0 --backup wlan0 --dhcp --yes",
+            "--config fleet.toml --yes",
+        ),
     ),
     Command(
         "uninstall",

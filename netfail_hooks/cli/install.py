@@ -16,6 +16,7 @@ from netfail_hooks.cli.prompts import (
 )
 from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.install import options
+from netfail_hooks.install.config import read_ready
 from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
 from netfail_hooks.install.transaction import ignored, turn
@@ -30,8 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Install. Returns 0; raises Problem, with everything as it was."""
+    options.refuse_beside_config(args)
+    ready = read_ready(args.config) if args.config is not None else None
     with shown("looking at this machine", quiet=args.json):
-        work = prepare(args)
+        work = prepare(args, ready)
     if not args.json:
         warn(work.absent)  # the name may be mistyped: told before a diff of hundreds of lines
     if args.dry_run:
@@ -45,19 +48,27 @@ def run(args: argparse.Namespace) -> int:
     shows = shown("installing", quiet=args.json)
     with shows, turn(work.paths), ignored(signal.SIGHUP):
         refuse_while_on(work.paths)  # one may have begun behind the question
-        work = prepare(args)  # another run may have changed what there is
+        work = prepare(args, ready)  # another run may have changed what there is
         refused = install(work)
         rest = start(work) if work.running else what_remains(work)
     messages = (*work.messages, *refused, *rest)
     if args.json:
-        did = [str(change) for change in work.changes]
-        noted = [*work.absent, *messages]
-        print(json.dumps({"did": did, "notes": noted, "live": work.running}, indent=2))
+        print(json.dumps(_told(work, messages), indent=2))
     else:
         tell(work.changes)
         print(_summary(work))
         warn(messages)
     return 0
+
+
+def _told(work: Work, messages: tuple[str, ...]) -> dict[str, object]:
+    """Return what was done, for programs."""
+    return {
+        "changed": bool(work.changes or work.commands),
+        "did": [str(change) for change in work.changes],
+        "notes": [*work.absent, *messages],
+        "live": work.running,
+    }
 
 
 def _in_words(handover: Handover) -> str:
@@ -75,7 +86,7 @@ def _in_words(handover: Handover) -> str:
 def _summary(work: Work) -> str:
     ranked = ", then ".join(work.config.names())
     if not work.changes:
-        return f"all files are in place: {ranked}"
+        return f"nothing to do, all files are in place: {ranked}"
     done = f"installed: {ranked}; see 'netfail-hooks status'"
     look = "now pull the cable, and look: netfail-hooks log; what is wrong: netfail-hooks doctor"
     return f"{done}\n{look}" if work.running else done

@@ -43,7 +43,8 @@ def show(
     """Print what would be done: as a diff and what would be run, or as JSON."""
     if as_json:
         would = [*map(str, changes), *(f"run {command}" for command in commands)]
-        print(json.dumps({"would": would, "notes": list(messages)}, indent=2))
+        told = {"changed": bool(would), "would": would, "notes": list(messages)}
+        print(json.dumps({**told, "diff": diff(changes, hide=_hide)}, indent=2))
     else:
         sys.stdout.write(diff(changes, hide=_hide))
         for command in commands:  # patch(1) passes over what is no diff

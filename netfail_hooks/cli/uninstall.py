@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
         if done:
             _tell(*done, as_json=args.json)
             return 0
-    print(json.dumps({"did": [], "notes": []}) if args.json else "nothing is installed")
+    empty = {"changed": False, "would" if args.dry_run else "did": [], "notes": []}
+    print(json.dumps(empty) if args.json else "nothing is installed")
     return 0
 
 
@@ -81,7 +82,8 @@ def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str,
 def _tell(work: Work, messages: tuple[str, ...], *, as_json: bool) -> None:
     if as_json:
         did = [str(change) for change in work.changes]
-        print(json.dumps({"did": did, "notes": list(messages)}, indent=2))
+        told = {"changed": True, "did": did, "notes": list(messages)}
+        print(json.dumps(told, indent=2))
     else:
         tell(work.changes)
         print("uninstalled")

@@ -35,17 +35,24 @@ def read(path: str) -> Config:
         raise Misuse(f"{path}: not a file", hint="remove it, then run 'netfail-hooks install'")
     try:
         with open(path, "rb") as file:
-            tree = tomllib.loads(file.read().decode("utf-8"))
+            data = file.read()
     except PermissionError:
         raise NotPermitted(f"{path} cannot be read", hint="use sudo") from None
     except OSError as error:
         raise Misuse(f"{path}: {error.strerror}", hint="run 'netfail-hooks install'") from None
+    return parse_text(data, path)
+
+
+def parse_text(data: bytes, name: str) -> Config:
+    """Return the configuration in a file's bytes. Raises Misuse with everything wrong in it."""
+    try:
+        tree = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        hint = f"mend it: editor {path}"
-        raise Misuse(f"{path}: {_one_line(error)}", hint=hint) from None
+        hint = f"mend it: editor {name}"
+        raise Misuse(f"{name}: {_one_line(error)}", hint=hint) from None
     config, wrong = parse(tree)
     if config is None:
-        raise Misuse(f"{path}: " + "; ".join(wrong))
+        raise Misuse(f"{name}: " + "; ".join(wrong))
     return config
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from netfail_hooks.errors import Problem
 from netfail_hooks.values import value
 
 
@@ -83,8 +84,11 @@ def ended(text: str) -> str:
 
 
 def _document(text: str) -> Any:  # noqa: ANN401 - whatever the text holds
-    import tomlkit  # here, for install.sh and packages make the command line's parser without it
-
+    try:
+        import tomlkit  # here: install.sh and packages make the command line's parser without it
+    except ModuleNotFoundError:
+        hint = "name interfaces as the kernel does in it: ip link"
+        raise Problem("tomlkit is not here, by which a config is amended", hint=hint) from None
     return tomlkit.parse(text)
 
 

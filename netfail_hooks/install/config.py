@@ -1,13 +1,16 @@
-"""Which config.toml there is to be: the one that is there, with what was asked for in it."""
+"""Which config.toml there is to be: a ready one, or that which is there with what was asked for."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
 import os
+import stat
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from netfail_hooks.config import Config, Uplink, default_metrics, settings
@@ -16,12 +19,105 @@ from netfail_hooks.config.altnames import by_kernel_names
 from netfail_hooks.config.kinds import toml
 from netfail_hooks.config.settings import GENERAL, UPLINK, Setting
 from netfail_hooks.config.toml_text import ended, is_inline, layout, split, with_key, without_key
-from netfail_hooks.errors import Misuse
+from netfail_hooks.errors import Misuse, NotPermitted
+from netfail_hooks.install import nodes
+from netfail_hooks.install.manifest import Manifest
+from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.options import InstallOptions
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import replace
 
 _KEPT = "# Comments on what is no longer in this file:"
+_LIMIT = 1 << 20  # bytes: /dev/zero is no config
+_OPEN = 0o666
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A config that is to be in place as it is; ``name`` is for people.
+
+    ``mode`` are the permissions of its file, which ours must not exceed: it may hold secrets.
+    """
+
+    name: str
+    config: Config
+    text: str
+    mode: int = _OPEN
+
+    def guarded(self, node: Node) -> Node:
+        """Return the file for it, no more open than its own or than ``node``.
+
+        The check is root without the right to read other people's files.
+        """
+        mode = node.mode & self.mode | 0o600
+        return Node(node.kind, node.data, mode, (0, node.owner[1]))
+
+
+def read_ready(name: str) -> Ready:
+    """Return the config in a file, "-" for standard input. Raises Misuse, NotPermitted.
+
+    Read once: what is put in place is what a person has seen and agreed to.
+    """
+    shown = "standard input" if name == "-" else name
+    try:
+        with open(sys.stdin.fileno() if name == "-" else name, "rb", closefd=name != "-") as file:
+            about = os.fstat(file.fileno())
+            data = file.read(_LIMIT + 1)
+    except PermissionError:
+        raise NotPermitted(f"{shown} cannot be read", hint="use sudo") from None
+    except OSError as error:
+        raise Misuse(f"--config {shown}: {error.strerror}", hint="name a config.toml") from None
+    if len(data) > _LIMIT:
+        raise Misuse(f"--config {shown}: more than {_LIMIT} bytes", hint="name a config.toml")
+    config = config_file.parse_text(data, shown)
+    if len(config.uplinks) == 1:
+        alone = f"{config.names()[0]} alone has nothing to fail over to"
+        raise Misuse(f"{shown}: {alone}", hint="name another [[uplink]] in it")
+    mode = stat.S_IMODE(about.st_mode) if stat.S_ISREG(about.st_mode) else _OPEN
+    return Ready(shown, config, data.decode("utf-8"), mode)
+
+
+def by_names(paths: Paths, ready: Ready) -> Ready:
+    """Return a ready config with the kernel's names for its uplinks. Raises Misuse."""
+    named = ready.config if paths.root else by_kernel_names(ready.config)
+    if named == ready.config:
+        return ready
+    text = _renamed(ready.text, ready.config, named)
+    return Ready(ready.name, named, text, ready.mode)
+
+
+def replaced(paths: Paths, known: Manifest, ready: Ready) -> list[str]:
+    """Return what to tell of a config that a ready one replaces, if it is not as we wrote it."""
+    path = Paths().config
+    place = paths.through(path)
+    if not _is_there(place):
+        return []
+    entry, node = known.entry(path), nodes.read(paths.at(path))
+    if entry and entry.is_ours(node):
+        return []
+    with open(place, "rb") as file:
+        data = file.read()
+    if data == ready.text.encode():
+        return []
+    if entry is None:
+        return [f"{path} was there before install, which gives way to {ready.name} until uninstall"]
+    try:
+        now = config_file.parse_text(data, path)
+    except Misuse:
+        return [f"{path}, in which something is wrong, is replaced by {ready.name}"]
+    parts = _differences(now, ready.config)
+    return [f"{path} was changed since install; {ready.name} replaces it, and differs in {parts}"]
+
+
+def _differences(old: Config, new: Config) -> str:
+    """Return the names of settings that two configs hold otherwise."""
+    names = [
+        setting.name
+        for setting in settings.SETTINGS
+        if setting.table != UPLINK and setting.held_by(old) != setting.held_by(new)
+    ]
+    names += ["[[uplink]]"] if old.uplinks != new.uplinks else []
+    return ", ".join(names) or "nothing but words"
 
 
 def choose(

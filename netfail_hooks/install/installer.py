@@ -26,7 +26,14 @@ from netfail_hooks.install import (
     systemd,
 )
 from netfail_hooks.install.bond_files import bond_files
-from netfail_hooks.install.config import absent_uplinks, choose, present_uplinks
+from netfail_hooks.install.config import (
+    Ready,
+    absent_uplinks,
+    by_names,
+    choose,
+    present_uplinks,
+    replaced,
+)
 from netfail_hooks.install.handover import Handover, gather, live, offers, origin, plan
 from netfail_hooks.install.hook_file import unsafe_places
 from netfail_hooks.install.layout import layout
@@ -101,16 +108,25 @@ class Work:
         return Config(uplinks=default_metrics(tuple(names)))
 
 
-def prepare(args: argparse.Namespace) -> Work:
-    """Work out what to change. Changes nothing. Raises Problem."""
+def prepare(args: argparse.Namespace, given: Ready | None = None) -> Work:
+    """Work out what to change, by a ready config if one is ``given``. Changes nothing.
+
+    Raises Problem.
+    """
     paths = Paths(args.root.rstrip("/"))
     if args.root and not os.path.isdir(args.root):
         raise Misuse(f"--root {args.root}: no such directory", hint="mount the image there first")
     named = args if args.root else options.resolve_names(args)
-    wanted = options.parse(named, present_uplinks(paths))
+    ready = by_names(paths, given) if given else None
+    if ready:
+        named = argparse.Namespace(**{**vars(named), "mode": ready.config.mode})
+    wanted = options.parse(named, ready.config.names() if ready else present_uplinks(paths))
     known = manifest.load(paths)
-    config, text = choose(paths, wanted, lambda: detect(paths))
-    refuse_deaf(config)
+    if ready:
+        config, text = ready.config, ready.text
+    else:
+        config, text = choose(paths, wanted, lambda: detect(paths))
+    refuse_deaf(config, "set dispatcher = true" if ready else "add --with-dispatcher")
     handover = gather.look(paths, config, known or Manifest(), tuple(wanted.address_configs))
     if config.mode == "bond":
         if wanted.address_configs:
@@ -119,6 +135,7 @@ def prepare(args: argparse.Namespace) -> Work:
         files, messages = bond_files(paths, config, wanted.bond)
     else:
         files, messages = networks(paths, config, wanted.address_configs, handover.profiles)
+    messages += replaced(paths, known or Manifest(), ready) if ready else []
     package = os.environ.get(_PACKAGE, "") if args.dry_run else ""
     unsafe = unsafe_places(package)
     messages += [
@@ -127,7 +144,8 @@ def prepare(args: argparse.Namespace) -> Work:
     ]
     around = (plan.before_networks(handover), plan.after_networks(handover))
     nodes_by_path = layout(config, text, files, package, around)
-    nodes_by_path[_HERE.config] = _with_present_access(paths, nodes_by_path[_HERE.config])
+    config_node = _with_present_access(paths, nodes_by_path[_HERE.config])
+    nodes_by_path[_HERE.config] = ready.guarded(config_node) if ready else config_node
     readers = access.of_network_files(paths, files)
     for path in files:
         node = nodes_by_path[path]
@@ -143,16 +161,19 @@ def prepare(args: argparse.Namespace) -> Work:
     return Work(paths, config, known, changes, tuple(messages), running, families, handover, absent)
 
 
-def refuse_deaf(config: Config) -> None:
-    """Refuse to do without networkd-dispatcher where nothing else hears. Raises Misuse."""
+def refuse_deaf(config: Config, how: str) -> None:
+    """Refuse to do without networkd-dispatcher where nothing else hears; ``how`` to have it.
+
+    Raises Misuse.
+    """
     if config.dispatcher or config.watched:
         return
     if config.mode == "bond":
-        why, hint = "in mode bond, whose cables no socket of ours hears of", "--mode routes"
+        why, hint = "in mode bond, whose cables no socket of ours hears of", "take mode routes"
     else:
         why, hint = 'with watch = "off", as nobody would hear of events', 'set watch = "on"'
     what = f"networkd-dispatcher cannot be left out {why}"
-    raise Misuse(what, hint=f"add --with-dispatcher, or {hint}")
+    raise Misuse(what, hint=f"{how}, or {hint}")
 
 
 def _families(texts: Mapping[str, str]) -> tuple[int, ...]:

@@ -52,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="each uplink in order of preference, instead of --primary and --backup",
     )
+    ranked.add_argument(
+        "--config",
+        metavar="FILE",
+        help="all of that, mode and settings too, as this config.toml says; it replaces the one "
+        "that is there; -: standard input",
+    )
     new = parser.add_argument_group("a new set-up, for uplinks that networkd doesn't manage yet")
     new.add_argument(
         "--address",
@@ -154,6 +160,24 @@ def parse(args: argparse.Namespace, present: tuple[str, ...] = ()) -> InstallOpt
     )
 
 
+def refuse_beside_config(args: argparse.Namespace) -> None:
+    """Refuse options for what a ready config says. Raises Misuse."""
+    if args.config is None:
+        return
+    hearing = {None: None, False: "--without-dispatcher", True: "--with-dispatcher"}
+    said = {
+        "--uplink": args.uplink,
+        "--primary": args.primary,
+        "--backup": args.backup,
+        "--mode": args.mode,
+        "--interval": args.interval is not None,
+        hearing[args.dispatcher]: args.dispatcher is not None,
+    }
+    for option, given in said.items():
+        if given:
+            raise Misuse(f"--config and {option} exclude each other", hint="say it in that file")
+
+
 def _address_configs(
     args: argparse.Namespace, uplinks: tuple[str, ...]
 ) -> dict[str, AddressConfig]:
@@ -198,6 +222,8 @@ def _address_configs(
 
 def _how_to_add(args: argparse.Namespace, name: str, uplinks: tuple[str, ...]) -> str:
     """Return what to do for an interface to be an uplink, too: the whole command if it is known."""
+    if args.config is not None:
+        return "name it in the config, as an [[uplink]]"
     if args.uplink or args.primary or not uplinks:
         return "name it with --primary or --backup"
     first, *others = uplinks

@@ -75,10 +75,12 @@ class Host:
         words = self.run("ip", f"-{family}", "route", "get", far).stdout.split()
         return words[words.index("dev") + 1] if "dev" in words else ""
 
-    def netfail(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    def netfail(
+        self, *arguments: str, seconds: float = 60, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """Run our command line on the host."""
         command = [sys.executable, "-m", "netfail_hooks", *arguments]
         # Where our libraries are, too, if we were told (install.sh --demo).
         path = filter(None, (package_home(), os.environ.get("PYTHONPATH")))
         environment = {"PYTHONPATH": os.pathsep.join(path)}
-        return self.run(*command, seconds=seconds, environment=environment)
+        return self.run(*command, seconds=seconds, stdin=stdin, environment=environment)

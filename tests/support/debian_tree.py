@@ -20,8 +20,8 @@ from tests.vm.image import cache
 SUITE = "bookworm"
 NEWER = "trixie"
 NEWER_PYTHON = "/var/cache/newer"  # packages by which the tree's Python is exchanged by NEWER's
-# Shells whose completions are tried, and what install.sh needs.
-ALSO = ("zsh", "fish", "python3-venv")
+# Shells whose completions are tried, what install.sh needs, and Ansible.
+ALSO = ("zsh", "fish", "python3-venv", "python3-apt")
 # apt-get resolves by the tree's own state: what the newer Python pulls along differs each week.
 _FETCH_NEWER = f"""
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" list="$1/etc/apt/sources.list.d/newer.list"
@@ -39,8 +39,14 @@ deb http://deb.debian.org/debian {suite} main
 deb http://deb.debian.org/debian-security {suite}-security main
 """
 _PATIENCE = 540
-# What dpkg, man-db and we write down of what they did.
-_BOOKKEEPING = ("/var/lib/dpkg/", "/var/cache/", "/var/log/dpkg.log")
+# What dpkg, apt, man-db and we write down of what they did.
+_BOOKKEEPING = (
+    "/var/lib/dpkg/",
+    "/var/lib/apt/",
+    "/var/cache/",
+    "/var/log/dpkg.log",
+    "/var/log/apt/",
+)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -193,6 +194,36 @@ def test_dry_run_writes_nothing_but_in_the_checkout(machine: Machine) -> None:
     assert machine.checkout / ".demo/packages/stamp" in made
     assert not (machine.checkout / ".demo/new").exists()
     assert [path for path in made if path.lstat().st_uid != owner] == []
+
+
+def test_a_ready_config_is_looked_at_before_anything_is_changed(
+    machine: Machine, wheels: str, tmp_path: Path
+) -> None:
+    ready, wrong = tmp_path / "fleet.toml", tmp_path / "wrong.toml"
+    ready.write_text('[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n')
+    wrong.write_text("checks = 1\n")
+    before = snapshot(machine.place)
+    for name, told in ((str(wrong), "checks: unknown key"), ("-", "--config -: ")):
+        done = machine.run("--wheels", wheels, "--config", name, "--dhcp", "--yes")
+        assert done.returncode == 2, done.stderr
+        assert told in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    asked = ("--wheels", wheels, f"--config={ready}", "--dhcp", "--yes")
+    shown = machine.run(*asked, "--dry-run", network=False)
+    assert "would put the command" in shown.stderr
+    assert snapshot(machine.place) == before
+    done = machine.run(*asked, network=False)
+    assert done.returncode == 0, done.stderr
+    config = machine.root / "etc/netfail-hooks/config.toml"
+    assert config.read_bytes() == ready.read_bytes()
+    before = snapshot(machine.place)
+    shown = machine.run(*asked, "--dry-run", "--json", network=False)
+    assert f"the program below {machine.prefix} is that of this checkout" in shown.stderr
+    assert not json.loads(shown.stdout)["changed"]
+    done = machine.run(*asked, network=False)
+    assert "nothing to do" in done.stdout
+    assert snapshot(machine.place) == before
+    assert not (machine.checkout / ".demo").exists()
 
 
 def test_without_a_network_from_wheels(machine: Machine, wheels: str) -> None:
