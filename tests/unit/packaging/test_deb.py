@@ -13,6 +13,7 @@ import pytest
 from netfail_hooks.cli.commands import COMMANDS
 from tests.support import ROOT
 from tests.support.debian_tree import ALSO, Tree, unpack
+from tests.support.release import call
 
 INSTALL = "netfail-hooks install --primary eth0 --backup wlan0 --dhcp"
 HOOK = "/etc/networkd-dispatcher/routable.d/50-netfail-hooks"
@@ -72,16 +73,9 @@ def tree(clean: Tree) -> Iterator[Tree]:
     clean.run("dpkg --purge netfail-hooks")
 
 
-def build(place: Path) -> Path:
+def build(place: Path, checkout: Path = ROOT) -> Path:
     """Build the package in a directory of the test's own."""
-    done = subprocess.run(
-        [str(ROOT / "packaging/deb"), str(place)],
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return Path(done.stdout.strip())
+    return Path(call([str(checkout / "packaging/deb"), str(place)]).strip())
 
 
 def fish(tree: Tree, typed: str) -> list[str]:
