@@ -107,7 +107,8 @@ def _parse(tree: dict[str, Any]) -> Manifest:
         raise ValueError(f"schema {tree['schema']}")
     entries = tuple(_entry(entry) for entry in tree["entries"])
     sysctls = {str(key): str(setting) for key, setting in tree["sysctls"].items()}
-    order = tuple(str(name) for name in tree["default_route_order"])
+    ways = tree["ways"] if "ways" in tree else tree["default_route_order"]  # its first name
+    order = tuple(str(name) for name in ways)
     made = tuple(_path(path) for path in tree.get("directories", ()))  # none in an older one
     before = tuple(map(handed, tree.get("handed", ())))
     units = tuple(str(unit) for unit in tree.get("units", ()))

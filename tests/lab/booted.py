@@ -169,13 +169,18 @@ def running(*, ipv6: bool = False, dispatcher: bool = True) -> Iterator[Booted]:
     if why:
         pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
     with Booted() as lab:
-        files = lab.howto_files()
-        for port in lab.ports.values() if ipv6 else ():
-            six = f"Address={port.host6}/64\nGateway={gateway6(port.segment)}\n"
-            files[f"/etc/systemd/network/20-{port.name}.network"] += six
-        lab.write_files(files)
-        lab.systemctl("enable", "--now", "systemd-networkd.service")
-        if dispatcher:
-            lab.systemctl("enable", "networkd-dispatcher.service")
-        wait(lambda: used(lab) != "", "a way out")
+        start_networkd(lab, ipv6=ipv6, dispatcher=dispatcher)
         yield lab
+
+
+def start_networkd(lab: Booted, *, ipv6: bool = False, dispatcher: bool = True) -> None:
+    """Start networkd by the how-to's files; return once there is a way out."""
+    files = lab.howto_files()
+    for port in lab.ports.values() if ipv6 else ():
+        six = f"Address={port.host6}/64\nGateway={gateway6(port.segment)}\n"
+        files[f"/etc/systemd/network/20-{port.name}.network"] += six
+    lab.write_files(files)
+    lab.systemctl("enable", "--now", "systemd-networkd.service")
+    if dispatcher:
+        lab.systemctl("enable", "networkd-dispatcher.service")
+    wait(lambda: used(lab) != "", "a way out")

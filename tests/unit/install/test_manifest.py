@@ -103,3 +103,14 @@ def test_a_damaged_manifest_is_told_and_nothing_done(tmp_path: Path, text: str) 
         file.write(text)
     with pytest.raises(Problem, match="cannot make sense of it"):
         manifest.load(paths)
+
+
+def test_a_manifest_of_before_its_key_was_renamed_is_read(tmp_path: Path) -> None:
+    """Else neither install nor uninstall, nor the package's removal, would do a thing any more."""
+    paths = Paths(str(tmp_path))
+    noted = Manifest(sysctls={"ipv4/conf/eth0/arp_filter": "0"}, default_route_order=("b", "a"))
+    manifest.save(paths, noted)
+    file = Path(paths.manifest)
+    text = file.read_text(encoding="ascii")
+    file.write_text(text.replace('"default_route_order"', '"ways"'), encoding="ascii")
+    assert manifest.load(paths) == noted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import pytest
 from netfail_hooks.cli.commands import COMMANDS
 from tests.support import ROOT
 from tests.support.debian_tree import ALSO, Tree, unpack
+from tests.support.release import call, committed
+from tests.vm import image
 
 INSTALL = "netfail-hooks install --primary eth0 --backup wlan0 --dhcp"
 HOOK = "/etc/networkd-dispatcher/routable.d/50-netfail-hooks"
@@ -72,16 +75,9 @@ def tree(clean: Tree) -> Iterator[Tree]:
     clean.run("dpkg --purge netfail-hooks")
 
 
-def build(place: Path) -> Path:
+def build(place: Path, checkout: Path = ROOT) -> Path:
     """Build the package in a directory of the test's own."""
-    done = subprocess.run(
-        [str(ROOT / "packaging/deb"), str(place)],
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return Path(done.stdout.strip())
+    return Path(call([str(checkout / "packaging/deb"), str(place)]).strip())
 
 
 def fish(tree: Tree, typed: str) -> list[str]:
@@ -119,6 +115,32 @@ def test_it_depends_on_what_the_project_says(deb: Path) -> None:
 
 def test_the_same_checkout_gives_the_same_bytes(deb: Path, tmp_path: Path) -> None:
     assert build(tmp_path).read_bytes() == deb.read_bytes()
+
+
+def test_a_release_needs_neither_git_nor_a_network(clean: Tree, tmp_path: Path) -> None:
+    """Its archive, unpacked: install.sh shows what it would do, and the package is the same."""
+    checkout = committed(tmp_path / "checkout")
+    call([str(checkout / "packaging/release"), str(tmp_path)])
+    (archive,), (made,) = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.deb")
+    place = clean.root / "opt/release"
+    place.mkdir()
+    call(["tar", "--extract", "--file", str(archive), "--directory", str(place)])
+    shutil.copytree(image.wheels(), clean.root / "opt/wheels")
+    before = clean.files()
+    clean.sh("command -v git && exit 1; true")
+    words = f"--wheels /opt/wheels {INSTALL.removeprefix('netfail-hooks install')} --dry-run"
+    assert f"+++ b{CONFIG}" in clean.sh(f"cd /opt/release/*/; ./install.sh {words}")
+    assert clean.files() == before
+    clean.sh("umask 077; /opt/release/*/packaging/deb /opt")
+    other = clean.root / "opt" / made.name
+    for part in ("--ctrl-tarfile", "--fsys-tarfile"):
+        one, two = (
+            subprocess.run(["dpkg-deb", part, str(deb)], capture_output=True, check=True).stdout
+            for deb in (made, other)
+        )
+        assert one == two, part
+    shutil.rmtree(clean.root / "opt")
+    (clean.root / "opt").mkdir()
 
 
 def test_it_holds_program_manual_completions_and_documents(tree: Tree) -> None:

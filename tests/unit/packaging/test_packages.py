@@ -1,4 +1,4 @@
-"""sdist, wheel and Arch's package: what they hold, and a wheel at work with no checkout near."""
+"""sdist and wheel: what they hold, and a wheel at work with no checkout near."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def test_the_sdist_holds_the_checkout(dists: Dists) -> None:
         held = {member.name.partition("/")[2] for member in tar if member.isfile()}
         modes = {member.name.partition("/")[2]: member.mode for member in tar}
     wanted = {path for name in SHIPPED for path in files(ROOT / name, beside=str(ROOT))}
-    wanted |= {path.name for path in ROOT.glob("README*.md")}
-    wanted |= {"CHANGELOG.md", "LICENSE", "MANIFEST.in", "install.sh", "pyproject.toml", "setup.py"}
+    wanted |= {path.name for path in ROOT.glob("*.md")}
+    wanted |= {"LICENSE", "MANIFEST.in", "install.sh", "pyproject.toml", "setup.py"}
     assert wanted - held == set()
     assert modes["install.sh"] & 0o111
     assert modes["packaging/deb"] & 0o111
@@ -126,30 +126,6 @@ def test_a_wheel_works_in_an_environment_with_no_checkout_near(
     assert (venv / "share/man/man8/netfail-hooks.8").read_bytes() == manual
     for shell, path in COMPLETIONS.items():
         assert (venv / path).read_text(encoding="utf-8") == call(command, "completion", shell)
-
-
-def test_arch_packages_the_same(dists: Dists, tmp_path: Path) -> None:
-    package = tmp_path / "package"
-    sources = tmp_path / "src"
-    sources.mkdir()
-    call("tar", "--extract", "--file", str(dists.sdist), "--directory", str(sources))
-    script = f". {ARCH}/PKGBUILD; cd $srcdir; build; cd $srcdir; package"
-    places = {"srcdir": str(sources), "pkgdir": str(package)}
-    python = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    call("bash", "-euc", script, environment=places | python)
-    held = files(package)
-    (home,) = (package / "usr/lib").glob("python3*/site-packages/netfail_hooks")
-    hooks = {f"hooks/{path.name}" for path in (ROOT / "hooks").iterdir()}
-    assert files(home) == files(ROOT / "netfail_hooks") | hooks
-    documents = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.svg")]
-    assert {
-        *(f"usr/share/doc/netfail-hooks/{path.relative_to(ROOT)}" for path in documents),
-        "usr/bin/netfail-hooks",
-        "usr/share/man/man8/netfail-hooks.8",
-        "usr/share/licenses/netfail-hooks/LICENSE",
-        "usr/share/doc/netfail-hooks/README.md",
-        *(f"usr/{path}" for path in COMPLETIONS.values()),
-    } <= held
 
 
 def test_every_package_has_the_version_of_the_program() -> None:

@@ -16,6 +16,7 @@ import pytest
 from netfail_hooks.config import Target
 from netfail_hooks.files import only_root_can_change
 from netfail_hooks.probe.program import program_wire
+from tests.support import wires
 
 
 @pytest.fixture
@@ -33,19 +34,7 @@ def told(path: Path, text: str = "", seconds: float = 3, mode: int = 0o700) -> s
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(mode)
     wire = program_wire(Target(6, "", 0, "exec", "", str(path)), "eth9", seconds)
-    try:
-        wire.ask()
-        wire.ask()
-        until = time.monotonic() + seconds + 2
-        while time.monotonic() < until:
-            if wire.answered():
-                return ""
-            time.sleep(0.005)
-    except OSError as error:
-        return str(error.strerror)
-    finally:
-        wire.close()
-    return "silence"
+    return wires.told(wire, seconds + 2)
 
 
 def test_its_status_is_the_answer(place: Path) -> None:

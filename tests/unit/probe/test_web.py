@@ -18,27 +18,13 @@ from netfail_hooks.errors import PortalError
 from netfail_hooks.probe import name_server
 from netfail_hooks.probe.errand import Deadline, Errand
 from netfail_hooks.probe.web import Answer, judge, page_wire, portal
-from tests.support import certificates, web
+from tests.support import certificates, web, wires
 
 
 def told(target: str | Target, seconds: float = 3) -> str:
     """Return what comes of asking for a page through lo: "", what is wrong, or "silence"."""
     wanted = parse_target(target) if isinstance(target, str) else target
-    wire = page_wire(wanted, "lo", seconds)
-    try:
-        wire.ask()
-        wire.ask()  # a second try begins nothing
-        until = time.monotonic() + seconds + 1
-        while time.monotonic() < until:
-            if wire.answered():
-                return ""
-            time.sleep(0.005)
-    except OSError as error:
-        return str(error.strerror)
-    else:
-        return "silence"
-    finally:
-        wire.close()
+    return wires.told(page_wire(wanted, "lo", seconds), seconds + 1)
 
 
 def page(place: str, path: str, *expected: str, port: int, scheme: str = "http") -> Target:
