@@ -132,6 +132,8 @@ def test_each_query_of_the_dashboard_has_data_and_what_is_wrong_is_alerted(
             "On a metered uplink": "1",
             "Alerts": "0",
         }
+        since = "time() - netfail_check_last_run_timestamp_seconds"
+        assert len(prometheus.samples(f"{since} < netfail_check_interval_seconds + 30")) == 2
         wrong = {"NetfailOnBackup", "NetfailMeteredCarries", "NetfailByHand"}
         assert _alerts(prometheus) == {(name, "backed-up") for name in wrong}
         second.close()

@@ -97,6 +97,7 @@ class Prometheus:
                 stderr=log,
             )  # fmt: skip
         wait_until(lambda: bool(self._port()), 20, "Prometheus")
+        wait_until(lambda: self._get("/-/ready")[0] == 200, 20, "Prometheus to be ready")
 
     def __enter__(self) -> Self:
         return self
@@ -107,12 +108,9 @@ class Prometheus:
 
     def ask(self, path: str, **words: str) -> Any:
         """Return the data that its HTTP API gives."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port(), timeout=10)
-        with contextlib.closing(connection):
-            connection.request("GET", f"/api/v1/{path}?{urllib.parse.urlencode(words)}")
-            answer = json.load(connection.getresponse())
-        assert answer["status"] == "success", (words, answer)
-        return answer["data"]
+        status, text = self._get(f"/api/v1/{path}?{urllib.parse.urlencode(words)}")
+        assert status == 200, (words, text)
+        return json.loads(text)["data"]
 
     def samples(self, expression: str) -> list[Any]:
         """Return the samples that an expression gives now."""
@@ -121,6 +119,13 @@ class Prometheus:
     def log(self) -> str:
         """Return what it said."""
         return self._log.read_text()
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port(), timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
 
     def _port(self) -> int:
         told = re.search(r'msg="Listening on" address=127\.0\.0\.1:(\d+)', self.log())
