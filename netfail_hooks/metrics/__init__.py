@@ -48,14 +48,18 @@ def update(config: Config, paths: Paths) -> None:
 
 def exposition(config: Config, paths: Paths, *, volatile: bool) -> str:
     """Return the metrics as they stand. Raises Problem where only root may know."""
+    moment = now()
     known = metrics_text.Known(
         mode=config.mode,
         interfaces=config.names(),
         state=_state(paths.run + "/state"),
         counts=counters.load(paths),
-        now=now(),
+        now=moment,
         clock=time.time(),
         drill=_drill(paths),
+        metered=tuple(one.interface for one in config.uplinks if one.metered and config.metered),
+        orders=tuple(config.orders_at(moment)),
+        interval=config.period,
     )
     return metrics_text.render(known, volatile=volatile)
 

@@ -15,6 +15,7 @@ from netfail_hooks.values import TYPE_CHECKING, value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from netfail_hooks.config import Order
     from netfail_hooks.recorder.drills import Outcome
 
     Sample = tuple[dict[str, str], str]
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 class Known:
     """All that the metrics are made of.
 
-    ``now``, in milliseconds since boot, and ``clock``, in seconds since the epoch, are the
-    present time.
+    ``interfaces`` are in rank order, ``metered`` those of them that are paid for by what they
+    carry. ``now``, in milliseconds since boot, and ``clock``, in seconds since the epoch, are the
+    present time. ``orders`` are what a person asked for by hand and still would, ``interval`` the
+    most seconds between two checks (0: no timer).
     """
 
     mode: str
@@ -35,6 +38,9 @@ class Known:
     now: int
     clock: float
     drill: Outcome | None = None
+    metered: tuple[str, ...] = ()
+    orders: tuple[Order, ...] = ()
+    interval: int = 0
 
 
 def render(known: Known, *, volatile: bool) -> str:
@@ -49,6 +55,27 @@ def render(known: Known, *, volatile: bool) -> str:
             "gauge",
             "Version and mode of netfail-hooks.",
             [({"version": __version__, "mode": known.mode}, "1")],
+        ),
+        _metric(
+            "uplink_rank",
+            "gauge",
+            "Which uplink is preferred: 1 before 2.",
+            [
+                (labels, str(known.interfaces.index(uplink.interface) + 1))
+                for labels, uplink in pairs
+            ],
+        ),
+        _metric(
+            "uplink_metered",
+            "gauge",
+            "Whether the uplink is paid for by what it carries.",
+            [(labels, _flag(uplink.interface in known.metered)) for labels, uplink in pairs],
+        ),
+        _metric(
+            "uplink_serves",
+            "gauge",
+            "Whether packets find their way by the uplink and back, though others may be better.",
+            [(labels, _flag(uplink.serves)) for labels, uplink in pairs],
         ),
         _metric(
             "uplink_up",
@@ -93,6 +120,21 @@ def render(known: Known, *, volatile: bool) -> str:
                 if known.state.active_uplink(family)
                 for count in [counts.get(("", family))]
             ],
+        ),
+        _metric(
+            "by_hand",
+            "gauge",
+            "That a person asked for an uplink, or to do without it, and it has not ended.",
+            [
+                ({"interface": interface, "order": kind}, "1")  # the same may end, and be kept too
+                for interface, kind in dict.fromkeys((o.interface, o.kind) for o in known.orders)
+            ],
+        ),
+        _metric(
+            "check_interval_seconds",
+            "gauge",
+            "How long it is between two checks at most.",
+            [({}, str(known.interval))] if known.interval else [],
         ),
     ]
     if known.drill:
@@ -200,12 +242,16 @@ def _lines(known: Known) -> list[str]:
 
 
 def _uplink_states(known: Known) -> list[UplinkState]:
-    """Return the uplinks' states, without families that one lacks while it has the other."""
+    """Return the uplinks' states, without families that one lacks while it has the other.
+
+    One that was never there lacks what the others lack: a machine without IPv6 misses none.
+    """
     shown = []
+    had = {uplink.family for uplink in known.state.uplinks if uplink.state != "absent"} or FAMILIES
     for name in known.interfaces:
         families = [uplink for uplink in known.state.uplinks if uplink.interface == name]
         there = [uplink for uplink in families if uplink.state != "absent"]
-        shown += there or families
+        shown += there or [uplink for uplink in families if uplink.family in had]
     return shown
 
 

@@ -14,7 +14,7 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks import cli, journal, metrics, reconcile
 from netfail_hooks.cli import metrics as command
-from netfail_hooks.config import Config
+from netfail_hooks.config import Config, Order
 from netfail_hooks.config.file import render as render_config
 from netfail_hooks.files import write_whole
 from netfail_hooks.metrics import text as metrics_text
@@ -78,6 +78,12 @@ def test_all_well() -> None:
     world.now += 3 * SECOND
     assert _read(metrics_text.render(_known(world), volatile=True)) == {
         'info{version="0.1.0",mode="routes"}': 1,
+        'uplink_rank{interface="eth0",family="ipv4"}': 1,
+        'uplink_rank{interface="wlan0",family="ipv4"}': 2,
+        'uplink_metered{interface="eth0",family="ipv4"}': 0,
+        'uplink_metered{interface="wlan0",family="ipv4"}': 0,
+        'uplink_serves{interface="eth0",family="ipv4"}': 1,
+        'uplink_serves{interface="wlan0",family="ipv4"}': 1,
         'uplink_up{interface="eth0",family="ipv4"}': 1,
         'uplink_up{interface="wlan0",family="ipv4"}': 1,
         'uplink_recovering{interface="eth0",family="ipv4"}': 0,
@@ -150,6 +156,44 @@ def test_an_uplink_that_never_was_is_not_up_and_a_family_that_never_was_is_left_
     found = _read(metrics_text.render(_known(world), volatile=False))
     assert found['uplink_up{interface="wlan0",family="ipv4"}'] == 0
     assert 'uplink_up{interface="eth0",family="ipv6"}' not in found
+
+
+def test_a_family_that_no_uplink_ever_had_is_not_missing_on_one_that_never_was() -> None:
+    world = World(config_of("eth0", "wlan0"), families=(4,))
+    world.states["wlan0"] = "missing"
+    world.reconcile()
+    assert "ipv6" not in metrics_text.render(_known(world), volatile=True)
+    never = World(world.config)
+    never.states.update(eth0="missing", wlan0="missing")
+    never.reconcile()
+    found = _read(metrics_text.render(_known(never), volatile=False))
+    assert found['uplink_serves{interface="eth0",family="ipv6"}'] == 0
+
+
+def test_a_poor_line_serves_though_it_is_not_up() -> None:
+    uplink_states = (
+        state_file.UplinkState("eth0", 4, "down", 1, reason=state_file.POOR + "30 % lost"),
+        state_file.UplinkState("wlan0", 4, "down", 1, reason="no answer"),
+    )
+    known = Known("routes", ("eth0", "wlan0"), state_file.State(uplink_states), (), 5, 6.0)
+    found = _read(metrics_text.render(known, volatile=False))
+    assert found['uplink_up{interface="eth0",family="ipv4"}'] == 0
+    assert found['uplink_serves{interface="eth0",family="ipv4"}'] == 1
+    assert found['uplink_serves{interface="wlan0",family="ipv4"}'] == 0
+
+
+def test_what_a_config_and_a_person_say_is_told_wherever_it_is_written() -> None:
+    orders = (Order("disable", "eth0", 9_000), Order("disable", "eth0"), Order("use", "wlan0"))
+    known = replace(_known(_world()), metered=("wlan0",), orders=orders, interval=60)
+    for volatile in (True, False):
+        found = _read(metrics_text.render(known, volatile=volatile))
+        assert found['uplink_metered{interface="eth0",family="ipv4"}'] == 0
+        assert found['uplink_metered{interface="wlan0",family="ipv4"}'] == 1
+        assert {key for key in found if key.startswith("by_hand")} == {
+            'by_hand{interface="eth0",order="disable"}',
+            'by_hand{interface="wlan0",order="use"}',
+        }
+        assert found["check_interval_seconds"] == 60
 
 
 def test_nothing_known_since_boot_is_no_uplink_down() -> None:
@@ -317,6 +361,25 @@ def test_the_file_is_whole_and_for_all_to_read(paths: Paths, path: str, *, volat
     assert [one.name for one in found.parent.iterdir() if one.name.startswith("netfail")] == [
         "netfail.prom"
     ]
+
+
+def test_the_file_has_what_config_and_orders_say_now(paths: Paths) -> None:
+    eth0, wlan0 = _config(_RUN).uplinks
+    config = replace(
+        _config(_RUN),
+        uplinks=(eth0, replace(wlan0, metered=True)),
+        orders=(Order("use", "wlan0"), Order("disable", "eth0", 1)),  # that one is over
+    )
+    metrics.update(config, paths)
+    samples = _read(Path(paths.at(_RUN)).read_text())
+    assert samples['uplink_metered{interface="wlan0",family="ipv4"}'] == 1
+    assert samples['by_hand{interface="wlan0",order="use"}'] == 1
+    assert 'by_hand{interface="eth0",order="disable"}' not in samples
+    assert samples["check_interval_seconds"] == config.period
+    metrics.update(replace(config, mode="bond", interval=0), paths)
+    samples = _read(Path(paths.at(_RUN)).read_text())
+    assert samples['uplink_metered{interface="wlan0",family="ipv4"}'] == 0, "nobody counts there"
+    assert "check_interval_seconds" not in samples
 
 
 def test_a_check_that_finds_all_as_it_was_writes_nothing_to_a_disk(paths: Paths) -> None:

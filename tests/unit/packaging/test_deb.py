@@ -150,8 +150,8 @@ def test_it_holds_program_manual_completions_and_documents(tree: Tree) -> None:
     wanted += [f"{package}/hooks/{path.name}" for path in (ROOT / "hooks").iterdir()]
     documents = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.svg")]
     wanted += [f"/usr/share/doc/netfail-hooks/{path.relative_to(ROOT)}" for path in documents]
-    examples = sorted((ROOT / "examples/notify.d").iterdir())
-    wanted += [f"/usr/share/doc/netfail-hooks/examples/notify.d/{path.name}" for path in examples]
+    examples = [path for path in (ROOT / "examples").rglob("*") if path.is_file()]
+    wanted += [f"/usr/share/doc/netfail-hooks/{path.relative_to(ROOT)}" for path in examples]
     wanted += [
         "/usr/bin/netfail-hooks",
         "/usr/share/bash-completion/completions/netfail-hooks",
