@@ -174,6 +174,32 @@ def test_what_networkmanager_does_by_itself_it_is_not_told(
     assert (last[-1] == UP) == told
 
 
+def test_nobody_has_a_radio_join_that_its_supplicant_does_not_know_yet(
+    commands: list[str], mocker: MockerFixture
+) -> None:
+    """Else nmcli fails at once: "device is not available"."""
+    given = "nmcli device set eth0 managed yes"
+    states = iter(["unmanaged", "unavailable", "disconnected"])
+    ready: list[bool] = []
+
+    def state() -> tuple[tuple[str, str], ...]:
+        if UP in commands:
+            return (("eth0", "connected"),)
+        now = next(states)
+        ready.append(now == "disconnected")
+        return (("eth0", now),)
+
+    mocker.patch.object(live, "_BEGINS", 0.1)
+    mocker.patch.object(live, "networkmanager_says", return_value=())
+    mocker.patch.object(live, "networkmanager_states", state)
+    mocker.patch.object(live, "active_connections", return_value={})
+    handed = (Handed("eth0", NETWORKMANAGER, UUID),)
+    handover = Handover(handed=handed, release=release.networkmanager(("eth0",)))
+    assert live.give_all_back(handover) == []
+    assert [one for one in commands if one.startswith("nmcli")][-2:] == [given, UP]
+    assert ready == [False, False, True]
+
+
 @pytest.fixture
 def detour(mocker: MockerFixture) -> list[str]:
     """Return whose traffic is elsewhere at this moment."""
