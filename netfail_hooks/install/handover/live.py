@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import nodes
+from netfail_hooks.install import kernel_state, nodes
 from netfail_hooks.install.diversion import divert
 from netfail_hooks.install.handover import (
     NETWORKD,
@@ -223,12 +223,24 @@ def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> No
     meanwhile take the address away that neighbours have just been told of. One that is not
     ``linked`` has nothing to be set up for yet, and nmcli would wait for its carrier.
     """
+    _set_as_before(interface, handover)
     for command in plan.take_back_one(handover, interface):
         _tell(*command)
     again = plan.up_again(handover, interface) if linked else ()
     if again and not _is_begun(interface, handover):
         for command in again:
             _tell(*command)
+
+
+def _set_as_before(interface: str, handover: Handover) -> None:
+    """Give the kernel its settings of an uplink that networkd has changed, before who reads them.
+
+    With ``ipv6.method=ignore``, which netplan writes for ``dhcp4:`` alone, the kernel listens to
+    routers, and NetworkManager keeps what it finds: that of networkd's is not to listen.
+    """
+    keys = kernel_state.networkds_sysctls((interface,))
+    known = handover.sysctls
+    kernel_state.set_sysctls({key: known[key] for key in keys if key in known})
 
 
 def _is_begun(interface: str, handover: Handover) -> bool:

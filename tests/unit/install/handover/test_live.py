@@ -200,6 +200,25 @@ def test_nobody_has_a_radio_join_that_its_supplicant_does_not_know_yet(
     assert ready == [False, False, True]
 
 
+def test_who_has_an_uplink_back_finds_the_kernels_settings_of_before(
+    commands: list[str], mocker: MockerFixture
+) -> None:
+    """Else NetworkManager's ipv6.method=ignore leaves the kernel deaf, as networkd has made it."""
+    mocker.patch(
+        "netfail_hooks.install.kernel_state.set_sysctls",
+        lambda settings: commands.append(f"set {settings}"),
+    )
+    mocker.patch.object(live, "networkmanager_says", return_value=())
+    mine = {"ipv6/conf/eth0/accept_ra": "1"}
+    others = {"ipv6/conf/wlan0/accept_ra": "2", "ipv4/conf/eth0/arp_ignore": "0"}
+    handed = (Handed("eth0", NETWORKMANAGER),)
+    how = release.networkmanager(("eth0",))
+    handover = Handover(handed=handed, release=how, sysctls=mine | others)
+    assert live.give_all_back(handover) == []
+    last = commands.index("nmcli device set eth0 managed yes")
+    assert commands[last - 1] == f"set {mine}"
+
+
 @pytest.fixture
 def detour(mocker: MockerFixture) -> list[str]:
     """Return whose traffic is elsewhere at this moment."""
