@@ -56,6 +56,8 @@ iw dev wlan2 info | grep -E 'ssid|type|channel'; cat /proc/sys/net/ipv4/ip_forwa
 nft list tables
 wg show wg-office public-key; wg show wg-office peers
 """
+# NetworkManager numbers radios in the order in which they come up, beginning with 600: whether the
+# hotspot's or the uplink's is first another boot decides anew. The cable's 100 stays before both.
 # But for packages, which stay: what they brought, what was enabled with them, and what apt and dpkg
 # keep of all that is installed.
 _SHAPE = r"""
@@ -71,7 +73,8 @@ nmcli -t -f DEVICE,STATE,CONNECTION device | sort
 for name in lo eth0 wlan0 wlan2 br-guests wg-office; do
     ip -o address show dev $name | sed 's/^[0-9]*: //; s/valid_lft.*//; s/ \+/ /g' | sort
 done
-ip -4 route | sort; ip -6 route | sed 's/ expires [0-9]*sec//' | sort
+(ip -4 route; ip -6 route | sed 's/ expires [0-9]*sec//') | sed 's/ metric 60[0-9]/ metric 60N/' |
+    sort
 sort /etc/resolv.conf # routers come in any order
 sysctl -a 2>/dev/null | grep -E '^net.ipv[46].conf.(eth0|wlan0)' | grep -v stable_secret
 ls -A /var/lib/netfail-hooks /var/log/netfail-hooks /run/netfail-hooks /run/systemd/network \
