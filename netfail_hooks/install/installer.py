@@ -363,7 +363,7 @@ def _give_all_back(handover: Handover, settings: dict[str, str]) -> None:
     ifupdown gets a NIC as a new one is (``managers/ifupdown_release.py``); what somebody had set
     of it by hand is to be so again.
     """
-    messages = live.give_all_back(handover)
+    messages = live.give_all_back(replace(handover, sysctls=settings))
     kernel_state.set_sysctls(settings)
     if messages:
         raise Problem("; ".join(messages))

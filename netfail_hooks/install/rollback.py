@@ -265,7 +265,7 @@ def _give_back(paths: Paths, tree: dict[str, Any], messages: list[str]) -> None:
     files. What of our routes hooks would want, of an earlier install, they make again at once.
     """
     handed = tuple(map(manifest.handed, tree["handed"]))
-    messages += live.give_all_back(gather.known(paths, handed, tree["units"]))
+    messages += live.give_all_back(gather.known(paths, handed, tree["units"], tree["sysctls"]))
     for one in handed:
         diversion.clear_pending(paths, one.interface)
     own = Config(uplinks=default_metrics(tuple(tree["own"])))

@@ -232,7 +232,8 @@ def _give_back_uplinks(work: Work, messages: list[str]) -> None:
 def _give_back_handed(work: Work, messages: list[str]) -> None:
     """Give uplinks back to the managers that had them, one at a time."""
     paths, uplinks = work.paths, work.uplinks()
-    handover = gather.known(paths, work.known.handed, work.known.units)
+    known = work.known
+    handover = gather.known(paths, known.handed, known.units, known.sysctls)
     live.hold(handover)
     if not networkctl.answers():  # killed before it ran, or it hangs: nothing can be diverted
         for change in work.changes:

@@ -12,7 +12,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable
 
-from tests.vm.bench import Bench, Row, said
+from tests.vm.bench import Bench, Row, allowed, held_up, said
 from tests.vm.image import NETPLAN, NETWORK_MANAGER
 from tests.vm.installing import differences
 from tests.vm.journey import Journey, Stop
@@ -56,6 +56,8 @@ iw dev wlan2 info | grep -E 'ssid|type|channel'; cat /proc/sys/net/ipv4/ip_forwa
 nft list tables
 wg show wg-office public-key; wg show wg-office peers
 """
+# NetworkManager numbers radios in the order in which they come up, beginning with 600: whether the
+# hotspot's or the uplink's is first another boot decides anew. The cable's 100 stays before both.
 # But for packages, which stay: what they brought, what was enabled with them, and what apt and dpkg
 # keep of all that is installed.
 _SHAPE = r"""
@@ -71,16 +73,21 @@ nmcli -t -f DEVICE,STATE,CONNECTION device | sort
 for name in lo eth0 wlan0 wlan2 br-guests wg-office; do
     ip -o address show dev $name | sed 's/^[0-9]*: //; s/valid_lft.*//; s/ \+/ /g' | sort
 done
-ip -4 route | sort; ip -6 route | sed 's/ expires [0-9]*sec//' | sort
+(ip -4 route; ip -6 route | sed 's/ expires [0-9]*sec//') | sed 's/ metric 60[0-9]/ metric 60N/' |
+    sort
 sort /etc/resolv.conf # routers come in any order
 sysctl -a 2>/dev/null | grep -E '^net.ipv[46].conf.(eth0|wlan0)' | grep -v stable_secret
 ls -A /var/lib/netfail-hooks /var/log/netfail-hooks /run/netfail-hooks /run/systemd/network \
     /etc/systemd/network 2>&1
 """
+# network-online.target is NetworkManager's, too, which waits for its hotspot.
+_ONLINE = "systemd-networkd-wait-online.service"
 _LIMIT = 5000.0
+_ALONE = 20000.0  # where the cable changes hands, and there is no Wi-Fi to have its traffic
 # Once install.sh has put the program in place.
 _AGAIN = "netfail-hooks install --primary eth0 --backup wlan0 --yes 2>&1"
 _BACK = "netfail-hooks uninstall --yes 2>&1"
+_WHILE = 600.0  # seconds for either; some 60 to 140 on this slow a processor
 
 INSTALL, UNINSTALL, REBOOT = "install-over-ssh", "uninstall", "reboot-after-uninstall"
 WRONG_KEY, NO_ROUTER, POWER_CUTS = "wrong-key", "no-router", "power-cuts"
@@ -124,6 +131,7 @@ class Handover(Journey):
 
     def shape(self, bench: Bench) -> str:
         """Return the machine as it comes."""
+        bench.online = _ONLINE
         bench.machine.sh(_PREPARE)
         before = _shape(bench)
         self._address = {name: _address_of(bench, name) for name in ("eth0", "wlan0")}
@@ -180,7 +188,7 @@ class Handover(Journey):
         machine.sh(f"cp {conf} {conf}.right; sed -i 's/^wpa_passphrase=.*/&x/' {conf}")
         machine.sh("systemctl restart vm-ap")
         try:
-            self._attempt(bench, WRONG_KEY)
+            self._attempt(bench, WRONG_KEY, limit=_ALONE)
         finally:
             machine.sh(f"mv {conf}.right {conf}; systemctl restart vm-ap")
         self._as_it_came(bench, WRONG_KEY)
@@ -204,37 +212,42 @@ class Handover(Journey):
         machine.sh("sync")
         drawn = random.Random(self._seed)  # noqa: S311 - moments
         for number in range(1, self._cuts + 1):
-            installs = number % 2 == 1
             moment = drawn.uniform(0, whole)  # an install takes as long, and some more
+            # What the install before an uninstall is was cut off and made up for.
+            installs = number % 2 == 1
             of = "install" if installs else "uninstall"
             name = f"power cut {number}, {moment:.1f} s into an {of}"
-            said(f"{bench.suite}: {name}")
-            if not installs:
-                machine.sh(f"{_AGAIN} && sync", seconds=300)
-            _begin(bench, _AGAIN if installs else _BACK)
-            machine.sh(f"sleep {moment}", seconds=moment + 60)
-            machine.cut_power()
-            faults = self._reachable(bench, 180) + self._both_back(bench)
-            bench.row(_row(bench, name, 0.0, faults, f"reachable, by {_whose(bench)}"))
-            said(machine.sh("systemctl --failed --no-legend"))
+            self._cut(bench, name, _AGAIN if installs else _BACK, moment)
             if installs:
                 self._again(bench, f"{name}: again")
-            machine.sh(f"{_BACK} || true", seconds=300)
-            faults = differences(name, before, _shape(bench))
-            bench.row(_row(bench, f"{name}: given back", 0.0, faults, "all as before"))
+            if not installs or number == self._cuts:
+                machine.sh(f"{_BACK} || true", seconds=_WHILE)
+                faults = differences(name, before, _shape(bench))
+                bench.row(_row(bench, f"{name}: given back", 0.0, faults, "all as before"))
             machine.sh("sync")
         self._as_it_came(bench, POWER_CUTS)
 
+    def _cut(self, bench: Bench, name: str, command: str, moment: float) -> None:
+        """Begin with a command, cut the power so many seconds later; we must be reachable."""
+        machine = bench.machine
+        said(f"{bench.suite}: {name}")
+        _begin(bench, command)
+        machine.sh(f"sleep {moment}", seconds=moment + 60)
+        machine.cut_power()
+        faults = self._reachable(bench, 180) + self._both_back(bench)
+        bench.row(_row(bench, name, 0.0, faults, f"reachable, by {_whose(bench)}"))
+        said(machine.sh("systemctl --failed --no-legend"))
+
     def _again(self, bench: Bench, name: str) -> None:
         """An install that was cut off is made up for by the next."""
-        told = bench.machine.sh(f"{_AGAIN}; echo {_LIVES} $?", seconds=300)
+        told = bench.machine.sh(f"{_AGAIN}; echo {_LIVES} $?", seconds=_WHILE)
         faults = [] if f"{_LIVES} 0" in told else [told[-2000:]]
         faults += self._reachable(bench, 30) + self._both_back(bench)
         bench.row(_row(bench, name, 0.0, faults, f"reachable, by {_whose(bench)}"))
 
-    def _attempt(self, bench: Bench, name: str) -> None:
+    def _attempt(self, bench: Bench, name: str, *, limit: float = _LIMIT) -> None:
         """Try to install where something is wrong; whether done or refused, we stay reachable."""
-        told, row = self._by_ssh(bench, name, _INSTALL, may_fail=True)
+        told, row = self._by_ssh(bench, name, _INSTALL, limit=limit, may_fail=True)
         row.faults += self._reachable(bench, 30) + self._other_addresses(bench)
         row.note = told.strip().splitlines()[-2][:160] if "\n" in told.strip() else ""
         bench.row(row)
@@ -242,13 +255,19 @@ class Handover(Journey):
     def _as_it_came(self, bench: Bench, name: str) -> None:
         """Uninstall whatever there is; all must be as it came."""
         machine = bench.machine
-        machine.sh(f"{_UNINSTALL} || true", seconds=300)
+        machine.sh(f"{_UNINSTALL} || true", seconds=_WHILE)
         faults = differences(name, self.before, _shape(bench))
         bench.row(_row(bench, f"{name}, given back", 0.0, faults, "all as it came"))
         machine.sh("sync")
 
     def _by_ssh(
-        self, bench: Bench, name: str, command: str, *, may_fail: bool = False
+        self,
+        bench: Bench,
+        name: str,
+        command: str,
+        *,
+        limit: float = _LIMIT,
+        may_fail: bool = False,
     ) -> tuple[str, Row]:
         """Run a command by SSH under traffic; return what it said, and its row."""
         machine = bench.machine
@@ -265,11 +284,12 @@ class Handover(Journey):
             why = "failed" if _LIVES in told else "the session died"
             faults = [] if may_fail and why == "failed" else [f"{why}: {told[-2000:]}"]
         worst = max(outage for flow, outage in outages.items() if flow != "wlan0")
-        if worst > _LIMIT:
-            faults.append(f"outage {worst:.0f} ms, more than {_LIMIT:.0f}")
+        lost = {flow["name"]: flow["lost"] for flow in result["flows"]}
+        held = float(result["held_ms"])
+        if worst > allowed(limit, lost, held):
+            faults.append(f"outage {worst:.0f} ms, more than {allowed(limit, lost, held):.0f}")
         row = _row(bench, name, worst, faults, f"SSH lives, wlan0 out {outages['wlan0']:.0f} ms")
-        row.outages = outages
-        row.lost = {flow["name"]: flow["lost"] for flow in result["flows"]}
+        row.limit_ms, row.outages, row.lost, row.note = limit, outages, lost, held_up(held)
         for line in told.splitlines():
             said(f"  | {line}")
         return told, row
@@ -289,6 +309,13 @@ class Handover(Journey):
 
     def _both_back(self, bench: Bench) -> list[str]:
         """Return which uplink doesn't come back by the address that it had."""
+        first = self._not_back(bench)
+        if not first:
+            return []
+        _join_again(bench)  # as in ``_shape``
+        return self._not_back(bench)
+
+    def _not_back(self, bench: Bench) -> list[str]:
         return _faults(
             [
                 (
@@ -322,10 +349,16 @@ def _shape(bench: Bench) -> str:
     with contextlib.suppress(AssertionError):
         bench.machine.until(_BY_MANAGER, "NetworkManager with all its own", seconds=120)
         return bench.machine.sh(_SHAPE, check=False)
-    said(f"{bench.suite}: once more: nmcli device connect wlan0")
-    bench.machine.sh("nmcli --wait 60 device connect wlan0", seconds=90, check=False)
+    _join_again(bench)
     bench.machine.until(_BY_MANAGER, "NetworkManager with all its own", seconds=120)
     return bench.machine.sh(_SHAPE, check=False)
+
+
+def _join_again(bench: Bench) -> None:
+    """Have NetworkManager join Wi-Fi once more, if it is NetworkManager's."""
+    said(f"{bench.suite}: once more: nmcli device connect wlan0")
+    its = "! nmcli -t -f DEVICE,STATE device | grep -q '^wlan0:unmanaged'"
+    bench.machine.sh(f"{its} && nmcli --wait 60 device connect wlan0", seconds=90, check=False)
 
 
 def _address_of(bench: Bench, name: str) -> str:
@@ -340,7 +373,7 @@ def _begin(bench: Bench, command: str) -> None:
 
 def _took(bench: Bench, command: str) -> float:
     began = bench.machine.now()
-    bench.machine.sh(command, seconds=300)
+    bench.machine.sh(command, seconds=_WHILE)
     return bench.machine.now() - began
 
 

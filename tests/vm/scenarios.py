@@ -270,9 +270,7 @@ def _after_boot(bench: Bench, name: str, *, back: bool) -> None:
         bench.cable(plugged=True)
         bench.access_point(on=True)
     try:
-        machine.until(
-            "systemctl -q is-active network-online.target", "network-online.target", seconds=60
-        )
+        machine.until(f"systemctl -q is-active {bench.online}", bench.online, seconds=60)
         machine.until(f"ip -4 route get {FAR}", "way out", seconds=60)
     except AssertionError as error:
         faults.append(str(error))
@@ -282,7 +280,7 @@ def _after_boot(bench: Bench, name: str, *, back: bool) -> None:
             break
         machine.until("sleep 0.5", "pause")
         observed = machine.ask("routes", since=0.0, table=False, seconds=30)
-    online = int(machine.sh(f"{stamp} network-online.target")) / 1e6 - start
+    online = int(machine.sh(f"{stamp} {bench.online}")) / 1e6 - start
     answer = observed["answered"] - start if observed["answered"] else float("inf")
     route = max(observed["first"], start) - start
     if not observed["first"] or route > _ONLINE:
@@ -299,7 +297,7 @@ def _after_boot(bench: Bench, name: str, *, back: bool) -> None:
                 check=False,
             )
         )
-    note = f"default route {route:.1f} s, network-online.target {online:.1f} s"
+    note = f"default route {route:.1f} s, {bench.online} {online:.1f} s"
     bench.row(
         Row(
             bench.suite,

@@ -32,7 +32,8 @@ class Handover:
     enabled without us, so our word decides at boot who has the uplinks. ``resolver`` is what is to
     stand at /etc/resolv.conf and where that leads, () for no change; ``resolver_last``: once all
     uplinks are taken, since who writes that file now would write through a link. ``release`` says
-    how the managers let go of the uplinks, and have them back.
+    how the managers let go of the uplinks, and have them back; by then the kernel's settings are to
+    be as they were before us (``sysctls``).
     """
 
     handed: tuple[Handed, ...] = ()
@@ -45,6 +46,7 @@ class Handover:
     resolver: tuple[tuple[str, Node], ...] = ()
     resolver_last: bool = False
     release: Release = field(default_factory=lambda: Release({}))
+    sysctls: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Tell whether another manager is concerned at all."""

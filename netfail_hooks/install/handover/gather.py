@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse, Problem
@@ -131,11 +132,22 @@ def _refuse_odd(name: str) -> None:
         )
 
 
-def known(paths: Paths, handed: Sequence[Handed], units: Sequence[str]) -> Handover:
+def known(
+    paths: Paths,
+    handed: Sequence[Handed],
+    units: Sequence[str],
+    sysctls: Mapping[str, str] = MappingProxyType({}),
+) -> Handover:
     """Return what giving back needs to know, from what was noted when it was taken."""
     profiles = {one.interface: Profile(one.manager, "", "", ()) for one in handed}
     release = release_of(paths, handed)
-    return Handover(handed=tuple(handed), profiles=profiles, idle=tuple(units), release=release)
+    return Handover(
+        handed=tuple(handed),
+        profiles=profiles,
+        idle=tuple(units),
+        release=release,
+        sysctls=sysctls,
+    )
 
 
 def answers(handed: Sequence[Handed]) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import nodes
+from netfail_hooks.install import kernel_state, nodes
 from netfail_hooks.install.diversion import divert
 from netfail_hooks.install.handover import (
     NETWORKD,
@@ -54,6 +54,7 @@ _LETS_GO = 45.0  # seconds for all that has a manager let go, and Wi-Fi begin an
 LONGEST = _LETS_GO + _LEFT + from_ifupdown.LONGEST + _PATIENCE
 _TAKES = 90.0  # seconds for a manager to set an uplink up: dhclient waits for 60, nmcli for 30
 _USEFUL = 20.0  # seconds beyond that, for a lease or a router's word
+_READY = 15.0  # seconds for its supplicant to know a radio: until then nobody can have it join
 _BEGINS = 3.0  # seconds for NetworkManager to begin with that by itself
 # Behind ours in /etc by its name, until the power goes; an empty one takes all back that were
 # before it (systemd.unit(5), "Conditions and Asserts").
@@ -61,6 +62,7 @@ _OVERRIDE = "/run/systemd/system/{}.d/zz-netfail-hooks.conf"
 _UNCONDITIONAL = (
     b"# Made by netfail-hooks install, for as long as that runs.\n[Unit]\nConditionPathExists=\n"
 )
+_NOT_READY = ("unmanaged", "unavailable")  # nmcli's words for NMDeviceState 10 and 20
 _LINK_LOCAL = b"\xfe\x80"
 
 
@@ -238,6 +240,7 @@ def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> No
     meanwhile take the address away that neighbours have just been told of. One that is not
     ``linked`` has nothing to be set up for yet, and nmcli would wait for its carrier.
     """
+    _set_as_before(interface, handover)
     for command in plan.take_back_one(handover, interface):
         _tell(*command)
     again = plan.up_again(handover, interface) if linked else ()
@@ -246,14 +249,36 @@ def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> No
             _tell(*command)
 
 
+def _set_as_before(interface: str, handover: Handover) -> None:
+    """Give the kernel its settings of an uplink that networkd has changed, before who reads them.
+
+    With ``ipv6.method=ignore``, which netplan writes for ``dhcp4:`` alone, the kernel listens to
+    routers, and NetworkManager keeps what it finds: that of networkd's is not to listen.
+    """
+    keys = kernel_state.networkds_sysctls((interface,))
+    known = handover.sysctls
+    kernel_state.set_sysctls({key: known[key] for key in keys if key in known})
+
+
 def _is_begun(interface: str, handover: Handover) -> bool:
     """Tell whether NetworkManager is about to set an uplink up by itself, by what it was up by."""
     wanted = {one.interface: one.connection for one in handover.handed}[interface]
+
+    def begun() -> bool:
+        return active_connections().get(interface) == wanted
+
     try:
-        wait_until(lambda: active_connections().get(interface) == wanted, _BEGINS, "beginning")
+        wait_until(lambda: begun() or _is_ready(interface), _READY, "readiness")
+        wait_until(begun, _BEGINS, "beginning")
     except Problem:
         return False
     return True
+
+
+def _is_ready(interface: str) -> bool:
+    """Tell whether NetworkManager could set an uplink up now: before, nmcli would fail at once."""
+    state = dict(networkmanager_states()).get(interface, "")
+    return bool(state) and not state.startswith(_NOT_READY)
 
 
 def _await_back(interface: str, handover: Handover, had: Sequence[int]) -> None:

@@ -174,6 +174,51 @@ def test_what_networkmanager_does_by_itself_it_is_not_told(
     assert (last[-1] == UP) == told
 
 
+def test_nobody_has_a_radio_join_that_its_supplicant_does_not_know_yet(
+    commands: list[str], mocker: MockerFixture
+) -> None:
+    """Else nmcli fails at once: "device is not available"."""
+    given = "nmcli device set eth0 managed yes"
+    states = iter(["unmanaged", "unavailable", "disconnected"])
+    ready: list[bool] = []
+
+    def state() -> tuple[tuple[str, str], ...]:
+        if UP in commands:
+            return (("eth0", "connected"),)
+        now = next(states)
+        ready.append(now == "disconnected")
+        return (("eth0", now),)
+
+    mocker.patch.object(live, "_BEGINS", 0.1)
+    mocker.patch.object(live, "networkmanager_says", return_value=())
+    mocker.patch.object(live, "networkmanager_states", state)
+    mocker.patch.object(live, "active_connections", return_value={})
+    handed = (Handed("eth0", NETWORKMANAGER, UUID),)
+    handover = Handover(handed=handed, release=release.networkmanager(("eth0",)))
+    assert live.give_all_back(handover) == []
+    assert [one for one in commands if one.startswith("nmcli")][-2:] == [given, UP]
+    assert ready == [False, False, True]
+
+
+def test_who_has_an_uplink_back_finds_the_kernels_settings_of_before(
+    commands: list[str], mocker: MockerFixture
+) -> None:
+    """Else NetworkManager's ipv6.method=ignore leaves the kernel deaf, as networkd has made it."""
+    mocker.patch(
+        "netfail_hooks.install.kernel_state.set_sysctls",
+        lambda settings: commands.append(f"set {settings}"),
+    )
+    mocker.patch.object(live, "networkmanager_says", return_value=())
+    mine = {"ipv6/conf/eth0/accept_ra": "1"}
+    others = {"ipv6/conf/wlan0/accept_ra": "2", "ipv4/conf/eth0/arp_ignore": "0"}
+    handed = (Handed("eth0", NETWORKMANAGER),)
+    how = release.networkmanager(("eth0",))
+    handover = Handover(handed=handed, release=how, sysctls=mine | others)
+    assert live.give_all_back(handover) == []
+    last = commands.index("nmcli device set eth0 managed yes")
+    assert commands[last - 1] == f"set {mine}"
+
+
 @pytest.fixture
 def detour(mocker: MockerFixture) -> list[str]:
     """Return whose traffic is elsewhere at this moment."""
