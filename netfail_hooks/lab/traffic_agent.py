@@ -23,6 +23,8 @@ TALK_INTERVAL = 0.01
 SETTLE = 1.0  # seconds that a conversation may take for its last answer
 _FORM = struct.Struct("!Q")
 _IP_FREEBIND, _IPV6_FREEBIND = 15, 78  # linux/in.h, linux/in6.h
+_SO_TIMESTAMPNS = 35  # asm-generic/socket.h
+_STAMP = struct.Struct("@ll")  # struct timespec
 
 
 class Sender:
@@ -55,8 +57,8 @@ class Sender:
         """Take the answers that have come; an error that came belongs to a datagram sent before."""
         with contextlib.suppress(OSError):
             while self._socket:
-                (number,) = _FORM.unpack(self._socket.recv(_FORM.size))
-                self.answers.setdefault(number, time.monotonic())
+                number, _, arrived = receive(self._socket)
+                self.answers.setdefault(number, arrived)
 
     def tally(self) -> dict[str, Any]:
         """Return when each datagram was sent, and when its answer came."""
@@ -75,11 +77,10 @@ class Counter:
         """Take what has arrived."""
         with contextlib.suppress(BlockingIOError):
             while True:
-                datagram, sender = self.socket.recvfrom(_FORM.size)
-                (number,) = _FORM.unpack(datagram)
-                self.got.setdefault(number, time.monotonic())
+                number, sender, arrived = receive(self.socket)
+                self.got.setdefault(number, arrived)
                 with contextlib.suppress(OSError):
-                    self.socket.sendto(datagram, sender)
+                    self.socket.sendto(_FORM.pack(number), sender)
 
     def tally(self) -> dict[str, Any]:
         """Return when each number arrived."""
@@ -267,6 +268,22 @@ class Agent:
             peer.close()
 
 
+def receive(at: socket.socket) -> tuple[int, Any, float]:
+    """Return a datagram's number, its sender, and when the kernel had it. Raises OSError.
+
+    The kernel's time of arrival (SO_TIMESTAMPNS in socket(7)): on a busy machine this program may
+    read it much later, and the network is not to blame for that.
+    """
+    data, extras, _, sender = at.recvmsg(_FORM.size, socket.CMSG_SPACE(_STAMP.size))
+    now, today = time.monotonic(), time.time()
+    waited = 0.0
+    for level, kind, stamp in extras:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
+            seconds, nanoseconds = _STAMP.unpack(stamp)
+            waited = max(0.0, today - seconds - nanoseconds / 1e9)
+    return _FORM.unpack(data)[0], sender, now - waited
+
+
 def say(word: str) -> None:
     """Answer our parent."""
     print(word, flush=True)
@@ -284,6 +301,8 @@ def _socket(
     made.settimeout(0)
     if kind == socket.SOCK_STREAM:
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    else:
+        made.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     if family == socket.AF_INET6:
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     if source or port:

@@ -34,15 +34,19 @@ class Broken(Exception):  # noqa: N818 - what it is of the machine
 
 
 class Machine:
-    """A booted machine, from entering the context until leaving it. Its disk forgets."""
+    """A booted machine, from entering the context until leaving it. Its disk forgets.
 
-    def __init__(self, image: Image, payload: str) -> None:
+    With ``login``, this port of 127.0.0.1 is the router's 22 (10.0.2.15, world.py).
+    """
+
+    def __init__(self, image: Image, payload: str, *, login: int = 0) -> None:
         self._image = image
         self._payload = payload
+        self._login = login
         self._dir = tempfile.TemporaryDirectory(prefix="netfail-vm-", dir="/var/tmp")
         self.console = f"{self._dir.name}/console"
         self._heard = b""
-        self._channels: list[socket.socket] = []
+        self._files = contextlib.ExitStack()
         self._netdevs = {"net-eth0"}
         self._number = 0
         self.boot = ""
@@ -59,7 +63,8 @@ class Machine:
         try:
             self._agent = self._connect("agent")
             self._qmp = self._connect("qmp")
-            self._qmp.makefile("rb").readline()
+            self._answers = self._files.enter_context(self._qmp.makefile("rb"))
+            self._answers.readline()
             self._qmp_do("qmp_capabilities")
             self.wait_boot()
         except BaseException:
@@ -68,8 +73,7 @@ class Machine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for channel in self._channels:
-            channel.close()
+        self._files.close()
         self._qemu.kill()
         self._qemu.wait()
         self._dir.cleanup()
@@ -83,6 +87,13 @@ class Machine:
                 f"hubport,id=net-{name},hubid={number}",
                 "-device",
                 f"virtio-net-pci,id={name},netdev=net-{name},mac={mac}",
+            ]
+        if self._login:
+            nics += [
+                "-netdev",
+                f"user,id=login,restrict=on,hostfwd=tcp:127.0.0.1:{self._login}-:22",
+                "-device",
+                "virtio-net-pci,netdev=login,mac=52:54:00:00:00:03",
             ]
         return [
             "qemu-system-x86_64",
@@ -124,8 +135,7 @@ class Machine:
         ]
 
     def _connect(self, name: str) -> socket.socket:
-        made = socket.socket(socket.AF_UNIX)
-        self._channels.append(made)
+        made = self._files.enter_context(socket.socket(socket.AF_UNIX))
         deadline = time.monotonic() + 15
         while True:
             try:
@@ -137,17 +147,16 @@ class Machine:
                 made.settimeout(15)
                 return made
 
-    def _qmp_do(self, what: str, **arguments: Any) -> None:
+    def _qmp_do(self, what: str, **arguments: Any) -> Any:
         self._qmp.sendall(json.dumps({"execute": what, "arguments": arguments}).encode())
         deadline = time.monotonic() + 15
-        answers = self._qmp.makefile("rb")
         while True:
             self._check(f"QEMU does not answer {what}", deadline)
-            answer = json.loads(answers.readline())
+            answer = json.loads(self._answers.readline())
             if "error" in answer:
                 raise Broken(f"QEMU: {answer['error']}")
             if "return" in answer:
-                return
+                return answer["return"]
 
     def cable(self, *, plugged: bool) -> None:
         """Plug the cable in or out: both virtio NICs see their carrier change."""
@@ -164,15 +173,21 @@ class Machine:
         deadline = time.monotonic() + 20
         while True:  # the one before may be on its way out still
             try:
-                return self._qmp_do("device_add", driver=driver, id=name, **options)
+                self._qmp_do("device_add", driver=driver, id=name, **options)
             except Broken:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
+            else:
+                return
 
     def unplug(self, name: str) -> None:
         """Pull a device out. A PCI one goes when the machine has let it go."""
         self._qmp_do("device_del", id=name)
+
+    def sleeps(self) -> bool:
+        """Tell whether it is suspended to RAM."""
+        return bool(self._qmp_do("query-status")["status"] == "suspended")
 
     def wake(self) -> None:
         """Wake a machine that sleeps."""
