@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.vm import handover
+from tests.vm import handover, payload
+from tests.vm.image import LOGIN, NETWORKD
 from tests.vm.journey import INSTALL, MODES, REBOOT, SCENARIO_NAMES, UNINSTALL, journey
 from tests.vm.scenarios import SCENARIOS
 
@@ -45,3 +46,8 @@ def test_a_part_of_the_handover_has_what_it_takes() -> None:
     assert names(handover.POWER_CUTS) == [handover.POWER_CUTS]
     both = [handover.INSTALL, "cable", handover.UNINSTALL, handover.WRONG_KEY]
     assert names("cable", handover.WRONG_KEY) == both
+
+
+def test_whoever_can_log_in_finds_the_machine_of_the_how_to() -> None:
+    assert payload.files(LOGIN) == payload.files(NETWORKD)
+    assert "etc/systemd/network/20-eth0.network" in payload.files(LOGIN)

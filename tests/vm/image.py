@@ -23,6 +23,7 @@ from tests.support import ROOT
 SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13", "testing": "Debian testing"}
 RELEASED = ("bookworm", "trixie")
 NETWORKD, NETWORK_MANAGER, NETPLAN = "networkd", "networkmanager", "netplan"
+LOGIN = "login"  # as NETWORKD, and people can log in
 _COMMON = (
     "systemd-sysv",
     "dbus",
@@ -46,10 +47,13 @@ _AS_IT_COMES = (
     "openssh-client",
     "openssh-server",
     "python3",
+    "sudo",
     "wireguard-tools",
 )
+_HOWTO = (*_COMMON, "networkd-dispatcher", "python3-venv")
 _PACKAGES = {
-    NETWORKD: (*_COMMON, "networkd-dispatcher", "python3-venv"),
+    NETWORKD: _HOWTO,
+    LOGIN: (*_HOWTO, "openssh-server", "sudo"),
     NETWORK_MANAGER: _AS_IT_COMES,
     NETPLAN: (*_AS_IT_COMES, "netplan.io"),
 }
@@ -105,14 +109,16 @@ cd "$1"
 chroot . systemctl --quiet disable systemd-networkd
 rm -f etc/resolv.conf
 """
-_MANAGED = {
-    NETWORKD: r"""
+_BY_NETWORKD = r"""
 cd "$1"
 chroot . systemctl --quiet mask wpa_supplicant
 chroot . systemctl --quiet enable systemd-networkd systemd-networkd-wait-online \
     networkd-dispatcher wpa_supplicant@wlan0
 rm -rf var/cache/apt/*.bin var/lib/apt/lists/*
-""",
+"""
+_MANAGED = {
+    NETWORKD: _BY_NETWORKD,
+    LOGIN: _BY_NETWORKD,
     NETWORK_MANAGER: _UNMANAGED,
     NETPLAN: _UNMANAGED,
 }

@@ -158,9 +158,12 @@ class Machine:
             if "return" in answer:
                 return answer["return"]
 
-    def cable(self, *, plugged: bool) -> None:
-        """Plug the cable in or out: both virtio NICs see their carrier change."""
-        for name in ("eth0", "port0"):
+    def cable(self, *, plugged: bool, ends: tuple[str, ...] = ("eth0", "port0")) -> None:
+        """Plug the cable in or out: both virtio NICs see their carrier change.
+
+        Any other NIC has port0 for its far end, too, and needs it (``plug``).
+        """
+        for name in ends:
             self._qmp_do("set_link", name=name, up=plugged)
 
     def plug(self, name: str, driver: str, **options: Any) -> None:

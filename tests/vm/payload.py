@@ -12,7 +12,7 @@ import io
 import os
 import tarfile
 
-from tests.vm.image import NETPLAN, NETWORK_MANAGER, NETWORKD
+from tests.vm.image import LOGIN, NETPLAN, NETWORK_MANAGER, NETWORKD
 
 _PROFILES = "etc/NetworkManager/system-connections"
 _CLOSED = (_PROFILES, "etc/netplan", "usr/lib/netplan")
@@ -239,6 +239,7 @@ def files(manager: str = NETWORKD) -> dict[str, str]:
             found[f"opt/vm/{name}"] = file.read()
     own = {
         NETWORKD: _by_networkd(),
+        LOGIN: _by_networkd(),
         NETWORK_MANAGER: _by_network_manager({"preconfigured": _PRECONFIGURED}),
         NETPLAN: _by_network_manager({}) | _PLANS,
     }

@@ -201,7 +201,7 @@ def _by_cloud_init(bench: Bench) -> None:
         bench.measure(
             Step(
                 "cable out, named by cloud-init",
-                lambda: bench.cable(plugged=False),
+                lambda: machine.cable(plugged=False, ends=("eth0",)),
                 lambda: bench.uses("lan9"),
                 1300,
             ),
@@ -221,7 +221,7 @@ def _by_cloud_init(bench: Bench) -> None:
             ),
             Step(
                 "cable in, named by cloud-init",
-                lambda: bench.cable(plugged=True),
+                lambda: machine.cable(plugged=True, ends=("eth0",)),
                 bench.settled,
                 900,
             ),

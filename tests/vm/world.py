@@ -26,7 +26,13 @@ phy=$(cat /sys/class/net/wlan1/phy80211/name)
 echo "$phy" >/run/vm-ap-phy
 iw phy "$phy" set netns name lan
 ip -n lan link set wlan1 name port1
+if [ -e /sys/class/net/eth2 ]; then # people log in by it, from the router
+    ip link set eth2 netns lan name login
+    ip -n lan address add 10.0.2.15/24 dev login
+    ip -n lan link set login up
+fi
 systemctl start vm-watch vm-echo
+test ! -e /etc/systemd/system/vm-login.socket || systemctl --no-block start vm-login.socket
 test ! -e /etc/systemd/system/vm-router.service || systemctl start vm-router
 systemctl --no-block start vm-ap vm-agent
 mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
