@@ -20,6 +20,7 @@ from netfail_hooks.files import only_root_can_change
 from netfail_hooks.probe.errand import Errand
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_REAPED = 0.2  # seconds for a killed one to be gone; one that waits for a disk takes longer
 
 
 class Program:
@@ -64,6 +65,8 @@ class Program:
             status = process.wait(self._seconds)
         except subprocess.TimeoutExpired:
             self._kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_REAPED)
             raise OSError(errno.ETIME, f"killed after {self._seconds:.1f} s") from None
         if status:
             raise OSError(errno.EPROTO, _told(status))

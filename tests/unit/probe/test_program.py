@@ -70,10 +70,12 @@ def test_what_others_can_change_is_not_run(place: Path, what: str) -> None:
 
 
 def test_it_is_killed_with_its_children_when_its_time_is_over(place: Path) -> None:
-    number = place / "number"
+    own, number = place / "own", place / "number"
     began = time.monotonic()
-    assert told(place / "a", f"sleep 60 & echo $! >{number}; wait", 0.5) == "killed after 0.5 s"
+    script = f"echo $$ >{own}; sleep 60 & echo $! >{number}; wait"
+    assert told(place / "a", script, 0.5) == "killed after 0.5 s"
     assert time.monotonic() - began < 3
+    assert not Path(f"/proc/{int(own.read_text())}").exists(), "a zombie"
     _await_end(int(number.read_text()))
 
 
