@@ -70,13 +70,25 @@ def test_what_others_can_change_is_not_run(place: Path, what: str) -> None:
 
 
 def test_it_is_killed_with_its_children_when_its_time_is_over(place: Path) -> None:
-    own, number = place / "own", place / "number"
+    number = place / "number"
     began = time.monotonic()
-    script = f"echo $$ >{own}; sleep 60 & echo $! >{number}; wait"
-    assert told(place / "a", script, 0.5) == "killed after 0.5 s"
+    assert told(place / "a", f"sleep 60 & echo $! >{number}; wait", 0.5) == "killed after 0.5 s"
     assert time.monotonic() - began < 3
-    assert not Path(f"/proc/{int(own.read_text())}").exists(), "a zombie"
     _await_end(int(number.read_text()))
+
+
+def test_it_leaves_no_zombie_when_its_time_is_over(place: Path) -> None:
+    number, path = place / "number", place / "a"
+    path.write_text(f"#!/bin/sh\necho $$ >{number}; exec sleep 60\n")
+    path.chmod(0o700)
+    wire = program_wire(Target(4, "", 0, "exec", "", str(path)), "eth9", 0.5)
+    wire.ask()
+    with pytest.raises(OSError, match="killed after"):
+        while True:
+            wire.answered()
+            time.sleep(0.01)
+    assert not Path(f"/proc/{int(number.read_text())}").exists()
+    wire.close()
 
 
 def test_who_is_given_up_is_killed(place: Path) -> None:
