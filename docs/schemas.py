@@ -47,6 +47,13 @@ _PLAIN: dict[Any, Schema] = {
     type(None): {"type": "null"},
 }
 TEXTS: Schema = {"type": "array", "items": _PLAIN[str]}
+DID: dict[str, Schema] = {"changed": _PLAIN[bool], "did": TEXTS, "notes": TEXTS}
+WOULD: dict[str, Schema] = {
+    "changed": _PLAIN[bool],
+    "would": TEXTS,
+    "notes": TEXTS,
+    "diff": _PLAIN[str],
+}
 TEXT, TIME = _PLAIN[str], {"type": "string", "format": "date-time"}
 # What a type alone does not say: of a class's field, or of any class's.
 FACTS: dict[str, Schema] = {
@@ -220,15 +227,13 @@ def check(maker: Maker) -> Schema:
 
 def install(maker: Maker) -> Schema:
     """Return that of what was done, or with --dry-run would be."""
-    did = {"did": TEXTS, "notes": TEXTS, "live": _PLAIN[bool]}
-    would = {"would": TEXTS, "notes": TEXTS}
-    return {"oneOf": [maker.object(did, did, (0,)), maker.object(would, would, (0,))]}
+    did = {**DID, "live": _PLAIN[bool]}
+    return {"oneOf": [maker.object(did, did, (0,)), maker.object(WOULD, WOULD, (0,))]}
 
 
 def uninstall(maker: Maker) -> Schema:
     """Return that of what was put back, or with --dry-run would be."""
-    did, would = {"did": TEXTS, "notes": TEXTS}, {"would": TEXTS, "notes": TEXTS}
-    return {"oneOf": [maker.object(did, did, (0,)), maker.object(would, would, (0,))]}
+    return {"oneOf": [maker.object(DID, DID, (0,)), maker.object(WOULD, WOULD, (0,))]}
 
 
 def log(maker: Maker) -> Schema:

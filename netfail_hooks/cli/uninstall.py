@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
         if done:
             _tell(*done, as_json=args.json)
             return 0
-    empty = {"changed": False, "would" if args.dry_run else "did": [], "notes": []}
+    nothing = {"would": [], "diff": ""} if args.dry_run else {"did": []}
+    empty = {"changed": False, **nothing, "notes": []}
     print(json.dumps(empty) if args.json else "nothing is installed")
     return 0
 

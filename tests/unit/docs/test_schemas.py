@@ -16,6 +16,7 @@ from jsonschema.exceptions import ValidationError
 from docs import schemas
 from netfail_hooks import recorder
 from netfail_hooks.cli import check
+from netfail_hooks.cli.prompts import show
 from netfail_hooks.demo import story
 from netfail_hooks.doctor.facts import Finding
 from netfail_hooks.doctor.report import Diagnosis
@@ -103,11 +104,13 @@ def test_any_drill(found: Outcome) -> None:
     _accept("drill", plain(found))
 
 
-def test_what_would_be_done_and_a_look_that_failed() -> None:
+def test_what_would_be_done_and_a_look_that_failed(capsys: pytest.CaptureFixture[str]) -> None:
     _accept("drill", {"would": ["eth0 fails for 20 s"]})
     _accept("status", {"problem": "no config"})
+    show((), ("a note",), ("networkctl reload",), as_json=True)
+    would = json.loads(capsys.readouterr().out)
     for name in ("install", "uninstall"):
-        _accept(name, {"would": ["write /etc/a"], "notes": []})
+        _accept(name, would)
 
 
 @settings(max_examples=30)
