@@ -13,6 +13,7 @@ from netfail_hooks.lab import Lab
 from netfail_hooks.lab.traffic_agent import INTERVAL
 from tests.lab.asker import Asker
 from tests.lab.suite import SETTLED, install, status, used, wait, wait_used
+from tests.lab.test_failover import MOST_LOST
 
 _OUTS = 10
 _VPN = """
@@ -55,8 +56,8 @@ def _silent(lab: Lab) -> list[str]:
     return [name for name, key in keys.items() if lab.run("cat", key).stdout == "8\n"]
 
 
-def test_ten_cable_outs_in_a_row_cost_no_more_than_a_round_trip_each(lab: Lab) -> None:
-    """Of some 600 in each of three streams, so of 2000 too.
+def test_ten_cable_outs_in_a_row_cost_two_round_trips_each_at_most(lab: Lab) -> None:
+    """Of some 600 in each of three streams, so of 2000 too; mostly one, one in thirty costs two.
 
     The LAN hears of the other NIC by what the host sends. Where the machine is so busy that it
     sends nothing for a while, what others send meanwhile is no loss of ours.
@@ -76,7 +77,7 @@ def test_ten_cable_outs_in_a_row_cost_no_more_than_a_round_trip_each(lab: Lab) -
         trips = traffic.result(between=(out, end))
         lost = {name: trips.unanswered(name) for name in ("out", "gateway", "in")}
         pause = traffic.pause((out - 0.05, out + 0.3))
-        assert max(lost.values()) <= max(1, round(pause / INTERVAL)), (lost, pause)
+        assert max(lost.values()) <= max(MOST_LOST, round(pause / INTERVAL)), (lost, pause)
     assert traffic.result().all_alive
     assert asked.twice() == []
     assert asked.deaf() <= 1
