@@ -27,9 +27,7 @@ def with_counts(config: Config, netlink: rt.Netlink, observed: Observation) -> O
     if not config.counts:
         return observed
     if config.metered:
-        date = time.localtime()
-        day = (date.tm_year * 100 + date.tm_mon) * 100 + date.tm_mday
-        observed = replace(observed, day=day)
+        observed = replace(observed, day=today())
     counted = []
     for link in observed.links:
         try:
@@ -41,3 +39,9 @@ def with_counts(config: Config, netlink: rt.Netlink, observed: Observation) -> O
             received, sent = _BYTES.unpack_from(stats)
             counted.append(Counted(link.name, link.index, received + sent))
     return replace(observed, counted=tuple(counted))
+
+
+def today() -> int:
+    """Return which day it is here, such as 20261129."""
+    date = time.localtime()
+    return (date.tm_year * 100 + date.tm_mon) * 100 + date.tm_mday

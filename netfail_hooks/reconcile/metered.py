@@ -11,6 +11,7 @@ import time
 
 from netfail_hooks import journal
 from netfail_hooks.files import holds, own_directory, read_owned, write_whole
+from netfail_hooks.kernel.counted import today
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import metering
 from netfail_hooks.policy.metering import carries
@@ -26,11 +27,10 @@ _PAUSE = 300  # seconds from one time that it is kept to the next
 
 def recalled(config: Config, paths: Paths, state: State) -> State:
     """Return the state with what was carried today before this boot, where it lacks that."""
-    date = time.localtime()
-    today = (date.tm_year * 100 + date.tm_mon) * 100 + date.tm_mday
-    if not metering.lacks(config, today, state):
+    day = today()
+    if not metering.lacks(config, day, state):
         return state
-    return metering.recalled(config, today, _kept(paths.carried), state)
+    return metering.recalled(config, day, _kept(paths.carried), state)
 
 
 def _kept(path: str) -> metering.Kept:

@@ -239,6 +239,7 @@ class Kept:
         self.told = mocker.patch.object(journal, "log", autospec=True)
         self._time = mocker.patch("netfail_hooks.reconcile.metered.time")
         self._time.time.return_value = 1e9
+        self._today = mocker.patch("netfail_hooks.reconcile.metered.today")
         self._writes = mocker.spy(metered, "_keep")
         self.world.event("eth0", "no-carrier")
         self.flow(0)
@@ -246,9 +247,7 @@ class Kept:
     def flow(self, size: int) -> int:
         """Let something flow, and look; return what was carried today."""
         world, written = self.world, self.writes
-        date = self._time.localtime.return_value
-        date.tm_year, date.tm_mon = world.day // 10000, world.day // 100 % 100
-        date.tm_mday = world.day % 100
+        self._today.return_value = world.day
         before = world.state = metered.recalled(world.config, self.paths, world.state)
         world.flow(size)
         run = Run("check", world.config, world.look(), before, world.state, (), (), 0)
