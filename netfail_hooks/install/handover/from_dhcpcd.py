@@ -7,7 +7,6 @@ import os
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
-from netfail_hooks.install import diversion
 from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel.netlink import Netlink
@@ -81,9 +80,3 @@ def raised(handover: Handover) -> tuple[str, ...]:
         for name in names
         if any(one.interface == name and not one.ours for one in observed.addresses)
     )
-
-
-def untouched(handover: Handover) -> tuple[str, ...]:
-    """Return the uplinks that dhcpcd has set up, and that nobody was at."""
-    begun = diversion.pending(Paths())
-    return tuple(name for name in raised(handover) if name not in begun)

@@ -7,7 +7,6 @@ import os
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse, Problem
-from netfail_hooks.install import diversion
 from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel.netlink import Netlink
@@ -90,12 +89,6 @@ def _refuse_stanza(paths: Paths, one: Stanza, name: str) -> None:
             f"{one.path}: {name} asks DHCP by a client that is not known here",
             hint="install isc-dhcp-client or dhcpcd-base",
         )
-
-
-def untouched(handover: Handover) -> tuple[str, ...]:
-    """Return the uplinks that ifupdown has up, and that nobody was at."""
-    begun = diversion.pending(Paths())
-    return tuple(name for name in raised(handover) if name not in begun)
 
 
 def raised(handover: Handover) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import kernel_state, nodes
-from netfail_hooks.install.diversion import divert
+from netfail_hooks.install.diversion import divert, pending
 from netfail_hooks.install.handover import (
     NETWORKD,
     SOCKET,
@@ -185,11 +185,9 @@ def give_all_back(handover: Handover) -> list[str]:
         hold(handover)
         settle(handover)
     try:
-        has = (
-            *networkmanagers(handover),
-            *from_ifupdown.untouched(handover),
-            *from_dhcpcd.untouched(handover),
-        )
+        begun = pending(Paths())  # which somebody was at
+        untouched = (name for name in _raised(handover) if name not in begun)
+        has = (*networkmanagers(handover), *untouched)
     except Problem as problem:
         return [*messages, f"{' and '.join(handover.names)} stay with systemd-networkd: {problem}"]
     for one in handover.handed:
@@ -218,11 +216,7 @@ def stop(handover: Handover) -> None:
 
 def returned(handover: Handover) -> list[str]:
     """Have the managers take what a killed run took from us and gave nobody."""
-    has = (
-        *networkmanager_has(),
-        *from_ifupdown.raised(handover),
-        *from_dhcpcd.raised(handover),
-    )
+    has = (*networkmanager_has(), *_raised(handover))
     messages: list[str] = []
     for one in handover.handed:
         if one.interface not in has and _is_there(one.interface):
@@ -231,6 +225,11 @@ def returned(handover: Handover) -> list[str]:
             with _collecting(messages):
                 _hand_back(one.interface, handover)
     return messages
+
+
+def _raised(handover: Handover) -> tuple[str, ...]:
+    """Return the uplinks that a manager beside NetworkManager has set up."""
+    return (*from_ifupdown.raised(handover), *from_dhcpcd.raised(handover))
 
 
 def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> None:
