@@ -8,8 +8,10 @@ that has the lease by hardware address alone it is the same client.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from netfail_hooks.networkd.file import Section
 from netfail_hooks.networkd.nic import Nic
 
 # DUID-LLT, -EN, -LL, -UUID (RFC 8415, 11 and RFC 6355) as networkd.conf(5) calls them.
@@ -85,3 +87,11 @@ def by_octets(octets: bytes, mac: str) -> Pairs | None:
     if octets[:1] == b"\xff" and len(octets) > 7:
         return by_duid(Duid(octets[5:]), str(int.from_bytes(octets[1:5], "big")))
     return None
+
+
+def with_lease_kept(sections: Iterable[Section]) -> list[Section]:
+    """Return sections by which networkd gives no lease back.
+
+    It could be anybody's before the client that had it asks again.
+    """
+    return [one.set("SendRelease", "no") if one.name == "DHCPv4" else one for one in sections]

@@ -88,11 +88,7 @@ def profile(paths: Paths, nic: Nic) -> Profile | None:
         MANAGER,
         CONFIG,
         text,
-        # Given back, a lease could be anybody's before dhcpcd asks for it again.
-        tuple(
-            one.set("SendRelease", "no") if one.name == "DHCPv4" else one
-            for one in found.sections()
-        ),
+        tuple(identity.with_lease_kept(found.sections())),
         wireless=wireless.networks,
         country=wireless.country,
         name=nic.name,

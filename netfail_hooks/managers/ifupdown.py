@@ -10,7 +10,14 @@ from dataclasses import replace
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
-from netfail_hooks.managers import Profile, WirelessNetwork, dhclient, dhcpcd, ifupdown_commands
+from netfail_hooks.managers import (
+    Profile,
+    WirelessNetwork,
+    dhclient,
+    dhcp_identity,
+    dhcpcd,
+    ifupdown_commands,
+)
 from netfail_hooks.managers import supplicant_file as supplicant
 from netfail_hooks.managers.interfaces import COMMANDS, Interfaces, Stanza, asks_sysfs, read
 from netfail_hooks.networkd.file import Section, section
@@ -309,10 +316,7 @@ class _Translation:
             pairs += [("Hostname", host)] if host else []
             pairs += [("UseDomains", "yes")]
             sections, told = [section("Network", ("DHCP", "ipv4")), section("DHCPv4", *pairs)], []
-        # Given back, the lease could be anybody's before ifupdown's client asks again.
-        sections = [
-            one.set("SendRelease", "no") if one.name == "DHCPv4" else one for one in sections
-        ]
+        sections = dhcp_identity.with_lease_kept(sections)
         if ("inet6", "dhcp") in self._methods:
             sections = [_both(one) for one in sections]
         if one.get("leasetime") and name == "dhcpcd":
