@@ -12,7 +12,6 @@ What its hooks have started, wpa_supplicant above all, goes on (KillMode=, syste
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import shlex
@@ -21,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import dhcpcd
 from netfail_hooks.managers.release import MARK, Release
+from netfail_hooks.networkd import match
+from netfail_hooks.networkd.file import parse
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 
@@ -107,9 +108,8 @@ def started_by(paths: Paths) -> str:
     """Return the command line of its unit without us, "" where there is not exactly one."""
     commands: list[str] = []
     for text in _unit_texts(paths):
-        for key, setting in _settings(text):
-            if key == "ExecStart":
-                commands = [*commands, setting] if setting else []
+        for command in _commands(text):
+            commands = [*commands, command] if command else []
     return commands[0] if len(commands) == 1 else ""
 
 
@@ -137,30 +137,22 @@ def watched(paths: Paths) -> tuple[str, ...]:
 
 def _said(paths: Paths) -> str:
     """Return the command line that our file has, "" where it is not there."""
-    said = [setting for key, setting in _settings(read_text(paths.at(DENIED)))]
-    return said[-1] if said else ""
+    *_, said = ("", *_commands(read_text(paths.at(DENIED))))
+    return said
 
 
 def _unit_texts(paths: Paths) -> Iterator[str]:
     """Yield the unit and its drop-ins but ours, in the order in which systemd reads them."""
     texts = (read_text(paths.through(f"{place}/{UNIT}")) for place in _PLACES)
     yield next(filter(None, texts), "")
-    found: dict[str, str] = {}
-    for place in _PLACES:
-        for path in glob.glob(paths.at(f"{place}/{UNIT}.d/*.conf")):
-            found.setdefault(os.path.basename(path), path.removeprefix(paths.root))
-    for name in sorted(found):
-        if found[name] not in (DENIED, _NOW):
-            yield read_text(paths.through(found[name]))
+    places = tuple(f"{place}/{UNIT}.d" for place in _PLACES)
+    for path in match.listed(paths, places, ".conf"):
+        if path not in (DENIED, _NOW):
+            yield read_text(paths.through(path))
 
 
-def _settings(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the settings of [Service]."""
-    section = ""
-    for line in text.replace("\\\n", " ").splitlines():
-        if line.startswith("["):
-            section = line.strip()
-        elif section == "[Service]" and line[:1] not in ("#", ";"):
-            key, equals, setting = line.partition("=")
-            if equals:
-                yield key.strip(), setting.strip()
+def _commands(text: str) -> Iterator[str]:
+    """Yield what each ExecStart= of a unit says."""
+    for part in parse(text):
+        if part.name == "Service":
+            yield from (item.setting for item in part.items if item.key == "ExecStart")

@@ -79,7 +79,7 @@ def sources(paths: Paths) -> Iterator[Source]:
 
     Not those that are empty, masked or damaged.
     """
-    for path in _listed(paths, DIRECTORIES, ".network"):
+    for path in listed(paths, DIRECTORIES, ".network"):
         text = read(paths, path)
         if text.strip():
             source = Source(path, text, tuple(_dropins(paths, os.path.basename(path))))
@@ -95,11 +95,14 @@ def watched(paths: Paths) -> list[str]:
             names = sorted(os.listdir(paths.at(directory)))
             found += [f"{directory}/{n}" for n in names if n.endswith((".network", ".network.d"))]
     dropins = [path for path in found if path.endswith(".d")]
-    return [*found, *_listed(paths, tuple(dropins), ".conf")]
+    return [*found, *listed(paths, tuple(dropins), ".conf")]
 
 
-def _listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str]:
-    """Return the files of several directories by name, the earlier one's of the same name."""
+def listed(paths: Paths, directories: tuple[str, ...], ending: str) -> list[str]:
+    """Return the files of several directories by name, the earlier one's of the same name.
+
+    Raises NotPermitted for a directory that we may not read.
+    """
     by_name: dict[str, str] = {}
     for directory in directories:
         try:
@@ -143,7 +146,7 @@ def _refused(place: str) -> NotPermitted:
 def dropins(paths: Paths, name: str) -> list[str]:
     """Return the paths of the drop-ins of a file of that name, in the order in which they count."""
     directories = tuple(f"{directory}/{name}.d" for directory in DIRECTORIES)
-    return _listed(paths, directories, ".conf")
+    return listed(paths, directories, ".conf")
 
 
 def _dropins(paths: Paths, name: str) -> Iterator[tuple[str, str]]:
@@ -285,7 +288,7 @@ def netdev(
     paths: Paths, name: str, ignore: Callable[[str], bool] = lambda _: False
 ) -> Source | None:
     """Return the ``.netdev`` file that makes a device of that name, None for none."""
-    for path in _listed(paths, DIRECTORIES, ".netdev"):
+    for path in listed(paths, DIRECTORIES, ".netdev"):
         source = Source(path, read(paths, path), tuple(_dropins(paths, os.path.basename(path))))
         named = networkfile.settings(source.sections, "NetDev", "Name") == [name]
         if named and not ignore(source.text):
