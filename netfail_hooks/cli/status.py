@@ -83,11 +83,10 @@ def _draw(shown: Report | BondReport | Problem, args: argparse.Namespace) -> Non
 
 
 def _text(shown: Report | BondReport | Problem, *, as_json: bool) -> str:
-    if isinstance(shown, Problem):
-        words = "\n".join(fit(terminal.escaped(str(shown)), width()))
-        return json.dumps({"problem": str(shown)}) if as_json else words
     if as_json:
-        return json.dumps(plain(shown))
+        return json.dumps({"problem": str(shown)} if isinstance(shown, Problem) else plain(shown))
+    if isinstance(shown, Problem):
+        return "\n".join(fit(terminal.escaped(str(shown)), width()))
     colour = terminal.colours()
     if isinstance(shown, BondReport):
         return render_bond(terminal.one_line_each(shown), colour=colour, width=width())

@@ -60,9 +60,12 @@ def run(args: argparse.Namespace) -> int:
         if done:
             _tell(*done, as_json=args.json)
             return 0
-    nothing = {"would": [], "diff": ""} if args.dry_run else {"did": []}
-    empty = {"changed": False, **nothing, "notes": []}
-    print(json.dumps(empty) if args.json else "nothing is installed")
+    if args.json and args.dry_run:
+        show((), (), as_json=True)
+    elif args.json:
+        print(json.dumps({"changed": False, "did": [], "notes": []}))
+    else:
+        print("nothing is installed")
     return 0
 
 
