@@ -11,7 +11,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Self
 
 from netfail_hooks.config import Config
 from netfail_hooks.drill import heal
@@ -83,28 +82,27 @@ def perform(  # noqa: PLR0913 - what a drill starts from has many sides
         raise Problem(told, hint="see 'netfail-hooks status'") from None
     until = now() + (plan.seconds + int(2 * _SETTLES)) * 1000
     drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until, index)
-    with (
-        _Performance(config, plan, (paths, since), drill, tell) as performance,
-        _deaf_until_healed(),
-        contextlib.suppress(Cut),
-    ):
+    performance = _Performance(config, plan, paths, drill, tell)
+    with _armed(paths, drill, since), _deaf_until_healed(), contextlib.suppress(Cut):
         performance.play()
     return performance.outcome()
 
 
-class _Performance:
-    """One drill, armed within the context."""
+@contextlib.contextmanager
+def _armed(paths: Paths, drill: Drill, since: Generation) -> Iterator[None]:
+    """Have the fault ended in any case, from here on and on the way out. Raises Problem."""
+    heal.arm(paths, drill, since)
+    try:
+        yield
+    finally:
+        heal.disarm(paths, drill)
 
-    def __init__(
-        self,
-        config: Config,
-        plan: Plan,
-        place: tuple[Paths, Generation],
-        drill: Drill,
-        tell: Tell,
-    ) -> None:
-        self._plan, self._drill, self._say = plan, drill, tell
-        self._paths, self._since = place
+
+class _Performance:
+    """One drill."""
+
+    def __init__(self, config: Config, plan: Plan, paths: Paths, drill: Drill, tell: Tell) -> None:
+        self._plan, self._paths, self._drill, self._say = plan, paths, drill, tell
         families = [family for family, _ in plan.backups]
         places = {family: lookup.destination(config, family) for family in families}
         self._traffic = Traffic(plan.targets, places, self._moved)
@@ -114,13 +112,6 @@ class _Performance:
         self._deaf: tuple[str, ...] = ()  # who answered nobody before the fault either
         window = next(one.window for one in config.uplinks if one.interface == plan.interface)
         self._clears = (window // BURST + 1) * config.period * 1000
-
-    def __enter__(self) -> Self:
-        heal.arm(self._paths, self._drill, self._since)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        heal.disarm(self._paths, self._drill)
 
     def play(self) -> None:
         """Do it all; end early where somebody wants it to."""
