@@ -7,7 +7,7 @@ import textwrap
 from netfail_hooks.doctor.facts import Facts, Finding
 from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
 from netfail_hooks.terminal import BAD, GOOD, WAITING, painter
-from netfail_hooks.terminal.layout import fit, is_narrow
+from netfail_hooks.terminal.layout import NARROW_INDENT, fit, is_narrow
 from netfail_hooks.values import value
 
 SCHEMA = 2
@@ -16,7 +16,6 @@ SCHEMA = 2
 _WIDTH = 80
 _INDENT = 4  # below "1. "
 _LABEL = 8
-_NARROW_INDENT = 3
 
 
 @value
@@ -79,16 +78,16 @@ def render(diagnosis: Diagnosis, *, colour: bool = False, width: int = 0) -> str
     for line in _total(diagnosis).split("\n"):
         lines += fit(line if diagnosis.findings else paint(line, GOOD), width)
     for what in diagnosis.unknown:
-        lines += fit(f"unknown: {what}", width, _NARROW_INDENT)
+        lines += fit(f"unknown: {what}", width, NARROW_INDENT)
     return "\n".join(lines)
 
 
 def _narrow(finding: Finding, head: str, width: int) -> list[str]:
     """Return a finding for a phone. Commands are whole: the terminal's own break copies as none."""
-    indent = " " * _NARROW_INDENT
-    why = fit(f"why: {finding.why}", width, _NARROW_INDENT, head=indent)
+    indent = " " * NARROW_INDENT
+    why = fit(f"why: {finding.why}", width, NARROW_INDENT, head=indent)
     commands = [f"{indent}{_how(finding)}:", *(f"{indent}{command}" for command in finding.fix)]
-    return [*fit(head, width, _NARROW_INDENT), *why, *commands]
+    return [*fit(head, width, NARROW_INDENT), *why, *commands]
 
 
 def _how(finding: Finding) -> str:

@@ -27,10 +27,8 @@ from netfail_hooks.status.text import (
 )
 from netfail_hooks.status.values import SCHEMA, Failover
 from netfail_hooks.terminal import BAD, Paint, painter
-from netfail_hooks.terminal.layout import KEPT, cells, fit, is_narrow, labelled
+from netfail_hooks.terminal.layout import KEPT, beside, cells, is_narrow, labelled, padded
 from netfail_hooks.values import value
-
-_NARROW_INDENT = 3  # columns
 
 
 @value
@@ -125,10 +123,8 @@ def render_bond(report: BondReport, *, colour: bool, width: int = 0) -> str:
     for slave in report.slaves:
         star = "*" if slave.interface == report.active else " "
         mark = well_mark(paint, marks, healthy=slave.healthy)
-        name = slave.interface + " " * (names - cells(slave.interface))
-        head = f"{slave.rank}. {name} {star} {mark}  "
-        hang = _NARROW_INDENT if is_narrow(width) else cells(head)
-        lines += fit(", ".join(_words(slave)), width, hang, head=head)
+        head = f"{slave.rank}. {padded(slave.interface, names)} {star} {mark}  "
+        lines += beside(head, ", ".join(_words(slave)), width)
     lines.append("")
     for label, texts in _facts(report, paint):
         lines += labelled(label, texts, width)

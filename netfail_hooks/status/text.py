@@ -8,9 +8,17 @@ from netfail_hooks.status import multipath
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import UNKNOWN, Failover, Family, Line, Report, UplinkReport
 from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, WAITING, Paint, painter, span
-from netfail_hooks.terminal.layout import KEPT, cells, fit, is_narrow, labelled
+from netfail_hooks.terminal.layout import (
+    KEPT,
+    NARROW_INDENT,
+    beside,
+    cells,
+    fit,
+    is_narrow,
+    labelled,
+    padded,
+)
 
-_NARROW_INDENT = 3  # columns
 _CHECK = "run 'netfail-hooks check'"
 _AT_ODDS = f"the kernel sends by another uplink than was chosen: {_CHECK}"
 _INSTALL = "run 'netfail-hooks install'"
@@ -127,10 +135,8 @@ def _uplink(
         words.append(f"metered, {(uplink.carried_today or 0) / 1e6:.1f}{KEPT}MB today")
     names, marks = (0, 0) if is_narrow(width) else widths
     mark = well_mark(paint, marks, healthy=uplink.healthy)
-    name = uplink.interface + " " * (names - cells(uplink.interface))
-    head = f"{uplink.rank}. {name}  {mark}  "
-    hang = _NARROW_INDENT if is_narrow(width) else cells(head)
-    yield from fit(", ".join(words), width, hang, head=head)
+    head = f"{uplink.rank}. {padded(uplink.interface, names)}  {mark}  "
+    yield from beside(head, ", ".join(words), width)
     for family in uplink.families:
         yield from _family(family, paint, width)
 
@@ -138,13 +144,13 @@ def _uplink(
 def _family(family: Family, paint: Paint, width: int) -> Iterator[str]:
     if family.state in ("absent", UNKNOWN) and not family.addresses:
         text = paint(f"IPv{family.family}  {family.reason or 'nothing'}", DULL)
-        indent = _NARROW_INDENT if is_narrow(width) else 5
+        indent = NARROW_INDENT if is_narrow(width) else 5
         yield from fit(text, width, indent, head=" " * indent)
         return
     mark = "*" if family.carries else " "
     head = f"{' ' if is_narrow(width) else '   '}{mark} IPv{family.family}  "
-    indent = _NARROW_INDENT if is_narrow(width) else len(head)
-    yield from fit(_health(family, paint), width, indent, head=head)
+    indent = NARROW_INDENT if is_narrow(width) else len(head)
+    yield from beside(head, _health(family, paint), width)
     for text in _details(family):
         yield from fit(text, width, indent, head=" " * indent)
 

@@ -14,6 +14,7 @@ import unicodedata
 from netfail_hooks.terminal import columns, sequence
 
 NARROW = 60  # columns: below it nothing is put side by side
+NARROW_INDENT = 3  # columns that later lines are set in by there
 _LEAST = 20  # columns: nobody has fewer, and a name needs as many
 _LABEL, _INDENT, _HANG = 10, 2, 4  # columns
 _ESCAPE = "\033"
@@ -41,6 +42,17 @@ def fit(text: str, width: int, hang: int = 0, *, head: str = "") -> list[str]:
         lines = [""]
         _fill(lines, whole, (width, hang), 0)
     return [line.rstrip(f" {KEPT}").replace(KEPT, " ") for line in lines]
+
+
+def beside(head: str, text: str, width: int) -> list[str]:
+    """Return a text beside its head, later lines below its begin, or near the edge if narrow."""
+    hang = NARROW_INDENT if is_narrow(width) else cells(head)
+    return fit(text, width, hang, head=head)
+
+
+def padded(name: str, column: int) -> str:
+    """Return a name that takes so many columns, or more."""
+    return name + " " * (column - cells(name))
 
 
 def labelled(label: str, texts: list[str], width: int = 0) -> list[str]:
