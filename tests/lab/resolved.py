@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import platform
 import shutil
@@ -13,7 +12,6 @@ from pathlib import Path
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.namespaces import Daemon, until
 from tests.support import packages
-from tests.vm.image import cache
 
 _DAEMON = "lib/systemd/systemd-resolved"
 _POLICY = "usr/share/dbus-1/system.d/org.freedesktop.resolve1.conf"
@@ -77,14 +75,4 @@ def _tree() -> Path:
     if os.path.exists(f"/usr/{_DAEMON}") and shutil.which("resolvectl"):
         return Path("/")
     suite = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    place = Path(cache(), f"resolved-{suite}")
-    os.makedirs(cache(), exist_ok=True)
-    with open(f"{cache()}/resolved.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.is_dir():
-            aside = place.with_suffix(".new")
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir()
-            packages.unpack(suite, ("systemd-resolved",), aside)
-            aside.rename(place)
-    return place
+    return packages.fetched("resolved", suite, ("systemd-resolved",))

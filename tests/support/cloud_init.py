@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 from tests.support import packages
-from tests.vm.image import cache
 
 _SUITE = "bookworm"
 # What its renderers load, and nothing of this machine's own.
@@ -32,6 +29,7 @@ _PACKAGES = (
 
 def made(renderer: str, yaml: str, root: Path) -> dict[str, str]:
     """Return the files that a renderer, "netplan" or "networkd", makes of YAML, by place."""
+    place = packages.fetched("cloud-init", _SUITE, _PACKAGES)
     source = root / "given.yaml"
     source.write_text(yaml, encoding="utf-8")
     subprocess.run(
@@ -43,22 +41,7 @@ def made(renderer: str, yaml: str, root: Path) -> dict[str, str]:
         check=True,
         capture_output=True,
         timeout=60,
-        env={**os.environ, "PYTHONPATH": f"{_fetched()}/usr/lib/python3/dist-packages"},
+        env={**os.environ, "PYTHONPATH": f"{place}/usr/lib/python3/dist-packages"},
     )
     made_ = (path for path in (root / renderer).rglob("*") if path.is_file())
     return {f"/{one.relative_to(root / renderer)}": one.read_text("utf-8") for one in made_}
-
-
-def _fetched() -> Path:
-    """Return where the packages are unpacked, fetched once for all tests."""
-    place = Path(cache(), f"cloud-init-{_SUITE}")
-    os.makedirs(cache(), exist_ok=True)
-    with open(f"{cache()}/cloud-init.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.is_dir():
-            aside = place.with_suffix(".new")
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir()
-            packages.unpack(_SUITE, _PACKAGES, aside)
-            aside.rename(place)
-    return place

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
 from pathlib import Path
 
 from tests.support import packages
-from tests.vm.image import cache
 
 OWN = ("netplan", "generate")
 _SUITE = "trixie"
@@ -32,17 +28,8 @@ _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 
 def newer() -> tuple[str, ...]:
-    """Return the command that generates as Debian 13's does, fetched once for all tests."""
-    place = Path(cache(), f"netplan-generator-{_SUITE}")
-    os.makedirs(cache(), exist_ok=True)
-    with open(f"{cache()}/netplan.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.is_dir():
-            aside = place.with_suffix(".new")
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir()
-            packages.unpack(_SUITE, _PACKAGES, aside)
-            aside.rename(place)
+    """Return the command that generates as Debian 13's does."""
+    place = packages.fetched("netplan-generator", _SUITE, _PACKAGES)
     loader = (f"{place}/usr/lib64/ld-linux-x86-64.so.2", "--library-path", f"{place}/{_LIBRARIES}")
     return (*loader, f"{place}/usr/libexec/netplan/generate")
 

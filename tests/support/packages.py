@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+
+from tests.vm.image import cache
 
 _SOURCE = "deb [signed-by={}] http://deb.debian.org/debian {} main\n"
 _KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -17,6 +22,24 @@ def unpack(suite: str, packages: Sequence[str], place: Path) -> None:
     for package in _downloaded(suite, packages, apt):
         run("dpkg-deb", "--extract", str(package), str(place))
     run("rm", "--recursive", str(apt))
+
+
+def fetched(name: str, suite: str, packages: Sequence[str]) -> Path:
+    """Return where a suite's packages are unpacked, fetched once for all tests.
+
+    Raises OSError or CalledProcessError.
+    """
+    place = Path(cache(), f"{name}-{suite}")
+    os.makedirs(cache(), exist_ok=True)
+    with open(f"{cache()}/{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.is_dir():
+            aside = place.with_suffix(".new")
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir()
+            unpack(suite, packages, aside)
+            aside.rename(place)
+    return place
 
 
 def run(*argv: str, cwd: Path | None = None) -> None:
