@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass
@@ -15,10 +13,10 @@ import pytest
 
 import netfail_hooks
 from tests.support import ROOT
+from tests.support.release import call
 
 ARCH = ROOT / "packaging/arch"
 UPLINKS = ("--primary", "eth0", "--backup", "wlan0", "--dhcp", "--yes")
-PATIENCE = 240  # seconds: PyPI, and a small machine
 SHIPPED = (
     "bench",
     "docs",
@@ -51,24 +49,9 @@ def dists(tmp_path_factory: pytest.TempPathFactory) -> Dists:
     checkout = place / "checkout"  # a fresh one: setuptools remembers what it once packed
     left = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "build", "dist")
     shutil.copytree(ROOT, checkout, ignore=left)
-    call(sys.executable, "-m", "build", "--outdir", str(place), str(checkout))
+    call([sys.executable, "-m", "build", "--outdir", str(place), str(checkout)])
     (sdist,), (wheel,) = place.glob("*.tar.gz"), place.glob("*.whl")
     return Dists(sdist, wheel)
-
-
-def call(*argv: str, cwd: Path | str = "/", environment: dict[str, str] | None = None) -> str:
-    """Return what a command prints. Raises AssertionError with all it said if it fails."""
-    done = subprocess.run(
-        argv,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-        env={**os.environ, **(environment or {})},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def files(place: Path, *, beside: str = "") -> set[str]:
@@ -99,33 +82,32 @@ def test_a_wheel_works_in_an_environment_with_no_checkout_near(
     for directory in ("etc", "var/lib"):
         (root / directory).mkdir(parents=True)
     before = sorted(root.rglob("*"))
-    call(sys.executable, "-m", "venv", str(venv))
-    call(
-        str(venv / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", str(dists.wheel)
-    )
+    call([sys.executable, "-m", "venv", str(venv)])
+    pip = [str(venv / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
+    call([*pip, str(dists.wheel)])
     command = str(venv / "bin/netfail-hooks")
-    assert call(command, "--version") == f"netfail-hooks {netfail_hooks.__version__}\n"
-    call(command, "install", "--root", str(root), *UPLINKS)
+    assert call([command, "--version"]) == f"netfail-hooks {netfail_hooks.__version__}\n"
+    call([command, "install", "--root", str(root), *UPLINKS])
     hook = root / "etc/networkd-dispatcher/routable.d/50-netfail-hooks"
     text = hook.read_text(encoding="utf-8")
     assert f'sys.path += ["{venv}' in text
     loads = text.replace("os._exit(main())", "import icmplib, pyroute2")
     program = re.findall(r'^exec "(\S+)" -IS ', text, re.MULTILINE)
-    call(*program, "-IS", "-c", loads)
+    call([*program, "-IS", "-c", loads])
     unit = (root / "etc/systemd/system/netfail-hooks-check.service").read_text(encoding="utf-8")
     assert str(venv) in unit
     assert str(ROOT) not in unit
     config = root / "etc/netfail-hooks/config.toml"
     config.write_text(config.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
-    call(command, "install", "--root", str(root), "--interval", "9", "--yes")
+    call([command, "install", "--root", str(root), "--interval", "9", "--yes"])
     assert config.read_text(encoding="utf-8").endswith("# mine\n")
-    call(command, "uninstall", "--root", str(root), "--yes")
+    call([command, "uninstall", "--root", str(root), "--yes"])
     assert sorted(root.rglob("*")) == before
 
     manual = (ROOT / "man/netfail-hooks.8").read_bytes()
     assert (venv / "share/man/man8/netfail-hooks.8").read_bytes() == manual
     for shell, path in COMPLETIONS.items():
-        assert (venv / path).read_text(encoding="utf-8") == call(command, "completion", shell)
+        assert (venv / path).read_text(encoding="utf-8") == call([command, "completion", shell])
 
 
 def test_every_package_has_the_version_of_the_program() -> None:
