@@ -10,7 +10,7 @@ from typing import ClassVar
 from netfail_hooks.lab.traffic_result import Result
 from netfail_hooks.paths import package_home
 from tests.lab.booted import Booted
-from tests.lab.suite import SETTINGS, SETTLED, measure, shape, wait
+from tests.lab.suite import SETTINGS, SETTLED, measure, shape, wait, wait_used
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
 HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -50,11 +50,13 @@ _NETWORKDS = ("systemd-networkd.service", "systemd-networkd.socket")
 class Handed(Booted):
     """A lab whose uplinks are to change hands.
 
-    ``units`` are their manager's, ``volatile`` is where it keeps what no boot outlives.
+    ``units`` are their manager's, ``volatile`` is where it keeps what no boot outlives, ``beside``
+    are addresses of NICs of its own that it is to have up, too.
     """
 
     units: ClassVar[tuple[str, ...]] = ()
     volatile: ClassVar[str] = ""
+    beside: ClassVar[tuple[str, ...]] = ()
 
     def seen(self) -> list[str]:
         """Return the manager's own view."""
@@ -86,6 +88,24 @@ class Handed(Booted):
             measure(1)
         assert watch.gaps(4) == []
         return traffic.result()
+
+    def stays_installed(self) -> Result:
+        """Install once more under traffic, which changes nothing; then the cable, out and in."""
+        installed = self.state()
+        again = self.under_traffic("install", *PAIR)
+        print("again", again)
+        assert self.state() == installed
+        self.cable_out("eth0")
+        wait_used(self, "wlan0")
+        self.cable_in("eth0")
+        wait_used(self, "eth0", seconds=60)
+        return again
+
+    def is_addressed(self) -> bool:
+        """Tell whether each has the address that it is to have, by whomever."""
+        found = self.run("ip", "-4", "address").stdout
+        wanted = (*(port.host for port in self.ports.values()), *self.beside)
+        return all(f" {one}/24 " in found for one in wanted)
 
     def boot_again(self) -> None:
         """Come up as after a power cut: by the files that there are, and nothing in /run."""

@@ -64,11 +64,7 @@ class Raised(Handed):
         self.systemctl("start", HOTPLUG)
         self.systemctl("enable", "networkd-dispatcher.service")
         wait(lambda: self.has("eth0", "wlan0", "dummy7"), "NICs of ifupdown's", seconds=20)
-        wait(self._is_addressed, "addresses", seconds=20)  # dhcpcd asks on when ifup has ended
-
-    def _is_addressed(self) -> bool:
-        found = self.run("ip", "-4", "address").stdout
-        return all(f" {port.host}/24 " in found for port in self.ports.values())
+        wait(self.is_addressed, "addresses", seconds=20)  # dhcpcd asks on when ifup has ended
 
     def has(self, *names: str) -> bool:
         """Tell whether ifupdown has these up."""

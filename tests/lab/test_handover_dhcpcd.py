@@ -12,7 +12,7 @@ from netfail_hooks import lab as sandbox
 from tests.lab.denied import CONFIG, OWN, Denied
 from tests.lab.handed import HERE, INSTALL, PAIR
 from tests.lab.kills import kill, points, trace
-from tests.lab.suite import used, wait, wait_used
+from tests.lab.suite import used, wait
 
 _DHCP = ""
 _STATIC = "".join(
@@ -54,14 +54,7 @@ def test_uplinks_change_hands_and_back_under_traffic(denied: Denied) -> None:
     assert len(ended) > 3
     assert not ended & lab.processes()
     assert lab.leases() == leases
-    installed = lab.state()
-    again = lab.under_traffic("install", *PAIR)
-    print("again", again)
-    assert lab.state() == installed
-    lab.cable_out("eth0")
-    wait_used(lab, "wlan0")
-    lab.cable_in("eth0")
-    wait_used(lab, "eth0", seconds=60)
+    again = lab.stays_installed()
     back = lab.under_traffic("uninstall", "--yes")
     print("back", back)
     lab.expect(before)

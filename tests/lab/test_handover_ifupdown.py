@@ -13,7 +13,7 @@ from tests.lab.handed import HERE, INSTALL, PAIR
 from tests.lab.kills import kill, points, trace
 from tests.lab.managed import Managed
 from tests.lab.raised import HOTPLUG, INTERFACES, Raised, prepare
-from tests.lab.suite import used, wait, wait_used
+from tests.lab.suite import used, wait
 
 _CONCERNED = ("foreign-manager", "file-changed", "source-changed")
 _DHCP = "dhcp\n"
@@ -58,14 +58,7 @@ def test_uplinks_change_hands_and_back_under_traffic(raised: Raised) -> None:
     assert used(lab) == "eth0"
     assert lab.view() == ["dummy7=dummy7", "lo=lo"]
     assert lab.leases() == leases  # the same clients, with the same addresses
-    installed = lab.state()
-    again = lab.under_traffic("install", *PAIR)
-    print("again", again)
-    assert lab.state() == installed
-    lab.cable_out("eth0")
-    wait_used(lab, "wlan0")
-    lab.cable_in("eth0")
-    wait_used(lab, "eth0", seconds=60)
+    again = lab.stays_installed()
     back = lab.under_traffic("uninstall", "--yes")
     print("back", back)
     lab.expect(before)
