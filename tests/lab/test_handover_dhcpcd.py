@@ -10,8 +10,8 @@ import pytest
 
 from netfail_hooks import lab as sandbox
 from tests.lab.denied import CONFIG, OWN, Denied
-from tests.lab.handed import HERE, INSTALL, PAIR
-from tests.lab.kills import kill, points, trace
+from tests.lab.handed import HERE, INSTALL, PAIR, between_hands
+from tests.lab.kills import kill, points
 from tests.lab.suite import used, wait
 
 _DHCP = ""
@@ -75,16 +75,10 @@ def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(
 ) -> None:
     lab, every = denied, bool(pytestconfig.getoption("every_kill_point"))
     before = lab.state()
-    calls = trace(lab, INSTALL, HERE)
-    lab.told("uninstall", "--yes")
-    lab.expect(before)
+    calls = lab.install_traced(before)
     for at in random.sample(points(calls), 8 if every else 1):
-        print("killed at", at)
-        kill(lab, INSTALL, at, HERE)
-        assert used(lab), f"no way out after a kill at {at}"
-        lab.told("uninstall", "--yes")
-        lab.expect(before)
-    at = next(one for one in calls if "rename" in one.name and "eth0.network" in one.text)
+        lab.kill_and_give_back(at, before)
+    at = between_hands(calls)
     kill(lab, INSTALL, at, HERE)
     assert "0.0.0.0/1 " in lab.run("ip", "route").stdout, f"no detour at {at}"
     lab.systemctl("start", "netfail-hooks-rollback.service")
