@@ -156,7 +156,8 @@ class Life:
     def _apply(
         self, changes: tuple[Change, ...], *_: object
     ) -> tuple[list[tuple[Change, OSError]], list[Change]]:
-        failed, left_out = [], []
+        failed: list[tuple[Change, OSError]] = []
+        left_out: list[Change] = []
         for change in changes:
             if stays(change, [one for one, _ in failed]):
                 left_out.append(change)
