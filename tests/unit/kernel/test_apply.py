@@ -33,10 +33,8 @@ from netfail_hooks.policy.changes import (
     SetMonitor,
     SetRoute,
     SetSysctl,
-    stays,
 )
 from netfail_hooks.policy.facts import Address, Link, Observation, Route, Rule, Sysctl
-from netfail_hooks.policy.sysctls import ANSWERS, SILENT
 from netfail_hooks.values import replace
 from tests.support.messages import ETH, Kernel, address_of, said
 
@@ -263,19 +261,6 @@ def test_a_refusal_is_told_unless_all_is_as_wanted_and_the_rest_is_done(code: in
     failed, _ = apply((first, second), SEEN, cast("rt.Netlink", kernel), Announcer())
     assert failed == ([] if code in GONE else [(first, error)])
     assert len(kernel.changed) == 1
-
-
-def test_none_falls_silent_where_the_other_one_was_not_made_to_answer() -> None:
-    silent, answers = (
-        SetSysctl(Sysctl(f"ipv4/conf/{name}/arp_ignore", setting))
-        for name, setting in (("eth0", SILENT), ("wlan0", ANSWERS))
-    )
-    filtering = SetSysctl(Sysctl("ipv4/conf/wlan0/rp_filter", ANSWERS))
-    assert stays(silent, [answers])
-    assert not stays(silent, [filtering, silent])
-    assert not stays(filtering, [answers])
-    assert not stays(answers, [answers])
-    assert not stays(SetSysctl(Sysctl("ipv4/conf/eth0/rp_filter", SILENT)), [answers])
 
 
 BACK = Address("wlan0", 4, "192.168.1.252", 24)
