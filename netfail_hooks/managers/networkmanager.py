@@ -67,9 +67,10 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
         _refuse_unsaved(nic, uuid)
     elif chosen is None and (nic.wireless or not _makes_one(paths, known, nic)):
         return None
+    nobodys = Saved("", glib.read(_BY_ITSELF), _BY_ITSELF)
+    _refuse_above(profiles, nic, chosen or nobodys)
     if chosen is None or _is_made(chosen):
-        chosen = Saved("", glib.read(_BY_ITSELF), _BY_ITSELF)
-    _refuse_above(profiles, nic, chosen)
+        chosen = nobodys
     if nic.wireless:
         _refuse_iwd(known, nic)
     defaults = Defaults(

@@ -146,6 +146,11 @@ def test_a_profile_that_it_has_made_for_a_cable_is_no_file(machine: _Machine) ->
     found = machine.profile()
     assert found is not None
     assert found.path == path
+    machine.write(path, text)
+    vlan = "[connection]\nid=v\nuuid=v\ntype=vlan\n[vlan]\nid=5\nparent=w\n"
+    machine.write(f"{_ETC}/vlan", vlan)
+    with pytest.raises(Misuse, match="a vlan of NetworkManager's is on eth0"):
+        machine.profile()
 
 
 def test_defaults_by_nic_and_by_the_order_of_files(machine: _Machine) -> None:
