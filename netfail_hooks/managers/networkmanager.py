@@ -67,8 +67,10 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
         _refuse_unsaved(nic, uuid)
     elif chosen is None and (nic.wireless or not _makes_one(paths, known, nic)):
         return None
-    chosen = chosen or Saved("", glib.read(_BY_ITSELF), _BY_ITSELF)
-    _refuse_above(profiles, nic, chosen)
+    nobodys = Saved("", glib.read(_BY_ITSELF), _BY_ITSELF)
+    _refuse_above(profiles, nic, chosen or nobodys)
+    if chosen is None or _is_made(chosen):
+        chosen = nobodys
     if nic.wireless:
         _refuse_iwd(known, nic)
     defaults = Defaults(
@@ -114,6 +116,16 @@ def _refuse_unsaved(nic: Nic, uuid: str) -> None:
             f"{nic.name}: NetworkManager's active profile {uuid} is in no keyfile",
             hint=f"nmcli connection modify {uuid} connection.autoconnect yes, which saves it",
         )
+
+
+def _is_made(chosen: Saved) -> bool:
+    """Tell whether NetworkManager itself made a profile, for a cable that nobody had one for.
+
+    It is in /run for as long as NetworkManager has the cable, so none of ours is made of that file.
+    One that is ``external`` says what somebody else had set up (nms-keyfile-writer.c).
+    """
+    meta = ".nmmeta"
+    return chosen.file.flag(meta, "nm-generated") and not chosen.file.flag(meta, "external")
 
 
 def _makes_one(paths: Paths, known: Conf, nic: Nic) -> bool:

@@ -143,14 +143,37 @@ def test_a_changed_profile_is_told_and_taken_up(managed: Managed) -> None:
     lab.write(
         path, lab.read(path).replace("method=auto", "method=auto\ndns=192.168.1.53;"), mode=0o600
     )
-    drifted = json.loads(lab.netfail("status", "--json").stdout)["drifted"]
-    assert [one.startswith(f"{path} has changed") for one in drifted] == [True]
+    assert [one.startswith(f"{path} has changed") for one in _drifted(lab)] == [True]
     lab.told("install", "--yes")
-    assert json.loads(lab.netfail("status", "--json").stdout)["drifted"] == []
+    assert _drifted(lab) == []
     assert "192.168.1.53" in lab.run("networkctl", "status", "eth0").stdout
     lab.cable_out("eth0")
     wait_used(lab, "wlan0")
     lab.cable_in("eth0")
+
+
+def test_a_cable_without_a_profile_is_no_matter_after_a_boot(managed: Managed) -> None:
+    """NetworkManager makes one for it, in /run, which is gone once it leaves the cable to us."""
+    lab = managed
+    lab.run("rm", f"{PROFILES}/eth0.nmconnection")
+    lab.boot_again()
+    wait(lambda: lab.has(*lab.ports), "NICs of NetworkManager's", seconds=60)
+    before, addresses = lab.state(), _addresses(lab)
+    lab.told("install", *PAIR)
+    assert _drifted(lab) == []
+    lab.boot_again()
+    wait(lambda: _addresses(lab) == addresses and bool(used(lab)), "addresses", seconds=30)
+    assert _drifted(lab) == []
+    installed = lab.state()
+    lab.told("install", *PAIR)
+    assert lab.state() == installed
+    lab.told("uninstall", "--yes")
+    _expect_but_for_others(lab, before)
+
+
+def _drifted(lab: Managed) -> list[str]:
+    found: list[str] = json.loads(lab.netfail("status", "--json").stdout)["drifted"]
+    return found
 
 
 @pytest.mark.parametrize("managed", [_STATIC], indirect=True)

@@ -7,6 +7,7 @@ has beside the uplinks stays with it; and uninstall gives all of it back.
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import re
 import shlex
@@ -234,7 +235,7 @@ class Handover(Journey):
         _begin(bench, command)
         machine.sh(f"sleep {moment}", seconds=moment + 60)
         machine.cut_power()
-        faults = self._reachable(bench, 180) + self._both_back(bench)
+        faults = self._reachable(bench, 180) + self._both_back(bench) + _drifted(bench)
         bench.row(_row(bench, name, 0.0, faults, f"reachable, by {_whose(bench)}"))
         said(machine.sh("systemctl --failed --no-legend"))
 
@@ -242,7 +243,7 @@ class Handover(Journey):
         """An install that was cut off is made up for by the next."""
         told = bench.machine.sh(f"{_AGAIN}; echo {_LIVES} $?", seconds=_WHILE)
         faults = [] if f"{_LIVES} 0" in told else [told[-2000:]]
-        faults += self._reachable(bench, 30) + self._both_back(bench)
+        faults += self._reachable(bench, 30) + self._both_back(bench) + _drifted(bench)
         bench.row(_row(bench, name, 0.0, faults, f"reachable, by {_whose(bench)}"))
 
     def _attempt(self, bench: Bench, name: str, *, limit: float = _LIMIT) -> None:
@@ -381,6 +382,12 @@ def _whose(bench: Bench) -> str:
     """Return who has the uplinks."""
     shown = bench.machine.sh("nmcli -t -f DEVICE,STATE device", check=False)
     return "networkd" if "eth0:unmanaged" in shown else "NetworkManager"
+
+
+def _drifted(bench: Bench) -> list[str]:
+    """Return what is said to have changed of that which our files were made of: nothing did."""
+    told = bench.machine.sh("test ! -e /etc/netfail-hooks || netfail-hooks status --json || true")
+    return list(json.loads(told)["drifted"]) if told else []
 
 
 def _ping(bench: Bench, address: str) -> None:

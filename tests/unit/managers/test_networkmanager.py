@@ -133,6 +133,26 @@ def test_a_cable_without_profile(machine: _Machine) -> None:
     assert machine.profile() is None
 
 
+def test_a_profile_that_it_has_made_for_a_cable_is_no_file(machine: _Machine) -> None:
+    """It is gone at the next boot, since it is made for what NetworkManager has."""
+    without = machine.profile()
+    path = f"{_RUN}/Wired connection 1.nmconnection"
+    text = _WIRED.format(id="w", more="autoconnect-priority=-999\ninterface-name=eth0\n")
+    text += "\n[ipv6]\naddr-gen-mode=default\nmethod=auto\n\n[.nmmeta]\nnm-generated=true\n"
+    machine.write(path, text)
+    assert networkmanager.profile(machine.paths, WIRED) == without
+    assert networkmanager.profile(machine.paths, WIRED, made_of=path) == without
+    machine.write(path, f"{text}volatile=true\nexternal=true\n")  # what somebody else has set up
+    found = machine.profile()
+    assert found is not None
+    assert found.path == path
+    machine.write(path, text)
+    vlan = "[connection]\nid=v\nuuid=v\ntype=vlan\n[vlan]\nid=5\nparent=w\n"
+    machine.write(f"{_ETC}/vlan", vlan)
+    with pytest.raises(Misuse, match="a vlan of NetworkManager's is on eth0"):
+        machine.profile()
+
+
 def test_defaults_by_nic_and_by_the_order_of_files(machine: _Machine) -> None:
     machine.wired("one", "[ipv6]\nmethod=auto\n")
     machine.write("/usr/lib/NetworkManager/conf.d/a.conf", "[connection]\nipv6.ip6-privacy=1\n")
