@@ -16,7 +16,7 @@ from netfail_hooks.lab import topology  # noqa: E402 - found by the line above
 _SCRIPT = """
 set -e
 radios=2
-test ! -e /etc/systemd/system/vm-router.service || radios=3 # NetworkManager has a hotspot
+test ! -e /etc/NetworkManager/system-connections/hotspot.nmconnection || radios=3
 modprobe mac80211_hwsim radios=$radios
 until [ -e /sys/class/net/wlan$((radios - 1)) ]; do sleep 0.05; done
 ip link set eth1 down
