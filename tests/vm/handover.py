@@ -33,7 +33,8 @@ _UNINSTALL = "cd /opt/vm/checkout && sh install.sh --uninstall --yes 2>&1"
 _LIVES = "the session lives"
 _SSH = (
     "ip netns exec lan ssh -i /opt/vm/key -o BatchMode=yes -o StrictHostKeyChecking=no "
-    "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=10"
+    "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=10 "
+    "-o ServerAliveInterval=15 -o ServerAliveCountMax=8"  # one that is dead ends
 )
 _PREPARE = """
 test -e /opt/vm/key || ssh-keygen -q -t ed25519 -N '' -f /opt/vm/key
