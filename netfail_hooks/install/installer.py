@@ -293,6 +293,7 @@ def _hand_over(work: Work) -> list[str]:
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
         with way.step():
             kernel_state.judge_anew(paths)
+            live.forget(handover, paths)
     return [*refused, *lost, *other]
 
 
