@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import dhcpcd
 from netfail_hooks.managers.release import MARK, Release
-from netfail_hooks.networkd import match
+from netfail_hooks.networkd import match, networkctl
 from netfail_hooks.networkd.file import parse
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
@@ -51,12 +51,14 @@ _END = (
     f"while systemctl --quiet is-active {UNIT}; do sleep 0.1; done; "
     f"rm {_NOW}; systemctl daemon-reload"
 )
-# What networkd has by then it is told to leave (networkctl(1), SETUP).
+# What networkd has by then it is told to leave (networkctl(1), SETUP). One that does not answer has
+# nothing any more, whatever networkctl finds of it in /run.
 _BEGIN = (
     f"systemctl reset-failed {UNIT} 2>/dev/null; "
     f"[ ! -e {DENIED} ] || exec systemctl start {UNIT}; "
-    "left=; for one in {names}; do networkctl --no-legend --no-pager list $one 2>/dev/null | "
-    "grep -qw unmanaged || left=$left,$one; done; "
+    "left=; if {answers} >/dev/null 2>&1; then for one in {names}; do "
+    "networkctl --no-legend --no-pager list $one 2>/dev/null | "
+    "grep -qw unmanaged || left=$left,$one; done; fi; "
     f"mkdir -p {os.path.dirname(_NOW)}; "
     "printf '%s\\n' '[Service]' ExecStart= ExecStart={command}\"${{left:+{denies}${{left#,}}}}\" "
     f">{_NOW}; systemctl daemon-reload; "
@@ -88,7 +90,10 @@ def release(paths: Paths, nics: Sequence[Nic], *, silent: bool = False) -> Relea
 
 
 def _begin(names: Sequence[str], command: str) -> str:
-    return _BEGIN.format(names=" ".join(names), command=shlex.quote(command), denies=_DENIES)
+    answers = f"timeout {networkctl.AT_WORK} {shlex.join(networkctl.PING)}"
+    return _BEGIN.format(
+        names=" ".join(names), command=shlex.quote(command), denies=_DENIES, answers=answers
+    )
 
 
 def _unjoined(paths: Paths, nic: Nic) -> Iterator[tuple[str, ...]]:
