@@ -123,7 +123,7 @@ def settle(handover: Handover) -> None:
         nodes.remove(os.path.dirname(_OVERRIDE.format(unit)))
     run("systemctl", "daemon-reload")
     for command in handover.release.settle:
-        run(*command)
+        _tell(*command)
 
 
 def hold(handover: Handover) -> None:
