@@ -236,6 +236,7 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
     paths, uplinks = work.paths, work.uplinks()
     known = work.known
     handover = gather.known(paths, known.handed, known.units, known.sysctls)
+    live.note(handover, paths)
     live.hold(handover)
     if not networkctl.answers():  # killed before it ran, or it hangs: nothing can be diverted
         for change in work.changes:

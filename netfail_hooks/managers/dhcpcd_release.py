@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import dhcpcd
 from netfail_hooks.managers.release import MARK, Release
-from netfail_hooks.networkd import match
+from netfail_hooks.networkd import match, networkctl
 from netfail_hooks.networkd.file import parse
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
@@ -37,26 +37,36 @@ _PLACES = (
 )
 _DENIES = " --denyinterfaces "
 _SILENT = " --nohook resolv.conf"  # dhcpcd(8), -C
+_AT_ONCE = " --timeout 1"
+# --background, or a word of letters that take nothing (if-options.h), "b" among them.
+_BACKGROUND = re.compile(
+    r"\s(?:--ba[a-z]*|-([146dgknpqwxABDEGHJKLMNPTUV]*b[146bdgknpqwxABDEGHJKLMNPTUV]*))(?!\S)"
+)
 # Read after ours in /etc, and gone again once dhcpcd is as it is to be.
 _NOW = f"/run/systemd/system/{UNIT}.d/zzz-netfail-hooks.conf"
 _LEAVES_HOOKS = "[Service]\\nKillMode=process\\nRestart=no\\n"
-# The first of its processes, then its helpers, which would go on for ever (privsep.c).
+# The first of its processes, then its helpers, which would go on for ever (privsep.c); or what
+# is still on the way to have it run, in vain for as long as nobody has an address (dhcpcd(8), -w).
 _END = (
-    f"systemctl --quiet is-active {UNIT} || exit 0; mkdir -p {os.path.dirname(_NOW)}; "
-    f"printf '{_LEAVES_HOOKS}' >{_NOW}; systemctl daemon-reload; "
-    f"all=$(systemctl show --property=MainPID --value {UNIT} | grep -vx 0); "
+    f"runs() {{ systemctl show --property=ActiveState --value {UNIT} | "
+    "grep -qvx -e inactive -e failed; }; runs || exit 0; "
+    f"mkdir -p {os.path.dirname(_NOW)}; printf '{_LEAVES_HOOKS}' >{_NOW}; systemctl daemon-reload; "
+    "while runs; do "
+    f"all=$(systemctl show --property=MainPID --property=ControlPID --value {UNIT} | "
+    "grep -vx -e 0 -e ''); "
     "for one in /proc/[0-9]*; do "
     f"grep -qx dhcpcd $one/comm && grep -q '/{UNIT}$' $one/cgroup && all=\"$all ${{one#/proc/}}\"; "
-    f"done 2>/dev/null; kill -KILL $all; "
-    f"while systemctl --quiet is-active {UNIT}; do sleep 0.1; done; "
+    'done 2>/dev/null; [ -z "$all" ] || kill -KILL $all 2>/dev/null; sleep 0.1; done; '
     f"rm {_NOW}; systemctl daemon-reload"
 )
-# What networkd has by then it is told to leave (networkctl(1), SETUP).
+# What networkd has by then it is told to leave (networkctl(1), SETUP). One that does not answer has
+# nothing any more, whatever networkctl finds of it in /run.
 _BEGIN = (
     f"systemctl reset-failed {UNIT} 2>/dev/null; "
     f"[ ! -e {DENIED} ] || exec systemctl start {UNIT}; "
-    "left=; for one in {names}; do networkctl --no-legend --no-pager list $one 2>/dev/null | "
-    "grep -qw unmanaged || left=$left,$one; done; "
+    "left=; if {answers} >/dev/null 2>&1; then for one in {names}; do "
+    "networkctl --no-legend --no-pager list $one 2>/dev/null | "
+    "grep -qw unmanaged || left=$left,$one; done; fi; "
     f"mkdir -p {os.path.dirname(_NOW)}; "
     "printf '%s\\n' '[Service]' ExecStart= ExecStart={command}\"${{left:+{denies}${{left#,}}}}\" "
     f">{_NOW}; systemctl daemon-reload; "
@@ -78,7 +88,7 @@ def release(paths: Paths, nics: Sequence[Nic], *, silent: bool = False) -> Relea
     begin = ("sh", "-c", _begin(names, command))
     end = ("sh", "-c", _END)
     hushed = _SILENT if silent or _SILENT in _said(paths) else ""
-    said = f"{command}{hushed}{_DENIES}{','.join(names)}"
+    said = f"{_at_once(command)}{hushed}{_DENIES}{','.join(names)}"
     return Release(
         {DENIED: f"{MARK}[Service]\nExecStart=\nExecStart={said}\n"},
         settle=(("sh", "-c", f"systemctl --quiet is-active {UNIT} && exit; {begin[2]}"),),
@@ -88,7 +98,28 @@ def release(paths: Paths, nics: Sequence[Nic], *, silent: bool = False) -> Relea
 
 
 def _begin(names: Sequence[str], command: str) -> str:
-    return _BEGIN.format(names=" ".join(names), command=shlex.quote(command), denies=_DENIES)
+    answers = f"timeout {networkctl.AT_WORK} {shlex.join(networkctl.PING)}"
+    return _BEGIN.format(
+        names=" ".join(names),
+        command=shlex.quote(_at_once(command)),
+        denies=_DENIES,
+        answers=answers,
+    )
+
+
+def _at_once(command: str) -> str:
+    """Return a command line that waits for no address, which nobody may give it any more.
+
+    -w and ``waitip`` in its file wait until there is one, for ever with -b beside them, or without
+    a timeout; a unit fails meanwhile (``dhcpcd_daemonise`` in dhcpcd.c). What waits for the
+    network waits for networkd's uplinks.
+    """
+    return f"{_BACKGROUND.sub(_without_b, command)}{_AT_ONCE}"
+
+
+def _without_b(words: re.Match[str]) -> str:
+    rest = (words[1] or "").replace("b", "")
+    return f" -{rest}" if rest else ""
 
 
 def _unjoined(paths: Paths, nic: Nic) -> Iterator[tuple[str, ...]]:
@@ -122,7 +153,8 @@ def leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
 def drifted(paths: Paths) -> str:
     """Return in which way our file is out of date, "" for none: it repeats what the unit says."""
     ours = _said(paths).partition(_DENIES)[0].removesuffix(_SILENT)
-    if not ours or ours == started_by(paths):
+    now = started_by(paths)
+    if not ours or ours in (now, _at_once(now)):
         return ""
     return f"ExecStart= of {UNIT} has changed since {DENIED} was made of it"
 

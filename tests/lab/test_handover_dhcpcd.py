@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from netfail_hooks import lab as sandbox
-from tests.lab.denied import CONFIG, OWN, Denied
+from netfail_hooks.managers import dhcpcd_release
+from tests.lab.denied import CONFIG, OWN, UNIT, Denied
 from tests.lab.handed import HERE, INSTALL, PAIR, between_hands
 from tests.lab.kills import kill, points
 from tests.lab.suite import used, wait
@@ -130,3 +131,25 @@ def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_dhcpcd(denied: De
 def _codes(lab: Denied) -> list[str]:
     found = json.loads(lab.netfail("doctor", "--json").stdout)["findings"]
     return [one["code"] for one in found if one["code"] in _CONCERNED]
+
+
+def test_a_unit_that_waits_for_an_address_is_not_waited_for(denied: Denied) -> None:
+    """Its own NIC is none of dhcpcd's any more, so that nobody has one to give to it."""
+    lab = denied
+    path, text = f"/etc/systemd/system/{UNIT}", lab.read(CONFIG)
+    lab.write(CONFIG, f"{text}\ndenyinterfaces {OWN}\n")
+    lab.write(path, lab.read(path).replace("-q -b", "-q -w -t 0"))
+    lab.systemctl("daemon-reload")
+    before = lab.state()
+    lab.told("install", *PAIR)
+    assert lab.systemctl("is-active", UNIT).stdout == "active\n"
+    lab.told("uninstall", "--yes")
+    lab.expect(before)
+    lab.write(CONFIG, f"{text}\ndenyinterfaces *\n")
+    lab.systemctl("restart", "--no-block", UNIT)
+    begun = ("systemctl", "is-active", UNIT)
+    wait(lambda: lab.run(*begun).stdout == "activating\n" and bool(lab.processes()), "beginning")
+    done = lab.run("sh", "-c", dhcpcd_release._END)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert lab.run(*begun).stdout == "failed\n"
+    assert lab.processes() == set()

@@ -7,6 +7,7 @@ import os
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
+from netfail_hooks.install import marks
 from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel.netlink import Netlink
@@ -54,9 +55,14 @@ def hand(paths: Paths, nic: Nic) -> Handed:
 
 
 def has(handover: Handover) -> tuple[str, ...]:
-    """Return the uplinks that dhcpcd has, or is to have: networkd leaves them, and it may."""
+    """Return the uplinks that dhcpcd has, or is to have: networkd leaves them, and it may.
+
+    Where networkd does not answer, its addresses are there all the same: then it is what was noted
+    as they changed hands that tells (``Paths.taken``).
+    """
     names = tuple(one.interface for one in handover.handed if one.manager == dhcpcd.MANAGER)
-    left = dhcpcd_release.leaves(Paths(), names)
+    paths = Paths()
+    left = (*dhcpcd_release.leaves(paths, names), *marks.marked(paths.taken("")))
     networkds = networkctl.answers() if names else False
     return tuple(
         name

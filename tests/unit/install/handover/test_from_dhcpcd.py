@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.handover import from_dhcpcd
+from netfail_hooks.install import marks
+from netfail_hooks.install.handover import Handover, from_dhcpcd
 from netfail_hooks.install.manifest import Handed
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.nic import read_nic
 from tests.support.machine import Machine
 
@@ -70,3 +73,20 @@ def test_a_file_that_is_to_be_ours_is_not_the_users(machine: Machine) -> None:
         _hand(machine, "wlan0")
     machine.write(_OWN, "# netfail-hooks: as it was found\n")
     assert _hand(machine, "wlan0") == Handed("wlan0", "dhcpcd")
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_what_was_taken_is_not_dhcpcds_though_networkd_is_gone(
+    machine: Machine, mocker: MockerFixture, *, answers: bool
+) -> None:
+    mocker.patch.object(from_dhcpcd, "Paths", return_value=machine.paths)
+    mocker.patch.object(networkctl, "answers", return_value=answers)
+    mocker.patch.object(networkctl, "leaves_alone", return_value=True)
+    names = ("eth0", "wlan0")
+    handover = Handover(handed=tuple(Handed(name, "dhcpcd") for name in names))
+    assert from_dhcpcd.has(handover) == names
+    (machine.root / "run/netfail-hooks").mkdir(parents=True)
+    marks.set_mark(machine.paths.taken("eth0"))
+    assert from_dhcpcd.has(handover) == ("wlan0",)
+    marks.clear_mark(machine.paths.taken("eth0"))
+    assert from_dhcpcd.has(handover) == names
