@@ -33,6 +33,8 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, drills
 
 _HERE = Paths()
+# What a person writes, and its directory; beside it there may be a resolv.conf that serves us.
+_CONFIG = (_HERE.config, _HERE.notify, os.path.dirname(_HERE.config))
 _UNHEARD = (
     "the uplinks are as they were (systemd-networkd does not answer); reboot the machine, or: "
     "systemctl restart systemd-networkd"
@@ -60,7 +62,7 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
     """Work out what there is to put back, the last made first. Changes nothing."""
     changes, messages = [], []
     for entry in reversed(known.entries):
-        if args.keep_config and (entry.path + "/").startswith(os.path.dirname(_HERE.config) + "/"):
+        if args.keep_config and entry.path in _CONFIG:
             continue
         change = FileChange(entry.path, nodes.read(paths.at(entry.path)), entry.before)
         if nodes.same(change.before, change.after):
