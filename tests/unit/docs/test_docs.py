@@ -21,7 +21,7 @@ from netfail_hooks.config.settings import SETTINGS, Setting
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 from tests.lab.test_failover import DATAGRAMS, MOST_LOST
-from tests.support import ROOT, corpus
+from tests.support import ROOT, corpus, sh_blocks
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CONFIGURATION = (ROOT / "docs/use/configuration.md").read_text(encoding="utf-8")
@@ -80,9 +80,8 @@ def test_a_link_leads_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
 def test_a_command_line_is_one_that_the_command_takes(document: Path) -> None:
-    text = document.read_text(encoding="utf-8").replace("\\\n", " ")
-    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
-        for line in block.splitlines():
+    for block in sh_blocks(document):
+        for line in block.replace("\\\n", " ").splitlines():
             words = line.partition("#")[0].split()
             if words[:1] == ["sudo"]:
                 del words[0]
