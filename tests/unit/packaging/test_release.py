@@ -109,14 +109,15 @@ def test_the_notes_are_the_changelogs_section_of_the_version(
 
     other = tmp_path / "clone"
     call(["git", "clone", "--quiet", str(checkout), str(other)])
-    text = changelog.replace("## Unreleased", "## Unreleased\n\n- Later.\n\n## 0.1.0 - 2026-12-24")
+    released = f"{netfail_hooks.__version__} - 2026-12-24"
+    text = changelog.replace("## Unreleased", f"## Unreleased\n\n- Later.\n\n## {released}")
     text += "\n## 0.0.9 - 2026-01-01\n\n- Earlier.\n"
     (other / "CHANGELOG.md").write_text(text, encoding="utf-8")
     identity = ["-c", "user.name=x", "-c", "user.email=x@host.invalid"]
     call(["git", "-C", str(other), *identity, "commit", "--quiet", "--all", "--message=release"])
     call([str(other / "packaging/release")])
     notes = (other / f"dist/{NAME}.md").read_text(encoding="utf-8")
-    assert notes.startswith("# netfail-hooks 0.1.0 - 2026-12-24\n\n### Added\n")
+    assert notes.startswith(f"# netfail-hooks {released}\n\n### Added\n")
     assert "Later." not in notes
     assert "Earlier." not in notes
 
