@@ -15,6 +15,7 @@ from netfail_hooks.cli.commands import COMMANDS
 from netfail_hooks.install.handover.resolving import OURS, RESOLV_CONF
 from tests.support import ROOT
 from tests.support.debian_tree import ALSO, Tree, unpack
+from tests.support.links import dead_links
 from tests.support.release import call, committed
 from tests.vm import image
 
@@ -168,7 +169,8 @@ def test_it_holds_program_manual_completions_and_documents(tree: Tree) -> None:
     ours = ROOT / "netfail_hooks"
     wanted = [f"{package}/{path.relative_to(ours)}" for path in ours.rglob("*.py")]
     wanted += [f"{package}/hooks/{path.name}" for path in (ROOT / "hooks").iterdir()]
-    documents = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.svg")]
+    kinds = ("md", "svg", "json")
+    documents = [path for kind in kinds for path in (ROOT / "docs").rglob(f"*.{kind}")]
     wanted += [f"/usr/share/doc/netfail-hooks/{path.relative_to(ROOT)}" for path in documents]
     examples = [path for path in (ROOT / "examples").rglob("*") if path.is_file()]
     wanted += [f"/usr/share/doc/netfail-hooks/{path.relative_to(ROOT)}" for path in examples]
@@ -185,6 +187,18 @@ def test_it_holds_program_manual_completions_and_documents(tree: Tree) -> None:
     assert tree.sh("dpkg --verify netfail-hooks") == ""
     shown = tree.sh("man --warnings netfail-hooks | col -b")
     assert all(f"   {command.name}\n" in shown for command in COMMANDS)
+
+
+def test_its_documents_lead_to_what_it_holds(deb: Path, tmp_path: Path) -> None:
+    call(["dpkg-deb", "--extract", str(deb), str(tmp_path)])
+    place = tmp_path / "usr/share/doc/netfail-hooks"
+    documents = list(place.rglob("*.md"))
+    assert place / "README.md" in documents
+    dead = {str(one.relative_to(place)): dead_links(one) for one in documents}
+    assert {name: links for name, links in dead.items() if links} == {}
+    readme = (place / "README.md").read_text(encoding="utf-8")
+    assert "](docs/use/start.md)" in readme  # what is there is a link still
+    assert "CONTRIBUTING.md how to" in " ".join(readme.split())
 
 
 def test_zsh_and_fish_complete(tree: Tree) -> None:
