@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
@@ -37,14 +35,7 @@ def hand(paths: Paths, nic: Nic) -> Handed:
             f"dhcpcd has {name}, and {unit} has not started it",
             hint=f"end it (dhcpcd -x), then systemctl enable --now {unit}",
         )
-    command = dhcpcd_release.started_by(paths)
-    program, *words = command.split() or [""]
-    named = [word for word in words if os.path.isdir(paths.at(f"/sys/class/net/{word}"))]
-    if os.path.basename(program) != dhcpcd.MANAGER or named:
-        raise Misuse(
-            f"{unit} starts dhcpcd in a way of its own: {command or 'not by one ExecStart='}",
-            hint=f"have it start dhcpcd for all interfaces (systemctl revert {unit})",
-        )
+    refuse_own_way(paths)
     joined, _ = dhcpcd.supplicant_of(paths, nic)
     if joined == supplicant.path(name):
         raise Misuse(
@@ -52,6 +43,12 @@ def hand(paths: Paths, nic: Nic) -> Handed:
             hint="give that file the name /etc/wpa_supplicant/wpa_supplicant.conf",
         )
     return Handed(name, dhcpcd.MANAGER)
+
+
+def refuse_own_way(paths: Paths) -> None:
+    """Refuse a unit that starts dhcpcd in a way of its own: ours repeats it. Raises Misuse."""
+    if how := dhcpcd_release.own_way(paths):
+        raise Misuse(how, hint=dhcpcd_release.OWN_WAY)
 
 
 def has(handover: Handover) -> tuple[str, ...]:

@@ -195,6 +195,8 @@ def _refuse(paths: Paths, config: Config, handed: Sequence[Handed], now: Sequenc
                 f"{one.interface} was taken over from {one.manager}, and is to be no uplink now",
                 hint="'netfail-hooks uninstall' gives it back; then install again",
             )
+        if one.manager == dhcpcd.MANAGER and dhcpcd_release.starts(paths):
+            from_dhcpcd.refuse_own_way(paths)
     first = handed[0]
     if config.mode == "bond":
         raise Misuse(

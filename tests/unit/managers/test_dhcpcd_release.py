@@ -84,6 +84,39 @@ def test_a_unit_that_changed_since_is_told(machine: Machine) -> None:
     assert "ExecStart= of dhcpcd.service has changed" in dhcpcd_release.drifted(machine.paths)
 
 
+@pytest.mark.parametrize(
+    ("unit", "told"),
+    [
+        (
+            "[Service]\nExecStart=/bin/sh -c dhcpcd\n",
+            "a way of its own: /bin/sh -c dhcpcd; have it",
+        ),
+        ("[Service]\nExecStart=/bin/true\nExecStart=dhcpcd\n", "not by one ExecStart=; have it"),
+        ("[Service]\nExecStart=dhcpcd eth0\n", "a way of its own: dhcpcd eth0; have it"),
+        ("[Service]\nExecStart=dhcpcd -d\n", "ExecStart= of dhcpcd.service has changed"),
+        ("", ""),  # masked
+        (None, ""),  # its package is gone
+    ],
+)
+def test_of_a_unit_that_cannot_be_repeated_any_more(
+    machine: Machine, unit: str | None, told: str
+) -> None:
+    said = _release(machine).files[dhcpcd_release.DENIED]
+    machine.write(dhcpcd_release.DENIED, said)
+    if unit is None:
+        os.remove(machine.paths.at(_UNIT))
+    else:
+        machine.write(f"/etc/systemd/system/{dhcpcd_release.UNIT}", unit)
+    assert told in dhcpcd_release.drifted(machine.paths)
+    assert bool(told) == bool(dhcpcd_release.drifted(machine.paths))
+    found = _release(machine)
+    if not told:  # it may be installed again
+        assert found.files[dhcpcd_release.DENIED] == said
+    begin = found.take_back["eth0"][1][2]
+    assert ("printf" in begin) == ("has changed" in told)  # else nothing of ours can be added
+    subprocess.run(["sh", "-n", "-c", begin], check=True)
+
+
 def test_what_it_is_told_live_is_shell_and_repeats_the_unit(machine: Machine) -> None:
     """What it does tests/lab/test_handover_dhcpcd.py shows."""
     machine.write(f"{_DROP_INS}/a.conf", "[Service]\nExecStart=\nExecStart=/sbin/dhcpcd -h 'a b'\n")
