@@ -5,7 +5,7 @@ from __future__ import annotations
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
-from netfail_hooks.install import marks
+from netfail_hooks.install import diversion
 from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel.netlink import Netlink
@@ -59,7 +59,7 @@ def has(handover: Handover) -> tuple[str, ...]:
     """
     names = tuple(one.interface for one in handover.handed if one.manager == dhcpcd.MANAGER)
     paths = Paths()
-    left = (*dhcpcd_release.leaves(paths, names), *marks.marked(paths.taken("")))
+    left = (*dhcpcd_release.leaves(paths, names), *diversion.taken(paths))
     networkds = networkctl.answers() if names else False
     return tuple(
         name

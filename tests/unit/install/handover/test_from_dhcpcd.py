@@ -9,7 +9,7 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install import marks
+from netfail_hooks.install import diversion
 from netfail_hooks.install.handover import Handover, from_dhcpcd, gather
 from netfail_hooks.install.manifest import Handed, Manifest
 from netfail_hooks.networkd import networkctl
@@ -87,9 +87,9 @@ def test_what_was_taken_is_not_dhcpcds_though_networkd_is_gone(
     handover = Handover(handed=tuple(Handed(name, "dhcpcd") for name in names))
     assert from_dhcpcd.has(handover) == names
     (machine.root / "run/netfail-hooks").mkdir(parents=True)
-    marks.set_mark(machine.paths.taken("eth0"))
+    diversion.mark_taken(machine.paths, "eth0")
     assert from_dhcpcd.has(handover) == ("wlan0",)
-    marks.clear_mark(machine.paths.taken("eth0"))
+    diversion.clear_taken(machine.paths, "eth0")
     assert from_dhcpcd.has(handover) == names
 
 
