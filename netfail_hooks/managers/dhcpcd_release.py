@@ -45,20 +45,23 @@ _BACKGROUND = re.compile(
 )
 # Read after ours in /etc, and gone again once dhcpcd is as it is to be.
 _NOW = f"/run/systemd/system/{UNIT}.d/zzz-netfail-hooks.conf"
+# Everybody may look into it, whatever umask we were started with: status does.
+_MAKE = f"umask 022; mkdir -p {os.path.dirname(_NOW)}"
+_REMOVE = f"rm -f {_NOW}; rmdir {os.path.dirname(_NOW)} 2>/dev/null"
 _LEAVES_HOOKS = "[Service]\\nKillMode=process\\nRestart=no\\n"
 # The first of its processes, then its helpers, which would go on for ever (privsep.c); or what
 # is still on the way to have it run, in vain for as long as nobody has an address (dhcpcd(8), -w).
 _END = (
     f"runs() {{ systemctl show --property=ActiveState --value {UNIT} | "
     "grep -qvx -e inactive -e failed; }; runs || exit 0; "
-    f"mkdir -p {os.path.dirname(_NOW)}; printf '{_LEAVES_HOOKS}' >{_NOW}; systemctl daemon-reload; "
+    f"{_MAKE}; printf '{_LEAVES_HOOKS}' >{_NOW}; systemctl daemon-reload; "
     "while runs; do "
     f"all=$(systemctl show --property=MainPID --property=ControlPID --value {UNIT} | "
     "grep -vx -e 0 -e ''); "
     "for one in /proc/[0-9]*; do "
     f"grep -qx dhcpcd $one/comm && grep -q '/{UNIT}$' $one/cgroup && all=\"$all ${{one#/proc/}}\"; "
     'done 2>/dev/null; [ -z "$all" ] || kill -KILL $all 2>/dev/null; sleep 0.1; done; '
-    f"rm {_NOW}; systemctl daemon-reload"
+    f"{_REMOVE}; systemctl daemon-reload"
 )
 # What networkd has by then it is told to leave (networkctl(1), SETUP). One that does not answer has
 # nothing any more, whatever networkctl finds of it in /run.
@@ -68,10 +71,10 @@ _BEGIN = (
     "left=; if {answers} >/dev/null 2>&1; then for one in {names}; do "
     "networkctl --no-legend --no-pager list $one 2>/dev/null | "
     "grep -qw unmanaged || left=$left,$one; done; fi; "
-    f"mkdir -p {os.path.dirname(_NOW)}; "
+    f"{_MAKE}; "
     "printf '%s\\n' '[Service]' ExecStart= ExecStart={command}\"${{left:+{denies}${{left#,}}}}\" "
     f">{_NOW}; systemctl daemon-reload; "
-    f"systemctl start {UNIT}; begun=$?; rm {_NOW}; systemctl daemon-reload; exit $begun"
+    f"systemctl start {UNIT}; begun=$?; {_REMOVE}; systemctl daemon-reload; exit $begun"
 )
 # A name that means nothing to a shell, to fnmatch(3), to systemd, nor in a list.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

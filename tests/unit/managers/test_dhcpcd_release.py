@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -130,6 +131,18 @@ def test_what_it_is_told_live_is_shell_and_repeats_the_unit(machine: Machine) ->
     said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
     more = "--timeout 1 --denyinterfaces"
     assert said == f"[Service]\nExecStart=\nExecStart=/sbin/dhcpcd -h 'a b' {more} eth0\n"
+
+
+def test_everybody_may_look_into_what_it_makes(machine: Machine) -> None:
+    """Though root's umask is 077: whoever runs status reads there what the unit says."""
+    place = machine.paths.at("/run/systemd/system")
+    for command in _release(machine, "eth0").take_back["eth0"]:
+        made = re.search("umask[^;]*; mkdir[^;]*", command[2])
+        assert made
+        inside = made[0].replace("/run/systemd/system", place)
+        subprocess.run(["sh", "-c", f"umask 077; {inside}"], check=True)
+        assert os.stat(f"{place}/{dhcpcd_release.UNIT}.d").st_mode & 0o777 == 0o755
+        os.removedirs(f"{place}/{dhcpcd_release.UNIT}.d")
 
 
 def test_who_has_written_the_servers_does_not_write_over_ours(machine: Machine) -> None:
