@@ -185,7 +185,7 @@ def drifted(paths: Paths) -> str:
     if not ours or not starts(paths) or ours in (now, _at_once(now)):
         return ""
     if how := own_way(paths):
-        return f"{how}; {OWN_WAY}, then"
+        return f"{how}; {OWN_WAY} first"
     return f"ExecStart= of {UNIT} has changed since {DENIED} was made of it"
 
 

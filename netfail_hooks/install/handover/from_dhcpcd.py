@@ -15,6 +15,8 @@ from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 
+_AT_BOOT = f"systemctl enable {dhcpcd_release.UNIT}"  # one that ends takes its addresses away
+
 
 def hand(paths: Paths, nic: Nic) -> Handed:
     """Return an uplink that dhcpcd has. Raises Misuse for one that it can't be told to leave."""
@@ -27,13 +29,14 @@ def hand(paths: Paths, nic: Nic) -> Handed:
     if detect.dhcpcd_runs_alone(paths, name):
         raise Misuse(
             f"a dhcpcd runs for {name} alone, and one for all interfaces can be told to leave it",
-            hint=f"end it, and any dhcpcd@{name}.service; then systemctl enable --now {unit}",
+            hint=f"have that one start at boot ({_AT_BOOT}), and none for {name} (systemctl "
+            f"disable dhcpcd@{name}.service, say); then reboot",
         )
     process = detect.dhcpcd_for_all(paths)
     if f"/{unit}" not in read_text(paths.at(f"/proc/{process}/cgroup")):
         raise Misuse(
             f"dhcpcd has {name}, and {unit} has not started it",
-            hint=f"end it (dhcpcd -x), then systemctl enable --now {unit}",
+            hint=f"have that start it at boot ({_AT_BOOT}), and nothing else; then reboot",
         )
     refuse_own_way(paths)
     joined, _ = dhcpcd.supplicant_of(paths, nic)

@@ -58,6 +58,8 @@ def test_what_it_cannot_be_told_is_refused_by_name(
     with pytest.raises(Misuse, match=why) as told:
         _hand(machine)
     assert told.value.hint
+    # Whoever reads it may have come in by that uplink.
+    assert not any(word in told.value.hint for word in ("-x", "--now", " end it", "ifdown"))
 
 
 def test_a_pattern_of_a_name_is_refused(machine: Machine) -> None:
