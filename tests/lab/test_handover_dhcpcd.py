@@ -151,5 +151,6 @@ def test_a_unit_that_waits_for_an_address_is_not_waited_for(denied: Denied) -> N
     wait(lambda: lab.run(*begun).stdout == "activating\n" and bool(lab.processes()), "beginning")
     done = lab.run("sh", "-c", dhcpcd_release._END)
     assert (done.returncode, done.stderr) == (0, "")
+    assert lab.run("test", "-e", f"/run/systemd/system/{UNIT}.d").returncode
     assert lab.run(*begun).stdout == "failed\n"
     assert lab.processes() == set()

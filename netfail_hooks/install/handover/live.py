@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import kernel_state, marks, nodes
-from netfail_hooks.install.diversion import divert, pending
+from netfail_hooks.install import kernel_state, nodes
+from netfail_hooks.install.diversion import clear_taken, divert, mark_taken, pending
 from netfail_hooks.install.handover import (
     NETWORKD,
     SOCKET,
@@ -98,7 +98,7 @@ def take(
     with doing(told, LONGEST), divert(config, interface, paths, _PATIENCE, aside=aside):
         if write:
             write()
-        marks.set_mark(paths.taken(interface))
+        mark_taken(paths, interface)
         until = time.monotonic() + _LETS_GO
         for command in handover.release.release[interface]:
             _tell(*command, until=until)
@@ -159,7 +159,7 @@ def give_back(
         linked = _has_carrier(interface)
         _leave(interface)
         _hand_back(interface, handover, linked=linked)
-        marks.clear_mark(paths.taken(interface))
+        clear_taken(paths, interface)
         if linked and had:
             _await_back(interface, handover, had)
 
@@ -212,13 +212,13 @@ def give_all_back(handover: Handover) -> list[str]:
 def note(handover: Handover, paths: Paths) -> None:
     """Note which uplinks are with networkd, before what says so at boot goes."""
     for name in dhcpcd_release.leaves(paths, handover.names):
-        marks.set_mark(paths.taken(name))
+        mark_taken(paths, name)
 
 
 def forget(handover: Handover, paths: Paths) -> None:
     """Forget who had which uplink on the way: that is over."""
     for name in handover.names:
-        marks.clear_mark(paths.taken(name))
+        clear_taken(paths, name)
 
 
 def stop(handover: Handover) -> None:

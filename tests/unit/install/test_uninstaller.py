@@ -22,7 +22,7 @@ from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import note, write_change
 from netfail_hooks.kernel import outage
 from netfail_hooks.kernel.observe import now
-from netfail_hooks.managers import ifupdown
+from netfail_hooks.managers import dhcpcd, ifupdown, supplicant
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import drills
@@ -330,6 +330,38 @@ def test_what_works_stays_where_one_that_worked_does_no_more(  # noqa: PLR0913 -
         uninstaller._give_back_handed(work, messages)
         assert given == ["eth0", "wlan0"]
         assert messages == [fails] * (2 if fails else 0)
+
+
+def test_who_has_wifi_back_does_not_join_it_by_our_file(
+    machine: Machine, mocker: MockerFixture
+) -> None:
+    """dhcpcd's hook would have its wpa_supplicant read ours rather than the user's."""
+    left: dict[str, bool] = {}
+    ours = supplicant.path("wlan0")
+    machine.write(ours, "ours\n", mode=0o600)
+
+    def give_back(interface: str, *words: object) -> None:
+        write = words[-1]
+        assert callable(write)
+        if interface == "wlan0":
+            assert machine.has(ours)  # until its traffic is elsewhere
+        write()
+        left[interface] = machine.has(ours)
+
+    for name in ("note", "hold", "settle", "stop"):
+        mocker.patch.object(live, name)
+    mocker.patch.object(live, "returned", return_value=[])
+    mocker.patch.object(live, "give_back", give_back)
+    mocker.patch.object(live, "is_useful", return_value=True)
+    mocker.patch.object(networkctl, "answers", return_value=True)
+    paths = [f"/etc/systemd/network/10-netfail-{name}.network" for name in ("eth0", "wlan0")]
+    for path in paths:
+        machine.write(path, "")
+    changes = tuple(FileChange(path, Node(nodes.FILE, b""), None) for path in (*paths, ours))
+    known = Manifest(handed=tuple(Handed(name, dhcpcd.MANAGER) for name in ("eth0", "wlan0")))
+    work = uninstaller.Work(machine.paths, known, changes, (), keep_log=False, running=True)
+    uninstaller._give_back_handed(work, [])
+    assert left == {"eth0": True, "wlan0": False}
 
 
 @pytest.mark.parametrize("heals", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -84,6 +85,39 @@ def test_a_unit_that_changed_since_is_told(machine: Machine) -> None:
     assert "ExecStart= of dhcpcd.service has changed" in dhcpcd_release.drifted(machine.paths)
 
 
+@pytest.mark.parametrize(
+    ("unit", "told"),
+    [
+        (
+            "[Service]\nExecStart=/bin/sh -c dhcpcd\n",
+            "a way of its own: /bin/sh -c dhcpcd; have it",
+        ),
+        ("[Service]\nExecStart=/bin/true\nExecStart=dhcpcd\n", "not by one ExecStart=; have it"),
+        ("[Service]\nExecStart=dhcpcd eth0\n", "a way of its own: dhcpcd eth0; have it"),
+        ("[Service]\nExecStart=dhcpcd -d\n", "ExecStart= of dhcpcd.service has changed"),
+        ("", ""),  # masked
+        (None, ""),  # its package is gone
+    ],
+)
+def test_of_a_unit_that_cannot_be_repeated_any_more(
+    machine: Machine, unit: str | None, told: str
+) -> None:
+    said = _release(machine).files[dhcpcd_release.DENIED]
+    machine.write(dhcpcd_release.DENIED, said)
+    if unit is None:
+        os.remove(machine.paths.at(_UNIT))
+    else:
+        machine.write(f"/etc/systemd/system/{dhcpcd_release.UNIT}", unit)
+    assert told in dhcpcd_release.drifted(machine.paths)
+    assert bool(told) == bool(dhcpcd_release.drifted(machine.paths))
+    found = _release(machine)
+    if not told:  # it may be installed again
+        assert found.files[dhcpcd_release.DENIED] == said
+    begin = found.take_back["eth0"][1][2]
+    assert ("printf" in begin) == ("has changed" in told)  # else nothing of ours can be added
+    subprocess.run(["sh", "-n", "-c", begin], check=True)
+
+
 def test_what_it_is_told_live_is_shell_and_repeats_the_unit(machine: Machine) -> None:
     """What it does tests/lab/test_handover_dhcpcd.py shows."""
     machine.write(f"{_DROP_INS}/a.conf", "[Service]\nExecStart=\nExecStart=/sbin/dhcpcd -h 'a b'\n")
@@ -97,6 +131,18 @@ def test_what_it_is_told_live_is_shell_and_repeats_the_unit(machine: Machine) ->
     said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
     more = "--timeout 1 --denyinterfaces"
     assert said == f"[Service]\nExecStart=\nExecStart=/sbin/dhcpcd -h 'a b' {more} eth0\n"
+
+
+def test_everybody_may_look_into_what_it_makes(machine: Machine) -> None:
+    """Though root's umask is 077: whoever runs status reads there what the unit says."""
+    place = machine.paths.at("/run/systemd/system")
+    for command in _release(machine, "eth0").take_back["eth0"]:
+        made = re.search("umask[^;]*; mkdir[^;]*", command[2])
+        assert made
+        inside = made[0].replace("/run/systemd/system", place)
+        subprocess.run(["sh", "-c", f"umask 077; {inside}"], check=True)
+        assert os.stat(f"{place}/{dhcpcd_release.UNIT}.d").st_mode & 0o777 == 0o755
+        os.removedirs(f"{place}/{dhcpcd_release.UNIT}.d")
 
 
 def test_who_has_written_the_servers_does_not_write_over_ours(machine: Machine) -> None:
