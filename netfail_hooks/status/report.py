@@ -33,6 +33,9 @@ from netfail_hooks.status.values import (
 from netfail_hooks.terminal import span
 from netfail_hooks.values import value
 
+_MISSED = 3  # checks in a row that did not come, before that is told
+_CHECK_TAKES = 30  # seconds at most: TimeoutStartSec= of its unit
+
 
 @value
 class Sources:
@@ -65,11 +68,13 @@ def report(sources: Sources) -> Report:
         for rank, uplink in enumerate(sources.config.uplinks, start=1)
     )
     as_chosen = _is_as_chosen(uplinks)
+    overdue = _overdue(sources)
     return Report(
         schema=SCHEMA,
         time=_iso(sources.clock),
         healthy=bool(sources.lookups)
         and as_chosen
+        and not overdue
         and all(uplink.healthy for uplink in uplinks)
         and not any(ruled.reason for ruled in sources.ruled),
         as_chosen=as_chosen,
@@ -99,7 +104,27 @@ def report(sources: Sources) -> Report:
         drill=_drill(sources),
         last_drill=_drilled(sources),
         multipath=multipath(sources.config, sources.observed, sources.state),
+        overdue=overdue,
     )
+
+
+def _overdue(sources: Sources) -> str:
+    """Return that checks don't come, though uplinks count by what the last ones found; else "".
+
+    One that is not well, or is paid for by what it carries, may rightly be asked seldom.
+    """
+    config, now = sources.config, sources.observed.now
+    asked = {one.interface for one in config.uplinks if one.probed and not one.metered}
+    known = sources.state.uplinks if sources.state and config.interval else ()
+    last = [
+        one.probed
+        for one in known
+        if one.interface in asked and one.state == "up" and one.probed and not one.reason
+    ]
+    passed = (now - max(last)) // 1000 if last else 0
+    if passed <= _MISSED * config.interval + _CHECK_TAKES:
+        return ""
+    return f"none for {span(passed)}, though one is due every {config.interval} s"
 
 
 def _drill(sources: Sources) -> str:
@@ -132,7 +157,7 @@ def _by_hand(sources: Sources) -> Iterator[str]:
     """Yield what a person asked for, until when, and how it is taken back."""
     now = sources.observed.now
     for order in sources.config.orders_at(now):
-        left = f" for {span((order.until - now) // 1000)}" if order.until else ""
+        left = f" for another {span((order.until - now) // 1000)}" if order.until else ""
         end = "use --auto" if order.kind == USE else f"enable {order.interface}"
         yield f"{order.kind} {order.interface}{left}: 'netfail-hooks {end}' ends it"
 

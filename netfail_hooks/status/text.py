@@ -21,6 +21,7 @@ from netfail_hooks.terminal.layout import (
 
 _CHECK = "run 'netfail-hooks check'"
 _AT_ODDS = f"the kernel sends by another uplink than was chosen: {_CHECK}"
+_DOCTOR = "run 'netfail-hooks doctor'"
 _INSTALL = "run 'netfail-hooks install'"
 _NOT_LOOKED_AT = f"not looked at since boot: {_CHECK}"
 _WATCHED = {None: "", True: ", watched", False: ", not watched by the kernel"}
@@ -57,6 +58,7 @@ def _facts(report: Report, paint: Paint) -> Iterator[tuple[str, list[str]]]:
     yield "mptcp", _multipath(report, paint)
     yield "drill", _drills(report, paint)
     yield "crowded", [paint(line, BAD) for line in report.crowded]
+    yield "checks", [paint(f"{report.overdue}: {_DOCTOR}", BAD)] if report.overdue else []
     yield "at odds", [] if report.as_chosen else [paint(_AT_ODDS, BAD)]
     yield drifted_facts(report.drifted, paint)
     yield "last", [failover_words(report.last_failover)] if report.last_failover else []

@@ -131,6 +131,7 @@ class Report:
     ``multipath`` has the endpoints of Multipath TCP, None where those are not asked for or known.
     ``drifted`` tells of files that have changed since ours were made of them.
     ``as_chosen``: the kernel sends by no other uplink than the last run chose.
+    ``overdue`` says that the uplinks were not asked for long, "" if they were.
     """
 
     schema: int
@@ -152,3 +153,4 @@ class Report:
     drill: str = ""
     last_drill: Drilled | None = None
     multipath: Multipath | None = None
+    overdue: str = ""

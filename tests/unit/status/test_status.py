@@ -128,7 +128,7 @@ def test_what_was_asked_for_by_hand_is_told_until_it_ends() -> None:
     told = report(_sources(World(replace(config_of("eth0", "wlan0"), orders=orders)))).by_hand
     assert told == (
         "use wlan0: 'netfail-hooks use --auto' ends it",
-        f"disable eth0 for {span(90)}: 'netfail-hooks enable eth0' ends it",
+        f"disable eth0 for another {span(90)}: 'netfail-hooks enable eth0' ends it",
     )
 
 
@@ -651,6 +651,39 @@ def test_that_no_event_comes_is_told() -> None:
     assert "events" not in render(_told(_well))
     shown = render(_told(_well, silence="nobody listens: wake them"))
     assert "events    nobody listens: wake them" in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "changed", "told"),
+    [
+        (210, {}, ""),
+        (211, {}, "none for 3 min 31 s, though one is due every 60 s"),
+        (211, {"interval": 0}, ""),
+        (99, {"interval": 20}, "none for 1 min 39 s, though one is due every 20 s"),
+    ],
+)
+def test_uplinks_that_nobody_asks_any_more_are_not_called_well(
+    seconds: int, changed: dict[str, int], told: str
+) -> None:
+    def shown(world: World, **more: object) -> Report:
+        found = _sources(world)
+        observed = replace(found.observed, now=max(one.probed for one in world.state.uplinks))
+        later = replace(observed, now=observed.now + seconds * 1000)
+        config = replace(world.config, **changed)
+        return report(replace(found, config=config, observed=later, **more))
+
+    world = World(config_of("eth0", "wlan0"))
+    world.reconcile()
+    found = shown(world)
+    assert found.overdue == told
+    assert found.healthy == (not told)
+    line = f"checks    {told}: run 'netfail-hooks doctor'"
+    assert (line in render(found)) == bool(told)
+    assert shown(world, state=None).overdue == ""
+    world.config = replace(
+        world.config, uplinks=tuple(replace(one, metered=True) for one in world.config.uplinks)
+    )
+    assert shown(world).overdue == ""
 
 
 def test_who_had_an_uplink_before_us_is_told(tmp_path: Path) -> None:
