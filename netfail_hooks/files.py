@@ -46,7 +46,8 @@ def write_named(path: str, data: bytes, *, mode: int, keep: bool = False) -> Non
     Root may name a place where others write, such as /tmp, and who is there first must not choose
     what we write to: a link, hard or symbolic, leads elsewhere, a pipe has its reader. So it is a
     new file, of ``mode`` (umask(2) applies), that takes the name of what was there, if that was a
-    file of ours. With ``keep`` it also takes on the mode and group of that one.
+    file of ours. With ``keep`` it also takes on the mode and group of that one. One that others
+    may not read belongs to who is root by sudo(8), and wants to read it.
     Raises OSError for any other, with it as it was.
     """
     before = _to_replace(path)
@@ -57,6 +58,8 @@ def write_named(path: str, data: bytes, *, mode: int, keep: bool = False) -> Non
             try:
                 if before and keep:
                     _open_alike(descriptor, before)
+                elif not mode & 0o004:
+                    _give_to_asker(descriptor)
                 _write_all(descriptor, data)
             finally:
                 os.close(descriptor)
@@ -66,6 +69,17 @@ def write_named(path: str, data: bytes, *, mode: int, keep: bool = False) -> Non
             raise
     except OSError as error:  # of a name that the person has never seen
         raise OSError(error.errno, error.strerror, path) from None
+
+
+def _asker() -> int:
+    """Return the number of the user who is root by sudo(8), else our own."""
+    uid = os.environ.get("SUDO_UID", "")
+    return int(uid) if uid.isascii() and uid.isdigit() and os.geteuid() == 0 else os.geteuid()
+
+
+def _give_to_asker(descriptor: int) -> None:
+    if _asker() != os.geteuid():
+        os.fchown(descriptor, _asker(), -1)
 
 
 def _open_alike(descriptor: int, status: os.stat_result) -> None:
@@ -91,7 +105,7 @@ def _to_replace(path: str) -> os.stat_result | None:
         raise OSError(40, "a symbolic link, which is not followed", path)
     if kind != _REGULAR:
         raise OSError(22, "not a regular file", path)
-    if status.st_uid != os.geteuid():
+    if status.st_uid not in (os.geteuid(), _asker()):
         raise PermissionError(1, "belongs to somebody else", path)
     return status
 

@@ -267,6 +267,23 @@ def test_a_full_disk_leaves_what_a_person_named_as_it_was(tmp_path: Path) -> Non
     assert os.listdir(tmp_path) == ["uplinks.svg"]
 
 
+def test_what_others_may_not_read_belongs_to_who_asked_by_sudo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, open_ = tmp_path / "bundle", tmp_path / "page"
+    for uid in (str(NOBODY), "-1", "+5", "²", ""):
+        monkeypatch.setenv("SUDO_UID", uid)
+        for _ in range(2):  # the second takes the place of one that is not ours any more
+            write_named(str(closed), b"data", mode=0o600)
+            write_named(str(open_), b"data", mode=0o644)
+        assert closed.stat().st_uid == (NOBODY if uid == str(NOBODY) else 0)
+        assert (closed.stat().st_mode & 0o777, open_.stat().st_uid) == (0o600, 0)
+        closed.unlink()
+    os.chown(open_, NOBODY, -1)
+    with pytest.raises(PermissionError, match="belongs to somebody else"):
+        write_named(str(open_), b"data", mode=0o644)
+
+
 def test_a_group_that_we_are_not_in_gets_nothing(tmp_path: Path) -> None:
     """The file that is replaced was given to it by root."""
     place = tmp_path / "x"
