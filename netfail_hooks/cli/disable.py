@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from netfail_hooks.cli import by_hand
-from netfail_hooks.config import DISABLE, Order
+from netfail_hooks.config import DISABLE, Config, Order
 from netfail_hooks.errors import Problem
+from netfail_hooks.kernel.observe import now
 from netfail_hooks.names import kernel_name
 from netfail_hooks.paths import Paths
 
@@ -32,7 +33,13 @@ def run(args: argparse.Namespace) -> int:
     lost = [family for family in by_hand.families_up(done.after, name) if family not in others]
     if lost and not args.force:
         families = " and ".join(f"IPv{family}" for family in lost)
-        raise Problem(f"no other uplink is up in {families}", hint="mend one first, or add --force")
+        raise Problem(f"no other uplink is up in {families}", hint=_hint(config))
     done = by_hand.give(Order(DISABLE, name), args, done, paths)
     print(f"{name} is disabled, {by_hand.end(args)}; 'netfail-hooks enable {name}' ends it")
     return by_hand.tell(done)
+
+
+def _hint(config: Config) -> str:
+    disabled = [order.interface for order in config.orders_at(now()) if order.kind == DISABLE]
+    first = f"netfail-hooks enable {disabled[0]}" if disabled else "mend one first"
+    return f"{first}, or add --force"

@@ -21,8 +21,8 @@ from netfail_hooks.errors import Misuse, NotPermitted
 
 _HEAD = """\
 # netfail-hooks: which uplinks there are, and when to switch. See netfail-hooks(8).
-# After a change of uplinks, metrics, watch, dispatcher, [check] or [drill] run 'netfail-hooks
-# install' again; every other change is seen by the next hook or check.
+# After a change of uplinks, metrics, watch, dispatcher, targets, limits, [check] or [drill] run
+# 'netfail-hooks install' again; every other change is seen by the next hook or check.
 """
 
 

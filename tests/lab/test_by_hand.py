@@ -90,7 +90,15 @@ def test_what_would_cut_the_machine_off_is_refused_with_the_reason(lab: Lab, fam
         assert "no other uplink is up in IPv4" in said
         assert "wlan0 is down" in _said(lab, "use", "wlan0", exit_status=1)
         assert used(lab) == "eth0"
+        assert "mend one first, or add --force" in said
         assert "eth0 is disabled" in _said(lab, "disable", "eth0", "--force")
+
+
+def test_who_has_disabled_the_other_one_is_told_so(lab: Lab) -> None:
+    install(lab)
+    _said(lab, "disable", "wlan0")
+    said = _said(lab, "disable", "eth0", exit_status=1)
+    assert "no other uplink is up in IPv4: netfail-hooks enable wlan0, or add --force" in said
 
 
 def test_with_manual_failback_a_person_moves_the_traffic_back_once(lab: Lab) -> None:
