@@ -205,7 +205,7 @@ iface eth0 inet6 auto
 
 allow-hotplug wlan0
 iface wlan0 inet dhcp
-    metric 200
+    metric 2000
     wpa-ssid netfail
     wpa-psk {_SECRET}
 

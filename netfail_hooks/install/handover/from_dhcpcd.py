@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
@@ -15,6 +16,10 @@ from netfail_hooks.managers import detect, dhcpcd, dhcpcd_release, supplicant
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
+from netfail_hooks.process import ENGLISH, run
+
+_VERSION = re.compile(r"dhcpcd (\d+)\.(\d+)")
+_HEARS = (10, 1)
 
 
 def hand(paths: Paths, nic: Nic) -> Handed:
@@ -51,6 +56,16 @@ def hand(paths: Paths, nic: Nic) -> Handed:
             hint="give that file the name /etc/wpa_supplicant/wpa_supplicant.conf",
         )
     return Handed(name, dhcpcd.MANAGER)
+
+
+def hears_other_nics() -> bool:
+    """Tell whether it takes what another NIC of this machine sends for another machine's.
+
+    Before 10.1 it knows the hardware addresses of all (``arp_packet()`` in its src/arp.c).
+    """
+    done = run("dhcpcd", "--version", seconds=10, check=False, environment=ENGLISH)
+    found = _VERSION.match(done.stdout)
+    return found is None or (int(found[1]), int(found[2])) >= _HEARS
 
 
 def has(handover: Handover) -> tuple[str, ...]:

@@ -94,11 +94,19 @@ def take(
     Without, its file was there, and networkd may have read it, and take no notice of it.
     """
     aside = not _is_networkmanagers(interface, handover)
+    until = time.monotonic() + _LETS_GO
+
+    def end_client() -> None:
+        for command in handover.release.ends.get(interface, ()):
+            _tell(*command, until=until)
+
     told = f"{interface} goes over to systemd-networkd"
-    with doing(told, LONGEST), divert(config, interface, paths, _PATIENCE, aside=aside):
+    with (
+        doing(told, LONGEST),
+        divert(config, interface, paths, _PATIENCE, aside=aside, first=end_client),
+    ):
         if write:
             write()
-        until = time.monotonic() + _LETS_GO
         for command in handover.release.release[interface]:
             _tell(*command, until=until)
         _await_left(interface, handover)
@@ -157,6 +165,7 @@ def give_back(
         write()
         linked = _has_carrier(interface)
         _leave(interface)
+        _withdraw(interface, handover)
         _hand_back(interface, handover, linked=linked)
         if linked and had:
             _await_back(interface, handover, had)
@@ -197,6 +206,7 @@ def give_all_back(handover: Handover) -> list[str]:
         with _collecting(messages):
             linked = _has_carrier(one.interface)
             _leave(one.interface)
+            _withdraw(one.interface, handover)
         with doing(f"{one.interface} goes back to {one.manager}"), _collecting(messages):
             _hand_back(one.interface, handover, linked=linked)
             if linked:  # the next one has the traffic until then, and is to have it
@@ -223,6 +233,7 @@ def returned(handover: Handover) -> list[str]:
             if one.manager == dhcpcd.MANAGER:  # which is told to leave what networkd still has
                 _leave(one.interface)
             with _collecting(messages):
+                _withdraw(one.interface, handover)
                 _hand_back(one.interface, handover)
     return messages
 
@@ -230,6 +241,16 @@ def returned(handover: Handover) -> list[str]:
 def _raised(handover: Handover) -> tuple[str, ...]:
     """Return the uplinks that a manager beside NetworkManager has set up."""
     return (*from_ifupdown.raised(handover), *from_dhcpcd.raised(handover))
+
+
+def _withdraw(interface: str, handover: Handover) -> None:
+    """Have nobody else here answer for the addresses that a DHCP client is to look for first.
+
+    It would take that for another machine, and decline them. What is sent to them waits until it
+    has them again; what the machine begins anew goes by the other uplink.
+    """
+    if interface in handover.release.ends and from_dhcpcd.hears_other_nics():
+        kernel_state.remove_our_addresses()
 
 
 def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> None:
