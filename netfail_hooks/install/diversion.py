@@ -60,7 +60,7 @@ _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's
 
 
 @contextlib.contextmanager
-def divert(
+def divert(  # noqa: PLR0913 - how it is led has many sides
     config: Config,
     interface: str,
     paths: Paths,
