@@ -282,7 +282,7 @@ def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
 
     mocker.patch.object(live, "_useful_families", return_value=())
     mocker.patch.object(from_dhcpcd, "hears_other_nics", return_value=hears)
-    mocker.patch.object(live.kernel_state, "remove_our_addresses", withdraw)
+    mocker.patch("netfail_hooks.install.kernel_state.remove_our_addresses", withdraw)
     how = Release(
         {},
         ends={"eth0": (("end", "it"),)},
