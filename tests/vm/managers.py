@@ -69,16 +69,9 @@ wg show wg-office public-key; wg show wg-office peers
     nmcli --wait 60 device connect wlan0
 """,
 )
-# "inet6 auto" has the kernel make an address of eth0's, and dhcpcd makes one of its own.
-_BOTH_MADE = """
-made=2; ! command -v dhclient >/dev/null || made=1
-test $(ip -6 -o address show dev eth0 scope global -tentative | wc -l) = $made &&
-ip -6 -o address show dev wlan0 scope global -tentative | grep -q . &&
-test $(ip -4 -o address show scope global | grep -cE ' (eth0|wlan0) ') = 2
-"""
 _BY_IFUPDOWN = Manager(
     title="ifupdown",
-    ready=f"{_BOTH_MADE.strip()} && {_ROUTED.strip()} && "
+    ready=f"{_ADDRESSED.strip()} && {_ROUTED.strip()} && "
     "test $(ifquery --state eth0 wlan0 br-guests | wc -l) = 3",
     leaves=f"{_NETWORKDS.strip()} && ! ifquery --state eth0 wlan0 | grep -q .",
     has="ifquery --state eth0",

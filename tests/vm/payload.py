@@ -200,8 +200,6 @@ iface lo inet loopback
 # The primary network interface
 allow-hotplug eth0
 iface eth0 inet dhcp
-# This is an autoconfigured IPv6 interface
-iface eth0 inet6 auto
 
 allow-hotplug wlan0
 iface wlan0 inet dhcp
