@@ -39,6 +39,7 @@ from netfail_hooks.networkd import networkctl, settling
 from netfail_hooks.networkd.detect import (
     active_connections,
     networkmanager_has,
+    networkmanager_probes,
     networkmanager_says,
     networkmanager_states,
 )
@@ -244,12 +245,16 @@ def _raised(handover: Handover) -> tuple[str, ...]:
 
 
 def _withdraw(interface: str, handover: Handover) -> None:
-    """Have nobody else here answer for the addresses that a DHCP client is to look for first.
+    """Have nobody else here answer for the addresses that its manager is to look for first.
 
-    It would take that for another machine, and decline them. What is sent to them waits until it
-    has them again; what the machine begins anew goes by the other uplink.
+    It would take that for another machine, and do without them, or decline them (RFC 5227). What
+    is sent to them waits until it has them again; what the machine begins goes by the other uplink.
     """
-    if interface in handover.release.ends and from_dhcpcd.hears_other_nics():
+    if _is_networkmanagers(interface, handover):
+        looks = networkmanager_probes()
+    else:
+        looks = interface in handover.release.ends and from_dhcpcd.hears_other_nics()
+    if looks:
         kernel_state.remove_our_addresses()
 
 

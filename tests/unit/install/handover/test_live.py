@@ -272,16 +272,20 @@ def test_the_detour_leads_until_the_manager_has_the_uplink_up(
 
 
 @pytest.mark.parametrize("hears", [True, False])
+@pytest.mark.parametrize("manager", [NETWORKMANAGER, ifupdown.MANAGER])
 def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
-    commands: list[str], mocker: MockerFixture, detour: list[str], *, hears: bool
+    commands: list[str], mocker: MockerFixture, detour: list[str], manager: str, *, hears: bool
 ) -> None:
-    """dhcpcd 10.1 takes another NIC of ours for another machine, and declines the address."""
+    """dhcpcd 10.1 and NetworkManager 1.52 take another NIC of ours for another machine."""
 
     def withdraw() -> None:
         commands.extend(["withdraw", *detour])
 
     mocker.patch.object(live, "_useful_families", return_value=())
     mocker.patch.object(from_dhcpcd, "hears_other_nics", return_value=hears)
+    mocker.patch.object(live, "networkmanager_probes", return_value=hears)
+    mocker.patch.object(live, "networkmanager_has", return_value=())
+    mocker.patch.object(live, "networkmanager_says", return_value=())
     mocker.patch("netfail_hooks.install.kernel_state.remove_our_addresses", withdraw)
     how = Release(
         {},
@@ -289,7 +293,7 @@ def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
         release={"eth0": (("let", "go"),)},
         take_back={"eth0": (("give", "it", "back"),)},
     )
-    handover = Handover(handed=(Handed("eth0", ifupdown.MANAGER),), release=how)
+    handover = Handover(handed=(Handed("eth0", manager),), release=how)
     live.give_back("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
     assert ("withdraw" in commands) == hears
     if hears:
