@@ -200,9 +200,13 @@ def give_all_back(handover: Handover) -> list[str]:
         has = (*networkmanagers(handover), *untouched)
     except Problem as problem:
         return [*messages, f"{' and '.join(handover.names)} stay with systemd-networkd: {problem}"]
-    for one in handover.handed:
+    # dhcpcd is ended for all at the first one's turn: that one brings it back for the others.
+    turns = sorted(handover.handed, key=lambda one: _is_dhcpcds(one) and one.interface not in begun)
+    for one in turns:
         if one.interface in has or not _is_there(one.interface):
             continue  # it was not its turn yet, or whoever plugs it in has it set up
+        if one.interface not in begun and _is_kept(one, handover):
+            continue
         linked = True
         with _collecting(messages):
             linked = _has_carrier(one.interface)
@@ -230,13 +234,24 @@ def returned(handover: Handover) -> list[str]:
     has = (*networkmanager_has(), *_raised(handover))
     messages: list[str] = []
     for one in handover.handed:
-        if one.interface not in has and _is_there(one.interface):
-            if one.manager == dhcpcd.MANAGER:  # which is told to leave what networkd still has
+        if one.interface in has or _is_kept(one, handover):
+            continue
+        if _is_there(one.interface):
+            if _is_dhcpcds(one):  # which is told to leave what networkd still has
                 _leave(one.interface)
             with _collecting(messages):
                 _withdraw(one.interface, handover)
                 _hand_back(one.interface, handover)
     return messages
+
+
+def _is_dhcpcds(one: Handed) -> bool:
+    return one.manager == dhcpcd.MANAGER
+
+
+def _is_kept(one: Handed, handover: Handover) -> bool:
+    """Tell whether a dhcpcd that was started for another uplink has this one as it was left."""
+    return _is_dhcpcds(one) and one.interface in from_dhcpcd.raised(handover)
 
 
 def _raised(handover: Handover) -> tuple[str, ...]:
@@ -338,7 +353,7 @@ def _await_dhcpcd(one: Handed) -> None:
 
     It is started anew for the next one: for so long, and go on.
     """
-    if one.manager == dhcpcd.MANAGER:
+    if _is_dhcpcds(one):
         with contextlib.suppress(Problem):
             wait_until(lambda: 4 in _useful_families(one.interface), _USEFUL, "way out", step=0.1)
 

@@ -49,6 +49,7 @@ def commands(mocker: MockerFixture) -> list[str]:
     mocker.patch.object(live, "_has_carrier", return_value=True)
     mocker.patch.object(live, "_is_there", return_value=True)
     mocker.patch.object(live, "_USEFUL", 0.3)
+    mocker.patch.object(live, "networkmanager_probes", return_value=False)
     mocker.patch("netfail_hooks.networkd.networkctl.answers", return_value=False)
     return found
 
