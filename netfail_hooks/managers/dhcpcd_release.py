@@ -46,8 +46,8 @@ _END = (
     f"systemctl --quiet is-active {UNIT} || exit 0; mkdir -p {os.path.dirname(_NOW)}; "
     f"printf '{_LEAVES_HOOKS}' >{_NOW}; systemctl daemon-reload; "
     f"all=$(systemctl show --property=MainPID --value {UNIT} | grep -vx 0); "
-    "for one in /proc/[0-9]*; do "
-    f"grep -qx dhcpcd $one/comm && grep -q '/{UNIT}$' $one/cgroup && all=\"$all ${{one#/proc/}}\"; "
+    'for one in /proc/[0-9]*; do read -r name <$one/comm && [ "$name" = dhcpcd ] && '
+    f"grep -q '/{UNIT}$' $one/cgroup && all=\"$all ${{one#/proc/}}\"; "
     f"done 2>/dev/null; kill -KILL $all; "
     f"while systemctl --quiet is-active {UNIT}; do sleep 0.1; done; "
     f"rm {_NOW}; systemctl daemon-reload"
