@@ -13,7 +13,7 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netfail_hooks.config import Config
@@ -60,12 +60,19 @@ _LOCKED = 1.1  # seconds for which they then won't hear of another change (arp's
 
 
 @contextlib.contextmanager
-def divert(
-    config: Config, interface: str, paths: Paths, patience: float, *, aside: bool = False
+def divert(  # noqa: PLR0913 - how it is led has many sides
+    config: Config,
+    interface: str,
+    paths: Paths,
+    patience: float,
+    *,
+    aside: bool = False,
+    first: Callable[[], None] | None = None,
 ) -> Iterator[None]:
     """Divert traffic while the caller reconfigures ``interface``; return once it works again.
 
-    ``aside``: the place of the default route is left to whoever adds one (``in_halves``).
+    ``aside``: the place of the default route is left to whoever adds one (``in_halves``). ``first``
+    is done once a killed run would be known to have begun, and before neighbours hear anything.
 
     Raises Problem if it has not all that it had before after ``patience`` seconds, but for what its
     file no longer gives it. A run that is killed on the way leaves the interface marked as pending.
@@ -84,6 +91,8 @@ def divert(
         began = time.monotonic()
         mark_pending(paths, interface)
         try:
+            if first:
+                first()
             _answer(led, before)
             _lead(netlink, announcer, before, interface, led)
             yield

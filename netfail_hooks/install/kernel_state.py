@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
@@ -32,19 +32,34 @@ _CUT_OFF_AFTER = 5.0  # seconds; each uplink has come back by itself by then
 
 def remove_our_routes() -> None:
     """Remove our rules, routes of all tables, and addresses, of any interface. Raises Problem."""
+
+    def found(observed: Observation, netlink: Netlink) -> Iterator[Change]:
+        yield from (DropRule(one) for one in observed.rules if one.ours)
+        yield from (DropRoute(one) for one in everywhere(netlink))
+        yield from _our_addresses(observed)
+        yield from (UnwatchGateway(one) for one in observed.neighbours if one.ours)
+
+    _remove("rules, routes and addresses", found)
+
+
+def remove_our_addresses() -> None:
+    """Remove those that uplinks have from us, such as another one's by a detour. Raises Problem."""
+    _remove("addresses", lambda observed, _: _our_addresses(observed))
+
+
+def _our_addresses(observed: Observation) -> Iterator[Change]:
+    yield from (DropAddress(one) for one in observed.addresses if one.ours)
+
+
+def _remove(what: str, found: Callable[[Observation, Netlink], Iterable[Change]]) -> None:
     try:
         with Netlink() as netlink, Announcer() as announcer:
             observed = observe(Config(uplinks=()), netlink)  # no uplinks: what is ours is left
-            rules = [DropRule(one) for one in observed.rules if one.ours]
-            routes = [DropRoute(one) for one in everywhere(netlink)]
-            addresses = [DropAddress(one) for one in observed.addresses if one.ours]
-            watched = [UnwatchGateway(one) for one in observed.neighbours if one.ours]
-            changes: tuple[Change, ...] = (*rules, *routes, *addresses, *watched)
-            failed, _ = apply(changes, observed, netlink, announcer)
+            failed, _ = apply(tuple(found(observed, netlink)), observed, netlink, announcer)
     except OSError as error:
         told = f"cannot look for what is ours in the kernel: {error}"
         raise Problem(told, hint=_LEFT) from None
-    _refuse_left("rules, routes and addresses", failed)
+    _refuse_left(what, failed)
 
 
 def remove_our_endpoints(state: State) -> None:

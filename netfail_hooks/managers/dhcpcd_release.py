@@ -7,6 +7,7 @@ A dhcpcd that runs can't be told to leave one interface: before 10.0.6 ``dhcpcd 
 none is running, and 9.4.1 heeds one word on its socket in its whole life (``ps_control_client`` in
 privsep-control.c). Stopped, it would take all addresses with it, and with ``release`` their leases.
 So it is killed: the kernel keeps all that it had set up, and the next one asks for the same leases.
+And before a detour has the addresses: it would hear of that, and decline them (RFC 2131, 4.4.1).
 What its hooks have started, wpa_supplicant above all, goes on (KillMode=, systemd.kill(5)).
 """
 
@@ -59,7 +60,8 @@ _END = (
     f"all=$(systemctl show --property=MainPID --property=ControlPID --value {UNIT} | "
     "grep -vx -e 0 -e ''); "
     "for one in /proc/[0-9]*; do "
-    f"grep -qx dhcpcd $one/comm && grep -q '/{UNIT}$' $one/cgroup && all=\"$all ${{one#/proc/}}\"; "
+    'read -r name <$one/comm && [ "$name" = dhcpcd ] && '
+    f"grep -q '/{UNIT}$' $one/cgroup && all=\"$all ${{one#/proc/}}\"; "
     'done 2>/dev/null; [ -z "$all" ] || kill -KILL $all 2>/dev/null; sleep 0.1; done; '
     f"{_REMOVE}; systemctl daemon-reload"
 )
@@ -75,6 +77,17 @@ _BEGIN = (
     "printf '%s\\n' '[Service]' ExecStart= ExecStart={command}\"${{left:+{denies}${{left#,}}}}\" "
     f">{_NOW}; systemctl daemon-reload; "
     f"systemctl start {UNIT}; begun=$?; {_REMOVE}; systemctl daemon-reload; exit $begun"
+)
+# The same of one that runs for an interface alone: all of it is in one session (ps_init(), and
+# setsid() in dhcpcd.c), and none in those of others.
+_END_ALONE = (
+    "pid=$(cat /run/dhcpcd/{0}.pid /run/dhcpcd-{0}.pid 2>/dev/null | head -n 1); "
+    "read -r _ name _ _ _ own _ </proc/${{pid:-none}}/stat; "
+    '[ "$name" = "(dhcpcd)" ] || exit 0; all=; '
+    "for one in /proc/[0-9]*; do read -r _ name _ _ _ in _ <$one/stat && "
+    '[ "$name $in" = "(dhcpcd) $own" ] && all="$all ${{one#/proc/}}"; done; '
+    "kill -KILL $all; "
+    "for one in $all; do while [ -e /proc/$one/exe ]; do sleep 0.1; done; done"
 )
 # A name that means nothing to a shell, to fnmatch(3), to systemd, nor in a list.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -97,7 +110,8 @@ def release(paths: Paths, nics: Sequence[Nic], *, silent: bool = False) -> Relea
     return Release(
         {DENIED: f"{MARK}[Service]\nExecStart=\nExecStart={said}\n"},
         settle=(("sh", "-c", f"systemctl --quiet is-active {UNIT} && exit; {begin[2]}"),),
-        release={nic.name: (end, *_unjoined(paths, nic)) for nic in nics},
+        ends=dict.fromkeys(names, (end,)),
+        release={nic.name: tuple(_unjoined(paths, nic)) for nic in nics},
         take_back=dict.fromkeys(names, (end, begin)),
     )
 
@@ -136,6 +150,11 @@ def _unjoined(paths: Paths, nic: Nic) -> Iterator[tuple[str, ...]]:
     if directory:
         ends = _TERMINATE.format(shlex.quote(directory), nic.name)
         yield ("sh", "-c", f"{ends} || true")  # it may not have been there
+
+
+def end_alone(name: str) -> str:
+    """Return the shell script that ends one which runs for an interface alone."""
+    return _END_ALONE.format(name)
 
 
 def is_plain(name: str) -> bool:

@@ -17,7 +17,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from netfail_hooks.files import read_text
-from netfail_hooks.managers import ifupdown
+from netfail_hooks.managers import dhcpcd_release, ifupdown
 from netfail_hooks.managers.interfaces import Interfaces, Stanza
 from netfail_hooks.managers.release import MARK, Commands, Release, escaped
 from netfail_hooks.paths import Paths
@@ -52,6 +52,7 @@ def release(paths: Paths, known: Interfaces, names: Sequence[str]) -> Release:
     return Release(
         {EXCLUDED: f'{MARK}EXCLUDE_INTERFACES="{excluded}"\n'},
         prepared,
+        ends={name: ends for name in names if (ends := tuple(_watching(paths, known, name)))},
         release={
             name: (*_down(paths, known, name, own[name]), *_forgotten(known, own[name]))
             for name in names
@@ -124,11 +125,18 @@ def _down(
         yield ("unshare", "--mount", "sh", "-c", f"{'; '.join(ends)}; {hidden} && ifdown {one}")
 
 
+def _watching(paths: Paths, known: Interfaces, name: str) -> Iterator[tuple[str, ...]]:
+    """Yield what ends a DHCP client that watches who claims its address: dhclient does not."""
+    if ifupdown.client(paths) == "dhcpcd":
+        stanzas = known.of(known.logical(name) or name)
+        yield from (("sh", "-c", one) for one in _ends(name, "dhcpcd", stanzas))
+
+
 def _ends(name: str, client: str, stanzas: Sequence[Stanza]) -> Iterator[str]:
-    """Yield what ends the DHCP clients of an interface (dhclient(8), -x; dhcpcd(8), -x)."""
+    """Yield what ends the DHCP clients of an interface (dhclient(8), -x)."""
     four = any((one.family, one.method) == ("inet", "dhcp") for one in stanzas)
     if four and client == "dhcpcd":
-        yield f"dhcpcd -x {name}"
+        yield f"({dhcpcd_release.end_alone(name)})"
     if client == "dhclient":
         six = any(_asks_dhcp6(one) for one in stanzas)
         for version, suffix in [("-4", "")] * four + [("-6", "6")] * six:

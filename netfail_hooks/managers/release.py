@@ -26,12 +26,15 @@ class Release:
     ``files`` are new ones, by path, that are ours and not secret: what says at every boot who has
     the uplinks. ``prepared`` are others, which do nothing without these. ``settle`` is run once all
     are there, and once more when they are gone. ``release`` and ``take_back`` are each uplink's
-    commands, for one at a time. None is needed where the machine isn't running.
+    commands, for one at a time. ``ends`` are those, of uplinks whose DHCP client watches who claims
+    their address (RFC 5227), that end it and leave all that it has set up: before a detour has that
+    address elsewhere. None is needed where the machine isn't running.
     """
 
     files: Mapping[str, str]
     prepared: Mapping[str, str] = field(default_factory=dict)
     settle: Commands = ()
+    ends: Mapping[str, Commands] = field(default_factory=dict)
     release: Mapping[str, Commands] = field(default_factory=dict)
     take_back: Mapping[str, Commands] = field(default_factory=dict)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 
 from netfail_hooks.errors import Misuse, Problem
@@ -14,6 +15,8 @@ from netfail_hooks.process import ENGLISH, failure, run
 
 _NMCLI = ("nmcli", "--terse", "--fields", "DEVICE,STATE", "device")
 _CONNECTIONS = ("nmcli", "--terse", "--fields", "DEVICE,CON-UUID", "device", "status")
+_VERSION = re.compile(r"version (\d+)\.(\d+)")
+_NEVER_PROBES = (1, 42)
 _NOT_RUNNING = 8  # nmcli(1), EXIT STATUS
 _NO_UPLINKS = ("", "loopback", "none")
 
@@ -87,6 +90,16 @@ def networkmanager_states() -> tuple[tuple[str, str], ...]:
         raise Problem(f"NetworkManager does not answer: {failure(done)}", hint=hint)
     devices = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
     return tuple(devices)
+
+
+def networkmanager_probes() -> bool:
+    """Tell whether NetworkManager asks who has an address before it takes it, by default.
+
+    1.42 does not, 1.52 does, for 200 ms (``ipv4.dad-timeout`` in nm-settings(5)).
+    """
+    done = run("nmcli", "--version", seconds=10, check=False, environment=ENGLISH)
+    found = _VERSION.search(done.stdout)
+    return found is None or (int(found[1]), int(found[2])) > _NEVER_PROBES
 
 
 def active_connections() -> dict[str, str]:

@@ -93,11 +93,16 @@ class Agent:
     def do_now(self, seconds: float) -> dict[str, Any]:  # noqa: ARG002 - every order has it
         return {"now": time.monotonic()}
 
-    def do_pulse(self, seconds: float, address: str = "") -> dict[str, Any]:  # noqa: ARG002
+    def do_pulse(
+        self,
+        seconds: float,  # noqa: ARG002 - every order has it
+        address: str = "",
+        interval: float = _PACE,
+    ) -> dict[str, Any]:
         ports = {"eth0": Port("eth0", 0), "wlan0": Port("wlan0", 1)}
         lab: Any = SimpleNamespace(namespaces=_Holder(), ports=ports, read=_read)
         os.makedirs("/run/lab", exist_ok=True)
-        self._pulse = Traffic(lab, address=address, interval=_PACE)
+        self._pulse = Traffic(lab, address=address, interval=interval)
         self._pulse.__enter__()
         self._held = []
         threading.Thread(target=self._sleep, daemon=True).start()

@@ -71,8 +71,8 @@ wg show wg-office public-key; wg show wg-office peers
 )
 _BY_IFUPDOWN = Manager(
     title="ifupdown",
-    ready=f"test $(ifquery --state eth0 wlan0 br-guests | wc -l) = 3 && "
-    f"{_ADDRESSED.strip()} && {_ROUTED.strip()}",
+    ready=f"{_ADDRESSED.strip()} && {_ROUTED.strip()} && "
+    "test $(ifquery --state eth0 wlan0 br-guests | wc -l) = 3",
     leaves=f"{_NETWORKDS.strip()} && ! ifquery --state eth0 wlan0 | grep -q .",
     has="ifquery --state eth0",
     shown="ifquery --state | sort",

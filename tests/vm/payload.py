@@ -200,12 +200,10 @@ iface lo inet loopback
 # The primary network interface
 allow-hotplug eth0
 iface eth0 inet dhcp
-# This is an autoconfigured IPv6 interface
-iface eth0 inet6 auto
 
 allow-hotplug wlan0
 iface wlan0 inet dhcp
-    metric 200
+    metric 2000
     wpa-ssid netfail
     wpa-psk {_SECRET}
 

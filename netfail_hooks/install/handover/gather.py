@@ -192,6 +192,7 @@ def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:
         {path: text for part in parts for path, text in part.files.items()},
         {path: text for part in parts for path, text in part.prepared.items()},
         tuple(dict.fromkeys(command for part in parts for command in part.settle)),
+        {name: commands for part in parts for name, commands in part.ends.items()},
         {name: commands for part in parts for name, commands in part.release.items()},
         {name: commands for part in parts for name, commands in part.take_back.items()},
     )

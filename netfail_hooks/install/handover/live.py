@@ -39,6 +39,7 @@ from netfail_hooks.networkd import networkctl, settling
 from netfail_hooks.networkd.detect import (
     active_connections,
     networkmanager_has,
+    networkmanager_probes,
     networkmanager_says,
     networkmanager_states,
 )
@@ -94,12 +95,20 @@ def take(
     Without, its file was there, and networkd may have read it, and take no notice of it.
     """
     aside = not _is_networkmanagers(interface, handover)
+    until = time.monotonic() + _LETS_GO
+
+    def end_client() -> None:
+        for command in handover.release.ends.get(interface, ()):
+            _tell(*command, until=until)
+
     told = f"{interface} goes over to systemd-networkd"
-    with doing(told, LONGEST), divert(config, interface, paths, _PATIENCE, aside=aside):
+    with (
+        doing(told, LONGEST),
+        divert(config, interface, paths, _PATIENCE, aside=aside, first=end_client),
+    ):
         if write:
             write()
         mark_taken(paths, interface)
-        until = time.monotonic() + _LETS_GO
         for command in handover.release.release[interface]:
             _tell(*command, until=until)
         _await_left(interface, handover)
@@ -158,6 +167,7 @@ def give_back(
         write()
         linked = _has_carrier(interface)
         _leave(interface)
+        _withdraw(interface, handover)
         _hand_back(interface, handover, linked=linked)
         clear_taken(paths, interface)
         if linked and had:
@@ -192,13 +202,18 @@ def give_all_back(handover: Handover) -> list[str]:
         has = (*networkmanagers(handover), *untouched)
     except Problem as problem:
         return [*messages, f"{' and '.join(handover.names)} stay with systemd-networkd: {problem}"]
-    for one in handover.handed:
+    # dhcpcd is ended for all at the first one's turn: that one brings it back for the others.
+    turns = sorted(handover.handed, key=lambda one: _is_dhcpcds(one) and one.interface not in begun)
+    for one in turns:
         if one.interface in has or not _is_there(one.interface):
             continue  # it was not its turn yet, or whoever plugs it in has it set up
+        if one.interface not in begun and _is_kept(one, handover):
+            continue
         linked = True
         with _collecting(messages):
             linked = _has_carrier(one.interface)
             _leave(one.interface)
+            _withdraw(one.interface, handover)
         with doing(f"{one.interface} goes back to {one.manager}"), _collecting(messages):
             _hand_back(one.interface, handover, linked=linked)
             if linked:  # the next one has the traffic until then, and is to have it
@@ -234,17 +249,43 @@ def returned(handover: Handover) -> list[str]:
     has = (*networkmanager_has(), *_raised(handover))
     messages: list[str] = []
     for one in handover.handed:
-        if one.interface not in has and _is_there(one.interface):
-            if one.manager == dhcpcd.MANAGER:  # which is told to leave what networkd still has
+        if one.interface in has or _is_kept(one, handover):
+            continue
+        if _is_there(one.interface):
+            if _is_dhcpcds(one):  # which is told to leave what networkd still has
                 _leave(one.interface)
             with _collecting(messages):
+                _withdraw(one.interface, handover)
                 _hand_back(one.interface, handover)
     return messages
+
+
+def _is_dhcpcds(one: Handed) -> bool:
+    return one.manager == dhcpcd.MANAGER
+
+
+def _is_kept(one: Handed, handover: Handover) -> bool:
+    """Tell whether a dhcpcd that was started for another uplink has this one as it was left."""
+    return _is_dhcpcds(one) and one.interface in from_dhcpcd.raised(handover)
 
 
 def _raised(handover: Handover) -> tuple[str, ...]:
     """Return the uplinks that a manager beside NetworkManager has set up."""
     return (*from_ifupdown.raised(handover), *from_dhcpcd.raised(handover))
+
+
+def _withdraw(interface: str, handover: Handover) -> None:
+    """Have nobody else here answer for the addresses that its manager is to look for first.
+
+    It would take that for another machine, and do without them, or decline them (RFC 5227). What
+    is sent to them waits until it has them again; what the machine begins goes by the other uplink.
+    """
+    if _is_networkmanagers(interface, handover):
+        looks = networkmanager_probes()
+    else:
+        looks = interface in handover.release.ends and from_dhcpcd.hears_other_nics()
+    if looks:
+        kernel_state.remove_our_addresses()
 
 
 def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> None:
@@ -327,7 +368,7 @@ def _await_dhcpcd(one: Handed) -> None:
 
     It is started anew for the next one: for so long, and go on.
     """
-    if one.manager == dhcpcd.MANAGER:
+    if _is_dhcpcds(one):
         with contextlib.suppress(Problem):
             wait_until(lambda: 4 in _useful_families(one.interface), _USEFUL, "way out", step=0.1)
 

@@ -86,7 +86,8 @@ def release_one(handover: Handover, interface: str) -> Commands:
     joins: Commands = ()
     if interface in handover.wireless:
         joins = (("systemctl", "restart", supplicant_unit(interface)),)
-    return (*handover.release.release[interface], *joins)
+    ends = handover.release.ends.get(interface, ())
+    return (*ends, *handover.release.release[interface], *joins)
 
 
 def take_back_one(handover: Handover, interface: str) -> Commands:

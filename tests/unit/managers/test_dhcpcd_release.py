@@ -122,8 +122,9 @@ def test_what_it_is_told_live_is_shell_and_repeats_the_unit(machine: Machine) ->
     """What it does tests/lab/test_handover_dhcpcd.py shows."""
     machine.write(f"{_DROP_INS}/a.conf", "[Service]\nExecStart=\nExecStart=/sbin/dhcpcd -h 'a b'\n")
     found = _release(machine, "wlan0", "eth0")
-    (end,), (again, begin) = found.release["eth0"], found.take_back["wlan0"]
+    (end,), (again, begin) = found.ends["eth0"], found.take_back["wlan0"]
     assert end == again
+    assert found.release["eth0"] == ()
     for command in (end, begin, *found.settle):
         subprocess.run(["sh", "-n", *command[1:]], check=True)
     start = begin[2].index("printf ")
@@ -186,9 +187,9 @@ def test_the_supplicant_that_its_hook_started_is_ended(machine: Machine) -> None
     conf = "/etc/wpa_supplicant/wpa_supplicant.conf"
     text = f"ctrl_interface=DIR=/var/run/wpa_supplicant GROUP=netdev\ncountry=GB\n{_NETWORKS}"
     machine.write(conf, text, mode=0o600)
-    assert len(_release(machine).release["wlan0"]) == 1  # without the hook
+    assert _release(machine).release["wlan0"] == ()  # without the hook
     machine.write(_HOOK, "")
-    (_, ends), (_,) = (_release(machine).release[name] for name in ("wlan0", "eth0"))
+    (ends,), () = (_release(machine).release[name] for name in ("wlan0", "eth0"))
     assert "wpa_cli -p /var/run/wpa_supplicant -i wlan0 terminate" in ends[2]
     ours = "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
     machine.write(ours, "# netfail-hooks: as it was found\n" + _NETWORKS.replace("Home", "Old"))

@@ -121,7 +121,6 @@ def test_who_is_gone_is_not_taken_down(machine: Machine) -> None:
             "inet6 auto\n dhcp 1",
             "dhclient -6 -x -pf /run/dhclient6.eth0.pid -lf {}6.eth0.leases eth0",
         ),
-        ("dhcpcd", "inet dhcp", "dhcpcd -x eth0"),
     ],
 )
 def test_a_lease_is_not_given_back(machine: Machine, client: str, stanza: str, ends: str) -> None:
@@ -131,6 +130,21 @@ def test_a_lease_is_not_given_back(machine: Machine, client: str, stanza: str, e
     leases = "/var/lib/dhcp/dhclient"
     hidden = f'mount --bind /bin/true "$(command -v {client})" && ifdown eth0'
     assert command == ("unshare", "--mount", "sh", "-c", f"{ends.format(leases)}; {hidden}")
+
+
+def test_a_client_that_would_decline_its_address_is_ended_first(machine: Machine) -> None:
+    """dhcpcd does, if another NIC has it (RFC 5227); ``tests/vm`` has seen it of 10.1."""
+    _client(machine, "dhcpcd")
+    leased = "iface eth0 inet dhcp\niface wlan0 inet static\n address 192.0.2.1/24\n"
+    found = _release(machine, f"auto eth0 wlan0\n{leased}", "eth0", "wlan0")
+    assert found.ends.keys() == {"eth0"}
+    ((*_, script),) = found.ends["eth0"]
+    assert "/run/dhcpcd/eth0.pid" in script
+    subprocess.run(["sh", "-n", "-c", script], check=True)
+    assert script in str(found.release["eth0"])
+    assert script in str(found.take_back["eth0"])
+    _client(machine, "dhclient")
+    assert not _release(machine, f"auto eth0 wlan0\n{leased}", "eth0", "wlan0").ends
 
 
 def test_whoever_waits_for_others_goes_on_waiting(machine: Machine) -> None:

@@ -15,7 +15,13 @@ from pytest_mock import MockerFixture
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import diversion, installer, rollback
-from netfail_hooks.install.handover import NETWORKD, Handover, from_ifupdown, live
+from netfail_hooks.install.handover import (
+    NETWORKD,
+    Handover,
+    from_dhcpcd,
+    from_ifupdown,
+    live,
+)
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel import snapshot
 from netfail_hooks.managers import Profile, WirelessNetwork, ifupdown, release
@@ -43,6 +49,7 @@ def commands(mocker: MockerFixture) -> list[str]:
     mocker.patch.object(live, "_has_carrier", return_value=True)
     mocker.patch.object(live, "_is_there", return_value=True)
     mocker.patch.object(live, "_USEFUL", 0.3)
+    mocker.patch.object(live, "networkmanager_probes", return_value=False)
     mocker.patch("netfail_hooks.networkd.networkctl.answers", return_value=False)
     return found
 
@@ -263,6 +270,40 @@ def test_the_detour_leads_until_the_manager_has_the_uplink_up(
     live.give_back("eth0", _one(manager), Config(uplinks=()), Paths(), lambda: None)
     assert asked == ["eth0"] * 4
     assert len(list(states)) == (0 if manager == NETWORKMANAGER else 2)
+
+
+@pytest.mark.parametrize("hears", [True, False])
+@pytest.mark.parametrize("manager", [NETWORKMANAGER, ifupdown.MANAGER])
+def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
+    commands: list[str], mocker: MockerFixture, detour: list[str], manager: str, *, hears: bool
+) -> None:
+    """dhcpcd 10.1 and NetworkManager 1.52 take another NIC of ours for another machine."""
+
+    def withdraw() -> None:
+        commands.extend(["withdraw", *detour])
+
+    mocker.patch.object(live, "_useful_families", return_value=())
+    mocker.patch.object(from_dhcpcd, "hears_other_nics", return_value=hears)
+    mocker.patch.object(live, "networkmanager_probes", return_value=hears)
+    mocker.patch.object(live, "networkmanager_has", return_value=())
+    mocker.patch.object(live, "networkmanager_says", return_value=())
+    mocker.patch("netfail_hooks.install.kernel_state.remove_our_addresses", withdraw)
+    how = Release(
+        {},
+        ends={"eth0": (("end", "it"),)},
+        release={"eth0": (("let", "go"),)},
+        take_back={"eth0": (("give", "it", "back"),)},
+    )
+    handover = Handover(handed=(Handed("eth0", manager),), release=how)
+    live.give_back("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
+    assert ("withdraw" in commands) == hears
+    if hears:
+        at = commands.index("withdraw")
+        assert commands[at + 1] == "eth0"  # whose traffic goes on being led elsewhere
+        assert at < commands.index("give it back")
+    commands.clear()
+    assert live.give_all_back(handover) == []
+    assert ("withdraw" in commands) == hears
 
 
 @pytest.mark.usefixtures("commands", "detour")
