@@ -68,7 +68,7 @@ class Unmanaged:
             ip route replace {net} dev {name} proto static src {source} metric {metric}
             ip route replace default via {via} dev {name} proto static src {source} metric {metric}
         """
-        self._namespaces.run(["sh", "-ec", script]).check_returncode()
+        self._namespaces.change(script)
 
     def _call(self, name: str, state: str) -> None:
         """Run the executables for ``state`` in their order, one after another."""
