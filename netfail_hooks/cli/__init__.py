@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 from netfail_hooks import __version__, terminal
-from netfail_hooks.cli.commands import COMMANDS, epilog
+from netfail_hooks.cli.commands import COMMANDS, epilog, typed
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -154,8 +154,8 @@ def _bug(error: Exception) -> str:
     code = trace.tb_frame.f_code.co_filename if trace else ""
     where = f" at {os.path.basename(code)}:{trace.tb_lineno}" if trace else ""
     return (
-        f"bug{where}: {type(error).__name__}: {error}; please report it with the output of "
-        "'netfail-hooks log --bundle FILE'"
+        f"bug{where}: {type(error).__name__}: {error}; please report it with the output of: "
+        f"{typed()} log --bundle FILE"
     )
 
 

@@ -18,10 +18,9 @@ from dataclasses import dataclass
 
 from netfail_hooks.config import Config
 from netfail_hooks.kernel import netlink as rt
-from netfail_hooks.kernel import observe as kernel_observe
 from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.announce import Announcer
-from netfail_hooks.kernel.apply import address_body, route_body
+from netfail_hooks.kernel.apply import address_body, route_body, write_sysctl
 from netfail_hooks.kernel.heard import ADDRESSES, listen
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
@@ -311,11 +310,8 @@ def _silent(led: Diversion, before: Observation) -> list[str]:
 
 
 def _set(key: str, setting: str) -> None:
-    with (
-        contextlib.suppress(OSError),
-        open(kernel_observe.sysctl_path(key), "w", encoding="ascii") as file,
-    ):
-        file.write(setting)
+    with contextlib.suppress(OSError):
+        write_sysctl(key, setting)
 
 
 def _lead_back(

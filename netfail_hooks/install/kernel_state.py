@@ -10,7 +10,7 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes
 from netfail_hooks.kernel import observe as kernel_observe
 from netfail_hooks.kernel.announce import Announcer
-from netfail_hooks.kernel.apply import apply
+from netfail_hooks.kernel.apply import apply, write_sysctl
 from netfail_hooks.kernel.lookup import destination, everywhere, look_up
 from netfail_hooks.kernel.multipath import with_endpoints
 from netfail_hooks.kernel.netlink import Netlink
@@ -195,8 +195,7 @@ def set_sysctls(settings: dict[str, str]) -> list[str]:
         if kernel_observe.read_sysctl(key) in (None, setting):
             continue
         try:
-            with open(kernel_observe.sysctl_path(key), "w", encoding="ascii") as file:
-                file.write(setting)
+            write_sysctl(key, setting)
         except OSError as error:
             refused.append(f"net.{key.replace('/', '.')}={setting}: {error.strerror}")
     return refused

@@ -90,8 +90,7 @@ def _make(change: Change, observed: Observation, netlink: rt.Netlink, announcer:
         case Announce():
             announcer.send(change)
         case SetSysctl(sysctl):
-            with open(sysctl_path(sysctl.key), "wb", buffering=0) as file:
-                file.write(sysctl.setting.encode("ascii"))
+            write_sysctl(sysctl.key, sysctl.setting)
         case FlushNeighbours() | WatchGateway() | UnwatchGateway():
             _make_of_neighbour(change, observed, netlink)
         case CloseConnections():
@@ -104,6 +103,19 @@ def _make(change: Change, observed: Observation, netlink: rt.Netlink, announcer:
             from netfail_hooks.kernel import multipath
 
             multipath.make(change)
+
+
+def write_sysctl(key: str, setting: str) -> None:
+    """Give a setting its value. Raises OSError, where the kernel takes only a part of it, too.
+
+    By one write, without a newline: 6.1.192 leaves that of ``ignore_routes_with_linkdown`` over,
+    and refuses it to whoever then writes the rest.
+    """
+    data = setting.encode("ascii")
+    with open(sysctl_path(key), "wb", buffering=0) as file:
+        taken = file.write(data)
+    if taken != len(data):
+        raise OSError(errno.EIO, f"the kernel took {taken} of {len(data)} bytes")
 
 
 def _make_of_route(

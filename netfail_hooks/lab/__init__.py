@@ -32,7 +32,7 @@ from netfail_hooks.lab.watch import Watch
 from netfail_hooks.paths import package_home
 
 _PACKAGES = "install with the distribution's package manager"
-_NO_HARM = "nothing of this machine was changed; 'netfail-hooks install' needs nothing of that"
+_NO_HARM = "nothing of this machine was changed; '{}' needs nothing of that"
 _NAMESPACES = {"unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2"}
 
 
@@ -45,12 +45,15 @@ def why_not_real() -> str:
 
 
 @contextlib.contextmanager
-def harmless() -> Iterator[None]:
-    """Say of a lab that cannot be built, or breaks, that the machine's own network is as it was."""
+def harmless(install: str = "netfail-hooks install") -> Iterator[None]:
+    """Say of a lab that cannot be built, or breaks, that the machine's own network is as it was.
+
+    ``install`` is how that is typed here.
+    """
     try:
         yield
     except Problem as problem:
-        problem.hint = problem.hint or _NO_HARM
+        problem.hint = problem.hint or _NO_HARM.format(install)
         raise
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from netfail_hooks.errors import Problem
 from netfail_hooks.lab import topology
 from netfail_hooks.lab.host import Host
 from netfail_hooks.lab.namespaces import Namespaces
@@ -119,6 +118,4 @@ class Faults(Host):
             self.unmanaged.enter(name, state)
 
     def _shell(self, script: str) -> None:
-        done = self.run("sh", "-ec", script)
-        if done.returncode != 0:
-            raise Problem(f"lab: {script}: {done.stderr.strip()}")
+        self.namespaces.change(script)

@@ -19,7 +19,7 @@ from typing import IO
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_text
 from netfail_hooks.paths import package_home
-from netfail_hooks.process import wait_until
+from netfail_hooks.process import failure, wait_until
 
 PRIVATE = ("/run", "/var/log", "/var/lib", "/etc")
 COPIED = (
@@ -79,6 +79,7 @@ lenient mount -o remount,bind,ro /
 """
 # What unshare(1) says where there is no user namespace, or one that may do nothing (AppArmor).
 _NO_USER = ("unshare failed", "/uid_map", "/setgroups")
+_SHOWN = 200  # characters of what failed, its last ones
 _STAY = "\necho ready\nexec cat >/dev/null\n"
 
 
@@ -167,6 +168,12 @@ class Namespaces:
             env=_environment(environment or {}),
         )
 
+    def change(self, script: str) -> None:
+        """Run shell inside that must end well. Raises Problem with what it said last."""
+        done = self.run(["sh", "-ec", script])
+        if done.returncode:
+            raise Problem(f"lab: {' '.join(script.split())[-_SHOWN:]}: {failure(done)}")
+
     def popen(
         self,
         argv: Sequence[str],
@@ -248,7 +255,7 @@ class Daemon:
     def kill(self) -> None:
         """End it at once, as the kernel's out-of-memory killer would."""
         pid = read_text(self._namespaces.root + self._pid).strip()
-        self._namespaces.run(["sh", "-c", f"kill -KILL {pid}"]).check_returncode()
+        self._namespaces.change(f"kill -KILL {pid}")
 
     def release(self) -> None:
         """Wait for its end, which something else has brought about."""

@@ -30,8 +30,7 @@ class Networkd:
     def start(self, *, level: str = "info") -> None:
         """Start all three; return once the dispatcher listens. Raises Problem after 10 s."""
         own = "/run/systemd/netif /var/lib/systemd/network"
-        script = f"mkdir -p /run/dbus {own}; chown systemd-network: {own}"
-        self._namespaces.run(["sh", "-ec", script]).check_returncode()
+        self._namespaces.change(f"mkdir -p /run/dbus {own}; chown systemd-network: {own}")
         self._bus = Daemon(
             self._namespaces, "dbus", ["dbus-daemon", "--system", "--nofork", "--nopidfile"]
         )

@@ -87,7 +87,7 @@ def surroundings(segments: Sequence[int]) -> str:
         f"in_lan '{_router_settings()}'",
         "ip -n lan link set lo up; ip -n station link set lo up",
         "ip -n lan link add dead type bridge mcast_snooping 0",
-        "in_lan 'echo 1 >/proc/sys/net/ipv6/conf/dead/disable_ipv6'",
+        "in_lan 'printf 1 >/proc/sys/net/ipv6/conf/dead/disable_ipv6'",
         "ip -n lan link set dead up",
         f"ip -n lan address add {FAR}/32 dev lo; ip -n lan address add {FAR6}/128 dev lo nodad",
         *(line for segment in segments for line in _segment(segment)),
@@ -153,7 +153,7 @@ def _router_settings() -> str:
         "ipv4/conf/all/rp_filter": 0,
         "ipv4/conf/default/rp_filter": 0,
     }
-    return "; ".join(f"echo {value} >/proc/sys/net/{key}" for key, value in values.items())
+    return "; ".join(f"printf {value} >/proc/sys/net/{key}" for key, value in values.items())
 
 
 def _host_settings(*, dad: bool) -> str:
@@ -174,9 +174,9 @@ def _host_settings(*, dad: bool) -> str:
         "forwarding",
     )
     lines = [
-        f"echo 0 >/proc/sys/net/ipv4/conf/{which}/{name}"
+        f"printf 0 >/proc/sys/net/ipv4/conf/{which}/{name}"
         for which in ("all", "default")
         for name in names
     ]
-    lines.append(f"echo {int(dad)} >/proc/sys/net/ipv6/conf/default/accept_dad")
+    lines.append(f"printf {int(dad)} >/proc/sys/net/ipv6/conf/default/accept_dad")
     return "\n".join(lines)

@@ -58,17 +58,17 @@ class Unmanaged:
         net = f"{topology.network(port.segment)}.0/24"
         four, six = f"/proc/sys/net/ipv4/conf/{name}", f"/proc/sys/net/ipv6/conf/{name}"
         script = f"""
-            echo 1 >{four}/ignore_routes_with_linkdown
-            echo 0 >{four}/arp_filter
-            echo 2 >{four}/rp_filter
-            echo 1 >{six}/ignore_routes_with_linkdown
+            printf 1 >{four}/ignore_routes_with_linkdown
+            printf 0 >{four}/arp_filter
+            printf 2 >{four}/rp_filter
+            printf 1 >{six}/ignore_routes_with_linkdown
             ip link set {name} up
             ip address replace {port.host}/24 dev {name} noprefixroute metric {metric}
             {shared}
             ip route replace {net} dev {name} proto static src {source} metric {metric}
             ip route replace default via {via} dev {name} proto static src {source} metric {metric}
         """
-        self._namespaces.run(["sh", "-ec", script]).check_returncode()
+        self._namespaces.change(script)
 
     def _call(self, name: str, state: str) -> None:
         """Run the executables for ``state`` in their order, one after another."""

@@ -35,7 +35,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # IPv6AcceptRA=), and the kernel asks for one only when a link comes up. So it gets what the kernel
 # and sysctl.d(5) give a new one (udev's 99-systemd.rules).
 _KERNELS_PART = (
-    "cd /proc/sys/net/ipv6/conf 2>/dev/null || exit 0; cat default/accept_ra >{0}/accept_ra; "
+    "cd /proc/sys/net/ipv6/conf 2>/dev/null || exit 0; "
+    'printf %s "$(cat default/accept_ra)" >{0}/accept_ra; '
     "/lib/systemd/systemd-sysctl --prefix=/net/ipv6/conf/{0} || true"
 )
 

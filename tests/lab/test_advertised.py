@@ -43,7 +43,7 @@ def test_advertised_timers_stay_ours_and_are_nothing_to_tell(make_lab: Callable[
     _advertise(lab)
     measure(0.5)
     assert _timers(lab) == ours  # whatever networkd it is
-    lab.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/eth0/accept_ra")
+    lab.run("sh", "-c", "printf 1 >/proc/sys/net/ipv6/conf/eth0/accept_ra")
     told, logged = events(lab), lab.logs().count("netfail-hooks")
     for _ in range(2):
         _advertise(lab)

@@ -197,7 +197,7 @@ def test_before_any_hook_all_answer_and_after_uninstall_as_before(
     assert _silent(lab) == []
     install(lab)
     assert _silent(lab) == ["wlan0"]
-    lab.run("sh", "-c", "echo 8 >/proc/sys/net/ipv4/conf/eth0/arp_ignore")  # whoever did that
+    lab.run("sh", "-c", "printf 8 >/proc/sys/net/ipv4/conf/eth0/arp_ignore")  # whoever did that
     lab.tick()
     assert _silent(lab) == ["wlan0"]
     done = lab.netfail("install", "--yes")
@@ -216,7 +216,7 @@ ip netns add guest; ip link add guest0 type veth peer name inside netns guest
 ip address add 172.17.0.1/16 dev guest0; ip link set guest0 up
 ip -n guest address add 172.17.0.2/16 dev inside; ip -n guest link set inside up
 ip -n guest route add default via 172.17.0.1
-echo 1 >/proc/sys/net/ipv4/ip_forward
+printf 1 >/proc/sys/net/ipv4/ip_forward
 nft add table ip t; nft 'add chain ip t p { type nat hook postrouting priority 100; }'
 nft add rule ip t p ip saddr 172.17.0.0/16 masquerade
 """
@@ -286,8 +286,8 @@ def test_a_machine_set_up_by_the_version_before_is_put_right(lab: Lab) -> None:
     lab.run(
         "sh",
         "-c",
-        "for n in eth0 wlan0; do echo 1 >/proc/sys/net/ipv4/conf/$n/arp_filter; "
-        "echo 0 >/proc/sys/net/ipv4/conf/$n/arp_ignore; done",
+        "for n in eth0 wlan0; do printf 1 >/proc/sys/net/ipv4/conf/$n/arp_filter; "
+        "printf 0 >/proc/sys/net/ipv4/conf/$n/arp_ignore; done",
     )
     known = json.loads(lab.read("/var/lib/netfail-hooks/manifest.json"))
     known["sysctls"] = {k: v for k, v in known["sysctls"].items() if "arp_ignore" not in k}

@@ -97,7 +97,7 @@ def test_the_hardened_service_may_do_all_that_a_check_does(booted: Booted) -> No
     _run(booted, "install", *PAIR)
     booted.systemctl("stop", TIMER)
     for key in ("ipv4/conf/eth0/rp_filter", "ipv6/conf/eth0/ignore_routes_with_linkdown"):
-        booted.run("sh", "-c", f"echo 0 >/proc/sys/net/{key}")
+        booted.run("sh", "-c", f"printf 0 >/proc/sys/net/{key}")
     booted.link_down("eth0")
     booted.systemctl("start", SERVICE)
     assert booted.run("cat", "/proc/sys/net/ipv4/conf/eth0/rp_filter").stdout == "2\n"

@@ -90,10 +90,10 @@ _MACHINES = (
     Broken("no-gateway", f"ip route delete {_WAY}", _AS_TOLD),
     Broken(
         "sysctl",
-        f"echo 1 >{_CONF}/eth0/rp_filter; echo 1 >{_CONF}/wlan0/arp_filter",
+        f"printf 1 >{_CONF}/eth0/rp_filter; printf 1 >{_CONF}/wlan0/arp_filter",
         brief=True,
     ),
-    Broken("arp-ignore", f"echo 2 >{_CONF}/all/arp_ignore", f"echo 0 >{_CONF}/all/arp_ignore"),
+    Broken("arp-ignore", f"printf 2 >{_CONF}/all/arp_ignore", f"printf 0 >{_CONF}/all/arp_ignore"),
     Broken("wait-online", f"rm {_ONLINE}.d/50-netfail-hooks.conf; systemctl daemon-reload"),
     Broken(
         "wait-online",

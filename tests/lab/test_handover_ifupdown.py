@@ -28,7 +28,7 @@ _REFUSED = (
     ("iface br0 inet dhcp\n  bridge_ports eth0\n", "br0 sits on eth0"),
 )
 _NO_ROUTER = """
-echo 0 >/proc/sys/net/ipv6/conf/{0}/accept_ra
+printf 0 >/proc/sys/net/ipv6/conf/{0}/accept_ra
 ip -6 route flush dev {0} proto ra; ip -6 address flush dev {0} scope global
 """
 

@@ -255,7 +255,7 @@ def test_a_hook_that_waited_while_uninstall_began_does_nothing(lab: Lab) -> None
     install(lab)
     lab.write("/run/netfail-hooks/uninstalling", "")
     setting = "/proc/sys/net/ipv4/conf/eth0/rp_filter"
-    lab.run("sh", "-ec", f"echo 0 >{setting}").check_returncode()
+    lab.run("sh", "-ec", f"printf 0 >{setting}").check_returncode()
     known = events(lab)
     hook = ["/etc/networkd-dispatcher/routable.d/50-netfail-hooks"]
     assert lab.run(*hook, environment={"IFACE": "eth0"}).returncode == 0

@@ -55,7 +55,7 @@ def test_connections_survive(
 
 
 def test_each_family_moves_on_its_own(dual: Lab) -> None:
-    dual.run_lan("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/lan0/disable_ipv6")
+    dual.run_lan("sh", "-c", "printf 1 >/proc/sys/net/ipv6/conf/lan0/disable_ipv6")
     with dual.timer(1) as rounds:
         wait_rounds(rounds, 3)
     assert "eth0" in dual.run("ip", "route", "get", "198.51.100.1").stdout

@@ -9,8 +9,11 @@ import sys
 import time
 from collections.abc import Callable
 
+import pytest
+
+from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_text
-from netfail_hooks.lab import Lab
+from netfail_hooks.lab import Lab, harmless
 from tests.lab.suite import measure, wait
 
 
@@ -40,6 +43,14 @@ def _reaches(lab: Lab) -> bool:
         "except OSError: pass\n"
     )
     return "there" in lab.run(sys.executable, "-c", code).stdout
+
+
+def test_a_set_up_that_fails_says_why_and_what_then(lab: Lab) -> None:
+    script = "ip link show eth0 >/dev/null; printf 1 >/proc/sys/net/ipv4/conf/none/arp_filter"
+    with pytest.raises(Problem) as told, harmless("sudo ./install.sh"):
+        lab.namespaces.change(script)
+    assert "conf/none/arp_filter: sh: 1: cannot create" in str(told.value)
+    assert str(told.value).endswith("; 'sudo ./install.sh' needs nothing of that")
 
 
 def test_the_pulse_counts_what_is_lost(lab: Lab) -> None:

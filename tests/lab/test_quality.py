@@ -61,7 +61,7 @@ def _late(lab: Lab, address: str, seconds: float) -> Iterator[None]:
         try:
             yield
         finally:
-            lab.run_lan("sh", "-c", "echo 0 >/proc/sys/net/ipv4/icmp_echo_ignore_all")
+            lab.run_lan("sh", "-c", "printf 0 >/proc/sys/net/ipv4/icmp_echo_ignore_all")
 
 
 def _quality(lab: Lab, name: str) -> Any:

@@ -55,7 +55,7 @@ def _fill(lab: Lab, where: str) -> None:
 
 def _refuse(lab: Lab) -> None:
     """Have the kernel refuse a change that is needed."""
-    script = f"echo 1 >{_SETTING}; mount --bind /proc/sys /proc/sys"
+    script = f"printf 1 >{_SETTING}; mount --bind /proc/sys /proc/sys"
     script += "; mount -o remount,bind,ro /proc/sys"
     lab.run("sh", "-ec", script).check_returncode()
 

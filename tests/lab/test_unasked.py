@@ -12,7 +12,7 @@ from tests.lab.suite import install, status, used, wait, wait_used
 from tests.lab.test_gateway import REACH
 from tests.lab.test_ipv6 import dual_stack
 
-_ANSWER_FOR_ALL = "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore"
+_ANSWER_FOR_ALL = "printf 0 >/proc/sys/net/ipv4/conf/all/arp_ignore"
 
 
 def _verdict(lab: Lab, name: str, family: int) -> str:

@@ -194,7 +194,7 @@ def _proxy_arp(bench: Bench) -> None:
     def answers(setting: int) -> None:
         for key in ("proxy_arp", "proxy_arp_pvlan"):
             place = f"/proc/sys/net/ipv4/conf/lan0/{key}"
-            machine.sh(f"ip netns exec lan sh -c 'echo {setting} >{place}'")
+            machine.sh(f"ip netns exec lan sh -c 'printf {setting} >{place}'")
 
     def rest() -> None:
         answers(1)
@@ -211,7 +211,7 @@ def _crowd(bench: Bench) -> None:
     machine.sh(_CROWD.format(first=0, last=_NEIGHBOURS - 1))
     machine.sh("ip route add 10.9.0.0/23 dev eth0")
     for number in (2, 3):
-        machine.sh(f"echo 4096 >/proc/sys/net/ipv4/neigh/default/gc_thresh{number}")
+        machine.sh(f"printf 4096 >/proc/sys/net/ipv4/neigh/default/gc_thresh{number}")
 
     def busy() -> None:
         seconds = 10

@@ -125,7 +125,12 @@ def test_a_bug_names_its_place(
 ) -> None:
     monkeypatch.setattr(log, "run", lambda _: 1 // 0)
     assert cli.entry(["log"]) == 1
-    assert re.match(r"netfail-hooks: bug at test_cli\.py:\d+: ZeroDiv", capsys.readouterr().err)
+    err = capsys.readouterr().err
+    assert re.match(r"netfail-hooks: bug at test_cli\.py:\d+: ZeroDiv", err)
+    assert err.endswith("the output of: netfail-hooks log --bundle FILE\n")
+    monkeypatch.setenv("NETFAIL_HOOKS_COMMAND", "python3 -m netfail_hooks")  # as install.sh --demo
+    assert cli.entry(["log"]) == 1
+    assert "the output of: python3 -m netfail_hooks log --bundle" in capsys.readouterr().err
 
 
 def test_help_has_no_colours_that_a_screen_would_show_escaped() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 import struct
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +17,7 @@ from netfail_hooks.kernel import apply as kernel_apply
 from netfail_hooks.kernel import bond, connections
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.announce import Announcer
-from netfail_hooks.kernel.apply import apply
+from netfail_hooks.kernel.apply import apply, write_sysctl
 from netfail_hooks.policy.changes import (
     AddAddress,
     AddRule,
@@ -306,3 +307,19 @@ def test_what_is_to_be_done_to_an_interface_that_is_gone_is_no_failure() -> None
     changes = (SetRoute(replace(DEFAULT, interface="usb0")), FlushNeighbours("usb0"))
     assert apply(changes, SEEN, cast("rt.Netlink", kernel), Announcer()) == ([], [])
     assert kernel.changed == []
+
+
+def test_a_setting_that_is_taken_in_part_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's own short write, here of a file system: a limit on the size of files."""
+    monkeypatch.setattr(kernel_apply, "sysctl_path", lambda key: f"{tmp_path}/{key}")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2, before[1]))
+    try:
+        with pytest.raises(OSError, match="took 2 of 4 bytes"):
+            write_sysctl("x", "2000")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    write_sysctl("x", "2000")
+    assert (tmp_path / "x").read_text() == "2000"
