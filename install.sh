@@ -65,7 +65,15 @@ if sys.version_info >= (3, 11): print(sys._base_executable)' 2>/dev/null) || con
 }
 
 need_python() {
-    find_python || fail 1 "no Python 3.11 or newer here; install python3 and try again"
+    find_python || fail 1 "no Python 3.11 or newer here; $(how_to_get python3), then try again"
+}
+
+how_to_get() { # PACKAGE...: print what a person can type
+    if command -v apt-get >/dev/null; then
+        echo "sudo apt install $*"
+    else
+        echo "install $*"
+    fi
 }
 
 run_from() { # DIRECTORIES ARGUMENT...: netfail-hooks from there, with nothing of Python's own sites
@@ -176,7 +184,7 @@ print(next(f for place in places for f in sorted(glob.glob(place + "/pip-*.whl")
 # The libraries are the same for each Python 3, so their directory outlives an upgrade of it, as no
 # virtual environment does.
 fetch_libraries() { # DIR: those of the lock file into a new directory DIR/packages
-    pip=$(bundled_pip) || fail 1 "this Python has no pip; install python3-venv and try again"
+    pip=$(bundled_pip) || fail 1 "this Python has no pip; $(how_to_get python3-venv), then try again"
     target=$1
     set --
     [ -z "$wheels" ] || set -- --no-index --find-links "$wheels"
@@ -219,7 +227,7 @@ demo() {
     check_arguments demo "$@"
     for program in ip unshare; do
         command -v "$program" >/dev/null ||
-            fail 1 "the demo needs '$program'; install iproute2 and util-linux, and try again"
+            fail 1 "the demo needs '$program'; $(how_to_get iproute2 util-linux), then try again"
     done
     prepare_here
     # The next steps, where there is no command yet; the recording is kept in the checkout.
@@ -528,7 +536,7 @@ leave_this_machine() { # with --root: the program of its own hooks is theirs to 
 # neither needs a library for it.
 put_network_back() { # ARGUMENT...
     find_python ||
-        fail 1 "putting the network back takes Python 3.11 or newer; install python3 and try again"
+        fail 1 "putting the network back takes Python 3.11 or newer; $(how_to_get python3), then try again"
     for home in "$lib/packages" "$lib"/venv/lib/python3*/site-packages; do
         if [ -e "$home" ] && can_uninstall "$home"; then
             run_from "$home" uninstall "$@"
