@@ -105,6 +105,12 @@ except Problem as problem:
 END
 }
 
+check_machine() { # ARGUMENT...: refuse what 'install' would, before minutes of fetching and making
+    # To amend a config takes one of the libraries, and so may a ready one.
+    [ -z "$ready" ] && [ ! -e "$root/etc/netfail-hooks/config.toml" ] || return 0
+    run_from "$here" install "$@" --dry-run --json >/dev/null || exit
+}
+
 leaves_out_dispatcher() { # ARGUMENT...: tell whether they, their config or the one there say so
     "$python" -IBS - "$here" "$@" <<'END'
 import sys
@@ -460,6 +466,9 @@ install_packages_of_python() {
 
 # shellcheck disable=SC2046 # lists of words
 do_install() {
+    # Of a mistyped option before all else; what root runs of this checkout is looked at first.
+    [ "$(id -u)" -eq 0 ] || ! find_python || check_arguments install "$@"
+    export NETFAIL_HOOKS_INSTALL='sudo ./install.sh' # for the commands that are told
     if [ -z "$root" ]; then
         refuse_unfit_machine
         install_packages $(missing_python) # all else is looked at by it
@@ -467,6 +476,7 @@ do_install() {
     need_python
     refuse_unsafe_checkout
     check_arguments install "$@"
+    [ -n "$dry_run" ] || check_machine "$@"
     if [ -z "$root" ]; then
         ! leaves_out_dispatcher "$@" || alone=1
         install_packages $(missing_packages)
