@@ -301,7 +301,7 @@ def test_an_active_profile_that_is_in_no_keyfile(machine: _Machine, nmcli: _Nmcl
     nmcli.active = "other:eth0:\n"
     assert nmcli.name() == "Wired connection"
     nmcli.shown = "manual\n10.0.0.5/24\n\nauto\n\nby hand\n802-3-ethernet\n"
-    with pytest.raises(Misuse, match="profile 'by hand' is in no keyfile: .* modify other "):
+    with pytest.raises(Misuse, match=r"profile 'by hand' is in no keyfile: .* modify other "):
         nmcli.name()
     nmcli.active, nmcli.shown = "other:wlan0:\n", "auto\n\n\nauto\n\n"
     with pytest.raises(Misuse, match="in no keyfile"):
@@ -309,7 +309,9 @@ def test_an_active_profile_that_is_in_no_keyfile(machine: _Machine, nmcli: _Nmcl
 
 
 @pytest.mark.parametrize("saved", [True, False])
-def test_a_bridge_is_told_as_such(machine: _Machine, nmcli: _Nmcli, *, saved: bool) -> None:
+def test_a_bridge_is_told_as_such(
+    machine: _Machine, nmcli: _Nmcli, mocker: MockerFixture, *, saved: bool
+) -> None:
     for name in ("eth0", "docker0"):
         machine.write(f"/sys/class/net/{name}/type", "1\n")
     machine.write("/sys/class/net/eth0/device/x", "")
@@ -318,9 +320,8 @@ def test_a_bridge_is_told_as_such(machine: _Machine, nmcli: _Nmcli, *, saved: bo
         machine.write(f"{_ETC}/guests.nmconnection", text)
     nmcli.active = f"0d6b:br-guests:{_ETC}/guests.nmconnection\n"
     nmcli.shown = "shared\n10.0.0.5/24\n\nauto\n\nguests\nbridge\n"
-    has = ("eth0", "br-guests")
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(Misuse) as refused:
-        patched.setattr(networkmanager, "networkmanager_has", lambda: has)
+    mocker.patch.object(networkmanager, "networkmanager_has", return_value=("br-guests",))
+    with pytest.raises(Misuse) as refused:
         nmcli.name(Nic("br-guests", kind="bridge", type="bridge", present=True))
     assert str(refused.value) == (
         "br-guests is no uplink that NetworkManager could hand over: its profile 'guests' is of "
