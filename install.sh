@@ -88,18 +88,21 @@ check_arguments() { # COMMAND ARGUMENT...: refuse wrong ones before anything is 
     "$python" -IBS - "$here" "$@" <<'END'
 import sys
 sys.path.insert(0, sys.argv[1])
-from netfail_hooks.cli import parser
+from netfail_hooks.cli import parse
 from netfail_hooks.errors import Misuse, Problem
+OURS = ("--demo", "--uninstall", "--prefix", "--wheels", "--root", "--dry-run", "--help")
 try:
-    asked = parser(filled=(sys.argv[2],)).parse_args(sys.argv[2:])
+    asked = parse(sys.argv[2:], sys.argv[2], beside=OURS)
     if getattr(asked, "config", None) is not None:
         from netfail_hooks.install.config import read_ready
         if asked.config == "-":
             raise Misuse("--config -: this reads it more than once", hint="name a file")
         read_ready(asked.config)
 except Problem as problem:
-    if problem.hint.startswith("see 'netfail-hooks"):  # which need not be there
-        problem.hint = "see './install.sh --help'"
+    before, see, _ = problem.hint.lower().partition("see 'netfail-hooks")
+    if see:  # which need not be there
+        see = "See" if before else "see"
+        problem.hint = f"{problem.hint[:len(before)]}{see} './install.sh --help'"
     print(f"install.sh: {problem}", file=sys.stderr)
     sys.exit(problem.status)
 END
@@ -108,7 +111,10 @@ END
 check_machine() { # ARGUMENT...: refuse what 'install' would, before minutes of fetching and making
     # To amend a config takes one of the libraries, and so may a ready one.
     [ -z "$ready" ] && [ ! -e "$root/etc/netfail-hooks/config.toml" ] || return 0
-    run_from "$here" install "$@" --dry-run --json >/dev/null || exit
+    (
+        export NETFAIL_HOOKS_PACKAGE="$lib/packages" # as in show_install
+        run_from "$here" install "$@" --dry-run --json >/dev/null
+    ) || exit
 }
 
 leaves_out_dispatcher() { # ARGUMENT...: tell whether they, their config or the one there say so
