@@ -65,7 +65,15 @@ if sys.version_info >= (3, 11): print(sys._base_executable)' 2>/dev/null) || con
 }
 
 need_python() {
-    find_python || fail 1 "no Python 3.11 or newer here; install python3 and try again"
+    find_python || fail 1 "no Python 3.11 or newer here; $(how_to_get python3), then try again"
+}
+
+how_to_get() { # PACKAGE...: print what a person can type
+    if command -v apt-get >/dev/null; then
+        echo "sudo apt install $*"
+    else
+        echo "install $*"
+    fi
 }
 
 run_from() { # DIRECTORIES ARGUMENT...: netfail-hooks from there, with nothing of Python's own sites
@@ -80,21 +88,33 @@ check_arguments() { # COMMAND ARGUMENT...: refuse wrong ones before anything is 
     "$python" -IBS - "$here" "$@" <<'END'
 import sys
 sys.path.insert(0, sys.argv[1])
-from netfail_hooks.cli import parser
+from netfail_hooks.cli import parse
 from netfail_hooks.errors import Misuse, Problem
+OURS = ("--demo", "--uninstall", "--prefix", "--wheels", "--root", "--dry-run", "--help")
 try:
-    asked = parser(filled=(sys.argv[2],)).parse_args(sys.argv[2:])
+    asked = parse(sys.argv[2:], sys.argv[2], beside=OURS)
     if getattr(asked, "config", None) is not None:
         from netfail_hooks.install.config import read_ready
         if asked.config == "-":
             raise Misuse("--config -: this reads it more than once", hint="name a file")
         read_ready(asked.config)
 except Problem as problem:
-    if problem.hint.startswith("see 'netfail-hooks"):  # which need not be there
-        problem.hint = "see './install.sh --help'"
+    before, see, _ = problem.hint.lower().partition("see 'netfail-hooks")
+    if see:  # which need not be there
+        see = "See" if before else "see"
+        problem.hint = f"{problem.hint[:len(before)]}{see} './install.sh --help'"
     print(f"install.sh: {problem}", file=sys.stderr)
     sys.exit(problem.status)
 END
+}
+
+check_machine() { # ARGUMENT...: refuse what 'install' would, before minutes of fetching and making
+    # To amend a config takes one of the libraries, and so may a ready one.
+    [ -z "$ready" ] && [ ! -e "$root/etc/netfail-hooks/config.toml" ] || return 0
+    (
+        export NETFAIL_HOOKS_PACKAGE="$lib/packages" # as in show_install
+        run_from "$here" install "$@" --dry-run --json >/dev/null
+    ) || exit
 }
 
 leaves_out_dispatcher() { # ARGUMENT...: tell whether they, their config or the one there say so
@@ -176,7 +196,7 @@ print(next(f for place in places for f in sorted(glob.glob(place + "/pip-*.whl")
 # The libraries are the same for each Python 3, so their directory outlives an upgrade of it, as no
 # virtual environment does.
 fetch_libraries() { # DIR: those of the lock file into a new directory DIR/packages
-    pip=$(bundled_pip) || fail 1 "this Python has no pip; install python3-venv and try again"
+    pip=$(bundled_pip) || fail 1 "this Python has no pip; $(how_to_get python3-venv), then try again"
     target=$1
     set --
     [ -z "$wheels" ] || set -- --no-index --find-links "$wheels"
@@ -219,7 +239,7 @@ demo() {
     check_arguments demo "$@"
     for program in ip unshare; do
         command -v "$program" >/dev/null ||
-            fail 1 "the demo needs '$program'; install iproute2 and util-linux, and try again"
+            fail 1 "the demo needs '$program'; $(how_to_get iproute2 util-linux), then try again"
     done
     prepare_here
     # The next steps, where there is no command yet; the recording is kept in the checkout.
@@ -452,6 +472,9 @@ install_packages_of_python() {
 
 # shellcheck disable=SC2046 # lists of words
 do_install() {
+    # Of a mistyped option before all else; what root runs of this checkout is looked at first.
+    [ "$(id -u)" -eq 0 ] || ! find_python || check_arguments install "$@"
+    export NETFAIL_HOOKS_INSTALL='sudo ./install.sh' # for the commands that are told
     if [ -z "$root" ]; then
         refuse_unfit_machine
         install_packages $(missing_python) # all else is looked at by it
@@ -459,6 +482,7 @@ do_install() {
     need_python
     refuse_unsafe_checkout
     check_arguments install "$@"
+    [ -n "$dry_run" ] || check_machine "$@"
     if [ -z "$root" ]; then
         ! leaves_out_dispatcher "$@" || alone=1
         install_packages $(missing_packages)
@@ -528,7 +552,7 @@ leave_this_machine() { # with --root: the program of its own hooks is theirs to 
 # neither needs a library for it.
 put_network_back() { # ARGUMENT...
     find_python ||
-        fail 1 "putting the network back takes Python 3.11 or newer; install python3 and try again"
+        fail 1 "putting the network back takes Python 3.11 or newer; $(how_to_get python3), then try again"
     for home in "$lib/packages" "$lib"/venv/lib/python3*/site-packages; do
         if [ -e "$home" ] && can_uninstall "$home"; then
             run_from "$home" uninstall "$@"

@@ -10,6 +10,7 @@ import argparse
 import difflib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
@@ -17,11 +18,16 @@ from typing import Any, NoReturn
 from netfail_hooks import __version__, terminal
 from netfail_hooks.cli.commands import COMMANDS, epilog, typed
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
+from netfail_hooks.terminal.help import Formatter
 
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _LONGEST = 4000  # characters of a message: what is quoted in it may be anything
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + the signal's number, as shells report it
-_ABOUT = "Wired/Wi-Fi failover for systemd-networkd: a pulled cable costs at most a packet."
+_ABOUT = (
+    "Wired/Wi-Fi failover: a pulled cable costs at most a packet. It works by systemd-networkd, or "
+    "takes the uplinks over from NetworkManager, ifupdown or dhcpcd."
+)
+_VALUES = {"FILE": "a file name", "DIR": "a directory", "IF": "an interface"}  # by metavar
 _EPILOG = """\
 An uplink is a way out of this machine: a cable, Wi-Fi, a modem. The primary is the one you like
 best, a backup is for when it fails.
@@ -35,13 +41,6 @@ examples:
 """
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Keep the examples' lines, and the names of commands on the line of what they do."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=28)
-
-
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises what is wrong as a Misuse, in one line."""
 
@@ -52,7 +51,34 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise Misuse with the next step."""
-        raise Misuse(message, hint=f"see '{self.prog} --help'")
+        raise Misuse(self._in_words(message), hint=f"see '{self.prog} --help'")
+
+    def _in_words(self, message: str) -> str:
+        """Return argparse's message; of what is missing it names only the option's letters."""
+        alone = re.fullmatch(r"argument (\S+): expected one argument", message)
+        missing = re.fullmatch(r"the following arguments are required: (\S+)", message)
+        for action in self._actions:
+            names = "/".join(action.option_strings) or action.metavar or action.dest
+            if alone and alone[1] == names:
+                what = _VALUES.get(str(action.metavar), f"a value, {action.metavar or action.dest}")
+                return f"{names} needs {what}"
+            if missing and missing[1] == names and isinstance(action.choices, tuple):
+                return (
+                    f"which {action.dest}? {', '.join(action.choices[:-1])} or {action.choices[-1]}"
+                )
+        return message
+
+    def unknown(self, words: Sequence[str], *, beside: Sequence[str] = ()) -> Misuse:
+        """Return what to raise for words that are none of a command's; ``beside`` are known, too.
+
+        With the nearest option that there is, where one is near.
+        """
+        hint = f"see '{self.prog} --help'"
+        known = [*beside, *(text for action in self._actions for text in action.option_strings)]
+        near = difflib.get_close_matches(words[0].partition("=")[0], known, n=1)
+        if near and words[0].startswith("-"):
+            hint = f"did you mean {near[0]}? See '{self.prog} --help'"
+        return Misuse(f"unrecognized arguments: {' '.join(words)}", hint=hint)
 
 
 def entry(argv: Sequence[str] | None = None) -> int:
@@ -104,14 +130,34 @@ def _entry(argv: Sequence[str] | None) -> int:
 def main(argv: Sequence[str]) -> int:
     """Parse the arguments and run their command. Raises Problem."""
     name = next((word for word in argv if not word.startswith("-")), "")
+    if name == "help":
+        name = next((word for word in argv[argv.index(name) + 1 :]), "")
+        argv = [name, "--help"] if name else ["--help"]
     _refuse_unknown(name)
-    args, unknown = parser(filled=(name,)).parse_known_args(argv)
-    if unknown:
-        hint = f"see 'netfail-hooks {name} --help'"
-        raise Misuse(f"unrecognized arguments: {' '.join(unknown)}", hint=hint)
+    args = parse(argv, name)
     module = importlib.import_module(f"{__name__}.{args.command}")
     status: int = module.run(args)
     return status
+
+
+def parse(argv: Sequence[str], name: str, *, beside: Sequence[str] = ()) -> argparse.Namespace:
+    """Parse the arguments of the command ``name``, "" for none. Raises Misuse.
+
+    ``beside`` are options that whoever calls this takes: they may be what is meant.
+    """
+    top = parser(filled=(name,))
+    if not name and (words := [w for w in argv if w not in ("-h", "--help", "--version")]):
+        raise top.unknown(words)  # before argparse asks for a command
+    args, unknown = top.parse_known_args(argv)
+    if unknown:
+        raise commands_of(top)[name].unknown(unknown, beside=beside)
+    return args
+
+
+def commands_of(top: Parser) -> dict[str, Parser]:
+    """Return the parser of each command."""
+    actions = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001
+    return dict(next(actions).choices)
 
 
 def parser(filled: Collection[str]) -> Parser:
@@ -121,7 +167,7 @@ def parser(filled: Collection[str]) -> Parser:
         description=_ABOUT,
         epilog=_EPILOG,
         allow_abbrev=False,
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
     )
     top.add_argument("--version", action="version", version=f"netfail-hooks {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -132,7 +178,7 @@ def parser(filled: Collection[str]) -> Parser:
             epilog=epilog(command),
             allow_abbrev=False,
             description=command.summary[0].upper() + command.summary[1:] + ".",
-            formatter_class=_Formatter,
+            formatter_class=Formatter,
         )
         if command.name in filled:
             importlib.import_module(f"{__name__}.{command.name}").add_arguments(filling)

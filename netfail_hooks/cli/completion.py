@@ -42,14 +42,9 @@ def run(args: argparse.Namespace) -> int:
 def grammar() -> Grammar:
     """Return what may follow each command, from the parser."""
     parser = cli.parser(filled=[command.name for command in COMMANDS])
-    chooser = next(
-        action
-        for action in parser._actions  # noqa: SLF001 - argparse has no other way to ask
-        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
-    )
     return {
-        name: [word for action in sub._actions for word in _words(action)]  # noqa: SLF001
-        for name, sub in chooser.choices.items()
+        name: [word for action in sub._actions for word in _words(action)]  # noqa: SLF001 - argparse has no other way to ask
+        for name, sub in cli.commands_of(parser).items()
     }
 
 

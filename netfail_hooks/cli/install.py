@@ -17,7 +17,6 @@ from netfail_hooks.cli.prompts import (
 from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.install import options
 from netfail_hooks.install.config import read_ready
-from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
 from netfail_hooks.install.transaction import ignored, turn
 from netfail_hooks.terminal.progress import shown
@@ -43,7 +42,14 @@ def run(args: argparse.Namespace) -> int:
         return 0
     refuse_powerless(args.root)
     refuse_while_on(work.paths)
-    confirm(work.changes, yes=args.yes, told=_in_words(work.handover))
+    asked = work
+    confirm(
+        work.changes,
+        yes=args.yes,
+        told=_in_words(work),
+        commands=work.commands,
+        notes=work.messages,
+    )
     # The terminal that we were started from may be cut off, and nobody would start what is to run.
     shows = shown("installing", quiet=args.json)
     with shows, turn(work.paths), ignored(signal.SIGHUP):
@@ -57,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         tell(work.changes)
         print(_summary(work))
-        warn(messages)
+        seen = () if args.yes or not asked.changes else asked.messages
+        warn(tuple(message for message in messages if message not in seen))
     return 0
 
 
@@ -71,16 +78,26 @@ def _told(work: Work, messages: tuple[str, ...]) -> dict[str, object]:
     }
 
 
-def _in_words(handover: Handover) -> str:
-    """Return for people what becomes of uplinks that another manager has, "" without one."""
-    if not handover.now:
-        return ""
-    managers = " and ".join(dict.fromkeys(one.manager for one in handover.handed))
-    keeps = "keeps" if " and " not in managers else "keep"
-    return (
-        f"{managers} {keeps} everything but {' and '.join(handover.now)}. One at a time they go to "
-        "systemd-networkd, with the settings that they have now; 'uninstall' gives them back."
-    )
+def _in_words(work: Work) -> list[str]:
+    """Return for people what becomes of the uplinks and of the traffic meanwhile."""
+    handover = work.handover
+    if handover.now:
+        managers = " and ".join(dict.fromkeys(one.manager for one in handover.handed))
+        keeps = "keeps" if " and " not in managers else "keep"
+        wireless = any(name in handover.wireless for name in handover.now)
+        who = (
+            f"{managers} {keeps} everything but {' and '.join(handover.now)}. One at a time they "
+            "go to systemd-networkd, with the settings that they have now; 'uninstall' gives them "
+            "back."
+        )
+        how_long = (
+            f"Traffic waits about 2 s meanwhile{', Wi-Fi about 10 s' if wireless else ''}. A way "
+            "back is armed first: if no gateway answers afterwards, all is put back by itself."
+        )
+        return [who, how_long]
+    if work.running and not work.switches:
+        return ["systemd-networkd reads one uplink's file at a time; others carry the traffic."]
+    return []
 
 
 def _summary(work: Work) -> str:

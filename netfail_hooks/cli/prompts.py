@@ -13,6 +13,7 @@ from netfail_hooks.install.nodes import FILE
 from netfail_hooks.install.plan import FileChange, diff
 from netfail_hooks.terminal import escaped
 
+_FEW = 4  # changes that a person takes in by name
 _KEYS = "/etc/wpa_supplicant/"  # where Wi-Fi's keys are
 
 
@@ -74,25 +75,60 @@ def refuse_powerless(root: str) -> None:
         raise NotPermitted("only root may do this", hint="use sudo, or --dry-run to look")
 
 
-def confirm(changes: tuple[FileChange, ...], *, yes: bool, told: str = "") -> None:
+def confirm(
+    changes: tuple[FileChange, ...],
+    *,
+    yes: bool,
+    told: Sequence[str] = (),
+    commands: Sequence[str] = (),
+    notes: tuple[str, ...] = (),
+) -> None:
     """Ask a person to agree; ``told`` says what it is about, in their words.
 
     Raises Misuse if there is nobody to ask, Problem on a no.
     """
-    if changes:
-        agree([*map(str, changes), *([told] if told else [])], yes=yes)
+    if not changes:
+        return
+    if not yes and _somebody_looks():
+        warn(notes)
+    agree([*told, *_counted(changes, commands)], yes=yes)
+
+
+def _counted(changes: tuple[FileChange, ...], commands: Sequence[str]) -> list[str]:
+    """Return what is changed in a few lines: by name what is there already and will be another."""
+    if len(changes) + len(commands) <= _FEW:
+        return [*map(str, changes), *(f"run {command}" for command in commands)]
+    amended = [str(change) for change in changes if change.before and change.after]
+    new = sum(change.before is None for change in changes)
+    gone = sum(change.after is None for change in changes)
+    parts = [
+        f"{verb} {count} {one if count == 1 else many}"
+        for verb, count, one, many in (
+            ("change", len(amended), "file or directory", "files and directories"),
+            ("make", new, "new file or directory", "new files and directories"),
+            ("remove", gone, "file or directory", "files and directories"),
+            ("run", len(commands), "command", "commands"),
+        )
+        if count
+    ]
+    by_name = amended if len(amended) <= _FEW else []
+    return [*by_name, f"all in all: {', '.join(parts)} (--dry-run shows them)"]
 
 
 def agree(lines: Sequence[str], *, yes: bool) -> None:
     """Ask a person to agree with what these lines tell. Raises as ``confirm`` does."""
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _somebody_looks():
         raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
     for line in lines:
         print(escaped(line))
     if _answer("Go on? [y/N] ") not in ("y", "yes"):
         raise Problem("nothing was changed", hint="--dry-run shows all of it")
+
+
+def _somebody_looks() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _answer(question: str) -> str:

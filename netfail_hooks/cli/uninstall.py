@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             show(work.changes, (*lost(work), *work.messages), as_json=args.json)
             return 0
         warn(lost(work))  # before it is done, and before the question
-        confirm(work.changes, yes=args.yes)
+        confirm(work.changes, yes=args.yes, told=_in_words(work), notes=work.messages)
     if not args.dry_run:
         with shown("uninstalling", quiet=args.json), turn(paths):
             refuse_while_on(paths)  # one may have begun behind the question
@@ -68,6 +68,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("nothing is installed")
     return 0
+
+
+def _in_words(work: Work) -> list[str]:
+    """Return for people who has which uplinks again."""
+    had = work.known.handed if work.running else ()
+    lines = []
+    for manager in dict.fromkeys(one.manager for one in had):
+        names = [one.interface for one in had if one.manager == manager]
+        lines.append(f"{' and '.join(names)} go back to {manager}, one at a time.")
+    return lines
 
 
 def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str, ...]] | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Misuse
 from netfail_hooks.managers import Profile, sources
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, networkctl, ranking, takeover
+from netfail_hooks.networkd.detect import interfaces_here
 from netfail_hooks.networkd.file import has_default_route, withheld_by, without_gateway
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.name_servers import lend
@@ -137,6 +139,16 @@ def _earlier_source(paths: Paths, nic: Nic) -> Source | None:
     return next((one for one in match.sources(paths) if one.path == made_of), None)
 
 
+def _absent(name: str, there: Sequence[str]) -> Misuse:
+    """Return what to say of an interface that is not there, and that no file is for."""
+    near = difflib.get_close_matches(name, there, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return Misuse(
+        f"there is no interface {name} here: {', '.join(there) or 'there is none at all'}",
+        hint=f"{meant}For one that is plugged in later say how it is to be set up: --dhcp {name}",
+    )
+
+
 def _earlier_address_config(paths: Paths, config: Config, nic: Nic) -> AddressConfig:
     """Return how an earlier install was told to set a NIC up. Raises Misuse for none.
 
@@ -153,6 +165,8 @@ def _earlier_address_config(paths: Paths, config: Config, nic: Nic) -> AddressCo
             hint=f"put it back, or install with {ranks} --dhcp {nic.name}, or {static}",
         )
     if not takeover.was_asked(text) or networkfile.last(networkfile.parse(text), "Bond"):
+        if not (nic.present or paths.root):  # mistyped: to be told how to set it up leads astray
+            raise _absent(nic.name, interfaces_here(paths))
         raise Misuse(
             f"no .network file says how {nic.name} is to be set up",
             hint=f"add --dhcp {nic.name}, or {static}",

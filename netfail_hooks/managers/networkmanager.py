@@ -20,7 +20,7 @@ from netfail_hooks.managers.nm import closed, conf, glib
 from netfail_hooks.managers.nm.conf import Conf
 from netfail_hooks.managers.nm.glib import printable
 from netfail_hooks.managers.nm.saved import Saved, fits, saved
-from netfail_hooks.networkd.detect import networkmanager_has
+from netfail_hooks.networkd.detect import interfaces_here, networkmanager_has
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run
@@ -30,6 +30,10 @@ MANAGER = "NetworkManager"
 _NO_AUTO_DEFAULT = "/var/lib/NetworkManager/no-auto-default.state"
 _ENABLED = "/etc/systemd/system/multi-user.target.wants/NetworkManager.service"
 _ACTIVE = ("nmcli", "--terse", "--fields", "UUID,DEVICE,FILENAME", "connection", "show", "--active")
+_UNSAVED = (
+    "ipv4.method,ipv4.addresses,ipv4.dns,ipv6.method,ipv6.addresses,connection.id,connection.type"
+)
+_TAKEN = ("802-3-ethernet", "802-11-wireless")  # types of what can be taken over
 _FIELD = re.compile(r"((?:\\.|[^\\:])*)(?::|$)")
 _NETPLANS = tuple(
     f"/run/systemd/{place}/netplan-regdom.service" for place in ("system", "generator.late")
@@ -64,7 +68,7 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     uuid, filename = ("", made_of) if made_of or paths.root else _active(nic.name)
     chosen = _chosen(fitting, uuid, filename)
     if chosen is None and uuid:
-        _refuse_unsaved(nic, uuid)
+        _refuse_unsaved(paths, nic, uuid)
     elif chosen is None and (nic.wireless or not _makes_one(paths, known, nic)):
         return None
     nobodys = Saved("", glib.read(_BY_ITSELF), _BY_ITSELF)
@@ -107,13 +111,20 @@ def _chosen(fitting: Sequence[Saved], uuid: str, filename: str) -> Saved | None:
     return max(candidates, key=lambda one: one.rank) if candidates else None
 
 
-def _refuse_unsaved(nic: Nic, uuid: str) -> None:
+def _refuse_unsaved(paths: Paths, nic: Nic, uuid: str) -> None:
     """Refuse an active profile that is in no keyfile, but for what NetworkManager makes itself."""
-    fields = "ipv4.method,ipv4.addresses,ipv4.dns,ipv6.method,ipv6.addresses"
-    done = run("nmcli", "--get-values", fields, "connection", "show", uuid, environment=ENGLISH)
-    if nic.wireless or done.stdout.split("\n")[:5] != ["auto", "", "", "auto", ""]:
+    done = run("nmcli", "--get-values", _UNSAVED, "connection", "show", uuid, environment=ENGLISH)
+    *settings, name, kind = [*done.stdout.split("\n"), *([""] * 7)][:7]
+    shown = f"'{printable(name)}'" if name else uuid
+    if kind and kind not in _TAKEN:
         raise Misuse(
-            f"{nic.name}: NetworkManager's active profile {uuid} is in no keyfile",
+            f"{nic.name} is no uplink that NetworkManager could hand over: its profile {shown} is "
+            f"of type {kind}",
+            hint=f"name a cable or Wi-Fi itself: {', '.join(interfaces_here(paths))}",
+        )
+    if nic.wireless or settings != ["auto", "", "", "auto", ""]:
+        raise Misuse(
+            f"{nic.name}: NetworkManager's active profile {shown} is in no keyfile",
             hint=f"nmcli connection modify {uuid} connection.autoconnect yes, which saves it",
         )
 

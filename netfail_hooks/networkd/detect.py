@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Sequence
 
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.names import is_interface_name
@@ -19,6 +20,8 @@ _VERSION = re.compile(r"version (\d+)\.(\d+)")
 _NEVER_PROBES = (1, 42)
 _NOT_RUNNING = 8  # nmcli(1), EXIT STATUS
 _NO_UPLINKS = ("", "loopback", "none")
+_KINDS = ("cable", "Wi-Fi", "modem")  # by rank
+_INSTALL = "NETFAIL_HOOKS_INSTALL"  # the command that a person typed to get here
 
 
 def detect(paths: Paths) -> tuple[str, ...]:
@@ -27,24 +30,54 @@ def detect(paths: Paths) -> tuple[str, ...]:
     The physical NICs that networkd is told to set up, wired ones first, modems last, each kind by
     name. A switch's port has a type of its own ("dsa"), as has a modem ("wwan").
     """
+    there = _physical(paths)
+    uplinks = [nic.name for nic in there if takeover.users_file(paths, nic)]
+    if len(uplinks) < 2:
+        raise _unnamed(there, uplinks)
+    return tuple(uplinks)
+
+
+def _physical(paths: Paths) -> list[Nic]:
+    """Return the NICs that can be uplinks, in the order in which ``detect`` has them."""
     directory = paths.at("/sys/class/net")
     there = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
     names = [name for name in there if is_interface_name(name)]  # no other can be an uplink
     nics = [read_nic(name, paths) for name in names]
-    uplinks = [
-        nic.name
+    return [
+        nic
         for rank in range(3)
         for nic in nics
-        if _rank(nic) == rank and nic.type not in _NO_UPLINKS
-        if _is_physical(directory, nic) and takeover.users_file(paths, nic)
+        if _rank(nic) == rank and nic.type not in _NO_UPLINKS and _is_physical(directory, nic)
     ]
-    if len(uplinks) < 2:
-        lack = f"only {uplinks[0]} is" if uplinks else "no NIC is"
-        raise Misuse(
-            f"{lack} set up by a .network file, and failover takes two",
-            hint="name them with --primary IF --backup IF; 'networkctl' lists them",
+
+
+def _unnamed(there: Sequence[Nic], uplinks: Sequence[str]) -> Misuse:
+    """Return what to say where files do not tell the uplinks, with the command that names them."""
+    ranked = [*uplinks, *(nic.name for nic in there if nic.name not in uplinks)]
+    if len(ranked) < 2:
+        has = f"{_listed(there)} alone" if there else "no cable and no Wi-Fi of its own"
+        return Misuse(
+            f"which uplinks? This machine has {has}, and failover takes two",
+            hint="plug the other one in, or name them with --primary IF --backup IF; "
+            "'ip link' lists all there are",
         )
-    return tuple(uplinks)
+    command = os.environ.get(_INSTALL, "sudo netfail-hooks install")
+    return Misuse(
+        f"which uplinks? This machine has {_listed(there)}",
+        hint=f"{command} --primary {ranked[0]} --backup {ranked[1]}",
+    )
+
+
+def _listed(nics: Sequence[Nic]) -> str:
+    *others, last = (f"{nic.name} ({_KINDS[_rank(nic)]})" for nic in nics)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def interfaces_here(paths: Paths) -> tuple[str, ...]:
+    """Return the interfaces that a person may mean: those with a device, or all where none has."""
+    directory = paths.at("/sys/class/net")
+    there = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+    return tuple(nic.name for nic in _physical(paths)) or tuple(n for n in there if n != "lo")
 
 
 def _rank(nic: Nic) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from netfail_hooks.recorder.schema import load
@@ -74,7 +74,7 @@ def cause(line: str) -> Cause:
 
 def period(name: str, points: Sequence[Point], now: Now, begin: float) -> Period:
     """Return how the uplinks were from ``begin`` until now."""
-    found = _of_known_time(timeline(points, now, begin))
+    found = timeline(points, now, begin)
     known, without = _ways_out(found)
     uplinks = [
         _availability(track.name, _joined(track.spans), _downs(track), track.share)
@@ -84,16 +84,6 @@ def period(name: str, points: Sequence[Point], now: Now, begin: float) -> Period
     carried = 1 - _length(without) / _length(known) if known else 0.0
     way_out = _availability(NO_UPLINK, known, without, carried)
     return Period(name, found, tuple(uplinks), way_out)
-
-
-def _of_known_time(found: Timeline) -> Timeline:
-    """Return it with shares of the time in which an uplink was seen well, not since the start."""
-    whole = _length(_ways_out(found)[0])
-    tracks = []
-    for track in found.tracks:
-        carrying = _length(_joined(span for span in track.spans if span.state.carries))
-        tracks.append(replace(track, share=carrying / whole if whole else 0.0))
-    return replace(found, tracks=tuple(tracks))
 
 
 def _availability(name: str, known: Spans, downs: Spans, carried: float) -> Availability:

@@ -125,8 +125,8 @@ def _now(status: Report | BondReport) -> Iterator[str]:
 
 def _over_time(periods: Sequence[Period]) -> Iterator[str]:
     yield (
-        "<p>Available: it was not down, of the time since it was first seen well after a start of"
-        " the machine.</p>"
+        "<p>Available: share of the time, since it first worked after a start, in which it was not"
+        " down. Carried: share of the time in which anything is known of any of them.</p>"
     )
     for period in periods:
         yield f"<h3>{_about(period)}</h3>"

@@ -156,8 +156,12 @@ def timeline(points: Sequence[Point], now: Now, begin: float) -> Timeline:
         for since, until, states in _pieces(points, now)
         if until > max(since, begin)
     ]
-    known = sum(until - since for since, until, _ in pieces)
     names = dict.fromkeys(name for point in reversed(points) for name in point.uplinks)
+    known = sum(  # from a machine's start to the first that is known of any of them, nothing is
+        until - since
+        for since, until, states in pieces
+        if any(states.get(name, ABSENT) != ABSENT for name in names)
+    )
     tracks = (_track(name, pieces, known) for name in names)
     present = points[-1].uplinks if points else ()
     return Timeline(

@@ -15,6 +15,7 @@ from netfail_hooks.doctor.rules import multipath, routes, services, setup, uplin
 
 BROKEN, WEAK = "broken", "weak"
 _NO_CONFIG = ("not-installed", "config-wrong")
+_NOT_YET = ("not-installed",)  # install sets it up; by hand beside another manager it does harm
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,14 @@ _BROKEN = (
         "networkd-stopped",
         "nobody sets the uplinks up, and no event comes",
         services.networkd_stopped,
+        after=_NOT_YET,
     ),
     Rule(
         "dispatcher-missing",
         "no event reaches the hooks: addresses are not announced, and what networkd does to "
         "routes is put right only by the next check",
         services.dispatcher_missing,
+        after=_NOT_YET,
     ),
     Rule(
         "dispatcher-stopped",
@@ -97,7 +100,13 @@ _BROKEN = (
         "uplink-unmanaged",
         "nobody gives it addresses and routes, and no event of it comes",
         uplinks.uplink_unmanaged,
-        after=("config-not-installed", "foreign-manager", "networkd-stopped", "file-shadowed"),
+        after=(
+            *_NOT_YET,
+            "config-not-installed",
+            "foreign-manager",
+            "networkd-stopped",
+            "file-shadowed",
+        ),
     ),
     Rule(
         "uplink-failed",
@@ -165,6 +174,7 @@ _BROKEN = (
         "the kernel goes on using a dead link, answers ARP by the wrong one, or drops packets "
         "while the traffic moves",
         uplinks.wrong_sysctl,
+        after=_NOT_YET,
     ),
     Rule(
         "dns-dead-link",
@@ -198,7 +208,7 @@ _BROKEN = (
         "networkd-not-enabled",
         "after the next boot nobody sets the uplinks up",
         services.networkd_not_enabled,
-        after=("networkd-stopped",),
+        after=(*_NOT_YET, "networkd-stopped"),
     ),
     Rule(
         "dispatcher-not-enabled",
@@ -266,6 +276,7 @@ _WEAK = (
         "wait-online",
         "a dead uplink holds up network-online.target for two minutes at every boot",
         services.wait_online,
+        after=_NOT_YET,
     ),
     Rule(
         "units-stale",

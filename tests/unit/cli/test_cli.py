@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -26,8 +27,16 @@ _NAMES = [command.name for command in COMMANDS]
     [
         ([], "required: COMMAND: see 'netfail-hooks --help'"),
         (["chek"], "no command 'chek': did you mean 'check'?"),
-        (["check", "--jsn"], "unrecognized arguments: --jsn: see 'netfail-hooks check --help'"),
+        (["check", "--jsn"], "--jsn: did you mean --json? See 'netfail-hooks check --help'"),
+        (["check", "--sesame"], "arguments: --sesame: see 'netfail-hooks check --help'"),
         (["--quiet", "check"], "unrecognized arguments: --quiet"),
+        (["--verison"], "--verison: did you mean --version? See 'netfail-hooks --help'"),
+        (["status", "--wtach=5"], "--wtach=5: did you mean --watch? See"),
+        (["install", "--gatway", "10.0.0.1"], "did you mean --gateway? See"),
+        (["report", "--html"], "--html needs a file name: see 'netfail-hooks report --help'"),
+        (["log", "-n"], "-n/--lines needs a value, N: see"),
+        (["completion"], "which shell? bash, zsh or fish: see"),
+        (["help", "lgo"], "no command 'lgo': did you mean 'log'?"),
         (["log", "--since", "soon"], "not a time: 'soon', try '10 min ago'"),
         (["log", "-n", "-1"], "not a number of transitions: '-1', try 5"),
         (["log", "-n", "few"], "not a number of transitions: 'few', try 5"),
@@ -73,6 +82,38 @@ def test_programs_of_root_are_found_by_an_ordinary_path(monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", "/usr/bin:/sbin:/usr/games")
     assert cli.entry(["completion", "bash"]) == 0
     assert os.environ["PATH"] == "/usr/bin:/sbin:/usr/games:/usr/local/sbin:/usr/sbin"
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in _NAMES)])
+@pytest.mark.parametrize("columns", [40, 80])
+def test_help_fits_and_its_examples_can_be_typed(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    columns: int,
+) -> None:
+    shown = []
+    for width in (columns, 400):
+        monkeypatch.setenv("COLUMNS", str(width))
+        with pytest.raises(SystemExit):
+            cli.entry([*words, "--help"])
+        shown.append(capsys.readouterr().out)
+        with pytest.raises(SystemExit):
+            cli.entry(["help", *words])
+        assert capsys.readouterr().out == shown[-1]
+    narrow, wide = (text.partition("examples:")[2] for text in shown)
+    for line in narrow.splitlines():  # only what is one word may be wider
+        assert len(line) <= columns or len(line.removesuffix(" \\").split()) == 1
+    assert _typed(narrow) == _typed(wide)
+    _, described, *_ = shown[0].split("\n\n")  # after the usage, which argparse wraps itself
+    assert all(len(line) <= columns or " " not in line for line in described.splitlines())
+
+
+def _typed(text: str) -> list[list[str]]:
+    """Return the examples' words as a shell has them; what is said of one is far to the right."""
+    whole = text.replace("\\\n", "").splitlines()
+    examples = [line for line in whole if line.startswith("  netfail-hooks ")]
+    return [shlex.split(line.strip().partition("   ")[0]) for line in examples]
 
 
 @pytest.mark.parametrize("name", _NAMES)

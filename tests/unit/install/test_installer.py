@@ -11,11 +11,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from netfail_hooks.cli import prompts
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.install import hook_file
+from netfail_hooks.install.network_files import networks
+from netfail_hooks.paths import Paths
 from tests.support.machine import HOWTO, Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -210,9 +214,30 @@ def test_a_modem_is_detected_last_and_a_switchs_port_is_wired(tmp_path: Path) ->
 
 def test_one_uplink_is_not_enough(tmp_path: Path) -> None:
     machine = Machine(tmp_path, ("eth0",))
-    with pytest.raises(Misuse, match=r"only eth0 is set up.*--primary IF --backup IF"):
+    with pytest.raises(Misuse, match=r"has eth0 \(cable\) alone.*--primary IF --backup IF"):
         machine.install("--yes")
     assert not machine.has("/etc/netfail-hooks")
+
+
+@pytest.mark.parametrize("own", [(), ("wlan0",)])
+@pytest.mark.parametrize("typed", ["", "sudo ./install.sh"])
+def test_uplinks_that_no_file_tells_are_offered_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: tuple[str, ...], typed: str
+) -> None:
+    monkeypatch.delenv("NETFAIL_HOOKS_INSTALL", raising=False)
+    if typed:
+        monkeypatch.setenv("NETFAIL_HOOKS_INSTALL", typed)
+    machine = Machine(tmp_path, ("wlan0", "eth0", "wwan0"))
+    machine.write("/sys/class/net/wwan0/uevent", "DEVTYPE=wwan\nINTERFACE=wwan0\n")
+    for name in {"eth0", "wlan0"} - set(own):
+        os.unlink(f"{machine.root}{NETWORK}/20-{name}.network")
+    with pytest.raises(Misuse) as refused:
+        machine.install("--yes")
+    first, second = (*own, *(name for name in ("eth0", "wlan0") if name not in own))
+    assert str(refused.value) == (
+        "which uplinks? This machine has eth0 (cable), wlan0 (Wi-Fi) and wwan0 (modem): "
+        f"{typed or 'sudo netfail-hooks install'} --primary {first} --backup {second}"
+    )
 
 
 def test_three_of_any_name(machine: Machine) -> None:
@@ -261,6 +286,20 @@ def test_an_uplink_nobody_set_up_is_refused_with_the_next_step(machine: Machine)
     with pytest.raises(Misuse, match=r"how ppp0 is to be set up: add --dhcp ppp0"):
         machine.install("--primary", "eth0", "--backup", "ppp0", "--yes")
     assert not machine.has("/var/lib/netfail-hooks")
+
+
+def test_a_mistyped_uplink_is_told_with_those_that_are_there(
+    machine: Machine, mocker: MockerFixture
+) -> None:
+    """On a running machine, whose files are those of the test here."""
+    for name in ("through", "at"):
+        mocker.patch.object(Paths, name, lambda _, path: f"{machine.root}{path}")
+    config = Config(uplinks=default_metrics(("wlan0", "eth9")))
+    with pytest.raises(Misuse) as refused:
+        networks(Paths(), config, {})
+    assert str(refused.value).startswith(
+        "there is no interface eth9 here: eth0, wlan0: did you mean eth0? "
+    )
 
 
 def test_an_absent_uplink_is_allowed_and_told(

@@ -300,12 +300,33 @@ def test_an_active_profile_that_is_in_no_keyfile(machine: _Machine, nmcli: _Nmcl
     machine.wired("one")
     nmcli.active = "other:eth0:\n"
     assert nmcli.name() == "Wired connection"
-    nmcli.shown = "manual\n10.0.0.5/24\n\nauto\n\n"
-    with pytest.raises(Misuse, match="in no keyfile"):
+    nmcli.shown = "manual\n10.0.0.5/24\n\nauto\n\nby hand\n802-3-ethernet\n"
+    with pytest.raises(Misuse, match=r"profile 'by hand' is in no keyfile: .* modify other "):
         nmcli.name()
     nmcli.active, nmcli.shown = "other:wlan0:\n", "auto\n\n\nauto\n\n"
     with pytest.raises(Misuse, match="in no keyfile"):
         nmcli.name(RADIO)
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_bridge_is_told_as_such(
+    machine: _Machine, nmcli: _Nmcli, mocker: MockerFixture, *, saved: bool
+) -> None:
+    for name in ("eth0", "docker0"):
+        machine.write(f"/sys/class/net/{name}/type", "1\n")
+    machine.write("/sys/class/net/eth0/device/x", "")
+    if saved:
+        text = "[connection]\nid=guests\nuuid=0d6b\ntype=bridge\ninterface-name=br-guests\n"
+        machine.write(f"{_ETC}/guests.nmconnection", text)
+    nmcli.active = f"0d6b:br-guests:{_ETC}/guests.nmconnection\n"
+    nmcli.shown = "shared\n10.0.0.5/24\n\nauto\n\nguests\nbridge\n"
+    mocker.patch.object(networkmanager, "networkmanager_has", return_value=("br-guests",))
+    with pytest.raises(Misuse) as refused:
+        nmcli.name(Nic("br-guests", kind="bridge", type="bridge", present=True))
+    assert str(refused.value) == (
+        "br-guests is no uplink that NetworkManager could hand over: its profile 'guests' is of "
+        "type bridge: name a cable or Wi-Fi itself: eth0"
+    )
 
 
 def test_a_profile_without_uuid_is_known_by_its_file(machine: _Machine, nmcli: _Nmcli) -> None:

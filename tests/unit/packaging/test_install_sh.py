@@ -59,7 +59,9 @@ def test_help_tells_of_every_option() -> None:
     ("arguments", "told"),
     [
         (("--frobnicate",), "--frobnicate: see './install.sh --help'"),
-        (("--primary",), "expected one argument: see './install.sh --help'"),
+        (("--bakup", "wlan0"), "did you mean --backup? See './install.sh --help'"),
+        (("--demmo",), "did you mean --demo? See './install.sh --help'"),
+        (("--primary",), "--primary needs an interface: see './install.sh --help'"),
         (("--demo", "--frobnicate"), "--frobnicate: see './install.sh --help'"),
         (("--prefix",), "--prefix needs a directory"),
         (("--wheels", "/nowhere"), "/nowhere is no directory"),
@@ -82,6 +84,8 @@ def test_wrong_use_changes_nothing(machine: Machine, arguments: tuple[str, ...],
 @pytest.mark.parametrize("task", [(), ("--uninstall",)])
 def test_only_root_may(checkout: Path, task: tuple[str, ...]) -> None:
     user = "nobody" if os.geteuid() == 0 else None
+    mistyped = call([str(checkout / "install.sh"), "--demmo"], user=user)
+    assert (mistyped.returncode, "did you mean --demo?" in mistyped.stderr) == (2, True)
     done = call([str(checkout / "install.sh"), *task], user=user)
     assert done.returncode == 3
     assert done.stderr.startswith("install.sh: only root can")

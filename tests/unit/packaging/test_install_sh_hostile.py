@@ -237,6 +237,17 @@ def test_a_refused_install_leaves_nothing(stage: Stage) -> None:
     assert snapshot(stage.machine.root) == before
 
 
+def test_what_install_would_refuse_is_refused_before_anything_is_fetched(stage: Stage) -> None:
+    stage.empty()
+    before = snapshot(stage.machine.root)
+    argv = [word for word in stage.argv() if word not in UPLINKS]
+    done = call([*argv, "--wheels", str(stage.machine.place), "--yes"])  # in which there are none
+    assert done.returncode == 2
+    assert done.stderr.startswith("netfail-hooks: which uplinks? "), done.stderr
+    assert not stage.machine.prefix.exists()
+    assert snapshot(stage.machine.root) == before
+
+
 def test_two_at_once(stage: Stage) -> None:
     stage.empty()
     assert call(stage.argv()).returncode == 0

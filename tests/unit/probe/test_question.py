@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -76,3 +77,24 @@ def test_a_yes_is_one(tmp_path: Path) -> None:
     status, shown = _asked(machine, "y\n", "install", *_PAIR)
     assert status == 0, shown
     assert machine.has("/var/lib/netfail-hooks/manifest.json")
+
+
+def test_of_many_files_a_person_reads_how_many_there_are(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    _, shown = _asked(machine, "n\n", "install", *_PAIR)
+    before, _, _ = shown.partition("Go on?")
+    (line,) = before.splitlines()
+    assert re.fullmatch(
+        r"all in all: make \d\d new files and directories \(--dry-run shows them\)", line
+    )
+    machine.install(*_PAIR, "--yes")
+    network = f"{machine.root}/etc/systemd/network/20-eth0.network"
+    with open(network, "a", encoding="utf-8") as file:
+        file.write("Domains=lan\n")
+    _, shown = _asked(machine, "n\n", "install", *_PAIR)
+    assert shown.startswith("change /etc/systemd/network/10-netfail-eth0.network\r\nGo on?")
+    machine.write("/etc/sysctl.d/60-netfail-hooks.conf", "# mine\n")
+    _, shown = _asked(machine, "n\n", "uninstall")
+    first, second, *_ = shown.splitlines()
+    assert first.startswith("note: /etc/sysctl.d/60-netfail-hooks.conf was changed since install")
+    assert re.match(r"all in all: remove \d\d files and directories \(--dry-run", second)

@@ -108,7 +108,7 @@ def test_a_state_counts_until_the_next_boot() -> None:
     found = timeline(points, _now(100, "b", -45), T)
     assert _told(found)["eth0"] == [(0, 45, "up", True), (50, 100, "down", False)]
     assert found.boots == (T + 45,)
-    assert found.tracks[0].share == 0.45
+    assert found.tracks[0].share == 45 / 95  # of what is known
 
 
 def test_nothing_is_known_of_a_boot_without_a_line() -> None:
