@@ -233,10 +233,10 @@ def test_uplinks_that_no_file_tells_are_offered_by_name(
         os.unlink(f"{machine.root}{NETWORK}/20-{name}.network")
     with pytest.raises(Misuse) as refused:
         machine.install("--yes")
-    first, second = (*own, *(name for name in ("eth0", "wlan0") if name not in own))
+    names = [*own, *(name for name in ("eth0", "wlan0") if name not in own)]
     assert str(refused.value) == (
         "which uplinks? This machine has eth0 (cable), wlan0 (Wi-Fi) and wwan0 (modem): "
-        f"{typed or 'sudo netfail-hooks install'} --primary {first} --backup {second}"
+        f"{typed or 'sudo netfail-hooks install'} --primary {names[0]} --backup {names[1]}"
     )
 
 
