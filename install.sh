@@ -24,15 +24,15 @@ made goes again. The options of the commands: man ./man/netfail-hooks.8
   --wheels DIR   take the Python libraries from DIR alone, without a network; fill it elsewhere with
                  pip download --dest DIR --requirement packaging/requirements.txt
   --root DIR     write the machine's files below DIR, and leave this machine as it is
-  --dry-run      print what would be done
+  --dry-run      print what would be done; takes root, too, who alone may read what is there
   --help         print this
 
 examples:
   ./install.sh --demo
-  ./install.sh --primary eth0 --backup wlan0 --dry-run
-  ./install.sh --primary eth0 --backup wlan0
-  ./install.sh --primary eth0 --backup wlan0 --dhcp --yes
-  ./install.sh --config fleet.toml --yes
+  sudo ./install.sh --primary eth0 --backup wlan0 --dry-run
+  sudo ./install.sh --primary eth0 --backup wlan0
+  sudo ./install.sh --primary eth0 --backup wlan0 --dhcp --yes
+  sudo ./install.sh --config fleet.toml --yes
 
 The libraries are those of packaging/requirements.txt, byte for byte, whoever serves them: pip asks
 where /etc/pip.conf says, by https_proxy and its like. No other variable counts, but for PATH (root's
@@ -232,7 +232,8 @@ demo() {
 # --- the machine ------------------------------------------------------------------------------
 
 refuse_unfit_machine() {
-    [ "$(id -u)" -eq 0 ] || fail 3 "only root can install; use sudo, or see --demo"
+    [ "$(id -u)" -eq 0 ] ||
+        fail 3 "only root can install, or read all that a --dry-run shows; use sudo, or see --demo"
     if ! [ -x /usr/lib/systemd/systemd-networkd ] && ! [ -x /lib/systemd/systemd-networkd ]; then
         fail 1 "this machine has no systemd-networkd; netfail-hooks works with no other; install it and try again"
     fi

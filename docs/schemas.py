@@ -93,8 +93,11 @@ TABLES: dict[Any, tuple[int, ...]] = {
 
 
 def described(name: str) -> list[dict[str, str]]:
-    """Return what json.md says of a command's keys, table by table."""
-    section = re.split(rf"^## `netfail-hooks {name} --json`.*\n", DOCUMENT, flags=re.MULTILINE)[1]
+    """Return what json.md says of a command's keys, table by table.
+
+    Raises ValueError unless it does so at one place.
+    """
+    _, section = re.split(rf"^## `netfail-hooks {name} --json`.*\n", DOCUMENT, flags=re.MULTILINE)
     found: list[dict[str, str]] = []
     for line in section.partition("\n## ")[0].splitlines():
         if line == "| key | is |":

@@ -166,13 +166,18 @@ class Paths:
         """Return what is there while networkd reconfigures an uplink because of us."""
         return f"{self.run}/pending.{interface}"
 
+    def taken(self, interface: str) -> str:
+        """Return what is there from when an uplink is taken from its manager until that is over."""
+        return f"{self.run}/taken.{interface}"
+
     def notification(self, process: str) -> str:
         """Return the event that a process leaves for the hooks in ``notify``."""
         return f"{self.run}/notify.{process}"
 
     def is_volatile(self, path: str) -> bool:
         """Tell whether a path in ``run`` is a file of ours: one of the above."""
-        return path.startswith((self.pending(""), self.notification(""))) or path in (
+        begun = (self.pending(""), self.taken(""), self.notification(""))
+        return path.startswith(begun) or path in (
             self.lock,
             self.turn,
             self.state,

@@ -41,6 +41,7 @@ UseReachableTime UseRetransmissionTime
 _KNOWN = frozenset(_KEYS.split())
 _WORD = re.compile(r"[A-Z][A-Za-z46]{1,31}")  # a key or section as systemd spells them
 _COMMENT = re.compile(r"(^|\s)#.*", re.MULTILINE)
+_PATH = re.compile(r"(https?6?://[^/\s'\"]+/)[^\s'\"]+")  # of a target; it may be a secret
 _OURS = "# netfail-hooks:"
 _INLINE = re.compile(r"\s*[#;].*", re.DOTALL)  # a server's name, or what was meant as a comment
 
@@ -63,9 +64,9 @@ def hidden(text: str, *, closed: bool) -> str:
     return "".join(parts)
 
 
-def hidden_comments(text: str) -> str:
-    """Return the text of another file without comments, as many lines of it."""
-    return _COMMENT.sub(rf"\1# {REDACTED}", text)
+def hidden_words(text: str) -> str:
+    """Return the text of another file without comments or pages' paths, as many lines of it."""
+    return _PATH.sub(rf"\1{REDACTED}", _COMMENT.sub(rf"\1# {REDACTED}", text))
 
 
 def hidden_settings(text: str) -> str:

@@ -18,6 +18,7 @@ from netfail_hooks import __version__, terminal
 from netfail_hooks.cli.commands import COMMANDS, epilog
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 
+_SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _LONGEST = 4000  # characters of a message: what is quoted in it may be anything
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + the signal's number, as shells report it
 _ABOUT = "Wired/Wi-Fi failover for systemd-networkd: a pulled cable costs at most a packet."
@@ -56,8 +57,26 @@ class Parser(argparse.ArgumentParser):
 
 def entry(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status. Never raises but for ``--help``."""
+    _open_closed()
+    _find_system_programs()
     with terminal.screened():
         return _entry(argv)
+
+
+def _open_closed() -> None:
+    """Open /dev/null as each standard stream that is closed (``2>&-``).
+
+    Else there is none to write to, and the next file that is opened would pass for it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - to the end
+
+
+def _find_system_programs() -> None:
+    """Search the directories of root's programs, too: who became root by ``su`` may lack them."""
+    path = os.environ.get("PATH", os.defpath).split(":")
+    os.environ["PATH"] = ":".join([*path, *(one for one in _SBIN if one not in path)])
 
 
 def _entry(argv: Sequence[str] | None) -> int:

@@ -57,7 +57,7 @@ def _hide(change: FileChange, text: str) -> str:
 
     Of one that not all may read that is no more than is known to be harmless.
     """
-    from netfail_hooks.bundle.network_files import hidden, hidden_comments, hidden_settings
+    from netfail_hooks.bundle.network_files import hidden, hidden_settings, hidden_words
 
     files = [node for node in (change.before, change.after) if node and node.kind == FILE]
     closed = not all(node.mode & 0o004 for node in files)
@@ -65,7 +65,7 @@ def _hide(change: FileChange, text: str) -> str:
         return hidden(text, closed=closed)
     if closed and change.path.startswith(_KEYS):
         return hidden_settings(text)
-    return hidden_comments(text) if closed else text
+    return hidden_words(text) if closed else text
 
 
 def refuse_powerless(root: str) -> None:

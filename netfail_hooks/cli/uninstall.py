@@ -33,7 +33,8 @@ from netfail_hooks.terminal.progress import shown
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add_common_arguments(parser, "uninstall")
-    parser.add_argument("--keep-config", action="store_true", help="leave /etc/netfail-hooks")
+    about = "leave config.toml and notify.d in /etc/netfail-hooks"
+    parser.add_argument("--keep-config", action="store_true", help=about)
     parser.add_argument("--keep-log", action="store_true", help="leave the flight recorder")
 
 

@@ -16,11 +16,12 @@ from netfail_hooks.install import systemd
 from netfail_hooks.install.transaction import turn
 from netfail_hooks.journal import WARNING, log
 from netfail_hooks.kernel import outage
+from netfail_hooks.kernel.observe import now
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run
 from netfail_hooks.recorder import drills
 from netfail_hooks.recorder.drills import MARGIN, Drill
-from netfail_hooks.values import TYPE_CHECKING
+from netfail_hooks.values import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
     from netfail_hooks.config.cache import Generation
@@ -30,10 +31,11 @@ _UNIT = "netfail-hooks-drill-end"
 _AGAIN = "look at 'netfail-hooks status', and drill again"
 
 
-def arm(paths: Paths, drill: Drill, since: Generation) -> None:
-    """Have the fault ended in any case. Raises Problem where another drill is on.
+def arm(paths: Paths, drill: Drill, lasts: int, since: Generation) -> Drill:
+    """Have the fault ended in any case, when it ``lasts`` so many milliseconds from then on.
 
-    Then note it, so that whoever looks knows why the uplink fails: who ends it forgets it.
+    Return the drill with its end, which is noted, so that whoever looks knows why the uplink fails:
+    who ends it forgets it. Raises Problem where another drill is on.
     Install, uninstall and other drills wait meanwhile, and find it noted; where one of them was
     first, what was installed ``since`` may be gone.
     """
@@ -41,11 +43,13 @@ def arm(paths: Paths, drill: Drill, since: Generation) -> None:
         refuse_while_on(paths)
         if os.path.exists(paths.uninstalling) or generation(paths) != since:
             raise Problem("what is installed, or asked for, has changed meanwhile", hint=_AGAIN)
+        drill = replace(drill, until=now() + lasts)
         seconds = drills.left(drill) + MARGIN
         call = f"main({drill.token!r}, {drill.way!r}, {drill.interface!r}, {drill.index}, {{wait}})"
         _stop()  # the timer of one whose fault somebody else has ended
         systemd.call_later(_UNIT, "netfail_hooks.drill.heal", call, seconds)
         drills.note(paths, drill)
+    return drill
 
 
 def refuse_while_on(paths: Paths) -> None:

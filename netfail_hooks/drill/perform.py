@@ -80,22 +80,23 @@ def perform(  # noqa: PLR0913 - what a drill starts from has many sides
     except OSError as error:
         told = f"{plan.interface}: {error.strerror}"
         raise Problem(told, hint="see 'netfail-hooks status'") from None
-    until = now() + (plan.seconds + int(2 * _SETTLES)) * 1000
-    drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, until, index)
-    performance = _Performance(config, plan, paths, drill, tell)
-    with _armed(paths, drill, since), _deaf_until_healed(), contextlib.suppress(Cut):
-        performance.play()
+    drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, 0, index)
+    lasts = (plan.seconds + int(2 * _SETTLES)) * 1000
+    with _armed(paths, drill, lasts, since) as armed, _deaf_until_healed():
+        performance = _Performance(config, plan, paths, armed, tell)
+        with contextlib.suppress(Cut):
+            performance.play()
     return performance.outcome()
 
 
 @contextlib.contextmanager
-def _armed(paths: Paths, drill: Drill, since: Generation) -> Iterator[None]:
+def _armed(paths: Paths, drill: Drill, lasts: int, since: Generation) -> Iterator[Drill]:
     """Have the fault ended in any case, from here on and on the way out. Raises Problem."""
-    heal.arm(paths, drill, since)
+    armed = heal.arm(paths, drill, lasts, since)
     try:
-        yield
+        yield armed
     finally:
-        heal.disarm(paths, drill)
+        heal.disarm(paths, armed)
 
 
 class _Performance:

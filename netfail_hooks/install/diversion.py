@@ -347,24 +347,53 @@ def _change(netlink: rt.Netlink, kind: int, flags: int, body: bytes) -> None:
 
 
 def mark_pending(paths: Paths, interface: str) -> None:
-    """Note that an uplink is about to be reconfigured; a full disk must not prevent it."""
-    with contextlib.suppress(OSError):
-        flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-        os.close(os.open(paths.pending(interface), flags, 0o600))
+    """Note that an uplink is about to be reconfigured."""
+    _mark(paths.pending(interface))
 
 
 def clear_pending(paths: Paths, interface: str) -> None:
     """Note that an uplink has been reconfigured."""
-    with contextlib.suppress(OSError):
-        os.unlink(paths.pending(interface))
+    _clear(paths.pending(interface))
 
 
 def pending(paths: Paths) -> tuple[str, ...]:
     """Return the uplinks whose reconfiguration was begun and not finished, by name."""
+    return _marked(paths.pending(""))
+
+
+def mark_taken(paths: Paths, interface: str) -> None:
+    """Note that an uplink is taken from its manager, or was, and is to be given back."""
+    _mark(paths.taken(interface))
+
+
+def clear_taken(paths: Paths, interface: str) -> None:
+    """Note that it was given back, or that it is to stay."""
+    _clear(paths.taken(interface))
+
+
+def taken(paths: Paths) -> tuple[str, ...]:
+    """Return the uplinks that have changed hands and are on the way still, by name."""
+    return _marked(paths.taken(""))
+
+
+def _mark(path: str) -> None:
+    """Make an empty file; a full disk must not prevent what it tells of."""
+    with contextlib.suppress(OSError):
+        flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(path, flags, 0o600))
+
+
+def _clear(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def _marked(start: str) -> tuple[str, ...]:
+    """Return the interfaces that have such a mark, whose path is ``start`` and the name."""
+    directory, mark = os.path.split(start)
     try:
-        found = os.listdir(paths.run)
+        found = os.listdir(directory)
     except OSError:
         return ()
-    mark = os.path.basename(paths.pending(""))
     names = (name.removeprefix(mark) for name in sorted(found) if name.startswith(mark))
     return tuple(name for name in names if is_interface_name(name))

@@ -269,6 +269,7 @@ def _hand_over(work: Work) -> list[str]:
         Undo() as undo,
         way.decided(undo),
     ):
+        undo.callback(_remove_what_hooks_left, work)  # last of all: it tells who has what
         undo.callback(_give_all_back, work.begun, settings)
         if own:
             undo.callback(reconfigure.put_back, reconfigure.keep(networkds), networkds)
@@ -293,6 +294,7 @@ def _hand_over(work: Work) -> list[str]:
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
         with way.step():
             kernel_state.judge_anew(paths)
+            live.forget(handover, paths)
     return [*refused, *lost, *other]
 
 
@@ -431,11 +433,17 @@ def _restore_kernel(work: Work, settings: dict[str, str]) -> None:
             stack.enter_context(Lock(work.paths.lock))
         kernel_state.set_sysctls(settings)
         failed = kernel_state.remove_ours(work.paths) if work.known is None else []
+    if not work.handover.now:
+        _remove_what_hooks_left(work)
+    if failed:
+        raise Problem("; ".join(failed))
+
+
+def _remove_what_hooks_left(work: Work) -> None:
+    """Remove log, state and marks where nothing was installed before."""
     if work.known is None:
         remove_log(work.paths)
         remove_volatile(work.paths)
-    if failed:
-        raise Problem("; ".join(failed))
 
 
 def _originals(work: Work, now: dict[str, str]) -> Manifest:

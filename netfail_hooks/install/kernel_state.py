@@ -40,7 +40,7 @@ def remove_our_routes() -> None:
             addresses = [DropAddress(one) for one in observed.addresses if one.ours]
             watched = [UnwatchGateway(one) for one in observed.neighbours if one.ours]
             changes: tuple[Change, ...] = (*rules, *routes, *addresses, *watched)
-            failed = apply(changes, observed, netlink, announcer)
+            failed, _ = apply(changes, observed, netlink, announcer)
     except OSError as error:
         told = f"cannot look for what is ours in the kernel: {error}"
         raise Problem(told, hint=_LEFT) from None
@@ -53,7 +53,7 @@ def remove_our_endpoints(state: State) -> None:
     with Netlink() as netlink, Announcer() as announcer:
         observed = with_endpoints(Observation(now=0))
         changes = multipath.changes(without, observed, state)
-        failed = apply(tuple(changes), observed, netlink, announcer)
+        failed, _ = apply(tuple(changes), observed, netlink, announcer)
     _refuse_left("endpoints of Multipath TCP", failed)
 
 

@@ -19,7 +19,7 @@ from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, diversion, kernel_state, nodes, reconfigure, systemd
-from netfail_hooks.install.handover import NETWORKD, gather, live, offers
+from netfail_hooks.install.handover import NETWORKD, Handover, gather, live, offers
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
@@ -27,12 +27,15 @@ from netfail_hooks.kernel import outage
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
+from netfail_hooks.managers import supplicant
 from netfail_hooks.networkd import networkctl, takeover
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, drills
 
 _HERE = Paths()
+# What a person writes, and its directory; beside it there may be a resolv.conf that serves us.
+_CONFIG = (_HERE.config, _HERE.notify, os.path.dirname(_HERE.config))
 _UNHEARD = (
     "the uplinks are as they were (systemd-networkd does not answer); reboot the machine, or: "
     "systemctl restart systemd-networkd"
@@ -60,7 +63,7 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
     """Work out what there is to put back, the last made first. Changes nothing."""
     changes, messages = [], []
     for entry in reversed(known.entries):
-        if args.keep_config and (entry.path + "/").startswith(os.path.dirname(_HERE.config) + "/"):
+        if args.keep_config and entry.path in _CONFIG:
             continue
         change = FileChange(entry.path, nodes.read(paths.at(entry.path)), entry.before)
         if nodes.same(change.before, change.after):
@@ -234,6 +237,7 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
     paths, uplinks = work.paths, work.uplinks()
     known = work.known
     handover = gather.known(paths, known.handed, known.units, known.sysctls)
+    live.note(handover, paths)
     live.hold(handover)
     if not networkctl.answers():  # killed before it ran, or it hangs: nothing can be diverted
         for change in work.changes:
@@ -246,28 +250,54 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
         diversion.clear_pending(paths, name)
     reconfigure.finish_pending(uplinks, paths, messages)
     settled = False
+    joining = _joining(work)
     for change in work.changes:
         interface = takeover.uplink_of(change.path)
         if interface and not settled:  # what decides was made last, and is gone by now
             live.settle(handover)
             settled = True
         if interface in handover.names and change.after is None:
-            write = functools.partial(write_change, paths, change)
-            was_useful = live.is_useful(interface)
-            problem = None
-            try:
-                live.give_back(interface, handover, uplinks, paths, write)
-            except Problem as reason:
-                problem = reason
-                messages.append(str(problem))
-            if was_useful and not live.is_useful(interface):
-                _refuse_the_rest(work, change, problem)
-        else:
+            _give_back_one(work, handover, (*joining.get(interface, ()), change), messages)
+        elif [change] not in joining.values():
             reconfigure.write(change, uplinks, paths, messages)
     if not settled:
         live.settle(handover)
     messages += live.returned(handover)
     live.stop(handover)
+
+
+def _give_back_one(
+    work: Work, handover: Handover, changes: Sequence[FileChange], messages: list[str]
+) -> None:
+    """Give an uplink back, whose ``.network`` file is the last of ``changes``. Raises Problem."""
+    interface = takeover.uplink_of(changes[-1].path)
+    write = functools.partial(_write_all, work.paths, changes)
+    was_useful = live.is_useful(interface)
+    problem = None
+    try:
+        live.give_back(interface, handover, work.uplinks(), work.paths, write)
+    except Problem as reason:
+        problem = reason
+        messages.append(str(problem))
+    if was_useful and not live.is_useful(interface):
+        _refuse_the_rest(work, changes[-1], problem)
+
+
+def _joining(work: Work) -> dict[str, list[FileChange]]:
+    """Return what becomes of the file by which each uplink that is given back joins Wi-Fi.
+
+    It goes with our ``.network`` file: dhcpcd's hook would have its own wpa_supplicant read it.
+    """
+    given = [takeover.uplink_of(one.path) for one in work.changes if one.after is None]
+    names = {one.interface for one in work.known.handed} & set(given)
+    by_path = {change.path: change for change in work.changes}
+    paths = {name: supplicant.path(name) for name in names}
+    return {name: [by_path[path]] for name, path in paths.items() if path in by_path}
+
+
+def _write_all(paths: Paths, changes: Sequence[FileChange]) -> None:
+    for change in changes:
+        write_change(paths, change)
 
 
 def _refuse_the_rest(work: Work, given: FileChange, problem: Problem | None) -> None:

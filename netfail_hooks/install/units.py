@@ -120,7 +120,8 @@ PrivateDevices=yes
 
 _PROGRAMS = """\
 # By these a program of exec:, such as ping(8), gives up what it does not need; nothing is gained.
-SystemCallFilter=capset setuid
+# setuid32 is what setuid(2) calls on 32-bit machines, a Raspberry Pi OS of armhf among them.
+SystemCallFilter=capset setuid setuid32
 """
 
 _TIMER = """\

@@ -58,16 +58,17 @@ _GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.EEXIST, errno.ENO
 
 def apply(
     changes: tuple[Change, ...], observed: Observation, netlink: rt.Netlink, announcer: Announcer
-) -> list[tuple[Change, OSError]]:
-    """Make the changes in order; return those that failed, each with the reason.
+) -> tuple[list[tuple[Change, OSError]], list[Change]]:
+    """Make the changes in order; return those that failed with the reason, and those left out.
 
     A failure doesn't stop the rest: a later change may be the one that restores the traffic. But
     what was to be replaced stays then, for the next look.
     """
-    failed = []
+    failed, left_out = [], []
     refused: list[Change] = []
     for change in changes:
         if refused and stays(change, refused):
+            left_out.append(change)
             continue
         try:
             _make(change, observed, netlink, announcer)
@@ -75,7 +76,7 @@ def apply(
             refused.append(change)
             if error.errno not in _GONE:
                 failed.append((change, error))
-    return failed
+    return failed, left_out
 
 
 def _make(change: Change, observed: Observation, netlink: rt.Netlink, announcer: Announcer) -> None:

@@ -8,6 +8,7 @@ is read-only in there.
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -231,9 +232,14 @@ class Daemon:
         self.release()
 
     def freeze(self) -> None:
-        """Stop it (signal(7), SIGSTOP): it is there, and does nothing."""
-        pid = read_text(self._namespaces.root + self._pid).strip()
-        self._namespaces.run(["sh", "-c", f"kill -STOP {pid}"]).check_returncode()
+        """Stop it (signal(7), SIGSTOP): it is there, and does nothing.
+
+        At once, with nothing started for it: whoever waits for a moment means that moment. It is
+        the one child of nsenter(1), told with its parent (proc_pid_task(5), ``children``).
+        """
+        nsenter = self._process.pid
+        (pid,) = read_text(f"/proc/{nsenter}/task/{nsenter}/children").split()
+        os.kill(int(pid), signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on; nsenter(1) has stopped with it, and lets it go on as it does itself."""

@@ -27,6 +27,7 @@ CONFIG = "/etc/dhcpcd.conf"
 _DUIDS = ("/var/lib/dhcpcd/duid", "/var/lib/dhcpcd5/duid", "/etc/dhcpcd.duid")
 _PROGRAMS = ("/usr/sbin/dhcpcd", "/sbin/dhcpcd", "/usr/bin/dhcpcd")
 _HOOKS = ("/usr/lib/dhcpcd/dhcpcd-hooks", "/lib/dhcpcd/dhcpcd-hooks")
+_UNUSED, _JOINS = "/usr/share/dhcpcd/hooks", "10-wpa_supplicant"
 # Where its hook looks, in this order (10-wpa_supplicant).
 _SUPPLICANTS = (
     "/etc/wpa_supplicant/wpa_supplicant-{}.conf",
@@ -130,14 +131,29 @@ def _joined_by(paths: Paths, nic: Nic) -> tuple[str, str]:
 
     What we have put there is none of the user's.
     """
-    hooked = any(
-        os.path.lexists(paths.at(f"{directory}/10-wpa_supplicant")) for directory in _HOOKS
-    )
-    for path in _SUPPLICANTS if nic.wireless and hooked else ():
+    for path in _SUPPLICANTS if nic.wireless and _is_hooked(paths) else ():
         text = read_text(paths.through(path.format(nic.name)), limit=-1)
         if text and not is_ours(text):
             return path.format(nic.name), text
     return "", ""
+
+
+def _is_hooked(paths: Paths) -> bool:
+    return any(os.path.lexists(paths.at(f"{directory}/{_JOINS}")) for directory in _HOOKS)
+
+
+def unhooked(paths: Paths) -> str:
+    """Return what is to be done before its hook joins any Wi-Fi network, "" for nothing.
+
+    Debian has that hook among those that do not run.
+    """
+    said = _lines(read_text(paths.through(CONFIG), limit=-1))
+    if any(key == "nohook" and "wpa_supplicant" in _words(text) for key, text in said):
+        return f"take 'nohook wpa_supplicant' out of {CONFIG}"
+    if _is_hooked(paths):
+        return ""
+    place = next((one for one in _HOOKS if os.path.isdir(paths.at(one))), _HOOKS[0])
+    return f"ln -s {_UNUSED}/{_JOINS} {place}/"
 
 
 def supplicant_of(paths: Paths, nic: Nic) -> tuple[str, str]:

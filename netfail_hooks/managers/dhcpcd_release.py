@@ -20,12 +20,13 @@ from collections.abc import Iterator, Sequence
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import dhcpcd
 from netfail_hooks.managers.release import MARK, Release
-from netfail_hooks.networkd import match
+from netfail_hooks.networkd import match, networkctl
 from netfail_hooks.networkd.file import parse
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 
 UNIT = "dhcpcd.service"
+OWN_WAY = f"have it start dhcpcd for all interfaces by one ExecStart= (see 'systemctl cat {UNIT}')"
 DENIED = f"/etc/systemd/system/{UNIT}.d/zz-netfail-hooks.conf"
 # systemd.unit(5): who comes first goes before the others.
 _PLACES = (
@@ -37,30 +38,43 @@ _PLACES = (
 )
 _DENIES = " --denyinterfaces "
 _SILENT = " --nohook resolv.conf"  # dhcpcd(8), -C
+_AT_ONCE = " --timeout 1"
+# --background, or a word of letters that take nothing (if-options.h), "b" among them.
+_BACKGROUND = re.compile(
+    r"\s(?:--ba[a-z]*|-([146dgknpqwxABDEGHJKLMNPTUV]*b[146bdgknpqwxABDEGHJKLMNPTUV]*))(?!\S)"
+)
 # Read after ours in /etc, and gone again once dhcpcd is as it is to be.
 _NOW = f"/run/systemd/system/{UNIT}.d/zzz-netfail-hooks.conf"
+# Everybody may look into it, whatever umask we were started with: status does.
+_MAKE = f"umask 022; mkdir -p {os.path.dirname(_NOW)}"
+_REMOVE = f"rm -f {_NOW}; rmdir {os.path.dirname(_NOW)} 2>/dev/null"
 _LEAVES_HOOKS = "[Service]\\nKillMode=process\\nRestart=no\\n"
-# The first of its processes, then its helpers, which would go on for ever (privsep.c).
+# The first of its processes, then its helpers, which would go on for ever (privsep.c); or what
+# is still on the way to have it run, in vain for as long as nobody has an address (dhcpcd(8), -w).
 _END = (
-    f"systemctl --quiet is-active {UNIT} || exit 0; mkdir -p {os.path.dirname(_NOW)}; "
-    f"printf '{_LEAVES_HOOKS}' >{_NOW}; systemctl daemon-reload; "
-    f"all=$(systemctl show --property=MainPID --value {UNIT} | grep -vx 0); "
+    f"runs() {{ systemctl show --property=ActiveState --value {UNIT} | "
+    "grep -qvx -e inactive -e failed; }; runs || exit 0; "
+    f"{_MAKE}; printf '{_LEAVES_HOOKS}' >{_NOW}; systemctl daemon-reload; "
+    "while runs; do "
+    f"all=$(systemctl show --property=MainPID --property=ControlPID --value {UNIT} | "
+    "grep -vx -e 0 -e ''); "
     "for one in /proc/[0-9]*; do "
     f"grep -qx dhcpcd $one/comm && grep -q '/{UNIT}$' $one/cgroup && all=\"$all ${{one#/proc/}}\"; "
-    f"done 2>/dev/null; kill -KILL $all; "
-    f"while systemctl --quiet is-active {UNIT}; do sleep 0.1; done; "
-    f"rm {_NOW}; systemctl daemon-reload"
+    'done 2>/dev/null; [ -z "$all" ] || kill -KILL $all 2>/dev/null; sleep 0.1; done; '
+    f"{_REMOVE}; systemctl daemon-reload"
 )
-# What networkd has by then it is told to leave (networkctl(1), SETUP).
+# What networkd has by then it is told to leave (networkctl(1), SETUP). One that does not answer has
+# nothing any more, whatever networkctl finds of it in /run.
+_START = f"systemctl reset-failed {UNIT} 2>/dev/null; systemctl start {UNIT}"
 _BEGIN = (
-    f"systemctl reset-failed {UNIT} 2>/dev/null; "
-    f"[ ! -e {DENIED} ] || exec systemctl start {UNIT}; "
-    "left=; for one in {names}; do networkctl --no-legend --no-pager list $one 2>/dev/null | "
-    "grep -qw unmanaged || left=$left,$one; done; "
-    f"mkdir -p {os.path.dirname(_NOW)}; "
+    f"[ ! -e {DENIED} ] || {{{{ {_START}; exit; }}}}; systemctl reset-failed {UNIT} 2>/dev/null; "
+    "left=; if {answers} >/dev/null 2>&1; then for one in {names}; do "
+    "networkctl --no-legend --no-pager list $one 2>/dev/null | "
+    "grep -qw unmanaged || left=$left,$one; done; fi; "
+    f"{_MAKE}; "
     "printf '%s\\n' '[Service]' ExecStart= ExecStart={command}\"${{left:+{denies}${{left#,}}}}\" "
     f">{_NOW}; systemctl daemon-reload; "
-    f"systemctl start {UNIT}; begun=$?; rm {_NOW}; systemctl daemon-reload; exit $begun"
+    f"systemctl start {UNIT}; begun=$?; {_REMOVE}; systemctl daemon-reload; exit $begun"
 )
 # A name that means nothing to a shell, to fnmatch(3), to systemd, nor in a list.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -74,11 +88,12 @@ def release(paths: Paths, nics: Sequence[Nic], *, silent: bool = False) -> Relea
     that it does not know itself, whatever its next NIC says.
     """
     names = [nic.name for nic in nics]
-    command = started_by(paths)
-    begin = ("sh", "-c", _begin(names, command))
+    # A unit that is not there may come back; what we have said of it stays.
+    command = started_by(paths) if starts(paths) else _repeated(paths).removesuffix(_AT_ONCE)
+    begin = ("sh", "-c", _begin(names, "" if own_way(paths) else command))
     end = ("sh", "-c", _END)
     hushed = _SILENT if silent or _SILENT in _said(paths) else ""
-    said = f"{command}{hushed}{_DENIES}{','.join(names)}"
+    said = f"{_at_once(command)}{hushed}{_DENIES}{','.join(names)}"
     return Release(
         {DENIED: f"{MARK}[Service]\nExecStart=\nExecStart={said}\n"},
         settle=(("sh", "-c", f"systemctl --quiet is-active {UNIT} && exit; {begin[2]}"),),
@@ -88,7 +103,31 @@ def release(paths: Paths, nics: Sequence[Nic], *, silent: bool = False) -> Relea
 
 
 def _begin(names: Sequence[str], command: str) -> str:
-    return _BEGIN.format(names=" ".join(names), command=shlex.quote(command), denies=_DENIES)
+    """Return what starts it, which is told nothing where no ``command`` can be added to."""
+    if not command:
+        return _START
+    answers = f"timeout {networkctl.AT_WORK} {shlex.join(networkctl.PING)}"
+    return _BEGIN.format(
+        names=" ".join(names),
+        command=shlex.quote(_at_once(command)),
+        denies=_DENIES,
+        answers=answers,
+    )
+
+
+def _at_once(command: str) -> str:
+    """Return a command line that waits for no address, which nobody may give it any more.
+
+    -w and ``waitip`` in its file wait until there is one, for ever with -b beside them, or without
+    a timeout; a unit fails meanwhile (``dhcpcd_daemonise`` in dhcpcd.c). What waits for the
+    network waits for networkd's uplinks.
+    """
+    return f"{_BACKGROUND.sub(_without_b, command)}{_AT_ONCE}"
+
+
+def _without_b(words: re.Match[str]) -> str:
+    rest = (words[1] or "").replace("b", "")
+    return f" -{rest}" if rest else ""
 
 
 def _unjoined(paths: Paths, nic: Nic) -> Iterator[tuple[str, ...]]:
@@ -106,11 +145,28 @@ def is_plain(name: str) -> bool:
 
 def started_by(paths: Paths) -> str:
     """Return the command line of its unit without us, "" where there is not exactly one."""
+    commands = starts(paths)
+    return commands[0] if len(commands) == 1 else ""
+
+
+def starts(paths: Paths) -> tuple[str, ...]:
+    """Return the command lines of its unit without us, () for one that is masked or not there."""
+    unit, *more = _unit_texts(paths)
     commands: list[str] = []
-    for text in _unit_texts(paths):
+    for text in (unit, *more) if unit else ():
         for command in _commands(text):
             commands = [*commands, command] if command else []
-    return commands[0] if len(commands) == 1 else ""
+    return tuple(commands)
+
+
+def own_way(paths: Paths) -> str:
+    """Return in which way its unit starts it that no word of ours can be added to, "" for none."""
+    command = started_by(paths)
+    program, *words = command.split() or [""]
+    named = [word for word in words if os.path.isdir(paths.at(f"/sys/class/net/{word}"))]
+    if os.path.basename(program) == dhcpcd.MANAGER and not named:
+        return ""
+    return f"{UNIT} starts dhcpcd in a way of its own: {command or 'not by one ExecStart='}"
 
 
 def leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
@@ -120,10 +176,16 @@ def leaves(paths: Paths, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def drifted(paths: Paths) -> str:
-    """Return in which way our file is out of date, "" for none: it repeats what the unit says."""
-    ours = _said(paths).partition(_DENIES)[0].removesuffix(_SILENT)
-    if not ours or ours == started_by(paths):
+    """Return in which way our file is out of date, "" for none: it repeats what the unit says.
+
+    One that is not there says nothing; of one that can't be repeated, what is to be done first.
+    """
+    ours = _repeated(paths)
+    now = started_by(paths)
+    if not ours or not starts(paths) or ours in (now, _at_once(now)):
         return ""
+    if how := own_way(paths):
+        return f"{how}; {OWN_WAY} first"
     return f"ExecStart= of {UNIT} has changed since {DENIED} was made of it"
 
 
@@ -141,10 +203,17 @@ def _said(paths: Paths) -> str:
     return said
 
 
+def _repeated(paths: Paths) -> str:
+    """Return what our file repeats of the unit."""
+    return _said(paths).partition(_DENIES)[0].removesuffix(_SILENT)
+
+
 def _unit_texts(paths: Paths) -> Iterator[str]:
     """Yield the unit and its drop-ins but ours, in the order in which systemd reads them."""
-    texts = (read_text(paths.through(f"{place}/{UNIT}")) for place in _PLACES)
-    yield next(filter(None, texts), "")
+    units = (f"{place}/{UNIT}" for place in _PLACES)
+    # The first one counts, also one that is a link to /dev/null, or empty: masked.
+    first = next((unit for unit in units if os.path.lexists(paths.at(unit))), "")
+    yield read_text(paths.through(first)) if first else ""
     places = tuple(f"{place}/{UNIT}.d" for place in _PLACES)
     for path in match.listed(paths, places, ".conf"):
         if path not in (DENIED, _NOW):

@@ -7,7 +7,9 @@ install: that is told, by doctor, status and the check.
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
@@ -28,10 +30,15 @@ def drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]
     judged = [name for name in config.names() if name not in away]
     if config.mode == "bond" and not away:  # whose file may be made of any of theirs
         judged.insert(0, config.bond.name)
-    found = [ifupdown_release.drifted(paths, config.names()), dhcpcd_release.drifted(paths)]
-    for name in judged:
+    questions: list[Callable[[], str]] = [
+        lambda: ifupdown_release.drifted(paths, config.names()),
+        lambda: dhcpcd_release.drifted(paths),
+        *(functools.partial(_why, paths, config, name) for name in judged),
+    ]
+    found = []
+    for question in questions:
         try:
-            found.append(_why(paths, config, name))
+            found.append(question())
         except Problem as problem:
             if str(problem) not in unknown:
                 unknown.append(str(problem))

@@ -169,7 +169,7 @@ def _up(known: Interfaces, own: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """
     for one in own:
         logical = known.logical(one)
-        if known.logical(one, "hotplug") and not known.logical(one, "auto"):
+        if _by_unit(known, one):
             unit = shlex.quote(_ifup(one))
             there = f"ifquery --state {one}"
             # systemctl returns as soon as ifup has begun.
@@ -178,6 +178,16 @@ def _up(known: Interfaces, own: Sequence[str]) -> Iterator[tuple[str, ...]]:
         else:
             word = one if logical in ("", one) else f"{one}={logical}"
             yield ("systemd-run", "--scope", "--quiet", "--collect", "ifup", word)
+
+
+def units(known: Interfaces, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the units by which these come back."""
+    own = [one for name in names for one in (name, *known.aliases(name))]
+    return tuple(_ifup(one) for one in own if _by_unit(known, one))
+
+
+def _by_unit(known: Interfaces, name: str) -> bool:
+    return bool(known.logical(name, "hotplug") and not known.logical(name, "auto"))
 
 
 def _waits_for(paths: Paths, names: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.process import TooSlow, run
 
 _PATIENCE = 5  # seconds
-_AT_WORK = 3  # seconds; networkd answers in a few milliseconds, whatever it is at
+AT_WORK = 3  # seconds; networkd answers in a few milliseconds, whatever it is at
 _RELOADING = 10  # seconds; it reads all files before it answers
 _NAME = "org.freedesktop.network1"
 _QUIET = ("--no-pager", "--no-legend")
@@ -31,7 +31,7 @@ _HAS_OWNER = (
     _NAME,
 )
 # Answered by its event loop (sd_bus_process(3)): one that hangs keeps its name on the bus.
-_PING = (
+PING = (
     "busctl",
     "--system",
     "--auto-start=no",
@@ -50,10 +50,10 @@ def runs() -> bool:
     bus is there and does not answer: then nobody knows.
     """
     try:
-        return run(*_HAS_OWNER, seconds=_AT_WORK, check=False).stdout.split() == ["b", "true"]
+        return run(*_HAS_OWNER, seconds=AT_WORK, check=False).stdout.split() == ["b", "true"]
     except TooSlow:
         raise TooSlow(
-            f"the system bus has not answered within {_AT_WORK} s", hint="systemctl status dbus"
+            f"the system bus has not answered within {AT_WORK} s", hint="systemctl status dbus"
         ) from None
     except Problem:
         return False
@@ -62,7 +62,7 @@ def runs() -> bool:
 def answers() -> bool:
     """Tell whether networkd takes questions up."""
     try:
-        run(*_PING, seconds=_AT_WORK)
+        run(*PING, seconds=AT_WORK)
     except Problem:
         return False
     return True
@@ -109,7 +109,7 @@ def static(interface: str, what: str) -> list[dict[str, Any]] | None:
     By networkctl(1), ``--json=``. Raises TooSlow.
     """
     try:
-        done = run("networkctl", "--json=short", "status", "--", interface, seconds=_AT_WORK)
+        done = run("networkctl", "--json=short", "status", "--", interface, seconds=AT_WORK)
         known: dict[str, Any] = json.loads(done.stdout)
     except TooSlow:
         raise

@@ -44,8 +44,8 @@ def lacks(config: Config, today: int, state: State) -> bool:
 def recalled(config: Config, today: int, kept: Kept, state: State) -> State:
     """Return the state with what was carried today before this boot, where it lacks that.
 
-    A machine without a clock of its own boots with an earlier day: what it carried since is
-    today's, too, once that day is known.
+    A machine without a clock of its own boots with an earlier day. Once the day is known, what it
+    carried since is today's, too, if it was up before on that day; else it stays the earlier day's.
     """
     known = {one.interface: one for one in state.metered}
     result = []

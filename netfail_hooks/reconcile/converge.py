@@ -39,7 +39,7 @@ class Plan:
 def converge(
     plan: Plan, interface: str, netlink: Netlink
 ) -> tuple[tuple[Change, ...], tuple[tuple[Change, OSError], ...], int]:
-    """Return all changes that were tried, those that failed with the reason, and the time (ms).
+    """Return the changes that were tried, those that failed with the reason, and the time (ms).
 
     ``interface`` is whose event woke us. Raises OSError.
     """
@@ -50,10 +50,11 @@ def converge(
         return look, after, decide(config, look, after, after)
 
     with Announcer() as announcer:
-        failed = apply(_urgent(changes), observed, netlink, announcer)
+        failed, left_out = apply(_urgent(changes), observed, netlink, announcer)
         link = observed.link(interface)
         took = since_event(link.index if link else 0)
-        failed += apply(_patient(changes), observed, netlink, announcer)
+        failed += apply(_patient(changes), observed, netlink, announcer)[0]
+        tried = tuple(change for change in changes if change not in left_out)
         for _ in range(_LOOKS - 1):
             if failed or _is_as_decided(netlink, changes, observed):
                 break
@@ -72,11 +73,13 @@ def converge(
                 look, _, rest = thought
             except OSError:
                 break  # what was done is worth remembering all the same
-            failed += apply(rest, look, netlink, announcer)
+            failed_again, left_out = apply(rest, look, netlink, announcer)
             if not rest:
                 break
+            failed += failed_again
             changes += rest
-    return changes, tuple(failed), took
+            tried += tuple(change for change in rest if change not in left_out)
+    return tried, tuple(failed), took
 
 
 def _is_as_decided(netlink: Netlink, changes: tuple[Change, ...], observed: Observation) -> bool:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Self
 
 import pytest
@@ -20,7 +20,7 @@ from netfail_hooks import lab as sandbox
 from netfail_hooks.files import read_text
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import gateway6
-from tests.lab.suite import used, wait
+from tests.lab.suite import used, wait, wait_used
 
 _MASKED = (
     "systemd-udevd.service",
@@ -124,6 +124,20 @@ class Booted(Lab):
             self._systemd.stdin.close()
         self._systemd.wait()
         _remove_cgroup(self._cgroup)
+
+    def install(self, settings: str = "", of_each: Mapping[str, str] | None = None) -> None:
+        """Install by a config: its settings, then the uplinks in their order, each with its own.
+
+        Return once the first of them has the traffic.
+        """
+        first, *others = self.ports
+        own = of_each or {}
+        uplinks = (f'[[uplink]]\ninterface = "{name}"\n{own.get(name, "")}' for name in self.ports)
+        self.write("/etc/netfail-hooks/config.toml", settings + "".join(uplinks))
+        backups = [word for name in others for word in ("--backup", name)]
+        done = self.netfail("install", "--primary", first, *backups, "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        wait_used(self, first)
 
     def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run systemctl; it must end well."""

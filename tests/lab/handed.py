@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import difflib
 import sys
+from collections.abc import Sequence
 from typing import ClassVar
 
 from netfail_hooks.lab.traffic_result import Result
 from netfail_hooks.paths import package_home
 from tests.lab.booted import Booted
-from tests.lab.suite import SETTINGS, SETTLED, measure, shape, wait, wait_used
+from tests.lab.kills import Call, kill, trace
+from tests.lab.suite import SETTINGS, SETTLED, measure, shape, used, wait, wait_used
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
 HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -101,6 +103,24 @@ class Handed(Booted):
         wait_used(self, "eth0", seconds=60)
         return again
 
+    def install_traced(self, before: list[str]) -> list[Call]:
+        """Return the calls of an install that is given back at once."""
+        calls = trace(self, INSTALL, HERE)
+        self.give_back(before)
+        return calls
+
+    def kill_and_give_back(self, at: Call, before: list[str]) -> None:
+        """Kill an install: there must be a way out, and uninstall must lead all the way back."""
+        print("killed at", at)
+        kill(self, INSTALL, at, HERE)
+        assert used(self), f"no way out after a kill at {at}"
+        self.give_back(before)
+
+    def give_back(self, before: list[str]) -> None:
+        """Uninstall; all must be as before."""
+        self.told("uninstall", "--yes")
+        self.expect(before)
+
     def is_addressed(self) -> bool:
         """Tell whether each has the address that it is to have, by whomever."""
         found = self.run("ip", "-4", "address").stdout
@@ -120,3 +140,8 @@ class Handed(Booted):
         """Return the router's leases: hardware address, address, and what the client called it."""
         rows = [line.split() for line in self.read("/run/lab/leases").splitlines()]
         return sorted((row[1], row[2], row[4]) for row in rows if len(row) == 5)
+
+
+def between_hands(calls: Sequence[Call]) -> Call:
+    """Return the call at which eth0 is with nobody, and its traffic takes a way around."""
+    return next(one for one in calls if "rename" in one.name and "eth0.network" in one.text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks.paths import package_home
+from tests.support import ROOT, sh_blocks
+from tests.support.install_sh import call, fresh_checkout
+from tests.vm import image
 
 _NOBODY = 65534
 _ACTS = [
@@ -108,6 +112,20 @@ def test_somebody_without_rights_sees_them_too(readable: str) -> None:
         begins = [act["began_ms"] for act in chapter["acts"]]
         assert begins == sorted(begins)
         assert 0 <= begins[0] < begins[-1] < chapter["span_ms"] * len(chapter["losses"])
+
+
+def test_the_first_command_of_readme_works_as_it_is_typed() -> None:
+    typed = sh_blocks(ROOT / "README.md")[0].splitlines()[0].partition("#")[0]
+    with fresh_checkout() as checkout:
+        wheels = shutil.copytree(image.wheels(), checkout / "wheels")  # what it would fetch
+        subprocess.run(["chown", "-R", f"{_NOBODY}:{_NOBODY}", checkout], check=True)
+        line = ["sh", "-euc", f"{typed} --wheels {wheels}"]
+        done = call(line, user=_NOBODY, cwd=str(checkout), LANG="C.UTF-8")
+    if _forbids_user_namespaces():
+        assert done.returncode == 3
+        return
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Next: sudo ./install.sh --primary eth0 --backup wlan0 --dry-run" in done.stdout
 
 
 def _forbids_user_namespaces() -> bool:

@@ -273,11 +273,7 @@ def test_a_drill_an_uninstall_and_another_drill_at_once_end_whole(lab: Lab) -> N
 @pytest.fixture
 def booted() -> Iterator[Booted]:
     with running() as lab:
-        uplinks = "".join(f'[[uplink]]\ninterface = "{name}"\n' for name in lab.ports)
-        lab.write("/etc/netfail-hooks/config.toml", f"{_MONTHLY}{uplinks}")
-        done = lab.netfail("install", "--primary", "eth0", "--backup", "wlan0", "--yes")
-        assert done.returncode == 0, done.stderr
-        wait_used(lab, "eth0")
+        lab.install(_MONTHLY)
         yield lab
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from netfail_hooks import lab as sandbox
 from netfail_hooks.policy.facts import SHARED_LABEL
-from tests.lab.handed import HERE, INSTALL, PAIR, UNINSTALL
+from tests.lab.handed import HERE, INSTALL, PAIR, UNINSTALL, between_hands
 from tests.lab.kills import Call, kill, points, trace
 from tests.lab.managed import PROFILES, Managed
 from tests.lab.suite import used, wait, wait_used
@@ -90,8 +90,7 @@ def test_where_no_router_gives_addresses_nothing_is_begun(managed: Managed) -> N
     assert done.returncode == 1, done.stdout
     assert "by eth0 and wlan0: nobody would have an address" in done.stderr
     assert lab.state() == installed
-    lab.told("uninstall", "--yes")
-    lab.expect(before)
+    lab.give_back(before)
 
 
 # What Ubuntu has in /usr/lib/NetworkManager/conf.d/10-globally-managed-devices.conf, more so.
@@ -181,14 +180,9 @@ def _drifted(lab: Managed) -> list[str]:
 def test_a_killed_install_and_uninstall_are_mended(managed: Managed) -> None:
     lab = managed
     before = lab.state()
-    calls = points(trace(lab, INSTALL, HERE))
-    lab.told("uninstall", "--yes")
-    lab.expect(before)
+    calls = points(lab.install_traced(before))
     for at in (calls[len(calls) // 2], _last(calls, "eth0.network"), calls[-20]):
-        kill(lab, INSTALL, at, HERE)
-        assert used(lab), f"no way out after a kill at {at}"
-        lab.told("uninstall", "--yes")
-        lab.expect(before)
+        lab.kill_and_give_back(at, before)
 
 
 def _last(calls: list[Call], ending: str) -> Call:
@@ -200,17 +194,13 @@ def _last(calls: list[Call], ending: str) -> Call:
 def test_the_way_back_of_a_killed_install_leads_all_the_way(managed: Managed) -> None:
     lab = managed
     before = lab.state()
-    calls = trace(lab, INSTALL, HERE)
-    lab.told("uninstall", "--yes")
-    lab.expect(before)
     # Its address is with the other one by then, and NetworkManager has it still.
-    at = next(one for one in calls if "rename" in one.name and "eth0.network" in one.text)
+    at = between_hands(lab.install_traced(before))
     kill(lab, INSTALL, at, HERE)
     addresses = lab.run("ip", "-o", "-4", "address").stdout
     assert f" {SHARED_LABEL}" in addresses, f"no detour at {at}: {addresses}"
     lab.systemctl("start", "netfail-hooks-rollback.service")
-    lab.told("uninstall", "--yes")  # which waits for it, and finds nothing
-    lab.expect(before)
+    lab.give_back(before)  # which waits for it, and finds nothing
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -229,8 +219,7 @@ def test_an_install_that_loses_its_power_is_made_up_for(
     lab = managed
     before, addresses = lab.state(), _addresses(lab)
     calls = trace(lab, INSTALL, HERE)
-    lab.told("uninstall", "--yes")
-    lab.expect(before)
+    lab.give_back(before)
     deciding = next(at for at, one in enumerate(calls) if _places(one, "zz-netfail-hooks.conf"))
     for number in (deciding, *(int(share * len(calls)) for share in shares)):
         kill(lab, INSTALL, calls[number], HERE)
@@ -324,8 +313,7 @@ def test_what_works_stays_where_the_first_does_not_come_back(managed: Managed) -
     lab.write(path, text, mode=0o600)
     lab.run("nmcli", "connection", "reload")
     wait(lambda: lab.has("eth0"), "NIC of NetworkManager's", seconds=15)
-    lab.told("uninstall", "--yes")
-    lab.expect(before)
+    lab.give_back(before)
 
 
 _NETWORKDS_OWN = """\

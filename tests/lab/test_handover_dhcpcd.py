@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from netfail_hooks import lab as sandbox
-from tests.lab.denied import CONFIG, OWN, Denied
-from tests.lab.handed import HERE, INSTALL, PAIR
-from tests.lab.kills import kill, points, trace
+from netfail_hooks.managers import dhcpcd_release
+from tests.lab.denied import CONFIG, OWN, UNIT, Denied
+from tests.lab.handed import HERE, INSTALL, PAIR, between_hands
+from tests.lab.kills import kill, points
 from tests.lab.suite import used, wait
 
 _DHCP = ""
@@ -75,16 +76,10 @@ def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(
 ) -> None:
     lab, every = denied, bool(pytestconfig.getoption("every_kill_point"))
     before = lab.state()
-    calls = trace(lab, INSTALL, HERE)
-    lab.told("uninstall", "--yes")
-    lab.expect(before)
+    calls = lab.install_traced(before)
     for at in random.sample(points(calls), 8 if every else 1):
-        print("killed at", at)
-        kill(lab, INSTALL, at, HERE)
-        assert used(lab), f"no way out after a kill at {at}"
-        lab.told("uninstall", "--yes")
-        lab.expect(before)
-    at = next(one for one in calls if "rename" in one.name and "eth0.network" in one.text)
+        lab.kill_and_give_back(at, before)
+    at = between_hands(calls)
     kill(lab, INSTALL, at, HERE)
     assert "0.0.0.0/1 " in lab.run("ip", "route").stdout, f"no detour at {at}"
     lab.systemctl("start", "netfail-hooks-rollback.service")
@@ -136,3 +131,26 @@ def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_dhcpcd(denied: De
 def _codes(lab: Denied) -> list[str]:
     found = json.loads(lab.netfail("doctor", "--json").stdout)["findings"]
     return [one["code"] for one in found if one["code"] in _CONCERNED]
+
+
+def test_a_unit_that_waits_for_an_address_is_not_waited_for(denied: Denied) -> None:
+    """Its own NIC is none of dhcpcd's any more, so that nobody has one to give to it."""
+    lab = denied
+    path, text = f"/etc/systemd/system/{UNIT}", lab.read(CONFIG)
+    lab.write(CONFIG, f"{text}\ndenyinterfaces {OWN}\n")
+    lab.write(path, lab.read(path).replace("-q -b", "-q -w -t 0"))
+    lab.systemctl("daemon-reload")
+    before = lab.state()
+    lab.told("install", *PAIR)
+    assert lab.systemctl("is-active", UNIT).stdout == "active\n"
+    lab.told("uninstall", "--yes")
+    lab.expect(before)
+    lab.write(CONFIG, f"{text}\ndenyinterfaces *\n")
+    lab.systemctl("restart", "--no-block", UNIT)
+    begun = ("systemctl", "is-active", UNIT)
+    wait(lambda: lab.run(*begun).stdout == "activating\n" and bool(lab.processes()), "beginning")
+    done = lab.run("sh", "-c", dhcpcd_release._END)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert lab.run("test", "-e", f"/run/systemd/system/{UNIT}.d").returncode
+    assert lab.run(*begun).stdout == "failed\n"
+    assert lab.processes() == set()

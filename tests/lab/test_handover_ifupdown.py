@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from netfail_hooks import lab as sandbox
-from tests.lab.handed import HERE, INSTALL, PAIR
-from tests.lab.kills import kill, points, trace
+from tests.lab.handed import HERE, INSTALL, PAIR, between_hands
+from tests.lab.kills import kill, points
 from tests.lab.managed import Managed
 from tests.lab.raised import HOTPLUG, INTERFACES, Raised, prepare
 from tests.lab.suite import used, wait
@@ -89,16 +89,10 @@ def test_where_no_gateway_answers_all_is_given_back(raised: Raised) -> None:
 def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(raised: Raised) -> None:
     lab = raised
     before = lab.state()
-    calls = trace(lab, INSTALL, HERE)
-    lab.told("uninstall", "--yes")
-    lab.expect(before)
+    calls = lab.install_traced(before)
     for at in random.sample(points(calls), 2):
-        print("killed at", at)
-        kill(lab, INSTALL, at, HERE)
-        assert used(lab), f"no way out after a kill at {at}"
-        lab.told("uninstall", "--yes")
-        lab.expect(before)
-    at = next(one for one in calls if "rename" in one.name and "eth0.network" in one.text)
+        lab.kill_and_give_back(at, before)
+    at = between_hands(calls)
     kill(lab, INSTALL, at, HERE)
     assert "0.0.0.0/1 " in lab.run("ip", "route").stdout, f"no detour at {at}"
     lab.systemctl("start", "netfail-hooks-rollback.service")

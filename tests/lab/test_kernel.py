@@ -29,7 +29,7 @@ netlink = Netlink()
 
 def make(*changes):
     with Announcer() as announcer:
-        return [str(e) for _, e in apply(changes, observe(config, netlink), netlink, announcer)]
+        return [str(e) for _, e in apply(changes, observe(config, netlink), netlink, announcer)[0]]
 
 def show(*told):
     print(json.dumps(told or plain(observe(config, netlink))))

@@ -36,14 +36,9 @@ def booted(request: pytest.FixtureRequest) -> Iterator[Booted]:
     with running() as lab:
         lab.write(_WORD, "yes\n")
         lab.write(_PROGRAM, _ASK, mode=0o700)
-        uplinks = "".join(
-            f'[[uplink]]\ninterface = "{name}"\ntargets = ["exec:{_PROGRAM}"]\n{more}'
-            for name, more in (("eth0", ""), ("wlan0", getattr(request, "param", "")))
-        )
-        lab.write("/etc/netfail-hooks/config.toml", f"[check]\ninterval = 300\n{uplinks}")
-        done = lab.netfail("install", "--primary", "eth0", "--backup", "wlan0", "--yes")
-        assert done.returncode == 0, done.stderr
-        wait_used(lab, "eth0")
+        asked = f'targets = ["exec:{_PROGRAM}"]\n'
+        of_each = {"eth0": asked, "wlan0": asked + getattr(request, "param", "")}
+        lab.install("[check]\ninterval = 300\n", of_each)
         yield lab
 
 

@@ -40,13 +40,7 @@ def _drawn(chance: random.Random) -> Manner:
 @contextlib.contextmanager
 def _installed(watch: str) -> Iterator[Booted]:
     with running() as lab:
-        lab.write(
-            "/etc/netfail-hooks/config.toml",
-            f'watch = "{watch}"\n[hold_down]\nseconds = 1\nmax = 1\n[check]\nquick = 1\n'
-            '[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n',
-        )
-        done = lab.netfail("install", "--primary", "eth0", "--backup", "wlan0", "--yes")
-        assert done.returncode == 0, done.stdout + done.stderr
+        lab.install(f'watch = "{watch}"\n[hold_down]\nseconds = 1\nmax = 1\n[check]\nquick = 1\n')
         yield lab
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from tests.lab.suite import SETTLED, measure, used, wait_used
 from tests.lab.test_failover import MOST_LOST
 from tests.support import ROOT
 from tests.support.debian_tree import ALSO, unpack
+from tests.support.release import committed
 from tests.unit.packaging.test_deb import build, depends
 
-# Nothing is released yet. This is how the program was before its folders were made; a clone that
-# lacks it (a shallow one, an unpacked archive) upgrades from its own code under a lower version.
+# Nothing is released yet. This is how the program was before its folders were made; an unpacked
+# archive, which has no history, upgrades from its own code under a lower version.
 BEFORE, LOWER = "b8f3bfb", "0.0.9"
 HOOK = "/etc/networkd-dispatcher/routable.d/50-netfail-hooks"
 INSTALL = "netfail-hooks install --primary eth0 --backup wlan0 --yes"
@@ -83,30 +85,26 @@ class Packages:
     now: Path
 
 
+def put_older(checkout: Path, place: Path) -> None:
+    """Put into ``place`` what is upgraded from. Fails where a clone has not all of its history."""
+    if (checkout / ".git").exists():
+        git = ["git", "-c", f"safe.directory={checkout}", "-C", str(checkout)]
+        taken = subprocess.run([*git, "archive", BEFORE], capture_output=True, check=False)
+        why = f"{taken.stderr.decode()}this clone lacks {BEFORE}: git fetch --unshallow"
+        assert taken.returncode == 0, why
+        subprocess.run(["tar", "-x"], input=taken.stdout, cwd=place, check=True)
+        return
+    names = ("packaging", "pyproject.toml", "netfail_hooks", "hooks", "man", "examples", "docs")
+    loose = [str(path) for path in checkout.glob("*.md")]
+    subprocess.run(["cp", "-R", *(checkout / name for name in names), *loose, place], check=True)
+
+
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
     place = tmp_path_factory.mktemp("packages")
     old = place / "old"
     old.mkdir()
-    taken = subprocess.run(
-        ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "archive", BEFORE],
-        capture_output=True,
-        check=False,
-    )
-    if taken.returncode == 0:
-        subprocess.run(["tar", "-x"], input=taken.stdout, cwd=old, check=True)
-    else:
-        shipped = (
-            "packaging",
-            "pyproject.toml",
-            "netfail_hooks",
-            "hooks",
-            "man",
-            "examples",
-            "docs",
-        )
-        loose = [str(path) for path in ROOT.glob("*.md")]
-        subprocess.run(["cp", "-R", *(ROOT / one for one in shipped), *loose, old], check=True)
+    put_older(ROOT, old)
     project = old / "pyproject.toml"
     text = project.read_text(encoding="utf-8")
     lower = re.sub(r'^version = ".*"$', f'version = "{LOWER}"', text, flags=re.MULTILINE)
@@ -176,3 +174,14 @@ def test_an_upgrade_and_a_downgrade_lose_nothing_and_failover_goes_on(lab: Upgra
     assert used(lab) == way
     assert lab.sh(_SHAPE) == before
     assert lab.sh(_RUN) == ""
+
+
+def test_a_clone_without_its_history_is_no_reason_to_try_less(tmp_path: Path) -> None:
+    clone, place = committed(tmp_path / "clone"), tmp_path / "place"
+    place.mkdir()
+    with pytest.raises(AssertionError, match="git fetch --unshallow"):
+        put_older(clone, place)
+    assert not list(place.iterdir())
+    shutil.rmtree(clone / ".git")
+    put_older(clone, place)
+    assert (place / "netfail_hooks/__init__.py").exists()

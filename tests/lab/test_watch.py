@@ -37,13 +37,7 @@ def booted() -> Iterator[Booted]:
 
 def _install(lab: Booted, more: str = "") -> None:
     """Install with the defaults, and have the first word heard, which sets the filter."""
-    lab.write(
-        "/etc/netfail-hooks/config.toml",
-        f'{more}[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n',
-    )
-    done = lab.netfail("install", "--primary", "eth0", "--backup", "wlan0", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
-    wait_used(lab, "eth0")
+    lab.install(more)
     wait_used(lab, "eth0", 6)
     lab.run("sh", "-c", _SOMEBODY)
     wait(lambda: _starts(lab) != "" and _rests(lab), "the first word")

@@ -82,7 +82,7 @@ class Machine:
 
 
 def call(
-    argv: Sequence[str], *, user: str | None = None, cwd: str = "/", **environment: str
+    argv: Sequence[str], *, user: str | int | None = None, cwd: str = "/", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         argv,

@@ -66,6 +66,18 @@ def committed(place: Path) -> Path:
     return place
 
 
+def made_odd(clone: Path) -> None:
+    """Give a clone attributes and commits of its own, which no commit holds and no clone takes."""
+    text = "*.md export-ignore\n*.toml export-subst\n"
+    (clone / ".git/info/attributes").write_text(text, encoding="utf-8")
+    git = ["git", "-C", str(clone)]
+    head = call([*git, "rev-parse", "HEAD"]).strip()
+    tree = call([*git, "rev-parse", "HEAD:packaging"]).strip()
+    later = {name: value.replace("2033", "2034") for name, value in _COMMITTED.items()}
+    other = call([*git, "commit-tree", "-m", "other", tree], environment=later).strip()
+    call([*git, "replace", head, other])
+
+
 def odd(home: Path) -> dict[str, str]:
     """Return an environment, and make a home, by which careless builds differ."""
     home.mkdir()

@@ -104,7 +104,7 @@ def _freeze_once(lab: Lab, true: Callable[[Lab], bool]) -> None:
     def strike() -> None:
         until = time.monotonic() + _SLOW
         while time.monotonic() < until and not true(lab):
-            time.sleep(0.01)
+            time.sleep(0.001)
         _freeze(lab)
 
     threading.Thread(target=strike, daemon=True).start()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.vm import handover, payload
-from tests.vm.image import LOGIN, NETWORKD
+from tests.vm.image import DHCPCD, IFUPDOWN, LOGIN, NETWORKD
 from tests.vm.journey import INSTALL, MODES, REBOOT, SCENARIO_NAMES, UNINSTALL, journey
+from tests.vm.managers import KNOWN
 from tests.vm.scenarios import SCENARIOS
 
 
@@ -51,3 +52,13 @@ def test_a_part_of_the_handover_has_what_it_takes() -> None:
 def test_whoever_can_log_in_finds_the_machine_of_the_how_to() -> None:
     assert payload.files(LOGIN) == payload.files(NETWORKD)
     assert "etc/systemd/network/20-eth0.network" in payload.files(LOGIN)
+
+
+def test_each_manager_of_a_handover_has_its_machine() -> None:
+    for chosen in (None, IFUPDOWN, DHCPCD):
+        for manager in handover.managers(chosen).values():
+            files = payload.files(manager)
+            assert KNOWN[manager].title
+            assert "etc/systemd/system/vm-router.service" in files
+            assert not any(path.startswith("etc/systemd/network/") for path in files)
+    assert "wpa-ssid" in payload.files(IFUPDOWN)["etc/network/interfaces"]

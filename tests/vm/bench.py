@@ -16,7 +16,7 @@ _SEEN = 1.0  # seconds of traffic measured after a change has settled
 _DIAGNOSIS = """
 journalctl --no-pager -b -o short-monotonic -n 80 _COMM=systemd-networkd + \
     _COMM=wpa_supplicant + _COMM=hostapd + SYSLOG_IDENTIFIER=netfail-hooks + \
-    _COMM=NetworkManager
+    _COMM=NetworkManager + _COMM=dhclient + _COMM=dhcpcd + _COMM=ifup
 networkctl --no-pager; ip -br address; ip route; cat /proc/net/bonding/* 2>/dev/null
 """
 _PORTS = {"eth0": "port0", "wlan0": "port1"}

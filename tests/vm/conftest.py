@@ -14,7 +14,7 @@ import pytest
 
 from tests.vm import handover, report
 from tests.vm.handover import Handover
-from tests.vm.image import RELEASED, SUITES
+from tests.vm.image import DHCPCD, IFUPDOWN, RELEASED, SUITES
 from tests.vm.journey import MODES, SCENARIO_NAMES, UNINSTALL, UPGRADE, Journey, journey
 
 _JOURNEYS = pytest.StashKey[list[Journey]]()
@@ -36,6 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=handover.STOPS,
         help="default: all; again for more",
     )
+    group.addoption(
+        "--manager",
+        choices=(IFUPDOWN, DHCPCD),
+        help="who runs the machine that is taken over; default: NetworkManager",
+    )
     group.addoption("--power-cuts", type=int, default=2, metavar="N", help="default: 2")
     group.addoption("--seed", type=int, default=0, help="of the moments of power cuts")
     group.addoption("--quick", action="store_true", help="what CI has the time for")
@@ -52,7 +57,8 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     options = metafunc.config.option
     if "handing" in metafunc.fixturenames:
-        suites = [one for one in options.suite or ("bookworm",) if one in handover.MANAGERS]
+        known = handover.managers(options.manager)
+        suites = [one for one in options.suite or ("bookworm",) if one in known]
         stops = handover.stops(suites, options.handover or ())
         metafunc.parametrize("stop", stops, ids=[f"{stop.suite}-{stop.name}" for stop in stops])
         return
@@ -78,7 +84,8 @@ def way(pytestconfig: pytest.Config) -> Iterator[Journey]:
 def handing(pytestconfig: pytest.Config) -> Iterator[Handover]:
     """Yield the machine that is taken over; it ends with it."""
     option = pytestconfig.option
-    with Handover(power_cuts=option.power_cuts, seed=option.seed) as handing:
+    by = handover.managers(option.manager)
+    with Handover(by, power_cuts=option.power_cuts, seed=option.seed) as handing:
         pytestconfig.stash.setdefault(_JOURNEYS, []).append(handing)
         yield handing
 

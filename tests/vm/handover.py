@@ -1,22 +1,22 @@
-"""A machine as it comes, run by NetworkManager: taken over by SSH, broken, and given back.
+"""A machine as it comes, run by another manager: taken over by SSH, broken, and given back.
 
-Whoever is logged in from the router's side must stay so, by the same address; what NetworkManager
-has beside the uplinks stays with it; and uninstall gives all of it back.
+Whoever is logged in from the router's side must stay so, by the same address; what the manager has
+beside the uplinks stays with it; and uninstall gives all of it back.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
 import re
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from tests.vm.bench import Bench, Row, allowed, held_up, said
-from tests.vm.image import NETPLAN, NETWORK_MANAGER
+from tests.vm.image import NETPLAN, NETWORK_MANAGER, RELEASED
 from tests.vm.installing import differences
 from tests.vm.journey import Journey, Stop
+from tests.vm.managers import KNOWN, Manager
 from tests.vm.payload import SECRETS
 from tests.vm.scenarios import (
     cable,
@@ -34,28 +34,12 @@ _UNINSTALL = "cd /opt/vm/checkout && sh install.sh --uninstall --yes 2>&1"
 _LIVES = "the session lives"
 _SSH = (
     "ip netns exec lan ssh -i /opt/vm/key -o BatchMode=yes -o StrictHostKeyChecking=no "
-    "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=10"
+    "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=10 "
+    "-o ServerAliveInterval=15 -o ServerAliveCountMax=8"  # one that is dead ends
 )
 _PREPARE = """
 test -e /opt/vm/key || ssh-keygen -q -t ed25519 -N '' -f /opt/vm/key
 install -D -m 600 /opt/vm/key.pub /root/.ssh/authorized_keys
-"""
-# All five connections, and an address of each router on both uplinks.
-_BY_MANAGER = """
-test $(nmcli -t -f DEVICE,STATE device |
-    grep -cE '^(eth0|wlan0|wlan2|br-guests|wg-office):connected$') = 5 &&
-test $(ip -6 -o address show scope global -tentative | grep -cE ' (eth0|wlan0) ') = 2
-"""
-_BY_NETWORKD = """
-networkctl --no-legend list eth0 wlan0 | grep -c routable | grep -q 2 &&
-test $(nmcli -t -f DEVICE,STATE device | grep -cE '^(eth0|wlan0):unmanaged$') = 2
-"""
-_OTHERS = """
-nmcli -t -f NAME,TYPE,DEVICE connection show --active | grep -E 'guests|hotspot|office' | sort
-for name in br-guests wg-office wlan2; do ip -br address show $name; done
-iw dev wlan2 info | grep -E 'ssid|type|channel'; cat /proc/sys/net/ipv4/ip_forward
-nft list tables
-wg show wg-office public-key; wg show wg-office peers
 """
 # NetworkManager numbers radios in the order in which they come up, beginning with 600: whether the
 # hotspot's or the uplink's is first another boot decides anew. The cable's 100 stays before both.
@@ -67,16 +51,13 @@ find /etc /usr/local -printf '%p %y %m %u %l\n' 2>/dev/null | sort |
 find /etc /usr/local -type f -exec sha256sum {} + | sort -k2 |
     grep -v -e networkd-dispatcher -e /etc/ld.so.cache -e /etc/resolv.conf
 systemctl list-unit-files --no-legend --state=enabled,masked | sort | grep -v networkd-dispatcher
-systemctl is-active NetworkManager wpa_supplicant systemd-networkd systemd-networkd.socket \
-    wpa_supplicant@wlan0
-nmcli -t -f NAME,DEVICE,STATE,FILENAME connection show | sort
-nmcli -t -f DEVICE,STATE,CONNECTION device | sort
-for name in lo eth0 wlan0 wlan2 br-guests wg-office; do
+systemctl is-active $units systemd-networkd systemd-networkd.socket wpa_supplicant@wlan0
+for name in lo $names; do
     ip -o address show dev $name | sed 's/^[0-9]*: //; s/valid_lft.*//; s/ \+/ /g' | sort
 done
 (ip -4 route; ip -6 route | sed 's/ expires [0-9]*sec//') | sed 's/ metric 60[0-9]/ metric 60N/' |
     sort
-sort /etc/resolv.conf # routers come in any order
+sed 's/ from .*//' /etc/resolv.conf | sort # routers come in any order, and so do uplinks
 sysctl -a 2>/dev/null | grep -E '^net.ipv[46].conf.(eth0|wlan0)' | grep -v stable_secret
 ls -A /var/lib/netfail-hooks /var/log/netfail-hooks /run/netfail-hooks /etc/systemd/network 2>&1
 ls -A /run/systemd/network 2>/dev/null # empty where systemd-network-generator ran, until it boots
@@ -119,13 +100,17 @@ def stops(suites: Iterable[str], names: Iterable[str]) -> list[Stop]:
     ]
 
 
+def managers(chosen: str | None) -> Mapping[str, str]:
+    """Return who runs each suite's machine."""
+    return dict.fromkeys(RELEASED, chosen) if chosen else MANAGERS
+
+
 class Handover(Journey):
-    """A machine of NetworkManager's that is up."""
+    """A machine of another manager's that is up."""
 
-    managers = MANAGERS
-
-    def __init__(self, *, power_cuts: int = 2, seed: int = 0) -> None:
+    def __init__(self, managers: Mapping[str, str], *, power_cuts: int = 2, seed: int = 0) -> None:
         super().__init__()
+        self.managers = managers
         self._cuts = power_cuts
         self._seed = seed
         self._address: dict[str, str] = {}
@@ -134,7 +119,7 @@ class Handover(Journey):
         """Return the machine as it comes."""
         bench.online = _ONLINE
         bench.machine.sh(_PREPARE)
-        before = _shape(bench)
+        before = self._shape(bench)
         self._address = {name: _address_of(bench, name) for name in ("eth0", "wlan0")}
         bench.address = self._address["eth0"]
         said(f"{bench.suite}: as it comes: {self._address}")
@@ -156,31 +141,32 @@ class Handover(Journey):
     def _install(self, bench: Bench) -> None:
         """Take the uplinks over by SSH, under traffic."""
         machine = bench.machine
-        others = machine.sh(_OTHERS)
+        by = self._by(bench)
+        others = machine.sh(by.others)
         told, row = self._by_ssh(bench, INSTALL, _INSTALL)
         if row.faults:
             raise AssertionError("; ".join(row.faults))
         bench.settled(120)
         row.faults += _faults(
             [
-                ("not by networkd", lambda: machine.until(_BY_NETWORKD, "uplinks by networkd")),
+                ("not by networkd", lambda: machine.until(by.leaves, "uplinks by networkd")),
                 ("names", lambda: machine.until("getent hosts far.test", "names")),
                 ("secrets", lambda: _no_secrets(bench, told)),
             ]
         )
         row.faults += self._other_addresses(bench)
-        row.faults += differences("install, NetworkManager's own", others, machine.sh(_OTHERS))
+        row.faults += differences(f"install, {by.title}'s own", others, machine.sh(by.others))
         bench.row(row)
 
     def _uninstall(self, bench: Bench) -> None:
         _, row = self._by_ssh(bench, UNINSTALL, _UNINSTALL)
-        row.faults += differences(UNINSTALL, self.before, _shape(bench))
+        row.faults += differences(UNINSTALL, self.before, self._shape(bench))
         bench.row(row)
 
     def _reboot(self, bench: Bench) -> None:
         said(f"{bench.suite}: {REBOOT}")
         bench.machine.reboot()
-        faults = differences(REBOOT, self.before, _shape(bench))
+        faults = differences(REBOOT, self.before, self._shape(bench))
         bench.row(_row(bench, REBOOT, 0.0, faults, "all as it came"))
 
     def _wrong_key(self, bench: Bench) -> None:
@@ -209,7 +195,7 @@ class Handover(Journey):
         machine.sh(_INSTALL, seconds=900)
         whole = _took(bench, _BACK)
         said(f"{bench.suite}: an uninstall takes {whole:.0f} s")
-        before = _shape(bench)
+        before = self._shape(bench)
         machine.sh("sync")
         drawn = random.Random(self._seed)  # noqa: S311 - moments
         for number in range(1, self._cuts + 1):
@@ -223,7 +209,7 @@ class Handover(Journey):
                 self._again(bench, f"{name}: again")
             if not installs or number == self._cuts:
                 machine.sh(f"{_BACK} || true", seconds=_WHILE)
-                faults = differences(name, before, _shape(bench))
+                faults = differences(name, before, self._shape(bench))
                 bench.row(_row(bench, f"{name}: given back", 0.0, faults, "all as before"))
             machine.sh("sync")
         self._as_it_came(bench, POWER_CUTS)
@@ -238,7 +224,7 @@ class Handover(Journey):
         machine.cut_power()
         faults = self._reachable(bench, 180) + self._both_back(bench) + _drifted(bench)
         over = "" if at_work else "; it was over by then"
-        bench.row(_row(bench, name, 0.0, faults, f"reachable, by {_whose(bench)}{over}"))
+        bench.row(_row(bench, name, 0.0, faults, f"reachable, by {self._whose(bench)}{over}"))
         said(machine.sh("systemctl --failed --no-legend"))
 
     def _again(self, bench: Bench, name: str) -> None:
@@ -246,7 +232,7 @@ class Handover(Journey):
         told = bench.machine.sh(f"{_AGAIN}; echo {_LIVES} $?", seconds=_WHILE)
         faults = [] if f"{_LIVES} 0" in told else [told[-2000:]]
         faults += self._reachable(bench, 30) + self._both_back(bench) + _drifted(bench)
-        bench.row(_row(bench, name, 0.0, faults, f"reachable, by {_whose(bench)}"))
+        bench.row(_row(bench, name, 0.0, faults, f"reachable, by {self._whose(bench)}"))
 
     def _attempt(self, bench: Bench, name: str, *, limit: float = _LIMIT) -> None:
         """Try to install where something is wrong; whether done or refused, we stay reachable."""
@@ -259,7 +245,7 @@ class Handover(Journey):
         """Uninstall whatever there is; all must be as it came."""
         machine = bench.machine
         machine.sh(f"{_UNINSTALL} || true", seconds=_WHILE)
-        faults = differences(name, self.before, _shape(bench))
+        faults = differences(name, self.before, self._shape(bench))
         bench.row(_row(bench, f"{name}, given back", 0.0, faults, "all as it came"))
         machine.sh("sync")
 
@@ -315,7 +301,7 @@ class Handover(Journey):
         first = self._not_back(bench)
         if not first:
             return []
-        _join_again(bench)  # as in ``_shape``
+        self._join_again(bench)  # as in ``_shape``
         return self._not_back(bench)
 
     def _not_back(self, bench: Bench) -> list[str]:
@@ -342,26 +328,38 @@ class Handover(Journey):
             if now[name] not in (address, "")
         ]
 
+    def _by(self, bench: Bench) -> Manager:
+        return KNOWN[self.managers[bench.suite]]
 
-def _shape(bench: Bench) -> str:
-    """Return all that uninstall is to give back, once NetworkManager has all its connections.
+    def _whose(self, bench: Bench) -> str:
+        """Return who has the uplinks."""
+        by = self._by(bench)
+        shown = bench.machine.sh(f"{by.has} >/dev/null && echo its", check=False)
+        return by.title if "its" in shown else "networkd"
 
-    It takes 25 s to associate for a wrong key, and waits minutes (``link_timeout_cb()`` in its
-    nm-device-wifi.c): a processor that is emulated beside much other work may need more.
-    """
-    with contextlib.suppress(AssertionError):
-        bench.machine.until(_BY_MANAGER, "NetworkManager with all its own", seconds=120)
-        return bench.machine.sh(_SHAPE, check=False)
-    _join_again(bench)
-    bench.machine.until(_BY_MANAGER, "NetworkManager with all its own", seconds=120)
-    return bench.machine.sh(_SHAPE, check=False)
+    def _shape(self, bench: Bench) -> str:
+        """Return all that uninstall is to give back, once its manager has all its own up.
 
+        NetworkManager takes 25 s to associate for a wrong key, and waits minutes
+        (``link_timeout_cb()`` in its nm-device-wifi.c): a processor that is emulated beside much
+        other work may need more.
+        """
+        by = self._by(bench)
+        what = f"{by.title} with all its own"
+        try:
+            bench.machine.until(by.ready, what, seconds=120)
+        except AssertionError:
+            self._join_again(bench)
+            bench.machine.until(by.ready, what, seconds=120)
+        own = f"units='{by.units}' names='{by.names}'"
+        return bench.machine.sh(f"{own}; {_SHAPE}{by.shown}", check=False)
 
-def _join_again(bench: Bench) -> None:
-    """Have NetworkManager join Wi-Fi once more, if it is NetworkManager's."""
-    said(f"{bench.suite}: once more: nmcli device connect wlan0")
-    its = "! nmcli -t -f DEVICE,STATE device | grep -q '^wlan0:unmanaged'"
-    bench.machine.sh(f"{its} && nmcli --wait 60 device connect wlan0", seconds=90, check=False)
+    def _join_again(self, bench: Bench) -> None:
+        """Have the manager join Wi-Fi once more, if it is its own."""
+        again = self._by(bench).again
+        if again:
+            said(f"{bench.suite}: once more: Wi-Fi")
+            bench.machine.sh(again, seconds=90, check=False)
 
 
 def _address_of(bench: Bench, name: str) -> str:
@@ -378,12 +376,6 @@ def _took(bench: Bench, command: str) -> float:
     began = bench.machine.now()
     bench.machine.sh(command, seconds=_WHILE)
     return bench.machine.now() - began
-
-
-def _whose(bench: Bench) -> str:
-    """Return who has the uplinks."""
-    shown = bench.machine.sh("nmcli -t -f DEVICE,STATE device", check=False)
-    return "networkd" if "eth0:unmanaged" in shown else "NetworkManager"
 
 
 def _drifted(bench: Bench) -> list[str]:

@@ -23,6 +23,7 @@ from tests.support import ROOT
 SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13", "testing": "Debian testing"}
 RELEASED = ("bookworm", "trixie")
 NETWORKD, NETWORK_MANAGER, NETPLAN = "networkd", "networkmanager", "netplan"
+IFUPDOWN, DHCPCD = "ifupdown", "dhcpcd"
 LOGIN = "login"  # as NETWORKD, and people can log in
 _COMMON = (
     "systemd-sysv",
@@ -42,20 +43,23 @@ _AS_IT_COMES = (
     "ca-certificates",
     "dnsmasq-base",
     "iputils-ping",
-    "network-manager",
-    "nftables",
     "openssh-client",
     "openssh-server",
     "python3",
     "sudo",
-    "wireguard-tools",
 )
+_NETWORK_MANAGERS = (*_AS_IT_COMES, "network-manager", "nftables", "wireguard-tools")
+# The DHCP client that Debian's installer puts beside ifupdown.
+_CLIENTS = {"bookworm": "isc-dhcp-client"}
+_CLIENT = "dhcpcd-base"
 _HOWTO = (*_COMMON, "networkd-dispatcher", "python3-venv")
 _PACKAGES = {
     NETWORKD: _HOWTO,
     LOGIN: (*_HOWTO, "openssh-server", "sudo"),
-    NETWORK_MANAGER: _AS_IT_COMES,
-    NETPLAN: (*_AS_IT_COMES, "netplan.io"),
+    NETWORK_MANAGER: _NETWORK_MANAGERS,
+    NETPLAN: (*_NETWORK_MANAGERS, "netplan.io"),
+    IFUPDOWN: (*_AS_IT_COMES, "ifupdown"),
+    DHCPCD: (*_AS_IT_COMES, "dhcpcd"),
 }
 _LOCKED = f"{ROOT}/packaging/requirements.txt"
 _MIRROR = "http://deb.debian.org/debian"
@@ -83,7 +87,7 @@ Description=The network around this machine
 DefaultDependencies=no
 After=systemd-udev-settle.service local-fs.target systemd-sysctl.service dbus.socket
 Wants=systemd-udev-settle.service network-pre.target
-Before=network-pre.target systemd-networkd.service NetworkManager.service \
+Before=network-pre.target systemd-networkd.service NetworkManager.service dhcpcd.service \
     wpa_supplicant.service wpa_supplicant@wlan0.service
 [Service]
 Type=oneshot
@@ -109,6 +113,15 @@ cd "$1"
 chroot . systemctl --quiet disable systemd-networkd
 rm -f etc/resolv.conf
 """
+# As older Raspberry Pi images have it, a hook joins Wi-Fi: Debian's unit would keep it from /run.
+# It wants that file, too.
+_HOOKED = r"""
+cd "$1"
+: >etc/resolv.conf
+cp usr/share/dhcpcd/hooks/10-wpa_supplicant usr/lib/dhcpcd/dhcpcd-hooks/
+mkdir etc/systemd/system/dhcpcd.service.d
+printf '%s\n' '[Service]' 'ReadWritePaths=/run' >etc/systemd/system/dhcpcd.service.d/wifi.conf
+"""
 _BY_NETWORKD = r"""
 cd "$1"
 chroot . systemctl --quiet mask wpa_supplicant
@@ -121,6 +134,8 @@ _MANAGED = {
     LOGIN: _BY_NETWORKD,
     NETWORK_MANAGER: _UNMANAGED,
     NETPLAN: _UNMANAGED,
+    IFUPDOWN: _UNMANAGED,
+    DHCPCD: _UNMANAGED + _HOOKED,
 }
 
 
@@ -192,7 +207,7 @@ def _build(suite: str, manager: str, place: str) -> None:
             "mmdebstrap",
             "--quiet",
             "--variant=minbase",
-            f"--include={','.join(_PACKAGES[manager])}",
+            f"--include={','.join(_packages(suite, manager))}",
             "--skip=cleanup/apt",
             # A mirror's testing may be older than its Release file wants to be believed.
             '--aptopt=Acquire::Check-Valid-Until "false"',
@@ -214,6 +229,11 @@ def _build(suite: str, manager: str, place: str) -> None:
     shutil.rmtree(root)
     os.rename(aside, place)
     print(f"vm: built in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+def _packages(suite: str, manager: str) -> tuple[str, ...]:
+    client = (_CLIENTS.get(suite, _CLIENT),) if manager == IFUPDOWN else ()
+    return (*_PACKAGES[manager], *client)
 
 
 def _run(argv: list[str], given: str = "") -> None:

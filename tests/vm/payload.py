@@ -3,7 +3,8 @@
 The checkout, the wheels, the agent, and a machine set up as how-to's tell: two plain
 ``.network`` files, wpa_supplicant on wlan0. Or one as the Raspberry Pi imager leaves it: the cable
 by NetworkManager's own default, Wi-Fi by a keyfile; beside them a bridge, a tunnel and a hotspot of
-its own. Or as Debian 13 makes it, by netplan; its access point has WPA3 alone.
+its own. Or as Debian 13 makes it, by netplan; its access point has WPA3 alone. Or as Debian's
+installer leaves it, by ifupdown; or by dhcpcd, as Raspberry Pi images came with before.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import io
 import os
 import tarfile
 
-from tests.vm.image import LOGIN, NETPLAN, NETWORK_MANAGER, NETWORKD
+from tests.vm.image import DHCPCD, IFUPDOWN, LOGIN, NETPLAN, NETWORK_MANAGER, NETWORKD
 
 _PROFILES = "etc/NetworkManager/system-connections"
-_CLOSED = (_PROFILES, "etc/netplan", "usr/lib/netplan")
+_JOINED = "etc/wpa_supplicant/wpa_supplicant.conf"
+_INTERFACES = "etc/network/interfaces"
+_CLOSED = (_PROFILES, "etc/netplan", "usr/lib/netplan", _INTERFACES, _JOINED)
 _UNIT = """\
 [Unit]
 Description={what}
@@ -185,6 +188,44 @@ _PLANS = {
     "etc/netplan/50-cloud-init.yaml": _PLAN,
     "usr/lib/netplan/00-network-manager-all.yaml": _RENDERER,
 }
+# As Debian's installer writes it (netcfg), and a person who adds Wi-Fi and a bridge. Without a
+# metric of its own, Wi-Fi would have no default route, or the cable none: who asks first has it.
+_STANZAS = f"""\
+source /etc/network/interfaces.d/*
+
+# The loopback network interface
+auto lo
+iface lo inet loopback
+
+# The primary network interface
+allow-hotplug eth0
+iface eth0 inet dhcp
+# This is an autoconfigured IPv6 interface
+iface eth0 inet6 auto
+
+allow-hotplug wlan0
+iface wlan0 inet dhcp
+    metric 200
+    wpa-ssid netfail
+    wpa-psk {_SECRET}
+
+auto br-guests
+iface br-guests inet static
+    address 10.99.0.1/24
+    pre-up ip link add br-guests type bridge
+    post-down ip link delete br-guests
+"""
+# As the Raspberry Pi imager wrote it when dhcpcd ran the network.
+_BY_HOOK = f"""\
+country=GB
+ctrl_interface=DIR=/var/run/wpa_supplicant GROUP=netdev
+update_config=1
+
+network={{
+\tssid="netfail"
+\tpsk="{_SECRET}"
+}}
+"""
 # A router's own: who comes by another identity gets another address. It forgets none at a reboot.
 _ROUTER = (
     "/usr/sbin/ip netns exec lan /usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null "
@@ -242,7 +283,11 @@ def files(manager: str = NETWORKD) -> dict[str, str]:
         LOGIN: _by_networkd(),
         NETWORK_MANAGER: _by_network_manager({"preconfigured": _PRECONFIGURED}),
         NETPLAN: _by_network_manager({}) | _PLANS,
+        IFUPDOWN: {_INTERFACES: _STANZAS},
+        DHCPCD: {_JOINED: _BY_HOOK},
     }
+    if manager not in (NETWORKD, LOGIN):
+        found[f"{units}/vm-router.service"] = _unit("Addresses and names", _ROUTER)
     if manager == NETPLAN:
         by_wpa2 = "wpa_key_mgmt=WPA-PSK\n"
         found["opt/vm/hostapd.conf"] = _ACCESS_POINT.replace(by_wpa2, _SAE)
@@ -258,10 +303,7 @@ def _by_networkd() -> dict[str, str]:
 
 def _by_network_manager(uplinks: dict[str, str]) -> dict[str, str]:
     profiles = {**uplinks, "guests": _BRIDGE, "hotspot": _HOTSPOT, "office": _TUNNEL}
-    found = {f"{_PROFILES}/{name}.nmconnection": text for name, text in profiles.items()}
-    return found | {
-        "etc/systemd/system/vm-router.service": _unit("Addresses and names", _ROUTER),
-    }
+    return {f"{_PROFILES}/{name}.nmconnection": text for name, text in profiles.items()}
 
 
 def write(path: str, wheels: str, newer: str = "", manager: str = NETWORKD) -> None:

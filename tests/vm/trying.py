@@ -61,7 +61,7 @@ _TOLD = """
 
 You are pi there, and may do anything by sudo. README's commands can be typed in ~/netfail-hooks:
 
-    ./install.sh --primary eth0 --backup wlan0 --dry-run
+    sudo ./install.sh --primary eth0 --backup wlan0 --dry-run
 
 There is no Internet: libraries and packages are in the machine. Type here, or Ctrl-C to end it all:
 

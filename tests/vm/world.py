@@ -16,7 +16,7 @@ from netfail_hooks.lab import topology  # noqa: E402 - found by the line above
 _SCRIPT = """
 set -e
 radios=2
-test ! -e /etc/systemd/system/vm-router.service || radios=3 # NetworkManager has a hotspot
+test ! -e /etc/NetworkManager/system-connections/hotspot.nmconnection || radios=3
 modprobe mac80211_hwsim radios=$radios
 until [ -e /sys/class/net/wlan$((radios - 1)) ]; do sleep 0.05; done
 ip link set eth1 down
@@ -31,6 +31,8 @@ if [ -e /sys/class/net/eth2 ]; then # people log in by it, from the router
     ip -n lan address add 10.0.2.15/24 dev login
     ip -n lan link set login up
 fi
+# ifupdown's stanza for it has just come, at the first boot.
+test -e /opt/vm/leases || udevadm trigger --action=add /sys/class/net/eth0
 systemctl start vm-watch vm-echo
 test ! -e /etc/systemd/system/vm-login.socket || systemctl --no-block start vm-login.socket
 test ! -e /etc/systemd/system/vm-router.service || systemctl start vm-router

@@ -51,6 +51,10 @@ TARGETS = {
     "policy.routes": Target(
         ("policy/test_routes", "policy/test_choose", "policy/test_ways"), model=True
     ),
+    "policy.changes": Target(
+        ("policy/test_changes",),
+        only=("stays", "_answering", "family_of", "_of_endpoint", "places_of"),
+    ),
     "policy.patience": Target(("policy/test_patience",)),
     "policy.metering": Target(("policy/test_metering",)),
     "drill.plan": Target(("drill/test_plan",)),

@@ -27,8 +27,6 @@ _STOP = {
     "ifup": "ifdown {name}; networkctl reconfigure {name}  # somebody has run ifup by hand",
     "connmand": "systemctl disable --now connman",
 }
-# Whose uplinks nothing but networkd's own start, or ours, tells that they change hands.
-_HANDED = (NETWORK_MANAGER, "dhcpcd")
 _ANSWERS_LITTLE = (2, 8)  # only to its own subnet; not at all (ip-sysctl.rst, arp_ignore)
 _SUPPLICANTS = ("wpa_supplicant", "wpa_supplicant-nl80211")
 _WPA_PACKAGE = ("apt install wpasupplicant", "pacman -S wpa_supplicant")
@@ -49,8 +47,9 @@ def foreign_manager(facts: Facts) -> Iterator[Symptom]:
         stop = _STOP.get(manager, "systemctl disable --now " + shlex.quote(manager))
         fix = dict.fromkeys(stop.format(name=name, names=" ".join(names)) for name in names)
         what = f"{manager} sets up {' and '.join(names)}, too"
-        if manager in _HANDED and not facts.services.networkd_runs:
-            # So an install leaves it that lost its power. Taken away from there, nobody has them.
+        if not facts.services.networkd_runs:
+            # So an install leaves it that lost its power. Taken away from there, whoever it is,
+            # nobody has them; once networkd runs, who is still at them is to be stopped.
             what = f"{manager} has {' and '.join(names)}, and systemd-networkd does not run"
             fix = dict.fromkeys([AGAIN])
         yield Symptom(what, tuple(fix), about=tuple(names))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
+from netfail_hooks.install import diversion
 from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel.netlink import Netlink
@@ -15,6 +14,8 @@ from netfail_hooks.managers import detect, dhcpcd, dhcpcd_release, supplicant
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
+
+_AT_BOOT = f"systemctl enable {dhcpcd_release.UNIT}"  # one that ends takes its addresses away
 
 
 def hand(paths: Paths, nic: Nic) -> Handed:
@@ -28,22 +29,16 @@ def hand(paths: Paths, nic: Nic) -> Handed:
     if detect.dhcpcd_runs_alone(paths, name):
         raise Misuse(
             f"a dhcpcd runs for {name} alone, and one for all interfaces can be told to leave it",
-            hint=f"end it, and any dhcpcd@{name}.service; then systemctl enable --now {unit}",
+            hint=f"have that one start at boot ({_AT_BOOT}), and none for {name} (systemctl "
+            f"disable dhcpcd@{name}.service, say); then reboot",
         )
     process = detect.dhcpcd_for_all(paths)
     if f"/{unit}" not in read_text(paths.at(f"/proc/{process}/cgroup")):
         raise Misuse(
             f"dhcpcd has {name}, and {unit} has not started it",
-            hint=f"end it (dhcpcd -x), then systemctl enable --now {unit}",
+            hint=f"have that start it at boot ({_AT_BOOT}), and nothing else; then reboot",
         )
-    command = dhcpcd_release.started_by(paths)
-    program, *words = command.split() or [""]
-    named = [word for word in words if os.path.isdir(paths.at(f"/sys/class/net/{word}"))]
-    if os.path.basename(program) != dhcpcd.MANAGER or named:
-        raise Misuse(
-            f"{unit} starts dhcpcd in a way of its own: {command or 'not by one ExecStart='}",
-            hint=f"have it start dhcpcd for all interfaces (systemctl revert {unit})",
-        )
+    refuse_own_way(paths)
     joined, _ = dhcpcd.supplicant_of(paths, nic)
     if joined == supplicant.path(name):
         raise Misuse(
@@ -53,10 +48,21 @@ def hand(paths: Paths, nic: Nic) -> Handed:
     return Handed(name, dhcpcd.MANAGER)
 
 
+def refuse_own_way(paths: Paths) -> None:
+    """Refuse a unit that starts dhcpcd in a way of its own: ours repeats it. Raises Misuse."""
+    if how := dhcpcd_release.own_way(paths):
+        raise Misuse(how, hint=dhcpcd_release.OWN_WAY)
+
+
 def has(handover: Handover) -> tuple[str, ...]:
-    """Return the uplinks that dhcpcd has, or is to have: networkd leaves them, and it may."""
+    """Return the uplinks that dhcpcd has, or is to have: networkd leaves them, and it may.
+
+    Where networkd does not answer, its addresses are there all the same: then it is what was noted
+    as they changed hands that tells (``Paths.taken``).
+    """
     names = tuple(one.interface for one in handover.handed if one.manager == dhcpcd.MANAGER)
-    left = dhcpcd_release.leaves(Paths(), names)
+    paths = Paths()
+    left = (*dhcpcd_release.leaves(paths, names), *diversion.taken(paths))
     networkds = networkctl.answers() if names else False
     return tuple(
         name

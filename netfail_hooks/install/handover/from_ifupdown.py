@@ -61,7 +61,7 @@ def _refuse_untold(paths: Paths, known: Interfaces, name: str) -> None:
             continue
         raise Misuse(  # nobody would know any more as what it is to come back
             f"ifupdown has {up} up as {now}, and at boot {f'as {at_boot}' if at_boot else 'not'}",
-            hint=f"say 'auto {up}={now}' in /etc/network/interfaces, or run ifdown {up}",
+            hint=f"say 'auto {up}={now}' in /etc/network/interfaces",
         )
     for kind, word in known.raised:
         if word.partition("=")[0] == name and kind not in _TAKEN:

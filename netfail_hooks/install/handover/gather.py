@@ -151,10 +151,20 @@ def known(
 
 
 def answers(handed: Sequence[Handed]) -> bool:
-    """Tell whether the managers that are to have uplinks again are there, and run."""
+    """Tell whether the managers that are to have uplinks again are there, and run.
+
+    The program may be there without the unit that starts it: of another package, or masked.
+    """
+    paths = Paths()
     programs = {ifupdown.MANAGER: "ifup", dhcpcd.MANAGER: "dhcpcd"}
     needed = {programs[one.manager] for one in handed if one.manager in programs}
     if not all(map(shutil.which, needed)):
+        return False
+    raised = [one.interface for one in handed if one.manager == ifupdown.MANAGER]
+    units = ifupdown_release.units(interfaces.read(paths), raised) if raised else ()
+    if not all(enabling.is_there(paths, unit) for unit in units):
+        return False
+    if dhcpcd.MANAGER in {one.manager for one in handed} and not dhcpcd_release.starts(paths):
         return False
     if all(one.manager != NETWORKMANAGER for one in handed):
         return True
@@ -195,6 +205,8 @@ def _refuse(paths: Paths, config: Config, handed: Sequence[Handed], now: Sequenc
                 f"{one.interface} was taken over from {one.manager}, and is to be no uplink now",
                 hint="'netfail-hooks uninstall' gives it back; then install again",
             )
+        if one.manager == dhcpcd.MANAGER and dhcpcd_release.starts(paths):
+            from_dhcpcd.refuse_own_way(paths)
     first = handed[0]
     if config.mode == "bond":
         raise Misuse(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import kernel_state, nodes
-from netfail_hooks.install.diversion import divert, pending
+from netfail_hooks.install.diversion import clear_taken, divert, mark_taken, pending
 from netfail_hooks.install.handover import (
     NETWORKD,
     SOCKET,
@@ -32,7 +32,7 @@ from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
-from netfail_hooks.managers import dhcpcd
+from netfail_hooks.managers import dhcpcd, dhcpcd_release
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl, settling
@@ -98,6 +98,7 @@ def take(
     with doing(told, LONGEST), divert(config, interface, paths, _PATIENCE, aside=aside):
         if write:
             write()
+        mark_taken(paths, interface)
         until = time.monotonic() + _LETS_GO
         for command in handover.release.release[interface]:
             _tell(*command, until=until)
@@ -122,7 +123,7 @@ def settle(handover: Handover) -> None:
         nodes.remove(os.path.dirname(_OVERRIDE.format(unit)))
     run("systemctl", "daemon-reload")
     for command in handover.release.settle:
-        run(*command)
+        _tell(*command)
 
 
 def hold(handover: Handover) -> None:
@@ -158,6 +159,7 @@ def give_back(
         linked = _has_carrier(interface)
         _leave(interface)
         _hand_back(interface, handover, linked=linked)
+        clear_taken(paths, interface)
         if linked and had:
             _await_back(interface, handover, had)
 
@@ -202,8 +204,21 @@ def give_all_back(handover: Handover) -> list[str]:
             if linked:  # the next one has the traffic until then, and is to have it
                 _await_connected(one)
                 _await_dhcpcd(one)
+    forget(handover, Paths())
     stop(handover)
     return messages
+
+
+def note(handover: Handover, paths: Paths) -> None:
+    """Note which uplinks are with networkd, before what says so at boot goes."""
+    for name in dhcpcd_release.leaves(paths, handover.names):
+        mark_taken(paths, name)
+
+
+def forget(handover: Handover, paths: Paths) -> None:
+    """Forget who had which uplink on the way: that is over."""
+    for name in handover.names:
+        clear_taken(paths, name)
 
 
 def stop(handover: Handover) -> None:

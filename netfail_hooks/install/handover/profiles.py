@@ -47,7 +47,7 @@ def profiles_of(
                 raise
             profile = _nothing(one)  # options are the way out for what can't be carried over
         if not profile.wireless and (nic.wireless or known.entry(supplicant.path(nic.name))):
-            _refuse_unjoined(one, nic, again=again)
+            _refuse_unjoined(paths, one, nic, again=again)
         asked = told or bool(ours and takeover.was_asked(ours.text))
         if not (asked or again or profile.sections):
             raise Misuse(
@@ -80,7 +80,7 @@ def _nothing(one: Handed) -> Profile:
     return Profile(one.manager, "", "", ())
 
 
-def _refuse_unjoined(one: Handed, nic: Nic, *, again: bool) -> None:
+def _refuse_unjoined(paths: Paths, one: Handed, nic: Nic, *, again: bool) -> None:
     """Refuse an uplink that would join no Wi-Fi network. Raises Misuse."""
     if not nic.present:
         hint = f"plug {nic.name} in, then install again"
@@ -88,4 +88,6 @@ def _refuse_unjoined(one: Handed, nic: Nic, *, again: bool) -> None:
         hint = f"save one there, or 'netfail-hooks uninstall', which gives {nic.name} back"
     else:
         hint = "save one first: " + _SAVES.get(one.manager, _NMCLI_SAVES).format(nic.name)
+        missing = dhcpcd.unhooked(paths) if one.manager == dhcpcd.MANAGER else ""
+        hint += f"; that does not run yet: {missing}, then reboot" if missing else ""
     raise Misuse(f"{one.manager} knows no Wi-Fi network for {nic.name} to join", hint=hint)

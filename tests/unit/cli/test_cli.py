@@ -47,6 +47,34 @@ def test_wrong_use_is_told_in_one_line(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("stream", [0, 1, 2])
+@pytest.mark.parametrize(
+    "argv", [["--version"], ["status"], ["doctor"], ["log"], ["install", "--config", "-"]]
+)
+def test_a_closed_standard_stream_changes_nothing_but_what_is_told_there(
+    tmp_path: Path, argv: list[str], stream: int
+) -> None:
+    def ran(end: str) -> tuple[int, bytes, bytes]:
+        script = f'exec "$@" {stream}{end}'
+        done = subprocess.run(
+            ["sh", "-c", script, "sh", *_MODULE, *argv],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    assert ran(">&-" if stream else "<&-") == ran(">/dev/null" if stream else "</dev/null")
+
+
+def test_programs_of_root_are_found_by_an_ordinary_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/sbin:/usr/games")
+    assert cli.entry(["completion", "bash"]) == 0
+    assert os.environ["PATH"] == "/usr/bin:/sbin:/usr/games:/usr/local/sbin:/usr/sbin"
+
+
 @pytest.mark.parametrize("name", _NAMES)
 def test_every_command_has_help_with_its_statuses(
     capsys: pytest.CaptureFixture[str], name: str

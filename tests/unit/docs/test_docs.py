@@ -21,9 +21,11 @@ from netfail_hooks.config.settings import SETTINGS, Setting
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 from tests.lab.test_failover import DATAGRAMS, MOST_LOST
-from tests.support import ROOT, corpus
+from tests.support import ROOT, corpus, sh_blocks
+from tests.support.links import dead_links
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+_BELOW = [path for name in ("docs", "examples", "tools") for path in (ROOT / name).rglob("*.md")]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *_BELOW])
 CONFIGURATION = (ROOT / "docs/use/configuration.md").read_text(encoding="utf-8")
 MANUAL = (ROOT / "man/netfail-hooks.8").read_text(encoding="utf-8")
 
@@ -73,16 +75,22 @@ def test_an_example_of_the_config_is_one(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
 def test_a_link_leads_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
-        if not target.startswith("https://"):
-            assert (document.parent / target).exists(), target
+    assert dead_links(document) == []
+
+
+def test_a_link_to_what_is_not_there_is_found(tmp_path: Path) -> None:
+    (tmp_path / "other.md").write_text("# It's *two* `words`\n## A\n## A\n```\n# no\n```\n")
+    lead = ["other.md", "other.md#its-two-words", "other.md#a-1", "#own", "https://host.invalid/#x"]
+    dead = ["none.md", "other.md#no", "other.md#a-2", "#other"]
+    document = tmp_path / "document.md"
+    document.write_text("# Own\n" + "".join(f"[it]({link})\n" for link in (*lead, *dead)))
+    assert dead_links(document) == dead
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
 def test_a_command_line_is_one_that_the_command_takes(document: Path) -> None:
-    text = document.read_text(encoding="utf-8").replace("\\\n", " ")
-    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
-        for line in block.splitlines():
+    for block in sh_blocks(document):
+        for line in block.replace("\\\n", " ").splitlines():
             words = line.partition("#")[0].split()
             if words[:1] == ["sudo"]:
                 del words[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from pytest_mock import MockerFixture
 
 from docs import schemas
 from netfail_hooks import recorder
@@ -74,6 +76,25 @@ def test_every_schema_is_one_and_linked_and_nothing_else_is_there() -> None:
     for name in names:
         assert f"(schemas/{name})" in document
         _validator(name.removesuffix(".json"))
+
+
+def test_a_command_that_is_described_twice_or_not_at_all_is_refused(
+    mocker: MockerFixture,
+) -> None:
+    whole = schemas.DOCUMENT
+    assert schemas.described("install")
+    again = whole[whole.index("## `netfail-hooks install --json`") :]
+    for wrong in (whole + again, whole.replace("netfail-hooks install", "install")):
+        mocker.patch.object(schemas, "DOCUMENT", wrong)
+        with pytest.raises(ValueError, match="unpack"):
+            schemas.described("install")
+
+
+def test_which_commands_print_no_number_is_said() -> None:
+    said = re.search(r"(`check`.*) print no such number", schemas.DOCUMENT, re.DOTALL)
+    assert said
+    without = [name for name, text in schemas.made().items() if '"schema": {' not in text]
+    assert re.findall(r"`(\w+)`", said[1]) == [name.removesuffix(".json") for name in without]
 
 
 def test_every_command_with_json_has_a_schema() -> None:

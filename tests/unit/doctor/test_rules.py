@@ -22,7 +22,7 @@ from netfail_hooks.doctor.facts import (
     Services,
     Unit,
 )
-from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose
+from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose, uplinks
 from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, SOCKET, TIMER, WANTED
@@ -609,6 +609,23 @@ def test_dhcps_route_that_a_file_keeps_away_is_not_sought_by_reconfiguring() -> 
     ill = but(HEALTHY, observed=routes(_WAY), networks=(_ALL[0], file))
     found = next(one for one in diagnose(ill) if one.code == "no-gateway")
     assert found.fix == ("editor /etc/x  # take UseRoutes=no out", AGAIN)
+
+
+@pytest.mark.parametrize("manager", [*uplinks._STOP, "odd"])
+def test_who_has_uplinks_is_not_stopped_before_networkd_can_have_them(manager: str) -> None:
+    ill = but(HEALTHY, managed_elsewhere=((manager, "eth0"),), networkd_runs=False)
+    (symptom,) = uplinks.foreign_manager(ill)
+    assert symptom.what == f"{manager} has eth0, and systemd-networkd does not run"
+    assert symptom.fix == (AGAIN,)
+    (symptom,) = uplinks.foreign_manager(but(ill, networkd_runs=True))
+    assert AGAIN not in symptom.fix
+
+
+def test_the_manual_of_troubles_tells_to_stop_nobody_before_networkd_runs() -> None:
+    text = ROOT.joinpath("docs/use/troubleshooting.md").read_text("utf-8")
+    stop, again = re.findall(r"^\|[^|]*\| `foreign-manager` \|(.*)\|$", text, re.MULTILINE)
+    assert "once systemd-networkd runs: stop" in stop
+    assert "`netfail-hooks install` again, and stop nobody" in again
 
 
 def test_the_cause_is_told_and_what_follows_from_it_is_not() -> None:

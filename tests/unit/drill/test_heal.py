@@ -55,8 +55,19 @@ def test_it_is_armed_before_anything_is_noted(
         assert seconds == 20 + drills.MARGIN
 
     mocker.patch.object(systemd, "call_later", side_effect=later)
-    heal.arm(paths, drill, generation(paths))
-    assert drills.noted_now(paths) == drill
+    armed = heal.arm(paths, replace(drill, until=0), 20_000, generation(paths))
+    assert drills.noted_now(paths) == armed
+    assert replace(armed, until=0) == replace(drill, until=0)
+
+
+def test_it_ends_so_long_after_whatever_was_waited_for_first(
+    paths: Paths, drill: Drill, mocker: MockerFixture
+) -> None:
+    since = now()
+    mocker.patch.object(systemd, "call_later")
+    mocker.patch.object(heal, "now", return_value=since + 25_000)  # an install had the turn
+    armed = heal.arm(paths, replace(drill, until=0), 20_000, generation(paths))
+    assert armed.until == since + 45_000
 
 
 def test_what_cannot_be_armed_is_no_drill(
@@ -64,7 +75,7 @@ def test_what_cannot_be_armed_is_no_drill(
 ) -> None:
     mocker.patch.object(systemd, "call_later", side_effect=Problem("no service manager"))
     with pytest.raises(Problem, match="no service manager"):
-        heal.arm(paths, drill, generation(paths))
+        heal.arm(paths, drill, 20_000, generation(paths))
     assert drills.noted_now(paths) is None
 
 
@@ -78,7 +89,7 @@ def test_what_has_changed_while_it_was_asked_for_is_no_drill(
     path.parent.mkdir(parents=True)
     path.touch()
     with pytest.raises(Problem, match="has changed meanwhile: look at 'netfail-hooks status'"):
-        heal.arm(paths, drill, since)
+        heal.arm(paths, drill, 20_000, since)
     assert not later.called
     assert drills.noted_now(paths) is None
 

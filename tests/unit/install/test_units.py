@@ -94,7 +94,7 @@ def test_the_check_may_write_where_its_metrics_go_and_nowhere_else() -> None:
     counting = units.service_text(interpreter="/usr/bin/python3", places=["/opt/n"], counts=True)
     assert "ReadWritePaths=/proc/sys/net -/var/lib/netfail-hooks" in counting.splitlines()
     running = units.service_text(interpreter="/usr/bin/python3", places=["/opt/n"], programs=True)
-    assert running.splitlines()[-1] == "SystemCallFilter=capset setuid"
+    assert running.splitlines()[-1] == "SystemCallFilter=capset setuid setuid32"
     assert "capset" not in counting
     text = units.service_text(interpreter="/usr/bin/python3", places=["/opt/n"])
     assert {"ProtectSystem=strict", "ReadOnlyPaths=/proc /sys"} <= set(text.splitlines())

@@ -33,10 +33,8 @@ from netfail_hooks.policy.changes import (
     SetMonitor,
     SetRoute,
     SetSysctl,
-    stays,
 )
 from netfail_hooks.policy.facts import Address, Link, Observation, Route, Rule, Sysctl
-from netfail_hooks.policy.sysctls import ANSWERS, SILENT
 from netfail_hooks.values import replace
 from tests.support.messages import ETH, Kernel, address_of, said
 
@@ -47,7 +45,7 @@ OURS = 157
 
 def _told(change: Change, message: Any) -> tuple[int, int, dict[str, Any]]:
     kernel = Kernel()
-    assert apply((change,), SEEN, cast("rt.Netlink", kernel), Announcer()) == []
+    assert apply((change,), SEEN, cast("rt.Netlink", kernel), Announcer()) == ([], [])
     ((kind, flags, body),) = kernel.changed
     return kind, flags, said(message, body)
 
@@ -169,7 +167,7 @@ def test_an_address_is_given_another_metric_and_keeps_the_rest() -> None:
     others = [address_of("192.168.1.9"), address_of("fd00::252"), address_of(index=4)]
     own = address_of(IFA_ADDRESS="192.168.1.7", IFA_PROTO=3, IFA_LABEL="x", scope=200)
     kernel = Kernel(addresses=[*others, own])
-    assert apply((METRIC,), SEEN, cast("rt.Netlink", kernel), Announcer()) == []
+    assert apply((METRIC,), SEEN, cast("rt.Netlink", kernel), Announcer()) == ([], [])
     ((kind, flags, body),) = kernel.changed
     assert (kind, flags) == (rt.NEWADDR, rt.F_REPLACE)
     told = said(ifaddrmsg, body)
@@ -198,7 +196,7 @@ def test_an_address_is_given_another_metric_and_keeps_the_rest() -> None:
 )
 def test_an_address_that_is_gone_is_not_added(change: SetMetric, there: str) -> None:
     kernel = Kernel(addresses=[address_of(there)])
-    assert apply((change,), SEEN, cast("rt.Netlink", kernel), Announcer()) == []
+    assert apply((change,), SEEN, cast("rt.Netlink", kernel), Announcer()) == ([], [])
     assert kernel.changed == []
 
 
@@ -231,7 +229,7 @@ def test_what_others_do_is_handed_to_them(tmp_path: Path, monkeypatch: pytest.Mo
         monitor,
         replace(monitor, primary=""),
     )
-    assert apply(changes, SEEN, kernel, announcer) == []
+    assert apply(changes, SEEN, kernel, announcer) == ([], [])
     assert calls == [
         ("forget", kernel, 4),
         ("end", end),
@@ -260,22 +258,9 @@ def test_a_refusal_is_told_unless_all_is_as_wanted_and_the_rest_is_done(code: in
 
     kernel.change = change  # type: ignore[method-assign]
     first, second = SetRoute(DEFAULT), DropRoute(PREFIX)
-    failed = apply((first, second), SEEN, cast("rt.Netlink", kernel), Announcer())
+    failed, _ = apply((first, second), SEEN, cast("rt.Netlink", kernel), Announcer())
     assert failed == ([] if code in GONE else [(first, error)])
     assert len(kernel.changed) == 1
-
-
-def test_none_falls_silent_where_the_other_one_was_not_made_to_answer() -> None:
-    silent, answers = (
-        SetSysctl(Sysctl(f"ipv4/conf/{name}/arp_ignore", setting))
-        for name, setting in (("eth0", SILENT), ("wlan0", ANSWERS))
-    )
-    filtering = SetSysctl(Sysctl("ipv4/conf/wlan0/rp_filter", ANSWERS))
-    assert stays(silent, [answers])
-    assert not stays(silent, [filtering, silent])
-    assert not stays(filtering, [answers])
-    assert not stays(answers, [answers])
-    assert not stays(SetSysctl(Sysctl("ipv4/conf/eth0/rp_filter", SILENT)), [answers])
 
 
 BACK = Address("wlan0", 4, "192.168.1.252", 24)
@@ -310,13 +295,14 @@ def test_what_is_to_be_replaced_stays_where_the_new_one_is_refused(
         Kernel.change(kernel, kind, flags, body)
 
     kernel.change = change  # type: ignore[method-assign]
-    failed = apply((new, old), SEEN, cast("rt.Netlink", kernel), Announcer())
+    failed, left_out = apply((new, old), SEEN, cast("rt.Netlink", kernel), Announcer())
     assert [change for change, _ in failed] == ([] if code == errno.EEXIST else [new])
+    assert left_out == [old] * kept
     assert len(kernel.changed) == (not kept)
 
 
 def test_what_is_to_be_done_to_an_interface_that_is_gone_is_no_failure() -> None:
     kernel = Kernel()
     changes = (SetRoute(replace(DEFAULT, interface="usb0")), FlushNeighbours("usb0"))
-    assert apply(changes, SEEN, cast("rt.Netlink", kernel), Announcer()) == []
+    assert apply(changes, SEEN, cast("rt.Netlink", kernel), Announcer()) == ([], [])
     assert kernel.changed == []

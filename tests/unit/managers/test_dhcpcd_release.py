@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def test_one_file_decides_and_repeats_what_the_unit_says(machine: Machine) -> No
     assert said.splitlines()[1:] == [
         "[Service]",
         "ExecStart=",
-        "ExecStart=/usr/sbin/dhcpcd -q -b --denyinterfaces eth0,wlan0",
+        "ExecStart=/usr/sbin/dhcpcd -q --timeout 1 --denyinterfaces eth0,wlan0",
     ]
     machine.write("/run/dhcpcd/pid", "77\n")
     machine.write("/proc/77/comm", "dhcpcd")
@@ -53,6 +54,8 @@ def test_one_file_decides_and_repeats_what_the_unit_says(machine: Machine) -> No
     assert detect.manager_of(machine.paths, nic) == ""
     assert dhcpcd_release.leaves(machine.paths, ("eth0", "eth1", "wlan0")) == ("eth0", "wlan0")
     assert _release(machine).files == found.files  # of a second install
+    machine.write(path, said.replace("-q --timeout 1", "-q -b"))  # of an older one
+    assert dhcpcd_release.drifted(machine.paths) == ""
 
 
 @pytest.mark.parametrize(
@@ -78,8 +81,41 @@ def test_a_unit_that_changed_since_is_told(machine: Machine) -> None:
     assert dhcpcd_release.drifted(machine.paths) == ""
     assert _DROP_INS in dhcpcd_release.watched(machine.paths)
     assert _UNIT in dhcpcd_release.watched(machine.paths)
-    machine.write(_UNIT, _TEXT.replace(" -q -b", " -q"))
+    machine.write(_UNIT, _TEXT.replace(" -q -b", " -q -d"))
     assert "ExecStart= of dhcpcd.service has changed" in dhcpcd_release.drifted(machine.paths)
+
+
+@pytest.mark.parametrize(
+    ("unit", "told"),
+    [
+        (
+            "[Service]\nExecStart=/bin/sh -c dhcpcd\n",
+            "a way of its own: /bin/sh -c dhcpcd; have it",
+        ),
+        ("[Service]\nExecStart=/bin/true\nExecStart=dhcpcd\n", "not by one ExecStart=; have it"),
+        ("[Service]\nExecStart=dhcpcd eth0\n", "a way of its own: dhcpcd eth0; have it"),
+        ("[Service]\nExecStart=dhcpcd -d\n", "ExecStart= of dhcpcd.service has changed"),
+        ("", ""),  # masked
+        (None, ""),  # its package is gone
+    ],
+)
+def test_of_a_unit_that_cannot_be_repeated_any_more(
+    machine: Machine, unit: str | None, told: str
+) -> None:
+    said = _release(machine).files[dhcpcd_release.DENIED]
+    machine.write(dhcpcd_release.DENIED, said)
+    if unit is None:
+        os.remove(machine.paths.at(_UNIT))
+    else:
+        machine.write(f"/etc/systemd/system/{dhcpcd_release.UNIT}", unit)
+    assert told in dhcpcd_release.drifted(machine.paths)
+    assert bool(told) == bool(dhcpcd_release.drifted(machine.paths))
+    found = _release(machine)
+    if not told:  # it may be installed again
+        assert found.files[dhcpcd_release.DENIED] == said
+    begin = found.take_back["eth0"][1][2]
+    assert ("printf" in begin) == ("has changed" in told)  # else nothing of ours can be added
+    subprocess.run(["sh", "-n", "-c", begin], check=True)
 
 
 def test_what_it_is_told_live_is_shell_and_repeats_the_unit(machine: Machine) -> None:
@@ -93,17 +129,51 @@ def test_what_it_is_told_live_is_shell_and_repeats_the_unit(machine: Machine) ->
     start = begin[2].index("printf ")
     script = f"left=,eth0; {begin[2][start:].partition(' >')[0]}"
     said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
-    assert said == "[Service]\nExecStart=\nExecStart=/sbin/dhcpcd -h 'a b' --denyinterfaces eth0\n"
+    more = "--timeout 1 --denyinterfaces"
+    assert said == f"[Service]\nExecStart=\nExecStart=/sbin/dhcpcd -h 'a b' {more} eth0\n"
+
+
+def test_everybody_may_look_into_what_it_makes(machine: Machine) -> None:
+    """Though root's umask is 077: whoever runs status reads there what the unit says."""
+    place = machine.paths.at("/run/systemd/system")
+    for command in _release(machine, "eth0").take_back["eth0"]:
+        made = re.search("umask[^;]*; mkdir[^;]*", command[2])
+        assert made
+        inside = made[0].replace("/run/systemd/system", place)
+        subprocess.run(["sh", "-c", f"umask 077; {inside}"], check=True)
+        assert os.stat(f"{place}/{dhcpcd_release.UNIT}.d").st_mode & 0o777 == 0o755
+        os.removedirs(f"{place}/{dhcpcd_release.UNIT}.d")
 
 
 def test_who_has_written_the_servers_does_not_write_over_ours(machine: Machine) -> None:
     nics = [read_nic("eth0", machine.paths)]
     said = dhcpcd_release.release(machine.paths, nics, silent=True).files[dhcpcd_release.DENIED]
-    assert "dhcpcd -q -b --nohook resolv.conf --denyinterfaces eth0\n" in said
+    assert "dhcpcd -q --timeout 1 --nohook resolv.conf --denyinterfaces eth0\n" in said
     machine.write(dhcpcd_release.DENIED, said)
     assert _release(machine, "eth0").files == {dhcpcd_release.DENIED: said}
     assert dhcpcd_release.drifted(machine.paths) == ""
     assert dhcpcd_release.leaves(machine.paths, ("eth0",)) == ("eth0",)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("dhcpcd -q -b", "dhcpcd -q"),
+        ("dhcpcd -bqw", "dhcpcd -qw"),  # it would wait for ever
+        ("dhcpcd --background -w -t 0", "dhcpcd -w -t 0"),
+        ("dhcpcd -B -h -b", "dhcpcd -B -h"),
+        ("dhcpcd -qhbox -z wlb0 -c/b", "dhcpcd -qhbox -z wlb0 -c/b"),
+        ("/sbin/-b -M", "/sbin/-b -M"),
+    ],
+)
+def test_it_waits_for_no_address_that_it_may_never_have(
+    machine: Machine, command: str, said: str
+) -> None:
+    machine.write(_UNIT, f"[Service]\nExecStart={command}\n")
+    found = _release(machine).files[dhcpcd_release.DENIED]
+    assert f"\nExecStart={said} --timeout 1 --denyinterfaces" in found
+    machine.write(dhcpcd_release.DENIED, found)
+    assert dhcpcd_release.drifted(machine.paths) == ""
 
 
 @given(st.text("abz09._-* ,'\"$%\\\n", min_size=1, max_size=15))

@@ -12,7 +12,7 @@ import pytest
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
-from netfail_hooks.managers import ifupdown_release, interfaces
+from netfail_hooks.managers import dhcpcd_release, ifupdown_release, interfaces
 from netfail_hooks.managers.drift import drifted
 from netfail_hooks.networkd import match
 from netfail_hooks.networkd.file import default_routes, parse
@@ -256,6 +256,12 @@ def test_what_may_not_be_read_is_no_error_and_is_looked_at_again(machine: Machin
     machine.write(f"{_THEIRS}.d/a.conf", "[Network]\nDomains=home.example\n")
     barred = f"{machine.root}{_THEIRS}.d"
     os.chmod(barred, 0)
+    assert _looked_at_unprivileged(machine) == f"[] () ['{barred} cannot be read: use sudo']\n"
+    os.chmod(barred, 0o700)
+    assert [one.partition(" ")[0] for one in touched.messages(machine.paths, _CONFIG)] == [_THEIRS]
+
+
+def _looked_at_unprivileged(machine: Machine) -> str:
     look = (
         "from netfail_hooks.managers import drift\nfrom netfail_hooks.reconcile import touched\n"
         "from netfail_hooks.paths import Paths\n"
@@ -265,9 +271,16 @@ def test_what_may_not_be_read_is_no_error_and_is_looked_at_again(machine: Machin
     )
     may = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     done = subprocess.run([*may, sys.executable, "-c", look], capture_output=True, text=True)  # noqa: PLW1510
-    assert (done.stderr, done.stdout) == ("", f"[] () ['{barred} cannot be read: use sudo']\n")
-    os.chmod(barred, 0o700)
-    assert [one.partition(" ")[0] for one in touched.messages(machine.paths, _CONFIG)] == [_THEIRS]
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_a_directory_of_dhcpcds_that_may_not_be_read_is_no_error_either(machine: Machine) -> None:
+    barred = machine.paths.at(f"/run/systemd/system/{dhcpcd_release.UNIT}.d")
+    machine.write(dhcpcd_release.DENIED, "[Service]\nExecStart=dhcpcd --denyinterfaces eth0\n")
+    os.makedirs(barred)
+    os.chmod(barred, 0)
+    assert _looked_at_unprivileged(machine) == f"[] () ['{barred} cannot be read: use sudo']\n"
 
 
 def test_a_bond_is_judged_by_the_nic_whose_file_its_own_is_made_of(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from unittest.mock import MagicMock
 import pytest
 from pytest_mock import MockerFixture
 
-from netfail_hooks import cli, journal, metrics, reconcile
+from netfail_hooks import __version__, cli, journal, metrics, reconcile
 from netfail_hooks.cli import metrics as command
 from netfail_hooks.config import Config, Order
 from netfail_hooks.config.file import render as render_config
@@ -77,7 +77,7 @@ def test_all_well() -> None:
     world = _world(families=(4,))
     world.now += 3 * SECOND
     assert _read(metrics_text.render(_known(world), volatile=True)) == {
-        'info{version="0.1.0",mode="routes"}': 1,
+        f'info{{version="{__version__}",mode="routes"}}': 1,
         'uplink_rank{interface="eth0",family="ipv4"}': 1,
         'uplink_rank{interface="wlan0",family="ipv4"}': 2,
         'uplink_metered{interface="eth0",family="ipv4"}': 0,
@@ -199,7 +199,7 @@ def test_what_a_config_and_a_person_say_is_told_wherever_it_is_written() -> None
 def test_nothing_known_since_boot_is_no_uplink_down() -> None:
     known = Known("bond", ("eth0",), state_file.State(), (), 5, 6.0)
     assert _read(metrics_text.render(known, volatile=True)) == {
-        'info{version="0.1.0",mode="bond"}': 1
+        f'info{{version="{__version__}",mode="bond"}}': 1
     }
 
 

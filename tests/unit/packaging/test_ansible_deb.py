@@ -34,15 +34,23 @@ _VARIABLES = {
     "ansible_ssh_transfer_method": "piped",
     "netfail_hooks_uplinks": [
         "eth0",
-        {"interface": "wlan0", "targets": [_EXPECTED]},
+        {"interface": "wlan0", "targets": [_EXPECTED], "metric": None},
     ],
-    "netfail_hooks_settings": {"close_connections": False, "log": {"max_bytes": 20000}},
+    "netfail_hooks_settings": {
+        "close_connections": False,
+        "watch": None,
+        "check": None,
+        "log": {"max_bytes": 20000},
+        "drill": {"every": None},
+    },
     "netfail_hooks_options": ["--dhcp"],
 }
 _NEWER = """
 dpkg-deb -R {old} {place}/tree
 sed -i 's/^Version: .*/Version: 9.9-1/' {place}/tree/DEBIAN/control
-echo >{place}/tree/usr/lib/python3/dist-packages/netfail_hooks/new.py
+cd {place}/tree/usr/lib/python3/dist-packages/netfail_hooks
+echo >new.py
+sed -i 's/"max_bytes"/"most_bytes"/' config/settings.py
 dpkg-deb -Znone -b {place}/tree {new}
 """
 
@@ -63,6 +71,13 @@ class Controller:
 
     def play(self, *words: str) -> tuple[int, str]:
         """Play once; return how many tasks changed something, and all that was told."""
+        told = self.tell(*words)
+        counts = re.findall(r"ok=\d+ +changed=(\d+) +unreachable=0 +failed=0", told)
+        assert len(counts) == 1, told
+        return int(counts[0]), told
+
+    def tell(self, *words: str) -> str:
+        """Return what a play tells, whatever comes of it."""
         hosts = {"uplinks": {"hosts": {"machine": self.variables}}}
         inventory = self.place / "inventory.json"
         inventory.write_text(json.dumps(hosts), encoding="utf-8")
@@ -75,10 +90,7 @@ class Controller:
             check=False,
             timeout=120,
         )
-        told = done.stdout + done.stderr
-        counts = re.findall(r"ok=\d+ +changed=(\d+) +unreachable=0 +failed=0", told)
-        assert len(counts) == 1, told
-        return int(counts[0]), told
+        return done.stdout + done.stderr
 
     def check(self) -> tuple[int, str]:
         """Look at what would be changed; nothing is."""
@@ -116,15 +128,35 @@ def test_a_package_is_installed_upgraded_and_purged(controller: Controller, deb:
     script = _NEWER.format(old=deb, place=controller.place, new=newer)
     subprocess.run(["sh", "-euc", script], check=True, capture_output=True)
     variables["netfail_hooks_deb"] = str(newer)
-    changed, told = controller.play()
+    variables["netfail_hooks_settings"] = {"log": {"most_bytes": 30000}}  # only that one knows it
+    changed, told = controller.check()
     assert changed == 2, told
+    assert "\n-max_bytes = 20000\n" in told
+    assert "\n+most_bytes = 30000\n" in told
+    changed, told = controller.play()
+    assert changed == 3, told
     assert "/usr/lib/python3/dist-packages/netfail_hooks/new.py" in tree.files()
 
     variables["netfail_hooks_state"] = "absent"
     changed, told = controller.check()
     assert changed == 3, told
-    assert "-close_connections" in told
+    assert "-most_bytes" in told
     assert controller.play()[0] == 3
     assert tree.files() == before
     assert not (tree.root / "var/cache/netfail-hooks").exists()
     assert controller.play()[0] == 0
+
+
+def test_a_checkout_that_is_still_to_come_is_no_failure_of_a_check(controller: Controller) -> None:
+    controller.variables["netfail_hooks_deb"] = ""
+    controller.variables["netfail_hooks_checkout"] = "/opt/checkout"
+    changed, told = controller.check()
+    assert changed == 1, told
+    assert "\n+max_bytes = 20000\n" in told
+    assert "there is no install.sh in /opt/checkout" in controller.tell()
+    library = controller.tree.root / "usr/local/lib/netfail-hooks"
+    library.mkdir()
+    controller.variables["netfail_hooks_state"] = "absent"
+    changed, told = controller.check()
+    assert changed == 1, told
+    assert "there is no install.sh in /opt/checkout" in controller.tell()

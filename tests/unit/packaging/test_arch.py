@@ -21,6 +21,7 @@ import pytest
 
 import netfail_hooks
 from tests.support import ROOT
+from tests.support.links import dead_links
 from tests.support.release import PYTHON, call, committed
 from tests.unit.packaging.test_packages import COMPLETIONS, files
 
@@ -72,7 +73,8 @@ def test_it_packages_the_same(package: Package) -> None:
     (home,) = (package.root / "usr/lib").glob("python3*/site-packages/netfail_hooks")
     hooks = {f"hooks/{path.name}" for path in (ROOT / "hooks").iterdir()}
     assert files(home) == files(ROOT / "netfail_hooks") | hooks
-    documents = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.svg")]
+    kinds = ("md", "svg", "json")
+    documents = [path for kind in kinds for path in (ROOT / "docs").rglob(f"*.{kind}")]
     assert {
         *(f"usr/share/doc/netfail-hooks/{path.relative_to(ROOT)}" for path in documents),
         "usr/bin/netfail-hooks",
@@ -81,6 +83,8 @@ def test_it_packages_the_same(package: Package) -> None:
         "usr/share/doc/netfail-hooks/README.md",
         *(f"usr/{path}" for path in COMPLETIONS.values()),
     } <= held
+    for document in (package.root / "usr/share/doc/netfail-hooks").rglob("*.md"):
+        assert dead_links(document) == [], document
 
 
 def test_another_archive_is_refused(package: Package, tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support import ROOT, sh_blocks
 from tests.support.debian_tree import ALSO, Tree, unpack
 from tests.support.install_sh import Snapshot, copy_checkout, snapshot
+from tests.support.machine import HOWTO
 from tests.unit.packaging.test_deb import HOOK, build, depends
 from tests.unit.packaging.test_newer_python import IN_A_VENV, INSTALL, LIB, UNINSTALL
 from tests.vm import image
@@ -18,6 +20,9 @@ _NO_PYTHON = "mount --bind /dev/null /usr/bin/python3.11"
 _NO_PIP = "mount -t tmpfs none /usr/share/python-wheels"
 _NO_DISPATCHER = "mount --bind /dev/null /usr/bin/networkd-dispatcher"
 _DEMO = "/opt/checkout/.demo"
+_TERMINALS = "mount -t devpts -o ptmxmode=666 none /dev/pts; mount --bind /dev/pts/ptmx /dev/ptmx"
+_THEIRS = "/opt/theirs"
+_FROM_WHEELS = "[global]\nno-index = true\nfind-links = /opt/wheels\n"
 _RUN_HOOK = f"IFACE=lo {HOOK}"
 # Hooks as that version of install.sh had them written, too.
 _OF_THE_VENV = (
@@ -57,6 +62,35 @@ def test_a_dry_run_takes_no_library(tree: Tree) -> None:
     assert "would install python3-venv" in done.stderr
     assert "+++ b/etc/systemd/network/10-netfail-eth0.network" in done.stdout
     assert not (tree.root / _DEMO[1:]).exists()
+
+
+def test_what_readme_tells_to_type_works_for_an_ordinary_user(tree: Tree) -> None:
+    """All but the demo, of which tests/lab sees the same: a chroot has no namespaces for him."""
+    demo, *lines = sh_blocks(ROOT / "README.md")[0].splitlines()
+    assert demo.startswith("./install.sh --demo ")
+    for name, host in (("eth0", 252), ("wlan0", 25)):
+        file = tree.root / f"etc/systemd/network/20-{name}.network"
+        file.write_text(HOWTO.format(name=name, host=host), encoding="utf-8")
+    (tree.root / "etc/pip.conf").write_text(_FROM_WHEELS, encoding="ascii")
+    tree.sh(f"{_TERMINALS}; cp -R /opt/checkout {_THEIRS}; chown -R nobody: {_THEIRS}")
+    before = tree.files()
+    shown, _ = (_as_typed(tree, line) for line in lines)
+    assert "+++ b/etc/systemd/network/10-netfail-eth0.network" in shown[0]
+    assert shown[1] == before
+    assert (tree.root / HOOK[1:]).exists()
+    tree.sh(f"{UNINSTALL}; rm -rf {_THEIRS} /etc/pip.conf /etc/systemd/network/20-*")
+
+
+def _as_typed(tree: Tree, line: str) -> tuple[str, dict[str, tuple[int, int, int, str]]]:
+    """Type a line on a terminal, and y if it asks; return what it tells, and the files after it."""
+    command, *words = line.partition("#")[0].split()
+    if command == "sudo":  # there is none
+        typed = f"SUDO_UID=$(id -u nobody) {' '.join(words)}"
+    else:
+        typed = f"setpriv --reuid=nobody --regid=nogroup --clear-groups {command} {' '.join(words)}"
+    terminal = f"echo y | script --quiet --return --command '{typed}' /dev/null"
+    told = tree.sh(f"{_TERMINALS}; cd {_THEIRS}; {terminal}")
+    return told, tree.files()
 
 
 def test_without_a_dispatcher_none_is_installed_now_or_later(tree: Tree) -> None:

@@ -119,3 +119,17 @@ def test_every_package_has_the_version_of_the_program() -> None:
         assert line in path.read_text(encoding="utf-8").splitlines()
     manual = (ROOT / "man/netfail-hooks.8").read_text(encoding="utf-8")
     assert re.match(rf'\.TH NETFAIL-HOOKS 8 "[0-9-]+" "netfail-hooks {version}"', manual)
+
+
+def test_what_names_a_file_of_some_version_names_this_one() -> None:
+    named = {}
+    for place in ("docs", "examples", "packaging"):
+        for path in files(ROOT / place, beside=str(ROOT)):
+            text = (ROOT / path).read_text(encoding="utf-8")
+            named[path] = set(re.findall(r"netfail-hooks[_-](\d+(?:\.\d+)+)", text))
+    told = {path: versions for path, versions in named.items() if versions}
+    assert set(told) >= {
+        "examples/ansible/inventory.yml",
+        "examples/ansible/roles/netfail_hooks/defaults/main.yml",
+    }
+    assert set().union(*told.values()) == {netfail_hooks.__version__}, told

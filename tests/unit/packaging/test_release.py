@@ -15,7 +15,7 @@ import pytest
 
 import netfail_hooks
 from tests.support import ROOT
-from tests.support.release import call, committed, odd
+from tests.support.release import call, committed, made_odd, odd
 
 NAME = f"netfail-hooks-{netfail_hooks.__version__}"
 FILES = {
@@ -54,6 +54,7 @@ def test_the_same_commit_gives_the_same_bytes_wherever_and_whoever(
     """Another clone, under another name, by somebody with another umask, language, zone and git."""
     other = tmp_path / "another clone"
     call(["git", "clone", "--quiet", str(checkout), str(other)], umask=0o077)
+    made_odd(other)
     environment = odd(tmp_path / "home")
     call([str(other / "packaging/release")], cwd=tmp_path, environment=environment, umask=0o077)
     made = {path.name: path.read_bytes() for path in (other / "dist").iterdir()}
@@ -108,14 +109,15 @@ def test_the_notes_are_the_changelogs_section_of_the_version(
 
     other = tmp_path / "clone"
     call(["git", "clone", "--quiet", str(checkout), str(other)])
-    text = changelog.replace("## Unreleased", "## Unreleased\n\n- Later.\n\n## 0.1.0 - 2026-12-24")
+    released = f"{netfail_hooks.__version__} - 2026-12-24"
+    text = changelog.replace("## Unreleased", f"## Unreleased\n\n- Later.\n\n## {released}")
     text += "\n## 0.0.9 - 2026-01-01\n\n- Earlier.\n"
     (other / "CHANGELOG.md").write_text(text, encoding="utf-8")
     identity = ["-c", "user.name=x", "-c", "user.email=x@host.invalid"]
     call(["git", "-C", str(other), *identity, "commit", "--quiet", "--all", "--message=release"])
     call([str(other / "packaging/release")])
     notes = (other / f"dist/{NAME}.md").read_text(encoding="utf-8")
-    assert notes.startswith("# netfail-hooks 0.1.0 - 2026-12-24\n\n### Added\n")
+    assert notes.startswith(f"# netfail-hooks {released}\n\n### Added\n")
     assert "Later." not in notes
     assert "Earlier." not in notes
 
@@ -142,6 +144,7 @@ def test_the_pkgbuild_takes_this_archive_and_no_other(release: Path) -> None:
 def test_sdist_and_wheel_are_the_same_bytes_too(checkout: Path, tmp_path: Path) -> None:
     other = tmp_path / "another clone"
     call(["git", "clone", "--quiet", str(checkout), str(other)], umask=0o077)
+    made_odd(other)
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir"]
     call([*build, str(tmp_path / "one"), str(checkout)])
     odd_one = odd(tmp_path / "home")

@@ -22,7 +22,7 @@ from netfail_hooks.kernel import foreign
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.observe import now
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.changes import Change, SetRoute
+from netfail_hooks.policy.changes import Change, SetRoute, stays
 from netfail_hooks.policy.crowd import LEARNT
 from netfail_hooks.policy.facts import MAIN, Address, Observation, Route, Taken
 from netfail_hooks.policy.state import State, UplinkState
@@ -122,8 +122,12 @@ class Life:
 
     def summaries(self) -> list[str]:
         """Return what the flight recorder has to tell, a line each."""
+        return [entry["summary"] for entry in self.entries()]
+
+    def entries(self) -> list[Any]:
+        """Return what the flight recorder has."""
         with open(self.paths.log + recorder.FILE, encoding="ascii") as file:
-            return [json.loads(line)["summary"] for line in file]
+            return [json.loads(line) for line in file]
 
     def is_settled(self, uplink: str = "wlan0") -> bool:
         """Tell whether the traffic goes by an uplink, and the next run will know that."""
@@ -149,16 +153,22 @@ class Life:
         assert config == self.world.config
         return self.world.look()
 
-    def _apply(self, changes: tuple[Change, ...], *_: object) -> tuple[tuple[Change, OSError], ...]:
-        failed = []
+    def _apply(
+        self, changes: tuple[Change, ...], *_: object
+    ) -> tuple[list[tuple[Change, OSError]], list[Change]]:
+        failed: list[tuple[Change, OSError]] = []
+        left_out: list[Change] = []
         for change in changes:
+            if stays(change, [one for one, _ in failed]):
+                left_out.append(change)
+                continue
             try:
                 self._effect(ROUTE if isinstance(change, SetRoute) else MAKE)
             except OSError as error:
                 failed.append((change, error))
             else:
                 self.world.make(change)
-        return tuple(failed)
+        return failed, left_out
 
     def _remember(self, path: str, state: State, pending: str) -> None:
         self._effect(REMEMBER if pending else CLOSE)
@@ -399,6 +409,20 @@ def test_what_fails_keeps_nothing_else_and_is_made_up_for(life: Life, name: str)
         assert any(
             message.startswith(f"cannot {name.partition(' ')[0]}") for message in life.journal
         )
+
+
+def test_what_was_left_in_its_place_is_not_told_as_done(life: Life) -> None:
+    life.world = World(config_of("eth0", "wlan0", "usb0"), families=(4,))
+    life.rest()
+    life.lose()
+    life.refuse = ROUTE
+    life.world.event("wlan0", "no-carrier")
+    life.run("wlan0 no-carrier")
+    refused = life.entries()[-1]
+    assert any(one.startswith("set default via") for one in refused["failed"])
+    assert not any(one.startswith("drop default via") for one in refused["did"])
+    life.rest()
+    assert any(one.startswith("drop default via") for one in life.entries()[-1]["did"])
 
 
 @pytest.mark.parametrize("name", [ROUTE, RECORD, REMEMBER])

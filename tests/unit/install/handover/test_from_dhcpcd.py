@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
+from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.handover import from_dhcpcd
-from netfail_hooks.install.manifest import Handed
+from netfail_hooks.install import diversion
+from netfail_hooks.install.handover import Handover, from_dhcpcd, gather
+from netfail_hooks.install.manifest import Handed, Manifest
+from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.nic import read_nic
 from tests.support.machine import Machine
 
@@ -54,6 +58,8 @@ def test_what_it_cannot_be_told_is_refused_by_name(
     with pytest.raises(Misuse, match=why) as told:
         _hand(machine)
     assert told.value.hint
+    # Whoever reads it may have come in by that uplink.
+    assert not any(word in told.value.hint for word in ("-x", "--now", " end it", "ifdown"))
 
 
 def test_a_pattern_of_a_name_is_refused(machine: Machine) -> None:
@@ -70,3 +76,62 @@ def test_a_file_that_is_to_be_ours_is_not_the_users(machine: Machine) -> None:
         _hand(machine, "wlan0")
     machine.write(_OWN, "# netfail-hooks: as it was found\n")
     assert _hand(machine, "wlan0") == Handed("wlan0", "dhcpcd")
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_what_was_taken_is_not_dhcpcds_though_networkd_is_gone(
+    machine: Machine, mocker: MockerFixture, *, answers: bool
+) -> None:
+    mocker.patch.object(from_dhcpcd, "Paths", return_value=machine.paths)
+    mocker.patch.object(networkctl, "answers", return_value=answers)
+    mocker.patch.object(networkctl, "leaves_alone", return_value=True)
+    names = ("eth0", "wlan0")
+    handover = Handover(handed=tuple(Handed(name, "dhcpcd") for name in names))
+    assert from_dhcpcd.has(handover) == names
+    (machine.root / "run/netfail-hooks").mkdir(parents=True)
+    diversion.mark_taken(machine.paths, "eth0")
+    assert from_dhcpcd.has(handover) == ("wlan0",)
+    diversion.clear_taken(machine.paths, "eth0")
+    assert from_dhcpcd.has(handover) == names
+
+
+@pytest.mark.parametrize(
+    "start", ["/bin/sh -c dhcpcd", "dhcpcd eth0", "dhcpcd\nExecStart=/bin/true"]
+)
+def test_a_second_install_repeats_nothing_that_it_cannot(machine: Machine, start: str) -> None:
+    machine.write(_UNIT, _START.format(start))
+    known = Manifest(handed=(Handed("eth0", "dhcpcd"),))
+    with pytest.raises(Misuse, match="a way of its own") as told:
+        gather.look(machine.paths, Config(uplinks=default_metrics(("eth0", "wlan0"))), known)
+    assert "one ExecStart=" in told.value.hint
+
+
+_MASKED = "/etc/systemd/system/{}"
+_STANZAS = "auto eth0\niface eth0 inet dhcp\nallow-hotplug wlan0\niface wlan0 inet dhcp\n"
+
+
+@pytest.mark.parametrize(
+    ("manager", "name", "masked", "there"),
+    [
+        ("dhcpcd", "eth0", "", True),
+        ("dhcpcd", "eth0", "dhcpcd.service", False),
+        ("ifupdown", "wlan0", "", True),
+        ("ifupdown", "wlan0", "ifup@.service", False),
+        ("ifupdown", "wlan0", "dhcpcd.service", True),
+        ("ifupdown", "eth0", "ifup@.service", True),  # ifup raises it without
+    ],
+)
+def test_who_is_not_started_any_more_gets_nothing_back(  # noqa: PLR0913 - one a column
+    machine: Machine, mocker: MockerFixture, *, manager: str, name: str, masked: str, there: bool
+) -> None:
+    mocker.patch.object(gather, "Paths", return_value=machine.paths)
+    mocker.patch("shutil.which", return_value="/usr/sbin/there")
+    machine.write("/lib/systemd/system/ifup@.service", "[Service]\nExecStart=ifup %i\n")
+    machine.write("/etc/network/interfaces", _STANZAS)
+    handed = (Handed(name, manager),)
+    if masked:
+        machine.write(_MASKED.format(masked), "")
+    assert gather.answers(handed) == there
+    if manager == "dhcpcd":
+        (machine.root / _UNIT[1:]).unlink()  # its package went, that of the program did not
+        assert not gather.answers(handed)

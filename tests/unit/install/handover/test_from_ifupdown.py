@@ -69,7 +69,7 @@ def test_an_alias_that_is_up_by_hand_is_refused(
         return
     with pytest.raises(Misuse, match=refused) as told:
         _hand(machine, text)
-    assert f"ifdown {up.partition('=')[0]}" in told.value.hint
+    assert f"auto {up}" in told.value.hint
 
 
 def test_an_alias_is_in_a_place_of_ifupdowns_own_too(machine: Machine) -> None:

@@ -11,7 +11,7 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.manifest import Entry, Handed, Manifest
 from netfail_hooks.install.network_files import networks
-from netfail_hooks.managers import Profile, supplicant
+from netfail_hooks.managers import Profile, dhcpcd, supplicant
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.networkd.takeover import AddressConfig
 from tests.support.machine import Machine
@@ -94,6 +94,35 @@ def test_a_radio_that_joins_nothing_is_refused(
     with pytest.raises(Misuse, match="no Wi-Fi network for wlan0") as refused:
         _read(machine, "wlan0", *mentioned, again=again)
     assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("hooks", "said", "hint"),
+    [
+        ("/lib/dhcpcd/dhcpcd-hooks/10-wpa_supplicant", "", "has wlan0 join"),
+        (
+            "/lib/dhcpcd/dhcpcd-hooks/01-test",
+            "",
+            "10-wpa_supplicant /lib/dhcpcd/dhcpcd-hooks/, then",
+        ),
+        (
+            "/lib/dhcpcd/dhcpcd-hooks/10-wpa_supplicant",
+            "nohook mine, wpa_supplicant\n",
+            "take 'nohook wpa_supplicant' out of /etc/dhcpcd.conf, then reboot",
+        ),
+    ],
+)
+def test_of_a_radio_that_dhcpcd_joins_to_nothing_all_that_is_missing_is_told(
+    machine: Machine, hooks: str, said: str, hint: str
+) -> None:
+    """Debian has the hook among those that do not run: a network alone would change nothing."""
+    machine.write("/usr/sbin/dhcpcd", "")
+    machine.write(dhcpcd.CONFIG, said)
+    machine.write(hooks, "")
+    with pytest.raises(Misuse, match="dhcpcd knows no Wi-Fi network for wlan0") as refused:
+        profiles_of(machine.paths, Manifest(), (Handed("wlan0", dhcpcd.MANAGER),), ())
+    assert hint in refused.value.hint
+    assert ("reboot" in refused.value.hint) == ("reboot" in hint or "then" in hint)
 
 
 def test_a_radio_that_is_unplugged_keeps_its_networks(machine: Machine) -> None:

@@ -32,6 +32,12 @@ options:
   wheels:
     description: A directory from which C(install.sh) takes the libraries.
     type: path
+  pending:
+    description:
+      - In check mode, that an earlier task would have put another package in place. What is there
+        then knows nothing of the new one's settings, so only the change of config.toml is told.
+    type: bool
+    default: false
 """
 RETURN = """
 did:
@@ -65,6 +71,7 @@ def main() -> None:
             "checkout": {"type": "path"},
             "prefix": {"type": "path", "default": "/usr/local"},
             "wheels": {"type": "path"},
+            "pending": {"type": "bool", "default": False},
         },
         required_if=[("state", "present", ["config"])],
         supports_check_mode=True,
@@ -77,16 +84,17 @@ def main() -> None:
 def present(module: AnsibleModule) -> dict:
     """Install by the config; return what the task is to tell."""
     config = module.params["config"]
-    if not module.params["checkout"] and not module.get_bin_path(COMMAND):
-        if not module.check_mode:
-            module.fail_json(
-                msg=f"there is no command {COMMAND}: install the package, or name a checkout"
-            )
-        return {  # by the package that an earlier task would have installed
+    if not is_there(module) or (module.check_mode and module.params["pending"]):
+        return {  # by the program that an earlier task would have put in place
             "changed": True,
             "did": [f"write {CONFIG}, and all that follows from it"],
             "notes": [],
-            "diff": {"before": "", "after": config, "after_header": CONFIG},
+            "diff": {
+                "before": text_of(CONFIG),
+                "after": config,
+                "before_header": CONFIG,
+                "after_header": CONFIG,
+            },
         }
     path = f"{module.tmpdir}/config.toml"  # a directory of root's own, which Ansible removes
     with open(path, "w", encoding="utf-8") as file:
@@ -104,7 +112,23 @@ def absent(module: AnsibleModule) -> dict:
         there = module.get_bin_path(COMMAND) is not None
     if not there:
         return {"changed": False, "did": [], "notes": []}
+    if not is_there(module):
+        return {"changed": True, "did": [f"remove {libraries(module)}"], "notes": []}
     return run(module, command(module, "uninstall"))
+
+
+def is_there(module: AnsibleModule) -> bool:
+    """Tell whether the program is, which in check mode an earlier task may not have brought.
+
+    Fails where that is no reason.
+    """
+    checkout = module.params["checkout"]
+    if os.path.exists(f"{checkout}/install.sh") if checkout else module.get_bin_path(COMMAND):
+        return True
+    if not module.check_mode:
+        wanted = f"there is no command {COMMAND}: install the package, or name a checkout"
+        module.fail_json(msg=f"there is no install.sh in {checkout}" if checkout else wanted)
+    return False
 
 
 def command(module: AnsibleModule, what: str) -> list[str]:
@@ -125,8 +149,13 @@ def libraries(module: AnsibleModule) -> str:
 
 def stamp(module: AnsibleModule) -> str:
     """Return what tells one version of the program there from another, "" for none."""
+    return text_of(f"{libraries(module)}/packages/stamp")
+
+
+def text_of(path: str) -> str:
+    """Return what a file holds, "" if it is not there."""
     try:
-        with open(f"{libraries(module)}/packages/stamp", encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except OSError:
         return ""
