@@ -59,8 +59,8 @@ done
     sort
 sed 's/ from .*//' /etc/resolv.conf | sort # routers come in any order, and so do uplinks
 sysctl -a 2>/dev/null | grep -E '^net.ipv[46].conf.(eth0|wlan0)' | grep -v stable_secret
-ls -A /var/lib/netfail-hooks /var/log/netfail-hooks /run/netfail-hooks /run/systemd/network \
-    /etc/systemd/network 2>&1
+ls -A /var/lib/netfail-hooks /var/log/netfail-hooks /run/netfail-hooks /etc/systemd/network 2>&1
+ls -A /run/systemd/network 2>/dev/null # empty where systemd-network-generator ran, until it boots
 """
 # network-online.target is NetworkManager's, too, which waits for its hotspot.
 _ONLINE = "systemd-networkd-wait-online.service"
