@@ -25,7 +25,7 @@ made goes again. The options of the commands: man ./man/netfail-hooks.8
                  pip download --dest DIR --requirement packaging/requirements.txt
   --root DIR     write the machine's files below DIR, and leave this machine as it is
   --dry-run      print what would be done; takes root, too, who alone may read what is there
-  --help         print this
+  --help         print this; after --demo, the options of the demo
 
 examples:
   ./install.sh --demo
@@ -44,6 +44,28 @@ END
 }
 
 say() { echo "install.sh: $*" >&2; }
+
+begin_step() { # TEXT...: say it, and on a terminal count the seconds until end_step
+    say "$*"
+    [ -t 2 ] || return 0
+    (
+        seconds=0
+        while sleep 1 && kill -0 $$ 2>/dev/null; do
+            seconds=$((seconds + 1))
+            # What others print meanwhile begins at the line's begin.
+            [ $seconds -lt 2 ] || printf '%s s\r' "$seconds" >&2
+        done
+    ) 9<&- &
+    counter=$!
+}
+
+end_step() {
+    [ -n "$counter" ] || return 0
+    kill "$counter" 2>/dev/null || :
+    wait "$counter" 2>/dev/null || :
+    counter=
+    printf '\r\033[K' >&2
+}
 
 fail() { # STATUS TEXT...
     status=$1
@@ -111,10 +133,8 @@ END
 check_machine() { # ARGUMENT...: refuse what 'install' would, before minutes of fetching and making
     # To amend a config takes one of the libraries, and so may a ready one.
     [ -z "$ready" ] && [ ! -e "$root/etc/netfail-hooks/config.toml" ] || return 0
-    (
-        export NETFAIL_HOOKS_PACKAGE="$lib/packages" # as in show_install
-        run_from "$here" install "$@" --dry-run --json >/dev/null
-    ) || exit
+    export NETFAIL_HOOKS_PACKAGE="$lib/packages" # there it will be; it counts in a dry run alone
+    run_from "$here" install "$@" --dry-run --json >/dev/null || exit
 }
 
 leaves_out_dispatcher() { # ARGUMENT...: tell whether they, their config or the one there say so
@@ -219,9 +239,10 @@ prepare_here() {
     if ! mkdir -p "$here/.demo" 2>/dev/null || ! [ -w "$here/.demo" ]; then
         fail 3 "cannot write $here/.demo; use a checkout of your own"
     fi
-    say "fetching the Python libraries into $here/.demo"
+    begin_step "fetching the Python libraries into $here/.demo"
     begin_aside "$here/.demo"
     fetch_libraries "$aside"
+    end_step
     echo "$stamp" >"$aside/packages/stamp"
     put_in_place packages
     # With sudo: whoever has the checkout must be able to delete it.
@@ -297,7 +318,7 @@ install_packages() { # PACKAGE...
         say "would install $packages"
         return 0
     fi
-    say "installing $packages"
+    begin_step "installing $packages"
     # shellcheck disable=SC2086 # a list of words
     if command -v apt-get >/dev/null; then
         export DEBIAN_FRONTEND=noninteractive
@@ -308,6 +329,7 @@ install_packages() { # PACKAGE...
     else
         false
     fi || fail 1 "not installed: $packages; install them by hand and try again"
+    end_step
 }
 
 enable_dispatcher() { # Debian's package does it, Arch's does not; 'install' then starts it
@@ -347,6 +369,7 @@ if ctypes.CDLL(None).renameat2(HERE, new, HERE, old, EXCHANGE):
 end_unfinished() { # on any exit: leave nothing behind of a run that failed
     status=$?
     trap '' INT TERM HUP
+    end_step
     [ -z "$aside" ] || rm -rf "$aside"
     rmdir "$here/.demo" 2>/dev/null || :
     if [ -n "$fresh" ] && [ ! -e "$root$manifest" ]; then
@@ -457,7 +480,7 @@ is_up_to_date() {
 
 install_packages_of_python() {
     ! is_up_to_date || return 0
-    say "making $lib/packages"
+    begin_step "making $lib/packages"
     begin_aside "$lib"
     fetch_libraries "$aside"
     cp -R "$here/netfail_hooks" "$aside/packages/"
@@ -468,6 +491,7 @@ install_packages_of_python() {
     chmod -R u+rwX,go+rX,go-w "$aside/packages"
     echo "$stamp" >"$aside/packages/stamp"
     put_in_place packages
+    end_step
 }
 
 # shellcheck disable=SC2046 # lists of words
@@ -656,7 +680,7 @@ clean_environment
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 task=install prefix=/usr/local wheels='' root='' dry_run=''
 ready='' libraries=$here/.demo/packages
-aside='' fresh='' alone='' manifest=/var/lib/netfail-hooks/manifest.json
+aside='' fresh='' alone='' counter='' help='' manifest=/var/lib/netfail-hooks/manifest.json
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -668,7 +692,7 @@ while [ "$left" -gt 0 ]; do
     shift
     left=$((left - 1))
     case $word in
-    --help | -h) usage && exit 0 ;;
+    --help | -h) help=1 ;;
     --demo) task=demo ;;
     --uninstall) task=uninstall ;;
     --dry-run) dry_run=1 && set -- "$@" "$word" ;;
@@ -695,6 +719,15 @@ while [ "$left" -gt 0 ]; do
     esac
 done
 lib=$prefix/lib/netfail-hooks
+if [ -n "$help" ]; then
+    if [ "$task" != demo ] || ! find_python; then
+        usage
+        exit 0
+    fi
+    refuse_unsafe_checkout
+    run_from "$here" demo --help
+    exit
+fi
 [ -z "$wheels" ] || [ -d "$wheels" ] || fail 2 "$wheels is no directory; see --help"
 
 case $task in

@@ -43,6 +43,20 @@ _WORD = re.compile(r"[A-Z][A-Za-z46]{1,31}")  # a key or section as systemd spel
 _COMMENT = re.compile(r"(^|\s)#.*", re.MULTILINE)
 _PATH = re.compile(r"(https?6?://[^/\s'\"]+/)[^\s'\"]+")  # of a target; it may be a secret
 _OURS = "# netfail-hooks:"
+# wpa_supplicant.conf(5): what is no secret, each in the form that it has by itself, with nothing
+# behind it. An SSID is sent to whoever is near.
+_WIFI = {
+    "ssid": r'"[^"\r]{1,32}"|(?:[0-9A-Fa-f]{2}){1,32}',
+    "bssid": r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}",
+    "key_mgmt": r"[A-Z0-9]+(?:[ -][A-Z0-9]+){0,9}",
+    "proto": r"(?:WPA|RSN|WPA2| )+",
+    "country": "[A-Z]{2}|00",
+    "ctrl_interface": r"(?:DIR=)?/run/wpa_supplicant(?: GROUP=[a-z]{1,16})?",
+    **dict.fromkeys(
+        ("scan_ssid", "priority", "ieee80211w", "sae_pwe", "update_config", "disabled", "mode"),
+        "[0-9]{1,5}",
+    ),
+}
 _INLINE = re.compile(r"\s*[#;].*", re.DOTALL)  # a server's name, or what was meant as a comment
 
 
@@ -70,7 +84,11 @@ def hidden_words(text: str) -> str:
 
 
 def hidden_settings(text: str) -> str:
-    """Return the text of a file with keys in it by its words alone, as many lines of it."""
+    """Return the text of a file with Wi-Fi's keys in it, as many lines of it, without them.
+
+    Shown is what tells which networks are joined, and how. All else is there by its key alone:
+    what is secret is whatever is not known to be none, a person's comments included.
+    """
     return "".join(_shown_word(line) for line in re.findall(r".*\n|.+", text))
 
 
@@ -78,10 +96,23 @@ def _shown_word(line: str) -> str:
     key, _, setting = line.partition("=")
     if not line.strip() or line.strip() == "}" or setting.strip() == "{":
         return line
+    if line.startswith(_OURS):
+        return line
     end = "\n" if line.endswith("\n") else ""
+    plain = _WIFI.get(key.strip(" \t"))
+    if plain and re.fullmatch(plain, setting.removesuffix("\n")):
+        return f"{key}={setting.removesuffix(end)}{_named(key, setting.strip())}{end}"
     # In a blob's last line there is nothing but "=" behind it.
     known = re.fullmatch(r"\s*[a-z][a-z0-9_]{1,30}", key) and setting.strip("= \t\r\n")
     return f"{key}={REDACTED}{end}" if known else f"# {REDACTED}{end}"
+
+
+def _named(key: str, setting: str) -> str:
+    """Return what follows a network's name that is written in digits: the name itself."""
+    if key.strip() != "ssid" or setting.startswith('"'):
+        return ""
+    name = bytes.fromhex(setting).decode("utf-8", "replace")
+    return f'  # "{name}"' if name.isprintable() else ""
 
 
 def _hidden(item: Item, *, closed: bool) -> str:

@@ -136,7 +136,7 @@ def parse(args: argparse.Namespace, present: tuple[str, ...] = ()) -> InstallOpt
     uplinks = tuple(args.uplink or ([args.primary, *args.backup] if args.primary else []))
     for name in uplinks:
         if not is_interface_name(name):
-            raise Misuse(f"not an interface name: {name!r}", hint="'networkctl' lists them")
+            raise Misuse(f"not an interface name: {name!r}", hint="'ip link' lists them")
     if len(set(uplinks)) < len(uplinks):
         raise Misuse("the same uplink twice", hint="name each once, in order of preference")
     if len(uplinks) == 1:

@@ -14,6 +14,7 @@ from netfail_hooks.bundle.network_files import hidden, hidden_settings, hidden_w
 from netfail_hooks.cli.prompts import show
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.plan import FileChange, split
+from netfail_hooks.managers import WirelessNetwork, supplicant
 from tests.support.machine import Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0")
@@ -125,10 +126,14 @@ ctrl_interface=DIR=/run/wpa_supplicant GROUP=netdev
 country=GB # sesame
 # sesame
 network={
-\tssid="sesame"
+\tssid="house"
 \tpsk="sesame"
 \tkey_mgmt=WPA-PSK SAE
 \tpriority=1
+\tidentity="sesame"
+\tprivate_key_passwd="sesame"
+\twep_key0=73657361
+\tbssid=02:00:00:00:01:00 # sesame
 \tsesame
     sae_password=sesame\r
 \tphase2="auth=MSCHAPV2 sesame"
@@ -152,8 +157,37 @@ def test_of_a_file_with_keys_there_are_words_alone(
         assert "sesame" not in out
         assert "c2VzYW1l" not in out
         shown = [line[1:] for line in out.splitlines()]
-        for line in ("network={", "\tkey_mgmt=(redacted)", "\tpsk=(redacted)", "}"):
+        assert "73657361" not in out
+        for line in (
+            "# netfail-hooks: as it was found",
+            "network={",
+            '\tssid="house"',
+            "\tkey_mgmt=WPA-PSK SAE",
+            "\tpriority=1",
+            "\tpsk=(redacted)",
+            "\tidentity=(redacted)",
+            "\twep_key0=(redacted)",
+            "\tbssid=(redacted)",
+            "}",
+        ):
             assert line in shown
+
+
+def test_a_network_can_be_checked_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """We write it in digits, which hold any name."""
+    networks = [
+        WirelessNetwork(name.encode(), key_mgmt="WPA-PSK", psk="sesame sesame")
+        for name in ("the attic", "caf\u00e9", "a\nb")
+    ]
+    text = supplicant.config(networks, "GB")
+    path = "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
+    show((FileChange(path, None, Node(FILE, text.encode(), 0o600)),), (), as_json=False)
+    out = capsys.readouterr().out
+    assert '+\tssid=746865206174746963  # "the attic"\n' in out
+    assert '# "caf\u00e9"\n' in out
+    assert "+\tssid=610a62\n" in out
+    assert "+country=GB\n" in out
+    assert "sesame" not in out
 
 
 @given(
@@ -161,7 +195,7 @@ def test_of_a_file_with_keys_there_are_words_alone(
 )
 def test_no_value_of_an_unknown_key_is_shown(value: str, around: str) -> None:
     value = f"s3same{value}".splitlines()[0]
-    lines = (f"psk={value}", f"{around}{value}", f"{around}\nssid={value}", f"eap={value}")
+    lines = (f"psk={value}", f"{around}{value}", f"{around}\nidentity={value}", f"eap={value}")
     for text in (*lines, f"blob-base64-x={{\n{value}=\n{value}==\n}}"):
         assert "s3same" not in hidden_settings(text)
 

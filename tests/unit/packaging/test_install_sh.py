@@ -53,6 +53,8 @@ def test_help_tells_of_every_option() -> None:
     assert done.returncode == 0
     for option in ("--demo", "--uninstall", "--prefix", "--wheels", "--root", "--dry-run"):
         assert option in done.stdout
+    done = call([str(ROOT / "install.sh"), "--demo", "--help"])
+    assert (done.returncode, "--json" in done.stdout) == (0, True), done.stderr
 
 
 @pytest.mark.parametrize(
