@@ -56,13 +56,16 @@ _END = (
     f"runs() {{ systemctl show --property=ActiveState --value {UNIT} | "
     "grep -qvx -e inactive -e failed; }; runs || exit 0; "
     f"{_MAKE}; printf '{_LEAVES_HOOKS}' >{_NOW}; systemctl daemon-reload; "
-    "while runs; do "
-    f"all=$(systemctl show --property=MainPID --property=ControlPID --value {UNIT} | "
-    "grep -vx -e 0 -e ''); "
+    "all() { "
+    f"systemctl show --property=MainPID --property=ControlPID --value {UNIT} | "
+    "grep -vx -e 0 -e ''; "
     "for one in /proc/[0-9]*; do "
     'read -r name <$one/comm && [ "$name" = dhcpcd ] && '
-    f"grep -q '/{UNIT}$' $one/cgroup && all=\"$all ${{one#/proc/}}\"; "
-    'done 2>/dev/null; [ -z "$all" ] || kill -KILL $all 2>/dev/null; sleep 0.1; done; '
+    f"grep -q '/{UNIT}$' $one/cgroup && echo ${{one#/proc/}}; "
+    "done 2>/dev/null; }; "
+    # One that forks meanwhile leaves a child that was not there a moment ago.
+    'while now=$(all); [ "$now" ] || runs; do '
+    '[ -z "$now" ] || kill -KILL $now 2>/dev/null; sleep 0.1; done; '
     f"{_REMOVE}; systemctl daemon-reload"
 )
 # What networkd has by then it is told to leave (networkctl(1), SETUP). One that does not answer has
