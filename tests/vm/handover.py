@@ -66,6 +66,8 @@ _ONLINE = "systemd-networkd-wait-online.service"
 _LIMIT = 5000.0
 # Seconds between datagrams while apt, pip and systemd have the processor busy for minutes anyway.
 _PACE = 0.05
+# Debian 13's managers ask for seconds who has an address before they take it back.
+_LOOKED_FOR = 25000.0
 _ALONE = 20000.0  # where the cable changes hands, and there is no Wi-Fi to have its traffic
 # Once install.sh has put the program in place.
 _AGAIN = "netfail-hooks install --primary eth0 --backup wlan0 --yes 2>&1"
@@ -160,7 +162,8 @@ class Handover(Journey):
         bench.row(row)
 
     def _uninstall(self, bench: Bench) -> None:
-        _, row = self._by_ssh(bench, UNINSTALL, _UNINSTALL)
+        limit = _LIMIT if bench.suite == "bookworm" else _LOOKED_FOR
+        _, row = self._by_ssh(bench, UNINSTALL, _UNINSTALL, limit=limit)
         row.faults += differences(UNINSTALL, self.before, self._shape(bench))
         bench.row(row)
 
