@@ -49,7 +49,8 @@ find /etc /usr/local -printf '%p %y %m %u %l\n' 2>/dev/null | sort |
     grep -v networkd-dispatcher
 find /etc /usr/local -type f -exec sha256sum {} + | sort -k2 |
     grep -v -e networkd-dispatcher -e /etc/ld.so.cache -e /etc/resolv.conf
-systemctl list-unit-files --no-legend --state=enabled,masked | sort | grep -v networkd-dispatcher
+systemctl list-unit-files --no-legend --state=enabled,masked | sed 's/ \+/ /g' | sort |
+    grep -v networkd-dispatcher
 systemctl is-active $units systemd-networkd systemd-networkd.socket wpa_supplicant@wlan0
 for name in lo $names; do
     ip -o address show dev $name | sed 's/^[0-9]*: //; s/valid_lft.*//; s/ \+/ /g' | sort
