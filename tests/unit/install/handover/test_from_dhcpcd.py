@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,16 @@ def test_a_file_that_is_to_be_ours_is_not_the_users(machine: Machine) -> None:
         _hand(machine, "wlan0")
     machine.write(_OWN, "# netfail-hooks: as it was found\n")
     assert _hand(machine, "wlan0") == Handed("wlan0", "dhcpcd")
+
+
+@pytest.mark.parametrize(
+    ("said", "hears"),
+    [("dhcpcd 9.4.1", False), ("dhcpcd 10.0.6", False), ("dhcpcd 10.1.0", True), ("dhcpcd", True)],
+)
+def test_newer_ones_take_another_nic_for_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, *, hears: bool
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/nowhere")
+    (tmp_path / "dhcpcd").write_text(f"#!/bin/sh\necho '{said}'\n")
+    os.chmod(tmp_path / "dhcpcd", 0o700)
+    assert from_dhcpcd.hears_other_nics() == hears
