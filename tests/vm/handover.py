@@ -50,7 +50,8 @@ find /etc /usr/local -printf '%p %y %m %u %l\n' 2>/dev/null | sort |
     grep -v networkd-dispatcher
 find /etc /usr/local -type f -exec sha256sum {} + | sort -k2 |
     grep -v -e networkd-dispatcher -e /etc/ld.so.cache -e /etc/resolv.conf
-systemctl list-unit-files --no-legend --state=enabled,masked | sort | grep -v networkd-dispatcher
+systemctl list-unit-files --no-legend --state=enabled,masked | sed 's/ \+/ /g' | sort |
+    grep -v networkd-dispatcher
 systemctl is-active $units systemd-networkd systemd-networkd.socket wpa_supplicant@wlan0
 for name in lo $names; do
     ip -o address show dev $name | sed 's/^[0-9]*: //; s/valid_lft.*//; s/ \+/ /g' | sort
@@ -67,6 +68,8 @@ _ONLINE = "systemd-networkd-wait-online.service"
 _LIMIT = 5000.0
 # Seconds between datagrams while apt, pip and systemd have the processor busy for minutes anyway.
 _PACE = 0.05
+# Debian 13's managers ask for seconds who has an address before they take it back.
+_LOOKED_FOR = 25000.0
 _ALONE = 20000.0  # where the cable changes hands, and there is no Wi-Fi to have its traffic
 # Once install.sh has put the program in place.
 _AGAIN = "netfail-hooks install --primary eth0 --backup wlan0 --yes 2>&1"
@@ -161,7 +164,8 @@ class Handover(Journey):
         bench.row(row)
 
     def _uninstall(self, bench: Bench) -> None:
-        _, row = self._by_ssh(bench, UNINSTALL, _UNINSTALL)
+        limit = _LIMIT if bench.suite == "bookworm" else _LOOKED_FOR
+        _, row = self._by_ssh(bench, UNINSTALL, _UNINSTALL, limit=limit)
         row.faults += differences(UNINSTALL, self.before, self._shape(bench))
         bench.row(row)
 

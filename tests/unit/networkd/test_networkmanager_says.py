@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.networkd.detect import networkmanager_has, networkmanager_says
+from netfail_hooks.networkd.detect import (
+    networkmanager_has,
+    networkmanager_probes,
+    networkmanager_says,
+)
 
 
 @pytest.fixture
@@ -44,3 +48,17 @@ def test_one_that_fails_is_no_answer(nmcli: Path, status: int) -> None:
     with pytest.raises(Problem, match="NMClient"):
         networkmanager_says()
     assert networkmanager_has() == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "probes"),
+    [
+        ("nmcli tool, version 1.42.4", False),
+        ("nmcli tool, version 1.52.1", True),
+        ("nmcli tool, version 2.0.0-rc1", True),
+        ("something else", True),
+    ],
+)
+def test_newer_ones_ask_who_has_an_address(nmcli: Path, text: str, *, probes: bool) -> None:
+    _says(nmcli, text, 0)
+    assert networkmanager_probes() == probes

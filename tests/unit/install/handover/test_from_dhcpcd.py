@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,16 @@ def test_who_is_not_started_any_more_gets_nothing_back(  # noqa: PLR0913 - one a
     if manager == "dhcpcd":
         (machine.root / _UNIT[1:]).unlink()  # its package went, that of the program did not
         assert not gather.answers(handed)
+
+
+@pytest.mark.parametrize(
+    ("said", "hears"),
+    [("dhcpcd 9.4.1", False), ("dhcpcd 10.0.6", False), ("dhcpcd 10.1.0", True), ("dhcpcd", True)],
+)
+def test_newer_ones_take_another_nic_for_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, *, hears: bool
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/nowhere")
+    (tmp_path / "dhcpcd").write_text(f"#!/bin/sh\necho '{said}'\n")
+    os.chmod(tmp_path / "dhcpcd", 0o700)
+    assert from_dhcpcd.hears_other_nics() == hears
