@@ -19,7 +19,7 @@ from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, diversion, kernel_state, nodes, reconfigure, systemd
-from netfail_hooks.install.handover import NETWORKD, gather, live, offers
+from netfail_hooks.install.handover import NETWORKD, Handover, gather, live, offers
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
@@ -124,7 +124,7 @@ def uninstall(work: Work) -> list[str]:
     messages: list[str] = []
     _refuse_nobody(work)
     if work.running:
-        live.networkmanagers(gather.known(work.paths, work.known.handed, work.known.units))
+        live.networkmanagers(Handover(work.known.handed))
         _refuse_unanswered(work)
     textfile = _textfile(work.paths)
     if work.running:

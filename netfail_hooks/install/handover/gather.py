@@ -151,18 +151,23 @@ def known(
 
 
 def answers(handed: Sequence[Handed]) -> bool:
-    """Tell whether the managers that are to have uplinks again are there, and run."""
+    """Tell whether the managers that are to have uplinks again are there, and run.
+
+    NetworkManager does, too, where it does not answer: it is no reason to give its to nobody.
+    """
     programs = {ifupdown.MANAGER: "ifup", dhcpcd.MANAGER: "dhcpcd"}
     needed = {programs[one.manager] for one in handed if one.manager in programs}
     if not all(map(shutil.which, needed)):
         return False
     if all(one.manager != NETWORKMANAGER for one in handed):
         return True
+    if not shutil.which(_RUNNING[0]):
+        return False
     try:
         done = run(*_RUNNING, seconds=10, check=False, environment=ENGLISH)
     except Problem:
-        return False
-    return done.stdout.strip() == "running"
+        return True
+    return done.stdout.strip() != "not running"
 
 
 def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:
