@@ -123,7 +123,9 @@ def test_what_is_not_taken_back_is_tried_again_and_told(
     mocker.patch.object(live, "left", return_value=("eth1",))
     mocker.patch("netfail_hooks.install.kernel_state.set_sysctls")
     way = rollback.WayBack(Paths())
-    with pytest.raises(Problem, match="tried every 30 s.*nmcli device set eth1 managed yes; or re"):
+    with pytest.raises(
+        Problem, match=r"tried every 30 s.*nmcli device set eth1 managed yes; or re"
+    ):
         installer._give_all_back(_handover(*NAMES), {}, way)
     assert way.stays
     assert not [one for one in commands if "stop" in one and NETWORKD in one]
