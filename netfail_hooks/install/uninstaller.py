@@ -125,7 +125,7 @@ def uninstall(work: Work) -> list[str]:
     messages: list[str] = []
     _refuse_nobody(work)
     if work.running:
-        live.networkmanagers(gather.known(work.paths, work.known.handed, work.known.units))
+        live.networkmanagers(Handover(work.known.handed))
         _refuse_unanswered(work)
     textfile = _textfile(work.paths)
     if work.running:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Sequence
 
 from netfail_hooks.errors import Misuse, Problem
@@ -22,6 +23,12 @@ _NOT_RUNNING = 8  # nmcli(1), EXIT STATUS
 _NO_UPLINKS = ("", "loopback", "none")
 _KINDS = ("cable", "Wi-Fi", "modem")  # by rank
 _INSTALL = "NETFAIL_HOOKS_INSTALL"  # the command that a person typed to get here
+_ONCE = 10.0  # seconds for an answer, by default
+_AGAIN = 0.5  # seconds until it is asked once more
+
+
+class UnansweredError(Problem):
+    """NetworkManager is there and does not answer: nobody knows what it has."""
 
 
 def detect(paths: Paths) -> tuple[str, ...]:
@@ -97,32 +104,43 @@ def networkmanager_has() -> tuple[str, ...]:
         return ()
 
 
-def networkmanager_says() -> tuple[str, ...]:
+def networkmanager_says(patience: float = 0) -> tuple[str, ...]:
     """Return the interfaces that NetworkManager sets up, none where it isn't there.
 
-    Raises Problem where it does not answer: then nobody knows.
+    Raises UnansweredError.
     """
     # nmcli(1); "connected (externally)" is somebody else's doing, ours included.
     idle = ("unmanaged", "connected (externally)")
-    return tuple(name for name, state in networkmanager_states() if not state.startswith(idle))
+    return tuple(
+        name for name, state in networkmanager_states(patience) if not state.startswith(idle)
+    )
 
 
-def networkmanager_states() -> tuple[tuple[str, str], ...]:
+def networkmanager_states(patience: float = 0) -> tuple[tuple[str, str], ...]:
     """Return each interface that NetworkManager knows, and its state in nmcli's words.
 
-    Raises Problem where it is there and does not answer.
+    Asked once more, for ``patience`` seconds, where there is no answer: on a machine that is busy
+    nmcli gives up after 25. Raises UnansweredError.
     """
     if shutil.which(_NMCLI[0]) is None:
         return ()
-    hint = "systemctl restart NetworkManager, then try again"
-    try:
-        done = run(*_NMCLI, seconds=10, check=False, environment=ENGLISH)
-    except Problem as problem:
-        raise Problem(f"NetworkManager does not answer: {problem}", hint=hint) from None
-    if done.returncode not in (0, _NOT_RUNNING):
-        raise Problem(f"NetworkManager does not answer: {failure(done)}", hint=hint)
-    devices = (line.rpartition(":")[::2] for line in done.stdout.splitlines())
-    return tuple(devices)
+    until = time.monotonic() + patience
+    while True:
+        seconds = round(max(_ONCE, until - time.monotonic()))
+        try:
+            done = run(*_NMCLI, seconds=seconds, check=False, environment=ENGLISH)
+        except Problem as problem:
+            why = str(problem)
+        else:
+            if done.returncode in (0, _NOT_RUNNING):
+                return tuple(line.rpartition(":")[::2] for line in done.stdout.splitlines())
+            why = failure(done)
+        if time.monotonic() >= until:
+            raise UnansweredError(
+                f"NetworkManager does not answer: {why}",
+                hint="systemctl restart NetworkManager, then try again",
+            )
+        time.sleep(_AGAIN)
 
 
 def networkmanager_probes() -> bool:

@@ -151,28 +151,36 @@ def known(
 
 
 def answers(handed: Sequence[Handed]) -> bool:
-    """Tell whether the managers that are to have uplinks again are there, and run.
+    """Tell whether the managers that are to have uplinks again are there, and run."""
+    managers = {one.manager for one in handed}
+    return _starts(handed, managers) and (NETWORKMANAGER not in managers or _networkmanager_runs())
+
+
+def _starts(handed: Sequence[Handed], managers: set[str]) -> bool:
+    """Tell whether ifupdown and dhcpcd can be started for what they had.
 
     The program may be there without the unit that starts it: of another package, or masked.
     """
     paths = Paths()
     programs = {ifupdown.MANAGER: "ifup", dhcpcd.MANAGER: "dhcpcd"}
-    needed = {programs[one.manager] for one in handed if one.manager in programs}
-    if not all(map(shutil.which, needed)):
+    if not all(shutil.which(program) for name, program in programs.items() if name in managers):
         return False
     raised = [one.interface for one in handed if one.manager == ifupdown.MANAGER]
     units = ifupdown_release.units(interfaces.read(paths), raised) if raised else ()
     if not all(enabling.is_there(paths, unit) for unit in units):
         return False
-    if dhcpcd.MANAGER in {one.manager for one in handed} and not dhcpcd_release.starts(paths):
+    return dhcpcd.MANAGER not in managers or dhcpcd_release.starts(paths)
+
+
+def _networkmanager_runs() -> bool:
+    """Tell whether it runs; also where it does not answer, which is no reason to do without it."""
+    if not shutil.which(_RUNNING[0]):
         return False
-    if all(one.manager != NETWORKMANAGER for one in handed):
-        return True
     try:
         done = run(*_RUNNING, seconds=10, check=False, environment=ENGLISH)
     except Problem:
-        return False
-    return done.stdout.strip() == "running"
+        return True
+    return done.stdout.strip() != "not running"
 
 
 def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:

@@ -50,6 +50,7 @@ def commands(mocker: MockerFixture) -> list[str]:
     mocker.patch.object(live, "_is_there", return_value=True)
     mocker.patch.object(live, "_USEFUL", 0.3)
     mocker.patch.object(live, "networkmanager_probes", return_value=False)
+    mocker.patch.object(live, "left", return_value=())
     mocker.patch("netfail_hooks.networkd.networkctl.answers", return_value=False)
     return found
 
@@ -118,8 +119,23 @@ def test_what_was_set_by_hand_outlives_what_the_managers_are_given(
     mocker.patch("netfail_hooks.install.kernel_state.set_sysctls", now.update)
     raising = pytest.raises(Problem, match="ifup failed") if messages else contextlib.nullcontext()
     with raising:
-        installer._give_all_back(_handover(*NAMES), {"accept_ra": "0"})
+        installer._give_all_back(_handover(*NAMES), {"accept_ra": "0"}, rollback.WayBack(Paths()))
     assert now == {"accept_ra": "0"}
+
+
+def test_what_is_not_taken_back_is_tried_again_and_told(
+    commands: list[str], mocker: MockerFixture
+) -> None:
+    mocker.patch.object(live, "networkmanager_says", return_value=())
+    mocker.patch.object(live, "left", return_value=("eth1",))
+    mocker.patch("netfail_hooks.install.kernel_state.set_sysctls")
+    way = rollback.WayBack(Paths())
+    with pytest.raises(
+        Problem, match=r"tried every 30 s.*nmcli device set eth1 managed yes; or re"
+    ):
+        installer._give_all_back(_handover(*NAMES), {}, way)
+    assert way.stays
+    assert not [one for one in commands if "stop" in one and NETWORKD in one]
 
 
 def test_a_first_install_gives_all_back(commands: list[str], mocker: MockerFixture) -> None:
