@@ -111,7 +111,7 @@ def test_help_fits_and_its_examples_can_be_typed(
 
 def _typed(text: str) -> list[list[str]]:
     """Return the examples' words as a shell has them; what is said of one is far to the right."""
-    whole = text.replace("\\\n", "").splitlines()
+    whole = re.sub(r"\\\n +", "", text).splitlines()
     examples = [line for line in whole if line.startswith("  netfail-hooks ")]
     return [shlex.split(line.strip().partition("   ")[0]) for line in examples]
 
