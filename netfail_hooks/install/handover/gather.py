@@ -169,7 +169,7 @@ def _starts(handed: Sequence[Handed], managers: set[str]) -> bool:
     units = ifupdown_release.units(interfaces.read(paths), raised) if raised else ()
     if not all(enabling.is_there(paths, unit) for unit in units):
         return False
-    return dhcpcd.MANAGER not in managers or dhcpcd_release.starts(paths)
+    return dhcpcd.MANAGER not in managers or bool(dhcpcd_release.starts(paths))
 
 
 def _networkmanager_runs() -> bool:
