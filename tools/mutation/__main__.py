@@ -53,7 +53,7 @@ TARGETS = {
     ),
     "policy.changes": Target(
         ("policy/test_changes",),
-        only=("stays", "_answering", "family_of", "_of_endpoint", "places_of"),
+        only=("stays", "_answering", "_of_endpoint"),
     ),
     "policy.patience": Target(("policy/test_patience",)),
     "policy.metering": Target(("policy/test_metering",)),
