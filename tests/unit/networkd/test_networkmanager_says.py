@@ -62,3 +62,16 @@ def test_one_that_fails_is_no_answer(nmcli: Path, status: int) -> None:
 def test_newer_ones_ask_who_has_an_address(nmcli: Path, text: str, *, probes: bool) -> None:
     _says(nmcli, text, 0)
     assert networkmanager_probes() == probes
+
+
+def test_one_that_is_busy_is_asked_again(nmcli: Path) -> None:
+    """Whoever has the patience: it answers the third time."""
+    asked = nmcli.parent / "asked"
+    nmcli.write_text(
+        f"#!/bin/sh\necho x >>{asked}\n"
+        f"case $(while read -r x; do printf x; done <{asked}) in\n"
+        "xxx) echo eth0:connected;;\n*) echo 'Timeout was reached' >&2; exit 1;;\nesac\n"
+    )
+    os.chmod(nmcli, 0o700)
+    assert networkmanager_says(patience=20) == ("eth0",)
+    assert asked.read_text() == "x\n" * 3
