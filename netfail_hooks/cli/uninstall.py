@@ -18,7 +18,6 @@ from netfail_hooks.cli.prompts import (
 from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install import manifest, rollback
-from netfail_hooks.install.handover import Handover, live
 from netfail_hooks.install.transaction import ignored, remove_manifest, turn
 from netfail_hooks.install.uninstaller import (
     Work,
@@ -83,9 +82,6 @@ def _in_words(work: Work) -> list[str]:
 
 def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str, ...]] | None:
     """Put back what there is by now: a way back, or another run, may have been quicker."""
-    known = manifest.load(paths)
-    if known and not (args.root or args.no_live):
-        live.networkmanagers(Handover(known.handed))  # or the way back goes on without us
     rollback.call_off(paths)
     known = manifest.load(paths)
     if known is None:

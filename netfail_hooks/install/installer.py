@@ -8,7 +8,7 @@ import functools
 import os
 import signal
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from netfail_hooks.config import Config, default_metrics
@@ -56,7 +56,7 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import access, match, networkctl, takeover
-from netfail_hooks.networkd.detect import UnansweredError, detect
+from netfail_hooks.networkd.detect import detect
 from netfail_hooks.networkd.file import default_route_families, parse
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
@@ -65,7 +65,6 @@ from netfail_hooks.reconcile.probing import probe_and_run
 from netfail_hooks.terminal.progress import doing
 
 _HERE = Paths()
-_BY_ITSELF = f"that is tried every {rollback.AGAIN} s, by itself (journalctl -t netfail-hooks)"
 _PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, will put it
 
 
@@ -268,12 +267,10 @@ def _hand_over(work: Work) -> list[str]:
         ignored(signal.SIGTSTP),  # Ctrl-Z: the way back would wait for us
         rollback.armed(paths, work.changes, (), live_too) as way,
         Undo() as undo,
-        _later_where_unanswered(work, way, undo),
         way.decided(undo),
     ):
-        made = missing_parents(paths, _HERE.manifest)
-        undo.callback(_forget_install, work, way, nodes.read(paths.manifest), made)
-        undo.callback(_give_all_back, work.begun, settings, way)
+        undo.callback(_remove_what_hooks_left, work)  # last of all: it tells who has what
+        undo.callback(_give_all_back, work.begun, settings)
         if own:
             undo.callback(reconfigure.put_back, reconfigure.keep(networkds), networkds)
             undo.callback(reconfigure.reload, networkds)
@@ -299,36 +296,6 @@ def _hand_over(work: Work) -> list[str]:
             kernel_state.judge_anew(paths)
             live.forget(handover, paths)
     return [*refused, *lost, *other]
-
-
-@contextlib.contextmanager
-def _later_where_unanswered(work: Work, way: rollback.WayBack, undo: Undo) -> Iterator[None]:
-    """Undo nothing yet where who had the uplinks does not answer: the way back does, once it does.
-
-    Without our files nobody would have the uplinks meanwhile.
-    """
-    try:
-        yield
-    except BaseException as reason:
-        if way.held >= 0:
-            with ignored(signal.SIGINT):
-                _ask_managers(work.begun, way, undo, reason)
-        raise
-
-
-def _ask_managers(
-    begun: Handover, way: rollback.WayBack, undo: Undo, reason: BaseException
-) -> None:
-    try:
-        live.networkmanagers(begun)
-    except Problem as problem:
-        undo.pop_all()
-        way.stays = True
-        why = "" if isinstance(reason, UnansweredError) else f"{problem}; "
-        reason.add_note(
-            f"{why}nothing is put back yet, the files of this install stay, too, until "
-            f"NetworkManager answers: {_BY_ITSELF}"
-        )
 
 
 def _take_or_write(work: Work, change: FileChange, waiting: list[str], undo: Undo) -> None:
@@ -392,31 +359,16 @@ def _offers(work: Work) -> list[str]:
     return messages
 
 
-def _give_all_back(handover: Handover, settings: dict[str, str], way: rollback.WayBack) -> None:
-    """Raise Problem for what the managers did not take back; the way back then tries it again.
+def _give_all_back(handover: Handover, settings: dict[str, str]) -> None:
+    """Raise Problem for what the managers did not take back.
 
     ifupdown gets a NIC as a new one is (``managers/ifupdown_release.py``); what somebody had set
     of it by hand is to be so again.
     """
     messages = live.give_all_back(replace(handover, sysctls=settings))
     kernel_state.set_sysctls(settings)
-    if not live.is_given_back(handover):
-        way.stays = True
-        messages.append(f"{_BY_ITSELF}; by hand: {live.by_hand(handover)}; or reboot")
     if messages:
         raise Problem("; ".join(messages))
-
-
-def _forget_install(
-    work: Work, way: rollback.WayBack, before: Node | None, made: Sequence[str]
-) -> None:
-    """Forget, last of all, what tells who has what; not while the way back is yet to come.
-
-    By the manifest ``uninstall``, too, knows what to do, and install.sh that the program is needed.
-    """
-    if not way.stays:
-        restore_manifest(work.paths, before, made)
-        _remove_what_hooks_left(work)
 
 
 def _switch_modes(work: Work) -> list[str]:
@@ -462,8 +414,7 @@ def _save_manifest_and_set_sysctls(work: Work, undo: Undo) -> list[str]:
         now = kernel_state.current_sysctls(work.all_uplinks().names(), work.handover.now)
     known = _originals(work, now)
     undo.callback(_restore_kernel, work, now)
-    if not (work.running and work.handover.now):  # else it is to be the last (_forget_install)
-        undo.callback(restore_manifest, paths, nodes.read(paths.manifest), known.directories)
+    undo.callback(restore_manifest, paths, nodes.read(paths.manifest), known.directories)
     manifest.save(paths, note(known, work.changes))
     if not work.running:
         return []

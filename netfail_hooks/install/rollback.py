@@ -45,7 +45,6 @@ from netfail_hooks.reconcile.probing import probe_and_run
 
 SECONDS = 90
 EACH = int(live.LONGEST)  # seconds more for an uplink that changes hands
-AGAIN = 30  # seconds until uplinks that their managers did not take back are tried once more
 _TAKES = 5  # seconds to write the files once it is due
 _LIMIT = 1 << 28
 _UNIT = "netfail-hooks-rollback"
@@ -65,14 +64,10 @@ class Live:
 
 @dataclass(slots=True)
 class WayBack:
-    """The way back of a run that is alive: ``held`` once that run has the last word.
-
-    ``stays``: that run could not undo what it had done, so it is taken all the same.
-    """
+    """The way back of a run that is alive: ``held`` once that run has the last word."""
 
     paths: Paths
     held: int = -1
-    stays: bool = False
 
     @contextlib.contextmanager
     def decided(self, undo: Undo) -> Iterator[None]:
@@ -106,16 +101,12 @@ class WayBack:
             os.close(held)
 
     def end(self) -> None:
-        """Let it not be taken any more, or now, where it ``stays``."""
+        """Let it not be taken any more."""
         if self.held < 0:
             call_off(self.paths)
             return
-        if not self.stays:
-            _call_off(self.paths)
+        _call_off(self.paths)
         os.close(self.held)
-        if self.stays and systemd.systemd_runs() and not self.paths.root:
-            with contextlib.suppress(Problem):  # else it comes by its timer
-                run("systemctl", "start", "--no-block", f"{_UNIT}.service")
 
 
 def _taken() -> Problem:
@@ -155,13 +146,7 @@ def armed(
             tree |= {"own": list(live_too.own), "sysctls": dict(live_too.sysctls)}
         nodes.write(paths.rollback, Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
         try:
-            systemd.call_later(
-                _UNIT,
-                "netfail_hooks.install.rollback",
-                "main({wait})",
-                seconds,
-                AGAIN if live_too else 0,
-            )
+            systemd.call_later(_UNIT, "netfail_hooks.install.rollback", "main({wait})", seconds)
         except BaseException:
             nodes.remove(paths.rollback)
             raise
@@ -181,13 +166,6 @@ def refuse_while_armed(paths: Paths) -> None:
         raise Problem(
             f"an earlier install was killed, and is taken back within {seconds:.0f} s",
             hint="wait for that; 'netfail-hooks uninstall' need not",
-        )
-    armed = os.path.lexists(paths.rollback) and not paths.root and systemd.systemd_runs()
-    if armed and systemd.is_active(f"{_UNIT}.timer"):
-        raise Problem(
-            "an earlier install is taken back as soon as who had the uplinks has them again, "
-            f"which is tried every {AGAIN} s",
-            hint="see 'journalctl -t netfail-hooks'; 'netfail-hooks uninstall' tries it now",
         )
 
 
@@ -210,16 +188,10 @@ def call_off(paths: Paths) -> None:
 
 def _call_off(paths: Paths) -> None:
     nodes.remove(paths.rollback)
-    _stop_timer(paths)
     if systemd.systemd_runs() and not paths.root:
-        with contextlib.suppress(Problem):  # it is not there: it is over, or never began
-            run("systemctl", "stop", f"{_UNIT}.service")
-
-
-def _stop_timer(paths: Paths) -> None:
-    if systemd.systemd_runs() and not paths.root:
-        with contextlib.suppress(Problem):
-            run("systemctl", "stop", f"{_UNIT}.timer")
+        for unit in (f"{_UNIT}.timer", f"{_UNIT}.service"):
+            with contextlib.suppress(Problem):  # it is not there: it is over, or never began
+                run("systemctl", "stop", unit)
 
 
 def main(wait: int = 0) -> int:
@@ -238,11 +210,6 @@ def main(wait: int = 0) -> int:
         if _identity(held) != began:  # it may be a later run's by now
             return 0
         tree = json.load(file)
-        handover = Handover(tuple(map(manifest.handed, tree.get("handed", ()))))
-        try:
-            live.networkmanagers(handover)
-        except Problem as problem:  # all stays as it is until then: who has an uplink keeps it
-            return _try_again([str(problem)])
         *files, last = tree["before"]
         for path, data in files:
             _restore(paths, path, data)
@@ -254,33 +221,19 @@ def main(wait: int = 0) -> int:
                 bond_switch.follow(tree["bonds"])
         except (Problem, OSError) as problem:
             messages.append(str(problem))
-        if handover and not live.is_given_back(handover):
-            return _try_again(messages)
         original = manifest.node(last[1])
         if not tree.get("handed") and (original is None or _is_in_bond(paths)):
             messages += _remove_ours(paths)
-        _log(messages)
+        for message in messages:
+            log(message, priority=WARNING)
         with contextlib.suppress(OSError):
             restore_manifest(paths, original, tree["made"])
         nodes.remove(paths.rollback)
-    _stop_timer(paths)
     if original is None:  # nothing is installed, as before
         remove_log(paths)
         remove_volatile(paths)
     log("install did not come to its end: the old files are back", priority=WARNING)
     return 0
-
-
-def _log(messages: Sequence[str]) -> None:
-    for message in messages:
-        log(message, priority=WARNING)
-
-
-def _try_again(messages: Sequence[str]) -> int:
-    """Tell why not all is back yet. Returns the exit status."""
-    for message in messages or ["not all uplinks are with who had them"]:
-        log(f"{message}; the way back is tried again in {AGAIN} s", priority=WARNING)
-    return 1
 
 
 def _restore(paths: Paths, path: str, data: dict[str, Any] | None) -> None:
@@ -312,10 +265,9 @@ def _give_back(paths: Paths, tree: dict[str, Any], messages: list[str]) -> None:
     files. What of our routes hooks would want, of an earlier install, they make again at once.
     """
     handed = tuple(map(manifest.handed, tree["handed"]))
-    handover = gather.known(paths, handed, tree["units"], tree["sysctls"])
-    messages += live.give_all_back(handover)
-    for name in handover.names:
-        diversion.clear_pending(paths, name)
+    messages += live.give_all_back(gather.known(paths, handed, tree["units"], tree["sysctls"]))
+    for one in handed:
+        diversion.clear_pending(paths, one.interface)
     own = Config(uplinks=default_metrics(tuple(tree["own"])))
     if own.uplinks and networkctl.answers():
         reconfigure.reload(own)

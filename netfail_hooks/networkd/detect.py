@@ -27,10 +27,6 @@ _ONCE = 10.0  # seconds for an answer, by default
 _AGAIN = 0.5  # seconds until it is asked once more
 
 
-class UnansweredError(Problem):
-    """NetworkManager is there and does not answer: nobody knows what it has."""
-
-
 def detect(paths: Paths) -> tuple[str, ...]:
     """Return the uplinks of a machine whose config nobody has written. Raises Misuse.
 
@@ -136,7 +132,7 @@ def networkmanager_states(patience: float = 0) -> tuple[tuple[str, str], ...]:
                 return tuple(line.rpartition(":")[::2] for line in done.stdout.splitlines())
             why = failure(done)
         if time.monotonic() >= until:
-            raise UnansweredError(
+            raise Problem(
                 f"NetworkManager does not answer: {why}",
                 hint="systemctl restart NetworkManager, then try again",
             )

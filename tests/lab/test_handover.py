@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +16,6 @@ from tests.lab.managed import PROFILES, Managed
 from tests.lab.suite import used, wait, wait_used
 
 _STATIC = "method=manual\naddress1={host}/24,192.168.1.1\ndns=192.168.1.1;"
-_WLAN0_TAKEN = "/run/netfail-hooks/taken.wlan0"
 _LOST_BACK = 40  # datagrams, a fifth of a second
 
 
@@ -203,59 +201,6 @@ def test_the_way_back_of_a_killed_install_leads_all_the_way(managed: Managed) ->
     assert f" {SHARED_LABEL}" in addresses, f"no detour at {at}: {addresses}"
     lab.systemctl("start", "netfail-hooks-rollback.service")
     lab.give_back(before)  # which waits for it, and finds nothing
-
-
-@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
-def test_a_manager_that_hangs_for_a_while_is_waited_for(managed: Managed) -> None:
-    """From the moment at which the first uplink changes hands."""
-    lab = managed
-    before = lab.state()
-    with _hanging(lab, seconds=30):
-        done = lab.netfail("install", *PAIR, seconds=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    lab.give_back(before)
-
-
-@pytest.mark.parametrize("managed", [_STATIC], indirect=True)
-def test_where_a_manager_hangs_all_stays_until_it_does_not(managed: Managed) -> None:
-    """The way back is tried by itself, and leads all the way once the manager is back."""
-    lab = managed
-    before = lab.state()
-    with _hanging(lab, seconds=600):
-        done = lab.netfail("install", *PAIR, seconds=400)
-        said = done.stderr
-        print(said)
-        assert done.returncode == 1, done.stdout + said
-        assert said.count("no answer") + said.count("NMClient") == 1, said
-        assert "until NetworkManager answers: that is tried every 30 s, by itself" in said
-        assert lab.read("/var/lib/netfail-hooks/manifest.json")
-        assert used(lab)
-        refused = lab.netfail("install", *PAIR)
-        assert "an earlier install" in refused.stderr
-    wait(lambda: lab.state() == before, "all as before, by itself", seconds=120)
-    lab.expect(before)
-    assert not lab.run("systemctl", "list-units", "--no-legend", "netfail-hooks-*").stdout
-
-
-@contextlib.contextmanager
-def _hanging(lab: Managed, *, seconds: float) -> Iterator[None]:
-    """Stop NetworkManager once the first uplink is on its way, for so long, or until the end."""
-    over = threading.Event()
-
-    def hang() -> None:
-        while not over.is_set() and lab.run("test", "-e", _WLAN0_TAKEN).returncode:
-            pass
-        lab.run("systemctl", "kill", "--signal=STOP", "NetworkManager.service")
-        over.wait(seconds)
-        lab.run("systemctl", "kill", "--signal=CONT", "NetworkManager.service")
-
-    thread = threading.Thread(target=hang)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -179,8 +179,8 @@ def _networkmanager_runs() -> bool:
     try:
         done = run(*_RUNNING, seconds=10, check=False, environment=ENGLISH)
     except Problem:
-        return True
-    return done.stdout.strip() != "not running"
+        return False
+    return done.stdout.strip() == "running"
 
 
 def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:

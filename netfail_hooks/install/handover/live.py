@@ -32,7 +32,7 @@ from netfail_hooks.kernel import snapshot
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.kernel.snapshot import Snapshot
-from netfail_hooks.managers import detect, dhcpcd, dhcpcd_release, ifupdown
+from netfail_hooks.managers import dhcpcd, dhcpcd_release
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl, settling
@@ -50,7 +50,7 @@ from netfail_hooks.terminal.progress import doing
 
 _PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LEFT = 5.0  # seconds for a manager to let go
-_LETS_GO = 60.0  # seconds for all that has a manager let go, and Wi-Fi begin anew
+_LETS_GO = 45.0  # seconds for all that has a manager let go, and Wi-Fi begin anew
 # Seconds for ``take`` in all, where each of these comes to its end just in time.
 LONGEST = _LETS_GO + _LEFT + from_ifupdown.LONGEST + _PATIENCE
 _ANSWERS = 60.0  # seconds for NetworkManager to answer, asked again and again
@@ -64,13 +64,7 @@ _OVERRIDE = "/run/systemd/system/{}.d/zz-netfail-hooks.conf"
 _UNCONDITIONAL = (
     b"# Made by netfail-hooks install, for as long as that runs.\n[Unit]\nConditionPathExists=\n"
 )
-_BY_HAND = {
-    NETWORKMANAGER: "nmcli device set {} managed yes",
-    ifupdown.MANAGER: "ifup {}",
-    dhcpcd.MANAGER: f"systemctl restart {dhcpcd_release.UNIT}",
-}
 _NOT_READY = ("unmanaged", "unavailable")  # nmcli's words for NMDeviceState 10 and 20
-_TWICE = (("nmcli", "device"), ("nmcli", "general"))  # a connection takes too long to go up again
 _LINK_LOCAL = b"\xfe\x80"
 
 
@@ -200,16 +194,15 @@ def give_all_back(handover: Handover) -> list[str]:
     what it has: who can't take an uplink back is given none.
     """
     messages: list[str] = []
-    stay = f"{' and '.join(handover.names)} stay with systemd-networkd"
-    try:
+    with _collecting(messages):
         hold(handover)
-        with _collecting(messages):
-            settle(handover)
+        settle(handover)
+    try:
         begun = pending(Paths())  # which somebody was at
         untouched = (name for name in _raised(handover) if name not in begun)
         has = (*networkmanagers(handover), *untouched)
     except Problem as problem:
-        return [*messages, f"{stay}: {problem}"]
+        return [*messages, f"{' and '.join(handover.names)} stay with systemd-networkd: {problem}"]
     # dhcpcd is ended for all at the first one's turn: that one brings it back for the others.
     turns = sorted(handover.handed, key=lambda one: _is_dhcpcds(one) and one.interface not in begun)
     for one in turns:
@@ -227,40 +220,9 @@ def give_all_back(handover: Handover) -> list[str]:
             if linked:  # the next one has the traffic until then, and is to have it
                 _await_connected(one)
                 _await_dhcpcd(one)
-    if is_given_back(handover):
-        forget(handover, Paths())
-        stop(handover)
+    forget(handover, Paths())
+    stop(handover)
     return messages
-
-
-def is_given_back(handover: Handover) -> bool:
-    """Tell whether all uplinks that are there are with their managers again."""
-    try:
-        return not left(handover)
-    except Problem:
-        return False
-
-
-def left(handover: Handover) -> tuple[str, ...]:
-    """Return the uplinks that their managers have not taken back. Raises Problem.
-
-    dhcpcd has one as soon as it runs: it goes on asking.
-    """
-    asked = any(one.manager == NETWORKMANAGER for one in handover.handed)
-    has = (*(networkmanager_says() if asked else ()), *from_ifupdown.raised(handover))
-    if detect.dhcpcd_for_all(Paths()):
-        has = (*has, *from_dhcpcd.has(handover))
-    return tuple(name for name in handover.names if name not in has and _is_there(name))
-
-
-def by_hand(handover: Handover) -> str:
-    """Return how a person has the managers take their uplinks back."""
-    each = [
-        f"sudo {_BY_HAND[one.manager].format(one.interface)}"
-        for one in handover.handed
-        if one.manager in _BY_HAND
-    ]
-    return "; ".join(dict.fromkeys(each))
 
 
 def note(handover: Handover, paths: Paths) -> None:
@@ -487,23 +449,12 @@ def _is_link_local(item: snapshot.Item) -> bool:
 def _tell(*command: str, until: float = 0) -> None:
     """Have a manager, or a service, do something, ``until`` a time of the clock. Raises Problem.
 
-    One that hangs is not networkd, and does not speak for it (``_put_back`` in diversion.py). What
-    NetworkManager was told while it did not answer it is told once more when it does.
+    One that hangs is not networkd, and does not speak for it (``_put_back`` in diversion.py).
     """
-
-    def tell() -> None:
-        try:
-            run(*command, seconds=max(1, until - time.monotonic()) if until else _TAKES)
-        except TooSlow as problem:
-            raise Problem(str(problem)) from None
-
     try:
-        tell()
-    except Problem:
-        if command[:2] not in _TWICE:
-            raise
-        networkmanager_says(_ANSWERS)
-        tell()
+        run(*command, seconds=max(1, until - time.monotonic()) if until else _TAKES)
+    except TooSlow as problem:
+        raise Problem(str(problem)) from None
 
 
 def _try(*command: str) -> None:

@@ -50,7 +50,6 @@ def commands(mocker: MockerFixture) -> list[str]:
     mocker.patch.object(live, "_is_there", return_value=True)
     mocker.patch.object(live, "_USEFUL", 0.3)
     mocker.patch.object(live, "networkmanager_probes", return_value=False)
-    mocker.patch.object(live, "left", return_value=())
     mocker.patch("netfail_hooks.networkd.networkctl.answers", return_value=False)
     return found
 
@@ -109,7 +108,6 @@ def test_what_was_set_by_hand_outlives_what_the_managers_are_given(
     mocker: MockerFixture, messages: list[str]
 ) -> None:
     """ifupdown's NIC gets accept_ra of the default, as a new one, after the undo had set it."""
-    mocker.patch.object(live, "left", return_value=())
     now = {"accept_ra": "0"}
 
     def give(_: Handover) -> list[str]:
@@ -120,23 +118,8 @@ def test_what_was_set_by_hand_outlives_what_the_managers_are_given(
     mocker.patch("netfail_hooks.install.kernel_state.set_sysctls", now.update)
     raising = pytest.raises(Problem, match="ifup failed") if messages else contextlib.nullcontext()
     with raising:
-        installer._give_all_back(_handover(*NAMES), {"accept_ra": "0"}, rollback.WayBack(Paths()))
+        installer._give_all_back(_handover(*NAMES), {"accept_ra": "0"})
     assert now == {"accept_ra": "0"}
-
-
-def test_what_is_not_taken_back_is_tried_again_and_told(
-    commands: list[str], mocker: MockerFixture
-) -> None:
-    mocker.patch.object(live, "networkmanager_says", return_value=())
-    mocker.patch.object(live, "left", return_value=("eth1",))
-    mocker.patch("netfail_hooks.install.kernel_state.set_sysctls")
-    way = rollback.WayBack(Paths())
-    with pytest.raises(
-        Problem, match=r"tried every 30 s.*nmcli device set eth1 managed yes; or re"
-    ):
-        installer._give_all_back(_handover(*NAMES), {}, way)
-    assert way.stays
-    assert not [one for one in commands if "stop" in one and NETWORKD in one]
 
 
 def test_a_first_install_gives_all_back(commands: list[str], mocker: MockerFixture) -> None:
@@ -416,6 +399,6 @@ def test_all_that_lets_go_has_one_budget_within_that_of_the_way_back(
     handover = Handover(handed=(Handed("eth0", NETWORKMANAGER),), release=how)
     with pytest.raises(Problem, match="that will do"):
         live.take("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
-    assert given == [60, 40, 20, 1]
+    assert given == [45, 25, 5, 1]
     assert commands == []
     assert rollback.EACH >= live.LONGEST >= live._LETS_GO + live._PATIENCE
