@@ -103,7 +103,7 @@ def networkmanager_has() -> tuple[str, ...]:
 def networkmanager_says(patience: float = 0) -> tuple[str, ...]:
     """Return the interfaces that NetworkManager sets up, none where it isn't there.
 
-    Raises UnansweredError.
+    Raises Problem.
     """
     # nmcli(1); "connected (externally)" is somebody else's doing, ours included.
     idle = ("unmanaged", "connected (externally)")
@@ -116,7 +116,7 @@ def networkmanager_states(patience: float = 0) -> tuple[tuple[str, str], ...]:
     """Return each interface that NetworkManager knows, and its state in nmcli's words.
 
     Asked once more, for ``patience`` seconds, where there is no answer: on a machine that is busy
-    nmcli gives up after 25. Raises UnansweredError.
+    nmcli gives up after 25. Raises Problem.
     """
     if shutil.which(_NMCLI[0]) is None:
         return ()
