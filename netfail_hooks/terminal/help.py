@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import textwrap
 
 _WORDS = re.compile(r"(?:'[^']*'|\S)+")  # what is quoted is not torn apart
 _STATUS = re.compile(r" *(?:\d+ +)?")
@@ -50,6 +49,8 @@ def _typed(command: str, width: int) -> list[str]:
 
 
 def _wrapped(text: str, width: int, first: str, later: str) -> list[str]:
+    import textwrap  # for help alone; each command begins here
+
     return textwrap.wrap(
         text,
         max(width, len(later) + 1),
