@@ -6,6 +6,7 @@ Not for hooks and checks, which start nothing but what nobody waits for: subproc
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from netfail_hooks.errors import Problem
 
 ENGLISH = {"LC_ALL": "C"}  # for what translates the words that we parse
 _UNCHANGED: Mapping[str, str] = {}
+_VERSION = re.compile(r"(\d+)\.(\d+)")
 _SHOWN = 300  # characters of what a program said, its last ones: there the reason is
 
 
@@ -51,6 +53,16 @@ def run(
     if check and done.returncode:
         raise Problem(f"{command}: {failure(done)}")
     return done
+
+
+def version(program: str) -> tuple[int, int] | None:
+    """Return the first two numbers of a program's version, None where it tells none.
+
+    Raises Problem.
+    """
+    done = run(program, "--version", seconds=10, check=False, environment=ENGLISH)
+    found = _VERSION.search(done.stdout)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def failure(done: subprocess.CompletedProcess[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 from collections.abc import Sequence
@@ -13,11 +12,10 @@ from netfail_hooks.names import is_interface_name
 from netfail_hooks.networkd import takeover
 from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
-from netfail_hooks.process import ENGLISH, failure, run
+from netfail_hooks.process import ENGLISH, failure, run, version
 
 _NMCLI = ("nmcli", "--terse", "--fields", "DEVICE,STATE", "device")
 _CONNECTIONS = ("nmcli", "--terse", "--fields", "DEVICE,CON-UUID", "device", "status")
-_VERSION = re.compile(r"version (\d+)\.(\d+)")
 _NEVER_PROBES = (1, 42)
 _NOT_RUNNING = 8  # nmcli(1), EXIT STATUS
 _NO_UPLINKS = ("", "loopback", "none")
@@ -144,9 +142,8 @@ def networkmanager_probes() -> bool:
 
     1.42 does not, 1.52 does, for 200 ms (``ipv4.dad-timeout`` in nm-settings(5)).
     """
-    done = run("nmcli", "--version", seconds=10, check=False, environment=ENGLISH)
-    found = _VERSION.search(done.stdout)
-    return found is None or (int(found[1]), int(found[2])) > _NEVER_PROBES
+    found = version("nmcli")
+    return found is None or found > _NEVER_PROBES
 
 
 def active_connections() -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
@@ -16,11 +14,9 @@ from netfail_hooks.managers import detect, dhcpcd, dhcpcd_release, supplicant
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
-from netfail_hooks.process import ENGLISH, run
+from netfail_hooks.process import version
 
-_VERSION = re.compile(r"dhcpcd (\d+)\.(\d+)")
 _HEARS = (10, 1)
-
 _AT_BOOT = f"systemctl enable {dhcpcd_release.UNIT}"  # one that ends takes its addresses away
 
 
@@ -65,9 +61,8 @@ def hears_other_nics() -> bool:
 
     Before 10.1 it knows the hardware addresses of all (``arp_packet()`` in its src/arp.c).
     """
-    done = run("dhcpcd", "--version", seconds=10, check=False, environment=ENGLISH)
-    found = _VERSION.match(done.stdout)
-    return found is None or (int(found[1]), int(found[2])) >= _HEARS
+    found = version("dhcpcd")
+    return found is None or found >= _HEARS
 
 
 def has(handover: Handover) -> tuple[str, ...]:
