@@ -50,13 +50,19 @@ class Rogue:
         return rng.choice((ROUTER, ROUTER, ROUTER, mute, rng.choice(odd)))
 
     def routes(self) -> bytes:
-        """Return classless routes (RFC 3442) to private networks, and at times to all."""
+        """Return classless routes (RFC 3442) to private networks, and at times to all.
+
+        The bits of a host are none: networkd 252 would ask the kernel for such a route as it is, be
+        refused, and set the whole link up no more (SETTING "failed"), its IPv6 included.
+        """
         rng = self.rng
         number = rng.choice((0, 0, 3, 100, 1200))
         found = bytes([0]) + self.router() if number and rng.random() < 0.7 else b""
         for _ in range(number):
             length = rng.choice((12, 16, 24, 24, 32))
-            found += bytes([length, 10, *rng.randbytes((length + 7) // 8 - 1)]) + self.router()
+            network = (10 << 24 | rng.getrandbits(24)) >> 32 - length << 32 - length
+            found += bytes([length]) + struct.pack("!I", network)[: (length + 7) // 8]
+            found += self.router()
         return found
 
     def text(self) -> bytes:
