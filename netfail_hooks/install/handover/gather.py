@@ -68,6 +68,7 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
     starts = not _is_there(paths, _WANTED) or known.entry(_WANTED) is not None
     resolved = not paths.root and resolving.resolved_runs()
     noted = known.entry(resolving.RESOLV_CONF) is not None
+    named = resolving.named_servers(paths, profiles.values())
     asked = units if now and not paths.root else []
     idle = dict.fromkeys((*known.units, *(one for one in asked if not _is_active(one))))
     if NETWORKD in idle and NETWORKD not in known.units:
@@ -85,7 +86,7 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
         links=dict(_links(paths, units, known)),
         order=() if paths.root else kernel_state.default_route_order(config),
         starts=starts,
-        resolver=resolving.resolver(paths, resolved=resolved, ours=noted),
+        resolver=resolving.resolver(paths, resolved=resolved, ours=noted, named=named),
         resolver_last=resolving.is_written_through(paths),
         release=release_of(paths, handed),
     )
