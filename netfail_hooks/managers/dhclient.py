@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
@@ -19,6 +20,7 @@ from netfail_hooks.paths import Paths
 
 CONFIG = "/etc/dhcp/dhclient.conf"
 _TOKEN = re.compile(r'\s*(?:#[^\n]*|("(?:[^"\\]|\\.)*")|([{};])|([^\s{};"#]+))')
+_SERVERS = re.compile(r"^\s*option domain-name-servers ([^;]+);", re.MULTILINE)
 # How long it waits, and what it tells name servers itself: nothing that lasts.
 _FLEETING = re.compile(
     "timeout|retry|reboot|select-timeout|initial-(interval|delay)|backoff-cutoff|option|require"
@@ -64,6 +66,13 @@ def leased6(paths: Paths, nic: Nic) -> Section:
     association = identity.iaid(nic)
     known = [("IAID", association)] if association else []
     return section("DHCPv6", *known, *(duid.pairs() if duid else ()))
+
+
+def name_servers(paths: Paths, interfaces: Iterable[str]) -> frozenset[str]:
+    """Return the servers of the leases that dhclient has, or had (dhclient.leases(5))."""
+    texts = (read_text(paths.at(f"/var/lib/dhcp/dhclient.{name}.leases")) for name in interfaces)
+    said = chain(*(_SERVERS.findall(text) for text in texts))
+    return frozenset(chain(*(servers.replace(",", " ").split() for servers in said)))
 
 
 def _identifier(paths: Paths, nic: Nic, client: str) -> identity.Pairs:

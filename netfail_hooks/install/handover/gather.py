@@ -28,6 +28,7 @@ from netfail_hooks.install.systemd import systemd_runs
 from netfail_hooks.managers import (
     Profile,
     detect,
+    dhclient,
     dhcpcd,
     dhcpcd_release,
     ifupdown,
@@ -69,6 +70,7 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
     resolved = not paths.root and resolving.resolved_runs()
     noted = known.entry(resolving.RESOLV_CONF) is not None
     named = resolving.named_servers(paths, profiles.values())
+    leased = dhclient.name_servers(paths, profiles)
     asked = units if now and not paths.root else []
     idle = dict.fromkeys((*known.units, *(one for one in asked if not _is_active(one))))
     if NETWORKD in idle and NETWORKD not in known.units:
@@ -86,8 +88,10 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
         links=dict(_links(paths, units, known)),
         order=() if paths.root else kernel_state.default_route_order(config),
         starts=starts,
-        resolver=resolving.resolver(paths, resolved=resolved, ours=noted, named=named),
-        resolver_last=resolving.is_written_through(paths),
+        resolver=resolving.resolver(
+            paths, resolved=resolved, ours=noted, named=named, leased=leased
+        ),
+        resolver_last=resolving.is_written_through(paths, leased),
         release=release_of(paths, handed),
     )
 
