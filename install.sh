@@ -87,7 +87,21 @@ if sys.version_info >= (3, 11): print(sys._base_executable)' 2>/dev/null) || con
 }
 
 need_python() {
+    refuse_old_release
     find_python || fail 1 "no Python 3.11 or newer here; $(how_to_get python3), then try again"
+}
+
+refuse_old_release() { # one whose own Python is too old: another would come and go without the hooks
+    ! find_python && command -v apt-cache >/dev/null || return 0
+    offered=$(apt-cache show --no-all-versions python3 2>/dev/null | sed -n 's/^Version: //p')
+    case $offered in
+        2.* | 3.[0-9].* | 3.10.*)
+            # shellcheck source=/dev/null
+            release=$(. /etc/os-release && echo "$PRETTY_NAME") || release="this release"
+            fail 1 "$release has Python $(echo "$offered" | cut -d. -f1,2), and this takes 3.11 or newer;" \
+                "upgrade to Debian 12, Raspberry Pi OS Bookworm, Ubuntu 24.04 or newer first"
+            ;;
+    esac
 }
 
 how_to_get() { # PACKAGE...: print what a person can type
@@ -501,6 +515,7 @@ do_install() {
     export NETFAIL_HOOKS_INSTALL='sudo ./install.sh' # for the commands that are told
     if [ -z "$root" ]; then
         refuse_unfit_machine
+        refuse_old_release
         install_packages $(missing_python) # all else is looked at by it
     fi
     need_python

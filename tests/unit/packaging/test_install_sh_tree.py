@@ -31,6 +31,17 @@ _OF_THE_VENV = (
 )
 
 
+_OLD_PYTHON = """\
+Package: python3
+Status: install ok installed
+Architecture: all
+Version: {version}
+Maintainer: nobody <nobody@example.org>
+Description: as old as its release
+
+"""
+
+
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     place = tmp_path_factory.mktemp("tree")
@@ -54,6 +65,26 @@ def test_python_is_installed_where_there_is_none(tree: Tree) -> None:
         assert f"install.sh: {does} python3 python3-venv\n" in done.stderr, done.stderr
         assert "no Python 3.11 or newer here" in done.stderr.splitlines()[-1]
     assert not (tree.root / LIB[1:]).exists()
+
+
+@pytest.mark.parametrize("version", ["3.9.2-3", "3.10.6-1~22.04", "3.7.3-1"])
+@pytest.mark.parametrize("asked", [INSTALL, f"{INSTALL} --dry-run", f"{INSTALL} --demo"])
+def test_a_release_whose_python_is_too_old_is_told_before_anything_is_installed(
+    tree: Tree, version: str, asked: str
+) -> None:
+    """A Raspberry Pi OS from before Bookworm, Ubuntu before 24.04: apt has no other Python."""
+    status = tree.root / "var/lib/dpkg/status"
+    before = status.read_text(encoding="utf-8") if status.exists() else ""
+    status.parent.mkdir(parents=True, exist_ok=True)
+    status.write_text(_OLD_PYTHON.format(version=version), encoding="utf-8")
+    try:
+        done = tree.run(f"{_NO_PYTHON}; {asked}")
+    finally:
+        status.write_text(before, encoding="utf-8")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    has = ".".join(version.split(".")[:2])
+    assert f" has Python {has}, and this takes 3.11 or newer; upgrade to Debian 12," in line
 
 
 def test_a_dry_run_takes_no_library(tree: Tree) -> None:
