@@ -116,5 +116,24 @@ def test_a_router_that_advertises_late_is_used(make_lab: Callable[..., Lab]) -> 
         wait(lambda: "eth0 IPv6 up" in lab.netfail("log").stdout, "word of it")
 
 
+@pytest.mark.parametrize("seconds", [0.3, 4, 14])
+def test_an_advertised_gateway_is_back_with_the_cable(
+    make_lab: Callable[..., Lab], seconds: float
+) -> None:
+    """However long it was out: networkd asks for routers at once, and again later (RFC 7559)."""
+    lab = make_lab()
+    install(lab)
+    lab.start_dhcp()
+    with lab.timer(0.5):
+        wait_used(lab, "eth0", 6)
+        lab.cable_out("eth0")
+        time.sleep(seconds)
+        if seconds > 1:
+            wait_used(lab, "wlan0", 6)
+        lab.cable_in("eth0")
+        wait_used(lab, "eth0", 6, 40)
+        wait(lambda: not _ours(lab), "all by networkd's own routes", seconds=40)
+
+
 def _ours(lab: Lab) -> str:
     return lab.run("ip", "-6", "route", "show", "proto", "157").stdout

@@ -231,7 +231,10 @@ def _slave(name: str) -> str:
 
 
 def _unhealthy(name: str) -> str:
-    """Return a filter that says yes to an uplink that status calls unhealthy, to nothing else."""
+    """Return a filter that says yes to an uplink that status calls unhealthy, to nothing else.
+
+    It has an entry for each family.
+    """
     healthy = f"[u['healthy'] for u in t['uplinks'] if u['interface'] == '{name}']"
-    code = f"import json, sys; t = json.load(sys.stdin); sys.exit({healthy} != [False])"
+    code = f"import json, sys; t = json.load(sys.stdin); sys.exit(set({healthy}) != {{False}})"
     return f'/usr/bin/python3 -ISc "{code}"'
