@@ -24,8 +24,8 @@ _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _LONGEST = 4000  # characters of a message: what is quoted in it may be anything
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + the signal's number, as shells report it
 _ABOUT = (
-    "Wired/Wi-Fi failover: a pulled cable costs at most a packet. It works by systemd-networkd, or "
-    "takes the uplinks over from NetworkManager, ifupdown or dhcpcd."
+    "Wired/Wi-Fi failover: pull the cable and everything goes on by Wi-Fi. It works by "
+    "systemd-networkd, or takes the uplinks over from NetworkManager, ifupdown or dhcpcd."
 )
 _VALUES = {"FILE": "a file name", "DIR": "a directory", "IF": "an interface"}  # by metavar
 _EPILOG = """\
