@@ -99,20 +99,23 @@ def _counted(changes: tuple[FileChange, ...], commands: Sequence[str]) -> list[s
     if len(changes) + len(commands) <= _FEW:
         return [*map(str, changes), *(f"run {command}" for command in commands)]
     amended = [str(change) for change in changes if change.before and change.after]
-    new = sum(change.before is None for change in changes)
-    gone = sum(change.after is None for change in changes)
-    parts = [
-        f"{verb} {count} {one if count == 1 else many}"
-        for verb, count, one, many in (
-            ("change", len(amended), "file or directory", "files and directories"),
-            ("make", new, "new file or directory", "new files and directories"),
-            ("remove", gone, "file or directory", "files and directories"),
-            ("run", len(commands), "command", "commands"),
-        )
-        if count
-    ]
+    parts = _numbers(changes, ("change", "make", "remove"))
+    if commands:
+        parts.append(f"run {len(commands)} command{'s' if len(commands) > 1 else ''}")
     by_name = amended if len(amended) <= _FEW else []
     return [*by_name, f"all in all: {', '.join(parts)} (--dry-run shows them)"]
+
+
+def _numbers(changes: tuple[FileChange, ...], verbs: tuple[str, str, str]) -> list[str]:
+    """Return how many files are changed, made and removed, each with its verb."""
+    new = sum(change.before is None for change in changes)
+    gone = sum(change.after is None for change in changes)
+    counts = (len(changes) - new - gone, new, gone)
+    return [
+        f"{verb} {count} {which}{'file or directory' if count == 1 else 'files and directories'}"
+        for verb, count, which in zip(verbs, counts, ("", "new ", ""), strict=True)
+        if count
+    ]
 
 
 def agree(lines: Sequence[str], *, yes: bool) -> None:
@@ -146,7 +149,14 @@ def warn(messages: tuple[str, ...]) -> None:
         print(f"note: {escaped(message)}", file=sys.stderr)
 
 
-def tell(changes: tuple[FileChange, ...]) -> None:
-    """Print changes, a line each."""
+def tell(changes: tuple[FileChange, ...], agreed: tuple[FileChange, ...], where: str = "") -> None:
+    """Print changes, a line each; in one line where a person has just agreed to these.
+
+    ``where`` tells what shows them now.
+    """
+    if changes == agreed and len(changes) > _FEW:
+        shows = f" ({where} shows them)" if where else ""
+        print(f"{', '.join(_numbers(changes, ('changed', 'made', 'removed')))}{shows}")
+        return
     for change in changes:
         print(escaped(str(change)))
