@@ -91,6 +91,6 @@ def test_the_words_of_status_are_in_the_glossary() -> None:
     for word in (
         *("uplink", "primary", "backup", "gateway", "carrier", "metric", "hold-down", "probe"),
         *("up", "down", "recovering", "absent", "check", "watch", "target", "fire drill"),
-        *("portal", "metered", "slave", "failover", "failback"),
+        *("portal", "metered", "slave", "failover", "failback", "move"),
     ):
         assert word in known, word
