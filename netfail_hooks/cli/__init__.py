@@ -170,7 +170,9 @@ def parser(filled: Collection[str]) -> Parser:
         formatter_class=Formatter,
     )
     top.add_argument("--version", action="version", version=f"netfail-hooks {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True
+    )
     for command in COMMANDS:
         filling = commands.add_parser(
             command.name,

@@ -85,7 +85,7 @@ def test_programs_of_root_are_found_by_an_ordinary_path(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("words", [[], *([name] for name in _NAMES)])
-@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("columns", [40, 60, 100])
 def test_help_fits_and_its_examples_can_be_typed(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -101,12 +101,14 @@ def test_help_fits_and_its_examples_can_be_typed(
         with pytest.raises(SystemExit):
             cli.entry(["help", *words])
         assert capsys.readouterr().out == shown[-1]
-    narrow, wide = (text.partition("examples:")[2] for text in shown)
-    for line in narrow.splitlines():  # only what is one word may be wider
+    for line in shown[0].splitlines():  # only what is one word may be wider
         assert len(line) <= columns or len(line.removesuffix(" \\").split()) == 1
+    narrow, wide = (text.partition("examples:")[2] for text in shown)
     assert _typed(narrow) == _typed(wide)
-    _, described, *_ = shown[0].split("\n\n")  # after the usage, which argparse wraps itself
-    assert all(len(line) <= columns or " " not in line for line in described.splitlines())
+    told, meant = (" ".join(text.partition("examples:")[0].split()) for text in shown)
+    assert told.replace(" | ", " ") == meant.replace(" | ", " ")
+    for quoted in re.findall(r"(?<!\w)'[^'\n]{2,20}'(?!\w)", shown[1]):
+        assert quoted in shown[0]  # what is to be typed is on one line
 
 
 def _typed(text: str) -> list[list[str]]:
