@@ -110,9 +110,9 @@ def _entry(argv: Sequence[str] | None) -> int:
         status = main(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except Problem as problem:
-        return _complain(str(problem), problem.status, problem)
+        return _complain(problem.lines(), problem.status, problem)
     except KeyboardInterrupt as interrupt:
-        return _complain("", _INTERRUPTED, interrupt)
+        return _complain((), _INTERRUPTED, interrupt)
     except BrokenPipeError:
         # Python flushes standard output again as it ends; let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -121,9 +121,9 @@ def _entry(argv: Sequence[str] | None) -> int:
         status = NotPermitted.status if isinstance(error, PermissionError) else Problem.status
         hint = ": run as root" if status == NotPermitted.status and os.geteuid() else ""
         where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}{hint}", status, error)
+        return _complain((f"{where}{error.strerror or error}{hint}",), status, error)
     except Exception as error:  # noqa: BLE001 - a traceback is no help to its reader
-        return _complain(_bug(error), Problem.status, error)
+        return _complain((_bug(error),), Problem.status, error)
     return status
 
 
@@ -207,9 +207,14 @@ def _bug(error: Exception) -> str:
     )
 
 
-def _complain(text: str, status: int, error: BaseException) -> int:
-    """Print what is wrong, then what was noted of it (BaseException.add_note)."""
-    for each in filter(None, (text, *getattr(error, "__notes__", ()))):
-        shown = terminal.escaped(" ".join(each.split()))
-        print(f"netfail-hooks: {shown[:_LONGEST]}", file=sys.stderr)
+def _complain(texts: tuple[str, ...], status: int, error: BaseException) -> int:
+    """Print what is wrong, a line each, then what was noted of it (BaseException.add_note).
+
+    On a terminal that is too narrow a line is broken where words end.
+    """
+    from netfail_hooks.terminal.layout import message  # only where something is wrong
+
+    for each in (*texts, *getattr(error, "__notes__", ())):
+        shown = terminal.escaped(" ".join(each.split()))[:_LONGEST]
+        print(*message(f"netfail-hooks: {shown}", sys.stderr), sep="\n", file=sys.stderr)
     return status

@@ -12,6 +12,7 @@ from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.install.nodes import FILE
 from netfail_hooks.install.plan import FileChange, diff
 from netfail_hooks.terminal import escaped
+from netfail_hooks.terminal.layout import message
 
 _FEW = 4  # changes that a person takes in by name
 _KEYS = "/etc/wpa_supplicant/"  # where Wi-Fi's keys are
@@ -125,7 +126,7 @@ def agree(lines: Sequence[str], *, yes: bool) -> None:
     if not _somebody_looks():
         raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
     for line in lines:
-        print(escaped(line))
+        print(*message(escaped(line), sys.stdout), sep="\n")
     if _answer("Go on? [y/N] ") not in ("y", "yes"):
         raise Problem("nothing was changed", hint="--dry-run shows all of it")
 
@@ -145,8 +146,8 @@ def _answer(question: str) -> str:
 
 def warn(messages: tuple[str, ...]) -> None:
     """Tell a person what matters beside the result."""
-    for message in messages:
-        print(f"note: {escaped(message)}", file=sys.stderr)
+    for text in messages:
+        print(*message(f"note: {escaped(text)}", sys.stderr), sep="\n", file=sys.stderr)
 
 
 def tell(changes: tuple[FileChange, ...], agreed: tuple[FileChange, ...], where: str = "") -> None:

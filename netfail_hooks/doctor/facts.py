@@ -189,7 +189,7 @@ class Facts:
 
     uplinks: tuple[str, ...]
     config: Config | None = None
-    config_wrong: str = ""
+    config_wrong: tuple[str, ...] = ()
     installed: bool = True
     services: Services = Services()
     files: Files = Files()

@@ -39,7 +39,7 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
         wrapped = _wrapped(f"{heading}:", self._width, "", "") if heading else []
         super().start_section("\n".join(wrapped)[:-1] if heading else heading)
 
-    def _format_usage(self, *arguments: object) -> str:  # type: ignore[override]
+    def _format_usage(self, *arguments: object) -> str:
         """Return the usage. argparse leaves what stands behind a long name wider than the line."""
         usual: str = super()._format_usage(*arguments)  # type: ignore[arg-type]
         if all(len(line) <= self._width for line in usual.splitlines()):

@@ -19,7 +19,6 @@ _TOLD = {
 } | {TooSlow.__name__}
 # A function that raises without a hint, and why.
 _WITHOUT = {
-    "config/file.py parse_text": "each thing that is wrong says how it must be",
     "process.py run": "the command that failed is what to try by hand, and its own words follow",
     "install/handover/live.py _tell": "passes one on",
     "install/installer.py _give_all_back": "passes some on",

@@ -39,7 +39,8 @@ def not_installed(facts: Facts) -> Iterator[Symptom]:
 def config_wrong(facts: Facts) -> Iterator[Symptom]:
     """Find that it can't be read, or is gone while the rest is there."""
     if facts.config_wrong:
-        yield Symptom(facts.config_wrong, (f"editor {CONFIG}", AGAIN))
+        for wrong in facts.config_wrong:
+            yield Symptom(wrong, (f"editor {CONFIG}", AGAIN))
     elif facts.installed and not facts.config:
         yield Symptom(f"{CONFIG} is gone", ("netfail-hooks install --primary IF --backup IF",))
 

@@ -16,6 +16,7 @@ from netfail_hooks import cli
 from netfail_hooks.cli import completion, log
 from netfail_hooks.cli.commands import COMMANDS
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
+from netfail_hooks.paths import Paths
 from tests.support import ROOT
 
 _MODULE = [sys.executable, "-m", "netfail_hooks"]
@@ -286,3 +287,41 @@ def test_the_options_of_a_command_need_no_library(command: str) -> None:
         [sys.executable, "-ISB", "-c", code], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+_FAULTY = """\
+watch = "of"
+
+[[uplink]]
+interface = "eth0"
+metrik = 5
+[[uplink]]
+interface = "eth0"
+failures = 0
+[check]
+interval = -1
+"""
+_WHERE = {1: "watch", 5: "uplink 1: metrik", 8: "uplink 2: failures", 10: "check.interval"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["status"], ["check"], ["doctor"], ["metrics"], ["use", "eth0"], ["install", "--config"]],
+)
+def test_each_fault_of_a_config_has_a_line_whoever_meets_it(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    monkeypatch.setattr(Paths, "at", lambda _, path: f"{tmp_path}{path}")
+    path = Path(Paths().config)
+    path.parent.mkdir(parents=True)
+    path.write_text(_FAULTY)
+    assert cli.entry([*words, str(path)] if words == ["install", "--config"] else words) == 2
+    told = "".join(capsys.readouterr())
+    for line, place in _WHERE.items():
+        blank = r"\s+" if words == ["doctor"] else " "  # which breaks its lines in a pipe, too
+        wanted = f"{path}: line {line}: {place}: must".replace(" ", blank)
+        assert re.search(rf"^.*{wanted}|{wanted.replace('must', 'unknown')}", told, re.MULTILINE)
+    assert f"editor {path}" in told or "editor /etc/netfail-hooks/config.toml" in told

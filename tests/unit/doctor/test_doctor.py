@@ -166,7 +166,7 @@ def test_dry_run_alone_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "status"), [(HEALTHY, 0), (_ILL, 1), (BARE, 2), (but(BARE, config_wrong="x"), 2)]
+    ("facts", "status"), [(HEALTHY, 0), (_ILL, 1), (BARE, 2), (but(BARE, config_wrong=("x",)), 2)]
 )
 def test_the_exit_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, facts: object, status: int
