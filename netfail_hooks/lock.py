@@ -84,8 +84,10 @@ class Lock:
                 self.__exit__()
                 file = f"fuser {self._path}"
                 raise Problem(
-                    f"another run has held the lock for {self._patience:.0f} s",
-                    hint=f"see who: {f'ss -xap src @{self._name}' if self._socket else file}",
+                    f"another hook, check or command of netfail-hooks has been at work for "
+                    f"{self._patience:.0f} s, so this one has not begun",
+                    hint="try again; if it stays so, see which one: "
+                    f"{f'ss -xap src @{self._name}' if self._socket else file}",
                 )
             time.sleep(_STEP)
 

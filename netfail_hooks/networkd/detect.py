@@ -124,14 +124,14 @@ def networkmanager_states(patience: float = 0) -> tuple[tuple[str, str], ...]:
         try:
             done = run(*_NMCLI, seconds=seconds, check=False, environment=ENGLISH)
         except Problem as problem:
-            why = str(problem)
+            why = str(problem.args[0])
         else:
             if done.returncode in (0, _NOT_RUNNING):
                 return tuple(line.rpartition(":")[::2] for line in done.stdout.splitlines())
             why = failure(done)
         if time.monotonic() >= until:
             raise Problem(
-                f"NetworkManager does not answer: {why}",
+                f"NetworkManager does not answer, so nobody knows what it has: {why}",
                 hint="systemctl restart NetworkManager, then try again",
             )
         time.sleep(_AGAIN)

@@ -53,7 +53,10 @@ def runs() -> bool:
         return run(*_HAS_OWNER, seconds=AT_WORK, check=False).stdout.split() == ["b", "true"]
     except TooSlow:
         raise TooSlow(
-            f"the system bus has not answered within {AT_WORK} s", hint="systemctl status dbus"
+            f"this machine's D-Bus, by which its services are asked, has not answered within "
+            f"{AT_WORK} s, so nobody knows whether systemd-networkd runs",
+            hint="a busy machine needs longer: try again; if it stays so, 'systemctl status dbus' "
+            "says why",
         ) from None
     except Problem:
         return False
@@ -72,7 +75,7 @@ def require_answer() -> None:
     """Refuse to go on where networkd would not. Raises TooSlow."""
     if not answers():
         raise TooSlow(
-            "systemd-networkd does not answer",
+            "systemd-networkd does not answer, so nobody would set the uplinks up",
             hint="systemctl restart systemd-networkd, then try again",
         )
 

@@ -72,6 +72,23 @@ def test_no_problem_is_told_as_a_sentence_of_its_own() -> None:
                 ), place
 
 
+_WAITED = re.compile(r"\b(within|for|after) \{.+?\} s\b")
+
+
+def test_what_took_too_long_says_what_comes_of_it_and_what_to_do_then() -> None:
+    """Of "X has not answered within 3 s" a person learns neither why it matters nor what now."""
+    told = [
+        (place, ast.unparse(call))
+        for place, call in _raised()
+        if place != "process.py wait_until"  # each that waits names that
+    ]
+    waited = [(place, text) for place, text in told if _WAITED.search(text)]
+    assert len(waited) >= 7
+    for place, text in waited:
+        assert re.search(r", so ", text), f"{place}: why does it matter?"
+        assert "hint=" in text, f"{place}: what now?"
+
+
 def test_what_install_sh_refuses_says_what_to_do_next() -> None:
     script = Path(ROOT / "install.sh").read_text(encoding="utf-8").replace('" \\\n', " ")
     told = re.findall(r"\bfail [0-9] (.*)", script)
