@@ -33,6 +33,7 @@ def gather(paths: Paths) -> Facts:
         unknown.append(f"what is {drill.interface}'s own fault: a fire drill makes it fail now")
     return Facts(
         uplinks=names,
+        nics=() if config else machine.nics(paths),
         config=config,
         config_wrong=wrong,
         installed=os.path.lexists(paths.manifest) or config is not None,

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from netfail_hooks.doctor.facts import DISPATCHER, NETWORKD, WAIT_ONLINE, Process, Services, Unit
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import read_text
 from netfail_hooks.install import systemd
 from netfail_hooks.install.units import SERVICE, SOCKET, TIMER
 from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd.nic import read_nic
+from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run
 
 # Those that set interfaces up, and those that rules look for.
@@ -102,6 +105,20 @@ def processes(unknown: list[str]) -> tuple[Process, ...]:
             elif ours is not False:
                 known.append(Process(name, pid, words))
     return tuple(known)
+
+
+def nics(paths: Paths) -> tuple[str, ...]:
+    """Return the NICs that are hardware: the likeliest cable, the first Wi-Fi, then the others.
+
+    Only what is hardware has ``device`` in sysfs (ABI/testing/sysfs-class-net).
+    """
+    top = paths.at("/sys/class/net")
+    names = sorted(os.listdir(top)) if os.path.isdir(top) else []
+    hardware = [name for name in names if os.path.lexists(f"{top}/{name}/device")]
+    wireless = [name for name in hardware if read_nic(name, paths).wireless]
+    wired = [name for name in hardware if name not in wireless]
+    wired.sort(key=lambda name: read_text(f"{top}/{name}/carrier").strip() != "1")
+    return (*wired[:1], *wireless[:1], *wired[1:], *wireless[1:])
 
 
 def serving(process: Process, names: Iterable[str]) -> tuple[str, ...]:

@@ -161,7 +161,7 @@ def refuse_while_armed(paths: Paths) -> None:
     """Refuse to change what a killed run's way back is going to change. Raises Problem."""
     if _is_held(paths.rollback):
         raise Problem(
-            "an earlier install was killed, and is being taken back", hint="try again in a minute"
+            "an earlier install was killed, and is being taken back", hint="wait a minute for that"
         )
     seconds = _seconds_left(paths)
     if seconds > 0:
