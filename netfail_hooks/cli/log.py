@@ -17,7 +17,8 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, events
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.recorder.tail import Tail
-from netfail_hooks.recorder.text import render, select
+from netfail_hooks.recorder.text import nothing, render, select
+from netfail_hooks.terminal.layout import message
 
 _POLL = 0.5  # seconds between two looks for new lines
 
@@ -88,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
         torn = tail.unfinished() and not args.follow
         _show(known, damaged + torn, as_json=args.json)
         if not (known or damaged or args.follow):
-            print("netfail-hooks: no transitions recorded", file=sys.stderr)
+            told = nothing(since=bool(lines and args.since))
+            print(*message(f"netfail-hooks: {told}", sys.stderr), sep="\n", file=sys.stderr)
         while args.follow:
             time.sleep(_POLL)
             _show(*select(tail.read(), None), as_json=args.json)

@@ -14,7 +14,7 @@ from netfail_hooks.files import read_text
 from netfail_hooks.install import systemd
 from netfail_hooks.install.units import SERVICE, SOCKET, TIMER
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.nic import read_nic
+from netfail_hooks.networkd.detect import physical
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run
 
@@ -108,17 +108,13 @@ def processes(unknown: list[str]) -> tuple[Process, ...]:
 
 
 def nics(paths: Paths) -> tuple[str, ...]:
-    """Return the NICs that are hardware: the likeliest cable, the first Wi-Fi, then the others.
-
-    Only what is hardware has ``device`` in sysfs (ABI/testing/sysfs-class-net).
-    """
+    """Return the NICs that can be uplinks: one with a cable in it, a Wi-Fi, then the others."""
     top = paths.at("/sys/class/net")
-    names = sorted(os.listdir(top)) if os.path.isdir(top) else []
-    hardware = [name for name in names if os.path.lexists(f"{top}/{name}/device")]
-    wireless = [name for name in hardware if read_nic(name, paths).wireless]
-    wired = [name for name in hardware if name not in wireless]
-    wired.sort(key=lambda name: read_text(f"{top}/{name}/carrier").strip() != "1")
-    return (*wired[:1], *wireless[:1], *wired[1:], *wireless[1:])
+    there = physical(paths)
+    wireless = [nic.name for nic in there if nic.wireless]
+    others = [nic.name for nic in there if not nic.wireless]
+    others.sort(key=lambda name: read_text(f"{top}/{name}/carrier").strip() != "1")
+    return (*others[:1], *wireless[:1], *others[1:], *wireless[1:])
 
 
 def serving(process: Process, names: Iterable[str]) -> tuple[str, ...]:

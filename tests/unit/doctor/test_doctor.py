@@ -164,10 +164,10 @@ def test_a_command_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_likeliest_nics_of_a_machine_come_first(tmp_path: Path) -> None:
     """A cable that is plugged in, then Wi-Fi; nothing that is made by software."""
     for name, files in {
-        "enp1s0": {"carrier": "0\n", "device/vendor": "1\n"},
-        "enp2s0": {"carrier": "1\n", "device/vendor": "1\n"},
-        "wlp3s0": {"device/vendor": "1\n", "phy80211/name": "x\n"},
-        "docker0": {"carrier": "1\n"},
+        "enp1s0": {"type": "1\n", "carrier": "0\n", "device/vendor": "1\n"},
+        "enp2s0": {"type": "1\n", "carrier": "1\n", "device/vendor": "1\n"},
+        "wlp3s0": {"type": "1\n", "device/vendor": "1\n", "phy80211/name": "x\n"},
+        "docker0": {"type": "1\n", "carrier": "1\n"},
         "lo": {"carrier": "1\n"},
     }.items():
         for file, text in files.items():

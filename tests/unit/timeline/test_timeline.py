@@ -497,7 +497,7 @@ def test_an_empty_window_is_said(
 ) -> None:
     picture = machine / "picture.svg"
     assert cli.entry(["log", "--svg", str(picture), *options]) == 0
-    assert capsys.readouterr().err == "netfail-hooks: no transitions recorded\n"
+    assert capsys.readouterr().err.startswith("netfail-hooks: no transitions recorded: one is, ")
     assert not picture.exists()
 
 
@@ -528,7 +528,7 @@ def test_the_command_makes_a_picture(machine: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--timeline", "--json"], "not allowed with argument"),
+        (["--timeline", "--json"], "--json and --timeline exclude each other"),
         (["--svg", "x", "--json"], "leave --json or --bundle out"),
         (["--timeline", "--follow"], "a drawing can't be followed"),
     ],
