@@ -47,8 +47,9 @@ class Lock:
         try:
             self._descriptor = _open(self._path)
         except PermissionError as error:
-            fix = f"chown root {error.filename}; chmod go-w {error.filename}"
-            hint = fix if os.geteuid() == 0 else "run as root"
+            if os.geteuid():
+                raise NotPermitted("only root may do this", hint="use sudo") from None
+            hint = f"chown root {error.filename}; chmod go-w {error.filename}"
             raise NotPermitted(f"{error.filename}: {error.strerror}", hint=hint) from None
         except OSError as error:
             if error.errno not in _NO_ROOM:

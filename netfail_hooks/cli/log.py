@@ -20,6 +20,7 @@ from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.recorder.text import nothing, render, select
 from netfail_hooks.terminal.layout import message
 
+_HANG = 6  # columns: below what a transition did
 _POLL = 0.5  # seconds between two looks for new lines
 
 
@@ -100,8 +101,13 @@ def run(args: argparse.Namespace) -> int:
 def _show(chosen: list[tuple[Transition, str]], damaged: int, *, as_json: bool) -> None:
     colour = terminal.colours()
     for event, line in chosen:
-        print(line if as_json else render(event, colour=colour), flush=True)
+        shown = line if as_json else _fitting(render(event, colour=colour))
+        print(shown, flush=True)
     _tell_damage(damaged)
+
+
+def _fitting(text: str) -> str:
+    return "\n".join(part for line in text.split("\n") for part in message(line, sys.stdout, _HANG))
 
 
 def _draw(lines: list[str], args: argparse.Namespace) -> int:

@@ -30,15 +30,15 @@ def width() -> int:
     return max(columns(), _LEAST) if sys.stdout.isatty() else 0
 
 
-def message(text: str, stream: TextIO) -> list[str]:
-    """Return what is told beside a result as lines that fit a stream, if that is a terminal.
+def message(text: str, stream: TextIO, hang: int = _INDENT) -> list[str]:
+    """Return a line as lines that fit a stream, if that is a terminal; later ones are set in.
 
     What is quoted, to be typed or copied, stays whole where there is room.
     """
     if not stream.isatty():
         return [text]
     kept = re.sub(r"(?<!\w)'[^']+'(?!\w)", lambda quoted: quoted[0].replace(" ", KEPT), text)
-    return fit(kept, max(columns(stream), _LEAST), _INDENT)
+    return fit(kept, max(columns(stream), _LEAST), hang)
 
 
 def is_narrow(width: int) -> bool:
