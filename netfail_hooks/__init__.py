@@ -1,4 +1,4 @@
-"""Wired/Wi-Fi failover for systemd-networkd machines, with no daemon of its own.
+"""Wired/Wi-Fi failover: pull the cable and everything goes on by Wi-Fi.
 
 ``cli/NAME.py`` is the command NAME; ``hook.py`` and ``check.py`` are what the machine starts.
 ``reconcile/`` looks, decides, acts and records, once; ``policy/`` decides and touches nothing.

@@ -20,11 +20,27 @@ class Problem(Exception):  # noqa: N818 - it is told to a person, who reads "pro
         text = str(self.args[0])
         return f"{text}: {self.hint}" if self.hint else text
 
+    def lines(self) -> tuple[str, ...]:
+        """Return it as lines for a person: mostly one."""
+        return (str(self),)
+
 
 class Misuse(Problem):
     """The command line, the config or the environment of a hook is wrong."""
 
     status = 2
+
+
+class Faults(Misuse):
+    """Things that are wrong with one file: ``name`` says which, each fault where in it and what."""
+
+    def __init__(self, name: str, faults: tuple[str, ...], *, hint: str) -> None:
+        super().__init__(f"{name}: {'; '.join(faults)}", hint=hint)
+        self.faults = tuple([f"{name}: {fault}" for fault in faults])
+
+    def lines(self) -> tuple[str, ...]:
+        """Return a line for each of several faults, then the next step."""
+        return (*self.faults, self.hint) if len(self.faults) > 1 else (str(self),)
 
 
 class NotPermitted(Problem):

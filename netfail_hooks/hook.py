@@ -12,13 +12,15 @@ import sys
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.journal import printable, run_logged
-from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from netfail_hooks.recorder import Run
 
+# Causes that are no event of an uplink's.
+CHANGED, INSTALL, BOOT = "uplinks changed", "install", "boot"
+_EVENTS = "/events.jsonl"  # recorder.FILE, which would cost its module
 _REPLACE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -41,9 +43,8 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
     bonded = config.mode == "bond"
     from netfail_hooks.reconcile import run
 
-    state = os.path.basename(os.path.dirname(sys.argv[0])).removesuffix(".d")
-    called = interface if is_interface_name(interface) else "?"
-    trigger = printable(f"{called} {state}")  # somebody may call us by any path
+    ours = (*config.names(), config.bond.name) if bonded else config.names()
+    trigger = _event(interface) if interface in ours else _cause(paths)
     done = run(config, paths, trigger, interface=interface, since=since)
     note_received(environment.get("NETFAIL_UPLINKS", ""), paths)
     which = interface if interface in config.names() else ""
@@ -61,6 +62,30 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
             patient=False,
         )
     return 1 if done.failed else 0
+
+
+def _event(interface: str) -> str:
+    """Return an event as the log has it, such as "eth0 no-carrier"."""
+    state = os.path.basename(os.path.dirname(sys.argv[0])).removesuffix(".d")
+    return printable(f"{interface} {state}")  # somebody may call us by any path
+
+
+def _cause(paths: Paths) -> str:
+    """Return why there may be something to do at the event of an interface that is none of ours.
+
+    The dispatcher tells of "lo" first, once it is started: that is no cause of anything.
+    """
+    if os.path.exists(paths.state):
+        return CHANGED
+    # Nothing was looked at yet. Which of the two was written later holds whatever the clock says.
+    return INSTALL if _written(paths.manifest) > _written(paths.log + _EVENTS) else BOOT
+
+
+def _written(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def note_received(uplinks: str, paths: Paths) -> None:

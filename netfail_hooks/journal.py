@@ -52,11 +52,15 @@ def _tell_stderr(message: str) -> None:
 
 
 def run_logged(work: Callable[[], int]) -> int:
-    """Return the exit status of ``work``; what it raises goes to the journal in one line."""
+    """Return the exit status of ``work``; what it raises goes to the journal.
+
+    A line each where several things are wrong: of one that is long the end is cut off.
+    """
     try:
         return work()
     except Problem as problem:
-        log(str(problem), priority=ERROR)
+        for line in problem.lines():
+            log(line, priority=ERROR)
         return problem.status
     except Exception as error:  # noqa: BLE001 - a traceback helps nobody at 3 a.m.
         log(

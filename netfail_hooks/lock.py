@@ -47,8 +47,9 @@ class Lock:
         try:
             self._descriptor = _open(self._path)
         except PermissionError as error:
-            fix = f"chown root {error.filename}; chmod go-w {error.filename}"
-            hint = fix if os.geteuid() == 0 else "run as root"
+            if os.geteuid():
+                raise NotPermitted("only root may do this", hint="use sudo") from None
+            hint = f"chown root {error.filename}; chmod go-w {error.filename}"
             raise NotPermitted(f"{error.filename}: {error.strerror}", hint=hint) from None
         except OSError as error:
             if error.errno not in _NO_ROOM:
@@ -84,8 +85,10 @@ class Lock:
                 self.__exit__()
                 file = f"fuser {self._path}"
                 raise Problem(
-                    f"another run has held the lock for {self._patience:.0f} s",
-                    hint=f"see who: {f'ss -xap src @{self._name}' if self._socket else file}",
+                    f"another hook, check or command of netfail-hooks has been at work for "
+                    f"{self._patience:.0f} s, so this one has not begun",
+                    hint="try again; if it stays so, see which one: "
+                    f"{f'ss -xap src @{self._name}' if self._socket else file}",
                 )
             time.sleep(_STEP)
 

@@ -47,7 +47,10 @@ def run(
             env={**os.environ, **environment},
         )
     except subprocess.TimeoutExpired:
-        raise TooSlow(f"{command}: no answer within {seconds:g} s") from None
+        raise TooSlow(
+            f"{command}: no answer within {seconds:g} s, so it was ended",
+            hint="a busy machine needs longer: try again; if that does not help, run it by hand",
+        ) from None
     except OSError as error:
         raise Problem(f"{command}: {error}") from None
     if check and done.returncode:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import importlib
 import os
 import re
@@ -24,10 +25,28 @@ _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _LONGEST = 4000  # characters of a message: what is quoted in it may be anything
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + the signal's number, as shells report it
 _ABOUT = (
-    "Wired/Wi-Fi failover: a pulled cable costs at most a packet. It works by systemd-networkd, or "
-    "takes the uplinks over from NetworkManager, ifupdown or dhcpcd."
+    "Wired/Wi-Fi failover: pull the cable and everything goes on by Wi-Fi. It works by "
+    "systemd-networkd, or takes the uplinks over from NetworkManager, ifupdown or dhcpcd."
 )
-_VALUES = {"FILE": "a file name", "DIR": "a directory", "IF": "an interface"}  # by metavar
+# What a person can do about an error of the file that they have named.
+_ERRNO_HINTS = {
+    errno.ENOENT: "is the name right, and its directory there?",
+    errno.ENOTDIR: "is the name right, and its directory one?",
+    errno.EISDIR: "name a file in it",
+    errno.ENOSPC: "make room there: df -h",
+    errno.EROFS: "that file system is read-only: name another place",
+}
+_REWORDED = (
+    (r"(\S+): not allowed with argument (\S+)", r"\1 and \2 exclude each other"),
+    (r"(\S+): invalid int value: (.+)", r"\1: not a whole number: \2"),
+)
+_VALUES = {  # by metavar
+    "FILE": "a file name",
+    "DIR": "a directory",
+    "IF": "an interface",
+    "COMMAND": "such as status",
+    "EVENT|FILE": "events such as eth0=no-carrier or a file",
+}
 _EPILOG = """\
 An uplink is a way out of this machine: a cable, Wi-Fi, a modem. The primary is the one you like
 best, a backup is for when it fails.
@@ -54,18 +73,16 @@ class Parser(argparse.ArgumentParser):
         raise Misuse(self._in_words(message), hint=f"see '{self.prog} --help'")
 
     def _in_words(self, message: str) -> str:
-        """Return argparse's message; of what is missing it names only the option's letters."""
-        alone = re.fullmatch(r"argument (\S+): expected one argument", message)
-        missing = re.fullmatch(r"the following arguments are required: (\S+)", message)
+        """Return argparse's message in words of ours; of an option it has only the letters."""
+        message = message.removeprefix("argument ")
+        for pattern, words in _REWORDED:
+            if found := re.fullmatch(pattern, message):
+                return found.expand(words)
         for action in self._actions:
             names = "/".join(action.option_strings) or action.metavar or action.dest
-            if alone and alone[1] == names:
-                what = _VALUES.get(str(action.metavar), f"a value, {action.metavar or action.dest}")
-                return f"{names} needs {what}"
-            if missing and missing[1] == names and isinstance(action.choices, tuple):
-                return (
-                    f"which {action.dest}? {', '.join(action.choices[:-1])} or {action.choices[-1]}"
-                )
+            told = _of_action(action, str(names), message)
+            if told:
+                return told
         return message
 
     def unknown(self, words: Sequence[str], *, beside: Sequence[str] = ()) -> Misuse:
@@ -78,7 +95,26 @@ class Parser(argparse.ArgumentParser):
         near = difflib.get_close_matches(words[0].partition("=")[0], known, n=1)
         if near and words[0].startswith("-"):
             hint = f"did you mean {near[0]}? See '{self.prog} --help'"
-        return Misuse(f"unrecognized arguments: {' '.join(words)}", hint=hint)
+        what = "no option" if words[0].startswith("-") else "not understood:"
+        return Misuse(f"{what} {' '.join(words)}", hint=hint)
+
+
+def _of_action(action: argparse.Action, names: str, message: str) -> str:
+    """Return what argparse says of an argument of these names, "" where it is of another."""
+    what = _VALUES.get(str(action.metavar), "")
+    if message == f"{names}: expected one argument":
+        return f"{names} needs {what or f'a value, {action.metavar or action.dest}'}"
+    is_missing = message == f"the following arguments are required: {names}"
+    if isinstance(action.choices, tuple):
+        *others, last = action.choices
+        few = f"{', '.join(others)} or {last}"
+        if is_missing:
+            return f"which {action.dest}? {few}"
+        if found := re.fullmatch(rf"{re.escape(names)}: invalid choice: (.+) \(.*\)", message):
+            return f"{names}: no {found[1]}, but {few}"
+    if is_missing:
+        return f"{names} is missing{f', {what}' if what else ''}"
+    return ""
 
 
 def entry(argv: Sequence[str] | None = None) -> int:
@@ -110,20 +146,22 @@ def _entry(argv: Sequence[str] | None) -> int:
         status = main(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except Problem as problem:
-        return _complain(str(problem), problem.status, problem)
+        return _complain(problem.lines(), problem.status, problem)
     except KeyboardInterrupt as interrupt:
-        return _complain("", _INTERRUPTED, interrupt)
+        return _complain((), _INTERRUPTED, interrupt)
     except BrokenPipeError:
         # Python flushes standard output again as it ends; let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except OSError as error:
         status = NotPermitted.status if isinstance(error, PermissionError) else Problem.status
-        hint = ": run as root" if status == NotPermitted.status and os.geteuid() else ""
-        where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}{hint}", status, error)
+        hint = "run as root" if status == NotPermitted.status and os.geteuid() else ""
+        if error.filename:
+            hint = hint or _ERRNO_HINTS.get(error.errno or 0, "")
+        parts = (error.filename, error.strerror or error, hint)
+        return _complain((": ".join(str(part) for part in parts if part),), status, error)
     except Exception as error:  # noqa: BLE001 - a traceback is no help to its reader
-        return _complain(_bug(error), Problem.status, error)
+        return _complain((_bug(error),), Problem.status, error)
     return status
 
 
@@ -170,7 +208,9 @@ def parser(filled: Collection[str]) -> Parser:
         formatter_class=Formatter,
     )
     top.add_argument("--version", action="version", version=f"netfail-hooks {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True
+    )
     for command in COMMANDS:
         filling = commands.add_parser(
             command.name,
@@ -205,9 +245,14 @@ def _bug(error: Exception) -> str:
     )
 
 
-def _complain(text: str, status: int, error: BaseException) -> int:
-    """Print what is wrong, then what was noted of it (BaseException.add_note)."""
-    for each in filter(None, (text, *getattr(error, "__notes__", ()))):
-        shown = terminal.escaped(" ".join(each.split()))
-        print(f"netfail-hooks: {shown[:_LONGEST]}", file=sys.stderr)
+def _complain(texts: tuple[str, ...], status: int, error: BaseException) -> int:
+    """Print what is wrong, a line each, then what was noted of it (BaseException.add_note).
+
+    On a terminal that is too narrow a line is broken where words end.
+    """
+    from netfail_hooks.terminal.layout import message  # only where something is wrong
+
+    for each in (*texts, *getattr(error, "__notes__", ())):
+        shown = terminal.escaped(" ".join(each.split()))[:_LONGEST]
+        print(*message(f"netfail-hooks: {shown}", sys.stderr), sep="\n", file=sys.stderr)
     return status

@@ -58,8 +58,8 @@ def look(config: Config, since: Generation, paths: Paths, trigger: str) -> Run:
     done = probe_and_run(config, paths, trigger, since=since)
     if not done.observed.now:
         raise Problem(
-            "nothing was done: an uninstall is at work, or was",
-            hint="if it was killed, run it again, or 'netfail-hooks install'",
+            "nothing was done: nothing is installed, or an uninstall is at work or was meanwhile",
+            hint="run 'netfail-hooks install'; if an uninstall was killed, run it again",
         )
     return done
 

@@ -50,11 +50,19 @@ def _print(done: Run) -> None:
                 rtt = f", answered in {state.rtt / 1000:.1f} ms" if state.passes else ""
                 active = done.after.active_uplink(state.family) == name
                 mark = "  carries the traffic" if active else ""
-                print(f"{name:{width}}  IPv{state.family}  {state.state}{why}{rtt}{mark}")
+                _say(f"{name:{width}}  IPv{state.family}  {state.state}{why}{rtt}{mark}")
     for change in done.changes:
-        print(f"did: {change}")
+        _say(f"did: {change}")
     for failure in done.failed:
-        print(f"failed: {escaped(failure)}")
+        _say(f"failed: {escaped(failure)}")
+
+
+def _say(line: str) -> None:
+    import sys
+
+    from netfail_hooks.terminal.layout import message
+
+    print(*message(line, sys.stdout), sep="\n")
 
 
 def _json(done: Run) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import signal
 
 from netfail_hooks.cli.prompts import (
@@ -61,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_told(work, messages), indent=2))
     else:
-        tell(work.changes)
+        below = f" --root {shlex.quote(args.root)}" if args.root else ""
+        where = f"'netfail-hooks uninstall --dry-run{below}'"
+        tell(work.changes, () if args.yes else asked.changes, where)
         print(_summary(work))
         seen = () if args.yes or not asked.changes else asked.messages
         warn(tuple(message for message in messages if message not in seen))

@@ -17,8 +17,10 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, events
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.recorder.tail import Tail
-from netfail_hooks.recorder.text import render, select
+from netfail_hooks.recorder.text import nothing, render, select
+from netfail_hooks.terminal.layout import message
 
+_HANG = 6  # columns: below what a transition did
 _POLL = 0.5  # seconds between two looks for new lines
 
 
@@ -88,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
         torn = tail.unfinished() and not args.follow
         _show(known, damaged + torn, as_json=args.json)
         if not (known or damaged or args.follow):
-            print("netfail-hooks: no transitions recorded", file=sys.stderr)
+            told = nothing(since=bool(lines and args.since))
+            print(*message(f"netfail-hooks: {told}", sys.stderr), sep="\n", file=sys.stderr)
         while args.follow:
             time.sleep(_POLL)
             _show(*select(tail.read(), None), as_json=args.json)
@@ -98,8 +101,13 @@ def run(args: argparse.Namespace) -> int:
 def _show(chosen: list[tuple[Transition, str]], damaged: int, *, as_json: bool) -> None:
     colour = terminal.colours()
     for event, line in chosen:
-        print(line if as_json else render(event, colour=colour), flush=True)
+        shown = line if as_json else _fitting(render(event, colour=colour))
+        print(shown, flush=True)
     _tell_damage(damaged)
+
+
+def _fitting(text: str) -> str:
+    return "\n".join(part for line in text.split("\n") for part in message(line, sys.stdout, _HANG))
 
 
 def _draw(lines: list[str], args: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.install.nodes import FILE
 from netfail_hooks.install.plan import FileChange, diff
 from netfail_hooks.terminal import escaped
+from netfail_hooks.terminal.layout import message
 
 _FEW = 4  # changes that a person takes in by name
 _KEYS = "/etc/wpa_supplicant/"  # where Wi-Fi's keys are
@@ -99,20 +100,23 @@ def _counted(changes: tuple[FileChange, ...], commands: Sequence[str]) -> list[s
     if len(changes) + len(commands) <= _FEW:
         return [*map(str, changes), *(f"run {command}" for command in commands)]
     amended = [str(change) for change in changes if change.before and change.after]
-    new = sum(change.before is None for change in changes)
-    gone = sum(change.after is None for change in changes)
-    parts = [
-        f"{verb} {count} {one if count == 1 else many}"
-        for verb, count, one, many in (
-            ("change", len(amended), "file or directory", "files and directories"),
-            ("make", new, "new file or directory", "new files and directories"),
-            ("remove", gone, "file or directory", "files and directories"),
-            ("run", len(commands), "command", "commands"),
-        )
-        if count
-    ]
+    parts = _numbers(changes, ("change", "make", "remove"))
+    if commands:
+        parts.append(f"run {len(commands)} command{'s' if len(commands) > 1 else ''}")
     by_name = amended if len(amended) <= _FEW else []
     return [*by_name, f"all in all: {', '.join(parts)} (--dry-run shows them)"]
+
+
+def _numbers(changes: tuple[FileChange, ...], verbs: tuple[str, str, str]) -> list[str]:
+    """Return how many files are changed, made and removed, each with its verb."""
+    new = sum(change.before is None for change in changes)
+    gone = sum(change.after is None for change in changes)
+    counts = (len(changes) - new - gone, new, gone)
+    return [
+        f"{verb} {count} {which}{'file or directory' if count == 1 else 'files and directories'}"
+        for verb, count, which in zip(verbs, counts, ("", "new ", ""), strict=True)
+        if count
+    ]
 
 
 def agree(lines: Sequence[str], *, yes: bool) -> None:
@@ -122,7 +126,7 @@ def agree(lines: Sequence[str], *, yes: bool) -> None:
     if not _somebody_looks():
         raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
     for line in lines:
-        print(escaped(line))
+        print(*message(escaped(line), sys.stdout), sep="\n")
     if _answer("Go on? [y/N] ") not in ("y", "yes"):
         raise Problem("nothing was changed", hint="--dry-run shows all of it")
 
@@ -142,11 +146,18 @@ def _answer(question: str) -> str:
 
 def warn(messages: tuple[str, ...]) -> None:
     """Tell a person what matters beside the result."""
-    for message in messages:
-        print(f"note: {escaped(message)}", file=sys.stderr)
+    for text in messages:
+        print(*message(f"note: {escaped(text)}", sys.stderr), sep="\n", file=sys.stderr)
 
 
-def tell(changes: tuple[FileChange, ...]) -> None:
-    """Print changes, a line each."""
+def tell(changes: tuple[FileChange, ...], agreed: tuple[FileChange, ...], where: str = "") -> None:
+    """Print changes, a line each; in one line where a person has just agreed to these.
+
+    ``where`` tells what shows them now.
+    """
+    if changes == agreed and len(changes) > _FEW:
+        shows = f" ({where} shows them)" if where else ""
+        print(f"{', '.join(_numbers(changes, ('changed', 'made', 'removed')))}{shows}")
+        return
     for change in changes:
         print(escaped(str(change)))

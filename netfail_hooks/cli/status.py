@@ -86,7 +86,8 @@ def _text(shown: Report | BondReport | Problem, *, as_json: bool) -> str:
     if as_json:
         return json.dumps({"problem": str(shown)} if isinstance(shown, Problem) else plain(shown))
     if isinstance(shown, Problem):
-        return "\n".join(fit(terminal.escaped(str(shown)), width()))
+        lines = map(terminal.escaped, shown.lines())
+        return "\n".join(part for line in lines for part in fit(line, width()))
     colour = terminal.colours()
     if isinstance(shown, BondReport):
         return render_bond(terminal.one_line_each(shown), colour=colour, width=width())

@@ -18,6 +18,7 @@ from netfail_hooks.cli.prompts import (
 from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install import manifest, rollback
+from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import ignored, remove_manifest, turn
 from netfail_hooks.install.uninstaller import (
     Work,
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
         refuse_powerless(args.root)
         refuse_while_on(paths)
     known = manifest.load(paths)
+    agreed: tuple[FileChange, ...] = ()
     if known is not None:
         work = prepare(paths, known, args)
         if args.dry_run:
@@ -54,12 +56,13 @@ def run(args: argparse.Namespace) -> int:
             return 0
         warn(lost(work))  # before it is done, and before the question
         confirm(work.changes, yes=args.yes, told=_in_words(work), notes=work.messages)
+        agreed = () if args.yes else work.changes
     if not args.dry_run:
         with shown("uninstalling", quiet=args.json), turn(paths):
             refuse_while_on(paths)  # one may have begun behind the question
             done = _uninstall(paths, args)
         if done:
-            _tell(*done, as_json=args.json)
+            _tell(*done, agreed, as_json=args.json)
             return 0
     if args.json and args.dry_run:
         show((), (), as_json=True)
@@ -94,12 +97,14 @@ def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str,
         return work, (*work.messages, *uninstall(work))
 
 
-def _tell(work: Work, messages: tuple[str, ...], *, as_json: bool) -> None:
+def _tell(
+    work: Work, messages: tuple[str, ...], agreed: tuple[FileChange, ...], *, as_json: bool
+) -> None:
     if as_json:
         did = [str(change) for change in work.changes]
         told = {"changed": True, "did": did, "notes": list(messages)}
         print(json.dumps(told, indent=2))
     else:
-        tell(work.changes)
+        tell(work.changes, agreed)
         print("uninstalled")
         warn(messages)

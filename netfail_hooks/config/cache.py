@@ -37,7 +37,8 @@ def load(paths: Paths) -> Config:
     try:
         status = os.stat(paths.config)
     except FileNotFoundError:
-        raise Misuse(f"no {paths.config}", hint="run 'netfail-hooks install'") from None
+        gone = "is gone" if os.path.exists(paths.manifest) else "is not there: nothing is installed"
+        raise Misuse(f"{paths.config} {gone}", hint="run 'netfail-hooks install'") from None
     except OSError as error:
         hint = "see 'ls -ld' of its directories"
         raise Misuse(f"{paths.config}: {error.strerror}", hint=hint) from None

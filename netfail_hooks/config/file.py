@@ -17,8 +17,10 @@ from netfail_hooks.config import FIRST_METRIC, METRIC_STEP, POLICIES, Bond, Conf
 from netfail_hooks.config import settings as known
 from netfail_hooks.config.kinds import toml
 from netfail_hooks.config.settings import BOND, GENERAL, UPLINK, Setting
-from netfail_hooks.errors import Misuse, NotPermitted
+from netfail_hooks.config.toml_text import line_of
+from netfail_hooks.errors import Faults, Misuse, NotPermitted
 
+STANDARD_INPUT = "standard input"  # the name of a config that is in no file
 _HEAD = """\
 # netfail-hooks: which uplinks there are, and when to switch. See netfail-hooks(8).
 # After a change of uplinks, metrics, watch, dispatcher, targets, limits, [check] or [drill] run
@@ -44,16 +46,49 @@ def read(path: str) -> Config:
 
 
 def parse_text(data: bytes, name: str) -> Config:
-    """Return the configuration in a file's bytes. Raises Misuse with everything wrong in it."""
+    """Return the configuration in a file's bytes; ``name`` is the file's, for people.
+
+    Raises Faults with everything wrong in it, by lines.
+    """
     try:
-        tree = tomllib.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        tree = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        hint = f"mend it: editor {name}"
-        raise Misuse(f"{name}: {_one_line(error)}", hint=hint) from None
+        raise Faults(name, (_one_line(error),), hint=_mend(name, 1)) from None
     config, wrong = parse(tree)
     if config is None:
-        raise Misuse(f"{name}: " + "; ".join(wrong))
+        raise Faults(name, tuple(_by_line(text, wrong)), hint=_mend(name, len(wrong)))
     return config
+
+
+def _mend(name: str, faults: int) -> str:
+    """Return how to mend so many faults: what comes from a pipe is in no file that we know."""
+    import shlex
+
+    what = "mend it" if faults == 1 else f"mend these {faults}"
+    if name == STANDARD_INPUT:
+        return f"{what} where that comes from"
+    return f"{what}: editor {shlex.quote(name)}"
+
+
+def _by_line(text: str, wrong: list[str]) -> list[str]:
+    """Return what is wrong with the lines that it stands on, in their order."""
+    placed = [(line_of(text, *_place(fault)), fault) for fault in wrong]
+    placed.sort(key=lambda one: one[0])  # what is on no line first
+    return [f"line {line}: {fault}" if line else fault for line, fault in placed]
+
+
+def _place(fault: str) -> tuple[str, int, str]:
+    """Return the table, which one of its name, and the key that a fault is about.
+
+    Each begins with them: "uplink 2: metric: ...", "check.interval: ...", "mode: ...".
+    """
+    first, _, rest = fault.partition(": ")
+    name, _, number = first.partition(" ")
+    if name == UPLINK:
+        return UPLINK, int(number or 1), rest.partition(": ")[0] if number else ""
+    table, dot, key = name.partition(".")
+    return (table, 1, key) if dot or name in known.tables() else (GENERAL, 1, name)
 
 
 def parse(tree: dict[str, Any]) -> tuple[Config | None, list[str]]:
@@ -72,9 +107,10 @@ def parse(tree: dict[str, Any]) -> tuple[Config | None, list[str]]:
             bond = Bond(**_parse_table(entries, table, wrong))
         else:
             values |= _parse_table(entries, table, wrong)
-    uplinks = _parse_uplinks(tree.get(UPLINK, []), wrong)
+    numbered = _parse_uplinks(tree.get(UPLINK, []), wrong)
+    uplinks, numbers = tuple(numbered.values()), tuple(numbered)
     config = Config(uplinks=uplinks, bond=bond, **values)
-    wrong += _contradictions(config)
+    wrong += _contradictions(config, numbers)
     return (None if wrong else config), wrong
 
 
@@ -120,23 +156,27 @@ def _parse_table(entries: dict[str, Any], table: str, wrong: list[str]) -> dict[
     return values
 
 
-def _parse_uplinks(raw: object, wrong: list[str]) -> tuple[Uplink, ...]:
+def _parse_uplinks(raw: object, wrong: list[str]) -> dict[int, Uplink]:
+    """Return the uplinks in the order of their ranks, each by its number in the file."""
     if not isinstance(raw, list) or not raw:
         wrong.append("uplink: name at least one, as [[uplink]] with an interface")
-        return ()
-    uplinks = []
+        return {}
+    uplinks = {}
     for rank, (number, entries) in enumerate(sorted(enumerate(raw, 1), key=_is_put_last)):
         place = f"uplink {number}"
         if not isinstance(entries, dict):
             wrong.append(f"{place}: must be a table, [[uplink]]")
             continue
         problems: list[str] = []
-        defaults = {"interface": None, "metric": FIRST_METRIC + rank * METRIC_STEP}
+        if "interface" not in entries:
+            wrong.append(f"{place}: interface: is missing, a name such as \"eth0\" ('ip link')")
+            continue
+        defaults = {"metric": FIRST_METRIC + rank * METRIC_STEP}
         values = _parse_table(defaults | entries, UPLINK, problems)
         wrong += [f"{place}: {problem}" for problem in problems]
         if not problems:
-            uplinks.append(Uplink(**values))
-    return tuple(uplinks)
+            uplinks[number] = Uplink(**values)
+    return uplinks
 
 
 def _is_put_last(entry: tuple[int, object]) -> bool:
@@ -145,24 +185,36 @@ def _is_put_last(entry: tuple[int, object]) -> bool:
     return isinstance(table, dict) and table.get("metered") is True and "metric" not in table
 
 
-def _contradictions(config: Config) -> list[str]:
+def _contradictions(config: Config, numbers: Sequence[int]) -> list[str]:
+    """Return what is wrong between settings; ``numbers`` are those of the uplinks in the file."""
     wrong = []
     names = config.names()
-    if len(set(names)) < len(names):
-        wrong.append("uplink: the same interface twice")
+    places = [f"uplink {number}" for number in numbers]
+    for rank, (place, name) in enumerate(zip(places, names, strict=True)):
+        if name in names[:rank]:
+            wrong.append(f"{place}: interface: {name} is that of another uplink already")
+    for place, (earlier, later) in zip(places[1:], pairwise(config.uplinks), strict=False):
+        if later.metric <= earlier.metric:
+            before = f"{earlier.metric}, that of {earlier.interface} before it"
+            wrong.append(f"{place}: metric: must be greater than {before}, not {later.metric}")
     metrics = [uplink.metric for uplink in config.uplinks]
-    if any(later <= earlier for earlier, later in pairwise(metrics)):
-        wrong.append("uplink: metrics overlap; each must be greater than the one before it")
     if metrics and config.override_metric >= min(metrics):
-        wrong.append("override_metric: must be below the metric of every uplink")
+        wrong.append(
+            f"override_metric: must be below the metric of every uplink, {min(metrics)}, "
+            f"not {config.override_metric}"
+        )
     if config.bond.name in names:
         wrong.append(f"bond.name: {config.bond.name} is an uplink")
-    for uplink in config.uplinks:
+    for place, uplink in zip(places, config.uplinks, strict=True):
         wanted, named = uplink.policy, len(uplink.targets)
         if wanted not in POLICIES and int(wanted) > named:
-            wrong.append(f"{uplink.interface}: policy: {wanted} is more than its {named} targets")
+            targets = "1 target" if named == 1 else f"{named} targets"
+            wrong.append(f"{place}: policy: must be at most its {targets}, not {wanted}")
     if config.hold_down_max < config.hold_down:
-        wrong.append("hold_down.max: must not be below hold_down.seconds")
+        wrong.append(
+            f"hold_down.max: must not be below hold_down.seconds, {config.hold_down}, "
+            f"not {config.hold_down_max}"
+        )
     return wrong
 
 

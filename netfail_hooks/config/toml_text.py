@@ -6,6 +6,7 @@ it: ``[[uplink]]`` tables with another table between them come out in another or
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -53,6 +54,32 @@ def split(text: str) -> list[str]:
     starts = [_with_lead(text, header) for header in layout(text).headers]
     edges = [0, *starts, len(text)]
     return [text[start:end] for start, end in pairwise(edges)]
+
+
+_HEADER = re.compile(r"\s*\[\[?\s*([\w.\"'-]+)\s*\]")
+
+
+def line_of(text: str, table: str, number: int, key: str) -> int:
+    """Return the number of the line on which a key stands, else its table's header; 0 for neither.
+
+    ``table`` is "" above all tables, else the ``number``-th of its name. Told to people alone: a
+    text with a table's header within a string may lead it astray.
+    """
+    found, here, count = 0, "", {"": 1}
+    dotted = f"{table}.{key}" if table else key
+    for line, content in enumerate(text.split("\n"), start=1):
+        if header := _HEADER.match(content):
+            here = header[1].strip("\"'")
+            count[here] = count.get(here, 0) + 1
+            found = line if (here, count[here]) == (table, number) else found
+            continue
+        word = content.partition("=")[0].replace('"', "").replace("'", "").strip()
+        inside = (here, count[here]) == (table, number) and word == key
+        if inside or (not here and word == dotted):
+            return line
+        if not here and word == table:  # table = { key = ... }
+            found = line
+    return found
 
 
 def with_key(text: str, path: tuple[str | int, ...], item: object) -> str:

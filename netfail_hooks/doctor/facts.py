@@ -183,13 +183,15 @@ class Kernel:
 class Facts:
     """The machine at one moment.
 
-    ``uplinks`` are those configured, else those that install would take. ``portals`` are uplinks
+    ``uplinks`` are those configured, else those that install would take; ``nics`` what the machine
+    has to choose from where nothing is installed, the likeliest first. ``portals`` are uplinks
     by which the last round found a captive portal, each with its URL.
     """
 
     uplinks: tuple[str, ...]
+    nics: tuple[str, ...] = ()
     config: Config | None = None
-    config_wrong: str = ""
+    config_wrong: tuple[str, ...] = ()
     installed: bool = True
     services: Services = Services()
     files: Files = Files()

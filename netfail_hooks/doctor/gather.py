@@ -10,7 +10,7 @@ from netfail_hooks.config.cache import load
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import kernel, machine
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, Services
-from netfail_hooks.errors import Problem
+from netfail_hooks.errors import Faults, Problem
 from netfail_hooks.managers import detect as managers
 from netfail_hooks.managers import dhcpcd, dhcpcd_release, ifupdown_release
 from netfail_hooks.managers.interfaces import ifupdown_has
@@ -33,6 +33,7 @@ def gather(paths: Paths) -> Facts:
         unknown.append(f"what is {drill.interface}'s own fault: a fire drill makes it fail now")
     return Facts(
         uplinks=names,
+        nics=() if config else machine.nics(paths),
         config=config,
         config_wrong=wrong,
         installed=os.path.lexists(paths.manifest) or config is not None,
@@ -64,12 +65,14 @@ def _portals(paths: Paths, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             yield judged.interface, url
 
 
-def _config(paths: Paths) -> tuple[Config | None, str]:
-    """Return the config, and what is wrong with one that is there."""
+def _config(paths: Paths) -> tuple[Config | None, tuple[str, ...]]:
+    """Return the config, and each thing that is wrong with one that is there."""
     try:
-        return load(paths), ""
+        return load(paths), ()
+    except Faults as wrong:
+        return None, wrong.faults
     except Problem as problem:
-        return None, str(problem) if os.path.lexists(paths.config) else ""
+        return None, (str(problem),) if os.path.lexists(paths.config) else ()
 
 
 def _would_be(paths: Paths, states: dict[str, tuple[str, str]]) -> tuple[str, ...]:

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from netfail_hooks.doctor.facts import DISPATCHER, NETWORKD, WAIT_ONLINE, Process, Services, Unit
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import read_text
 from netfail_hooks.install import systemd
 from netfail_hooks.install.units import SERVICE, SOCKET, TIMER
 from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd.detect import physical
+from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run
 
 # Those that set interfaces up, and those that rules look for.
@@ -102,6 +105,16 @@ def processes(unknown: list[str]) -> tuple[Process, ...]:
             elif ours is not False:
                 known.append(Process(name, pid, words))
     return tuple(known)
+
+
+def nics(paths: Paths) -> tuple[str, ...]:
+    """Return the NICs that can be uplinks: one with a cable in it, a Wi-Fi, then the others."""
+    top = paths.at("/sys/class/net")
+    there = physical(paths)
+    wireless = [nic.name for nic in there if nic.wireless]
+    others = [nic.name for nic in there if not nic.wireless]
+    others.sort(key=lambda name: read_text(f"{top}/{name}/carrier").strip() != "1")
+    return (*others[:1], *wireless[:1], *others[1:], *wireless[1:])
 
 
 def serving(process: Process, names: Iterable[str]) -> tuple[str, ...]:

@@ -104,8 +104,11 @@ def give_back(gone: Sequence[str], config: Config) -> None:
         with doing(waiting, _PATIENCE * 2 / 3):
             _await_default_route(config, _PATIENCE * 2 / 3)
     except Problem:
-        message = f"no way out {_PATIENCE:.0f} s after the old files came back"
-        raise Problem(message, hint="see 'networkctl'") from None
+        raise Problem(
+            f"no way out for {_PATIENCE:.0f} s after the old files came back, so the machine may "
+            "be cut off",
+            hint="'networkctl' shows the uplinks; systemctl restart systemd-networkd begins anew",
+        ) from None
 
 
 def _await_default_route(config: Config, seconds: float) -> None:
@@ -133,9 +136,10 @@ def await_gateway(config: Config, seconds: float = _PATIENCE) -> None:
         with doing("waiting for a gateway to answer", seconds):
             wait_until(answers, seconds, "answer", step=_STEP)
     except Problem:
-        how = "install with --no-live writes the files alone"
-        message = f"no gateway answered for {seconds:.0f} s, so all is as it was"
-        raise Problem(message, hint=how) from None
+        raise Problem(
+            f"no gateway answered for {seconds:.0f} s, so all is as it was",
+            hint="is a router of theirs on? 'install --no-live' writes the files alone",
+        ) from None
 
 
 def as_uplink(config: Config) -> Config:

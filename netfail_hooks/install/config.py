@@ -58,7 +58,7 @@ def read_ready(name: str) -> Ready:
 
     Read once: what is put in place is what a person has seen and agreed to.
     """
-    shown = "standard input" if name == "-" else name
+    shown = config_file.STANDARD_INPUT if name == "-" else name
     try:
         with open(sys.stdin.fileno() if name == "-" else name, "rb", closefd=name != "-") as file:
             about = os.fstat(file.fileno())

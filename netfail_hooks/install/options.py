@@ -258,8 +258,8 @@ def _either(option: str, text: str) -> tuple[str, str]:
 def _check(option: str, text: str, kind: Callable[[str], object]) -> None:
     try:
         kind(text)
-    except ValueError as error:
-        raise Misuse(f"{option} {text}: {error}", hint=_SUCH[option]) from None
+    except ValueError:
+        raise Misuse(f"{option} {text}: not an address", hint=_SUCH[option]) from None
 
 
 def _bond_address_config(args: argparse.Namespace) -> AddressConfig | None:
@@ -303,7 +303,7 @@ def _all(option: str, texts: list[str]) -> tuple[str, ...]:
             raise Misuse(f"{option} {text}: no name before the =", hint=f"{option} {rest}")
         try:
             ipaddress.ip_interface(rest)
-        except ValueError as error:
-            raise Misuse(f"{option} {text}: {error}", hint=_SUCH[option]) from None
+        except ValueError:
+            raise Misuse(f"{option} {text}: not an address", hint=_SUCH[option]) from None
         addresses.append(rest)
     return tuple(addresses)

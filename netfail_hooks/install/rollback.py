@@ -160,12 +160,14 @@ def armed(
 def refuse_while_armed(paths: Paths) -> None:
     """Refuse to change what a killed run's way back is going to change. Raises Problem."""
     if _is_held(paths.rollback):
-        raise Problem("an earlier install was killed, and is being taken back", hint="wait for it")
+        raise Problem(
+            "an earlier install was killed, and is being taken back", hint="wait a minute for that"
+        )
     seconds = _seconds_left(paths)
     if seconds > 0:
         raise Problem(
-            f"an earlier install was killed, and is taken back within {seconds:.0f} s",
-            hint="wait for that; 'netfail-hooks uninstall' need not",
+            f"an earlier install was killed, so it is taken back within {seconds:.0f} s",
+            hint="wait for that, then try again; 'netfail-hooks uninstall' need not",
         )
 
 

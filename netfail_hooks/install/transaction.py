@@ -87,7 +87,11 @@ def turn(paths: Paths) -> Iterator[None]:
         except NotPermitted:
             raise
         except Problem as problem:
-            raise Problem("another install or uninstall is at work", hint=str(problem)) from None
+            raise Problem(
+                f"another install or uninstall has been at work for {_PATIENCE:.0f} s, so this one "
+                "has not begun",
+                hint=problem.hint,
+            ) from None
         yield
 
 

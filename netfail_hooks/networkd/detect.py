@@ -31,15 +31,18 @@ def detect(paths: Paths) -> tuple[str, ...]:
     The physical NICs that networkd is told to set up, wired ones first, modems last, each kind by
     name. A switch's port has a type of its own ("dsa"), as has a modem ("wwan").
     """
-    there = _physical(paths)
+    there = physical(paths)
     uplinks = [nic.name for nic in there if takeover.users_file(paths, nic)]
     if len(uplinks) < 2:
         raise _unnamed(there, uplinks)
     return tuple(uplinks)
 
 
-def _physical(paths: Paths) -> list[Nic]:
-    """Return the NICs that can be uplinks, in the order in which ``detect`` has them."""
+def physical(paths: Paths) -> list[Nic]:
+    """Return the NICs that can be uplinks, in the order in which ``detect`` has them.
+
+    Hardware, that is: wired ones, Wi-Fi, modems.
+    """
     directory = paths.at("/sys/class/net")
     there = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
     names = [name for name in there if is_interface_name(name)]  # no other can be an uplink
@@ -78,7 +81,7 @@ def interfaces_here(paths: Paths) -> tuple[str, ...]:
     """Return the interfaces that a person may mean: those with a device, or all where none has."""
     directory = paths.at("/sys/class/net")
     there = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
-    return tuple(nic.name for nic in _physical(paths)) or tuple(n for n in there if n != "lo")
+    return tuple(nic.name for nic in physical(paths)) or tuple(n for n in there if n != "lo")
 
 
 def _rank(nic: Nic) -> int:
@@ -124,14 +127,14 @@ def networkmanager_states(patience: float = 0) -> tuple[tuple[str, str], ...]:
         try:
             done = run(*_NMCLI, seconds=seconds, check=False, environment=ENGLISH)
         except Problem as problem:
-            why = str(problem)
+            why = str(problem.args[0])
         else:
             if done.returncode in (0, _NOT_RUNNING):
                 return tuple(line.rpartition(":")[::2] for line in done.stdout.splitlines())
             why = failure(done)
         if time.monotonic() >= until:
             raise Problem(
-                f"NetworkManager does not answer: {why}",
+                f"NetworkManager does not answer, so nobody knows what it has: {why}",
                 hint="systemctl restart NetworkManager, then try again",
             )
         time.sleep(_AGAIN)

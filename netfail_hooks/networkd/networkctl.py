@@ -56,7 +56,10 @@ def runs() -> bool:
         return run(*_HAS_OWNER, seconds=AT_WORK, check=False).stdout.split() == ["b", "true"]
     except TooSlow:
         raise TooSlow(
-            f"the system bus has not answered within {AT_WORK} s", hint="systemctl status dbus"
+            f"this machine's D-Bus, by which its services are asked, has not answered within "
+            f"{AT_WORK} s, so nobody knows whether systemd-networkd runs",
+            hint="a busy machine needs longer: try again; if it stays so, 'systemctl status dbus' "
+            "says why",
         ) from None
     except Problem:
         return False
@@ -75,7 +78,8 @@ def require_answer() -> None:
     """Refuse to go on where networkd would not. Raises TooSlow."""
     if not answers(_HANGS):
         raise TooSlow(
-            f"systemd-networkd does not answer (asked for {_HANGS} s)",
+            f"systemd-networkd does not answer (asked for {_HANGS} s), so nobody would set the "
+            "uplinks up",
             hint="systemctl restart systemd-networkd, then try again",
         )
 

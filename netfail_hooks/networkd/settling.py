@@ -91,7 +91,8 @@ def await_return(uplink: Return, heard: socket, paths: Paths, patience: float) -
             pinged = time.monotonic()
         if since > until:
             raise Problem(
-                f"{interface} has no way out {patience:.0f} s after networkd was told to set it up",
+                f"{interface} has no way out {patience:.0f} s after networkd was told to set it "
+                "up, so it could carry nothing",
                 hint=f"see 'networkctl status {interface}'",
             )
 

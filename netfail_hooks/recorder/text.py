@@ -30,6 +30,13 @@ def select(
     return chosen, damaged
 
 
+def nothing(*, since: bool) -> str:
+    """Return what to tell where there is nothing to show; ``since``: of the time asked for."""
+    if since:
+        return "no transitions recorded in that time: without --since all are shown"
+    return "no transitions recorded: one is, each time that an uplink is lost or comes back"
+
+
 def render(event: Transition, *, colour: bool = False) -> str:
     """Return an event as lines for people, in local time."""
     paint = painter(colour=colour)

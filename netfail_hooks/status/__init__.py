@@ -128,5 +128,5 @@ def _failover(paths: Paths, unknown: list[str]) -> events.Transition | None:
     try:
         return events.last_failover(paths.log)
     except Problem:
-        unknown.append(f"the last failover ({paths.log}): {_AS_ROOT}")
+        unknown.append(f"the last move of the traffic ({paths.log}): {_AS_ROOT}")
     return None

@@ -161,7 +161,7 @@ def _facts(report: BondReport, paint: Paint) -> Iterator[tuple[str, list[str]]]:
         for answer in report.lookups
     ]
     yield "traffic", ways or [paint("no way out", BAD)]
-    yield "last", [failover_words(report.last_failover)] if report.last_failover else []
+    yield "last move", [failover_words(report.last_failover)] if report.last_failover else []
     yield drifted_facts(report.drifted, paint)
     yield silence_facts(report.silence, paint)
     yield "unknown", list(report.unknown)

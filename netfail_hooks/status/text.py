@@ -61,7 +61,7 @@ def _facts(report: Report, paint: Paint) -> Iterator[tuple[str, list[str]]]:
     yield "checks", [paint(f"{report.overdue}: {_DOCTOR}", BAD)] if report.overdue else []
     yield "at odds", [] if report.as_chosen else [paint(_AT_ODDS, BAD)]
     yield drifted_facts(report.drifted, paint)
-    yield "last", [failover_words(report.last_failover)] if report.last_failover else []
+    yield "last move", [failover_words(report.last_failover)] if report.last_failover else []
     yield "health", [_NOT_LOOKED_AT] if report.state == "empty" else []
     yield silence_facts(report.silence, paint)
     yield "unknown", list(report.unknown)
@@ -107,7 +107,7 @@ def drifted_facts(drifted: tuple[str, ...], paint: Paint) -> tuple[str, list[str
 
 
 def failover_words(last: Failover) -> str:
-    """Return when and why traffic last left an uplink."""
+    """Return when and why the traffic last moved: a failover, a failback, or by hand."""
     took = f"[{last.took_ms}{KEPT}ms]"
     return f"{_span(last.seconds_ago)} ago, {last.trigger}: {last.summary} {took}"
 

@@ -10,6 +10,7 @@ import itertools
 import re
 import sys
 import unicodedata
+from typing import TextIO
 
 from netfail_hooks.terminal import columns, sequence
 
@@ -27,6 +28,17 @@ _ENDS = (r"(?<=[,;:]) +", r" +", rf"{KEPT}+", r"(?<=/)", r"(?<=[:.])", r".")
 def width() -> int:
     """Return how many columns a line may have, 0 for any: in a pipe no terminal breaks it."""
     return max(columns(), _LEAST) if sys.stdout.isatty() else 0
+
+
+def message(text: str, stream: TextIO, hang: int = _INDENT) -> list[str]:
+    """Return a line as lines that fit a stream, if that is a terminal; later ones are set in.
+
+    What is quoted, to be typed or copied, stays whole where there is room.
+    """
+    if not stream.isatty():
+        return [text]
+    kept = re.sub(r"(?<!\w)'[^']+'(?!\w)", lambda quoted: quoted[0].replace(" ", KEPT), text)
+    return fit(kept, max(columns(stream), _LEAST), hang)
 
 
 def is_narrow(width: int) -> bool:

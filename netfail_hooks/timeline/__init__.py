@@ -138,15 +138,27 @@ def end(points: Sequence[Point]) -> Now:
 
 
 def window(points: Sequence[Point], now: Now, earliest: float | None, last: int | None) -> float:
-    """Return where to begin: at ``earliest``, or a little before the ``last`` so many points."""
+    """Return where to begin: at ``earliest``, or a little before the ``last`` so many points.
+
+    Not long before the first that is known: on a machine that was set up a minute ago a day would
+    be an empty drawing.
+    """
+    if earliest is not None and last is None:
+        return max(earliest, _before(_known_since(points, now), now))
     at = [m for m in moments(points, now) if earliest is None or m >= earliest]
     if last is not None:
         at = at[max(len(at) - last, 0) :]
-    elif earliest is not None:
-        return earliest
-    if not at:
-        return now.time
-    return at[0] - max((now.time - at[0]) * _MARGIN, 1)
+    return _before(at[0], now) if at else now.time
+
+
+def _before(moment: float, now: Now) -> float:
+    return moment - max((now.time - moment) * _MARGIN, 1)
+
+
+def _known_since(points: Sequence[Point], now: Now) -> float:
+    """Return since when anything is known of an uplink."""
+    known = (since for since, _, states in _pieces(points, now) if set(states.values()) - {ABSENT})
+    return next(known, now.time)
 
 
 def timeline(points: Sequence[Point], now: Now, begin: float) -> Timeline:

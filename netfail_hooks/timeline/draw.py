@@ -10,6 +10,8 @@ from datetime import datetime
 from netfail_hooks import terminal
 from netfail_hooks.kernel.observe import now as since_boot
 from netfail_hooks.recorder import boot_id
+from netfail_hooks.recorder.text import nothing
+from netfail_hooks.terminal.layout import message
 from netfail_hooks.timeline import Now, Point, Timeline, end, point, timeline, window
 
 
@@ -31,7 +33,8 @@ def draw(
     present = end(points) if ended and points else _present()
     begin = window(points, present, earliest.timestamp() if earliest else None, last)
     if not points or begin >= present.time:
-        print("netfail-hooks: no transitions recorded", file=sys.stderr)
+        told = nothing(since=bool(points and earliest))
+        print(*message(f"netfail-hooks: {told}", sys.stderr), sep="\n", file=sys.stderr)
         return damaged
     found = timeline(points, present, begin)
     if picture is None:

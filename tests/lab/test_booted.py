@@ -183,7 +183,7 @@ def test_a_killed_switchs_way_back_is_its_own_until_uninstall_calls_it_off(boote
     assert left
     again = booted.netfail("install", "--mode", "bond", *PAIR)
     assert again.returncode == 1, again.stdout
-    assert "an earlier install was killed, and is taken back within" in again.stderr
+    assert "an earlier install was killed, so it is taken back within" in again.stderr
     assert booted.read(way_back) == left
     _run(booted, "uninstall", "--yes")
     shown = ("list-units", "--all", "--plain", "--no-legend", "netfail-hooks*")

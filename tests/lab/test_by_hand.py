@@ -124,7 +124,7 @@ def test_wrong_use_is_told_with_the_next_step(lab: Lab) -> None:
         ("use", "eth0", "--auto"): "either an uplink or --auto alone",
         ("use", "eth9"): "eth9 is no uplink: these are: eth0, wlan0",
         ("disable", "eth0", "--for", "soon"): "not a time: 'soon'",
-        ("disable", "eth0", "--for", "1h", "--keep"): "not allowed with argument",
+        ("disable", "eth0", "--for", "1h", "--keep"): "exclude each other",
     }.items():
         assert told in _said(lab, *words, exit_status=2)
     assert "eth0 is not disabled" in _said(lab, "enable", "eth0")

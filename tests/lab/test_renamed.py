@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from netfail_hooks.hook import CHANGED
 from netfail_hooks.lab import Lab
 from tests.lab.suite import events, install, looked, used, wait, wait_operational, wait_used
 
@@ -37,7 +38,7 @@ def test_a_renamed_uplink_is_looked_at_by_its_first_name(lab: Lab, gone: str) ->
     lab.remove("eth0")
     wait_used(lab, "wlan0")
     _plug_in_as(lab, "usb9", "eth0")
-    wait(lambda: any("usb9" in one["trigger"] for one in events(lab)), "a hook for usb9")
+    wait(lambda: any(one["trigger"] == CHANGED for one in events(lab)), "a hook for usb9")
     with lab.timer(0.5):
         wait_used(lab, "eth0")
         time.sleep(3)  # its hold-down
@@ -46,7 +47,7 @@ def test_a_renamed_uplink_is_looked_at_by_its_first_name(lab: Lab, gone: str) ->
     lab.cable_out("eth0") if gone == "cable" else lab.remove("eth0")
     wait(lambda: len(events(lab)) > before, "a hook for the loss")
     last = events(lab)[-1]
-    assert last["trigger"].startswith("usb9 ")
+    assert last["trigger"] == CHANGED
     assert last["active"]["ipv4"] == "wlan0"
 
 
@@ -64,4 +65,4 @@ def test_an_event_of_somebody_elses_interface_is_no_reason_to_look_unless_an_upl
     wait_operational(lab, "eth0", "down")
     assert looked(lab, "v\u00e9th7;")
     last = events(lab)[-1]
-    assert (last["trigger"], last["active"]["ipv4"]) == ("? routable", "wlan0")
+    assert (last["trigger"], last["active"]["ipv4"]) == (CHANGED, "wlan0")

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netfail_hooks import hook, recorder
+from netfail_hooks.config import Config
 from netfail_hooks.journal import printable
 from netfail_hooks.names import is_interface_name
+from netfail_hooks.paths import Paths
+from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.state import State
+from netfail_hooks.recorder import FILE
 from tests.support import ROOT
+from tests.support.world import config_of
 
 START = "import sys; sys.path.append({!r}); from netfail_hooks.hook import main; sys.exit(main())"
 PROJECT = str(ROOT)
@@ -59,3 +68,45 @@ def test_what_goes_to_the_journal_is_one_printable_line(text: str) -> None:
     shown = printable(text)
     assert shown.isascii()
     assert all(" " <= character <= "~" for character in shown)
+
+
+@pytest.mark.parametrize(
+    ("interface", "there", "told"),
+    [
+        ("eth0", (), "eth0 {state}"),
+        ("wlan0", ("state",), "wlan0 {state}"),
+        *(
+            (other, ("state", "manifest", "log"), "uplinks changed")
+            for other in ("lo", "v\u00e9th7;")
+        ),
+        ("lo", ("manifest",), "install"),
+        ("docker0", ("log", "manifest"), "install"),
+        ("lo", ("manifest", "log"), "boot"),
+        ("lo", ("log",), "boot"),
+        ("lo", (), "boot"),
+    ],
+)
+def test_an_event_of_an_interface_that_is_none_of_ours_is_no_cause(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    interface: str,
+    there: tuple[str, ...],
+    told: str,
+) -> None:
+    """``there`` are the files that there are, the one that was written first standing first."""
+    paths = Paths(str(tmp_path))
+    places = {"state": paths.state, "manifest": paths.manifest, "log": f"{paths.log}{FILE}"}
+    for age, name in enumerate(reversed(there)):
+        Path(places[name]).parent.mkdir(parents=True, exist_ok=True)
+        Path(places[name]).write_text("x")
+        os.utime(places[name], (1e9 - age, 1e9 - age))
+    triggers = []
+
+    def run(config: Config, _: Paths, trigger: str, **__: object) -> object:
+        triggers.append(trigger)
+        return recorder.Run(trigger, config, Observation(now=0), State(), State(), (), (), 0)
+
+    monkeypatch.setattr("netfail_hooks.reconcile.run", run)
+    monkeypatch.setattr("netfail_hooks.config.cache.load", lambda _: config_of("eth0", "wlan0"))
+    assert hook._look({"IFACE": interface}, paths) == 0  # type: ignore[arg-type]
+    assert triggers == [told.format(state=Path(sys.argv[0]).parent.name.removesuffix(".d"))]

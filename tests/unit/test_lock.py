@@ -124,7 +124,7 @@ def test_where_there_can_be_no_file_runs_take_turns_all_the_same(
         text=True,
         check=False,
     )
-    told = f"see who: {who}".replace("$1", str(tmp_path))
+    told = f"try again; if it stays so, see which one: {who}".replace("$1", str(tmp_path))
     assert done.stdout.splitlines() == [told, "free"], done.stderr
 
 

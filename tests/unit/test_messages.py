@@ -19,7 +19,6 @@ _TOLD = {
 } | {TooSlow.__name__}
 # A function that raises without a hint, and why.
 _WITHOUT = {
-    "config/file.py parse_text": "each thing that is wrong says how it must be",
     "process.py run": "the command that failed is what to try by hand, and its own words follow",
     "install/handover/live.py _tell": "passes one on",
     "install/installer.py _give_all_back": "passes some on",
@@ -73,6 +72,23 @@ def test_no_problem_is_told_as_a_sentence_of_its_own() -> None:
                 ), place
 
 
+_WAITED = re.compile(r"\b(within|for|after) \{.+?\} s\b")
+
+
+def test_what_took_too_long_says_what_comes_of_it_and_what_to_do_then() -> None:
+    """Of "X has not answered within 3 s" a person learns neither why it matters nor what now."""
+    told = [
+        (place, ast.unparse(call))
+        for place, call in _raised()
+        if place != "process.py wait_until"  # each that waits names that
+    ]
+    waited = [(place, text) for place, text in told if _WAITED.search(text)]
+    assert len(waited) >= 7
+    for place, text in waited:
+        assert re.search(r", so ", text), f"{place}: why does it matter?"
+        assert "hint=" in text, f"{place}: what now?"
+
+
 def test_what_install_sh_refuses_says_what_to_do_next() -> None:
     script = Path(ROOT / "install.sh").read_text(encoding="utf-8").replace('" \\\n', " ")
     told = re.findall(r"\bfail [0-9] (.*)", script)
@@ -91,6 +107,6 @@ def test_the_words_of_status_are_in_the_glossary() -> None:
     for word in (
         *("uplink", "primary", "backup", "gateway", "carrier", "metric", "hold-down", "probe"),
         *("up", "down", "recovering", "absent", "check", "watch", "target", "fire drill"),
-        *("portal", "metered", "slave", "failover", "failback"),
+        *("portal", "metered", "slave", "failover", "failback", "move"),
     ):
         assert word in known, word

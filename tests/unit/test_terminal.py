@@ -102,7 +102,11 @@ def test_colour_on_a_terminal_only_and_not_where_it_is_not_wanted(
     assert "\033" not in piped.stdout
     if words == ("log",):
         assert _LOG.match(piped.stdout), piped.stdout
-        assert _LOG.match(re.sub(r"\033\[\d+m", "", colourful)), colourful
+        wide = re.sub(r"\033\[\d+m", "", _whole(root, *words, COLUMNS="400"))
+        assert _LOG.match(wide), wide
+        narrow = _whole(root, *words, COLUMNS="40", NO_COLOR="1")
+        assert all(len(line) <= 40 for line in narrow.splitlines()), narrow
+        assert narrow.split() == wide.split()
 
 
 def test_a_watch_draws_over_itself(root: Path) -> None:

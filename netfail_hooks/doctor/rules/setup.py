@@ -20,6 +20,7 @@ _UPGRADE = ("apt full-upgrade  # of a newer release of the distribution", "pacma
 
 # What our files need of networkd (systemd's NEWS, under these numbers).
 _NEEDS = ((242, "IgnoreCarrierLoss="), (243, "KeepConfiguration="), (249, "RouteMetric="))
+_FEWEST = 2  # uplinks between which there is a failover
 _KERNEL = (5, 18)  # IFA_PROTO (linux/if_addr.h)
 
 
@@ -27,19 +28,33 @@ def not_installed(facts: Facts) -> Iterator[Symptom]:
     """Find that neither config nor manifest is there."""
     if facts.installed or facts.config or facts.config_wrong:
         return
-    names = facts.uplinks or ("eth0", "wlan0")
+    names, lack = _would_take(facts)
     ranks = ["--primary", names[0], *(word for name in names[1:] for word in ("--backup", name))]
     install = [facts.install_sh] if facts.install_sh else ["netfail-hooks", "install"]
     yield Symptom(
-        "netfail-hooks is not installed on this machine",
+        f"netfail-hooks is not installed on this machine{lack}",
         (shlex.join([*install, *ranks, "--dry-run"]), shlex.join([*install, *ranks])),
     )
+
+
+def _would_take(facts: Facts) -> tuple[tuple[str, ...], str]:
+    """Return the uplinks to name, and what is to be told where the machine has too few."""
+    if len(facts.uplinks) >= _FEWEST:
+        return facts.uplinks, ""
+    found = tuple(dict.fromkeys((*facts.uplinks, *facts.nics)))[:_FEWEST]
+    if len(found) == _FEWEST:
+        ranked = [name for name in facts.nics if name in found]
+        return tuple(dict.fromkeys((*ranked, *found))), ""
+    seen = f"only {found[0]}" if found else "none"
+    lack = f": of the two uplinks that it needs {seen} is to be seen, 'ip link' lists all there is"
+    return (*found, *["IF"] * (_FEWEST - len(found))), lack
 
 
 def config_wrong(facts: Facts) -> Iterator[Symptom]:
     """Find that it can't be read, or is gone while the rest is there."""
     if facts.config_wrong:
-        yield Symptom(facts.config_wrong, (f"editor {CONFIG}", AGAIN))
+        for wrong in facts.config_wrong:
+            yield Symptom(wrong, (f"editor {CONFIG}", AGAIN))
     elif facts.installed and not facts.config:
         yield Symptom(f"{CONFIG} is gone", ("netfail-hooks install --primary IF --backup IF",))
 

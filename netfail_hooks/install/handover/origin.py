@@ -104,5 +104,8 @@ def await_reachable(address: str) -> None:
         with doing(f"waiting for {address}, from where you came in, to be reached", _PATIENCE):
             wait_until(lambda: is_reachable(address), _PATIENCE, "answer", step=0.1)
     except Problem:
-        message = f"{address}, from where you came in, was not reached for {_PATIENCE:.0f} s"
-        raise Problem(message, hint="all is as it was; install from the machine itself") from None
+        raise Problem(
+            f"{address}, from where you came in, was not reached for {_PATIENCE:.0f} s, so all is "
+            "as it was",
+            hint="install from the machine itself",
+        ) from None

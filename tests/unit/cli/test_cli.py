@@ -16,6 +16,7 @@ from netfail_hooks import cli
 from netfail_hooks.cli import completion, log
 from netfail_hooks.cli.commands import COMMANDS
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
+from netfail_hooks.paths import Paths
 from tests.support import ROOT
 
 _MODULE = [sys.executable, "-m", "netfail_hooks"]
@@ -25,11 +26,11 @@ _NAMES = [command.name for command in COMMANDS]
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        ([], "required: COMMAND: see 'netfail-hooks --help'"),
+        ([], "COMMAND is missing, such as status: see 'netfail-hooks --help'"),
         (["chek"], "no command 'chek': did you mean 'check'?"),
         (["check", "--jsn"], "--jsn: did you mean --json? See 'netfail-hooks check --help'"),
-        (["check", "--sesame"], "arguments: --sesame: see 'netfail-hooks check --help'"),
-        (["--quiet", "check"], "unrecognized arguments: --quiet"),
+        (["check", "--sesame"], "no option --sesame: see 'netfail-hooks check --help'"),
+        (["--quiet", "check"], "no option --quiet: see 'netfail-hooks"),
         (["--verison"], "--verison: did you mean --version? See 'netfail-hooks --help'"),
         (["status", "--wtach=5"], "--wtach=5: did you mean --watch? See"),
         (["install", "--gatway", "10.0.0.1"], "did you mean --gateway? See"),
@@ -41,8 +42,14 @@ _NAMES = [command.name for command in COMMANDS]
         (["log", "-n", "-1"], "not a number of transitions: '-1', try 5"),
         (["log", "-n", "few"], "not a number of transitions: 'few', try 5"),
         (["status", "--watch", "0"], "not a number of seconds: '0', try 2"),
-        (["replay"], "required: EVENT|FILE: see 'netfail-hooks replay --help'"),
-        (["completion", "csh"], "invalid choice: 'csh'"),
+        (["replay"], "EVENT|FILE is missing, events such as eth0=no-carrier or a file: see"),
+        (["completion", "csh"], "shell: no 'csh', but bash, zsh or fish: see"),
+        (["install", "--mode", "foo"], "--mode: no 'foo', but routes or bond: see"),
+        (["install", "--interval", "x"], "--interval: not a whole number: 'x': see"),
+        (["log", "--json", "--timeline"], "--timeline and --json exclude each other: see"),
+        (["report"], "--html is missing, a file name: see 'netfail-hooks report --help'"),
+        (["disable"], "IF is missing, an interface: see"),
+        (["status", "eth0"], "not understood: eth0: see 'netfail-hooks status --help'"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(
@@ -85,7 +92,7 @@ def test_programs_of_root_are_found_by_an_ordinary_path(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("words", [[], *([name] for name in _NAMES)])
-@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("columns", [40, 60, 100])
 def test_help_fits_and_its_examples_can_be_typed(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -101,12 +108,14 @@ def test_help_fits_and_its_examples_can_be_typed(
         with pytest.raises(SystemExit):
             cli.entry(["help", *words])
         assert capsys.readouterr().out == shown[-1]
-    narrow, wide = (text.partition("examples:")[2] for text in shown)
-    for line in narrow.splitlines():  # only what is one word may be wider
+    for line in shown[0].splitlines():  # only what is one word may be wider
         assert len(line) <= columns or len(line.removesuffix(" \\").split()) == 1
+    narrow, wide = (text.partition("examples:")[2] for text in shown)
     assert _typed(narrow) == _typed(wide)
-    _, described, *_ = shown[0].split("\n\n")  # after the usage, which argparse wraps itself
-    assert all(len(line) <= columns or " " not in line for line in described.splitlines())
+    told, meant = (" ".join(text.partition("examples:")[0].split()) for text in shown)
+    assert told.replace(" | ", " ") == meant.replace(" | ", " ")
+    for quoted in re.findall(r"(?<!\w)'[^'\n]{2,20}'(?!\w)", shown[1]):
+        assert quoted in shown[0]  # what is to be typed is on one line
 
 
 def _typed(text: str) -> list[list[str]]:
@@ -138,6 +147,8 @@ def test_every_command_has_help_with_its_statuses(
         (Misuse("wrong"), 2, "wrong"),
         (NotPermitted("no", hint="run as root"), 3, "no: run as root"),
         (PermissionError(13, "Permission denied", "/run/x"), 3, "/run/x: Permission denied"),
+        (OSError(2, "No such file or directory", "/x/y"), 1, "/x/y: No such file or directory: is"),
+        (OSError(30, "Read-only file system", "/x/y"), 1, "is read-only: name another place"),
         (OSError(28, "No space left on device"), 1, "No space left on device"),
         (KeyboardInterrupt(), 130, ""),
         (ZeroDivisionError("x"), 1, "ZeroDivisionError: x; please report it with the output of"),
@@ -284,3 +295,41 @@ def test_the_options_of_a_command_need_no_library(command: str) -> None:
         [sys.executable, "-ISB", "-c", code], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+_FAULTY = """\
+watch = "of"
+
+[[uplink]]
+interface = "eth0"
+metrik = 5
+[[uplink]]
+interface = "eth0"
+failures = 0
+[check]
+interval = -1
+"""
+_WHERE = {1: "watch", 5: "uplink 1: metrik", 8: "uplink 2: failures", 10: "check.interval"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["status"], ["check"], ["doctor"], ["metrics"], ["use", "eth0"], ["install", "--config"]],
+)
+def test_each_fault_of_a_config_has_a_line_whoever_meets_it(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    monkeypatch.setattr(Paths, "at", lambda _, path: f"{tmp_path}{path}")
+    path = Path(Paths().config)
+    path.parent.mkdir(parents=True)
+    path.write_text(_FAULTY)
+    assert cli.entry([*words, str(path)] if words == ["install", "--config"] else words) == 2
+    told = "".join(capsys.readouterr())
+    for line, place in _WHERE.items():
+        blank = r"\s+" if words == ["doctor"] else " "  # which breaks its lines in a pipe, too
+        wanted = f"{path}: line {line}: {place}: must".replace(" ", blank)
+        assert re.search(rf"^.*{wanted}|{wanted.replace('must', 'unknown')}", told, re.MULTILINE)
+    assert f"editor {path}" in told or "editor /etc/netfail-hooks/config.toml" in told

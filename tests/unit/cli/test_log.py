@@ -165,7 +165,8 @@ def test_no_log_is_no_failure(machine: Path, capsys: pytest.CaptureFixture[str])
     assert cli.entry(["log"]) == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "netfail-hooks: no transitions recorded\n" * 2
+    told = "one is, each time that an uplink is lost or comes back"
+    assert err == f"netfail-hooks: no transitions recorded: {told}\n" * 2
 
 
 def test_the_last_failover_is_the_last_that_moved_traffic(machine: Path, world: World) -> None:
@@ -331,3 +332,12 @@ def test_no_other_recording(
 def _append(path: Path, text: str) -> None:
     with path.open("a") as file:
         file.write(text)
+
+
+@pytest.mark.parametrize("form", [[], ["--timeline"]])
+def test_a_time_in_which_nothing_happened_is_told_from_a_log_with_nothing_in_it(
+    machine: Path, capsys: pytest.CaptureFixture[str], world: World, form: list[str]
+) -> None:
+    (machine / "events.jsonl").write_text(_at(_line(world), "2026-11-01T12:00:00Z"))
+    assert cli.entry(["log", *form, "--since", "2999-01-01"]) == 0
+    assert "in that time: without --since all are shown" in capsys.readouterr().err

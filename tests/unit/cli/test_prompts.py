@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from netfail_hooks import cli
 from netfail_hooks.bundle.network_files import hidden, hidden_settings, hidden_words
+from netfail_hooks.cli import prompts
 from netfail_hooks.cli.prompts import show
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.plan import FileChange, split
@@ -223,3 +224,43 @@ def test_each_line_has_its_own(text: str, closed: bool) -> None:  # noqa: FBT001
     assert len(split(hidden_settings(text))) == len(split(text))
     if not closed and not re.search("key", text, re.IGNORECASE):
         assert hidden(text, closed=closed) == text
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_a_person_agreed_to_is_not_listed_again(
+    machine: Machine,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    asked: bool,  # noqa: FBT001
+) -> None:
+    """Who was not asked, such as a script's log, sees each path; who was, how many there are."""
+    monkeypatch.setattr(prompts, "_somebody_looks", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    words = [] if asked else ["--yes"]
+    if command == "uninstall":
+        machine.install(*PAIR, "--yes")
+        capsys.readouterr()
+    else:
+        words += PAIR
+    assert cli.entry([command, "--root", str(machine.root), *words]) == 0
+    out = capsys.readouterr().out
+    done = "made" if command == "install" else "removed"
+    counted = re.findall(rf"^(?:changed \d+ .*)?{done} \d+ .*directories", out, re.MULTILINE)
+    listed = re.findall(r"^(?:make|write|remove) /.+", out, re.MULTILINE)
+    assert (len(counted), bool(listed)) == (int(asked), not asked)
+    if asked and command == "install":
+        (where,) = re.findall(r"\('(netfail-hooks .*)' shows them\)", out)
+        assert cli.entry(where.split()[1:]) == 0
+        assert "/etc/netfail-hooks/config.toml" in capsys.readouterr().out
+
+
+def test_another_plan_than_was_agreed_to_is_told_in_full(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    changes = tuple(FileChange(f"/{at}", None, Node(FILE, b"")) for at in range(9))
+    prompts.tell(changes, changes)
+    assert capsys.readouterr().out == "made 9 new files and directories\n"
+    prompts.tell(changes, changes[1:])
+    assert len(capsys.readouterr().out.splitlines()) == 9

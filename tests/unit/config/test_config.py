@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ from hypothesis import strategies as st
 
 from netfail_hooks.config import RESELECT, Bond, Config, Uplink, default_metrics
 from netfail_hooks.config.cache import compile_config, load, parse_compiled
-from netfail_hooks.config.file import parse, read, render
+from netfail_hooks.config.file import STANDARD_INPUT, parse, parse_text, read, render
 from netfail_hooks.config.kinds import HOW_TARGETS, parse_target
 from netfail_hooks.config.settings import BOND, SETTINGS, UPLINK
-from netfail_hooks.errors import Misuse
+from netfail_hooks.errors import Faults, Misuse
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import fields
 
@@ -93,14 +94,14 @@ WRONG = [
     ("override_metric = true\n" + UPLINKS, "override_metric: must be a whole number, not True"),
     (
         "override_metric = 100\n" + UPLINKS,
-        "override_metric: must be below the metric of every uplink",
+        "override_metric: must be below the metric of every uplink, 100, not 100",
     ),
     ("close_connections = 1\n" + UPLINKS, "close_connections: must be true or false, not 1"),
     ("hold_down = 3\n" + UPLINKS, "hold_down: must be a table, [hold_down]"),
     (UPLINKS + "[hold_down]\nseconds = -1\n", "hold_down.seconds: must be 0 to 86400, not -1"),
     (
         UPLINKS + "[hold_down]\nseconds = 400\n",
-        "hold_down.max: must not be below hold_down.seconds",
+        "hold_down.max: must not be below hold_down.seconds, 400, not 300",
     ),
     ('mode = "bonds"\n' + UPLINKS, 'mode: must be "routes" or "bond", not \'bonds\''),
     ("bond = 1\n" + UPLINKS, "bond: must be a table, [bond]"),
@@ -170,7 +171,10 @@ WRONG = [
         f'[[uplink]]\ninterface = "{"x" * 16}"\n',
         f"uplink 1: interface: not an interface name of up to 15 characters: '{'x' * 16}'",
     ),
-    ("[[uplink]]\nmetric = 5\n", "uplink 1: interface: not an interface name: None"),
+    (
+        "[[uplink]]\nmetric = 5\n",
+        "uplink 1: interface: is missing, a name such as \"eth0\" ('ip link')",
+    ),
     (
         '[[uplink]]\ninterface = "eth0"\nmetric = true\n',
         "uplink 1: metric: must be a whole number, not True",
@@ -193,15 +197,18 @@ WRONG = [
     ),
     (
         UPLINKS + 'policy = 2\ntargets = ["icmp:1.1.1.1"]\n',
-        "wlan0: policy: 2 is more than its 1 targets",
+        "uplink 2: policy: must be at most its 1 target, not 2",
     ),
     (UPLINKS + "failures = 0\n", "uplink 2: failures: must be 1 to 20, not 0"),
     (UPLINKS + "timeout = 49\n", "uplink 2: timeout: must be 50 to 5000, not 49"),
     (UPLINKS + 'gateway = "no"\n', "uplink 2: gateway: must be true or false, not 'no'"),
-    (UPLINKS + '[[uplink]]\ninterface = "eth0"\n', "uplink: the same interface twice"),
+    (
+        UPLINKS + '[[uplink]]\ninterface = "eth0"\n',
+        "uplink 3: interface: eth0 is that of another uplink already",
+    ),
     (
         UPLINKS + '[[uplink]]\ninterface = "usb0"\nmetric = 600\n',
-        "uplink: metrics overlap; each must be greater than the one before it",
+        "uplink 3: metric: must be greater than 600, that of wlan0 before it, not 600",
     ),
 ]
 
@@ -212,7 +219,8 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, complaint: str) -> No
     path.write_text(text)
     with pytest.raises(Misuse) as refusal:
         read(str(path))
-    assert str(refusal.value) == f"{path}: {complaint}"
+    told = str(refusal.value).removeprefix(f"{path}: ")
+    assert re.sub(r"^line \d+: ", "", told) == f"{complaint}: mend it: editor {path}"
 
 
 @pytest.mark.parametrize("text", TARGETS)
@@ -284,6 +292,73 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     )
     assert config is None
     assert len(wrong) == 2
+
+
+_GENERAL = ("colour", "override_metric", "mode", "watch", "failback")
+_TABLES = ("check.interval", "check.quick", "hold_down.seconds", "bond.arp_interval", "log.bytes")
+_OF_UPLINKS = ("metric", "gateway", "policy", "failures", "metrik")
+_PADDING = st.sampled_from(["", "# mode = 1\n", "\n", "  \n# [check]\n"])
+
+
+@st.composite
+def _faulty(draw: st.DrawFn) -> tuple[str, dict[str, int]]:
+    """Draw a config with faults, and the line that each is on."""
+    lines: list[str] = []
+    where: dict[str, int] = {}
+
+    def add(text: str, fault: str = "") -> None:
+        lines.extend(draw(_PADDING).splitlines())
+        lines.append(draw(st.sampled_from(["", "  "])) + text)
+        if fault:
+            where[fault] = len(lines)
+
+    for key in draw(st.lists(st.sampled_from(_GENERAL), unique=True)):
+        add(f"{key} = [0]  # why = not", key)
+    for name in draw(
+        st.lists(st.sampled_from(("check.interval", "hold_down.seconds")), unique=True)
+    ):
+        add(f"{name} = [0]", name)
+    for rank in range(draw(st.integers(2, 3))):
+        add("[[uplink]]")
+        add(f'interface = "eth{rank}"')
+        for key in draw(st.lists(st.sampled_from(_OF_UPLINKS), unique=True)):
+            add(f"'{key}'=[0]" if rank else f"{key} = [0]", f"uplink {rank + 1}: {key}")
+    tables = draw(st.lists(st.sampled_from(_TABLES), unique=True))
+    for name in tables:
+        table, _, key = name.partition(".")
+        if not any(one.startswith(f"{table}.") for one in where):
+            add(f"[ {table} ]")
+            add(f"{key} = [0]", name)
+    return "\n".join([*lines, ""]), where
+
+
+@given(_faulty())
+def test_each_fault_is_told_in_a_line_of_its_own_with_the_line_it_is_on(
+    drawn: tuple[str, dict[str, int]],
+) -> None:
+    text, where = drawn
+    if not where:
+        return
+    with pytest.raises(Faults) as refusal:
+        parse_text(text.encode(), "/a b/config.toml")
+    *lines, last = refusal.value.lines()
+    if len(where) == 1:
+        lines = [last]
+    found = [
+        re.match(r"/a b/config.toml: line (\d+): ((?:uplink \d: )?\S+): ", one) for one in lines
+    ]
+    assert [(int(one[1]), one[2]) for one in found if one] == sorted(
+        (line, fault) for fault, line in where.items()
+    )
+    assert last.endswith(": editor '/a b/config.toml'")
+
+
+def test_a_fault_of_no_line_is_told_without_one() -> None:
+    for text in ("", "uplink = []\n", "watch = 'on'\n"):
+        with pytest.raises(Faults, match=r"^x: (line 1: )?uplink: name at least one"):
+            parse_text(text.encode(), "x")
+    with pytest.raises(Faults, match=r"not -1: mend it where that comes from$"):
+        parse_text(f"check = {{interval = -1}}\n{UPLINKS}".encode(), STANDARD_INPUT)
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", b"a = ", b"[" * 5000, b"x = 1\nx = 2\n"])

@@ -105,3 +105,25 @@ def test_the_picture_stands_still_for_who_wants_that_and_fetches_nothing() -> No
     assert re.findall(r"<script|<image|href=|@import|url\(", drawn) == []
     assert re.findall(r"https?://[^\"]+", drawn) == ["http://www.w3.org/2000/svg"]
     assert ET.fromstring(drawn).tag.endswith("}svg")  # noqa: S314 - of our own
+
+
+# Each place that says in a line what this is: packages, their indexes, the command itself.
+IN_A_LINE = {
+    "packaging/debian/control": r"^Description: (.+)$",
+    "packaging/arch/PKGBUILD": r"^pkgdesc='(.+)'$",
+    "pyproject.toml": r'^description = "(.+)"$',
+    "examples/ansible/roles/netfail_hooks/meta/main.yml": r'^  description: "(.+)"$',
+    "man/netfail-hooks.8": r"^netfail-hooks \\- (.+)$",
+    "netfail_hooks/__init__.py": r'^"""(.+)\.$',
+    "netfail_hooks/cli/__init__.py": r'^    "(Wired/Wi-Fi failover: .+?)\. ',
+}
+
+
+@pytest.mark.parametrize("name", IN_A_LINE)
+def test_what_it_is_is_told_in_one_sentence_everywhere(name: str) -> None:
+    found = re.findall(IN_A_LINE[name], (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+    assert [line.lower() for line in found] == [
+        "wired/wi-fi failover: pull the cable and everything goes on by wi-fi"
+    ]
+    first = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split("\n\n")[2].split())
+    assert "pull the cable and everything goes on by Wi-Fi" in first

@@ -30,6 +30,7 @@ from netfail_hooks.lab.namespaces import until
 from netfail_hooks.managers import dhcpcd
 from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
+from netfail_hooks.paths import Paths
 from netfail_hooks.values import plain, replace
 from tests.support import ROOT
 from tests.support.machine import Machine
@@ -160,13 +161,30 @@ def test_a_command_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Monke
     assert doctor_fix.run("netfail-hooks completion bash") == ""
 
 
+def test_the_likeliest_nics_of_a_machine_come_first(tmp_path: Path) -> None:
+    """A cable that is plugged in, then Wi-Fi; nothing that is made by software."""
+    for name, files in {
+        "enp1s0": {"type": "1\n", "carrier": "0\n", "device/vendor": "1\n"},
+        "enp2s0": {"type": "1\n", "carrier": "1\n", "device/vendor": "1\n"},
+        "wlp3s0": {"type": "1\n", "device/vendor": "1\n", "phy80211/name": "x\n"},
+        "docker0": {"type": "1\n", "carrier": "1\n"},
+        "lo": {"carrier": "1\n"},
+    }.items():
+        for file, text in files.items():
+            place = tmp_path / f"sys/class/net/{name}/{file}"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+    assert doctor_machine.nics(Paths(str(tmp_path))) == ("enp2s0", "wlp3s0", "enp1s0")
+    assert doctor_machine.nics(Paths(f"{tmp_path}/none")) == ()
+
+
 def test_dry_run_alone_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.entry(["doctor", "--dry-run"]) == 2
     assert "add --fix" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("facts", "status"), [(HEALTHY, 0), (_ILL, 1), (BARE, 2), (but(BARE, config_wrong="x"), 2)]
+    ("facts", "status"), [(HEALTHY, 0), (_ILL, 1), (BARE, 2), (but(BARE, config_wrong=("x",)), 2)]
 )
 def test_the_exit_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, facts: object, status: int

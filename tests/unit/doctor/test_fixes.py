@@ -49,7 +49,7 @@ def _unmanaged(*files: NetworkFile) -> dict[str, object]:
 # What differs from a healthy machine, what is told of it, and the commands that mend it.
 _SETUP: list[Case] = [
     (
-        {"config": None, "config_wrong": "line 3: no uplinks"},
+        {"config": None, "config_wrong": ("line 3: no uplinks",)},
         "line 3: no uplinks",
         ("editor /etc/netfail-hooks/config.toml", AGAIN),
     ),

@@ -116,7 +116,7 @@ _CHANGED = OwnFile(_OURS, "changed")
 
 # The rule, whether --fix mends it, the fact that differs, and words of what is said.
 _CASES: list[tuple[str, bool, dict[str, object], str]] = [
-    ("config-wrong", False, {"config": None, "config_wrong": "uplink: no"}, "uplink: no"),
+    ("config-wrong", False, {"config": None, "config_wrong": ("uplink: no",)}, "uplink: no"),
     ("config-wrong", False, {"config": None}, "config.toml is gone"),
     ("config-not-installed", False, {"own": (OwnFile(_OURS, "new"),)}, _OURS),
     ("config-not-installed", False, {"own": (OwnFile(_OURS, "stale"),), "networks": ()}, _OURS),
@@ -536,7 +536,7 @@ def test_a_bond_of_the_users_own_is_judged_where_an_uplink_is_in_it() -> None:
 @pytest.mark.parametrize(
     ("uplinks", "fix"),
     [
-        ((), "--primary eth0 --backup wlan0"),
+        ((), "--primary IF --backup IF"),
         (("enp1s0", "wlp2s0", "eth9"), "--primary enp1s0 --backup wlp2s0 --backup eth9"),
     ],
 )
@@ -563,6 +563,36 @@ def test_not_installed_comes_first_and_nothing_is_mended(
 
 
 @pytest.mark.parametrize(
+    ("uplinks", "nics", "names", "told"),
+    [
+        ((), ("enp3s0", "wlp2s0"), ("enp3s0", "wlp2s0"), "this machine"),
+        ((), ("end0", "wlan1", "enx00e04c680001", "wlan2"), ("end0", "wlan1"), "this machine"),
+        ((), ("enp1s0", "enp2s0"), ("enp1s0", "enp2s0"), "this machine"),
+        (("wlp2s0",), ("enp3s0", "wlp2s0"), ("enp3s0", "wlp2s0"), "this machine"),
+        (("br0",), ("enp3s0",), ("enp3s0", "br0"), "this machine"),
+        (("b", "a", "c"), ("a", "b", "c"), ("b", "a", "c"), "this machine"),
+        (
+            (),
+            ("wlp2s0",),
+            ("wlp2s0", "IF"),
+            "only wlp2s0 is to be seen, 'ip link' lists all there is",
+        ),
+        (("eth7",), (), ("eth7", "IF"), "only eth7 is to be seen, 'ip link' lists all there is"),
+        ((), (), ("IF", "IF"), "none is to be seen, 'ip link' lists all there is"),
+    ],
+)
+def test_the_command_that_installs_names_the_machines_own_nics(
+    uplinks: tuple[str, ...], nics: tuple[str, ...], names: tuple[str, ...], told: str
+) -> None:
+    (found,) = diagnose(but(BARE, uplinks=uplinks, nics=nics))
+    first, *others = names
+    ranks = " ".join([f"--primary {first}", *(f"--backup {name}" for name in others)])
+    install = f"netfail-hooks install {ranks}"
+    assert found.fix == (f"{install} --dry-run", install)
+    assert found.what.endswith(told)
+
+
+@pytest.mark.parametrize(
     ("install_sh", "command"),
     [
         ("", "netfail-hooks install"),
@@ -571,7 +601,7 @@ def test_not_installed_comes_first_and_nothing_is_mended(
     ],
 )
 def test_in_a_checkout_the_command_is_that_of_the_checkout(install_sh: str, command: str) -> None:
-    facts = but(BARE, uplinks=(), install_sh=install_sh)
+    facts = but(BARE, nics=("eth0", "wlan0"), install_sh=install_sh)
     (found,) = [one for one in diagnose(facts) if one.code == "not-installed"]
     install = f"{command} --primary eth0 --backup wlan0"
     assert found.fix == (f"{install} --dry-run", install)

@@ -135,7 +135,7 @@ def test_what_a_person_changed_since_install_is_told_as_it_goes(
     ("text", "told"),
     [
         ("check.intervall = 5\n" + UPLINKS, "check.intervall: unknown key, did you mean"),
-        ("check.interval = -1\nmode = 'x'\n" + UPLINKS, "; check.interval"),
+        ("check.interval = -1\nmode = 'x'\n" + UPLINKS, "line 2: mode: must be"),
         ("", "uplink: name at least one"),
         ('[[uplink]]\ninterface = "eth0"\n', "eth0 alone has nothing to fail over to"),
         ("a = [", "Invalid"),

@@ -148,7 +148,7 @@ def test_what_is_missing_is_told(change: dict[str, Any], told: str) -> None:
 def test_the_last_failover_is_told() -> None:
     found = bond_report(CONFIG, SEEN, (WAY,), EVENT, ())
     last = render_bond(found, colour=False).splitlines()[-1]
-    assert last.startswith("last ")
+    assert last.startswith("last move ")
     assert last.endswith("ago, eth0 no-carrier: IPv4 now by wlan0 [24 ms]")
 
 

@@ -487,7 +487,7 @@ traffic   to 1.1.1.1 by wlan0 via 192.168.1.1 from 192.168.1.51
 ours      route 192.168.1.0/24 dev wlan0 metric 50
           route default via 192.168.1.1 dev wlan0 metric 50
           address 192.168.1.50/32 dev wlan0
-last      1 min 30 s ago, eth0 no-carrier: IPv4 now by wlan0 [24 ms]
+last move 1 min 30 s ago, eth0 no-carrier: IPv4 now by wlan0 [24 ms]
 unknown   a thing: run as root"""
 
 

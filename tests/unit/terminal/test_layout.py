@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netfail_hooks.terminal import BAD, layout, painter
-from netfail_hooks.terminal.layout import KEPT, cells, fit, labelled
+from netfail_hooks.terminal.layout import KEPT, cells, fit, labelled, message
 from tests.support.drawn_values import INTERFACES, PREFIXES
 
 _FACTS = st.lists(INTERFACES | PREFIXES | st.text("ab 漢é", max_size=60), min_size=1).map(", ".join)
@@ -72,3 +73,21 @@ def test_a_pipe_has_no_width_and_a_phone_has_at_least_one(monkeypatch: pytest.Mo
         monkeypatch.setattr("sys.stdout.isatty", lambda: True)
         assert layout.width() == wanted
         monkeypatch.setattr("sys.stdout.isatty", lambda: False)
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_message_breaks_on_a_terminal_alone_and_not_in_what_is_to_be_typed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "netfail-hooks: only root may do this, so see 'netfail-hooks doctor' or don't"
+    assert message(text, io.StringIO()) == [text]
+    for columns in range(30, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = message(text, _Terminal())
+        assert all(len(line) <= columns for line in lines)
+        assert " ".join(line.strip() for line in lines) == text
+        assert any("'netfail-hooks doctor'" in line for line in lines)
