@@ -80,7 +80,9 @@ def test_a_link_leads_somewhere(document: Path) -> None:
 
 def test_the_list_of_documents_has_them_all() -> None:
     here = ROOT / "docs"
-    listed = set(re.findall(r"\]\(([^)#]+\.md)\)", (here / "README.md").read_text(encoding="utf-8")))
+    listed = set(
+        re.findall(r"\]\(([^)#]+\.md)\)", (here / "README.md").read_text(encoding="utf-8"))
+    )
     there = {str(path.relative_to(here)) for path in here.rglob("*.md")} - {"README.md"}
     assert listed - {"../README.md"} == there
 
