@@ -1,4 +1,4 @@
-"""docs/use/start.md lists each file that an install may leave on a machine, and nothing else."""
+"""docs/use/start.md: each file that an install may leave on a machine, and a log as it is."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ from netfail_hooks.install.manifest import Handed
 from netfail_hooks.managers import Profile, WirelessNetwork
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.sysctls import ANSWERS, SILENT, arp_ignore
+from netfail_hooks.recorder import Run, is_transition, summary
 from tests.support import ROOT
 from tests.support.machine import Machine
+from tests.support.runs import look, probe
+from tests.support.world import World, config_of
 
 _TEXT = (ROOT / "docs/use/start.md").read_text(encoding="utf-8")
 _CHANGES = _TEXT.partition("## What it changes")[2].partition("\n## ")[0]
@@ -140,3 +144,37 @@ def test_each_row_is_of_a_file_that_install_writes(installed: set[str], taken: s
     later = ("/run/", "/var/log/", "/usr/local/", "/etc/netfail-hooks/notify.d/")
     rows = [row for row in _rows(_CHANGES) if not row.startswith(later)]  # by others than install
     assert [row for row in rows if not any(_is_of(row, path) for path in installed | taken)] == []
+
+
+class _AsShown(World):
+    """The two uplinks of the document: one LAN, IPv4, failed over once before."""
+
+    def address(self, name: str, family: int) -> str:
+        assert family == 4
+        return {"eth0": "192.168.1.252", "wlan0": "192.168.1.25"}[name]
+
+
+def _pulled_and_plugged_in() -> Iterator[Run]:
+    world = _AsShown(config_of("eth0", "wlan0"), families=(4,), shares=True)
+    world.sysctls |= {arp_ignore("eth0"): ANSWERS, arp_ignore("wlan0"): SILENT}
+    look(world, "eth0", "routable")
+    yield look(world, "eth0", "no-carrier")
+    yield look(world, "eth0", "routable")
+    world.routes.reverse()  # as the kernel lists them: the default one first
+    world.resolved = {"wlan0"}  # it has asked for neighbours meanwhile
+    for _ in range(2):
+        world.now += 5000
+        yield probe(world, "timer")
+
+
+def test_the_log_is_as_the_code_has_it() -> None:
+    shown = re.search(r"\$ sudo netfail-hooks log\n(.*?)```", _TEXT, re.DOTALL)
+    assert shown
+    plain = re.sub(r"^\S+ \S+  | \[\d+ ms\]$", "", shown[1], flags=re.MULTILINE)
+    runs = [run for run in _pulled_and_plugged_in() if is_transition(run)]
+    told = [
+        line
+        for run in runs
+        for line in (f"{run.trigger}: {summary(run)}", *(f"    {one}" for one in run.changes))
+    ]
+    assert plain.splitlines() == told
