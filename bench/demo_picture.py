@@ -1,7 +1,8 @@
 """What a demo measured as a picture that moves: an SVG, light or dark as its reader's screen is.
 
 All that moves is CSS's doing, so that it stands still for who wants that (prefers-reduced-motion):
-then the strips and the table below tell the same. No script, and nothing fetched. Pure.
+then the strips and the figures below tell the same. As narrow as a phone, where README shows it in
+328 pixels, so that it can be read there. No script, and nothing fetched. Pure.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from netfail_hooks.demo.story import STORIES, Act
 
 TOLD = (STORIES[0], STORIES[2])  # the cable; the router behind a link that stays up
 UPLINKS = ("eth0", "wlan0")
-_WIDTH, _HEIGHT = 840, 436
-_HOST, _ROUTER = 150, 690  # where the wires end
-_WIRES = dict(zip(UPLINKS, (92, 156), strict=True))
-_LEFT, _ROOM = 120, 690  # of the strips
-_STRIPS, _ROW = 236, 24
-_TABLE = 336
-_COLUMNS = (20, 380, 520, 670)  # of the table
+_WIDTH, _HEIGHT = 400, 508
+_SHOWN = 1.1  # times as large where there is room
+_EDGE = 14
+_HOST, _ROUTER = 104, 296  # where the wires end
+_BOXES = (64, 116)  # their top and height
+_WIRES = dict(zip(UPLINKS, (100, 156), strict=True))
+_LEFT, _ROOM = 74, 312  # of the strips
+_STRIPS, _ROW = 204, 26
+_ACTS, _ACT = 314, 48
+_COLUMNS = (_EDGE, 146, 274)  # of an act's figures
+_SEEN = 3  # the least that can be seen
 _COLOURS = """\
 .back {{ fill: {0} }} text {{ fill: {1} }} .faint {{ fill: {2} }}
 .box {{ fill: {3}; stroke: {2} }} .wire {{ stroke: {4} }} .line {{ stroke: {2} }}
@@ -30,8 +35,8 @@ _COLOURS = """\
 _LIGHT = ("#ffffff", "#1f2328", "#59636e", "#f0f3f6", "#c4ccd4", "#1a7f37", "#cf222e")
 _DARK = ("#0d1117", "#f0f6fc", "#9198a1", "#1c2128", "#4a525c", "#3fb950", "#f85149")
 _STYLE = f"""\
-text {{ font: 15px system-ui, sans-serif }} .faint {{ font-size: 13px }}
-.title {{ font-size: 18px; font-weight: 600 }}
+text {{ font: 15px system-ui, sans-serif }} .faint {{ font-size: 14px }}
+.title {{ font-size: 17px; font-weight: 600 }}
 .box {{ stroke-width: 1.5 }} .wire {{ stroke-width: 3; fill: none }}
 .flow {{ stroke-width: 8; stroke-linecap: round; stroke-dasharray: 0 30; fill: none }}
 .cut {{ stroke-width: 5; stroke-linecap: round; fill: none }}
@@ -46,8 +51,8 @@ _HIDDEN = ' opacity="0"'
 _STILL = "@media (prefers-reduced-motion: reduce) { * { animation: none !important } }"
 # What breaks, by its name here: the faults that begin and end it, and where it is crossed out.
 _BREAKS = {
-    "cut": ("cable_out", "cable_in", _HOST + 44),
-    "mute": ("dead_gateway", "alive_gateway", _ROUTER - 44),
+    "cut": ("cable_out", "cable_in", _HOST + 34),
+    "mute": ("dead_gateway", "alive_gateway", _ROUTER - 34),
 }
 
 
@@ -60,7 +65,10 @@ class Moment(NamedTuple):
 
 
 class Film(NamedTuple):
-    """All that is shown: how long it is, its acts, and by column of the strips what was so."""
+    """All that is shown: how long it is, its acts, and by column of the strips what was so.
+
+    A column in which an act began is two, so that what came of it is drawn after it.
+    """
 
     seconds: float
     moments: tuple[Moment, ...]
@@ -80,28 +88,52 @@ def film(report: Mapping[str, Any]) -> Film:
         span = chapter["span_ms"] / 1000
         for act, outcome in zip(story.acts, chapter["acts"], strict=True):
             moments.append(Moment(begin + outcome["began_ms"] / 1000, act, outcome))
-        edges += [begin + span * (column + 1) for column in range(len(chapter["losses"]))]
-        for name in UPLINKS:
-            active[name] += chapter["active"][name]
-        losses += chapter["losses"]
+        for column, end, lost in _parted(chapter, span):
+            edges.append(begin + end)
+            for name in UPLINKS:
+                active[name].append(chapter["active"][name][column])
+            losses.append(lost)
         begin = edges[-1]
     columns = {name: tuple(spans) for name, spans in active.items()}
     return Film(begin, tuple(moments), tuple(edges), columns, tuple(losses))
+
+
+def _parted(chapter: Mapping[str, Any], span: float) -> Iterator[tuple[int, float, int]]:
+    """Yield the columns' parts: which column, until when, and what was lost in it.
+
+    What the acts say they lost tells on which side of an act the loss of its column was.
+    """
+    outcomes, losses = chapter["acts"], chapter["losses"]
+    begins = [one["began_ms"] / 1000 for one in outcomes]
+    due = [sum(losses) - sum(one["lost"] for one in outcomes), *(one["lost"] for one in outcomes)]
+    act = 0  # how many have begun
+    for column, lost in enumerate(losses):
+        end, left = span * (column + 1), lost
+        while act < len(begins) and begins[act] < end:
+            before = max(0, min(left, due[act]))
+            yield column, begins[act], before
+            due[act] -= before
+            left -= before
+            act += 1
+        yield column, end, left
+        due[act] -= left
 
 
 def picture(report: Mapping[str, Any]) -> str:
     """Return the SVG's text."""
     shown = film(report)
     told = "; ".join(" ".join(_figures(moment)) for moment in shown.moments)
+    size = f'width="{_WIDTH * _SHOWN:.0f}" height="{_HEIGHT * _SHOWN:.0f}"'
+    size += f' viewBox="0 0 {_WIDTH} {_HEIGHT}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" {_LABELLED}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {_LABELLED}>',
         '<title id="title">A cable is pulled, then a router dies: the traffic goes on</title>',
         f'<desc id="desc">As measured: {escape(told)}.</desc>',
         "\n".join(["<style>", _STYLE, *_keyframes(shown), _STILL, "</style>"]),
         f'<rect class="back" width="{_WIDTH}" height="{_HEIGHT}" rx="6"/>',
         *_scene(),
         *_strips(shown),
-        *_table(shown),
+        *_acts(shown),
         "</svg>",
     ]
     return "\n".join([*parts, ""])
@@ -154,12 +186,12 @@ def _broken(shown: Film, name: str, kind: str) -> Iterator[tuple[float, float]]:
 
 
 def _scene() -> Iterator[str]:
-    yield _text(20, 34, "Pull the cable; then let the router die", "title")
-    yield _text(_WIDTH - 20, 34, "a real run, in real time", "faint", "end")
+    yield _text(_EDGE, 28, "Pull the cable; let the router die", "title")
+    yield _text(_EDGE, 48, "a real run, in real time", "faint")
     for name, y in _WIRES.items():
         dashes = ' stroke-dasharray="3 7"' if name == "wlan0" else ""
         yield f'<path class="wire"{dashes} d="M{_HOST} {y}H{_ROUTER}"/>'
-        yield _text((_HOST + _ROUTER) / 2, y - 16, _named(name), "faint", "middle")
+        yield _text((_HOST + _ROUTER) / 2, y - 15, _named(name), "faint", "middle")
         yield (
             f'<g class="flow flow-{name}"{"" if name == UPLINKS[1] else _HIDDEN}>'
             f'<path d="M{_HOST + 8} {y}H{_ROUTER - 8}"/></g>'
@@ -172,47 +204,51 @@ def _scene() -> Iterator[str]:
                 f'<g class="cut {kind}-{name}"{hidden}>'
                 f'<path d="M{at - 11} {y - 11}l22 22m0 -22l-22 22"/></g>'
             )
-    for x, lines in ((20, ("this", "machine")), (_ROUTER, ("router",))):
-        yield f'<rect class="box" x="{x}" y="64" width="130" height="120" rx="10"/>'
+    top, height = _BOXES
+    width = _HOST - _EDGE
+    for x, lines in ((_EDGE, ("this", "machine")), (_ROUTER, ("router",))):
+        yield f'<rect class="box" x="{x}" y="{top}" width="{width}" height="{height}" rx="10"/>'
         for number, line in enumerate(lines):
-            yield _text(x + 65, 129 + 20 * number - 10 * (len(lines) - 1), line, "", "middle")
+            base = top + height / 2 + 5 + 20 * number - 10 * (len(lines) - 1)
+            yield _text(x + width / 2, base, line, "", "middle")
 
 
 def _named(uplink: str) -> str:
-    return {"eth0": "eth0, the cable", "wlan0": "wlan0, in the part of Wi-Fi"}[uplink]
+    return {"eth0": "eth0, the cable", "wlan0": "wlan0, as Wi-Fi"}[uplink]
 
 
 def _strips(shown: Film) -> Iterator[str]:
     for number, name in enumerate(UPLINKS):
         y = _STRIPS + number * _ROW
-        yield _text(20, y + 13, name, "")
+        yield _text(_EDGE, y + 14, name, "")
         yield f'<rect class="idle" x="{_LEFT}" y="{y + 6}" width="{_ROOM}" height="4"/>'
         for begin, end in _starts(shown, shown.active[name]):
             x, width = _x(shown, begin), _x(shown, end) - _x(shown, begin)
             yield f'<rect class="carries" x="{x:.1f}" y="{y}" width="{width:.1f}" height="16"/>'
     y = _STRIPS + len(UPLINKS) * _ROW
-    yield _text(20, y + 13, "lost", "")
+    yield _text(_EDGE, y + 14, "lost", "")
     for begin, end in _starts(shown, [bool(lost) for lost in shown.losses]):
-        x, width = _x(shown, begin), _x(shown, end) - _x(shown, begin)
-        yield f'<rect class="lost" x="{x:.1f}" y="{y}" width="{width:.1f}" height="16"/>'
+        x, width = _x(shown, begin), max(_SEEN, _x(shown, end) - _x(shown, begin))
+        yield f'<rect class="lost" x="{x:.2f}" y="{y}" width="{width:.2f}" height="16"/>'
     bottom = y + _ROW
     for number, moment in enumerate(shown.moments, start=1):
         x = _x(shown, moment.at)
-        yield f'<path class="line" stroke-dasharray="2 3" d="M{x:.1f} {_STRIPS - 4}V{bottom}"/>'
-        yield _text(x, bottom + 12, str(number), "faint", "middle")
+        yield f'<path class="line" stroke-dasharray="2 3" d="M{x:.2f} {_STRIPS - 4}V{bottom}"/>'
+        yield _text(x, bottom + 14, str(number), "faint", "middle")
     yield f'<path class="line head" stroke-width="2" d="M{_LEFT} {_STRIPS - 6}V{bottom}"/>'
 
 
-def _table(shown: Film) -> Iterator[str]:
+def _acts(shown: Film) -> Iterator[str]:
     for number, moment in enumerate(shown.moments):
-        y = _TABLE + 24 * number
+        y = _ACTS + _ACT * number
         yield (
-            f'<g class="act-{number}"{_HIDDEN}><rect class="row" x="10" y="{y - 5}" width='
-            f'"{_WIDTH - 20}" height="24" rx="4"/></g>'
+            f'<g class="act-{number}"{_HIDDEN}><rect class="row" x="6" y="{y}" width='
+            f'"{_WIDTH - 12}" height="{_ACT - 2}" rx="4"/></g>'
         )
-        for x, cell in zip(_COLUMNS, _figures(moment), strict=True):
-            label = f"{number + 1}. {cell}" if x == _COLUMNS[0] else cell
-            yield _text(x, y + 12, label, "")
+        title, *figures = _figures(moment)
+        yield _text(_EDGE, y + 18, f"{number + 1}. {title}", "")
+        for x, figure in zip(_COLUMNS, figures, strict=True):
+            yield _text(x, y + 38, figure, "faint")
 
 
 def _figures(moment: Moment) -> tuple[str, str, str, str]:
@@ -222,7 +258,7 @@ def _figures(moment: Moment) -> tuple[str, str, str, str]:
         _TITLES.get(moment.act.title, moment.act.title),
         f"moved in {moved}" if one["moved_ms"] >= 0 else "did not move",
         f"{one['lost']} of {one['sent']} lost",
-        f"{one['alive']} of {one['connections']} TCP alive",
+        f"{one['alive']} of {one['connections']} TCP live",
     )
 
 

@@ -11,8 +11,8 @@ from bench.faults import NAMES
 from bench.results import Results, Sample
 from bench.table import Titles, told
 
-_WIDTH, _LEFT, _RIGHT = 860, 200, 190  # of it, of the names, of what stands beside a bar
-_COLUMNS = 140  # of small letters
+_WIDTH, _LEFT, _RIGHT = 860, 220, 190  # of it, of the names, of what stands beside a bar
+_COLUMNS = 125  # of small letters
 _BAR, _STEP, _HEAD, _GAP = 13, 21, 46, 22
 _LOWEST = 1.0  # ms: the scale's left end
 _TICKS = (
@@ -24,6 +24,7 @@ _TICKS = (
     (100_000, "100 s"),
 )
 _STYLE = """
+.back { fill: #ffffff; }
 text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .title { font-size: 14px; font-weight: 600; }
 .faint { fill: #59636e; font-size: 11px; }
@@ -33,6 +34,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .name-ours { font-weight: 600; }
 .dead, .dies { fill: #d1242f; }
 @media (prefers-color-scheme: dark) {
+  .back { fill: #0d1117; }
   text { fill: #f0f6fc; }
   .faint { fill: #9198a1; }
   .grid { stroke: #3d444d; }
@@ -67,6 +69,7 @@ def picture(results: Results, titles: Titles, ours: Sequence[str]) -> str:
         [
             head,
             f"<style>{_STYLE}</style>",
+            f'<rect class="back" width="{_WIDTH}" height="{top + 8}" rx="6"/>',
             _text(10, 22, "What a failover costs", "title"),
             _text(10, 40, about, "faint"),
             _text(10, 56, results.machine, "faint"),

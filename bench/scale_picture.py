@@ -26,8 +26,9 @@ _WIDTH, _LEFT, _PANEL, _SPACE = 860, 170, 205, 25
 _TOP, _STEP, _BAR = 92, 27, 10
 _MOST = 5.0  # times as much as with nothing: what is more has an arrow's point
 _GOAL = 1.5
-_LETTERS = 140
+_LETTERS = 125
 _STYLE = """
+.back { fill: #ffffff; }
 text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .title { font-size: 14px; font-weight: 600; }
 .faint { fill: #59636e; font-size: 11px; }
@@ -37,6 +38,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .before { fill: #818b98; }
 .now { fill: #0969da; }
 @media (prefers-color-scheme: dark) {
+  .back { fill: #0d1117; }
   text { fill: #f0f6fc; }
   .faint { fill: #9198a1; }
   .number { stroke: #0d1117; }
@@ -105,6 +107,7 @@ def picture(scale: Scale) -> str:
     parts = [
         head,
         f"<style>{_STYLE}</style>",
+        f'<rect class="back" width="{_WIDTH}" height="{height}" rx="6"/>',
         _text(10, 22, "What is not ours costs little", "title"),
         *(_text(10, 40 + 14 * n, line, "faint") for n, line in enumerate(wrap(about, _LETTERS))),
         _text(10, 68, scale.machine, "faint"),

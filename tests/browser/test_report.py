@@ -6,14 +6,12 @@ sudo tests/run tests/browser --pictures DIRECTORY       keeps what the pages loo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from netfail_hooks.report.html import page as render
-from tests.support import ROOT
 from tests.support.browser import Browser
 from tests.support.pages import page
 
@@ -51,13 +49,6 @@ _TEXTS = """
   return found;
 })()
 """
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    found = Browser(tmp_path_factory.mktemp("browser"))
-    yield found
-    found.close()
 
 
 @pytest.fixture(params=list(PAGES))
@@ -198,20 +189,3 @@ def test_a_screen_reader_has_its_landmarks_tables_and_pictures(
     pictures = [name for role, name in spoken if role in ("image", "img")]
     assert len(pictures) == 3, "one of the two sizes"
     assert all(name.startswith("Uplinks from ") for name in pictures)
-
-
-def test_the_picture_of_readme_moves_and_stands_still_for_who_wants_that(
-    browser: Browser,
-) -> None:
-    picture = ROOT / "docs/how/demo.svg"
-    running = "document.getAnimations().filter(one => one.playState === 'running').length"
-    browser.open(picture, width=840)
-    assert browser.ask(running) > 5
-    still = {"name": "prefers-reduced-motion", "value": "reduce"}
-    browser.call("Emulation.setEmulatedMedia", features=[still])
-    assert browser.ask(running) == 0
-    shown = browser.ask(
-        "[...document.querySelectorAll('.cut')].filter(one => getComputedStyle(one).opacity > 0)"
-        ".map(one => one.getAttribute('class'))"
-    )
-    assert shown == ["cut cut-eth0"]

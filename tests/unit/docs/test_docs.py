@@ -78,6 +78,15 @@ def test_a_link_leads_somewhere(document: Path) -> None:
     assert dead_links(document) == []
 
 
+def test_the_list_of_documents_has_them_all() -> None:
+    here = ROOT / "docs"
+    listed = set(
+        re.findall(r"\]\(([^)#]+\.md)\)", (here / "README.md").read_text(encoding="utf-8"))
+    )
+    there = {str(path.relative_to(here)) for path in here.rglob("*.md")} - {"README.md"}
+    assert listed - {"../README.md"} == there
+
+
 def test_a_link_to_what_is_not_there_is_found(tmp_path: Path) -> None:
     (tmp_path / "other.md").write_text("# It's *two* `words`\n## A\n## A\n```\n# no\n```\n")
     lead = ["other.md", "other.md#its-two-words", "other.md#a-1", "#own", "https://host.invalid/#x"]

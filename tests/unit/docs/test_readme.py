@@ -19,11 +19,44 @@ NAMES = ("README.md", "README.id.md")
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMES}
 DEMO = json.loads((ROOT / "docs/how/demo.json").read_text(encoding="utf-8"))
 IN_WORDS = {"README.md": ("seven", "about a second"), "README.id.md": ("tujuh", "satu detik")}
+MOST_WORDS = {"README.md": 700, "README.id.md": 720}  # which says in prose what the code's # say
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_read_in_two_minutes(name: str) -> None:
-    assert len(TEXTS[name].splitlines()) < 110
+    lines = TEXTS[name].splitlines()
+    assert len(lines) < 110
+    assert len(TEXTS[name].split()) <= MOST_WORDS[name]
+    assert [line for line in lines if len(line) > 120] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_an_uplink_is_stands_where_the_word_does_first(name: str) -> None:
+    first = re.search(r"(\S*)\buplinks?\b", TEXTS[name])
+    assert first
+    assert first[1] == "(*", "in brackets, behind what it means"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_has_what_measured_it_beside_it(name: str) -> None:
+    """All but what a machine needs, and what is a setting."""
+    text = " ".join(TEXTS[name].split())
+    beside = {
+        r"2 (?:of|dari) 2000[^]]*": "tests/lab/test_failover.py",
+        IN_WORDS[name][1]: "docs/how/costs.md",
+        r"(?:measured|terukur)": "docs/use/handover.md",
+        r"(?:how long|berapa lama)": "docs/use/start.md",
+    }
+    for said, where in beside.items():
+        assert re.search(rf"\[[^]]*{said}\]\({re.escape(where)}[#)]", text), said
+
+
+def _handover_seconds() -> tuple[str, ...]:
+    """Return how long traffic waited, and for how long Wi-Fi was away."""
+    shown = (ROOT / "docs/use/handover.md").read_text(encoding="utf-8").partition("Shown by")[2]
+    waited = re.search(r"waited (\S+) s at most, Wi-Fi was out for (\S+) s", shown)
+    assert waited
+    return waited.groups()
 
 
 def test_both_have_the_same_code_links_tables_and_sections() -> None:
@@ -64,10 +97,7 @@ def test_its_figures_are_measured_ones(name: str) -> None:
     assert row is not None
     assert round(row.outage.ms / 1000) == 1
     assert dead in text
-    shown = (ROOT / "docs/use/handover.md").read_text(encoding="utf-8").partition("Shown by")[2]
-    waited = re.search(r"waited (\S+) s at most, Wi-Fi was out for (\S+) s", shown)
-    assert waited
-    for seconds in waited.groups():
+    for seconds in _handover_seconds():
         figure = seconds.replace(".", ",") if name == "README.id.md" else seconds
         assert re.search(rf"\b{figure} (s|detik)\b", text)
     assert re.search(rf"\b{Config(()).hold_down} (s|detik)\b", text)

@@ -198,7 +198,7 @@ def test_its_documents_lead_to_what_it_holds(deb: Path, tmp_path: Path) -> None:
     assert {name: links for name, links in dead.items() if links} == {}
     readme = (place / "README.md").read_text(encoding="utf-8")
     assert "](docs/use/start.md)" in readme  # what is there is a link still
-    assert "CONTRIBUTING.md how to" in " ".join(readme.split())
+    assert "CONTRIBUTING.md, SECURITY.md. MIT" in " ".join(readme.split())
 
 
 def test_zsh_and_fish_complete(tree: Tree) -> None:
