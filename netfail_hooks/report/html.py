@@ -6,9 +6,11 @@ Landmarks, headings and table headers are for who has it read aloud or goes by k
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 
 from netfail_hooks import __version__, terminal
 from netfail_hooks.doctor.report import Diagnosis
@@ -18,10 +20,12 @@ from netfail_hooks.recorder.drills import CABLE, FAILED, GATEWAY, PASSED, Outcom
 from netfail_hooks.report import WHOLE, Page
 from netfail_hooks.report.history import NO_UPLINK, Outage, Period
 from netfail_hooks.report.style import STYLE
-from netfail_hooks.status.bond import BondReport, render_bond
-from netfail_hooks.status.text import UNWELL, WELL, health, render
+from netfail_hooks.status.bond import BondReport, bond_facts, slave_words
+from netfail_hooks.status.facts import Fact, facts
+from netfail_hooks.status.text import UNWELL, WELL, family_lines, health, uplink_words
 from netfail_hooks.status.values import Report
-from netfail_hooks.terminal import painter, span
+from netfail_hooks.terminal import BAD, GOOD, WAITING, painter, span
+from netfail_hooks.terminal.layout import KEPT
 from netfail_hooks.timeline import Timeline
 from netfail_hooks.timeline.svg import NARROW, PATTERNS, WIDE, inline
 
@@ -29,6 +33,9 @@ _MOST = 100  # outages in the table
 # Nothing may be fetched or run, whatever stands in the page: CSP, level 3.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _PLAIN = painter(colour=False)
+_TONES = {GOOD: "good", WAITING: "waiting", BAD: "bad"}
+# A number and its unit, and the lesser ones after that, are on one line (U+202F).
+_QUANTITY = re.compile(r"\b\d[\d.]* (?:(?:d|h|min|s|ms|MB)\b|%)(?: \d+ (?:h|min|s)\b)?")
 _DRILLED = {GATEWAY: "its router", CABLE: "its carrier"}
 
 
@@ -88,39 +95,57 @@ def _about(period: Period) -> str:
 
 def _now(status: Report | BondReport) -> Iterator[str]:
     if isinstance(status, BondReport):
-        yield from _table(
-            "The slaves of the bond",
-            ("Slave", "Well?", "State"),
-            [
-                (
-                    _text(slave.interface),
-                    _mark(well=slave.healthy),
-                    _words(slave.reason or slave.state),
-                )
-                for slave in status.slaves
-            ],
-        )
-        told = render_bond(status, colour=False)
+        yield from _slaves(status)
+        yield from _facts(bond_facts(status))
+        yield "<details><summary>All that <code>status</code> says of each slave</summary><ol>"
+        for slave in status.slaves:
+            yield f"<li><b>{_text(slave.interface)}</b>: {_told(slave_words(slave))}</li>"
     else:
-        families = sorted({one.family for uplink in status.uplinks for one in uplink.families})
-        rows = []
+        yield from _uplinks(status)
+        yield from _facts(facts(status))
+        yield "<details><summary>All that <code>status</code> says of each uplink</summary><ol>"
         for uplink in status.uplinks:
-            known = {family.family: family for family in uplink.families}
-            cells = [
-                _words(health(known[each], _PLAIN)) if each in known else "" for each in families
-            ]
-            rows.append((_text(uplink.interface), _mark(well=uplink.healthy), *cells))
-        heads = ("Uplink", "Well?", *(f"IPv{family}" for family in families))
-        yield from _table("Uplinks in order of preference", heads, rows)
-        told = render(status)
-    ways = [f"{_text(way.destination)} by <b>{_text(way.interface)}</b>" for way in status.lookups]
-    where = f"Traffic goes to {', to '.join(ways)}." if ways else '<b class="bad">No way out.</b>'
-    yield f"<p>{where}</p>"
-    if status.last_failover:
-        last = status.last_failover
-        yield f"<p>Last moved {span(last.seconds_ago)} ago: {_text(last.summary)}.</p>"
-    yield f"<details><summary>All that <code>status</code> says</summary><pre>{_lines(told)}</pre>"
-    yield "</details>"
+            yield f"<li><b>{_text(uplink.interface)}</b>: {_told(uplink_words(uplink))}<ul>"
+            for family in uplink.families:
+                lines = map(_told, family_lines(family, _PLAIN))
+                yield f"<li>IPv{family.family}: {'<br>'.join(lines)}</li>"
+            yield "</ul></li>"
+    yield "</ol></details>"
+
+
+def _slaves(status: BondReport) -> Iterator[str]:
+    rows = [
+        (
+            _text(slave.interface),
+            _mark(well=slave.healthy),
+            _told(slave.reason or slave.state),
+        )
+        for slave in status.slaves
+    ]
+    yield from _table("The slaves of the bond", ("Slave", "Well?", "State"), rows)
+
+
+def _uplinks(status: Report) -> Iterator[str]:
+    families = sorted({one.family for uplink in status.uplinks for one in uplink.families})
+    rows = []
+    for uplink in status.uplinks:
+        known = {family.family: family for family in uplink.families}
+        cells = [_told(health(known[each], _PLAIN)) if each in known else "" for each in families]
+        rows.append((_text(uplink.interface), _mark(well=uplink.healthy), *cells))
+    heads = ("Uplink", "Well?", *(f"IPv{family}" for family in families))
+    yield from _table("Uplinks in order of preference", heads, rows)
+
+
+def _facts(told: Iterable[Fact]) -> Iterator[str]:
+    """Yield facts, first of all those for which alone the machine is not well."""
+    yield "<dl>"
+    ranked = sorted(told, key=lambda fact: not fact.unwell)
+    for label, group in groupby(ranked, lambda fact: fact.label):
+        yield f"<dt>{label}</dt>"
+        for fact in group:
+            kind = f' class="{_TONES[fact.tone]}"' if fact.tone else ""
+            yield f"<dd{kind}>{_told(fact.text)}</dd>"
+    yield "</dl>"
 
 
 def _over_time(periods: Sequence[Period]) -> Iterator[str]:
@@ -144,10 +169,10 @@ def _over_time(periods: Sequence[Period]) -> Iterator[str]:
         rows = [
             (
                 _text(one.uplink) if one.uplink != NO_UPLINK else "any of them",
-                _share(one.worked),
-                _share(one.carried),
+                _text(_percent(one.worked)),
+                _text(_percent(one.carried)),
                 str(one.outages),
-                _span(one.longest) if one.outages else "",
+                _text(_span(one.longest)) if one.outages else "",
             )
             for one in (*period.uplinks, period.way_out)
         ]
@@ -180,7 +205,7 @@ def _outages(shown: Page) -> Iterator[str]:
 
 
 def _how_long(one: Outage, present: float) -> str:
-    shown = _span(one.seconds(present))
+    shown = _text(_span(one.seconds(present)))
     return f'{shown}, <b class="bad">still</b>' if one.end is None else shown
 
 
@@ -191,15 +216,14 @@ def _drills(drills: Sequence[Outcome]) -> Iterator[str]:
         return
     rows = [
         (
-            _text(one.interface),
+            f"{_text(one.interface)}: {_DRILLED[one.fault]}",
             _when(one.time),
-            _DRILLED[one.fault],
             _verdict(one),
             _words("; ".join(map(flow_line, one.flows)) or "nobody was asked"),
         )
         for one in drills
     ]
-    heads = ("Uplink", "When", "What failed", "Verdict", "What was lost")
+    heads = ("What failed", "When", "Verdict", "What was lost")
     yield from _table("The last drills, the newest first", heads, rows)
 
 
@@ -274,20 +298,24 @@ def _percent(part: float) -> str:
     return f"{hundredths / 100:.2f} %"
 
 
-def _share(part: float) -> str:
-    """Return the same for a cell, on one line (U+202F)."""
-    return _percent(part).replace(" ", "&#8239;")
-
-
 def _when(moment: float) -> str:
+    """Return a moment; a line may end between its date and its time."""
     local = datetime.fromtimestamp(moment).astimezone()
     exact = local.isoformat(timespec="seconds")
-    return f'<time datetime="{exact}">{local:%Y-%m-%d %H:%M:%S}</time>'
+    day, clock = (f'<span class="kept">{local:{form}}</span>' for form in ("%Y-%m-%d", "%H:%M:%S"))
+    return f'<time datetime="{exact}">{day} {clock}</time>'
 
 
 def _text(text: str) -> str:
     """Return a text as HTML that shows it, what can't be seen too."""
-    return html.escape(terminal.escaped(text))
+    return _QUANTITY.sub(
+        lambda found: found[0].replace(" ", "&#8239;"), html.escape(terminal.escaped(text))
+    )
+
+
+def _told(text: str) -> str:
+    """Return the same of words of status, which keep together more than a page has to."""
+    return _words(text.replace(KEPT, " "))
 
 
 def _words(text: str) -> str:

@@ -58,18 +58,24 @@ th, td {{ text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0
   border-bottom: 1px solid var(--edge) }}
 th, td {{ overflow-wrap: normal }}
 th[scope="row"], .words {{ overflow-wrap: anywhere }}
+td:last-child .words {{ display: inline-block; min-width: 4.5rem }}
 td.number, th.number {{ text-align: right }}
 td.number {{ font-variant-numeric: tabular-nums }}
 th[scope="row"] {{ min-width: 4.25rem }}
 .good {{ color: var(--good) }} .waiting {{ color: var(--waiting) }} .bad {{ color: var(--bad) }}
 .good, .waiting, .bad {{ font-weight: 600 }}
+.kept {{ white-space: nowrap }}
 .faint {{ color: var(--faint) }}
-ol {{ padding-left: 1.25rem }} li {{ margin: .75rem 0 }}
+dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .25rem .75rem;
+  margin: .6rem 0; font-size: .95rem }}
+dt {{ grid-column: 1; color: var(--faint) }} dd {{ grid-column: 2; margin: 0 }}
+ol, ul {{ padding-left: 1.25rem }} main li {{ margin: .75rem 0 }} li li {{ margin: .25rem 0 }}
 pre {{ background: var(--raised); border: 1px solid var(--edge); border-radius: 6px;
   padding: .6rem; margin: .4rem 0; white-space: pre-wrap; font-size: .85rem }}
 summary {{ padding: .5rem 0; cursor: pointer }}
 svg.wide, svg.narrow {{ width: 100%; height: auto; display: block }}
 svg.narrow {{ display: none }}
+svg.narrow text {{ paint-order: stroke; stroke: var(--back); stroke-width: 4px }}
 svg.patterns {{ position: absolute; width: 0; height: 0 }}
 @media (max-width: 40rem) {{
   svg.wide {{ display: none }} svg.narrow {{ display: block }}

@@ -16,19 +16,13 @@ from netfail_hooks.policy.bond import unusable_reason
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.recorder import boot_id
 from netfail_hooks.recorder.events import Transition
+from netfail_hooks.status.facts import Fact, drifted, last, no_way_out, silence, unknown
 from netfail_hooks.status.report import failover_report
-from netfail_hooks.status.text import (
-    UNWELL,
-    WELL,
-    drifted_facts,
-    failover_words,
-    silence_facts,
-    well_mark,
-)
+from netfail_hooks.status.text import UNWELL, WELL, fact_lines, well_mark
 from netfail_hooks.status.values import SCHEMA, Failover
-from netfail_hooks.terminal import BAD, Paint, painter
-from netfail_hooks.terminal.layout import KEPT, beside, cells, is_narrow, labelled, padded
-from netfail_hooks.values import value
+from netfail_hooks.terminal import BAD, painter
+from netfail_hooks.terminal.layout import KEPT, beside, cells, is_narrow, padded
+from netfail_hooks.values import replace, value
 
 
 @value
@@ -73,7 +67,7 @@ def bond_report(
     observed: Observation,
     lookups: tuple[RouteLookup, ...],
     failover: Transition | None,
-    unknown: tuple[str, ...],
+    not_learnt: tuple[str, ...],
 ) -> BondReport:
     """Return the report on an observation."""
     name = config.bond.name
@@ -81,13 +75,12 @@ def bond_report(
     slaves = tuple(
         _slave(config, observed, rank, slave) for rank, slave in enumerate(config.names(), 1)
     )
-    right = bonding is not None and bonding.mode == "active-backup"
     addresses = [address for family in FAMILIES for address in observed.own_addresses(name, family)]
-    return BondReport(
+    found = BondReport(
         schema=SCHEMA,
         time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         mode="bond",
-        healthy=right and bool(lookups) and all(slave.healthy for slave in slaves),
+        healthy=False,
         bond=name,
         kernel_mode=bonding.mode if bonding else "",
         active=bonding.active if bonding else "",
@@ -98,8 +91,15 @@ def bond_report(
         slaves=slaves,
         lookups=lookups,
         last_failover=failover_report(failover, time.time(), observed.now, boot_id()),
-        unknown=unknown,
+        unknown=not_learnt,
     )
+    return replace(found, healthy=bond_is_healthy(found))
+
+
+def bond_is_healthy(report: BondReport) -> bool:
+    """Tell whether all is well; if not, a slave or a fact says so itself."""
+    well = all(slave.healthy for slave in report.slaves)
+    return well and not any(fact.unwell for fact in bond_facts(report))
 
 
 def _slave(config: Config, observed: Observation, rank: int, name: str) -> SlaveReport:
@@ -124,14 +124,12 @@ def render_bond(report: BondReport, *, colour: bool, width: int = 0) -> str:
         star = "*" if slave.interface == report.active else " "
         mark = well_mark(paint, marks, healthy=slave.healthy)
         head = f"{slave.rank}. {padded(slave.interface, names)} {star} {mark}  "
-        lines += beside(head, ", ".join(_words(slave)), width)
-    lines.append("")
-    for label, texts in _facts(report, paint):
-        lines += labelled(label, texts, width)
-    return "\n".join(lines)
+        lines += beside(head, slave_words(slave), width)
+    return "\n".join([*lines, "", *fact_lines(bond_facts(report), paint, width)])
 
 
-def _words(slave: SlaveReport) -> list[str]:
+def slave_words(slave: SlaveReport) -> str:
+    """Return all that is told of a slave."""
     words = [slave.reason or "carrier"]
     if slave.state:
         failed = "failure" if slave.failures == 1 else "failures"
@@ -141,27 +139,27 @@ def _words(slave: SlaveReport) -> list[str]:
             f"{slave.failures} link {failed}",
             f"hardware {slave.permanent_mac}",
         ]
-    return words
+    return ", ".join(words)
 
 
-def _facts(report: BondReport, paint: Paint) -> Iterator[tuple[str, list[str]]]:
-    """Yield what is told beside the slaves, each with its label."""
+def bond_facts(report: BondReport) -> Iterator[Fact]:
+    """Yield what is told beside the slaves."""
     asked = f"asks {', '.join(report.targets)} each {report.arp_interval}{KEPT}ms"
-    monitor = asked if report.arp_interval and report.targets else "no ARP monitor"
-    facts = [
+    words = [
         report.bond,
         report.kernel_mode or "there is no such bond",
-        monitor,
+        asked if report.arp_interval and report.targets else "no ARP monitor",
         f"primary {report.primary or 'none'}",
     ]
-    yield "bond", [", ".join(facts)]
-    yield "address", [", ".join(report.addresses) or "none"]
-    ways = [
-        f"to{KEPT}{answer.destination} by{KEPT}{answer.interface}, slave {report.active or 'none'}"
-        for answer in report.lookups
-    ]
-    yield "traffic", ways or [paint("no way out", BAD)]
-    yield "last move", [failover_words(report.last_failover)] if report.last_failover else []
-    yield drifted_facts(report.drifted, paint)
-    yield silence_facts(report.silence, paint)
-    yield "unknown", list(report.unknown)
+    wrong = report.kernel_mode != "active-backup"
+    yield Fact("bond", ", ".join(words), BAD if wrong else "", unwell=wrong)
+    yield Fact("address", ", ".join(report.addresses) or "none")
+    for lookup in report.lookups:
+        by = f"to{KEPT}{lookup.destination} by{KEPT}{lookup.interface}"
+        yield Fact("traffic", f"{by}, slave {report.active or 'none'}")
+    if not report.lookups:
+        yield no_way_out()
+    yield from last(report.last_failover)
+    yield from drifted(report.drifted)
+    yield from silence(report.silence)
+    yield from unknown(report.unknown)

@@ -17,6 +17,7 @@ from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.policy.watch import has_watched
 from netfail_hooks.recorder.drills import Drill, Outcome
 from netfail_hooks.recorder.events import Transition
+from netfail_hooks.status.facts import is_healthy
 from netfail_hooks.status.multipath import multipath
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import (
@@ -31,7 +32,7 @@ from netfail_hooks.status.values import (
     UplinkReport,
 )
 from netfail_hooks.terminal import span
-from netfail_hooks.values import value
+from netfail_hooks.values import replace, value
 
 _MISSED = 3  # checks in a row that did not come, before that is told
 _CHECK_TAKES = 30  # seconds at most: TimeoutStartSec= of its unit
@@ -67,17 +68,11 @@ def report(sources: Sources) -> Report:
         _uplink(sources, rank, uplink)
         for rank, uplink in enumerate(sources.config.uplinks, start=1)
     )
-    as_chosen = _is_as_chosen(uplinks)
-    overdue = _overdue(sources)
-    return Report(
+    found = Report(
         schema=SCHEMA,
         time=_iso(sources.clock),
-        healthy=bool(sources.lookups)
-        and as_chosen
-        and not overdue
-        and all(uplink.healthy for uplink in uplinks)
-        and not any(ruled.reason for ruled in sources.ruled),
-        as_chosen=as_chosen,
+        healthy=False,
+        as_chosen=_is_as_chosen(uplinks),
         state=_state_word(sources.state),
         uplinks=uplinks,
         lookups=sources.lookups,
@@ -104,8 +99,9 @@ def report(sources: Sources) -> Report:
         drill=_drill(sources),
         last_drill=_drilled(sources),
         multipath=multipath(sources.config, sources.observed, sources.state),
-        overdue=overdue,
+        overdue=_overdue(sources),
     )
+    return replace(found, healthy=is_healthy(found))
 
 
 def _overdue(sources: Sources) -> str:

@@ -13,7 +13,8 @@ from netfail_hooks.timeline.axis import marks
 _TOP, _ROW = 56, 40
 _HEAD = 16  # of what is above the bars, what a page need not have, for it has headings
 _THICK, _THIN = 24, 6  # carrying the traffic, or not: shown by height, so colour isn't needed
-_LETTER = 7.6  # pixels of one, more or less
+_LETTER = 8.5  # pixels of one in a fixed width, at most: a name of any interface has 15 at most
+_SHARE = 70  # pixels of the share, where it is on a line with the name
 _LEAST = 1.5  # a second's outage is seen in a year
 _LEGEND = (
     (State("up", carries=True), "carries the traffic"),
@@ -30,6 +31,7 @@ _LIGHT = ("#ffffff", "#1f2328", "#59636e", "#d1d9e0", "#1a7f37", "#9a6700", "#cf
 _DARK = ("#0d1117", "#f0f6fc", "#9198a1", "#3d444d", "#3fb950", "#d29922", "#f85149")
 STYLE = f"""\
 text {{ font: 14px system-ui, sans-serif }} .dull {{ font-size: 12px }}
+.name {{ font-family: ui-monospace, monospace }}
 .recovering {{ fill: url(#recovering) }} .down {{ fill: url(#down) }}
 .stripe-recovering, .stripe-down {{ stroke-width: 5 }}
 {_COLOURS.format(*_LIGHT)}
@@ -57,15 +59,29 @@ class Frame:
     marks: int
     legend: int  # entries on a line
     step: int  # from one of them to the next
+    above: int = 0  # what a name takes above its bar; 0: it is beside that
 
     @property
     def room(self) -> int:
         """Return the width of the bars."""
         return self.width - self.left - self.right
 
+    @property
+    def for_name(self) -> int:
+        """Return the width that a name has."""
+        beside = self.left - self.margin - 6
+        return self.width - 2 * self.margin - _SHARE if self.above else beside
 
-WIDE = Frame("wide", width=960, left=140, right=70, margin=20, marks=7, legend=4, step=180)
-NARROW = Frame("narrow", width=400, left=70, right=58, margin=8, marks=4, legend=2, step=165)
+    @property
+    def row(self) -> int:
+        """Return the height of an uplink."""
+        return _ROW + self.above
+
+
+WIDE = Frame("wide", width=960, left=160, right=80, margin=20, marks=7, legend=4, step=180)
+NARROW = Frame(
+    "narrow", width=360, left=12, right=12, margin=12, marks=5, legend=2, step=165, above=14
+)
 
 
 def render(timeline: Timeline, zone: tzinfo | None = None) -> str:
@@ -103,18 +119,18 @@ def inline(timeline: Timeline, frame: Frame, identity: str, told: str) -> str:
 
 def _height(timeline: Timeline, frame: Frame) -> int:
     lines = -(-len(_LEGEND) // frame.legend)
-    return _TOP + _ROW * len(timeline.tracks) + 52 + 24 * lines
+    return _TOP + frame.row * len(timeline.tracks) + 52 + 24 * lines
 
 
 def _drawn(timeline: Timeline, frame: Frame, zone: tzinfo | None) -> list[str]:
-    bottom = _TOP + _ROW * len(timeline.tracks)
+    bottom = _TOP + frame.row * len(timeline.tracks)
     right = frame.width - frame.margin
     parts = [
         f'<text class="dull" x="{right}" y="30" text-anchor="end">carried</text>',
         *_axis(timeline, frame, bottom, zone),
     ]
     for row, track in enumerate(timeline.tracks):
-        parts += _row(track, timeline, frame, _TOP + _ROW * row, zone)
+        parts += _row(track, timeline, frame, _TOP + frame.row * row, zone)
     for moment in timeline.boots:
         at = _x(moment, timeline, frame)
         parts.append(
@@ -127,14 +143,14 @@ def _drawn(timeline: Timeline, frame: Frame, zone: tzinfo | None) -> list[str]:
 def _row(
     track: Track, timeline: Timeline, frame: Frame, top: float, zone: tzinfo | None
 ) -> list[str]:
-    middle = top + _ROW / 2
-    share = f"{track.share * 100:.1f} %"
-    right, room = frame.width - frame.margin, frame.left - frame.margin - 6
-    squeezed = f' textLength="{room}" lengthAdjust="spacingAndGlyphs"'
-    fitted = "" if len(track.name) * _LETTER <= room else squeezed
+    middle = top + frame.above + _ROW / 2
+    line = top + frame.above if frame.above else middle + 5
+    squeezed = f' textLength="{frame.for_name}" lengthAdjust="spacingAndGlyphs"'
+    fitted = "" if len(track.name) * _LETTER <= frame.for_name else squeezed
+    right = frame.width - frame.margin
     lines = [
-        f'<text x="{frame.margin}" y="{middle + 5:g}"{fitted}>{escape(track.name)}</text>',
-        f'<text class="dull" x="{right}" y="{middle + 5:g}" text-anchor="end">{share}</text>',
+        f'<text class="name" x="{frame.margin}" y="{line:g}"{fitted}>{escape(track.name)}</text>',
+        f'<text class="dull" x="{right}" y="{line:g}" text-anchor="end">{_share(track)}</text>',
     ]
     # The gravest last, above what is long.
     for span in sorted(track.spans, key=lambda span: span.state.weight):
@@ -143,6 +159,14 @@ def _row(
             _bar(span.state, begin, max(end - begin, _LEAST), middle, _hint(track.name, span, zone))
         )
     return lines
+
+
+def _share(track: Track) -> str:
+    """Return the part of the time in which it carried the traffic, 0 and 100 only if exactly."""
+    tenths = round(track.share * 1000)
+    if 0 < track.share < 1:
+        tenths = min(max(tenths, 1), 999)
+    return f"{tenths / 10:.1f} %"
 
 
 def _bar(state: State, x: float, width: float, middle: float, hint: str = "") -> str:

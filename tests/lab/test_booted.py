@@ -14,6 +14,7 @@ from netfail_hooks.install.units import QUICK
 from netfail_hooks.paths import package_home
 from tests.lab.booted import Booted, running
 from tests.lab.suite import used, wait, wait_used
+from tests.support import ROOT
 from tests.support.install_sh import copy_checkout
 from tests.vm import image
 
@@ -362,3 +363,27 @@ def test_an_update_that_leaves_the_network_alone_leaves_a_check_that_runs(
     assert done.returncode == 0, done.stderr
     assert "venv" not in booted.run("ls", "/run/usr/lib/netfail-hooks").stdout
     booted.systemctl("start", SERVICE)
+
+
+def test_the_examples_timer_keeps_the_page_up_to_date(booted: Booted) -> None:
+    booted.install()
+    ours = f"PYTHONPATH={package_home()} exec {sys.executable} -m netfail_hooks"
+    booted.write("/run/bin/netfail-hooks", f'#!/bin/sh\n{ours} "$@"\n', mode=0o755)
+    for unit in (ROOT / "examples/systemd").iterdir():
+        booted.write(f"/etc/systemd/system/{unit.name}", unit.read_text(encoding="utf-8"))
+    found = "[Service]\nEnvironment=PATH=/run/bin:/usr/sbin:/usr/bin\n"
+    booted.write("/etc/systemd/system/netfail-report.service.d/lab.conf", found)
+    often = "[Timer]\nOnUnitActiveSec=\nOnActiveSec=0\nOnUnitActiveSec=1\nAccuracySec=100ms\n"
+    booted.write("/etc/systemd/system/netfail-report.timer.d/lab.conf", often)
+    booted.systemctl("daemon-reload")
+    booted.systemctl("enable", "--now", "netfail-report.timer")
+    place = "/run/netfail-report/index.html"
+
+    def told() -> str:
+        return booted.run("cat", place).stdout
+
+    wait(lambda: "</html>" in told(), "the page")
+    assert booted.run("stat", "--format=%a %U", place).stdout == "644 root\n"
+    assert "no carrier" not in told()
+    booted.cable_out("eth0")
+    wait(lambda: "NOT WELL" in told() and "no carrier" in told(), "a newer page")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")
-_DEADLINE = 60  # seconds for the whole of it, started on a busy machine
+_DEADLINE = 300  # seconds for the whole of it, started on a busy machine
 
 
 class Browser:

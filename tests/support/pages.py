@@ -1,21 +1,31 @@
-"""A page of the report as of a machine that had a bad month; names and words may be hostile."""
+"""Pages of the report: of a machine that is well, of one that had a bad month, and of one whose
+uplinks are well while it is not. Names and words may be hostile; no page contradicts itself."""
 
 from __future__ import annotations
 
+import dataclasses
+
 from netfail_hooks.doctor.facts import Finding
 from netfail_hooks.doctor.report import Diagnosis
+from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.recorder.drills import Family as Moved
 from netfail_hooks.recorder.drills import Flow, Outcome
 from netfail_hooks.report import PERIODS, Page
 from netfail_hooks.report.history import outages, period
-from netfail_hooks.status.values import Failover, Family, Probe, Report, UplinkReport
+from netfail_hooks.status.report import Sources
+from netfail_hooks.status.report import report as status_report
+from netfail_hooks.status.ruled import Ruled
+from netfail_hooks.status.values import Failover, Report
 from netfail_hooks.timeline import Now, Point, State
 from netfail_hooks.values import replace
+from tests.support.world import SECOND, World, config_of
 
 TIME = 1_800_000_000.0
 UP, CARRIES = State("up", carries=False), State("up", carries=True)
 HELD, DOWN = State("recovering", carries=False), State("down", carries=False)
 _DAY = 86400
+# Of each transition: how many seconds ago, the states after it, why which uplinks were down.
+Story = list[tuple[float, dict[str, State], dict[str, str]]]
 
 
 def point(at: float, after: dict[str, State], uplinks: tuple[str, ...], boot: str = "a") -> Point:
@@ -26,10 +36,49 @@ def point(at: float, after: dict[str, State], uplinks: tuple[str, ...], boot: st
 def page(first: str = "eth0", second: str = "wlan0", word: str = "no carrier") -> Page:
     """Return a page with outages short and long, one of both uplinks, and one that goes on."""
     names = (first, second)
+    now = [(3_000, {first: DOWN, second: CARRIES}, {first: word})]
+    return _page(
+        [*_story(first, second, word), *now],
+        names,
+        status=_status(first, second, word),
+        diagnosis=_diagnosis(names, word),
+        damaged=2,
+        drills=_drills(first, second, word),
+    )
+
+
+def well_page() -> Page:
+    """Return one of a machine that is well, and was not always."""
+    names = ("eth0", "wlan0")
+    return _page(
+        _story(*names, "no carrier"),
+        names,
+        status=_status(*names),
+        diagnosis=replace(_diagnosis(names, ""), healthy=True, findings=(), unknown=()),
+        drills=_drills(*names, "")[-1:],
+    )
+
+
+def odd_page() -> Page:
+    """Return one whose uplinks are well, and doctor finds nothing; and yet it is not well."""
+    names = ("eth0", "wlan0")
+    told = replace(
+        _status(*names, strays=True),
+        ruled=(Ruled("192.168.1.51", "1.1.1.1", "eth0", "", "the wrong uplink"),),
+        by_hand=("use eth0 for another 20 min: 'netfail-hooks use --auto' ends it",),
+        silence="networkd-dispatcher does not run: no event reaches the hooks",
+        drifted=("/etc/systemd/network/10-eth0.network",),
+        crowded=("eth0 has 70 addresses, and 64 are looked at",),
+        drill="eth0 is made to fail (cable) for 12 s more",
+    )
+    return dataclasses.replace(well_page(), status=told)
+
+
+def _story(first: str, second: str, word: str) -> Story:
     all_well = {first: CARRIES, second: UP}
     moved, back = {first: DOWN, second: CARRIES}, {first: HELD, second: CARRIES}
     none = {first: DOWN, second: DOWN}
-    story = [
+    return [
         (29 * _DAY, all_well, {}),
         (20 * _DAY, {first: CARRIES, second: DOWN}, {second: word}),
         (20 * _DAY - 7200, all_well, {}),
@@ -41,8 +90,18 @@ def page(first: str = "eth0", second: str = "wlan0", word: str = "no carrier") -
         (50_000, moved, {first: "no answer from the gateway"}),
         (49_999.2, back, {}),
         (49_980, all_well, {}),
-        (3_000, moved, {first: word}),
     ]
+
+
+def _page(  # noqa: PLR0913 - what a page has
+    story: Story,
+    names: tuple[str, ...],
+    *,
+    status: Report,
+    diagnosis: Diagnosis,
+    drills: tuple[Outcome, ...],
+    damaged: int = 0,
+) -> Page:
     points = [point(at, after, names) for at, after, _ in story]
     causes = [cause for _, _, cause in story]
     now = Now(TIME, "a", 40 * _DAY)
@@ -50,12 +109,12 @@ def page(first: str = "eth0", second: str = "wlan0", word: str = "no carrier") -
     return Page(
         host="pi",
         time=TIME,
-        status=_status(first, second, word),
+        status=status,
         periods=periods,
         outages=outages(periods[-1].timeline, points, now, causes),
-        diagnosis=_diagnosis(names, word),
-        damaged=2,
-        drills=_drills(first, second, word),
+        diagnosis=diagnosis,
+        damaged=damaged,
+        drills=drills,
     )
 
 
@@ -89,65 +148,48 @@ def _drills(first: str, second: str, word: str) -> tuple[Outcome, ...]:
     return cut, failed, passed
 
 
-def _family(family: int, state: str, reason: str, *, carries: bool) -> Family:
-    return Family(
-        family=family,
-        chosen=carries,
-        carries=carries,
-        state=state,
-        reason=reason,
-        since="2027-01-15T07:10:00Z",
-        seconds=3000,
-        hold_down_left=0,
-        rounds_failed=0,
-        rounds_passed=3,
-        rounds_to_go=0,
-        asked=True,
-        watched=True,
-        silent=(),
-        router="192.168.1.1",
-        hardware="02:00:00:00:00:01",
-        exchanged=None,
-        probe=Probe(3, 1, 0, 0.4),
-        addresses=("192.168.1.25/24",) if family == 4 else ("2001:db8::25/64",),
-        gateway="192.168.1.1" if family == 4 else "fe80::1",
-        metric=600,
-    )
+def _status(first: str, second: str, word: str = "", *, strays: bool = False) -> Report:
+    """Return the status of a machine whose first uplink is down for that reason, if for any.
 
-
-def _status(first: str, second: str, word: str) -> Report:
-    uplinks = (
-        (first, False, _family(4, "down", word, carries=False), False),
-        (second, True, _family(4, "up", "", carries=True), True),
+    One that ``strays`` sends by its second uplink, though nobody chose that, and checks nothing.
+    """
+    world = World(config_of(first, second))
+    world.now = 37 * _DAY * SECOND
+    world.reconcile()
+    world.now = (40 * _DAY - 3_000) * SECOND
+    world.reconcile()
+    if word:
+        world.event(first, "no-carrier")
+        world.reconcile()
+    world.now = (40 * _DAY - 3) * SECOND
+    if not strays:
+        world.reconcile()
+    world.now = 40 * _DAY * SECOND
+    used = second if word or strays else first
+    lookups = tuple(
+        RouteLookup(target, used, world.subnet(used, family) + "1", world.address(used, family))
+        for family, target in ((4, "1.1.1.1"), (6, "2606:4700:4700::1111"))
     )
-    return Report(
-        schema=2,
-        time="2027-01-15T08:00:00Z",
-        healthy=False,
-        as_chosen=True,
-        state="known",
-        uplinks=tuple(
-            UplinkReport(
-                rank=rank,
-                interface=name,
-                healthy=healthy,
-                present=True,
-                carrier=carrier,
-                operational="routable",
-                setup="configured",
-                metric=500 * rank - 400,
-                families=(ipv4, _family(6, ipv4.state, ipv4.reason, carries=ipv4.carries)),
-            )
-            for rank, (name, healthy, ipv4, carrier) in enumerate(uplinks, start=1)
-        ),
-        lookups=(),
-        ruled=(),
-        our_routes=("default via 192.168.1.1 dev wlan0 metric 50",),
-        our_addresses=(),
-        last_failover=Failover("2027-01-15T07:10:00Z", 3000, "eth0 no-carrier", word, 33),
-        drifted=(),
-        unknown=(word,),
+    told = status_report(
+        Sources(
+            config=world.config,
+            observed=world.look(),
+            state=world.state,
+            states={first: ("", "configured"), second: ("routable", "configured")},
+            lookups=lookups,
+            failover=None,
+            unknown=(),
+            clock=TIME,
+        )
     )
+    if not word:
+        return told
+    down = replace(
+        told.uplinks[0],
+        families=tuple(replace(one, reason=word) for one in told.uplinks[0].families),
+    )
+    moved = Failover("2027-01-15T07:10:00Z", 3000, f"{first} {word}", f"IPv4 now by {second}", 33)
+    return replace(told, uplinks=(down, *told.uplinks[1:]), last_failover=moved)
 
 
 def _diagnosis(names: tuple[str, ...], word: str) -> Diagnosis:
@@ -178,5 +220,5 @@ def _diagnosis(names: tuple[str, ...], word: str) -> Diagnosis:
         did=(),
         would=(),
         failed=(),
-        unknown=(word,),
+        unknown=(f"what the firewall does: {word}",),
     )

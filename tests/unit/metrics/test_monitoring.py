@@ -26,6 +26,7 @@ from tests.support.prometheus import program
 
 RULES = ROOT / "examples/prometheus/netfail-hooks.rules.yml"
 CASES = ROOT / "tests/unit/metrics/alerts.yml"
+CASES_FOR_DAYS = ROOT / "tests/unit/metrics/alerts_for_days.yml"
 DOCUMENT = (ROOT / "docs/use/metrics.md").read_text(encoding="utf-8")
 FLEET = (ROOT / "docs/use/fleet.md").read_text(encoding="utf-8")
 _NAME = re.compile(r"\bnetfail_[a-z_]+")
@@ -99,7 +100,7 @@ def test_promtool_takes_the_rules() -> None:
 
 
 def test_each_alert_comes_when_it_is_to_and_no_other() -> None:
-    _promtool("test", "rules", CASES)
+    _promtool("test", "rules", CASES, CASES_FOR_DAYS)
 
 
 def test_each_alert_is_tried_and_told_of() -> None:

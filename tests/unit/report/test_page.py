@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from collections.abc import Iterator
@@ -11,23 +12,28 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks import bundle, cli, recorder
 from netfail_hooks.cli import report as cli_report
 from netfail_hooks.config import Bond
 from netfail_hooks.networkd import networkctl
+from netfail_hooks.report import Page
 from netfail_hooks.report.html import page as render
 from netfail_hooks.report.style import DARK, LIGHT, STYLE
-from netfail_hooks.status.bond import BondReport, SlaveReport
+from netfail_hooks.status.bond import BondReport, SlaveReport, bond_facts, bond_is_healthy
+from netfail_hooks.status.facts import facts, is_healthy
+from netfail_hooks.status.text import UNWELL
+from netfail_hooks.status.values import Report
 from netfail_hooks.values import replace as replace_value
+from tests.support.drawn_statuses import BONDS, REPORTS
 from tests.support.machine import Machine
-from tests.support.pages import page
+from tests.support.pages import odd_page, page, well_page
 from tests.support.runs import runs
 from tests.unit.test_hostile_text import _hidden, hostile
 
-_VOID = {"meta", "rect", "path"}
+_VOID = {"br", "meta", "rect", "path"}
 Tag = tuple[str, dict[str, str | None]]
 
 
@@ -136,9 +142,14 @@ def test_every_colour_of_text_has_contrast_enough(colours: tuple[str, ...]) -> N
             assert (other + 0.05) / (one + 0.05) >= 4.5, (ground, text)
 
 
+def _plain(markup: str) -> str:
+    """Return the words of it, each blank of whatever width as one."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).split())
+
+
 def _rows(section: str) -> list[str]:
     table = PLAIN.partition(f'id="{section}"')[2].partition("<tbody>")[2].partition("</tbody>")[0]
-    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in table.split("</tr>")[:-1]]
+    return list(map(_plain, table.split("</tr>")[:-1]))
 
 
 def test_outages_are_told_with_cause_and_length() -> None:
@@ -162,9 +173,9 @@ def test_the_last_drills_are_told_with_their_verdict_and_what_was_lost() -> None
     other = f"198.51.100.1: 14 of 400 {lost} 712 ms; 0 lost on the way back"
     tcp = f"TCP to [{address}]:443 lives, its other side silent for 903 ms"
     assert told == [
-        "eth0 @ its carrier cut short nobody was asked",
-        f"eth0 @ its carrier failed no carrier {echo}",
-        f"eth0 @ its router passed moved after 0.90 s {other}; {tcp}",
+        "eth0: its carrier @ cut short nobody was asked",
+        f"eth0: its carrier @ failed no carrier {echo}",
+        f"eth0: its router @ passed moved after 0.90 s {other}; {tcp}",
     ]
     quiet = render(replace(page(), drills=()))
     assert "None was made: <code>netfail-hooks drill</code> shows whether" in quiet
@@ -173,12 +184,53 @@ def test_the_last_drills_are_told_with_their_verdict_and_what_was_lost() -> None
 
 def test_what_is_so_now_is_told_and_what_doctor_found() -> None:
     assert _rows("now") == [
-        "eth0 NOT WELL down for 50 min: no carrier down for 50 min: no carrier",
-        "wlan0 ok up for 50 min, carries the traffic up for 50 min, carries the traffic",
+        f"eth0 NOT WELL {'down for 50 min: no carrier, 2 good checks to go ' * 2}".strip(),
+        f"wlan0 ok {'up for 3 d, carries the traffic ' * 2}".strip(),
     ]
-    assert '<b class="bad">No way out.</b>' in PLAIN
+    assert "<dt>last move</dt><dd>" in PLAIN.replace("\n", "")
     assert '<b class="bad">broken</b>: the timer of the check does not run' in PLAIN
     assert "<pre>systemctl enable --now netfail-hooks-check.timer</pre>" in PLAIN
+
+
+def _open_part(shown: Page) -> str:
+    """Return what is told of now, as markup, without what is to be opened first."""
+    now = render(shown).partition('id="now"')[2].partition("</section>")[0]
+    return re.sub(r"<details>.*</details>", "", now, flags=re.DOTALL)
+
+
+WELL = well_page()
+
+
+@settings(max_examples=60)
+@given(REPORTS | BONDS)
+def test_whatever_makes_a_machine_unwell_is_in_the_open(status: Report | BondReport) -> None:
+    """Its uplinks are told one by one; so is each fact, those that alone make it unwell marked."""
+    if isinstance(status, Report):
+        status = replace_value(status, healthy=is_healthy(status))
+        names, told = status.uplinks, list(facts(status))
+    else:
+        status = replace_value(status, healthy=bond_is_healthy(status))
+        names, told = status.slaves, list(bond_facts(status))
+    shown = replace(WELL, status=status)
+    assert (f">{UNWELL}</b></h1>" in render(shown)) is not status.healthy
+    markup = _open_part(shown)
+    marks = [("ok", "good") if one.healthy else (UNWELL, "bad") for one in names]
+    assert re.findall(r'</th><td><b class="(\w+)">([\w ]+)</b>', markup.replace("\n", "")) == [
+        (kind, word) for word, kind in marks
+    ]
+    bad = " ".join(map(_plain, re.findall(r'<dd class="bad">.*?</dd>', markup)))
+    for fact in told:
+        words = " ".join(fact.text.split())
+        assert words in _plain(markup), fact
+        assert not fact.unwell or words in bad, fact
+    alone = any(fact.unwell for fact in told)
+    assert status.healthy is not (alone or any(word == UNWELL for word, _ in marks))
+
+
+def test_what_alone_makes_it_unwell_is_told_first() -> None:
+    labels = re.findall(r"<dt>([\w ]+)</dt>", _open_part(odd_page()))
+    assert labels[:4] == ["rules", "checks", "at odds", "traffic"]
+    assert {"by hand", "drill", "crowded", "files", "events"} < set(labels)
 
 
 def test_a_share_is_whole_or_none_only_if_it_is() -> None:
@@ -400,4 +452,4 @@ def test_what_is_no_recording_makes_no_page(
 
 def test_a_place_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.entry(["report"]) == 2
-    assert "required: --html: see 'netfail-hooks report --help'" in capsys.readouterr().err
+    assert "--html is missing, a file name: see 'netfail-hooks report --help'" in capsys.readouterr().err

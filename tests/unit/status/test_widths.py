@@ -10,43 +10,15 @@ from hypothesis import strategies as st
 
 from netfail_hooks.doctor.report import Diagnosis
 from netfail_hooks.doctor.report import render as render_diagnosis
-from netfail_hooks.kernel.lookup import RouteLookup
-from netfail_hooks.status.bond import BondReport, SlaveReport, render_bond
+from netfail_hooks.status.bond import BondReport, render_bond
 from netfail_hooks.status.text import render
-from netfail_hooks.status.values import Family, Report, UplinkReport
+from netfail_hooks.status.values import Report
 from netfail_hooks.terminal.layout import cells
 from netfail_hooks.values import replace
-from tests.support.drawn_values import ADDRESSES, INTERFACES, PREFIXES, values_of
+from tests.support.drawn_statuses import BONDS, REPORTS
+from tests.support.drawn_values import values_of
 from tests.unit.status.test_status import _told, _well
 
-_FAMILY = values_of(
-    Family,
-    state=st.sampled_from(["up", "down", "recovering", "absent", "unknown"]),
-    addresses=st.lists(PREFIXES, max_size=3).map(tuple),
-    gateway=st.just("") | ADDRESSES,
-    silent=st.lists(ADDRESSES, max_size=2).map(tuple),
-)
-_LOOKUPS = st.lists(
-    st.builds(RouteLookup, ADDRESSES, INTERFACES, st.just("") | ADDRESSES, ADDRESSES), max_size=2
-).map(tuple)
-_REPORTS = values_of(
-    Report,
-    uplinks=st.lists(
-        values_of(
-            UplinkReport, interface=INTERFACES, families=st.lists(_FAMILY, max_size=2).map(tuple)
-        ),
-        min_size=1,
-        max_size=3,
-    ).map(tuple),
-    lookups=_LOOKUPS,
-)
-_BONDS = values_of(
-    BondReport,
-    slaves=st.lists(values_of(SlaveReport, interface=INTERFACES), min_size=1).map(tuple),
-    targets=st.lists(ADDRESSES, max_size=3).map(tuple),
-    addresses=st.lists(PREFIXES, max_size=3).map(tuple),
-    lookups=_LOOKUPS,
-)
 _WIDTHS = st.sampled_from([40, 45, 59, 60, 80, 132])
 
 
@@ -56,7 +28,7 @@ def _words(text: str) -> str:
 
 
 @settings(max_examples=40)
-@given(report=_REPORTS, width=_WIDTHS, colour=st.booleans())
+@given(report=REPORTS, width=_WIDTHS, colour=st.booleans())
 def test_no_line_is_wider_than_the_terminal(report: Report, width: int, *, colour: bool) -> None:
     shown = render(report, width=width, colour=colour)
     assert _words(shown) == _words(render(report))
@@ -65,7 +37,7 @@ def test_no_line_is_wider_than_the_terminal(report: Report, width: int, *, colou
 
 
 @settings(max_examples=40)
-@given(report=_BONDS, width=_WIDTHS, colour=st.booleans())
+@given(report=BONDS, width=_WIDTHS, colour=st.booleans())
 def test_nor_is_one_of_a_bond(report: BondReport, width: int, *, colour: bool) -> None:
     shown = render_bond(report, width=width, colour=colour)
     assert _words(shown) == _words(render_bond(report, colour=False))

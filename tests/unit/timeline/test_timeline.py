@@ -418,16 +418,34 @@ def test_the_picture_is_to_scale() -> None:
         if one.tag.endswith("rect") and one.get("x")
     ]
     assert bars == [
-        ("up", 140, 64, 187.5, 24),
-        ("recovering", 327.5, 73, 562.5, 6),
-        ("up", 140, 113, 187.5, 6),
-        ("up", 327.5, 104, 562.5, 24),
+        ("up", 160, 64, 180, 24),
+        ("recovering", 340, 73, 540, 6),
+        ("up", 160, 113, 180, 6),
+        ("up", 340, 104, 540, 24),
         # the legend
-        ("up", 140, 175, 28, 24),
-        ("up", 320, 184, 28, 6),
-        ("recovering", 500, 184, 28, 6),
-        ("down", 680, 184, 28, 6),
+        ("up", 160, 175, 28, 24),
+        ("up", 340, 184, 28, 6),
+        ("recovering", 520, 184, 28, 6),
+        ("down", 700, 184, 28, 6),
     ]
+
+
+@pytest.mark.parametrize("frame", [svg.WIDE, svg.NARROW], ids=["wide", "narrow"])
+def test_any_name_of_an_interface_fits_the_picture(frame: svg.Frame) -> None:
+    """One that is longer, for what can't be seen in it, is squeezed."""
+    for name, fits in (("w" * 15, True), ("enx00e04c680001", True), ("\\u202e" * 15, False)):
+        track = Track(name, (Span(T, T + 9, CARRIES),), 1)
+        drawn = svg.inline(Timeline(T, T + 9, (track,), ()), frame, "x", "")
+        assert ("textLength" not in drawn) is fits, name
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(1, "100.0"), (0.99999, "99.9"), (0.5, "50.0"), (0.00001, "0.1"), (0, "0.0")],
+)
+def test_a_share_is_whole_or_none_only_if_it_is(share: float, told: str) -> None:
+    drawn = svg.render(Timeline(T, T + 9, (Track("eth0", (Span(T, T + 9, UP),), share),), ()))
+    assert f">{told} %</text>" in drawn
 
 
 def test_the_picture_has_no_more_marks_than_are_read_well() -> None:
