@@ -165,12 +165,14 @@ def _refuse_above(profiles: Sequence[Saved], nic: Nic, own: Sequence[Saved]) -> 
     """Refuse a NIC on which NetworkManager makes something: that is left with the NIC.
 
     (``parent_state_changed()`` of each such device; NM_UNMANAGED_PARENT.) One that is not up by
-    itself may be up now, or be wanted tomorrow, when it could not be brought up any more.
+    itself may be up now, or be wanted tomorrow, when it could not be brought up any more. What
+    somebody else has made, of which it notes a profile in /run, it lets go of as it is.
     """
     uuids = {one.file.text("connection", "uuid") for one in own} - {""}
     for one in profiles:
         kind = one.file.text("connection", "type")
-        if _is_on(one, kind, nic, uuids):
+        somebodys = one.file.flag(".nmmeta", "external")
+        if not somebodys and _is_on(one, kind, nic, uuids):
             raise Unfit(
                 f"{printable(one.path)}: a {printable(kind)} of NetworkManager's is on {nic.name}",
                 hint="name another NIC as the uplink, or take that profile out",

@@ -255,6 +255,18 @@ def test_what_is_made_on_the_nic_is_refused(
         machine.profile()
 
 
+def test_what_somebody_else_has_made_on_the_nic_is_noted_alone(machine: _Machine) -> None:
+    """NetworkManager notes a profile in /run of it, and leaves it as it is."""
+    machine.wired("one")
+    text = "[connection]\nid=v\nuuid=v\ntype=macvlan\nautoconnect=false\n[macvlan]\nparent=eth0\n"
+    made = "[.nmmeta]\nnm-generated=true\nvolatile=true\n"
+    machine.write(f"{_RUN}/v.nmconnection", f"{text}{made}external=true\n")
+    assert machine.name() == "one"
+    machine.write(f"{_RUN}/v.nmconnection", text + made)
+    with pytest.raises(Unfit, match="a macvlan of NetworkManager's is on eth0"):
+        machine.profile()
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
