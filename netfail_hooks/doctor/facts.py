@@ -172,6 +172,7 @@ class Kernel:
     arp_ignore: tuple[tuple[str, int], ...] = ()  # the key that counts, and its setting
     ruled: tuple[Ruled, ...] = ()
     unreached: tuple[str, ...] = ()  # addresses to which no way is, despite a default route
+    masters: tuple[tuple[str, str], ...] = ()  # an uplink, and what it is a part of
     multipath: str = ""  # why Multipath TCP, where it is asked for, can do nothing
 
     def link(self, interface: str) -> Link | None:

@@ -15,6 +15,7 @@ from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd.nic import read_nic
+from netfail_hooks.networkd.stacked import master_of
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import bounded
 from netfail_hooks.policy.facts import Observation
@@ -39,6 +40,7 @@ def gather(
         bonds=bonds(paths),
         wireless=tuple(n for n in names if read_nic(n, paths).wireless),
         arp_ignore=arp_ignore(paths, names),
+        masters=tuple((n, master) for n in names if (master := master_of(paths, n))),
         multipath=multipath(paths) if known.multipath_tcp else "",
     )
 

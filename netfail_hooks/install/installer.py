@@ -34,7 +34,7 @@ from netfail_hooks.install.config import (
     present_uplinks,
     replaced,
 )
-from netfail_hooks.install.handover import Handover, gather, live, offers, origin, plan
+from netfail_hooks.install.handover import Handover, gather, live, offers, origin, plan, stacking
 from netfail_hooks.install.hook_file import unsafe_places
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
@@ -127,7 +127,9 @@ def prepare(args: argparse.Namespace, given: Ready | None = None) -> Work:
     else:
         config, text = choose(paths, wanted, lambda: detect(paths))
     refuse_deaf(config, "set dispatcher = true" if ready else "add --with-dispatcher")
+    stacking.refuse_held(paths, config, known or Manifest())
     handover = gather.look(paths, config, known or Manifest(), tuple(wanted.address_configs))
+    stacking.refuse_carried(paths, handover)
     if config.mode == "bond":
         if wanted.address_configs:
             raise Misuse("the uplinks are in a bond", hint="add --mode bond, or --mode routes")

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from netfail_hooks.errors import Misuse
 from netfail_hooks.networkd.file import Section
+
+
+class Unfit(Misuse):
+    """A NIC is part of something, carries something or has to log in, whatever its addresses.
+
+    So options that say these are no way out, as they are for what can't be carried over.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def gather(paths: Paths, nic: Nic) -> Managers:
     """Return what is seen. Of another root only what its files say of its next boot."""
     known = interfaces.read(paths)
     stanzas = known.of(known.logical(nic.name) or nic.name)
-    boots = _has_ifupdown(paths) and bool(interfaces.ifupdown_has(paths, [nic.name]))
+    boots = has_ifupdown(paths) and bool(interfaces.ifupdown_has(paths, [nic.name]))
     return Managers(
         networkmanager=not paths.root and nic.name in networkmanager_has(),
         raised=raised(paths, nic.name),
@@ -99,7 +99,8 @@ def gather(paths: Paths, nic: Nic) -> Managers:
     )
 
 
-def _has_ifupdown(paths: Paths) -> bool:
+def has_ifupdown(paths: Paths) -> bool:
+    """Tell whether ifupdown is installed."""
     return any(os.path.lexists(paths.at(f"{place}/ifup")) for place in ("/sbin", "/usr/sbin"))
 
 

@@ -12,11 +12,13 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import (
     Profile,
+    Unfit,
     WirelessNetwork,
     dhclient,
     dhcp_identity,
     dhcpcd,
     ifupdown_commands,
+    stacked,
 )
 from netfail_hooks.managers import supplicant_file as supplicant
 from netfail_hooks.managers.interfaces import COMMANDS, Interfaces, Stanza, asks_sysfs, read
@@ -47,8 +49,6 @@ _BESIDE = re.compile(
     "|(dad|ll)-attempts|request_prefix|description|media|accept_ra|autoconf|privext|dhcp"
     "|preferred-lifetime|address|gateway|pointopoint|mtu|hwaddress|ethernet-wol"
 )
-# Of other packages' scripts in if-*.d: the uplink is a part of something, or carries something.
-_PARTS = ("bond", "bridge", "vlan", "vxlan", "ovs", "macvlan", "team", "batman", "vrf", "hostapd")
 # Of wireless-tools and wpasupplicant: what tunes a radio or tells how to talk to its driver.
 _TUNES = ("wireless-power", "wireless-rate", "wireless-txpower", "wireless-sens", "wireless-nick")
 _DRIVES = ("wpa-driver", "wpa-debug-level", "wpa-logfile", "wpa-verbosity", "wpa-maint-debug")
@@ -81,7 +81,10 @@ def profile(paths: Paths, nic: Nic) -> Profile | None:
     name = known.logical(nic.name) or nic.name
     stanzas = [*known.of(name), *_aliases(known, nic.name)]
     stanzas = [one for one in stanzas if one.family in ("inet", "inet6", "meta")]
-    if not stanzas or all(_is_idle(one) for one in stanzas):
+    if not stanzas:
+        return None
+    _refuse_above(known, nic)
+    if all(_is_idle(one) for one in stanzas):
         return None
     _refuse(known, nic, stanzas)
     found = _Translation(paths, nic, stanzas)
@@ -132,8 +135,17 @@ def _is_idle(one: Stanza) -> bool:
     return one.method in ("manual", "loopback", "none") and not one.options
 
 
+def _refuse_above(known: Interfaces, nic: Nic) -> None:
+    """Refuse what the uplink is a part of, or carries: ifdown puts the link down."""
+    for told, one in (*stacked.held_by(known, nic.name), *stacked.carried_by(known, nic.name)):
+        raise Unfit(
+            f"{one.path}: {told}, which ifupdown puts down as it lets go of it",
+            hint="have systemd-networkd set that up first (systemd.netdev(5)), or take it out",
+        )
+
+
 def _refuse(known: Interfaces, nic: Nic, stanzas: Sequence[Stanza]) -> None:
-    """Refuse what the uplink is a part of, and what only ifupdown's own logic tells."""
+    """Refuse what only ifupdown's own logic tells."""
     path = stanzas[0].path
     if known.wrong:
         raise Misuse(known.wrong, hint="ifupdown reads none of it; mend that line")
@@ -146,16 +158,6 @@ def _refuse(known: Interfaces, nic: Nic, stanzas: Sequence[Stanza]) -> None:
     odd += [word for word in known.renames if nic.name in word.split("=")]
     if odd:
         raise Misuse(f"{path}: '{odd[0]}' chooses interfaces anew at each boot", hint="name them")
-    for other in known.stanzas:
-        if other in stanzas:
-            continue
-        words = {word for _, text in other.options for word in text.split()}
-        tells = [key for key, _ in other.options if key.replace("_", "-").startswith(_PARTS)]
-        if other.name.startswith(f"{nic.name}.") or (nic.name in words and tells):
-            raise Misuse(
-                f"{other.path}: {other.name} sits on {nic.name}, which would go down with it",
-                hint=f"name {other.name} as the uplink, or set it up by systemd-networkd first",
-            )
 
 
 class _Translation:

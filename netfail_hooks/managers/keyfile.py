@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.managers import WirelessNetwork
+from netfail_hooks.managers import Unfit, WirelessNetwork
 from netfail_hooks.managers.nm import glib, ip, known, wifi
 from netfail_hooks.managers.nm.glib import KeyFile, printable
 from netfail_hooks.managers.nm.identity import Machine
@@ -67,7 +67,7 @@ def translate(path: str, text: str, nic: Nic, defaults: Defaults = _NONE) -> Tra
     except Misuse as error:
         where = f"{printable(path) or 'NetworkManager'}: "
         where += f"profile '{name}': " if name else ""
-        raise Misuse(where + str(error.args[0]), hint=error.hint) from None
+        raise type(error)(where + str(error.args[0]), hint=error.hint) from None
 
 
 def type_of(file: KeyFile) -> str:
@@ -131,18 +131,18 @@ def _refuse(file: KeyFile, kind: str) -> None:
         )
     for key in ("controller", "master"):
         if file.text("connection", key):
-            raise Misuse(
+            raise Unfit(
                 f"connection.{key} makes this NIC part of another one",
                 hint="name another NIC as the uplink, or take it out of that one",
             )
     if kind != wifi.WIFI and file.group(wifi.EAP):
-        raise Misuse(
+        raise Unfit(
             "802-1x: a cable with a login, which is not carried over",
             hint="name another NIC as the uplink",
         )
     for group in known.REFUSED:
         if file.has(group):
-            raise Misuse(f"[{group}] is not carried over", hint="name another NIC as the uplink")
+            raise Unfit(f"[{group}] is not carried over", hint="name another NIC as the uplink")
 
 
 def _mac(said: str, nic: Nic) -> str:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.files import read_text
-from netfail_hooks.managers import Profile, WirelessNetwork
+from netfail_hooks.managers import Profile, Unfit, WirelessNetwork
 from netfail_hooks.managers.keyfile import Defaults, Translation, translate
 from netfail_hooks.managers.nm import closed, conf, glib
 from netfail_hooks.managers.nm.conf import Conf
@@ -39,8 +39,10 @@ _NETPLANS = tuple(
     f"/run/systemd/{place}/netplan-regdom.service" for place in ("system", "generator.late")
 )
 _BY_LOT = "wifi.scan-rand-mac-address"
-# Profiles that are about a NIC without being its own: what they make goes with it.
-_ABOVE = ("vlan", "macvlan", "pppoe", "802-3-ethernet.vlan")
+# By which a profile names what it is on, in the section of its type (nm-settings(5)).
+_PARENTS = ("parent", "port1", "port2")
+# What may name it by [ethernet] mac-address instead.
+_BY_MAC = ("vlan", "macvlan", "ipvlan", "pppoe")
 # What it makes for a cable that nobody has a profile for (``new_default_connection()``).
 _BY_ITSELF = "[connection]\nid=Wired connection\ntype=802-3-ethernet\n"
 
@@ -72,7 +74,7 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     elif chosen is None and (nic.wireless or not _makes_one(paths, known, nic)):
         return None
     nobodys = Saved("", glib.read(_BY_ITSELF), _BY_ITSELF)
-    _refuse_above(profiles, nic, chosen or nobodys)
+    _refuse_above(profiles, nic, [chosen or nobodys, *fitting])
     if chosen is None or _is_made(chosen):
         chosen = nobodys
     if nic.wireless:
@@ -117,7 +119,7 @@ def _refuse_unsaved(paths: Paths, nic: Nic, uuid: str) -> None:
     *settings, name, kind = [*done.stdout.split("\n"), *([""] * 7)][:7]
     shown = f"'{printable(name)}'" if name else uuid
     if kind and kind not in _TAKEN:
-        raise Misuse(
+        raise Unfit(
             f"{nic.name} is no uplink that NetworkManager could hand over: its profile {shown} is "
             f"of type {kind}",
             hint=f"name a cable or Wi-Fi itself: {', '.join(interfaces_here(paths))}",
@@ -159,20 +161,33 @@ def _active(name: str) -> tuple[str, str]:
     return "", ""
 
 
-def _refuse_above(profiles: Sequence[Saved], nic: Nic, chosen: Saved) -> None:
-    """Refuse a NIC that carries what NetworkManager makes of it: a VLAN, a PPPoE session."""
-    uuid = chosen.file.text("connection", "uuid")
+def _refuse_above(profiles: Sequence[Saved], nic: Nic, own: Sequence[Saved]) -> None:
+    """Refuse a NIC on which NetworkManager makes something: that is left with the NIC.
+
+    (``parent_state_changed()`` of each such device; NM_UNMANAGED_PARENT.) One that is not up by
+    itself may be up now, or be wanted tomorrow, when it could not be brought up any more. What
+    somebody else has made, of which it notes a profile in /run, it lets go of as it is.
+    """
+    uuids = {one.file.text("connection", "uuid") for one in own} - {""}
     for one in profiles:
         kind = one.file.text("connection", "type")
-        parents = [one.file.text(kind, "parent")]
-        if kind == "pppoe":
-            parents.append(one.file.text("connection", "interface-name"))
-        is_ours = nic.name in parents or (uuid and uuid in parents)
-        if kind in _ABOVE and is_ours and one.by_itself:
-            raise Misuse(
-                f"{printable(one.path)}: a {kind} of NetworkManager's is on {nic.name}",
+        somebodys = one.file.flag(".nmmeta", "external")
+        if not somebodys and _is_on(one, kind, nic, uuids):
+            raise Unfit(
+                f"{printable(one.path)}: a {printable(kind)} of NetworkManager's is on {nic.name}",
                 hint="name another NIC as the uplink, or take that profile out",
             )
+
+
+def _is_on(one: Saved, kind: str, nic: Nic, uuids: set[str]) -> bool:
+    """Tell whether a profile makes something on a NIC, named itself or by a profile for it."""
+    named = {one.file.text(kind, key) for key in _PARENTS} - {""}
+    if not named and kind == "pppoe":
+        named = {one.file.text("connection", "interface-name")} - {""}
+    if named or kind not in _BY_MAC:
+        return bool(named & {nic.name, *uuids})
+    mac = one.file.text("802-3-ethernet", "mac-address").strip().lower().replace("-", ":")
+    return bool(mac) and mac == (nic.permanent_mac or nic.mac)
 
 
 def _refuse_iwd(known: Conf, nic: Nic) -> None:

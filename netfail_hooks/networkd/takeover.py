@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse
-from netfail_hooks.networkd import match, ranking
+from netfail_hooks.networkd import match, ranking, stacked
 from netfail_hooks.networkd.file import (
     Section,
     asks_dhcp4,
@@ -59,7 +59,6 @@ STARTS = ("10", "00", "0", "0-")
 # each time it reads the file.
 TIMED_SINCE = 256
 _ADVERTISED_TIMERS = ("UseReachableTime", "UseRetransmissionTime")
-_MASTERS = ("Bond", "Bridge", "VRF", "BatmanAdvanced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +272,7 @@ def _refuse(path: str, sections: list[Section]) -> None:
         raise Misuse(
             f"{path}: an odd name", hint=f"rename it to {os.path.dirname(path)}/20-NAME.network"
         )
-    for key in _MASTERS:
+    for key in stacked.MASTERS:
         if last(sections, key):
             raise Misuse(
                 f"{path}: {key}={last(sections, key)} makes this NIC part of another one",

@@ -58,6 +58,15 @@ class Machine:
             self.write(f"/sys/class/net/{name}/{key}", text)
         os.makedirs(f"{self.root}/sys/class/net/{name}/device")
 
+    def stack(self, upper: str, kind: str, below: str, *, master: bool = False) -> None:
+        """Put an interface on a NIC, as the kernel shows it; as its ``master``, or carried."""
+        self.write(f"/sys/class/net/{upper}/uevent", f"DEVTYPE={kind}\nINTERFACE={upper}\n")
+        top = f"{self.root}/sys/class/net"
+        os.symlink(f"../{upper}", f"{top}/{below}/upper_{upper}")
+        os.symlink(f"../{below}", f"{top}/{upper}/lower_{below}")
+        if master:
+            os.symlink(f"../{upper}", f"{top}/{below}/master")
+
     def write(self, path: str, text: str, *, mode: int = 0o644) -> None:
         """Write a file of the machine."""
         inside = str(self.root) + path

@@ -114,6 +114,12 @@ _BROKEN = (
         uplinks.uplink_failed,
     ),
     Rule(
+        "uplink-enslaved",
+        "what it hears goes to that, so its own addresses and gateway get no answer",
+        uplinks.uplink_enslaved,
+        after=_NOT_YET,
+    ),
+    Rule(
         "wifi-no-supplicant",
         "networkd gives addresses to a Wi-Fi link, but does not join it to an access point",
         uplinks.no_supplicant,

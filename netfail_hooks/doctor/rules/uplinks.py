@@ -126,6 +126,16 @@ def uplink_failed(facts: Facts) -> Iterator[Symptom]:
             )
 
 
+def uplink_enslaved(facts: Facts) -> Iterator[Symptom]:
+    """Find an uplink that has become a part of something else than our bond."""
+    own = facts.config.bond.name if facts.config and facts.config.mode == "bond" else ""
+    for name, master in facts.kernel.masters:
+        if master != own:
+            what = f"{name} is a part of {master}"
+            out = f"ip link set {name} nomaster  # or name {master} as the uplink in its place"
+            yield Symptom(what, (out, f"networkctl reconfigure {name}"), about=(name,))
+
+
 def no_supplicant(facts: Facts) -> Iterator[Symptom]:
     """Find a Wi-Fi uplink that nobody takes to its access point."""
     for name in facts.kernel.wireless:

@@ -2,7 +2,8 @@
 
 ``gather`` looks who has what; ``plan`` says which files and commands that takes, and touches
 nothing; ``live`` acts, an uplink at a time; ``resolving`` keeps names resolving, ``enabling`` has
-units start at boot, ``origin`` knows by which address the person who runs this came in.
+units start at boot, ``origin`` knows by which address the person who runs this came in,
+``stacking`` what sits on the uplinks.
 
 The order of all this, and what a machine boots into after each step, is in docs/use/handover.md.
 """

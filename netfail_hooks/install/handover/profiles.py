@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.manifest import Handed, Manifest
-from netfail_hooks.managers import Profile, dhcpcd, ifupdown, sources, supplicant
+from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown, sources, supplicant
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic, read_nic
@@ -42,8 +42,8 @@ def profiles_of(
         told = nic.name in mentioned
         try:
             profile = _profile(paths, one, nic, ours, again=again)
-        except Misuse:
-            if nic.wireless or not told:
+        except Misuse as error:
+            if nic.wireless or not told or isinstance(error, Unfit):
                 raise
             profile = _nothing(one)  # options are the way out for what can't be carried over
         if not profile.wireless and (nic.wireless or known.entry(supplicant.path(nic.name))):

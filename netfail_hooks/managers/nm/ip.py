@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Callable, Iterator
 
 from netfail_hooks.errors import Misuse
+from netfail_hooks.managers import Unfit
 from netfail_hooks.managers.nm import identity
 from netfail_hooks.managers.nm.addresses import (
     Numbered,
@@ -47,7 +48,7 @@ def method_of(file: KeyFile, family: int) -> str:
         return "auto"
     method = file.text(group, "method")
     if method == "shared":
-        raise Misuse(
+        raise Unfit(
             f"{group}.method=shared gives addresses to others, and an uplink asks for one",
             hint="name another NIC as the uplink",
         )

@@ -70,6 +70,14 @@ def machine(tmp_path: Path) -> Machine:
     return made
 
 
+def test_what_an_uplink_is_a_part_of_is_seen(machine: Machine) -> None:
+    unknown: list[str] = []
+    machine.stack("on0", "macvlan", "eth0")
+    machine.stack("br0", "bridge", "wlan0", master=True)
+    found = doctor_kernel.gather(machine.paths, None, ("eth0", "wlan0"), unknown)
+    assert found.masters == (("wlan0", "br0"),)
+
+
 def _files(machine: Machine) -> tuple[OwnFile, ...]:
     unknown: list[str] = []
     found, compared = own_files.own_files(

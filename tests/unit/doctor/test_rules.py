@@ -206,6 +206,13 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         {"states": (("eth0", "off", "unmanaged"),), "compared": False, "networks": ()},
         "not manage eth0",
     ),
+    ("uplink-enslaved", False, {"masters": (("eth0", "br0"),)}, "eth0 is a part of br0"),
+    (
+        "uplink-enslaved",
+        False,
+        {"config": _BONDED, "bonds": (_BOND,), "networks": (), "masters": (("eth0", "br0"),)},
+        "eth0 is a part of br0",
+    ),
     ("uplink-failed", False, {"states": (("wlan0", "off", "failed"),)}, "not set wlan0 up"),
     (
         "wifi-no-supplicant",

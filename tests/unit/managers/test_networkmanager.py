@@ -11,7 +11,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.managers import Profile, networkmanager
+from netfail_hooks.managers import Profile, Unfit, networkmanager
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 from tests.unit.managers.profiles import ENTERPRISE, IMAGER, NMCLI, RADIO, STATIC, WIRED
@@ -234,14 +234,61 @@ def test_the_networks_that_would_be_set_up_otherwise_are_told(machine: _Machine)
     assert any("'preconfigured' has other addresses" in one for one in found.messages)
 
 
-def test_what_is_on_the_nic_is_refused(machine: _Machine) -> None:
+_ON = ("vlan", "macvlan", "ipvlan", "macsec", "vxlan", "ip-tunnel", "pppoe", "infiniband")
+_MAC = "02:00:00:00:00:10"
+
+
+@pytest.mark.parametrize("more", ["", "autoconnect=false\n"])
+@pytest.mark.parametrize("kind", _ON)
+@pytest.mark.parametrize("parent", ["eth0", "one", "two"])  # itself, or a profile for it
+def test_what_is_made_on_the_nic_is_refused(
+    machine: _Machine, kind: str, parent: str, more: str
+) -> None:
+    """One that is not up by itself may be up, and could not be brought up any more."""
     machine.wired("one")
-    machine.write(
-        f"{_ETC}/vlan", "[connection]\nid=v\nuuid=v\ntype=vlan\n[vlan]\nid=5\nparent=eth0\n"
-    )
-    with pytest.raises(Misuse, match="a vlan of NetworkManager's is on eth0"):
+    machine.wired("two", "autoconnect=false\n")
+    text = f"[connection]\nid=v\nuuid=v\ntype={kind}\n{more}[{kind}]\nparent={{}}\n"
+    machine.write(f"{_ETC}/on", text.format("eth1"))
+    assert machine.name() == "one"
+    machine.write(f"{_ETC}/on", text.format(parent))
+    with pytest.raises(Unfit, match=f"a {kind} of NetworkManager's is on eth0"):
         machine.profile()
-    assert machine.name(replace(WIRED, name="eth1")) == "one"
+
+
+def test_what_somebody_else_has_made_on_the_nic_is_noted_alone(machine: _Machine) -> None:
+    """NetworkManager notes a profile in /run of it, and leaves it as it is."""
+    machine.wired("one")
+    text = "[connection]\nid=v\nuuid=v\ntype=macvlan\nautoconnect=false\n[macvlan]\nparent=eth0\n"
+    made = "[.nmmeta]\nnm-generated=true\nvolatile=true\n"
+    machine.write(f"{_RUN}/v.nmconnection", f"{text}{made}external=true\n")
+    assert machine.name() == "one"
+    machine.write(f"{_RUN}/v.nmconnection", text + made)
+    with pytest.raises(Unfit, match="a macvlan of NetworkManager's is on eth0"):
+        machine.profile()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"type=vlan\n[vlan]\nid=5\n[ethernet]\nmac-address={_MAC}\n", "vlan"),
+        (f"type=macvlan\n[macvlan]\nmode=2\n[802-3-ethernet]\nmac-address={_MAC}\n", "macvlan"),
+        ("type=pppoe\ninterface-name=eth0\n[pppoe]\nusername=x\n", "pppoe"),
+        ("type=hsr\n[hsr]\nport1=eth1\nport2=eth0\n", "hsr"),
+        (f"type=vlan\n[vlan]\nparent=eth1\n[ethernet]\nmac-address={_MAC}\n", ""),
+        ("type=vlan\n[vlan]\nid=5\n[ethernet]\nmac-address=02:00:00:00:00:99\n", ""),
+        ("type=pppoe\ninterface-name=eth0\n[pppoe]\nparent=eth1\n", ""),
+        ("type=wireguard\ninterface-name=wg0\n[wireguard]\n", ""),
+        ("type=bridge\ninterface-name=br0\n[bridge]\nstp=false\n", ""),
+    ],
+)
+def test_how_a_profile_says_what_it_is_on(machine: _Machine, text: str, why: str) -> None:
+    machine.wired("one")
+    machine.write(f"{_ETC}/on", f"[connection]\nid=v\nuuid=v\n{text}")
+    if not why:
+        assert machine.name() == "one"
+        return
+    with pytest.raises(Unfit, match=f"a {why} of NetworkManager's is on eth0"):
+        machine.profile()
 
 
 def test_scanning_by_another_address_is_told_where_somebody_asked_for_it(

@@ -11,7 +11,7 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.manifest import Entry, Handed, Manifest
 from netfail_hooks.install.network_files import networks
-from netfail_hooks.managers import Profile, dhcpcd, supplicant
+from netfail_hooks.managers import Profile, Unfit, dhcpcd, supplicant
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.networkd.takeover import AddressConfig
 from tests.support.machine import Machine
@@ -68,6 +68,36 @@ def test_options_replace_addresses_and_no_wifi_network(machine: Machine) -> None
         again = _read(machine, "wlan0", *mentioned, again=True)
         assert again.wireless == first.wireless
         assert _texts(machine, "wlan0", again, dhcp=bool(mentioned)) == made
+
+
+_UNFIT = (
+    _WIRED.replace("interface-name", "controller=br0\ninterface-name"),
+    _WIRED.replace("interface-name", "master=br0\nslave-type=bridge\ninterface-name"),
+    _WIRED + "[802-1x]\neap=md5;\nidentity=me\n",
+    _WIRED + "[bridge-port]\npriority=3\n",
+    _WIRED.replace("method=auto", "method=shared"),
+)
+
+
+@pytest.mark.parametrize("mentioned", [(), ("eth0",)])
+@pytest.mark.parametrize("text", _UNFIT)
+def test_a_part_of_something_is_none_by_other_addresses(
+    machine: Machine, text: str, mentioned: tuple[str, ...]
+) -> None:
+    """Options are the way out for what can't be carried over, not for what a NIC is."""
+    machine.write(f"{_CONNECTIONS}/w.nmconnection", text, mode=0o600)
+    with pytest.raises(Unfit) as refused:
+        _read(machine, "eth0", *mentioned)
+    assert "/w.nmconnection: profile 'w': " in str(refused.value)
+
+
+def test_what_networkmanager_makes_of_it_is_refused_by_whatever_options(machine: Machine) -> None:
+    machine.write(f"{_CONNECTIONS}/w.nmconnection", _WIRED, mode=0o600)
+    text = "[connection]\nid=v\nuuid=v\ntype=vlan\n[vlan]\nid=5\nparent=w\n"
+    machine.write(f"{_CONNECTIONS}/v.nmconnection", text, mode=0o600)
+    for mentioned in ((), ("eth0",)):
+        with pytest.raises(Unfit, match="a vlan of NetworkManager's is on eth0"):
+            _read(machine, "eth0", *mentioned)
 
 
 def test_what_was_asked_once_stays_without_its_manager(machine: Machine) -> None:
@@ -156,8 +186,11 @@ def test_a_connection_that_is_gone_is_not_guessed(machine: Machine, conf: str) -
         _texts(machine, "eth0", again, dhcp=False)
 
 
-def test_options_are_the_way_out_for_what_cannot_be_carried_over(machine: Machine) -> None:
-    text = _WIRED.replace("method=auto", "method=shared")
+@pytest.mark.parametrize("more", ["method=auto\nroute-table=5", "method=odd"])
+def test_options_are_the_way_out_for_what_cannot_be_carried_over(
+    machine: Machine, more: str
+) -> None:
+    text = _WIRED.replace("method=auto", more)
     machine.write(f"{_CONNECTIONS}/w.nmconnection", text, mode=0o600)
     with pytest.raises(Misuse):
         _read(machine, "eth0")
