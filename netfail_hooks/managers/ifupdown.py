@@ -17,6 +17,7 @@ from netfail_hooks.managers import (
     dhcp_identity,
     dhcpcd,
     ifupdown_commands,
+    route_names,
 )
 from netfail_hooks.managers import supplicant_file as supplicant
 from netfail_hooks.managers.interfaces import COMMANDS, Interfaces, Stanza, asks_sysfs, read
@@ -400,10 +401,13 @@ class _Translation:
                 self.link |= _wakes(wakes[1])
                 continue
             try:
-                self._others += ifupdown_commands.translate(command, phase, self._nic.name)
-            except ifupdown_commands.Unknown:
+                names = route_names.read(self._paths)
+                found = ifupdown_commands.translate(command, phase, self._nic.name, names)
+                self._others += found
+            except ifupdown_commands.Unknown as error:
+                why = f": {error}" if str(error) else ""
                 raise Misuse(
-                    f"{one.path}: '{phase} {command[:60]}' has no equal in systemd-networkd",
+                    f"{one.path}: '{phase} {command[:60]}' has no equal in systemd-networkd{why}",
                     hint="have a unit or a hook of your own do that, and take the line out",
                 ) from None
 

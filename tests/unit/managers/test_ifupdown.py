@@ -13,6 +13,7 @@ from netfail_hooks.managers import (
     Profile,
     ifupdown,
     ifupdown_commands,
+    route_names,
     supplicant,
     supplicant_file,
 )
@@ -300,6 +301,81 @@ def test_any_command_is_known_or_unknown(command: str, phase: str) -> None:
 def test_what_does_more_is_unknown(command: str) -> None:
     with pytest.raises(ifupdown_commands.Unknown):
         ifupdown_commands.translate(command, "up", "eth0")
+
+
+_SAID = {
+    "/etc/iproute2/rt_tables": "# reserved\n255\tlocal\n100 isp1\n0x64 also\n",
+    "/etc/iproute2/rt_tables.d/vpn.conf": "  5000   vpn # mine\n",
+    "/etc/iproute2/rt_tables.d/left.bak": "9 left\n",
+    "/usr/share/iproute2/rt_tables": "77 hidden\n",
+    "/usr/share/iproute2/rt_tables.d/vpn.conf": "78 hidden\n",
+    "/usr/share/iproute2/rt_protos": "99 mine\n",
+}
+_TABLES = {"isp1": "100", "also": "100", "vpn": "5000", "main": "254", "7": "7", "0x10": "16"}
+
+
+@given(
+    st.sampled_from(["table {}", "proto static table {}"]),
+    st.sampled_from([*_TABLES, "left", "hidden", "isp2", "unspec", "4294967296", "-1", "1x"]),
+    st.sampled_from(["route add default via 192.0.2.1", "rule add from 192.0.2.5", "rule add"]),
+)
+@settings(
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.differing_executors,
+    ],
+    deadline=None,
+)
+def test_a_table_is_a_number_or_refused_by_name(
+    machine: Machine, more: str, table: str, what: str
+) -> None:
+    """networkd passes over what it can't read, and the route lands in the main table."""
+    for path, text in _SAID.items():
+        machine.write(path, text)
+    names = route_names.read(machine.paths)
+    option = more.format(table) if "route" in what else f"table {table}"
+    dev = " dev eth0" if "route" in what else ""
+    command = f"ip {what}{dev} {option}"
+    if table in _TABLES:
+        (one,) = ifupdown_commands.translate(command, "up", "eth0", names)
+        assert one.get("Table") == _TABLES[table]
+        assert one.get("Protocol") in ("", "4")
+    else:
+        with pytest.raises(Misuse, match=f"'up .*: table {table} is not known by number") as told:
+            _profile(machine, f"{_STATIC}  up {command}\n")
+        assert told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [
+        ("route add 198.51.100.0/24 scope link dev eth0", ["Scope=link"]),
+        ("route add 198.51.100.0/24 scope 253 dev eth0", ["Scope=link"]),
+        ("route add 198.51.100.0/24 via 192.0.2.1 proto 77", ["Protocol=77"]),
+        ("route add 198.51.100.0/24 via 192.0.2.1 proto mine", ["Protocol=99"]),
+        ("rule add fwmark 0x5/0xff table vpn", ["FirewallMark=0x5/0xff", "Table=5000"]),
+        ("route add 198.51.100.0/24 scope 7 dev eth0", []),
+        ("route add 198.51.100.0/24 via 192.0.2.1 proto odd", []),
+        ("route add 198.51.100.0/24 via 192.0.2.1 metric lots", []),
+        ("route add 198.51.100.0/24 via 192.0.2.1 src here", []),
+        ("rule add from my.host table 7", []),
+        ("rule add fwmark odd table 7", []),
+        ("rule add from 192.0.2.1 prio first table 7", []),
+        ("addr add 192.0.2.7/24 dev eth0 scope odd", []),
+    ],
+)
+def test_what_networkd_would_pass_over_is_refused(
+    machine: Machine, command: str, lines: list[str]
+) -> None:
+    for path, text in _SAID.items():
+        machine.write(path, text)
+    names = route_names.read(machine.paths)
+    if lines:
+        found = ifupdown_commands.translate(f"ip {command}", "up", "eth0", names)
+        assert set(lines) <= set(render(found).split())
+    else:
+        with pytest.raises(ifupdown_commands.Unknown, match="."):
+            ifupdown_commands.translate(f"ip {command}", "up", "eth0", names)
 
 
 def test_rules_addresses_and_routes_of_old() -> None:
