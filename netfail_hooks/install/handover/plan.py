@@ -44,7 +44,7 @@ def before_networks(handover: Handover) -> dict[str, Node]:
         files[RULES] = _text(_RULES_TEXT)
     for name in handover.wireless:
         profile = handover.profiles[name]
-        text = supplicant.config(profile.wireless, profile.country)
+        text = supplicant.of(profile)
         files[supplicant.path(name)] = Node(FILE, text.encode("utf-8", "surrogateescape"), 0o600)
     return files if handover.resolver_last else files | dict(handover.resolver)
 
