@@ -16,7 +16,8 @@ class WirelessNetwork:
     """A Wi-Fi network that an uplink joins, as wpa_supplicant.conf(5) has it.
 
     ``key_mgmt`` is that file's word ("NONE", "WPA-PSK", "SAE", "WPA-PSK SAE", "WPA-EAP", "OWE").
-    One that stood in such a file has its ``block``, as it was there, and that is all of it. Secrets are never part of its repr, so that no traceback and no log tells them.
+    One that stood in such a file has its ``block``, as it was there, and that is all of it.
+    Secrets are never part of its repr, so that no traceback and no log tells them.
     """
 
     ssid: bytes

@@ -17,6 +17,7 @@ from netfail_hooks.managers import (
     dhcp_identity,
     dhcpcd,
     ifupdown_commands,
+    power_save,
     route_names,
     wpa_stanza,
 )
@@ -80,6 +81,7 @@ def profile(paths: Paths, nic: Nic) -> Profile | None:
     _refuse(known, nic, stanzas)
     found = _Translation(paths, nic, stanzas)
     found.messages += _scripts(paths, nic.name)
+    found.messages += power_save.messages(paths, nic.name, found.power_save)
     path = stanzas[0].path
     return Profile(
         MANAGER,

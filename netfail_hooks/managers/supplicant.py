@@ -28,9 +28,9 @@ _BSSID = re.compile("([0-9a-f]{2}:){5}[0-9a-f]{2}")
 _PLAIN = re.compile(r"[A-Za-z0-9 !$%&'()*+,./:;<=>?@\[\]^_`{|}~-]*")
 # For passphrases, which have no hexadecimal form: IEEE 802.11-2020, J.4.1, has 0x20 to 0x7e.
 _PASSPHRASE = re.compile("[ -~]{8,63}")
-# By NetworkManager's own measure (nm_supplicant_config_add_bgscan() of 1.42): look for a nearer access
-# point where the signal is below -70 dBm, and hardly ever else; where a login, which makes a change
-# slow, is asked for, sooner.
+# By NetworkManager's own measure (nm_supplicant_config_add_bgscan() of 1.42): look for a nearer
+# access point where the signal is below -70 dBm, and hardly ever else; where a login, which makes a
+# change slow, is asked for, sooner.
 _LOOKS = {False: '"simple:30:-70:86400"', True: '"simple:30:-65:300"'}
 # Its faster way of changing over (IEEE 802.11r) beside each. wpa_supplicant leaves it out by itself
 # where the driver can't (wpa_supplicant_set_suites(), since 2.10).

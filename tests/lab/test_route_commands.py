@@ -24,7 +24,7 @@ from tests.lab.suite import wait
 from tests.support.machine import Machine
 
 _NAMES = {
-    "/etc/iproute2/rt_tables": "255 local\n254 main\n253 default\n100 isp1\n200\tisp2 # the other\n",
+    "/etc/iproute2/rt_tables": "255 local\n254 main\n253 default\n100 isp1\n200\tisp2 # other\n",
     "/etc/iproute2/rt_tables.d/vpn.conf": "# more\n0x1388 vpn\n",
     "/etc/iproute2/rt_scopes": "0 global\n255 nowhere\n254 host\n253 link\n200 site\n",
     "/etc/iproute2/rt_protos": "2 kernel\n3 boot\n4 static\n9 ra\n77 mine\n",

@@ -197,7 +197,7 @@ def test_what_it_cannot_be_told_is_refused_without_a_secret(wrong: WirelessNetwo
 
 def test_a_refusal_names_the_file_and_the_network() -> None:
     networks = (WirelessNetwork(b"fine", "NONE"), WirelessNetwork(b"Home", "WPA-PSK", psk="short"))
-    with pytest.raises(Misuse, match="^/a.nmconnection: Wi-Fi network 'Home': a passphrase of"):
+    with pytest.raises(Misuse, match=r"^/a\.nmconnection: Wi-Fi network 'Home': a passphrase of"):
         supplicant.of(Profile("NetworkManager", "/a.nmconnection", "", (), wireless=networks))
 
 

@@ -78,8 +78,10 @@ def test_what_a_pi_has() -> None:
     assert (found.country, found.group, found.lines) == ("GB", "netdev", ())
     assert found.messages == (
         "/a.conf: network 'Off' is disabled there, so it is left out",
-        "/a.conf: write new networks into it, then install again: what wpa_cli saves "
-        "(update_config=1) would go to a file of ours",
+        (
+            "/a.conf: write new networks into it, then install again: what wpa_cli saves "
+            "(update_config=1) would go to a file of ours"
+        ),
     )
     assert "secret" not in repr(found)
     assert "phrase" not in repr(found)
