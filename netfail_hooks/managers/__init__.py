@@ -24,6 +24,7 @@ class WirelessNetwork:
     """A Wi-Fi network that an uplink joins, as wpa_supplicant.conf(5) has it.
 
     ``key_mgmt`` is that file's word ("NONE", "WPA-PSK", "SAE", "WPA-PSK SAE", "WPA-EAP", "OWE").
+    One that stood in such a file has its ``block``, as it was there, and that is all of it.
     Secrets are never part of its repr, so that no traceback and no log tells them.
     """
 
@@ -36,6 +37,9 @@ class WirelessNetwork:
     eap: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # key and value, unquoted
     pmf: str = ""  # ieee80211w of that file: "0" never, "2" always, "" as ``key_mgmt`` wants it
     radio: tuple[tuple[str, str], ...] = ()  # such as freq_list, proto: as that file has them
+    roams: bool = False  # looks for a nearer access point while it has one
+    fast: bool = False  # changes over to it by IEEE 802.11r, where both can
+    block: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # keys, values as written
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Profile:
     ``path`` is the file to name to people ("" for what a manager does without one), ``text`` that
     file as it was read. ``sections`` have neither [Match] nor a metric that counts. ``link`` is
     what only [Link] of a .link file can say (systemd.link(5)), ``messages`` what people are to be
-    told: what isn't carried over, and what will be otherwise.
+    told: what isn't carried over, and what will be otherwise. ``joining`` are lines for all Wi-Fi
+    networks, as wpa_supplicant.conf(5) has them, ``group`` may use wpa_cli.
     """
 
     manager: str
@@ -54,6 +59,9 @@ class Profile:
     sections: tuple[Section, ...]
     wireless: tuple[WirelessNetwork, ...] = ()
     country: str = ""  # of radio rules, ISO 3166-1, "" where nobody says
+    joining: tuple[str, ...] = field(default=(), repr=False)  # there may be secrets in it
+    group: str = ""
+    power_save: str = ""  # of Wi-Fi: "on", "off", "" for what the driver does
     name: str = ""  # by which its manager's own tools call it, "" for none
     link: tuple[tuple[str, str], ...] = ()
     messages: tuple[str, ...] = ()

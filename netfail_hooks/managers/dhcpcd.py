@@ -92,6 +92,8 @@ def profile(paths: Paths, nic: Nic) -> Profile | None:
         tuple(identity.with_lease_kept(found.sections())),
         wireless=wireless.networks,
         country=wireless.country,
+        joining=wireless.lines,
+        group=wireless.group,
         name=nic.name,
         messages=(*found.messages, *wireless.messages, *_hooks(paths, nic.name)),
     )

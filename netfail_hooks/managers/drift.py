@@ -107,6 +107,6 @@ def _other_networks(paths: Paths, profile: Profile, nic: Nic) -> str:
     ours = match.read(paths, path) if profile.wireless else ""
     if not supplicant.is_ours(ours):
         return ""
-    if ours == supplicant.config(profile.wireless, profile.country):
+    if ours == supplicant.of(profile):
         return ""
     return f"a Wi-Fi network that {profile.manager} knows has changed since {path} was made"

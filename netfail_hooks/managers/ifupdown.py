@@ -18,7 +18,10 @@ from netfail_hooks.managers import (
     dhcp_identity,
     dhcpcd,
     ifupdown_commands,
+    power_save,
+    route_names,
     stacked,
+    wpa_stanza,
 )
 from netfail_hooks.managers import supplicant_file as supplicant
 from netfail_hooks.managers.interfaces import COMMANDS, Interfaces, Stanza, asks_sysfs, read
@@ -53,19 +56,11 @@ _BESIDE = re.compile(
 _TUNES = ("wireless-power", "wireless-rate", "wireless-txpower", "wireless-sens", "wireless-nick")
 _DRIVES = ("wpa-driver", "wpa-debug-level", "wpa-logfile", "wpa-verbosity", "wpa-maint-debug")
 _FILES = ("wpa-conf", "wpa-roam")
-_KEYS = ("psk-file", "passphrase-file")
-# What its script sets as it stands, all else in quotes (conf_wpa_supplicant() in functions.sh).
-_BARE = re.compile(
-    "priority|bssid|key-mgmt|scan-ssid|eap|proto|pairwise|group|mode|auth-alg|ieee80211w|disabled"
-    "|frequency|scan-freq|freq-list|fragment-size|wep-.*"
-)
 _ELSEWISE = {
     "wpa-bridge": "joins for a bridge: not carried over",
     "wpa-iface": "joins by another interface than this: not carried over",
     "wpa-roam": "runs other stanzas by where the machine is",
 }
-# What it sets beside a network, or what goes without saying in a file.
-_SUPPLICANTS_OWN = re.compile("ap-scan|preauthenticate|eap-methods|eapol-flags|peerkey")
 _WOL = re.compile(r"(?:\S*/)?ethtool\s+(?:-s|--change)\s+\S+\s+wol\s+([pumbagsd]+)")
 # systemd.link(5), WakeOnLan=, by ethtool(8)'s letters.
 _WAKES = {"p": "phy", "u": "unicast", "m": "multicast", "b": "broadcast", "a": "arp"}
@@ -89,6 +84,7 @@ def profile(paths: Paths, nic: Nic) -> Profile | None:
     _refuse(known, nic, stanzas)
     found = _Translation(paths, nic, stanzas)
     found.messages += _scripts(paths, nic.name)
+    found.messages += power_save.messages(paths, nic.name, found.power_save)
     path = stanzas[0].path
     return Profile(
         MANAGER,
@@ -97,6 +93,9 @@ def profile(paths: Paths, nic: Nic) -> Profile | None:
         found.sections(),
         wireless=tuple(found.networks),
         country=found.country,
+        joining=found.joining,
+        group=found.group,
+        power_save=found.power_save,
         name=name,
         link=tuple(found.link.items()),
         messages=tuple(dict.fromkeys(found.messages)),
@@ -168,6 +167,9 @@ class _Translation:
         self._nic = nic
         self.networks: list[WirelessNetwork] = []
         self.country = ""
+        self.joining: tuple[str, ...] = ()
+        self.group = ""
+        self.power_save = ""
         self.messages: list[str] = []
         self.link: dict[str, str] = {}
         self._link: dict[str, str] = {}
@@ -364,24 +366,30 @@ class _Translation:
             text = read_text(self._paths.through(path), limit=-1)
             if not text:
                 raise Misuse(f"{one.path}: wpa-conf {path} can't be read", hint="mend the path")
-            found = supplicant.parse(path, text)
-            self.networks += [each for each in found.networks if each not in self.networks]
-            self.country = found.country or self.country
-            self.messages += found.messages
+            self._joined_by_file(one, supplicant.parse(path, text))
         self._joined(one)
         self._joined_openly(one)
+
+    def _joined_by_file(self, one: Stanza, found: supplicant.SupplicantFile) -> None:
+        """Take the networks of a file, and what it says about all of them."""
+        if found.lines or found.group:
+            about = (found.lines, found.group)
+            if (self.joining, self.group) not in (((), ""), about):
+                raise _bad(one, "wpa-conf", "names a second file with settings for all networks")
+            self.joining, self.group = about
+        self.networks += [each for each in found.networks if each not in self.networks]
+        self.country = found.country or self.country
+        self.messages += found.messages
 
     def _joined(self, one: Stanza) -> None:
         """Read the network that wpa-* options make (conf_wpa_supplicant() in functions.sh)."""
         said = {key.removeprefix("wpa-"): text for key, text in one.options if key[:4] == "wpa-"}
         if not (said.get("ssid") or said.get("essid")):
             return
-        settings = _as_file(self._paths, one, said)
-        network = supplicant.network(one.path, settings)
+        network, left = wpa_stanza.network(self._paths, one, said)
         if network and network not in self.networks:  # both families may say so
             self.networks.append(network)
-        lost = (key.replace("_", "-") for key in supplicant.lost(settings))
-        self.messages += [f"{one.path}: wpa-{key} is not carried over" for key in lost]
+        self.messages += [f"{one.path}: wpa-{key} is not carried over" for key in left]
 
     def _joined_openly(self, one: Stanza) -> None:
         """Read the network that wireless-* options make (wireless-tools)."""
@@ -402,10 +410,13 @@ class _Translation:
                 self.link |= _wakes(wakes[1])
                 continue
             try:
-                self._others += ifupdown_commands.translate(command, phase, self._nic.name)
-            except ifupdown_commands.Unknown:
+                names = route_names.read(self._paths)
+                found = ifupdown_commands.translate(command, phase, self._nic.name, names)
+                self._others += found
+            except ifupdown_commands.Unknown as error:
+                why = f": {error}" if str(error) else ""
                 raise Misuse(
-                    f"{one.path}: '{phase} {command[:60]}' has no equal in systemd-networkd",
+                    f"{one.path}: '{phase} {command[:60]}' has no equal in systemd-networkd{why}",
                     hint="have a unit or a hook of your own do that, and take the line out",
                 ) from None
 
@@ -414,7 +425,9 @@ class _Translation:
         for key, _ in one.options:
             if key in COMMANDS or _BESIDE.fullmatch(key) or key in _NAMES or key in _FILES:
                 continue
-            if key.startswith(_TUNES) or key in _DRIVES:
+            if key == "wireless-power" and one.get(key) in ("on", "off"):
+                self.power_save = one.get(key)
+            elif key.startswith(_TUNES) or key in _DRIVES:
                 self.messages.append(f"{one.path}: {key} is not carried over")
             elif not key.startswith(("wpa-", "wireless-")):
                 raise _bad(one, key, "is nothing that systemd-networkd is known to do")
@@ -495,30 +508,3 @@ def spelt(one: Stanza) -> Stanza:
         for key, text in one.options
     )
     return replace(one, options=options)
-
-
-def _as_file(paths: Paths, one: Stanza, said: dict[str, str]) -> dict[str, str]:
-    """Return wpa-* options as a network block has them (wpasupplicant's functions.sh)."""
-    own = {key: text for key, text in said.items() if not _SUPPLICANTS_OWN.fullmatch(key)}
-    for key in (*(name.removeprefix("wpa-") for name in (*_FILES, *_DRIVES)), "roam-default-iface"):
-        own.pop(key, None)
-    own["ssid"] = own.pop("essid", "") or own.get("ssid", "")
-    for key in _KEYS:
-        path = own.pop(key, "")
-        if path:
-            own["psk"] = read_text(paths.through(path)).rstrip("\n")
-            if not own["psk"]:
-                raise _bad(one, f"wpa-{key}", f"{path} can't be read, or is empty")
-    own["psk"] = own.pop("passphrase", "") or own.get("psk", "")
-    result = {}
-    for key, text in own.items():
-        name = key.replace("-", "_")
-        plain = text[1:-1] if text[:1] == text[-1:] == '"' and len(text) > 1 else text
-        bare = _BARE.fullmatch(key) or (key == "psk" and _is_raw_key(plain))
-        if text:
-            result[name] = plain if bare else f'"{plain}"'
-    return result
-
-
-def _is_raw_key(text: str) -> bool:
-    return len(text) == 64 and all(one in "0123456789abcdefABCDEF" for one in text)

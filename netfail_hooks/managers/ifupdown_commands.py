@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Callable
 
+from netfail_hooks.managers.route_names import RouteNames
 from netfail_hooks.networkd.file import Section, section
 
 _OPERATORS = re.compile(r"[|&;<>()`$*?\n]")
@@ -48,15 +49,27 @@ _RULE_KEYS = {
     "iif": "IncomingInterface",
     "oif": "OutgoingInterface",
 }
+# How networkd has a value, and passes over any other; all else has to be a number.
+_MARK = re.compile(
+    r"(0[xX][0-9a-fA-F]{1,8}|\d{1,10})(/(0[xX][0-9a-fA-F]{1,8}|\d{1,10}))?", re.ASCII
+)
+_NIC = re.compile(r"[^\s/%:]{1,15}")
+_AS_THEY_ARE = {"FirewallMark": _MARK, "IncomingInterface": _NIC, "OutgoingInterface": _NIC}
+_NUMBER = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
 _OLD_KEYS = {"gw": "Gateway", "metric": "Metric", "netmask": "netmask"}
 _EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 
 
+_WITHOUT_FILES = RouteNames()
+
+
 class Unknown(Exception):  # noqa: N818 - as Problem is: told to a person
-    """A command that networkd does not do."""
+    """A command that networkd does not do; its text says why, where more is known than that."""
 
 
-def translate(command: str, phase: str, interface: str) -> list[Section]:
+def translate(
+    command: str, phase: str, interface: str, names: RouteNames = _WITHOUT_FILES
+) -> list[Section]:
     """Return what a command comes to; a down command comes to nothing. Raises Unknown."""
     bare = _TRAILER.sub(" ", _VARIABLE.sub(interface, command)).strip()
     if _OPERATORS.search(bare):
@@ -72,7 +85,36 @@ def translate(command: str, phase: str, interface: str) -> list[Section]:
     known = _KNOWN.get(words[0].rpartition("/")[2])
     if known is None:
         raise Unknown
-    return known(words[1:], phase in ("up", "pre-up"), interface)
+    found = known(words[1:], phase in ("up", "pre-up"), interface)
+    return [_checked(one, names) for one in found]
+
+
+def _checked(one: Section, names: RouteNames) -> Section:
+    """Return a section with numbers for iproute2's names. Raises Unknown.
+
+    networkd passes over a line with a value that it can't read, and what is left of the section
+    is another route, or a rule for everything.
+    """
+    pairs = [(item.key, _value(one.name, item.key, item.setting, names)) for item in one.items]
+    return section(one.name, *pairs)
+
+
+def _value(name: str, key: str, text: str, names: RouteNames) -> str:
+    named = {"Table": names.table, "Scope": names.scope, "Protocol": names.protocol}.get(key)
+    if named:
+        found = named(text)
+        if not found:
+            raise Unknown(f"{key.lower()} {text} is not known by number (/etc/iproute2)")
+        return found
+    if key in ("Destination", "Gateway", "From", "To", "PreferredSource", "Address", "Broadcast"):
+        known = family_of(text)
+    elif key in _AS_THEY_ARE:
+        known = bool(_AS_THEY_ARE[key].fullmatch(text))
+    else:
+        known = key in ("Label", "Family", "GatewayOnLink") or bool(_NUMBER.fullmatch(text))
+    if not known:
+        raise Unknown(f"{text} is nothing that {key}= in [{name}] could be")
+    return text
 
 
 def _ip(words: list[str], up: bool, interface: str) -> list[Section]:  # noqa: FBT001

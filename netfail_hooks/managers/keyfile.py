@@ -53,6 +53,7 @@ class Translation:
     wireless: WirelessNetwork | None = None
     link: tuple[tuple[str, str], ...] = ()
     messages: tuple[str, ...] = ()
+    power_save: str = ""
 
 
 _NONE = Defaults()
@@ -96,9 +97,10 @@ def _translated(path: str, file: KeyFile, nic: Nic, defaults: Defaults) -> Trans
     return Translation(
         name=printable(file.text("connection", "id")),
         sections=tuple(_joined(parts)),
-        wireless=wifi.network(path, file, setting) if is_wifi else None,
+        wireless=wifi.network(path, file, setting, nic.driver) if is_wifi else None,
         link=() if is_wifi else tuple(_udev(file, setting)),
         messages=tuple(known.messages(file, kind, nic, setting)),
+        power_save=wifi.power_save(setting) if is_wifi else "",
     )
 
 

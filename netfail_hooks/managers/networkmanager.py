@@ -14,12 +14,12 @@ from dataclasses import replace
 
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.files import read_text
-from netfail_hooks.managers import Profile, Unfit, WirelessNetwork
+from netfail_hooks.managers import Profile, Unfit, WirelessNetwork, power_save
 from netfail_hooks.managers.keyfile import Defaults, Translation, translate
 from netfail_hooks.managers.nm import closed, conf, glib
 from netfail_hooks.managers.nm.conf import Conf
 from netfail_hooks.managers.nm.glib import printable
-from netfail_hooks.managers.nm.saved import Saved, fits, saved
+from netfail_hooks.managers.nm.saved import Saved, fits, ignored, saved
 from netfail_hooks.networkd.detect import interfaces_here, networkmanager_has
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
@@ -72,6 +72,7 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     if chosen is None and uuid:
         _refuse_unsaved(paths, nic, uuid)
     elif chosen is None and (nic.wireless or not _makes_one(paths, known, nic)):
+        _refuse_ignored(paths, nic)
         return None
     nobodys = Saved("", glib.read(_BY_ITSELF), _BY_ITSELF)
     _refuse_above(profiles, nic, [chosen or nobodys, *fitting])
@@ -87,6 +88,8 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     wireless, told = _wireless(said, chosen, fitting, nic, defaults)
     if nic.wireless and known.defaults("device", nic).get(_BY_LOT) in ("yes", "true", "1"):
         told.append(f"{_BY_LOT}: it looks for networks by its own hardware address from now on")
+    told += ignored(paths)
+    told += power_save.messages(paths, nic.name, said.power_save)
     return Profile(
         manager=MANAGER,
         path=chosen.path,
@@ -94,6 +97,7 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
         sections=said.sections,
         wireless=wireless,
         country=country(paths) if nic.wireless else "",
+        power_save=said.power_save,
         name=said.name,
         link=said.link,
         messages=(*said.messages, *told),
@@ -128,6 +132,16 @@ def _refuse_unsaved(paths: Paths, nic: Nic, uuid: str) -> None:
         raise Misuse(
             f"{nic.name}: NetworkManager's active profile {shown} is in no keyfile",
             hint=f"nmcli connection modify {uuid} connection.autoconnect yes, which saves it",
+        )
+
+
+def _refuse_ignored(paths: Paths, nic: Nic) -> None:
+    """Refuse a radio for which all that there may be is what NetworkManager passes over."""
+    why = ignored(paths) if nic.wireless else []
+    if why:
+        raise Misuse(
+            f"NetworkManager knows no Wi-Fi network for {nic.name} to join; {why[0]}",
+            hint="do that, then sudo nmcli connection reload",
         )
 
 
@@ -223,7 +237,7 @@ def _wireless(
             continue
         if other.wireless is not None:
             found.append((one.rank, other.wireless))
-        if other.sections != said.sections:
+        if (other.sections, other.power_save) != (said.sections, said.power_save):
             told.append(
                 f"the network '{name}' has other addresses or settings than '{said.name}', whose "
                 "count for all"

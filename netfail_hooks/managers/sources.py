@@ -6,7 +6,14 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from netfail_hooks.managers import Profile, detect, dhcpcd, ifupdown, networkmanager
+from netfail_hooks.managers import (
+    Profile,
+    detect,
+    dhcpcd,
+    ifupdown,
+    networkmanager,
+    route_names,
+)
 from netfail_hooks.networkd.file import render
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic
@@ -65,6 +72,7 @@ def nameless(manager: str) -> str:
 def watched(paths: Paths) -> Iterator[str]:
     """Yield the files and directories of which one is touched if a profile changes."""
     yield from (path for path in _FILES if os.path.lexists(paths.at(path)))
+    yield from route_names.watched(paths)
     for directory in _DIRECTORIES:
         with contextlib.suppress(OSError):  # one that comes later: no file of ours is made of it
             names = sorted(os.listdir(paths.at(directory)))

@@ -1,7 +1,8 @@
 """The file by which wpa_supplicant joins an uplink's Wi-Fi networks (wpa_supplicant.conf(5)).
 
-It is ASCII throughout, and no value can end its line: what is not plain stands as hexadecimal
-digits, which config.c of wpa_supplicant takes wherever it takes a string.
+No value can end its line. What we put into words is ASCII: what is not plain stands as hexadecimal
+digits, which config.c of wpa_supplicant takes wherever it takes a string. What such a file of the
+user's said stands as it did there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.managers import WirelessNetwork
+from netfail_hooks.managers import Profile, WirelessNetwork
 
 _MARK = "# netfail-hooks:"
 _TOLD = f"{_MARK} as 'netfail-hooks install' found it; keys are in it, so it is for root alone"
@@ -27,9 +28,16 @@ _BSSID = re.compile("([0-9a-f]{2}:){5}[0-9a-f]{2}")
 _PLAIN = re.compile(r"[A-Za-z0-9 !$%&'()*+,./:;<=>?@\[\]^_`{|}~-]*")
 # For passphrases, which have no hexadecimal form: IEEE 802.11-2020, J.4.1, has 0x20 to 0x7e.
 _PASSPHRASE = re.compile("[ -~]{8,63}")
+# By NetworkManager's own measure (nm_supplicant_config_add_bgscan() of 1.42): look for a nearer
+# access point where the signal is below -70 dBm, and hardly ever else; where a login, which makes a
+# change slow, is asked for, sooner.
+_LOOKS = {False: '"simple:30:-70:86400"', True: '"simple:30:-65:300"'}
+# Its faster way of changing over (IEEE 802.11r) beside each. wpa_supplicant leaves it out by itself
+# where the driver can't (wpa_supplicant_set_suites(), since 2.10).
+_FAST = {"WPA-PSK": "FT-PSK", "SAE": "FT-SAE", "WPA-EAP": "FT-EAP"}
 # A word or several, or numbers, that stand as they are.
 _WORDS = re.compile(r"[A-Za-z0-9+-]+( [A-Za-z0-9+-]+)*")
-_RADIO = ("freq_list", "scan_freq", "proto", "pairwise", "group", "auth_alg", "bgscan")
+_RADIO = ("freq_list", "scan_freq", "proto", "pairwise", "group", "auth_alg")
 _EAP = re.compile(
     "identity|anonymous_identity|password|pin|phase[12]|pac_file|openssl_ciphers|"
     "(ca_cert|ca_path|client_cert|private_key|subject_match|altsubject_match|domain_match|"
@@ -47,31 +55,58 @@ def is_ours(text: str) -> bool:
     return text.startswith(_MARK)
 
 
-def config(networks: Iterable[WirelessNetwork], country: str = "", *, group: str = "") -> str:
+def of(profile: Profile) -> str:
+    """Return the file for how a manager joins an uplink's networks. Raises Misuse."""
+    try:
+        return config(profile.wireless, profile.country, group=profile.group, lines=profile.joining)
+    except Misuse as error:
+        where = f"{profile.path}: " if profile.path else ""
+        raise Misuse(f"{where}{error}", hint=error.hint) from None
+
+
+def config(
+    networks: Iterable[WirelessNetwork],
+    country: str = "",
+    *,
+    group: str = "",
+    lines: Iterable[str] = (),
+) -> str:
     """Return the file; it holds secrets, so it is root's alone.
 
-    With ``group`` its members may use wpa_cli, as Debian's netdev. Raises Misuse, without a
-    secret, for what wpa_supplicant can't be told.
+    With ``group`` its members may use wpa_cli, as Debian's netdev; ``lines`` are about all
+    networks, as such a file has them. Raises Misuse, without a secret, for what wpa_supplicant
+    can't be told.
     """
     networks = tuple(networks)
-    lines = [_TOLD, "ctrl_interface=" + _control(group), "update_config=0"]
-    if any("SAE" in one.key_mgmt for one in networks):
-        lines.append(_EITHER_WAY)
+    head = [_TOLD, "ctrl_interface=" + _control(group), "update_config=0"]
+    if any("SAE" in one.key_mgmt and not one.block for one in networks):
+        head.append(_EITHER_WAY)
     if country:
         if not _COUNTRY.fullmatch(country):
             raise Misuse("a country has two capital letters", hint="such as GB (ISO 3166-1)")
-        lines.append(f"country={country}")
-    for one in networks:
-        lines += ["", "network={", *(f"\t{key}={value}" for key, value in _network(one)), "}"]
-    return "\n".join([*lines, ""])
+        head.append(f"country={country}")
+    blocks = [line for one in networks for line in ("", "network={", *_lines(one), "}")]
+    text = [*head, *lines, *blocks]
+    if any("\n" in line for line in text):
+        raise Misuse("what is to stand on a line of its own has two", hint="mend the profile")
+    return "\n".join([*text, ""])
 
 
 def _control(group: str) -> str:
     if not group:
         return "/run/wpa_supplicant"
-    if not re.fullmatch("[a-z_][a-z0-9_-]*", group):
-        raise Misuse("no name of a group", hint="such as netdev")
+    if not re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_.-]*", group):  # or its number
+        raise Misuse(f"{group!a} is no name of a group", hint="such as netdev")
     return f"DIR=/run/wpa_supplicant GROUP={group}"
+
+
+def _lines(one: WirelessNetwork) -> list[str]:
+    """Return a network block's lines. Raises Misuse, which names the network."""
+    try:
+        return [f"\t{key}={value}" for key, value in one.block or _network(one)]
+    except Misuse as error:
+        label = one.ssid.decode("utf-8", "backslashreplace")
+        raise Misuse(f"Wi-Fi network {label!r}: {error}", hint=error.hint) from None
 
 
 def _network(one: WirelessNetwork) -> Iterator[tuple[str, str]]:
@@ -93,12 +128,14 @@ def _network(one: WirelessNetwork) -> Iterator[tuple[str, str]]:
         if key not in _RADIO or not _WORDS.fullmatch(given):
             raise Misuse(f"{key!a} can't be set to that", hint=f"it is one of {_RADIO}")
         yield key, given
+    if one.roams and not one.bssid:
+        yield "bgscan", _LOOKS[one.key_mgmt == "WPA-EAP"]
     yield from _security(one)
 
 
 def _security(one: WirelessNetwork) -> Iterator[tuple[str, str]]:
     protected = one.pmf if one.pmf in ("0", "1", "2") else _protection(one.key_mgmt)
-    yield "key_mgmt", _managed(one.key_mgmt, protected)
+    yield "key_mgmt", _managed(one.key_mgmt, protected, fast=one.fast)
     if one.key_mgmt != "NONE":
         yield "ieee80211w", protected
     if "PSK" in one.key_mgmt or "SAE" in one.key_mgmt:
@@ -112,15 +149,14 @@ def _protection(key_mgmt: str) -> str:
     return "2" if key_mgmt in ("SAE", "OWE") else "1"
 
 
-def _managed(key_mgmt: str, protected: str) -> str:
-    """Return with the newer hash as well, which some access points have alone."""
-    if protected == "0":
-        return key_mgmt
+def _managed(key_mgmt: str, protected: str, *, fast: bool) -> str:
+    """Return with the newer hash as well, which some access points have alone, and 802.11r."""
     words = []
     for word in key_mgmt.split():
-        words += [word, f"{word}-SHA256"] if word in ("WPA-PSK", "WPA-EAP") else [word]
-    if protected == "2":
-        words = [word for word in words if word not in ("WPA-PSK", "WPA-EAP")]
+        hashed = word in ("WPA-PSK", "WPA-EAP")
+        words += [] if hashed and protected == "2" else [word]
+        words += [f"{word}-SHA256"] if hashed and protected != "0" else []
+        words += [_FAST[word]] if fast and word in _FAST else []
     return " ".join(words)
 
 

@@ -1,144 +1,166 @@
-"""The networks of a wpa_supplicant.conf(5) that somebody else has written."""
+"""The networks of a wpa_supplicant.conf(5) that somebody else has written.
+
+What stands in it is wpa_supplicant's own, so each line is carried over as it is: what we make of it
+is read by the same program. Only who may talk to it, and whether it writes its file, is ours.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.managers import WirelessNetwork
 
-_OPEN = "WPA-PSK WPA-EAP"  # what wpa_supplicant takes where key_mgmt is not said
-# Ways of the same key: a newer hash, a faster change of access points. Ours offers the hash, too.
-_VARIANT = re.compile("FT-|-SHA256$")
-_ORDER = ("WPA-PSK", "SAE", "WPA-EAP")  # as WirelessNetwork has them
+_DEFAULT = "WPA-PSK WPA-EAP"  # what wpa_supplicant takes where key_mgmt is not said
 _ESCAPED = re.compile(rb'\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|([\\"enrt]))')
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"e": b"\033"}
-# EAP's own (wpa_supplicant.conf: eap_methods, certificates, what is sent in the tunnel).
-_EAP = re.compile(
-    "eap|identity|anonymous_identity|password|(ca_cert|ca_path|client_cert|private_key"
-    "|private_key_passwd|dh_file|subject_match|altsubject_match|domain_match"
-    "|domain_suffix_match)2?|phase[12]|pin|pac_file|fragment_size|openssl_ciphers|ocsp"
-)
-_BARE = ("eap", "fragment_size", "ocsp")  # values without quotes
-# What the access point's beacon decides anyway, or tunes how it is looked for.
-_RADIO = ("freq_list", "scan_freq", "proto", "pairwise", "group")
+_KEYWORD = re.compile("[A-Za-z0-9_]+")
+_BLOB = re.compile(r"blob-base64-\S+")
+_SPACE = " \t\r"
 # A card or a chip that holds the key, and ways of EAP that want more than is carried over.
 _ELSEWHERE = ("engine", "engine2", "engine_id", "key_id", "pcsc", "eappsk", "nai", "pin")
-_BESIDE = re.compile(
-    "proto|pairwise|group|group_mgmt|ieee80211w|auth_alg|scan_freq|freq_list|bgscan|disabled|id_str"
-    "|proactive_key_caching|mode|mac_addr|ap_scan|sae_password_id|beacon_int|dtim_period|wps_.*"
-    "|frequency|ssid_allow|bssid_.*"
-)
+_KEYS = ("psk", "sae_password", "mem_only_psk", "eap", "dpp_connector", "pmk_r1_push")
+_SOCKETS = ("/run/wpa_supplicant", "/var/run/wpa_supplicant")
+_OURS = ("ctrl_interface", "ctrl_interface_group", "update_config", "country")
+
+Pairs = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class SupplicantFile:
-    """What a file says: the networks that are not disabled, and the country of radio rules."""
+    """What a file says: the networks that are joined, and what is about all of them.
+
+    ``lines`` stand as they do there, with logins (cred) and blobs; ``group`` may use wpa_cli.
+    """
 
     networks: tuple[WirelessNetwork, ...]
     country: str = ""
     messages: tuple[str, ...] = ()
+    lines: tuple[str, ...] = field(default=(), repr=False)
+    group: str = ""
 
 
 def parse(path: str, text: str) -> SupplicantFile:
     """Return what a file says. Raises Misuse for a network that can't be carried over."""
-    networks = []
-    messages: list[str] = []
-    country = ""
-    for name, settings in _blocks(text):
+    parts = list(_parts(path, text))
+    settings = {key: value for name, lines in parts if not name for key, value in _paired(lines)}
+    networks, messages = [], []
+    for name, lines in parts:
         if name == "network":
-            found = network(path, settings)
+            pairs = list(_paired(lines))
+            found = network(path, pairs, elsewhere="ext_password_backend" in settings)
             networks += [found] if found else []
-            messages += [f"{path}: {key} is not carried over" for key in lost(settings)]
-        elif name == "country":
-            country = settings["country"].strip('"').upper()
-    return SupplicantFile(tuple(networks), country, tuple(dict.fromkeys(messages)))
+            messages += [] if found else [_left_out(path, dict(pairs))]
+    group, told = _control(path, settings)
+    return SupplicantFile(
+        tuple(networks),
+        _country(path, settings.get("country", "")),
+        tuple(dict.fromkeys([*messages, *told])),
+        tuple(_others(parts)),
+        group,
+    )
 
 
-def network(path: str, settings: Mapping[str, str]) -> WirelessNetwork | None:
-    """Return a network block's value, None for one that is disabled. Raises Misuse."""
+def network(path: str, pairs: Pairs, *, elsewhere: bool = False) -> WirelessNetwork | None:
+    """Return a network block's value, None for one that is not joined. Raises Misuse.
+
+    ``elsewhere``: keys may be in another place, which the file names (ext_password_backend).
+    """
+    settings = dict(pairs)
     ssid = unquoted(settings.get("ssid", ""))
-    label = ssid.decode("utf-8", "backslashreplace")
-    if settings.get("disabled", "0") == "1" or settings.get("mode", "0") == "2":
-        return None  # mode 2 is an access point
+    label = _label(settings)
+    if _is_left(settings):
+        return None
     wep = any(key.startswith("wep_") for key in settings)
-    static = wep or settings.get("mode", "0") not in ("0", "")
-    if static or not ssid:
-        why = "WEP is" if wep else "ad hoc mode is" if static else "a network without an ssid is"
+    if wep or settings.get("mode", "0") not in ("0", ""):
+        why = "WEP is" if wep else "ad hoc or mesh mode is"
         raise Misuse(
-            f"{path}: {why} not carried over: {label!r}",
+            f"{path}: network {label}: {why} not carried over",
             hint="take it out, or have wpa_supplicant join it by a file of your own",
+        )
+    if not ssid:
+        raise Misuse(
+            f"{path}: a network without an ssid, which joins any, is not carried over",
+            hint="name the network with ssid=, or take that block out",
         )
     needed = next((key for key in _ELSEWHERE if key in settings), "")
     if needed:
         raise Misuse(
-            f"{path}: {needed} is not carried over, and {label!r} not joined without it",
+            f"{path}: network {label}: {needed} is not carried over, and it is not joined without",
             hint="take that network out, or have wpa_supplicant join it by a file of your own",
         )
-    secret = settings.get("sae_password", "") or settings.get("psk", "")
-    if secret.startswith("ext:") or settings.get("password", "").startswith("ext:"):
+    secrets = [settings.get(key, "").startswith("ext:") for key in ("psk", "password")]
+    secrets.append(settings.get("sae_password", "").strip('"').startswith("ext:"))
+    if any(secrets) and not elsewhere:
         raise Misuse(
-            f"{path}: the key of {label!r} is somewhere else (ext_password_backend)",
-            hint="write it into the file",
+            f"{path}: network {label}: its key is somewhere else, and no ext_password_backend is "
+            "named",
+            hint="write the key into the file",
         )
-    return WirelessNetwork(
-        ssid=ssid,
-        key_mgmt=_key_mgmt(settings),
-        psk=_text(secret),
-        hidden=settings.get("scan_ssid", "0") == "1",
-        priority=_number(path, settings.get("priority", "") or "0"),
-        bssid=settings.get("bssid", ""),
-        eap=tuple((key, _said(key, said)) for key, said in settings.items() if _EAP.fullmatch(key)),
-        pmf=settings.get("ieee80211w", ""),
-        radio=tuple((key, settings[key]) for key in _RADIO if key in settings),
-    )
+    managed = " ".join(settings.get("key_mgmt", "").split())
+    if not managed and not any(key in settings for key in _KEYS):
+        raise Misuse(
+            f"{path}: network {label}: neither a key nor key_mgmt, so that it joins nothing",
+            hint="for an open network add key_mgmt=NONE, else psk=, or take that block out",
+        )
+    return WirelessNetwork(ssid=ssid, key_mgmt=managed or _DEFAULT, block=tuple(pairs))
 
 
-def _number(path: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise Misuse(f"{path}: priority={text} is no number", hint="mend that line") from None
+def _is_left(settings: Mapping[str, str]) -> bool:
+    """Tell whether a network is disabled, or what others join (mode 2 is an access point)."""
+    return settings.get("disabled", "0") != "0" or settings.get("mode", "0") == "2"
 
 
-def lost(settings: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the settings of a network that nobody here knows."""
-    known = ("ssid", "psk", "sae_password", "key_mgmt", "scan_ssid", "priority", "bssid")
-    return tuple(
-        key
-        for key in settings
-        if key not in known and not _EAP.fullmatch(key) and not _BESIDE.fullmatch(key)
-    )
+def _left_out(path: str, settings: Mapping[str, str]) -> str:
+    why = "an access point" if settings.get("mode", "0") == "2" else "disabled there"
+    return f"{path}: network {_label(settings)} is {why}, so it is left out"
 
 
-def _key_mgmt(settings: Mapping[str, str]) -> str:
-    said = " ".join(settings.get("key_mgmt", "").split())
-    if said:
-        words = dict.fromkeys(map(_of_variant, said.split()))
-        known = [word for word in _ORDER if word in words]
-        return " ".join([*known, *(word for word in words if word not in known)])
-    if "sae_password" in settings and "psk" not in settings:
-        return "SAE"
-    if "psk" in settings:
-        return "WPA-PSK"
-    return "WPA-EAP" if "eap" in settings else _OPEN
+def _label(settings: Mapping[str, str]) -> str:
+    return repr(unquoted(settings.get("ssid", "")).decode("utf-8", "backslashreplace"))
 
 
-def _of_variant(word: str) -> str:
-    plain = _VARIANT.sub("", word)
-    return f"WPA-{plain}" if plain in ("PSK", "EAP") else plain
+def _control(path: str, settings: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Return the group that may use wpa_cli, and what is otherwise from now on."""
+    told = []
+    said = settings.get("ctrl_interface", "")
+    found = re.fullmatch(r"DIR=(\S+)(?:[ \t]+GROUP=(\S+))?|(/\S*)", said)
+    directory, group = (found[1] or found[3], found[2] or "") if found else (said, "")
+    if directory and directory not in _SOCKETS:
+        told.append(f"{path}: ctrl_interface is /run/wpa_supplicant from now on")
+    if settings.get("update_config", "0") != "0":
+        told.append(
+            f"{path}: write new networks into it, then install again: what wpa_cli saves "
+            "(update_config=1) would go to a file of ours"
+        )
+    return group or settings.get("ctrl_interface_group", ""), told
 
 
-def _said(key: str, text: str) -> str:
-    return text if key in _BARE else _text(text)
+def _country(path: str, said: str) -> str:
+    country = said.strip('"').upper()[:2]
+    if country and not re.fullmatch("[A-Z]{2}|00", country):
+        raise Misuse(
+            f"{path}: country={country!a}: a country has two capital letters",
+            hint="such as GB (ISO 3166-1)",
+        )
+    return country
 
 
-def _text(text: str) -> str:
-    """Return a setting without its quotes; 64 hex digits of a key, or a hash, stay as they are."""
-    quoted = text.startswith(('"', 'P"'))
-    return unquoted(text).decode("utf-8", "surrogateescape") if quoted else text
+def _others(parts: Sequence[tuple[str, list[str]]]) -> Iterator[str]:
+    """Yield the lines that are about all networks, but for those that are ours to say."""
+    for name, lines in parts:
+        if not name:
+            yield from (line for line in lines if line.partition("=")[0] not in _OURS)
+        elif name != "network":
+            yield from (f"{name}={{", *(f"\t{line}" for line in lines), "}")
+
+
+def _paired(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        key, _, value = line.partition("=")
+        yield key, value
 
 
 def unquoted(text: str) -> bytes:
@@ -162,23 +184,46 @@ def _octet(found: re.Match[bytes]) -> bytes:
     return _LETTERS.get(found[3], found[3])
 
 
-def _blocks(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each block's name with its settings, and each setting outside of one by itself."""
-    inside: dict[str, str] | None = None
-    name = ""
-    for raw in text.splitlines():
-        line = _uncommented(raw).strip()
-        key, equals, value = line.partition("=")
-        if line == "}":
-            if inside is not None:
-                yield name, inside
-            inside = None
-        elif equals and value.strip() == "{" and inside is None:
-            name, inside = key.strip(), {}
-        elif equals and inside is not None:
-            inside[key.strip()] = value.strip()
-        elif equals:
-            yield key.strip(), {key.strip(): value.strip()}
+def _parts(path: str, text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield each block's name with its lines, and each line outside of one under "".
+
+    Raises Misuse, without the line, for one of which wpa_supplicant would take the file not at all.
+    """
+    name, inside = "", list[str]()
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = _uncommented(raw).strip(_SPACE)
+        opened = line.removesuffix("={") if line.endswith("={") else ""
+        key = line.partition("=")[0]
+        if not line:
+            continue
+        if name and line == "}":
+            yield name, inside
+            name, inside = "", []
+        elif name:
+            if not (_BLOB.fullmatch(name) or _is_setting(line)):
+                raise _unreadable(path, number)
+            inside.append(line)
+        elif opened in ("network", "cred") or _BLOB.fullmatch(opened):
+            name = opened
+        elif _KEYWORD.fullmatch(key) and "=" in line and key not in ("network", "cred"):
+            yield "", [line]
+        else:
+            raise _unreadable(path, number)
+    if name:
+        raise _unreadable(path, number)
+
+
+def _is_setting(line: str) -> bool:
+    key, equals, value = line.partition("=")
+    quotes = value.count('"') != 1 or not value.startswith('"')
+    return bool(equals and quotes and _KEYWORD.fullmatch(key))
+
+
+def _unreadable(path: str, number: int) -> Misuse:
+    return Misuse(
+        f"{path}:{number}: wpa_supplicant reads no file with such a line, or without a }} there",
+        hint="mend it (wpa_supplicant.conf(5)), each setting on a line of its own",
+    )
 
 
 def _uncommented(line: str) -> str:
@@ -186,7 +231,7 @@ def _uncommented(line: str) -> str:
 
     As wpa_config_get_line() has it.
     """
-    if line.lstrip().startswith("#"):
+    if line.lstrip(_SPACE).startswith("#"):
         return ""
     first = line.find('"')
     last = line.rfind('"')

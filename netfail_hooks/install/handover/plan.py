@@ -16,7 +16,7 @@ from netfail_hooks.install import nodes
 from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, supplicant_unit
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.units import UNITS
-from netfail_hooks.managers import supplicant
+from netfail_hooks.managers import power_save, supplicant
 from netfail_hooks.managers.release import Commands
 
 RULES = "/etc/systemd/networkd.conf.d/50-netfail-hooks.conf"
@@ -44,7 +44,7 @@ def before_networks(handover: Handover) -> dict[str, Node]:
         files[RULES] = _text(_RULES_TEXT)
     for name in handover.wireless:
         profile = handover.profiles[name]
-        text = supplicant.config(profile.wireless, profile.country)
+        text = supplicant.of(profile)
         files[supplicant.path(name)] = Node(FILE, text.encode("utf-8", "surrogateescape"), 0o600)
     return files if handover.resolver_last else files | dict(handover.resolver)
 
@@ -54,18 +54,25 @@ def after_networks(handover: Handover) -> dict[str, Node]:
     if not handover:
         return {}
     deciding = handover.release.files
-    drop_in = _text(
-        _CONDITION.format(manager=handover.handed[0].manager, path=next(iter(deciding)))
-    )
+    drop_in = _CONDITION.format(manager=handover.handed[0].manager, path=next(iter(deciding)))
     files = dict(handover.resolver) if handover.resolver_last else {}
-    files |= {condition(unit): drop_in for unit in conditional(handover)}
+    saving = {
+        supplicant_unit(name): power_save.drop_in(handover.profiles[name].power_save)
+        for name in handover.wireless
+    }
+    files |= {
+        condition(unit): _text(drop_in + saving.get(unit, "")) for unit in conditional(handover)
+    }
     files |= {path: _text(text) for path, text in handover.release.prepared.items()}
     files |= {path: nodes.link(target) for path, target in handover.links.items()}
     return files | {path: _text(text) for path, text in deciding.items()}
 
 
 def condition(unit: str) -> str:
-    """Return where it says that a unit starts only if the manager leaves the uplinks."""
+    """Return where it says that a unit starts only if the manager leaves the uplinks.
+
+    What else the unit is told stands there, too.
+    """
     return f"{UNITS}/{unit}.d/{_DROP_IN}"
 
 

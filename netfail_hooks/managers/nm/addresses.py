@@ -38,6 +38,25 @@ _ATTRIBUTES = {
 # Without these a route is as good, or the kernel finds out by itself.
 _SPARED = re.compile("lock-.*|cwnd|rto_min|window|weight")
 _YES = ("onlink", "quickack")
+# How networkd has a value; it passes over a line with another, and a route or a rule without that
+# is another one. NetworkManager has numbers alone, iproute2's names are none of its.
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|0|[1-9]\d{0,9}", re.ASCII)
+_FORMS = {
+    "FirewallMark": re.compile(rf"({_NUMBER.pattern})(/({_NUMBER.pattern}))?", re.ASCII),
+    "IncomingInterface": re.compile(r"[^\s/%:]{1,15}"),
+    "OutgoingInterface": re.compile(r"[^\s/%:]{1,15}"),
+    "SourcePort": re.compile(r"\d{1,5}(-\d{1,5})?", re.ASCII),
+    "DestinationPort": re.compile(r"\d{1,5}(-\d{1,5})?", re.ASCII),
+    "User": re.compile(r"\d{1,10}(-\d{1,10})?", re.ASCII),
+    "IPProtocol": re.compile(r"[a-z0-9-]{1,16}", re.ASCII),
+    "Scope": re.compile("global|site|link|host|nowhere"),
+    "GatewayOnLink": re.compile("yes|no"),
+    "QuickAck": re.compile("yes|no"),
+    "Type": re.compile(
+        "unicast|local|broadcast|anycast|multicast|blackhole|unreachable|prohibit|throw"
+    ),
+}
+_ADDRESSES = ("Source", "PreferredSource", "From", "To")
 _SCOPES = {"0": "global", "200": "site", "253": "link", "254": "host", "255": "nowhere"}
 
 
@@ -139,7 +158,9 @@ def route(one: Numbered) -> tuple[Section, list[str]]:
                 hint="take it out of the profile",
             )
         else:
-            pairs.append((_ATTRIBUTES[name], _given(name, given)))
+            found = _given(name, given)
+            _refuse_unlike(f"{one.key}_options: {printable(name)}", _ATTRIBUTES[name], found)
+            pairs.append((_ATTRIBUTES[name], found))
     return section("Route", *pairs), spared
 
 
@@ -147,6 +168,23 @@ def _given(name: str, given: str) -> str:
     if name in _YES:
         return "yes" if given in ("true", "1", "yes") else "no"
     return _SCOPES.get(given, given) if name == "scope" else given
+
+
+def _refuse_unlike(where: str, key: str, given: str) -> None:
+    """Refuse a value that networkd would pass over, and the line with it. Raises Misuse."""
+    if key in _ADDRESSES:
+        try:
+            ipaddress.ip_interface(given)
+        except ValueError:
+            pass
+        else:
+            return
+    elif _FORMS.get(key, _NUMBER).fullmatch(given):
+        return
+    raise Misuse(
+        f"{where} {printable(given)} is nothing that {key}= of networkd could be",
+        hint="mend the profile; tables and scopes are numbers there",
+    )
 
 
 def _options(text: str) -> Iterator[tuple[str, str]]:
@@ -199,6 +237,7 @@ def _rule(where: str, text: str, family: int) -> Section:
         elif word in _RULE and words:
             given = words.pop(0)
             if not (word in ("from", "to") and given in ("all", "any", "0.0.0.0/0", "::/0")):
+                _refuse_unlike(f"{where}: {word}", _RULE[word], given)
                 pairs.append((_RULE[word], given))
         else:
             raise Misuse(

@@ -46,7 +46,7 @@ _CARRIED = {
     "mac-address-denylist generate-mac-address-mask",
     wifi.WIFI: "ssid mode band channel bssid hidden cloned-mac-address mtu mac-address security "
     "mac-address-blacklist mac-address-denylist seen-bssids generate-mac-address-mask rate "
-    "tx-power ap-isolation channel-width mac-address-randomization",
+    "tx-power ap-isolation channel-width mac-address-randomization powersave",
     wifi.SECURITY: "key-mgmt psk psk-flags proto pairwise group auth-alg pmf fils wps-method "
     "wep-tx-keyidx wep-key-type wep-key-flags leap-password-flags",
     "ipv4": "method gateway never-default dns dns-search ignore-auto-dns ignore-auto-routes "
@@ -85,8 +85,6 @@ _TOLD = {
     "ipv4.dns-options": "the resolver's options are not carried over",
     "ipv6.dns-options": "the resolver's options are not carried over",
     "ipv4.dad-timeout": "no duplicate of its address is looked for",
-    "802-11-wireless.powersave": "power saving of Wi-Fi is what the driver has: "
-    "iw dev {nic} set power_save off",
     "802-11-wireless.wake-on-wlan": "nothing wakes the machine by Wi-Fi",
 }
 _QUIET = ("", "0", "-1", "default", "unknown", "false")

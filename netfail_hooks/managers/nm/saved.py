@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from netfail_hooks.files import read_text
 from netfail_hooks.managers.keyfile import type_of
 from netfail_hooks.managers.nm import closed, glib
-from netfail_hooks.managers.nm.glib import KeyFile
+from netfail_hooks.managers.nm.glib import KeyFile, printable
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 
@@ -21,6 +21,7 @@ from netfail_hooks.paths import Paths
 _DIRECTORIES = tuple(
     f"{place}/NetworkManager/system-connections" for place in ("/etc", "/run", "/usr/lib")
 )
+_ENDING = ".nmconnection"
 _TIMESTAMPS = "/var/lib/NetworkManager/timestamps"
 # nm_keyfile_utils_ignore_filename(): what editors and packages leave beside a file.
 _LEFT_BEHIND = re.compile(r"\..*|.*(~|\.(bak|swp|nmmeta|rpm(save|orig|new)|dpkg-[a-z]+))")
@@ -61,20 +62,33 @@ def saved(paths: Paths) -> Iterator[Saved]:
     """
     used = glib.read(read_text(paths.through(_TIMESTAMPS)))
     seen = set(_hidden(paths))
+    for place in _places(paths):
+        if _insecure(paths, place) is not None:
+            continue
+        text = closed.read(paths, place)
+        one = Saved(place, glib.read(text), text)
+        one = replace(one, used=used.number("timestamps", one.uuid))
+        if one.uuid not in seen:
+            seen.add(one.uuid)
+            yield one
+
+
+def ignored(paths: Paths) -> list[str]:
+    """Return which profiles NetworkManager passes over, and what has it read them."""
+    told = []
+    for place in _places(paths):
+        why = _insecure(paths, place)
+        if why:
+            told.append(f"NetworkManager ignores {printable(place)}, so it is left out: {why}")
+    return told
+
+
+def _places(paths: Paths) -> Iterator[str]:
     for directory in _DIRECTORIES:
         for name in closed.names(paths, directory):
             strict = not directory.startswith("/etc")
-            if _LEFT_BEHIND.fullmatch(name) or (strict and not name.endswith(".nmconnection")):
-                continue
-            place = f"{directory}/{name}"
-            if not _is_readable(paths.through(place), lax=directory.startswith("/usr")):
-                continue
-            text = closed.read(paths, place)
-            one = Saved(place, glib.read(text), text)
-            one = replace(one, used=used.number("timestamps", one.uuid))
-            if one.uuid not in seen:
-                seen.add(one.uuid)
-                yield one
+            if not (_LEFT_BEHIND.fullmatch(name) or (strict and not name.endswith(_ENDING))):
+                yield f"{directory}/{name}"
 
 
 def _hidden(paths: Paths) -> Iterator[str]:
@@ -87,15 +101,29 @@ def _hidden(paths: Paths) -> Iterator[str]:
                     yield name.removesuffix(".nmmeta")
 
 
-def _is_readable(place: str, *, lax: bool) -> bool:
-    """Tell whether NetworkManager reads a file: others may not (nms-keyfile-utils.c)."""
+def _insecure(paths: Paths, place: str) -> str | None:
+    """Return why NetworkManager does not read a file, "" for what is none, None where it does.
+
+    Others than root may neither have it nor read it, but for those of packages
+    (``nms_keyfile_utils_check_file_permissions_stat()``).
+    """
+    inside = paths.through(place)
     try:
-        status = os.stat(place)
+        status = os.stat(inside)
     except PermissionError:
-        raise closed.refused(place) from None
+        raise closed.refused(inside) from None
     except OSError:
-        return False
-    return stat.S_ISREG(status.st_mode) and (lax or not status.st_mode & 0o077)
+        return ""
+    if not stat.S_ISREG(status.st_mode):
+        return ""
+    if place.startswith("/usr"):
+        return None
+    # Who makes another root makes root's files there.
+    if status.st_uid not in (0, os.geteuid() if paths.root else 0):
+        return f"it is not root's (sudo chown root: '{printable(place)}')"
+    if status.st_mode & 0o077:
+        return f"others may read it (sudo chmod 600 '{printable(place)}')"
+    return None
 
 
 def fits(paths: Paths, file: KeyFile, nic: Nic) -> bool:

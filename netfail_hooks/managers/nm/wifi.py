@@ -68,10 +68,24 @@ _PHASE1 = {
     "phase1-fast-provisioning": "fast_provisioning",
 }
 _PKCS12 = (".p12", ".pfx")
+# What a path that does not begin with / ends in (nm_keyfile_detect_unqualified_path_scheme()).
+_ENDINGS = (".pem", ".cert", ".crt", ".cer", ".p12", ".der", ".key")
+# NM_SETTING_WIRELESS_POWERSAVE_*; 1, "ignore", is nobody's business, as is none.
+_SAVES = {"2": "off", "disable": "off", "3": "on", "enable": "on"}
+# Whose firmware changes over by itself, or not at all: their drivers know nothing of 802.11r, and
+# wpa_supplicant before 2.10 would try all the same. NetworkManager asks it what they can.
+_NEVER_FAST = re.compile(
+    "|brcmfmac.*|mwifiex.*|ath6kl.*|wilc.*|wil6210|qtnfmac.*|wl|(rtl)?8[0-9x]{3}[a-f]u"
+)
 
 
-def network(path: str, file: KeyFile, setting: Setting) -> WirelessNetwork:
-    """Return the network that a keyfile at ``path`` is for. Raises Misuse."""
+def power_save(setting: Setting) -> str:
+    """Return what Wi-Fi's power saving is to be: "on", "off", "" for what the driver has."""
+    return _SAVES.get(setting(WIFI, "powersave"), "")
+
+
+def network(path: str, file: KeyFile, setting: Setting, driver: str = "") -> WirelessNetwork:
+    """Return the network that a keyfile at ``path`` is for, joined by a NIC. Raises Misuse."""
     mode = file.text(WIFI, "mode")
     if mode not in _MODES:
         raise Misuse(
@@ -92,6 +106,8 @@ def network(path: str, file: KeyFile, setting: Setting) -> WirelessNetwork:
         eap=eap,
         pmf=_PMF.get(setting("wifi-sec", "pmf"), "") if managed != "NONE" else "",
         radio=tuple(_radio(file)),
+        roams=True,
+        fast=not _NEVER_FAST.fullmatch(driver),
     )
 
 
@@ -114,11 +130,23 @@ def _secured(path: str, file: KeyFile, setting: Setting) -> Secured:
         return "WPA-PSK SAE" if with_sae else "WPA-PSK", psk, ()
     if managed == "wpa-eap":
         return "WPA-EAP", "", tuple(_eap(path, file))
+    if managed == "none" and not _is_wep(file):
+        return "NONE", "", ()  # WEP without any key is no encryption
+    label = printable(file.data(WIFI, "ssid").decode("utf-8", "replace"))
     what = "WEP or LEAP, which" if managed in ("none", "ieee8021x") else "which"
     raise Misuse(
-        f"wifi-security.key-mgmt={printable(managed)}: {what} wpa_supplicant need not know",
-        hint="set the access point up for WPA2 or WPA3",
+        f"network '{label}': wifi-security.key-mgmt={printable(managed)}: {what} wpa_supplicant "
+        "need not know",
+        hint="set the access point up for WPA2 or WPA3, then nmcli connection modify NAME "
+        "wifi-security.key-mgmt wpa-psk wifi-security.psk SECRET",
     )
+
+
+def _is_wep(file: KeyFile) -> bool:
+    """Tell whether there is a key of WEP, or somebody is to be asked for one."""
+    keys = any(file.text(SECURITY, f"wep-key{number}") for number in range(4))
+    asked = file.number(SECURITY, "wep-key-flags") & _BY_ASKING
+    return keys or bool(asked) or file.text(SECURITY, "auth-alg") == "shared"
 
 
 def _radio(file: KeyFile) -> Iterator[tuple[str, str]]:
@@ -208,13 +236,24 @@ def _phases(file: KeyFile) -> Iterator[tuple[str, str]]:
 
 def _certificate(path: str, file: KeyFile, key: str) -> str:
     """Return the path of a certificate or key, "" for none (``cert_parser()`` in nm-keyfile.c)."""
-    found = os.fsdecode(file.data(EAP, key)).rstrip("\0")
-    if found.startswith(("data:", "pkcs11:")):
+    found = os.fsdecode(file.data(EAP, key)).removesuffix("\0")
+    scheme = found.partition(":")[0]
+    if found.startswith(("data:", "pkcs11:")) or not _is_path(found):
+        what = f"{scheme}:" if found.startswith(("data:", "pkcs11:")) else "its bytes"
         raise Misuse(
-            f"802-1x.{key}: {found.partition(':')[0]}: is in the profile or on a card, not a file",
-            hint="put it into a file and name that",
+            f"802-1x.{key}: {what} is in the profile or on a card, not a file",
+            hint=f"put it into a file, then nmcli connection modify NAME 802-1x.{key} /PATH",
         )
     found = found.removeprefix("file://")
     if found and not found.startswith("/"):
         return os.path.join(os.path.dirname(path), found)
     return found
+
+
+def _is_path(found: str) -> bool:
+    """Tell whether a certificate is somewhere, rather than here itself, as bytes."""
+    if not found or found.startswith("file://"):
+        return True
+    if not found.isprintable() or len(found) > 500:
+        return False
+    return found.startswith("/") or found.endswith(_ENDINGS)

@@ -13,6 +13,7 @@ from netfail_hooks.managers import (
     Profile,
     ifupdown,
     ifupdown_commands,
+    route_names,
     supplicant,
     supplicant_file,
 )
@@ -21,6 +22,7 @@ from netfail_hooks.networkd.file import settings as values
 from netfail_hooks.networkd.nic import read_nic
 from tests.support.machine import Machine
 from tests.support.stanzas import IFUPDOWN, own
+from tests.support.supplicant import read_by_the_real_one
 
 _STATIC = "auto eth0\niface eth0 inet static\n  address 192.0.2.10/24\n"
 
@@ -148,7 +150,9 @@ def test_the_corpus_names_its_file_and_shows_no_secret(machine: Machine, one: ob
 
 def test_wifi_of_the_stanza_and_of_its_file(machine: Machine) -> None:
     machine.write(
-        "/etc/mine.conf", 'country=id\nnetwork={\n ssid="Cafe"\n key_mgmt=NONE\n priority=3\n}\n'
+        "/etc/mine.conf",
+        "ctrl_interface=DIR=/run/wpa_supplicant GROUP=netdev\ncountry=id\npmf=2\n"
+        'network={\n ssid="Cafe"\n key_mgmt=NONE\n priority=3\n}\n',
     )
     text = (
         "allow-hotplug wlan0\niface wlan0 inet dhcp\n wpa-ssid Home Net\n"
@@ -157,10 +161,13 @@ def test_wifi_of_the_stanza_and_of_its_file(machine: Machine) -> None:
     found = _profile(machine, text, "wlan0")
     assert found
     cafe, home = found.wireless
-    assert (cafe.ssid, cafe.key_mgmt, cafe.priority, found.country) == (b"Cafe", "NONE", 3, "ID")
-    assert (home.ssid, home.key_mgmt, home.psk) == (b"Home Net", "WPA-PSK", "pass phrase")
+    assert (cafe.ssid, cafe.key_mgmt, found.country) == (b"Cafe", "NONE", "ID")
+    assert ("priority", "3") in cafe.block
+    assert home.block == (("ssid", '"Home Net"'), ("psk", '"pass phrase"'))
+    assert (found.joining, found.group) == (("pmf=2",), "netdev")
     assert "phrase" not in repr(found)
-    assert any("wireless-power" in message for message in found.messages)
+    assert found.power_save == "off"
+    assert not any("wireless-power" in message for message in found.messages)
 
 
 # All that wpasupplicant's script knows (conf_wpa_supplicant() in functions.sh), and one word more.
@@ -171,7 +178,7 @@ _WPA = (
     "phase1 phase2 ca-cert2 eappsk nai pcsc pin engine engine-id key-id eapol-flags "
     "eap-methods wep-key0 wep-tx-keyidx pac-file peerkey proactive-key-caching fragment-size "
     "id-str ap-scan preauthenticate driver conf roam bridge iface debug-level logfile "
-    "sae-password ieee80211w disabled odd "
+    "sae-password ieee80211w disabled private-key-passwd2 dh-file country odd "
 )
 _SECRET = "open sesame, 1"  # noqa: S105
 _VALUES = [
@@ -208,6 +215,19 @@ def test_any_wifi_of_a_stanza_is_carried_over_or_refused_without_its_key(
     assert _SECRET not in told
     if text:
         assert supplicant.config(supplicant_file.parse("/a.conf", text).networks) == text
+        blocks = text[text.index("network={") :] if "network={" in text else ""
+        _READABLE.append(blocks.replace("/etc/mine.conf", "x"))
+
+
+_READABLE: list[str] = []  # what the test above has drawn, for the real one to read as a whole
+
+
+def test_the_real_one_reads_all_that_stanzas_came_to(tmp_path: Path) -> None:
+    """A line that it can't read would cost all networks; functions.sh tells one at a time."""
+    assert any(_READABLE)
+    text = "ctrl_interface=/run/wpa_supplicant\n" + "\n".join(_READABLE)
+    with read_by_the_real_one(tmp_path, text) as ask:
+        assert ask("PING") == "PONG\n"
 
 
 @pytest.mark.parametrize(
@@ -220,6 +240,10 @@ def test_any_wifi_of_a_stanza_is_carried_over_or_refused_without_its_key(
         (" wpa-pin 1234\n", "pin is not carried over"),
         (" wpa-conf /etc/nothing\n", "wpa-conf /etc/nothing can't be read"),
         (" wpa_roam /etc/mine.conf\n", "wpa-roam runs other stanzas"),
+        (" wpa-priority first\n", "wpa-priority is nothing that wpa_supplicant could read"),
+        (" wpa-key-mgmt ODD\n", "wpa-key-mgmt is nothing that"),
+        (" wpa-bssid here\n", "wpa-bssid is nothing that"),
+        (" wpa-identity a\n wpa-identity b\n", "wpa-identity stands there twice"),
     ],
 )
 def test_wifi_that_cannot_be_joined_so_is_refused_by_name(
@@ -239,8 +263,7 @@ def test_what_the_script_would_not_tell_wpa_supplicant_is_told(machine: Machine)
     found = _profile(machine, text + stanza.format("6", "auto"), "wlan0")
     assert found
     home, *_ = found.wireless
-    assert home.radio == (("freq_list", "2412 2437"),)
-    assert "freq_list=2412 2437" in supplicant.config([home])
+    assert "\tfreq_list=2412 2437\n" in supplicant.config([home])
     assert "/etc/network/interfaces: wpa-odd is not carried over" in found.messages
     again = _profile(
         machine, "auto wlan0\n" + stanza.format("", "dhcp") + stanza.format("6", "auto"), "wlan0"
@@ -300,6 +323,81 @@ def test_any_command_is_known_or_unknown(command: str, phase: str) -> None:
 def test_what_does_more_is_unknown(command: str) -> None:
     with pytest.raises(ifupdown_commands.Unknown):
         ifupdown_commands.translate(command, "up", "eth0")
+
+
+_SAID = {
+    "/etc/iproute2/rt_tables": "# reserved\n255\tlocal\n100 isp1\n0x64 also\n",
+    "/etc/iproute2/rt_tables.d/vpn.conf": "  5000   vpn # mine\n",
+    "/etc/iproute2/rt_tables.d/left.bak": "9 left\n",
+    "/usr/share/iproute2/rt_tables": "77 hidden\n",
+    "/usr/share/iproute2/rt_tables.d/vpn.conf": "78 hidden\n",
+    "/usr/share/iproute2/rt_protos": "99 mine\n",
+}
+_TABLES = {"isp1": "100", "also": "100", "vpn": "5000", "main": "254", "7": "7", "0x10": "16"}
+
+
+@given(
+    st.sampled_from(["table {}", "proto static table {}"]),
+    st.sampled_from([*_TABLES, "left", "hidden", "isp2", "unspec", "4294967296", "-1", "1x"]),
+    st.sampled_from(["route add default via 192.0.2.1", "rule add from 192.0.2.5", "rule add"]),
+)
+@settings(
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.differing_executors,
+    ],
+    deadline=None,
+)
+def test_a_table_is_a_number_or_refused_by_name(
+    machine: Machine, more: str, table: str, what: str
+) -> None:
+    """networkd passes over what it can't read, and the route lands in the main table."""
+    for path, text in _SAID.items():
+        machine.write(path, text)
+    names = route_names.read(machine.paths)
+    option = more.format(table) if "route" in what else f"table {table}"
+    dev = " dev eth0" if "route" in what else ""
+    command = f"ip {what}{dev} {option}"
+    if table in _TABLES:
+        (one,) = ifupdown_commands.translate(command, "up", "eth0", names)
+        assert one.get("Table") == _TABLES[table]
+        assert one.get("Protocol") in ("", "4")
+    else:
+        with pytest.raises(Misuse, match=f"'up .*: table {table} is not known by number") as told:
+            _profile(machine, f"{_STATIC}  up {command}\n")
+        assert told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [
+        ("route add 198.51.100.0/24 scope link dev eth0", ["Scope=link"]),
+        ("route add 198.51.100.0/24 scope 253 dev eth0", ["Scope=link"]),
+        ("route add 198.51.100.0/24 via 192.0.2.1 proto 77", ["Protocol=77"]),
+        ("route add 198.51.100.0/24 via 192.0.2.1 proto mine", ["Protocol=99"]),
+        ("rule add fwmark 0x5/0xff table vpn", ["FirewallMark=0x5/0xff", "Table=5000"]),
+        ("route add 198.51.100.0/24 scope 7 dev eth0", []),
+        ("route add 198.51.100.0/24 via 192.0.2.1 proto odd", []),
+        ("route add 198.51.100.0/24 via 192.0.2.1 metric lots", []),
+        ("route add 198.51.100.0/24 via 192.0.2.1 src here", []),
+        ("rule add from my.host table 7", []),
+        ("rule add fwmark odd table 7", []),
+        ("rule add from 192.0.2.1 prio first table 7", []),
+        ("addr add 192.0.2.7/24 dev eth0 scope odd", []),
+    ],
+)
+def test_what_networkd_would_pass_over_is_refused(
+    machine: Machine, command: str, lines: list[str]
+) -> None:
+    for path, text in _SAID.items():
+        machine.write(path, text)
+    names = route_names.read(machine.paths)
+    if lines:
+        found = ifupdown_commands.translate(f"ip {command}", "up", "eth0", names)
+        assert set(lines) <= set(render(found).split())
+    else:
+        with pytest.raises(ifupdown_commands.Unknown, match=r"\w"):
+            ifupdown_commands.translate(f"ip {command}", "up", "eth0", names)
 
 
 def test_rules_addresses_and_routes_of_old() -> None:

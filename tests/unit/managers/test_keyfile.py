@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import traceback
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -107,7 +108,7 @@ def test_netplans_and_cloud_inits() -> None:
 
 def test_wifi() -> None:
     assert _wireless(IMAGER) == WirelessNetwork(
-        b"Home Net", "WPA-PSK", psk="0123456789abcdef" * 4, hidden=True
+        b"Home Net", "WPA-PSK", psk="0123456789abcdef" * 4, hidden=True, roams=True
     )
     one = _wireless(NMCLI)
     assert (one.psk, one.key_mgmt) == ("a pass;phrase\\x", "WPA-PSK SAE")
@@ -149,6 +150,165 @@ def test_an_open_network_and_the_long_names() -> None:
 
 
 _LEASE = "[ipv4]\nmethod=auto\n"
+_EAP = f"{_WIFI}[wifi-security]\nkey-mgmt=wpa-eap\n[802-1x]\n"
+
+
+@pytest.mark.parametrize(
+    ("driver", "fast"),
+    [
+        *(("iwlwifi", True), ("ath9k", True), ("rtl8192ce", True), ("brcmfmac", False)),
+        *(("", False), ("mwifiex_pcie", False), ("88x2bu", False), ("rtl8812au", False)),
+    ],
+)
+def test_a_nearer_access_point_is_looked_for_and_changed_over_to(
+    driver: str,
+    fast: bool,  # noqa: FBT001 - drawn
+) -> None:
+    found = _translate(_WIFI, replace(RADIO, driver=driver)).wireless
+    assert found
+    assert (found.roams, found.fast) == (True, fast)
+
+
+@pytest.mark.parametrize(
+    ("said", "known", "saves"),
+    [
+        ("", {}, ""),
+        ("powersave=2\n", {}, "off"),
+        ("powersave=3\n", {}, "on"),
+        ("powersave=1\n", {"wifi.powersave": "2"}, ""),
+        ("", {"wifi.powersave": "2"}, "off"),
+        ("powersave=0\n", {"wifi.powersave": "2"}, "off"),
+        ("powersave=default\n", {"wifi.powersave": "3"}, "on"),
+    ],
+)
+def test_power_saving_is_the_profiles_or_everybodys(
+    said: str, known: dict[str, str], saves: str
+) -> None:
+    found = _translate(_WIFI + said, RADIO, known)
+    assert found.power_save == saves
+    assert not any("powersave" in one for one in found.messages)
+
+
+@pytest.mark.parametrize(
+    "security", ["key-mgmt=none", "key-mgmt=none\nwep-key-type=1", "key-mgmt=none\nwep-key0="]
+)
+def test_wep_without_a_key_is_an_open_network(security: str) -> None:
+    assert _wireless(f"{_WIFI}[wifi-security]\n{security}\n").key_mgmt == "NONE"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            (
+                "eap=ttls;\nidentity=joe\nanonymous-identity=anon\npassword=pw\nphase2-auth=pap\n"
+                "system-ca-certs=true\n"
+            ),
+            {"eap": "TTLS", "phase2": "auth=PAP", "ca_path": "/etc/ssl/certs"},
+        ),
+        ("eap=ttls;\nphase2-autheap=mschapv2\n", {"phase2": "autheap=MSCHAPV2"}),
+        (
+            (
+                "eap=tls;\nidentity=joe\nca-cert=ca.pem\nclient-cert=file:///etc/c.pem\n"
+                "private-key=/etc/k.pem\nprivate-key-password=pw\n"
+            ),
+            {
+                "ca_cert": "/etc/ca.pem",
+                "client_cert": "/etc/c.pem",
+                "private_key": "/etc/k.pem",
+                "private_key_passwd": "pw",
+            },
+        ),
+        (
+            "eap=tls;\nclient-cert=/etc/c.p12\nprivate-key=/etc/c.p12\nprivate-key-password=pw\n",
+            {"client_cert": None, "private_key": "/etc/c.p12"},
+        ),
+        ("eap=peap;\npassword-raw=104;105;\n", {"password": "hi"}),
+        ("eap=peap;\npassword=hash:00\n", {"password": "hash:00"}),
+        (
+            "eap=peap;\naltsubject-matches=DNS:a.b;DNS:c.d;\nphase2-altsubject-matches=DNS:e.f;\n",
+            {"altsubject_match": "DNS:a.b;DNS:c.d", "altsubject_match2": "DNS:e.f"},
+        ),
+        ("eap=peap;\nca-cert=47;99;97;46;112;101;109;0;\n", {"ca_cert": "/ca.pem"}),
+    ],
+)
+def test_what_a_login_needs(said: str, words: dict[str, str | None]) -> None:
+    found = dict(_wireless(_EAP + said).eap)
+    assert {key: found.get(key) for key in words} == words
+
+
+@given(
+    st.sampled_from(["ca-cert", "client-cert", "private-key", "phase2-ca-cert"]),
+    st.binary(min_size=1, max_size=40).filter(lambda data: not data.startswith(b"/")),
+)
+def test_a_certificate_itself_is_no_path(key: str, data: bytes) -> None:
+    """As old versions wrote it: its bytes as numbers (DER begins with 48)."""
+    numbers = ";".join(map(str, (48, 130, 1, 0, *data)))
+    with pytest.raises(Misuse, match=f"802-1x.{key}: its bytes is in the profile") as told:
+        _wireless(f"{_EAP}eap=tls;\n{key}={numbers};\n")
+    assert key in told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "section", "pairs"),
+    [
+        ("ignore-auto-routes=true\n", "DHCPv4", {"UseRoutes": "no", "UseGateway": "no"}),
+        ("never-default=true\n", "DHCPv4", {"UseRoutes": None, "UseGateway": "no"}),
+        (
+            "dhcp-vendor-class-identifier=box\n",
+            "DHCPv4",
+            {"VendorClassIdentifier": "box", "UseGateway": None},
+        ),
+        (
+            "dhcp-reject-servers=192.0.2.1;198.51.100.0/24;\n",
+            "DHCPv4",
+            {"DenyList": "192.0.2.1 198.51.100.0/24"},
+        ),
+        ("link-local=3\n", "Network", {"LinkLocalAddressing": "yes", "DHCP": "ipv4"}),
+        ("link-local=enabled\n", "Network", {"LinkLocalAddressing": "yes"}),
+        ("link-local=2\n", "Network", {"LinkLocalAddressing": "ipv6"}),
+        (
+            "[ipv6]\nmethod=dhcp\n",
+            "Network",
+            {"DHCP": "yes", "IPv6AcceptRA": "no", "LinkLocalAddressing": "ipv6"},
+        ),
+        ("[ipv6]\nmethod=dhcp\n", "DHCPv6", {"WithoutRA": "solicit"}),
+        ("[ipv6]\nmethod=auto\nnever-default=true\n", "IPv6AcceptRA", {"UseGateway": "no"}),
+        (
+            "[ipv6]\nmethod=auto\nignore-auto-routes=true\n",
+            "IPv6AcceptRA",
+            {"UseGateway": "no", "UseRoutePrefix": "no"},
+        ),
+    ],
+)
+def test_what_is_taken_of_others_word(
+    said: str, section: str, pairs: dict[str, str | None]
+) -> None:
+    (found,) = _of(_translate(f"{_HEAD}{_LEASE}{said}"), section)
+    assert {key: found.get(key) for key in pairs} == pairs
+
+
+@pytest.mark.parametrize(
+    ("family", "said"),
+    [
+        ("ipv4", "address1=192.0.2.5/24,192.0.2.1\n"),
+        ("ipv4", "address1=192.0.2.5/24\ngateway=192.0.2.1\n"),
+        ("ipv4", "address1=192.0.2.5/24\nroute1=0.0.0.0/0,192.0.2.1,5\n"),
+        ("ipv6", "address1=2001:db8::5/64,2001:db8::1\n"),
+        ("ipv6", "address1=2001:db8::5/64\nroute1=::/0,2001:db8::1\n"),
+    ],
+)
+@pytest.mark.parametrize("never", [True, False])
+def test_no_way_out_where_there_is_never_one(family: str, said: str, *, never: bool) -> None:
+    more = "never-default=true\n" if never else ""
+    route = {"ipv4": "route9=198.51.100.0/24,192.0.2.9\n", "ipv6": "route9=fd00::/8,2001:db8::9\n"}
+    found = _translate(f"{_HEAD}[{family}]\nmethod=manual\n{said}{more}{route[family]}")
+    ways = _of(found, "Network")[0].get("Gateway", "")
+    ways += "".join(
+        one["Gateway"] for one in _of(found, "Route") if "/0" in one["Destination"][-2:]
+    )
+    assert bool(ways) != never
+    assert any(one["Destination"] in ("198.51.100.0/24", "fd00::/8") for one in _of(found, "Route"))
 
 
 @pytest.mark.parametrize(
@@ -251,11 +411,18 @@ def test_a_cloned_mac(said: str, has: str, mac: str) -> None:
         (f"{_HEAD}[ipv6]\nmethod=auto\ndhcp-iaid=stable\n", "dhcp-iaid=stable"),
         (f"{_HEAD}{_LEASE}routing-rule1=priority 5 from all l3mdev\n", "no l3mdev"),
         (f"{_HEAD}{_LEASE}route1=1.0.0.0/8\nroute1_options=tos=8\n", "no tos"),
+        (f"{_HEAD}{_LEASE}route1=1.0.0.0/8\nroute1_options=table=isp2\n", "table isp2 is nothing"),
+        (f"{_HEAD}{_LEASE}route1=1.0.0.0/8\nroute1_options=scope=odd\n", "scope odd is nothing"),
+        (f"{_HEAD}{_LEASE}route1=1.0.0.0/8\nroute1_options=src=me\n", "src me is nothing"),
+        (f"{_HEAD}{_LEASE}routing-rule1=priority 5 from 10.0.0.1 table isp2\n", "table isp2"),
+        (f"{_HEAD}{_LEASE}routing-rule1=priority 5 from me table 5\n", "from me"),
         (f"{_HEAD}{_LEASE}dhcp-hostname=a\\nb\n", "Hostname="),
         (f"{_HEAD}{_LEASE}dhcp-hostname=a\\\\\n", "Hostname="),
         (f"{_WIFI}mode=ap\n", "wifi.mode=ap"),
         (_WIFI.replace("ssid=x", "ssid="), "wifi.ssid"),
-        (f"{_WIFI}[wifi-security]\nkey-mgmt=none\nwep-key0=12345\n", "WEP"),
+        (f"{_WIFI}[wifi-security]\nkey-mgmt=none\nwep-key0=12345\n", "network 'x': wifi-sec"),
+        (f"{_WIFI}[wifi-security]\nkey-mgmt=none\nwep-key-flags=1\n", "WEP"),
+        (f"{_WIFI}[wifi-security]\nkey-mgmt=none\nauth-alg=shared\n", "WEP"),
         (f"{_WIFI}[wifi-security]\nkey-mgmt=wpa-psk\npsk-flags=1\n", "keyring"),
         (f"{_WIFI}[wifi-security]\nkey-mgmt=sae\npsk=xxxxxxxx\npsk-flags=2\n", "keyring"),
         (f"{_WIFI}[wifi-security]\nkey-mgmt=wpa-psk\n", "no key is saved"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Misuse
@@ -93,6 +96,9 @@ def test_the_greatest_priority_then_what_was_used_last(machine: _Machine) -> Non
         ("[match]\ndriver=r8169\n", False),
         ("[match]\nkernel-command-line=quiet\n", True),
         ("[match]\nkernel-command-line=!quiet\n", False),
+        ("[ethernet]\nmac-address-denylist=02:00:00:00:00:10;\n", False),
+        ("[ethernet]\nmac-address-blacklist=02:00:00:00:00:10;\n", False),
+        ("[ethernet]\nmac-address-denylist=02:00:00:00:00:77;\n", True),
     ],
 )
 def test_which_nic_a_profile_is_for(machine: _Machine, more: str, fits: bool) -> None:  # noqa: FBT001
@@ -120,6 +126,63 @@ def test_files_that_networkmanager_does_not_read(machine: _Machine) -> None:
     assert machine.name() == "Wired connection"
     machine.write(f"{_ETC}/any name", _WIRED.format(id="any", more=""))
     assert machine.name() == "any"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([_ETC, _RUN, _LIB]),
+        st.tuples(st.sampled_from([0, 1000]), st.integers(0, 0o777).map(lambda mode: mode | 0o400)),
+        min_size=1,
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_what_others_could_write_or_read_is_ignored_and_told(
+    machine: _Machine, files: dict[str, tuple[int, int]]
+) -> None:
+    """Of the family of files by which anybody could have root join a network of theirs."""
+    held = []
+    for place in (_ETC, _RUN, _LIB):
+        path = f"{place}/one.nmconnection"
+        inside = f"{machine.paths.root}{path}"
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(inside)
+        if place in files:
+            owner, mode = files[place]
+            machine.wired("one", directory=place, mode=mode)
+            if os.geteuid() == 0:
+                os.chown(inside, owner, owner)
+            secure = not mode & 0o077 and (owner == 0 or os.geteuid() != 0)
+            held += [path] if secure or place == _LIB else []
+    found = machine.profile()
+    assert found is not None
+    assert found.path == (held[0] if held else "")
+    told = [one for one in found.messages if "NetworkManager ignores" in one]
+    assert len(told) == len(files) - len(held)
+    assert all("sudo ch" in one for one in told)
+
+
+def test_a_radio_whose_only_profile_is_ignored_is_refused_by_its_file(machine: _Machine) -> None:
+    text = "[connection]\nid=home\nuuid=h\ntype=wifi\n[wifi]\nssid=Home\n"
+    machine.write(f"{_ETC}/home.nmconnection", text, 0o644)
+    with pytest.raises(Misuse, match=r"home\.nmconnection, so it is left out: others may") as told:
+        machine.profile(RADIO)
+    assert told.value.hint
+    machine.write(f"{_ETC}/home.nmconnection", text)
+    assert machine.profile(RADIO) is not None
+
+
+def test_iw_is_asked_for_where_power_saving_counts(machine: _Machine) -> None:
+    text = "[connection]\nid=home\nuuid=h\ntype=wifi\n[wifi]\nssid=Home\n"
+    machine.write(f"{_ETC}/home.nmconnection", text)
+    machine.write("/etc/NetworkManager/conf.d/x.conf", "[connection]\nwifi.powersave = 2\n")
+    found = machine.profile(RADIO)
+    assert found is not None
+    assert found.power_save == "off"
+    assert any("iw dev wlan0 set power_save off" in one for one in found.messages)
+    machine.write("/usr/sbin/iw", "")
+    found = machine.profile(RADIO)
+    assert found is not None
+    assert not any("power_save" in one for one in found.messages)
 
 
 def test_a_cable_without_profile(machine: _Machine) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import subprocess
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.packages import Program, program
 from netfail_hooks.errors import Misuse
-from netfail_hooks.managers import WirelessNetwork, supplicant
+from netfail_hooks.managers import Profile, WirelessNetwork, supplicant
+from tests.support.supplicant import read_by_the_real_one
 
 _PSK = "ordinary key"
 _EVERYTHING = st.text(
@@ -39,6 +37,8 @@ _NETWORKS = st.lists(
         ),
         pmf=st.sampled_from(["", "0", "1", "2"]),
         radio=st.sampled_from([(), (("freq_list", "2412 2437"), ("proto", "RSN"))]),
+        roams=st.booleans(),
+        fast=st.booleans(),
     ),
     min_size=1,
     max_size=6,
@@ -78,44 +78,14 @@ def test_the_real_one_tells_of_a_file_that_it_cannot_read(tmp_path: Path) -> Non
 
 def _ssids(directory: Path, text: str) -> list[bytes]:
     """Return the networks as wpa_cli lists them."""
-    daemon = program("wpa_supplicant", "wpasupplicant")
-    control = directory / "control"
-    path = directory / "wpa.conf"
-    path.write_text(text.replace("/run/wpa_supplicant", str(control)), encoding="ascii")
-    argv = [daemon.path, "-Dnone", "-ilo", f"-c{path}"]
-    environment = {**os.environ, **daemon.environment}
-    with subprocess.Popen(
-        argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            end = time.monotonic() + 10
-            while not (control / "lo").exists():
-                assert process.poll() is None, process.communicate()[0]
-                assert time.monotonic() < end
-                time.sleep(0.01)
-            return _listed(control)
-        finally:
-            process.kill()
-
-
-def _listed(control: Path) -> list[bytes]:
-    client: Program = program("wpa_cli", "wpasupplicant")
     found: list[bytes] = []
-    while True:  # a reply holds 4 KiB; one more question goes on behind its last network
-        argv = [client.path, "-p", str(control), "-i", "lo", "raw", "LIST_NETWORKS"]
-        argv += [f"LAST_ID={len(found) - 1}"] if found else []
-        done = subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-            env={**os.environ, **client.environment},
-        )
-        lines = done.stdout.splitlines()[1:]
-        if not lines:
-            return found
-        found += [_plain(line.split("\t")[1]) for line in lines]
+    with read_by_the_real_one(directory, text) as ask:
+        while True:  # a reply holds 4 KiB; one more question goes on behind its last network
+            told = ask("LIST_NETWORKS", *([f"LAST_ID={len(found) - 1}"] if found else []))
+            lines = told.splitlines()[1:]
+            if not lines:
+                return found
+            found += [_plain(line.split("\t")[1]) for line in lines]
 
 
 def _plain(shown: str) -> bytes:
@@ -148,6 +118,28 @@ def test_kinds_of_networks(managed: str, words: str, protected: str) -> None:
     assert (block["key_mgmt"], block["ieee80211w"]) == (words, protected)
     assert "scan_ssid" not in block
     assert _block(WirelessNetwork(b"x", managed, psk=_PSK, hidden=True))["scan_ssid"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("managed", "words", "looks"),
+    [
+        ("NONE", "NONE", '"simple:30:-70:86400"'),
+        ("WPA-PSK", "WPA-PSK WPA-PSK-SHA256 FT-PSK", '"simple:30:-70:86400"'),
+        ("WPA-PSK SAE", "WPA-PSK WPA-PSK-SHA256 FT-PSK SAE FT-SAE", '"simple:30:-70:86400"'),
+        ("SAE", "SAE FT-SAE", '"simple:30:-70:86400"'),
+        ("WPA-EAP", "WPA-EAP WPA-EAP-SHA256 FT-EAP", '"simple:30:-65:300"'),
+    ],
+)
+def test_a_nearer_access_point_is_looked_for_as_by_networkmanager(
+    managed: str, words: str, looks: str
+) -> None:
+    one = WirelessNetwork(b"x", managed, psk=_PSK, roams=True, fast=True)
+    block = _block(one)
+    assert (block["key_mgmt"], block["bgscan"]) == (words, looks)
+    assert "bgscan" not in _block(replace(one, bssid="02:00:00:00:01:00"))
+    slow = _block(replace(one, fast=False))
+    assert "FT-" not in slow["key_mgmt"]
+    assert slow["bgscan"] == looks
 
 
 @pytest.mark.parametrize("managed", ["NONE", "WPA-PSK", "SAE", "WPA-PSK SAE"])
@@ -193,12 +185,20 @@ def test_a_passphrase_that_cannot_stand_in_quotes_is_its_key() -> None:
         WirelessNetwork(b"x", "WPA-EAP", eap=(("eap", "PEAP\n}"),)),
         WirelessNetwork(b"x", "WPA-EAP", eap=(("bssid", "Xyzzy17"),)),
         WirelessNetwork(b"x", "WPA-EAP", eap=(("password", "Xyzzy17\0"),)),
+        WirelessNetwork(b"x", "NONE", block=(("psk", "Xyzzy17\n}"),)),
     ],
 )
 def test_what_it_cannot_be_told_is_refused_without_a_secret(wrong: WirelessNetwork) -> None:
     with pytest.raises(Misuse) as refused:
         supplicant.config([wrong])
     assert "Xyzzy17" not in str(refused.value) + repr(wrong).replace("'Xyzzy17'),)", "")
+    assert refused.value.hint
+
+
+def test_a_refusal_names_the_file_and_the_network() -> None:
+    networks = (WirelessNetwork(b"fine", "NONE"), WirelessNetwork(b"Home", "WPA-PSK", psk="short"))
+    with pytest.raises(Misuse, match=r"^/a\.nmconnection: Wi-Fi network 'Home': a passphrase of"):
+        supplicant.of(Profile("NetworkManager", "/a.nmconnection", "", (), wireless=networks))
 
 
 def test_the_head_of_the_file() -> None:

@@ -452,4 +452,7 @@ def test_what_is_no_recording_makes_no_page(
 
 def test_a_place_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.entry(["report"]) == 2
-    assert "--html is missing, a file name: see 'netfail-hooks report --help'" in capsys.readouterr().err
+    assert (
+        "--html is missing, a file name: see 'netfail-hooks report --help'"
+        in capsys.readouterr().err
+    )

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -115,6 +116,20 @@ def _changes(
     around = (plan.before_networks(handover), plan.after_networks(handover))
     wanted = layout(config, render(config), networks, "/opt/netfail-hooks", around)
     return file_changes(paths, wanted, known)
+
+
+@pytest.mark.parametrize("saves", ["", "on", "off"])
+def test_power_saving_is_said_whenever_the_radio_is_started(tmp_path: Path, saves: str) -> None:
+    paths = Paths(str(tmp_path))
+    handover = _handover([NETWORKMANAGER] * 2, paths, enabled=False, wireless=True)
+    radio = replace(handover.profiles["wlan0"], power_save=saves)
+    handover = replace(handover, profiles={**handover.profiles, "wlan0": radio})
+    files = plan.after_networks(handover)
+    unit = plan.condition("wpa_supplicant@wlan0.service")
+    said = f"[Service]\nExecStartPost=-iw dev %I set power_save {saves}\n"
+    assert files[unit].data.decode().endswith(said if saves else "netfail-hooks.conf\n")
+    others = [node.data for path, node in files.items() if path != unit]
+    assert not any(b"power_save" in data for data in others)
 
 
 @settings(max_examples=20, deadline=None)
