@@ -87,14 +87,14 @@ def _in_words(work: Work) -> list[str]:
     if handover.now:
         managers = " and ".join(dict.fromkeys(one.manager for one in handover.handed))
         keeps = "keeps" if " and " not in managers else "keep"
-        wireless = any(name in handover.wireless for name in handover.now)
+        anew = any(name in handover.joining_anew for name in handover.now)
         who = (
             f"{managers} {keeps} everything but {' and '.join(handover.now)}. One at a time they "
             "go to systemd-networkd, with the settings that they have now; 'uninstall' gives them "
             "back."
         )
         how_long = (
-            f"Traffic waits about 2 s meanwhile{', Wi-Fi about 10 s' if wireless else ''}. A way "
+            f"Traffic waits about 2 s meanwhile{', Wi-Fi about 10 s' if anew else ''}. A way "
             "back is armed first: if no gateway answers afterwards, all is put back by itself."
         )
         return [who, how_long]

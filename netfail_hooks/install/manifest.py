@@ -42,11 +42,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """An uplink that another manager had, and by which of its connections, "" for none."""
+    """An uplink that another manager had, and by which of its connections, "" for none.
+
+    ``joined_by`` is the unit of the user's own that has it join Wi-Fi, whoever has the addresses.
+    """
 
     interface: str
     manager: str
     connection: str = ""
+    joined_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +141,16 @@ def save(paths: Paths, manifest: Manifest) -> None:
 
 def plain_handed(one: Handed) -> list[str]:
     """Return an uplink that another manager had as JSON has it."""
-    return [one.interface, one.manager, one.connection]
+    joined_by = [one.joined_by] if one.joined_by else []  # of which older versions know nothing
+    return [one.interface, one.manager, one.connection, *joined_by]
 
 
 def handed(tree: list[str]) -> Handed:
     """Return what ``plain_handed`` made ``tree`` of. Raises ValueError, TypeError."""
-    interface, manager, connection = map(str, tree)
+    interface, manager, connection, joined_by = map(str, tree if len(tree) > 3 else (*tree, ""))
     if not is_interface_name(interface):
         raise ValueError(f"an interface {interface[:20]!r}")
-    return Handed(interface, manager, connection)
+    return Handed(interface, manager, connection, joined_by)
 
 
 def plain(node: Node | None) -> dict[str, Any] | None:

@@ -50,7 +50,8 @@ class Profile:
     file as it was read. ``sections`` have neither [Match] nor a metric that counts. ``link`` is
     what only [Link] of a .link file can say (systemd.link(5)), ``messages`` what people are to be
     told: what isn't carried over, and what will be otherwise. ``joining`` are lines for all Wi-Fi
-    networks, as wpa_supplicant.conf(5) has them, ``group`` may use wpa_cli.
+    networks, as wpa_supplicant.conf(5) has them, ``group`` may use wpa_cli. ``joined_by`` is the unit of the
+    user's own that has it join Wi-Fi, and goes on (joining.py).
     """
 
     manager: str
@@ -65,3 +66,4 @@ class Profile:
     name: str = ""  # by which its manager's own tools call it, "" for none
     link: tuple[tuple[str, str], ...] = ()
     messages: tuple[str, ...] = ()
+    joined_by: str = ""

@@ -75,7 +75,8 @@ def decide(name: str, seen: Managers) -> str:
         if seen.dhcpcd and seen.manual and seen.joins:
             raise Misuse(
                 f"{name} has Wi-Fi from ifupdown and addresses from dhcpcd",
-                hint="have dhcpcd's hook join it: move the wpa- lines to wpa_supplicant.conf",
+                hint="have dhcpcd's hook or wpa_supplicant@"
+                f"{name}.service join it: move the wpa- lines to its file",
             )
         if not (seen.dhcpcd and seen.manual):
             return ifupdown.MANAGER

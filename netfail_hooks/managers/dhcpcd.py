@@ -84,7 +84,7 @@ def profile(paths: Paths, nic: Nic) -> Profile | None:
         return None
     text = read_text(paths.through(CONFIG), limit=-1)
     found = _Translation(paths, nic, _options(text, nic))
-    wireless = _wireless(paths, nic, found)
+    wireless = _wireless(paths, nic)
     return Profile(
         MANAGER,
         CONFIG,
@@ -120,10 +120,8 @@ def leased(paths: Paths, nic: Nic, said: Options) -> tuple[list[Section], list[s
     return found.sections(), found.messages
 
 
-def _wireless(paths: Paths, nic: Nic, found: _Translation) -> supplicant.SupplicantFile:
+def _wireless(paths: Paths, nic: Nic) -> supplicant.SupplicantFile:
     """Return the networks that dhcpcd's own hook has wpa_supplicant join (10-wpa_supplicant)."""
-    if "wpa_supplicant" in found.no_hooks:
-        return supplicant.SupplicantFile(())
     path, text = _joined_by(paths, nic)
     return supplicant.parse(path, text) if path else supplicant.SupplicantFile(())
 
@@ -131,9 +129,11 @@ def _wireless(paths: Paths, nic: Nic, found: _Translation) -> supplicant.Supplic
 def _joined_by(paths: Paths, nic: Nic) -> tuple[str, str]:
     """Return the file that its hook gives wpa_supplicant, and what that says, "" for none.
 
-    What we have put there is none of the user's.
+    Without that hook, or told not to run it, it gives it none: a file of the user's is then
+    somebody else's. What we have put there is none of the user's.
     """
-    for path in _SUPPLICANTS if nic.wireless and _is_hooked(paths) else ():
+    joins = nic.wireless and _is_hooked(paths) and not _is_left_out(paths, nic)
+    for path in _SUPPLICANTS if joins else ():
         text = read_text(paths.through(path.format(nic.name)), limit=-1)
         if text and not is_ours(text):
             return path.format(nic.name), text
@@ -144,14 +144,22 @@ def _is_hooked(paths: Paths) -> bool:
     return any(os.path.lexists(paths.at(f"{directory}/{_JOINS}")) for directory in _HOOKS)
 
 
-def unhooked(paths: Paths) -> str:
+def _is_left_out(paths: Paths, nic: Nic) -> bool:
+    """Tell whether that hook does not run for a NIC, by either name (dhcpcd-run-hooks)."""
+    text = read_text(paths.through(CONFIG), limit=-1)
+    words = {
+        word for key, said in _own_lines(text, nic) if key == "nohook" for word in _words(said)
+    }
+    return bool(words & {_JOINS, _JOINS[3:]})
+
+
+def unhooked(paths: Paths, nic: Nic) -> str:
     """Return what is to be done before its hook joins any Wi-Fi network, "" for nothing.
 
     Debian has that hook among those that do not run.
     """
-    said = _lines(read_text(paths.through(CONFIG), limit=-1))
-    if any(key == "nohook" and "wpa_supplicant" in _words(text) for key, text in said):
-        return f"take 'nohook wpa_supplicant' out of {CONFIG}"
+    if _is_left_out(paths, nic):
+        return f"take 'nohook {_JOINS[3:]}' out of {CONFIG}"
     if _is_hooked(paths):
         return ""
     place = next((one for one in _HOOKS if os.path.isdir(paths.at(one))), _HOOKS[0])
@@ -181,16 +189,19 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
 
 def _options(text: str, nic: Nic) -> Options:
     """Return what counts for a NIC: what is in no block, and its own blocks. Raises Misuse."""
-    found: Options = []
-    skip = False
     for key, said in _lines(text):
         if key == "ssid" and nic.wireless:
             raise _no_equal(f"ssid {said}", "settings by the Wi-Fi network that it is in")
+    return list(_own_lines(text, nic))
+
+
+def _own_lines(text: str, nic: Nic) -> Iterator[tuple[str, str]]:
+    skip = False
+    for key, said in _lines(text):
         if key in _BLOCKS:
             skip = key != "interface" or said != nic.name
         elif not skip:
-            found.append((key, said))
-    return found
+            yield key, said
 
 
 def _words(text: str) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.vm import handover, payload
-from tests.vm.image import DHCPCD, IFUPDOWN, LOGIN, NETWORKD
+from tests.vm import handover, image, payload
+from tests.vm.image import IFUPDOWN, LOGIN, NETWORKD
 from tests.vm.journey import INSTALL, MODES, REBOOT, SCENARIO_NAMES, UNINSTALL, journey
 from tests.vm.managers import KNOWN
 from tests.vm.scenarios import SCENARIOS
@@ -55,10 +55,22 @@ def test_whoever_can_log_in_finds_the_machine_of_the_how_to() -> None:
 
 
 def test_each_manager_of_a_handover_has_its_machine() -> None:
-    for chosen in (None, IFUPDOWN, DHCPCD):
+    for chosen in (None, *handover.CHOSEN):
         for manager in handover.managers(chosen).values():
             files = payload.files(manager)
             assert KNOWN[manager].title
+            assert image._PACKAGES[manager]
+            assert image._MANAGED[manager]
             assert "etc/systemd/system/vm-router.service" in files
             assert not any(path.startswith("etc/systemd/network/") for path in files)
     assert "wpa-ssid" in payload.files(IFUPDOWN)["etc/network/interfaces"]
+
+
+def test_one_alone_joins_wifi() -> None:
+    """A file of the user's own, of its manager's, or a stanza."""
+    for manager in handover.CHOSEN:
+        files = payload.files(manager)
+        ways = [path for path in files if path.startswith(("etc/wpa_supplicant/", "var/lib/iwd/"))]
+        ways += [path for path, text in files.items() if "wpa-ssid" in text]
+        assert len(ways) == 1, manager
+        assert ways[0].startswith(payload._CLOSED)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.vm import handover, report
 from tests.vm.handover import Handover
-from tests.vm.image import DHCPCD, IFUPDOWN, RELEASED, SUITES
+from tests.vm.image import RELEASED, SUITES
 from tests.vm.journey import MODES, SCENARIO_NAMES, UNINSTALL, UPGRADE, Journey, journey
 
 _JOURNEYS = pytest.StashKey[list[Journey]]()
@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--manager",
-        choices=(IFUPDOWN, DHCPCD),
+        choices=handover.CHOSEN,
         help="who runs the machine that is taken over; default: NetworkManager",
     )
     group.addoption("--power-cuts", type=int, default=2, metavar="N", help="default: 2")

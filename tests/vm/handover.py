@@ -28,6 +28,8 @@ from tests.vm.scenarios import (
 
 # Raspberry Pi OS of either release: keyfiles, or netplan that makes them.
 MANAGERS = {"bookworm": NETWORK_MANAGER, "trixie": NETPLAN}
+# Who may have any of them instead.
+CHOSEN = tuple(one for one in KNOWN if one not in MANAGERS.values())
 _OPTIONS = "--wheels /opt/vm/wheels --primary eth0 --backup wlan0 --yes"
 _INSTALL = f"cd /opt/vm/checkout && sh install.sh {_OPTIONS} 2>&1"
 _UNINSTALL = "cd /opt/vm/checkout && sh install.sh --uninstall --yes 2>&1"
@@ -267,6 +269,8 @@ class Handover(Journey):
         """Run a command by SSH under traffic; return what it said, and its row."""
         machine = bench.machine
         said(f"{bench.suite}: {name}")
+        goes_on = self._by(bench).goes_on or "true"
+        before = machine.sh(goes_on, check=False)
         _ping(bench, self._address["wlan0"])
         began = machine.ask("pulse", seconds=60, address=bench.address, interval=_PACE)["now"]
         remote = shlex.quote(f"{command}; echo {_LIVES} $?")
@@ -274,10 +278,10 @@ class Handover(Journey):
         result = machine.ask("measure", windows=[[began, 0.0]], seconds=120)["results"][0]
         outages = {flow["name"]: flow["outage_ms"] for flow in result["flows"]}
         outages["wlan0"] = _pinged(bench)
-        faults = []
+        faults = differences(f"{name}, who joins Wi-Fi", before, machine.sh(goes_on, check=False))
         if f"{_LIVES} 0" not in told:
             why = "failed" if _LIVES in told else "the session died"
-            faults = [] if may_fail and why == "failed" else [f"{why}: {told[-2000:]}"]
+            faults += [] if may_fail and why == "failed" else [f"{why}: {told[-2000:]}"]
         worst = max(outage for flow, outage in outages.items() if flow != "wlan0")
         lost = {flow["name"]: flow["lost"] for flow in result["flows"]}
         held = float(result["held_ms"])

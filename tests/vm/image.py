@@ -24,6 +24,9 @@ SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13", "testing": "Debian tes
 RELEASED = ("bookworm", "trixie")
 NETWORKD, NETWORK_MANAGER, NETPLAN = "networkd", "networkmanager", "netplan"
 IFUPDOWN, DHCPCD = "ifupdown", "dhcpcd"
+# The same, and the user's own joins Wi-Fi: wpa_supplicant@wlan0, or iwd.
+IFUPDOWN_SUPPLICANT, DHCPCD_SUPPLICANT = f"{IFUPDOWN}-supplicant", f"{DHCPCD}-supplicant"
+DHCPCD_IWD = f"{DHCPCD}-iwd"
 LOGIN = "login"  # as NETWORKD, and people can log in
 _COMMON = (
     "systemd-sysv",
@@ -60,6 +63,9 @@ _PACKAGES = {
     NETPLAN: (*_NETWORK_MANAGERS, "netplan.io"),
     IFUPDOWN: (*_AS_IT_COMES, "ifupdown"),
     DHCPCD: (*_AS_IT_COMES, "dhcpcd"),
+    IFUPDOWN_SUPPLICANT: (*_AS_IT_COMES, "ifupdown"),
+    DHCPCD_SUPPLICANT: (*_AS_IT_COMES, "dhcpcd"),
+    DHCPCD_IWD: (*_AS_IT_COMES, "dhcpcd", "iwd"),
 }
 _LOCKED = f"{ROOT}/packaging/requirements.txt"
 _MIRROR = "http://deb.debian.org/debian"
@@ -88,7 +94,7 @@ DefaultDependencies=no
 After=systemd-udev-settle.service local-fs.target systemd-sysctl.service dbus.socket
 Wants=systemd-udev-settle.service network-pre.target
 Before=network-pre.target systemd-networkd.service NetworkManager.service dhcpcd.service \
-    wpa_supplicant.service wpa_supplicant@wlan0.service
+    wpa_supplicant.service wpa_supplicant@wlan0.service iwd.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
@@ -113,14 +119,22 @@ cd "$1"
 chroot . systemctl --quiet disable systemd-networkd
 rm -f etc/resolv.conf
 """
+# Debian's unit of dhcpcd wants that file.
+_RESOLVED = r"""
+: >"$1/etc/resolv.conf"
+"""
 # As older Raspberry Pi images have it, a hook joins Wi-Fi: Debian's unit would keep it from /run.
-# It wants that file, too.
 _HOOKED = r"""
 cd "$1"
-: >etc/resolv.conf
 cp usr/share/dhcpcd/hooks/10-wpa_supplicant usr/lib/dhcpcd/dhcpcd-hooks/
 mkdir etc/systemd/system/dhcpcd.service.d
 printf '%s\n' '[Service]' 'ReadWritePaths=/run' >etc/systemd/system/dhcpcd.service.d/wifi.conf
+"""
+_BY_SUPPLICANT = r"""
+chroot "$1" systemctl --quiet enable wpa_supplicant@wlan0
+"""
+_BY_IWD = r"""
+chroot "$1" systemctl --quiet enable iwd
 """
 _BY_NETWORKD = r"""
 cd "$1"
@@ -135,7 +149,10 @@ _MANAGED = {
     NETWORK_MANAGER: _UNMANAGED,
     NETPLAN: _UNMANAGED,
     IFUPDOWN: _UNMANAGED,
-    DHCPCD: _UNMANAGED + _HOOKED,
+    DHCPCD: _UNMANAGED + _RESOLVED + _HOOKED,
+    IFUPDOWN_SUPPLICANT: _UNMANAGED + _BY_SUPPLICANT,
+    DHCPCD_SUPPLICANT: _UNMANAGED + _RESOLVED + _BY_SUPPLICANT,
+    DHCPCD_IWD: _UNMANAGED + _RESOLVED + _BY_IWD,
 }
 
 
@@ -232,7 +249,8 @@ def _build(suite: str, manager: str, place: str) -> None:
 
 
 def _packages(suite: str, manager: str) -> tuple[str, ...]:
-    client = (_CLIENTS.get(suite, _CLIENT),) if manager == IFUPDOWN else ()
+    asks = manager in (IFUPDOWN, IFUPDOWN_SUPPLICANT)
+    client = (_CLIENTS.get(suite, _CLIENT),) if asks else ()
     return (*_PACKAGES[manager], *client)
 
 

@@ -5,9 +5,17 @@ Those that show something are compared; the others tell by their status whether 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tests.vm.image import DHCPCD, IFUPDOWN, NETPLAN, NETWORK_MANAGER
+from tests.vm.image import (
+    DHCPCD,
+    DHCPCD_IWD,
+    DHCPCD_SUPPLICANT,
+    IFUPDOWN,
+    IFUPDOWN_SUPPLICANT,
+    NETPLAN,
+    NETWORK_MANAGER,
+)
 
 # An address of each router on both uplinks.
 _ADDRESSED = """
@@ -27,6 +35,8 @@ class Manager:
     """Whether it has all its own up; leaves the uplinks; has eth0. What it shows, and has beside.
 
     ``names`` are all its interfaces, ``units`` its own, ``again`` has it join Wi-Fi once more.
+    ``goes_on`` shows what is the same before and after, and not only again what it was: who of the
+    user's own has Wi-Fi joined.
     """
 
     title: str
@@ -38,6 +48,7 @@ class Manager:
     names: str
     units: str
     again: str = ""
+    goes_on: str = ""
 
 
 _BY_NETWORK_MANAGER = Manager(
@@ -92,9 +103,32 @@ _BY_DHCPCD = Manager(
     names="eth0 wlan0",
     units="dhcpcd",
 )
+_RUN_OF = """
+systemctl show --property=Id --property=MainPID --property=InvocationID --property=ActiveState {0}
+systemctl is-enabled {0}
+"""
+# How often the access point has let it in. ifdown sets the link down, and then it joins anew.
+_ASSOCIATED = """
+journalctl --no-pager --quiet -o cat -u vm-ap | grep -c AP-STA-CONNECTED
+"""
+_JOINS = "wpa_supplicant@wlan0.service"
+_IWD = "iwd.service"
+# It waits for minutes after some wrong keys; with its file read anew it doesn't.
+_AGAIN = "wpa_cli -i wlan0 reconfigure"
 KNOWN = {
     NETWORK_MANAGER: _BY_NETWORK_MANAGER,
     NETPLAN: _BY_NETWORK_MANAGER,
     IFUPDOWN: _BY_IFUPDOWN,
     DHCPCD: _BY_DHCPCD,
+    IFUPDOWN_SUPPLICANT: replace(_BY_IFUPDOWN, again=_AGAIN, goes_on=_RUN_OF.format(_JOINS)),
+    DHCPCD_SUPPLICANT: replace(
+        _BY_DHCPCD, again=_AGAIN, goes_on=_RUN_OF.format(_JOINS) + _ASSOCIATED
+    ),
+    DHCPCD_IWD: replace(
+        _BY_DHCPCD,
+        shown="systemctl cat dhcpcd; iw dev wlan0 link | grep SSID",
+        units=f"{_BY_DHCPCD.units} {_IWD}",
+        again="iwctl station wlan0 connect netfail",
+        goes_on=_RUN_OF.format(_IWD) + _ASSOCIATED,
+    ),
 }

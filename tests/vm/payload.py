@@ -4,7 +4,8 @@ The checkout, the wheels, the agent, and a machine set up as how-to's tell: two 
 ``.network`` files, wpa_supplicant on wlan0. Or one as the Raspberry Pi imager leaves it: the cable
 by NetworkManager's own default, Wi-Fi by a keyfile; beside them a bridge, a tunnel and a hotspot of
 its own. Or as Debian 13 makes it, by netplan; its access point has WPA3 alone. Or as Debian's
-installer leaves it, by ifupdown; or by dhcpcd, as Raspberry Pi images came with before.
+installer leaves it, by ifupdown; or by dhcpcd, as Raspberry Pi images came with before. With either
+the user's own wpa_supplicant@wlan0 may join Wi-Fi, and with dhcpcd iwd.
 """
 
 from __future__ import annotations
@@ -13,12 +14,24 @@ import io
 import os
 import tarfile
 
-from tests.vm.image import DHCPCD, IFUPDOWN, LOGIN, NETPLAN, NETWORK_MANAGER, NETWORKD
+from tests.vm.image import (
+    DHCPCD,
+    DHCPCD_IWD,
+    DHCPCD_SUPPLICANT,
+    IFUPDOWN,
+    IFUPDOWN_SUPPLICANT,
+    LOGIN,
+    NETPLAN,
+    NETWORK_MANAGER,
+    NETWORKD,
+)
 
 _PROFILES = "etc/NetworkManager/system-connections"
 _JOINED = "etc/wpa_supplicant/wpa_supplicant.conf"
 _INTERFACES = "etc/network/interfaces"
-_CLOSED = (_PROFILES, "etc/netplan", "usr/lib/netplan", _INTERFACES, _JOINED)
+_OWN = "etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
+_IWDS = "var/lib/iwd"
+_CLOSED = (_PROFILES, "etc/netplan", "usr/lib/netplan", _INTERFACES, _JOINED, _OWN, _IWDS)
 _UNIT = """\
 [Unit]
 Description={what}
@@ -190,7 +203,7 @@ _PLANS = {
 }
 # As Debian's installer writes it (netcfg), and a person who adds Wi-Fi and a bridge. Without a
 # metric of its own, Wi-Fi would have no default route, or the cable none: who asks first has it.
-_STANZAS = f"""\
+_STANZAS = """\
 source /etc/network/interfaces.d/*
 
 # The loopback network interface
@@ -204,15 +217,16 @@ iface eth0 inet dhcp
 allow-hotplug wlan0
 iface wlan0 inet dhcp
     metric 2000
-    wpa-ssid netfail
-    wpa-psk {_SECRET}
-
+{wifi}
 auto br-guests
 iface br-guests inet static
     address 10.99.0.1/24
     pre-up ip link add br-guests type bridge
     post-down ip link delete br-guests
 """
+_BY_STANZA = f"    wpa-ssid netfail\n    wpa-psk {_SECRET}\n"
+# iwd.network(5).
+_BY_IWD = f"[Security]\nPassphrase={_SECRET}\n"
 # As the Raspberry Pi imager wrote it when dhcpcd ran the network.
 _BY_HOOK = f"""\
 country=GB
@@ -281,8 +295,11 @@ def files(manager: str = NETWORKD) -> dict[str, str]:
         LOGIN: _by_networkd(),
         NETWORK_MANAGER: _by_network_manager({"preconfigured": _PRECONFIGURED}),
         NETPLAN: _by_network_manager({}) | _PLANS,
-        IFUPDOWN: {_INTERFACES: _STANZAS},
+        IFUPDOWN: {_INTERFACES: _STANZAS.format(wifi=_BY_STANZA)},
         DHCPCD: {_JOINED: _BY_HOOK},
+        IFUPDOWN_SUPPLICANT: {_INTERFACES: _STANZAS.format(wifi=""), _OWN: _STATION},
+        DHCPCD_SUPPLICANT: {_OWN: _STATION},
+        DHCPCD_IWD: {f"{_IWDS}/netfail.psk": _BY_IWD},
     }
     if manager not in (NETWORKD, LOGIN):
         found[f"{units}/vm-router.service"] = _unit("Addresses and names", _ROUTER)
@@ -293,7 +310,7 @@ def files(manager: str = NETWORKD) -> dict[str, str]:
 
 
 def _by_networkd() -> dict[str, str]:
-    found = {"etc/wpa_supplicant/wpa_supplicant-wlan0.conf": _STATION}
+    found = {_OWN: _STATION}
     for name, host in (("eth0", 252), ("wlan0", 25)):
         found[f"etc/systemd/network/20-{name}.network"] = _NETWORK.format(name=name, host=host)
     return found

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
-from netfail_hooks.managers import Profile
+from netfail_hooks.managers import Profile, ifupdown
 from netfail_hooks.managers.release import Release, escaped
 
 NETWORKD = "systemd-networkd.service"
@@ -73,8 +73,19 @@ class Handover:
 
     @property
     def wireless(self) -> tuple[str, ...]:
-        """Return those that join a Wi-Fi network."""
+        """Return those that join a Wi-Fi network by a file of ours."""
         return tuple(name for name in self.names if self.profiles[name].wireless)
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """Return those that a unit of the user's own has join Wi-Fi: it is left as it is."""
+        return tuple(one.interface for one in self.handed if one.joined_by)
+
+    @property
+    def joining_anew(self) -> tuple[str, ...]:
+        """Return those whose Wi-Fi is out meanwhile: ifdown sets the link down, whoever joins."""
+        down = (one for one in self.handed if one.joined_by and one.manager == ifupdown.MANAGER)
+        return (*self.wireless, *(one.interface for one in down))
 
 
 def supplicant_unit(interface: str) -> str:

@@ -10,7 +10,7 @@ from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
-from netfail_hooks.managers import detect, dhcpcd, dhcpcd_release, supplicant
+from netfail_hooks.managers import detect, dhcpcd, dhcpcd_release
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
@@ -41,12 +41,6 @@ def hand(paths: Paths, nic: Nic) -> Handed:
             hint=f"have that start it at boot ({_AT_BOOT}), and nothing else; then reboot",
         )
     refuse_own_way(paths)
-    joined, _ = dhcpcd.supplicant_of(paths, nic)
-    if joined == supplicant.path(name):
-        raise Misuse(
-            f"dhcpcd has {name} joined by {joined}, which is to be ours",
-            hint="give that file the name /etc/wpa_supplicant/wpa_supplicant.conf",
-        )
     return Handed(name, dhcpcd.MANAGER)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from netfail_hooks.config import Config
@@ -65,6 +66,7 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
     now = tuple(dict.fromkeys((*again, *(one.interface for one in new))))
     _refuse(paths, config, handed, now)
     profiles = profiles_of(paths, known, handed, mentioned)
+    handed = tuple(replace(one, joined_by=profiles[one.interface].joined_by) for one in handed)
     units = [NETWORKD, *(supplicant_unit(name) for name in profiles if profiles[name].wireless)]
     starts = not _is_there(paths, _WANTED) or known.entry(_WANTED) is not None
     resolved = not paths.root and resolving.resolved_runs()

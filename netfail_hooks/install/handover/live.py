@@ -114,9 +114,9 @@ def take(
             _tell(*command, until=until)
         _await_left(interface, handover, until)
         _flush(interface)
-        if aside:
-            from_ifupdown.await_left(interface, paths)
         if interface in handover.wireless:
+            if aside:
+                from_ifupdown.await_left(interface, paths)
             _tell("systemctl", "restart", supplicant_unit(interface), until=until)
         networkctl.require_answer()
         networkctl.reload()
@@ -167,7 +167,7 @@ def give_back(
         had = _useful_families(interface)
         write()
         linked = _has_carrier(interface)
-        _leave(interface)
+        _leave(interface, handover)
         _withdraw(interface, handover)
         _hand_back(interface, handover, linked=linked)
         clear_taken(paths, interface)
@@ -213,7 +213,7 @@ def give_all_back(handover: Handover) -> list[str]:
         linked = True
         with _collecting(messages):
             linked = _has_carrier(one.interface)
-            _leave(one.interface)
+            _leave(one.interface, handover)
             _withdraw(one.interface, handover)
         with doing(f"{one.interface} goes back to {one.manager}"), _collecting(messages):
             _hand_back(one.interface, handover, linked=linked)
@@ -254,7 +254,7 @@ def returned(handover: Handover) -> list[str]:
             continue
         if _is_there(one.interface):
             if _is_dhcpcds(one):  # which is told to leave what networkd still has
-                _leave(one.interface)
+                _leave(one.interface, handover)
             with _collecting(messages):
                 _withdraw(one.interface, handover)
                 _hand_back(one.interface, handover)
@@ -388,9 +388,10 @@ def _link(interface: str) -> Link | None:
         return observe(Config(uplinks=default_metrics((interface,))), netlink).link(interface)
 
 
-def _leave(interface: str) -> None:
+def _leave(interface: str, handover: Handover) -> None:
     """Have networkd, whose file is gone, leave an uplink without anything of its own."""
-    _try("systemctl", "stop", supplicant_unit(interface))
+    if interface not in handover.joined:
+        _try("systemctl", "stop", supplicant_unit(interface))
     if networkctl.answers():
         networkctl.reload()
         with contextlib.suppress(Problem):  # of systemd's own default files one may be for it

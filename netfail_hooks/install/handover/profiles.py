@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.manifest import Handed, Manifest
-from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown, sources, supplicant
+from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown, joining, sources, supplicant
+from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic, read_nic
@@ -25,6 +26,8 @@ _SAVES = {
     dhcpcd.MANAGER: "a network block in /etc/wpa_supplicant/wpa_supplicant.conf, which dhcpcd's "
     "hook 10-wpa_supplicant has {} join",
 }
+
+_OWN = "; or leave it to wpa_supplicant@{}.service of your own, enabled and running"
 
 
 def profiles_of(
@@ -46,7 +49,10 @@ def profiles_of(
             if nic.wireless or not told or isinstance(error, Unfit):
                 raise
             profile = _nothing(one)  # options are the way out for what can't be carried over
-        if not profile.wireless and (nic.wireless or known.entry(supplicant.path(nic.name))):
+        profile = _joined(paths, one, nic, profile, again=again)
+        if not (profile.wireless or profile.joined_by) and (
+            nic.wireless or known.entry(supplicant.path(nic.name))
+        ):
             _refuse_unjoined(paths, one, nic, again=again)
         asked = told or bool(ours and takeover.was_asked(ours.text))
         if not (asked or again or profile.sections):
@@ -76,6 +82,33 @@ def _profile(paths: Paths, one: Handed, nic: Nic, ours: Source | None, *, again:
     return _nothing(one)
 
 
+def _joined(paths: Paths, one: Handed, nic: Nic, profile: Profile, *, again: bool) -> Profile:
+    """Return it with who has an uplink join Wi-Fi, where its manager need not be who does.
+
+    NetworkManager always is. Raises Misuse.
+    """
+    if one.manager == NETWORKMANAGER or not nic.wireless:
+        return replace(profile, joined_by=one.joined_by)
+    joins = bool(profile.wireless)
+    unit = joining.joined_by(paths, nic.name, one.manager, joins=joins, noted=one.joined_by)
+    if not unit:
+        if not again:
+            _refuse_file_of_ours(paths, one, nic)
+        return profile
+    told = f"{nic.name} goes on to join Wi-Fi by {unit}, which is left as it is"
+    return replace(profile, wireless=(), joined_by=unit, messages=(*profile.messages, told))
+
+
+def _refuse_file_of_ours(paths: Paths, one: Handed, nic: Nic) -> None:
+    """Refuse to take the place of the file by which dhcpcd's hook joins Wi-Fi. Raises Misuse."""
+    joined = dhcpcd.supplicant_of(paths, nic)[0] if one.manager == dhcpcd.MANAGER else ""
+    if joined == supplicant.path(nic.name):
+        raise Misuse(
+            f"dhcpcd has {nic.name} joined by {joined}, which is to be ours",
+            hint="give that file the name /etc/wpa_supplicant/wpa_supplicant.conf",
+        )
+
+
 def _nothing(one: Handed) -> Profile:
     return Profile(one.manager, "", "", ())
 
@@ -88,6 +121,7 @@ def _refuse_unjoined(paths: Paths, one: Handed, nic: Nic, *, again: bool) -> Non
         hint = f"save one there, or 'netfail-hooks uninstall', which gives {nic.name} back"
     else:
         hint = "save one first: " + _SAVES.get(one.manager, _NMCLI_SAVES).format(nic.name)
-        missing = dhcpcd.unhooked(paths) if one.manager == dhcpcd.MANAGER else ""
+        missing = dhcpcd.unhooked(paths, nic) if one.manager == dhcpcd.MANAGER else ""
         hint += f"; that does not run yet: {missing}, then reboot" if missing else ""
+        hint += _OWN.format(nic.name) if one.manager in _SAVES else ""
     raise Misuse(f"{one.manager} knows no Wi-Fi network for {nic.name} to join", hint=hint)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import manifest, nodes
-from netfail_hooks.install.manifest import Manifest
+from netfail_hooks.install.manifest import Handed, Manifest
 from netfail_hooks.install.nodes import DIRECTORY, FILE, LINK, Node
 from netfail_hooks.paths import Paths
 
@@ -114,3 +114,18 @@ def test_a_manifest_of_before_its_key_was_renamed_is_read(tmp_path: Path) -> Non
     text = file.read_text(encoding="ascii")
     file.write_text(text.replace('"default_route_order"', '"ways"'), encoding="ascii")
     assert manifest.load(paths) == noted
+
+
+def test_an_uplink_of_another_managers_is_known_again(tmp_path: Path) -> None:
+    """Older versions, which wrote three words, read what says nothing of a fourth."""
+    paths = Paths(str(tmp_path))
+    plain = Handed("eth0", "NetworkManager", "a uuid")
+    joined = Handed("wlan0", "dhcpcd", joined_by="wpa_supplicant@wlan0.service")
+    manifest.save(paths, Manifest(handed=(plain, joined)))
+    noted = manifest.load(paths)
+    assert noted
+    assert noted.handed == (plain, joined)
+    assert manifest.plain_handed(plain) == ["eth0", "NetworkManager", "a uuid"]
+    for words in (["eth0"], ["eth0", "dhcpcd", "", "a", "b"]):
+        with pytest.raises(ValueError, match="unpack"):
+            manifest.handed(words)

@@ -191,6 +191,11 @@ def test_the_supplicant_that_its_hook_started_is_ended(machine: Machine) -> None
     machine.write(_HOOK, "")
     (ends,), () = (_release(machine).release[name] for name in ("wlan0", "eth0"))
     assert "wpa_cli -p /var/run/wpa_supplicant -i wlan0 terminate" in ends[2]
+    for left_out in ("nohook wpa_supplicant", "interface wlan0\nnohook mine 10-wpa_supplicant"):
+        machine.write(dhcpcd.CONFIG, f"{left_out}\n")
+        assert _release(machine).release["wlan0"] == ()  # then it is the user's own
+    machine.write(dhcpcd.CONFIG, "interface wlan1\nnohook wpa_supplicant\n")
+    assert _release(machine).release["wlan0"]
     ours = "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
     machine.write(ours, "# netfail-hooks: as it was found\n" + _NETWORKS.replace("Home", "Old"))
     found = dhcpcd.profile(machine.paths, read_nic("wlan0", machine.paths))

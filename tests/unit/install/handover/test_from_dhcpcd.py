@@ -19,7 +19,6 @@ from tests.support.machine import Machine
 
 _UNIT = "/lib/systemd/system/dhcpcd.service"
 _START = "[Service]\nExecStart={}\n"
-_OWN = "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
 
 
 @pytest.fixture
@@ -67,16 +66,6 @@ def test_a_pattern_of_a_name_is_refused(machine: Machine) -> None:
     machine.nic("eth+0", 7)
     with pytest.raises(Misuse, match="told to leave"):
         _hand(machine, "eth+0")
-
-
-def test_a_file_that_is_to_be_ours_is_not_the_users(machine: Machine) -> None:
-    machine.write(_OWN, 'network={\n ssid="Home"\n key_mgmt=NONE\n}\n')
-    assert _hand(machine, "wlan0") == Handed("wlan0", "dhcpcd")  # without the hook
-    machine.write("/lib/dhcpcd/dhcpcd-hooks/10-wpa_supplicant", "")
-    with pytest.raises(Misuse, match="which is to be ours"):
-        _hand(machine, "wlan0")
-    machine.write(_OWN, "# netfail-hooks: as it was found\n")
-    assert _hand(machine, "wlan0") == Handed("wlan0", "dhcpcd")
 
 
 @pytest.mark.parametrize("answers", [True, False])

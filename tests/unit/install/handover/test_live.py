@@ -272,6 +272,24 @@ def test_the_detour_leads_until_the_manager_has_the_uplink_up(
     assert len(list(states)) == (0 if manager == NETWORKMANAGER else 2)
 
 
+@pytest.mark.usefixtures("detour")
+@pytest.mark.parametrize("joined_by", ["", "wpa_supplicant@eth0.service", "iwd.service"])
+def test_the_users_own_supplicant_is_not_ended(
+    commands: list[str], mocker: MockerFixture, joined_by: str
+) -> None:
+    """Neither where an uplink goes back, nor where an install fails, nor after a kill."""
+    mocker.patch.object(live, "_useful_families", return_value=())
+    mocker.patch.object(from_ifupdown, "raised", return_value=())
+    (handed,) = _one(ifupdown.MANAGER).handed
+    handover = replace(_one(ifupdown.MANAGER), handed=(replace(handed, joined_by=joined_by),))
+    live.give_back("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
+    live.give_all_back(handover)
+    live.returned(handover)
+    assert "give it back" in commands
+    ended = [one for one in commands if "stop wpa_supplicant@eth0.service" in one]
+    assert bool(ended) == (not joined_by)
+
+
 @pytest.mark.parametrize("hears", [True, False])
 @pytest.mark.parametrize("manager", [NETWORKMANAGER, ifupdown.MANAGER])
 def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(

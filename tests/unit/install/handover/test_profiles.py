@@ -8,10 +8,11 @@ import pytest
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
+from netfail_hooks.install.handover import Handover, gather, plan
 from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.manifest import Entry, Handed, Manifest
 from netfail_hooks.install.network_files import networks
-from netfail_hooks.managers import Profile, Unfit, dhcpcd, supplicant
+from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown, supplicant
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.networkd.takeover import AddressConfig
 from tests.support.machine import Machine
@@ -23,6 +24,7 @@ _HOME = f"{_CONNECTIONS}/home.nmconnection"
 _WIRED = "[connection]\nid=w\nuuid=w\ntype=ethernet\ninterface-name=eth0\n[ipv4]\nmethod=auto\n"
 _NO_DEFAULT = "[main]\nno-auto-default=*\n"
 _DHCP = AddressConfig(dhcp=True)
+_HOME_OPEN = 'network={\n ssid="Home"\n key_mgmt=NONE\n}\n'
 
 
 @pytest.fixture
@@ -153,6 +155,47 @@ def test_of_a_radio_that_dhcpcd_joins_to_nothing_all_that_is_missing_is_told(
         profiles_of(machine.paths, Manifest(), (Handed("wlan0", dhcpcd.MANAGER),), ())
     assert hint in refused.value.hint
     assert ("reboot" in refused.value.hint) == ("reboot" in hint or "then" in hint)
+
+
+def test_a_file_that_is_to_be_ours_is_not_the_users(machine: Machine) -> None:
+    machine.write("/usr/sbin/dhcpcd", "")
+    machine.write(dhcpcd.CONFIG, "")
+    machine.write("/lib/dhcpcd/dhcpcd-hooks/10-wpa_supplicant", "")
+    handed = (Handed("wlan0", dhcpcd.MANAGER),)
+    machine.write(supplicant.path("wlan0"), _HOME_OPEN)
+    with pytest.raises(Misuse, match="which is to be ours"):
+        profiles_of(machine.paths, Manifest(), handed, ())
+    machine.write(supplicant.path("wlan0"), "# netfail-hooks: as it was found\n")
+    machine.write("/etc/wpa_supplicant/wpa_supplicant.conf", _HOME_OPEN)
+    profile = profiles_of(machine.paths, Manifest(), handed, ())["wlan0"]
+    assert [one.ssid for one in profile.wireless] == [b"Home"]
+
+
+@pytest.mark.parametrize("manager", [dhcpcd.MANAGER, ifupdown.MANAGER])
+def test_what_joins_it_of_the_users_own_goes_on(machine: Machine, manager: str) -> None:
+    """No file is made for it, no unit enabled or conditional, whoever has the addresses."""
+    machine.write("/usr/sbin/dhcpcd", "", mode=0o755)
+    machine.write(dhcpcd.CONFIG, "")
+    machine.write("/lib/systemd/system/dhcpcd.service", "[Service]\nExecStart=dhcpcd -q\n")
+    machine.write("/etc/network/interfaces", "auto wlan0\niface wlan0 inet dhcp\n")
+    unit = "wpa_supplicant@wlan0.service"
+    handed = (Handed("wlan0", manager, joined_by=unit),)
+    profiles = profiles_of(machine.paths, Manifest(), handed, ())
+    found = profiles["wlan0"]
+    assert (found.wireless, found.joined_by) == ((), unit)
+    assert found.sections
+    assert f"wlan0 goes on to join Wi-Fi by {unit}, which is left as it is" in found.messages
+    handover = Handover(
+        handed=handed,
+        now=("wlan0",),
+        profiles=profiles,
+        starts=True,
+        release=gather.release_of(machine.paths, handed),
+    )
+    files = {**plan.before_networks(handover), **plan.after_networks(handover)}
+    told = plan.told(handover, ("wlan0",))
+    assert not [one for one in (*files, *told) if "wpa_" in one]
+    assert handover.joining_anew == (("wlan0",) if manager == ifupdown.MANAGER else ())
 
 
 def test_a_radio_that_is_unplugged_keeps_its_networks(machine: Machine) -> None:
