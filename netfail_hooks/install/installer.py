@@ -34,7 +34,17 @@ from netfail_hooks.install.config import (
     present_uplinks,
     replaced,
 )
-from netfail_hooks.install.handover import Handover, gather, live, offers, origin, plan, stacking
+from netfail_hooks.install.handover import (
+    Handover,
+    gather,
+    giving_back,
+    offers,
+    origin,
+    plan,
+    services,
+    stacking,
+    taking,
+)
 from netfail_hooks.install.hook_file import unsafe_places
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
@@ -286,17 +296,17 @@ def _hand_over(work: Work) -> list[str]:
                 _take_or_write(work, change, waiting, undo)
         for interface in waiting:  # whose file a killed run has written
             with way.step():
-                live.start(handover)
-                live.take(interface, handover, uplinks, paths)
+                services.start(handover)
+                taking.take(interface, handover, uplinks, paths)
         with way.step():
-            live.settle(handover)
+            services.settle(handover)
         bond_switch.await_gateway(work.config)
         if reachable:
             origin.await_reachable(came_from)
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
         with way.step():
             kernel_state.judge_anew(paths)
-            live.forget(handover, paths)
+            giving_back.forget(handover, paths)
     return [*refused, *lost, *other]
 
 
@@ -309,11 +319,11 @@ def _take_or_write(work: Work, change: FileChange, waiting: list[str], undo: Und
     else:
         undo.callback(revert_change, paths, change)
     if interface and waiting == list(handover.now):
-        live.start(handover)
+        services.start(handover)
     if interface in waiting:
         waiting.remove(interface)
         write = functools.partial(write_change, paths, change)
-        live.take(interface, handover, uplinks, paths, write)
+        taking.take(interface, handover, uplinks, paths, write)
     else:
         reconfigure.write(change, uplinks, paths)
 
@@ -367,7 +377,7 @@ def _give_all_back(handover: Handover, settings: dict[str, str]) -> None:
     ifupdown gets a NIC as a new one is (``managers/ifupdown_release.py``); what somebody had set
     of it by hand is to be so again.
     """
-    messages = live.give_all_back(replace(handover, sysctls=settings))
+    messages = giving_back.give_all_back(replace(handover, sysctls=settings))
     kernel_state.set_sysctls(settings)
     if messages:
         raise Problem("; ".join(messages))

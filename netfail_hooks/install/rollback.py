@@ -31,7 +31,7 @@ from netfail_hooks.install import (
     reconfigure,
     systemd,
 )
-from netfail_hooks.install.handover import Handover, gather, live
+from netfail_hooks.install.handover import Handover, gather, giving_back, taking
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange, missing_parents
 from netfail_hooks.install.transaction import Undo, restore_manifest, revert_change
@@ -44,7 +44,7 @@ from netfail_hooks.process import run
 from netfail_hooks.reconcile.probing import probe_and_run
 
 SECONDS = 90
-EACH = int(live.LONGEST)  # seconds more for an uplink that changes hands
+EACH = int(taking.LONGEST)  # seconds more for an uplink that changes hands
 _TAKES = 5  # seconds to write the files once it is due
 _LIMIT = 1 << 28
 _UNIT = "netfail-hooks-rollback"
@@ -267,7 +267,9 @@ def _give_back(paths: Paths, tree: dict[str, Any], messages: list[str]) -> None:
     files. What of our routes hooks would want, of an earlier install, they make again at once.
     """
     handed = tuple(map(manifest.handed, tree["handed"]))
-    messages += live.give_all_back(gather.known(paths, handed, tree["units"], tree["sysctls"]))
+    messages += giving_back.give_all_back(
+        gather.known(paths, handed, tree["units"], tree["sysctls"])
+    )
     for one in handed:
         diversion.clear_pending(paths, one.interface)
     own = Config(uplinks=default_metrics(tuple(tree["own"])))

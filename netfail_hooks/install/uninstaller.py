@@ -19,7 +19,16 @@ from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
 from netfail_hooks.install import bond_switch, diversion, kernel_state, nodes, reconfigure, systemd
-from netfail_hooks.install.handover import NETWORKD, Handover, gather, live, offers
+from netfail_hooks.install.handover import (
+    NETWORKD,
+    Handover,
+    from_networkmanager,
+    gather,
+    giving_back,
+    offers,
+    services,
+    uplink,
+)
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
@@ -125,7 +134,7 @@ def uninstall(work: Work) -> list[str]:
     messages: list[str] = []
     _refuse_nobody(work)
     if work.running:
-        live.networkmanagers(Handover(work.known.handed))
+        from_networkmanager.has(Handover(work.known.handed))
         _refuse_unanswered(work)
     textfile = _textfile(work.paths)
     if work.running:
@@ -190,7 +199,7 @@ def _put_back(work: Work, messages: list[str]) -> None:
         _give_back_uplinks(work, messages)
         if handed:  # whose manager has gone; networkd goes on, for nobody is there to follow it
             units = [unit for unit in work.known.units if unit != NETWORKD]
-            live.stop(gather.known(work.paths, handed, units))
+            services.stop(gather.known(work.paths, handed, units))
 
 
 def _networkd_follows(messages: list[str]) -> bool:
@@ -237,12 +246,12 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
     paths, uplinks = work.paths, work.uplinks()
     known = work.known
     handover = gather.known(paths, known.handed, known.units, known.sysctls)
-    live.note(handover, paths)
-    live.hold(handover)
+    giving_back.note(handover, paths)
+    from_networkmanager.hold(handover)
     if not networkctl.answers():  # killed before it ran, or it hangs: nothing can be diverted
         for change in work.changes:
             write_change(paths, change)
-        messages += live.give_all_back(handover)
+        messages += giving_back.give_all_back(handover)
         return
     # What a killed run was at is done anew below; finished, networkd would take what the manager
     # may still have.
@@ -254,16 +263,16 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
     for change in work.changes:
         interface = takeover.uplink_of(change.path)
         if interface and not settled:  # what decides was made last, and is gone by now
-            live.settle(handover)
+            services.settle(handover)
             settled = True
         if interface in handover.names and change.after is None:
             _give_back_one(work, handover, (*joining.get(interface, ()), change), messages)
         elif [change] not in joining.values():
             reconfigure.write(change, uplinks, paths, messages)
     if not settled:
-        live.settle(handover)
-    messages += live.returned(handover)
-    live.stop(handover)
+        services.settle(handover)
+    messages += giving_back.returned(handover)
+    services.stop(handover)
 
 
 def _give_back_one(
@@ -272,14 +281,14 @@ def _give_back_one(
     """Give an uplink back, whose ``.network`` file is the last of ``changes``. Raises Problem."""
     interface = takeover.uplink_of(changes[-1].path)
     write = functools.partial(_write_all, work.paths, changes)
-    was_useful = live.is_useful(interface)
+    was_useful = uplink.is_useful(interface)
     problem = None
     try:
-        live.give_back(interface, handover, work.uplinks(), work.paths, write)
+        giving_back.give_back(interface, handover, work.uplinks(), work.paths, write)
     except Problem as reason:
         problem = reason
         messages.append(str(problem))
-    if was_useful and not live.is_useful(interface):
+    if was_useful and not uplink.is_useful(interface):
         _refuse_the_rest(work, changes[-1], problem)
 
 

@@ -1,9 +1,10 @@
 """Take uplinks over from another manager, live, and give them back.
 
 ``gather`` looks who has what; ``plan`` says which files and commands that takes, and touches
-nothing; ``live`` acts, an uplink at a time; ``resolving`` keeps names resolving, ``enabling`` has
-units start at boot, ``origin`` knows by which address the person who runs this came in,
-``stacking`` what sits on the uplinks.
+nothing; ``taking`` and ``giving_back`` act, an uplink at a time, with what is each manager's own in
+``from_*``, and what a NIC and the services are in ``uplink`` and ``services``; ``resolving`` keeps
+names resolving, ``enabling`` has units start at boot, ``origin`` knows by which address the person
+who runs this came in, ``stacking`` what sits on the uplinks.
 
 The order of all this, and what a machine boots into after each step, is in docs/use/handover.md.
 """
@@ -57,6 +58,10 @@ class Handover:
     def names(self) -> tuple[str, ...]:
         """Return the uplinks that are, or were, another manager's."""
         return tuple(one.interface for one in self.handed)
+
+    def of(self, interface: str) -> Handed:
+        """Return what is known of the manager that has, or had, an uplink."""
+        return next(one for one in self.handed if one.interface == interface)
 
     def begun(self, noted: Sequence[str]) -> Handover:
         """Return what this install alone takes, and so gives back if it fails.

@@ -21,7 +21,7 @@ from netfail_hooks.install import (
     rollback,
     systemd,
 )
-from netfail_hooks.install.handover import Handover, live, origin
+from netfail_hooks.install.handover import Handover, giving_back, origin, services, taking
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
@@ -214,7 +214,7 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
         done.append(paths)
         return []
 
-    mocker.patch.object(live, "give_all_back", give_all_back)
+    mocker.patch.object(giving_back, "give_all_back", give_all_back)
     mocker.patch.object(kernel_state, "set_sysctls", set_sysctls)
     mocker.patch.object(kernel_state, "remove_ours", remove_ours)
     mark = Path(machine.paths.pending("eth0"))
@@ -298,9 +298,9 @@ def test_each_change_of_a_machine_that_may_be_cut_off_is_a_step(
     for where, name in (
         (installer, "_save_manifest_and_set_sysctls"),
         (installer, "write_change"),
-        (live, "start"),
-        (live, "take"),
-        (live, "settle"),
+        (services, "start"),
+        (taking, "take"),
+        (services, "settle"),
         (reconfigure, "write"),
         (bond_switch, "follow"),
         (kernel_state, "remove_ours"),

@@ -14,7 +14,7 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install import nodes, systemd, uninstaller, units
-from netfail_hooks.install.handover import live
+from netfail_hooks.install.handover import from_networkmanager, giving_back, services, uplink
 from netfail_hooks.install.handover.resolving import RESOLV_CONF, resolver
 from netfail_hooks.install.manifest import Handed, Manifest, load, save
 from netfail_hooks.install.nodes import Node
@@ -309,11 +309,9 @@ def test_what_works_stays_where_one_that_worked_does_no_more(  # noqa: PLR0913 -
     def is_useful(interface: str) -> bool:
         return after if interface in given else before
 
-    for name in ("hold", "settle", "stop"):
-        mocker.patch.object(live, name)
-    mocker.patch.object(live, "returned", return_value=[])
-    mocker.patch.object(live, "give_back", give_back)
-    mocker.patch.object(live, "is_useful", is_useful)
+    _quiet(mocker)
+    mocker.patch.object(giving_back, "give_back", give_back)
+    mocker.patch.object(uplink, "is_useful", is_useful)
     mocker.patch.object(networkctl, "answers", return_value=True)
     changes = tuple(
         FileChange(f"/etc/systemd/network/10-netfail-{name}.network", Node(nodes.FILE, b""), None)
@@ -332,6 +330,13 @@ def test_what_works_stays_where_one_that_worked_does_no_more(  # noqa: PLR0913 -
         assert messages == [fails] * (2 if fails else 0)
 
 
+def _quiet(mocker: MockerFixture) -> None:
+    mocker.patch.object(from_networkmanager, "hold")
+    for name in ("settle", "stop"):
+        mocker.patch.object(services, name)
+    mocker.patch.object(giving_back, "returned", return_value=[])
+
+
 def test_who_has_wifi_back_does_not_join_it_by_our_file(
     machine: Machine, mocker: MockerFixture
 ) -> None:
@@ -348,11 +353,10 @@ def test_who_has_wifi_back_does_not_join_it_by_our_file(
         write()
         left[interface] = machine.has(ours)
 
-    for name in ("note", "hold", "settle", "stop"):
-        mocker.patch.object(live, name)
-    mocker.patch.object(live, "returned", return_value=[])
-    mocker.patch.object(live, "give_back", give_back)
-    mocker.patch.object(live, "is_useful", return_value=True)
+    _quiet(mocker)
+    mocker.patch.object(giving_back, "note")
+    mocker.patch.object(giving_back, "give_back", give_back)
+    mocker.patch.object(uplink, "is_useful", return_value=True)
     mocker.patch.object(networkctl, "answers", return_value=True)
     paths = [f"/etc/systemd/network/10-netfail-{name}.network" for name in ("eth0", "wlan0")]
     for path in paths:

@@ -20,8 +20,13 @@ from netfail_hooks.install.handover import (
     Handover,
     from_dhcpcd,
     from_ifupdown,
-    live,
+    giving_back,
+    services,
+    taking,
+    uplink,
 )
+from netfail_hooks.install.handover import commands as telling
+from netfail_hooks.install.handover import from_networkmanager as networkmanagers
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel import snapshot
 from netfail_hooks.managers import Profile, WirelessNetwork, ifupdown, release
@@ -44,12 +49,13 @@ def commands(mocker: MockerFixture) -> list[str]:
     def run(*argv: str, **_: object) -> None:
         found.append(" ".join(argv))
 
-    mocker.patch.object(live, "run", run)
-    mocker.patch.object(live, "_flush", lambda name: found.append(f"flush {name}"))
-    mocker.patch.object(live, "_has_carrier", return_value=True)
-    mocker.patch.object(live, "_is_there", return_value=True)
-    mocker.patch.object(live, "_USEFUL", 0.3)
-    mocker.patch.object(live, "networkmanager_probes", return_value=False)
+    mocker.patch.object(telling, "run", run)
+    mocker.patch.object(services, "run", run)
+    mocker.patch.object(uplink, "flush", lambda name: found.append(f"flush {name}"))
+    mocker.patch.object(uplink, "has_carrier", return_value=True)
+    mocker.patch.object(uplink, "is_there", return_value=True)
+    mocker.patch.object(giving_back, "_USEFUL", 0.3)
+    mocker.patch.object(giving_back, "networkmanager_probes", return_value=False)
     mocker.patch("netfail_hooks.networkd.networkctl.answers", return_value=False)
     return found
 
@@ -63,8 +69,8 @@ def _handover(*now: str) -> Handover:
 def test_what_an_earlier_install_took_is_not_given_back(
     commands: list[str], mocker: MockerFixture
 ) -> None:
-    mocker.patch.object(live, "networkmanager_says", return_value=())
-    assert live.give_all_back(_handover("eth1").begun((NETWORKD,))) == []
+    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
+    assert giving_back.give_all_back(_handover("eth1").begun((NETWORKD,))) == []
     concerned = [one for one in commands if "eth0" in one or "wlan0" in one]
     assert concerned == []
     assert "nmcli device set eth1 managed yes" in commands
@@ -91,8 +97,8 @@ def test_the_first_default_route_comes_back_first(
     """By the install that fails, and by its way back: ifup of a second one without metric fails."""
     now = [name for name in NAMES if name in back]
     begun = replace(_handover(*now), order=order).begun(())
-    mocker.patch.object(live, "networkmanager_says", return_value=())
-    assert live.give_all_back(begun) == []
+    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
+    assert giving_back.give_all_back(begun) == []
     managed = [one.split()[3] for one in commands if one.endswith("managed yes")]
     assert managed == back
     mocker.patch("netfail_hooks.install.systemd.call_later")
@@ -114,7 +120,7 @@ def test_what_was_set_by_hand_outlives_what_the_managers_are_given(
         now["accept_ra"] = "1"
         return messages
 
-    mocker.patch.object(live, "give_all_back", give)
+    mocker.patch.object(giving_back, "give_all_back", give)
     mocker.patch("netfail_hooks.install.kernel_state.set_sysctls", now.update)
     raising = pytest.raises(Problem, match="ifup failed") if messages else contextlib.nullcontext()
     with raising:
@@ -123,8 +129,8 @@ def test_what_was_set_by_hand_outlives_what_the_managers_are_given(
 
 
 def test_a_first_install_gives_all_back(commands: list[str], mocker: MockerFixture) -> None:
-    mocker.patch.object(live, "networkmanager_says", return_value=("wlan0",))
-    assert live.give_all_back(_handover(*NAMES).begun(())) == []
+    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=("wlan0",))
+    assert giving_back.give_all_back(_handover(*NAMES).begun(())) == []
     back = [one for one in commands if one.endswith("managed yes")]
     assert back == ["nmcli device set eth0 managed yes", "nmcli device set eth1 managed yes"]
     assert any(one.endswith(NETWORKD) for one in commands)
@@ -133,17 +139,17 @@ def test_a_first_install_gives_all_back(commands: list[str], mocker: MockerFixtu
 def test_where_networkmanager_does_not_answer_networkd_keeps_all(
     commands: list[str], mocker: MockerFixture
 ) -> None:
-    mocker.patch.object(live, "networkmanager_says", side_effect=Problem("it hangs"))
-    messages = live.give_all_back(_handover(*NAMES))
+    mocker.patch.object(networkmanagers, "networkmanager_says", side_effect=Problem("it hangs"))
+    messages = giving_back.give_all_back(_handover(*NAMES))
     assert messages[-1] == "eth0 and wlan0 and eth1 stay with systemd-networkd: it hangs"
     assert commands == []
 
 
 def test_no_answer_is_not_taken_for_a_release(commands: list[str], mocker: MockerFixture) -> None:
-    mocker.patch.object(live, "networkmanager_says", side_effect=Problem("it hangs"))
-    mocker.patch.object(live, "divert", return_value=contextlib.nullcontext())
+    mocker.patch.object(networkmanagers, "networkmanager_says", side_effect=Problem("it hangs"))
+    mocker.patch.object(taking, "divert", return_value=contextlib.nullcontext())
     with pytest.raises(Problem, match="it hangs"):
-        live.take("eth0", _handover(*NAMES), Config(uplinks=()), Paths(), lambda: None)
+        taking.take("eth0", _handover(*NAMES), Config(uplinks=()), Paths(), lambda: None)
     assert commands == ["nmcli device set eth0 managed no"]
 
 
@@ -155,12 +161,14 @@ def _alone(commands: list[str], mocker: MockerFixture, begun: str, *, carrier: b
     """Return what is run to give an uplink back, and NetworkManager begins by itself or not."""
     handed = (Handed("eth0", NETWORKMANAGER, UUID),)
     handover = Handover(handed=handed, release=release.networkmanager(("eth0",)))
-    mocker.patch.object(live, "_has_carrier", return_value=carrier)
-    mocker.patch.object(live, "_BEGINS", 0.1)
-    mocker.patch.object(live, "networkmanager_says", return_value=())
-    mocker.patch.object(live, "networkmanager_states", return_value=(("eth0", "connected"),))
-    mocker.patch.object(live, "active_connections", return_value={"eth0": begun})
-    assert live.give_all_back(handover) == []
+    mocker.patch.object(uplink, "has_carrier", return_value=carrier)
+    mocker.patch.object(networkmanagers, "_BEGINS", 0.1)
+    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
+    mocker.patch.object(
+        networkmanagers, "networkmanager_states", return_value=(("eth0", "connected"),)
+    )
+    mocker.patch.object(networkmanagers, "active_connections", return_value={"eth0": begun})
+    assert giving_back.give_all_back(handover) == []
     return [one for one in commands if one.startswith("nmcli")][-2:]
 
 
@@ -196,13 +204,13 @@ def test_nobody_has_a_radio_join_that_its_supplicant_does_not_know_yet(
         ready.append(now == "disconnected")
         return (("eth0", now),)
 
-    mocker.patch.object(live, "_BEGINS", 0.1)
-    mocker.patch.object(live, "networkmanager_says", return_value=())
-    mocker.patch.object(live, "networkmanager_states", state)
-    mocker.patch.object(live, "active_connections", return_value={})
+    mocker.patch.object(networkmanagers, "_BEGINS", 0.1)
+    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
+    mocker.patch.object(networkmanagers, "networkmanager_states", state)
+    mocker.patch.object(networkmanagers, "active_connections", return_value={})
     handed = (Handed("eth0", NETWORKMANAGER, UUID),)
     handover = Handover(handed=handed, release=release.networkmanager(("eth0",)))
-    assert live.give_all_back(handover) == []
+    assert giving_back.give_all_back(handover) == []
     assert [one for one in commands if one.startswith("nmcli")][-2:] == [given, UP]
     assert ready == [False, False, True]
 
@@ -215,13 +223,13 @@ def test_who_has_an_uplink_back_finds_the_kernels_settings_of_before(
         "netfail_hooks.install.kernel_state.set_sysctls",
         lambda settings: commands.append(f"set {settings}"),
     )
-    mocker.patch.object(live, "networkmanager_says", return_value=())
+    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
     mine = {"ipv6/conf/eth0/accept_ra": "1"}
     others = {"ipv6/conf/wlan0/accept_ra": "2", "ipv4/conf/eth0/arp_ignore": "0"}
     handed = (Handed("eth0", NETWORKMANAGER),)
     how = release.networkmanager(("eth0",))
     handover = Handover(handed=handed, release=how, sysctls=mine | others)
-    assert live.give_all_back(handover) == []
+    assert giving_back.give_all_back(handover) == []
     last = commands.index("nmcli device set eth0 managed yes")
     assert commands[last - 1] == f"set {mine}"
 
@@ -237,7 +245,8 @@ def detour(mocker: MockerFixture) -> list[str]:
         yield
         away.remove(interface)
 
-    mocker.patch.object(live, "divert", divert)
+    for module in (taking, giving_back):
+        mocker.patch.object(module, "divert", divert)
     return away
 
 
@@ -261,13 +270,13 @@ def test_the_detour_leads_until_the_manager_has_the_uplink_up(
         asked.extend(detour or ["too late"])
         return next(ways)
 
-    mocker.patch.object(live, "_useful_families", useful)
-    mocker.patch.object(live, "networkmanager_has", return_value=())
-    mocker.patch.object(live, "active_connections", return_value={"eth0": UUID})
+    mocker.patch.object(uplink, "useful_families", useful)
+    mocker.patch.object(giving_back, "networkmanager_has", return_value=())
+    mocker.patch.object(networkmanagers, "active_connections", return_value={"eth0": UUID})
     mocker.patch.object(
-        live, "networkmanager_states", side_effect=lambda: (("eth0", next(states)),)
+        networkmanagers, "networkmanager_states", side_effect=lambda: (("eth0", next(states)),)
     )
-    live.give_back("eth0", _one(manager), Config(uplinks=()), Paths(), lambda: None)
+    giving_back.give_back("eth0", _one(manager), Config(uplinks=()), Paths(), lambda: None)
     assert asked == ["eth0"] * 4
     assert len(list(states)) == (0 if manager == NETWORKMANAGER else 2)
 
@@ -300,11 +309,11 @@ def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
     def withdraw() -> None:
         commands.extend(["withdraw", *detour])
 
-    mocker.patch.object(live, "_useful_families", return_value=())
+    mocker.patch.object(uplink, "useful_families", return_value=())
     mocker.patch.object(from_dhcpcd, "hears_other_nics", return_value=hears)
-    mocker.patch.object(live, "networkmanager_probes", return_value=hears)
-    mocker.patch.object(live, "networkmanager_has", return_value=())
-    mocker.patch.object(live, "networkmanager_says", return_value=())
+    mocker.patch.object(giving_back, "networkmanager_probes", return_value=hears)
+    mocker.patch.object(giving_back, "networkmanager_has", return_value=())
+    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
     mocker.patch("netfail_hooks.install.kernel_state.remove_our_addresses", withdraw)
     how = Release(
         {},
@@ -313,46 +322,50 @@ def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
         take_back={"eth0": (("give", "it", "back"),)},
     )
     handover = Handover(handed=(Handed("eth0", manager),), release=how)
-    live.give_back("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
+    giving_back.give_back("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
     assert ("withdraw" in commands) == hears
     if hears:
         at = commands.index("withdraw")
         assert commands[at + 1] == "eth0"  # whose traffic goes on being led elsewhere
         assert at < commands.index("give it back")
     commands.clear()
-    assert live.give_all_back(handover) == []
+    assert giving_back.give_all_back(handover) == []
     assert ("withdraw" in commands) == hears
 
 
 @pytest.mark.usefixtures("commands", "detour")
 def test_one_that_networkmanager_does_not_connect_is_told(mocker: MockerFixture) -> None:
-    mocker.patch.object(live, "_PATIENCE", 0.1)
-    mocker.patch.object(live, "_useful_families", return_value=(4,))
-    mocker.patch.object(live, "networkmanager_has", return_value=())
-    mocker.patch.object(live, "active_connections", return_value={"eth0": UUID})
-    mocker.patch.object(live, "networkmanager_states", return_value=(("eth0", "connecting"),))
+    mocker.patch.object(networkmanagers, "_PATIENCE", 0.1)
+    mocker.patch.object(uplink, "useful_families", return_value=(4,))
+    mocker.patch.object(giving_back, "networkmanager_has", return_value=())
+    mocker.patch.object(networkmanagers, "active_connections", return_value={"eth0": UUID})
+    mocker.patch.object(
+        networkmanagers, "networkmanager_states", return_value=(("eth0", "connecting"),)
+    )
     with pytest.raises(Problem, match="no address of eth0"):
-        live.give_back("eth0", _one(NETWORKMANAGER), Config(uplinks=()), Paths(), lambda: None)
+        giving_back.give_back(
+            "eth0", _one(NETWORKMANAGER), Config(uplinks=()), Paths(), lambda: None
+        )
 
 
 @pytest.mark.parametrize("manager", [NETWORKMANAGER, ifupdown.MANAGER])
 def test_one_that_is_not_plugged_in_is_left_to_whoever_finds_it(
     commands: list[str], mocker: MockerFixture, detour: list[str], manager: str
 ) -> None:
-    mocker.patch.object(live, "_is_there", return_value=False)
-    mocker.patch.object(live, "networkmanager_says", return_value=())
-    mocker.patch.object(live, "networkmanager_has", return_value=())
+    mocker.patch.object(uplink, "is_there", return_value=False)
+    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
+    mocker.patch.object(giving_back, "networkmanager_has", return_value=())
     reload = mocker.patch.object(networkctl, "reload")
     written: list[str] = []
     handover = _one(manager)
-    live.give_back(
+    giving_back.give_back(
         "eth0", handover, Config(uplinks=()), Paths(), lambda: written.extend(["file", *detour])
     )
     assert written == ["file"]
     commands.clear()
     reload.assert_called_once_with()
-    assert live.give_all_back(handover) == []
-    assert live.returned(handover) == []
+    assert giving_back.give_all_back(handover) == []
+    assert giving_back.returned(handover) == []
     assert [one for one in commands if one.startswith(("give", "flush"))] == []
 
 
@@ -377,8 +390,9 @@ def test_a_manager_that_hangs_is_not_taken_for_networkd(
             diversion._put_back(mocker.MagicMock(), mocker.MagicMock(), reason)
             raise
 
-    mocker.patch.object(live, "run", run)
-    mocker.patch.object(live, "divert", divert)
+    mocker.patch.object(telling, "run", run)
+    for module in (taking, giving_back):
+        mocker.patch.object(module, "divert", divert)
     mocker.patch.object(from_ifupdown, "await_left")
     mocker.patch.object(snapshot, "missing", return_value=("an address",))
     mocker.patch.object(networkctl, "answers", return_value=answers)
@@ -392,7 +406,7 @@ def test_a_manager_that_hangs_is_not_taken_for_networkd(
     joins = (WirelessNetwork(b"home", "NONE"),)
     profile = Profile(ifupdown.MANAGER, "", "", (), wireless=joins)
     handover = Handover(handed=handed, profiles={"eth0": profile}, release=how)
-    act = live.give_back if hangs == HANGS[-1] else live.take
+    act = giving_back.give_back if hangs == HANGS[-1] else taking.take
     with pytest.raises(Problem, match=hangs):
         act("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
     assert put_back.called == (not answers)
@@ -409,14 +423,14 @@ def test_all_that_lets_go_has_one_budget_within_that_of_the_way_back(
         given.append(seconds)
         clock[0] += 20
 
-    mocker.patch.object(live, "run", run)
+    mocker.patch.object(telling, "run", run)
     mocker.patch.object(time, "monotonic", side_effect=lambda: clock[0])
     mocker.patch.object(from_ifupdown, "await_left")
-    mocker.patch.object(live, "networkmanager_says", side_effect=Problem("that will do"))
+    mocker.patch.object(networkmanagers, "networkmanager_says", side_effect=Problem("that will do"))
     how = Release({}, release={"eth0": (("let", "go"),) * 4})
     handover = Handover(handed=(Handed("eth0", NETWORKMANAGER),), release=how)
     with pytest.raises(Problem, match="that will do"):
-        live.take("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
+        taking.take("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
     assert given == [45, 25, 5, 1]
     assert commands == []
-    assert rollback.EACH >= live.LONGEST >= live._LETS_GO + live._PATIENCE
+    assert rollback.EACH >= taking.LONGEST >= taking._LETS_GO + taking._PATIENCE

@@ -1,0 +1,220 @@
+"""Give uplinks back to the managers that had them, on a running machine, one at a time.
+
+Meanwhile another uplink has the traffic, as while they were taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+from netfail_hooks.config import Config
+from netfail_hooks.errors import Problem
+from netfail_hooks.install import kernel_state
+from netfail_hooks.install.diversion import clear_taken, divert, mark_taken, pending
+from netfail_hooks.install.handover import (
+    Handover,
+    from_dhcpcd,
+    from_ifupdown,
+    from_networkmanager,
+    plan,
+    services,
+    supplicant_unit,
+    uplink,
+)
+from netfail_hooks.install.handover.commands import attempt, collecting, tell
+from netfail_hooks.install.manifest import Handed
+from netfail_hooks.managers import dhcpcd, dhcpcd_release
+from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd.detect import networkmanager_has, networkmanager_probes
+from netfail_hooks.paths import Paths
+from netfail_hooks.process import wait_until
+from netfail_hooks.terminal.progress import doing
+
+_PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
+_LEFT = 5.0  # seconds for networkd to let go
+_USEFUL = 20.0  # seconds beyond what a manager takes, for a lease or a router's word
+
+
+def give_back(
+    interface: str, handover: Handover, config: Config, paths: Paths, write: Callable[[], None]
+) -> None:
+    """Have its manager set an uplink up again, once ``write`` took our file for it away.
+
+    Once it has what it is to have: the next one's traffic is to go there. One that NetworkManager
+    has by now was killed before its turn, or after it; one that is not plugged in is set up by
+    whoever finds that it is. Raises Problem.
+    """
+    managers = from_networkmanager.is_its(interface, handover)
+    if not uplink.is_there(interface) or (managers and interface in networkmanager_has()):
+        write()
+        networkctl.reload()
+        return
+    told = f"{interface} goes back to {handover.of(interface).manager}"
+    with doing(told), divert(config, interface, paths, _PATIENCE, aside=not managers):
+        had = uplink.useful_families(interface)
+        write()
+        linked = uplink.has_carrier(interface)
+        _leave(interface, handover)
+        _withdraw(interface, handover)
+        _hand_back(interface, handover, linked=linked)
+        clear_taken(paths, interface)
+        if linked and had:
+            _await_back(interface, handover, had)
+
+
+def give_all_back(handover: Handover) -> list[str]:
+    """Give the managers all that they had, whatever was done; return what went wrong.
+
+    The files are as they were before. Where NetworkManager does not answer, networkd goes on with
+    what it has: who can't take an uplink back is given none.
+    """
+    messages: list[str] = []
+    with collecting(messages):
+        from_networkmanager.hold(handover)
+        services.settle(handover)
+    try:
+        begun = pending(Paths())  # which somebody was at
+        untouched = (name for name in _raised(handover) if name not in begun)
+        has = (*from_networkmanager.has(handover), *untouched)
+    except Problem as problem:
+        return [*messages, f"{' and '.join(handover.names)} stay with systemd-networkd: {problem}"]
+    # dhcpcd is ended for all at the first one's turn: that one brings it back for the others.
+    turns = sorted(handover.handed, key=lambda one: _is_dhcpcds(one) and one.interface not in begun)
+    for one in turns:
+        if one.interface in has or not uplink.is_there(one.interface):
+            continue  # it was not its turn yet, or whoever plugs it in has it set up
+        if one.interface not in begun and _is_kept(one, handover):
+            continue
+        linked = True
+        with collecting(messages):
+            linked = uplink.has_carrier(one.interface)
+            _leave(one.interface, handover)
+            _withdraw(one.interface, handover)
+        with doing(f"{one.interface} goes back to {one.manager}"), collecting(messages):
+            _hand_back(one.interface, handover, linked=linked)
+            if linked:  # the next one has the traffic until then, and is to have it
+                from_networkmanager.await_connected(one)
+                _await_dhcpcd(one)
+    forget(handover, Paths())
+    services.stop(handover)
+    return messages
+
+
+def note(handover: Handover, paths: Paths) -> None:
+    """Note which uplinks are with networkd, before what says so at boot goes."""
+    for name in dhcpcd_release.leaves(paths, handover.names):
+        mark_taken(paths, name)
+
+
+def forget(handover: Handover, paths: Paths) -> None:
+    """Forget who had which uplink on the way: that is over."""
+    for name in handover.names:
+        clear_taken(paths, name)
+
+
+def returned(handover: Handover) -> list[str]:
+    """Have the managers take what a killed run took from us and gave nobody."""
+    has = (*networkmanager_has(), *_raised(handover))
+    messages: list[str] = []
+    for one in handover.handed:
+        if one.interface in has or _is_kept(one, handover):
+            continue
+        if uplink.is_there(one.interface):
+            if _is_dhcpcds(one):  # which is told to leave what networkd still has
+                _leave(one.interface, handover)
+            with collecting(messages):
+                _withdraw(one.interface, handover)
+                _hand_back(one.interface, handover)
+    return messages
+
+
+def _is_dhcpcds(one: Handed) -> bool:
+    return one.manager == dhcpcd.MANAGER
+
+
+def _is_kept(one: Handed, handover: Handover) -> bool:
+    """Tell whether a dhcpcd that was started for another uplink has this one as it was left."""
+    return _is_dhcpcds(one) and one.interface in from_dhcpcd.raised(handover)
+
+
+def _raised(handover: Handover) -> tuple[str, ...]:
+    """Return the uplinks that a manager beside NetworkManager has set up."""
+    return (*from_ifupdown.raised(handover), *from_dhcpcd.raised(handover))
+
+
+def _withdraw(interface: str, handover: Handover) -> None:
+    """Have nobody else here answer for the addresses that its manager is to look for first.
+
+    It would take that for another machine, and do without them, or decline them (RFC 5227). What
+    is sent to them waits until it has them again; what the machine begins goes by the other uplink.
+    """
+    if from_networkmanager.is_its(interface, handover):
+        looks = networkmanager_probes()
+    else:
+        looks = interface in handover.release.ends and from_dhcpcd.hears_other_nics()
+    if looks:
+        kernel_state.remove_our_addresses()
+
+
+def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> None:
+    """Have its manager set an uplink up, by what it was up by.
+
+    NetworkManager mostly begins with that by itself. Told to once more it would begin anew, and
+    meanwhile take the address away that neighbours have just been told of. One that is not
+    ``linked`` has nothing to be set up for yet, and nmcli would wait for its carrier.
+    """
+    _set_as_before(interface, handover)
+    for command in plan.take_back_one(handover, interface):
+        tell(*command)
+    again = plan.up_again(handover, interface) if linked else ()
+    if again and not from_networkmanager.is_begun(interface, handover):
+        for command in again:
+            tell(*command)
+
+
+def _set_as_before(interface: str, handover: Handover) -> None:
+    """Give the kernel its settings of an uplink that networkd has changed, before who reads them.
+
+    With ``ipv6.method=ignore``, which netplan writes for ``dhcp4:`` alone, the kernel listens to
+    routers, and NetworkManager keeps what it finds: that of networkd's is not to listen.
+    """
+    keys = kernel_state.networkds_sysctls((interface,))
+    known = handover.sysctls
+    kernel_state.set_sysctls({key: known[key] for key in keys if key in known})
+
+
+def _await_back(interface: str, handover: Handover, had: Sequence[int]) -> None:
+    """Wait until its manager has set an uplink up that had a way out in these families.
+
+    Raises Problem where NetworkManager has not. ifupdown's word is ifup's, and IPv6 comes later;
+    it may come in fewer families than before: for so long, and go on.
+    """
+    from_networkmanager.await_connected(handover.of(interface))
+    with contextlib.suppress(Problem):
+        wait_until(
+            lambda: set(had) <= set(uplink.useful_families(interface)), _USEFUL, "way out", step=0.1
+        )
+
+
+def _await_dhcpcd(one: Handed) -> None:
+    """Wait for the way out of an uplink of dhcpcd's, which asks on when it has begun.
+
+    It is started anew for the next one: for so long, and go on.
+    """
+    if _is_dhcpcds(one):
+        with contextlib.suppress(Problem):
+            wait_until(
+                lambda: 4 in uplink.useful_families(one.interface), _USEFUL, "way out", step=0.1
+            )
+
+
+def _leave(interface: str, handover: Handover) -> None:
+    """Have networkd, whose file is gone, leave an uplink without anything of its own."""
+    if interface not in handover.joined:
+        attempt("systemctl", "stop", supplicant_unit(interface))
+    if networkctl.answers():
+        networkctl.reload()
+        with contextlib.suppress(Problem):  # of systemd's own default files one may be for it
+            wait_until(lambda: networkctl.leaves_alone(interface), _LEFT, "end", step=0.1)
+    uplink.flush(interface)
