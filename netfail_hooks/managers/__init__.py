@@ -37,7 +37,8 @@ class Profile:
     ``path`` is the file to name to people ("" for what a manager does without one), ``text`` that
     file as it was read. ``sections`` have neither [Match] nor a metric that counts. ``link`` is
     what only [Link] of a .link file can say (systemd.link(5)), ``messages`` what people are to be
-    told: what isn't carried over, and what will be otherwise.
+    told: what isn't carried over, and what will be otherwise. ``identifiers`` are those that its
+    IPv6 addresses have behind a router's prefix, and networkd would not make by itself.
     """
 
     manager: str
@@ -49,3 +50,4 @@ class Profile:
     name: str = ""  # by which its manager's own tools call it, "" for none
     link: tuple[tuple[str, str], ...] = ()
     messages: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
