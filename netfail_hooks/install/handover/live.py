@@ -280,13 +280,13 @@ def _withdraw(interface: str, handover: Handover) -> None:
 
     It would take that for another machine, and do without them, or decline them (RFC 5227). What
     is sent to them waits until it has them again; what the machine begins goes by the other uplink.
+    For those of IPv6 the kernel looks, whoever sets them (RFC 4862, 5.4).
     """
     if _is_networkmanagers(interface, handover):
         looks = networkmanager_probes()
     else:
         looks = interface in handover.release.ends and from_dhcpcd.hears_other_nics()
-    if looks:
-        kernel_state.remove_our_addresses()
+    kernel_state.remove_our_addresses(FAMILIES if looks else (6,))
 
 
 def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> None:
