@@ -8,7 +8,7 @@ import functools
 import os
 import signal
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from netfail_hooks.config import Config, default_metrics
@@ -38,6 +38,7 @@ from netfail_hooks.install.handover import (
     Handover,
     gather,
     giving_back,
+    identifiers,
     offers,
     origin,
     plan,
@@ -67,7 +68,7 @@ from netfail_hooks.lock import Lock
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import access, match, networkctl, takeover
 from netfail_hooks.networkd.detect import detect
-from netfail_hooks.networkd.file import default_route_families, parse
+from netfail_hooks.networkd.file import Section, default_route_families, parse
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
@@ -267,10 +268,13 @@ def _hand_over(work: Work) -> list[str]:
     work, unread = _as_never_written(work)
     paths, uplinks, handover = work.paths, work.all_uplinks(), work.handover
     reached = kernel_state.reached_families(work.config)
-    came_from = origin.origin()
-    reachable = bool(came_from) and origin.is_reachable(came_from)
+    came = origin.session()
+    reachable = bool(came.client) and origin.is_reachable(came.client)
+    by = origin.uplink_of(came.server, uplinks.names()) if came.server else ""
     settings = kernel_state.current_sysctls(uplinks.names(), handover.now)
-    other = _offers(work)
+    if by in handover.now:
+        identifiers.refuse_lost(by, came.server, _sections(work, by))
+    other = _offers(work, came.server)
     own = tuple(name for name in uplinks.names() if name not in handover.now)
     networkds = Config(uplinks=default_metrics(own))
     live_too = rollback.Live(work.begun, own, settings)
@@ -301,8 +305,10 @@ def _hand_over(work: Work) -> list[str]:
         with way.step():
             services.settle(handover)
         bond_switch.await_gateway(work.config)
+        if by:
+            origin.await_back(came.server, uplinks.names())
         if reachable:
-            origin.await_reachable(came_from)
+            origin.await_reachable(came.client)
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
         with way.step():
             kernel_state.judge_anew(paths)
@@ -352,18 +358,31 @@ def _as_never_written(work: Work) -> tuple[Work, list[str]]:
     return replace(work, changes=tuple(changes)), list(found)
 
 
-def _offers(work: Work) -> list[str]:
-    """Return which uplinks were offered another address. Raises Problem where nobody offers one."""
+def _sections(work: Work, interface: str) -> Sequence[Section]:
+    """Return how networkd is to set an uplink up."""
+    written = {takeover.uplink_of(change.path): change.after for change in work.changes}
+    if node := written.get(interface):
+        return parse(node.data.decode(errors="surrogateescape"))
+    source = match.effective(work.paths, read_nic(interface, work.paths))
+    return source.sections if source else ()
+
+
+def _offers(work: Work, server: str) -> list[str]:
+    """Return which uplinks were offered another address.
+
+    Raises Problem where nobody offers one, or another than that by which somebody came in.
+    """
     with Netlink() as netlink:
         observed = observe(work.config, netlink)
-    written = {takeover.uplink_of(change.path): change.after for change in work.changes}
     messages = []
     for name in work.handover.now:
-        node = written.get(name)
-        source = None if node else match.effective(work.paths, read_nic(name, work.paths))
-        text = node.data.decode(errors="surrogateescape") if node else ""
-        sections = source.sections if source else parse(text)
-        if other := offers.refuse_unanswered(name, observed, sections):
+        if other := offers.refuse_unanswered(name, observed, _sections(work, name)):
+            if server and server == offers.leased(observed, name):
+                raise Problem(
+                    f"the router offered {name} {other}, and you came in by {server}",
+                    hint=f"have the router give {server} to its hardware address, or come in by "
+                    "another address",
+                )
             messages.append(
                 f"the router offered {name} {other}, another address than it had: tell who "
                 "reaches it by the old one, or have the router give that to its hardware address"

@@ -42,13 +42,14 @@ def remove_our_routes() -> None:
     _remove("rules, routes and addresses", found)
 
 
-def remove_our_addresses() -> None:
+def remove_our_addresses(families: Sequence[int] = FAMILIES) -> None:
     """Remove those that uplinks have from us, such as another one's by a detour. Raises Problem."""
-    _remove("addresses", lambda observed, _: _our_addresses(observed))
+    _remove("addresses", lambda observed, _: _our_addresses(observed, families))
 
 
-def _our_addresses(observed: Observation) -> Iterator[Change]:
-    yield from (DropAddress(one) for one in observed.addresses if one.ours)
+def _our_addresses(observed: Observation, families: Sequence[int] = FAMILIES) -> Iterator[Change]:
+    found = (one for one in observed.addresses if one.ours and one.family in families)
+    yield from map(DropAddress, found)
 
 
 def _remove(what: str, found: Callable[[Observation, Netlink], Iterable[Change]]) -> None:

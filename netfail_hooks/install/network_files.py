@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Misuse
+from netfail_hooks.install.handover import identifiers
 from netfail_hooks.managers import Profile, sources
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, networkctl, ranking, takeover
@@ -42,6 +43,7 @@ def networks(
         nic = read_nic(name, paths)
         wanted = address_configs.get(name)
         profile = profiles.get(name)
+        kept = profile.identifiers if profile else ()
         messages += [f"{name}: {told}" for told in _told(profile)]
         if wanted or not (profile and profile.sections):
             profile = None  # it says nothing of addresses that counts
@@ -51,6 +53,9 @@ def networks(
         else:
             wanted = wanted or _earlier_address_config(paths, config, nic)
             texts[name] = takeover.write_new(nic, wanted, uplink.metric, timed=timed)
+        if kept:
+            whole = identifiers.with_identifiers(networkfile.parse(texts[name]), kept)
+            texts[name] = networkfile.render(whole)
         ahead = os.path.basename(source.path) if source and not profile else ""
         place = takeover.file_name(nic, ahead)
         places[name] = f"{_HERE.network}/{place}"

@@ -10,13 +10,20 @@ for an address that it made of an advertised prefix. All that comes with the ker
 and costs nothing. Only an address without any of these is looked for in the files: a static one
 whose metric networkd up to systemd 252 forgot, or a lease without an end
 (``KeepConfiguration=dhcp``).
+
+Of an IPv6 address its flags and lifetimes tell how it came, whoever set it (``addresses6``).
 """
 
 from __future__ import annotations
 
 import os
+import struct
+from _socket import AF_INET6
 
+from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.netlink import packed
+from netfail_hooks.policy.facts import FOREVER, PROTOCOL
+from netfail_hooks.values import value
 
 # systemd.network(5); networkd stores its leases below /run, by interface number
 DIRECTORIES = (
@@ -27,6 +34,10 @@ DIRECTORIES = (
 )
 LEASES = "/run/systemd/netif/leases/"
 _WHOLE = 1 << 16  # bytes that are read of a file
+_SCOPE_LINK = 253  # linux/rtnetlink.h
+# linux/if_addr.h: of an IPv6 address the first is IFA_F_TEMPORARY.
+_TEMPORARY, _DADFAILED, _TENTATIVE = 0x01, 0x08, 0x40
+_RENEWED = rt.IFA_F_MANAGETEMPADDR | rt.IFA_F_NOPREFIXROUTE
 
 
 def is_listed(address: str, index: int) -> bool:
@@ -76,3 +87,50 @@ def _read(path: str) -> str:
         return ""
     finally:
         os.close(descriptor)
+
+
+@value
+class Address6:
+    """An address. ``temporary``: one of the privacy extensions' (RFC 8981); ``local`` to its link.
+
+    ``renewed``: whoever set it renews it or takes it away, as is so of a lease and of what is made
+    of a prefix that a router advertises; ``preferred``: what is new may begin with it. ``usable``:
+    no other host may have it. ``ours``: it is another uplink's, by a detour or a failover.
+    """
+
+    address: str
+    length: int
+    temporary: bool = False
+    local: bool = False
+    renewed: bool = True
+    preferred: bool = True
+    usable: bool = True
+    ours: bool = False
+
+
+def addresses6(netlink: rt.Netlink, index: int) -> tuple[Address6, ...]:
+    """Return the IPv6 addresses of an interface. Raises OSError."""
+    found = []
+    for body in rt.dumped(netlink, rt.GETADDR, struct.pack("=BBBBI", AF_INET6, 0, 0, 0, 0)):
+        kind, length, _, scope, its = struct.unpack_from("=BBBBI", body)
+        if (kind, its) != (AF_INET6, index):
+            continue
+        attributes = rt.attributes(body, 8)
+        flags = rt.whole(attributes.get(rt.IFA_FLAGS))
+        preferred, valid = struct.unpack_from("=II", attributes[rt.IFA_CACHEINFO])
+        found.append(
+            Address6(
+                # Of a tunnel IFA_ADDRESS is the other end.
+                address=rt.text(6, attributes.get(rt.IFA_LOCAL) or attributes.get(rt.IFA_ADDRESS)),
+                length=length,
+                temporary=bool(flags & _TEMPORARY),
+                local=scope == _SCOPE_LINK,
+                # Who takes infinite lifetimes from a router marks the address all the same: the
+                # kernel by the first flag, who does it in its place by the second, or by both.
+                renewed=valid != FOREVER or bool(flags & _RENEWED),
+                preferred=bool(preferred),
+                usable=not flags & (_DADFAILED | _TENTATIVE),
+                ours=rt.whole(attributes.get(rt.IFA_PROTO)) == PROTOCOL,
+            )
+        )
+    return tuple(found)

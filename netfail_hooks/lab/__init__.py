@@ -144,11 +144,12 @@ class Lab(Faults):
             except Problem as problem:
                 raise Problem(f"{problem}, but {real.states(name)}\n{self.logs()}") from None
 
-    def start_dhcp(self, *options: str, segment: int = 0) -> None:
+    def start_dhcp(self, *options: str, segment: int = 0, ranges: Sequence[str] = ()) -> None:
         """Let a segment's router give out addresses: DHCP, and router advertisements.
 
         Each uplink gets the IPv4 address of its port, by its hardware address, for two minutes.
-        ``options`` are more of DHCP's, as dnsmasq's --dhcp-option has them.
+        ``options`` are more of DHCP's, as dnsmasq's --dhcp-option has them, ``ranges`` more of what
+        it gives out, as its --dhcp-range has them.
         """
         lacking = missing({"dnsmasq": "dnsmasq-base"})
         if lacking:
@@ -176,6 +177,7 @@ class Lab(Faults):
                 f"--dhcp-option=option:router,{topology.gateway(segment)}",
                 *(f"--dhcp-option={option}" for option in options),
                 f"--dhcp-range={topology.network6(segment)}::,ra-only",
+                *(f"--dhcp-range={one}" for one in ranges),
                 "--enable-ra",
             ],
             netns="lan",

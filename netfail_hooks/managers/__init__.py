@@ -50,8 +50,10 @@ class Profile:
     file as it was read. ``sections`` have neither [Match] nor a metric that counts. ``link`` is
     what only [Link] of a .link file can say (systemd.link(5)), ``messages`` what people are to be
     told: what isn't carried over, and what will be otherwise. ``joining`` are lines for all Wi-Fi
-    networks, as wpa_supplicant.conf(5) has them, ``group`` may use wpa_cli. ``joined_by`` is the unit of the
-    user's own that has it join Wi-Fi, and goes on (joining.py).
+    networks, as wpa_supplicant.conf(5) has them, ``group`` may use wpa_cli. ``joined_by`` is the
+    unit of the user's own that has it join Wi-Fi, and goes on (joining.py). ``identifiers`` are
+    those that its IPv6 addresses have behind a router's prefix, and networkd would not make by
+    itself.
     """
 
     manager: str
@@ -67,3 +69,4 @@ class Profile:
     link: tuple[tuple[str, str], ...] = ()
     messages: tuple[str, ...] = ()
     joined_by: str = ""
+    identifiers: tuple[str, ...] = ()

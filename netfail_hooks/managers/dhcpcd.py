@@ -347,8 +347,6 @@ class _Translation:
         if self._kernels:  # addresses as it makes them, no name servers, no DHCPv6
             self._said.network.pop("IPv6LinkLocalAddressGenerationMode", None)
             self._said.advertised = {"DHCPv6Client": "no"}
-        if self._said.advertised.get("Token") == "prefixstable":
-            self.messages.append(f"{CONFIG}: slaac private will make other IPv6 addresses")
         own = self._own()
         network: Options = [*self._said.network.items()]
         network += [("Address", str(one)) for one in own]

@@ -23,7 +23,7 @@ class Managed(Handed):
         """Return NetworkManager's own view, as one."""
         return [self.view()]
 
-    def write_profiles(self, ipv4: str = "method=auto") -> None:
+    def write_profiles(self, ipv4: str = "method=auto", ipv6: str = "method=link-local") -> None:
         """Write a keyfile for each uplink (nm-settings-keyfile(5)), and a bridge's."""
         with open(_POLICY, encoding="utf-8") as policy:
             self.write("/etc/dbus-1/system.d/networkmanager.conf", policy.read())
@@ -33,7 +33,7 @@ class Managed(Handed):
             text = (
                 f"[connection]\nid=wired {port.rank}\nuuid={UUID.format(port.rank)}\n"
                 f"type=ethernet\ninterface-name={port.name}\n\n[ipv4]\n{said}\n\n"
-                "[ipv6]\nmethod=link-local\n"
+                f"[ipv6]\n{ipv6.format(rank=port.rank)}\n"
             )
             self.write(f"{PROFILES}/{port.name}.nmconnection", text, mode=0o600)
         bridge = (

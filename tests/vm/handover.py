@@ -121,6 +121,8 @@ class Handover(Journey):
         self._cuts = power_cuts
         self._seed = seed
         self._address: dict[str, str] = {}
+        self._address6: dict[str, list[str]] = {}
+        self._by_address = ""  # whoever comes in by SSH does so
 
     def shape(self, bench: Bench) -> str:
         """Return the machine as it comes."""
@@ -129,7 +131,12 @@ class Handover(Journey):
         before = self._shape(bench)
         self._address = {name: _address_of(bench, name) for name in ("eth0", "wlan0")}
         bench.address = self._address["eth0"]
-        said(f"{bench.suite}: as it comes: {self._address}")
+        self._address6 = {name: _addresses6_of(bench, name) for name in self._address}
+        ways = [bench.address, *self._address6["eth0"]]
+        drawn = random.Random(f"{self._seed} {bench.suite}")  # noqa: S311 - no secret
+        self._by_address = drawn.choice(ways)
+        said(f"{bench.suite}: as it comes: {self._address} {self._address6}")
+        said(f"{bench.suite}: by SSH to {self._by_address}")
         bench.machine.sh("sync")
         return before
 
@@ -274,7 +281,7 @@ class Handover(Journey):
         _ping(bench, self._address["wlan0"])
         began = machine.ask("pulse", seconds=60, address=bench.address, interval=_PACE)["now"]
         remote = shlex.quote(f"{command}; echo {_LIVES} $?")
-        told = machine.sh(f"{_SSH} root@{bench.address} {remote} 2>&1", seconds=900, check=False)
+        told = machine.sh(f"{_SSH} root@{self._by_address} {remote} 2>&1", seconds=900, check=False)
         result = machine.ask("measure", windows=[[began, 0.0]], seconds=120)["results"][0]
         outages = {flow["name"]: flow["outage_ms"] for flow in result["flows"]}
         outages["wlan0"] = _pinged(bench)
@@ -300,7 +307,7 @@ class Handover(Journey):
                 (
                     "not reachable",
                     lambda: bench.machine.until(
-                        f"{_SSH} root@{bench.address} true", "SSH", seconds=seconds
+                        f"{_SSH} root@{self._by_address} true", "SSH", seconds=seconds
                     ),
                 )
             ]
@@ -332,10 +339,16 @@ class Handover(Journey):
     def _other_addresses(self, bench: Bench) -> list[str]:
         """Return which uplink has another address than it came with; none is no other."""
         now = {name: _address_of(bench, name) for name in self._address}
-        return [
+        now6 = {name: _addresses6_of(bench, name) for name in self._address}
+        found = [
             f"{name} had {address}, and has {now[name] or 'none'}"
             for name, address in self._address.items()
             if now[name] not in (address, "")
+        ]
+        return found + [
+            f"{name} had {addresses}, and has {now6[name]}"
+            for name, addresses in self._address6.items()
+            if now6[name] and now6[name] != addresses
         ]
 
     def _by(self, bench: Bench) -> Manager:
@@ -376,6 +389,12 @@ def _address_of(bench: Bench, name: str) -> str:
     shown = bench.machine.sh(f"ip -4 -o address show dev {name} primary")
     found = re.search(r"inet ([\d.]+)/", shown)
     return found[1] if found else ""
+
+
+def _addresses6_of(bench: Bench, name: str) -> list[str]:
+    """Return an uplink's own IPv6 addresses; one of another's by a failover has no prefix."""
+    asked = f"ip -6 -o address show dev {name} scope global -temporary -tentative"
+    return sorted(re.findall(r"inet6 ([\da-f:]+)/64 ", bench.machine.sh(asked)))
 
 
 def _begin(bench: Bench, command: str) -> None:

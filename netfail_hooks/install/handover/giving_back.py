@@ -25,6 +25,7 @@ from netfail_hooks.install.handover import (
 from netfail_hooks.install.handover.commands import attempt, collecting, tell
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.managers import dhcpcd, dhcpcd_release
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.detect import networkmanager_has, networkmanager_probes
 from netfail_hooks.paths import Paths
@@ -148,13 +149,13 @@ def _withdraw(interface: str, handover: Handover) -> None:
 
     It would take that for another machine, and do without them, or decline them (RFC 5227). What
     is sent to them waits until it has them again; what the machine begins goes by the other uplink.
+    For those of IPv6 the kernel looks, whoever sets them (RFC 4862, 5.4).
     """
     if from_networkmanager.is_its(interface, handover):
         looks = networkmanager_probes()
     else:
         looks = interface in handover.release.ends and from_dhcpcd.hears_other_nics()
-    if looks:
-        kernel_state.remove_our_addresses()
+    kernel_state.remove_our_addresses(FAMILIES if looks else (6,))
 
 
 def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> None:

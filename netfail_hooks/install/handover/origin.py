@@ -1,4 +1,4 @@
-"""By which address the person came in who runs this, so that they are not cut off."""
+"""By which addresses the person came in who runs this, so that they are not cut off."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import contextlib
 import os
 import select
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.kernel import netlink as rt
+from netfail_hooks.kernel.addresses import addresses6
 from netfail_hooks.kernel.lookup import look_up
 from netfail_hooks.kernel.observe import observe
-from netfail_hooks.names import is_address, is_interface_name
+from netfail_hooks.names import family_of_address, is_interface_name
 from netfail_hooks.probe.gateway import gateway_wire
 from netfail_hooks.process import wait_until
 from netfail_hooks.terminal.progress import doing
@@ -27,10 +31,25 @@ _ANSWERS_IN = 0.5  # seconds
 _GENERATIONS = 20  # sudo, a shell, tmux and what else there may be
 
 
-def origin() -> str:
-    """Return the address of the SSH client that started us, "" for none.
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An SSH session by its addresses: ``client``, and ``server``, which is this machine's.
 
-    A link-local one has its interface behind it, by ``%`` (RFC 4007, section 11).
+    A link-local one has its interface behind it, by ``%`` (RFC 4007, section 11). "" for none.
+    """
+
+    client: str = ""
+    server: str = ""
+
+
+def origin() -> str:
+    """Return the address of the SSH client that started us, "" for none."""
+    return session().client
+
+
+def session() -> Session:
+    """Return the SSH session that started us.
+
     sudo(8) keeps the variable from us, so whoever started us is asked too (proc(5)).
     """
     process = os.getpid()
@@ -39,20 +58,61 @@ def origin() -> str:
             with open(f"/proc/{process}/environ", "rb") as file:
                 found = [one for one in file.read().split(b"\0") if one.startswith(_KEY)]
             words = found[0].removeprefix(_KEY).split() if found else []
-            address = words[0].decode("ascii", "replace") if words else ""
-            if _is_origin(address):
-                return address
+            client, _, server, *_ = [*map(_address, words), "", "", ""]
+            if client:
+                return Session(client, server)
         process = _parent(process)
         if process < 2:
             break
+    return Session()
+
+
+def _address(word: bytes) -> str:
+    """Return an address as the kernel prints it, "" for what is none.
+
+    Who listens to IPv6 alone has IPv4 ones in its words (::ffff:192.0.2.1; RFC 4291, 2.5.5.2).
+    """
+    text, scoped, interface = word.decode("ascii", "replace").partition("%")
+    if scoped and not is_interface_name(interface):
+        return ""
+    try:
+        known = ip_address(text)
+    except ValueError:
+        return ""
+    if isinstance(known, IPv6Address) and known.ipv4_mapped:
+        return str(known.ipv4_mapped)
+    return f"{known}{scoped}{interface}"
+
+
+def uplink_of(server: str, names: Sequence[str]) -> str:
+    """Return which uplink has an address of ours as its own, "" for none.
+
+    Not one that has it by a detour, or for another uplink that is lost.
+    """
+    plain, _, scope = server.partition("%")
+    with rt.Netlink() as netlink:
+        observed = observe(Config(uplinks=default_metrics(tuple(names))), netlink)
+        for link in observed.links:
+            if scope not in ("", link.name):
+                continue
+            if family_of_address(plain) == 4:
+                own = [one.address for one in observed.all_addresses(link.name, 4)]
+            else:
+                every = addresses6(netlink, link.index)
+                own = [one.address for one in every if one.usable and not one.ours]
+            if plain in own:
+                return link.name
     return ""
 
 
-def _is_origin(text: str) -> bool:
-    address, scoped, interface = text.partition("%")
-    if scoped and not is_interface_name(interface):
-        return False
-    return is_address(6 if ":" in address else 4, address)
+def await_back(server: str, names: Sequence[str]) -> None:
+    """Return once an uplink has an address again by which somebody came in. Raises Problem."""
+    try:
+        with doing(f"waiting for {server}, by which you came in", _PATIENCE):
+            wait_until(lambda: bool(uplink_of(server, names)), _PATIENCE, "address", step=0.1)
+    except Problem:
+        message = f"{server}, by which you came in, did not come back for {_PATIENCE:.0f} s"
+        raise Problem(message, hint="all is as it was; come in by another address") from None
 
 
 def _parent(process: int) -> int:

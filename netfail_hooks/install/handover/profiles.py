@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from netfail_hooks.errors import Misuse
+from netfail_hooks.install.handover import identifiers
 from netfail_hooks.install.manifest import Handed, Manifest
 from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown, joining, sources, supplicant
 from netfail_hooks.managers.detect import NETWORKMANAGER
@@ -61,8 +62,28 @@ def profiles_of(
                 hint=f"add --dhcp {nic.name}, or give it one there first: "
                 + _ADDS.get(one.manager, _NMCLI_ADDS).format(nic.name),
             )
-        found[nic.name] = replace(profile, sections=()) if asked else profile
+        found[nic.name] = _addressed(paths, nic, profile, ours, asked=asked)
     return found
+
+
+def _addressed(
+    paths: Paths, nic: Nic, profile: Profile, ours: Source | None, *, asked: bool
+) -> Profile:
+    """Return how an uplink is set up with its IPv6 addresses kept, and what is told of them.
+
+    An earlier install has noted them in ``ours``, unless the profile has come to say otherwise.
+    """
+    said = () if asked else profile.sections
+    known = replace(profile, sections=said)
+    unknown = identifiers.is_unknown(said)
+    if ours:
+        same = asked or takeover.made_of(ours.text) == sources.as_source(known).fingerprint
+        kept = identifiers.told(ours.sections) if same or unknown else ()
+        return replace(known, identifiers=kept)
+    here = () if paths.root else identifiers.addresses_of(nic.name)
+    kept = identifiers.to_keep(here, said, nic.mac)
+    messages = identifiers.messages(here, kept, profile.manager, unknown=unknown)
+    return replace(known, identifiers=kept, messages=(*profile.messages, *messages))
 
 
 def _profile(paths: Paths, one: Handed, nic: Nic, ours: Source | None, *, again: bool) -> Profile:

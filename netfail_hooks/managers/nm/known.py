@@ -95,7 +95,7 @@ def messages(file: KeyFile, kind: str, nic: Nic, setting: ip.Setting) -> Iterato
     yield from _told(file, nic)
     yield from _left_out(file, kind)
     yield from _unreadable(file)
-    yield from _address_making(file, kind, nic, setting)
+    yield from _hardware_address(kind, nic, setting)
 
 
 def _told(file: KeyFile, nic: Nic) -> Iterator[str]:
@@ -143,12 +143,7 @@ def _unreadable(file: KeyFile) -> Iterator[str]:
             yield f"{group}.dns: not all are addresses of name servers that can be carried over"
 
 
-def _address_making(file: KeyFile, kind: str, nic: Nic, setting: ip.Setting) -> Iterator[str]:
-    if ip.method_of(file, 6) in ("auto", "dhcp") and ip.generated(setting) == "stable-privacy":
-        yield (
-            "ipv6.addr-gen-mode=stable-privacy: networkd makes such addresses of another secret, "
-            "so the last part of its IPv6 address changes once"
-        )
+def _hardware_address(kind: str, nic: Nic, setting: ip.Setting) -> Iterator[str]:
     mac = setting(kind, "cloned-mac-address")
     if mac in ("random", "stable", "stable-ssid"):
         kept = "the one it has now" if nic.permanent_mac not in ("", nic.mac) else "the NIC's own"

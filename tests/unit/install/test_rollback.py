@@ -315,13 +315,13 @@ def test_each_change_of_a_machine_that_may_be_cut_off_is_a_step(
         (kernel_state, "current_sysctls"),
         (kernel_state, "refuse_cut_off"),
         (kernel_state, "default_route_order"),
-        (origin, "origin"),
         (reconfigure, "keep"),
         (reconfigure, "put_back"),
         (bond_switch, "stale"),
         (bond_switch, "await_gateway"),
     ):
         mocker.patch.object(where, name, nothing)
+    mocker.patch.object(origin, "session", return_value=origin.Session())
     mode = "routes" if hands else "bond"
     config = Config(uplinks=default_metrics(("eth0", "wlan0")), mode=mode)
     node = Node(nodes.FILE, b"")

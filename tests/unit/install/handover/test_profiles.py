@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from netfail_hooks.install.manifest import Entry, Handed, Manifest
 from netfail_hooks.install.network_files import networks
 from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown, supplicant
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.networkd import match
+from netfail_hooks.networkd.file import settings
+from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.networkd.takeover import AddressConfig
 from tests.support.machine import Machine
 from tests.unit.managers.profiles import NMCLI
@@ -222,7 +226,8 @@ def test_a_connection_that_is_gone_is_not_guessed(machine: Machine, conf: str) -
     machine.write(path, _WIRED, mode=0o600)
     first = _read(machine, "eth0")
     _install(machine, "eth0", first, dhcp=False)
-    assert _read(machine, "eth0", again=True) == first
+    again = _read(machine, "eth0", again=True)
+    assert replace(again, messages=()) == replace(first, messages=())
     (machine.root / path[1:]).unlink()
     again = _read(machine, "eth0", again=True)
     with pytest.raises(Misuse, match=f"{path} is gone"):
@@ -238,3 +243,26 @@ def test_options_are_the_way_out_for_what_cannot_be_carried_over(
     with pytest.raises(Misuse):
         _read(machine, "eth0")
     assert _read(machine, "eth0", "eth0").sections == ()
+
+
+@pytest.mark.parametrize("dhcp", [True, False])
+def test_identifiers_that_were_noted_stay_until_the_profile_says_otherwise(
+    machine: Machine, *, dhcp: bool
+) -> None:
+    """Whatever addresses it has by then: the cable may be out."""
+    path = f"{_CONNECTIONS}/w.nmconnection"
+    machine.write(path, _WIRED, mode=0o600)
+    options = ["eth0"] if dhcp else []
+    first = replace(_read(machine, "eth0", *options), identifiers=("::7", "::9"))
+    _install(machine, "eth0", first, dhcp=dhcp)
+    written = match.effective(machine.paths, read_nic("eth0", machine.paths))
+    assert written is not None
+    assert settings(written.sections, "IPv6AcceptRA", "Token") == ["static:::7", "static:::9"]
+    assert _read(machine, "eth0", *options, again=True).identifiers == ("::7", "::9")
+    for said, kept in (
+        ("dns=192.0.2.1;\n[ipv6]\nmethod=auto\naddr-gen-mode=stable-privacy\n", ("::7", "::9")),
+        ("[ipv6]\nmethod=auto\naddr-gen-mode=eui64\n", ("::7", "::9") if dhcp else ()),
+    ):
+        machine.write(path, _WIRED + said, mode=0o600)
+        again = _read(machine, "eth0", *options, again=True)
+        assert again.identifiers == kept, said
