@@ -17,6 +17,7 @@ _PATIENCE = 5  # seconds
 AT_WORK = 3  # seconds; networkd answers in a few milliseconds, whatever it is at
 _RELOADING = 10  # seconds; it reads all files before it answers
 _NAME = "org.freedesktop.network1"
+_HAS = ("configuring", "configured", "failed")  # networkctl(1), SETUP
 _QUIET = ("--no-pager", "--no-legend")
 _BUS = "org.freedesktop.DBus"
 _HAS_OWNER = (
@@ -96,6 +97,11 @@ def states() -> dict[str, tuple[str, str]]:
 def leaves_alone(interface: str) -> bool:
     """Tell whether networkd says that no file of its is for an interface."""
     return states().get(interface, ("", ""))[1] == "unmanaged"
+
+
+def has(interface: str) -> bool:
+    """Tell whether networkd sets an interface up, or did, by a file."""
+    return states().get(interface, ("", ""))[1] in _HAS
 
 
 def status(interface: str) -> list[str]:

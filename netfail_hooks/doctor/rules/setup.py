@@ -23,6 +23,13 @@ _NEEDS = ((242, "IgnoreCarrierLoss="), (243, "KeepConfiguration="), (249, "Route
 _KERNEL = (5, 18)  # IFA_PROTO (linux/if_addr.h)
 
 
+def manager_silent(facts: Facts) -> Iterator[Symptom]:
+    """Find that uplinks are to go back to a manager which does not answer."""
+    if facts.waits:
+        see = ("systemctl status NetworkManager", "journalctl -t netfail-hooks -n 20")
+        yield Symptom(facts.waits, see)
+
+
 def not_installed(facts: Facts) -> Iterator[Symptom]:
     """Find that neither config nor manifest is there."""
     if facts.installed or facts.config or facts.config_wrong:

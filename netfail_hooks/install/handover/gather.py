@@ -179,8 +179,8 @@ def _networkmanager_runs() -> bool:
     try:
         done = run(*_RUNNING, seconds=10, check=False, environment=ENGLISH)
     except Problem:
-        return False
-    return done.stdout.strip() == "running"
+        return True
+    return done.stdout.strip() != "not running"
 
 
 def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:

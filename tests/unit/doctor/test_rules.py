@@ -116,6 +116,7 @@ _CHANGED = OwnFile(_OURS, "changed")
 
 # The rule, whether --fix mends it, the fact that differs, and words of what is said.
 _CASES: list[tuple[str, bool, dict[str, object], str]] = [
+    ("manager-silent", False, {"waits": "once who had eth0 answers"}, "who had eth0"),
     ("config-wrong", False, {"config": None, "config_wrong": "uplink: no"}, "uplink: no"),
     ("config-wrong", False, {"config": None}, "config.toml is gone"),
     ("config-not-installed", False, {"own": (OwnFile(_OURS, "new"),)}, _OURS),
