@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from netfail_hooks.install.handover.standing import Do, Standing, next_step
 
 _STEPS = 5  # of one look
+_EITHER = (False, True)
 _ALL = [
-    Standing(*facts, theirs=theirs, told=told)
-    for facts in product([False, True], repeat=4)
-    for theirs in (None, False, True)
-    for told in (False, True)
+    Standing(*facts)
+    for facts in product(_EITHER, _EITHER, _EITHER, _EITHER, (None, False, True), _EITHER)
 ]
 
 
