@@ -100,8 +100,11 @@ def leaves_alone(interface: str) -> bool:
 
 
 def has(interface: str) -> bool:
-    """Tell whether networkd sets an interface up, or did, by a file."""
-    return states().get(interface, ("", ""))[1] in _HAS
+    """Tell whether networkd has set an interface up, or is about to.
+
+    One that has ended leaves what it said in /run (RuntimeDirectoryPreserve=), and has nothing.
+    """
+    return states().get(interface, ("", ""))[1] in _HAS and answers()
 
 
 def status(interface: str) -> list[str]:

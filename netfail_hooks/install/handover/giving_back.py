@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import kernel_state
-from netfail_hooks.install.diversion import clear_taken, divert, mark_taken
+from netfail_hooks.install.diversion import clear_taken, divert, mark_taken, taken
 from netfail_hooks.install.handover import (
     Handover,
     from_dhcpcd,
@@ -47,7 +47,8 @@ def give_back(
     managers = from_networkmanager.is_its(interface, handover)
     there = uplink.is_there(interface)
     has_it = there and managers and interface in from_networkmanager.says(handover)
-    if has_it and networkctl.has(interface):  # which was to keep it while the other was silent
+    # networkd was to have it for as long as the other was silent.
+    if has_it and interface in taken(paths) and networkctl.has(interface):
         from_networkmanager.part(interface, handover)
         has_it = False
     if has_it or not there:

@@ -164,7 +164,8 @@ def _look(
     files = ours.get(name, {})
     return Standing(
         there=uplink.is_there(name),
-        begun=marked or networkds or theirs is False,
+        # One that is its manager's, and that nobody was at, networkd may have by a file of its own.
+        begun=marked or theirs is False or (theirs is None and networkds),
         # ifup and dhcpcd are told no more of one that they have.
         networkds=networkds and (one.manager == NETWORKMANAGER or not theirs),
         file=all(nodes.same(nodes.read(paths.at(path)), node) for path, node in files.items()),

@@ -49,7 +49,8 @@ def next_step(standing: Standing) -> Do:
     if not standing.there:
         return Do.FORGET  # whoever plugs it in has its manager find it
     if standing.theirs:
-        return Do.PART if standing.networkds else Do.FORGET
+        both = standing.networkds and not standing.told  # told, it would be told for ever
+        return Do.PART if both else Do.FORGET
     if standing.theirs is None or standing.told:
         return Do.NOTHING if standing.networkds and standing.file else Do.KEEP
     return Do.GIVE

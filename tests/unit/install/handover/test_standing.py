@@ -38,7 +38,7 @@ class Uplink:
 
     def standing(self, *, silent: bool, told: bool) -> Standing:
         theirs = None if silent else self.theirs
-        begun = self.marked or self.networkds or theirs is False
+        begun = self.marked or theirs is False or (theirs is None and self.networkds)
         return Standing(self.there, begun, self.networkds, self.file, theirs, told)
 
     def tell(self, *, theirs: bool, silent: bool) -> None:
@@ -89,7 +89,7 @@ _LOOKS = st.lists(st.tuples(st.lists(_BOOLS, max_size=12), st.lists(_BOOLS, min_
 def test_once_the_manager_answers_all_is_its_own_again(
     uplink: Uplink, looks: list[tuple[list[bool], list[bool]]]
 ) -> None:
-    uplink.marked = uplink.marked or not uplink.theirs  # else nobody would know of it
+    uplink.marked |= not uplink.theirs or uplink.networkds  # else nobody would know of it
     if not uplink.there:
         uplink.theirs = uplink.networkds = False
     for silences, heard in looks:
