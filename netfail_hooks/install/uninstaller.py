@@ -203,7 +203,7 @@ def _put_back(work: Work, messages: list[str]) -> None:
         try:
             _give_back_handed(work, messages)
         except UnansweredError as problem:
-            raise UnfinishedError(str(problem), [one.interface for one in handed]) from problem
+            raise UnfinishedError(str(problem), _with_networkd(work)) from problem
     elif not (work.running and _networkd_follows(messages)):
         for change in work.changes:
             write_change(work.paths, change)
@@ -214,6 +214,14 @@ def _put_back(work: Work, messages: list[str]) -> None:
         if handed:  # whose manager has gone; networkd goes on, for nobody is there to follow it
             units = [unit for unit in work.known.units if unit != NETWORKD]
             services.stop(gather.known(work.paths, handed, units))
+
+
+def _with_networkd(work: Work) -> list[str]:
+    """Return the uplinks that are to be given back, and whose files of ours are there still."""
+    handed = [one.interface for one in work.known.handed]
+    there = [one.path for one in work.changes if nodes.read(work.paths.at(one.path))]
+    names = [takeover.uplink_of(path) for path in there]
+    return [name for name in handed if name in names] or handed
 
 
 def _networkd_follows(messages: list[str]) -> bool:

@@ -9,6 +9,7 @@ from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.handover.commands import attempt, tell
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.managers.release import Commands
 from netfail_hooks.networkd.detect import (
     active_connections,
     networkmanager_says,
@@ -66,6 +67,25 @@ def await_left(interface: str, handover: Handover, until: float) -> None:
             f"release of {interface} by NetworkManager",
             hint=f"see 'nmcli device show {interface}'",
         )
+
+
+def tell_all(commands: Commands, handover: Handover) -> None:
+    """Have commands run; once more where NetworkManager was busy, and answers now. Raises Problem.
+
+    What it was told while it was silent it may have done, a part of it, or nothing.
+    """
+    try:
+        _tell_each(commands)
+    except Problem:
+        if all(command[0] != "nmcli" for command in commands):
+            raise
+        says(handover)
+        _tell_each(commands)
+
+
+def _tell_each(commands: Commands) -> None:
+    for command in commands:
+        tell(*command)
 
 
 def part(interface: str, handover: Handover) -> None:

@@ -118,22 +118,11 @@ def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> No
     ``linked`` has nothing to be set up for yet, and nmcli would wait for its carrier.
     """
     _set_as_before(interface, handover)
-    try:
-        _take_back(interface, handover)
-    except Problem:
-        if not from_networkmanager.is_its(interface, handover):
-            raise
-        from_networkmanager.says(handover)  # one that was busy is told once more
-        _take_back(interface, handover)
+    from_networkmanager.tell_all(plan.take_back_one(handover, interface), handover)
     again = plan.up_again(handover, interface) if linked else ()
     if again and not from_networkmanager.is_begun(interface, handover):
         for command in again:
             tell(*command)
-
-
-def _take_back(interface: str, handover: Handover) -> None:
-    for command in plan.take_back_one(handover, interface):
-        tell(*command)
 
 
 def _set_as_before(interface: str, handover: Handover) -> None:
