@@ -17,7 +17,7 @@ from netfail_hooks.process import ENGLISH, failure, run, version
 _NMCLI = ("nmcli", "--terse", "--fields", "DEVICE,STATE", "device")
 _CONNECTIONS = ("nmcli", "--terse", "--fields", "DEVICE,CON-UUID", "device", "status")
 _NEVER_PROBES = (1, 42)
-_NOT_RUNNING = 8  # nmcli(1), EXIT STATUS
+NOT_RUNNING = 8  # nmcli(1), EXIT STATUS
 _NO_UPLINKS = ("", "loopback", "none")
 _KINDS = ("cable", "Wi-Fi", "modem")  # by rank
 _INSTALL = "NETFAIL_HOOKS_INSTALL"  # the command that a person typed to get here
@@ -134,7 +134,7 @@ def networkmanager_states(
         except Problem as problem:
             why = str(problem)
         else:
-            if done.returncode == 0 or (done.returncode == _NOT_RUNNING and not running):
+            if done.returncode == 0 or (done.returncode == NOT_RUNNING and not running):
                 return tuple(line.rpartition(":")[::2] for line in done.stdout.splitlines())
             why = failure(done)
         if time.monotonic() >= until:
