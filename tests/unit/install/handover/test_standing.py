@@ -126,3 +126,11 @@ def test_nothing_is_taken_from_networkd_for_who_does_not_answer() -> None:
             assert next_step(standing) in (Do.NOTHING, Do.KEEP)
             rests = standing.networkds and standing.file
             assert (next_step(standing) is Do.NOTHING) == rests
+
+
+def test_one_that_its_manager_was_told_of_and_did_not_take_is_networkds_again() -> None:
+    """It is given once more with the next look, and not at once: its traffic would never rest."""
+    for standing in _ALL:
+        if standing.begun and standing.there and standing.told and standing.theirs is False:
+            rests = standing.networkds and standing.file
+            assert next_step(standing) is (Do.NOTHING if rests else Do.KEEP), standing
