@@ -113,6 +113,11 @@ class Paths:
         return self.run + "/rollback.json"
 
     @property
+    def waits(self) -> str:
+        """Return what a way back waits for, while it does: everybody may read it."""
+        return self.run + "/waits"
+
+    @property
     def quick(self) -> str:
         """Return what is there while checks come more quickly than by the timer."""
         return self.run + "/quick"
@@ -188,6 +193,7 @@ class Paths:
             self.recorded,
             self.metrics_failed,
             self.rollback,
+            self.waits,
             self.sources,
             self.quick,
             self.orders,

@@ -6,11 +6,13 @@ import argparse
 import json
 import shutil
 import signal
+import sys
 import time
 from typing import NoReturn
 
 from netfail_hooks import terminal
 from netfail_hooks.errors import Problem
+from netfail_hooks.files import read_text
 from netfail_hooks.paths import Paths
 from netfail_hooks.status import collect
 from netfail_hooks.status.bond import BondReport, render_bond
@@ -39,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the report. Returns 1 if an uplink is not well or there is no way out."""
     paths = Paths()
+    if told := read_text(paths.waits):  # without a config there may be nothing else to tell
+        sys.stderr.write(f"note: {told}: see 'netfail-hooks doctor'\n")
     report = collect(paths)
     if args.watch is not None:
         _watch(report, paths, args)

@@ -18,9 +18,11 @@ from netfail_hooks.cli.prompts import (
 from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install import manifest, rollback
+from netfail_hooks.install.handover import Handover, from_networkmanager
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import ignored, remove_manifest, turn
 from netfail_hooks.install.uninstaller import (
+    UnfinishedError,
     Work,
     lost,
     prepare,
@@ -84,7 +86,13 @@ def _in_words(work: Work) -> list[str]:
 
 
 def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str, ...]] | None:
-    """Put back what there is by now: a way back, or another run, may have been quicker."""
+    """Put back what there is by now: a way back, or another run, may have been quicker.
+
+    One that waits for a manager goes on without us where that does not answer us, either.
+    """
+    known = manifest.load(paths)
+    if known and rollback.is_waiting(paths):
+        from_networkmanager.has(Handover(known.handed))
     rollback.call_off(paths)
     known = manifest.load(paths)
     if known is None:
@@ -94,7 +102,13 @@ def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str,
     work = prepare(paths, known, args)
     # The terminal that we were started from may be cut off while uplinks change hands.
     with ignored(signal.SIGHUP):
-        return work, (*work.messages, *uninstall(work))
+        try:
+            return work, (*work.messages, *uninstall(work))
+        except UnfinishedError as problem:
+            options = {"keep_config": args.keep_config, "keep_log": args.keep_log}
+            rollback.go_on_uninstalling(paths, problem.left, **options)
+            problem.add_note(f"uninstall goes on by itself, every {rollback.AGAIN} s")
+            raise
 
 
 def _tell(

@@ -201,6 +201,7 @@ class Facts:
     unknown: tuple[str, ...] = ()
     portals: tuple[tuple[str, str], ...] = ()
     drill: Outcome | None = None  # how the last fire drill went
+    waits: str = ""  # what an install's way back, or an uninstall, waits for
     install_sh: str = ""  # of the checkout that this runs from, "" where it is installed
 
     @property

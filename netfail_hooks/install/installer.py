@@ -36,12 +36,13 @@ from netfail_hooks.install.config import (
 )
 from netfail_hooks.install.handover import (
     Handover,
+    from_networkmanager,
     gather,
-    giving_back,
     identifiers,
     offers,
     origin,
     plan,
+    returning,
     services,
     stacking,
     taking,
@@ -65,9 +66,10 @@ from netfail_hooks.install.uninstaller import remove_log, remove_volatile
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
+from netfail_hooks.managers import supplicant
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import access, match, networkctl, takeover
-from netfail_hooks.networkd.detect import detect
+from netfail_hooks.networkd.detect import UnansweredError, detect
 from netfail_hooks.networkd.file import Section, default_route_families, parse
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
@@ -76,6 +78,7 @@ from netfail_hooks.reconcile.probing import probe_and_run
 from netfail_hooks.terminal.progress import doing
 
 _HERE = Paths()
+_BY_ITSELF = f"that is tried every {rollback.AGAIN} s, by itself (journalctl -t netfail-hooks)"
 _PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, will put it
 
 
@@ -277,16 +280,18 @@ def _hand_over(work: Work) -> list[str]:
     other = _offers(work, came.server)
     own = tuple(name for name in uplinks.names() if name not in handover.now)
     networkds = Config(uplinks=default_metrics(own))
-    live_too = rollback.Live(work.begun, own, settings)
+    live_too = rollback.Live(work.begun, own, settings, _ours(work))
+    made = missing_parents(paths, _HERE.manifest)
     with (
         ignored(signal.SIGHUP),
         ignored(signal.SIGTSTP),  # Ctrl-Z: the way back would wait for us
         rollback.armed(paths, work.changes, (), live_too) as way,
         Undo() as undo,
+        _later_where_unanswered(work, way, undo),
         way.decided(undo),
     ):
-        undo.callback(_remove_what_hooks_left, work)  # last of all: it tells who has what
-        undo.callback(_give_all_back, work.begun, settings)
+        undo.callback(_forget_install, work, way, nodes.read(paths.manifest), made)
+        undo.callback(_give_all_back, work, settings, way)
         if own:
             undo.callback(reconfigure.put_back, reconfigure.keep(networkds), networkds)
             undo.callback(reconfigure.reload, networkds)
@@ -312,8 +317,49 @@ def _hand_over(work: Work) -> list[str]:
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
         with way.step():
             kernel_state.judge_anew(paths)
-            giving_back.forget(handover, paths)
+            returning.forget(handover, paths)
     return [*refused, *lost, *other]
+
+
+@contextlib.contextmanager
+def _later_where_unanswered(work: Work, way: rollback.WayBack, undo: Undo) -> Iterator[None]:
+    """Undo nothing yet where who had the uplinks does not answer: the way back does, once it does.
+
+    networkd has them until then, by our files.
+    """
+    try:
+        yield
+    except BaseException as reason:
+        if way.held >= 0:
+            with ignored(signal.SIGINT):
+                _keep_where_unanswered(work, way, undo, reason)
+        raise
+
+
+def _keep_where_unanswered(
+    work: Work, way: rollback.WayBack, undo: Undo, reason: BaseException
+) -> None:
+    try:
+        from_networkmanager.says(work.begun)
+    except UnansweredError as problem:
+        way.left = returning.keep_all(work.begun, _ours(work))
+        if way.left:
+            undo.pop_all()
+            why = "" if isinstance(reason, UnansweredError) else f"{problem}; "
+            reason.add_note(f"{why}nothing is put back until then: {_BY_ITSELF}")
+
+
+def _ours(work: Work) -> returning.Ours:
+    """Return the files by which networkd is to have what other managers have now."""
+    return {
+        name: {
+            change.path: change.after
+            for change in work.changes
+            if change.after
+            and (takeover.uplink_of(change.path) == name or change.path == supplicant.path(name))
+        }
+        for name in work.handover.now
+    }
 
 
 def _take_or_write(work: Work, change: FileChange, waiting: list[str], undo: Undo) -> None:
@@ -390,16 +436,30 @@ def _offers(work: Work, server: str) -> list[str]:
     return messages
 
 
-def _give_all_back(handover: Handover, settings: dict[str, str]) -> None:
-    """Raise Problem for what the managers did not take back.
+def _give_all_back(work: Work, settings: dict[str, str], way: rollback.WayBack) -> None:
+    """Raise Problem for what the managers did not take back; the way back then goes on.
 
     ifupdown gets a NIC as a new one is (``managers/ifupdown_release.py``); what somebody had set
     of it by hand is to be so again.
     """
-    messages = giving_back.give_all_back(replace(handover, sysctls=settings))
+    outcome = returning.give_all_back(replace(work.begun, sysctls=settings), _ours(work))
     kernel_state.set_sysctls(settings)
+    way.left = outcome.left
+    messages = [*outcome.messages, *([_BY_ITSELF] if outcome.left else [])]
     if messages:
         raise Problem("; ".join(messages))
+
+
+def _forget_install(
+    work: Work, way: rollback.WayBack, before: Node | None, made: Sequence[str]
+) -> None:
+    """Forget, last of all, what tells who has what; not while the way back is still to come.
+
+    By the manifest ``uninstall``, too, knows what to do, and install.sh that the program is needed.
+    """
+    if not way.left:
+        restore_manifest(work.paths, before, made)
+        _remove_what_hooks_left(work)
 
 
 def _switch_modes(work: Work) -> list[str]:
@@ -445,7 +505,8 @@ def _save_manifest_and_set_sysctls(work: Work, undo: Undo) -> list[str]:
         now = kernel_state.current_sysctls(work.all_uplinks().names(), work.handover.now)
     known = _originals(work, now)
     undo.callback(_restore_kernel, work, now)
-    undo.callback(restore_manifest, paths, nodes.read(paths.manifest), known.directories)
+    if not (work.running and work.handover.now):  # else it is the last of all: _forget_install
+        undo.callback(restore_manifest, paths, nodes.read(paths.manifest), known.directories)
     manifest.save(paths, note(known, work.changes))
     if not work.running:
         return []

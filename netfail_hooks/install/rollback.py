@@ -5,17 +5,22 @@ timer where systemd runs the machine, else a process of our own. Who installs ca
 the gateway answers. Its file says by flock(2) whose turn it is: the way back holds it until all is
 as it was, an install while it changes something, and from its last word on. Once the way back was
 taken an install changes nothing any more.
+
+One that leads uplinks back to other managers is taken again and again, every AGAIN seconds, until
+each is where it was: however long a manager is silent, networkd has meanwhile what it may have let
+go, by our files. What an uninstall could not give back takes the same way.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from netfail_hooks.config import Config, default_metrics
@@ -31,19 +36,35 @@ from netfail_hooks.install import (
     reconfigure,
     systemd,
 )
-from netfail_hooks.install.handover import Handover, gather, giving_back, taking
+from netfail_hooks.install.handover import (
+    Handover,
+    from_networkmanager,
+    gather,
+    returning,
+    taking,
+    waiting,
+)
+from netfail_hooks.install.handover.returning import Ours
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange, missing_parents
 from netfail_hooks.install.transaction import Undo, restore_manifest, revert_change
-from netfail_hooks.install.uninstaller import remove_log, remove_volatile
+from netfail_hooks.install.uninstaller import (
+    UnfinishedError,
+    prepare,
+    remove_log,
+    remove_volatile,
+    uninstall,
+)
 from netfail_hooks.journal import WARNING, log
 from netfail_hooks.lock import Lock
 from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run
 from netfail_hooks.reconcile.probing import probe_and_run
 
 SECONDS = 90
+AGAIN = 30  # seconds until it is looked again who has the uplinks
 EACH = int(taking.LONGEST)  # seconds more for an uplink that changes hands
 _TAKES = 5  # seconds to write the files once it is due
 _LIMIT = 1 << 28
@@ -54,20 +75,25 @@ _UNIT = "netfail-hooks-rollback"
 class Live:
     """What to give back beside files: uplinks to their managers, and the kernel its settings.
 
-    ``own`` are the uplinks that networkd had all along.
+    ``own`` are the uplinks that networkd had all along, ``ours`` the files by which it has others.
     """
 
     handover: Handover
     own: tuple[str, ...]
     sysctls: Mapping[str, str]
+    ours: Ours = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class WayBack:
-    """The way back of a run that is alive: ``held`` once that run has the last word."""
+    """The way back of a run that is alive: ``held`` once that run has the last word.
+
+    ``left`` are uplinks that this run could not give back: then it is taken all the same.
+    """
 
     paths: Paths
     held: int = -1
+    left: tuple[str, ...] = ()
 
     @contextlib.contextmanager
     def decided(self, undo: Undo) -> Iterator[None]:
@@ -101,12 +127,18 @@ class WayBack:
             os.close(held)
 
     def end(self) -> None:
-        """Let it not be taken any more."""
+        """Let it not be taken any more, or now, where uplinks are ``left``."""
         if self.held < 0:
             call_off(self.paths)
             return
-        _call_off(self.paths)
+        if self.left:
+            waiting.wait_for(self.paths, waiting.INSTALL, self.left)
+        else:
+            _call_off(self.paths)
         os.close(self.held)
+        if self.left and systemd.systemd_runs() and not self.paths.root:
+            with contextlib.suppress(Problem):  # else it comes by its timer
+                run("systemctl", "start", "--no-block", f"{_UNIT}.service")
 
 
 def _taken() -> Problem:
@@ -144,12 +176,8 @@ def armed(
             tree |= {"handed": [manifest.plain_handed(one) for one in handed]}
             tree |= {"units": list(live_too.handover.idle)}
             tree |= {"own": list(live_too.own), "sysctls": dict(live_too.sysctls)}
-        nodes.write(paths.rollback, Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
-        try:
-            systemd.call_later(_UNIT, "netfail_hooks.install.rollback", "main({wait})", seconds)
-        except BaseException:
-            nodes.remove(paths.rollback)
-            raise
+            tree |= {"ours": _plain_files(live_too.ours)}
+        _arm(paths, tree, seconds, AGAIN if live_too else 0)
     way = WayBack(paths)
     try:
         yield way
@@ -157,8 +185,46 @@ def armed(
         way.end()
 
 
+def go_on_uninstalling(
+    paths: Paths, left: Sequence[str], *, keep_config: bool, keep_log: bool
+) -> None:
+    """Have an uninstall that had to leave uplinks with networkd go on by itself. Raises Problem."""
+    options = {"keep_config": keep_config, "keep_log": keep_log}
+    with Lock(paths.lock):
+        _arm(paths, {"due": time.monotonic() + AGAIN, "uninstall": options}, AGAIN, AGAIN)
+    waiting.wait_for(paths, waiting.UNINSTALL, left)
+
+
+def _arm(paths: Paths, tree: dict[str, Any], seconds: int, again: int) -> None:
+    nodes.write(paths.rollback, Node(nodes.FILE, json.dumps(tree).encode(), 0o600))
+    module = "netfail_hooks.install.rollback"
+    try:
+        systemd.call_later(_UNIT, module, "main({wait})", seconds, again)
+    except BaseException:
+        nodes.remove(paths.rollback)
+        raise
+
+
+def _plain_files(ours: Ours) -> dict[str, dict[str, Any]]:
+    return {
+        name: {path: manifest.plain(node) for path, node in files.items()}
+        for name, files in ours.items()
+    }
+
+
+def _files(tree: dict[str, Any]) -> Ours:
+    """Return what ``_plain_files`` made ``tree`` of. Raises ValueError, KeyError, TypeError."""
+    return {
+        name: {path: found for path, plain in files.items() if (found := manifest.node(plain))}
+        for name, files in tree.items()
+    }
+
+
 def refuse_while_armed(paths: Paths) -> None:
     """Refuse to change what a killed run's way back is going to change. Raises Problem."""
+    what = waiting.read(paths)
+    if what and is_waiting(paths):
+        raise Problem(f"an earlier {what}", hint=waiting.HOW)
     if _is_held(paths.rollback):
         raise Problem(
             "an earlier install was killed, and is being taken back", hint="wait a minute for that"
@@ -169,6 +235,12 @@ def refuse_while_armed(paths: Paths) -> None:
             f"an earlier install was killed, so it is taken back within {seconds:.0f} s",
             hint="wait for that, then try again; 'netfail-hooks uninstall' need not",
         )
+
+
+def is_waiting(paths: Paths) -> bool:
+    """Tell whether a way back waits for a manager, and is still taken again and again."""
+    there = os.path.lexists(paths.rollback) and os.path.lexists(paths.waits)
+    return there and not paths.root and systemd.is_active(f"{_UNIT}.timer")
 
 
 def _seconds_left(paths: Paths) -> float:
@@ -190,10 +262,15 @@ def call_off(paths: Paths) -> None:
 
 def _call_off(paths: Paths) -> None:
     nodes.remove(paths.rollback)
+    nodes.remove(paths.waits)
+    for kind in ("timer", "service"):
+        _stop(paths, kind)
+
+
+def _stop(paths: Paths, kind: str) -> None:
     if systemd.systemd_runs() and not paths.root:
-        for unit in (f"{_UNIT}.timer", f"{_UNIT}.service"):
-            with contextlib.suppress(Problem):  # it is not there: it is over, or never began
-                run("systemctl", "stop", unit)
+        with contextlib.suppress(Problem):  # it is not there: it is over, or never began
+            run("systemctl", "stop", f"{_UNIT}.{kind}")
 
 
 def main(wait: int = 0) -> int:
@@ -203,6 +280,16 @@ def main(wait: int = 0) -> int:
     come to the end it has what it needs to know.
     """
     paths = Paths()
+    try:
+        return _take(paths, wait)
+    finally:
+        if not os.path.lexists(paths.rollback):  # else the timer has it taken once more
+            nodes.remove(paths.waits)
+            _stop(paths, "timer")
+
+
+def _take(paths: Paths, wait: int) -> int:
+    """Take the way back whose turn it is, as far as that goes by now."""
     began = _identity(paths.rollback)
     time.sleep(wait)
     held = -1 if began is None else _held(paths.rollback)
@@ -212,18 +299,13 @@ def main(wait: int = 0) -> int:
         if _identity(held) != began:  # it may be a later run's by now
             return 0
         tree = json.load(file)
-        *files, last = tree["before"]
-        for path, data in files:
-            _restore(paths, path, data)
+        if "uninstall" in tree:
+            return _go_on(paths, tree["uninstall"])
         messages: list[str] = []
-        try:
-            if tree.get("handed"):
-                _give_back(paths, tree, messages)
-            else:
-                bond_switch.follow(tree["bonds"])
-        except (Problem, OSError) as problem:
-            messages.append(str(problem))
-        original = manifest.node(last[1])
+        if left := _still_silent(tree) or _follow(paths, tree, messages):
+            waiting.wait_for(paths, waiting.INSTALL, left)
+            return 0
+        original = manifest.node(tree["before"][-1][1])
         if not tree.get("handed") and (original is None or _is_in_bond(paths)):
             messages += _remove_ours(paths)
         for message in messages:
@@ -236,6 +318,57 @@ def main(wait: int = 0) -> int:
         remove_volatile(paths)
     log("install did not come to its end: the old files are back", priority=WARNING)
     return 0
+
+
+def _follow(paths: Paths, tree: dict[str, Any], messages: list[str]) -> tuple[str, ...]:
+    """Put the files back, and have whoever reads them follow; return the uplinks that are left."""
+    for path, data in tree["before"][:-1]:
+        _restore(paths, path, data)
+    try:
+        if tree.get("handed"):
+            return _give_back(paths, tree, messages)
+        bond_switch.follow(tree["bonds"])
+    except (Problem, OSError) as problem:
+        messages.append(str(problem))
+    return ()
+
+
+def _go_on(paths: Paths, options: dict[str, Any]) -> int:
+    """Go on with an uninstall, which left uplinks with networkd. Returns the exit status."""
+    known = manifest.load(paths)
+    if known is None:
+        nodes.remove(paths.rollback)
+        return 0
+    asked = argparse.Namespace(**options, no_live=False)
+    try:
+        messages = uninstall(prepare(paths, known, asked))
+    except UnfinishedError as problem:
+        waiting.wait_for(paths, waiting.UNINSTALL, problem.left)
+        return 0
+    except UnansweredError:  # as before
+        return 0
+    except Problem as problem:  # a person has to say how it goes on
+        nodes.remove(paths.rollback)
+        log(f"uninstall did not come to its end: {problem}", priority=WARNING)
+        return 1
+    nodes.remove(paths.rollback)
+    for message in messages:
+        log(message, priority=WARNING)
+    log("uninstall has come to its end: the uplinks are with who had them", priority=WARNING)
+    return 0
+
+
+def _still_silent(tree: dict[str, Any]) -> tuple[str, ...]:
+    """Return the uplinks that stay where they are, since who had them does not answer.
+
+    Nothing is put back until then: networkd has them by the files that there are.
+    """
+    handover = Handover(tuple(map(manifest.handed, tree.get("handed", ()))))
+    try:
+        from_networkmanager.says(handover)
+    except UnansweredError:
+        return returning.keep_all(handover, _files(tree.get("ours", {})))
+    return ()
 
 
 def _restore(paths: Paths, path: str, data: dict[str, Any] | None) -> None:
@@ -260,16 +393,20 @@ def _remove_ours(paths: Paths, settings: Mapping[str, str] | None = None) -> lis
         return [*refused, *kernel_state.remove_ours(paths)]
 
 
-def _give_back(paths: Paths, tree: dict[str, Any], messages: list[str]) -> None:
+def _give_back(paths: Paths, tree: dict[str, Any], messages: list[str]) -> tuple[str, ...]:
     """Give uplinks back to their managers, and take what a killed run left out of the kernel.
+
+    Returns those that networkd has still: the rest waits for them.
 
     Its detour leads until the uplinks are back; those that networkd had all along read their old
     files. What of our routes hooks would want, of an earlier install, they make again at once.
     """
     handed = tuple(map(manifest.handed, tree["handed"]))
-    messages += giving_back.give_all_back(
-        gather.known(paths, handed, tree["units"], tree["sysctls"])
-    )
+    handover = gather.known(paths, handed, tree["units"], tree["sysctls"])
+    outcome = returning.give_all_back(handover, _files(tree.get("ours", {})))
+    messages += outcome.messages
+    if outcome.left:
+        return outcome.left
     for one in handed:
         diversion.clear_pending(paths, one.interface)
     own = Config(uplinks=default_metrics(tuple(tree["own"])))
@@ -279,6 +416,7 @@ def _give_back(paths: Paths, tree: dict[str, Any], messages: list[str]) -> None:
     messages += _remove_ours(paths, tree["sysctls"])
     if os.path.lexists(paths.config):
         probe_and_run(load(paths), paths, "install")
+    return ()
 
 
 def _held(path: str) -> int:

@@ -24,11 +24,13 @@ def systemd_runs() -> bool:
     return os.path.isdir("/run/systemd/system")
 
 
-def call_later(unit: str, module: str, call: str, seconds: int) -> None:
+def call_later(unit: str, module: str, call: str, seconds: int, again: int = 0) -> None:
     """Have a function of a module called later by something that outlives us, once.
 
     By a transient timer, which no boot outlives, else by a process of our own that waits; ``call``
-    has ``{wait}`` for the seconds that it has to wait itself. Raises Problem, OSError.
+    has ``{wait}`` for the seconds that it has to wait itself. ``again``: the timer has it called
+    once more so many seconds after each end, a kill included, until that is stopped
+    (OnUnitInactiveSec=, systemd.timer(5)). Raises Problem, OSError.
     """
     program = base_python()
     # One expression: whoever has systemd read its units again, as any package that brings one does,
@@ -45,6 +47,7 @@ def call_later(unit: str, module: str, call: str, seconds: int) -> None:
             "--collect",
             f"--unit={unit}",
             f"--on-active={seconds}",
+            *([f"--on-unit-inactive={again}"] if again else []),
             "--timer-property=AccuracySec=100ms",
             program,
             "-IS",
@@ -152,6 +155,11 @@ def image_problems(paths: Paths, config: Config) -> list[str]:
         for unit in [f"{name}.service" for name in needed]
         if not os.path.lexists(wanted + unit)
     ]
+
+
+def is_active(unit: str) -> bool:
+    """Tell whether a unit runs, or a timer is still to come."""
+    return _is("active", unit)
 
 
 def _is(state: str, unit: str) -> bool:

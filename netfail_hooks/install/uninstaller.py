@@ -26,6 +26,7 @@ from netfail_hooks.install.handover import (
     gather,
     giving_back,
     offers,
+    returning,
     services,
     uplink,
 )
@@ -38,6 +39,7 @@ from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
 from netfail_hooks.managers import supplicant
 from netfail_hooks.networkd import networkctl, takeover
+from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, drills
@@ -49,6 +51,15 @@ _UNHEARD = (
     "the uplinks are as they were (systemd-networkd does not answer); reboot the machine, or: "
     "systemctl restart systemd-networkd"
 )
+
+
+class UnfinishedError(Problem):
+    """Uplinks are ``left`` with networkd, since who had them does not take them now."""
+
+    def __init__(self, text: str, left: Sequence[str]) -> None:
+        names = " and ".join(left)
+        super().__init__(f"{text}; {names} stay with systemd-networkd until who had them answers")
+        self.left = tuple(left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +140,7 @@ def uninstall(work: Work) -> list[str]:
     """Put everything back; return what could not be.
 
     Raises Problem, with nothing changed, where who is to have uplinks again does not answer, or is
-    to be kept away from them.
+    to be kept away from them; UnfinishedError where they did not answer on the way.
     """
     messages: list[str] = []
     _refuse_nobody(work)
@@ -189,7 +200,10 @@ def _put_back(work: Work, messages: list[str]) -> None:
     """Put all files back, whoever reads them following; add to ``messages`` what goes wrong."""
     handed = work.known.handed if work.running else ()
     if handed and gather.answers(handed):
-        _give_back_handed(work, messages)
+        try:
+            _give_back_handed(work, messages)
+        except UnansweredError as problem:
+            raise UnfinishedError(str(problem), _with_networkd(work)) from problem
     elif not (work.running and _networkd_follows(messages)):
         for change in work.changes:
             write_change(work.paths, change)
@@ -200,6 +214,14 @@ def _put_back(work: Work, messages: list[str]) -> None:
         if handed:  # whose manager has gone; networkd goes on, for nobody is there to follow it
             units = [unit for unit in work.known.units if unit != NETWORKD]
             services.stop(gather.known(work.paths, handed, units))
+
+
+def _with_networkd(work: Work) -> list[str]:
+    """Return the uplinks that are to be given back, and whose files of ours are there still."""
+    handed = [one.interface for one in work.known.handed]
+    there = [one.path for one in work.changes if nodes.read(work.paths.at(one.path))]
+    names = [takeover.uplink_of(path) for path in there]
+    return [name for name in handed if name in names] or handed
 
 
 def _networkd_follows(messages: list[str]) -> bool:
@@ -246,12 +268,13 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
     paths, uplinks = work.paths, work.uplinks()
     known = work.known
     handover = gather.known(paths, known.handed, known.units, known.sysctls)
-    giving_back.note(handover, paths)
+    returning.note(handover, paths)
     from_networkmanager.hold(handover)
     if not networkctl.answers():  # killed before it ran, or it hangs: nothing can be diverted
         for change in work.changes:
             write_change(paths, change)
-        messages += giving_back.give_all_back(handover)
+        outcome = returning.give_all_back(handover)
+        _refuse_unfinished(outcome, messages)
         return
     # What a killed run was at is done anew below; finished, networkd would take what the manager
     # may still have.
@@ -271,8 +294,15 @@ def _give_back_handed(work: Work, messages: list[str]) -> None:
             reconfigure.write(change, uplinks, paths, messages)
     if not settled:
         services.settle(handover)
-    messages += giving_back.returned(handover)
+    _refuse_unfinished(returning.give_rest_back(handover), messages)
     services.stop(handover)
+
+
+def _refuse_unfinished(outcome: returning.Outcome, messages: list[str]) -> None:
+    """Raise UnfinishedError where uplinks are with networkd still."""
+    messages += outcome.messages
+    if outcome.left:
+        raise UnfinishedError("; ".join(outcome.messages) or "not all was taken", outcome.left)
 
 
 def _give_back_one(
@@ -287,9 +317,17 @@ def _give_back_one(
         giving_back.give_back(interface, handover, work.uplinks(), work.paths, write)
     except Problem as reason:
         problem = reason
+        silent = isinstance(reason, UnansweredError)
+        if returning.keep_untaken(interface, handover, _ours(interface, changes), silent=silent):
+            raise UnfinishedError(str(reason), [interface, *_later(work, changes[-1])]) from reason
         messages.append(str(problem))
     if was_useful and not uplink.is_useful(interface):
         _refuse_the_rest(work, changes[-1], problem)
+
+
+def _ours(interface: str, changes: Sequence[FileChange]) -> returning.Ours:
+    """Return the files of ours by which networkd has had an uplink."""
+    return {interface: {one.path: one.before for one in changes if one.before}}
 
 
 def _joining(work: Work) -> dict[str, list[FileChange]]:
@@ -315,16 +353,21 @@ def _refuse_the_rest(work: Work, given: FileChange, problem: Problem | None) -> 
     They may be all that the machine is reached by. Raises Problem; the next run goes on with them.
     """
     handed = {one.interface: one.manager for one in work.known.handed}
-    later = work.changes[work.changes.index(given) + 1 :]
-    names = [takeover.uplink_of(one.path) for one in later if one.after is None]
-    left = [name for name in names if name in handed]
-    if left:
+    if left := _later(work, given):
         name = takeover.uplink_of(given.path)
         why = problem or f"{name} has no way out since {handed[name]} has it again"
         raise Problem(
             f"{why}; {' and '.join(left)} stay with systemd-networkd until then",
             hint="mend that, then uninstall again: it goes on from here, whatever it finds",
         ) from problem
+
+
+def _later(work: Work, given: FileChange) -> list[str]:
+    """Return the uplinks that are to be given back after one."""
+    handed = [one.interface for one in work.known.handed]
+    later = work.changes[work.changes.index(given) + 1 :]
+    names = [takeover.uplink_of(one.path) for one in later if one.after is None]
+    return [name for name in names if name in handed]
 
 
 def _hold_hooks(paths: Paths) -> None:

@@ -17,12 +17,16 @@ from netfail_hooks.process import ENGLISH, failure, run, version
 _NMCLI = ("nmcli", "--terse", "--fields", "DEVICE,STATE", "device")
 _CONNECTIONS = ("nmcli", "--terse", "--fields", "DEVICE,CON-UUID", "device", "status")
 _NEVER_PROBES = (1, 42)
-_NOT_RUNNING = 8  # nmcli(1), EXIT STATUS
+NOT_RUNNING = 8  # nmcli(1), EXIT STATUS
 _NO_UPLINKS = ("", "loopback", "none")
 _KINDS = ("cable", "Wi-Fi", "modem")  # by rank
 _INSTALL = "NETFAIL_HOOKS_INSTALL"  # the command that a person typed to get here
 _ONCE = 10.0  # seconds for an answer, by default
 _AGAIN = 0.5  # seconds until it is asked once more
+
+
+class UnansweredError(Problem):
+    """A manager does not answer, or does not run: nobody knows what it has, or is to have."""
 
 
 def detect(paths: Paths) -> tuple[str, ...]:
@@ -101,23 +105,27 @@ def networkmanager_has() -> tuple[str, ...]:
         return ()
 
 
-def networkmanager_says(patience: float = 0) -> tuple[str, ...]:
+def networkmanager_says(patience: float = 0, *, running: bool = False) -> tuple[str, ...]:
     """Return the interfaces that NetworkManager sets up, none where it isn't there.
 
-    Raises Problem.
+    ``running``: one that does not run is no answer, either. Raises UnansweredError.
     """
     # nmcli(1); "connected (externally)" is somebody else's doing, ours included.
     idle = ("unmanaged", "connected (externally)")
     return tuple(
-        name for name, state in networkmanager_states(patience) if not state.startswith(idle)
+        name
+        for name, state in networkmanager_states(patience, running=running)
+        if not state.startswith(idle)
     )
 
 
-def networkmanager_states(patience: float = 0) -> tuple[tuple[str, str], ...]:
+def networkmanager_states(
+    patience: float = 0, *, running: bool = False
+) -> tuple[tuple[str, str], ...]:
     """Return each interface that NetworkManager knows, and its state in nmcli's words.
 
     Asked once more, for ``patience`` seconds, where there is no answer: on a machine that is busy
-    nmcli gives up after 25. Raises Problem.
+    nmcli gives up after 25. Raises UnansweredError, with ``running`` where it does not run, too.
     """
     if shutil.which(_NMCLI[0]) is None:
         return ()
@@ -129,11 +137,11 @@ def networkmanager_states(patience: float = 0) -> tuple[tuple[str, str], ...]:
         except Problem as problem:
             why = str(problem.args[0])
         else:
-            if done.returncode in (0, _NOT_RUNNING):
+            if done.returncode == 0 or (done.returncode == NOT_RUNNING and not running):
                 return tuple(line.rpartition(":")[::2] for line in done.stdout.splitlines())
             why = failure(done)
         if time.monotonic() >= until:
-            raise Problem(
+            raise UnansweredError(
                 f"NetworkManager does not answer, so nobody knows what it has: {why}",
                 hint="systemctl restart NetworkManager, then try again",
             )

@@ -20,6 +20,7 @@ AT_WORK = 3  # seconds; networkd answers in a few milliseconds, whatever it is a
 _HANGS = 20
 _RELOADING = 20  # seconds; it reads all files before it answers
 _NAME = "org.freedesktop.network1"
+_HAS = ("configuring", "configured", "failed")  # networkctl(1), SETUP
 _QUIET = ("--no-pager", "--no-legend")
 _BUS = "org.freedesktop.DBus"
 _HAS_OWNER = (
@@ -103,6 +104,14 @@ def states() -> dict[str, tuple[str, str]]:
 def leaves_alone(interface: str) -> bool:
     """Tell whether networkd says that no file of its is for an interface."""
     return states().get(interface, ("", ""))[1] == "unmanaged"
+
+
+def has(interface: str) -> bool:
+    """Tell whether networkd has set an interface up, or is about to.
+
+    One that has ended leaves what it said in /run (RuntimeDirectoryPreserve=), and has nothing.
+    """
+    return states().get(interface, ("", ""))[1] in _HAS and answers()
 
 
 def status(interface: str) -> list[str]:

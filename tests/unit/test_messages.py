@@ -20,7 +20,6 @@ _TOLD = {
 # A function that raises without a hint, and why.
 _WITHOUT = {
     "process.py run": "the command that failed is what to try by hand, and its own words follow",
-    "install/handover/commands.py tell": "passes one on",
     "install/installer.py _give_all_back": "passes some on",
     "install/installer.py _restore_kernel": "passes some on",
     "cli/demo.py _install": "lab.harmless() says it",

@@ -30,6 +30,11 @@ class Rule:
 
 _BROKEN = (
     Rule(
+        "manager-silent",
+        "networkd has the uplinks until then, and nothing of ours moves the traffic",
+        setup.manager_silent,
+    ),
+    Rule(
         "not-installed",
         "without it an uplink that dies takes the machine's connections with it",
         setup.not_installed,

@@ -24,6 +24,13 @@ _FEWEST = 2  # uplinks between which there is a failover
 _KERNEL = (5, 18)  # IFA_PROTO (linux/if_addr.h)
 
 
+def manager_silent(facts: Facts) -> Iterator[Symptom]:
+    """Find that uplinks are to go back to a manager which does not answer."""
+    if facts.waits:
+        see = ("systemctl status NetworkManager", "journalctl -t netfail-hooks -n 20")
+        yield Symptom(facts.waits, see)
+
+
 def not_installed(facts: Facts) -> Iterator[Symptom]:
     """Find that neither config nor manifest is there."""
     if facts.installed or facts.config or facts.config_wrong:

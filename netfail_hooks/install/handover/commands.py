@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 from netfail_hooks.errors import Problem
+from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.process import TooSlow, run
 
 _TAKES = 90.0  # seconds for a manager to set an uplink up: dhclient waits for 60, nmcli for 30
@@ -15,12 +16,13 @@ _TAKES = 90.0  # seconds for a manager to set an uplink up: dhclient waits for 6
 def tell(*command: str, until: float = 0) -> None:
     """Have a manager, or a service, do something, ``until`` a time of the clock. Raises Problem.
 
-    One that hangs is not networkd, and does not speak for it (``_put_back`` in diversion.py).
+    One that hangs (UnansweredError) is not networkd, and does not speak for it (``_put_back`` in
+    diversion.py).
     """
     try:
         run(*command, seconds=max(1, until - time.monotonic()) if until else _TAKES)
     except TooSlow as problem:
-        raise Problem(str(problem)) from None
+        raise UnansweredError(str(problem)) from None
 
 
 def attempt(*command: str) -> None:

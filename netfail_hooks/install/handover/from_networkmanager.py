@@ -6,9 +6,10 @@ import time
 
 from netfail_hooks.errors import Problem
 from netfail_hooks.install.handover import Handover
-from netfail_hooks.install.handover.commands import attempt
+from netfail_hooks.install.handover.commands import attempt, tell
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.managers.release import Commands
 from netfail_hooks.networkd.detect import (
     active_connections,
     networkmanager_says,
@@ -28,6 +29,12 @@ def has(handover: Handover) -> tuple[str, ...]:
     """Return what NetworkManager has, if any uplink is its own. Raises Problem for no answer."""
     asked = any(one.manager == NETWORKMANAGER for one in handover.handed)
     return networkmanager_says(_ANSWERS) if asked else ()
+
+
+def says(handover: Handover) -> tuple[str, ...]:
+    """Return the same; one that does not run by now is no answer. Raises UnansweredError."""
+    asked = any(one.manager == NETWORKMANAGER for one in handover.handed)
+    return networkmanager_says(_ANSWERS, running=True) if asked else ()
 
 
 def is_its(interface: str, handover: Handover) -> bool:
@@ -60,6 +67,32 @@ def await_left(interface: str, handover: Handover, until: float) -> None:
             f"release of {interface} by NetworkManager",
             hint=f"see 'nmcli device show {interface}'",
         )
+
+
+def tell_all(commands: Commands, handover: Handover) -> None:
+    """Have commands run; once more where NetworkManager was busy, and answers now. Raises Problem.
+
+    What it was told while it was silent it may have done, a part of it, or nothing.
+    """
+    try:
+        _tell_each(commands)
+    except Problem:
+        if all(command[0] != "nmcli" for command in commands):
+            raise
+        says(handover)
+        _tell_each(commands)
+
+
+def _tell_each(commands: Commands) -> None:
+    for command in commands:
+        tell(*command)
+
+
+def part(interface: str, handover: Handover) -> None:
+    """Have NetworkManager let go of an uplink that networkd has, too. Raises Problem."""
+    for command in handover.release.release[interface]:
+        tell(*command)
+    await_left(interface, handover, time.monotonic() + _ANSWERS)
 
 
 def is_begun(interface: str, handover: Handover) -> bool:

@@ -41,7 +41,7 @@ from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Release
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.networkd import match, takeover
-from netfail_hooks.networkd.detect import active_connections, networkmanager_has
+from netfail_hooks.networkd.detect import NOT_RUNNING, active_connections, networkmanager_has
 from netfail_hooks.networkd.file import is_unmanaged
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
@@ -186,8 +186,8 @@ def _networkmanager_runs() -> bool:
     try:
         done = run(*_RUNNING, seconds=10, check=False, environment=ENGLISH)
     except Problem:
-        return False
-    return done.stdout.strip() == "running"
+        return True
+    return done.returncode != NOT_RUNNING and done.stdout.strip() != "not running"
 
 
 def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:

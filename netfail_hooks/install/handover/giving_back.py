@@ -11,23 +11,21 @@ from collections.abc import Callable, Sequence
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import kernel_state
-from netfail_hooks.install.diversion import clear_taken, divert, mark_taken, pending
+from netfail_hooks.install.diversion import clear_taken, divert, mark_taken, taken
 from netfail_hooks.install.handover import (
     Handover,
     from_dhcpcd,
-    from_ifupdown,
     from_networkmanager,
     plan,
-    services,
     supplicant_unit,
     uplink,
 )
 from netfail_hooks.install.handover.commands import attempt, collecting, tell
 from netfail_hooks.install.manifest import Handed
-from netfail_hooks.managers import dhcpcd, dhcpcd_release
+from netfail_hooks.managers import dhcpcd
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import networkmanager_has, networkmanager_probes
+from netfail_hooks.networkd.detect import UnansweredError, networkmanager_probes
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import wait_until
 from netfail_hooks.terminal.progress import doing
@@ -44,16 +42,25 @@ def give_back(
 
     Once it has what it is to have: the next one's traffic is to go there. One that NetworkManager
     has by now was killed before its turn, or after it; one that is not plugged in is set up by
-    whoever finds that it is. Raises Problem.
+    whoever finds that it is. Raises Problem; nothing was taken from networkd where NetworkManager
+    did not answer before.
     """
     managers = from_networkmanager.is_its(interface, handover)
-    if not uplink.is_there(interface) or (managers and interface in networkmanager_has()):
+    there = uplink.is_there(interface)
+    has_it = there and managers and interface in from_networkmanager.says(handover)
+    # networkd was to have it for as long as the other was silent.
+    if has_it and interface in taken(paths) and networkctl.has(interface):
+        from_networkmanager.part(interface, handover)
+        has_it = False
+    if has_it or not there:
         write()
         networkctl.reload()
+        clear_taken(paths, interface)
         return
     told = f"{interface} goes back to {handover.of(interface).manager}"
     with doing(told), divert(config, interface, paths, _PATIENCE, aside=not managers):
         had = uplink.useful_families(interface)
+        mark_taken(paths, interface)  # until its manager has it
         write()
         linked = uplink.has_carrier(interface)
         _leave(interface, handover)
@@ -64,84 +71,30 @@ def give_back(
             _await_back(interface, handover, had)
 
 
-def give_all_back(handover: Handover) -> list[str]:
-    """Give the managers all that they had, whatever was done; return what went wrong.
+def give_at_once(one: Handed, handover: Handover, messages: list[str]) -> bool:
+    """Give an uplink back whose traffic nobody leads elsewhere; what goes wrong is a message.
 
-    The files are as they were before. Where NetworkManager does not answer, networkd goes on with
-    what it has: who can't take an uplink back is given none.
+    Return False where its manager hangs.
     """
-    messages: list[str] = []
+    linked = True
     with collecting(messages):
-        from_networkmanager.hold(handover)
-        services.settle(handover)
-    try:
-        begun = pending(Paths())  # which somebody was at
-        untouched = (name for name in _raised(handover) if name not in begun)
-        has = (*from_networkmanager.has(handover), *untouched)
-    except Problem as problem:
-        return [*messages, f"{' and '.join(handover.names)} stay with systemd-networkd: {problem}"]
-    # dhcpcd is ended for all at the first one's turn: that one brings it back for the others.
-    turns = sorted(handover.handed, key=lambda one: _is_dhcpcds(one) and one.interface not in begun)
-    for one in turns:
-        if one.interface in has or not uplink.is_there(one.interface):
-            continue  # it was not its turn yet, or whoever plugs it in has it set up
-        if one.interface not in begun and _is_kept(one, handover):
-            continue
-        linked = True
-        with collecting(messages):
-            linked = uplink.has_carrier(one.interface)
-            _leave(one.interface, handover)
-            _withdraw(one.interface, handover)
-        with doing(f"{one.interface} goes back to {one.manager}"), collecting(messages):
+        linked = uplink.has_carrier(one.interface)
+        _leave(one.interface, handover)
+        _withdraw(one.interface, handover)
+    with doing(f"{one.interface} goes back to {one.manager}"):
+        try:
             _hand_back(one.interface, handover, linked=linked)
             if linked:  # the next one has the traffic until then, and is to have it
                 from_networkmanager.await_connected(one)
                 _await_dhcpcd(one)
-    forget(handover, Paths())
-    services.stop(handover)
-    return messages
-
-
-def note(handover: Handover, paths: Paths) -> None:
-    """Note which uplinks are with networkd, before what says so at boot goes."""
-    for name in dhcpcd_release.leaves(paths, handover.names):
-        mark_taken(paths, name)
-
-
-def forget(handover: Handover, paths: Paths) -> None:
-    """Forget who had which uplink on the way: that is over."""
-    for name in handover.names:
-        clear_taken(paths, name)
-
-
-def returned(handover: Handover) -> list[str]:
-    """Have the managers take what a killed run took from us and gave nobody."""
-    has = (*networkmanager_has(), *_raised(handover))
-    messages: list[str] = []
-    for one in handover.handed:
-        if one.interface in has or _is_kept(one, handover):
-            continue
-        if uplink.is_there(one.interface):
-            if _is_dhcpcds(one):  # which is told to leave what networkd still has
-                _leave(one.interface, handover)
-            with collecting(messages):
-                _withdraw(one.interface, handover)
-                _hand_back(one.interface, handover)
-    return messages
+        except (Problem, OSError) as problem:
+            messages.append(str(problem))
+            return not isinstance(problem, UnansweredError)
+    return True
 
 
 def _is_dhcpcds(one: Handed) -> bool:
     return one.manager == dhcpcd.MANAGER
-
-
-def _is_kept(one: Handed, handover: Handover) -> bool:
-    """Tell whether a dhcpcd that was started for another uplink has this one as it was left."""
-    return _is_dhcpcds(one) and one.interface in from_dhcpcd.raised(handover)
-
-
-def _raised(handover: Handover) -> tuple[str, ...]:
-    """Return the uplinks that a manager beside NetworkManager has set up."""
-    return (*from_ifupdown.raised(handover), *from_dhcpcd.raised(handover))
 
 
 def _withdraw(interface: str, handover: Handover) -> None:
@@ -166,8 +119,7 @@ def _hand_back(interface: str, handover: Handover, *, linked: bool = True) -> No
     ``linked`` has nothing to be set up for yet, and nmcli would wait for its carrier.
     """
     _set_as_before(interface, handover)
-    for command in plan.take_back_one(handover, interface):
-        tell(*command)
+    from_networkmanager.tell_all(plan.take_back_one(handover, interface), handover)
     again = plan.up_again(handover, interface) if linked else ()
     if again and not from_networkmanager.is_begun(interface, handover):
         for command in again:

@@ -5,8 +5,15 @@ from __future__ import annotations
 import os
 
 from netfail_hooks.install import nodes
-from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, plan, supplicant_unit
-from netfail_hooks.install.handover.commands import attempt, tell
+from netfail_hooks.install.handover import (
+    NETWORKD,
+    SOCKET,
+    Handover,
+    from_networkmanager,
+    plan,
+    supplicant_unit,
+)
+from netfail_hooks.install.handover.commands import attempt
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.reconfigure import networkd_answers
 from netfail_hooks.process import run, wait_until
@@ -42,8 +49,7 @@ def settle(handover: Handover) -> None:
         nodes.remove(_OVERRIDE.format(unit))
         nodes.remove(os.path.dirname(_OVERRIDE.format(unit)))
     run("systemctl", "daemon-reload")
-    for command in handover.release.settle:
-        tell(*command)
+    from_networkmanager.tell_all(handover.release.settle, handover)
 
 
 def stop(handover: Handover) -> None:

@@ -117,6 +117,7 @@ _CHANGED = OwnFile(_OURS, "changed")
 # The rule, whether --fix mends it, the fact that differs, and words of what is said.
 _CASES: list[tuple[str, bool, dict[str, object], str]] = [
     ("config-wrong", False, {"config": None, "config_wrong": ("uplink: no",)}, "uplink: no"),
+    ("manager-silent", False, {"waits": "once who had eth0 answers"}, "who had eth0"),
     ("config-wrong", False, {"config": None}, "config.toml is gone"),
     ("config-not-installed", False, {"own": (OwnFile(_OURS, "new"),)}, _OURS),
     ("config-not-installed", False, {"own": (OwnFile(_OURS, "stale"),), "networks": ()}, _OURS),

@@ -21,13 +21,23 @@ from netfail_hooks.install import (
     rollback,
     systemd,
 )
-from netfail_hooks.install.handover import Handover, giving_back, origin, services, taking
+from netfail_hooks.install.handover import (
+    Handover,
+    from_networkmanager,
+    origin,
+    returning,
+    services,
+    taking,
+    waiting,
+)
+from netfail_hooks.install.handover.returning import Ours, Outcome
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import Undo
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.paths import Paths
 from tests.support.machine import Machine
 
@@ -199,11 +209,13 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
     done: list[object] = []
     manifest = Path(machine.paths.manifest)
 
-    def give_all_back(handover: Handover) -> list[str]:
+    outcome = [Outcome((), ("wlan0",)), Outcome()]
+
+    def give_all_back(handover: Handover, _: Ours) -> Outcome:
         done.append(handover.names)
         assert rollback._is_held(machine.paths.rollback)
         assert manifest.read_text() == "of the killed run"
-        return []
+        return outcome.pop(0)
 
     def set_sysctls(settings: dict[str, str]) -> list[str]:
         done.append(settings)
@@ -214,7 +226,8 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
         done.append(paths)
         return []
 
-    mocker.patch.object(giving_back, "give_all_back", give_all_back)
+    mocker.patch.object(returning, "give_all_back", give_all_back)
+    logged = mocker.patch.object(waiting, "log")
     mocker.patch.object(kernel_state, "set_sysctls", set_sysctls)
     mocker.patch.object(kernel_state, "remove_ours", remove_ours)
     mark = Path(machine.paths.pending("eth0"))
@@ -223,7 +236,24 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
     manifest.parent.mkdir(parents=True, exist_ok=True)
     manifest.write_text("of the killed run")
     mark.touch()
+    way = Path(machine.paths.rollback)
+    silent = UnansweredError("no answer")
+    asked = mocker.patch.object(from_networkmanager, "says", side_effect=silent)
+    kept = mocker.patch.object(returning, "keep_all", return_value=("eth0", "wlan0"))
+    for _ in range(2):
+        assert rollback.main() == 0
+        assert (done, machine.has("/etc/a"), way.exists()) == ([], False, True)
+        assert "eth0 and wlan0 answers" in waiting.read(machine.paths)
+    assert kept.call_count == 2
+    assert logged.call_count == 1  # and not each time
+    asked.side_effect = None
     assert rollback.main() == 0
+    assert manifest.exists()
+    assert way.exists()
+    assert logged.call_count == 2
+    done.clear()
+    assert rollback.main() == 0
+    assert not machine.has("/run/netfail-hooks/waits")
     assert done == [("eth0", "wlan0"), LIVE.sysctls, machine.paths]
     assert not mark.exists()
     assert not manifest.exists()

@@ -14,7 +14,13 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install import nodes, systemd, uninstaller, units
-from netfail_hooks.install.handover import from_networkmanager, giving_back, services, uplink
+from netfail_hooks.install.handover import (
+    from_networkmanager,
+    giving_back,
+    returning,
+    services,
+    uplink,
+)
 from netfail_hooks.install.handover.resolving import RESOLV_CONF, resolver
 from netfail_hooks.install.manifest import Handed, Manifest, load, save
 from netfail_hooks.install.nodes import Node
@@ -334,7 +340,8 @@ def _quiet(mocker: MockerFixture) -> None:
     mocker.patch.object(from_networkmanager, "hold")
     for name in ("settle", "stop"):
         mocker.patch.object(services, name)
-    mocker.patch.object(giving_back, "returned", return_value=[])
+    mocker.patch.object(returning, "give_rest_back", return_value=returning.Outcome())
+    mocker.patch.object(returning, "keep_untaken", return_value=False)
 
 
 def test_who_has_wifi_back_does_not_join_it_by_our_file(
@@ -354,7 +361,7 @@ def test_who_has_wifi_back_does_not_join_it_by_our_file(
         left[interface] = machine.has(ours)
 
     _quiet(mocker)
-    mocker.patch.object(giving_back, "note")
+    mocker.patch.object(returning, "note")
     mocker.patch.object(giving_back, "give_back", give_back)
     mocker.patch.object(uplink, "is_useful", return_value=True)
     mocker.patch.object(networkctl, "answers", return_value=True)

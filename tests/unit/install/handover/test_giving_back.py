@@ -21,12 +21,14 @@ from netfail_hooks.install.handover import (
     from_dhcpcd,
     from_ifupdown,
     giving_back,
+    returning,
     services,
     taking,
     uplink,
 )
 from netfail_hooks.install.handover import commands as telling
 from netfail_hooks.install.handover import from_networkmanager as networkmanagers
+from netfail_hooks.install.handover.returning import Outcome
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel import snapshot
 from netfail_hooks.managers import Profile, WirelessNetwork, ifupdown, release
@@ -34,6 +36,7 @@ from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Release
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
+from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import TooSlow
 
@@ -43,13 +46,27 @@ JOINS = "wpa_supplicant@wlan1.service"
 
 
 @pytest.fixture
-def commands(mocker: MockerFixture) -> list[str]:
+def theirs() -> list[str]:
+    """Return what NetworkManager has: what it is told to, and does."""
+    return []
+
+
+@pytest.fixture
+def commands(mocker: MockerFixture, theirs: list[str]) -> list[str]:
     """Return what is run on a machine whose networkd doesn't answer, word for word."""
     found: list[str] = []
 
     def run(*argv: str, **_: object) -> None:
         found.append(" ".join(argv))
+        if argv[:3] == ("nmcli", "device", "set"):
+            name, said = argv[3], argv[-1]
+            theirs[:] = [one for one in theirs if one != name] + [name] * (said == "yes")
 
+    def says(*_: object, **__: object) -> tuple[str, ...]:
+        return tuple(theirs)
+
+    mocker.patch.object(networkmanagers, "networkmanager_says", says)
+    mocker.patch.object(networkctl, "has", return_value=False)
     mocker.patch.object(telling, "run", run)
     mocker.patch.object(services, "run", run)
     mocker.patch.object(uplink, "flush", lambda name: found.append(f"flush {name}"))
@@ -67,11 +84,8 @@ def _handover(*now: str) -> Handover:
     )
 
 
-def test_what_an_earlier_install_took_is_not_given_back(
-    commands: list[str], mocker: MockerFixture
-) -> None:
-    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
-    assert giving_back.give_all_back(_handover("eth1").begun((NETWORKD,))) == []
+def test_what_an_earlier_install_took_is_not_given_back(commands: list[str]) -> None:
+    assert returning.give_all_back(_handover("eth1").begun((NETWORKD,))) == Outcome()
     concerned = [one for one in commands if "eth0" in one or "wlan0" in one]
     assert concerned == []
     assert "nmcli device set eth1 managed yes" in commands
@@ -98,8 +112,7 @@ def test_the_first_default_route_comes_back_first(
     """By the install that fails, and by its way back: ifup of a second one without metric fails."""
     now = [name for name in NAMES if name in back]
     begun = replace(_handover(*now), order=order).begun(())
-    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
-    assert giving_back.give_all_back(begun) == []
+    assert returning.give_all_back(begun) == Outcome()
     managed = [one.split()[3] for one in commands if one.endswith("managed yes")]
     assert managed == back
     mocker.patch("netfail_hooks.install.systemd.call_later")
@@ -117,21 +130,25 @@ def test_what_was_set_by_hand_outlives_what_the_managers_are_given(
     """ifupdown's NIC gets accept_ra of the default, as a new one, after the undo had set it."""
     now = {"accept_ra": "0"}
 
-    def give(_: Handover) -> list[str]:
+    def give(*_: object) -> Outcome:
         now["accept_ra"] = "1"
-        return messages
+        return Outcome(tuple(messages), ("eth0",) if messages else ())
 
-    mocker.patch.object(giving_back, "give_all_back", give)
+    mocker.patch.object(returning, "give_all_back", give)
     mocker.patch("netfail_hooks.install.kernel_state.set_sysctls", now.update)
     raising = pytest.raises(Problem, match="ifup failed") if messages else contextlib.nullcontext()
+    way = rollback.WayBack(Paths())
+    config = Config(uplinks=())
+    work = installer.Work(Paths(), config, None, (), (), running=True, handover=_handover(*NAMES))
     with raising:
-        installer._give_all_back(_handover(*NAMES), {"accept_ra": "0"})
+        installer._give_all_back(work, {"accept_ra": "0"}, way)
     assert now == {"accept_ra": "0"}
+    assert way.left == (("eth0",) if messages else ())
 
 
-def test_a_first_install_gives_all_back(commands: list[str], mocker: MockerFixture) -> None:
-    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=("wlan0",))
-    assert giving_back.give_all_back(_handover(*NAMES).begun(())) == []
+def test_a_first_install_gives_all_back(commands: list[str], theirs: list[str]) -> None:
+    theirs.append("wlan0")
+    assert returning.give_all_back(_handover(*NAMES).begun(())) == Outcome()
     back = [one for one in commands if one.endswith("managed yes")]
     assert back == ["nmcli device set eth0 managed yes", "nmcli device set eth1 managed yes"]
     assert any(one.endswith(NETWORKD) for one in commands)
@@ -140,9 +157,10 @@ def test_a_first_install_gives_all_back(commands: list[str], mocker: MockerFixtu
 def test_where_networkmanager_does_not_answer_networkd_keeps_all(
     commands: list[str], mocker: MockerFixture
 ) -> None:
-    mocker.patch.object(networkmanagers, "networkmanager_says", side_effect=Problem("it hangs"))
-    messages = giving_back.give_all_back(_handover(*NAMES))
-    assert messages[-1] == "eth0 and wlan0 and eth1 stay with systemd-networkd: it hangs"
+    silent = UnansweredError("it hangs")
+    mocker.patch.object(networkmanagers, "networkmanager_says", side_effect=silent)
+    mocker.patch.object(networkctl, "has", return_value=True)
+    assert returning.give_all_back(_handover(*NAMES)) == Outcome(("it hangs",), NAMES)
     assert commands == []
 
 
@@ -164,12 +182,11 @@ def _alone(commands: list[str], mocker: MockerFixture, begun: str, *, carrier: b
     handover = Handover(handed=handed, release=release.networkmanager(("eth0",)))
     mocker.patch.object(uplink, "has_carrier", return_value=carrier)
     mocker.patch.object(networkmanagers, "_BEGINS", 0.1)
-    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
     mocker.patch.object(
         networkmanagers, "networkmanager_states", return_value=(("eth0", "connected"),)
     )
     mocker.patch.object(networkmanagers, "active_connections", return_value={"eth0": begun})
-    assert giving_back.give_all_back(handover) == []
+    assert returning.give_all_back(handover) == Outcome()
     return [one for one in commands if one.startswith("nmcli")][-2:]
 
 
@@ -206,12 +223,11 @@ def test_nobody_has_a_radio_join_that_its_supplicant_does_not_know_yet(
         return (("eth0", now),)
 
     mocker.patch.object(networkmanagers, "_BEGINS", 0.1)
-    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
     mocker.patch.object(networkmanagers, "networkmanager_states", state)
     mocker.patch.object(networkmanagers, "active_connections", return_value={})
     handed = (Handed("eth0", NETWORKMANAGER, UUID),)
     handover = Handover(handed=handed, release=release.networkmanager(("eth0",)))
-    assert giving_back.give_all_back(handover) == []
+    assert returning.give_all_back(handover) == Outcome()
     assert [one for one in commands if one.startswith("nmcli")][-2:] == [given, UP]
     assert ready == [False, False, True]
 
@@ -224,13 +240,12 @@ def test_who_has_an_uplink_back_finds_the_kernels_settings_of_before(
         "netfail_hooks.install.kernel_state.set_sysctls",
         lambda settings: commands.append(f"set {settings}"),
     )
-    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
     mine = {"ipv6/conf/eth0/accept_ra": "1"}
     others = {"ipv6/conf/wlan0/accept_ra": "2", "ipv4/conf/eth0/arp_ignore": "0"}
     handed = (Handed("eth0", NETWORKMANAGER),)
     how = release.networkmanager(("eth0",))
     handover = Handover(handed=handed, release=how, sysctls=mine | others)
-    assert giving_back.give_all_back(handover) == []
+    assert returning.give_all_back(handover) == Outcome()
     last = commands.index("nmcli device set eth0 managed yes")
     assert commands[last - 1] == f"set {mine}"
 
@@ -272,7 +287,6 @@ def test_the_detour_leads_until_the_manager_has_the_uplink_up(
         return next(ways)
 
     mocker.patch.object(uplink, "useful_families", useful)
-    mocker.patch.object(giving_back, "networkmanager_has", return_value=())
     mocker.patch.object(networkmanagers, "active_connections", return_value={"eth0": UUID})
     mocker.patch.object(
         networkmanagers, "networkmanager_states", side_effect=lambda: (("eth0", next(states)),)
@@ -318,8 +332,6 @@ def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
     mocker.patch.object(uplink, "useful_families", return_value=())
     mocker.patch.object(from_dhcpcd, "hears_other_nics", return_value=hears)
     mocker.patch.object(giving_back, "networkmanager_probes", return_value=hears)
-    mocker.patch.object(giving_back, "networkmanager_has", return_value=())
-    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
     mocker.patch("netfail_hooks.install.kernel_state.remove_our_addresses", withdraw)
     how = Release(
         {},
@@ -333,7 +345,7 @@ def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
     assert commands[at + 1] == "eth0"  # whose traffic goes on being led elsewhere
     assert at < commands.index("give it back")
     commands.clear()
-    assert giving_back.give_all_back(handover) == []
+    returning.give_all_back(handover)
     assert "withdraw" in commands
     assert withdrawn == [FAMILIES if hears else (6,)] * 2
 
@@ -342,7 +354,6 @@ def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
 def test_one_that_networkmanager_does_not_connect_is_told(mocker: MockerFixture) -> None:
     mocker.patch.object(networkmanagers, "_PATIENCE", 0.1)
     mocker.patch.object(uplink, "useful_families", return_value=(4,))
-    mocker.patch.object(giving_back, "networkmanager_has", return_value=())
     mocker.patch.object(networkmanagers, "active_connections", return_value={"eth0": UUID})
     mocker.patch.object(
         networkmanagers, "networkmanager_states", return_value=(("eth0", "connecting"),)
@@ -358,8 +369,6 @@ def test_one_that_is_not_plugged_in_is_left_to_whoever_finds_it(
     commands: list[str], mocker: MockerFixture, detour: list[str], manager: str
 ) -> None:
     mocker.patch.object(uplink, "is_there", return_value=False)
-    mocker.patch.object(networkmanagers, "networkmanager_says", return_value=())
-    mocker.patch.object(giving_back, "networkmanager_has", return_value=())
     reload = mocker.patch.object(networkctl, "reload")
     written: list[str] = []
     handover = _one(manager)
@@ -369,8 +378,8 @@ def test_one_that_is_not_plugged_in_is_left_to_whoever_finds_it(
     assert written == ["file"]
     commands.clear()
     reload.assert_called_once_with()
-    assert giving_back.give_all_back(handover) == []
-    assert giving_back.returned(handover) == []
+    assert returning.give_all_back(handover) == Outcome()
+    assert returning.give_rest_back(handover) == Outcome()
     assert [one for one in commands if one.startswith(("give", "flush"))] == []
 
 
