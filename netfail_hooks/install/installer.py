@@ -38,7 +38,6 @@ from netfail_hooks.install.handover import (
     Handover,
     from_networkmanager,
     gather,
-    identifiers,
     offers,
     origin,
     plan,
@@ -66,7 +65,8 @@ from netfail_hooks.install.uninstaller import remove_log, remove_volatile
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
-from netfail_hooks.managers import supplicant
+from netfail_hooks.managers import identifiers
+from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import access, match, networkctl, takeover
 from netfail_hooks.networkd.detect import UnansweredError, detect

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.handover import identifiers
-from netfail_hooks.managers import Profile, sources
+from netfail_hooks.managers import Profile, identifiers, sources
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import match, networkctl, ranking, takeover
 from netfail_hooks.networkd.detect import interfaces_here

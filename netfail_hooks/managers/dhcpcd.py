@@ -15,8 +15,8 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import Profile
 from netfail_hooks.managers import dhcp_identity as identity
-from netfail_hooks.managers import supplicant_file as supplicant
-from netfail_hooks.managers.supplicant import is_ours
+from netfail_hooks.managers.wifi import supplicant_file as supplicant
+from netfail_hooks.managers.wifi.supplicant import is_ours
 from netfail_hooks.networkd.file import Section, section
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths

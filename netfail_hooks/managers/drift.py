@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.managers import Profile, dhcpcd_release, ifupdown_release, sources, supplicant
+from netfail_hooks.managers import Profile, dhcpcd_release, ifupdown_release, sources
+from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic, read_nic

@@ -18,13 +18,12 @@ from netfail_hooks.managers import (
     dhcp_identity,
     dhcpcd,
     ifupdown_commands,
-    power_save,
     route_names,
     stacked,
-    wpa_stanza,
 )
-from netfail_hooks.managers import supplicant_file as supplicant
 from netfail_hooks.managers.interfaces import COMMANDS, Interfaces, Stanza, asks_sysfs, read
+from netfail_hooks.managers.wifi import power_save, wpa_stanza
+from netfail_hooks.managers.wifi import supplicant_file as supplicant
 from netfail_hooks.networkd.file import Section, section
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths

@@ -14,12 +14,13 @@ from dataclasses import replace
 
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.files import read_text
-from netfail_hooks.managers import Profile, Unfit, WirelessNetwork, power_save
+from netfail_hooks.managers import Profile, Unfit, WirelessNetwork
 from netfail_hooks.managers.keyfile import Defaults, Translation, translate
 from netfail_hooks.managers.nm import closed, conf, glib
 from netfail_hooks.managers.nm.conf import Conf
 from netfail_hooks.managers.nm.glib import printable
 from netfail_hooks.managers.nm.saved import Saved, fits, ignored, saved
+from netfail_hooks.managers.wifi import power_save
 from netfail_hooks.networkd.detect import interfaces_here, networkmanager_has
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from netfail_hooks.files import read_text
 from netfail_hooks.lab import Lab
-from netfail_hooks.managers import WirelessNetwork, ifupdown, interfaces, supplicant_file
+from netfail_hooks.managers import WirelessNetwork, ifupdown, interfaces
+from netfail_hooks.managers.wifi import supplicant_file
 from netfail_hooks.networkd.nic import read_nic
 from tests.lab.conftest import MakeLab
 from tests.lab.suite import wait

@@ -11,8 +11,9 @@ from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
-from netfail_hooks.managers import detect, ifupdown, ifupdown_release, interfaces, supplicant
+from netfail_hooks.managers import detect, ifupdown, ifupdown_release, interfaces
 from netfail_hooks.managers.interfaces import Interfaces, Stanza
+from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.networkd import match
 from netfail_hooks.networkd.file import default_route_families
 from netfail_hooks.networkd.nic import Nic, read_nic

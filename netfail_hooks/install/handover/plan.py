@@ -16,8 +16,8 @@ from netfail_hooks.install import nodes
 from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, supplicant_unit
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.units import UNITS
-from netfail_hooks.managers import power_save, supplicant
 from netfail_hooks.managers.release import Commands
+from netfail_hooks.managers.wifi import power_save, supplicant
 
 RULES = "/etc/systemd/networkd.conf.d/50-netfail-hooks.conf"
 # systemd-networkd removes policy rules that are not its own as soon as it sets a link up, those

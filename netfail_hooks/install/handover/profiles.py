@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.handover import identifiers
 from netfail_hooks.install.manifest import Handed, Manifest
-from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown, joining, sources, supplicant
+from netfail_hooks.managers import Profile, Unfit, dhcpcd, identifiers, ifupdown, sources
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.managers.wifi import joining, supplicant
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic, read_nic

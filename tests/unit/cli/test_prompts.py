@@ -15,7 +15,8 @@ from netfail_hooks.cli import prompts
 from netfail_hooks.cli.prompts import show
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.plan import FileChange, split
-from netfail_hooks.managers import WirelessNetwork, supplicant
+from netfail_hooks.managers import WirelessNetwork
+from netfail_hooks.managers.wifi import supplicant
 from tests.support.machine import Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0")

@@ -400,7 +400,7 @@ def test_json_tells_what_was_done(machine: Machine, capsys: pytest.CaptureFixtur
         ("--primary eth0 --backup wlan0 --interval -1", "must be 0 to 3600"),
         ("--primary eth0 --backup wlan0 --address eth0", "must be IF=CIDR"),
         ("--primary eth0 --backup wlan0 --address eth0=1.2.3.4", "no length"),
-        ("--primary eth0 --backup wlan0 --address eth0=1.2.3.400/24", "does not appear"),
+        ("--primary eth0 --backup wlan0 --address eth0=1.2.3.400/24", "not an address"),
         ("--primary eth0 --backup wlan0 --address usb0=1.2.3.4/24", "usb0 is no uplink"),
         ("--primary eth0 --backup wlan0 --gateway 1.2.3.4", "without --address"),
         ("--primary eth0 --backup wlan0 --dhcp eth0 --gateway wlan0=1.2.3.4", "has neither"),

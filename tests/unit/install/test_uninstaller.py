@@ -28,7 +28,8 @@ from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import note, write_change
 from netfail_hooks.kernel import outage
 from netfail_hooks.kernel.observe import now
-from netfail_hooks.managers import dhcpcd, ifupdown, supplicant
+from netfail_hooks.managers import dhcpcd, ifupdown
+from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import drills

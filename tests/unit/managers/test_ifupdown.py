@@ -9,14 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.managers import (
-    Profile,
-    ifupdown,
-    ifupdown_commands,
-    route_names,
-    supplicant,
-    supplicant_file,
-)
+from netfail_hooks.managers import Profile, ifupdown, ifupdown_commands, route_names
+from netfail_hooks.managers.wifi import supplicant, supplicant_file
 from netfail_hooks.networkd.file import render
 from netfail_hooks.networkd.file import settings as values
 from netfail_hooks.networkd.nic import read_nic

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Misuse, Problem
-from netfail_hooks.managers import dhcpcd, ifupdown, joining, supplicant
-from netfail_hooks.managers.joining import IWD, WPA_SUPPLICANT, Joiner, Joining
+from netfail_hooks.managers import dhcpcd, ifupdown
+from netfail_hooks.managers.wifi import joining, supplicant
+from netfail_hooks.managers.wifi.joining import IWD, WPA_SUPPLICANT, Joiner, Joining
 from tests.support.machine import Machine
 
 _INSTANCE = "wpa_supplicant@wlan0.service"

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.managers import Profile, WirelessNetwork, supplicant
+from netfail_hooks.managers import Profile, WirelessNetwork
+from netfail_hooks.managers.wifi import supplicant
 from tests.support.supplicant import read_by_the_real_one
 
 _PSK = "ordinary key"

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.managers import WirelessNetwork, supplicant
-from netfail_hooks.managers.supplicant_file import parse, unquoted
+from netfail_hooks.managers import WirelessNetwork
+from netfail_hooks.managers.wifi import supplicant
+from netfail_hooks.managers.wifi.supplicant_file import parse, unquoted
 from tests.support.supplicant import read_by_the_real_one
 
 _PI = """\

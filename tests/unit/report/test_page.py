@@ -207,14 +207,16 @@ def test_whatever_makes_a_machine_unwell_is_in_the_open(status: Report | BondRep
     """Its uplinks are told one by one; so is each fact, those that alone make it unwell marked."""
     if isinstance(status, Report):
         status = replace_value(status, healthy=is_healthy(status))
-        names, told = status.uplinks, list(facts(status))
+        wells = [one.healthy for one in status.uplinks]
+        told = list(facts(status))
     else:
         status = replace_value(status, healthy=bond_is_healthy(status))
-        names, told = status.slaves, list(bond_facts(status))
+        wells = [one.healthy for one in status.slaves]
+        told = list(bond_facts(status))
     shown = replace(WELL, status=status)
     assert (f">{UNWELL}</b></h1>" in render(shown)) is not status.healthy
     markup = _open_part(shown)
-    marks = [("ok", "good") if one.healthy else (UNWELL, "bad") for one in names]
+    marks = [("ok", "good") if well else (UNWELL, "bad") for well in wells]
     assert re.findall(r'</th><td><b class="(\w+)">([\w ]+)</b>', markup.replace("\n", "")) == [
         (kind, word) for word, kind in marks
     ]

@@ -10,7 +10,8 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.install.handover import from_ifupdown
 from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.manifest import Entry, Handed, Manifest
-from netfail_hooks.managers import ifupdown, supplicant
+from netfail_hooks.managers import ifupdown
+from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.networkd.nic import read_nic
 from tests.support.machine import Machine
 

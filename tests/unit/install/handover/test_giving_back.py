@@ -307,8 +307,8 @@ def test_the_users_own_supplicant_is_not_ended(
     (handed,) = _one(ifupdown.MANAGER).handed
     handover = replace(_one(ifupdown.MANAGER), handed=(replace(handed, joined_by=joined_by),))
     giving_back.give_back("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
-    giving_back.give_all_back(handover)
-    giving_back.returned(handover)
+    returning.give_all_back(handover)
+    returning.give_rest_back(handover)
     assert "give it back" in commands
     ended = [one for one in commands if "stop wpa_supplicant@eth0.service" in one]
     assert bool(ended) == (not joined_by)

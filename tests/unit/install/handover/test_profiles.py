@@ -13,8 +13,9 @@ from netfail_hooks.install.handover import Handover, gather, plan
 from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.manifest import Entry, Handed, Manifest
 from netfail_hooks.install.network_files import networks
-from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown, supplicant
+from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.networkd import match
 from netfail_hooks.networkd.file import settings
 from netfail_hooks.networkd.nic import read_nic

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.install.handover import identifiers
 from netfail_hooks.kernel.addresses import Address6
+from netfail_hooks.managers import identifiers
 from netfail_hooks.networkd.file import Section, parse, render, section
 
 _MAC = "02:00:00:00:00:10"

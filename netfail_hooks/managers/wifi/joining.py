@@ -21,7 +21,7 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import dhcpcd, ifupdown
 from netfail_hooks.managers.release import escaped
-from netfail_hooks.managers.supplicant import is_ours, path
+from netfail_hooks.managers.wifi.supplicant import is_ours, path
 from netfail_hooks.networkd.file import parse
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import WirelessNetwork
-from netfail_hooks.managers import supplicant_file as supplicant
 from netfail_hooks.managers.interfaces import Stanza
+from netfail_hooks.managers.wifi import supplicant_file as supplicant
 from netfail_hooks.paths import Paths
 
 # Read by others than conf_wpa_supplicant(), or told beside a network, or without saying in a file.
