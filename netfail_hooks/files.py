@@ -71,15 +71,15 @@ def write_named(path: str, data: bytes, *, mode: int, keep: bool = False) -> Non
         raise OSError(error.errno, error.strerror, path) from None
 
 
-def _asker() -> int:
+def asker() -> int:
     """Return the number of the user who is root by sudo(8), else our own."""
     uid = os.environ.get("SUDO_UID", "")
     return int(uid) if uid.isascii() and uid.isdigit() and os.geteuid() == 0 else os.geteuid()
 
 
 def _give_to_asker(descriptor: int) -> None:
-    if _asker() != os.geteuid():
-        os.fchown(descriptor, _asker(), -1)
+    if asker() != os.geteuid():
+        os.fchown(descriptor, asker(), -1)
 
 
 def _open_alike(descriptor: int, status: os.stat_result) -> None:
@@ -105,7 +105,7 @@ def _to_replace(path: str) -> os.stat_result | None:
         raise OSError(40, "a symbolic link, which is not followed", path)
     if kind != _REGULAR:
         raise OSError(22, "not a regular file", path)
-    if status.st_uid not in (os.geteuid(), _asker()):
+    if status.st_uid not in (os.geteuid(), asker()):
         raise PermissionError(1, "belongs to somebody else", path)
     return status
 

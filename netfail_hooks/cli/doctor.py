@@ -15,6 +15,7 @@ from netfail_hooks.doctor import fix as doctor_fix
 from netfail_hooks.doctor.gather import gather
 from netfail_hooks.doctor.report import Diagnosis, render, report
 from netfail_hooks.errors import Misuse
+from netfail_hooks.files import asker
 from netfail_hooks.paths import Paths
 from netfail_hooks.terminal.layout import width
 from netfail_hooks.terminal.progress import doing, shown
@@ -78,4 +79,5 @@ def _show(diagnosis: Diagnosis, *, as_json: bool) -> None:
     ]
     if lines:
         print(*lines, "", sep="\n")
-    print(render(diagnosis, colour=terminal.colours(), width=width()))
+    sudo = asker() != 0
+    print(render(diagnosis, colour=terminal.colours(), width=width(), sudo=sudo))

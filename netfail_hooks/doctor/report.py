@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 
 from netfail_hooks.doctor.facts import Facts, Finding
@@ -59,22 +60,28 @@ def report(
     )
 
 
-def render(diagnosis: Diagnosis, *, colour: bool = False, width: int = 0) -> str:
-    """Return the whole text; ``colour`` for a terminal, of so many columns (0: any)."""
+def render(
+    diagnosis: Diagnosis, *, colour: bool = False, width: int = 0, sudo: bool = False
+) -> str:
+    """Return the whole text; ``colour`` for a terminal, of so many columns (0: any).
+
+    ``sudo``: for somebody who is not root.
+    """
     paint = painter(colour=colour)
     lines = []
     for number, finding in enumerate(diagnosis.findings, start=1):
         code = BAD if finding.severity == BROKEN else WAITING
         severity = paint(finding.severity.upper(), code)
         what = f"{finding.what} [{finding.code}]"
+        commands = [by_sudo(command) if sudo else command for command in finding.fix]
         if is_narrow(width):
-            lines += [*_narrow(finding, f"{number}. {severity} {what}", width), ""]
+            lines += [*_narrow(finding, commands, f"{number}. {severity} {what}", width), ""]
             continue
         first, *others = _wrapped(what, width)
         mark = severity + " " * (_LABEL - len(finding.severity))
         lines += [f"{f'{number}.':{_INDENT}}{mark}{first}", *_labelled("", others)]
         lines += _labelled("why", _wrapped(finding.why, width))
-        lines += [*_labelled(_how(finding), list(finding.fix)), ""]
+        lines += [*_labelled(_how(finding), commands), ""]
     for line in _total(diagnosis).split("\n"):
         lines += fit(line if diagnosis.findings else paint(line, GOOD), width)
     for what in diagnosis.unknown:
@@ -82,12 +89,21 @@ def render(diagnosis: Diagnosis, *, colour: bool = False, width: int = 0) -> str
     return "\n".join(lines)
 
 
-def _narrow(finding: Finding, head: str, width: int) -> list[str]:
+def _narrow(finding: Finding, typed: list[str], head: str, width: int) -> list[str]:
     """Return a finding for a phone. Commands are whole: the terminal's own break copies as none."""
     indent = " " * NARROW_INDENT
     why = fit(f"why: {finding.why}", width, NARROW_INDENT, head=indent)
-    commands = [f"{indent}{_how(finding)}:", *(f"{indent}{command}" for command in finding.fix)]
+    commands = [f"{indent}{_how(finding)}:", *(f"{indent}{command}" for command in typed)]
     return [*fit(head, width, NARROW_INDENT), *why, *commands]
+
+
+def by_sudo(command: str) -> str:
+    """Return a command as who is not root types it; what a shell makes of it is root's, too."""
+    if command.startswith("sudo "):
+        return command
+    does, mark, comment = command.partition("  # ")
+    words = f"sh -c {shlex.quote(does)}" if set(does) & set(";|&><") else does
+    return f"sudo {words}{mark}{comment}"
 
 
 def _how(finding: Finding) -> str:

@@ -76,6 +76,7 @@ def turn(paths: Paths) -> Iterator[None]:
     """Keep every other install and uninstall of this machine away inside. Raises Problem.
 
     What is to be changed must be worked out inside: another one may have changed it until then.
+    Where nothing is installed at the end, as after a refusal, nothing of this stays.
     """
     if paths.root:
         yield
@@ -92,7 +93,12 @@ def turn(paths: Paths) -> Iterator[None]:
                 "has not begun",
                 hint=problem.hint,
             ) from None
-        yield
+        try:
+            yield
+        finally:
+            if not os.path.lexists(paths.manifest):
+                nodes.remove(paths.turn)
+                nodes.remove(paths.run)
 
 
 @contextlib.contextmanager

@@ -81,6 +81,7 @@ def test_where_no_router_gives_addresses_nothing_is_begun(managed: Managed) -> N
     assert done.returncode == 1, done.stdout
     assert "no DHCP server answers by eth0, which would lose 192.168.1." in done.stderr
     assert lab.state() == before
+    assert lab.run("ls", "/run/netfail-hooks").returncode != 0, "nothing is installed"
     router.thaw()
     assert "offered" not in lab.told("install", *PAIR)
     installed = lab.state()

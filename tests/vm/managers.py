@@ -36,7 +36,8 @@ class Manager:
 
     ``names`` are all its interfaces, ``units`` its own, ``again`` has it join Wi-Fi once more.
     ``goes_on`` shows what is the same before and after, and not only again what it was: who of the
-    user's own has Wi-Fi joined.
+    user's own has Wi-Fi joined. ``passing``, for sed(1), is what may be another until the machine
+    boots by its manager alone.
     """
 
     title: str
@@ -49,6 +50,7 @@ class Manager:
     units: str
     again: str = ""
     goes_on: str = ""
+    passing: str = ""
 
 
 _BY_NETWORK_MANAGER = Manager(
@@ -102,6 +104,8 @@ _BY_DHCPCD = Manager(
     others="systemctl is-active dhcpcd",
     names="eth0 wlan0",
     units="dhcpcd",
+    # It keeps a link-local address that it finds, such as that of a boot by networkd.
+    passing="s/^([a-z0-9]+ inet6 fe80:).*/\\1/",
 )
 _RUN_OF = """
 systemctl show --property=Id --property=MainPID --property=InvocationID --property=ActiveState {0}

@@ -163,7 +163,14 @@ def _await_dhcpcd(one: Handed) -> None:
 
 
 def _leave(interface: str, handover: Handover) -> None:
-    """Have networkd, whose file is gone, leave an uplink without anything of its own."""
+    """Have networkd, whose file is gone, leave an uplink without anything of its own.
+
+    A dhcpcd that runs for others is to begin anew: ended before, not meanwhile, since that takes
+    seconds in which the uplink would be without an address.
+    """
+    if _is_dhcpcds(handover.of(interface)):
+        for command in handover.release.ends.get(interface, ()):
+            attempt(*command)
     if interface not in handover.joined:
         attempt("systemctl", "stop", supplicant_unit(interface))
     if networkctl.answers():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from netfail_hooks.doctor import machine as doctor_machine
 from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import BondSeen, OwnFile, Process, Symptom, Unit
 from netfail_hooks.doctor.gather import gather
-from netfail_hooks.doctor.report import render, report
+from netfail_hooks.doctor.report import by_sudo, render, report
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import SERVICE, UNITS
 from netfail_hooks.lab.namespaces import until
@@ -609,3 +610,23 @@ def test_a_checkout_knows_its_own_install_sh(
     installed.mkdir()
     monkeypatch.setattr(doctor_gather, "package_home", lambda: str(installed))
     assert not gather(bare).install_sh
+
+
+@pytest.mark.parametrize(
+    "command", ["systemctl enable --now x", "ip link | cat", "a; b", "editor /etc/x"]
+)
+def test_commands_are_told_as_who_is_not_root_types_them(command: str) -> None:
+    """A shell's signs would else be for the shell of who types them, which is not root's."""
+    first, *words = shlex.split(by_sudo(f"{command}  # it helps"), comments=True)
+    assert first == "sudo"
+    plain = not set(command) & set(";|")
+    assert words == (command.split() if plain else ["sh", "-c", command])
+    assert by_sudo("sudo ./install.sh") == "sudo ./install.sh"
+
+
+def test_each_command_of_a_finding_has_it_for_who_is_not_root() -> None:
+    told = report(_ILL)
+    fixes = [command for finding in told.findings for command in finding.fix]
+    for width in (0, 38):
+        shown = render(told, sudo=True, width=width)
+        assert all(by_sudo(command) in shown for command in fixes)
