@@ -117,6 +117,14 @@ def without_temporary(path: str) -> str:
     return for_path if for_path and ending == "tmp" and process.isdigit() else path
 
 
+def entries(directory: str) -> list[str]:
+    """Return the names in a directory, none where it can't be read or is not there."""
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
+
+
 def read_text(path: str, *, limit: int = 1 << 20, errors: str = "surrogateescape") -> str:
     """Return a file's text, "" where it can't be read; at most ``limit`` characters, -1 for all.
 

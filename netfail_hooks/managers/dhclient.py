@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.files import read_text
+from netfail_hooks.files import entries, read_text
 from netfail_hooks.managers import dhcp_identity as identity
 from netfail_hooks.networkd.file import Section, section
 from netfail_hooks.networkd.nic import Nic
@@ -20,6 +20,9 @@ from netfail_hooks.paths import Paths
 
 CONFIG = "/etc/dhcp/dhclient.conf"
 _TOKEN = re.compile(r'\s*(?:#[^\n]*|("(?:[^"\\]|\\.)*")|([{};])|([^\s{};"#]+))')
+_HOOKS = ("/etc/dhcp/dhclient-enter-hooks.d", "/etc/dhcp/dhclient-exit-hooks.d")
+# Debian's own, and what networkd or systemd-resolved does by itself.
+_EQUALLED = re.compile("debug|rfc3442-classless-routes|timesyncd|resolvconf|resolved(-enter)?")
 _SERVERS = re.compile(r"^\s*option domain-name-servers ([^;]+);", re.MULTILINE)
 # How long it waits, and what it tells name servers itself: nothing that lasts.
 _FLEETING = re.compile(
@@ -58,6 +61,17 @@ def leased(paths: Paths, nic: Nic, *, client: str = "") -> tuple[list[Section], 
         said.four["UseGateway"] = "no"
     network = section("Network", ("DHCP", "ipv4"), *said.network)
     return [network, section("DHCPv4", *said.four.items())], said.messages
+
+
+def scripts(paths: Paths, name: str) -> list[str]:
+    """Return which hooks of packages, or the user's own, no longer run for an interface."""
+    found = sorted(
+        f"{place}/{script}"
+        for place in _HOOKS
+        for script in entries(paths.at(place))
+        if not _EQUALLED.fullmatch(script)
+    )
+    return [f"no longer run for {name}: {', '.join(found)}"] if found else []
 
 
 def leased6(paths: Paths, nic: Nic) -> Section:

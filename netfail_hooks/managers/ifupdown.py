@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from netfail_hooks.errors import Misuse
-from netfail_hooks.files import read_text
+from netfail_hooks.files import entries, read_text
 from netfail_hooks.managers import (
     Profile,
     Unfit,
@@ -106,18 +106,11 @@ def _scripts(paths: Paths, name: str) -> list[str]:
     found = {
         script
         for phase in _PHASES
-        for script in _listed(paths.at(f"/etc/network/if-{phase}.d"))
+        for script in entries(paths.at(f"/etc/network/if-{phase}.d"))
         if not _EQUALLED.fullmatch(script)
     }
     said = ", ".join(sorted(found))
     return [f"/etc/network/if-*.d: no longer run for {name}: {said}"] if found else []
-
-
-def _listed(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except OSError:
-        return []
 
 
 def _aliases(known: Interfaces, name: str) -> list[Stanza]:
@@ -309,6 +302,7 @@ class _Translation:
         name = client(self._paths)
         if name == "dhclient":
             sections, told = dhclient.leased(self._paths, self._nic, client=one.get("client"))
+            told += dhclient.scripts(self._paths, self._nic.name)
         elif name == "dhcpcd":
             words = {"hostname": "hostname", "client": "clientid", "vendor": "vendorclassid"}
             said = [(words[key], text) for key, text in one.options if key in words]

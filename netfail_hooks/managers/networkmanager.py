@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from netfail_hooks.errors import Misuse, Problem
-from netfail_hooks.files import read_text
+from netfail_hooks.files import entries, read_text
 from netfail_hooks.managers import Profile, Unfit, WirelessNetwork
 from netfail_hooks.managers.keyfile import Defaults, Translation, translate
 from netfail_hooks.managers.nm import closed, conf, glib
@@ -46,6 +46,14 @@ _PARENTS = ("parent", "port1", "port2")
 _BY_MAC = ("vlan", "macvlan", "ipvlan", "pppoe")
 # What it makes for a cable that nobody has a profile for (``new_default_connection()``).
 _BY_ITSELF = "[connection]\nid=Wired connection\ntype=802-3-ethernet\n"
+
+# NetworkManager-dispatcher(8), DIRECTORIES; Debian's own script there runs those of if-*.d.
+_DISPATCHER = tuple(
+    f"{place}/NetworkManager/dispatcher.d{phase}"
+    for place in ("/etc", "/usr/lib")
+    for phase in ("", "/pre-up.d", "/pre-down.d", "/no-wait.d")
+)
+_EQUALLED = ("01-ifupdown",)
 
 
 def has_it(paths: Paths, nic: Nic) -> bool:
@@ -90,6 +98,7 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     if nic.wireless and known.defaults("device", nic).get(_BY_LOT) in ("yes", "true", "1"):
         told.append(f"{_BY_LOT}: it looks for networks by its own hardware address from now on")
     told += ignored(paths)
+    told += _scripts(paths, nic.name)
     told += power_save.messages(paths, nic.name, said.power_save)
     return Profile(
         manager=MANAGER,
@@ -103,6 +112,17 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
         link=said.link,
         messages=(*said.messages, *told),
     )
+
+
+def _scripts(paths: Paths, name: str) -> list[str]:
+    """Return which scripts of packages, or the user's own, no longer run for an interface."""
+    found = sorted(
+        f"{place}/{script}"
+        for place in _DISPATCHER
+        for script in entries(paths.at(place))
+        if script not in _EQUALLED and os.path.isfile(paths.at(f"{place}/{script}"))
+    )
+    return [f"no longer run for {name}: {', '.join(found)}"] if found else []
 
 
 def _chosen(fitting: Sequence[Saved], uuid: str, filename: str) -> Saved | None:

@@ -205,3 +205,13 @@ def test_the_networks_that_its_hook_joins(machine: Machine) -> None:
     assert joined("denyinterfaces eth*,wlan*\n") == []
     found = dhcpcd.profile(machine.paths, read_nic("eth0", machine.paths))
     assert found is None
+
+
+@pytest.mark.parametrize("when", ["enter", "exit"])
+def test_hooks_of_dhclient_that_no_longer_run_are_told(machine: Machine, when: str) -> None:
+    place = f"/etc/dhcp/dhclient-{when}-hooks.d"
+    for name in ("debug", "rfc3442-classless-routes", "timesyncd", "resolvconf"):
+        machine.write(f"{place}/{name}", "")
+    assert dhclient.scripts(machine.paths, "eth0") == []
+    machine.write(f"{place}/ddns", "")
+    assert dhclient.scripts(machine.paths, "eth0") == [f"no longer run for eth0: {place}/ddns"]

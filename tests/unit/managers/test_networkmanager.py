@@ -185,6 +185,21 @@ def test_iw_is_asked_for_where_power_saving_counts(machine: _Machine) -> None:
     assert not any("power_save" in one for one in found.messages)
 
 
+@pytest.mark.parametrize("phase", ["", "/pre-up.d", "/pre-down.d", "/no-wait.d"])
+@pytest.mark.parametrize("place", ["/etc", "/usr/lib"])
+def test_scripts_that_no_longer_run_are_told(machine: _Machine, place: str, phase: str) -> None:
+    """But Debian's own, which runs those of ifupdown."""
+    machine.write("/etc/NetworkManager/dispatcher.d/01-ifupdown", "", 0o755)
+    found = machine.profile()
+    assert found is not None
+    assert not any("no longer run" in one for one in found.messages)
+    script = f"{place}/NetworkManager/dispatcher.d{phase}/20-mine"
+    machine.write(script, "", 0o755)
+    found = machine.profile()
+    assert found is not None
+    assert f"no longer run for eth0: {script}" in found.messages
+
+
 def test_a_cable_without_profile(machine: _Machine) -> None:
     """NetworkManager makes one for it, unless it is told not to."""
     found = machine.profile()
