@@ -16,6 +16,7 @@ from netfail_hooks.cli.prompts import (
     warn,
 )
 from netfail_hooks.drill.heal import refuse_while_on
+from netfail_hooks.files import asker
 from netfail_hooks.install import options
 from netfail_hooks.install.config import read_ready
 from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
@@ -107,6 +108,8 @@ def _summary(work: Work) -> str:
     ranked = ", then ".join(work.config.names())
     if not work.changes:
         return f"nothing to do, all files are in place: {ranked}"
-    done = f"installed: {ranked}; see 'netfail-hooks status'"
-    look = "now pull the cable, and look: netfail-hooks log; what is wrong: netfail-hooks doctor"
+    sudo = "sudo " if asker() else ""
+    done = f"installed: {ranked}; see '{sudo}netfail-hooks status'"
+    look = f"now pull the cable, and look: {sudo}netfail-hooks log"
+    look += f"; what is wrong: {sudo}netfail-hooks doctor"
     return f"{done}\n{look}" if work.running else done

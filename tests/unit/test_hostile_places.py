@@ -331,7 +331,7 @@ def test_a_run_without_root_is_told_to_use_it(tmp_path: Path) -> None:
             os.setuid(NOBODY)
             Lock(f"{place}/lock").__enter__()
         except NotPermitted as problem:
-            status = 0 if "run as root" in str(problem) else 98
+            status = 0 if "use sudo" in str(problem) else 98
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

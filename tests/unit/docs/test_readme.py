@@ -19,7 +19,7 @@ NAMES = ("README.md", "README.id.md")
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMES}
 DEMO = json.loads((ROOT / "docs/how/demo.json").read_text(encoding="utf-8"))
 IN_WORDS = {"README.md": ("seven", "about a second"), "README.id.md": ("tujuh", "satu detik")}
-MOST_WORDS = {"README.md": 700, "README.id.md": 720}  # which says in prose what the code's # say
+MOST_WORDS = {"README.md": 720, "README.id.md": 740}  # which says in prose what the code's # say
 
 
 @pytest.mark.parametrize("name", NAMES)
