@@ -521,7 +521,9 @@ do_install() {
     need_python
     refuse_unsafe_checkout
     check_arguments install "$@"
+    [ ! -t 2 ] || begin_step "looking at this machine" # minutes, on a small one
     [ -n "$dry_run" ] || check_machine "$@"
+    end_step
     if [ -z "$root" ]; then
         ! leaves_out_dispatcher "$@" || alone=1
         install_packages $(missing_packages)

@@ -130,18 +130,21 @@ class Namespaces:
         return f"/proc/{self.pid}/root"
 
     def command(self, argv: Sequence[str], netns: str = "") -> list[str]:
-        """Return the command line that runs ``argv`` inside, in the named network if any."""
+        """Return the command line that runs ``argv`` inside, in the named network if any.
+
+        Each namespace by its file, that of the user among them: of several by a process nsenter(1)
+        from util-linux 2.41 on enters those first, which takes the rights that the user's gives.
+        """
         spaces = f"/proc/{self.pid}/ns"
         user = [f"--user={spaces}/user", "--preserve-credentials"] if self.user else []
         pid = f"--pid={spaces}/pid_for_children"  # the process itself stayed outside
         inner = ["ip", "netns", "exec", netns] if netns else []
         return [
             "nsenter",
-            f"--target={self.pid}",
             *user,
-            "--mount",
-            "--uts",
-            "--net",
+            f"--mount={spaces}/mnt",
+            f"--uts={spaces}/uts",
+            f"--net={spaces}/net",
             pid,
             "--",
             *inner,
