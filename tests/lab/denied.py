@@ -28,10 +28,11 @@ RuntimeDirectory=dhcpcd
 [Install]
 WantedBy=multi-user.target
 """
-# In a lab there is no udev that it could wait for. The other end is no NIC of this machine's.
+# In a lab there is no udev that it could wait for. The other end is no NIC of this machine's, and
+# what is on an uplink (on0) would be one of its own to it.
 _MORE = f"""
 nodev
-denyinterfaces far*
+denyinterfaces far* on*
 
 interface {OWN}
 static ip_address=10.7.7.1/24

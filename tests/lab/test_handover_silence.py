@@ -70,11 +70,12 @@ class Silence:
     seconds: float = _ALL
 
 
-# The manager was told to let go, or to take an uplink, and nobody knows whether it has.
-_WORST = (
-    Silence(_INSTALL, _STEPS[_INSTALL][3]),
-    Silence(_UNINSTALL, _STEPS[_UNINSTALL][2]),
+# The manager was told to take an uplink, and nobody knows whether it has.
+_WORST = Silence(_UNINSTALL, _STEPS[_UNINSTALL][2])
+_SLOW = (
     Silence(_UNINSTALL, _STEPS[_UNINSTALL][3], act=_STOP),
+    # An install waits for ten minutes and more where all that it asks is frozen.
+    Silence(_INSTALL, _STEPS[_INSTALL][3]),
 )
 
 
@@ -94,8 +95,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Try the worst, and those that are drawn where every kill point is wanted."""
     if "silence" in metafunc.fixturenames:
         every = metafunc.config.getoption("every_kill_point")
-        drawn = [_drawn(seed) for seed in range(16 if every else 0)]
-        metafunc.parametrize("silence", [*_WORST, *drawn], ids=str)
+        more = [*_SLOW, *(_drawn(seed) for seed in range(16))] if every else []
+        metafunc.parametrize("silence", [_WORST, *more], ids=str)
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_each_uplink_has_somebody_whenever_its_manager_is_silent(
     if silence.command == _UNINSTALL:
         lab.told(*_INSTALL)
     with _silent(lab, silence):
-        done = lab.netfail(*silence.command, seconds=600)
+        done = lab.netfail(*silence.command, seconds=1500)
         print(done.returncode, done.stdout, done.stderr)
         if done.returncode:
             _has_somebody(lab, silence)

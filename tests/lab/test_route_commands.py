@@ -91,7 +91,8 @@ def _routes(lab: Lab) -> list[dict[str, Any]]:
     found = [one for one in json.loads(told or "[]") if one["dst"].startswith("198.51.")]
     for one in found:
         # Of a route whose origin nobody tells ip(8) says 3 (boot), and networkd 4 (static).
-        one["protocol"] = {"3": "4"}.get(one["protocol"], one["protocol"])
+        origin = one.get("protocol", "3")
+        one["protocol"] = {"3": "4"}.get(origin, origin)
         one.setdefault("table", "254")
     return sorted(found, key=lambda one: str(one["dst"]))
 

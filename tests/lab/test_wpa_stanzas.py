@@ -71,6 +71,7 @@ _EAP = {
     "wpa-ca-cert": ("/etc/ssl/certs/home.pem",),
     "wpa-phase2": ("auth=MSCHAPV2",),
 }
+_BY_ITSELF = ("mesh_fwding",)  # which it saves of each network, whatever that is
 _TEXTS = ("ssid", "identity", "password", "ca_cert", "phase2")
 
 
@@ -135,4 +136,5 @@ def _meant(one: WirelessNetwork) -> dict[str, bytes]:
     return {
         key: supplicant_file.unquoted(said) if key in _TEXTS else said.strip('"').lower().encode()
         for key, said in one.block
+        if key not in _BY_ITSELF
     }

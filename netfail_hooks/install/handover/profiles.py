@@ -79,7 +79,8 @@ def _addressed(
     if ours:
         same = asked or takeover.made_of(ours.text) == sources.as_source(known).fingerprint
         kept = identifiers.told(ours.sections) if same or unknown else ()
-        return replace(known, identifiers=kept)
+        by_profile = kept == identifiers.told(said)  # its own tokens: none was to be kept
+        return replace(known, identifiers=() if by_profile else kept)
     here = () if paths.root else identifiers.addresses_of(nic.name)
     kept = identifiers.to_keep(here, said, nic.mac)
     messages = identifiers.messages(here, kept, profile.manager, unknown=unknown)

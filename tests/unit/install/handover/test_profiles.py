@@ -246,6 +246,16 @@ def test_options_are_the_way_out_for_what_cannot_be_carried_over(
     assert _read(machine, "eth0", "eth0").sections == ()
 
 
+def test_a_token_of_the_profiles_own_stands_where_it_stood(machine: Machine) -> None:
+    six = "[ipv6]\nmethod=auto\naddr-gen-mode=eui64\ntoken=::5:0\n"
+    machine.write(f"{_CONNECTIONS}/w.nmconnection", _WIRED + six, mode=0o600)
+    first = _read(machine, "eth0")
+    _install(machine, "eth0", first, dhcp=False)
+    again = _read(machine, "eth0", again=True)
+    assert (first.identifiers, again.identifiers) == ((), ())
+    assert again.sections == first.sections
+
+
 @pytest.mark.parametrize("dhcp", [True, False])
 def test_identifiers_that_were_noted_stay_until_the_profile_says_otherwise(
     machine: Machine, *, dhcp: bool
