@@ -61,7 +61,7 @@ begin_step() { # TEXT...: say it, and on a terminal count the seconds until end_
 
 end_step() {
     [ -n "$counter" ] || return 0
-    kill "$counter" 2>/dev/null || :
+    kill -KILL "$counter" 2>/dev/null || : # it has our trap for TERM until it has begun
     wait "$counter" 2>/dev/null || :
     counter=
     printf '\r\033[K' >&2
@@ -521,9 +521,11 @@ do_install() {
     need_python
     refuse_unsafe_checkout
     check_arguments install "$@"
-    [ ! -t 2 ] || begin_step "looking at this machine" # minutes, on a small one
-    [ -n "$dry_run" ] || check_machine "$@"
-    end_step
+    if [ -z "$dry_run" ]; then
+        [ ! -t 2 ] || begin_step "looking at this machine" # minutes, on a small one
+        check_machine "$@"
+        end_step
+    fi
     if [ -z "$root" ]; then
         ! leaves_out_dispatcher "$@" || alone=1
         install_packages $(missing_packages)
