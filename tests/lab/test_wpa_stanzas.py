@@ -71,7 +71,9 @@ _EAP = {
     "wpa-ca-cert": ("/etc/ssl/certs/home.pem",),
     "wpa-phase2": ("auth=MSCHAPV2",),
 }
-_BY_ITSELF = ("mesh_fwding",)  # which it saves of each network, whatever that is
+# Which it saves of each network, whatever that is; or does not, since it is what there is anyway.
+_BY_ITSELF = ("mesh_fwding",)
+_ANYWAY = {"scan_ssid": "0"}
 _TEXTS = ("ssid", "identity", "password", "ca_cert", "phase2")
 
 
@@ -136,5 +138,5 @@ def _meant(one: WirelessNetwork) -> dict[str, bytes]:
     return {
         key: supplicant_file.unquoted(said) if key in _TEXTS else said.strip('"').lower().encode()
         for key, said in one.block
-        if key not in _BY_ITSELF
+        if key not in _BY_ITSELF and _ANYWAY.get(key) != said
     }
