@@ -17,7 +17,7 @@ _PATIENCE = 5  # seconds
 AT_WORK = 3  # seconds; networkd answers in a few milliseconds, whatever it is at
 # Seconds for the same where a change of ours depends on it: a small machine that is unpacking
 # packages gives a process, and the bus, no time for seconds. Its bus would wait for 25.
-_HANGS = 20
+_HANGS = 10
 _RELOADING = 20  # seconds; it reads all files before it answers
 _NAME = "org.freedesktop.network1"
 _HAS = ("configuring", "configured", "failed")  # networkctl(1), SETUP

@@ -26,7 +26,7 @@ _COMMAND = [sys.executable, "-m", "netfail_hooks"]
 _INSTALL = [*_COMMAND, "install", "--primary", "eth0", "--backup", "wlan0", "--yes"]
 _UNINSTALL = [*_COMMAND, "uninstall", "--yes"]
 _SHARE = 2
-_LIMIT = 90.0  # seconds: it is given 20 for an answer, more than once
+_LIMIT = 90.0  # seconds: it is given 10 for an answer, more than once
 _HARMS = {
     "networkd stopped": ("networkd", "STOP"),
     "networkd killed": ("networkd", "KILL"),
