@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.install.handover import Handover
+from netfail_hooks.install.handover import Handover, uplink
 from netfail_hooks.install.handover.commands import attempt, tell
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.managers.detect import NETWORKMANAGER
@@ -19,7 +19,6 @@ from netfail_hooks.process import wait_until
 
 _ANSWERS = 60.0  # seconds for it to answer, asked again and again
 LEFT = 5.0  # seconds for it to let go
-_PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _READY = 15.0  # seconds for its supplicant to know a radio: until then nobody can have it join
 _BEGINS = 3.0  # seconds for it to begin with that by itself
 _NOT_READY = ("unmanaged", "unavailable")  # nmcli's words for NMDeviceState 10 and 20
@@ -123,7 +122,7 @@ def await_connected(one: Handed) -> None:
         hint = f"see 'nmcli device show {one.interface}'"
         wait_until(
             lambda: up in networkmanager_states(),
-            _PATIENCE,
+            uplink.PATIENCE,
             f"address of {one.interface} from NetworkManager",
             hint=hint,
         )

@@ -30,7 +30,6 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.process import wait_until
 from netfail_hooks.terminal.progress import doing
 
-_PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LEFT = 5.0  # seconds for networkd to let go
 _USEFUL = 20.0  # seconds beyond what a manager takes, for a lease or a router's word
 
@@ -58,7 +57,7 @@ def give_back(
         clear_taken(paths, interface)
         return
     told = f"{interface} goes back to {handover.of(interface).manager}"
-    with doing(told), divert(config, interface, paths, _PATIENCE, aside=not managers):
+    with doing(told), divert(config, interface, paths, uplink.PATIENCE, aside=not managers):
         had = uplink.useful_families(interface)
         mark_taken(paths, interface)  # until its manager has it
         write()

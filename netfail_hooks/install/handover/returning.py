@@ -70,9 +70,10 @@ def give_all_back(handover: Handover, ours: Ours = _NONE) -> Outcome:
     except Problem as problem:
         return Outcome((*messages, str(problem)), keep_all(handover, ours))
     # dhcpcd is ended for all at the first one's turn: that one brings it back for the others.
+    begun = pending(Paths())
     turns = sorted(
         handover.handed,
-        key=lambda one: one.manager == dhcpcd.MANAGER and one.interface not in pending(Paths()),
+        key=lambda one: one.manager == dhcpcd.MANAGER and one.interface not in begun,
     )
     left = tuple(one.interface for one in turns if not _lead_back(one, handover, ours, messages))
     if not left:

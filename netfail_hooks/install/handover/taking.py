@@ -23,10 +23,9 @@ from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
 from netfail_hooks.terminal.progress import doing
 
-_PATIENCE = 45.0  # seconds for an uplink to come back: Wi-Fi is joined anew, DHCP asked again
 _LETS_GO = 45.0  # seconds for all that has a manager let go, and Wi-Fi begin anew
 # Seconds for ``take`` in all, where each of these comes to its end just in time.
-LONGEST = _LETS_GO + from_networkmanager.LEFT + from_ifupdown.LONGEST + _PATIENCE
+LONGEST = _LETS_GO + from_networkmanager.LEFT + from_ifupdown.LONGEST + uplink.PATIENCE
 
 
 def take(
@@ -50,7 +49,7 @@ def take(
     told = f"{interface} goes over to systemd-networkd"
     with (
         doing(told, LONGEST),
-        divert(config, interface, paths, _PATIENCE, aside=aside, first=end_client),
+        divert(config, interface, paths, uplink.PATIENCE, aside=aside, first=end_client),
     ):
         if write:
             write()

@@ -12,6 +12,7 @@ from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import settling
 from netfail_hooks.policy.facts import Link
 
+PATIENCE = 45.0  # seconds for one to come back: Wi-Fi is joined anew, DHCP asked again
 _LINK_LOCAL = b"\xfe\x80"
 
 
