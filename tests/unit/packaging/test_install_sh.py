@@ -270,3 +270,22 @@ def test_somebody_elses_command_stays(machine: Machine) -> None:
     assert done.returncode == 1
     assert "somebody else's" in done.stderr
     assert theirs.read_text(encoding="utf-8") == "#!/bin/sh\n"
+
+
+_STEPS = r"""
+eval "$(sed -n '/^say() {/p; /^begin_step() {/,/^}/p; /^end_step() {/,/^}/p' install.sh)"
+counter=
+trap 'exit 143' TERM
+for step in $(seq 400); do begin_step "$step"; end_step; done
+"""
+
+
+def test_a_step_that_is_over_at_once_is_not_waited_for(checkout: Path, tmp_path: Path) -> None:
+    """On a terminal its seconds are counted by a child, which has our traps until it has begun."""
+    script = tmp_path / "steps"
+    script.write_text(_STEPS, encoding="ascii")
+    typed = ["script", "--quiet", "--return", "--command", f"sh -u {script}", "/dev/null"]
+    done = subprocess.run(
+        typed, cwd=checkout, timeout=60, check=True, capture_output=True, stdin=subprocess.DEVNULL
+    )
+    assert b"install.sh: 400" in done.stdout
