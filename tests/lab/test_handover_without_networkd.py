@@ -10,11 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from netfail_hooks import lab as sandbox
-from tests.lab.denied import Denied
 from tests.lab.handed import HERE, INSTALL, PAIR, Handed
-from tests.lab.managed import Managed
-from tests.lab.raised import Raised
+from tests.lab.led import MANAGERS, led_by
 
 pytestmark = pytest.mark.faults
 _UNIT = "systemd-networkd.service"
@@ -22,11 +19,10 @@ _HARMS = {
     "ended": ("stop", "systemd-networkd.socket", _UNIT),
     "hangs": ("kill", "--signal=STOP", _UNIT),
 }
-_LABS = {"dhcpcd": Denied, "ifupdown": Raised, "NetworkManager": Managed}
 _TURN = "/run/netfail-hooks/pending.eth0"
 _MOST = (("dhcpcd", "ended"), ("dhcpcd", "hangs"), ("ifupdown", "ended"))
 _UNINSTALLS = (*_MOST, ("NetworkManager", "ended"))
-_EVERY = [(manager, harm) for manager in _LABS for harm in _HARMS]
+_EVERY = [(manager, harm) for manager in MANAGERS for harm in _HARMS]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -39,22 +35,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def handed(request: pytest.FixtureRequest) -> Iterator[Handed]:
-    why = sandbox.why_not_real()
-    if why:
-        pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
-    with _LABS[request.param]() as lab:
-        lab.start_dhcp()
-        if isinstance(lab, Denied):
-            lab.write_config()
-        elif isinstance(lab, Managed):
-            lab.write_profiles()
-        if isinstance(lab, Raised):
-            lab.write_stanzas("dhcp\n")
-            lab.raise_all()
-        elif isinstance(lab, Denied | Managed):
-            lab.start_manager()
+    with led_by(request.param, shown=80) as lab:
         yield lab
-        print("\n".join(lab.journal()[-80:]))
 
 
 def _mend(lab: Handed, harm: str) -> None:

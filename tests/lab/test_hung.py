@@ -15,6 +15,7 @@ from collections.abc import Callable
 import pytest
 
 from netfail_hooks.lab import Lab
+from netfail_hooks.networkd.networkctl import AT_WORK
 from netfail_hooks.paths import package_home
 from tests.conftest import Tried
 from tests.lab.suite import FILES, ROUTES, SETTINGS, shape, used, wait
@@ -27,6 +28,7 @@ _INSTALL = [*_COMMAND, "install", "--primary", "eth0", "--backup", "wlan0", "--y
 _UNINSTALL = [*_COMMAND, "uninstall", "--yes"]
 _SHARE = 2
 _LIMIT = 90.0  # seconds: it is given 10 for an answer, more than once
+_SLOW = 7.0  # seconds: what it is asked with takes its time, too
 _HARMS = {
     "networkd stopped": ("networkd", "STOP"),
     "networkd killed": ("networkd", "KILL"),
@@ -103,8 +105,9 @@ def _drawn(number: int | None) -> list[tuple[str, str]]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Draw a few, or take all where every kill point is wanted."""
-    every = metafunc.config.getoption("every_kill_point")
-    metafunc.parametrize(("harm", "moment"), _drawn(None if every else _SHARE))
+    if "harm" in metafunc.fixturenames:
+        every = metafunc.config.getoption("every_kill_point")
+        metafunc.parametrize(("harm", "moment"), _drawn(None if every else _SHARE))
 
 
 def test_install_with_networkd_harmed(dual: Lab, harm: str, moment: str, tried: Tried) -> None:
@@ -122,6 +125,21 @@ def test_install_with_networkd_harmed(dual: Lab, harm: str, moment: str, tried: 
     assert dual.run(*_INSTALL, environment=_HERE, seconds=60).returncode == 0
     assert dual.run(*_UNINSTALL, environment=_HERE, seconds=60).returncode == 0
     wait(lambda: sorted(shape(dual, FILES + ROUTES + SETTINGS)) == sorted(before), "all as before")
+
+
+def test_a_networkd_that_is_slow_is_none_that_hangs(dual: Lab) -> None:
+    """A small machine that unpacks packages gives it no time for seconds."""
+    assert dual.networkd is not None
+    networkd = dual.networkd.daemon("networkd")
+    seconds = random.uniform(AT_WORK + 1, _SLOW)  # noqa: S311 - not for secrets
+    print(f"{seconds:.3f} s")
+    thaw = threading.Timer(seconds, networkd.thaw)
+    networkd.freeze()
+    thaw.start()
+    done = dual.run(*_INSTALL, environment=_HERE, seconds=60)
+    thaw.join()
+    assert done.returncode == 0, done.stderr
+    assert used(dual) == "eth0"
 
 
 def test_uninstall_with_networkd_harmed(dual: Lab, harm: str, moment: str, tried: Tried) -> None:

@@ -8,15 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from netfail_hooks import lab as sandbox
 from tests.lab.booted import Booted, running
-from tests.lab.denied import Denied
 from tests.lab.handed import PAIR, Handed
+from tests.lab.led import MANAGERS, led_by
 from tests.lab.managed import PROFILES, UUID, Managed
 from tests.lab.raised import INTERFACES, Raised
 from tests.lab.suite import wait
 
-_MANAGERS = {"ifupdown": Raised, "NetworkManager": Managed, "dhcpcd": Denied}
 _HOLD = """
 ip link add name br9 type bridge
 ip address add 10.9.9.1/24 dev br9
@@ -46,22 +44,8 @@ ip -o address | sed -n '/ on[0-9] /{s/^[0-9]*: //; s/valid_lft.*//; p}' | sort
 
 @pytest.fixture
 def handed(request: pytest.FixtureRequest) -> Iterator[Handed]:
-    why = sandbox.why_not_real()
-    if why:
-        pytest.fail(f"needs root and the real daemons: {why}", pytrace=False)
-    with _MANAGERS[request.param]() as lab:
-        lab.start_dhcp()
-        if isinstance(lab, Denied):
-            lab.write_config()  # which denies it on*: it would take them for its own
-        elif isinstance(lab, Managed):
-            lab.write_profiles()
-        if isinstance(lab, Raised):
-            lab.write_stanzas("dhcp\n")
-            lab.raise_all()
-        elif isinstance(lab, Denied | Managed):
-            lab.start_manager()
+    with led_by(request.param, shown=40) as lab:
         yield lab
-        print("\n".join(lab.journal()[-40:]))
 
 
 def _hold(lab: Booted) -> None:
@@ -77,7 +61,7 @@ def _refused(lab: Booted, why: str, *options: str) -> None:
     assert "eth0" in lab.run("ip", "link", "show", "master", "br9").stdout
 
 
-@pytest.mark.parametrize("handed", _MANAGERS, indirect=True)
+@pytest.mark.parametrize("handed", MANAGERS, indirect=True)
 def test_a_bridge_on_an_uplink_is_refused_by_name(handed: Handed) -> None:
     lab = handed
     _hold(lab)
@@ -91,7 +75,7 @@ def _downs(lab: Booted) -> str:
     return lab.read("/sys/class/net/eth0/carrier_down_count")
 
 
-@pytest.mark.parametrize("handed", _MANAGERS, indirect=True)
+@pytest.mark.parametrize("handed", MANAGERS, indirect=True)
 def test_what_an_uplink_carries_lives_on_there_and_back(handed: Handed) -> None:
     lab = handed
     lab.run("sh", "-ec", _CARRY).check_returncode()
