@@ -352,7 +352,7 @@ def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
 
 @pytest.mark.usefixtures("commands", "detour")
 def test_one_that_networkmanager_does_not_connect_is_told(mocker: MockerFixture) -> None:
-    mocker.patch.object(networkmanagers, "_PATIENCE", 0.1)
+    mocker.patch.object(uplink, "PATIENCE", 0.1)
     mocker.patch.object(uplink, "useful_families", return_value=(4,))
     mocker.patch.object(networkmanagers, "active_connections", return_value={"eth0": UUID})
     mocker.patch.object(
@@ -447,4 +447,4 @@ def test_all_that_lets_go_has_one_budget_within_that_of_the_way_back(
         taking.take("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
     assert given == [45, 25, 5, 1]
     assert commands == []
-    assert rollback.EACH >= taking.LONGEST >= taking._LETS_GO + taking._PATIENCE
+    assert rollback.EACH >= taking.LONGEST >= taking._LETS_GO + uplink.PATIENCE
