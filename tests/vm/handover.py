@@ -158,7 +158,7 @@ class Handover(Journey):
         by = self._by(bench)
         others = machine.sh(by.others)
         told, row = self._by_ssh(bench, INSTALL, _INSTALL)
-        if row.faults:
+        if f"{_LIVES} 0" not in told:
             raise AssertionError("; ".join(row.faults))
         bench.settled(120)
         row.faults += _faults(
