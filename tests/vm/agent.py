@@ -87,7 +87,8 @@ class Agent:
             done = self.do_run(["sh", "-c", script], 20)
             took = time.monotonic() - began
             if done["status"] == 0 or took > seconds:
-                return {"true": done["status"] == 0, "took": took, "out": done["out"]}
+                told = done["out"] + done["err"]
+                return {"true": done["status"] == 0, "took": took, "out": told}
             time.sleep(0.1)
 
     def do_now(self, seconds: float) -> dict[str, Any]:  # noqa: ARG002 - every order has it
