@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from netfail_hooks.install.handover import from_networkmanager as networkmanager
 from netfail_hooks.install.handover.returning import Outcome
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel import snapshot
-from netfail_hooks.managers import Profile, WirelessNetwork, ifupdown, release
+from netfail_hooks.managers import Profile, WirelessNetwork, dhcpcd, ifupdown, release
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Release
 from netfail_hooks.names import FAMILIES
@@ -256,7 +256,15 @@ def detour(mocker: MockerFixture) -> list[str]:
     away: list[str] = []
 
     @contextlib.contextmanager
-    def divert(_: Config, interface: str, *__: object, **___: object) -> Iterator[None]:
+    def divert(
+        _: Config,
+        interface: str,
+        *__: object,
+        first: Callable[[], None] | None = None,
+        **___: object,
+    ) -> Iterator[None]:
+        if first:
+            first()
         away.append(interface)
         yield
         away.remove(interface)
@@ -348,6 +356,41 @@ def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
     returning.give_all_back(handover)
     assert "withdraw" in commands
     assert withdrawn == [FAMILIES if hears else (6,)] * 2
+
+
+def _of_dhcpcd() -> Handover:
+    how = Release({}, ends={"eth0": (("end", "it"),)}, take_back={"eth0": (("begin", "anew"),)})
+    return Handover(handed=(Handed("eth0", dhcpcd.MANAGER),), release=how)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_dhcpcd_is_ended_once_while_networkd_has_the_uplink(
+    commands: list[str], detour: list[str], mocker: MockerFixture, *, at_once: bool
+) -> None:
+    """It takes seconds: afterwards the uplink would be without an address for so long."""
+    mocker.patch.object(uplink, "useful_families", return_value=())
+    mocker.patch.object(from_dhcpcd, "raised", return_value=())
+    mocker.patch.object(from_dhcpcd, "hears_other_nics", return_value=False)
+    if at_once:
+        assert returning.give_all_back(_of_dhcpcd()) == Outcome()
+    else:
+        giving_back.give_back(
+            "eth0", _of_dhcpcd(), Config(uplinks=()), Paths(), lambda: commands.extend(detour)
+        )
+    told = [one for one in commands if one in ("end it", "eth0", "flush eth0", "begin anew")]
+    assert told == ["end it", *["eth0"] * (not at_once), "flush eth0", "begin anew"]
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_where_a_dhcpcd_cannot_be_ended_nothing_is_taken_from_networkd(
+    commands: list[str], mocker: MockerFixture, *, hangs: bool
+) -> None:
+    why = (TooSlow if hangs else Problem)("not ended")
+    mocker.patch.object(telling, "run", side_effect=why)
+    messages: list[str] = []
+    (one,) = _of_dhcpcd().handed
+    assert giving_back.give_at_once(one, _of_dhcpcd(), messages) != hangs
+    assert (messages, commands) == (["not ended"], [])
 
 
 @pytest.mark.usefixtures("commands", "detour")
