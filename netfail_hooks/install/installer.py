@@ -65,11 +65,11 @@ from netfail_hooks.install.uninstaller import remove_log, remove_volatile
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
-from netfail_hooks.managers import identifiers
+from netfail_hooks.managers import UnansweredError, identifiers
 from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import access, match, networkctl, takeover
-from netfail_hooks.networkd.detect import UnansweredError, detect
+from netfail_hooks.networkd.detect import detect
 from netfail_hooks.networkd.file import Section, default_route_families, parse
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths

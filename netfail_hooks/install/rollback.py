@@ -57,8 +57,8 @@ from netfail_hooks.install.uninstaller import (
 )
 from netfail_hooks.journal import WARNING, log
 from netfail_hooks.lock import Lock
+from netfail_hooks.managers import UnansweredError
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import run
 from netfail_hooks.reconcile.probing import probe_and_run

@@ -37,9 +37,9 @@ from netfail_hooks.kernel import outage
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
+from netfail_hooks.managers import UnansweredError
 from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.networkd import networkctl, takeover
-from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, drills

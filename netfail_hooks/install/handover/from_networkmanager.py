@@ -9,12 +9,12 @@ from netfail_hooks.install.handover import Handover, uplink
 from netfail_hooks.install.handover.commands import attempt, tell
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.managers.detect import NETWORKMANAGER
-from netfail_hooks.managers.release import Commands
-from netfail_hooks.networkd.detect import (
+from netfail_hooks.managers.nm.nmcli import (
     active_connections,
     networkmanager_says,
     networkmanager_states,
 )
+from netfail_hooks.managers.release import Commands
 from netfail_hooks.process import wait_until
 
 _ANSWERS = 60.0  # seconds for it to answer, asked again and again

@@ -22,10 +22,10 @@ from netfail_hooks.install.handover import (
 )
 from netfail_hooks.install.handover.commands import attempt, collecting, tell
 from netfail_hooks.install.manifest import Handed
-from netfail_hooks.managers import dhcpcd
+from netfail_hooks.managers import UnansweredError, dhcpcd
+from netfail_hooks.managers.nm.nmcli import networkmanager_probes
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import UnansweredError, networkmanager_probes
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import wait_until
 from netfail_hooks.terminal.progress import doing

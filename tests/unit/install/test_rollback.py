@@ -35,9 +35,9 @@ from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import Undo
+from netfail_hooks.managers import UnansweredError
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.paths import Paths
 from tests.support.machine import Machine
 

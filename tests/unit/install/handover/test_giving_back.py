@@ -31,12 +31,18 @@ from netfail_hooks.install.handover import from_networkmanager as networkmanager
 from netfail_hooks.install.handover.returning import Outcome
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.kernel import snapshot
-from netfail_hooks.managers import Profile, WirelessNetwork, dhcpcd, ifupdown, release
+from netfail_hooks.managers import (
+    Profile,
+    UnansweredError,
+    WirelessNetwork,
+    dhcpcd,
+    ifupdown,
+    release,
+)
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Release
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import TooSlow
 
