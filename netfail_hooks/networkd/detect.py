@@ -10,10 +10,10 @@ from netfail_hooks.names import is_interface_name
 from netfail_hooks.networkd import takeover
 from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
+from netfail_hooks.terminal import typed
 
 _NO_UPLINKS = ("", "loopback", "none")
 _KINDS = ("cable", "Wi-Fi", "modem")  # by rank
-_INSTALL = "NETFAIL_HOOKS_INSTALL"  # the command that a person typed to get here
 
 
 def detect(paths: Paths) -> tuple[str, ...]:
@@ -56,10 +56,9 @@ def _unnamed(there: Sequence[Nic], uplinks: Sequence[str]) -> Misuse:
             hint="plug the other one in, or name them with --primary IF --backup IF; "
             "'ip link' lists all there are",
         )
-    command = os.environ.get(_INSTALL, "sudo netfail-hooks install")
     return Misuse(
         f"which uplinks? This machine has {_listed(there)}",
-        hint=f"{command} --primary {ranked[0]} --backup {ranked[1]}",
+        hint=f"{typed.install()} --primary {ranked[0]} --backup {ranked[1]}",
     )
 
 
