@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -39,6 +40,7 @@ from netfail_hooks.managers import UnansweredError
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
+from netfail_hooks.process import wait_until
 from tests.support.machine import Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -135,14 +137,23 @@ def test_who_waited_for_an_earlier_run_lets_a_later_ones_way_back_be(
     assert not machine.has("/etc/a")
 
 
-def _begin(machine: Machine, seconds: float) -> int:
-    """Have another process be on the way back, and end it after so many; return its number."""
+def _is_waited_for(path: str) -> bool:
+    """Tell whether somebody waits for a lock of a file (proc_locks(5))."""
+    waiting = f":{os.stat(path).st_ino} "
+    lines = Path("/proc/locks").read_text().splitlines()
+    return any(" -> FLOCK " in line and waiting in line for line in lines)
+
+
+def _begin(machine: Machine, *, until_waited_for: bool = False) -> int:
+    """Have another process be on the way back, and end it; return its number."""
     ready, begun = os.pipe()
     child = os.fork()
     if not child:
         assert rollback._held(machine.paths.rollback) >= 0
         os.write(begun, b"x")
-        time.sleep(seconds)
+        with contextlib.suppress(Problem, OSError):  # nobody is told by this process
+            if until_waited_for:
+                wait_until(lambda: _is_waited_for(machine.paths.rollback), 60, "waiting")
         os.unlink(machine.paths.rollback)
         Path(f"{machine.root}/over").touch()
         os._exit(0)
@@ -152,7 +163,7 @@ def _begin(machine: Machine, seconds: float) -> int:
 
 def test_one_that_has_begun_is_waited_for(machine: Machine) -> None:
     _kill(machine)
-    child = _begin(machine, 2)
+    child = _begin(machine, until_waited_for=True)
     with pytest.raises(Problem, match="is being taken back: wait a minute"):
         machine.install(*PAIR)
     assert not machine.has("/over")
@@ -174,7 +185,7 @@ def test_an_install_that_was_too_slow_says_so_and_undoes_nothing(
             way.decided(undo),
         ):
             undo.callback(undone.append, "all")
-            os.waitpid(_begin(machine, 0), 0)
+            os.waitpid(_begin(machine), 0)
             if fails:
                 raise Problem("no gateway answered")
 
@@ -295,7 +306,7 @@ def test_what_an_install_is_at_is_waited_for_and_then_it_changes_nothing(
                     done.append(name)
                     assert rollback._is_held(machine.paths.rollback)
                 if name == "second":
-                    os.waitpid(_begin(machine, 0), 0)
+                    os.waitpid(_begin(machine), 0)
 
     with pytest.raises(Problem, match="the way back was taken"):
         install()
