@@ -132,13 +132,12 @@ def prepare(args: argparse.Namespace, given: Ready | None = None) -> Work:
         raise Misuse(f"--root {args.root}: no such directory", hint="mount the image there first")
     named = args if args.root else options.resolve_names(args)
     ready = by_names(paths, given) if given else None
-    if ready:
-        named = argparse.Namespace(**{**vars(named), "mode": ready.config.mode})
-    wanted = options.parse(named, ready.config.names() if ready else present_uplinks(paths))
     known = manifest.load(paths)
     if ready:
         config, text = ready.config, ready.text
+        wanted = options.parse(named, config.names(), config.mode)
     else:
+        wanted = options.parse(named, present_uplinks(paths))
         config, text = choose(paths, wanted, lambda: detect(paths))
     refuse_deaf(config, "set dispatcher = true" if ready else "add --with-dispatcher")
     stacking.refuse_held(paths, config, known or Manifest())
