@@ -92,7 +92,7 @@ def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str,
     """
     known = manifest.load(paths)
     if known and rollback.is_waiting(paths):
-        from_networkmanager.has(Handover(known.handed))
+        from_networkmanager.says(Handover(known.handed), running=False)
     rollback.call_off(paths)
     known = manifest.load(paths)
     if known is None:

@@ -145,7 +145,7 @@ def uninstall(work: Work) -> list[str]:
     messages: list[str] = []
     _refuse_nobody(work)
     if work.running:
-        from_networkmanager.has(Handover(work.known.handed))
+        from_networkmanager.says(Handover(work.known.handed), running=False)
         _refuse_unanswered(work)
     textfile = _textfile(work.paths)
     if work.running:
