@@ -11,7 +11,7 @@ from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import kernel, machine
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, Services
 from netfail_hooks.errors import Faults, Problem
-from netfail_hooks.install.handover import waiting
+from netfail_hooks.install.way_back import waiting
 from netfail_hooks.managers import detect as managers
 from netfail_hooks.managers import dhcpcd, dhcpcd_release, ifupdown_release
 from netfail_hooks.managers.interfaces import ifupdown_has

@@ -22,7 +22,6 @@ from netfail_hooks.install import (
     nodes,
     options,
     reconfigure,
-    rollback,
     systemd,
 )
 from netfail_hooks.install.bond_files import bond_files
@@ -62,6 +61,7 @@ from netfail_hooks.install.transaction import (
     write_change,
 )
 from netfail_hooks.install.uninstaller import remove_log, remove_volatile
+from netfail_hooks.install.way_back import arming, kept
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
@@ -78,7 +78,7 @@ from netfail_hooks.reconcile.probing import probe_and_run
 from netfail_hooks.terminal.progress import doing
 
 _HERE = Paths()
-_BY_ITSELF = f"that is tried every {rollback.AGAIN} s, by itself (journalctl -t netfail-hooks)"
+_BY_ITSELF = f"that is tried every {arming.AGAIN} s, by itself (journalctl -t netfail-hooks)"
 _PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, will put it
 
 
@@ -219,7 +219,7 @@ def install(work: Work) -> list[str]:
 
     Whatever is raised on the way, an interrupt too, passes on once all is as it was.
     """
-    rollback.refuse_while_armed(work.paths)
+    arming.refuse_while_armed(work.paths)
     if work.running:
         nodes.remove(work.paths.uninstalling)  # of an uninstall that was killed
     if work.running and work.handover.now:
@@ -279,12 +279,12 @@ def _hand_over(work: Work) -> list[str]:
     other = _offers(work, came.server)
     own = tuple(name for name in uplinks.names() if name not in handover.now)
     networkds = Config(uplinks=default_metrics(own))
-    live_too = rollback.Live(work.begun, own, settings, _ours(work))
+    live_too = kept.Live(work.begun, own, settings, _ours(work))
     made = missing_parents(paths, _HERE.manifest)
     with (
         ignored(signal.SIGHUP),
         ignored(signal.SIGTSTP),  # Ctrl-Z: the way back would wait for us
-        rollback.armed(paths, work.changes, (), live_too) as way,
+        arming.armed(paths, work.changes, (), live_too) as way,
         Undo() as undo,
         _later_where_unanswered(work, way, undo),
         way.decided(undo),
@@ -321,7 +321,7 @@ def _hand_over(work: Work) -> list[str]:
 
 
 @contextlib.contextmanager
-def _later_where_unanswered(work: Work, way: rollback.WayBack, undo: Undo) -> Iterator[None]:
+def _later_where_unanswered(work: Work, way: arming.WayBack, undo: Undo) -> Iterator[None]:
     """Undo nothing yet where who had the uplinks does not answer: the way back does, once it does.
 
     networkd has them until then, by our files.
@@ -336,7 +336,7 @@ def _later_where_unanswered(work: Work, way: rollback.WayBack, undo: Undo) -> It
 
 
 def _keep_where_unanswered(
-    work: Work, way: rollback.WayBack, undo: Undo, reason: BaseException
+    work: Work, way: arming.WayBack, undo: Undo, reason: BaseException
 ) -> None:
     try:
         from_networkmanager.says(work.begun)
@@ -435,7 +435,7 @@ def _offers(work: Work, server: str) -> list[str]:
     return messages
 
 
-def _give_all_back(work: Work, settings: dict[str, str], way: rollback.WayBack) -> None:
+def _give_all_back(work: Work, settings: dict[str, str], way: arming.WayBack) -> None:
     """Raise Problem for what the managers did not take back; the way back then goes on.
 
     ifupdown gets a NIC as a new one is (``managers/ifupdown_release.py``); what somebody had set
@@ -450,7 +450,7 @@ def _give_all_back(work: Work, settings: dict[str, str], way: rollback.WayBack) 
 
 
 def _forget_install(
-    work: Work, way: rollback.WayBack, before: Node | None, made: Sequence[str]
+    work: Work, way: arming.WayBack, before: Node | None, made: Sequence[str]
 ) -> None:
     """Forget, last of all, what tells who has what; not while the way back is still to come.
 
@@ -471,7 +471,7 @@ def _switch_modes(work: Work) -> list[str]:
     with (
         ignored(signal.SIGHUP),
         ignored(signal.SIGTSTP),  # Ctrl-Z: the way back would wait for us
-        rollback.armed(paths, work.changes, bonds) as way,
+        arming.armed(paths, work.changes, bonds) as way,
         Undo() as undo,
         way.decided(undo),
     ):

@@ -29,13 +29,13 @@ from netfail_hooks.install.handover import (
     returning,
     services,
     taking,
-    waiting,
 )
 from netfail_hooks.install.handover.returning import Ours, Outcome
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import Undo
+from netfail_hooks.install.way_back import arming, kept, turn, waiting
 from netfail_hooks.managers import UnansweredError
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.networkd import networkctl
@@ -49,7 +49,7 @@ SECOND = [FileChange("/etc/a", None, Node(nodes.FILE, b"half of it"))]
 
 
 HANDED = (Handed("eth0", NETWORKMANAGER), Handed("wlan0", NETWORKMANAGER))
-LIVE = rollback.Live(Handover(handed=HANDED), (), {"ipv4/conf/eth0/arp_filter": "0"})
+LIVE = kept.Live(Handover(handed=HANDED), (), {"ipv4/conf/eth0/arp_filter": "0"})
 
 
 @pytest.fixture
@@ -59,11 +59,11 @@ def machine(tmp_path: Path, mocker: MockerFixture) -> Machine:
     return Machine(tmp_path)
 
 
-def _kill(machine: Machine, live_too: rollback.Live | None = None) -> bytes:
+def _kill(machine: Machine, live_too: kept.Live | None = None) -> bytes:
     """Have a run killed in the midst of a switch; return the way back that it left."""
     child = os.fork()
     if not child:
-        with rollback.armed(machine.paths, FIRST, ("bond0",), live_too):
+        with arming.armed(machine.paths, FIRST, ("bond0",), live_too):
             os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     return Path(machine.paths.rollback).read_bytes()
@@ -79,7 +79,7 @@ def test_a_second_switch_leaves_a_killed_ones_way_back_alone(machine: Machine) -
     left = _kill(machine)
     with (
         pytest.raises(Problem, match=r"taken back within 9\d s: wait"),
-        rollback.armed(machine.paths, SECOND, ()),
+        arming.armed(machine.paths, SECOND, ()),
     ):
         pass
     assert Path(machine.paths.rollback).read_bytes() == left
@@ -95,8 +95,8 @@ def test_so_does_any_other_install(machine: Machine) -> None:
 
 def test_once_it_is_over_nobody_is_refused(machine: Machine) -> None:
     _kill(machine)
-    _later(machine, rollback.SECONDS + 60)
-    with rollback.armed(machine.paths, SECOND, ()):
+    _later(machine, arming.SECONDS + 60)
+    with arming.armed(machine.paths, SECOND, ()):
         assert b"what worked" not in Path(machine.paths.rollback).read_bytes()
     assert not machine.has("/run/netfail-hooks/rollback.json")
 
@@ -105,7 +105,7 @@ def test_a_way_back_that_nobody_would_take_is_not_left(
     machine: Machine, mocker: MockerFixture
 ) -> None:
     mocker.patch.object(systemd, "call_later", side_effect=Problem("no service manager"))
-    with pytest.raises(Problem, match="manager"), rollback.armed(machine.paths, FIRST, ()):
+    with pytest.raises(Problem, match="manager"), arming.armed(machine.paths, FIRST, ()):
         pass
     assert not machine.has("/run/netfail-hooks/rollback.json")
 
@@ -149,7 +149,7 @@ def _begin(machine: Machine, *, until_waited_for: bool = False) -> int:
     ready, begun = os.pipe()
     child = os.fork()
     if not child:
-        assert rollback._held(machine.paths.rollback) >= 0
+        assert turn.held(machine.paths.rollback) >= 0
         os.write(begun, b"x")
         with contextlib.suppress(Problem, OSError):  # nobody is told by this process
             if until_waited_for:
@@ -167,7 +167,7 @@ def test_one_that_has_begun_is_waited_for(machine: Machine) -> None:
     with pytest.raises(Problem, match="is being taken back: wait a minute"):
         machine.install(*PAIR)
     assert not machine.has("/over")
-    rollback.call_off(machine.paths)
+    arming.call_off(machine.paths)
     assert machine.has("/over")
     os.waitpid(child, 0)
 
@@ -180,7 +180,7 @@ def test_an_install_that_was_too_slow_says_so_and_undoes_nothing(
 
     def install() -> None:
         with (
-            rollback.armed(machine.paths, FIRST, ()) as way,
+            arming.armed(machine.paths, FIRST, ()) as way,
             Undo() as undo,
             way.decided(undo),
         ):
@@ -198,8 +198,8 @@ def test_who_undoes_is_not_joined_by_the_way_back(machine: Machine) -> None:
     held: list[bool] = []
 
     def install() -> None:
-        with rollback.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
-            undo.callback(lambda: held.append(rollback._is_held(machine.paths.rollback)))
+        with arming.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
+            undo.callback(lambda: held.append(turn.is_held(machine.paths.rollback)))
             raise Problem("no gateway answered")
 
     with pytest.raises(Problem, match="no gateway answered"):
@@ -211,7 +211,7 @@ def test_who_undoes_is_not_joined_by_the_way_back(machine: Machine) -> None:
 def test_it_is_later_the_more_uplinks_change_hands(machine: Machine) -> None:
     left = json.loads(_kill(machine, LIVE))
     seconds = left["due"] - time.monotonic()
-    assert 0 < rollback.SECONDS + 2 * rollback.EACH - seconds < 20
+    assert 0 < arming.SECONDS + 2 * arming.EACH - seconds < 20
 
 
 def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
@@ -224,7 +224,7 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
 
     def give_all_back(handover: Handover, _: Ours) -> Outcome:
         done.append(handover.names)
-        assert rollback._is_held(machine.paths.rollback)
+        assert turn.is_held(machine.paths.rollback)
         assert manifest.read_text() == "of the killed run"
         return outcome.pop(0)
 
@@ -299,12 +299,12 @@ def test_what_an_install_is_at_is_waited_for_and_then_it_changes_nothing(
     done: list[str] = []
 
     def install() -> None:
-        with rollback.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
+        with arming.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
             for name in ("first", "second", "third"):
                 with way.step():
                     undo.callback(done.append, f"{name} undone")
                     done.append(name)
-                    assert rollback._is_held(machine.paths.rollback)
+                    assert turn.is_held(machine.paths.rollback)
                 if name == "second":
                     os.waitpid(_begin(machine), 0)
 
@@ -315,7 +315,7 @@ def test_what_an_install_is_at_is_waited_for_and_then_it_changes_nothing(
 
 def test_a_change_that_fails_holds_nobody_up(machine: Machine) -> None:
     def install() -> None:
-        with rollback.armed(machine.paths, FIRST, ()) as way, way.step():
+        with arming.armed(machine.paths, FIRST, ()) as way, way.step():
             raise Problem("no")
 
     with pytest.raises(Problem, match="no"):
@@ -330,7 +330,7 @@ def test_each_change_of_a_machine_that_may_be_cut_off_is_a_step(
     held: list[bool] = []
 
     def change(*_: object, **__: object) -> list[str]:
-        held.append(rollback._is_held(machine.paths.rollback))
+        held.append(turn.is_held(machine.paths.rollback))
         return []
 
     def nothing(*_: object, **__: object) -> list[str]:

@@ -14,7 +14,7 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import diversion, installer, rollback
+from netfail_hooks.install import diversion, installer
 from netfail_hooks.install.handover import (
     NETWORKD,
     Handover,
@@ -30,6 +30,7 @@ from netfail_hooks.install.handover import commands as telling
 from netfail_hooks.install.handover import from_networkmanager as networkmanagers
 from netfail_hooks.install.handover.returning import Outcome
 from netfail_hooks.install.manifest import Handed
+from netfail_hooks.install.way_back import arming, kept
 from netfail_hooks.kernel import snapshot
 from netfail_hooks.managers import (
     Profile,
@@ -124,7 +125,7 @@ def test_the_first_default_route_comes_back_first(
     mocker.patch("netfail_hooks.install.systemd.call_later")
     paths = Paths(str(tmp_path))
     Path(paths.run).mkdir(parents=True)
-    with rollback.armed(paths, (), (), rollback.Live(begun, (), {})):
+    with arming.armed(paths, (), (), kept.Live(begun, (), {})):
         tree = json.loads(Path(paths.rollback).read_text(encoding="ascii"))
     assert [one[0] for one in tree["handed"]] == back
 
@@ -143,7 +144,7 @@ def test_what_was_set_by_hand_outlives_what_the_managers_are_given(
     mocker.patch.object(returning, "give_all_back", give)
     mocker.patch("netfail_hooks.install.kernel_state.set_sysctls", now.update)
     raising = pytest.raises(Problem, match="ifup failed") if messages else contextlib.nullcontext()
-    way = rollback.WayBack(Paths())
+    way = arming.WayBack(Paths())
     config = Config(uplinks=())
     work = installer.Work(Paths(), config, None, (), (), running=True, handover=_handover(*NAMES))
     with raising:
@@ -496,4 +497,4 @@ def test_all_that_lets_go_has_one_budget_within_that_of_the_way_back(
         taking.take("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
     assert given == [45, 25, 5, 1]
     assert commands == []
-    assert rollback.EACH >= taking.LONGEST >= taking._LETS_GO + uplink.PATIENCE
+    assert arming.EACH >= taking.LONGEST >= taking._LETS_GO + uplink.PATIENCE
