@@ -15,7 +15,6 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install import (
-    bond_switch,
     diversion,
     kernel_state,
     manifest,
@@ -24,7 +23,6 @@ from netfail_hooks.install import (
     reconfigure,
     systemd,
 )
-from netfail_hooks.install.bond_files import bond_files
 from netfail_hooks.install.config import (
     Ready,
     absent_uplinks,
@@ -48,7 +46,9 @@ from netfail_hooks.install.handover import (
 from netfail_hooks.install.hook_file import unsafe_places
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
-from netfail_hooks.install.network_files import networks
+from netfail_hooks.install.networks import switch
+from netfail_hooks.install.networks.bond import bond_files
+from netfail_hooks.install.networks.routes import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.options import refuse_others
 from netfail_hooks.install.plan import FileChange, file_changes, in_order, missing_parents
@@ -99,7 +99,7 @@ class Work:
     @property
     def switches(self) -> bool:
         """Tell whether the machine goes into a bond, or out of one, or gets another."""
-        return self.running and bond_switch.concerns_bond(self.changes)
+        return self.running and switch.concerns_bond(self.changes)
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -308,7 +308,7 @@ def _hand_over(work: Work) -> list[str]:
                 taking.take(interface, handover, uplinks, paths)
         with way.step():
             services.settle(handover)
-        bond_switch.await_gateway(work.config)
+        switch.await_gateway(work.config)
         if by:
             origin.await_back(came.server, uplinks.names())
         if reachable:
@@ -464,8 +464,8 @@ def _forget_install(
 def _switch_modes(work: Work) -> list[str]:
     """Write all files, then have networkd follow at once; a gateway has to answer."""
     paths, uplinks = work.paths, work.all_uplinks()
-    bonds = bond_switch.bonds_of(work.changes)
-    stale = bond_switch.stale(work.config, work.changes)
+    bonds = switch.bonds_of(work.changes)
+    stale = switch.stale(work.config, work.changes)
     reached = kernel_state.reached_families(work.config)
     # The terminal that we were started from may be cut off.
     with (
@@ -476,7 +476,7 @@ def _switch_modes(work: Work) -> list[str]:
         way.decided(undo),
     ):
         undo.callback(reconfigure.put_back, reconfigure.keep(uplinks), uplinks, bonds)
-        undo.callback(bond_switch.give_back, bonds, uplinks)
+        undo.callback(switch.give_back, bonds, uplinks)
         with way.step():
             refused = _save_manifest_and_set_sysctls(work, undo)
         for change in work.changes:
@@ -484,8 +484,8 @@ def _switch_modes(work: Work) -> list[str]:
                 undo.callback(revert_change, paths, change)
                 write_change(paths, change)
         with way.step():
-            bond_switch.follow(stale)
-        bond_switch.await_gateway(work.config)
+            switch.follow(stale)
+        switch.await_gateway(work.config)
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
         with way.step():
             if work.config.mode == "bond":  # in which nobody looks for what is of the other mode

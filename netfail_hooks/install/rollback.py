@@ -14,7 +14,6 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import (
-    bond_switch,
     diversion,
     kernel_state,
     manifest,
@@ -27,6 +26,7 @@ from netfail_hooks.install.handover import (
     gather,
     returning,
 )
+from netfail_hooks.install.networks import switch
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import restore_manifest, revert_change
 from netfail_hooks.install.uninstaller import (
@@ -100,7 +100,7 @@ def _follow(paths: Paths, tree: dict[str, Any], messages: list[str]) -> tuple[st
     try:
         if tree.get("handed"):
             return _give_back(paths, tree, messages)
-        bond_switch.follow(tree["bonds"])
+        switch.follow(tree["bonds"])
     except (Problem, OSError) as problem:
         messages.append(str(problem))
     return ()

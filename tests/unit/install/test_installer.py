@@ -18,7 +18,7 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.install import hook_file
-from netfail_hooks.install.network_files import networks
+from netfail_hooks.install.networks.routes import networks
 from netfail_hooks.paths import Paths
 from tests.support.machine import HOWTO, Machine
 from tests.support.nobody import as_nobody

@@ -14,7 +14,6 @@ from pytest_mock import MockerFixture
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import (
-    bond_switch,
     installer,
     kernel_state,
     nodes,
@@ -32,6 +31,7 @@ from netfail_hooks.install.handover import (
 )
 from netfail_hooks.install.handover.returning import Ours, Outcome
 from netfail_hooks.install.manifest import Handed
+from netfail_hooks.install.networks import switch
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import Undo
@@ -283,7 +283,7 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
 def test_what_hooks_made_meanwhile_goes_where_nobody_would_look_for_it(
     machine: Machine, mocker: MockerFixture, mode: str, *, removed: bool
 ) -> None:
-    mocker.patch.object(bond_switch, "follow")
+    mocker.patch.object(switch, "follow")
     remove = mocker.patch.object(kernel_state, "remove_ours", return_value=[])
     mocker.patch.object(rollback, "Paths", return_value=machine.paths)
     if mode:
@@ -343,7 +343,7 @@ def test_each_change_of_a_machine_that_may_be_cut_off_is_a_step(
         (taking, "take"),
         (services, "settle"),
         (reconfigure, "write"),
-        (bond_switch, "follow"),
+        (switch, "follow"),
         (kernel_state, "remove_ours"),
         (kernel_state, "judge_anew"),
     ):
@@ -358,8 +358,8 @@ def test_each_change_of_a_machine_that_may_be_cut_off_is_a_step(
         (kernel_state, "default_route_order"),
         (reconfigure, "keep"),
         (reconfigure, "put_back"),
-        (bond_switch, "stale"),
-        (bond_switch, "await_gateway"),
+        (switch, "stale"),
+        (switch, "await_gateway"),
     ):
         mocker.patch.object(where, name, nothing)
     mocker.patch.object(origin, "session", return_value=origin.Session())
