@@ -17,8 +17,9 @@ from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 from netfail_hooks import __version__, terminal
-from netfail_hooks.cli.commands import COMMANDS, epilog, typed
+from netfail_hooks.cli.commands import COMMANDS, epilog
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
+from netfail_hooks.terminal import typed
 from netfail_hooks.terminal.help import Formatter
 
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -241,7 +242,7 @@ def _bug(error: Exception) -> str:
     where = f" at {os.path.basename(code)}:{trace.tb_lineno}" if trace else ""
     return (
         f"bug{where}: {type(error).__name__}: {error}; please report it with the output of: "
-        f"{typed()} log --bundle FILE"
+        f"{typed.command()} log --bundle FILE"
     )
 
 

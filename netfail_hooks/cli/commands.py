@@ -2,22 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 from netfail_hooks.values import value
-
-
-def typed_install() -> str:
-    """Return how install is typed: from a checkout, where there is no command yet, by install.sh.
-
-    That says so to what it runs.
-    """
-    return os.environ.get("NETFAIL_HOOKS_INSTALL", "netfail-hooks install")
-
-
-def typed() -> str:
-    """Return how any command is typed, but for its name."""
-    return os.environ.get("NETFAIL_HOOKS_COMMAND", "netfail-hooks")
 
 
 @value

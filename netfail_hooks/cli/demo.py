@@ -9,13 +9,13 @@ import time
 from dataclasses import asdict
 
 from netfail_hooks import terminal
-from netfail_hooks.cli.commands import typed, typed_install
 from netfail_hooks.demo import recording
 from netfail_hooks.demo import story as demo_story
 from netfail_hooks.demo import text as demo_text
 from netfail_hooks.demo.story import Chapter, Lines
 from netfail_hooks.errors import Problem
 from netfail_hooks.lab import Lab, harmless, why_not_real
+from netfail_hooks.terminal import typed
 from netfail_hooks.terminal.progress import shown
 
 _FIRST, _SECOND = "eth0", "wlan0"
@@ -46,15 +46,15 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     show(demo_text.head(why, demo_story.INTERVAL))
     shows = shown("at work on the throw-away network", quiet=args.json)
-    with shows, harmless(typed_install()), Lab((_FIRST, _SECOND), unmanaged=bool(why)) as lab:
+    with shows, harmless(), Lab((_FIRST, _SECOND), unmanaged=bool(why)) as lab:
         _install(lab)
         show([f"ready after {time.monotonic() - began:.1f} s"])
         with lab.timer(demo_story.INTERVAL):
             chapters = [demo_story.play(lab, story, show) for story in demo_story.STORIES]
         kept = _keep(lab)
-    show(demo_text.summary(chapters, typed_install()))
+    show(demo_text.summary(chapters, typed.install()))
     if kept:
-        show(recording.what_to_try(kept, typed()))
+        show(recording.what_to_try(kept, typed.command()))
     if args.json:
         result = {"real": not why, "recording": kept, "chapters": [asdict(c) for c in chapters]}
         print(json.dumps(result))

@@ -17,7 +17,7 @@ from netfail_hooks.cli.prompts import (
 )
 from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install import manifest, rollback
+from netfail_hooks.install import manifest
 from netfail_hooks.install.handover import Handover, from_networkmanager
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import ignored, remove_manifest, turn
@@ -29,6 +29,7 @@ from netfail_hooks.install.uninstaller import (
     remove_volatile,
     uninstall,
 )
+from netfail_hooks.install.way_back import arming
 from netfail_hooks.paths import Paths
 from netfail_hooks.terminal.progress import shown
 
@@ -91,9 +92,9 @@ def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str,
     One that waits for a manager goes on without us where that does not answer us, either.
     """
     known = manifest.load(paths)
-    if known and rollback.is_waiting(paths):
-        from_networkmanager.has(Handover(known.handed))
-    rollback.call_off(paths)
+    if known and arming.is_waiting(paths):
+        from_networkmanager.says(Handover(known.handed), running=False)
+    arming.call_off(paths)
     known = manifest.load(paths)
     if known is None:
         remove_manifest(paths)
@@ -106,8 +107,8 @@ def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str,
             return work, (*work.messages, *uninstall(work))
         except UnfinishedError as problem:
             options = {"keep_config": args.keep_config, "keep_log": args.keep_log}
-            rollback.go_on_uninstalling(paths, problem.left, **options)
-            problem.add_note(f"uninstall goes on by itself, every {rollback.AGAIN} s")
+            arming.go_on_uninstalling(paths, problem.left, **options)
+            problem.add_note(f"uninstall goes on by itself, every {arming.AGAIN} s")
             raise
 
 

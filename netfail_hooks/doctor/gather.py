@@ -11,12 +11,13 @@ from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import kernel, machine
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, Services
 from netfail_hooks.errors import Faults, Problem
-from netfail_hooks.install.handover import waiting
+from netfail_hooks.install.way_back import waiting
 from netfail_hooks.managers import detect as managers
 from netfail_hooks.managers import dhcpcd, dhcpcd_release, ifupdown_release
 from netfail_hooks.managers.interfaces import ifupdown_has
+from netfail_hooks.managers.nm.nmcli import networkmanager_has
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import detect, networkmanager_has
+from netfail_hooks.networkd.detect import detect
 from netfail_hooks.paths import Paths, package_home
 from netfail_hooks.reconcile import load_state
 from netfail_hooks.recorder import drills

@@ -12,10 +12,10 @@ from netfail_hooks.doctor.facts import CHANGED, MISSING, NEW, STALE, OwnFile, Pl
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_text
 from netfail_hooks.install import manifest, nodes, units
-from netfail_hooks.install.bond_files import bond_files
 from netfail_hooks.install.handover import resolving
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
+from netfail_hooks.install.networks.bond import bond_files
 from netfail_hooks.managers import ifupdown_release
 from netfail_hooks.networkd import file as networkfile
 from netfail_hooks.networkd import takeover

@@ -15,17 +15,14 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.cache import load
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.install import (
-    bond_switch,
     diversion,
     kernel_state,
     manifest,
     nodes,
     options,
     reconfigure,
-    rollback,
     systemd,
 )
-from netfail_hooks.install.bond_files import bond_files
 from netfail_hooks.install.config import (
     Ready,
     absent_uplinks,
@@ -49,7 +46,9 @@ from netfail_hooks.install.handover import (
 from netfail_hooks.install.hook_file import unsafe_places
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Manifest
-from netfail_hooks.install.network_files import networks
+from netfail_hooks.install.networks import switch
+from netfail_hooks.install.networks.bond import bond_files
+from netfail_hooks.install.networks.routes import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.options import refuse_others
 from netfail_hooks.install.plan import FileChange, file_changes, in_order, missing_parents
@@ -62,14 +61,15 @@ from netfail_hooks.install.transaction import (
     write_change,
 )
 from netfail_hooks.install.uninstaller import remove_log, remove_volatile
+from netfail_hooks.install.way_back import arming, kept
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
-from netfail_hooks.managers import identifiers
+from netfail_hooks.managers import UnansweredError, identifiers
 from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import access, match, networkctl, takeover
-from netfail_hooks.networkd.detect import UnansweredError, detect
+from netfail_hooks.networkd.detect import detect
 from netfail_hooks.networkd.file import Section, default_route_families, parse
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
@@ -78,7 +78,7 @@ from netfail_hooks.reconcile.probing import probe_and_run
 from netfail_hooks.terminal.progress import doing
 
 _HERE = Paths()
-_BY_ITSELF = f"that is tried every {rollback.AGAIN} s, by itself (journalctl -t netfail-hooks)"
+_BY_ITSELF = f"that is tried every {arming.AGAIN} s, by itself (journalctl -t netfail-hooks)"
 _PACKAGE = "NETFAIL_HOOKS_PACKAGE"  # where install.sh, whose dry run this is, will put it
 
 
@@ -99,7 +99,7 @@ class Work:
     @property
     def switches(self) -> bool:
         """Tell whether the machine goes into a bond, or out of one, or gets another."""
-        return self.running and bond_switch.concerns_bond(self.changes)
+        return self.running and switch.concerns_bond(self.changes)
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -132,13 +132,12 @@ def prepare(args: argparse.Namespace, given: Ready | None = None) -> Work:
         raise Misuse(f"--root {args.root}: no such directory", hint="mount the image there first")
     named = args if args.root else options.resolve_names(args)
     ready = by_names(paths, given) if given else None
-    if ready:
-        named = argparse.Namespace(**{**vars(named), "mode": ready.config.mode})
-    wanted = options.parse(named, ready.config.names() if ready else present_uplinks(paths))
     known = manifest.load(paths)
     if ready:
         config, text = ready.config, ready.text
+        wanted = options.parse(named, config.names(), config.mode)
     else:
+        wanted = options.parse(named, present_uplinks(paths))
         config, text = choose(paths, wanted, lambda: detect(paths))
     refuse_deaf(config, "set dispatcher = true" if ready else "add --with-dispatcher")
     stacking.refuse_held(paths, config, known or Manifest())
@@ -220,7 +219,7 @@ def install(work: Work) -> list[str]:
 
     Whatever is raised on the way, an interrupt too, passes on once all is as it was.
     """
-    rollback.refuse_while_armed(work.paths)
+    arming.refuse_while_armed(work.paths)
     if work.running:
         nodes.remove(work.paths.uninstalling)  # of an uninstall that was killed
     if work.running and work.handover.now:
@@ -280,12 +279,12 @@ def _hand_over(work: Work) -> list[str]:
     other = _offers(work, came.server)
     own = tuple(name for name in uplinks.names() if name not in handover.now)
     networkds = Config(uplinks=default_metrics(own))
-    live_too = rollback.Live(work.begun, own, settings, _ours(work))
+    live_too = kept.Live(work.begun, own, settings, _ours(work))
     made = missing_parents(paths, _HERE.manifest)
     with (
         ignored(signal.SIGHUP),
         ignored(signal.SIGTSTP),  # Ctrl-Z: the way back would wait for us
-        rollback.armed(paths, work.changes, (), live_too) as way,
+        arming.armed(paths, work.changes, (), live_too) as way,
         Undo() as undo,
         _later_where_unanswered(work, way, undo),
         way.decided(undo),
@@ -309,7 +308,7 @@ def _hand_over(work: Work) -> list[str]:
                 taking.take(interface, handover, uplinks, paths)
         with way.step():
             services.settle(handover)
-        bond_switch.await_gateway(work.config)
+        switch.await_gateway(work.config)
         if by:
             origin.await_back(came.server, uplinks.names())
         if reachable:
@@ -322,7 +321,7 @@ def _hand_over(work: Work) -> list[str]:
 
 
 @contextlib.contextmanager
-def _later_where_unanswered(work: Work, way: rollback.WayBack, undo: Undo) -> Iterator[None]:
+def _later_where_unanswered(work: Work, way: arming.WayBack, undo: Undo) -> Iterator[None]:
     """Undo nothing yet where who had the uplinks does not answer: the way back does, once it does.
 
     networkd has them until then, by our files.
@@ -337,7 +336,7 @@ def _later_where_unanswered(work: Work, way: rollback.WayBack, undo: Undo) -> It
 
 
 def _keep_where_unanswered(
-    work: Work, way: rollback.WayBack, undo: Undo, reason: BaseException
+    work: Work, way: arming.WayBack, undo: Undo, reason: BaseException
 ) -> None:
     try:
         from_networkmanager.says(work.begun)
@@ -436,7 +435,7 @@ def _offers(work: Work, server: str) -> list[str]:
     return messages
 
 
-def _give_all_back(work: Work, settings: dict[str, str], way: rollback.WayBack) -> None:
+def _give_all_back(work: Work, settings: dict[str, str], way: arming.WayBack) -> None:
     """Raise Problem for what the managers did not take back; the way back then goes on.
 
     ifupdown gets a NIC as a new one is (``managers/ifupdown_release.py``); what somebody had set
@@ -451,7 +450,7 @@ def _give_all_back(work: Work, settings: dict[str, str], way: rollback.WayBack) 
 
 
 def _forget_install(
-    work: Work, way: rollback.WayBack, before: Node | None, made: Sequence[str]
+    work: Work, way: arming.WayBack, before: Node | None, made: Sequence[str]
 ) -> None:
     """Forget, last of all, what tells who has what; not while the way back is still to come.
 
@@ -465,19 +464,19 @@ def _forget_install(
 def _switch_modes(work: Work) -> list[str]:
     """Write all files, then have networkd follow at once; a gateway has to answer."""
     paths, uplinks = work.paths, work.all_uplinks()
-    bonds = bond_switch.bonds_of(work.changes)
-    stale = bond_switch.stale(work.config, work.changes)
+    bonds = switch.bonds_of(work.changes)
+    stale = switch.stale(work.config, work.changes)
     reached = kernel_state.reached_families(work.config)
     # The terminal that we were started from may be cut off.
     with (
         ignored(signal.SIGHUP),
         ignored(signal.SIGTSTP),  # Ctrl-Z: the way back would wait for us
-        rollback.armed(paths, work.changes, bonds) as way,
+        arming.armed(paths, work.changes, bonds) as way,
         Undo() as undo,
         way.decided(undo),
     ):
         undo.callback(reconfigure.put_back, reconfigure.keep(uplinks), uplinks, bonds)
-        undo.callback(bond_switch.give_back, bonds, uplinks)
+        undo.callback(switch.give_back, bonds, uplinks)
         with way.step():
             refused = _save_manifest_and_set_sysctls(work, undo)
         for change in work.changes:
@@ -485,8 +484,8 @@ def _switch_modes(work: Work) -> list[str]:
                 undo.callback(revert_change, paths, change)
                 write_change(paths, change)
         with way.step():
-            bond_switch.follow(stale)
-        bond_switch.await_gateway(work.config)
+            switch.follow(stale)
+        switch.await_gateway(work.config)
         lost = kernel_state.refuse_cut_off(reached, work.config, work.families)
         with way.step():
             if work.config.mode == "bond":  # in which nobody looks for what is of the other mode

@@ -127,8 +127,13 @@ def resolve_names(args: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(**known)
 
 
-def parse(args: argparse.Namespace, present: tuple[str, ...] = ()) -> InstallOptions:
-    """Return what is asked for, ``present`` being the uplinks that there are. Raises Misuse."""
+def parse(
+    args: argparse.Namespace, present: tuple[str, ...] = (), ready_mode: str = ""
+) -> InstallOptions:
+    """Return what is asked for, ``present`` being the uplinks that there are. Raises Misuse.
+
+    ``ready_mode`` is that of a ready config, beside which options say none.
+    """
     if args.uplink and (args.primary or args.backup):
         raise Misuse("--uplink and --primary exclude each other", hint="use one of the two ways")
     if args.backup and not args.primary:
@@ -146,16 +151,17 @@ def parse(args: argparse.Namespace, present: tuple[str, ...] = ()) -> InstallOpt
             settings.named("check.interval").kind.parse(args.interval)
         except ValueError as error:
             raise Misuse(f"--interval {args.interval}: {error}", hint="such as 5") from None
-    if args.mode == "bond":
+    mode = ready_mode or args.mode
+    if mode == "bond":
         bond = _bond_address_config(args)
         named = _named(args)
         hearing = args.dispatcher
-        return InstallOptions(uplinks, {}, args.interval, args.mode, bond, named, hearing)
+        return InstallOptions(uplinks, {}, args.interval, mode, bond, named, hearing)
     return InstallOptions(
         uplinks,
         _address_configs(args, uplinks or present),
         args.interval,
-        args.mode,
+        mode,
         dispatcher=args.dispatcher,
     )
 

@@ -18,7 +18,7 @@ from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config import file as config_file
 from netfail_hooks.errors import Problem
 from netfail_hooks.files import without_temporary
-from netfail_hooks.install import bond_switch, diversion, kernel_state, nodes, reconfigure, systemd
+from netfail_hooks.install import diversion, kernel_state, nodes, reconfigure, systemd
 from netfail_hooks.install.handover import (
     NETWORKD,
     Handover,
@@ -31,15 +31,16 @@ from netfail_hooks.install.handover import (
     uplink,
 )
 from netfail_hooks.install.manifest import Entry, Manifest
+from netfail_hooks.install.networks import switch
 from netfail_hooks.install.plan import FileChange, in_order
 from netfail_hooks.install.transaction import remove_manifest, write_change
 from netfail_hooks.kernel import outage
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
 from netfail_hooks.lock import Lock
+from netfail_hooks.managers import UnansweredError
 from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.networkd import networkctl, takeover
-from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, drills
@@ -110,7 +111,7 @@ def _deciding(paths: Paths, known: Manifest) -> tuple[str, ...]:
 
 def lost(work: Work) -> tuple[str, ...]:
     """Return what to say of uplinks that nothing but our own files sets up."""
-    made = bond_switch.bonds_of(work.changes)
+    made = switch.bonds_of(work.changes)
     names = [takeover.uplink_of(change.path) for change in work.changes if change.after is None]
     messages = []
     handed = {one.interface: one.manager for one in work.known.handed}
@@ -145,7 +146,7 @@ def uninstall(work: Work) -> list[str]:
     messages: list[str] = []
     _refuse_nobody(work)
     if work.running:
-        from_networkmanager.has(Handover(work.known.handed))
+        from_networkmanager.says(Handover(work.known.handed), running=False)
         _refuse_unanswered(work)
     textfile = _textfile(work.paths)
     if work.running:
@@ -207,7 +208,7 @@ def _put_back(work: Work, messages: list[str]) -> None:
     elif not (work.running and _networkd_follows(messages)):
         for change in work.changes:
             write_change(work.paths, change)
-    elif bonds := bond_switch.bonds_of(work.changes):
+    elif bonds := switch.bonds_of(work.changes):
         _give_back_bonds(work, bonds, messages)
     else:
         _give_back_uplinks(work, messages)
@@ -245,7 +246,7 @@ def _give_back_bonds(work: Work, bonds: Sequence[str], messages: list[str]) -> N
     for change in work.changes:
         write_change(work.paths, change)
     try:
-        bond_switch.give_back(bonds, work.uplinks())
+        switch.give_back(bonds, work.uplinks())
     except Problem as problem:
         messages.append(str(problem))
         try:

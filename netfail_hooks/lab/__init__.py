@@ -30,6 +30,7 @@ from netfail_hooks.lab.traffic import Traffic
 from netfail_hooks.lab.unmanaged import Unmanaged
 from netfail_hooks.lab.watch import Watch
 from netfail_hooks.paths import package_home
+from netfail_hooks.terminal import typed
 
 _PACKAGES = "install with the distribution's package manager"
 _NO_HARM = "nothing of this machine was changed; '{}' needs nothing of that"
@@ -45,15 +46,12 @@ def why_not_real() -> str:
 
 
 @contextlib.contextmanager
-def harmless(install: str = "netfail-hooks install") -> Iterator[None]:
-    """Say of a lab that cannot be built, or breaks, that the machine's own network is as it was.
-
-    ``install`` is how that is typed here.
-    """
+def harmless() -> Iterator[None]:
+    """Say of a lab that cannot be built, or breaks, that the machine's own network is as it was."""
     try:
         yield
     except Problem as problem:
-        problem.hint = problem.hint or _NO_HARM.format(install)
+        problem.hint = problem.hint or _NO_HARM.format(typed.install())
         raise
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from netfail_hooks.errors import Misuse
+from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.networkd.file import Section
 
 
@@ -17,6 +17,10 @@ class Unfit(Misuse):
 
     So options that say these are no way out, as they are for what can't be carried over.
     """
+
+
+class UnansweredError(Problem):
+    """A manager does not answer, or does not run: nobody knows what it has, or is to have."""
 
 
 @dataclass(frozen=True, slots=True)

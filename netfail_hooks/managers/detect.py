@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import dhcpcd, dhcpcd_release, ifupdown, interfaces
-from netfail_hooks.networkd.detect import networkmanager_has
+from netfail_hooks.managers.nm.nmcli import networkmanager_has
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run

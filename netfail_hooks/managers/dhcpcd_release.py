@@ -115,7 +115,7 @@ def release(paths: Paths, nics: Sequence[Nic], *, silent: bool = False) -> Relea
         settle=(("sh", "-c", f"systemctl --quiet is-active {UNIT} && exit; {begin[2]}"),),
         ends=dict.fromkeys(names, (end,)),
         release={nic.name: tuple(_unjoined(paths, nic)) for nic in nics},
-        take_back=dict.fromkeys(names, (end, begin)),
+        take_back=dict.fromkeys(names, (begin,)),
     )
 
 

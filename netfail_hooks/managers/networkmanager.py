@@ -12,16 +12,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.errors import Misuse
 from netfail_hooks.files import entries, read_text
 from netfail_hooks.managers import Profile, Unfit, WirelessNetwork
 from netfail_hooks.managers.keyfile import Defaults, Translation, translate
 from netfail_hooks.managers.nm import closed, conf, glib
 from netfail_hooks.managers.nm.conf import Conf
 from netfail_hooks.managers.nm.glib import printable
+from netfail_hooks.managers.nm.nmcli import active_profile, networkmanager_has
 from netfail_hooks.managers.nm.saved import Saved, fits, ignored, saved
 from netfail_hooks.managers.wifi import power_save
-from netfail_hooks.networkd.detect import interfaces_here, networkmanager_has
+from netfail_hooks.networkd.detect import interfaces_here
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import ENGLISH, run
@@ -30,12 +31,10 @@ MANAGER = "NetworkManager"
 
 _NO_AUTO_DEFAULT = "/var/lib/NetworkManager/no-auto-default.state"
 _ENABLED = "/etc/systemd/system/multi-user.target.wants/NetworkManager.service"
-_ACTIVE = ("nmcli", "--terse", "--fields", "UUID,DEVICE,FILENAME", "connection", "show", "--active")
 _UNSAVED = (
     "ipv4.method,ipv4.addresses,ipv4.dns,ipv6.method,ipv6.addresses,connection.id,connection.type"
 )
 _TAKEN = ("802-3-ethernet", "802-11-wireless")  # types of what can be taken over
-_FIELD = re.compile(r"((?:\\.|[^\\:])*)(?::|$)")
 _NETPLANS = tuple(
     f"/run/systemd/{place}/netplan-regdom.service" for place in ("system", "generator.late")
 )
@@ -76,7 +75,7 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     known = conf.read(paths)
     profiles = list(saved(paths))
     fitting = [one for one in profiles if fits(paths, one.file, nic)]
-    uuid, filename = ("", made_of) if made_of or paths.root else _active(nic.name)
+    uuid, filename = ("", made_of) if made_of or paths.root else active_profile(nic.name)
     chosen = _chosen(fitting, uuid, filename)
     if chosen is None and uuid:
         _refuse_unsaved(paths, nic, uuid)
@@ -181,19 +180,6 @@ def _makes_one(paths: Paths, known: Conf, nic: Nic) -> bool:
     denied = closed.read(paths, _NO_AUTO_DEFAULT).split()
     listed = known.get("main", "no-auto-default")
     return not (nic.permanent_mac in [one.lower() for one in denied] or conf.fits(listed, nic))
-
-
-def _active(name: str) -> tuple[str, str]:
-    """Return the UUID and the file of a NIC's active profile, "" for what nmcli doesn't tell."""
-    try:
-        done = run(*_ACTIVE, seconds=10, check=False, environment=ENGLISH)
-    except Problem:
-        return "", ""
-    for line in done.stdout.splitlines():
-        fields = [re.sub(r"\\(.)", r"\1", field) for field in _FIELD.findall(line)]
-        if len(fields) > 2 and fields[1] == name:
-            return fields[0], fields[2]
-    return "", ""
 
 
 def _refuse_above(profiles: Sequence[Saved], nic: Nic, own: Sequence[Saved]) -> None:

@@ -28,7 +28,8 @@ class Release:
     are there, and once more when they are gone. ``release`` and ``take_back`` are each uplink's
     commands, for one at a time. ``ends`` are those, of uplinks whose DHCP client watches who claims
     their address (RFC 5227), that end it and leave all that it has set up: before a detour has that
-    address elsewhere. None is needed where the machine isn't running.
+    address elsewhere, and before dhcpcd has one back. None is needed where the machine isn't
+    running.
     """
 
     files: Mapping[str, str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import json
 import sys
 from collections.abc import Sequence
 from typing import ClassVar
@@ -12,7 +13,7 @@ from netfail_hooks.lab.traffic_result import Result
 from netfail_hooks.paths import package_home
 from tests.lab.booted import Booted
 from tests.lab.kills import Call, kill, trace
-from tests.lab.suite import SETTINGS, SETTLED, measure, shape, used, wait, wait_used
+from tests.lab.suite import SETTINGS, SETTLED, measure, shape, status, used, wait, wait_used
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
 HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -46,6 +47,7 @@ for target in sockets timers multi-user; do
     for unit in $target.target.wants/*; do systemctl start "${unit#*/}"; done
 done
 """
+_CONCERNED = ("foreign-manager", "file-changed", "source-changed")
 _NETWORKDS = ("systemd-networkd.service", "systemd-networkd.socket")
 
 
@@ -120,6 +122,37 @@ class Handed(Booted):
         """Uninstall; all must be as before."""
         self.told("uninstall", "--yes")
         self.expect(before)
+
+    def fail_without_gateways(self) -> str:
+        """Install where no gateway answers, which must fail; return why."""
+        for name in self.ports:
+            self.dead_gateway(name)
+        done = self.netfail("install", *PAIR, seconds=120)
+        assert done.returncode == 1, done.stdout
+        for name in self.ports:
+            self.alive_gateway(name)
+        return done.stderr
+
+    def begin_way_back(self, calls: Sequence[Call], detour: str = "") -> None:
+        """Kill an install while eth0 is with nobody; take its way back.
+
+        Routes and addresses must tell of the ``detour`` until then.
+        """
+        at = between_hands(calls)
+        kill(self, INSTALL, at, HERE)
+        led = self.run("sh", "-c", "ip route; ip -o -4 address").stdout
+        assert detour in led, f"no detour at {at}: {led}"
+        self.systemctl("start", "netfail-hooks-rollback.service")
+
+    def findings(self) -> list[str]:
+        """Return what doctor finds about who has the uplinks, and by which files."""
+        found = json.loads(self.netfail("doctor", "--json").stdout)["findings"]
+        return [one["code"] for one in found if one["code"] in _CONCERNED]
+
+    def drifted(self) -> list[str]:
+        """Return what has changed of that of which our files were made."""
+        found: list[str] = status(self)["drifted"]
+        return found
 
     def is_addressed(self) -> bool:
         """Tell whether each has the address that it is to have, by whomever."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 
 import pytest
 
 from netfail_hooks import lab as sandbox
 from netfail_hooks.policy.facts import SHARED_LABEL
-from tests.lab.handed import HERE, INSTALL, PAIR, UNINSTALL, between_hands
+from tests.lab.handed import HERE, INSTALL, PAIR, UNINSTALL
 from tests.lab.kills import Call, kill, points, trace
 from tests.lab.managed import PROFILES, Managed
 from tests.lab.suite import used, wait, wait_used
@@ -61,13 +60,7 @@ def test_uplinks_change_hands_and_back_under_traffic(managed: Managed) -> None:
 def test_where_no_gateway_answers_all_is_given_back(managed: Managed) -> None:
     lab = managed
     before = lab.state()
-    for name in lab.ports:
-        lab.dead_gateway(name)
-    done = lab.netfail("install", *PAIR)
-    assert done.returncode == 1, done.stdout
-    assert "no gateway answered" in done.stderr
-    for name in lab.ports:
-        lab.alive_gateway(name)
+    assert "no gateway answered" in lab.fail_without_gateways()
     lab.expect(before)
 
 
@@ -144,9 +137,9 @@ def test_a_changed_profile_is_told_and_taken_up(managed: Managed) -> None:
     lab.write(
         path, lab.read(path).replace("method=auto", "method=auto\ndns=192.168.1.53;"), mode=0o600
     )
-    assert [one.startswith(f"{path} has changed") for one in _drifted(lab)] == [True]
+    assert [one.startswith(f"{path} has changed") for one in lab.drifted()] == [True]
     lab.told("install", "--yes")
-    assert _drifted(lab) == []
+    assert lab.drifted() == []
     assert "192.168.1.53" in lab.run("networkctl", "status", "eth0").stdout
     lab.cable_out("eth0")
     wait_used(lab, "wlan0")
@@ -161,20 +154,15 @@ def test_a_cable_without_a_profile_is_no_matter_after_a_boot(managed: Managed) -
     wait(lambda: lab.has(*lab.ports), "NICs of NetworkManager's", seconds=60)
     before, addresses = lab.state(), _addresses(lab)
     lab.told("install", *PAIR)
-    assert _drifted(lab) == []
+    assert lab.drifted() == []
     lab.boot_again()
     wait(lambda: _addresses(lab) == addresses and bool(used(lab)), "addresses", seconds=30)
-    assert _drifted(lab) == []
+    assert lab.drifted() == []
     installed = lab.state()
     lab.told("install", *PAIR)
     assert lab.state() == installed
     lab.told("uninstall", "--yes")
     _expect_but_for_others(lab, before)
-
-
-def _drifted(lab: Managed) -> list[str]:
-    found: list[str] = json.loads(lab.netfail("status", "--json").stdout)["drifted"]
-    return found
 
 
 @pytest.mark.parametrize("managed", [_STATIC], indirect=True)
@@ -196,11 +184,7 @@ def test_the_way_back_of_a_killed_install_leads_all_the_way(managed: Managed) ->
     lab = managed
     before = lab.state()
     # Its address is with the other one by then, and NetworkManager has it still.
-    at = between_hands(lab.install_traced(before))
-    kill(lab, INSTALL, at, HERE)
-    addresses = lab.run("ip", "-o", "-4", "address").stdout
-    assert f" {SHARED_LABEL}" in addresses, f"no detour at {at}: {addresses}"
-    lab.systemctl("start", "netfail-hooks-rollback.service")
+    lab.begin_way_back(lab.install_traced(before), f" {SHARED_LABEL}")
     lab.give_back(before)  # which waits for it, and finds nothing
 
 

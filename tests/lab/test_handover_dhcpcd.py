@@ -11,8 +11,8 @@ import pytest
 from netfail_hooks import lab as sandbox
 from netfail_hooks.managers import dhcpcd_release
 from tests.lab.denied import CONFIG, OWN, UNIT, Denied
-from tests.lab.handed import HERE, INSTALL, PAIR, between_hands
-from tests.lab.kills import kill, points
+from tests.lab.handed import PAIR
+from tests.lab.kills import points
 from tests.lab.suite import used, wait
 
 _DHCP = ""
@@ -22,7 +22,6 @@ _STATIC = "".join(
     for name in ("eth0", "wlan0")
 )
 _LOST = 40  # datagrams, a fifth of a second
-_CONCERNED = ("foreign-manager", "file-changed", "source-changed")
 
 
 @pytest.fixture
@@ -61,7 +60,9 @@ def test_uplinks_change_hands_and_back_under_traffic(denied: Denied) -> None:
     lab.expect(before)
     assert lab.leases() == leases
     if not leases:  # else who gives addresses would be dead, too
-        _fail_for_want_of_a_gateway(lab)
+        told = lab.fail_without_gateways()
+        # The second where the router's last word of IPv6 has run out meanwhile.
+        assert "no gateway answered" in told or " has no way out " in told
         lab.expect(before)
     assert "DHCPRELEASE" not in lab.logs()
     assert OWN in lab.run("ip", "-4", "address").stdout
@@ -79,24 +80,10 @@ def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(
     calls = lab.install_traced(before)
     for at in random.sample(points(calls), 8 if every else 1):
         lab.kill_and_give_back(at, before)
-    at = between_hands(calls)
-    kill(lab, INSTALL, at, HERE)
-    assert "0.0.0.0/1 " in lab.run("ip", "route").stdout, f"no detour at {at}"
-    lab.systemctl("start", "netfail-hooks-rollback.service")
+    lab.begin_way_back(calls, "0.0.0.0/1 ")
     wait(lambda: lab.is_addressed() and not lab.is_armed(), "way back", seconds=40)
     lab.expect(before)
     assert "DHCPRELEASE" not in lab.logs()
-
-
-def _fail_for_want_of_a_gateway(lab: Denied) -> None:
-    for name in lab.ports:
-        lab.dead_gateway(name)
-    done = lab.netfail("install", *PAIR, seconds=120)
-    assert done.returncode == 1, done.stdout
-    # The second where the router's last word of IPv6 has run out meanwhile.
-    assert "no gateway answered" in done.stderr or " has no way out " in done.stderr
-    for name in lab.ports:
-        lab.alive_gateway(name)
 
 
 def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_dhcpcd(denied: Denied) -> None:
@@ -116,21 +103,15 @@ def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_dhcpcd(denied: De
     lab.boot_again()
     wait(lambda: lab.is_addressed() and used(lab) == "eth0", "addresses", seconds=30)
     assert "networkd" not in lab.run("systemctl", "--failed", "--no-legend").stdout
-    assert _codes(lab) == []
+    assert lab.findings() == []
     lab.write(CONFIG, text + "interface eth0\nstatic domain_name_servers=192.168.1.53\n")
-    drifted = json.loads(lab.netfail("status", "--json").stdout)["drifted"]
-    assert [one.startswith(f"{CONFIG} has changed") for one in drifted] == [True]
+    assert [one.startswith(f"{CONFIG} has changed") for one in lab.drifted()] == [True]
     lab.write(CONFIG, text)
     lab.run("dhcpcd", "-n", "eth0")
-    wait(lambda: "foreign-manager" in _codes(lab), "finding", seconds=20)
+    wait(lambda: "foreign-manager" in lab.findings(), "finding", seconds=20)
     lab.told("uninstall", "--yes")
     wait(lab.is_addressed, "addresses", seconds=30)
     assert lab.systemctl("is-active", "dhcpcd.service").stdout == "active\n"
-
-
-def _codes(lab: Denied) -> list[str]:
-    found = json.loads(lab.netfail("doctor", "--json").stdout)["findings"]
-    return [one["code"] for one in found if one["code"] in _CONCERNED]
 
 
 def test_a_unit_that_waits_for_an_address_is_not_waited_for(denied: Denied) -> None:

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from netfail_hooks import lab as sandbox
-from tests.lab.handed import HERE, INSTALL, PAIR, between_hands
-from tests.lab.kills import kill, points
+from tests.lab.handed import PAIR
+from tests.lab.kills import points
 from tests.lab.managed import Managed
 from tests.lab.raised import HOTPLUG, INTERFACES, Raised, prepare
 from tests.lab.suite import used, wait
 
-_CONCERNED = ("foreign-manager", "file-changed", "source-changed")
 _DHCP = "dhcp\n"
 _BY_DHCPCD = "dhcp\n  hostname box\n"
 # Of two without a metric, ifupdown would refuse to raise the second.
@@ -76,13 +75,7 @@ def test_where_no_gateway_answers_all_is_given_back(raised: Raised) -> None:
     for name in lab.ports:  # whose router would have to advertise itself again
         lab.run("sh", "-c", _NO_ROUTER.format(name))
     before = lab.state()
-    for name in lab.ports:
-        lab.dead_gateway(name)
-    done = lab.netfail("install", *PAIR, seconds=120)
-    assert done.returncode == 1, done.stdout
-    assert "no gateway answered" in done.stderr
-    for name in lab.ports:
-        lab.alive_gateway(name)
+    assert "no gateway answered" in lab.fail_without_gateways()
     lab.expect(before)
 
 
@@ -92,10 +85,7 @@ def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(raised: Rai
     calls = lab.install_traced(before)
     for at in random.sample(points(calls), 2):
         lab.kill_and_give_back(at, before)
-    at = between_hands(calls)
-    kill(lab, INSTALL, at, HERE)
-    assert "0.0.0.0/1 " in lab.run("ip", "route").stdout, f"no detour at {at}"
-    lab.systemctl("start", "netfail-hooks-rollback.service")
+    lab.begin_way_back(calls, "0.0.0.0/1 ")
     lab.expect(before)
     assert "DHCPRELEASE" not in lab.logs()
 
@@ -111,20 +101,14 @@ def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_ifupdown(raised: 
     lab.systemctl("restart", HOTPLUG)  # as udev does
     assert lab.view() == ["dummy7=dummy7", "lo=lo"]
     assert used(lab) == "eth0"
-    assert _codes(lab) == []
+    assert lab.findings() == []
     lab.write(
         INTERFACES,
         lab.read(INTERFACES).replace("inet dhcp", "inet dhcp\n  dns-nameservers 192.168.1.53", 1),
     )
-    drifted = json.loads(lab.netfail("status", "--json").stdout)["drifted"]
-    assert [one.startswith(f"{INTERFACES} has changed") for one in drifted] == [True]
+    assert [one.startswith(f"{INTERFACES} has changed") for one in lab.drifted()] == [True]
     lab.run("ifup", "wlan0")
-    assert "foreign-manager" in _codes(lab)
-
-
-def _codes(lab: Raised) -> list[str]:
-    found = json.loads(lab.netfail("doctor", "--json").stdout)["findings"]
-    return [one["code"] for one in found if one["code"] in _CONCERNED]
+    assert "foreign-manager" in lab.findings()
 
 
 def test_what_would_be_lost_is_refused_by_name(raised: Raised) -> None:

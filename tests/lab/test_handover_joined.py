@@ -11,8 +11,7 @@ import pytest
 from netfail_hooks import lab as sandbox
 from tests.lab import radio
 from tests.lab.denied import Denied
-from tests.lab.handed import HERE, INSTALL, PAIR, Handed, between_hands
-from tests.lab.kills import kill
+from tests.lab.handed import PAIR, Handed, between_hands
 from tests.lab.raised import Raised
 from tests.lab.suite import used, wait
 
@@ -88,10 +87,8 @@ def test_nor_does_a_kill_or_the_way_back_touch_it(joined: Handed) -> None:
     lab = joined
     before = lab.state()
     calls = lab.install_traced(before)
-    at = between_hands(calls)
-    lab.kill_and_give_back(at, before)
-    kill(lab, INSTALL, at, HERE)
-    lab.systemctl("start", "netfail-hooks-rollback.service")
+    lab.kill_and_give_back(between_hands(calls), before)
+    lab.begin_way_back(calls)
     armed = ("test", "-e", "/run/netfail-hooks/rollback.json")
     wait(lambda: lab.is_addressed() and lab.run(*armed).returncode != 0, "way back", seconds=60)
     lab.expect(before)

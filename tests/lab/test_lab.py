@@ -45,9 +45,12 @@ def _reaches(lab: Lab) -> bool:
     return "there" in lab.run(sys.executable, "-c", code).stdout
 
 
-def test_a_set_up_that_fails_says_why_and_what_then(lab: Lab) -> None:
+def test_a_set_up_that_fails_says_why_and_what_then(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETFAIL_HOOKS_INSTALL", "sudo ./install.sh")
     script = "ip link show eth0 >/dev/null; printf 1 >/proc/sys/net/ipv4/conf/none/arp_filter"
-    with pytest.raises(Problem) as told, harmless("sudo ./install.sh"):
+    with pytest.raises(Problem) as told, harmless():
         lab.namespaces.change(script)
     assert "conf/none/arp_filter: sh: 1: cannot create" in str(told.value)
     assert str(told.value).endswith("; 'sudo ./install.sh' needs nothing of that")

@@ -17,7 +17,7 @@ from tests.lab.suite import SETTLED, measure, used, wait_used
 from tests.lab.test_failover import MOST_LOST
 from tests.support import ROOT
 from tests.support.debian_tree import ALSO, unpack
-from tests.support.release import committed
+from tests.support.release import committed, copied
 from tests.unit.packaging.test_deb import build, depends
 
 # Nothing is released yet. This is how the program was before its folders were made; an unpacked
@@ -94,9 +94,7 @@ def put_older(checkout: Path, place: Path) -> None:
         assert taken.returncode == 0, why
         subprocess.run(["tar", "-x"], input=taken.stdout, cwd=place, check=True)
         return
-    names = ("packaging", "pyproject.toml", "netfail_hooks", "hooks", "man", "examples", "docs")
-    loose = [str(path) for path in checkout.glob("*.md")]
-    subprocess.run(["cp", "-R", *(checkout / name for name in names), *loose, place], check=True)
+    copied(checkout, place)
 
 
 @pytest.fixture(scope="module")

@@ -58,9 +58,14 @@ ODD = {
 }
 
 
+def copied(checkout: Path, place: Path) -> None:
+    """Copy a checkout as nobody has used it yet: without git, and what was built or run in it."""
+    shutil.copytree(checkout, place, ignore=_LEFT, symlinks=True, dirs_exist_ok=True)
+
+
 def committed(place: Path) -> Path:
     """Return a git checkout of one commit that holds what is here, changes of mine and all."""
-    shutil.copytree(ROOT, place, ignore=_LEFT, symlinks=True)
+    copied(ROOT, place)
     for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message=all"]):
         call(["git", "-C", str(place), *words], environment=_COMMITTED)
     return place

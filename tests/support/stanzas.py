@@ -77,19 +77,6 @@ def own(text: str, nic: str, segment: int) -> str:
     return re.sub(r"NET6|NET|NIC", lambda found: words[found[0]], text)
 
 
-# What stands before the blocks, as Raspberry Pi OS has it; but a lab has no udev to wait for.
-DHCPCD_FOR_ALL = """
-nodev
-hostname
-clientid
-persistent
-option rapid_commit
-option domain_name_servers, domain_name, domain_search, host_name
-option classless_static_routes
-option interface_mtu
-require dhcp_server_identifier
-slaac hwaddr
-"""
 DHCPCD = (
     Stanza("DHCP, nothing said of it", "interface NIC\n"),
     Stanza(

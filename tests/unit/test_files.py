@@ -25,6 +25,7 @@ from netfail_hooks.files import (
     write_named,
     write_whole,
 )
+from tests.support.nobody import NOBODY, as_nobody
 
 
 def test_the_mode_is_exact_whatever_the_umask(tmp_path: Path) -> None:
@@ -145,9 +146,6 @@ def test_a_link_is_not_read(tmp_path: Path) -> None:
     assert read_owned(str(tmp_path / "file")) == b"data"
     with pytest.raises(OSError, match="symbolic links"):
         read_owned(str(tmp_path / "link"))
-
-
-NOBODY = 65534
 
 
 def _full(place: Path, _: Path) -> None:
@@ -291,17 +289,6 @@ def test_a_group_that_we_are_not_in_gets_nothing(tmp_path: Path) -> None:
     os.chown(place, NOBODY, 0)
     place.chmod(0o664)
     tmp_path.chmod(0o777)
-    child = os.fork()
-    if not child:
-        status = 99
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            write_named(str(place), b"new", mode=0o600, keep=True)
-            status = 0
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    as_nobody(lambda: write_named(str(place), b"new", mode=0o600, keep=True))
     assert place.read_bytes() == b"new"
     assert (place.stat().st_mode & 0o777, place.stat().st_gid) == (0o604, NOBODY)

@@ -24,9 +24,9 @@ from netfail_hooks.reconcile import notify
 from tests.conftest import Tried
 from tests.support import ROOT
 from tests.support.machine import Machine
+from tests.support.nobody import NOBODY, as_nobody
 
 pytestmark = pytest.mark.faults
-NOBODY = 65534
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
 
 
@@ -324,17 +324,12 @@ def test_a_run_without_root_is_told_to_use_it(tmp_path: Path) -> None:
     place = tmp_path / "run"
     place.mkdir(mode=0o755)
     tmp_path.chmod(0o755)
-    child = os.fork()
-    if not child:
-        status = 99
-        try:
-            os.setuid(NOBODY)
-            Lock(f"{place}/lock").__enter__()
-        except NotPermitted as problem:
-            status = 0 if "use sudo" in str(problem) else 98
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def enter() -> None:
+        Lock(f"{place}/lock").__enter__()
+
+    with pytest.raises(NotPermitted, match="use sudo"):
+        as_nobody(enter)
 
 
 @pytest.mark.parametrize("limits", ["size=4k", "ro"])

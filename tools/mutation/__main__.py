@@ -42,7 +42,7 @@ class Target:
 
 
 # Left out: kernel.netlink, where what is wrong mostly waits for an answer that never comes, a
-# minute a mutant. Not judged yet: replay.simulated, install.network_files, install.manifest.
+# minute a mutant. Not judged yet: replay.simulated, install.networks.routes, install.manifest.
 TARGETS = {
     "policy.health": Target(("policy/test_health", "policy/test_choose"), model=True),
     "policy.choose": Target(
@@ -74,7 +74,7 @@ TARGETS = {
     "kernel.heard": Target(("kernel/test_heard",), only=("messages",)),
     "networkd.sharing": Target(("networkd/test_sharing",)),
     "policy.bond": Target(("policy/test_bond",)),
-    "install.bond_files": Target(("install/test_bond_files",)),
+    "install.networks.bond": Target(("install/networks/test_bond",)),
     "policy.facts": Target(
         ("policy/test_bond", "config/test_config", "policy/test_facts", "recorder/test_recording")
     ),

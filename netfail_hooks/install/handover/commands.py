@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.networkd.detect import UnansweredError
+from netfail_hooks.managers import UnansweredError
 from netfail_hooks.process import TooSlow, run
 
 _TAKES = 90.0  # seconds for a manager to set an uplink up: dhclient waits for 60, nmcli for 30

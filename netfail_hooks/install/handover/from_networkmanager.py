@@ -9,12 +9,12 @@ from netfail_hooks.install.handover import Handover, uplink
 from netfail_hooks.install.handover.commands import attempt, tell
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.managers.detect import NETWORKMANAGER
-from netfail_hooks.managers.release import Commands
-from netfail_hooks.networkd.detect import (
+from netfail_hooks.managers.nm.nmcli import (
     active_connections,
     networkmanager_says,
     networkmanager_states,
 )
+from netfail_hooks.managers.release import Commands
 from netfail_hooks.process import wait_until
 
 _ANSWERS = 60.0  # seconds for it to answer, asked again and again
@@ -24,16 +24,13 @@ _BEGINS = 3.0  # seconds for it to begin with that by itself
 _NOT_READY = ("unmanaged", "unavailable")  # nmcli's words for NMDeviceState 10 and 20
 
 
-def has(handover: Handover) -> tuple[str, ...]:
-    """Return what NetworkManager has, if any uplink is its own. Raises Problem for no answer."""
-    asked = any(one.manager == NETWORKMANAGER for one in handover.handed)
-    return networkmanager_says(_ANSWERS) if asked else ()
+def says(handover: Handover, *, running: bool = True) -> tuple[str, ...]:
+    """Return what NetworkManager has, if any uplink is its own. Raises UnansweredError.
 
-
-def says(handover: Handover) -> tuple[str, ...]:
-    """Return the same; one that does not run by now is no answer. Raises UnansweredError."""
+    ``running``: one that does not run by now is no answer, either.
+    """
     asked = any(one.manager == NETWORKMANAGER for one in handover.handed)
-    return networkmanager_says(_ANSWERS, running=True) if asked else ()
+    return networkmanager_says(_ANSWERS, running=running) if asked else ()
 
 
 def is_its(interface: str, handover: Handover) -> bool:
@@ -46,7 +43,7 @@ def hold(handover: Handover) -> None:
 
     Raises Problem where it does not answer.
     """
-    theirs = has(handover)
+    theirs = says(handover, running=False)
     for one in handover.handed:
         if one.manager == NETWORKMANAGER and one.interface not in theirs:
             for command in handover.release.release[one.interface]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from netfail_hooks.config import Config
-from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.errors import Misuse
 from netfail_hooks.install import kernel_state
 from netfail_hooks.install.handover import (
     NETWORKD,
@@ -38,16 +38,19 @@ from netfail_hooks.managers import (
 )
 from netfail_hooks.managers import release as managers_release
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.managers.nm.nmcli import (
+    active_connections,
+    networkmanager_has,
+    networkmanager_runs,
+)
 from netfail_hooks.managers.release import Release
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.networkd import match, takeover
-from netfail_hooks.networkd.detect import NOT_RUNNING, active_connections, networkmanager_has
 from netfail_hooks.networkd.file import is_unmanaged
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
-from netfail_hooks.process import ENGLISH, run
+from netfail_hooks.process import run
 
-_RUNNING = ("nmcli", "--terse", "--fields", "RUNNING", "general")
 _WANTED = f"/etc/systemd/system/multi-user.target.wants/{NETWORKD}"
 
 
@@ -160,7 +163,7 @@ def known(
 def answers(handed: Sequence[Handed]) -> bool:
     """Tell whether the managers that are to have uplinks again are there, and run."""
     managers = {one.manager for one in handed}
-    return _starts(handed, managers) and (NETWORKMANAGER not in managers or _networkmanager_runs())
+    return _starts(handed, managers) and (NETWORKMANAGER not in managers or networkmanager_runs())
 
 
 def _starts(handed: Sequence[Handed], managers: set[str]) -> bool:
@@ -177,17 +180,6 @@ def _starts(handed: Sequence[Handed], managers: set[str]) -> bool:
     if not all(enabling.is_there(paths, unit) for unit in units):
         return False
     return dhcpcd.MANAGER not in managers or bool(dhcpcd_release.starts(paths))
-
-
-def _networkmanager_runs() -> bool:
-    """Tell whether it runs; also where it does not answer, which is no reason to do without it."""
-    if not shutil.which(_RUNNING[0]):
-        return False
-    try:
-        done = run(*_RUNNING, seconds=10, check=False, environment=ENGLISH)
-    except Problem:
-        return True
-    return done.returncode != NOT_RUNNING and done.stdout.strip() != "not running"
 
 
 def release_of(paths: Paths, handed: Sequence[Handed]) -> Release:

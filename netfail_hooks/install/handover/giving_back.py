@@ -22,10 +22,10 @@ from netfail_hooks.install.handover import (
 )
 from netfail_hooks.install.handover.commands import attempt, collecting, tell
 from netfail_hooks.install.manifest import Handed
-from netfail_hooks.managers import dhcpcd
+from netfail_hooks.managers import UnansweredError, dhcpcd
+from netfail_hooks.managers.nm.nmcli import networkmanager_probes
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import UnansweredError, networkmanager_probes
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import wait_until
 from netfail_hooks.terminal.progress import doing
@@ -56,8 +56,15 @@ def give_back(
         networkctl.reload()
         clear_taken(paths, interface)
         return
-    told = f"{interface} goes back to {handover.of(interface).manager}"
-    with doing(told), divert(config, interface, paths, uplink.PATIENCE, aside=not managers):
+    one = handover.of(interface)
+
+    def end_client() -> None:
+        _end_client(one, handover)
+
+    with (
+        doing(f"{interface} goes back to {one.manager}"),
+        divert(config, interface, paths, uplink.PATIENCE, aside=not managers, first=end_client),
+    ):
         had = uplink.useful_families(interface)
         mark_taken(paths, interface)  # until its manager has it
         write()
@@ -76,12 +83,13 @@ def give_at_once(one: Handed, handover: Handover, messages: list[str]) -> bool:
     Return False where its manager hangs.
     """
     linked = True
-    with collecting(messages):
-        linked = uplink.has_carrier(one.interface)
-        _leave(one.interface, handover)
-        _withdraw(one.interface, handover)
     with doing(f"{one.interface} goes back to {one.manager}"):
         try:
+            _end_client(one, handover)
+            with collecting(messages):
+                linked = uplink.has_carrier(one.interface)
+                _leave(one.interface, handover)
+                _withdraw(one.interface, handover)
             _hand_back(one.interface, handover, linked=linked)
             if linked:  # the next one has the traffic until then, and is to have it
                 from_networkmanager.await_connected(one)
@@ -94,6 +102,16 @@ def give_at_once(one: Handed, handover: Handover, messages: list[str]) -> bool:
 
 def _is_dhcpcds(one: Handed) -> bool:
     return one.manager == dhcpcd.MANAGER
+
+
+def _end_client(one: Handed, handover: Handover) -> None:
+    """Have a dhcpcd that runs for others end, as it is to begin anew. Raises Problem.
+
+    While networkd has the uplink: it takes seconds, in which that would be without an address.
+    """
+    if _is_dhcpcds(one):
+        for command in handover.release.ends.get(one.interface, ()):
+            tell(*command)
 
 
 def _withdraw(interface: str, handover: Handover) -> None:
@@ -162,14 +180,7 @@ def _await_dhcpcd(one: Handed) -> None:
 
 
 def _leave(interface: str, handover: Handover) -> None:
-    """Have networkd, whose file is gone, leave an uplink without anything of its own.
-
-    A dhcpcd that runs for others is to begin anew: ended before, not meanwhile, since that takes
-    seconds in which the uplink would be without an address.
-    """
-    if _is_dhcpcds(handover.of(interface)):
-        for command in handover.release.ends.get(interface, ()):
-            attempt(*command)
+    """Have networkd, whose file is gone, leave an uplink without anything of its own."""
     if interface not in handover.joined:
         attempt("systemctl", "stop", supplicant_unit(interface))
     if networkctl.answers():

@@ -34,11 +34,10 @@ from netfail_hooks.install.handover.commands import attempt, collecting
 from netfail_hooks.install.handover.standing import Do, Standing, next_step
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.install.nodes import Node
-from netfail_hooks.managers import dhcpcd, dhcpcd_release
+from netfail_hooks.managers import UnansweredError, dhcpcd, dhcpcd_release
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.paths import Paths
 
 # By uplink: the files by which networkd has it, and joins its Wi-Fi, by path.

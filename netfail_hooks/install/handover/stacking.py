@@ -16,8 +16,8 @@ from netfail_hooks.install.handover import Handover
 from netfail_hooks.install.manifest import Manifest
 from netfail_hooks.managers import detect, ifupdown, interfaces, stacked
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.managers.nm.nmcli import networkmanager_has
 from netfail_hooks.networkd import match
-from netfail_hooks.networkd.detect import networkmanager_has
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.networkd.stacked import Upper, named_masters, uppers
 from netfail_hooks.paths import Paths

@@ -1,1 +1,1 @@
-"""The parts of reading NetworkManager's own files: their grammar, addresses, radio, identity."""
+"""NetworkManager's own files, read part by part, and what it says itself (``nmcli``)."""

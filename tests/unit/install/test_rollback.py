@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -13,7 +14,6 @@ from pytest_mock import MockerFixture
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import (
-    bond_switch,
     installer,
     kernel_state,
     nodes,
@@ -28,17 +28,19 @@ from netfail_hooks.install.handover import (
     returning,
     services,
     taking,
-    waiting,
 )
 from netfail_hooks.install.handover.returning import Ours, Outcome
 from netfail_hooks.install.manifest import Handed
+from netfail_hooks.install.networks import switch
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import Undo
+from netfail_hooks.install.way_back import arming, kept, turn, waiting
+from netfail_hooks.managers import UnansweredError
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.paths import Paths
+from netfail_hooks.process import wait_until
 from tests.support.machine import Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -47,7 +49,7 @@ SECOND = [FileChange("/etc/a", None, Node(nodes.FILE, b"half of it"))]
 
 
 HANDED = (Handed("eth0", NETWORKMANAGER), Handed("wlan0", NETWORKMANAGER))
-LIVE = rollback.Live(Handover(handed=HANDED), (), {"ipv4/conf/eth0/arp_filter": "0"})
+LIVE = kept.Live(Handover(handed=HANDED), (), {"ipv4/conf/eth0/arp_filter": "0"})
 
 
 @pytest.fixture
@@ -57,11 +59,11 @@ def machine(tmp_path: Path, mocker: MockerFixture) -> Machine:
     return Machine(tmp_path)
 
 
-def _kill(machine: Machine, live_too: rollback.Live | None = None) -> bytes:
+def _kill(machine: Machine, live_too: kept.Live | None = None) -> bytes:
     """Have a run killed in the midst of a switch; return the way back that it left."""
     child = os.fork()
     if not child:
-        with rollback.armed(machine.paths, FIRST, ("bond0",), live_too):
+        with arming.armed(machine.paths, FIRST, ("bond0",), live_too):
             os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     return Path(machine.paths.rollback).read_bytes()
@@ -77,7 +79,7 @@ def test_a_second_switch_leaves_a_killed_ones_way_back_alone(machine: Machine) -
     left = _kill(machine)
     with (
         pytest.raises(Problem, match=r"taken back within 9\d s: wait"),
-        rollback.armed(machine.paths, SECOND, ()),
+        arming.armed(machine.paths, SECOND, ()),
     ):
         pass
     assert Path(machine.paths.rollback).read_bytes() == left
@@ -93,8 +95,8 @@ def test_so_does_any_other_install(machine: Machine) -> None:
 
 def test_once_it_is_over_nobody_is_refused(machine: Machine) -> None:
     _kill(machine)
-    _later(machine, rollback.SECONDS + 60)
-    with rollback.armed(machine.paths, SECOND, ()):
+    _later(machine, arming.SECONDS + 60)
+    with arming.armed(machine.paths, SECOND, ()):
         assert b"what worked" not in Path(machine.paths.rollback).read_bytes()
     assert not machine.has("/run/netfail-hooks/rollback.json")
 
@@ -103,7 +105,7 @@ def test_a_way_back_that_nobody_would_take_is_not_left(
     machine: Machine, mocker: MockerFixture
 ) -> None:
     mocker.patch.object(systemd, "call_later", side_effect=Problem("no service manager"))
-    with pytest.raises(Problem, match="manager"), rollback.armed(machine.paths, FIRST, ()):
+    with pytest.raises(Problem, match="manager"), arming.armed(machine.paths, FIRST, ()):
         pass
     assert not machine.has("/run/netfail-hooks/rollback.json")
 
@@ -135,14 +137,23 @@ def test_who_waited_for_an_earlier_run_lets_a_later_ones_way_back_be(
     assert not machine.has("/etc/a")
 
 
-def _begin(machine: Machine, seconds: float) -> int:
-    """Have another process be on the way back, and end it after so many; return its number."""
+def _is_waited_for(path: str) -> bool:
+    """Tell whether somebody waits for a lock of a file (proc_locks(5))."""
+    waiting = f":{os.stat(path).st_ino} "
+    lines = Path("/proc/locks").read_text().splitlines()
+    return any(" -> FLOCK " in line and waiting in line for line in lines)
+
+
+def _begin(machine: Machine, *, until_waited_for: bool = False) -> int:
+    """Have another process be on the way back, and end it; return its number."""
     ready, begun = os.pipe()
     child = os.fork()
     if not child:
-        assert rollback._held(machine.paths.rollback) >= 0
+        assert turn.held(machine.paths.rollback) >= 0
         os.write(begun, b"x")
-        time.sleep(seconds)
+        with contextlib.suppress(Problem, OSError):  # nobody is told by this process
+            if until_waited_for:
+                wait_until(lambda: _is_waited_for(machine.paths.rollback), 60, "waiting")
         os.unlink(machine.paths.rollback)
         Path(f"{machine.root}/over").touch()
         os._exit(0)
@@ -152,11 +163,11 @@ def _begin(machine: Machine, seconds: float) -> int:
 
 def test_one_that_has_begun_is_waited_for(machine: Machine) -> None:
     _kill(machine)
-    child = _begin(machine, 2)
+    child = _begin(machine, until_waited_for=True)
     with pytest.raises(Problem, match="is being taken back: wait a minute"):
         machine.install(*PAIR)
     assert not machine.has("/over")
-    rollback.call_off(machine.paths)
+    arming.call_off(machine.paths)
     assert machine.has("/over")
     os.waitpid(child, 0)
 
@@ -169,12 +180,12 @@ def test_an_install_that_was_too_slow_says_so_and_undoes_nothing(
 
     def install() -> None:
         with (
-            rollback.armed(machine.paths, FIRST, ()) as way,
+            arming.armed(machine.paths, FIRST, ()) as way,
             Undo() as undo,
             way.decided(undo),
         ):
             undo.callback(undone.append, "all")
-            os.waitpid(_begin(machine, 0), 0)
+            os.waitpid(_begin(machine), 0)
             if fails:
                 raise Problem("no gateway answered")
 
@@ -187,8 +198,8 @@ def test_who_undoes_is_not_joined_by_the_way_back(machine: Machine) -> None:
     held: list[bool] = []
 
     def install() -> None:
-        with rollback.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
-            undo.callback(lambda: held.append(rollback._is_held(machine.paths.rollback)))
+        with arming.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
+            undo.callback(lambda: held.append(turn.is_held(machine.paths.rollback)))
             raise Problem("no gateway answered")
 
     with pytest.raises(Problem, match="no gateway answered"):
@@ -200,7 +211,7 @@ def test_who_undoes_is_not_joined_by_the_way_back(machine: Machine) -> None:
 def test_it_is_later_the_more_uplinks_change_hands(machine: Machine) -> None:
     left = json.loads(_kill(machine, LIVE))
     seconds = left["due"] - time.monotonic()
-    assert 0 < rollback.SECONDS + 2 * rollback.EACH - seconds < 20
+    assert 0 < arming.SECONDS + 2 * arming.EACH - seconds < 20
 
 
 def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
@@ -213,7 +224,7 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
 
     def give_all_back(handover: Handover, _: Ours) -> Outcome:
         done.append(handover.names)
-        assert rollback._is_held(machine.paths.rollback)
+        assert turn.is_held(machine.paths.rollback)
         assert manifest.read_text() == "of the killed run"
         return outcome.pop(0)
 
@@ -272,7 +283,7 @@ def test_what_uninstall_needs_stays_until_the_managers_have_all_back(
 def test_what_hooks_made_meanwhile_goes_where_nobody_would_look_for_it(
     machine: Machine, mocker: MockerFixture, mode: str, *, removed: bool
 ) -> None:
-    mocker.patch.object(bond_switch, "follow")
+    mocker.patch.object(switch, "follow")
     remove = mocker.patch.object(kernel_state, "remove_ours", return_value=[])
     mocker.patch.object(rollback, "Paths", return_value=machine.paths)
     if mode:
@@ -288,14 +299,14 @@ def test_what_an_install_is_at_is_waited_for_and_then_it_changes_nothing(
     done: list[str] = []
 
     def install() -> None:
-        with rollback.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
+        with arming.armed(machine.paths, FIRST, ()) as way, Undo() as undo, way.decided(undo):
             for name in ("first", "second", "third"):
                 with way.step():
                     undo.callback(done.append, f"{name} undone")
                     done.append(name)
-                    assert rollback._is_held(machine.paths.rollback)
+                    assert turn.is_held(machine.paths.rollback)
                 if name == "second":
-                    os.waitpid(_begin(machine, 0), 0)
+                    os.waitpid(_begin(machine), 0)
 
     with pytest.raises(Problem, match="the way back was taken"):
         install()
@@ -304,7 +315,7 @@ def test_what_an_install_is_at_is_waited_for_and_then_it_changes_nothing(
 
 def test_a_change_that_fails_holds_nobody_up(machine: Machine) -> None:
     def install() -> None:
-        with rollback.armed(machine.paths, FIRST, ()) as way, way.step():
+        with arming.armed(machine.paths, FIRST, ()) as way, way.step():
             raise Problem("no")
 
     with pytest.raises(Problem, match="no"):
@@ -319,7 +330,7 @@ def test_each_change_of_a_machine_that_may_be_cut_off_is_a_step(
     held: list[bool] = []
 
     def change(*_: object, **__: object) -> list[str]:
-        held.append(rollback._is_held(machine.paths.rollback))
+        held.append(turn.is_held(machine.paths.rollback))
         return []
 
     def nothing(*_: object, **__: object) -> list[str]:
@@ -332,7 +343,7 @@ def test_each_change_of_a_machine_that_may_be_cut_off_is_a_step(
         (taking, "take"),
         (services, "settle"),
         (reconfigure, "write"),
-        (bond_switch, "follow"),
+        (switch, "follow"),
         (kernel_state, "remove_ours"),
         (kernel_state, "judge_anew"),
     ):
@@ -347,8 +358,8 @@ def test_each_change_of_a_machine_that_may_be_cut_off_is_a_step(
         (kernel_state, "default_route_order"),
         (reconfigure, "keep"),
         (reconfigure, "put_back"),
-        (bond_switch, "stale"),
-        (bond_switch, "await_gateway"),
+        (switch, "stale"),
+        (switch, "await_gateway"),
     ):
         mocker.patch.object(where, name, nothing)
     mocker.patch.object(origin, "session", return_value=origin.Session())

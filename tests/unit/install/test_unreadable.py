@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from netfail_hooks.errors import NotPermitted
 from tests.support.machine import Machine
+from tests.support.nobody import as_nobody
 
-NOBODY = 65534
 NETWORK = "/etc/systemd/network"
 PAIR = ("--primary", "eth0", "--backup", "wlan0")
 # Looked at by an install that nobody has told how to set eth0 up: files, and where they may be.
@@ -34,26 +34,13 @@ LOOKED_AT = [
 _CONFIG = '[[uplink]]\ninterface = "eth0"\n[[uplink]]\ninterface = "wlan0"\n'
 
 
-def _as_nobody(work: Callable[[], object]) -> str:
-    """Return what that user is told, "" if all went well."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            work()
-        except NotPermitted as problem:
-            os.write(writing, str(problem).encode())
-        except BaseException as error:  # noqa: BLE001 - to the parent
-            os.write(writing, f"bug: {error!r}".encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    os.waitpid(child, 0)
-    with open(reading, encoding="utf-8") as file:
-        return file.read()
+def _told(work: Callable[[], object]) -> str:
+    """Return what an ordinary user is told, "" if all went well."""
+    try:
+        as_nobody(work)
+    except NotPermitted as problem:
+        return str(problem)
+    return ""
 
 
 def _machine(root: Path) -> Machine:
@@ -73,7 +60,7 @@ def test_a_dry_run_names_what_it_may_not_read(tmp_path: Path, path: str) -> None
         machine.install(*PAIR, "--yes")
         machine.write("/etc/netfail-hooks/config.toml", _CONFIG)
     os.chmod(f"{tmp_path}{path}", 0o640 if not os.path.isdir(f"{tmp_path}{path}") else 0o750)
-    told = _as_nobody(lambda: machine.install(*PAIR, "--dry-run"))
+    told = _told(lambda: machine.install(*PAIR, "--dry-run"))
     assert told.endswith(" cannot be read: use sudo")
     assert told.startswith(f"{tmp_path}{path}")
 
@@ -96,7 +83,7 @@ def test_a_dry_run_says_the_same_to_everybody_or_that_it_cannot(
                 os.dup2(file.fileno(), 1)
             machine.install(*PAIR, "--dry-run")
 
-        told = _as_nobody(look)
+        told = _told(look)
         needed = 0o005 if os.path.isdir(f"{top}{path}") else 0o004
         if path == "/etc/netfail-hooks":  # nobody lists what is in it
             needed = 0o001

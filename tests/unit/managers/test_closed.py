@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,8 @@ from netfail_hooks.managers import networkmanager, sources
 from netfail_hooks.managers.drift import drifted
 from netfail_hooks.networkd.nic import read_nic
 from tests.support.machine import Machine
+from tests.support.nobody import as_nobody
 
-NOBODY = 65534
 _CONFIG = Config(default_metrics(("eth0", "wlan0")))
 _SAVED = "/etc/NetworkManager/system-connections"
 _KEYFILE = f"{_SAVED}/home.nmconnection"
@@ -49,24 +47,6 @@ def _seen(machine: Machine) -> list[list[str]]:
     return [list(drifted(machine.paths, _CONFIG, unknown)), unknown]
 
 
-def _as_nobody(work: Callable[[], list[list[str]]]) -> list[list[str]]:
-    """Return what work returns for that user."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            os.write(writing, json.dumps(work()).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    os.waitpid(child, 0)
-    with open(reading, encoding="utf-8") as file:
-        return list(json.load(file))
-
-
 @pytest.mark.parametrize(
     ("path", "mode", "keyfile"),
     [
@@ -87,7 +67,7 @@ def test_it_is_unknown_to_others_and_known_to_root(
     os.makedirs(f"{tmp_path}{_SAVED}", exist_ok=True)
     os.chmod(f"{tmp_path}{path}", mode)
     assert _seen(machine) == [[], []]
-    found, (unknown,) = _as_nobody(lambda: _seen(machine))
+    found, (unknown,) = as_nobody(lambda: _seen(machine))
     assert found == []
     assert unknown.startswith(f"{tmp_path}{path}")
     assert unknown.endswith(" cannot be read: run as root")
@@ -96,8 +76,8 @@ def test_it_is_unknown_to_others_and_known_to_root(
 def test_what_everybody_may_read_is_judged_by_everybody(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     machine = _taken_over(tmp_path, keyfile=False)
-    assert _as_nobody(lambda: _seen(machine)) == [[], []]
+    assert as_nobody(lambda: _seen(machine)) == [[], []]
     machine.write(_DENIED, "02:00:00:00:00:00\n")
-    found, unknown = _as_nobody(lambda: _seen(machine))
+    found, unknown = as_nobody(lambda: _seen(machine))
     assert unknown == []
     assert [one.partition(" is gone")[0] for one in found] == ["the settings of NetworkManager"]

@@ -15,6 +15,7 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.managers import Profile, Unfit, networkmanager
+from netfail_hooks.managers.nm import nmcli as asking
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 from tests.unit.managers.profiles import ENTERPRISE, IMAGER, NMCLI, RADIO, STATIC, WIRED
@@ -395,7 +396,8 @@ class _Nmcli:
         self.active = ""
         self.shown = "auto\n\n\nauto\n\n"
         mocker.patch.object(networkmanager, "networkmanager_has", return_value=("eth0", "wlan0"))
-        mocker.patch.object(networkmanager, "run", self._run)
+        for module in (networkmanager, asking):
+            mocker.patch.object(module, "run", self._run)
         for name in ("through", "at"):  # the running machine's files are those of the test
             mocker.patch.object(Paths, name, lambda _, path: machine.paths.root + path)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import tarfile
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import pytest
 
 import netfail_hooks
 from tests.support import ROOT
-from tests.support.release import call
+from tests.support.release import call, copied
 
 ARCH = ROOT / "packaging/arch"
 UPLINKS = ("--primary", "eth0", "--backup", "wlan0", "--dhcp", "--yes")
@@ -47,8 +46,7 @@ class Dists:
 def dists(tmp_path_factory: pytest.TempPathFactory) -> Dists:
     place = tmp_path_factory.mktemp("dist")
     checkout = place / "checkout"  # a fresh one: setuptools remembers what it once packed
-    left = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "build", "dist")
-    shutil.copytree(ROOT, checkout, ignore=left)
+    copied(ROOT, checkout)
     call([sys.executable, "-m", "build", "--outdir", str(place), str(checkout)])
     (sdist,), (wheel,) = place.glob("*.tar.gz"), place.glob("*.whl")
     return Dists(sdist, wheel)

@@ -11,6 +11,7 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.install.handover import gather
 from netfail_hooks.install.manifest import Handed
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.managers.nm import nmcli
 from netfail_hooks.process import TooSlow
 
 _HANDED = (Handed("eth0", NETWORKMANAGER),)
@@ -31,7 +32,7 @@ def test_who_is_to_have_an_uplink_back_runs(
 ) -> None:
     mocker.patch("shutil.which", return_value="/usr/bin/nmcli")
     done = said if isinstance(said, Problem) else CompletedProcess((), status, said, "")
-    mocker.patch.object(gather, "run", side_effect=[done])
+    mocker.patch.object(nmcli, "run", side_effect=[done])
     assert gather.answers(_HANDED) == answers
 
 

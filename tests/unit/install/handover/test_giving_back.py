@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import diversion, installer, rollback
+from netfail_hooks.install import diversion, installer
 from netfail_hooks.install.handover import (
     NETWORKD,
     Handover,
@@ -30,13 +30,20 @@ from netfail_hooks.install.handover import commands as telling
 from netfail_hooks.install.handover import from_networkmanager as networkmanagers
 from netfail_hooks.install.handover.returning import Outcome
 from netfail_hooks.install.manifest import Handed
+from netfail_hooks.install.way_back import arming, kept
 from netfail_hooks.kernel import snapshot
-from netfail_hooks.managers import Profile, WirelessNetwork, ifupdown, release
+from netfail_hooks.managers import (
+    Profile,
+    UnansweredError,
+    WirelessNetwork,
+    dhcpcd,
+    ifupdown,
+    release,
+)
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import Release
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.networkd import networkctl
-from netfail_hooks.networkd.detect import UnansweredError
 from netfail_hooks.paths import Paths
 from netfail_hooks.process import TooSlow
 
@@ -118,7 +125,7 @@ def test_the_first_default_route_comes_back_first(
     mocker.patch("netfail_hooks.install.systemd.call_later")
     paths = Paths(str(tmp_path))
     Path(paths.run).mkdir(parents=True)
-    with rollback.armed(paths, (), (), rollback.Live(begun, (), {})):
+    with arming.armed(paths, (), (), kept.Live(begun, (), {})):
         tree = json.loads(Path(paths.rollback).read_text(encoding="ascii"))
     assert [one[0] for one in tree["handed"]] == back
 
@@ -137,7 +144,7 @@ def test_what_was_set_by_hand_outlives_what_the_managers_are_given(
     mocker.patch.object(returning, "give_all_back", give)
     mocker.patch("netfail_hooks.install.kernel_state.set_sysctls", now.update)
     raising = pytest.raises(Problem, match="ifup failed") if messages else contextlib.nullcontext()
-    way = rollback.WayBack(Paths())
+    way = arming.WayBack(Paths())
     config = Config(uplinks=())
     work = installer.Work(Paths(), config, None, (), (), running=True, handover=_handover(*NAMES))
     with raising:
@@ -256,7 +263,15 @@ def detour(mocker: MockerFixture) -> list[str]:
     away: list[str] = []
 
     @contextlib.contextmanager
-    def divert(_: Config, interface: str, *__: object, **___: object) -> Iterator[None]:
+    def divert(
+        _: Config,
+        interface: str,
+        *__: object,
+        first: Callable[[], None] | None = None,
+        **___: object,
+    ) -> Iterator[None]:
+        if first:
+            first()
         away.append(interface)
         yield
         away.remove(interface)
@@ -348,6 +363,41 @@ def test_a_client_that_looks_for_its_address_does_not_find_it_elsewhere(
     returning.give_all_back(handover)
     assert "withdraw" in commands
     assert withdrawn == [FAMILIES if hears else (6,)] * 2
+
+
+def _of_dhcpcd() -> Handover:
+    how = Release({}, ends={"eth0": (("end", "it"),)}, take_back={"eth0": (("begin", "anew"),)})
+    return Handover(handed=(Handed("eth0", dhcpcd.MANAGER),), release=how)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_dhcpcd_is_ended_once_while_networkd_has_the_uplink(
+    commands: list[str], detour: list[str], mocker: MockerFixture, *, at_once: bool
+) -> None:
+    """It takes seconds: afterwards the uplink would be without an address for so long."""
+    mocker.patch.object(uplink, "useful_families", return_value=())
+    mocker.patch.object(from_dhcpcd, "raised", return_value=())
+    mocker.patch.object(from_dhcpcd, "hears_other_nics", return_value=False)
+    if at_once:
+        assert returning.give_all_back(_of_dhcpcd()) == Outcome()
+    else:
+        giving_back.give_back(
+            "eth0", _of_dhcpcd(), Config(uplinks=()), Paths(), lambda: commands.extend(detour)
+        )
+    told = [one for one in commands if one in ("end it", "eth0", "flush eth0", "begin anew")]
+    assert told == ["end it", *["eth0"] * (not at_once), "flush eth0", "begin anew"]
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_where_a_dhcpcd_cannot_be_ended_nothing_is_taken_from_networkd(
+    commands: list[str], mocker: MockerFixture, *, hangs: bool
+) -> None:
+    why = (TooSlow if hangs else Problem)("not ended")
+    mocker.patch.object(telling, "run", side_effect=why)
+    messages: list[str] = []
+    (one,) = _of_dhcpcd().handed
+    assert giving_back.give_at_once(one, _of_dhcpcd(), messages) != hangs
+    assert (messages, commands) == (["not ended"], [])
 
 
 @pytest.mark.usefixtures("commands", "detour")
@@ -447,4 +497,4 @@ def test_all_that_lets_go_has_one_budget_within_that_of_the_way_back(
         taking.take("eth0", handover, Config(uplinks=()), Paths(), lambda: None)
     assert given == [45, 25, 5, 1]
     assert commands == []
-    assert rollback.EACH >= taking.LONGEST >= taking._LETS_GO + uplink.PATIENCE
+    assert arming.EACH >= taking.LONGEST >= taking._LETS_GO + uplink.PATIENCE

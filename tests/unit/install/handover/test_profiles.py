@@ -12,7 +12,7 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.install.handover import Handover, gather, plan
 from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.manifest import Entry, Handed, Manifest
-from netfail_hooks.install.network_files import networks
+from netfail_hooks.install.networks.routes import networks
 from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.wifi import supplicant

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks.install.bond_files import slave_text
-from netfail_hooks.install.bond_switch import renew, slave_files
+from netfail_hooks.install.networks.bond import slave_text
+from netfail_hooks.install.networks.switch import renew, slave_files
 from netfail_hooks.paths import Paths
 
 _SLAVE = "[Match]\nName={}\n[Network]\nBond={}\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netfail_hooks.errors import Problem
-from netfail_hooks.networkd.detect import (
+from netfail_hooks.managers.nm.nmcli import (
     networkmanager_has,
     networkmanager_probes,
     networkmanager_says,

@@ -3,7 +3,7 @@
 networkd makes the bond from our files, but changes none that is there: of a live bond the
 kernel takes a mode, or a policy for hardware addresses, only without slaves. Such a one is
 deleted, and networkd makes another. For a second or two the machine is off the network; if the
-gateway then doesn't answer, the old files come back (``install/rollback.py``).
+gateway then doesn't answer, the old files come back (``install/way_back/``).
 """
 
 from __future__ import annotations

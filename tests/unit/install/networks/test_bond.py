@@ -9,7 +9,7 @@ import pytest
 
 from netfail_hooks.config import Bond
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install.bond_files import bond_files, netdev_text, slave_text
+from netfail_hooks.install.networks.bond import bond_files, netdev_text, slave_text
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.networkd.takeover import AddressConfig, write_new
 from netfail_hooks.values import replace
