@@ -19,7 +19,7 @@ made goes again. The options of the commands: man ./man/netfail-hooks.8
                  where .demo holds what it needs, and a --dry-run that amends a config, and what
                  it recorded
   --uninstall    put the network back as it was and remove all this made, .demo included, but no
-                 package; where there is only .demo, anybody may
+                 package: those that it installed are told; where there is only .demo, anybody may
   --prefix DIR   instead of /usr/local
   --wheels DIR   take the Python libraries from DIR alone, without a network; fill it elsewhere with
                  pip download --dest DIR --requirement packaging/requirements.txt

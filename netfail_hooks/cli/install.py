@@ -82,7 +82,7 @@ def _told(work: Work, messages: tuple[str, ...]) -> dict[str, object]:
     return {
         "changed": bool(work.changes or work.commands),
         "did": [str(change) for change in work.changes],
-        "notes": [*work.absent, *messages],
+        "notes": [*work.absent, *([work.upgraded] if work.upgraded else []), *messages],
         "live": work.running,
     }
 

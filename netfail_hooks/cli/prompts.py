@@ -49,7 +49,7 @@ def show(
     """
     if as_json:
         would = [*map(str, changes), *(f"run {command}" for command in commands)]
-        found = {"changed": bool(would), "would": would, "notes": [*told, *messages]}
+        found = {"changed": bool(would), "would": would, "notes": [*messages, *told]}
         print(json.dumps({**found, "diff": diff(changes, hide=_hide)}, indent=2))
     else:
         sys.stdout.write(diff(changes, hide=_hide))

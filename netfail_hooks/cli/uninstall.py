@@ -31,6 +31,7 @@ from netfail_hooks.install.uninstaller import (
     remove_volatile,
     uninstall,
 )
+from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.paths import Paths
 from netfail_hooks.terminal import escaped
 from netfail_hooks.terminal.layout import message
@@ -98,7 +99,9 @@ def _in_words(work: Work) -> list[str]:
         at = "" if len(names) == 1 else ", one at a time"
         lines.append(f"{' and '.join(names)} {go} back to {manager}{at}.")
     if had:
-        return [*lines, "Traffic waits about 2 s meanwhile, Wi-Fi about 10 s; SSH sessions go on."]
+        quick = all(one.manager == NETWORKMANAGER for one in had)
+        away = "2 s, Wi-Fi about 10 s" if quick else "15 s"
+        return [*lines, f"An address is away for about {away}; SSH sessions wait, and go on."]
     return told.of_return(work.changes)
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
-from netfail_hooks.cli import drill, install, parser
+from netfail_hooks.cli import by_hand, drill, install, parser
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 from tests.support.machine import Machine
@@ -30,7 +30,7 @@ def test_a_drill_is_refused_before_an_uplink_is_probed(
 ) -> None:
     mocker.patch.object(drill, "Paths", return_value=Paths(str(tmp_path)))
     mocker.patch("sys.stdin.isatty", return_value=False)
-    work = [mocker.patch.object(drill, "load"), mocker.patch.object(drill.by_hand, "look")]
+    work = [mocker.patch.object(drill, "load"), mocker.patch.object(by_hand, "look")]
     with pytest.raises(Misuse, match="nobody to ask whether to go on") as raised:
         drill.run(parser(filled=("drill",)).parse_args(["drill", *words]))
     assert "--yes" in raised.value.hint

@@ -6,7 +6,6 @@ import itertools
 
 import pytest
 
-from netfail_hooks.install import leftovers
 from netfail_hooks.install.leftovers import DEBIAN, GOES, left
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.paths import Paths
@@ -32,8 +31,8 @@ def test_three_lines_at_most_and_the_one_command(  # noqa: PLR0913
     pacman: bool,
 ) -> None:
     there = {"networkd-dispatcher": dispatcher, "pacman": pacman}
-    monkeypatch.setattr(leftovers.shutil, "which", lambda name, **_: there[name] or None)
-    monkeypatch.setattr(leftovers.glob, "glob", lambda _: ["/x"] if others else [])
+    monkeypatch.setattr("shutil.which", lambda name, **_: there[name] or None)
+    monkeypatch.setattr("glob.glob", lambda _: ["/x"] if others else [])
     monkeypatch.setenv(GOES, "1") if goes else monkeypatch.delenv(GOES, raising=False)
     lines = left(Manifest((_HOOK,)), Paths(), kept=["config.toml"], home=home)
     spare = dispatcher and not others
@@ -58,7 +57,7 @@ def test_without_hooks_of_ours_the_dispatcher_is_none_of_our_business(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv(GOES, raising=False)
-    monkeypatch.setattr(leftovers.shutil, "which", lambda *_, **__: "/bin/x")
-    monkeypatch.setattr(leftovers.glob, "glob", lambda _: [])
+    monkeypatch.setattr("shutil.which", lambda *_, **__: "/bin/x")
+    monkeypatch.setattr("glob.glob", lambda _: [])
     assert "networkd-dispatcher" not in " ".join(left(Manifest(), Paths(), home=DEBIAN))
     assert left(Manifest((_HOOK,)), Paths("/image"), home=DEBIAN) == []
