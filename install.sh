@@ -19,7 +19,7 @@ made goes again. The options of the commands: man ./man/netfail-hooks.8
                  where .demo holds what it needs, and a --dry-run that amends a config, and what
                  it recorded
   --uninstall    put the network back as it was and remove all this made, .demo included, but no
-                 package; where there is only .demo, anybody may
+                 package: those that it installed are told; where there is only .demo, anybody may
   --prefix DIR   instead of /usr/local
   --wheels DIR   take the Python libraries from DIR alone, without a network; fill it elsewhere with
                  pip download --dest DIR --requirement packaging/requirements.txt
@@ -112,6 +112,14 @@ how_to_get() { # PACKAGE...: print what a person can type
     fi
 }
 
+how_to_purge() { # PACKAGE...: print what a person can type
+    if command -v apt-get >/dev/null; then
+        echo "sudo apt purge $*"
+    else
+        echo "sudo pacman -Rns $*"
+    fi
+}
+
 run_from() { # DIRECTORIES ARGUMENT...: netfail-hooks from there, with nothing of Python's own sites
     "$python" -IBSc '
 import sys
@@ -121,19 +129,26 @@ sys.exit(entry())' "$@"
 }
 
 check_arguments() { # COMMAND ARGUMENT...: refuse wrong ones before anything is changed
-    "$python" -IBS - "$here" "$@" <<'END'
+    # Where something is installed there may be nothing to ask about.
+    asks=1
+    if [ "$1" != install ] || [ -e "$root$manifest" ] || [ "$(id -u)" -ne 0 ] || { [ -t 0 ] && [ -t 1 ]; }; then
+        asks=''
+    fi
+    "$python" -IBS - "$here" "$asks" "$@" <<'END'
 import sys
 sys.path.insert(0, sys.argv[1])
 from netfail_hooks.cli import parse
 from netfail_hooks.errors import Misuse, Problem
 OURS = ("--demo", "--uninstall", "--prefix", "--wheels", "--root", "--dry-run", "--help")
 try:
-    asked = parse(sys.argv[2:], sys.argv[2], beside=OURS)
+    asked = parse(sys.argv[3:], sys.argv[3], beside=OURS)
     if getattr(asked, "config", None) is not None:
         from netfail_hooks.install.config import read_ready
         if asked.config == "-":
             raise Misuse("--config -: this reads it more than once", hint="name a file")
         read_ready(asked.config)
+    if sys.argv[2] and not (asked.yes or asked.dry_run):
+        raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
 except Problem as problem:
     before, see, _ = problem.hint.lower().partition("see 'netfail-hooks")
     if see:  # which need not be there
@@ -227,10 +242,13 @@ places = (os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"), "/usr/s
 print(next(f for place in places for f in sorted(glob.glob(place + "/pip-*.whl"))))' 2>/dev/null
 }
 
+need_pip() { # before anything is said to be fetched, or made
+    pip=$(bundled_pip) || fail 1 "this Python has no pip; $(how_to_get python3-venv), then try again"
+}
+
 # The libraries are the same for each Python 3, so their directory outlives an upgrade of it, as no
 # virtual environment does.
 fetch_libraries() { # DIR: those of the lock file into a new directory DIR/packages
-    pip=$(bundled_pip) || fail 1 "this Python has no pip; $(how_to_get python3-venv), then try again"
     target=$1
     set --
     [ -z "$wheels" ] || set -- --no-index --find-links "$wheels"
@@ -250,6 +268,7 @@ fetch_libraries() { # DIR: those of the lock file into a new directory DIR/packa
 prepare_here() {
     stamp=$("$python" -VV && cat "$here/packaging/requirements.txt")
     [ "$(cat "$here/.demo/packages/stamp" 2>/dev/null)" != "$stamp" ] || return 0
+    need_pip
     if ! mkdir -p "$here/.demo" 2>/dev/null || ! [ -w "$here/.demo" ]; then
         fail 3 "cannot write $here/.demo; use a checkout of your own"
     fi
@@ -343,6 +362,7 @@ install_packages() { # PACKAGE...
     else
         false
     fi || fail 1 "not installed: $packages; install them by hand and try again"
+    installed="$installed $packages"
     end_step
 }
 
@@ -389,6 +409,7 @@ end_unfinished() { # on any exit: leave nothing behind of a run that failed
     if [ -n "$fresh" ] && [ ! -e "$root$manifest" ]; then
         remove_program
     fi
+    [ "$status" -eq 0 ] || [ -e "$lib/installed" ] || tell_packages
     exit "$status"
 }
 
@@ -410,12 +431,25 @@ make_lib() { # and hold it: nobody else may be at it meanwhile
     hold_lib
     [ -e "$lib/packages" ] || [ -e "$lib/venv" ] || fresh=1
     [ -e "$lib/made" ] || printf %s "$missing" >"$lib/made"
+    note_packages
     exec 8<&-
 }
 
 hold_lib() {
     exec 9<"$lib"
     flock -n 9 || fail 1 "another install.sh is at work in $lib; wait for it"
+}
+
+note_packages() { # what --uninstall shall tell of; a file without any tells that there are none
+    noted=$(cat "$lib/installed" 2>/dev/null) || :
+    echo "$noted $installed" | xargs -rn 1 | sort -u >"$lib/installed.new"
+    mv -f "$lib/installed.new" "$lib/installed"
+}
+
+tell_packages() { # those that this installed, which others may need by now
+    [ -n "$installed" ] || return 0
+    say "packages that it installed stay, as others may need them by now; if none does:" \
+        "$(how_to_purge "$(echo "$installed" | xargs)")"
 }
 
 make_directory() { # PATH
@@ -494,6 +528,7 @@ is_up_to_date() {
 
 install_packages_of_python() {
     ! is_up_to_date || return 0
+    need_pip
     begin_step "making $lib/packages"
     begin_aside "$lib"
     fetch_libraries "$aside"
@@ -594,6 +629,7 @@ leave_this_machine() { # with --root: the program of its own hooks is theirs to 
 # By the installed program if that still runs, whatever Python it was made for, else by this one:
 # neither needs a library for it.
 put_network_back() { # ARGUMENT...
+    export NETFAIL_HOOKS_GOES=1 # so that it need not tell that the program stays
     find_python ||
         fail 1 "putting the network back takes Python 3.11 or newer; $(how_to_get python3), then try again"
     for home in "$lib/packages" "$lib"/venv/lib/python3*/site-packages; do
@@ -625,7 +661,8 @@ remove_program() {
     # What lies in a directory before the directory; the list last, for who is killed meanwhile.
     paths=$(LC_ALL=C sort -r "$lib/made" 2>/dev/null) || paths=
     remove_each "$paths"
-    rm -f "$lib/made"
+    installed=$(cat "$lib/installed" 2>/dev/null) || :
+    rm -f "$lib/made" "$lib/installed" "$lib/installed.new"
     rmdir "$lib" 2>/dev/null || :
     remove_each "$paths"
 }
@@ -674,7 +711,8 @@ do_uninstall() {
     fi
     remove_program
     rm -rf "$here/.demo" || say "$here/.demo stays"
-    say "removed; packages such as networkd-dispatcher stay"
+    say "removed"
+    tell_packages
 }
 
 # --- the command line -------------------------------------------------------------------------
@@ -699,7 +737,7 @@ clean_environment
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 task=install prefix=/usr/local wheels='' root='' dry_run=''
 ready='' libraries=$here/.demo/packages
-aside='' fresh='' alone='' counter='' help='' manifest=/var/lib/netfail-hooks/manifest.json
+aside='' fresh='' alone='' installed='' counter='' help='' manifest=/var/lib/netfail-hooks/manifest.json
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM

@@ -57,6 +57,9 @@ _WIFI = {
         "[0-9]{1,5}",
     ),
 }
+# Token= (systemd.network(5)): the half of an address that is told beside it. A string that has
+# neither a colon nor one of these words may be another program's, and a credential.
+_TOKEN = re.compile(r"eui64|prefixstable|(?:static:|prefixstable:)?[0-9A-Fa-f]*:[0-9A-Fa-f:]+")
 _INLINE = re.compile(r"\s*[#;].*", re.DOTALL)  # a server's name, or what was meant as a comment
 
 
@@ -116,7 +119,8 @@ def _named(key: str, setting: str) -> str:
 
 
 def _hidden(item: Item, *, closed: bool) -> str:
-    secret = redact.CREDENTIAL.search(item.key or item.raw)
+    identifier = item.key == "Token" and _TOKEN.fullmatch(item.setting)
+    secret = redact.CREDENTIAL.search(item.key or item.raw) and not identifier
     ours = not item.key and item.raw.startswith(_OURS)
     if not item.raw.strip() or ours or not (secret or closed):
         return item.raw

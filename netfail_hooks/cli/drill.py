@@ -7,7 +7,7 @@ import contextlib
 import json
 
 from netfail_hooks.cli import by_hand
-from netfail_hooks.cli.prompts import agree, refuse_powerless
+from netfail_hooks.cli.prompts import agree, refuse_powerless, refuse_unasked
 from netfail_hooks.config import Config
 from netfail_hooks.config.cache import generation, is_installed, load
 from netfail_hooks.drill import text
@@ -72,6 +72,7 @@ def _drill(args: argparse.Namespace, *, attended: bool) -> int:
 
     paths = Paths()
     refuse_powerless(paths.root)
+    refuse_unasked(yes=args.yes or args.dry_run)  # before uplinks are probed for nothing
     since = generation(paths)
     config = load(paths)
     refuse_where_unsupported(paths)

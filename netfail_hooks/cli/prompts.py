@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.install.nodes import FILE
@@ -40,18 +40,50 @@ def show(
     messages: tuple[str, ...],
     commands: tuple[str, ...] = (),
     *,
+    told: Sequence[str] = (),
     as_json: bool,
 ) -> None:
-    """Print what would be done: as a diff and what would be run, or as JSON."""
+    """Print what would be done: as a diff, what would be run, and in short, or as JSON.
+
+    ``told`` says what becomes of the machine by it.
+    """
     if as_json:
         would = [*map(str, changes), *(f"run {command}" for command in commands)]
-        told = {"changed": bool(would), "would": would, "notes": list(messages)}
-        print(json.dumps({**told, "diff": diff(changes, hide=_hide)}, indent=2))
+        found = {"changed": bool(would), "would": would, "notes": [*messages, *told]}
+        print(json.dumps({**found, "diff": diff(changes, hide=_hide)}, indent=2))
     else:
         sys.stdout.write(diff(changes, hide=_hide))
         for command in commands:  # patch(1) passes over what is no diff
             print(f"run {escaped(command)}")
         warn(messages)
+        sys.stderr.flush()
+        for line in in_short(changes, commands, told):
+            print(*message(escaped(line), sys.stdout), sep="\n")
+
+
+def in_short(
+    changes: tuple[FileChange, ...], commands: Sequence[str], told: Sequence[str]
+) -> list[str]:
+    """Return what would be done in a few lines, for the end of hundreds of them."""
+    nothing = "Nothing was changed: this was a dry run."
+    if not changes and not commands:
+        return [*told, f"All is in place already. {nothing}"]
+    lines = ["", "In short:", *told]
+    if changes:
+        lines.append(f"Files: {', '.join(_numbers(changes, ('change', 'make', 'remove')))}.")
+    if commands:
+        programs = dict.fromkeys(command.split()[0] for command in commands)
+        lines.append(f"Commands: {len(commands)}, of {', '.join(programs)}: as listed above.")
+    enabled = _services(one.path for one in changes if not one.before)
+    disabled = _services(one.path for one in changes if not one.after)
+    lines += [f"Services enabled: {', '.join(enabled)}."] if enabled else []
+    lines += [f"Services disabled: {', '.join(disabled)}."] if disabled else []
+    return [*lines, nothing]
+
+
+def _services(paths: Iterable[str]) -> list[str]:
+    """Return the units that are started by the links among paths (systemd.unit(5), WantedBy=)."""
+    return sorted({os.path.basename(path) for path in paths if ".wants/" in path})
 
 
 def _hide(change: FileChange, text: str) -> str:
@@ -119,12 +151,17 @@ def _numbers(changes: tuple[FileChange, ...], verbs: tuple[str, str, str]) -> li
     ]
 
 
+def refuse_unasked(*, yes: bool) -> None:
+    """Refuse to begin what is asked about where there is nobody to ask. Raises Misuse."""
+    if not (yes or _somebody_looks()):
+        raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
+
+
 def agree(lines: Sequence[str], *, yes: bool) -> None:
     """Ask a person to agree with what these lines tell. Raises as ``confirm`` does."""
+    refuse_unasked(yes=yes)
     if yes:
         return
-    if not _somebody_looks():
-        raise Misuse("nobody to ask whether to go on", hint="add --yes, or --dry-run to look")
     for line in lines:
         print(*message(escaped(line), sys.stdout), sep="\n")
     if _answer("Go on? [y/N] ") not in ("y", "yes"):

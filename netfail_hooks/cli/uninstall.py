@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import signal
+import sys
 
 from netfail_hooks.cli.prompts import (
     add_common_arguments,
@@ -17,8 +18,9 @@ from netfail_hooks.cli.prompts import (
 )
 from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install import manifest
+from netfail_hooks.install import manifest, told
 from netfail_hooks.install.handover import Handover, from_networkmanager
+from netfail_hooks.install.leftovers import left
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.install.transaction import ignored, remove_manifest, turn
 from netfail_hooks.install.uninstaller import (
@@ -30,7 +32,10 @@ from netfail_hooks.install.uninstaller import (
     uninstall,
 )
 from netfail_hooks.install.way_back import arming
+from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.paths import Paths
+from netfail_hooks.terminal import escaped
+from netfail_hooks.terminal.layout import message
 from netfail_hooks.terminal.progress import shown
 
 
@@ -55,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     if known is not None:
         work = prepare(paths, known, args)
         if args.dry_run:
-            show(work.changes, (*lost(work), *work.messages), as_json=args.json)
+            notes = (*lost(work), *work.messages)
+            show(work.changes, notes, told=_in_words(work), as_json=args.json)
             return 0
         warn(lost(work))  # before it is done, and before the question
         confirm(work.changes, yes=args.yes, told=_in_words(work), notes=work.messages)
@@ -65,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             refuse_while_on(paths)  # one may have begun behind the question
             done = _uninstall(paths, args)
         if done:
-            _tell(*done, agreed, as_json=args.json)
+            _tell(*done, agreed, args)
             return 0
     if args.json and args.dry_run:
         show((), (), as_json=True)
@@ -76,14 +82,28 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _kept(args: argparse.Namespace) -> list[str]:
+    """Return what was asked to stay and goes with a purge of the package."""
+    kept = ["config.toml"] if args.keep_config else []
+    return [*kept, "the flight recorder"] if args.keep_log else kept
+
+
 def _in_words(work: Work) -> list[str]:
     """Return for people who has which uplinks again."""
-    had = work.known.handed if work.running else ()
+    if not work.running:
+        return []
+    had = work.known.handed
     lines = []
     for manager in dict.fromkeys(one.manager for one in had):
         names = [one.interface for one in had if one.manager == manager]
-        lines.append(f"{' and '.join(names)} go back to {manager}, one at a time.")
-    return lines
+        go = "goes" if len(names) == 1 else "go"
+        at = "" if len(names) == 1 else ", one at a time"
+        lines.append(f"{' and '.join(names)} {go} back to {manager}{at}.")
+    if had:
+        quick = all(one.manager == NETWORKMANAGER for one in had)
+        away = "2 s, Wi-Fi about 10 s" if quick else "15 s"
+        return [*lines, f"An address is away for about {away}; SSH sessions wait, and go on."]
+    return told.of_return(work.changes)
 
 
 def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str, ...]] | None:
@@ -113,9 +133,12 @@ def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str,
 
 
 def _tell(
-    work: Work, messages: tuple[str, ...], agreed: tuple[FileChange, ...], *, as_json: bool
+    work: Work,
+    messages: tuple[str, ...],
+    agreed: tuple[FileChange, ...],
+    args: argparse.Namespace,
 ) -> None:
-    if as_json:
+    if args.json:
         did = [str(change) for change in work.changes]
         told = {"changed": True, "did": did, "notes": list(messages)}
         print(json.dumps(told, indent=2))
@@ -123,3 +146,6 @@ def _tell(
         tell(work.changes, agreed)
         print("uninstalled")
         warn(messages)
+        sys.stderr.flush()
+        for line in left(work.known, work.paths, kept=_kept(args)):
+            print(*message(escaped(line), sys.stdout), sep="\n")

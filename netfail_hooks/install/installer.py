@@ -52,6 +52,7 @@ from netfail_hooks.install.networks.routes import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.options import refuse_others
 from netfail_hooks.install.plan import FileChange, file_changes, in_order, missing_parents
+from netfail_hooks.install.program import Program, present, upgraded
 from netfail_hooks.install.transaction import (
     Undo,
     ignored,
@@ -95,11 +96,24 @@ class Work:
     families: tuple[int, ...] = FAMILIES  # in which a default route is to come of the files
     handover: Handover = field(default_factory=Handover)  # of what another manager has
     absent: tuple[str, ...] = ()  # uplinks that are not there, to be told before all else
+    program: Program = field(default_factory=Program)  # that installs
+    files: int = 0  # that an installation consists of
 
     @property
     def switches(self) -> bool:
         """Tell whether the machine goes into a bond, or out of one, or gets another."""
         return self.running and switch.concerns_bond(self.changes)
+
+    @property
+    def upgraded(self) -> str:
+        """Return in words from which program to which this goes, "" for a first or the same."""
+        return upgraded(self.known.program, self.program) if self.known else ""
+
+    @property
+    def files_changed(self) -> int:
+        """Return how many of the files change, directories not among them."""
+        kinds = [(change.after or change.before) for change in self.changes]
+        return sum(node is not None and node.kind != nodes.DIRECTORY for node in kinds)
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -173,7 +187,19 @@ def prepare(args: argparse.Namespace, given: Ready | None = None) -> Work:
         refuse_crowded(reconfigure.crowded(config), config)
     families = _families(files) if known else FAMILIES
     absent = absent_uplinks(paths, config)
-    return Work(paths, config, known, changes, tuple(messages), running, families, handover, absent)
+    return Work(
+        paths,
+        config,
+        known,
+        changes,
+        tuple(messages),
+        running,
+        families,
+        handover,
+        absent,
+        present(),
+        sum(node.kind != nodes.DIRECTORY for node in nodes_by_path.values()),
+    )
 
 
 def refuse_deaf(config: Config, how: str) -> None:
@@ -543,9 +569,10 @@ def _originals(work: Work, now: dict[str, str]) -> Manifest:
         ways = kernel_state.default_route_order(work.all_uplinks()) if work.running else ()
         made = tuple(missing_parents(work.paths, _HERE.manifest))
         first = Manifest(sysctls=now, default_route_order=ways, directories=made)
-        return replace(first, handed=work.handover.handed, units=work.handover.idle)
-    known = replace(work.known, sysctls={**now, **work.known.sysctls})
-    return replace(known, handed=work.handover.handed, units=work.handover.idle)
+    else:
+        first = replace(work.known, sysctls={**now, **work.known.sysctls})
+    handed, units = work.handover.handed, work.handover.idle
+    return replace(first, handed=handed, units=units, program=work.program)
 
 
 def _settings(work: Work) -> dict[str, str]:

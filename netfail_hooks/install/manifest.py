@@ -19,6 +19,7 @@ from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned
 from netfail_hooks.install import nodes
 from netfail_hooks.install.nodes import Node
+from netfail_hooks.install.program import Program
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 
@@ -60,6 +61,7 @@ class Manifest:
     ``default_route_order`` are the uplinks in the order of their default routes then: of several
     with one metric the kernel uses the first. ``directories`` were made for the manifest itself.
     ``handed`` are the uplinks that another manager had, ``units`` what didn't run before us.
+    ``program`` is the one that installed last.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -68,6 +70,7 @@ class Manifest:
     directories: tuple[str, ...] = ()
     handed: tuple[Handed, ...] = ()
     units: tuple[str, ...] = ()
+    program: Program = field(default_factory=Program)
 
     def entry(self, path: str) -> Entry | None:
         """Return what is known of a path."""
@@ -116,7 +119,8 @@ def _parse(tree: dict[str, Any]) -> Manifest:
     made = tuple(_path(path) for path in tree.get("directories", ()))  # none in an older one
     before = tuple(map(handed, tree.get("handed", ())))
     units = tuple(str(unit) for unit in tree.get("units", ()))
-    return Manifest(entries, sysctls, order, made, before, units)
+    by = Program(*map(str, tree.get("program", ())))
+    return Manifest(entries, sysctls, order, made, before, units, by)
 
 
 def save(paths: Paths, manifest: Manifest) -> None:
@@ -132,6 +136,7 @@ def save(paths: Paths, manifest: Manifest) -> None:
         "directories": list(manifest.directories),
         "handed": [plain_handed(one) for one in manifest.handed],
         "units": list(manifest.units),
+        "program": [manifest.program.version, manifest.program.digest],
     }
     data = json.dumps(tree, indent=1).encode("ascii") + b"\n"
     os.makedirs(os.path.dirname(paths.manifest), mode=0o755, exist_ok=True)

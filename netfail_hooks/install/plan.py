@@ -127,6 +127,8 @@ def _diff(change: FileChange, alike: list[str], hide: Callable[[FileChange, str]
         f"b{change.path}" if change.after else "/dev/null",
     )
     head += "".join(f"and the same at {path}\n" for path in alike)
+    if any(line != seen for line, seen in (*old, *new)):
+        head += "(redacted) below stands for what may be secret: it is in the file, not in this\n"
     return head + "".join(_unified(old, new, labels))
 
 

@@ -12,6 +12,7 @@ from typing import Self
 
 import pytest
 
+from netfail_hooks import __version__
 from tests.lab.booted import Booted, start_networkd
 from tests.lab.suite import SETTLED, measure, used, wait_used
 from tests.lab.test_failover import MOST_LOST
@@ -151,12 +152,13 @@ def test_an_upgrade_and_a_downgrade_lose_nothing_and_failover_goes_on(lab: Upgra
     with lab.traffic() as traffic:
         told = lab.apt("install", "/run/now.deb")
     assert traffic.result().lost() == 0, traffic.result()
-    assert "'netfail-hooks install' brings hooks and units up to this version" in told
+    assert f"netfail-hooks: {LOWER}-1 -> {__version__}-1; 'sudo netfail-hooks install'" in told
     _fails_over(lab)  # the old hooks call the new program
 
     with lab.traffic() as traffic:
-        lab.sh(INSTALL)
+        told = lab.sh(INSTALL)
     assert traffic.result().lost() == 0, traffic.result()
+    assert re.search(rf"^upgraded (to|{LOWER} ->) {__version__}\b", told, re.MULTILINE), told
     _fails_over(lab)
     assert lab.run("netfail-hooks", "status").returncode == 0
 

@@ -14,7 +14,7 @@ from netfail_hooks.bundle.network_files import hidden, hidden_settings, hidden_w
 from netfail_hooks.cli import prompts
 from netfail_hooks.cli.prompts import show
 from netfail_hooks.install.nodes import FILE, Node
-from netfail_hooks.install.plan import FileChange, split
+from netfail_hooks.install.plan import FileChange, diff, split
 from netfail_hooks.managers import WirelessNetwork
 from netfail_hooks.managers.wifi import supplicant
 from tests.support.machine import Machine
@@ -106,7 +106,10 @@ def test_another_secret_is_a_change_though_both_look_alike(
 ) -> None:
     old, new = (Node(FILE, f"[X]\nKey={word}\n".encode()) for word in ("one", "two"))
     show((FileChange("/x.network", old, new),), (), as_json=False)
-    assert capsys.readouterr().out.splitlines()[-2:] == ["-Key=(redacted)", "+Key=(redacted)"]
+    out = capsys.readouterr().out.splitlines()
+    at = out.index("-Key=(redacted)")
+    assert out[at + 1] == "+Key=(redacted)"
+    assert any(line.startswith("(redacted) below stands for") for line in out[:at])
 
 
 def test_what_was_closed_before_stays_so_in_the_diff(capsys: pytest.CaptureFixture[str]) -> None:
@@ -265,3 +268,66 @@ def test_another_plan_than_was_agreed_to_is_told_in_full(
     assert capsys.readouterr().out == "made 9 new files and directories\n"
     prompts.tell(changes, changes[1:])
     assert len(capsys.readouterr().out.splitlines()) == 9
+
+
+@given(
+    word=st.sampled_from(
+        ["static:::1:2:3:4", "::9", "eui64", "prefixstable", "prefixstable:2001:db8::", "sesame"]
+    ),
+    closed=st.booleans(),
+)
+def test_half_an_address_is_no_secret_and_what_is_hidden_is_explained(
+    *, word: str, closed: bool
+) -> None:
+    text = f"[IPv6AcceptRA]\nToken={word}\n"
+    change = FileChange("/x.network", None, Node(FILE, text.encode(), 0o600 if closed else 0o644))
+    out = diff((change,), hide=prompts._hide)
+    told = "(redacted) below stands for what may be secret" in out
+    assert ("+Token=(redacted)" in out) == told == (word == "sesame" or closed)
+
+
+_CHANGED = st.lists(st.sampled_from(["make", "change", "remove"]), min_size=1, max_size=60)
+
+
+@given(kinds=_CHANGED, commands=st.lists(st.sampled_from(["nmcli a b", "systemctl start x"])))
+def test_a_dry_run_ends_in_short(kinds: list[str], commands: list[str]) -> None:
+    """How many files, which commands and services, and that nothing was done."""
+    old, new = Node(FILE, b"a"), Node(FILE, b"b")
+    ends = {"make": (None, new), "change": (old, new), "remove": (old, None)}
+    changes = tuple(
+        FileChange(f"/etc/systemd/system/x.wants/{at}.timer", *ends[kind])
+        for at, kind in enumerate(kinds)
+    )
+    lines = prompts.in_short(changes, commands, ["This is what becomes of it."])
+    text = "\n".join(lines)
+    for kind in ends:
+        count = kinds.count(kind)
+        assert (f"{kind} {count} " in text) == bool(count)
+    assert "This is what becomes of it." in text
+    for program in ("nmcli", "systemctl"):
+        used = any(command.startswith(program) for command in commands)
+        assert (program in text) == used
+    for at, kind in enumerate(kinds):
+        named = re.search(rf"Services (\w+): (?:.*, )?{at}\.timer[,.]", text)
+        expected = {"make": "enabled", "change": None, "remove": "disabled"}[kind]
+        assert (named[1] if named else None) == expected
+    assert lines[-1] == "Nothing was changed: this was a dry run."
+    assert len(lines) <= 8
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+def test_each_dry_run_ends_so(
+    machine: Machine, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    if command == "uninstall":
+        machine.install(*PAIR, "--yes")
+        machine.uninstall("--dry-run")
+    else:
+        machine.install(*PAIR, "--dry-run")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "Nothing was changed: this was a dry run."
+    assert "In short:" in lines[-6:]
+    assert any("netfail-hooks-check.timer" in line for line in lines[-4:])
+    if command == "uninstall":
+        machine.install("--dry-run")
+        assert capsys.readouterr().out.startswith("All is in place already. Nothing was changed")
