@@ -254,8 +254,11 @@ def _remember(paths: Paths, state: State, pending: str = "", *, quietly: bool = 
 
 def _report(paths: Paths, done: recorder.Run, line: str) -> None:
     """Tell the journal and the flight recorder of a transition."""
+    from netfail_hooks.recorder import repeat
+    from netfail_hooks.recorder.cause import cause
+
     journal.log(
-        f"{recorder.summary(done)} [{done.trigger}, {done.took} ms]",
+        f"{recorder.summary(done)} [{cause(done.trigger, done.took, acted=bool(done.changes))}]",
         priority=journal.NOTICE,
         trigger=done.trigger,
         did="; ".join(str(change) for change in done.changes),
@@ -263,8 +266,6 @@ def _report(paths: Paths, done: recorder.Run, line: str) -> None:
     )
     for failure in done.failed:
         journal.log(f"the kernel refused to {failure}", priority=journal.ERROR)
-    from netfail_hooks.recorder import repeat
-
     try:
         recorder.write(paths.log, line, done.config.log_bytes)
     except OSError as error:
