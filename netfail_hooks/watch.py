@@ -96,6 +96,6 @@ def _look(config: Config, paths: Paths, since: Generation, spoken: float) -> boo
 
     asked, well, done = confirm_and_run(config, paths, "watch", spoken, since=since)
     if is_move(done) or not well:
-        probe_and_run(config, paths, "watch probe", since=since, patient=False)
+        probe_and_run(config, paths, "watch probe", since=since, patient=False, heard=spoken)
         return False
     return asked

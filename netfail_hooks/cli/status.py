@@ -15,10 +15,12 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.files import read_text
 from netfail_hooks.paths import Paths
 from netfail_hooks.status import collect
-from netfail_hooks.status.bond import BondReport, render_bond
-from netfail_hooks.status.text import render
+from netfail_hooks.status.bond import BondReport
+from netfail_hooks.status.bond import blocks as bond_blocks
+from netfail_hooks.status.text import DETAIL, UPLINK, VITAL, blocks
 from netfail_hooks.status.values import Report
 from netfail_hooks.terminal.layout import fit, width
+from netfail_hooks.terminal.shorten import Block, lines_of, shortened
 from netfail_hooks.values import plain
 
 # ECMA-48: cursor home, erase to the end of the line, of the page
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     report = collect(paths)
     if args.watch is not None:
         _watch(report, paths, args)
-    print(_text(report, as_json=args.json), flush=True)
+    print(_json(report) if args.json else "\n".join(lines_of(_blocks(report))), flush=True)
     return 0 if report.healthy else 1
 
 
@@ -70,32 +72,35 @@ def _watch(report: Report | BondReport, paths: Paths, args: argparse.Namespace) 
 
 def _draw(shown: Report | BondReport | Problem, args: argparse.Namespace) -> None:
     """Show a report over the one before, or, where that can't be, below it."""
-    text = _text(shown, as_json=args.json)
     if args.json:
-        print(text, flush=True)
+        print(_json(shown), flush=True)
         return
-    head = f"{time.strftime('%Y-%m-%d %H:%M:%S')}, every {args.watch:g} s, Ctrl-C ends it"
-    lines = [*fit(head, width()), "", *text.split("\n")]
+    first, *more = fit(
+        f"{time.strftime('%Y-%m-%d %H:%M:%S')}, every {args.watch:g} s, Ctrl-C ends it", width()
+    )
+    head = [Block(UPLINK, (first,)), Block(DETAIL, (*more, ""))]
+    found = [*head, *_blocks(shown)]
     if not terminal.is_screen():
-        print(*lines, "", sep="\n", flush=True)
+        print(*lines_of(found), "", sep="\n", flush=True)
         return
     rows = max(shutil.get_terminal_size().lines - 1, 2)  # the cursor's line stays free
-    if len(lines) > rows:
-        lines[rows - 1 :] = fit(f"({len(lines) - rows + 1} more lines)", width())[:1]
+    lines = shortened(found, rows, width())
     home, rest, end = map(terminal.sequence, (_HOME, _TO_END_OF_LINE, _TO_END))
     print(home + "".join(f"{line}{rest}\n" for line in lines) + end, end="", flush=True)
 
 
-def _text(shown: Report | BondReport | Problem, *, as_json: bool) -> str:
-    if as_json:
-        return json.dumps({"problem": str(shown)} if isinstance(shown, Problem) else plain(shown))
+def _json(shown: Report | BondReport | Problem) -> str:
+    return json.dumps({"problem": str(shown)} if isinstance(shown, Problem) else plain(shown))
+
+
+def _blocks(shown: Report | BondReport | Problem) -> list[Block]:
     if isinstance(shown, Problem):
         lines = map(terminal.escaped, shown.lines())
-        return "\n".join(part for line in lines for part in fit(line, width()))
+        return [Block(VITAL, tuple(fit(line, width()))) for line in lines]
     colour = terminal.colours()
     if isinstance(shown, BondReport):
-        return render_bond(terminal.one_line_each(shown), colour=colour, width=width())
-    return render(terminal.one_line_each(shown), colour=colour, width=width())
+        return bond_blocks(terminal.one_line_each(shown), colour=colour, width=width())
+    return blocks(terminal.one_line_each(shown), colour=colour, width=width())
 
 
 def _seconds(text: str) -> float:

@@ -10,6 +10,7 @@ from netfail_hooks.lab import Lab
 from netfail_hooks.lab.traffic import Traffic
 from netfail_hooks.lab.watch import Watch
 from netfail_hooks.recorder import FILE, text
+from netfail_hooks.recorder.cause import cause
 from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.terminal.progress import doing
 
@@ -140,8 +141,8 @@ def _perform(
         while time.monotonic() < (there + _LINGER if there else began + _PATIENCE):
             for transition, _ in text.select(recorder.read(), None)[0]:
                 passed = time.monotonic() - began
-                took = f"[{transition.took_ms} ms]"
-                head = f"{passed:6.1f} s  {transition.trigger}: {transition.summary} {took}"
+                why = cause(transition.trigger, transition.took_ms, acted=bool(transition.did))
+                head = f"{passed:6.1f} s  {transition.summary} [{why}]"
                 show([head, *(f"             {change}" for change in transition.did)])
             if not there and lab.used_uplink() == act.active:
                 there = time.monotonic()

@@ -43,12 +43,14 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
     probes: tuple[Result, ...] = (),
     since: Generation | None = None,
     unchanged: Unchanged | None = None,
+    heard: float = 0.0,
 ) -> recorder.Run:
     """Make the machine agree with its config, once. Returns what was seen and done.
 
     ``trigger`` says what woke us, ``interface`` whose event it was, ``probes`` how a round of
     probes went that was just made, ``unchanged`` what was observed for it, ``since`` what was
     installed when ``config`` was read: by the time that it is our turn it may be gone, or another.
+    ``heard`` is when a process that lives on heard of it (monotonic seconds; 0: it just began).
     Raises Problem.
     """
     with Lock(paths.lock) as lock:
@@ -66,7 +68,8 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
                 from netfail_hooks.reconcile import metered
 
                 before = metered.recalled(config, paths, before)
-            done, known = _settle(config, before, (trigger, interface), (probes, unchanged))
+            cause = trigger, interface, heard
+            done, known = _settle(config, before, cause, (probes, unchanged))
         except PermissionError as error:
             told = f"the kernel refused: {error.strerror}"
             raise NotPermitted(told, hint="run as root") from None
@@ -111,10 +114,10 @@ def _nothing(trigger: str, config: Config) -> recorder.Run:
 
 
 def _settle(
-    config: Config, before: State, cause: tuple[str, str], found: _Found
+    config: Config, before: State, cause: tuple[str, str, float], found: _Found
 ) -> tuple[recorder.Run, State]:
     """Do it; return what was seen and done, and what is to be remembered."""
-    trigger, interface = cause
+    trigger, interface, heard = cause
     with Netlink() as netlink:
         observed, after, changes = _decided(config, netlink, before, found)
         known = after
@@ -124,7 +127,7 @@ def _settle(
             from netfail_hooks.reconcile.converge import Plan, converge
 
             plan = Plan(config, observed, after, changes)
-            changes, failed, took = converge(plan, interface, netlink)
+            changes, failed, took = converge(plan, interface, heard, netlink)
             told = tuple(f"{change}: {error.strerror}" for change, error in failed)
             known = after.without_answers(
                 change.address for change, _ in failed if isinstance(change, Announce)
@@ -251,8 +254,11 @@ def _remember(paths: Paths, state: State, pending: str = "", *, quietly: bool = 
 
 def _report(paths: Paths, done: recorder.Run, line: str) -> None:
     """Tell the journal and the flight recorder of a transition."""
+    from netfail_hooks.recorder import repeat
+    from netfail_hooks.recorder.cause import cause
+
     journal.log(
-        f"{recorder.summary(done)} [{done.trigger}, {done.took} ms]",
+        f"{recorder.summary(done)} [{cause(done.trigger, done.took, acted=bool(done.changes))}]",
         priority=journal.NOTICE,
         trigger=done.trigger,
         did="; ".join(str(change) for change in done.changes),
@@ -260,8 +266,6 @@ def _report(paths: Paths, done: recorder.Run, line: str) -> None:
     )
     for failure in done.failed:
         journal.log(f"the kernel refused to {failure}", priority=journal.ERROR)
-    from netfail_hooks.recorder import repeat
-
     try:
         recorder.write(paths.log, line, done.config.log_bytes)
     except OSError as error:

@@ -37,11 +37,12 @@ class Plan:
 
 
 def converge(
-    plan: Plan, interface: str, netlink: Netlink
+    plan: Plan, interface: str, heard: float, netlink: Netlink
 ) -> tuple[tuple[Change, ...], tuple[tuple[Change, OSError], ...], int]:
     """Return the changes that were tried, those that failed with the reason, and the time (ms).
 
-    ``interface`` is whose event woke us. Raises OSError.
+    ``interface`` is whose event woke us, ``heard`` when a process that lives on heard of one (else
+    0). Raises OSError.
     """
     config, observed, after, changes = plan.config, plan.observed, plan.after, plan.changes
 
@@ -51,8 +52,7 @@ def converge(
 
     with Announcer() as announcer:
         failed, left_out = apply(_urgent(changes), observed, netlink, announcer)
-        link = observed.link(interface)
-        took = since_event(link.index if link else 0)
+        took = _since_word(heard) if heard else since_event(observed, interface)
         failed += apply(_patient(changes), observed, netlink, announcer)[0]
         tried = tuple(change for change in changes if change not in left_out)
         for _ in range(_LOOKS - 1):
@@ -109,12 +109,18 @@ def _patient(changes: tuple[Change, ...]) -> tuple[Change, ...]:
     return tuple(change for change in changes if isinstance(change, _PATIENT))
 
 
-def since_event(index: int) -> int:
+def _since_word(heard: float) -> int:
+    return max(int((time.monotonic() - heard) * 1000), 0)
+
+
+def since_event(observed: Observation, interface: str) -> int:
     """Return milliseconds since networkd noted a link's last change.
 
     networkd writes ``/run/systemd/netif/links/INDEX`` as it emits the signal that wakes the
     dispatcher. Without such a file the time since this process began has to do.
     """
+    link = observed.link(interface)
+    index = link.index if link else 0
     try:
         changed = os.stat(f"/run/systemd/netif/links/{index}").st_mtime_ns
     except OSError:

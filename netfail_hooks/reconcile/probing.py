@@ -50,7 +50,15 @@ def confirm_and_run(
         state = load_state(paths.state)
         observed = bounded(unchanged.observed, state)
         brief, late = _asking(lambda: confirm(config, observed, state, heard))
-        done = run(config, paths, trigger, probes=brief, unchanged=unchanged, since=since)
+        done = run(
+            config,
+            paths,
+            trigger,
+            probes=brief,
+            unchanged=unchanged,
+            since=since,
+            heard=heard,
+        )
         return bool(brief or late), all(result.healthy for result in brief), done
 
 
@@ -63,13 +71,14 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
     only: str = "",
     since: Generation | None = None,
     patient: bool = True,
+    heard: float = 0.0,
 ) -> Run:
     """Make a round of probes, and make the machine agree with its config. Raises Problem.
 
     Unless ``patient``, nothing is asked that takes long, nor the uplink whose targets that is.
     """
     if config.mode == "bond":
-        return run(config, paths, trigger, interface=interface, since=since)
+        return run(config, paths, trigger, interface=interface, since=since, heard=heard)
     with _asking(lambda: Unchanged(config)) as unchanged:
         state = load_state(paths.state)
         observed = bounded(unchanged.observed, state)
@@ -89,6 +98,7 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
             probes=probes,
             unchanged=unchanged,
             since=since,
+            heard=heard,
         )
 
 

@@ -22,7 +22,7 @@ from netfail_hooks.policy.changes import (
     WatchGateway,
 )
 from netfail_hooks.policy.facts import Observation
-from netfail_hooks.policy.state import State
+from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.policy.sysctls import is_advertised
 from netfail_hooks.values import replace, value
 
@@ -100,20 +100,21 @@ def _states(state: State) -> dict[tuple[str, int], str]:
 
 
 def summary(run: Run) -> str:
-    """Return what happened in one line for people: the cause, and the active uplink now."""
-    parts = []
-    for uplink_state in run.after.uplinks:
-        old = run.before.uplink_state(uplink_state.interface, uplink_state.family)
-        if (old.state if old else "absent") != uplink_state.state:
-            why = f" ({uplink_state.reason})" if uplink_state.reason else ""
-            hold = f" for {uplink_state.hold} s" if uplink_state.state == "recovering" else ""
-            parts.append(
-                f"{uplink_state.interface} IPv{uplink_state.family} {uplink_state.state}{hold}{why}"
-            )
+    """Return what happened in one line for people: the cause, and the active uplink now.
+
+    What is so of both families is told once.
+    """
+    told: dict[tuple[str, str], list[str]] = {}  # of which families, by what is told of them
+    for one in run.after.uplinks:
+        old = run.before.uplink_state(one.interface, one.family)
+        if (old.state if old else "absent") != one.state:
+            what = f"{one.interface} ", f" {_became(run, one)}"
+            told.setdefault(what, []).append(f"IPv{one.family}")
     for old in run.before.uplinks:
         gone = run.after.uplink_state(old.interface, old.family) is None
         if gone and old.state != "absent":
-            parts.append(f"{old.interface} IPv{old.family} is not looked at any more")
+            what = f"{old.interface} ", " not looked at any more"
+            told.setdefault(what, []).append(f"IPv{old.family}")
     for family in FAMILIES:
         old_active, new_active = run.before.active_uplink(family), run.after.active_uplink(family)
         if old_active != new_active:
@@ -123,8 +124,19 @@ def summary(run: Run) -> str:
                 if (s.interface, s.family) == (new_active, family)
             )
             but = ", though it is not well: none is" if new_active and not healthy else ""
-            parts.append(f"IPv{family} now by {new_active or 'no uplink'}{but}")
+            what = "", f" now by {new_active or 'no uplink'}{but}"
+            told.setdefault(what, []).append(f"IPv{family}")
+    parts = (f"{who}{' and '.join(each)}{what}" for (who, what), each in told.items())
     return "; ".join(parts) or ", ".join(str(change) for change in run.changes)
+
+
+def _became(run: Run, uplink_state: UplinkState) -> str:
+    """Return what an uplink is now, and why; of one in its hold-down, how long that is."""
+    if uplink_state.state == "recovering":
+        longer = uplink_state.hold > run.config.hold_down
+        why = ", longer since it was lost again" if longer else ""
+        return f"recovering: must stay well for {uplink_state.hold} s first{why}"
+    return uplink_state.state + (f" ({uplink_state.reason})" if uplink_state.reason else "")
 
 
 def line(run: Run) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from netfail_hooks.recorder import events
+from netfail_hooks.recorder.cause import cause
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.terminal import BAD, DULL, STATE_COLOURS, painter
 
@@ -42,7 +43,8 @@ def render(event: Transition, *, colour: bool = False) -> str:
     paint = painter(colour=colour)
     when = paint(event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S"), DULL)
     summary = _STATE.sub(lambda match: paint(match[0], STATE_COLOURS[match[0]]), event.summary)
-    lines = [f"{when}  {event.trigger}: {summary} {paint(f'[{event.took_ms} ms]', DULL)}"]
+    why = cause(event.trigger, event.took_ms, acted=bool(event.did or event.failed))
+    lines = [f"{when}  {summary} {paint(f'[{why}]', DULL)}"]
     lines += [f"    {change}" for change in event.did]
     lines += [f"    {paint('REFUSED', BAD)}: {change}" for change in event.failed]
     return "\n".join(lines)

@@ -22,7 +22,7 @@ from netfail_hooks.report.history import NO_UPLINK, Outage, Period
 from netfail_hooks.report.style import STYLE
 from netfail_hooks.status.bond import BondReport, bond_facts, slave_words
 from netfail_hooks.status.facts import Fact, facts
-from netfail_hooks.status.text import UNWELL, WELL, family_lines, health, uplink_words
+from netfail_hooks.status.text import UNWELL, WELL, family_lines, health, mark, uplink_words
 from netfail_hooks.status.values import Report
 from netfail_hooks.terminal import BAD, GOOD, WAITING, painter, span
 from netfail_hooks.terminal.layout import KEPT
@@ -131,7 +131,8 @@ def _uplinks(status: Report) -> Iterator[str]:
     for uplink in status.uplinks:
         known = {family.family: family for family in uplink.families}
         cells = [_told(health(known[each], _PLAIN)) if each in known else "" for each in families]
-        rows.append((_text(uplink.interface), _mark(well=uplink.healthy), *cells))
+        word, tone = mark(uplink)
+        rows.append((_text(uplink.interface), f'<b class="{_TONES[tone]}">{word}</b>', *cells))
     heads = ("Uplink", "Well?", *(f"IPv{family}" for family in families))
     yield from _table("Uplinks in order of preference", heads, rows)
 

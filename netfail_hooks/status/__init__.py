@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import time
 
-from netfail_hooks.config import Config
+from netfail_hooks.config import Config, orders
 from netfail_hooks.config.cache import load
 from netfail_hooks.dispatcher import silence
-from netfail_hooks.errors import Problem
+from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel.multipath import with_endpoints
@@ -35,11 +35,10 @@ from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import boot_id, drills, events
 from netfail_hooks.status import ruled
 from netfail_hooks.status.bond import BondReport, bond_report
+from netfail_hooks.status.facts import AS_ROOT
 from netfail_hooks.status.report import Sources, report
 from netfail_hooks.status.values import Report
 from netfail_hooks.values import replace
-
-_AS_ROOT = "run as root"
 
 
 def collect(paths: Paths) -> Report | BondReport:
@@ -81,6 +80,7 @@ def collect(paths: Paths) -> Report | BondReport:
             unknown=tuple(unknown),
             drill=drills.noted_now(paths),
             last_drill=drills.kept(paths),
+            kept=tuple(orders.read(paths.kept_orders)),
         )
     )
 
@@ -88,7 +88,7 @@ def collect(paths: Paths) -> Report | BondReport:
 def _with_endpoints(observed: Observation, unknown: list[str]) -> Observation:
     observed = with_endpoints(observed)
     if observed.subflows < 0:
-        how = "see 'netfail-hooks doctor'" if os.geteuid() == 0 else _AS_ROOT
+        how = "see 'netfail-hooks doctor'" if os.geteuid() == 0 else AS_ROOT
         unknown.append(f"endpoints of Multipath TCP: {how}")
     return observed
 
@@ -118,7 +118,8 @@ def _state(paths: Paths, unknown: list[str]) -> State | None:
     except FileNotFoundError:
         return State()
     except PermissionError:
-        unknown.append(f"health ({path}): {_AS_ROOT}")
+        how = AS_ROOT if os.geteuid() else "not root's alone, run 'netfail-hooks check'"
+        unknown.append(f"health ({path}): {how}")
     except (OSError, ValueError):
         unknown.append(f"health ({path} is damaged): run 'netfail-hooks check'")
     return None
@@ -127,6 +128,8 @@ def _state(paths: Paths, unknown: list[str]) -> State | None:
 def _failover(paths: Paths, unknown: list[str]) -> events.Transition | None:
     try:
         return events.last_failover(paths.log)
-    except Problem:
-        unknown.append(f"the last move of the traffic ({paths.log}): {_AS_ROOT}")
+    except NotPermitted:
+        unknown.append(f"the last move of the traffic ({paths.log}): {AS_ROOT}")
+    except Problem as problem:
+        unknown.append(f"the last move of the traffic: {problem}")
     return None

@@ -18,10 +18,11 @@ from netfail_hooks.recorder import boot_id
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.facts import Fact, drifted, last, no_way_out, silence, unknown
 from netfail_hooks.status.report import failover_report
-from netfail_hooks.status.text import UNWELL, WELL, fact_lines, well_mark
+from netfail_hooks.status.text import DETAIL, UNWELL, WELL, fact_blocks, head_blocks
 from netfail_hooks.status.values import SCHEMA, Failover
-from netfail_hooks.terminal import BAD, painter
+from netfail_hooks.terminal import BAD, GOOD, painter
 from netfail_hooks.terminal.layout import KEPT, beside, cells, is_narrow, padded
+from netfail_hooks.terminal.shorten import Block, lines_of
 from netfail_hooks.values import replace, value
 
 
@@ -114,18 +115,25 @@ def _slave(config: Config, observed: Observation, rank: int, name: str) -> Slave
 
 def render_bond(report: BondReport, *, colour: bool, width: int = 0) -> str:
     """Return the report as lines for people, of so many columns (0: any)."""
+    return "\n".join(lines_of(blocks(report, colour=colour, width=width)))
+
+
+def blocks(report: BondReport, *, colour: bool, width: int = 0) -> list[Block]:
+    """Return it in parts, of which some can be left out."""
     paint = painter(colour=colour)
-    lines: list[str] = []
+    found: list[Block] = []
     names = max(cells(slave.interface) for slave in report.slaves)
     marks = max(len(WELL if slave.healthy else UNWELL) for slave in report.slaves)
     if is_narrow(width):
         names = marks = 0
     for slave in report.slaves:
-        star = "*" if slave.interface == report.active else " "
-        mark = well_mark(paint, marks, healthy=slave.healthy)
-        head = f"{slave.rank}. {padded(slave.interface, names)} {star} {mark}  "
-        lines += beside(head, slave_words(slave), width)
-    return "\n".join([*lines, "", *fact_lines(bond_facts(report), paint, width)])
+        active = slave.interface == report.active
+        word, tone = (WELL, GOOD) if slave.healthy else (UNWELL, BAD)
+        mark = paint(word, tone) + " " * (marks - len(word))
+        head = f"{slave.rank}. {padded(slave.interface, names)} {'*' if active else ' '} {mark}  "
+        lines = beside(head, slave_words(slave), width)
+        found += head_blocks(lines, vital=active or not slave.healthy)
+    return [*found, Block(DETAIL, ("",)), *fact_blocks(bond_facts(report), paint, width)]
 
 
 def slave_words(slave: SlaveReport) -> str:

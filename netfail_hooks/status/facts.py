@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from netfail_hooks.kernel.lookup import RouteLookup
+from netfail_hooks.recorder.cause import cause
 from netfail_hooks.status import multipath
 from netfail_hooks.status.ruled import Ruled
-from netfail_hooks.status.values import Failover, Report
+from netfail_hooks.status.values import Failover, Family, Report, UplinkReport
 from netfail_hooks.terminal import BAD, WAITING, span
 from netfail_hooks.terminal.layout import KEPT
 from netfail_hooks.values import value
@@ -16,6 +18,8 @@ _CHECK = "run 'netfail-hooks check'"
 _AT_ODDS = f"the kernel sends by another uplink than was chosen: {_CHECK}"
 _DOCTOR = "run 'netfail-hooks doctor'"
 _INSTALL = "run 'netfail-hooks install'"
+_SUDO = "'sudo netfail-hooks status'"
+AS_ROOT = "run as root"  # the end of what could not be learnt for want of rights
 _NOT_LOOKED_AT = f"not looked at since boot: {_CHECK}"
 
 
@@ -42,10 +46,11 @@ def facts(report: Report) -> Iterator[Fact]:
     """Yield them in their order, those of a label one after the other."""
     yield from _traffic(report.lookups)
     yield from map(_ruled, report.ruled)
-    yield from (Fact("ours", f"route {route}") for route in report.our_routes)
-    yield from (Fact("ours", f"address {address}") for address in report.our_addresses)
+    yield from (Fact("set by us", f"route {route}") for route in report.our_routes)
+    yield from (Fact("set by us", f"address {address}") for address in report.our_addresses)
     yield from _taken_over(report)
     yield from (Fact("by hand", order) for order in report.by_hand)
+    yield from _failback(report)
     yield from _multipath(report)
     yield from _drills(report)
     yield from (Fact("crowded", line, BAD) for line in report.crowded)
@@ -74,8 +79,11 @@ def drifted(files: tuple[str, ...]) -> Iterator[Fact]:
 def last(failover: Failover | None) -> Iterator[Fact]:
     """Yield when and why the traffic last moved: a failover, a failback, or by hand."""
     if failover:
-        ago, took = kept_span(failover.seconds_ago), f"[{failover.took_ms}{KEPT}ms]"
-        yield Fact("last move", f"{ago} ago, {failover.trigger}: {failover.summary} {took}")
+        why = cause(failover.trigger, failover.took_ms, acted=bool(failover.took_ms))
+        why = re.sub(r"(?<=\d) (?=m?s\b)", KEPT, why)
+        yield Fact(
+            "last move", f"{kept_span(failover.seconds_ago)} ago: {failover.summary} [{why}]"
+        )
 
 
 def silence(reason: str) -> Iterator[Fact]:
@@ -85,8 +93,14 @@ def silence(reason: str) -> Iterator[Fact]:
 
 
 def unknown(lines: tuple[str, ...]) -> Iterator[Fact]:
-    """Yield what could not be learnt."""
-    return (Fact("unknown", line) for line in lines)
+    """Yield what could not be learnt; what root alone may read is no fault, and one line."""
+    end = f": {AS_ROOT}"
+    closed = [
+        re.sub(r" \(/[^)]*\)", "", one.removesuffix(end)) for one in lines if one.endswith(end)
+    ]
+    yield from (Fact("unknown", line) for line in lines if not line.endswith(end))
+    if closed:
+        yield Fact("not shown", f"{', '.join(closed)}: root alone may read it: {_SUDO}")
 
 
 def kept_span(seconds: int) -> str:
@@ -116,6 +130,39 @@ def _taken_over(report: Report) -> Iterator[Fact]:
         names = [one.interface for one in report.uplinks if one.taken_from == manager]
         if manager:
             yield Fact("manager", f"{' and '.join(names)} taken over from {manager}")
+
+
+def _failback(report: Report) -> Iterator[Fact]:
+    """Yield what an uplink that is recovering has before it, of all families that have the same."""
+    for uplink in report.uplinks:
+        waiting: dict[tuple[int, int], list[Family]] = {}
+        held = [one for one in uplink.families if one.state == "recovering" and not one.reason]
+        for one in held:
+            waiting.setdefault((one.hold_down_left, one.rounds_to_go), []).append(one)
+        for (seconds, rounds), families in waiting.items():
+            which = "".join(f" IPv{one.family}" for one in families) if len(waiting) > 1 else ""
+            better = any(_is_before(uplink, report, one.family) for one in families)
+            then = ", and may take the traffic back" if better else ""
+            until = _until(seconds, rounds)
+            yield Fact("failback", f"{uplink.interface}{which} counts as up again{then}, {until}")
+
+
+def _is_before(uplink: UplinkReport, report: Report, family: int) -> bool:
+    """Tell whether an uplink is preferred to the one that was chosen."""
+    return any(
+        other.rank > uplink.rank and one.chosen
+        for other in report.uplinks
+        for one in other.families
+        if one.family == family
+    )
+
+
+def _until(seconds: int, rounds: int) -> str:
+    """Return what decides over an uplink that is recovering: its hold-down, and good checks."""
+    checks = "1 more check" if rounds == 1 else f"{rounds} more checks"
+    parts = [f"stayed well for {kept_span(seconds)} more (hold-down)"] if seconds else []
+    parts += [f"passed {checks}"] if rounds else []
+    return f"once it has {' and '.join(parts)}" if parts else "as the next check finds it well"
 
 
 def _multipath(report: Report) -> Iterator[Fact]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from netfail_hooks.config import USE, Config, Uplink
+from netfail_hooks.config import USE, Config, Order, Uplink
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.crowd import advice, message
@@ -60,6 +60,7 @@ class Sources:
     taken_over: tuple[tuple[str, str], ...] = ()  # an uplink, and who had it before us
     drill: Drill | None = None
     last_drill: Outcome | None = None
+    kept: tuple[Order, ...] = ()  # those by hand that count over a reboot
 
 
 def report(sources: Sources) -> Report:
@@ -153,9 +154,14 @@ def _by_hand(sources: Sources) -> Iterator[str]:
     """Yield what a person asked for, until when, and how it is taken back."""
     now = sources.observed.now
     for order in sources.config.orders_at(now):
-        left = f" for another {span((order.until - now) // 1000)}" if order.until else ""
-        end = "use --auto" if order.kind == USE else f"enable {order.interface}"
-        yield f"{order.kind} {order.interface}{left}: 'netfail-hooks {end}' ends it"
+        if order.until:
+            until = f"for another {span((order.until - now) // 1000)}"
+        else:
+            until = "over reboots too" if order in sources.kept else "until the next boot"
+        is_use = order.kind == USE
+        what = "is used while it is up," if is_use else "is disabled"
+        end = "use --auto" if is_use else f"enable {order.interface}"
+        yield f"{order.interface} {what} {until}: 'netfail-hooks {end}' ends it"
 
 
 def _state_word(state: State | None) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from netfail_hooks.policy.health import BY_HAND
 from netfail_hooks.status.facts import Fact, facts, kept_span
 from netfail_hooks.status.values import UNKNOWN, Family, Line, Report, UplinkReport
-from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, Paint, painter
+from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, WAITING, Paint, painter
 from netfail_hooks.terminal.layout import (
     KEPT,
     NARROW_INDENT,
@@ -18,45 +19,75 @@ from netfail_hooks.terminal.layout import (
     labelled,
     padded,
 )
+from netfail_hooks.terminal.shorten import ESSENTIAL, Block, lines_of
 
 _WATCHED = {None: "", True: ", watched", False: ", not watched by the kernel"}
-WELL, UNWELL = "ok", "NOT WELL"
+WELL, UNWELL, DISABLED = "ok", "NOT WELL", "disabled"
+LINKED = "link ok"  # no more is known of it than the kernel shows everybody
+# What stays on a short terminal, what is most important first (terminal/shorten.py).
+VITAL, _LAST_MOVE, UPLINK, _WRONG, _WAY = range(ESSENTIAL + 1)
+_STATE, _FACT, _NOTHING, DETAIL = range(ESSENTIAL + 1, ESSENTIAL + 5)
+_LEVELS = {
+    "last move": _LAST_MOVE,
+    "traffic": _WAY,
+    "by hand": _WAY,
+    "failback": _WAY,
+    "bond": _WAY,
+}
 
 
 def render(report: Report, *, colour: bool = False, width: int = 0) -> str:
     """Return the whole text; ``colour`` for a terminal, of so many columns (0: any)."""
+    return "\n".join(lines_of(blocks(report, colour=colour, width=width)))
+
+
+def blocks(report: Report, *, colour: bool = False, width: int = 0) -> list[Block]:
+    """Return the whole text in parts, of which some can be left out."""
     paint = painter(colour=colour)
     names = max(cells(uplink.interface) for uplink in report.uplinks)
-    marks = max(len(_mark(uplink.healthy)) for uplink in report.uplinks)
-    lines: list[str] = []
+    marks = max(len(mark(uplink)[0]) for uplink in report.uplinks)
+    found: list[Block] = []
     for uplink in report.uplinks:
-        lines += _uplink(uplink, (names, marks), paint, width)
-    return "\n".join([*lines, "", *fact_lines(facts(report), paint, width)])
+        found += _uplink(uplink, (names, marks), paint, width)
+    return [*found, Block(DETAIL, ("",)), *fact_blocks(facts(report), paint, width)]
 
 
-def fact_lines(told: Iterable[Fact], paint: Paint, width: int) -> Iterator[str]:
+def fact_blocks(told: Iterable[Fact], paint: Paint, width: int) -> Iterator[Block]:
     """Yield facts, each label once."""
     for label, group in groupby(told, lambda fact: fact.label):
-        texts = [paint(fact.text, fact.tone) if fact.tone else fact.text for fact in group]
-        yield from labelled(label, texts, width)
+        each = list(group)
+        texts = [paint(fact.text, fact.tone) if fact.tone else fact.text for fact in each]
+        wrong = any(fact.tone == BAD for fact in each)
+        level = _WRONG if wrong else _LEVELS.get(label, _FACT)
+        yield Block(level, tuple(labelled(label, texts, width)))
 
 
-def well_mark(paint: Paint, width: int, *, healthy: bool) -> str:
-    """Return "ok" or "NOT WELL", filled up to a width."""
-    return paint(_mark(healthy), GOOD if healthy else BAD) + " " * (width - len(_mark(healthy)))
+def head_blocks(lines: list[str], *, vital: bool) -> Iterator[Block]:
+    """Yield the lines that begin what is told of an uplink: the first one says how it is."""
+    yield Block(VITAL if vital else UPLINK, tuple(lines[:1]))
+    yield Block(_STATE, tuple(lines[1:]))
 
 
-def _mark(healthy: bool) -> str:  # noqa: FBT001 - of one thing
-    return WELL if healthy else UNWELL
+def mark(uplink: UplinkReport) -> tuple[str, str]:
+    """Return how an uplink is in a word or two, and its colour."""
+    if any(family.reason == BY_HAND for family in uplink.families):
+        return DISABLED, WAITING
+    if not uplink.healthy:
+        return UNWELL, BAD
+    if any(family.state == UNKNOWN and family.addresses for family in uplink.families):
+        return LINKED, GOOD
+    return WELL, GOOD
 
 
 def _uplink(
     uplink: UplinkReport, widths: tuple[int, int], paint: Paint, width: int
-) -> Iterator[str]:
+) -> Iterator[Block]:
     names, marks = (0, 0) if is_narrow(width) else widths
-    mark = well_mark(paint, marks, healthy=uplink.healthy)
-    head = f"{uplink.rank}. {padded(uplink.interface, names)}  {mark}  "
-    yield from beside(head, uplink_words(uplink), width)
+    word, tone = mark(uplink)
+    padding = " " * (marks - len(word))
+    head = f"{uplink.rank}. {padded(uplink.interface, names)}  {paint(word, tone)}{padding}  "
+    vital = tone != GOOD or any(family.carries for family in uplink.families)
+    yield from head_blocks(beside(head, uplink_words(uplink), width), vital=vital)
     for family in uplink.families:
         yield from _family(family, paint, width)
 
@@ -73,25 +104,28 @@ def uplink_words(uplink: UplinkReport) -> str:
     return ", ".join(words)
 
 
-def _family(family: Family, paint: Paint, width: int) -> Iterator[str]:
+def _family(family: Family, paint: Paint, width: int) -> Iterator[Block]:
     first, *more = family_lines(family, paint)
     if _is_nothing(family):
         indent = NARROW_INDENT if is_narrow(width) else 5
         text = paint(f"IPv{family.family}  {first}", DULL)
-        yield from fit(text, width, indent, head=" " * indent)
+        yield Block(_NOTHING, tuple(fit(text, width, indent, head=" " * indent)))
         return
-    mark = "*" if family.carries else " "
-    head = f"{' ' if is_narrow(width) else '   '}{mark} IPv{family.family}  "
+    star = "*" if family.carries else " "
+    head = f"{' ' if is_narrow(width) else '   '}{star} IPv{family.family}  "
     indent = NARROW_INDENT if is_narrow(width) else len(head)
-    yield from beside(head, first, width)
+    yield Block(_STATE, tuple(beside(head, first, width)))
     for text in more:
-        yield from fit(text, width, indent, head=" " * indent)
+        yield Block(DETAIL, tuple(fit(text, width, indent, head=" " * indent)))
 
 
 def family_lines(family: Family, paint: Paint) -> list[str]:
     """Return all that is told of an uplink in a family."""
     if _is_nothing(family):
         return [family.reason or "nothing"]
+    if family.state == UNKNOWN and not family.reason:
+        used = "carries the traffic" if family.carries else "chosen" if family.chosen else ""
+        return [*([used] if used else []), *_details(family)]
     return [health(family, paint), *_details(family)]
 
 
@@ -110,6 +144,8 @@ def _details(family: Family) -> Iterator[str]:
     if family.exchanged is not None:
         ago = f"changed {kept_span(family.exchanged)} ago: another one?"
         yield f"{family.router} is at {family.hardware}, {ago}"
+    if family.reason == BY_HAND:
+        return  # nobody asks it
     if not (family.asked or family.reason):
         yield "not probed: there is neither a gateway nor a target to ask"
     elif family.probe:
@@ -119,18 +155,21 @@ def _details(family: Family) -> Iterator[str]:
 
 
 def health(family: Family, paint: Paint) -> str:
-    """Return how an uplink is in a family: its state, for how long, why, and what it carries."""
-    code = BAD if family.reason else STATE_COLOURS.get(family.state, DULL)
-    text = paint(family.state, code)
+    """Return how an uplink is in a family: its state, for how long, why, and what it carries.
+
+    What one that is recovering has before it is told once for both families (facts.py).
+    """
+    if family.reason == BY_HAND:
+        text = paint(BY_HAND, WAITING)
+    elif family.state == UNKNOWN and not family.reason:
+        text = paint("not known", DULL)
+    else:
+        code = BAD if family.reason else STATE_COLOURS.get(family.state, DULL)
+        text = paint(family.state, code)
     if family.seconds is not None:
         text += f" for {kept_span(family.seconds)}"
-    if family.reason:
+    if family.reason not in ("", BY_HAND):
         text += f": {family.reason}"
-    if family.state == "recovering" and family.hold_down_left:
-        text += f", must stay well {kept_span(family.hold_down_left)} more (hold-down)"
-    if family.rounds_to_go:
-        checks = "check" if family.rounds_to_go == 1 else "checks"
-        text += f", {family.rounds_to_go} good {checks} to go"
     if family.waits:
         text += f", waits {family.waits}"
     if family.carries:

@@ -33,12 +33,22 @@ def width() -> int:
 def message(text: str, stream: TextIO, hang: int = _INDENT) -> list[str]:
     """Return a line as lines that fit a stream, if that is a terminal; later ones are set in.
 
-    What is quoted, to be typed or copied, stays whole where there is room.
+    What is quoted, to be typed or copied, stays whole where there is room; so does what is in
+    brackets if a line has room for it.
     """
     if not stream.isatty():
         return [text]
-    kept = re.sub(r"(?<!\w)'[^']+'(?!\w)", lambda quoted: quoted[0].replace(" ", KEPT), text)
-    return fit(kept, max(columns(stream), _LEAST), hang)
+    width = max(columns(stream), _LEAST)
+    return fit(_whole(r"(?<!\w)'[^']+'(?!\w)", bracketed(text, width - hang)), width, hang)
+
+
+def bracketed(text: str, room: int) -> str:
+    """Return a text whose brackets stay whole if each takes no more than so many columns."""
+    return _whole(rf"\[[^][]{{0,{max(room - 2, 0)}}}\]", text)
+
+
+def _whole(pattern: str, text: str) -> str:
+    return re.sub(pattern, lambda found: found[0].replace(" ", KEPT), text)
 
 
 def is_narrow(width: int) -> bool:
@@ -69,12 +79,14 @@ def padded(name: str, column: int) -> str:
 
 def labelled(label: str, texts: list[str], width: int = 0) -> list[str]:
     """Return aligned lines, with the label before the first, or above it where that is narrow."""
+    hang = _HANG if is_narrow(width) else _LABEL
+    texts = [bracketed(text, width - hang) for text in texts] if width else texts
     if is_narrow(width) and texts:
         head = " " * _INDENT
-        return [label, *(line for text in texts for line in fit(text, width, _HANG, head=head))]
+        return [label, *(line for text in texts for line in fit(text, width, hang, head=head))]
     heads = [f"{label if not at else '':{_LABEL}}" for at in range(len(texts))]
     rows = zip(heads, texts, strict=True)
-    return [line for head, text in rows for line in fit(text, width, _LABEL, head=head)]
+    return [line for head, text in rows for line in fit(text, width, hang, head=head)]
 
 
 def _fill(lines: list[str], text: str, place: tuple[int, int], level: int) -> None:

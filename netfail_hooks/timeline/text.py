@@ -12,6 +12,7 @@ from itertools import groupby
 
 from netfail_hooks.terminal import STATE_COLOURS, painter
 from netfail_hooks.terminal import span as duration
+from netfail_hooks.terminal.layout import fit
 from netfail_hooks.timeline import ABSENT, State, Timeline, Track
 from netfail_hooks.timeline.axis import marks
 
@@ -28,6 +29,7 @@ _ASCII = dict(zip(_NAMES, "#%@-~x", strict=True))
 _LEAST = 20  # columns to draw in, however narrow the terminal
 _LABEL, _BETWEEN = 10, 2
 _SHARE = 6  # columns of " 100 %"
+_SHARES = "right: share of time with the traffic"
 
 
 def render(
@@ -43,7 +45,7 @@ def render(
     head = max([len("drill"), *(len(track.name) for track in timeline.tracks)]) + _BETWEEN
     room = max(width - head - _SHARE, _LEAST)
     rows = {track.name: cells(track, timeline, room) for track in timeline.tracks}
-    lines = [_title(timeline, room, zone)]
+    lines = _title(timeline, room, width, zone)
     lines += [
         f"{track.name:{head}}{_row(rows[track.name], signs, colour=colour)}{_share(track)}"
         for track in timeline.tracks
@@ -57,7 +59,7 @@ def render(
         lines += [f"{name:{head}}{line}".rstrip()] if columns else []
     used = {state for row in rows.values() for state in row}
     known = [f"{signs[state]} {name}" for state, name in _NAMES.items() if state in used]
-    return "\n".join([*lines, *_wrapped(known, width)])
+    return "\n".join([*lines, *_wrapped([*known, _SHARES], width)])
 
 
 def cells(track: Track, timeline: Timeline, room: int) -> list[State]:
@@ -96,16 +98,14 @@ def _share(track: Track) -> str:
     return f"{percent:{_SHARE - 2}} %"
 
 
-def _title(timeline: Timeline, room: int, zone: tzinfo | None) -> str:
+def _title(timeline: Timeline, room: int, width: int, zone: tzinfo | None) -> list[str]:
     first = datetime.fromtimestamp(timeline.begin, zone)
     last = datetime.fromtimestamp(timeline.end, zone)
     until = last.strftime("%H:%M:%S" if first.date() == last.date() else "%Y-%m-%d %H:%M:%S")
     length = timeline.end - timeline.begin
     column = duration(round(length / room)) if length >= room else f"{length / room * 1000:.0f} ms"
-    return (
-        f"{first.strftime('%Y-%m-%d %H:%M:%S')} to {until}: {duration(round(length))}, "
-        f"{column} a column"
-    )
+    times = f"{first.strftime('%Y-%m-%d %H:%M:%S')} to {until}"
+    return fit(f"{times}: {duration(round(length))}; each column is {column}", max(width, _LEAST))
 
 
 def _axis(timeline: Timeline, room: int, tick: str, zone: tzinfo | None) -> str:

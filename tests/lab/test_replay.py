@@ -80,7 +80,7 @@ def test_the_sandbox_plays_a_list_on_real_interfaces(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lost, back, gone, there, dead = done.stdout.partition("eth0=no-carrier:")[2].split(":\n")
     assert "eth0 IPv4 down (no carrier); IPv4 now by wlan0" in lost
-    assert "eth0 IPv4 recovering for 10 s" in back
+    assert "eth0 IPv4 recovering: must stay well for 10 s first" in back
     assert "wlan0 IPv4 down (interface is gone)" in gone
     assert "wlan0 IPv4 recovering" in there
     assert "wlan0 IPv4 down (no answer from gateway 192.168.1.1" in dead

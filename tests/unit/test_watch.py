@@ -62,6 +62,7 @@ class Machine:
 
     def _probe(self, config: object, paths: object, trigger: object, **more: object) -> Run:
         self.patient.append(more.get("patient", True))
+        assert more["heard"] == self.spoken[-1]
         return self._run(config, paths, trigger)
 
     def _run(self, _: object, __: object, trigger: object) -> Run:

@@ -85,8 +85,8 @@ def test_a_line_tells_cause_changes_and_time(
     out = capsys.readouterr().out.splitlines()
     local = datetime(2026, 11, 24, 18, 30, tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     assert out[0] == (
-        f"{local}  eth0 no-carrier: eth0 IPv4 down (no carrier); eth0 IPv6 down (no carrier); "
-        "IPv4 now by wlan0; IPv6 now by wlan0 [7 ms]"
+        f"{local}  eth0 IPv4 and IPv6 down (no carrier); IPv4 and IPv6 now by wlan0 "
+        "[woken by eth0 (no-carrier), acted in 7 ms]"
     )
     assert "    set default via 192.168.1.1 dev wlan0 metric 50" in out
 
@@ -184,12 +184,12 @@ def test_the_last_failover_is_the_last_that_moved_traffic(machine: Path, world: 
     [
         (
             [("eth0", "no-carrier"), ("wlan0", "no-carrier")],
-            "IPv4 now by no uplink; IPv6 now by no uplink",
+            "IPv4 and IPv6 now by no uplink",
         ),
-        ([("eth0", "missing"), ("wlan0", "missing")], "IPv4 now by no uplink; IPv6 now by no"),
+        ([("eth0", "missing"), ("wlan0", "missing")], "IPv4 and IPv6 now by no uplink"),
         (
             [("eth0", "missing"), ("wlan0", "missing"), ("wlan0", "routable")],
-            "IPv4 now by wlan0; IPv6 now by wlan0",
+            "IPv4 and IPv6 now by wlan0",
         ),
         (
             [
@@ -198,7 +198,7 @@ def test_the_last_failover_is_the_last_that_moved_traffic(machine: Path, world: 
                 ("wlan0", "routable"),
                 ("eth0", "routable"),
             ],
-            "IPv4 now by wlan0; IPv6 now by wlan0",
+            "IPv4 and IPv6 now by wlan0",
         ),
     ],
 )
@@ -287,7 +287,7 @@ def test_another_recording_is_shown_instead(
     assert cli.entry(["log", "--json", "--file", str(another)]) == 0
     assert capsys.readouterr().out == another.read_text()
     assert cli.entry(["log", "-n", "1", "--file", str(another)]) == 0
-    assert "eth0 routable" in capsys.readouterr().out
+    assert "woken by eth0 (routable)" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("machine")

@@ -10,6 +10,8 @@ import contextlib
 import itertools
 import json
 import os
+import random
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -280,6 +282,15 @@ def test_a_run_makes_remembers_tells_records_counts_and_notifies(life: Life) -> 
     life.rest()
     assert life.outcome() == ONCE
     assert life.is_settled()
+
+
+def test_a_process_that_lives_on_counts_from_when_it_heard(life: Life) -> None:
+    """The watch may have listened for long: its age says nothing of how soon it acted."""
+    seconds = random.randrange(1000, 4000)  # noqa: S311 - more than the age of this process
+    life.world.event("eth0", "no-carrier")
+    life.world.now += 1000
+    reconcile.run(life.world.config, life.paths, "watch", heard=time.monotonic() - seconds)
+    assert seconds * 1000 <= life.entries()[-1]["took_ms"] < (seconds + 60) * 1000
 
 
 @pytest.mark.parametrize(("seconds", "marked"), [(20, True), (-60, False)])

@@ -11,6 +11,8 @@ from pathlib import Path
 from time import gmtime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netfail_hooks import cli, recorder
 from netfail_hooks.cli import log
@@ -24,6 +26,7 @@ from netfail_hooks.recorder.recording import parse, run_of
 from netfail_hooks.recorder.repeat import is_repeat
 from netfail_hooks.replay import decisions
 from netfail_hooks.values import replace
+from tests.support.runs import look
 from tests.support.world import World, config_of
 
 
@@ -68,9 +71,31 @@ def test_what_a_router_advertises_again_and_again_is_no_transition(world: World)
 
 def test_the_summary_tells_cause_and_carrier(world: World) -> None:
     assert recorder.summary(_run(world)) == (
-        "eth0 IPv4 down (no carrier); eth0 IPv6 down (no carrier); "
-        "IPv4 now by wlan0; IPv6 now by wlan0"
+        "eth0 IPv4 and IPv6 down (no carrier); IPv4 and IPv6 now by wlan0"
     )
+
+
+@given(
+    families=st.sampled_from([(4,), (6,), (4, 6)]),
+    losses=st.integers(1, 4),
+    hold=st.integers(1, 90),
+    longest=st.integers(1, 120),
+)
+def test_the_summary_tells_each_thing_once_and_why_it_waits(
+    families: tuple[int, ...], losses: int, hold: int, longest: int
+) -> None:
+    """Once for both families; of one that is back how long it must stay well, and why longer."""
+    config = replace(config_of("eth0", "wlan0"), hold_down=hold, hold_down_max=longest)
+    world = World(config, families=families)
+    world.reconcile()
+    which = " and ".join(f"IPv{family}" for family in families)
+    for _ in range(losses):
+        lost = recorder.summary(look(world, "eth0", "no-carrier"))
+        back = recorder.summary(look(world, "eth0", "routable"))
+        assert lost.startswith(f"eth0 {which} down (no carrier)")
+        held = world.state.uplinks[0].hold
+        again = ", longer since it was lost again" if held > hold else ""
+        assert back == f"eth0 {which} recovering: must stay well for {held} s first{again}"
 
 
 def test_a_line_holds_the_whole_input(tmp_path: Path, world: World) -> None:
@@ -189,9 +214,7 @@ def test_every_transition_has_something_to_tell(world: World) -> None:
     fewer = replace(world.config, uplinks=world.config.uplinks[:1])
     run = Run("timer", fewer, observed, before, next_state(fewer, observed, before), (), (), 0)
     assert recorder.is_transition(run)
-    assert recorder.summary(run) == (
-        "wlan0 IPv4 is not looked at any more; wlan0 IPv6 is not looked at any more"
-    )
+    assert recorder.summary(run) == ("wlan0 IPv4 and IPv6 not looked at any more")
     turned = replace(before, uplinks=before.uplinks[::-1])
     assert not recorder.is_transition(replace(run, after=turned))
 
@@ -207,7 +230,7 @@ def test_a_carrier_that_is_not_well_is_told_so(world: World) -> None:
     observed = replace(world.look(), probes=world.results())
     world.reconcile()
     told = recorder.summary(Run("check", world.config, observed, before, world.state, (), (), 0))
-    assert "IPv4 now by eth0, though it is not well: none is" in told
+    assert "IPv4 and IPv6 now by eth0, though it is not well: none is" in told
     healthy = Run("check", world.config, observed, State(), _with_one_well(), (), (), 0)
     assert "though" not in recorder.summary(healthy)
 

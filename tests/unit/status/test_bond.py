@@ -97,7 +97,7 @@ hardware 02:00:00:00:00:02
 bond      uplink-bond, active-backup, asks 192.168.1.1 each 100 ms, primary enp0s31f6
 address   192.168.1.252/24
 traffic   no way out
-unknown   a thing: run as root"""
+not shown a thing: root alone may read it: 'sudo netfail-hooks status'"""
 
 
 def test_how_it_reads() -> None:
@@ -149,7 +149,7 @@ def test_the_last_failover_is_told() -> None:
     found = bond_report(CONFIG, SEEN, (WAY,), EVENT, ())
     last = render_bond(found, colour=False).splitlines()[-1]
     assert last.startswith("last move ")
-    assert last.endswith("ago, eth0 no-carrier: IPv4 now by wlan0 [24 ms]")
+    assert last.endswith(" ago: IPv4 now by wlan0 [woken by eth0 (no-carrier), acted in 24 ms]")
 
 
 def test_that_no_event_comes_is_told() -> None:

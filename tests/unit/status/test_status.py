@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from netfail_hooks import cli, reconcile
 from netfail_hooks.cli import status as command
@@ -127,8 +129,49 @@ def test_what_was_asked_for_by_hand_is_told_until_it_ends() -> None:
     )
     told = report(_sources(World(replace(config_of("eth0", "wlan0"), orders=orders)))).by_hand
     assert told == (
-        "use wlan0: 'netfail-hooks use --auto' ends it",
-        f"disable eth0 for another {span(90)}: 'netfail-hooks enable eth0' ends it",
+        "wlan0 is used while it is up, until the next boot: 'netfail-hooks use --auto' ends it",
+        f"eth0 is disabled for another {span(90)}: 'netfail-hooks enable eth0' ends it",
+    )
+
+
+@settings(max_examples=40)
+@given(
+    act=st.sampled_from(["well", "no carrier", "mute", "recovering", "not looked at"]),
+    until=st.sampled_from([0, 90_000]),
+    kept=st.booleans(),
+    may_read=st.booleans(),
+    looked=st.booleans(),
+)
+def test_of_a_disabled_uplink_nothing_is_told_of_checks(
+    act: str, until: int, *, kept: bool, may_read: bool, looked: bool
+) -> None:
+    """However it is, whoever asks: that it is disabled, until when, and how that ends."""
+    world = World(config_of("eth0", "wlan0"))
+    if act != "not looked at":
+        world.reconcile()
+    if act in ("no carrier", "recovering"):
+        _loses("eth0", "no-carrier")(world)
+    if act == "recovering":
+        _loses("eth0", "routable")(world)
+    if act == "mute":
+        world.sick = {"eth0"}
+        world.reconcile()
+    order = Order(DISABLE, "eth0", until and world.now + until)
+    world.config = replace(world.config, orders=(order,))
+    if looked:
+        world.reconcile()
+    more = {} if may_read else {"state": None}
+    found = report(_sources(world, kept=(order,) if kept else (), **more))
+    assert not found.uplinks[0].healthy
+    shown = render(found)
+    own = shown.partition("2. wlan0")[0]
+    assert "1. eth0   disabled  " in own
+    assert "disabled by hand" in own
+    assert not re.search("check|probed|hold-down|recovering|unknown", own), own
+    assert "failback" not in shown
+    when = "for another 1 min 30 s" if until else "over reboots" if kept else "until the next boot"
+    assert re.search(
+        f"by hand   eth0 is disabled {when}.*: 'netfail-hooks enable eth0' ends", shown
     )
 
 
@@ -412,11 +455,62 @@ def test_rounds_that_failed_are_told_once_there_are_several(rounds: int, told: s
     assert shown.endswith(f" of 2 lost{told}")
 
 
-def test_a_hold_down_that_is_over_is_not_told() -> None:
-    assert "hold-down" not in _shown(_standing(state="recovering", ready=_NOW - 1))
-    assert ", must stay well 1 s more (hold-down)" in _shown(
-        _standing(state="recovering", ready=_NOW + 1)
+@pytest.mark.parametrize(
+    ("seconds", "passes", "until"),
+    [
+        (8, 1, "once it has stayed well for 8 s more (hold-down) and passed 1 more check"),
+        (8, 0, "once it has stayed well for 8 s more (hold-down) and passed 2 more checks"),
+        (8, 2, "once it has stayed well for 8 s more (hold-down)"),
+        (0, 1, "once it has passed 1 more check"),
+        (0, 2, "as the next check finds it well"),
+    ],
+)
+def test_an_uplink_that_recovers_says_once_what_decides(
+    seconds: int, passes: int, until: str
+) -> None:
+    """Of both families, unless they differ; of a better one than that in use what comes then."""
+    world = World(config_of("eth0", "wlan0"))
+    world.reconcile()
+    _loses("eth0", "no-carrier")(world)
+    _loses("eth0", "routable")(world)
+    held = tuple(
+        replace(one, ready=world.now + seconds * 1000, passes=passes)
+        if one.interface == "eth0"
+        else one
+        for one in world.state.uplinks
     )
+    shown = render(report(_sources(world, state=replace(world.state, uplinks=held))))
+    then = "counts as up again, and may take the traffic back,"
+    assert f"failback  eth0 {then} {until}\n" in f"{shown}\n"
+    assert shown.count("hold-down") == bool(seconds)
+    assert len(re.findall(r"IPv[46]  recovering for 0 s$", shown, re.MULTILINE)) == 2
+    apart = tuple(replace(one, passes=1, ready=world.now + one.family * 1000) for one in held)
+    shown = render(report(_sources(world, state=replace(world.state, uplinks=apart))))
+    assert f"failback  eth0 IPv4 {then} once it has stayed well for 4 s more" in shown
+    assert f"          eth0 IPv6 {then} once it has stayed well for 6 s more" in shown
+    alone = tuple(replace(one, interface="eth0") for one in world.state.active)
+    state = State(held, active=alone)
+    assert (
+        "failback  eth0 counts as up again, once" in render(report(_sources(world, state=state)))
+        or seconds == 0
+    )
+
+
+def test_what_root_alone_may_read_is_told_in_one_line_and_is_no_fault() -> None:
+    closed = ("health (/run/x/state): run as root", "the last move (/var/log/x): run as root")
+    found = _told(_well, state=None, unknown=(closed[0], "a thing is damaged", closed[1]))
+    shown = render(found)
+    assert found.healthy
+    assert found.unknown == (closed[0], "a thing is damaged", closed[1])
+    assert shown.splitlines()[-2:] == [
+        "unknown   a thing is damaged",
+        "not shown health, the last move: root alone may read it: 'sudo netfail-hooks status'",
+    ]
+    assert not re.search("known|check", shown.replace("unknown   a thing", "")), shown
+    assert "   * IPv4  carries the traffic\n           192.168.1.50/24 via" in shown
+    assert "     IPv4  192.168.1.51/24 via" in shown
+    assert re.findall(r"^\d\. \w+ +(.*?)  ", shown, re.MULTILINE) == ["link ok", "link ok"]
+    assert not _told(_just_lost, state=None, unknown=closed).healthy
 
 
 def _shown(family: Family) -> str:
@@ -473,7 +567,7 @@ traffic   to 1.1.1.1 by eth0 via 192.168.1.1 from 192.168.1.50"""
 
 _FAILED_OVER = """\
 1. eth0   NOT WELL  interface is gone, routable, configured, metric 100
-     IPv4  down for 0 s: interface is gone, 2 good checks to go
+     IPv4  down for 0 s: interface is gone
            no address
            probed 0 s ago: 0.4 ms, 0 of 1 lost
      IPv6  interface is gone
@@ -484,11 +578,11 @@ _FAILED_OVER = """\
      IPv6  no address
 
 traffic   to 1.1.1.1 by wlan0 via 192.168.1.1 from 192.168.1.51
-ours      route 192.168.1.0/24 dev wlan0 metric 50
+set by us route 192.168.1.0/24 dev wlan0 metric 50
           route default via 192.168.1.1 dev wlan0 metric 50
           address 192.168.1.50/32 dev wlan0
-last move 1 min 30 s ago, eth0 no-carrier: IPv4 now by wlan0 [24 ms]
-unknown   a thing: run as root"""
+last move 1 min 30 s ago: IPv4 now by wlan0 [woken by eth0 (no-carrier), acted in 24 ms]
+not shown a thing: root alone may read it: 'sudo netfail-hooks status'"""
 
 
 def test_how_it_reads() -> None:
@@ -497,10 +591,9 @@ def test_how_it_reads() -> None:
     assert render(lost) == _FAILED_OVER
     assert "traffic   no way out" in render(_told(_well, lookups=()))
     assert "health    not looked at since boot" in render(_told(_well, state=State()))
-    assert (
-        "IPv4  recovering for 3 s, must stay well 7 s more (hold-down), 1 good check to go"
-        in render(_told(_returns))
-    )
+    back = render(_told(_returns))
+    assert "IPv4  recovering for 3 s\n" in back
+    assert "and may take the traffic back, once it has stayed well for 7 s more (hold" in back
 
 
 def test_what_is_never_asked_is_told() -> None:
@@ -632,7 +725,7 @@ def test_the_command_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     ("spoil", "told"),
     [
         (lambda path: path.write_text("x"), "is damaged): run 'netfail-hooks check'"),
-        (lambda path: path.chmod(0o666), "state): run as root"),
+        (lambda path: path.chmod(0o666), "state): not root's alone, run 'netfail-hooks check'"),
         (lambda path: (path.unlink(), path.symlink_to("/etc/passwd")), "is damaged)"),
     ],
 )

@@ -91,3 +91,15 @@ def test_a_message_breaks_on_a_terminal_alone_and_not_in_what_is_to_be_typed(
         assert all(len(line) <= columns for line in lines)
         assert " ".join(line.strip() for line in lines) == text
         assert any("'netfail-hooks doctor'" in line for line in lines)
+
+
+@given(st.text("abc ,:", max_size=60), st.text("abc ,():'", max_size=50), st.integers(20, 130))
+def test_what_is_in_brackets_stays_on_a_line_that_has_room(
+    before: str, inside: str, columns: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(columns))
+        lines = message(f"x{before} [{inside}]", _Terminal())
+    assert all(len(line) <= columns for line in lines)
+    if len(inside) + 4 <= columns:
+        assert any(f"[{inside}]" in line for line in lines), lines
