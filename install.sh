@@ -39,7 +39,8 @@ where /etc/pip.conf says, by https_proxy and its like. No other variable counts,
 is the system's own), what language and terminal you have, and NO_COLOR. A checkout that others than
 root and the caller of sudo can change is refused.
 
-exit status: 0 done, 1 something could not be done, 2 wrong use, 3 not permitted
+exit status: 0 done, 1 something could not be done, 2 wrong use, 3 not permitted, 75 this machine
+is too busy or too slow for the demo just now
 END
 }
 

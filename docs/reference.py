@@ -74,9 +74,10 @@ def common(_: str) -> str:
 
 def statuses(_: str) -> str:
     """Return the table of what each command's exit status means."""
-    lines = ["| command | 0 | 1 |", "|---|---|---|"]
+    lines = ["| command | 0 | 1 | other |", "|---|---|---|---|"]
     for command in COMMANDS:
-        cells = (f"`{command.name}`", _coded(command.well), _coded(command.unwell))
+        others = "; ".join(f"{status}: {_coded(meaning)}" for status, meaning in command.others)
+        cells = (f"`{command.name}`", _coded(command.well), _coded(command.unwell), others)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
@@ -134,7 +135,8 @@ def _command(command: Command) -> Iterator[str]:
         for action in actions:
             yield f".TP\n{_call(action)}\n{_roff(_sentence(action.help or ''))}"
     unwell = "" if command.unwell == "never" else f"; 1, {command.unwell}"
-    yield f".PP\nExit status: 0, {_roff(command.well + unwell)}."
+    others = "".join(f"; {status}, {meaning}" for status, meaning in command.others)
+    yield f".PP\nExit status: 0, {_roff(command.well + unwell + others)}."
     yield ".PP\nFor example:\n.PP"
     calls = [f"netfail-hooks {command.name} {words}".rstrip() for words in command.examples]
     yield "\n.br\n".join(f".B {_roff(call)}" for call in calls)

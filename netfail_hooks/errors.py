@@ -1,6 +1,7 @@
 """What can go wrong, each with the exit status it ends in.
 
-Statuses: 0 well, 1 the thing asked about is not well, 2 wrong use or config, 3 not permitted.
+Statuses: 0 well, 1 the thing asked about is not well, 2 wrong use or config, 3 not permitted,
+75 not now (EX_TEMPFAIL, sysexits.h(3head)).
 Only the outermost functions (``cli.entry``, ``hook.main``) catch a :class:`Problem`.
 """
 
@@ -47,6 +48,12 @@ class NotPermitted(Problem):
     """The kernel or the file system refused us."""
 
     status = 3
+
+
+class NotNow(Problem):
+    """The machine has too much else to do, or is too slow: the same may go well later."""
+
+    status = 75
 
 
 class PortalError(OSError):

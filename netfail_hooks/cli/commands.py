@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netfail_hooks.errors import NotNow
 from netfail_hooks.values import value
 
 
@@ -10,7 +11,8 @@ class Command:
     """A command: what it does in a line, and what its exit statuses mean.
 
     Its module, ``netfail_hooks.cli.NAME``, has ``add_arguments(parser)`` and
-    ``run(args) -> int``; ``examples`` are what follows the command's name.
+    ``run(args) -> int``; ``examples`` are what follows the command's name, ``others`` what more
+    exit statuses of its own mean.
     """
 
     name: str
@@ -18,6 +20,7 @@ class Command:
     well: str
     unwell: str
     examples: tuple[str, ...] = ("",)
+    others: tuple[tuple[int, str], ...] = ()
 
 
 # What exit statuses mean that every command has; 0 and 1 are each one's own.
@@ -147,6 +150,7 @@ COMMANDS = (
         "traffic moved each time and no connection died",
         "a failover did not come, a connection died, or the lab could not be built",
         ("",),
+        ((NotNow.status, "this machine is too busy or too slow for it just now: try again later"),),
     ),
     Command(
         "metrics",
@@ -165,6 +169,11 @@ COMMANDS = (
 )
 
 
+def statuses(command: Command) -> dict[int, str]:
+    """Return what a command's exit statuses mean, but for 0 and 1."""
+    return dict(sorted([*STATUSES.items(), *command.others]))
+
+
 def epilog(command: Command) -> str:
     """Return what ends a command's help: examples and exit statuses."""
     lines = ["examples:"]
@@ -174,6 +183,6 @@ def epilog(command: Command) -> str:
         "exit status:",
         f"  0    {command.well}",
         f"  1    {command.unwell}",
-        *(f"  {status:<3}  {meaning}" for status, meaning in STATUSES.items()),
+        *(f"  {status:<3}  {meaning}" for status, meaning in statuses(command).items()),
     ]
     return "\n".join(lines)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from netfail_hooks import terminal
 from netfail_hooks.demo import recording
 from netfail_hooks.demo import story as demo_story
 from netfail_hooks.demo import text as demo_text
+from netfail_hooks.demo.pace import TOO_SLOW, Pace
 from netfail_hooks.demo.story import Chapter, Lines
 from netfail_hooks.errors import Problem
 from netfail_hooks.lab import Lab, harmless, why_not_real
+from netfail_hooks.process import failure
 from netfail_hooks.terminal import typed
 from netfail_hooks.terminal.progress import shown
 
@@ -40,25 +44,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the failovers. Returns 1 if one did not come or a connection died. Raises Problem."""
+    """Show the failovers. Returns 1 if one did not come or a connection died. Raises Problem.
+
+    Raises NotNow where that may be so since this machine is too slow.
+    """
     why = why_not_real()
     show = _silent if args.json else _show
     began = time.monotonic()
     show(demo_text.head(why, demo_story.INTERVAL))
+    chapters: list[Chapter] = []
     shows = shown("at work on the throw-away network", quiet=args.json)
-    with shows, harmless(), Lab((_FIRST, _SECOND), unmanaged=bool(why)) as lab:
+    with (
+        shows,
+        harmless(),
+        _paced() as paced,
+        Lab((_FIRST, _SECOND), unmanaged=bool(why)) as lab,
+    ):
         _install(lab)
         show([f"ready after {time.monotonic() - began:.1f} s"])
         with lab.timer(demo_story.INTERVAL):
-            chapters = [demo_story.play(lab, story, show) for story in demo_story.STORIES]
+            for story in demo_story.STORIES:
+                chapters.append(demo_story.play(lab, story, show, paced))
+                if chapters[-1].too_slow:
+                    break
         kept = _keep(lab)
+    slow = [act.start_ms for chapter in chapters for act in chapter.acts if act.too_slow]
     show(demo_text.summary(chapters, typed.install()))
-    if kept:
+    if kept and not slow:
         show(recording.what_to_try(kept, typed.command()))
     if args.json:
         result = {"real": not why, "recording": kept, "chapters": [asdict(c) for c in chapters]}
         print(json.dumps(result))
+    if slow:
+        raise demo_text.too_slow(max(slow) / 1000)
     return 0 if all(act.healthy for chapter in chapters for act in chapter.acts) else 1
+
+
+@contextlib.contextmanager
+def _paced() -> Iterator[Pace]:
+    """Watch this machine's pace; what fails inside is put down to that where it is too slow."""
+    with Pace() as paced:
+        try:
+            yield paced
+        except Problem as problem:
+            seconds = paced.slowest()
+            if problem.status != Problem.status or seconds < TOO_SLOW:
+                raise
+            why = demo_text.too_slow(seconds)
+            why.add_note(str(problem))
+            raise why from problem
 
 
 def _keep(lab: Lab) -> str:
@@ -85,7 +119,7 @@ def _install(lab: Lab) -> None:
         lab.start()
         done = lab.netfail("install", "--primary", _FIRST, "--backup", _SECOND, "--yes")
         if done.returncode:
-            raise Problem(f"demo: install: {done.stderr.strip()}")
+            raise Problem(f"demo: install: {failure(done)}")
     lab.tick()
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from netfail_hooks.demo.pace import TOO_SLOW, Pace
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.traffic import Traffic
 from netfail_hooks.lab.watch import Watch
@@ -21,7 +22,7 @@ FLOWS = ("out", "in", "gateway")
 # A neighbour that has just learnt where an address is believes no other word for a second
 # (``locktime``, arp(7)); the traffic itself tells it, as it begins.
 _SETTLED = 1.6
-_PATIENCE = 20.0  # seconds for traffic to be where it belongs
+PATIENCE = 20.0  # seconds for traffic to be where it belongs
 _LINGER = 1.5  # seconds to look on after that
 _POLL = 0.05
 
@@ -49,7 +50,8 @@ class Outcome:
 
     ``began_ms`` is when in its chapter's strips the act began;
     ``moved_ms`` is from the act to the traffic being where it belongs, -1 if it never was;
-    ``outage_ms`` the longest of a stream, ``stall_ms`` the longest wait of a connection.
+    ``outage_ms`` the longest of a stream, ``stall_ms`` the longest wait of a connection,
+    ``start_ms`` how long it took meanwhile to start a program, at the longest.
     """
 
     title: str
@@ -61,11 +63,26 @@ class Outcome:
     connections: int
     alive: int
     began_ms: int = 0
+    start_ms: int = 0
 
     @property
     def healthy(self) -> bool:
         """Tell whether traffic moved and each connection lives."""
         return self.moved_ms >= 0 and self.alive == self.connections
+
+    @property
+    def too_slow(self) -> bool:
+        """Tell whether it went wrong, and this machine may be to blame for that alone."""
+        return not self.healthy and self.start_ms >= TOO_SLOW * 1000
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """An act as it went: when it began, ``moved_ms`` and ``start_ms`` of its outcome."""
+
+    began: float
+    took_ms: int
+    start_ms: int
 
 
 @dataclass(frozen=True)
@@ -80,6 +97,11 @@ class Chapter:
     span_ms: float
     active: dict[str, tuple[bool, ...]]
     losses: tuple[int, ...]
+
+    @property
+    def too_slow(self) -> bool:
+        """Tell whether an act went wrong for which this machine may be to blame."""
+        return any(act.too_slow for act in self.acts)
 
 
 STORIES = (
@@ -115,13 +137,22 @@ STORIES = (
 )
 
 
-def play(lab: Lab, story: Story, show: Callable[[Lines | Chapter], None]) -> Chapter:
-    """Play a story, showing what happens as it does; return what it cost."""
+def play(lab: Lab, story: Story, show: Callable[[Lines | Chapter], None], pace: Pace) -> Chapter:
+    """Play a story, showing what happens as it does; return what it cost.
+
+    On a machine that is too slow it ends with the act that shows that.
+    """
     show(["", story.title])
+    moved: list[_Moved] = []
     with Tail(lab.paths.log + FILE) as recorder, lab.watch() as watch, lab.traffic() as traffic:
         recorder.read()  # what was before
         time.sleep(_SETTLED)
-        moved = [_perform(lab, act, recorder, show) for act in story.acts]
+        for act in story.acts:
+            began, took_ms = _perform(lab, act, recorder, show)
+            slowest = pace.slowest((began, time.monotonic()))
+            moved.append(_Moved(began, took_ms, round(slowest * 1000)))
+            if took_ms < 0 and slowest >= TOO_SLOW:
+                break
     chapter = _measure(lab, story, watch, traffic, moved)
     show(chapter)
     return chapter
@@ -137,8 +168,8 @@ def _perform(
         fault(lab, uplink)
     there = 0.0
     way = f": waiting for the traffic to go by {act.active}" if act.active else ""
-    with doing(act.title + way, _PATIENCE, told=True):
-        while time.monotonic() < (there + _LINGER if there else began + _PATIENCE):
+    with doing(act.title + way, PATIENCE, told=True):
+        while time.monotonic() < (there + _LINGER if there else began + PATIENCE):
             for transition, _ in text.select(recorder.read(), None)[0]:
                 passed = time.monotonic() - began
                 why = cause(transition.trigger, transition.took_ms, acted=bool(transition.did))
@@ -151,13 +182,16 @@ def _perform(
 
 
 def _measure(
-    lab: Lab, story: Story, watch: Watch, traffic: Traffic, moved: list[tuple[float, int]]
+    lab: Lab,
+    story: Story,
+    watch: Watch,
+    traffic: Traffic,
+    moved: Sequence[_Moved],
 ) -> Chapter:
-    begins = [began for began, _ in moved]
-    ends = [*begins[1:], traffic.window[1]]
+    ends = [*(later.began for later in moved[1:]), traffic.window[1]]
     acts = tuple(
-        _outcome(lab, act, traffic, (began, end), took)
-        for act, (began, took), end in zip(story.acts, moved, ends, strict=True)
+        _outcome(lab, act, traffic, one, end)
+        for act, one, end in zip(story.acts, moved, ends, strict=False)  # those played
     )
     first, last = traffic.window
     span = (last - first) / COLUMNS
@@ -176,14 +210,13 @@ def _measure(
     return Chapter(story.title, acts, round(span * 1000, 1), active, losses)
 
 
-def _outcome(
-    lab: Lab, act: Act, traffic: Traffic, between: tuple[float, float], took: int
-) -> Outcome:
+def _outcome(lab: Lab, act: Act, traffic: Traffic, moved: _Moved, end: float) -> Outcome:
+    between = moved.began, end
     result = traffic.result(between=between, excluding=lab.dark())
     flows = [result.trip(name) for name in FLOWS]
     return Outcome(
         title=act.title,
-        moved_ms=took,
+        moved_ms=moved.took_ms,
         sent=sum(flow.total for flow in flows),
         lost=sum(flow.lost for flow in flows),
         outage_ms=max(flow.outage_ms for flow in flows),
@@ -191,4 +224,5 @@ def _outcome(
         connections=len(result.talks),
         alive=sum(talk.alive for talk in result.talks),
         began_ms=round((between[0] - traffic.window[0]) * 1000),
+        start_ms=moved.start_ms,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netfail_hooks.demo.story import COLUMNS, FLOWS, Chapter, Outcome
+from netfail_hooks.demo.story import COLUMNS, FLOWS, PATIENCE, Chapter, Outcome
+from netfail_hooks.errors import NotNow
 from netfail_hooks.terminal import BAD, DULL, GOOD, painter
 
 _LABEL = 8
@@ -43,7 +44,7 @@ def strips(chapter: Chapter, *, colour: bool = False, utf8: bool = False) -> lis
 
 
 def summary(chapters: Sequence[Chapter], install: str) -> list[str]:
-    """Return the table of all acts, and the command that installs."""
+    """Return the table of all acts and the next step: the command that installs, if all is well."""
     acts = [(chapter.title, act) for chapter in chapters for act in chapter.acts]
     width = max(len(act.title) for _, act in acts)
     lines = [
@@ -54,14 +55,38 @@ def summary(chapters: Sequence[Chapter], install: str) -> list[str]:
         "moved in: until the kernel sends by the right uplink, which going back waits a hold-down",
         "for, twice as long after each further loss. Lost is what no answer came to, but for what",
         "was sent while both were out.",
-        f"Next: {install} --primary eth0 --backup wlan0 --dry-run",
     ]
-    bad = [f"NOT WELL: {title}: {act.title}" for title, act in acts if not act.healthy]
-    return [*lines, *bad]
+    bad = [(title, act) for title, act in acts if not act.healthy]
+    if not bad:
+        return [*lines, f"Next: {install} --primary eth0 --backup wlan0 --dry-run"]
+    lines += [f"{_failure(act)}: {title}: {act.title}: {_reason(act)}" for title, act in bad]
+    if not any(act.too_slow for _, act in bad):
+        lines.append("Next: try it once more; if it stays so, report it, with all this, please")
+    return lines
+
+
+def too_slow(seconds: float) -> NotNow:
+    """Return what to raise where starting a program took so long that nothing can be shown."""
+    return NotNow(
+        "this machine is too busy or too slow for the demo just now (to start a program that does "
+        f"nothing took {seconds:.1f} s, where 0.1 s is plenty)",
+        hint="that says nothing about your network, and nothing of this machine was changed; try "
+        "again when less else runs on it",
+    )
+
+
+def _failure(act: Outcome) -> str:
+    return "TOO SLOW" if act.too_slow else "NOT WELL"
+
+
+def _reason(act: Outcome) -> str:
+    if act.moved_ms < 0:
+        return f"the traffic was not where it belongs after {PATIENCE:.0f} s"
+    return f"{act.connections - act.alive} of {act.connections} connections died"
 
 
 def _row(act: Outcome, width: int) -> str:
-    moved = f"{act.moved_ms} ms" if act.moved_ms >= 0 else "never"
+    moved = f"{act.moved_ms} ms" if act.moved_ms >= 0 else f"over {PATIENCE:.0f} s"
     lost = f"{act.lost} of {act.sent}"
     alive = f"{act.alive} of {act.connections} alive, stalled {act.stall_ms:.0f} ms"
     return f"{act.title:{width}}  {moved:>9}  {lost:>12}  {act.outage_ms:5.0f} ms  {alive}"

@@ -15,14 +15,12 @@ from netfail_hooks.kernel.observe import now as since_boot
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import boot_id, drills, events
 from netfail_hooks.recorder.drills import Outcome
-from netfail_hooks.report.history import Cause, Outage, Period, cause, outages, period
+from netfail_hooks.report.history import Cause, Outage, Period, cause, outages, period, periods
 from netfail_hooks.status import collect
 from netfail_hooks.status.bond import BondReport
 from netfail_hooks.status.values import Report
 from netfail_hooks.timeline import Now, Point, end, point, window
 
-_DAY = 86400
-PERIODS = (("day", _DAY), ("week", 7 * _DAY), ("month", 30 * _DAY))
 WHOLE = "recording"  # the name of its only period where it is shown alone
 
 
@@ -48,15 +46,13 @@ def page(paths: Paths) -> Page:
     points, causes, damaged = _recorded(events.lines(paths.log))
     status = collect(paths)
     present = Now(time.time(), boot_id(), since_boot() / 1000)
-    periods = tuple(
-        period(name, points, present, present.time - seconds) for name, seconds in PERIODS
-    )
+    shown = periods(points, present)
     return Page(
         host=os.uname().nodename,
         time=present.time,
         status=status,
-        periods=periods,
-        outages=outages(periods[-1].timeline, points, present, causes),
+        periods=shown,
+        outages=outages(shown[-1].timeline, points, present, causes),
         diagnosis=diagnose(gather(paths)),
         damaged=damaged,
         drills=drills.history(paths),

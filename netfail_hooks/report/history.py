@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from netfail_hooks.recorder.schema import load
-from netfail_hooks.timeline import Now, Point, Span, Timeline, Track, moments, timeline
+from netfail_hooks.timeline import (
+    Now,
+    Point,
+    Span,
+    Timeline,
+    Track,
+    known_since,
+    moments,
+    timeline,
+    window,
+)
 
 Cause = Mapping[str, str]  # why an uplink is down, by its name
 NO_UPLINK = ""
+_DAY = 86400
+PERIODS = (("day", _DAY), ("week", 7 * _DAY), ("month", 30 * _DAY))
 Spans = list[tuple[float, float]]
 _SAME = 0.001  # seconds between two moments that are one
 
@@ -51,13 +63,16 @@ class Availability:
 class Period:
     """The last day, week or month; nothing is known of it where there are no ``uplinks``.
 
-    ``way_out`` is about the time in which any of them had the traffic.
+    ``way_out`` is about the time in which any of them had the traffic. In ``known`` seconds of it
+    anything is known of any; ``since`` is when that begins if the log does later than the period.
     """
 
     name: str
     timeline: Timeline
     uplinks: tuple[Availability, ...]
     way_out: Availability
+    known: float
+    since: float | None = None
 
 
 def cause(line: str) -> Cause:
@@ -72,6 +87,21 @@ def cause(line: str) -> Cause:
     return found
 
 
+def periods(points: Sequence[Point], now: Now) -> tuple[Period, ...]:
+    """Return those of the last day, week and month of which more is known than of the shorter ones.
+
+    The longest alone where nothing is known.
+    """
+    found: list[Period] = []
+    since = known_since(points, now)
+    for name, seconds in PERIODS:
+        begin = now.time - seconds
+        one = period(name, points, now, window(points, now, begin, None))
+        if one.known > (found[-1].known if found else 0) + _SAME:
+            found.append(replace(one, since=since if since > begin + _SAME else None))
+    return tuple(found) or (period(name, points, now, begin),)
+
+
 def period(name: str, points: Sequence[Point], now: Now, begin: float) -> Period:
     """Return how the uplinks were from ``begin`` until now."""
     found = timeline(points, now, begin)
@@ -83,7 +113,7 @@ def period(name: str, points: Sequence[Point], now: Now, begin: float) -> Period
     ]
     carried = 1 - _length(without) / _length(known) if known else 0.0
     way_out = _availability(NO_UPLINK, known, without, carried)
-    return Period(name, found, tuple(uplinks), way_out)
+    return Period(name, found, tuple(uplinks), way_out, _length(known))
 
 
 def _availability(name: str, known: Spans, downs: Spans, carried: float) -> Availability:

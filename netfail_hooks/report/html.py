@@ -90,7 +90,9 @@ def _sections(shown: Page) -> Iterator[tuple[str, str, Iterator[str]]]:
 
 
 def _about(period: Period) -> str:
-    return "The whole recording" if period.name == WHOLE else f"The last {period.name}"
+    if period.name == WHOLE:
+        return "The whole recording"
+    return f"The last {period.name}" if period.since is None else "The whole log"
 
 
 def _now(status: Report | BondReport) -> Iterator[str]:
@@ -155,7 +157,8 @@ def _over_time(periods: Sequence[Period]) -> Iterator[str]:
         " down. Carried: share of the time in which anything is known of any of them.</p>"
     )
     for period in periods:
-        yield f"<h3>{_about(period)}</h3>"
+        since = "" if period.since is None else f", since {_when(period.since)}"
+        yield f"<h3>{_about(period)}{since}</h3>"
         if not period.uplinks:
             yield "<p>Nothing was recorded.</p>"
             continue
@@ -178,7 +181,8 @@ def _over_time(periods: Sequence[Period]) -> Iterator[str]:
             for one in (*period.uplinks, period.way_out)
         ]
         heads = ("Uplink", "Available", "Carried", "Outages", "Longest")
-        yield from _table(f"{_about(period)} in figures", heads, rows, numbers=True)
+        caption = f"{_about(period)} in figures, of the {_text(_span(period.known))} that are known"
+        yield from _table(caption, heads, rows, numbers=True)
 
 
 def _outages(shown: Page) -> Iterator[str]:
@@ -196,8 +200,7 @@ def _outages(shown: Page) -> Iterator[str]:
         caption = f"{_about(longest)}, the newest first"
         yield from _table(caption, ("Uplink", "Since", "For", "Cause"), rows)
     else:
-        where = "" if longest.name == WHOLE else f" in the last {longest.name}"
-        yield f"<p>None was recorded{where}.</p>"
+        yield f"<p>{_about(longest)}: none was recorded.</p>"
     if more := len(shown.outages) - len(listed):
         yield f"<p>{more} older ones are not shown: <code>netfail-hooks log</code> has them.</p>"
     if shown.damaged:

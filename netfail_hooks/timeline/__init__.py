@@ -144,7 +144,7 @@ def window(points: Sequence[Point], now: Now, earliest: float | None, last: int 
     be an empty drawing.
     """
     if earliest is not None and last is None:
-        return max(earliest, _before(_known_since(points, now), now))
+        return max(earliest, _before(known_since(points, now), now))
     at = [m for m in moments(points, now) if earliest is None or m >= earliest]
     if last is not None:
         at = at[max(len(at) - last, 0) :]
@@ -155,7 +155,7 @@ def _before(moment: float, now: Now) -> float:
     return moment - max((now.time - moment) * _MARGIN, 1)
 
 
-def _known_since(points: Sequence[Point], now: Now) -> float:
+def known_since(points: Sequence[Point], now: Now) -> float:
     """Return since when anything is known of an uplink."""
     known = (since for since, _, states in _pieces(points, now) if set(states.values()) - {ABSENT})
     return next(known, now.time)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from netfail_hooks.files import read_text
 from netfail_hooks.paths import package_home
 from tests.support import ROOT, sh_blocks
 from tests.support.install_sh import call, fresh_checkout
 from tests.vm import image
 
 _NOBODY = 65534
+_PROCESSOR = min(os.sched_getaffinity(0))
 _ACTS = [
     "cable out of eth0",
     "cable in",
@@ -75,6 +81,69 @@ def test_root_sees_every_failover_and_nothing_here_changes(tmp_path: Path) -> No
     assert "2 of 2 alive" in done.stdout
     assert "\033[" not in done.stdout  # no colour but on a terminal
     _try_what_it_says(done.stdout, tmp_path / "netfail-hooks/demo/events.jsonl")
+
+
+def test_a_machine_too_busy_for_it_says_that_and_blames_nothing_else(tmp_path: Path) -> None:
+    """It gets busy once the demo is ready: one processor for all of it, and others in its way."""
+    others = random.randint(1, 3)  # noqa: S311 - no secret
+    command = [sys.executable, "-P", "-m", "netfail_hooks", "demo"]
+    environment = os.environ | {
+        "PYTHONPATH": package_home(),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "XDG_STATE_HOME": str(tmp_path),
+    }
+    with (
+        subprocess.Popen(
+            command,
+            cwd="/",
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as demo,
+        contextlib.ExitStack() as busy,
+    ):
+        assert demo.stdout
+        assert demo.stderr
+        shown = ""
+        for line in demo.stdout:
+            shown += line
+            if line.startswith("ready after"):
+                _hold_up(demo.pid)
+                for _ in range(others):
+                    busy.enter_context(_busy())
+        told = demo.stderr.read()
+    assert demo.returncode == 75, shown + told
+    assert re.search(r"too busy or too slow .* took \d+\.\d s, where", told), told
+    assert "nothing about your network" in told
+    for text in ("Next: ", "NOT WELL", "Try with it", "Traceback", "bug"):
+        assert text not in shown + told, shown + told
+
+
+def _hold_up(pid: int) -> None:
+    """Let a process and all below it have what others leave of one processor (sched(7)).
+
+    proc(5), ``/proc/pid/task/tid/children``: to the kernel a thread is a task of its own.
+    """
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError):  # it has ended
+            os.sched_setaffinity(int(task), {_PROCESSOR})
+            os.setpriority(os.PRIO_PROCESS, int(task), 19)
+            for child in read_text(f"/proc/{pid}/task/{task}/children").split():
+                _hold_up(int(child))
+
+
+@contextlib.contextmanager
+def _busy() -> Iterator[None]:
+    """Keep that processor busy, as a program of usual priority does."""
+    loop = subprocess.Popen(["sh", "-c", "while :; do :; done"])
+    try:
+        os.sched_setaffinity(loop.pid, {_PROCESSOR})
+        os.setpriority(os.PRIO_PROCESS, loop.pid, 0)
+        yield
+    finally:
+        loop.kill()
+        loop.wait()
 
 
 def _try_what_it_says(said: str, recording: Path) -> None:

@@ -10,8 +10,8 @@ from netfail_hooks.doctor.report import Diagnosis
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.recorder.drills import Family as Moved
 from netfail_hooks.recorder.drills import Flow, Outcome
-from netfail_hooks.report import PERIODS, Page
-from netfail_hooks.report.history import outages, period
+from netfail_hooks.report import Page
+from netfail_hooks.report.history import outages, periods
 from netfail_hooks.status.report import Sources
 from netfail_hooks.status.report import report as status_report
 from netfail_hooks.status.ruled import Ruled
@@ -56,6 +56,22 @@ def well_page() -> Page:
         status=_status(*names),
         diagnosis=replace(_diagnosis(names, ""), healthy=True, findings=(), unknown=()),
         drills=_drills(*names, "")[-1:],
+    )
+
+
+def young_page(seconds: float) -> Page:
+    """Return one of a machine whose log begins so many seconds ago; 0: of one without any."""
+    names = ("eth0", "wlan0")
+    moved = {names[0]: DOWN, names[1]: CARRIES}
+    story: Story = [
+        (seconds, {names[0]: CARRIES, names[1]: UP}, {}),
+        (seconds * 0.9, moved, {names[0]: "no carrier"}),
+        (seconds * 0.8, {names[0]: CARRIES, names[1]: UP}, {}),
+    ]
+    well = well_page()
+    assert well.diagnosis
+    return _page(
+        story if seconds else [], names, status=_status(*names), diagnosis=well.diagnosis, drills=()
     )
 
 
@@ -105,13 +121,13 @@ def _page(  # noqa: PLR0913 - what a page has
     points = [point(at, after, names) for at, after, _ in story]
     causes = [cause for _, _, cause in story]
     now = Now(TIME, "a", 40 * _DAY)
-    periods = tuple(period(name, points, now, TIME - seconds) for name, seconds in PERIODS)
+    shown = periods(points, now)
     return Page(
         host="pi",
         time=TIME,
         status=status,
-        periods=periods,
-        outages=outages(periods[-1].timeline, points, now, causes),
+        periods=shown,
+        outages=outages(shown[-1].timeline, points, now, causes),
         diagnosis=diagnosis,
         damaged=damaged,
         drills=drills,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from netfail_hooks import recorder
-from netfail_hooks.report.history import NO_UPLINK, cause, outages, period
+from netfail_hooks.report.history import NO_UPLINK, PERIODS, cause, outages, period, periods
 from netfail_hooks.timeline import Now, Point, State
 from tests.support.pages import CARRIES, DOWN, HELD, TIME, UP, point
 from tests.support.runs import look
@@ -123,3 +124,38 @@ def test_shares_and_outages_agree_whatever_happened(
         assert (one.worked < 1) == bool(own)
     assert all(one.end is None or one.end > one.begin for one in each)
     assert [one.begin for one in each] == sorted((one.begin for one in each), reverse=True)
+
+
+_DAY = 86400
+_MONTH = 30 * _DAY
+_STORIES = st.lists(
+    st.tuples(st.integers(1, 45 * _DAY) | st.integers(1, 3600), st.sampled_from("abc")), max_size=6
+)
+
+
+@given(story=_STORIES, off=st.booleans())
+def test_a_longer_period_is_shown_only_if_more_is_known_of_it(
+    story: list[tuple[int, str]], *, off: bool
+) -> None:
+    """Logs of any age, of boots that may have ended long ago: then nothing is known since."""
+    ages = sorted((age for age, _ in story), reverse=True)
+    boots = sorted(boot for _, boot in story)
+    points = [
+        Point(TIME - age, boot, 100 * _DAY - age, NAMES, {}, (WELL, MOVED)[age % 2])
+        for age, boot in zip(ages, boots, strict=True)
+    ]
+    now = Now(TIME, "z", 5) if off else Now(TIME, boots[-1] if boots else "z", 100 * _DAY)
+    shown = periods(points, now)
+    everything = [period(name, points, now, TIME - seconds) for name, seconds in PERIODS]
+    known = [one.known for one in shown]
+    assert all(longer > shorter for shorter, longer in pairwise([0, *known])) or known == [0]
+    assert known[-1] == pytest.approx(everything[-1].known)  # nothing is left out
+    assert [one.name for one in shown] == sorted(
+        (one.name for one in shown), key=[name for name, _ in PERIODS].index
+    )
+    for one in shown:
+        seconds = dict(PERIODS)[one.name]
+        assert one.known <= seconds + 0.01
+        begun = TIME - max(ages) if one.known and max(ages) < seconds else None
+        assert one.since == (begun and pytest.approx(begun, rel=0, abs=0.01))
+        assert one.known == 0 or one.since is None or one is shown[-1]

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -26,10 +27,11 @@ from netfail_hooks.status.bond import BondReport, SlaveReport, bond_facts, bond_
 from netfail_hooks.status.facts import facts, is_healthy
 from netfail_hooks.status.text import UNWELL
 from netfail_hooks.status.values import Report
+from netfail_hooks.terminal import span
 from netfail_hooks.values import replace as replace_value
 from tests.support.drawn_statuses import BONDS, REPORTS
 from tests.support.machine import Machine
-from tests.support.pages import odd_page, page, well_page
+from tests.support.pages import TIME, odd_page, page, well_page, young_page
 from tests.support.runs import runs
 from tests.unit.test_hostile_text import _hidden, hostile
 
@@ -251,14 +253,37 @@ def test_of_a_long_history_the_older_part_is_left_to_the_log() -> None:
 
 
 def test_a_new_machine_has_a_page_too() -> None:
-    new = page()
-    periods = tuple(replace(one, uplinks=()) for one in new.periods)
-    diagnosis = replace_value(new.diagnosis, findings=(), unknown=())
-    shown = render(replace(new, periods=periods, outages=(), damaged=0, diagnosis=diagnosis))
-    assert shown.count("Nothing was recorded.") == 3
-    assert "None was recorded in the last month." in shown
+    shown = render(young_page(0))
+    assert shown.count("Nothing was recorded.") == 1
+    assert "The last month: none was recorded." in shown
     assert "Nothing is wrong with the set-up: 51 rules." in shown
     _Read(shown)
+
+
+# Of a log, in seconds: as many of minutes as of days, and where a period is just full, or just not.
+_AGES = st.one_of(
+    st.integers(60, 3600),
+    st.integers(3600, 86400),
+    st.integers(86400, 39 * 86400),
+    st.builds(int.__add__, st.sampled_from([86400, 7 * 86400, 30 * 86400]), st.integers(-2, 2)),
+)
+
+
+@given(_AGES)
+def test_no_figure_claims_more_time_than_the_log_has(age: int) -> None:
+    shown = render(young_page(age))
+    _Read(shown)
+    spans = {"day": 86400, "week": 7 * 86400, "month": 30 * 86400}
+    named = [name for name in spans if f"<h3>The last {name}</h3>" in shown]
+    assert named == [name for name, seconds in spans.items() if seconds <= age]
+    young = age < max(spans.values()) and age not in spans.values()
+    since = datetime.fromtimestamp(TIME - age).astimezone().isoformat(timespec="seconds")
+    assert (f'<h3>The whole log, since <time datetime="{since}">' in shown) is young
+    tables = re.findall(r"in figures, of the (.*) that are known</caption>", shown)
+    known = [spans[name] for name in named] + [age] * young
+    assert [html.unescape(told).replace("\u202f", " ") for told in tables] == [
+        span(seconds) for seconds in known
+    ]
 
 
 names = hostile.filter(lambda name: name.strip())
