@@ -89,7 +89,7 @@ def _one_of(lab: Handed, name: str) -> str:
 
 def test_addresses_and_what_goes_by_them_stay(handed: Handed) -> None:
     lab = handed
-    state, before = lab.state(), _addresses(lab)
+    state, before = lab.settled(), _addresses(lab)
     address = _one_of(lab, "eth0")
     print("by", address, "of", before)
     with lab.traffic(ipv6=True, address6=address) as traffic:
@@ -99,9 +99,9 @@ def test_addresses_and_what_goes_by_them_stay(handed: Handed) -> None:
     there = traffic.result()
     print("there", there)
     assert set(before) <= set(_addresses(lab))
-    installed = lab.state()
+    installed = lab.settled()
     lab.told("install", *PAIR)
-    assert lab.state() == installed
+    lab.expect(installed)
     with lab.traffic(ipv6=True, address6=address) as traffic:
         measure(SETTLED)
         lab.told("uninstall", "--yes")
@@ -129,7 +129,7 @@ def test_who_came_in_by_what_goes_is_refused_or_gets_it_back(handed: Handed) -> 
     assert not lab.run("ip", "address", "add", "fd00:1::aa/64", "dev", "eth0").returncode
     wait(lambda: bool(_addresses(lab, temporary=True)), "temporary addresses", seconds=15)
     temporary = [one.split()[1] for one in _addresses(lab, temporary=True) if "eth0" in one]
-    state, before = lab.state(), _addresses(lab)
+    state, before = lab.settled(), _addresses(lab)
     for address in ("fd00:1::aa", temporary[0].partition("/")[0]):
         why = _came_in_by(lab, address, "install", *PAIR)
         assert f"you came in by {address}, which eth0 would have no longer" in why

@@ -63,7 +63,7 @@ def test_who_joins_an_uplink_goes_on_while_its_addresses_change_hands(joined: Ha
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert f"systemctl enable {radio.UNIT}" in refused.stderr
     lab.systemctl("enable", radio.UNIT)
-    before, leases, own = lab.state(), lab.leases(), radio.run_of(lab)
+    before, leases, own = lab.settled(), lab.leases(), radio.run_of(lab)
     would = json.loads(lab.told("install", *PAIR, "--dry-run", "--json"))
     assert radio.UNIT not in str(would["would"])
     assert any(f"by {radio.UNIT}" in note for note in would["notes"]), would
@@ -86,7 +86,7 @@ def test_who_joins_an_uplink_goes_on_while_its_addresses_change_hands(joined: Ha
 
 def test_nor_does_a_kill_or_the_way_back_touch_it(joined: Handed) -> None:
     lab = joined
-    before = lab.state()
+    before = lab.settled()
     calls = lab.install_traced(before)
     at = between_hands(calls)
     lab.kill_and_give_back(at, before)
@@ -101,7 +101,7 @@ def test_nor_does_a_kill_or_the_way_back_touch_it(joined: Handed) -> None:
 def test_one_that_no_boot_has_join_is_refused(joined: Handed) -> None:
     lab = joined
     lab.systemctl("disable", "--now", radio.UNIT)
-    before = lab.state()
+    before = lab.settled()
     own = f"wpa_supplicant -Dwired -i{radio.RADIO} -c{radio.CONFIG}"
     for begin, adds, why in (
         ("systemd-run --scope --unit=by-hand", "", "no unit has started it"),

@@ -65,7 +65,7 @@ def _refused(lab: Booted, why: str, *options: str) -> None:
 def test_a_bridge_on_an_uplink_is_refused_by_name(handed: Handed) -> None:
     lab = handed
     _hold(lab)
-    before = lab.state()
+    before = lab.settled()
     for options in ((), ("--dhcp", "eth0"), ("--dhcp", "eth0", "--dry-run")):
         _refused(lab, "eth0 is a part of br9 (bridge)", *options)
     assert lab.state() == before
@@ -127,7 +127,7 @@ def test_what_networkmanager_makes_of_an_uplink_is_refused_up_or_not() -> None:
         )
         lab.write(f"{PROFILES}/guests.nmconnection", text, mode=0o600)
         lab.start_manager()
-        before = lab.state()
+        before = lab.settled()
         for options in ((), ("--dhcp", "eth0")):
             done = lab.netfail("install", *PAIR, *options)
             assert done.returncode == 2, done.stdout
