@@ -246,6 +246,7 @@ def _hears_the_next_cable(lab: Booted) -> None:
     wait_used(lab, "wlan0")
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("signal", ["KILL", "SEGV"])
 def test_the_dispatcher_comes_back_and_hears_the_next_cable(booted: Booted, signal: str) -> None:
     _run(booted, "install", *PAIR)
@@ -258,6 +259,7 @@ def test_the_dispatcher_comes_back_and_hears_the_next_cable(booted: Booted, sign
     _hears_the_next_cable(booted)
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize(
     "fate",
     [

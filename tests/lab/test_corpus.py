@@ -20,6 +20,7 @@ _FAULTS = re.compile("metric-|way-|file-|uplink-|hook-|config-")
 _INSTEAD = re.compile(r"in place of (\S+);")
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("batch", range(len(_BATCHES)))
 def test_what_people_have_is_in_effect_before_and_after(make_lab: MakeLab, batch: int) -> None:
     members = [Member(known, rank) for rank, known in enumerate(_BATCHES[batch])]

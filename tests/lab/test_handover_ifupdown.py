@@ -49,6 +49,7 @@ def raised(request: pytest.FixtureRequest) -> Iterator[Raised]:
         print(lab.journal()[-60:])
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("raised", [_DHCP, _STATIC, _BY_DHCPCD], indirect=True)
 def test_uplinks_change_hands_and_back_under_traffic(raised: Raised) -> None:
     lab = raised

@@ -56,6 +56,7 @@ def joined(request: pytest.FixtureRequest) -> Iterator[Handed]:
         print("\n".join(lab.journal()[-60:]))
 
 
+@pytest.mark.share(1)
 def test_who_joins_an_uplink_goes_on_while_its_addresses_change_hands(joined: Handed) -> None:
     lab = joined
     lab.systemctl("disable", radio.UNIT)
@@ -84,6 +85,7 @@ def test_who_joins_an_uplink_goes_on_while_its_addresses_change_hands(joined: Ha
         assert result.lost() <= _LOST, result
 
 
+@pytest.mark.share(1)
 def test_nor_does_a_kill_or_the_way_back_touch_it(joined: Handed) -> None:
     lab = joined
     before = lab.settled()

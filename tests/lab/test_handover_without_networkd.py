@@ -44,6 +44,7 @@ def _mend(lab: Handed, harm: str) -> None:
         lab.run("systemctl", "kill", "--signal=CONT", _UNIT)
 
 
+@pytest.mark.share(2)
 def test_an_uninstall(handed: Handed, harm: str) -> None:
     lab = handed
     before = lab.settled()

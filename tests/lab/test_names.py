@@ -28,6 +28,7 @@ def _seconds(lab: Lab) -> float:
     return watch.seconds
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("apart", [False, True], ids=["one LAN", "different subnets"])
 def test_who_has_name_servers_on_the_primary_alone_resolves_by_the_backup(
     make_lab: MakeLab, *, apart: bool

@@ -61,6 +61,7 @@ def _refused(lab: Booted, why: str, *options: str) -> None:
     assert "eth0" in lab.run("ip", "link", "show", "master", "br9").stdout
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("handed", MANAGERS, indirect=True)
 def test_a_bridge_on_an_uplink_is_refused_by_name(handed: Handed) -> None:
     lab = handed
@@ -75,6 +76,7 @@ def _downs(lab: Booted) -> str:
     return lab.read("/sys/class/net/eth0/carrier_down_count")
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("handed", MANAGERS, indirect=True)
 def test_what_an_uplink_carries_lives_on_there_and_back(handed: Handed) -> None:
     lab = handed
