@@ -7,10 +7,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sized
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from netfail_hooks.files import read_text
 from netfail_hooks.lab import Lab
+
+_Seen = TypeVar("_Seen")
 
 # Shell that tells all that install may change; "sort" where the kernel promises no order.
 FILES = """
@@ -133,7 +135,7 @@ def crowding() -> float:
     return max(1.0, int(running) / (os.cpu_count() or 1))
 
 
-def steady(look: Callable[[], list[str]]) -> list[str]:
+def steady(look: Callable[[], _Seen]) -> _Seen:
     """Return what is seen once two looks in a row see the same: all has come that is on its way.
 
     What is to be there at all is to be waited for before: no look sees what has not begun.
