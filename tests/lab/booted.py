@@ -11,7 +11,7 @@ import contextlib
 import os
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
 
 import pytest
@@ -85,12 +85,8 @@ class Booted(Lab):
         """Boot, within a minute."""
         self.write("/etc/systemd/system/lab.target", _TARGET)
         self.write("/etc/systemd/journald.conf.d/lab.conf", _JOURNAL)
-        for unit in _MASKED:
-            os.symlink("/dev/null", f"{self.root}/etc/systemd/system/{unit}")
-        none = f"{self.root}/etc/systemd/system-generators"
-        os.mkdir(none)
-        for generator in os.listdir(_GENERATORS):
-            os.symlink("/dev/null", f"{none}/{generator}")
+        self._mask("/etc/systemd/system", _MASKED)
+        self._mask("/etc/systemd/system-generators", os.listdir(_GENERATORS))
         with open(f"{self.root}/run/lab/systemd.log", "wb") as log:
             self._cgroup = f"netfail-lab-{uuid.uuid4().hex}"
             self._systemd = self.namespaces.popen(
@@ -114,6 +110,12 @@ class Booted(Lab):
         asked = ("systemctl", "is-active", "--quiet", "lab.target")
         wait(lambda: self.run(*asked).returncode == 0, "booted systemd", seconds=60)
         return self
+
+    def _mask(self, directory: str, names: Iterable[str]) -> None:
+        os.makedirs(self.root + directory, exist_ok=True)
+        for name in names:
+            with contextlib.suppress(FileExistsError):
+                os.symlink("/dev/null", f"{self.root}{directory}/{name}")
 
     def _move_in(self) -> None:
         """Have every further command run beside systemd: it answers nobody it cannot see.
