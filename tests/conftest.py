@@ -9,6 +9,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import settings
 
+from tests.support import shares
+
 Tried = Callable[[str, int], None]
 _KEY = "tried"
 
@@ -27,7 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-kill-point",
         action="store_true",
-        help="kill install and uninstall at each of their system calls",
+        help="kill install and uninstall at each of their system calls; take all members of each "
+        "test, not a day's share",
     )
     parser.addoption(
         "--soak-minutes",
@@ -50,6 +53,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--file-seed", type=int, default=0, help="what they are drawn from")
     parser.addoption("--race-seed", type=int, default=0, help="what they are drawn from")
     parser.addoption("--race-hosts", type=int, default=2, help="how many hosts race side by side")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know what a share is (support/shares.py)."""
+    shares.configure(config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take today's share of what is too much for every day."""
+    shares.select(config, items)
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ class Lab(Faults):
         """Restart systemd-networkd, the dispatcher staying."""
         self._real().restart_networkd()
 
-    def wait_routable(self, *interfaces: str, seconds: float = 15) -> None:
+    def wait_routable(self, *interfaces: str, seconds: float = 60) -> None:
         """Wait until networkd calls these routable.
 
         ``configured`` comes up to 12 s later where no router advertises: networkd waits for one.
@@ -129,7 +129,7 @@ class Lab(Faults):
         if self.networkd is not None:
             self.wait_state("routable", *interfaces, seconds=seconds)
 
-    def wait_state(self, state: str, *interfaces: str, seconds: float = 15) -> None:
+    def wait_state(self, state: str, *interfaces: str, seconds: float = 60) -> None:
         """Wait until these uplinks' administrative or operational state is ``state``."""
         real = self._real()
         for name in interfaces:

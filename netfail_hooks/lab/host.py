@@ -54,18 +54,18 @@ class Host:
     def run(
         self,
         *argv: str,
-        seconds: float = 30,
+        seconds: float = 120,
         stdin: str = "",
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on the host to its end."""
         return self.namespaces.run(argv, seconds=seconds, stdin=stdin, environment=environment)
 
-    def run_lan(self, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
+    def run_lan(self, *argv: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command on the LAN's router."""
         return self.namespaces.run(argv, netns="lan", seconds=seconds)
 
-    def run_station(self, *argv: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
+    def run_station(self, *argv: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command on the other host of the LAN."""
         return self.namespaces.run(argv, netns="station", seconds=seconds)
 
@@ -76,7 +76,7 @@ class Host:
         return words[words.index("dev") + 1] if "dev" in words else ""
 
     def netfail(
-        self, *arguments: str, seconds: float = 60, stdin: str = ""
+        self, *arguments: str, seconds: float = 240, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run our command line on the host."""
         command = [sys.executable, "-m", "netfail_hooks", *arguments]

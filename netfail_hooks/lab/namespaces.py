@@ -156,7 +156,7 @@ class Namespaces:
         argv: Sequence[str],
         *,
         netns: str = "",
-        seconds: float = 30,
+        seconds: float = 120,
         stdin: str = "",
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
@@ -267,7 +267,7 @@ class Daemon:
         self._process.wait()
 
 
-def until(true: Callable[[], bool], what: str, *, seconds: float = 10) -> None:
+def until(true: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
     """Return once ``true()`` holds. Raises Problem after ``seconds``, naming ``what``."""
     try:
         wait_until(true, seconds, what, step=0.005)

@@ -28,7 +28,7 @@ class Networkd:
         self._dispatcher: Daemon | None = None
 
     def start(self, *, level: str = "info") -> None:
-        """Start all three; return once the dispatcher listens. Raises Problem after 10 s."""
+        """Start all three; return once the dispatcher listens. Raises Problem after a minute."""
         own = "/run/systemd/netif /var/lib/systemd/network"
         self._namespaces.change(f"mkdir -p /run/dbus {own}; chown systemd-network: {own}")
         self._bus = Daemon(
@@ -59,7 +59,7 @@ class Networkd:
             environment={"PYTHONUNBUFFERED": "1"},
         )
         # It runs the hooks of all interfaces before.
-        until(lambda: self.log().count(_LISTENS) > before, "networkd-dispatcher", seconds=60)
+        until(lambda: self.log().count(_LISTENS) > before, "networkd-dispatcher")
 
     def daemon(self, name: str) -> Daemon:
         """Return the process of ``dbus``, ``networkd`` or ``dispatcher``, to be hurt."""

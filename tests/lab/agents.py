@@ -9,7 +9,7 @@ from pathlib import Path
 
 from netfail_hooks.lab import Lab
 
-_PATIENCE = 10  # seconds for one to come to its end
+_PATIENCE = 60  # seconds for one to come to its end
 
 
 @contextlib.contextmanager

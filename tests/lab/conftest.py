@@ -11,9 +11,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from netfail_hooks import lab as sandbox
 from netfail_hooks.install import hook_file
@@ -26,6 +29,36 @@ collect_ignore = [] if _IS_DEBIAN else [f"test_{name}.py" for name in _DEBIANS]
 
 MakeLab = Callable[..., Lab]
 _REPORT = pytest.StashKey[bool]()
+# Whose tests mostly wait for long: begun first, none of them is the last one that all wait for.
+_LONG = ("handover", "hung", "kills", "races", "soak", "slow_gateways", "hostile", "drill", "watch")
+_SHARED = 'scope="module"'
+
+
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Hands out tests one by one, but those whole whose file has fixtures of its own.
+
+    A file that takes minutes, begun as one of the last, would be waited for by all processors.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if _is_whole(file) else nodeid
+
+
+@cache
+def _is_whole(file: str) -> bool:
+    return _SHARED in (Path(__file__).parents[2] / file).read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """Take that for ``--dist loadfile``."""
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long; else leave the order as it is."""
+    items.sort(key=lambda item: not item.path.stem.removeprefix("test_").startswith(_LONG))
 
 
 @pytest.hookimpl(wrapper=True)

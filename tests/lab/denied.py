@@ -66,7 +66,7 @@ class Denied(Handed):
         """Start dhcpcd; return once each uplink, and its own NIC, is up by it."""
         self.systemctl("enable", "--now", UNIT)
         self.systemctl("enable", "networkd-dispatcher.service")
-        wait(self.is_addressed, "addresses of dhcpcd's", seconds=30)
+        wait(self.is_set_up, "addresses of dhcpcd's", seconds=60)
 
     def is_armed(self) -> bool:
         """Tell whether a way back is to be taken, or on."""

@@ -13,7 +13,17 @@ from netfail_hooks.lab.traffic_result import Result
 from netfail_hooks.paths import package_home
 from tests.lab.booted import Booted
 from tests.lab.kills import Call, kill, trace
-from tests.lab.suite import SETTINGS, SETTLED, measure, shape, status, used, wait, wait_used
+from tests.lab.suite import (
+    SETTINGS,
+    SETTLED,
+    measure,
+    shape,
+    status,
+    steady,
+    used,
+    wait,
+    wait_used,
+)
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
 HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -71,6 +81,10 @@ class Handed(Booted):
         units = _UNITS.format(" ".join((*_NETWORKDS, *self.units)))
         return [*shape(self, _FILES + _ROUTES + SETTINGS + units), *self.seen()]
 
+    def settled(self) -> list[str]:
+        """Return the state once it stays: files of a manager's come after the addresses."""
+        return steady(self.state)
+
     def expect(self, wanted: list[str]) -> None:
         """Fail unless the machine is, or soon will be, as ``wanted``."""
         with contextlib.suppress(AssertionError):
@@ -95,10 +109,10 @@ class Handed(Booted):
 
     def stays_installed(self) -> Result:
         """Install once more under traffic, which changes nothing; then the cable, out and in."""
-        installed = self.state()
+        installed = self.settled()
         again = self.under_traffic("install", *PAIR)
         print("again", again)
-        assert self.state() == installed
+        self.expect(installed)
         self.cable_out("eth0")
         wait_used(self, "wlan0")
         self.cable_in("eth0")
@@ -159,6 +173,12 @@ class Handed(Booted):
         found = self.run("ip", "-4", "address").stdout
         wanted = (*(port.host for port in self.ports.values()), *self.beside)
         return all(f" {one}/24 " in found for one in wanted)
+
+    def is_set_up(self) -> bool:
+        """Tell whether each has its address, and the way out that comes after it."""
+        routes = self.run("ip", "-4", "route").stdout.splitlines()
+        ways = " ".join(line for line in routes if line.startswith("default "))
+        return self.is_addressed() and all(f" dev {name} " in f"{ways} " for name in self.ports)
 
     def boot_again(self) -> None:
         """Come up as after a power cut: by the files that there are, and nothing in /run."""

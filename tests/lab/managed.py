@@ -18,6 +18,7 @@ class Managed(Handed):
 
     units: ClassVar[tuple[str, ...]] = ("NetworkManager.service",)
     volatile = "/run/NetworkManager"
+    beside = ("10.7.7.1",)
 
     def seen(self) -> list[str]:
         """Return NetworkManager's own view, as one."""
@@ -46,7 +47,9 @@ class Managed(Handed):
         """Start NetworkManager; return once each uplink, and the bridge, is up by it."""
         self.systemctl("enable", "--now", "NetworkManager.service")
         self.systemctl("enable", "networkd-dispatcher.service")
-        wait(lambda: self.has(*self.ports, "br7"), "NICs of NetworkManager's", seconds=30)
+        wait(lambda: self.has(*self.ports, "br7"), "NICs of NetworkManager's", seconds=60)
+        # It calls connected what has one family: a link-local address is there before any lease.
+        wait(self.is_set_up, "addresses of NetworkManager's", seconds=60)
 
     def has(self, *names: str) -> bool:
         """Tell whether NetworkManager has these up by a connection."""

@@ -63,8 +63,8 @@ class Raised(Handed):
         self.systemctl("enable", "--now", "networking.service")
         self.systemctl("start", HOTPLUG)
         self.systemctl("enable", "networkd-dispatcher.service")
-        wait(lambda: self.has("eth0", "wlan0", "dummy7"), "NICs of ifupdown's", seconds=20)
-        wait(self.is_addressed, "addresses", seconds=20)  # dhcpcd asks on when ifup has ended
+        wait(lambda: self.has("eth0", "wlan0", "dummy7"), "NICs of ifupdown's", seconds=60)
+        wait(self.is_set_up, "addresses", seconds=60)  # dhcpcd asks on when ifup has ended
 
     def has(self, *names: str) -> bool:
         """Tell whether ifupdown has these up."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 import time
 from collections.abc import Callable, Sized
-from typing import Any
+from typing import Any, Self, TypeVar
 
+from netfail_hooks.files import read_text
 from netfail_hooks.lab import Lab
+
+_Seen = TypeVar("_Seen")
 
 # Shell that tells all that install may change; "sort" where the kernel promises no order.
 FILES = """
@@ -79,13 +84,70 @@ def used(lab: Lab, family: int = 4) -> str:
 
 
 def wait(true: Callable[[], bool], what: str, seconds: float = 15) -> float:
-    """Wait until ``true()`` holds; return ``time.monotonic`` then."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    """Wait until ``true()`` holds; return ``time.monotonic`` then.
+
+    The seconds are an idle machine's: where three want a processor, each gets a third of it, and
+    so does what is waited for.
+    """
+    left, then = seconds, time.monotonic()
+    while left > 0:
         if true():
             return time.monotonic()
-        time.sleep(0.05)
+        # A look costs a tenth of this, which whoever is waited for could need.
+        time.sleep(0.05 if seconds - left < 1 else 0.15)
+        now = time.monotonic()
+        left -= (now - then) / crowding()
+        then = now
     raise AssertionError(f"after {seconds} s still not: {what}")
+
+
+class Stopwatch:
+    """Tells how many seconds of an idle machine what is done in its context has taken."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._count)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _count(self) -> None:
+        then, over = time.monotonic(), False
+        while not over:
+            over = self._ended.wait(0.05)
+            now = time.monotonic()
+            self.seconds += (now - then) / crowding()
+            then = now
+
+
+def crowding() -> float:
+    """Return how many want each of the machine's processors just now (proc_loadavg(5)), 1 or more.
+
+    We are one of them.
+    """
+    running = read_text("/proc/loadavg").split()[3].partition("/")[0]
+    return max(1.0, int(running) / (os.cpu_count() or 1))
+
+
+def steady(look: Callable[[], _Seen]) -> _Seen:
+    """Return what is seen once two looks in a row see the same: all has come that is on its way.
+
+    What is to be there at all is to be waited for before: no look sees what has not begun.
+    """
+    seen = [look()]
+
+    def stays() -> bool:
+        seen.append(look())
+        return seen[-1] == seen[-2]
+
+    wait(stays, "a state that stays", seconds=60)
+    return seen[-1]
 
 
 def wait_rounds(rounds: Sized, more: int) -> None:

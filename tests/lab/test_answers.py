@@ -115,6 +115,7 @@ def test_what_a_standby_asked_is_put_right_by_the_next_check(lab: Lab) -> None:
     assert lab.read("/var/log/netfail-hooks/events.jsonl") == before, "nothing to tell"
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize(
     "rules",
     [_VPN, _OWN_TABLE],
@@ -155,6 +156,7 @@ def test_status_and_doctor_ask_with_the_machines_own_addresses(lab: Lab) -> None
     assert status(lab)["healthy"]
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("gone", ["eth0", "wlan0"])
 def test_a_nic_plugged_in_again_falls_silent(lab: Lab, gone: str) -> None:
     install(lab, hold_down=60, hold_down_max=60)

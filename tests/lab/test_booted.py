@@ -76,10 +76,8 @@ def test_the_timer_moves_traffic_from_a_dead_gateway_and_tells_notify_d(booted: 
     booted.write("/etc/netfail-hooks/notify.d/tell", hook, mode=0o755)
     booted.run("chown", "-R", "root:root", "/etc/netfail-hooks/notify.d")
     wait_used(booted, "eth0")
-    began = time.monotonic()
     booted.dead_gateway("eth0")
-    wait_used(booted, "wlan0")
-    assert time.monotonic() - began < 4
+    wait_used(booted, "wlan0", seconds=4)
     wait(lambda: "now by wlan0" in booted.read("/run/told"), "word in notify.d")
     told = [json.loads(line) for line in booted.read("/run/told").splitlines()]
     assert any(event["active"]["ipv4"] == "wlan0" for event in told), told
@@ -248,6 +246,7 @@ def _hears_the_next_cable(lab: Booted) -> None:
     wait_used(lab, "wlan0")
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("signal", ["KILL", "SEGV"])
 def test_the_dispatcher_comes_back_and_hears_the_next_cable(booted: Booted, signal: str) -> None:
     _run(booted, "install", *PAIR)
@@ -260,6 +259,7 @@ def test_the_dispatcher_comes_back_and_hears_the_next_cable(booted: Booted, sign
     _hears_the_next_cable(booted)
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize(
     "fate",
     [

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
 from netfail_hooks.lab import Lab
 from tests.lab.filesets import SIZE, MakeLab, Member, await_late, start
-from tests.lab.views import differences, unranked, views
+from tests.lab.suite import steady, wait
+from tests.lab.views import Views, differences, unranked, views
 from tests.support.corpus import place, read
 
 _TAKEN = [one for one in read() if not one.refused]
@@ -20,17 +22,34 @@ _FAULTS = re.compile("metric-|way-|file-|uplink-|hook-|config-")
 _INSTEAD = re.compile(r"in place of (\S+);")
 
 
+def _same(seen: Views) -> Views:
+    return seen
+
+
+def _await_all(lab: Lab, wanted: dict[str, Views], of: Callable[[Views], Views] = _same) -> None:
+    """Wait for what a DHCP server has yet to give again; what is missing then is told later."""
+
+    def all_there() -> bool:
+        found = views(lab, wanted)
+        return not any(differences(nic, wanted[nic], of(now)) for nic, now in found.items())
+
+    with contextlib.suppress(AssertionError):
+        wait(all_there, "all as before", seconds=8)
+
+
+@pytest.mark.share(4)
 @pytest.mark.parametrize("batch", range(len(_BATCHES)))
 def test_what_people_have_is_in_effect_before_and_after(make_lab: MakeLab, batch: int) -> None:
     members = [Member(known, rank) for rank, known in enumerate(_BATCHES[batch])]
     nics = [member.nic for member in members]
     lab = start(make_lab, members)
-    before = views(lab, nics)
+    before = steady(lambda: views(lab, nics))
     files = _files(lab, nics)
     words = [word for member in members for word in ("--uplink", member.own(member.set.uplink))]
     done = lab.netfail("install", *words, "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     await_late(lab, members)
+    _await_all(lab, {nic: unranked(seen) for nic, seen in before.items()}, unranked)
     wrong = _unheld(lab, members, files, done.stderr)
     for nic, now in views(lab, nics).items():
         wrong += differences(f"{nic} after install", unranked(before[nic]), unranked(now))
@@ -39,6 +58,7 @@ def test_what_people_have_is_in_effect_before_and_after(make_lab: MakeLab, batch
     done = lab.netfail("uninstall", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     await_late(lab, members)
+    _await_all(lab, before)
     for nic, now in views(lab, nics).items():
         wrong += differences(f"{nic} after uninstall", before[nic], now)
     assert not wrong, "\n".join(wrong)

@@ -12,6 +12,9 @@ from tests.lab.suite import install, used, wait_operational, wait_rounds, wait_u
 STATES = ("routable", "degraded", "no-carrier", "off", "configured", "configuring")
 
 
+_HANGS = 25  # seconds, of which a machine of two processors takes five
+
+
 def test_two_hundred_at_once_end_where_one_would(lab: Lab) -> None:
     install(lab, hold_down=1)
     chance = random.Random(157)  # noqa: S311 - an order, not a secret
@@ -37,7 +40,7 @@ def test_two_hundred_at_once_end_where_one_would(lab: Lab) -> None:
         flapping = pool.submit(flap)
         took = list(pool.map(one, range(200)))
         flapping.result()
-    assert max(took) < 10
+    assert max(took) < _HANGS
     with lab.timer(0.5) as rounds:
         wait_used(lab, "eth0")
         wait_rounds(rounds, 2)

@@ -213,9 +213,8 @@ def test_a_drill_that_is_killed_at_any_moment_heals(lab: Lab, tried: Tried) -> N
             time.sleep(after)
             drill.kill()
             drill.release()
-            began = time.monotonic()
-            wait(lambda: not _is_silent(lab), f"healing, killed after {after} s", seconds=15)
-            assert time.monotonic() - began < 5 + 2 + MARGIN + 2
+            in_time = 5 + 2 + MARGIN + 2
+            wait(lambda: not _is_silent(lab), f"healing, killed after {after} s", seconds=in_time)
             wait_used(lab, "eth0")
             wait(lambda: not status(lab)["drill"], "the end of the drill")
             wait(lambda: status(lab)["uplinks"][0]["families"][0]["state"] == "up", "eth0 up")

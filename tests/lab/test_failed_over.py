@@ -36,12 +36,14 @@ def _stays_away(lab: Lab, upset: Upset, limit: int) -> None:
     assert result.all_alive, result
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("upset", UPSETS.values(), ids=UPSETS)
 def test_static(lab: Lab, upset: Upset) -> None:
     install(lab, hold_down=3)
     _stays_away(lab, upset, 2)
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("upset", UPSETS.values(), ids=UPSETS)
 def test_dhcp(make_lab: Callable[..., Lab], upset: Upset) -> None:
     lab = make_lab(start=False)

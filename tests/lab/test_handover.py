@@ -34,7 +34,7 @@ def managed(request: pytest.FixtureRequest) -> Iterator[Managed]:
 def test_uplinks_change_hands_and_back_under_traffic(managed: Managed) -> None:
     lab = managed
     lab.run("ip", "rule", "add", "from", "10.9.9.9", "lookup", "77")
-    before = lab.state()
+    before = lab.settled()
     there = lab.under_traffic("install", *PAIR)
     print("there", there)
     assert used(lab) == "eth0"
@@ -42,9 +42,9 @@ def test_uplinks_change_hands_and_back_under_traffic(managed: Managed) -> None:
         assert "nameserver 192.168.1.1\n" in lab.run("cat", "/etc/resolv.conf").stdout
     assert "eth0:unmanaged:" in lab.view()
     assert "wlan0:unmanaged:" in lab.view()
-    installed = lab.state()
+    installed = lab.settled()
     again = lab.under_traffic("install", *PAIR)
-    assert lab.state() == installed
+    lab.expect(installed)
     back = lab.under_traffic("uninstall", "--yes")
     print("back", back)
     lab.expect(before)
@@ -59,14 +59,14 @@ def test_uplinks_change_hands_and_back_under_traffic(managed: Managed) -> None:
 @pytest.mark.parametrize("managed", [_STATIC], indirect=True)
 def test_where_no_gateway_answers_all_is_given_back(managed: Managed) -> None:
     lab = managed
-    before = lab.state()
+    before = lab.settled()
     assert "no gateway answered" in lab.fail_without_gateways()
     lab.expect(before)
 
 
 def test_where_no_router_gives_addresses_nothing_is_begun(managed: Managed) -> None:
     lab = managed
-    before = lab.state()
+    before = lab.settled()
     router = lab._dhcp
     assert router is not None
     router.freeze()
@@ -77,13 +77,13 @@ def test_where_no_router_gives_addresses_nothing_is_begun(managed: Managed) -> N
     assert lab.run("ls", "/run/netfail-hooks").returncode != 0, "nothing is installed"
     router.thaw()
     assert "offered" not in lab.told("install", *PAIR)
-    installed = lab.state()
+    installed = lab.settled()
     router.freeze()
     done = lab.netfail("uninstall", "--yes")
     router.thaw()
     assert done.returncode == 1, done.stdout
     assert "by eth0 and wlan0: nobody would have an address" in done.stderr
-    assert lab.state() == installed
+    lab.expect(installed)
     lab.give_back(before)
 
 
@@ -152,15 +152,15 @@ def test_a_cable_without_a_profile_is_no_matter_after_a_boot(managed: Managed) -
     lab.run("rm", f"{PROFILES}/eth0.nmconnection")
     lab.boot_again()
     wait(lambda: lab.has(*lab.ports), "NICs of NetworkManager's", seconds=60)
-    before, addresses = lab.state(), _addresses(lab)
+    before, addresses = lab.settled(), _addresses(lab)
     lab.told("install", *PAIR)
     assert lab.drifted() == []
     lab.boot_again()
     wait(lambda: _addresses(lab) == addresses and bool(used(lab)), "addresses", seconds=30)
     assert lab.drifted() == []
-    installed = lab.state()
+    installed = lab.settled()
     lab.told("install", *PAIR)
-    assert lab.state() == installed
+    lab.expect(installed)
     lab.told("uninstall", "--yes")
     _expect_but_for_others(lab, before)
 
@@ -168,7 +168,7 @@ def test_a_cable_without_a_profile_is_no_matter_after_a_boot(managed: Managed) -
 @pytest.mark.parametrize("managed", [_STATIC], indirect=True)
 def test_a_killed_install_and_uninstall_are_mended(managed: Managed) -> None:
     lab = managed
-    before = lab.state()
+    before = lab.settled()
     calls = points(lab.install_traced(before))
     for at in (calls[len(calls) // 2], _last(calls, "eth0.network"), calls[-20]):
         lab.kill_and_give_back(at, before)
@@ -182,7 +182,7 @@ def _last(calls: list[Call], ending: str) -> Call:
 @pytest.mark.parametrize("managed", [_STATIC], indirect=True)
 def test_the_way_back_of_a_killed_install_leads_all_the_way(managed: Managed) -> None:
     lab = managed
-    before = lab.state()
+    before = lab.settled()
     # Its address is with the other one by then, and NetworkManager has it still.
     lab.begin_way_back(lab.install_traced(before), f" {SHARED_LABEL}")
     lab.give_back(before)  # which waits for it, and finds nothing
@@ -202,7 +202,7 @@ def test_an_install_that_loses_its_power_is_made_up_for(
 ) -> None:
     """Before the last file NetworkManager has all at boot; then networkd does."""
     lab = managed
-    before, addresses = lab.state(), _addresses(lab)
+    before, addresses = lab.settled(), _addresses(lab)
     calls = trace(lab, INSTALL, HERE)
     lab.give_back(before)
     deciding = next(at for at, one in enumerate(calls) if _places(one, "zz-netfail-hooks.conf"))
@@ -224,7 +224,7 @@ def test_an_uninstall_that_loses_its_power_is_made_up_for(
     managed: Managed, shares: list[float]
 ) -> None:
     lab = managed
-    before, addresses = lab.state(), _addresses(lab)
+    before, addresses = lab.settled(), _addresses(lab)
     lab.told("install", *PAIR)
     calls = trace(lab, UNINSTALL, HERE)
     lab.expect(before)
@@ -284,7 +284,7 @@ def test_what_works_stays_where_the_first_does_not_come_back(managed: Managed) -
     lab = managed
     lab.write("/etc/NetworkManager/conf.d/10.conf", "[main]\nno-auto-default=*\n")
     lab.run("nmcli", "general", "reload", "conf")
-    before = lab.state()
+    before = lab.settled()
     lab.told("install", *PAIR)
     path = f"{PROFILES}/eth0.nmconnection"
     text = lab.read(path)
@@ -322,7 +322,7 @@ def test_where_it_fails_an_uplink_of_networkds_own_reads_its_own_file_again(
     lab.write("/etc/systemd/network/20-eth0.network", _NETWORKDS_OWN)
     lab.systemctl("enable", "--now", "systemd-networkd.service")
     wait(lambda: "192.168.1.252" in lab.run("ip", "address").stdout, "address")
-    before = lab.state()
+    before = lab.settled()
     for name in lab.ports:
         lab.dead_gateway(name)
     assert lab.netfail("install", *PAIR).returncode == 1

@@ -46,7 +46,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_uplinks_change_hands_and_back_under_traffic(denied: Denied) -> None:
     lab = denied
-    before, leases, ended = lab.state(), lab.leases(), lab.processes()
+    before, leases, ended = lab.settled(), lab.leases(), lab.processes()
     there = lab.under_traffic("install", *PAIR)
     print("there", there)
     assert used(lab) == "eth0"
@@ -76,7 +76,7 @@ def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(
     denied: Denied, pytestconfig: pytest.Config
 ) -> None:
     lab, every = denied, bool(pytestconfig.getoption("every_kill_point"))
-    before = lab.state()
+    before = lab.settled()
     calls = lab.install_traced(before)
     for at in random.sample(points(calls), 8 if every else 1):
         lab.kill_and_give_back(at, before)
@@ -91,7 +91,7 @@ def test_a_boot_leaves_the_uplinks_to_networkd_and_the_rest_to_dhcpcd(denied: De
     text = lab.read(CONFIG)
     for more, why in (("fallback mine\n", "'fallback mine' has no equal"),):
         lab.write(CONFIG, text + f"interface eth0\n{more}")
-        before = lab.state()
+        before = lab.settled()
         done = lab.netfail("install", *PAIR)
         assert done.returncode == 2, done.stdout + done.stderr
         assert why in done.stderr
@@ -121,7 +121,7 @@ def test_a_unit_that_waits_for_an_address_is_not_waited_for(denied: Denied) -> N
     lab.write(CONFIG, f"denyinterfaces {OWN}\n{text}")  # ahead of any block
     lab.write(path, lab.read(path).replace("-q -b", "-q -w -t 0"))
     lab.systemctl("daemon-reload")
-    before = lab.state()
+    before = lab.settled()
     lab.told("install", *PAIR)
     assert lab.systemctl("is-active", UNIT).stdout == "active\n"
     lab.told("uninstall", "--yes")

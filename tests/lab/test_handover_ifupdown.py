@@ -48,10 +48,11 @@ def raised(request: pytest.FixtureRequest) -> Iterator[Raised]:
         print(lab.journal()[-60:])
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("raised", [_DHCP, _STATIC, _BY_DHCPCD], indirect=True)
 def test_uplinks_change_hands_and_back_under_traffic(raised: Raised) -> None:
     lab = raised
-    before, leases = lab.state(), lab.leases()
+    before, leases = lab.settled(), lab.leases()
     there = lab.under_traffic("install", *PAIR)
     print("there", there)
     assert used(lab) == "eth0"
@@ -74,14 +75,14 @@ def test_where_no_gateway_answers_all_is_given_back(raised: Raised) -> None:
     lab = raised
     for name in lab.ports:  # whose router would have to advertise itself again
         lab.run("sh", "-c", _NO_ROUTER.format(name))
-    before = lab.state()
+    before = lab.settled()
     assert "no gateway answered" in lab.fail_without_gateways()
     lab.expect(before)
 
 
 def test_a_killed_install_is_mended_by_uninstall_and_by_the_way_back(raised: Raised) -> None:
     lab = raised
-    before = lab.state()
+    before = lab.settled()
     calls = lab.install_traced(before)
     for at in random.sample(points(calls), 2):
         lab.kill_and_give_back(at, before)
@@ -116,7 +117,7 @@ def test_what_would_be_lost_is_refused_by_name(raised: Raised) -> None:
     text = lab.read(INTERFACES)
     for more, why in _REFUSED:
         lab.write(INTERFACES, text.replace(_DHCP, _DHCP + more, 1))
-        before = lab.state()
+        before = lab.settled()
         for options in ((), ("--dhcp", "eth0")):
             done = lab.netfail("install", *PAIR, *options)
             assert done.returncode == 2, done.stdout + done.stderr
@@ -140,7 +141,8 @@ def test_two_uplinks_of_two_managers_change_hands_and_back() -> None:
         lab.systemctl("enable", "--now", "NetworkManager.service", "networking.service")
         lab.systemctl("enable", "networkd-dispatcher.service")
         wait(lambda: lab.has("eth0", "br7"), "NIC of NetworkManager's", seconds=30)
-        before = lab.state()
+        wait(lab.is_set_up, "addresses of either", seconds=30)
+        before = lab.settled()
         for words in (("install", *PAIR), ("uninstall", "--yes")):
             lab.told(*words)
         lab.expect(before)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
@@ -19,13 +18,14 @@ from tests.lab.denied import Denied
 from tests.lab.handed import HERE, PAIR, Handed
 from tests.lab.managed import Managed
 from tests.lab.suite import SETTLED, measure, wait
+from tests.support import shares
 
 _PREFIX = "2001:db8:5:"
 _LEASES = f"{_PREFIX}:100,{_PREFIX}:1ff,slaac,64,1h"
 _LEAST = 3  # of each uplink: by either prefix, and a lease
 _NM = "NetworkManager: method=auto\n"
 # By whom, and how it makes addresses. The first two are what a new profile has, and Debian's and
-# Raspberry Pi's dhcpcd.conf; one of the others is drawn.
+# Raspberry Pi's dhcpcd.conf; one of the others has its day.
 _SECRETS = (f"{_NM}addr-gen-mode=default", "dhcpcd: slaac private")
 _OTHERS = (
     f"{_NM}addr-gen-mode=stable-privacy",
@@ -39,10 +39,7 @@ _OTHERS = (
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Try those with a secret, and one of the others, or all where every kill point is wanted."""
     if metafunc.function is test_addresses_and_what_goes_by_them_stay:
-        every = metafunc.config.getoption("every_kill_point")
-        # Another one each day, and the same for each worker: they must collect alike.
-        chance = random.Random(datetime.now(UTC).toordinal())  # noqa: S311 - no secret
-        drawn = _OTHERS if every else chance.sample(_OTHERS, 1)
+        drawn = shares.todays(metafunc.config, _OTHERS, 1)
         metafunc.parametrize("handed", [*_SECRETS, *drawn], indirect=True)
 
 
@@ -89,7 +86,7 @@ def _one_of(lab: Handed, name: str) -> str:
 
 def test_addresses_and_what_goes_by_them_stay(handed: Handed) -> None:
     lab = handed
-    state, before = lab.state(), _addresses(lab)
+    state, before = lab.settled(), _addresses(lab)
     address = _one_of(lab, "eth0")
     print("by", address, "of", before)
     with lab.traffic(ipv6=True, address6=address) as traffic:
@@ -99,9 +96,9 @@ def test_addresses_and_what_goes_by_them_stay(handed: Handed) -> None:
     there = traffic.result()
     print("there", there)
     assert set(before) <= set(_addresses(lab))
-    installed = lab.state()
+    installed = lab.settled()
     lab.told("install", *PAIR)
-    assert lab.state() == installed
+    lab.expect(installed)
     with lab.traffic(ipv6=True, address6=address) as traffic:
         measure(SETTLED)
         lab.told("uninstall", "--yes")
@@ -129,7 +126,7 @@ def test_who_came_in_by_what_goes_is_refused_or_gets_it_back(handed: Handed) -> 
     assert not lab.run("ip", "address", "add", "fd00:1::aa/64", "dev", "eth0").returncode
     wait(lambda: bool(_addresses(lab, temporary=True)), "temporary addresses", seconds=15)
     temporary = [one.split()[1] for one in _addresses(lab, temporary=True) if "eth0" in one]
-    state, before = lab.state(), _addresses(lab)
+    state, before = lab.settled(), _addresses(lab)
     for address in ("fd00:1::aa", temporary[0].partition("/")[0]):
         why = _came_in_by(lab, address, "install", *PAIR)
         assert f"you came in by {address}, which eth0 would have no longer" in why

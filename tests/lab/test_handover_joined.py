@@ -55,6 +55,7 @@ def joined(request: pytest.FixtureRequest) -> Iterator[Handed]:
         print("\n".join(lab.journal()[-60:]))
 
 
+@pytest.mark.share(1)
 def test_who_joins_an_uplink_goes_on_while_its_addresses_change_hands(joined: Handed) -> None:
     lab = joined
     lab.systemctl("disable", radio.UNIT)
@@ -62,7 +63,7 @@ def test_who_joins_an_uplink_goes_on_while_its_addresses_change_hands(joined: Ha
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert f"systemctl enable {radio.UNIT}" in refused.stderr
     lab.systemctl("enable", radio.UNIT)
-    before, leases, own = lab.state(), lab.leases(), radio.run_of(lab)
+    before, leases, own = lab.settled(), lab.leases(), radio.run_of(lab)
     would = json.loads(lab.told("install", *PAIR, "--dry-run", "--json"))
     assert radio.UNIT not in str(would["would"])
     assert any(f"by {radio.UNIT}" in note for note in would["notes"]), would
@@ -83,9 +84,10 @@ def test_who_joins_an_uplink_goes_on_while_its_addresses_change_hands(joined: Ha
         assert result.lost() <= _LOST, result
 
 
+@pytest.mark.share(1)
 def test_nor_does_a_kill_or_the_way_back_touch_it(joined: Handed) -> None:
     lab = joined
-    before = lab.state()
+    before = lab.settled()
     calls = lab.install_traced(before)
     lab.kill_and_give_back(between_hands(calls), before)
     lab.begin_way_back(calls)
@@ -98,7 +100,7 @@ def test_nor_does_a_kill_or_the_way_back_touch_it(joined: Handed) -> None:
 def test_one_that_no_boot_has_join_is_refused(joined: Handed) -> None:
     lab = joined
     lab.systemctl("disable", "--now", radio.UNIT)
-    before = lab.state()
+    before = lab.settled()
     own = f"wpa_supplicant -Dwired -i{radio.RADIO} -c{radio.CONFIG}"
     for begin, adds, why in (
         ("systemd-run --scope --unit=by-hand", "", "no unit has started it"),

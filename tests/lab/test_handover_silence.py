@@ -116,7 +116,7 @@ def test_each_uplink_has_somebody_whenever_its_manager_is_silent(
     managed: Managed, silence: Silence
 ) -> None:
     lab = managed
-    before = lab.state()
+    before = lab.settled()
     if silence.command == _UNINSTALL:
         lab.told(*_INSTALL)
     with _silent(lab, silence):

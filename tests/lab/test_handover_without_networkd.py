@@ -44,9 +44,10 @@ def _mend(lab: Handed, harm: str) -> None:
         lab.run("systemctl", "kill", "--signal=CONT", _UNIT)
 
 
+@pytest.mark.share(2)
 def test_an_uninstall(handed: Handed, harm: str) -> None:
     lab = handed
-    before = lab.state()
+    before = lab.settled()
     lab.told("install", *PAIR)
     lab.systemctl(*_HARMS[harm])
     said = lab.told("uninstall", "--yes")
@@ -58,7 +59,7 @@ def test_an_uninstall(handed: Handed, harm: str) -> None:
 def test_in_the_seconds_turn(handed: Handed, harm: str) -> None:
     """Of an install: what the first one has of networkd's is given back, too."""
     lab = handed
-    before = lab.state()
+    before = lab.settled()
     over = threading.Event()
 
     def strike() -> None:

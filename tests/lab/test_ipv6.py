@@ -116,6 +116,7 @@ def test_a_router_that_advertises_late_is_used(make_lab: Callable[..., Lab]) -> 
         wait(lambda: "eth0 IPv6 up" in lab.netfail("log").stdout, "word of it")
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("seconds", [0.3, 4, 14])
 def test_an_advertised_gateway_is_back_with_the_cable(
     make_lab: Callable[..., Lab], seconds: float

@@ -77,6 +77,7 @@ BESIDE = (
 )
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("segments", [{}, {"wlan0": 1}], ids=["one LAN", "two"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_routes_by_a_lost_uplink_follow_and_go_back(

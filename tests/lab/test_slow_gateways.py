@@ -53,6 +53,7 @@ def _forget(lab: Booted) -> None:
     wait(lambda: lab.run(*kept).returncode == 0, "a gateway that is watched")
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("watch", ["on", "fast"])
 def test_a_gateway_that_is_late_or_loses_packets_is_left_once_at_most(
     watch: str, tried: Tried

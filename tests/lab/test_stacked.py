@@ -61,11 +61,12 @@ def _refused(lab: Booted, why: str, *options: str) -> None:
     assert "eth0" in lab.run("ip", "link", "show", "master", "br9").stdout
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("handed", MANAGERS, indirect=True)
 def test_a_bridge_on_an_uplink_is_refused_by_name(handed: Handed) -> None:
     lab = handed
     _hold(lab)
-    before = lab.state()
+    before = lab.settled()
     for options in ((), ("--dhcp", "eth0"), ("--dhcp", "eth0", "--dry-run")):
         _refused(lab, "eth0 is a part of br9 (bridge)", *options)
     assert lab.state() == before
@@ -75,6 +76,7 @@ def _downs(lab: Booted) -> str:
     return lab.read("/sys/class/net/eth0/carrier_down_count")
 
 
+@pytest.mark.share(1)
 @pytest.mark.parametrize("handed", MANAGERS, indirect=True)
 def test_what_an_uplink_carries_lives_on_there_and_back(handed: Handed) -> None:
     lab = handed
@@ -127,7 +129,7 @@ def test_what_networkmanager_makes_of_an_uplink_is_refused_up_or_not() -> None:
         )
         lab.write(f"{PROFILES}/guests.nmconnection", text, mode=0o600)
         lab.start_manager()
-        before = lab.state()
+        before = lab.settled()
         for options in ((), ("--dhcp", "eth0")):
             done = lab.netfail("install", *PAIR, *options)
             assert done.returncode == 2, done.stdout

@@ -26,7 +26,7 @@ _OF_A_HOOK = [
         "policy.bond",
     )
 ]
-_SECONDS = 600  # half of it on an idle machine
+_SECONDS = 1200  # a quarter of it on an idle machine
 
 
 def boot(

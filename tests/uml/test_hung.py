@@ -10,7 +10,9 @@ import pytest
 from tests.uml.boot import boot
 
 pytestmark = pytest.mark.faults
-_LIMIT = 200  # seconds, in there: 30 for a gateway that might yet answer, 10 for each of networkd
+# Seconds, in there, where all takes long: 30 for a gateway that might yet answer, 10 for each look
+# at networkd.
+_LIMIT = 300
 
 
 @pytest.fixture(scope="module")

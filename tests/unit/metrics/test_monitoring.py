@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,8 +100,9 @@ def test_promtool_takes_the_rules() -> None:
     assert f"{len(ALERTS)} rules found" in _promtool("check", "rules", RULES)
 
 
-def test_each_alert_comes_when_it_is_to_and_no_other() -> None:
-    _promtool("test", "rules", CASES, CASES_FOR_DAYS)
+@pytest.mark.parametrize("cases", [CASES, CASES_FOR_DAYS], ids=lambda cases: cases.stem)
+def test_each_alert_comes_when_it_is_to_and_no_other(cases: Path) -> None:
+    _promtool("test", "rules", cases)
 
 
 def test_each_alert_is_tried_and_told_of() -> None:
