@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netfail_hooks.config import Config, default_metrics
-from netfail_hooks.install import bond_switch, kernel_state
+from netfail_hooks.install import kernel_state
 from netfail_hooks.install.handover import origin
+from netfail_hooks.install.networks import switch
 from netfail_hooks.install.plan import FileChange
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
@@ -103,8 +104,8 @@ def _is_leased(sections: Sequence[Section]) -> bool:
 
 def of_bond(config: Config, changes: Sequence[FileChange], now: Now) -> list[str]:
     """Tell what comes and goes where the uplinks go into a bond, or out of it. [] if neither."""
-    made = bond_switch.bonds_of([change for change in changes if change.after])
-    gone = bond_switch.bonds_of([change for change in changes if not change.after])
+    made = switch.bonds_of([change for change in changes if change.after])
+    gone = switch.bonds_of([change for change in changes if not change.after])
     if not made and not gone:
         return []
     lines = list(_joined(config, changes, now) if made else _parted(gone[0], changes, now))
@@ -200,7 +201,7 @@ def of_uplinks(changes: Sequence[FileChange], now: Now) -> list[str]:
 
 def of_return(changes: Sequence[FileChange]) -> list[str]:
     """Tell what becomes of systemd-networkd's uplinks at an uninstall."""
-    if bonds := " and ".join(bond_switch.bonds_of(changes)):
+    if bonds := " and ".join(switch.bonds_of(changes)):
         goes = f"{bonds} goes, or is again what the files of before say, and so do its addresses."
         return [goes, _OFF, _NO_WAY_BACK]
     names = " and ".join(filter(None, (takeover.uplink_of(change.path) for change in changes)))
