@@ -73,6 +73,7 @@ TELL = {
     "netfail_hooks.reconcile.notify",
     "netfail_hooks.recorder.repeat",
     "netfail_hooks.recorder.counters",
+    "netfail_hooks.recorder.cause",
 }
 HOOK = {"netfail_hooks.hook"}
 CHECK = {

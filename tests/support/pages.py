@@ -81,7 +81,9 @@ def odd_page() -> Page:
     told = replace(
         _status(*names, strays=True),
         ruled=(Ruled("192.168.1.51", "1.1.1.1", "eth0", "", "the wrong uplink"),),
-        by_hand=("use eth0 for another 20 min: 'netfail-hooks use --auto' ends it",),
+        by_hand=(
+            "eth0 is used while it is up, over reboots too: 'netfail-hooks use --auto' ends it",
+        ),
         silence="networkd-dispatcher does not run: no event reaches the hooks",
         drifted=("/etc/systemd/network/10-eth0.network",),
         crowded=("eth0 has 70 addresses, and 64 are looked at",),
