@@ -14,14 +14,14 @@ from bench import table
 from bench.contenders import OURS, TITLES
 from bench.picture import picture
 from bench.results import load
-from netfail_hooks.cli import completion, parser
+from netfail_hooks.cli import completion
 from netfail_hooks.config import default_metrics
 from netfail_hooks.config.file import parse
 from netfail_hooks.config.settings import SETTINGS, Setting
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy import sysctls
 from tests.lab.test_failover import DATAGRAMS, MOST_LOST
-from tests.support import ROOT, corpus, sh_blocks
+from tests.support import ROOT, corpus
 from tests.support.links import dead_links
 
 _BELOW = [path for name in ("docs", "examples", "tools") for path in (ROOT / name).rglob("*.md")]
@@ -94,24 +94,6 @@ def test_a_link_to_what_is_not_there_is_found(tmp_path: Path) -> None:
     document = tmp_path / "document.md"
     document.write_text("# Own\n" + "".join(f"[it]({link})\n" for link in (*lead, *dead)))
     assert dead_links(document) == dead
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
-def test_a_command_line_is_one_that_the_command_takes(document: Path) -> None:
-    for block in sh_blocks(document):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = line.partition("#")[0].split()
-            if words[:1] == ["sudo"]:
-                del words[0]
-            if words[:1] == ["./install.sh"]:
-                words[0] = "install"
-                if len(words) > 1 and words[1] in ("--demo", "--uninstall"):
-                    words[:2] = [words[1].removeprefix("--")]
-            elif words[:1] == ["netfail-hooks"]:
-                del words[0]
-            else:
-                continue
-            parser(filled=(words[0],)).parse_args(words)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
