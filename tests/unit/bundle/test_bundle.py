@@ -102,7 +102,7 @@ six = st.one_of(
 
 
 @pytest.mark.faults
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(found=st.lists(st.ip_addresses(v=4) | six, min_size=2, max_size=6, unique=True))
 def test_same_stays_same_different_different_and_near_near(
     tried: Tried, found: list[ipaddress.IPv4Address | ipaddress.IPv6Address]

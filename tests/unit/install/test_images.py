@@ -56,7 +56,7 @@ def _read_in_chroot(top: Path, path: str) -> str:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its root")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=120)
 @given(
     st.dictionaries(
         st.sampled_from([*_NAMES, *(f"{x}/{y}" for x in _NAMES for y in _NAMES)]), _targets

@@ -282,7 +282,7 @@ fleets = files().map(lambda drawn: drawn[0]).filter(lambda text: text.count("int
 EDITED, RANKED = "edited", "ranked"
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(
     original=st.none() | fleets,
     steps=st.lists(fleets | st.sampled_from([EDITED, RANKED]), max_size=3),

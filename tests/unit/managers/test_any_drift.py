@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netfail_hooks.config import Config, default_metrics
@@ -129,6 +129,7 @@ def _as_after_install(machine: Machine, start: str, ours: str) -> None:
     machine.write(_STARTS[start], ours)
 
 
+@settings(max_examples=40)
 @given(st.lists(_changes, max_size=6))
 def test_whatever_changes_is_told_while_it_matters(
     machine: Machine, start: str, changes: list[tuple[str, str | int | None]]

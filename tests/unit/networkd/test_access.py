@@ -112,7 +112,7 @@ def test_networkd_can_read_ours_where_it_could_read_theirs(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=16)
 @given(
     st.lists(st.just(Access()) | _accesses, min_size=4, max_size=4),
     st.sampled_from([(), ("--mode", "bond")]),

@@ -132,7 +132,7 @@ def test_power_saving_is_said_whenever_the_radio_is_started(tmp_path: Path, save
     assert not any(b"power_save" in data for data in others)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     managers=st.lists(_MANAGERS, min_size=2, max_size=3),
     order=st.permutations(["eth0", "wlan0", "usb0"]),
@@ -174,7 +174,7 @@ def test_no_power_cut_leaves_an_uplink_to_nobody(
         assert [boot.who(name) for name in handover.names] == [["manager"]] * len(managers)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     number=st.integers(2, 3),
     earlier=st.integers(1, 2),
