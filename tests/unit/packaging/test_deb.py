@@ -265,8 +265,7 @@ def test_it_tells_from_which_version_to_which_and_what_stays(tree: Tree) -> None
     tree.sh(f"dpkg --install /tmp/it.deb; {INSTALL} --yes")
     tree.sh("mkdir -p /etc/networkd-dispatcher/off.d; touch /etc/networkd-dispatcher/off.d/theirs")
     gone = tree.sh("netfail-hooks uninstall --yes --no-live; rm -r /etc/networkd-dispatcher/off.d")
-    program = "the program, in /usr/lib/python3/dist-packages"
-    assert gone.endswith(f"stays: {program}\nto remove it: sudo apt purge netfail-hooks\n"), gone
+    assert "what stays: the program\nto remove it: sudo apt purge netfail-hooks\n" in gone, gone
 
 
 def test_what_cannot_be_uninstalled_keeps_the_package(tree: Tree) -> None:
