@@ -129,5 +129,5 @@ def _summary(work: Work) -> str:
     if work.upgraded:
         done = f"{work.upgraded}: {work.files_changed} of {work.files} files changed\n{done}"
     look = f"now pull the cable, and look: {sudo}netfail-hooks log"
-    look += f"; what is wrong: {sudo}netfail-hooks doctor"
+    look += f"; if something is wrong: {sudo}netfail-hooks doctor"
     return f"{done}\n{look}" if work.running else done

@@ -624,7 +624,7 @@ def what_remains(work: Work) -> list[str]:
     """Return what a person has to do where the running machine was left alone."""
     if work.paths.root:
         return systemd.image_problems(work.paths, work.config)
-    why = "it was asked not to be touched"
+    why = "by --no-live"
     if not networkctl.answers():
         why = "systemd-networkd does not answer"
     needed = (

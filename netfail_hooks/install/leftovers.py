@@ -27,7 +27,7 @@ def left(known: Manifest, paths: Paths, *, kept: Sequence[str] = (), home: str =
     if paths.root:
         return []
     goes, home = GOES in os.environ, home or package_home()
-    things = [] if goes else [f"the program, in {home}"]
+    things = [] if goes else ["the program"]
     spare = _spare(known)
     things += [f"{_DISPATCHER}, for which no hook is left"] if spare else []
     if home == DEBIAN:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netfail_hooks.config import Config, default_metrics
-from netfail_hooks.install import kernel_state
+from netfail_hooks.errors import Problem
 from netfail_hooks.install.handover import origin
 from netfail_hooks.install.networks import switch
 from netfail_hooks.install.plan import FileChange
@@ -21,7 +21,7 @@ from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.file import Section, is_yes, parse, settings
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
-from netfail_hooks.policy.facts import SHARED_LABEL
+from netfail_hooks.policy.facts import FOREVER, SHARED_LABEL, Address
 
 _WAY_BACK = (
     "A way back is armed first: if no gateway answers afterwards, or this is killed, all is put "
@@ -40,12 +40,14 @@ _OFF = "The machine is off the network meanwhile, for a second or two, Wi-Fi for
 class Now:
     """The machine as it is: addresses by interface, and the uplinks ``with_route`` to beyond.
 
-    ``server`` is the address by which somebody came in by SSH, "" for nobody. ``running``: so that
-    networkd is to follow, else only files change.
+    Of IPv6 those alone that are there for good: ``advertised`` tells of others. ``server`` is the
+    address by which somebody came in by SSH, "" for nobody. ``running``: so that networkd is to
+    follow, else only files change.
     """
 
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     with_route: tuple[str, ...] = ()
+    advertised: bool = False
     server: str = ""
     running: bool = False
 
@@ -57,21 +59,36 @@ def look(paths: Paths, names: Sequence[str], *, running: bool) -> Now:
     config = Config(uplinks=default_metrics(tuple(names)))
     with Netlink() as netlink:
         observed = observe(config, netlink)
-    addresses = {
-        name: tuple(
-            one.address
+    own = {
+        name: [
+            one
             for family in FAMILIES
             for one in observed.all_addresses(name, family)
             if not (one.ours or one.shared)
-        )
+        ]
         for name in names
     }
-    ways = tuple(dict.fromkeys(kernel_state.default_route_order(config)))
-    return Now(addresses, ways, origin.session().server, running=True)
+    routed = [
+        name for name in names if any(observed.default_route(name, family) for family in FAMILIES)
+    ]
+    return Now(
+        {name: tuple(one.address for one in own[name] if not _passes(one)) for name in names},
+        tuple(routed),
+        any(_passes(one) for name in names for one in own[name]),
+        origin.session().server,
+        running=True,
+    )
+
+
+def _passes(address: Address) -> bool:
+    return address.family == 6 and address.valid != FOREVER
 
 
 def _by_files(paths: Paths, name: str) -> tuple[str, ...]:
-    source = match.effective(paths, read_nic(name, paths))
+    try:
+        source = match.effective(paths, read_nic(name, paths))
+    except Problem:  # nobody can tell: no reason to refuse what is about to be written
+        source = None
     return fixed(source.sections) if source else ()
 
 
@@ -135,7 +152,9 @@ def _joined(config: Config, changes: Sequence[FileChange], now: Now) -> Iterator
     alone = f"which alone has addresses: {addresses}" if addresses else "which alone has addresses"
     yield f"{both} become one interface, {bond}, {alone}."
     if _is_leased(sections):
-        yield f"{bond} asks the LAN's DHCP server for an address, which may be another one."
+        yield f"{bond} asks the LAN's DHCP server for an address: one of those, or another."
+    if now.advertised:
+        yield "IPv6 addresses by a router's advertisements may be others."
 
 
 def _parted(bond: str, changes: Sequence[FileChange], now: Now) -> Iterator[str]:

@@ -46,8 +46,8 @@ def bond_files(
         files[f"{_HERE.network}/{place}"] = slave_text(name, bond.name, primary=rank == 0)
     if not targets:
         messages.append(
-            "no gateway is named: until DHCP or a router tells one the bond goes by "
-            "carrier (MII) alone, then the hook sets the ARP monitor"
+            "no gateway is named: until DHCP or a router tells one, the bond sees a pulled cable, "
+            "and no dead router (MII); then the hook sets the ARP monitor"
         )
     return files, messages
 

@@ -72,14 +72,14 @@ def test_a_bond_is_told_by_the_address_that_goes(  # noqa: PLR0913 - drawn
     assert any(f"{goes} (of " in note for note in notes)
 
 
-@given(hosts=_HOSTS, session=st.sampled_from(["", "first", "second"]), dhcp=st.booleans())
+@given(hosts=_HOSTS, session=st.sampled_from(["", "first", "second"]), dhcp=..., advertised=...)
 def test_who_came_in_by_an_address_is_told_whether_it_stays(
-    *, hosts: list[int], session: str, dhcp: bool
+    *, hosts: list[int], session: str, dhcp: bool, advertised: bool
 ) -> None:
     first, second = (f"10.0.0.{host}" for host in hosts)
     addresses = {"eth0": (first,), "wlan0": (second,), "bond0": ()}
     server = {"first": first, "second": second}.get(session, "")
-    now = Now(addresses, ("eth0", "wlan0"), server, running=True)
+    now = Now(addresses, ("eth0", "wlan0"), advertised, server, running=True)
     bond = _file("bond0", *([] if dhcp else [first]), dhcp=dhcp)
     lines = of_bond(_CONFIG, (bond, _DEVICE), now)
     text = " ".join(lines)
@@ -87,6 +87,7 @@ def test_who_came_in_by_an_address_is_told_whether_it_stays(
     assert "A way back is armed first" in text
     assert f"{second} (of wlan0) go" in text or f"{second} (of wlan0) goes" in text
     assert ("DHCP" in text) == dhcp
+    assert ("IPv6" in text) == advertised
     assert ("You came in by" in text) == bool(session)
     if session:
         stays = session == "first" and not dhcp

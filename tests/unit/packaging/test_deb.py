@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from netfail_hooks import __version__
 from netfail_hooks.cli.commands import COMMANDS
 from netfail_hooks.install.handover.resolving import OURS, RESOLV_CONF
 from tests.support import ROOT
@@ -249,6 +250,22 @@ def test_a_purge_takes_the_name_servers_of_uplinks_that_were_taken_over(
     assert clean.sh(f"readlink {RESOLV_CONF}") == f"{OURS}\n"
     clean.sh("dpkg --purge netfail-hooks")
     assert clean.files() == before
+
+
+def test_it_tells_from_which_version_to_which_and_what_stays(tree: Tree) -> None:
+    tree.sh(f"{INSTALL} --yes")
+    version = f"{__version__}-1"
+    assert f"netfail-hooks: {version} again; " in tree.sh("dpkg --install /tmp/it.deb")
+    configured = tree.sh("/var/lib/dpkg/info/netfail-hooks.postinst configure 0.0.1-1")
+    assert configured.startswith(f"netfail-hooks: 0.0.1-1 -> {version}; 'sudo netfail-hooks")
+    removed = tree.sh("dpkg --remove netfail-hooks")
+    dispatcher = "networkd-dispatcher, for which no hook is left"
+    assert f"what stays: {dispatcher}; config.toml; the flight recorder\n" in removed
+    assert "to remove it: sudo apt purge netfail-hooks networkd-dispatcher\n" in removed
+    tree.sh(f"dpkg --install /tmp/it.deb; {INSTALL} --yes")
+    tree.sh("mkdir -p /etc/networkd-dispatcher/off.d; touch /etc/networkd-dispatcher/off.d/theirs")
+    gone = tree.sh("netfail-hooks uninstall --yes --no-live; rm -r /etc/networkd-dispatcher/off.d")
+    assert "what stays: the program\nto remove it: sudo apt purge netfail-hooks\n" in gone, gone
 
 
 def test_what_cannot_be_uninstalled_keeps_the_package(tree: Tree) -> None:

@@ -98,8 +98,8 @@ def test_a_bond_by_dhcp_byte_for_byte(machine: Machine) -> None:
     ]
     (note,) = notes
     assert note == (
-        "no gateway is named: until DHCP or a router tells one the bond goes by carrier (MII) "
-        "alone, then the hook sets the ARP monitor"
+        "no gateway is named: until DHCP or a router tells one, the bond sees a pulled cable, and "
+        "no dead router (MII); then the hook sets the ARP monitor"
     )
     assert slave_text("wlan0", "bond0", primary=False) == _SECOND
 
