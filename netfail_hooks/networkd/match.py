@@ -29,6 +29,7 @@ DIRECTORIES = (
     "/usr/lib/systemd/network",
     "/lib/systemd/network",
 )
+_WATCHED = (".network", ".network.d", ".link", ".link.d")
 _LIMIT = 1 << 23  # characters; networkd has no limit
 # networkd reads a .network file of which no setting in [Match] is valid for no NIC at all.
 _MAC = re.compile(r"([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}", re.IGNORECASE)
@@ -93,7 +94,7 @@ def watched(paths: Paths) -> list[str]:
     for directory in DIRECTORIES:
         with contextlib.suppress(OSError):
             names = sorted(os.listdir(paths.at(directory)))
-            found += [f"{directory}/{n}" for n in names if n.endswith((".network", ".network.d"))]
+            found += [f"{directory}/{name}" for name in names if name.endswith(_WATCHED)]
     dropins = [path for path in found if path.endswith(".d")]
     return [*found, *listed(paths, tuple(dropins), ".conf")]
 

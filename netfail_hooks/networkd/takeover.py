@@ -44,10 +44,10 @@ from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import SHARED_LABEL
 
-_MARK = "# netfail-hooks:"
-_ASKED = f"{_MARK} as 'netfail-hooks install' was asked; run it again for a change"
-_INSTEAD = re.compile(rf"{_MARK} in place of (.+); change ")
-_MADE_OF = re.compile(rf"^{_MARK} made of ([0-9a-f]+)$", re.MULTILINE)
+MARK = "# netfail-hooks:"
+_ASKED = f"{MARK} as 'netfail-hooks install' was asked; run it again for a change"
+_INSTEAD = re.compile(rf"{MARK} in place of (.+); change ")
+_MADE_OF = re.compile(rf"^{MARK} made of ([0-9a-f]+)$", re.MULTILINE)
 _NETPLAN = re.compile(r"/run/systemd/network/[^/]*netplan-[^/]*")
 _NOT_OURS = ("Match", "")
 _LAST_METRIC = 0xFF000000  # behind any uplink, and behind what a router has advertised
@@ -77,7 +77,7 @@ class AddressConfig:
 
 def is_ours(text: str) -> bool:
     """Tell whether we wrote a file."""
-    return text.startswith(_MARK)
+    return text.startswith(MARK)
 
 
 def was_asked(text: str) -> bool:
@@ -152,14 +152,17 @@ def take_over(nic: Nic, source: Source, metric: int, *, timed: bool = False) -> 
     """
     sections = [_unmatched(one) if one.name in _NOT_OURS else one for one in source.sections]
     _refuse(source.path, sections)
-    where = (
-        "/etc/netplan, run 'netplan generate'" if _NETPLAN.fullmatch(source.path) else "that one"
-    )
-    told = (
-        f"{_MARK} in place of {source.path}; change {where} and run 'netfail-hooks install' "
-        f"again, this one is written anew\n{_MARK} made of {source.fingerprint}"
-    )
+    told = f"{told_in_place_of(source.path)}\n{MARK} made of {source.fingerprint}"
     return _whole(nic, told, sections, metric, timed=timed)
+
+
+def told_in_place_of(path: str) -> str:
+    """Return how a file of ours begins that stands in for another one."""
+    where = "/etc/netplan, run 'netplan generate'" if _NETPLAN.fullmatch(path) else "that one"
+    return (
+        f"{MARK} in place of {path}; change {where} and run 'netfail-hooks install' "
+        "again, this one is written anew"
+    )
 
 
 def write_new(nic: Nic, wanted: AddressConfig, metric: int, *, timed: bool = False) -> str:
