@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.install.nodes import FILE
 from netfail_hooks.install.plan import FileChange, diff
+from netfail_hooks.managers import waking
 from netfail_hooks.terminal import escaped
 from netfail_hooks.terminal.layout import message
 
 _FEW = 4  # changes that a person takes in by name
-_KEYS = "/etc/wpa_supplicant/"  # where Wi-Fi's keys are
+_KEYS = ("/etc/wpa_supplicant/", waking.PASSWORDS)  # where files of nothing but secrets are
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, what: str) -> None:

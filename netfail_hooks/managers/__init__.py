@@ -67,6 +67,7 @@ class Profile:
     power_save: str = ""  # of Wi-Fi: "on", "off", "" for what the driver does
     name: str = ""  # by which its manager's own tools call it, "" for none
     link: tuple[tuple[str, str], ...] = ()
+    wake_password: str = field(default="", repr=False)  # of magic packets, as a MAC address
     messages: tuple[str, ...] = ()
     joined_by: str = ""
     identifiers: tuple[str, ...] = ()

@@ -12,10 +12,11 @@ import os
 from collections.abc import Callable
 
 from netfail_hooks.config import Config
-from netfail_hooks.errors import Problem
-from netfail_hooks.managers import Profile, dhcpcd_release, ifupdown_release, sources
+from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.managers import Profile, dhcpcd_release, ifupdown_release, sources, waking
 from netfail_hooks.managers.wifi import supplicant
-from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd import link_file, match, takeover
+from netfail_hooks.networkd.link_file import LinkFile
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
@@ -93,8 +94,10 @@ def _why(paths: Paths, config: Config, name: str) -> str:
         why = f"has given way to {now.path}"
     elif now.fingerprint != noted:
         why = "has changed, or a drop-in of it,"
+    elif profile is None:
+        return ""
     else:
-        return _other_networks(paths, profile, nic) if profile else ""
+        return _other_networks(paths, profile, nic) or _wakes_otherwise(paths, profile, nic)
     return f"{source} {why} since {ours.path} was made of it"
 
 
@@ -111,3 +114,25 @@ def _other_networks(paths: Paths, profile: Profile, nic: Nic) -> str:
     if ours == supplicant.of(profile):
         return ""
     return f"a Wi-Fi network that {profile.manager} knows has changed since {path} was made"
+
+
+def _wakes_otherwise(paths: Paths, profile: Profile, nic: Nic) -> str:
+    """Return in which way it is out of date how an uplink wakes the machine, "" for none.
+
+    Of one whose file could not be made any more, install says why.
+    """
+    ours = link_file.find(paths, nic.name)
+    if ours is None:
+        return ""
+    try:
+        wanted = waking.file(paths, nic, profile)
+    except Misuse:
+        return ""
+    secret = waking.password_file(nic.name)
+    same = not profile.wake_password or match.read(paths, secret) == profile.wake_password
+    if same and wanted == LinkFile(ours.path, ours.text):
+        return ""
+    return (
+        f"how {nic.name} is to wake the machine, or what udev does to it, has changed since "
+        f"{ours.path} was made"
+    )

@@ -63,7 +63,8 @@ _ELSEWISE = {
 _WOL = re.compile(r"(?:\S*/)?ethtool\s+(?:-s|--change)\s+\S+\s+wol\s+([pumbagsd]+)")
 # systemd.link(5), WakeOnLan=, by ethtool(8)'s letters.
 _WAKES = {"p": "phy", "u": "unicast", "m": "multicast", "b": "broadcast", "a": "arp"}
-_WAKES |= {"g": "magic", "s": "secureon", "d": "off"}
+_WAKES |= {"g": "magic", "s": "secureon"}
+_LETTERS = re.compile("[pumbagsd]+")
 
 
 def profile(paths: Paths, nic: Nic) -> Profile | None:
@@ -340,8 +341,11 @@ class _Translation:
                 self._network.append(("IPv6MTUBytes", mtu))
             else:
                 self._link["MTUBytes"] = mtu
-        if one.get("ethernet-wol"):
-            self.link |= _wakes(one.get("ethernet-wol"))
+        if letters := one.get("ethernet-wol"):
+            if _LETTERS.fullmatch(letters):
+                self.link |= _wakes(letters)
+            else:  # there may be a password in it
+                self.messages.append(f"{one.path}: ethernet-wol is not carried over")
         if address == "random":
             raise _bad(one, "hwaddress", "is another address at each start")
         if address:
@@ -440,7 +444,9 @@ _METHODS: dict[tuple[str, str], Callable[[_Translation, Stanza], None]] = {
 
 
 def _wakes(letters: str) -> dict[str, str]:
-    return {"WakeOnLan": " ".join(_WAKES[one] for one in letters if one in _WAKES)}
+    """Return what ethtool(8) makes of letters; a "d" takes back those ahead of it."""
+    words = dict.fromkeys(_WAKES[one] for one in letters.rpartition("d")[2])
+    return {"WakeOnLan": " ".join(words) or "off"}
 
 
 def _both(one: Section) -> Section:

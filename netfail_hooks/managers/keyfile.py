@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.managers import Unfit, WirelessNetwork
@@ -33,7 +33,7 @@ _RESOLVED = {"0": "no", "1": "resolve", "2": "yes", "no": "no", "resolve": "reso
 _OVER_TLS = {**_RESOLVED, "1": "opportunistic", "opportunistic": "opportunistic"}
 # NM_SETTING_WIRED_WAKE_ON_LAN_*, and WakeOnLan= of systemd.link(5).
 _WAKES = {2: "phy", 4: "unicast", 8: "multicast", 16: "broadcast", 32: "arp", 64: "magic"}
-_WAKE_DEFAULT, _WAKE_IGNORE = 1, 0x8000
+_WAKE_DEFAULT, _WAKE_MAGIC, _WAKE_IGNORE = 1, 64, 0x8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,13 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A keyfile as others say it; ``link`` and ``messages`` are a Profile's."""
+    """A keyfile as others say it; ``link``, its password and ``messages`` are a Profile's."""
 
     name: str
     sections: tuple[Section, ...]
     wireless: WirelessNetwork | None = None
     link: tuple[tuple[str, str], ...] = ()
+    wake_password: str = field(default="", repr=False)
     messages: tuple[str, ...] = ()
     power_save: str = ""
 
@@ -99,6 +100,7 @@ def _translated(path: str, file: KeyFile, nic: Nic, defaults: Defaults) -> Trans
         sections=tuple(_joined(parts)),
         wireless=wifi.network(path, file, setting, nic.driver) if is_wifi else None,
         link=() if is_wifi else tuple(_udev(file, setting)),
+        wake_password="" if is_wifi else _wake_password(file, setting),
         messages=tuple(known.messages(file, kind, nic, setting)),
         power_save=wifi.power_save(setting) if is_wifi else "",
     )
@@ -183,11 +185,20 @@ def _names(setting: ip.Setting) -> Iterator[tuple[str, str]]:
             yield word, words[said]
 
 
+def _wakes(setting: ip.Setting) -> int:
+    said = setting("802-3-ethernet", "wake-on-lan")
+    return int(said) if said.isdecimal() else _WAKE_DEFAULT
+
+
+def _wake_password(file: KeyFile, setting: ip.Setting) -> str:
+    """Return the password of magic packets, "" for none (of what is none it takes no profile)."""
+    said = file.text("802-3-ethernet", "wake-on-lan-password").lower().replace("-", ":")
+    return said if _wakes(setting) & _WAKE_MAGIC and _MAC.fullmatch(said) else ""
+
+
 def _udev(file: KeyFile, setting: ip.Setting) -> Iterator[tuple[str, str]]:
     """Yield what only a .link file can say."""
-    group = "802-3-ethernet"
-    said = setting(group, "wake-on-lan")
-    flags = int(said) if said.isdecimal() else _WAKE_DEFAULT
+    group, flags = "802-3-ethernet", _wakes(setting)
     if not flags & (_WAKE_DEFAULT | _WAKE_IGNORE):
         words = [word for bit, word in _WAKES.items() if flags & bit]
         yield "WakeOnLan", " ".join(words) or "off"

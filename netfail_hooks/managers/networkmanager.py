@@ -110,6 +110,7 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
         power_save=said.power_save,
         name=said.name,
         link=said.link,
+        wake_password=said.wake_password,
         messages=(*said.messages, *told),
     )
 

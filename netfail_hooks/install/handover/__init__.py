@@ -35,7 +35,8 @@ class Handover:
     stand at /etc/resolv.conf and where that leads, () for no change; ``resolver_last``: once all
     uplinks are taken, since who writes that file now would write through a link. ``release`` says
     how the managers let go of the uplinks, and have them back; by then the kernel's settings are to
-    be as they were before us (``sysctls``).
+    be as they were before us (``sysctls``). ``waking`` are the files by which uplinks wake the
+    machine: a text and a mode.
     """
 
     handed: tuple[Handed, ...] = ()
@@ -48,6 +49,7 @@ class Handover:
     resolver: tuple[tuple[str, Node], ...] = ()
     resolver_last: bool = False
     release: Release = field(default_factory=lambda: Release({}))
+    waking: Mapping[str, tuple[str, int]] = field(default_factory=dict, repr=False)
     sysctls: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:

@@ -35,6 +35,7 @@ from netfail_hooks.managers import (
     ifupdown,
     ifupdown_release,
     interfaces,
+    waking,
 )
 from netfail_hooks.managers import release as managers_release
 from netfail_hooks.managers.detect import NETWORKMANAGER
@@ -65,7 +66,7 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
     again = (one.interface for one in known.handed if one.interface in (*has, *raised))
     now = tuple(dict.fromkeys((*again, *(one.interface for one in new))))
     _refuse(paths, config, handed, now)
-    profiles = profiles_of(paths, known, handed, mentioned)
+    profiles, wakes = waking.carried(paths, profiles_of(paths, known, handed, mentioned))
     handed = tuple(replace(one, joined_by=profiles[one.interface].joined_by) for one in handed)
     units = [NETWORKD, *(supplicant_unit(name) for name in profiles if profiles[name].wireless)]
     starts = not _is_there(paths, _WANTED) or known.entry(_WANTED) is not None
@@ -95,6 +96,7 @@ def look(paths: Paths, config: Config, known: Manifest, mentioned: Sequence[str]
         ),
         resolver_last=resolving.is_written_through(paths, leased),
         release=release_of(paths, handed),
+        waking=wakes,
     )
 
 

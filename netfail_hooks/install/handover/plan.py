@@ -39,13 +39,12 @@ def before_networks(handover: Handover) -> dict[str, Node]:
     """Return what is to stand at which path before the uplinks' ``.network`` files do."""
     if not handover:
         return {}
-    files = {}
+    files = {path: _text(text, mode) for path, (text, mode) in handover.waking.items()}
     if handover.starts:
         files[RULES] = _text(_RULES_TEXT)
     for name in handover.wireless:
         profile = handover.profiles[name]
-        text = supplicant.of(profile)
-        files[supplicant.path(name)] = Node(FILE, text.encode("utf-8", "surrogateescape"), 0o600)
+        files[supplicant.path(name)] = _text(supplicant.of(profile), 0o600)
     return files if handover.resolver_last else files | dict(handover.resolver)
 
 
@@ -125,5 +124,5 @@ def told(handover: Handover, order: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(shlex.join(command) for command in every)
 
 
-def _text(text: str) -> Node:
-    return Node(FILE, text.encode("utf-8", "surrogateescape"))
+def _text(text: str, mode: int = 0o644) -> Node:
+    return Node(FILE, text.encode("utf-8", "surrogateescape"), mode)

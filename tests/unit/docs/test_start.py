@@ -115,6 +115,10 @@ def _handover(paths: Paths, manager: str) -> Handover:
         starts=True,
         resolver=resolving.resolver(paths, resolved=False, ours=False),
         release=gather.release_of(paths, handed),
+        waking={
+            "/etc/netfail-hooks/wake-on-lan-eth0": ("", 0o600),
+            "/etc/systemd/network/99-default-netfail-eth0.link": ("", 0o644),
+        },
     )
 
 

@@ -266,10 +266,22 @@ def test_what_the_script_would_not_tell_wpa_supplicant_is_told(machine: Machine)
     assert len(again.wireless) == 1
 
 
+# ethtool(8), wol: a "d" takes back what stands ahead of it (parse_wolopts() in ethtool.c).
+_LETTERS = {"g": "magic", "pgg": "phy magic", "d": "off", "gd": "off", "mds": "secureon"}
+
+
 def test_wake_on_lan_is_for_a_link_file(machine: Machine) -> None:
-    found = _profile(machine, _STATIC + "  up /sbin/ethtool -s eth0 wol g\n")
+    for line in ("up /sbin/ethtool -s eth0 wol {}", "ethernet-wol {}"):
+        for letters, words in _LETTERS.items():
+            found = _profile(machine, f"{_STATIC}  {line.format(letters)}\n")
+            assert found
+            assert found.link == (("WakeOnLan", words),)
+    found = _profile(machine, _STATIC + "  ethernet-wol gs sopass ba:dc:0f:fe:e0:0d\n")
     assert found
-    assert found.link == (("WakeOnLan", "magic"),)
+    assert (found.link, found.messages) == (
+        (),
+        ("/etc/network/interfaces: ethernet-wol is not carried over",),
+    )
 
 
 _ADDRESS = st.ip_addresses(v=4).map(str)
