@@ -47,10 +47,10 @@ class LinkFile:
 def make(paths: Paths, nic: Nic, words: str, password_file: str = "") -> LinkFile | None:
     """Return the file by which a NIC wakes the machine by what ``words`` say (WakeOnLan=).
 
-    None where it does anyway, or where what is not to wake it is no hardware. Raises Misuse where
-    it can't be told what udev does to the NIC.
+    None where it does anyway, or where what is not to wake it never does. Raises Misuse where it
+    can't be told what udev does to the NIC.
     """
-    if nic.kind and words == _OFF:
+    if nic.deaf and words == _OFF:
         return None
     earlier = find(paths, nic.name)
     if nic.present or earlier is None:
@@ -91,8 +91,8 @@ def _address(nic: Nic) -> str:
     """Return the address by which a NIC is known for good. Raises Misuse for one without."""
     if not nic.present:
         raise Misuse(f"{nic.name} is not there", hint=f"plug {nic.name} in, then install again")
-    if nic.kind:
-        raise Misuse(f"{nic.name} is no hardware", hint="nothing can wake a machine by it")
+    if nic.deaf or nic.kind:
+        raise Misuse(f"by {nic.name} nothing can wake a machine")
     if not _MAC.fullmatch(nic.permanent_mac) or nic.permanent_mac in _NO_MAC:
         raise Misuse(
             f"{nic.name} has no hardware address that it keeps",

@@ -7,6 +7,7 @@ udev's database, where networkd has it from, too.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -42,7 +43,9 @@ _TYPES = {  # ARPHRD_*, linux/if_arp.h; in [Match] networkd takes these names in
 }
 # linux/if_link.h
 _IFLA_PROP_LIST, _IFLA_ALT_IFNAME, _IFLA_PERM_ADDRESS, _IFLA_INFO_KIND = 52, 53, 54, 1
-_SIOCETHTOOL, _ETHTOOL_GDRVINFO, _DRVINFO_BYTES = 0x8946, 0x3, 196  # linux/sockios.h, ethtool.h
+_SIOCETHTOOL = 0x8946  # linux/sockios.h
+# linux/ethtool.h: commands, and how many bytes the answers have.
+_ETHTOOL_GDRVINFO, _DRVINFO_BYTES, _ETHTOOL_GWOL, _WOLINFO_BYTES = 0x3, 196, 0x5, 20
 _UNASSIGNED = "0"  # NET_ADDR_PERM, linux/netdevice.h
 
 
@@ -51,7 +54,8 @@ class Nic:
     """A NIC as far as files can choose by it.
 
     ``present`` tells whether there is one; if not, "" is what nobody knows, else what it has not.
-    ``type`` and ``kind`` are as in networkctl(1) and in ``ip -details link``.
+    ``type`` and ``kind`` are as in networkctl(1) and in ``ip -details link``. ``deaf``: its
+    driver says that it wakes the machine by nothing.
     """
 
     name: str
@@ -65,6 +69,7 @@ class Nic:
     properties: tuple[tuple[str, str], ...] = ()
     wireless: bool = False
     present: bool = False
+    deaf: bool = False
 
     @property
     def wlan_type(self) -> str:
@@ -102,6 +107,7 @@ def read_nic(name: str, paths: Paths) -> Nic:
         properties=tuple((_of_device(paths, directory) | uevent | known).items()),
         wireless=wireless,
         present=os.path.isdir(directory),
+        deaf=not paths.root and _is_deaf(name),
     )
 
 
@@ -168,14 +174,30 @@ def _each(data: bytes, wanted: int) -> Iterator[bytes]:
 
 def _ethtool_driver(name: str) -> str:
     """Return the driver as ``ethtool -i`` has it (struct ethtool_drvinfo), "" for none."""
-    info = array("B", struct.pack("=I", _ETHTOOL_GDRVINFO) + bytes(_DRVINFO_BYTES - 4))
+    try:
+        return _text(_ethtool(name, _ETHTOOL_GDRVINFO, _DRVINFO_BYTES)[4:36])
+    except OSError:
+        return ""
+
+
+def _is_deaf(name: str) -> bool:
+    """Tell whether a driver says that its NIC wakes nobody (struct ethtool_wolinfo).
+
+    It is asked by whoever may administer the network alone; for others none is said to be.
+    """
+    try:
+        return not any(_ethtool(name, _ETHTOOL_GWOL, _WOLINFO_BYTES)[4:8])
+    except OSError as error:
+        return error.errno == errno.EOPNOTSUPP
+
+
+def _ethtool(name: str, command: int, size: int) -> bytes:
+    """Return what a driver answers. Raises OSError."""
+    info = array("B", struct.pack("=I", command) + bytes(size - 4))
     request = struct.pack("16sP16x", name.encode()[:15], info.buffer_info()[0])  # struct ifreq
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
-        try:
-            fcntl.ioctl(asked, _SIOCETHTOOL, request)
-        except OSError:
-            return ""
-    return _text(info.tobytes()[4:36])
+        fcntl.ioctl(asked, _SIOCETHTOOL, request)
+    return info.tobytes()
 
 
 def _udev(paths: Paths, index: str) -> dict[str, str]:

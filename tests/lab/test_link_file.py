@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from netfail_hooks.networkd import link_file
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 from tests.lab.conftest import MakeLab
+from tests.support import ROOT
 
 _SYSTEMDS = "/usr/lib/systemd/network"
 _RULES = "/usr/lib/udev/rules.d/80-net-setup-link.rules"
@@ -28,6 +30,11 @@ _FILES = {
     "none": {"/etc/systemd/network/99-default.link": ""},
 }
 _NAMES = {"debian's": "eth0", "mine": "lan0", "none": ""}
+_ASK = """
+from netfail_hooks.networkd.nic import read_nic
+from netfail_hooks.paths import Paths
+print(read_nic("eth0", Paths()).deaf)
+"""
 _OTHER = ("ID_NET_LINK_FILE", "ID_NET_LINK_FILE_DROPINS")
 
 
@@ -57,6 +64,16 @@ def test_udev_finds_what_it_found(make_lab: MakeLab, tmp_path: Path, which: str)
     # The driver of a lab's NIC wakes nobody, and of late nothing is set in a test (systemd 256).
     assert "eth0: Could not set WakeOnLan to phy,magic,secureon" in said or "in test mode" in said
     assert not re.search(rf"{re.escape(made.path)}:\d+", said), said
+
+
+def test_what_wakes_nobody_is_known_by_its_driver(make_lab: MakeLab) -> None:
+    lab = make_lab(start=False)
+    for user, deaf in (("0", "True"), ("65534", "False")):  # who may not ask, does not know
+        told = lab.run(
+            *("setpriv", f"--reuid={user}", "--clear-groups", sys.executable, "-c", _ASK),
+            environment={"PYTHONPATH": str(ROOT)},
+        )
+        assert told.stdout == f"{deaf}\n", told.stderr
 
 
 def _but_files(known: dict[str, str]) -> dict[str, str]:

@@ -262,7 +262,8 @@ def test_where_udev_takes_none_ours_says_no_more_and_comes_last(root: Path) -> N
 
 _REFUSED: Mapping[str, tuple[Nic, str]] = {
     "unplugged": (Nic("eth0"), "eth0 is not there"),
-    "virtual": (replace(_NIC, kind="veth"), "no hardware"),
+    "virtual": (replace(_NIC, kind="bond"), "by eth0 nothing can wake a machine"),
+    "deaf": (replace(_NIC, deaf=True), "by eth0 nothing can wake a machine"),
     "no address": (replace(_NIC, permanent_mac=""), "hardware address that it keeps"),
     "none that counts": (replace(_NIC, permanent_mac="00:00:00:00:00:00"), "that it keeps"),
     "InfiniBand": (replace(_NIC, permanent_mac=":".join(["01"] * 20)), "that it keeps"),
@@ -280,8 +281,8 @@ def test_what_can_not_be_told_is_refused(root: Path, why: str) -> None:
         _make(root, nic, "magic")
 
 
-def test_what_virtual_nics_do_not_do_is_no_matter(root: Path) -> None:
-    assert _make(root, replace(_NIC, kind="veth"), "off") is None
+def test_what_wakes_nobody_need_not_be_told_not_to(root: Path) -> None:
+    assert _make(root, replace(_NIC, deaf=True), "off") is None
 
 
 def test_a_file_that_can_not_be_repeated_is_refused(root: Path) -> None:
