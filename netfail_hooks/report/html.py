@@ -154,7 +154,8 @@ def _facts(told: Iterable[Fact]) -> Iterator[str]:
 def _over_time(periods: Sequence[Period]) -> Iterator[str]:
     yield (
         "<p>Available: the part of the time in which the uplink worked, counted from when it first"
-        " did after each start of the machine. Carried: the part in which the traffic went by it.</p>"
+        " did after each start of the machine. Carried: the part in which the traffic went by"
+        " it.</p>"
     )
     for period in periods:
         since = "" if period.since is None else f", since {_when(period.since)}"

@@ -17,7 +17,7 @@ from netfail_hooks.install.handover import Handover, gather, plan
 from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.layout import layout
 from netfail_hooks.install.manifest import Handed, Manifest, save
-from netfail_hooks.install.network_files import networks
+from netfail_hooks.install.networks.routes import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.plan import file_changes
 from netfail_hooks.install.transaction import note, write_change
