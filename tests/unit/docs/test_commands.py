@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netfail_hooks.cli.commands import COMMANDS
-from netfail_hooks.install import rollback
+from netfail_hooks.install.way_back import arming
 from tests.support import ROOT, sh_blocks
 from tests.support.typed import Call, calls
 from tests.unit.docs.test_docs import DOCUMENTS
@@ -99,5 +99,5 @@ def test_install_sh_and_ssh_are_read_as_what_they_run(line: str, found: tuple[st
 def test_who_waits_as_long_as_told_after_a_handover_waits_long_enough() -> None:
     text = (ROOT / "docs/use/handover.md").read_text(encoding="utf-8")
     assert "wait ten minutes (three more for each uplink beyond two)" in text
-    assert rollback.SECONDS + 2 * rollback.EACH <= 10 * 60
-    assert rollback.EACH <= 3 * 60
+    assert arming.SECONDS + 2 * arming.EACH <= 10 * 60
+    assert arming.EACH <= 3 * 60
