@@ -233,8 +233,9 @@ def _slave(name: str) -> str:
 def _unhealthy(name: str) -> str:
     """Return a filter that says yes to an uplink that status calls unhealthy, to nothing else.
 
-    It has an entry for each family.
+    It has an entry for each family, and shows those that it says no to.
     """
     healthy = f"[u['healthy'] for u in t['uplinks'] if u['interface'] == '{name}']"
-    code = f"import json, sys; t = json.load(sys.stdin); sys.exit(set({healthy}) != {{False}})"
+    wrong = f"set({healthy}) != {{False}} and str(t['uplinks'])"
+    code = f"import json, sys; t = json.load(sys.stdin); sys.exit({wrong})"
     return f'/usr/bin/python3 -ISc "{code}"'
