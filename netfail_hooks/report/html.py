@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import groupby
 
 from netfail_hooks import __version__, terminal
-from netfail_hooks.doctor.report import Diagnosis
+from netfail_hooks.doctor.report import Diagnosis, by_sudo
 from netfail_hooks.doctor.rules import BROKEN
 from netfail_hooks.drill.text import flow_line
 from netfail_hooks.recorder.drills import CABLE, FAILED, GATEWAY, PASSED, Outcome
@@ -152,8 +152,9 @@ def _facts(told: Iterable[Fact]) -> Iterator[str]:
 
 def _over_time(periods: Sequence[Period]) -> Iterator[str]:
     yield (
-        "<p>Available: share of the time, since it first worked after a start, in which it was not"
-        " down. Carried: share of the time in which anything is known of any of them.</p>"
+        "<p>Available: the part of the time in which the uplink worked, counted from when it first"
+        " did after each start of the machine. Carried: the part in which the traffic went by"
+        " it.</p>"
     )
     for period in periods:
         since = "" if period.since is None else f", since {_when(period.since)}"
@@ -180,7 +181,7 @@ def _over_time(periods: Sequence[Period]) -> Iterator[str]:
             for one in (*period.uplinks, period.way_out)
         ]
         heads = ("Uplink", "Available", "Carried", "Outages", "Longest")
-        caption = f"{_about(period)} in figures, of the {_text(_span(period.known))} that are known"
+        caption = f"{_about(period)} in figures; known of it: {_text(_span(period.known))}"
         yield from _table(caption, heads, rows, numbers=True)
 
 
@@ -201,7 +202,8 @@ def _outages(shown: Page) -> Iterator[str]:
     else:
         yield f"<p>{_about(longest)}: none was recorded.</p>"
     if more := len(shown.outages) - len(listed):
-        yield f"<p>{more} older ones are not shown: <code>netfail-hooks log</code> has them.</p>"
+        where = "<code>sudo netfail-hooks log</code>"
+        yield f"<p>{more} older ones are not shown: {where} has them.</p>"
     if shown.damaged:
         lines = "line" if shown.damaged == 1 else "lines"
         yield f'<p class="waiting">{shown.damaged} damaged {lines} of the log left out.</p>'
@@ -214,7 +216,7 @@ def _how_long(one: Outage, present: float) -> str:
 
 def _drills(drills: Sequence[Outcome]) -> Iterator[str]:
     if not drills:
-        how = "<code>netfail-hooks drill</code> shows whether the backup works"
+        how = "<code>sudo netfail-hooks drill</code> shows whether the backup works"
         yield f"<p>None was made: {how}.</p>"
         return
     rows = [
@@ -251,7 +253,8 @@ def _doctor(diagnosis: Diagnosis) -> Iterator[str]:
                 f"<p>{_text(finding.why)}</p>"
             )
             if finding.fix:
-                yield f"<pre>{_lines(chr(10).join(finding.fix))}</pre>"
+                typed = map(by_sudo, finding.fix)  # whoever looks at the page need not be root
+                yield f"<pre>{_lines(chr(10).join(typed))}</pre>"
             yield "</li>"
         yield "</ol>"
     if diagnosis.unknown:

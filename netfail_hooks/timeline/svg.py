@@ -191,6 +191,8 @@ def _axis(timeline: Timeline, frame: Frame, bottom: int, zone: tzinfo | None) ->
     for mark in marks(timeline.begin, timeline.end, frame.marks, zone):
         at = _x(mark.time, timeline, frame)
         lines.append(f'<path class="line" d="M{at:.1f} {_TOP}V{bottom + 6}"/>')
+        half = len(mark.label) * _LETTER / 2  # at an edge it moves inwards, or it is cut off
+        at = min(max(at, half), frame.width - half)
         lines.append(
             f'<text class="dull" x="{at:.1f}" y="{bottom + 22}"'
             f' text-anchor="middle">{mark.label}</text>'

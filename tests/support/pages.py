@@ -214,7 +214,7 @@ def _diagnosis(names: tuple[str, ...], word: str) -> Diagnosis:
         "weak",
         f"names would not be looked up: {word}",
         f"its only name servers are those of {names[0]}",
-        (f"add DNS= to the .network file of {names[1]}", "netfail-hooks install"),
+        (f"networkctl reconfigure {names[1]}", "netfail-hooks install"),
         safe=False,
     )
     broken = Finding(

@@ -180,7 +180,7 @@ def test_the_last_drills_are_told_with_their_verdict_and_what_was_lost() -> None
         f"eth0: its router @ passed moved after 0.90 s {other}; {tcp}",
     ]
     quiet = render(replace(page(), drills=()))
-    assert "None was made: <code>netfail-hooks drill</code> shows whether" in quiet
+    assert "None was made: <code>sudo netfail-hooks drill</code> shows whether" in quiet
     _Read(quiet)
 
 
@@ -191,7 +191,7 @@ def test_what_is_so_now_is_told_and_what_doctor_found() -> None:
     ]
     assert "<dt>last move</dt><dd>" in PLAIN.replace("\n", "")
     assert '<b class="bad">broken</b>: the timer of the check does not run' in PLAIN
-    assert "<pre>systemctl enable --now netfail-hooks-check.timer</pre>" in PLAIN
+    assert "<pre>sudo systemctl enable --now netfail-hooks-check.timer</pre>" in PLAIN
 
 
 def _open_part(shown: Page) -> str:
@@ -279,7 +279,7 @@ def test_no_figure_claims_more_time_than_the_log_has(age: int) -> None:
     young = age < max(spans.values()) and age not in spans.values()
     since = datetime.fromtimestamp(TIME - age).astimezone().isoformat(timespec="seconds")
     assert (f'<h3>The whole log, since <time datetime="{since}">' in shown) is young
-    tables = re.findall(r"in figures, of the (.*) that are known</caption>", shown)
+    tables = re.findall(r"in figures; known of it: (.*)</caption>", shown)
     known = [spans[name] for name in named] + [age] * young
     assert [html.unescape(told).replace("\u202f", " ") for told in tables] == [
         span(seconds) for seconds in known
