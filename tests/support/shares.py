@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import TypeVar
 
 import pytest
@@ -23,13 +24,29 @@ def of_day(members: Sequence[_Member], number: int, day: int) -> list[_Member]:
     return [members[(day * number + place) % len(members)] for place in range(number)]
 
 
-def todays(config: pytest.Config, members: Sequence[_Member], number: int) -> list[_Member]:
-    """Return the share of members that is taken today, or all of them."""
+def first_of_day(nth: int, day: int) -> int:
+    """Return the first of each n-th moment that is taken on a day, from 1 on."""
+    return 1 + day % nth
+
+
+def _today() -> int:
+    return int(os.environ[_DAY])
+
+
+def _takes_all(config: pytest.Config) -> bool:
     by_name = any("::" in argument for argument in config.invocation_params.args)
     again = config.getoption("lf", default=False)
-    if config.getoption("every_kill_point") or by_name or again:
-        return list(members)
-    return of_day(members, number, int(os.environ[_DAY]))
+    return bool(config.getoption("every_kill_point") or by_name or again)
+
+
+def todays(config: pytest.Config, members: Sequence[_Member], number: int) -> list[_Member]:
+    """Return the share of members that is taken today, or all of them."""
+    return list(members) if _takes_all(config) else of_day(members, number, _today())
+
+
+def moments(config: pytest.Config, nth: int) -> Iterator[int]:
+    """Yield 1 and on: each n-th number, others the day after, or all of them."""
+    return count(1) if _takes_all(config) else count(first_of_day(nth, _today()), nth)
 
 
 def configure(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from netfail_hooks.paths import package_home
-from tests.support.shares import of_day
+from tests.support.shares import first_of_day, of_day
 
 _FILE = "tests/lab/test_corpus.py"
 
@@ -22,6 +22,12 @@ def test_each_member_has_its_turn(size: int, number: int, first: int) -> None:
     days = [of_day(members, number, first + day) for day in range(enough)]
     assert {one for day in days for one in day} == set(members)
     assert all(len(set(day)) == len(day) == min(number, size) for day in days)
+
+
+@given(some.integers(1, 40), some.integers(700_000, 800_000))
+def test_each_moment_has_its_day(nth: int, day: int) -> None:
+    firsts = {first_of_day(nth, day + later) for later in range(nth)}
+    assert firsts == set(range(1, nth + 1))
 
 
 def _collected(day: int, *words: str) -> list[str]:

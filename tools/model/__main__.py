@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tools.model.script import LIFE, Life, draw, shrink
@@ -53,7 +54,7 @@ def search(seeds: range, jobs: int) -> Life | None:
     return None
 
 
-def first_broken(seeds: range) -> Life | None:
+def first_broken(seeds: Iterable[int]) -> Life | None:
     """Return the first of these lives that breaks an invariant."""
     return next((life for seed in seeds if (life := draw(seed)).fault()), None)
 

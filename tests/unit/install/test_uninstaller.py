@@ -36,11 +36,13 @@ from netfail_hooks.recorder import drills
 from netfail_hooks.recorder.drills import Drill
 from tests.conftest import Tried
 from tests.support.machine import Machine, Shape
+from tests.support.shares import moments
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
 CONFIG = "/etc/netfail-hooks/config.toml"
 # What a process can't do to a file system without one of these (Python's audit events).
 _DEEDS = ("os.rename", "os.mkdir", "os.chmod", "os.chown", "os.remove", "os.rmdir", "os.symlink")
+_EACH = 3  # deed is tried each day, the next ones the day after
 
 
 @pytest.fixture
@@ -221,11 +223,11 @@ def _die_at(number: int) -> None:
 
 @pytest.mark.faults
 def test_killed_anywhere_in_install_uninstall_gives_everything_back(
-    machine: Machine, tried: Tried
+    machine: Machine, tried: Tried, pytestconfig: pytest.Config
 ) -> None:
     before = machine.shape()
-    number = 0
-    while _killed_at(number := number + 1, lambda: machine.install(*PAIR)):
+    deeds = moments(pytestconfig, _EACH)
+    while _killed_at(number := next(deeds), lambda: machine.install(*PAIR)):
         tried("kill points: install, on files alone", 1)
         machine.uninstall("--yes")
         assert machine.shape() == before, f"killed at deed {number}"
@@ -234,13 +236,12 @@ def test_killed_anywhere_in_install_uninstall_gives_everything_back(
 
 @pytest.mark.faults
 def test_killed_anywhere_in_uninstall_the_next_one_does_the_rest(
-    machine: Machine, tried: Tried
+    machine: Machine, tried: Tried, pytestconfig: pytest.Config
 ) -> None:
     before = machine.shape()
-    number = 0
-    while True:
+    for number in moments(pytestconfig, _EACH):
         machine.install(*PAIR)
-        killed = _killed_at(number := number + 1, lambda: machine.uninstall("--yes"))
+        killed = _killed_at(number, lambda: machine.uninstall("--yes"))
         tried("kill points: uninstall, on files alone", killed)
         machine.uninstall("--yes")
         assert machine.shape() == before, f"killed at deed {number}"
@@ -251,19 +252,19 @@ def test_killed_anywhere_in_uninstall_the_next_one_does_the_rest(
 
 @pytest.mark.faults
 def test_killed_anywhere_in_a_second_install_the_next_one_does_the_rest(
-    machine: Machine, tried: Tried
+    machine: Machine, tried: Tried, pytestconfig: pytest.Config
 ) -> None:
     before = machine.shape()
     other = ("--primary", "wlan0", "--backup", "eth0", "--interval", "0", "--yes")
     ends: list[Shape] = []
-    while True:
+    for number in moments(pytestconfig, _EACH):
         machine.install(*PAIR)
-        killed = _killed_at(len(ends) + 1, lambda: machine.install(*other))
+        killed = _killed_at(number, lambda: machine.install(*other))
         tried("kill points: install, on files alone", killed)
         machine.install(*other)
         ends.append(machine.shape())
         machine.uninstall("--yes")
-        assert machine.shape() == before, f"killed at deed {len(ends)}"
+        assert machine.shape() == before, f"killed at deed {number}"
         if not killed:
             break
     assert all(end == ends[-1] for end in ends)
