@@ -19,10 +19,11 @@ from netfail_hooks.cli.prompts import (
 )
 from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.files import asker
-from netfail_hooks.install import options, told
+from netfail_hooks.install import options
 from netfail_hooks.install.config import read_ready
 from netfail_hooks.install.installer import Work, install, prepare, start, what_remains
 from netfail_hooks.install.networks import switch
+from netfail_hooks.install.told import uplinks
 from netfail_hooks.install.transaction import ignored, turn
 from netfail_hooks.paths import Paths
 from netfail_hooks.terminal.progress import shown
@@ -114,9 +115,9 @@ def _of_uplinks(work: Work) -> list[str]:
     if not work.running and not switch.concerns_bond(work.changes):
         return []
     bonds = switch.bonds_of(work.changes)
-    now = told.look(work.paths, (*work.config.names(), *bonds), running=work.running)
-    of_bond = told.of_bond(work.config, work.changes, now)
-    return of_bond or told.of_uplinks(work.changes, now)
+    now = uplinks.look(work.paths, (*work.config.names(), *bonds), running=work.running)
+    of_bond = uplinks.of_bond(work.config, work.changes, now)
+    return of_bond or uplinks.of_uplinks(work.changes, now)
 
 
 def _summary(work: Work) -> str:

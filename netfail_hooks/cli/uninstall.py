@@ -18,10 +18,11 @@ from netfail_hooks.cli.prompts import (
 )
 from netfail_hooks.drill.heal import refuse_while_on
 from netfail_hooks.errors import Misuse
-from netfail_hooks.install import manifest, told
+from netfail_hooks.install import manifest
 from netfail_hooks.install.handover import Handover, from_networkmanager
-from netfail_hooks.install.leftovers import left
 from netfail_hooks.install.plan import FileChange
+from netfail_hooks.install.told import uplinks
+from netfail_hooks.install.told.leftovers import left
 from netfail_hooks.install.transaction import ignored, remove_manifest, turn
 from netfail_hooks.install.uninstaller import (
     UnfinishedError,
@@ -103,7 +104,7 @@ def _in_words(work: Work) -> list[str]:
         quick = all(one.manager == NETWORKMANAGER for one in had)
         away = "2 s, Wi-Fi about 10 s" if quick else "15 s"
         return [*lines, f"An address is away for about {away}; SSH sessions wait, and go on."]
-    return told.of_return(work.changes)
+    return uplinks.of_return(work.changes)
 
 
 def _uninstall(paths: Paths, args: argparse.Namespace) -> tuple[Work, tuple[str, ...]] | None:

@@ -52,7 +52,7 @@ from netfail_hooks.install.networks.routes import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.options import refuse_others
 from netfail_hooks.install.plan import FileChange, file_changes, in_order, missing_parents
-from netfail_hooks.install.program import Program, present, upgraded
+from netfail_hooks.install.told.program import Program, present, upgraded
 from netfail_hooks.install.transaction import (
     Undo,
     ignored,

@@ -19,7 +19,7 @@ from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned
 from netfail_hooks.install import nodes
 from netfail_hooks.install.nodes import Node
-from netfail_hooks.install.program import Program
+from netfail_hooks.install.told.program import Program
 from netfail_hooks.names import is_interface_name
 from netfail_hooks.paths import Paths
 

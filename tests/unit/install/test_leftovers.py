@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from netfail_hooks.install.leftovers import DEBIAN, GOES, left
 from netfail_hooks.install.manifest import Entry, Manifest
+from netfail_hooks.install.told.leftovers import DEBIAN, GOES, left
 from netfail_hooks.paths import Paths
 
 _HOOK = Entry("/etc/networkd-dispatcher/routable.d/50-netfail-hooks", None, ())

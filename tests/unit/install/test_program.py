@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netfail_hooks import __version__
-from netfail_hooks.install import manifest, program
-from netfail_hooks.install.program import Program, upgraded
+from netfail_hooks.install import manifest
+from netfail_hooks.install.told import program
+from netfail_hooks.install.told.program import Program, upgraded
 from tests.support.machine import Machine
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -40,7 +41,7 @@ def test_the_program_is_another_by_any_of_its_files(
     assert whole.version == __version__
     home = tmp_path / "home"
     (home / "netfail_hooks/deep").mkdir(parents=True)
-    monkeypatch.setattr("netfail_hooks.install.program.package_home", lambda: str(home))
+    monkeypatch.setattr("netfail_hooks.install.told.program.package_home", lambda: str(home))
     seen = set()
     for path in ("netfail_hooks/a.py", "netfail_hooks/deep/a.py"):
         for text in ("a = 1\n", "a = 2\n"):

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from netfail_hooks.cli import prompts
 from netfail_hooks.config import Bond, Config, default_metrics
 from netfail_hooks.errors import Problem
-from netfail_hooks.install import told
 from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.install.plan import FileChange
-from netfail_hooks.install.told import Now, fixed, of_bond, of_uplinks
+from netfail_hooks.install.told import uplinks
+from netfail_hooks.install.told.uplinks import Now, fixed, of_bond, of_uplinks
 from netfail_hooks.networkd.file import parse
 from tests.support.machine import HOWTO, Machine
 
@@ -129,13 +129,13 @@ def test_uplinks_of_networkd_are_told_what_stays_and_that_no_timer_is_armed(
 def test_another_uplinks_address_is_none_of_its_own() -> None:
     text = "[Network]\nAddress=10.0.0.2/24\n[Address]\nAddress=10.0.0.3/32\nLabel=netfail\n"
     assert fixed(parse(text)) == ("10.0.0.2",)
-    assert told.of_return(()) == []
+    assert uplinks.of_return(()) == []
 
 
 def test_a_return_from_a_bond_is_told_to_have_no_way_back(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     assert machine.has("/etc/systemd/network/20-eth0.network")
     gone = FileChange(_DEVICE.path, Node(FILE, b""), None)
-    text = " ".join(told.of_return((gone,)))
+    text = " ".join(uplinks.of_return((gone,)))
     assert "off the network" in text
     assert "No way back is armed" in text
