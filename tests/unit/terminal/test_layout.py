@@ -93,13 +93,16 @@ def test_a_message_breaks_on_a_terminal_alone_and_not_in_what_is_to_be_typed(
         assert any("'netfail-hooks doctor'" in line for line in lines)
 
 
-@given(st.text("abc ,:", max_size=60), st.text("abc ,():'", max_size=50), st.integers(20, 130))
+_SOME = st.lists(st.text("abc", min_size=1, max_size=8), min_size=4, max_size=9).map(" ".join)
+
+
+@given(before=_SOME, inside=_SOME, spare=st.integers(4, 12))
 def test_what_is_in_brackets_stays_on_a_line_that_has_room(
-    before: str, inside: str, columns: int
+    before: str, inside: str, spare: int
 ) -> None:
+    columns = max(len(inside) + spare, 20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", str(columns))
-        lines = message(f"x{before} [{inside}]", _Terminal())
+        lines = message(f"{before} [{inside}]", _Terminal())
     assert all(len(line) <= columns for line in lines)
-    if len(inside) + 4 <= columns:
-        assert any(f"[{inside}]" in line for line in lines), lines
+    assert any(f"[{inside}]" in line for line in lines), lines
