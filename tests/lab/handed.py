@@ -175,10 +175,8 @@ class Handed(Booted):
         return all(f" {one}/24 " in found for one in wanted)
 
     def is_set_up(self) -> bool:
-        """Tell whether each has its address, and the way out that comes after it."""
-        routes = self.run("ip", "-4", "route").stdout.splitlines()
-        ways = " ".join(line for line in routes if line.startswith("default "))
-        return self.is_addressed() and all(f" dev {name} " in f"{ways} " for name in self.ports)
+        """Tell whether each has its address, and there is the way out that comes after it."""
+        return self.is_addressed() and used(self) != ""
 
     def boot_again(self) -> None:
         """Come up as after a power cut: by the files that there are, and nothing in /run."""

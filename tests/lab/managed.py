@@ -51,6 +51,11 @@ class Managed(Handed):
         # It calls connected what has one family: a link-local address is there before any lease.
         wait(self.is_set_up, "addresses of NetworkManager's", seconds=60)
 
+    def is_set_up(self) -> bool:
+        """Tell whether each has its address and a way out; ifupdown gives but one of these."""
+        routes = self.run("ip", "-4", "route", "show", "default").stdout
+        return self.is_addressed() and all(f" dev {name} " in routes for name in self.ports)
+
     def has(self, *names: str) -> bool:
         """Tell whether NetworkManager has these up by a connection."""
         return all(f"{name}:connected:" in self.view() for name in names)

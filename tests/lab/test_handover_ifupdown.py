@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from netfail_hooks import lab as sandbox
-from tests.lab.handed import PAIR
+from tests.lab.handed import PAIR, Handed
 from tests.lab.kills import points
 from tests.lab.managed import Managed
 from tests.lab.raised import HOTPLUG, INTERFACES, Raised, prepare
@@ -141,7 +141,7 @@ def test_two_uplinks_of_two_managers_change_hands_and_back() -> None:
         lab.systemctl("enable", "--now", "NetworkManager.service", "networking.service")
         lab.systemctl("enable", "networkd-dispatcher.service")
         wait(lambda: lab.has("eth0", "br7"), "NIC of NetworkManager's", seconds=30)
-        wait(lab.is_set_up, "addresses of either", seconds=30)
+        wait(lambda: Handed.is_set_up(lab), "addresses of either", seconds=30)
         before = lab.settled()
         for words in (("install", *PAIR), ("uninstall", "--yes")):
             lab.told(*words)
