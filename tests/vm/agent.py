@@ -84,7 +84,7 @@ class Agent:
     def do_until(self, script: str, seconds: float) -> dict[str, Any]:
         began = time.monotonic()
         while True:
-            done = self.do_run(["sh", "-c", script], 20)
+            done = self.do_run(["sh", "-c", script], seconds)
             took = time.monotonic() - began
             if done["status"] == 0 or took > seconds:
                 told = done["out"] + done["err"]
