@@ -92,7 +92,10 @@ def _address(nic: Nic) -> str:
     if not nic.present:
         raise Misuse(f"{nic.name} is not there", hint=f"plug {nic.name} in, then install again")
     if nic.deaf or nic.kind:
-        raise Misuse(f"by {nic.name} nothing can wake a machine")
+        raise Misuse(
+            f"by {nic.name} nothing can wake a machine",
+            hint="take wake-on-LAN out of its manager's settings to hear no more of it",
+        )
     if not _MAC.fullmatch(nic.permanent_mac) or nic.permanent_mac in _NO_MAC:
         raise Misuse(
             f"{nic.name} has no hardware address that it keeps",

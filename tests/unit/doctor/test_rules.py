@@ -665,7 +665,7 @@ def test_the_manual_of_troubles_tells_to_stop_nobody_before_networkd_runs() -> N
     text = ROOT.joinpath("docs/use/troubleshooting.md").read_text("utf-8")
     stop, again = re.findall(r"^\|[^|]*\| `foreign-manager` \|(.*)\|$", text, re.MULTILINE)
     assert "once systemd-networkd runs: stop" in stop
-    assert "`netfail-hooks install` again, and stop nobody" in again
+    assert "`sudo netfail-hooks install` again, and stop nobody" in again
 
 
 def test_the_cause_is_told_and_what_follows_from_it_is_not() -> None:
