@@ -410,7 +410,7 @@ end_unfinished() { # on any exit: leave nothing behind of a run that failed
     if [ -n "$fresh" ] && [ ! -e "$root$manifest" ]; then
         remove_program
     fi
-    [ "$status" -eq 0 ] || [ -e "$lib/installed" ] || tell_packages
+    [ "$status" -eq 0 ] || [ -e "${lib-}/installed" ] || tell_packages
     exit "$status"
 }
 

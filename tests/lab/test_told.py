@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 
 import pytest
 
@@ -19,7 +18,8 @@ def _addresses(lab: Lab, name: str) -> list[str]:
     return [one["local"] for one in each if one["label"] == name and one["prefixlen"] != 32]
 
 
-@pytest.mark.parametrize("name", [random.choice(["eth0", "wlan0"])])  # noqa: S311 - drawn
+@pytest.mark.share(1)
+@pytest.mark.parametrize("name", ["eth0", "wlan0"])
 def test_of_networkds_uplinks_the_addresses_stay_as_told(lab: Lab, name: str) -> None:
     first, second = (_addresses(lab, uplink) for uplink in ("eth0", "wlan0"))
     told = lab.netfail("install", *PAIR, "--dry-run").stdout
