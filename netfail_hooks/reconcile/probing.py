@@ -89,6 +89,7 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
             left = rested(config, observed, state)
             uplinks = tuple(one for one in config.uplinks if one.interface not in left)
             asked = replace(config, uplinks=uplinks)
+        _ask_for_routers(asked, observed, state)
         probes = _asking(lambda: _round(asked, observed, only, patient=patient))
         return run(
             config,
@@ -100,6 +101,19 @@ def probe_and_run(  # noqa: PLR0913 - what a run starts from has many sides
             since=since,
             heard=heard,
         )
+
+
+def _ask_for_routers(config: Config, observed: Observation, state: State) -> None:
+    """Have lost IPv6 gateways tell of themselves, while others are asked: mostly there is none."""
+    if not any(one.family == 6 and one.is_lost for one in state.uplinks):
+        return
+    import contextlib
+
+    from netfail_hooks.probe import routers
+
+    for link in routers.missed(config, observed, state):
+        with contextlib.suppress(OSError):  # the next round asks again
+            routers.ask(link)
 
 
 def _round(

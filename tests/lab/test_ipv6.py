@@ -9,6 +9,7 @@ import pytest
 
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import gateway6
+from tests.lab.agents import beside, working
 from tests.lab.suite import SETTLED, install, measure, wait, wait_rounds, wait_used
 
 
@@ -134,6 +135,27 @@ def test_an_advertised_gateway_is_back_with_the_cable(
         lab.cable_in("eth0")
         wait_used(lab, "eth0", 6, 40)
         wait(lambda: not _ours(lab), "all by networkd's own routes", seconds=40)
+
+
+@pytest.mark.parametrize("where", ["there", "away"])
+def test_routers_are_asked_once_an_advertised_gateway_is_gone(
+    make_lab: Callable[..., Lab], where: str
+) -> None:
+    """As networkd from 256 on loses it with the carrier, and asks nobody once that is back."""
+    lab = make_lab()
+    install(lab)
+    with working(lab, beside("shy_router.py")), lab.timer(0.5):
+        lab.run("networkctl", "reconfigure", "eth0", "wlan0").check_returncode()
+        wait_used(lab, "eth0", 6)
+        if where == "away":
+            lab.cable_out("eth0")
+        wait_used(lab, "wlan0" if where == "away" else "eth0", 6)
+        lab.run("ip", "-6", "route", "del", "default", "dev", "eth0", "proto", "ra")
+        wait_used(lab, "wlan0", 6)
+        if where == "away":
+            lab.cable_in("eth0")
+        wait_used(lab, "eth0", 6, 40)
+        assert "dev eth0 proto ra" in _routes6(lab, "default")
 
 
 def _ours(lab: Lab) -> str:
