@@ -146,6 +146,7 @@ def test_routers_are_asked_once_an_advertised_gateway_is_gone(
     install(lab)
     with working(lab, beside("shy_router.py")), lab.timer(0.5):
         lab.run("networkctl", "reconfigure", "eth0", "wlan0").check_returncode()
+        wait(lambda: "eth0 IPv6 up" in lab.netfail("log").stdout, "its gateway", seconds=60)
         wait_used(lab, "eth0", 6)
         if where == "away":
             lab.cable_out("eth0")
@@ -155,7 +156,7 @@ def test_routers_are_asked_once_an_advertised_gateway_is_gone(
         if where == "away":
             lab.cable_in("eth0")
         wait_used(lab, "eth0", 6, 40)
-        assert "dev eth0 proto ra" in _routes6(lab, "default")
+        wait(lambda: "dev eth0 proto ra" in _routes6(lab, "default"), "networkd's own route")
 
 
 def _ours(lab: Lab) -> str:
