@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Sized
@@ -133,6 +134,11 @@ def crowding() -> float:
     """
     running = read_text("/proc/loadavg").split()[3].partition("/")[0]
     return max(1.0, int(running) / (os.cpu_count() or 1))
+
+
+def tells(summary: str, what: str) -> bool:
+    """Tell whether a line of the log says so of a family, or of both at once."""
+    return what in summary or re.sub("IPv[46]", "IPv4 and IPv6", what) in summary
 
 
 def steady(look: Callable[[], _Seen]) -> _Seen:

@@ -13,7 +13,7 @@ import pytest
 from netfail_hooks.install.units import QUICK
 from netfail_hooks.paths import package_home
 from tests.lab.booted import Booted, running
-from tests.lab.suite import used, wait, wait_used
+from tests.lab.suite import tells, used, wait, wait_used
 from tests.support import ROOT
 from tests.support.install_sh import copy_checkout
 from tests.vm import image
@@ -82,7 +82,7 @@ def test_the_timer_moves_traffic_from_a_dead_gateway_and_tells_notify_d(booted: 
     told = [json.loads(line) for line in booted.read("/run/told").splitlines()]
     assert any(event["active"]["ipv4"] == "wlan0" for event in told), told
     lines = booted.journal("--unit", SERVICE, "--priority=notice")
-    assert any("IPv4 now by wlan0" in line for line in lines), lines
+    assert any(tells(line, "IPv4 now by wlan0") for line in lines), lines
 
 
 def test_the_hardened_service_may_do_all_that_a_check_does(booted: Booted) -> None:
@@ -164,9 +164,9 @@ def test_without_a_timer_a_hold_down_ends_all_the_same(booted: Booted) -> None:
     booted.cable_out("eth0")
     wait_used(booted, "wlan0")
     booted.cable_in("eth0")
-    wait(lambda: "eth0 IPv4 recovering" in _run(booted, "log"), "eth0 held")
+    wait(lambda: tells(_run(booted, "log"), "eth0 IPv4 recovering"), "eth0 held")
     assert QUICK in booted.systemctl(*again).stdout
-    wait(lambda: "IPv4 now by eth0" in _run(booted, "log", "-n1"), "eth0 back", seconds=25)
+    wait(lambda: tells(_run(booted, "log", "-n1"), "IPv4 now by eth0"), "eth0 back", seconds=25)
     wait(lambda: booted.systemctl(*again).stdout == "", "no timer")
     assert used(booted) == "eth0"
 

@@ -10,7 +10,7 @@ import pytest
 from netfail_hooks.lab import Lab
 from netfail_hooks.lab.topology import gateway6
 from tests.lab.agents import beside, working
-from tests.lab.suite import SETTLED, install, measure, wait, wait_rounds, wait_used
+from tests.lab.suite import SETTLED, install, measure, tells, wait, wait_rounds, wait_used
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_router_that_advertises_late_is_used(make_lab: Callable[..., Lab]) -> 
     lab.start_dhcp()
     with lab.timer(0.5):
         wait_used(lab, "eth0", 6)
-        wait(lambda: "eth0 IPv6 up" in lab.netfail("log").stdout, "word of it")
+        wait(lambda: tells(lab.netfail("log").stdout, "eth0 IPv6 up"), "word of it")
 
 
 @pytest.mark.share(1)
@@ -146,7 +146,7 @@ def test_routers_are_asked_once_an_advertised_gateway_is_gone(
     install(lab)
     with working(lab, beside("shy_router.py")), lab.timer(0.5):
         lab.run("networkctl", "reconfigure", "eth0", "wlan0").check_returncode()
-        wait(lambda: "eth0 IPv6 up" in lab.netfail("log").stdout, "its gateway", seconds=60)
+        wait(lambda: tells(lab.netfail("log").stdout, "eth0 IPv6 up"), "its gateway", seconds=60)
         wait_used(lab, "eth0", 6)
         if where == "away":
             lab.cable_out("eth0")

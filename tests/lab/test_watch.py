@@ -12,7 +12,7 @@ from netfail_hooks.install.units import SOCKET, TIMER, WATCH
 from netfail_hooks.lab.topology import gateway6
 from netfail_hooks.paths import package_home
 from tests.lab.booted import Booted, running
-from tests.lab.suite import SETTLED, events, measure, used, wait, wait_used
+from tests.lab.suite import SETTLED, events, measure, tells, used, wait, wait_used
 
 # 150 addresses of the LAN that nobody has, each asked for in vain.
 _SCAN = """
@@ -111,7 +111,10 @@ def test_without_a_dispatcher_a_lost_carrier_is_heard_all_the_same(booted: Boote
     _install(booted)
     booted.systemctl("stop", "networkd-dispatcher.service", TIMER)
     booted.cable_out("eth0")
-    wait(lambda: any("IPv4 now by wlan0" in event["summary"] for event in events(booted)), "word")
+    wait(
+        lambda: any(tells(event["summary"], "IPv4 now by wlan0") for event in events(booted)),
+        "word",
+    )
     assert events(booted)[-1]["trigger"].startswith("watch")
     wait(lambda: _kept(booted) == _gateways("wlan0"), "both gateways watched")
 
@@ -141,7 +144,7 @@ def _acts_on(lab: Booted, fault: Callable[[str], None], name: str, what: str) ->
 
     def told() -> bool:
         return any(
-            what in event["summary"] and event["trigger"].startswith("watch")
+            tells(event["summary"], what) and event["trigger"].startswith("watch")
             for event in events(lab)[known:]
         )
 

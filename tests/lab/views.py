@@ -24,6 +24,7 @@ _ASKED = {
 _SETTINGS = "grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf"
 _STATES = "grep -r . /run/systemd/netif/links"
 _LINK = ("mtu", "flags", "group", "promiscuity", "allmulti", "inet6_addr_gen_mode", "address")
+_PASSING = ("life_time", "tentative")  # of an address: until a date, until nobody else has it
 # What networkd says of an interface, but for addresses and routes: those the kernel shows.
 _SAID = (
     "DNS",
@@ -90,7 +91,7 @@ def _of(nic: str, known: Mapping[str, Any], lines: list[str]) -> Views:
     states = [line.removeprefix(state) for line in lines if line.startswith(state)]
     return {
         "addresses": [
-            {key: one[key] for key in sorted(one) if not key.endswith("life_time")}
+            {key: one[key] for key in sorted(one) if not key.endswith(_PASSING)}
             for one in link.get("addr_info", ())
             if one.get("scope") != "link" or one["family"] == "inet"
             if not one.get("temporary")  # drawn anew each time (RFC 8981)
