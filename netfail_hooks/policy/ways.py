@@ -12,6 +12,7 @@ from __future__ import annotations
 from netfail_hooks.config import Config
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import MAIN, OWN_TABLES, PROTOCOL, Observation, Route, is_within
+from netfail_hooks.policy.health import NO_GATEWAY
 from netfail_hooks.policy.places import place
 from netfail_hooks.policy.prefixes import Addresses, Prefixes
 from netfail_hooks.policy.state import FOLLOWING, State, Way
@@ -116,7 +117,7 @@ def _is_lost(state: State, name: str, family: int) -> bool:
     """
     uplink_state = state.uplink_state(name, family)
     judged = uplink_state and (uplink_state.state, uplink_state.reason)
-    leads = judged == ("absent", "no gateway")
+    leads = judged == ("absent", NO_GATEWAY)
     return not (leads or _is_up(state, name, family))
 
 

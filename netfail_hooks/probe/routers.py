@@ -26,7 +26,7 @@ from _socket import (
 from netfail_hooks.config import Config
 from netfail_hooks.kernel.announce import SOURCE_LINK, link_option
 from netfail_hooks.policy.facts import Link, Observation
-from netfail_hooks.policy.health import unusable_reason
+from netfail_hooks.policy.health import NO_GATEWAY, unusable_reason
 from netfail_hooks.policy.state import State
 
 _ROUTERS = "ff02::2"
@@ -41,7 +41,7 @@ def missed(config: Config, observed: Observation, state: State) -> list[Link]:
         known = state.uplink_state(uplink.interface, 6)
         link = observed.link(uplink.interface)
         had = known is not None and known.state != "absent"
-        if had and link and unusable_reason(observed, uplink.interface, 6) == "no gateway":
+        if had and link and unusable_reason(observed, uplink.interface, 6) == NO_GATEWAY:
             result.append(link)
     return result
 
