@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.debian_tree import ALSO, Tree, unpack
-from tests.support.install_sh import Machine, call, copy_checkout, fresh_checkout, snapshot
-from tests.unit.packaging.test_deb import build, depends
-from tests.unit.packaging.test_newer_python import INSTALL, LIB, UNINSTALL
-from tests.vm import image
+from tests.support.debian_tree import Tree
+from tests.support.install_sh import Machine, call, fresh_checkout, snapshot
+from tests.unit.packaging.test_newer_python import INSTALL, LIB, UNINSTALL, with_checkout
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--dhcp")
 _NO_PIP = "mount -t tmpfs none /usr/share/python-wheels"
@@ -52,11 +49,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    place = tmp_path_factory.mktemp("tree")
-    tree = unpack([*depends(build(place)), *ALSO], place)
-    copy_checkout(tree.root / "opt/checkout")
-    shutil.copytree(image.wheels(), tree.root / "opt/wheels")
-    return tree
+    return with_checkout(tmp_path_factory.mktemp("tree"))
 
 
 @pytest.mark.parametrize("task", ["demo", "install"])

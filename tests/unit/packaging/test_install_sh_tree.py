@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support import ROOT, sh_blocks
-from tests.support.debian_tree import ALSO, Tree, unpack
-from tests.support.install_sh import Snapshot, copy_checkout, snapshot
+from tests.support.debian_tree import Tree
+from tests.support.install_sh import Snapshot, snapshot
 from tests.support.machine import HOWTO
-from tests.unit.packaging.test_deb import HOOK, build, depends
-from tests.unit.packaging.test_newer_python import IN_A_VENV, INSTALL, LIB, UNINSTALL
-from tests.vm import image
+from tests.unit.packaging.test_deb import HOOK
+from tests.unit.packaging.test_newer_python import IN_A_VENV, INSTALL, LIB, UNINSTALL, with_checkout
 
 IMAGE = "--root /image"
 _NO_PYTHON = "mount --bind /dev/null /usr/bin/python3.11"
@@ -44,10 +43,7 @@ Description: as old as its release
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    place = tmp_path_factory.mktemp("tree")
-    tree = unpack([*depends(build(place)), *ALSO], place)
-    copy_checkout(tree.root / "opt/checkout")
-    shutil.copytree(image.wheels(), tree.root / "opt/wheels")
+    tree = with_checkout(tmp_path_factory.mktemp("tree"))
     tree.sh("mkdir -p /image/etc /image/var/lib")
     return tree
 

@@ -30,13 +30,18 @@ import icmplib, pyroute2, tomlkit, platformdirs, netfail_hooks.kernel.connection
 """
 
 
-@pytest.fixture(scope="module")
-def newer(tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    """Return a tree in which install.sh has been, and then an upgrade of Python."""
-    place = tmp_path_factory.mktemp("newer")
+def with_checkout(place: Path) -> Tree:
+    """Return a tree that has a checkout and the wheels of what that needs."""
     tree = unpack([*depends(build(place)), *ALSO], place)
     copy_checkout(tree.root / "opt/checkout")
     shutil.copytree(image.wheels(), tree.root / "opt/wheels")
+    return tree
+
+
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Return a tree in which install.sh has been, and then an upgrade of Python."""
+    tree = with_checkout(tmp_path_factory.mktemp("newer"))
     tree.sh(INSTALL)
     assert "3.11" in tree.sh("python3 --version")
     tree.sh(LIBRARIES)
