@@ -20,6 +20,7 @@ from bench.contenders import ours  # noqa: E402
 from bench.demo_picture import TOLD, picture  # noqa: E402
 from bench.stage import Stage  # noqa: E402
 from bench.suite import compiled, probing  # noqa: E402
+from netfail_hooks.demo.pace import Pace  # noqa: E402
 from netfail_hooks.demo.story import play  # noqa: E402
 
 FIGURES, PICTURE = HOME / "docs/how/demo.json", HOME / "docs/how/demo.svg"
@@ -29,9 +30,9 @@ CONFIG = "[hold_down]\nseconds = 2\n"  # as in the demo, or the picture would be
 def measured() -> str:
     """Return what the stories cost, as the demo prints it for programs. Raises Problem."""
     compiled()
-    with probing(1000), Stage(booted=True) as stage:
+    with probing(1000), Stage(booted=True) as stage, Pace() as pace:
         ours(CONFIG)(stage)
-        chapters = [play(stage.lab, story, lambda _: None) for story in TOLD]
+        chapters = [play(stage.lab, story, lambda _: None, pace) for story in TOLD]
     return json.dumps({"real": True, "chapters": [asdict(chapter) for chapter in chapters]}) + "\n"
 
 
