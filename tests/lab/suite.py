@@ -66,6 +66,18 @@ def shape(lab: Lab, script: str = FILES + ROUTES + SETTINGS) -> list[str]:
     return lab.run("sh", "-c", script).stdout.splitlines()
 
 
+def wait_shape(lab: Lab, before: list[str], script: str, seconds: float = 15) -> None:
+    """Wait until the machine is as it was, in whatever order; say in what it isn't."""
+    wanted = sorted(before)
+    try:
+        wait(lambda: sorted(shape(lab, script)) == wanted, "all as before", seconds)
+    except AssertionError as error:
+        now = shape(lab, script)
+        more = [f"+ {line}" for line in now if line not in before]
+        less = [f"- {line}" for line in before if line not in now]
+        raise AssertionError("\n".join([str(error), *more, *less])) from error
+
+
 def status(lab: Lab) -> Any:
     """Return what ``status --json`` says."""
     return json.loads(lab.netfail("status", "--json").stdout)

@@ -18,7 +18,7 @@ from netfail_hooks.lab import Lab
 from netfail_hooks.networkd.networkctl import AT_WORK
 from netfail_hooks.paths import package_home
 from tests.conftest import Tried
-from tests.lab.suite import FILES, ROUTES, SETTINGS, shape, used, wait
+from tests.lab.suite import FILES, ROUTES, SETTINGS, shape, used, wait_shape
 from tests.lab.test_ipv6 import dual_stack
 
 pytestmark = pytest.mark.faults
@@ -124,7 +124,7 @@ def test_install_with_networkd_harmed(dual: Lab, harm: str, moment: str, tried: 
     _mend(dual, harm)
     assert dual.run(*_INSTALL, environment=_HERE, seconds=60).returncode == 0
     assert dual.run(*_UNINSTALL, environment=_HERE, seconds=60).returncode == 0
-    wait(lambda: sorted(shape(dual, FILES + ROUTES + SETTINGS)) == sorted(before), "all as before")
+    wait_shape(dual, before, FILES + ROUTES + SETTINGS)
 
 
 def test_a_networkd_that_is_slow_is_none_that_hangs(dual: Lab) -> None:

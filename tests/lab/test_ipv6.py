@@ -22,13 +22,24 @@ def dual(make_lab: Callable[..., Lab]) -> Lab:
 
 
 def dual_stack(make_lab: Callable[..., Lab]) -> Lab:
-    """Return a lab with static addresses of both families, as how-to's write them."""
+    """Return a lab with static addresses of both families, as how-to's write them.
+
+    networkd calls an uplink routable by its IPv4 address, while the kernel still asks for a second
+    who has the other (RFC 4862, section 5.4).
+    """
     lab = make_lab(start=False)
     for path, text in lab.howto_files().items():
         port = lab.ports[path.rpartition("-")[2].removesuffix(".network")]
         lab.write(path, f"{text}Address={port.host6}/64\nGateway={gateway6(port.segment)}\n")
     lab.start()
+    wait(lambda: _has_ipv6(lab), "each uplink's IPv6")
     return lab
+
+
+def _has_ipv6(lab: Lab) -> bool:
+    routes = lab.run("ip", "-6", "route", "show", "default").stdout
+    tried = "tentative" not in lab.run("ip", "-6", "address").stdout
+    return tried and all(f" dev {name} " in routes for name in lab.ports)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from netfail_hooks.lab import Lab
 from netfail_hooks.paths import package_home
 from tests.conftest import Tried
 from tests.lab.kills import check
-from tests.lab.suite import FILES, ROUTES, SETTINGS, shape, wait
+from tests.lab.suite import FILES, ROUTES, SETTINGS, shape, wait_shape
 
 pytestmark = pytest.mark.faults
 _HERE = {"PYTHONPATH": package_home(), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -157,13 +157,8 @@ class Host:
         assert done.returncode == 0, "\n".join([*told, done.stderr])
         if any(racer in " ".join(told) for racer in ("--keep-config", "killed")):
             self._write_own()  # what was kept once is the user's, however it was made
-        try:
-            wait(lambda: sorted(shape(lab, _ALL)) == self._before, "all as before", seconds=5)
-        except AssertionError:
-            now = shape(lab, _ALL)
-            more = [f"+ {line}" for line in now if line not in self._before]
-            less = [f"- {line}" for line in self._before if line not in now]
-            raise AssertionError("\n".join([*told, done.stderr, *more, *less])) from None
+        print("\n".join([*told, done.stderr]))
+        wait_shape(lab, self._before, _ALL, seconds=5)
         for line in lab.read(_TOLD).splitlines():
             json.loads(line)
 

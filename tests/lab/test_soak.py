@@ -19,7 +19,7 @@ import pytest
 from netfail_hooks.errors import Problem
 from netfail_hooks.lab import Lab
 from tests.conftest import Tried
-from tests.lab.suite import ROUTES, install, shape, wait
+from tests.lab.suite import ROUTES, install, shape, wait, wait_shape
 
 pytestmark = pytest.mark.faults
 _EVERYDAY = 20  # seconds
@@ -122,13 +122,13 @@ def test_a_storm_leaves_nothing_behind(
     minutes = request.config.getoption("soak_minutes")
     lab = make_lab(("eth0", "wlan0", "usb0"))
     install(lab, hold_down=0, more=f"successes = 1\n[log]\nmax_bytes = {_MAX_BYTES}\n")
-    before, processes = sorted(shape(lab, ROUTES)), _processes(lab)
+    before, processes = shape(lab, ROUTES), _processes(lab)
     storm = Storm(lab, seed=157)
     with lab.watch() as watch:
         with lab.timer(0.5):
             storm.blow(minutes * 60 or _EVERYDAY)
             tried("events of a storm in the lab", storm.events)
-            wait(lambda: sorted(shape(lab, ROUTES)) == before, "all as before", seconds=30)
+            wait_shape(lab, before, ROUTES, seconds=30)
         assert lab.tick().returncode == 0
     assert watch.gaps(4) == []
     assert lab.netfail("check").returncode == 0

@@ -52,7 +52,7 @@ def uninstall(bench: Bench, before: str) -> None:
     faults: list[str] = []
     began = machine.now()
     machine.ask("pulse", seconds=60)
-    machine.sh("cd /opt/vm/checkout && sh install.sh --uninstall --yes 2>&1", seconds=120)
+    machine.sh("cd /opt/vm/checkout && sh install.sh --uninstall --yes 2>&1", seconds=600)
     result = machine.ask("measure", windows=[[began, 0.0]], seconds=60)["results"][0]
     outage = max(flow["outage_ms"] for flow in result["flows"])
     faults += differences("uninstall", before, shape(bench))
