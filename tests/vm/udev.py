@@ -77,7 +77,7 @@ _SECONDS = 30  # that networkd has to be as it was
 def udev(bench: Bench) -> None:
     """All of it; the machine ends as it began."""
     machine = bench.machine
-    machine.sh(_UNINSTALL, seconds=120)
+    machine.sh(_UNINSTALL, seconds=600)
     try:
         _plug_usb(bench)
         _compare(bench)
@@ -85,7 +85,7 @@ def udev(bench: Bench) -> None:
         _by_netplan(bench)
         _by_cloud_init(bench)
     finally:
-        machine.sh(f"{_UNINSTALL} || true", seconds=120, check=False)
+        machine.sh(f"{_UNINSTALL} || true", seconds=600, check=False)
         with contextlib.suppress(Broken):  # it was never plugged in
             machine.unplug("usb9")
         machine.sh(
@@ -237,7 +237,7 @@ def _taken_over(bench: Bench, uplinks: str, name: str) -> Iterator[None]:
     findings = json.loads(machine.sh("netfail-hooks doctor --json", check=False))["findings"]
     faults = [f"doctor: {finding['what']}" for finding in findings]
     yield
-    machine.sh(_UNINSTALL, seconds=120)
+    machine.sh(_UNINSTALL, seconds=600)
     until = time.monotonic() + _SECONDS
     while (differs := installing.differences("uninstall", before, machine.sh(_GIVEN_BACK))) and (
         time.monotonic() < until
