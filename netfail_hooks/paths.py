@@ -230,6 +230,11 @@ class Paths:
             self.at("/etc/systemd/system/netfail-hooks-check.service"),
         )
 
+    @property
+    def condition(self) -> str:
+        """Return where it says without which file another manager has the uplinks, if one had."""
+        return self.starters()[1] + ".d/50-netfail-hooks.conf"
+
 
 def package_home() -> str:
     """Return the directory that holds our package: what must be on a path to import it."""

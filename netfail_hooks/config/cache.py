@@ -13,7 +13,7 @@ import os
 
 from netfail_hooks.config import MODES, TARGETS, Bond, Config, Target, Uplink
 from netfail_hooks.errors import Misuse
-from netfail_hooks.files import own_directory, read_owned, write_whole
+from netfail_hooks.files import own_directory, read_owned, read_text, write_whole
 from netfail_hooks.names import is_address, is_interface_name
 from netfail_hooks.paths import Paths
 from netfail_hooks.values import TYPE_CHECKING, fields, replace
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _NICS = "/sys/class/net"
 # Orders have a file of their own.
 _KINDS = {name: kind for name, kind in Config.__annotations__.items() if name != "orders"}
+_CONDITION = "ConditionPathExists="  # systemd.unit(5)
 COMPILED_FORM = "netfail-hooks config 7"  # hooks/routable asks for that number
 
 
@@ -116,6 +117,19 @@ def is_installed(now: Generation, paths: Paths) -> bool:
     A hook or a check that had begun before reads that config all the same.
     """
     return bool(now[1]) or any(map(os.path.exists, paths.starters()))
+
+
+def stands_down(paths: Paths) -> bool:
+    """Tell whether another manager has the uplinks still, or again.
+
+    Where the power goes amid an install or uninstall, hooks and units are there, and what decides
+    who has the uplinks is not. A manager that asks who has its addresses (RFC 5227) would take our
+    announcements for another machine's, and give them up one after the other.
+    """
+    for line in read_text(paths.condition).splitlines():
+        if line.startswith(_CONDITION):
+            return not os.path.lexists(paths.at(line.removeprefix(_CONDITION)))
+    return False
 
 
 def _stamp_of(path: str) -> str:

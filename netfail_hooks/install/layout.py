@@ -31,7 +31,7 @@ def layout(
     ``networks`` are the texts of ``.network`` files by path, the most preferred uplink's first.
     They change last first: networkd reconfigures an uplink while a better one has the traffic.
     The hooks come when all they need is there. ``around`` is what else must be there
-    before the networks, and what comes after all.
+    before the units and the networks, and what comes after all.
     """
     first, last = around
     return {
@@ -39,8 +39,8 @@ def layout(
         **({} if config.mode == "bond" else {_HERE.sysctls: _text(sysctl_text(config))}),
         _HERE.config: _text(config_text),
         _HERE.notify: nodes.directory(),
-        **_units(config, package),
         **first,
+        **_units(config, package),
         **{path: _text(text) for path, text in reversed(tuple(networks.items()))},
         **(_hooks(package) if config.dispatcher else {}),
         **last,

@@ -11,7 +11,7 @@ import os
 
 from netfail_hooks import journal, recorder
 from netfail_hooks.config import Config
-from netfail_hooks.config.cache import generation, has_ended, is_installed, load
+from netfail_hooks.config.cache import generation, has_ended, is_installed, load, stands_down
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_owned, write_whole
 from netfail_hooks.kernel.netlink import Netlink
@@ -55,7 +55,8 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
     """
     with Lock(paths.lock) as lock:
         now = generation(paths) if since else None
-        if os.path.exists(paths.uninstalling):  # uninstall gives back what we would take
+        # Uninstall gives back what we would take.
+        if os.path.exists(paths.uninstalling) or stands_down(paths):
             return _nothing(trigger, config)
         if since and now and (has_ended(since, now) or not is_installed(now, paths)):
             lock.remove(paths.compiled_config)  # which we made after uninstall had removed all

@@ -58,8 +58,21 @@ def start(make_lab: MakeLab, members: list[Member]) -> Lab:
     _serve(lab, [member for member in members if member.set.dhcp])
     lab.start(routable=False)
     lab.wait_routable(*(member.nic for member in members))
+    _set_ipv6_mtu(lab, members)
     await_late(lab, members)
     return lab
+
+
+def _set_ipv6_mtu(lab: Lab, members: list[Member]) -> None:
+    """Have each ``IPv6MTUBytes=`` in effect: at first it is by chance, where the MTU is set, too.
+
+    networkd sets the two in no order, and with a link's MTU the kernel sets that of IPv6 anew
+    (``addrconf_notify()``, NETDEV_CHANGEMTU).
+    """
+    names = [one.nic for one in members if "IPv6MTUBytes=" in str(one.set.files)]
+    for name in names:
+        lab.run("networkctl", "reconfigure", name).check_returncode()
+    lab.wait_routable(*names)
 
 
 def await_late(lab: Lab, members: Iterable[Member]) -> None:

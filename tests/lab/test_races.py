@@ -148,7 +148,7 @@ class Host:
         if sorted(shape(self.lab, FILES)) == self._files:
             return True
         shown = [self.lab.run(*argv, "--dry-run", environment=_HERE).stdout for argv in _INSTALLS]
-        return "" in shown
+        return any(one.startswith("All is in place already.") for one in shown)
 
     def _give_back(self, told: Sequence[str]) -> None:
         """Uninstall; all must be as before, and nobody was told anything that is not whole."""

@@ -1,10 +1,11 @@
 """Which files take uplinks over, in which order, and which commands. Touches nothing.
 
 At every boot one file decides: that by which the manager leaves the uplinks. systemd-networkd,
-where it was not enabled before us, and wpa_supplicant start only if it is there. It is written
-last, and removed first, so that a machine that loses power on the way boots with all uplinks where
-they were, or all where they are to be. Where two managers have uplinks there are two, and the first
-counts: an uplink may have two until the second is there; none has nobody.
+where it was not enabled before us, and wpa_supplicant start only if it is there, and only then do
+our hooks and checks act. It is written last, and removed first, so that a machine that loses power
+on the way boots with all uplinks where they were, or all where they are to be. Where two managers
+have uplinks there are two, and the first counts: an uplink may have two until the second is there;
+none has nobody.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from netfail_hooks.install import nodes
 from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, supplicant_unit
 from netfail_hooks.install.nodes import FILE, Node
-from netfail_hooks.install.units import UNITS
+from netfail_hooks.install.units import SERVICE, UNITS
 from netfail_hooks.managers.release import Commands
 from netfail_hooks.managers.wifi import power_save, supplicant
 
@@ -39,7 +40,8 @@ def before_networks(handover: Handover) -> dict[str, Node]:
     """Return what is to stand at which path before the uplinks' ``.network`` files do."""
     if not handover:
         return {}
-    files = {path: _text(text, mode) for path, (text, mode) in handover.waking.items()}
+    files = {condition(SERVICE): _text(_condition(handover))}
+    files |= {path: _text(text, mode) for path, (text, mode) in handover.waking.items()}
     if handover.starts:
         files[RULES] = _text(_RULES_TEXT)
     for name in handover.wireless:
@@ -53,7 +55,7 @@ def after_networks(handover: Handover) -> dict[str, Node]:
     if not handover:
         return {}
     deciding = handover.release.files
-    drop_in = _CONDITION.format(manager=handover.handed[0].manager, path=next(iter(deciding)))
+    drop_in = _condition(handover)
     files = dict(handover.resolver) if handover.resolver_last else {}
     saving = {
         supplicant_unit(name): power_save.drop_in(handover.profiles[name].power_save)
@@ -65,6 +67,11 @@ def after_networks(handover: Handover) -> dict[str, Node]:
     files |= {path: _text(text) for path, text in handover.release.prepared.items()}
     files |= {path: nodes.link(target) for path, target in handover.links.items()}
     return files | {path: _text(text) for path, text in deciding.items()}
+
+
+def _condition(handover: Handover) -> str:
+    manager, deciding = handover.handed[0].manager, next(iter(handover.release.files))
+    return _CONDITION.format(manager=manager, path=deciding)
 
 
 def condition(unit: str) -> str:

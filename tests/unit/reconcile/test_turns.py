@@ -91,6 +91,19 @@ def test_a_run_whose_turn_comes_while_uninstall_is_at_work_does_nothing(
     assert settled == []
 
 
+@pytest.mark.parametrize("left", [False, True])
+def test_nothing_is_done_while_another_manager_has_the_uplinks(
+    paths: Paths, settled: list[tuple[str, ...]], *, left: bool
+) -> None:
+    """As a power cut amid an install or uninstall leaves it; until its manager leaves them."""
+    deciding = "/etc/its/own.conf"
+    for path in [paths.condition, *([paths.at(deciding)] if left else [])]:
+        os.makedirs(os.path.dirname(path))
+        Path(path).write_text(f"[Unit]\nConditionPathExists={deciding}\n")
+    _run(paths, load(paths), generation(paths))
+    assert bool(settled) == left
+
+
 def test_a_run_whose_turn_comes_after_another_install_goes_by_its_config(
     paths: Paths, settled: list[tuple[str, ...]]
 ) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pytest_mock import MockerFixture
 
 from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.config.cache import stands_down
 from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes, uninstaller
@@ -75,6 +76,10 @@ class Boot:
         if self._starts(NETWORKD, enabled=self._there(_LINK)) and self._there(file):
             found.append("networkd")
         return found
+
+    def acts(self) -> bool:
+        """Tell whether a hook or a check of ours, once there, acts on what it sees."""
+        return any(map(os.path.exists, self._paths.starters())) and not stands_down(self._paths)
 
     def all_of_one(self) -> bool:
         """Tell whether each uplink has exactly one, and all the same."""
@@ -161,12 +166,14 @@ def test_no_power_cut_leaves_an_uplink_to_nobody(
         def check() -> None:
             assert all(boot.who(name) for name in handover.names)
             assert boot.all_of_one() or not exact
+            assert not boot.acts() or any("networkd" in boot.who(name) for name in handover.names)
 
         assert [boot.who(name) for name in handover.names] == [["manager"]] * len(managers)
         for change in changes:
             write_change(paths, change)
             check()
         assert [boot.who(name) for name in handover.names] == [["networkd"]] * len(managers)
+        assert boot.acts()
         back = uninstaller.prepare(paths, made, _ASKED)
         for change in back.changes:
             write_change(paths, change)
