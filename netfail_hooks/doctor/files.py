@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from netfail_hooks.config import Config
 from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import Files, NetworkFile, OwnFile, Place
-from netfail_hooks.errors import Problem
+from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.files import read_text
 from netfail_hooks.install.hook_file import states
 from netfail_hooks.install.layout import HOOK
@@ -37,9 +37,13 @@ def gather(paths: Paths, config: Config | None, names: Sequence[str], unknown: l
     """Return what is to be known of files, for the uplinks ``names``."""
     places = hooks(paths) if config is None or config.dispatcher else ()
     own: tuple[OwnFile, ...] = ()
+    drifted: tuple[str, ...] = ()
     compared = False
     if config:
         own, compared = own_files.own_files(paths, config, places, unknown)
+        unjudged: list[Problem] = []
+        drifted = drift.drifted(paths, config, unjudged)
+        unknown += [str(problem) for problem in unjudged if str(problem) not in unknown]
     return Files(
         own=own,
         compared=compared,
@@ -49,7 +53,7 @@ def gather(paths: Paths, config: Config | None, names: Sequence[str], unknown: l
         timer_interval_kept=config is None or timer_interval_kept(paths, config),
         networks=networks(paths, names, unknown),
         wifi_config=tuple(n for n in names if os.path.exists(paths.at(_SUPPLICANT.format(n)))),
-        drifted=drift.drifted(paths, config, unknown) if config else (),
+        drifted=drifted,
     )
 
 
@@ -127,6 +131,8 @@ def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[Ne
     for name in names:
         try:
             source = match.effective(paths, read_nic(name, paths))
+        except NotPermitted:  # for whom the file is that we may not read we don't know, either
+            unknown.append(f"which file networkd uses for {name}: run as root")
         except Problem as problem:
             unknown.append(str(problem))
         else:

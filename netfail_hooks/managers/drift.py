@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 
 from netfail_hooks.config import Config
-from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.managers import Profile, dhcpcd_release, ifupdown_release, sources, waking
 from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.networkd import link_file, match, takeover
@@ -22,7 +22,7 @@ from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
 
 
-def drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]:
+def drifted(paths: Paths, config: Config, unknown: list[Problem]) -> tuple[str, ...]:
     """Return which of their files changed since ours were made of them, a sentence each.
 
     What keeps one from being judged is added to ``unknown``; the others are judged all the same.
@@ -33,8 +33,8 @@ def drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]
     if config.mode == "bond" and not away:  # whose file may be made of any of theirs
         judged.insert(0, config.bond.name)
     questions: list[Callable[[], str]] = [
-        lambda: ifupdown_release.drifted(paths, config.names()),
-        lambda: dhcpcd_release.drifted(paths),
+        lambda: _of("ifupdown", lambda: ifupdown_release.drifted(paths, config.names())),
+        lambda: _of("dhcpcd", lambda: dhcpcd_release.drifted(paths)),
         *(functools.partial(_why, paths, config, name) for name in judged),
     ]
     found = []
@@ -42,8 +42,8 @@ def drifted(paths: Paths, config: Config, unknown: list[str]) -> tuple[str, ...]
         try:
             found.append(question())
         except Problem as problem:
-            if str(problem) not in unknown:
-                unknown.append(str(problem))
+            if str(problem) not in map(str, unknown):
+                unknown.append(problem)
     return tuple(filter(None, found))
 
 
@@ -68,20 +68,50 @@ def watched(paths: Paths) -> list[str]:
 
 
 def _why(paths: Paths, config: Config, name: str) -> str:
-    """Return in which way an interface's file of ours is out of date, "" for none."""
-    is_bond = config.mode == "bond" and name == config.bond.name
-    nic = takeover.bond_nic(config) if is_bond else read_nic(name, paths)
-    ours = match.effective(paths, nic, ignore=lambda text: not takeover.is_ours(text))
-    if ours is None:
-        return ""
-    first = match.effective(paths, nic)
-    if first and first.path != ours.path:  # cloud-init's come ahead of most of ours, say
-        return f"networkd reads {first.path} ahead of {ours.path} now"
-    noted = takeover.made_of(ours.text)
-    if not noted:
-        return ""
+    """Return in which way an interface's file of ours is out of date, "" for none.
+
+    Raises NotPermitted where that hangs on a file that we may not read, and does not name it: it
+    may be nobody's concern. Among NetworkManager's there are guests' networks, say.
+    """
+    what = f"what {name} is set up by"
+    try:
+        nic = takeover.bond_nic(config) if _is_bond(config, name) else read_nic(name, paths)
+        ours = match.effective(paths, nic, ignore=lambda text: not takeover.is_ours(text))
+        if ours is None:
+            return ""
+        first = match.effective(paths, nic)
+        if first and first.path != ours.path:  # cloud-init's come ahead of most of ours, say
+            return f"networkd reads {first.path} ahead of {ours.path} now"
+        noted = takeover.made_of(ours.text)
+        if not noted:
+            return ""
+        source = takeover.of_whom(ours.text)
+        what = source if source.startswith("/") else f"{source} for {name}"
+        return _changed(paths, config, nic, ours, noted)
+    except NotPermitted:
+        raise _unjudged(what) from None
+
+
+def _of(manager: str, question: Callable[[], str]) -> str:
+    """Return what has changed of how a manager leaves uplinks to us. Raises NotPermitted."""
+    try:
+        return question()
+    except NotPermitted:
+        raise _unjudged(f"what keeps {manager} away") from None
+
+
+def _unjudged(what: str) -> NotPermitted:
+    return NotPermitted(f"whether {what} has changed since install", hint="run as root")
+
+
+def _is_bond(config: Config, name: str) -> bool:
+    return config.mode == "bond" and name == config.bond.name
+
+
+def _changed(paths: Paths, config: Config, nic: Nic, ours: Source, noted: str) -> str:
+    """Return what has changed since our file was made of what has the fingerprint ``noted``."""
     now: Source | None = takeover.users_file(paths, nic)
-    if is_bond and now is None:
+    if _is_bond(config, nic.name) and now is None:
         now = takeover.slaves_file(paths, config)
     source = takeover.of_whom(ours.text)
     theirs = sources.is_managers(source) and not now

@@ -26,12 +26,12 @@ def messages(paths: Paths, config: Config) -> list[str]:
     from netfail_hooks.errors import Problem
     from netfail_hooks.managers import drift
 
-    unknown: list[str] = []  # doctor says which file nobody can judge
+    unknown: list[Problem] = []  # doctor says what nobody can judge
     places = map(drift.place, config.names())
     try:
         stamps = [_stamp(paths, path) for path in (*drift.watched(paths), *places)]
     except Problem as problem:  # a directory that we may not read
-        unknown.append(str(problem))
+        unknown.append(problem)
     found = [f"{_TOLD}{one}" for one in drift.drifted(paths, config, unknown)]
     # Of what could not be judged what was told may still hold.
     kept = [line for line in lines if line.startswith(_TOLD) and line not in found]

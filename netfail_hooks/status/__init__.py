@@ -35,16 +35,17 @@ from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import boot_id, drills, events
 from netfail_hooks.status import ruled
 from netfail_hooks.status.bond import BondReport, bond_report
-from netfail_hooks.status.facts import AS_ROOT
 from netfail_hooks.status.report import Sources, report
 from netfail_hooks.status.values import Report
 from netfail_hooks.values import replace
+
+_LOOK = "run 'netfail-hooks check'"
 
 
 def collect(paths: Paths) -> Report | BondReport:
     """Return the present state of all uplinks. Raises Problem."""
     config = load(paths)
-    unknown: list[str] = []
+    unknown: list[Problem] = []
     state = State() if config.mode == "bond" else _state(paths, unknown)
     try:
         with Netlink() as netlink:
@@ -62,7 +63,7 @@ def collect(paths: Paths) -> Report | BondReport:
         return replace(found, silence=silence(hooks=config.dispatcher), drifted=drifted)
     states = networkctl.states()
     if not states:
-        unknown.append("networkd's states: 'networkctl list' has no answer")
+        unknown.append(Problem("networkd's states: 'networkctl list' has no answer"))
     return report(
         Sources(
             config=config,
@@ -85,11 +86,12 @@ def collect(paths: Paths) -> Report | BondReport:
     )
 
 
-def _with_endpoints(observed: Observation, unknown: list[str]) -> Observation:
+def _with_endpoints(observed: Observation, unknown: list[Problem]) -> Observation:
     observed = with_endpoints(observed)
     if observed.subflows < 0:
-        how = "see 'netfail-hooks doctor'" if os.geteuid() == 0 else AS_ROOT
-        unknown.append(f"endpoints of Multipath TCP: {how}")
+        what = "endpoints of Multipath TCP"
+        told = Problem(what, hint="see 'netfail-hooks doctor'")
+        unknown.append(NotPermitted(what) if os.geteuid() else told)
     return observed
 
 
@@ -110,7 +112,7 @@ def _lookups(config: Config, netlink: Netlink) -> tuple[lookup.RouteLookup, ...]
     return tuple(answer for answer in answers if answer)
 
 
-def _state(paths: Paths, unknown: list[str]) -> State | None:
+def _state(paths: Paths, unknown: list[Problem]) -> State | None:
     """Return the state that the last run left; None where we can't read it."""
     path = paths.state
     try:
@@ -118,18 +120,19 @@ def _state(paths: Paths, unknown: list[str]) -> State | None:
     except FileNotFoundError:
         return State()
     except PermissionError:
-        how = AS_ROOT if os.geteuid() else "not root's alone, run 'netfail-hooks check'"
-        unknown.append(f"health ({path}): {how}")
+        odd = Problem(f"health ({path}): not root's alone, {_LOOK}")
+        unknown.append(NotPermitted("health") if os.geteuid() else odd)
     except (OSError, ValueError):
-        unknown.append(f"health ({path} is damaged): run 'netfail-hooks check'")
+        unknown.append(Problem(f"health ({path} is damaged)", hint=_LOOK))
     return None
 
 
-def _failover(paths: Paths, unknown: list[str]) -> events.Transition | None:
+def _failover(paths: Paths, unknown: list[Problem]) -> events.Transition | None:
+    what = "the last move of the traffic"
     try:
         return events.last_failover(paths.log)
     except NotPermitted:
-        unknown.append(f"the last move of the traffic ({paths.log}): {AS_ROOT}")
+        unknown.append(NotPermitted(what))
     except Problem as problem:
-        unknown.append(f"the last move of the traffic: {problem}")
+        unknown.append(Problem(f"{what}: {problem}"))
     return None

@@ -10,13 +10,22 @@ import time
 from collections.abc import Iterator
 
 from netfail_hooks.config import Config
+from netfail_hooks.errors import Problem
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.bond import unusable_reason
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.recorder import boot_id
 from netfail_hooks.recorder.events import Transition
-from netfail_hooks.status.facts import Fact, drifted, last, no_way_out, silence, unknown
+from netfail_hooks.status.facts import (
+    Fact,
+    drifted,
+    last,
+    no_way_out,
+    not_learnt,
+    silence,
+    unknown,
+)
 from netfail_hooks.status.report import failover_report
 from netfail_hooks.status.text import DETAIL, UNWELL, WELL, fact_blocks, head_blocks
 from netfail_hooks.status.values import SCHEMA, Failover
@@ -59,6 +68,7 @@ class BondReport:
     lookups: tuple[RouteLookup, ...]
     last_failover: Failover | None
     unknown: tuple[str, ...]
+    root_only: tuple[str, ...] = ()
     silence: str = ""
     drifted: tuple[str, ...] = ()
 
@@ -68,9 +78,10 @@ def bond_report(
     observed: Observation,
     lookups: tuple[RouteLookup, ...],
     failover: Transition | None,
-    not_learnt: tuple[str, ...],
+    problems: tuple[Problem, ...],
 ) -> BondReport:
-    """Return the report on an observation."""
+    """Return the report on an observation; ``problems`` are what could not be learnt."""
+    unlearnt, root_only = not_learnt(problems)
     name = config.bond.name
     bonding = observed.bonding(name)
     slaves = tuple(
@@ -92,7 +103,8 @@ def bond_report(
         slaves=slaves,
         lookups=lookups,
         last_failover=failover_report(failover, time.time(), observed.now, boot_id()),
-        unknown=not_learnt,
+        unknown=unlearnt,
+        root_only=root_only,
     )
     return replace(found, healthy=bond_is_healthy(found))
 
@@ -170,4 +182,4 @@ def bond_facts(report: BondReport) -> Iterator[Fact]:
     yield from last(report.last_failover)
     yield from drifted(report.drifted)
     yield from silence(report.silence)
-    yield from unknown(report.unknown)
+    yield from unknown(report.unknown, report.root_only)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.recorder.cause import cause
 from netfail_hooks.status import multipath
@@ -19,7 +20,6 @@ _AT_ODDS = f"the kernel sends by another uplink than was chosen: {_CHECK}"
 _DOCTOR = "run 'netfail-hooks doctor'"
 _INSTALL = "run 'netfail-hooks install'"
 _SUDO = "'sudo netfail-hooks status'"
-AS_ROOT = "run as root"  # the end of what could not be learnt for want of rights
 _NOT_LOOKED_AT = f"not looked at since boot: {_CHECK}"
 
 
@@ -63,7 +63,7 @@ def facts(report: Report) -> Iterator[Fact]:
     if report.state == "empty":
         yield Fact("health", _NOT_LOOKED_AT)
     yield from silence(report.silence)
-    yield from unknown(report.unknown)
+    yield from unknown(report.unknown, report.root_only)
 
 
 def no_way_out() -> Fact:
@@ -92,15 +92,18 @@ def silence(reason: str) -> Iterator[Fact]:
         yield Fact("events", reason, BAD)
 
 
-def unknown(lines: tuple[str, ...]) -> Iterator[Fact]:
+def not_learnt(problems: Iterable[Problem]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what could not be learnt, and what root alone may read: that needs no mending."""
+    told = [(isinstance(problem, NotPermitted), problem) for problem in problems]
+    closed = tuple(str(problem.args[0]) for refused, problem in told if refused)
+    return tuple(str(problem) for refused, problem in told if not refused), closed
+
+
+def unknown(lines: tuple[str, ...], root_only: tuple[str, ...]) -> Iterator[Fact]:
     """Yield what could not be learnt; what root alone may read is no fault, and one line."""
-    end = f": {AS_ROOT}"
-    closed = [
-        re.sub(r" \(/[^)]*\)", "", one.removesuffix(end)) for one in lines if one.endswith(end)
-    ]
-    yield from (Fact("unknown", line) for line in lines if not line.endswith(end))
-    if closed:
-        yield Fact("not shown", f"{', '.join(closed)}: root alone may read it: {_SUDO}")
+    yield from (Fact("unknown", line) for line in lines)
+    if root_only:
+        yield Fact("not shown", f"{', '.join(root_only)}: root alone may read it: {_SUDO}")
 
 
 def kept_span(seconds: int) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from netfail_hooks.config import USE, Config, Order, Uplink
+from netfail_hooks.errors import Problem
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.crowd import advice, message
@@ -18,6 +19,7 @@ from netfail_hooks.policy.watch import has_watched
 from netfail_hooks.recorder.drills import Drill, Outcome
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.facts import is_healthy
+from netfail_hooks.status.facts import not_learnt as sorted_out
 from netfail_hooks.status.multipath import multipath
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import (
@@ -42,7 +44,7 @@ _CHECK_TAKES = 30  # seconds at most: TimeoutStartSec= of its unit
 class Sources:
     """All that the report is made of. ``state`` is None where we may not read it.
 
-    ``unknown`` says, a line each, what could not be learnt and what would help.
+    ``unknown`` is what could not be learnt and what would help, or what root alone may read.
     """
 
     config: Config
@@ -51,7 +53,7 @@ class Sources:
     states: dict[str, tuple[str, str]]
     lookups: tuple[RouteLookup, ...]
     failover: Transition | None
-    unknown: tuple[str, ...]
+    unknown: tuple[Problem, ...]
     clock: float  # seconds since the epoch
     boot: str = ""  # the kernel's name for this boot
     ruled: tuple[Ruled, ...] = ()
@@ -65,6 +67,7 @@ class Sources:
 
 def report(sources: Sources) -> Report:
     """Return the report."""
+    not_learnt, root_only = sorted_out(sources.unknown)
     uplinks = tuple(
         _uplink(sources, rank, uplink)
         for rank, uplink in enumerate(sources.config.uplinks, start=1)
@@ -93,7 +96,8 @@ def report(sources: Sources) -> Report:
             sources.failover, sources.clock, sources.observed.now, sources.boot
         ),
         drifted=sources.drifted,
-        unknown=sources.unknown,
+        unknown=not_learnt,
+        root_only=root_only,
         silence=sources.silence,
         crowded=tuple(f"{message(crowd)}; {advice(crowd)}" for crowd in sources.observed.crowds),
         by_hand=tuple(_by_hand(sources)),

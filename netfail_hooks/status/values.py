@@ -129,6 +129,8 @@ class Report:
     ``by_hand`` tells what a person asked for by hand, and how it ends.
     ``drill`` tells of the fire drill that is on, ``last_drill`` how the last one went.
     ``multipath`` has the endpoints of Multipath TCP, None where those are not asked for or known.
+    ``unknown`` says, a line each, what could not be learnt and what would help; ``root_only`` is
+    what root alone may read.
     ``drifted`` tells of files that have changed since ours were made of them.
     ``as_chosen``: the kernel sends by no other uplink than the last run chose.
     ``overdue`` says that the uplinks were not asked for long, "" if they were.
@@ -147,6 +149,7 @@ class Report:
     last_failover: Failover | None
     drifted: tuple[str, ...]
     unknown: tuple[str, ...]
+    root_only: tuple[str, ...] = ()
     silence: str = ""
     crowded: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()

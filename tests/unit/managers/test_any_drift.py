@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.doctor.facts import CHANGED
 from netfail_hooks.doctor.own_files import own_files
+from netfail_hooks.errors import Problem
 from netfail_hooks.managers.drift import drifted
 from netfail_hooks.reconcile import touched
 from tests.support.machine import HOWTO, Machine
@@ -143,7 +144,8 @@ def test_whatever_changes_is_told_while_it_matters(
     for place, what in changes:
         _change(machine, place, what)
         unknown: list[str] = []
-        now = drifted(machine.paths, _CONFIG, unknown)
+        unjudged: list[Problem] = []
+        now = drifted(machine.paths, _CONFIG, unjudged)
         assert bool(now) is (_read(machine) != before)
         assert set(touched.messages(machine.paths, _CONFIG)) <= set(now)
         odd = own_files(machine.paths, _CONFIG, (), unknown)[0]
@@ -151,4 +153,4 @@ def test_whatever_changes_is_told_while_it_matters(
         assert [(one.path, one.state) for one in odd] == (
             [(place_of_ours, CHANGED)] if edited else []
         )
-        assert unknown == []
+        assert (unknown, unjudged) == ([], [])

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.managers import networkmanager, sources
 from netfail_hooks.managers.drift import drifted
 from netfail_hooks.networkd.nic import read_nic
@@ -15,6 +19,7 @@ from tests.support.machine import Machine
 from tests.support.nobody import as_nobody
 
 _CONFIG = Config(default_metrics(("eth0", "wlan0")))
+NETWORK = "/etc/systemd/network"
 _SAVED = "/etc/NetworkManager/system-connections"
 _KEYFILE = f"{_SAVED}/home.nmconnection"
 _CONF = "/etc/NetworkManager/conf.d"
@@ -43,8 +48,10 @@ def _taken_over(root: Path, *, keyfile: bool) -> Machine:
 
 
 def _seen(machine: Machine) -> list[list[str]]:
-    unknown: list[str] = []
-    return [list(drifted(machine.paths, _CONFIG, unknown)), unknown]
+    unknown: list[Problem] = []
+    found = list(drifted(machine.paths, _CONFIG, unknown))
+    assert all(isinstance(problem, NotPermitted) for problem in unknown)
+    return [found, list(map(str, unknown))]
 
 
 @pytest.mark.parametrize(
@@ -69,8 +76,34 @@ def test_it_is_unknown_to_others_and_known_to_root(
     assert _seen(machine) == [[], []]
     found, (unknown,) = as_nobody(lambda: _seen(machine))
     assert found == []
-    assert unknown.startswith(f"{tmp_path}{path}")
-    assert unknown.endswith(" cannot be read: run as root")
+    what = _KEYFILE if keyfile else "the settings of NetworkManager for eth0"
+    assert unknown == f"whether {what} has changed since install: run as root"
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    others=st.lists(
+        st.tuples(st.sampled_from("0aguz"), st.sampled_from([0o600, 0o700])), max_size=4
+    ),
+    place=st.sampled_from([_SAVED, "/run/NetworkManager/system-connections", NETWORK]),
+)
+def test_no_file_is_named_to_others_that_may_be_nobodys_concern(
+    others: list[tuple[str, int]], place: str
+) -> None:
+    """Guests' Wi-Fi, another cable's: whatever comes first, and wherever it is."""
+    with tempfile.TemporaryDirectory() as top:
+        root = Path(top)
+        root.chmod(0o755)
+        machine = _taken_over(root, keyfile=True)
+        ending = "network" if place == NETWORK else "nmconnection"
+        for at, (start, mode) in enumerate(others):
+            text = "[Match]\nName=usb0\n" if place == NETWORK else _PROFILE.replace("eth0", "usb0")
+            machine.write(f"{place}/{start}guests{at}.{ending}", text, mode=mode)
+        assert _seen(machine) == [[], []]
+        found, unknown = as_nobody(lambda: _seen(machine))
+        assert found == []
+        assert not [one for one in unknown if "guests" in one], unknown
+        assert any("has changed since install: run as root" in one for one in unknown)
 
 
 def test_what_everybody_may_read_is_judged_by_everybody(tmp_path: Path) -> None:

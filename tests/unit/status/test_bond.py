@@ -121,7 +121,8 @@ def test_how_it_reads() -> None:
         slaves=slaves,
         lookups=(),
         last_failover=None,
-        unknown=("a thing: run as root",),
+        unknown=(),
+        root_only=("a thing",),
     )
     assert render_bond(ill, colour=False) == _ILL
     painted = render_bond(ill, colour=True)

@@ -19,6 +19,7 @@ from netfail_hooks import cli, reconcile
 from netfail_hooks.cli import status as command
 from netfail_hooks.config import DISABLE, USE, Config, Order, Target, default_metrics
 from netfail_hooks.config.file import render as render_config
+from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.kernel import lookup
 from netfail_hooks.kernel import netlink as rtnetlink
 from netfail_hooks.kernel.lookup import RouteLookup
@@ -497,13 +498,15 @@ def test_an_uplink_that_recovers_says_once_what_decides(
 
 
 def test_what_root_alone_may_read_is_told_in_one_line_and_is_no_fault() -> None:
-    closed = ("health (/run/x/state): run as root", "the last move (/var/log/x): run as root")
-    found = _told(_well, state=None, unknown=(closed[0], "a thing is damaged", closed[1]))
+    closed = (NotPermitted("health", hint="use sudo"), NotPermitted("the last move"))
+    damaged = Problem("a thing is damaged", hint="run as root")  # which says of no right to read
+    found = _told(_well, state=None, unknown=(closed[0], damaged, closed[1]))
     shown = render(found)
     assert found.healthy
-    assert found.unknown == (closed[0], "a thing is damaged", closed[1])
+    assert found.unknown == ("a thing is damaged: run as root",)
+    assert found.root_only == ("health", "the last move")
     assert shown.splitlines()[-2:] == [
-        "unknown   a thing is damaged",
+        "unknown   a thing is damaged: run as root",
         "not shown health, the last move: root alone may read it: 'sudo netfail-hooks status'",
     ]
     assert not re.search("known|check", shown.replace("unknown   a thing", "")), shown
@@ -587,7 +590,7 @@ not shown a thing: root alone may read it: 'sudo netfail-hooks status'"""
 
 def test_how_it_reads() -> None:
     assert render(_told(_well)) == _ALL_WELL
-    lost = _told(_loses("eth0", "missing"), failover=_EVENT, unknown=("a thing: run as root",))
+    lost = _told(_loses("eth0", "missing"), failover=_EVENT, unknown=(NotPermitted("a thing"),))
     assert render(lost) == _FAILED_OVER
     assert "traffic   no way out" in render(_told(_well, lookups=()))
     assert "health    not looked at since boot" in render(_told(_well, state=State()))

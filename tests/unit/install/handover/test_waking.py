@@ -12,6 +12,7 @@ import pytest
 from netfail_hooks.cli.prompts import show
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.config.file import render
+from netfail_hooks.errors import Problem
 from netfail_hooks.install import nodes, uninstaller
 from netfail_hooks.install.handover import Handover, gather, plan
 from netfail_hooks.install.handover.profiles import profiles_of
@@ -177,7 +178,7 @@ _CHANGES = {
 def test_what_has_changed_since_is_told(machine: Machine, change: str) -> None:
     _written(machine, _said(machine, _MAGIC))
     (machine.root / _ENABLED[1:]).unlink()
-    unknown: list[str] = []
+    unknown: list[Problem] = []
     assert (drifted(machine.paths, _CONFIG, unknown), unknown) == ((), [])
     machine.write("/run/udev/data/n2", f"E:ID_NET_LINK_FILE={_OURS}\n")
     assert (drifted(machine.paths, _CONFIG, unknown), unknown) == ((), []), "after a boot"
