@@ -14,6 +14,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy.state import State
 from netfail_hooks.reconcile.probing import probe_and_run
 from netfail_hooks.recorder import Run
+from netfail_hooks.terminal.progress import shown
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def configured(interface: str, paths: Paths) -> tuple[Config, Generation]:
 
 def look(config: Config, since: Generation, paths: Paths, trigger: str) -> Run:
     """Ask every uplink, and act on it. Raises Problem where nothing is installed any more."""
-    done = probe_and_run(config, paths, trigger, since=since)
+    with shown("asking each uplink"):
+        done = probe_and_run(config, paths, trigger, since=since)
     if not done.observed.now:
         raise Problem(
             "nothing was done: nothing is installed, or an uninstall is at work or was meanwhile",

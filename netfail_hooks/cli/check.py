@@ -6,6 +6,7 @@ from netfail_hooks.check import _round
 from netfail_hooks.errors import Problem
 from netfail_hooks.policy.health import is_well
 from netfail_hooks.terminal import escaped
+from netfail_hooks.terminal.progress import shown
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look once and print it. Returns 1 if an uplink is not well."""
-    done = _round("check")
+    with shown("asking each uplink", quiet=args.json):
+        done = _round("check")
     if not done.observed.now:
         raise Problem(
             "nothing was done: nothing is installed, or an uninstall is at work or was meanwhile",

@@ -19,6 +19,7 @@ from netfail_hooks.recorder.events import Transition
 from netfail_hooks.recorder.tail import Tail
 from netfail_hooks.recorder.text import nothing, render, select
 from netfail_hooks.terminal.layout import message
+from netfail_hooks.terminal.progress import shown
 
 _HANG = 6  # columns: below what a transition did
 _POLL = 0.5  # seconds between two looks for new lines
@@ -136,7 +137,8 @@ def _bundle(chosen: list[tuple[Transition, str]], args: argparse.Namespace) -> N
         raise Misuse("a bundle can't be followed", hint="make it once all has happened")
     from netfail_hooks import bundle
 
-    bundle.write(Paths(), [line for _, line in chosen], args.bundle)
+    with shown("gathering what a bug report needs"):
+        bundle.write(Paths(), [line for _, line in chosen], args.bundle)
     if args.bundle != "-":
         print(f"{args.bundle}: look through it before you send it")
 

@@ -12,6 +12,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.recorder.events import file_lines
 from netfail_hooks.report import html as report_html
 from netfail_hooks.report import page, recording_page
+from netfail_hooks.terminal import progress
 
 _OTHERS_MAY_NOT_WRITE = 0o022
 
@@ -39,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
         lines = bundle.unbundled([line.rstrip("\n") for line in file_lines(args.file)])
         shown = recording_page(args.file, lines)
     else:
-        shown = page(Paths())
+        with progress.shown("looking at this machine"):
+            shown = page(Paths())
     text = report_html.page(shown)
     if args.html == "-":
         sys.stdout.write(text)

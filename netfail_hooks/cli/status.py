@@ -20,6 +20,7 @@ from netfail_hooks.status.bond import blocks as bond_blocks
 from netfail_hooks.status.text import DETAIL, UPLINK, VITAL, blocks
 from netfail_hooks.status.values import Report
 from netfail_hooks.terminal.layout import fit, width
+from netfail_hooks.terminal.progress import shown
 from netfail_hooks.terminal.shorten import Block, lines_of, shortened
 from netfail_hooks.values import plain
 
@@ -45,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     paths = Paths()
     if told := read_text(paths.waits):  # without a config there may be nothing else to tell
         sys.stderr.write(f"note: {told}: see 'netfail-hooks doctor'\n")
-    report = collect(paths)
+    with shown("looking at the uplinks", quiet=args.json):
+        report = collect(paths)
     if args.watch is not None:
         _watch(report, paths, args)
     print(_json(report) if args.json else "\n".join(lines_of(_blocks(report))), flush=True)
@@ -57,29 +59,29 @@ def _watch(report: Report | BondReport, paths: Paths, args: argparse.Namespace) 
 
     It is drawn anew as soon as the terminal has another size.
     """
-    shown: Report | BondReport | Problem = report
+    latest: Report | BondReport | Problem = report
     # Held back, the signal ends the wait below, whichever moment it comes at.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])
     while True:
-        _draw(shown, args)
+        _draw(latest, args)
         if signal.sigtimedwait([signal.SIGWINCH], args.watch):
             continue
         try:
-            shown = collect(paths)
+            latest = collect(paths)
         except Problem as problem:
-            shown = problem
+            latest = problem
 
 
-def _draw(shown: Report | BondReport | Problem, args: argparse.Namespace) -> None:
+def _draw(latest: Report | BondReport | Problem, args: argparse.Namespace) -> None:
     """Show a report over the one before, or, where that can't be, below it."""
     if args.json:
-        print(_json(shown), flush=True)
+        print(_json(latest), flush=True)
         return
     first, *more = fit(
         f"{time.strftime('%Y-%m-%d %H:%M:%S')}, every {args.watch:g} s, Ctrl-C ends it", width()
     )
     head = [Block(UPLINK, (first,)), Block(DETAIL, (*more, ""))]
-    found = [*head, *_blocks(shown)]
+    found = [*head, *_blocks(latest)]
     if not terminal.is_screen():
         print(*lines_of(found), "", sep="\n", flush=True)
         return
@@ -89,18 +91,18 @@ def _draw(shown: Report | BondReport | Problem, args: argparse.Namespace) -> Non
     print(home + "".join(f"{line}{rest}\n" for line in lines) + end, end="", flush=True)
 
 
-def _json(shown: Report | BondReport | Problem) -> str:
-    return json.dumps({"problem": str(shown)} if isinstance(shown, Problem) else plain(shown))
+def _json(found: Report | BondReport | Problem) -> str:
+    return json.dumps({"problem": str(found)} if isinstance(found, Problem) else plain(found))
 
 
-def _blocks(shown: Report | BondReport | Problem) -> list[Block]:
-    if isinstance(shown, Problem):
-        lines = map(terminal.escaped, shown.lines())
+def _blocks(found: Report | BondReport | Problem) -> list[Block]:
+    if isinstance(found, Problem):
+        lines = map(terminal.escaped, found.lines())
         return [Block(VITAL, tuple(fit(line, width()))) for line in lines]
     colour = terminal.colours()
-    if isinstance(shown, BondReport):
-        return bond_blocks(terminal.one_line_each(shown), colour=colour, width=width())
-    return blocks(terminal.one_line_each(shown), colour=colour, width=width())
+    if isinstance(found, BondReport):
+        return bond_blocks(terminal.one_line_each(found), colour=colour, width=width())
+    return blocks(terminal.one_line_each(found), colour=colour, width=width())
 
 
 def _seconds(text: str) -> float:

@@ -19,6 +19,7 @@ from netfail_hooks.report.history import Cause, Outage, Period, cause, outages, 
 from netfail_hooks.status import collect
 from netfail_hooks.status.bond import BondReport
 from netfail_hooks.status.values import Report
+from netfail_hooks.terminal.progress import doing
 from netfail_hooks.timeline import Now, Point, end, point, window
 
 WHOLE = "recording"  # the name of its only period where it is shown alone
@@ -43,8 +44,10 @@ class Page:
 
 def page(paths: Paths) -> Page:
     """Look at the machine and its log. Raises Problem."""
-    points, causes, damaged = _recorded(events.lines(paths.log))
-    status = collect(paths)
+    with doing("reading the log", told=True):
+        points, causes, damaged = _recorded(events.lines(paths.log))
+    with doing("looking at the uplinks", told=True):
+        status = collect(paths)
     present = Now(time.time(), boot_id(), since_boot() / 1000)
     shown = periods(points, present)
     return Page(
