@@ -217,6 +217,7 @@ class _Performance:
             families=families,
             flows=flows,
             reasons=reasons,
+            untried=self._plan.untried,
         )
 
     def _family(self, family: int, backup: str) -> Family:

@@ -10,7 +10,7 @@ from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.health import can_ask
 from netfail_hooks.policy.patience import hours, is_within
 from netfail_hooks.policy.state import State
-from netfail_hooks.recorder.drills import GATEWAY
+from netfail_hooks.recorder.drills import GATEWAY, Untried
 from netfail_hooks.values import value
 
 FEWEST, MOST = 5, 300  # seconds of a fault
@@ -30,6 +30,7 @@ class Plan:
     backups: tuple[tuple[int, str], ...]
     targets: tuple[Target, ...]
     awaited: bool
+    untried: tuple[Untried, ...] = ()
 
 
 def plan(config: Config, observed: Observation, state: State, fault: str, seconds: int) -> Plan:
@@ -68,6 +69,11 @@ def plan(config: Config, observed: Observation, state: State, fault: str, second
         backups=tuple(backups),
         targets=tuple(_targets(config, observed, primary, tuple(backups))),
         awaited=primary == first and comes_back(config, observed, seconds),
+        untried=tuple(
+            Untried(family, _why_not(config, state, primary, family))
+            for family in FAMILIES
+            if family not in families
+        ),
     )
 
 
@@ -157,6 +163,18 @@ def _is_global(target: Target) -> bool:
 def _is_up(state: State, interface: str, family: int) -> bool:
     judged = state.uplink_state(interface, family)
     return bool(judged and judged.state == "up" and not judged.reason)
+
+
+def _why_not(config: Config, state: State, primary: str, family: int) -> str:
+    """Return why nothing moves in a family when an uplink fails that has the other one's traffic.
+
+    A family that it has, and nobody to take it over, is no such one: the drill is refused then.
+    """
+    other = state.active_uplink(family)
+    if other:
+        return f"it goes by {other}, and {primary} is {_why(state, primary, family)} in it"
+    each = "; ".join(f"{name} is {_why(state, name, family)}" for name in config.names())
+    return f"no uplink is up in it: {each}"
 
 
 def _why(state: State, interface: str, family: int) -> str:

@@ -18,6 +18,7 @@ def intention(plan: Plan, ssh: str = "", lives: bool = True) -> list[str]:  # no
         backups.setdefault(backup, []).append(f"IPv{family}")
     lines = [f"{plan.interface} fails for {plan.seconds} s: {_FAULTS[plan.fault]}"]
     lines += [f"{' and '.join(names)} is to go by {name}" for name, names in backups.items()]
+    lines += [f"IPv{one.family} is not tried: {one.why}" for one in plan.untried]
     asked = ", ".join(str(target) for target in plan.targets)
     lines.append(f"asked meanwhile: {asked}" if asked else _NOBODY)
     if not plan.awaited:
@@ -48,6 +49,7 @@ def verdict(outcome: Outcome) -> list[str]:
         moved = "stayed" if one.moved_ms < 0 else f"moved after {one.moved_ms / 1000:.2f} s"
         back = "" if one.back_ms < 0 else f", back {one.back_ms / 1000:.1f} s after its end"
         lines.append(f"  IPv{one.family} {moved}{back}")
+    lines += [f"  {one}" for one in outcome.untried]
     lines += [f"  {flow_line(flow)}" for flow in outcome.flows]
     lines += [f"  {reason}" for reason in outcome.reasons]
     if outcome.verdict not in (PASSED, CUT_SHORT):
@@ -65,6 +67,7 @@ def summary(outcome: Outcome) -> str:
     parts = [f"drill of {outcome.interface} ({outcome.fault}) {outcome.verdict}"]
     parts += [f"moved after {max(moved) / 1000:.2f} s"] if moved else []
     parts += [f"{max(lost)} echoes lost"] if lost else []
+    parts += [f"IPv{one.family} not tried" for one in outcome.untried]
     return "; ".join([*parts, *outcome.reasons])
 
 

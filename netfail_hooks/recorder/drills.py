@@ -74,6 +74,17 @@ class Family:
 
 
 @value
+class Untried:
+    """A family of which a drill shows nothing, and why, for people."""
+
+    family: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"IPv{self.family} was not tried: {self.why}"
+
+
+@value
 class Outcome:
     """How a drill went. ``time`` is seconds since the epoch, ``seconds`` how long the fault was.
 
@@ -91,6 +102,7 @@ class Outcome:
     families: tuple[Family, ...] = ()
     flows: tuple[Flow, ...] = ()
     reasons: tuple[str, ...] = ()
+    untried: tuple[Untried, ...] = ()
 
 
 def note(paths: Paths, drill: Drill) -> None:

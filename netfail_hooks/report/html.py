@@ -234,11 +234,11 @@ def _drills(drills: Sequence[Outcome]) -> Iterator[str]:
 
 
 def _verdict(drill: Outcome) -> str:
-    """Return how a drill went: the verdict, the slowest family's move, what was wrong."""
+    """Return how a drill went: the verdict, the slowest move, what was wrong or left out."""
     kind = {PASSED: "good", FAILED: "bad"}.get(drill.verdict, "waiting")
     moved = [one.moved_ms for one in drill.families if one.moved_ms >= 0]
     words = [f"moved after {max(moved) / 1000:.2f} s"] if moved else []
-    told = _words("; ".join([*words, *drill.reasons]))
+    told = _words("; ".join([*words, *drill.reasons, *map(str, drill.untried)]))
     return f'<b class="{kind}">{_text(drill.verdict)}</b> {told}'
 
 

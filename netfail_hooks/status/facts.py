@@ -191,3 +191,5 @@ def _drills(report: Report) -> Iterator[Fact]:
         yield Fact("drill", text, BAD if drilled.verdict == "failed" else "")
         for reason in drilled.reasons:
             yield Fact("drill", reason, BAD)
+        for one in drilled.untried:
+            yield Fact("drill", str(one))

@@ -151,6 +151,7 @@ def _drilled(sources: Sources) -> Drilled | None:
         moved_ms=max((one.moved_ms for one in last.families), default=-1),
         lost=max((flow.lost for flow in last.flows if flow.kind == "echo"), default=0),
         reasons=last.reasons,
+        untried=last.untried,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netfail_hooks.kernel.lookup import RouteLookup
+from netfail_hooks.recorder.drills import Untried
 from netfail_hooks.status.multipath import Multipath
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import value
@@ -117,6 +118,7 @@ class Drilled:
     moved_ms: int
     lost: int
     reasons: tuple[str, ...]
+    untried: tuple[Untried, ...] = ()
 
 
 @value

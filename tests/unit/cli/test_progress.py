@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from netfail_hooks import cli, report, status
+from netfail_hooks import cli, report
 from netfail_hooks.config import Config
 from netfail_hooks.config.file import render
 from netfail_hooks.errors import Problem
 from netfail_hooks.paths import Paths
+from netfail_hooks.status.values import Report
 from netfail_hooks.terminal import progress
 from tests.support.world import config_of
 
@@ -68,7 +69,7 @@ def _machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixt
         module = f"netfail_hooks.cli.{name}"
         if hasattr(sys.modules.get(module) or __import__(module, fromlist="*"), "Paths"):
             monkeypatch.setattr(f"{module}.Paths", lambda: paths)
-    mocker.patch.object(report, "collect", return_value=mocker.Mock(spec=status.Report))
+    mocker.patch.object(report, "collect", return_value=mocker.Mock(spec=Report))
     monkeypatch.setattr(progress, "AFTER", 0.05)
     monkeypatch.setattr(progress, "_EACH", 0.01)
     monkeypatch.setenv("TERM", "xterm")

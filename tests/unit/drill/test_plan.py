@@ -19,7 +19,7 @@ from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.policy.choose import is_local_to
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.patience import hours, waits
-from netfail_hooks.policy.state import POOR, State
+from netfail_hooks.policy.state import POOR, Active, State
 from netfail_hooks.recorder.drills import CABLE, FAILED, FAULTS, GATEWAY, Family, Flow, Outcome
 from netfail_hooks.values import replace
 from tests.support.world import SECOND, STATES, World, config_of
@@ -262,6 +262,44 @@ def test_whoever_is_to_take_the_traffic_is_up_or_it_is_refused(
         assert judged
         assert (judged.state, judged.reason) == ("up", "")
         assert backup != found.interface
+
+
+@given(
+    states=st.fixed_dictionaries(
+        {
+            (name, family): st.sampled_from(["up", "down", "absent"])
+            for name in NAMES
+            for family in (4, 6)
+        }
+    ),
+    active=st.fixed_dictionaries({family: st.sampled_from(["", *NAMES]) for family in (4, 6)}),
+)
+def test_each_family_is_tried_or_it_is_told_why_not(
+    states: dict[tuple[str, int], str], active: dict[int, str]
+) -> None:
+    world = _world()
+    known = tuple(
+        replace(one, state=states[one.interface, one.family]) for one in world.state.uplinks
+    )
+    carried = tuple(Active(family, name, 1) for family, name in active.items())
+    world.state = replace(world.state, uplinks=known, active=carried)
+    try:
+        found = _plan(world)
+    except Problem:
+        return  # refused, which says why
+    tried = [family for family, _ in found.backups]
+    assert sorted([*tried, *(one.family for one in found.untried)]) == [4, 6]
+    outcome = Outcome(1, "passed", GATEWAY, "silence", "eth0", 20, True, untried=found.untried)  # noqa: FBT003
+    for one in found.untried:
+        named = [active[one.family]] if active[one.family] else list(NAMES)
+        told = [
+            f"IPv{one.family} is not tried: {one.why}",
+            f"  IPv{one.family} was not tried: {one.why}",
+        ]
+        assert told[0] in text.intention(found)
+        assert told[1] in text.verdict(outcome)
+        assert f"IPv{one.family} not tried" in text.summary(outcome)
+        assert all(name in one.why for name in (*named, found.interface)), one.why
 
 
 def test_a_session_is_told_of_as_it_will_fare() -> None:

@@ -29,7 +29,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.policy.facts import Endpoint
 from netfail_hooks.policy.state import Metered, Quality, State, UplinkState
 from netfail_hooks.recorder import drills
-from netfail_hooks.recorder.drills import Drill, Flow, Outcome
+from netfail_hooks.recorder.drills import Drill, Flow, Outcome, Untried
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.report import Sources, report
 from netfail_hooks.status.text import render
@@ -197,6 +197,7 @@ def test_a_drill_is_told_while_it_is_on_and_how_it_went() -> None:
         families,
         flows,
         ("why",),
+        (Untried(6, "no uplink is up in it"),),
     )
     found = report(_sources(world, last_drill=last))
     assert found.last_drill
@@ -205,6 +206,7 @@ def test_a_drill_is_told_while_it_is_on_and_how_it_went() -> None:
     shown = render(found)
     assert "1 min 30 s ago, eth0 (gateway): failed, moved after 0.9 s" in shown
     assert "why" in shown
+    assert "IPv6 was not tried: no uplink is up in it" in shown
     later = report(_sources(world, last_drill=replace(last, time=int(_CLOCK) + 5, families=())))
     assert later.last_drill
     assert (later.last_drill.seconds_ago, later.last_drill.moved_ms) == (None, -1)
