@@ -6,6 +6,7 @@ Each field's default is what a healthy machine, or nothing at all, shows.
 from __future__ import annotations
 
 from netfail_hooks.config import Config
+from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.facts import Link, Observation
 from netfail_hooks.recorder.drills import Outcome
 from netfail_hooks.status.ruled import Ruled
@@ -97,6 +98,7 @@ class NetworkFile:
     source: str = ""  # the user's own that ours stands in for
     metrics: tuple[int, ...] = ()  # of its default routes, where ours sets them
     withheld: str = ""  # what keeps DHCP's default route away, "" for nothing
+    families: tuple[int, ...] = FAMILIES  # in which a default route can come of it
 
 
 @value
@@ -173,6 +175,7 @@ class Kernel:
     ruled: tuple[Ruled, ...] = ()
     unreached: tuple[str, ...] = ()  # addresses to which no way is, despite a default route
     masters: tuple[tuple[str, str], ...] = ()  # an uplink, and what it is a part of
+    settled: tuple[str, ...] = ()  # uplinks that networkd has been done with for a while
     multipath: str = ""  # why Multipath TCP, where it is asked for, can do nothing
 
     def link(self, interface: str) -> Link | None:

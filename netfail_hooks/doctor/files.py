@@ -160,6 +160,7 @@ def _network_file(name: str, source: match.Source) -> NetworkFile:
         source=takeover.of_whom(source.text),
         metrics=ranking.default_metrics(sections) if takeover.is_ours(source.text) else (),
         withheld=networkfile.withheld_by(sections),
+        families=tuple(sorted(networkfile.default_route_families(sections))),
     )
 
 

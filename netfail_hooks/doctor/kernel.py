@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.doctor.facts import BondSeen, Kernel
@@ -22,6 +24,7 @@ from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State
 from netfail_hooks.status import ruled
 
+_SETTLES = 60  # seconds; routers are asked three times, 4 s apart (RFC 4861, section 10)
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -40,6 +43,7 @@ def gather(
         bonds=bonds(paths),
         wireless=tuple(n for n in names if read_nic(n, paths).wireless),
         arp_ignore=arp_ignore(paths, names),
+        settled=tuple(settled(paths, observed)) if observed else (),
         masters=tuple((n, master) for n in names if (master := master_of(paths, n))),
         multipath=multipath(paths) if known.multipath_tcp else "",
     )
@@ -71,6 +75,18 @@ def _observe(
     except OSError as error:
         unknown.append(f"links and routes: {error}")
         return None, (), ()
+
+
+def settled(paths: Paths, observed: Observation) -> Iterator[str]:
+    """Yield the uplinks of which networkd has noted no change for a while, nor since the boot.
+
+    It writes a link's file with each (``/run/systemd/netif/links``): carrier, address, lease.
+    """
+    for link in observed.links:
+        with contextlib.suppress(OSError):
+            noted = os.stat(paths.at(f"/run/systemd/netif/links/{link.index}")).st_mtime
+            if min(time.time() - noted, observed.now / 1000) >= _SETTLES:
+                yield link.name
 
 
 def multipath(paths: Paths) -> str:

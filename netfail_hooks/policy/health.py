@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _SOON = 3000  # milliseconds after it was given up: a round with all its patience follows at once
 _MOST_OTHERS = 4
 BY_HAND = "disabled by hand"
-NO_GATEWAY = "no gateway"
+NO_ADDRESS, NO_GATEWAY = "no address", "no gateway"
 
 
 def judge(
@@ -71,7 +71,7 @@ def unusable_reason(observed: Observation, interface: str, family: int) -> str:
     if not link.carrier:
         return "no carrier"
     if not observed.all_addresses(interface, family):
-        return "no address"
+        return NO_ADDRESS
     if not observed.default_route(interface, family):
         return NO_GATEWAY
     return ""

@@ -262,6 +262,13 @@ _WEAK = (
         routes.crowded,
     ),
     Rule(
+        "no-ipv6-gateway",
+        "IPv6 has nowhere to go when the other is lost: names that have an IPv6 address are slow "
+        "or dead until programs fall back on IPv4",
+        routes.no_ipv6_gateway,
+        after=("foreign-manager", "uplink-enslaved", "no-gateway"),
+    ),
+    Rule(
         "not-probed",
         "it counts as well while it has a carrier, though nobody may be there beyond it",
         routes.not_probed,

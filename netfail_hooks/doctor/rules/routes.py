@@ -12,7 +12,7 @@ from netfail_hooks.doctor.rules.shared import AGAIN, CONFIG
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.crowd import advice, message
 from netfail_hooks.policy.facts import ACTIVE_BACKUP, MAIN, Route
-from netfail_hooks.policy.health import can_ask, unusable_reason
+from netfail_hooks.policy.health import NO_ADDRESS, NO_GATEWAY, can_ask, unusable_reason
 
 _CHECK = "netfail-hooks check"
 
@@ -138,12 +138,42 @@ def no_gateway(facts: Facts) -> Iterator[Symptom]:
         lost = [gateway for gateway in (file.gateways if file else ()) if gateway not in present]
         again = f"networkctl reconfigure {name}"
         if lost:
-            yield Symptom(f"{name} has lost its default route via {' and '.join(lost)}", (again,))
+            what = f"{name} has lost its default route via {' and '.join(lost)}"
+            yield Symptom(what, (again,), about=(name,))
         elif not present and file and not file.has_default_route:
             yield _never_had_one(facts, file)
         elif not present:
             first = f"networkctl status {name}  # is there a Gateway= or a DHCP lease?"
-            yield Symptom(f"{name} has no default route", (first, again))
+            yield Symptom(f"{name} has no default route", (first, again), about=(name,))
+
+
+def no_ipv6_gateway(facts: Facts) -> Iterator[Symptom]:
+    """Find an uplink that stays without an IPv6 gateway while another one has one.
+
+    Not of one that is to have none by its file, nor before its routers can have answered.
+    """
+    observed = facts.kernel.observed
+    if not observed or facts.mode != "routes":
+        return
+    having = [name for name in facts.uplinks if not unusable_reason(observed, name, 6)]
+    for name in facts.uplinks if having else ():
+        reason = unusable_reason(observed, name, 6)
+        file = next((file for file in facts.files.networks if file.interface == name), None)
+        if reason not in (NO_ADDRESS, NO_GATEWAY) or name not in facts.kernel.settled:
+            continue
+        if facts.services.setup(name) != "configured" or (file and 6 not in file.families):
+            continue
+        place = file.path if file and file.path else f"/etc/systemd/network/{name}.network"
+        none = "if its network has no IPv6: [Network], and below it IPv6AcceptRA=no"
+        yield Symptom(
+            f"{name} has no IPv6 gateway, and {' and '.join(having)} has one",
+            (
+                f"networkctl reconfigure {name}  # asks its routers anew",
+                f"editor {shlex.quote(place)}.d/ipv6.conf  # {none}",
+                "networkctl reload",
+            ),
+            about=(name,),
+        )
 
 
 def not_probed(facts: Facts) -> Iterator[Symptom]:
@@ -181,12 +211,14 @@ def _never_had_one(facts: Facts, file: NetworkFile) -> Symptom:
     what = f"{name} is given neither a gateway nor DHCP by {path or file.path}"
     if file.withheld:
         first = f"editor {shlex.quote(path or file.path)}  # take {file.withheld} out"
-        return Symptom(f"{name} asks DHCP, but not for a default route", (first, AGAIN))
+        told = f"{name} asks DHCP, but not for a default route"
+        return Symptom(told, (first, AGAIN), about=(name,))
     if not path:
         new = [word for uplink in facts.uplinks for word in ("--uplink", uplink)]
         new += ["--address", f"{name}=IP/LENGTH", "--gateway", f"{name}=IP"]
-        return Symptom(what, (shlex.join(["netfail-hooks", "install", *new]),))
-    return Symptom(what, (f"editor {shlex.quote(path)}  # add Gateway=IP to [Network]", AGAIN))
+        return Symptom(what, (shlex.join(["netfail-hooks", "install", *new]),), about=(name,))
+    first = f"editor {shlex.quote(path)}  # add Gateway=IP to [Network]"
+    return Symptom(what, (first, AGAIN), about=(name,))
 
 
 def bond_missing(facts: Facts) -> Iterator[Symptom]:

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,36 @@ def test_what_an_uplink_is_a_part_of_is_seen(machine: Machine) -> None:
     machine.stack("br0", "bridge", "wlan0", master=True)
     found = doctor_kernel.gather(machine.paths, None, ("eth0", "wlan0"), unknown)
     assert found.masters == (("wlan0", "br0"),)
+
+
+@pytest.mark.parametrize(
+    ("up", "ago", "sure"), [(600, 61, True), (600, 59, False), (30, 61, False), (600, None, False)]
+)
+def test_an_uplink_is_settled_once_networkd_has_been_done_with_it_for_a_minute(
+    tmp_path: Path, up: int, ago: int | None, *, sure: bool
+) -> None:
+    """Nor is it right after a boot; of one that networkd does not have nobody knows."""
+    observed = HEALTHY.kernel.observed
+    assert observed
+    if ago is not None:
+        for link in observed.links:
+            place = tmp_path / f"run/systemd/netif/links/{link.index}"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text("")
+            os.utime(place, (time.time() - ago, time.time() - ago))
+    seen = replace(observed, now=up * 1000)
+    names = tuple(doctor_kernel.settled(Paths(str(tmp_path)), seen))
+    assert names == (("eth0", "wlan0") if sure else ())
+
+
+def test_a_file_says_in_which_families_there_is_to_be_a_way_out(machine: Machine) -> None:
+    unknown: list[str] = []
+    for text, families in (("", (4, 6)), ("IPv6AcceptRA=no\n", (4,))):
+        machine.write(
+            "/etc/systemd/network/10-netfail-eth0.network.d/ipv6.conf", f"[Network]\n{text}"
+        )
+        (found,) = doctor_files.networks(machine.paths, ("eth0",), unknown)
+        assert found.families == families
 
 
 def _files(machine: Machine) -> tuple[OwnFile, ...]:

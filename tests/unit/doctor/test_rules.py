@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netfail_hooks.config import Order
 from netfail_hooks.doctor.facts import (
@@ -23,10 +25,20 @@ from netfail_hooks.doctor.facts import (
     Unit,
 )
 from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose, uplinks
+from netfail_hooks.doctor.rules import routes as routes_rules
 from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import ONLINE_FILE, SERVICE, SOCKET, TIMER, WANTED
-from netfail_hooks.policy.facts import Crowd, Endpoint, Neighbour, Route, Sysctl, Taken
+from netfail_hooks.policy.facts import (
+    Address,
+    Crowd,
+    Endpoint,
+    Neighbour,
+    Observation,
+    Route,
+    Sysctl,
+    Taken,
+)
 from netfail_hooks.recorder.drills import FAILED, Outcome
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.values import fields, replace
@@ -105,6 +117,20 @@ def links(**changes: object) -> object:
         replace(link, **changes) if link.name == "wlan0" else link for link in _SEEN.links
     )
     return replace(_SEEN, links=found)
+
+
+def _without_ipv6(*names: str, addresses: bool = False) -> Observation:
+    """Return what is seen where these lack an IPv6 gateway, with ``addresses`` nothing else."""
+    seen = World(_CONFIG).look()
+
+    def stays(one: Route | Address, kind: bool) -> bool:  # noqa: FBT001 - one of two lists
+        return kind or (one.interface, one.family) not in [(name, 6) for name in names]
+
+    return replace(
+        seen,
+        routes=tuple(r for r in seen.routes if stays(r, r.destination != "default")),
+        addresses=tuple(a for a in seen.addresses if stays(a, addresses)),
+    )
 
 
 _WAY, _OTHER_WAY = ("eth0", 100, "192.168.1.1"), ("wlan0", 600, "192.168.1.1")
@@ -292,6 +318,12 @@ _CASES: list[tuple[str, bool, dict[str, object], str]] = [
         False,
         {"portals": (("wlan0", "http://login.example/a"),)},
         "wlan0 is behind a portal at http://login.example/a",
+    ),
+    (
+        "no-ipv6-gateway",
+        False,
+        {"observed": _without_ipv6("wlan0"), "settled": ("wlan0",)},
+        "wlan0 has no IPv6 gateway, and eth0 has one",
     ),
     (
         "not-probed",
@@ -642,6 +674,41 @@ def test_routes_that_are_meant_so_are_no_fault(changes: dict[str, object]) -> No
     assert diagnose(but(HEALTHY, **changes)) == ()
 
 
+@given(
+    lacking=st.sets(st.sampled_from(["eth0", "wlan0"])),
+    settled=st.sets(st.sampled_from(["eth0", "wlan0"])),
+    meant=st.sets(st.sampled_from(["eth0", "wlan0"])),
+    addresses=st.booleans(),
+    setup=st.sampled_from(["configured", "configuring"]),
+    dark=st.booleans(),
+)
+def test_ipv6_that_cannot_fail_over_is_told_once_that_is_sure_and_unless_it_is_meant(  # noqa: PLR0913
+    *,
+    lacking: set[str],
+    settled: set[str],
+    meant: set[str],
+    addresses: bool,
+    setup: str,
+    dark: bool,
+) -> None:
+    """Not right after a boot or a carrier, nor of an uplink that is lost for another reason."""
+    seen = _without_ipv6(*lacking, addresses=addresses)
+    if dark:
+        seen = replace(seen, links=tuple(replace(link, carrier=False) for link in seen.links))
+    networks = tuple(
+        replace(file, families=(4,) if file.interface in meant else (4, 6)) for file in _ALL
+    )
+    states = tuple((name, "routable", setup) for name in ("eth0", "wlan0"))
+    facts = but(HEALTHY, observed=seen, settled=tuple(settled), networks=networks, states=states)
+    told = [one.what for one in diagnose(facts) if one.code == "no-ipv6-gateway"]
+    sure = (lacking & settled) - meant if setup == "configured" else set()
+    wanted = [f"{name} has no IPv6 gateway" for name in sorted(sure)]
+    if len(lacking) == 2 or dark:  # no other one has one, or nobody knows
+        wanted = []
+    assert [one.partition(",")[0] for one in told] == wanted
+    assert not list(routes_rules.no_ipv6_gateway(but(facts, config=_BONDED)))
+
+
 def test_dhcps_route_that_a_file_keeps_away_is_not_sought_by_reconfiguring() -> None:
     file = replace(
         _ALL[1], has_default_route=False, gateways=(), withheld="UseRoutes=no", source="/etc/x"
@@ -917,7 +984,7 @@ def test_every_rule_has_a_case_and_a_row_in_the_manual_of_troubles() -> None:
     tried = {case[0] for case in _CASES} | {case[0] for case in _BOND_CASES} | {"not-installed"}
     assert tried == set(codes)
     text = ROOT.joinpath("docs/use/troubleshooting.md").read_text("utf-8")
-    assert set(re.findall(r"^\|[^|]*\| `([a-z-]+)` \|", text, re.MULTILINE)) == set(codes)
+    assert set(re.findall(r"^\|[^|]*\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == set(codes)
 
 
 @pytest.mark.parametrize(
