@@ -86,15 +86,15 @@ def _versions() -> Iterator[str]:
 
 
 def _findings(paths: Paths) -> Iterator[str]:
-    from netfail_hooks.doctor.gather import gather
+    from netfail_hooks.doctor.again import look
     from netfail_hooks.doctor.rules import diagnose
 
     try:
-        facts = gather(paths)
+        facts, before = look(paths)
     except Exception as error:  # noqa: BLE001 - a report of a bug has to survive it
         yield f"cannot look: {type(error).__name__}"
         return
-    yield from (escaped(f"{finding.code}: {finding.what}") for finding in diagnose(facts))
+    yield from (escaped(f"{finding.code}: {finding.what}") for finding in diagnose(facts, before))
     yield f"things that could not be learned: {len(facts.unknown)}"
 
 

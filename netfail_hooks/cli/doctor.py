@@ -12,7 +12,7 @@ import json
 from netfail_hooks import terminal
 from netfail_hooks.cli.prompts import refuse_powerless
 from netfail_hooks.doctor import fix as doctor_fix
-from netfail_hooks.doctor.gather import gather
+from netfail_hooks.doctor.again import look
 from netfail_hooks.doctor.report import Diagnosis, render, report
 from netfail_hooks.errors import Misuse
 from netfail_hooks.files import asker
@@ -50,11 +50,11 @@ def run(args: argparse.Namespace) -> int:
 def _diagnose(args: argparse.Namespace) -> Diagnosis:
     """Return what is found, with ``--fix`` once the commands have run that can do no harm."""
     paths = Paths()
-    facts = gather(paths)
-    diagnosis = report(facts)
+    facts, before = look(paths)
+    diagnosis = report(facts, before)
     commands = doctor_fix.commands(diagnosis.findings) if args.fix else ()
     if args.dry_run:
-        return report(facts, would=commands)
+        return report(facts, before, would=commands)
     if not commands:
         return diagnosis
     refuse_powerless(paths.root)
@@ -64,7 +64,7 @@ def _diagnose(args: argparse.Namespace) -> Diagnosis:
             ended.append((command, doctor_fix.run(command)))
     did = tuple(command for command, failure in ended if not failure)
     failed = tuple(failure for _, failure in ended if failure)
-    return report(gather(paths), did=did, failed=failed)
+    return report(*look(paths), did=did, failed=failed)
 
 
 def _show(diagnosis: Diagnosis, *, as_json: bool) -> None:

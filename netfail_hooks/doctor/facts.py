@@ -227,10 +227,10 @@ class Symptom:
     safe: bool = False
     about: tuple[str, ...] = ()
 
-    def follows_from(self, cause: Symptom) -> bool:
+    def concerns_the_same(self, other: Symptom) -> bool:
         """Tell whether both concern the same thing; the whole machine is any of its parts."""
-        parts = self.about and cause.about
-        return not parts or not set(self.about).isdisjoint(cause.about)
+        parts = self.about and other.about
+        return not parts or not set(self.about).isdisjoint(other.about)
 
 
 @value

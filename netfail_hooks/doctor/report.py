@@ -38,13 +38,17 @@ class Diagnosis:
 
 def report(
     facts: Facts,
+    before: Facts | None = None,
     *,
     did: tuple[str, ...] = (),
     would: tuple[str, ...] = (),
     failed: tuple[str, ...] = (),
 ) -> Diagnosis:
-    """Return the diagnosis of a machine, and what was done about it before. Pure."""
-    findings = diagnose(facts)
+    """Return the diagnosis of a machine, and what was done about it before. Pure.
+
+    ``before`` is what was so a moment ago: of what may pass only what was wrong then counts, too.
+    """
+    findings = diagnose(facts, before)
     return Diagnosis(
         schema=SCHEMA,
         installed=facts.installed,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from netfail_hooks.doctor.gather import gather
+from netfail_hooks.doctor.again import look
 from netfail_hooks.doctor.report import Diagnosis
 from netfail_hooks.doctor.report import report as diagnose
 from netfail_hooks.errors import Problem
@@ -56,7 +56,7 @@ def page(paths: Paths) -> Page:
         status=status,
         periods=shown,
         outages=outages(shown[-1].timeline, points, present, causes),
-        diagnosis=diagnose(gather(paths)),
+        diagnosis=diagnose(*look(paths)),
         damaged=damaged,
         drills=drills.history(paths),
     )

@@ -7,7 +7,7 @@ first finding is the one to fix first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from netfail_hooks.doctor.facts import Facts, Finding, Symptom
@@ -20,12 +20,16 @@ _NOT_YET = ("not-installed",)  # install sets it up; by hand beside another mana
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: its name, why what it notices matters, and the rules whose symptoms explain it."""
+    """A rule: its name, why what it notices matters, and the rules whose symptoms explain it.
+
+    ``lasts``: what it notices is not there for a moment only, while a change is being made.
+    """
 
     code: str
     why: str
     symptoms: Callable[[Facts], Iterable[Symptom]]
     after: tuple[str, ...] = ()
+    lasts: bool = False
 
 
 _BROKEN = (
@@ -38,11 +42,13 @@ _BROKEN = (
         "not-installed",
         "without it an uplink that dies takes the machine's connections with it",
         setup.not_installed,
+        lasts=True,
     ),
     Rule(
         "config-wrong",
         "hooks and checks refuse to run on it, so nothing moves the traffic",
         setup.config_wrong,
+        lasts=True,
     ),
     Rule(
         "config-not-installed",
@@ -84,6 +90,7 @@ _BROKEN = (
         "hook-skipped",
         "networkd-dispatcher runs only what is root's with mode 0755, and says so to nobody",
         setup.hook_skipped,
+        lasts=True,
     ),
     Rule(
         "hook-broken",
@@ -214,6 +221,7 @@ _BROKEN = (
         "networkd takes the address away with the cable, or gives routes no metric: connections "
         "die",
         setup.old_systemd,
+        lasts=True,
     ),
     Rule(
         "networkd-not-enabled",
@@ -245,16 +253,19 @@ _WEAK = (
         "disabled-by-hand",
         "it carries nothing until somebody remembers: there is one uplink less to fail over to",
         uplinks.disabled_by_hand,
+        lasts=True,
     ),
     Rule(
         "portal",
         "nothing gets out by it until somebody logs in: there is one uplink less to fail over to",
         uplinks.portal,
+        lasts=True,
     ),
     Rule(
         "drill-failed",
         "what did not work when it was tried will not when it is needed",
         uplinks.drill_failed,
+        lasts=True,
     ),
     Rule(
         "crowded",
@@ -288,6 +299,7 @@ _WEAK = (
         "the kernel drops what it masquerades when that leaves by another NIC, so connections of "
         "containers and guests die with each move; translated to the shared address they live",
         routes.masquerade,
+        lasts=True,
     ),
     Rule("interface-gone", "there is one uplink less to fall back on", uplinks.interface_gone),
     Rule(
@@ -337,17 +349,20 @@ _WEAK = (
         "old-kernel",
         "moved addresses can't be marked as ours before Linux 5.18, so they may be left behind",
         setup.old_kernel,
+        lasts=True,
     ),
     Rule(
         "watch-old-kernel",
         "a check each few seconds asks the gateway in use, and leaves a dead one that much later",
         watch.old_for_watch,
         after=("old-kernel",),
+        lasts=True,
     ),
     Rule(
         "no-multipath",
         "connections of Multipath TCP end with their uplink, as all others do",
         multipath.no_multipath,
+        lasts=True,
     ),
     Rule(
         "foreign-endpoint",
@@ -358,18 +373,38 @@ _WEAK = (
 RULES = (*_BROKEN, *_WEAK)
 
 
-def diagnose(facts: Facts) -> tuple[Finding, ...]:
-    """Return everything that is wrong: the broken before the weak, causes before effects."""
+def is_lasting(facts: Facts) -> bool:
+    """Tell whether nothing is wrong but what cannot be there for a moment only."""
+    lasting = {rule.code for rule in RULES if rule.lasts}
+    return all(finding.code in lasting for finding in diagnose(facts))
+
+
+def diagnose(facts: Facts, before: Facts | None = None) -> tuple[Finding, ...]:
+    """Return everything that is wrong: the broken before the weak, causes before effects.
+
+    With ``before``, what was so when somebody looked shortly before, only what was wrong then, too.
+    """
     findings = []
     symptoms: dict[str, tuple[Symptom, ...]] = {}
     for rule in RULES:
         severity = BROKEN if rule in _BROKEN else WEAK
-        symptoms[rule.code] = tuple(rule.symptoms(facts))
+        symptoms[rule.code] = tuple(_symptoms(rule, facts, before))
         # A cause that is itself hidden by its own cause still explains what follows from it.
         causes = [cause for code in rule.after for cause in symptoms[code]]
         findings += [
             Finding(rule.code, severity, symptom.what, rule.why, symptom.fix, symptom.safe)
             for symptom in symptoms[rule.code]
-            if not any(symptom.follows_from(cause) for cause in causes)
+            if not any(symptom.concerns_the_same(cause) for cause in causes)
         ]
     return tuple(findings)
+
+
+def _symptoms(rule: Rule, facts: Facts, before: Facts | None) -> Iterator[Symptom]:
+    """Yield what a rule notices of the same things both times, as it is now."""
+    if before is None or rule.lasts:
+        yield from rule.symptoms(facts)
+        return
+    earlier = list(rule.symptoms(before))
+    for symptom in rule.symptoms(facts):
+        if any(symptom.concerns_the_same(other) for other in earlier):
+            yield symptom

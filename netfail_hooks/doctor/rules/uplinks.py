@@ -181,7 +181,8 @@ def arp_ignored(facts: Facts) -> Iterator[Symptom]:
         little = setting != 0 if name == "all" else setting in _ANSWERS_LITTLE
         if little and (name == "all" or not _is_spoken_for(facts, name)):
             fix = f"sysctl -w net/{key}=0" if name == "all" else "netfail-hooks check"
-            yield Symptom(f"net.{key.replace('/', '.')} is {setting}", (fix,), safe=name != "all")
+            what = f"net.{key.replace('/', '.')} is {setting}"
+            yield Symptom(what, (fix,), safe=name != "all", about=(key,))
 
 
 def _is_spoken_for(facts: Facts, name: str) -> bool:

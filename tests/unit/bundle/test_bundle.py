@@ -17,7 +17,7 @@ from netfail_hooks.bundle import network_files
 from netfail_hooks.bundle.redact import Redactor
 from netfail_hooks.cli import log, replay
 from netfail_hooks.config.file import render
-from netfail_hooks.doctor import gather
+from netfail_hooks.doctor import again as doctor_again
 from netfail_hooks.errors import Problem
 from netfail_hooks.networkd import match
 from netfail_hooks.paths import Paths
@@ -335,7 +335,7 @@ def test_a_report_survives_a_bug_in_what_looks_for_bugs(
     def broken(_: Paths) -> None:
         raise PermissionError("/home/alice")
 
-    monkeypatch.setattr(gather, "gather", broken)
+    monkeypatch.setattr(doctor_again, "gather", broken)
     assert cli.entry(["log", "--bundle", "-"]) == 0
     assert "== doctor\ncannot look: PermissionError\n" in capfd.readouterr().out
 

@@ -28,8 +28,8 @@ _LOOKS = {
         "looking at the uplinks",
     ),
     "netfail_hooks.report.collect": ([["report", "--html", "-"]], "looking at the uplinks"),
-    "netfail_hooks.report.gather": ([["report", "--html", "-"]], "looking at this machine"),
-    "netfail_hooks.cli.doctor.gather": ([["doctor"]], "looking at this machine"),
+    "netfail_hooks.report.look": ([["report", "--html", "-"]], "looking at this machine"),
+    "netfail_hooks.cli.doctor.look": ([["doctor"]], "looking at this machine"),
     "netfail_hooks.bundle.write": ([["log", "--bundle", "-"]], "gathering what a bug report needs"),
     "netfail_hooks.cli.check._round": ([["check"]], "asking each uplink"),
     "netfail_hooks.cli.by_hand.probe_and_run": (

@@ -11,24 +11,26 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from netfail_hooks import cli
 from netfail_hooks.cli import doctor
 from netfail_hooks.config.cache import load
+from netfail_hooks.doctor import again, own_files
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import fix as doctor_fix
 from netfail_hooks.doctor import gather as doctor_gather
 from netfail_hooks.doctor import kernel as doctor_kernel
 from netfail_hooks.doctor import machine as doctor_machine
-from netfail_hooks.doctor import own_files
 from netfail_hooks.doctor.facts import BondSeen, OwnFile, Process, Symptom, Unit
 from netfail_hooks.doctor.gather import gather
 from netfail_hooks.doctor.report import by_sudo, render, report
 from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import SERVICE, UNITS
 from netfail_hooks.lab.namespaces import until
+from netfail_hooks.lock import Lock
 from netfail_hooks.managers import dhcpcd
 from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
@@ -36,6 +38,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.values import plain, replace
 from tests.support import ROOT
 from tests.support.machine import Machine
+from tests.support.nobody import as_nobody
 from tests.unit.doctor.test_rules import BARE, HEALTHY, but
 
 _PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -110,6 +113,38 @@ def test_a_file_says_in_which_families_there_is_to_be_a_way_out(machine: Machine
         assert found.families == families
 
 
+def test_a_change_is_under_way_while_a_lock_is_held_whoever_looks(tmp_path: Path) -> None:
+    paths = Paths()
+    tmp_path.chmod(0o755)
+    with mock.patch.object(Paths, "run", str(tmp_path)):
+        assert not again.is_busy(paths)
+        for path in (paths.lock, paths.turn):
+            with Lock(path):
+                assert again.is_busy(paths)
+                assert as_nobody(lambda: again.is_busy(paths)) or os.geteuid()
+            assert not again.is_busy(paths)
+
+
+def test_it_waits_for_who_is_at_work_and_says_so_of_one_that_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    looks = [_ILL, HEALTHY]
+    at_work = [True, True, False]
+    monkeypatch.setattr(again, "_A_LITTLE", 0)
+    monkeypatch.setattr(again, "gather", lambda _: looks.pop(0))
+    monkeypatch.setattr(again, "is_busy", lambda _: at_work.pop(0))
+    assert again.look(Paths(str(tmp_path))) == (HEALTHY, _ILL)
+    assert at_work == []
+    looks[:] = [_ILL, _ILL]
+    monkeypatch.setattr(again, "is_busy", lambda _: True)
+    monkeypatch.setattr(again, "_PATIENCE", 0)
+    facts, before = again.look(Paths(str(tmp_path)))
+    assert before == _ILL
+    assert [one for one in facts.unknown if "a hook, a check or an install is at work" in one]
+    looks[:] = [HEALTHY]
+    assert again.look(Paths(str(tmp_path))) == (HEALTHY, None), "where nothing is wrong, once"
+
+
 def _files(machine: Machine) -> tuple[OwnFile, ...]:
     unknown: list[str] = []
     found, compared = own_files.own_files(
@@ -164,7 +199,7 @@ def test_it_is_coloured_where_that_can_be_seen(
     no_colour: str,
     painted: bool,  # noqa: FBT001 - a column
 ) -> None:
-    monkeypatch.setattr(doctor, "gather", lambda _: HEALTHY)
+    monkeypatch.setattr(doctor, "look", lambda _: (HEALTHY, None))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", term)
     monkeypatch.setenv("NO_COLOR", no_colour)
@@ -229,7 +264,7 @@ def test_dry_run_alone_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_exit_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, facts: object, status: int
 ) -> None:
-    monkeypatch.setattr(doctor, "gather", lambda _: facts)
+    monkeypatch.setattr(doctor, "look", lambda _: (facts, None))
     assert cli.entry(["doctor", "--json"]) == status
     assert json.loads(capsys.readouterr().out)["healthy"] is (status == 0)
     assert cli.entry(["doctor", "--fix", "--dry-run"]) == status

@@ -24,7 +24,7 @@ from netfail_hooks.doctor.facts import (
     Services,
     Unit,
 )
-from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose, uplinks
+from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose, is_lasting, uplinks
 from netfail_hooks.doctor.rules import routes as routes_rules
 from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
@@ -976,6 +976,45 @@ def test_a_rule_comes_after_those_that_it_names() -> None:
     codes = [rule.code for rule in RULES]
     for rule in RULES:
         assert set(rule.after) <= set(codes[: codes.index(rule.code)]), rule.code
+
+
+_LASTING = {
+    "not-installed",
+    "config-wrong",
+    "hook-skipped",
+    "old-systemd",
+    "disabled-by-hand",
+    "portal",
+    "drill-failed",
+    "masquerade",
+    "old-kernel",
+    "watch-old-kernel",
+    "no-multipath",
+}
+
+
+@given(first=st.sampled_from(_CASES), second=st.sampled_from(_CASES))
+def test_what_is_wrong_for_a_moment_only_is_no_fault(
+    first: tuple[str, bool, dict[str, object], str],
+    second: tuple[str, bool, dict[str, object], str],
+) -> None:
+    """Whatever it is, while traffic moves back, say: but for what cannot be so for a moment."""
+    ill, otherwise = but(HEALTHY, **first[2]), but(HEALTHY, **second[2])
+    assert diagnose(ill, ill) == diagnose(ill)
+    assert diagnose(HEALTHY, ill) == ()
+    assert {one.code for one in diagnose(ill, HEALTHY)} <= _LASTING
+    assert is_lasting(ill) == ({one.code for one in diagnose(ill)} <= _LASTING)
+    then = {rule.code for rule in RULES if list(rule.symptoms(otherwise))}
+    assert {one.code for one in diagnose(ill, otherwise)} <= then | _LASTING
+
+
+def test_of_two_uplinks_that_are_in_a_change_by_turns_nothing_is_told() -> None:
+    def silent(name: str) -> Facts:
+        return but(HEALTHY, arp_ignore=((f"ipv4/conf/{name}/arp_ignore", 8),))
+
+    first = silent("eth0")
+    assert [one.code for one in diagnose(first, first)] == ["arp-ignore"]
+    assert diagnose(silent("eth1"), first) == ()
 
 
 def test_every_rule_has_a_case_and_a_row_in_the_manual_of_troubles() -> None:
