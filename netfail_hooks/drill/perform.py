@@ -183,7 +183,7 @@ class _Performance:
                 if why and why != told[-1] and len(told) <= _DELAYS:
                     told.append(why)
                     end = max(end, time.monotonic() + left / 1000 + _TAKES_BACK)
-                    self._tell(f"{self._plan.interface} {why} for {span(left // 1000)}")
+                    self._tell(f"{self._plan.interface} {why} for {span(left // 1000)} more")
                 time.sleep(_STEP)
 
     def _is_back(self, state: State, family: int) -> bool:

@@ -162,10 +162,14 @@ def _is_before(uplink: UplinkReport, report: Report, family: int) -> bool:
 
 def _until(seconds: int, rounds: int) -> str:
     """Return what decides over an uplink that is recovering: its hold-down, and good checks."""
-    checks = "1 more check" if rounds == 1 else f"{rounds} more checks"
     parts = [f"stayed well for {kept_span(seconds)} more (hold-down)"] if seconds else []
-    parts += [f"passed {checks}"] if rounds else []
+    parts += [f"passed {checks(rounds)}"] if rounds else []
     return f"once it has {' and '.join(parts)}" if parts else "as the next check finds it well"
+
+
+def checks(rounds: int) -> str:
+    """Return how many more checks have to find an uplink well."""
+    return "1 more check" if rounds == 1 else f"{rounds} more checks"
 
 
 def _multipath(report: Report) -> Iterator[Fact]:

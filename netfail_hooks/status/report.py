@@ -125,7 +125,7 @@ def _overdue(sources: Sources) -> str:
     passed = (now - max(last)) // 1000 if last else 0
     if passed <= _MISSED * config.interval + _CHECK_TAKES:
         return ""
-    return f"none for {span(passed)}, though one is due every {config.interval} s"
+    return f"the last was {span(passed)} ago, though one is due every {config.interval} s"
 
 
 def _drill(sources: Sources) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from netfail_hooks.policy.health import BY_HAND
-from netfail_hooks.status.facts import Fact, facts, kept_span
+from netfail_hooks.status.facts import Fact, checks, facts, kept_span
 from netfail_hooks.status.values import UNKNOWN, Family, Line, Report, UplinkReport
 from netfail_hooks.terminal import BAD, DULL, GOOD, STATE_COLOURS, WAITING, Paint, painter
 from netfail_hooks.terminal.layout import (
@@ -155,9 +155,9 @@ def _details(family: Family) -> Iterator[str]:
 
 
 def health(family: Family, paint: Paint) -> str:
-    """Return how an uplink is in a family: its state, for how long, why, and what it carries.
+    """Return how an uplink is in a family: its state, since when, why, and what it carries.
 
-    What one that is recovering has before it is told once for both families (facts.py).
+    Of a state that is to end it says that the time is what has passed, and what is still to pass.
     """
     if family.reason == BY_HAND:
         text = paint(BY_HAND, WAITING)
@@ -166,8 +166,11 @@ def health(family: Family, paint: Paint) -> str:
     else:
         code = BAD if family.reason else STATE_COLOURS.get(family.state, DULL)
         text = paint(family.state, code)
-    if family.seconds is not None:
-        text += f" for {kept_span(family.seconds)}"
+    if family.state == "recovering" and not family.reason:
+        text += f": {_recovering(family)}"
+    elif family.seconds is not None and family.reason != BY_HAND:
+        so_far = "" if family.state == "up" else " so far"
+        text += f" for {kept_span(family.seconds)}{so_far}"
     if family.reason not in ("", BY_HAND):
         text += f": {family.reason}"
     if family.waits:
@@ -177,6 +180,17 @@ def health(family: Family, paint: Paint) -> str:
     elif family.chosen:
         text += ", chosen"
     return text
+
+
+def _recovering(family: Family) -> str:
+    """Return what an uplink has behind it that was lost, and what is before it."""
+    passed = f"{kept_span(family.seconds)} passed, " if family.seconds is not None else ""
+    left = [kept_span(family.hold_down_left)] if family.hold_down_left else []
+    left += [checks(family.rounds_to_go)] if family.rounds_to_go else []
+    if not left:
+        return f"{passed}up with the next check"
+    hold_down = " (hold-down)" if family.hold_down_left else ""
+    return f"{passed}{' and '.join(left)} to go{hold_down}"
 
 
 def _probe(family: Family) -> str:

@@ -244,7 +244,7 @@ def test_what_makes_it_unwell_is_seen_without_opening_anything(
         "[...document.querySelectorAll('dd.bad')].filter(one => one.checkVisibility())"
         ".map(one => one.textContent.slice(0, 20))"
     )
-    assert seen[:3] == ["from 192.168.1.51 by", "none for 50\u202fmin, tho", "the kernel sends by "]
+    assert seen[:3] == ["from 192.168.1.51 by", "the last was 50\u202fmin ", "the kernel sends by "]
     assert browser.ask("document.querySelector('h1').textContent").endswith("NOT WELL")
 
 

@@ -9,7 +9,7 @@ from netfail_hooks.status.bond import BondReport, SlaveReport
 from netfail_hooks.status.values import Family, Report, UplinkReport
 from tests.support.drawn_values import ADDRESSES, INTERFACES, PREFIXES, values_of
 
-_FAMILY = values_of(
+FAMILY = values_of(
     Family,
     state=st.sampled_from(["up", "down", "recovering", "absent", "unknown"]),
     addresses=st.lists(PREFIXES, max_size=3).map(tuple),
@@ -23,7 +23,7 @@ REPORTS = values_of(
     Report,
     uplinks=st.lists(
         values_of(
-            UplinkReport, interface=INTERFACES, families=st.lists(_FAMILY, max_size=2).map(tuple)
+            UplinkReport, interface=INTERFACES, families=st.lists(FAMILY, max_size=2).map(tuple)
         ),
         min_size=1,
         max_size=3,

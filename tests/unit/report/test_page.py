@@ -186,7 +186,7 @@ def test_the_last_drills_are_told_with_their_verdict_and_what_was_lost() -> None
 
 def test_what_is_so_now_is_told_and_what_doctor_found() -> None:
     assert _rows("now") == [
-        f"eth0 NOT WELL {'down for 50 min: no carrier ' * 2}".strip(),
+        f"eth0 NOT WELL {'down for 50 min so far: no carrier ' * 2}".strip(),
         f"wlan0 ok {'up for 3 d, carries the traffic ' * 2}".strip(),
     ]
     assert "<dt>last move</dt><dd>" in PLAIN.replace("\n", "")

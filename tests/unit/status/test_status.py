@@ -32,11 +32,13 @@ from netfail_hooks.recorder import drills
 from netfail_hooks.recorder.drills import Drill, Flow, Outcome, Untried
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.report import Sources, report
-from netfail_hooks.status.text import render
+from netfail_hooks.status.text import family_lines, render
 from netfail_hooks.status.values import Failover, Family, Line, Probe, Report
-from netfail_hooks.terminal import span
+from netfail_hooks.terminal import painter, span
+from netfail_hooks.terminal.layout import KEPT
 from netfail_hooks.values import plain, replace
 from tests.support import ROOT
+from tests.support.drawn_statuses import FAMILY
 from tests.support.world import World, config_of
 
 _CLOCK = datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()
@@ -459,17 +461,27 @@ def test_rounds_that_failed_are_told_once_there_are_several(rounds: int, told: s
 
 
 @pytest.mark.parametrize(
-    ("seconds", "passes", "until"),
+    ("seconds", "passes", "until", "to_go"),
     [
-        (8, 1, "once it has stayed well for 8 s more (hold-down) and passed 1 more check"),
-        (8, 0, "once it has stayed well for 8 s more (hold-down) and passed 2 more checks"),
-        (8, 2, "once it has stayed well for 8 s more (hold-down)"),
-        (0, 1, "once it has passed 1 more check"),
-        (0, 2, "as the next check finds it well"),
+        (
+            8,
+            1,
+            "once it has stayed well for 8 s more (hold-down) and passed 1 more check",
+            "8 s and 1 more check to go (hold-down)",
+        ),
+        (
+            8,
+            0,
+            "once it has stayed well for 8 s more (hold-down) and passed 2 more checks",
+            "8 s and 2 more checks to go (hold-down)",
+        ),
+        (8, 2, "once it has stayed well for 8 s more (hold-down)", "8 s to go (hold-down)"),
+        (0, 1, "once it has passed 1 more check", "1 more check to go"),
+        (0, 2, "as the next check finds it well", "up with the next check"),
     ],
 )
-def test_an_uplink_that_recovers_says_once_what_decides(
-    seconds: int, passes: int, until: str
+def test_an_uplink_that_recovers_says_what_has_passed_and_what_decides(
+    seconds: int, passes: int, until: str, to_go: str
 ) -> None:
     """Of both families, unless they differ; of a better one than that in use what comes then."""
     world = World(config_of("eth0", "wlan0"))
@@ -485,8 +497,9 @@ def test_an_uplink_that_recovers_says_once_what_decides(
     shown = render(report(_sources(world, state=replace(world.state, uplinks=held))))
     then = "counts as up again, and may take the traffic back,"
     assert f"failback  eth0 {then} {until}\n" in f"{shown}\n"
-    assert shown.count("hold-down") == bool(seconds)
-    assert len(re.findall(r"IPv[46]  recovering for 0 s$", shown, re.MULTILINE)) == 2
+    assert shown.count("hold-down") == 3 * bool(seconds)
+    left = re.findall(r"IPv[46]  recovering: 0 s passed, (.*)$", shown, re.MULTILINE)
+    assert left == [to_go, to_go]
     apart = tuple(replace(one, passes=1, ready=world.now + one.family * 1000) for one in held)
     shown = render(report(_sources(world, state=replace(world.state, uplinks=apart))))
     assert f"failback  eth0 IPv4 {then} once it has stayed well for 4 s more" in shown
@@ -572,7 +585,7 @@ traffic   to 1.1.1.1 by eth0 via 192.168.1.1 from 192.168.1.50"""
 
 _FAILED_OVER = """\
 1. eth0   NOT WELL  interface is gone, routable, configured, metric 100
-     IPv4  down for 0 s: interface is gone
+     IPv4  down for 0 s so far: interface is gone
            no address
            probed 0 s ago: 0.4 ms, 0 of 1 lost
      IPv6  interface is gone
@@ -597,8 +610,21 @@ def test_how_it_reads() -> None:
     assert "traffic   no way out" in render(_told(_well, lookups=()))
     assert "health    not looked at since boot" in render(_told(_well, state=State()))
     back = render(_told(_returns))
-    assert "IPv4  recovering for 3 s\n" in back
+    assert "IPv4  recovering: 3 s passed, 7 s and 1 more check to go (hold-down)\n" in back
     assert "and may take the traffic back, once it has stayed well for 7 s more (hold" in back
+
+
+_SPAN = r"(?<![\d.])\d+ (?:d|h|min|s)\b(?: \d+ (?:h|min|s)\b)?"
+_SAYS_SO = r" (?:so far|ago|passed|to go|and \d+ more checks? to go)\b"
+
+
+@settings(max_examples=60, deadline=None)
+@given(family=FAMILY)
+def test_each_time_says_whether_it_has_passed_or_is_to_come(family: Family) -> None:
+    """A newcomer took "recovering for 38 s" for what was left. Up is what nobody waits for."""
+    for line in family_lines(family, painter(colour=False)):
+        for found in re.finditer(rf"(\bup for )?{_SPAN}({_SAYS_SO})?", line.replace(KEPT, " ")):
+            assert found[1] or found[2], line
 
 
 def test_what_is_never_asked_is_told() -> None:
@@ -755,9 +781,9 @@ def test_that_no_event_comes_is_told() -> None:
     ("seconds", "changed", "told"),
     [
         (210, {}, ""),
-        (211, {}, "none for 3 min 31 s, though one is due every 60 s"),
+        (211, {}, "the last was 3 min 31 s ago, though one is due every 60 s"),
         (211, {"interval": 0}, ""),
-        (99, {"interval": 20}, "none for 1 min 39 s, though one is due every 20 s"),
+        (99, {"interval": 20}, "the last was 1 min 39 s ago, though one is due every 20 s"),
     ],
 )
 def test_uplinks_that_nobody_asks_any_more_are_not_called_well(
