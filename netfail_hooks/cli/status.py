@@ -19,7 +19,7 @@ from netfail_hooks.status.bond import BondReport
 from netfail_hooks.status.bond import blocks as bond_blocks
 from netfail_hooks.status.text import DETAIL, UPLINK, VITAL, blocks
 from netfail_hooks.status.values import Report
-from netfail_hooks.terminal.layout import fit, width
+from netfail_hooks.terminal.layout import clipped, fit, width
 from netfail_hooks.terminal.progress import shown
 from netfail_hooks.terminal.shorten import Block, lines_of, shortened
 from netfail_hooks.values import plain
@@ -77,11 +77,9 @@ def _draw(latest: Report | BondReport | Problem, args: argparse.Namespace) -> No
     if args.json:
         print(_json(latest), flush=True)
         return
-    first, *more = fit(
-        f"{time.strftime('%Y-%m-%d %H:%M:%S')}, every {args.watch:g} s, Ctrl-C ends it", width()
-    )
-    head = [Block(UPLINK, (first,)), Block(DETAIL, (*more, ""))]
-    found = [*head, *_blocks(latest)]
+    about = f"{time.strftime('%Y-%m-%d %H:%M:%S')}, every {args.watch:g} s, Ctrl-C ends it"
+    head = Block(DETAIL, (*fit(about, width()), ""), (clipped(about, width()),), UPLINK)
+    found = [head, *_blocks(latest)]
     if not terminal.is_screen():
         print(*lines_of(found), "", sep="\n", flush=True)
         return

@@ -27,10 +27,10 @@ from netfail_hooks.status.facts import (
     unknown,
 )
 from netfail_hooks.status.report import failover_report
-from netfail_hooks.status.text import DETAIL, UNWELL, WELL, fact_blocks, head_blocks
+from netfail_hooks.status.text import DETAIL, UNWELL, WELL, fact_blocks, head_block
 from netfail_hooks.status.values import SCHEMA, Failover
 from netfail_hooks.terminal import BAD, GOOD, painter
-from netfail_hooks.terminal.layout import KEPT, beside, cells, is_narrow, padded
+from netfail_hooks.terminal.layout import KEPT, cells, is_narrow, padded
 from netfail_hooks.terminal.shorten import Block, lines_of
 from netfail_hooks.values import replace, value
 
@@ -143,8 +143,8 @@ def blocks(report: BondReport, *, colour: bool, width: int = 0) -> list[Block]:
         word, tone = (WELL, GOOD) if slave.healthy else (UNWELL, BAD)
         mark = paint(word, tone) + " " * (marks - len(word))
         head = f"{slave.rank}. {padded(slave.interface, names)} {'*' if active else ' '} {mark}  "
-        lines = beside(head, slave_words(slave), width)
-        found += head_blocks(lines, vital=active or not slave.healthy)
+        vital = active or not slave.healthy
+        found.append(head_block(head, slave_words(slave), width, vital=vital))
     return [*found, Block(DETAIL, ("",)), *fact_blocks(bond_facts(report), paint, width)]
 
 

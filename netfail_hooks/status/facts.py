@@ -146,8 +146,8 @@ def _failback(report: Report) -> Iterator[Fact]:
             which = "".join(f" IPv{one.family}" for one in families) if len(waiting) > 1 else ""
             better = any(_is_before(uplink, report, one.family) for one in families)
             then = ", and may take the traffic back" if better else ""
-            until = _until(seconds, rounds)
-            yield Fact("failback", f"{uplink.interface}{which} counts as up again{then}, {until}")
+            until = _until(f"{uplink.interface}{which}", seconds, rounds)
+            yield Fact("failback", f"{until}{then}")
 
 
 def _is_before(uplink: UplinkReport, report: Report, family: int) -> bool:
@@ -160,11 +160,18 @@ def _is_before(uplink: UplinkReport, report: Report, family: int) -> bool:
     )
 
 
-def _until(seconds: int, rounds: int) -> str:
-    """Return what decides over an uplink that is recovering: its hold-down, and good checks."""
-    parts = [f"stayed well for {kept_span(seconds)} more (hold-down)"] if seconds else []
-    parts += [f"passed {checks(rounds)}"] if rounds else []
-    return f"once it has {' and '.join(parts)}" if parts else "as the next check finds it well"
+def _until(what: str, seconds: int, rounds: int) -> str:
+    """Return what decides over an uplink that is recovering: its hold-down, and good checks.
+
+    That comes first: of a line that is cut off, the end is what goes.
+    """
+    parts = [f"{kept_span(seconds)} to go (hold-down)"] if seconds else []
+    if rounds:
+        parts.append(f"and {checks(rounds)}" if parts else f"{checks(rounds)} to go")
+    if not parts:
+        return f"{what} counts as up again with the next check that finds it well"
+    told = f"{what} has {', '.join(parts)}"
+    return f"{told}, then it counts as up again"
 
 
 def checks(rounds: int) -> str:

@@ -14,25 +14,30 @@ from netfail_hooks.terminal.layout import (
     NARROW_INDENT,
     beside,
     cells,
+    clipped,
     fit,
     is_narrow,
     labelled,
+    labelled_line,
     padded,
 )
 from netfail_hooks.terminal.shorten import ESSENTIAL, Block, lines_of
 
 _WATCHED = {None: "", True: ", watched", False: ", not watched by the kernel"}
-WELL, UNWELL, DISABLED = "ok", "NOT WELL", "disabled"
+WELL, UNWELL, DISABLED, RECOVERING = "ok", "NOT WELL", "disabled", "recovering"
 LINKED = "link ok"  # no more is known of it than the kernel shows everybody
-# What stays on a short terminal, what is most important first (terminal/shorten.py).
-VITAL, _LAST_MOVE, UPLINK, _WRONG, _WAY = range(ESSENTIAL + 1)
-_STATE, _FACT, _NOTHING, DETAIL = range(ESSENTIAL + 1, ESSENTIAL + 5)
+# What stays on a short terminal, what is most important first (terminal/shorten.py): what is used
+# now, how each uplink is, what it waits for, what else is wrong, and how it came to that.
+_USED, VITAL, UPLINK, _UNWELL, _VITAL_STATE, _STATE, _WAY, _WRONG, _LAST_MOVE, _REST = range(
+    ESSENTIAL + 1
+)
+_WHOLE, _FACT, _NOTHING, DETAIL = range(ESSENTIAL + 1, ESSENTIAL + 5)
 _LEVELS = {
-    "last move": _LAST_MOVE,
-    "traffic": _WAY,
+    "traffic": _USED,
     "by hand": _WAY,
     "failback": _WAY,
     "bond": _WAY,
+    "last move": _LAST_MOVE,
 }
 
 
@@ -58,14 +63,18 @@ def fact_blocks(told: Iterable[Fact], paint: Paint, width: int) -> Iterator[Bloc
         each = list(group)
         texts = [paint(fact.text, fact.tone) if fact.tone else fact.text for fact in each]
         wrong = any(fact.tone == BAD for fact in each)
-        level = _WRONG if wrong else _LEVELS.get(label, _FACT)
-        yield Block(level, tuple(labelled(label, texts, width)))
+        first = _LEVELS.get(label, _WRONG if wrong else _FACT)
+        if any(fact.unwell for fact in each):
+            first = min(first, _UNWELL)
+        lines = tuple(labelled(label, texts, width))
+        short = labelled_line(label, texts[0], width)
+        yield Block(_FACT, lines) if first == _FACT else Block(_REST, lines, (short,), first)
 
 
-def head_blocks(lines: list[str], *, vital: bool) -> Iterator[Block]:
-    """Yield the lines that begin what is told of an uplink: the first one says how it is."""
-    yield Block(VITAL if vital else UPLINK, tuple(lines[:1]))
-    yield Block(_STATE, tuple(lines[1:]))
+def head_block(head: str, words: str, width: int, *, vital: bool) -> Block:
+    """Return the lines that begin what is told of an uplink: the first one says how it is."""
+    short = clipped(words, width, head=head, whole=True)
+    return Block(_WHOLE, tuple(beside(head, words, width)), (short,), VITAL if vital else UPLINK)
 
 
 def mark(uplink: UplinkReport) -> tuple[str, str]:
@@ -74,6 +83,8 @@ def mark(uplink: UplinkReport) -> tuple[str, str]:
         return DISABLED, WAITING
     if not uplink.healthy:
         return UNWELL, BAD
+    if any(family.state == "recovering" for family in uplink.families):
+        return RECOVERING, WAITING
     if any(family.state == UNKNOWN and family.addresses for family in uplink.families):
         return LINKED, GOOD
     return WELL, GOOD
@@ -87,7 +98,7 @@ def _uplink(
     padding = " " * (marks - len(word))
     head = f"{uplink.rank}. {padded(uplink.interface, names)}  {paint(word, tone)}{padding}  "
     vital = tone != GOOD or any(family.carries for family in uplink.families)
-    yield from head_blocks(beside(head, uplink_words(uplink), width), vital=vital)
+    yield head_block(head, uplink_words(uplink), width, vital=vital)
     for family in uplink.families:
         yield from _family(family, paint, width)
 
@@ -114,7 +125,10 @@ def _family(family: Family, paint: Paint, width: int) -> Iterator[Block]:
     star = "*" if family.carries else " "
     head = f"{' ' if is_narrow(width) else '   '}{star} IPv{family.family}  "
     indent = NARROW_INDENT if is_narrow(width) else len(head)
-    yield Block(_STATE, tuple(beside(head, first, width)))
+    level = _STATE if family.state == "up" and not family.carries else _VITAL_STATE
+    yield Block(
+        _WHOLE, tuple(beside(head, first, width)), (clipped(first, width, head=head),), level
+    )
     for text in more:
         yield Block(DETAIL, tuple(fit(text, width, indent, head=" " * indent)))
 
@@ -184,13 +198,11 @@ def health(family: Family, paint: Paint) -> str:
 
 def _recovering(family: Family) -> str:
     """Return what an uplink has behind it that was lost, and what is before it."""
-    passed = f"{kept_span(family.seconds)} passed, " if family.seconds is not None else ""
     left = [kept_span(family.hold_down_left)] if family.hold_down_left else []
     left += [checks(family.rounds_to_go)] if family.rounds_to_go else []
-    if not left:
-        return f"{passed}up with the next check"
-    hold_down = " (hold-down)" if family.hold_down_left else ""
-    return f"{passed}{' and '.join(left)} to go{hold_down}"
+    parts = [f"{left.pop(0)} to go" if left else "up with the next check"]
+    parts += [f"{kept_span(family.seconds)} passed"] if family.seconds is not None else []
+    return ", ".join([*parts, *left])
 
 
 def _probe(family: Family) -> str:

@@ -27,7 +27,7 @@ _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
 
 
 GOOD, WAITING, BAD, DULL = "\033[32m", "\033[33m", "\033[31m", "\033[2m"
-_PLAIN = "\033[0m"
+PLAIN = "\033[0m"
 Paint = Callable[[str, str], str]
 
 
@@ -86,7 +86,7 @@ def painter(*, colour: bool) -> Paint:
 
 
 def _paint(text: str, code: str) -> str:
-    return f"{sequence(code)}{text}{sequence(_PLAIN)}"
+    return f"{sequence(code)}{text}{sequence(PLAIN)}"
 
 
 def _leave(text: str, _: str) -> str:

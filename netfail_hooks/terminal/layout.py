@@ -12,13 +12,15 @@ import sys
 import unicodedata
 from typing import TextIO
 
-from netfail_hooks.terminal import columns, sequence
+from netfail_hooks.terminal import PLAIN, columns, sequence
 
 NARROW = 60  # columns: below it nothing is put side by side
 NARROW_INDENT = 3  # columns that later lines are set in by there
 _LEAST = 20  # columns: nobody has fewer, and a name needs as many
 _LABEL, _INDENT, _HANG = 10, 2, 4  # columns
 _ESCAPE = "\033"
+# Words that no line ends with where what they lead to is cut off.
+_UNENDING = r"a|and|as|by|for|from|has|in|is|it|no|not|of|once|or|than|that|the|to|via|was|with|\d+"
 KEPT = "\N{NO-BREAK SPACE}"  # keeps together what belongs together, while there is room
 # What may be cut apart, the first thing first: facts, words, what is kept together, a path and a
 # prefix with its length, the parts of an address, letters.
@@ -49,6 +51,51 @@ def bracketed(text: str, room: int) -> str:
 
 def _whole(pattern: str, text: str) -> str:
     return re.sub(pattern, lambda found: found[0].replace(" ", KEPT), text)
+
+
+def clipped(text: str, width: int, *, head: str = "", whole: bool = False) -> str:
+    """Return as much of a text as a line holds, to the end of a fact, or else of a word.
+
+    ``head`` stands before it; ``whole``: it says enough by itself, and a part of a fact would not.
+    No punctuation is left that nothing follows, no open bracket, and no colour that goes on.
+    """
+    if not width or cells(head + text) <= width:
+        return _shown(head + text)
+    for level in (0,) if whole else (0, 1):
+        kept = ""
+        for size in range(1, len(parts := _parts(text, level)) + 1):
+            begun = _closed("".join(parts[:size]), level)
+            if begun and cells(head + begun) <= width:
+                kept = begun
+        if kept:
+            return _shown(head + kept)
+    names = [head[: found.start()] for found in re.finditer(r"(?<=\S)(?: {2,}| *$)", head)]
+    fitting = [name for name in names if cells(name) <= width] if whole else []
+    last = fitting[-1] if fitting else fit(text, width, head=head)[0]
+    return _shown(_ended(last, 0))
+
+
+def _closed(text: str, level: int) -> str:
+    """Return a begun text as one that can end there, "" for one that can't."""
+    ended = _ended(text, level)
+    bare = re.sub(_colour(), "", ended)
+    is_open = any(bare.count(left) > bare.count(right) for left, right in ("()", "[]"))
+    return "" if is_open else ended
+
+
+def _ended(text: str, level: int) -> str:
+    """Return a begun text without what leads on: blanks, punctuation, words, a colour."""
+    colour = _colour()
+    bare = re.sub(rf"[ {KEPT},;:]+((?:{colour})*)$", r"\1", text)
+    if level:
+        bare = re.sub(rf"(?:[ {KEPT}](?:{_UNENDING}))+((?:{colour})*)$", r"\1", bare)
+    codes = re.findall(colour, bare)
+    plain = sequence(PLAIN)
+    return bare + plain if codes and codes[-1] != plain else bare
+
+
+def _shown(line: str) -> str:
+    return line.rstrip(f" {KEPT}").replace(KEPT, " ")
 
 
 def is_narrow(width: int) -> bool:
@@ -87,6 +134,12 @@ def labelled(label: str, texts: list[str], width: int = 0) -> list[str]:
     heads = [f"{label if not at else '':{_LABEL}}" for at in range(len(texts))]
     rows = zip(heads, texts, strict=True)
     return [line for head, text in rows for line in fit(text, width, hang, head=head)]
+
+
+def labelled_line(label: str, text: str, width: int) -> str:
+    """Return the same of one text that is clipped to a line, the label before it."""
+    head = f"{label} " if is_narrow(width) else f"{label:{_LABEL}}"
+    return clipped(bracketed(text, width - cells(head)) if width else text, width, head=head)
 
 
 def _fill(lines: list[str], text: str, place: tuple[int, int], level: int) -> None:

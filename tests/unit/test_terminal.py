@@ -140,7 +140,7 @@ def test_a_watch_outlives_what_can_t_be_found_out_for_once(root: Path) -> None:
 
 
 def test_a_watch_is_drawn_anew_for_another_size_at_once(root: Path) -> None:
-    """On a phone that is turned, say; what has no place on the screen is counted."""
+    """On a phone that is turned, say; what has no place on the screen is hinted at."""
     ours, its = pty.openpty()
     child = subprocess.Popen(
         _command(root, "status", "--watch", "600"),
@@ -163,9 +163,9 @@ def test_a_watch_is_drawn_anew_for_another_size_at_once(root: Path) -> None:
             assert len(lines) <= rows
             assert max(map(len, lines)) <= columns
             assert any("NOT WELL" in line for line in lines)
-            missing = [line for line in lines if re.fullmatch(r"\(\d+ more lines in .*\)", line)]
+            missing = [line for line in lines if re.fullmatch(r"\(.*\bmore\b.*\)", line)]
             assert len(missing) == 1 or (rows > 4 and not missing), lines
-            assert any(line.startswith("last move") for line in lines), lines
+            assert missing or any(line.startswith("last move") for line in lines), lines
             if (rows, columns) != drawn:
                 assert bool(missing) is (rows == 4)
                 assert ("traffic" in lines) is ((rows, columns) == (50, 40))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netfail_hooks.terminal import BAD, layout, painter
-from netfail_hooks.terminal.layout import KEPT, cells, fit, labelled, message
+from netfail_hooks.terminal.layout import KEPT, cells, clipped, fit, labelled, message
 from tests.support.drawn_values import INTERFACES, PREFIXES
 
 _FACTS = st.lists(INTERFACES | PREFIXES | st.text("ab 漢é", max_size=60), min_size=1).map(", ".join)
@@ -106,3 +106,42 @@ def test_what_is_in_brackets_stays_on_a_line_that_has_room(
         lines = message(f"{before} [{inside}]", _Terminal())
     assert all(len(line) <= columns for line in lines)
     assert any(f"[{inside}]" in line for line in lines), lines
+
+
+_WORD = st.text("bcdfgh", min_size=1, max_size=8)
+_BRACKETED = st.lists(
+    st.tuples(st.lists(_WORD, min_size=1, max_size=6), st.sampled_from(["{}", "({})", "[{}]"])),
+    min_size=1,
+    max_size=6,
+).map(lambda facts: [form.format(" ".join(words)) for words, form in facts])
+
+
+@given(
+    facts=_BRACKETED,
+    sign=st.sampled_from([", ", "; ", ": "]),
+    head=st.sampled_from(["", "traffic   ", "1. eth0  ok  ", "1. eth0   NOT WELL  "]),
+    width=st.integers(24, 120),
+    whole=st.booleans(),
+    painted=st.booleans(),
+)
+def test_what_is_clipped_ends_with_a_fact_or_a_word(  # noqa: PLR0913
+    *, facts: list[str], sign: str, head: str, width: int, whole: bool, painted: bool
+) -> None:
+    text = sign.join(facts)
+    shown = clipped(f"\033[31m{text}\033[0m" if painted else text, width, head=head, whole=whole)
+    assert cells(shown) <= width
+    codes = re.findall(r"\033\[\d+m", shown)
+    assert not codes or codes[-1] == "\033[0m"
+    bare = re.sub(r"\033\[\d+m", "", shown)
+    if cells(head + text) <= width:
+        assert bare == head + text
+        return
+    begun = f"{head}{text}"
+    assert begun.startswith(bare)
+    assert begun[len(bare)] in " ,;:", bare
+    assert bare[-1] not in " ,;:(["
+    if text[0] not in "([" or bare == head.rstrip():
+        assert all(bare.count(left) == bare.count(right) for left, right in ("()", "[]")), bare
+    if whole and head:
+        rest = begun[len(bare) :]
+        assert bare == head.rstrip() or rest.startswith(sign), "no part of a fact"
