@@ -27,7 +27,7 @@ from netfail_hooks.status.values import Report
 from netfail_hooks.terminal import BAD, GOOD, WAITING, painter, span
 from netfail_hooks.terminal.layout import KEPT
 from netfail_hooks.timeline import Timeline
-from netfail_hooks.timeline.svg import NARROW, PATTERNS, WIDE, inline
+from netfail_hooks.timeline.svg import NARROW, PATTERNS, WIDE, heading, inline
 
 _MOST = 100  # outages in the table
 # Nothing may be fetched or run, whatever stands in the page: CSP, level 3.
@@ -155,7 +155,8 @@ def _over_time(periods: Sequence[Period]) -> Iterator[str]:
     yield (
         "<p>Available: the part of the time in which the uplink worked, counted from when it first"
         " did after each start of the machine. Carried: the part in which the traffic went by"
-        " it.</p>"
+        " it; IPv4 may go by one uplink while IPv6 goes by another, and then counts for both, so"
+        " together they may have carried more than 100&#8239;%.</p>"
     )
     for period in periods:
         since = "" if period.since is None else f", since {_when(period.since)}"
@@ -169,8 +170,7 @@ def _over_time(periods: Sequence[Period]) -> Iterator[str]:
             f"available {_percent(one.worked)}"
             for one in period.uplinks
         )
-        for frame in (WIDE, NARROW):
-            yield inline(drawn, frame, f"{period.name}-{frame.kind}", told)
+        yield from _picture(drawn, f"{period.name}-told", told)
         rows = [
             (
                 _text(one.uplink) if one.uplink != NO_UPLINK else "any of them",
@@ -184,6 +184,14 @@ def _over_time(periods: Sequence[Period]) -> Iterator[str]:
         heads = ("Uplink", "Available", "Carried", "Outages", "Longest")
         caption = f"{_about(period)} in figures; known of it: {_text(_span(period.known))}"
         yield from _table(caption, heads, rows, numbers=True)
+
+
+def _picture(drawn: Timeline, identity: str, told: str) -> Iterator[str]:
+    """Yield it in two widths, one of them to be seen; ``told`` says once what both show."""
+    yield f'<div role="img" aria-label="{heading(drawn)}" aria-describedby="{identity}">'
+    yield from (inline(drawn, frame) for frame in (WIDE, NARROW))
+    yield "</div>"
+    yield f'<p id="{identity}" hidden>{html.escape(told)}</p>'
 
 
 def _outages(shown: Page) -> Iterator[str]:

@@ -86,35 +86,36 @@ NARROW = Frame(
 
 def render(timeline: Timeline, zone: tzinfo | None = None) -> str:
     """Return the picture's text; ``zone`` None is the local time zone."""
-    title = f"Uplinks from {_when(timeline.begin, zone)} to {_when(timeline.end, zone)}"
+    told = heading(timeline, zone)
     height = _height(timeline, WIDE)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE.width} {height}" role="img">',
-        f"<title>{title}</title>",
+        f"<title>{told}</title>",
         f"<style>\n{STYLE}\n</style>",
         PATTERNS,
         f'<rect class="back" width="{WIDE.width}" height="{height}"/>',
-        f'<text x="20" y="30">{title}</text>',
+        f'<text x="20" y="30">{told}</text>',
         *_drawn(timeline, WIDE, zone),
     ]
     return "\n".join([*parts, "</svg>", ""])
 
 
-def inline(timeline: Timeline, frame: Frame, identity: str, told: str) -> str:
+def inline(timeline: Timeline, frame: Frame) -> str:
     """Return it as a part of a page that has ``STYLE`` and ``PATTERNS`` once for all.
 
-    Its ids, of which a page has each once, begin with ``identity``; ``told`` says what it shows.
+    The page says once what it shows, for whoever does not see it: it may be there in two widths.
     """
     box = f"0 {_HEAD} {frame.width} {_height(timeline, frame) - _HEAD}"
-    title = f"Uplinks from {_when(timeline.begin, None)} to {_when(timeline.end, None)}"
-    labels = f"{identity}-title {identity}-desc"
     parts = [
-        f'<svg class="{frame.kind}" viewBox="{box}" role="img" aria-labelledby="{labels}">',
-        f'<title id="{identity}-title">{title}</title>',
-        f'<desc id="{identity}-desc">{escape(told)}</desc>',
+        f'<svg class="{frame.kind}" viewBox="{box}" aria-hidden="true" focusable="false">',
         *_drawn(timeline, frame, None),
     ]
     return "\n".join([*parts, "</svg>", ""])
+
+
+def heading(timeline: Timeline, zone: tzinfo | None = None) -> str:
+    """Return from when to when it is; ``zone`` None is the local time zone."""
+    return f"Uplinks from {_when(timeline.begin, zone)} to {_when(timeline.end, zone)}"
 
 
 def _height(timeline: Timeline, frame: Frame) -> int:

@@ -29,7 +29,7 @@ _ASCII = dict(zip(_NAMES, "#%@-~x", strict=True))
 _LEAST = 20  # columns to draw in, however narrow the terminal
 _LABEL, _BETWEEN = 10, 2
 _SHARE = 6  # columns of " 100 %"
-_SHARES = "right: share of time with the traffic"
+_SHARES = "right: time with traffic, IPv4 or IPv6"
 
 
 def render(

@@ -23,7 +23,7 @@ def test_what_stands_at_the_axis_is_inside_whatever_time_is_shown(
     frame: Frame, end: int, seconds: int
 ) -> None:
     shown = Timeline(end - seconds, end, (Track("eth0", (), 0.0),), ())
-    drawn = inline(shown, frame, "x", "")
+    drawn = inline(shown, frame)
     found = re.findall(r'x="([\d.]+)" y="\d+" text-anchor="middle">([^<]+)<', drawn)
     assert found
     for at, label in found:

@@ -240,9 +240,11 @@ def test_of_the_families_that_it_carries_the_worst_counts() -> None:
         replace(one, interface="eth0") if one.family == 6 else one for one in both.active
     )
     apart = replace(both, active=active)
-    assert point(_line(replace(run, after=apart))).after["eth0"] == State(
-        "recovering", carries=True
-    )
+    found = point(_line(replace(run, after=apart)))
+    assert found.after["eth0"] == State("recovering", carries=True)
+    # Each of them has traffic, so together they have it for more than the whole time.
+    now = Now(found.time + 10, found.boot, found.clock + 10)
+    assert [track.share for track in timeline([found], now, found.time).tracks] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -311,7 +313,7 @@ wlan0  ────────────────────────�
        │08:00      │08:02      │08:04      │08:06      │08:08     │08:10
 boot               ▲
 █ carries the traffic   ▓ carries it while recovering   ─ up
-░ recovering   x down   right: share of time with the traffic"""
+░ recovering   x down   right: time with traffic, IPv4 or IPv6"""
 _STAY = State("recovering", carries=True)
 _HISTORY = [
     _point(0, ETH),
@@ -346,15 +348,15 @@ def test_colour_changes_no_character() -> None:
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     for begin in (T + 598, T + 300, T - 86400 * 3, T - 86400 * 4000):
         text = timeline_text.render(timeline(_HISTORY, _now(600), begin), width, zone=UTC)
-        assert max(map(len, text.splitlines())) <= max(width, 37)
-        assert text.splitlines()[-1].endswith("share of time with the traffic"), "what 70 % is"
+        assert max(map(len, text.splitlines())) <= max(width, 38)
+        assert text.splitlines()[-1].endswith("time with traffic, IPv4 or IPv6"), "what 70 % is"
 
 
 _AFTER_3_S = """\
 2027-01-15 08:00:03 to 08:01:03: 1 min; each column is 1 s
 eth0                                                                50 %
                   │08:00:15      │08:00:30      │08:00:45      │08:01:00
-right: share of time with the traffic"""
+right: time with traffic, IPv4 or IPv6"""
 
 
 def test_a_column_may_be_a_second_and_a_label_may_end_with_the_line() -> None:
@@ -438,7 +440,7 @@ def test_any_name_of_an_interface_fits_the_picture(frame: svg.Frame) -> None:
     """One that is longer, for what can't be seen in it, is squeezed."""
     for name, fits in (("w" * 15, True), ("enx00e04c680001", True), ("\\u202e" * 15, False)):
         track = Track(name, (Span(T, T + 9, CARRIES),), 1)
-        drawn = svg.inline(Timeline(T, T + 9, (track,), ()), frame, "x", "")
+        drawn = svg.inline(Timeline(T, T + 9, (track,), ()), frame)
         assert ("textLength" not in drawn) is fits, name
 
 
