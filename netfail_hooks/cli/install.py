@@ -47,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
         warn(work.absent)  # the name may be mistyped: told before a diff of hundreds of lines
     if args.dry_run:
         notes = (*work.absent, *work.messages) if args.json else work.messages
-        show(work.changes, notes, work.commands, told=_in_words(work), as_json=args.json)
+        why = [f"{path}: {reason}." for path, reason in work.reasons.items()]
+        told = [*_in_words(work), *why]
+        show(work.changes, notes, work.commands, told=told, as_json=args.json)
         return 0
     refuse_powerless(args.root)
     refuse_while_on(work.paths)
@@ -58,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         told=_in_words(work),
         commands=work.commands,
         notes=work.messages,
+        reasons=work.reasons,
     )
     # The terminal that we were started from may be cut off, and nobody would start what is to run.
     shows = shown("installing", quiet=args.json)

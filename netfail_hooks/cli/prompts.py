@@ -6,16 +6,17 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
-from netfail_hooks.install.nodes import FILE
+from netfail_hooks.install.nodes import DIRECTORY, FILE
 from netfail_hooks.install.plan import FileChange, diff
 from netfail_hooks.managers import waking
 from netfail_hooks.terminal import escaped
 from netfail_hooks.terminal.layout import message
 
 _FEW = 4  # changes that a person takes in by name
+_NONE: Mapping[str, str] = {}
 _KEYS = ("/etc/wpa_supplicant/", waking.PASSWORDS)  # where files of nothing but secrets are
 
 
@@ -109,30 +110,35 @@ def refuse_powerless(root: str) -> None:
         raise NotPermitted("only root may do this", hint="use sudo, or --dry-run to look")
 
 
-def confirm(
+def confirm(  # noqa: PLR0913 - what a person is to agree to has many sides
     changes: tuple[FileChange, ...],
     *,
     yes: bool,
     told: Sequence[str] = (),
     commands: Sequence[str] = (),
     notes: tuple[str, ...] = (),
+    reasons: Mapping[str, str] = _NONE,
 ) -> None:
     """Ask a person to agree; ``told`` says what it is about, in their words.
 
-    Raises Misuse if there is nobody to ask, Problem on a no.
+    ``reasons`` say by path why what is there already is to be another file. Raises Misuse if there
+    is nobody to ask, Problem on a no.
     """
     if not changes:
         return
     if not yes and _somebody_looks():
         warn(notes)
-    agree([*told, *_counted(changes, commands)], yes=yes)
+    agree([*told, *_counted(changes, commands, reasons)], yes=yes)
 
 
-def _counted(changes: tuple[FileChange, ...], commands: Sequence[str]) -> list[str]:
+def _counted(
+    changes: tuple[FileChange, ...], commands: Sequence[str], reasons: Mapping[str, str]
+) -> list[str]:
     """Return what is changed in a few lines: by name what is there already and will be another."""
     if len(changes) + len(commands) <= _FEW:
-        return [*map(str, changes), *(f"run {command}" for command in commands)]
-    amended = [str(change) for change in changes if change.before and change.after]
+        each = [_with_reason(change, reasons) for change in changes]
+        return [*each, *(f"run {command}" for command in commands)]
+    amended = [_with_reason(one, reasons) for one in changes if one.before and one.after]
     parts = _numbers(changes, ("change", "make", "remove"))
     if commands:
         parts.append(f"run {len(commands)} command{'s' if len(commands) > 1 else ''}")
@@ -140,16 +146,35 @@ def _counted(changes: tuple[FileChange, ...], commands: Sequence[str]) -> list[s
     return [*by_name, f"all in all: {', '.join(parts)} (--dry-run shows them)"]
 
 
+def _with_reason(change: FileChange, reasons: Mapping[str, str]) -> str:
+    why = reasons.get(change.path)
+    return f"{change}: {why}" if why else str(change)
+
+
 def _numbers(changes: tuple[FileChange, ...], verbs: tuple[str, str, str]) -> list[str]:
-    """Return how many files are changed, made and removed, each with its verb."""
-    new = sum(change.before is None for change in changes)
-    gone = sum(change.after is None for change in changes)
-    counts = (len(changes) - new - gone, new, gone)
+    """Return how many files, and directories, are changed, made and removed, each with its verb.
+
+    Apart from each other: whoever counts files elsewhere, as ``install`` does of those in place,
+    counts no directories.
+    """
+    new = [change for change in changes if change.before is None]
+    gone = [change for change in changes if change.after is None]
+    both = [change for change in changes if change.before and change.after]
     return [
-        f"{verb} {count} {which}{'file or directory' if count == 1 else 'files and directories'}"
-        for verb, count, which in zip(verbs, counts, ("", "new ", ""), strict=True)
-        if count
+        f"{verb} {told}"
+        for verb, some, word in zip(verbs, (both, new, gone), ("", "new ", ""), strict=True)
+        if (told := _of_which(some, word))
     ]
+
+
+def _of_which(changes: Sequence[FileChange], word: str) -> str:
+    """Return how many of them are files, links among these, and how many directories."""
+    kinds = [node.kind for node in (one.after or one.before for one in changes) if node]
+    directories = kinds.count(DIRECTORY)
+    counts = (len(kinds) - directories, "file", "files"), (directories, "directory", "directories")
+    return " and ".join(
+        f"{count} {word}{one if count == 1 else more}" for count, one, more in counts if count
+    )
 
 
 def refuse_unasked(*, yes: bool) -> None:

@@ -52,6 +52,7 @@ from netfail_hooks.install.networks.routes import networks
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.options import refuse_others
 from netfail_hooks.install.plan import FileChange, file_changes, in_order, missing_parents
+from netfail_hooks.install.told import files as told_files
 from netfail_hooks.install.told.program import Program, present, upgraded
 from netfail_hooks.install.transaction import (
     Undo,
@@ -123,6 +124,11 @@ class Work:
         order = kernel_state.default_route_order(self.config)
         idle = (name for name in self.config.names() if name not in order)
         return plan.told(self.handover, (*idle, *reversed(order)))
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Return by path why what is there already, and not ours, is to be another file."""
+        return told_files.reasons(self.changes, self.known, self.handover)
 
     @property
     def begun(self) -> Handover:

@@ -84,6 +84,25 @@ def resolver(
     return _ours("\n".join([*said, ""]), writer)
 
 
+def reason(before: Node, after: Node | None, names: Sequence[str]) -> str:
+    """Return for people why what a manager of these uplinks wrote there gives way to a link.
+
+    Whom nothing tells has left it by dhclient: of a person's own ``resolver`` makes nothing.
+    """
+    text = before.data.decode(errors="surrogateescape")
+    known = _known(_LEADS, _leads_to(before)) or _known(_WRITTEN, text)
+    leads = _leads_to(after)
+    where = (
+        f"{OURS}, which has the servers of now"
+        if leads == OURS
+        else "that of systemd-resolved, which systemd-networkd tells the servers"
+    )
+    return (
+        f"{known or _DHCLIENT} has written the name servers there until now, and would take those "
+        f"of {' and '.join(names)} out; so it becomes a link to {where}"
+    )
+
+
 def is_written_through(paths: Paths, leased: Collection[str] = ()) -> bool:
     """Tell whether who wrote it writes it anew for an uplink that it has, whatever is there."""
     now = nodes.read(paths.at(RESOLV_CONF))

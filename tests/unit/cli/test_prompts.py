@@ -265,7 +265,7 @@ def test_another_plan_than_was_agreed_to_is_told_in_full(
 ) -> None:
     changes = tuple(FileChange(f"/{at}", None, Node(FILE, b"")) for at in range(9))
     prompts.tell(changes, changes)
-    assert capsys.readouterr().out == "made 9 new files and directories\n"
+    assert capsys.readouterr().out == "made 9 new files\n"
     prompts.tell(changes, changes[1:])
     assert len(capsys.readouterr().out.splitlines()) == 9
 

@@ -85,7 +85,7 @@ def test_of_many_files_a_person_reads_how_many_there_are(tmp_path: Path) -> None
     before, _, _ = shown.partition("Go on?")
     (line,) = before.splitlines()
     assert re.fullmatch(
-        r"all in all: make \d\d new files and directories \(--dry-run shows them\)", line
+        r"all in all: make \d\d new files and \d\d new directories \(--dry-run shows them\)", line
     )
     machine.install(*_PAIR, "--yes")
     network = f"{machine.root}/etc/systemd/network/20-eth0.network"
@@ -98,4 +98,4 @@ def test_of_many_files_a_person_reads_how_many_there_are(tmp_path: Path) -> None
     first, *others = shown.splitlines()
     assert first.startswith("note: /etc/sysctl.d/60-netfail-hooks.conf was changed since install")
     last = next(one for one in others if one.startswith("all in all"))
-    assert re.match(r"all in all: remove \d\d files and directories \(--dry-run", last)
+    assert re.match(r"all in all: remove \d\d files and \d\d directories \(--dry-run", last)
