@@ -33,6 +33,7 @@ from netfail_hooks.install.handover import (
 from netfail_hooks.install.manifest import Entry, Manifest
 from netfail_hooks.install.networks import switch
 from netfail_hooks.install.plan import FileChange, in_order
+from netfail_hooks.install.told import leftovers
 from netfail_hooks.install.transaction import remove_manifest, write_change
 from netfail_hooks.kernel import outage
 from netfail_hooks.kernel.netlink import Netlink
@@ -90,7 +91,7 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
         if nodes.same(change.before, change.after):
             continue
         if _is_somebody_elses(entry, change):
-            messages.append(f"{entry.path} was changed since install, so it stays as it is")
+            messages.append(leftovers.changed_since(entry, paths))
         else:
             changes.append(change)
     running = not (paths.root or args.no_live)
@@ -179,7 +180,7 @@ def _refuse_nobody(work: Work) -> None:
             names = " and ".join(one.interface for one in known.handed)
             raise Problem(
                 f"{path} was changed since install, so it would stay, and nobody have {names}",
-                hint=f"remove {path}, then uninstall again",
+                hint=f"{leftovers.removing(path, work.paths)}, then uninstall again",
             )
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from netfail_hooks.install.manifest import Entry, Manifest
+from netfail_hooks.install.nodes import DIRECTORY, Node
 from netfail_hooks.install.told.leftovers import DEBIAN, GOES, left
 from netfail_hooks.paths import Paths
 
@@ -61,3 +65,42 @@ def test_without_hooks_of_ours_the_dispatcher_is_none_of_our_business(
     monkeypatch.setattr("glob.glob", lambda _: [])
     assert "networkd-dispatcher" not in " ".join(left(Manifest(), Paths(), home=DEBIAN))
     assert left(Manifest((_HOOK,)), Paths("/image"), home=DEBIAN) == []
+
+
+@pytest.mark.parametrize("home", [DEBIAN, _SH, _ARCH])
+@pytest.mark.parametrize("goes", [True, False])
+def test_what_stays_in_a_directory_of_ours_is_named_with_what_removes_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str, *, goes: bool
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    monkeypatch.setenv(GOES, "1") if goes else monkeypatch.delenv(GOES, raising=False)
+    etc, log = tmp_path / "etc of ours", tmp_path / "log"
+    monkeypatch.setattr(Paths, "config", property(lambda _: f"{etc}/config.toml"))
+    monkeypatch.setattr(Paths, "log", property(lambda _: str(log)))
+    made = Manifest((Entry(str(etc), None, ()),))
+    assert not any("rm" in line for line in left(made, Paths(), home=home))
+    for place in (etc / "notify.d", log):
+        place.mkdir(parents=True)
+    for file in (etc / "config.toml", log / "events.jsonl"):
+        file.touch()
+    with_package = home == DEBIAN  # whose purge takes these
+    lines = left(made, Paths(), home=home)
+    assert any("sudo rm -r " in line for line in lines) is not with_package
+    (etc / "notify.d/mail").touch()
+    what, how = left(made, Paths(), home=home)
+    names = "notify.d/mail" if with_package else "config.toml, notify.d/mail"
+    assert f"{etc} with {names}" in what
+    command = how.removeprefix("to remove it: ").partition(";")[0]
+    assert shlex.split(command) == [
+        "sudo",
+        "rm",
+        "-r",
+        str(etc),
+        *([] if with_package else [str(log)]),
+    ]
+    subprocess.run(shlex.split(command)[1:], check=True)
+    assert not etc.exists()
+    etc.mkdir()
+    (etc / "config.toml").touch()
+    theirs = Manifest((Entry(str(etc), Node(DIRECTORY), ()),))
+    assert not any(str(etc) in line for line in left(theirs, Paths(), home=home))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import random
+import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +110,49 @@ def test_what_somebody_changed_since_stays_and_is_told(
     assert machine.has("/etc/netfail-hooks/notify.d/mail")
     assert not machine.has("/etc/systemd/network/10-netfail-wlan0.network")
     assert f"{network} was changed since install" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("made", ["file", "link"])
+def test_each_thing_that_stays_is_told_with_the_command_that_removes_it(
+    machine: Machine, capsys: pytest.CaptureFixture[str], made: str
+) -> None:
+    before = {path for path, node in machine.shape().items() if not os.path.isdir(path)}
+    machine.install(*PAIR)
+    known = load(machine.paths)
+    assert known
+    ours = [entry.path for entry in known.entries if entry.before is None]
+    files = [path for path in ours if os.path.isfile(machine.paths.at(path))]
+    changed = random.sample(files, 3)
+    for path in changed:
+        place = machine.paths.at(path)
+        os.unlink(place)
+        if made == "link":
+            os.symlink("/nowhere", place)
+        else:
+            machine.write(path, "# mine now\n")
+    capsys.readouterr()
+    machine.uninstall("--yes")
+    told = " ".join(line.strip() for line in capsys.readouterr().err.splitlines())
+    for path in changed:
+        place = machine.paths.at(path)
+        assert os.path.lexists(place)
+        command = f"sudo rm {shlex.quote(place)}"
+        assert f"{path} was changed since install, so it stays as it is; if you don't" in told
+        assert command in told
+        subprocess.run(shlex.split(command)[1:], check=True)
+    assert {path for path in machine.shape() if not os.path.isdir(path)} == before
+
+
+def test_nobody_is_told_to_remove_what_was_there_before_install(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = "/etc/sysctl.d/60-netfail-hooks.conf"
+    machine.install(*PAIR)
+    machine.write(path, "# mine now\n")
+    machine.uninstall("--yes")
+    told = capsys.readouterr().err
+    assert f"{path} was changed since install" in told
+    assert " rm " not in told
 
 
 def test_the_config_is_kept_on_request(machine: Machine) -> None:
