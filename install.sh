@@ -113,11 +113,11 @@ how_to_get() { # PACKAGE...: print what a person can type
     fi
 }
 
-how_to_purge() { # PACKAGE...: print what a person can type
-    if command -v apt-get >/dev/null; then
-        echo "sudo apt purge $*"
+has_package() { # PACKAGE: tell whether it is there, as the system knows it
+    if command -v dpkg-query >/dev/null; then
+        [ "$(dpkg-query -Wf '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
     else
-        echo "sudo pacman -Rns $*"
+        pacman -Q "$1" >/dev/null 2>&1
     fi
 }
 
@@ -352,6 +352,10 @@ install_packages() { # PACKAGE...
         say "would install $packages"
         return 0
     fi
+    new=''
+    for package in $packages; do
+        has_package "$package" || new="$new $package"
+    done
     begin_step "installing $packages"
     # shellcheck disable=SC2086 # a list of words
     if command -v apt-get >/dev/null; then
@@ -363,7 +367,7 @@ install_packages() { # PACKAGE...
     else
         false
     fi || fail 1 "not installed: $packages; install them by hand and try again"
-    installed="$installed $packages"
+    installed="$installed$new"
     end_step
 }
 
@@ -447,10 +451,21 @@ note_packages() { # what --uninstall shall tell of; a file without any tells tha
     mv -f "$lib/installed.new" "$lib/installed"
 }
 
+# To apt they are a person's own, since they were asked for by name: what came along with them, and
+# with "apt-mark auto" they themselves, go by autoremove, unless something else needs them by then.
 tell_packages() { # those that this installed, which others may need by now
-    [ -n "$installed" ] || return 0
-    say "packages that it installed stay, as others may need them by now; if none does:" \
-        "$(how_to_purge "$(echo "$installed" | xargs)")"
+    stay=''
+    for package in $installed; do
+        ! has_package "$package" || stay="$stay $package"
+    done
+    [ -n "$stay" ] || return 0
+    if command -v apt-get >/dev/null; then
+        how="to have apt take those away that nothing else needs (it lists them, and asks):"
+        how="$how sudo apt-mark auto$stay && sudo apt autoremove --purge"
+    else
+        how="if none does: sudo pacman -Rns$stay"
+    fi
+    say "packages that it installed stay, as others may need them by now:$stay; $how"
 }
 
 make_directory() { # PATH
@@ -705,14 +720,24 @@ do_uninstall() {
     esac
     [ ! -d "$lib" ] || hold_lib
     put_network_back "$@"
-    [ -z "$dry_run" ] || exit 0
     if [ -n "$root" ] && runs_this_machine; then
         say "$lib stays: this machine's own failover runs from there"
         return 0
     fi
+    what="the command, its libraries, man page and completions below $prefix"
+    [ ! -e "$here/.demo" ] || what="$what, and $here/.demo"
+    if [ -n "$dry_run" ]; then
+        say "would remove $what"
+        installed=$(cat "$lib/installed" 2>/dev/null) || :
+        tell_packages
+        return 0
+    fi
     remove_program
-    rm -rf "$here/.demo" || say "$here/.demo stays"
-    say "removed"
+    rm -rf "$here/.demo" || what=${what%, and *}
+    say "removed $what"
+    for place in "$lib" "$here/.demo"; do # where others have put something
+        [ ! -e "$place" ] || say "$place stays; to remove it: sudo rm -r '$place'"
+    done
     tell_packages
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.support.debian_tree import Tree
 from tests.support.install_sh import Machine, call, fresh_checkout, snapshot
 from tests.unit.packaging.test_newer_python import INSTALL, LIB, UNINSTALL, with_checkout
+from tests.vm import image
 
 PAIR = ("--primary", "eth0", "--backup", "wlan0", "--dhcp")
 _NO_PIP = "mount -t tmpfs none /usr/share/python-wheels"
@@ -38,6 +40,20 @@ dpkg-deb --root-owner-group --build {package} {package}.deb
 }} >Packages
 rm -f /etc/apt/sources.list.d/*
 echo 'deb [trusted=yes] file:/archive ./' >/etc/apt/sources.list
+"""
+# Another package, which comes to need that one.
+_NEEDS = """
+mkdir -p /needs/DEBIAN
+cat >/needs/DEBIAN/control <<END
+Package: needs-it
+Version: 1
+Architecture: all
+Depends: {package}
+Maintainer: nobody <nobody@example.org>
+Description: what needs it
+END
+dpkg-deb --root-owner-group --build /needs /needs.deb
+dpkg --install /needs.deb
 """
 
 
@@ -95,7 +111,36 @@ def test_of_packages_those_alone_are_told_that_it_installed(tree: Tree) -> None:
     done = tree.run(INSTALL)
     assert done.returncode == 0, done.stderr
     tree.sh(f"rm {LIB}/packages/stamp; {INSTALL}")  # an update, which installs none
+    shown = tree.run(f"{UNINSTALL} --dry-run")
     done = tree.run(UNINSTALL)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1].endswith(f"if none does: sudo apt purge {name}")
     assert not (tree.root / LIB[1:]).exists()
+    told = done.stderr.splitlines()[-1]
+    assert told == shown.stderr.splitlines()[-1]
+    assert f"packages that it installed stay, as others may need them by now: {name};" in told
+    command = told.partition("(it lists them, and asks): ")[2].replace("sudo ", "")
+    tree.sh(f"{_NEEDS.format(package=name)}\n{command} --yes")
+    assert name in tree.sh("dpkg-query -Wf '${Package} ${db:Status-Status}\\n' | grep installed")
+    tree.sh(f"dpkg --purge needs-it; {command} --yes")
+    assert tree.run(f"dpkg-query -Wf '${{db:Status-Status}}' {name}").stdout != "installed"
+
+
+def test_what_goes_is_told_and_what_others_put_beside_it_with_what_removes_it(
+    machine: Machine,
+) -> None:
+    what = f"the command, its libraries, man page and completions below {machine.prefix}"
+    lib = machine.prefix / "lib/netfail-hooks"
+    for beside in random.sample([False, True], 2):
+        assert machine.run(*PAIR, "--wheels", image.wheels(), "--yes").returncode == 0
+        if beside:
+            (lib / "theirs").touch()
+        shown = machine.run("--uninstall", "--yes", "--dry-run")
+        assert shown.stderr.splitlines()[-1] == f"install.sh: would remove {what}"
+        assert (lib / "packages").exists()
+        done = machine.run("--uninstall", "--yes")
+        assert done.returncode == 0, done.stderr
+        told = [f"install.sh: removed {what}"]
+        if beside:
+            told.append(f"install.sh: {lib} stays; to remove it: sudo rm -r '{lib}'")
+        assert done.stderr.splitlines()[-len(told) :] == told
+        shutil.rmtree(lib, ignore_errors=True)
