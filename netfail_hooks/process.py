@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from netfail_hooks.errors import Problem
+from netfail_hooks.terminal.progress import lasting
 
 ENGLISH = {"LC_ALL": "C"}  # for what translates the words that we parse
 _UNCHANGED: Mapping[str, str] = {}
@@ -36,16 +37,17 @@ def run(
     """
     command = " ".join(argv)
     try:
-        done = subprocess.run(
-            argv,
-            capture_output=True,
-            check=False,
-            encoding="utf-8",
-            errors="replace",
-            timeout=seconds,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **environment},
-        )
+        with lasting(f"running {command}", seconds):
+            done = subprocess.run(
+                argv,
+                capture_output=True,
+                check=False,
+                encoding="utf-8",
+                errors="replace",
+                timeout=seconds,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **environment},
+            )
     except subprocess.TimeoutExpired:
         raise TooSlow(
             f"{command}: no answer within {seconds:g} s, so it was ended",
@@ -83,7 +85,8 @@ def wait_until(
     person can do then, where one is told of it.
     """
     end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise Problem(f"after {seconds:g} s still no {what}", hint=hint)
-        time.sleep(step)
+    with lasting(f"no {what} yet", seconds):
+        while not condition():
+            if time.monotonic() > end:
+                raise Problem(f"after {seconds:g} s still no {what}", hint=hint)
+            time.sleep(step)

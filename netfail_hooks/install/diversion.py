@@ -38,6 +38,7 @@ from netfail_hooks.policy.state import State
 from netfail_hooks.policy.ways import following_routes
 from netfail_hooks.process import TooSlow
 from netfail_hooks.reconcile import load_state
+from netfail_hooks.terminal.progress import doing
 from netfail_hooks.values import replace
 
 # Ahead of everything: an IPv4 route without NLM_F_APPEND goes before those of its own metric
@@ -95,7 +96,8 @@ def divert(  # noqa: PLR0913 - how it is led has many sides
             _answer(led, before)
             _lead(netlink, announcer, before, interface, led)
             yield
-            await_return(uplink, heard, paths, patience)
+            with doing(f"waiting for {interface}'s address and way out", patience):
+                await_return(uplink, heard, paths, patience)
             if led.moves:
                 time.sleep(max(0.0, began + _LOCKED - time.monotonic()))
         except BaseException as reason:

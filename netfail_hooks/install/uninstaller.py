@@ -38,13 +38,14 @@ from netfail_hooks.install.transaction import remove_manifest, write_change
 from netfail_hooks.kernel import outage
 from netfail_hooks.kernel.netlink import Netlink
 from netfail_hooks.kernel.observe import observe
-from netfail_hooks.lock import Lock
+from netfail_hooks.lock import PATIENCE, Lock
 from netfail_hooks.managers import UnansweredError
 from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.networkd import networkctl, takeover
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
 from netfail_hooks.recorder import FILE, OLD_FILE, drills
+from netfail_hooks.terminal.progress import doing
 
 _HERE = Paths()
 # What a person writes, and its directory; beside it there may be a resolv.conf that serves us.
@@ -377,7 +378,8 @@ def _hold_hooks(paths: Paths) -> None:
 
     They have read the config: they would treat restored settings as drift and revert them.
     """
-    with Lock(paths.lock), contextlib.suppress(OSError):
+    waiting = doing("waiting for hooks and checks that are at work", PATIENCE)
+    with waiting, Lock(paths.lock), contextlib.suppress(OSError):
         os.close(os.open(paths.uninstalling, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
     if systemd.systemd_runs():
         systemd.stop_timer()  # not before: a hook that is at work may start one more

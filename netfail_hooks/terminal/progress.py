@@ -16,6 +16,7 @@ from typing import TextIO
 from netfail_hooks.terminal import Screen, columns, escaped
 
 AFTER = 2.0  # seconds
+_LASTS = 1.0  # seconds after which a program, or a wait, in no step of its own is worth naming
 _EACH = 0.2  # seconds between two looks at what is being done
 _HELD = 1.0  # seconds to wait for a terminal that takes nothing
 _ERASED = "\r\033[K"  # ECMA-48: to the line's begin, erase to its end
@@ -23,10 +24,16 @@ _WAITING, _CUT = "waiting for ", "..."
 
 
 class _Step:
-    """Something that is being done: ``most`` is after how many seconds it ends at the latest."""
+    """Something that is being done: ``most`` is after how many seconds it ends at the latest.
 
-    def __init__(self, text: str, most: float, began: float, *, told: bool) -> None:
+    It is named once it has lasted for ``after`` seconds.
+    """
+
+    def __init__(
+        self, text: str, most: float, began: float, *, told: bool, after: float = 0
+    ) -> None:
         self.text, self.most, self.began, self.told = escaped(text), most, began, told
+        self.after = after
 
     def line(self, now: float, width: int) -> str:
         """Return it as a line that fits, how long it has been going on unabridged."""
@@ -92,7 +99,8 @@ class _Line:
             self._write(_ERASED)
 
     def _draw(self) -> None:
-        now, step = self._clock(), self.steps[-1]
+        now = self._clock()
+        step = next(one for one in reversed(self.steps[:]) if now - one.began >= one.after)
         if self._over and now - self._began >= AFTER:
             line = step.line(now, columns(self._stream) - 1)
             if line != self._drawn:
@@ -102,8 +110,8 @@ class _Line:
             step.told = True
             self._write(f"{step.words()}\n")
 
-    def push(self, text: str, most: float, *, told: bool) -> _Step:
-        step = _Step(text, most, self._clock(), told=told)
+    def push(self, text: str, most: float, *, told: bool, after: float = 0) -> _Step:
+        step = _Step(text, most, self._clock(), told=told, after=after)
         self.steps.append(step)
         return step
 
@@ -158,6 +166,23 @@ def doing(text: str, most: float = 0, *, told: bool = False) -> Iterator[None]:
         return
     steps = _shown[0].steps
     step = _shown[0].push(text, most, told=told)
+    try:
+        yield
+    finally:
+        steps.remove(step)
+
+
+@contextlib.contextmanager
+def lasting(text: str, most: float) -> Iterator[None]:
+    """Name a program that runs inside, or what is waited for, where nobody has said it better.
+
+    That is where no step is named, or one that nobody knows the end of.
+    """
+    if not _shown or _shown[0].steps[-1].most:
+        yield
+        return
+    steps = _shown[0].steps
+    step = _shown[0].push(text, most, told=False, after=_LASTS)
     try:
         yield
     finally:

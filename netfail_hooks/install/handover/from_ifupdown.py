@@ -131,5 +131,9 @@ def await_way_out(interface: str, paths: Paths) -> None:
         source = match.effective(paths, read_nic(interface, paths))
         if source and 4 in default_route_families(source.sections):
             # ifdown has put the link down; a cable may be out for good.
-            wait_until(lambda: has(carrier_alone=True), _CARRIER, "carrier", step=0.1)
-            wait_until(lambda: has(carrier_alone=False), _PATIENCE, "default route", step=0.1)
+            wait_until(
+                lambda: has(carrier_alone=True), _CARRIER, f"carrier of {interface}", step=0.1
+            )
+            wait_until(
+                lambda: has(carrier_alone=False), _PATIENCE, f"way out by {interface}", step=0.1
+            )

@@ -99,8 +99,10 @@ def is_begun(interface: str, handover: Handover) -> bool:
         return active_connections().get(interface) == wanted
 
     try:
-        wait_until(lambda: begun() or _is_ready(interface), _READY, "readiness")
-        wait_until(begun, _BEGINS, "beginning")
+        wait_until(
+            lambda: begun() or _is_ready(interface), _READY, f"word that {interface} is ready"
+        )
+        wait_until(begun, _BEGINS, f"sign of NetworkManager at {interface}")
     except Problem:
         return False
     return True

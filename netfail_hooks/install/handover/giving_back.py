@@ -163,7 +163,10 @@ def _await_back(interface: str, handover: Handover, had: Sequence[int]) -> None:
     from_networkmanager.await_connected(handover.of(interface))
     with contextlib.suppress(Problem):
         wait_until(
-            lambda: set(had) <= set(uplink.useful_families(interface)), _USEFUL, "way out", step=0.1
+            lambda: set(had) <= set(uplink.useful_families(interface)),
+            _USEFUL,
+            f"way out by {interface}",
+            step=0.1,
         )
 
 
@@ -175,7 +178,10 @@ def _await_dhcpcd(one: Handed) -> None:
     if _is_dhcpcds(one):
         with contextlib.suppress(Problem):
             wait_until(
-                lambda: 4 in uplink.useful_families(one.interface), _USEFUL, "way out", step=0.1
+                lambda: 4 in uplink.useful_families(one.interface),
+                _USEFUL,
+                f"way out by {one.interface}",
+                step=0.1,
             )
 
 
@@ -186,5 +192,10 @@ def _leave(interface: str, handover: Handover) -> None:
     if networkctl.answers():
         networkctl.reload()
         with contextlib.suppress(Problem):  # of systemd's own default files one may be for it
-            wait_until(lambda: networkctl.leaves_alone(interface), _LEFT, "end", step=0.1)
+            wait_until(
+                lambda: networkctl.leaves_alone(interface),
+                _LEFT,
+                f"release of {interface} by networkd",
+                step=0.1,
+            )
     uplink.flush(interface)

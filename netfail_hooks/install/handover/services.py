@@ -17,6 +17,7 @@ from netfail_hooks.install.handover.commands import attempt
 from netfail_hooks.install.nodes import Node
 from netfail_hooks.install.reconfigure import networkd_answers
 from netfail_hooks.process import run, wait_until
+from netfail_hooks.terminal.progress import doing
 
 _BEGINS = 5.0  # seconds for networkd to answer
 # Behind ours in /etc by its name, until the power goes; an empty one takes all back that were
@@ -40,7 +41,8 @@ def start(handover: Handover) -> None:
     if NETWORKD in handover.idle:
         run("systemctl", "start", NETWORKD)
     hint = f"see 'systemctl status {NETWORKD}'"
-    wait_until(networkd_answers, _BEGINS, "answer from systemd-networkd", hint=hint)
+    with doing("waiting for systemd-networkd to answer", _BEGINS):
+        wait_until(networkd_answers, _BEGINS, "answer from systemd-networkd", hint=hint)
 
 
 def settle(handover: Handover) -> None:
