@@ -21,7 +21,7 @@ HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
 from netfail_hooks.cli import parser  # noqa: E402
-from netfail_hooks.cli.commands import COMMANDS, STATUSES, Command  # noqa: E402
+from netfail_hooks.cli.commands import COMMANDS, STATUSES, Command, calls  # noqa: E402
 from netfail_hooks.config import default_metrics  # noqa: E402
 from netfail_hooks.config import settings as known  # noqa: E402
 from netfail_hooks.config.kinds import toml  # noqa: E402
@@ -138,8 +138,7 @@ def _command(command: Command) -> Iterator[str]:
     others = "".join(f"; {status}, {meaning}" for status, meaning in command.others)
     yield f".PP\nExit status: 0, {_roff(command.well + unwell + others)}."
     yield ".PP\nFor example:\n.PP"
-    calls = [f"netfail-hooks {command.name} {words}".rstrip() for words in command.examples]
-    yield "\n.br\n".join(f".B {_roff(call)}" for call in calls)
+    yield "\n.br\n".join(f".B {_roff(call)}" for call in calls(command))
 
 
 def _call(action: argparse.Action) -> str:

@@ -61,4 +61,4 @@ def _tell_of_files(paths: Paths, config: Config) -> None:
     except OSError:
         return  # a full /run is told of already, and status says the same
     for message in messages:
-        log(f"{message}: run 'netfail-hooks install'", priority=WARNING)
+        log(f"{message}: run 'sudo netfail-hooks install'", priority=WARNING)

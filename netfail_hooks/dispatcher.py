@@ -11,13 +11,13 @@ UNIT = "networkd-dispatcher.service"
 # The service manager has a link of that name while a unit is active, starts, or waits to be started
 # again, for journald (``unit_export_state_files()`` of systemd's src/core/unit.c).
 _UNITS = "/run/systemd/units"
-_NEXT = "systemctl enable --now networkd-dispatcher"
+_NEXT = "sudo systemctl enable --now networkd-dispatcher"
 SOCKET = "netfail-hooks-watch.socket"
 # It has no such link, as it starts no process. The kernel lists who listens to which groups, 277 in
 # hexadecimal here (af_netlink.c), NETLINK_ROUTE being protocol 0.
 _LISTENERS = "/proc/net/netlink"
 _HEARS = ["0", "00000115"]
-_LISTEN = f"systemctl enable --now {SOCKET}"
+_LISTEN = f"sudo systemctl enable --now {SOCKET}"
 
 
 def silence(*, hooks: bool = True) -> str:

@@ -34,7 +34,7 @@ def _look(environment: os._Environ[str], paths: Paths) -> int:
     if not interface:
         raise Misuse(
             "IFACE is not set; networkd-dispatcher runs the hooks",
-            hint="by hand use 'netfail-hooks check' or 'netfail-hooks replay'",
+            hint="by hand use 'sudo netfail-hooks check' or 'sudo netfail-hooks replay'",
         )
     from netfail_hooks.config.cache import generation, load
 

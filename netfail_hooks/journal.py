@@ -65,7 +65,7 @@ def run_logged(work: Callable[[], int]) -> int:
     except Exception as error:  # noqa: BLE001 - a traceback helps nobody at 3 a.m.
         log(
             f"bug: {type(error).__name__}: {error}; routes are as they were; please report it "
-            "with what 'netfail-hooks log --bundle FILE' makes",
+            "with what 'sudo netfail-hooks log --bundle FILE' makes",
             priority=ERROR,
         )
         return 1

@@ -49,7 +49,7 @@ class Lock:
         except PermissionError as error:
             if os.geteuid():
                 raise NotPermitted("only root may do this", hint="use sudo") from None
-            hint = f"chown root {error.filename}; chmod go-w {error.filename}"
+            hint = f"sudo chown root {error.filename}; sudo chmod go-w {error.filename}"
             raise NotPermitted(f"{error.filename}: {error.strerror}", hint=hint) from None
         except OSError as error:
             if error.errno not in _NO_ROOM:

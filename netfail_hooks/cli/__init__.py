@@ -54,9 +54,9 @@ best, a backup is for when it fails.
 
 examples:
   netfail-hooks demo                                       see it work; changes nothing
-  netfail-hooks install --primary eth0 --backup wlan0 --dry-run
-  netfail-hooks status
-  netfail-hooks log --since '1 hour ago'
+  sudo netfail-hooks install --primary eth0 --backup wlan0 --dry-run
+  sudo netfail-hooks status
+  sudo netfail-hooks log --since '1 hour ago'
   netfail-hooks COMMAND --help                             options and exit statuses
 """
 

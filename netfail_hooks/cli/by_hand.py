@@ -47,7 +47,7 @@ def configured(interface: str, paths: Paths) -> tuple[Config, Generation]:
     if config.mode == "bond":
         raise Misuse(
             "in mode bond the kernel says which slave is in use",
-            hint=f"ip link set {config.bond.name} type bond active_slave IF",
+            hint=f"sudo ip link set {config.bond.name} type bond active_slave IF",
         )
     if interface and interface not in config.names():
         raise Misuse(f"{interface} is no uplink", hint=f"these are: {', '.join(config.names())}")
@@ -61,7 +61,7 @@ def look(config: Config, since: Generation, paths: Paths, trigger: str) -> Run:
     if not done.observed.now:
         raise Problem(
             "nothing was done: nothing is installed, or an uninstall is at work or was meanwhile",
-            hint="run 'netfail-hooks install'; if an uninstall was killed, run it again",
+            hint="run 'sudo netfail-hooks install'; if an uninstall was killed, run it again",
         )
     return done
 

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     if not done.observed.now:
         raise Problem(
             "nothing was done: nothing is installed, or an uninstall is at work or was meanwhile",
-            hint="run 'netfail-hooks install'; if an uninstall was killed, run it again",
+            hint="run 'sudo netfail-hooks install'; if an uninstall was killed, run it again",
         )
     if args.json:
         print(_json(done))

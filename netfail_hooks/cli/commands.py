@@ -174,10 +174,29 @@ def statuses(command: Command) -> dict[int, str]:
     return dict(sorted([*STATUSES.items(), *command.others]))
 
 
+def calls(command: Command) -> list[str]:
+    """Return a command's examples as they are typed: by sudo where only root is shown something."""
+    return [
+        f"{'sudo ' if _takes_root(command.name, words) else ''}netfail-hooks {command.name} "
+        f"{words}".rstrip()
+        for words in command.examples
+    ]
+
+
+def _takes_root(name: str, words: str) -> bool:
+    if name in ("demo", "completion"):
+        return False
+    if name == "doctor":
+        return "--fix" in words
+    if name in ("log", "report"):
+        return "--file" not in words
+    return name != "replay" or ("--sandbox" not in words and ("=" in words or "/var/log/" in words))
+
+
 def epilog(command: Command) -> str:
     """Return what ends a command's help: examples and exit statuses."""
     lines = ["examples:"]
-    lines += [f"  netfail-hooks {command.name} {words}".rstrip() for words in command.examples]
+    lines += [f"  {call}" for call in calls(command)]
     lines += [
         "",
         "exit status:",

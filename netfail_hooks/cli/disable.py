@@ -35,11 +35,11 @@ def run(args: argparse.Namespace) -> int:
         families = " and ".join(f"IPv{family}" for family in lost)
         raise Problem(f"no other uplink is up in {families}", hint=_hint(config))
     done = by_hand.give(Order(DISABLE, name), args, done, paths)
-    print(f"{name} is disabled, {by_hand.end(args)}; 'netfail-hooks enable {name}' ends it")
+    print(f"{name} is disabled, {by_hand.end(args)}; 'sudo netfail-hooks enable {name}' ends it")
     return by_hand.tell(done)
 
 
 def _hint(config: Config) -> str:
     disabled = [order.interface for order in config.orders_at(now()) if order.kind == DISABLE]
-    first = f"netfail-hooks enable {disabled[0]}" if disabled else "mend one first"
+    first = f"sudo netfail-hooks enable {disabled[0]}" if disabled else "mend one first"
     return f"{first}, or add --force"

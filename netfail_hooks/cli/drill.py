@@ -27,7 +27,7 @@ from netfail_hooks.values import plain
 SECONDS = 20
 _LEFT_OUT = (
     "no drill by the timer: failback in config.toml would leave the traffic on the backup; "
-    "run 'netfail-hooks drill' by hand"
+    "run 'sudo netfail-hooks drill' by hand"
 )
 
 

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(_told(work, messages), indent=2))
     else:
         below = f" --root {shlex.quote(args.root)}" if args.root else ""
-        where = f"'netfail-hooks uninstall --dry-run{below}'"
+        where = f"'sudo netfail-hooks uninstall --dry-run{below}'"
         tell(work.changes, () if args.yes else asked.changes, where)
         print(_summary(work))
         seen = () if args.yes or not asked.changes else asked.messages

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     _refuse(args.interface, config.ordered(DISABLE, done.observed.now))
     if not by_hand.families_up(done.after, args.interface):
         why = by_hand.reason(done.after, args.interface)
-        raise Problem(f"{args.interface} is {why}", hint="see 'netfail-hooks status'")
+        raise Problem(f"{args.interface} is {why}", hint="see 'sudo netfail-hooks status'")
     done = by_hand.give(Order(USE, args.interface), args, done, paths)
     if config.failback == "manual" and not (args.seconds or args.keep):
         orders.take_back(paths, USE)  # it stays where it is now without an order
@@ -44,5 +44,5 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse(interface: str, disabled: list[str]) -> None:
     if interface in disabled:
-        hint = f"netfail-hooks enable {interface}"
+        hint = f"sudo netfail-hooks enable {interface}"
         raise Misuse(f"{interface} is disabled by hand", hint=hint)

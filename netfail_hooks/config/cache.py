@@ -39,7 +39,7 @@ def load(paths: Paths) -> Config:
         status = os.stat(paths.config)
     except FileNotFoundError:
         gone = "is gone" if os.path.exists(paths.manifest) else "is not there: nothing is installed"
-        raise Misuse(f"{paths.config} {gone}", hint="run 'netfail-hooks install'") from None
+        raise Misuse(f"{paths.config} {gone}", hint="run 'sudo netfail-hooks install'") from None
     except OSError as error:
         hint = "see 'ls -ld' of its directories"
         raise Misuse(f"{paths.config}: {error.strerror}", hint=hint) from None

@@ -24,7 +24,7 @@ STANDARD_INPUT = "standard input"  # the name of a config that is in no file
 _HEAD = """\
 # netfail-hooks: which uplinks there are, and when to switch. See netfail-hooks(8).
 # After a change of uplinks, metrics, watch, dispatcher, targets, limits, [check] or [drill] run
-# 'netfail-hooks install' again; every other change is seen by the next hook or check.
+# 'sudo netfail-hooks install' again; every other change is seen by the next hook or check.
 """
 
 
@@ -34,14 +34,14 @@ def read(path: str) -> Config:
     Raises NotPermitted where we may not read it.
     """
     if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would hold us for ever
-        raise Misuse(f"{path}: not a file", hint="remove it, then run 'netfail-hooks install'")
+        raise Misuse(f"{path}: not a file", hint="remove it, then run 'sudo netfail-hooks install'")
     try:
         with open(path, "rb") as file:
             data = file.read()
     except PermissionError:
         raise NotPermitted(f"{path} cannot be read", hint="use sudo") from None
     except OSError as error:
-        raise Misuse(f"{path}: {error.strerror}", hint="run 'netfail-hooks install'") from None
+        raise Misuse(f"{path}: {error.strerror}", hint="run 'sudo netfail-hooks install'") from None
     return parse_text(data, path)
 
 
@@ -68,7 +68,16 @@ def _mend(name: str, faults: int) -> str:
     what = "mend it" if faults == 1 else f"mend these {faults}"
     if name == STANDARD_INPUT:
         return f"{what} where that comes from"
-    return f"{what}: editor {shlex.quote(name)}"
+    sudo = "" if _is_a_users(name) else "sudo "
+    return f"{what}: {sudo}editor {shlex.quote(name)}"
+
+
+def _is_a_users(name: str) -> bool:
+    """Tell whether somebody who is not root may change a file: a ready one that is to be ours."""
+    try:
+        return os.stat(name).st_uid != 0
+    except OSError:
+        return False
 
 
 def _by_line(text: str, wrong: list[str]) -> list[str]:

@@ -79,7 +79,8 @@ def _amend(
     """Write both files anew where they change. Raises Problem while uninstall is at work."""
     with Lock(paths.lock):
         if os.path.exists(paths.uninstalling):
-            raise Problem("an uninstall is at work", hint="see 'netfail-hooks status' after it")
+            hint = "see 'sudo netfail-hooks status' after it"
+            raise Problem("an uninstall is at work", hint=hint)
         for path in (paths.orders, paths.kept_orders):
             before = read(path)
             after = [order for order in before if stays(path, order)]

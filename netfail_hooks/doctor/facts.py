@@ -96,6 +96,7 @@ class NetworkFile:
     gateways: tuple[str, ...] = ()  # static ones
     has_default_route: bool = True  # a default route can come of it
     source: str = ""  # the user's own that ours stands in for
+    yaml: str = ""  # netplan's, of which it, or what ours stands in for, is made
     metrics: tuple[int, ...] = ()  # of its default routes, where ours sets them
     withheld: str = ""  # what keeps DHCP's default route away, "" for nothing
     families: tuple[int, ...] = FAMILIES  # in which a default route can come of it

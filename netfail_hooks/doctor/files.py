@@ -19,7 +19,7 @@ from netfail_hooks.install.layout import HOOK
 from netfail_hooks.install.units import SERVICE, TIMER, UNITS
 from netfail_hooks.managers import drift
 from netfail_hooks.networkd import file as networkfile
-from netfail_hooks.networkd import match, ranking, takeover
+from netfail_hooks.networkd import match, netplan, ranking, takeover
 from netfail_hooks.networkd.file import has_default_route
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
@@ -136,11 +136,11 @@ def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[Ne
         except Problem as problem:
             unknown.append(str(problem))
         else:
-            files.append(_network_file(name, source) if source else NetworkFile(name))
+            files.append(_network_file(paths, name, source) if source else NetworkFile(name))
     return tuple(files)
 
 
-def _network_file(name: str, source: match.Source) -> NetworkFile:
+def _network_file(paths: Paths, name: str, source: match.Source) -> NetworkFile:
     sections = source.sections
     last = [section.get("Unmanaged") for section in sections if section.name == "Link"]
     gateways = [
@@ -158,6 +158,7 @@ def _network_file(name: str, source: match.Source) -> NetworkFile:
         gateways=tuple(dict.fromkeys(_addresses(gateways))),
         has_default_route=has_default_route(sections),
         source=takeover.of_whom(source.text),
+        yaml="".join(netplan.sources(paths, takeover.of_whom(source.text) or source.path)[-1:]),
         metrics=ranking.default_metrics(sections) if takeover.is_ours(source.text) else (),
         withheld=networkfile.withheld_by(sections),
         families=tuple(sorted(networkfile.default_route_families(sections))),

@@ -129,9 +129,9 @@ def _total(diagnosis: Diagnosis) -> str:
     if not findings:
         return (
             f"nothing is wrong with the set-up: {diagnosis.rules} rules, uplinks {uplinks}\n"
-            "how the uplinks are: netfail-hooks status"
+            "how the uplinks are: sudo netfail-hooks status"
         )
     broken = sum(finding.severity == BROKEN for finding in findings)
     total = f"{broken} broken, {len(findings) - broken} weak, uplinks {uplinks}"
     safe = sum(finding.safe for finding in findings)
-    return f"{total}; 'netfail-hooks doctor --fix' fixes {safe}" if safe else total
+    return f"{total}; 'sudo netfail-hooks doctor --fix' fixes {safe}" if safe else total

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _TRIES = 10  # a second apart: what the kernel refuses now, short of memory, it may do then
 _UNIT = "netfail-hooks-drill-end"
-_AGAIN = "look at 'netfail-hooks status', and drill again"
+_AGAIN = "look at 'sudo netfail-hooks status', and drill again"
 
 
 def arm(paths: Paths, drill: Drill, lasts: int, since: Generation) -> Drill:

@@ -79,7 +79,7 @@ def perform(  # noqa: PLR0913 - what a drill starts from has many sides
         index = outage.index_of(plan.interface)
     except OSError as error:
         told = f"{plan.interface}: {error.strerror}"
-        raise Problem(told, hint="see 'netfail-hooks status'") from None
+        raise Problem(told, hint="see 'sudo netfail-hooks status'") from None
     drill = Drill(os.urandom(8).hex(), plan.fault, way, plan.interface, 0, index)
     lasts = (plan.seconds + int(2 * _SETTLES)) * 1000
     with _armed(paths, drill, lasts, since) as armed, _deaf_until_healed():

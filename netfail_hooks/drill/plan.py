@@ -38,12 +38,12 @@ def plan(config: Config, observed: Observation, state: State, fault: str, second
     _refuse_config(config, observed)
     primary = state.active_uplink(4) or state.active_uplink(6)
     if not primary:
-        raise Problem("no uplink carries any traffic now", hint="see 'netfail-hooks status'")
+        raise Problem("no uplink carries any traffic now", hint="see 'sudo netfail-hooks status'")
     families = [family for family in FAMILIES if state.active_uplink(family) == primary]
     backups = []
     for family in families:
         if not _is_up(state, primary, family):
-            raise Problem(f"{primary} is not up itself", hint="see 'netfail-hooks status'")
+            raise Problem(f"{primary} is not up itself", hint="see 'sudo netfail-hooks status'")
         backup = next(
             (name for name in config.names() if name != primary and _is_up(state, name, family)), ""
         )
@@ -52,7 +52,7 @@ def plan(config: Config, observed: Observation, state: State, fault: str, second
             why = "; ".join(f"{name} is {_why(state, name, family)}" for name in others)
             raise Problem(
                 f"no other uplink is up in IPv{family}, a drill would cut the machine off: {why}",
-                hint="mend one first; see 'netfail-hooks status'",
+                hint="mend one first; see 'sudo netfail-hooks status'",
             )
         backups.append((family, backup))
     uplink = next(uplink for uplink in config.uplinks if uplink.interface == primary)
@@ -110,15 +110,15 @@ def _refuse_config(config: Config, observed: Observation) -> None:
     if config.mode == "bond":
         raise Misuse(
             "in mode bond the kernel alone moves the traffic",
-            hint=f"pull a cable, or: ip link set {config.bond.name} type bond active_slave IF",
+            hint=f"pull a cable, or: sudo ip link set {config.bond.name} type bond active_slave IF",
         )
     if len(config.uplinks) < 2:
-        raise Misuse("there is only one uplink", hint="'netfail-hooks install --backup IF'")
+        raise Misuse("there is only one uplink", hint="'sudo netfail-hooks install --backup IF'")
     orders = config.orders_at(observed.now)
     if orders:
         given = ", ".join(f"{order.kind} {order.interface}" for order in orders)
         ends = {order.kind for order in orders}
-        how = "netfail-hooks use --auto" if "use" in ends else "netfail-hooks enable IF"
+        how = "sudo netfail-hooks use --auto" if "use" in ends else "sudo netfail-hooks enable IF"
         raise Problem(f"orders by hand count now: {given}", hint=f"end them first: '{how}'")
 
 

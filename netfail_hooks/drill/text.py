@@ -53,9 +53,9 @@ def verdict(outcome: Outcome) -> list[str]:
     lines += [f"  {flow_line(flow)}" for flow in outcome.flows]
     lines += [f"  {reason}" for reason in outcome.reasons]
     if outcome.verdict not in (PASSED, CUT_SHORT):
-        lines.append("  see 'netfail-hooks doctor' and 'netfail-hooks log'")
+        lines.append("  see 'netfail-hooks doctor' and 'sudo netfail-hooks log'")
     if not outcome.awaited:
-        how = f"'netfail-hooks use {outcome.interface}'"
+        how = f"'sudo netfail-hooks use {outcome.interface}'"
         lines.append(f"  traffic goes back as failback in config.toml has it, or by {how}")
     return lines
 

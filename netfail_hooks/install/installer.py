@@ -638,6 +638,6 @@ def what_remains(work: Work) -> list[str]:
     )
     message = (
         f"the running machine is as it was ({why}); reboot it with {needed} "
-        "enabled, or start these and run 'netfail-hooks install' again"
+        "enabled, or start these and run 'sudo netfail-hooks install' again"
     )
     return [message]

@@ -86,7 +86,7 @@ def put_back(kept: tuple[Snapshot, ...], config: Config, bonds: Sequence[str] = 
     if refused:
         raise Problem(
             f"the kernel refused some of what was there: {', '.join(refused)}",
-            hint="once networkd answers: systemctl restart systemd-networkd",
+            hint="once networkd answers: sudo systemctl restart systemd-networkd",
         )
 
 

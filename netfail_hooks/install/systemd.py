@@ -115,7 +115,7 @@ def start_dispatcher() -> list[str]:
     if not systemd_runs():
         return []
     if not _is("enabled", unit):
-        how = "systemctl enable --now networkd-dispatcher"
+        how = "sudo systemctl enable --now networkd-dispatcher"
         return [f"networkd-dispatcher is not enabled, so no event reaches the hooks: {how}"]
     try:
         run("systemctl", "daemon-reload")  # it comes back by itself from now on (units.py)
@@ -135,14 +135,14 @@ def spare_dispatcher() -> list[str]:
 def dispatcher_problems() -> list[str]:
     """Return that networkd-dispatcher has failed, with the next step: others may have hooks."""
     if systemd_runs() and _is("failed", "networkd-dispatcher.service"):
-        return ["networkd-dispatcher has failed: systemctl restart networkd-dispatcher"]
+        return ["networkd-dispatcher has failed: sudo systemctl restart networkd-dispatcher"]
     return []
 
 
 def networkd_problems() -> list[str]:
     """Return what keeps networkd from running after the next boot, with the next step."""
     if systemd_runs() and not _is("enabled", "systemd-networkd.service"):
-        return ["systemd-networkd does not start at boot: systemctl enable systemd-networkd"]
+        return ["systemd-networkd does not start at boot: sudo systemctl enable systemd-networkd"]
     return []
 
 
@@ -151,7 +151,8 @@ def image_problems(paths: Paths, config: Config) -> list[str]:
     wanted = paths.at("/etc/systemd/system/multi-user.target.wants/")
     needed = (NETWORKD, _DISPATCHER) if config.dispatcher else (NETWORKD,)
     return [
-        f"{unit} is not enabled below {paths.root}: systemctl --root={paths.root} enable {unit}"
+        f"{unit} is not enabled below {paths.root}: "
+        f"sudo systemctl --root={paths.root} enable {unit}"
         for unit in [f"{name}.service" for name in needed]
         if not os.path.lexists(wanted + unit)
     ]

@@ -52,7 +52,7 @@ _HERE = Paths()
 _CONFIG = (_HERE.config, _HERE.notify, os.path.dirname(_HERE.config))
 _UNHEARD = (
     "the uplinks are as they were (systemd-networkd does not answer); reboot the machine, or: "
-    "systemctl restart systemd-networkd"
+    "sudo systemctl restart systemd-networkd"
 )
 
 

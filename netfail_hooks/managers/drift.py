@@ -15,7 +15,7 @@ from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse, NotPermitted, Problem
 from netfail_hooks.managers import Profile, dhcpcd_release, ifupdown_release, sources, waking
 from netfail_hooks.managers.wifi import supplicant
-from netfail_hooks.networkd import link_file, match, takeover
+from netfail_hooks.networkd import link_file, match, netplan, takeover
 from netfail_hooks.networkd.link_file import LinkFile
 from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic, read_nic
@@ -121,14 +121,16 @@ def _changed(paths: Paths, config: Config, nic: Nic, ours: Source, noted: str) -
     if now is None:
         why = "is gone"
     elif now.path != source:
-        why = f"has given way to {now.path}"
+        why = f"has given way to {netplan.told(paths, now.path)}"
     elif now.fingerprint != noted:
         why = "has changed, or a drop-in of it,"
     elif profile is None:
         return ""
     else:
         return _other_networks(paths, profile, nic) or _wakes_otherwise(paths, profile, nic)
-    return f"{source} {why} since {ours.path} was made of it"
+    named = netplan.told(paths, source)
+    comma = "," if named != source else ""
+    return f"{named}{comma} {why} since {ours.path} was made of it"
 
 
 def _other_networks(paths: Paths, profile: Profile, nic: Nic) -> str:

@@ -60,14 +60,19 @@ class Translation:
 _NONE = Defaults()
 
 
-def translate(path: str, text: str, nic: Nic, defaults: Defaults = _NONE) -> Translation:
-    """Return what a keyfile's text says of a NIC. Raises Misuse for what can't be carried over."""
+def translate(
+    path: str, text: str, nic: Nic, defaults: Defaults = _NONE, *, told: str = ""
+) -> Translation:
+    """Return what a keyfile's text says of a NIC. Raises Misuse for what can't be carried over.
+
+    ``told`` is how the file is named to people, by default by its path.
+    """
     file = glib.read(text)
     name = printable(file.text("connection", "id"))
     try:
         return _translated(path, file, nic, defaults)
     except Misuse as error:
-        where = f"{printable(path) or 'NetworkManager'}: "
+        where = f"{printable(told or path) or 'NetworkManager'}: "
         where += f"profile '{name}': " if name else ""
         raise type(error)(where + str(error.args[0]), hint=error.hint) from None
 

@@ -22,6 +22,7 @@ from netfail_hooks.managers.nm.glib import printable
 from netfail_hooks.managers.nm.nmcli import active_profile, networkmanager_has
 from netfail_hooks.managers.nm.saved import Saved, fits, ignored, saved
 from netfail_hooks.managers.wifi import power_save
+from netfail_hooks.networkd import netplan
 from netfail_hooks.networkd.detect import interfaces_here
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
@@ -92,7 +93,8 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
         tuple(known.defaults("connection", nic).items()),
         read_text(paths.through("/etc/machine-id")).strip(),
     )
-    said = translate(chosen.path, chosen.text, nic, defaults)
+    told_path = netplan.told(paths, chosen.path)
+    said = translate(chosen.path, chosen.text, nic, defaults, told=told_path)
     wireless, told = _wireless(said, chosen, fitting, nic, defaults)
     if nic.wireless and known.defaults("device", nic).get(_BY_LOT) in ("yes", "true", "1"):
         told.append(f"{_BY_LOT}: it looks for networks by its own hardware address from now on")
@@ -152,7 +154,7 @@ def _refuse_unsaved(paths: Paths, nic: Nic, uuid: str) -> None:
     if nic.wireless or settings != ["auto", "", "", "auto", ""]:
         raise Misuse(
             f"{nic.name}: NetworkManager's active profile {shown} is in no keyfile",
-            hint=f"nmcli connection modify {uuid} connection.autoconnect yes, which saves it",
+            hint=f"sudo nmcli connection modify {uuid} connection.autoconnect yes, which saves it",
         )
 
 

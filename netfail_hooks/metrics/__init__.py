@@ -117,9 +117,9 @@ def reason(path: str, error: OSError) -> str:
     where = named if named.startswith("/") else path  # or it is beside the file
     hint = ""
     if error.errno == errno.EROFS:  # what is beyond the sandbox of the check
-        hint = ": run 'netfail-hooks install' again, which lets the check write there"
+        hint = ": run 'sudo netfail-hooks install' again, which lets the check write there"
     elif error.errno == errno.EPERM:
-        hint = f": chown root {where}; chmod go-w {where}"
+        hint = f": sudo chown root {where}; sudo chmod go-w {where}"
     return f"{where}: {error.strerror}{hint}"
 
 
@@ -131,7 +131,7 @@ def _state(path: str) -> State:
     except PermissionError:
         raise NotPermitted(f"{path}: Permission denied", hint="run as root") from None
     except (OSError, ValueError):
-        raise Problem(f"{path} is damaged", hint="run 'netfail-hooks check'") from None
+        raise Problem(f"{path} is damaged", hint="run 'sudo netfail-hooks check'") from None
 
 
 def _complain(paths: Paths, message: str) -> None:

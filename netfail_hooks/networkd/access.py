@@ -45,7 +45,7 @@ def of_network_files(paths: Paths, texts: Mapping[str, str]) -> Access:
         listed = " ".join(closed)
         raise Misuse(
             f"networkd cannot read what is in {' and '.join(closed)}",
-            hint=f"chown root:{_USER} {listed}; chmod 640 {listed}",
+            hint=f"sudo chown root:{_USER} {listed}; sudo chmod 640 {listed}",
         )
     return access
 

@@ -33,7 +33,7 @@ _ADDRESS, _OFF = "PermanentMACAddress", "off"
 _RULES = "80-net-setup-link.rules"
 _RULES_IN = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 _LONGEST = 255  # bytes of a file's name, NAME_MAX in linux/limits.h
-_REBOOT = "reboot, then run 'netfail-hooks install' again"
+_REBOOT = "reboot, then run 'sudo netfail-hooks install' again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def make(paths: Paths, nic: Nic, words: str, password_file: str = "") -> LinkFil
     if password_file:
         wakes.append(("WakeOnLanPassword", password_file))
     sections = [
-        Section("", f"{_told(nic, source)}\n"),
+        Section("", f"{_told(paths, nic, source)}\n"),
         *_repeated(source.sections if source else ()),
         section("Match", (_ADDRESS, address)),
         section("Link", *wakes),
@@ -172,9 +172,9 @@ def _says(source: Source, words: str) -> bool:
     return not secret and set(" ".join(said).split()) == set(words.split())
 
 
-def _told(nic: Nic, source: Source | None) -> str:
+def _told(paths: Paths, nic: Nic, source: Source | None) -> str:
     if source:
-        return takeover.told_in_place_of(source.path)
+        return takeover.told_in_place_of(paths, source.path)
     return f"{takeover.MARK} how {nic.name} wakes the machine; no other .link file is for it"
 
 

@@ -81,7 +81,7 @@ def require_answer() -> None:
         raise TooSlow(
             f"systemd-networkd does not answer (asked for {_HANGS} s), so nobody would set the "
             "uplinks up",
-            hint="systemctl restart systemd-networkd, then try again",
+            hint="sudo systemctl restart systemd-networkd, then try again",
         )
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from netfail_hooks.config import Config
 from netfail_hooks.errors import Misuse
-from netfail_hooks.networkd import match, ranking, stacked
+from netfail_hooks.networkd import match, netplan, ranking, stacked
 from netfail_hooks.networkd.file import (
     Section,
     asks_dhcp4,
@@ -48,7 +48,7 @@ MARK = "# netfail-hooks:"
 _ASKED = f"{MARK} as 'netfail-hooks install' was asked; run it again for a change"
 _INSTEAD = re.compile(rf"{MARK} in place of (.+); change ")
 _MADE_OF = re.compile(rf"^{MARK} made of ([0-9a-f]+)$", re.MULTILINE)
-_NETPLAN = re.compile(r"/run/systemd/network/[^/]*netplan-[^/]*")
+_HERE = Paths()
 _NOT_OURS = ("Match", "")
 _LAST_METRIC = 0xFF000000  # behind any uplink, and behind what a router has advertised
 _ANY = "0.0.0.0"  # noqa: S104 - as a gateway: none, all is on the link
@@ -145,22 +145,26 @@ def name_ahead(name: str, theirs: str) -> str:
     )
 
 
-def take_over(nic: Nic, source: Source, metric: int, *, timed: bool = False) -> str:
+def take_over(
+    nic: Nic, source: Source, metric: int, *, timed: bool = False, paths: Paths = _HERE
+) -> str:
     """Return our file in place of the user's. Raises Misuse for one that we can't stand in for.
 
-    ``timed`` leaves the neighbours' timers to us.
+    ``timed`` leaves the neighbours' timers to us. ``paths`` have what a file of netplan's is made
+    of, which is told.
     """
     sections = [_unmatched(one) if one.name in _NOT_OURS else one for one in source.sections]
-    _refuse(source.path, sections)
-    told = f"{told_in_place_of(source.path)}\n{MARK} made of {source.fingerprint}"
+    _refuse(source.path, netplan.told(paths, source.path), sections)
+    told = f"{told_in_place_of(paths, source.path)}\n{MARK} made of {source.fingerprint}"
     return _whole(nic, told, sections, metric, timed=timed)
 
 
-def told_in_place_of(path: str) -> str:
+def told_in_place_of(paths: Paths, path: str) -> str:
     """Return how a file of ours begins that stands in for another one."""
-    where = "/etc/netplan, run 'netplan generate'" if _NETPLAN.fullmatch(path) else "that one"
+    yaml = " or ".join(netplan.sources(paths, path))
+    where = f"{yaml}, of which netplan makes that, run '{netplan.GENERATE}'" if yaml else "that one"
     return (
-        f"{MARK} in place of {path}; change {where} and run 'netfail-hooks install' "
+        f"{MARK} in place of {path}; change {where} and run 'sudo netfail-hooks install' "
         "again, this one is written anew"
     )
 
@@ -270,7 +274,7 @@ def _ranked_route(one: Section, metric: int, known: dict[int, list[int]]) -> Sec
     return one
 
 
-def _refuse(path: str, sections: list[Section]) -> None:
+def _refuse(path: str, told: str, sections: list[Section]) -> None:
     if not path.isprintable():  # ours names it in a comment, which a newline would end
         raise Misuse(
             f"{path}: an odd name", hint=f"rename it to {os.path.dirname(path)}/20-NAME.network"
@@ -278,15 +282,15 @@ def _refuse(path: str, sections: list[Section]) -> None:
     for key in stacked.MASTERS:
         if last(sections, key):
             raise Misuse(
-                f"{path}: {key}={last(sections, key)} makes this NIC part of another one",
+                f"{told}: {key}={last(sections, key)} makes this NIC part of another one",
                 hint="name that one as the uplink, or take the line out",
             )
     if is_unmanaged(sections):
-        raise Misuse(f"{path}: Unmanaged=yes keeps networkd from it", hint="take the line out")
+        raise Misuse(f"{told}: Unmanaged=yes keeps networkd from it", hint="take the line out")
     for one in sections:
         if one.name == "Address" and one.get("Address") and not _is_address(one):
-            told = f"{path}: Address={one.get('Address')} is no address"
-            raise Misuse(told, hint="mend that line, such as Address=192.168.1.252/24")
+            what = f"{told}: Address={one.get('Address')} is no address"
+            raise Misuse(what, hint="mend that line, such as Address=192.168.1.252/24")
 
 
 def _is_address(one: Section) -> bool:

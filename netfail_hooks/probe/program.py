@@ -40,7 +40,10 @@ class Program:
     def _run(self) -> None:
         path = self._target.path
         if not only_root_can_change(path):
-            told = "not run, others may change it or a directory above: chown root, chmod go-w"
+            told = (
+                "not run, others may change it or a directory above: 'sudo chown root' and "
+                "'sudo chmod go-w' each of them"
+            )
             raise OSError(errno.EPERM, told)
         environment = {
             "PATH": _PATH,

@@ -69,7 +69,7 @@ def conclude(paths: Paths, done: Run) -> None:
             _keep(paths, done)
         except OSError as error:
             message = f"what is metered is not kept over a boot: {paths.carried}: {error.strerror}"
-            journal.log(f"{message}; run 'netfail-hooks install'", priority=journal.WARNING)
+            journal.log(f"{message}; run 'sudo netfail-hooks install'", priority=journal.WARNING)
     for message in messages(done.before, done.after):
         journal.log(message, priority=journal.NOTICE)
 

@@ -149,7 +149,7 @@ def _is_safe(path: str) -> bool:
         return False
     journal.log(
         f"{path} is left out, others may change it, what it leads to or a directory above: "
-        "chown root and chmod go-w each of them",
+        "'sudo chown root' and 'sudo chmod go-w' each of them",
         priority=journal.WARNING,
     )
     return False

@@ -30,7 +30,7 @@ def replay(paths: Paths, events: tuple[Event, ...], *, foreign: bool, dry: bool)
         states = ", ".join(scripts) or "waiting"
         raise Misuse(
             f"no {HOOK} for {states} in {paths.dispatcher}",
-            hint="run 'netfail-hooks install', or try '--sandbox'",
+            hint="run 'sudo netfail-hooks install', or try '--sandbox'",
         )
     if os.geteuid() and not dry:
         raise NotPermitted("only root can run the hooks", hint="use sudo, --dry-run or --sandbox")

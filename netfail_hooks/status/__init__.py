@@ -39,7 +39,7 @@ from netfail_hooks.status.report import Sources, report
 from netfail_hooks.status.values import Report
 from netfail_hooks.values import replace
 
-_LOOK = "run 'netfail-hooks check'"
+_LOOK = "run 'sudo netfail-hooks check'"
 
 
 def collect(paths: Paths) -> Report | BondReport:

@@ -15,10 +15,10 @@ from netfail_hooks.terminal import BAD, WAITING, span
 from netfail_hooks.terminal.layout import KEPT
 from netfail_hooks.values import value
 
-_CHECK = "run 'netfail-hooks check'"
+_CHECK = "run 'sudo netfail-hooks check'"
 _AT_ODDS = f"the kernel sends by another uplink than was chosen: {_CHECK}"
 _DOCTOR = "run 'netfail-hooks doctor'"
-_INSTALL = "run 'netfail-hooks install'"
+_INSTALL = "run 'sudo netfail-hooks install'"
 _SUDO = "'sudo netfail-hooks status'"
 _NOT_LOOKED_AT = f"not looked at since boot: {_CHECK}"
 

@@ -10,7 +10,7 @@ from netfail_hooks import check, dispatcher, journal
 from netfail_hooks.install.units import SOCKET, SOCKET_TEXT
 from netfail_hooks.paths import Paths
 
-_START = f"systemctl enable --now {SOCKET}"
+_START = f"sudo systemctl enable --now {SOCKET}"
 
 
 def test_only_where_systemd_says_so_is_it_silent(

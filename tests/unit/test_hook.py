@@ -50,7 +50,7 @@ def test_a_hostile_environment_is_refused_in_one_line(environment: dict[bytes, b
 def test_no_config_yet_is_told_with_the_next_step() -> None:
     done = _run({b"IFACE": b"eth0", b"STATE": b"routable"})
     assert done.returncode == 2
-    assert b"run 'netfail-hooks install'" in done.stderr
+    assert b"run 'sudo netfail-hooks install'" in done.stderr
 
 
 @pytest.mark.parametrize(

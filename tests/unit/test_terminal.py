@@ -129,9 +129,9 @@ def test_a_watch_outlives_what_can_t_be_found_out_for_once(root: Path) -> None:
     observed, text = "", config.read_text()
     for piece in _on_a_terminal(root, "status", "--watch", "0.1"):
         observed += piece.decode()
-        if "run 'netfail-hooks install'" in observed:
+        if "run 'sudo netfail-hooks install'" in observed:
             config.write_text(text)
-            if "NOT WELL" in observed.rpartition("run 'netfail-hooks install'")[2]:
+            if "NOT WELL" in observed.rpartition("run 'sudo netfail-hooks install'")[2]:
                 break
         elif "NOT WELL" in observed:
             config.unlink(missing_ok=True)

@@ -209,6 +209,14 @@ def _never_had_one(facts: Facts, file: NetworkFile) -> Symptom:
     name = file.interface
     path = file.source if file.ours else file.path
     what = f"{name} is given neither a gateway nor DHCP by {path or file.path}"
+    if file.yaml:
+        what += f", which netplan makes of {file.yaml}"
+        asks = f"{name} asks DHCP, but not for a default route"
+        says = "add routes: [{to: default, via: IP}]"
+        if file.withheld:
+            says = f"so that {file.withheld} does not come of it"
+        first = f"editor {shlex.quote(file.yaml)}  # {says}"
+        return Symptom(asks if file.withheld else what, (first, "netplan generate", AGAIN))
     if file.withheld:
         first = f"editor {shlex.quote(path or file.path)}  # take {file.withheld} out"
         told = f"{name} asks DHCP, but not for a default route"

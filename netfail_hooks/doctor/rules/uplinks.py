@@ -99,8 +99,12 @@ def _get_ahead(other: NetworkFile) -> tuple[str, ...]:
         file_name(Nic(other.interface), os.path.basename(other.path))
     except Misuse:
         return (f"mv {path} {path}.off", "networkctl reload")
-    first = (f"editor {path}  # take Unmanaged=yes out",) if other.unmanaged else ()
-    return (*first, AGAIN)
+    if not other.unmanaged:
+        return (AGAIN,)
+    if other.yaml:
+        edit = f"editor {shlex.quote(other.yaml)}  # so that Unmanaged=yes does not come of it"
+        return (edit, "netplan generate", AGAIN)
+    return (f"editor {path}  # take Unmanaged=yes out", AGAIN)
 
 
 def uplink_unmanaged(facts: Facts) -> Iterator[Symptom]:

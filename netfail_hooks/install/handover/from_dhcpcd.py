@@ -17,7 +17,7 @@ from netfail_hooks.paths import Paths
 from netfail_hooks.process import version
 
 _HEARS = (10, 1)
-_AT_BOOT = f"systemctl enable {dhcpcd_release.UNIT}"  # one that ends takes its addresses away
+_AT_BOOT = f"sudo systemctl enable {dhcpcd_release.UNIT}"  # one that ends takes its addresses away
 
 
 def hand(paths: Paths, nic: Nic) -> Handed:
@@ -31,8 +31,8 @@ def hand(paths: Paths, nic: Nic) -> Handed:
     if detect.dhcpcd_runs_alone(paths, name):
         raise Misuse(
             f"a dhcpcd runs for {name} alone, and one for all interfaces can be told to leave it",
-            hint=f"have that one start at boot ({_AT_BOOT}), and none for {name} (systemctl "
-            f"disable dhcpcd@{name}.service, say); then reboot",
+            hint=f"have that one start at boot ({_AT_BOOT}), and none for {name} (sudo "
+            f"systemctl disable dhcpcd@{name}.service, say); then reboot",
         )
     process = detect.dhcpcd_for_all(paths)
     if f"/{unit}" not in read_text(paths.at(f"/proc/{process}/cgroup")):

@@ -6,6 +6,7 @@ Refuses, before anything is changed, what would cut somebody off.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -46,7 +47,7 @@ from netfail_hooks.managers.nm.nmcli import (
 )
 from netfail_hooks.managers.release import Release
 from netfail_hooks.names import is_interface_name
-from netfail_hooks.networkd import match, takeover
+from netfail_hooks.networkd import match, netplan, takeover
 from netfail_hooks.networkd.file import is_unmanaged
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.paths import Paths
@@ -116,8 +117,9 @@ def _new(paths: Paths, config: Config, known: Manifest, has: Sequence[str]) -> I
         theirs = takeover.users_file(paths, nic)
         if name in has and theirs:
             raise Misuse(
-                f"{NETWORKMANAGER} has {name}, and {theirs.path} is for it too: only one can",
-                hint=f"nmcli device set {name} managed no, or remove {theirs.path}",
+                f"{NETWORKMANAGER} has {name}, and {netplan.told(paths, theirs.path)} is for it "
+                "too: only one can",
+                hint=f"sudo nmcli device set {name} managed no, or {_without(paths, theirs.path)}",
             )
         if name in ours or theirs or match.effective(paths, nic):
             continue
@@ -127,6 +129,14 @@ def _new(paths: Paths, config: Config, known: Manifest, has: Sequence[str]) -> I
         elif not paths.root and (manager := detect.manager_of(paths, nic)):
             hands = from_ifupdown.hand if manager == ifupdown.MANAGER else from_dhcpcd.hand
             yield hands(paths, nic)
+
+
+def _without(paths: Paths, path: str) -> str:
+    """Return how a file that networkd would read is done without; netplan makes its own again."""
+    yaml = " and ".join(netplan.sources(paths, path))
+    if yaml:
+        return f"take it out of {yaml}, then {netplan.GENERATE}"
+    return shlex.join(["sudo", "rm", path])
 
 
 def _raised(handed: Sequence[Handed]) -> tuple[str, ...]:
@@ -213,7 +223,7 @@ def _refuse(paths: Paths, config: Config, handed: Sequence[Handed], now: Sequenc
         if one.interface not in config.names():
             raise Misuse(
                 f"{one.interface} was taken over from {one.manager}, and is to be no uplink now",
-                hint="'netfail-hooks uninstall' gives it back; then install again",
+                hint="'sudo netfail-hooks uninstall' gives it back; then install again",
             )
         if one.manager == dhcpcd.MANAGER and dhcpcd_release.starts(paths):
             from_dhcpcd.refuse_own_way(paths)

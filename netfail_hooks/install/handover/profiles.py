@@ -19,8 +19,8 @@ from netfail_hooks.networkd.match import Source
 from netfail_hooks.networkd.nic import Nic, read_nic
 from netfail_hooks.paths import Paths
 
-_NMCLI_ADDS = "nmcli connection add type ethernet ifname {}"
-_NMCLI_SAVES = "nmcli --ask device wifi connect SSID ifname {}"
+_NMCLI_ADDS = "sudo nmcli connection add type ethernet ifname {}"
+_NMCLI_SAVES = "sudo nmcli --ask device wifi connect SSID ifname {}"
 _ADDS = {ifupdown.MANAGER: "an iface {} stanza with addresses in /etc/network/interfaces"}
 _SAVES = {
     ifupdown.MANAGER: "wpa-ssid and wpa-psk in the iface {} stanza (interfaces(5))",
@@ -140,7 +140,7 @@ def _refuse_unjoined(paths: Paths, one: Handed, nic: Nic, *, again: bool) -> Non
     if not nic.present:
         hint = f"plug {nic.name} in, then install again"
     elif again:
-        hint = f"save one there, or 'netfail-hooks uninstall', which gives {nic.name} back"
+        hint = f"save one there, or 'sudo netfail-hooks uninstall', which gives {nic.name} back"
     else:
         hint = "save one first: " + _SAVES.get(one.manager, _NMCLI_SAVES).format(nic.name)
         missing = dhcpcd.unhooked(paths, nic) if one.manager == dhcpcd.MANAGER else ""

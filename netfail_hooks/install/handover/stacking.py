@@ -34,7 +34,7 @@ def refuse_held(paths: Paths, config: Config, known: Manifest) -> None:
                     f"{name} is a part of {upper}, from which systemd-networkd would take it: "
                     "what comes and goes by that would be cut off",
                     hint=f"have systemd-networkd set {upper.name} up and name that as the uplink, "
-                    f"or take {name} out of it first (ip link set {name} nomaster)",
+                    f"or take {name} out of it first (sudo ip link set {name} nomaster)",
                 )
     if config.mode != "bond" and detect.has_ifupdown(paths):
         _refuse_held_at_boot(paths, config)

@@ -107,13 +107,13 @@ def _network(paths: Paths, config: Config, wanted: AddressConfig | None) -> tupl
     if wanted:
         return takeover.write_new(nic, wanted, _METRIC), own
     if theirs:
-        return takeover.take_over(nic, theirs, _METRIC), own
+        return takeover.take_over(nic, theirs, _METRIC, paths=paths), own
     ours = match.effective(paths, nic)
     if ours and takeover.was_asked(ours.text):
         return takeover.write_new(nic, takeover.address_config(ours.text), _METRIC), own
     source = takeover.slaves_file(paths, config)
     if source:
-        return takeover.take_over(nic, source, _METRIC), own
+        return takeover.take_over(nic, source, _METRIC, paths=paths), own
     for name in config.names():  # an earlier install in the other mode, of NICs without files
         earlier = match.effective(paths, _nic(paths, name))
         if earlier and takeover.was_asked(earlier.text) and "Bond=" not in earlier.text:

@@ -10,7 +10,7 @@ from netfail_hooks.config import Config, Uplink
 from netfail_hooks.errors import Misuse
 from netfail_hooks.managers import Profile, identifiers, sources
 from netfail_hooks.networkd import file as networkfile
-from netfail_hooks.networkd import match, networkctl, ranking, takeover
+from netfail_hooks.networkd import match, netplan, networkctl, ranking, takeover
 from netfail_hooks.networkd.detect import interfaces_here
 from netfail_hooks.networkd.file import has_default_route, withheld_by, without_gateway
 from netfail_hooks.networkd.match import Source
@@ -48,7 +48,7 @@ def networks(
             profile = None  # it says nothing of addresses that counts
         source = sources.as_source(profile) if profile else _source(paths, nic)
         if source and not wanted:
-            texts[name] = takeover.take_over(nic, source, uplink.metric, timed=timed)
+            texts[name] = takeover.take_over(nic, source, uplink.metric, timed=timed, paths=paths)
         else:
             wanted = wanted or _earlier_address_config(paths, config, nic)
             texts[name] = takeover.write_new(nic, wanted, uplink.metric, timed=timed)
@@ -59,7 +59,7 @@ def networks(
         place = takeover.file_name(nic, ahead)
         places[name] = f"{_HERE.network}/{place}"
         sections = networkfile.parse(texts[name])
-        path = source.path if source and not wanted else ""
+        path = netplan.told(paths, source.path) if source and not wanted else ""
         messages += [f"{name} {told} ({path})" for told in networkfile.kept_down_by(sections)]
         if not has_default_route(sections):
             messages.append(_no_way_out(name, path, withheld_by(sections)))
@@ -107,14 +107,15 @@ def _no_way_out(name: str, path: str, withheld: str) -> str:
         but = " but for one that its server lists" if withheld.startswith("UseGateway") else ""
         return (
             f"{name} asks DHCP, but {withheld} in {path} leaves it without a default route{but}, "
-            f"so nothing can fail over to it: take that out, then run 'netfail-hooks install' again"
+            "so nothing can fail over to it: take that out, then run 'sudo netfail-hooks install' "
+            "again"
         )
     how = (
         "add --gateway IP"
         if not path
         else (
             f"add the line Gateway=IP to [Network] in {path}, "
-            "then run 'netfail-hooks install' again"
+            "then run 'sudo netfail-hooks install' again"
         )
     )
     return f"{name} is given neither a gateway nor DHCP, so nothing can fail over to it: {how}"

@@ -107,7 +107,8 @@ def give_back(gone: Sequence[str], config: Config) -> None:
         raise Problem(
             f"no way out for {_PATIENCE:.0f} s after the old files came back, so the machine may "
             "be cut off",
-            hint="'networkctl' shows the uplinks; systemctl restart systemd-networkd begins anew",
+            hint="'networkctl' shows the uplinks; 'sudo systemctl restart systemd-networkd' begins "
+            "anew",
         ) from None
 
 

@@ -29,7 +29,7 @@ _WAY_BACK = (
 )
 _NO_TIMER = (
     "If an uplink does not come back, this run puts all back; no timer does. If it is killed, "
-    "'netfail-hooks uninstall' does."
+    "'sudo netfail-hooks uninstall' does."
 )
 _GIVEN = "with what its router gives"
 _NO_WAY_BACK = "No way back is armed for that: have another way to this machine at hand."

@@ -160,7 +160,7 @@ def refuse_while_armed(paths: Paths) -> None:
     if seconds > 0:
         raise Problem(
             f"an earlier install was killed, so it is taken back within {seconds:.0f} s",
-            hint="wait for that, then try again; 'netfail-hooks uninstall' need not",
+            hint="wait for that, then try again; 'sudo netfail-hooks uninstall' need not",
         )
 
 

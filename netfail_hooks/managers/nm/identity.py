@@ -68,7 +68,7 @@ def over_ipv4(asked: Asked, machine: Machine) -> Pairs:
         f"ipv4.dhcp-client-id={printable(known)}: networkd can send no such name, and the DHCP "
         "server would give another address",
         hint="have it give the address to the hardware address, then: "
-        "nmcli connection modify NAME ipv4.dhcp-client-id mac",
+        "sudo nmcli connection modify NAME ipv4.dhcp-client-id mac",
     )
 
 
@@ -90,7 +90,8 @@ def _duid_pairs(duid: bytes) -> Pairs:
     # (``dhcp_validate_duid_len()`` in sd-network/dhcp-identifier.c).
     if len(duid) - 2 not in _LENGTHS.get(number, ()):
         raise Misuse(
-            "a DUID that networkd can't send", hint="nmcli connection modify NAME ipv6.dhcp-duid ''"
+            "a DUID that networkd can't send",
+            hint="sudo nmcli connection modify NAME ipv6.dhcp-duid ''",
         )
     return [("DUIDType", _TYPES[number]), ("DUIDRawData", duid[2:].hex(":"))]
 
@@ -107,7 +108,7 @@ def _duid(asked: str, machine: Machine) -> bytes:
     raise Misuse(
         f"ipv6.dhcp-duid={printable(asked)}: made of a secret of NetworkManager's, and the DHCP "
         "server would give another address",
-        hint="nmcli connection modify NAME ipv6.dhcp-duid ''",
+        hint="sudo nmcli connection modify NAME ipv6.dhcp-duid ''",
     )
 
 
@@ -130,7 +131,7 @@ def _iaid(asked: str, machine: Machine) -> int:
     raise Misuse(
         f"dhcp-iaid={printable(asked)}: made of a secret of NetworkManager's, and the DHCP server "
         "would give another address",
-        hint="nmcli connection modify NAME ipv4.dhcp-iaid '' ipv6.dhcp-iaid ''",
+        hint="sudo nmcli connection modify NAME ipv4.dhcp-iaid '' ipv6.dhcp-iaid ''",
     )
 
 

@@ -129,7 +129,7 @@ def _refuse(setting: Setting, family: int) -> None:
         raise Misuse(
             f"ipv{family}.route-table={printable(table)} keeps all routes out of the table that "
             "counts for everything",
-            hint=f"nmcli connection modify NAME ipv{family}.route-table 0",
+            hint=f"sudo nmcli connection modify NAME ipv{family}.route-table 0",
         )
 
 

@@ -67,7 +67,7 @@ def networkmanager_states(
         if time.monotonic() >= until:
             raise UnansweredError(
                 f"NetworkManager does not answer, so nobody knows what it has: {why}",
-                hint="systemctl restart NetworkManager, then try again",
+                hint="sudo systemctl restart NetworkManager, then try again",
             )
         time.sleep(_AGAIN)
 

@@ -137,7 +137,7 @@ def _secured(path: str, file: KeyFile, setting: Setting) -> Secured:
     raise Misuse(
         f"network '{label}': wifi-security.key-mgmt={printable(managed)}: {what} wpa_supplicant "
         "need not know",
-        hint="set the access point up for WPA2 or WPA3, then nmcli connection modify NAME "
+        hint="set the access point up for WPA2 or WPA3, then sudo nmcli connection modify NAME "
         "wifi-security.key-mgmt wpa-psk wifi-security.psk SECRET",
     )
 
@@ -175,14 +175,14 @@ def _secret(file: KeyFile, group: str, key: str, default: str | None) -> str:
     if asked:
         raise Misuse(
             f"{short}.{key}: a key that only the user's keyring holds, or that is asked for",
-            hint=f"have it saved for all users: nmcli connection modify NAME {short}.{key}-flags 0 "
-            f"{short}.{key} SECRET",
+            hint=f"have it saved for all users: sudo nmcli connection modify NAME "
+            f"{short}.{key}-flags 0 {short}.{key} SECRET",
         )
     if default is None:
         return ""
     raise Misuse(
         f"{short}.{key}: no key is saved",
-        hint=f"nmcli connection modify NAME {short}.{key} SECRET",
+        hint=f"sudo nmcli connection modify NAME {short}.{key} SECRET",
     )
 
 
@@ -242,7 +242,7 @@ def _certificate(path: str, file: KeyFile, key: str) -> str:
         what = f"{scheme}:" if found.startswith(("data:", "pkcs11:")) else "its bytes"
         raise Misuse(
             f"802-1x.{key}: {what} is in the profile or on a card, not a file",
-            hint=f"put it into a file, then nmcli connection modify NAME 802-1x.{key} /PATH",
+            hint=f"put it into a file, then sudo nmcli connection modify NAME 802-1x.{key} /PATH",
         )
     found = found.removeprefix("file://")
     if found and not found.startswith("/"):

@@ -103,7 +103,7 @@ def decide(name: str, seen: Joining) -> str:
     if not one.at_boot:
         raise Misuse(
             f"{one.unit} has {name} join Wi-Fi, and nothing starts it at boot",
-            hint=f"systemctl enable {one.unit}, then install again",
+            hint=f"sudo systemctl enable {one.unit}, then install again",
         )
     return one.unit
 
@@ -125,16 +125,16 @@ def _several(name: str, own: Sequence[Joiner], seen: Joining) -> Misuse:
         found.append(seen.manager)
         hint = f"{_LEAVE[seen.manager]}, then reboot"
     else:
-        hint = f"leave it to one of them (systemctl disable {found[-1]}, say), then reboot"
+        hint = f"leave it to one of them (sudo systemctl disable {found[-1]}, say), then reboot"
     if seen.ours:
-        hint = f"'netfail-hooks uninstall', then {hint}"
+        hint = f"'sudo netfail-hooks uninstall', then {hint}"
     return Misuse(f"{' and '.join(found)} have {name} join Wi-Fi, and only one can", hint=hint)
 
 
 def _enable(name: str, one: Joiner) -> str:
     if one.program == IWD:
-        return "systemctl enable iwd.service, then reboot"
-    return f"have it join by {path(name)}: systemctl enable {_instance(name)}, then reboot"
+        return "sudo systemctl enable iwd.service, then reboot"
+    return f"have it join by {path(name)}: sudo systemctl enable {_instance(name)}, then reboot"
 
 
 def joined_by(paths: Paths, name: str, manager: str, *, joins: bool, noted: str = "") -> str:

@@ -255,7 +255,7 @@ def test_what_a_person_agreed_to_is_not_listed_again(
     listed = re.findall(r"^(?:make|write|remove) /.+", out, re.MULTILINE)
     assert (len(counted), bool(listed)) == (int(asked), not asked)
     if asked and command == "install":
-        (where,) = re.findall(r"\('(netfail-hooks .*)' shows them\)", out)
+        (where,) = re.findall(r"\('sudo (netfail-hooks .*)' shows them\)", out)
         assert cli.entry(where.split()[1:]) == 0
         assert "/etc/netfail-hooks/config.toml" in capsys.readouterr().out
 

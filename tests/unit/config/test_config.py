@@ -426,7 +426,7 @@ def test_somebody_elses_compiled_form_is_not_believed(tmp_path: Path) -> None:
 
 
 def test_no_config_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(Misuse, match="run 'netfail-hooks install'"):
+    with pytest.raises(Misuse, match="run 'sudo netfail-hooks install'"):
         load(Paths(str(tmp_path)))
 
 

@@ -159,7 +159,7 @@ def test_how_it_reads() -> None:
     rules = report(HEALTHY).rules
     assert render(report(HEALTHY)) == (
         f"nothing is wrong with the set-up: {rules} rules, uplinks eth0, wlan0\n"
-        "how the uplinks are: netfail-hooks status"
+        "how the uplinks are: sudo netfail-hooks status"
     )
     assert "uplinks none" in render(report(BARE))
 

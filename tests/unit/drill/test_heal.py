@@ -88,7 +88,7 @@ def test_what_has_changed_while_it_was_asked_for_is_no_drill(
     path = Path(getattr(paths, what))
     path.parent.mkdir(parents=True)
     path.touch()
-    with pytest.raises(Problem, match="has changed meanwhile: look at 'netfail-hooks status'"):
+    with pytest.raises(Problem, match="has changed meanwhile: look at 'sudo netfail-hooks status'"):
         heal.arm(paths, drill, 20_000, since)
     assert not later.called
     assert drills.noted_now(paths) is None

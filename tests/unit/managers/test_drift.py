@@ -358,9 +358,10 @@ def test_of_netplans_the_file_to_edit_is_netplans(tmp_path: Path) -> None:
     assert machine.install(*_RANKS, "--yes") == 0
     ours = next(path for path in (_OURS, _OURS.replace("10-", "00-")) if machine.has(path))
     first = machine.read(ours).partition("\n")[0]
-    assert f"in place of {made}; change /etc/netplan, run 'netplan generate'" in first
+    generate = "of which netplan makes that, run 'sudo netplan generate'"
+    assert f"in place of {made}; change /etc/netplan, {generate}" in first
     machine.write(made, "[Match]\nName=eth0\n[Network]\nDHCP=yes\n")
-    assert _told(machine)[0].startswith(f"{made} has changed")
+    assert _told(machine)[0].startswith(f"{made}, which netplan makes of /etc/netplan, has changed")
 
 
 _DEFAULT = "/etc/default/networking"

@@ -78,7 +78,7 @@ def test_one_of_the_users_goes_on_and_no_second_one_joins(seen: Joining) -> None
         (Joiner(WPA_SUPPLICANT, _INSTANCE, at_boot=False), f"systemctl enable {_INSTANCE}, then"),
         (
             Joiner(WPA_SUPPLICANT, ""),
-            f"by {supplicant.path('wlan0')}: systemctl enable {_INSTANCE}",
+            f"by {supplicant.path('wlan0')}: sudo systemctl enable {_INSTANCE}",
         ),
         (Joiner(WPA_SUPPLICANT, "wpa_supplicant.service", told=True), f"enable {_INSTANCE}"),
         (Joiner(IWD, "iwd.service", addresses=True), "EnableNetworkConfiguration= out of /etc/iwd"),

@@ -410,7 +410,7 @@ SPOILT = {
     "a file": (lambda one: (one.rmdir(), one.touch()), "node-exporter: Not a directory"),
     "writable by others": (
         lambda one: one.chmod(0o777),
-        "owned or writable by somebody else: chown root ",
+        "owned or writable by somebody else: sudo chown root ",
     ),
     "somebody else's": (lambda one: os.chown(one, 65534, 65534), "owned or writable by somebody"),
     "the file is a directory": (
@@ -538,9 +538,13 @@ def test_the_command_writes_a_file(
     [
         (lambda paths: Path(paths.at(_DIRECTORY)).chmod(0o777), 3, "chmod go-w"),
         (lambda paths: os.rmdir(paths.at(_DIRECTORY)), 1, "No such file or directory"),
-        (lambda paths: Path(paths.run, "state").write_text("x"), 1, "run 'netfail-hooks check'"),
+        (
+            lambda paths: Path(paths.run, "state").write_text("x"),
+            1,
+            "run 'sudo netfail-hooks check'",
+        ),
         (lambda paths: Path(paths.run, "state").chmod(0o666), 3, "run as root"),
-        (lambda paths: os.unlink(paths.config), 2, "run 'netfail-hooks install'"),
+        (lambda paths: os.unlink(paths.config), 2, "run 'sudo netfail-hooks install'"),
     ],
 )
 def test_what_is_wrong_is_told(

@@ -165,7 +165,7 @@ def test_what_is_refused_can_be_mended_as_told(tmp_path: Path) -> None:
     _set(machine, _SOURCES[0], Access(0o600, (0, 0)))
     with pytest.raises(Misuse, match=f"cannot read what is in {_SOURCES[0]}") as told:
         machine.install(*PAIR)
-    assert f"chown root:systemd-network {_SOURCES[0]}; chmod 640" in str(told.value)
+    assert f"sudo chown root:systemd-network {_SOURCES[0]}; sudo chmod 640" in str(told.value)
     _set(machine, _SOURCES[0], Access(0o640, (0, GROUP)))
     machine.install(*PAIR)
     assert _get(machine, _OURS[0]) == _get(machine, _OURS[1]) == Access(0o640, (0, GROUP))

@@ -233,8 +233,8 @@ def test_debians_own_are_repeated(root: Path) -> None:
     assert made
     assert made.path == _OURS
     assert made.text == (
-        f"# netfail-hooks: in place of {_DEFAULT}; change that one and run 'netfail-hooks install' "
-        "again, this one is written anew\n\n"
+        f"# netfail-hooks: in place of {_DEFAULT}; change that one and run "
+        "'sudo netfail-hooks install' again, this one is written anew\n\n"
         "[Match]\nOriginalName=*\n\n"
         "[Link]\nNamePolicy=keep kernel database onboard slot path\n"
         "AlternativeNamesPolicy=database onboard slot path\nMACAddressPolicy=persistent\n\n"
@@ -296,7 +296,7 @@ def test_a_file_that_can_not_be_repeated_is_refused(root: Path) -> None:
     os.symlink("/dev/null", f"{root}/etc/systemd/network/99-default.link")
     with pytest.raises(Misuse, match="gone or empty") as caught:
         _make(root, _NIC, "magic")
-    assert caught.value.hint == "reboot, then run 'netfail-hooks install' again"
+    assert caught.value.hint == "reboot, then run 'sudo netfail-hooks install' again"
     long = f"/etc/systemd/network/{'x' * 240}.link"
     _write(root, long, _DEFAULT_TEXT)
     with pytest.raises(Misuse, match="as long as"):

@@ -18,7 +18,7 @@ from netfail_hooks.networkd.takeover import AddressConfig, take_over, write_new
 _NIC = Nic("eth0")
 _PATH = "/etc/systemd/network/20-eth0.network"
 _HEAD = (
-    f"# netfail-hooks: in place of {_PATH}; change that one and run 'netfail-hooks install' "
+    f"# netfail-hooks: in place of {_PATH}; change that one and run 'sudo netfail-hooks install' "
     "again, this one is written anew\n# netfail-hooks: made of {}\n\n[Match]\nName=eth0\n"
 )
 _ASKED = (

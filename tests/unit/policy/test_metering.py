@@ -392,7 +392,7 @@ def test_one_that_cannot_be_kept_is_told_seldom_with_the_next_step(kept: Kept) -
         kept.flow(1)
     told = [call.args[0] for call in kept.told.call_args_list]
     assert len([one for one in told if "is not kept over a boot" in one]) == 2, told
-    assert "run 'netfail-hooks install'" in told[0]
+    assert "run 'sudo netfail-hooks install'" in told[0]
 
 
 def test_one_family_is_enough_to_carry() -> None:

@@ -160,4 +160,4 @@ def test_that_no_event_comes_is_told() -> None:
 
 def test_files_that_changed_since_install_are_told() -> None:
     shown = render_bond(replace(_report(), drifted=("20-eth0.network has changed",)), colour=False)
-    assert "files     20-eth0.network has changed: run 'netfail-hooks install'" in shown
+    assert "files     20-eth0.network has changed: run 'sudo netfail-hooks install'" in shown

@@ -107,7 +107,7 @@ def test_endpoints_of_multipath_tcp_are_told_and_what_is_missing() -> None:
     gap, more = " " * 10, "a connection has 2 more subflows at most\n"
     assert f"mptcp     {second} of wlan0, backup\n" in told
     assert f"{gap}192.0.2.9, not ours\n{gap}{more}" in told
-    assert f"{gap}{first} is none: run 'netfail-hooks check'\n" in told
+    assert f"{gap}{first} is none: run 'sudo netfail-hooks check'\n" in told
     none = replace(observed, endpoints=())
     assert f"no endpoint, {more}" in render(report(_sources(world, observed=none))) + "\n"
     unknown = report(_sources(world, observed=none, state=None)).multipath
@@ -735,7 +735,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
 def test_the_command_without_config(machine: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     os.unlink(machine.config)
     assert cli.entry(["status"]) == 2
-    assert "run 'netfail-hooks install'" in capsys.readouterr().err
+    assert "run 'sudo netfail-hooks install'" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("machine")
@@ -754,8 +754,11 @@ def test_the_command_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda path: path.write_text("x"), "is damaged): run 'netfail-hooks check'"),
-        (lambda path: path.chmod(0o666), "state): not root's alone, run 'netfail-hooks check'"),
+        (lambda path: path.write_text("x"), "is damaged): run 'sudo netfail-hooks check'"),
+        (
+            lambda path: path.chmod(0o666),
+            "state): not root's alone, run 'sudo netfail-hooks check'",
+        ),
         (lambda path: (path.unlink(), path.symlink_to("/etc/passwd")), "is damaged)"),
     ],
 )
