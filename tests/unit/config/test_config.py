@@ -220,7 +220,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, complaint: str) -> No
     with pytest.raises(Misuse) as refusal:
         read(str(path))
     told = str(refusal.value).removeprefix(f"{path}: ")
-    assert re.sub(r"^line \d+: ", "", told) == f"{complaint}: mend it: editor {path}"
+    assert re.sub(r"^line \d+: ", "", told) == f"{complaint}: mend it: sudo editor {path}"
 
 
 @pytest.mark.parametrize("text", TARGETS)
@@ -350,7 +350,7 @@ def test_each_fault_is_told_in_a_line_of_its_own_with_the_line_it_is_on(
     assert [(int(one[1]), one[2]) for one in found if one] == sorted(
         (line, fault) for fault, line in where.items()
     )
-    assert last.endswith(": editor '/a b/config.toml'")
+    assert last.endswith(": sudo editor '/a b/config.toml'")
 
 
 def test_a_fault_of_no_line_is_told_without_one() -> None:

@@ -64,7 +64,7 @@ _TOLD = """\
             may be left behind
     fix     apt full-upgrade  # of a newer release of the distribution
 
-1 broken, 1 weak, uplinks eth0, wlan0; 'netfail-hooks doctor --fix' fixes 1
+1 broken, 1 weak, uplinks eth0, wlan0; 'sudo netfail-hooks doctor --fix' fixes 1
 unknown: a thing: run as root"""
 
 
