@@ -10,7 +10,7 @@ _WORDS = re.compile(r"(?:'[^']*'|\S+)")  # what is quoted is not torn apart
 _QUOTED = re.compile(r"(?<![\w'])'[^']+'(?!\w)")
 _KEPT = "\N{NO-BREAK SPACE}"
 _STATUS = re.compile(r" *(?:\d+ +)?")
-_EXAMPLE, _HANG = "  netfail-hooks ", " " * 6
+_EXAMPLES, _HANG = ("  netfail-hooks ", "  sudo netfail-hooks "), " " * 6
 _BESIDE = 28  # columns at most, where what an option does stands beside it
 _NARROW = 58  # columns: below them it stands under it
 _ANY = 1 << 20  # columns: as good as no limit
@@ -100,7 +100,7 @@ def _fitted(line: str, width: int) -> list[str]:
     """Return a line as one or more that fit, below each other as they belong together."""
     if len(line) <= width:
         return [line]
-    if not line.startswith(_EXAMPLE):
+    if not line.startswith(_EXAMPLES):
         found = _STATUS.match(line)
         return _wrapped(line, width, "", " " * (found.end() if found else 0))
     command, _, about = line.strip().partition("  ")

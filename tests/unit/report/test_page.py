@@ -25,7 +25,7 @@ from netfail_hooks.report.html import page as render
 from netfail_hooks.report.style import DARK, LIGHT, STYLE
 from netfail_hooks.status.bond import BondReport, SlaveReport, bond_facts, bond_is_healthy
 from netfail_hooks.status.facts import facts, is_healthy
-from netfail_hooks.status.text import UNWELL
+from netfail_hooks.status.text import LINKED, UNWELL
 from netfail_hooks.status.values import Report
 from netfail_hooks.terminal import span
 from netfail_hooks.values import replace as replace_value
@@ -228,7 +228,7 @@ def test_whatever_makes_a_machine_unwell_is_in_the_open(status: Report | BondRep
     markup = _open_part(shown)
     marks = re.findall(r'</th><td><b class="(\w+)">([\w ]+)</b>', markup.replace("\n", ""))
     assert [word == UNWELL for _, word in marks] == [not well for well in wells]
-    kinds = {"ok": "good", UNWELL: "bad"}
+    kinds = {"ok": "good", LINKED: "good", UNWELL: "bad"}
     assert all(kind == kinds.get(word, "waiting") for kind, word in marks), marks
     bad = " ".join(map(_plain, re.findall(r'<dd class="bad">.*?</dd>', markup)))
     for fact in told:
