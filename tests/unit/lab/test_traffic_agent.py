@@ -21,6 +21,9 @@ def test_what_is_read_late_has_arrived_in_time(address: str) -> None:
     task = {"name": "out", "to": address, "port": port, "source": ""}
     sender = Sender(task, lambda *_: None)
     try:
+        # The first one that asks for it has the kernel begin to note when a datagram came, by a
+        # work queue (net_enable_timestamp() in net/core/dev.c).
+        time.sleep(_HELD_UP)
         sender.due(time.monotonic())
         time.sleep(_HELD_UP)
         counter.ready()
