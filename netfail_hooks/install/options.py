@@ -233,7 +233,7 @@ def _how_to_add(args: argparse.Namespace, name: str, uplinks: tuple[str, ...]) -
     if args.uplink or args.primary or not uplinks:
         return "name it with --primary or --backup"
     first, *others = uplinks
-    words = ["netfail-hooks", "install", "--primary", first]
+    words = ["sudo", "netfail-hooks", "install", "--primary", first]
     for other in (*others, name):
         words += ["--backup", other]
     for option in ("address", "gateway", "dns", "dhcp"):

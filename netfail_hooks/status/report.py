@@ -166,7 +166,7 @@ def _by_hand(sources: Sources) -> Iterator[str]:
         is_use = order.kind == USE
         what = "is used while it is up," if is_use else "is disabled"
         end = "use --auto" if is_use else f"enable {order.interface}"
-        yield f"{order.interface} {what} {until}: 'netfail-hooks {end}' ends it"
+        yield f"{order.interface} {what} {until}: 'sudo netfail-hooks {end}' ends it"
 
 
 def _state_word(state: State | None) -> str:

@@ -43,7 +43,7 @@ def test_a_cable_that_was_announced_costs_nothing_when_it_is_pulled(lab: Lab) ->
         measure(2)
         assert used(lab) == "wlan0"
         found = status(lab)
-        until = "until the next boot: 'netfail-hooks enable eth0' ends it"
+        until = "until the next boot: 'sudo netfail-hooks enable eth0' ends it"
         assert found["by_hand"] == [f"eth0 is disabled {until}"]
         (eth0,) = (one for one in found["uplinks"] if one["interface"] == "eth0")
         assert {one["reason"] for one in eth0["families"]} == {"disabled by hand"}

@@ -82,7 +82,10 @@ def odd_page() -> Page:
         _status(*names, strays=True),
         ruled=(Ruled("192.168.1.51", "1.1.1.1", "eth0", "", "the wrong uplink"),),
         by_hand=(
-            "eth0 is used while it is up, over reboots too: 'netfail-hooks use --auto' ends it",
+            (
+                "eth0 is used while it is up, over reboots too: "
+                "'sudo netfail-hooks use --auto' ends it"
+            ),
         ),
         silence="networkd-dispatcher does not run: no event reaches the hooks",
         drifted=("/etc/systemd/network/10-eth0.network",),

@@ -420,7 +420,7 @@ def test_a_third_uplink_is_added_by_the_command_that_is_told(machine: Machine) -
     machine.nic("wlan9", 9)
     with pytest.raises(Misuse, match="wlan9 is no uplink") as refused:
         machine.install("--dhcp", "wlan9", "--yes")
-    told = refused.value.hint.removeprefix("to add it: netfail-hooks install ")
+    told = refused.value.hint.removeprefix("to add it: sudo netfail-hooks install ")
     assert machine.install(*told.split(), "--yes") == 0
     assert "DHCP=yes" in machine.read(f"{NETWORK}/10-netfail-wlan9.network")
     assert config_file.read(machine.paths.config).names() == ("eth0", "wlan0", "wlan9")

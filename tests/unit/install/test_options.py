@@ -31,7 +31,10 @@ def _ask(words: str, *present: str) -> InstallOptions:
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        ("--dhcp usb0", "to add it: netfail-hooks install --primary a --backup b --backup usb0"),
+        (
+            "--dhcp usb0",
+            "to add it: sudo netfail-hooks install --primary a --backup b --backup usb0",
+        ),
         ("--address usb0=10.0.0.2/8 --gateway 10.0.0.1", "--address usb0=10.0.0.2/8 --gateway"),
         ("--uplink a --uplink c --dhcp b", "name it with --primary or --backup"),
     ],

@@ -132,8 +132,11 @@ def test_what_was_asked_for_by_hand_is_told_until_it_ends() -> None:
     )
     told = report(_sources(World(replace(config_of("eth0", "wlan0"), orders=orders)))).by_hand
     assert told == (
-        "wlan0 is used while it is up, until the next boot: 'netfail-hooks use --auto' ends it",
-        f"eth0 is disabled for another {span(90)}: 'netfail-hooks enable eth0' ends it",
+        (
+            "wlan0 is used while it is up, until the next boot: "
+            "'sudo netfail-hooks use --auto' ends it"
+        ),
+        f"eth0 is disabled for another {span(90)}: 'sudo netfail-hooks enable eth0' ends it",
     )
 
 
@@ -174,7 +177,7 @@ def test_of_a_disabled_uplink_nothing_is_told_of_checks(
     assert "failback" not in shown
     when = "for another 1 min 30 s" if until else "over reboots" if kept else "until the next boot"
     assert re.search(
-        f"by hand   eth0 is disabled {when}.*: 'netfail-hooks enable eth0' ends", shown
+        f"by hand   eth0 is disabled {when}.*: 'sudo netfail-hooks enable eth0' ends", shown
     )
 
 
