@@ -99,7 +99,7 @@ def test_who_has_disabled_the_other_one_is_told_so(lab: Lab) -> None:
     install(lab)
     _said(lab, "disable", "wlan0")
     said = _said(lab, "disable", "eth0", exit_status=1)
-    assert "no other uplink is up in IPv4: netfail-hooks enable wlan0, or add --force" in said
+    assert "no other uplink is up in IPv4: sudo netfail-hooks enable wlan0, or add --force" in said
 
 
 def test_with_manual_failback_a_person_moves_the_traffic_back_once(lab: Lab) -> None:

@@ -14,7 +14,7 @@ from tests.lab.suite import install, status
 _THEIRS = "/etc/systemd/network/20-eth0.network"
 _NETPLAN = "/run/systemd/network/10-netplan-eth0.network"
 _DNS = "[Network]\nDNS=192.168.1.53\n"
-_INSTALL = "run 'netfail-hooks install'"
+_INSTALL = "run 'sudo netfail-hooks install'"
 
 
 def _told(lab: Lab) -> list[str]:
