@@ -67,16 +67,18 @@ def has_it(paths: Paths, nic: Nic) -> bool:
 def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     """Return how NetworkManager sets a NIC up, None where it doesn't.
 
-    ``made_of`` names the file that counted before NetworkManager left the NIC to us.
+    ``made_of`` names the file that counted before NetworkManager left the NIC to us. Where it names
+    none, and NetworkManager has the NIC again (a power cut), what is active counts, as at first.
     Raises Misuse for what can't be carried over, NotPermitted for what we may not read, before
     anything is changed.
     """
-    if not (made_of or has_it(paths, nic)):
+    has = not os.path.isabs(made_of) and has_it(paths, nic)
+    if not (made_of or has):
         return None
     known = conf.read(paths)
     profiles = list(saved(paths))
     fitting = [one for one in profiles if fits(paths, one.file, nic)]
-    uuid, filename = ("", made_of) if made_of or paths.root else active_profile(nic.name)
+    uuid, filename = active_profile(nic.name) if has and not paths.root else ("", made_of)
     chosen = _chosen(fitting, uuid, filename)
     if chosen is None and uuid:
         _refuse_unsaved(paths, nic, uuid)

@@ -54,7 +54,10 @@ def is_managers(made_of: str) -> bool:
 def _manager_of(made_of: str) -> str:
     if not made_of or made_of.endswith(".network"):
         return ""
-    if made_of.startswith("/etc/network/") or made_of == nameless(ifupdown.MANAGER):
+    for manager in (ifupdown.MANAGER, dhcpcd.MANAGER):
+        if made_of == nameless(manager):
+            return manager
+    if made_of.startswith("/etc/network/"):
         return ifupdown.MANAGER
     return dhcpcd.MANAGER if made_of == dhcpcd.CONFIG else networkmanager.MANAGER
 

@@ -405,8 +405,8 @@ class _Nmcli:
         said = self.active if "--active" in argv else self.shown
         return subprocess.CompletedProcess(argv, 0, said, "")
 
-    def name(self, nic: Nic = WIRED) -> str:
-        found = networkmanager.profile(Paths(), nic)
+    def name(self, nic: Nic = WIRED, made_of: str = "") -> str:
+        found = networkmanager.profile(Paths(), nic, made_of=made_of)
         return found.name if found else ""
 
 
@@ -421,6 +421,9 @@ def test_the_active_profile_counts(machine: _Machine, nmcli: _Nmcli) -> None:
     assert nmcli.name() == "one"
     nmcli.active = "three:eth1:\ntwo:eth0:/etc/a\\:b\n"
     assert nmcli.name() == "two"
+    # Installed once more after a power cut: it has the NIC again, and no file of ours names one.
+    assert nmcli.name(made_of="the settings of NetworkManager") == "two"
+    assert nmcli.name(made_of=f"{_ETC}/one.nmconnection") == "one"
 
 
 def test_an_active_profile_that_is_in_no_keyfile(machine: _Machine, nmcli: _Nmcli) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from netfail_hooks.install.handover import Handover, gather, plan
 from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.manifest import Entry, Handed, Manifest
 from netfail_hooks.install.networks.routes import networks
+from netfail_hooks.install.nodes import FILE, Node
 from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.wifi import supplicant
@@ -105,6 +107,75 @@ def test_what_networkmanager_makes_of_it_is_refused_by_whatever_options(machine:
     for mentioned in ((), ("eth0",)):
         with pytest.raises(Unfit, match="a vlan of NetworkManager's is on eth0"):
             _read(machine, "eth0", *mentioned)
+
+
+def _by_networkmanager(machine: Machine) -> None:
+    machine.write(
+        f"{_CONNECTIONS}/w.nmconnection", _WIRED + "[ipv6]\nmethod=disabled\n", mode=0o600
+    )
+    machine.write(_HOME, NMCLI, mode=0o600)
+
+
+def _by_networkmanager_itself(machine: Machine) -> None:
+    machine.write(_HOME, NMCLI, mode=0o600)
+
+
+def _by_ifupdown(machine: Machine) -> None:
+    machine.write("/sbin/ifup", "", mode=0o755)
+    machine.write(
+        "/etc/network/interfaces",
+        "auto eth0\niface eth0 inet dhcp\n hostname me\n"
+        "allow-hotplug wlan0\niface wlan0 inet dhcp\n wpa-ssid Home\n wpa-psk pass phrase\n",
+    )
+
+
+def _by_dhcpcd(machine: Machine) -> None:
+    machine.write("/usr/sbin/dhcpcd", "", mode=0o755)
+    machine.write(dhcpcd.CONFIG, "duid\noption domain_name_servers\n")
+    machine.write("/var/lib/dhcpcd/duid", "00:03:00:01:02:00:00:00:00:00\n")
+    machine.write("/lib/systemd/system/dhcpcd.service", "[Service]\nExecStart=dhcpcd -q\n")
+    machine.write("/lib/dhcpcd/dhcpcd-hooks/10-wpa_supplicant", "")
+    machine.write("/etc/wpa_supplicant/wpa_supplicant.conf", _HOME_OPEN)
+
+
+@pytest.mark.parametrize(
+    ("manager", "as_it_comes"),
+    [
+        (NETWORKMANAGER, _by_networkmanager),
+        (NETWORKMANAGER, _by_networkmanager_itself),
+        (ifupdown.MANAGER, _by_ifupdown),
+        (dhcpcd.MANAGER, _by_dhcpcd),
+    ],
+)
+def test_an_install_reads_the_same_whatever_a_power_cut_left_of_the_last(
+    machine: Machine, manager: str, as_it_comes: Callable[[Machine], None]
+) -> None:
+    """By what it reads the router knows the uplink again, and Wi-Fi is joined.
+
+    The manifest is there before any file, so who has the uplinks is noted in each case.
+    """
+    as_it_comes(machine)
+    handed = tuple(Handed(name, manager) for name in ("eth0", "wlan0"))
+    first = profiles_of(machine.paths, Manifest(), handed, ())
+    assert all(one.sections for one in first.values())
+    assert first["wlan0"].wireless
+    config = Config(uplinks=default_metrics(("eth0", "wlan0")))
+    release = gather.release_of(machine.paths, handed)
+    handover = Handover(handed, profiles=first, starts=True, release=release)
+    texts = networks(machine.paths, config, {}, first)[0]
+    files = {
+        **plan.before_networks(handover),
+        **{path: Node(FILE, text.encode(), 0o644) for path, text in texts.items()},
+        **plan.after_networks(handover),
+    }
+    known = Manifest(tuple(Entry(path, None, ()) for path in files), handed=handed)
+    for path, node in [("", None), *files.items()]:
+        if node:
+            machine.write(path, node.data.decode(), mode=node.mode)
+        again = profiles_of(machine.paths, known, handed, ())
+        assert {name: replace(one, messages=()) for name, one in again.items()} == {
+            name: replace(one, messages=()) for name, one in first.items()
+        }, path
 
 
 def test_what_was_asked_once_stays_without_its_manager(machine: Machine) -> None:
