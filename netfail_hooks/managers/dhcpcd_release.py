@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import dhcpcd
 from netfail_hooks.managers.release import MARK, Release
+from netfail_hooks.managers.wifi import supplicant
 from netfail_hooks.networkd import match, networkctl
 from netfail_hooks.networkd.file import parse
 from netfail_hooks.networkd.nic import Nic
@@ -148,10 +149,13 @@ def _without_b(words: re.Match[str]) -> str:
 
 
 def _unjoined(paths: Paths, nic: Nic) -> Iterator[tuple[str, ...]]:
-    """Yield what ends the wpa_supplicant that its hook has started; ours wants its socket."""
+    """Yield what ends the wpa_supplicant that its hook has started; ours wants its socket.
+
+    After a power cut the hook has taken our file of that install, which it looks for first.
+    """
     _, directory = dhcpcd.supplicant_of(paths, nic)
-    if directory:
-        ends = _TERMINATE.format(shlex.quote(directory), nic.name)
+    for one in dict.fromkeys((directory, supplicant.LISTENS)) if directory else ():
+        ends = _TERMINATE.format(shlex.quote(one), nic.name)
         yield ("sh", "-c", f"{ends} || true")  # it may not have been there
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from netfail_hooks.errors import Misuse
 from netfail_hooks.managers import Profile, WirelessNetwork
 
+LISTENS = "/run/wpa_supplicant"  # where one that runs by a file of ours has its socket
 _MARK = "# netfail-hooks:"
 _TOLD = f"{_MARK} as 'netfail-hooks install' found it; keys are in it, so it is for root alone"
 _MANAGED = ("NONE", "WPA-PSK", "SAE", "WPA-PSK SAE", "WPA-EAP", "OWE")
@@ -94,10 +95,10 @@ def config(
 
 def _control(group: str) -> str:
     if not group:
-        return "/run/wpa_supplicant"
+        return LISTENS
     if not re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_.-]*", group):  # or its number
         raise Misuse(f"{group!a} is no name of a group", hint="such as netdev")
-    return f"DIR=/run/wpa_supplicant GROUP={group}"
+    return f"DIR={LISTENS} GROUP={group}"
 
 
 def _lines(one: WirelessNetwork) -> list[str]:
