@@ -69,7 +69,8 @@ def _machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixt
         module = f"netfail_hooks.cli.{name}"
         if hasattr(sys.modules.get(module) or __import__(module, fromlist="*"), "Paths"):
             monkeypatch.setattr(f"{module}.Paths", lambda: paths)
-    mocker.patch.object(report, "collect", return_value=mocker.Mock(spec=Report))
+    # By what patches it again below: two would put it back in the wrong order.
+    monkeypatch.setattr(report, "collect", lambda *_, **__: mocker.Mock(spec=Report))
     monkeypatch.setattr(progress, "AFTER", 0.05)
     monkeypatch.setattr(progress, "_EACH", 0.01)
     monkeypatch.setenv("TERM", "xterm")
