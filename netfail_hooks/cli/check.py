@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from netfail_hooks.check import _round
-from netfail_hooks.errors import Problem
+from netfail_hooks.cli.looking import look
+from netfail_hooks.paths import Paths
 from netfail_hooks.policy.health import is_well
 from netfail_hooks.terminal import escaped
-from netfail_hooks.terminal.progress import shown
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,13 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look once and print it. Returns 1 if an uplink is not well."""
-    with shown("asking each uplink", quiet=args.json):
-        done = _round("check")
-    if not done.observed.now:
-        raise Problem(
-            "nothing was done: nothing is installed, or an uninstall is at work or was meanwhile",
-            hint="run 'sudo netfail-hooks install'; if an uninstall was killed, run it again",
-        )
+    done = look(lambda: _round("check"), Paths(), quiet=args.json)
     if args.json:
         print(_json(done))
     else:

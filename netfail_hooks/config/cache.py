@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _NICS = "/sys/class/net"
 # Orders have a file of their own.
 _KINDS = {name: kind for name, kind in Config.__annotations__.items() if name != "orders"}
-_CONDITION = "ConditionPathExists="  # systemd.unit(5)
+CONDITION = "ConditionPathExists="  # systemd.unit(5)
 COMPILED_FORM = "netfail-hooks config 7"  # hooks/routable asks for that number
 
 
@@ -127,8 +127,8 @@ def stands_down(paths: Paths) -> bool:
     announcements for another machine's, and give them up one after the other.
     """
     for line in read_text(paths.condition).splitlines():
-        if line.startswith(_CONDITION):
-            return not os.path.lexists(paths.at(line.removeprefix(_CONDITION)))
+        if line.startswith(CONDITION):
+            return not os.path.lexists(paths.at(line.removeprefix(CONDITION)))
     return False
 
 

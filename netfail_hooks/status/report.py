@@ -18,8 +18,7 @@ from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.policy.watch import has_watched
 from netfail_hooks.recorder.drills import Drill, Outcome
 from netfail_hooks.recorder.events import Transition
-from netfail_hooks.status.facts import is_healthy
-from netfail_hooks.status.facts import not_learnt as sorted_out
+from netfail_hooks.status.facts import is_healthy, not_learnt
 from netfail_hooks.status.multipath import multipath
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import (
@@ -67,7 +66,7 @@ class Sources:
 
 def report(sources: Sources) -> Report:
     """Return the report."""
-    not_learnt, root_only = sorted_out(sources.unknown)
+    unlearnt, root_only = not_learnt(sources.unknown)
     uplinks = tuple(
         _uplink(sources, rank, uplink)
         for rank, uplink in enumerate(sources.config.uplinks, start=1)
@@ -96,7 +95,7 @@ def report(sources: Sources) -> Report:
             sources.failover, sources.clock, sources.observed.now, sources.boot
         ),
         drifted=sources.drifted,
-        unknown=not_learnt,
+        unknown=unlearnt,
         root_only=root_only,
         silence=sources.silence,
         crowded=tuple(f"{message(crowd)}; {advice(crowd)}" for crowd in sources.observed.crowds),

@@ -157,8 +157,10 @@ class Host:
         assert done.returncode == 0, "\n".join([*told, done.stderr])
         if any(racer in " ".join(told) for racer in ("--keep-config", "killed")):
             self._write_own()  # what was kept once is the user's, however it was made
-        print("\n".join([*told, done.stderr]))
-        wait_shape(lab, self._before, _ALL, seconds=5)
+        try:
+            wait_shape(lab, self._before, _ALL, seconds=5)
+        except AssertionError as other:
+            raise AssertionError("\n".join([*told, done.stderr, str(other)])) from None
         for line in lab.read(_TOLD).splitlines():
             json.loads(line)
 

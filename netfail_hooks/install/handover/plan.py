@@ -13,6 +13,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from netfail_hooks.config.cache import CONDITION
 from netfail_hooks.install import nodes
 from netfail_hooks.install.handover import NETWORKD, SOCKET, Handover, supplicant_unit
 from netfail_hooks.install.nodes import FILE, Node
@@ -28,10 +29,10 @@ _RULES_TEXT = """\
 [Network]
 ManageForeignRoutingPolicyRules=no
 """
-_CONDITION = """\
-# Made by netfail-hooks install. Without that file {manager} has the uplinks.
+_CONDITION = f"""\
+# Made by netfail-hooks install. Without that file {{manager}} has the uplinks.
 [Unit]
-ConditionPathExists={path}
+{CONDITION}{{path}}
 """
 _DROP_IN = "50-netfail-hooks.conf"
 
