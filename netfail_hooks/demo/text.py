@@ -52,9 +52,9 @@ def summary(chapters: Sequence[Chapter], install: str) -> list[str]:
         f"{'':{width}}  {'moved in':>9}  {'lost':>12}  {'outage':>8}  connections",
         *(_row(act, width) for _, act in acts),
         "",
-        "moved in: until the kernel sends by the right uplink, which going back waits a hold-down",
-        "for, twice as long after each further loss. Lost is what no answer came to, but for what",
-        "was sent while both were out.",
+        "moved in: how long until the kernel sent by the right uplink. It goes back to one that",
+        "has been well for a while (the hold-down), twice as long after each further loss.",
+        "lost: what was not answered, but for what was sent while both uplinks were out.",
     ]
     bad = [(title, act) for title, act in acts if not act.healthy]
     if not bad:

@@ -61,7 +61,7 @@ class Watch:
                 [sys.executable, "-IS", "-c", start], output=log
             )
         self._note_names()
-        until(lambda: os.path.getsize(self._log) > 0, "word from the kernel")
+        until(lambda: os.path.getsize(self._log) > 0, "the kernel's first message")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -21,6 +21,7 @@ _EACH = 0.2  # seconds between two looks at what is being done
 _HELD = 1.0  # seconds to wait for a terminal that takes nothing
 _ERASED = "\r\033[K"  # ECMA-48: to the line's begin, erase to its end
 _WAITING, _CUT = "waiting for ", "..."
+_WORDS = 72  # characters of a step that is a line
 
 
 class _Step:
@@ -48,8 +49,11 @@ class _Step:
         return text + took
 
     def words(self) -> str:
-        """Return it as a line for where nothing can be written over."""
-        return f"{self.text} (at most {self.most:.0f} s)" if self.most else self.text
+        """Return it as a line for where nothing can be written over: a command may be long."""
+        text = self.text
+        if len(text) > _WORDS:
+            text = text[: _WORDS - len(_CUT)].rstrip() + _CUT
+        return f"{text} (at most {self.most:.0f} s)" if self.most else text
 
 
 class _Line:

@@ -143,3 +143,7 @@ def test_no_line_is_longer_than_the_terminal_and_the_seconds_are_whole(
     assert len(line) <= width
     wanted = rf"(?s).*: {passed}( s of at most| of) {most}( s)?" if most else rf"(?s).*: {passed} s"
     assert re.fullmatch(wanted, line), line
+    # A command that is told in a pipe may be as long as it likes, and is no news in full.
+    assert len(progress._Step(text, most, 100.0, told=False).words()) <= 72 + len(
+        " (at most 600 s)"
+    )
