@@ -44,11 +44,6 @@ def configured(interface: str, paths: Paths) -> tuple[Config, Generation]:
     """
     since = generation(paths)
     config = load(paths)
-    if config.mode == "bond":
-        raise Misuse(
-            "in mode bond the kernel says which slave is in use",
-            hint=f"sudo ip link set {config.bond.name} type bond active_slave IF",
-        )
     if interface and interface not in config.names():
         raise Misuse(f"{interface} is no uplink", hint=f"these are: {', '.join(config.names())}")
     return config, since

@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
         why = by_hand.reason(done.after, args.interface)
         raise Problem(f"{args.interface} is {why}", hint="see 'sudo netfail-hooks status'")
     done = by_hand.give(Order(USE, args.interface), args, done, paths)
-    if config.failback == "manual" and not (args.seconds or args.keep):
+    stays = config.mode == "routes" and config.failback == "manual"
+    if stays and not (args.seconds or args.keep):
         orders.take_back(paths, USE)  # it stays where it is now without an order
         print(f"{args.interface} is used until it fails")
     else:

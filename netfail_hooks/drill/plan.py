@@ -110,7 +110,7 @@ def _refuse_config(config: Config, observed: Observation) -> None:
     if config.mode == "bond":
         raise Misuse(
             "in mode bond the kernel alone moves the traffic",
-            hint=f"pull a cable, or: sudo ip link set {config.bond.name} type bond active_slave IF",
+            hint="pull a cable; or 'sudo netfail-hooks disable IF', then enable it",
         )
     if len(config.uplinks) < 2:
         raise Misuse("there is only one uplink", hint="'sudo netfail-hooks install --backup IF'")

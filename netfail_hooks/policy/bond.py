@@ -2,15 +2,17 @@
 
 The kernel's ARP monitor does the work, failback too (``primary_reselect``). We do the rest: react
 to a lost carrier, of which we hear before the monitor notices; restore a slave or a setting that
-somebody took away; and tell the LAN, and people, what happened.
+somebody took away; have the primary be the slave that a person asked for by hand; and tell the
+LAN, and people, what happened.
 """
 
 from __future__ import annotations
 
-from netfail_hooks.config import Config
+from netfail_hooks.config import DISABLE, USE, Config
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.changes import Announce, Change, Enslave, SetActive, SetMonitor
 from netfail_hooks.policy.facts import ALL_TARGETS_ANY, VALIDATE_ALL, Bonding, Observation, Slave
+from netfail_hooks.policy.health import BY_HAND
 from netfail_hooks.policy.state import Active, Crowded, State, UplinkState
 from netfail_hooks.values import replace
 
@@ -46,24 +48,39 @@ def unusable_reason(config: Config, observed: Observation, interface: str) -> st
         return "link is down"
     if not link.carrier:
         return "no carrier"
-    return "" if slave.link == "up" else "no answer to the kernel's monitor"
+    if slave.link != "up":
+        return "no answer to the kernel's monitor"
+    return BY_HAND if interface in config.ordered(DISABLE, observed.now) else ""
+
+
+def _by_order(config: Config, now: int) -> tuple[str, ...]:
+    """Return the slaves, the one to prefer first: what a person asked for goes before the rank."""
+    used, disabled = config.ordered(USE, now), config.ordered(DISABLE, now)
+
+    def rank(name: str) -> tuple[bool, int]:
+        return name in disabled, used.index(name) if name in used else len(used)
+
+    return tuple(sorted(config.names(), key=rank))
 
 
 def choose(config: Config, observed: Observation) -> str:
     """Return the slave that should be active, "" while the kernel itself searches for one.
 
     The kernel's choice, unless it has not noticed yet: that the cable is out; or is in again,
-    after we had moved the traffic before the monitor ever lost that slave.
+    after we had moved the traffic before the monitor ever lost that slave; or what a person asked
+    for since.
     """
     bonding = observed.bonding(config.bond.name)
     if bonding is None or not bonding.active:
         return ""
-    healthy = [name for name in config.names() if not unusable_reason(config, observed, name)]
-    first = config.names()[0]
-    if first in healthy and config.bond.reselect == "always":
-        return first
+    ordered = _by_order(config, observed.now)
+    healthy = [name for name in ordered if not unusable_reason(config, observed, name)]
+    used = config.ordered(USE, observed.now)
+    if ordered[0] in healthy and (config.bond.reselect == "always" or ordered[0] in used):
+        return ordered[0]
     link = observed.link(bonding.active)
-    lost = link is None or not link.carrier
+    disabled = bonding.active in config.ordered(DISABLE, observed.now)
+    lost = link is None or not link.carrier or disabled
     return healthy[0] if lost and healthy else bonding.active
 
 
@@ -99,7 +116,7 @@ def targets(config: Config, observed: Observation) -> tuple[str, ...]:
 def _monitor(config: Config, observed: Observation, bonding: Bonding) -> list[Change]:
     asked = targets(config, observed)
     wanted = tuple(target for target in asked if ":" not in target or bonding.asks_ipv6)
-    first = config.names()[0]
+    first = _by_order(config, observed.now)[0]
     there = observed.slave(first)
     primary = first if there and there.bond == bonding.name else bonding.primary
     as_is = (

@@ -35,6 +35,7 @@ from netfail_hooks.policy.state import State
 from netfail_hooks.recorder import boot_id, drills, events
 from netfail_hooks.status import ruled
 from netfail_hooks.status.bond import BondReport, bond_report
+from netfail_hooks.status.facts import by_hand
 from netfail_hooks.status.report import Sources, report
 from netfail_hooks.status.values import Report
 from netfail_hooks.values import replace
@@ -60,7 +61,12 @@ def collect(paths: Paths) -> Report | BondReport:
     if config.mode == "bond":
         failover = _failover(paths, unknown)
         found = bond_report(config, observed, lookups, failover, tuple(unknown))
-        return replace(found, silence=silence(hooks=config.dispatcher), drifted=drifted)
+        return replace(
+            found,
+            silence=silence(hooks=config.dispatcher),
+            drifted=drifted,
+            by_hand=tuple(by_hand(config, observed.now, orders.read(paths.kept_orders))),
+        )
     states = networkctl.states()
     if not states:
         unknown.append(Problem("networkd's states: 'networkctl list' has no answer"))

@@ -71,6 +71,7 @@ class BondReport:
     root_only: tuple[str, ...] = ()
     silence: str = ""
     drifted: tuple[str, ...] = ()
+    by_hand: tuple[str, ...] = ()
 
 
 def bond_report(
@@ -179,6 +180,7 @@ def bond_facts(report: BondReport) -> Iterator[Fact]:
         yield Fact("traffic", f"{by}, slave {report.active or 'none'}")
     if not report.lookups:
         yield no_way_out()
+    yield from (Fact("by hand", order) for order in report.by_hand)
     yield from last(report.last_failover)
     yield from drifted(report.drifted)
     yield from silence(report.silence)

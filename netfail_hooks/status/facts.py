@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
+from netfail_hooks.config import USE, Config, Order
 from netfail_hooks.errors import NotPermitted, Problem
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.recorder.cause import cause
@@ -90,6 +91,19 @@ def silence(reason: str) -> Iterator[Fact]:
     """Yield why no event comes, if so."""
     if reason:
         yield Fact("events", reason, BAD)
+
+
+def by_hand(config: Config, now: int, kept: Collection[Order]) -> Iterator[str]:
+    """Yield what a person asked for, until when (``now`` is in ms since boot), and what ends it."""
+    for order in config.orders_at(now):
+        if order.until:
+            until = f"for another {span((order.until - now) // 1000)}"
+        else:
+            until = "over reboots too" if order in kept else "until the next boot"
+        is_use = order.kind == USE
+        what = "is used while it is up," if is_use else "is disabled"
+        end = "use --auto" if is_use else f"enable {order.interface}"
+        yield f"{order.interface} {what} {until}: 'sudo netfail-hooks {end}' ends it"
 
 
 def not_learnt(problems: Iterable[Problem]) -> tuple[tuple[str, ...], tuple[str, ...]]:

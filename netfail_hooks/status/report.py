@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
-from netfail_hooks.config import USE, Config, Order, Uplink
+from netfail_hooks.config import Config, Order, Uplink
 from netfail_hooks.errors import Problem
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
@@ -18,7 +17,7 @@ from netfail_hooks.policy.state import State, UplinkState
 from netfail_hooks.policy.watch import has_watched
 from netfail_hooks.recorder.drills import Drill, Outcome
 from netfail_hooks.recorder.events import Transition
-from netfail_hooks.status.facts import is_healthy, not_learnt
+from netfail_hooks.status.facts import by_hand, is_healthy, not_learnt
 from netfail_hooks.status.multipath import multipath
 from netfail_hooks.status.ruled import Ruled
 from netfail_hooks.status.values import (
@@ -99,7 +98,7 @@ def report(sources: Sources) -> Report:
         root_only=root_only,
         silence=sources.silence,
         crowded=tuple(f"{message(crowd)}; {advice(crowd)}" for crowd in sources.observed.crowds),
-        by_hand=tuple(_by_hand(sources)),
+        by_hand=tuple(by_hand(sources.config, sources.observed.now, sources.kept)),
         drill=_drill(sources),
         last_drill=_drilled(sources),
         multipath=multipath(sources.config, sources.observed, sources.state),
@@ -152,20 +151,6 @@ def _drilled(sources: Sources) -> Drilled | None:
         reasons=last.reasons,
         untried=last.untried,
     )
-
-
-def _by_hand(sources: Sources) -> Iterator[str]:
-    """Yield what a person asked for, until when, and how it is taken back."""
-    now = sources.observed.now
-    for order in sources.config.orders_at(now):
-        if order.until:
-            until = f"for another {span((order.until - now) // 1000)}"
-        else:
-            until = "over reboots too" if order in sources.kept else "until the next boot"
-        is_use = order.kind == USE
-        what = "is used while it is up," if is_use else "is disabled"
-        end = "use --auto" if is_use else f"enable {order.interface}"
-        yield f"{order.interface} {what} {until}: 'sudo netfail-hooks {end}' ends it"
 
 
 def _state_word(state: State | None) -> str:

@@ -53,7 +53,7 @@ def by_hook(interval: int) -> int:
 def main(out: str) -> int:
     """Run everything; leave the results, and what went wrong, in a file."""
     results: Results = {"kernel": os.uname().release, "errors": {}}
-    for scenario in (measured, changed, howto):
+    for scenario in (measured, ordered, changed, howto):
         with Lab() as lab:
             try:
                 scenario(lab, results)
@@ -92,6 +92,35 @@ def _interval(lab: Lab, new: int) -> str:
     """Change the monitor's interval in the config; a check then has the kernel follow."""
     lab.write(CONFIG, re.sub(r"arp_interval = \d+", f"arp_interval = {new}", lab.read(CONFIG)))
     return lab.netfail("check").stdout
+
+
+def ordered(lab: Lab, results: Results) -> None:
+    """Order by hand what the kernel would not stay with: it goes back to its primary."""
+    _start(lab)
+    found = results["by hand"] = {}
+    for name, words in (("use", "use wlan0"), ("disable", "disable eth0")):
+        done = lab.netfail(*words.split())
+        told, at_once = done.stdout + done.stderr, _active(lab)
+        shown = json.loads(lab.netfail("status", "--json").stdout)
+        lab.cable_out("eth0")
+        wait(lambda: _carrier(lab) == "0", "eth0 without a carrier")
+        lab.cable_in("eth0")
+        wait(lambda: _link(lab) == "up", "the monitor to find eth0 well", seconds=_SLOW)
+        lab.tick()
+        found[name] = [told, at_once, _active(lab), shown["by_hand"], shown["primary"]]
+        done = lab.netfail(*("use --auto" if name == "use" else "enable eth0").split())
+        found[f"{name} no more"] = [done.stdout + done.stderr, _active(lab)]
+    lab.netfail("disable", "wlan0")
+    done = lab.netfail("disable", "eth0")
+    found["nobody else"] = [done.returncode, done.stderr, _active(lab)]
+
+
+def _carrier(lab: Lab) -> str:
+    return lab.read("/sys/class/net/eth0/carrier").strip()
+
+
+def _link(lab: Lab) -> str:
+    return lab.read("/sys/class/net/eth0/bonding_slave/mii_status").strip()
 
 
 def changed(lab: Lab, results: Results) -> None:

@@ -85,6 +85,31 @@ def test_a_check_sees_what_the_kernel_did_alone(observed: Any) -> None:
     assert observed["status json"]["active"] == "wlan0"
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("use", "wlan0 is used while it is up"), ("disable", "eth0 is disabled, until the next boot")],
+)
+def test_an_order_by_hand_is_stayed_with_until_it_is_taken_back(
+    observed: Any, name: str, told: str
+) -> None:
+    """Also once the kernel has looked again, since the cable was out and is in."""
+    said, at_once, later, (by_hand,), primary = observed["by hand"][name]
+    assert told in said
+    assert "IPv4 goes by wlan0" in said
+    assert (at_once, later, primary) == ("wlan0", "wlan0", "wlan0")
+    assert by_hand.startswith(told)
+    said, active = observed["by hand"][f"{name} no more"]
+    assert "IPv4 goes by eth0" in said
+    assert active == "eth0"
+
+
+def test_the_last_slave_is_not_disabled(observed: Any) -> None:
+    status, told, active = observed["by hand"]["nobody else"]
+    assert status == 1
+    assert "no other uplink is up in IPv4" in told
+    assert active == "eth0"
+
+
 def test_a_missing_slave_is_put_back_and_decisions_replay(observed: Any) -> None:
     assert observed["enslaved again"]
     assert observed["replay"][0] == 0, observed["replay"][1]

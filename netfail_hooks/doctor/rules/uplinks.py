@@ -57,8 +57,7 @@ def foreign_manager(facts: Facts) -> Iterator[Symptom]:
 
 def disabled_by_hand(facts: Facts) -> Iterator[Symptom]:
     """Find an uplink that a person does without, with no end to it."""
-    orders = facts.config.orders if facts.config and facts.config.mode == "routes" else ()
-    for order in orders:
+    for order in facts.config.orders if facts.config else ():
         if order.kind == DISABLE and not order.until:
             fix = (f"netfail-hooks enable {order.interface}",)
             yield Symptom(f"{order.interface} is disabled by hand", fix, about=(order.interface,))

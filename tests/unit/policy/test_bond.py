@@ -7,7 +7,7 @@ import json
 import pytest
 
 from netfail_hooks import recorder
-from netfail_hooks.config import Config, default_metrics
+from netfail_hooks.config import Config, Order, default_metrics
 from netfail_hooks.policy.bond import choose, decide, next_state, unusable_reason
 from netfail_hooks.policy.changes import Announce, Change, Enslave, SetActive, SetMonitor
 from netfail_hooks.policy.facts import Address, Bonding, Link, Observation, Route, Slave
@@ -99,6 +99,51 @@ def test_a_pulled_cable_moves_the_traffic_and_the_lan_is_told_of_the_new_hardwar
 )
 def test_the_chosen_slave(observed: Observation, chosen: str) -> None:
     assert choose(CONFIG, observed) == chosen
+
+
+_BY_WLAN0 = replace(
+    SEEN,
+    bonds=(replace(BOND, active="wlan0", primary="wlan0"),),
+    slaves=(slave("eth0"), slave("wlan0", active=True)),
+)
+_WLAN0_LOST = replace(SEEN, links=(*SEEN.links[:2], link("wlan0", 11, carrier=False)))
+_USE, _DISABLE = Order("use", "wlan0"), Order("disable", "eth0")
+
+
+@pytest.mark.parametrize("reselect", ["always", "better", "failure"])
+@pytest.mark.parametrize("order", [_USE, _DISABLE])
+def test_an_order_by_hand_makes_another_slave_the_primary_and_stays(
+    order: Order, reselect: str
+) -> None:
+    """The kernel goes back to its primary whenever it looks again: to make one active is no use."""
+    config = replace(CONFIG, orders=(order,), bond=replace(CONFIG.bond, reselect=reselect))
+    bond = replace(BOND, reselect=reselect)
+    seen = replace(SEEN, bonds=(bond,))
+    changes = decide(config, seen, WELL, next_state(config, seen, WELL))
+    assert changes[0] == SetActive("bond0", "wlan0")
+    assert [one.primary for one in changes if isinstance(one, SetMonitor)] == ["wlan0"]
+    done = replace(_BY_WLAN0, bonds=(replace(_BY_WLAN0.bonds[0], reselect=reselect),))
+    after = next_state(config, done, State())
+    assert decide(config, done, after, after) == ()
+    free = replace(config, orders=())
+    back = decide(free, done, after, next_state(free, done, after))
+    assert [one.primary for one in back if isinstance(one, SetMonitor)] == ["eth0"]
+
+
+@pytest.mark.parametrize("order", [_USE, _DISABLE])
+def test_where_what_was_ordered_can_carry_nothing_the_other_one_does(order: Order) -> None:
+    config = replace(CONFIG, orders=(order,))
+    assert choose(config, _WLAN0_LOST) == "eth0"
+    ended = replace(config, orders=(replace(order, until=SEEN.now),))
+    assert choose(ended, _BY_WLAN0) == "eth0"
+
+
+def test_a_disabled_slave_is_told_as_such() -> None:
+    config = replace(CONFIG, orders=(_DISABLE,))
+    assert unusable_reason(config, SEEN, "eth0") == "disabled by hand"
+    assert unusable_reason(config, CABLE_OUT, "eth0") == "no carrier"
+    states = {one.interface: one.state for one in next_state(config, SEEN, WELL).uplinks}
+    assert states == {"eth0": "down", "wlan0": "up"}
 
 
 def test_without_always_the_kernel_fails_back_not_we() -> None:
