@@ -190,7 +190,8 @@ class Facts:
 
     ``uplinks`` are those configured, else those that install would take; ``nics`` what the machine
     has to choose from where nothing is installed, the likeliest first. ``portals`` are uplinks
-    by which the last round found a captive portal, each with its URL.
+    by which the last round found a captive portal, each with its URL. ``unheard`` tells how often
+    a bond's monitor lost which slave in the last hour.
     """
 
     uplinks: tuple[str, ...]
@@ -204,6 +205,7 @@ class Facts:
     managed_elsewhere: tuple[tuple[str, str], ...] = ()  # a manager, and an uplink that it has
     unknown: tuple[str, ...] = ()
     portals: tuple[tuple[str, str], ...] = ()
+    unheard: tuple[tuple[str, int], ...] = ()
     drill: Outcome | None = None  # how the last fire drill went
     waits: str = ""  # what an install's way back, or an uninstall, waits for
     install_sh: str = ""  # of the checkout that this runs from, "" where it is installed

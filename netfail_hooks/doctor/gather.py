@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 from netfail_hooks.config import Config
 from netfail_hooks.config.cache import load
 from netfail_hooks.doctor import files as doctor_files
 from netfail_hooks.doctor import kernel, machine
 from netfail_hooks.doctor.facts import NETWORK_MANAGER, Facts, Services
-from netfail_hooks.errors import Faults, Problem
+from netfail_hooks.errors import Faults, NotPermitted, Problem
 from netfail_hooks.install.way_back import waiting
 from netfail_hooks.managers import detect as managers
 from netfail_hooks.managers import dhcpcd, dhcpcd_release, ifupdown_release
@@ -19,8 +23,12 @@ from netfail_hooks.managers.nm.nmcli import networkmanager_has
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.networkd.detect import detect
 from netfail_hooks.paths import Paths, package_home
+from netfail_hooks.policy.bond import NO_ANSWER
 from netfail_hooks.reconcile import load_state
-from netfail_hooks.recorder import drills
+from netfail_hooks.recorder import drills, events
+
+# As the recorder sums a transition up: what is so of both families is told once.
+_UNHEARD = re.compile(rf"(?:^|; )(\S+) (?:IPv[46]|IPv4 and IPv6) down \({re.escape(NO_ANSWER)}\)")
 
 
 def gather(paths: Paths) -> Facts:
@@ -45,6 +53,7 @@ def gather(paths: Paths) -> Facts:
         managed_elsewhere=_managed_elsewhere(paths, names, services),
         unknown=tuple(unknown),
         portals=tuple(dict.fromkeys(_portals(paths, names))),
+        unheard=_unheard(paths, config, unknown) if config and config.mode == "bond" else (),
         drill=drills.kept(paths),
         waits=waiting.read(paths),
         install_sh=_install_sh(),
@@ -66,6 +75,23 @@ def _portals(paths: Paths, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         _, found, url = judged.reason.partition("portal at ")
         if found and judged.interface in names:
             yield judged.interface, url
+
+
+def _unheard(paths: Paths, config: Config, unknown: list[str]) -> tuple[tuple[str, int], ...]:
+    """Return how often a bond's monitor lost each slave in the last hour, by our log."""
+    since = datetime.now(tz=UTC) - timedelta(hours=1)
+    lost: Counter[str] = Counter()
+    try:
+        for line in events.lines(paths.log):
+            with contextlib.suppress(ValueError):
+                event = events.parse(line)
+                told = event.summary if event.time >= since else ""
+                lost.update(_UNHEARD.findall(told))
+    except NotPermitted:
+        return ()  # status names what root alone may read
+    except Problem as problem:
+        unknown.append(str(problem))
+    return tuple((name, lost[name]) for name in config.names() if lost[name])
 
 
 def _config(paths: Paths) -> tuple[Config | None, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from netfail_hooks.policy.health import BY_HAND
 from netfail_hooks.policy.state import Active, Crowded, State, UplinkState
 from netfail_hooks.values import replace
 
+NO_ANSWER = "no answer to the kernel's monitor"
 _PATIENCE = 2000  # ms that networkd has to enslave an interface before we do
 
 
@@ -49,7 +50,7 @@ def unusable_reason(config: Config, observed: Observation, interface: str) -> st
     if not link.carrier:
         return "no carrier"
     if slave.link != "up":
-        return "no answer to the kernel's monitor"
+        return NO_ANSWER
     return BY_HAND if interface in config.ordered(DISABLE, observed.now) else ""
 
 

@@ -250,6 +250,12 @@ _WEAK = (
         after=("metric-too-low", "metric-equal"),
     ),
     Rule(
+        "bond-flaps",
+        "a monitor too quick for a busy machine or a poor line finds a slave dead that is not, "
+        "and the traffic goes to and fro",
+        routes.bond_flaps,
+    ),
+    Rule(
         "disabled-by-hand",
         "it carries nothing until somebody remembers: there is one uplink less to fail over to",
         uplinks.disabled_by_hand,

@@ -15,6 +15,7 @@ from netfail_hooks.policy.facts import ACTIVE_BACKUP, MAIN, Route
 from netfail_hooks.policy.health import NO_ADDRESS, NO_GATEWAY, can_ask, unusable_reason
 
 _CHECK = "netfail-hooks check"
+_OFTEN = 6  # times an hour that a bond's monitor loses a slave
 
 
 def metric_too_low(facts: Facts) -> Iterator[Symptom]:
@@ -281,6 +282,20 @@ def bond_monitor(facts: Facts) -> Iterator[Symptom]:
                 (_CHECK,) if ours else _make_again(facts),
                 safe=ours,
                 about=(bond.name,),
+            )
+
+
+def bond_flaps(facts: Facts) -> Iterator[Symptom]:
+    """Find a bond whose monitor loses a slave again and again."""
+    for name, times in facts.unheard:
+        if facts.config and times >= _OFTEN:
+            bond = facts.config.bond
+            slower = f"[bond] arp_interval = {max(250, bond.arp_interval * 2)}"
+            yield Symptom(
+                f"{name} gave {bond.name}'s monitor no answer {times} times in the last hour; it "
+                f"asks each {bond.arp_interval} ms",
+                (f"editor {CONFIG}  # {slower}", _CHECK),
+                about=(name,),
             )
 
 

@@ -15,7 +15,7 @@ from unittest import mock
 
 import pytest
 
-from netfail_hooks import cli
+from netfail_hooks import cli, recorder
 from netfail_hooks.cli import doctor
 from netfail_hooks.config.cache import load
 from netfail_hooks.doctor import again, own_files
@@ -35,10 +35,15 @@ from netfail_hooks.managers import dhcpcd
 from netfail_hooks.managers.interfaces import ifupdown_has
 from netfail_hooks.networkd import networkctl
 from netfail_hooks.paths import Paths
+from netfail_hooks.policy.bond import NO_ANSWER
+from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.state import State, UplinkState
+from netfail_hooks.recorder import Run
 from netfail_hooks.values import plain, replace
 from tests.support import ROOT
 from tests.support.machine import Machine
 from tests.support.nobody import as_nobody
+from tests.support.world import config_of
 from tests.unit.doctor.test_rules import BARE, HEALTHY, but
 
 _PAIR = ("--primary", "eth0", "--backup", "wlan0", "--yes")
@@ -101,6 +106,29 @@ def test_an_uplink_is_settled_once_networkd_has_been_done_with_it_for_a_minute(
     seen = replace(observed, now=up * 1000)
     names = tuple(doctor_kernel.settled(Paths(str(tmp_path)), seen))
     assert names == (("eth0", "wlan0") if sure else ())
+
+
+def test_how_often_a_bonds_monitor_lost_a_slave_is_in_the_log(tmp_path: Path) -> None:
+    """Of the last hour, and what the monitor lost alone: a cable that is out is no such loss."""
+    paths, config = Paths(str(tmp_path)), replace(config_of("eth0", "wlan0"), mode="bond")
+    os.makedirs(paths.log)
+
+    def lost(name: str, reason: str, *families: int) -> str:
+        up, down = (
+            State(tuple(UplinkState(name, one, state, 0, reason=why) for one in families))
+            for state, why in (("up", ""), ("down", reason))
+        )
+        return recorder.line(Run("x", config, Observation(now=5000), up, down, (), (), 0))
+
+    both = lost("wlan0", NO_ANSWER, 4, 6)
+    now = [lost("eth0", NO_ANSWER, 4), both, lost("eth0", "no carrier", 4)]
+    year = time.strftime("%Y-")
+    old = lost("eth0", NO_ANSWER, 6).replace(f'"time":"{year}', '"time":"2001-')
+    recorded = [old, *now, "damaged\n", now[0]]
+    Path(paths.log + recorder.FILE).write_text("".join(recorded))
+    unknown: list[str] = []
+    assert doctor_gather._unheard(paths, config, unknown) == (("eth0", 2), ("wlan0", 1))
+    assert unknown == []
 
 
 def test_a_file_says_in_which_families_there_is_to_be_a_way_out(machine: Machine) -> None:

@@ -24,7 +24,7 @@ from netfail_hooks.doctor.facts import (
     Services,
     Unit,
 )
-from netfail_hooks.doctor.rules import BROKEN, RULES, diagnose, is_lasting, uplinks
+from netfail_hooks.doctor.rules import BROKEN, RULES, WEAK, diagnose, is_lasting, uplinks
 from netfail_hooks.doctor.rules import routes as routes_rules
 from netfail_hooks.doctor.rules.shared import AGAIN
 from netfail_hooks.install.layout import HOOK
@@ -491,6 +491,19 @@ def test_one_thing_wrong_with_a_bond(
     (found,) = diagnose(but(BONDED, bonds=(bond,) if bond else ()))
     assert (found.code, found.safe) == (code, safe), found
     assert told in found.what
+
+
+@pytest.mark.parametrize(("times", "interval", "slower"), [(6, 100, "250"), (90, 250, "500")])
+def test_a_monitor_that_loses_a_slave_again_and_again_may_be_too_quick(
+    times: int, interval: int, slower: str
+) -> None:
+    config = replace(_BONDED, bond=replace(_BONDED.bond, arp_interval=interval))
+    bonded = replace(BONDED, config=config)
+    assert diagnose(replace(bonded, unheard=(("eth0", 5), ("wlan0", 1)))) == ()
+    (found,) = diagnose(replace(bonded, unheard=(("eth0", times),)))
+    assert (found.code, found.severity) == ("bond-flaps", WEAK)
+    assert f"eth0 gave bond0's monitor no answer {times} times in the last hour" in found.what
+    assert found.fix[0].endswith(f"[bond] arp_interval = {slower}")
 
 
 # What a healthy machine may look like, too.
@@ -1020,7 +1033,7 @@ def test_of_two_uplinks_that_are_in_a_change_by_turns_nothing_is_told() -> None:
 def test_every_rule_has_a_case_and_a_row_in_the_manual_of_troubles() -> None:
     codes = [rule.code for rule in RULES]
     assert len(codes) == len(set(codes))
-    tried = {case[0] for case in _CASES} | {case[0] for case in _BOND_CASES} | {"not-installed"}
+    tried = {case[0] for case in (*_CASES, *_BOND_CASES)} | {"not-installed", "bond-flaps"}
     assert tried == set(codes)
     text = ROOT.joinpath("docs/use/troubleshooting.md").read_text("utf-8")
     assert set(re.findall(r"^\|[^|]*\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == set(codes)
