@@ -584,7 +584,7 @@ def _originals(work: Work, now: dict[str, str]) -> Manifest:
 def _settings(work: Work) -> dict[str, str]:
     """Return what the kernel's settings are to be, those of uplinks that will be none included.
 
-    Who answers ARP is the hooks' to say.
+    Who answers ARP is the hooks' to say, and who looks for duplicates of addresses networkd's.
     """
     names = () if work.config.mode == "bond" else work.config.names()
     wanted = {s.key: s.setting for name in names for s in sysctls.wanted(name)}
@@ -594,6 +594,7 @@ def _settings(work: Work) -> dict[str, str]:
     known = dict.fromkeys(map(sysctls.arp_ignore, work.all_uplinks().names()), sysctls.ANSWERS)
     known |= work.known.sysctls if work.known else {}
     left += kernel_state.networkds_sysctls(work.handover.names)
+    left += kernel_state.undetected(names)
     return {**{key: one for key, one in known.items() if key not in left}, **wanted}
 
 

@@ -27,6 +27,7 @@ from netfail_hooks.reconcile import load_state, save_state
 from netfail_hooks.terminal.progress import doing
 
 _LEFT = "run it again; what is left is gone after a reboot"
+_DETECTS = "ipv6/conf/{}/dad_transmits"
 _CUT_OFF_AFTER = 5.0  # seconds; each uplink has come back by itself by then
 
 
@@ -164,7 +165,7 @@ def networkds_sysctls(names: Sequence[str]) -> list[str]:
     """
     kept = (
         "ipv4/conf/{}/promote_secondaries",
-        "ipv6/conf/{}/dad_transmits",
+        _DETECTS,
         "ipv6/conf/{}/accept_ra",
         "ipv6/conf/{}/use_tempaddr",
         "ipv6/conf/{}/disable_ipv6",
@@ -172,12 +173,22 @@ def networkds_sysctls(names: Sequence[str]) -> list[str]:
     return [key.format(name) for name in names for key in kept]
 
 
+def undetected(names: Sequence[str]) -> list[str]:
+    """Return what networkd sets by our files, which have it not look for duplicates of addresses.
+
+    By a file that says nothing of that it leaves the setting as it is.
+    """
+    return [_DETECTS.format(name) for name in names]
+
+
 def current_sysctls(names: Sequence[str], handed: Sequence[str] = ()) -> dict[str, str]:
     """Return the settings that we change, as they are now; as silent only we make an uplink.
 
-    ``handed`` are uplinks that networkd has not had until now.
+    ``handed`` are uplinks that networkd has not had until now. Of others that look for no duplicate
+    of an address our files may be the reason, and nothing is to be kept.
     """
     keys = [key for name in names for key in sysctls.keys(name)]
+    keys += [key for key in undetected(names) if kernel_observe.read_sysctl(key) != "0"]
     keys += networkds_sysctls(handed)
     keys += [one.key for one in sysctls.timers("on", tuple(names))]
     found = {key: kernel_observe.read_sysctl(key) for key in keys}

@@ -131,7 +131,7 @@ def save(paths: Paths, manifest: Manifest) -> None:
             {"path": e.path, "before": plain(e.before), "ours": list(e.ours)}
             for e in manifest.entries
         ],
-        "sysctls": manifest.sysctls,
+        "sysctls": dict(sorted(manifest.sysctls.items())),
         "default_route_order": list(manifest.default_route_order),
         "directories": list(manifest.directories),
         "handed": [plain_handed(one) for one in manifest.handed],
