@@ -12,7 +12,7 @@ from netfail_hooks.errors import Problem
 from netfail_hooks.install.hook_file import base_python, search_path
 from netfail_hooks.install.units import DRILL, DRILL_TIMER, QUICK, SERVICE, SOCKET, TIMER, WATCH
 from netfail_hooks.paths import Paths
-from netfail_hooks.process import run
+from netfail_hooks.process import ENGLISH, run
 from netfail_hooks.reconcile import again
 
 NETWORKD, _DISPATCHER = "systemd-networkd", "networkd-dispatcher"
@@ -130,6 +130,20 @@ def spare_dispatcher() -> list[str]:
     if not shutil.which(_DISPATCHER, path=_PROGRAMS):
         return []
     return [f"{_DISPATCHER} runs nothing of ours; if nobody else needs it, remove its package"]
+
+
+def end_idle_dispatcher() -> None:
+    """End networkd-dispatcher where it would not start now: Debian's does only if there is a hook.
+
+    Before ours there may have been none, and then it did not run (systemd-analyze(1), condition).
+    """
+    unit = f"{_DISPATCHER}.service"
+    if not (systemd_runs() and is_active(unit)):
+        return
+    with contextlib.suppress(Problem):
+        asked = ("systemd-analyze", "condition", f"--unit={unit}")
+        if "Conditions failed" in run(*asked, check=False, environment=ENGLISH).stderr:
+            run("systemctl", "stop", unit)
 
 
 def dispatcher_problems() -> list[str]:

@@ -218,6 +218,17 @@ def test_uninstall_leaves_no_unit_behind(booted: Booted) -> None:
     assert booted.run("ls", "/run/netfail-hooks", "/var/log/netfail-hooks").stdout == ""
 
 
+@pytest.mark.parametrize("others", [True, False])
+def test_the_dispatcher_runs_on_only_for_hooks_of_others(booted: Booted, *, others: bool) -> None:
+    """Debian's starts only if there is a hook, so before ours there was none that ran."""
+    if others:
+        booted.write("/etc/networkd-dispatcher/routable.d/10-mine", "#!/bin/sh\n", mode=0o755)
+    _run(booted, "install", *PAIR)
+    assert _invocation(booted, DISPATCHER)
+    _run(booted, "uninstall", "--yes")
+    assert bool(_invocation(booted, DISPATCHER)) == others
+
+
 def _invocation(lab: Booted, unit: str) -> str:
     """Return which run of a unit this is, "" while it does not run."""
     running = lab.run("systemctl", "is-active", unit).stdout == "active\n"
