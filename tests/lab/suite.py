@@ -27,9 +27,11 @@ ip -6 route | sed 's/expires [0-9]*sec//' | sort
 ip -o address | sed 's/^[0-9]*: //; s/valid_lft.*//' | sort
 """
 # All that the kernel is told of its interfaces, by whomever: networkd has some from our files. A
-# secret can't be read, and an MTU of IPv6 follows from what routers advertise.
+# secret can't be read, an MTU of IPv6 follows from what routers advertise, and by whom an interface
+# without an address of its own was set up last tells its addr_gen_mode.
 SETTINGS = """
-grep -r . /proc/sys/net/ipv[46]/conf 2>/dev/null | grep -v -e /stable_secret: -e /mtu: | sort
+grep -r . /proc/sys/net/ipv[46]/conf 2>/dev/null |
+    grep -v -e /stable_secret: -e /mtu: -e /addr_gen_mode: | sort
 """
 
 # A fault comes this long after the traffic has begun: a neighbour that has just learnt where an
