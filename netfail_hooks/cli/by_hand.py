@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 
-from netfail_hooks.cli import looking
 from netfail_hooks.cli.parse_time import duration
 from netfail_hooks.config import Config, Order
 from netfail_hooks.config import orders as files
@@ -13,8 +12,10 @@ from netfail_hooks.config.cache import generation, load
 from netfail_hooks.errors import Misuse
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.state import State
+from netfail_hooks.reconcile.idle import refuse_idle
 from netfail_hooks.reconcile.probing import probe_and_run
 from netfail_hooks.recorder import Run
+from netfail_hooks.terminal.progress import shown
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ def configured(interface: str, paths: Paths) -> tuple[Config, Generation]:
 
 def look(config: Config, since: Generation, paths: Paths, trigger: str) -> Run:
     """Ask every uplink, and act on it. Raises Problem where nothing is installed any more."""
-    return looking.look(lambda: probe_and_run(config, paths, trigger, since=since), paths)
+    with shown("asking each uplink"):
+        done = probe_and_run(config, paths, trigger, since=since)
+    refuse_idle(done, paths)
+    return done
 
 
 def look_again(paths: Paths, trigger: str) -> Run:

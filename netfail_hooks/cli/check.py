@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from netfail_hooks.check import _round
-from netfail_hooks.cli.looking import look
 from netfail_hooks.paths import Paths
 from netfail_hooks.policy.health import is_well
+from netfail_hooks.reconcile.idle import refuse_idle
 from netfail_hooks.terminal import escaped
+from netfail_hooks.terminal.progress import shown
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look once and print it. Returns 1 if an uplink is not well."""
-    done = look(lambda: _round("check"), Paths(), quiet=args.json)
+    with shown("asking each uplink", quiet=args.json):
+        done = _round("check")
+    refuse_idle(done, Paths())
     if args.json:
         print(_json(done))
     else:

@@ -132,7 +132,7 @@ def networks(paths: Paths, names: Sequence[str], unknown: list[str]) -> tuple[Ne
         try:
             source = match.effective(paths, read_nic(name, paths))
         except NotPermitted:  # for whom the file is that we may not read we don't know, either
-            unknown.append(f"which file networkd uses for {name}: run as root")
+            unknown.append(f"which file networkd uses for {name}: use sudo")
         except Problem as problem:
             unknown.append(str(problem))
         else:

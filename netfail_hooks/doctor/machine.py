@@ -101,7 +101,7 @@ def processes(unknown: list[str]) -> tuple[Process, ...]:
                 name = _name(file.read().rstrip("\n"), words)
             ours = _is_in_our_network(pid) if name else False
             if ours is None and name in _CLIENTS:
-                unknown.append(f"whose network {name} (process {pid}) sets up: run as root")
+                unknown.append(f"whose network {name} (process {pid}) sets up: use sudo")
             elif ours is not False:
                 known.append(Process(name, pid, words))
     return tuple(known)

@@ -66,7 +66,7 @@ def _manifest(paths: Paths, unknown: list[str]) -> Manifest | None:
         return manifest.load(paths)
     except Problem as problem:
         refused = not os.access(paths.manifest, os.R_OK)
-        as_root = f"which files were changed since install ({paths.manifest}): run as root"
+        as_root = f"which files were changed since install ({paths.manifest}): use sudo"
         unknown.append(as_root if refused else str(problem))
         return None
 

@@ -189,7 +189,7 @@ def _nobody_sees_it_too(lab: Booted, home: str) -> None:
     as_nobody = f"setpriv --reuid={_NOBODY} --regid={_NOBODY} --clear-groups sh -c {{}}"
     found = json.loads(_shell(lab, as_nobody.format(shlex.quote(f"{command} --json"))))
     assert (found["healthy"], found["findings"]) == (True, [])
-    assert ["run as root" in one for one in found["unknown"]] == [True]
+    assert ["use sudo" in one for one in found["unknown"]] == [True]
     _shell(lab, f"chmod 700 {_HOOKS}/off.d")
     assert _ask(lab, "--fix", "--dry-run")["would"] == [f"chmod 0755 {_HOOKS}/off.d"]
     assert [one["code"] for one in _ask(lab)["findings"]] == ["hook-skipped"]

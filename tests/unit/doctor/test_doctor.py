@@ -51,7 +51,7 @@ _ILL = but(
     HEALTHY,
     processes=(),
     release=(5, 4),
-    unknown=("a thing: run as root",),
+    unknown=("a thing: use sudo",),
     units=tuple(
         replace(unit, active="inactive") if "dispatcher" in unit.name else unit
         for unit in HEALTHY.services.units or ()
@@ -70,7 +70,7 @@ _TOLD = """\
     fix     apt full-upgrade  # of a newer release of the distribution
 
 1 broken, 1 weak, uplinks eth0, wlan0; 'sudo netfail-hooks doctor --fix' fixes 1
-unknown: a thing: run as root"""
+unknown: a thing: use sudo"""
 
 
 @pytest.fixture
@@ -598,7 +598,7 @@ def test_who_may_not_know_whose_a_client_is_blames_nobody(tmp_path: Path) -> Non
             finally:
                 os.seteuid(0)
             assert client.pid not in [one.pid for one in found]
-            assert [one for one in unknown if named in one and "run as root" in one]
+            assert [one for one in unknown if named in one and "use sudo" in one]
         finally:
             client.kill()
 

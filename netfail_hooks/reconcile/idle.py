@@ -1,4 +1,4 @@
-"""Ask each uplink for somebody who waits: ``check``, ``use``, ``disable`` and ``enable``."""
+"""Why a run did nothing, for somebody who waits for it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,20 @@ import os
 
 from netfail_hooks.config.cache import generation, is_installed, stands_down
 from netfail_hooks.errors import Problem
-from netfail_hooks.terminal.progress import shown
 from netfail_hooks.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from netfail_hooks.paths import Paths
     from netfail_hooks.recorder import Run
 
 
-def look(round_: Callable[[], Run], paths: Paths, *, quiet: bool = False) -> Run:
-    """Return what a round of asking came to. Raises Problem where it was not to act on it."""
-    with shown("asking each uplink", quiet=quiet):
-        done = round_()
+def refuse_idle(done: Run, paths: Paths) -> None:
+    """Tell of a run that had to leave all as it is. Raises Problem, with the next step."""
     if not done.observed.now:
-        raise _idle(paths)
-    return done
+        raise _why(paths)
 
 
-def _idle(paths: Paths) -> Problem:
-    """Return why nothing was done, and the next step."""
+def _why(paths: Paths) -> Problem:
     if os.path.exists(paths.uninstalling):
         return Problem(
             "nothing was done: an uninstall is at work, or was killed",

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from netfail_hooks.cli.looking import look
 from netfail_hooks.errors import Problem
 from netfail_hooks.paths import Paths
 from netfail_hooks.reconcile import _nothing
+from netfail_hooks.reconcile.idle import refuse_idle
 from tests.support.world import config_of
 
 _CONDITION = "[Unit]\nConditionPathExists=/etc/deciding\n"
@@ -44,5 +44,5 @@ def test_why_nothing_was_done_is_told(
     for name in there:
         _write(*files[name])
     with pytest.raises(Problem, match=told) as raised:
-        look(lambda: _nothing("check", config_of("eth0", "wlan0")), paths)
+        refuse_idle(_nothing("check", config_of("eth0", "wlan0")), paths)
     assert step in raised.value.hint
