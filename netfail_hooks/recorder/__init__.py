@@ -134,7 +134,7 @@ def _became(run: Run, uplink_state: UplinkState) -> str:
     """Return what an uplink is now, and why; of one in its hold-down, how long that is."""
     if uplink_state.state == "recovering":
         longer = uplink_state.hold > run.config.hold_down
-        why = ", longer since it was lost again" if longer else ""
+        why = ", longer since it was lost more than once" if longer else ""
         return f"recovering: must stay well for {uplink_state.hold} s first{why}"
     return uplink_state.state + (f" ({uplink_state.reason})" if uplink_state.reason else "")
 

@@ -110,7 +110,7 @@ def last_failover(directory: str) -> Transition | None:
 def unreadable(path: str, error: OSError) -> Problem:
     """Return the problem to report for a log that can't be read."""
     if isinstance(error, PermissionError):
-        return NotPermitted(f"{path}: {error.strerror}", hint="run as root")
+        return NotPermitted(f"{path}: {error.strerror}", hint="use sudo")
     return Problem(f"{path}: {error.strerror}")
 
 

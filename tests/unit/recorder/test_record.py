@@ -94,7 +94,7 @@ def test_the_summary_tells_each_thing_once_and_why_it_waits(
         back = recorder.summary(look(world, "eth0", "routable"))
         assert lost.startswith(f"eth0 {which} down (no carrier)")
         held = max(one.hold for one in world.state.uplinks if one.interface == "eth0")
-        again = ", longer since it was lost again" if held > hold else ""
+        again = ", longer since it was lost more than once" if held > hold else ""
         assert back == f"eth0 {which} recovering: must stay well for {held} s first{again}"
 
 
