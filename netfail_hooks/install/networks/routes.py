@@ -147,11 +147,19 @@ def _earlier_source(paths: Paths, nic: Nic) -> Source | None:
 def _absent(name: str, there: Sequence[str]) -> Misuse:
     """Return what to say of an interface that is not there, and that no file is for."""
     near = difflib.get_close_matches(name, there, n=1)
-    meant = f"did you mean {near[0]}? " if near else ""
+    meant = f"Did you mean {near[0]}? " if near else ""
     return Misuse(
-        f"there is no interface {name} here: {', '.join(there) or 'there is none at all'}",
-        hint=f"{meant}For one that is plugged in later say how it is to be set up: --dhcp {name}",
+        f"there is no interface {name}",
+        hint=f"{_are_here(there)}. {meant}For one that is plugged in later say how it is to be set up: --dhcp {name}",
     )
+
+
+def _are_here(names: Sequence[str]) -> str:
+    """Return which interfaces there are: "here are eth0, eth1 and wlan0"."""
+    *first, last = names or ["none at all"]
+    if not first:
+        return f"here is {last}"
+    return f"here are {', '.join(first)} and {last}"
 
 
 def _earlier_address_config(paths: Paths, config: Config, nic: Nic) -> AddressConfig:

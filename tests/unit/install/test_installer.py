@@ -299,8 +299,10 @@ def test_a_mistyped_uplink_is_told_with_those_that_are_there(
     with pytest.raises(Misuse) as refused:
         networks(Paths(), config, {})
     assert str(refused.value).startswith(
-        "there is no interface eth9 here: eth0, wlan0: did you mean eth0? "
+        "there is no interface eth9: here are eth0 and wlan0. Did you mean eth0? For one that is "
     )
+    with pytest.raises(Misuse, match=r"^there is no interface x9: here are eth0 and wlan0\. For "):
+        networks(Paths(), Config(uplinks=default_metrics(("wlan0", "x9"))), {})
 
 
 def test_an_absent_uplink_is_allowed_and_told(
