@@ -156,7 +156,7 @@ def _entry(argv: Sequence[str] | None) -> int:
         return _BROKEN_PIPE
     except OSError as error:
         status = NotPermitted.status if isinstance(error, PermissionError) else Problem.status
-        hint = "run as root" if status == NotPermitted.status and os.geteuid() else ""
+        hint = "use sudo" if status == NotPermitted.status and os.geteuid() else ""
         if error.filename:
             hint = hint or _ERRNO_HINTS.get(error.errno or 0, "")
         parts = (error.filename, error.strerror or error, hint)

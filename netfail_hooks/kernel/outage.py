@@ -81,7 +81,7 @@ def begin(way: str, interface: str) -> None:
         else:
             _set_carrier(way, index_of(interface), present=False)
     except PermissionError as error:
-        raise NotPermitted(f"{interface}: {error.strerror}", hint="run as root") from None
+        raise NotPermitted(f"{interface}: {error.strerror}", hint="use sudo") from None
     except OSError as error:
         raise not_failed(interface, error.strerror or str(error), way) from None
 

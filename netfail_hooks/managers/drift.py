@@ -101,7 +101,7 @@ def _of(manager: str, question: Callable[[], str]) -> str:
 
 
 def _unjudged(what: str) -> NotPermitted:
-    return NotPermitted(f"whether {what} has changed since install", hint="run as root")
+    return NotPermitted(f"whether {what} has changed since install", hint="use sudo")
 
 
 def _is_bond(config: Config, name: str) -> bool:

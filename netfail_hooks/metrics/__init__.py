@@ -129,7 +129,7 @@ def _state(path: str) -> State:
     except FileNotFoundError:
         return State()
     except PermissionError:
-        raise NotPermitted(f"{path}: Permission denied", hint="run as root") from None
+        raise NotPermitted(f"{path}: Permission denied", hint="use sudo") from None
     except (OSError, ValueError):
         raise Problem(f"{path} is damaged", hint="run 'sudo netfail-hooks check'") from None
 

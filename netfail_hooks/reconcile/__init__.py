@@ -73,7 +73,7 @@ def run(  # noqa: PLR0913 - what a run starts from has many sides
             done, known = _settle(config, before, cause, (probes, unchanged))
         except PermissionError as error:
             told = f"the kernel refused: {error.strerror}"
-            raise NotPermitted(told, hint="run as root") from None
+            raise NotPermitted(told, hint="use sudo") from None
         except OSError as error:
             told = f"cannot look at the kernel: {error}"
             raise Problem(told, hint="the next event or check tries again") from None

@@ -136,7 +136,7 @@ def _asking(question: Callable[[], T]) -> T:
     try:
         return question()
     except PermissionError as error:
-        raise NotPermitted(f"cannot probe: {error.strerror}", hint="run as root") from None
+        raise NotPermitted(f"cannot probe: {error.strerror}", hint="use sudo") from None
     except OSError as error:
         told = f"cannot probe: {error}"
         raise Problem(told, hint="the next check tries again") from None

@@ -70,7 +70,7 @@ def test_nothing_is_locked_in_a_directory_that_is_not_ours_alone(
     why = r"netfail-hooks: (not a directory|owned or writable)"
     with pytest.raises(Problem, match=why) as told:
         Lock(f"{place}/lock").__enter__()
-    assert "run as root" not in str(told.value)
+    assert "use sudo" not in str(told.value)
     assert not place.is_dir() or os.listdir(place) == []
 
 

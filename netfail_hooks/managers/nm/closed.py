@@ -35,4 +35,4 @@ def names(paths: Paths, directory: str) -> list[str]:
 
 def refused(place: str) -> NotPermitted:
     """Return what is raised for what we may not read."""
-    return NotPermitted(f"{place} cannot be read", hint="run as root")
+    return NotPermitted(f"{place} cannot be read", hint="use sudo")

@@ -145,7 +145,7 @@ def test_every_command_has_help_with_its_statuses(
         (Problem("broken", hint="mend it"), 1, "broken: mend it"),
         (Problem("two\nlines"), 1, "two lines"),
         (Misuse("wrong"), 2, "wrong"),
-        (NotPermitted("no", hint="run as root"), 3, "no: run as root"),
+        (NotPermitted("no", hint="use sudo"), 3, "no: use sudo"),
         (PermissionError(13, "Permission denied", "/run/x"), 3, "/run/x: Permission denied"),
         (OSError(2, "No such file or directory", "/x/y"), 1, "/x/y: No such file or directory: is"),
         (OSError(30, "Read-only file system", "/x/y"), 1, "is read-only: name another place"),

@@ -252,7 +252,7 @@ def test_a_failover_takes_traffic_off_an_uplink(
 
 def test_a_log_that_one_may_not_read_asks_for_root() -> None:
     told = events.unreadable("/log", PermissionError(13, "Permission denied"))
-    assert str(told) == "/log: Permission denied: run as root"
+    assert str(told) == "/log: Permission denied: use sudo"
     assert str(events.unreadable("/log", OSError(21, "Is a directory"))) == "/log: Is a directory"
 
 

@@ -77,7 +77,7 @@ def test_it_is_unknown_to_others_and_known_to_root(
     found, (unknown,) = as_nobody(lambda: _seen(machine))
     assert found == []
     what = _KEYFILE if keyfile else "the settings of NetworkManager for eth0"
-    assert unknown == f"whether {what} has changed since install: run as root"
+    assert unknown == f"whether {what} has changed since install: use sudo"
 
 
 @settings(max_examples=20, deadline=None)
@@ -103,7 +103,7 @@ def test_no_file_is_named_to_others_that_may_be_nobodys_concern(
         found, unknown = as_nobody(lambda: _seen(machine))
         assert found == []
         assert not [one for one in unknown if "guests" in one], unknown
-        assert any("has changed since install: run as root" in one for one in unknown)
+        assert any("has changed since install: use sudo" in one for one in unknown)
 
 
 def test_what_everybody_may_read_is_judged_by_everybody(tmp_path: Path) -> None:

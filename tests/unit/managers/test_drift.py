@@ -256,7 +256,7 @@ def test_what_may_not_be_read_is_no_error_and_is_looked_at_again(machine: Machin
     machine.write(f"{_THEIRS}.d/a.conf", "[Network]\nDomains=home.example\n")
     barred = f"{machine.root}{_THEIRS}.d"
     os.chmod(barred, 0)
-    ends = " has changed since install: run as root"
+    ends = " has changed since install: use sudo"
     told = " ".join(f"whether {one}{ends}" for one in (_THEIRS, _THEIRS.replace("eth0", "wlan0")))
     assert _looked_at_unprivileged(machine) == f"[] ()\n{told}\n"
     os.chmod(barred, 0o700)
@@ -283,7 +283,7 @@ def test_a_directory_of_dhcpcds_that_may_not_be_read_is_no_error_either(machine:
     machine.write(dhcpcd_release.DENIED, "[Service]\nExecStart=dhcpcd --denyinterfaces eth0\n")
     os.makedirs(barred)
     os.chmod(barred, 0)
-    told = "whether what keeps dhcpcd away has changed since install: run as root"
+    told = "whether what keeps dhcpcd away has changed since install: use sudo"
     assert _looked_at_unprivileged(machine) == f"[] ()\n{told}\n"
 
 

@@ -543,7 +543,7 @@ def test_the_command_writes_a_file(
             1,
             "run 'sudo netfail-hooks check'",
         ),
-        (lambda paths: Path(paths.run, "state").chmod(0o666), 3, "run as root"),
+        (lambda paths: Path(paths.run, "state").chmod(0o666), 3, "use sudo"),
         (lambda paths: os.unlink(paths.config), 2, "run 'sudo netfail-hooks install'"),
     ],
 )

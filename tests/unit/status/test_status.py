@@ -516,14 +516,14 @@ def test_an_uplink_that_recovers_says_what_has_passed_and_what_decides(
 
 def test_what_root_alone_may_read_is_told_in_one_line_and_is_no_fault() -> None:
     closed = (NotPermitted("health", hint="use sudo"), NotPermitted("the last move"))
-    damaged = Problem("a thing is damaged", hint="run as root")  # which says of no right to read
+    damaged = Problem("a thing is damaged", hint="use sudo")  # which says of no right to read
     found = _told(_well, state=None, unknown=(closed[0], damaged, closed[1]))
     shown = render(found)
     assert found.healthy
-    assert found.unknown == ("a thing is damaged: run as root",)
+    assert found.unknown == ("a thing is damaged: use sudo",)
     assert found.root_only == ("health", "the last move")
     assert shown.splitlines()[-2:] == [
-        "unknown   a thing is damaged: run as root",
+        "unknown   a thing is damaged: use sudo",
         "not shown health, the last move: root alone may read it: 'sudo netfail-hooks status'",
     ]
     assert not re.search("known|check", shown.replace("unknown   a thing", "")), shown
