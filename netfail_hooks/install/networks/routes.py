@@ -150,7 +150,8 @@ def _absent(name: str, there: Sequence[str]) -> Misuse:
     meant = f"Did you mean {near[0]}? " if near else ""
     return Misuse(
         f"there is no interface {name}",
-        hint=f"{_are_here(there)}. {meant}For one that is plugged in later say how it is to be set up: --dhcp {name}",
+        hint=f"{_are_here(there)}. {meant}For one that is plugged in later say how it is to be set "
+        f"up: --dhcp {name}",
     )
 
 
