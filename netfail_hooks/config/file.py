@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from itertools import pairwise
@@ -25,6 +26,8 @@ _HEAD = """\
 # netfail-hooks: which uplinks there are, and when to switch. See netfail-hooks(8).
 # After a change of uplinks, metrics, watch, dispatcher, targets, limits, [check] or [drill] run
 # 'sudo netfail-hooks install' again; every other change is seen by the next hook or check.
+# While anything in here is wrong, hooks and checks do nothing: no failover until it is mended.
+# So after each change run 'sudo netfail-hooks doctor', which checks it.
 """
 
 
@@ -54,7 +57,7 @@ def parse_text(data: bytes, name: str) -> Config:
         text = data.decode("utf-8")
         tree = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Faults(name, (_one_line(error),), hint=_mend(name, 1)) from None
+        raise Faults(name, (_unread(data, error),), hint=_mend(name, 1)) from None
     config, wrong = parse(tree)
     if config is None:
         raise Faults(name, tuple(_by_line(text, wrong)), hint=_mend(name, len(wrong)))
@@ -240,5 +243,17 @@ def _neighbours(table: str) -> Sequence[str]:
     return [*above, *(place for place in known.tables() if place)]
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
+
+
+def _unread(data: bytes, error: Exception) -> str:
+    """Return why a file is no TOML, with the line in front, as of every other fault."""
+    told = " ".join(str(error).split())[:200]
+    if isinstance(error, UnicodeDecodeError):
+        before = data[: error.start]
+        return f"line {before.count(10) + 1}: {told}"
+    place = _PLACE.search(told)
+    if not place:
+        return told
+    last = len(data.splitlines()) or 1
+    return f"line {place[1] or last}: {told.replace(place[0], '')}"

@@ -361,13 +361,36 @@ def test_a_fault_of_no_line_is_told_without_one() -> None:
         parse_text(f"check = {{interval = -1}}\n{UPLINKS}".encode(), STANDARD_INPUT)
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfe", b"a = ", b"[" * 5000, b"x = 1\nx = 2\n"])
-def test_no_toml_is_one_clear_line(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (b"\xff\xfe", 1),
+        (b"# one\n# two\n\xff", 3),
+        (b"a = ", 1),
+        (b"b = 1\n\na = [\n1,\n", 4),
+        (b"[" * 5000, 1),
+        (b"a = " + b"[" * 5000, 0),
+        (b"x = 1\nx = 2\n", 2),
+        (UPLINKS.encode() + b"a = 1 b = 2\n", 5),
+    ],
+)
+def test_no_toml_is_one_clear_line_with_its_place_in_front(
+    tmp_path: Path, data: bytes, line: int
+) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(data)
-    with pytest.raises(Misuse) as refusal:
+    with pytest.raises(Faults) as refusal:
         read(str(path))
     assert "\n" not in str(refusal.value)
+    (fault,) = refusal.value.faults
+    assert "(at " not in fault
+    assert fault.startswith(f"{path}: line {line}: " if line else f"{path}: ")
+
+
+def test_what_we_write_warns_of_a_wrong_one_and_names_what_checks_it() -> None:
+    head = render(Config(default_metrics(("eth0",)))).partition("\n\n")[0]
+    assert "# While anything in here is wrong, hooks and checks do nothing: no failover" in head
+    assert "run 'sudo netfail-hooks doctor', which checks it" in head
 
 
 @given(configs)
