@@ -716,7 +716,10 @@ do_uninstall() {
     [ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail 3 "only root can uninstall; use sudo"
     case $(home_of_hooks "$root") in
     "$lib"/*) ;;
-    *) [ -d "$lib" ] || fail 1 "nothing of netfail-hooks below $prefix; was it another --prefix?" ;;
+    *)
+        [ -d "$lib" ] ||
+            fail 1 "not installed: nothing of netfail-hooks below $prefix; was it another --prefix?"
+        ;;
     esac
     [ ! -d "$lib" ] || hold_lib
     put_network_back "$@"

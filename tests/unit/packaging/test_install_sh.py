@@ -97,7 +97,7 @@ def test_only_root_may(checkout: Path, task: tuple[str, ...]) -> None:
 def test_uninstall_where_nothing_is_says_so(machine: Machine) -> None:
     done = machine.run("--uninstall", "--yes")
     assert done.returncode == 1
-    assert "nothing of netfail-hooks below" in done.stderr
+    assert "install.sh: not installed: nothing of netfail-hooks below" in done.stderr
 
 
 @pytest.mark.parametrize("user", ["root", "nobody"])
@@ -138,7 +138,7 @@ def test_a_demo_beside_an_install_by_another_prefix_stays(machine: Machine) -> N
     (machine.root / "var/lib/netfail-hooks/manifest.json").write_text("{}", encoding="utf-8")
     done = machine.run("--uninstall", "--yes")
     assert done.returncode == 1
-    assert "nothing of netfail-hooks below" in done.stderr
+    assert "install.sh: not installed: nothing of netfail-hooks below" in done.stderr
     assert (machine.checkout / ".demo/state").exists()
 
 
