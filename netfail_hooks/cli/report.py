@@ -52,4 +52,6 @@ def run(args: argparse.Namespace) -> int:
         write_named(args.html, text.encode("utf-8"), mode=0o644)
     finally:
         os.umask(before)
+    if sys.stderr.isatty():  # a timer's run stays silent
+        print(f"netfail-hooks: written: {args.html}", file=sys.stderr)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pytest_mock import MockerFixture
 
 from netfail_hooks import bundle, cli, recorder
 from netfail_hooks.cli import report as cli_report
@@ -383,6 +385,17 @@ def test_the_command_writes_a_page_that_others_can_read(
     assert "1 damaged line of the log left out." in text
     assert capsys.readouterr() == ("", "")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["page.html", "root"]
+
+
+@pytest.mark.usefixtures("machine")
+def test_on_a_terminal_it_says_which_file_was_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mocker: MockerFixture
+) -> None:
+    place = f"{tmp_path}/page.html"
+    mocker.patch.object(sys.stderr, "isatty", return_value=True)
+    assert cli.entry(["report", "--html", place]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err.splitlines()[-1]) == ("", f"netfail-hooks: written: {place}")
 
 
 @pytest.mark.usefixtures("machine")
