@@ -44,7 +44,10 @@ def strips(chapter: Chapter, *, colour: bool = False, utf8: bool = False) -> lis
 
 
 def summary(chapters: Sequence[Chapter], install: str) -> list[str]:
-    """Return the table of all acts and the next step: the command that installs, if all is well."""
+    """Return the table of all acts and the next step: the command that installs, if all is well.
+
+    What went wrong on a machine that is too slow has no line: ``too_slow`` explains it.
+    """
     acts = [(chapter.title, act) for chapter in chapters for act in chapter.acts]
     width = max(len(act.title) for _, act in acts)
     lines = [
@@ -59,7 +62,9 @@ def summary(chapters: Sequence[Chapter], install: str) -> list[str]:
     bad = [(title, act) for title, act in acts if not act.healthy]
     if not bad:
         return [*lines, f"Next: {install} --primary eth0 --backup wlan0 --dry-run"]
-    lines += [f"{_failure(act)}: {title}: {act.title}: {_reason(act)}" for title, act in bad]
+    lines += [
+        f"NOT WELL: {title}: {act.title}: {_reason(act)}" for title, act in bad if not act.too_slow
+    ]
     if not any(act.too_slow for _, act in bad):
         lines.append("Next: try it once more; if it stays so, report it, with all this, please")
     return lines
@@ -73,10 +78,6 @@ def too_slow(seconds: float) -> NotNow:
         hint="that says nothing about your network, and nothing of this machine was changed; try "
         "again when less else runs on it",
     )
-
-
-def _failure(act: Outcome) -> str:
-    return "TOO SLOW" if act.too_slow else "NOT WELL"
 
 
 def _reason(act: Outcome) -> str:

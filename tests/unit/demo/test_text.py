@@ -84,10 +84,12 @@ def test_install_is_the_next_step_only_where_all_went_well_and_each_failure_has_
     lines = summary(chapters, "sudo ./install.sh")
     bad = [act for chapter in chapters for act in chapter.acts if not act.healthy]
     assert (_INSTALL in lines) is (not bad)
-    told = [line.split(": ") for line in lines if line.startswith(("NOT WELL", "TOO SLOW"))]
-    assert [title for _, _, title, _ in told] == [act.title for act in bad]
-    for act, (kind, _, _, reason) in zip(bad, told, strict=True):
-        assert kind == ("TOO SLOW" if act.start_ms >= 500 else "NOT WELL")
+    ours = [act for act in bad if act.start_ms < 500]  # the others are the machine's
+    told = [line.split(": ") for line in lines if line.startswith("NOT WELL")]
+    assert [title for _, _, title, _ in told] == [act.title for act in ours]
+    assert "TOO SLOW" not in "".join(lines)
+    assert sum("not where it belongs" in line or "died" in line for line in lines) == len(ours)
+    for act, (_, _, _, reason) in zip(ours, told, strict=True):
         assert reason == (
             "the traffic was not where it belongs after 20 s"
             if act.moved_ms < 0
