@@ -57,7 +57,7 @@ COMMANDS = (
     Command(
         "status",
         "show each uplink, and which one carries the traffic now",
-        "every uplink is well, as far as can be known",
+        "every uplink is well (recovering counts), as far as can be known",
         "an uplink is not well, or the traffic has no way out, or not the chosen one",
         ("", "--json", "--watch 2"),
     ),
@@ -80,7 +80,7 @@ COMMANDS = (
     Command(
         "check",
         "probe every uplink once now, and act on it",
-        "every uplink is well",
+        "every uplink is well (recovering counts)",
         "an uplink is not well, or the kernel refused a change",
         ("", "--json"),
     ),
