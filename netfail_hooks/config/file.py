@@ -255,5 +255,5 @@ def _unread(data: bytes, error: Exception) -> str:
     place = _PLACE.search(told)
     if not place:
         return told
-    last = len(data.splitlines()) or 1
+    last = len(data.splitlines())
     return f"line {place[1] or last}: {told.replace(place[0], '')}"

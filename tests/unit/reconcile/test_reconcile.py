@@ -20,6 +20,7 @@ import pytest
 
 from netfail_hooks import journal, reconcile, recorder
 from netfail_hooks.config import Config
+from netfail_hooks.errors import NotPermitted
 from netfail_hooks.kernel import foreign
 from netfail_hooks.kernel import netlink as rt
 from netfail_hooks.kernel.observe import now
@@ -282,6 +283,18 @@ def test_a_run_makes_remembers_tells_records_counts_and_notifies(life: Life) -> 
     life.rest()
     assert life.outcome() == ONCE
     assert life.is_settled()
+
+
+def test_who_is_refused_is_told_to_use_sudo(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> Any:
+        raise PermissionError(1, "Operation not permitted")
+
+    refused = r"^{}: Operation not permitted: use sudo$"
+    with pytest.raises(NotPermitted, match=refused.format("cannot probe")):
+        probing._asking(refuse)
+    monkeypatch.setattr(reconcile, "_settle", refuse)
+    with pytest.raises(NotPermitted, match=refused.format("the kernel refused")):
+        reconcile.run(life.world.config, life.paths, "check")
 
 
 def test_a_process_that_lives_on_counts_from_when_it_heard(life: Life) -> None:
