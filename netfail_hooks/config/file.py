@@ -26,8 +26,8 @@ _HEAD = """\
 # netfail-hooks: which uplinks there are, and when to switch. See netfail-hooks(8).
 # After a change of uplinks, metrics, watch, dispatcher, targets, limits, [check] or [drill] run
 # 'sudo netfail-hooks install' again; every other change is seen by the next hook or check.
-# While anything in here is wrong, hooks and checks do nothing: no failover until it is mended.
-# So after each change run 'sudo netfail-hooks doctor', which checks it.
+# While anything in here is wrong, hooks and checks do nothing: until it is mended there is no
+# failover but what the kernel does by itself. 'sudo netfail-hooks doctor' checks it.
 """
 
 

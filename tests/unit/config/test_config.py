@@ -389,8 +389,10 @@ def test_no_toml_is_one_clear_line_with_its_place_in_front(
 
 def test_what_we_write_warns_of_a_wrong_one_and_names_what_checks_it() -> None:
     head = render(Config(default_metrics(("eth0",)))).partition("\n\n")[0]
-    assert "# While anything in here is wrong, hooks and checks do nothing: no failover" in head
-    assert "run 'sudo netfail-hooks doctor', which checks it" in head
+    assert (
+        "# While anything in here is wrong, hooks and checks do nothing: until it is mend" in head
+    )
+    assert "'sudo netfail-hooks doctor' checks it." in head
 
 
 @given(configs)
