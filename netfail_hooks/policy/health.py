@@ -238,15 +238,17 @@ def exchanged(before: State, after: State) -> list[str]:
 
 
 def _unusable(config: Config, observed: Observation, uplink_state: UplinkState) -> UplinkState:
-    """Return one that was lost, or disabled by hand: for no fault, so its hold-down stays.
+    """Return one that was lost, or disabled by hand.
 
+    That is no fault, so its hold-down does not double; after a quiet time it begins small again.
     One that was never up since boot, and could be but for that, has a hold-down after it, too.
     """
     state, name, family = uplink_state.state, uplink_state.interface, uplink_state.family
     if uplink_state.reason == BY_HAND:
         if state == "down" or (state == "absent" and unusable_reason(observed, name, family)):
             return uplink_state
-        hold = uplink_state.hold or config.hold_down
+        stays = uplink_state.hold and not _is_quiet(config, uplink_state, observed.now)
+        hold = uplink_state.hold if stays else config.hold_down
         return replace(uplink_state, state="down", since=observed.now, ready=0, hold=hold)
     if state not in ("up", "recovering"):
         return uplink_state
@@ -254,10 +256,14 @@ def _unusable(config: Config, observed: Observation, uplink_state: UplinkState) 
 
 
 def _lost(config: Config, uplink_state: UplinkState, now: int) -> UplinkState:
-    quiet = uplink_state.state == "up" and now - uplink_state.since >= config.quiet * 1000
-    again = uplink_state.hold and not quiet
+    again = uplink_state.hold and not _is_quiet(config, uplink_state, now)
     hold = min(uplink_state.hold * 2, config.hold_down_max) if again else config.hold_down
     return replace(uplink_state, state="down", since=now, ready=0, hold=hold)
+
+
+def _is_quiet(config: Config, uplink_state: UplinkState, now: int) -> bool:
+    """Tell whether an uplink has been well for so long that its losses before count no more."""
+    return uplink_state.state == "up" and now - uplink_state.since >= config.quiet * 1000
 
 
 def _hold(uplink_state: UplinkState, now: int) -> UplinkState:

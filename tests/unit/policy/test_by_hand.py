@@ -87,6 +87,25 @@ def test_being_disabled_again_and_again_does_not_double_the_hold_down() -> None:
         assert world.way() == "eth0"
 
 
+@pytest.mark.parametrize(("quiet", "hold"), [(False, 20), (True, 10)])
+def test_losses_of_long_ago_count_no_more_where_it_is_disabled_either(
+    hold: int, *, quiet: bool
+) -> None:
+    world = _world()
+    for _ in range(2):
+        for event in ("no-carrier", "routable"):
+            world.event("eth0", event)
+            world.reconcile()
+        world.now += 20 * SECOND
+        world.reconcile()
+    assert _condition(world, "eth0") == "up"
+    world.now += world.config.quiet * SECOND if quiet else SECOND
+    _order(world, Order("disable", "eth0"))
+    judged = world.state.uplink_state("eth0", 4)
+    assert judged
+    assert judged.hold == hold
+
+
 def test_with_nothing_else_a_disabled_uplink_is_better_than_none() -> None:
     world = _world(Order("disable", "eth0"))
     for name in ("wlan0", "usb0"):
