@@ -38,11 +38,11 @@ def due(config: Config, observed: Observation, after: State) -> int:
         one.ready for one in after.uplinks if one.state == "recovering" and one.ready > observed.now
     ]
     moments += [order.until for order in config.orders if order.until > observed.now]
-    if config.waits:
+    if config.waits and config.mode == "routes":
         from netfail_hooks.policy import patience
 
         moments += patience.moments(config, observed, after)
-    return 0 if config.mode == "bond" else min(moments, default=0)
+    return min(moments, default=0)
 
 
 def is_hasty(config: Config, observed: Observation, after: State) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from netfail_hooks.config import DISABLE, USE, Order
 from netfail_hooks.install import units
 from netfail_hooks.policy.facts import Observation
 from netfail_hooks.policy.state import State, UplinkState
@@ -41,9 +42,15 @@ def test_it_looks_again_when_something_is_to_come(
     assert not again.is_hasty(replace(CONFIG, watch="off", interval=60), observed, after)
     assert not again.is_hasty(replace(CONFIG, quick=9, interval=9), observed, after)
     assert again.is_hasty(replace(CONFIG, quick=9, interval=10), observed, after) is hasty
-    bonded = replace(CONFIG, mode="bond")
-    assert again.due(bonded, observed, after) == 0
-    assert not again.is_hasty(bonded, observed, after)
+    assert not again.is_hasty(replace(CONFIG, mode="bond"), observed, after)
+
+
+@pytest.mark.parametrize("mode", ["routes", "bond"])
+def test_it_looks_again_when_an_order_by_hand_ends(mode: str) -> None:
+    orders = (Order(USE, "eth0", NOW + 9), Order(DISABLE, "wlan0", NOW + 5), Order(USE, "eth0"))
+    config = replace(CONFIG, mode=mode, interval=0, failback="idle", orders=orders)
+    assert again.due(config, Observation(now=NOW), State()) == NOW + 5
+    assert again.due(config, Observation(now=NOW + 9), State()) == 0
 
 
 def test_what_the_kernel_cannot_watch_is_asked_often() -> None:
