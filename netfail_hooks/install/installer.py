@@ -576,7 +576,14 @@ def _originals(work: Work, now: dict[str, str]) -> Manifest:
         made = tuple(missing_parents(work.paths, _HERE.manifest))
         first = Manifest(sysctls=now, default_route_order=ways, directories=made)
     else:
-        first = replace(work.known, sysctls={**now, **work.known.sysctls})
+        # By our files, of an install that noted nothing: nobody knows what there was before.
+        ours = [
+            key
+            for key in kernel_state.undetected(work.all_uplinks().names())
+            if now.get(key) == "0"
+        ]
+        new = {key: one for key, one in now.items() if key not in ours}
+        first = replace(work.known, sysctls={**new, **work.known.sysctls})
     handed, units = work.handover.handed, work.handover.idle
     return replace(first, handed=handed, units=units, program=work.program)
 
@@ -594,7 +601,7 @@ def _settings(work: Work) -> dict[str, str]:
     known = dict.fromkeys(map(sysctls.arp_ignore, work.all_uplinks().names()), sysctls.ANSWERS)
     known |= work.known.sysctls if work.known else {}
     left += kernel_state.networkds_sysctls(work.handover.names)
-    left += kernel_state.undetected(names)
+    left += kernel_state.undetected((*work.config.names(), work.config.bond.name))
     return {**{key: one for key, one in known.items() if key not in left}, **wanted}
 
 

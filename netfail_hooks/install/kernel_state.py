@@ -184,12 +184,10 @@ def undetected(names: Sequence[str]) -> list[str]:
 def current_sysctls(names: Sequence[str], handed: Sequence[str] = ()) -> dict[str, str]:
     """Return the settings that we change, as they are now; as silent only we make an uplink.
 
-    ``handed`` are uplinks that networkd has not had until now. Of others that look for no duplicate
-    of an address our files may be the reason, and nothing is to be kept.
+    ``handed`` are uplinks that networkd has not had until now.
     """
     keys = [key for name in names for key in sysctls.keys(name)]
-    keys += [key for key in undetected(names) if kernel_observe.read_sysctl(key) != "0"]
-    keys += networkds_sysctls(handed)
+    keys += [*undetected(names), *networkds_sysctls(handed)]
     keys += [one.key for one in sysctls.timers("on", tuple(names))]
     found = {key: kernel_observe.read_sysctl(key) for key in keys}
     quiet = [sysctls.arp_ignore(name) for name in names]
