@@ -16,7 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge it again; its hold-down begins. Returns 1 where the kernel refused a change."""
+    """Judge it again; but in a bond its hold-down begins.
+
+    Returns 1 where the kernel refused a change.
+    """
     paths, name = Paths(), kernel_name(args.interface)
     if not any((one.kind, one.interface) == (DISABLE, name) for one in orders.given(paths)):
         by_hand.configured(name, paths)  # which says so of what is no uplink

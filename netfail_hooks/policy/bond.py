@@ -69,20 +69,36 @@ def choose(config: Config, observed: Observation) -> str:
 
     The kernel's choice, unless it has not noticed yet: that the cable is out; or is in again,
     after we had moved the traffic before the monitor ever lost that slave; or what a person asked
-    for since.
+    for, or asks for no more.
     """
     bonding = observed.bonding(config.bond.name)
     if bonding is None or not bonding.active:
         return ""
     ordered = _by_order(config, observed.now)
-    healthy = [name for name in ordered if not unusable_reason(config, observed, name)]
-    used = config.ordered(USE, observed.now)
-    if ordered[0] in healthy and (config.bond.reselect == "always" or ordered[0] in used):
-        return ordered[0]
+    why = {name: unusable_reason(config, observed, name) for name in ordered}
+    healthy = [name for name in ordered if not why[name]]
+    if healthy and _goes_to(config, observed, bonding, healthy[0]):
+        return healthy[0]
     link = observed.link(bonding.active)
-    disabled = bonding.active in config.ordered(DISABLE, observed.now)
-    lost = link is None or not link.carrier or disabled
-    return healthy[0] if lost and healthy else bonding.active
+    lost = link is None or not link.carrier
+    if healthy and (lost or why.get(bonding.active) == BY_HAND):
+        return healthy[0]
+    disabled = [name for name in ordered if why[name] == BY_HAND]
+    return disabled[0] if lost and disabled else bonding.active
+
+
+def _goes_to(config: Config, observed: Observation, bonding: Bonding, best: str) -> bool:
+    """Tell whether the traffic goes to the best slave of all though the active one is well.
+
+    To have another primary the kernel uses it at once, whatever ``primary_reselect`` says
+    (``bond_option_primary_set()`` in its bond_options.c).
+    """
+    used = config.ordered(USE, observed.now)
+    first = best == _by_order(config, observed.now)[0]
+    becomes_primary = first and bonding.primary != best and bool(targets(config, observed))
+    if best in used or becomes_primary:
+        return True
+    return config.bond.reselect == "always" and (first or bool(used))
 
 
 def decide(
@@ -190,7 +206,8 @@ def _judge(
     slave = observed.slave(name)
     old = state.uplink_state(name, family)
     never = old is None or old.state == "absent"
-    condition = "up" if not reason else "absent" if never else "down"
+    absent = never and reason != BY_HAND
+    condition = "up" if not reason else "absent" if absent else "down"
     same = old is not None and (old.state, old.reason) == (condition, reason)
     since = old.since if old and same else observed.now
     failures = slave.failures if slave else 0

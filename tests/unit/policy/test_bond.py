@@ -107,6 +107,7 @@ _BY_WLAN0 = replace(
     slaves=(slave("eth0"), slave("wlan0", active=True)),
 )
 _WLAN0_LOST = replace(SEEN, links=(*SEEN.links[:2], link("wlan0", 11, carrier=False)))
+_THREE = (("eth0", 10), ("wlan0", 11), ("usb0", 12))
 _USE, _DISABLE = Order("use", "wlan0"), Order("disable", "eth0")
 
 
@@ -136,6 +137,56 @@ def test_where_what_was_ordered_can_carry_nothing_the_other_one_does(order: Orde
     assert choose(config, _WLAN0_LOST) == "eth0"
     ended = replace(config, orders=(replace(order, until=SEEN.now),))
     assert choose(ended, _BY_WLAN0) == "eth0"
+
+
+@pytest.mark.parametrize("reselect", ["better", "failure"])
+def test_the_end_of_an_order_goes_by_rank_and_is_told_whatever_reselect_says(reselect: str) -> None:
+    """The kernel uses a new primary at once, so the move is ours, and announced."""
+    config = replace(CONFIG, bond=replace(CONFIG.bond, reselect=reselect))
+    used = replace(config, orders=(_USE,))
+    seen = replace(_BY_WLAN0, bonds=(replace(_BY_WLAN0.bonds[0], reselect=reselect),))
+    before = next_state(used, seen, State())
+    changes = decide(config, seen, before, next_state(config, seen, before))
+    assert changes[0] == SetActive("bond0", "eth0")
+    assert isinstance(changes[1], Announce)
+    without = replace(seen, routes=())  # nobody to ask, so the primary stays what it is
+    assert choose(config, without) == "wlan0"
+
+
+@pytest.mark.parametrize(
+    ("orders", "out", "chosen"),
+    [
+        ((Order("use", "usb0"),), "usb0", "eth0"),
+        ((Order("use", "usb0"), _USE), "usb0", "wlan0"),
+        ((_DISABLE,), "wlan0", "usb0"),
+        ((_DISABLE, Order("disable", "usb0")), "wlan0", "eth0"),
+        ((_DISABLE, Order("disable", "wlan0")), "", "usb0"),
+    ],
+)
+def test_of_three_the_rest_go_by_rank_and_a_disabled_one_is_better_than_none(
+    orders: tuple[Order, ...], out: str, chosen: str
+) -> None:
+    config = replace(CONFIG, uplinks=default_metrics(("eth0", "wlan0", "usb0")), orders=orders)
+    links = (link("bond0", 2), *(link(n, i, carrier=n != out) for n, i in _THREE))
+    active = out or "usb0"
+    seen = replace(
+        SEEN,
+        links=links,
+        bonds=(replace(BOND, active=active, primary=active),),
+        slaves=tuple(slave(name, active=name == active) for name, _ in _THREE),
+    )
+    assert choose(config, seen) == chosen
+
+
+def test_a_slave_that_is_no_uplink_of_ours_may_be_active() -> None:
+    seen = replace(SEEN, bonds=(replace(BOND, active="eth7", primary="eth7"),))
+    assert choose(replace(CONFIG, orders=(_DISABLE,)), seen) == "wlan0"
+
+
+def test_one_that_is_disabled_since_before_the_boot_is_down() -> None:
+    config = replace(CONFIG, orders=(_DISABLE,))
+    states = {one.interface: one.state for one in next_state(config, SEEN, State()).uplinks}
+    assert states == {"eth0": "down", "wlan0": "up"}
 
 
 def test_a_disabled_slave_is_told_as_such() -> None:
