@@ -153,8 +153,10 @@ def _unjoined(paths: Paths, nic: Nic) -> Iterator[tuple[str, ...]]:
 
     After a power cut the hook has taken our file of that install, which it looks for first.
     """
-    _, directory = dhcpcd.supplicant_of(paths, nic)
-    for one in dict.fromkeys((directory, supplicant.LISTENS)) if directory else ():
+    path, directory = dhcpcd.supplicant_of(paths, nic)
+    # /var/run is a link to /run (hier(7)): to end it twice would wait for one that is gone.
+    theirs = re.sub("^/var/run/", "/run/", directory)
+    for one in dict.fromkeys((theirs or supplicant.LISTENS, supplicant.LISTENS)) if path else ():
         ends = _TERMINATE.format(shlex.quote(one), nic.name)
         yield ("sh", "-c", f"{ends} || true")  # it may not have been there
 

@@ -189,10 +189,17 @@ def test_the_supplicant_that_its_hook_started_is_ended(machine: Machine) -> None
     machine.write(conf, text, mode=0o600)
     assert _release(machine).release["wlan0"] == ()  # without the hook
     machine.write(_HOOK, "")
-    (ends, cut), () = (_release(machine).release[name] for name in ("wlan0", "eth0"))
-    assert "wpa_cli -p /var/run/wpa_supplicant -i wlan0 terminate" in ends[2]
+    (ends,), () = (_release(machine).release[name] for name in ("wlan0", "eth0"))
+    assert "wpa_cli -p /run/wpa_supplicant -i wlan0 terminate" in ends[2]
     # By our file, which the hook takes after a power cut that left it there.
-    assert "wpa_cli -p /run/wpa_supplicant -i wlan0 terminate" in cut[2]
+    for control, places in (
+        ("ctrl_interface=/run/mine\n", ("/run/mine", "/run/wpa_supplicant")),
+        ("", ("/run/wpa_supplicant",)),
+    ):
+        machine.write(conf, f"{control}{_NETWORKS}", mode=0o600)
+        said = [command[2] for command in _release(machine).release["wlan0"]]
+        assert said == [f"wpa_cli -p {one} -i wlan0 terminate || true" for one in places]
+    machine.write(conf, text, mode=0o600)
     for left_out in ("nohook wpa_supplicant", "interface wlan0\nnohook mine 10-wpa_supplicant"):
         machine.write(dhcpcd.CONFIG, f"{left_out}\n")
         assert _release(machine).release["wlan0"] == ()  # then it is the user's own
