@@ -251,8 +251,8 @@ _WEAK = (
     ),
     Rule(
         "bond-flaps",
-        "a monitor too quick for a busy machine or a poor line finds a slave dead that is not, "
-        "and the traffic goes to and fro",
+        "where the router behind it was well, the monitor is too quick for a busy machine or a "
+        "poor line, and the traffic goes to and fro for nothing",
         routes.bond_flaps,
     ),
     Rule(

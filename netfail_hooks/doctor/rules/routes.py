@@ -16,6 +16,7 @@ from netfail_hooks.policy.health import NO_ADDRESS, NO_GATEWAY, can_ask, unusabl
 
 _CHECK = "netfail-hooks check"
 _OFTEN = 6  # times an hour that a bond's monitor loses a slave
+_SLOWEST = 1000  # ms that it may be told to wait for an answer by then
 
 
 def metric_too_low(facts: Facts) -> Iterator[Symptom]:
@@ -288,9 +289,9 @@ def bond_monitor(facts: Facts) -> Iterator[Symptom]:
 def bond_flaps(facts: Facts) -> Iterator[Symptom]:
     """Find a bond whose monitor loses a slave again and again."""
     for name, times in facts.unheard:
-        if facts.config and times >= _OFTEN:
-            bond = facts.config.bond
-            slower = f"[bond] arp_interval = {max(250, bond.arp_interval * 2)}"
+        bond = facts.config.bond if facts.config else None
+        if bond and times >= _OFTEN and bond.arp_interval < _SLOWEST:
+            slower = f"[bond] arp_interval = {min(_SLOWEST, max(250, bond.arp_interval * 2))}"
             yield Symptom(
                 f"{name} gave {bond.name}'s monitor no answer {times} times in the last hour; it "
                 f"asks each {bond.arp_interval} ms",

@@ -122,9 +122,14 @@ def test_how_often_a_bonds_monitor_lost_a_slave_is_in_the_log(tmp_path: Path) ->
 
     both = lost("wlan0", NO_ANSWER, 4, 6)
     now = [lost("eth0", NO_ANSWER, 4), both, lost("eth0", "no carrier", 4)]
+    slower = now[0].replace('"arp_interval":100,', '"arp_interval":250,')
+    assert slower != now[0]
+    told = f"eth0 IPv4 down ({NO_ANSWER})"
+    router = now[0].replace(told, f"{told}; wlan0 IPv4 down ({NO_ANSWER})")
+    assert router != now[0]
     year = time.strftime("%Y-")
     old = lost("eth0", NO_ANSWER, 6).replace(f'"time":"{year}', '"time":"2001-')
-    recorded = [old, *now, "damaged\n", now[0]]
+    recorded = [old, *now, "damaged\n", slower, router, now[0]]
     Path(paths.log + recorder.FILE).write_text("".join(recorded))
     unknown: list[str] = []
     assert doctor_gather._unheard(paths, config, unknown) == (("eth0", 2), ("wlan0", 1))
