@@ -15,6 +15,7 @@ from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.names import FAMILIES
 from netfail_hooks.policy.bond import unusable_reason
 from netfail_hooks.policy.facts import Observation
+from netfail_hooks.policy.health import BY_HAND
 from netfail_hooks.recorder import boot_id
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.facts import (
@@ -27,9 +28,9 @@ from netfail_hooks.status.facts import (
     unknown,
 )
 from netfail_hooks.status.report import failover_report
-from netfail_hooks.status.text import DETAIL, UNWELL, WELL, fact_blocks, head_block
+from netfail_hooks.status.text import DETAIL, DISABLED, UNWELL, WELL, fact_blocks, head_block
 from netfail_hooks.status.values import SCHEMA, Failover
-from netfail_hooks.terminal import BAD, GOOD, painter
+from netfail_hooks.terminal import BAD, GOOD, WAITING, painter
 from netfail_hooks.terminal.layout import KEPT, cells, is_narrow, padded
 from netfail_hooks.terminal.shorten import Block, lines_of
 from netfail_hooks.values import replace, value
@@ -136,17 +137,23 @@ def blocks(report: BondReport, *, colour: bool, width: int = 0) -> list[Block]:
     paint = painter(colour=colour)
     found: list[Block] = []
     names = max(cells(slave.interface) for slave in report.slaves)
-    marks = max(len(WELL if slave.healthy else UNWELL) for slave in report.slaves)
+    marks = max(len(_mark(slave)[0]) for slave in report.slaves)
     if is_narrow(width):
         names = marks = 0
     for slave in report.slaves:
         active = slave.interface == report.active
-        word, tone = (WELL, GOOD) if slave.healthy else (UNWELL, BAD)
+        word, tone = _mark(slave)
         mark = paint(word, tone) + " " * (marks - len(word))
         head = f"{slave.rank}. {padded(slave.interface, names)} {'*' if active else ' '} {mark}  "
         vital = active or not slave.healthy
         found.append(head_block(head, slave_words(slave), width, vital=vital))
     return [*found, Block(DETAIL, ("",)), *fact_blocks(bond_facts(report), paint, width)]
+
+
+def _mark(slave: SlaveReport) -> tuple[str, str]:
+    if slave.reason == BY_HAND:
+        return DISABLED, WAITING
+    return (WELL, GOOD) if slave.healthy else (UNWELL, BAD)
 
 
 def slave_words(slave: SlaveReport) -> str:

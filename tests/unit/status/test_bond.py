@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from netfail_hooks.config import Order
 from netfail_hooks.kernel.lookup import RouteLookup
 from netfail_hooks.policy.facts import Address, Observation
 from netfail_hooks.recorder.events import Transition
 from netfail_hooks.status.bond import BondReport, SlaveReport, bond_report, render_bond
+from netfail_hooks.status.facts import by_hand
 from netfail_hooks.values import replace
 from tests.unit.policy.test_bond import BOND, CABLE_OUT, CONFIG, SEEN, slave
 
@@ -48,6 +50,18 @@ def test_well_is_an_active_backup_bond_of_well_slaves_with_a_way_out(
     observed: Observation, lookups: tuple[RouteLookup, ...], *, healthy: bool
 ) -> None:
     assert _report(observed, lookups).healthy is healthy
+
+
+def test_a_slave_that_is_disabled_by_hand_is_no_fault_to_look_for() -> None:
+    config = replace(CONFIG, orders=(Order("disable", "wlan0"),))
+    found = bond_report(config, SEEN, (WAY,), None, ())
+    found = replace(found, by_hand=tuple(by_hand(config, SEEN.now, ())))
+    assert not found.healthy
+    lines = render_bond(found, colour=False).splitlines()
+    assert lines[0].startswith("1. eth0  * ok        carrier, active slave")
+    assert lines[1].startswith("2. wlan0   disabled  disabled by hand, backup slave")
+    told = "wlan0 is disabled until the next boot: 'sudo netfail-hooks enable wlan0' ends it"
+    assert any(line.endswith(told) for line in lines)
 
 
 def test_all_of_the_bond_is_told() -> None:
