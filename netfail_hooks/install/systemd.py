@@ -132,18 +132,24 @@ def spare_dispatcher() -> list[str]:
     return [f"{_DISPATCHER} runs nothing of ours; if nobody else needs it, remove its package"]
 
 
-def end_idle_dispatcher() -> None:
+def end_idle_dispatcher() -> list[str]:
     """End networkd-dispatcher where it would not start now: Debian's does only if there is a hook.
 
-    Before ours there may have been none, and then it did not run (systemd-analyze(1), condition).
+    Before ours there may have been none, and then it did not run. Returns what went wrong.
     """
     unit = f"{_DISPATCHER}.service"
     if not (systemd_runs() and is_active(unit)):
-        return
-    with contextlib.suppress(Problem):
+        return []
+    told = ""
+    with contextlib.suppress(Problem):  # who can't be asked says nothing (systemd-analyze(1))
         asked = ("systemd-analyze", "condition", f"--unit={unit}")
-        if "Conditions failed" in run(*asked, check=False, environment=ENGLISH).stderr:
+        told = run(*asked, check=False, environment=ENGLISH).stderr
+    try:
+        if "Conditions failed" in told:
             run("systemctl", "stop", unit)
+    except Problem as problem:
+        return [str(problem)]
+    return []
 
 
 def dispatcher_problems() -> list[str]:

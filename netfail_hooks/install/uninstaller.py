@@ -399,8 +399,7 @@ def _forget_units() -> list[str]:
     if not systemd.systemd_runs():
         return []
     systemd.forget_units()
-    systemd.end_idle_dispatcher()
-    return systemd.dispatcher_problems()
+    return [*systemd.end_idle_dispatcher(), *systemd.dispatcher_problems()]
 
 
 def _textfile(paths: Paths) -> str:
