@@ -109,8 +109,8 @@ def survives(config: Config, observed: Observation, plan: Plan, source: str) -> 
 def _refuse_config(config: Config, observed: Observation) -> None:
     if config.mode == "bond":
         raise Misuse(
-            "in mode bond the kernel alone moves the traffic",
-            hint="pull a cable; or 'sudo netfail-hooks disable IF', then enable it",
+            "a drill is for mode routes",
+            hint="in mode bond pull a cable; or 'sudo netfail-hooks disable IF', then enable it",
         )
     if len(config.uplinks) < 2:
         raise Misuse("there is only one uplink", hint="'sudo netfail-hooks install --backup IF'")
