@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netfail_hooks import recorder
 from netfail_hooks.config import Config, Order, default_metrics
@@ -176,6 +178,57 @@ def test_of_three_the_rest_go_by_rank_and_a_disabled_one_is_better_than_none(
         slaves=tuple(slave(name, active=name == active) for name, _ in _THREE),
     )
     assert choose(config, seen) == chosen
+
+
+@given(
+    orders=st.lists(
+        st.builds(
+            Order, st.sampled_from(["use", "disable"]), st.sampled_from(["eth0", "wlan0", "usb0"])
+        ),
+        max_size=3,
+    ),
+    lost=st.sets(st.sampled_from(["eth0", "wlan0", "usb0"])),
+    active=st.sampled_from(["eth0", "wlan0", "usb0"]),
+    primary=st.sampled_from(["", "eth0", "wlan0", "usb0"]),
+    reselect=st.sampled_from(["always", "better", "failure"]),
+)
+def test_whatever_is_ordered_we_and_the_kernel_do_not_move_it_to_and_fro(
+    orders: list[Order], lost: set[str], active: str, primary: str, reselect: str
+) -> None:
+    """What we do once stays, though the kernel looks again (``bond_choose_primary_or_current``)."""
+    uplinks = default_metrics(("eth0", "wlan0", "usb0"))
+    settings = replace(CONFIG.bond, reselect=reselect)
+    config = replace(CONFIG, uplinks=uplinks, orders=tuple(orders), bond=settings)
+    well = [name for name, _ in _THREE if name not in lost]
+
+    def seen(bond: Bonding) -> Observation:
+        states = [slave(n, n == bond.active, "up" if n in well else "down") for n, _ in _THREE]
+        links = (link("bond0", 2), *(link(name, index) for name, index in _THREE))
+        return replace(SEEN, links=links, bonds=(bond,), slaves=tuple(states))
+
+    def looked(bond: Bonding) -> Bonding:
+        goes = reselect == "always" or bond.active not in well
+        found = bond.primary if bond.primary in well else next(iter(well), bond.active)
+        stays = bond.active in well and found != bond.primary
+        return replace(bond, active=found) if goes and not stays else bond
+
+    bond = looked(replace(BOND, active=active, primary=primary, reselect=reselect))
+    moves = []
+    for _ in range(4):
+        observed = seen(bond)
+        after = next_state(config, observed, WELL)
+        for change in decide(config, observed, WELL, after):
+            if isinstance(change, SetActive):
+                bond = replace(bond, active=change.interface)
+            if isinstance(change, SetMonitor):
+                uses = change.primary in well and change.primary != bond.primary
+                bond = replace(bond, primary=change.primary)
+                bond = replace(bond, active=bond.primary) if uses else bond
+        bond = looked(bond)
+        moves.append(bond.active)
+    assert len(set(moves)) == 1, moves
+    disabled = {order.interface for order in orders if order.kind == "disable"}
+    assert moves[0] not in disabled or not set(well) - disabled
 
 
 def test_a_slave_that_is_no_uplink_of_ours_may_be_active() -> None:
