@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge it again; but in a bond its hold-down begins.
+    """Judge it again; in mode routes its hold-down begins.
 
     Returns 1 where the kernel refused a change.
     """

@@ -577,12 +577,8 @@ def _originals(work: Work, now: dict[str, str]) -> Manifest:
         first = Manifest(sysctls=now, default_route_order=ways, directories=made)
     else:
         # By our files, of an install that noted nothing: nobody knows what there was before.
-        ours = [
-            key
-            for key in kernel_state.undetected(work.all_uplinks().names())
-            if now.get(key) == "0"
-        ]
-        new = {key: one for key, one in now.items() if key not in ours}
+        ours = kernel_state.undetected(work.all_uplinks().names())
+        new = {key: one for key, one in now.items() if key not in ours or one != "0"}
         first = replace(work.known, sysctls={**new, **work.known.sysctls})
     handed, units = work.handover.handed, work.handover.idle
     return replace(first, handed=handed, units=units, program=work.program)

@@ -24,6 +24,10 @@ _WAITING, _CUT = "waiting for ", "..."
 _WORDS = 72  # characters of a step that is a line
 
 
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: max(0, room - len(_CUT))].rstrip() + _CUT
+
+
 class _Step:
     """Something that is being done: ``most`` is after how many seconds it ends at the latest.
 
@@ -44,15 +48,11 @@ class _Step:
             took = f": {passed} of {self.most:.0f} s"
         room = width - len(took)
         text = self.text if len(self.text) <= room else self.text.removeprefix(_WAITING)
-        if len(text) > room:
-            text = text[: max(0, room - len(_CUT))].rstrip() + _CUT
-        return text + took
+        return _cut(text, room) + took
 
     def words(self) -> str:
         """Return it as a line for where nothing can be written over: a command may be long."""
-        text = self.text
-        if len(text) > _WORDS:
-            text = text[: _WORDS - len(_CUT)].rstrip() + _CUT
+        text = _cut(self.text, _WORDS)
         return f"{text} (at most {self.most:.0f} s)" if self.most else text
 
 

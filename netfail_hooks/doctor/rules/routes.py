@@ -16,7 +16,7 @@ from netfail_hooks.policy.health import NO_ADDRESS, NO_GATEWAY, can_ask, unusabl
 
 _CHECK = "netfail-hooks check"
 _OFTEN = 6  # times an hour that a bond's monitor loses a slave
-_SLOWEST = 1000  # ms that it may be told to wait for an answer by then
+_SLOWEST = 1000  # ms between two questions: one that asks no oftener is not too quick
 
 
 def metric_too_low(facts: Facts) -> Iterator[Symptom]:
@@ -288,8 +288,8 @@ def bond_monitor(facts: Facts) -> Iterator[Symptom]:
 
 def bond_flaps(facts: Facts) -> Iterator[Symptom]:
     """Find a bond whose monitor loses a slave again and again."""
+    bond = facts.config.bond if facts.config else None
     for name, times in facts.unheard:
-        bond = facts.config.bond if facts.config else None
         if bond and times >= _OFTEN and bond.arp_interval < _SLOWEST:
             slower = f"[bond] arp_interval = {min(_SLOWEST, max(250, bond.arp_interval * 2))}"
             yield Symptom(
