@@ -42,11 +42,15 @@ class Defaults:
 
     settings: tuple[tuple[str, str], ...] = ()  # of [connection], such as ipv6.ip6-privacy
     machine_id: str = ""
+    iwd: bool = False  # has Wi-Fi joined, by files of its own (nm/backend.py)
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A keyfile as others say it; ``link``, its password and ``messages`` are a Profile's."""
+    """A keyfile as others say it; ``link``, its password and ``messages`` are a Profile's.
+
+    ``wireless`` is None for a cable, and where iwd has the network.
+    """
 
     name: str
     sections: tuple[Section, ...]
@@ -91,7 +95,12 @@ def _translated(path: str, file: KeyFile, nic: Nic, defaults: Defaults) -> Trans
         return _in_force(file, global_settings, group, key)
 
     machine = Machine(nic.name, nic.mac, nic.permanent_mac or nic.mac, defaults.machine_id)
-    mac = _mac(setting(kind, "cloned-mac-address"), nic)
+    is_wifi = kind == wifi.WIFI
+    by_iwd = is_wifi and defaults.iwd
+    if by_iwd:
+        wifi.name(file)
+    # By iwd NetworkManager gives a radio no other one (nm-device-iwd.c).
+    mac = "" if by_iwd else _mac(setting(kind, "cloned-mac-address"), nic)
     if mac:
         machine = Machine(nic.name, mac, machine.permanent_mac, defaults.machine_id)
     parts = [
@@ -99,11 +108,11 @@ def _translated(path: str, file: KeyFile, nic: Nic, defaults: Defaults) -> Trans
         section("Network", *_names(setting)),
         *ip.sections(file, setting, machine),
     ]
-    is_wifi = kind == wifi.WIFI
+    joins = is_wifi and not by_iwd
     return Translation(
         name=printable(file.text("connection", "id")),
         sections=tuple(_joined(parts)),
-        wireless=wifi.network(path, file, setting, nic.driver) if is_wifi else None,
+        wireless=wifi.network(path, file, setting, nic.driver) if joins else None,
         link=() if is_wifi else tuple(_udev(file, setting)),
         wake_password="" if is_wifi else _wake_password(file, setting),
         messages=tuple(known.messages(file, kind, nic, setting)),

@@ -16,12 +16,12 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.files import entries, read_text
 from netfail_hooks.managers import Profile, Unfit, WirelessNetwork
 from netfail_hooks.managers.keyfile import Defaults, Translation, translate
-from netfail_hooks.managers.nm import closed, conf, glib
+from netfail_hooks.managers.nm import backend, closed, conf, glib
 from netfail_hooks.managers.nm.conf import Conf
 from netfail_hooks.managers.nm.glib import printable
 from netfail_hooks.managers.nm.nmcli import active_profile, networkmanager_has
 from netfail_hooks.managers.nm.saved import Saved, fits, ignored, saved
-from netfail_hooks.managers.wifi import power_save
+from netfail_hooks.managers.wifi import joining, power_save
 from netfail_hooks.networkd import netplan
 from netfail_hooks.networkd.detect import interfaces_here
 from netfail_hooks.networkd.nic import Nic
@@ -89,20 +89,23 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     _refuse_above(profiles, nic, [chosen or nobodys, *fitting])
     if chosen is None or _is_made(chosen):
         chosen = nobodys
-    if nic.wireless:
-        _refuse_iwd(known, nic)
+    by_iwd = backend.joined_by_iwd(known, nic)
     defaults = Defaults(
         tuple(known.defaults("connection", nic).items()),
         read_text(paths.through("/etc/machine-id")).strip(),
+        by_iwd,
     )
     told_path = netplan.told(paths, chosen.path)
     said = translate(chosen.path, chosen.text, nic, defaults, told=told_path)
     wireless, told = _wireless(said, chosen, fitting, nic, defaults)
-    if nic.wireless and known.defaults("device", nic).get(_BY_LOT) in ("yes", "true", "1"):
-        told.append(f"{_BY_LOT}: it looks for networks by its own hardware address from now on")
     told += ignored(paths)
     told += _scripts(paths, nic.name)
-    told += power_save.messages(paths, nic.name, said.power_save)
+    if by_iwd:
+        told += backend.messages(fitting, joining.iwd_joins(paths), said.power_save)
+    elif nic.wireless:
+        told += power_save.messages(paths, nic.name, said.power_save)
+        if known.defaults("device", nic).get(_BY_LOT) in ("yes", "true", "1"):
+            told.append(f"{_BY_LOT}: it looks for networks by its own hardware address from now on")
     return Profile(
         manager=MANAGER,
         path=chosen.path,
@@ -216,25 +219,17 @@ def _is_on(one: Saved, kind: str, nic: Nic, uuids: set[str]) -> bool:
     return bool(mac) and mac == (nic.permanent_mac or nic.mac)
 
 
-def _refuse_iwd(known: Conf, nic: Nic) -> None:
-    """Refuse a NIC whose networks are iwd's: they are in files of its own."""
-    if known.defaults("device", nic).get("wifi.backend") == "iwd":
-        raise Misuse(
-            f"{nic.name}: NetworkManager has iwd for Wi-Fi (wifi.backend=iwd)",
-            hint="let it use wpa_supplicant, or name another NIC as the uplink",
-        )
-
-
 def _wireless(
     said: Translation, chosen: Saved, fitting: Sequence[Saved], nic: Nic, defaults: Defaults
 ) -> tuple[tuple[WirelessNetwork, ...], list[str]]:
     """Return every saved network, in the order of NetworkManager's choice, and what is told.
 
     That by which the NIC is set up is in, too; others that are not joined by themselves aren't.
+    None is where iwd has them.
     """
-    if said.wireless is None:
+    if not nic.wireless:
         return (), []
-    found, told = [(chosen.rank, said.wireless)], []
+    found, told = [(chosen.rank, said.wireless)] if said.wireless else [], []
     for one in fitting:
         if one.uuid == chosen.uuid:
             continue

@@ -24,6 +24,7 @@ SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13", "testing": "Debian tes
 RELEASED = ("bookworm", "trixie")
 NETWORKD, NETWORK_MANAGER, NETPLAN = "networkd", "networkmanager", "netplan"
 IFUPDOWN, DHCPCD = "ifupdown", "dhcpcd"
+NETWORK_MANAGER_IWD = f"{NETWORK_MANAGER}-iwd"  # the same, and iwd joins Wi-Fi for it
 # The same, and the user's own joins Wi-Fi: wpa_supplicant@wlan0, or iwd.
 IFUPDOWN_SUPPLICANT, DHCPCD_SUPPLICANT = f"{IFUPDOWN}-supplicant", f"{DHCPCD}-supplicant"
 DHCPCD_IWD = f"{DHCPCD}-iwd"
@@ -61,6 +62,7 @@ _PACKAGES = {
     LOGIN: (*_HOWTO, "openssh-server", "sudo"),
     NETWORK_MANAGER: _NETWORK_MANAGERS,
     NETPLAN: (*_NETWORK_MANAGERS, "netplan.io"),
+    NETWORK_MANAGER_IWD: (*_NETWORK_MANAGERS, "iwd"),
     IFUPDOWN: (*_AS_IT_COMES, "ifupdown"),
     DHCPCD: (*_AS_IT_COMES, "dhcpcd"),
     IFUPDOWN_SUPPLICANT: (*_AS_IT_COMES, "ifupdown"),
@@ -148,6 +150,7 @@ _MANAGED = {
     LOGIN: _BY_NETWORKD,
     NETWORK_MANAGER: _UNMANAGED,
     NETPLAN: _UNMANAGED,
+    NETWORK_MANAGER_IWD: _UNMANAGED + _BY_IWD,
     IFUPDOWN: _UNMANAGED,
     DHCPCD: _UNMANAGED + _RESOLVED + _HOOKED,
     IFUPDOWN_SUPPLICANT: _UNMANAGED + _BY_SUPPLICANT,

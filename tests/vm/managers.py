@@ -15,6 +15,7 @@ from tests.vm.image import (
     IFUPDOWN_SUPPLICANT,
     NETPLAN,
     NETWORK_MANAGER,
+    NETWORK_MANAGER_IWD,
 )
 
 # An address of each router on both uplinks.
@@ -53,13 +54,13 @@ class Manager:
     passing: str = ""
 
 
+_CONNECTED = f"""
+test $(nmcli -t -f DEVICE,STATE device |
+    grep -cE '^({{}}):connected$') = {{}} && {_ADDRESSED.strip()}
+"""
 _BY_NETWORK_MANAGER = Manager(
     title="NetworkManager",
-    # All five connections.
-    ready=f"""
-test $(nmcli -t -f DEVICE,STATE device |
-    grep -cE '^(eth0|wlan0|wlan2|br-guests|wg-office):connected$') = 5 && {_ADDRESSED.strip()}
-""",
+    ready=_CONNECTED.format("eth0|wlan0|wlan2|br-guests|wg-office", 5),
     leaves=f"""{_NETWORKDS.strip()} &&
 test $(nmcli -t -f DEVICE,STATE device | grep -cE '^(eth0|wlan0):unmanaged$') = 2
 """,
@@ -122,6 +123,18 @@ _AGAIN = "wpa_cli -i wlan0 reconfigure"
 KNOWN = {
     NETWORK_MANAGER: _BY_NETWORK_MANAGER,
     NETPLAN: _BY_NETWORK_MANAGER,
+    NETWORK_MANAGER_IWD: replace(
+        _BY_NETWORK_MANAGER,
+        ready=_CONNECTED.format("eth0|wlan0|br-guests|wg-office", 4),
+        others="""
+nmcli -t -f NAME,TYPE,DEVICE connection show --active | grep -E 'guests|office' | sort
+for name in br-guests wg-office; do ip -br address show $name; done
+wg show wg-office public-key; wg show wg-office peers
+""",
+        names="eth0 wlan0 br-guests wg-office",
+        units=f"{_BY_NETWORK_MANAGER.units} {_IWD}",
+        goes_on=_RUN_OF.format(_IWD) + _ASSOCIATED,
+    ),
     IFUPDOWN: _BY_IFUPDOWN,
     DHCPCD: _BY_DHCPCD,
     IFUPDOWN_SUPPLICANT: replace(_BY_IFUPDOWN, again=_AGAIN, goes_on=_RUN_OF.format(_JOINS)),

@@ -5,7 +5,7 @@ The checkout, the wheels, the agent, and a machine set up as how-to's tell: two 
 by NetworkManager's own default, Wi-Fi by a keyfile; beside them a bridge, a tunnel and a hotspot of
 its own. Or as Debian 13 makes it, by netplan; its access point has WPA3 alone. Or as Debian's
 installer leaves it, by ifupdown; or by dhcpcd, as Raspberry Pi images came with before. With either
-the user's own wpa_supplicant@wlan0 may join Wi-Fi, and with dhcpcd iwd.
+the user's own wpa_supplicant@wlan0 may join Wi-Fi, and with dhcpcd or NetworkManager iwd.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tests.vm.image import (
     LOGIN,
     NETPLAN,
     NETWORK_MANAGER,
+    NETWORK_MANAGER_IWD,
     NETWORKD,
 )
 
@@ -295,6 +296,7 @@ def files(manager: str = NETWORKD) -> dict[str, str]:
         LOGIN: _by_networkd(),
         NETWORK_MANAGER: _by_network_manager({"preconfigured": _PRECONFIGURED}),
         NETPLAN: _by_network_manager({}) | _PLANS,
+        NETWORK_MANAGER_IWD: _by_iwd(),
         IFUPDOWN: {_INTERFACES: _STANZAS.format(wifi=_BY_STANZA)},
         DHCPCD: {_JOINED: _BY_HOOK},
         IFUPDOWN_SUPPLICANT: {_INTERFACES: _STANZAS.format(wifi=""), _OWN: _STATION},
@@ -319,6 +321,17 @@ def _by_networkd() -> dict[str, str]:
 def _by_network_manager(uplinks: dict[str, str]) -> dict[str, str]:
     profiles = {**uplinks, "guests": _BRIDGE, "hotspot": _HOTSPOT, "office": _TUNNEL}
     return {f"{_PROFILES}/{name}.nmconnection": text for name, text in profiles.items()}
+
+
+def _by_iwd() -> dict[str, str]:
+    """Return NetworkManager's, with iwd for Wi-Fi (wifi.backend), which has joined it before.
+
+    It starts no hotspot by itself.
+    """
+    found = _by_network_manager({"preconfigured": _PRECONFIGURED})
+    del found[f"{_PROFILES}/hotspot.nmconnection"]
+    backend = {"etc/NetworkManager/conf.d/iwd.conf": "[device]\nwifi.backend=iwd\n"}
+    return found | backend | {f"{_IWDS}/netfail.psk": _BY_IWD}
 
 
 def write(path: str, wheels: str, newer: str = "", manager: str = NETWORKD) -> None:

@@ -13,6 +13,7 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.install.manifest import Handed, Manifest
 from netfail_hooks.managers import Profile, Unfit, dhcpcd, identifiers, ifupdown, sources
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.managers.nm import backend
 from netfail_hooks.managers.wifi import joining, supplicant
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Source
@@ -107,9 +108,10 @@ def _profile(paths: Paths, one: Handed, nic: Nic, ours: Source | None, *, again:
 def _joined(paths: Paths, one: Handed, nic: Nic, profile: Profile, *, again: bool) -> Profile:
     """Return it with who has an uplink join Wi-Fi, where its manager need not be who does.
 
-    NetworkManager always is. Raises Misuse.
+    NetworkManager is, but where it has iwd for that. Raises Misuse.
     """
-    if one.manager == NETWORKMANAGER or not nic.wireless:
+    by_manager = one.manager == NETWORKMANAGER and not backend.is_iwd(paths, nic)
+    if by_manager or not nic.wireless:
         return replace(profile, joined_by=one.joined_by)
     joins = bool(profile.wireless)
     unit = joining.joined_by(paths, nic.name, one.manager, joins=joins, noted=one.joined_by)
@@ -139,6 +141,11 @@ def _refuse_unjoined(paths: Paths, one: Handed, nic: Nic, *, again: bool) -> Non
     """Refuse an uplink that would join no Wi-Fi network. Raises Misuse."""
     if not nic.present:
         hint = f"plug {nic.name} in, then install again"
+    elif one.manager == NETWORKMANAGER and backend.is_iwd(paths, nic):
+        raise Misuse(
+            f"NetworkManager has {nic.name} join Wi-Fi by iwd, and no iwd that does is seen here",
+            hint="sudo systemctl enable iwd.service, then reboot",
+        )
     elif again:
         hint = f"save one there, or 'sudo netfail-hooks uninstall', which gives {nic.name} back"
     else:

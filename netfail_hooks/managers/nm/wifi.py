@@ -84,8 +84,8 @@ def power_save(setting: Setting) -> str:
     return _SAVES.get(setting(WIFI, "powersave"), "")
 
 
-def network(path: str, file: KeyFile, setting: Setting, driver: str = "") -> WirelessNetwork:
-    """Return the network that a keyfile at ``path`` is for, joined by a NIC. Raises Misuse."""
+def name(file: KeyFile) -> bytes:
+    """Return the name (SSID) of the network that a keyfile is for. Raises Misuse."""
     mode = file.text(WIFI, "mode")
     if mode not in _MODES:
         raise Misuse(
@@ -95,6 +95,12 @@ def network(path: str, file: KeyFile, setting: Setting, driver: str = "") -> Wir
     ssid = file.data(WIFI, "ssid")
     if not 0 < len(ssid) <= 32:  # IEEE 802.11-2020, 9.4.2.2
         raise Misuse("wifi.ssid: none, or a longer one than there can be", hint="mend the profile")
+    return ssid
+
+
+def network(path: str, file: KeyFile, setting: Setting, driver: str = "") -> WirelessNetwork:
+    """Return the network that a keyfile at ``path`` is for, joined by a NIC. Raises Misuse."""
+    ssid = name(file)
     managed, psk, eap = _secured(path, file, setting)
     return WirelessNetwork(
         ssid=ssid,

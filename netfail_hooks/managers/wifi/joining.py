@@ -2,8 +2,9 @@
 
 dhcpcd and ifupdown may do so themselves: by a hook, which Debian has among the examples
 (/usr/share/dhcpcd/hooks), and by a stanza's wpa- options. Else a service of the user's own does,
-mostly wpa_supplicant@IF or iwd. It asks for no address, and goes on under whoever does; so it
-stays as it is, its file too, while the addresses change hands.
+mostly wpa_supplicant@IF or iwd, as iwd does where NetworkManager has it (nm/backend.py). It asks
+for no address, and goes on under whoever does; so it stays as it is, its file too, while the
+addresses change hands.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from netfail_hooks.errors import Misuse
+from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import dhcpcd, ifupdown
+from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.release import escaped
 from netfail_hooks.managers.wifi.supplicant import is_ours, path
 from netfail_hooks.networkd.file import parse
@@ -34,15 +36,19 @@ _MANAGERS = re.compile(r"dhcpcd\.service|networking\.service|ifup@.*\.service")
 _UNIT = re.compile(r"/([^/]+\.service)(?:/|$)")
 # What wpa_supplicant(8) takes; "v" is none that a running one has.
 _OPTIONS = "b:Bc:C:D:de:f:g:G:hi:I:KLMm:No:O:p:P:qsTtuvW"
+_BUS = "net.connman.iwd"
 _OBJECTS = (
-    *("busctl", "--json=short", "--auto-start=no", "call", "net.connman.iwd", "/"),
+    *("busctl", "--json=short", "--auto-start=no", "call", _BUS, "/"),
     *("org.freedesktop.DBus.ObjectManager", "GetManagedObjects"),
 )
 # systemd.unit(5): by what a unit is started beside a person.
 _STARTED_BY = ("WantedBy", "RequiredBy", "UpheldBy", "TriggeredBy")
+# Each object's path, its interfaces by name, and of each the properties.
+_Objects = dict[str, dict[str, dict[str, object]]]
 _LEAVE = {
     dhcpcd.MANAGER: f"say 'nohook wpa_supplicant' in {dhcpcd.CONFIG}",
     ifupdown.MANAGER: "take the wpa- options out of the stanza",
+    NETWORKMANAGER: "take wifi.backend=iwd out of /etc/NetworkManager",
 }
 
 
@@ -52,6 +58,7 @@ class Joiner:
 
     ``unit`` has started it, "" for none; ``at_boot``: something starts that at boot. ``told``: its
     command line says nothing of that radio, another program did. ``addresses``: it sets them, too.
+    ``waits``: it joins no network by itself, somebody has to ask.
     """
 
     program: str
@@ -59,6 +66,7 @@ class Joiner:
     at_boot: bool = True
     told: bool = False
     addresses: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,12 @@ def decide(name: str, seen: Joining) -> str:
         raise Misuse(
             f"{one.unit} has {name} join Wi-Fi, and nothing starts it at boot",
             hint=f"sudo systemctl enable {one.unit}, then install again",
+        )
+    if one.waits:
+        raise Misuse(
+            f"{one.unit} has {name} join no Wi-Fi network by itself, so none after a boot",
+            hint="have the network joined once, and: sudo iwctl known-networks SSID set-property "
+            "AutoConnect on, then install again",
         )
     return one.unit
 
@@ -156,8 +170,9 @@ def gather(paths: Paths, name: str) -> Iterator[Joiner]:
             continue
         unit = _unit_of(read_text(paths.at(f"/proc/{pid}/cgroup")))
         at_boot = bool(unit) and _is_started(unit)
-        if program == IWD and name in stations(run(*_OBJECTS, seconds=10).stdout):
-            yield Joiner(program, unit, at_boot, addresses=_sets_addresses(paths))
+        if program == IWD and name in (told := stations(_iwds_objects())):
+            waits = not told[name]
+            yield Joiner(program, unit, at_boot, addresses=_sets_addresses(paths), waits=waits)
         elif program == WPA_SUPPLICANT:
             words = read_text(paths.at(f"/proc/{pid}/cmdline")).rstrip("\0").split("\0")
             says = _is_for(name, words)
@@ -220,18 +235,61 @@ def _sockets(paths: Paths, pid: str) -> set[str]:
     return {names[one] for one in held if one in names}
 
 
-def stations(told: str) -> tuple[str, ...]:
-    """Return the radios that iwd joins to networks, of what GetManagedObjects says (iwd's docs)."""
+def _iwds_objects() -> str:
+    """Return what iwd has on the bus, as JSON. Raises Problem where it does not answer."""
+    return run(*_OBJECTS, seconds=10).stdout
+
+
+def stations(told: str) -> dict[str, bool]:
+    """Return the radios that iwd joins to networks, of what it has on the bus (its own docs).
+
+    And whether it would do so by itself: to the network that a radio is in, else to any.
+    """
+    objects = _objects(told)
+    known = {place: bool(one.get("AutoConnect")) for place, one in _of(objects, "KnownNetwork")}
+    within = {one.get("Device"): one for _, one in _of(objects, "Network") if one.get("Connected")}
+    devices = dict(_of(objects, "Device"))
+    return {
+        str(devices[place].get("Name")): (
+            known.get(str(within[place].get("KnownNetwork")), False)
+            if place in within
+            else any(known.values())
+        )
+        for place, _ in _of(objects, "Station")
+        if place in devices
+    }
+
+
+def iwd_joins(paths: Paths) -> tuple[str, ...]:
+    """Return the networks that iwd joins by itself; none where it does not say, or doesn't run."""
+    objects: _Objects = {}
+    if not paths.root:
+        with contextlib.suppress(Problem):
+            objects = _objects(_iwds_objects())
+    known = _of(objects, "KnownNetwork")
+    return tuple(str(one.get("Name")) for _, one in known if one.get("AutoConnect"))
+
+
+def _objects(told: str) -> _Objects:
+    """Return what GetManagedObjects says: of each object's interfaces the properties' values."""
     try:
         (objects,) = json.loads(told)["data"]
-        devices = [one["net.connman.iwd.Device"] for one in objects.values() if _is_station(one)]
-        return tuple(str(one["Name"]["data"]) for one in devices)
+        return {
+            str(place): {
+                str(name): {key: one["data"] for key, one in properties.items()}
+                for name, properties in interfaces.items()
+            }
+            for place, interfaces in objects.items()
+        }
     except (ValueError, KeyError, TypeError, AttributeError):
-        return ()
+        return {}
 
 
-def _is_station(interfaces: dict[str, object]) -> bool:
-    return {"net.connman.iwd.Device", "net.connman.iwd.Station"} <= interfaces.keys()
+def _of(objects: _Objects, kind: str) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield the objects of a kind, and their properties."""
+    for place, interfaces in objects.items():
+        if f"{_BUS}.{kind}" in interfaces:
+            yield place, interfaces[f"{_BUS}.{kind}"]
 
 
 def _sets_addresses(paths: Paths) -> bool:
