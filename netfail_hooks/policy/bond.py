@@ -77,7 +77,8 @@ def choose(config: Config, observed: Observation) -> str:
     ordered = _by_order(config, observed.now)
     why = {name: unusable_reason(config, observed, name) for name in ordered}
     healthy = [name for name in ordered if not why[name]]
-    if healthy and _goes_to(config, observed, bonding, healthy[0]):
+    first = healthy[:1] == list(ordered[:1])
+    if healthy and _goes_to(config, observed, bonding, healthy[0], first=first):
         return healthy[0]
     link = observed.link(bonding.active)
     lost = link is None or not link.carrier
@@ -87,14 +88,15 @@ def choose(config: Config, observed: Observation) -> str:
     return disabled[0] if lost and disabled else bonding.active
 
 
-def _goes_to(config: Config, observed: Observation, bonding: Bonding, best: str) -> bool:
+def _goes_to(
+    config: Config, observed: Observation, bonding: Bonding, best: str, *, first: bool
+) -> bool:
     """Tell whether the traffic goes to the best slave of all though the active one is well.
 
-    To have another primary the kernel uses it at once, whatever ``primary_reselect`` says
-    (``bond_option_primary_set()`` in its bond_options.c).
+    ``first``: none is preferred to it, well or not. To have another primary the kernel uses it at
+    once, whatever ``primary_reselect`` says (``bond_option_primary_set()`` in its bond_options.c).
     """
     used = config.ordered(USE, observed.now)
-    first = best == _by_order(config, observed.now)[0]
     becomes_primary = first and bonding.primary != best and bool(targets(config, observed))
     if best in used or becomes_primary:
         return True

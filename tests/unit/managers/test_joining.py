@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,10 @@ from pytest_mock import MockerFixture
 
 from netfail_hooks.errors import Misuse, Problem
 from netfail_hooks.managers import dhcpcd, ifupdown
+from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.wifi import joining, supplicant
 from netfail_hooks.managers.wifi.joining import IWD, WPA_SUPPLICANT, Joiner, Joining
+from netfail_hooks.paths import Paths
 from tests.support.machine import Machine
 
 _INSTANCE = "wpa_supplicant@wlan0.service"
@@ -28,10 +32,11 @@ _JOINERS = st.builds(
     at_boot=st.booleans(),
     told=st.booleans(),
     addresses=st.booleans(),
+    waits=st.booleans(),
 )
 _SEEN = st.builds(
     Joining,
-    manager=st.sampled_from([dhcpcd.MANAGER, ifupdown.MANAGER]),
+    manager=st.sampled_from([dhcpcd.MANAGER, ifupdown.MANAGER, NETWORKMANAGER]),
     joiners=st.lists(_JOINERS, max_size=3, unique_by=lambda one: one.unit).map(tuple),
     joins=st.booleans(),
     ours=st.booleans(),
@@ -56,7 +61,8 @@ def _decided(seen: Joining) -> str | Misuse:
 @given(_SEEN)
 def test_one_of_the_users_goes_on_and_no_second_one_joins(seen: Joining) -> None:
     own = [one for one in seen.joiners if _is_users(one, seen)]
-    lasts = [one for one in own if one.unit and one.at_boot and not (one.told or one.addresses)]
+    unfit = [one for one in own if one.told or one.addresses or one.waits]
+    lasts = [one for one in own if one.unit and one.at_boot and one not in unfit]
     alone = len(seen.joiners) == 1 and not seen.joins
     decided = _decided(seen)
     if not own:
@@ -83,6 +89,7 @@ def test_one_of_the_users_goes_on_and_no_second_one_joins(seen: Joining) -> None
         (Joiner(WPA_SUPPLICANT, "wpa_supplicant.service", told=True), f"enable {_INSTANCE}"),
         (Joiner(IWD, "iwd.service", addresses=True), "EnableNetworkConfiguration= out of /etc/iwd"),
         (Joiner(IWD, ""), "systemctl enable iwd.service"),
+        (Joiner(IWD, "iwd.service", waits=True), "SSID set-property AutoConnect on, then install"),
     ],
 )
 def test_who_would_not_do_after_a_boot_is_told_what_to_do(one: Joiner, hint: str) -> None:
@@ -93,7 +100,11 @@ def test_who_would_not_do_after_a_boot_is_told_what_to_do(one: Joiner, hint: str
 
 @pytest.mark.parametrize(
     ("manager", "hint"),
-    [(dhcpcd.MANAGER, "'nohook wpa_supplicant' in"), (ifupdown.MANAGER, "wpa- options out")],
+    [
+        (dhcpcd.MANAGER, "'nohook wpa_supplicant' in"),
+        (ifupdown.MANAGER, "wpa- options out"),
+        (NETWORKMANAGER, "wifi.backend=iwd out of"),
+    ],
 )
 def test_a_manager_that_joins_as_well_is_to_leave_that(manager: str, hint: str) -> None:
     own = Joiner(WPA_SUPPLICANT, _INSTANCE)
@@ -207,29 +218,73 @@ def test_one_in_a_container_is_none_of_this_machines(machine: _Running) -> None:
     assert machine.seen() == []
 
 
-def _objects(*radios: tuple[str, str]) -> str:
-    """Return what iwd says of radios, each with its mode."""
-    tree = {
-        f"/net/connman/iwd/0/{number}": {
-            "net.connman.iwd.Device": {"Name": {"type": "s", "data": name}},
-            f"net.connman.iwd.{mode}": {"State": {"type": "s", "data": "connected"}},
+@dataclass(frozen=True)
+class _Radio:
+    """A radio of iwd's: its mode, and the network that it is in, "" for none."""
+
+    name: str
+    mode: str = "Station"
+    within: str = "home"
+
+
+def _objects(radios: Sequence[_Radio], known: Mapping[str, bool]) -> str:
+    """Return what iwd says of radios, and of networks that it knows: whether it joins them."""
+    bus = "net.connman.iwd"
+    tree: dict[str, object] = {"/": {"org.freedesktop.DBus.ObjectManager": {}}}
+    for name, joins in known.items():
+        auto = {"Name": _value("s", name), "AutoConnect": _value("b", joins)}
+        tree[f"/known/{name}"] = {f"{bus}.KnownNetwork": auto}
+    for number, radio in enumerate(radios):
+        device = f"/net/connman/iwd/{number}"
+        tree[device] = {
+            f"{bus}.Device": {"Name": _value("s", radio.name)},
+            f"{bus}.{radio.mode}": {"State": _value("s", "connected")},
         }
-        for number, (name, mode) in enumerate(radios)
-    }
-    adapter: dict[str, object] = {
-        "/net/connman/iwd/0": {"net.connman.iwd.Adapter": {}},
-        "/net/connman/iwd": {},
-    }
-    return json.dumps({"type": "a{oa{sa{sv}}}", "data": [{**adapter, **tree}]})
+        for name in {*known, *filter(None, [radio.within])}:
+            seen = {"Device": _value("o", device), "Connected": _value("b", name == radio.within)}
+            if name in known:
+                seen["KnownNetwork"] = _value("o", f"/known/{name}")
+            tree[f"{device}/{name}"] = {f"{bus}.Network": seen}
+    return json.dumps({"type": "a{oa{sa{sv}}}", "data": [tree]})
 
 
-def test_iwd_says_which_radios_it_joins(machine: _Running) -> None:
+def _value(kind: str, data: object) -> dict[str, object]:
+    return {"type": kind, "data": data}
+
+
+_SSIDS = st.sampled_from(["home", "office", "guests"])
+_RADIOS = st.lists(
+    st.builds(
+        _Radio,
+        name=st.sampled_from(["wlan0", "wlan1", "wlx00"]),
+        mode=st.sampled_from(["Station", "AccessPoint", "AdHoc"]),
+        within=_SSIDS | st.just(""),
+    ),
+    unique_by=lambda one: one.name,
+)
+
+
+@given(_RADIOS, st.dictionaries(_SSIDS, st.booleans()))
+def test_iwd_says_which_radios_it_joins_and_whether_by_itself(
+    radios: list[_Radio], known: dict[str, bool]
+) -> None:
+    expected = {
+        one.name: known.get(one.within, False) if one.within else True in known.values()
+        for one in radios
+        if one.mode == "Station"
+    }
+    assert joining.stations(_objects(radios, known)) == expected
+
+
+def test_iwd_is_who_joins_a_radio_of_its(machine: _Running) -> None:
     machine.process(99, "/usr/libexec/iwd", "/system.slice/iwd.service")
     with pytest.raises(Problem):  # nobody can tell
         machine.seen()
-    machine.objects = _objects(("wlan1", "Station"), ("wlan0", "AccessPoint"))
+    machine.objects = _objects([_Radio("wlan1")], {"home": True})
     assert machine.seen() == []
-    machine.objects = _objects(("wlan1", "AccessPoint"), ("wlan0", "Station"))
+    machine.objects = _objects([_Radio("wlan0")], {"home": False})
+    assert machine.seen() == [Joiner(IWD, "iwd.service", waits=True)]
+    machine.objects = _objects([_Radio("wlan0")], {"home": True})
     assert machine.seen() == [Joiner(IWD, "iwd.service")]
     for said, sets in (("false", False), ("true", True), ("True", True), ("1", True)):
         machine.write("/etc/iwd/main.conf", f"[General]\nEnableNetworkConfiguration={said}\n")
@@ -238,7 +293,16 @@ def test_iwd_says_which_radios_it_joins(machine: _Running) -> None:
 
 @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
 def test_no_answer_of_iwds_is_too_odd(told: str) -> None:
-    assert joining.stations(told) == ()
+    assert joining.stations(told) == {}
+
+
+def test_networks_that_iwd_joins_by_itself(machine: _Running) -> None:
+    machine.objects = _objects([], {"home": True, "office": False, "guests": True})
+    assert joining.iwd_joins(machine.paths) == ()  # of another root nobody runs
+    here = Paths()
+    assert joining.iwd_joins(here) == ("home", "guests")
+    machine.objects = ""  # no answer
+    assert joining.iwd_joins(here) == ()
 
 
 def test_of_another_root_what_was_noted_stays(machine: _Running) -> None:

@@ -16,6 +16,7 @@ from pytest_mock import MockerFixture
 from netfail_hooks.errors import Misuse
 from netfail_hooks.managers import Profile, Unfit, networkmanager
 from netfail_hooks.managers.nm import nmcli as asking
+from netfail_hooks.managers.wifi import joining
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 from tests.unit.managers.profiles import ENTERPRISE, IMAGER, NMCLI, RADIO, STATIC, WIRED
@@ -382,10 +383,47 @@ def test_scanning_by_another_address_is_told_where_somebody_asked_for_it(
         assert any("scan-rand-mac" in one for one in found.messages) == told
 
 
-def test_iwd_is_refused(machine: _Machine) -> None:
+_BY_IWD = "[device]\nwifi.backend=iwd\n"
+
+
+def test_by_iwd_no_network_is_ours_to_join(machine: _Machine) -> None:
+    """Nor what NetworkManager would tell wpa_supplicant of a radio; addresses are as ever."""
+    more = "powersave=2\ncloned-mac-address=02:11:22:33:44:55\n"
+    machine.write(f"{_ETC}/home.nmconnection", NMCLI.replace("[wifi]\n", f"[wifi]\n{more}"))
+    by_supplicant = machine.profile(RADIO)
+    machine.write("/etc/NetworkManager/conf.d/iwd.conf", _BY_IWD)
+    by_iwd = machine.profile(RADIO)
+    assert by_supplicant is not None
+    assert by_iwd is not None
+    assert by_supplicant.wireless
+    assert not by_iwd.wireless
+    assert [one for one in by_supplicant.sections if one.name != "Link"] == [*by_iwd.sections]
+    assert any("PowerSaveDisable in iwd.config(5)" in one for one in by_iwd.messages)
+
+
+@pytest.mark.parametrize("flags", ["", "psk-flags=1\n"])
+def test_a_network_that_iwd_never_joined_is_told(
+    machine: _Machine, mocker: MockerFixture, flags: str
+) -> None:
+    """Whoever has its key: a keyring's, too, iwd has kept by then."""
+    for ssid in ("home", "office", "guests"):
+        text = NMCLI.replace("Home Net", ssid).replace("key-mgmt", f"{flags}key-mgmt")
+        text = text.replace("uuid=", f"uuid={ssid}")
+        machine.write(f"{_ETC}/{ssid}.nmconnection", text)
+    machine.write("/etc/NetworkManager/conf.d/iwd.conf", _BY_IWD)
+    mocker.patch.object(joining, "iwd_joins", return_value=("home", "guests"))
+    found = machine.profile(RADIO)
+    assert found is not None
+    (told,) = [one for one in found.messages if "iwd" in one]
+    assert told.startswith("iwd has never joined the network 'office'")
+
+
+@pytest.mark.parametrize("said", ["no", "false", "0", "Off"])
+def test_an_iwd_that_joins_nothing_by_itself_is_refused(machine: _Machine, said: str) -> None:
     machine.write(f"{_ETC}/home.nmconnection", NMCLI)
-    machine.write("/etc/NetworkManager/conf.d/iwd.conf", "[device]\nwifi.backend=iwd\n")
-    with pytest.raises(Misuse, match="iwd"):
+    text = f"{_BY_IWD}wifi.iwd.autoconnect={said}\n"
+    machine.write("/etc/NetworkManager/conf.d/iwd.conf", text)
+    with pytest.raises(Misuse, match=r"by itself \(wifi.iwd.autoconnect=no\)"):
         machine.profile(RADIO)
 
 

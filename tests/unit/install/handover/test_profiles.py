@@ -31,6 +31,7 @@ _HOME = f"{_CONNECTIONS}/home.nmconnection"
 _WIRED = "[connection]\nid=w\nuuid=w\ntype=ethernet\ninterface-name=eth0\n[ipv4]\nmethod=auto\n"
 _NO_DEFAULT = "[main]\nno-auto-default=*\n"
 _DHCP = AddressConfig(dhcp=True)
+_BY_IWD = "[device]\nwifi.backend=iwd\n"
 _HOME_OPEN = 'network={\n ssid="Home"\n key_mgmt=NONE\n}\n'
 
 
@@ -247,14 +248,28 @@ def test_a_file_that_is_to_be_ours_is_not_the_users(machine: Machine) -> None:
     assert [one.ssid for one in profile.wireless] == [b"Home"]
 
 
-@pytest.mark.parametrize("manager", [dhcpcd.MANAGER, ifupdown.MANAGER])
+def test_a_radio_whose_iwd_is_not_seen_is_refused(machine: Machine) -> None:
+    """Though NetworkManager has saved a network for it."""
+    machine.write(_HOME, NMCLI, mode=0o600)
+    machine.write("/etc/NetworkManager/conf.d/iwd.conf", _BY_IWD)
+    with pytest.raises(Misuse, match="by iwd, and no iwd that does is seen") as refused:
+        _read(machine, "wlan0")
+    assert refused.value.hint == "sudo systemctl enable iwd.service, then reboot"
+
+
+@pytest.mark.parametrize("manager", [dhcpcd.MANAGER, ifupdown.MANAGER, NETWORKMANAGER])
 def test_what_joins_it_of_the_users_own_goes_on(machine: Machine, manager: str) -> None:
-    """No file is made for it, no unit enabled or conditional, whoever has the addresses."""
+    """No file is made for it, no unit enabled or conditional, whoever has the addresses.
+
+    NetworkManager has iwd for that.
+    """
+    machine.write(_HOME, NMCLI, mode=0o600)
+    machine.write("/etc/NetworkManager/conf.d/iwd.conf", _BY_IWD)
     machine.write("/usr/sbin/dhcpcd", "", mode=0o755)
     machine.write(dhcpcd.CONFIG, "")
     machine.write("/lib/systemd/system/dhcpcd.service", "[Service]\nExecStart=dhcpcd -q\n")
     machine.write("/etc/network/interfaces", "auto wlan0\niface wlan0 inet dhcp\n")
-    unit = "wpa_supplicant@wlan0.service"
+    unit = "iwd.service" if manager == NETWORKMANAGER else "wpa_supplicant@wlan0.service"
     handed = (Handed("wlan0", manager, joined_by=unit),)
     profiles = profiles_of(machine.paths, Manifest(), handed, ())
     found = profiles["wlan0"]
