@@ -91,7 +91,7 @@ def prepare(paths: Paths, known: Manifest, args: argparse.Namespace) -> Work:
         change = FileChange(entry.path, nodes.read(paths.at(entry.path)), entry.before)
         if nodes.same(change.before, change.after):
             continue
-        if _is_somebody_elses(entry, change):
+        if _is_somebody_elses(entry, change, paths):
             messages.append(leftovers.changed_since(entry, paths))
         else:
             changes.append(change)
@@ -131,11 +131,16 @@ def lost(work: Work) -> tuple[str, ...]:
     return tuple(messages)
 
 
-def _is_somebody_elses(entry: Entry, change: FileChange) -> bool:
-    """Tell whether it is neither as we made it nor gone; an empty directory is nobody's."""
+def _is_somebody_elses(entry: Entry, change: FileChange, paths: Paths) -> bool:
+    """Tell whether it is neither as we made it nor gone; an empty directory is nobody's.
+
+    One of ours with something in it stays in any case, without a word.
+    """
     now = change.before
-    if now is None or (now.kind == nodes.DIRECTORY and change.after is None):
+    if now is None:
         return False
+    if now.kind == nodes.DIRECTORY and change.after is None:
+        return not entry.is_ours(nodes.directory()) and bool(os.listdir(paths.at(entry.path)))
     return not entry.is_ours(now)
 
 

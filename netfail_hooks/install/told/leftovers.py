@@ -54,8 +54,10 @@ def changed_since(entry: Entry, paths: Paths) -> str:
 
 
 def removing(path: str, paths: Paths) -> str:
-    """Return the command that removes a file."""
-    return shlex.join(["sudo", "rm", paths.at(path)])
+    """Return the command that removes a file, or what somebody made of it."""
+    place = paths.at(path)
+    whole = ["-r"] if os.path.isdir(place) and not os.path.islink(place) else []
+    return shlex.join(["sudo", "rm", *whole, place])
 
 
 def _own(known: Manifest, paths: Paths, besides: Collection[str]) -> dict[str, str]:

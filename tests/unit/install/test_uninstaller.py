@@ -112,7 +112,7 @@ def test_what_somebody_changed_since_stays_and_is_told(
     assert f"{network} was changed since install" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("made", ["file", "link"])
+@pytest.mark.parametrize("made", ["file", "link", "directory"])
 def test_each_thing_that_stays_is_told_with_the_command_that_removes_it(
     machine: Machine, capsys: pytest.CaptureFixture[str], made: str
 ) -> None:
@@ -129,14 +129,15 @@ def test_each_thing_that_stays_is_told_with_the_command_that_removes_it(
         if made == "link":
             os.symlink("/nowhere", place)
         else:
-            machine.write(path, "# mine now\n")
+            inside = f"{path}/mine" if made == "directory" else path
+            machine.write(inside, "# mine now\n")
     capsys.readouterr()
     machine.uninstall("--yes")
     told = " ".join(line.strip() for line in capsys.readouterr().err.splitlines())
     for path in changed:
         place = machine.paths.at(path)
         assert os.path.lexists(place)
-        command = f"sudo rm {shlex.quote(place)}"
+        command = f"sudo rm {'-r ' if made == 'directory' else ''}{shlex.quote(place)}"
         assert f"{path} was changed since install, so it stays as it is; if you don't" in told
         assert command in told
         subprocess.run(shlex.split(command)[1:], check=True)
