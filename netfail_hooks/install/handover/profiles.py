@@ -119,7 +119,7 @@ def _joined(paths: Paths, one: Handed, nic: Nic, profile: Profile, *, again: boo
         if not again:
             _refuse_file_of_ours(paths, one, nic)
         return profile
-    told = f"{nic.name} goes on to join Wi-Fi by {unit}, which is left as it is"
+    told = f"{unit} goes on to join it to Wi-Fi, and is left as it is"
     return replace(profile, wireless=(), joined_by=unit, messages=(*profile.messages, told))
 
 

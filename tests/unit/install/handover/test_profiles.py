@@ -275,7 +275,7 @@ def test_what_joins_it_of_the_users_own_goes_on(machine: Machine, manager: str) 
     found = profiles["wlan0"]
     assert (found.wireless, found.joined_by) == ((), unit)
     assert found.sections
-    assert f"wlan0 goes on to join Wi-Fi by {unit}, which is left as it is" in found.messages
+    assert f"{unit} goes on to join it to Wi-Fi, and is left as it is" in found.messages
     handover = Handover(
         handed=handed,
         now=("wlan0",),
