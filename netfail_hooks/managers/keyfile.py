@@ -98,8 +98,8 @@ def _translated(path: str, file: KeyFile, nic: Nic, defaults: Defaults) -> Trans
     is_wifi = kind == wifi.WIFI
     by_iwd = is_wifi and defaults.iwd
     if by_iwd:
-        wifi.name(file)
-    # By iwd NetworkManager gives a radio no other one (nm-device-iwd.c).
+        wifi.name(file)  # refuses what is no network to join
+    # With iwd NetworkManager gives a radio no other hardware address (nm-device-iwd.c).
     mac = "" if by_iwd else _mac(setting(kind, "cloned-mac-address"), nic)
     if mac:
         machine = Machine(nic.name, mac, machine.permanent_mac, defaults.machine_id)

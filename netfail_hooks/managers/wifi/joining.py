@@ -247,7 +247,8 @@ def stations(told: str) -> dict[str, bool]:
     """
     objects = _objects(told)
     known = {place: bool(one.get("AutoConnect")) for place, one in _of(objects, "KnownNetwork")}
-    within = {one.get("Device"): one for _, one in _of(objects, "Network") if one.get("Connected")}
+    connected = (one for _, one in _of(objects, "Network") if one.get("Connected"))
+    within = {str(one.get("Device")): one for one in connected}
     devices = dict(_of(objects, "Device"))
     return {
         str(devices[place].get("Name")): (
