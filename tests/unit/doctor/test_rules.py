@@ -58,6 +58,7 @@ _SEEN = World(_CONFIG, families=(4,)).look()
 _SHARED = World(_CONFIG, families=(4,), shares=True).look()
 _BOND = BondSeen("bond0", slaves=("eth0", "wlan0"))
 _OURS = "/etc/systemd/network/10-netfail-eth0.network"
+_YAML = "/etc/netplan/50-my own.yaml"
 _SYSCTL_FILE = "/etc/sysctl.d/60-netfail-hooks.conf"
 _ALL = tuple(
     NetworkFile(name, f"/etc/systemd/network/10-netfail-{name}.network", gateways=("192.168.1.1",))
@@ -731,6 +732,30 @@ def test_dhcps_route_that_a_file_keeps_away_is_not_sought_by_reconfiguring() -> 
     assert found.fix == ("editor /etc/x  # take UseRoutes=no out", AGAIN)
 
 
+@pytest.mark.parametrize(
+    ("withheld", "says"),
+    [
+        ("", "add routes: [{to: default, via: IP}]"),
+        ("UseRoutes=no", "so that UseRoutes=no does not come of it"),
+    ],
+)
+def test_what_netplan_makes_is_mended_in_its_yaml(withheld: str, says: str) -> None:
+    """What is in /run it writes anew at each boot."""
+    made = "/run/systemd/network/10-netplan-wlan0.network"
+    file = replace(
+        _ALL[1],
+        has_default_route=False,
+        gateways=(),
+        withheld=withheld,
+        source=made,
+        yaml=_YAML,
+    )
+    ill = but(HEALTHY, observed=routes(_WAY), networks=(_ALL[0], file))
+    found = next(one for one in diagnose(ill) if one.code == "no-gateway")
+    assert found.fix == (f"editor '{_YAML}'  # {says}", "netplan generate", AGAIN)
+    assert (made in found.what) == (not withheld)
+
+
 @pytest.mark.parametrize("manager", [*uplinks._STOP, "odd"])
 def test_who_has_uplinks_is_not_stopped_before_networkd_can_have_them(manager: str) -> None:
     ill = but(HEALTHY, managed_elsewhere=((manager, "eth0"),), networkd_runs=False)
@@ -862,6 +887,20 @@ def test_wifi_gets_all_that_it_lacks_and_nobody_reads_its_passphrase(
         (
             NetworkFile("eth0", "/etc/systemd/network/05-x.network", ours=False, unmanaged=True),
             ("editor /etc/systemd/network/05-x.network  # take Unmanaged=yes out", AGAIN),
+        ),
+        (
+            NetworkFile(
+                "eth0",
+                "/run/systemd/network/05-netplan-eth0.network",
+                ours=False,
+                unmanaged=True,
+                yaml=_YAML,
+            ),
+            (
+                f"editor '{_YAML}'  # so that Unmanaged=yes does not come of it",
+                "netplan generate",
+                AGAIN,
+            ),
         ),
         (
             NetworkFile("eth0", "/etc/systemd/network/00-a b.network", ours=False),
