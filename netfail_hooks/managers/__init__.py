@@ -55,7 +55,8 @@ class Profile:
     what only [Link] of a .link file can say (systemd.link(5)), ``messages`` what people are to be
     told: what isn't carried over, and what will be otherwise. ``joining`` are lines for all Wi-Fi
     networks, as wpa_supplicant.conf(5) has them, ``group`` may use wpa_cli. ``joined_by`` is the
-    unit of the user's own that has it join Wi-Fi, and goes on (joining.py). ``identifiers`` are
+    unit of the user's own that has it join Wi-Fi, and goes on (joining.py), ``by_iwd`` the names of
+    the networks that NetworkManager leaves to iwd (nm/backend.py). ``identifiers`` are
     those that its IPv6 addresses have behind a router's prefix, and networkd would not make by
     itself.
     """
@@ -74,4 +75,5 @@ class Profile:
     wake_password: str = field(default="", repr=False)  # of magic packets, as a MAC address
     messages: tuple[str, ...] = ()
     joined_by: str = ""
+    by_iwd: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()

@@ -99,7 +99,7 @@ def _translated(path: str, file: KeyFile, nic: Nic, defaults: Defaults) -> Trans
     by_iwd = is_wifi and defaults.iwd
     if by_iwd:
         wifi.name(file)  # refuses what is no network to join
-    # With iwd NetworkManager gives a radio no other hardware address (nm-device-iwd.c).
+    # iwd sets the hardware address, by a file of its own (nm-wifi-utils.c).
     mac = "" if by_iwd else _mac(setting(kind, "cloned-mac-address"), nic)
     if mac:
         machine = Machine(nic.name, mac, machine.permanent_mac, defaults.machine_id)

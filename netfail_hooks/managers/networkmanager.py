@@ -21,7 +21,7 @@ from netfail_hooks.managers.nm.conf import Conf
 from netfail_hooks.managers.nm.glib import printable
 from netfail_hooks.managers.nm.nmcli import active_profile, networkmanager_has
 from netfail_hooks.managers.nm.saved import Saved, fits, ignored, saved
-from netfail_hooks.managers.wifi import joining, power_save
+from netfail_hooks.managers.wifi import power_save
 from netfail_hooks.networkd import netplan
 from netfail_hooks.networkd.detect import interfaces_here
 from netfail_hooks.networkd.nic import Nic
@@ -87,9 +87,11 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
         return None
     nobodys = Saved("", glib.read(_BY_ITSELF), _BY_ITSELF)
     _refuse_above(profiles, nic, [chosen or nobodys, *fitting])
-    if chosen is None or _is_made(chosen):
+    by_iwd = backend.is_iwd(known, nic)
+    if by_iwd and chosen:
+        backend.refuse_unlasting(chosen)
+    if chosen is None or (_is_made(chosen) and not nic.wireless):
         chosen = nobodys
-    by_iwd = backend.joined_by_iwd(known, nic)
     defaults = Defaults(
         tuple(known.defaults("connection", nic).items()),
         read_text(paths.through("/etc/machine-id")).strip(),
@@ -100,9 +102,7 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
     wireless, told = _wireless(said, chosen, fitting, nic, defaults)
     told += ignored(paths)
     told += _scripts(paths, nic.name)
-    if by_iwd:
-        told += backend.messages(fitting, joining.iwd_joins(paths), said.power_save)
-    elif nic.wireless:
+    if nic.wireless and not by_iwd:
         told += power_save.messages(paths, nic.name, said.power_save)
         if known.defaults("device", nic).get(_BY_LOT) in ("yes", "true", "1"):
             told.append(f"{_BY_LOT}: it looks for networks by its own hardware address from now on")
@@ -118,6 +118,7 @@ def profile(paths: Paths, nic: Nic, *, made_of: str = "") -> Profile | None:
         link=said.link,
         wake_password=said.wake_password,
         messages=(*said.messages, *told),
+        by_iwd=backend.names(fitting) if by_iwd else (),
     )
 
 
@@ -225,7 +226,7 @@ def _wireless(
     """Return every saved network, in the order of NetworkManager's choice, and what is told.
 
     That by which the NIC is set up is in, too; others that are not joined by themselves aren't.
-    None is where iwd has them.
+    Where iwd has them there is none here.
     """
     if not nic.wireless:
         return (), []

@@ -6,14 +6,14 @@ An uplink that nobody says enough of is refused here, by name, before anything i
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from netfail_hooks.errors import Misuse
 from netfail_hooks.install.manifest import Handed, Manifest
 from netfail_hooks.managers import Profile, Unfit, dhcpcd, identifiers, ifupdown, sources
 from netfail_hooks.managers.detect import NETWORKMANAGER
-from netfail_hooks.managers.nm import backend
+from netfail_hooks.managers.nm.glib import printable
 from netfail_hooks.managers.wifi import joining, supplicant
 from netfail_hooks.networkd import match, takeover
 from netfail_hooks.networkd.match import Source
@@ -55,7 +55,7 @@ def profiles_of(
         if not (profile.wireless or profile.joined_by) and (
             nic.wireless or known.entry(supplicant.path(nic.name))
         ):
-            _refuse_unjoined(paths, one, nic, again=again)
+            _refuse_unjoined(paths, one, nic, profile, again=again)
         asked = told or bool(ours and takeover.was_asked(ours.text))
         if not (asked or again or profile.sections):
             raise Misuse(
@@ -108,19 +108,52 @@ def _profile(paths: Paths, one: Handed, nic: Nic, ours: Source | None, *, again:
 def _joined(paths: Paths, one: Handed, nic: Nic, profile: Profile, *, again: bool) -> Profile:
     """Return it with who has an uplink join Wi-Fi, where its manager need not be who does.
 
-    NetworkManager is, but where it has iwd for that. Raises Misuse.
+    NetworkManager joins it itself, unless it has iwd for that. Raises Misuse.
     """
-    by_manager = one.manager == NETWORKMANAGER and not backend.is_iwd(paths, nic)
-    if by_manager or not nic.wireless:
+    if not nic.wireless:
         return replace(profile, joined_by=one.joined_by)
+    if one.manager == NETWORKMANAGER and not profile.by_iwd:
+        if not paths.root:
+            _refuse_iwd(paths, nic)
+        return profile
     joins = bool(profile.wireless)
     unit = joining.joined_by(paths, nic.name, one.manager, joins=joins, noted=one.joined_by)
     if not unit:
         if not again:
             _refuse_file_of_ours(paths, one, nic)
         return profile
-    told = f"{unit} goes on to join it to Wi-Fi, and is left as it is"
-    return replace(profile, wireless=(), joined_by=unit, messages=(*profile.messages, told))
+    told = [
+        f"{unit} still connects it to Wi-Fi, and is left as it is",
+        *_told_of_iwd(paths, profile),
+    ]
+    return replace(profile, wireless=(), joined_by=unit, messages=(*profile.messages, *told))
+
+
+def _refuse_iwd(paths: Paths, nic: Nic) -> None:
+    """Refuse a radio that iwd joins though NetworkManager's files don't say so. Raises Misuse.
+
+    It may be built so, or say so no more since an earlier install.
+    """
+    if joining.iwd_has(paths, nic.name):
+        raise Misuse(
+            f"iwd has {nic.name} join Wi-Fi, and NetworkManager's files say nothing of it",
+            hint="sudo systemctl disable iwd.service, or say wifi.backend=iwd in a [device] of "
+            "/etc/NetworkManager/conf.d; then reboot",
+        )
+
+
+def _told_of_iwd(paths: Paths, profile: Profile) -> Iterator[str]:
+    """Yield what iwd does otherwise than NetworkManager would. Raises Problem."""
+    if not profile.by_iwd or paths.root:
+        return
+    yield "keep its profile in NetworkManager: iwd forgets a network whose profile is deleted"
+    known = joining.iwd_knows()
+    for name in profile.by_iwd:
+        if name not in known:
+            yield (
+                f"iwd does not know the network '{printable(name)}', so it is not joined: connect "
+                "to it once where it is in reach, by iwctl"
+            )
 
 
 def _refuse_file_of_ours(paths: Paths, one: Handed, nic: Nic) -> None:
@@ -137,15 +170,14 @@ def _nothing(one: Handed) -> Profile:
     return Profile(one.manager, "", "", ())
 
 
-def _refuse_unjoined(paths: Paths, one: Handed, nic: Nic, *, again: bool) -> None:
+def _refuse_unjoined(paths: Paths, one: Handed, nic: Nic, profile: Profile, *, again: bool) -> None:
     """Refuse an uplink that would join no Wi-Fi network. Raises Misuse."""
+    what = f"{one.manager} knows no Wi-Fi network for {nic.name} to join"
     if not nic.present:
         hint = f"plug {nic.name} in, then install again"
-    elif one.manager == NETWORKMANAGER and backend.is_iwd(paths, nic):
-        raise Misuse(
-            f"NetworkManager has {nic.name} join Wi-Fi by iwd, and no iwd that does is seen here",
-            hint="sudo systemctl enable iwd.service, then reboot",
-        )
+    elif profile.by_iwd:
+        what = f"{one.manager} has iwd join Wi-Fi, and no iwd is seen that has {nic.name} do so"
+        hint = f"see 'sudo iwctl device list'; where iwd does not run: {joining.ENABLE_IWD}"
     elif again:
         hint = f"save one there, or 'sudo netfail-hooks uninstall', which gives {nic.name} back"
     else:
@@ -153,4 +185,4 @@ def _refuse_unjoined(paths: Paths, one: Handed, nic: Nic, *, again: bool) -> Non
         missing = dhcpcd.unhooked(paths, nic) if one.manager == dhcpcd.MANAGER else ""
         hint += f"; that does not run yet: {missing}, then reboot" if missing else ""
         hint += _OWN.format(nic.name) if one.manager in _SAVES else ""
-    raise Misuse(f"{one.manager} knows no Wi-Fi network for {nic.name} to join", hint=hint)
+    raise Misuse(what, hint=hint)

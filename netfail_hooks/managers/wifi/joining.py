@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from netfail_hooks.errors import Misuse, Problem
+from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import dhcpcd, ifupdown
 from netfail_hooks.managers.detect import NETWORKMANAGER
@@ -48,8 +48,12 @@ _Objects = dict[str, dict[str, dict[str, object]]]
 _LEAVE = {
     dhcpcd.MANAGER: f"say 'nohook wpa_supplicant' in {dhcpcd.CONFIG}",
     ifupdown.MANAGER: "take the wpa- options out of the stanza",
-    NETWORKMANAGER: "take wifi.backend=iwd out of /etc/NetworkManager",
 }
+_LASTING = {
+    NETWORKMANAGER: "sudo nmcli connection modify NAME connection.autoconnect yes",
+    "": "sudo iwctl known-networks SSID set-property AutoConnect yes",
+}
+ENABLE_IWD = "sudo systemctl enable iwd.service, then reboot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,12 @@ def decide(name: str, seen: Joining) -> str:
     does once the machine has booted with its addresses in other hands.
     """
     own = tuple(one for one in seen.joiners if not _is_managers(name, one, seen))
+    if seen.manager == NETWORKMANAGER and seen.ours:
+        raise Misuse(
+            f"{_instance(name)} has {name} join Wi-Fi since install, and NetworkManager uses iwd "
+            "by now",
+            hint="'sudo netfail-hooks uninstall', then reboot, then install again",
+        )
     if not own:
         return seen.noted
     if seen.joins or own != seen.joiners or len(own) > 1:
@@ -106,7 +116,7 @@ def decide(name: str, seen: Joining) -> str:
         raise Misuse(
             f"{one.unit or one.program} has {name} join Wi-Fi, and nobody knows who does at boot: "
             f"{why}",
-            hint=_enable(name, one),
+            hint=_enable(name, one, seen.manager),
         )
     if not one.at_boot:
         raise Misuse(
@@ -116,8 +126,7 @@ def decide(name: str, seen: Joining) -> str:
     if one.waits:
         raise Misuse(
             f"{one.unit} has {name} join no Wi-Fi network by itself, so none after a boot",
-            hint="have the network joined once, and: sudo iwctl known-networks SSID set-property "
-            "AutoConnect on, then install again",
+            hint=f"{_LASTING.get(seen.manager, _LASTING[''])}, then install again",
         )
     return one.unit
 
@@ -135,19 +144,23 @@ def _instance(name: str) -> str:
 def _several(name: str, own: Sequence[Joiner], seen: Joining) -> Misuse:
     """Return that two join one radio: who comes first is another one at each boot."""
     found = [one.unit or one.program for one in own]
-    if seen.joins or len(own) < 2:
+    others = [one.unit or one.program for one in seen.joiners if one not in own]
+    if seen.manager in _LEAVE and (seen.joins or others):
         found.append(seen.manager)
         hint = f"{_LEAVE[seen.manager]}, then reboot"
     else:
+        found += others
         hint = f"leave it to one of them (sudo systemctl disable {found[-1]}, say), then reboot"
     if seen.ours:
         hint = f"'sudo netfail-hooks uninstall', then {hint}"
     return Misuse(f"{' and '.join(found)} have {name} join Wi-Fi, and only one can", hint=hint)
 
 
-def _enable(name: str, one: Joiner) -> str:
+def _enable(name: str, one: Joiner, manager: str) -> str:
     if one.program == IWD:
-        return "sudo systemctl enable iwd.service, then reboot"
+        return ENABLE_IWD
+    if manager == NETWORKMANAGER:
+        return "reboot, from when on NetworkManager uses iwd, then install again"
     return f"have it join by {path(name)}: sudo systemctl enable {_instance(name)}, then reboot"
 
 
@@ -261,14 +274,15 @@ def stations(told: str) -> dict[str, bool]:
     }
 
 
-def iwd_joins(paths: Paths) -> tuple[str, ...]:
-    """Return the networks that iwd joins by itself; none where it does not say, or doesn't run."""
-    objects: _Objects = {}
-    if not paths.root:
-        with contextlib.suppress(Problem):
-            objects = _objects(_iwds_objects())
-    known = _of(objects, "KnownNetwork")
-    return tuple(str(one.get("Name")) for _, one in known if one.get("AutoConnect"))
+def iwd_knows() -> tuple[str, ...]:
+    """Return the names of the networks that iwd knows how to join. Raises Problem."""
+    known = _of(_objects(_iwds_objects()), "KnownNetwork")
+    return tuple(str(one.get("Name")) for _, one in known)
+
+
+def iwd_has(paths: Paths, name: str) -> bool:
+    """Tell whether iwd has a radio join a network. Raises Problem."""
+    return any(one.program == IWD for one in gather(paths, name))
 
 
 def _objects(told: str) -> _Objects:

@@ -19,7 +19,6 @@ from netfail_hooks.managers import dhcpcd, ifupdown
 from netfail_hooks.managers.detect import NETWORKMANAGER
 from netfail_hooks.managers.wifi import joining, supplicant
 from netfail_hooks.managers.wifi.joining import IWD, WPA_SUPPLICANT, Joiner, Joining
-from netfail_hooks.paths import Paths
 from tests.support.machine import Machine
 
 _INSTANCE = "wpa_supplicant@wlan0.service"
@@ -65,7 +64,10 @@ def test_one_of_the_users_goes_on_and_no_second_one_joins(seen: Joining) -> None
     lasts = [one for one in own if one.unit and one.at_boot and one not in unfit]
     alone = len(seen.joiners) == 1 and not seen.joins
     decided = _decided(seen)
-    if not own:
+    if seen.manager == NETWORKMANAGER and seen.ours:  # it joined by itself when it was taken over
+        assert isinstance(decided, Misuse)
+        assert "uninstall" in decided.hint
+    elif not own:
         assert decided == seen.noted
     elif lasts and alone:
         assert decided == own[0].unit
@@ -89,7 +91,7 @@ def test_one_of_the_users_goes_on_and_no_second_one_joins(seen: Joining) -> None
         (Joiner(WPA_SUPPLICANT, "wpa_supplicant.service", told=True), f"enable {_INSTANCE}"),
         (Joiner(IWD, "iwd.service", addresses=True), "EnableNetworkConfiguration= out of /etc/iwd"),
         (Joiner(IWD, ""), "systemctl enable iwd.service"),
-        (Joiner(IWD, "iwd.service", waits=True), "SSID set-property AutoConnect on, then install"),
+        (Joiner(IWD, "iwd.service", waits=True), "SSID set-property AutoConnect yes, then install"),
     ],
 )
 def test_who_would_not_do_after_a_boot_is_told_what_to_do(one: Joiner, hint: str) -> None:
@@ -103,7 +105,6 @@ def test_who_would_not_do_after_a_boot_is_told_what_to_do(one: Joiner, hint: str
     [
         (dhcpcd.MANAGER, "'nohook wpa_supplicant' in"),
         (ifupdown.MANAGER, "wpa- options out"),
-        (NETWORKMANAGER, "wifi.backend=iwd out of"),
     ],
 )
 def test_a_manager_that_joins_as_well_is_to_leave_that(manager: str, hint: str) -> None:
@@ -296,13 +297,29 @@ def test_no_answer_of_iwds_is_too_odd(told: str) -> None:
     assert joining.stations(told) == {}
 
 
-def test_networks_that_iwd_joins_by_itself(machine: _Running) -> None:
-    machine.objects = _objects([], {"home": True, "office": False, "guests": True})
-    assert joining.iwd_joins(machine.paths) == ()  # of another root nobody runs
-    here = Paths()
-    assert joining.iwd_joins(here) == ("home", "guests")
-    machine.objects = ""  # no answer
-    assert joining.iwd_joins(here) == ()
+def test_networks_that_iwd_knows_are_those_that_it_need_not_join_by_itself(
+    machine: _Running,
+) -> None:
+    machine.objects = _objects([_Radio("wlan0", within="other")], {"home": True, "office": False})
+    assert joining.iwd_knows() == ("home", "office")
+    assert not joining.iwd_has(machine.paths, "wlan0")  # it does not run
+    machine.process(99, "/usr/libexec/iwd", "/system.slice/iwd.service")
+    assert joining.iwd_has(machine.paths, "wlan0")
+    assert not joining.iwd_has(machine.paths, "wlan1")
+
+
+@pytest.mark.parametrize(
+    ("one", "hint"),
+    [
+        (Joiner(IWD, "iwd.service", waits=True), "nmcli connection modify NAME connection.auto"),
+        (Joiner(WPA_SUPPLICANT, "wpa_supplicant.service", told=True), "reboot, from when on"),
+    ],
+)
+def test_networkmanagers_iwd_is_told_by_networkmanager(one: Joiner, hint: str) -> None:
+    """It would take back at its next start what iwd was told without it."""
+    with pytest.raises(Misuse) as refused:
+        joining.decide("wlan0", Joining(NETWORKMANAGER, (one,)))
+    assert hint in refused.value.hint
 
 
 def test_of_another_root_what_was_noted_stays(machine: _Running) -> None:

@@ -16,7 +16,6 @@ from pytest_mock import MockerFixture
 from netfail_hooks.errors import Misuse
 from netfail_hooks.managers import Profile, Unfit, networkmanager
 from netfail_hooks.managers.nm import nmcli as asking
-from netfail_hooks.managers.wifi import joining
 from netfail_hooks.networkd.nic import Nic
 from netfail_hooks.paths import Paths
 from tests.unit.managers.profiles import ENTERPRISE, IMAGER, NMCLI, RADIO, STATIC, WIRED
@@ -396,26 +395,46 @@ def test_by_iwd_no_network_is_ours_to_join(machine: _Machine) -> None:
     assert by_supplicant is not None
     assert by_iwd is not None
     assert by_supplicant.wireless
+    assert not by_supplicant.by_iwd
     assert not by_iwd.wireless
+    assert by_iwd.by_iwd == ("Home Net",)
     assert [one for one in by_supplicant.sections if one.name != "Link"] == [*by_iwd.sections]
-    assert any("PowerSaveDisable in iwd.config(5)" in one for one in by_iwd.messages)
+
+
+@pytest.mark.parametrize("said", ["iwd", "IWD", "Iwd", "wpa_supplicant", ""])
+@pytest.mark.parametrize("section", ["device", "device-wlan0"])
+def test_the_backend_is_that_of_the_radio_in_whatever_letters(
+    machine: _Machine, said: str, section: str
+) -> None:
+    machine.write(f"{_ETC}/home.nmconnection", NMCLI)
+    matches = "" if section == "device" else "match-device=interface-name:wlan0\n"
+    text = f"[{section}]\n{matches}wifi.backend={said}\n"
+    machine.write("/etc/NetworkManager/conf.d/iwd.conf", text)
+    found = machine.profile(RADIO)
+    assert found is not None
+    assert bool(found.by_iwd) == (said.lower() == "iwd")
+    assert bool(found.wireless) == (not found.by_iwd)
 
 
 @pytest.mark.parametrize("flags", ["", "psk-flags=1\n"])
-def test_a_network_that_iwd_never_joined_is_told(
-    machine: _Machine, mocker: MockerFixture, flags: str
-) -> None:
-    """Whoever has its key: a keyring's, too, iwd has kept by then."""
-    for ssid in ("home", "office", "guests"):
+def test_each_network_that_is_left_to_iwd_is_known(machine: _Machine, flags: str) -> None:
+    """Whoever has its key: a keyring's, too, iwd has kept by then. No hotspot is one."""
+    for ssid, auto, mode in (
+        ("home", "true", "infrastructure"),
+        ("office", "true", "infrastructure"),
+        ("mine", "true", "ap"),
+        ("never", "false", "infrastructure"),
+    ):
         text = NMCLI.replace("Home Net", ssid).replace("key-mgmt", f"{flags}key-mgmt")
-        text = text.replace("uuid=", f"uuid={ssid}")
+        text = text.replace("uuid=", f"autoconnect={auto}\nuuid={ssid}")
+        text = text.replace("mode=infrastructure", f"mode={mode}")
         machine.write(f"{_ETC}/{ssid}.nmconnection", text)
+    home = Path(f"{machine.paths.root}{_ETC}/home.nmconnection")
+    home.write_text(home.read_text("utf-8").replace("auto", "autoconnect-priority=9\nauto", 1))
     machine.write("/etc/NetworkManager/conf.d/iwd.conf", _BY_IWD)
-    mocker.patch.object(joining, "iwd_joins", return_value=("home", "guests"))
     found = machine.profile(RADIO)
     assert found is not None
-    (told,) = [one for one in found.messages if "iwd" in one]
-    assert told.startswith("iwd has never joined the network 'office'")
+    assert set(found.by_iwd) == {"home", "office"}
 
 
 @pytest.mark.parametrize("said", ["no", "false", "0", "Off"])
@@ -451,6 +470,28 @@ class _Nmcli:
 @pytest.fixture
 def nmcli(mocker: MockerFixture, machine: _Machine) -> _Nmcli:
     return _Nmcli(mocker, machine)
+
+
+@pytest.mark.parametrize(
+    ("more", "mark", "why"),
+    [
+        ("autoconnect=false\n", "", "is not joined by itself"),
+        ("", "[.nmmeta]\nnm-generated=true\n", "saved it nowhere"),
+    ],
+)
+def test_what_iwd_would_not_join_after_a_boot_is_refused(
+    machine: _Machine, nmcli: _Nmcli, more: str, mark: str, why: str
+) -> None:
+    """NetworkManager tells iwd the first; the second it makes anew at each start."""
+    text = NMCLI.replace("type=wifi\n", f"type=wifi\n{more}") + mark
+    place = f"{_RUN}/Home Net.nmconnection" if mark else f"{_ETC}/home.nmconnection"
+    machine.write(place, text)
+    nmcli.active = f"a3c5a9c7-4d3c-4a20-9a53-52f7b3f8f4b8:wlan0:{place}\n"
+    assert nmcli.name(RADIO)
+    machine.write("/etc/NetworkManager/conf.d/iwd.conf", _BY_IWD)
+    with pytest.raises(Misuse, match=why) as refused:
+        nmcli.name(RADIO)
+    assert "connection.autoconnect yes" in refused.value.hint
 
 
 def test_the_active_profile_counts(machine: _Machine, nmcli: _Nmcli) -> None:

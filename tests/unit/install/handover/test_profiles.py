@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from netfail_hooks.config import Config, default_metrics
 from netfail_hooks.errors import Misuse
@@ -15,13 +16,22 @@ from netfail_hooks.install.handover.profiles import profiles_of
 from netfail_hooks.install.manifest import Entry, Handed, Manifest
 from netfail_hooks.install.networks.routes import networks
 from netfail_hooks.install.nodes import FILE, Node
-from netfail_hooks.managers import Profile, Unfit, dhcpcd, ifupdown
+from netfail_hooks.managers import (
+    Profile,
+    Unfit,
+    dhcpcd,
+    identifiers,
+    ifupdown,
+    networkmanager,
+)
 from netfail_hooks.managers.detect import NETWORKMANAGER
-from netfail_hooks.managers.wifi import supplicant
+from netfail_hooks.managers.wifi import joining, supplicant
+from netfail_hooks.managers.wifi.joining import IWD, WPA_SUPPLICANT, Joiner
 from netfail_hooks.networkd import match
 from netfail_hooks.networkd.file import settings
 from netfail_hooks.networkd.nic import read_nic
 from netfail_hooks.networkd.takeover import AddressConfig
+from netfail_hooks.paths import Paths
 from tests.support.machine import Machine
 from tests.unit.managers.profiles import NMCLI
 
@@ -252,9 +262,71 @@ def test_a_radio_whose_iwd_is_not_seen_is_refused(machine: Machine) -> None:
     """Though NetworkManager has saved a network for it."""
     machine.write(_HOME, NMCLI, mode=0o600)
     machine.write("/etc/NetworkManager/conf.d/iwd.conf", _BY_IWD)
-    with pytest.raises(Misuse, match="by iwd, and no iwd that does is seen") as refused:
+    with pytest.raises(Misuse, match="and no iwd is seen that has wlan0 do so") as refused:
         _read(machine, "wlan0")
-    assert refused.value.hint == "sudo systemctl enable iwd.service, then reboot"
+    assert refused.value.hint.endswith("sudo systemctl enable iwd.service, then reboot")
+
+
+@pytest.fixture
+def iwd(machine: Machine, mocker: MockerFixture) -> list[Joiner]:
+    """Have the machine run, and return who joins its radio; iwd knows one network."""
+    for name in ("through", "at"):
+        mocker.patch.object(Paths, name, lambda _, path: machine.paths.root + path)
+    joiners = [Joiner(IWD, "iwd.service")]
+    mocker.patch.object(joining, "gather", side_effect=lambda *_: iter(joiners))
+    mocker.patch.object(joining, "iwd_knows", return_value=("Home Net",))
+    mocker.patch.object(networkmanager, "networkmanager_has", return_value=("wlan0",))
+    mocker.patch.object(networkmanager, "active_profile", return_value=("", _HOME))
+    mocker.patch.object(identifiers, "addresses_of", return_value=())
+    machine.write(_HOME, NMCLI, mode=0o600)
+    return joiners
+
+
+def _of_the_machine_that_runs(joined_by: str = "") -> Profile:
+    handed = (Handed("wlan0", NETWORKMANAGER, joined_by=joined_by),)
+    return profiles_of(Paths(), Manifest(handed=handed), handed, ())["wlan0"]
+
+
+def test_of_networkmanagers_iwd_what_it_will_not_do_is_told(
+    machine: Machine, iwd: list[Joiner]
+) -> None:
+    assert iwd
+    machine.write("/etc/NetworkManager/conf.d/iwd.conf", _BY_IWD)
+    office = NMCLI.replace("Home Net", "office").replace("uuid=", "uuid=b")
+    machine.write(f"{_CONNECTIONS}/office.nmconnection", office, mode=0o600)
+    found = _of_the_machine_that_runs()
+    assert (found.wireless, found.joined_by) == ((), "iwd.service")
+    goes_on, keep, unknown = [one for one in found.messages if "iwd" in one]
+    assert goes_on.startswith("iwd.service still connects it")
+    assert keep.startswith("keep its profile in NetworkManager")
+    assert unknown.startswith("iwd does not know the network 'office'")
+
+
+@pytest.mark.parametrize("noted", ["", "iwd.service"])
+def test_an_iwd_that_networkmanager_does_not_name_is_no_second_one_to_join(
+    iwd: list[Joiner], noted: str
+) -> None:
+    """NetworkManager may be built so, or be told so no more since an earlier install."""
+    with pytest.raises(Misuse, match="iwd has wlan0 join Wi-Fi, and NetworkManager's files"):
+        _of_the_machine_that_runs(noted)
+    iwd.clear()
+    found = _of_the_machine_that_runs(noted)
+    assert found.wireless
+    assert not found.joined_by
+
+
+def test_a_radio_that_joins_by_our_file_is_not_iwds_as_well(
+    machine: Machine, iwd: list[Joiner]
+) -> None:
+    """NetworkManager has come to use iwd since install."""
+    machine.write(supplicant.path("wlan0"), "# netfail-hooks: as it was found\n")
+    machine.write("/etc/NetworkManager/conf.d/iwd.conf", _BY_IWD)
+    ours = Joiner(WPA_SUPPLICANT, "wpa_supplicant@wlan0.service")
+    for seen in ([ours], [ours, Joiner(IWD, "iwd.service")]):
+        iwd[:] = seen
+        with pytest.raises(Misuse, match="since install") as refused:
+            _of_the_machine_that_runs()
+        assert "netfail-hooks uninstall" in refused.value.hint
 
 
 @pytest.mark.parametrize("manager", [dhcpcd.MANAGER, ifupdown.MANAGER, NETWORKMANAGER])
@@ -275,7 +347,7 @@ def test_what_joins_it_of_the_users_own_goes_on(machine: Machine, manager: str) 
     found = profiles["wlan0"]
     assert (found.wireless, found.joined_by) == ((), unit)
     assert found.sections
-    assert f"{unit} goes on to join it to Wi-Fi, and is left as it is" in found.messages
+    assert f"{unit} still connects it to Wi-Fi, and is left as it is" in found.messages
     handover = Handover(
         handed=handed,
         now=("wlan0",),
