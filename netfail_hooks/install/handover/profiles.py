@@ -132,9 +132,10 @@ def _joined(paths: Paths, one: Handed, nic: Nic, profile: Profile, *, again: boo
 def _refuse_iwd(paths: Paths, nic: Nic) -> None:
     """Refuse a radio that iwd joins though NetworkManager's files don't say so. Raises Misuse.
 
-    It may be built so, or say so no more since an earlier install.
+    It may be built so, or say so no more since an earlier install. One that runs and knows no
+    network is in nobody's way.
     """
-    if joining.iwd_has(paths, nic.name):
+    if joining.iwd_joins(paths, nic.name):
         raise Misuse(
             f"iwd has {nic.name} join Wi-Fi, and NetworkManager's files say nothing of it",
             hint="sudo systemctl disable iwd.service, or say wifi.backend=iwd in a [device] of "

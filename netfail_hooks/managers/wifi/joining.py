@@ -280,9 +280,9 @@ def iwd_knows() -> tuple[str, ...]:
     return tuple(str(one.get("Name")) for _, one in known)
 
 
-def iwd_has(paths: Paths, name: str) -> bool:
-    """Tell whether iwd has a radio join a network. Raises Problem."""
-    return any(one.program == IWD for one in gather(paths, name))
+def iwd_joins(paths: Paths, name: str) -> bool:
+    """Tell whether iwd has a radio join a network by itself. Raises Problem."""
+    return any(one.program == IWD and not one.waits for one in gather(paths, name))
 
 
 def _objects(told: str) -> _Objects:

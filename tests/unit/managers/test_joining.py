@@ -302,10 +302,12 @@ def test_networks_that_iwd_knows_are_those_that_it_need_not_join_by_itself(
 ) -> None:
     machine.objects = _objects([_Radio("wlan0", within="other")], {"home": True, "office": False})
     assert joining.iwd_knows() == ("home", "office")
-    assert not joining.iwd_has(machine.paths, "wlan0")  # it does not run
+    assert not joining.iwd_joins(machine.paths, "wlan0")  # it does not run
     machine.process(99, "/usr/libexec/iwd", "/system.slice/iwd.service")
-    assert joining.iwd_has(machine.paths, "wlan0")
-    assert not joining.iwd_has(machine.paths, "wlan1")
+    assert not joining.iwd_joins(machine.paths, "wlan0")  # it was told to
+    machine.objects = _objects([_Radio("wlan0", within="home")], {"home": True})
+    assert joining.iwd_joins(machine.paths, "wlan0")
+    assert not joining.iwd_joins(machine.paths, "wlan1")
 
 
 @pytest.mark.parametrize(
