@@ -19,6 +19,8 @@ from netfail_hooks.networkd.nic import Nic
 
 _FOLLOWS = "wifi.iwd.autoconnect"
 _NO = ("no", "false", "off", "0")
+# Has a profile saved, and iwd join its network by itself.
+LASTING = "sudo nmcli connection modify NAME connection.autoconnect yes"
 
 
 def is_iwd(known: Conf, nic: Nic) -> bool:
@@ -47,13 +49,12 @@ def refuse_unlasting(chosen: Saved) -> None:
     if not chosen.by_itself:
         raise Misuse(
             f"the network '{name}' is not joined by itself, so iwd would join none after a boot",
-            hint="sudo nmcli connection modify NAME connection.autoconnect yes, then install again",
+            hint=f"{LASTING}, then install again",
         )
     if chosen.file.flag(".nmmeta", "nm-generated"):
         raise Misuse(
             f"NetworkManager has made the profile '{name}' of what iwd knows, and saved it nowhere",
-            hint="sudo nmcli connection modify NAME connection.autoconnect yes, which saves it; "
-            "then install again",
+            hint=f"{LASTING}, which saves it; then install again",
         )
 
 

@@ -22,6 +22,7 @@ from netfail_hooks.errors import Misuse
 from netfail_hooks.files import read_text
 from netfail_hooks.managers import dhcpcd, ifupdown
 from netfail_hooks.managers.detect import NETWORKMANAGER
+from netfail_hooks.managers.nm.backend import LASTING
 from netfail_hooks.managers.release import escaped
 from netfail_hooks.managers.wifi.supplicant import is_ours, path
 from netfail_hooks.networkd.file import parse
@@ -49,10 +50,7 @@ _LEAVE = {
     dhcpcd.MANAGER: f"say 'nohook wpa_supplicant' in {dhcpcd.CONFIG}",
     ifupdown.MANAGER: "take the wpa- options out of the stanza",
 }
-_LASTING = {
-    NETWORKMANAGER: "sudo nmcli connection modify NAME connection.autoconnect yes",
-    "": "sudo iwctl known-networks SSID set-property AutoConnect yes",
-}
+_LASTING = "sudo iwctl known-networks SSID set-property AutoConnect yes"
 ENABLE_IWD = "sudo systemctl enable iwd.service, then reboot"
 
 
@@ -126,7 +124,7 @@ def decide(name: str, seen: Joining) -> str:
     if one.waits:
         raise Misuse(
             f"{one.unit} has {name} join no Wi-Fi network by itself, so none after a boot",
-            hint=f"{_LASTING.get(seen.manager, _LASTING[''])}, then install again",
+            hint=f"{LASTING if seen.manager == NETWORKMANAGER else _LASTING}, then install again",
         )
     return one.unit
 
